@@ -1,0 +1,70 @@
+# Every command of the project. Type `make` to list them.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+RECIPE ?= model/recipe.py
+FORGE ?= .forge
+export RECIPE FORGE
+
+WORK := .venv/work/bin/python
+CHECKS := .venv/checks/bin/python
+SERVE := .venv/serve/bin/python
+ENVIRONMENTS := serve work checks
+INSTALLED := $(ENVIRONMENTS:%=.venv/%/installed)
+PYTEST := -m pytest -q -p no:cacheprovider
+
+##@ Try it
+demo: $(INSTALLED) ## the whole loop on real data, on this machine, in about four minutes
+	@$(WORK) -m tests.loop
+
+test: $(INSTALLED) .venv/test/installed ## every test, each in the environment it is about
+	PYTHONPATH=.venv/test $(SERVE) $(PYTEST) tests/serve
+	PYTHONPATH=.venv/test $(CHECKS) $(PYTEST) tests/checks
+	PYTHONPATH=.venv/test $(WORK) $(PYTEST) tests --ignore tests/serve --ignore tests/checks
+
+##@ The loop, a step at a time (RECIPE=FILE, FORGE=FOLDER)
+retrain: .venv/work/installed ## train, store the candidate, open or refresh its proposal  [TODAY=2013-04-01]
+	@$(WORK) -m model retrain $(if $(TODAY),--today $(TODAY))
+
+gate: .venv/checks/installed ## judge the proposed candidate: verdict.json, report.md, deepchecks.html in build/gate
+	@$(CHECKS) -m checks gate --out build/gate
+
+land: .venv/work/installed ## merge and publish the proposal if the verdict allows
+	@$(WORK) -m forge land --verdict build/gate/verdict.json
+
+serve: .venv/serve/installed .venv/work/installed ## follow the forge and answer on http://127.0.0.1:8000  [PORT=8000]
+	@$(WORK) -m forge sync --store "$(FORGE)/store" --every 1 & syncing=$$!; trap "kill $$syncing" EXIT; \
+	$(SERVE) -m serve --store "$(FORGE)/store" --journal "$(FORGE)/journal" --port $(or $(PORT),8000)
+
+watch: .venv/work/installed ## look at the journal; open, update or close the alert
+	@$(WORK) -m monitoring watch --journal "$(FORGE)/journal" --out "$(FORGE)/watch"
+
+rollback: .venv/work/installed ## the older model serves again  [TO=version] [REASON="why"]
+	@$(WORK) -m forge rollback $(if $(TO),--to $(TO)) --reason "$(or $(REASON),asked for by hand)"
+
+status: .venv/work/installed ## what is live, proposed, released, alarming
+	@$(WORK) -m forge status
+
+##@ The house
+setup: $(INSTALLED) .venv/test/installed ## install everything now
+
+lint: .venv/work/installed .venv/serve/installed .venv/checks/installed ## formatting, habits and types
+	.venv/tools/bin/ruff format --check .
+	.venv/tools/bin/ruff check .
+	.venv/tools/bin/mypy --python-executable $(WORK) forge model monitoring checks
+	.venv/tools/bin/mypy --python-executable $(SERVE) serve
+
+lock: .venv/tools/installed ## resolve the requirements anew
+	requirements/lock.sh
+
+clean: ## remove environments, builds and the demo's folder (never .forge)
+	rm -rf .venv build .demo
+
+help:
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
+
+.venv/%/installed: requirements/%.txt requirements/install.sh
+	@requirements/install.sh $*
+
+.PHONY: demo test retrain gate land serve watch rollback status setup lint lock clean help

@@ -1,0 +1,1 @@
+"""What we predict, and how a model is made."""

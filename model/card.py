@@ -1,0 +1,51 @@
+"""The model card of a bundle, as a proposal shows it: Markdown from the manifest alone."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping
+from typing import Any
+
+
+def title(manifest: Mapping[str, Any]) -> str:
+    """The proposal's title: which model, which version."""
+    return f"{manifest['contract']['name']}: model {manifest['version']}"
+
+
+def card(manifest: Mapping[str, Any]) -> str:
+    """What was predicted, learnt from what, and how it did on rows it had not seen."""
+    contract, data, build = manifest["contract"], manifest["data"], manifest["build"]
+    train, holdout = data["train"], data["holdout"]
+    measured = manifest["metrics"]["holdout"].items()
+    rows = "\n".join(f"| {name} | {value:.4f} |" for name, value in measured)
+    features = ", ".join(f"`{feature['name']}`" for feature in contract["features"])
+    libraries = ", ".join(f"{name} {version}" for name, version in build["libraries"].items())
+    return f"""\
+**{_plain(contract["name"])}** ({manifest["task"]}): {_plain(contract["description"])}
+
+| | rows | from | to |
+|---|---:|---|---|
+| learnt from | {train["rows"]:,} | {train["start"]} | {train["end"]} |
+| held back to judge with | {holdout["rows"]:,} | {holdout["start"]} | {holdout["end"]} |
+
+| on the rows held back | |
+|---|---:|
+{rows}
+
+Features ({len(contract["features"])}): {features}
+
+The ONNX file gives the estimator's scores on {manifest["parity"]["rows"]:,} rows, the worst apart by
+{manifest["parity"]["worst"]:g} (allowed {manifest["parity"]["limit"]:g}).
+
+<details><summary>How it was made</summary>
+
+Recipe `{_plain(manifest["recipe"]["file"])}` ({manifest["recipe"]["sha256"][:19]}…), commit
+`{_plain(build["commit"])}`, {build["made_at"]}, Python {build["python"]}, {libraries}.
+Bundle `{manifest["digest"]}`.
+</details>
+"""
+
+
+def _plain(text: str) -> str:
+    """Text of a recipe's author, kept from breaking out of its line, and from mentioning people."""
+    return html.escape(" ".join(str(text).split())).replace("@", "&#64;").replace("|", "&#124;")

@@ -1,0 +1,342 @@
+"""What a row must look like: the promise between the data, the model and the website.
+
+A `Contract` checks training data and requests with the same code, travels in the bundle's manifest
+as JSON and round-trips: `Contract.from_json(contract.to_json()) == contract`.
+
+Only the standard library is imported, since the scorer imports this module too.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, field, fields
+from datetime import UTC, datetime
+from typing import Any, Literal, NamedTuple, get_args
+
+Kind = Literal["number", "category", "boolean"]
+Task = Literal["binary", "multiclass", "regression"]
+Label = str | bool | int
+
+#: The largest finite float32: the model computes in float32, a larger number would become infinity.
+LARGEST = 3.4028234663852886e38
+#: A longer category is a mistake upstream, and a way to fill the journal.
+LONGEST = 1_000
+SCORE = "score"
+
+
+class ContractError(ValueError):
+    """A contract contradicts itself, or data breaks it. The message lists every problem."""
+
+    def __init__(self, what: str, problems: Iterable[str]) -> None:
+        self.problems = list(problems)
+        super().__init__(what + ":\n" + "\n".join(f"  - {problem}" for problem in self.problems))
+
+
+class Problem(NamedTuple):
+    """One thing wrong with one field: what was expected there and what came."""
+
+    field: str
+    expected: str
+    got: str
+
+    def __str__(self) -> str:
+        return f"{self.field}: expected {self.expected}, got {self.got}"
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One input of the model.
+
+    *minimum*, *maximum* (both included) and *unit* are for numbers, *choices* for categories that
+    form a closed list. Without *choices* a category never seen in training is accepted, and the
+    watch counts it.
+    """
+
+    name: str
+    kind: Kind
+    description: str = ""
+    unit: str = ""
+    minimum: float | None = None
+    maximum: float | None = None
+    choices: tuple[str, ...] = ()
+    nullable: bool = False
+    owner: str = ""
+
+    def expects(self) -> str:
+        """The words a person reads when a value does not fit."""
+        words: str = self.kind
+        if self.kind == "number":
+            words = "a number" + _between(self.minimum, self.maximum, self.unit)
+        elif self.kind == "category":
+            words = f"one of {', '.join(self.choices)}" if self.choices else "a string"
+        elif self.kind == "boolean":
+            words = "true or false"
+        return words + (" or null" if self.nullable else "")
+
+    def problem(self, value: object) -> Problem | None:
+        """What is wrong with *value* (None stands for missing), or None if it fits."""
+        if value is None:
+            return None if self.nullable else Problem(self.name, self.expects(), "nothing")
+        if self.kind == "number":
+            fits = _is_number(value) and _within(value, self.minimum, self.maximum)
+        elif self.kind == "category":
+            fits = (
+                isinstance(value, str)
+                and 0 < len(value) <= LONGEST
+                and (not self.choices or value in self.choices)
+                and _is_text(value)
+            )
+        else:
+            fits = isinstance(value, bool)
+        return None if fits else Problem(self.name, self.expects(), show(value))
+
+    def own_problems(self) -> Iterable[str]:
+        """What is wrong with the feature itself."""
+        if self.kind not in get_args(Kind):
+            yield f"{self.name}: kind is {self.kind!r}; expected one of {', '.join(get_args(Kind))}"
+        if not self.name.isidentifier():
+            yield f"{self.name!r}: a field's name is a plain identifier, such as wind_speed"
+        if self.name == SCORE or self.name.startswith(SCORE + "_"):
+            yield f"{self.name}: names beginning with {SCORE!r} are kept for the model's answers"
+        if self.kind != "number" and (self.minimum is not None or self.maximum is not None):
+            yield f"{self.name}: minimum and maximum are for numbers, this is a {self.kind}"
+        if self.choices and self.kind != "category":
+            yield f"{self.name}: choices are for categories, this is a {self.kind}"
+        if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
+            yield f"{self.name}: minimum {self.minimum:g} is above maximum {self.maximum:g}"
+
+
+@dataclass(frozen=True)
+class Target:
+    """What is predicted.
+
+    *classes* are the labels in the order of the model's columns (for a binary target the second is
+    the positive one, whose probability is the score); a regression target has none, but a unit and
+    a range.
+    """
+
+    name: str
+    classes: tuple[Label, ...] = ()
+    description: str = ""
+    unit: str = ""
+    minimum: float | None = None
+    maximum: float | None = None
+
+    def expects(self) -> str:
+        """The words a person reads when an outcome does not fit."""
+        if self.classes:
+            return f"one of {', '.join(show(label) for label in self.classes)}"
+        return "a number" + _between(self.minimum, self.maximum, self.unit)
+
+    def problem(self, value: object) -> Problem | None:
+        """What is wrong with *value* as an outcome, or None if it fits."""
+        if self.classes:
+            # 1 == True in Python, and not to a reader: the type counts.
+            fits = any(type(value) is type(label) and value == label for label in self.classes)
+        else:
+            fits = _is_number(value) and _within(value, self.minimum, self.maximum)
+        if fits:
+            return None
+        return Problem(self.name, self.expects(), "nothing" if value is None else show(value))
+
+    def encode(self, value: Label | float) -> float:
+        """An outcome as a number: the index of its class, or the value itself."""
+        return float(self.classes.index(value)) if self.classes else float(value)  # type: ignore[arg-type]
+
+    def own_problems(self, task: Task) -> Iterable[str]:
+        """What is wrong with the target itself, for a *task*."""
+        expected = {"binary": "exactly two", "multiclass": "three or more", "regression": "no"}
+        fits = {
+            "binary": len(self.classes) == 2,
+            "multiclass": len(self.classes) > 2,
+            "regression": not self.classes,
+        }
+        if task in fits and not fits[task]:
+            yield (
+                f"{self.name}: a {task} target has {expected[task]} classes,"
+                f" this one has {len(self.classes)}"
+            )
+        if len({(type(label), label) for label in self.classes}) != len(self.classes):
+            yield f"{self.name}: a class is listed twice"
+        if not self.name.isidentifier():
+            yield f"{self.name!r}: a target's name is a plain identifier, such as late"
+
+
+@dataclass(frozen=True)
+class Contract:
+    """The fields of a row, and what is predicted from them.
+
+    *key* names the field that says whose row it is (an arm sticks to it, errors are clustered by
+    it), *time* the field with the moment the row is about. Neither is a feature; a request may
+    leave both out (the request's id and the present stand in). *slices* are the categories and
+    booleans by which quality is looked at one by one; *private* fields never reach the journal in
+    clear.
+
+    Raises `ContractError`, with every contradiction, when it is made.
+    """
+
+    name: str
+    task: Task
+    features: tuple[Feature, ...]
+    target: Target
+    key: str
+    time: str
+    slices: tuple[str, ...] = ()
+    private: tuple[str, ...] = ()
+    description: str = ""
+    _by_name: dict[str, Feature] = field(init=False, repr=False, compare=False, hash=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_by_name", {feature.name: feature for feature in self.features})
+        problems = list(self._own_problems())
+        if problems:
+            raise ContractError(f"contract {self.name!r} contradicts itself", problems)
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """The features' names, in the order of the model's inputs."""
+        return tuple(self._by_name)
+
+    def feature(self, name: str) -> Feature:
+        """The feature called *name*; KeyError if there is none."""
+        return self._by_name[name]
+
+    def problems(self, row: Mapping[str, Any]) -> list[Problem]:
+        """Everything wrong with one row, all at once; an empty list if it can be scored.
+
+        A field that the contract does not know is let through (a website may be a version ahead or
+        behind) unless it looks like a misspelling of one that is missing.
+        """
+        found = [
+            problem
+            for feature in self.features
+            if (problem := feature.problem(row.get(feature.name)))
+        ]
+        found += self._misspelt(row)
+        key, time = row.get(self.key), row.get(self.time)
+        if key is not None and not (isinstance(key, str) and 0 < len(key) <= LONGEST):
+            found.append(Problem(self.key, "a string", show(key)))
+        if time is not None and (not isinstance(time, str) or read_time(time) is None):
+            found.append(Problem(self.time, "a time such as 2026-11-23T03:17:00Z", show(time)))
+        return found
+
+    def to_json(self) -> dict[str, Any]:
+        """The contract as plain JSON values, defaults left out."""
+        found: dict[str, Any] = _plain(asdict(self))
+        found.pop("_by_name")
+        found["features"] = [_without_defaults(Feature, item) for item in found["features"]]
+        found["target"] = _without_defaults(Target, found["target"])
+        return found
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Contract:
+        """The contract that `to_json` wrote. ContractError if *data* is not one."""
+        try:
+            return cls(
+                name=data["name"],
+                task=data["task"],
+                features=tuple(_read(Feature, item) for item in data["features"]),
+                target=_read(Target, data["target"]),
+                key=data["key"],
+                time=data["time"],
+                slices=tuple(data.get("slices", ())),
+                private=tuple(data.get("private", ())),
+                description=data.get("description", ""),
+            )
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ContractError("this is not a contract", [f"{error!r}"]) from error
+
+    def _misspelt(self, row: Mapping[str, Any]) -> Iterable[Problem]:
+        absent = [name for name in self._by_name if name not in row]
+        if not absent:
+            return
+        known = {*self._by_name, self.key, self.time, self.target.name}
+        for name in row:
+            if name not in known:
+                for meant in difflib.get_close_matches(str(name), absent, n=1, cutoff=0.8):
+                    yield Problem(str(name), f"the field {meant}", "a name the contract has not")
+
+    def _own_problems(self) -> Iterable[str]:
+        if self.task not in get_args(Task):
+            yield f"task is {self.task!r}; expected one of {', '.join(get_args(Task))}"
+        if not self.features:
+            yield "it has no features"
+        for feature in self.features:
+            yield from feature.own_problems()
+        yield from self.target.own_problems(self.task)
+        names = [feature.name for feature in self.features]
+        names += [self.key, self.time, self.target.name]
+        for name in sorted({name for name in names if names.count(name) > 1}):
+            yield f"{name}: the name is used {names.count(name)} times"
+        for name in self.slices:
+            if name not in self._by_name or self._by_name[name].kind == "number":
+                yield f"slices: {name!r} is not a category or boolean feature"
+        for name in self.private:
+            if name not in self._by_name and name != self.key:
+                yield f"private: {name!r} is neither a feature nor the key"
+
+
+def read_time(text: str) -> datetime | None:
+    """An ISO 8601 time as an aware datetime in UTC (one without an offset is UTC), else None."""
+    try:
+        found = datetime.fromisoformat(text)
+        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def show(value: object) -> str:
+    """A value as an error message shows it: short, and with its JSON spelling where it has one."""
+    words: dict[Any, str] = {True: "true", False: "false"}
+    if isinstance(value, bool):
+        return words[value]
+    try:
+        text = repr(value)
+    except ValueError:  # an int of more than 4,300 digits has no decimal text
+        text = "a huge number"
+    text = text if len(text) <= 60 else text[:57] + "..."
+    return text if isinstance(value, (str, int, float)) else f"{text} ({type(value).__name__})"
+
+
+def _is_number(value: object) -> bool:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return False
+    return -LARGEST <= value <= LARGEST  # also false for NaN and the infinities
+
+
+def _is_text(value: str) -> bool:
+    # A lone surrogate is a legal Python string that no tensor or file can hold.
+    return not any("\ud800" <= char <= "\udfff" for char in value) and "\0" not in value
+
+
+def _within(value: Any, minimum: float | None, maximum: float | None) -> bool:
+    return (minimum is None or value >= minimum) and (maximum is None or value <= maximum)
+
+
+def _between(minimum: float | None, maximum: float | None, unit: str) -> str:
+    words = ""
+    if minimum is not None and maximum is not None:
+        words = f" from {minimum:g} to {maximum:g}"
+    elif minimum is not None:
+        words = f" of at least {minimum:g}"
+    elif maximum is not None:
+        words = f" of at most {maximum:g}"
+    return words + (f" ({unit})" if unit else "")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return value
+
+
+def _without_defaults(kind: Callable[..., Any], item: dict[str, Any]) -> dict[str, Any]:
+    defaults = {known.name: known.default for known in fields(kind)}  # type: ignore[arg-type]
+    return {key: value for key, value in item.items() if value not in (defaults[key], [])}
+
+
+def _read(kind: Callable[..., Any], item: Mapping[str, Any]) -> Any:
+    return kind(**{key: tuple(v) if isinstance(v, list) else v for key, v in item.items()})

@@ -1,0 +1,224 @@
+"""Fitted -> bundle folder; refuses if the ONNX file and the estimator disagree.
+
+The same data and the same libraries give the same bytes. Writing is atomic: the folder appears
+under its name when it is whole.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import shutil
+import tempfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from skl2onnx import to_onnx
+from skl2onnx.common.data_types import FloatTensorType, StringTensorType
+from sklearn.base import is_classifier
+
+from model.contract import Contract
+from model.data import encoded_target, fingerprint, model_inputs, plain
+from model.parity import Score, replay, round_thresholds, runner, thresholds_of
+from model.train import Fitted
+
+FORMAT = 1
+OPSET = {"": 21, "ai.onnx.ml": 3}
+GOLDEN_ROWS = 24
+TRAIN_SAMPLE, HOLDOUT_SAMPLE = 20_000, 50_000
+LIBRARIES = ("numpy", "onnx", "onnxruntime", "pandas", "pyarrow", "scikit-learn", "skl2onnx")
+
+
+@dataclass(frozen=True)
+class Build:
+    """Who makes a bundle, from what and when: recorded, and no part of its digest."""
+
+    made_at: datetime
+    commit: str
+    recipe: Path
+
+
+def export(fitted: Fitted, build: Build, into: Path, parity_limit: float) -> Path:
+    """Write the bundle folder *into*/<version> and return it.
+
+    Raises `ParityError` if any score differs by more than *parity_limit* (relative to the score
+    where that is above one).
+    """
+    contract = fitted.contract
+    round_thresholds(fitted.estimator)
+    graph = to_graph(fitted)
+    score = runner(graph, contract)
+    parity = replay(fitted, score, thresholds_of(graph), parity_limit)
+    into.mkdir(parents=True, exist_ok=True)
+    work = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=into))
+    try:
+        files = {"model.onnx": graph}
+        files |= {
+            f"evidence/{name}.parquet": _parquet(_evidence(rows, contract, score))
+            for name, rows in _samples(fitted)
+        }
+        manifest = _manifest(fitted, build, files, _golden(fitted, score, parity_limit), parity)
+        version = f"{build.made_at:%Y%m%dT%H%M}-{manifest['digest'][7:14]}"
+        manifest = {"format": FORMAT, "version": version, **manifest}
+        files["manifest.json"] = (
+            json.dumps(manifest, indent=1, ensure_ascii=False) + "\n"
+        ).encode()
+        for name, content in files.items():
+            _write(work / name, content)
+        return _put_in_place(work, into / version)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def to_graph(fitted: Fitted) -> bytes:
+    """The estimator, preprocessing included, as an ONNX model: one input of (n, 1) per feature."""
+    inputs = [
+        (
+            f.name,
+            StringTensorType([None, 1]) if f.kind == "category" else FloatTensorType([None, 1]),
+        )
+        for f in fitted.contract.features
+    ]
+    options = {id(fitted.estimator): {"zipmap": False}} if is_classifier(fitted.estimator) else None
+    model = to_onnx(
+        fitted.estimator,
+        initial_types=inputs,
+        options=options,
+        target_opset=OPSET,
+        name=fitted.contract.name,  # else a random one, and never the same bytes twice
+    )
+    return bytes(model.SerializeToString(deterministic=True))
+
+
+def _samples(fitted: Fitted) -> Iterable[tuple[str, pd.DataFrame]]:
+    for name, rows, most in (
+        ("train", fitted.split.train, TRAIN_SAMPLE),
+        ("holdout", fitted.split.holdout, HOLDOUT_SAMPLE),
+    ):
+        few = rows if len(rows) <= most else rows.sample(most, random_state=0).sort_index()
+        yield name, few.reset_index(drop=True)
+
+
+def _evidence(rows: pd.DataFrame, contract: Contract, score: Score) -> pd.DataFrame:
+    """Rows with the target encoded and the graph's scores beside them."""
+    inputs = model_inputs(rows, contract)
+    scores = score({name: inputs[name].tolist() for name in inputs})
+    found = rows.assign(**{contract.target.name: encoded_target(rows, contract)})
+    for feature in contract.features:
+        if feature.kind == "number":
+            found[feature.name] = found[feature.name].astype("float64")
+        elif feature.kind == "boolean":
+            found[feature.name] = found[feature.name].astype("boolean")
+    if contract.task == "multiclass":
+        return found.assign(**{f"score_{i}": scores[:, i] for i in range(scores.shape[1])})
+    return found.assign(score=scores)
+
+
+def _golden(fitted: Fitted, score: Score, tolerance: float) -> dict[str, Any]:
+    """Holdout rows, evenly spread in time, one more with every category unknown, their scores."""
+    contract = fitted.contract
+    holdout = fitted.split.holdout
+    spread = np.unique(np.linspace(0, len(holdout) - 1, GOLDEN_ROWS).astype(int))
+    picked = holdout.iloc[spread][list(contract.feature_names)]
+    columns = {name: plain(picked[name]) for name in picked}
+    rows = [
+        dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)
+    ]
+    rows.append(
+        rows[0]
+        | {
+            f.name: "never seen"
+            for f in contract.features
+            if f.kind == "category" and not f.choices
+        }
+        | {f.name: None for f in contract.features if f.nullable}
+    )
+    inputs = model_inputs(pd.DataFrame(rows, columns=list(columns), dtype=object), contract)
+    scores = score({name: inputs[name].tolist() for name in inputs})
+    return {"rows": rows, "scores": scores.tolist(), "tolerance": tolerance}
+
+
+def _manifest(
+    fitted: Fitted,
+    build: Build,
+    files: Mapping[str, bytes],
+    golden: Mapping[str, Any],
+    parity: Mapping[str, Any],
+) -> dict[str, Any]:
+    contract, split = fitted.contract, fitted.split
+    at = contract.time
+    manifest: dict[str, Any] = {
+        "task": contract.task,
+        "contract": contract.to_json(),
+        "classes": list(contract.target.classes),
+        "files": {name: _digest(content) for name, content in sorted(files.items())},
+        "golden": golden,
+        "data": {
+            "window": [_iso(moment) for moment in fitted.window],
+            "train": _extent(split.train, at),
+            "holdout": _extent(split.holdout, at),
+            "fingerprint": fingerprint(pd.concat([split.train, split.holdout])),
+            "categories": {
+                f.name: sorted(split.train[f.name].dropna().unique().tolist())
+                for f in contract.features
+                if f.kind == "category"
+            },
+        },
+        "metrics": {"holdout": fitted.metrics},
+        "parity": dict(parity),
+        "recipe": {"file": build.recipe.name, "sha256": _digest(build.recipe.read_bytes())},
+    }
+    content = json.dumps(
+        {"format": FORMAT, **manifest}, sort_keys=True, separators=(",", ":"), ensure_ascii=False
+    )
+    return manifest | {
+        "digest": _digest(content.encode()),
+        "build": {
+            "made_at": _iso(build.made_at),
+            "commit": build.commit,
+            "python": platform.python_version(),
+            "libraries": {name: metadata.version(name) for name in LIBRARIES},
+        },
+    }
+
+
+def _extent(rows: pd.DataFrame, time: str) -> dict[str, Any]:
+    return {"rows": len(rows), "start": _iso(rows[time].iloc[0]), "end": _iso(rows[time].iloc[-1])}
+
+
+def _iso(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _digest(content: bytes) -> str:
+    return "sha256:" + hashlib.sha256(content).hexdigest()
+
+
+def _parquet(rows: pd.DataFrame) -> bytes:
+    return bytes(rows.to_parquet(index=False))
+
+
+def _write(path: Path, content: bytes) -> None:
+    path.parent.mkdir(exist_ok=True)
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _put_in_place(work: Path, folder: Path) -> Path:
+    try:
+        work.rename(folder)
+    except OSError:
+        # The name holds the digest of the content: what stands there is what we made.
+        if not (folder / "manifest.json").is_file():
+            raise
+    return folder

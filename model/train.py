@@ -1,0 +1,133 @@
+"""Fit the recipe's estimator, and measure it on rows later than all it learnt from."""
+
+from __future__ import annotations
+
+import importlib.util
+import traceback
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from sklearn import metrics
+
+from model.contract import Contract, ContractError
+from model.data import DataError, Split, check, encoded_target, model_inputs, split_by_time
+
+Scores = np.ndarray[Any, np.dtype[np.float64]]
+
+
+class RecipeError(Exception):
+    """A recipe cannot be read, lacks something, or raised. The message says which and where."""
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """An estimator that has learnt, the rows it learnt from, and how it does on later ones."""
+
+    estimator: Any
+    contract: Contract
+    split: Split
+    window: tuple[datetime, datetime]
+    metrics: dict[str, float]
+
+
+def read_recipe(path: Path) -> ModuleType:
+    """The recipe in the file *path*, with everything a recipe must have. Raises `RecipeError`."""
+    spec = importlib.util.spec_from_file_location("recipe", path)
+    if not path.is_file() or spec is None or spec.loader is None:
+        raise RecipeError(f"there is no recipe at {path}; name a Python file: --recipe FILE")
+    recipe = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(recipe)
+    except ContractError as error:
+        raise RecipeError(f"{path}: {error}") from error
+    except Exception as error:
+        raise RecipeError(_raised(path, "cannot be imported", error)) from error
+    missing = [
+        name for name in ("window", "load", "estimator") if not callable(getattr(recipe, name, 0))
+    ]
+    if not isinstance(getattr(recipe, "CONTRACT", None), Contract):
+        missing.insert(0, "CONTRACT (a model.contract.Contract)")
+    if missing:
+        raise RecipeError(
+            f"{path} has no {', '.join(missing)}; model/recipe.py is a complete example"
+        )
+    return recipe
+
+
+def train(recipe: ModuleType, today: date) -> Fitted:
+    """Load the recipe's window for *today*, fit its estimator, measure it.
+
+    Raises `RecipeError` if the recipe's own code raises, `DataError` or `ContractError` if its rows
+    cannot be learnt from.
+    """
+    contract: Contract = recipe.CONTRACT
+    path = Path(recipe.__file__ or "recipe")
+    step = "window"
+    try:
+        start, end = recipe.window(today)
+        step = "load"
+        rows = recipe.load(start, end)
+        step = "estimator"
+        estimator = recipe.estimator()
+    except Exception as error:
+        raise RecipeError(_raised(path, f"{step}() failed", error)) from error
+    holdout: timedelta | None = getattr(recipe, "HOLDOUT", None)
+    split = split_by_time(check(rows, contract, start, end), contract, holdout)
+    try:
+        estimator.fit(model_inputs(split.train, contract), encoded_target(split.train, contract))
+        scores = predict(estimator, split, contract)
+    except Exception as error:
+        raise RecipeError(_raised(path, "the estimator does not fit", error)) from error
+    measured = measure(contract, encoded_target(split.holdout, contract), scores)
+    return Fitted(estimator, contract, split, (start, end), measured)
+
+
+def predict(estimator: Any, split: Split, contract: Contract) -> Scores:
+    """The estimator's own scores of the holdout, of the shape that `Bundle.score` gives."""
+    inputs = model_inputs(split.holdout, contract)
+    return scores_of(estimator, inputs, contract)
+
+
+def scores_of(estimator: Any, inputs: Any, contract: Contract) -> Scores:
+    """The estimator's scores of *inputs*: (n,), or (n, classes) for multiclass."""
+    if contract.task == "regression":
+        return np.asarray(estimator.predict(inputs), dtype=np.float64).reshape(-1)
+    chances = np.asarray(estimator.predict_proba(inputs), dtype=np.float64)
+    if chances.shape[1] != len(contract.target.classes):
+        raise DataError(
+            f"the estimator knows {chances.shape[1]} classes, the contract {len(contract.target.classes)}"
+        )
+    return chances[:, 1] if contract.task == "binary" else chances
+
+
+def measure(contract: Contract, truth: np.ndarray[Any, Any], scores: Scores) -> dict[str, float]:
+    """The task's usual metrics, rounded to six digits: truth (n,), scores as `scores_of` gives."""
+    if contract.task == "regression":
+        found = {
+            "mae": metrics.mean_absolute_error(truth, scores),
+            "rmse": metrics.root_mean_squared_error(truth, scores),
+            "r2": metrics.r2_score(truth, scores),
+        }
+    elif contract.task == "binary":
+        found = {
+            "roc_auc": metrics.roc_auc_score(truth, scores),
+            "log_loss": metrics.log_loss(truth, scores, labels=[0, 1]),
+            "brier": metrics.brier_score_loss(truth, scores),
+        }
+    else:
+        labels = list(range(len(contract.target.classes)))
+        found = {
+            "roc_auc": metrics.roc_auc_score(truth, scores, multi_class="ovr", labels=labels),
+            "log_loss": metrics.log_loss(truth, scores, labels=labels),
+            "accuracy": metrics.accuracy_score(truth, scores.argmax(axis=1)),
+        }
+    return {name: round(float(value), 6) for name, value in found.items()}
+
+
+def _raised(path: Path, what: str, error: Exception) -> str:
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{path}: {what}: {type(error).__name__}: {error} ({Path(last.filename).name}:{last.lineno})"

@@ -1,0 +1,55 @@
+#!/usr/bin/env bash
+# Make .venv/NAME from requirements/NAME.txt, or do nothing if it is up to date.
+#   requirements/install.sh serve|work|checks|test|tools
+# Needs Python 3.11 or 3.12 with venv, and a package index. Brings its own uv.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+name=$1
+lock=requirements/$name.txt
+
+python=${PYTHON:-}
+for each in python3 python3.12 python3.11; do
+    [ -n "$python" ] && break
+    "$each" -c 'import sys; sys.exit(sys.version_info[:2] not in [(3, 11), (3, 12)])' 2>/dev/null && python=$each
+done
+if [ -z "$python" ]; then
+    echo "error: no Python 3.11 or 3.12 found; install one, or name it: make $name PYTHON=/path/to/python3.12" >&2
+    exit 2
+fi
+
+mkdir -p .venv
+exec 9>".venv/$name.lock"
+flock 9 # a second make waits here, and then finds the work done
+state="$("$python" -VV | head -1) $(sha256sum <"$lock")"
+stamp=.venv/$name/installed
+if [ "$(cat "$stamp" 2>/dev/null)" = "$state" ]; then
+    touch "$stamp"
+    exit 0
+fi
+echo "installing .venv/$name (once; a minute or two the first time) ..."
+
+if [ "$name" = tools ]; then
+    if ! "$python" -m venv --clear .venv/tools; then
+        echo "error: this Python cannot make environments; on Debian and Ubuntu type: apt-get install python3-venv" >&2
+        exit 2
+    fi
+    .venv/tools/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r "$lock"
+else
+    "$0" tools 9>&-
+    export UV_PYTHON_DOWNLOADS=never UV_LINK_MODE=${UV_LINK_MODE:-hardlink}
+    # uv does not read pip's settings: hand on an index that only pip was told of.
+    if [ -z "${UV_DEFAULT_INDEX:-${UV_INDEX_URL:-}}" ]; then
+        index=${PIP_INDEX_URL:-$(.venv/tools/bin/python -m pip config get global.index-url 2>/dev/null || true)}
+        [ -z "$index" ] || export UV_DEFAULT_INDEX=$index
+    fi
+    uv=.venv/tools/bin/uv
+    if [ "$name" = test ]; then
+        # Laid over an environment by PYTHONPATH, so that tests see just what production installs.
+        rm -rf .venv/test
+        "$uv" pip install --quiet --python "$python" --target .venv/test --no-deps --require-hashes -r "$lock"
+    else
+        "$uv" venv --quiet --clear --python "$python" ".venv/$name"
+        "$uv" pip sync --quiet --python ".venv/$name/bin/python" --require-hashes "$lock"
+    fi
+fi
+printf '%s\n' "$state" >"$stamp"

@@ -1,0 +1,11 @@
+#!/usr/bin/env bash
+# Resolve requirements/*.in anew into hashed locks for Python 3.11 and 3.12, without an address in them.
+set -euo pipefail
+cd "$(dirname "$0")"
+for name in serve work checks test tools; do
+    more=()
+    [ "$name" != work ] || more=(--override work.overrides --excludes work.excludes)
+    ../.venv/tools/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+        --no-emit-index-url --no-header --no-annotate "${more[@]}" "$name.in" -o "$name.txt"
+    echo "requirements/$name.txt: $(grep -c '==' "$name.txt") packages"
+done

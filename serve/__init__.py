@@ -1,0 +1,1 @@
+"""The scorer: Flask and ONNX Runtime, nothing heavier."""

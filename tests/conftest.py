@@ -1,0 +1,19 @@
+"""What every test may ask for: the recipes and bundles beside the tests."""
+
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+
+
+@pytest.fixture(scope="session")
+def recipes():
+    """Folder of the small recipes: buys (binary), tariff (multiclass), basket (regression)."""
+    return HERE / "recipes"
+
+
+@pytest.fixture(scope="session")
+def root():
+    """The repository."""
+    return HERE.parent

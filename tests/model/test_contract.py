@@ -1,0 +1,194 @@
+"""A contract says what a row must look like, and everything that is wrong with one."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from model.contract import Contract, ContractError, Feature, Target, read_time
+
+CONTRACT = Contract(
+    name="buys",
+    task="binary",
+    features=(
+        Feature("age", "number", "age in years", "years", 0, 120, nullable=True, owner="crm"),
+        Feature("country", "category"),
+        Feature("device", "category", choices=("phone", "desk")),
+        Feature("returning", "boolean"),
+    ),
+    target=Target("bought", (False, True)),
+    key="visitor",
+    time="at",
+    slices=("country", "returning"),
+    private=("visitor", "age"),
+)
+GOOD = {"age": 31, "country": "AT", "device": "desk", "returning": True, "visitor": "v1"}
+
+
+def test_a_row_that_fits_has_no_problems():
+    """A row of the right kinds is let through."""
+    assert CONTRACT.problems(GOOD | {"at": "2026-11-23T03:17:00Z"}) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"age": "31"}, "age: expected a number from 0 to 120 (years) or null, got '31'"),
+        ({"age": True}, "age: expected a number from 0 to 120 (years) or null, got true"),
+        ({"age": 121}, "age: expected a number from 0 to 120 (years) or null, got 121"),
+        ({"age": float("nan")}, "age: expected a number from 0 to 120 (years) or null, got nan"),
+        ({"age": float("inf")}, "age: expected a number from 0 to 120 (years) or null, got inf"),
+        ({"age": [1]}, "age: expected a number from 0 to 120 (years) or null, got [1] (list)"),
+        ({"country": None}, "country: expected a string, got nothing"),
+        ({"country": ""}, "country: expected a string, got ''"),
+        ({"country": 43}, "country: expected a string, got 43"),
+        ({"country": "\ud800"}, r"country: expected a string, got '\ud800'"),
+        ({"device": "tv"}, "device: expected one of phone, desk, got 'tv'"),
+        ({"returning": 1}, "returning: expected true or false, got 1"),
+        ({"visitor": 7}, "visitor: expected a string, got 7"),
+        ({"at": "noon"}, "at: expected a time such as 2026-11-23T03:17:00Z, got 'noon'"),
+        ({"at": 5}, "at: expected a time such as 2026-11-23T03:17:00Z, got 5"),
+    ],
+)
+def test_a_problem_names_the_field_what_was_expected_and_what_came(change, words):
+    """One wrong value gives one sentence."""
+    assert [str(problem) for problem in CONTRACT.problems(GOOD | change)] == [words]
+
+
+def test_all_problems_of_a_row_are_reported_at_once():
+    """Nobody has to send a row four times to learn of four mistakes."""
+    found = CONTRACT.problems({"age": -1, "device": "tv", "returning": "yes"})
+
+    assert [problem.field for problem in found] == ["age", "country", "device", "returning"]
+
+
+def test_a_category_never_seen_fits_unless_the_choices_are_closed():
+    """New segments arrive: an open category takes any string."""
+    assert CONTRACT.problems(GOOD | {"country": "never seen"}) == []
+
+
+def test_a_field_the_contract_does_not_know_is_let_through():
+    """A website may be a version ahead or behind."""
+    assert CONTRACT.problems(GOOD | {"shoe_size": 43}) == []
+
+
+def test_a_misspelt_field_is_told_from_an_unknown_one():
+    """A nullable field under a wrong name would be lost in silence."""
+    row = {name: value for name, value in GOOD.items() if name != "age"} | {"agee": 31}
+
+    assert [str(problem) for problem in CONTRACT.problems(row)] == [
+        "agee: expected the field age, got a name the contract has not"
+    ]
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
+def test_a_contract_travels_as_json_and_comes_back_equal(task):
+    """The manifest carries all of it."""
+    classes = {"binary": (False, True), "multiclass": ("a", "b", "c"), "regression": ()}[task]
+    contract = Contract("x", task, CONTRACT.features, Target("y", classes), "k", "t")
+
+    assert Contract.from_json(json.loads(json.dumps(contract.to_json()))) == contract
+
+
+@given(
+    st.lists(
+        st.builds(
+            Feature,
+            name=st.from_regex(r"f[a-z]{1,8}", fullmatch=True),
+            kind=st.sampled_from(["number", "category", "boolean"]),
+            description=st.text(),
+            nullable=st.booleans(),
+            owner=st.text(max_size=9),
+        ),
+        min_size=1,
+        max_size=6,
+        unique_by=lambda feature: feature.name,
+    )
+)
+def test_any_contract_round_trips(features):
+    """Contract.from_json(contract.to_json()) == contract."""
+    contract = Contract("x", "regression", tuple(features), Target("y"), "k", "t")
+
+    assert Contract.from_json(json.loads(json.dumps(contract.to_json()))) == contract
+
+
+def test_a_contract_that_contradicts_itself_lists_every_contradiction():
+    """It is refused when it is made, with all that is wrong."""
+    with pytest.raises(ContractError) as caught:
+        Contract(
+            "x",
+            "binary",
+            (
+                Feature("score", "number"),
+                Feature("size", "number", minimum=2, maximum=1),
+                Feature("flag", "boolean", choices=("a",)),
+                Feature("two words", "texture"),
+            ),
+            Target("y", ("only",)),
+            key="size",
+            time="t",
+            slices=("size",),
+            private=("nobody",),
+        )
+
+    assert caught.value.problems == [
+        "score: names beginning with 'score' are kept for the model's answers",
+        "size: minimum 2 is above maximum 1",
+        "flag: choices are for categories, this is a boolean",
+        "two words: kind is 'texture'; expected one of number, category, boolean",
+        "'two words': a field's name is a plain identifier, such as wind_speed",
+        "y: a binary target has exactly two classes, this one has 1",
+        "size: the name is used 2 times",
+        "slices: 'size' is not a category or boolean feature",
+        "private: 'nobody' is neither a feature nor the key",
+    ]
+
+
+@pytest.mark.parametrize("data", [{}, {"name": "x"}, {"features": 5}, {"features": [{"nam": 1}]}])
+def test_json_that_is_no_contract_is_refused(data):
+    """A manifest may hold anything."""
+    with pytest.raises(ContractError, match="this is not a contract"):
+        Contract.from_json(data)
+
+
+@pytest.mark.parametrize(
+    ("target", "value", "words"),
+    [
+        (Target("y", (False, True)), 1, "y: expected one of false, true, got 1"),
+        (Target("y", (False, True)), None, "y: expected one of false, true, got nothing"),
+        (Target("y", ("a", "b")), "c", "y: expected one of 'a', 'b', got 'c'"),
+        (
+            Target("y", minimum=0, unit="EUR"),
+            -1,
+            "y: expected a number of at least 0 (EUR), got -1",
+        ),
+    ],
+)
+def test_an_outcome_is_checked_like_a_field(target, value, words):
+    """The truth that comes back later must be one of the classes, or a number in range."""
+    assert str(target.problem(value)) == words
+
+
+def test_an_outcome_is_encoded_as_its_class_or_value():
+    """The second class of a binary target is the positive one."""
+    assert [Target("y", ("no", "yes")).encode(v) for v in ("no", "yes")] == [0.0, 1.0]
+    assert Target("y").encode(12.5) == 12.5
+
+
+def test_a_time_without_an_offset_is_utc():
+    """Times are compared, so each has a zone."""
+    assert read_time("2026-11-23T03:17:00") == read_time("2026-11-23T04:17:00+01:00")
+    assert read_time("0001-01-01T00:00:00+14:00") is None
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from([*GOOD, "at", "x"]),
+        st.none() | st.text() | st.floats() | st.integers() | st.booleans() | st.lists(st.none()),
+    )
+)
+def test_no_row_whatever_makes_the_contract_raise(row):
+    """Problems are returned, with a field that the row or the contract names."""
+    for problem in CONTRACT.problems(row):
+        assert problem.field in {*GOOD, "at", "x"}

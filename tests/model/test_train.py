@@ -1,0 +1,109 @@
+"""A recipe is any file with a contract, a window, a load and an estimator; its mistakes are named."""
+
+from datetime import date
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from model.contract import ContractError
+from model.data import DataError
+from model.train import RecipeError, read_recipe, train
+
+TODAY = date(2026, 2, 20)
+
+
+def altered(recipes, tmp_path, more):
+    """The small binary recipe, with *more* code at its end."""
+    path = tmp_path / "altered.py"
+    source = (recipes / "buys.py").read_text()
+    path.write_text(source.replace("Path(__file__).parent", f"Path({str(recipes)!r})") + more)
+    return read_recipe(path)
+
+
+@pytest.mark.parametrize("name", ["buys", "tariff", "basket"])
+def test_a_recipe_of_each_task_learns_something(recipes, name):
+    """Binary, multiclass and regression go through the same code."""
+    fitted = train(read_recipe(recipes / f"{name}.py"), TODAY)
+
+    assert fitted.metrics.get("roc_auc", 1) > 0.7
+    assert fitted.metrics.get("r2", 1) > 0.3
+
+
+def test_the_default_recipe_learns_from_laguardia_alone_until_april():
+    """Newark and Kennedy come in as new segments on 8 April."""
+    recipe = read_recipe(Path("model/recipe.py"))
+    before = recipe.load(*recipe.window(date(2013, 4, 1)))
+    after = recipe.load(*recipe.window(date(2013, 4, 29)))
+
+    assert set(before["origin"]) == {"LGA"}
+    assert after.groupby("origin")["scheduled_at"].min().dt.strftime("%m-%d").to_dict() == {
+        "EWR": "04-08", "JFK": "04-08", "LGA": "01-29",
+    }  # fmt: skip
+
+
+def test_the_default_recipe_has_a_yesterday_on_every_night():
+    """The year is replayed in rounds of 364 days, on the same weekdays."""
+    recipe = read_recipe(Path("model/recipe.py"))
+    now = recipe.load(*recipe.window(date(2027, 1, 4)))
+
+    assert now["scheduled_at"].max() > pd.Timestamp("2027-01-03T12:00Z")
+    assert now["scheduled_at"].dt.normalize().nunique() >= 90
+    local = now["scheduled_at"].dt.tz_convert("America/New_York").dt.day_of_week
+    assert (local == now["weekday"]).mean() > 0.98  # a summer hour can fall beyond midnight
+
+
+def test_what_a_recipe_lacks_is_listed(tmp_path):
+    """All at once, with an example to look at."""
+    path = tmp_path / "empty.py"
+    path.write_text("def load(start, end): pass")
+
+    with pytest.raises(
+        RecipeError, match=r"has no CONTRACT .*, window, estimator; model/recipe.py"
+    ):
+        read_recipe(path)
+
+
+def test_a_recipe_that_is_not_there_says_what_to_type(tmp_path):
+    """A typing error in --recipe is answered in a sentence."""
+    with pytest.raises(
+        RecipeError, match=r"no recipe at .*nowhere\.py; name a Python file: --recipe"
+    ):
+        read_recipe(tmp_path / "nowhere.py")
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ("\n1 / 0\n", "cannot be imported: ZeroDivisionError"),
+        ("\ndef window(today): raise KeyError('x')\n", r"window\(\) failed: KeyError"),
+        (
+            "\ndef load(start, end): raise OSError('no disk')\n",
+            r"load\(\) failed: OSError: no disk",
+        ),
+        ("\ndef estimator(): return nothing\n", r"estimator\(\) failed: NameError"),
+        ("\ndef estimator(): return object()\n", "the estimator does not fit: AttributeError"),
+    ],
+)
+def test_a_recipe_that_raises_is_told_with_the_line(recipes, tmp_path, more, words):
+    """Which of its functions, which error, which line."""
+    with pytest.raises(RecipeError, match=words + r".*\(\w+.py:\d+\)"):
+        train(altered(recipes, tmp_path, more), TODAY)
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "words"),
+    [
+        ("rows.iloc[:0]", DataError, "there is not one row"),
+        ("rows.rename(columns={'pages': 'page_count'})", DataError, "is it called 'page_count'"),
+        ("rows.assign(pages='many')", ContractError, "pages: expected a number of at least 0"),
+        ("rows.assign(bought=None)", ContractError, "bought: expected one of 'no', 'yes'"),
+        ("rows.assign(bought='no')", DataError, "have no bought of yes"),
+    ],
+)
+def test_data_that_cannot_be_learnt_from_is_refused(recipes, tmp_path, change, error, words):
+    """With what is wrong with it."""
+    more = f"\nwhole = load\ndef load(start, end):\n    rows = whole(start, end)\n    return {change}\n"
+
+    with pytest.raises(error, match=words):
+        train(altered(recipes, tmp_path, more), TODAY)
