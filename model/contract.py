@@ -83,9 +83,8 @@ class Feature:
         elif self.kind == "category":
             fits = (
                 isinstance(value, str)
-                and 0 < len(value) <= LONGEST
-                and (not self.choices or value in self.choices)
                 and _is_text(value)
+                and (not self.choices or value in self.choices)
             )
         else:
             fits = isinstance(value, bool)
@@ -215,7 +214,7 @@ class Contract:
         ]
         found += self._misspelt(row)
         key, time = row.get(self.key), row.get(self.time)
-        if key is not None and not (isinstance(key, str) and 0 < len(key) <= LONGEST):
+        if key is not None and not (isinstance(key, str) and _is_text(key)):
             found.append(Problem(self.key, "a string", show(key)))
         if time is not None and (not isinstance(time, str) or read_time(time) is None):
             found.append(Problem(self.time, "a time such as 2026-11-23T03:17:00Z", show(time)))
@@ -307,7 +306,9 @@ def _is_number(value: object) -> bool:
 
 def _is_text(value: str) -> bool:
     # A lone surrogate is a legal Python string that no tensor or file can hold.
-    return not any("\ud800" <= char <= "\udfff" for char in value) and "\0" not in value
+    return 0 < len(value) <= LONGEST and not any(
+        char == "\0" or "\ud800" <= char <= "\udfff" for char in value
+    )
 
 
 def _within(value: Any, minimum: float | None, maximum: float | None) -> bool:

@@ -1,0 +1,1 @@
+"""Whether a bundle may go live."""

@@ -1,0 +1,250 @@
+"""thresholds.toml -> Rules. Everything that is wrong with the file is said at once.
+
+The standard library alone, since export, gate and watch read it in environments of their own.
+"""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import MISSING, dataclass, fields, is_dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+Severity = Literal["block", "warn"]
+SIGNALS = (
+    "univariate_drift",
+    "multivariate_drift",
+    "score_drift",
+    "missing_values",
+    "unseen_categories",
+    "estimated_performance",
+    "realised_performance",
+)
+#: The metrics that can be compared, by task. Larger is better for those in `LARGER_IS_BETTER`.
+METRICS = {
+    "binary": ("log_loss", "roc_auc", "brier"),
+    "multiclass": ("log_loss", "accuracy"),
+    "regression": ("mae", "rmse"),
+}
+LARGER_IS_BETTER = frozenset({"roc_auc", "accuracy"})
+
+
+class ConfigurationError(Exception):
+    """The rules cannot be used. The message lists every mistake, each with its place."""
+
+
+@dataclass(frozen=True)
+class Export:
+    """Limits of the export."""
+
+    parity: float
+
+
+@dataclass(frozen=True)
+class Land:
+    """What happens with a good verdict."""
+
+    policy: Literal["always", "never"]
+
+
+@dataclass(frozen=True)
+class Data:
+    """Limits of data integrity."""
+
+    max_missing_change: float
+    max_duplicates: float
+    max_conflicting_labels: float
+    max_label_correlation: float
+    max_mixed_types: float
+    severity: Severity = "block"
+
+
+@dataclass(frozen=True)
+class Drift:
+    """Limits between training and holdout."""
+
+    max_feature_drift: float
+    max_label_drift: float
+    max_new_categories: float
+    max_leaked_rows: float
+    severity: Severity = "block"
+
+
+@dataclass(frozen=True)
+class Model:
+    """Limits of the model by itself."""
+
+    min_gain: float
+    max_degradation: float
+    max_weak_segment: float
+    max_calibration_error: float
+    severity: Severity = "block"
+    weak_segment_severity: Severity = "block"
+
+
+@dataclass(frozen=True)
+class Margins:
+    """How much worse than the champion each metric may be; *primary* is named first in the report."""
+
+    primary: str
+    margins: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Compare:
+    """How candidate and champion are compared."""
+
+    confidence: float
+    draws: int
+    seed: int
+    binary: Margins
+    multiclass: Margins
+    regression: Margins
+
+    def margins(self, task: str) -> Margins:
+        """The margins of a *task*."""
+        found: Margins = getattr(self, task)
+        return found
+
+
+@dataclass(frozen=True)
+class Gate:
+    """Every limit of the gate."""
+
+    min_fresh_rows: int
+    max_rows: int
+    data: Data
+    drift: Drift
+    model: Model
+    compare: Compare
+
+
+@dataclass(frozen=True)
+class Monitoring:
+    """Every limit of the watch."""
+
+    window_days: int
+    min_rows: int
+    min_reference_days: int
+    sigmas: float
+    lasting: int
+    of: int
+    quiet: int
+    opens: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Rules:
+    """All of thresholds.toml."""
+
+    export: Export
+    land: Land
+    gate: Gate
+    monitoring: Monitoring
+
+
+def read_rules(path: Path) -> Rules:
+    """The rules in the file *path*. Raises `ConfigurationError`."""
+    try:
+        tables = tomllib.loads(path.read_text())
+    except OSError as error:
+        raise ConfigurationError(f"{path} cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise ConfigurationError(f"{path} is not TOML: {error}") from error
+    problems: list[str] = []
+    rules = _table(Rules, tables, "", problems)
+    if not problems:
+        problems += _contradictions(rules)
+    if problems:
+        raise ConfigurationError(f"{path}:\n" + "\n".join(f"  - {problem}" for problem in problems))
+    found: Rules = rules
+    return found
+
+
+def _table(kind: Any, table: Any, place: str, problems: list[str]) -> Any:
+    """An instance of the dataclass *kind* from *table*, or None with the reasons in *problems*."""
+    if not isinstance(table, dict):
+        problems.append(f"{place} is {table!r}; expected a table [{place}]")
+        return None
+    if kind is Margins:
+        return _margins(table, place, problems)
+    hints, known = get_type_hints(kind), {field.name: field for field in fields(kind)}
+    for name in table:
+        if name not in known:
+            problems.append(_unknown(f"{place}.{name}".strip("."), name, known))
+    values = {}
+    before = len(problems)
+    for name, field in known.items():
+        where = f"{place}.{name}".strip(".")
+        if name not in table:
+            if field.default is MISSING:
+                problems.append(f"{where} is missing")
+        elif is_dataclass(hints[name]):
+            values[name] = _table(hints[name], table[name], where, problems)
+        else:
+            values[name] = _value(hints[name], table[name], where, problems)
+    return kind(**values) if len(problems) == before else None
+
+
+def _value(hint: Any, value: Any, where: str, problems: list[str]) -> Any:
+    if get_origin(hint) is Literal:
+        choices = get_args(hint)
+        if value not in choices:
+            problems.append(f"{where} is {value!r}; expected one of {', '.join(choices)}")
+        return value
+    if get_origin(hint) is tuple:
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            problems.append(f"{where} is {value!r}; expected a list of strings")
+            return ()
+        for item in value:
+            if item not in SIGNALS:
+                problems.append(_unknown(f"{where}: {item!r}", item, SIGNALS))
+        return tuple(value)
+    if isinstance(value, bool) or not isinstance(value, int if hint is int else (int, float)):
+        what = "a whole number" if hint is int else "a number"
+        problems.append(f"{where} is {value!r}; expected {what}")
+    elif not 0 <= value < 1e9:
+        problems.append(f"{where} is {value!r}; expected 0 or more")
+    elif where.rpartition(".")[2].startswith("max_") and hint is float and value > 1:
+        problems.append(f"{where} is {value!r}; expected a share, from 0 to 1")
+    return value
+
+
+def _margins(table: Mapping[str, Any], place: str, problems: list[str]) -> Margins:
+    metrics = METRICS[place.rpartition(".")[2]]
+    margins = {name: value for name, value in table.items() if name != "primary"}
+    for name, value in margins.items():
+        if name not in metrics:
+            problems.append(_unknown(f"{place}.{name}", name, metrics))
+        else:
+            _value(float, value, f"{place}.{name}", problems)
+    primary = table.get("primary")
+    if primary not in margins:
+        problems.append(f"{place}.primary is {primary!r}; expected one of the metrics with a margin there")
+    return Margins(str(primary), margins)
+
+
+def _contradictions(rules: Rules) -> Iterable[str]:
+    watch = rules.monitoring
+    if not 0 < rules.gate.compare.confidence < 1:
+        yield f"gate.compare.confidence is {rules.gate.compare.confidence}; expected between 0 and 1"
+    if rules.gate.compare.draws < 100:
+        yield f"gate.compare.draws is {rules.gate.compare.draws}; expected at least 100"
+    if rules.gate.max_rows < rules.gate.min_fresh_rows:
+        yield f"gate.max_rows is {rules.gate.max_rows}, below gate.min_fresh_rows of {rules.gate.min_fresh_rows}"
+    if not 1 <= watch.lasting <= watch.of:
+        yield f"monitoring.lasting is {watch.lasting} of {watch.of}; expected from 1 to monitoring.of"
+    if watch.window_days < max(watch.of, watch.quiet):
+        yield f"monitoring.window_days is {watch.window_days}, too short for monitoring.of and monitoring.quiet"
+    for name in ("quiet", "min_rows", "min_reference_days", "sigmas"):
+        if getattr(watch, name) <= 0:
+            yield f"monitoring.{name} is {getattr(watch, name)}; expected more than 0"
+
+
+def _unknown(where: str, name: str, known: Iterable[str]) -> str:
+    known = list(known)
+    close = difflib.get_close_matches(name, known, n=1)
+    hint = f"; did you mean {close[0]}?" if close else "."
+    return f"{where} is not a rule{hint} Rules there are: {', '.join(known)}"

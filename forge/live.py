@@ -1,0 +1,115 @@
+"""`live.toml`: which bundles are live, on one screen.
+
+Pure: text to values and back. The scorer has a reader of its own, as small; packages do not share
+code that is as short as this.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+HEADER = """\
+# What is live. This file changes by pull request only; reverting the change rolls back.
+"""
+DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+ROLES = ("champion", "challenger", "anchor")
+
+
+class LiveError(ValueError):
+    """live.toml cannot be understood. The message lists every mistake."""
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A bundle in a role: its version, the digest it must have, and the share it gets."""
+
+    version: str
+    digest: str
+    share: float | None = None
+
+
+@dataclass(frozen=True)
+class Live:
+    """Which bundle has which role; none at all before the first release."""
+
+    champion: Slot | None = None
+    challenger: Slot | None = None
+    anchor: Slot | None = None
+
+    def to_toml(self) -> str:
+        """The file's text; `parse_live` gives back an equal value."""
+        tables = [HEADER]
+        for role in ROLES:
+            slot: Slot | None = getattr(self, role)
+            if slot:
+                share = "" if slot.share is None else f"share = {slot.share}\n"
+                tables.append(
+                    f"\n[{role}]\nversion = {json.dumps(slot.version)}\n"
+                    f"digest = {json.dumps(slot.digest)}\n{share}"
+                )
+        return "".join(tables)
+
+
+def parse_live(text: str) -> Live:
+    """The roles that *text* gives. Raises `LiveError` with everything that is wrong."""
+    try:
+        tables = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise LiveError(f"live.toml is not TOML: {error}") from error
+    problems = [
+        f"[{name}] is not a role; roles are {', '.join(ROLES)}"
+        for name in tables
+        if name not in ROLES
+    ]
+    slots = {}
+    for role in ROLES:
+        if role in tables:
+            wrong = list(_wrong(role, tables[role]))
+            problems += wrong
+            if not wrong:
+                slots[role] = Slot(**tables[role])
+    if problems:
+        raise LiveError("live.toml: " + "; ".join(problems))
+    return Live(**slots)
+
+
+def with_champion(live: Live, version: str, digest: str) -> Live:
+    """*live* with another champion, and all else as it was."""
+    return replace(live, champion=Slot(version, digest))
+
+
+def withdrawn_by(history: Iterable[Live]) -> set[str]:
+    """The versions that were rolled back, from the states of live.toml, oldest first.
+
+    A move from a champion to an older one (a version begins with its time, so versions sort)
+    withdraws the newer; one that becomes champion again is withdrawn no more.
+    """
+    withdrawn: set[str] = set()
+    before = ""
+    for live in history:
+        now = live.champion.version if live.champion else ""
+        if now < before:
+            withdrawn.add(before)
+        withdrawn.discard(now)
+        before = now
+    return withdrawn
+
+
+def _wrong(role: str, table: Any) -> Iterable[str]:
+    if not isinstance(table, dict):
+        yield f"{role} is {table!r}; expected a table [{role}]"
+        return
+    for key in sorted(table.keys() - {"version", "digest", "share"}):
+        yield f"{role}.{key} is not known; keys are version, digest, share"
+    version, digest, share = (table.get(key) for key in ("version", "digest", "share"))
+    if not (isinstance(version, str) and re.fullmatch(r"[0-9A-Za-z][0-9A-Za-z.-]{0,63}", version)):
+        yield f"{role}.version is {version!r}; expected one such as 20261123T0317-a1b2c3d"
+    if not (isinstance(digest, str) and DIGEST.fullmatch(digest)):
+        yield f"{role}.digest is {digest!r}; expected sha256: and 64 hexadecimal digits"
+    if "share" in table and not (isinstance(share, (int, float)) and 0 <= share <= 1):
+        yield f"{role}.share is {share!r}; expected a number from 0 to 1"

@@ -1,0 +1,237 @@
+"""The demo: the whole loop on the default recipe's real data, told step by step.
+
+    python -m tests.loop [--folder .demo]
+
+Every step is the command a person would type; the flights, their delays and the drift are what
+happened in New York in 2013.
+"""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import shutil
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from model.train import read_recipe
+from tests.loop.laptop import (
+    PROMOTE,
+    REJECT,
+    ROOT,
+    Laptop,
+    UnexpectedError,
+    environments_missing,
+    wait_for,
+)
+from tests.loop.website import Answers, Traffic, Website
+
+RECIPE = ROOT / "model/recipe.py"
+SHUFFLED = ROOT / "tests/recipes/shuffled.py"
+
+
+class Narrator:
+    """Prints the story, with the time since it began."""
+
+    def __init__(self) -> None:
+        self.began = time.monotonic()
+
+    def chapter(self, number: int, words: str) -> None:
+        """Begin a step."""
+        print(f"\n{self._clock()}  ({number}) {words}", flush=True)
+
+    def tell(self, words: str) -> None:
+        """What happened."""
+        print(f"            {words}", flush=True)
+
+    def show(self, line: str) -> None:
+        """A line that a command printed."""
+        print(f"          │ {line}", flush=True)
+
+    def _clock(self) -> str:
+        seconds = int(time.monotonic() - self.began)
+        return f"[{seconds // 60}:{seconds % 60:02}]"
+
+
+def tell_story(laptop: Laptop, narrator: Narrator) -> None:
+    """The loop, from the first model to the closed alert. Raises `UnexpectedError` if it goes otherwise."""
+    recipe = read_recipe(laptop.recipe)
+
+    def days(first: str, last: str) -> Any:
+        """The flights from *first* up to *last*, not included."""
+        return recipe.load(
+            *(datetime.fromisoformat(day).replace(tzinfo=UTC) for day in (first, last))
+        )
+
+    narrator.chapter(
+        1, "1 April 2013. The site sells LaGuardia only. The first model is trained and judged."
+    )
+    laptop.retrain("2013-04-01")
+    laptop.gate("first", PROMOTE)
+
+    narrator.chapter(2, "It lands: merged, released, and the scorer starts and serves it.")
+    laptop.land("first", PROMOTE)
+    address = laptop.start_serving()
+    first = laptop.live()
+    website = Website(address, recipe.CONTRACT)
+    narrator.tell(f"{first} answers on http://{address}")
+
+    narrator.chapter(3, "The first week of April: pages are landed on, the truth follows.")
+    quiet = website.send(days("2013-04-01", "2013-04-08"))
+    narrator.tell(expect_no_failure(quiet))
+    narrator.tell(f"{website.tell_outcomes(quiet):,} outcomes told")
+
+    narrator.chapter(
+        4, "From 8 April Newark and Kennedy are sold too. No outcome is in yet; the watch looks."
+    )
+    drifting = website.send(days("2013-04-08", "2013-04-19"))
+    narrator.tell(expect_no_failure(drifting))
+    laptop.watch()
+    opened = expect_alerts(laptop, "open")
+    narrator.tell("Ten days on, it looks again: the same alert, brought up to date.")
+    later = website.send(days("2013-04-19", "2013-04-29"))
+    narrator.tell(expect_no_failure(later))
+    laptop.watch()
+    if [alert.number for alert in expect_alerts(laptop, "open")] != [
+        alert.number for alert in opened
+    ]:
+        raise UnexpectedError("a second alert was opened")
+    narrator.tell(
+        f"{website.tell_outcomes(drifting) + website.tell_outcomes(later):,} outcomes are in now"
+    )
+
+    narrator.chapter(
+        5, "29 April: a retrain. Pages go on being landed on while it is judged and swapped in."
+    )
+    traffic = Traffic(website, days("2013-04-29", "2013-05-13"))
+    laptop.retrain("2013-04-29")
+    laptop.gate("second", PROMOTE)
+    landed = time.monotonic()
+    laptop.land("second", PROMOTE)
+    second = laptop.live()
+    wait_for(lambda: second in traffic.answers.first_seen or not traffic.alive(), 30, "no swap")
+    swapped = traffic.end()
+    narrator.tell(expect_no_failure(swapped))
+    if second not in swapped.first_seen:
+        raise UnexpectedError(f"{second} never answered: {swapped.summary()}")
+    narrator.tell(
+        f"{second} answered {swapped.first_seen[second] - landed:.1f} s after `land` was typed"
+    )
+
+    narrator.chapter(6, "A bad candidate: a join upstream went wrong, the labels are shuffled.")
+    laptop.retrain("2013-04-29", SHUFFLED)
+    laptop.gate("shuffled", REJECT)
+    laptop.land("shuffled", REJECT)
+    if laptop.live() != second:
+        raise UnexpectedError("the bad candidate went live")
+
+    narrator.chapter(
+        7, "Somebody is not happy with the new model: one gesture, and the older one serves."
+    )
+    traffic = Traffic(website, days("2013-05-03", "2013-05-05"))
+    pressed = time.monotonic()
+    laptop.rollback("the demo's on-call does not trust it")
+    wait_for(lambda: laptop.ready(address).get("version") == first, 30, "no rollback")
+    narrator.tell(f"{first} serves again {time.monotonic() - pressed:.1f} s after it was typed")
+    narrator.tell(expect_no_failure(traffic.end()))
+
+    narrator.chapter(
+        8, "13 May: the next night does not bring the same bytes back; a new model does better."
+    )
+    laptop.retrain("2013-05-13")
+    laptop.gate("third", PROMOTE)
+    laptop.land("third", PROMOTE)
+    third = laptop.live()
+    wait_for(lambda: laptop.ready(address).get("version") == third, 30, "no swap")
+    back = website.send(days("2013-05-13", "2013-05-20"))
+    narrator.tell(expect_no_failure(back))
+    narrator.tell(f"{website.tell_outcomes(back):,} outcomes told")
+    laptop.watch()
+    expect_alerts(laptop, "closed")
+    laptop.write_site()
+
+
+def expect_no_failure(answers: Answers) -> str:
+    """The summary of *answers*, every one of which must be good."""
+    if answers.failed:
+        raise UnexpectedError(
+            f"{len(answers.failed)} requests failed, the first: {answers.failed[0]}"
+        )
+    return answers.summary()
+
+
+def expect_alerts(laptop: Laptop, state: str) -> list[Any]:
+    """The one alert there is, which must be *state* (open or closed)."""
+    found = laptop.alerts()
+    if [alert.state for alert in found] != [state]:
+        said = ", ".join(f"{alert.title} ({alert.state})" for alert in found) or "no alert"
+        raise UnexpectedError(f"expected one alert, {state}; there is {said}")
+    return found
+
+
+def main() -> int:
+    """Run the demo in its folder; returns the exit code."""
+    parser = argparse.ArgumentParser("python -m tests.loop", description=__doc__)
+    parser.add_argument(
+        "--folder", type=Path, default=Path(".demo"), help="where it leaves its traces"
+    )
+    folder: Path = parser.parse_args().folder.resolve()
+    missing = environments_missing()
+    if missing:
+        print(f"error: not installed: {', '.join(missing)}; type: make setup", file=sys.stderr)
+        return 2
+    folder.mkdir(parents=True, exist_ok=True)
+    narrator = Narrator()
+    with (folder / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            print(
+                f"error: a demo is running in {folder}; wait for it, or give this one --folder",
+                file=sys.stderr,
+            )
+            return 2
+        sweep(folder)
+        try:
+            with Laptop(folder, RECIPE, narrator.show) as laptop:
+                tell_story(laptop, narrator)
+        except UnexpectedError as error:
+            print(f"\nerror: the story went otherwise than it should: {error}", file=sys.stderr)
+            return 1
+        except KeyboardInterrupt:
+            print(f"\nstopped; what was done so far is in {folder}", file=sys.stderr)
+            return 130
+    print(closing(laptop, narrator))
+    return 0
+
+
+def sweep(folder: Path) -> None:
+    """Remove what an earlier demo left in *folder*: only what a demo makes."""
+    for name in ("forge", "journal", "store", "watch", "gate"):
+        shutil.rmtree(folder / name, ignore_errors=True)
+    for name in ("story.html", "sync.log", "scorer.log", "scorer.address"):
+        (folder / name).unlink(missing_ok=True)
+
+
+def closing(laptop: Laptop, narrator: Narrator) -> str:
+    """What happened, and where to look."""
+    seconds = int(time.monotonic() - narrator.began)
+    return f"""
+Done in {seconds // 60}:{seconds % 60:02}. A model was trained, judged, released and served; it drifted, the watch said so
+before the labels came; a better one took over without a failed request, a bad one was refused, a rollback
+took seconds, and the alert closed itself.
+
+Look at
+  {laptop.site}  the story with its charts
+  {laptop.folder / "gate/second/report.md"}  what a reviewer reads
+  {laptop.folder / "gate/shuffled/report.md"}  why the bad one was refused
+  {laptop.forge / "alerts"}  the alert, from open to closed
+and type  FORGE={laptop.forge} make status
+"""
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,105 @@
+"""Who may import whom: the design's table, kept by a test."""
+
+import ast
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+OURS = {"checks", "forge", "model", "monitoring", "serve"}
+#: package -> what it may import of ours, besides itself
+OF_OURS = {
+    "forge": set(),
+    "model": {"checks.rules"},
+    "serve": {"model.contract"},
+    "checks": {"model.contract", "serve.bundle"},
+    "monitoring": {"model.contract", "checks.rules"},
+}
+#: package -> third-party packages
+OF_OTHERS = {
+    "forge": set(),
+    "model": {"numpy", "onnx", "onnxruntime", "pandas", "skl2onnx", "sklearn"},
+    "serve": {"flask", "granian", "numpy", "onnxruntime", "werkzeug"},
+    "checks": {"numpy", "pandas", "sklearn"},
+    "monitoring": {"numpy", "pandas"},
+}
+#: third-party packages that one module alone may import
+ALONE = {
+    "deepchecks": {"checks/suite.py"},
+    "nannyml": {"monitoring/drift.py", "monitoring/performance.py"},
+}
+STANDARD_ONLY = ["model/contract.py", "checks/rules.py"]
+MODULES = sorted(
+    path.relative_to(ROOT).as_posix() for package in OURS for path in (ROOT / package).rglob("*.py")
+)
+
+
+def imports(module):
+    """Every module that *module* imports, wherever in it."""
+    for node in ast.walk(ast.parse((ROOT / module).read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module}: relative imports are not used here"
+            yield node.module
+
+
+def is_within(name, allowed):
+    return any(name == one or name.startswith(one + ".") for one in allowed)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_module_imports_of_ours_what_the_design_allows(module):
+    """Packages meet at the contract and the bundle; only a __main__ knows the forge."""
+    package = module.split("/")[0]
+    allowed = (
+        {package} | OF_OURS[package] | ({"forge"} if module.endswith("__main__.py") else set())
+    )
+
+    found = {name for name in imports(module) if name.split(".")[0] in OURS}
+
+    assert {name for name in found if not is_within(name, allowed)} == set()
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_module_imports_of_others_what_the_design_allows(module):
+    """Deepchecks and NannyML each stay behind one door."""
+    package = module.split("/")[0]
+    outside = {name.split(".")[0] for name in imports(module)}
+    outside -= OURS | set(sys.stdlib_module_names)
+
+    allowed = OF_OTHERS[package] | {name for name, places in ALONE.items() if module in places}
+
+    assert outside - allowed == set()
+
+
+@pytest.mark.parametrize("module", STANDARD_ONLY)
+def test_what_every_environment_reads_needs_nothing_installed(module):
+    """The contract is read by the scorer, the rules by all."""
+    assert {name.split(".")[0] for name in imports(module)} <= set(sys.stdlib_module_names)
+
+
+def test_nothing_pickles():
+    """A pickle runs code when it is read."""
+    pickling = {"pickle", "cloudpickle", "joblib", "dill", "shelve", "marshal"}
+
+    assert [m for m in MODULES if pickling & {name.split(".")[0] for name in imports(m)}] == []
+
+
+def test_no_module_is_longer_than_a_sitting():
+    """Three hundred lines, as a habit; a longer one is listed here with its reason."""
+    longer = {
+        "model/contract.py",  # one noun, read by every environment: two files would be two imports
+    }
+
+    found = {m for m in MODULES if len((ROOT / m).read_text().splitlines()) > 300}
+
+    assert found <= longer
+
+
+def test_no_module_is_called_a_word_that_says_nothing():
+    """A newcomer guesses the file before searching for it."""
+    empty = {"utils", "util", "helpers", "helper", "manager", "base", "common", "misc", "handler"}
+
+    assert [m for m in MODULES if Path(m).stem in empty] == []
