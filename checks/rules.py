@@ -128,6 +128,8 @@ class Monitoring:
     window_days: int
     min_rows: int
     min_reference_days: int
+    min_drift: float
+    min_share: float
     sigmas: float
     lasting: int
     of: int

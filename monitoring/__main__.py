@@ -1,0 +1,182 @@
+"""Watch what is live; tell the story.
+
+python -m monitoring watch --journal DIR --out DIR    open, update or close the alert
+python -m monitoring site --journal DIR --watch DIR --out FILE
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from checks.rules import ConfigurationError, Monitoring, read_rules
+from forge import Forge, ForgeError, open_forge
+from forge.live import LiveError, parse_live
+from model.contract import Contract
+from monitoring.alerts import Told, assess, body, effect, title
+from monitoring.signals import Signal, Unknown
+from monitoring.window import JournalError, Window, full_days, read_window
+
+OK, USAGE, NO_WATCH = 0, 2, 5
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a command; returns its exit code."""
+    asked = _parser().parse_args(arguments)
+    try:
+        asked.run(asked, open_forge(asked.forge))
+    except ConfigurationError as error:
+        return _stop(USAGE, error)
+    except (ForgeError, LiveError, JournalError, OSError) as error:
+        return _stop(NO_WATCH, f"could not watch: {error}")
+    except KeyboardInterrupt:
+        return _stop(130, "stopped; nothing was changed")
+    return OK
+
+
+def _watch(asked: argparse.Namespace, forge: Forge) -> None:
+    """live.toml -> bundle's evidence; journal -> window; both -> signals -> the one alert."""
+    rules = read_rules(asked.rules).monitoring
+    live = parse_live(forge.read("serve/live.toml") or "").champion
+    if live is None:
+        raise ForgeError("nothing is live, so there is nothing to watch")
+    with tempfile.TemporaryDirectory() as work:
+        forge.download(live.version, Path(work) / live.version)
+        manifest = json.loads((Path(work) / live.version / "manifest.json").read_bytes())
+        reference = pd.read_parquet(Path(work) / live.version / "evidence/holdout.parquet")
+    contract = Contract.from_json(manifest["contract"])
+    until = pd.Timestamp(asked.today, tz="UTC") if asked.today else None
+    window = read_window(asked.journal, contract, live.version, rules.window_days, until)
+    labelled = int(window.rows[contract.target.name].notna().sum())
+    _say(f"{live.version}: {len(window.rows):,} rows answered, {labelled:,} outcomes known")
+    signals, unknown, unjudged = look(
+        window, reference, contract, manifest["data"]["categories"], rules
+    )
+    situation = assess(signals, unknown, rules)
+    told = Told(contract.name, live.version, len(window.rows), labelled, window.oddities, unjudged)
+    _write_run(asked.out, {
+        "version": live.version,
+        "state": situation.state,
+        "why": situation.why,
+        "signals": [signal.to_json() for signal in signals],
+        "unknown": [[each.kind, each.why] for each in unknown],
+    })  # fmt: skip
+    words = body(situation, signals, unknown, told)
+    marker = f"watch:{contract.name}"
+    if situation.state == "raised":
+        alert = forge.alert(marker, title(situation, signals, told), words)
+        _say(f"alert {alert.number} is open: {alert.title}")
+        for line in effect(signals, situation, told):
+            _say(f"  {line}")
+    elif situation.state == "quiet":
+        closed = forge.resolve(marker, f"{situation.why}.\n\n{words}")
+        _say(
+            f"alert {closed.number} is closed: {situation.why}"
+            if closed
+            else f"quiet: {situation.why}"
+        )
+    else:
+        _say(f"no change: {situation.why}")
+    for each in unknown:
+        _say(f"could not be watched: {each.kind}: {each.why}")
+
+
+def look(
+    window: Window,
+    reference: pd.DataFrame,
+    contract: Contract,
+    seen: Mapping[str, list[str]],
+    rules: Monitoring,
+) -> tuple[list[Signal], list[Unknown], list[str]]:
+    """Every signal of the window, what could not be told, and the days that could not be judged."""
+    usual, _ = full_days(reference, contract.time, 1)
+    rows, unjudged = full_days(window.rows, contract.time, rules.min_rows)
+    days = usual[contract.time].dt.normalize().nunique()
+    if rows.empty:
+        return [], [], unjudged
+    if days < rules.min_reference_days:
+        why = (
+            f"the reference has {days} full days; {rules.min_reference_days} are needed for limits"
+        )
+        return [], [Unknown(kind, why) for kind in rules.opens], unjudged
+    _say("loading NannyML ...")
+    from monitoring.drift import drift, unseen_categories  # noqa: PLC0415 -- takes ten seconds
+    from monitoring.performance import performance  # noqa: PLC0415
+
+    signals, unknown = drift(usual, rows, contract, rules)
+    signals += unseen_categories(usual, rows, contract, seen, rules)
+    more, more_unknown = performance(usual, rows, contract, rules)
+    return signals + more, unknown + more_unknown, unjudged
+
+
+def _site(asked: argparse.Namespace, forge: Forge) -> None:
+    from monitoring.site import page  # noqa: PLC0415
+    from monitoring.story import gather  # noqa: PLC0415
+
+    text = page(gather(forge.history("serve/live.toml"), forge.releases(), forge.proposals(), forge.alerts(),
+                       asked.journal, asked.watch))  # fmt: skip
+    _replace(asked.out, text)
+    _say(f"page: {asked.out}")
+
+
+def _write_run(folder: Path, run: dict[str, Any]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    number = 1 + max(
+        (int(path.stem.split("-")[1]) for path in folder.glob("watch-*.json")), default=0
+    )
+    _replace(folder / f"watch-{number:04}.json", json.dumps(run, indent=1) + "\n")
+
+
+def _replace(path: Path, text: str) -> None:
+    work = path.with_name(f".{path.name}-{os.getpid()}")
+    work.write_text(text)
+    work.replace(path)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("python -m monitoring", description=__doc__.split("\n")[0])
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    watch = commands.add_parser(
+        "watch", help="look at the journal; open, update or close the alert"
+    )
+    watch.add_argument("--rules", type=Path, default=Path("checks/thresholds.toml"))
+    watch.add_argument(
+        "--today",
+        metavar="YYYY-MM-DD",
+        help="look at the days before this one (default: the newest row)",
+    )
+    watch.add_argument(
+        "--out", type=Path, required=True, help="folder to keep the run's signals in"
+    )
+    watch.set_defaults(run=_watch)
+    site = commands.add_parser("site", help="write the page that tells the story")
+    site.add_argument("--watch", type=Path, required=True, help="folder with the runs of the watch")
+    site.add_argument("--out", type=Path, required=True, help="the page, one HTML file")
+    site.set_defaults(run=_site)
+    for command in commands.choices.values():
+        command.add_argument("--journal", type=Path, required=True, help="the scorer's journal")
+        command.add_argument(
+            "--forge", default=os.environ.get("FORGE", ".forge"), help="the forge's folder"
+        )
+    return parser
+
+
+def _say(words: str) -> None:
+    print(words, flush=True)
+
+
+def _stop(code: int, why: object) -> int:
+    print(f"error: {why}", file=sys.stderr)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

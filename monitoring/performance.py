@@ -1,0 +1,100 @@
+"""How good are the scores? Estimated before outcomes are in, realised once they are.
+
+Estimated: CBPE for classes (the reference calibrates the scores, and a calibrated score says how
+often it is right), DLE for regression (a second model predicts the error). Both assume that the
+relation of features to target holds: a change of that relation shows only in what is realised.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import nannyml as nml
+import pandas as pd
+
+from checks.rules import Monitoring
+from model.contract import Contract
+from monitoring.drift import attempt, prepared, series
+from monitoring.signals import Signal, Unknown
+from monitoring.window import full_days
+
+#: The metrics that estimate and reality share, and the side on which they are a loss.
+METRICS = {
+    "binary": {"roc_auc": "lower", "accuracy": "lower"},
+    "multiclass": {"roc_auc": "lower", "accuracy": "lower"},
+    "regression": {"mae": "upper", "rmse": "upper"},
+}
+
+
+def performance(
+    reference: pd.DataFrame, rows: pd.DataFrame, contract: Contract, rules: Monitoring
+) -> tuple[list[Signal], list[Unknown]]:
+    """Estimated and realised performance by day, and what could not be told.
+
+    Both frames are as `Window` says, of full days only.
+    """
+    metrics = METRICS[contract.task]
+    before, now = _judged(reference, contract), _judged(rows, contract)
+    threshold = nml.thresholds.StandardDeviationThreshold(rules.sigmas, rules.sigmas)
+    shared = {
+        "metrics": list(metrics),
+        "timestamp_column_name": contract.time,
+        "chunk_period": "D",
+        "y_true": contract.target.name,
+        "thresholds": dict.fromkeys(metrics, threshold),
+        **_predictions(contract),
+    }
+
+    def estimated() -> Iterable[Signal]:
+        if contract.task == "regression":
+            features = [f.name for f in contract.features if f.name in now]
+            estimator = nml.DLE(feature_column_names=features, **shared)
+        else:
+            estimator = nml.CBPE(**shared)
+        found = estimator.fit(before).estimate(now).to_df()
+        for metric, loss in metrics.items():
+            yield from series(found, (metric,), "estimated_performance", "", floor=0.0, loss=loss)
+
+    def realised() -> Iterable[Signal]:
+        calculator = nml.PerformanceCalculator(**shared)
+        found = calculator.fit(before).calculate(labelled).to_df()
+        for metric, loss in metrics.items():
+            yield from series(found, (metric,), "realised_performance", "", floor=0.0, loss=loss)
+
+    steps = [("estimated_performance", estimated)]
+    labelled, _ = full_days(
+        now.dropna(subset=[contract.target.name]), contract.time, rules.min_rows
+    )
+    if len(labelled):
+        steps.append(("realised_performance", realised))
+    return attempt(steps)
+
+
+def _predictions(contract: Contract) -> dict[str, Any]:
+    if contract.task == "regression":
+        return {"y_pred": "score"}
+    if contract.task == "binary":
+        return {
+            "problem_type": "classification_binary",
+            "y_pred": "predicted",
+            "y_pred_proba": "score",
+        }
+    columns = {float(i): f"score_{i}" for i in range(len(contract.target.classes))}
+    return {
+        "problem_type": "classification_multiclass",
+        "y_pred": "predicted",
+        "y_pred_proba": columns,
+    }
+
+
+def _judged(rows: pd.DataFrame, contract: Contract) -> pd.DataFrame:
+    """The rows for NannyML, with the class each score decides for."""
+    found = prepared(rows, contract)
+    found[contract.target.name] = found[contract.target.name].astype(float)
+    if contract.task == "binary":
+        found["predicted"] = (found["score"] >= 0.5).astype(float)
+    elif contract.task == "multiclass":
+        scores = [f"score_{i}" for i in range(len(contract.target.classes))]
+        found["predicted"] = found[scores].to_numpy().argmax(axis=1).astype(float)
+    return found
