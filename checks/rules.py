@@ -51,13 +51,14 @@ class Land:
 
 @dataclass(frozen=True)
 class Data:
-    """Limits of data integrity."""
+    """Limits of data integrity; shares of rows, or of a feature's values."""
 
-    max_missing_change: float
+    max_missing: float
     max_duplicates: float
-    max_conflicting_labels: float
-    max_label_correlation: float
+    max_variants: float
     max_mixed_types: float
+    max_label_correlation: float
+    max_time_overlap: float
     severity: Severity = "block"
 
 
@@ -67,8 +68,8 @@ class Drift:
 
     max_feature_drift: float
     max_label_drift: float
+    max_prediction_drift: float
     max_new_categories: float
-    max_leaked_rows: float
     severity: Severity = "block"
 
 
@@ -78,10 +79,8 @@ class Model:
 
     min_gain: float
     max_degradation: float
-    max_weak_segment: float
     max_calibration_error: float
     severity: Severity = "block"
-    weak_segment_severity: Severity = "block"
 
 
 @dataclass(frozen=True)
@@ -173,9 +172,9 @@ def _table(kind: Any, table: Any, place: str, problems: list[str]) -> Any:
     if kind is Margins:
         return _margins(table, place, problems)
     hints, known = get_type_hints(kind), {field.name: field for field in fields(kind)}
-    for name in table:
-        if name not in known:
-            problems.append(_unknown(f"{place}.{name}".strip("."), name, known))
+    problems += [
+        _unknown(f"{place}.{name}".strip("."), name, known) for name in table if name not in known
+    ]
     values = {}
     before = len(problems)
     for name, field in known.items():
@@ -200,9 +199,9 @@ def _value(hint: Any, value: Any, where: str, problems: list[str]) -> Any:
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
             problems.append(f"{where} is {value!r}; expected a list of strings")
             return ()
-        for item in value:
-            if item not in SIGNALS:
-                problems.append(_unknown(f"{where}: {item!r}", item, SIGNALS))
+        problems += [
+            _unknown(f"{where}: {item!r}", item, SIGNALS) for item in value if item not in SIGNALS
+        ]
         return tuple(value)
     if isinstance(value, bool) or not isinstance(value, int if hint is int else (int, float)):
         what = "a whole number" if hint is int else "a number"
@@ -224,7 +223,9 @@ def _margins(table: Mapping[str, Any], place: str, problems: list[str]) -> Margi
             _value(float, value, f"{place}.{name}", problems)
     primary = table.get("primary")
     if primary not in margins:
-        problems.append(f"{place}.primary is {primary!r}; expected one of the metrics with a margin there")
+        problems.append(
+            f"{place}.primary is {primary!r}; expected one of the metrics with a margin there"
+        )
     return Margins(str(primary), margins)
 
 

@@ -1,0 +1,105 @@
+"""Findings -> Verdict: PROMOTE, HOLD or REJECT, in words. Pure.
+
+Could not tell is not a pass: a required rule that did not run rejects, whatever the others say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from checks.rules import Severity
+
+Outcome = Literal["PASS", "FAIL", "NOT_RUN", "INCONCLUSIVE"]
+Decision = Literal["PROMOTE", "HOLD", "REJECT"]
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one rule found: what was seen, against which limit, and why that matters."""
+
+    rule: str
+    outcome: Outcome
+    observed: str
+    limit: str
+    why: str
+    severity: Severity = "block"
+
+
+@dataclass(frozen=True)
+class Named:
+    """A bundle by version and digest."""
+
+    version: str
+    digest: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """All findings together."""
+
+    decision: Decision
+    summary: str
+    findings: tuple[Finding, ...]
+
+    def to_json(
+        self, candidate: Named, champion: Named | None, more: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """What verdict.json holds."""
+        return {
+            "format": FORMAT,
+            "decision": self.decision,
+            "summary": self.summary,
+            "candidate": asdict(candidate),
+            "champion": asdict(champion) if champion else None,
+            "findings": [asdict(finding) for finding in self.findings],
+            **more,
+        }
+
+
+def judge(findings: Sequence[Finding], required: Iterable[str], gains: bool, good: str) -> Verdict:
+    """The verdict on *findings*; rules of *required* that none of them is about did not run.
+
+    *gains* is false where the candidate is the champion, byte for byte: then there is nothing to
+    promote. *good* is the summary of a PROMOTE.
+    """
+    seen = {finding.rule for finding in findings}
+    missing = [
+        Finding(
+            rule,
+            "NOT_RUN",
+            "nothing: the rule did not run",
+            "it must run",
+            "A check that is skipped proves nothing.",
+        )
+        for rule in required
+        if rule not in seen
+    ]
+    found = (*findings, *missing)
+    bad = [
+        f
+        for f in found
+        if f.outcome == "NOT_RUN" or (f.outcome == "FAIL" and f.severity == "block")
+    ]
+    open_ = [f for f in found if f.outcome == "INCONCLUSIVE"]
+    if bad:
+        return Verdict("REJECT", _sentence("Rejected", bad), found)
+    if not gains:
+        return Verdict(
+            "HOLD",
+            "On hold: the candidate is the champion, byte for byte; there is nothing to gain.",
+            found,
+        )
+    if open_:
+        return Verdict("HOLD", _sentence("On hold", open_), found)
+    return Verdict("PROMOTE", good, found)
+
+
+def _sentence(word: str, findings: Sequence[Finding]) -> str:
+    first = findings[0]
+    what = "could not be checked" if first.outcome == "NOT_RUN" else f"is {first.observed}"
+    limit = "" if first.outcome == "NOT_RUN" else f" (limit {first.limit})"
+    more = f", and {len(findings) - 1} more" if len(findings) > 1 else ""
+    return f"{word}: {first.rule} {what}{limit}{more}."
