@@ -79,7 +79,7 @@ def _gate(
         "compare.baseline",
     ]
     gains = champion is None or champion.digest != candidate.digest
-    verdict = judge(findings, required, gains, _good(table, candidate, champion))
+    verdict = judge(findings, required, gains, _good(table, champion))
     words = report(
         verdict,
         candidate.manifest,
@@ -195,7 +195,7 @@ def _digests(forge: Forge, version: str, work: Path) -> Sequence[str]:
     return manifest["digest"], manifest["files"]["model.onnx"]
 
 
-def _good(table: Sequence[Any], candidate: Bundle, champion: Bundle | None) -> str:
+def _good(table: Sequence[Any], champion: Bundle | None) -> str:
     if not table:
         return ""
     row = table[0]

@@ -86,12 +86,14 @@ def score(bundle: Bundle, rows: pd.DataFrame) -> Array:
     columns = {
         name: rows[name].astype(object).where(rows[name].notna(), None).tolist() for name in names
     }
-    return np.asarray(bundle.score_columns(columns), dtype=float)
+    found: Array = bundle.score_columns(columns).astype(np.float64)
+    return found
 
 
 def target(rows: pd.DataFrame, contract: Contract) -> Array:
     """The target of *rows*, encoded: (n,)."""
-    return rows[contract.target.name].to_numpy(dtype=float)
+    found: Array = rows[contract.target.name].to_numpy(dtype=float)
+    return found
 
 
 def _frame(bundle: Bundle, part: str) -> pd.DataFrame:

@@ -12,6 +12,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +21,19 @@ import pandas as pd
 from checks.rules import ConfigurationError, Monitoring, read_rules
 from forge import Forge, ForgeError, open_forge
 from forge.live import LiveError, parse_live
-from model.contract import Contract
+from model.contract import Contract, ContractError
 from monitoring.alerts import Told, assess, body, effect, title
 from monitoring.signals import Signal, Unknown
-from monitoring.window import JournalError, Window, full_days, read_window
+from monitoring.site import page
+from monitoring.story import champions, gather
+from monitoring.window import (
+    EvidenceError,
+    JournalError,
+    Window,
+    full_days,
+    read_reference,
+    read_window,
+)
 
 OK, USAGE, NO_WATCH = 0, 2, 5
 
@@ -35,7 +45,7 @@ def main(arguments: list[str] | None = None) -> int:
         asked.run(asked, open_forge(asked.forge))
     except ConfigurationError as error:
         return _stop(USAGE, error)
-    except (ForgeError, LiveError, JournalError, OSError) as error:
+    except (ForgeError, LiveError, ContractError, EvidenceError, JournalError, OSError) as error:
         return _stop(NO_WATCH, f"could not watch: {error}")
     except KeyboardInterrupt:
         return _stop(130, "stopped; nothing was changed")
@@ -50,11 +60,13 @@ def _watch(asked: argparse.Namespace, forge: Forge) -> None:
         raise ForgeError("nothing is live, so there is nothing to watch")
     with tempfile.TemporaryDirectory() as work:
         forge.download(live.version, Path(work) / live.version)
-        manifest = json.loads((Path(work) / live.version / "manifest.json").read_bytes())
-        reference = pd.read_parquet(Path(work) / live.version / "evidence/holdout.parquet")
-    contract = Contract.from_json(manifest["contract"])
+        manifest = _manifest(Path(work) / live.version)
+        contract = Contract.from_json(manifest["contract"])
+        reference = read_reference(Path(work) / live.version, contract)
     until = pd.Timestamp(asked.today, tz="UTC") if asked.today else None
-    window = read_window(asked.journal, contract, live.version, rules.window_days, until)
+    window = read_window(
+        asked.journal, contract, live.version, rules.window_days, until, rules.min_rows
+    )
     labelled = int(window.rows[contract.target.name].notna().sum())
     _say(f"{live.version}: {len(window.rows):,} rows answered, {labelled:,} outcomes known")
     signals, unknown, unjudged = look(
@@ -118,27 +130,52 @@ def look(
 
 
 def _site(asked: argparse.Namespace, forge: Forge) -> None:
-    from monitoring.site import page  # noqa: PLC0415
-    from monitoring.story import gather  # noqa: PLC0415
-
-    text = page(gather(forge.history("serve/live.toml"), forge.releases(), forge.proposals(), forge.alerts(),
-                       asked.journal, asked.watch))  # fmt: skip
-    _replace(asked.out, text)
+    """Forge, journal and the watch's runs -> the page."""
+    history = forge.history("serve/live.toml")
+    manifests = {}
+    with tempfile.TemporaryDirectory() as work:
+        for version in sorted(champions(history)):
+            forge.download(version, Path(work) / version)
+            manifests[version] = _manifest(Path(work) / version)
+    told: dict[str, Any] = {
+        "history": history,
+        "releases": forge.releases(),
+        "proposals": forge.proposals(),
+        "alerts": forge.alerts(),
+    }
+    least = read_rules(asked.rules).monitoring.min_rows
+    _replace(asked.out, page(gather(told, manifests, asked.journal, asked.watch, least)))
     _say(f"page: {asked.out}")
 
 
+def _manifest(bundle: Path) -> dict[str, Any]:
+    try:
+        manifest = json.loads((bundle / "manifest.json").read_bytes())
+    except (OSError, ValueError) as error:
+        raise EvidenceError(f"{bundle.name} has no manifest that can be read: {error}") from error
+    if not isinstance(manifest, dict) or not manifest.keys() >= {"contract", "data"}:
+        raise EvidenceError(f"the manifest of {bundle.name} lacks its contract or its data")
+    return manifest
+
+
 def _write_run(folder: Path, run: dict[str, Any]) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    number = 1 + max(
-        (int(path.stem.split("-")[1]) for path in folder.glob("watch-*.json")), default=0
-    )
+    numbers = [path.stem.removeprefix("watch-") for path in folder.glob("watch-*.json")]
+    number = 1 + max((int(each) for each in numbers if each.isdecimal()), default=0)
     _replace(folder / f"watch-{number:04}.json", json.dumps(run, indent=1) + "\n")
 
 
 def _replace(path: Path, text: str) -> None:
+    """Write *text* to *path*, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     work = path.with_name(f".{path.name}-{os.getpid()}")
-    work.write_text(text)
-    work.replace(path)
+    try:
+        with work.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        work.replace(path)
+    finally:
+        work.unlink(missing_ok=True)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -147,9 +184,9 @@ def _parser() -> argparse.ArgumentParser:
     watch = commands.add_parser(
         "watch", help="look at the journal; open, update or close the alert"
     )
-    watch.add_argument("--rules", type=Path, default=Path("checks/thresholds.toml"))
     watch.add_argument(
         "--today",
+        type=date.fromisoformat,
         metavar="YYYY-MM-DD",
         help="look at the days before this one (default: the newest row)",
     )
@@ -166,6 +203,7 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument(
             "--forge", default=os.environ.get("FORGE", ".forge"), help="the forge's folder"
         )
+        command.add_argument("--rules", type=Path, default=Path("checks/thresholds.toml"))
     return parser
 
 

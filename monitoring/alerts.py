@@ -15,6 +15,10 @@ from checks.rules import Monitoring
 from monitoring.signals import Signal, Unknown, by_series
 
 LONGEST = 60_000
+_WHAT_TO_DO = (
+    "**What to do.** `make retrain gate land` lets a new model learn from the rows as they are now, and"
+    " the gate says whether it is better. If the model itself is at fault: `make rollback`."
+)
 _CUT = "\n\n… cut: the whole is in the file of the run.\n"
 
 
@@ -114,8 +118,7 @@ def body(
         _listed(
             "Days with too few rows to judge", [", ".join(told.unjudged)] if told.unjudged else []
         ),
-        "**What to do.** `make retrain gate land` lets a new model learn from the rows as they are now, and the gate"
-        " says whether it is better. If the model itself is at fault: `make rollback`.",
+        _WHAT_TO_DO,
     ]
     text = "\n\n".join(part for part in parts if part) + "\n"
     return text if len(text) <= LONGEST else text[: LONGEST - len(_CUT)] + _CUT

@@ -7,6 +7,7 @@ watch. An answer whose outcome is not known yet has no label: it is never taken 
 from __future__ import annotations
 
 import json
+import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -16,11 +17,24 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from model.contract import Contract
+from model.contract import Contract, read_time
+
+#: What each answer must have.
+_ANSWER: dict[str, Any] = {
+    "id": str,
+    "version": str,
+    "time": str,
+    "row": dict,
+    "score": (int, float, list),
+}
 
 
 class JournalError(Exception):
     """The journal cannot be read. The message says where it was looked for."""
+
+
+class EvidenceError(Exception):
+    """A bundle's evidence cannot be read. The message names the file and what is wrong."""
 
 
 @dataclass(frozen=True)
@@ -36,11 +50,18 @@ class Window:
 
 
 def read_window(
-    folder: Path, contract: Contract, version: str, days: int, until: pd.Timestamp | None = None
+    folder: Path,
+    contract: Contract,
+    version: str,
+    days: int,
+    until: pd.Timestamp | None = None,
+    least: int = 1,
 ) -> Window:
     """The last *days* days of rows (by the rows' own time) that *version* answered.
 
-    They end with the newest row, or at *until*. Raises `JournalError` if there is no journal.
+    They end before *until*, with the newest day that has *least* rows: the website says what a row's
+    time is, and one that says 2113 must not hide the present. Raises `JournalError` if there is no
+    journal.
     """
     if not folder.is_dir():
         raise JournalError(f"there is no journal at {folder}; the scorer's --journal names it")
@@ -51,18 +72,55 @@ def read_window(
     if unmatched:
         odd["outcomes of answers that are not in the journal"] = unmatched
     mine = {id_: line for id_, line in answers.items() if line["version"] == version}
-    rows = _frame(mine, outcomes, contract)
-    end = rows[contract.time].max() if until is None else until
-    if len(rows):
+    fitting = {id_: line for id_, line in mine.items() if _fits(line, contract)}
+    if len(fitting) < len(mine):
+        odd["answers that do not fit the contract"] = len(mine) - len(fitting)
+    rows = _frame(fitting, outcomes, contract)
+    if until is not None:
+        rows = rows[rows[contract.time] < until]
+    end = _end(rows[contract.time], least)
+    if end is not None:
         at = rows[contract.time]
-        rows = rows[(at <= end) & (at > end - pd.Timedelta(days=days))].reset_index(drop=True)
-    return Window(rows, tuple(f"{count:,} {what}" for what, count in odd.items()))
+        if (at > end).any():
+            odd["rows of later days, too few to judge"] = int((at > end).sum())
+        rows = rows[(at <= end) & (at > end - pd.Timedelta(days=days))]
+    said = [f"{count:,} {what}" for what, count in odd.items()]
+    hidden = [f.name for f in contract.features if f.name not in rows]
+    if hidden:
+        said.append(f"private, so not in the journal and not watched: {', '.join(hidden)}")
+    return Window(rows.reset_index(drop=True), tuple(said))
+
+
+def read_reference(bundle: Path, contract: Contract) -> pd.DataFrame:
+    """The rows that the model in the folder *bundle* was judged with, as in a `Window`.
+
+    Raises `EvidenceError` if they cannot be read, or lack a column.
+    """
+    path = bundle / "evidence" / "holdout.parquet"
+    try:
+        rows = pd.read_parquet(path)
+    except (OSError, ValueError) as error:
+        raise EvidenceError(f"{bundle.name}: {path.name} cannot be read: {error}") from error
+    lacking = {contract.time, contract.target.name, *contract.feature_names} - {*rows.columns}
+    if lacking:
+        raise EvidenceError(f"{bundle.name}: {path.name} lacks {', '.join(sorted(lacking))}")
+    return rows
+
+
+def _end(at: pd.Series[Any], least: int) -> pd.Timestamp | None:
+    """The newest time of the newest day with *least* rows; the newest of all if no day has."""
+    if at.empty:
+        return None
+    day = at.dt.floor("D")
+    sizes = day.value_counts()
+    full = sizes[sizes >= least].index
+    return at[day == full.max()].max() if len(full) else at.max()
 
 
 def _outcomes(folder: Path, contract: Contract, odd: Counter[str]) -> dict[str, float]:
     found: dict[str, float] = {}
     for line in _lines(folder, "outcomes", odd):
-        if "id" not in line or contract.target.problem(line.get("outcome")):
+        if not isinstance(line.get("id"), str) or contract.target.problem(line.get("outcome")):
             odd["outcomes that do not fit the contract"] += 1
         elif line["id"] in found:
             odd["outcomes told again (the first stands)"] += 1
@@ -74,13 +132,27 @@ def _outcomes(folder: Path, contract: Contract, odd: Counter[str]) -> dict[str, 
 def _answers(folder: Path, odd: Counter[str]) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     for line in _lines(folder, "answers", odd):
-        if not line.keys() >= {"id", "version", "time", "row", "score"}:
+        if any(not isinstance(line.get(name), kind) for name, kind in _ANSWER.items()):
             odd["answers that lack something"] += 1
         elif line["id"] in found:
             odd["answers whose id came before (the first stands)"] += 1
         else:
             found[line["id"]] = line
     return found
+
+
+def _fits(line: Mapping[str, Any], contract: Contract) -> bool:
+    """Whether an answer can be a row: the scorer writes none that cannot, a person may."""
+    row, score = line["row"], line["score"]
+    many = contract.task == "multiclass"
+    numbers = score if isinstance(score, list) else [score]
+    return (
+        isinstance(score, list) == many
+        and len(numbers) == (len(contract.target.classes) if many else 1)
+        and all(isinstance(n, (int, float)) and math.isfinite(n) for n in numbers)
+        and read_time(line["time"]) is not None
+        and not any(f.name in row and f.problem(row[f.name]) for f in contract.features)
+    )
 
 
 def full_days(rows: pd.DataFrame, time: str, least: int) -> tuple[pd.DataFrame, list[str]]:
@@ -103,9 +175,15 @@ def _frame(
     lines = list(answers.values())
     columns: dict[str, Any] = {
         contract.key: [line.get("key") for line in lines],
-        contract.time: pd.to_datetime([line["time"] for line in lines], utc=True, format="ISO8601"),
+        contract.time: pd.to_datetime([read_time(line["time"]) for line in lines], utc=True),
     }
-    kept = [f for f in contract.features if any(f.name in line["row"] for line in lines)]
+    # A feature that the website no longer sends is missing everywhere, which the watch must see.
+    private = set(contract.private)
+    kept = [
+        f
+        for f in contract.features
+        if f.name not in private or any(f.name in line["row"] for line in lines)
+    ]
     for feature in kept:
         values = [line["row"].get(feature.name) for line in lines]
         columns[feature.name] = pd.array(values, dtype=_dtype(feature.kind))
@@ -134,7 +212,7 @@ def _parsed(lines: Iterable[bytes], kind: str, odd: Counter[str]) -> Iterator[di
             continue
         try:
             found = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             found = None
         if isinstance(found, dict):
             yield found

@@ -15,16 +15,19 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 from granian import Granian
 from granian.constants import Interfaces
 from granian.log import LogLevels
+from granian.net import SocketHolder  # type: ignore[attr-defined]
 
 from serve.app import SETTINGS
 
 OK, USAGE, PORT_IN_USE = 0, 2, 7
+QUEUE = 1024
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -35,7 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
         print("error: " + "\n       ".join(problems), file=sys.stderr)
         return USAGE
     try:
-        held = _hold(asked.host, asked.port)
+        listener = _listen(asked.host, asked.port)
     except OSError as error:
         if error.errno != errno.EADDRINUSE:
             print(
@@ -48,12 +51,19 @@ def main(arguments: list[str] | None = None) -> int:
             file=sys.stderr,
         )
         return PORT_IN_USE
-    with held:
-        host, port = held.getsockname()[:2]
+    _forget(asked.ready_file)
+    with listener:
+        host, port = listener.getsockname()[:2]
         os.environ[SETTINGS] = json.dumps(
             {"store": str(asked.store), "journal": str(asked.journal)}
         )
-        server = Granian(
+        stopped = threading.Event()
+        announcing = threading.Thread(
+            target=_announce, args=(host, port, asked.ready_file, stopped), daemon=True
+        )
+        server = Server(
+            listener,
+            announcing.start,
             "serve.app:from_environment",
             address=host,
             port=port,
@@ -65,38 +75,60 @@ def main(arguments: list[str] | None = None) -> int:
             workers_kill_timeout=10,
             log_level=LogLevels.warning,
         )
-        stopped = threading.Event()
-        announcing = threading.Thread(
-            target=_announce, args=(host, port, asked.ready_file, stopped), daemon=True
-        )
-        announcing.start()
         server.serve()
         stopped.set()
+    _forget(asked.ready_file)
     return OK
 
 
-def _hold(host: str, port: int) -> socket.socket:
-    """Bind *port* (0: a free one) so that nobody else gets it; the workers share it, by SO_REUSEPORT.
+class Server(Granian):  # type: ignore[misc,valid-type]  # granian chooses the class as it runs
+    """Granian with one listening socket that all workers share.
 
-    Granian's workers bind with SO_REUSEPORT, under which a second server would share the port in
-    silence; so it is tried without first.
+    On Linux it would open one per worker, by SO_REUSEPORT: what waits at a worker that dies is reset,
+    with a single worker nobody listens until the next one is up, and a port in use is shared in
+    silence. Here a request waits, as it does with granian on macOS.
     """
-    with socket.socket() as tried:
-        tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        tried.bind((host, port))
-    held = socket.socket()
-    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    held.bind((host, port))
-    return held
+
+    def __init__(
+        self, listener: socket.socket, started: Callable[[], None], *arguments: Any, **more: Any
+    ) -> None:
+        super().__init__(*arguments, **more)
+        self._listener, self._started = listener, started
+
+    def startup(self, *arguments: Any, **more: Any) -> None:
+        """Fork the workers, then call *started*: a thread that is there before does not fork well."""
+        super().startup(*arguments, **more)
+        self._started()
+
+    def _init_shared_socket(self) -> None:
+        self._listener.set_inheritable(True)
+        self._sfd = self._listener.fileno()
+        self._ssp, self._sso = None, self._listener
+        self._shd = SocketHolder(self._sfd, False, QUEUE)  # type: ignore[call-arg]
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """A socket that listens on *port* (0: a free one), and nobody else on it. Raises OSError."""
+    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    listener = socket.socket(family, kind, protocol)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    # What it accepts inherits this: an answer's body must not wait for the ack of its head (40 ms).
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    try:
+        listener.bind(address)
+        listener.listen(QUEUE)
+    except OSError:
+        listener.close()
+        raise
+    return listener
 
 
 def _announce(host: str, port: int, ready_file: Path | None, stopped: threading.Event) -> None:
     """Say the address once it answers."""
-    address = f"http://{host}:{port}"
+    address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     while not stopped.is_set():
         try:
-            with urllib.request.urlopen(f"{address}/health", timeout=1):  # noqa: S310 -- our own address
+            with urllib.request.urlopen(f"{address}/health", timeout=5):  # noqa: S310 -- our own address
                 break
         except (urllib.error.URLError, OSError):
             time.sleep(0.05)
@@ -107,6 +139,11 @@ def _announce(host: str, port: int, ready_file: Path | None, stopped: threading.
         work = ready_file.with_name(f".{ready_file.name}-{os.getpid()}")
         work.write_text(address + "\n")
         work.replace(ready_file)
+
+
+def _forget(ready_file: Path | None) -> None:
+    if ready_file:
+        ready_file.unlink(missing_ok=True)
 
 
 def _problems(asked: argparse.Namespace) -> Iterable[str]:

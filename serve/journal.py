@@ -1,198 +1,151 @@
-"""The journal: one JSON line per answer and per outcome, for the monitoring to read.
+"""The journal: one line of JSON per answer, and per outcome that is told later.
 
-A folder of files that only grow, `answers-<start>-<pid>.jsonl` and `outcomes-<start>-<pid>.jsonl`;
-a file belongs to one process. Lines go to the kernel before the answer goes to the client, in one
-`write(2)`, so a killed process loses none (a machine that loses power may: nothing waits for the
-disk).
-
-A journal that cannot be written never stops an answer: what is lost is counted, with the reason.
+A line is one write to a file opened for appending, before the answer leaves: `kill -9` loses no
+answer that was given. (The operating system's crash may: there is no fsync per line.) A folder that
+cannot be written never fails an answer; what is lost is counted, and `/ready` says so.
 """
 
 from __future__ import annotations
 
-import hmac
+import hashlib
 import json
 import os
 import secrets
 import threading
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from model.contract import Contract
-
-#: Bytes after which a new file is begun; so is one at midnight UTC.
-FULL = 64 * 1024 * 1024
-SALT = "salt"
-
-
-class Entry(NamedTuple):
-    """One answer: whose row, the moment it is about, its features, and what the model said."""
-
-    id: str
-    key: str
-    time: datetime
-    row: Mapping[str, Any]
-    score: float | list[float]
-
-
-class Outcome(NamedTuple):
-    """What became of the row that was answered with this id."""
-
-    id: str
-    outcome: Any
-
-
-@dataclass(frozen=True)
-class Lost:
-    """How many lines this process could not write since it began, and why the last of them."""
-
-    lines: int = 0
-    why: str | None = None
+#: A file is closed, and the next begun, at this size or with the day.
+LARGEST = 64 * 2**20
 
 
 class Journal:
-    """Appends to the files in *folder*, which is made when the first line is written.
+    """Writes to *folder*. Several threads and processes may write to one folder."""
 
-    May be called from any thread. Private fields of the contract never come here in clear: features
-    are left out, a key is stored as HMAC-SHA-256 under the folder's own salt, so that it still
-    tells who is the same.
-    """
+    def __init__(
+        self, folder: Path, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
+        self.folder, self._clock = folder, clock
+        self.lost, self.why = 0, ""
+        self._files: dict[str, _Segment] = {}
+        self._salt: bytes | None = None
+        self._lock = threading.Lock()
 
-    def __init__(self, folder: Path) -> None:
-        self.lost = Lost()
-        self._folder = folder
-        self._answers, self._outcomes = _Lines(folder, "answers"), _Lines(folder, "outcomes")
-        self._salt = b""
-        self._writing = threading.Lock()
+    def answers(self, lines: Sequence[Mapping[str, Any]], private: Iterable[str], key: str) -> bool:
+        """Keep answers; False if they are lost.
 
-    def answers(
-        self, at: datetime, version: str, arm: str, contract: Contract, entries: Sequence[Entry]
-    ) -> bool:
-        """Write down answers given *at* that moment; False if they are lost."""
-        shown = [name for name in contract.feature_names if name not in contract.private]
-        hidden = contract.key in contract.private
-        return self._write(
-            self._answers,
-            at,
-            len(entries),
-            (
+        *private* features are left out; a private *key* is kept as its hash.
+        """
+        hidden = set(private)
+
+        def kept() -> list[Mapping[str, Any]]:
+            if not hidden:
+                return list(lines)
+            return [
                 {
-                    "id": entry.id,
-                    "at": stamp(at),
-                    "version": version,
-                    "arm": arm,
-                    "key": self._pseudonym(entry.key) if hidden else entry.key,
-                    "time": stamp(entry.time),
-                    "row": {name: entry.row.get(name) for name in shown},
-                    "score": entry.score,
+                    **line,
+                    "row": {
+                        name: value for name, value in line["row"].items() if name not in hidden
+                    },
+                    "key": self._hashed(line["key"]) if key in hidden else line["key"],
                 }
-                for entry in entries
-            ),
-        )
+                for line in lines
+            ]
 
-    def outcomes(self, at: datetime, told: Sequence[Outcome]) -> bool:
-        """Write down outcomes told *at* that moment; False if they are lost."""
-        lines = ({"id": each.id, "at": stamp(at), "outcome": each.outcome} for each in told)
-        return self._write(self._outcomes, at, len(told), lines)
+        return self._write("answers", len(lines), kept)
+
+    def outcomes(self, lines: Sequence[Mapping[str, Any]]) -> bool:
+        """Keep outcomes; False if they are lost."""
+        return self._write("outcomes", len(lines), lambda: lines)
+
+    def state(self) -> dict[str, Any]:
+        """How many lines were lost since the start, and why the last was."""
+        return {"lost": self.lost, "why": self.why}
 
     def close(self) -> None:
-        """Close the files; a later line begins new ones."""
-        with self._writing:
-            self._answers.close()
-            self._outcomes.close()
+        """Close the files."""
+        with self._lock:
+            for segment in self._files.values():
+                segment.close()
+            self._files.clear()
 
     def _write(
-        self, file: _Lines, at: datetime, count: int, lines: Iterable[Mapping[str, Any]]
+        self, kind: str, count: int, lines: Callable[[], Sequence[Mapping[str, Any]]]
     ) -> bool:
-        with self._writing:
+        with self._lock:
             try:
-                file.append(at, "".join(json.dumps(line) + "\n" for line in lines).encode())
+                text = "".join(
+                    json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n"
+                    for line in lines()
+                )
+                self._segment(kind).append(text.encode())
             except OSError as error:
-                why = error.strerror or str(error)
-                where = f": {error.filename}" if error.filename else ""
-                self.lost = Lost(self.lost.lines + count, why + where)
+                self.lost += count
+                self.why = f"{self.folder}: {error.strerror or error}"
                 return False
             return True
 
-    def _pseudonym(self, key: str) -> str:
-        if not self._salt:
-            self._salt = read_salt(self._folder)
-        return hmac.new(self._salt, key.encode("utf-8", "surrogatepass"), "sha256").hexdigest()
+    def _segment(self, kind: str) -> _Segment:
+        now = self._clock().astimezone(UTC)
+        segment = self._files.get(kind)
+        if segment and (segment.day != now.date() or segment.size >= LARGEST or segment.is_gone()):
+            del self._files[kind]  # first, for what comes next may fail on a full disk
+            segment.close()
+            segment = None
+        if segment is None:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            path = self.folder / f"{kind}-{now:%Y%m%dT%H%M%S%f}-{os.getpid()}.jsonl"
+            segment = self._files[kind] = _Segment(path, now)
+        return segment
+
+    def _hashed(self, key: str) -> str:
+        if self._salt is None:
+            self._salt = _salt(self.folder)
+        return "sha256:" + hashlib.sha256(self._salt + key.encode()).hexdigest()
 
 
-class _Lines:
-    """One growing file, and the next one when it is full, a day old, or was taken away."""
+class _Segment:
+    """One file of the journal."""
 
-    def __init__(self, folder: Path, kind: str) -> None:
-        self._folder, self._kind = folder, kind
-        self._file: int | None = None
-        self._day = ""
+    def __init__(self, path: Path, now: datetime) -> None:
+        self.day, self.size, self._torn = now.date(), 0, False
+        self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
 
-    def append(self, at: datetime, data: bytes) -> None:
-        """Write all of *data*, or nothing of it and raise OSError."""
-        file = self._open(at)
-        written = 0
+    def append(self, content: bytes) -> None:
+        """Write all of *content*, or raise OSError; a torn line never runs into the next."""
+        if self._torn:
+            content = b"\n" + content
+        rest = content
         try:
-            while written < len(data):
-                written += os.write(file, data[written:])
-        except OSError:
-            if written:
-                self._take_back(file, written)
-            raise
+            while rest:
+                rest = rest[os.write(self._file, rest) :]
+        finally:
+            if len(rest) < len(content):
+                self._torn = bool(rest)
+            self.size += len(content) - len(rest)
+
+    def is_gone(self) -> bool:
+        """Whether somebody deleted the file, so that lines would go nowhere."""
+        return os.fstat(self._file).st_nlink == 0
 
     def close(self) -> None:
-        if self._file is not None:
-            os.close(self._file)
-            self._file = None
-
-    def _open(self, at: datetime) -> int:
-        day = at.date().isoformat()
-        if self._file is not None:
-            found = os.fstat(self._file)
-            if found.st_nlink and found.st_size < FULL and day == self._day:
-                return self._file
-            self.close()
-        self._folder.mkdir(parents=True, exist_ok=True)
-        name = f"{self._kind}-{at:%Y%m%dT%H%M%S%f}-{os.getpid()}.jsonl"
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
-        self._file = os.open(self._folder / name, flags, 0o640)
-        self._day = day
-        return self._file
-
-    def _take_back(self, file: int, written: int) -> None:
-        # Half a line would swallow the first one that fits after it.
-        try:
-            os.ftruncate(file, os.fstat(file).st_size - written)
-        except OSError:
-            self.close()  # the next line begins a new file
-            raise
+        os.close(self._file)
 
 
-def read_salt(folder: Path) -> bytes:
-    """The folder's salt, made by whichever process asks first. Raises OSError."""
-    path = folder / SALT
+def _salt(folder: Path) -> bytes:
+    """The journal's salt, made once: whoever is first writes it, all read the same."""
+    path = folder / "salt"
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        mine = folder / f".{SALT}-{os.getpid()}-{secrets.token_hex(4)}"
-        file = os.open(mine, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        work = folder / f".salt-{os.getpid()}-{secrets.token_hex(4)}"
+        with os.fdopen(os.open(work, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(secrets.token_bytes(32))
         try:
-            os.write(file, secrets.token_hex(32).encode())
-            os.fsync(file)
-            os.link(mine, path)  # fails if another process was faster, and never replaces
+            os.link(work, path)  # fails where another was first
         except FileExistsError:
             pass
         finally:
-            os.close(file)
-            mine.unlink()
-    salt = path.read_bytes()
-    if len(salt) != 64:
-        raise OSError(0, "the salt of private keys is damaged; delete it to begin anew", str(path))
-    return salt
-
-
-def stamp(moment: datetime) -> str:
-    """A moment in UTC as ISO 8601, to the millisecond: 2026-11-23T03:17:00.000Z."""
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+            work.unlink()
+    return path.read_bytes()

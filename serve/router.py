@@ -1,207 +1,174 @@
-"""Which bundle answers: follows the store's `live.toml` and swaps models while running.
+"""Which bundle answers: follows `live.toml` in the store, and swaps models while running.
 
-The store is a folder with `live.toml` and `bundles/<version>/`. A new bundle is loaded and verified
-beside the old one, then a single assignment puts it in its place, so a request sees the one or the
-other and never half of each. Whatever is wrong with the new one, the old one goes on answering and
-the reason is kept for `/ready`.
-
-Also a `live.toml` that is gone or names no champion leaves the old model in place: an empty file is
-rather an accident than the wish to answer nobody. To answer nobody, stop the scorer.
+A new bundle is loaded and verified beside the old one; then one assignment makes it the one that
+answers. When it is bad the old one goes on, and `refused` says why.
 """
 
 from __future__ import annotations
 
-import logging
 import re
+import sys
 import threading
 import tomllib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
-from serve.bundle import MANIFEST, MODEL, VERSION, Bundle, BundleError
+from serve.bundle import MANIFEST, MODEL, Bundle, BundleError
 
-LIVE, BUNDLES = "live.toml", "bundles"
-#: The roles live.toml may give, and the keys each may have.
-ROLES = {
-    "champion": ("version", "digest"),
-    "challenger": ("version", "digest", "share", "mode"),
-    "anchor": ("version", "digest"),
-}
-DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
-
-log = logging.getLogger("serve")
+Stat = tuple[int, int, int] | None
+ROLES = ("champion", "challenger", "anchor")
 
 
-class LiveFileError(ValueError):
-    """live.toml cannot be followed. The message lists everything that is wrong with it."""
+class LiveFileError(Exception):
+    """live.toml does not say what is live. The message lists everything that is wrong."""
 
 
-@dataclass(frozen=True)
-class Slot:
-    """What live.toml says of a role: the bundle's version, and the digest it must have."""
+class Slot(NamedTuple):
+    """The bundle that live.toml names: its version, and the digest it must have."""
 
     version: str
     digest: str
 
 
 @dataclass(frozen=True)
-class Arm:
-    """A loaded bundle in its role, and since when it answers here."""
+class Live:
+    """The bundle that answers, since when; None before the first release."""
 
-    name: str
-    bundle: Bundle
-    since: datetime
-
-
-@dataclass(frozen=True)
-class Refusal:
-    """What the store offers and the router does not take: a version or live.toml, and why."""
-
-    what: str
-    why: str
+    bundle: Bundle | None
+    since: str
 
 
 class Router:
-    """Gives the arm that answers; `refresh` brings it up to date with the *store*.
+    """Knows the bundle to answer with. `refresh` may be called as often as one likes."""
 
-    `pick` may be called from any thread. Make a router after a fork, not before (see `Bundle`).
-    """
+    def __init__(
+        self, store: Path, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
+        self.store, self._clock = store, clock
+        self.live = Live(None, "")
+        self.refused: dict[str, str] | None = None
+        self._seen: tuple[Stat, Stat, Stat] | None = None
+        self._named: Slot | None = None
+        self._stopped = threading.Event()
+        self._one_at_a_time = threading.Lock()
 
-    def __init__(self, store: Path, clock: Callable[[], datetime]) -> None:
-        self.store = store
-        #: Why what the store offers is not served, or None if it is.
-        self.refused: Refusal | None = None
-        self._clock = clock
-        self._champion: Arm | None = None
-        self._seen: object = None
-        self._refreshing = threading.Lock()
-        self._closed = threading.Event()
-
-    def pick(self) -> Arm | None:
-        """The arm that answers a request, or None while nothing is live.
-
-        Take it once per request: the next call may give another model.
-        """
-        return self._champion
+    def arm(self, key: str) -> tuple[str, Bundle | None]:  # noqa: ARG002 -- the key will choose
+        """The arm that *key* belongs to, and its bundle. One look, so both are of one moment."""
+        return "champion", self.live.bundle
 
     def refresh(self) -> None:
-        """Follow the store; does next to nothing when nothing changed on disk. Never raises."""
-        with self._refreshing:
+        """Look whether the store changed since the last look, and follow it if what is new is good."""
+        with self._one_at_a_time:
+            if self._look() == self._seen:
+                return
+            what, why = "live.toml", ""
             try:
-                found = self._look()
-                if found != self._seen:
-                    self._seen = found
-                    self._refuse(self._follow())
+                # Looked at before it is read: what changes from here on is seen the next time.
+                live = _stat(self.store / "live.toml")
+                self._named = read_live(self.store / "live.toml")
+                self._seen = (live, *self._look()[1:])
+                if self._named is None:
+                    why = "live.toml names no champion"
+                else:
+                    what = self._named.version
+                self._swap(self._named)
+            except (LiveFileError, BundleError) as error:
+                why = str(error)
+                if isinstance(error, LiveFileError):
+                    self._named, self._seen = None, (live, None, None)
             except Exception as error:
-                # Whatever a store holds, the model in memory goes on answering.
-                self._refuse(Refusal(LIVE, f"{type(error).__name__}: {error}"))
+                # Whatever a store holds, the model in memory goes on; the next look tries again.
+                why, self._seen = f"{type(error).__name__}: {error}", None
+            self._refuse(what, why)
 
     def follow(self, interval: float) -> None:
-        """Refresh now, and then every *interval* seconds in the background until `close`."""
+        """Refresh every *interval* seconds from a thread of this process, until `stop`."""
         self.refresh()
-        threading.Thread(target=self._keep_up, args=(interval,), name="router", daemon=True).start()
+        threading.Thread(target=self._follow, args=(interval,), name="follow", daemon=True).start()
 
-    def close(self) -> None:
-        """Stop following."""
-        self._closed.set()
+    def stop(self) -> None:
+        """Follow no longer."""
+        self._stopped.set()
 
-    def _keep_up(self, interval: float) -> None:
-        while not self._closed.wait(interval):
+    def _follow(self, interval: float) -> None:
+        while not self._stopped.wait(interval):
             self.refresh()
 
-    def _look(self) -> object:
-        # The text of live.toml, and the state of the files it names: those of a bundle that was
-        # refused may be put right while live.toml stays as it is.
-        text = _read(self.store / LIVE)
-        versions = sorted(set(VERSION.findall(text or "")))
-        files = [self.store / BUNDLES / v / name for v in versions for name in (MANIFEST, MODEL)]
-        return text, [_state(file) for file in files]
+    def _refuse(self, what: str, why: str) -> None:
+        refused = {"what": what, "why": why} if why else None
+        if refused and refused != self.refused:
+            print(f"refused {what}: {why}", file=sys.stderr, flush=True)
+        self.refused = refused
 
-    def _follow(self) -> Refusal | None:
-        text = _read(self.store / LIVE)
-        if text is None:
-            return Refusal(LIVE, f"the store has no {LIVE}")
-        try:
-            slot = read_live(text).get("champion")
-        except LiveFileError as error:
-            return Refusal(LIVE, str(error))
-        if slot is None:
-            return Refusal(LIVE, f"{LIVE} names no champion")
-        old = self._champion
-        if old and (old.bundle.version, old.bundle.digest) == (slot.version, slot.digest):
-            return None
-        try:
-            bundle = load_slot(self.store, slot)
-        except BundleError as error:
-            return Refusal(slot.version, str(error).replace(f"{self.store}/", ""))
-        self._champion = Arm("champion", bundle, self._clock())
-        log.info("%s answers now, before it %s", slot.version, old.bundle.version if old else "none")
+    def _swap(self, named: Slot | None) -> None:
+        before = self.live.bundle
+        if named is None or (
+            before and before.digest == named.digest and before.version == named.version
+        ):
+            if named is None and before is not None:
+                self.live = Live(None, self._now())
+            return
+        folder = self.store / "bundles" / named.version
+        bundle = Bundle.load(folder)
+        if bundle.digest != named.digest or bundle.version != named.version:
+            raise BundleError(
+                f"{folder} holds {bundle.version} ({bundle.digest}), live.toml names {named}"
+            )
+        self.live = Live(bundle, self._now())
+        print(f"live: {bundle.version}", file=sys.stderr, flush=True)
+
+    def _look(self) -> tuple[Stat, Stat, Stat]:
+        folder = self.store / "bundles" / self._named.version if self._named else None
+        manifest, model = (folder / MANIFEST, folder / MODEL) if folder else (None, None)
+        return _stat(self.store / "live.toml"), _stat(manifest), _stat(model)
+
+    def _now(self) -> str:
+        return self._clock().astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def read_live(path: Path) -> Slot | None:
+    """The champion that live.toml names; None if it names none. Raises `LiveFileError`."""
+    try:
+        tables = tomllib.loads(path.read_text())
+    except FileNotFoundError as error:
+        raise LiveFileError(
+            f"there is no {path}: nothing is live yet, or the store is elsewhere"
+        ) from error
+    except (OSError, ValueError) as error:
+        raise LiveFileError(f"{path} cannot be read: {error}") from error
+    unknown = tables.keys() - ROLES
+    if unknown:
+        # Not to be passed over: under a misspelt [champion] nothing would be live.
+        said = ", ".join(f"[{name}]" for name in sorted(unknown))
+        raise LiveFileError(f"{path}: {said} is not a role; roles are {', '.join(ROLES)}")
+    champion = tables.get("champion")
+    if champion is None:
         return None
-
-    def _refuse(self, refusal: Refusal | None) -> None:
-        if refusal and refusal != self.refused:
-            log.warning("%s is not served: %s", refusal.what, refusal.why)
-        self.refused = refusal
-
-
-def load_slot(store: Path, slot: Slot) -> Bundle:
-    """The bundle that *slot* names, verified. Raises `BundleError` if it is another or is bad."""
-    folder = store / BUNDLES / slot.version
-    if not folder.is_dir():
-        raise BundleError(f"{folder} is not there; {LIVE} names it")
-    bundle = Bundle.load(folder)
-    if (bundle.version, bundle.digest) != (slot.version, slot.digest):
-        raise BundleError(
-            f"{folder} holds {bundle.version} with {bundle.digest}; {LIVE} says {slot.version}"
-            f" with {slot.digest}"
+    if not isinstance(champion, dict):
+        raise LiveFileError(f"{path}: champion is {champion!r}; expected a table [champion]")
+    version, digest = champion.get("version"), champion.get("digest")
+    problems = []
+    if not (isinstance(version, str) and re.fullmatch(r"[0-9A-Za-z][0-9A-Za-z-]{0,63}", version)):
+        problems.append(
+            f"champion.version is {version!r}; expected one such as 20261123T0317-a1b2c3d"
         )
-    return bundle
-
-
-def read_live(text: str) -> dict[str, Slot]:
-    """The slot of each role that the *text* of live.toml fills.
-
-    Raises `LiveFileError` with all that is wrong.
-    """
-    try:
-        tables = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise LiveFileError(f"{LIVE} is not TOML: {error}") from error
-    problems = [p for role, table in tables.items() for p in _wrong(role, table)]
+    if not (isinstance(digest, str) and re.fullmatch(r"sha256:[0-9a-f]{64}", digest)):
+        problems.append(
+            f"champion.digest is {digest!r}; expected sha256: and 64 hexadecimal digits"
+        )
     if problems:
-        raise LiveFileError(f"{LIVE}: " + "; ".join(problems))
-    return {role: Slot(table["version"], table["digest"]) for role, table in tables.items()}
+        raise LiveFileError(f"{path}: {'; '.join(problems)}")
+    return Slot(str(version), str(digest))
 
 
-def _wrong(role: str, table: Any) -> Iterable[str]:
-    if role not in ROLES:
-        yield f"[{role}] is not a role; roles are {', '.join(ROLES)}"
-        return
-    if not isinstance(table, Mapping):
-        yield f"{role} is {table!r}; expected a table [{role}]"
-        return
-    for key in sorted(table.keys() - ROLES[role]):
-        yield f"{role}.{key} is not known; keys are {', '.join(ROLES[role])}"
-    version, digest = table.get("version"), table.get("digest")
-    if not (isinstance(version, str) and VERSION.fullmatch(version)):
-        yield f"{role}.version is {version!r}; expected one such as 20261123T0317-a1b2c3d"
-    if not (isinstance(digest, str) and DIGEST.fullmatch(digest)):
-        yield f"{role}.digest is {digest!r}; expected sha256: and 64 hexadecimal digits"
-
-
-def _read(path: Path) -> str | None:
-    try:
-        return path.read_text(encoding="utf-8", errors="replace")
-    except (FileNotFoundError, NotADirectoryError):
+def _stat(path: Path | None) -> Stat:
+    if path is None:
         return None
-
-
-def _state(path: Path) -> tuple[int, int, int] | None:
     try:
         found = path.stat()
-    except (FileNotFoundError, NotADirectoryError):
+    except OSError:
         return None
-    return found.st_ino, found.st_size, found.st_mtime_ns
+    return found.st_mtime_ns, found.st_size, found.st_ino

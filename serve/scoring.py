@@ -12,11 +12,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from model.contract import Contract
+import numpy as np
+
+from model.contract import Contract, read_time, show
 from serve.bundle import Bundle
 
 MOST_ROWS = 10_000
 LONGEST_ID = 200
+_ROWS = "a JSON object, or a list of them"
 
 
 class RequestError(Exception):
@@ -25,6 +28,10 @@ class RequestError(Exception):
     def __init__(self, status: int, words: str, problems: Sequence[Mapping[str, Any]] = ()) -> None:
         super().__init__(words)
         self.status, self.words, self.problems = status, words, problems
+
+
+class NoFiniteScoreError(ArithmeticError):
+    """The model gave NaN or an infinity for rows that fit its contract."""
 
 
 @dataclass(frozen=True)
@@ -66,9 +73,15 @@ class Answer:
 
 def read_json(content: bytes) -> Any:
     """The JSON in *content*: RFC 8259's, with neither NaN nor infinities, however they are spelt."""
+    if not content.strip():
+        raise RequestError(400, f"the body is empty; expected {_ROWS}")
     try:
         return json.loads(content, parse_constant=_refuse, parse_float=_finite)
-    except (ValueError, RecursionError) as error:
+    except UnicodeDecodeError as error:
+        raise RequestError(400, "the body is not JSON: it is not UTF-8 text") from error
+    except RecursionError as error:
+        raise RequestError(400, "the body is nested too deeply") from error
+    except ValueError as error:
         raise RequestError(400, f"the body is not JSON: {error}") from error
 
 
@@ -79,12 +92,15 @@ def read_rows(found: Any) -> list[Mapping[str, Any]]:
         raise RequestError(
             413, f"{len(rows):,} rows in one request; at most {MOST_ROWS:,} are taken"
         )
-    odd = [number for number, row in enumerate(rows) if not isinstance(row, dict)]
+    if not isinstance(found, (list, dict)):
+        raise RequestError(400, f"expected {_ROWS}; got {_in_words(found)}")
+    odd = [
+        {"row": number, "field": "", "expected": "an object", "got": _in_words(row)}
+        for number, row in enumerate(rows)
+        if not isinstance(row, dict)
+    ]
     if odd:
-        what = type(rows[odd[0]]).__name__
-        raise RequestError(
-            400, f"expected an object, or a list of objects; got {what} (row {odd[0]})"
-        )
+        raise RequestError(422, f"{len(odd)} of {len(rows)} rows are not objects", odd)
     return rows
 
 
@@ -96,12 +112,19 @@ def score(bundle: Bundle, arm: str, rows: Sequence[Mapping[str, Any]], at: str) 
         for number, row in enumerate(rows)
         for problem in _problems(contract, row)
     ]
+    if _takes_ids(contract):
+        problems += _repeated(rows)
     if problems:
-        raise RequestError(422, "the contract does not allow this; see problems", problems)
+        raise RequestError(422, _count(problems, len(rows)), problems)
     if not rows:
         return []
-    scores = bundle.score(rows).tolist()
-    return [_answer(bundle, arm, row, value, at) for row, value in zip(rows, scores, strict=True)]
+    scores = bundle.score(rows)
+    if not np.isfinite(scores).all():
+        raise NoFiniteScoreError(f"{bundle.version} gave a score that is not finite")
+    return [
+        _answer(bundle, arm, row, value, at)
+        for row, value in zip(rows, scores.tolist(), strict=True)
+    ]
 
 
 def read_outcomes(contract: Contract, told: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -113,29 +136,62 @@ def read_outcomes(contract: Contract, told: Sequence[Mapping[str, Any]]) -> list
         wrong = contract.target.problem(outcome.get("outcome"))
         if wrong:
             problems.append({"row": number, **wrong._asdict(), "field": "outcome"})
+    problems += _repeated(told)
     if problems:
-        raise RequestError(422, "these are not outcomes; see problems", problems)
+        raise RequestError(422, _count(problems, len(told)), problems)
     return [{"id": outcome["id"], "outcome": outcome["outcome"]} for outcome in told]
 
 
 def _answer(bundle: Bundle, arm: str, row: Mapping[str, Any], value: Any, at: str) -> Answer:
     contract = bundle.contract
-    own = row.get("id") if "id" not in contract.feature_names else None
+    own = row.get("id") if _takes_ids(contract) else None
     id_ = own if own is not None else uuid.uuid4().hex
     kept = {name: row.get(name) for name in contract.feature_names}
-    key, time = row.get(contract.key) or id_, row.get(contract.time) or at
+    key, told = row.get(contract.key) or id_, row.get(contract.time)
+    moment = read_time(told) if told else None
+    time = moment.isoformat().replace("+00:00", "Z") if moment else at
     return Answer(id_, bundle.version, arm, key, time, kept, value)
 
 
 def _problems(contract: Contract, row: Mapping[str, Any]) -> list[dict[str, Any]]:
     found = [problem._asdict() for problem in contract.problems(row)]
-    if (
-        row.get("id") is not None
-        and "id" not in {*contract.feature_names, contract.key, contract.time}
-        and not _is_id(row["id"])
-    ):
+    if row.get("id") is not None and _takes_ids(contract) and not _is_id(row["id"]):
         found.append(_wrong_id(row["id"]))
     return found
+
+
+def _takes_ids(contract: Contract) -> bool:
+    # Where the contract has a field of that name, "id" is that field's: a key, maybe a private one.
+    known = {*contract.feature_names, contract.key, contract.time, contract.target.name}
+    return "id" not in known
+
+
+def _repeated(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    first: dict[Any, int] = {}
+    found = []
+    for number, row in enumerate(rows):
+        id_ = row.get("id")
+        if _is_id(id_) and first.setdefault(id_, number) != number:
+            got = f"that of row {first[id_]}"
+            found.append({"row": number, "field": "id", "expected": "an id of its own", "got": got})
+    return found
+
+
+def _count(problems: Sequence[Mapping[str, Any]], rows: int) -> str:
+    bad = len({problem["row"] for problem in problems})
+    where = "in the row" if rows == 1 else f"in {bad:,} of {rows:,} rows"
+    return f"{len(problems):,} problem{'s' if len(problems) > 1 else ''} {where}; nothing was taken"
+
+
+def _in_words(value: object) -> str:
+    words = {
+        type(None): "null",
+        list: "a list",
+        dict: "an object",
+        bool: "a boolean",
+        str: "a string",
+    }
+    return words.get(type(value), "a number")
 
 
 def _is_id(value: object) -> bool:
@@ -143,7 +199,7 @@ def _is_id(value: object) -> bool:
 
 
 def _wrong_id(value: object) -> dict[str, Any]:
-    got = "nothing" if value is None else repr(value)[:60]
+    got = "nothing" if value is None else show(value)
     return {
         "field": "id",
         "expected": f"a string of 1 to {LONGEST_ID} printable characters",
@@ -152,7 +208,7 @@ def _wrong_id(value: object) -> dict[str, Any]:
 
 
 def _refuse(word: str) -> float:
-    raise ValueError(f"{word} is not a JSON number")
+    raise ValueError(f"{word} is not a JSON number; send null for what is missing")
 
 
 def _finite(text: str) -> float:

@@ -30,9 +30,11 @@ class Answers:
     def summary(self) -> str:
         """One line for a person."""
         taken = sorted(self.seconds)
-        median = taken[len(taken) // 2] * 1000 if taken else 0.0
+        half, most = (
+            taken[int(len(taken) * share)] * 1000 if taken else 0 for share in (0.5, 0.99)
+        )
         served = ", ".join(f"{version} {count:,}" for version, count in self.versions.items())
-        return f"{len(self.ids):,} answers ({served}), {len(self.failed)} failed, median {median:.1f} ms"
+        return f"{len(self.ids):,} answers ({served}), {len(self.failed)} failed, half within {half:.1f} ms, 99% within {most:.1f}"
 
 
 class Website:

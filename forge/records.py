@@ -1,0 +1,72 @@
+"""Records of a forge in a folder: Markdown files that begin with a hidden line of JSON.
+
+What follows that line is for people; all of it can be read, and put right, with an editor.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from forge import ForgeError
+
+_MARK, _END = "<!-- tidegate: ", " -->"
+Meta = dict[str, Any]
+
+
+class Records:
+    """The numbered records in *folder*: 0001.md, 0002.md, … Whoever writes must hold the lock."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def all(self) -> list[tuple[Meta, str]]:
+        """Every record, newest first."""
+        return [read_record(path) for path in reversed(self._paths())]
+
+    def find(self, **wanted: object) -> tuple[Meta, str] | None:
+        """The newest record whose values are *wanted*."""
+        found = (
+            (meta, body)
+            for meta, body in self.all()
+            if all(meta[name] == value for name, value in wanted.items())
+        )
+        return next(found, None)
+
+    def new_number(self) -> int:
+        """The number of the next record."""
+        return 1 + len(self._paths())
+
+    def put(self, meta: Meta, body: str) -> None:
+        """Write the record whose number is in *meta*."""
+        self.folder.mkdir(exist_ok=True)
+        write_record(self.folder / f"{meta['number']:04}.md", meta, body)
+
+    def _paths(self) -> list[Path]:
+        return sorted(self.folder.glob("[0-9]*.md"))
+
+
+def read_record(path: Path) -> tuple[Meta, str]:
+    """Values and text of a record. Raises `ForgeError` if it is none."""
+    try:
+        first, _, body = path.read_text().partition("\n")
+        if not (first.startswith(_MARK) and first.endswith(_END)):
+            raise ValueError("the first line is not the hidden line of JSON it should be")
+        return dict(json.loads(first[len(_MARK) : -len(_END)])), body
+    except (OSError, ValueError) as error:
+        raise ForgeError(
+            f"{path} cannot be read: {error}; put it right, or back from a copy"
+        ) from error
+
+
+def write_record(path: Path, meta: Meta, body: str) -> None:
+    """Write a record, whole or not at all."""
+    hidden = json.dumps(meta, ensure_ascii=False).replace("-->", "--\\u003e")
+    work = path.with_suffix(".unfinished")
+    with work.open("w") as file:
+        file.write(f"{_MARK}{hidden}{_END}\n{body}")
+        file.flush()
+        os.fsync(file.fileno())
+    work.replace(path)
