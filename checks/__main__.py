@@ -203,7 +203,7 @@ def _good(table: Sequence[Any], champion: Bundle | None) -> str:
         return f"Promoted: every rule holds; {row.metric} {row.candidate:.4f}. No champion yet, nothing to compare with."
     return (
         f"Promoted: {row.metric} {row.candidate:.4f} against {row.champion:.4f} of {champion.version};"
-        f" the difference, {row.low:+.4f} to {row.high:+.4f}, is within its margin of {-row.margin:+.4f}."
+        f" the difference is {row.low:+.4f} to {row.high:+.4f} (more is better), {-row.margin:+.4f} was allowed."
     )
 
 
@@ -224,7 +224,7 @@ def _tell(verdict: Verdict, out: Path) -> None:
 
 def _replace(path: Path, words: str) -> None:
     work = path.with_name(f".{path.name}-{os.getpid()}")
-    work.write_text(words)
+    work.write_text(words, encoding="utf-8")
     work.replace(path)
 
 

@@ -149,7 +149,7 @@ class Rules:
 def read_rules(path: Path) -> Rules:
     """The rules in the file *path*. Raises `ConfigurationError`."""
     try:
-        tables = tomllib.loads(path.read_text())
+        tables = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigurationError(f"{path} cannot be read: {error.strerror}") from error
     except ValueError as error:

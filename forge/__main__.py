@@ -47,7 +47,7 @@ def _land(asked: argparse.Namespace, forge: Forge) -> int:
     policy = asked.policy or _policy(asked.rules)
     verdict = read_verdict(asked.verdict)
     report = asked.verdict.with_name("report.md")
-    words = report.read_text() if report.is_file() else verdict.summary
+    words = report.read_text(encoding="utf-8") if report.is_file() else verdict.summary
     refuse_if_stale(verdict, _live(forge, asked.branch), _live(forge))
     promote = verdict.decision == "PROMOTE"
     forge.comment(asked.branch, "verdict", words)
@@ -140,12 +140,13 @@ def _sync(asked: argparse.Namespace, forge: Forge) -> int:
     done = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: done.set())
-    said = ""
+    before = (False, "")
     while True:
         result = sync(forge, asked.store)
-        if result.changed or (result.words != said and (result.failed or said)):
+        failing = (result.failed, result.words if result.failed else "")
+        if result.changed or asked.every is None or failing != before:
             print(result.words, flush=True)
-        said = result.words
+        before = failing
         if asked.every is None or done.wait(asked.every):
             return FORGE if result.failed and asked.every is None else OK
 
@@ -167,7 +168,7 @@ def _champions(forge: Forge) -> list[str]:
 
 def _policy(rules: Path) -> str:
     try:
-        policy = tomllib.loads(rules.read_text()).get("land", {}).get("policy")
+        policy = tomllib.loads(rules.read_text(encoding="utf-8")).get("land", {}).get("policy")
     except (OSError, tomllib.TOMLDecodeError) as error:
         raise ValueError(f"{rules} cannot be read: {error}") from error
     if policy not in POLICIES:

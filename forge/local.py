@@ -99,7 +99,7 @@ class LocalForge:
     def releases(self) -> list[Release]:
         """Every stored bundle, newest first."""
         found = []
-        for path in sorted((self.root / "releases").glob("*/release.md"), reverse=True):
+        for path in sorted((self.root / "releases").glob("[!.]*/release.md"), reverse=True):
             meta, notes = read_record(path)
             found.append(Release(meta["version"], meta["digest"], meta["state"], notes, meta["at"]))
         return found

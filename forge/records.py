@@ -51,7 +51,7 @@ class Records:
 def read_record(path: Path) -> tuple[Meta, str]:
     """Values and text of a record. Raises `ForgeError` if it is none."""
     try:
-        first, _, body = path.read_text().partition("\n")
+        first, _, body = path.read_bytes().decode().partition("\n")
         if not (first.startswith(_MARK) and first.endswith(_END)):
             raise ValueError("the first line is not the hidden line of JSON it should be")
         return dict(json.loads(first[len(_MARK) : -len(_END)])), body
@@ -65,8 +65,8 @@ def write_record(path: Path, meta: Meta, body: str) -> None:
     """Write a record, whole or not at all."""
     hidden = json.dumps(meta, ensure_ascii=False).replace("-->", "--\\u003e")
     work = path.with_suffix(".unfinished")
-    with work.open("w") as file:
-        file.write(f"{_MARK}{hidden}{_END}\n{body}")
+    with work.open("wb") as file:
+        file.write(f"{_MARK}{hidden}{_END}\n{body}".encode())
         file.flush()
         os.fsync(file.fileno())
     work.replace(path)

@@ -36,7 +36,7 @@ class Repository:
         work = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=self.folder.parent)) / "repo"
         for path, text in files.items():
             (work / path).parent.mkdir(parents=True, exist_ok=True)
-            (work / path).write_text(text)
+            (work / path).write_bytes(text.encode())
         fresh = Repository(work)
         fresh.git("init", "--quiet", "--initial-branch=main")
         # So that a person can `git revert` here on a machine where git knows nobody.
@@ -87,8 +87,8 @@ class Repository:
         """
         self._refuse_if_dirty()
         main, old = self.git("rev-parse", MAIN, f"{head}^").split()
-        files = self.git("diff", "--name-only", old, head).splitlines()
-        moved = self.git("diff", "--name-only", old, main, "--", *files).splitlines()
+        files = self._changed(old, head)
+        moved = self._changed(old, main, "--", *files)
         if moved:
             raise ForgeError(f"main has changed {', '.join(moved)} since then; propose again")
         tree = self._tree(main, {file: self.git("show", f"{head}:{file}") for file in files})
@@ -111,14 +111,17 @@ class Repository:
             ["git", "-c", f"core.hooksPath={os.devnull}", *words],
             cwd=self.folder,
             env=own | _WHO | quiet | dict(more or {}),
-            input=given,
+            input=given.encode() if given is not None else None,
             capture_output=True,
-            text=True,
             check=False,
         )
         if done.returncode:
-            raise ForgeError(f"git {words[0]} failed in {self.folder}: {done.stderr.strip()}")
-        return done.stdout
+            why = done.stderr.decode(errors="replace").strip()
+            raise ForgeError(f"git {words[0]} failed in {self.folder}: {why}")
+        return done.stdout.decode()  # not as text: that would change the ends of lines
+
+    def _changed(self, *words: str) -> list[str]:
+        return self.git("diff", "-z", "--name-only", *words).split("\0")[:-1]
 
     def _content(self, commit: str) -> list[str]:
         return self.git("rev-parse", f"{commit}^{{tree}}", f"{commit}^").split()

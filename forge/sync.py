@@ -39,7 +39,7 @@ def sync(forge: Forge, store: Path) -> SyncResult:
         for slot in slots:
             _fetch(forge, store, slot)
         present = store / "live.toml"
-        if present.is_file() and present.read_text() == text:
+        if present.is_file() and present.read_text(encoding="utf-8") == text:
             return SyncResult(False, "nothing new")
         _replace(present, text)
         _forget(store, {slot.version for slot in slots})
@@ -85,7 +85,7 @@ def _wrong(folder: Path, slot: Slot) -> str:
 
 def _replace(path: Path, text: str) -> None:
     work = path.with_name(f".{path.name}-{os.getpid()}")
-    with work.open("w") as file:
+    with work.open("w", encoding="utf-8") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())

@@ -132,7 +132,7 @@ class Router:
 def read_live(path: Path) -> Slot | None:
     """The champion that live.toml names; None if it names none. Raises `LiveFileError`."""
     try:
-        tables = tomllib.loads(path.read_text())
+        tables = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise LiveFileError(
             f"there is no {path}: nothing is live yet, or the store is elsewhere"

@@ -92,17 +92,16 @@ def tell_story(laptop: Laptop, narrator: Narrator) -> None:
     narrator.tell(expect_no_failure(drifting))
     laptop.watch()
     opened = expect_alerts(laptop, "open")
-    narrator.tell("Ten days on, it looks again: the same alert, brought up to date.")
+    narrator.tell("Ten days on it looks again: the same alert, brought up to date.")
     later = website.send(days("2013-04-19", "2013-04-29"))
     narrator.tell(expect_no_failure(later))
+    narrator.tell(f"{website.tell_outcomes(drifting):,} outcomes are in now")
     laptop.watch()
     if [alert.number for alert in expect_alerts(laptop, "open")] != [
         alert.number for alert in opened
     ]:
         raise UnexpectedError("a second alert was opened")
-    narrator.tell(
-        f"{website.tell_outcomes(drifting) + website.tell_outcomes(later):,} outcomes are in now"
-    )
+    website.tell_outcomes(later)
 
     narrator.chapter(
         5, "29 April: a retrain. Pages go on being landed on while it is judged and swapped in."
@@ -113,11 +112,9 @@ def tell_story(laptop: Laptop, narrator: Narrator) -> None:
     landed = time.monotonic()
     laptop.land("second", PROMOTE)
     second = laptop.live()
-    wait_for(lambda: second in traffic.answers.first_seen or not traffic.alive(), 30, "no swap")
+    wait_for(lambda: traffic.answers.versions[second] >= 50, 60, "no swap")
     swapped = traffic.end()
     narrator.tell(expect_no_failure(swapped))
-    if second not in swapped.first_seen:
-        raise UnexpectedError(f"{second} never answered: {swapped.summary()}")
     narrator.tell(
         f"{second} answered {swapped.first_seen[second] - landed:.1f} s after `land` was typed"
     )

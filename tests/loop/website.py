@@ -76,10 +76,6 @@ class Traffic:
         for thread in self._threads:
             thread.start()
 
-    def alive(self) -> bool:
-        """Whether rows are still being sent."""
-        return any(thread.is_alive() for thread in self._threads)
-
     def join(self) -> None:
         """Wait for the last answer."""
         for thread in self._threads:

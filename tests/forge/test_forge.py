@@ -1,0 +1,262 @@
+"""What any forge does, whichever it is: each write may be repeated, and doubles nothing."""
+
+import pytest
+
+from forge import ForgeError
+from forge.live import Live, parse_live, with_champion
+
+LIVE = "serve/live.toml"
+DIGEST = "sha256:" + "0" * 64
+
+
+def live_toml(version):
+    return with_champion(Live(), version, DIGEST).to_toml()
+
+
+def propose(forge, version, branch="retrain"):
+    return forge.propose(branch, f"model {version}", "the card", {LIVE: live_toml(version)})
+
+
+def land(forge, version, branch="retrain"):
+    propose(forge, version, branch)
+    forge.status(branch, True, "good")
+    return forge.merge(branch, f"model {version}")
+
+
+def test_a_new_forge_has_nothing_live(forge):
+    """And nothing proposed, released or alarming."""
+    assert parse_live(forge.read(LIVE)) == Live()
+    assert forge.history(LIVE) == []
+    assert (forge.releases(), forge.proposals(), forge.alerts()) == ([], [], [])
+
+
+def test_a_proposal_changes_its_branch_and_leaves_main(forge):
+    """Until it is merged."""
+    propose(forge, "20260101T0000-aaaaaaa")
+
+    assert forge.read(LIVE, "retrain") == live_toml("20260101T0000-aaaaaaa")
+    assert parse_live(forge.read(LIVE)) == Live()
+    assert forge.read(LIVE, "no-such-branch") is None
+
+
+def test_there_is_one_open_proposal_per_branch(forge):
+    """A second night refreshes the first's."""
+    first = propose(forge, "20260101T0000-aaaaaaa")
+    second = propose(forge, "20260102T0000-bbbbbbb")
+
+    assert first.number == second.number
+    assert [p.title for p in forge.proposals()] == ["model 20260102T0000-bbbbbbb"]
+    assert second.head != first.head
+
+
+def test_a_status_belongs_to_what_was_judged(forge):
+    """New content has none; the same content proposed again keeps its own."""
+    propose(forge, "20260101T0000-aaaaaaa")
+    forge.status("retrain", True, "good")
+
+    assert propose(forge, "20260101T0000-aaaaaaa").status == (True, "good")
+    assert propose(forge, "20260102T0000-bbbbbbb").status is None
+
+
+def test_proposing_what_main_has_already_is_refused(forge):
+    """There is nothing to judge in it."""
+    land(forge, "20260101T0000-aaaaaaa")
+
+    with pytest.raises(ForgeError, match="nothing to propose"):
+        propose(forge, "20260101T0000-aaaaaaa")
+
+
+def test_a_proposal_needs_a_branch_of_its_own(forge):
+    """Main changes by merges alone."""
+    with pytest.raises(ForgeError, match="other than main"):
+        propose(forge, "20260101T0000-aaaaaaa", branch="main")
+
+
+@pytest.mark.parametrize("status", [None, (None, "pending"), (False, "REJECT: worse")])
+def test_only_a_good_status_lets_a_proposal_be_merged(forge, status):
+    """Could not tell is not a pass."""
+    propose(forge, "20260101T0000-aaaaaaa")
+    if status:
+        forge.status("retrain", *status)
+
+    with pytest.raises(ForgeError, match="may not be merged"):
+        forge.merge("retrain", "try")
+    assert parse_live(forge.read(LIVE)) == Live()
+
+
+def test_a_merge_makes_one_commit_on_main(forge):
+    """Whose message and content the history tells."""
+    commit = land(forge, "20260101T0000-aaaaaaa")
+    newest, begun = forge.history(LIVE)
+
+    assert (newest.commit, newest.message) == (commit, "model 20260101T0000-aaaaaaa")
+    assert newest.text == live_toml("20260101T0000-aaaaaaa") == forge.read(LIVE)
+    assert begun.text == Live().to_toml()
+    assert [p.state for p in forge.proposals()] == ["merged"]
+
+
+def test_a_merged_proposal_is_not_merged_again(forge):
+    """The next one opens under a new number."""
+    land(forge, "20260101T0000-aaaaaaa")
+
+    with pytest.raises(
+        ForgeError, match="no open proposal on branch retrain; open one: make retrain"
+    ):
+        forge.merge("retrain", "again")
+    assert propose(forge, "20260102T0000-bbbbbbb").number == 2
+
+
+def test_a_merge_is_refused_when_main_changed_the_same_file_since(forge):
+    """What was judged is not what would be live."""
+    propose(forge, "20260101T0000-aaaaaaa")
+    forge.status("retrain", True, "good")
+    land(forge, "20260102T0000-bbbbbbb", branch="rollback")
+
+    with pytest.raises(ForgeError, match="main has changed serve/live.toml since"):
+        forge.merge("retrain", "late")
+
+
+def test_a_proposal_can_touch_several_files_and_keeps_the_rest(forge):
+    """Its commit has just what it changed."""
+    land(forge, "20260101T0000-aaaaaaa")
+    forge.propose("notes", "Notes", "", {"docs/a.md": "a\n", "docs/ü b.md": "b\n"})
+    forge.status("notes", True, "good")
+    forge.merge("notes", "Notes")
+
+    assert forge.read("docs/ü b.md") == "b\n"
+    assert forge.read(LIVE) == live_toml("20260101T0000-aaaaaaa")
+
+
+def test_a_closed_proposal_keeps_its_reason(forge):
+    """So that somebody can read why."""
+    propose(forge, "20260101T0000-aaaaaaa")
+    forge.close("retrain", "worse than guessing")
+
+    assert forge.proposal("retrain") is None
+    assert forge.proposals()[0].comments == {"closed": "worse than guessing"}
+
+
+def test_a_comment_is_brought_up_to_date_by_its_marker(forge):
+    """Not written a second time."""
+    propose(forge, "20260101T0000-aaaaaaa")
+    forge.comment("retrain", "verdict", "first")
+    forge.comment("retrain", "verdict", "second")
+    forge.comment("retrain", "other", "else")
+
+    assert forge.proposal("retrain").comments == {"verdict": "second", "other": "else"}
+
+
+def test_a_bundle_comes_back_as_it_was_stored(forge, bundles, tmp_path):
+    """Every byte."""
+    forge.upload(bundles[0].name, bundles[0])
+    forge.download(bundles[0].name, tmp_path / "back")
+
+    there = {
+        p.relative_to(bundles[0]): p.read_bytes() for p in bundles[0].rglob("*") if p.is_file()
+    }
+    back = {
+        p.relative_to(tmp_path / "back"): p.read_bytes()
+        for p in (tmp_path / "back").rglob("*")
+        if p.is_file()
+    }
+    assert back == there
+    assert [(r.version, r.state) for r in forge.releases()] == [(bundles[0].name, "candidate")]
+
+
+def test_a_bundle_stored_again_changes_nothing_and_another_under_its_name_is_refused(
+    forge, bundles, bundle
+):
+    """A version always means the same bytes."""
+    forge.upload(bundles[0].name, bundles[0])
+    forge.publish(bundles[0].name, "notes")
+    forge.upload(bundles[0].name, bundles[0])
+    assert forge.releases()[0].state == "published"
+
+    (bundle / "model.onnx").write_bytes(b"other")
+    with pytest.raises(ForgeError, match="with other content; a bundle never changes"):
+        forge.upload(bundles[0].name, bundle)
+
+
+def test_a_folder_that_is_no_bundle_is_not_stored(forge, tmp_path):
+    """The release would name nothing."""
+    (tmp_path / "empty").mkdir()
+
+    with pytest.raises(ForgeError, match="is not a bundle"):
+        forge.upload("20260101T0000-aaaaaaa", tmp_path / "empty")
+    assert forge.releases() == []
+
+
+def test_a_release_that_is_not_there_is_named_with_those_that_are(forge, bundles, tmp_path):
+    """What to type instead."""
+    forge.upload(bundles[0].name, bundles[0])
+
+    for attempt in (
+        lambda: forge.download("gone", tmp_path / "x"),
+        lambda: forge.publish("gone", ""),
+        lambda: forge.withdraw("gone", ""),
+    ):
+        with pytest.raises(ForgeError, match=f"no release gone; there are: {bundles[0].name}"):
+            attempt()
+
+
+def test_a_download_never_writes_into_a_folder_that_is_there(forge, bundles, tmp_path):
+    """It might be somebody's."""
+    forge.upload(bundles[0].name, bundles[0])
+    (tmp_path / "mine").mkdir()
+
+    with pytest.raises(ForgeError, match="is there already"):
+        forge.download(bundles[0].name, tmp_path / "mine")
+
+
+def test_a_withdrawn_release_keeps_its_notes_below_the_reason(forge, bundles):
+    """And may be published again."""
+    forge.upload(bundles[0].name, bundles[0])
+    forge.publish(bundles[0].name, "the verdict\n")
+    forge.withdraw(bundles[0].name, "on-call did not trust it")
+    withdrawn = forge.releases()[0]
+    forge.publish(bundles[0].name, "")
+
+    assert withdrawn.state == "withdrawn"
+    assert withdrawn.notes == "on-call did not trust it\n\nthe verdict\n"
+    assert forge.releases()[0].notes == withdrawn.notes
+    assert forge.releases()[0].state == "published"
+
+
+def test_there_is_one_alert_per_marker(forge):
+    """Opened, brought up to date, closed, opened again: it keeps its number and its history."""
+    first = forge.alert("watch:flights", "drift since Monday", "body 1")
+    second = forge.alert("watch:flights", "drift since Sunday", "body 2")
+    closed = forge.resolve("watch:flights", "all quiet")
+    again = forge.alert("watch:flights", "drift again", "body 3")
+    other = forge.alert("watch:other", "another", "")
+
+    assert first.number == second.number == closed.number == again.number == 1
+    assert other.number == 2
+    assert (second.title, second.body) == ("drift since Sunday", "body 2")
+    assert (closed.state, closed.body) == ("closed", "all quiet")
+    assert [line.split(" ", 1)[1] for line in again.history] == [
+        "opened: drift since Monday", "updated: drift since Sunday", "closed",
+        "opened again: drift again",
+    ]  # fmt: skip
+
+
+def test_there_is_nothing_to_close_where_nothing_is_open(forge):
+    """Closing twice is no mistake."""
+    assert forge.resolve("watch:flights", "quiet") is None
+    forge.alert("watch:flights", "drift", "")
+    forge.resolve("watch:flights", "quiet")
+
+    assert forge.resolve("watch:flights", "quiet") is None
+
+
+@pytest.mark.parametrize(
+    "text", ["", "--> <!-- tidegate: {}", "ü 漢字 🌊\r\nline", "```\n@everyone"]
+)
+def test_any_text_survives(forge, text):
+    """Titles and bodies come from data and from people."""
+    forge.alert("m", text, text)
+    propose(forge, "20260101T0000-aaaaaaa")
+    forge.comment("retrain", "c", text)
+
+    assert (forge.alerts()[0].title, forge.alerts()[0].body) == (text, text)
+    assert forge.proposal("retrain").comments["c"] == text
