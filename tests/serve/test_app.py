@@ -1,0 +1,267 @@
+"""The scorer over HTTP: every answer is journalled, every mistake is named, nothing is half taken."""
+
+import json
+import shutil
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from serve.app import LARGEST_BODY, create_app
+from serve.scoring import MOST_ROWS
+
+
+def post(client, path, body):
+    return client.post(path, data=json.dumps(body), content_type="application/json")
+
+
+def test_one_object_is_answered(client, row, bundles):
+    """With the request's id and the model's version."""
+    answer = post(client, "/score", row)
+
+    assert answer.status_code == 200
+    assert answer.json.keys() == {"id", "version", "arm", "score"}
+    assert answer.json["version"] == bundles[0].name
+    assert 0 < answer.json["score"] < 1
+
+
+def test_a_list_is_answered_in_its_order(client, row):
+    """Each row as if it came alone."""
+    rows = [row | {"pages": float(n)} for n in range(5)]
+    alone = [post(client, "/score", each).json["score"] for each in rows]
+
+    assert [a["score"] for a in post(client, "/score", rows).json] == pytest.approx(alone, abs=1e-6)
+    assert post(client, "/score", []).json == []
+
+
+def test_each_task_answers_in_its_own_words(store, journal, clock, each_task, row, kept):
+    """Probability, probabilities with the likeliest label, value."""
+    store.serve(each_task)
+    answer = post(
+        create_app(store.folder, journal, follow_every=None, clock=clock).test_client(),
+        "/score",
+        row,
+    ).json
+    (line,) = kept("answers")
+
+    if "value" in answer:
+        assert line["score"] == answer["value"] > 0
+    elif "probabilities" in answer:
+        assert answer["probabilities"].keys() == {"basic", "plus", "pro"}
+        assert sum(answer["probabilities"].values()) == pytest.approx(1)
+        assert answer["probabilities"][answer["label"]] == max(line["score"]) == answer["score"]
+    else:
+        assert line["score"] == answer["score"]
+
+
+def test_the_journal_has_what_was_asked_and_answered(client, row, kept):
+    """With the row's own time and its key; private ones not in clear."""
+    answer = post(client, "/score", row).json
+    (line,) = kept("answers")
+
+    assert line["id"] == answer["id"]
+    assert (line["version"], line["score"]) == (answer["version"], answer["score"])
+    assert (line["time"], line["at"]) == ("2026-03-01T11:00:00Z", "2026-03-01T12:00:00.000000Z")
+    assert line["row"] == {
+        "country": "AT", "campaign": "search", "device": "phone", "returning": True, "pages": 3.0,
+    }  # fmt: skip
+    assert "v1" not in json.dumps(line)
+
+
+def test_key_and_time_may_be_left_out(client, row, kept):
+    """The request's id and the present stand in."""
+    bare = {name: value for name, value in row.items() if name not in ("visitor", "at")}
+    post(client, "/score", bare)
+
+    assert kept("answers")[0]["time"] == "2026-03-01T12:00:00.000000Z"
+
+
+def test_a_website_may_bring_its_own_id(client, row, kept):
+    """The outcome is told by it."""
+    assert post(client, "/score", row | {"id": "order-7"}).json["id"] == "order-7"
+    assert post(client, "/outcome", {"id": "order-7", "outcome": "yes"}).status_code == 202
+    assert kept("outcomes") == [
+        {"id": "order-7", "outcome": "yes", "at": "2026-03-01T12:00:00.000000Z"}
+    ]
+
+
+def test_a_category_never_seen_and_missing_values_are_answered(client, row):
+    """New customer segments keep arriving."""
+    odd = row | {"country": "CH", "campaign": None, "returning": None, "age": None}
+
+    assert post(client, "/score", odd).status_code == 200
+
+
+def test_every_problem_of_every_row_is_said_at_once_and_nothing_is_taken(client, row, kept):
+    """The good row is not answered either: a list is taken whole or not at all."""
+    bad = row | {"age": 300, "device": "fridge", "returning": "yes"}
+    bad["page"] = bad.pop("pages")
+    answer = post(client, "/score", [row, bad])
+
+    assert answer.status_code == 422
+    assert {(p["row"], p["field"], p["expected"], p["got"]) for p in answer.json["problems"]} == {
+        (1, "age", "a number from 0 to 120 (years) or null", "300"),
+        (1, "device", "one of phone, tablet, desk", "'fridge'"),
+        (1, "returning", "true or false or null", "'yes'"),
+        (1, "pages", "a number of at least 0 (pages)", "nothing"),
+        (1, "page", "the field pages", "a name the contract has not"),
+    }
+    assert answer.json["error"] == "5 problems in 1 of 2 rows; nothing was taken"
+    assert kept("answers") == []
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "words"),
+    [
+        (b"", 400, "the body is empty; expected a JSON object, or a list of them"),
+        (b"{", 400, "the body is not JSON"),
+        (b"\xff", 400, "not UTF-8"),
+        (b'{"age": NaN}', 400, "NaN is not a JSON number; send null for what is missing"),
+        (b'{"age": -Infinity}', 400, "-Infinity is not a JSON number"),
+        (b'{"age": 1e999}', 400, "1e999 is too large a number"),
+        (b"7", 400, "got a number"),
+        (b'"row"', 400, "got a string"),
+        (b"null", 400, "got null"),
+        (b"[1, {}]", 422, "1 of 2 rows are not objects"),
+        (b"[" * 100_000, 400, "nested too deeply"),
+        (b"1" * 5_000, 400, "the body is not JSON"),
+    ],
+    ids=lambda value: repr(value)[:30],
+)
+def test_a_body_that_is_no_rows_is_refused_in_words(client, body, status, words):
+    """Whatever a website sends."""
+    answer = client.post("/score", data=body)
+
+    assert answer.status_code == status
+    assert words in answer.json["error"]
+
+
+def test_too_many_rows_or_bytes_are_refused(client, row):
+    """A request must not starve the others."""
+    many = client.post("/score", data=b"[" + b"{}," * MOST_ROWS + b"{}]")
+    large = client.post("/score", data=b" " * (LARGEST_BODY + 1))
+
+    assert (many.status_code, large.status_code) == (413, 413)
+    assert "10,001 rows in one request; at most 10,000" in many.json["error"]
+    assert "larger than 16,777,216 bytes" in large.json["error"]
+
+
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=100, deadline=None
+)
+@given(
+    st.dictionaries(
+        st.sampled_from(["country", "age", "pages", "device", "returning", "campaign", "at", "visitor", "id"]),
+        st.recursive(
+            st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+            lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(), inner, max_size=2),
+            max_leaves=3,
+        ),
+    )
+)  # fmt: skip
+def test_whatever_comes_is_answered_or_refused_never_a_failure(client, row, changes):
+    """No value of a field makes the scorer fail."""
+    answer = post(client, "/score", row | changes)
+
+    assert answer.status_code in (200, 400, 422)
+    assert answer.is_json
+
+
+@pytest.mark.parametrize(
+    ("told", "words"),
+    [
+        ({"id": "a", "outcome": "perhaps"}, "one of 'no', 'yes'"),
+        ({"id": "a"}, "nothing"),
+        ({"outcome": "yes"}, "a string of 1 to 200 printable characters"),
+        ({"id": "", "outcome": "yes"}, "a string of 1 to 200 printable characters"),
+        ({"id": "a\nb", "outcome": "yes"}, "a string of 1 to 200 printable characters"),
+        ([{"id": "a", "outcome": "yes"}, {"id": "a", "outcome": "no"}], "an id of its own"),
+    ],
+    ids=str,
+)
+def test_an_outcome_that_does_not_fit_is_refused(client, kept, told, words):
+    """The whole lot with it, so that it can be sent again."""
+    answer = post(client, "/outcome", told)
+
+    assert answer.status_code == 422
+    assert words in json.dumps(answer.json)
+    assert kept("outcomes") == []
+
+
+def test_an_outcome_that_cannot_be_kept_is_not_accepted(store, bundles, journal, clock):
+    """The website sends it again; an answer, though, is given."""
+    store.serve(bundles[0])
+    journal.write_text("a file where the folder should be")
+    client = create_app(store.folder, journal, follow_every=None, clock=clock).test_client()
+
+    assert post(client, "/outcome", {"id": "a", "outcome": "yes"}).status_code == 503
+    assert client.get("/ready").json["journal"]["lost"] == 1
+
+
+def test_an_answer_is_given_although_the_journal_cannot_be_written(
+    store, bundles, journal, clock, row
+):
+    """And /ready says what is lost."""
+    store.serve(bundles[0])
+    journal.write_text("a file where the folder should be")
+    client = create_app(store.folder, journal, follow_every=None, clock=clock).test_client()
+
+    assert post(client, "/score", row).status_code == 200
+    assert client.get("/ready").json["journal"]["lost"] == 1
+    assert client.get("/ready").status_code == 200
+
+
+def test_ready_tells_what_answers_since_when_and_what_was_refused(
+    app, client, store, bundles, clock
+):
+    """The old model goes on, and it is said."""
+    clock.pass_by(hours=1)
+    store.serve(bundles[1])
+    shutil.rmtree(store.folder / "bundles" / bundles[1].name)
+    app.extensions["tidegate"][0].refresh()
+    answer = client.get("/ready")
+
+    assert answer.status_code == 200
+    assert answer.json["version"] == bundles[0].name
+    assert answer.json["since"] == "2026-03-01T12:00:00Z"
+    assert answer.json["refused"]["what"] == bundles[1].name
+    assert "is not a bundle" in answer.json["refused"]["why"]
+
+
+def test_before_the_first_release_it_is_healthy_and_not_ready(store, journal, row):
+    """A deployment may come before a model."""
+    client = create_app(store.folder, journal, follow_every=None).test_client()
+
+    assert client.get("/health").json == {"ok": True}
+    assert client.get("/ready").status_code == 503
+    assert post(client, "/score", row).status_code == 503
+    assert post(client, "/outcome", {"id": "a", "outcome": "yes"}).status_code == 503
+    assert "no model is live yet" in post(client, "/score", row).json["error"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "words"),
+    [
+        ("GET", "/score", 405, "/score does not take GET; there is POST /score"),
+        ("POST", "/ready", 405, "does not take POST"),
+        ("GET", "/", 404, "there is nothing at /; there is POST /score, POST /outcome, GET /ready"),
+        ("POST", "/scores", 404, "there is nothing at /scores"),
+    ],
+)
+def test_a_wrong_address_says_the_right_ones(client, method, path, status, words):
+    """As JSON, like every answer."""
+    answer = client.open(path, method=method)
+
+    assert answer.status_code == status
+    assert words in answer.json["error"]
+
+
+def test_a_failure_of_its_own_is_a_500_as_json(store, journal, bundles, clock, row):
+    """And is not journalled as an answer."""
+    store.serve(bundles[0])
+    app = create_app(store.folder, journal, follow_every=None, clock=clock)
+    app.extensions["tidegate"] = (None, None, None)
+
+    answer = post(app.test_client(), "/score", row)
+    assert answer.status_code == 500
+    assert answer.json == {"error": "the scorer failed; its log says why"}

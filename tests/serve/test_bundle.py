@@ -1,0 +1,153 @@
+"""A bundle is verified before it answers; whatever is wrong with it is said."""
+
+import hashlib
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from serve.bundle import Bundle, BundleError, digest_of, read_manifest
+
+
+@pytest.fixture
+def copy(bundles, tmp_path):
+    return shutil.copytree(bundles[0], tmp_path / bundles[0].name)
+
+
+def edit(folder, change, *, sign=False):
+    """Change the manifest; with *sign*, as somebody would who knows how it is signed."""
+    path = folder / "manifest.json"
+    manifest = json.loads(path.read_text())
+    change(manifest)
+    if sign:
+        manifest["digest"] = digest_of(manifest)
+        manifest["version"] = manifest["version"][:-7] + manifest["digest"][7:14]
+    path.write_text(json.dumps(manifest))
+
+
+def test_bundles_of_every_format_that_was_released_load_for_ever(each_task):
+    """These files are never made anew."""
+    bundle = Bundle.load(each_task, evidence=True)
+
+    assert bundle.version == each_task.name
+    assert bundle.manifest["format"] == 1
+
+
+def test_it_scores_as_it_did_at_export(each_task):
+    """Golden rows, through the scorer's own path."""
+    bundle = Bundle.load(each_task)
+    golden = bundle.manifest["golden"]
+    scores = bundle.score(golden["rows"])
+
+    assert scores.dtype == np.float32
+    assert scores.shape == np.shape(golden["scores"])
+    assert scores == pytest.approx(np.array(golden["scores"]), abs=1e-5)
+
+
+def test_rows_score_alike_alone_and_together(each_task):
+    """A list is as good as its rows."""
+    bundle = Bundle.load(each_task)
+    rows = bundle.manifest["golden"]["rows"]
+
+    together = bundle.score(rows)
+    for number, row in enumerate(rows):
+        assert bundle.score([row])[0] == pytest.approx(together[number], abs=1e-6)
+
+
+def test_no_rows_give_no_scores(each_task):
+    """Not an error of the runtime's."""
+    assert len(Bundle.load(each_task).score([])) == 0
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (shutil.rmtree, "is not a bundle: it has no manifest.json"),
+        (lambda f: (f / "manifest.json").unlink(), "it has no manifest.json"),
+        (lambda f: (f / "manifest.json").write_text("{"), "cannot be read"),
+        (lambda f: (f / "manifest.json").write_text("[]"), "format None"),
+        (lambda f: (f / "manifest.json").write_bytes(b"\xff\xfe"), "cannot be read"),
+        (lambda f: (f / "model.onnx").unlink(), "model.onnx cannot be read (No such file"),
+        (lambda f: (f / "model.onnx").write_bytes(b""), "model.onnx has not the digest"),
+        (
+            lambda f: (f / "model.onnx").write_bytes((f / "model.onnx").read_bytes()[:-9]),
+            "is damaged: model.onnx has not the digest",
+        ),
+        (lambda f: edit(f, lambda m: m.update(format=2)), "format 2; this scorer reads format 1"),
+        (lambda f: edit(f, lambda m: m.pop("golden")), "has no golden"),
+        (lambda f: edit(f, lambda m: m["metrics"].clear()), "was edited"),
+        (lambda f: edit(f, lambda m: m.update(digest="sha256:0")), "was edited"),
+        (
+            lambda f: edit(f, lambda m: m.update(version="20260220T0317-0000000")),
+            "does not name the digest",
+        ),
+        (
+            lambda f: edit(f, lambda m: m["files"].update({"../x": "sha256:0"}), sign=True),
+            "../x lies outside the bundle",
+        ),
+        (
+            lambda f: edit(f, lambda m: m["files"].pop("model.onnx"), sign=True),
+            "does not list model.onnx",
+        ),
+        (
+            lambda f: edit(f, lambda m: m["contract"].pop("features"), sign=True),
+            "this is not a contract",
+        ),
+        (
+            lambda f: edit(f, lambda m: m["golden"]["scores"].__setitem__(1, 0.9), sign=True),
+            "golden row 1 scores",
+        ),
+        (
+            lambda f: edit(f, lambda m: m["golden"]["scores"].pop(), sign=True),
+            "finite scores, expected",
+        ),
+        (
+            lambda f: edit(f, lambda m: m["golden"].update(rows=[{}]), sign=True),
+            "golden row",
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_bundle_is_said(copy, spoil, words):
+    """And it does not answer."""
+    spoil(copy)
+
+    with pytest.raises(BundleError) as caught:
+        Bundle.load(copy)
+    assert words in str(caught.value)
+
+
+def test_every_file_that_is_off_is_named(copy):
+    """Not just the first."""
+    (copy / "model.onnx").write_bytes(b"")
+    (copy / "evidence/train.parquet").unlink()
+
+    with pytest.raises(BundleError, match=r"model\.onnx.*; .*train\.parquet|train.*; .*model"):
+        Bundle.load(copy, evidence=True)
+
+
+def test_the_scorer_has_no_use_for_the_evidence(copy):
+    """A gate has, and verifies it."""
+    shutil.rmtree(copy / "evidence")
+    Bundle.load(copy)
+
+    with pytest.raises(BundleError, match="holdout.parquet cannot be read"):
+        Bundle.load(copy, evidence=True)
+
+
+def test_a_model_that_the_runtime_cannot_load_is_refused(copy):
+    """Signed and all."""
+    (copy / "model.onnx").write_bytes(b"not a graph")
+    digest = "sha256:" + hashlib.sha256(b"not a graph").hexdigest()
+    edit(copy, lambda m: m["files"].update({"model.onnx": digest}), sign=True)
+
+    with pytest.raises(BundleError, match="ONNX Runtime cannot load it"):
+        Bundle.load(copy)
+
+
+def test_the_digest_does_not_cover_when_it_was_made(copy):
+    """The same content always has the same name's end."""
+    before = read_manifest(copy)["digest"]
+    edit(copy, lambda m: m["build"].update(commit="another"))
+
+    assert read_manifest(copy)["digest"] == before
