@@ -28,12 +28,16 @@ from serve.bundle import Bundle, BundleError
 PROMOTE, USAGE, REJECT, HOLD, CANNOT_JUDGE = 0, 2, 3, 4, 5
 CODES = {"PROMOTE": PROMOTE, "REJECT": REJECT, "HOLD": HOLD}
 LIVE = "serve/live.toml"
+#: What a gate leaves.
+FILES = ("verdict.json", "report.md", "deepchecks.html")
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the gate; returns the verdict's exit code."""
     asked = _parser().parse_args(arguments)
     try:
+        for name in FILES:  # so that nobody takes yesterday's verdict for today's
+            (asked.out / name).unlink(missing_ok=True)
         gate = read_rules(asked.rules).gate
         with tempfile.TemporaryDirectory() as work:
             candidate, champion, withdrawn = _subjects(asked, Path(work))

@@ -44,7 +44,7 @@ def report(
         _changes(candidate, champion),
         _findings("What speaks against it, or was not settled", loud),
         _slices(slices, table[0].metric if table else ""),
-        _folded(f"{len(quiet)} rules that hold", _findings("", quiet)),
+        _folded(f"Rules that hold: {len(quiet)}", _findings("", quiet)),
     ]
     words = "\n\n".join(part for part in parts if part) + "\n"
     return words if len(words) <= LONGEST else words[: LONGEST - len(_CUT)] + _CUT
@@ -102,7 +102,10 @@ def _changes(candidate: Mapping[str, Any], champion: Mapping[str, Any] | None) -
 def _difference(words: str, ours: set[str], theirs: set[str], champion: object) -> Iterable[str]:
     if champion:
         added, gone = sorted(ours - theirs), sorted(theirs - ours)
-        yield f"| {words} | {text(', '.join(added) or 'the same')} | {text(', '.join(gone) or 'the same')} |"
+        here, there = (
+            f"only here: {', '.join(each)}" if each else "the same" for each in (added, gone)
+        )
+        yield f"| {words} | {text(here)} | {text(there)} |"
 
 
 def _features(manifest: Mapping[str, Any]) -> set[str]:

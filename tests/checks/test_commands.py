@@ -1,0 +1,201 @@
+"""`python -m checks gate`: exit codes as an API, files that are whole or not there."""
+
+import json
+import shutil
+
+import pytest
+
+from checks.__main__ import CANNOT_JUDGE, HOLD, PROMOTE, REJECT, USAGE, main
+from forge.live import Live, parse_live, with_champion
+from forge.local import LocalForge
+from serve.bundle import Bundle, digest_of
+
+LIVE = "serve/live.toml"
+
+
+@pytest.fixture
+def out(tmp_path):
+    return tmp_path / "the gate"
+
+
+@pytest.fixture
+def gate(out, root):
+    """What a person types, with the exit code."""
+    return lambda *words: main(["gate", "--out", str(out), *map(str, words)])
+
+
+@pytest.fixture
+def forge(tmp_path, bundles):
+    """A forge that knows both bundles; the older is live."""
+    forge = LocalForge(tmp_path / "forge")
+    for bundle in bundles:
+        forge.upload(bundle.name, bundle)
+    move(forge, bundles[0])
+    forge.publish(bundles[0].name, "")
+    return forge
+
+
+def propose(forge, bundle, branch="retrain"):
+    loaded = Bundle.load(bundle)
+    live = with_champion(parse_live(forge.read(LIVE)), loaded.version, loaded.digest)
+    forge.propose(branch, f"model {loaded.version}", "", {LIVE: live.to_toml()})
+
+
+def move(forge, bundle):
+    propose(forge, bundle, "move")
+    forge.status("move", True, "good")
+    forge.merge("move", "move")
+
+
+def verdict(out):
+    return json.loads((out / "verdict.json").read_text())
+
+
+def test_the_first_of_all_is_promoted_without_a_champion(gate, out, bundles, capsys):
+    """And says that there is nothing to compare with."""
+    assert gate("--candidate", bundles[0]) == PROMOTE
+
+    assert sorted(path.name for path in out.iterdir()) == [
+        "deepchecks.html", "report.md", "verdict.json",
+    ]  # fmt: skip
+    assert "No champion yet, nothing to compare with." in verdict(out)["summary"]
+    assert verdict(out)["champion"] is None
+    assert verdict(out)["candidate"]["version"] == bundles[0].name
+    assert "PROMOTE" in capsys.readouterr().out
+
+
+def test_every_required_rule_is_in_the_verdict(gate, out, bundles, rules):
+    """By name, with its outcome."""
+    from checks.suite import chosen
+
+    gate("--candidate", bundles[1], "--champion", bundles[0])
+    found = {f["rule"] for f in verdict(out)["findings"]}
+
+    assert found >= {rule.name for rule in chosen(rules.gate, "binary")}
+    assert found >= {"compare.log_loss", "compare.roc_auc", "compare.brier", "compare.baseline"}
+    assert found >= {"bundle.scores", "bundle.quarantine", "data.fresh_rows", "model.calibration"}
+
+
+def test_the_proposal_is_judged_against_what_is_live(gate, out, forge, bundles):
+    """On rows that neither has seen."""
+    propose(forge, bundles[1])
+
+    assert gate("--forge", forge.root) == PROMOTE
+    assert verdict(out)["champion"]["version"] == bundles[0].name
+    assert verdict(out)["fresh_rows"] == 600
+    assert verdict(out)["metrics"][0]["metric"] == "log_loss"
+
+
+def test_bytes_that_were_rolled_back_are_rejected(gate, out, forge, bundles):
+    """Whatever their metrics."""
+    forge.withdraw(bundles[1].name, "odd")
+    propose(forge, bundles[1])
+
+    assert gate("--forge", forge.root) == REJECT
+    (finding,) = [f for f in verdict(out)["findings"] if f["rule"] == "bundle.quarantine"]
+    assert finding["outcome"] == "FAIL"
+    assert "rolled back before" in verdict(out)["summary"]
+
+
+def test_the_same_model_file_under_another_name_is_known_again(gate, out, forge, bundles, tmp_path):
+    """A retrain at another commit, with other evidence, gives the same graph."""
+    forge.withdraw(bundles[1].name, "odd")
+    copy = shutil.copytree(bundles[1], tmp_path / "copy")
+    manifest = json.loads((copy / "manifest.json").read_text())
+    manifest["metrics"]["holdout"]["brier"] = 0.1
+    manifest["digest"] = digest_of(manifest)
+    manifest["version"] = "20260401T0000-" + manifest["digest"][7:14]
+    (copy / "manifest.json").write_text(json.dumps(manifest))
+    forge.upload(manifest["version"], copy)
+    propose(forge, copy)
+
+    assert gate("--forge", forge.root) == REJECT
+    assert "bundle.quarantine" in verdict(out)["summary"]
+
+
+def test_the_champion_itself_has_nothing_to_gain(gate, out, bundles):
+    """HOLD: no harm, no use."""
+    assert gate("--candidate", bundles[1], "--champion", bundles[1]) == HOLD
+    assert "byte for byte" in verdict(out)["summary"]
+
+
+def test_too_few_fresh_rows_reject(gate, out, bundles, root, tmp_path):
+    """On few rows chance decides; what was not compared did not run."""
+    text = (root / "checks/thresholds.toml").read_text()
+    (tmp_path / "rules.toml").write_text(
+        text.replace("min_fresh_rows = 500", "min_fresh_rows = 5_000")
+    )
+
+    assert gate("--candidate", bundles[0], "--rules", tmp_path / "rules.toml") == REJECT
+    found = {f["rule"]: f["outcome"] for f in verdict(out)["findings"]}
+    assert found["data.fresh_rows"] == "FAIL"
+    assert found["compare.log_loss"] == "NOT_RUN"
+
+
+def test_scores_that_are_not_the_onnx_files_are_rejected(evidence, bundles, rules):
+    """Evidence that somebody touched up."""
+    from dataclasses import replace
+
+    from checks.__main__ import own_findings
+
+    touched = replace(evidence, stored_scores_agree=False)
+    findings = own_findings(touched, Bundle.load(bundles[1]), set(), rules.gate)
+
+    assert {f.rule: f.outcome for f in findings}["bundle.scores"] == "FAIL"
+
+
+def test_a_mistake_in_the_rules_is_no_verdict(gate, out, bundles, root, tmp_path, capsys):
+    """Exit code 2, every mistake, and no file."""
+    text = (root / "checks/thresholds.toml").read_text().replace("min_gain", "min_gian")
+    (tmp_path / "rules.toml").write_text(text)
+
+    assert gate("--candidate", bundles[0], "--rules", tmp_path / "rules.toml") == USAGE
+    assert "gate.model.min_gian is not a rule; did you mean min_gain?" in capsys.readouterr().err
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (lambda f: (f / "model.onnx").write_bytes(b"cut"), "model.onnx has not the digest"),
+        (lambda f: (f / "evidence/train.parquet").write_bytes(b""), "train.parquet has not"),
+        (lambda f: (f / "manifest.json").write_text("{"), "cannot be read"),
+        (shutil.rmtree, "is not a bundle"),
+    ],
+)
+def test_what_cannot_be_judged_is_no_pass(gate, out, bundles, tmp_path, capsys, spoil, words):
+    """Exit code 5, and no verdict."""
+    copy = shutil.copytree(bundles[0], tmp_path / "copy")
+    spoil(copy)
+
+    assert gate("--candidate", copy) == CANNOT_JUDGE
+    told = capsys.readouterr().err
+    assert "could not judge, and that is no pass" in told
+    assert words in told
+    assert not (out / "verdict.json").exists()
+
+
+def test_no_proposal_is_nothing_to_judge(gate, tmp_path, capsys):
+    """With what to type."""
+    assert gate("--forge", tmp_path / "empty") == CANNOT_JUDGE
+    assert "no open proposal on branch retrain; open one: make retrain" in capsys.readouterr().err
+
+
+def test_a_proposal_that_names_other_bytes_than_are_stored_is_not_judged(
+    gate, forge, bundles, capsys
+):
+    """Digest and version must agree."""
+    live = with_champion(Live(), bundles[1].name, "sha256:" + "0" * 64)
+    forge.propose("retrain", "odd", "", {LIVE: live.to_toml()})
+
+    assert gate("--forge", forge.root) == CANNOT_JUDGE
+    assert "but serve/live.toml names sha256:0000" in capsys.readouterr().err
+
+
+def test_an_old_verdict_is_not_left_beside_a_new_failure(gate, out, bundles, tmp_path):
+    """Who reads the folder must not take yesterday's verdict for today's."""
+    out.mkdir()
+    (out / "verdict.json").write_text("yesterday's")
+
+    assert gate("--candidate", tmp_path / "gone") == CANNOT_JUDGE
+    assert not (out / "verdict.json").exists()

@@ -1,0 +1,121 @@
+"""thresholds.toml: the one place of every limit; all its mistakes are said at once."""
+
+import re
+import tomllib
+
+import pytest
+
+from checks.rules import ConfigurationError, read_rules
+
+
+@pytest.fixture
+def original(root):
+    return (root / "checks/thresholds.toml").read_text()
+
+
+def mistakes(tmp_path, text):
+    """The mistakes that are said about *text*."""
+    path = tmp_path / "thresholds.toml"
+    path.write_text(text)
+    with pytest.raises(ConfigurationError) as caught:
+        read_rules(path)
+    return str(caught.value)
+
+
+def test_the_rules_of_the_repository_hold_together(root):
+    """Every limit is there, none too many."""
+    rules = read_rules(root / "checks/thresholds.toml")
+
+    assert rules.land.policy == "always"
+    assert rules.gate.compare.margins("binary").primary == "log_loss"
+    assert rules.gate.data.severity == "block"
+    assert rules.gate.drift.severity == "warn"
+
+
+def test_every_mistake_is_said_at_once_with_what_was_meant(tmp_path, original):
+    """One look at the message is enough to put the file right."""
+    text = (
+        original.replace("min_fresh_rows", "min_fresh_row")
+        .replace('policy = "always" ', 'policy = "allways"')
+        .replace("roc_auc = 0.010", "roc_acu = 0.010")
+        .replace("draws = 2000", "draws = 2000.5")
+        .replace("parity = 1e-5", 'parity = "small"')
+        .replace("max_missing = 0.5", "max_missing = 50")
+        .replace('"score_drift"', '"score_drfit"')
+        .replace("[gate.drift]", "[gate.drifft]")
+    )
+    told = mistakes(tmp_path, text)
+
+    for words in (
+        "gate.min_fresh_row is not a rule; did you mean min_fresh_rows?",
+        "gate.min_fresh_rows is missing",
+        "land.policy is 'allways'; expected one of always, never",
+        "gate.compare.binary.roc_acu is not a rule; did you mean roc_auc?",
+        "gate.compare.draws is 2000.5; expected a whole number",
+        "export.parity is 'small'; expected a number",
+        "gate.data.max_missing is 50; expected a share, from 0 to 1",
+        "monitoring.opens: 'score_drfit' is not a rule; did you mean score_drift?",
+        "gate.drifft is not a rule; did you mean drift?",
+        "gate.drift is missing",
+    ):
+        assert words in told, told
+    assert len(told.splitlines()) == 11
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("confidence = 0.95", "confidence = 1", "expected between 0 and 1"),
+        ("draws = 2000", "draws = 10", "expected at least 100"),
+        ("max_rows = 20_000", "max_rows = 100", "below gate.min_fresh_rows"),
+        ("lasting = 4", "lasting = 6", "expected from 1 to monitoring.of"),
+        ("window_days = 21", "window_days = 2", "too short"),
+        ("quiet = 3", "quiet = 0", "expected more than 0"),
+        ("sigmas = 3.0", "sigmas = -1", "expected 0 or more"),
+        ("sigmas = 3.0", "sigmas = true", "expected a number"),
+        ("sigmas = 3.0", "sigmas = nan", "expected 0 or more"),
+        ('primary = "mae"', 'primary = "r2"', "expected one of the metrics with a margin there"),
+        ("[export]", "export = 3\n[exports]", "expected a table [export]"),
+    ],
+)
+def test_what_contradicts_itself_is_refused(tmp_path, original, old, new, words):
+    """Before anything is judged by it."""
+    assert old in original
+    assert words in mistakes(tmp_path, original.replace(old, new, 1))
+
+
+def test_every_single_limit_is_needed(tmp_path, original):
+    """None has a default that nobody sees (but for severities, which block)."""
+    lines = [n for n, line in enumerate(original.splitlines()) if re.match(r"[a-z_]+ = [\d]", line)]
+    assert len(lines) > 25
+    for number in lines:
+        kept = original.splitlines()
+        gone = kept.pop(number).split(" = ")[0]
+        if gone in ("log_loss", "roc_auc", "brier", "accuracy", "mae", "rmse"):
+            continue
+        assert f"{gone} is missing" in mistakes(tmp_path, "\n".join(kept))
+
+
+@pytest.mark.parametrize("text", ["[gate", "\x00", "gate = "])
+def test_what_is_no_toml_is_said(tmp_path, text):
+    """With where."""
+    assert "is not TOML" in mistakes(tmp_path, text)
+
+
+def test_a_file_that_is_gone_is_said(tmp_path):
+    """Not a traceback."""
+    with pytest.raises(ConfigurationError, match="cannot be read: No such file"):
+        read_rules(tmp_path / "gone.toml")
+
+
+def test_each_limit_says_what_it_means(original):
+    """On its own line, or on the one above its group."""
+    bare = [
+        line
+        for line in original.splitlines()
+        if re.match(r"(max|min)_", line) and "#" not in line and "label_drift" not in line
+        and "prediction_drift" not in line
+    ]  # fmt: skip
+
+    assert bare == []
+    assert tomllib.loads(original)

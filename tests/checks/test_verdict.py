@@ -1,0 +1,104 @@
+"""Findings become a verdict; could not tell is never a pass."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from checks.verdict import Finding, Named, judge
+
+OUTCOMES = ["PASS", "FAIL", "NOT_RUN", "INCONCLUSIVE"]
+FINDINGS = st.lists(
+    st.builds(
+        Finding,
+        st.sampled_from("abcdef"),
+        st.sampled_from(OUTCOMES),
+        st.text(max_size=5),
+        st.just("limit"),
+        st.just("why"),
+        st.sampled_from(["block", "warn"]),
+    ),
+    max_size=8,
+)
+
+
+def finding(outcome, severity="block", rule="a"):
+    return Finding(rule, outcome, "seen", "limit", "why", severity)
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "gains", "decision"),
+    [
+        ([("PASS", "block")], True, "PROMOTE"),
+        ([("PASS", "block")], False, "HOLD"),
+        ([("PASS", "block"), ("FAIL", "warn")], True, "PROMOTE"),
+        ([("PASS", "block"), ("FAIL", "block")], True, "REJECT"),
+        ([("PASS", "block"), ("INCONCLUSIVE", "block")], True, "HOLD"),
+        ([("FAIL", "block"), ("INCONCLUSIVE", "block")], True, "REJECT"),
+        ([("FAIL", "block")], False, "REJECT"),
+        ([("NOT_RUN", "block")], True, "REJECT"),
+        ([("NOT_RUN", "warn")], True, "REJECT"),
+        ([("INCONCLUSIVE", "warn")], True, "HOLD"),
+    ],
+)
+def test_the_decision_is_a_table(outcomes, gains, decision):
+    """A rule that could not be checked rejects, be it ever so mild."""
+    found = [finding(outcome, severity) for outcome, severity in outcomes]
+
+    assert judge(found, ["a"], gains, "good").decision == decision
+
+
+@given(FINDINGS, st.booleans())
+def test_no_finding_is_lost(findings, gains):
+    """Whatever the decision."""
+    verdict = judge(findings, [], gains, "good")
+
+    assert verdict.findings == tuple(findings)
+
+
+@given(FINDINGS, st.sets(st.sampled_from("abcdefgh")))
+def test_a_required_rule_that_nobody_heard_of_did_not_run(findings, required):
+    """Deepchecks files a crash under 'not run' and passes."""
+    verdict = judge(findings, required, True, "good")
+    missing = required - {finding.rule for finding in findings}
+
+    assert {f.rule for f in verdict.findings if "did not run" in f.observed} == missing
+    if missing:
+        assert verdict.decision == "REJECT"
+
+
+@given(FINDINGS, st.integers(0, 7))
+def test_a_worse_finding_never_makes_a_better_verdict(findings, which):
+    """Turning one into NOT_RUN rejects."""
+    if not findings:
+        return
+    which %= len(findings)
+    worse = [replace(f, outcome="NOT_RUN") if n == which else f for n, f in enumerate(findings)]
+
+    assert judge(worse, [], True, "good").decision == "REJECT"
+
+
+def test_the_summary_says_what_was_seen_and_the_limit():
+    """A reviewer reads this one line."""
+    seen = Finding("compare.log_loss", "FAIL", "-0.0406 against the champion", "-0.0050", "why")
+
+    assert judge([seen], [], True, "good").summary == (
+        "Rejected: compare.log_loss is -0.0406 against the champion (limit -0.0050)."
+    )
+    assert judge([seen, seen], [], True, "").summary.endswith(", and 1 more.")
+    assert judge([], ["x"], True, "").summary == "Rejected: x could not be checked."
+    assert judge([], [], True, "Promoted: good.").summary == "Promoted: good."
+    assert "byte for byte" in judge([], [], False, "").summary
+
+
+def test_it_travels_as_json():
+    """verdict.json is what `land` reads."""
+    verdict = judge([finding("PASS")], [], True, "good")
+    written = verdict.to_json(Named("v2", "d2"), None, {"fresh_rows": 3})
+
+    assert written["format"] == 1
+    assert written["candidate"] == {"version": "v2", "digest": "d2"}
+    assert written["champion"] is None
+    assert written["fresh_rows"] == 3
+    assert written["findings"][0]["rule"] == "a"
