@@ -128,7 +128,8 @@ def attempt(
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # NannyML's own use of pandas and scikit-learn
-                found = list(step())
+                with pd.option_context("future.infer_string", False):  # its DLE knows no other
+                    found = list(step())
         except Exception as error:
             unknown.append(Unknown(kind, f"{type(error).__name__}: {error}"))
         else:

@@ -57,7 +57,8 @@ def performance(
             yield from series(found, (metric,), "estimated_performance", "", floor=0.0, loss=loss)
 
     def realised() -> Iterable[Signal]:
-        calculator = nml.PerformanceCalculator(**shared)
+        task = shared.get("problem_type", "regression")
+        calculator = nml.PerformanceCalculator(**shared | {"problem_type": task})
         found = calculator.fit(before).calculate(labelled).to_df()
         for metric, loss in metrics.items():
             yield from series(found, (metric,), "realised_performance", "", floor=0.0, loss=loss)

@@ -1,0 +1,90 @@
+"""Bundles of the three small recipes, and journals of what they would have answered."""
+
+import json
+from datetime import UTC, date, datetime, timedelta
+from types import SimpleNamespace
+
+import pytest
+
+from checks.rules import read_rules
+from model.data import plain
+from model.export import Build, export
+from model.train import read_recipe, train
+from monitoring.window import read_reference
+from serve.bundle import Bundle
+
+#: The last day that the bundles know; Swiss visitors arrive from 2 March on.
+TODAY = date(2026, 2, 20)
+TASKS = {"binary": "buys", "multiclass": "tariff", "regression": "basket"}
+
+
+@pytest.fixture(scope="session")
+def rules(root):
+    return read_rules(root / "checks/thresholds.toml").monitoring
+
+
+@pytest.fixture(scope="session")
+def made(recipes, tmp_path_factory):
+    """task -> the recipe with its bundle, made once."""
+    known = {}
+
+    def make(task):
+        if task not in known:
+            path = recipes / f"{TASKS[task]}.py"
+            recipe = read_recipe(path)
+            build = Build(datetime(2026, 2, 20, 3, 17, tzinfo=UTC), "c0ffee", path)
+            folder = export(train(recipe, TODAY), build, tmp_path_factory.mktemp(task), 1e-5)
+            bundle = Bundle.load(folder)
+            known[task] = SimpleNamespace(
+                recipe=recipe, folder=folder, bundle=bundle, contract=bundle.contract,
+                reference=read_reference(folder, bundle.contract),
+                seen=bundle.manifest["data"]["categories"],
+            )  # fmt: skip
+        return known[task]
+
+    return make
+
+
+def answered(made, first, days, *, labelled=True, change=None):
+    """Answers and outcomes for *days* days of visits from *first* on, as the journal has them."""
+    start = datetime.combine(first, datetime.min.time(), UTC)
+    rows = made.recipe.load(start, start + timedelta(days=days))
+    if change:
+        rows = change(rows)
+    contract = made.contract
+    columns = {name: plain(rows[name]) for name in contract.feature_names if name in rows}
+    records = [
+        dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)
+    ]
+    scores = made.bundle.score(records).tolist()
+    kept = set(columns) - set(contract.private)
+    answers = [
+        {
+            "id": f"{at:%m%d}-{number}", "at": at.isoformat(), "version": made.bundle.version,
+            "arm": "champion", "key": "k", "time": at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "row": {name: value for name, value in record.items() if name in kept}, "score": score,
+        }
+        for number, (record, score, at) in enumerate(
+            zip(records, scores, rows[contract.time], strict=True)
+        )
+    ]  # fmt: skip
+    truths = rows[contract.target.name].tolist()
+    outcomes = [
+        {"id": answer["id"], "outcome": truth}
+        for answer, truth in zip(answers, truths, strict=True)
+    ]
+    return answers, outcomes if labelled else []
+
+
+def write(folder, answers, outcomes=(), name="1"):
+    """A journal's files."""
+    folder.mkdir(exist_ok=True)
+    for kind, lines in (("answers", answers), ("outcomes", outcomes)):
+        text = "".join(json.dumps(line) + "\n" for line in lines)
+        (folder / f"{kind}-{name}.jsonl").write_text(text)
+    return folder
+
+
+@pytest.fixture
+def journal(tmp_path):
+    return tmp_path / "a journal"

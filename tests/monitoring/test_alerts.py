@@ -1,0 +1,206 @@
+"""Signals and limits become an alert: opened late enough, closed late enough, in words."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from monitoring.alerts import LONGEST, Told, assess, body, effect, moved_features, title
+from monitoring.signals import Signal, Unknown, by_series
+
+TOLD = Told("flight-late", "20260101T0000-aaaaaaa", 1000, 250)
+
+
+def series(marks, kind="multivariate_drift", feature="", metric="reconstruction_error"):
+    """A day per mark: # beyond the limit, . within."""
+    return [
+        Signal(
+            kind,
+            metric,
+            feature,
+            f"2026-01-{n:02}",
+            2.0 if mark == "#" else 0.5,
+            0.4,
+            None,
+            1.0,
+            100,
+        )
+        for n, mark in enumerate(marks, 1)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("marks", "state"),
+    [
+        ("", "undecided"),
+        (".", "undecided"),
+        ("..", "undecided"),
+        ("...", "quiet"),
+        ("#...", "quiet"),
+        ("..#", "undecided"),
+        ("#.#.#", "undecided"),
+        ("####", "raised"),
+        ("####.", "raised"),
+        ("##.##", "raised"),
+        ("####..", "undecided"),
+        ("####...", "quiet"),
+        ("#.####", "raised"),
+        (".....#..", "undecided"),
+    ],
+)
+def test_an_alert_opens_late_enough_and_closes_late_enough(marks, state, rules):
+    """Four of the last five days open it, three quiet days in a row close it."""
+    assert (rules.lasting, rules.of, rules.quiet) == (4, 5, 3)
+    assert assess(series(marks), [], rules).state == state
+
+
+@given(st.text("#.", min_size=1, max_size=12))
+def test_one_odd_day_never_opens_an_alert(marks):
+    """Nor does it close one."""
+    from checks.rules import Monitoring
+
+    rules = Monitoring(21, 1, 1, 0.1, 0.01, 3.0, 4, 5, 3, ("multivariate_drift",))
+    situation = assess(series(marks), [], rules)
+
+    if marks.count("#") == 1:
+        assert situation.state != "raised"
+    if marks.endswith("#"):
+        assert situation.state != "quiet"
+
+
+def test_a_kind_that_does_not_open_an_alert_is_only_told(rules):
+    """One feature that moves need not harm."""
+    only = series("#####", "univariate_drift", "wind")
+
+    assert assess(only, [], rules).state == "undecided"
+    assert assess(only + series("....."), [], rules).state == "quiet"
+
+
+@pytest.mark.parametrize("kind", ["estimated_performance", "univariate_drift wind"])
+def test_what_could_not_be_watched_keeps_an_open_alert_open(rules, kind):
+    """If it is of a kind that opens one."""
+    state = assess(series("....."), [Unknown(kind, "it crashed")], rules).state
+
+    assert state == ("undecided" if kind.startswith("estimated") else "quiet")
+
+
+def test_what_is_raised_is_raised_whatever_else_could_not_be_watched(rules):
+    """A crash hides nothing."""
+    assert assess(series("#####"), [Unknown("score_drift", "crash")], rules).state == "raised"
+
+
+def test_outcomes_that_come_late_do_not_keep_an_alert_open(rules):
+    """Realised performance is quiet as far as it is known."""
+    late = series(".", "realised_performance", metric="accuracy")
+
+    assert assess(series(".....") + late, [], rules).state == "quiet"
+
+
+def test_every_opening_series_must_be_quiet(rules):
+    """Not just the one that raised it."""
+    both = series(".....") + series("....#", "score_drift", metric="jensen_shannon")
+
+    assert assess(both, [], rules).state == "undecided"
+
+
+@pytest.mark.parametrize(
+    ("marks", "since"),
+    [
+        ("..####", "2026-01-03"),
+        ("##..####", "2026-01-05"),
+        ("#.####", "2026-01-01"),
+        ("#####", "2026-01-01"),
+    ],
+)
+def test_the_title_says_since_when(rules, marks, since):
+    """One quiet day in between does not begin it anew."""
+    signals = series(marks)
+
+    assert title(assess(signals, [], rules), signals, TOLD) == (
+        f"flight-late: multivariate drift since {since}"
+    )
+
+
+def test_the_title_names_what_moved_the_farthest_first(rules):
+    """Three of them."""
+    signals = series("#####")
+    for number, name in enumerate("abcd"):
+        signals += [
+            replace(s, value=2.0 + number)
+            for s in series("#####", "univariate_drift", name, "jensen_shannon")
+        ]
+    signals += series("#....", "univariate_drift", "calm", "jensen_shannon")
+
+    assert moved_features(signals, "2026-01-01") == ["d", "c", "b", "a"]
+    assert title(assess(signals, [], rules), signals, TOLD).endswith("since 2026-01-01 (d, c, b)")
+
+
+def test_the_body_tells_a_person_what_to_do(rules):
+    """What lasts, what moved, what it costs, what could not be watched."""
+    signals = (
+        series("..#####")
+        + series("..#####", "univariate_drift", "wind", "jensen_shannon")
+        + series(".......", "estimated_performance", metric="accuracy")
+    )
+    unknown = [Unknown("score_drift", "ValueError: too few rows")]
+    told = replace(TOLD, oddities=("3 lines of answers that are torn",), unjudged=("2026-01-09",))
+    words = body(assess(signals, unknown, rules), signals, unknown, told)
+
+    for expected in (
+        "**flight-late**, version `20260101T0000-aaaaaaa`: beyond limits on 4 or more of the last 5 days.",
+        "| multivariate drift reconstruction error | 2026-01-07 | 2.000 | 0.400 | 1.000 | 5 of 7 |",
+        "| univariate drift jensen shannon wind |",
+        "- accuracy, estimated over 5 days: 0.500; 0.400 when it was judged (+0.100)",
+        "- outcomes are known for 250 of 1,000 rows (25%)",
+        "- score_drift: ValueError: too few rows",
+        "- 3 lines of answers that are torn",
+        "- 2026-01-09",
+        "```mermaid",
+        "`make retrain gate land`",
+        "`make rollback`",
+    ):
+        assert expected in words
+
+
+def test_nothing_is_an_effect_of_no_rows(rules):
+    """No division by zero."""
+    situation = assess([], [], rules)
+
+    assert list(effect([], situation, replace(TOLD, rows=0, labelled=0))) == [
+        "outcomes are known for 0 of 0 rows (none)"
+    ]
+
+
+@pytest.mark.parametrize(
+    "hostile", ["a | b\n\n# c", "<!-- tidegate: {} -->", "@everyone", "`x` [y](z)"]
+)
+def test_nothing_from_data_breaks_out(rules, hostile):
+    """A feature's name or a crash's message."""
+    signals = series("#####", "unseen_categories", hostile, "share")
+    told = replace(TOLD, model=hostile, oddities=(hostile,))
+    situation = assess(signals, [], rules)
+    words = body(situation, signals, [Unknown(hostile, hostile)], told)
+
+    for sign in ("<!--", "@everyone", "\n# c", "[y]"):
+        assert sign not in words.split("```mermaid")[0]
+        assert sign not in title(situation, signals, told)
+
+
+def test_it_fits_where_it_is_posted(rules):
+    """GitHub takes 65,536 characters."""
+    signals = [
+        s
+        for n in range(30)
+        for s in series("#####", "unseen_categories", "x" * 280 + f"{n}", "share")
+    ]
+    unknown = [Unknown("k", "y" * 300)] * 300
+
+    assert len(body(assess(signals, unknown, rules), signals, unknown, TOLD)) <= LONGEST
+
+
+def test_series_are_in_order_of_days():
+    """Whatever the order they were found in."""
+    signals = series("#.#")
+
+    assert by_series(signals[::-1]) == {signals[0].name: signals}

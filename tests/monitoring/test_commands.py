@@ -1,0 +1,206 @@
+"""`python -m monitoring`: one alert that opens, is kept up to date and closes; and the page."""
+
+import json
+import subprocess
+import sys
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from forge.live import Live, with_champion
+from forge.local import LocalForge
+from monitoring.__main__ import NO_WATCH, OK, USAGE, main
+from tests.monitoring.conftest import answered, write
+
+LIVE = "serve/live.toml"
+QUIET, SWISS = date(2026, 2, 20), date(2026, 3, 2)
+
+
+@pytest.fixture
+def buys(made):
+    return made("binary")
+
+
+@pytest.fixture
+def forge(tmp_path, buys):
+    forge = LocalForge(tmp_path / "forge")
+    bundle = buys.bundle
+    forge.upload(bundle.version, buys.folder)
+    live = with_champion(Live(), bundle.version, bundle.digest).to_toml()
+    forge.propose("retrain", "first", "", {LIVE: live})
+    forge.status("retrain", True, "good")
+    forge.merge("retrain", "first")
+    return forge
+
+
+@pytest.fixture
+def watch(forge, journal, tmp_path):
+    """What a person types, with the exit code."""
+    out = tmp_path / "runs"
+    places = ["--forge", str(forge.root), "--journal", str(journal), "--out", str(out)]
+    return lambda *words: main(["watch", *places, *map(str, words)])
+
+
+def test_one_alert_opens_is_kept_up_to_date_and_closes(
+    watch, forge, buys, journal, tmp_path, capsys
+):
+    """A person gets one issue, not one a day."""
+    write(journal, *answered(buys, QUIET, 6), name="1")
+    assert watch() == OK
+    assert forge.alerts() == []
+    assert "quiet: within limits for the last 3 days" in capsys.readouterr().out
+
+    write(journal, *answered(buys, SWISS, 5, labelled=False), name="2")
+    assert watch() == OK
+    (opened,) = forge.alerts()
+    assert (opened.state, opened.marker) == ("open", "watch:buys")
+    assert opened.title.startswith("buys: ")
+    assert "unseen categories since 2026-03-02" in opened.title
+    assert "country" in opened.title
+    assert "`make rollback`" in opened.body
+
+    write(journal, *answered(buys, date(2026, 3, 7), 2, labelled=False), name="3")
+    assert watch() == OK
+    (updated,) = forge.alerts()
+    assert (updated.number, updated.state, len(updated.history)) == (1, "open", 2)
+
+    def as_before(_):
+        start = datetime(2026, 2, 20, tzinfo=UTC)
+        rows = buys.recipe.load(start, start + timedelta(days=6))
+        return rows.assign(at=rows["at"] + timedelta(days=17))
+
+    write(journal, *answered(buys, date(2026, 3, 9), 6, change=as_before), name="4")
+    assert watch() == OK
+    (closed,) = forge.alerts()
+    assert (closed.number, closed.state) == (1, "closed")
+    assert "alert 1 is closed" in capsys.readouterr().out
+    assert sorted(path.name for path in (tmp_path / "runs").iterdir()) == [
+        f"watch-000{n}.json" for n in range(1, 5)
+    ]
+
+
+def test_a_run_leaves_its_signals(watch, buys, journal, tmp_path):
+    """For the page, and for who asks later."""
+    write(journal, *answered(buys, QUIET, 6))
+    watch()
+    run = json.loads((tmp_path / "runs/watch-0001.json").read_text())
+
+    assert run["version"] == buys.bundle.version
+    assert run["state"] == "quiet"
+    assert {"kind", "day", "value", "upper", "breached"} <= run["signals"][0].keys()
+
+
+def test_a_past_day_can_be_looked_at(watch, forge, buys, journal):
+    """As if it were that day's morning."""
+    write(journal, *answered(buys, QUIET, 16))
+    assert watch("--today", "2026-03-01") == OK
+    assert forge.alerts() == []
+
+
+def test_a_thin_stream_is_no_alarm_and_no_pass(watch, forge, buys, journal, capsys):
+    """An open alert stays open."""
+    forge.alert("watch:buys", "drift", "")
+    answers, outcomes = answered(buys, QUIET, 3)
+    write(journal, answers[::10], outcomes[::10])
+
+    assert watch() == OK
+    assert forge.alerts()[0].state == "open"
+    assert "no change: no day could be judged yet" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("spoil", "code", "words"),
+    [
+        (lambda f, b, j: None, NO_WATCH, "there is no journal at"),
+        (
+            lambda f, b, j: (f.root / "releases" / b.bundle.version / "bundle/evidence/holdout.parquet").write_bytes(b""),
+            NO_WATCH, "holdout.parquet cannot be read",
+        ),
+        (
+            lambda f, b, j: (f.root / "releases" / b.bundle.version / "bundle/manifest.json").write_text("{"),
+            NO_WATCH, "no manifest that can be read",
+        ),
+    ],
+    ids=["no journal", "cut evidence", "cut manifest"],
+)  # fmt: skip
+def test_what_cannot_be_watched_is_said_and_changes_nothing(
+    watch, forge, buys, journal, capsys, spoil, code, words
+):
+    """It is neither an alarm nor a pass."""
+    forge.alert("watch:buys", "drift", "")
+    spoil(forge, buys, journal)
+
+    assert watch() == code
+    assert words in capsys.readouterr().err
+    assert forge.alerts()[0].history[-1].endswith("opened: drift")
+
+
+def test_nothing_live_is_nothing_to_watch(tmp_path, journal, capsys):
+    """With that in words."""
+    code = main(
+        ["watch", "--forge", str(tmp_path / "f"), "--journal", str(journal), "--out", str(tmp_path)]
+    )
+
+    assert code == NO_WATCH
+    assert "nothing is live, so there is nothing to watch" in capsys.readouterr().err
+
+
+def test_a_mistake_in_the_rules_is_said(watch, root, tmp_path, capsys):
+    """As the gate says it."""
+    path = tmp_path / "rules.toml"
+    path.write_text((root / "checks/thresholds.toml").read_text().replace("lasting", "lastng"))
+
+    assert watch("--rules", path) == USAGE
+    assert "monitoring.lastng is not a rule; did you mean lasting?" in capsys.readouterr().err
+
+
+def test_the_page_is_written_whole(forge, buys, journal, watch, tmp_path, capsys):
+    """Before the first run of the watch, and after."""
+    write(journal, *answered(buys, QUIET, 6))
+    words = [
+        "site",
+        "--forge",
+        str(forge.root),
+        "--journal",
+        str(journal),
+        "--watch",
+        str(tmp_path / "runs"),
+    ]
+    page = tmp_path / "pages/story.html"
+
+    assert main([*words, "--out", str(page)]) == OK
+    assert "The watch has not judged a day yet." in page.read_text()
+    watch()
+    assert main([*words, "--out", str(page)]) == OK
+    assert "every signal, day by day" in page.read_text()
+    assert [path.name for path in page.parent.iterdir()] == ["story.html"]
+    assert f"page: {page}" in capsys.readouterr().out
+
+
+def test_nothing_is_sent_to_anybody(forge, buys, journal, root, tmp_path):
+    """A whole watch with every way outward barred: telemetry is off before NannyML is imported."""
+    write(journal, *answered(buys, SWISS, 5))
+    code = (
+        "import sys, socket\n"
+        "def barred(*a, **k): raise AssertionError(f'a socket was opened outward: {a}')\n"
+        "socket.socket.connect = barred; socket.socket.connect_ex = barred\n"
+        "socket.getaddrinfo = barred; socket.create_connection = barred\n"
+        "from monitoring.__main__ import main\n"
+        "sys.exit(main(sys.argv[1:]))\n"
+    )
+    places = [
+        "--forge",
+        str(forge.root),
+        "--journal",
+        str(journal),
+        "--out",
+        str(tmp_path / "runs"),
+    ]
+    done = subprocess.run(
+        [sys.executable, "-c", code, "watch", *places],
+        cwd=root, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stderr == ""
+    assert "alert 1 is open" in done.stdout

@@ -1,0 +1,188 @@
+"""What the watch sees in the stream, for each task: quiet where nothing moved, loud where it did."""
+
+from dataclasses import replace
+from datetime import date
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from monitoring.__main__ import look
+from monitoring.drift import attempt
+from monitoring.signals import Signal
+from monitoring.window import read_window
+from tests.monitoring.conftest import answered, write
+
+BEFORE = date(2026, 2, 20)  # the ten days before Swiss visitors arrive
+SWISS = date(2026, 3, 2)
+
+
+def seen(made, folder, rules, *arguments, **more):
+    """The signals of what was answered, and what could not be told."""
+    write(folder, *answered(made, *arguments, **more))
+    window = read_window(folder, made.contract, made.bundle.version, 21)
+    signals, unknown, _ = look(window, made.reference, made.contract, made.seen, rules)
+    return signals, unknown
+
+
+def breached(signals, kind):
+    """The share of its days on which each series of *kind* was beyond its limit."""
+    found = {}
+    for signal in signals:
+        if signal.kind == kind:
+            found.setdefault(signal.feature or signal.metric, []).append(signal.breached)
+    return {name: sum(days) / len(days) for name, days in found.items()}
+
+
+@pytest.fixture(params=["binary", "multiclass", "regression"])
+def each(request, made):
+    return made(request.param)
+
+
+def test_a_stream_like_the_reference_is_quiet(each, journal, rules):
+    """No feature and no score is beyond its limit on most days."""
+    signals, unknown = seen(each, journal, rules, BEFORE, 8)
+
+    assert unknown == []
+    for kind in rules.opens:
+        assert all(share <= 0.5 for share in breached(signals, kind).values()), kind
+
+
+def test_every_kind_of_signal_is_there_for_each_task(each, journal, rules):
+    """And each says its limit."""
+    signals, _ = seen(each, journal, rules, BEFORE, 8)
+    kinds = {signal.kind for signal in signals}
+
+    assert kinds == {
+        "univariate_drift", "multivariate_drift", "score_drift", "missing_values",
+        "unseen_categories", "estimated_performance", "realised_performance",
+    }  # fmt: skip
+    assert all(np.isfinite(signal.value) for signal in signals)
+    assert {s.day for s in signals if s.kind == "score_drift"} == {
+        f"2026-02-{day}" for day in range(20, 28)
+    }
+
+
+def test_a_new_segment_is_seen(each, journal, rules):
+    """Swiss visitors: a country never seen, and the rows' structure changes."""
+    signals, _ = seen(each, journal, rules, SWISS, 6, labelled=False)
+
+    assert breached(signals, "unseen_categories")["country"] == 1
+    assert breached(signals, "univariate_drift")["country"] == 1
+    assert "realised_performance" not in {signal.kind for signal in signals}
+
+
+def test_a_feature_that_goes_missing_is_seen(each, journal, rules):
+    """A join upstream that no longer finds anything."""
+
+    def gone(rows):
+        return rows.assign(campaign=None)
+
+    signals, _ = seen(each, journal, rules, BEFORE, 6, change=gone)
+
+    assert breached(signals, "missing_values")["campaign"] == 1
+    assert breached(signals, "missing_values")["country"] == 0
+
+
+def test_scores_that_move_are_seen(each, journal, rules):
+    """Everybody suddenly sees twice as many pages."""
+
+    def double(rows):
+        return rows.assign(pages=rows["pages"] * 3 + 4)
+
+    signals, _ = seen(each, journal, rules, BEFORE, 6, change=double)
+
+    assert max(breached(signals, "score_drift").values()) == 1
+    assert breached(signals, "univariate_drift")["pages"] == 1
+
+
+def test_outcomes_that_turn_are_seen_in_what_is_realised(made, journal, rules):
+    """The estimate cannot see it: it assumes that features still mean what they meant."""
+
+    def turned(rows):
+        return rows.assign(bought=rows["bought"].map({"yes": "no", "no": "yes"}))
+
+    signals, _ = seen(made("binary"), journal, rules, BEFORE, 6, change=turned)
+
+    assert breached(signals, "realised_performance")["roc_auc"] == 1
+    assert breached(signals, "estimated_performance")["roc_auc"] < 0.5
+
+
+def test_an_error_that_grows_is_seen_for_regression(made, journal, rules):
+    """Its loss is above, not below."""
+
+    def dearer(rows):
+        return rows.assign(spent=rows["spent"] + 100)
+
+    signals, _ = seen(made("regression"), journal, rules, BEFORE, 6, change=dearer)
+
+    assert breached(signals, "realised_performance")["mae"] == 1
+
+
+def test_a_few_days_of_reference_give_no_limits(made, journal, rules):
+    """That is no alarm, and no pass either."""
+    strict = replace(rules, min_reference_days=60)
+    signals, unknown = seen(made("binary"), journal, strict, BEFORE, 3)
+
+    assert signals == []
+    assert {each.kind for each in unknown} == set(rules.opens)
+    assert "60 are needed for limits" in unknown[0].why
+
+
+def test_an_empty_window_has_no_signals(made, journal, rules):
+    """And loads nothing heavy."""
+    buys = made("binary")
+    journal.mkdir()
+    window = read_window(journal, buys.contract, buys.bundle.version, 21)
+
+    assert look(window, buys.reference, buys.contract, buys.seen, rules) == ([], [], [])
+
+
+def test_a_step_that_crashes_is_something_that_could_not_be_told():
+    """The others go on."""
+    signal = Signal("score_drift", "m", "", "2026-01-01", 1, 1, None, None, 1)
+
+    def crashes():
+        raise ValueError("no such column")
+
+    signals, unknown = attempt([("a", crashes), ("b", lambda: [signal]), ("c", list)])
+
+    assert signals == [signal]
+    assert [(each.kind, each.why) for each in unknown] == [
+        ("a", "ValueError: no such column"), ("c", "it gave no value for any day"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("value", "lower", "upper", "expected"),
+    [
+        (1, None, 2, False),
+        (3, None, 2, True),
+        (2, None, 2, False),
+        (1, 2, None, True),
+        (9, None, None, False),
+    ],
+)
+def test_a_signal_is_beyond_its_limit_or_not(value, lower, upper, expected):
+    """A limit itself is within."""
+    assert Signal("k", "m", "", "d", value, 0, lower, upper, 1).breached is expected
+
+
+def test_a_signal_travels_as_json():
+    """The file of a run is read by the page."""
+    signal = Signal("k", "m", "f", "2026-01-01", 1.0, 0.5, None, 0.9, 10)
+
+    assert signal.to_json()["breached"] is True
+    assert Signal(**{k: v for k, v in signal.to_json().items() if k != "breached"}) == signal
+
+
+def test_the_estimate_is_near_the_truth_while_features_mean_what_they_meant(made, journal, rules):
+    """CBPE on its own assumption (Kivimäki et al. 2024): the mean over days, within 0.05."""
+    signals, _ = seen(made("binary"), journal, rules, BEFORE, 9)
+    means = (
+        pd.DataFrame([s.to_json() for s in signals if s.metric == "accuracy"])
+        .groupby("kind")["value"]
+        .mean()
+    )
+
+    assert abs(means["estimated_performance"] - means["realised_performance"]) < 0.05
