@@ -12,16 +12,16 @@ CHECKS := .venv/checks/bin/python
 SERVE := .venv/serve/bin/python
 ENVIRONMENTS := serve work checks
 INSTALLED := $(ENVIRONMENTS:%=.venv/%/installed)
-PYTEST := -m pytest -q -p no:cacheprovider
+PYTEST := -m pytest -q -p no:cacheprovider -n 2 --dist worksteal
 
 ##@ Try it
 demo: $(INSTALLED) ## the whole loop on real data, on this machine, in about four minutes
 	@$(WORK) -m tests.loop
 
-test: $(INSTALLED) .venv/test/installed ## every test, each in the environment it is about
+test: $(INSTALLED) .venv/test/installed ## every test, each in the environment it is about, on two cores
 	PYTHONPATH=.venv/test $(SERVE) $(PYTEST) tests/serve
 	PYTHONPATH=.venv/test $(CHECKS) $(PYTEST) tests/checks
-	PYTHONPATH=.venv/test $(WORK) $(PYTEST) tests --ignore tests/serve --ignore tests/checks
+	PYTHONPATH=.venv/test $(WORK) $(PYTEST) tests/test_readme.py tests --ignore tests/serve --ignore tests/checks
 
 ##@ The loop, a step at a time (RECIPE=FILE, FORGE=FOLDER)
 retrain: .venv/work/installed ## train, store the candidate, open or refresh its proposal  [TODAY=2013-04-01]

@@ -2,6 +2,10 @@
 
 import json
 import shutil
+import signal
+import subprocess
+import sys
+from subprocess import PIPE
 
 import pytest
 
@@ -190,6 +194,22 @@ def test_a_proposal_that_names_other_bytes_than_are_stored_is_not_judged(
 
     assert gate("--forge", forge.root) == CANNOT_JUDGE
     assert "but serve/live.toml names sha256:0000" in capsys.readouterr().err
+
+
+def test_it_can_be_stopped_and_leaves_no_verdict(out, bundles, root):
+    """Ctrl-C while Deepchecks is at work."""
+    command = [sys.executable, "-u", "-m", "checks", "gate", "--candidate", str(bundles[0])]
+    with subprocess.Popen(
+        [*command, "--out", str(out)], cwd=root, text=True, stdout=PIPE, stderr=PIPE
+    ) as process:
+        while "loading Deepchecks" not in process.stdout.readline():
+            pass
+        process.send_signal(signal.SIGINT)
+        told = process.communicate()[1]
+
+    assert process.returncode == 130
+    assert told == "error: stopped; no verdict was written\n"
+    assert list(out.iterdir()) == []
 
 
 def test_an_old_verdict_is_not_left_beside_a_new_failure(gate, out, bundles, tmp_path):

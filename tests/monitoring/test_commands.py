@@ -1,6 +1,7 @@
 """`python -m monitoring`: one alert that opens, is kept up to date and closes; and the page."""
 
 import json
+import signal
 import subprocess
 import sys
 from datetime import UTC, date, datetime, timedelta
@@ -152,6 +153,30 @@ def test_a_mistake_in_the_rules_is_said(watch, root, tmp_path, capsys):
 
     assert watch("--rules", path) == USAGE
     assert "monitoring.lastng is not a rule; did you mean lasting?" in capsys.readouterr().err
+
+
+def test_it_can_be_stopped_and_changes_nothing(forge, buys, journal, root, tmp_path):
+    """Ctrl-C while NannyML is at work."""
+    write(journal, *answered(buys, SWISS, 5))
+    places = [
+        "--forge",
+        str(forge.root),
+        "--journal",
+        str(journal),
+        "--out",
+        str(tmp_path / "runs"),
+    ]
+    with subprocess.Popen(
+        [sys.executable, "-u", "-m", "monitoring", "watch", *places],
+        cwd=root, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    ) as process:  # fmt: skip
+        while "loading NannyML" not in process.stdout.readline():
+            pass
+        process.send_signal(signal.SIGINT)
+        told = process.communicate()[1]
+
+    assert (process.returncode, told) == (130, "error: stopped; nothing was changed\n")
+    assert forge.alerts() == []
 
 
 def test_the_page_is_written_whole(forge, buys, journal, watch, tmp_path, capsys):

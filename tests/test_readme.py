@@ -1,0 +1,193 @@
+"""Every command in the README is typed here, in a copy of the checkout with a space in its path."""
+
+import json
+import os
+import re
+import shlex
+import shutil
+import socket
+import subprocess
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from forge.live import Live, with_champion
+from forge.local import LocalForge
+from tests.loop.laptop import wait_for
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+NOT_COPIED = (".git", ".venv", ".demo", ".forge", "build", "*cache*", "__pycache__")
+LIVE = "serve/live.toml"
+#: What runs these tests needs no test to run it.
+RUNNING = "make test"
+
+
+def commands():
+    """Every command of the README: lines of its shell blocks, and words in the text."""
+    found = []
+    for block in re.findall(r"```sh\n(.*?)```", README, re.DOTALL):
+        found += [block.strip()] if block.startswith("curl") else block.splitlines()
+    found += re.findall(r"`((?:[A-Z]+=\S+ )*make [^`]*)`", README)
+    return dict.fromkeys(line.split("  #")[0].strip() for line in found if line.strip())
+
+
+class Checkout:
+    """A copy that a person has just made, and what is typed in it."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        shutil.copytree(ROOT, folder, ignore=shutil.ignore_patterns(*NOT_COPIED), symlinks=True)
+        (folder / ".venv").symlink_to(ROOT / ".venv")
+        self.forge = LocalForge(folder / ".forge")
+        self.typed = []
+
+    def type(self, command, code=0):
+        """What *command*, which is in the README, prints."""
+        self.typed.append(command)
+        assert command in commands(), f"{command} is not in the README"
+        own = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+        done = subprocess.run(
+            ["bash", "-c", command], cwd=self.folder, env=own, text=True, check=False,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+        assert done.returncode == code, done.stdout
+        return done.stdout
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    return Checkout(tmp_path / "my checkout")
+
+
+@pytest.mark.timeout(900)
+def test_the_demo_goes_as_the_readme_tells(checkout):
+    """Eight steps, each with what came of it; it stays out of the checkout's own files."""
+    before = {path.name for path in checkout.folder.iterdir()}
+    told = checkout.type("make demo")
+
+    for number in range(1, 9):
+        assert f"  ({number}) " in told
+    assert told.count("PROMOTE") == 2
+    assert told.count("REJECT") == 1
+    assert "0 failed" in told
+    assert {path.name for path in checkout.folder.iterdir()} - before == {".demo"}
+    page = checkout.folder / ".demo/story.html"
+    assert f"{page}  the story with its charts" in told
+    assert "every signal, day by day" in page.read_text()
+
+
+@pytest.mark.timeout(600)
+def test_the_loop_a_step_at_a_time_goes_as_the_readme_tells(checkout):
+    """From the first retrain to the rollback."""
+    assert "proposal 1 on branch retrain" in checkout.type("make retrain TODAY=2013-04-01")
+    assert "PROMOTE" in checkout.type("make gate")
+    assert "is live" in checkout.type("make land")
+    assert "published" in checkout.type("make status")
+    first = checkout.forge.releases()[0]
+
+    (curl,) = (command for command in commands() if command.startswith("curl"))
+    with serving(checkout) as address:
+        answer = score(curl, address)
+        assert answer["version"] == first.version
+        assert 0 < answer["score"] < 1
+        assert "no change: no day could be judged yet" in checkout.type("make watch")
+
+        second = a_later_release(checkout.forge, first)
+        wait_for(lambda: ready(address)["version"] == second, 60, "no swap")
+        assert f"rolled back: {first.version} is live" in checkout.type("make rollback")
+        wait_for(lambda: ready(address)["version"] == first.version, 60, "no rollback")
+
+    told = checkout.type("RECIPE=tests/recipes/buys.py make retrain TODAY=2026-02-20")
+    assert "buys: model" in told
+    demo_and_others = {RUNNING, "make demo", "make serve", curl}
+    assert commands().keys() - checkout.typed == demo_and_others
+
+
+def test_make_alone_lists_every_command(checkout):
+    """With a line on each."""
+    listed = subprocess.run(["make"], cwd=ROOT, text=True, capture_output=True, check=True).stdout
+    targets = re.findall(r"^([a-z]+):.*##", (ROOT / "Makefile").read_text(), re.MULTILINE)
+
+    assert re.findall(r"^  make ([a-z]+) +\S", listed, re.MULTILINE) == targets
+
+
+def test_every_file_that_the_readme_names_is_there():
+    """A newcomer follows the table."""
+    named = re.findall(
+        r"`((?:model|checks|serve|monitoring|forge|tests|requirements)/[^` ]*)`", README
+    )
+    linked = re.findall(r"\]\(([^)#]+)\)", README)
+
+    assert len(named) > 8
+    made = {"serve/live.toml", "requirements/*.in"}
+    assert [name for name in named if name not in made and not (ROOT / name).exists()] == []
+    assert [link for link in linked if "://" not in link and not (ROOT / link).exists()] == []
+
+
+def test_what_the_readme_says_the_demo_prints_is_what_it_prints():
+    """The shape of it: numbers, names and times differ from run to run."""
+    shown = re.search(r"```text\n(.*?)```", README, re.DOTALL).group(1)
+    story = (ROOT / "tests/loop/__main__.py").read_text()
+
+    chapters = re.findall(r"\((\d)\) (.+)", shown)
+    assert [number for number, _ in chapters] == list("12345678")
+    assert all(words in story for _, words in chapters)
+
+
+class serving:  # noqa: N801 -- reads as a word in a with
+    """`make serve` at a free port, until the block ends."""
+
+    def __init__(self, checkout):
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self.port = free.getsockname()[1]
+        assert "make serve" in commands()
+        self.process = subprocess.Popen(
+            ["make", "serve", f"PORT={self.port}"], cwd=checkout.folder, start_new_session=True
+        )
+
+    def __enter__(self):
+        address = f"127.0.0.1:{self.port}"
+        wait_for(lambda: ready(address).get("version"), 60, "nothing serves")
+        return address
+
+    def __exit__(self, *_):
+        os.killpg(self.process.pid, 2)  # Ctrl-C
+        self.process.wait(30)
+
+
+def ready(address):
+    try:
+        with urllib.request.urlopen(f"http://{address}/ready", timeout=10) as answer:
+            return json.load(answer)
+    except OSError:
+        return {}
+
+
+def score(curl, address):
+    """What the README's curl would get: curl itself may not be installed."""
+    words = shlex.split(curl)
+    headers = dict([words[words.index("-H") + 1].split(": ")])
+    request = urllib.request.Request(
+        f"http://{address}/score", words[words.index("-d") + 1].encode(), headers
+    )
+    assert words[2] == "localhost:8000/score"
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        return json.load(answer)
+
+
+def a_later_release(forge, release):
+    """The same bundle under a later version, live: something to roll back from."""
+    later = "20991231T0000-" + release.version[-7:]
+    folder = forge.root.parent / "later"
+    forge.download(release.version, folder)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    (folder / "manifest.json").write_text(json.dumps(manifest | {"version": later}))
+    forge.upload(later, folder)
+    forge.propose(
+        "retrain", later, "", {LIVE: with_champion(Live(), later, release.digest).to_toml()}
+    )
+    forge.status("retrain", True, "good")
+    forge.merge("retrain", later)
+    return later
