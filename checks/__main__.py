@@ -204,9 +204,9 @@ def _good(table: Sequence[Any], champion: Bundle | None) -> str:
         return ""
     row = table[0]
     if champion is None:
-        return f"Promoted: every rule holds; {row.metric} {row.candidate:.4f}. No champion yet, nothing to compare with."
+        return f"Every rule holds; {row.metric} {row.candidate:.4f}. There is no champion yet to compare with."
     return (
-        f"Promoted: {row.metric} {row.candidate:.4f} against {row.champion:.4f} of {champion.version};"
+        f"{row.metric} {row.candidate:.4f} against {row.champion:.4f} of {champion.version};"
         f" the difference is {row.low:+.4f} to {row.high:+.4f} (more is better), {-row.margin:+.4f} was allowed."
     )
 

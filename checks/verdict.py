@@ -85,21 +85,21 @@ def judge(findings: Sequence[Finding], required: Iterable[str], gains: bool, goo
     ]
     open_ = [f for f in found if f.outcome == "INCONCLUSIVE"]
     if bad:
-        return Verdict("REJECT", _sentence("Rejected", bad), found)
+        return Verdict("REJECT", _sentence(bad), found)
     if not gains:
         return Verdict(
             "HOLD",
-            "On hold: the candidate is the champion, byte for byte; there is nothing to gain.",
+            "The candidate is the champion, byte for byte; there is nothing to gain.",
             found,
         )
     if open_:
-        return Verdict("HOLD", _sentence("On hold", open_), found)
+        return Verdict("HOLD", _sentence(open_), found)
     return Verdict("PROMOTE", good, found)
 
 
-def _sentence(word: str, findings: Sequence[Finding]) -> str:
+def _sentence(findings: Sequence[Finding]) -> str:
     first = findings[0]
     what = "could not be checked" if first.outcome == "NOT_RUN" else f"is {first.observed}"
     limit = "" if first.outcome == "NOT_RUN" else f" (limit {first.limit})"
     more = f", and {len(findings) - 1} more" if len(findings) > 1 else ""
-    return f"{word}: {first.rule} {what}{limit}{more}."
+    return f"{first.rule} {what}{limit}{more}."

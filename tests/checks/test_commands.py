@@ -62,7 +62,7 @@ def test_the_first_of_all_is_promoted_without_a_champion(gate, out, bundles, cap
     assert sorted(path.name for path in out.iterdir()) == [
         "deepchecks.html", "report.md", "verdict.json",
     ]  # fmt: skip
-    assert "No champion yet, nothing to compare with." in verdict(out)["summary"]
+    assert "There is no champion yet to compare with." in verdict(out)["summary"]
     assert verdict(out)["champion"] is None
     assert verdict(out)["candidate"]["version"] == bundles[0].name
     assert "PROMOTE" in capsys.readouterr().out

@@ -39,7 +39,7 @@ CHAMPION = manifest("20260101T0000-aaaaaaa", ["wind"])
 
 
 def told(findings=FINDINGS, candidate=CANDIDATE, champion=CHAMPION, slices=()):
-    verdict = judge(findings, [], True, "Promoted: it is better.")
+    verdict = judge(findings, [], True, "It is better.")
     return report(verdict, candidate, champion, table=TABLE, slices=slices, fresh=13189)
 
 
@@ -60,7 +60,7 @@ def test_what_blocks_comes_before_what_does_not():
 def test_without_a_champion_it_says_so():
     """The first of all."""
     bare = [replace(row, champion=None, difference=None, margin=None) for row in TABLE]
-    verdict = judge([FINDINGS[-1]], [], True, "Promoted: every rule holds.")
+    verdict = judge([FINDINGS[-1]], [], True, "Every rule holds.")
     words = report(verdict, CANDIDATE, None, table=bare, slices=[], fresh=500)
 
     assert "There is no champion yet, so nothing to compare with." in words

@@ -84,11 +84,11 @@ def test_the_summary_says_what_was_seen_and_the_limit():
     seen = Finding("compare.log_loss", "FAIL", "-0.0406 against the champion", "-0.0050", "why")
 
     assert judge([seen], [], True, "good").summary == (
-        "Rejected: compare.log_loss is -0.0406 against the champion (limit -0.0050)."
+        "compare.log_loss is -0.0406 against the champion (limit -0.0050)."
     )
     assert judge([seen, seen], [], True, "").summary.endswith(", and 1 more.")
-    assert judge([], ["x"], True, "").summary == "Rejected: x could not be checked."
-    assert judge([], [], True, "Promoted: good.").summary == "Promoted: good."
+    assert judge([], ["x"], True, "").summary == "x could not be checked."
+    assert judge([], [], True, "It is better.").summary == "It is better."
     assert "byte for byte" in judge([], [], False, "").summary
 
 
