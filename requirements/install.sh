@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Make .venv/NAME from requirements/NAME.txt, or do nothing if it is up to date.
 #   requirements/install.sh serve|work|checks|test|tools
-# Needs Python 3.11 or 3.12 with venv, and a package index. Brings its own uv.
+# Needs Python 3.11 or 3.12 and a package index. Brings its own uv, and pip if there is none.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 name=$1
@@ -29,11 +29,13 @@ fi
 echo "installing .venv/$name (once; a minute or two the first time) ..."
 
 if [ "$name" = tools ]; then
-    if ! "$python" -m venv --clear .venv/tools; then
-        echo "error: this Python cannot make environments; on Debian and Ubuntu type: apt-get install python3-venv" >&2
-        exit 2
+    wheel=
+    if ! "$python" -m venv --clear .venv/tools >/dev/null 2>&1; then
+        # Debian's Python comes without what puts pip into an environment.
+        "$python" -m venv --clear --without-pip .venv/tools
+        wheel=$("$python" requirements/bring_pip.py .venv/tools)
     fi
-    .venv/tools/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r "$lock"
+    PYTHONPATH=$wheel .venv/tools/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r "$lock"
 else
     "$0" tools 9>&-
     export UV_PYTHON_DOWNLOADS=never UV_LINK_MODE=${UV_LINK_MODE:-hardlink}
