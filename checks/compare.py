@@ -212,7 +212,7 @@ def _gap(metric: str, ours: float, rival: float) -> float:
 def _draw_days(days: Any, draws: int, seed: int) -> Iterator[Weights]:
     """Weights of the rows, one array per draw: how often the row's day was drawn."""
     _, day = np.unique(days, return_inverse=True)
-    count = int(day.max()) + 1
+    count = int(np.max(day)) + 1
     random = np.random.default_rng(seed)
     for _ in range(draws):
         times = np.bincount(random.integers(0, count, count), minlength=count)

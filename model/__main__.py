@@ -21,7 +21,7 @@ from forge.live import LiveError, parse_live, with_champion
 from model.card import card, title
 from model.contract import ContractError
 from model.data import DataError
-from model.export import Build, export
+from model.export import Build, ExportError, export
 from model.parity import ParityError
 from model.train import RecipeError, read_recipe, train
 
@@ -40,7 +40,14 @@ def main(arguments: list[str] | None = None) -> int:
             _retrain(asked, open_forge(asked.forge))
     except ConfigurationError as error:
         return _stop(USAGE, error)
-    except (RecipeError, DataError, ContractError, ParityError, OSError) as error:
+    except (
+        RecipeError,
+        DataError,
+        ContractError,
+        ExportError,
+        ParityError,
+        OSError,
+    ) as error:
         return _stop(NO_MODEL, f"no model was made. {error}")
     except (ForgeError, LiveError) as error:
         return _stop(FORGE, error)

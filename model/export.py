@@ -37,6 +37,10 @@ TRAIN_SAMPLE, HOLDOUT_SAMPLE = 20_000, 50_000
 LIBRARIES = ("numpy", "onnx", "onnxruntime", "pandas", "pyarrow", "scikit-learn", "skl2onnx")
 
 
+class ExportError(Exception):
+    """The estimator cannot be written as ONNX. The message says which part, and what to do."""
+
+
 @dataclass(frozen=True)
 class Build:
     """Who makes a bundle, from what and when: recorded, and no part of its digest."""
@@ -49,7 +53,7 @@ class Build:
 def export(fitted: Fitted, build: Build, into: Path, parity_limit: float) -> Path:
     """Write the bundle folder *into*/<version> and return it.
 
-    Raises `ParityError` if any score differs by more than *parity_limit* (relative to the score
+    Raises `ExportError` if skl2onnx does not know a part of the estimator, `ParityError` if any score differs by more than *parity_limit* (relative to the score
     where that is above one).
     """
     contract = fitted.contract
@@ -79,7 +83,10 @@ def export(fitted: Fitted, build: Build, into: Path, parity_limit: float) -> Pat
 
 
 def to_graph(fitted: Fitted) -> bytes:
-    """The estimator, preprocessing included, as an ONNX model: one input of (n, 1) per feature."""
+    """The estimator, preprocessing included, as an ONNX model: one input of (n, 1) per feature.
+
+    Raises `ExportError`.
+    """
     inputs = [
         (
             f.name,
@@ -88,13 +95,24 @@ def to_graph(fitted: Fitted) -> bytes:
         for f in fitted.contract.features
     ]
     options = {id(fitted.estimator): {"zipmap": False}} if is_classifier(fitted.estimator) else None
-    model = to_onnx(
-        fitted.estimator,
-        initial_types=inputs,
-        options=options,
-        target_opset=OPSET,
-        name=fitted.contract.name,  # else a random one, and never the same bytes twice
-    )
+    try:
+        model = to_onnx(
+            fitted.estimator,
+            initial_types=inputs,
+            options=options,
+            target_opset=OPSET,
+            name=fitted.contract.name,  # else a random one, and never the same bytes twice
+        )
+    except Exception as error:  # skl2onnx raises a dozen types of its own
+        why = str(error).partition("\n")[0]
+        raise ExportError(
+            f"the estimator cannot be exported to ONNX: {type(error).__name__}: {why}\n"
+            "  estimators that can: sklearn-onnx's list of supported scikit-learn models"
+        ) from error
+    # They come in the order of a set, another one in each process.
+    opsets = sorted(model.opset_import, key=lambda opset: opset.domain)
+    del model.opset_import[:]
+    model.opset_import.extend(opsets)
     return bytes(model.SerializeToString(deterministic=True))
 
 

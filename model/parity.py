@@ -60,7 +60,7 @@ def replay(
         raise ParityError(f"the graph gives scores of shape {ours.shape}, expected {theirs.shape}")
     gap = np.abs(ours - theirs) / np.maximum(1.0, np.abs(theirs))
     gap = np.nan_to_num(gap.reshape(len(inputs), -1).max(axis=1), nan=np.inf)
-    worst = int(gap.argmax())
+    worst = int(np.argmax(gap))
     if gap[worst] > limit:
         raise ParityError(
             f"the ONNX model differs from the estimator by {gap[worst]:.3g}; allowed is {limit:g}"

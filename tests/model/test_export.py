@@ -1,6 +1,9 @@
 """A bundle holds the model that was measured, byte for byte the same each time, or is refused."""
 
 import json
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from datetime import UTC, date, datetime
 
@@ -51,6 +54,19 @@ def test_training_twice_gives_the_same_digest_at_another_time_too(fitted, build,
     for file in sorted(path.relative_to(one) for path in one.rglob("*.*")):
         if file.name != "manifest.json":
             assert (one / file).read_bytes() == (other / file).read_bytes(), file
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_another_process_gives_the_same_digest_too(name, root, recipes, tmp_path):
+    """Sets have another order in each, and libraries love sets."""
+    for seed in ("1", "2", "4"):
+        command = [sys.executable, "-m", "model", "train", "--today", str(TODAY)]
+        subprocess.run(
+            [*command, "--recipe", str(recipes / f"{name}.py"), "--out", str(tmp_path / seed)],
+            cwd=root, env=os.environ | {"PYTHONHASHSEED": seed}, check=True, stdout=subprocess.DEVNULL,
+        )  # fmt: skip
+
+    assert len({path.name[-7:] for path in tmp_path.glob("*/*")}) == 1
 
 
 def test_the_evidence_carries_the_graphs_own_scores(fitted, build, tmp_path):

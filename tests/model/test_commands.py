@@ -1,0 +1,259 @@
+"""`python -m model`: what is wrong is said in words, with an exit code, and nothing half-made is left."""
+
+import json
+import resource
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from forge.live import parse_live
+from forge.local import LocalForge
+from model.__main__ import FORGE, NO_MODEL, OK, USAGE, main
+from serve.bundle import Bundle
+
+LIVE = "serve/live.toml"
+DAY = ["--today", "2026-02-20"]
+
+
+@pytest.fixture
+def forge(tmp_path):
+    return LocalForge(tmp_path / "forge")
+
+
+@pytest.fixture
+def retrain(forge, recipes):
+    """What a person types, with the exit code."""
+    return lambda *words: main([
+        "retrain", "--forge", str(forge.root), "--recipe", str(recipes / "buys.py"), *DAY,
+        *map(str, words),
+    ])  # fmt: skip
+
+
+def altered(recipes, tmp_path, more):
+    """The small binary recipe, with *more* code at its end."""
+    path = tmp_path / "altered.py"
+    source = (recipes / "buys.py").read_text()
+    path.write_text(source.replace("Path(__file__).parent", f"Path({str(recipes)!r})") + more)
+    return path
+
+
+def test_train_makes_a_bundle_in_a_folder(recipes, tmp_path, capsys):
+    """And says where."""
+    out = tmp_path / "my bundles"
+    assert main(["train", "--recipe", str(recipes / "buys.py"), *DAY, "--out", str(out)]) == OK
+
+    (folder,) = out.iterdir()
+    assert Bundle.load(folder, evidence=True).contract.name == "buys"
+    assert f"bundle: {folder}" in capsys.readouterr().out
+
+
+def test_retrain_stores_a_candidate_and_opens_the_proposal(retrain, forge, capsys):
+    """With a card that a reviewer reads."""
+    assert retrain() == OK
+
+    (release,), proposal = forge.releases(), forge.proposal("retrain")
+    assert release.state == "candidate"
+    assert parse_live(forge.read(LIVE, "retrain")).champion.digest == release.digest
+    assert parse_live(forge.read(LIVE)).champion is None
+    assert proposal.title == f"buys: model {release.version}"
+    assert "model" in proposal.labels
+    assert "learnt from" in capsys.readouterr().out
+
+
+def test_a_second_retrain_refreshes_the_one_proposal(retrain, forge):
+    """A night later."""
+    retrain()
+    assert retrain("--today", "2026-02-25") == OK
+    assert len(forge.proposals()) == 1
+
+
+def test_the_same_bytes_as_are_live_are_not_proposed(retrain, forge, capsys):
+    """There is nothing to gain."""
+    retrain()
+    forge.status("retrain", True, "good")
+    forge.merge("retrain", "first")
+    capsys.readouterr()
+
+    assert retrain() == OK
+    assert "nothing to gain: the candidate is" in capsys.readouterr().out
+    assert forge.proposal("retrain") is None
+
+
+def test_bytes_that_were_rolled_back_do_not_come_back_unseen(retrain, forge, capsys):
+    """Training gives the same digest: it is recognised under whatever name."""
+    retrain()
+    (release,) = forge.releases()
+    forge.withdraw(release.version, "odd")
+    forge.close("retrain", "odd")
+    capsys.readouterr()
+
+    assert retrain() == OK
+    assert f"careful: these are the bytes of {release.version}, which was rolled back" in (
+        capsys.readouterr().out
+    )
+
+
+LOAD = "\n_load = load\ndef load(start, end):\n    rows = _load(start, end)\n    "
+BAD = {
+    "an empty window": (LOAD + "return rows[:0]", "there is not one row from"),
+    "one class": (
+        LOAD + "return rows.assign(bought='no')",
+        "have no bought of yes: expected every class",
+    ),
+    "a column gone": (LOAD + "return rows.drop(columns='pages')", "pages is missing"),
+    "a column renamed": (
+        LOAD + "return rows.rename(columns={'pages': 'pages_seen'})",
+        "pages is missing; is it called 'pages_seen' now?",
+    ),
+    "a wrong type": (
+        LOAD + "return rows.assign(pages='3')",
+        "pages: expected a number of at least 0",
+    ),
+    "a target that is missing": (
+        LOAD + "rows.loc[:9, 'bought'] = None\n    return rows",
+        "bought: expected one of 'no', 'yes', got nothing (10 rows",
+    ),
+    "rows out of the window": (
+        LOAD + "return rows.assign(at=rows['at'] + timedelta(days=400))",
+        "rows lie outside the window",
+    ),
+    "load raises": (LOAD + "raise RuntimeError('the warehouse is shut')", "the warehouse is shut"),
+    "the module raises": ("\nraise RuntimeError('half an edit')\n", "half an edit"),
+    "a syntax error": ("\ndef load(:\n", "altered.py"),
+    "no frame": ("\ndef load(start, end):\n    return []\n", "expected a pandas DataFrame"),
+    "an estimator that cannot be exported": (
+        (
+            "\nfrom sklearn.base import BaseEstimator, ClassifierMixin\n"
+            "from sklearn.linear_model import LogisticRegression as _L\n"
+            "class Own(_L):\n    pass\n"
+            "_e = estimator\ndef estimator():\n    e = _e()\n    e.steps[-1] = ('own', Own())\n    return e\n"
+        ),
+        "Own",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_what_cannot_be_learnt_from_is_said_and_nothing_is_stored(
+    retrain, forge, recipes, tmp_path, capsys, name
+):
+    """Exit code 5; the forge is as it was."""
+    more, words = BAD[name]
+
+    assert retrain("--recipe", altered(recipes, tmp_path, more)) == NO_MODEL
+    told = capsys.readouterr().err
+    assert told.startswith("error: no model was made. ")
+    assert words in told
+    assert "Traceback" not in told
+    assert forge.releases() == []
+    assert forge.proposals() == []
+
+
+def test_a_recipe_that_is_not_there_is_said(retrain, tmp_path, capsys):
+    """With what to type."""
+    assert retrain("--recipe", tmp_path / "gone.py") == NO_MODEL
+    assert "gone.py" in capsys.readouterr().err
+
+
+def test_a_graph_beyond_the_limit_is_refused_with_its_worst_row(retrain, root, tmp_path, capsys):
+    """A limit of nothing shows how it is told."""
+    text = (root / "checks/thresholds.toml").read_text().replace("parity = 1e-5", "parity = 0")
+    (tmp_path / "rules.toml").write_text(text)
+
+    assert retrain("--rules", tmp_path / "rules.toml") == NO_MODEL
+    told = capsys.readouterr().err
+    assert "the ONNX model differs from the estimator by" in told
+    assert "country" in told
+
+
+def test_a_mistake_in_the_rules_stops_it_before_it_trains(retrain, root, tmp_path, capsys):
+    """Exit code 2."""
+    text = (root / "checks/thresholds.toml").read_text().replace("parity", "paritty")
+    (tmp_path / "rules.toml").write_text(text)
+
+    assert retrain("--rules", tmp_path / "rules.toml") == USAGE
+    told = capsys.readouterr()
+    assert "export.paritty is not a rule; did you mean" not in told.out
+    assert "paritty is not a rule; did you mean parity?" in told.err
+    assert "learnt" not in told.out
+
+
+def test_a_live_file_that_is_broken_is_the_forges_matter(retrain, forge, capsys):
+    """Exit code 6, with what is wrong in it."""
+    forge.propose("edit", "edit", "", {LIVE: "[champian]\n"})
+    forge.status("edit", True, "good")
+    forge.merge("edit", "edit")
+
+    assert retrain() == FORGE
+    assert "[champian] is not a role" in capsys.readouterr().err
+
+
+def no_room():
+    # No file can grow beyond this: what a full disk does, for this process alone.
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+
+
+def test_a_full_disk_leaves_nothing_that_looks_like_a_bundle(root, recipes, tmp_path):
+    """And says that there was no room."""
+    out = tmp_path / "out"
+    done = subprocess.run(
+        [sys.executable, "-m", "model", "train", "--recipe", str(recipes / "buys.py"), *DAY, "--out", str(out)],
+        cwd=root, preexec_fn=no_room, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+    assert done.returncode == NO_MODEL, done.stderr
+    assert "error: no model was made. " in done.stderr
+    assert "File too large" in done.stderr
+    assert list(out.iterdir()) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_a_run_that_is_ended_leaves_nothing_that_looks_like_a_bundle(
+    root, recipes, tmp_path, number
+):
+    """By Ctrl-C, or without a word."""
+    out = tmp_path / "out"
+    command = [sys.executable, "-u", "-m", "model", "train", "--recipe", str(recipes / "buys.py")]
+    with subprocess.Popen(
+        [*command, *DAY, "--out", str(out)], cwd=root, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    ) as process:  # fmt: skip
+        while "learnt from" not in process.stdout.readline():
+            pass
+        process.send_signal(number)
+        told = process.communicate()[1]
+
+    if number == signal.SIGINT:
+        assert (process.returncode, told) == (130, "error: stopped; nothing half-made is left\n")
+    assert [path for path in out.glob("*") if not path.name.startswith(".unfinished-")] == []
+
+
+def test_two_runs_at_once_are_both_right(root, recipes, forge):
+    """One proposal, one candidate: the same data give the same bytes."""
+    command = [sys.executable, "-m", "model", "retrain", "--recipe", str(recipes / "buys.py"), *DAY]
+    both = [
+        subprocess.Popen(
+            [*command, "--forge", str(forge.root)], cwd=root, stdout=subprocess.DEVNULL
+        )
+        for _ in range(2)
+    ]
+
+    assert [process.wait(120) for process in both] == [0, 0]
+    assert len(forge.proposals()) == 1
+    assert len({release.digest for release in forge.releases()}) == 1
+
+
+def test_the_manifest_says_where_the_model_comes_from(recipes, tmp_path):
+    """Data window and fingerprint, commit, libraries, metrics."""
+    main(["train", "--recipe", str(recipes / "buys.py"), *DAY, "--out", str(tmp_path)])
+    (folder,) = (path for path in tmp_path.iterdir() if path.name[0] == "2")
+    manifest = json.loads((folder / "manifest.json").read_text())
+
+    assert manifest["data"]["window"] == ["2026-01-11T00:00:00Z", "2026-02-20T00:00:00Z"]
+    assert manifest["data"]["fingerprint"].startswith("sha256:")
+    assert {"commit", "python", "libraries", "made_at"} <= manifest["build"].keys()
+    assert {"scikit-learn", "skl2onnx", "onnxruntime"} <= manifest["build"]["libraries"].keys()
+    assert manifest["metrics"]["holdout"]["roc_auc"] > 0.7
+    assert manifest["classes"] == ["no", "yes"]
