@@ -20,7 +20,7 @@ from pathlib import Path
 
 from forge import Forge, ForgeError, open_forge
 from forge.landing import POLICIES, back_to, read_verdict, refuse_if_stale, settle
-from forge.live import Live, LiveError, parse_live, with_champion, withdrawn_by
+from forge.live import Live, LiveError, parse_live, with_champion
 from forge.sync import LIVE, sync
 
 OK, USAGE, REJECTED, HELD, FORGE = 0, 2, 3, 4, 6
@@ -107,10 +107,7 @@ def _release(_: argparse.Namespace, forge: Forge) -> int:
 
 def _release_with(forge: Forge, notes: str) -> int:
     """Make releases agree with live.toml's history; what is new gets *notes*."""
-    history = [parse_live(change.text) for change in reversed(forge.history(LIVE))]
-    for version, state in settle(
-        _champions(forge), withdrawn_by(history), forge.releases()
-    ).items():
+    for version, state in settle(_champions(forge), forge.releases()).items():
         if state == "withdrawn":
             forge.withdraw(version, notes or "Withdrawn: live.toml went back to an older version")
         else:

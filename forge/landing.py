@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from forge import ForgeError, Release
-from forge.live import Live, Slot
+from forge.live import Live, Slot, age, withdrawn_by
 
 POLICIES = ("always", "never")
 DECISIONS = ("PROMOTE", "HOLD", "REJECT")
@@ -59,11 +59,9 @@ def refuse_if_stale(verdict: Verdict, proposed: Live, live: Live) -> None:
         )
 
 
-def settle(
-    champions: Sequence[str], withdrawn: set[str], releases: Iterable[Release]
-) -> Mapping[str, str]:
-    """The state each release should have but has not, from live.toml's history (oldest first)."""
-    once_live = {version for version in champions if version}
+def settle(champions: Sequence[str], releases: Iterable[Release]) -> Mapping[str, str]:
+    """The state each release should have but has not, by the *champions* there were, oldest first."""
+    once_live, withdrawn = {version for version in champions if version}, withdrawn_by(champions)
     wanted = {
         version: "withdrawn" if version in withdrawn else "published" for version in once_live
     }
@@ -84,16 +82,17 @@ def back_to(
     if live.champion is None:
         raise ForgeError("nothing is live: there is nothing to roll back")
     now = live.champion.version
+    key = age(champions)
     good = {
         r.version: r
         for r in releases
-        if r.state == "published" and r.version in champions and r.version < now
+        if r.state == "published" and r.version in champions and key(r.version) < key(now)
     }
-    choice = ", ".join(sorted(good, reverse=True)) or "none"
+    choice = ", ".join(sorted(good, key=key, reverse=True)) or "none"
     if wanted is None:
         if not good:
             raise ForgeError(f"there is no published release before {now}; nothing to go back to")
-        return good[max(good)]
+        return good[max(good, key=key)]
     if wanted not in good:
         raise ForgeError(f"cannot go back from {now} to {wanted}; releases to go back to: {choice}")
     return good[wanted]

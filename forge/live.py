@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -83,17 +83,26 @@ def with_champion(live: Live, version: str, digest: str) -> Live:
     return replace(live, champion=Slot(version, digest))
 
 
-def withdrawn_by(history: Iterable[Live]) -> set[str]:
-    """The versions that were rolled back, from the states of live.toml, oldest first.
+def age(champions: Sequence[str]) -> Callable[[str], tuple[str, int]]:
+    """What to sort versions by, the oldest first; *champions* are those there were, oldest first.
 
-    A move from a champion to an older one (a version begins with its time, so versions sort)
-    withdraws the newer; one that becomes champion again is withdrawn no more.
+    A version begins with the minute it was made in; of two from one minute, the one that was live
+    first is the older.
+    """
+    first = {version: number for number, version in reversed([*enumerate(champions)])}
+    return lambda version: (version.partition("-")[0], first.get(version, len(champions)))
+
+
+def withdrawn_by(champions: Sequence[str]) -> set[str]:
+    """The versions that were rolled back; *champions* are those there were, oldest first.
+
+    A move from a champion to an older one, or to none (""), withdraws the newer; one that becomes
+    champion again is withdrawn no more.
     """
     withdrawn: set[str] = set()
-    before = ""
-    for live in history:
-        now = live.champion.version if live.champion else ""
-        if now < before:
+    before, key = "", age(champions)
+    for now in champions:
+        if key(now) < key(before):
             withdrawn.add(before)
         withdrawn.discard(now)
         before = now
