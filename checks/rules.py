@@ -44,9 +44,10 @@ class Export:
 
 @dataclass(frozen=True)
 class Land:
-    """What happens with a good verdict."""
+    """What happens with a good verdict; *max_churn* is the budget of the policy "boring"."""
 
-    policy: Literal["always", "never"]
+    policy: Literal["always", "boring", "never"]
+    max_churn: float
 
 
 @dataclass(frozen=True)

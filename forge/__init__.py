@@ -1,14 +1,18 @@
 """Proposals, releases, alerts: the place where people and robots meet.
 
-`Forge` is what the rest of the project knows of it. A folder on a laptop is one (`forge.local`).
+`Forge` is what the rest of the project knows of it. GitHub is one (`forge.github`), a folder on a
+laptop is another (`forge.local`).
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
+
+GITHUB = "github:"
 
 
 class ForgeError(Exception):
@@ -17,18 +21,28 @@ class ForgeError(Exception):
 
 @dataclass(frozen=True)
 class Release:
-    """A stored bundle: a candidate, published, or withdrawn (rolled back, and so in quarantine)."""
+    """A stored bundle: a candidate, published, or withdrawn (rolled back, and so in quarantine).
+
+    *latest* is the one that people and programs take who ask for no version. *by_hand* says that a
+    person withdrew it on the forge, and no robot has followed yet.
+    """
 
     version: str
     digest: str
     state: Literal["candidate", "published", "withdrawn"]
     notes: str
     at: str
+    latest: bool = False
+    by_hand: bool = False
 
 
 @dataclass(frozen=True)
 class Proposal:
-    """A change of files that waits for a verdict, on a branch of its own."""
+    """A change of files that waits for a verdict, on a branch of its own.
+
+    *files* are the paths it changes, *head* its newest commit. *comments* are the robots' own, by
+    marker.
+    """
 
     number: int
     branch: str
@@ -39,6 +53,7 @@ class Proposal:
     labels: tuple[str, ...]
     status: tuple[bool | None, str] | None
     comments: Mapping[str, str]
+    files: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -63,14 +78,27 @@ class Change:
     text: str
 
 
+@dataclass(frozen=True)
+class Schedule:
+    """A robot that should run by itself: whether it is switched on, and when it last ran well."""
+
+    enabled: bool
+    last_success: str | None
+
+
 class Forge(Protocol):
-    """What a forge can do. Every write may be repeated: it finishes the job and doubles nothing."""
+    """What a forge can do. Every write may be repeated: it finishes the job and doubles nothing.
+
+    A title is one line. `history` may know the newest fifty changes only.
+    """
 
     def read(self, path: str, branch: str = "main") -> str | None: ...
     def history(self, path: str) -> list[Change]: ...
-    def upload(self, version: str, folder: Path) -> None: ...
+    def upload(self, version: str, folder: Path, attestation: Path | None = None) -> None: ...
     def download(self, version: str, folder: Path) -> None: ...
+    def manifest(self, version: str) -> dict[str, Any]: ...
     def releases(self) -> list[Release]: ...
+    def discard(self, version: str) -> None: ...
     def publish(self, version: str, notes: str) -> None: ...
     def withdraw(self, version: str, reason: str) -> None: ...
     def propose(
@@ -90,10 +118,21 @@ class Forge(Protocol):
     def alert(self, marker: str, title: str, body: str) -> Alert: ...
     def resolve(self, marker: str, body: str) -> Alert | None: ...
     def alerts(self) -> list[Alert]: ...
+    def schedule(self, name: str) -> Schedule | None: ...
+    def public(self) -> bool: ...
 
 
 def open_forge(where: str) -> Forge:
-    """The forge at *where*: a folder."""
-    from forge.local import LocalForge  # noqa: PLC0415 -- it imports the nouns above
+    """The forge at *where*: a folder, or `github:OWNER/NAME` with the token in GITHUB_TOKEN."""
+    # They import the nouns above.
+    if where.startswith(GITHUB):
+        from forge.github import GitHubForge  # noqa: PLC0415
+
+        return GitHubForge(
+            where.removeprefix(GITHUB),
+            os.environ.get("GITHUB_TOKEN", ""),
+            os.environ.get("GITHUB_API_URL", "https://api.github.com"),
+        )
+    from forge.local import LocalForge  # noqa: PLC0415
 
     return LocalForge(Path(where))

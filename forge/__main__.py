@@ -3,9 +3,12 @@
 python -m forge land --verdict FILE    what the gate allowed becomes live
 python -m forge merge [BRANCH]         a person merges a proposal whose status is good
 python -m forge rollback --reason WHY  the older model becomes live again
-python -m forge release                releases are made to agree with live.toml
+python -m forge release                live.toml and the releases are made to agree
 python -m forge status                 what is live, proposed, released, alarming
 python -m forge sync --store DIR       a scorer's folder is made to hold what is live
+python -m forge tidy                   candidates that came to nothing are removed
+python -m forge overdue WORKFLOW       an alert, if a robot has not run for days
+python -m forge subject PROPOSAL       what a checkout of a pull request asks the gate to judge
 """
 
 from __future__ import annotations
@@ -15,22 +18,44 @@ import os
 import signal
 import sys
 import threading
-import tomllib
-from pathlib import Path
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 
 from forge import Forge, ForgeError, open_forge
-from forge.landing import POLICIES, back_to, read_verdict, refuse_if_stale, settle
-from forge.live import Live, LiveError, parse_live, with_champion
-from forge.sync import LIVE, sync
+from forge.actions import output, summary
+from forge.arguments import parser
+from forge.landing import (
+    INCIDENT,
+    is_landed,
+    read_policy,
+    read_verdict,
+    reason_to_wait,
+    refuse_if_stale,
+    with_earlier,
+)
+from forge.live import (
+    LIVE,
+    Live,
+    LiveError,
+    champion_of,
+    champions_of,
+    parse_live,
+    with_champion,
+    withdrawn_by,
+)
+from forge.rollback import back_to, incident, settle, taken_off
+from forge.subject import changed, subject
+from forge.sync import sync
+from forge.upkeep import leftovers, overdue
 
 OK, USAGE, REJECTED, HELD, FORGE = 0, 2, 3, 4, 6
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run a command; returns its exit code."""
-    asked = _parser().parse_args(arguments)
+def main(arguments: list[str] | None = None, opening: Callable[[str], Forge] = open_forge) -> int:
+    """Run a command on the forge that *opening* gives; returns its exit code."""
+    asked = parser(__doc__).parse_args(arguments)
     try:
-        code: int = asked.run(asked, open_forge(asked.forge))
+        code: int = RUN[asked.command](asked, opening(asked.forge))
     except (ForgeError, LiveError) as error:
         print(f"error: {error}", file=sys.stderr)
         return FORGE
@@ -44,23 +69,34 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _land(asked: argparse.Namespace, forge: Forge) -> int:
-    policy = asked.policy or _policy(asked.rules)
+    policy = read_policy(asked.rules, asked.policy)
     verdict = read_verdict(asked.verdict)
     report = asked.verdict.with_name("report.md")
     words = report.read_text(encoding="utf-8") if report.is_file() else verdict.summary
+    if is_landed(verdict, _live(forge)):
+        _settle(forge, words)
+        _say(f"landed already: {verdict.candidate[0]} is live")
+        return OK
     refuse_if_stale(verdict, _live(forge, asked.branch), _live(forge))
-    promote = verdict.decision == "PROMOTE"
-    forge.comment(asked.branch, "verdict", words)
-    forge.status(asked.branch, promote, f"{verdict.decision}: {verdict.summary}")
+    proposal = forge.proposal(asked.branch)
+    before = proposal.comments.get("verdict") if proposal else None
+    forge.comment(asked.branch, "verdict", with_earlier(words, before))
+    forge.status(
+        asked.branch, verdict.decision == "PROMOTE", f"{verdict.decision}: {verdict.summary}"
+    )
     if verdict.decision == "REJECT":
         forge.close(asked.branch, verdict.summary)
-        print(f"not landed, and the proposal is closed: {verdict.summary}")
-        return REJECTED
+        _say(f"not landed, and the proposal is closed: {verdict.summary}")
+        return OK if asked.exit_zero else REJECTED
     if verdict.decision == "HOLD":
-        print(f"not landed, the proposal stays open: {verdict.summary}")
-        return HELD
-    if policy == "never":
-        print(f"good to merge, and left to a person: python -m forge merge {asked.branch}")
+        _say(f"not landed, the proposal stays open: {verdict.summary}")
+        return OK if asked.exit_zero else HELD
+    files = proposal.files if proposal else ()
+    wait = reason_to_wait(verdict, policy, files, forge.alerts())
+    if wait:
+        _say(
+            f"good to merge, and left to a person, for {wait}. To merge: python -m forge merge {asked.branch}"
+        )
         return OK
     return _merge_and_publish(forge, asked.branch, words)
 
@@ -77,43 +113,78 @@ def _merge_and_publish(forge: Forge, branch: str, notes: str) -> int:
         raise ForgeError(f"there is no open proposal on branch {branch}; open one: make retrain")
     commit = forge.merge(branch, proposal.title)
     live = _live(forge).champion
-    print(
+    _say(
         f"merged proposal {proposal.number} as {commit[:10]}: {live.version if live else 'nothing'} is live"
     )
-    return _release_with(forge, notes)
+    _settle(forge, notes)
+    return OK
+
+
+def _release(_: argparse.Namespace, forge: Forge) -> int:
+    """What a person did to a release, live.toml follows; what is live, the releases follow."""
+    hand = taken_off(_live(forge), _champions(forge), forge.releases())
+    if hand:
+        _go_back(forge, *hand)
+    elif not _settle(forge, ""):
+        _say("live.toml and the releases agree")
+    return OK
 
 
 def _rollback(asked: argparse.Namespace, forge: Forge) -> int:
-    _release_with(forge, "")
-    live = _live(forge)
-    target = back_to(asked.to, live, _champions(forge), forge.releases())
+    live = _live(forge).champion
+    if withdrawn_by(_champions(forge)) & _settle(forge, "", asked.reason).keys():
+        _say(f"an earlier rollback was finished: {live.version if live else 'nothing'} is live")
+    elif live and asked.to == live.version:
+        _say(f"{live.version} is live already")
+    else:
+        _go_back(forge, asked.to, asked.reason)
+    return OK
+
+
+def _go_back(forge: Forge, wanted: str | None, reason: str) -> None:
+    """live.toml first, by a merged proposal; the releases follow.
+
+    So a rollback that was cut off is known by releases that do not agree, and is finished.
+    """
+    live, releases = _live(forge), forge.releases()
+    target = back_to(wanted, live, _champions(forge), releases)
     bad = live.champion.version if live.champion else ""
     forge.propose(
         "rollback",
         f"Roll back to {target.version}",
-        f"{asked.reason}\n\n{bad} is withdrawn.\n",
+        f"{reason}\n\n{bad} is withdrawn.\n",
         {LIVE: with_champion(live, target.version, target.digest).to_toml()},
         labels=("rollback",),
     )
-    forge.status("rollback", True, f"rolled back: {asked.reason}")
-    forge.merge("rollback", f"Roll back to {target.version}: {asked.reason}")
-    print(f"rolled back: {target.version} is live, {bad} is withdrawn")
-    return _release_with(forge, f"Withdrawn: {asked.reason}")
+    forge.status("rollback", True, f"rolled back: {reason}")
+    forge.merge("rollback", f"Roll back to {target.version}: {reason}")
+    _say(f"rolled back: {target.version} is live, {bad} is withdrawn: {reason}")
+    if bad not in {release.version for release in releases}:
+        _raise_incident(forge, bad, reason)
+    _settle(forge, "", reason)
 
 
-def _release(_: argparse.Namespace, forge: Forge) -> int:
-    return _release_with(forge, "")
+def _settle(forge: Forge, notes: str, reason: str = "") -> Mapping[str, str]:
+    """Make the releases agree with live.toml; returns what each became.
 
-
-def _release_with(forge: Forge, notes: str) -> int:
-    """Make releases agree with live.toml's history; what is new gets *notes*."""
-    for version, state in settle(_champions(forge), forge.releases()).items():
-        if state == "withdrawn":
-            forge.withdraw(version, notes or "Withdrawn: live.toml went back to an older version")
+    What is published gets *notes*; what is withdrawn gets the *reason*, and an incident.
+    """
+    changes = settle(_champions(forge), forge.releases())
+    for version, state in changes.items():
+        if state == "published":
+            forge.publish(version, notes)
         else:
-            forge.publish(version, "" if notes.startswith("Withdrawn") else notes)
-        print(f"{state}: {version}")
-    return OK
+            why = reason or "live.toml went back to an older version"
+            _raise_incident(forge, version, why)
+            forge.withdraw(version, f"Withdrawn: {why}")
+        _say(f"{state}: {version}")
+    return changes
+
+
+def _raise_incident(forge: Forge, bad: str, reason: str) -> None:
+    told = incident(bad, reason, forge.history(LIVE))
+    number = forge.alert(f"{INCIDENT}{bad}", f"Rolled back from {bad}", told).number
+    _say(f"incident {number} tells what was served from when to when")
 
 
 def _status(_: argparse.Namespace, forge: Forge) -> int:
@@ -148,6 +219,44 @@ def _sync(asked: argparse.Namespace, forge: Forge) -> int:
             return FORGE if result.failed and asked.every is None else OK
 
 
+def _tidy(asked: argparse.Namespace, forge: Forge) -> int:
+    proposed = [
+        champion_of(forge.read(LIVE, each.branch) or "")
+        for each in forge.proposals()
+        if each.state == "open"
+    ]
+    wanted = {*_champions(forge), *proposed}
+    for version in leftovers(forge.releases(), wanted, _now(), asked.days):
+        forge.discard(version)
+        _say(f"removed candidate {version}: it came to nothing")
+    return OK
+
+
+def _overdue(asked: argparse.Namespace, forge: Forge) -> int:
+    schedule = forge.schedule(asked.workflow)
+    marker = f"robot:{asked.workflow}"
+    wrong = overdue(asked.workflow, schedule, _now(), asked.days) if schedule else ""
+    if wrong:
+        told = (
+            f"{wrong}.\n\nIt should run to a good end every {asked.days:g} days. Look at its runs;"
+            f" GitHub also switches a schedule off after 60 days without a commit: switch it on again"
+            f" on the Actions page.\n"
+        )
+        _say(f"alert {forge.alert(marker, wrong, told).number}: {wrong}")
+    elif forge.resolve(marker, f"{asked.workflow} runs again.\n"):
+        _say(f"{asked.workflow} runs again: its alert is closed")
+    return OK
+
+
+def _subject(asked: argparse.Namespace, forge: Forge) -> int:
+    recipe = os.environ.get("RECIPE") or "model/recipe.py"
+    found = subject(asked.main, asked.proposal, set(_champions(forge)), recipe)
+    output("subject", found)
+    output("rules", " ".join(changed(asked.main / "checks", asked.proposal / "checks")))
+    _say(f"the gate is asked to judge: {found}")
+    return OK
+
+
 def _live(forge: Forge, branch: str = "main") -> Live:
     text = forge.read(LIVE, branch)
     if text is None:
@@ -159,57 +268,29 @@ def _live(forge: Forge, branch: str = "main") -> Live:
 
 def _champions(forge: Forge) -> list[str]:
     """The champions there were, oldest first; "" where nothing was live."""
-    history = [parse_live(change.text) for change in reversed(forge.history(LIVE))]
-    return [live.champion.version if live.champion else "" for live in history]
+    return champions_of(forge.history(LIVE))
 
 
-def _policy(rules: Path) -> str:
-    try:
-        policy = tomllib.loads(rules.read_text(encoding="utf-8")).get("land", {}).get("policy")
-    except (OSError, tomllib.TOMLDecodeError) as error:
-        raise ValueError(f"{rules} cannot be read: {error}") from error
-    if policy not in POLICIES:
-        raise ValueError(
-            f"{rules}: land.policy is {policy!r}; expected one of {', '.join(POLICIES)}"
-        )
-    return str(policy)
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        "python -m forge", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    land = commands.add_parser("land", help="merge and publish what the verdict allows")
-    land.add_argument("--verdict", type=Path, required=True, help="verdict.json of the gate")
-    land.add_argument("--policy", choices=POLICIES, help="instead of land.policy in the rules")
-    land.add_argument("--rules", type=Path, default=Path("checks/thresholds.toml"))
-    land.add_argument("--branch", default="retrain")
-    merge = commands.add_parser("merge", help="merge a proposal whose status is good")
-    merge.add_argument("branch", nargs="?", default="retrain")
-    rollback = commands.add_parser("rollback", help="the older model becomes live again")
-    rollback.add_argument("--to", metavar="VERSION", help="default: the published release before")
-    rollback.add_argument("--reason", required=True, help="kept with the version that is withdrawn")
-    commands.add_parser("release", help="make releases agree with live.toml")
-    commands.add_parser("status", help="what is live, proposed, released, alarming")
-    follow = commands.add_parser("sync", help="make a scorer's folder hold what is live")
-    follow.add_argument("--store", type=Path, required=True)
-    follow.add_argument("--every", type=float, metavar="SECONDS", help="go on following")
-    steps = {
-        "land": _land,
-        "merge": _merge,
-        "rollback": _rollback,
-        "release": _release,
-        "status": _status,
-        "sync": _sync,
-    }
-    for name, command in commands.choices.items():
-        command.add_argument(
-            "--forge", default=os.environ.get("FORGE", ".forge"), help="the forge's folder"
-        )
-        command.set_defaults(run=steps[name])
-    return parser
+def _say(words: str) -> None:
+    print(words, flush=True)
+    summary(words)
 
+
+RUN = {
+    "land": _land,
+    "merge": _merge,
+    "rollback": _rollback,
+    "release": _release,
+    "status": _status,
+    "sync": _sync,
+    "tidy": _tidy,
+    "overdue": _overdue,
+    "subject": _subject,
+}
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -1,4 +1,4 @@
-"""What a verdict allows: pure decisions of `land`, `release` and `rollback`.
+"""What a verdict allows: pure decisions of `land`.
 
 A verdict comes from a job that ran a proposal's code: it is data, and nothing of it is believed
 before it is checked against the proposal and against what is live now.
@@ -7,26 +7,44 @@ before it is checked against the proposal and against what is live now.
 from __future__ import annotations
 
 import json
+import re
+import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from forge import ForgeError, Release
-from forge.live import Live, Slot, age, withdrawn_by
+from forge import Alert, ForgeError
+from forge.live import LIVE, Live, Slot
 
-POLICIES = ("always", "never")
+POLICIES = ("always", "boring", "never")
 DECISIONS = ("PROMOTE", "HOLD", "REJECT")
+#: Begins the marker of an alert on a rollback.
+INCIDENT = "incident:"
+#: So many earlier verdicts stay, folded, below the newest.
+EARLIER = 10
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """The part of verdict.json that landing needs."""
+    """The part of verdict.json that landing needs.
+
+    *churn* is the share of fresh rows whose decision changes; None where that is not known.
+    """
 
     decision: Literal["PROMOTE", "HOLD", "REJECT"]
     summary: str
     candidate: tuple[str, str]
     champion: tuple[str, str] | None
+    churn: float | None = None
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What is done with a good verdict, from [land] in thresholds.toml."""
+
+    name: str
+    max_churn: float
 
 
 def read_verdict(path: Path) -> Verdict:
@@ -35,12 +53,36 @@ def read_verdict(path: Path) -> Verdict:
         data = json.loads(path.read_bytes())
         if data["format"] != 1 or data["decision"] not in DECISIONS:
             raise ValueError(f"format {data['format']!r}, decision {data['decision']!r}")
+        churn = data.get("churn")
         return Verdict(
             data["decision"], str(data["summary"]), _named(data["candidate"]),
             _named(data["champion"]) if data["champion"] else None,
+            None if churn is None else float(churn),
         )  # fmt: skip
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ForgeError(f"{path} is not a verdict ({error!r}); make one: make gate") from error
+
+
+def read_policy(rules: Path, instead: str | None = None) -> Policy:
+    """The policy in the file *rules*, or the one called *instead*. Raises ValueError."""
+    try:
+        land = tomllib.loads(rules.read_text(encoding="utf-8")).get("land", {})
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise ValueError(f"{rules} cannot be read: {error}") from error
+    policy, churn = instead or land.get("policy"), land.get("max_churn")
+    if policy not in POLICIES:
+        raise ValueError(
+            f"{rules}: land.policy is {policy!r}; expected one of {', '.join(POLICIES)}"
+        )
+    if isinstance(churn, bool) or not isinstance(churn, (int, float)) or not 0 <= churn <= 1:
+        raise ValueError(f"{rules}: land.max_churn is {churn!r}; expected a share, from 0 to 1")
+    return Policy(str(policy), float(churn))
+
+
+def is_landed(verdict: Verdict, live: Live) -> bool:
+    """Whether what was judged is live: a landing that was cut off is finished, not refused."""
+    champion = _slot(live.champion) if live.champion else None
+    return verdict.decision == "PROMOTE" and verdict.candidate == champion
 
 
 def refuse_if_stale(verdict: Verdict, proposed: Live, live: Live) -> None:
@@ -59,43 +101,51 @@ def refuse_if_stale(verdict: Verdict, proposed: Live, live: Live) -> None:
         )
 
 
-def settle(champions: Sequence[str], releases: Iterable[Release]) -> Mapping[str, str]:
-    """The state each release should have but has not, by the *champions* there were, oldest first."""
-    once_live, withdrawn = {version for version in champions if version}, withdrawn_by(champions)
-    wanted = {
-        version: "withdrawn" if version in withdrawn else "published" for version in once_live
-    }
-    return {
-        release.version: wanted[release.version]
-        for release in releases
-        if release.version in wanted and wanted[release.version] != release.state
-    }
+def reason_to_wait(
+    verdict: Verdict, policy: Policy, files: Sequence[str], alerts: Iterable[Alert] = ()
+) -> str:
+    """Why a proposal of *files* with a good verdict is left to a person; "" if it is merged.
 
-
-def back_to(
-    wanted: str | None, live: Live, champions: Sequence[str], releases: Iterable[Release]
-) -> Release:
-    """The release that a rollback goes to: *wanted*, or the newest published one before the live.
-
-    Raises `ForgeError`, with what there is to go back to, if that cannot be.
+    While an incident is open, no robot lands: the next night would only bring back, with a day more
+    of data, what somebody took off.
     """
-    if live.champion is None:
-        raise ForgeError("nothing is live: there is nothing to roll back")
-    now = live.champion.version
-    key = age(champions)
-    good = {
-        r.version: r
-        for r in releases
-        if r.state == "published" and r.version in champions and key(r.version) < key(now)
-    }
-    choice = ", ".join(sorted(good, key=key, reverse=True)) or "none"
-    if wanted is None:
-        if not good:
-            raise ForgeError(f"there is no published release before {now}; nothing to go back to")
-        return good[max(good, key=key)]
-    if wanted not in good:
-        raise ForgeError(f"cannot go back from {now} to {wanted}; releases to go back to: {choice}")
-    return good[wanted]
+    for alert in alerts:
+        if alert.state == "open" and alert.marker.startswith(INCIDENT):
+            return (
+                f"incident {alert.number} is open ({alert.title}); close it, and robots land again"
+            )
+    more = sorted(set(files) - {LIVE})
+    if more:
+        return f"it changes {', '.join(more)} besides {LIVE}"
+    if policy.name == "never":
+        return "the policy is that a person merges"
+    return "" if policy.name == "always" else _not_boring(verdict, policy.max_churn)
+
+
+def _not_boring(verdict: Verdict, budget: float) -> str:
+    if verdict.champion is None:
+        return ""
+    if verdict.churn is None:
+        return "how many decisions change is not known"
+    if verdict.churn > budget:
+        return f"{verdict.churn:.1%} of the decisions change; the policy lets {budget:.1%} by"
+    return ""
+
+
+def with_earlier(words: str, before: str | None) -> str:
+    """The comment *words*, with the verdict of the comment *before* and its elders folded below."""
+    if before is None:
+        return words
+    last, _, elders = before.partition(_FOLD)
+    if last.rstrip() == words.rstrip():
+        return before
+    # A report begins with the decision as its heading, and one sentence.
+    lines = [line.removeprefix("## ") for line in last.split("\n") if line.strip()]
+    told = [f"- {': '.join(lines[:2])[:400]}", *re.findall(r"^- .+$", elders, re.MULTILINE)]
+    return f"{words.rstrip()}\n\n{_FOLD}\n\n" + "\n".join(told[:EARLIER]) + "\n\n</details>\n"
+
+
+_FOLD = "<details><summary>Earlier verdicts</summary>"
 
 
 def _slot(slot: Slot) -> tuple[str, str]:

@@ -13,9 +13,13 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from forge import Change
+
 HEADER = """\
 # What is live. This file changes by pull request only; reverting the change rolls back.
 """
+#: Where the file is kept, in a repository.
+LIVE = "serve/live.toml"
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 ROLES = ("champion", "challenger", "anchor")
 
@@ -76,6 +80,31 @@ def parse_live(text: str) -> Live:
     if problems:
         raise LiveError("live.toml: " + "; ".join(problems))
     return Live(**slots)
+
+
+def champion_of(text: str) -> str:
+    """The version of the champion that *text* names, "" if none. Raises `LiveError`."""
+    champion = parse_live(text).champion
+    return champion.version if champion else ""
+
+
+def moves(history: Iterable[Change]) -> list[tuple[str, Slot | None]]:
+    """When which bundle became champion (None: none), oldest first; *history* is newest first.
+
+    A text that could not be read changed nothing: scorers went on with what they had.
+    """
+    found = []
+    for change in reversed([*history]):
+        try:
+            found.append((change.at, parse_live(change.text).champion))
+        except LiveError:
+            continue
+    return found
+
+
+def champions_of(history: Iterable[Change]) -> list[str]:
+    """The versions that became champion, "" for none, oldest first."""
+    return [slot.version if slot else "" for _, slot in moves(history)]
 
 
 def with_champion(live: Live, version: str, digest: str) -> Live:

@@ -3,7 +3,8 @@
 Everything in it can be read with an editor and with git:
 
     repo/                     a git repository; main holds serve/live.toml, a proposal is a branch
-    releases/<version>/       bundle/ and release.md
+    releases/<version>/       bundle/ and release.md, and attestation.jsonl if there is one
+    releases/latest           the version that is served to those who ask for none
     proposals/0001.md         alerts/0001.md
     lock                      held while something is written, so two processes are both right
 """
@@ -11,20 +12,17 @@ Everything in it can be read with an editor and with git:
 from __future__ import annotations
 
 import fcntl
-import json
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
-from forge import Alert, Change, ForgeError, Proposal, Release
-from forge.live import Live
-from forge.records import Meta, Records, read_record, write_record
+from forge import Alert, Change, ForgeError, Proposal, Release, Schedule
+from forge.live import LIVE, Live
+from forge.records import Meta, Records
 from forge.repository import Repository
-
-LIVE = "serve/live.toml"
+from forge.shelf import Shelf
 
 
 class LocalForge:
@@ -36,6 +34,7 @@ class LocalForge:
         self.root = root.resolve()
         self._clock = clock
         self._repository = Repository(self.root / "repo")
+        self._shelf = Shelf(self.root / "releases")
         self._proposals = Records(self.root / "proposals")
         self._alerts = Records(self.root / "alerts")
 
@@ -53,67 +52,40 @@ class LocalForge:
 
     # Releases
 
-    def upload(self, version: str, folder: Path) -> None:
-        """Store the bundle in *folder* as a candidate. The same bytes again change nothing."""
+    def upload(self, version: str, folder: Path, attestation: Path | None = None) -> None:
+        """Store the bundle in *folder* as a candidate, with the *attestation* of how it was built.
+
+        The same bytes again change nothing.
+        """
         with self._writing():
-            place = self.root / "releases" / version
-            if place.exists():
-                if _content(place / "bundle") != _content(folder):
-                    raise ForgeError(
-                        f"release {version} is stored already, with other content; a bundle never changes"
-                    )
-                return
-            try:
-                digest = json.loads((folder / "manifest.json").read_bytes())["digest"]
-            except (OSError, ValueError, KeyError, TypeError) as error:
-                raise ForgeError(f"{folder} is not a bundle: {error!r}") from error
-            place.parent.mkdir(exist_ok=True)
-            for left in place.parent.glob(".unfinished-*"):
-                shutil.rmtree(left)
-            work = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=place.parent))
-            shutil.copytree(folder, work / "bundle")
-            meta = {"version": version, "digest": digest, "state": "candidate", "at": self._now()}
-            write_record(work / "release.md", meta, "")
-            work.chmod(0o755)
-            work.rename(place)
+            self._shelf.put(version, folder, attestation, self._now())
 
     def download(self, version: str, folder: Path) -> None:
         """Copy the bundle of *version* to *folder*, which must not be there; whole, or not at all."""
-        source = self.root / "releases" / version / "bundle"
-        if not source.is_dir():
-            raise ForgeError(f"there is no release {version}; there are: {self._known()}")
-        if folder.exists():
-            raise ForgeError(f"{folder} is there already; a bundle is downloaded to a new folder")
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        work = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=folder.parent))
-        try:
-            shutil.copytree(source, work / "bundle")
-            (work / "bundle").rename(folder)
-        except OSError as error:
-            raise ForgeError(
-                f"{version} could not be copied to {folder}: {error}; nothing was left there"
-            ) from error
-        finally:
-            shutil.rmtree(work, ignore_errors=True)
+        self._shelf.copy(version, folder)
+
+    def manifest(self, version: str) -> dict[str, Any]:
+        """The manifest of the bundle of *version*."""
+        return self._shelf.manifest(version)
 
     def releases(self) -> list[Release]:
         """Every stored bundle, newest first."""
-        found = []
-        for path in sorted((self.root / "releases").glob("[!.]*/release.md"), reverse=True):
-            meta, notes = read_record(path)
-            found.append(Release(meta["version"], meta["digest"], meta["state"], notes, meta["at"]))
-        return found
+        return self._shelf.releases()
 
     def publish(self, version: str, notes: str) -> None:
-        """Make *version* a published release; empty *notes* leave those it has."""
-        with self._changing_release(version) as (path, meta, before):
-            write_record(path, meta | {"state": "published"}, notes or before)
+        """Make *version* a published release, and the latest; empty *notes* leave those it has."""
+        with self._writing():
+            self._shelf.mark(version, "published", notes)
 
     def withdraw(self, version: str, reason: str) -> None:
-        """Put *version* into quarantine; *reason* goes before the notes it has."""
-        with self._changing_release(version) as (path, meta, before):
-            told = f"{reason}\n\n{before}".rstrip() + "\n"
-            write_record(path, meta | {"state": "withdrawn"}, told)
+        """Put *version* into quarantine; *reason* goes before the notes it has, once."""
+        with self._writing():
+            self._shelf.mark(version, "withdrawn", reason)
+
+    def discard(self, version: str) -> None:
+        """Remove a candidate that came to nothing; one that is gone is no mistake."""
+        with self._writing():
+            self._shelf.discard(version)
 
     # Proposals
 
@@ -143,6 +115,7 @@ class LocalForge:
                 self._repository.branch(branch, head)
                 meta |= {"head": head, "status": None}
             meta |= {"branch": branch, "title": title, "state": "open", "labels": list(labels)}
+            meta["files"] = sorted(files)
             self._proposals.put(meta, body)
             return _proposal(meta, body)
 
@@ -210,13 +183,20 @@ class LocalForge:
         """Every alert there was, newest first."""
         return [_alert(*record) for record in self._alerts.all()]
 
+    # Robots
+
+    def schedule(self, name: str) -> Schedule | None:  # noqa: ARG002 -- see the protocol
+        """None: nothing runs by itself on a laptop."""
+        return None
+
+    def public(self) -> bool:
+        """Whether anybody may read it."""
+        return False
+
     # How it is kept
 
     def _now(self) -> str:
         return self._clock().astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-    def _known(self) -> str:
-        return ", ".join(release.version for release in self.releases()) or "none"
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
@@ -233,14 +213,6 @@ class LocalForge:
             ) from error
 
     @contextmanager
-    def _changing_release(self, version: str) -> Iterator[tuple[Path, Meta, str]]:
-        with self._writing():
-            path = self.root / "releases" / version / "release.md"
-            if not path.is_file():
-                raise ForgeError(f"there is no release {version}; there are: {self._known()}")
-            yield path, *read_record(path)
-
-    @contextmanager
     def _changing_proposal(self, branch: str) -> Iterator[tuple[Meta, str]]:
         with self._writing():
             found = self._proposals.find(branch=branch, state="open")
@@ -255,7 +227,7 @@ def _proposal(meta: Meta, body: str) -> Proposal:
     status = tuple(meta["status"]) if meta["status"] else None
     return Proposal(
         meta["number"], meta["branch"], meta["title"], body, meta["state"], meta["head"],
-        tuple(meta["labels"]), status, meta["comments"],
+        tuple(meta["labels"]), status, meta["comments"], tuple(meta.get("files", ())),
     )  # fmt: skip
 
 
@@ -263,8 +235,3 @@ def _alert(meta: Meta, body: str) -> Alert:
     return Alert(
         meta["number"], meta["marker"], meta["title"], body, meta["state"], tuple(meta["history"])
     )
-
-
-def _content(folder: Path) -> dict[str, bytes]:
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}

@@ -1,4 +1,4 @@
-"""Records of a forge in a folder: Markdown files that begin with a hidden line of JSON.
+"""Records: Markdown that begins with a hidden line of JSON. A folder keeps files of it, GitHub bodies.
 
 What follows that line is for people; all of it can be read, and put right, with an editor.
 """
@@ -51,10 +51,7 @@ class Records:
 def read_record(path: Path) -> tuple[Meta, str]:
     """Values and text of a record. Raises `ForgeError` if it is none."""
     try:
-        first, _, body = path.read_bytes().decode().partition("\n")
-        if not (first.startswith(_MARK) and first.endswith(_END)):
-            raise ValueError("the first line is not the hidden line of JSON it should be")
-        return dict(json.loads(first[len(_MARK) : -len(_END)])), body
+        return parse(path.read_bytes().decode())
     except (OSError, ValueError) as error:
         raise ForgeError(
             f"{path} cannot be read: {error}; put it right, or back from a copy"
@@ -63,10 +60,28 @@ def read_record(path: Path) -> tuple[Meta, str]:
 
 def write_record(path: Path, meta: Meta, body: str) -> None:
     """Write a record, whole or not at all."""
+    write_whole(path, render(meta, body))
+
+
+def parse(text: str) -> tuple[Meta, str]:
+    """Values and text of what `render` gave. Raises ValueError if it is none."""
+    first, _, body = text.partition("\n")
+    if not (first.startswith(_MARK) and first.endswith(_END)):
+        raise ValueError("the first line is not the hidden line of JSON it should be")
+    return dict(json.loads(first[len(_MARK) : -len(_END)])), body
+
+
+def render(meta: Meta, body: str) -> str:
+    """A text whose first line hides *meta* from the reader."""
     hidden = json.dumps(meta, ensure_ascii=False).replace("-->", "--\\u003e")
+    return f"{_MARK}{hidden}{_END}\n{body}"
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file, whole or not at all."""
     work = path.with_suffix(".unfinished")
     with work.open("wb") as file:
-        file.write(f"{_MARK}{hidden}{_END}\n{body}".encode())
+        file.write(text.encode())
         file.flush()
         os.fsync(file.fileno())
     work.replace(path)

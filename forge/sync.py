@@ -14,9 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from forge import Forge, ForgeError
-from forge.live import ROLES, LiveError, Slot, parse_live
+from forge.live import LIVE, ROLES, LiveError, Slot, parse_live
 
-LIVE = "serve/live.toml"
 KEPT = 5  # bundles that are not live any more: a rollback to one of them needs no download
 
 

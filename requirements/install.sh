@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Make .venv/NAME from requirements/NAME.txt, or do nothing if it is up to date.
 #   requirements/install.sh serve|work|checks|test|tools
-# Needs Python 3.11 or 3.12 and a package index. Brings its own uv, and pip if there is none.
+# Needs Python 3.11 or 3.12 and a package index. Brings its own uv (or takes UV), and pip if there is none.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 name=$1
@@ -37,14 +37,14 @@ if [ "$name" = tools ]; then
     fi
     PYTHONPATH=$wheel .venv/tools/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r "$lock"
 else
-    "$0" tools 9>&-
+    uv=${UV:-} # a workflow has one already
+    [ -n "$uv" ] || { "$0" tools 9>&-; uv=.venv/tools/bin/uv; }
     export UV_PYTHON_DOWNLOADS=never UV_LINK_MODE=${UV_LINK_MODE:-hardlink}
     # uv does not read pip's settings: hand on an index that only pip was told of.
     if [ -z "${UV_DEFAULT_INDEX:-${UV_INDEX_URL:-}}" ]; then
         index=${PIP_INDEX_URL:-$(.venv/tools/bin/python -m pip config get global.index-url 2>/dev/null || true)}
         [ -z "$index" ] || export UV_DEFAULT_INDEX=$index
     fi
-    uv=.venv/tools/bin/uv
     if [ "$name" = test ]; then
         # Laid over an environment by PYTHONPATH, so that tests see just what production installs.
         rm -rf .venv/test

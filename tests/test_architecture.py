@@ -18,7 +18,7 @@ OF_OURS = {
 }
 #: package -> third-party packages
 OF_OTHERS = {
-    "forge": set(),
+    "forge": {"requests"},
     "model": {"numpy", "onnx", "onnxruntime", "pandas", "skl2onnx", "sklearn"},
     "serve": {"flask", "granian", "numpy", "onnxruntime", "werkzeug"},
     "checks": {"numpy", "pandas", "sklearn"},
@@ -27,6 +27,7 @@ OF_OTHERS = {
 #: third-party packages that one module alone may import
 ALONE = {
     "deepchecks": {"checks/suite.py"},
+    "fsspec": {"monitoring/journal.py"},
     "nannyml": {"monitoring/drift.py", "monitoring/performance.py"},
 }
 STANDARD_ONLY = ["model/contract.py", "checks/rules.py"]

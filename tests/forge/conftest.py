@@ -6,7 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from forge.github import GitHubForge
+from forge.live import LIVE, Live
 from forge.local import LocalForge
+from tests.forge.fake_github import NAME, FakeGitHub
+from tests.forge.fake_server import serve
 
 BUNDLES = Path(__file__).parents[1] / "bundles/format-1/binary"
 
@@ -22,9 +26,30 @@ class Clock:
         return self.now
 
 
-@pytest.fixture(params=[LocalForge])
+@pytest.fixture
+def fake():
+    """A GitHub whose main has nothing live."""
+    fake = FakeGitHub({LIVE: Live().to_toml()})
+    server = serve(fake)
+    yield fake
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def github(fake):
+    return on_github(fake)
+
+
+def on_github(fake, token="secret"):
+    return GitHubForge(NAME, token, fake.url, Clock(), sleep=lambda seconds: None)
+
+
+@pytest.fixture(params=["folder", "github"])
 def forge(request, tmp_path):
-    return request.param(tmp_path / "forge", Clock())
+    if request.param == "folder":
+        return LocalForge(tmp_path / "forge", Clock())
+    return request.getfixturevalue("github")
 
 
 @pytest.fixture(scope="session")

@@ -1,17 +1,23 @@
 """The commands a person types: land, merge, rollback, release, status, sync."""
 
 import json
+import shutil
 import subprocess
 import sys
 
 import pytest
 
+from forge import Schedule, open_forge
 from forge.__main__ import FORGE, HELD, OK, REJECTED, USAGE, main
 from forge.live import Live, Slot, parse_live, with_champion
 from forge.local import LocalForge
 from serve.bundle import Bundle
 
 LIVE = "serve/live.toml"
+
+
+class Killed(BaseException):
+    """The process ends here, without a word."""
 
 
 class Bench:
@@ -25,8 +31,8 @@ class Bench:
             self.slots.append(Slot(bundle.version, bundle.digest))
             self.forge.upload(bundle.version, path)
 
-    def type(self, command, *words):
-        return main([command, *words, "--forge", str(self.forge.root)])
+    def type(self, command, *words, opening=open_forge):
+        return main([command, *words, "--forge", str(self.forge.root)], opening)
 
     def live(self):
         champion = parse_live(self.forge.read(LIVE)).champion
@@ -226,7 +232,10 @@ def test_sync_that_follows_ends_when_it_is_told(bench, root, tmp_path):
 @pytest.mark.parametrize(
     ("rules", "words"),
     [
-        ('[land]\npolicy = "allways"\n', "land.policy is 'allways'; expected one of always, never"),
+        (
+            '[land]\npolicy = "allways"\n',
+            "land.policy is 'allways'; expected one of always, boring, never",
+        ),
         ("[land\n", "cannot be read"),
         (None, "cannot be read"),
     ],
@@ -253,3 +262,230 @@ def test_a_live_file_that_is_broken_stops_every_command_in_words(bench, capsys):
     for words in (["status"], ["rollback", "--reason", "x"], ["release"]):
         assert bench.type(*words) == FORGE
         assert "[champian] is not a role" in capsys.readouterr().err
+
+
+def test_a_live_file_that_was_broken_once_does_not_count(bench):
+    """It is put right, and everything goes on."""
+    old, new = bench.slots
+    bench.land(old)
+    for text in ("[champian]\n", with_champion(Live(), old.version, old.digest).to_toml()):
+        bench.forge.propose("edit", "edit", "", {LIVE: text})
+        bench.forge.status("edit", True, "good")
+        bench.forge.merge("edit", "edit")
+    bench.land(new)
+
+    assert bench.type("rollback", "--reason", "odd") == OK
+    assert bench.live() == old.version
+
+
+class Dying:
+    """A forge whose process is killed before its *last* write: what was written stays."""
+
+    WRITES = ("comment", "status", "merge", "propose", "publish", "withdraw", "alert", "close")
+
+    def __init__(self, forge, last):
+        self._forge, self._left = forge, last
+
+    def __getattr__(self, name):
+        if name in self.WRITES:
+            self._left -= 1
+            if self._left < 0:
+                raise Killed
+        return getattr(self._forge, name)
+
+
+def told(bench):
+    """Everything a person can see, but for times and how often an alert was written."""
+    return (
+        bench.live(),
+        bench.states(),
+        [release.version for release in bench.forge.releases() if release.latest],
+        [release.notes for release in bench.forge.releases()],
+        [(p.branch, p.state, p.status, len(p.comments)) for p in bench.forge.proposals()],
+        [(alert.marker, alert.state) for alert in bench.forge.alerts()],
+        [change.message for change in bench.forge.history(LIVE)],
+    )
+
+
+@pytest.mark.parametrize("command", ["land", "rollback"])
+def test_a_command_that_is_killed_anywhere_is_finished_by_typing_it_again(bench, command):
+    """And nothing is done twice: a second rollback does not go a step further."""
+    old, new = bench.slots
+    bench.land(old)
+    if command == "land":
+        bench.propose(new)
+        words = ["--verdict", bench.verdict(new)]
+    else:
+        bench.land(new)
+        words = ["--reason", "odd"]
+    shutil.copytree(bench.forge.root, bench.folder / "before")
+
+    def again():
+        shutil.rmtree(bench.forge.root)
+        shutil.copytree(bench.folder / "before", bench.forge.root)
+
+    assert bench.type(command, *words) == OK
+    whole, cuts = told(bench), 0
+    while True:
+        again()
+        try:
+            dying = Dying(bench.forge, cuts)
+            bench.type(command, *words, opening=lambda _, dying=dying: dying)
+        except Killed:
+            assert bench.type(command, *words) == OK
+            assert told(bench) == whole, f"killed at write {cuts}"
+            cuts += 1
+        else:
+            break
+    assert cuts >= 4
+
+
+def test_a_rollback_leaves_an_incident(bench):
+    """What was served from when to when, and why it was taken off."""
+    old, new = bench.slots
+    bench.land(old)
+    bench.land(new)
+    bench.type("rollback", "--reason", "it is odd")
+
+    (incident,) = bench.forge.alerts()
+    assert incident.title == f"Rolled back from {new.version}"
+    assert f"`{new.version}` was live from" in incident.body
+    assert "**Why:** it is odd" in incident.body
+
+
+def test_the_night_after_a_rollback_does_not_undo_it(bench, capsys):
+    """A good candidate waits for a person while the incident is open."""
+    old, new = bench.slots
+    bench.land(old)
+    bench.land(new)
+    bench.type("rollback", "--reason", "odd")
+
+    assert bench.land(new) == OK
+    assert bench.live() == old.version
+    assert "left to a person, for incident 1 is open" in capsys.readouterr().out
+
+    bench.forge.resolve(f"incident:{new.version}", "found it\n")
+    assert bench.land(new) == OK
+    assert bench.live() == new.version
+
+
+@pytest.mark.parametrize("hand", ["latest", "withdrawn", "deleted"])
+def test_live_follows_what_a_person_did_to_a_release(bench, capsys, hand):
+    """Marked an older one as the latest, withdrew the live one, or deleted it: each is a rollback."""
+    old, new = bench.slots
+    bench.land(old)
+    bench.land(new)
+    releases = bench.forge.root / "releases"
+    if hand == "latest":
+        (releases / "latest").write_text(f"{old.version}\n")
+    elif hand == "withdrawn":
+        record = releases / new.version / "release.md"
+        text = record.read_text().replace('"state": "published"', '"state": "withdrawn"')
+        record.write_text(text)
+    else:
+        shutil.rmtree(releases / new.version)
+
+    assert bench.type("release") == OK
+    assert bench.live() == old.version
+    assert bench.states().get(new.version, "withdrawn") == "withdrawn"
+    assert [release.version for release in bench.forge.releases() if release.latest] == [
+        old.version
+    ]
+    assert [alert.marker for alert in bench.forge.alerts()] == [f"incident:{new.version}"]
+    assert "by hand" in capsys.readouterr().out
+    before = told(bench)
+    assert bench.type("release") == OK
+    assert told(bench) == before
+    assert "agree" in capsys.readouterr().out
+
+
+def test_candidates_that_came_to_nothing_are_removed_after_a_while(bench):
+    """What is live or proposed stays, however old."""
+    old, new = bench.slots
+    bench.land(old)
+    bench.propose(new)
+    assert bench.type("tidy", "--days", "-1") == OK
+    assert bench.states().keys() == {old.version, new.version}
+
+    bench.forge.close("retrain", "no")
+    assert bench.type("tidy") == OK
+    assert bench.states().keys() == {old.version, new.version}
+    assert bench.type("tidy", "--days", "-1") == OK
+    assert bench.states().keys() == {old.version}
+
+
+class Scheduled:
+    """A forge on which a robot runs by a schedule."""
+
+    def __init__(self, forge, schedule):
+        self._forge, self._schedule = forge, schedule
+
+    def __getattr__(self, name):
+        return getattr(self._forge, name)
+
+    def schedule(self, name):
+        return self._schedule
+
+
+@pytest.mark.parametrize(
+    ("schedule", "words"),
+    [
+        (Schedule(False, "2099-01-01T00:00:00Z"), "nightly.yml is switched off"),
+        (Schedule(True, None), "nightly.yml never ran"),
+        (Schedule(True, "2026-01-01T00:00:00Z"), "nightly.yml last ran to a good end"),
+    ],
+)
+def test_a_robot_that_went_silent_raises_an_alert(bench, schedule, words):
+    """Which closes when it runs again."""
+    silent = Scheduled(bench.forge, schedule)
+    assert bench.type("overdue", "nightly.yml", opening=lambda _: silent) == OK
+    assert bench.type("overdue", "nightly.yml", opening=lambda _: silent) == OK
+    (alert,) = bench.forge.alerts()
+    assert alert.title.startswith(words)
+
+    well = Scheduled(bench.forge, Schedule(True, "2099-01-01T00:00:00Z"))
+    assert bench.type("overdue", "nightly.yml", opening=lambda _: well) == OK
+    assert bench.forge.alerts()[0].state == "closed"
+
+
+def test_nothing_is_overdue_on_a_laptop(bench):
+    """Nothing runs there by itself."""
+    assert bench.type("overdue", "nightly.yml") == OK
+    assert bench.forge.alerts() == []
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "expected"),
+    [
+        ("README.md", "other words", "nothing"),
+        ("checks/thresholds.toml", "other limits", "nothing"),
+        ("model/recipe.py", "another feature", "recipe"),
+        ("requirements/work.txt", "another scikit-learn", "recipe"),
+        ("model/__pycache__/x.pyc", "compiled", "nothing"),
+        (LIVE, "new", "candidate"),
+        (LIVE, "old", "rollback"),
+        (LIVE, "", "rollback"),
+    ],
+)
+def test_the_gate_is_asked_what_a_pull_request_changes(
+    bench, tmp_path, monkeypatch, path, text, expected
+):
+    """Two checkouts are compared: main's, and what it would be."""
+    slots = dict(zip(("old", "new"), bench.slots, strict=True))
+    bench.land(slots["old"])
+    for each in ("main", "proposal"):
+        for name in ("README.md", "model/recipe.py", "requirements/work.txt"):
+            (tmp_path / each / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / each / name).write_text("as it is")
+        (tmp_path / each / "serve").mkdir()
+        (tmp_path / each / LIVE).write_text(Live(Slot("2-x", "sha256:" + "0" * 64)).to_toml())
+    if path == LIVE:
+        text = Live(slots.get(text)).to_toml()
+    (tmp_path / "proposal" / path).parent.mkdir(exist_ok=True)
+    (tmp_path / "proposal" / path).write_text(text)
+    monkeypatch.setenv("GITHUB_OUTPUT", str(tmp_path / "output"))
+
+    folders = [str(tmp_path / "proposal"), "--main", str(tmp_path / "main")]
+    assert bench.type("subject", *folders) == OK
+    rules = path if path.startswith("checks/") else ""
+    assert (tmp_path / "output").read_text() == f"subject={expected}\nrules={rules}\n"

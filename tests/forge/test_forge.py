@@ -26,7 +26,7 @@ def land(forge, version, branch="retrain"):
 def test_a_new_forge_has_nothing_live(forge):
     """And nothing proposed, released or alarming."""
     assert parse_live(forge.read(LIVE)) == Live()
-    assert forge.history(LIVE) == []
+    assert all(parse_live(change.text) == Live() for change in forge.history(LIVE))
     assert (forge.releases(), forge.proposals(), forge.alerts()) == ([], [], [])
 
 
@@ -253,10 +253,92 @@ def test_there_is_nothing_to_close_where_nothing_is_open(forge):
     "text", ["", "--> <!-- tidegate: {}", "ü 漢字 🌊\r\nline", "```\n@everyone"]
 )
 def test_any_text_survives(forge, text):
-    """Titles and bodies come from data and from people."""
-    forge.alert("m", text, text)
+    """Bodies come from data and from people."""
+    title = " ".join(text.split()) or "nothing"
+    forge.alert("m", title, text)
     propose(forge, "20260101T0000-aaaaaaa")
     forge.comment("retrain", "c", text)
 
-    assert (forge.alerts()[0].title, forge.alerts()[0].body) == (text, text)
+    assert (forge.alerts()[0].title, forge.alerts()[0].body) == (title, text)
     assert forge.proposal("retrain").comments["c"] == text
+
+
+def test_a_proposal_tells_which_files_it_changes(forge):
+    """Whether a robot may merge it depends on that."""
+    files = {LIVE: live_toml("20260101T0000-aaaaaaa"), "docs/a.md": "a\n", "docs/b.md": "b\n"}
+    proposed = forge.propose("retrain", "three", "", files, ["model", "robot"])
+
+    assert proposed.files == forge.proposal("retrain").files == tuple(sorted(files))
+    assert sorted(forge.proposal("retrain").labels) == ["model", "robot"]
+    assert forge.proposal("retrain").head == proposed.head
+
+
+def test_a_manifest_can_be_read_alone(forge, bundles):
+    """What is in a bundle is asked more often than the bundle."""
+    forge.upload(bundles[0].name, bundles[0])
+    manifest = forge.manifest(bundles[0].name)
+
+    assert manifest["digest"] == forge.releases()[0].digest
+    assert "model.onnx" in manifest["files"]
+    with pytest.raises(ForgeError, match=f"no release gone; there are: {bundles[0].name}"):
+        forge.manifest("gone")
+
+
+def test_an_attestation_is_stored_beside_the_bundle(forge, bundles, tmp_path):
+    """It is no part of it; the same bundle attested anew is the same bundle."""
+    for text in ("first\n", "second\n"):
+        (tmp_path / "attested").write_text(text)
+        forge.upload(bundles[0].name, bundles[0], tmp_path / "attested")
+    forge.download(bundles[0].name, tmp_path / "back")
+
+    assert not list((tmp_path / "back").rglob("*attest*"))
+    assert len(forge.releases()) == 1
+
+
+def test_a_candidate_is_never_the_latest(forge, bundles):
+    """Nor is there a latest before one is published."""
+    forge.upload(bundles[0].name, bundles[0])
+
+    assert [(r.state, r.latest) for r in forge.releases()] == [("candidate", False)]
+
+
+def test_publishing_moves_the_latest_also_to_one_that_is_published_already(forge, bundles):
+    """A rollback is that."""
+    older, newer = (path.name for path in bundles)
+    for path in bundles:
+        forge.upload(path.name, path)
+        forge.publish(path.name, "verdict\n")
+    assert [(r.version, r.latest) for r in forge.releases()] == [(newer, True), (older, False)]
+
+    forge.publish(older, "")
+
+    assert [(r.version, r.latest) for r in forge.releases()] == [(newer, False), (older, True)]
+    assert [r.notes for r in forge.releases()] == ["verdict\n", "verdict\n"]
+
+
+def test_withdrawing_twice_says_the_reason_once(forge, bundles):
+    """And takes the latest to another only by publishing that."""
+    for path in bundles:
+        forge.upload(path.name, path)
+        forge.publish(path.name, "verdict\n")
+    forge.publish(bundles[0].name, "")
+    for _ in range(2):
+        forge.withdraw(bundles[1].name, "it was wrong")
+
+    newest, oldest = forge.releases()
+    assert (newest.state, newest.latest, newest.by_hand) == ("withdrawn", False, False)
+    assert newest.notes == "it was wrong\n\nverdict\n"
+    assert oldest.latest
+
+
+def test_only_a_candidate_is_discarded(forge, bundles):
+    """What was live is kept for ever; what is gone is gone."""
+    for path in bundles:
+        forge.upload(path.name, path)
+    forge.publish(bundles[0].name, "verdict\n")
+    for _ in range(2):
+        forge.discard(bundles[1].name)
+
+    with pytest.raises(ForgeError, match="was live; only candidates are discarded"):
+        forge.discard(bundles[0].name)
+    assert [release.version for release in forge.releases()] == [bundles[0].name]

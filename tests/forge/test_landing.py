@@ -4,8 +4,16 @@ import json
 
 import pytest
 
-from forge import ForgeError, Release
-from forge.landing import back_to, read_verdict, refuse_if_stale, settle
+from forge import ForgeError
+from forge.landing import (
+    Policy,
+    is_landed,
+    read_policy,
+    read_verdict,
+    reason_to_wait,
+    refuse_if_stale,
+    with_earlier,
+)
 from forge.live import Live, Slot
 
 OLD, NEW, NEWER = "20260101T0000-aaaaaaa", "20260102T0000-bbbbbbb", "20260103T0000-ccccccc"
@@ -14,10 +22,6 @@ DIGEST = {name: "sha256:" + name[-1] * 64 for name in (OLD, NEW, NEWER)}
 
 def live(version):
     return Live(Slot(version, DIGEST[version])) if version else Live()
-
-
-def release(version, state="published"):
-    return Release(version, DIGEST[version], state, "", "2026-01-01T00:00:00Z")
 
 
 def named(version):
@@ -94,54 +98,86 @@ def test_the_same_version_with_other_bytes_is_another_candidate(tmp_path):
         refuse_if_stale(verdict, Live(Slot(NEW, DIGEST[OLD])), live(OLD))
 
 
-@pytest.mark.parametrize(
-    ("champions", "states", "expected"),
-    [
-        ([""], {NEW: "candidate"}, {}),
-        (["", OLD], {OLD: "candidate"}, {OLD: "published"}),
-        (["", OLD], {OLD: "published", NEW: "candidate"}, {}),
-        (["", OLD, NEW, OLD], {OLD: "published", NEW: "published"}, {NEW: "withdrawn"}),
-        (["", OLD, NEW, OLD], {OLD: "published", NEW: "withdrawn"}, {}),
-        (["", OLD, NEW, OLD, NEW], {OLD: "published", NEW: "withdrawn"}, {NEW: "published"}),
-    ],
-)
-def test_releases_are_made_to_agree_with_the_history(champions, states, expected):
-    """And nothing is done twice."""
-    releases = [release(version, state) for version, state in states.items()]
+def test_a_landing_that_was_cut_off_is_known_again(tmp_path):
+    """What was promoted is live: the rest is finished, not refused."""
+    verdict = read_verdict(written(tmp_path))
 
-    assert settle(champions, releases) == expected
-
-
-def test_a_rollback_goes_to_the_newest_good_release_before_the_live_one():
-    """Not to one that was withdrawn, never live, or is newer."""
-    champions = ["", OLD, NEW, NEWER]
-    releases = [release(NEWER), release(NEW), release(OLD)]
-
-    assert back_to(None, live(NEWER), champions, releases).version == NEW
-    assert back_to(OLD, live(NEWER), champions, releases).version == OLD
-    withdrawn = [release(NEWER), release(NEW, "withdrawn"), release(OLD)]
-    assert back_to(None, live(NEWER), champions, withdrawn).version == OLD
-
-
-def test_of_two_made_in_one_minute_a_rollback_goes_to_the_one_that_was_live_first():
-    """The digests that end their names say nothing of time."""
-    first, second = "20260101T0000-bbbbbbb", "20260101T0000-aaaaaaa"
-    releases = [Release(name, "", "published", "", "") for name in (first, second)]
-
-    assert back_to(None, Live(Slot(second, "")), ["", first, second], releases).version == first
+    assert is_landed(verdict, live(NEW))
+    assert not is_landed(verdict, live(OLD))
+    assert not is_landed(read_verdict(written(tmp_path, decision="HOLD")), live(NEW))
 
 
 @pytest.mark.parametrize(
-    ("wanted", "now", "champions", "releases", "words"),
+    ("policy", "churn", "files", "words"),
     [
-        (None, "", [], [], "nothing is live"),
-        (None, OLD, [OLD], [release(OLD)], f"no published release before {OLD}"),
-        (NEWER, NEW, [OLD, NEW], [release(OLD), release(NEW)], f"releases to go back to: {OLD}"),
-        ("x", NEW, [OLD, NEW], [release(OLD, "withdrawn")], "releases to go back to: none"),
-        (None, NEW, [NEW], [release(OLD, "candidate")], "nothing to go back to"),
+        ("always", 0.9, ["serve/live.toml"], ""),
+        ("always", 0.0, ["serve/live.toml", "model/recipe.py"], "it changes model/recipe.py"),
+        ("never", 0.0, ["serve/live.toml"], "a person merges"),
+        ("boring", 0.1, ["serve/live.toml"], ""),
+        ("boring", 0.11, ["serve/live.toml"], "11.0% of the decisions change; the policy lets 10"),
+        ("boring", None, ["serve/live.toml"], "is not known"),
+        ("boring", 0.0, ["checks/thresholds.toml"], "it changes checks/thresholds.toml besides"),
     ],
 )
-def test_a_rollback_that_cannot_be_says_what_can(wanted, now, champions, releases, words):
-    """At three in the morning."""
-    with pytest.raises(ForgeError, match=words):
-        back_to(wanted, live(now), champions, releases)
+def test_a_policy_says_what_is_left_to_a_person(tmp_path, policy, churn, files, words):
+    """A proposal that changes more than what is live always is."""
+    verdict = read_verdict(written(tmp_path, churn=churn))
+    found = reason_to_wait(verdict, Policy(policy, 0.10), files)
+
+    assert words in found
+    assert bool(found) == bool(words)
+
+
+def test_the_first_model_is_boring_enough(tmp_path):
+    """There is nothing it could change."""
+    verdict = read_verdict(written(tmp_path, champion=None))
+
+    assert reason_to_wait(verdict, Policy("boring", 0.1), ["serve/live.toml"]) == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "land.policy is None; expected one of always, boring, never"),
+        ('[land]\npolicy = "sometimes"', "land.policy is 'sometimes'"),
+        ('[land]\npolicy = "boring"', "land.max_churn is None; expected a share"),
+        ('[land]\npolicy = "boring"\nmax_churn = 3', "land.max_churn is 3"),
+        ("[land", "cannot be read"),
+    ],
+)
+def test_a_policy_that_cannot_be_read_is_said(tmp_path, text, words):
+    """Before anything is merged."""
+    (tmp_path / "rules.toml").write_text(text)
+
+    with pytest.raises(ValueError, match=words):
+        read_policy(tmp_path / "rules.toml")
+
+
+def test_earlier_verdicts_are_folded_below_the_newest():
+    """One comment tells the nights."""
+    first = with_earlier("## ❌ REJECT\n\nWorse.\n\n| a table |\n", None)
+    second = with_earlier("## ⏸️ HOLD\n\nToo few rows.\n", first)
+    third = with_earlier("## ✅ PROMOTE\n\nBetter.\n", second)
+
+    assert first == "## ❌ REJECT\n\nWorse.\n\n| a table |\n"
+    assert third == (
+        "## ✅ PROMOTE\n\nBetter.\n\n<details><summary>Earlier verdicts</summary>\n\n"
+        "- ⏸️ HOLD: Too few rows.\n- ❌ REJECT: Worse.\n\n</details>\n"
+    )
+
+
+def test_the_same_verdict_again_is_not_an_earlier_one():
+    """A run that is repeated changes nothing."""
+    comment = with_earlier("## ✅ PROMOTE\n\nBetter.\n", "## ❌ REJECT\n\nWorse.\n")
+
+    assert with_earlier("## ✅ PROMOTE\n\nBetter.\n", comment) == comment
+
+
+def test_a_comment_does_not_grow_for_ever():
+    """Ten earlier verdicts stay."""
+    comment = None
+    for night in range(40):
+        comment = with_earlier(f"## ⏸️ HOLD\n\nNight {night}.\n", comment)
+
+    assert comment.count("\n- ") == 10
+    assert "Night 38" in comment

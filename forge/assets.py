@@ -1,0 +1,264 @@
+"""Bundles as GitHub releases: a candidate is a prerelease, its files are assets with flat names.
+
+A release is a draft until every asset is there and verified; after that none is ever touched, as
+GitHub's immutable releases demand. What changes later is the hidden line of the notes, whether it
+is a prerelease, and which release is the latest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from forge import ForgeError, Release
+from forge.hidden import body_of, told
+from forge.records import Meta
+from forge.refusals import RefusedError
+from forge.rest import Rest, surely
+
+MANIFEST, ATTESTATION = "manifest.json", "attestation.jsonl"
+_STATES = ("candidate", "published", "withdrawn")
+
+
+class Assets:
+    """The part of a forge on GitHub that keeps bundles."""
+
+    def __init__(self, rest: Rest, now: Callable[[], datetime]) -> None:
+        self._rest = rest
+        self._clock = now
+        self._manifests: dict[str, bytes] = {}
+
+    @surely
+    def upload(self, version: str, folder: Path, attestation: Path | None = None) -> None:
+        """Store the bundle in *folder* as a candidate, with the *attestation* of how it was built.
+
+        The same bytes again change nothing. What a killed upload left is finished.
+        """
+        try:
+            digest = json.loads((folder / MANIFEST).read_bytes())["digest"]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise ForgeError(f"{folder} is not a bundle: {error!r}") from error
+        files = _files(folder)
+        stored = self._stored(version)
+        if stored and not stored["draft"]:
+            if not _wrong(files, stored["assets"]):
+                return
+            raise ForgeError(
+                f"release {version} is stored already, with other content; a bundle never changes"
+            )
+        meta = {"version": version, "digest": digest, "state": "candidate", "at": self._now()}
+        draft = stored or self._rest.write("POST", "releases", {
+            "tag_name": version, "target_commitish": "main", "name": version,
+            "body": body_of(meta, ""), "draft": True, "prerelease": True, "make_latest": "false",
+        })  # fmt: skip
+        if attestation:
+            # The manifest stays the last.
+            files = {ATTESTATION: attestation.read_bytes()} | files
+        path = f"releases/{draft['id']}"
+        self._fill(draft, files)
+        wrong = _wrong(files, list(self._rest.pages(f"{path}/assets")))
+        if wrong:
+            raise ForgeError(
+                f"{', '.join(wrong)} of {version} did not arrive whole; upload it again"
+            )
+        words = {"draft": False, "prerelease": True, "make_latest": "false"}
+        self._rest.write("PATCH", path, words | {"body": body_of(meta, "")})
+
+    def download(self, version: str, folder: Path) -> None:
+        """Copy the bundle of *version* to *folder*, which must not be there; whole, or not at all."""
+        release = self._release(version)
+        if folder.exists():
+            raise ForgeError(f"{folder} is there already; a bundle is downloaded to a new folder")
+        content = self._manifest(release)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        work = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=folder.parent))
+        try:
+            bundle = work / "bundle"
+            bundle.mkdir()
+            (bundle / MANIFEST).write_bytes(content)
+            for name, digest in _parsed(version, content)["files"].items():
+                if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
+                    raise ForgeError(f"the manifest of {version} names {name}, outside the bundle")
+                found = self._asset(release, _flat(name))
+                if _digest(found) != digest:
+                    raise ForgeError(
+                        f"asset {_flat(name)} of {version} is damaged: {len(found)} bytes with"
+                        f" {_digest(found)}, and the manifest says {digest}; download it again"
+                    )
+                (bundle / name).parent.mkdir(parents=True, exist_ok=True)
+                (bundle / name).write_bytes(found)
+            bundle.rename(folder)
+        except OSError as error:
+            raise ForgeError(
+                f"{version} could not be copied to {folder}: {error}; nothing was left there"
+            ) from error
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+
+    def manifest(self, version: str) -> dict[str, Any]:
+        """The manifest of the bundle of *version*."""
+        return _parsed(version, self._manifest(self._release(version)))
+
+    def releases(self) -> list[Release]:
+        """Every stored bundle, newest first."""
+        latest = (self._rest.get("releases/latest") or {}).get("tag_name")
+        found = []
+        for each, meta, notes in self._all():
+            by_hand = meta["state"] == "published" and each["prerelease"]
+            state: Any = "withdrawn" if by_hand else meta["state"]
+            version = meta["version"]
+            found.append(
+                Release(
+                    version, meta["digest"], state, notes, meta["at"], version == latest, by_hand
+                )
+            )
+        return sorted(found, key=lambda release: release.version, reverse=True)
+
+    @surely
+    def publish(self, version: str, notes: str) -> None:
+        """Make *version* a published release, and the latest; empty *notes* leave those it has."""
+        release = self._release(version)
+        meta, before = told(release["body"])
+        self._rest.write("PATCH", f"releases/{release['id']}", {
+            "name": version, "prerelease": False, "make_latest": "true",
+            "body": body_of(meta | {"state": "published"}, notes or before),
+        })  # fmt: skip
+
+    @surely
+    def withdraw(self, version: str, reason: str) -> None:
+        """Put *version* into quarantine; *reason* goes before the notes it has, once."""
+        release = self._release(version)
+        meta, before = told(release["body"])
+        known = before.replace("\r\n", "\n").startswith(reason)
+        notes = before if known else f"{reason}\n\n{before}".rstrip() + "\n"
+        self._rest.write("PATCH", f"releases/{release['id']}", {
+            "name": f"{version} (withdrawn)", "prerelease": True, "make_latest": "false",
+            "body": body_of(meta | {"state": "withdrawn"}, notes),
+        })  # fmt: skip
+
+    @surely
+    def discard(self, version: str) -> None:
+        """Remove a candidate that came to nothing; one that is gone is no mistake."""
+        for each in self._rest.pages("releases"):
+            if each["tag_name"] == version:
+                if told(each["body"])[0].get("state") != "candidate":
+                    raise ForgeError(f"release {version} was live; only candidates are discarded")
+                self._remove(f"releases/{each['id']}")
+        self._remove(f"git/refs/tags/{version}")
+
+    def _fill(self, draft: Any, files: dict[str, bytes]) -> None:
+        """Let the *draft* have *files* and nothing else; what is there and whole stays."""
+        there = {each["name"]: each for each in self._rest.pages(f"releases/{draft['id']}/assets")}
+        for name, asset in there.items():
+            if name not in files or not _is(asset, files[name]):
+                self._remove(f"releases/assets/{asset['id']}")
+        for name, content in files.items():
+            if name not in there or not _is(there[name], content):
+                self._rest.send(draft["upload_url"], name, content)
+
+    def _remove(self, path: str) -> None:
+        try:
+            self._rest.write("DELETE", path)
+        except RefusedError as refused:
+            # 422 is what git says of a tag that is gone, and of one that an immutable release had.
+            if refused.status not in (404, 422):
+                raise
+
+    def _stored(self, version: str) -> Any:
+        """The release of *version*, or the draft of it: that is not found by its tag."""
+        found = [
+            each
+            for each in self._rest.pages("releases")
+            if each["tag_name"] == version and told(each["body"])[0].get("version") == version
+        ]
+        return min(found, key=lambda each: (each["draft"], each["id"]), default=None)
+
+    def _release(self, version: str) -> Any:
+        release = self._rest.get(f"releases/tags/{version}")
+        if not (release and _is_ours(release)):
+            known = sorted((meta["version"] for _, meta, _ in self._all()), reverse=True)
+            raise ForgeError(
+                f"there is no release {version}; there are: {', '.join(known) or 'none'}"
+            )
+        return release
+
+    def _all(self) -> Iterator[tuple[Any, Meta, str]]:
+        for each in self._rest.pages("releases"):
+            if not each["draft"] and _is_ours(each):
+                yield each, *told(each["body"])
+
+    def _manifest(self, release: Any) -> bytes:
+        kept = f"{release['id']} {release['tag_name']}"
+        if kept not in self._manifests:
+            self._manifests[kept] = self._asset(release, MANIFEST)
+        return self._manifests[kept]
+
+    def _asset(self, release: Any, name: str) -> bytes:
+        asset = next((each for each in release["assets"] if each["name"] == name), None)
+        if asset is None:
+            raise ForgeError(f"release {release['tag_name']} has no asset {name}; make it again")
+        content = self._rest.content(f"releases/assets/{asset['id']}")
+        if not _is(asset, content):
+            raise ForgeError(
+                f"asset {name} of {release['tag_name']} came as {len(content)} bytes and GitHub says"
+                f" {asset['size']}, or its digest is another; download it again"
+            )
+        return content
+
+    def _now(self) -> str:
+        return self._clock().astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _files(folder: Path) -> dict[str, bytes]:
+    """The content of a bundle by the names of its assets, the manifest last."""
+    paths = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    paths.sort(key=lambda path: path == folder / MANIFEST)
+    return {_flat(path.relative_to(folder).as_posix()): path.read_bytes() for path in paths}
+
+
+def _flat(name: str) -> str:
+    return name.replace("/", ".")
+
+
+def _digest(content: bytes) -> str:
+    return "sha256:" + hashlib.sha256(content).hexdigest()
+
+
+def _is(asset: Any, content: bytes) -> bool:
+    """Whether an asset is whole and is *content*; an older GitHub tells no digest."""
+    digest = asset.get("digest") or _digest(content)
+    whole = asset["state"] == "uploaded" and asset["size"] == len(content)
+    return bool(whole and digest == _digest(content))
+
+
+def _wrong(files: dict[str, bytes], assets: list[Any]) -> list[str]:
+    """The names of what is not as in *files*; the attestation of a bundle may be another one."""
+    there = {each["name"]: each for each in assets}
+    missing = [name for name, c in files.items() if name not in there or not _is(there[name], c)]
+    return missing + sorted(there.keys() - files.keys() - {ATTESTATION})
+
+
+def _is_ours(release: Any) -> bool:
+    meta = told(release["body"])[0]
+    return (
+        meta.get("version") == release["tag_name"]
+        and meta.get("state") in _STATES
+        and all(isinstance(meta.get(name), str) for name in ("digest", "at"))
+    )
+
+
+def _parsed(version: str, content: bytes) -> dict[str, Any]:
+    try:
+        found = dict(json.loads(content))
+        found["files"].items()
+        return found
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ForgeError(
+            f"the manifest of {version} is not one: {error!r}; go back to another release"
+        ) from error

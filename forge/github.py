@@ -1,0 +1,112 @@
+"""A forge on GitHub: releases are GitHub's, proposals are pull requests, alerts are issues.
+
+Nothing else is kept anywhere. What the robots must remember is a hidden line in the bodies.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+from forge import Alert, ForgeError, Schedule
+from forge.assets import Assets
+from forge.hidden import TITLE, body_of, one_line, told_by_us
+from forge.pulls import Pulls
+from forge.records import Meta
+from forge.rest import Rest, surely
+
+LABEL = "alert"
+REMEMBERED = 50  # lines of an alert's history
+
+
+class GitHubForge(Assets, Pulls):
+    """The forge of the *repository* owner/name; reading a public one needs no *token*."""
+
+    def __init__(
+        self,
+        repository: str,
+        token: str,
+        api: str = "https://api.github.com",
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        if not re.fullmatch(r"[\w.-]+/[\w.-]+", repository):
+            raise ForgeError(f"the forge is github:{repository}; expected github:OWNER/NAME")
+        rest = Rest(repository, token, api, clock, sleep)
+        Assets.__init__(self, rest, clock)
+        Pulls.__init__(self, rest)
+
+    @surely
+    def alert(self, marker: str, title: str, body: str) -> Alert:
+        """Raise the one alert with *marker*, or bring it up to date; a closed one opens again.
+
+        What it says already is not said a second time.
+        """
+        title = one_line(title, TITLE)
+        issue, meta, said = self._issue(marker)
+        if issue and (issue["state"], issue["title"], said) == ("open", title, body):
+            return _alert(issue, meta, said)
+        word = "updated" if issue and issue["state"] == "open" else "opened again"
+        line = f"{self._now()} {word if issue else 'opened'}: {title}"
+        meta = {"marker": marker, "history": [*meta.get("history", ()), line][-REMEMBERED:]}
+        words = {"title": title, "body": body_of(meta, body)}
+        if issue is None:
+            issue = self._rest.write("POST", "issues", words | {"labels": [LABEL]})
+        else:
+            path = f"issues/{issue['number']}"
+            issue = self._rest.write("PATCH", path, words | {"state": "open"})
+        return _alert(issue, meta, body)
+
+    def resolve(self, marker: str, body: str) -> Alert | None:
+        """Close the open alert with *marker*; None if there was none."""
+        issue, meta, _ = self._issue(marker)
+        if issue is None or issue["state"] != "open":
+            return None
+        history = [*meta["history"], f"{self._now()} closed"][-REMEMBERED:]
+        meta = {"marker": marker, "history": history}
+        return self._settle(issue["number"], meta, body)
+
+    def alerts(self) -> list[Alert]:
+        """Every alert there was, newest first."""
+        return [_alert(*found) for found in self._issues()]
+
+    def schedule(self, name: str) -> Schedule | None:
+        """Whether the workflow file *name* is switched on, and when it last ended well."""
+        workflow = self._rest.get(f"actions/workflows/{name}")
+        if workflow is None:
+            return Schedule(False, None)
+        found = self._rest.get(f"actions/workflows/{name}/runs", status="success", per_page=1)
+        runs = found["workflow_runs"] if found else []
+        return Schedule(workflow["state"] == "active", runs[0]["updated_at"] if runs else None)
+
+    def public(self) -> bool:
+        """Whether anybody may read it."""
+        return not self._rest.get("")["private"]
+
+    @surely
+    def _settle(self, number: int, meta: Meta, body: str) -> Alert:
+        """Close an issue. It is done once or twice with the same words: there is nothing to look for."""
+        words = {"state": "closed", "body": body_of(meta, body)}
+        return _alert(self._rest.write("PATCH", f"issues/{number}", words), meta, body)
+
+    def _issue(self, marker: str) -> tuple[Any, Meta, str]:
+        """The newest alert with *marker*; None and nothing known if there is none."""
+        return next(
+            (each for each in self._issues() if each[1]["marker"] == marker), (None, {}, "")
+        )
+
+    def _issues(self) -> Iterator[tuple[Any, Meta, str]]:
+        for issue in self._rest.pages("issues", labels=LABEL, state="all"):
+            meta, text = told_by_us(issue, self._rest.me)
+            if "pull_request" not in issue and isinstance(meta.get("history"), list):
+                yield issue, meta, text
+
+
+def _alert(issue: Any, meta: Meta, body: str) -> Alert:
+    return Alert(
+        issue["number"], meta["marker"], issue["title"], body, issue["state"],
+        tuple(meta["history"]),
+    )  # fmt: skip

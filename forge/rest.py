@@ -1,0 +1,241 @@
+"""GitHub's REST API: what is read is asked for again, what is written is not.
+
+A write whose answer was lost may have happened or not. It raises `UnsureError`, and whoever wrote looks
+before writing again: that is what `surely` is for.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, Concatenate, ParamSpec, TypeVar
+from urllib.parse import quote
+
+import requests
+
+from forge import ForgeError
+from forge.refusals import RefusedError, refusal
+
+PAUSES = (1.0, 2.0, 4.0, 0.0)  # after each try, in seconds
+LONGEST_WAIT = 60.0
+TIMEOUT = (10, 60)  # seconds to connect, seconds without a byte
+KEPT = 500  # answers to ask about with "has it changed?"
+JSON = "application/vnd.github+json"
+RAW = "application/vnd.github.raw+json"
+BYTES = "application/octet-stream"
+LOST = (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError)
+
+S = TypeVar("S")
+T = TypeVar("T")
+P = ParamSpec("P")
+
+
+class UnsureError(ForgeError):
+    """A write whose answer was lost."""
+
+
+def surely(
+    operation: Callable[Concatenate[S, P], T],
+) -> Callable[Concatenate[S, P], T]:
+    """*operation*, a method that looks and then writes, run again when an answer was lost."""
+
+    @functools.wraps(operation)
+    def again(self: S, /, *args: P.args, **named: P.kwargs) -> T:
+        for _ in range(2):
+            try:
+                return operation(self, *args, **named)
+            except UnsureError:
+                pass  # the client has paused before it said so
+        return operation(self, *args, **named)
+
+    return again
+
+
+class Rest:
+    """The API of one *repository*. No token is needed to read a public one."""
+
+    def __init__(
+        self,
+        repository: str,
+        token: str,
+        api: str,
+        now: Callable[[], datetime],
+        sleep: Callable[[float], None],
+    ) -> None:
+        self.repository = repository
+        self._api = api.rstrip("/")
+        self._root = f"{self._api}/repos/{repository}"
+        self._token = token.strip()
+        if not (self._token.isascii() and self._token.isprintable()):
+            raise ForgeError("the token in GITHUB_TOKEN has characters no token has; set it again")
+        self._now, self._sleep = now, sleep
+        self._session = requests.Session()
+        self._session.headers.update(
+            {"User-Agent": "tidegate", "X-GitHub-Api-Version": "2022-11-28"}
+        )
+        # Not as a header of the session: a .netrc would replace it.
+        self._session.auth = self._sign
+        self._answers: dict[tuple[str, str], requests.Response] = {}
+        self._is_there = False
+        self._me: str | None = None
+
+    def get(self, path: str, /, **query: Any) -> Any:
+        """What is at *path*; None if there is nothing."""
+        answer = self._read(path, JSON, query)
+        return None if answer is None else _json(answer)
+
+    def text(self, path: str, /, **query: Any) -> str | None:
+        """The file at *path*; None if there is none."""
+        answer = self._read(path, RAW, query)
+        return None if answer is None else answer.content.decode(errors="replace")
+
+    def pages(self, path: str, /, **query: Any) -> Iterator[Any]:
+        """Every item of the list at *path*.
+
+        It is read anew each time: a full page stays the same, with the same ETag, when there
+        begins to be a next one.
+        """
+        where: str | None = path
+        query |= {"per_page": 100}
+        while where:
+            answer = self._found(where, {"Accept": JSON}, query)
+            yield from _json(answer) if answer is not None else ()
+            where = answer.links.get("next", {}).get("url") if answer is not None else None
+            query = {}
+
+    def content(self, path: str) -> bytes:
+        """The bytes of an asset. The store that GitHub sends us to never sees the token."""
+        content: bytes = self._call("GET", path, headers={"Accept": BYTES}).content
+        return content
+
+    def write(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
+        """What GitHub says to a write; raises `UnsureError` or `RefusedError`."""
+        return _json(self._call(method, path, json=body))
+
+    def send(self, url: str, name: str, content: bytes) -> None:
+        """Upload an asset to a release's upload address."""
+        where = f"{url.partition('{')[0]}?name={quote(name)}"
+        self._call("POST", where, data=content, headers={"Content-Type": BYTES})
+
+    def me(self) -> str:
+        """Who this token writes as; "" for a robot's token, to which GitHub does not tell it."""
+        if self._me is None:
+            try:
+                self._me = (
+                    _json(self._call("GET", f"{self._api}/user"))["login"] if self._token else ""
+                )
+            except RefusedError:
+                self._me = ""
+        return self._me or ""
+
+    def _read(self, path: str, accept: str, query: Mapping[str, Any]) -> requests.Response | None:
+        headers, key = {"Accept": accept}, (f"{path}?{sorted(query.items())}", accept)
+        kept = self._answers.get(key)
+        if kept is not None:
+            headers["If-None-Match"] = kept.headers["ETag"]
+        answer = self._found(path, headers, query)
+        if answer is not None and answer.status_code == 304:
+            return kept
+        if answer is not None and "ETag" in answer.headers:
+            if len(self._answers) >= KEPT:
+                self._answers.clear()
+            self._answers[key] = answer
+        return answer
+
+    def _found(
+        self, path: str, headers: Mapping[str, str], query: Mapping[str, Any]
+    ) -> requests.Response | None:
+        try:
+            return self._call("GET", path, params=query, headers=headers)
+        except RefusedError as refused:
+            if refused.status == 404:
+                self._look_for_repository()
+            elif refused.status != 409:  # a repository that has no commit yet
+                raise
+        return None
+
+    def _look_for_repository(self) -> None:
+        """Tell a file that is not there from a repository that is not there, or not for us."""
+        try:
+            if not self._is_there:
+                self._call("GET", "")
+        except RefusedError as refused:
+            raise ForgeError(
+                f"GitHub knows no repository {self.repository}, or does not show it to this token;"
+                " check the name, and GITHUB_TOKEN"
+            ) from refused
+        self._is_there = True
+
+    def _call(self, method: str, path: str, **more: Any) -> requests.Response:
+        url = path if "://" in path else f"{self._root}/{quote(path, safe='/.')}".rstrip("/")
+        reading, what = method == "GET", f"{method} {path.partition('?')[0] or self.repository}"
+        trouble = ""
+        for pause in PAUSES:
+            try:
+                # A write that follows a redirect would become a read.
+                answer = self._session.request(
+                    method, url, timeout=TIMEOUT, allow_redirects=reading, **more
+                )
+            except LOST as error:
+                trouble = type(error).__name__
+            except (requests.RequestException, ValueError) as error:
+                raise ForgeError(
+                    f"GitHub cannot be asked at {self._root} ({type(error).__name__});"
+                    " check GITHUB_API_URL, HTTPS_PROXY and the network"
+                ) from None
+            else:
+                wait = self._asked_to_wait(answer)
+                if wait is not None:
+                    trouble = "it asked to wait, more than once"
+                    self._sleep(wait)
+                    continue
+                if answer.status_code < 300 or answer.status_code == 304:
+                    return answer
+                if answer.status_code < 500:
+                    raise refusal(method, path, answer, self.repository)
+                trouble = f"status {answer.status_code}"
+            self._sleep(pause)
+            if not reading:
+                raise UnsureError(
+                    f"GitHub gave no answer to {what} ({trouble}): it may have been done or not; run"
+                    " the command again, which looks first and doubles nothing"
+                )
+        raise ForgeError(
+            f"GitHub gave no answer to {what} ({trouble}); run the command again later"
+        )
+
+    def _asked_to_wait(self, answer: requests.Response) -> float | None:
+        """Seconds; None if GitHub did not ask. Such a request was not carried out."""
+        if answer.status_code not in (403, 429):
+            return None
+        told = answer.headers
+        if told.get("Retry-After", "").isdigit():
+            wait = float(told["Retry-After"])
+        elif told.get("x-ratelimit-remaining") == "0":
+            wait = float(told.get("x-ratelimit-reset", 0)) - self._now().timestamp() + 1
+        elif answer.status_code == 429 or "rate limit" in answer.text:
+            wait = LONGEST_WAIT
+        else:
+            return None
+        if wait > LONGEST_WAIT:
+            when = (self._now() + timedelta(seconds=wait)).astimezone(UTC)
+            raise ForgeError(
+                f"GitHub takes no more requests until {when:%Y-%m-%d %H:%M:%S} UTC; run the command"
+                " again then" + ("" if self._token else ", or set GITHUB_TOKEN: it allows more")
+            )
+        return max(wait, 0.0)
+
+    def _sign(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        if self._token:
+            request.headers["Authorization"] = f"Bearer {self._token}"
+        return request
+
+
+def _json(answer: requests.Response) -> Any:
+    try:
+        return answer.json() if answer.content else None
+    except ValueError:
+        raise ForgeError(
+            f"what answered at {answer.url.partition('?')[0]} is not GitHub's API; check GITHUB_API_URL"
+        ) from None

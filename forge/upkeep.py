@@ -1,0 +1,33 @@
+"""What a repository that runs itself has to look after: leftovers, and robots that went silent. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from datetime import datetime, timedelta
+
+from forge import Release, Schedule
+
+
+def leftovers(
+    releases: Iterable[Release], wanted: Collection[str], now: datetime, days: int
+) -> list[str]:
+    """Candidates older than so many *days* that came to nothing; *wanted* are live or proposed."""
+    return [
+        release.version
+        for release in releases
+        if release.state == "candidate"
+        and release.version not in wanted
+        and datetime.fromisoformat(release.at) < now - timedelta(days=days)
+    ]
+
+
+def overdue(name: str, schedule: Schedule, now: datetime, days: float) -> str:
+    """What is wrong with a robot that should have run within *days*; "" if nothing is."""
+    if not schedule.enabled:
+        return f"{name} is switched off, or is not there"
+    if schedule.last_success is None:
+        return f"{name} never ran to a good end"
+    since = now - datetime.fromisoformat(schedule.last_success)
+    if since > timedelta(days=days):
+        return f"{name} last ran to a good end {since.days} days ago, on {schedule.last_success}"
+    return ""
