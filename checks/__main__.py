@@ -1,7 +1,8 @@
 """Judge a candidate.
 
 python -m checks gate --out DIR                     the proposal in the forge
-python -m checks gate --candidate DIR --out DIR     a bundle in a folder  [--champion DIR]
+python -m checks gate --live FILE --out DIR         the candidate that a live.toml names
+python -m checks gate --candidate DIR --out DIR     a bundle in a folder  [--champion DIR | --against-live]
 """
 
 from __future__ import annotations
@@ -12,57 +13,73 @@ import os
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
-from checks.compare import by_slice, calibration_error, compare
-from checks.evidence import Evidence, gather, load_bundle
-from checks.report import report
+from checks.churn import churn
+from checks.compare import Compared, by_slice, compare, gain
+from checks.drawing import charts
+from checks.evidence import gather, load_bundle
+from checks.markdown import text
+from checks.report import Slice, report
 from checks.rules import ConfigurationError, Gate, read_rules
-from checks.verdict import Finding, Named, Verdict, judge
+from checks.soundness import soundness
+from checks.verdict import Named, Verdict, judge, rules_changed
 from forge import Forge, ForgeError, open_forge
-from forge.live import LiveError, Slot, parse_live
+from forge.actions import output, summary
+from forge.live import LIVE, LiveError, Slot, champions_of, moves, parse_live, withdrawn_by
 from serve.bundle import Bundle, BundleError
 
-PROMOTE, USAGE, REJECT, HOLD, CANNOT_JUDGE = 0, 2, 3, 4, 5
-CODES = {"PROMOTE": PROMOTE, "REJECT": REJECT, "HOLD": HOLD}
-LIVE = "serve/live.toml"
+OK, USAGE, REJECT, HOLD, CANNOT_JUDGE = 0, 2, 3, 4, 5
+CODES = {"PROMOTE": OK, "REJECT": REJECT, "HOLD": HOLD}
 #: What a gate leaves.
 FILES = ("verdict.json", "report.md", "deepchecks.html")
 
 
+@dataclass(frozen=True)
+class Subject:
+    """What is judged, against what; the digests in quarantine; the files its proposal changes."""
+
+    candidate: Bundle
+    champion: Bundle | None = None
+    quarantine: frozenset[str] = frozenset()
+    files: tuple[str, ...] = ()
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run the gate; returns the verdict's exit code."""
-    asked = _parser().parse_args(arguments)
+    parser = _parser()
+    asked = parser.parse_args(arguments)
+    if asked.against_live and (not asked.candidate or asked.champion):
+        parser.error("--against-live goes with --candidate, and without --champion")
     try:
         for name in FILES:  # so that nobody takes yesterday's verdict for today's
             (asked.out / name).unlink(missing_ok=True)
         gate = read_rules(asked.rules).gate
         with tempfile.TemporaryDirectory() as work:
-            candidate, champion, withdrawn = _subjects(asked, Path(work))
-            return _gate(asked.out, gate, candidate, champion, withdrawn)
+            decision = _gate(asked.out, gate, _subject(asked, Path(work)))
+        return OK if asked.exit_zero else CODES[decision]
     except ConfigurationError as error:
         return _stop(USAGE, error)
     except (BundleError, ForgeError, LiveError, OSError) as error:
+        summary(f"## ❔ Could not judge\n\nThat is no pass: {text(error)}")
         return _stop(CANNOT_JUDGE, f"could not judge, and that is no pass: {error}")
     except KeyboardInterrupt:
         return _stop(130, "stopped; no verdict was written")
 
 
-def _gate(
-    out: Path, gate: Gate, candidate: Bundle, champion: Bundle | None, withdrawn: set[str]
-) -> int:
-    """Evidence -> findings -> verdict -> files."""
+def _gate(out: Path, gate: Gate, subject: Subject) -> str:
+    """Evidence -> findings -> verdict -> files; returns the decision."""
+    candidate, champion = subject.candidate, subject.champion
     _say(
         f"candidate {candidate.version}, champion {champion.version if champion else '(none yet)'}"
     )
     out.mkdir(parents=True, exist_ok=True)
     evidence = gather(candidate, champion)
     fresh = int(evidence.fresh.sum())
-    findings = own_findings(evidence, candidate, withdrawn, gate)
-    table: list[Any] = []
-    slices: list[Any] = []
+    findings = soundness(evidence, candidate, subject.quarantine, gate)
+    table: list[Compared] = []
+    slices: list[Slice] = []
     if fresh >= gate.min_fresh_rows:
         _say(f"comparing on {fresh:,} fresh rows ...")
         table, compared = compare(evidence, gate.compare)
@@ -84,6 +101,7 @@ def _gate(
     ]
     gains = champion is None or champion.digest != candidate.digest
     verdict = judge(findings, required, gains, _good(table, champion))
+    changed = churn(evidence) if table else None
     words = report(
         verdict,
         candidate.manifest,
@@ -91,8 +109,17 @@ def _gate(
         table=table,
         slices=slices,
         fresh=fresh,
+        churn=changed,
+        files=subject.files,
+        charts=charts(evidence, table[0].metric) if table else "",
     )
-    more = {"fresh_rows": fresh, "metrics": [asdict(row) for row in table], "slices": slices}
+    more = {
+        "fresh_rows": fresh,
+        "churn": changed,
+        "rules_changed": rules_changed(subject.files),
+        "metrics": [asdict(row) for row in table],
+        "slices": slices,
+    }
     judged = verdict.to_json(_named(candidate), _named(champion) if champion else None, more)
     if page.is_file():
         page.replace(out / "deepchecks.html")
@@ -101,81 +128,48 @@ def _gate(
         out / "verdict.json",
         json.dumps(judged, indent=1, ensure_ascii=False, allow_nan=False) + "\n",
     )
+    summary(words)
+    output("decision", verdict.decision)
     _tell(verdict, out)
-    return CODES[verdict.decision]
+    return verdict.decision
 
 
-def own_findings(
-    evidence: Evidence, candidate: Bundle, withdrawn: set[str], gate: Gate
-) -> list[Finding]:
-    """What is found without Deepchecks and without a champion."""
-    fresh, contract = int(evidence.fresh.sum()), evidence.contract
-    model = candidate.manifest["files"]["model.onnx"]
-    known = sorted(withdrawn & {candidate.digest, model})
-    found = [
-        Finding(
-            "bundle.scores",
-            "PASS" if evidence.stored_scores_agree else "FAIL",
-            "the ONNX file gives the scores that its evidence holds"
-            if evidence.stored_scores_agree
-            else "the ONNX file does not give the scores that its evidence holds",
-            "the same scores",
-            "What was measured must be what is served.",
-        ),
-        Finding(
-            "bundle.quarantine",
-            "FAIL" if known else "PASS",
-            f"these bytes were rolled back before ({known[0][:19]}…)"
-            if known
-            else "never rolled back",
-            "not in quarantine",
-            "A model that somebody took off must not come back unseen.",
-        ),
-        Finding(
-            "data.fresh_rows",
-            "PASS" if fresh >= gate.min_fresh_rows else "FAIL",
-            f"{fresh:,} rows that neither model learnt from",
-            f"at least {gate.min_fresh_rows:,}",
-            "On few rows, chance decides.",
-        ),
-    ]
-    if contract.task != "regression":
-        error = calibration_error(evidence.truth, evidence.holdout_scores)
-        found.append(
-            Finding(
-                "model.calibration",
-                "PASS" if error <= gate.model.max_calibration_error else "FAIL",
-                f"{error:.3f} mean distance of predicted from observed",
-                f"at most {gate.model.max_calibration_error:g}",
-                "Who acts on a probability needs it to be one.",
-                gate.model.severity,
-            )
-        )
-    return found
-
-
-def _subjects(asked: argparse.Namespace, work: Path) -> tuple[Bundle, Bundle | None, set[str]]:
-    """Candidate and champion, verified, and the digests in quarantine."""
-    if asked.candidate:
+def _subject(asked: argparse.Namespace, work: Path) -> Subject:
+    """Candidate and champion, verified, and what the forge knows of them."""
+    if asked.candidate and not asked.against_live:
         champion = load_bundle(asked.champion) if asked.champion else None
-        return load_bundle(asked.candidate), champion, set()
+        return Subject(_load(asked.candidate), champion)
     forge = open_forge(asked.forge)
-    proposal = forge.proposal(asked.branch)
-    if proposal is None:
-        raise ForgeError(
-            f"there is no open proposal on branch {asked.branch}; open one: make retrain"
-        )
-    proposed = parse_live(forge.read(LIVE, asked.branch) or "").champion
-    live = parse_live(forge.read(LIVE) or "").champion
+    live, files = parse_live(forge.read(LIVE) or "").champion, tuple(asked.rules_changed.split())
+    if asked.candidate:
+        candidate = _load(asked.candidate)
+    elif asked.live:
+        candidate = _named_by(asked.live.read_text(encoding="utf-8"), str(asked.live), forge, work)
+    else:
+        proposal = forge.proposal(asked.branch)
+        if proposal is None:
+            raise ForgeError(
+                f"there is no open proposal on branch {asked.branch}; open one: make retrain"
+            )
+        files = proposal.files
+        text = forge.read(LIVE, asked.branch) or ""
+        candidate = _named_by(text, f"the proposal on branch {asked.branch}", forge, work)
+    champion = _fetch(forge, live, work) if live else None
+    return Subject(candidate, champion, _quarantine(forge), files)
+
+
+def _load(folder: Path) -> Bundle:
+    """The bundle in *folder*, or the one in a folder of its own that `model train` left there."""
+    inside = [path.parent for path in folder.glob("*/manifest.json")]
+    return load_bundle(inside[0] if len(inside) == 1 else folder)
+
+
+def _named_by(live: str, whose: str, forge: Forge, work: Path) -> Bundle:
+    """The stored candidate that the text of a live.toml names."""
+    proposed = parse_live(live).champion
     if proposed is None:
-        raise ForgeError(f"proposal {proposal.number} names no champion in {LIVE}")
-    withdrawn = {
-        d
-        for r in forge.releases()
-        if r.state == "withdrawn"
-        for d in _digests(forge, r.version, work)
-    }
-    return _fetch(forge, proposed, work), _fetch(forge, live, work) if live else None, withdrawn
+        raise ForgeError(f"{whose} names no champion in {LIVE}")
+    return _fetch(forge, proposed, work)
 
 
 def _fetch(forge: Forge, slot: Slot, work: Path) -> Bundle:
@@ -190,24 +184,34 @@ def _fetch(forge: Forge, slot: Slot, work: Path) -> Bundle:
     return bundle
 
 
-def _digests(forge: Forge, version: str, work: Path) -> Sequence[str]:
-    """The digests by which a withdrawn bundle is known again: its content's, and its model file's."""
-    folder = work / version
-    if not folder.exists():
-        forge.download(version, folder)
-    manifest = json.loads((folder / "manifest.json").read_bytes())
-    return manifest["digest"], manifest["files"]["model.onnx"]
+def _quarantine(forge: Forge) -> frozenset[str]:
+    """The digests by which what was rolled back is known again: of bundles and of model files.
+
+    What the releases do not say yet, or no more, the history of live.toml does.
+    """
+    history = forge.history(LIVE)
+    gone = withdrawn_by(champions_of(history))
+    found = {slot.digest for _, slot in moves(history) if slot and slot.version in gone}
+    for release in forge.releases():
+        if release.state == "withdrawn" or release.version in gone:
+            files = forge.manifest(release.version).get("files", {})
+            found |= {release.digest, str(files.get("model.onnx", ""))}
+    return frozenset(found)
 
 
-def _good(table: Sequence[Any], champion: Bundle | None) -> str:
+def _good(table: Sequence[Compared], champion: Bundle | None) -> str:
+    """The sentence of a PROMOTE."""
     if not table:
         return ""
     row = table[0]
-    if champion is None:
+    if row.champion is None or row.low is None or row.high is None or champion is None:
         return f"Every rule holds; {row.metric} {row.candidate:.4f}. There is no champion yet to compare with."
+    word = "Better than" if row.low > 0 else "Worse, within the margin, than"
+    if row.low <= 0 <= row.high:
+        word = "As good as"
     return (
-        f"{row.metric} {row.candidate:.4f} against {row.champion:.4f} of {champion.version};"
-        f" the difference is {row.low:+.4f} to {row.high:+.4f} (more is better), {-row.margin:+.4f} was allowed."
+        f"{word} {champion.version}: {row.metric} {row.candidate:.4f} against {row.champion:.4f},"
+        f" a gain of {gain(row.metric, row.low)} to {gain(row.metric, row.high)}."
     )
 
 
@@ -228,7 +232,8 @@ def _tell(verdict: Verdict, out: Path) -> None:
 
 def _replace(path: Path, words: str) -> None:
     work = path.with_name(f".{path.name}-{os.getpid()}")
-    work.write_text(words, encoding="utf-8")
+    # A half of a surrogate pair, from somebody's JSON, is written as JSON writes it.
+    work.write_text(words, encoding="utf-8", errors="backslashreplace")
     work.replace(path)
 
 
@@ -241,8 +246,25 @@ def _parser() -> argparse.ArgumentParser:
         "--forge", default=os.environ.get("FORGE", ".forge"), help="where the proposal is"
     )
     gate.add_argument("--branch", default="retrain", help="the proposal's branch")
+    gate.add_argument("--live", type=Path, help="a live.toml that names the candidate, instead")
     gate.add_argument("--candidate", type=Path, help="a bundle's folder, instead of a proposal")
     gate.add_argument("--champion", type=Path, help="with --candidate: the bundle to compare with")
+    gate.add_argument(
+        "--against-live",
+        action="store_true",
+        help="with --candidate: compare with what is live in the forge, quarantine included",
+    )
+    gate.add_argument(
+        "--exit-zero",
+        action="store_true",
+        help="exit code 0 whatever the verdict, if there is one",
+    )
+    gate.add_argument(
+        "--rules-changed",
+        default="",
+        metavar="FILES",
+        help="files of checks/ that the proposal changes, where no forge can say",
+    )
     gate.add_argument("--rules", type=Path, default=Path("checks/thresholds.toml"))
     gate.add_argument(
         "--out",

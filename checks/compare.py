@@ -22,6 +22,8 @@ from checks.verdict import Finding, Outcome
 
 #: A probability of exactly 0 or 1 would cost infinitely much.
 CLIP = 1e-7
+#: The difference of these is told as a share of the champion's error.
+RELATIVE = frozenset({"mae", "rmse"})
 #: How often each row counts, (n,); None for once.
 Weights = Any
 #: A metric of given rows, for given weights.
@@ -70,9 +72,14 @@ def compare(evidence: Evidence, rules: Compare) -> tuple[list[Compared], list[Fi
         row = Compared(metric, ours(None), theirs(None), rival(None), gap, low, high, margin)
         table.append(row)
         days = len(np.unique(evidence.days[fresh]))
-        findings.append(_finding(row, low, high, margin, days, rules.confidence))
+        findings.append(_finding(row, (gap, low, high), days, rules.confidence))
     findings.append(_against_baseline(table[0]))
     return table, findings
+
+
+def gain(metric: str, value: float) -> str:
+    """A difference of the *metric*, as people read it: more is better."""
+    return f"{value:+.2%}" if metric in RELATIVE else f"{value:+.4f}"
 
 
 def by_slice(evidence: Evidence, metric: str) -> list[tuple[str, int, float, float | None]]:
@@ -186,27 +193,13 @@ METRICS: dict[str, Callable[[Array, Array], Weighted]] = {
 }
 
 
-def calibration_error(truth: Array, scores: Array, bins: int = 10) -> float:
-    """Expected calibration error over *bins* of equal size (Naeini et al. 2015).
-
-    For multiclass, of the likeliest class.
-    """
-    chance, right = scores, truth
-    if scores.ndim == 2:
-        chance, right = scores.max(axis=1), (scores.argmax(axis=1) == truth).astype(float)
-    parts = np.array_split(np.argsort(chance, kind="stable"), bins)
-    return float(
-        sum(len(p) * abs(chance[p].mean() - right[p].mean()) for p in parts if len(p)) / len(chance)
-    )
-
-
 def _mean(loss: Array) -> Weighted:
     return lambda weights: float(loss.mean() if weights is None else loss @ weights / weights.sum())
 
 
 def _gap(metric: str, ours: float, rival: float) -> float:
     gap = ours - rival if metric in LARGER_IS_BETTER else rival - ours
-    return gap / rival if metric in ("mae", "rmse") else gap
+    return gap / rival if metric in RELATIVE else gap
 
 
 def _draw_days(days: Any, draws: int, seed: int) -> Iterator[Weights]:
@@ -220,8 +213,10 @@ def _draw_days(days: Any, draws: int, seed: int) -> Iterator[Weights]:
 
 
 def _finding(
-    row: Compared, low: float, high: float, margin: float, days: int, confidence: float
+    row: Compared, measured: tuple[float, float, float], days: int, confidence: float
 ) -> Finding:
+    gap, low, high = measured
+    margin = row.margin or 0.0
     outcome: Outcome = "PASS" if low >= -margin else "FAIL" if high < -margin else "INCONCLUSIVE"
     why = {
         "PASS": "It is no worse than the champion by more than the margin.",
@@ -231,8 +226,9 @@ def _finding(
     return Finding(
         f"compare.{row.metric}",
         outcome,
-        f"{row.difference:+.4f} against the champion ({confidence:.0%}: {low:+.4f} to {high:+.4f})",
-        f"{-margin:+.4f}",
+        f"{gain(row.metric, gap)} against the champion"
+        f" ({confidence:.0%}: {gain(row.metric, low)} to {gain(row.metric, high)})",
+        gain(row.metric, -margin),
         why,
     )
 

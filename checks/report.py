@@ -1,27 +1,30 @@
-"""Verdict -> Markdown, for a reviewer who has half a minute."""
+"""Verdict -> Markdown, for a reviewer who has half a minute.
+
+The verdict in a sentence, the numbers, what changed, what speaks against it; the rest is folded.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from checks.compare import Compared
+from checks.compare import Compared, gain
+from checks.markdown import Section, code, page, text
 from checks.rules import LARGER_IS_BETTER
-from checks.verdict import Finding, Verdict
+from checks.verdict import LIMITS, LIVE, Finding, Verdict, rules_changed
 
-LONGEST = 60_000
-_CUT = "\n\n… cut here; verdict.json has all of it.\n"
 _SIGN = {"PROMOTE": "✅", "HOLD": "⏸️", "REJECT": "❌"}
-_ESCAPED = {
-    "&": "&amp;",
-    "<": "&lt;",
-    ">": "&gt;",
-    "|": "&#124;",
-    "@": "&#64;",
-    "`": "&#96;",
-    "[": "&#91;",
-    "*": "&#42;",
+_OUTCOME = {
+    "NOT_RUN": "❔ could not be checked",
+    "FAIL": "❌ fails",
+    "INCONCLUSIVE": "⏳ not settled",
+    "PASS": "✅ holds",
 }
+#: More of a kind than these are counted, not told.
+_MOST_FINDINGS, _MOST_SLICES, _MOST_WORSE, _MOST_FILES = 25, 30, 5, 10
+_COMMIT = re.compile(r"([0-9a-f]{12})[0-9a-f]{28}(-dirty)?")
+_TIME = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d)\S*")
 
 Slice = tuple[str, int, float, float | None]
 
@@ -34,99 +37,180 @@ def report(
     table: Sequence[Compared],
     slices: Sequence[Slice],
     fresh: int,
+    churn: float | None = None,
+    files: Sequence[str] = (),
+    charts: str = "",
 ) -> str:
-    """The report on *candidate* (a manifest) against *champion* (a manifest, or None)."""
+    """The report on *candidate* (a manifest) against *champion* (a manifest, or None).
+
+    *files* are what the proposal changes, *churn* the share of decisions that do.
+    """
     loud = [f for f in verdict.findings if f.outcome != "PASS"]
     quiet = [f for f in verdict.findings if f.outcome == "PASS"]
-    parts = [
-        f"## {_SIGN[verdict.decision]} {verdict.decision}\n\n{text(verdict.summary)}",
-        _metrics(table, fresh, champion),
-        _changes(candidate, champion),
-        _findings("What speaks against it, or was not settled", loud),
-        _slices(slices, table[0].metric if table else ""),
-        _folded(f"Rules that hold: {len(quiet)}", _findings("", quiet)),
-    ]
-    words = "\n\n".join(part for part in parts if part) + "\n"
-    return words if len(words) <= LONGEST else words[: LONGEST - len(_CUT)] + _CUT
+    against, mild = ([f for f in loud if _is_mild(f) is said] for said in (False, True))
+    metric = table[0].metric if table else ""
+    sentence = f"## {_SIGN[verdict.decision]} {verdict.decision}\n\n**{text(verdict.summary)}**"
+    return page(
+        [
+            Section("the verdict", sentence, kept=True),
+            Section("changed rules", _rules(files), kept=True),
+            Section("metrics", _metrics(table, fresh, champion)),
+            Section("what changed", _changes(candidate, champion, churn, fresh, files)),
+            Section("who is hit", _worse(slices, metric)),
+            Section("findings", _told("What speaks against it, or was not settled", against)),
+            Section("findings that do not block", _told("Worth knowing; does not block", mild)),
+            Section(f"Slices: {len(slices)}", _slices(slices, metric), folded=True),
+            Section(f"Rules that hold: {len(quiet)}", _held(quiet), folded=True),
+            Section("Charts", charts, folded=True),
+        ]
+    )
 
 
-def text(value: object) -> str:
-    """Text from data or from a recipe, kept from breaking its line, mentioning or forging a marker."""
-    words = " ".join(str(value).split())[:400]
-    return "".join(_ESCAPED.get(char, char) for char in words)
+def _rules(files: Sequence[str]) -> str:
+    changed = rules_changed(files)
+    if not changed:
+        return ""
+    words = ["### ⚠️ Rules changed here\n"]
+    if LIMITS in changed:
+        words.append(f"This proposal changes {code(LIMITS)}: the limits it is judged by.")
+    others = [path for path in changed if path != LIMITS]
+    if others:
+        also = "It also changes" if LIMITS in changed else "This proposal changes"
+        words.append(f"{also} the code that judges: {_paths(others)}.")
+    words.append(
+        "The verdict above applied the rules of `main`; the changed ones count once this is merged."
+    )
+    return "\n".join(words)
 
 
 def _metrics(table: Sequence[Compared], fresh: int, champion: Mapping[str, Any] | None) -> str:
-    against = "" if champion else " There is no champion yet, so nothing to compare with."
-    lines = [
-        f"On {fresh:,} fresh rows that neither model learnt from.{against}",
-        "",
-        "| | candidate | champion | baseline | difference (more is better) | limit |",
-        "|---|---:|---:|---:|---:|---:|",
-    ]
+    if not table:
+        return f"Only {fresh:,} fresh rows that neither model learnt from: nothing was measured."
+    measured = f"On {fresh:,} fresh rows that neither model learnt from."
+    if not champion:
+        measured += " There is no champion yet, so nothing to compare with."
+    compared = any(row.champion is not None for row in table)
+    columns = ["", "candidate", *(["champion"] if compared else []), "baseline"]
+    columns += ["difference (more is better)", "limit"] if compared else []
+    lines = [measured, "", _row(columns), "|---|" + "---:|" * (len(columns) - 1)]
     for row in table:
         arrow = "↑" if row.metric in LARGER_IS_BETTER else "↓"
-        gap = (
-            ""
-            if row.difference is None
-            else f"{row.difference:+.4f} ({row.low:+.4f} to {row.high:+.4f})"
-        )
-        rival = "" if row.champion is None else f"{row.champion:.4f}"
-        limit = "" if row.margin is None else f"{-row.margin:+.4f}"
-        lines.append(
-            f"| {row.metric} {arrow} | {row.candidate:.4f} | {rival} | {row.baseline:.4f} | {gap} | {limit} |"
-        )
+        cells = [f"{text(row.metric)} {arrow}", f"{row.candidate:.4f}"]
+        if compared:
+            cells.append("" if row.champion is None else f"{row.champion:.4f}")
+        cells.append(f"{row.baseline:.4f}")
+        lines.append(_row([*cells, *(_difference(row) if compared else [])]))
     return "\n".join(lines)
 
 
-def _changes(candidate: Mapping[str, Any], champion: Mapping[str, Any] | None) -> str:
-    before = champion or {}
+def _difference(row: Compared) -> list[str]:
+    if row.difference is None or row.low is None or row.high is None or row.margin is None:
+        return ["", ""]
+    gap, low, high, least = (
+        gain(row.metric, each) for each in (row.difference, row.low, row.high, -row.margin)
+    )
+    return [f"{gap} ({low} to {high})", f"at least {least}"]
+
+
+def _changes(
+    candidate: Mapping[str, Any],
+    champion: Mapping[str, Any] | None,
+    churn: float | None,
+    fresh: int,
+    files: Sequence[str],
+) -> str:
+    """What differs, a row each; what does not, in one line."""
+    ours, theirs = _facts(candidate), _facts(champion or {})
+    same = []
     lines = ["| What changed | candidate | champion |", "|---|---|---|"]
-    for words, path in (
-        ("version", ("version",)),
-        ("rows learnt from", ("data", "train", "rows")),
-        ("learnt from", ("data", "train", "start")),
-        ("learnt until", ("data", "train", "end")),
-        ("recipe", ("recipe", "sha256")),
-        ("commit", ("build", "commit")),
-    ):
-        lines.append(
-            f"| {words} | {text(_short(_at(candidate, path)))} | {text(_short(_at(before, path)))} |"
-        )
-    ours, theirs = (_features(manifest) for manifest in (candidate, before))
-    lines += _difference("features", ours, theirs, champion)
-    lines += _difference("libraries", _libraries(candidate), _libraries(before), champion)
+    if champion is None:
+        lines = ["| What it is | |", "|---|---|"]
+    for name, (here, there) in ((name, (ours[name], theirs[name])) for name in ours):
+        if champion is None:
+            told = ", ".join(sorted(here)) if isinstance(here, set) else here
+            lines.append(_row([name, text(told)]))
+        elif here == there and not str(here).endswith("-dirty"):  # dirty may mean anything
+            same.append(name)
+        elif isinstance(here, set) and isinstance(there, set):
+            lines.append(_row([name, _only(here - there), _only(there - here)]))
+        else:
+            lines.append(_row([name, text(here), text(there)]))
+    if champion is not None and len(same) == len(ours):
+        lines = ["Nothing changed."]
+    if same:
+        lines += ["", f"The same in both: {', '.join(same)}."]
+    if churn is not None:
+        lines += ["", f"Decisions that change: {churn:.1%} of {fresh:,} fresh rows."]
+    more = [path for path in files if path != LIVE]
+    if more:
+        lines += ["", f"This proposal changes more than {code(LIVE)}: {_paths(more)}."]
     return "\n".join(lines)
 
 
-def _difference(words: str, ours: set[str], theirs: set[str], champion: object) -> Iterable[str]:
-    if champion:
-        added, gone = sorted(ours - theirs), sorted(theirs - ours)
-        here, there = (
-            f"only here: {', '.join(each)}" if each else "the same" for each in (added, gone)
-        )
-        yield f"| {words} | {text(here)} | {text(there)} |"
+def _facts(manifest: Mapping[str, Any]) -> dict[str, str | set[str]]:
+    """What makes a model, by the name a reader knows it by."""
+    start, end = (_short(_at(manifest, "data", "train", each)) for each in ("start", "end"))
+    features = _at(manifest, "contract", "features") or []
+    libraries = dict(_at(manifest, "build", "libraries") or {})
+    python = _at(manifest, "build", "python")
+    return {
+        "version": str(_at(manifest, "version")),
+        "learnt from": f"{start} to {end}",
+        "rows learnt from": _short(_at(manifest, "data", "train", "rows")),
+        "features": {f"{each.get('name')} ({each.get('kind')})" for each in features},
+        "recipe": _short(_at(manifest, "recipe", "sha256")),
+        "commit": _short(_at(manifest, "build", "commit")),
+        "libraries": {
+            f"{name} {version}"
+            for name, version in (libraries | ({"Python": python} if python else {})).items()
+        },
+    }
 
 
-def _features(manifest: Mapping[str, Any]) -> set[str]:
-    return {f"{f['name']} ({f['kind']})" for f in manifest.get("contract", {}).get("features", [])}
+def _only(values: set[str]) -> str:
+    return f"only here: {text(', '.join(sorted(values)))}" if values else "nothing else"
 
 
-def _libraries(manifest: Mapping[str, Any]) -> set[str]:
-    found = manifest.get("build", {}).get("libraries", {})
-    return {f"{name} {version}" for name, version in found.items()}
+def _worse(slices: Sequence[Slice], metric: str) -> str:
+    """Who is hit: the slices where the champion was better."""
+    sign = 1 if metric in LARGER_IS_BETTER else -1
+    rated = [(sign * (ours - theirs), name, rows, ours, theirs) for name, rows, ours, theirs in slices if theirs is not None]  # fmt: skip
+    if not rated:
+        return ""
+    worse = sorted((each for each in rated if each[0] < 0), key=lambda each: each[0])
+    if not worse:
+        return f"No worse than the champion in any of {len(rated)} slices."
+    told = [
+        f"{text(name, 80)} ({metric} {ours:.4f} against {theirs:.4f}, {rows:,} rows)"
+        for _, name, rows, ours, theirs in worse[:_MOST_WORSE]
+    ]
+    more = _and_more(len(worse), _MOST_WORSE)
+    return (
+        f"Worse than the champion in {len(worse)} of {len(rated)} slices: {'; '.join(told)}{more}."
+    )
 
 
-def _findings(heading: str, findings: Sequence[Finding]) -> str:
+def _told(heading: str, findings: Sequence[Finding]) -> str:
+    """Findings in words, what could not be checked first."""
     if not findings:
         return ""
-    lines = [f"**{heading}**", ""] if heading else []
-    lines += ["| rule | | observed | limit | why it matters |", "|---|---|---|---|---|"]
-    for each in sorted(findings, key=_urgency):
-        outcome = f"{each.outcome} (said, does not block)" if _is_mild(each) else each.outcome
+    lines = [f"**{heading}**\n"]
+    for each in sorted(findings, key=_urgency)[:_MOST_FINDINGS]:
+        sign = "⚠️ out of limits" if _is_mild(each) else _OUTCOME[each.outcome]
         lines.append(
-            f"| {each.rule} | {outcome} | {text(each.observed)} | {text(each.limit)} | {text(each.why)} |"
+            f"- **{text(each.rule)}** {sign}: {text(each.observed)}; limit {text(each.limit)}."
+            f" {text(each.why)}"
         )
+    if len(findings) > _MOST_FINDINGS:
+        lines.append(f"- …{_and_more(len(findings), _MOST_FINDINGS)}; verdict.json has all of it")
+    return "\n".join(lines)
+
+
+def _held(findings: Sequence[Finding]) -> str:
+    if not findings:
+        return ""
+    lines = ["| rule | observed | limit | why it matters |", "|---|---|---|---|"]
+    lines += [_row(map(text, (f.rule, f.observed, f.limit, f.why))) for f in findings]
     return "\n".join(lines)
 
 
@@ -134,33 +218,47 @@ def _slices(slices: Sequence[Slice], metric: str) -> str:
     if not slices:
         return ""
     lines = [f"| {metric} by slice | rows | candidate | champion |", "|---|---:|---:|---:|"]
-    for name, rows, ours, theirs in slices[:30]:
-        lines.append(
-            f"| {text(name)} | {rows:,} | {ours:.4f} | {'' if theirs is None else f'{theirs:.4f}'} |"
-        )
+    for name, rows, ours, theirs in slices[:_MOST_SLICES]:
+        rival = "" if theirs is None else f"{theirs:.4f}"
+        lines.append(_row([text(name), f"{rows:,}", f"{ours:.4f}", rival]))
+    if len(slices) > _MOST_SLICES:
+        lines += ["", f"…{_and_more(len(slices), _MOST_SLICES)}; verdict.json has all of it."]
     return "\n".join(lines)
 
 
-def _folded(words: str, content: str) -> str:
-    return f"<details><summary>{words}</summary>\n\n{content}\n\n</details>" if content else ""
+def _row(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cells)} |"
 
 
-def _urgency(finding: Finding) -> tuple[bool, int]:
-    return _is_mild(finding), ["NOT_RUN", "FAIL", "INCONCLUSIVE", "PASS"].index(finding.outcome)
+def _paths(paths: Sequence[str]) -> str:
+    return ", ".join(map(code, paths[:_MOST_FILES])) + _and_more(len(paths), _MOST_FILES)
+
+
+def _and_more(count: int, most: int) -> str:
+    return f" and {count - most} more" if count > most else ""
+
+
+def _urgency(finding: Finding) -> int:
+    return [*_OUTCOME].index(finding.outcome)
 
 
 def _is_mild(finding: Finding) -> bool:
     return finding.outcome == "FAIL" and finding.severity == "warn"
 
 
-def _at(manifest: Mapping[str, Any], path: Sequence[str]) -> Any:
+def _at(manifest: Mapping[str, Any], *path: str) -> Any:
     found: Any = manifest
     for key in path:
         found = found.get(key, "") if isinstance(found, Mapping) else ""
     return found
 
 
-def _short(value: Any) -> Any:
+def _short(value: Any) -> str:
+    """A number with commas, a digest and a commit by their beginning, a time to the minute."""
     if isinstance(value, int):
         return f"{value:,}"
-    return value[7:19] if isinstance(value, str) and value.startswith("sha256:") else value
+    words = str(value)
+    if words.startswith("sha256:"):
+        return words[7:19]
+    words = _COMMIT.sub(lambda found: found[1] + (found[2] or ""), words)
+    return _TIME.sub(r"\1 \2", words)

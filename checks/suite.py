@@ -211,7 +211,9 @@ def _finding(rule: Rule, results: Sequence[CheckResult | CheckFailure]) -> Findi
     return Finding(
         rule.name,
         "FAIL" if failed else "PASS",
-        " ".join(shown.split()),
+        "; ".join(" ".join(line.split()).rstrip(".") for line in shown.splitlines()).replace(
+            ":; ", ": "
+        ),
         rule.limit,
         rule.why,
         rule.severity,

@@ -14,6 +14,8 @@ from checks.rules import Severity
 Outcome = Literal["PASS", "FAIL", "NOT_RUN", "INCONCLUSIVE"]
 Decision = Literal["PROMOTE", "HOLD", "REJECT"]
 FORMAT = 1
+#: What is live, the one file that a proposal of a model changes; and the limits it is judged by.
+LIVE, LIMITS = "serve/live.toml", "checks/thresholds.toml"
 
 
 @dataclass(frozen=True)
@@ -97,9 +99,16 @@ def judge(findings: Sequence[Finding], required: Iterable[str], gains: bool, goo
     return Verdict("PROMOTE", good, found)
 
 
+def rules_changed(files: Iterable[str]) -> list[str]:
+    """Those of a proposal's *files* that judge it, the limits first."""
+    found = {path for path in files if path.startswith("checks/")}
+    return sorted(found, key=lambda path: (path != LIMITS, path))
+
+
 def _sentence(findings: Sequence[Finding]) -> str:
     first = findings[0]
-    what = "could not be checked" if first.outcome == "NOT_RUN" else f"is {first.observed}"
-    limit = "" if first.outcome == "NOT_RUN" else f" (limit {first.limit})"
-    more = f", and {len(findings) - 1} more" if len(findings) > 1 else ""
-    return f"{first.rule} {what}{limit}{more}."
+    word = "fails" if first.outcome == "FAIL" else "is not settled"
+    said = f"{word}: {first.observed}; limit {first.limit}"
+    what = "could not be checked" if first.outcome == "NOT_RUN" else said
+    more = f"; and {len(findings) - 1} more" if len(findings) > 1 else ""
+    return f"{first.rule} {what}{more}."

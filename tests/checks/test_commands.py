@@ -9,7 +9,8 @@ from subprocess import PIPE
 
 import pytest
 
-from checks.__main__ import CANNOT_JUDGE, HOLD, PROMOTE, REJECT, USAGE, main
+from checks.__main__ import CANNOT_JUDGE, HOLD, OK, REJECT, USAGE, _parser, _subject, main
+from checks.soundness import soundness
 from forge.live import Live, parse_live, with_champion
 from forge.local import LocalForge
 from serve.bundle import Bundle, digest_of
@@ -57,13 +58,14 @@ def verdict(out):
 
 def test_the_first_of_all_is_promoted_without_a_champion(gate, out, bundles, capsys):
     """And says that there is nothing to compare with."""
-    assert gate("--candidate", bundles[0]) == PROMOTE
+    assert gate("--candidate", bundles[0]) == OK
 
     assert sorted(path.name for path in out.iterdir()) == [
         "deepchecks.html", "report.md", "verdict.json",
     ]  # fmt: skip
     assert "There is no champion yet to compare with." in verdict(out)["summary"]
     assert verdict(out)["champion"] is None
+    assert verdict(out)["churn"] is None
     assert verdict(out)["candidate"]["version"] == bundles[0].name
     assert "PROMOTE" in capsys.readouterr().out
 
@@ -84,9 +86,10 @@ def test_the_proposal_is_judged_against_what_is_live(gate, out, forge, bundles):
     """On rows that neither has seen."""
     propose(forge, bundles[1])
 
-    assert gate("--forge", forge.root) == PROMOTE
+    assert gate("--forge", forge.root) == OK
     assert verdict(out)["champion"]["version"] == bundles[0].name
     assert verdict(out)["fresh_rows"] == 600
+    assert verdict(out)["rules_changed"] == []
     assert verdict(out)["metrics"][0]["metric"] == "log_loss"
 
 
@@ -117,6 +120,116 @@ def test_the_same_model_file_under_another_name_is_known_again(gate, out, forge,
     assert "bundle.quarantine" in verdict(out)["summary"]
 
 
+def asked(work, *words):
+    """What these words ask to be judged."""
+    return _subject(_parser().parse_args(["gate", "--out", "-", *map(str, words)]), work)
+
+
+def test_what_was_rolled_back_is_known_though_its_release_is_gone_or_not_settled(
+    forge, bundles, tmp_path
+):
+    """live.toml's history says it before the releases do, and after."""
+    old, new = (Bundle.load(bundle) for bundle in bundles)
+    gone = "sha256:" + "9" * 64
+    move(forge, bundles[1])
+    live = with_champion(Live(), "20990101T0000-9999999", gone)
+    forge.propose("move", "one whose release is gone", "", {LIVE: live.to_toml()})
+    forge.status("move", True, "good")
+    forge.merge("move", "move")
+    move(forge, bundles[0])
+    found = asked(tmp_path / "w", "--forge", forge.root, "--candidate", bundles[1], "--against-live")  # fmt: skip
+
+    assert {release.state for release in forge.releases()} == {"candidate", "published"}
+    assert found.quarantine == {gone}
+    move(forge, bundles[1])
+    move(forge, bundles[0])
+    found = asked(tmp_path / "x", "--forge", forge.root, "--candidate", bundles[1], "--against-live")  # fmt: skip
+    assert found.quarantine == {gone, new.digest, new.manifest["files"]["model.onnx"]}
+    assert found.champion.digest == old.digest
+
+
+def test_no_bundle_is_downloaded_to_know_what_is_in_quarantine(forge, bundles, tmp_path):
+    """Their manifests are enough."""
+    forge.withdraw(bundles[1].name, "odd")
+    asked(tmp_path, "--forge", forge.root, "--candidate", bundles[1], "--against-live")
+
+    assert [folder.name for folder in tmp_path.glob("2*")] == [bundles[0].name]
+
+
+def test_a_bundle_in_a_folder_is_judged_against_what_is_live(
+    gate, out, forge, bundles, tmp_path, monkeypatch
+):
+    """A pull request changes the recipe and the rules: its bundle is in no forge, and was here before."""
+    told, outputs = tmp_path / "summary.md", tmp_path / "outputs"
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(told))
+    monkeypatch.setenv("GITHUB_OUTPUT", str(outputs))
+    forge.withdraw(bundles[1].name, "odd")
+    rules = ["--rules-changed", "checks/thresholds.toml"]
+    words = ["--candidate", bundles[1], "--against-live", *rules, "--exit-zero"]
+
+    assert gate("--forge", forge.root, *words) == OK
+    found = verdict(out)
+    assert found["decision"] == "REJECT"
+    assert "bundle.quarantine fails" in found["summary"]
+    assert found["champion"]["version"] == bundles[0].name
+    assert found["rules_changed"] == ["checks/thresholds.toml"]
+    assert 0 < found["churn"] < 1
+    report = (out / "report.md").read_text()
+    assert "Rules changed here" in report
+    assert f"Decisions that change: {found['churn']:.1%} of 600 fresh rows." in report
+    assert told.read_text().rstrip() == report.rstrip()
+    assert outputs.read_text() == "decision=REJECT\n"
+
+
+def test_what_could_not_be_judged_is_said_in_the_summary_too(gate, tmp_path, monkeypatch):
+    """With an exit code that no option turns into a pass, and no decision."""
+    told, outputs = tmp_path / "summary.md", tmp_path / "outputs"
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(told))
+    monkeypatch.setenv("GITHUB_OUTPUT", str(outputs))
+
+    assert gate("--candidate", tmp_path / "gone", "--exit-zero") == CANNOT_JUDGE
+    assert told.read_text().startswith("## ❔ Could not judge\n\nThat is no pass: ")
+    assert not outputs.exists()
+
+
+def test_what_training_left_in_a_folder_is_found_there(gate, out, forge, bundles, tmp_path):
+    """A workflow hands on the folder, whatever the version in it is called."""
+    shutil.copytree(bundles[1], tmp_path / "candidate" / bundles[1].name)
+
+    gate("--forge", forge.root, "--candidate", tmp_path / "candidate", "--against-live")
+    assert verdict(out)["candidate"]["version"] == bundles[1].name
+
+
+def test_the_candidate_may_be_the_one_that_a_live_file_names(gate, out, forge, bundles, tmp_path):
+    """A pull request from elsewhere has its branch in another repository."""
+    forge.upload(bundles[1].name, bundles[1])
+    loaded = Bundle.load(bundles[1])
+    text = with_champion(Live(), loaded.version, loaded.digest).to_toml()
+    (tmp_path / "live.toml").write_text(text)
+
+    gate("--forge", forge.root, "--live", tmp_path / "live.toml")
+    assert verdict(out)["candidate"]["version"] == bundles[1].name
+    assert verdict(out)["champion"]["version"] == bundles[0].name
+
+
+def test_a_live_file_that_names_nobody_cannot_be_judged(gate, forge, tmp_path, capsys):
+    """And that is no pass."""
+    (tmp_path / "live.toml").write_text(Live().to_toml())
+
+    assert gate("--forge", forge.root, "--live", tmp_path / "live.toml") == CANNOT_JUDGE
+    assert "names no champion" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [["--against-live"], ["--against-live", "--candidate", "a", "--champion", "b"]])  # fmt: skip
+def test_against_live_needs_a_candidate_and_no_other_champion(gate, words, capsys):
+    """A mistake of the command line is said as one."""
+    with pytest.raises(SystemExit) as stopped:
+        gate(*words)
+
+    assert stopped.value.code == USAGE
+    assert "--against-live goes with --candidate" in capsys.readouterr().err
+
+
 def test_the_champion_itself_has_nothing_to_gain(gate, out, bundles):
     """HOLD: no harm, no use."""
     assert gate("--candidate", bundles[1], "--champion", bundles[1]) == HOLD
@@ -140,10 +253,8 @@ def test_scores_that_are_not_the_onnx_files_are_rejected(evidence, bundles, rule
     """Evidence that somebody touched up."""
     from dataclasses import replace
 
-    from checks.__main__ import own_findings
-
     touched = replace(evidence, stored_scores_agree=False)
-    findings = own_findings(touched, Bundle.load(bundles[1]), set(), rules.gate)
+    findings = soundness(touched, Bundle.load(bundles[1]), set(), rules.gate)
 
     assert {f.rule: f.outcome for f in findings}["bundle.scores"] == "FAIL"
 

@@ -8,7 +8,7 @@ import sklearn.metrics as reference
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from checks.compare import METRICS, baseline, by_slice, calibration_error, compare
+from checks.compare import METRICS, baseline, by_slice, compare, gain
 from checks.evidence import gather, load_bundle
 
 SEEDS = st.integers(0, 10_000)
@@ -88,12 +88,10 @@ def test_auc_of_a_single_class_is_unknown_not_half():
     assert np.isnan(METRICS["roc_auc"](np.zeros(3), np.arange(3.0))(None))
 
 
-def test_calibration_error_is_the_published_one():
-    """Two bins of two: |0.1-0| and |0.8-0.5|, half each (Naeini et al. 2015, section 3)."""
-    truth, scores = np.array([0, 0, 1, 0.0]), np.array([0.1, 0.1, 0.8, 0.8])
-
-    assert calibration_error(truth, scores, bins=2) == pytest.approx(0.2)
-    assert calibration_error(np.array([0.0, 1]), np.eye(2)) == 0
+def test_a_gain_is_a_number_or_a_share_of_the_champions_error():
+    """More is better, whichever the metric."""
+    assert gain("log_loss", -0.0406) == "-0.0406"
+    assert gain("mae", 0.0123) == "+1.23%"
 
 
 def test_a_model_against_itself_is_no_worse(evidence, rules):

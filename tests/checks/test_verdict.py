@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checks.verdict import Finding, Named, judge
+from checks.verdict import Finding, Named, judge, rules_changed
 
 OUTCOMES = ["PASS", "FAIL", "NOT_RUN", "INCONCLUSIVE"]
 FINDINGS = st.lists(
@@ -84,9 +84,11 @@ def test_the_summary_says_what_was_seen_and_the_limit():
     seen = Finding("compare.log_loss", "FAIL", "-0.0406 against the champion", "-0.0050", "why")
 
     assert judge([seen], [], True, "good").summary == (
-        "compare.log_loss is -0.0406 against the champion (limit -0.0050)."
+        "compare.log_loss fails: -0.0406 against the champion; limit -0.0050."
     )
-    assert judge([seen, seen], [], True, "").summary.endswith(", and 1 more.")
+    assert judge([seen, seen], [], True, "").summary.endswith("; and 1 more.")
+    open_ = replace(seen, outcome="INCONCLUSIVE")
+    assert judge([open_], [], True, "").summary.startswith("compare.log_loss is not settled: -0.04")
     assert judge([], ["x"], True, "").summary == "x could not be checked."
     assert judge([], [], True, "It is better.").summary == "It is better."
     assert "byte for byte" in judge([], [], False, "").summary
@@ -102,3 +104,11 @@ def test_it_travels_as_json():
     assert written["champion"] is None
     assert written["fresh_rows"] == 3
     assert written["findings"][0]["rule"] == "a"
+
+
+def test_the_rules_that_a_proposal_changes_are_named_the_limits_first():
+    """Whatever else it changes is not about judging."""
+    files = ["serve/live.toml", "checks/suite.py", "checks/thresholds.toml", "model/recipe.py"]
+
+    assert rules_changed(files) == ["checks/thresholds.toml", "checks/suite.py"]
+    assert rules_changed(["serve/live.toml", "checks.py"]) == []

@@ -1,0 +1,63 @@
+"""What is found without Deepchecks and without a champion: is this a bundle to judge at all?"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from checks.calibration import calibration_error
+from checks.evidence import Evidence
+from checks.rules import Gate
+from checks.verdict import Finding
+from serve.bundle import Bundle
+
+
+def soundness(
+    evidence: Evidence, candidate: Bundle, quarantine: Collection[str], gate: Gate
+) -> list[Finding]:
+    """Findings on the bundle's bytes, its fresh rows, and whether its probabilities are any.
+
+    *quarantine* holds the digests of what was rolled back, of bundles and of model files.
+    """
+    fresh, contract = int(evidence.fresh.sum()), evidence.contract
+    model = candidate.manifest["files"]["model.onnx"]
+    known = sorted({candidate.digest, model} & set(quarantine))
+    found = [
+        Finding(
+            "bundle.scores",
+            "PASS" if evidence.stored_scores_agree else "FAIL",
+            "the ONNX file gives the scores that its evidence holds"
+            if evidence.stored_scores_agree
+            else "the ONNX file does not give the scores that its evidence holds",
+            "the same scores",
+            "What was measured must be what is served.",
+        ),
+        Finding(
+            "bundle.quarantine",
+            "FAIL" if known else "PASS",
+            f"these bytes were rolled back before ({known[0][:19]}…)"
+            if known
+            else "never rolled back",
+            "not in quarantine",
+            "A model that somebody took off must not come back unseen.",
+        ),
+        Finding(
+            "data.fresh_rows",
+            "PASS" if fresh >= gate.min_fresh_rows else "FAIL",
+            f"{fresh:,} rows that neither model learnt from",
+            f"at least {gate.min_fresh_rows:,}",
+            "On few rows, chance decides.",
+        ),
+    ]
+    if contract.task != "regression":
+        error = calibration_error(evidence.truth, evidence.holdout_scores)
+        found.append(
+            Finding(
+                "model.calibration",
+                "PASS" if error <= gate.model.max_calibration_error else "FAIL",
+                f"{error:.3f} mean distance of predicted from observed",
+                f"at most {gate.model.max_calibration_error:g}",
+                "Who acts on a probability needs it to be one.",
+                gate.model.severity,
+            )
+        )
+    return found
