@@ -1,13 +1,13 @@
 """Train a model, and propose it.
 
 python -m model train --out DIR       make a bundle
-python -m model retrain               make a bundle, store it, open or refresh the proposal
+python -m model propose --bundle DIR  store it, open or refresh the proposal
+python -m model retrain               both; nothing is proposed if there is nothing to gain
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import subprocess
 import sys
@@ -17,16 +17,16 @@ from pathlib import Path
 
 from checks.rules import ConfigurationError, read_rules
 from forge import Forge, ForgeError, open_forge
-from forge.live import LiveError, parse_live, with_champion
-from model.card import card, title
+from forge.actions import output, summary
+from forge.live import LIVE, LiveError, Slot, parse_live, with_champion
+from model.card import card, nothing_to_gain, title
 from model.contract import ContractError
 from model.data import DataError
-from model.export import Build, ExportError, export
+from model.export import Build, ExportError, export, read_manifest
 from model.parity import ParityError
 from model.train import RecipeError, read_recipe, train
 
 OK, USAGE, NO_MODEL, FORGE = 0, 2, 5, 6
-LIVE = "serve/live.toml"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -35,9 +35,17 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         if asked.command == "train":
             made = _make(asked, asked.out)
-            print(f"bundle: {made}")
+            _say(f"bundle: {made}")
+            if asked.forge:
+                _gains(made, open_forge(asked.forge))
+        elif asked.command == "propose":
+            _propose(asked, open_forge(asked.forge), *_made(asked.bundle))
         else:
-            _retrain(asked, open_forge(asked.forge))
+            with tempfile.TemporaryDirectory() as work:
+                made = _make(asked, Path(work))
+                forge = open_forge(asked.forge)
+                if _gains(made, forge):
+                    _propose(asked, forge, made, None)
     except ConfigurationError as error:
         return _stop(USAGE, error)
     except (
@@ -56,30 +64,68 @@ def main(arguments: list[str] | None = None) -> int:
     return OK
 
 
-def _retrain(asked: argparse.Namespace, forge: Forge) -> None:
-    """recipe -> bundle -> stored candidate -> the one open proposal."""
-    with tempfile.TemporaryDirectory() as work:
-        made = _make(asked, Path(work))
-        manifest = json.loads((made / "manifest.json").read_bytes())
-        version, digest = manifest["version"], manifest["digest"]
-        live = parse_live(forge.read(LIVE) or "")
-        if live.champion and live.champion.digest == digest:
-            print(
-                f"nothing to gain: the candidate is {live.champion.version}, which is live, byte for byte"
-            )
-            return
-        for release in forge.releases():
-            if release.digest == digest and release.state == "withdrawn":
-                print(f"careful: these are the bytes of {release.version}, which was rolled back")
-        forge.upload(version, made)
+def _made(folder: Path) -> tuple[Path, Path | None]:
+    """The bundle that `train --out` left in *folder* (or that it is), and its attestation, if any."""
+    bundles = [
+        path.parent for path in (*folder.glob("manifest.json"), *folder.glob("*/manifest.json"))
+    ]
+    if len(bundles) != 1:
+        raise ExportError(
+            f"{folder} is not a bundle, and holds {len(bundles)} of them; expected one"
+        )
+    attestation = folder / "attestation.jsonl"
+    return bundles[0], attestation if attestation.is_file() else None
+
+
+def _gains(made: Path, forge: Forge) -> bool:
+    """Whether the bundle *made* is worth a proposal; a workflow gets the answer as an output."""
+    champion = parse_live(forge.read(LIVE) or "").champion
+    live = forge.manifest(champion.version) if champion else None
+    why = nothing_to_gain(read_manifest(made), live)
+    if why:
+        _say(f"nothing to gain: {why}")
+        summary(f"Nothing to gain: {why}.")
+    output("gains", "false" if why else "true")
+    output("bundle", str(made))
+    output("public", "true" if forge.public() else "false")
+    return not why
+
+
+def _propose(asked: argparse.Namespace, forge: Forge, made: Path, attestation: Path | None) -> None:
+    """bundle -> stored candidate -> the one open proposal."""
+    manifest = read_manifest(made)
+    version, digest = manifest["version"], manifest["digest"]
+    twins = [release for release in forge.releases() if release.digest == digest]
+    for release in twins:
+        if release.state == "withdrawn":
+            _say(f"careful: these are the bytes of {release.version}, which was rolled back")
+    live, proposed = parse_live(forge.read(LIVE) or ""), _proposed(forge, asked.branch)
+    if proposed and proposed.digest == digest:
+        version = proposed.version
+        _say(f"the same bytes are proposed already, as {version}")
+    elif version not in {release.version for release in twins}:
+        forge.upload(version, made, attestation)
     proposal = forge.propose(
         asked.branch,
-        title(manifest),
+        title({**manifest, "version": version}),
         card(manifest),
         {LIVE: with_champion(live, version, digest).to_toml()},
         labels=("model",),
     )
-    print(f"proposal {proposal.number} on branch {asked.branch}: {proposal.title}")
+    output("version", version)
+    words = f"proposal {proposal.number} on branch {asked.branch}: {proposal.title}"
+    _say(words)
+    summary(f"{words}\n\n{card(manifest)}")
+
+
+def _proposed(forge: Forge, branch: str) -> Slot | None:
+    """The candidate of the open proposal on *branch*, if there is one."""
+    if forge.proposal(branch) is None:
+        return None
+    try:
+        return parse_live(forge.read(LIVE, branch) or "").champion
+    except LiveError:
+        return None  # what a person left there is replaced
 
 
 def _make(asked: argparse.Namespace, into: Path) -> Path:
@@ -116,27 +162,42 @@ def commit_of(recipe: Path) -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("python -m model", description=__doc__.split("\n")[0])
-    commands = parser.add_subparsers(dest="command", required=True)
-    make = commands.add_parser("train", help="make a bundle in a folder")
-    make.add_argument("--out", type=Path, required=True, help="folder to put the bundle in")
-    propose = commands.add_parser("retrain", help="make a bundle, store it and propose it")
-    propose.add_argument(
-        "--forge", default=os.environ.get("FORGE", ".forge"), help="where proposals live"
+    parser = argparse.ArgumentParser(
+        "python -m model", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    propose.add_argument("--branch", default="retrain", help="the proposal's branch")
-    for command in (make, propose):
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    train = commands.add_parser("train", help="make a bundle in a folder")
+    propose = commands.add_parser("propose", help="store a bundle and propose it")
+    retrain = commands.add_parser("retrain", help="make a bundle, store it and propose it")
+    train.add_argument("--out", type=Path, required=True, help="folder to put the bundle in")
+    train.add_argument("--forge", help="say whether there is anything to gain over what is live")
+    propose.add_argument(
+        "--bundle",
+        type=Path,
+        required=True,
+        help="the bundle, or the folder that `train` put it in; attestation.jsonl there is kept with it",
+    )
+    for command in (propose, retrain):
+        command.add_argument(
+            "--forge",
+            default=os.environ.get("FORGE") or ".forge",
+            help="a folder, or github:OWNER/NAME",
+        )
+        command.add_argument("--branch", default="retrain", help="the proposal's branch")
+    for command in (train, retrain):
         command.add_argument(
             "--recipe", type=Path, default=Path(os.environ.get("RECIPE") or "model/recipe.py")
         )
         command.add_argument("--rules", type=Path, default=Path("checks/thresholds.toml"))
         command.add_argument(
-            "--today",
-            type=date.fromisoformat,
-            default=datetime.now(UTC).date(),
-            help="the day to train as of (YYYY-MM-DD)",
+            "--today", type=_day, default="", help="the day to train as of (YYYY-MM-DD)"
         )
     return parser
+
+
+def _day(text: str) -> date:
+    # A workflow's input that was left empty arrives as "".
+    return date.fromisoformat(text) if text else datetime.now(UTC).date()
 
 
 def _say(words: str) -> None:

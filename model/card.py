@@ -1,4 +1,4 @@
-"""The model card of a bundle, as a proposal shows it: Markdown from the manifest alone."""
+"""What a proposal says of a bundle, from manifests alone: its title, its card, whether it is worth one."""
 
 from __future__ import annotations
 
@@ -10,6 +10,24 @@ from typing import Any
 def title(manifest: Mapping[str, Any]) -> str:
     """The proposal's title: which model, which version."""
     return f"{manifest['contract']['name']}: model {manifest['version']}"
+
+
+def nothing_to_gain(candidate: Mapping[str, Any], live: Mapping[str, Any] | None) -> str:
+    """Why a candidate is not worth a proposal, from both manifests; "" if it may be."""
+    if live is None:
+        return ""
+    if candidate["digest"] == live["digest"]:
+        return f"the candidate is {live['version']}, which is live, byte for byte"
+    same = all(_made_from(candidate)[key] == value for key, value in _made_from(live).items())
+    return f"there is no new data since {live['version']}, which is live" if same else ""
+
+
+def _made_from(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "data": manifest["data"]["fingerprint"],
+        "recipe": manifest["recipe"]["sha256"],
+        "libraries": manifest["build"]["libraries"],
+    }
 
 
 def card(manifest: Mapping[str, Any]) -> str:

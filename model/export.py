@@ -38,7 +38,7 @@ LIBRARIES = ("numpy", "onnx", "onnxruntime", "pandas", "pyarrow", "scikit-learn"
 
 
 class ExportError(Exception):
-    """The estimator cannot be written as ONNX. The message says which part, and what to do."""
+    """An estimator cannot be written as ONNX, or a folder is no bundle. The message says why."""
 
 
 @dataclass(frozen=True)
@@ -53,8 +53,8 @@ class Build:
 def export(fitted: Fitted, build: Build, into: Path, parity_limit: float) -> Path:
     """Write the bundle folder *into*/<version> and return it.
 
-    Raises `ExportError` if skl2onnx does not know a part of the estimator, `ParityError` if any score differs by more than *parity_limit* (relative to the score
-    where that is above one).
+    Raises `ExportError` if skl2onnx does not know a part of the estimator, `ParityError` if any
+    score differs by more than *parity_limit* (relative to the score where that is above one).
     """
     contract = fitted.contract
     round_thresholds(fitted.estimator)
@@ -80,6 +80,14 @@ def export(fitted: Fitted, build: Build, into: Path, parity_limit: float) -> Pat
         return _put_in_place(work, into / version)
     finally:
         shutil.rmtree(work, ignore_errors=True)
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """The manifest of a bundle. Raises `ExportError` if *folder* is none."""
+    try:
+        return dict(json.loads((folder / "manifest.json").read_bytes()))
+    except (OSError, ValueError) as error:
+        raise ExportError(f"{folder} is not a bundle: {error}") from error
 
 
 def to_graph(fitted: Fitted) -> bytes:

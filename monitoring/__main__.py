@@ -23,6 +23,7 @@ from forge import Forge, ForgeError, open_forge
 from forge.live import LiveError, parse_live
 from model.contract import Contract, ContractError
 from monitoring.alerts import Told, assess, body, effect, title
+from monitoring.journal import journal_at
 from monitoring.signals import Signal, Unknown
 from monitoring.site import page
 from monitoring.story import champions, gather
@@ -64,9 +65,10 @@ def _watch(asked: argparse.Namespace, forge: Forge) -> None:
         contract = Contract.from_json(manifest["contract"])
         reference = read_reference(Path(work) / live.version, contract)
     until = pd.Timestamp(asked.today, tz="UTC") if asked.today else None
-    window = read_window(
-        asked.journal, contract, live.version, rules.window_days, until, rules.min_rows
-    )
+    with journal_at(asked.journal) as journal:
+        window = read_window(
+            journal, contract, live.version, rules.window_days, until, rules.min_rows
+        )
     labelled = int(window.rows[contract.target.name].notna().sum())
     _say(f"{live.version}: {len(window.rows):,} rows answered, {labelled:,} outcomes known")
     signals, unknown, unjudged = look(
@@ -132,11 +134,7 @@ def look(
 def _site(asked: argparse.Namespace, forge: Forge) -> None:
     """Forge, journal and the watch's runs -> the page."""
     history = forge.history("serve/live.toml")
-    manifests = {}
-    with tempfile.TemporaryDirectory() as work:
-        for version in sorted(champions(history)):
-            forge.download(version, Path(work) / version)
-            manifests[version] = _manifest(Path(work) / version)
+    manifests = {version: forge.manifest(version) for version in sorted(champions(history))}
     told: dict[str, Any] = {
         "history": history,
         "releases": forge.releases(),
@@ -144,7 +142,8 @@ def _site(asked: argparse.Namespace, forge: Forge) -> None:
         "alerts": forge.alerts(),
     }
     least = read_rules(asked.rules).monitoring.min_rows
-    _replace(asked.out, page(gather(told, manifests, asked.journal, asked.watch, least)))
+    with journal_at(asked.journal) as journal:
+        _replace(asked.out, page(gather(told, manifests, journal, asked.watch, least)))
     _say(f"page: {asked.out}")
 
 
@@ -186,7 +185,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     watch.add_argument(
         "--today",
-        type=date.fromisoformat,
+        type=_day,
         metavar="YYYY-MM-DD",
         help="look at the days before this one (default: the newest row)",
     )
@@ -199,12 +198,19 @@ def _parser() -> argparse.ArgumentParser:
     site.add_argument("--out", type=Path, required=True, help="the page, one HTML file")
     site.set_defaults(run=_site)
     for command in commands.choices.values():
-        command.add_argument("--journal", type=Path, required=True, help="the scorer's journal")
+        command.add_argument(
+            "--journal", required=True, help="the scorer's journal: a folder, or a URL for fsspec"
+        )
         command.add_argument(
             "--forge", default=os.environ.get("FORGE", ".forge"), help="the forge's folder"
         )
         command.add_argument("--rules", type=Path, default=Path("checks/thresholds.toml"))
     return parser
+
+
+def _day(text: str) -> date | None:
+    # A workflow's input that was left empty arrives as "".
+    return date.fromisoformat(text) if text else None
 
 
 def _say(words: str) -> None:

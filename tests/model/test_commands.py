@@ -81,6 +81,54 @@ def test_the_same_bytes_as_are_live_are_not_proposed(retrain, forge, capsys):
     assert forge.proposal("retrain") is None
 
 
+def test_no_new_data_is_no_reason_for_a_proposal(retrain, forge, recipes, tmp_path, capsys):
+    """Another day, the same rows, recipe and libraries."""
+    more = "\nwindow = lambda today, first=window: first(date(2026, 2, 20))\nfrom datetime import date\n"
+    recipe = altered(recipes, tmp_path, more)
+    retrain("--recipe", recipe)
+    forge.status("retrain", True, "good")
+    forge.merge("retrain", "first")
+    recipe.write_text(recipe.read_text())
+    capsys.readouterr()
+
+    assert retrain("--recipe", recipe, "--today", "2026-02-21") == OK
+    assert "nothing to gain" in capsys.readouterr().out
+    assert forge.proposal("retrain") is None
+
+
+def test_the_same_bytes_are_proposed_once(retrain, forge, capsys):
+    """A second run in one night stores no second candidate."""
+    retrain()
+    assert retrain() == OK
+
+    assert len(forge.releases()) == 1
+    assert "the same bytes are proposed already" in capsys.readouterr().out
+
+
+def test_training_and_proposing_can_be_two_steps(forge, recipes, tmp_path, monkeypatch):
+    """Between them a workflow attests the build; the bundle's folder is all that crosses."""
+    monkeypatch.setenv("GITHUB_OUTPUT", str(tmp_path / "output"))
+    recipe = str(recipes / "buys.py")
+    train = ["train", "--recipe", recipe, *DAY, "--out", str(tmp_path / "out")]
+    assert main([*train, "--forge", str(forge.root)]) == OK
+    said = dict(line.split("=", 1) for line in (tmp_path / "output").read_text().splitlines())
+    assert said["gains"] == "true"
+    assert said["public"] == "false"
+    (tmp_path / "out/attestation.jsonl").write_text("{}\n")
+    propose = ["propose", "--bundle", str(tmp_path / "out")]
+    assert main([*propose, "--forge", str(forge.root)]) == OK
+
+    (release,) = forge.releases()
+    assert forge.proposal("retrain").title == f"buys: model {release.version}"
+    assert (forge.root / "releases" / release.version / "attestation.jsonl").is_file()
+
+
+def test_a_folder_that_is_no_bundle_is_not_proposed(forge, tmp_path, capsys):
+    """With its name."""
+    assert main(["propose", "--bundle", str(tmp_path), "--forge", str(forge.root)]) == NO_MODEL
+    assert f"{tmp_path} is not a bundle, and holds 0 of them" in capsys.readouterr().err
+
+
 def test_bytes_that_were_rolled_back_do_not_come_back_unseen(retrain, forge, capsys):
     """Training gives the same digest: it is recognised under whatever name."""
     retrain()
