@@ -18,9 +18,15 @@ PYTEST := -m pytest -q -p no:cacheprovider -n 2 --dist worksteal
 demo: $(INSTALLED) ## the whole loop on real data, on this machine, in about four minutes
 	@$(WORK) -m tests.loop
 
-test: $(INSTALLED) .venv/test/installed ## every test, each in the environment it is about, on two cores
+test: test-serve test-checks test-work ## every test, each in the environment it is about, on two cores
+
+test-serve: .venv/serve/installed .venv/test/installed
 	PYTHONPATH=.venv/test $(SERVE) $(PYTEST) tests/serve
+
+test-checks: .venv/checks/installed .venv/test/installed
 	PYTHONPATH=.venv/test $(CHECKS) $(PYTEST) tests/checks
+
+test-work: $(INSTALLED) .venv/test/installed
 	PYTHONPATH=.venv/test $(WORK) $(PYTEST) tests/test_readme.py tests --ignore tests/serve --ignore tests/checks
 
 ##@ The loop, a step at a time (RECIPE=FILE, FORGE=FOLDER)
@@ -49,11 +55,15 @@ status: .venv/work/installed ## what is live, proposed, released, alarming
 ##@ The house
 setup: $(INSTALLED) .venv/test/installed ## install everything now
 
-lint: .venv/work/installed .venv/serve/installed .venv/checks/installed ## formatting, habits and types
+lint: .venv/tools/installed .venv/work/installed .venv/serve/installed ## formatting, habits and types
 	.venv/tools/bin/ruff format --check .
 	.venv/tools/bin/ruff check .
 	.venv/tools/bin/mypy --python-executable $(WORK) forge model monitoring checks
 	.venv/tools/bin/mypy --python-executable $(SERVE) serve
+	.venv/tools/bin/zizmor --offline --persona pedantic --quiet .github
+	.venv/tools/bin/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	.venv/tools/bin/check-jsonschema --builtin-schema vendor.github-actions .github/actions/*/action.yml
+	.venv/tools/bin/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
 
 lock: .venv/tools/installed ## resolve the requirements anew
 	requirements/lock.sh
@@ -67,4 +77,4 @@ help:
 .venv/%/installed: requirements/%.txt requirements/install.sh
 	@requirements/install.sh $*
 
-.PHONY: demo test retrain gate land serve watch rollback status setup lint lock clean help
+.PHONY: demo test test-serve test-checks test-work retrain gate land serve watch rollback status setup lint lock clean help

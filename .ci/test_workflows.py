@@ -1,0 +1,414 @@
+"""The repository runs itself: its workflows, on a workbench that plays GitHub, offline.
+
+    ~/.cache/gha-harness/venv/bin/python -m pytest -c /dev/null --rootdir .ci .ci/test_workflows.py
+
+Here workflows run for real: checkout, artifacts, attestation, tokens with just the permissions that
+are declared. What a fork's token may not do is GitHub's own rule, and is not played here.
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT.parent / "shared/harness"))
+
+from gha_harness.report import state
+from gha_harness.world import World
+
+RECIPE = "tests/recipes/buys.py"
+LIVE = "serve/live.toml"
+SLUG = "acme/toy"
+SKIPPED = (".git", ".venv", ".demo", ".forge", "build", "__pycache__", ".*_cache", "*.lock")
+
+
+class Repository:
+    """A repository made from this one, with "Allow Actions to create pull requests" switched on."""
+
+    def __init__(self, folder, *, policy="always", ci=False, **more):
+        self.folder = folder
+        shutil.copytree(ROOT, folder / "template", ignore=shutil.ignore_patterns(*SKIPPED))
+        template = folder / "template"
+        rules = template / "checks/thresholds.toml"
+        rules.write_text(rules.read_text().replace('policy = "always"', f'policy = "{policy}"'))
+        (template / LIVE).write_text("# What is live.\n")
+        if ci:  # its wiring: what it runs has been run already
+            (template / "Makefile").write_text("lint test-serve test-checks test-work:\n\t@true\n")
+        else:
+            (template / ".github/workflows/ci.yml").unlink()
+        self.journal = folder / "journal"
+        self.world = World(
+            template,
+            root=folder / "world",
+            allow_hosts=(),
+            vars={"RECIPE": RECIPE, "JOURNAL": str(self.journal), **more.pop("vars", {})},
+            env={"TIDEGATE_ENVIRONMENTS": str(ROOT / ".venv"), "ORIGINAL": str(ROOT / RECIPE)},
+            path=f"{ROOT / '.venv/tools/bin'}:{os.environ['PATH']}",
+            verbose=True,
+            **more,
+        )
+        self.servers = []
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        for server in self.servers:
+            server.terminate()
+            server.wait(15)
+        self.world.close()
+
+    # What a clock and people do
+
+    def night(self, today, expect="success"):
+        """The nightly, as of a day; returns what it said."""
+        runs = self.world.dispatch("nightly.yml", {"today": today})
+        self.expect(runs, expect)
+        return "\n".join(run.summary for run in runs)
+
+    def expect(self, runs, conclusion="success"):
+        for run in runs:
+            assert run["conclusion"] == conclusion, "\n".join(run.why) or run.output[-6000:]
+
+    def merge(self, number):
+        before = len(self.world.runs)
+        self.world.merge(number)
+        self.expect(self.world.runs[before:])
+
+    def commit(self, files, message="a person's commit"):
+        before = len(self.world.runs)
+        self.world.commit(files, message)
+        self.expect(self.world.runs[before:])
+
+    def edit_release(self, version, body):
+        number = next(
+            r["id"]
+            for r in self.world.request("GET", f"/repos/{SLUG}/releases")[1]
+            if r["tag_name"] == version
+        )
+        before = len(self.world.runs)
+        status, _ = self.world.request("PATCH", f"/repos/{SLUG}/releases/{number}", body)
+        assert status == 200
+        self.world.drain()
+        self.expect(self.world.runs[before:])
+        return self.world.runs[before:]
+
+    def close_incidents(self):
+        for issue in self.state["issues"]:
+            if issue["state"] == "open" and issue["title"].startswith("Rolled back"):
+                assert (
+                    self.world.request(
+                        "PATCH", f"/repos/{SLUG}/issues/{issue['number']}", {"state": "closed"}
+                    )[0]
+                    == 200
+                )
+        self.world.drain()
+
+    # What there is to see
+
+    @property
+    def state(self):
+        return state(self.world.fake)[SLUG]
+
+    def live(self):
+        text = self.world.r.git.read("main", LIVE).decode()
+        found = re.search(r'\[champion\]\nversion = "(.+)"', text)
+        return found[1] if found else ""
+
+    def live_text(self):
+        return self.world.r.git.read("main", LIVE).decode()
+
+    def latest(self):
+        return [release["tag"] for release in self.state["releases"] if release["latest"]]
+
+    def released(self):
+        """version -> whether it is a pre-release."""
+        return {release["tag"]: release["prerelease"] for release in self.state["releases"]}
+
+    def pulls(self, kind="open"):
+        return [
+            pull for pull in self.state["pulls"] if (pull["state"] == "open") == (kind == "open")
+        ]
+
+    def issues(self, words):
+        return [issue for issue in self.state["issues"] if words in issue["title"]]
+
+    # What stands elsewhere
+
+    def sync(self):
+        own = {
+            "FORGE": f"github:{SLUG}",
+            "GITHUB_API_URL": f"{self.world.fake.base}/api/v3",
+            "GITHUB_TOKEN": self.world.person().value,
+        }
+        command = [
+            ROOT / ".venv/serve/bin/python",
+            "-m",
+            "forge",
+            "sync",
+            "--store",
+            self.folder / "store",
+        ]
+        subprocess.run(command, cwd=ROOT, env=os.environ | own, check=True)
+
+    def start_scorer(self):
+        ready = self.folder / "address"
+        command = [ROOT / ".venv/serve/bin/python", "-m", "serve", "--store", self.folder / "store"]
+        more = ["--journal", self.journal, "--port", "0", "--ready-file", ready]
+        self.servers.append(subprocess.Popen([*command, *more], cwd=ROOT))
+        wait_for(ready.is_file)
+        return ready.read_text().strip()
+
+    def visit(self, address, first, last, *more):
+        command = [ROOT / ".venv/work/bin/python", ROOT / ".ci/website.py", address, ROOT / RECIPE]
+        done = subprocess.run(
+            [*command, first, last, *more], check=True, capture_output=True, text=True
+        )
+        return done.stdout
+
+    def is_clean(self):
+        """Every call was as GitHub describes it and within its permissions; nothing went outside."""
+        ours = [c for c in self.world.bad_calls() if (c.get("ua") or "").startswith("tidegate")]
+        told = (
+            "method",
+            "path",
+            "status",
+            "denied",
+            "request_errors",
+            "response_errors",
+            "message",
+        )
+        bad = [{name: call[name] for name in told if call.get(name)} for call in ours]
+        assert bad == []
+        assert sorted(set(self.world.proxy.blocked)) == []
+        assert self.world.resolver.problems == []
+
+
+def wait_for(what, seconds=30):
+    end = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < end
+        time.sleep(0.1)
+
+
+@pytest.fixture
+def make(tmp_path):
+    made = []
+
+    def make(**more):
+        made.append(Repository(tmp_path / f"r{len(made)}", **more).__enter__())
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.__exit__()
+
+
+def test_two_nights_and_a_person(make):
+    """One pull request, refreshed; one comment; a person merges, and it is released and served."""
+    here = make(policy="never")
+    here.night("2026-02-20")
+    (first,) = here.pulls()
+    here.night("2026-02-21")
+    (second,) = here.pulls()
+
+    assert first["number"] == second["number"]
+    assert second["labels"] == ["model"]
+    (comment,) = second["comments"]
+    assert "Earlier verdicts" in comment["body"]
+    assert here.live() == ""
+    assert set(here.released().values()) == {True}
+
+    here.merge(second["number"])
+    version = here.live()
+    assert version in second["title"]
+    assert here.latest() == [version]
+    assert here.released()[version] is False
+
+    here.sync()
+    address = here.start_scorer()
+    assert f"({version} " in here.visit(address, "2026-02-22", "2026-02-23")
+    assert "nothing to gain" in here.night("2026-02-21").lower()
+    assert here.pulls() == []
+    here.is_clean()
+
+
+def test_each_way_back_leaves_the_older_model_and_the_night_does_not_undo_it(make):
+    """By policy it lands; then a revert, a latest moved by hand, the button."""
+    here = make()
+    here.night("2026-02-20")
+    old, old_text = here.live(), here.live_text()
+    assert here.latest() == [old]
+    here.night("2026-03-20")
+    new = here.live()
+    assert new != old
+    assert here.latest() == [new]
+
+    here.commit({LIVE: old_text}, "Revert: it is odd")
+    assert here.latest() == [old]
+    assert here.released()[new] is True
+    assert len(here.issues(f"Rolled back from {new}")) == 1
+    here.night("2026-03-21")
+    assert here.live() == old
+    (waiting,) = here.pulls()
+
+    here.close_incidents()
+    here.merge(waiting["number"])
+    second = here.live()
+    assert here.latest() == [second]
+    runs = here.edit_release(old, {"make_latest": "true"})
+    assert len(runs) == 1, "robots must not start each other"
+    assert here.live() == old
+    assert here.latest() == [old]
+    assert here.released()[second] is True
+    here.night("2026-03-22")
+    assert here.live() == old
+
+    here.close_incidents()
+    here.night("2026-03-23")
+    third = here.live()
+    assert third not in (old, new, second)
+    here.expect(here.world.dispatch("rollback.yml", {"reason": "on-call does not trust it"}))
+    assert here.live() == old
+    assert here.latest() == [old]
+    assert here.released()[third] is True
+    (incident,) = here.issues(f"Rolled back from {third}")
+    assert "on-call does not trust it" in incident["body"]
+    here.sync()
+    assert f'version = "{old}"' in (here.folder / "store/live.toml").read_text()
+    here.is_clean()
+
+
+def test_a_bad_candidate_and_trouble_in_the_middle_of_the_night(make):
+    """502s and a rate limit are survived; shuffled labels are rejected, in words, and closed."""
+    here = make()
+    faults = here.world.fake.faults
+    faults.append({"method": "GET", "path": "/contents/", "status": 502, "times": 2, "skip": 1})
+    faults.append({"method": "POST", "path": "/releases$", "status": 502, "times": 1, "skip": 0})
+    faults.append({"method": "POST", "path": "/pulls$", "status": 502, "times": 1, "skip": 0})
+    faults.append(
+        {
+            "method": "GET",
+            "path": "/issues",
+            "status": 429,
+            "times": 1,
+            "skip": 0,
+            "headers": {"Retry-After": "1"},
+        }
+    )
+    here.night("2026-02-20")
+    good = here.live()
+    assert here.latest() == [good]
+    assert len(here.state["pulls"]) == 1
+
+    here.world.vars["RECIPE"] = here.world.r.variables["RECIPE"] = "tests/recipes/shuffled.py"
+    said = here.night("2026-03-20")
+    assert "REJECT" in said
+    assert here.live() == good
+    rejected = here.pulls("closed")[0]
+    assert not rejected["merged"]
+    assert "REJECT" in rejected["comments"][0]["body"]
+
+
+def test_drift_opens_an_issue_updates_it_and_closes_it(make):
+    """The watch, on the journal of a scorer that follows the repository."""
+    here = make()
+    here.night("2026-02-20")
+    here.sync()
+    address = here.start_scorer()
+    here.visit(address, "2026-02-20", "2026-02-25", "--outcomes")
+
+    def watch():
+        here.expect(here.world.dispatch("monitor.yml"))
+        return here.issues("buys: ")
+
+    assert watch() == []
+    here.visit(address, "2026-03-02", "2026-03-07")
+    (opened,) = watch()
+    assert (opened["state"], opened["labels"]) == ("open", ["alert"])
+    (updated,) = watch()
+    assert updated["number"] == opened["number"]
+
+    here.night("2026-03-20")
+    here.sync()
+    wait_for(lambda: here.live() in here.visit(address, "2026-03-20", "2026-03-21"))
+    here.visit(address, "2026-03-21", "2026-03-26")
+    (closed,) = watch()
+    assert closed["state"] == "closed"
+    assert here.issues("nightly.yml") == []
+    here.is_clean()
+
+
+def test_what_a_pull_request_may_do(make):
+    """A recipe is trained and judged by main's code and rules; nothing of it is written anywhere."""
+    here = make(policy="never")
+    here.night("2026-02-20")
+    here.merge(here.pulls()[0]["number"])
+    before = json.dumps([here.live(), here.released()])
+    rules = (ROOT / "checks/thresholds.toml").read_text()
+    evil = {
+        "checks/thresholds.toml": rules.replace("min_fresh_rows = 500", "min_fresh_rows = 1"),
+        "checks/__main__.py": "raise SystemExit(0)\n",
+        "forge/__main__.py": "raise SystemExit(0)\n",
+        "model/recipe.py": "raise RuntimeError('never asked: the recipe is another file')\n",
+        RECIPE: (ROOT / RECIPE).read_text()
+        + "\nimport os\nassert 'GITHUB_TOKEN' not in os.environ\n",
+    }
+    here.world.commit(evil, "an honest improvement", branch="improve")
+    first = len(here.world.runs)
+    number = here.world.open_pr("improve")
+    (run,) = [each for each in here.world.runs[first:] if each["name"] == "gate"]
+
+    judged = {job["id"]: job["result"] for job in run.jobs}
+    assert judged["train"] == "success", run.why
+    assert "500" in run.summary, "the rules that judge are main's"
+    writes = [
+        c
+        for c in here.world.calls(run)
+        if c["method"] != "GET"
+        and "/git-upload-pack" not in c["path"]
+        and "artifact" not in c["path"].lower()
+    ]
+    assert [c for c in writes if "/repos/" in c["path"]] == []
+    assert run.permissions == {"contents": "read", "pull-requests": "read"}
+    assert json.dumps([here.live(), here.released()]) == before
+    assert (
+        here.state["pulls"][number - 1]["comments"] == []
+        if number <= len(here.state["pulls"])
+        else True
+    )
+
+
+def test_ci_asks_for_one_job(make):
+    """Every part of it has to go well."""
+    here = make(ci=True)
+    here.world.commit({"README.md": "words\n"}, branch="words")
+    first = len(here.world.runs)
+    here.world.open_pr("words")
+    runs = {run["name"]: run for run in here.world.runs[first:]}
+
+    assert {job["check_name"]: job["result"] for job in runs["ci"].jobs}["required"] == "success"
+    assert {job["check_name"]: job["result"] for job in runs["gate"].jobs}["gate"] == "success"
+    here.is_clean()
+
+
+def test_the_way_with_an_app(make):
+    """Its pull request starts the checks by itself, its merge the release; the end is the same."""
+    here = make()
+    permissions = dict.fromkeys(("contents", "pull_requests", "statuses", "issues"), "write")
+    client, key = here.world.add_app(permissions=permissions | {"metadata": "read"})
+    here.world.vars["APP_CLIENT_ID"] = here.world.r.variables["APP_CLIENT_ID"] = str(client)
+    here.world.secrets["APP_PRIVATE_KEY"] = key
+    here.night("2026-02-20")
+
+    assert here.live()
+    assert here.latest() == [here.live()]
+    assert {"nightly", "gate", "release"} <= {run["name"] for run in here.world.runs}
+    here.is_clean()

@@ -1,0 +1,114 @@
+"""Workflows are wiring: pinned, with just the permissions they say, and no logic of their own."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
+ACTIONS = sorted((ROOT / ".github/actions").glob("*/action.yml"))
+each = pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+
+
+def blocks(text):
+    """The shell of every step."""
+    found = re.findall(r"^( *)(?:- )?run: (\|\n(?:\1 +.*\n|\n)+|.+\n)", text, re.MULTILINE)
+    return [shell for _, shell in found]
+
+
+def test_the_workflows_are_those_of_the_design():
+    """A newcomer guesses which file is at fault."""
+    names = {path.stem for path in WORKFLOWS}
+
+    expected = {"ci", "nightly", "retrain", "gate", "land", "release", "rollback", "monitor"}
+    assert names == expected
+
+
+@each
+def test_nothing_is_granted_but_by_a_job_with_a_reason(path):
+    """Each grant is one line, with its why."""
+    text = path.read_text()
+    grants = re.findall(r"^ +([a-z-]+): (?:read|write)\b(.*)$", text, re.MULTILINE)
+
+    assert re.search(r"^permissions: \{\}$", text, re.MULTILINE)
+    own = [why for name, why in grants if not name.startswith("permission-")]
+    assert all(why.startswith(" # ") for why in own)
+
+
+@pytest.mark.parametrize("path", WORKFLOWS + ACTIONS, ids=lambda path: path.stem)
+def test_actions_are_pinned_to_a_commit_and_say_which_version(path):
+    """A tag can be moved; ours come with the checkout."""
+    for used in re.findall(r"^[ -]+uses: (.+)", path.read_text(), re.MULTILINE):
+        assert re.fullmatch(r"(\./\S+|[\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+)", used), used
+
+
+@pytest.mark.parametrize("path", WORKFLOWS + ACTIONS, ids=lambda path: path.stem)
+def test_no_value_is_pasted_into_a_shell(path):
+    """A branch's name or a reason may hold a command: they come as variables."""
+    shells = blocks(path.read_text())
+
+    assert path.stem == "nightly" or shells
+    assert [shell for shell in shells if "${{" in shell] == []
+
+
+@each
+def test_a_checkout_keeps_no_token(path):
+    """What runs later finds none in .git/config."""
+    text = path.read_text()
+
+    assert text.count("uses: actions/checkout@") == text.count("persist-credentials: false")
+
+
+@each
+def test_no_job_runs_for_ever(path):
+    """GitHub would stop it after six hours."""
+    text = path.read_text()
+
+    assert text.count("runs-on:") == text.count("timeout-minutes:")
+
+
+@each
+def test_what_a_stranger_proposes_meets_no_token_that_writes(path):
+    """On a fork's pull request GitHub's token can only read: so no event that would give another."""
+    events = path.read_text().partition("\non:")[2].partition("\npermissions:")[0]
+
+    assert "pull_request_target" not in events
+    assert "workflow_run" not in events
+
+
+def test_the_job_that_runs_a_proposals_code_has_no_token_at_all():
+    """It can check out, and nothing else; its checkout keeps none either."""
+    text = (ROOT / ".github/workflows/gate.yml").read_text()
+    train = re.search(r"^  train:\n(?:    .*\n|\n)+", text, re.MULTILINE)[0]
+    head = text.partition("\njobs:")[0]
+
+    assert "contents: read" in train
+    assert "write" not in train.partition("steps:")[0]
+    assert "GITHUB_TOKEN" not in train + head
+    assert "secrets." not in text
+
+
+@pytest.mark.parametrize("name", ["land", "release", "rollback", "retrain", "monitor"])
+def test_a_job_that_can_write_runs_mains_code(name):
+    """Whatever was proposed."""
+    text = (ROOT / f".github/workflows/{name}.yml").read_text()
+
+    assert text.count("uses: actions/checkout@") == text.count("ref: main")
+
+
+def test_whatever_changes_what_is_live_waits_for_its_turn():
+    """Two at once would each see half of the other."""
+    for name in ("land", "release", "rollback"):
+        text = (ROOT / f".github/workflows/{name}.yml").read_text()
+
+        assert "group: live" in text
+        assert "cancel-in-progress: false" in text
+
+
+def test_nothing_runs_on_the_hour():
+    """There GitHub drops most."""
+    crons = [c for path in WORKFLOWS for c in re.findall(r'cron: "(\d+) ', path.read_text())]
+
+    assert len(crons) == 2
+    assert "0" not in crons
