@@ -6,6 +6,8 @@ SHELL := /bin/bash
 RECIPE ?= model/recipe.py
 FORGE ?= .forge
 export RECIPE FORGE
+# What a scorer keeps lies beside the forge if that is a folder.
+PLACE := $(if $(filter github:%,$(FORGE)),.forge,$(FORGE))
 
 WORK := .venv/work/bin/python
 CHECKS := .venv/checks/bin/python
@@ -29,7 +31,7 @@ test-checks: .venv/checks/installed .venv/test/installed
 test-work: $(INSTALLED) .venv/test/installed
 	PYTHONPATH=.venv/test $(WORK) $(PYTEST) tests/test_readme.py tests --ignore tests/serve --ignore tests/checks
 
-##@ The loop, a step at a time (RECIPE=FILE, FORGE=FOLDER)
+##@ The loop, a step at a time (RECIPE=FILE, FORGE=FOLDER or github:OWNER/NAME)
 retrain: .venv/work/installed ## train, store the candidate, open or refresh its proposal  [TODAY=2013-04-01]
 	@$(WORK) -m model retrain $(if $(TODAY),--today $(TODAY))
 
@@ -39,12 +41,12 @@ gate: .venv/checks/installed ## judge the proposed candidate: verdict.json, repo
 land: .venv/work/installed ## merge and publish the proposal if the verdict allows
 	@$(WORK) -m forge land --verdict build/gate/verdict.json
 
-serve: .venv/serve/installed .venv/work/installed ## follow the forge and answer on http://127.0.0.1:8000  [PORT=8000]
-	@$(WORK) -m forge sync --store "$(FORGE)/store" --every 1 & syncing=$$!; trap "kill $$syncing" EXIT; \
-	$(SERVE) -m serve --store "$(FORGE)/store" --journal "$(FORGE)/journal" --port $(or $(PORT),8000)
+serve: .venv/serve/installed ## follow the forge and answer on http://127.0.0.1:8000  [PORT=8000] [EVERY=1]
+	@$(SERVE) -m forge sync --store "$(PLACE)/store" --every $(or $(EVERY),1) & syncing=$$!; trap "kill $$syncing" EXIT; \
+	$(SERVE) -m serve --store "$(PLACE)/store" --journal "$(PLACE)/journal" --port $(or $(PORT),8000)
 
 watch: .venv/work/installed ## look at the journal; open, update or close the alert
-	@$(WORK) -m monitoring watch --journal "$(FORGE)/journal" --out "$(FORGE)/watch"
+	@$(WORK) -m monitoring watch --journal "$(or $(JOURNAL),$(PLACE)/journal)" --out "$(PLACE)/watch"
 
 rollback: .venv/work/installed ## the older model serves again  [TO=version] [REASON="why"]
 	@$(WORK) -m forge rollback $(if $(TO),--to $(TO)) --reason "$(or $(REASON),asked for by hand)"

@@ -220,12 +220,9 @@ def _sync(asked: argparse.Namespace, forge: Forge) -> int:
 
 
 def _tidy(asked: argparse.Namespace, forge: Forge) -> int:
-    proposed = [
-        champion_of(forge.read(LIVE, each.branch) or "")
-        for each in forge.proposals()
-        if each.state == "open"
-    ]
-    wanted = {*_champions(forge), *proposed}
+    wanted = set(_champions(forge))
+    if forge.proposal(asked.branch):
+        wanted.add(champion_of(forge.read(LIVE, asked.branch) or ""))
     for version in leftovers(forge.releases(), wanted, _now(), asked.days):
         forge.discard(version)
         _say(f"removed candidate {version}: it came to nothing")

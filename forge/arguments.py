@@ -42,6 +42,7 @@ def parser(words: str) -> argparse.ArgumentParser:
     follow.add_argument("--every", type=float, metavar="SECONDS", help="go on following")
     tidy = command("tidy", "remove candidates that came to nothing")
     tidy.add_argument("--days", type=int, default=14, help="those older than this (default: 14)")
+    tidy.add_argument("--branch", default="retrain", help="what is proposed there stays")
     overdue = command("overdue", "raise an alert if a robot has not run for days")
     overdue.add_argument("workflow", help="its file, such as nightly.yml")
     overdue.add_argument("--days", type=float, default=2, help="default: 2")

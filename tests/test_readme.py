@@ -12,8 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from forge.github import GitHubForge
 from forge.live import Live, with_champion
 from forge.local import LocalForge
+from serve.bundle import Bundle
+from tests.forge.fake_github import NAME, FakeGitHub
+from tests.forge.fake_server import serve
 from tests.loop.laptop import wait_for
 
 ROOT = Path(__file__).parents[1]
@@ -22,6 +26,7 @@ NOT_COPIED = (".git", ".venv", ".demo", ".forge", "build", "*cache*", "__pycache
 LIVE = "serve/live.toml"
 #: What runs these tests needs no test to run it.
 RUNNING = "make test"
+ON_GITHUB = "FORGE=github:OWNER/NAME make serve"
 
 
 def commands():
@@ -54,6 +59,11 @@ class Checkout:
         )  # fmt: skip
         assert done.returncode == code, done.stdout
         return done.stdout
+
+
+@pytest.fixture
+def bundles():
+    return sorted((ROOT / "tests/bundles/format-1/binary").iterdir())
 
 
 @pytest.fixture
@@ -101,8 +111,32 @@ def test_the_loop_a_step_at_a_time_goes_as_the_readme_tells(checkout):
 
     told = checkout.type("RECIPE=tests/recipes/buys.py make retrain TODAY=2026-02-20")
     assert "buys: model" in told
-    demo_and_others = {RUNNING, "make demo", "make serve", curl}
-    assert commands().keys() - checkout.typed == demo_and_others
+    in_other_tests = {RUNNING, "make demo", "make serve", ON_GITHUB, curl}
+    assert commands().keys() - checkout.typed == in_other_tests
+
+
+def test_a_scorer_follows_a_repository_as_the_readme_tells(checkout, bundles):
+    """No secret: the repository is a public one."""
+    fake = FakeGitHub({LIVE: Live().to_toml()})
+    server = serve(fake)
+    forge = GitHubForge(NAME, "secret", fake.url, sleep=lambda _: None)
+    loaded = Bundle.load(bundles[0])
+    forge.upload(loaded.version, bundles[0])
+    forge.propose(
+        "retrain",
+        "model",
+        "",
+        {LIVE: with_champion(Live(), loaded.version, loaded.digest).to_toml()},
+    )
+    forge.status("retrain", True, "good")
+    forge.merge("retrain", "model")
+
+    where = ON_GITHUB.split(maxsplit=1)[0].replace("OWNER/NAME", NAME)
+    own = dict([where.split("=")]) | {"GITHUB_API_URL": fake.url, "GITHUB_TOKEN": ""}
+    with serving(checkout, own) as address:
+        assert ready(address)["version"] == loaded.version
+    server.shutdown()
+    server.server_close()
 
 
 def test_make_alone_lists_every_command(checkout):
@@ -139,13 +173,14 @@ def test_what_the_readme_says_the_demo_prints_is_what_it_prints():
 class serving:  # noqa: N801 -- reads as a word in a with
     """`make serve` at a free port, until the block ends."""
 
-    def __init__(self, checkout):
+    def __init__(self, checkout, more=()):
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port = free.getsockname()[1]
         assert "make serve" in commands()
         self.process = subprocess.Popen(
-            ["make", "serve", f"PORT={self.port}"], cwd=checkout.folder, start_new_session=True
-        )
+            ["make", "serve", f"PORT={self.port}"], cwd=checkout.folder, start_new_session=True,
+            env=os.environ | dict(more),
+        )  # fmt: skip
 
     def __enter__(self):
         address = f"127.0.0.1:{self.port}"
