@@ -177,6 +177,17 @@ class Repository:
         ]
         subprocess.run(command, cwd=ROOT, env=os.environ | own, check=True)
 
+    def verify_attestation(self, release, name):
+        """With the real tool, offline: built by this repository's workflow."""
+        for asset in (name, "attestation.jsonl"):
+            shutil.copyfile(release["assets"][asset]["file"], self.folder / asset)
+        command = ["gh", "attestation", "verify", self.folder / name, "--repo", SLUG]
+        bundle = ["--bundle", self.folder / "attestation.jsonl"]
+        root = ["--custom-trusted-root", self.world.fake.sigstore.trusted_root]
+        tools = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+        own = os.environ | {"PATH": tools, "GH_TOKEN": "none"}
+        subprocess.run([*command, *bundle, *root], env=own, check=True)
+
     def start_scorer(self):
         ready = self.folder / "address"
         command = [ROOT / ".venv/serve/bin/python", "-m", "serve", "--store", self.folder / "store"]
@@ -232,7 +243,7 @@ def make(tmp_path):
 
 def test_two_nights_and_a_person(make):
     """One pull request, refreshed; one comment; a person merges, and it is released and served."""
-    here = make(policy="never")
+    here = make(policy="never", private=False)
     here.night("2026-02-20")
     (first,) = here.pulls()
     here.night("2026-02-21")
@@ -250,6 +261,9 @@ def test_two_nights_and_a_person(make):
     assert version in second["title"]
     assert here.latest() == [version]
     assert here.released()[version] is False
+    (release,) = [each for each in here.state["releases"] if each["tag"] == version]
+    assert "## ✅ PROMOTE" in release["body"]
+    here.verify_attestation(release, "model.onnx")
 
     here.sync()
     address = here.start_scorer()

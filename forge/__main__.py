@@ -21,7 +21,7 @@ import threading
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
-from forge import Forge, ForgeError, open_forge
+from forge import Forge, ForgeError, Proposal, open_forge
 from forge.actions import output, summary
 from forge.arguments import parser
 from forge.landing import (
@@ -74,16 +74,16 @@ def _land(asked: argparse.Namespace, forge: Forge) -> int:
     report = asked.verdict.with_name("report.md")
     words = report.read_text(encoding="utf-8") if report.is_file() else verdict.summary
     if is_landed(verdict, _live(forge)):
-        _settle(forge, words)
+        _settle(forge)
         _say(f"landed already: {verdict.candidate[0]} is live")
         return OK
+    proposal = _open(forge, asked.branch)
     refuse_if_stale(verdict, _live(forge, asked.branch), _live(forge))
-    proposal = forge.proposal(asked.branch)
-    before = proposal.comments.get("verdict") if proposal else None
+    forge.describe(verdict.candidate[0], words)
+    before = proposal.comments.get("verdict")
     forge.comment(asked.branch, "verdict", with_earlier(words, before))
-    forge.status(
-        asked.branch, verdict.decision == "PROMOTE", f"{verdict.decision}: {verdict.summary}"
-    )
+    told = f"{verdict.decision}: {verdict.summary}"
+    forge.status(asked.branch, verdict.decision == "PROMOTE", told, proposal.head)
     if verdict.decision == "REJECT":
         forge.close(asked.branch, verdict.summary)
         _say(f"not landed, and the proposal is closed: {verdict.summary}")
@@ -91,32 +91,23 @@ def _land(asked: argparse.Namespace, forge: Forge) -> int:
     if verdict.decision == "HOLD":
         _say(f"not landed, the proposal stays open: {verdict.summary}")
         return OK if asked.exit_zero else HELD
-    files = proposal.files if proposal else ()
-    wait = reason_to_wait(verdict, policy, files, forge.alerts())
+    wait = reason_to_wait(verdict, policy, proposal.files, forge.alerts())
     if wait:
         _say(
             f"good to merge, and left to a person, for {wait}. To merge: python -m forge merge {asked.branch}"
         )
         return OK
-    return _merge_and_publish(forge, asked.branch, words)
+    return _merge(asked, forge)
 
 
 def _merge(asked: argparse.Namespace, forge: Forge) -> int:
-    proposal = forge.proposal(asked.branch)
-    words = proposal.comments.get("verdict", proposal.body) if proposal else ""
-    return _merge_and_publish(forge, asked.branch, words)
-
-
-def _merge_and_publish(forge: Forge, branch: str, notes: str) -> int:
-    proposal = forge.proposal(branch)
-    if proposal is None:
-        raise ForgeError(f"there is no open proposal on branch {branch}; open one: make retrain")
-    commit = forge.merge(branch, proposal.title)
+    proposal = _open(forge, asked.branch)
+    commit = forge.merge(asked.branch, proposal.title)
     live = _live(forge).champion
     _say(
         f"merged proposal {proposal.number} as {commit[:10]}: {live.version if live else 'nothing'} is live"
     )
-    _settle(forge, notes)
+    _settle(forge)
     return OK
 
 
@@ -125,14 +116,14 @@ def _release(_: argparse.Namespace, forge: Forge) -> int:
     hand = taken_off(_live(forge), _champions(forge), forge.releases())
     if hand:
         _go_back(forge, *hand)
-    elif not _settle(forge, ""):
+    elif not _settle(forge):
         _say("live.toml and the releases agree")
     return OK
 
 
 def _rollback(asked: argparse.Namespace, forge: Forge) -> int:
     live = _live(forge).champion
-    if withdrawn_by(_champions(forge)) & _settle(forge, "", asked.reason).keys():
+    if withdrawn_by(_champions(forge)) & _settle(forge, asked.reason).keys():
         _say(f"an earlier rollback was finished: {live.version if live else 'nothing'} is live")
     elif live and asked.to == live.version:
         _say(f"{live.version} is live already")
@@ -161,18 +152,18 @@ def _go_back(forge: Forge, wanted: str | None, reason: str) -> None:
     _say(f"rolled back: {target.version} is live, {bad} is withdrawn: {reason}")
     if bad not in {release.version for release in releases}:
         _raise_incident(forge, bad, reason)
-    _settle(forge, "", reason)
+    _settle(forge, reason)
 
 
-def _settle(forge: Forge, notes: str, reason: str = "") -> Mapping[str, str]:
+def _settle(forge: Forge, reason: str = "") -> Mapping[str, str]:
     """Make the releases agree with live.toml; returns what each became.
 
-    What is published gets *notes*; what is withdrawn gets the *reason*, and an incident.
+    What is withdrawn gets the *reason*, and an incident.
     """
     changes = settle(_champions(forge), forge.releases())
     for version, state in changes.items():
         if state == "published":
-            forge.publish(version, notes)
+            forge.publish(version)
         else:
             why = reason or "live.toml went back to an older version"
             _raise_incident(forge, version, why)
@@ -252,6 +243,13 @@ def _subject(asked: argparse.Namespace, forge: Forge) -> int:
     output("rules", " ".join(changed(asked.main / "checks", asked.proposal / "checks")))
     _say(f"the gate is asked to judge: {found}")
     return OK
+
+
+def _open(forge: Forge, branch: str) -> Proposal:
+    proposal = forge.proposal(branch)
+    if proposal is None:
+        raise ForgeError(f"there is no open proposal on branch {branch}; open one: make retrain")
+    return proposal
 
 
 def _live(forge: Forge, branch: str = "main") -> Live:

@@ -121,13 +121,22 @@ class Assets:
         return sorted(found, key=lambda release: release.version, reverse=True)
 
     @surely
-    def publish(self, version: str, notes: str) -> None:
-        """Make *version* a published release, and the latest; empty *notes* leave those it has."""
+    def describe(self, version: str, notes: str) -> None:
+        """Write the notes of *version*, whatever its state."""
         release = self._release(version)
         meta, before = told(release["body"])
+        if notes != before:
+            path = f"releases/{release['id']}"
+            self._rest.write("PATCH", path, {"body": body_of(meta, notes)})
+
+    @surely
+    def publish(self, version: str) -> None:
+        """Make *version* a published release, and the latest."""
+        release = self._release(version)
+        meta, notes = told(release["body"])
         self._rest.write("PATCH", f"releases/{release['id']}", {
             "name": version, "prerelease": False, "make_latest": "true",
-            "body": body_of(meta | {"state": "published"}, notes or before),
+            "body": body_of(meta | {"state": "published"}, notes),
         })  # fmt: skip
 
     @surely

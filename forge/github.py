@@ -77,10 +77,11 @@ class GitHubForge(Assets, Pulls):
         """Whether the workflow file *name* is switched on, and when it last ended well."""
         workflow = self._rest.get(f"actions/workflows/{name}")
         if workflow is None:
-            return Schedule(False, None)
+            return Schedule(False, self._now())
         found = self._rest.get(f"actions/workflows/{name}/runs", status="success", per_page=1)
         runs = found["workflow_runs"] if found else []
-        return Schedule(workflow["state"] == "active", runs[0]["updated_at"] if runs else None)
+        since = runs[0]["updated_at"] if runs else workflow["created_at"]
+        return Schedule(workflow["state"] == "active", since)
 
     def public(self) -> bool:
         """Whether anybody may read it."""

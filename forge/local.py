@@ -72,15 +72,20 @@ class LocalForge:
         """Every stored bundle, newest first."""
         return self._shelf.releases()
 
-    def publish(self, version: str, notes: str) -> None:
-        """Make *version* a published release, and the latest; empty *notes* leave those it has."""
+    def describe(self, version: str, notes: str) -> None:
+        """Write the notes of *version*, whatever its state."""
         with self._writing():
-            self._shelf.mark(version, "published", notes)
+            self._shelf.describe(version, notes)
+
+    def publish(self, version: str) -> None:
+        """Make *version* a published release, and the latest."""
+        with self._writing():
+            self._shelf.publish(version)
 
     def withdraw(self, version: str, reason: str) -> None:
         """Put *version* into quarantine; *reason* goes before the notes it has, once."""
         with self._writing():
-            self._shelf.mark(version, "withdrawn", reason)
+            self._shelf.withdraw(version, reason)
 
     def discard(self, version: str) -> None:
         """Remove a candidate that came to nothing; one that is gone is no mistake."""
@@ -128,9 +133,14 @@ class LocalForge:
         """Every proposal there was, newest first."""
         return [_proposal(*record) for record in self._proposals.all()]
 
-    def status(self, branch: str, ok: bool | None, summary: str) -> None:
-        """Say on the head of the proposal whether it may be merged; None is pending."""
+    def status(self, branch: str, ok: bool | None, summary: str, head: str | None = None) -> None:
+        """Say on the head of the proposal whether it may be merged; None is pending.
+
+        Refused if the head is not *head* any more.
+        """
         with self._changing_proposal(branch) as (meta, body):
+            if head not in (None, meta["head"]):
+                raise ForgeError(f"the proposal on branch {branch} has changed; judge it again")
             self._proposals.put(meta | {"status": [ok, summary]}, body)
 
     def comment(self, branch: str, marker: str, body: str) -> None:

@@ -85,12 +85,17 @@ class Pulls:
         ]
 
     @surely
-    def status(self, branch: str, ok: bool | None, summary: str) -> None:
-        """Say on the head of the proposal whether it may be merged; None is pending."""
-        head, summary = self._changing(branch)["head"]["sha"], one_line(summary, DESCRIPTION)
-        if self._status(head) != (ok, summary):
+    def status(self, branch: str, ok: bool | None, summary: str, head: str | None = None) -> None:
+        """Say on the head of the proposal whether it may be merged; None is pending.
+
+        Refused if the head is not *head* any more.
+        """
+        now, summary = self._changing(branch)["head"]["sha"], one_line(summary, DESCRIPTION)
+        if head not in (None, now):
+            raise ForgeError(f"the proposal on branch {branch} has changed; judge it again")
+        if self._status(now) != (ok, summary):
             words = {"context": GATE, "state": _WORDS[ok], "description": summary}
-            self._rest.write("POST", f"statuses/{head}", words)
+            self._rest.write("POST", f"statuses/{now}", words)
 
     @surely
     def comment(self, branch: str, marker: str, body: str) -> None:

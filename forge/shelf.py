@@ -78,20 +78,29 @@ class Shelf:
             found.append(Release(*told, latest=version == latest, by_hand=hand))
         return found
 
-    def mark(self, version: str, state: Literal["published", "withdrawn"], words: str) -> None:
-        """What became of a bundle: *words* are its notes, or the reason that goes before them, once.
-
-        The state is kept twice: where they differ, a person edited the first.
-        """
+    def describe(self, version: str, notes: str) -> None:
+        """Write a bundle's notes."""
         path = self._bundle(version).with_name("release.md")
-        meta, before = read_record(path)
-        notes = words or before
-        if state == "withdrawn":
-            told = f"{words}\n\n{before}".rstrip() + "\n"
-            notes = before if before.startswith(words) else told
+        write_record(path, read_record(path)[0], notes)
+
+    def publish(self, version: str) -> None:
+        """Make a bundle a published release, and the latest."""
+        self._mark(version, "published")
+        write_whole(self.folder / "latest", f"{version}\n")
+
+    def withdraw(self, version: str, reason: str) -> None:
+        """Put a bundle into quarantine; *reason* goes before the notes it has, once."""
+        self._mark(version, "withdrawn", reason)
+
+    def _mark(
+        self, version: str, state: Literal["published", "withdrawn"], reason: str = ""
+    ) -> None:
+        # The state is kept twice: where they differ, a person edited the first.
+        path = self._bundle(version).with_name("release.md")
+        meta, notes = read_record(path)
+        if not notes.startswith(reason):
+            notes = f"{reason}\n\n{notes}".rstrip() + "\n"
         write_record(path, meta | {"state": state, "settled": state}, notes)
-        if state == "published":
-            write_whole(self.folder / "latest", f"{version}\n")
 
     def discard(self, version: str) -> None:
         """Remove a candidate, if it is there. Raises `ForgeError` if it is more than that."""

@@ -25,9 +25,9 @@ def overdue(name: str, schedule: Schedule, now: datetime, days: float) -> str:
     """What is wrong with a robot that should have run within *days*; "" if nothing is."""
     if not schedule.enabled:
         return f"{name} is switched off, or is not there"
-    if schedule.last_success is None:
-        return f"{name} never ran to a good end"
     since = now - datetime.fromisoformat(schedule.last_success)
     if since > timedelta(days=days):
-        return f"{name} last ran to a good end {since.days} days ago, on {schedule.last_success}"
+        return (
+            f"{name} has not run to a good end for {since.days} days, since {schedule.last_success}"
+        )
     return ""

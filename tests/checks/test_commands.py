@@ -36,7 +36,7 @@ def forge(tmp_path, bundles):
     for bundle in bundles:
         forge.upload(bundle.name, bundle)
     move(forge, bundles[0])
-    forge.publish(bundles[0].name, "")
+    forge.publish(bundles[0].name)
     return forge
 
 

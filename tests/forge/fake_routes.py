@@ -245,7 +245,7 @@ def open_issue(fake, asked, query):
 def workflow(fake, asked, query, name):
     if name not in fake.workflows:
         raise SaysNoError(404, "Not Found")
-    return 200, {"state": fake.workflows[name]}
+    return 200, {"state": fake.workflows[name], "created_at": "2026-01-01T00:00:00Z"}
 
 
 @route("GET", "actions/workflows/([^/]+)/runs")

@@ -281,7 +281,17 @@ def test_a_live_file_that_was_broken_once_does_not_count(bench):
 class Dying:
     """A forge whose process is killed before its *last* write: what was written stays."""
 
-    WRITES = ("comment", "status", "merge", "propose", "publish", "withdraw", "alert", "close")
+    WRITES = (
+        "describe",
+        "comment",
+        "status",
+        "merge",
+        "propose",
+        "publish",
+        "withdraw",
+        "alert",
+        "close",
+    )
 
     def __init__(self, forge, last):
         self._forge, self._left = forge, last
@@ -431,8 +441,7 @@ class Scheduled:
     ("schedule", "words"),
     [
         (Schedule(False, "2099-01-01T00:00:00Z"), "nightly.yml is switched off"),
-        (Schedule(True, None), "nightly.yml never ran"),
-        (Schedule(True, "2026-01-01T00:00:00Z"), "nightly.yml last ran to a good end"),
+        (Schedule(True, "2026-01-01T00:00:00Z"), "nightly.yml has not run to a good end for"),
     ],
 )
 def test_a_robot_that_went_silent_raises_an_alert(bench, schedule, words):

@@ -72,6 +72,16 @@ def test_a_proposal_needs_a_branch_of_its_own(forge):
         propose(forge, "20260101T0000-aaaaaaa", branch="main")
 
 
+def test_a_status_is_refused_where_the_proposal_has_changed_meanwhile(forge):
+    """What was judged is not what it would stand on."""
+    judged = propose(forge, "20260101T0000-aaaaaaa").head
+    propose(forge, "20260102T0000-bbbbbbb")
+
+    with pytest.raises(ForgeError, match="has changed; judge it again"):
+        forge.status("retrain", True, "good", judged)
+    assert forge.proposal("retrain").status is None
+
+
 @pytest.mark.parametrize("status", [None, (None, "pending"), (False, "REJECT: worse")])
 def test_only_a_good_status_lets_a_proposal_be_merged(forge, status):
     """Could not tell is not a pass."""
@@ -168,7 +178,7 @@ def test_a_bundle_stored_again_changes_nothing_and_another_under_its_name_is_ref
 ):
     """A version always means the same bytes."""
     forge.upload(bundles[0].name, bundles[0])
-    forge.publish(bundles[0].name, "notes")
+    forge.publish(bundles[0].name)
     forge.upload(bundles[0].name, bundles[0])
     assert forge.releases()[0].state == "published"
 
@@ -192,7 +202,7 @@ def test_a_release_that_is_not_there_is_named_with_those_that_are(forge, bundles
 
     for attempt in (
         lambda: forge.download("gone", tmp_path / "x"),
-        lambda: forge.publish("gone", ""),
+        lambda: forge.publish("gone"),
         lambda: forge.withdraw("gone", ""),
     ):
         with pytest.raises(ForgeError, match=f"no release gone; there are: {bundles[0].name}"):
@@ -211,10 +221,11 @@ def test_a_download_never_writes_into_a_folder_that_is_there(forge, bundles, tmp
 def test_a_withdrawn_release_keeps_its_notes_below_the_reason(forge, bundles):
     """And may be published again."""
     forge.upload(bundles[0].name, bundles[0])
-    forge.publish(bundles[0].name, "the verdict\n")
+    forge.describe(bundles[0].name, "the verdict\n")
+    forge.publish(bundles[0].name)
     forge.withdraw(bundles[0].name, "on-call did not trust it")
     withdrawn = forge.releases()[0]
-    forge.publish(bundles[0].name, "")
+    forge.publish(bundles[0].name)
 
     assert withdrawn.state == "withdrawn"
     assert withdrawn.notes == "on-call did not trust it\n\nthe verdict\n"
@@ -307,10 +318,11 @@ def test_publishing_moves_the_latest_also_to_one_that_is_published_already(forge
     older, newer = (path.name for path in bundles)
     for path in bundles:
         forge.upload(path.name, path)
-        forge.publish(path.name, "verdict\n")
+        forge.describe(path.name, "verdict\n")
+        forge.publish(path.name)
     assert [(r.version, r.latest) for r in forge.releases()] == [(newer, True), (older, False)]
 
-    forge.publish(older, "")
+    forge.publish(older)
 
     assert [(r.version, r.latest) for r in forge.releases()] == [(newer, False), (older, True)]
     assert [r.notes for r in forge.releases()] == ["verdict\n", "verdict\n"]
@@ -320,8 +332,9 @@ def test_withdrawing_twice_says_the_reason_once(forge, bundles):
     """And takes the latest to another only by publishing that."""
     for path in bundles:
         forge.upload(path.name, path)
-        forge.publish(path.name, "verdict\n")
-    forge.publish(bundles[0].name, "")
+        forge.describe(path.name, "verdict\n")
+        forge.publish(path.name)
+    forge.publish(bundles[0].name)
     for _ in range(2):
         forge.withdraw(bundles[1].name, "it was wrong")
 
@@ -335,7 +348,7 @@ def test_only_a_candidate_is_discarded(forge, bundles):
     """What was live is kept for ever; what is gone is gone."""
     for path in bundles:
         forge.upload(path.name, path)
-    forge.publish(bundles[0].name, "verdict\n")
+    forge.publish(bundles[0].name)
     for _ in range(2):
         forge.discard(bundles[1].name)
 

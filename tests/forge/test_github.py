@@ -37,7 +37,8 @@ def stored(forge):
 
 def published(forge):
     stored(forge)
-    forge.publish(A, "notes\n")
+    forge.describe(A, "notes\n")
+    forge.publish(A)
 
 
 def everything(fake):
@@ -79,7 +80,8 @@ WRITES = {
         lambda forge: forge.resolve("watch", "quiet"),
     ),
     "upload": (lambda forge: None, stored),
-    "publish": (stored, lambda forge: forge.publish(A, "notes\n")),
+    "describe": (stored, lambda forge: forge.describe(A, "notes\n")),
+    "publish": (stored, lambda forge: forge.publish(A)),
     "withdraw": (published, lambda forge: forge.withdraw(A, "wrong")),
     "discard": (stored, lambda forge: forge.discard(A)),
 }  # fmt: skip
@@ -373,8 +375,8 @@ def test_a_bundle_is_stored_and_rolled_back_where_releases_are_immutable(github,
     (tmp_path / "attested").write_text("{}\n")
     for version in (A, B):
         github.upload(version, BUNDLES / version, tmp_path / "attested")
-        github.publish(version, "notes\n")
-    github.publish(A, "")
+        github.publish(version)
+    github.publish(A)
     github.withdraw(B, "wrong")
 
     assert [(r.version, r.state, r.latest) for r in github.releases()] == [
@@ -417,7 +419,7 @@ def test_a_hand_on_the_releases_is_seen(github, fake):
     """A person marks one as prerelease, or another as the latest."""
     for version in (A, B):
         github.upload(version, BUNDLES / version)
-        github.publish(version, "")
+        github.publish(version)
     older, newer = sorted(fake.releases.values(), key=lambda r: r["tag_name"])
     fake.pinned = older["id"]
     assert [(r.version, r.latest) for r in github.releases()] == [(B, False), (A, True)]
@@ -450,9 +452,9 @@ def test_a_schedule_tells_whether_it_runs(github, fake):
     run = {"conclusion": "success", "updated_at": "2026-02-01T00:00:00Z"}
     fake.runs["watch.yml"] = [{"conclusion": "failure", "updated_at": "later"}, run]
 
-    assert github.schedule("retrain.yml") == Schedule(True, None)
+    assert github.schedule("retrain.yml") == Schedule(True, "2026-01-01T00:00:00Z")
     assert github.schedule("watch.yml") == Schedule(False, "2026-02-01T00:00:00Z")
-    assert github.schedule("gone.yml") == Schedule(False, None)
+    assert not github.schedule("gone.yml").enabled
 
 
 def test_whether_anybody_may_read_it_is_known(github, fake):
