@@ -3,7 +3,7 @@
     ~/.cache/gha-harness/venv/bin/python -m pytest -c /dev/null --rootdir .ci .ci/test_workflows.py
 
 Here workflows run for real: checkout, artifacts, attestation, tokens with just the permissions that
-are declared. What a fork's token may not do is GitHub's own rule, and is not played here.
+are declared.
 """
 
 import json
@@ -383,6 +383,19 @@ def test_drift_opens_an_issue_updates_it_and_closes_it(make):
     here.is_clean()
 
 
+EVIL = """\
+name: evil
+on: pull_request
+permissions: write-all
+jobs:
+  evil:
+    runs-on: ubuntu-latest
+    steps:
+      - run: gh api "repos/$GITHUB_REPOSITORY/issues" -f title=owned
+        env: {GH_TOKEN: "${{ github.token }}"}
+"""
+
+
 def test_what_a_pull_request_may_do(make):
     """A recipe is trained and judged by main's code and rules; nothing of it is written anywhere."""
     here = make(policy="never")
@@ -391,6 +404,7 @@ def test_what_a_pull_request_may_do(make):
     before = json.dumps([here.live(), here.released()])
     rules = (ROOT / "checks/thresholds.toml").read_text()
     evil = {
+        ".github/workflows/evil.yml": EVIL,
         "checks/thresholds.toml": rules.replace("min_fresh_rows = 500", "min_fresh_rows = 1"),
         "checks/__main__.py": "raise SystemExit(0)\n",
         "forge/__main__.py": "raise SystemExit(0)\n",
@@ -400,8 +414,19 @@ def test_what_a_pull_request_may_do(make):
     }
     here.world.commit(evil, "an honest improvement", branch="improve")
     first = len(here.world.runs)
+    give = here.world.fake.add_token
+
+    def give_as_to_a_fork(kind, login, permissions=None, *more):
+        """GitHub's own rule, which the workbench lacks: whatever a fork's workflow asks for, it may read."""
+        return give(kind, login, dict.fromkeys(permissions or {}, "read"), *more)
+
+    here.world.fake.add_token = give_as_to_a_fork
     number = here.world.open_pr("improve")
-    (run,) = [each for each in here.world.runs[first:] if each["name"] == "gate"]
+    here.world.fake.add_token = give
+    runs = {each["name"]: each for each in here.world.runs[first:]}
+    run = runs["gate"]
+    assert runs["evil"]["conclusion"] == "failure"
+    assert here.issues("owned") == []
 
     judged = {job["id"]: job["result"] for job in run.jobs}
     assert judged["train"] == "success", run.why
@@ -416,11 +441,8 @@ def test_what_a_pull_request_may_do(make):
     assert [c for c in writes if "/repos/" in c["path"]] == []
     assert set(run.permissions.values()) == {"read"}
     assert json.dumps([here.live(), here.released()]) == before
-    assert (
-        here.state["pulls"][number - 1]["comments"] == []
-        if number <= len(here.state["pulls"])
-        else True
-    )
+    (proposal,) = [pull for pull in here.pulls() if pull["number"] == number]
+    assert proposal["comments"] == []
 
 
 def test_ci_asks_for_one_job(make):

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import fcntl
+import shlex
 import shutil
 import signal
 import sys
@@ -223,7 +224,7 @@ Look at
   {laptop.folder / "gate/second/report.md"}  what a reviewer reads
   {laptop.folder / "gate/shuffled/report.md"}  why the bad one was refused
   {laptop.forge / "alerts"}  the alert, from open to closed
-and type  FORGE={laptop.forge} make status
+and type  FORGE={shlex.quote(str(laptop.forge))} make status
 """
 
 
