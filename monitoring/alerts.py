@@ -16,8 +16,9 @@ from monitoring.signals import Signal, Unknown, by_series
 
 LONGEST = 60_000
 _WHAT_TO_DO = (
-    "**What to do.** `make retrain gate land` lets a new model learn from the rows as they are now, and"
-    " the gate says whether it is better. If the model itself is at fault: `make rollback`."
+    "**What to do.** Run *nightly* (Actions, or `make retrain gate land`): a new model learns from the rows as"
+    " they are now, and the gate says whether it is better. If the model itself is at fault: *rollback*"
+    " (Actions, or `make rollback`)."
 )
 _CUT = "\n\n… cut: the whole is in the file of the run.\n"
 
