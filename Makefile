@@ -7,6 +7,8 @@ RECIPE ?= model/recipe.py
 FORGE ?= .forge
 export RECIPE FORGE
 # What a scorer keeps lies beside the forge if that is a folder.
+# Without a token GitHub answers sixty times an hour.
+PAUSE := $(if $(filter github:%,$(FORGE)),$(if $(GITHUB_TOKEN),10,60),1)
 PLACE := $(if $(filter github:%,$(FORGE)),.forge,$(FORGE))
 
 WORK := .venv/work/bin/python
@@ -41,8 +43,8 @@ gate: .venv/checks/installed ## judge the proposed candidate: verdict.json, repo
 land: .venv/work/installed ## merge and publish the proposal if the verdict allows
 	@$(WORK) -m forge land --verdict build/gate/verdict.json
 
-serve: .venv/serve/installed ## follow the forge and answer on http://127.0.0.1:8000  [PORT=8000] [EVERY=1]
-	@$(SERVE) -m forge sync --store "$(PLACE)/store" --every $(or $(EVERY),1) & syncing=$$!; trap "kill $$syncing" EXIT; \
+serve: .venv/serve/installed ## follow the forge and answer on http://127.0.0.1:8000  [PORT=8000] [EVERY=seconds]
+	@$(SERVE) -m forge sync --store "$(PLACE)/store" --every $(or $(EVERY),$(PAUSE)) & syncing=$$!; trap "kill $$syncing" EXIT; \
 	$(SERVE) -m serve --store "$(PLACE)/store" --journal "$(PLACE)/journal" --port $(or $(PORT),8000)
 
 watch: .venv/work/installed ## look at the journal; open, update or close the alert

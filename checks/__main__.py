@@ -38,12 +38,13 @@ FILES = ("verdict.json", "report.md", "deepchecks.html")
 
 @dataclass(frozen=True)
 class Subject:
-    """What is judged, against what; the digests in quarantine; the files its proposal changes."""
+    """What is judged, against what; the digests in quarantine; its proposal's files and head."""
 
     candidate: Bundle
     champion: Bundle | None = None
     quarantine: frozenset[str] = frozenset()
     files: tuple[str, ...] = ()
+    head: str | None = None
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -116,6 +117,7 @@ def _gate(out: Path, gate: Gate, subject: Subject) -> str:
     more = {
         "fresh_rows": fresh,
         "churn": changed,
+        "head": subject.head,
         "rules_changed": rules_changed(subject.files),
         "metrics": [asdict(row) for row in table],
         "slices": slices,
@@ -141,6 +143,7 @@ def _subject(asked: argparse.Namespace, work: Path) -> Subject:
         return Subject(_load(asked.candidate), champion)
     forge = open_forge(asked.forge)
     live, files = parse_live(forge.read(LIVE) or "").champion, tuple(asked.rules_changed.split())
+    head = None
     if asked.candidate:
         candidate = _load(asked.candidate)
     elif asked.live:
@@ -151,11 +154,11 @@ def _subject(asked: argparse.Namespace, work: Path) -> Subject:
             raise ForgeError(
                 f"there is no open proposal on branch {asked.branch}; open one: make retrain"
             )
-        files = proposal.files
+        files, head = proposal.files, proposal.head
         text = forge.read(LIVE, asked.branch) or ""
         candidate = _named_by(text, f"the proposal on branch {asked.branch}", forge, work)
     champion = _fetch(forge, live, work) if live else None
-    return Subject(candidate, champion, _quarantine(forge), files)
+    return Subject(candidate, champion, _quarantine(forge), files, head)
 
 
 def _load(folder: Path) -> Bundle:
@@ -243,7 +246,7 @@ def _parser() -> argparse.ArgumentParser:
         "gate", help="judge a candidate: PROMOTE, HOLD or REJECT"
     )
     gate.add_argument(
-        "--forge", default=os.environ.get("FORGE", ".forge"), help="where the proposal is"
+        "--forge", default=os.environ.get("FORGE") or ".forge", help="where the proposal is"
     )
     gate.add_argument("--branch", default="retrain", help="the proposal's branch")
     gate.add_argument("--live", type=Path, help="a live.toml that names the candidate, instead")

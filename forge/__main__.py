@@ -45,8 +45,8 @@ from forge.live import (
 )
 from forge.rollback import back_to, incident, settle, taken_off
 from forge.subject import changed, subject
-from forge.sync import sync
-from forge.upkeep import leftovers, overdue
+from forge.sync import follow
+from forge.upkeep import SILENT, leftovers, overdue
 
 OK, USAGE, REJECTED, HELD, FORGE = 0, 2, 3, 4, 6
 
@@ -70,18 +70,19 @@ def main(arguments: list[str] | None = None, opening: Callable[[str], Forge] = o
 
 def _land(asked: argparse.Namespace, forge: Forge) -> int:
     policy = read_policy(asked.rules, asked.policy)
+    _settle(forge)  # a rollback that nobody settled is an incident before anything lands
+    if not asked.verdict.is_file():
+        return _tell_unjudged(asked, forge)
     verdict = read_verdict(asked.verdict)
     report = asked.verdict.with_name("report.md")
     words = report.read_text(encoding="utf-8") if report.is_file() else verdict.summary
     if is_landed(verdict, _live(forge)):
-        _settle(forge)
         _say(f"landed already: {verdict.candidate[0]} is live")
         return OK
     proposal = _open(forge, asked.branch)
-    refuse_if_stale(verdict, _live(forge, asked.branch), _live(forge))
+    refuse_if_stale(verdict, proposal.head, _live(forge, asked.branch), _live(forge))
     forge.describe(verdict.candidate[0], words)
-    before = proposal.comments.get("verdict")
-    forge.comment(asked.branch, "verdict", with_earlier(words, before))
+    forge.comment(asked.branch, "verdict", with_earlier(words, proposal.comments.get("verdict")))
     told = f"{verdict.decision}: {verdict.summary}"
     forge.status(asked.branch, verdict.decision == "PROMOTE", told, proposal.head)
     if verdict.decision == "REJECT":
@@ -94,10 +95,19 @@ def _land(asked: argparse.Namespace, forge: Forge) -> int:
     wait = reason_to_wait(verdict, policy, proposal.files, forge.alerts())
     if wait:
         _say(
-            f"good to merge, and left to a person, for {wait}. To merge: python -m forge merge {asked.branch}"
+            f"good to merge, and left to a person, for {wait}. Merge the pull request, or type:"
+            f" python -m forge merge {asked.branch}"
         )
         return OK
     return _merge(asked, forge)
+
+
+def _tell_unjudged(asked: argparse.Namespace, forge: Forge) -> int:
+    proposal, words = _open(forge, asked.branch), "could not be judged, and that is no pass"
+    told = f"## ❔ Not judged\n\nThis proposal {words}: see the newest run of the gate.\n"
+    forge.comment(asked.branch, "verdict", with_earlier(told, proposal.comments.get("verdict")))
+    forge.status(asked.branch, False, words, proposal.head)
+    raise ForgeError(f"there is no verdict at {asked.verdict}: the proposal {words}; make gate")
 
 
 def _merge(asked: argparse.Namespace, forge: Forge) -> int:
@@ -123,10 +133,12 @@ def _release(_: argparse.Namespace, forge: Forge) -> int:
 
 def _rollback(asked: argparse.Namespace, forge: Forge) -> int:
     live = _live(forge).champion
-    if withdrawn_by(_champions(forge)) & _settle(forge, asked.reason).keys():
-        _say(f"an earlier rollback was finished: {live.version if live else 'nothing'} is live")
-    elif live and asked.to == live.version:
-        _say(f"{live.version} is live already")
+    now = live.version if live else "nothing"
+    unfinished = withdrawn_by(_champions(forge)) & _settle(forge, asked.reason).keys()
+    if unfinished and asked.to in (None, now):
+        _say(f"an earlier rollback was finished: {now} is live")
+    elif asked.to == now:
+        _say(f"{now} is live already")
     else:
         _go_back(forge, asked.to, asked.reason)
     return OK
@@ -140,14 +152,14 @@ def _go_back(forge: Forge, wanted: str | None, reason: str) -> None:
     live, releases = _live(forge), forge.releases()
     target = back_to(wanted, live, _champions(forge), releases)
     bad = live.champion.version if live.champion else ""
-    forge.propose(
+    proposal = forge.propose(
         "rollback",
         f"Roll back to {target.version}",
         f"{reason}\n\n{bad} is withdrawn.\n",
         {LIVE: with_champion(live, target.version, target.digest).to_toml()},
         labels=("rollback",),
     )
-    forge.status("rollback", True, f"rolled back: {reason}")
+    forge.status("rollback", True, f"rolled back: {reason}", proposal.head)
     forge.merge("rollback", f"Roll back to {target.version}: {reason}")
     _say(f"rolled back: {target.version} is live, {bad} is withdrawn: {reason}")
     if bad not in {release.version for release in releases}:
@@ -160,7 +172,14 @@ def _settle(forge: Forge, reason: str = "") -> Mapping[str, str]:
 
     What is withdrawn gets the *reason*, and an incident.
     """
-    changes = settle(_champions(forge), forge.releases())
+    releases, live = forge.releases(), _live(forge).champion
+    stored = {release.version: release.digest for release in releases}
+    if live and stored.get(live.version, live.digest) != live.digest:
+        raise ForgeError(
+            f"{LIVE} names {live.version} with {live.digest}, and the release has"
+            f" {stored[live.version]}; no scorer will serve it: revert that change of {LIVE}"
+        )
+    changes = settle(_champions(forge), releases)
     for version, state in changes.items():
         if state == "published":
             forge.publish(version)
@@ -199,15 +218,8 @@ def _sync(asked: argparse.Namespace, forge: Forge) -> int:
     done = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: done.set())
-    before = (False, "")
-    while True:
-        result = sync(forge, asked.store)
-        failing = (result.failed, result.words if result.failed else "")
-        if result.changed or asked.every is None or failing != before:
-            print(result.words, flush=True)
-        before = failing
-        if asked.every is None or done.wait(asked.every):
-            return FORGE if result.failed and asked.every is None else OK
+    result = follow(forge, asked.store, asked.every, done)
+    return FORGE if result.failed and asked.every is None else OK
 
 
 def _tidy(asked: argparse.Namespace, forge: Forge) -> int:
@@ -225,11 +237,7 @@ def _overdue(asked: argparse.Namespace, forge: Forge) -> int:
     marker = f"robot:{asked.workflow}"
     wrong = overdue(asked.workflow, schedule, _now(), asked.days) if schedule else ""
     if wrong:
-        told = (
-            f"{wrong}.\n\nIt should run to a good end every {asked.days:g} days. Look at its runs;"
-            f" GitHub also switches a schedule off after 60 days without a commit: switch it on again"
-            f" on the Actions page.\n"
-        )
+        told = f"{wrong}.\n\n{SILENT}"
         _say(f"alert {forge.alert(marker, wrong, told).number}: {wrong}")
     elif forge.resolve(marker, f"{asked.workflow} runs again.\n"):
         _say(f"{asked.workflow} runs again: its alert is closed")

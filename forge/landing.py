@@ -29,7 +29,8 @@ EARLIER = 10
 class Verdict:
     """The part of verdict.json that landing needs.
 
-    *churn* is the share of fresh rows whose decision changes; None where that is not known.
+    *churn* is the share of fresh rows whose decision changes, *head* the commit of the proposal that
+    was judged; None where that is not known.
     """
 
     decision: Literal["PROMOTE", "HOLD", "REJECT"]
@@ -37,6 +38,7 @@ class Verdict:
     candidate: tuple[str, str]
     champion: tuple[str, str] | None
     churn: float | None = None
+    head: str | None = None
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ def read_verdict(path: Path) -> Verdict:
         return Verdict(
             data["decision"], str(data["summary"]), _named(data["candidate"]),
             _named(data["champion"]) if data["champion"] else None,
-            None if churn is None else float(churn),
+            None if churn is None else float(churn), data.get("head"),
         )  # fmt: skip
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ForgeError(f"{path} is not a verdict ({error!r}); make one: make gate") from error
@@ -85,8 +87,10 @@ def is_landed(verdict: Verdict, live: Live) -> bool:
     return verdict.decision == "PROMOTE" and verdict.candidate == champion
 
 
-def refuse_if_stale(verdict: Verdict, proposed: Live, live: Live) -> None:
-    """Raise `ForgeError` unless the verdict is about just this candidate and this champion."""
+def refuse_if_stale(verdict: Verdict, head: str, proposed: Live, live: Live) -> None:
+    """Raise `ForgeError` unless the verdict is about just this proposal and this champion."""
+    if verdict.head not in (None, head):
+        raise ForgeError("the proposal has changed since it was judged; judge again: make gate")
     if proposed.champion is None or verdict.candidate != _slot(proposed.champion):
         now = proposed.champion.version if proposed.champion else "nothing"
         raise ForgeError(

@@ -9,8 +9,10 @@ from forge import Change, ForgeError, Proposal
 from forge.hidden import DESCRIPTION, TITLE, body_of, one_line, told, told_by_us
 from forge.live import LIVE, Live
 from forge.refusals import RefusedError
-from forge.rest import Rest, UnsureError, surely
+from forge.rest import Rest, surely
 
+#: Between the tries to merge, in seconds: for what settles at once, and for checks, ten minutes.
+MERGE_PAUSES = (1.0, 2.0, 4.0, 8.0, 15.0, *(30.0,) * 19)
 GATE = "gate"  # the context of the status that lets a proposal be merged
 _STATES = {"success": True, "failure": False, "error": False, "pending": None}
 _WORDS = {True: "success", False: "failure", None: "pending"}
@@ -123,18 +125,19 @@ class Pulls:
             raise ForgeError(f"main has changed {', '.join(moved)} since then; propose again")
         title, _, rest = message.partition("\n")
         how = {"merge_method": "squash", "sha": head, "commit_title": title, "commit_message": rest}
-        try:
-            return str(self._rest.write("PUT", f"pulls/{pull['number']}/merge", how)["sha"])
-        except RefusedError as refused:
-            if "modified" in refused.said:  # somebody pushed this very moment
-                raise UnsureError(
-                    f"{name} was not merged: {refused.said}; run it again"
-                ) from refused
-            if refused.status in (405, 409):
-                raise ForgeError(
-                    f"GitHub does not merge {name}: {refused.said}; see {pull['html_url']}"
-                ) from refused
-            raise
+        for pause in (*MERGE_PAUSES, None):
+            try:
+                return str(self._rest.write("PUT", f"pulls/{pull['number']}/merge", how)["sha"])
+            except RefusedError as refused:
+                if refused.status not in (405, 409):
+                    raise
+                # It may still be finding out whether it can be merged, or wait for a check.
+                if pause is None or "not allowed" in refused.said:
+                    raise ForgeError(
+                        f"GitHub does not merge {name}: {refused.said}; see {pull['html_url']}"
+                    ) from refused
+                self._rest.sleep(pause)
+        raise AssertionError("unreachable")
 
     @surely
     def close(self, branch: str, reason: str) -> None:

@@ -69,7 +69,7 @@ class Rest:
         self._token = token.strip()
         if not (self._token.isascii() and self._token.isprintable()):
             raise ForgeError("the token in GITHUB_TOKEN has characters no token has; set it again")
-        self._now, self._sleep = now, sleep
+        self._now, self.sleep = now, sleep
         self._session = requests.Session()
         self._session.headers.update(
             {"User-Agent": "tidegate", "X-GitHub-Api-Version": "2022-11-28"}
@@ -188,14 +188,14 @@ class Rest:
                 wait = self._asked_to_wait(answer)
                 if wait is not None:
                     trouble = "it asked to wait, more than once"
-                    self._sleep(wait)
+                    self.sleep(wait)
                     continue
                 if answer.status_code < 300 or answer.status_code == 304:
                     return answer
                 if answer.status_code < 500:
                     raise refusal(method, path, answer, self.repository)
                 trouble = f"status {answer.status_code}"
-            self._sleep(pause)
+            self.sleep(pause)
             if not reading:
                 raise UnsureError(
                     f"GitHub gave no answer to {what} ({trouble}): it may have been done or not; run"

@@ -6,6 +6,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Literal
 
+from forge import ForgeError
 from forge.live import LIVE, champion_of
 
 Subject = Literal["candidate", "recipe", "rollback", "nothing"]
@@ -17,14 +18,16 @@ def subject(main: Path, proposal: Path, champions: Collection[str], recipe: str)
     """What the checkout *proposal* changes in the checkout *main*.
 
     A live.toml that names another champion is a candidate to be judged, or a rollback if that was
-    live before: going back is not held up by a verdict. Raises `LiveError` if it cannot be read.
+    live before: going back is not held up by a verdict. Raises `LiveError` if it cannot be read,
+    `ForgeError` if both what is live and what is learnt change: one would hide the other.
     """
     before, after = (_champion(folder) for folder in (main, proposal))
+    learns = any(_content(main / path) != _content(proposal / path) for path in (*LEARNING, recipe))
+    if learns and after != before:
+        raise ForgeError(f"{LIVE} and what is learnt change at once; make two pull requests of it")
     if after != before:
         return "rollback" if not after or after in champions else "candidate"
-    if any(_content(main / path) != _content(proposal / path) for path in (*LEARNING, recipe)):
-        return "recipe"
-    return "nothing"
+    return "recipe" if learns else "nothing"
 
 
 def changed(main: Path, proposal: Path) -> list[str]:

@@ -10,12 +10,14 @@ import hashlib
 import json
 import os
 import shutil
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 
 from forge import Forge, ForgeError
 from forge.live import LIVE, ROLES, LiveError, Slot, parse_live
 
+PATIENCE = 300.0  # seconds between looks in trouble, at most
 KEPT = 5  # bundles that are not live any more: a rollback to one of them needs no download
 
 
@@ -45,6 +47,22 @@ def sync(forge: Forge, store: Path) -> SyncResult:
     except (ForgeError, LiveError, OSError) as error:
         return SyncResult(False, f"the store stays as it was: {error}", failed=True)
     return SyncResult(True, f"live: {live.champion.version if live.champion else 'nothing'}")
+
+
+def follow(forge: Forge, store: Path, every: float | None, done: threading.Event) -> SyncResult:
+    """Sync every so many seconds until *done*, or once; says what changes, and each new trouble.
+
+    While there is trouble it asks less and less often, at least every five minutes.
+    """
+    before, failures = "", 0
+    while True:
+        result = sync(forge, store)
+        trouble = result.words if result.failed else ""
+        if result.changed or every is None or trouble != before:
+            print(result.words, flush=True)
+        before, failures = trouble, failures + 1 if result.failed else 0
+        if every is None or done.wait(min(every * 2**failures, max(every, PATIENCE))):
+            return result
 
 
 def _fetch(forge: Forge, store: Path, slot: Slot) -> None:

@@ -7,6 +7,12 @@ from datetime import datetime, timedelta
 
 from forge import Release, Schedule
 
+#: What to do about a robot that went silent.
+SILENT = """\
+Look at its newest runs on the Actions page, and run it by hand there. GitHub also switches a schedule off
+after 60 days without a commit, this watch's own with it: switch both on again there.
+"""
+
 
 def leftovers(
     releases: Iterable[Release], wanted: Collection[str], now: datetime, days: int

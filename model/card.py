@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Mapping
 from typing import Any
+
+from checks.markdown import text
 
 
 def title(manifest: Mapping[str, Any]) -> str:
@@ -39,7 +40,7 @@ def card(manifest: Mapping[str, Any]) -> str:
     features = ", ".join(f"`{feature['name']}`" for feature in contract["features"])
     libraries = ", ".join(f"{name} {version}" for name, version in build["libraries"].items())
     return f"""\
-**{_plain(contract["name"])}** ({manifest["task"]}): {_plain(contract["description"])}
+**{text(contract["name"])}** ({manifest["task"]}): {text(contract["description"])}
 
 | | rows | from | to |
 |---|---:|---|---|
@@ -57,13 +58,8 @@ The ONNX file gives the estimator's scores on {manifest["parity"]["rows"]:,} row
 
 <details><summary>How it was made</summary>
 
-Recipe `{_plain(manifest["recipe"]["file"])}` ({manifest["recipe"]["sha256"][:19]}…), commit
-`{_plain(build["commit"])}`, {build["made_at"]}, Python {build["python"]}, {libraries}.
+Recipe `{text(manifest["recipe"]["file"])}` ({manifest["recipe"]["sha256"][:19]}…), commit
+`{text(build["commit"])}`, {build["made_at"]}, Python {build["python"]}, {libraries}.
 Bundle `{manifest["digest"]}`.
 </details>
 """
-
-
-def _plain(text: str) -> str:
-    """Text of a recipe's author, kept from breaking out of its line, and from mentioning people."""
-    return html.escape(" ".join(str(text).split())).replace("@", "&#64;").replace("|", "&#124;")

@@ -202,7 +202,7 @@ def _parser() -> argparse.ArgumentParser:
             "--journal", required=True, help="the scorer's journal: a folder, or a URL for fsspec"
         )
         command.add_argument(
-            "--forge", default=os.environ.get("FORGE", ".forge"), help="the forge's folder"
+            "--forge", default=os.environ.get("FORGE") or ".forge", help="the forge's folder"
         )
         command.add_argument("--rules", type=Path, default=Path("checks/thresholds.toml"))
     return parser

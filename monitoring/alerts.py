@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from checks.markdown import text
 from checks.rules import Monitoring
 from monitoring.signals import Signal, Unknown, by_series
 
@@ -88,8 +89,8 @@ def title(situation: Situation, signals: list[Signal], told: Told) -> str:
     series = by_series(signals)
     since = first_day(signals, situation)
     kinds = dict.fromkeys(series[name][0].kind.replace("_", " ") for name in situation.lasting)
-    moved = ", ".join(_text(name) for name in moved_features(signals, since)[:3])
-    return f"{_text(told.model)}: {', '.join(kinds)} since {since}" + (
+    moved = ", ".join(text(name) for name in moved_features(signals, since)[:3])
+    return f"{text(told.model)}: {', '.join(kinds)} since {since}" + (
         f" ({moved})" if moved else ""
     )
 
@@ -101,7 +102,7 @@ def body(
     series = by_series(signals)
     since = first_day(signals, situation)
     parts = [
-        f"**{_text(told.model)}**, version `{_text(told.version)}`: {situation.why}.",
+        f"**{text(told.model)}**, version `{text(told.version)}`: {situation.why}.",
         "\n".join(f"- {line}" for line in effect(signals, situation, told)),
         _table("What lasts", [series[name] for name in situation.lasting]),
         _table(
@@ -113,16 +114,16 @@ def body(
         ),
         _chart(series, situation),
         _listed(
-            "Could not be watched", [f"{_text(each.kind)}: {_text(each.why)}" for each in unknown]
+            "Could not be watched", [f"{text(each.kind)}: {text(each.why)}" for each in unknown]
         ),
-        _listed("About the journal", [_text(each) for each in told.oddities]),
+        _listed("About the journal", [text(each) for each in told.oddities]),
         _listed(
             "Days with too few rows to judge", [", ".join(told.unjudged)] if told.unjudged else []
         ),
         _WHAT_TO_DO,
     ]
-    text = "\n\n".join(part for part in parts if part) + "\n"
-    return text if len(text) <= LONGEST else text[: LONGEST - len(_CUT)] + _CUT
+    words = "\n\n".join(part for part in parts if part) + "\n"
+    return words if len(words) <= LONGEST else words[: LONGEST - len(_CUT)] + _CUT
 
 
 def moved_features(signals: list[Signal], since: str) -> list[str]:
@@ -185,7 +186,7 @@ def _table(heading: str, series: list[list[Signal]]) -> str:
         limit = last.upper if last.upper is not None else last.lower
         beyond = sum(day.breached for day in days)
         lines.append(
-            f"| {_text(last.name.replace('_', ' '))} | {last.day} | {last.value:.3f} | {last.expected:.3f}"
+            f"| {text(last.name.replace('_', ' '))} | {last.day} | {last.value:.3f} | {last.expected:.3f}"
             f" | {'' if limit is None else f'{limit:.3f}'} | {beyond} of {len(days)} |"
         )
     return "\n".join(lines)
@@ -208,19 +209,3 @@ def _chart(series: Mapping[str, list[Signal]], situation: Situation) -> str:
 
 def _listed(heading: str, lines: Sequence[str]) -> str:
     return "\n".join([f"**{heading}**", "", *(f"- {line}" for line in lines)]) if lines else ""
-
-
-def _text(value: str) -> str:
-    """Text from data, kept from breaking its line, mentioning people or forging a marker."""
-    text = " ".join(str(value).split())[:300]
-    for char, entity in {
-        "&": "&amp;",
-        "<": "&lt;",
-        ">": "&gt;",
-        "|": "&#124;",
-        "@": "&#64;",
-        "`": "&#96;",
-        "[": "&#91;",
-    }.items():
-        text = text.replace(char, entity)
-    return text

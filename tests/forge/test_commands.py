@@ -379,6 +379,63 @@ def test_the_night_after_a_rollback_does_not_undo_it(bench, capsys):
     assert bench.live() == new.version
 
 
+def test_a_revert_that_nobody_settled_is_not_undone_by_the_night(bench):
+    """The run that should have settled it was cancelled."""
+    old, new = bench.slots
+    bench.land(old)
+    bench.land(new)
+    repo = bench.forge.root / "repo"
+    subprocess.run(
+        ["git", "revert", "--no-edit", "HEAD"], cwd=repo, check=True, capture_output=True
+    )
+
+    assert bench.land(new) == OK
+    assert bench.live() == old.version
+    assert bench.states() == {old.version: "published", new.version: "withdrawn"}
+
+
+def test_a_rollback_to_a_version_is_done_also_where_another_was_unfinished(bench, capsys):
+    """The one that is asked for counts."""
+    old, new = bench.slots
+    bench.land(old)
+    bench.land(new)
+    bench.propose(old)
+    bench.forge.status("retrain", True, "by hand")
+    bench.forge.merge("retrain", "by hand")
+
+    assert bench.type("rollback", "--reason", "x", "--to", "20200101T0000-0000000") == FORGE
+    assert "cannot go back from" in capsys.readouterr().err
+    assert bench.type("rollback", "--reason", "x", "--to", old.version) == OK
+
+
+def test_a_digest_that_is_not_the_releases_is_never_published(bench, capsys):
+    """No scorer would serve it."""
+    old, _ = bench.slots
+    bench.propose(Slot(old.version, "sha256:" + "0" * 64))
+    bench.forge.status("retrain", True, "by hand")
+    bench.forge.merge("retrain", "by hand")
+
+    assert bench.type("release") == FORGE
+    assert "no scorer will serve it" in capsys.readouterr().err
+    assert bench.states()[old.version] == "candidate"
+
+
+def test_a_proposal_that_could_not_be_judged_says_so(bench, capsys):
+    """Yesterday's verdict does not stay on it as if it were today's."""
+    old, new = bench.slots
+    bench.land(old)
+    bench.propose(new)
+    bench.forge.status("retrain", True, "yesterday's")
+
+    assert bench.type("land", "--verdict", str(bench.folder / "gone.json")) == FORGE
+    assert bench.forge.proposal("retrain").status == (
+        False,
+        "could not be judged, and that is no pass",
+    )
+    assert "Not judged" in bench.forge.proposal("retrain").comments["verdict"]
+    assert "there is no verdict at" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("hand", ["latest", "withdrawn", "deleted"])
 def test_live_follows_what_a_person_did_to_a_release(bench, capsys, hand):
     """Marked an older one as the latest, withdrew the live one, or deleted it: each is a rollback."""
@@ -498,3 +555,7 @@ def test_the_gate_is_asked_what_a_pull_request_changes(
     assert bench.type("subject", *folders) == OK
     rules = path if path.startswith("checks/") else ""
     assert (tmp_path / "output").read_text() == f"subject={expected}\nrules={rules}\n"
+
+    if path == LIVE:
+        (tmp_path / "proposal/model/recipe.py").write_text("another feature")
+        assert bench.type("subject", *folders) == FORGE  # one would hide the other

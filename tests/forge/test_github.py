@@ -405,14 +405,29 @@ def test_an_upload_that_was_cut_in_an_asset_is_finished(github, fake):
 
 
 def test_a_release_that_a_person_made_is_none_of_ours(github, fake):
-    """Whatever is in its notes."""
+    """Whatever is in its notes: it holds no bundle."""
     published(github)
     [release] = fake.releases.values()
+    release["tag_name"] = "v1"
     release["body"] = render({"version": "v1", "state": "published"}, "notes")
-    assert github.releases() == []
-    release["body"] = None
 
     assert github.releases() == []
+
+
+@pytest.mark.parametrize(("prerelease", "state"), [(False, "published"), (True, "candidate")])
+def test_notes_that_a_person_wrote_anew_lose_nothing(github, fake, prerelease, state):
+    """The hidden line went with them: the release itself says what it is, and gets its line back."""
+    published(github)
+    before = github.releases()[0]
+    [release] = fake.releases.values()
+    release["body"], release["prerelease"] = "my own words", prerelease
+
+    (found,) = github.releases()
+    assert (found.version, found.digest, found.state) == (before.version, before.digest, state)
+    assert found.notes == "my own words"
+    github.publish(A)
+    assert github.releases()[0].notes == "my own words"
+    assert release["body"].startswith("<!-- tidegate: ")
 
 
 def test_a_hand_on_the_releases_is_seen(github, fake):
@@ -434,9 +449,14 @@ def test_a_hand_on_the_releases_is_seen(github, fake):
 def test_a_merge_that_github_refuses_is_told(github, fake):
     """And one that came between is looked at anew."""
     judged(github)
-    fake.trouble(405, path="merge", message="Required status check is expected.")
+    fake.trouble(405, path="merge", message="Required status check is expected.", times=99)
     with pytest.raises(ForgeError, match="does not merge proposal 1 .retrain.: Required status"):
         github.merge("retrain", "model")
+    fake.faults.clear()
+    fake.trouble(405, path="merge", message="Squash merges are not allowed.")
+    with pytest.raises(ForgeError, match="Squash merges are not allowed"):
+        github.merge("retrain", "model")
+    fake.trouble(405, path="merge", message="Required status check is expected.", times=3)
     fake.trouble(409, path="merge", message="Head branch was modified. Review and try again.")
 
     assert github.merge("retrain", "model") == fake.refs["heads/main"]

@@ -84,10 +84,19 @@ def test_a_verdict_counts_for_its_own_candidate_and_champion_alone(tmp_path, pro
     """What happened in between is not in it."""
     verdict = read_verdict(written(tmp_path))
     if words is None:
-        refuse_if_stale(verdict, live(proposed), live(now))
+        refuse_if_stale(verdict, "head", live(proposed), live(now))
         return
     with pytest.raises(ForgeError, match=words):
-        refuse_if_stale(verdict, live(proposed), live(now))
+        refuse_if_stale(verdict, "head", live(proposed), live(now))
+
+
+def test_a_verdict_counts_for_the_commit_it_was_given_on(tmp_path):
+    """A push in between brings files that nobody judged."""
+    verdict = read_verdict(written(tmp_path, head="judged"))
+    refuse_if_stale(verdict, "judged", live(NEW), live(OLD))
+
+    with pytest.raises(ForgeError, match="has changed since it was judged"):
+        refuse_if_stale(verdict, "pushed", live(NEW), live(OLD))
 
 
 def test_the_same_version_with_other_bytes_is_another_candidate(tmp_path):
@@ -95,7 +104,7 @@ def test_the_same_version_with_other_bytes_is_another_candidate(tmp_path):
     verdict = read_verdict(written(tmp_path))
 
     with pytest.raises(ForgeError, match="judge again: make gate"):
-        refuse_if_stale(verdict, Live(Slot(NEW, DIGEST[OLD])), live(OLD))
+        refuse_if_stale(verdict, "head", Live(Slot(NEW, DIGEST[OLD])), live(OLD))
 
 
 def test_a_landing_that_was_cut_off_is_known_again(tmp_path):
