@@ -30,7 +30,7 @@ test-serve: .venv/serve/installed .venv/test/installed
 test-checks: .venv/checks/installed .venv/test/installed
 	PYTHONPATH=.venv/test $(CHECKS) $(PYTEST) tests/checks
 
-test-work: $(INSTALLED) .venv/test/installed
+test-work: $(INSTALLED) .venv/test/installed .venv/s3/installed
 	PYTHONPATH=.venv/test $(WORK) $(PYTEST) tests/test_readme.py tests --ignore tests/serve --ignore tests/checks
 
 ##@ The loop, a step at a time (RECIPE=FILE, FORGE=FOLDER or github:OWNER/NAME)
@@ -69,6 +69,12 @@ lint: .venv/tools/installed .venv/work/installed .venv/serve/installed ## format
 	.venv/tools/bin/check-jsonschema --builtin-schema vendor.github-actions .github/actions/*/action.yml
 	.venv/tools/bin/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
 
+bench: .venv/serve/installed .venv/work/installed .venv/tools/installed ## the scorer beside its peers: BENCHMARKS.md  [PEERS=all|none|a,b SECONDS=2]
+	@$(SERVE) -m bench --peers $(or $(PEERS),all) --seconds $(or $(SECONDS),2)
+
+soak: .venv/serve/installed .venv/work/installed ## full load, swaps and kills: is a row lost?  [MINUTES=5]
+	@$(SERVE) -m bench soak --minutes $(or $(MINUTES),5)
+
 lock: .venv/tools/installed ## resolve the requirements anew
 	requirements/lock.sh
 
@@ -81,4 +87,4 @@ help:
 .venv/%/installed: requirements/%.txt requirements/install.sh
 	@requirements/install.sh $*
 
-.PHONY: demo test test-serve test-checks test-work retrain gate land serve watch rollback status setup lint lock clean help
+.PHONY: demo test test-serve test-checks test-work retrain gate land serve watch rollback status setup lint bench soak lock clean help

@@ -1,7 +1,8 @@
 """`live.toml`: which bundles are live, on one screen.
 
-Pure: text to values and back. The scorer has a reader of its own, as small; packages do not share
-code that is as short as this.
+The champion answers what the others leave; the challenger has a share or `mode = "shadow"`, the
+anchor perhaps a share that is held back. Pure: text to values and back. The scorer has a reader of
+its own, as small; packages do not share code that is as short as this.
 """
 
 from __future__ import annotations
@@ -22,6 +23,15 @@ HEADER = """\
 LIVE = "serve/live.toml"
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 ROLES = ("champion", "challenger", "anchor")
+SHADOW, SPLIT = "shadow", "split"
+#: What each role may say.
+KEYS = {
+    "champion": ("version", "digest"),
+    "challenger": ("version", "digest", "share", "mode"),
+    "anchor": ("version", "digest", "share"),
+}
+_VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z.-]{0,63}")
+_SALT = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,63}")
 
 
 class LiveError(ValueError):
@@ -30,20 +40,22 @@ class LiveError(ValueError):
 
 @dataclass(frozen=True)
 class Slot:
-    """A bundle in a role: its version, the digest it must have, and the share it gets."""
+    """A bundle in a role: its version, the digest it must have, and the share or mode it gets."""
 
     version: str
     digest: str
     share: float | None = None
+    mode: str | None = None
 
 
 @dataclass(frozen=True)
 class Live:
-    """Which bundle has which role; none at all before the first release."""
+    """Which bundle has which role, and the salt of the split; nothing before the first release."""
 
     champion: Slot | None = None
     challenger: Slot | None = None
     anchor: Slot | None = None
+    salt: str | None = None
 
     def to_toml(self) -> str:
         """The file's text; `parse_live` gives back an equal value."""
@@ -52,10 +64,13 @@ class Live:
             slot: Slot | None = getattr(self, role)
             if slot:
                 share = "" if slot.share is None else f"share = {slot.share}\n"
+                mode = "" if slot.mode is None else f"mode = {json.dumps(slot.mode)}\n"
                 tables.append(
                     f"\n[{role}]\nversion = {json.dumps(slot.version)}\n"
-                    f"digest = {json.dumps(slot.digest)}\n{share}"
+                    f"digest = {json.dumps(slot.digest)}\n{share}{mode}"
                 )
+        if self.salt is not None:
+            tables.append(f"\n[{SPLIT}]\nsalt = {json.dumps(self.salt)}\n")
         return "".join(tables)
 
 
@@ -66,9 +81,9 @@ def parse_live(text: str) -> Live:
     except tomllib.TOMLDecodeError as error:
         raise LiveError(f"live.toml is not TOML: {error}") from error
     problems = [
-        f"[{name}] is not a role; roles are {', '.join(ROLES)}"
+        f"[{name}] is not a role; roles are {', '.join(ROLES)}; [{SPLIT}] has the salt"
         for name in tables
-        if name not in ROLES
+        if name not in (*ROLES, SPLIT)
     ]
     slots = {}
     for role in ROLES:
@@ -77,9 +92,12 @@ def parse_live(text: str) -> Live:
             problems += wrong
             if not wrong:
                 slots[role] = Slot(**tables[role])
+    if SPLIT in tables:
+        problems += _wrong_split(tables[SPLIT])
+    problems += _too_much(tables.get("challenger"), tables.get("anchor"))
     if problems:
         raise LiveError("live.toml: " + "; ".join(problems))
-    return Live(**slots)
+    return Live(**slots, salt=tables.get(SPLIT, {}).get("salt"))
 
 
 def champion_of(text: str) -> str:
@@ -108,8 +126,14 @@ def champions_of(history: Iterable[Change]) -> list[str]:
 
 
 def with_champion(live: Live, version: str, digest: str) -> Live:
-    """*live* with another champion, and all else as it was."""
-    return replace(live, champion=Slot(version, digest))
+    """*live* with another champion, and all else as it was.
+
+    A challenger that becomes champion leaves its own place: nobody challenges itself.
+    """
+    rest = live.challenger
+    if rest and rest.version == version:
+        rest = None
+    return replace(live, champion=Slot(version, digest), challenger=rest)
 
 
 def age(champions: Sequence[str]) -> Callable[[str], tuple[str, int]]:
@@ -142,12 +166,51 @@ def _wrong(role: str, table: Any) -> Iterable[str]:
     if not isinstance(table, dict):
         yield f"{role} is {table!r}; expected a table [{role}]"
         return
-    for key in sorted(table.keys() - {"version", "digest", "share"}):
-        yield f"{role}.{key} is not known; keys are version, digest, share"
-    version, digest, share = (table.get(key) for key in ("version", "digest", "share"))
-    if not (isinstance(version, str) and re.fullmatch(r"[0-9A-Za-z][0-9A-Za-z.-]{0,63}", version)):
+    for key in table:
+        if (role, key) == ("champion", "share"):
+            yield "champion.share is not for you to say; the champion gets what the others leave"
+        elif key not in KEYS[role]:
+            yield f"{role}.{key} is not known; keys are {', '.join(KEYS[role])}"
+    version, digest = table.get("version"), table.get("digest")
+    if not (isinstance(version, str) and _VERSION.fullmatch(version)):
         yield f"{role}.version is {version!r}; expected one such as 20261123T0317-a1b2c3d"
     if not (isinstance(digest, str) and DIGEST.fullmatch(digest)):
         yield f"{role}.digest is {digest!r}; expected sha256: and 64 hexadecimal digits"
-    if "share" in table and not (isinstance(share, (int, float)) and 0 <= share <= 1):
-        yield f"{role}.share is {share!r}; expected a number from 0 to 1"
+    yield from _wrong_part(role, table)
+
+
+def _wrong_part(role: str, table: dict[str, Any]) -> Iterable[str]:
+    if role != "champion" and "share" in table and not _is_share(table["share"]):
+        yield f"{role}.share is {table['share']!r}; expected a number from 0 to 1"
+    if role == "challenger" and "mode" in table:
+        if table["mode"] != SHADOW:
+            yield f'challenger.mode is {table["mode"]!r}; expected "shadow", or a share instead'
+        elif "share" in table:
+            yield "challenger has a share and a mode; a shadow answers nobody, so take one out"
+
+
+def _wrong_split(table: Any) -> Iterable[str]:
+    if not isinstance(table, dict):
+        yield f"{SPLIT} is {table!r}; expected a table [{SPLIT}]"
+        return
+    for key in table:
+        if key != "salt":
+            yield f"{SPLIT}.{key} is not known; the only key is salt"
+    salt = table.get("salt", "none")
+    if not (isinstance(salt, str) and _SALT.fullmatch(salt)):
+        yield f"{SPLIT}.salt is {salt!r}; expected at most 64 letters, digits, '.', '_' and '-'"
+
+
+def _too_much(challenger: Any, anchor: Any) -> Iterable[str]:
+    tables = (challenger, anchor)
+    shares = [t["share"] for t in tables if isinstance(t, dict) and _is_share(t.get("share"))]
+    if sum(shares) > 1:
+        first, second = shares
+        yield (
+            f"the shares of challenger ({first:g}) and anchor ({second:g}) sum to"
+            f" {first + second:g}; expected at most 1, the champion gets the rest"
+        )
+
+
+def _is_share(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= 1

@@ -26,8 +26,10 @@ from skl2onnx.common.data_types import FloatTensorType, StringTensorType
 from sklearn.base import is_classifier
 
 from model.contract import Contract
+from model.core import FILE as CORE
 from model.data import encoded_target, fingerprint, model_inputs, plain
 from model.parity import Score, replay, round_thresholds, runner, thresholds_of
+from model.proof import categories_of, core_of
 from model.train import Fitted
 
 FORMAT = 1
@@ -64,12 +66,14 @@ def export(fitted: Fitted, build: Build, into: Path, parity_limit: float) -> Pat
     into.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=into))
     try:
-        files = {"model.onnx": graph}
+        golden = _golden(fitted, score, parity_limit)
+        core, told = core_of(graph, fitted, golden["rows"])
+        files = {"model.onnx": graph} | ({CORE: core} if core else {})
         files |= {
             f"evidence/{name}.parquet": _parquet(_evidence(rows, contract, score))
             for name, rows in _samples(fitted)
         }
-        manifest = _manifest(fitted, build, files, _golden(fitted, score, parity_limit), parity)
+        manifest = _manifest(fitted, build, files, golden, parity, told)
         version = f"{build.made_at:%Y%m%dT%H%M}-{manifest['digest'][7:14]}"
         manifest = {"format": FORMAT, "version": version, **manifest}
         files["manifest.json"] = (
@@ -178,6 +182,7 @@ def _manifest(
     files: Mapping[str, bytes],
     golden: Mapping[str, Any],
     parity: Mapping[str, Any],
+    core: Mapping[str, Any],
 ) -> dict[str, Any]:
     contract, split = fitted.contract, fitted.split
     at = contract.time
@@ -192,14 +197,11 @@ def _manifest(
             "train": _extent(split.train, at),
             "holdout": _extent(split.holdout, at),
             "fingerprint": fingerprint(pd.concat([split.train, split.holdout])),
-            "categories": {
-                f.name: sorted(split.train[f.name].dropna().unique().tolist())
-                for f in contract.features
-                if f.kind == "category"
-            },
+            "categories": categories_of(fitted),
         },
         "metrics": {"holdout": fitted.metrics},
         "parity": dict(parity),
+        "core": dict(core),
         "recipe": {"file": build.recipe.name, "sha256": _digest(build.recipe.read_bytes())},
     }
     content = json.dumps(

@@ -1,32 +1,54 @@
-"""A journal that lies elsewhere, brought here to be read."""
+"""A journal that lies elsewhere, read where it lies: the files that are asked for, no others."""
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, BinaryIO, cast
 
 import fsspec
 
+from monitoring.partitions import Place
 from monitoring.window import JournalError
 
 
-@contextmanager
-def journal_at(where: str) -> Iterator[Path]:
-    """The journal at *where* as a folder: a folder itself, or any URL that fsspec can open.
+class Behind:
+    """A journal behind a URL that fsspec can open. What an fsspec raises comes as OSError."""
 
-    What a URL names is copied to a folder that is gone afterwards. Raises `JournalError` if it
-    cannot be reached.
+    def __init__(self, where: str) -> None:
+        self._files: Any
+        self._files, root = fsspec.url_to_fs(where)
+        self._root = root.rstrip("/")
+
+    def names(self) -> list[str]:
+        """Segments, and Parquet of any day."""
+        self._files.invalidate_cache()
+        found = [
+            name
+            for kind in ("*.jsonl", "day=*/kind=*/*.parquet")
+            for name in self._files.glob(f"{self._root}/{kind}")
+        ]
+        return [name.removeprefix(f"{self._root}/") for name in found]
+
+    def open(self, name: str) -> BinaryIO:
+        """One of them; of Parquet, only the columns asked for come over."""
+        return cast("BinaryIO", self._files.open(f"{self._root}/{name}", "rb"))
+
+
+@contextmanager
+def journal_at(where: str) -> Iterator[Path | Place]:
+    """The journal at *where*: a folder, or any URL that fsspec can open.
+
+    Raises `JournalError` if it cannot be reached.
     """
     if "://" not in where:
         yield Path(where)
         return
-    with tempfile.TemporaryDirectory() as work:
-        try:
-            files, path = fsspec.url_to_fs(where)
-            for name in files.glob(f"{path.rstrip('/')}/*.jsonl"):
-                files.get_file(name, str(Path(work) / Path(name).name))
-        except (OSError, ValueError, ImportError) as error:
-            raise JournalError(f"the journal at {where} cannot be read: {error}") from error
-        yield Path(work)
+    try:
+        place = Behind(where)
+        place.names()
+    # Each kind of storage has errors of its own, for a wrong name, key or network.
+    except Exception as error:
+        raise JournalError(f"the journal at {where} cannot be read: {error}") from error
+    yield place

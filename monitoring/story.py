@@ -14,6 +14,7 @@ from typing import Any
 
 from model.contract import Contract, ContractError
 from monitoring.metrics import METRICS, Day, measured
+from monitoring.partitions import Place
 from monitoring.signals import Signal
 from monitoring.window import JournalError, read_window
 
@@ -55,7 +56,7 @@ class Story:
 def gather(
     forge: Mapping[str, Sequence[Any]],
     manifests: Mapping[str, Mapping[str, Any]],
-    journal: Path,
+    journal: Path | Place,
     watch: Path,
     least: int,
 ) -> Story:

@@ -2,15 +2,18 @@
 
 What a crash tore, what came twice, what belongs to nothing is counted and said, and never stops the
 watch. An answer whose outcome is not known yet has no label: it is never taken for a negative.
+
+Of a journal that was put away by the day, the newest days are read, back to where the window begins.
 """
 
 from __future__ import annotations
 
-import json
 import math
+import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +21,7 @@ import numpy as np
 import pandas as pd
 
 from model.contract import Contract, read_time
+from monitoring.partitions import Folder, Part, Place, lines, parts
 
 #: What each answer must have.
 _ANSWER: dict[str, Any] = {
@@ -50,7 +54,7 @@ class Window:
 
 
 def read_window(
-    folder: Path,
+    journal: Path | Place,
     contract: Contract,
     version: str,
     days: int,
@@ -63,13 +67,27 @@ def read_window(
     time is, and one that says 2113 must not hide the present. Raises `JournalError` if there is no
     journal.
     """
-    if not folder.is_dir():
-        raise JournalError(f"there is no journal at {folder}; the scorer's --journal names it")
+    if isinstance(journal, Path) and not journal.is_dir():
+        raise JournalError(f"there is no journal at {journal}; the scorer's --journal names it")
+    place = Folder(journal) if isinstance(journal, Path) else journal
     odd: Counter[str] = Counter()
-    outcomes = _outcomes(folder, contract, odd)
-    answers = _answers(folder, odd)
+    try:
+        found = parts(place, "answers")
+        read = _back(place, found, contract, version, _Asked(days, until, least))
+        answers = _answers([line for part in found for line in read.get(part, ())], odd)
+        oldest = min((part.day for part in read if part.day), default="")
+        whole = len(read) == len(found)
+        told = [
+            line
+            for part in parts(place, "outcomes")
+            if whole or not part.day or part.day >= oldest
+            for line in lines(place, part, ("id", "outcome"))
+        ]
+    except OSError as error:
+        raise JournalError(f"the journal cannot be read: {error}") from error
+    outcomes = _outcomes(told, contract, odd)
     unmatched = len(outcomes.keys() - answers.keys())
-    if unmatched:
+    if unmatched and whole:  # else they may be of days that are not looked at
         odd["outcomes of answers that are not in the journal"] = unmatched
     mine = {id_: line for id_, line in answers.items() if line["version"] == version}
     fitting = {id_: line for id_, line in mine.items() if _fits(line, contract)}
@@ -117,9 +135,59 @@ def _end(at: pd.Series[Any], least: int) -> pd.Timestamp | None:
     return at[day == full.max()].max() if len(full) else at.max()
 
 
-def _outcomes(folder: Path, contract: Contract, odd: Counter[str]) -> dict[str, float]:
+@dataclass(frozen=True)
+class _Asked:
+    """Which rows are wanted: *days* days of them, before *until*, of days with *least* rows."""
+
+    days: int
+    until: pd.Timestamp | None
+    least: int
+
+
+def _back(
+    place: Place, found: Sequence[Part], contract: Contract, version: str, asked: _Asked
+) -> dict[Part, list[dict[str, Any] | None]]:
+    """The lines of answers that are needed, from the newest day back to where the window begins.
+
+    A day's file has the rows that were answered then, which may be about another day: as far ahead
+    as rows were seen to be, so much further back is read.
+    """
+    names = (*_ANSWER, "at", "key", *(f"row.{name}" for name in contract.feature_names))
+    sizes: Counter[date] = Counter()
+    read: dict[Part, list[dict[str, Any] | None]] = {}
+    ahead = 0
+    until = asked.until.date() if asked.until is not None else date.max
+    for day in sorted({part.day for part in found}, key=lambda day: day or "9", reverse=True):
+        full = [each for each, size in sizes.items() if size >= asked.least and each < until]
+        if day and full:
+            first = max(full).toordinal() - asked.days - 1  # one more, for clocks that differ
+            if date.fromisoformat(day).toordinal() + ahead < first:
+                break
+        for part in found:
+            if part.day != day:
+                continue
+            read[part] = list(lines(place, part, names))
+            for at, answered in _times(read[part], version):
+                sizes[at] += 1
+                ahead = max(ahead, at.toordinal() - answered)
+    return read
+
+
+def _times(found: Collection[dict[str, Any] | None], version: str) -> Iterator[tuple[date, int]]:
+    """The day of each row of *version*, and the day that it was answered on (0 if unknown)."""
+    for line in found:
+        if line and line.get("version") == version and isinstance(line.get("time"), str):
+            at, answered = read_time(line["time"]), str(line.get("at"))[:10]
+            if at:
+                known = re.fullmatch(r"\d{4}-\d\d-\d\d", answered) and read_time(answered)
+                yield at.date(), known.toordinal() if known else 0
+
+
+def _outcomes(
+    lines: Sequence[dict[str, Any] | None], contract: Contract, odd: Counter[str]
+) -> dict[str, float]:
     found: dict[str, float] = {}
-    for line in _lines(folder, "outcomes", odd):
+    for line in _untorn(lines, "outcomes", odd):
         if not isinstance(line.get("id"), str) or contract.target.problem(line.get("outcome")):
             odd["outcomes that do not fit the contract"] += 1
         elif line["id"] in found:
@@ -129,9 +197,11 @@ def _outcomes(folder: Path, contract: Contract, odd: Counter[str]) -> dict[str, 
     return found
 
 
-def _answers(folder: Path, odd: Counter[str]) -> dict[str, dict[str, Any]]:
+def _answers(
+    lines: Sequence[dict[str, Any] | None], odd: Counter[str]
+) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
-    for line in _lines(folder, "answers", odd):
+    for line in _untorn(lines, "answers", odd):
         if any(not isinstance(line.get(name), kind) for name, kind in _ANSWER.items()):
             odd["answers that lack something"] += 1
         elif line["id"] in found:
@@ -201,20 +271,11 @@ def _dtype(kind: str) -> Any:
     return {"number": "float64", "category": "object", "boolean": "boolean"}[kind]
 
 
-def _lines(folder: Path, kind: str, odd: Counter[str]) -> Iterator[dict[str, Any]]:
-    for path in sorted(folder.glob(f"{kind}-*.jsonl")):
-        yield from _parsed(path.read_bytes().splitlines(), kind, odd)
-
-
-def _parsed(lines: Iterable[bytes], kind: str, odd: Counter[str]) -> Iterator[dict[str, Any]]:
+def _untorn(
+    lines: Sequence[dict[str, Any] | None], kind: str, odd: Counter[str]
+) -> Iterator[dict[str, Any]]:
     for line in lines:
-        if not line:
-            continue
-        try:
-            found = json.loads(line)
-        except (ValueError, RecursionError):
-            found = None
-        if isinstance(found, dict):
-            yield found
+        if line is not None:
+            yield line
         else:
             odd[f"lines of {kind} that are torn"] += 1

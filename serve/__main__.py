@@ -1,13 +1,14 @@
-"""Run the scorer under granian, a production WSGI server.
+"""Run the scorer under granian, a production server.
 
 python -m serve --store DIR --journal DIR [--port 8000]
+python -m serve ship --journal DIR --to URL [--every 60]    what is closed becomes Parquet, and goes there
+python -m serve prune --journal DIR --days 90               what is old is deleted
 """
 
 from __future__ import annotations
 
-import argparse
 import errno
-import json
+import multiprocessing
 import os
 import socket
 import sys
@@ -15,27 +16,38 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from serve.commands import run
+
+# What is done with a closed journal runs where the scorer's server is not installed.
+if __name__ == "__main__" and (done := run(sys.argv[1:])) is not None:
+    sys.exit(done)
+
 from granian import Granian
-from granian.constants import Interfaces
+from granian.constants import HTTPModes, Interfaces, Loops
+from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.net import SocketHolder  # type: ignore[attr-defined]
 
-from serve.app import SETTINGS
+from serve.settings import Settings, SettingsError, read_settings
+from serve.worker import application
 
 OK, USAGE, PORT_IN_USE = 0, 2, 7
 QUEUE = 1024
+#: Seconds that a worker lives if it can.
+LIVES = 1.0
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Serve until SIGTERM or SIGINT; returns the exit code."""
-    asked = _parser().parse_args(arguments)
-    problems = list(_problems(asked))
-    if problems:
-        print("error: " + "\n       ".join(problems), file=sys.stderr)
+    try:
+        asked = read_settings(sys.argv[1:] if arguments is None else arguments, os.environ)
+    except SettingsError as error:
+        print("error: " + "\n       ".join(error.problems), file=sys.stderr)
         return USAGE
     try:
         listener = _listen(asked.host, asked.port)
@@ -53,32 +65,47 @@ def main(arguments: list[str] | None = None) -> int:
         return PORT_IN_USE
     _forget(asked.ready_file)
     with listener:
-        host, port = listener.getsockname()[:2]
-        os.environ[SETTINGS] = json.dumps(
-            {"store": str(asked.store), "journal": str(asked.journal)}
-        )
-        stopped = threading.Event()
-        announcing = threading.Thread(
-            target=_announce, args=(host, port, asked.ready_file, stopped), daemon=True
-        )
-        server = Server(
-            listener,
-            announcing.start,
-            "serve.app:from_environment",
-            address=host,
-            port=port,
-            interface=Interfaces.WSGI,
-            factory=True,
-            workers=asked.workers,
-            blocking_threads=asked.threads,
-            respawn_failed_workers=True,
-            workers_kill_timeout=10,
-            log_level=LogLevels.warning,
-        )
-        server.serve()
-        stopped.set()
+        _serve(asked, listener)
     _forget(asked.ready_file)
     return OK
+
+
+def _serve(asked: Settings, listener: socket.socket) -> None:
+    host, port = listener.getsockname()[:2]
+    stopped, stopping = threading.Event(), multiprocessing.Value("b", 0, lock=False)
+    announcing = threading.Thread(
+        target=_announce, args=(host, port, asked.ready_file, stopped), daemon=True
+    )
+    server = Server(
+        listener,
+        announcing.start,
+        partial(_stop_after, asked.drain, stopping),
+        "the scorer",
+        address=host,
+        port=port,
+        interface=Interfaces.RSGI,
+        http=HTTPModes.http1,
+        websockets=False,
+        loop=Loops.auto,
+        workers=asked.workers,
+        respawn_failed_workers=True,
+        workers_kill_timeout=asked.stop_within,
+        http1_settings=HTTP1Settings(header_read_timeout=asked.header_timeout * 1000),
+        log_level=LogLevels.warning,
+    )
+    server.serve(target_loader=partial(application, asked, stopping), wrap_loader=False)
+    stopped.set()
+
+
+def _stop_after(drain: float, stopping: Any, stop: Callable[[], None]) -> None:
+    """Readiness goes red first: who shares requests out looks there, and needs a moment to."""
+    if stopping.value or not drain:
+        stop()  # told twice, somebody is in a hurry
+        return
+    stopping.value = 1
+    timer = threading.Timer(drain, stop)
+    timer.daemon = True
+    timer.start()
 
 
 class Server(Granian):  # type: ignore[misc,valid-type]  # granian chooses the class as it runs
@@ -90,15 +117,33 @@ class Server(Granian):  # type: ignore[misc,valid-type]  # granian chooses the c
     """
 
     def __init__(
-        self, listener: socket.socket, started: Callable[[], None], *arguments: Any, **more: Any
+        self,
+        listener: socket.socket,
+        started: Callable[[], None],
+        stop: Callable[[Callable[[], None]], None],
+        *arguments: Any,
+        **more: Any,
     ) -> None:
         super().__init__(*arguments, **more)
-        self._listener, self._started = listener, started
+        self._listener, self._started, self._stop = listener, started, stop
 
     def startup(self, *arguments: Any, **more: Any) -> None:
         """Fork the workers, then call *started*: a thread that is there before does not fork well."""
         super().startup(*arguments, **more)
         self._started()
+
+    def _respawn_workers(self, workers: Any, *arguments: Any, **more: Any) -> None:
+        # Granian gives up when a worker dies twice within seconds, also one that is killed twice.
+        # Only one that does not live for a second cannot live.
+        now = time.monotonic()
+        lived = [idx for idx in workers if now - self.wrks[idx].birth > LIVES]
+        super()._respawn_workers(workers, *arguments, **more)
+        for idx in lived:
+            self.respawned_wrks.pop(idx, None)
+
+    def signal_handler_interrupt(self, *arguments: Any, **more: Any) -> None:
+        """Stop, at once or in a moment, as *stop* says."""
+        self._stop(partial(super().signal_handler_interrupt, *arguments, **more))
 
     def _init_shared_socket(self) -> None:
         self._listener.set_inheritable(True)
@@ -144,34 +189,6 @@ def _announce(host: str, port: int, ready_file: Path | None, stopped: threading.
 def _forget(ready_file: Path | None) -> None:
     if ready_file:
         ready_file.unlink(missing_ok=True)
-
-
-def _problems(asked: argparse.Namespace) -> Iterable[str]:
-    if not 0 <= asked.port <= 65535:
-        yield f"--port is {asked.port}; expected 0 (a free one) to 65535"
-    for name in ("workers", "threads"):
-        if not 1 <= getattr(asked, name) <= 256:
-            yield f"--{name} is {getattr(asked, name)}; expected 1 to 256"
-    for name in ("store", "journal"):
-        path: Path = getattr(asked, name)
-        if path.exists() and not path.is_dir():
-            yield f"--{name} is {path}, which is not a folder"
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("python -m serve", description=__doc__.split("\n")[0])
-    parser.add_argument(
-        "--store", type=Path, required=True, help="folder with live.toml and bundles/"
-    )
-    parser.add_argument(
-        "--journal", type=Path, required=True, help="folder to keep answers and outcomes in"
-    )
-    parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--port", type=int, default=8000, help="0 takes a free one (default: 8000)")
-    parser.add_argument("--workers", type=int, default=1, help="processes (default: 1)")
-    parser.add_argument("--threads", type=int, default=2, help="threads of a worker (default: 2)")
-    parser.add_argument("--ready-file", type=Path, help="write the address here once it answers")
-    return parser
 
 
 if __name__ == "__main__":

@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-import json
-import os
-import threading
-import time
-from collections.abc import Callable, Mapping
+import importlib
+import importlib.util
+from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from flask import Blueprint, Flask, Response, current_app, request
-from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+from werkzeug.exceptions import BadRequest, ClientDisconnected, HTTPException, RequestEntityTooLarge
 
+from serve.access import Access
 from serve.bundle import Bundle
 from serve.journal import Journal
+from serve.replies import JSON, Reply, refusal, reply
 from serve.router import Router
-from serve.scoring import RequestError, read_json, read_outcomes, read_rows, score
+from serve.scorer import Counting, Scorer
+from serve.scoring import RequestError, read_json, read_rows
+from serve.settings import Settings
+from serve.shortcut import FAILED, ShortCut
+from serve.trace import echo
 
-LARGEST_BODY = 16 * 2**20
-FOLLOW_EVERY = 0.5
-#: The settings as JSON: a worker is a process of its own and is handed nothing else.
-SETTINGS = "TIDEGATE_SERVE"
+#: Modules with routes of their own.
+OTHERS = ("serve.inference", "serve.page", "serve.openapi", "serve.metrics")
 ROUTES = "POST /score, POST /outcome, GET /ready, GET /health"
 
 routes = Blueprint("scorer", __name__)
@@ -32,139 +35,159 @@ def create_app(
     store: Path,
     journal: Path,
     *,
-    follow_every: float | None = FOLLOW_EVERY,
+    settings: Settings | None = None,
+    follow_every: float | None = Settings.follow_every,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    metrics: Counting | None = None,
+    stopping: Callable[[], bool] = lambda: False,
 ) -> Flask:
     """The application that answers from *store* and writes to *journal*.
 
     It follows the store from a thread of its own every *follow_every* seconds; with None it looks
-    once, and again when `router.refresh()` is called. Make it after a fork, in the worker.
+    once, and again when `router.refresh()` is called. Make it after a fork, in the worker. While
+    *stopping* says so, it is not ready, and answers all the same.
     """
-    app = Flask("tidegate")
-    app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
-    router = Router(store, clock)
-    app.extensions["tidegate"] = (router, Journal(journal, clock), clock)
+    settings = settings or Settings(store=store, journal=journal)
+    app = Flask("tidegate", static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = settings.largest_body
+    router = Router(store, clock, partial(Bundle.load, core=settings.core == "auto"))
+    scorer = Scorer(
+        router,
+        Journal(
+            journal,
+            clock,
+            policy=settings.journal_policy,
+            durable=settings.journal_fsync == "on",
+            largest=settings.journal_segment_size,
+            lasts=settings.journal_segment_seconds,
+        ),
+        clock,
+        metrics,
+        most_rows=settings.most_rows,
+        deepest=settings.deepest,
+        stopping=stopping,
+    )
+    access = Access(settings.tokens, settings.watch_tokens, settings.origins)
+    app.extensions["tidegate"], app.extensions["tidegate.access"] = scorer, access
     app.register_blueprint(routes)
+    for name in OTHERS:
+        if importlib.util.find_spec(name):
+            app.register_blueprint(importlib.import_module(name).routes)
+    app.before_request(_admit)
+    app.after_request(_add_headers)
     app.register_error_handler(RequestError, _refused)
     app.register_error_handler(RequestEntityTooLarge, _too_large)
     app.register_error_handler(HTTPException, _http)
+    app.wsgi_app = ShortCut(app.wsgi_app, scorer, access, settings.largest_body)  # type: ignore[method-assign,assignment]
     if follow_every is None:
         router.refresh()
     else:
         router.follow(follow_every)
+        scorer.journal.keep_rolling()
     return app
-
-
-def from_environment() -> Flask:
-    """The application with the settings that `python -m serve` was started with."""
-    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
-    settings = json.loads(os.environ[SETTINGS])
-    return create_app(Path(settings["store"]), Path(settings["journal"]))
 
 
 @routes.post("/score")
 def score_rows() -> Response:
     """One object -> its answer; a list -> the answers, scored together."""
-    found = read_json(_body())
-    rows = read_rows(found)
-    router, journal, _ = _parts()
-    arm, bundle = router.arm("")
-    bundle = _must_be_live(bundle)
-    at = _now()
-    answers = score(bundle, arm, rows, at)
-    journal.answers([a.line(at) for a in answers], bundle.contract.private, bundle.contract.key)
-    bodies = [answer.body(bundle.contract) for answer in answers]
-    return _json(bodies if isinstance(found, list) else bodies[0])
+    if failed := request.environ.get(FAILED):
+        raise failed
+    told = _scorer().score(_body(), request.headers.get("traceparent", ""))
+    return Response(told, mimetype=JSON)
 
 
 @routes.post("/outcome")
 def tell_outcomes() -> Response:
     """The truth about rows answered before: `{"id": …, "outcome": …}`, or a list of them."""
-    told = read_rows(read_json(_body()))
-    router, journal, _ = _parts()
-    bundle = _must_be_live(router.live.bundle)
-    at = _now()
-    if not journal.outcomes([{**line, "at": at} for line in read_outcomes(bundle.contract, told)]):
-        raise RequestError(503, "the journal cannot be written; send the outcomes again")
-    return _json({"accepted": len(told)}, 202)
+    scorer = _scorer()
+    told = read_rows(read_json(_body(), scorer.deepest), scorer.most_rows)
+    return _response(reply(scorer.tell(told), 202))
 
 
 @routes.get("/health")
 def health() -> Response:
     """The process is up."""
-    return _json({"ok": True})
+    return _response(reply({"ok": True}))
 
 
 @routes.get("/ready")
 def ready() -> Response:
     """Whether rows can be answered, by what since when; what was refused; what the journal lost."""
-    router, journal, _ = _parts()
-    live = router.live
-    state = {
-        "ready": live.bundle is not None,
-        "version": live.bundle.version if live.bundle else None,
-        "since": live.since or None,
-        "refused": router.refused,
-        "journal": journal.state(),
-    }
-    return _json(state, 200 if live.bundle else 503)
+    state = _scorer().state()
+    if not _access().watches(request.headers.get("Authorization", "")):
+        state = {name: state[name] for name in ("ready", "version", "since")}
+    return _response(reply(state, 200 if state["ready"] else 503))
 
 
 def _body() -> bytes:
-    body = request.get_data(cache=False)
-    if request.content_length is None and len(body) >= LARGEST_BODY:
+    try:
+        body = request.get_data(cache=False)
+    except ClientDisconnected as error:
+        raise RequestError(400, "the body is shorter than its Content-Length") from error
+    if request.content_length is None and len(body) >= current_app.config["MAX_CONTENT_LENGTH"]:
         raise RequestEntityTooLarge  # Werkzeug cuts a body without a length off, and says nothing
     return body
 
 
-def _parts() -> tuple[Router, Journal, Callable[[], datetime]]:
-    parts: tuple[Router, Journal, Callable[[], datetime]] = current_app.extensions["tidegate"]
-    return parts
+def _scorer() -> Scorer:
+    found: Scorer = current_app.extensions["tidegate"]
+    return found
 
 
-def _end_with(parent: int) -> None:
-    # A parent killed by force stops nobody: its workers would go on, and keep the port.
-    while os.getppid() == parent:
-        time.sleep(FOLLOW_EVERY)
-    os._exit(1)
+def _access() -> Access:
+    found: Access = current_app.extensions["tidegate.access"]
+    return found
 
 
-def _now() -> str:
-    return _parts()[2]().astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+def _admit() -> Response | None:
+    if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
+        told = _access().preflight(request.headers.get("Origin", ""))
+        if told:
+            return Response(status=204, headers=told)
+    if request.method != "OPTIONS":
+        _access().admit(request.path, request.headers.get("Authorization", ""))
+    return None
 
 
-def _must_be_live(bundle: Bundle | None) -> Bundle:
-    if bundle is None:
-        raise RequestError(503, "no model is live yet; GET /ready says why")
-    return bundle
+def _add_headers(response: Response) -> Response:
+    origin, trace = (request.headers.get(name, "") for name in ("Origin", "traceparent"))
+    for name, value in [*echo(trace), *_access().headers(origin)]:
+        if name not in response.headers:
+            response.headers[name] = value
+    return response
 
 
-def _json(body: Any, status: int = 200) -> Response:
-    text = json.dumps(body, ensure_ascii=False, separators=(",", ":")) + "\n"
-    # A lone surrogate, which JSON can spell and UTF-8 cannot, goes back as it came.
-    return Response(text.encode("utf-8", "backslashreplace"), status, mimetype="application/json")
+def _response(told: Reply) -> Response:
+    return Response(told.body, told.status, mimetype=told.kind)
 
 
 def _refused(error: RequestError) -> Response:
-    body: dict[str, Any] = {"error": error.words}
-    if error.problems:
-        body["problems"] = list(error.problems)
-    return _json(body, error.status)
+    scorer = _scorer()
+    if scorer.metrics:
+        scorer.metrics.refused(error.status)
+    answer = _response(refusal(error))
+    if error.status == 401:
+        answer.headers["WWW-Authenticate"] = "Bearer"
+    if error.status == 503:
+        answer.headers["Retry-After"] = "1"
+    return answer
 
 
 def _too_large(_: RequestEntityTooLarge) -> Response:
-    return _json({"error": f"the body is larger than {LARGEST_BODY:,} bytes"}, 413)
+    most = current_app.config["MAX_CONTENT_LENGTH"]
+    return _refused(RequestError(413, f"the body is larger than {most:,} bytes"))
 
 
 def _http(error: HTTPException) -> Response:
-    words = {
+    words: dict[int, str] = {
         404: f"there is nothing at {request.path}; there is {ROUTES}",
         405: f"{request.path} does not take {request.method}; there is {ROUTES}",
         500: "the scorer failed; its log says why",
     }
     code = error.code or 500
-    answer = _json({"error": words.get(code, error.description)}, code)
-    headers: Mapping[str, str] = dict(error.get_headers())
+    described = "the request is not HTTP as we know it" if isinstance(error, BadRequest) else ""
+    answer = _refused(RequestError(code, words.get(code) or described or str(error.description)))
+    headers: dict[str, Any] = dict(error.get_headers())
     if "Allow" in headers:
         answer.headers["Allow"] = headers["Allow"]
     return answer

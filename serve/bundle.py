@@ -13,20 +13,28 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import onnxruntime
 
 from model.contract import Contract, ContractError
+from model.core import FILE as CORE
+from model.core import CoreError, Encoder, trial
+from serve.engine import CoreGraph, Engine, FullGraph, Scores, disagreement
+from serve.graph import GraphError, look
 
 FORMAT = 1
 MODEL, MANIFEST, EVIDENCE = "model.onnx", "manifest.json", "evidence"
 #: What the digest of a bundle leaves out: its own name, and when and by whom it was made.
 UNSIGNED = ("version", "digest", "build")
+#: Bytes of the largest manifest, rows that are replayed, and how far scores may be off at most.
+LARGEST, MOST_GOLDEN, LOOSEST = 64 * 2**20, 10_000, 0.05
+Made = TypeVar("Made")
 VERSION = re.compile(r"\d{8}T\d{4}-[0-9a-f]{7}")
 
 
@@ -34,25 +42,27 @@ class BundleError(Exception):
     """A folder is not a bundle that can be served. The message says what is wrong with it."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Bundle:
     """A loaded model that answers.
 
     `score` may be called from several threads at once. Make a bundle after a fork, not before: a
-    session's threads do not survive one.
+    session's threads do not survive one. *core* says how the scores are computed: "" by the proven
+    core, else why by the full graph.
     """
 
     folder: Path
     manifest: Mapping[str, Any]
     contract: Contract
-    session: onnxruntime.InferenceSession
+    engine: Engine
+    core: str
 
     @classmethod
-    def load(cls, folder: Path, *, evidence: bool = False) -> Bundle:
-        """The bundle in *folder*, verified: digests, contract, golden rows.
+    def load(cls, folder: Path, *, evidence: bool = False, core: bool = True) -> Bundle:
+        """The bundle in *folder*, verified: digests, graph, contract, golden rows.
 
-        With *evidence*, the Parquet files are verified too; the scorer has no use for them.
-        Raises `BundleError` saying which of them failed.
+        With *evidence*, the Parquet files are verified too; the scorer has no use for them. Without
+        *core*, the full graph computes even where there is a core. Raises `BundleError`.
         """
         manifest = read_manifest(folder)
         verify(folder, manifest, evidence=evidence)
@@ -60,17 +70,22 @@ class Bundle:
             contract = Contract.from_json(manifest["contract"])
         except ContractError as error:
             raise BundleError(f"{folder / MANIFEST}: {error}") from error
+        full = _made(folder / MODEL, lambda graph: FullGraph(graph, contract))
+        whole = cls(folder, manifest, contract, full, "the full graph was asked for")
+        whole.replay_golden_rows()
+        if not core:
+            return whole
         try:
-            session = onnxruntime.InferenceSession(
-                (folder / MODEL).read_bytes(), _session_options(), ["CPUExecutionProvider"]
-            )
-        except Exception as error:  # ONNX Runtime raises a dozen types of its own
-            raise BundleError(f"{folder / MODEL}: ONNX Runtime cannot load it: {error}") from error
-        bundle = cls(folder, manifest, contract, session)
-        bundle.replay_golden_rows()
-        return bundle
+            return replace(whole, engine=_core(folder, manifest, contract, full), core="")
+        except (BundleError, CoreError) as error:
+            return replace(whole, core=str(error))
 
     @property
+    def session(self) -> onnxruntime.InferenceSession:
+        """What computes: ONNX Runtime's session."""
+        return self.engine.session
+
+    @cached_property
     def version(self) -> str:
         """Time and digest, such as 20261123T0317-a1b2c3d."""
         return str(self.manifest["version"])
@@ -80,25 +95,25 @@ class Bundle:
         """`sha256:` and the digest of the content."""
         return str(self.manifest["digest"])
 
+    @cached_property
+    def categories(self) -> Mapping[str, frozenset[str]]:
+        """The values of each category that training saw; none where the manifest does not say."""
+        seen = self.manifest.get("data", {}).get("categories", {})
+        return {name: frozenset(values) for name, values in seen.items()}
+
     def score(self, rows: Sequence[Mapping[str, Any]]) -> np.ndarray[Any, np.dtype[np.float32]]:
         """The scores of rows that fit the contract.
 
         Shape (n,) for binary (the probability of the positive class) and regression (the value),
         (n, classes) for multiclass. Missing numbers and booleans are None or NaN.
         """
-        return self.score_columns(
-            {name: [row.get(name) for row in rows] for name in self.contract.feature_names}
-        )
+        return self._shaped(self.engine.score(rows))
 
     def score_columns(
         self, columns: Mapping[str, Sequence[Any]]
     ) -> np.ndarray[Any, np.dtype[np.float32]]:
         """As `score`, for one sequence of values per feature, all of one length."""
-        answer = self.session.run([self._output], tensors(self.contract, columns))[0]
-        scores = np.asarray(answer, dtype=np.float32)
-        if self.contract.task == "multiclass":
-            return scores
-        return scores[:, 1] if self.contract.task == "binary" else scores.reshape(-1)
+        return self._shaped(self.engine.score_columns(columns))
 
     def replay_golden_rows(self) -> None:
         """Score the golden rows and compare. Raises `BundleError` naming the first that is off."""
@@ -125,30 +140,10 @@ class Bundle:
                 " compute what was judged"
             )
 
-    @property
-    def _output(self) -> str:
-        # A classifier gives labels and probabilities, a regressor its values: the last is ours.
-        return str(self.session.get_outputs()[-1].name)
-
-
-def tensors(contract: Contract, columns: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
-    """One tensor of shape (n, 1) per feature: float32 with NaN, or strings with "" for missing.
-
-    The one place where values become float32 (training rounds the same way).
-    """
-    found: dict[str, Any] = {}
-    for feature in contract.features:
-        values = columns[feature.name]
-        if feature.kind == "category":
-            column = np.array(
-                [value if isinstance(value, str) else "" for value in values], dtype=object
-            )
-        else:
-            column = np.array(
-                [np.nan if value is None else value for value in values], dtype=np.float64
-            ).astype(np.float32)
-        found[feature.name] = column.reshape(-1, 1)
-    return found
+    def _shaped(self, scores: Scores) -> Scores:
+        if self.contract.task == "multiclass":
+            return scores
+        return scores[:, 1] if self.contract.task == "binary" else scores.reshape(-1)
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
@@ -158,10 +153,12 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     """
     path = folder / MANIFEST
     try:
+        if path.stat().st_size > LARGEST:
+            raise BundleError(f"{path} is larger than {LARGEST:,} bytes")
         manifest = json.loads(path.read_bytes())
     except FileNotFoundError as error:
         raise BundleError(f"{folder} is not a bundle: it has no {MANIFEST}") from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise BundleError(f"{path} cannot be read: {error}") from error
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
         shown = manifest.get("format") if isinstance(manifest, dict) else None
@@ -170,6 +167,9 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     missing = [key for key in expected if key not in manifest]
     if missing:
         raise BundleError(f"{path} has no {', '.join(missing)}")
+    odd = list(_odd(manifest))
+    if odd:
+        raise BundleError(f"{path} is not as it should be: {'; '.join(odd)}")
     if manifest["digest"] != digest_of(manifest):
         raise BundleError(f"{path} was edited: its content does not have the digest it claims")
     name = str(manifest["version"])
@@ -196,6 +196,25 @@ def digest_of(manifest: Mapping[str, Any]) -> str:
     return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
 
 
+def _odd(manifest: Mapping[str, Any]) -> Iterable[str]:
+    """What in a manifest has not the shape it should have."""
+    files, golden = manifest["files"], manifest["golden"]
+    if not isinstance(manifest["digest"], str):
+        yield "digest is no text"
+    if not isinstance(files, dict) or not all(isinstance(each, str) for each in files.values()):
+        yield "files is no list of digests by name"
+    if not isinstance(golden, dict) or {"rows", "scores", "tolerance"} - golden.keys():
+        yield "golden has no rows, scores and tolerance"
+        return
+    rows, tolerance = golden["rows"], golden["tolerance"]
+    if not isinstance(rows, list) or not rows or len(rows) > MOST_GOLDEN:
+        yield f"golden.rows is no list of 1 to {MOST_GOLDEN:,} rows"
+    elif not all(isinstance(row, dict) for row in rows):
+        yield "golden.rows has a row that is no object"
+    if not isinstance(tolerance, float) or not 0 <= tolerance <= LOOSEST:
+        yield f"golden.tolerance is {tolerance!r}; expected 0 to {LOOSEST:g}"
+
+
 def _wrong_files(folder: Path, files: Mapping[str, str], evidence: bool) -> Iterable[str]:
     if MODEL not in files:
         yield f"{MANIFEST} does not list {MODEL}"
@@ -212,9 +231,31 @@ def _wrong_files(folder: Path, files: Mapping[str, str], evidence: bool) -> Iter
                     yield f"{name} has not the digest that {MANIFEST} gives"
 
 
-def _session_options() -> onnxruntime.SessionOptions:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1  # one row is too little to share; workers share the cores
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    return options
+def _made(path: Path, make: Callable[[bytes], Made]) -> Made:
+    try:
+        content = path.read_bytes()
+        look(content)
+        return make(content)
+    except (OSError, GraphError) as error:
+        raise BundleError(f"{path} is not loaded: {error}") from error
+    except Exception as error:  # ONNX Runtime raises a dozen types of its own
+        raise BundleError(f"{path}: ONNX Runtime cannot load it: {error}") from error
+
+
+def _core(folder: Path, manifest: Mapping[str, Any], contract: Contract, full: Engine) -> Engine:
+    """The core of the bundle in *folder*, proven against *full*. BundleError if it has none."""
+    told = manifest.get("core")
+    if not isinstance(told, dict) or "parts" not in told or CORE not in manifest["files"]:
+        raise BundleError("the bundle has no core")
+    encoder = Encoder.read(told, contract)
+    found = _made(folder / CORE, lambda graph: CoreGraph(graph, encoder))
+    rows = trial(
+        contract, manifest.get("data", {}).get("categories", {}), manifest["golden"]["rows"]
+    )
+    try:
+        wrong = disagreement(full, found, rows)
+    except Exception as error:  # as in _made
+        wrong = f"{type(error).__name__}: {error}"
+    if wrong:
+        raise BundleError(f"{CORE} does not give the full graph's scores: {wrong}")
+    return found

@@ -1,8 +1,9 @@
 """The journal: one line of JSON per answer, and per outcome that is told later.
 
-A line is one write to a file opened for appending, before the answer leaves: `kill -9` loses no
-answer that was given. (The operating system's crash may: there is no fsync per line.) A folder that
-cannot be written never fails an answer; what is lost is counted, and `/ready` says so.
+The lines of a request are one write to a file opened for appending, before the answer leaves:
+`kill -9` loses no answer that was given. A crash of the operating system may lose the last seconds,
+unless every write waits for the disk (*durable*). What cannot be written is counted and said, by
+`/ready`, `/metrics` and on stderr; whether its answer leaves all the same is the *policy*.
 """
 
 from __future__ import annotations
@@ -11,127 +12,167 @@ import hashlib
 import json
 import os
 import secrets
+import sys
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-#: A file is closed, and the next begun, at this size or with the day.
-LARGEST = 64 * 2**20
+import msgspec
+
+from serve.segments import Segment, backlog
+
+#: A file is closed, and the next begun, at this size, after so many seconds, and with the day.
+LARGEST, LASTS = 64 * 2**20, 900
+#: What to do with an answer that cannot be kept: give it, or refuse it.
+DROP: Literal["drop"] = "drop"
+REFUSE: Literal["refuse"] = "refuse"
+Line = Mapping[str, Any]
+
+_encode = msgspec.json.Encoder().encode_lines
 
 
 class Journal:
     """Writes to *folder*. Several threads and processes may write to one folder."""
 
     def __init__(
-        self, folder: Path, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+        self,
+        folder: Path,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        *,
+        policy: str = DROP,
+        durable: bool = False,
+        largest: int = LARGEST,
+        lasts: float = LASTS,
     ) -> None:
-        self.folder, self._clock = folder, clock
-        self.lost, self.why = 0, ""
-        self._files: dict[str, _Segment] = {}
+        self.folder, self._clock, self.policy = folder, clock, policy
+        self.lost, self.why, self.failing = 0, "", False
+        self._durable, self._largest, self._lasts = durable, largest, lasts
+        self._files: dict[str, Segment] = {}
         self._salt: bytes | None = None
         self._lock = threading.Lock()
+        self._ended = threading.Event()
 
-    def answers(self, lines: Sequence[Mapping[str, Any]], private: Iterable[str], key: str) -> bool:
-        """Keep answers; False if they are lost.
+    def answers(
+        self, lines: Sequence[Line], private: Iterable[str], key: str, kind: str = "answers"
+    ) -> bool:
+        """Keep answers, or a shadow's in files of another *kind*; False if they are lost.
 
         *private* features are left out; a private *key* is kept as its hash.
         """
-        hidden = set(private)
+        return self._write(kind, lines, private, key)
 
-        def kept() -> list[Mapping[str, Any]]:
-            if not hidden:
-                return list(lines)
-            return [
-                {
-                    **line,
-                    "row": {
-                        name: value for name, value in line["row"].items() if name not in hidden
-                    },
-                    "key": self._hashed(line["key"]) if key in hidden else line["key"],
-                }
-                for line in lines
-            ]
-
-        return self._write("answers", len(lines), kept)
-
-    def outcomes(self, lines: Sequence[Mapping[str, Any]]) -> bool:
+    def outcomes(self, lines: Sequence[Line]) -> bool:
         """Keep outcomes; False if they are lost."""
-        return self._write("outcomes", len(lines), lambda: lines)
+        return self._write("outcomes", lines)
+
+    def beside(self) -> Journal:
+        """One with a lock of its own, for lines that no answer waits for: it drops what is lost."""
+        return Journal(self.folder, self._clock, largest=self._largest, lasts=self._lasts)
 
     def state(self) -> dict[str, Any]:
-        """How many lines were lost since the start, and why the last was."""
-        return {"lost": self.lost, "why": self.why}
+        """What was lost since the start and why, and what waits to be put away."""
+        return {
+            "lost": self.lost, "why": self.why, "failing": self.failing, "policy": self.policy,
+            **backlog(self.folder),
+        }  # fmt: skip
+
+    def keep_rolling(self, every: float = 5.0) -> None:
+        """Close from now on what is due even when nobody asks anything: it waits to be shipped."""
+        threading.Thread(target=self._roll, args=(every,), daemon=True).start()
 
     def close(self) -> None:
         """Close the files."""
+        self._ended.set()
         with self._lock:
             for segment in self._files.values():
                 segment.close()
             self._files.clear()
 
-    def _write(
-        self, kind: str, count: int, lines: Callable[[], Sequence[Mapping[str, Any]]]
-    ) -> bool:
+    def roll(self) -> None:
+        """Close the files that are due."""
         with self._lock:
-            try:
-                text = "".join(
-                    json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n"
-                    for line in lines()
-                )
-                self._segment(kind).append(text.encode())
-            except OSError as error:
-                self.lost += count
-                self.why = f"{self.folder}: {error.strerror or error}"
-                return False
-            return True
+            now = self._clock().astimezone(UTC)
+            for kind, segment in list(self._files.items()):
+                if not segment.stands(now):
+                    del self._files[kind]
+                    segment.close()
 
-    def _segment(self, kind: str) -> _Segment:
-        now = self._clock().astimezone(UTC)
-        segment = self._files.get(kind)
-        if segment and (segment.day != now.date() or segment.size >= LARGEST or segment.is_gone()):
+    def _roll(self, every: float) -> None:
+        while not self._ended.wait(every):
+            self.roll()
+
+    def _write(
+        self, kind: str, lines: Sequence[Line], private: Iterable[str] = (), key: str = ""
+    ) -> bool:
+        try:
+            content = _spell(self._hidden(lines, private, key) if private else lines)
+            with self._lock:
+                now = self._clock()
+                segment = self._files.get(kind)
+                if segment is None or segment.size >= self._largest or not segment.stands(now):
+                    segment = self._next(kind, now, segment)
+                segment.append(content)
+        except OSError as error:
+            self._lose(len(lines), error)
+            return False
+        if self.failing:
+            self._recover()
+        return True
+
+    def _next(self, kind: str, now: datetime, segment: Segment | None) -> Segment:
+        if segment:
             del self._files[kind]  # first, for what comes next may fail on a full disk
             segment.close()
-            segment = None
-        if segment is None:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            path = self.folder / f"{kind}-{now:%Y%m%dT%H%M%S%f}-{os.getpid()}.jsonl"
-            segment = self._files[kind] = _Segment(path, now)
+        segment = Segment(self.folder, kind, now.astimezone(UTC), self._lasts, self._durable)
+        self._files[kind] = segment
         return segment
+
+    def _lose(self, count: int, error: OSError) -> None:
+        why = f"{self.folder}: {error.strerror or error}"
+        with self._lock:
+            loud = not self.failing or self.why != why
+            self.lost += count
+            self.why, self.failing = why, True
+        if loud:
+            fate = "answers are refused" if self.policy == REFUSE else "answers go out unkept"
+            _say(f"the journal cannot be written, {fate}: {why}")
+
+    def _recover(self) -> None:
+        with self._lock:
+            self.failing = False
+        _say(f"the journal is written again; lines lost so far: {self.lost:,}")
+
+    def _hidden(self, lines: Sequence[Line], private: Iterable[str], key: str) -> list[Line]:
+        hidden = set(private)
+        return [
+            {
+                **line,
+                "row": {name: value for name, value in line["row"].items() if name not in hidden},
+                "key": self._hashed(line["key"]) if key in hidden else line["key"],
+            }
+            for line in lines
+        ]
 
     def _hashed(self, key: str) -> str:
         if self._salt is None:
             self._salt = _salt(self.folder)
-        return "sha256:" + hashlib.sha256(self._salt + key.encode()).hexdigest()
+        text = key.encode("utf-8", "surrogatepass")
+        return "sha256:" + hashlib.sha256(self._salt + text).hexdigest()
 
 
-class _Segment:
-    """One file of the journal."""
+def _spell(lines: Sequence[Line]) -> bytes:
+    """Lines of JSON, each with its newline."""
+    try:
+        return _encode(lines)
+    except UnicodeEncodeError:
+        # A lone surrogate, which JSON can spell and UTF-8 cannot, is kept as it came.
+        return "".join(json.dumps(line, separators=(",", ":")) + "\n" for line in lines).encode()
 
-    def __init__(self, path: Path, now: datetime) -> None:
-        self.day, self.size, self._torn = now.date(), 0, False
-        self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
 
-    def append(self, content: bytes) -> None:
-        """Write all of *content*, or raise OSError; a torn line never runs into the next."""
-        if self._torn:
-            content = b"\n" + content
-        rest = content
-        try:
-            while rest:
-                rest = rest[os.write(self._file, rest) :]
-        finally:
-            if len(rest) < len(content):
-                self._torn = bool(rest)
-            self.size += len(content) - len(rest)
-
-    def is_gone(self) -> bool:
-        """Whether somebody deleted the file, so that lines would go nowhere."""
-        return os.fstat(self._file).st_nlink == 0
-
-    def close(self) -> None:
-        os.close(self._file)
+def _say(words: str) -> None:
+    print(words, file=sys.stderr, flush=True)
 
 
 def _salt(folder: Path) -> bytes:

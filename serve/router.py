@@ -1,63 +1,51 @@
-"""Which bundle answers: follows `live.toml` in the store, and swaps models while running.
+"""Which bundles answer: follows `live.toml` in the store, and swaps models while running.
 
-A new bundle is loaded and verified beside the old one; then one assignment makes it the one that
-answers. When it is bad the old one goes on, and `refused` says why.
+All that is new is loaded and verified beside the old; then one assignment makes it what answers.
+When something is bad the old set goes on, and `refused` says why. Only a champion never waits for
+anybody: where a new one is good and an arm beside it is not, it begins without that arm, since it
+may be a rollback.
 """
 
 from __future__ import annotations
 
-import re
 import sys
 import threading
-import tomllib
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
 
+from serve.arms import Arm, Arms, cannot_read
 from serve.bundle import MANIFEST, MODEL, Bundle, BundleError
+from serve.live import SHADOW, LiveFileError, Named, Slot, read_live
 
+#: Python's own 5 ms would be ten times what an answer takes, and an answer needs several turns.
+TURN = 0.0002
 Stat = tuple[int, int, int] | None
-ROLES = ("champion", "challenger", "anchor")
-
-
-class LiveFileError(Exception):
-    """live.toml does not say what is live. The message lists everything that is wrong."""
-
-
-class Slot(NamedTuple):
-    """The bundle that live.toml names: its version, and the digest it must have."""
-
-    version: str
-    digest: str
-
-
-@dataclass(frozen=True)
-class Live:
-    """The bundle that answers, since when; None before the first release."""
-
-    bundle: Bundle | None
-    since: str
 
 
 class Router:
     """Knows the bundle to answer with. `refresh` may be called as often as one likes."""
 
     def __init__(
-        self, store: Path, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+        self,
+        store: Path,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        load: Callable[[Path], Bundle] = Bundle.load,
     ) -> None:
-        self.store, self._clock = store, clock
-        self.live = Live(None, "")
+        self.store, self._clock, self._read = store, clock, load
+        self.live = Arms()
         self.refused: dict[str, str] | None = None
-        self._seen: tuple[Stat, Stat, Stat] | None = None
-        self._named: Slot | None = None
+        self._seen: tuple[Stat, ...] | None = None
+        self._named = Named()
         self._stopped = threading.Event()
         self._one_at_a_time = threading.Lock()
 
-    def arm(self, key: str) -> tuple[str, Bundle | None]:  # noqa: ARG002 -- the key will choose
+    def arm(self, key: str) -> tuple[str, Bundle | None]:
         """The arm that *key* belongs to, and its bundle. One look, so both are of one moment."""
-        return "champion", self.live.bundle
+        arm = self.live.pick(key)
+        return (arm.name, arm.bundle) if arm else ("champion", None)
 
     def refresh(self) -> None:
         """Look whether the store changed since the last look, and follow it if what is new is good."""
@@ -70,15 +58,17 @@ class Router:
                 live = _stat(self.store / "live.toml")
                 self._named = read_live(self.store / "live.toml")
                 self._seen = (live, *self._look()[1:])
-                if self._named is None:
+                if self._named.champion is None:
                     why = "live.toml names no champion"
+                    if self.live.champion:
+                        self.live = Arms(self._now())
                 else:
-                    what = self._named.version
-                self._swap(self._named)
+                    what = self._named.champion.version
+                    what, why = self._swap(self._named, self._named.champion)
             except (LiveFileError, BundleError) as error:
                 why = str(error)
                 if isinstance(error, LiveFileError):
-                    self._named, self._seen = None, (live, None, None)
+                    self._named, self._seen = Named(), (live,)
             except Exception as error:
                 # Whatever a store holds, the model in memory goes on; the next look tries again.
                 why, self._seen = f"{type(error).__name__}: {error}", None
@@ -103,70 +93,89 @@ class Router:
             print(f"refused {what}: {why}", file=sys.stderr, flush=True)
         self.refused = refused
 
-    def _swap(self, named: Slot | None) -> None:
-        before = self.live.bundle
-        if named is None or (
-            before and before.digest == named.digest and before.version == named.version
-        ):
-            if named is None and before is not None:
-                self.live = Live(None, self._now())
-            return
-        folder = self.store / "bundles" / named.version
-        bundle = Bundle.load(folder)
-        if bundle.digest != named.digest or bundle.version != named.version:
-            raise BundleError(
-                f"{folder} holds {bundle.version} ({bundle.digest}), live.toml names {named}"
-            )
-        self.live = Live(bundle, self._now())
-        print(f"live: {bundle.version}", file=sys.stderr, flush=True)
+    def _swap(self, named: Named, first: Slot) -> tuple[str, str]:
+        """Make live what *named* says; what of it was left out or refused, and why ("": nothing)."""
+        before, now = self.live, self._now()
+        loaded = {(arm.bundle.version, arm.bundle.digest): arm.bundle for arm in before.all()}
+        champion = self._load(first, loaded)
+        arms: dict[str, Arm] = {}
+        refused: dict[str, str] = {}
+        for role, slot in named.needed.items():
+            try:
+                bundle = self._load(slot, loaded)
+                odd = cannot_read(bundle.contract, champion.contract)
+                if odd:
+                    raise BundleError(
+                        f"the {role} {slot.version} cannot read the champion's rows: {'; '.join(odd)}"
+                    )
+            except BundleError as error:
+                refused[slot.version] = str(error)
+                continue
+            name = SHADOW if slot.shadow else role
+            since = _since(name, bundle, before) or now
+            arms[name] = Arm(name, bundle, slot.share, since, champion.contract)
+        what, why = ", ".join(refused) or first.version, "; ".join(refused.values())
+        if refused and champion is before.bundle:
+            return what, why
+        left = round(1 - sum(arm.share for arm in arms.values()), 12)
+        arms["champion"] = replace(arms["champion"], share=left)
+        after = Arms(
+            arms["champion"].since,
+            **arms,
+            salt=champion.contract.name if named.salt is None else named.salt,
+        )
+        if after != before:
+            self.live = after
+            print(f"live: {_in_words(after)}", file=sys.stderr, flush=True)
+        return what, why
 
-    def _look(self) -> tuple[Stat, Stat, Stat]:
-        folder = self.store / "bundles" / self._named.version if self._named else None
-        manifest, model = (folder / MANIFEST, folder / MODEL) if folder else (None, None)
-        return _stat(self.store / "live.toml"), _stat(manifest), _stat(model)
+    def _load(self, slot: Slot, loaded: dict[tuple[str, str], Bundle]) -> Bundle:
+        """The bundle of *slot*: the one in memory if it is, for two roles may have the same."""
+        found = loaded.get((slot.version, slot.digest))
+        if found is None:
+            folder = self.store / "bundles" / slot.version
+            with _giving_way():
+                found = self._read(folder)
+            if (found.version, found.digest) != (slot.version, slot.digest):
+                raise BundleError(
+                    f"{folder} holds {found.version} ({found.digest}), live.toml names"
+                    f" {slot.version} ({slot.digest})"
+                )
+            loaded[slot.version, slot.digest] = found
+        return found
+
+    def _look(self) -> tuple[Stat, ...]:
+        folders = [self.store / "bundles" / slot.version for slot in self._named.needed.values()]
+        files = [folder / name for folder in folders for name in (MANIFEST, MODEL)]
+        return tuple(_stat(path) for path in (self.store / "live.toml", *files))
 
     def _now(self) -> str:
         return self._clock().astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def read_live(path: Path) -> Slot | None:
-    """The champion that live.toml names; None if it names none. Raises `LiveFileError`."""
+@contextmanager
+def _giving_way() -> Iterator[None]:
+    """While this thread computes in Python, whoever answers waits for turns of `TURN` seconds."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(TURN)
     try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise LiveFileError(
-            f"there is no {path}: nothing is live yet, or the store is elsewhere"
-        ) from error
-    except (OSError, ValueError) as error:
-        raise LiveFileError(f"{path} cannot be read: {error}") from error
-    unknown = tables.keys() - ROLES
-    if unknown:
-        # Not to be passed over: under a misspelt [champion] nothing would be live.
-        said = ", ".join(f"[{name}]" for name in sorted(unknown))
-        raise LiveFileError(f"{path}: {said} is not a role; roles are {', '.join(ROLES)}")
-    champion = tables.get("champion")
-    if champion is None:
-        return None
-    if not isinstance(champion, dict):
-        raise LiveFileError(f"{path}: champion is {champion!r}; expected a table [champion]")
-    version, digest = champion.get("version"), champion.get("digest")
-    problems = []
-    if not (isinstance(version, str) and re.fullmatch(r"[0-9A-Za-z][0-9A-Za-z-]{0,63}", version)):
-        problems.append(
-            f"champion.version is {version!r}; expected one such as 20261123T0317-a1b2c3d"
-        )
-    if not (isinstance(digest, str) and re.fullmatch(r"sha256:[0-9a-f]{64}", digest)):
-        problems.append(
-            f"champion.digest is {digest!r}; expected sha256: and 64 hexadecimal digits"
-        )
-    if problems:
-        raise LiveFileError(f"{path}: {'; '.join(problems)}")
-    return Slot(str(version), str(digest))
+        yield
+    finally:
+        sys.setswitchinterval(before)
 
 
-def _stat(path: Path | None) -> Stat:
-    if path is None:
-        return None
+def _since(name: str, bundle: Bundle, before: Arms) -> str:
+    return next((a.since for a in before.all() if a.name == name and a.bundle is bundle), "")
+
+
+def _in_words(live: Arms) -> str:
+    return ", ".join(
+        f"{arm.bundle.version}" + ("" if arm.name == "champion" else f" ({arm.name} {arm.share:g})")
+        for arm in live.all()
+    )
+
+
+def _stat(path: Path) -> Stat:
     try:
         found = path.stat()
     except OSError:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 import math
-import uuid
+import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +20,14 @@ from serve.bundle import Bundle
 
 MOST_ROWS = 10_000
 LONGEST_ID = 200
+#: Ids for answers to come; another list after a fork.
+_IDS: list[str] = []
+os.register_at_fork(after_in_child=_IDS.clear)
+#: Levels of nesting that a body may have; a row needs two.
+DEEPEST = 32
+#: Digits of the longest whole number: more than any float64 has.
+LONGEST_NUMBER = 310
+_USUAL = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
 _ROWS = "a JSON object, or a list of them"
 
 
@@ -34,7 +43,7 @@ class NoFiniteScoreError(ArithmeticError):
     """The model gave NaN or an infinity for rows that fit its contract."""
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Answer:
     """What one row was answered: the score, (n classes,) of them for multiclass."""
 
@@ -45,23 +54,27 @@ class Answer:
     time: str
     row: Mapping[str, Any]
     score: float | list[float]
+    contract: Contract
 
-    def body(self, contract: Contract) -> dict[str, Any]:
-        """What the website is told."""
-        told: dict[str, Any] = {"id": self.id, "version": self.version, "arm": self.arm}
+    def body(self) -> dict[str, Any]:
+        """What the website is told; every task has a `score`."""
+        told: dict[str, Any] = {"id": self.id, "score": self.score}
+        target = self.contract.target
         if isinstance(self.score, list):
             classes = [
-                label if isinstance(label, str) else json.dumps(label)
-                for label in contract.target.classes
+                label if isinstance(label, str) else json.dumps(label) for label in target.classes
             ]
             best = max(range(len(classes)), key=self.score.__getitem__)
-            chances = dict(zip(classes, self.score, strict=True))
-            return told | {
-                "label": contract.target.classes[best],
+            told |= {
                 "score": self.score[best],
-                "probabilities": chances,
+                "label": target.classes[best],
+                "probabilities": dict(zip(classes, self.score, strict=True)),
             }
-        return told | {"value" if contract.task == "regression" else "score": self.score}
+        elif self.contract.task == "regression":
+            told["value"] = self.score
+        else:
+            told["label"] = target.classes[self.score >= 0.5]
+        return told | {"version": self.version, "arm": self.arm}
 
     def line(self, at: str) -> dict[str, Any]:
         """What the journal keeps."""
@@ -71,27 +84,34 @@ class Answer:
         }  # fmt: skip
 
 
-def read_json(content: bytes) -> Any:
-    """The JSON in *content*: RFC 8259's, with neither NaN nor infinities, however they are spelt."""
+def read_json(content: bytes, deepest: int = DEEPEST) -> Any:
+    """The JSON in *content*: RFC 8259's, with no name twice in an object, and finite numbers only."""
     if not content.strip():
         raise RequestError(400, f"the body is empty; expected {_ROWS}")
     try:
-        return json.loads(content, parse_constant=_refuse, parse_float=_finite)
+        found = json.loads(
+            content,
+            parse_constant=_refuse,
+            parse_float=_finite,
+            parse_int=_whole,
+            object_pairs_hook=_once,
+        )
     except UnicodeDecodeError as error:
         raise RequestError(400, "the body is not JSON: it is not UTF-8 text") from error
     except RecursionError as error:
         raise RequestError(400, "the body is nested too deeply") from error
     except ValueError as error:
         raise RequestError(400, f"the body is not JSON: {error}") from error
+    if _deeper(found, deepest):
+        raise RequestError(400, f"the body is nested too deeply; {deepest} levels are taken")
+    return found
 
 
-def read_rows(found: Any) -> list[Mapping[str, Any]]:
-    """The rows of a body: one object, or a list of at most `MOST_ROWS`."""
+def read_rows(found: Any, most: int = MOST_ROWS) -> list[Mapping[str, Any]]:
+    """The rows of a body: one object, or a list of at most *most*."""
     rows = found if isinstance(found, list) else [found]
-    if len(rows) > MOST_ROWS:
-        raise RequestError(
-            413, f"{len(rows):,} rows in one request; at most {MOST_ROWS:,} are taken"
-        )
+    if len(rows) > most:
+        raise RequestError(413, f"{len(rows):,} rows in one request; at most {most:,} are taken")
     if not isinstance(found, (list, dict)):
         raise RequestError(400, f"expected {_ROWS}; got {_in_words(found)}")
     odd = [
@@ -104,26 +124,43 @@ def read_rows(found: Any) -> list[Mapping[str, Any]]:
     return rows
 
 
-def score(bundle: Bundle, arm: str, rows: Sequence[Mapping[str, Any]], at: str) -> list[Answer]:
-    """Answer *rows*, or raise `RequestError` with the problems of all of them."""
-    contract = bundle.contract
-    problems = [
+def problems_of(contract: Contract, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Everything that is wrong with *rows*."""
+    return [
         {"row": number, **problem}
         for number, row in enumerate(rows)
         for problem in _problems(contract, row)
     ]
-    if _takes_ids(contract):
-        problems += _repeated(rows)
+
+
+def refuse(problems: Sequence[Mapping[str, Any]], rows: int) -> None:
+    """Raise `RequestError` if there are *problems* in *rows* rows."""
     if problems:
-        raise RequestError(422, _count(problems, len(rows)), problems)
-    if not rows:
-        return []
+        raise RequestError(422, _count(problems, rows), problems)
+
+
+def score(
+    bundle: Bundle, arm: str, rows: Sequence[Mapping[str, Any]], ids: Sequence[str], at: str
+) -> list[Answer]:
+    """The answers of *rows* that fit the bundle's contract."""
     scores = bundle.score(rows)
-    if not np.isfinite(scores).all():
+    values = scores.tolist()
+    if not (math.isfinite(values[0]) if scores.shape == (1,) else np.isfinite(scores).all()):
         raise NoFiniteScoreError(f"{bundle.version} gave a score that is not finite")
+    contract, version, names = bundle.contract, bundle.version, bundle.contract.feature_names
+    key, time = contract.key, contract.time
     return [
-        _answer(bundle, arm, row, value, at)
-        for row, value in zip(rows, scores.tolist(), strict=True)
+        Answer(
+            id_,
+            version,
+            arm,
+            row.get(key) or id_,
+            _moment(row.get(time), at),
+            {name: row.get(name) for name in names},
+            value,
+            contract,
+        )
+        for row, id_, value in zip(rows, ids, values, strict=True)
     ]
 
 
@@ -136,37 +173,50 @@ def read_outcomes(contract: Contract, told: Sequence[Mapping[str, Any]]) -> list
         wrong = contract.target.problem(outcome.get("outcome"))
         if wrong:
             problems.append({"row": number, **wrong._asdict(), "field": "outcome"})
-    problems += _repeated(told)
-    if problems:
-        raise RequestError(422, _count(problems, len(told)), problems)
+    problems += repeated(told)
+    refuse(problems, len(told))
     return [{"id": outcome["id"], "outcome": outcome["outcome"]} for outcome in told]
 
 
-def _answer(bundle: Bundle, arm: str, row: Mapping[str, Any], value: Any, at: str) -> Answer:
-    contract = bundle.contract
-    own = row.get("id") if _takes_ids(contract) else None
-    id_ = own if own is not None else uuid.uuid4().hex
-    kept = {name: row.get(name) for name in contract.feature_names}
-    key, told = row.get(contract.key) or id_, row.get(contract.time)
+def ids_of(rows: Sequence[Mapping[str, Any]], own: bool) -> list[str]:
+    """The rows' own ids where they may bring one (*own*), else random ones."""
+    return [(row.get("id") if own else None) or _id() for row in rows]
+
+
+def _id() -> str:
+    try:
+        return _IDS.pop()
+    except IndexError:
+        # One call to the system for many ids; from there they come, since nobody shall guess one.
+        random = os.urandom(16 * 256).hex()
+        _IDS.extend(random[place : place + 32] for place in range(32, len(random), 32))
+        return random[:32]
+
+
+def _moment(told: str | None, at: str) -> str:
+    """The time that a row is about, in UTC; the present where it says none."""
+    if told and _USUAL.fullmatch(told):
+        return told  # as it would be spelt here
     moment = read_time(told) if told else None
-    time = moment.isoformat().replace("+00:00", "Z") if moment else at
-    return Answer(id_, bundle.version, arm, key, time, kept, value)
+    return moment.isoformat().replace("+00:00", "Z") if moment else at
 
 
 def _problems(contract: Contract, row: Mapping[str, Any]) -> list[dict[str, Any]]:
     found = [problem._asdict() for problem in contract.problems(row)]
-    if row.get("id") is not None and _takes_ids(contract) and not _is_id(row["id"]):
+    if row.get("id") is not None and takes_ids(contract) and not _is_id(row["id"]):
         found.append(_wrong_id(row["id"]))
     return found
 
 
-def _takes_ids(contract: Contract) -> bool:
+def takes_ids(contract: Contract) -> bool:
+    """Whether a row's "id" is the id of its answer."""
     # Where the contract has a field of that name, "id" is that field's: a key, maybe a private one.
     known = {*contract.feature_names, contract.key, contract.time, contract.target.name}
     return "id" not in known
 
 
-def _repeated(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def repeated(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The ids that are in a request twice."""
     first: dict[Any, int] = {}
     found = []
     for number, row in enumerate(rows):
@@ -216,3 +266,33 @@ def _finite(text: str) -> float:
     if not math.isfinite(value):
         raise ValueError(f"{text[:20]} is too large a number")
     return value
+
+
+def _whole(text: str) -> int:
+    if len(text) > LONGEST_NUMBER:
+        raise ValueError(f"{text[:20]}… is too large a number")
+    return int(text)
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the name {show(twice)} is twice in one object")
+    return found
+
+
+def _deeper(found: Any, levels: int) -> bool:
+    layer = [found]
+    for _ in range(levels):
+        layer = [
+            inner
+            for each in layer
+            if isinstance(each, (dict, list))
+            for inner in (each.values() if isinstance(each, dict) else each)
+            if isinstance(inner, (dict, list))
+        ]
+        if not layer:
+            return False
+    return True

@@ -12,7 +12,7 @@ OURS = {"checks", "forge", "model", "monitoring", "serve"}
 OF_OURS = {
     "forge": set(),
     "model": {"checks.rules", "checks.markdown"},
-    "serve": {"model.contract"},
+    "serve": {"model.contract", "model.core"},
     "checks": {"model.contract", "serve.bundle"},
     "monitoring": {"model.contract", "checks.rules", "checks.markdown"},
 }
@@ -20,14 +20,15 @@ OF_OURS = {
 OF_OTHERS = {
     "forge": {"requests"},
     "model": {"numpy", "onnx", "onnxruntime", "pandas", "skl2onnx", "sklearn"},
-    "serve": {"flask", "granian", "numpy", "onnxruntime", "werkzeug"},
+    "serve": {"flask", "granian", "markupsafe", "msgspec", "numpy", "onnxruntime", "werkzeug"},
     "checks": {"numpy", "pandas", "sklearn"},
     "monitoring": {"numpy", "pandas"},
 }
 #: third-party packages that one module alone may import
 ALONE = {
     "deepchecks": {"checks/suite.py"},
-    "fsspec": {"monitoring/journal.py"},
+    "fsspec": {"monitoring/journal.py", "serve/ship.py"},
+    "pyarrow": {"monitoring/partitions.py", "serve/parquet.py"},
     "nannyml": {"monitoring/drift.py", "monitoring/performance.py"},
 }
 STANDARD_ONLY = ["model/contract.py", "checks/rules.py", "checks/markdown.py"]

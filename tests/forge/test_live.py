@@ -1,19 +1,37 @@
 """live.toml: what is written is read back, and every mistake is named at once."""
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from forge.live import Live, LiveError, Slot, parse_live, with_champion, withdrawn_by
 
 VERSIONS = st.from_regex(r"20[0-9]{6}T[0-9]{4}-[0-9a-f]{7}", fullmatch=True)
-SLOTS = st.builds(
-    Slot,
-    VERSIONS,
-    st.from_regex(r"sha256:[0-9a-f]{64}", fullmatch=True),
-    st.none() | st.floats(0, 1),
-)
-LIVES = st.builds(Live, st.none() | SLOTS, st.none() | SLOTS, st.none() | SLOTS)
+DIGESTS = st.integers(0, 16**64 - 1).map(lambda number: f"sha256:{number:064x}")
+PLAIN = st.builds(Slot, VERSIONS, DIGESTS)
+SALTS = st.none() | st.from_regex(r"[0-9A-Za-z][0-9A-Za-z._-]{0,63}", fullmatch=True)
+
+
+@st.composite
+def lives(draw):
+    """Whatever live.toml can say."""
+    shares = st.none() | st.floats(0, 1)
+    most = draw(shares)
+    rest = draw(st.none() | st.floats(0, 1 - (most or 0)))
+    assume((most or 0) + (rest or 0) <= 1)
+    challenger = st.builds(Slot, VERSIONS, DIGESTS, st.just(most)) | st.builds(
+        Slot, VERSIONS, DIGESTS, mode=st.just("shadow")
+    )
+    anchor = st.builds(Slot, VERSIONS, DIGESTS, st.just(rest))
+    return Live(
+        draw(st.none() | PLAIN),
+        draw(st.none() | challenger),
+        draw(st.none() | anchor),
+        draw(SALTS),
+    )
+
+
+LIVES = lives()
 
 
 @given(LIVES)
@@ -22,13 +40,28 @@ def test_what_is_written_is_read_back(live):
     assert parse_live(live.to_toml()) == live
 
 
-@given(LIVES, SLOTS)
-def test_a_new_champion_leaves_the_other_roles(live, slot):
+@given(LIVES, PLAIN)
+def test_a_new_champion_leaves_all_else(live, slot):
     """A retrain does not end an A/B test."""
     after = with_champion(live, slot.version, slot.digest)
 
-    assert (after.challenger, after.anchor) == (live.challenger, live.anchor)
-    assert after.champion == Slot(slot.version, slot.digest)
+    assert (after.anchor, after.salt) == (live.anchor, live.salt)
+    assert after.champion == slot
+    if live.challenger and live.challenger.version != slot.version:
+        assert after.challenger == live.challenger
+
+
+@pytest.mark.parametrize("extra", [{"share": 0.2}, {"mode": "shadow"}, {}])
+def test_a_challenger_that_becomes_champion_leaves_its_place(extra):
+    """Nobody challenges itself; the holdback and the salt stay."""
+    digest = "sha256:" + "a" * 64
+    live = Live(
+        Slot("v1", digest), Slot("v2", digest, **extra), Slot("v0", digest, 0.05), salt="s-1"
+    )
+
+    assert with_champion(live, "v2", digest) == Live(
+        Slot("v2", digest), None, Slot("v0", digest, 0.05), "s-1"
+    )
 
 
 @given(st.text())
@@ -45,19 +78,68 @@ def test_every_mistake_is_named_at_once():
     with pytest.raises(LiveError) as caught:
         parse_live(
             '[champian]\nversion = "x"\n[champion]\nversion = "../up"\ndigest = "md5:1"\ncolour = 3\n'
-            "[challenger]\nversion = 7\nshare = 2\n"
+            "[challenger]\nversion = 7\nshare = 2\nmode = 'canary'\nweight = 1\n"
+            "[split]\nsalt = 'a b'\nseed = 1\n"
         )
 
     for words in (
         "[champian] is not a role; roles are champion, challenger, anchor",
-        "champion.colour is not known; keys are version, digest, share",
+        "[split] has the salt",
+        "champion.colour is not known; keys are version, digest",
         "champion.version is '../up'; expected one such as 20261123T0317-a1b2c3d",
         "champion.digest is 'md5:1'; expected sha256: and 64 hexadecimal digits",
         "challenger.version is 7",
         "challenger.digest is None",
         "challenger.share is 2; expected a number from 0 to 1",
+        "challenger.mode is 'canary'; expected \"shadow\", or a share instead",
+        "challenger.weight is not known; keys are version, digest, share, mode",
+        "split.seed is not known; the only key is salt",
+        "split.salt is 'a b'; expected at most 64 letters, digits, '.', '_' and '-'",
     ):
         assert words in str(caught.value)
+
+
+SOME = f'version = "v"\ndigest = "sha256:{"a" * 64}"\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (
+            f"[challenger]\n{SOME}share = 0.7\n[anchor]\n{SOME}share = 0.31\n",
+            "the shares of challenger (0.7) and anchor (0.31) sum to 1.01; expected at most 1",
+        ),
+        (
+            f'[challenger]\n{SOME}share = 0.7\nmode = "shadow"\n',
+            "challenger has a share and a mode; a shadow answers nobody, so take one out",
+        ),
+        (
+            f"[champion]\n{SOME}share = 0.7\n",
+            "champion.share is not for you to say; the champion gets what the others leave",
+        ),
+        (f'[anchor]\n{SOME}mode = "shadow"\n', "anchor.mode is not known; keys are"),
+        (f"[anchor]\n{SOME}share = true\n", "anchor.share is True; expected a number from 0 to 1"),
+        (f"[anchor]\n{SOME}share = nan\n", "anchor.share is nan; expected a number from 0 to 1"),
+        ("split = 3\n", "split is 3; expected a table [split]"),
+    ],
+)
+def test_arms_that_make_no_sense_are_refused_in_a_sentence(text, words):
+    """It says what would make sense."""
+    with pytest.raises(LiveError) as caught:
+        parse_live(text)
+
+    assert words in str(caught.value)
+
+
+@pytest.mark.parametrize("tenths", range(11))
+def test_shares_that_are_written_to_sum_to_one_do(tenths):
+    """0.1 and 0.9 are no sum that a float can spoil."""
+    text = "".join(
+        f"[{role}]\n{SOME}share = {share / 10}\n"
+        for role, share in (("challenger", tenths), ("anchor", 10 - tenths))
+    )
+
+    assert parse_live(text).challenger.share == tenths / 10
 
 
 @pytest.mark.parametrize("text", ["champion = 3", "[champion", "[champion]\nversion = true"])

@@ -39,7 +39,7 @@ def test_a_bundle_is_what_the_scorer_loads(fitted, build, tmp_path):
     assert bundle.version.startswith("20260220T1200-")
     assert set(bundle.manifest) == {
         "format", "version", "digest", "task", "contract", "classes", "files", "golden", "data",
-        "metrics", "parity", "recipe", "build",
+        "metrics", "parity", "core", "recipe", "build",
     }  # fmt: skip
 
 

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from serve.app import LARGEST_BODY, create_app
+from serve.app import create_app
 from serve.scoring import MOST_ROWS
+from serve.settings import Settings
 
 
 def post(client, path, body):
@@ -20,7 +21,7 @@ def test_one_object_is_answered(client, row, bundles):
     answer = post(client, "/score", row)
 
     assert answer.status_code == 200
-    assert answer.json.keys() == {"id", "version", "arm", "score"}
+    assert answer.json.keys() == {"id", "score", "label", "version", "arm"}
     assert answer.json["version"] == bundles[0].name
     assert 0 < answer.json["score"] < 1
 
@@ -139,7 +140,7 @@ def test_a_body_that_is_no_rows_is_refused_in_words(client, body, status, words)
 def test_too_many_rows_or_bytes_are_refused(client, row):
     """A request must not starve the others."""
     many = client.post("/score", data=b"[" + b"{}," * MOST_ROWS + b"{}]")
-    large = client.post("/score", data=b" " * (LARGEST_BODY + 1))
+    large = client.post("/score", data=b" " * (Settings.largest_body + 1))
 
     assert (many.status_code, large.status_code) == (413, 413)
     assert "10,001 rows in one request; at most 10,000" in many.json["error"]
@@ -218,7 +219,7 @@ def test_ready_tells_what_answers_since_when_and_what_was_refused(
     clock.pass_by(hours=1)
     store.serve(bundles[1])
     shutil.rmtree(store.folder / "bundles" / bundles[1].name)
-    app.extensions["tidegate"][0].refresh()
+    app.extensions["tidegate"].router.refresh()
     answer = client.get("/ready")
 
     assert answer.status_code == 200
@@ -244,7 +245,12 @@ def test_before_the_first_release_it_is_healthy_and_not_ready(store, journal, ro
     [
         ("GET", "/score", 405, "/score does not take GET; there is POST /score"),
         ("POST", "/ready", 405, "does not take POST"),
-        ("GET", "/", 404, "there is nothing at /; there is POST /score, POST /outcome, GET /ready"),
+        (
+            "GET",
+            "/x",
+            404,
+            "there is nothing at /x; there is POST /score, POST /outcome, GET /ready",
+        ),
         ("POST", "/scores", 404, "there is nothing at /scores"),
     ],
 )
@@ -260,8 +266,8 @@ def test_a_failure_of_its_own_is_a_500_as_json(store, journal, bundles, clock, r
     """And is not journalled as an answer."""
     store.serve(bundles[0])
     app = create_app(store.folder, journal, follow_every=None, clock=clock)
-    app.extensions["tidegate"] = (None, None, None)
+    app.extensions["tidegate"].router = None
 
     answer = post(app.test_client(), "/score", row)
     assert answer.status_code == 500
-    assert answer.json == {"error": "the scorer failed; its log says why"}
+    assert answer.json["error"] == "the scorer failed; its log says why"

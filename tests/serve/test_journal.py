@@ -1,5 +1,6 @@
 """No answer that was given is missing from the journal; where it is, /ready says so."""
 
+import fcntl
 import json
 import os
 import shutil
@@ -12,7 +13,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from serve.app import create_app
 from serve.journal import Journal
+from serve.segments import closed, segments
+from serve.settings import Settings
+from tests.serve.test_process import Load, children, scorer, until
 
 
 def line(n, **row):
@@ -91,13 +96,16 @@ def test_a_folder_that_cannot_be_written_costs_no_answer_but_is_counted(journal,
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
-def test_a_full_disk_is_counted_and_writing_goes_on_when_there_is_room(writing, journal, kept):
+def test_a_full_disk_is_counted_and_writing_goes_on_when_there_is_room(
+    writing, journal, kept, clock
+):
     """The first file is one that is always full."""
     writing.answers([line(1)], (), "visitor")
     writing._files["answers"]._file = os.open("/dev/full", os.O_WRONLY)
     assert writing.answers([line(2)], (), "visitor") is False
     assert writing.state()["why"].endswith(os.strerror(28))
     writing._files.clear()
+    clock.pass_by(seconds=1)
     writing.answers([line(3)], (), "visitor")
 
     assert writing.state()["lost"] == 1
@@ -119,13 +127,187 @@ def test_a_torn_line_never_runs_into_the_next(writing, journal):
     assert torn == '{"id": "to'
 
 
-def test_a_file_that_was_deleted_is_noticed(writing, journal, kept):
-    """Somebody tidied up under a running scorer."""
+def test_a_file_that_was_deleted_is_noticed(writing, journal, kept, clock):
+    """Somebody tidied up under a running scorer; a look a second is what it costs."""
     writing.answers([line(1)], (), "visitor")
     shutil.rmtree(journal)
+    clock.pass_by(seconds=1)
     writing.answers([line(2)], (), "visitor")
 
     assert [each["id"] for each in kept("answers")] == ["i2"]
+
+
+@pytest.mark.parametrize(
+    ("how", "passes", "files"),
+    [
+        ({"largest": 100}, 0, 3),
+        ({"lasts": 60}, 30, 3),
+        ({"lasts": 60}, -90, 5),
+        ({}, 1, 1),
+    ],
+    ids=["by size", "by time", "by a clock set back", "not yet"],
+)
+def test_a_file_ends_by_size_and_by_time(journal, clock, kept, how, passes, files):
+    """So that it can be put away and shipped."""
+    writing = Journal(journal, clock, **how)
+    for n in range(5):
+        writing.answers([line(n)], (), "visitor")
+        clock.pass_by(seconds=passes)
+
+    assert len(list(journal.glob("answers-*"))) == files
+    assert sorted(each["id"] for each in kept("answers")) == [f"i{n}" for n in range(5)]
+
+
+def test_a_file_is_closed_in_time_though_nobody_asks(journal, clock):
+    """Else the last rows of the evening would wait for the morning."""
+    writing = Journal(journal, clock, lasts=60)
+    writing.answers([line(1)], (), "visitor")
+    (path,) = segments(journal)
+    writing.keep_rolling(every=0.01)
+    with closed(path) as ours:
+        assert not ours
+    clock.pass_by(seconds=61)
+    until(lambda: is_closed(path))
+    writing.answers([line(2)], (), "visitor")
+
+    assert len(segments(journal)) == 2
+    writing.close()
+
+
+def test_two_writers_of_one_moment_write_two_files(journal, clock, kept):
+    """Two replicas may have one process id, and one clock."""
+    for n in range(2):
+        Journal(journal, clock).answers([line(n)], (), "visitor")
+
+    assert len(segments(journal)) == 2
+    assert sorted(each["id"] for each in kept("answers")) == ["i0", "i1"]
+
+
+def test_a_write_waits_for_the_disk_if_it_is_asked_to(journal, clock):
+    """A crash of the system loses nothing then."""
+    flags = []
+    for durable in (False, True):
+        writing = Journal(journal, clock, durable=durable)
+        writing.answers([line(1)], (), "visitor")
+        flags.append(fcntl.fcntl(writing._files["answers"]._file, fcntl.F_GETFL) & os.O_DSYNC)
+
+    assert flags == [0, os.O_DSYNC]
+
+
+def test_what_utf_8_cannot_spell_is_kept_as_it_came(writing, kept):
+    """A lone surrogate, in an id that a website made up."""
+    writing.answers([line(1, campaign="\ud800"), line(2)], (), "visitor")
+
+    assert [each["row"].get("campaign") for each in kept("answers")] == ["\ud800", None]
+
+
+def test_what_waits_to_be_put_away_and_shipped_is_told(writing, journal):
+    """On /ready, and so in the metrics."""
+    writing.answers([line(1)], (), "visitor")
+    writing.outcomes([{"id": "i1", "outcome": "yes"}])
+    told = writing.state()
+
+    assert told["segments"] == 2
+    assert told["bytes"] == sum(path.stat().st_size for path in segments(journal))
+    assert "unshipped" not in told
+    (journal / ".shipped").mkdir()
+    (journal / ".shipped/state.json").write_text('{"left": 3}')
+    assert writing.state()["unshipped"] == 3
+
+
+def test_a_loss_and_its_end_are_said_once_each(journal, clock, capsys):
+    """Not once for each answer."""
+    journal.write_text("")
+    writing = Journal(journal, clock)
+    for n in range(3):
+        writing.answers([line(n)], (), "visitor")
+    assert writing.state()["failing"] is True
+    journal.unlink()
+    writing.answers([line(4)], (), "visitor")
+    writing.answers([line(5)], (), "visitor")
+
+    told = capsys.readouterr().err.splitlines()
+    assert len(told) == 2
+    assert "the journal cannot be written, answers go out unkept" in told[0]
+    assert told[1] == "the journal is written again; lines lost so far: 3"
+    assert writing.state()["failing"] is False
+
+
+@pytest.mark.parametrize(("policy", "status"), [("drop", 200), ("refuse", 503)])
+def test_an_answer_that_cannot_be_kept_leaves_or_not_as_the_setting_says(
+    store, journal, clock, bundles, row, policy, status
+):
+    """By either way into the scorer; it heals by itself."""
+    store.serve(bundles[0])
+    asked = Settings(store=store.folder, journal=journal, journal_policy=policy)
+    app = create_app(store.folder, journal, settings=asked, follow_every=None, clock=clock)
+    client = app.test_client()
+    assert client.post("/score", json=row).status_code == 200
+    shutil.rmtree(journal)
+    journal.write_text("")
+    clock.pass_by(seconds=1)
+    refused = client.post("/score", json=row)
+
+    assert refused.status_code == status
+    told = client.get("/ready").json["journal"]
+    assert (told["lost"], told["policy"], told["failing"]) == (1, policy, True)
+    journal.unlink()
+    assert client.post("/score", json=row).status_code == 200
+
+
+@pytest.mark.parametrize("victims", ["a worker", "all of them"])
+def test_a_kill_under_load_loses_no_row_that_was_answered(
+    root, store, journal, tmp_path, bundles, row, kept, victims
+):
+    """By force, in the middle of things; every id that a client has is in the journal."""
+    store.serve(bundles[0])
+    answers = []
+    with scorer(root, store.folder, journal, tmp_path, "--workers", "2") as (process, address):
+        load = [Load(address, row) for _ in range(4)]
+        try:
+            until(lambda: sum(len(each.answers) for each in load) > 300)
+            workers = children(process.pid)
+            for worker in workers[: 1 if victims == "a worker" else None]:
+                os.kill(worker, signal.SIGKILL)
+            until(lambda: sum(len(each.answers) for each in load) > 900)
+            if victims == "all of them":
+                for each in (process.pid, *children(process.pid)):
+                    os.kill(each, signal.SIGKILL)
+        finally:
+            for each in load:
+                each.ended.set()
+                each.join()
+            answers = [answer["id"] for each in load for answer in each.answers]
+
+    ids = [each["id"] for each in kept("answers")]
+    assert len(answers) > 900
+    assert any(each.failed for each in load)
+    assert set(answers) - set(ids) == set()
+    assert len(set(ids)) == len(ids)
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "said"),
+    [
+        (["prune", "--days", "90"], 0, "0 deleted, 0 wait to be shipped"),
+        (["ship", "--to", "file:///x"], 2, "type .venv/work/bin/python -m serve ship"),
+    ],
+)
+def test_old_days_are_deleted_from_here_and_shipped_from_elsewhere(
+    root, journal, command, code, said
+):
+    """The scorer's environment has no Parquet in it."""
+    journal.mkdir()
+    words = [sys.executable, "-m", "serve", *command, "--journal", str(journal)]
+    done = subprocess.run(words, cwd=root, capture_output=True, text=True, check=False)
+
+    assert done.returncode == code
+    assert said in done.stdout + done.stderr
+
+
+def is_closed(path):
+    with closed(path) as ours:
+        return ours
 
 
 def test_threads_write_whole_lines(writing, kept):

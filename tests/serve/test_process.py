@@ -184,7 +184,7 @@ def test_every_mistake_in_how_it_is_started_is_said_at_once(tmp_path, capsys):
 
     assert code == USAGE
     told = capsys.readouterr().err
-    for words in ("--port is 70000", "--workers is 0", "--store is", "--journal is"):
+    for words in ("--port is '70000'", "--workers is '0'", "--store is", "--journal is"):
         assert words in told
 
 
@@ -230,3 +230,63 @@ def stat(pid):
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[:2]
     except OSError:
         return ["X", ""]
+
+
+def test_slow_clients_hold_up_nobody_and_are_sent_away(
+    root, store, journal, tmp_path, bundles, row
+):
+    """More of them than there are threads, each with a body that never comes."""
+    store.serve(bundles[0])
+    words = ["--threads", "2", "--body-timeout", "1"]
+    with scorer(root, store.folder, journal, tmp_path, *words) as (_, address):
+        host, _, port = address.partition(":")
+        slow = [socket.create_connection((host, int(port)), timeout=30) for _ in range(12)]
+        try:
+            for each in slow:
+                each.sendall(b"POST /score HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n{")
+            load = Load(address, row)
+            until(lambda: len(load.answers) > 5)
+            answers = [each.recv(1000) for each in slow]
+            load.ended.set()
+            load.join()
+        finally:
+            for each in slow:
+                each.close()
+
+    assert load.failed == []
+    assert {answer.split(b"\r\n")[0] for answer in answers} == {b"HTTP/1.1 408 Request Timeout"}
+
+
+def test_readiness_goes_red_before_the_port_closes(root, store, journal, tmp_path, bundles, row):
+    """Requests go on being answered meanwhile."""
+    store.serve(bundles[0])
+    with scorer(root, store.folder, journal, tmp_path, "--drain", "2") as (process, address):
+        connection = HTTPConnection(address, timeout=30)
+        process.send_signal(signal.SIGTERM)
+
+        def red():
+            connection.request("GET", "/ready")
+            answer = connection.getresponse()
+            answer.read()
+            return answer.status == 503
+
+        until(red)
+        connection.request("POST", "/score", json.dumps(row))
+        answer = connection.getresponse()
+        assert answer.status == 200
+        answer.read()
+        connection.close()
+        assert process.wait(30) == 0
+
+
+def test_settings_may_come_from_variables(root, store, journal, tmp_path, bundles):
+    """As a container has them; a wrong one stops the start."""
+    store.serve(bundles[0])
+    found = subprocess.run(
+        [sys.executable, "-m", "serve", "--store", str(store.folder)],
+        cwd=root, env=os.environ | {"TIDEGATE_PROT": "1"}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+    assert found.returncode == USAGE
+    assert "TIDEGATE_PROT is not a setting; did you mean TIDEGATE_PORT?" in found.stderr
+    assert "--journal is missing" in found.stderr

@@ -1,17 +1,33 @@
 """What answers follows live.toml; what is bad is refused and the old model goes on."""
 
+import gc
+import json
 import os
 import shutil
 import threading
+import weakref
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from serve.router import LiveFileError, Router, Slot, read_live
+from forge.live import Live, LiveError, parse_live
+from forge.live import Slot as Written
+from serve.live import LiveFileError, Named, Slot, read_live
+from serve.router import Router
+
+DIGEST = "sha256:" + "a" * 64
 
 
 @pytest.fixture
 def router(store, clock):
     return Router(store.folder, clock)
+
+
+@pytest.fixture
+def regression(bundles):
+    """A bundle of another task."""
+    return min((bundles[0].parents[1] / "regression").iterdir())
 
 
 def version(router):
@@ -168,11 +184,272 @@ def test_all_that_is_wrong_with_a_slot_is_said_at_once(tmp_path):
 
 def test_what_the_forge_writes_is_read_here(tmp_path):
     """Two readers, one file."""
-    from forge.live import Live
-    from forge.live import Slot as Written
-
-    digest = "sha256:" + "a" * 64
-    text = Live(Written("v1", digest), Written("v2", digest, 0.1), Written("v0", digest)).to_toml()
+    text = Live(
+        Written("v1", DIGEST), Written("v2", DIGEST, 0.1), Written("v0", DIGEST), "s-1"
+    ).to_toml()
     (tmp_path / "live.toml").write_text(text)
 
-    assert read_live(tmp_path / "live.toml") == Slot("v1", digest)
+    assert read_live(tmp_path / "live.toml") == Named(
+        Slot("v1", DIGEST), Slot("v2", DIGEST, 0.1), Slot("v0", DIGEST), "s-1"
+    )
+    (tmp_path / "live.toml").write_text(
+        Live(Written("v1", DIGEST), Written("v2", DIGEST, mode="shadow")).to_toml()
+    )
+    assert read_live(tmp_path / "live.toml").challenger == Slot("v2", DIGEST, shadow=True)
+
+
+SLOT = st.fixed_dictionaries(
+    {},
+    optional={
+        "version": st.sampled_from(["v1", "../x", 3]),
+        "digest": st.sampled_from([DIGEST, "md5:1"]),
+        "share": st.sampled_from([0, 0.3, 0.8, 1, 2, -1, "half", True]) | st.floats(),
+        "mode": st.sampled_from(["shadow", "canary", 1]),
+        "weight": st.just(1),
+    },
+)
+TABLES = st.fixed_dictionaries(
+    {"champion": st.just({"version": "v1", "digest": DIGEST})},
+    optional={
+        "challenger": st.just({"version": "v2", "digest": DIGEST, "share": 0.5}) | SLOT,
+        "anchor": st.just({"version": "v0", "digest": DIGEST, "share": 0.5}) | SLOT,
+        "split": st.dictionaries(
+            st.sampled_from(["salt", "solt"]), st.sampled_from(["s-1", "", "a b", 3, "x" * 65])
+        ),
+        "champian": SLOT,
+    },
+)
+
+
+def toml(tables):
+    """TOML of plain tables."""
+    return "".join(
+        f"[{name}]\n" + "".join(f"{key} = {value_of(value)}\n" for key, value in table.items())
+        for name, table in tables.items()
+    )
+
+
+def value_of(value):
+    return repr(value) if isinstance(value, float) else json.dumps(value)
+
+
+@given(TABLES)
+def test_the_two_readers_say_the_same(tmp_path_factory, tables):
+    """What the forge lets in the scorer takes, and what one refuses the other does, in its words."""
+    path = tmp_path_factory.getbasetemp() / "live.toml"
+    path.write_text(toml(tables))
+    try:
+        theirs = parse_live(path.read_text())
+    except LiveError as error:
+        with pytest.raises(LiveFileError) as caught:
+            read_live(path)
+        assert str(caught.value) == str(error).replace("live.toml", str(path), 1)
+    else:
+        ours = read_live(path)
+        for role in ("champion", "challenger", "anchor"):
+            slot, written = getattr(ours, role), getattr(theirs, role)
+            assert (slot and (slot.version, slot.share, slot.shadow)) == (
+                written and (written.version, written.share or 0, written.mode == "shadow")
+            )
+        assert ours.salt == theirs.salt
+
+
+def name(store, text="", **roles):
+    """Write what is live: each role a bundle, or a bundle and more keys."""
+    for role, given_ in roles.items():
+        bundle, more = given_ if isinstance(given_, tuple) else (given_, "")
+        store.put(bundle)
+        digest = json.loads((bundle / "manifest.json").read_text())["digest"]
+        text += f'[{role}]\nversion = "{bundle.name}"\ndigest = "{digest}"\n{more}\n'
+    work = store.folder / ".live.toml-0"
+    work.write_text(text)
+    work.replace(store.folder / "live.toml")
+
+
+def names(router):
+    """The arms, with their versions and shares."""
+    return {arm.name: (arm.bundle.version, arm.share) for arm in router.live.all()}
+
+
+def test_every_arm_that_has_rows_is_loaded_and_has_its_share(router, store, bundles):
+    """The champion gets the rest."""
+    old, new = bundles
+    name(store, champion=old, challenger=(new, "share = 0.1"), anchor=(old, "share = 0.05"))
+    router.refresh()
+
+    assert router.refused is None
+    assert names(router) == {
+        "champion": (old.name, 0.85),
+        "challenger": (new.name, 0.1),
+        "anchor": (old.name, 0.05),
+    }
+    assert router.live.anchor.bundle is router.live.bundle
+    assert router.live.salt == "buys"
+    found = [router.arm(f"visitor-{number}") for number in range(200)]
+    assert {(arm, bundle.version) for arm, bundle in found} == {
+        (arm, version) for arm, (version, _) in names(router).items()
+    }
+
+
+def test_a_shadow_has_no_rows_of_its_own(router, store, bundles):
+    """All are answered by the champion."""
+    old, new = bundles
+    name(store, '[split]\nsalt = "s-1"\n', champion=old, challenger=(new, 'mode = "shadow"'))
+    router.refresh()
+
+    assert names(router) == {"champion": (old.name, 1), "shadow": (new.name, 0)}
+    assert not router.live.split
+    assert router.live.salt == "s-1"
+    assert {router.arm(f"v{number}")[0] for number in range(50)} == {"champion"}
+
+
+def test_a_bundle_without_rows_is_not_loaded(router, store, bundles):
+    """An anchor that is merely named, a challenger of share 0: neither memory nor harm."""
+    old, new = bundles
+    name(store, champion=old, challenger=(new, "share = 0"), anchor=new)
+    (store.folder / "bundles" / new.name / "model.onnx").write_bytes(b"cut")
+    router.refresh()
+
+    assert router.refused is None
+    assert names(router) == {"champion": (old.name, 1)}
+
+
+def test_a_share_changes_without_loading_anything(router, store, bundles, clock):
+    """And each arm is what it was since when it was."""
+    old, new = bundles
+    name(store, champion=old, challenger=(new, "share = 0.1"))
+    router.refresh()
+    before = router.live
+    clock.pass_by(hours=1)
+    name(store, champion=old, challenger=(new, "share = 0.2"))
+    router.refresh()
+
+    assert router.live.challenger.share == 0.2
+    assert router.live.challenger.bundle is before.challenger.bundle
+    assert router.live.challenger.since == before.challenger.since == router.live.since
+    clock.pass_by(hours=1)
+    name(store, champion=new)
+    router.refresh()
+    assert router.live.bundle is before.challenger.bundle
+    assert router.live.since == "2026-03-01T14:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("challenger", "words"),
+    [
+        ("share = 1.5", "challenger.share is 1.5; expected a number from 0 to 1"),
+        ('mode = "canary"', "challenger.mode is 'canary'; expected \"shadow\", or a share instead"),
+        (
+            "share = 0.7",
+            "the shares of challenger (0.7) and anchor (0.5) sum to 1.2; expected at most 1",
+        ),
+        (
+            'share = 0.1\nmode = "shadow"',
+            "challenger has a share and a mode; a shadow answers nobody, so take one out",
+        ),
+    ],
+)
+def test_arms_that_make_no_sense_are_refused_and_the_old_ones_go_on(
+    router, store, bundles, challenger, words
+):
+    """In a sentence that says what would."""
+    old, new = bundles
+    name(store, champion=old, challenger=(new, "share = 0.1"))
+    router.refresh()
+    before = router.live
+    name(store, champion=new, challenger=(old, challenger), anchor=(old, "share = 0.5"))
+    router.refresh()
+
+    assert router.live is before
+    assert words in router.refused["why"]
+
+
+@pytest.mark.parametrize("more", ["share = 0.1", 'mode = "shadow"'])
+def test_a_challenger_that_cannot_read_the_champions_rows_is_refused(
+    router, store, bundles, regression, more
+):
+    """Before a visitor finds out; what was live goes on."""
+    name(store, champion=bundles[0], challenger=(bundles[1], "share = 0.3"))
+    router.refresh()
+    before = router.live
+    name(store, champion=bundles[0], challenger=(regression, more))
+    router.refresh()
+
+    assert router.live is before
+    assert router.refused["what"] == regression.name
+    assert (
+        f"the challenger {regression.name} cannot read the champion's rows: its task is"
+        in (router.refused["why"])
+    )
+
+
+def test_a_champion_does_not_wait_for_an_arm_that_is_bad(router, store, bundles):
+    """It begins without it, and the arm joins once it is put right."""
+    old, new = bundles
+    name(store, champion=old, challenger=(new, "share = 0.5"))
+    place = store.folder / "bundles" / new.name / "model.onnx"
+    good = place.read_bytes()
+    place.write_bytes(b"cut")
+    router.refresh()
+    assert names(router) == {"champion": (old.name, 1)}
+    assert router.refused["what"] == new.name
+    assert "is damaged" in router.refused["why"]
+
+    place.write_bytes(good)
+    router.refresh()
+    assert names(router) == {"champion": (old.name, 0.5), "challenger": (new.name, 0.5)}
+    assert router.refused is None
+
+
+def test_a_rollback_is_not_held_up_by_a_challenger(router, store, bundles, regression):
+    """One that reads the rows of the newer champion only, say."""
+    old, new = bundles
+    name(store, champion=new)
+    router.refresh()
+    name(store, champion=old, challenger=(regression, "share = 0.5"))
+    router.refresh()
+
+    assert names(router) == {"champion": (old.name, 1)}
+    assert router.refused["what"] == regression.name
+
+
+def test_memory_returns_to_one_set(router, store, bundles):
+    """Whatever was live before is gone, its session with it."""
+    old, new = bundles
+    gone = []
+    for first, second in ((old, new), (new, old), (old, new)):
+        name(store, champion=first)
+        router.refresh()
+        name(store, champion=first, challenger=(second, "share = 0.5"))
+        router.refresh()
+        for arm in router.live.all():
+            gone += [weakref.ref(arm.bundle), weakref.ref(arm.bundle.session)]
+        del arm
+    (store.folder / "live.toml").write_text("# nothing\n")
+    router.refresh()
+    gc.collect()
+
+    assert [each() for each in gone if each() is not None] == []
+
+
+def test_a_set_is_never_seen_half_changed(router, store, bundles):
+    """A look while it swaps sees the old arms or the new ones."""
+    sets = [{"champion": bundles[0].name, "challenger": bundles[1].name}]
+    sets.append({"champion": bundles[1].name, "challenger": bundles[0].name})
+    seen, ended = [], threading.Event()
+
+    def look():
+        while not ended.is_set():
+            seen.append({arm.name: arm.bundle.version for arm in router.live.all()})
+
+    name(store, champion=bundles[0], challenger=(bundles[1], "share = 0.5"))
+    router.refresh()
+    thread = threading.Thread(target=look)
+    thread.start()
+    for first, second in ((bundles[1], bundles[0]), (bundles[0], bundles[1])) * 5:
+        name(store, champion=first, challenger=(second, "share = 0.5"))
+        router.refresh()
+    ended.set()
+    thread.join()
+
+    assert [each for each in seen if each not in sets] == []

@@ -1,0 +1,183 @@
+"""Measure the scorer beside others, and what it withstands.
+
+python -m bench                      the table, into BENCHMARKS.md, in about ten minutes
+python -m bench swaps                p99 with 50 swaps under load beside the quiet one
+python -m bench soak --minutes 5     full load, swaps, kills: is a row lost, does memory grow?
+
+A run that was interrupted goes on where it was.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bench import document, single
+from bench.chart import draw
+from bench.contest import contestants, rounds
+from bench.entrant import Entrant
+from bench.environments import versions_in
+from bench.goals import goals
+from bench.ours import OURS
+from bench.peers import PEERS
+from bench.results import LEVELS, Results
+from bench.soak import Soak, soak
+from bench.subject import ROOT, SERVE, Subject, SubjectError
+
+OK, FOUND, USAGE = 0, 1, 2
+FOLDER = ROOT / "build/bench"
+SHOWN = ("onnxruntime", "granian", "flask", "numpy", "msgspec")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; returns its exit code."""
+    asked = _parser().parse_args(arguments)
+    try:
+        entrants = chosen(asked.peers)
+        if asked.command == "soak":
+            return _soak(asked)
+        if asked.command == "swaps":
+            return _swaps(asked)
+        _run(asked, entrants)
+    except (SubjectError, ValueError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return USAGE
+    except KeyboardInterrupt:
+        print("stopped; the next run goes on from here", file=sys.stderr)
+        return 130
+    return OK
+
+
+def chosen(peers: str) -> list[Entrant]:
+    """Ours, the floor, and the peers that are asked for: all, none, or names."""
+    known = {peer.name: peer for peer in PEERS}
+    if peers in ("all", "none"):
+        return [*OURS, *(PEERS if peers == "all" else ())]
+    names = [name for name in peers.split(",") if name]
+    unknown = [name for name in names if name not in known]
+    if unknown or not names:
+        raise ValueError(f"--peers is {peers!r}; expected all, none, or some of {', '.join(known)}")
+    return [*OURS, *(known[name] for name in names)]
+
+
+def _run(asked: argparse.Namespace, entrants: list[Entrant]) -> None:
+    say("the model (half a minute, unless it is there) ...")
+    subject = Subject.make(FOLDER / "subject")
+    folder, done = FOLDER / "run", _unfinished(asked)
+    say("one run of the model alone ...")
+    floors = [single.floor(subject, asked.seconds)]
+    extra = {
+        "ready": single.ready(subject, folder),
+        "installed": single.installed(SERVE.parents[1]),
+    }
+    notes = {"installed": single.largest(SERVE.parents[1])}
+    say(f"ready after {extra['ready']:.2f} s; installed {extra['installed']:.0f} MB")
+    say(f"{len(entrants)} servers are started ...")
+    with contestants(entrants, subject, folder, say) as (up, absent):
+        taken = rounds(up, LEVELS, asked.rounds, asked.seconds, done, say)
+        floors.append(single.floor(subject, asked.seconds))
+        memory = {one.entrant.name: one.memory() for one in up}
+        for one in up:
+            if one.entrant.name == "ours":
+                extra["resident"] = single.resident(one)
+                extra["batch"] = single.batch(one, subject, asked.seconds, asked.rounds)
+                notes["batch"] = "JSON in and out, validation and 1,000 lines of journal included"
+    say("swaps ...")
+    found = single.swaps(subject, folder)
+    extra["swaps"] = found.swapping.p99 / found.quiet.p99
+    notes["swaps"] = said(found)
+    say(notes["swaps"])
+    floors.append(single.floor(subject, asked.seconds))
+    results = Results(entrants, taken, single.lowest(floors), extra, notes, memory, absent)
+    _write(results, asked)
+    done.rename(done.with_name("last.jsonl"))
+
+
+def _write(results: Results, asked: argparse.Namespace) -> None:
+    more = f" --peers {asked.peers}" if asked.peers != "all" else ""
+    more += f" --seconds {asked.seconds:g} --rounds {asked.rounds}"
+    ours = versions_in(SERVE, SHOWN)
+    facts = {
+        "command": f"python -m bench{more}",
+        "when": f"{datetime.now(UTC):%Y-%m-%d}",
+        "machine": document.machine(),
+        "versions": f"Python {sys.version.split()[0]}, "
+        + ", ".join(f"{name} {version}" for name, version in ours.items()),
+        "peers": _versions_of(results.measured()),
+    }
+    (ROOT / document.CHART).write_text(draw(results))
+    document.write(results, asked.out, facts)
+    say(f"{asked.out} and {document.CHART} are written")
+    for goal in goals(results):
+        say(f"  {goal.row()}")
+
+
+def _versions_of(measured: list[Entrant]) -> str:
+    """What the peers' environments hold of what they are named after."""
+    found: dict[str, str] = {}
+    for peer in measured:
+        if peer.packages:
+            names = [name.split("[")[0].split("=")[0] for name in peer.packages]
+            found |= versions_in(FOLDER / "peers" / peer.name / "bin/python", names)
+    return ", ".join(f"{name} {version}" for name, version in sorted(found.items()))
+
+
+def _unfinished(asked: argparse.Namespace) -> Path:
+    """The file of the run that was interrupted, if it was of these settings; else an empty one."""
+    path, settings = FOLDER / "unfinished.jsonl", FOLDER / "unfinished.settings"
+    now = f"{asked.seconds} {asked.rounds}"
+    if path.exists() and settings.is_file() and settings.read_text() == now:
+        say("going on with the run that was interrupted")
+        return path
+    path.write_text("")
+    settings.write_text(now)
+    return path
+
+
+def _soak(asked: argparse.Namespace) -> int:
+    subject = Subject.make(FOLDER / "subject")
+    with tempfile.TemporaryDirectory() as work:
+        found = soak(Soak(Path(work), subject.bundles, subject.rows[:100], asked.minutes * 60), say)
+    for line in found.lines():
+        say(line)
+    return FOUND if found.problems() else OK
+
+
+def _swaps(_: argparse.Namespace) -> int:
+    found = single.swaps(Subject.make(FOLDER / "subject"), FOLDER / "run")
+    say(said(found))
+    return FOUND if found.swapping.failed else OK
+
+
+def said(found: single.Swaps) -> str:
+    """What the swaps did, in words."""
+    return (
+        f"p99 {found.swapping.p99:.1f} ms with {found.swaps} swaps, {found.quiet.p99:.1f} ms without;"
+        f" {found.swapping.answered:,} answered, {found.swapping.failed} failed"
+    )
+
+
+def say(words: str) -> None:
+    """A line of progress."""
+    print(words, flush=True)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        "python -m bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("command", nargs="?", default="run", choices=("run", "swaps", "soak"))
+    parser.add_argument("--peers", default="all", help="all, none, or names with commas between")
+    parser.add_argument("--seconds", type=float, default=2, help="of each measurement (default: 2)")
+    parser.add_argument("--rounds", type=int, default=3, help="(default: 3)")
+    parser.add_argument("--minutes", type=float, default=5, help="of the soak (default: 5)")
+    parser.add_argument("--out", type=Path, default=ROOT / "BENCHMARKS.md")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

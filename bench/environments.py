@@ -1,0 +1,75 @@
+"""Throw-away environments for the peers, in a folder that `make clean` removes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from bench.subject import ROOT
+
+UV, TOOLS = ROOT / ".venv/tools/bin/uv", ROOT / ".venv/tools/bin/python"
+#: What the pipeline was pickled with has to read it; the graph is run by the version that we run.
+SHARED = ("scikit-learn", "numpy", "onnxruntime")
+MOST_SECONDS = 300
+
+
+class InstallError(Exception):
+    """An environment cannot be made. The message says why."""
+
+
+def install(folder: Path, packages: Sequence[str], python: Path) -> Path:
+    """The Python of an environment in *folder* with *packages*, made if it is not there yet."""
+    wanted = "\n".join(name.format_map(_versions(python)) for name in packages) + "\n"
+    stamp, own = folder / "installed", folder / "bin/python"
+    if stamp.is_file() and stamp.read_text() == wanted:
+        return own
+    environment = {**os.environ, "UV_PYTHON_DOWNLOADS": "never", **_index()}
+    for command in (
+        [UV, "venv", "--quiet", "--clear", "--python", python, folder],
+        [UV, "pip", "install", "--quiet", "--compile-bytecode", "--python", own, *wanted.split()],
+    ):
+        try:
+            done = subprocess.run(
+                [str(word) for word in command], env=environment, check=False,
+                capture_output=True, text=True, timeout=MOST_SECONDS,
+            )  # fmt: skip
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise InstallError(f"{type(error).__name__}: {str(error)[-300:]}") from error
+        if done.returncode:
+            raise InstallError(done.stderr.strip()[-300:])
+    stamp.write_text(wanted)
+    return own
+
+
+def versions_in(python: Path, names: Sequence[str]) -> dict[str, str]:
+    """The versions of those *names* that the environment of *python* has."""
+    script = (
+        "import sys\nfrom importlib.metadata import PackageNotFoundError, version\n"
+        "for name in sys.argv[1:]:\n"
+        "    try: print(name, version(name))\n"
+        "    except PackageNotFoundError: pass\n"
+    )
+    done = subprocess.run(
+        [str(python), "-c", script, *names], check=True, capture_output=True, text=True
+    )
+    return {line.split()[0]: line.split()[1] for line in done.stdout.splitlines()}
+
+
+def _versions(python: Path) -> dict[str, str]:
+    return versions_in(python, SHARED)
+
+
+def _index() -> dict[str, str]:
+    """uv does not read pip's settings: hand on an index that only pip was told of."""
+    if os.environ.get("UV_DEFAULT_INDEX") or os.environ.get("UV_INDEX_URL"):
+        return {}
+    told = os.environ.get("PIP_INDEX_URL")
+    if not told:
+        done = subprocess.run(
+            [str(TOOLS), "-m", "pip", "config", "get", "global.index-url"],
+            check=False, capture_output=True, text=True,
+        )  # fmt: skip
+        told = done.stdout.strip()
+    return {"UV_DEFAULT_INDEX": told} if told else {}

@@ -1,0 +1,118 @@
+"""The goals, and what became of each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from bench.results import Results
+
+
+@dataclass(frozen=True)
+class Goal:
+    """A figure that has to be at least, or at most, something."""
+
+    what: str
+    found: float | None
+    wanted: float
+    unit: str
+    at_least: bool = False
+    why: str = ""
+
+    @property
+    def met(self) -> bool | None:
+        """None if it was not measured."""
+        if self.found is None:
+            return None
+        return self.found >= self.wanted if self.at_least else self.found <= self.wanted
+
+    def row(self) -> str:
+        """A row of the table."""
+        bound = f"{'at least' if self.at_least else 'at most'} {_shown(self.wanted, self.unit)}"
+        if self.found is None:
+            return f"| {self.what} | {bound} | not measured | | {self.why} |"
+        off = abs(self.found / self.wanted - 1)
+        words = "met" if self.met else f"**missed** by {off:.0%}"
+        return f"| {self.what} | {bound} | {_shown(self.found, self.unit)} | {words} | {self.why} |"
+
+
+def goals(results: Results) -> list[Goal]:
+    """Every goal of the issue."""
+    ours = results.cpu("ours")
+    best_scikit = results.best(("scikit-learn", "untuned"))
+    best_onnx = results.best(("onnx",))
+    bare = results.best(("floor",))
+    floor = results.floor_one + bare[1] if bare else None
+    batch = results.extra.get("batch")
+    return [
+        Goal(
+            f"CPU µs of the best server of the scikit-learn model ({_name(best_scikit)}), over ours",
+            _over(best_scikit, ours), 50, "times", at_least=True,
+            why="the best at 8 connections of all, those with one OpenMP thread included",
+        ),
+        Goal(
+            f"CPU µs of the best Python server of the same ONNX file ({_name(best_onnx)}), over ours",
+            _over(best_onnx, ours), 4, "times", at_least=True,
+        ),
+        Goal(
+            "CPU µs of ours, over the cheaper bare server and one `InferenceSession.run` of the released graph",
+            ours / floor if ours and floor else None, 2, "times", why=_sum(results),
+        ),
+        Goal(
+            "CPU µs of 1,000 rows in one request, over the raw run of 1,000 rows",
+            batch / results.floor_batch if batch and results.floor_batch else None, 1.3, "times",
+            why=_batch(results),
+        ),
+        Goal("installed (`du` of the scorer's environment)", results.extra.get("installed"), 150, "MB",
+             why=results.notes.get("installed", "")),
+        Goal("start until `/ready` says yes (median)", results.extra.get("ready"), 1, "s"),
+        Goal("memory of a worker after the load (RSS)", results.extra.get("resident"), 80, "MB",
+             why="the largest worker, shared pages counted in full"),
+        Goal("p99 with 50 swaps under load, over the quiet p99", results.extra.get("swaps"), 3, "times",
+             why=results.notes.get("swaps", "")),
+    ]  # fmt: skip
+
+
+def table(found: Iterable[Goal]) -> list[str]:
+    """The lines of the goals' table."""
+    head = ["| goal | wanted | found | | |", "|---|---|---:|---|---|"]
+    return head + [goal.row() for goal in found]
+
+
+def _over(best: tuple[str, float] | None, ours: float | None) -> float | None:
+    return best[1] / ours if best and ours else None
+
+
+def _name(best: tuple[str, float] | None) -> str:
+    return f"{best[0]}, {best[1]:,.0f}" if best else "none was measured"
+
+
+def _sum(results: Results) -> str:
+    best, ours = results.best(("floor",)), results.cpu("ours")
+    if not best or not ours:
+        return ""
+    bare = best[1]
+    words = f"{ours:.0f} over {bare:.0f} + {results.floor_one:.0f}"
+    core = results.floor.get("core 1")
+    if core:
+        words += f"; with the run of the faster core ({core['cpu']:.0f}) it would be"
+        words += f" {ours / (bare + core['cpu']):.1f} times"
+    return words
+
+
+def _batch(results: Results) -> str:
+    batch = results.extra.get("batch")
+    if not batch:
+        return ""
+    rows: Mapping[str, float] = results.floor["model 1000"]
+    return f"{batch / 1e3:.1f} ms over {rows['cpu'] / 1e3:.1f} ms: {len_text(results)}"
+
+
+def len_text(results: Results) -> str:
+    """What a batch carries besides its scores."""
+    return results.notes.get("batch", "")
+
+
+def _shown(value: float, unit: str) -> str:
+    number = f"{value:,.0f}" if value >= 100 or value == int(value) else f"{value:,.2f}"
+    return f"{number} {unit}"

@@ -1,0 +1,46 @@
+"""Load on one address: wrk where it is installed, else a small client in Python."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+HERE = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Load:
+    """What came back in a stretch of time; latencies in milliseconds."""
+
+    answered: int
+    seconds: float
+    p50: float
+    p99: float
+    failed: int
+
+
+def generator() -> str:
+    """What makes the load on this machine."""
+    return "wrk" if shutil.which("wrk") else "bench/client.py (wrk is not installed)"
+
+
+def drive(port: int, path: str, bodies: Path, connections: int, seconds: float) -> Load:
+    """Post *bodies* in turn for *seconds*, one after the other on each of *connections*."""
+    address = f"http://127.0.0.1:{port}{path}"
+    if shutil.which("wrk"):
+        command = [
+            "wrk", "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "--timeout", "10s",
+            "-s", HERE / "drive.lua", address, "--", bodies,
+        ]  # fmt: skip
+    else:
+        command = [
+            sys.executable, HERE / "client.py", port, path, bodies, connections, seconds
+        ]  # fmt: skip
+    done = subprocess.run(
+        [str(word) for word in command], check=True, capture_output=True, text=True
+    )
+    return Load(**json.loads(done.stdout.strip().splitlines()[-1]))

@@ -1,0 +1,22 @@
+"""The scorer itself, and its floor: a bare server with an empty application in it."""
+
+from __future__ import annotations
+
+from bench.entrant import Entrant
+
+RUN = " --store {folder}/store --journal {folder}/journal --port {port} --workers "
+
+OURS = (
+    Entrant("ours", "**ours**, 1 worker", "ours", "{python} -m serve" + RUN + "1"),
+    Entrant("ours-two", "**ours**, 2 workers", "ours", "{python} -m serve" + RUN + "2"),
+    Entrant(
+        "bare", "granian as WSGI server, empty app", "floor",
+        "{bin}/granian --interface wsgi --http 1 --no-ws --host 127.0.0.1 --port {port}"
+        " --workers 1 --blocking-threads 2 --log-level warning --working-dir {servers}"
+        " empty:application",
+    ),
+    Entrant(
+        "bare-rsgi", "granian as we start it (RSGI), empty app", "floor",
+        "{python} {servers}/bare.py" + RUN + "1",
+    ),
+)  # fmt: skip

@@ -1,0 +1,19 @@
+"""Peer: FastAPI on uvicorn with the scikit-learn pipeline."""
+
+import os
+import pickle
+from pathlib import Path
+
+import pandas as pd
+from fastapi import FastAPI
+from row import Row
+
+app = FastAPI()
+# A pickle of our own making, read in the bench alone.
+model = pickle.loads(Path(os.environ["PIPELINE"]).read_bytes())  # noqa: S301
+
+
+@app.post("/score")
+def score(row: Row) -> dict[str, float]:
+    """The chance that the flight is late."""
+    return {"score": float(model.predict_proba(pd.DataFrame([row.model_dump()]))[0, 1])}

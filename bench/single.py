@@ -1,0 +1,131 @@
+"""What is asked of the scorer alone: how soon it is ready, how large it is, batches, swaps."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import threading
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from statistics import median
+
+from bench.contest import Contestant, launch, place
+from bench.load import Load, drive
+from bench.ours import OURS
+from bench.process import Server, memory
+from bench.subject import ROOT, SERVE, Store, Subject
+
+SWAPS, SWAP_EVERY = 50, 0.8
+READY = "/ready"
+
+
+def floor(subject: Subject, seconds: float) -> dict[str, dict[str, float]]:
+    """What `bench.floor` says, from the scorer's own environment."""
+    command = [
+        SERVE,
+        "-m",
+        "bench.floor",
+        subject.bundles[0],
+        subject.folder / "rows.json",
+        seconds,
+    ]
+    done = subprocess.run(
+        [str(word) for word in command], cwd=ROOT, check=True, capture_output=True, text=True
+    )
+    return dict(json.loads(done.stdout))
+
+
+def lowest(floors: list[dict[str, dict[str, float]]]) -> dict[str, dict[str, float]]:
+    """Of each run the measurement that was disturbed least: a floor must not profit from a busy hour."""
+    return {name: min((each[name] for each in floors), key=_cpu) for name in floors[0]}
+
+
+def _cpu(timed: dict[str, float]) -> float:
+    return timed["cpu"]
+
+
+def ready(subject: Subject, folder: Path, times: int = 5) -> float:
+    """Seconds from the start of the process until /ready says 200; the median of a few starts."""
+    found = []
+    for _ in range(times):
+        where = place(OURS[0], SERVE, subject, folder)
+        server = launch(OURS[0], where)
+        try:
+            found.append(server.wait(where.ports[0], READY, None))
+        finally:
+            server.stop()
+    return median(found)
+
+
+def installed(folder: Path) -> float:
+    """Megabytes on the disk; a file with several names counts once."""
+    stats = {s.st_ino: s.st_blocks * 512 for p in folder.rglob("*") if (s := p.lstat())}
+    return sum(stats.values()) / 1e6
+
+
+def largest(folder: Path, count: int = 4) -> str:
+    """The packages that weigh most, in words; and what compiled bytecode adds."""
+    places = next(folder.glob("lib/python3*/site-packages")).iterdir()
+    found = sorted(((installed(p), p.name) for p in places if p.is_dir()), reverse=True)[:count]
+    compiled = sum(installed(p) for p in folder.rglob("__pycache__"))
+    words = ", ".join(f"{name} {size:.0f}" for size, name in found)
+    return f"{words}; {compiled:.0f} of all is bytecode, compiled for a quick start"
+
+
+def batch(one: Contestant, subject: Subject, seconds: float, rounds: int) -> float:
+    """CPU µs of one request with all the rows."""
+    bodies = one.bodies.with_name("batch")
+    bodies.write_text(json.dumps(subject.rows, separators=(",", ":")) + "\n")
+    batches = replace(one, bodies=bodies)
+    return median(batches.measure(1, number, seconds).cpu for number in range(rounds))
+
+
+def resident(one: Contestant) -> float:
+    """Megabytes of its largest worker."""
+    return max(memory(pid) for pid in one.server.children())
+
+
+@dataclass(frozen=True)
+class Swaps:
+    """The load without swaps, and with them."""
+
+    quiet: Load
+    swapping: Load
+    swaps: int
+
+
+def swaps(subject: Subject, folder: Path, number: int = SWAPS, connections: int = 8) -> Swaps:
+    """Load on one worker while nothing happens, and while *number* bundles are swapped in."""
+    shutil.rmtree(folder / "ours", ignore_errors=True)
+    where = place(OURS[0], SERVE, subject, folder)
+    store = Store(where.folder / "store", tuple(bundle.name for bundle in subject.bundles))
+    server = launch(OURS[0], where)
+    bodies, port, seconds = where.folder / "bodies", where.ports[0], number * SWAP_EVERY
+    try:
+        server.wait(port, READY, None)
+        drive(port, "/score", bodies, connections, 2)
+        quiet = drive(port, "/score", bodies, connections, seconds / 3)
+        swapping = threading.Thread(target=_swap, args=(store, server, number))
+        swapping.start()
+        loud = drive(port, "/score", bodies, connections, seconds)
+        swapping.join()
+        seen = _seen(server)
+    finally:
+        server.stop()
+    return Swaps(quiet, loud, seen - 1)
+
+
+def _swap(store: Store, server: Server, number: int) -> None:
+    """One at a time: the next when the scorer has taken the one before, so that each is one."""
+    for turn in range(1, number + 1):
+        began = time.perf_counter()
+        store.serve(store.versions[turn % 2])
+        while _seen(server) <= turn and time.perf_counter() - began < 10:
+            time.sleep(0.02)
+        time.sleep(max(0.0, SWAP_EVERY - 0.05 - (time.perf_counter() - began)))
+
+
+def _seen(server: Server) -> int:
+    return server.log.read_text(errors="replace").count("live: ")

@@ -1,0 +1,171 @@
+"""A bundle's core: the same model with its categories encoded outside of the graph.
+
+Strings in tensors cost several times what the model itself does. Where the graph only looks
+categories up (one-hot, ordinal), what it makes of each value can be put down in tables, and a
+smaller graph, the core, goes on from there: it takes one matrix of float32. It gives the very bits
+that the full graph gives, or it is not used.
+
+This module is what export and scorer share: how the matrix is filled, and the rows it is tried on.
+The standard library and NumPy are all it needs.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from model.contract import LARGEST, Contract, Feature
+
+FILE = "core.onnx"
+INPUT, OUTPUT = "x", "scores"
+#: Rows made up to try the core on.
+TRIED = 512
+Matrix = np.ndarray[Any, np.dtype[np.float32]]
+Row = Mapping[str, Any]
+
+
+class CoreError(ValueError):
+    """A manifest's core does not describe one. The message says what is wrong."""
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """Fills the core's matrix: `parts` are the columns from left to right.
+
+    A part is a run of numbers, or what one category's value becomes (its bytes, or those of a value
+    never seen).
+    """
+
+    parts: tuple[Numbers | Category, ...]
+    width: int
+
+    def row(self, row: Row) -> bytes:
+        """One row of the matrix."""
+        return b"".join([part.bytes(row) for part in self.parts])
+
+    def matrix(self, rows: Sequence[Row]) -> Matrix:
+        """Rows that fit the contract as a matrix, (n, width)."""
+        found = np.empty((len(rows), self.width), dtype=np.float32)
+        start = 0
+        for part in self.parts:
+            found[:, start : start + part.width] = part.columns(rows)
+            start += part.width
+        return found
+
+    @classmethod
+    def read(cls, told: Any, contract: Contract) -> Encoder:
+        """The encoder that a manifest tells of. Raises `CoreError`."""
+        try:
+            parts = tuple(_part(each, contract) for each in told["parts"])
+        except (KeyError, TypeError, ValueError, IndexError, AttributeError, struct.error) as error:
+            raise CoreError(f"the manifest's core is none: {error!r}") from error
+        return cls(parts, sum(part.width for part in parts))
+
+
+class Numbers:
+    """A run of numbers and booleans: float32, NaN for what is missing."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self.width, self._names = len(names), tuple(names)
+        self._pack = struct.Struct(f"={len(names)}f").pack
+
+    def bytes(self, row: Row) -> bytes:
+        """The numbers of *row*."""
+        get = row.get
+        values = [get(name) for name in self._names]
+        if None in values:
+            values = [_NAN if value is None else value for value in values]
+        return self._pack(*values)
+
+    def columns(self, rows: Sequence[Row]) -> Matrix:
+        """The numbers of *rows*, (n, width)."""
+        values = [[row.get(name) for row in rows] for name in self._names]
+        return np.array(values, dtype=np.float64).astype(np.float32).T
+
+
+class Category:
+    """What each value of a category becomes; "" stands for a missing one."""
+
+    def __init__(self, name: str, unseen: Sequence[float], seen: Mapping[str, bytes]) -> None:
+        self.width, self._name = len(unseen), name
+        self._unseen, self._get = _bytes(unseen), dict(seen).get
+
+    def bytes(self, row: Row) -> bytes:
+        """What the value of *row* becomes."""
+        value = row.get(self._name)
+        return self._get(value if isinstance(value, str) else "", self._unseen)
+
+    def columns(self, rows: Sequence[Row]) -> Matrix:
+        """What the values of *rows* become, (n, width)."""
+        content = b"".join([self.bytes(row) for row in rows])
+        return np.frombuffer(content, dtype=np.float32).reshape(len(rows), self.width)
+
+
+_NAN = float("nan")
+
+
+def trial(
+    contract: Contract, categories: Mapping[str, Sequence[str]], rows: Sequence[Row]
+) -> list[Row]:
+    """*rows*, and `TRIED` more made of them, such as the contract takes; always the same ones.
+
+    Every category known, one never seen, missing values, and numbers up to the bounds.
+    """
+    generator = np.random.default_rng(0)
+    makers = {each.name: _maker(each, categories, rows, generator) for each in contract.features}
+    made = [{name: make(n) for name, make in makers.items()} for n in range(TRIED)]
+    return [*rows, *made]
+
+
+def _maker(
+    feature: Feature,
+    categories: Mapping[str, Sequence[str]],
+    rows: Sequence[Row],
+    generator: np.random.Generator,
+) -> Callable[[int], Any]:
+    values: list[Any] = [row.get(feature.name) for row in rows]
+    if feature.kind == "category":
+        known = sorted({*categories.get(feature.name, ()), *feature.choices})
+        values = [*known, *([] if feature.choices else ["never seen", "ünseen"])]
+    elif feature.kind == "boolean":
+        values = [True, False]
+    else:
+        low = -LARGEST if feature.minimum is None else feature.minimum
+        high = LARGEST if feature.maximum is None else feature.maximum
+        seen = [float(value) for value in values if value is not None] or [0.0]
+        spread = max(seen) - min(seen) or 1.0
+        moved = generator.normal(generator.choice(seen, 200), spread / 3).tolist()
+        values = [*seen, *(min(max(value, low), high) for value in [*moved, low, high, 0.0])]
+    if feature.nullable:
+        values.append(None)
+    order = generator.permutation(len(values)).tolist()
+    # Each value in its turn, so that none is left out; another order for each feature.
+    turns = generator.integers(0, len(values), TRIED).tolist()
+    return lambda n: values[order[n] if n < len(order) else turns[n]]
+
+
+def _part(told: Any, contract: Contract) -> Numbers | Category:
+    if "numbers" in told:
+        names = told["numbers"]
+        if any(contract.feature(name).kind == "category" for name in names):
+            raise ValueError("a category among numbers")
+        return Numbers(names)
+    name, unseen = told["category"], told["unseen"]
+    if contract.feature(name).kind != "category":
+        raise ValueError(f"{name} is no category")
+    seen = {}
+    for value, changes in told["seen"].items():
+        vector = list(unseen)
+        for place, number in changes:
+            vector[place] = number
+        seen[value] = _bytes(vector)
+    return Category(name, unseen, seen)
+
+
+def _bytes(vector: Sequence[float | None]) -> bytes:
+    numbers = [_NAN if number is None else number for number in vector]
+    return struct.pack(f"={len(numbers)}f", *numbers)

@@ -1,0 +1,139 @@
+"""The journal's files, lines by lines: segments of JSON, and the Parquet that they become, by the day.
+
+A segment and what is made of it are never both read: the segment goes when its Parquet is whole.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any, BinaryIO, Protocol
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+Line = dict[str, Any]
+#: In a file's metadata: the names that lines of each form have. The row's begin with "row.".
+_FORMS, _ROW = b"forms", "row."
+
+
+class Place(Protocol):
+    """Where a journal lies."""
+
+    def names(self) -> list[str]:
+        """Every file of it, by its path from there. Raises OSError."""
+
+    def open(self, name: str) -> BinaryIO:
+        """One of them, to be read. Raises OSError."""
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A journal in a folder of this machine."""
+
+    path: Path
+
+    def names(self) -> list[str]:
+        """Segments, and Parquet of any day."""
+        found = [*self.path.glob("*.jsonl"), *self.path.glob("day=*/kind=*/*.parquet")]
+        return [path.relative_to(self.path).as_posix() for path in found]
+
+    def open(self, name: str) -> BinaryIO:
+        """One of them."""
+        return (self.path / name).open("rb")
+
+
+@dataclass(frozen=True)
+class Part:
+    """A file of the journal: a segment, or ("day" is not empty) what its lines of a day became."""
+
+    name: str
+    day: str
+
+    @property
+    def stem(self) -> str:
+        """The segment's name without its ending, whatever it became."""
+        return PurePosixPath(self.name).stem
+
+
+def parts(place: Place, kind: str) -> list[Part]:
+    """The files with lines of *kind* in *place*, in the order in which they were begun."""
+    names = place.names()
+    segments = [name for name in names if re.fullmatch(rf"{kind}-[^/]*\.jsonl", name)]
+    found = [Part(name, "") for name in segments]
+    unfinished = {part.stem for part in found}
+    for name in names:
+        day = re.fullmatch(rf"day=(\d{{4}}-\d\d-\d\d)/kind={kind}/[^/.][^/]*\.parquet", name)
+        if day and PurePosixPath(name).stem not in unfinished:
+            found.append(Part(name, day.group(1)))
+    return sorted(found, key=lambda part: (part.stem, part.day))
+
+
+def lines(place: Place, part: Part, names: Collection[str]) -> Iterator[Line | None]:
+    """Every line of a file; None for one that is torn.
+
+    From Parquet only what *names* says is read: a line's "id", its row's "row.pages".
+    """
+    try:
+        file = place.open(part.name)
+    except FileNotFoundError:
+        # Between two looks the segment became Parquet.
+        made = [
+            each for each in parts(place, part.stem.partition("-")[0]) if each.stem == part.stem
+        ]
+        if part in made or part.day:
+            raise
+        for each in made:
+            yield from lines(place, each, names)
+        return
+    with file:
+        if part.day:
+            yield from _records(part, file, names)
+        else:
+            yield from (_parsed(line) for line in file.read().splitlines() if line)
+
+
+def _records(part: Part, file: BinaryIO, names: Collection[str]) -> Iterator[Line | None]:
+    try:
+        whole = pq.ParquetFile(file)
+        told = json.loads((whole.schema_arrow.metadata or {})[_FORMS])
+        there = set(whole.schema_arrow.names)
+        forms = [[name for name in form if name in names or name == _ROW] for form in told]
+        inner = [_has_row(form) for form in told]
+        asked = sorted({name for form in forms for name in form} & there)
+        for batch in whole.iter_batches(columns=["form", "line", *asked]):
+            columns = {name: batch.column(name).to_pylist() for name in asked}
+            numbers = batch.column("form").to_pylist()
+            raw = batch.column("line").to_pylist()
+            for at, number in enumerate(numbers):
+                if number is None:
+                    yield _parsed(raw[at])
+                else:
+                    yield _line(forms[number], inner[number], columns, at)
+    except (pa.ArrowException, KeyError, ValueError, IndexError, TypeError) as error:
+        raise OSError(f"{part.name} is not of the journal's kind: {error!r}") from error
+
+
+def _has_row(form: Sequence[str]) -> bool:
+    return any(name.startswith(_ROW) for name in form)
+
+
+def _line(form: Sequence[str], has_row: bool, columns: dict[str, list[Any]], at: int) -> Line:
+    line: Line = {"row": {}} if has_row else {}
+    for name in form:
+        if not name.startswith(_ROW):
+            line[name] = columns[name][at]
+        elif name != _ROW:
+            line["row"][name[len(_ROW) :]] = columns[name][at]
+    return line
+
+
+def _parsed(line: bytes) -> Line | None:
+    try:
+        found = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None

@@ -1,0 +1,150 @@
+"""What computes the scores: ONNX Runtime on the full graph, or on its core where that is proven.
+
+The full graph takes one tensor per feature, strings among them. The core takes one matrix that
+`model.core.Encoder` fills; a single row goes through arrays that each thread keeps, bound once.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+import onnxruntime
+
+from model.contract import Contract
+from model.core import INPUT, OUTPUT, Encoder
+
+Scores = np.ndarray[Any, np.dtype[np.float32]]
+Rows = Sequence[Mapping[str, Any]]
+#: Rows of a trial that are also scored alone, since one row may be summed in another order.
+ALONE = 64
+
+
+class Engine(Protocol):
+    """Gives a model's raw output, (n, columns), for rows that fit the contract."""
+
+    session: onnxruntime.InferenceSession
+
+    def score(self, rows: Rows) -> Scores: ...
+
+    def score_columns(self, columns: Mapping[str, Sequence[Any]]) -> Scores: ...
+
+
+class FullGraph:
+    """The graph as it was exported."""
+
+    def __init__(self, graph: bytes, contract: Contract) -> None:
+        self.session, self._contract = session(graph), contract
+        # A classifier gives labels and probabilities, a regressor its values: the last is ours.
+        self._output = str(self.session.get_outputs()[-1].name)
+
+    def score(self, rows: Rows) -> Scores:
+        """The output for *rows*."""
+        return self.score_columns(
+            {name: [row.get(name) for row in rows] for name in self._contract.feature_names}
+        )
+
+    def score_columns(self, columns: Mapping[str, Sequence[Any]]) -> Scores:
+        """The output for one sequence of values per feature."""
+        found = self.session.run([self._output], tensors(self._contract, columns))[0]
+        return np.asarray(found, dtype=np.float32)
+
+
+class CoreGraph:
+    """The graph without its categories' encoding."""
+
+    def __init__(self, graph: bytes, encoder: Encoder) -> None:
+        self.session, self._encoder = session(graph), encoder
+        self._bound = threading.local()
+
+    def score(self, rows: Rows) -> Scores:
+        """The output for *rows*."""
+        if len(rows) != 1:
+            return self._run(self._encoder.matrix(rows))
+        try:
+            line = self._bound.line
+        except AttributeError:
+            line = self._bound.line = _Line(self.session, self._encoder.width)
+        found: Scores = line.score(self._encoder.row(rows[0]))
+        return found
+
+    def score_columns(self, columns: Mapping[str, Sequence[Any]]) -> Scores:
+        """The output for one sequence of values per feature."""
+        rows = [
+            dict(zip(columns, values, strict=True))
+            for values in zip(*map(_plain, columns.values()), strict=True)
+        ]
+        return self._run(self._encoder.matrix(rows))
+
+    def _run(self, matrix: Scores) -> Scores:
+        return np.asarray(self.session.run([OUTPUT], {INPUT: matrix})[0], dtype=np.float32)
+
+
+class _Line:
+    """One thread's arrays for one row, bound to the session."""
+
+    def __init__(self, session: onnxruntime.InferenceSession, width: int) -> None:
+        given = np.zeros((1, width), dtype=np.float32)
+        shape = np.asarray(session.run([OUTPUT], {INPUT: given})[0]).shape
+        self._found = np.zeros(shape, dtype=np.float32)
+        self._given = given  # kept, for the binding knows no more than its address
+        self._bytes = memoryview(given.data).cast("B")
+        self._binding, self._run = session.io_binding(), session.run_with_iobinding
+        self._binding.bind_input(INPUT, "cpu", 0, np.float32, given.shape, given.ctypes.data)
+        self._binding.bind_output(OUTPUT, "cpu", 0, np.float32, shape, self._found.ctypes.data)
+
+    def score(self, row: bytes) -> Scores:
+        """The output for the row that the encoder made."""
+        self._bytes[:] = row
+        self._run(self._binding)
+        return self._found.copy()
+
+
+def disagreement(full: Engine, core: Engine, rows: Rows) -> str:
+    """Which of *rows* does not get the same bits from both, together or alone; "" if all do."""
+    pairs = [(full.score(rows), core.score(rows))]
+    pairs += [(full.score([row]), core.score([row])) for row in rows[:ALONE]]
+    for number, (expected, found) in enumerate(pairs):
+        if expected.shape != found.shape:
+            return f"{found.shape} scores instead of {expected.shape}"
+        if expected.tobytes() != found.tobytes():
+            return f"row {number - 1} alone differs" if number else "rows together differ"
+    return ""
+
+
+def tensors(contract: Contract, columns: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
+    """One tensor of shape (n, 1) per feature: float32 with NaN, or strings with "" for missing.
+
+    Together with `model.core.Numbers`, where values become float32 (training rounds the same way).
+    """
+    found: dict[str, Any] = {}
+    for feature in contract.features:
+        values = columns[feature.name]
+        if feature.kind == "category":
+            column = np.array(
+                [value if isinstance(value, str) else "" for value in values], dtype=object
+            )
+        else:
+            column = np.array(
+                [np.nan if value is None else value for value in values], dtype=np.float64
+            ).astype(np.float32)
+        found[feature.name] = column.reshape(-1, 1)
+    return found
+
+
+def session(graph: bytes) -> onnxruntime.InferenceSession:
+    """A session of one thread. Raises one of ONNX Runtime's dozen errors."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1  # one row is too little to share; workers share the cores
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    options.enable_cpu_mem_arena = False
+    return onnxruntime.InferenceSession(graph, options, ["CPUExecutionProvider"])
+
+
+def _plain(values: Sequence[Any]) -> list[Any]:
+    # pandas' and NumPy's columns hold NumPy's own numbers, and NA for missing.
+    found: list[Any] = values.tolist() if hasattr(values, "tolist") else list(values)
+    return found

@@ -1,0 +1,35 @@
+// What a website does with the snippet; `?row=…&timeout=…&fallback=…&address=…` asks at once.
+"use strict";
+
+const field = (id) => document.getElementById(id);
+const wanted = new URLSearchParams(location.search);
+
+for (const [id, name] of [["json", "row"], ["timeout", "timeout"], ["fallback", "fallback"]]) {
+  if (wanted.has(name)) field(id).value = wanted.get(name);
+}
+
+field("asking").addEventListener("submit", (event) => {
+  event.preventDefault();
+  ask();
+});
+
+async function ask() {
+  let row;
+  try {
+    row = JSON.parse(field("json").value);
+  } catch (error) {
+    tell("bad", `The row is not JSON: ${error.message}`);
+    return;
+  }
+  const fallback = Number(field("fallback").value);
+  const answer = await tidegate.score(row, { fallback, timeout: Number(field("timeout").value) });
+  if (answer.fallback) tell("bad", `Score ${answer.score}, fallen back on: ${answer.why}`);
+  else tell("good", `Score ${answer.score}, from ${answer.version}`);
+}
+
+function tell(kind, words) {
+  field("told").className = `note ${kind}`;
+  field("told").textContent = words;
+}
+
+if (wanted.has("row")) ask();

@@ -1,0 +1,166 @@
+"""The Open Inference Protocol, version 2, as Triton, KServe and MLServer speak it: an adapter.
+
+A row's features are columns here: one tensor of shape [n] or [n, 1] for each. A JSON null stands
+for what is missing, which the protocol has no word for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from flask import Blueprint, Response, request
+
+from model.contract import Contract, Label
+from serve import mlflow
+from serve.arms import Arm
+from serve.replies import Reply, reply
+from serve.scoring import Answer, RequestError
+from serve.standing import json_here, must_stand, scorer_here, versions
+from serve.tensors import columns, rows_of
+
+NAME, PLATFORM = "tidegate", "onnx_onnxruntime"
+#: What is told of each row besides the score.
+TOLD = ("id", "version", "arm")
+
+routes = Blueprint("inference", __name__)
+routes.register_blueprint(mlflow.routes)
+
+
+@routes.get("/v2")
+def server() -> Response:
+    """Who answers."""
+    return _response(reply({"name": NAME, "version": "2", "extensions": []}))
+
+
+@routes.get("/v2/health/live")
+def live() -> Response:
+    """The process is up."""
+    return _response(reply({"live": True}))
+
+
+@routes.get("/v2/health/ready")
+def ready() -> Response:
+    """Whether rows can be answered."""
+    is_ready = bool(scorer_here().state()["ready"])
+    return _response(reply({"ready": is_ready}, 200 if is_ready else 503))
+
+
+@routes.get("/v2/models/<model>")
+@routes.get("/v2/models/<model>/versions/<version>")
+def metadata(model: str, version: str | None = None) -> Response:
+    """The model's inputs and outputs, from the contract."""
+    found = _named(model, version)
+    contract = found[0].bundle.contract
+    told = [("score", "FP32", [-1]), *((name, "BYTES", [-1]) for name in TOLD)]
+    if contract.target.classes:
+        told.insert(1, ("label", datatype(contract.target.classes), [-1]))
+    if contract.task == "multiclass":
+        told.insert(2, ("probabilities", "FP32", [-1, len(contract.target.classes)]))
+    return _response(
+        reply(
+            {
+                "name": contract.name,
+                "versions": versions(found),
+                "platform": PLATFORM,
+                "inputs": [_told(*column) for column in columns(contract)],
+                "outputs": [_told(*output) for output in told],
+            }
+        )
+    )
+
+
+@routes.get("/v2/models/<model>/ready")
+@routes.get("/v2/models/<model>/versions/<version>/ready")
+def model_ready(model: str, version: str | None = None) -> Response:
+    """Whether the model, or that version of it, answers."""
+    _named(model, version)
+    is_ready = bool(scorer_here().state()["ready"])
+    return _response(reply({"name": model, "ready": is_ready}, 200 if is_ready else 503))
+
+
+@routes.post("/v2/models/<model>/infer")
+@routes.post("/v2/models/<model>/versions/<version>/infer")
+def infer(model: str, version: str | None = None) -> Response:
+    """Tensors -> tensors. With a version, it must be the one that answers all of the rows."""
+    found = _named(model, version)
+    contract = found[0].bundle.contract
+    scorer = scorer_here()
+    asked = json_here(scorer)
+    rows, wanted = rows_of(contract, asked, scorer.most_rows)
+    if version and len(versions(found)) > 1:
+        raise RequestError(
+            409,
+            f"rows are divided among {', '.join(versions(found))} by their key;"
+            f" ask for the model without a version, each row says which one answered it",
+        )
+    answers = scorer.answer(rows, trace=request.headers.get("traceparent", ""))
+    return _response(reply(_answer(contract, answers, asked.get("id"), wanted)))
+
+
+def datatype(classes: Sequence[Label]) -> str:
+    """The protocol's type of labels."""
+    kinds = {type(label) for label in classes}
+    return "BOOL" if kinds == {bool} else "INT64" if kinds == {int} else "BYTES"
+
+
+def _answer(
+    contract: Contract, answers: Sequence[Answer], id_: str | None, wanted: Sequence[str]
+) -> dict[str, Any]:
+    bodies = [answer.body() for answer in answers]
+    count = len(bodies)
+    outputs = [
+        {"name": "score", "datatype": "FP32", "shape": [count], "data": _all(bodies, "score")}
+    ]
+    classes = contract.target.classes
+    if classes:
+        kind = datatype(classes)
+        labels = _all(bodies, "label")
+        if kind == "BYTES":
+            labels = [label if isinstance(label, str) else str(label) for label in labels]
+        outputs.append({"name": "label", "datatype": kind, "shape": [count], "data": labels})
+    if contract.task == "multiclass":
+        data = [value for body in bodies for value in body["probabilities"].values()]
+        shape = [count, len(classes)]
+        outputs.append({"name": "probabilities", "datatype": "FP32", "shape": shape, "data": data})
+    for name in TOLD:
+        data = _all(bodies, name)
+        outputs.append({"name": name, "datatype": "BYTES", "shape": [count], "data": data})
+    unknown = [name for name in wanted if name not in {output["name"] for output in outputs}]
+    if unknown:
+        given = ", ".join(str(output["name"]) for output in outputs)
+        raise RequestError(422, f"{', '.join(unknown)}: no such output; there is {given}")
+    body: dict[str, Any] = {"model_name": contract.name}
+    answered = {answer.version for answer in answers}
+    if len(answered) == 1:
+        body["model_version"] = answered.pop()
+    if id_ is not None:
+        body["id"] = id_
+    kept = [output for output in outputs if not wanted or output["name"] in wanted]
+    return body | {"outputs": kept}
+
+
+def _all(bodies: Sequence[Mapping[str, Any]], name: str) -> list[Any]:
+    return [body[name] for body in bodies]
+
+
+def _named(model: str, version: str | None) -> list[Arm]:
+    """What is live, if it is *model* (and *version* is among it)."""
+    found = must_stand(scorer_here())
+    name = found[0].bundle.contract.name
+    if model != name:
+        raise RequestError(404, f"there is no such model; there is {name}")
+    if version is None:
+        return found
+    if version not in versions(found):
+        live_ones = ", ".join(versions(found))
+        raise RequestError(404, f"that version of {name} is not live; live is {live_ones}")
+    return found
+
+
+def _told(name: str, kind: str, shape: list[int]) -> dict[str, Any]:
+    return {"name": name, "datatype": kind, "shape": shape}
+
+
+def _response(found: Reply) -> Response:
+    return Response(found.body, found.status, content_type=found.kind)

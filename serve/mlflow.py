@@ -1,0 +1,127 @@
+"""MLflow's scoring protocol, which SageMaker shares: `/invocations`, `/ping` and `/version`.
+
+A prediction is the whole answer to a row, as `/score` gives it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from flask import Blueprint, Response, request
+
+from model.contract import show
+from serve.replies import reply
+from serve.scoring import RequestError, read_rows
+from serve.standing import json_here, must_stand, scorer_here, versions
+
+FORMS = ("dataframe_split", "dataframe_records", "instances", "inputs")
+ONE_OF_THEM = f"an object with one of {', '.join(FORMS)}"
+#: What may stand beside the rows; a model has no parameters, so these say nothing to it.
+BESIDE = ("params",)
+
+routes = Blueprint("mlflow", __name__)
+
+
+@routes.post("/invocations")
+def invocations() -> Response:
+    """Rows in one of MLflow's four forms -> `{"predictions": […]}`."""
+    scorer = scorer_here()
+    asked = json_here(scorer)
+    rows = read_rows(rows_of(asked), scorer.most_rows)
+    answers = scorer.answer(rows, trace=request.headers.get("traceparent", ""))
+    told = reply({"predictions": [answer.body() for answer in answers]})
+    return Response(told.body, told.status, content_type=told.kind)
+
+
+@routes.get("/ping")
+def ping() -> Response:
+    """Whether rows can be answered: an empty 200, or 503."""
+    return Response("\n", 200 if scorer_here().state()["ready"] else 503, mimetype="text/plain")
+
+
+@routes.get("/version")
+def version() -> Response:
+    """The version that is live; those of an experiment one a line."""
+    told = "".join(f"{name}\n" for name in versions(must_stand(scorer_here())))
+    return Response(told, mimetype="text/plain")
+
+
+def rows_of(asked: Any) -> list[Any]:
+    """The rows in a request, whichever form it has."""
+    if not isinstance(asked, dict):
+        raise RequestError(400, f"expected {ONE_OF_THEM}; got {show(asked)}")
+    forms = [name for name in asked if name in FORMS]
+    if len(forms) != 1:
+        got = " and ".join(forms) if forms else "none of them"
+        raise RequestError(400, f"expected {ONE_OF_THEM}; got {got}")
+    odd = [name for name in asked if name not in (*FORMS, *BESIDE)]
+    if odd:
+        raise RequestError(400, f"{', '.join(map(show, odd))}: not known; expected {ONE_OF_THEM}")
+    (form,) = forms
+    content = asked[form]
+    if form == "dataframe_split":
+        return _split(content)
+    if form == "inputs" and isinstance(content, dict):
+        return _columns(content)
+    if not isinstance(content, list):
+        raise RequestError(422, f"{form}: expected a list of objects, one for each row")
+    return content
+
+
+def _split(content: Any) -> list[dict[str, Any]]:
+    """Names once, then the values of each row."""
+    told: dict[str, Any] = content if isinstance(content, dict) else {}
+    names, data = told.get("columns"), told.get("data")
+    if not (isinstance(names, list) and all(isinstance(name, str) for name in names)):
+        _refuse("dataframe_split", [_problem("columns", "a list of names", names)])
+        return []
+    if len(set(names)) < len(names):
+        _refuse("dataframe_split", [_problem("columns", "names that differ", names)])
+    if not isinstance(data, list):
+        _refuse("dataframe_split", [_problem("data", "a list of rows", data)])
+        return []
+    _refuse(
+        "dataframe_split",
+        [
+            {"row": number, **_problem("data", f"{len(names)} values", row)}
+            for number, row in enumerate(data)
+            if not isinstance(row, list) or len(row) != len(names)
+        ],
+    )
+    return [dict(zip(names, row, strict=True)) for row in data]
+
+
+def _columns(content: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """A list for each name; or one value for each, which is one row."""
+    if not any(isinstance(values, list) for values in content.values()):
+        return [dict(content)]
+    found = {name: _flat(values) for name, values in content.items()}
+    lengths = [len(values) for values in found.values() if isinstance(values, list)]
+    _refuse(
+        "inputs",
+        [
+            _problem(name, f"a list of {lengths[0]} values, as the first is", values)
+            for name, values in found.items()
+            if not isinstance(values, list) or len(values) != lengths[0]
+        ],
+    )
+    return [dict(zip(found, row, strict=True)) for row in zip(*found.values(), strict=True)]
+
+
+def _flat(values: Any) -> Any:
+    """A column as one list, also where each value is in a list of its own."""
+    if not isinstance(values, list) or any(
+        not isinstance(value, list) or len(value) != 1 for value in values
+    ):
+        return values
+    return [value[0] for value in values]
+
+
+def _refuse(form: str, problems: Sequence[Mapping[str, Any]]) -> None:
+    if problems:
+        raise RequestError(422, f"{form}: {len(problems)} problems; nothing was taken", problems)
+
+
+def _problem(field: str, expected: str, got: Any) -> dict[str, Any]:
+    return {"field": field, "expected": expected, "got": "nothing" if got is None else show(got)}

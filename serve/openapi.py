@@ -1,0 +1,243 @@
+"""`/openapi.json`: every route and every status it may answer with, made from the live contract.
+
+What is told of a route is the docstring of what answers it; this module adds what goes in and out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+from flask import Blueprint, Response, current_app
+
+from model.contract import Contract
+from serve import schemas
+from serve.bundle import Bundle
+from serve.exposition import CONTENT_TYPE
+from serve.replies import JSON, PROBLEM, reply
+from serve.schemas import Schema
+from serve.standing import scorer_here, standing, versions
+from serve.tensors import columns
+
+HTML, TEXT = "text/html; charset=utf-8", "text/plain; charset=utf-8"
+#: What may be wrong with a body, from its bytes to its rows; or no model is live; or it failed.
+OF_A_BODY = (400, 401, 413, 422, 500, 503)
+OF_A_MODEL = (401, 404, 503)
+SECTIONS = {
+    "v2": "Open Inference Protocol",
+    "invocations": "MLflow",
+    "score": "Rows",
+    "outcome": "Rows",
+}
+
+routes = Blueprint("openapi", __name__)
+
+
+@dataclass(frozen=True)
+class Route:
+    """What goes in (a schema's name), what comes out, and what else may."""
+
+    told: Schema | str
+    kind: str = JSON
+    asked: str = ""
+    status: int = 200
+    errors: Sequence[int] = ()
+
+
+ROUTES: Mapping[str, Route] = {
+    "/score": Route("Answers", asked="Rows", errors=OF_A_BODY),
+    "/outcome": Route("Told", asked="Outcomes", status=202, errors=OF_A_BODY),
+    "/invocations": Route("Predictions", asked="Invocation", errors=OF_A_BODY),
+    "/v2/models/<model>/infer": Route("Inferred", asked="Inference", errors=(*OF_A_BODY, 404, 409)),
+    "/v2/models/<model>": Route("Model", errors=OF_A_MODEL),
+    "/v2/models/<model>/ready": Route("Ready", errors=OF_A_MODEL),
+    "/v2": Route("Server", errors=(401,)),
+    "/v2/health/live": Route("Live"),
+    "/v2/health/ready": Route("Ready", errors=(503,)),
+    "/health": Route("Ok"),
+    "/ready": Route("State", errors=(503,)),
+    "/ping": Route({"type": "string"}, TEXT, errors=(503,)),
+    "/version": Route({"type": "string"}, TEXT, errors=(503,)),
+    "/metrics": Route({"type": "string"}, CONTENT_TYPE, errors=(401,)),
+    "/openapi.json": Route({"type": "object"}),
+    "/": Route({"type": "string"}, HTML, errors=(401,)),
+    "/page.js": Route({"type": "string"}, "text/javascript; charset=utf-8"),
+    "/page.css": Route({"type": "string"}, "text/css; charset=utf-8"),
+    "/snippet.js": Route({"type": "string"}, "text/javascript; charset=utf-8"),
+    "/example.js": Route({"type": "string"}, "text/javascript; charset=utf-8"),
+    "/example.html": Route({"type": "string"}, HTML),
+}
+#: Answers of 503 that are no problem but a state, in the form of the 200.
+STATES = ("/v2/health/ready", "/v2/models/<model>/ready", "/ready", "/ping")
+ANY: Schema = {"type": "object"}
+
+
+@routes.get("/openapi.json")
+def openapi() -> Response:
+    """What every route takes and answers, made from the contract of the live model."""
+    told = reply(document())
+    return Response(told.body, told.status, content_type=told.kind)
+
+
+def document() -> dict[str, Any]:
+    """The OpenAPI 3.1 document of the application at hand."""
+    arms = standing(scorer_here())
+    contract = arms[0].bundle.contract if arms else None
+    examples = _examples(arms[0].bundle) if arms else {}
+    paths: dict[str, Any] = {}
+    for rule in current_app.url_map.iter_rules():
+        path, names = re.sub(r"<(\w+)>", r"{\1}", rule.rule), sorted(rule.arguments)
+        operation = _operation(rule.rule, rule.endpoint, examples)
+        if names:
+            operation["parameters"] = [_parameter(name, contract, versions(arms)) for name in names]
+        for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
+            paths.setdefault(path, {})[method.lower()] = operation
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": f"Tidegate: {contract.name}" if contract else "Tidegate: no model is live yet",
+            "description": contract.description if contract else "",
+            "version": arms[0].bundle.version if arms else "0",
+        },
+        "paths": dict(sorted(paths.items())),
+        "components": {
+            "schemas": _schemas(contract),
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+        },
+    }
+
+
+def _operation(rule: str, endpoint: str, examples: Mapping[str, Any]) -> dict[str, Any]:
+    words = (current_app.view_functions[endpoint].__doc__ or "").strip().split("\n")[0]
+    route = ROUTES[rule.replace("/versions/<version>", "")]
+    schema = _ref(route.told) if isinstance(route.told, str) else route.told
+    told = {route.kind: {"schema": schema}}
+    answers = {str(route.status): {"description": words, "content": told}}
+    for status in route.errors:
+        content = {PROBLEM: {"schema": _ref("Problem")}}
+        if status == 503 and rule.replace("/versions/<version>", "") in STATES:
+            content |= told
+        answers[str(status)] = {"description": HTTPStatus(status).phrase, "content": content}
+    found: dict[str, Any] = {
+        "summary": words,
+        "operationId": (endpoint + ("_version" if "<version>" in rule else "")).replace(".", "_"),
+        "tags": [SECTIONS.get(rule.split("/")[1], "State")],
+        "responses": answers,
+    }
+    if route.asked:
+        body: dict[str, Any] = {"schema": _ref(route.asked)}
+        if route.asked in examples:
+            body["example"] = examples[route.asked]
+        found["requestBody"] = {"required": True, "content": {JSON: body}}
+    if 401 in route.errors:
+        found["security"] = [{}, {"token": []}]
+    return found
+
+
+def _parameter(name: str, contract: Contract | None, live: Sequence[str]) -> dict[str, Any]:
+    known = {"model": [contract.name] if contract else [], "version": list(live)}[name]
+    schema: Schema = {"type": "string", "minLength": 1}
+    return {
+        "name": name,
+        "in": "path",
+        "required": True,
+        "schema": schema | ({"enum": known} if known else {}),
+    }
+
+
+def _schemas(contract: Contract | None) -> dict[str, Schema]:
+    row, answer, outcome = _ref("Row"), _ref("Answer"), _ref("Outcome")
+    found: dict[str, Schema] = {
+        "Row": schemas.row(contract) if contract else ANY,
+        "Rows": _one_or_many(row),
+        "Answer": schemas.answer(contract) if contract else ANY,
+        "Answers": _one_or_many(answer),
+        "Outcome": schemas.outcome(contract) if contract else ANY,
+        "Outcomes": _one_or_many(outcome),
+        "Told": _object(accepted={"type": "integer"}),
+        "Predictions": _object(predictions={"type": "array", "items": answer}),
+        "Invocation": _invocation(row),
+        "Inference": _inference(contract),
+        "Inferred": _object(
+            model_name={"type": "string"}, outputs={"type": "array", "items": _tensor(data=True)}
+        ),
+        "Model": _object(
+            name={"type": "string"},
+            versions={"type": "array", "items": {"type": "string"}},
+            platform={"type": "string"},
+            inputs={"type": "array", "items": _tensor()},
+            outputs={"type": "array", "items": _tensor()},
+        ),
+        "Server": _object(
+            name={"type": "string"}, version={"type": "string"}, extensions={"type": "array"}
+        ),
+        "Live": _object(live={"type": "boolean"}),
+        "Ready": _object(ready={"type": "boolean"}),
+        "Ok": _object(ok={"type": "boolean"}),
+        "State": _object(ready={"type": "boolean"}, version={"type": ["string", "null"]}),
+        "Problem": schemas.PROBLEM,
+    }
+    return found
+
+
+def _examples(bundle: Bundle) -> dict[str, Any]:
+    """Requests that are answered."""
+    contract = bundle.contract
+    row = schemas.example(contract, bundle.manifest.get("data", {}).get("categories", {}))
+    tensors = [
+        {"name": name, "datatype": kind, "shape": [1, 1], "data": [row[name]]}
+        for name, kind, _ in columns(contract)
+        if name in row
+    ]
+    return {"Rows": row, "Invocation": {"instances": [row]}, "Inference": {"inputs": tensors}}
+
+
+def _inference(contract: Contract | None) -> Schema:
+    if contract is None:
+        return ANY
+    values = {feature.name: schemas.value(feature) for feature in contract.features}
+    return schemas.tensors(contract, values)
+
+
+def _invocation(row: Schema) -> Schema:
+    rows = {"type": "array", "items": row}
+    split = _object(
+        columns={"type": "array", "items": {"type": "string"}, "uniqueItems": True},
+        data={"type": "array", "items": {"type": "array"}},
+    )
+    by_name = {"type": "object", "additionalProperties": {"type": "array"}}
+    return {
+        "oneOf": [
+            _form(dataframe_split=split),
+            _form(dataframe_records=rows),
+            _form(instances=rows),
+            _form(inputs={"anyOf": [row, rows, by_name]}),
+        ]
+    }
+
+
+def _form(**rows: Schema) -> Schema:
+    found = _object(**rows)
+    found["properties"]["params"] = {"description": "Says nothing here."}
+    return found | {"additionalProperties": False}
+
+
+def _tensor(*, data: bool = False) -> Schema:
+    more = {"data": {"type": "array"}} if data else {}
+    shape = {"type": "array", "items": {"type": "integer"}}
+    return _object(name={"type": "string"}, datatype={"type": "string"}, shape=shape, **more)
+
+
+def _object(**properties: Any) -> Schema:
+    return {"type": "object", "required": list(properties), "properties": properties}
+
+
+def _one_or_many(schema: Schema) -> Schema:
+    return {"anyOf": [schema, {"type": "array", "items": schema}]}
+
+
+def _ref(name: str) -> Schema:
+    return {"$ref": f"#/components/schemas/{name}"}

@@ -1,0 +1,159 @@
+// The status page's script: scores the row in the form, and keeps the numbers above it fresh.
+"use strict";
+
+const REFRESH = 10_000;
+const form = document.getElementById("row");
+
+if (form) {
+  const token = document.getElementById("token");
+  const answer = document.getElementById("answer");
+  const inputs = [...form.querySelectorAll("[data-kind]")];
+
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    score();
+  });
+  document.getElementById("example").addEventListener("click", () => {
+    for (const input of inputs) {
+      if (input.dataset.example !== undefined) input.value = input.dataset.example;
+      mark(input, "");
+    }
+    show();
+  });
+  form.addEventListener("input", show);
+  document.getElementById("copy").addEventListener("click", copy);
+
+  async function score() {
+    for (const input of inputs) mark(input, "");
+    show();
+    say("", "asking…");
+    let reply, body;
+    try {
+      reply = await fetch("/score", { method: "POST", headers: headers(), body: JSON.stringify(row()) });
+      body = await reply.json();
+    } catch (error) {
+      say("bad", `No answer: ${error.message}`);
+      return;
+    }
+    if (reply.ok) tell(body);
+    else refuse(body);
+  }
+
+  // What is empty is missing; what does not look like its kind is sent as it is, and refused in words.
+  function row() {
+    const found = {};
+    for (const input of inputs) {
+      const text = input.value.trim();
+      if (text === "") {
+        if (input.dataset.kind !== "text") found[input.name] = null;
+      } else if (input.dataset.kind === "number") {
+        const number = Number(text.replace(",", "."));
+        found[input.name] = Number.isFinite(number) ? number : text;
+      } else if (input.dataset.kind === "boolean") found[input.name] = text === "true";
+      else found[input.name] = text;
+    }
+    return found;
+  }
+
+  function headers() {
+    const found = { "Content-Type": "application/json" };
+    if (token.value) found.Authorization = `Bearer ${token.value}`;
+    return found;
+  }
+
+  function tell(body) {
+    const list = document.createElement("dl");
+    list.className = "answer";
+    for (const [name, value] of Object.entries(body)) add(list, name, value);
+    say("good", "", list);
+  }
+
+  function add(list, name, value) {
+    if (value !== null && typeof value === "object") {
+      for (const [inner, each] of Object.entries(value)) add(list, `${name}: ${inner}`, each);
+      return;
+    }
+    const pair = document.createElement("div");
+    const term = document.createElement("dt");
+    const told = document.createElement("dd");
+    term.textContent = name;
+    told.textContent = typeof value === "number" ? String(Number(value.toPrecision(6))) : String(value);
+    if (name === "score") pair.className = "first";
+    pair.append(term, told);
+    list.append(pair);
+  }
+
+  function refuse(body) {
+    const problems = body.problems || [];
+    let first;
+    for (const problem of problems) {
+      const input = inputs.find((one) => one.name === problem.field);
+      if (!input) continue;
+      mark(input, `Expected ${problem.expected}; got ${problem.got}.`);
+      first = first || input;
+    }
+    const list = document.createElement("ul");
+    for (const problem of problems) {
+      const item = document.createElement("li");
+      item.textContent = `${problem.field}: expected ${problem.expected}, got ${problem.got}`;
+      list.append(item);
+    }
+    say("bad", body.error || "It was refused.", list);
+    if (first) first.focus();
+  }
+
+  function mark(input, words) {
+    input.toggleAttribute("aria-invalid", words !== "");
+    if (words) input.setAttribute("aria-invalid", "true");
+    document.getElementById(`e-${input.name}`).textContent = words;
+  }
+
+  function say(kind, words, more) {
+    const head = document.createElement("p");
+    head.textContent = words;
+    answer.className = kind ? `note ${kind}` : "";
+    answer.replaceChildren(...(words ? [head] : []), ...(more ? [more] : []));
+  }
+
+  function show() {
+    const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;
+    const lines = [`curl ${quoted(form.dataset.address + "/score")}`];
+    if (token.value) lines.push(`-H "Authorization: Bearer $TOKEN"`);
+    lines.push("-H 'Content-Type: application/json'", `-d ${quoted(JSON.stringify(row()))}`);
+    document.getElementById("curl-line").textContent = lines.join(" \\\n  ");
+    document.getElementById("curl").hidden = false;
+    document.getElementById("copied").textContent = "";
+  }
+
+  async function copy() {
+    let words = "Copied.";
+    try {
+      await navigator.clipboard.writeText(document.getElementById("curl-line").textContent);
+    } catch {
+      const range = document.createRange();
+      range.selectNodeContents(document.getElementById("curl-line"));
+      getSelection().removeAllRanges();
+      getSelection().addRange(range);
+      words = "Selected; press Ctrl+C or ⌘C.";
+    }
+    document.getElementById("copied").textContent = words;
+  }
+}
+
+async function refresh() {
+  if (document.hidden) return;
+  const stale = (words) => (document.getElementById("stale").textContent = words);
+  try {
+    const reply = await fetch(location.pathname, { signal: AbortSignal.timeout(REFRESH / 2) });
+    if (!reply.ok) throw new Error(String(reply.status));
+    const fresh = new DOMParser().parseFromString(await reply.text(), "text/html").getElementById("now");
+    const before = document.getElementById("now");
+    const changed = fresh.dataset.version !== before.dataset.version;
+    before.replaceWith(fresh);
+    if (changed) stale("Another model is live now; reload for its form.");
+  } catch {
+    stale("The server does not answer; these numbers are old.");
+  }
+}
+
+setInterval(refresh, REFRESH);

@@ -1,0 +1,162 @@
+"""`GET /`: what is live, how it does, and a form to try a row; for people.
+
+Plain HTML that needs no script to be read. The script and the style are files of their own, so that
+the page can forbid every other.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from flask import Blueprint, Response, current_app, render_template, request
+
+from model.contract import Contract, Feature
+from serve.arms import Arm
+from serve.lately import MINUTES, lately
+from serve.metrics import EXTENSION, Metrics
+from serve.schemas import example
+from serve.scoring import takes_ids
+from serve.standing import age, scorer_here, standing
+
+HERE = Path(__file__).parent
+#: Nothing but what this server itself sends; no page may frame it.
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:;"
+    " connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+}
+KINDS = {".js": "text/javascript", ".css": "text/css", ".html": "text/html"}
+
+routes = Blueprint("page", __name__, template_folder=".")
+
+
+@routes.get("/")
+def page() -> Response:
+    """The status page."""
+    scorer = scorer_here()
+    arms = standing(scorer)
+    metrics: Metrics = current_app.extensions[EXTENSION]
+    contract = arms[0].bundle.contract if arms else None
+    text = render_template(
+        "page.html",
+        state=scorer.state(),
+        arms=[_told(arm, scorer.clock()) for arm in arms],
+        contract=contract,
+        fields=_fields(contract, arms[0]) if contract else [],
+        lately=lately(metrics.recent(MINUTES)),
+        minutes=MINUTES,
+        now=scorer.clock().astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC"),
+        address=request.url_root.rstrip("/"),
+    )
+    return _sent(text, ".html", "no-store")
+
+
+@routes.get("/page.js")
+def script() -> Response:
+    """The script of the status page."""
+    return _file("page.js")
+
+
+@routes.get("/page.css")
+def style() -> Response:
+    """The style of the status page and of the example."""
+    return _file("page.css")
+
+
+@routes.get("/snippet.js")
+def snippet() -> Response:
+    """What a website asks with: a time limit, and a value to fall back on."""
+    return _file("snippet.js")
+
+
+@routes.get("/example.html")
+def example_page() -> Response:
+    """A small page that uses the snippet."""
+    return _file("example.html")
+
+
+@routes.get("/example.js")
+def example_script() -> Response:
+    """The script of the example."""
+    return _file("example.js")
+
+
+def _file(name: str) -> Response:
+    return _sent((HERE / name).read_text(encoding="utf-8"), Path(name).suffix, "no-cache")
+
+
+def _sent(text: str, suffix: str, cached: str) -> Response:
+    kind = f"{KINDS[suffix]}; charset=utf-8"
+    return Response(text, headers={**HEADERS, "Cache-Control": cached}, content_type=kind)
+
+
+def _told(arm: Arm, now: datetime) -> dict[str, Any]:
+    manifest = arm.bundle.manifest
+    seconds = age(arm.bundle, now)
+    window = [str(day)[:10] for day in manifest.get("data", {}).get("window", [])]
+    return {
+        "name": arm.name,
+        "version": arm.bundle.version,
+        "share": "answers nobody"
+        if arm.name == "shadow"
+        else f"{arm.share:.3%}".replace(".000", ""),
+        "since": arm.since,
+        "since_words": arm.since.replace("T", " ").replace("Z", " UTC"),
+        "ago": _ago(_seconds_since(arm.since, now)),
+        "made": "" if seconds is None else f"{_ago(seconds)} ago",
+        "digest": arm.bundle.digest,
+        "commit": str(manifest.get("build", {}).get("commit", ""))[:12],
+        "window": " to ".join(window),
+    }
+
+
+def _fields(contract: Contract, champion: Arm) -> list[dict[str, Any]]:
+    """What the form asks: each feature, then what may be left out."""
+    seen: Mapping[str, Any] = champion.bundle.manifest.get("data", {}).get("categories", {})
+    row = example(contract, seen)
+    found = [
+        _field(feature, seen.get(feature.name, []), row[feature.name])
+        for feature in contract.features
+    ]
+    more = [(contract.key, "whose row it is"), (contract.time, "the moment it is about")]
+    if takes_ids(contract):
+        more.append(("id", "an id of your own"))
+    return found + [
+        {"name": name, "kind": "text", "says": says, "needed": False} for name, says in more
+    ]
+
+
+def _field(feature: Feature, seen: list[str], filled: Any) -> dict[str, Any]:
+    return {
+        "name": feature.name,
+        "kind": "choice" if feature.choices else feature.kind,
+        "says": feature.description,
+        "expects": feature.expects().removesuffix(" or null"),
+        "choices": feature.choices,
+        "seen": [] if feature.choices else seen,
+        "needed": not feature.nullable,
+        "example": filled if isinstance(filled, str) else json.dumps(filled),
+    }
+
+
+def _seconds_since(moment: str, now: datetime) -> float:
+    try:
+        return max(0.0, (now - datetime.fromisoformat(moment)).total_seconds())
+    except ValueError:
+        return 0.0
+
+
+def _ago(seconds: float) -> str:
+    for size, word in ((86_400, "day"), (3_600, "hour"), (60, "minute")):
+        count = int(seconds // size)
+        if count:
+            return f"{count:,} {word}{'s' if count > 1 else ''}"
+    return "less than a minute"

@@ -1,0 +1,62 @@
+"""What goes back over HTTP: bodies as bytes, and errors as problems (RFC 9457).
+
+An error also has `error` (its sentence) and `problems` (what is wrong with which field of which
+row). It shows no path, and of a row only the values that do not fit.
+"""
+
+from __future__ import annotations
+
+import json
+from http import HTTPStatus
+from typing import Any, NamedTuple
+
+import msgspec
+
+from serve.scoring import RequestError
+
+JSON, PROBLEM = "application/json", "application/problem+json"
+_encode = msgspec.json.Encoder().encode
+
+
+class Reply(NamedTuple):
+    """Status, kind and body of what goes back."""
+
+    status: int
+    kind: str
+    body: bytes
+
+
+def spell(value: Any) -> bytes:
+    """*value* as a line of JSON."""
+    try:
+        return _encode(value) + b"\n"
+    except (UnicodeEncodeError, OverflowError):
+        # A lone surrogate, which JSON can spell and UTF-8 cannot, goes back as it came.
+        text = json.dumps(value, ensure_ascii=False, separators=(",", ":")) + "\n"
+        return text.encode("utf-8", "backslashreplace")
+
+
+def reply(value: Any, status: int = 200) -> Reply:
+    """*value* as JSON."""
+    return Reply(status, JSON, spell(value))
+
+
+def refusal(error: RequestError) -> Reply:
+    """*error* as a problem."""
+    body: dict[str, Any] = {
+        "type": "about:blank",
+        "title": _title(error.status),
+        "status": error.status,
+        "detail": error.words,
+        "error": error.words,
+    }
+    if error.problems:
+        body["problems"] = list(error.problems)
+    return Reply(error.status, PROBLEM, spell(body))
+
+
+def _title(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "Error"

@@ -1,0 +1,171 @@
+"""A contract as JSON Schema: what a request must look like, and what an answer does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from model.contract import LARGEST, LONGEST, Contract, Feature, Label, Target
+from serve.scoring import LONGEST_ID, takes_ids
+from serve.tensors import columns
+
+Schema = dict[str, Any]
+TEXT: Schema = {"type": "string", "minLength": 1, "maxLength": LONGEST, "pattern": r"^[^\u0000]+$"}
+TIME: Schema = {"type": "string", "format": "date-time", "examples": ["2026-11-23T03:17:00Z"]}
+ID: Schema = {"type": "string", "minLength": 1, "maxLength": LONGEST_ID, "pattern": "^[ -~]+$"}
+PROBLEM: Schema = {
+    "type": "object",
+    "description": "RFC 9457, with the sentence as `error` too, and what is wrong with which field.",
+    "required": ["type", "title", "status", "detail", "error"],
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "error": {"type": "string"},
+        "problems": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["field", "expected", "got"],
+                "properties": {
+                    "row": {"type": "integer"},
+                    "field": {"type": "string"},
+                    "expected": {"type": "string"},
+                    "got": {"type": "string"},
+                },
+            },
+        },
+    },
+}
+
+
+def row(contract: Contract) -> Schema:
+    """What a row must look like."""
+    properties = {feature.name: value(feature) for feature in contract.features}
+    properties[contract.key] = _or_null(
+        TEXT | {"description": "Whose row it is: an arm sticks to it. Left out, the id stands in."}
+    )
+    properties[contract.time] = _or_null(
+        TIME | {"description": "The moment the row is about. Left out, the present stands in."}
+    )
+    if takes_ids(contract):
+        properties["id"] = _or_null(
+            ID
+            | {"description": "An id of your own, to tell the outcome by; in a list each differs."}
+        )
+    return {
+        "type": "object",
+        "description": contract.description or f"What {contract.name} looks at.",
+        "required": [feature.name for feature in contract.features if not feature.nullable],
+        "properties": properties,
+    }
+
+
+def value(feature: Feature) -> Schema:
+    """What a value of *feature* must look like."""
+    found: Schema = {"type": feature.kind}
+    if feature.kind == "number":
+        low = -LARGEST if feature.minimum is None else feature.minimum
+        high = LARGEST if feature.maximum is None else feature.maximum
+        found |= {"minimum": max(low, -LARGEST), "maximum": min(high, LARGEST)}
+    elif feature.kind == "category":
+        found = {"type": "string", "enum": list(feature.choices)} if feature.choices else dict(TEXT)
+    unit = f" ({feature.unit})" if feature.unit else ""
+    if feature.description or unit:
+        found["description"] = feature.description + unit
+    return _or_null(found) if feature.nullable else found
+
+
+def example(contract: Contract, seen: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+    """A row that fits, made up: real rows are nobody's to show. *seen* are categories of training."""
+    found: dict[str, Any] = {}
+    for feature in contract.features:
+        low, high = feature.minimum, feature.maximum
+        if feature.kind == "category":
+            found[feature.name] = (*feature.choices, *seen.get(feature.name, ()), "x")[0]
+        elif feature.kind == "boolean":
+            found[feature.name] = True
+        else:
+            number = (low + high) / 2 if low is not None and high is not None else low or high or 0
+            found[feature.name] = int(number) if number == int(number) else number
+    return found
+
+
+def answer(contract: Contract) -> Schema:
+    """What a row is answered."""
+    target = contract.target
+    properties: Schema = {"id": {"type": "string"}, "score": {"type": "number"}}
+    if contract.task == "regression":
+        properties["value"] = {"type": "number", "description": _words(target)}
+    else:
+        properties["score"] |= {"minimum": 0, "maximum": 1}
+        properties["label"] = label(target.classes) | {"description": _words(target)}
+    if contract.task == "multiclass":
+        properties["probabilities"] = {
+            "type": "object",
+            "additionalProperties": {"type": "number", "minimum": 0, "maximum": 1},
+        }
+    properties |= {"version": {"type": "string"}, "arm": {"type": "string"}}
+    return {"type": "object", "required": list(properties), "properties": properties}
+
+
+def outcome(contract: Contract) -> Schema:
+    """What was told to be true of a row answered before."""
+    target = contract.target
+    told: Schema = {"type": "number", "minimum": -LARGEST, "maximum": LARGEST}
+    if target.classes:
+        told = label(target.classes)
+    else:
+        told |= {} if target.minimum is None else {"minimum": target.minimum}
+        told |= {} if target.maximum is None else {"maximum": target.maximum}
+    properties = {"id": ID, "outcome": told | {"description": _words(target)}}
+    return {"type": "object", "required": ["id", "outcome"], "properties": properties}
+
+
+def label(classes: Sequence[Label]) -> Schema:
+    """One of *classes*."""
+    kinds = {bool: "boolean", int: "integer", str: "string"}
+    return {"type": sorted({kinds[type(each)] for each in classes}), "enum": list(classes)}
+
+
+def tensors(contract: Contract, values: Mapping[str, Schema]) -> Schema:
+    """A request of the Open Inference Protocol."""
+    named = [
+        {
+            "type": "object",
+            "required": ["name", "datatype", "shape", "data"],
+            "properties": {
+                "name": {"const": name},
+                "datatype": {"type": "string", "examples": [kind]},
+                "shape": {"type": "array", "items": {"type": "integer"}, "examples": [[1, 1]]},
+                "data": {"type": "array", "items": values.get(name, {})},
+            },
+        }
+        for name, kind, _ in columns(contract)
+    ]
+    return {
+        "type": "object",
+        "required": ["inputs"],
+        "properties": {
+            "id": {"type": ["string", "null"]},
+            "inputs": {"type": "array", "minItems": 1, "items": {"anyOf": named}},
+            "outputs": {
+                "type": ["array", "null"],
+                "items": {
+                    "type": "object",
+                    "required": ["name"],
+                    "properties": {"name": {"enum": ["score"]}},
+                },
+            },
+        },
+    }
+
+
+def _or_null(schema: Schema) -> Schema:
+    found = schema | {"type": [schema["type"], "null"]}
+    return found | {"enum": [*schema["enum"], None]} if "enum" in schema else found
+
+
+def _words(target: Target) -> str:
+    return (target.description or target.name) + (f" ({target.unit})" if target.unit else "")

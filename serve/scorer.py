@@ -1,0 +1,217 @@
+"""The scorer: rows in, answers out, every answer journalled; the one function behind every route.
+
+Nothing here knows HTTP. A request that cannot be answered raises `RequestError` with everything
+that is wrong with it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any, Protocol
+
+from model.contract import Contract
+from serve.arms import Arm, Arms
+from serve.bundle import Bundle
+from serve.decoder import Decoder, decoder
+from serve.journal import REFUSE, Journal
+from serve.known import Known
+from serve.live import SHADOW
+from serve.replies import spell
+from serve.router import Router
+from serve.scoring import (
+    DEEPEST,
+    MOST_ROWS,
+    Answer,
+    RequestError,
+    ids_of,
+    problems_of,
+    read_json,
+    read_outcomes,
+    read_rows,
+    refuse,
+    repeated,
+    score,
+    takes_ids,
+)
+from serve.shadow import Shadow
+from serve.trace import read_trace
+
+Rows = Sequence[Mapping[str, Any]]
+
+
+class Counting(Protocol):
+    """Whoever counts what is answered and refused."""
+
+    def answered(
+        self,
+        version: str,
+        arm: str,
+        scores: Sequence[float],
+        missing: Mapping[str, int],
+        unseen: Mapping[str, int],
+        seconds: float,
+    ) -> None: ...
+
+    def refused(self, status: int) -> None: ...
+
+    def in_progress(self, change: int) -> None: ...
+
+
+class Scorer:
+    """Answers rows with what the router says is live, and keeps every answer."""
+
+    def __init__(
+        self,
+        router: Router,
+        journal: Journal,
+        clock: Callable[[], datetime],
+        metrics: Counting | None = None,
+        *,
+        most_rows: int = MOST_ROWS,
+        deepest: int = DEEPEST,
+        stopping: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self.router, self.journal, self.clock, self.metrics = router, journal, clock, metrics
+        self.most_rows, self.deepest, self._stopping = most_rows, deepest, stopping
+        self._beside = journal.beside()
+        self.shadow = Shadow(partial(self._beside.answers, kind=SHADOW), self._beside.roll)
+        self._known = Known(journal.folder / "known")
+        self._read: tuple[Contract, Decoder | None, bool] | None = None
+
+    def score(self, content: bytes, trace: str = "") -> bytes:
+        """A request's body -> its answer's: one object -> one, a list -> a list, as JSON."""
+        contract = must_be_live(self.router.live.bundle).contract
+        fits: Contract | None = contract
+        reader, _ = self._reading(contract)
+        found: Any = reader.rows(content, self.most_rows) if reader else None
+        if found is None:
+            found, fits = read_json(content, self.deepest), None
+        answers = self.answer(read_rows(found, self.most_rows), trace=trace, fits=fits)
+        if isinstance(found, list):
+            return spell([answer.body() for answer in answers])
+        return spell(answers[0].body())
+
+    def answer(self, rows: Rows, *, trace: str = "", fits: Contract | None = None) -> list[Answer]:
+        """The answers of *rows*, in their order; all of them, or `RequestError`.
+
+        *fits* is a contract that the rows are known to fit.
+        """
+        if not self.metrics:
+            return self._answer(rows, trace, fits)
+        self.metrics.in_progress(1)
+        try:
+            return self._answer(rows, trace, fits)
+        finally:
+            self.metrics.in_progress(-1)
+
+    def tell(self, told: Rows) -> dict[str, int]:
+        """Keep outcomes, and say how many; RequestError if one is wrong or cannot be kept.
+
+        An outcome told before is kept as well (the watch goes by the first); so is one of an id
+        that is not known here, for another machine, or this one long ago, may have given it.
+        """
+        bundle = must_be_live(self.router.live.bundle)
+        at = self.now()
+        lines = [{**line, "at": at} for line in read_outcomes(bundle.contract, told)]
+        if not self.journal.outcomes(lines):
+            raise RequestError(503, "the journal cannot be written; send the outcomes again")
+        repeated, unknown = self._known.tell([line["id"] for line in lines])
+        return {"accepted": len(lines), "repeated": repeated, "unknown": unknown}
+
+    def state(self) -> dict[str, Any]:
+        """Whether rows can be answered, by what since when; what was refused; what was lost."""
+        live = self.router.live
+        return {
+            "ready": live.bundle is not None and not self._stopping(),
+            "version": live.bundle.version if live.bundle else None,
+            "since": live.since or None,
+            "arms": live.state(),
+            "shadow": self.shadow.state() if live.shadow else None,
+            "refused": self.router.refused,
+            "journal": self.journal.state(),
+        }
+
+    def now(self) -> str:
+        """The present as the journal writes it."""
+        return self.clock().astimezone(UTC).isoformat(timespec="microseconds")[:26] + "Z"
+
+    def close(self) -> None:
+        """Follow the store no longer, and write out what the journal holds."""
+        self.router.stop()
+        self.shadow.wait(1)
+        self._beside.close()
+        self.journal.close()
+
+    def _answer(self, rows: Rows, trace: str, fits: Contract | None) -> list[Answer]:
+        began = time.perf_counter()
+        live = self.router.live  # one look: all of a request's answers are of one moment
+        contract = must_be_live(live.bundle).contract
+        _, own = self._reading(contract)
+        if fits is not contract:
+            problems = problems_of(contract, rows) + (repeated(rows) if own else [])
+            refuse(problems, len(rows))
+        at = self.now()
+        answers: list[Answer] = []
+        ids = ids_of(rows, own)
+        keys = [row.get(contract.key) or id_ for row, id_ in zip(rows, ids, strict=True)]
+        dealt = []
+        for arm, numbers in live.deal(keys):
+            theirs = [arm.read(rows[n]) for n in numbers]
+            dealt.append((arm, score(arm.bundle, arm.name, theirs, [ids[n] for n in numbers], at)))
+        for arm, found in dealt:  # all are scored before any is kept: all are answered, or none
+            self._keep(live, arm, found, at, trace)
+            if self.metrics:
+                self._count(self.metrics, arm.bundle, found, time.perf_counter() - began)
+            answers += found
+        if live.split:
+            place = {answer.id: answer for answer in answers}
+            answers = [place[id_] for id_ in ids]
+        if live.shadow:
+            self.shadow.offer(live.shadow, answers, rows, at)
+        self._known.answered(ids)
+        return answers
+
+    def _keep(self, live: Arms, arm: Arm, answers: Sequence[Answer], at: str, trace: str) -> None:
+        lines = [answer.line(at) for answer in answers]
+        if live.split:
+            lines = [line | live.mark(arm, line["key"]) for line in lines]
+        if trace and (trace := read_trace(trace)):
+            lines = [line | {"trace": trace} for line in lines]
+        kept = self.journal.answers(lines, arm.private, arm.rows.key)
+        if not kept and self.journal.policy == REFUSE:
+            raise RequestError(503, "the journal cannot be written, and no answer leaves unkept")
+
+    def _count(
+        self, metrics: Counting, bundle: Bundle, answers: Sequence[Answer], seconds: float
+    ) -> None:
+        missing: dict[str, int] = {}
+        unseen: dict[str, int] = {}
+        known = bundle.categories.items()
+        for answer in answers:
+            row = answer.row
+            if None in row.values():
+                for name, value in row.items():
+                    if value is None:
+                        missing[name] = missing.get(name, 0) + 1
+            for name, values in known:
+                if (value := row.get(name)) not in values and value is not None:
+                    unseen[name] = unseen.get(name, 0) + 1
+        scores = [a.score if isinstance(a.score, float) else max(a.score) for a in answers]
+        metrics.answered(bundle.version, answers[0].arm, scores, missing, unseen, seconds)
+
+    def _reading(self, contract: Contract) -> tuple[Decoder | None, bool]:
+        """How rows of *contract* are read, and whether they may bring ids."""
+        read = self._read
+        if read is None or read[0] is not contract:
+            read = self._read = (contract, decoder(contract), takes_ids(contract))
+        return read[1:]
+
+
+def must_be_live(bundle: Bundle | None) -> Bundle:
+    """*bundle*, or a 503 if there is none."""
+    if bundle is None:
+        raise RequestError(503, "no model is live yet; GET /ready says why")
+    return bundle

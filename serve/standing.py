@@ -1,0 +1,58 @@
+"""What stands: the arms that are live, as every interface tells them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+from flask import current_app, request
+from werkzeug.exceptions import RequestEntityTooLarge
+
+from serve.arms import Arm
+from serve.bundle import Bundle
+from serve.scorer import Scorer
+from serve.scoring import RequestError, read_json
+
+
+def scorer_here() -> Scorer:
+    """The scorer of the application that the request came to."""
+    found: Scorer = current_app.extensions["tidegate"]
+    return found
+
+
+def json_here(scorer: Scorer) -> Any:
+    """The JSON of the request at hand."""
+    body = request.get_data(cache=False)
+    if request.content_length is None and len(body) >= current_app.config["MAX_CONTENT_LENGTH"]:
+        raise RequestEntityTooLarge  # Werkzeug cuts a body without a length off, and says nothing
+    return read_json(body, scorer.deepest)
+
+
+def standing(scorer: Scorer) -> list[Arm]:
+    """The arms that are live, the champion first; none before the first release."""
+    return scorer.router.live.all()
+
+
+def must_stand(scorer: Scorer) -> list[Arm]:
+    """The arms that are live, or a 503 if there are none."""
+    found = standing(scorer)
+    if not found:
+        raise RequestError(503, "no model is live yet; GET /ready says why")
+    return found
+
+
+def versions(arms: Iterable[Arm]) -> list[str]:
+    """The versions that answer, each once; a shadow does not answer."""
+    return list(dict.fromkeys(arm.bundle.version for arm in arms if arm.name != "shadow"))
+
+
+def age(bundle: Bundle, now: datetime) -> float | None:
+    """Seconds since *bundle* was made; None if it does not say when."""
+    made = bundle.manifest.get("build", {}).get("made_at")
+    try:
+        then = datetime.fromisoformat(str(made))
+    except ValueError:
+        return None
+    then = then if then.tzinfo else then.replace(tzinfo=UTC)
+    return max(0.0, (now - then).total_seconds())

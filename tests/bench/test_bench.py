@@ -1,0 +1,246 @@
+"""The bench's own arithmetic, its client, and its manners; what it measures is measured by `make bench`."""
+
+import ast
+import json
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from bench import client, document
+from bench.__main__ import chosen
+from bench.chart import svg
+from bench.contest import Measurement
+from bench.goals import Goal, goals, table
+from bench.ledger import compare
+from bench.ours import OURS
+from bench.peers import PEERS
+from bench.process import Server, ServerError, ask, free_port
+from bench.results import LEVELS, Results
+
+ROOT = Path(__file__).parents[2]
+FLOOR = {"model 1": {"cpu": 30.0, "wall": 30.0}, "model 1000": {"cpu": 2000.0, "wall": 2000.0}}
+ROW = {"carrier": "UA", "origin": "EWR", "minute": 600}
+
+
+def measured(**cpu):
+    """Three rounds of each, the middle one as said."""
+    return [
+        Measurement(name.replace("_", "-"), level, number, value + off, 1000.0, 1.0, 2.0, 100, 0)
+        for name, value in cpu.items()
+        for level in LEVELS
+        for number, off in ((1, -10), (2, 0), (3, 500))
+    ]
+
+
+@pytest.fixture
+def results():
+    taken = measured(ours=100, bare=40, flask=6000, mlflow=9000, mosec_onnx=350)
+    extra = {"batch": 2500.0, "installed": 151.0, "ready": 0.5, "resident": 79.0, "swaps": 2.0}
+    return Results(
+        [*OURS, *PEERS], taken, FLOOR, extra, {"batch": "JSON"}, {}, {"bentoml": "no wheel"}
+    )
+
+
+def test_a_figure_is_the_median_of_the_rounds(results):
+    """One round that was disturbed does not count."""
+    assert results.cpu("ours") == 100
+    assert results.cpu("bentoml") is None
+
+
+def test_the_best_peer_is_the_one_that_takes_least(results):
+    """Of its kind."""
+    assert results.best(("scikit-learn", "untuned")) == ("flask", 6000)
+    assert results.best(("onnx",)) == ("mosec-onnx", 350)
+    assert results.best(("nobody",)) is None
+
+
+def test_each_goal_is_met_or_missed_and_says_by_how_much(results):
+    """60 times of 50, 3.5 of 4, 100 / 70, 1.25 of 1.3, 151 MB of 150, …"""
+    found = goals(results)
+
+    assert [goal.met for goal in found] == [True, False, True, True, False, True, True, True]
+    assert "**missed** by 12%" in found[1].row()
+    assert "**missed** by 1%" in found[4].row()
+    assert len(table(found)) == 2 + len(found)
+
+
+def test_a_goal_that_was_not_measured_is_not_called_met():
+    """Without peers, say."""
+    assert Goal("x", None, 50, "times").met is None
+    assert "not measured" in Goal("x", None, 50, "times").row()
+
+
+def test_the_document_names_everybody_and_who_was_left_out(results, tmp_path):
+    """With machine and command."""
+    facts = {"command": "python -m bench", "when": "2026-11-24", "machine": document.machine()}
+    document.write(results, tmp_path / "B.md", facts)
+    text = (tmp_path / "B.md").read_text()
+
+    for words in (
+        "**ours**, 1 worker",
+        "mosec",
+        "bentoml was left out: no wheel",
+        "python -m bench",
+    ):
+        assert words in text
+    assert str(ROOT) not in text
+
+
+def test_the_chart_is_a_picture_by_itself():
+    """Well-formed, one bar each, no script and nothing from elsewhere."""
+    drawn = svg([("ours", 90.0, "ours"), ("a & b", 12_000.0, "scikit-learn")], "µs <log>")
+    tree = ET.fromstring(drawn)
+
+    assert len(tree.findall(".//{*}rect")) == 2
+    assert "script" not in drawn
+    assert "href" not in drawn
+
+
+@pytest.mark.parametrize("peer", PEERS, ids=lambda peer: peer.name)
+def test_a_peer_is_sent_json_with_every_value_of_the_row(peer):
+    """However it wants it spelt."""
+    (body,) = peer.bodies([ROW])
+    text = json.dumps(json.loads(body))
+
+    assert all(json.dumps(value) in text for value in ROW.values())
+    assert b"\n" not in body  # wrk's script reads a body a line
+
+
+def test_peers_are_asked_for_by_name():
+    """All, none, or some; a name that is none is said with those that are."""
+    assert len(chosen("all")) == len(OURS) + len(PEERS)
+    assert chosen("none") == list(OURS)
+    assert [e.name for e in chosen("flask,mlflow")][-2:] == ["flask", "mlflow"]
+    with pytest.raises(ValueError, match="expected all, none, or some of mlflow, bentoml"):
+        chosen("flusk")
+
+
+def test_nothing_that_is_served_imports_the_bench():
+    """It reads pickles of its own, and runs other people's servers."""
+    for package in ("checks", "forge", "model", "monitoring", "serve"):
+        for path in (ROOT / package).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text())):
+                names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+                names += [node.module] if isinstance(node, ast.ImportFrom) else []
+                assert not [name for name in names if name.split(".")[0] == "bench"], path
+
+
+BUSY = """
+import subprocess, sys, time
+if len(sys.argv) > 1:
+    end = time.process_time() + 0.3
+    while time.process_time() < end: pass
+    time.sleep(60)
+subprocess.run([sys.executable, __file__, "child"], start_new_session=True)
+"""
+
+
+def test_the_time_of_every_process_counts_and_all_are_ended(tmp_path):
+    """Also of a child that made itself a session of its own, as some servers' workers do."""
+    (tmp_path / "busy.py").write_text(BUSY)
+    server = Server([sys.executable, tmp_path / "busy.py"], tmp_path, tmp_path / "log")
+    try:
+        while len(server.pids()) < 2 or server.cpu() < 0.25:
+            server.process.poll()
+        pids = server.pids()
+    finally:
+        server.stop(patience=0.2)
+
+    assert not [pid for pid in pids if Path(f"/proc/{pid}").exists() and alive(pid)]
+
+
+def alive(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
+def test_a_server_that_ends_says_why(tmp_path):
+    """With the end of its log."""
+    server = Server(
+        [sys.executable, "-c", "raise SystemExit('no model')"], tmp_path, tmp_path / "l"
+    )
+
+    with pytest.raises(ServerError, match="ended with 1: no model"):
+        server.wait(free_port(), "/", None)
+    server.stop()
+
+
+class Answering(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(200 if self.path == "/score" else 404)
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"{}")
+
+    def log_message(self, *_):
+        pass
+
+
+class Hosting(ThreadingHTTPServer):
+    def handle_error(self, *_):
+        pass  # the client hangs up when its time is over
+
+
+@pytest.fixture
+def answering():
+    with Hosting(("127.0.0.1", 0), Answering) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server.server_port
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize("connections", [1, 4])
+def test_the_client_that_stands_in_for_wrk_counts_what_is_answered(answering, connections):
+    """And what is not."""
+    assert ask(answering, "/score", b"{}") == (200, b"{}")
+    good = client.main(answering, "/score", ['{"a":1}', "{}"], connections, 0.3)
+    bad = client.main(answering, "/nowhere", ["{}"], connections, 0.2)
+
+    assert good["answered"] > 0
+    assert good["failed"] == 0
+    assert good["p50"] <= good["p99"]
+    assert bad["failed"] == bad["answered"] > 0
+
+
+def book(tmp_path, told, kept):
+    """The books of one visitor who was *told* something, and a journal that *kept* something."""
+    (tmp_path / "visitor-0").write_text(told)
+    journal = tmp_path / "journal/day"
+    journal.mkdir(parents=True)
+    (journal / "answers-1.jsonl").write_text(kept)
+    (journal / "outcomes-1.jsonl").write_text('{"id":"a"}\n')
+    return compare([tmp_path / "visitor-0"], tmp_path / "journal", {"v1": [0.5, 0.25]})
+
+
+KEPT = '{"id":"a","version":"v1","score":0.5}\n'
+
+
+@pytest.mark.parametrize(
+    ("told", "words"),
+    [
+        ("answer a v1 0 0.5\noutcome a\ncut\n", []),
+        ("answer a v1 0 0.5\nanswer b v1 0 0.5\n", ["1 acknowledged and not in the journal: b"]),
+        ("answer a v1 0 0.5\noutcome b\n", ["1 acknowledged and not in the journal: outcome of b"]),
+        ("answer a v1 1 0.5\n", ["1 answers whose score, version and journal disagree: a"]),
+        ("answer a v1 0 0.5\nfailed 500 x\n", ["1 requests refused: 500 x"]),
+        ("cut\n", ["nothing was answered"]),
+    ],
+)
+def test_the_books_of_the_soak_are_compared(tmp_path, told, words):
+    """What was acknowledged is in the journal, with the same version and score."""
+    torn = KEPT + '{"id":"b","vers'  # a kill in the middle of a line
+    found = book(tmp_path, told, torn).problems()
+
+    assert len(found) == len(words)
+    assert all(each.startswith(begin) for each, begin in zip(found, words, strict=True))

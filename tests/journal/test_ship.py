@@ -1,0 +1,181 @@
+"""What is closed goes elsewhere once, whatever breaks on the way."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import fsspec
+import pytest
+
+from monitoring.journal import journal_at
+from monitoring.partitions import lines, parts
+from serve.commands import run
+from serve.retention import marker, partitions
+from serve.ship import Shipping
+from tests.journal.conftest import ROOT
+
+
+@pytest.fixture(params=["file", "s3"])
+def to(request, tmp_path):
+    """Where it goes: a folder, and a bucket."""
+    if request.param == "file":
+        return f"file://{tmp_path}/far/journal"
+    return request.getfixturevalue("bucket") + "/journal"
+
+
+def there(to):
+    """path -> content of everything on the far side."""
+    files, root = fsspec.url_to_fs(to, skip_instance_cache=True)
+    if not files.exists(root):
+        return {}
+    return {path.removeprefix(f"{root}/"): files.cat_file(path) for path in files.find(root)}
+
+
+def here(journal):
+    return {path.relative_to(journal).as_posix(): path.read_bytes() for path in partitions(journal)}
+
+
+def test_what_is_closed_arrives_and_stays_what_it_was(put, answer, journal, to):
+    """Of every kind; what was open or private to the scorer is not there."""
+    put([answer(1), answer(2, day="2026-03-02")])
+    put([{"id": "i1", "outcome": "yes"}], "outcomes")
+    (journal / "salt").write_bytes(b"secret")
+    found = Shipping(journal, to).once()
+
+    assert (found.converted, found.sent, found.problems) == (3, 3, [])
+    assert there(to) == here(journal)
+    assert len(there(to)) == 3
+
+
+def test_what_was_shipped_is_read_where_it_arrived(put, answer, journal, to):
+    """JOURNAL=s3://… for the watch."""
+    put([answer(n) for n in range(3)])
+    Shipping(journal, to).once()
+    with journal_at(to) as place:
+        (part,) = parts(place, "answers")
+        found = list(lines(place, part, ("id", "row.pages")))
+
+    assert found == [{"id": f"i{n}", "row": {"pages": n}} for n in range(3)]
+
+
+def test_what_arrived_is_not_sent_again(put, answer, journal, to):
+    """And what is new is."""
+    put([answer(1)])
+    Shipping(journal, to).once()
+    put([answer(2)])
+    found = Shipping(journal, to).once()
+
+    assert (found.converted, found.sent) == (1, 1)
+    assert there(to) == here(journal)
+
+
+@pytest.mark.parametrize("spoil", ["no marker", "torn marker", "half a file", "no file and no marker"])  # fmt: skip
+def test_killed_at_any_point_it_goes_on_and_nothing_is_there_twice(put, answer, journal, to, spoil):
+    """After the upload and before the marker; in the middle of either."""
+    put([answer(1)])
+    Shipping(journal, to).once()
+    (path,) = partitions(journal)
+    files, root = fsspec.url_to_fs(to, skip_instance_cache=True)
+    far = f"{root}/{path.relative_to(journal).as_posix()}"
+    if spoil == "torn marker":
+        marker(journal, path).write_text('{"to"')
+    else:
+        marker(journal, path).unlink()
+    if spoil == "half a file":
+        files.pipe_file(far, path.read_bytes()[:100])
+    elif spoil == "no file and no marker":
+        files.rm_file(far)
+    found = Shipping(journal, to).once()
+
+    assert found.problems == []
+    assert there(to) == here(journal)
+    assert Shipping(journal, to).once().sent == 0
+
+
+def test_another_place_gets_all_of_it(put, answer, journal, to, tmp_path):
+    """A marker says where a file arrived."""
+    put([answer(1)])
+    Shipping(journal, f"file://{tmp_path}/first").once()
+
+    assert Shipping(journal, to).once().sent == 1
+    assert there(to) == here(journal)
+
+
+def test_a_lost_marker_costs_no_second_upload_where_the_far_side_has_digests(
+    put, answer, journal, bucket
+):
+    """An ETag is the MD5."""
+    put([answer(1)])
+    Shipping(journal, bucket).once()
+    (path,) = partitions(journal)
+    marker(journal, path).unlink()
+    found = Shipping(journal, bucket).once()
+
+    assert (found.sent, found.there) == (0, 1)
+
+
+def test_a_bucket_that_is_not_there_is_said_and_nothing_is_marked(put, answer, journal, bucket):
+    """The next run tries again."""
+    put([answer(1)])
+    found = Shipping(journal, "s3://nobodys-bucket/journal").once()
+
+    assert len(found.problems) == 1
+    assert "did not arrive" in found.problems[0]
+    assert json.loads((journal / ".shipped/state.json").read_text())["left"] == 1
+    assert Shipping(journal, bucket).once().sent == 1
+
+
+def test_a_segment_that_cannot_be_converted_holds_up_no_other(put, answer, journal, tmp_path):
+    """And stays as it is."""
+    bad, good = put([answer(1)]), put([answer(2)])
+    (journal / "day=2026-03-01").mkdir()
+    (journal / "day=2026-03-01/kind=answers").mkdir()
+    (journal / f"day=2026-03-01/kind=answers/.{bad.stem}.parquet-work").mkdir()
+    found = Shipping(journal, f"file://{tmp_path}/far").once()
+
+    assert bad.exists()
+    assert not good.exists()
+    assert found.sent == 1
+    assert f"{bad.name} stays as it is" in found.problems[0]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--journal", "nowhere", "--to", "file:///x"], "there is no journal at nowhere"),
+        (["--journal", ".", "--to", "nosuch://x/y"], "expected a URL such as s3://bucket/journal"),
+    ],
+)
+def test_a_mistake_in_how_it_is_started_is_said(words, said, capsys):
+    """With what to type."""
+    assert run(["ship", *words]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_the_command_goes_on_until_it_is_told_to_stop(put, answer, journal, to):
+    """`python -m serve ship --every 0.1` beside a scorer; killed by force, a second one takes over."""
+    command = [sys.executable, "-m", "serve", "ship", "--journal", str(journal), "--to", to, "--every", "0.1"]  # fmt: skip
+    codes = []
+    for n, ending in enumerate((signal.SIGKILL, signal.SIGTERM)):
+        if n == 0:
+            put([answer(n)])
+        else:
+            (journal / f"answers-20260301T120000000009-{n}.jsonl").write_text(json.dumps(answer(n)))
+        with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+            until(lambda n=n: len(there(to)) == n + 1)
+            os.kill(process.pid, ending)
+            process.communicate(timeout=30)
+        codes.append(process.returncode)
+
+    assert codes == [-signal.SIGKILL, 0]
+    assert there(to) == here(journal)
+
+
+def until(condition, seconds=60):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.05)

@@ -1,0 +1,337 @@
+"""The pages in a real browser, Chromium without a window, driven over WebDriver's HTTP interface."""
+
+import json
+import shlex
+import shutil
+import socket
+import subprocess
+import threading
+import time
+import urllib.parse
+import urllib.request
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from werkzeug.serving import make_server
+
+from serve.app import create_app
+from serve.settings import Settings
+
+CHROMIUM, DRIVER = "/usr/bin/chromium", shutil.which("chromedriver")
+pytestmark = pytest.mark.skipif(
+    not (shutil.which(CHROMIUM) and DRIVER),
+    reason="Chromium is not installed; apt-get install chromium chromium-driver",
+)
+SIZES = {"phone": (360, 780), "desktop": (1280, 900)}
+
+
+class Browser:
+    """A session of WebDriver; `run` runs a script in the page and gives what it returns."""
+
+    def __init__(self, driver, profile):
+        self.driver = driver
+        words = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
+        options = {"binary": CHROMIUM, "args": [*words, f"--user-data-dir={profile}"]}
+        wanted = {"goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL"}}
+        asked = {"capabilities": {"alwaysMatch": wanted}}
+        self.session = "/session/" + self.ask("/session", asked, "")["sessionId"]
+
+    def ask(self, path, body=None, session=None, method=None):
+        session = self.session if session is None else session
+        request = urllib.request.Request(
+            self.driver + session + path,
+            json.dumps(body).encode() if body is not None else None,
+            {"Content-Type": "application/json"},
+            method=method,
+        )
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return json.load(answer)["value"]
+
+    def open(self, address):
+        self.ask("/url", {"url": address})
+        return self
+
+    def run(self, script, *arguments):
+        script = f"return (async () => {{ {script} }})()"
+        return self.ask("/execute/sync", {"script": script, "args": list(arguments)})
+
+    def until(self, script, seconds=20):
+        """What *script* gives once it gives something."""
+        end = time.monotonic() + seconds
+        while not (found := self.run(script)):
+            assert time.monotonic() < end, f"waited in vain for {script}"
+            time.sleep(0.02)
+        return found
+
+    def chrome(self, command, **parameters):
+        return self.ask("/goog/cdp/execute", {"cmd": command, "params": parameters})
+
+    def look(self, size="desktop", scheme="light"):
+        """As on a device of that size, light or dark."""
+        width, height = SIZES[size]
+        self.chrome(
+            "Emulation.setDeviceMetricsOverride",
+            width=width, height=height, deviceScaleFactor=1, mobile=size == "phone",
+        )  # fmt: skip
+        feature = {"name": "prefers-color-scheme", "value": scheme}
+        self.chrome("Emulation.setEmulatedMedia", features=[feature])
+
+    def complaints(self):
+        """What the browser's console says: errors, and breaches of the policy."""
+        told = self.ask("/se/log", {"type": "browser"})
+        return [each["message"] for each in told if each["level"] in ("SEVERE", "WARNING")]
+
+    def close(self):
+        self.ask("", method="DELETE")
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    command = [DRIVER, f"--port={port}", "--log-level=SEVERE"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
+        try:
+            driver = f"http://127.0.0.1:{port}"
+            wait_for(driver + "/status")
+            browser = Browser(driver, tmp_path_factory.mktemp("profile"))
+            yield browser
+            browser.close()
+        finally:
+            process.terminate()
+
+
+def wait_for(address, seconds=60):
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            urllib.request.urlopen(address, timeout=5).close()
+            return
+        except OSError:
+            assert time.monotonic() < end, f"{address} does not answer"
+            time.sleep(0.05)
+
+
+@contextmanager
+def served(app):
+    """The address of *app* while it is served."""
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@contextmanager
+def website(text):
+    """The origin of a website whose every page is *text*."""
+
+    class Site(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.end_headers()
+            self.wfile.write(text().encode())
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Site)  # a browser keeps idle connections open
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@pytest.fixture
+def address(app):
+    with served(app) as address:
+        yield address
+
+
+def test_a_row_is_tried_and_the_shell_line_gives_the_same(browser, address, bundles, kept):
+    """Fill in an example, score, and type the line that is shown."""
+    browser.open(address + "/")
+    browser.run("document.getElementById('example').click()")
+    browser.run("document.querySelector('button[type=submit]').click()")
+    told = browser.until("return document.querySelector('#answer dl')?.innerText")
+    line = browser.run("return document.getElementById('curl-line').textContent")
+
+    assert bundles[0].name in told
+    words = shlex.split(line.replace("\\\n", " "))
+    assert words[:2] == ["curl", address + "/score"]
+    assert json.loads(words[-1])["age"] == 60
+    if shutil.which("curl"):
+        again = json.loads(subprocess.run([*words, "-s"], capture_output=True, check=True).stdout)
+        assert f"{again['score']:.6g}" in told.split()
+        assert len(kept("answers")) == 2
+    assert browser.complaints() == []
+
+
+def test_what_is_wrong_is_said_beside_its_field(browser, address):
+    """And the first of them has the focus."""
+    browser.open(address + "/")
+    browser.run("document.getElementById('example').click()")
+    for name, value in (("age", "old"), ("pages", ""), ("at", "noon")):
+        browser.run(
+            "document.getElementById(arguments[0]).value = arguments[1]", f"f-{name}", value
+        )
+    browser.run("document.querySelector('button[type=submit]').click()")
+    browser.until("return document.querySelector('#answer.bad li')")
+
+    wrong = browser.run(
+        "return [...document.querySelectorAll('[aria-invalid=true]')].map((one) => one.name)"
+    )
+    assert wrong == ["age", "pages", "at"]
+    assert browser.run("return document.getElementById('e-age').textContent") == (
+        "Expected a number from 0 to 120 (years) or null; got 'old'."
+    )
+    assert browser.run("return document.activeElement.id") == "f-age"
+    browser.run("document.getElementById('example').click()")
+    assert browser.run("return document.querySelector('[aria-invalid]')") is None
+
+
+def test_the_numbers_are_kept_fresh(browser, app, address, row, store, bundles):
+    """By themselves; another model, and a server that is gone, are said."""
+    browser.open(address + "/")
+    rows = "return document.querySelector('.tiles dd').textContent"
+    assert browser.run(rows) == "0"
+    app.test_client().post("/score", json=[row] * 7)
+    browser.run("document.getElementById('f-age').value = '33'; await refresh()")
+    assert browser.run(rows) == "7"
+    assert browser.run("return document.getElementById('f-age').value") == "33"
+
+    store.serve(bundles[1])
+    app.extensions["tidegate"].router.refresh()
+    browser.run("await refresh()")
+    assert bundles[1].name in browser.run("return document.getElementById('now').innerText")
+    stale = "return document.getElementById('stale').textContent"
+    assert "Another model is live" in browser.run(stale)
+    browser.run("window.fetch = () => Promise.reject(new Error('gone')); await refresh()")
+    assert "does not answer" in browser.run(stale)
+
+
+CONTRAST = """
+const light = (color) => {
+  const [r, g, b] = color.match(/[\\d.]+/g).map(Number)
+    .map((v) => v / 255).map((v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4));
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+};
+const behind = (one) => {
+  for (; one; one = one.parentElement) {
+    const color = getComputedStyle(one).backgroundColor;
+    if (!/, 0\\)$/.test(color)) return color;
+  }
+};
+const low = [];
+for (const one of document.querySelectorAll("body *")) {
+  const own = [...one.childNodes].some((node) => node.nodeType === 3 && node.data.trim());
+  if (!own || !one.checkVisibility()) continue;
+  const style = getComputedStyle(one);
+  const color = one.closest("svg") ? style.fill : style.color;
+  const [a, b] = [light(color), light(behind(one))].sort((x, y) => y - x);
+  if ((a + 0.05) / (b + 0.05) < 4.5) low.push(`${one.tagName} ${one.textContent.slice(0, 20)} ${color}`);
+}
+return low;
+"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", SIZES)
+def test_it_fits_and_can_be_read(browser, address, row, size, scheme):
+    """On a phone and a desk, light and dark: no sideways scrolling, enough contrast, names for all."""
+    with urllib.request.urlopen(
+        urllib.request.Request(address + "/score", json.dumps([row] * 3).encode(), method="POST")
+    ) as answer:
+        assert answer.status == 200
+    browser.look(size, scheme)
+    for path in ("/", "/example.html"):
+        browser.open(address + path)
+        browser.run("document.getElementById('example')?.click()")
+        browser.run("document.querySelector('button[type=submit]').click()")
+        browser.until("return document.querySelector('[role=status].note')")
+
+        assert browser.run("return document.documentElement.scrollWidth") <= SIZES[size][0]
+        assert browser.run(CONTRAST) == []
+        small = "[...document.querySelectorAll('button, input, select')].filter((one) =>"
+        small += " one.checkVisibility() && one.getBoundingClientRect().height < 44).length"
+        assert browser.run(f"return {small}") == 0
+    browser.look()
+
+
+def test_a_screen_reader_finds_a_name_for_everything(browser, address, row):
+    """Controls, charts, regions; and what changes is announced."""
+    browser.open(address + "/")
+    nodes = browser.chrome("Accessibility.getFullAXTree")["nodes"]
+    named = [
+        (node["role"]["value"], node.get("name", {}).get("value", ""))
+        for node in nodes
+        if not node.get("ignored")
+    ]
+    of_interest = {"textbox", "combobox", "button", "image", "region", "link", "article", "heading"}
+
+    assert [each for each in named if each[0] in of_interest and not each[1].strip()] == []
+    roles = [role for role, _ in named]
+    assert {"main", "banner", "contentinfo", "status", *of_interest} - {"textbox"} <= set(roles)
+    assert roles.count("image") == 3
+    live = "return document.getElementById('answer').getAttribute('aria-live')"
+    assert browser.run(live) == "polite"
+
+
+def test_the_example_asks_with_the_snippet(browser, address, row, bundles):
+    """And falls back where the row is refused."""
+    asked = urllib.parse.quote(json.dumps(row))
+    browser.open(f"{address}/example.html?timeout=10000&row={asked}")
+    told = browser.until("return document.querySelector('#told.good')?.textContent")
+    assert told.endswith(f"from {bundles[0].name}")
+
+    browser.open(f"{address}/example.html?timeout=10000&fallback=0.25&row=%7B%7D")
+    told = browser.until("return document.querySelector('#told.bad')?.textContent")
+    assert told.startswith("Score 0.25, fallen back on: 3 problems in the row")
+
+
+def test_a_website_of_another_origin_asks_and_never_waits(
+    browser, store, journal, clock, bundles, row, kept
+):
+    """An answer, an outcome; a server that is silent, one that is gone, an origin that may not."""
+    store.serve(bundles[0])
+    place = []
+    with website(lambda: f"<script src='{place[0]}/snippet.js'></script>") as allowed:
+        settings = Settings(store=store.folder, journal=journal, origins=(allowed,))
+        app = create_app(store.folder, journal, settings=settings, follow_every=None, clock=clock)
+        with served(app) as address, socket.create_server(("127.0.0.1", 0)) as silent:
+            place.append(address)
+            browser.open(allowed)
+            answer = browser.run("return tidegate.score(arguments[0], {timeout: 20000})", row)
+            done = browser.run("return tidegate.outcome(arguments[0], 'yes')", answer["id"])
+            assert (answer["version"], done) == (bundles[0].name, True)
+            assert [each["id"] for each in kept("outcomes")] == [answer["id"]]
+            assert browser.run("return tidegate.outcome('x', 'perhaps')") is False
+            assert browser.run("return tidegate.outcome(null, 'yes')") is False
+
+            ask = "tidegate.address = arguments[0];"
+            ask += "return tidegate.score({}, {fallback: 0.1, timeout: 200})"
+            answer = browser.run(ask, f"http://127.0.0.1:{silent.getsockname()[1]}/")
+            assert answer == {
+                "id": None, "score": 0.1, "fallback": True, "why": "no answer within 200 ms",
+            }  # fmt: skip
+        assert browser.run(ask, address + "/")["fallback"] is True
+
+    with (
+        website(lambda: f"<script src='{place[0]}/snippet.js'></script>") as other,
+        served(app) as it,
+    ):
+        place[0] = it
+        browser.open(other)
+        answer = browser.run("return tidegate.score(arguments[0], {timeout: 20000})", row)
+        assert answer["fallback"] is True
+    browser.complaints()

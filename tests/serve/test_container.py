@@ -1,0 +1,155 @@
+"""The image and the manifests: checked by linters, and by running what the image would hold."""
+
+import ast
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from bench.process import Server, free_port
+
+ROOT = Path(__file__).parents[2]
+DOCKERFILE = ROOT / "serve/Dockerfile"
+MANIFESTS = sorted((ROOT / "serve/kubernetes").glob("*.yaml"))
+TOOLS = f"{ROOT / '.venv/tools/bin'}:{os.environ['PATH']}"
+
+
+def tool(name):
+    """The path of a linter; the test is skipped without it."""
+    found = shutil.which(name, path=TOOLS)
+    if not found:
+        pytest.skip(f"{name} is not installed; it is in requirements/tools.in: make setup")
+    return found
+
+
+def instructions(word):
+    """What follows *word* in the Dockerfile's last stage."""
+    last = re.split(r"^FROM ", DOCKERFILE.read_text(), flags=re.MULTILINE)[-1]
+    return re.findall(rf"^(?:    )?{word} (.+)", last.replace("\\\n", ""), re.MULTILINE)
+
+
+def copied():
+    """What the image takes from the checkout: (sources, target)."""
+    words = [line.split() for line in instructions("COPY") if not line.startswith("--from")]
+    return [(line[:-1], line[-1]) for line in words]
+
+
+@pytest.fixture
+def image(tmp_path):
+    """The image's /app, laid out as the Dockerfile says."""
+    for sources, target in copied():
+        for source in sources:
+            path, place = ROOT / source, tmp_path / "app" / target
+            if path.is_dir():
+                shutil.copytree(path, place, ignore=shutil.ignore_patterns("__pycache__"))
+            else:
+                place.mkdir(parents=True, exist_ok=True)
+                shutil.copy(path, place)
+    return tmp_path / "app"
+
+
+def test_the_dockerfile_has_nothing_that_a_linter_minds():
+    """hadolint, with every rule of its own."""
+    done = subprocess.run(
+        [tool("hadolint"), DOCKERFILE], capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("manifest", MANIFESTS, ids=lambda path: path.stem)
+def test_a_manifest_is_what_kubernetes_describes(manifest):
+    """By the schemas of the API, and no property beside them."""
+    command = [tool("kubernetes-validate"), "--strict", manifest]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_image_runs_as_nobody_in_particular():
+    """By number, so that Kubernetes can tell that it is not root."""
+    (user,) = instructions("USER")
+
+    assert re.fullmatch(r"[1-9]\d+:[1-9]\d+", user)
+    assert (
+        "runAsUser: " + user.split(":")[0]
+        in (ROOT / "serve/kubernetes/deployment.yaml").read_text()
+    )
+
+
+def test_the_image_installs_by_hash():
+    """From the scorer's own lock."""
+    text = DOCKERFILE.read_text()
+
+    assert "--require-hashes -r /serve.txt" in text
+    assert "COPY requirements/serve.txt /serve.txt" in text
+
+
+def test_what_the_image_takes_is_let_through_by_dockerignore():
+    """It lists what is let in, so a new file of ours must be named there."""
+    ignore = (ROOT / ".dockerignore").read_text().splitlines()
+    let_in = {line[1:] for line in ignore if line.startswith("!")}
+
+    for sources, _ in copied():
+        for source in sources:
+            assert source in let_in
+
+
+def test_the_image_holds_every_module_that_the_scorer_imports(image):
+    """Of the other packages it takes single files."""
+    for path in [*image.glob("serve/*.py"), *image.glob("model/*.py")]:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and node.module.startswith("model"):
+                place = image / (node.module.replace(".", "/"))
+                assert place.is_dir() or place.with_suffix(".py").is_file(), (
+                    f"{path}: {node.module}"
+                )
+
+
+def test_what_the_image_holds_runs_on_a_read_only_root(image, store, journal, bundles, tmp_path):
+    """Its command and its health check, with nothing else of the checkout to import."""
+    store.serve(bundles[0])
+    port = free_port()
+    places = {
+        "/store": store.folder, "/journal": journal, "0.0.0.0": "127.0.0.1", "8000": port,
+    }  # fmt: skip
+    (command,) = instructions("CMD")[-1:]
+    words = [places.get(word, word) for word in json.loads(command)]
+    (check,) = re.findall(r'"(import urllib.+?)"\]', DOCKERFILE.read_text())
+    for folder in (image, *image.rglob("*")):
+        folder.chmod(0o555 if folder.is_dir() else 0o444)
+    environment = {"PYTHONPATH": str(image), "PYTHONDONTWRITEBYTECODE": "1"}
+    server = Server(
+        [sys.executable, "-m", *words], image, tmp_path / "log", environment
+    )  # fmt: skip
+    try:
+        server.wait(port, "/ready", None)
+        done = subprocess.run([sys.executable, "-c", check.replace("8000", str(port))], check=False)
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/ready") as answer:
+            ready = json.load(answer)
+    finally:
+        server.stop()
+        for folder in (image, *image.rglob("*")):
+            folder.chmod(0o755)
+
+    assert done.returncode == 0
+    assert ready["version"] == bundles[0].name
+
+
+@pytest.mark.parametrize(
+    "promise",
+    [
+        "runAsNonRoot: true", "readOnlyRootFilesystem: true", "allowPrivilegeEscalation: false",
+        "drop: [ALL]", "type: RuntimeDefault", "automountServiceAccountToken: false",
+        "path: /ready", "path: /health", "restartPolicy: Always",
+    ],
+)  # fmt: skip
+def test_the_deployment_is_locked_up_and_probed(promise):
+    """The schema allows less, so it is said here."""
+    assert promise in (ROOT / "serve/kubernetes/deployment.yaml").read_text()

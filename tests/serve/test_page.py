@@ -1,0 +1,226 @@
+"""The status page as it is sent: what is live, charts in words, a form from the contract, escaped."""
+
+import json
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from model.contract import Contract
+from serve.app import create_app
+from serve.bundle import digest_of
+from serve.chart import Line, bars, legend, lines
+from serve.lately import lately, quantile
+from serve.metrics import SECONDS
+from serve.page import POLICY
+
+HOSTILE = "\"'><script>alert(1)</script><img src=x onerror=alert(2)>{{7*7}}"
+
+
+class Page(HTMLParser):
+    """The elements of a page, each tag with its attributes, and the text."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.elements, self.words = [], []
+        self.feed(text)
+        self.text = " ".join(self.words)
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_data(self, data):
+        self.words += data.split()
+
+    def all(self, *tags):
+        return [attributes for tag, attributes in self.elements if tag in tags]
+
+
+def page(client):
+    return Page(client.get("/").text)
+
+
+def test_it_says_what_is_live_since_when_and_what_it_did(client, row, bundles):
+    """Release, share, age, and the last minutes."""
+    client.post("/score", json=[row] * 3)
+    found = page(client)
+
+    assert bundles[0].name in found.text
+    assert "champion 100%" in found.text
+    assert "since 2026-03-01 12:00:00 UTC" in found.text
+    assert "Made 9 days ago" in found.text
+    assert "rows scored 3" in found.text
+
+
+def test_an_experiment_shows_every_arm(client, app, store, bundles):
+    """With its share; a shadow answers nobody."""
+    roles = {"champion": "", "challenger": 'mode = "shadow"', "anchor": "share = 0.25"}
+    text = ""
+    for (role, more), bundle in zip(
+        roles.items(), [bundles[0], bundles[1], bundles[1]], strict=True
+    ):
+        digest = json.loads((store.put(bundle) / "manifest.json").read_text())["digest"]
+        text += f'[{role}]\nversion = "{bundle.name}"\ndigest = "{digest}"\n{more}\n'
+    (store.folder / "live.toml").write_text(text)
+    app.extensions["tidegate"].router.refresh()
+    found = page(client)
+
+    for words in ("champion 75%", "anchor 25%", "shadow answers nobody", bundles[1].name):
+        assert words in found.text
+
+
+def test_what_is_refused_is_said_on_top(app, client, store, bundles):
+    """The old model goes on."""
+    store.serve(bundles[1], digest="sha256:" + "0" * 64)
+    app.extensions["tidegate"].router.refresh()
+    found = page(client)
+
+    assert f"Refused: {bundles[1].name}." in found.text
+    assert [each for each in found.all("p") if each.get("role") == "alert"]
+
+
+def test_before_the_first_release_there_is_a_page_without_a_form(store, journal):
+    """It says that nothing is live."""
+    found = page(create_app(store.folder, journal, follow_every=None).test_client())
+
+    assert "✕ not ready" in found.text
+    assert "Nothing is live." in found.text
+    assert found.all("form") == []
+
+
+def test_the_form_asks_what_the_contract_has(client):
+    """Each with a label and a hint; choices to choose from, categories seen to pick from."""
+    found = page(client)
+    fields = {each["name"]: each for each in found.all("input", "select") if "name" in each}
+    labels = {each["for"] for each in found.all("label")}
+    ids = {attributes["id"] for _, attributes in found.elements if "id" in attributes}
+
+    assert list(fields) == [
+        "country", "campaign", "device", "returning", "age", "pages", "visitor", "at", "id",
+    ]  # fmt: skip
+    assert {each["data-kind"] for each in fields.values()} == {
+        "category", "choice", "boolean", "number", "text",
+    }  # fmt: skip
+    for each in fields.values():
+        assert each["id"] in labels
+        assert set(each["aria-describedby"].split()) <= ids
+    assert fields["age"]["data-example"] == "60"
+    assert {each.get("value") for each in found.all("option")} >= {"AT", "DE", "search"}
+    assert "a number from 0 to 120 (years)" in found.text
+
+
+def test_ids_are_given_once(client, row):
+    """Labels and descriptions find what they mean."""
+    client.post("/score", json=row)
+    ids = [attributes["id"] for _, attributes in page(client).elements if "id" in attributes]
+
+    assert len(ids) == len(set(ids))
+
+
+def test_no_script_or_style_is_in_the_page_and_none_from_elsewhere(client):
+    """The policy forbids it, and the page keeps to it."""
+    for path in ("/", "/example.html"):
+        answer = client.get(path)
+        found = Page(answer.text)
+
+        assert answer.headers["Content-Security-Policy"] == POLICY
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert "unsafe" not in POLICY
+        assert all(each["src"].startswith("/") for each in found.all("script"))
+        assert found.all("style") == []
+        assert all(each["href"][0] in "/d" for each in found.all("link"))
+        for _, attributes in found.elements:
+            assert not [name for name in attributes if name.startswith("on") or name == "style"]
+
+
+def hostile(bundle, folder):
+    """The same bundle with a contract that says hostile words wherever it may."""
+    manifest = json.loads((bundle / "manifest.json").read_text())
+    contract = manifest["contract"]
+    contract["description"] = contract["target"]["description"] = HOSTILE
+    contract["name"] = HOSTILE
+    for feature in contract["features"]:
+        feature["description"] = HOSTILE
+        if feature["kind"] == "number":
+            feature["unit"] = HOSTILE
+        if feature.get("choices"):
+            feature["choices"].append(HOSTILE)
+    manifest["data"]["categories"]["country"].append(HOSTILE)
+    manifest["build"]["commit"] = HOSTILE
+    manifest["data"]["window"] = [HOSTILE, HOSTILE]
+    assert Contract.from_json(contract)
+    manifest["digest"] = digest_of(manifest)
+    manifest["version"] = manifest["version"][:-7] + manifest["digest"][7:14]
+    folder = folder / manifest["version"]
+    folder.mkdir()
+    (folder / "model.onnx").write_bytes((bundle / "model.onnx").read_bytes())
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    return folder
+
+
+def test_hostile_words_in_a_contract_stay_words(store, journal, clock, bundles, tmp_path):
+    """Wherever the page shows them."""
+    store.serve(hostile(bundles[0], tmp_path))
+    client = create_app(store.folder, journal, follow_every=None, clock=clock).test_client()
+    found = page(client)
+
+    assert found.all("img") == []
+    assert [each["src"] for each in found.all("script")] == ["/page.js"]
+    assert found.text.count("<script>alert(1)</script>") >= 10
+    assert HOSTILE in [each.get("value") for each in found.all("option")]
+    assert "49" not in found.text.split()
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("/page.js", "text/javascript; charset=utf-8"),
+        ("/page.css", "text/css; charset=utf-8"),
+        ("/snippet.js", "text/javascript; charset=utf-8"),
+        ("/example.js", "text/javascript; charset=utf-8"),
+        ("/example.html", "text/html; charset=utf-8"),
+    ],
+)
+def test_its_files_are_sent(client, path, kind):
+    """Each as what it is; from the folder of the module, and no other file."""
+    answer = client.get(path)
+
+    assert (answer.status_code, answer.content_type) == (200, kind)
+    assert answer.data == (Path(__file__).parents[2] / "serve" / path[1:]).read_bytes()
+    assert client.get("/page.py").status_code == 404
+
+
+def test_a_quantile_is_found_within_its_bucket():
+    """Linear between the bounds; nothing for nothing."""
+    buckets = [0.0] * (len(SECONDS) + 1)
+    assert quantile(buckets, 0.5) is None
+    buckets[7] = 100
+    low, high = SECONDS[6], SECONDS[7]
+
+    assert quantile(buckets, 0.5) == pytest.approx((low + high) / 2)
+    assert quantile(buckets, 1.0) == pytest.approx(high)
+    buckets[-1] = 1_000
+    assert quantile(buckets, 0.99) == SECONDS[-1]
+
+
+def test_charts_say_in_words_what_they_show():
+    """For those who do not see them; names are escaped."""
+    drawn = bars("a", HOSTILE, HOSTILE, [Line(HOSTILE, [1.0, None, 1e9])], ("0", HOSTILE), "")
+    found = Page(str(drawn) + str(legend([Line(HOSTILE, [])])))
+
+    assert found.all("script", "img") == []
+    assert found.all("svg")[0]["role"] == "img"
+    assert len(found.all("rect")) == 2
+    curve = lines("b", "t", "s", [Line("x", [1.0, 2.0, None, 4.0])], ("", ""), "ms")
+    assert len(Page(str(curve)).all("circle")) == 3
+    assert len(Page(str(curve)).all("line")) == 2 + 1
+
+
+def test_nothing_lately_is_said():
+    """No empty chart without a word."""
+    told = lately([{}] * 15)
+
+    assert (told.rows, told.median) == (0, "none")
+    assert {nothing for *_, nothing in told.charts} == {
+        "Nothing was answered in the last 15 minutes."
+    }
