@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.request
 from contextlib import contextmanager
 from http.client import HTTPConnection
 
@@ -159,6 +160,8 @@ def test_an_arm_is_the_same_in_every_worker(root, store, journal, tmp_path, bund
         load(address, rows, 3) as asking,
     ):
         until(lambda: all(len(each.answers) > 100 for each in asking))
+        # A connection goes to whichever worker takes it: more of them, until each has answered.
+        until(lambda: ask_anew(address, rows[0]) and len([*journal.glob("answers-*")]) >= 2)
 
     assert [each.failed for each in asking] == [[], [], []]
     assert {(row, body["arm"]) for each in asking for row, body in each.answers} == {
@@ -166,4 +169,12 @@ def test_an_arm_is_the_same_in_every_worker(root, store, journal, tmp_path, bund
     }
     assert {*expected} == {"champion", "challenger", "anchor"}
     assert {line["salt"] for line in kept("answers")} == {"spring"}
-    assert len([*journal.glob("answers-*")]) >= 2  # each worker writes files of its own
+
+
+def ask_anew(address, row):
+    """One row over a connection of its own; whether it was answered."""
+    request = urllib.request.Request(
+        f"http://{address}/score", json.dumps(row).encode(), {"Content-Type": "application/json"}
+    )
+    with urllib.request.urlopen(request, timeout=20) as answer:
+        return answer.status == 200
