@@ -57,7 +57,9 @@ status: .venv/work/installed ## what is live, proposed, released, alarming
 	@$(WORK) -m forge status
 
 ##@ The house
-setup: $(INSTALLED) .venv/test/installed ## install everything now
+setup: $(INSTALLED) .venv/test/installed .venv/s3/installed ## install everything now
+
+extra: .venv/extra/installed ## what a few tests start if it is there: a fuzzer of APIs, linters of containers (Chromium, too: apt-get)
 
 lint: .venv/tools/installed .venv/work/installed .venv/serve/installed ## formatting, habits and types
 	.venv/tools/bin/ruff format --check .
@@ -87,4 +89,4 @@ help:
 .venv/%/installed: requirements/%.txt requirements/install.sh
 	@requirements/install.sh $*
 
-.PHONY: demo test test-serve test-checks test-work retrain gate land serve watch rollback status setup lint bench soak lock clean help
+.PHONY: demo extra test test-serve test-checks test-work retrain gate land serve watch rollback status setup lint bench soak lock clean help

@@ -31,7 +31,15 @@ def test_a_lock_has_a_hash_for_each_package_and_no_address(lock):
 
 def test_each_environment_has_a_lock():
     """And each lock the file it was resolved from."""
-    assert {lock.stem for lock in LOCKS} == {"serve", "work", "checks", "test", "tools", "s3"}
+    assert {lock.stem for lock in LOCKS} == {
+        "serve",
+        "work",
+        "checks",
+        "test",
+        "tools",
+        "s3",
+        "extra",
+    }
     assert all(lock.with_suffix(".in").is_file() for lock in LOCKS)
 
 

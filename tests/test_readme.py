@@ -24,6 +24,8 @@ ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 NOT_COPIED = (".git", ".venv", ".demo", ".forge", "build", "*cache*", "__pycache__")
 LIVE = "serve/live.toml"
+#: What measures takes minutes; its parts are tested in tests/bench.
+LONG = {"make bench", "make soak"}
 #: What runs these tests needs no test to run it.
 RUNNING = "make test"
 ON_GITHUB = "FORGE=github:OWNER/NAME make serve"
@@ -109,9 +111,12 @@ def test_the_loop_a_step_at_a_time_goes_as_the_readme_tells(checkout):
         assert f"rolled back: {first.version} is live" in checkout.type("make rollback")
         wait_for(lambda: ready(address)["version"] == first.version, 60, "no rollback")
 
+    ship, prune = (command for command in commands() if " -m serve " in command)
+    assert re.search(r"\d+ files made, \d+ sent", checkout.type(ship))
+    assert "deleted" in checkout.type(prune)
     told = checkout.type("RECIPE=tests/recipes/buys.py make retrain TODAY=2026-02-20")
     assert "buys: model" in told
-    in_other_tests = {RUNNING, "make demo", "make serve", ON_GITHUB, curl}
+    in_other_tests = {RUNNING, "make demo", "make serve", ON_GITHUB, curl, *LONG}
     assert commands().keys() - checkout.typed == in_other_tests
 
 

@@ -17,14 +17,14 @@ from bench.process import Server, free_port
 ROOT = Path(__file__).parents[2]
 DOCKERFILE = ROOT / "serve/Dockerfile"
 MANIFESTS = sorted((ROOT / "serve/kubernetes").glob("*.yaml"))
-TOOLS = f"{ROOT / '.venv/tools/bin'}:{os.environ['PATH']}"
+TOOLS = f"{ROOT / '.venv/extra/bin'}:{os.environ['PATH']}"
 
 
 def tool(name):
     """The path of a linter; the test is skipped without it."""
     found = shutil.which(name, path=TOOLS)
     if not found:
-        pytest.skip(f"{name} is not installed; it is in requirements/tools.in: make setup")
+        pytest.skip(f"{name} is not installed; type: make extra")
     return found
 
 

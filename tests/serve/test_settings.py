@@ -103,3 +103,8 @@ def test_the_table_and_the_help_have_every_setting():
         assert each.metadata["says"] in told
     assert "| `--port` | `TIDEGATE_PORT` | 8000 |" in told
     assert "| `--store` | `TIDEGATE_STORE` | required |" in told
+
+
+def test_the_readme_has_every_setting(root):
+    """As the code has it: python -c "from serve.settings import table; print(table())"."""
+    assert table() in (root / "README.md").read_text()
