@@ -53,6 +53,13 @@ def look(content: bytes) -> None:
                 raise GraphError(f"{kind} makes a tensor of {found.sizes[name]:,} numbers")
 
 
+def _bytes(value: Any) -> bytes:
+    # A number where bytes belong: `bytes` of it would be as many zeros.
+    if not isinstance(value, memoryview):
+        raise TypeError("a number where bytes belong")
+    return bytes(value)
+
+
 def _graph(content: memoryview, found: _Found, depth: int) -> None:
     if depth > DEEPEST:
         raise GraphError("it has graphs inside graphs inside graphs")
@@ -69,11 +76,11 @@ def _node(content: memoryview, found: _Found, depth: int) -> None:
     kind, inputs, outputs, sizes = "", [], [], []
     for number, value in _fields(content):
         if number == 1:
-            inputs.append(bytes(value))
+            inputs.append(_bytes(value))
         elif number == 2:
-            outputs.append(bytes(value))
+            outputs.append(_bytes(value))
         elif number == 4:
-            kind = bytes(value).decode("utf-8", "replace")
+            kind = _bytes(value).decode("utf-8", "replace")
         elif number == 5:
             sizes += _attribute(value, found, depth)
     if kind == "Constant" and outputs and sizes:
@@ -108,9 +115,9 @@ def _tensor(content: memoryview, found: _Found) -> int:
         elif number == 7 and isinstance(value, (int, memoryview)):
             numbers += _integers(value)
         elif number == 8:
-            name = bytes(value)
+            name = _bytes(value)
         elif number == 9:
-            raw = bytes(value)
+            raw = _bytes(value)
         elif number == 13 or (number == 14 and value == _EXTERNAL):
             raise GraphError("it keeps data in other files; a bundle's model keeps all in itself")
     if math.prod(max(0, dim) for dim in dims) > MOST:

@@ -90,6 +90,9 @@ ELSEWHERE = part(13, part(1, b"location") + part(2, b"../../etc/passwd"))
         (b"not a graph", "its protobuf is broken"),
         (b"\x3a\xff", "its protobuf is broken"),
         (whole(7, 1), "its protobuf is broken"),
+        # A node whose input, and a tensor whose name, is a huge number: no memory is asked for.
+        (part(7, part(1, whole(1, 2**40))), "its protobuf is broken"),
+        (part(7, part(5, whole(8, 2**63 + 5))), "its protobuf is broken"),
         (b"\xff" * 20, "its protobuf is broken"),
     ],
     ids=str,
