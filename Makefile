@@ -19,7 +19,7 @@ INSTALLED := $(ENVIRONMENTS:%=.venv/%/installed)
 PYTEST := -m pytest -q -p no:cacheprovider -n 2 --dist worksteal
 
 ##@ Try it
-demo: $(INSTALLED) ## the whole loop on real data, on this machine, in about four minutes
+demo: $(INSTALLED) ## the whole loop on real data, on this machine, in two to four minutes
 	@$(WORK) -m tests.loop
 
 test: test-serve test-checks test-work ## every test, each in the environment it is about, on two cores
