@@ -70,7 +70,7 @@ def main(arguments: list[str] | None = None, opening: Callable[[str], Forge] = o
 
 def _land(asked: argparse.Namespace, forge: Forge) -> int:
     policy = read_policy(asked.rules, asked.policy)
-    _settle(forge)  # a rollback that nobody settled is an incident before anything lands
+    _agree(forge)  # a rollback that nobody followed yet is an incident before anything lands
     if not asked.verdict.is_file():
         return _tell_unjudged(asked, forge)
     verdict = read_verdict(asked.verdict)
@@ -122,13 +122,17 @@ def _merge(asked: argparse.Namespace, forge: Forge) -> int:
 
 
 def _release(_: argparse.Namespace, forge: Forge) -> int:
+    if not _agree(forge):
+        _say("live.toml and the releases agree")
+    return OK
+
+
+def _agree(forge: Forge) -> bool:
     """What a person did to a release, live.toml follows; what is live, the releases follow."""
     hand = taken_off(_live(forge), _champions(forge), forge.releases())
     if hand:
         _go_back(forge, *hand)
-    elif not _settle(forge):
-        _say("live.toml and the releases agree")
-    return OK
+    return bool(hand or _settle(forge))
 
 
 def _rollback(asked: argparse.Namespace, forge: Forge) -> int:
@@ -226,7 +230,7 @@ def _tidy(asked: argparse.Namespace, forge: Forge) -> int:
     wanted = set(_champions(forge))
     if forge.proposal(asked.branch):
         wanted.add(champion_of(forge.read(LIVE, asked.branch) or ""))
-    for version in leftovers(forge.releases(), wanted, _now(), asked.days):
+    for version in leftovers(forge.releases(), wanted, datetime.now(UTC), asked.days):
         forge.discard(version)
         _say(f"removed candidate {version}: it came to nothing")
     return OK
@@ -235,10 +239,10 @@ def _tidy(asked: argparse.Namespace, forge: Forge) -> int:
 def _overdue(asked: argparse.Namespace, forge: Forge) -> int:
     schedule = forge.schedule(asked.workflow)
     marker = f"robot:{asked.workflow}"
-    wrong = overdue(asked.workflow, schedule, _now(), asked.days) if schedule else ""
+    wrong = overdue(asked.workflow, schedule, datetime.now(UTC), asked.days) if schedule else ""
     if wrong:
-        told = f"{wrong}.\n\n{SILENT}"
-        _say(f"alert {forge.alert(marker, wrong, told).number}: {wrong}")
+        alert = forge.alert(marker, wrong, f"{wrong}.\n\n{SILENT}")
+        _say(f"alert {alert.number}: {wrong}")
     elif forge.resolve(marker, f"{asked.workflow} runs again.\n"):
         _say(f"{asked.workflow} runs again: its alert is closed")
     return OK
@@ -272,10 +276,6 @@ def _live(forge: Forge, branch: str = "main") -> Live:
 def _champions(forge: Forge) -> list[str]:
     """The champions there were, oldest first; "" where nothing was live."""
     return champions_of(forge.history(LIVE))
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
 
 
 def _say(words: str) -> None:

@@ -394,6 +394,23 @@ def test_a_revert_that_nobody_settled_is_not_undone_by_the_night(bench):
     assert bench.states() == {old.version: "published", new.version: "withdrawn"}
 
 
+def test_a_hand_on_a_release_is_not_undone_by_a_night_that_comes_first(bench):
+    """Somebody marked the older one as the latest, and no run has followed yet."""
+    old, new = bench.slots
+    bench.land(old)
+    bench.land(new)
+    bench.propose(old)
+    verdict = bench.verdict(old)
+    (bench.forge.root / "releases/latest").write_text(f"{old.version}\n")
+
+    bench.type("land", "--verdict", verdict)
+    assert bench.live() == old.version
+    assert [release.version for release in bench.forge.releases() if release.latest] == [
+        old.version
+    ]
+    assert bench.states()[new.version] == "withdrawn"
+
+
 def test_a_rollback_to_a_version_is_done_also_where_another_was_unfinished(bench, capsys):
     """The one that is asked for counts."""
     old, new = bench.slots
