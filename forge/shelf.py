@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from forge import ForgeError, Release
+from forge.bundle import MANIFEST, digest_in
 from forge.records import read_record, write_record, write_whole
 
 
@@ -19,18 +20,15 @@ class Shelf:
         self.folder = folder
 
     def put(self, version: str, bundle: Path, attestation: Path | None, now: str) -> None:
-        """Store a candidate; the same bytes again change nothing. Raises `ForgeError`."""
+        """Store a candidate; the same content again changes nothing. Raises `ForgeError`."""
         place = self.folder / version
+        digest = digest_in(bundle)
         if place.exists():
             if _content(place / "bundle") != _content(bundle):
                 raise ForgeError(
                     f"release {version} is stored already, with other content; a bundle never changes"
                 )
             return
-        try:
-            digest = json.loads((bundle / "manifest.json").read_bytes())["digest"]
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise ForgeError(f"{bundle} is not a bundle: {error!r}") from error
         self.folder.mkdir(exist_ok=True)
         for left in self.folder.glob(".unfinished-*"):
             shutil.rmtree(left)
@@ -63,7 +61,7 @@ class Shelf:
     def manifest(self, version: str) -> dict[str, Any]:
         """A bundle's manifest. Raises `ForgeError`."""
         try:
-            return dict(json.loads((self._bundle(version) / "manifest.json").read_bytes()))
+            return dict(json.loads((self._bundle(version) / MANIFEST).read_bytes()))
         except (OSError, ValueError, TypeError) as error:
             raise ForgeError(f"the manifest of {version} cannot be read: {error}") from error
 
@@ -127,6 +125,10 @@ class Shelf:
         return path
 
 
-def _content(folder: Path) -> dict[str, bytes]:
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
+def _content(folder: Path) -> dict[str, bytes | str]:
+    """The files of a bundle; of its manifest only the digest: it leaves out who made it and when."""
+    files = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*")}
+    found: dict[str, bytes | str] = {
+        name: path.read_bytes() for name, path in files.items() if path.is_file()
+    }
+    return found | {MANIFEST: digest_in(folder)}

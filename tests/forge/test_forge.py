@@ -1,5 +1,7 @@
 """What any forge does, whichever it is: each write may be repeated, and doubles nothing."""
 
+import json
+
 import pytest
 
 from forge import ForgeError
@@ -185,6 +187,19 @@ def test_a_bundle_stored_again_changes_nothing_and_another_under_its_name_is_ref
     (bundle / "model.onnx").write_bytes(b"other")
     with pytest.raises(ForgeError, match="with other content; a bundle never changes"):
         forge.upload(bundles[0].name, bundle)
+
+
+def test_one_content_made_twice_in_a_minute_is_one_release(forge, bundles, bundle):
+    """Two retrains side by side: only the second of making them differs."""
+    first = json.loads((bundle / "manifest.json").read_text())
+    second = first | {"build": {"made_at": "2026-01-01T00:00:59Z"}}
+    (bundle / "manifest.json").write_text(json.dumps(second))
+
+    forge.upload(bundles[0].name, bundles[0])
+    forge.upload(bundles[0].name, bundle)
+
+    assert len(forge.releases()) == 1
+    assert forge.manifest(bundles[0].name) == first
 
 
 def test_a_folder_that_is_no_bundle_is_not_stored(forge, tmp_path):
