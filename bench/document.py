@@ -1,4 +1,4 @@
-"""BENCHMARKS.md: the goals, the table, a chart, and how all of it was measured."""
+"""The scorer's part of BENCHMARKS.md: the goals, the table, a chart, and how all was measured."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from bench.contest import Measurement
 from bench.goals import goals, table
 from bench.load import generator
 from bench.results import LEVELS, Results
+from bench.sections import put
 
 CHART = "bench/chart.svg"
 NOT_MEASURED = """\
@@ -22,20 +23,20 @@ NOT_MEASURED = """\
 
 
 def write(results: Results, path: Path, facts: Mapping[str, str]) -> None:
-    """The document, and the chart beside it."""
+    """Put the section into the document at *path*."""
     lines = [
-        "# Benchmarks",
+        "## The scorer",
         "",
         (
             "The default recipe's model, one row per request, validation, journal and metrics on. Written by"
-            f" `{facts['command']}` on {facts['when']}; nothing here is edited by hand."
+            f" `{facts['command']}` on {facts['when']}."
         ),
         "",
-        "## Goals",
+        "### Goals",
         "",
         *table(goals(results)),
         "",
-        "## Side by side",
+        "### Side by side",
         "",
         f"![CPU µs per request]({CHART})",
         "",
@@ -46,7 +47,7 @@ def write(results: Results, path: Path, facts: Mapping[str, str]) -> None:
         + "; ".join(_floor(results))
         + " (one thread, tensors ready; the lowest of three, before, between and after).",
         "",
-        "## How",
+        "### How",
         "",
         *(f"- {name}: {value}" for name, value in facts.items()),
         f"- load: {generator()}, one thread; each connection posts one of 1,000 holdout rows after the other",
@@ -64,12 +65,11 @@ def write(results: Results, path: Path, facts: Mapping[str, str]) -> None:
             " guide says but scikit-learn's: else each row wakes a thread per core. Two are shown without it too"
         ),
         "",
-        "## Not measured",
+        "### Not measured",
         "",
         NOT_MEASURED,
-        "",
     ]
-    path.write_text("\n".join(lines))
+    put(path, "scorer", "\n".join(lines))
 
 
 def machine() -> str:
