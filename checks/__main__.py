@@ -17,12 +17,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from checks.churn import churn
-from checks.compare import Compared, by_slice, compare, gain
+from checks.compare import CALIBRATION, Compared, calibration, compare, gain
 from checks.drawing import charts
 from checks.evidence import gather, load_bundle
 from checks.markdown import text
 from checks.report import Slice, report
 from checks.rules import ConfigurationError, Gate, read_rules
+from checks.slices import FOUND, by_slice
+from checks.slices import slices as judge_slices
 from checks.soundness import soundness
 from checks.verdict import Named, Verdict, judge, rules_changed
 from forge import Forge, ForgeError, open_forge
@@ -84,7 +86,8 @@ def _gate(out: Path, gate: Gate, subject: Subject) -> str:
     if fresh >= gate.min_fresh_rows:
         _say(f"comparing on {fresh:,} fresh rows ...")
         table, compared = compare(evidence, gate.compare)
-        findings += compared
+        findings += compared + calibration(evidence, gate.compare, gate.calibration)
+        findings += judge_slices(evidence, gate)
         slices = by_slice(evidence, table[0].metric)
     _say("loading Deepchecks ...")
     from checks.suite import chosen, run  # noqa: PLC0415 -- takes ten seconds and more
@@ -99,6 +102,8 @@ def _gate(out: Path, gate: Gate, subject: Subject) -> str:
         *(rule.name for rule in rules),
         *(f"compare.{name}" for name in metrics),
         "compare.baseline",
+        *(f"calibration.{name}" for name in CALIBRATION[evidence.contract.task]),
+        FOUND,
     ]
     gains = champion is None or champion.digest != candidate.digest
     verdict = judge(findings, required, gains, _good(table, champion))

@@ -1,41 +1,40 @@
-"""Candidate against champion and a simple baseline, on the same fresh rows.
+"""Candidate against champion, anchor and a simple baseline, on the same fresh rows.
 
 Two point estimates say little: rows of one day go together, and the difference of two good models
-is small. So whole days are drawn with replacement (a paired cluster bootstrap; Efron and
-Tibshirani 1993, ch. 8; Field and Welsh 2007), and the candidate passes a metric when its
-difference is, with the stated confidence, no worse than the margin (non-inferiority).
+is small. So the candidate passes a metric when its difference is, with the stated confidence, no
+worse than a margin (non-inferiority; Wellek 2010), fails when it surely is, and else it is not
+settled. Against the champion alone, each night may be a little worse than the last; the anchor
+stays, and so the sum of such steps is bounded.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
-import numpy as np
-from sklearn.preprocessing import OrdinalEncoder
-from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
-
-from checks.evidence import Array, Evidence, target
-from checks.rules import LARGER_IS_BETTER, Compare
+from checks.baseline import baseline
+from checks.bootstrap import Blocks, Gap, measures, paired
+from checks.evidence import Array, Evidence
+from checks.margins import Margins
+from checks.metrics import RELATIVE
+from checks.rules import Calibration, Compare
 from checks.verdict import Finding, Outcome
 
-#: A probability of exactly 0 or 1 would cost infinitely much.
-CLIP = 1e-7
-#: The difference of these is told as a share of the champion's error.
-RELATIVE = frozenset({"mae", "rmse"})
-#: How often each row counts, (n,); None for once.
-Weights = Any
-#: A metric of given rows, for given weights.
-Weighted = Callable[[Weights], float]
+#: What is measured of a calibration, by task; the contract's name of it -> ours.
+CALIBRATION = {
+    "binary": {"ece": "ece", "brier": "brier", "mean": "mean"},
+    "multiclass": {"ece": "ece", "brier": "brier", "mean": "mean"},
+    "regression": {"mean": "offset"},
+}
+_NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Compared:
-    """One metric: candidate, champion, baseline, and the interval of the difference.
+    """One metric: candidate, baseline, champion and anchor, and the interval of the difference.
 
     The difference is candidate minus champion, turned so that more is better; for regression it is
-    a share of the champion's error. None where there is no champion.
+    a share of the champion's error. None where there is no champion, or too few days.
     """
 
     metric: str
@@ -46,35 +45,71 @@ class Compared:
     low: float | None = None
     high: float | None = None
     margin: float | None = None
+    anchor: float | None = None
+
+
+def fresh_blocks(evidence: Evidence, rules: Compare) -> Blocks:
+    """Days and keys of the fresh rows, and the draws."""
+    fresh = evidence.fresh
+    all_rows = Blocks(evidence.day_codes, evidence.key_codes, rules.draws, rules.seed)
+    return all_rows.of(fresh)
 
 
 def compare(evidence: Evidence, rules: Compare) -> tuple[list[Compared], list[Finding]]:
     """Every metric of the task, and the findings on those with a margin."""
-    contract, fresh = evidence.contract, evidence.fresh
-    truth, candidate = evidence.truth[fresh], evidence.holdout_scores[fresh]
-    simple = baseline(evidence)[fresh]
-    margins = rules.margins(contract.task)
-    table, findings = [], []
-    for metric in dict.fromkeys([margins.primary, *margins.margins]):
-        function = METRICS[metric]
-        ours, theirs = function(truth, candidate), function(truth, simple)
+    fresh, margins = evidence.fresh, rules.margins(evidence.contract.task)
+    blocks, truth = fresh_blocks(evidence, rules), evidence.truth[fresh]
+    ours, simple = evidence.holdout_scores[fresh], baseline(evidence)[fresh]
+    table, champion, anchor = [], [], []
+    for metric in margins.metrics:
+        here, there = measures(metric, truth, ours, simple)
+        row = Compared(metric, here(), there())
         if evidence.champion is None:
-            table.append(Compared(metric, ours(None), theirs(None)))
-            findings.append(_without_champion(metric, evidence))
-            continue
-        rival = function(truth, evidence.champion[fresh])
-        drawn = _draw_days(evidence.days[fresh], rules.draws, rules.seed)
-        gaps = [_gap(metric, ours(weights), rival(weights)) for weights in drawn]
-        tail = (1 - rules.confidence) / 2 * 100
-        low, high = (float(each) for each in np.nanpercentile(gaps, [tail, 100 - tail]))
-        gap = _gap(metric, ours(None), rival(None))
-        margin = margins.margins[metric]
-        row = Compared(metric, ours(None), theirs(None), rival(None), gap, low, high, margin)
+            champion.append(_without_champion(metric, evidence))
+        else:
+            gap = _gap(metric, truth, (ours, evidence.champion[fresh]), blocks, rules)
+            margin, superior = margins.margins[metric], metric in margins.superior
+            row = replace(
+                row, champion=gap.theirs, difference=gap.value, low=gap.low, high=gap.high,
+                margin=margin,
+            )  # fmt: skip
+            champion.append(finding(f"compare.{metric}", gap, margin, "the champion", superior))
+        if evidence.anchor is not None and metric in margins.anchor:
+            gap = _gap(metric, truth, (ours, evidence.anchor[fresh]), blocks, rules)
+            row = replace(row, anchor=gap.theirs)
+            anchor.append(
+                finding(f"compare.anchor.{metric}", gap, margins.anchor[metric], "the anchor")
+            )
         table.append(row)
-        days = len(np.unique(evidence.days[fresh]))
-        findings.append(_finding(row, (gap, low, high), days, rules.confidence))
-    findings.append(_against_baseline(table[0]))
-    return table, findings
+    found = [
+        *combined(champion, margins, "compare."),
+        *combined(anchor, margins, "compare.anchor."),
+    ]
+    gap = _gap(margins.primary, truth, (ours, simple), blocks, rules)
+    return table, [*found, _against_baseline(gap)]
+
+
+def calibration(evidence: Evidence, rules: Compare, limits: Calibration) -> list[Finding]:
+    """Findings on whether the candidate's probabilities are as true as the champion's.
+
+    Calibration error, Brier score, and the mean predicted against the mean observed.
+    """
+    names = CALIBRATION[evidence.contract.task]
+    if evidence.champion is None:
+        found = [_without_champion(name, evidence, "calibration") for name in names]
+    else:
+        fresh, blocks = evidence.fresh, fresh_blocks(evidence, rules)
+        scores = evidence.holdout_scores[fresh], evidence.champion[fresh]
+        found = [
+            finding(
+                f"calibration.{name}",
+                _gap(metric, evidence.truth[fresh], scores, blocks, rules),
+                getattr(limits, name),
+                "the champion",
+            )
+            for name, metric in names.items()
+        ]
+    return [replace(each, severity=limits.severity) for each in found]
 
 
 def gain(metric: str, value: float) -> str:
@@ -82,159 +117,111 @@ def gain(metric: str, value: float) -> str:
     return f"{value:+.2%}" if metric in RELATIVE else f"{value:+.4f}"
 
 
-def by_slice(evidence: Evidence, metric: str) -> list[tuple[str, int, float, float | None]]:
-    """The *metric* by the contract's slices: name, rows, candidate, champion. For the reader."""
-    found = []
-    function, fresh = METRICS[metric], evidence.fresh
-    for name in evidence.contract.slices:
-        values = evidence.holdout[name].astype(object).to_numpy()
-        for value in sorted({str(v) for v in values[fresh]}):
-            rows = fresh & (values.astype(str) == value)
-            truth = evidence.truth[rows]
-            if len(truth) < 50 or len(np.unique(truth)) < 2:
-                continue
-            rival = (
-                None
-                if evidence.champion is None
-                else function(truth, evidence.champion[rows])(None)
-            )
-            found.append(
-                (
-                    f"{name} = {value}",
-                    len(truth),
-                    function(truth, evidence.holdout_scores[rows])(None),
-                    rival,
-                )
-            )
-    return found
-
-
-def baseline(evidence: Evidence) -> Array:
-    """The holdout's scores by a tree of depth three, fitted to the candidate's training rows."""
-    contract = evidence.contract
-    numbers = [f.name for f in contract.features if f.kind != "category"]
-    words = [f.name for f in contract.features if f.kind == "category"]
-    encoder = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)
-
-    def matrix(rows: Any, fit: bool) -> Array:
-        parts = [rows[numbers].astype(float).fillna(-1.0).to_numpy()]
-        if words:
-            text = rows[words].astype(object).fillna("")
-            parts.append(encoder.fit_transform(text) if fit else encoder.transform(text))
-        return np.hstack(parts)
-
-    tree = (DecisionTreeRegressor if contract.task == "regression" else DecisionTreeClassifier)(
-        max_depth=3, min_samples_leaf=20, random_state=0
-    )
-    tree.fit(matrix(evidence.train, fit=True), target(evidence.train, contract))
-    inputs = matrix(evidence.holdout, fit=False)
-    if contract.task == "regression":
-        return np.asarray(tree.predict(inputs), dtype=float)
-    chances = np.asarray(tree.predict_proba(inputs), dtype=float)
-    return chances[:, 1] if contract.task == "binary" else chances
-
-
-def log_loss(truth: Array, scores: Array) -> Weighted:
-    """Mean negative log-likelihood; scores (n,) for binary, (n, classes) for multiclass."""
-    if scores.ndim == 1:
-        chance = np.where(truth == 1, scores, 1 - scores)
-    else:
-        chance = scores[np.arange(len(truth)), truth.astype(int)]
-    return _mean(-np.log(np.clip(chance, CLIP, 1)))
-
-
-def roc_auc(truth: Array, scores: Array) -> Weighted:
-    """The chance that a positive row scores above a negative one, ties counting half.
-
-    By weighted ranks (Mann and Whitney 1947). NaN if a class is absent.
-    """
-    _, level = np.unique(scores, return_inverse=True)
-    is_positive = truth == 1
-
-    def measured(weights: Weights) -> float:
-        weight = np.ones(len(truth)) if weights is None else weights
-        negative = np.bincount(level, weight * ~is_positive)
-        positive = np.bincount(level, weight * is_positive)
-        below = np.cumsum(negative) - negative
-        pairs = positive.sum() * negative.sum()
-        return float((positive * (below + negative / 2)).sum() / pairs) if pairs else float("nan")
-
-    return measured
-
-
-def brier(truth: Array, scores: Array) -> Weighted:
-    """Mean squared distance of probability and outcome (Brier 1950)."""
-    return _mean((scores - truth) ** 2)
-
-
-def accuracy(truth: Array, scores: Array) -> Weighted:
-    """The share of rows whose likeliest class is the true one."""
-    return _mean((scores.argmax(axis=1) == truth).astype(float))
-
-
-def mae(truth: Array, scores: Array) -> Weighted:
-    """Mean absolute error."""
-    return _mean(np.abs(scores - truth))
-
-
-def rmse(truth: Array, scores: Array) -> Weighted:
-    """Root of the mean squared error."""
-    squared = _mean((scores - truth) ** 2)
-    return lambda weights: float(np.sqrt(squared(weights)))
-
-
-METRICS: dict[str, Callable[[Array, Array], Weighted]] = {
-    "log_loss": log_loss,
-    "roc_auc": roc_auc,
-    "brier": brier,
-    "accuracy": accuracy,
-    "mae": mae,
-    "rmse": rmse,
-}
-
-
-def _mean(loss: Array) -> Weighted:
-    return lambda weights: float(loss.mean() if weights is None else loss @ weights / weights.sum())
-
-
-def _gap(metric: str, ours: float, rival: float) -> float:
-    gap = ours - rival if metric in LARGER_IS_BETTER else rival - ours
-    return gap / rival if metric in RELATIVE else gap
-
-
-def _draw_days(days: Any, draws: int, seed: int) -> Iterator[Weights]:
-    """Weights of the rows, one array per draw: how often the row's day was drawn."""
-    _, day = np.unique(days, return_inverse=True)
-    count = int(np.max(day)) + 1
-    random = np.random.default_rng(seed)
-    for _ in range(draws):
-        times = np.bincount(random.integers(0, count, count), minlength=count)
-        yield times[day].astype(float)
-
-
-def _finding(
-    row: Compared, measured: tuple[float, float, float], days: int, confidence: float
-) -> Finding:
-    gap, low, high = measured
-    margin = row.margin or 0.0
-    outcome: Outcome = "PASS" if low >= -margin else "FAIL" if high < -margin else "INCONCLUSIVE"
+def finding(rule: str, gap: Gap, margin: float, against: str, superior: bool = False) -> Finding:
+    """What a difference comes to: no worse than the *margin*, or, if *superior*, better."""
+    limit = 0.0 if superior else -margin
+    outcome = settled(gap, limit)
+    need = "be better" if superior else "be no worse by more than the margin"
     why = {
-        "PASS": "It is no worse than the champion by more than the margin.",
-        "FAIL": "It is worse than the champion by more than the margin.",
-        "INCONCLUSIVE": f"The {days} days there are do not tell. More labelled days narrow the interval.",
+        "PASS": f"It is better than {against}, as it must be."
+        if superior
+        else f"It is no worse than {against} by more than the margin.",
+        "FAIL": f"It is not better than {against}, as it must be."
+        if superior
+        else f"It is worse than {against} by more than the margin.",
+        "INCONCLUSIVE": missing(gap, limit, need),
     }[outcome]
+    interval = f"{gap.days} days give no interval"
+    if gap.low is not None and gap.high is not None:
+        low, high = gain(gap.metric, gap.low), gain(gap.metric, gap.high)
+        interval = f"{gap.confidence:.0%}: {low} to {high}"
+    more = more_rows(gap, limit) if outcome == "INCONCLUSIVE" else None
     return Finding(
-        f"compare.{row.metric}",
+        rule,
         outcome,
-        f"{gain(row.metric, gap)} against the champion"
-        f" ({confidence:.0%}: {gain(row.metric, low)} to {gain(row.metric, high)})",
-        gain(row.metric, -margin),
+        f"{gain(gap.metric, gap.value)} against {against} ({interval})",
+        "above 0" if superior else gain(gap.metric, -margin),
         why,
+        more_rows=more,
     )
 
 
-def _without_champion(metric: str, evidence: Evidence) -> Finding:
-    rule = f"compare.{metric}"
+def settled(gap: Gap, limit: float) -> Outcome:
+    """Whether the difference is, with the stated confidence, at least *limit*."""
+    if gap.low is None or gap.high is None:
+        return "INCONCLUSIVE"
+    return "PASS" if gap.low >= limit else "FAIL" if gap.high < limit else "INCONCLUSIVE"
+
+
+def more_rows(gap: Gap, limit: float) -> int | None:
+    """About how many more labelled rows would settle it, to two digits; None if no number would."""
+    days = gap.days_to_tell(limit)
+    if days is None or not gap.days:
+        return None
+    return int(float(f"{days * gap.rows / gap.days:.2g}"))
+
+
+def missing(gap: Gap, limit: float, need: str) -> str:
+    """What a comparison that is not settled needs."""
+    if gap.low is None:
+        return f"The rows are of {_count(gap.days, 'day')}; an interval needs more days."
+    rows, days = more_rows(gap, limit), gap.days_to_tell(limit)
+    if rows is None or days is None:
+        return f"It lies so close to the limit that no number of rows within reach tells. To pass it must {need}."
+    told = f"about {rows:,} more labelled rows, {_count(days, 'day')} at this rate"
+    if gap.value < limit:
+        return f"As it looks it is worse than allowed; to be sure of that needs {told}."
+    return f"Needs {told}."
+
+
+def combined(findings: list[Finding], margins: Margins, prefix: str) -> list[Finding]:
+    """The findings, and one for each combination; what a combination takes in does not block alone."""
+    by_metric = {found.rule.removeprefix(prefix): found for found in findings}
+    told = [
+        replace(found, severity="warn") if margins.is_free(metric) else found
+        for metric, found in by_metric.items()
+    ]
+    for each in margins.combinations():
+        parts = [by_metric[name] for name in each.metrics if name in by_metric]
+        if len(parts) == len(each.metrics):
+            told.append(_combination(each.name, each.least, each.outcome(f.outcome for f in parts), parts, prefix))  # fmt: skip
+    return told
+
+
+def _combination(
+    name: str, least: int, outcome: str, parts: Iterable[Finding], prefix: str
+) -> Finding:
+    parts = list(parts)
+    rows = [f.more_rows for f in parts if f.more_rows is not None]
+    words = {"PASS": "holds", "FAIL": "fails", "INCONCLUSIVE": "is not settled"}
+    told = "; ".join(
+        f"{f.rule.removeprefix(prefix)} {words.get(f.outcome, 'could not be checked')}"
+        for f in parts
+    )
+    return Finding(
+        f"{prefix}{name}",
+        outcome,  # type: ignore[arg-type]
+        told,
+        f"at least {least} of {len(parts)} hold",
+        "These metrics count together, as `require` in thresholds.toml says.",
+        more_rows=min(rows, default=None) if outcome == "INCONCLUSIVE" else None,
+    )
+
+
+def _gap(
+    metric: str, truth: Array, scores: tuple[Array, Array], blocks: Blocks, rules: Compare
+) -> Gap:
+    ours, theirs = measures(metric, truth, *scores)
+    return paired(metric, (ours, theirs), blocks, rules.confidence, rules.min_days)
+
+
+def _count(number: int, what: str) -> str:
+    word = _NUMBERS[number] if number < len(_NUMBERS) else f"{number:,}"
+    return f"{word} {what}" + ("" if number == 1 else "s")
+
+
+def _without_champion(metric: str, evidence: Evidence, kind: str = "compare") -> Finding:
+    rule = f"{kind}.{metric}"
     if evidence.unreadable:
         return Finding(
             rule,
@@ -252,16 +239,10 @@ def _without_champion(metric: str, evidence: Evidence) -> Finding:
     )
 
 
-def _against_baseline(row: Compared) -> Finding:
-    better = (
-        row.candidate > row.baseline
-        if row.metric in LARGER_IS_BETTER
-        else row.candidate < row.baseline
-    )
-    return Finding(
-        "compare.baseline",
-        "PASS" if better else "FAIL",
-        f"{row.metric} {row.candidate:.4f}",
-        f"better than {row.baseline:.4f}, a tree of depth three",
-        "A model that a tree of depth three beats is not worth its upkeep.",
-    )
+def _against_baseline(gap: Gap) -> Finding:
+    found = finding("compare.baseline", gap, 0.0, "a tree of depth three", superior=True)
+    values = f"{gap.metric} {gap.ours:.4f} against {gap.theirs:.4f}; {found.observed}"
+    why = found.why
+    if found.outcome != "INCONCLUSIVE":
+        why = "A model that a tree of depth three rivals is not worth its upkeep."
+    return replace(found, observed=values, why=why)

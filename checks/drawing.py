@@ -13,8 +13,8 @@ from itertools import pairwise
 import numpy as np
 
 from checks.calibration import reliability
-from checks.compare import METRICS
 from checks.evidence import Array, Evidence
+from checks.metrics import METRICS
 
 MOST_DAYS = 31
 BINS = 10

@@ -1,7 +1,7 @@
-"""Candidate and champion -> frames, scored with the scorer's own code.
+"""Candidate, champion and anchor -> frames, scored with the scorer's own code.
 
 What is judged is what will be served: every score here comes from the ONNX files, through
-`serve.bundle`. The champion is scored on the candidate's holdout, as far as neither learnt from it.
+`serve.bundle`. All are scored on the candidate's holdout, as far as none of them learnt from it.
 """
 
 from __future__ import annotations
@@ -23,9 +23,10 @@ Array = np.ndarray[Any, np.dtype[np.float64]]
 class Evidence:
     """What the rules look at.
 
-    *train* and *holdout* are the candidate's rows; *fresh* says which of the holdout neither model
-    learnt from. Scores are (n,), or (n, classes) for multiclass, in the order of the rows;
-    *champion* is None where there is none, and *unreadable* says why one could not be scored.
+    *train* and *holdout* are the candidate's rows; *fresh* says which of the holdout are later than
+    all that any of the models learnt from. Scores are (n,), or (n, classes) for multiclass, in the
+    order of the rows; *champion* and *anchor* are None where there is none, and *unreadable* and
+    *anchor_unreadable* say why one could not be scored.
     """
 
     contract: Contract
@@ -37,6 +38,8 @@ class Evidence:
     champion: Array | None
     unreadable: str
     stored_scores_agree: bool
+    anchor: Array | None = None
+    anchor_unreadable: str = ""
 
     @property
     def truth(self) -> Array:
@@ -48,24 +51,40 @@ class Evidence:
         """The day of each row of the holdout."""
         return self.holdout[self.contract.time].dt.strftime("%Y-%m-%d").to_numpy()
 
+    @property
+    def day_codes(self) -> Any:
+        """The day of each row of the holdout as a number from 0: (n,)."""
+        days = self.holdout[self.contract.time].dt.floor("D")
+        return pd.factorize(days, sort=True)[0]
+
+    @property
+    def key_codes(self) -> Any:
+        """The key of each row of the holdout as a number from 0: (n,)."""
+        return pd.factorize(self.holdout[self.contract.key])[0]
+
 
 def load_bundle(folder: Path) -> Bundle:
     """The bundle in *folder*, its evidence verified too. Raises `BundleError`."""
     return Bundle.load(folder, evidence=True)
 
 
-def gather(candidate: Bundle, champion: Bundle | None) -> Evidence:
-    """Score what the rules need. Raises `BundleError` if the candidate's evidence cannot be read."""
+def gather(
+    candidate: Bundle,
+    champion: Bundle | None,
+    anchor: Bundle | None = None,
+    anchor_unreadable: str = "",
+) -> Evidence:
+    """Score what the rules need. Raises `BundleError` if the candidate's evidence cannot be read.
+
+    *anchor_unreadable* says why there is no *anchor* though one is named.
+    """
     contract = candidate.contract
     train, holdout = (_frame(candidate, part) for part in ("train", "holdout"))
     scores = score(candidate, holdout)
-    learnt = [candidate.manifest["data"]["train"]["end"]]
-    other, unreadable = None, ""
-    if champion is not None:
-        learnt.append(champion.manifest["data"]["train"]["end"])
-        unreadable = _cannot_read(champion.contract, contract)
-        other = None if unreadable else score(champion, holdout)
-    last = max(pd.Timestamp(end) for end in learnt)
+    other, unreadable = _scored(champion, contract, holdout, "champion")
+    first, lost = _scored(anchor, contract, holdout, "anchor")
+    models = [candidate, champion, anchor if first is not None else None]
+    last = max(pd.Timestamp(each.manifest["data"]["train"]["end"]) for each in models if each)
     stored = holdout.filter(regex=r"^score(_\d+)?$").to_numpy(dtype=float).reshape(scores.shape)
     return Evidence(
         contract=contract,
@@ -77,6 +96,8 @@ def gather(candidate: Bundle, champion: Bundle | None) -> Evidence:
         champion=other,
         unreadable=unreadable,
         stored_scores_agree=bool(np.allclose(stored, scores, rtol=1e-5, atol=1e-5)),
+        anchor=first,
+        anchor_unreadable=anchor_unreadable or lost,
     )
 
 
@@ -110,12 +131,20 @@ def _frame(bundle: Bundle, part: str) -> pd.DataFrame:
     return rows
 
 
-def _cannot_read(champion: Contract, candidate: Contract) -> str:
-    """Why the champion cannot score the candidate's rows; "" if it can."""
+def _scored(
+    bundle: Bundle | None, contract: Contract, rows: pd.DataFrame, role: str
+) -> tuple[Array | None, str]:
+    """The scores of *rows* by the *bundle*, or why there are none; neither where it is None."""
+    if bundle is None:
+        return None, ""
+    lost = cannot_read(bundle.contract, contract, role)
+    return (None, lost) if lost else (score(bundle, rows), "")
+
+
+def cannot_read(old: Contract, candidate: Contract, role: str) -> str:
+    """Why a model of contract *old* cannot score the candidate's rows; "" if it can."""
     kinds = {feature.name: feature.kind for feature in candidate.features}
-    wrong = [f"{f.name} ({f.kind})" for f in champion.features if kinds.get(f.name) != f.kind]
-    if champion.task != candidate.task or champion.target.classes != candidate.target.classes:
-        return "champion and candidate predict different things"
-    return (
-        f"the champion needs {', '.join(wrong)}, which the candidate's rows lack" if wrong else ""
-    )
+    wrong = [f"{f.name} ({f.kind})" for f in old.features if kinds.get(f.name) != f.kind]
+    if old.task != candidate.task or old.target.classes != candidate.target.classes:
+        return f"{role} and candidate predict different things"
+    return f"the {role} needs {', '.join(wrong)}, which the candidate's rows lack" if wrong else ""

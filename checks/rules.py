@@ -12,6 +12,8 @@ from dataclasses import MISSING, dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
+from checks.margins import Margins, parse_combination
+
 Severity = Literal["block", "warn"]
 SIGNALS = (
     "univariate_drift",
@@ -85,20 +87,33 @@ class Model:
 
 
 @dataclass(frozen=True)
-class Margins:
-    """How much worse than the champion each metric may be; *primary* is named first in the report."""
+class Calibration:
+    """How much worse than the champion's a calibration may be."""
 
-    primary: str
-    margins: Mapping[str, float]
+    ece: float
+    brier: float
+    mean: float
+    severity: Severity = "block"
+
+
+@dataclass(frozen=True)
+class Slices:
+    """What slices must not lose; *margin* is so many times the primary metric's."""
+
+    min_rows: int
+    margin: float
+    max_found: int
+    severity: Severity = "block"
 
 
 @dataclass(frozen=True)
 class Compare:
-    """How candidate and champion are compared."""
+    """How candidate, champion and anchor are compared."""
 
     confidence: float
     draws: int
     seed: int
+    min_days: int
     binary: Margins
     multiclass: Margins
     regression: Margins
@@ -119,6 +134,8 @@ class Gate:
     drift: Drift
     model: Model
     compare: Compare
+    calibration: Calibration
+    slices: Slices
 
 
 @dataclass(frozen=True)
@@ -216,18 +233,42 @@ def _value(hint: Any, value: Any, where: str, problems: list[str]) -> Any:
 
 def _margins(table: Mapping[str, Any], place: str, problems: list[str]) -> Margins:
     metrics = METRICS[place.rpartition(".")[2]]
-    margins = {name: value for name, value in table.items() if name != "primary"}
+    words = {"primary", "anchor", "superior", "require"}
+    margins = {name: value for name, value in table.items() if name not in words}
+    anchor, superior, require = (table.get(name) for name in ("anchor", "superior", "require"))
     for name, value in margins.items():
         if name not in metrics:
             problems.append(_unknown(f"{place}.{name}", name, metrics))
         else:
             _value(float, value, f"{place}.{name}", problems)
+    if not isinstance(anchor, dict) or anchor.keys() - margins.keys() or not anchor:
+        problems.append(
+            f"{place}.anchor is {anchor!r}; expected margins of metrics that have one there, such as"
+            f" {{ {', '.join(f'{name} = {value!r}' for name, value in margins.items())} }}"
+        )
+        anchor = {}
+    for name, value in anchor.items():
+        _value(float, value, f"{place}.anchor.{name}", problems)
+    if not isinstance(superior, list) or any(name not in margins for name in superior):
+        problems.append(
+            f"{place}.superior is {superior!r}; expected a list of metrics with a margin there"
+        )
+        superior = []
+    if not isinstance(require, list):
+        problems.append(f"{place}.require is {require!r}; expected a list of combinations")
+        require = []
+    found = [parse_combination(words, list(margins)) for words in require]
+    problems += [f"{place}.require {wrong}" for wrong in found if isinstance(wrong, str)]
     primary = table.get("primary")
     if primary not in margins:
         problems.append(
             f"{place}.primary is {primary!r}; expected one of the metrics with a margin there"
         )
-    return Margins(str(primary), margins)
+    combinations = tuple(each for each in found if not isinstance(each, str))
+    made = Margins(str(primary), margins, anchor, tuple(superior), combinations)
+    if made.is_free(made.primary):
+        problems.append(f"{place}.require takes in the primary {primary}; that one must hold alone")
+    return made
 
 
 def _contradictions(rules: Rules) -> Iterable[str]:
@@ -236,6 +277,8 @@ def _contradictions(rules: Rules) -> Iterable[str]:
         yield f"gate.compare.confidence is {rules.gate.compare.confidence}; expected between 0 and 1"
     if rules.gate.compare.draws < 100:
         yield f"gate.compare.draws is {rules.gate.compare.draws}; expected at least 100"
+    if rules.gate.compare.min_days < 2:
+        yield f"gate.compare.min_days is {rules.gate.compare.min_days}; expected at least 2"
     if rules.gate.max_rows < rules.gate.min_fresh_rows:
         yield f"gate.max_rows is {rules.gate.max_rows}, below gate.min_fresh_rows of {rules.gate.min_fresh_rows}"
     if not 1 <= watch.lasting <= watch.of:

@@ -20,7 +20,10 @@ LIVE, LIMITS = "serve/live.toml", "checks/thresholds.toml"
 
 @dataclass(frozen=True)
 class Finding:
-    """What one rule found: what was seen, against which limit, and why that matters."""
+    """What one rule found: what was seen, against which limit, and why that matters.
+
+    *more_rows* is about how many more labelled rows would settle what is INCONCLUSIVE, if known.
+    """
 
     rule: str
     outcome: Outcome
@@ -28,6 +31,7 @@ class Finding:
     limit: str
     why: str
     severity: Severity = "block"
+    more_rows: int | None = None
 
 
 @dataclass(frozen=True)
@@ -85,7 +89,7 @@ def judge(findings: Sequence[Finding], required: Iterable[str], gains: bool, goo
         for f in found
         if f.outcome == "NOT_RUN" or (f.outcome == "FAIL" and f.severity == "block")
     ]
-    open_ = [f for f in found if f.outcome == "INCONCLUSIVE"]
+    open_ = [f for f in found if f.outcome == "INCONCLUSIVE" and f.severity == "block"]
     if bad:
         return Verdict("REJECT", _sentence(bad), found)
     if not gains:
@@ -95,7 +99,8 @@ def judge(findings: Sequence[Finding], required: Iterable[str], gains: bool, goo
             found,
         )
     if open_:
-        return Verdict("HOLD", _sentence(open_), found)
+        longest = sorted(open_, key=lambda f: -(f.more_rows or 0))  # settles the others, too
+        return Verdict("HOLD", _sentence(longest), found)
     return Verdict("PROMOTE", good, found)
 
 
@@ -111,4 +116,6 @@ def _sentence(findings: Sequence[Finding]) -> str:
     said = f"{word}: {first.observed}; limit {first.limit}"
     what = "could not be checked" if first.outcome == "NOT_RUN" else said
     more = f"; and {len(findings) - 1} more" if len(findings) > 1 else ""
+    if first.outcome == "INCONCLUSIVE":
+        return f"{first.rule} {what}{more}. {first.why}"
     return f"{first.rule} {what}{more}."

@@ -21,7 +21,7 @@ OF_OTHERS = {
     "forge": {"requests"},
     "model": {"numpy", "onnx", "onnxruntime", "pandas", "skl2onnx", "sklearn"},
     "serve": {"flask", "granian", "markupsafe", "msgspec", "numpy", "onnxruntime", "werkzeug"},
-    "checks": {"numpy", "pandas", "sklearn"},
+    "checks": {"numpy", "pandas", "scipy", "sklearn"},
     "monitoring": {"numpy", "pandas"},
 }
 #: third-party packages that one module alone may import
@@ -31,7 +31,12 @@ ALONE = {
     "pyarrow": {"monitoring/partitions.py", "serve/parquet.py"},
     "nannyml": {"monitoring/drift.py", "monitoring/performance.py"},
 }
-STANDARD_ONLY = ["model/contract.py", "checks/rules.py", "checks/markdown.py"]
+STANDARD_ONLY = [
+    "model/contract.py",
+    "checks/margins.py",
+    "checks/markdown.py",
+    "checks/rules.py",
+]
 MODULES = sorted(
     path.relative_to(ROOT).as_posix() for package in OURS for path in (ROOT / package).rglob("*.py")
 )

@@ -78,7 +78,8 @@ def test_every_required_rule_is_in_the_verdict(gate, out, bundles, rules):
     found = {f["rule"] for f in verdict(out)["findings"]}
 
     assert found >= {rule.name for rule in chosen(rules.gate, "binary")}
-    assert found >= {"compare.log_loss", "compare.roc_auc", "compare.brier", "compare.baseline"}
+    assert found >= {"compare.log_loss", "compare.roc_auc", "compare.baseline", "slice.discovered"}
+    assert found >= {"calibration.ece", "calibration.brier", "calibration.mean"}
     assert found >= {"bundle.scores", "bundle.quarantine", "data.fresh_rows", "model.calibration"}
 
 

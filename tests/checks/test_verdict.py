@@ -39,7 +39,7 @@ def finding(outcome, severity="block", rule="a"):
         ([("FAIL", "block")], False, "REJECT"),
         ([("NOT_RUN", "block")], True, "REJECT"),
         ([("NOT_RUN", "warn")], True, "REJECT"),
-        ([("INCONCLUSIVE", "warn")], True, "HOLD"),
+        ([("INCONCLUSIVE", "warn")], True, "PROMOTE"),
     ],
 )
 def test_the_decision_is_a_table(outcomes, gains, decision):
