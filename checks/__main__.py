@@ -3,6 +3,7 @@
 python -m checks gate --out DIR                     the proposal in the forge
 python -m checks gate --live FILE --out DIR         the candidate that a live.toml names
 python -m checks gate --candidate DIR --out DIR     a bundle in a folder  [--champion DIR | --against-live]
+python -m checks anchor [--reason WHY]              propose another anchor
 """
 
 from __future__ import annotations
@@ -13,146 +14,90 @@ import os
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
-from checks.churn import churn
-from checks.compare import CALIBRATION, Compared, calibration, compare, gain
-from checks.drawing import charts
-from checks.evidence import gather, load_bundle
+from checks.anchor import unmoved
+from checks.arguments import parser
+from checks.evidence import cannot_read, load_bundle
+from checks.judgement import judgement
 from checks.markdown import text
-from checks.report import Slice, report
 from checks.rules import ConfigurationError, Gate, read_rules
-from checks.slices import FOUND, by_slice
-from checks.slices import slices as judge_slices
-from checks.soundness import soundness
-from checks.verdict import Named, Verdict, judge, rules_changed
+from checks.subject import Subject, named
+from checks.verdict import Finding, Named, Verdict
+from checks.waivers import Waiver, read_waivers
 from forge import Forge, ForgeError, open_forge
 from forge.actions import output, summary
-from forge.live import LIVE, LiveError, Slot, champions_of, moves, parse_live, withdrawn_by
+from forge.live import LIVE, Live, LiveError, Slot, champions_of, moves, parse_live, withdrawn_by
+from model.contract import Contract, ContractError
 from serve.bundle import Bundle, BundleError
 
-OK, USAGE, REJECT, HOLD, CANNOT_JUDGE = 0, 2, 3, 4, 5
+OK, USAGE, REJECT, HOLD, CANNOT_JUDGE, FORGE = 0, 2, 3, 4, 5, 6
 CODES = {"PROMOTE": OK, "REJECT": REJECT, "HOLD": HOLD}
 #: What a gate leaves.
 FILES = ("verdict.json", "report.md", "deepchecks.html")
 
 
-@dataclass(frozen=True)
-class Subject:
-    """What is judged, against what; the digests in quarantine; its proposal's files and head."""
-
-    candidate: Bundle
-    champion: Bundle | None = None
-    quarantine: frozenset[str] = frozenset()
-    files: tuple[str, ...] = ()
-    head: str | None = None
-
-
 def main(arguments: list[str] | None = None) -> int:
-    """Run the gate; returns the verdict's exit code."""
-    parser = _parser()
-    asked = parser.parse_args(arguments)
-    if asked.against_live and (not asked.candidate or asked.champion):
-        parser.error("--against-live goes with --candidate, and without --champion")
+    """Run a command; returns its exit code, the gate's being the verdict's."""
+    words = parser(__doc__ or "")
+    asked = words.parse_args(arguments)
     try:
+        if asked.command == "anchor":
+            return _propose_anchor(asked, open_forge(asked.forge))
+        if asked.against_live and (not asked.candidate or asked.champion):
+            words.error("--against-live goes with --candidate, and without --champion")
         for name in FILES:  # so that nobody takes yesterday's verdict for today's
             (asked.out / name).unlink(missing_ok=True)
-        gate = read_rules(asked.rules).gate
+        gate, waivers = read_rules(asked.rules).gate, read_waivers(asked.waivers)
         with tempfile.TemporaryDirectory() as work:
-            decision = _gate(asked.out, gate, _subject(asked, Path(work)))
+            decision = _gate(asked.out, gate, waivers, _subject(asked, Path(work)))
         return OK if asked.exit_zero else CODES[decision]
     except ConfigurationError as error:
         return _stop(USAGE, error)
     except (BundleError, ForgeError, LiveError, OSError) as error:
+        if asked.command == "anchor":
+            return _stop(FORGE, error)
         summary(f"## ❔ Could not judge\n\nThat is no pass: {text(error)}")
         return _stop(CANNOT_JUDGE, f"could not judge, and that is no pass: {error}")
     except KeyboardInterrupt:
         return _stop(130, "stopped; no verdict was written")
 
 
-def _gate(out: Path, gate: Gate, subject: Subject) -> str:
-    """Evidence -> findings -> verdict -> files; returns the decision."""
-    candidate, champion = subject.candidate, subject.champion
-    _say(
-        f"candidate {candidate.version}, champion {champion.version if champion else '(none yet)'}"
-    )
+def _gate(out: Path, gate: Gate, waivers: Sequence[Waiver], subject: Subject) -> str:
+    """Judge, and leave the files; returns the decision."""
     out.mkdir(parents=True, exist_ok=True)
-    evidence = gather(candidate, champion)
-    fresh = int(evidence.fresh.sum())
-    findings = soundness(evidence, candidate, subject.quarantine, gate)
-    table: list[Compared] = []
-    slices: list[Slice] = []
-    if fresh >= gate.min_fresh_rows:
-        _say(f"comparing on {fresh:,} fresh rows ...")
-        table, compared = compare(evidence, gate.compare)
-        findings += compared + calibration(evidence, gate.compare, gate.calibration)
-        findings += judge_slices(evidence, gate)
-        slices = by_slice(evidence, table[0].metric)
-    _say("loading Deepchecks ...")
-    from checks.suite import chosen, run  # noqa: PLC0415 -- takes ten seconds and more
-
-    rules = chosen(gate, evidence.contract.task)
-    _say(f"running {len(rules)} of its checks ...")
     page = out / ".deepchecks.html"
     page.unlink(missing_ok=True)
-    findings += run(evidence, rules, gate, page)
-    metrics = gate.compare.margins(evidence.contract.task).margins
-    required = [
-        *(rule.name for rule in rules),
-        *(f"compare.{name}" for name in metrics),
-        "compare.baseline",
-        *(f"calibration.{name}" for name in CALIBRATION[evidence.contract.task]),
-        FOUND,
-    ]
-    gains = champion is None or champion.digest != candidate.digest
-    verdict = judge(findings, required, gains, _good(table, champion))
-    changed = churn(evidence) if table else None
-    words = report(
-        verdict,
-        candidate.manifest,
-        champion.manifest if champion else None,
-        table=table,
-        slices=slices,
-        fresh=fresh,
-        churn=changed,
-        files=subject.files,
-        charts=charts(evidence, table[0].metric) if table else "",
-    )
-    more = {
-        "fresh_rows": fresh,
-        "churn": changed,
-        "head": subject.head,
-        "rules_changed": rules_changed(subject.files),
-        "metrics": [asdict(row) for row in table],
-        "slices": slices,
-    }
-    judged = verdict.to_json(_named(candidate), _named(champion) if champion else None, more)
+    judged = judgement(subject, gate, waivers, datetime.now(UTC).date(), page, _say)
     if page.is_file():
         page.replace(out / "deepchecks.html")
-    _replace(out / "report.md", words)
+    _replace(out / "report.md", judged.report)
     _replace(
         out / "verdict.json",
-        json.dumps(judged, indent=1, ensure_ascii=False, allow_nan=False) + "\n",
+        json.dumps(judged.to_json(), indent=1, ensure_ascii=False, allow_nan=False) + "\n",
     )
-    summary(words)
-    output("decision", verdict.decision)
-    _tell(verdict, out)
-    return verdict.decision
+    summary(judged.report)
+    output("decision", judged.verdict.decision)
+    _tell(judged.verdict, out)
+    return judged.verdict.decision
 
 
 def _subject(asked: argparse.Namespace, work: Path) -> Subject:
-    """Candidate and champion, verified, and what the forge knows of them."""
+    """Candidate, champion and anchor, verified, and what the forge knows of them."""
     if asked.candidate and not asked.against_live:
-        champion = load_bundle(asked.champion) if asked.champion else None
-        return Subject(_load(asked.candidate), champion)
+        champion, anchor = (load_bundle(f) if f else None for f in (asked.champion, asked.anchor))
+        anchored = named(anchor) if anchor else None
+        return Subject(_load(asked.candidate), champion, anchored=anchored, anchor=anchor)
     forge = open_forge(asked.forge)
-    live, files = parse_live(forge.read(LIVE) or "").champion, tuple(asked.rules_changed.split())
-    head = None
+    live, files = parse_live(forge.read(LIVE) or ""), tuple(asked.rules_changed.split())
+    head, proposed = None, ""
     if asked.candidate:
         candidate = _load(asked.candidate)
     elif asked.live:
-        candidate = _named_by(asked.live.read_text(encoding="utf-8"), str(asked.live), forge, work)
+        proposed = asked.live.read_text(encoding="utf-8")
+        candidate = _named_by(proposed, str(asked.live), forge, work)
     else:
         proposal = forge.proposal(asked.branch)
         if proposal is None:
@@ -160,10 +105,78 @@ def _subject(asked: argparse.Namespace, work: Path) -> Subject:
                 f"there is no open proposal on branch {asked.branch}; open one: make retrain"
             )
         files, head = proposal.files, proposal.head
-        text = forge.read(LIVE, asked.branch) or ""
-        candidate = _named_by(text, f"the proposal on branch {asked.branch}", forge, work)
-    champion = _fetch(forge, live, work) if live else None
-    return Subject(candidate, champion, _quarantine(forge), files, head)
+        proposed = forge.read(LIVE, asked.branch) or ""
+        candidate = _named_by(proposed, f"the proposal on branch {asked.branch}", forge, work)
+    anchor, lost = _fetch_anchor(forge, live.anchor, work)
+    return Subject(
+        candidate,
+        _fetch(forge, live.champion, work) if live.champion else None,
+        _quarantine(forge),
+        files,
+        head,
+        _slot(live.anchor),
+        anchor,
+        lost,
+        (_moves(live, parse_live(proposed)),) if proposed else (),
+        tuple(release.notes for release in forge.releases()),
+    )
+
+
+def _moves(live: Live, proposed: Live) -> Finding:
+    first = None if live.champion else _slot(proposed.champion)
+    return unmoved(_slot(live.anchor), _slot(proposed.anchor), first)
+
+
+def _fetch_anchor(forge: Forge, anchor: Slot | None, work: Path) -> tuple[Bundle | None, str]:
+    """The anchor's bundle, or why it cannot be had: the gate goes on without it, and says so."""
+    try:
+        return (_fetch(forge, anchor, work) if anchor else None), ""
+    except (BundleError, ForgeError) as error:
+        return None, f"the anchor cannot be read: {error}"
+
+
+def _propose_anchor(asked: argparse.Namespace, forge: Forge) -> int:
+    """A proposal that moves the anchor and nothing else; a person merges it."""
+    live = parse_live(forge.read(LIVE) or "")
+    if live.champion is None:
+        raise ForgeError("nothing is live yet; the first model becomes the anchor by itself")
+    wanted = asked.to or live.champion.version
+    digests = {release.version: release.digest for release in forge.releases()}
+    if wanted not in digests:
+        raise ForgeError(f"{wanted} is not stored; python -m forge status lists what is")
+    if live.anchor and live.anchor.version == wanted:
+        raise ForgeError(f"{wanted} is the anchor already; another: --to VERSION")
+    why = asked.reason or _unreadable(forge, live)
+    if not why:
+        raise ForgeError(
+            f"the anchor {live.anchor.version if live.anchor else ''} can still be read; to move it"
+            " all the same, say why: python -m checks anchor --reason WHY"
+        )
+    share = live.anchor.share if live.anchor else None
+    moved = replace(live, anchor=Slot(wanted, digests[wanted], share))
+    before = live.anchor.version if live.anchor else "none"
+    told = f"{why}\n\nFrom now on no candidate may be worse than {wanted} by more than the anchor's margins; before: {before}.\n"
+    proposal = forge.propose(
+        "anchor", f"Anchor {wanted}", told, {LIVE: moved.to_toml()}, labels=("anchor",)
+    )
+    forge.status("anchor", True, f"for a person to merge: {why}", proposal.head)
+    _say(f"proposal {proposal.number} moves the anchor from {before} to {wanted}: {why}")
+    _say("Merge the pull request, or type: python -m forge merge anchor")
+    return OK
+
+
+def _unreadable(forge: Forge, live: Live) -> str:
+    """Why the anchor cannot score the champion's rows; "" if it can."""
+    if live.anchor is None or live.champion is None:
+        return "there was no anchor"
+    try:
+        anchor, champion = (
+            Contract.from_json(forge.manifest(slot.version)["contract"])
+            for slot in (live.anchor, live.champion)
+        )
+    except (ForgeError, ContractError, KeyError) as error:
+        return f"the anchor cannot be read: {error}"
+    return cannot_read(anchor, champion, "anchor")
 
 
 def _load(folder: Path) -> Bundle:
@@ -207,24 +220,8 @@ def _quarantine(forge: Forge) -> frozenset[str]:
     return frozenset(found)
 
 
-def _good(table: Sequence[Compared], champion: Bundle | None) -> str:
-    """The sentence of a PROMOTE."""
-    if not table:
-        return ""
-    row = table[0]
-    if row.champion is None or row.low is None or row.high is None or champion is None:
-        return f"Every rule holds; {row.metric} {row.candidate:.4f}. There is no champion yet to compare with."
-    word = "Better than" if row.low > 0 else "Worse, within the margin, than"
-    if row.low <= 0 <= row.high:
-        word = "As good as"
-    return (
-        f"{word} {champion.version}: {row.metric} {row.candidate:.4f} against {row.champion:.4f},"
-        f" a gain of {gain(row.metric, row.low)} to {gain(row.metric, row.high)}."
-    )
-
-
-def _named(bundle: Bundle) -> Named:
-    return Named(bundle.version, bundle.digest)
+def _slot(slot: Slot | None) -> Named | None:
+    return Named(slot.version, slot.digest) if slot else None
 
 
 def _tell(verdict: Verdict, out: Path) -> None:
@@ -243,44 +240,6 @@ def _replace(path: Path, words: str) -> None:
     # A half of a surrogate pair, from somebody's JSON, is written as JSON writes it.
     work.write_text(words, encoding="utf-8", errors="backslashreplace")
     work.replace(path)
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("python -m checks", description=__doc__.split("\n")[0])
-    gate = parser.add_subparsers(dest="command", required=True, metavar="COMMAND").add_parser(
-        "gate", help="judge a candidate: PROMOTE, HOLD or REJECT"
-    )
-    gate.add_argument(
-        "--forge", default=os.environ.get("FORGE") or ".forge", help="where the proposal is"
-    )
-    gate.add_argument("--branch", default="retrain", help="the proposal's branch")
-    gate.add_argument("--live", type=Path, help="a live.toml that names the candidate, instead")
-    gate.add_argument("--candidate", type=Path, help="a bundle's folder, instead of a proposal")
-    gate.add_argument("--champion", type=Path, help="with --candidate: the bundle to compare with")
-    gate.add_argument(
-        "--against-live",
-        action="store_true",
-        help="with --candidate: compare with what is live in the forge, quarantine included",
-    )
-    gate.add_argument(
-        "--exit-zero",
-        action="store_true",
-        help="exit code 0 whatever the verdict, if there is one",
-    )
-    gate.add_argument(
-        "--rules-changed",
-        default="",
-        metavar="FILES",
-        help="files of checks/ that the proposal changes, where no forge can say",
-    )
-    gate.add_argument("--rules", type=Path, default=Path("checks/thresholds.toml"))
-    gate.add_argument(
-        "--out",
-        type=Path,
-        required=True,
-        help="folder for verdict.json, report.md, deepchecks.html",
-    )
-    return parser
 
 
 def _say(words: str) -> None:

@@ -86,13 +86,14 @@ def compare(evidence: Evidence, rules: Compare) -> tuple[list[Compared], list[Fi
         *combined(anchor, margins, "compare.anchor."),
     ]
     gap = _gap(margins.primary, truth, (ours, simple), blocks, rules)
-    return table, [*found, _against_baseline(gap)]
+    return table, [*found, _against_baseline(gap, margins.margins[margins.primary])]
 
 
 def calibration(evidence: Evidence, rules: Compare, limits: Calibration) -> list[Finding]:
     """Findings on whether the candidate's probabilities are as true as the champion's.
 
-    Calibration error, Brier score, and the mean predicted against the mean observed.
+    Calibration error, Brier score, and the mean predicted against the mean observed. The first and
+    the last are coarse on few rows: not settled is said of them, and holds nobody up.
     """
     names = CALIBRATION[evidence.contract.task]
     if evidence.champion is None:
@@ -109,7 +110,16 @@ def calibration(evidence: Evidence, rules: Compare, limits: Calibration) -> list
             )
             for name, metric in names.items()
         ]
-    return [replace(each, severity=limits.severity) for each in found]
+    mild = {f"calibration.{name}" for name in names if name != "brier"}
+    return [
+        replace(
+            each,
+            severity="warn"
+            if each.outcome == "INCONCLUSIVE" and each.rule in mild
+            else limits.severity,
+        )
+        for each in found
+    ]
 
 
 def gain(metric: str, value: float) -> str:
@@ -239,10 +249,10 @@ def _without_champion(metric: str, evidence: Evidence, kind: str = "compare") ->
     )
 
 
-def _against_baseline(gap: Gap) -> Finding:
-    found = finding("compare.baseline", gap, 0.0, "a tree of depth three", superior=True)
+def _against_baseline(gap: Gap, margin: float) -> Finding:
+    found = finding("compare.baseline", gap, margin, "a tree of depth three")
     values = f"{gap.metric} {gap.ours:.4f} against {gap.theirs:.4f}; {found.observed}"
     why = found.why
     if found.outcome != "INCONCLUSIVE":
-        why = "A model that a tree of depth three rivals is not worth its upkeep."
+        why = "A model that a tree of depth three beats is not worth its upkeep."
     return replace(found, observed=values, why=why)

@@ -129,6 +129,7 @@ class Gate:
     """Every limit of the gate."""
 
     min_fresh_rows: int
+    max_looks: int
     max_rows: int
     data: Data
     drift: Drift

@@ -128,12 +128,17 @@ def champions_of(history: Iterable[Change]) -> list[str]:
 def with_champion(live: Live, version: str, digest: str) -> Live:
     """*live* with another champion, and all else as it was.
 
-    A challenger that becomes champion leaves its own place: nobody challenges itself.
+    A challenger that becomes champion leaves its own place: nobody challenges itself. The first
+    champion of all becomes the anchor as well, which stays when champions come and go.
     """
     rest = live.challenger
     if rest and rest.version == version:
         rest = None
-    return replace(live, champion=Slot(version, digest), challenger=rest)
+    champion = Slot(version, digest)
+    first = live.champion is None and live.anchor is None
+    return replace(
+        live, champion=champion, challenger=rest, anchor=champion if first else live.anchor
+    )
 
 
 def age(champions: Sequence[str]) -> Callable[[str], tuple[str, int]]:

@@ -9,7 +9,8 @@ from subprocess import PIPE
 
 import pytest
 
-from checks.__main__ import CANNOT_JUDGE, HOLD, OK, REJECT, USAGE, _parser, _subject, main
+from checks.__main__ import CANNOT_JUDGE, HOLD, OK, REJECT, USAGE, _subject, main
+from checks.arguments import parser
 from checks.soundness import soundness
 from forge.live import Live, parse_live, with_champion
 from forge.local import LocalForge
@@ -123,7 +124,7 @@ def test_the_same_model_file_under_another_name_is_known_again(gate, out, forge,
 
 def asked(work, *words):
     """What these words ask to be judged."""
-    return _subject(_parser().parse_args(["gate", "--out", "-", *map(str, words)]), work)
+    return _subject(parser("").parse_args(["gate", "--out", "-", *map(str, words)]), work)
 
 
 def test_what_was_rolled_back_is_known_though_its_release_is_gone_or_not_settled(

@@ -1,0 +1,70 @@
+"""Evidence -> findings, and what a report shows beside them. Pure but for Deepchecks' own page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from checks.anchor import state
+from checks.compare import CALIBRATION, Compared, calibration, compare
+from checks.evidence import Evidence
+from checks.report import Slice
+from checks.rules import Gate
+from checks.slices import FOUND, by_slice, slices
+from checks.soundness import soundness
+from checks.subject import Subject
+from checks.verdict import Finding
+
+
+@dataclass
+class Examined:
+    """What the rules found, which rules must have run, and the tables."""
+
+    findings: list[Finding]
+    required: list[str]
+    table: list[Compared] = field(default_factory=list)
+    slices: list[Slice] = field(default_factory=list)
+
+
+def examine(
+    evidence: Evidence,
+    subject: Subject,
+    gate: Gate,
+    page: Path,
+    say: Callable[[str], None],
+) -> Examined:
+    """Every rule on the *evidence*; Deepchecks' own page goes to *page*, progress to *say*."""
+    task, fresh = evidence.contract.task, int(evidence.fresh.sum())
+    sound = soundness(evidence, subject.candidate, subject.quarantine, gate)
+    found = Examined(sound, required(evidence, gate))
+    found.findings.append(state(evidence, subject.anchored, subject.quarantine))
+    if fresh >= gate.min_fresh_rows:
+        say(f"comparing on {fresh:,} fresh rows ...")
+        found.table, compared = compare(evidence, gate.compare)
+        found.findings += compared + calibration(evidence, gate.compare, gate.calibration)
+        found.findings += slices(evidence, gate)
+        found.slices = by_slice(evidence, found.table[0].metric)
+    say("loading Deepchecks ...")
+    from checks.suite import chosen, run  # noqa: PLC0415 -- takes ten seconds and more
+
+    rules = chosen(gate, task)
+    found.required += [rule.name for rule in rules]
+    say(f"running {len(rules)} of its checks ...")
+    found.findings += run(evidence, rules, gate, page)
+    return found
+
+
+def required(evidence: Evidence, gate: Gate) -> list[str]:
+    """The rules of our own that must have run."""
+    margins = gate.compare.margins(evidence.contract.task)
+    anchored = margins.anchor if evidence.anchor is not None else ()
+    return [
+        *(f"compare.{name}" for name in margins.metrics),
+        *(f"compare.{each.name}" for each in margins.combinations()),
+        *(f"compare.anchor.{name}" for name in anchored),
+        "compare.anchor",
+        "compare.baseline",
+        *(f"calibration.{name}" for name in CALIBRATION[evidence.contract.task]),
+        FOUND,
+    ]

@@ -1,0 +1,109 @@
+"""Subject -> verdict, report and verdict.json: the whole gate, from values to values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from checks.churn import churn
+from checks.compare import Compared, gain
+from checks.drawing import charts
+from checks.evidence import gather
+from checks.examine import examine
+from checks.ledger import Look, line, looked, looks_in, times_looked
+from checks.report import report
+from checks.rules import Gate
+from checks.subject import Subject, named
+from checks.verdict import Verdict, judge, rules_changed
+from checks.waivers import Waiver, waive, waived
+from serve.bundle import Bundle
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """The verdict on a subject, the report in Markdown, and what else verdict.json holds."""
+
+    subject: Subject
+    verdict: Verdict
+    report: str
+    more: Mapping[str, Any]
+
+    def to_json(self) -> dict[str, Any]:
+        """What verdict.json holds."""
+        champion = self.subject.champion
+        return self.verdict.to_json(
+            named(self.subject.candidate), named(champion) if champion else None, self.more
+        )
+
+
+def judgement(
+    subject: Subject,
+    gate: Gate,
+    waivers: Sequence[Waiver],
+    today: date,
+    page: Path,
+    say: Callable[[str], None],
+) -> Judgement:
+    """Evidence -> findings -> verdict -> words. Deepchecks' own page goes to *page*.
+
+    Raises `BundleError` if the candidate's evidence cannot be read.
+    """
+    candidate, champion = subject.candidate, subject.champion
+    names = [each.version if each else "(none yet)" for each in (champion, subject.anchored)]
+    say(f"candidate {candidate.version}, champion {names[0]}, anchor {names[1]}")
+    evidence = gather(candidate, champion, subject.anchor, subject.lost)
+    found = examine(evidence, subject, gate, page, say)
+    table, fresh = found.table, int(evidence.fresh.sum())
+    days = sorted(set(evidence.days[evidence.fresh]))
+    first, last = (days[0], days[-1]) if days else ("", "")
+    look = Look(evidence.contract.name, first, last, candidate.digest)
+    times = times_looked(look, days, looks_in(subject.notes))
+    findings = [*found.findings, *subject.moves, looked(look, times, gate.max_looks)]
+    findings = waive(findings, waivers, today)
+    gains = champion is None or champion.digest != candidate.digest
+    verdict = judge(findings, found.required, gains, _good(table, champion, waived(findings)))
+    changed = churn(evidence) if table else None
+    words = report(
+        verdict,
+        candidate.manifest,
+        champion.manifest if champion else None,
+        table=table,
+        slices=found.slices,
+        fresh=fresh,
+        churn=changed,
+        files=subject.files,
+        charts=charts(evidence, table[0].metric) if table else "",
+    )
+    more = {
+        "anchor": asdict(subject.anchored) if subject.anchored else None,
+        "fresh_rows": fresh,
+        "looks": dict(zip(days, times, strict=True)),
+        "churn": changed,
+        "head": subject.head,
+        "rules_changed": rules_changed(subject.files),
+        "waived": waived(findings),
+        "metrics": [asdict(row) for row in table],
+        "slices": found.slices,
+    }
+    words += f"\n{line(look)}\n" if table else ""
+    return Judgement(subject, verdict, words, more)
+
+
+def _good(table: Sequence[Compared], champion: Bundle | None, over: Sequence[str]) -> str:
+    """The sentence of a PROMOTE."""
+    if not table:
+        return ""
+    row = table[0]
+    told = f" Waived: {', '.join(over)}." if over else ""
+    if row.champion is None or row.low is None or row.high is None or champion is None:
+        return f"Every rule holds; {row.metric} {row.candidate:.4f}. There is no champion yet to compare with.{told}"
+    word = "Better than" if row.low > 0 else "Worse, within the margin, than"
+    if row.low <= 0 <= row.high:
+        word = "As good as"
+    return (
+        f"{word} {champion.version}: {row.metric} {row.candidate:.4f} against {row.champion:.4f},"
+        f" a gain of {gain(row.metric, row.low)} to {gain(row.metric, row.high)}.{told}"
+    )

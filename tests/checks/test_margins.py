@@ -1,0 +1,112 @@
+"""Combinations of metrics: a tiny syntax, and logic of three values."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from checks.bootstrap import Gap
+from checks.compare import combined, finding, missing
+from checks.margins import Combination, Margins, parse_combination
+from checks.verdict import Finding
+
+KNOWN = ["log_loss", "roc_auc", "brier"]
+
+
+@pytest.mark.parametrize(
+    ("words", "least", "name"),
+    [
+        ("any of roc_auc, brier", 1, "any_of.roc_auc.brier"),
+        ("2 of log_loss, roc_auc, brier", 2, "2_of.log_loss.roc_auc.brier"),
+        ("all of log_loss, roc_auc", 2, "all_of.log_loss.roc_auc"),
+    ],
+)
+def test_a_combination_says_what_it_needs(words, least, name):
+    """In words that anybody reads."""
+    found = parse_combination(words, KNOWN)
+
+    assert (found.least, found.name) == (least, name)
+    assert found.is_loose == (not words.startswith("all"))
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("some of roc_auc", "expected such as"),
+        ("any of roc_auk, brier", "roc_auk has no margin there; metrics with a margin are log_loss"),
+        ("any of brier, brier", "named twice"),
+        ("3 of roc_auc, brier", "of 2 metrics never 3 hold"),
+        ("0 of roc_auc, brier", "expected such as"),
+        (7, "is 7; expected such as"),
+    ],
+)  # fmt: skip
+def test_what_is_none_is_told(words, told):
+    """With what was meant."""
+    assert told in parse_combination(words, KNOWN)
+
+
+@given(st.integers(1, 4), st.lists(st.sampled_from(["PASS", "FAIL", "INCONCLUSIVE"]), min_size=4, max_size=4))  # fmt: skip
+def test_the_logic_is_that_of_what_may_still_come(least, outcomes):
+    """PASS and FAIL only where no way of settling the open ones changes it."""
+    found = Combination(least, ("a", "b", "c", "d")).outcome(outcomes)
+    best = sum(each != "FAIL" for each in outcomes) >= least
+    worst = sum(each == "PASS" for each in outcomes) >= least
+
+    assert found == ("PASS" if worst else "INCONCLUSIVE" if best else "FAIL")
+
+
+def test_what_a_combination_takes_in_does_not_block_by_itself():
+    """The combination does."""
+    margins = Margins(
+        "log_loss", dict.fromkeys(KNOWN, 0.01), {}, (), (parse_combination("any of roc_auc, brier", KNOWN),)
+    )  # fmt: skip
+    outcomes = {"log_loss": "PASS", "roc_auc": "FAIL", "brier": "INCONCLUSIVE"}
+    found = combined(
+        [Finding(f"compare.{m}", o, "", "", "", more_rows=70 if o == "INCONCLUSIVE" else None) for m, o in outcomes.items()],
+        margins, "compare.",
+    )  # fmt: skip
+
+    assert {f.rule: (f.outcome, f.severity) for f in found} == {
+        "compare.log_loss": ("PASS", "block"),
+        "compare.roc_auc": ("FAIL", "warn"),
+        "compare.brier": ("INCONCLUSIVE", "warn"),
+        "compare.any_of.roc_auc.brier": ("INCONCLUSIVE", "block"),
+    }
+    assert found[-1].observed == "roc_auc fails; brier is not settled"
+    assert found[-1].more_rows == 70
+
+
+def gap(value, low, high, **more):
+    told = {"freedom": 13.0, "rows": 10_850, "days": 14} | more
+    return Gap("roc_auc", 0.7, 0.7 - value, value, low, high, 0.003, confidence=0.95, **told)
+
+
+@pytest.mark.parametrize(
+    ("measured", "superior", "outcome", "limit"),
+    [
+        (gap(-0.002, -0.004, 0.001), False, "PASS", "-0.0050"),
+        (gap(-0.002, -0.004, 0.001), True, "INCONCLUSIVE", "above 0"),
+        (gap(0.004, 0.001, 0.007), True, "PASS", "above 0"),
+        (gap(-0.004, -0.007, -0.001), True, "FAIL", "above 0"),
+        (gap(-0.002, -0.008, 0.004), False, "INCONCLUSIVE", "-0.0050"),
+        (gap(-0.012, -0.018, -0.006), False, "FAIL", "-0.0050"),
+    ],
+)
+def test_a_difference_is_settled_on_one_side_or_not_at_all(measured, superior, outcome, limit):
+    """Not worse by more than the margin; or, where it is asked for, better."""
+    found = finding("compare.roc_auc", measured, 0.005, "the champion", superior)
+
+    assert (found.outcome, found.limit) == (outcome, limit)
+
+
+@pytest.mark.parametrize(
+    ("measured", "told"),
+    [
+        (gap(-0.002, -0.0058, 0.0018), "Needs about 6,200 more labelled rows, eight days at this rate."),
+        (gap(-0.006, -0.0096, -0.0024), "As it looks it is worse than allowed; to be sure of that needs about 110,000 more labelled rows, 138 days at this rate."),
+        (gap(-0.00501, -0.009, -0.001), "It lies so close to the limit that no number of rows within reach tells. To pass it must hold."),
+        (gap(-0.002, None, None, days=1), "The rows are of one day; an interval needs more days."),
+    ],
+)  # fmt: skip
+def test_what_is_not_settled_says_what_is_missing(measured, told):
+    """In rows and in days."""
+    assert missing(measured, -0.005, "hold") == told
