@@ -5,11 +5,12 @@ import shutil
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from subprocess import PIPE
 
 import pytest
 
-from checks.__main__ import CANNOT_JUDGE, HOLD, OK, REJECT, USAGE, _subject, main
+from checks.__main__ import CANNOT_JUDGE, FORGE, HOLD, OK, REJECT, USAGE, _subject, main
 from checks.arguments import parser
 from checks.soundness import soundness
 from forge.live import Live, parse_live, with_champion
@@ -253,7 +254,6 @@ def test_too_few_fresh_rows_reject(gate, out, bundles, root, tmp_path):
 
 def test_scores_that_are_not_the_onnx_files_are_rejected(evidence, bundles, rules):
     """Evidence that somebody touched up."""
-    from dataclasses import replace
 
     touched = replace(evidence, stored_scores_agree=False)
     findings = soundness(touched, Bundle.load(bundles[1]), set(), rules.gate)
@@ -332,3 +332,124 @@ def test_an_old_verdict_is_not_left_beside_a_new_failure(gate, out, bundles, tmp
 
     assert gate("--candidate", tmp_path / "gone") == CANNOT_JUDGE
     assert not (out / "verdict.json").exists()
+
+
+def finding(out, rule):
+    (found,) = [f for f in verdict(out)["findings"] if f["rule"] == rule]
+    return found
+
+
+def test_the_first_model_is_the_anchor_and_the_next_is_held_against_it(gate, out, forge, bundles):
+    """With margins of its own, on the same rows."""
+    assert parse_live(forge.read(LIVE)).anchor == parse_live(forge.read(LIVE)).champion
+    propose(forge, bundles[1])
+
+    assert gate("--forge", forge.root) == OK
+    assert verdict(out)["anchor"]["version"] == bundles[0].name
+    assert finding(out, "compare.anchor.log_loss")["outcome"] == "PASS"
+    assert finding(out, "live.anchor")["outcome"] == "PASS"
+    assert verdict(out)["metrics"][0]["anchor"] == verdict(out)["metrics"][0]["champion"]
+
+
+def test_a_proposal_of_a_model_that_moves_the_anchor_is_rejected(gate, out, forge, bundles):
+    """What brings its own yardstick is not measured."""
+    loaded = Bundle.load(bundles[1])
+    live = with_champion(parse_live(forge.read(LIVE)), loaded.version, loaded.digest)
+    text = replace(live, anchor=live.champion).to_toml()
+    forge.propose("retrain", "both", "", {LIVE: text})
+
+    assert gate("--forge", forge.root) == REJECT
+    assert finding(out, "live.anchor")["observed"] == (
+        f"it moves the anchor from {bundles[0].name} to {bundles[1].name}"
+    )
+
+
+def test_an_anchor_that_cannot_be_fetched_is_said_with_what_to_type(gate, out, forge, bundles):
+    """No silent pass, and no standstill either."""
+    live = parse_live(forge.read(LIVE))
+    gone = replace(live.anchor, version="20200101T0000-0000000")
+    forge.propose("move", "an anchor", "", {LIVE: replace(live, anchor=gone).to_toml()})
+    forge.status("move", True, "good")
+    forge.merge("move", "move")
+    propose(forge, bundles[1])
+
+    assert gate("--forge", forge.root) == OK
+    found = finding(out, "compare.anchor")
+    assert (found["outcome"], found["severity"]) == ("FAIL", "warn")
+    assert "the anchor cannot be read" in found["observed"]
+    assert "To propose another, type: python -m checks anchor." in found["why"]
+    assert "To propose another, type: python -m checks anchor." in (out / "report.md").read_text()
+
+
+def anchor(forge, *words):
+    return main(["anchor", "--forge", str(forge.root), *map(str, words)])
+
+
+def test_an_anchor_is_moved_by_a_proposal_of_its_own_that_a_person_merges(forge, bundles, capsys):
+    """By hand with a reason, while it can still be read."""
+    move(forge, bundles[1])
+    assert anchor(forge) == FORGE
+    assert "can still be read; to move it all the same, say why" in capsys.readouterr().err
+    assert anchor(forge, "--reason", "a new season") == OK
+    assert "type: python -m forge merge anchor" in capsys.readouterr().out
+    assert forge.proposal("anchor").files == (LIVE,)
+    before = parse_live(forge.read(LIVE))
+    forge.merge("anchor", "anchor")
+    after = parse_live(forge.read(LIVE))
+
+    assert (after.anchor.version, after.champion) == (bundles[1].name, before.champion)
+
+
+def test_an_anchor_whose_contract_is_gone_needs_no_other_reason(forge, bundles, by_task, capsys):
+    """It predicts something else."""
+    other = Bundle.load(by_task["regression"])
+    forge.upload(other.version, by_task["regression"])
+    live = parse_live(forge.read(LIVE))
+    moved = replace(live, anchor=replace(live.anchor, version=other.version, digest=other.digest))
+    forge.propose("move", "an anchor", "", {LIVE: moved.to_toml()})
+    forge.status("move", True, "good")
+    forge.merge("move", "move")
+
+    assert anchor(forge) == OK
+    assert "anchor and candidate predict different things" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--to", "20200101T0000-0000000"], "is not stored"),
+        (["--reason", "why not"], "is the anchor already"),
+    ],
+)
+def test_what_cannot_be_the_anchor_is_refused(forge, capsys, words, told):
+    """With what to type."""
+    assert anchor(forge, *words) == FORGE
+    assert told in capsys.readouterr().err
+
+
+def test_before_the_first_model_there_is_nothing_to_anchor(tmp_path, capsys):
+    """The first becomes the anchor by itself."""
+    assert main(["anchor", "--forge", str(tmp_path / "empty")]) == FORGE
+    assert "the first model becomes the anchor by itself" in capsys.readouterr().err
+
+
+def test_a_waiver_that_nothing_needs_rejects_and_a_look_is_counted(
+    gate, out, forge, bundles, tmp_path
+):
+    """The report that a landing keeps tells the next gate that these rows were looked at."""
+    waivers = tmp_path / "waivers.toml"
+    waivers.write_text(
+        '[[waiver]]\nrule = "compare.baseline"\nreason = "r"\nauthor = "ann"\nuntil = 2999-01-01\n'
+    )
+    propose(forge, bundles[1])
+    assert gate("--forge", forge.root, "--waivers", waivers) == REJECT
+    assert "waivers.compare.baseline fails: nothing needs it" in verdict(out)["summary"]
+    report = (out / "report.md").read_text()
+    assert report.rstrip().endswith("-->")
+    other = report.replace(Bundle.load(bundles[1]).digest, "sha256:another")
+    forge.describe(bundles[0].name, other)
+    forge.describe(bundles[1].name, report)
+
+    assert gate("--forge", forge.root) == OK
+    assert set(verdict(out)["looks"].values()) == {1}
+    assert "by at most 1 candidates" in finding(out, "data.looks")["observed"]
