@@ -1,11 +1,15 @@
 """Who may ask for what: tokens for rows and outcomes, others for looking on, and web origins.
 
+A browser knows no tokens, only names and passwords (RFC 7617): where people look, a token is taken
+as the password as well, whatever the name.
+
 A file holds several tokens, so that a new one can be handed out before the old one is struck off;
 it is read again when it changes. A path needs a token if its kind has a file.
 """
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
 import threading
@@ -21,6 +25,7 @@ ASKING = ("/score", "/outcome", "/invocations", "/v2")
 WATCHING = ("/metrics", "/")
 #: Probes have no token, and learn no more than whether to wait.
 OPEN = ("/v2/health/live", "/v2/health/ready")
+BASIC = 'Basic realm="Tidegate", charset="UTF-8"'
 METHODS, HEADERS = "GET, POST", "Authorization, Content-Type, traceparent"
 
 
@@ -79,13 +84,21 @@ class Access:
 
     def admit(self, path: str, authorization: str) -> None:
         """Let a request for *path* pass, or raise `RequestError` 401."""
-        if not _held(self._needed(path), authorization):
+        if not _held(self._needed(path), authorization, as_password=path in WATCHING):
             what = "is not one that is known" if authorization else "is missing"
             raise RequestError(401, f"the token {what}; send the header Authorization: Bearer …")
 
+    def challenge(self, path: str) -> str:
+        """What a client without a token for *path* is asked for; a browser asks who looks at it."""
+        return BASIC if path in WATCHING else "Bearer"
+
+    def needs_token(self, path: str) -> bool:
+        """Whether *path* is closed to who has no token."""
+        return self._needed(path) is not None
+
     def watches(self, authorization: str) -> bool:
         """Whether who asks may look on: see paths, and why something was refused or lost."""
-        return _held(self._watching, authorization)
+        return _held(self._watching, authorization, as_password=True)
 
     def headers(self, origin: str) -> list[tuple[str, str]]:
         """What lets a page of *origin* read the answer, if it may."""
@@ -132,9 +145,21 @@ def read_tokens(path: Path) -> tuple[bytes, ...]:
     return tuple(_digest(token) for token in tokens)
 
 
-def _held(tokens: Tokens | None, authorization: str) -> bool:
-    scheme, _, token = authorization.partition(" ")
-    return tokens is None or (scheme.lower() == "bearer" and tokens.hold(token.strip()))
+def _held(tokens: Tokens | None, authorization: str, *, as_password: bool) -> bool:
+    return tokens is None or tokens.hold(_said(authorization, as_password))
+
+
+def _said(authorization: str, as_password: bool) -> str:
+    """The token in a header; nothing where there is none."""
+    scheme, _, told = authorization.partition(" ")
+    if scheme.lower() == "bearer":
+        return told.strip()
+    if scheme.lower() == "basic" and as_password:
+        try:
+            return base64.b64decode(told, validate=True).decode().partition(":")[2]
+        except ValueError:
+            return ""
+    return ""
 
 
 def _digest(token: str) -> bytes:

@@ -167,7 +167,7 @@ def _refused(error: RequestError) -> Response:
         scorer.metrics.refused(error.status)
     answer = _response(refusal(error))
     if error.status == 401:
-        answer.headers["WWW-Authenticate"] = "Bearer"
+        answer.headers["WWW-Authenticate"] = _access().challenge(request.path)
     if error.status == 503:
         answer.headers["Retry-After"] = "1"
     return answer

@@ -15,6 +15,7 @@ from flask import Blueprint, Response, current_app
 
 from model.contract import Contract
 from serve import schemas
+from serve.access import WATCHING
 from serve.bundle import Bundle
 from serve.exposition import CONTENT_TYPE
 from serve.replies import JSON, PROBLEM, reply
@@ -24,7 +25,7 @@ from serve.tensors import columns
 
 HTML, TEXT = "text/html; charset=utf-8", "text/plain; charset=utf-8"
 #: What may be wrong with a body, from its bytes to its rows; or no model is live; or it failed.
-OF_A_BODY = (400, 401, 413, 422, 500, 503)
+OF_A_BODY = (400, 401, 413, 415, 422, 500, 503)
 OF_A_MODEL = (401, 404, 503)
 SECTIONS = {
     "v2": "Open Inference Protocol",
@@ -105,7 +106,10 @@ def document() -> dict[str, Any]:
         "paths": dict(sorted(paths.items())),
         "components": {
             "schemas": _schemas(contract),
-            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+            "securitySchemes": {
+                "token": {"type": "http", "scheme": "bearer"},
+                "password": {"type": "http", "scheme": "basic"},
+            },
         },
     }
 
@@ -134,6 +138,8 @@ def _operation(rule: str, endpoint: str, examples: Mapping[str, Any]) -> dict[st
         found["requestBody"] = {"required": True, "content": {JSON: body}}
     if 401 in route.errors:
         found["security"] = [{}, {"token": []}]
+        if rule in WATCHING:
+            found["security"].append({"password": []})
     return found
 
 

@@ -5,7 +5,7 @@ const REFRESH = 10_000;
 const form = document.getElementById("row");
 
 if (form) {
-  const token = document.getElementById("token");
+  const token = document.getElementById("token"); // where rows need one
   const answer = document.getElementById("answer");
   const inputs = [...form.querySelectorAll("[data-kind]")];
 
@@ -24,18 +24,21 @@ if (form) {
   document.getElementById("copy").addEventListener("click", copy);
 
   async function score() {
-    for (const input of inputs) mark(input, "");
+    for (const input of [...inputs, ...(token ? [token] : [])]) mark(input, "");
     show();
     say("", "asking…");
     let reply, body;
     try {
-      reply = await fetch("/score", { method: "POST", headers: headers(), body: JSON.stringify(row()) });
+      // Without the browser's password: refused here, it would be forgotten for the page as well.
+      const asked = { method: "POST", headers: headers(), body: JSON.stringify(row()), credentials: "omit" };
+      reply = await fetch(here("/score"), asked);
       body = await reply.json();
     } catch (error) {
       say("bad", `No answer: ${error.message}`);
       return;
     }
     if (reply.ok) tell(body);
+    else if (reply.status === 401 && token) ask(body);
     else refuse(body);
   }
 
@@ -57,8 +60,14 @@ if (form) {
 
   function headers() {
     const found = { "Content-Type": "application/json" };
-    if (token.value) found.Authorization = `Bearer ${token.value}`;
+    if (token?.value) found.Authorization = `Bearer ${token.value}`;
     return found;
+  }
+
+  function ask(body) {
+    mark(token, token.value ? "It is not one that is known." : "It is missing.");
+    say("bad", body.error);
+    token.focus();
   }
 
   function tell(body) {
@@ -105,7 +114,8 @@ if (form) {
   function mark(input, words) {
     input.toggleAttribute("aria-invalid", words !== "");
     if (words) input.setAttribute("aria-invalid", "true");
-    document.getElementById(`e-${input.name}`).textContent = words;
+    const [, wrong] = input.getAttribute("aria-describedby").split(" ");
+    document.getElementById(wrong).textContent = words;
   }
 
   function say(kind, words, more) {
@@ -118,7 +128,7 @@ if (form) {
   function show() {
     const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;
     const lines = [`curl ${quoted(form.dataset.address + "/score")}`];
-    if (token.value) lines.push(`-H "Authorization: Bearer $TOKEN"`);
+    if (token) lines.push(`-H "Authorization: Bearer $TOKEN"`);
     lines.push("-H 'Content-Type: application/json'", `-d ${quoted(JSON.stringify(row()))}`);
     document.getElementById("curl-line").textContent = lines.join(" \\\n  ");
     document.getElementById("curl").hidden = false;
@@ -140,11 +150,16 @@ if (form) {
   }
 }
 
+// Not a relative address: one with a password in it, as in http://name:password@…, may not be asked.
+function here(path) {
+  return location.origin + path;
+}
+
 async function refresh() {
   if (document.hidden) return;
   const stale = (words) => (document.getElementById("stale").textContent = words);
   try {
-    const reply = await fetch(location.pathname, { signal: AbortSignal.timeout(REFRESH / 2) });
+    const reply = await fetch(here("/"), { signal: AbortSignal.timeout(REFRESH / 2) });
     if (!reply.ok) throw new Error(String(reply.status));
     const fresh = new DOMParser().parseFromString(await reply.text(), "text/html").getElementById("now");
     const before = document.getElementById("now");

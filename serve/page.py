@@ -53,6 +53,7 @@ def page() -> Response:
         fields=_fields(contract, arms[0]) if contract else [],
         lately=lately(metrics.recent(MINUTES)),
         minutes=MINUTES,
+        needs_token=current_app.extensions["tidegate.access"].needs_token("/score"),
         now=scorer.clock().astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC"),
         address=request.url_root.rstrip("/"),
     )

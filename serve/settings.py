@@ -167,7 +167,9 @@ class Settings:
         " read again when it changes",
         None,
     )
-    watch_tokens: Path | None = setting(token_file, "the same for `/metrics` and `/`", None)
+    watch_tokens: Path | None = setting(
+        token_file, "the same for `/metrics` and `/`; in a browser the token is the password", None
+    )
     origins: tuple[str, ...] = setting(
         origins, "origins of the web pages that may ask (CORS), separated by commas", ()
     )

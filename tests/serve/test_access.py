@@ -1,5 +1,6 @@
 """Tokens let in who should be, web pages of named origins may ask, everybody else is told why not."""
 
+import base64
 import os
 
 import pytest
@@ -90,6 +91,38 @@ def test_those_who_look_on_have_tokens_of_their_own(guarded):
         assert guarded.get(path).status_code == 401
         assert guarded.get(path, headers=bearing(ONE)).status_code == 401
         assert guarded.get(path, headers=bearing(WATCHING)).status_code != 401
+
+
+@pytest.mark.parametrize(("name", "password", "status"), [
+    ("", WATCHING, 200), ("anybody", WATCHING, 200), ("ünï", WATCHING, 200), ("", ONE, 401), (WATCHING, "", 401), ("", "", 401),
+])  # fmt: skip
+def test_a_browser_sends_the_token_as_a_password(guarded, name, password, status):
+    """It asks for it when it is challenged (RFC 7617); the name says nothing."""
+    told = "Basic " + base64.b64encode(f"{name}:{password}".encode()).decode()
+    for path in ("/", "/metrics"):
+        answer = guarded.get(path, headers={"Authorization": told})
+        assert answer.status_code == status
+        challenged = guarded.get(path)
+        assert challenged.headers["WWW-Authenticate"] == 'Basic realm="Tidegate", charset="UTF-8"'
+        assert challenged.content_type == "application/problem+json"
+    assert ("journal" in guarded.get("/ready", headers={"Authorization": told}).json) == (
+        status == 200
+    )
+
+
+@pytest.mark.parametrize(
+    "told", ["Basic", "Basic ?", "Basic /w==", "Basic Og", "basic", f"Basic {WATCHING}", "Digest x"]
+)
+def test_a_password_that_is_none_is_refused(guarded, told):
+    """Not Base64, not UTF-8, cut off."""
+    assert guarded.get("/", headers={"Authorization": told}).status_code == 401
+
+
+def test_a_password_lets_nobody_ask(guarded, row):
+    """A browser sends it along to every path; what scores rows must be said by the page itself."""
+    told = "Basic " + base64.b64encode(f":{ONE}".encode()).decode()
+
+    assert guarded.post("/score", json=row, headers={"Authorization": told}).status_code == 401
 
 
 @pytest.mark.parametrize("path", ["/health", "/ready", "/v2/health/live", "/v2/health/ready"])

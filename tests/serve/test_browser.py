@@ -200,6 +200,43 @@ def test_what_is_wrong_is_said_beside_its_field(browser, address):
     assert browser.run("return document.querySelector('[aria-invalid]')") is None
 
 
+def test_who_has_the_tokens_looks_on_and_tries_a_row(
+    browser, store, journal, clock, bundles, tmp_path
+):
+    """The one is the browser's password, the other goes into the form, and stays out of sight."""
+    store.serve(bundles[0])
+    asking, watching = "token-for-asking-rows", "token-for-looking-on"
+    (tmp_path / "asking").write_text(asking)
+    (tmp_path / "watching").write_text(watching)
+    settings = Settings(
+        store=store.folder, journal=journal, tokens=tmp_path / "asking", watch_tokens=tmp_path / "watching",
+    )  # fmt: skip
+    app = create_app(store.folder, journal, settings=settings, follow_every=None, clock=clock)
+    with served(app) as address:
+        browser.open(address.replace("//", f"//me:{watching}@") + "/")
+        browser.run("document.getElementById('example').click()")
+        browser.run("document.querySelector('button[type=submit]').click()")
+        wrong = browser.until("return document.getElementById('token-wrong').textContent")
+        assert wrong == "It is missing."
+        assert browser.run("return document.activeElement.id") == "token"
+        browser.run("document.getElementById('token').value = arguments[0]", asking)
+        browser.run("document.querySelector('button[type=submit]').click()")
+        told = browser.until("return document.querySelector('#answer dl')?.innerText")
+        line = browser.run("return document.getElementById('curl-line').textContent")
+        browser.run("await refresh()")
+
+        assert bundles[0].name in told
+        assert browser.run("return document.getElementById('stale').textContent") == ""
+        assert '-H "Authorization: Bearer $TOKEN"' in line
+        assert asking not in browser.run("return document.body.innerText")
+        assert browser.run("return document.querySelector('.tiles dd').textContent") == "1"
+        if shutil.which("curl"):
+            command = ["bash", "-c", line + " -s"]
+            done = subprocess.run(command, env={"TOKEN": asking}, capture_output=True, check=True)
+            assert json.loads(done.stdout)["version"] == bundles[0].name
+    browser.complaints()
+
+
 def test_the_numbers_are_kept_fresh(browser, app, address, row, store, bundles):
     """By themselves; another model, and a server that is gone, are said."""
     browser.open(address + "/")

@@ -13,6 +13,7 @@ from serve.chart import Line, bars, legend, lines
 from serve.lately import lately, quantile
 from serve.metrics import SECONDS
 from serve.page import POLICY
+from serve.settings import Settings
 
 HOSTILE = "\"'><script>alert(1)</script><img src=x onerror=alert(2)>{{7*7}}"
 
@@ -107,6 +108,16 @@ def test_the_form_asks_what_the_contract_has(client):
     assert fields["age"]["data-example"] == "60"
     assert {each.get("value") for each in found.all("option")} >= {"AT", "DE", "search"}
     assert "a number from 0 to 120 (years)" in found.text
+
+
+def test_the_form_asks_for_a_token_where_rows_need_one(client, store, journal, tmp_path):
+    """And nowhere else."""
+    (tmp_path / "tokens").write_text("a-token-for-the-website")
+    settings = Settings(store=store.folder, journal=journal, tokens=tmp_path / "tokens")
+    app = create_app(store.folder, journal, settings=settings, follow_every=None)
+
+    for asking, fields in ((client, []), (app.test_client(), ["password"])):
+        assert [each["type"] for each in page(asking).all("input") if "type" in each] == fields
 
 
 def test_ids_are_given_once(client, row):
