@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 
 from bench.process import Server, free_port
+from forge.arguments import parser
+from serve.settings import read_settings
 
 ROOT = Path(__file__).parents[2]
 DOCKERFILE = ROOT / "serve/Dockerfile"
@@ -142,12 +144,40 @@ def test_what_the_image_holds_runs_on_a_read_only_root(image, store, journal, bu
     assert ready["version"] == bundles[0].name
 
 
+def test_the_deployment_starts_the_scorer_with_settings_that_there_are():
+    """Words and variables; a wrong one would be found out by a container that does not start."""
+    text = (ROOT / "serve/kubernetes/deployment.yaml").read_text()
+    (words,) = re.findall(r"args: \[serve, (.+)\]", text)
+    named = dict(re.findall(r'- name: (TIDEGATE_\w+)\n +value: "(.+)"', text))
+    arguments = [word.strip('"') for word in words.split(", ")]
+    found = read_settings(arguments, named)
+
+    assert (str(found.store), str(found.journal), found.host) == ("/store", "/journal", "0.0.0.0")
+    assert found.drain + found.stop_within < int(
+        re.findall(r"terminationGracePeriodSeconds: (\d+)", text)[0]
+    )
+
+
+def test_the_sync_runs_from_the_image(image):
+    """With what is installed for the scorer, and the forge beside it."""
+    text = (ROOT / "serve/kubernetes/deployment.yaml").read_text()
+    (words,) = re.findall(r"args: \[forge, (.+)\]", text)
+    asked = parser("").parse_args([word.strip('"') for word in words.split(", ")])
+    done = subprocess.run(
+        [sys.executable, "-m", "forge", "sync", "--help"], cwd=image, check=False, capture_output=True,
+        env=os.environ | {"PYTHONPATH": str(image)},
+    )  # fmt: skip
+
+    assert (asked.command, str(asked.store), asked.every) == ("sync", "/store", 30)
+    assert done.returncode == 0, done.stderr
+
+
 @pytest.mark.parametrize(
     "promise",
     [
         "runAsNonRoot: true", "readOnlyRootFilesystem: true", "allowPrivilegeEscalation: false",
         "drop: [ALL]", "type: RuntimeDefault", "automountServiceAccountToken: false",
-        "path: /ready", "path: /health", "restartPolicy: Always",
+        "path: /ready", "path: /health", "restartPolicy: Always", "enableServiceLinks: false",
     ],
 )  # fmt: skip
 def test_the_deployment_is_locked_up_and_probed(promise):
