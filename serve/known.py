@@ -1,9 +1,10 @@
 """Which ids were answered, and which outcomes told, lately: a memory that all workers share.
 
-It only says of an outcome whether it is repeated or unknown; outcomes are kept all the same. A
-file in the journal's folder, mapped into every worker, so it outlives them: two tables of digests,
-each id at one place, where a newer one takes an older one's. An id that is forgotten, or that
-another machine answered, is unknown here.
+It only says of an outcome whether it is late, repeated or unknown; outcomes are kept all the same.
+A file in the journal's folder, mapped into every worker, so it outlives them, and no day of the
+journal need be read: two tables of digests, each id at one place, where a newer one takes an older
+one's. What a digest's place says of it is not kept again; the hour of the answer is, in its stead.
+An id that is forgotten, or that another machine answered, is unknown here.
 """
 
 from __future__ import annotations
@@ -11,14 +12,26 @@ from __future__ import annotations
 import mmap
 import os
 from collections.abc import Iterable
+from datetime import datetime
 from hashlib import blake2b
 from pathlib import Path
+from typing import NamedTuple
 
 #: Places in each table: some 250,000 ids, of which the later half is remembered well.
 PLACES = 2**18
+#: Hours after which an outcome is late: its day has been looked at without it.
+LATE = 24
 #: Characters of an id that the scorer makes up: hexadecimal, and random enough as it is.
 OURS = 32
 _SIZE = 2 * 8 * PLACES
+
+
+class Found(NamedTuple):
+    """Of how many ids the outcome is late, told before, or of nothing that is known here."""
+
+    late: int
+    repeated: int
+    unknown: int
 
 
 class Known:
@@ -27,37 +40,50 @@ class Known:
     def __init__(self, path: Path) -> None:
         tables = memoryview(_mapped(path)).cast("Q")
         self._answered, self._told = tables[:PLACES], tables[PLACES:]
+        self._hour = ("", 0)
 
-    def answered(self, ids: Iterable[str]) -> None:
-        """Remember that *ids* were answered."""
-        table = self._answered
+    def answered(self, ids: Iterable[str], at: str) -> None:
+        """Remember that *ids* were answered *at* a moment, as the journal writes it."""
+        table, hour = self._answered, self._hour_of(at)
         for id_ in ids:
             digest = _digest(id_)
-            table[digest % PLACES] = digest
+            table[digest % PLACES] = digest - digest % PLACES + hour
 
-    def tell(self, ids: Iterable[str]) -> tuple[int, int]:
-        """Remember that outcomes of *ids* were told; how many were told before, and are unknown."""
-        repeated = unknown = 0
+    def tell(self, ids: Iterable[str], at: str) -> Found:
+        """Remember that outcomes of *ids* were told *at* a moment; what they were."""
+        late = repeated = unknown = 0
+        hour = self._hour_of(at)
         for id_ in ids:
             digest = _digest(id_)
             place = digest % PLACES
-            again = self._told[place] == digest
-            repeated += again
-            unknown += not again and self._answered[place] != digest
+            seen = self._answered[place]
+            if self._told[place] == digest:
+                repeated += 1
+            elif seen ^ digest >= PLACES:
+                unknown += 1
+            else:
+                late += LATE < (hour - seen) % PLACES < PLACES // 2  # else a clock was set back
             self._told[place] = digest
-        return repeated, unknown
+        return Found(late, repeated, unknown)
+
+    def _hour_of(self, at: str) -> int:
+        if at[:13] != self._hour[0]:
+            moment = datetime.fromisoformat(at[:13] + ":00Z")
+            self._hour = at[:13], int(moment.timestamp()) // 3600 % PLACES
+        return self._hour[1]
 
 
 def _digest(id_: str) -> int:
+    """A number below 2**64, and not below `PLACES`: an empty place is nobody's."""
     if len(id_) == OURS:
         try:
             number = int(id_, 16)
         except ValueError:
             pass
         else:
-            return (number ^ number >> 64) % 2**64 or 1
+            return max((number ^ number >> 64) % 2**64, PLACES)
     text = id_.encode("utf-8", "surrogatepass")
-    return int.from_bytes(blake2b(text, digest_size=8).digest(), "big") or 1
+    return max(int.from_bytes(blake2b(text, digest_size=8).digest(), "big"), PLACES)
 
 
 def _mapped(path: Path) -> mmap.mmap:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from serve.chart import Line, bars, legend, lines
-from serve.metrics import ANSWERS, SCORES, SECONDS
+from serve.families import ANSWERS, SCORES, SECONDS
 from serve.tally import Totals
 
 MINUTES = 15

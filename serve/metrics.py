@@ -7,6 +7,7 @@ counted; whoever is asked adds the files up (`serve.tally`).
 from __future__ import annotations
 
 import math
+import sys
 import threading
 import time
 from bisect import bisect_left
@@ -14,44 +15,37 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import repeat
 from pathlib import Path
-from typing import Any
 
 from flask import Blueprint, Response, current_app, request
 from flask.blueprints import BlueprintSetupState
 
 from serve.bundle import Bundle
 from serve.exposition import CONTENT_TYPE, Family, exposed
+from serve.families import (
+    ANSWERS,
+    BACKLOG,
+    DIFFERENCE,
+    DISAGREED,
+    FAMILIES,
+    IN_PROGRESS,
+    LOST,
+    MISSING,
+    OUTCOMES,
+    PROBABILITIES,
+    REQUESTS,
+    SCORES,
+    SECONDS,
+    SHADOWED,
+    UNCOUNTED,
+    UNSEEN,
+    family,
+)
 from serve.scorer import Scorer
 from serve.slots import Series, Slots
 from serve.standing import age, standing
 from serve.tally import Tally, Totals
 
-#: Upper bounds of the buckets, in seconds: a row takes tens of microseconds, a batch milliseconds.
-SECONDS = (
-    25e-6, 50e-6, 75e-6, 1e-4, 15e-5, 25e-5, 5e-4, 1e-3, 25e-4, 5e-3, 1e-2, 25e-3, 5e-2, 0.1, 0.25,
-    0.5, 1.0, 2.5, 10.0,
-)  # fmt: skip
-PROBABILITIES = tuple(round(n / 20, 2) for n in range(1, 21))
-REQUESTS, ANSWERS, SCORES = "requests", "answer_seconds", "score"
-MISSING, UNSEEN = "missing_values", "unseen_values"
-IN_PROGRESS, LOST, UNCOUNTED = "requests_in_progress", "journal_lost_lines", "uncounted"
-FAMILIES: dict[str, tuple[Any, ...]] = {
-    REQUESTS: ("counter", "Requests, by route and status.", ("route", "status")),
-    ANSWERS: ("histogram", "Seconds from rows to answers, journal included, on every route."),
-    IN_PROGRESS: ("gauge", "Requests being answered."),
-    SCORES: ("histogram", "Scores given, by version and arm.", ("version", "arm")),
-    MISSING: ("counter", "Values that were missing in rows answered.", ("feature",)),
-    UNSEEN: ("counter", "Categories never seen in training in rows answered.", ("feature",)),
-    LOST: ("counter", "Lines that the journal could not keep."),
-    UNCOUNTED: ("counter", "What was not counted by name, for there was no slot left."),
-}
-#: What the journal says of its folder, which the workers share.
-BACKLOG = {
-    "segments": "Files of the journal that wait to be put away, open ones among them.",
-    "bytes": "Bytes in them.",
-    "unshipped": "Files that could not be sent when that was last tried.",
-}
-PREFIX, EXTENSION = "tidegate_", "tidegate.metrics"
+EXTENSION = "tidegate.metrics"
 
 routes = Blueprint("metrics", __name__)
 
@@ -80,6 +74,8 @@ class Metrics:
         self.lost: Callable[[], int] = lambda: 0
         self._slots = slots = Slots(folder)
         self._tally, self.why = Tally(folder, slots, {IN_PROGRESS}), slots.why
+        if self.why:
+            print(f"metrics: {self.why}", file=sys.stderr, flush=True)
         self._values, self._lock = slots.values, slots.lock
         self._seconds = slots.place(Series(ANSWERS, (), SECONDS))
         self._sum = self._seconds + len(SECONDS) + 1
@@ -154,19 +150,38 @@ class Metrics:
             self._values[place] += 1
             self._values[self._lost] = self.lost()
 
+    def told(self, outcomes: Mapping[str, int]) -> None:
+        """Outcomes were told: how many are accepted, and of these late, repeated, unknown."""
+        odd = {name: outcomes[name] for name in ("late", "repeated", "unknown")}
+        for name, count in {"in_time": outcomes["accepted"] - sum(odd.values()), **odd}.items():
+            self._add(Series(OUTCOMES, (name,)), count)
+
+    def shadowed(self, version: str, found: Mapping[str, float]) -> None:
+        """What became of rows that a shadow was to score, and how it differs from what was told."""
+        for name, count in found.items():
+            family, more = {
+                "disagreed": (DISAGREED, ()), "difference": (DIFFERENCE, ()),
+            }.get(name, (SHADOWED, (name,)))  # fmt: skip
+            self._add(Series(family, (version, *more)), count)
+
     def render(self, more: Sequence[Family] = ()) -> str:
         """What all workers counted, and *more*, as Prometheus reads it."""
         totals, workers = self._tally.totals()
-        families = {name: Family(PREFIX + _name(name, *of), *of) for name, of in FAMILIES.items()}
+        families = {name: family(name) for name in FAMILIES}
         for series, values in totals.items():
             families[series.family].add(values, *series.labels, bounds=series.bounds)
-        living = Family(PREFIX + "workers", "gauge", "Processes that count.")
+        living = family("workers")
         living.add(workers)
         return exposed([*families.values(), living, *more])
 
     def recent(self, minutes: int = 15) -> list[Totals]:
         """What was counted in each of the last minutes; the last one is not over."""
         return self._tally.recent(int(self._clock() // 60), minutes)
+
+    def _add(self, series: Series, amount: float) -> None:
+        place = self._slots.place(series) or self._uncounted
+        with self._lock:
+            self._values[place] += amount
 
     def _arm(self, version: str, arm: str) -> tuple[int, tuple[float, ...]]:
         bounds = tuple(self.bounds(version))
@@ -223,6 +238,7 @@ def _wire(state: BlueprintSetupState) -> None:
         found = Metrics(scorer.journal.folder / ".metrics")
         scorer.metrics = found
     found.lost = lambda: scorer.journal.lost
+    scorer.shadow.counted = found.shadowed
     found.bounds = lambda version: next(
         (bounds_of(arm.bundle) for arm in standing(scorer) if arm.bundle.version == version),
         PROBABILITIES,
@@ -249,12 +265,7 @@ def _over(_: BaseException | None) -> None:
 
 
 def _state(scorer: Scorer) -> Iterator[Family]:
-    labels = ("version", "arm", "name", "task", "digest")
-    info = Family(PREFIX + "model_info", "gauge", "What is live; always 1.", labels)
-    share = Family(PREFIX + "arm_share", "gauge", "Share of the keys of an arm.", ("arm",))
-    old = Family(
-        PREFIX + "model_age_seconds", "gauge", "Seconds since a model was made.", ("version", "arm")
-    )
+    info, share, old = (family(name) for name in ("model_info", "arm_share", "model_age_seconds"))
     for arm in standing(scorer):
         contract, version = arm.bundle.contract, arm.bundle.version
         info.add(1, version, arm.name, contract.name, contract.task, arm.bundle.digest)
@@ -262,20 +273,12 @@ def _state(scorer: Scorer) -> Iterator[Family]:
         seconds = age(arm.bundle, scorer.clock())
         if seconds is not None:
             old.add(seconds, version, arm.name)
+    yield from (info, share, old)
     state = scorer.state()
-    ready = Family(PREFIX + "ready", "gauge", "Whether rows can be answered.")
-    ready.add(bool(state["ready"]))
-    refused = Family(
-        PREFIX + "release_refused", "gauge", "Whether what the store names is refused."
-    )
-    refused.add(bool(state["refused"]))
-    yield from (info, share, old, ready, refused)
-    for name, words in BACKLOG.items():
-        if name in state["journal"]:
-            waiting = Family(f"{PREFIX}journal_{name}", "gauge", words)
-            waiting.add(state["journal"][name])
-            yield waiting
-
-
-def _name(name: str, kind: str, *_: Any) -> str:
-    return name + "_total" if kind == "counter" else name
+    found = {"ready": bool(state["ready"]), "release_refused": bool(state["refused"])}
+    found |= {f"journal_{name}": value for name, value in state["journal"].items()}
+    for name in ("ready", "release_refused", *BACKLOG):
+        if name in found:
+            looked_up = family(name)
+            looked_up.add(found[name])
+            yield looked_up

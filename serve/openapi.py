@@ -163,7 +163,9 @@ def _schemas(contract: Contract | None) -> dict[str, Schema]:
         "Answers": _one_or_many(answer),
         "Outcome": schemas.outcome(contract) if contract else ANY,
         "Outcomes": _one_or_many(outcome),
-        "Told": _object(accepted={"type": "integer"}),
+        "Told": _object(
+            **{name: {"type": "integer"} for name in ("accepted", "late", "repeated", "unknown")}
+        ),
         "Predictions": _object(predictions={"type": "array", "items": answer}),
         "Invocation": _invocation(row),
         "Inference": _inference(contract),

@@ -59,6 +59,8 @@ class Counting(Protocol):
 
     def in_progress(self, change: int) -> None: ...
 
+    def told(self, outcomes: Mapping[str, int]) -> None: ...
+
 
 class Scorer:
     """Answers rows with what the router says is live, and keeps every answer."""
@@ -110,16 +112,20 @@ class Scorer:
     def tell(self, told: Rows) -> dict[str, int]:
         """Keep outcomes, and say how many; RequestError if one is wrong or cannot be kept.
 
-        An outcome told before is kept as well (the watch goes by the first); so is one of an id
-        that is not known here, for another machine, or this one long ago, may have given it.
+        An outcome told before is kept as well (the watch goes by the first); so is one that is
+        late, for an answer more than a day old, and one of an id that is not known here, for
+        another machine, or this one long ago, may have given it.
         """
         bundle = must_be_live(self.router.live.bundle)
         at = self.now()
         lines = [{**line, "at": at} for line in read_outcomes(bundle.contract, told)]
         if not self.journal.outcomes(lines):
             raise RequestError(503, "the journal cannot be written; send the outcomes again")
-        repeated, unknown = self._known.tell([line["id"] for line in lines])
-        return {"accepted": len(lines), "repeated": repeated, "unknown": unknown}
+        found = self._known.tell([line["id"] for line in lines], at)
+        outcomes = {"accepted": len(lines), **found._asdict()}
+        if self.metrics:
+            self.metrics.told(outcomes)
+        return outcomes
 
     def state(self) -> dict[str, Any]:
         """Whether rows can be answered, by what since when; what was refused; what was lost."""
@@ -171,7 +177,7 @@ class Scorer:
             answers = [place[id_] for id_ in ids]
         if live.shadow:
             self.shadow.offer(live.shadow, answers, rows, at)
-        self._known.answered(ids)
+        self._known.answered(ids, at)
         return answers
 
     def _keep(self, live: Arms, arm: Arm, answers: Sequence[Answer], at: str, trace: str) -> None:

@@ -3,7 +3,8 @@
 An answer is offered and not waited for: one daemon thread scores what waits, a few rows at a time
 and with pauses, since whoever computes in Python holds up the answers of this process. No more than
 `MOST` rows wait; others are dropped and counted. What a shadow scores is kept beside the answers,
-with their ids, in files of its own: it was told to nobody.
+with their ids, in files of its own: it was told to nobody. How it differs from what was told is
+counted.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from contextlib import suppress
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from serve.arms import Arm
 from serve.live import SHADOW
@@ -50,6 +52,8 @@ class Shadow:
         self._keep, self._idle, self._most = keep, idle, most
         self.scored = self.dropped = self.failed = 0
         self.why = ""
+        #: Told of each version what becomes of its rows.
+        self.counted: Callable[[str, Mapping[str, float]], None] = lambda _, __: None
         self._waiting: deque[_Waiting] = deque()
         self._in_hand = 0
         self._changed = threading.Condition()
@@ -63,8 +67,11 @@ class Shadow:
             room = self._most - len(self._waiting) if self._runs() else 0
             pairs = zip(answers[:room], rows, strict=False)
             self._waiting.extend(_Waiting(arm, answer, row, at) for answer, row in pairs)
-            self.dropped += max(0, len(answers) - room)
+            dropped = max(0, len(answers) - room)
+            self.dropped += dropped
             self._changed.notify_all()
+        if dropped:
+            self.counted(arm.bundle.version, {"dropped": dropped})
 
     def wait(self, seconds: float) -> bool:
         """Wait until everything offered is scored; False if *seconds* did not suffice."""
@@ -113,14 +120,19 @@ class Shadow:
             while self._waiting and self._waiting[0].arm is arm and len(chunk) < CHUNK:
                 chunk.append(self._waiting.popleft())
             self._in_hand = len(chunk)
+        version = arm.bundle.version
         try:
-            if not self._keep(_lines(arm, chunk), arm.private, arm.rows.key):
+            rows, scores = _score(arm, chunk)
+            differs = _differs(arm, chunk, scores)
+            if not self._keep(_lines(arm, chunk, rows, scores), arm.private, arm.rows.key):
                 raise OSError("the journal cannot be written")
         except Exception as error:
             # Whatever a challenger does is news about the challenger, and harms no answer.
-            self._fail(len(chunk), f"{arm.bundle.version}: {type(error).__name__}: {error}")
+            self._fail(len(chunk), f"{version}: {type(error).__name__}: {error}")
+            self.counted(version, {"failed": len(chunk)})
         else:
             self.scored += len(chunk)
+            self.counted(version, {"scored": len(chunk), **differs})
         with self._changed:
             self._in_hand = 0
             self._changed.notify_all()
@@ -132,11 +144,18 @@ class Shadow:
         self.why = why
 
 
-def _lines(arm: Arm, chunk: Sequence[_Waiting]) -> list[dict[str, Any]]:
+def _score(arm: Arm, chunk: Sequence[_Waiting]) -> tuple[list[Mapping[str, Any]], NDArray[Any]]:
+    """The rows as *arm* reads them, and its scores: (n,), or (n, classes)."""
     rows = [arm.read(waiting.row) for waiting in chunk]
     scores = arm.bundle.score(rows)
     if not np.isfinite(scores).all():
         raise ArithmeticError("it gave a score that is not finite")
+    return rows, scores
+
+
+def _lines(
+    arm: Arm, chunk: Sequence[_Waiting], rows: Sequence[Mapping[str, Any]], scores: NDArray[Any]
+) -> list[dict[str, Any]]:
     names = arm.bundle.contract.feature_names
     return [
         {
@@ -148,3 +167,19 @@ def _lines(arm: Arm, chunk: Sequence[_Waiting]) -> list[dict[str, Any]]:
         }
         for waiting, row, score in zip(chunk, rows, scores.tolist(), strict=True)
     ]
+
+
+def _differs(arm: Arm, chunk: Sequence[_Waiting], scores: NDArray[Any]) -> dict[str, float]:
+    """Of how many rows the label is another, and the sum of the scores' distances.
+
+    Between probabilities by class that is the total variation, half of the absolute differences.
+    """
+    told = np.asarray([waiting.answer.score for waiting in chunk])
+    apart = np.abs(told - scores)
+    if scores.ndim == 2:
+        others = told.argmax(axis=1) != scores.argmax(axis=1)
+        return {"disagreed": int(others.sum()), "difference": float(apart.sum()) / 2}
+    found = {"difference": float(apart.sum())}
+    if arm.rows.task != "regression":
+        found["disagreed"] = int(((told >= 0.5) != (scores >= 0.5)).sum())
+    return found

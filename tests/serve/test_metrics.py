@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from serve.app import create_app
 from serve.bundle import Bundle
 from serve.exposition import Family, exposed
+from serve.families import table
 from serve.metrics import EXTENSION, Metrics, bounds_of
 from serve.slots import SLOTS, Series
 
@@ -313,6 +314,31 @@ def test_the_scorer_tells_what_it_did(client, row, bundles, journal, app):
     assert [dict(labels)["name"] for name, labels in told if name == "tidegate_model_info"] == [
         "buys"
     ]
+
+
+def test_the_readme_has_everything_that_is_told(root, client, row):
+    """As the code has it: python -c "from serve.families import table; print(table())"."""
+    client.post("/score", json=row)
+    told = re.findall(r"^# TYPE (\S+)", client.get("/metrics").text, re.MULTILINE)
+
+    assert table() in (root / "README.md").read_text()
+    assert [name for name in told if f"`{name}`" not in table()] == []
+
+
+def test_outcomes_are_counted_by_what_they_were(client, row, clock):
+    """In time, late, told before, of an id that is unknown here."""
+    ids = [each["id"] for each in client.post("/score", json=[row] * 3).json]
+
+    def tell(*some):
+        client.post("/outcome", json=[{"id": each, "outcome": "yes"} for each in some])
+
+    tell(ids[0], "of-elsewhere")
+    clock.pass_by(days=2)
+    tell(*ids)
+    told = parse(client.get("/metrics").text)
+
+    for found, count in {"in_time": 1, "late": 2, "repeated": 1, "unknown": 1}.items():
+        assert value(told, "tidegate_outcomes_total", found=found) == count
 
 
 def test_what_the_journal_loses_is_counted(store, bundles, journal, clock, row):

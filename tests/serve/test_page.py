@@ -10,8 +10,8 @@ from model.contract import Contract
 from serve.app import create_app
 from serve.bundle import digest_of
 from serve.chart import Line, bars, legend, lines
+from serve.families import SECONDS
 from serve.lately import lately, quantile
-from serve.metrics import SECONDS
 from serve.page import POLICY
 from serve.settings import Settings
 

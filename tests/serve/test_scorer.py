@@ -9,12 +9,13 @@ from hypothesis import strategies as st
 
 from model.contract import LARGEST
 from serve.app import create_app
-from serve.known import Known
+from serve.known import Found, Known
 from serve.scorer import Scorer
 from serve.scoring import RequestError
 from serve.settings import Settings
 from serve.trace import echo, read_trace
 
+NOON = "2026-03-01T12:00:00.000000Z"
 TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
 
@@ -37,6 +38,9 @@ class Counts:
 
     def refused(self, status):
         self.refusals.append(status)
+
+    def told(self, outcomes):
+        self.outcomes = outcomes
 
     def in_progress(self, change):
         self.now += change
@@ -157,27 +161,41 @@ def test_outcomes_are_kept_and_it_is_said_how_many_are_repeated_or_unknown(score
     first = scorer.tell([{"id": id_, "outcome": "yes"} for id_ in [*given_, "of-elsewhere"]])
     again = scorer.tell([{"id": given_[0], "outcome": "no"}])
 
-    assert first == {"accepted": 3, "repeated": 0, "unknown": 1}
-    assert again == {"accepted": 1, "repeated": 1, "unknown": 0}
+    assert first == {"accepted": 3, "late": 0, "repeated": 0, "unknown": 1}
+    assert again == {"accepted": 1, "late": 0, "repeated": 1, "unknown": 0}
     assert [line["id"] for line in kept("outcomes")] == [*given_, "of-elsewhere", given_[0]]
 
 
 def test_what_is_known_outlives_a_worker_and_is_shared(tmp_path):
     """Two that map one file."""
     one, other = Known(tmp_path / "known"), Known(tmp_path / "known")
-    one.answered(["a" * 32, "order-7", "not-hexadecimal-of-32-characters"])
+    ids = ["a" * 32, "order-7", "not-hexadecimal-of-32-characters"]
+    one.answered(ids, NOON)
 
-    assert other.tell(["a" * 32, "order-7", "not-hexadecimal-of-32-characters"]) == (0, 0)
-    assert Known(tmp_path / "known").tell(["order-7", "order-8"]) == (1, 1)
+    assert other.tell(ids, NOON) == Found(late=0, repeated=0, unknown=0)
+    assert Known(tmp_path / "known").tell(["order-7", "order-8"], NOON) == (0, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("at", "late"),
+    [(NOON, 0), ("2026-03-02T12:59:59.999999Z", 0), ("2026-03-02T13:00:00.000000Z", 1),
+     ("2026-02-28T12:00:00.000000Z", 0), ("2036-03-01T12:00:00.000000Z", 1)],
+)  # fmt: skip
+def test_an_outcome_is_late_a_day_after_its_answer(tmp_path, at, late):
+    """By the hour; also after a restart. A clock that was set back makes nothing late."""
+    Known(tmp_path / "known").answered(["a"], NOON)
+
+    assert Known(tmp_path / "known").tell(["a"], at) == (late, 0, 0)
+    assert Known(tmp_path / "known").tell(["a"], at) == (0, 1, 0)
 
 
 def test_without_a_place_to_write_it_remembers_by_itself(tmp_path):
     """A read-only folder, or a full disk."""
     (tmp_path / "file").write_text("")
     known = Known(tmp_path / "file/known")
-    known.answered(["a"])
+    known.answered(["a"], NOON)
 
-    assert known.tell(["a", "b"]) == (0, 1)
+    assert known.tell(["a", "b"], NOON) == (0, 0, 1)
 
 
 def test_a_trace_is_kept_with_its_answer(scorer, row, kept):

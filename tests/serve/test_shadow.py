@@ -66,13 +66,22 @@ def test_it_scores_the_rows_that_were_answered(arm, rows, answered, loaded):
     """With its own model; each line has the id of the answer it belongs to."""
     kept = Kept()
     shadow = Shadow(kept)
+    counted = []
+    shadow.counted = lambda *told: counted.append(told)
     shadow.offer(arm, answered(rows), rows, AT)
+    pairs = [*zip(loaded[0].score(rows).tolist(), loaded[1].score(rows).tolist(), strict=True)]
+    difference = sum(abs(told - shadowed) for told, shadowed in pairs)
+    disagreed = sum((told >= 0.5) != (shadowed >= 0.5) for told, shadowed in pairs)
 
     assert shadow.wait(SOON)
     assert [line["id"] for line in kept] == [f"id-{n}" for n in range(len(rows))]
     assert [line["score"] for line in kept] == pytest.approx(loaded[1].score(rows).tolist())
     assert {(line["arm"], line["version"]) for line in kept} == {("shadow", loaded[1].version)}
     assert kept[0]["row"] == {name: rows[0].get(name) for name in arm.bundle.contract.feature_names}
+    assert counted == [(loaded[1].version, {
+        "scored": len(rows), "disagreed": disagreed, "difference": pytest.approx(difference),
+    })]  # fmt: skip
+    assert difference > 0
     assert shadow.state() == {
         "scored": len(rows), "waiting": 0, "dropped": 0, "failed": 0, "why": "",
     }  # fmt: skip
@@ -105,12 +114,14 @@ def test_a_full_queue_drops_and_counts(arm, rows, answered):
         return np.zeros(len(some), np.float32)
 
     kept = Kept()
-    shadow = Shadow(kept, most=10)
+    shadow, dropped = Shadow(kept, most=10), []
+    shadow.counted = lambda *told: dropped.append(told) if "dropped" in told[1] else None
     shadow.offer(spoilt(arm, slow), answered(rows[:1]), rows[:1], AT)
     assert begun.wait(SOON)
     for _ in range(3):
         shadow.offer(arm, answered(rows[:4]), rows[:4], AT)
 
+    assert dropped == [(arm.bundle.version, {"dropped": 2})]
     assert shadow.state()["waiting"] == 11
     assert shadow.state()["dropped"] == 2
     go_on.set()
@@ -129,12 +140,16 @@ def test_a_full_queue_drops_and_counts(arm, rows, answered):
 def test_a_challenger_that_fails_is_counted(arm, rows, answered, loaded, spoil, words, capsys):
     """The next one is scored as if nothing had been."""
     kept = Kept()
-    shadow = Shadow(kept)
+    shadow, counted = Shadow(kept), []
+    shadow.counted = lambda *told: counted.append(told)
     shadow.offer(spoilt(arm, spoil), answered(rows[:3]), rows[:3], AT)
     shadow.offer(arm, answered(rows[:2]), rows[:2], AT)
 
     assert shadow.wait(SOON)
     assert (shadow.failed, shadow.scored, len(kept)) == (3, 2, 2)
+    assert [(found.get("failed"), found.get("scored")) for _, found in counted] == [
+        (3, None), (None, 2),
+    ]  # fmt: skip
     assert words in shadow.why
     assert loaded[1].version in shadow.why
     assert "shadow failed" in capsys.readouterr().err
@@ -227,6 +242,27 @@ def test_a_shadow_is_journalled_apart_and_told_to_nobody(
         "scored": 40, "waiting": 0, "dropped": 0, "failed": 0, "why": "",
     }  # fmt: skip
     assert [(arm["arm"], arm["share"]) for arm in state["arms"]] == [("champion", 1), ("shadow", 0)]
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
+def test_how_a_shadow_differs_is_counted(running, store, bundles, row, task):
+    """For Prometheus, over all workers; a model differs from itself in nothing."""
+    bundle = min((bundles[0].parents[1] / task).iterdir())
+    client, scorer = running(bundle, slot(store, "challenger", bundle, 'mode = "shadow"'))
+    client.post("/score", json=[row | {"visitor": f"v{n}"} for n in range(40)])
+    assert scorer.shadow.wait(SOON)
+    told = client.get("/metrics").text.splitlines()
+
+    def counted(name, **labels):
+        said = ",".join(f'{key}="{value}"' for key, value in labels.items())
+        (line,) = (line for line in told if line.startswith(f"tidegate_{name}{{{said}}}"))
+        return float(line.split()[-1])
+
+    version = bundle.name
+    assert counted("shadow_rows_total", version=version, result="scored") == 40
+    assert counted("shadow_difference_total", version=version) < 40 * 1e-4
+    if task != "regression":
+        assert counted("shadow_disagreements_total", version=version) == 0
 
 
 def test_a_shadow_that_fails_fails_no_answer(running, store, bundles, row, kept):
