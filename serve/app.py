@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from flask import Blueprint, Flask, Response, current_app, request
-from werkzeug.exceptions import BadRequest, ClientDisconnected, HTTPException, RequestEntityTooLarge
+from werkzeug.exceptions import BadRequest, HTTPException, RequestEntityTooLarge
 
 from serve.access import Access
 from serve.bundle import Bundle
@@ -19,9 +19,10 @@ from serve.journal import Journal
 from serve.replies import JSON, Reply, refusal, reply
 from serve.router import Router
 from serve.scorer import Counting, Scorer
-from serve.scoring import RequestError, read_json, read_rows
+from serve.scoring import RequestError, read_rows
 from serve.settings import Settings
 from serve.shortcut import FAILED, ShortCut
+from serve.standing import body_here, json_here
 from serve.trace import echo
 
 #: Modules with routes of their own.
@@ -90,9 +91,10 @@ def create_app(
 @routes.post("/score")
 def score_rows() -> Response:
     """One object -> its answer; a list -> the answers, scored together."""
+    body = body_here()
     if failed := request.environ.get(FAILED):
         raise failed
-    told = _scorer().score(_body(), request.headers.get("traceparent", ""))
+    told = _scorer().score(body, request.headers.get("traceparent", ""))
     return Response(told, mimetype=JSON)
 
 
@@ -100,7 +102,7 @@ def score_rows() -> Response:
 def tell_outcomes() -> Response:
     """The truth about rows answered before: `{"id": …, "outcome": …}`, or a list of them."""
     scorer = _scorer()
-    told = read_rows(read_json(_body(), scorer.deepest), scorer.most_rows)
+    told = read_rows(json_here(scorer), scorer.most_rows)
     return _response(reply(scorer.tell(told), 202))
 
 
@@ -117,16 +119,6 @@ def ready() -> Response:
     if not _access().watches(request.headers.get("Authorization", "")):
         state = {name: state[name] for name in ("ready", "version", "since")}
     return _response(reply(state, 200 if state["ready"] else 503))
-
-
-def _body() -> bytes:
-    try:
-        body = request.get_data(cache=False)
-    except ClientDisconnected as error:
-        raise RequestError(400, "the body is shorter than its Content-Length") from error
-    if request.content_length is None and len(body) >= current_app.config["MAX_CONTENT_LENGTH"]:
-        raise RequestEntityTooLarge  # Werkzeug cuts a body without a length off, and says nothing
-    return body
 
 
 def _scorer() -> Scorer:

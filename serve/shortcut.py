@@ -38,10 +38,10 @@ class ShortCut:
         said: Any = environ.get
         length = said("CONTENT_LENGTH") or ""
         if (
-            environ["PATH_INFO"] != "/score"
-            or environ["REQUEST_METHOD"] != "POST"
+            (environ["PATH_INFO"], environ["REQUEST_METHOD"]) != ("/score", "POST")
             or not (length.isascii() and length.isdigit() and int(length) <= self._most)
             or any(name in environ for name in UNUSUAL)
+            or ("HTTP_ORIGIN" in environ and said("CONTENT_TYPE") != JSON)
         ):
             return self._ordinary(environ, start)
         body, trace = environ["wsgi.input"].read(int(length)), said("HTTP_TRACEPARENT", "")

@@ -7,10 +7,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from flask import current_app, request
-from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 
 from serve.arms import Arm
 from serve.bundle import Bundle
+from serve.replies import JSON
 from serve.scorer import Scorer
 from serve.scoring import RequestError, read_json
 
@@ -23,10 +24,28 @@ def scorer_here() -> Scorer:
 
 def json_here(scorer: Scorer) -> Any:
     """The JSON of the request at hand."""
-    body = request.get_data(cache=False)
+    return read_json(body_here(), scorer.deepest)
+
+
+def body_here() -> bytes:
+    """The body of the request at hand. Raises `RequestError` where it is a form, a table, a file.
+
+    What looks like JSON is taken under any name (`curl -d` calls it a form), but not from a web
+    page: under another name than JSON's a browser sends it without asking whether it may.
+    """
+    try:
+        body = request.get_data(cache=False)
+    except ClientDisconnected as error:
+        raise RequestError(400, "the body is shorter than its Content-Length") from error
     if request.content_length is None and len(body) >= current_app.config["MAX_CONTENT_LENGTH"]:
         raise RequestEntityTooLarge  # Werkzeug cuts a body without a length off, and says nothing
-    return read_json(body, scorer.deepest)
+    kind, of_a_page = request.mimetype, "Origin" in request.headers
+    like_json = not kind or body.lstrip()[:1] in (b"", b"{", b"[")
+    if not request.is_json and (of_a_page or not like_json):
+        raise RequestError(
+            415, f"the body is {kind or 'of no kind'}; send JSON, as Content-Type: {JSON}"
+        )
+    return body
 
 
 def standing(scorer: Scorer) -> list[Arm]:

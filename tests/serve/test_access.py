@@ -1,6 +1,7 @@
 """Tokens let in who should be, web pages of named origins may ask, everybody else is told why not."""
 
 import base64
+import json
 import os
 
 import pytest
@@ -209,9 +210,32 @@ def test_a_page_of_another_origin_may_not(guarded, row, origin):
         assert "Access-Control-Allow-Origin" not in told.headers
 
 
+@pytest.mark.parametrize("path", ["/score", "/outcome", "/invocations"])
+@pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", None])
+def test_a_page_cannot_go_round_the_preflight(client, row, kept, path, kind):
+    """A browser sends what is called text or a form without asking, from any page to any server."""
+    told = {
+        "/score": row,
+        "/outcome": {"id": "x", "outcome": "yes"},
+        "/invocations": {"inputs": row},
+    }
+    body = json.dumps(told[path])
+    answer = client.post(path, data=body, content_type=kind, headers={"Origin": SHOP})
+
+    assert answer.status_code == 415
+    assert answer.json["detail"].endswith("send JSON, as Content-Type: application/json")
+    assert kept("answers") == kept("outcomes") == []
+    assert client.post(path, data=body, content_type=kind).status_code < 300
+
+
 def test_an_error_can_be_read_by_the_page_as_well(guarded):
     """Or a developer sees nothing but a failure."""
-    answer = guarded.post("/score", data=b"{", headers=bearing(ONE) | {"Origin": SHOP})
+    answer = guarded.post(
+        "/score",
+        data=b"{",
+        headers=bearing(ONE) | {"Origin": SHOP},
+        content_type="application/json",
+    )
 
     assert answer.status_code == 400
     assert answer.headers["Access-Control-Allow-Origin"] == SHOP

@@ -137,6 +137,28 @@ def test_a_body_that_is_no_rows_is_refused_in_words(client, body, status, words)
     assert words in answer.json["error"]
 
 
+@pytest.mark.parametrize("path", ["/score", "/outcome", "/invocations", "/v2/models/buys/infer"])
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        ({"data": {"age": "41"}}, "multipart/form-data"),
+        ({"data": "age=41&pages=3"}, "application/x-www-form-urlencoded"),
+        ({"data": "age,pages\n41,3\n"}, "text/csv"),
+        ({"data": b"PAR1\0"}, "application/octet-stream"),
+    ],
+    ids=["an upload", "a form", "a table", "a file"],
+)
+def test_a_body_of_another_kind_is_refused_with_what_to_send(client, kept, path, body, kind):
+    """415, on every route that takes rows."""
+    answer = client.post(path, content_type=kind, **body)
+
+    assert (answer.status_code, answer.content_type) == (415, "application/problem+json")
+    assert (
+        answer.json["detail"] == f"the body is {kind}; send JSON, as Content-Type: application/json"
+    )
+    assert kept("answers") == kept("outcomes") == []
+
+
 def test_too_many_rows_or_bytes_are_refused(client, row):
     """A request must not starve the others."""
     many = client.post("/score", data=b"[" + b"{}," * MOST_ROWS + b"{}]")
