@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.error
 import urllib.request
 from contextlib import contextmanager
 from http.client import HTTPConnection
@@ -16,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from serve.__main__ import PORT_IN_USE, USAGE, _listen, main
+from serve.segments import closed, segments
 
 
 @contextmanager
@@ -277,6 +279,45 @@ def test_readiness_goes_red_before_the_port_closes(root, store, journal, tmp_pat
         answer.read()
         connection.close()
         assert process.wait(30) == 0
+
+
+def test_what_is_in_flight_at_a_stop_is_answered_and_kept(
+    root, store, journal, tmp_path, bundles, row, kept
+):
+    """Readiness is red first; the rest of the body comes when nothing new is taken any more."""
+    store.serve(bundles[0])
+    body = json.dumps(row | {"id": "in-flight"}).encode()
+    head = f"POST /score HTTP/1.1\r\nHost: a\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+    with scorer(root, store.folder, journal, tmp_path, "--drain", "0.5") as (process, address):
+        host, _, port = address.partition(":")
+        with socket.create_connection((host, int(port)), timeout=30) as slow:
+            slow.sendall(head + body[:-1])
+            assert get(address, "/ready")["ready"]
+            process.send_signal(signal.SIGTERM)
+            until(lambda: not ready(address))
+            assert process.poll() is None
+            time.sleep(1)  # past the drain
+            assert process.poll() is None
+            slow.sendall(body[-1:])
+            answer = slow.recv(10_000)
+
+        assert answer.startswith(b"HTTP/1.1 200 OK")
+        assert process.wait(30) == 0
+    assert [line["id"] for line in kept("answers")] == ["in-flight"]
+    assert all(is_closed(path) for path in segments(journal))
+
+
+def ready(address):
+    """Whether /ready says so, or does not answer any more."""
+    try:
+        return get(address, "/ready")["ready"]
+    except urllib.error.HTTPError as error:
+        return json.load(error)["ready"]
+
+
+def is_closed(path):
+    with closed(path) as ours:
+        return ours
 
 
 def test_settings_may_come_from_variables(root, store, journal, tmp_path, bundles):
