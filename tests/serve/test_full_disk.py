@@ -1,0 +1,115 @@
+"""A disk that is really full: rows are answered or refused as the setting says, and all is told."""
+
+import errno
+import json
+import subprocess
+import urllib.error
+import urllib.request
+from contextlib import suppress
+
+import pytest
+
+from tests.serve.test_process import get, scorer
+
+ROOM = 32 * 2**10
+
+
+@pytest.fixture
+def disk(tmp_path):
+    """A folder that is a disk of its own, of some megabytes."""
+    folder = tmp_path / "a small disk"
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(folder)]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        pytest.skip("there is no mount here")
+    if done.returncode:
+        pytest.skip("only root may mount a small disk, so that it can be filled")
+    yield folder
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def fill(disk, room):
+    """Fill *disk* up to *room* bytes; the file to delete when there shall be more."""
+    ballast = disk / "ballast"
+    with ballast.open("wb", buffering=0) as file:
+        try:
+            while True:
+                file.write(bytes(2**16))
+        except OSError as error:
+            assert error.errno == errno.ENOSPC
+        file.truncate(max(0, file.tell() - room))
+    return ballast
+
+
+def post(address, rows):
+    """The status, and the answers."""
+    request = urllib.request.Request(f"http://{address}/score", json.dumps(rows).encode())
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return answer.status, json.load(answer)
+    except urllib.error.HTTPError as error:
+        return error.code, json.load(error)
+
+
+def metric(address, name):
+    with urllib.request.urlopen(f"http://{address}/metrics", timeout=30) as answer:
+        told = answer.read().decode().splitlines()
+    return next(float(line.split()[-1]) for line in told if line.startswith(name + " "))
+
+
+@pytest.mark.parametrize(("policy", "status"), [("drop", 200), ("refuse", 503)])
+def test_a_disk_that_fills_up_under_way(root, store, tmp_path, bundles, row, disk, policy, status):
+    """Every answer is kept, or counted as lost, or refused; with room again, it goes on by itself."""
+    store.serve(bundles[0])
+    journal, words = disk / "journal", ["--journal-policy", policy]
+    with scorer(root, store.folder, journal, tmp_path, *words) as (process, address):
+        assert post(address, row)[0] == 200
+        ballast = fill(disk, ROOM)
+        told = [post(address, [row] * 20) for _ in range(30)]
+        state, lost = get(address, "/ready"), metric(address, "tidegate_journal_lost_lines_total")
+        ballast.unlink()
+        healed = post(address, row)
+        assert process.poll() is None
+
+    codes = [code for code, _ in told]
+    given = [answer["id"] for code, answers in told if code == 200 for answer in answers]
+    kept = {line["id"] for line in whole(journal)}
+    assert codes[0] == 200
+    assert codes[-1] == status
+    assert set(codes) == {200, status}
+    assert state["journal"]["failing"]
+    assert state["journal"]["why"].endswith("No space left on device")
+    assert state["journal"]["lost"] == lost > 0
+    assert healed[0] == 200
+    assert healed[1]["id"] in kept
+    if policy == "refuse":
+        assert set(given) <= kept
+    else:
+        assert len(given) == 600
+        assert len(set(given) - kept) <= lost
+
+
+def test_a_disk_that_is_full_at_the_start(root, store, tmp_path, bundles, row, disk):
+    """It answers, counts in memory, and says what it cannot keep; nothing ends by a signal later."""
+    store.serve(bundles[0])
+    fill(disk, 0)
+    with scorer(root, store.folder, disk / "journal", tmp_path) as (process, address):
+        assert [post(address, [row] * 10)[0] for _ in range(5)] == [200] * 5
+        assert get(address, "/ready")["journal"]["lost"] == 50
+        assert metric(address, "tidegate_answer_seconds_count") == 5
+        process.terminate()
+        said = process.communicate(timeout=30)[0]
+
+    assert process.returncode == 0
+    assert "metrics: No space left on device; the counts of this worker are its own" in said
+    assert "the journal cannot be written, answers go out unkept" in said
+
+
+def whole(journal):
+    """The lines that are whole: of one the disk may have taken a part."""
+    for path in journal.glob("answers-*.jsonl"):
+        for line in path.read_text().splitlines():
+            with suppress(ValueError):
+                yield json.loads(line)
