@@ -12,7 +12,7 @@ import pytest
 
 from bench import client, document
 from bench.__main__ import chosen
-from bench.chart import svg
+from bench.chart import FIGURE, svg
 from bench.contest import Measurement
 from bench.goals import Goal, goals, table
 from bench.ledger import compare
@@ -92,10 +92,12 @@ def test_the_document_names_everybody_and_who_was_left_out(results, tmp_path):
 
 def test_the_chart_is_a_picture_by_itself():
     """Well-formed, one bar each, no script and nothing from elsewhere."""
-    drawn = svg([("ours", 90.0, "ours"), ("a & b", 12_000.0, "scikit-learn")], "µs <log>")
+    drawn = svg([("ours", 90.0, "ours"), ("a & b", 12_000.0, "scikit-learn")], "µs <log>", "& more")
     tree = ET.fromstring(drawn)
 
     assert len(tree.findall(".//{*}rect")) == 2
+    right = [float(each.get("x")) + float(each.get("width")) for each in tree.findall(".//{*}rect")]
+    assert max(right) + FIGURE <= int(tree.get("width")) + 1
     assert "script" not in drawn
     assert "href" not in drawn
 
