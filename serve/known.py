@@ -2,9 +2,9 @@
 
 It only says of an outcome whether it is late, repeated or unknown; outcomes are kept all the same.
 A file in the journal's folder, mapped into every worker, so it outlives them, and no day of the
-journal need be read: two tables of digests, each id at one place, where a newer one takes an older
-one's. What a digest's place says of it is not kept again; the hour of the answer is, in its stead.
-An id that is forgotten, or that another machine answered, is unknown here.
+journal need be read: two tables of digests, in shelves of a few, where the newest takes the place
+of the oldest. What a digest's shelf says of it is not kept again; the hour of the answer is, in its
+stead. An id that is forgotten, or that another machine answered, is unknown here.
 """
 
 from __future__ import annotations
@@ -17,13 +17,14 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import NamedTuple
 
-#: Places in each table: some 250,000 ids, of which the later half is remembered well.
-PLACES = 2**18
+#: Shelves in each table, and places on each: of the last 200,000 ids 99 in 100 are remembered.
+SHELVES, PLACES = 2**16, 8
 #: Hours after which an outcome is late: its day has been looked at without it.
 LATE = 24
 #: Characters of an id that the scorer makes up: hexadecimal, and random enough as it is.
 OURS = 32
-_SIZE = 2 * 8 * PLACES
+_TABLE = SHELVES * PLACES
+_SIZE = 2 * 8 * _TABLE
 
 
 class Found(NamedTuple):
@@ -39,15 +40,12 @@ class Known:
 
     def __init__(self, path: Path) -> None:
         tables = memoryview(_mapped(path)).cast("Q")
-        self._answered, self._told = tables[:PLACES], tables[PLACES:]
+        self._answered, self._told = tables[:_TABLE], tables[_TABLE:]
         self._hour = ("", 0)
 
     def answered(self, ids: Iterable[str], at: str) -> None:
         """Remember that *ids* were answered *at* a moment, as the journal writes it."""
-        table, hour = self._answered, self._hour_of(at)
-        for id_ in ids:
-            digest = _digest(id_)
-            table[digest % PLACES] = digest - digest % PLACES + hour
+        _put(self._answered, map(_digest, ids), self._hour_of(at))
 
     def tell(self, ids: Iterable[str], at: str) -> Found:
         """Remember that outcomes of *ids* were told *at* a moment; what they were."""
@@ -55,35 +53,52 @@ class Known:
         hour = self._hour_of(at)
         for id_ in ids:
             digest = _digest(id_)
-            place = digest % PLACES
-            seen = self._answered[place]
-            if self._told[place] == digest:
+            answered = _find(self._answered, digest)
+            if _find(self._told, digest) is not None:
                 repeated += 1
-            elif seen ^ digest >= PLACES:
+                continue
+            _put(self._told, (digest,), hour)
+            if answered is None:
                 unknown += 1
             else:
-                late += LATE < (hour - seen) % PLACES < PLACES // 2  # else a clock was set back
-            self._told[place] = digest
+                late += LATE < (hour - answered) % SHELVES < SHELVES // 2  # or a clock was set back
         return Found(late, repeated, unknown)
 
     def _hour_of(self, at: str) -> int:
         if at[:13] != self._hour[0]:
             moment = datetime.fromisoformat(at[:13] + ":00Z")
-            self._hour = at[:13], int(moment.timestamp()) // 3600 % PLACES
+            self._hour = at[:13], int(moment.timestamp()) // 3600 % SHELVES
         return self._hour[1]
 
 
+def _put(table: memoryview, digests: Iterable[int], hour: int) -> None:
+    for digest in digests:
+        shelf = digest % SHELVES
+        first = shelf * PLACES
+        table[first + 1 : first + PLACES] = table[first : first + PLACES - 1]
+        table[first] = digest - shelf + hour
+
+
+def _find(table: memoryview, digest: int) -> int | None:
+    """The hour that is kept with *digest*, the newest."""
+    first = digest % SHELVES * PLACES
+    for kept in table[first : first + PLACES].tolist():
+        if kept ^ digest < SHELVES:
+            return int(kept % SHELVES)
+    return None
+
+
 def _digest(id_: str) -> int:
-    """A number below 2**64, and not below `PLACES`: an empty place is nobody's."""
+    """A number below 2**64, and not below `SHELVES`: an empty place is nobody's."""
     if len(id_) == OURS:
         try:
             number = int(id_, 16)
         except ValueError:
             pass
         else:
-            return max((number ^ number >> 64) % 2**64, PLACES)
+            return max((number ^ number >> 64) % 2**64, SHELVES)
     text = id_.encode("utf-8", "surrogatepass")
-    return max(int.from_bytes(blake2b(text, digest_size=8).digest(), "big"), PLACES)
+    return max(int.from_bytes(blake2b(text, digest_size=8).digest(), "big"), SHELVES)
 
 
 def _mapped(path: Path) -> mmap.mmap:

@@ -1,5 +1,6 @@
 """The one scoring function: whatever fits the contract is scored and kept, all else is refused in words."""
 
+import hashlib
 import json
 import shutil
 
@@ -187,6 +188,17 @@ def test_an_outcome_is_late_a_day_after_its_answer(tmp_path, at, late):
 
     assert Known(tmp_path / "known").tell(["a"], at) == (late, 0, 0)
     assert Known(tmp_path / "known").tell(["a"], at) == (0, 1, 0)
+
+
+def test_the_last_of_many_ids_are_remembered(tmp_path):
+    """And the oldest are forgotten, not the next best."""
+    known = Known(tmp_path / "known")
+    ids = [hashlib.md5(str(n).encode()).hexdigest() for n in range(500_000)]
+    known.answered(ids, NOON)
+
+    assert known.tell(ids[-200_000:], NOON).unknown < 2_000
+    assert known.tell(ids[-1_000:], NOON).repeated > 990
+    assert known.tell(ids[:1_000], NOON).unknown > 250
 
 
 def test_without_a_place_to_write_it_remembers_by_itself(tmp_path):
