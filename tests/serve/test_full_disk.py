@@ -19,7 +19,7 @@ def disk(tmp_path):
     """A folder that is a disk of its own, of some megabytes."""
     folder = tmp_path / "a small disk"
     folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(folder)]
+    command = ["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(folder)]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
     except FileNotFoundError:
