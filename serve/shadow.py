@@ -26,8 +26,9 @@ from serve.scoring import Answer
 
 #: Rows that may wait.
 MOST = 10_000
-#: Rows that are scored at once, and seconds in between.
-CHUNK, PAUSE = 32, 0.001
+#: Seconds for which rows come together, so that most answers meet no shadow at all; rows that are
+#: scored at once, and seconds in between.
+GATHER, CHUNK, PAUSE = 0.05, 32, 0.001
 #: Seconds without a row after which there is time for other things.
 IDLE = 5.0
 #: Takes lines, the private fields and the key's name; says whether the lines were kept.
@@ -108,9 +109,10 @@ class Shadow:
                 with suppress(OSError):
                     self._idle()
                 continue
-            # A real pause: others that want to compute get their turn, and more rows come together.
-            time.sleep(PAUSE)
-            self._turn()
+            time.sleep(GATHER)
+            while self._waiting:
+                self._turn()
+                time.sleep(PAUSE)  # really: others that want to compute get their turn
 
     def _turn(self) -> None:
         # In a function of its own: what waits for rows must hold no bundle that may be gone by now.
