@@ -22,6 +22,7 @@ async function ask() {
     return;
   }
   const fallback = Number(field("fallback").value);
+  tidegate.token = field("token").value;
   const answer = await tidegate.score(row, { fallback, timeout: Number(field("timeout").value) });
   if (answer.fallback) tell("bad", `Score ${answer.score}, fallen back on: ${answer.why}`);
   else tell("good", `Score ${answer.score}, from ${answer.version}`);
@@ -32,4 +33,16 @@ function tell(kind, words) {
   field("told").textContent = words;
 }
 
+// A row to begin with, from what the scorer says of itself.
+async function fill() {
+  try {
+    const told = await (await fetch(new URL("openapi.json", tidegate.address))).json();
+    const { example } = told.paths["/score"].post.requestBody.content["application/json"];
+    if (example && field("json").value === "{}") field("json").value = JSON.stringify(example);
+  } catch {
+    // Then somebody types one.
+  }
+}
+
 if (wanted.has("row")) ask();
+else fill();

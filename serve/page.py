@@ -115,7 +115,7 @@ def _told(arm: Arm, now: datetime) -> dict[str, Any]:
         "made": "" if seconds is None else f"{_ago(seconds)} ago",
         "digest": arm.bundle.digest,
         "commit": str(manifest.get("build", {}).get("commit", ""))[:12],
-        "window": " to ".join(window),
+        "window": window,
     }
 
 

@@ -325,7 +325,14 @@ def test_a_screen_reader_finds_a_name_for_everything(browser, address, row):
 
 
 def test_the_example_asks_with_the_snippet(browser, address, row, bundles):
-    """And falls back where the row is refused."""
+    """A row to begin with is there; it falls back where the row is refused."""
+    browser.open(address + "/example.html")
+    browser.until("return document.getElementById('json').value !== '{}'")
+    browser.run("document.getElementById('timeout').value = '10000'")
+    browser.run("document.querySelector('button[type=submit]').click()")
+    told = browser.until("return document.querySelector('#told.good')?.textContent")
+    assert told.endswith(f"from {bundles[0].name}")
+
     asked = urllib.parse.quote(json.dumps(row))
     browser.open(f"{address}/example.html?timeout=10000&row={asked}")
     told = browser.until("return document.querySelector('#told.good')?.textContent")
