@@ -17,8 +17,8 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import NamedTuple
 
-#: Shelves in each table, and places on each: of the last 200,000 ids 99 in 100 are remembered.
-SHELVES, PLACES = 2**16, 8
+#: Shelves in each table, and places on each: of the last 100,000 ids 99 in 100 are remembered.
+SHELVES, PLACES = 2**15, 8
 #: Hours after which an outcome is late: its day has been looked at without it.
 LATE = 24
 #: Characters of an id that the scorer makes up: hexadecimal, and random enough as it is.

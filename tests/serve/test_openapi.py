@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -39,6 +40,16 @@ def test_every_route_is_described_and_nothing_else(client, app):
     operations = [one for path in document["paths"].values() for one in path.values()]
     assert all(one["summary"].strip() for one in operations)
     assert len({one["operationId"] for one in operations}) == len(operations)
+
+
+def test_the_readme_explains_every_status(root):
+    """That a route may answer with, and those of the server before any route."""
+    told = re.findall(
+        r"^\| (\d{3})(?:, (\d{3}))? \|", (root / "README.md").read_text(), re.MULTILINE
+    )
+    described = {status for route in ROUTES.values() for status in route.errors}
+
+    assert {int(status) for pair in told for status in pair if status} == described | {405, 408}
 
 
 def test_every_reference_leads_somewhere(client):

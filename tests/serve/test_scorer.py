@@ -180,7 +180,7 @@ def test_what_is_known_outlives_a_worker_and_is_shared(tmp_path):
 @pytest.mark.parametrize(
     ("at", "late"),
     [(NOON, 0), ("2026-03-02T12:59:59.999999Z", 0), ("2026-03-02T13:00:00.000000Z", 1),
-     ("2026-02-28T12:00:00.000000Z", 0), ("2036-03-01T12:00:00.000000Z", 1)],
+     ("2026-02-28T12:00:00.000000Z", 0), ("2027-03-01T12:00:00.000000Z", 1)],
 )  # fmt: skip
 def test_an_outcome_is_late_a_day_after_its_answer(tmp_path, at, late):
     """By the hour; also after a restart. A clock that was set back makes nothing late."""
@@ -193,10 +193,10 @@ def test_an_outcome_is_late_a_day_after_its_answer(tmp_path, at, late):
 def test_the_last_of_many_ids_are_remembered(tmp_path):
     """And the oldest are forgotten, not the next best."""
     known = Known(tmp_path / "known")
-    ids = [hashlib.md5(str(n).encode()).hexdigest() for n in range(500_000)]
+    ids = [hashlib.md5(str(n).encode()).hexdigest() for n in range(300_000)]
     known.answered(ids, NOON)
 
-    assert known.tell(ids[-200_000:], NOON).unknown < 2_000
+    assert known.tell(ids[-100_000:], NOON).unknown < 1_000
     assert known.tell(ids[-1_000:], NOON).repeated > 990
     assert known.tell(ids[:1_000], NOON).unknown > 250
 
