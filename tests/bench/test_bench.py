@@ -15,11 +15,12 @@ from bench.__main__ import chosen
 from bench.chart import FIGURE, svg
 from bench.contest import Measurement
 from bench.goals import Goal, goals, table
-from bench.ledger import compare
+from bench.ledger import Books, compare
 from bench.ours import OURS
 from bench.peers import PEERS
 from bench.process import Server, ServerError, ask, free_port
 from bench.results import LEVELS, Results
+from bench.soak import Outcome
 
 ROOT = Path(__file__).parents[2]
 FLOOR = {"model 1": {"cpu": 30.0, "wall": 30.0}, "model 1000": {"cpu": 2000.0, "wall": 2000.0}}
@@ -100,6 +101,23 @@ def test_the_chart_is_a_picture_by_itself():
     assert max(right) + FIGURE <= int(tree.get("width")) + 1
     assert "script" not in drawn
     assert "href" not in drawn
+
+
+@pytest.mark.parametrize(
+    ("memory", "problems"),
+    [
+        ([70.0, 80.0, 80.0, 81.0], []),
+        ([70.0, 80.0, 80.0, 90.0], ["memory grew by 10.0 MB; at most 6 are flat"]),
+        ([70.0, 80.0, 80.0, 0.0], ["the worker that was to live throughout did not"]),
+    ],
+    ids=["flat", "it grew", "it died"],
+)
+def test_a_soak_says_what_memory_did(memory, problems):
+    """A worker that is gone holds nothing, and is no proof of anything."""
+    found = Outcome(Books(answers=1), memory=memory)
+
+    assert found.problems() == problems
+    assert found.lines()[-1] == (problems or ["no row is lost, no answer is of another version, memory is flat"])[0]  # fmt: skip
 
 
 @pytest.mark.parametrize("peer", PEERS, ids=lambda peer: peer.name)
