@@ -50,6 +50,9 @@ serve: .venv/serve/installed ## follow the forge and answer on http://127.0.0.1:
 watch: .venv/work/installed ## look at the journal; open, update or close the alert
 	@$(WORK) -m monitoring watch --journal "$(or $(JOURNAL),$(PLACE)/journal)" --out "$(PLACE)/watch"
 
+experiment: .venv/work/installed ## who wins, champion or challenger; one issue, a proposal when it is due
+	@$(WORK) -m monitoring experiment --journal "$(or $(JOURNAL),$(PLACE)/journal)"
+
 rollback: .venv/work/installed ## the older model serves again  [TO=version] [REASON="why"]
 	@$(WORK) -m forge rollback $(if $(TO),--to $(TO)) --reason "$(or $(REASON),asked for by hand)"
 
@@ -74,6 +77,9 @@ lint: .venv/tools/installed .venv/work/installed .venv/serve/installed ## format
 bench: .venv/serve/installed .venv/work/installed .venv/tools/installed ## the scorer beside its peers: BENCHMARKS.md  [PEERS=all|none|a,b SECONDS=2]
 	@$(SERVE) -m bench --peers $(or $(PEERS),all) --seconds $(or $(SECONDS),2)
 
+bench-experiment: .venv/work/installed ## how often an experiment errs, how long it takes: a section of BENCHMARKS.md  [RUNS=400]
+	@$(WORK) -m bench.experiments --runs $(or $(RUNS),400)
+
 soak: .venv/serve/installed .venv/work/installed ## full load, swaps and kills: is a row lost?  [MINUTES=5]
 	@$(SERVE) -m bench soak --minutes $(or $(MINUTES),5)
 
@@ -84,9 +90,9 @@ clean: ## remove environments, builds and the demo's folder (never .forge)
 	rm -rf .venv build .demo
 
 help:
-	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' Makefile
 
 .venv/%/installed: requirements/%.txt requirements/install.sh
 	@requirements/install.sh $*
 
-.PHONY: demo extra test test-serve test-checks test-work retrain gate land serve watch rollback status setup lint bench soak lock clean help
+.PHONY: demo extra test test-serve test-checks test-work retrain gate land serve watch experiment rollback status setup lint bench bench-experiment soak lock clean help

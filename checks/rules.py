@@ -12,6 +12,7 @@ from dataclasses import MISSING, dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
+from checks.live import Experiment, Land, Measures, Rollback, contradictions, parse_measures
 from checks.margins import Margins, parse_combination
 
 Severity = Literal["block", "warn"]
@@ -42,14 +43,6 @@ class Export:
     """Limits of the export."""
 
     parity: float
-
-
-@dataclass(frozen=True)
-class Land:
-    """What happens with a good verdict; *max_churn* is the budget of the policy "boring"."""
-
-    policy: Literal["always", "boring", "never"]
-    max_churn: float
 
 
 @dataclass(frozen=True)
@@ -163,6 +156,8 @@ class Rules:
     land: Land
     gate: Gate
     monitoring: Monitoring
+    experiment: Experiment
+    rollback: Rollback
 
 
 def read_rules(path: Path) -> Rules:
@@ -176,7 +171,7 @@ def read_rules(path: Path) -> Rules:
     problems: list[str] = []
     rules = _table(Rules, tables, "", problems)
     if not problems:
-        problems += _contradictions(rules)
+        problems += [*_contradictions(rules), *contradictions(rules.experiment)]
     if problems:
         raise ConfigurationError(f"{path}:\n" + "\n".join(f"  - {problem}" for problem in problems))
     found: Rules = rules
@@ -188,8 +183,8 @@ def _table(kind: Any, table: Any, place: str, problems: list[str]) -> Any:
     if not isinstance(table, dict):
         problems.append(f"{place} is {table!r}; expected a table [{place}]")
         return None
-    if kind is Margins:
-        return _margins(table, place, problems)
+    if kind in (Margins, Measures):
+        return (_margins if kind is Margins else parse_measures)(table, place, problems)
     hints, known = get_type_hints(kind), {field.name: field for field in fields(kind)}
     problems += [
         _unknown(f"{place}.{name}".strip("."), name, known) for name in table if name not in known

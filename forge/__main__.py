@@ -92,7 +92,7 @@ def _land(asked: argparse.Namespace, forge: Forge) -> int:
     if verdict.decision == "HOLD":
         _say(f"not landed, the proposal stays open: {verdict.summary}")
         return OK if asked.exit_zero else HELD
-    wait = reason_to_wait(verdict, policy, proposal.files, forge.alerts())
+    wait = reason_to_wait(verdict, policy, proposal.files, forge.alerts(), _live(forge))
     if wait:
         _say(
             f"good to merge, and left to a person, for {wait}. Merge the pull request, or type:"

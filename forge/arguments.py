@@ -24,7 +24,12 @@ def parser(words: str) -> argparse.ArgumentParser:
 
     land = command("land", "merge and publish what the verdict allows")
     land.add_argument("--verdict", type=Path, required=True, help="verdict.json of the gate")
-    land.add_argument("--policy", choices=POLICIES, help="instead of land.policy in the rules")
+    land.add_argument(
+        "--policy",
+        type=_given,
+        choices=(*POLICIES, None),
+        help="instead of land.policy in the rules",
+    )
     land.add_argument("--rules", type=Path, default=Path("checks/thresholds.toml"))
     land.add_argument("--branch", default="retrain")
     land.add_argument("--exit-zero", action="store_true", help="also where nothing landed")

@@ -18,6 +18,8 @@ from forge import Alert, ForgeError
 from forge.live import LIVE, Live, Slot
 
 POLICIES = ("always", "boring", "never")
+#: What a good candidate does while an experiment runs, which its landing would begin anew.
+DURING = ("wait", "land")
 DECISIONS = ("PROMOTE", "HOLD", "REJECT")
 #: Begins the marker of an alert on a rollback.
 INCIDENT = "incident:"
@@ -47,6 +49,7 @@ class Policy:
 
     name: str
     max_churn: float
+    during_experiment: str = "wait"
 
 
 def read_verdict(path: Path) -> Verdict:
@@ -72,13 +75,18 @@ def read_policy(rules: Path, instead: str | None = None) -> Policy:
     except (OSError, tomllib.TOMLDecodeError) as error:
         raise ValueError(f"{rules} cannot be read: {error}") from error
     policy, churn = instead or land.get("policy"), land.get("max_churn")
+    during = land.get("during_experiment", "wait")
     if policy not in POLICIES:
         raise ValueError(
             f"{rules}: land.policy is {policy!r}; expected one of {', '.join(POLICIES)}"
         )
     if isinstance(churn, bool) or not isinstance(churn, (int, float)) or not 0 <= churn <= 1:
         raise ValueError(f"{rules}: land.max_churn is {churn!r}; expected a share, from 0 to 1")
-    return Policy(str(policy), float(churn))
+    if during not in DURING:
+        raise ValueError(
+            f"{rules}: land.during_experiment is {during!r}; expected one of {', '.join(DURING)}"
+        )
+    return Policy(str(policy), float(churn), str(during))
 
 
 def is_landed(verdict: Verdict, live: Live) -> bool:
@@ -106,24 +114,37 @@ def refuse_if_stale(verdict: Verdict, head: str, proposed: Live, live: Live) -> 
 
 
 def reason_to_wait(
-    verdict: Verdict, policy: Policy, files: Sequence[str], alerts: Iterable[Alert] = ()
+    verdict: Verdict,
+    policy: Policy,
+    files: Sequence[str],
+    alerts: Iterable[Alert] = (),
+    live: Live | None = None,
 ) -> str:
     """Why a proposal of *files* with a good verdict is left to a person; "" if it is merged.
 
     While an incident is open, no robot lands: the next night would only bring back, with a day more
-    of data, what somebody took off.
+    of data, what somebody took off. While an experiment runs, none lands but the challenger.
     """
     for alert in alerts:
         if alert.state == "open" and alert.marker.startswith(INCIDENT):
             return (
                 f"incident {alert.number} is open ({alert.title}); close it, and robots land again"
             )
+    tried = _tried(live) if policy.during_experiment == "wait" else ""
+    if tried not in ("", verdict.candidate[0]):
+        return f"an experiment with {tried} runs, which another champion would begin anew"
     more = sorted(set(files) - {LIVE})
     if more:
         return f"it changes {', '.join(more)} besides {LIVE}"
     if policy.name == "never":
         return "the policy is that a person merges"
     return "" if policy.name == "always" else _not_boring(verdict, policy.max_churn)
+
+
+def _tried(live: Live | None) -> str:
+    """The challenger that has rows, in the shadow or not; "" if none has."""
+    slot = live.challenger if live else None
+    return slot.version if slot and (slot.share or slot.mode) else ""
 
 
 def _not_boring(verdict: Verdict, budget: float) -> str:

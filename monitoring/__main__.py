@@ -1,6 +1,7 @@
 """Watch what is live; tell the story.
 
 python -m monitoring watch --journal DIR --out DIR    open, update or close the alert
+python -m monitoring experiment --journal DIR         who wins; one issue, and a proposal when it is due
 python -m monitoring site --journal DIR --watch DIR --out FILE
 """
 
@@ -11,20 +12,26 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Mapping
-from datetime import date
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from checks.live import Rollback
 from checks.rules import ConfigurationError, Monitoring, read_rules
 from forge import Forge, ForgeError, open_forge
-from forge.live import LiveError, parse_live
+from forge.__main__ import main as press
+from forge.actions import output
+from forge.live import LIVE, LiveError, moves, parse_live
 from model.contract import Contract, ContractError
 from monitoring.alerts import Told, assess, body, effect, title
+from monitoring.baking import Alarm, decide
+from monitoring.experiment.__main__ import run as run_experiment
 from monitoring.journal import journal_at
-from monitoring.signals import Signal, Unknown
+from monitoring.service import ServiceError, observe
+from monitoring.signals import Signal, Unknown, by_series
 from monitoring.site import page
 from monitoring.story import champions, gather
 from monitoring.window import (
@@ -46,7 +53,9 @@ def main(arguments: list[str] | None = None) -> int:
         asked.run(asked, open_forge(asked.forge))
     except ConfigurationError as error:
         return _stop(USAGE, error)
-    except (ForgeError, LiveError, ContractError, EvidenceError, JournalError, OSError) as error:
+    except (
+        ForgeError, LiveError, ContractError, EvidenceError, JournalError, ServiceError, OSError,
+    ) as error:  # fmt: skip
         return _stop(NO_WATCH, f"could not watch: {error}")
     except KeyboardInterrupt:
         return _stop(130, "stopped; nothing was changed")
@@ -55,10 +64,13 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _watch(asked: argparse.Namespace, forge: Forge) -> None:
     """live.toml -> bundle's evidence; journal -> window; both -> signals -> the one alert."""
-    rules = read_rules(asked.rules).monitoring
-    live = parse_live(forge.read("serve/live.toml") or "").champion
+    limits = read_rules(asked.rules)
+    rules = limits.monitoring
+    live = parse_live(forge.read(LIVE) or "").champion
     if live is None:
         raise ForgeError("nothing is live, so there is nothing to watch")
+    if any(asked.metrics) and _serves_badly(asked, forge, live.version, limits.rollback):
+        return
     with tempfile.TemporaryDirectory() as work:
         forge.download(live.version, Path(work) / live.version)
         manifest = _manifest(Path(work) / live.version)
@@ -101,6 +113,42 @@ def _watch(asked: argparse.Namespace, forge: Forge) -> None:
         _say(f"no change: {situation.why}")
     for each in unknown:
         _say(f"could not be watched: {each.kind}: {each.why}")
+    series = by_series(signals)
+    last = [series[name][-1] for name in situation.lasting]
+    _bake(asked, forge, limits.rollback, [
+        Alarm(s.kind, live.version, f"{s.metric} {s.value:.3f} on {s.day}, usual {s.expected:.3f}") for s in last
+    ])  # fmt: skip
+
+
+def _serves_badly(asked: argparse.Namespace, forge: Forge, version: str, rules: Rollback) -> bool:
+    """Whether the scorers' errors or latency put the champion before back; one alert tells them."""
+    alarms = observe([*filter(None, asked.metrics)], asked.metrics_seconds, version, rules)
+    words = "".join(f"- {each.kind}: {each.words}\n" for each in alarms)
+    if alarms:
+        kinds = " and ".join(each.kind for each in alarms)
+        number = forge.alert("service", f"Scorers: {kinds} beyond limits", words).number
+        _say(f"alert {number} is open: {'; '.join(each.words for each in alarms)}")
+    elif forge.resolve("service", "Errors and latency are within their limits again.\n"):
+        _say("the scorers' alert is closed: errors and latency are within their limits")
+    return _bake(asked, forge, rules, alarms)
+
+
+def _bake(
+    asked: argparse.Namespace, forge: Forge, rules: Rollback, alarms: Sequence[Alarm]
+) -> bool:
+    """Press the button if a new version's *alarms* call for it; in a workflow, a job presses it."""
+    told = [(at, slot.version if slot else "") for at, slot in moves(forge.history(LIVE))]
+    decision = decide(alarms, told, datetime.now(UTC), rules)
+    if alarms:
+        _say(f"{'rolling back' if decision.goes_back else 'no rollback'}: {decision.why}")
+    if decision.goes_back:
+        output("rollback", "true")
+        output("reason", decision.why)
+        if not os.environ.get("GITHUB_ACTIONS"):
+            words = ["rollback", "--forge", asked.forge, "--reason", decision.why]
+            if press(words):
+                raise ForgeError("the rollback failed, as said above; the next run tries it again")
+    return decision.goes_back
 
 
 def look(
@@ -192,7 +240,17 @@ def _parser() -> argparse.ArgumentParser:
     watch.add_argument(
         "--out", type=Path, required=True, help="folder to keep the run's signals in"
     )
+    watch.add_argument(
+        "--metrics", action="append", default=[], metavar="URL",
+        help="a scorer's /metrics, for errors and latency; may be repeated",
+    )  # fmt: skip
+    watch.add_argument("--metrics-seconds", type=float, default=30, metavar="SECONDS")
     watch.set_defaults(run=_watch)
+    experiment = commands.add_parser("experiment", help="say who wins, and propose what is due")
+    experiment.add_argument(
+        "--today", type=_day, metavar="YYYY-MM-DD", help="count the days before (default: today)"
+    )
+    experiment.set_defaults(run=run_experiment)
     site = commands.add_parser("site", help="write the page that tells the story")
     site.add_argument("--watch", type=Path, required=True, help="folder with the runs of the watch")
     site.add_argument("--out", type=Path, required=True, help="the page, one HTML file")

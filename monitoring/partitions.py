@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, Protocol
 
+import pandas as pd
 import pyarrow as pa
+import pyarrow.compute
 import pyarrow.parquet as pq
 
 Line = dict[str, Any]
@@ -94,6 +96,48 @@ def lines(place: Place, part: Part, names: Collection[str]) -> Iterator[Line | N
             yield from _records(part, file, names)
         else:
             yield from (_parsed(line) for line in file.read().splitlines() if line)
+
+
+def frame(place: Place, part: Part, names: Sequence[str]) -> tuple[pd.DataFrame, int]:
+    """The lines of a file as a frame, for who needs many, and how many were torn.
+
+    A column for each of *names* ("row.pages"); what a line has not is missing. Whole numbers stay
+    whole where some are missing.
+    """
+    if not part.day:
+        return _flat(lines(place, part, names), names)
+    with place.open(part.name) as file:
+        try:
+            whole = pq.ParquetFile(file)
+            there = [name for name in names if name in whole.schema_arrow.names]
+            table = whole.read(columns=["form", "line", *there])
+        except (pa.ArrowException, ValueError) as error:
+            raise OSError(f"{part.name} is not of the journal's kind: {error!r}") from error
+    fits = table["form"].is_valid()
+    told = table.filter(fits).select(there).to_pandas(integer_object_nulls=True)
+    raw = table.filter(pa.compute.invert(fits))["line"].to_pylist()
+    others, torn = _flat((_parsed(line) for line in raw), names)
+    found = told.reindex(columns=names).astype(object) if raw else told.reindex(columns=names)
+    return (pd.concat([found, others], ignore_index=True) if len(others) else found), torn
+
+
+def _flat(found: Iterable[Line | None], names: Sequence[str]) -> tuple[pd.DataFrame, int]:
+    """Lines as a frame of objects, and how many were torn."""
+    torn = 0
+    columns: dict[str, list[Any]] = {name: [] for name in names}
+    inner = [(name, name[len(_ROW) :]) for name in names if name.startswith(_ROW)]
+    outer = [name for name in names if not name.startswith(_ROW)]
+    for line in found:
+        if line is None:
+            torn += 1
+            continue
+        row = line.get("row")
+        row = row if isinstance(row, dict) else {}
+        for name in outer:
+            columns[name].append(line.get(name))
+        for name, key in inner:
+            columns[name].append(row.get(key))
+    return pd.DataFrame({name: pd.Series(v, dtype=object) for name, v in columns.items()}), torn
 
 
 def _records(part: Part, file: BinaryIO, names: Collection[str]) -> Iterator[Line | None]:

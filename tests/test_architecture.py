@@ -14,7 +14,7 @@ OF_OURS = {
     "model": {"checks.rules", "checks.markdown"},
     "serve": {"model.contract", "model.core"},
     "checks": {"model.contract", "serve.bundle"},
-    "monitoring": {"model.contract", "checks.rules", "checks.markdown"},
+    "monitoring": {"model.contract", "checks.rules", "checks.live", "checks.markdown"},
 }
 #: package -> third-party packages
 OF_OTHERS = {
@@ -33,6 +33,7 @@ ALONE = {
 }
 STANDARD_ONLY = [
     "model/contract.py",
+    "checks/live.py",
     "checks/margins.py",
     "checks/markdown.py",
     "checks/rules.py",

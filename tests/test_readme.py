@@ -25,7 +25,7 @@ README = (ROOT / "README.md").read_text()
 NOT_COPIED = (".git", ".venv", ".demo", ".forge", "build", "*cache*", "__pycache__")
 LIVE = "serve/live.toml"
 #: What measures takes minutes; its parts are tested in tests/bench.
-LONG = {"make bench", "make soak"}
+LONG = {"make bench", "make bench-experiment", "make soak"}
 #: What runs these tests needs no test to run it.
 RUNNING = "make test"
 ON_GITHUB = "FORGE=github:OWNER/NAME make serve"
@@ -105,6 +105,7 @@ def test_the_loop_a_step_at_a_time_goes_as_the_readme_tells(checkout):
         assert answer["version"] == first.version
         assert 0 < answer["score"] < 1
         assert "no change: no day could be judged yet" in checkout.type("make watch")
+        assert "no experiment runs" in checkout.type("make experiment")
 
         second = a_later_release(checkout.forge, first)
         wait_for(lambda: ready(address)["version"] == second, 60, "no swap")
@@ -147,9 +148,9 @@ def test_a_scorer_follows_a_repository_as_the_readme_tells(checkout, bundles):
 def test_make_alone_lists_every_command(checkout):
     """With a line on each."""
     listed = subprocess.run(["make"], cwd=ROOT, text=True, capture_output=True, check=True).stdout
-    targets = re.findall(r"^([a-z]+):.*##", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    targets = re.findall(r"^([a-z-]+):.*##", (ROOT / "Makefile").read_text(), re.MULTILINE)
 
-    assert re.findall(r"^  make ([a-z]+) +\S", listed, re.MULTILINE) == targets
+    assert re.findall(r"^  make ([a-z-]+) +\S", listed, re.MULTILINE) == targets
 
 
 def test_every_file_that_the_readme_names_is_there():

@@ -91,7 +91,7 @@ def test_every_single_limit_is_needed(tmp_path, original):
     for number in lines:
         kept = original.splitlines()
         gone = kept.pop(number).split(" = ")[0]
-        if gone in ("log_loss", "roc_auc", "brier", "accuracy", "mae", "rmse"):
+        if gone in ("log_loss", "roc_auc", "brier", "accuracy", "mae", "rmse", "mse"):
             continue
         assert f"{gone} is missing" in mistakes(tmp_path, "\n".join(kept))
 
@@ -119,3 +119,31 @@ def test_each_limit_says_what_it_means(original):
 
     assert bare == []
     assert tomllib.loads(original)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "words"),
+    [
+        (
+            'policy = "propose"',
+            'policy = "ask"',
+            "experiment.policy is 'ask'; expected one of always",
+        ),
+        ("alpha = 0.05", "alpha = 1.5", "experiment.alpha is 1.5; expected between 0 and 1"),
+        ("min_weeks = 2", "min_weeks = 0", "experiment.min_weeks is 0; expected 1 or more"),
+        (
+            "mse = 0.04",
+            "rmse = 0.04",
+            "experiment.regression.rmse is not a measure; measures are mae, mse, outcome",
+        ),
+        (
+            'automatic = "off"',
+            "automatic = false",
+            "rollback.automatic is False; expected one of on",
+        ),
+    ],
+)
+def test_an_experiment_that_cannot_be_judged_is_said(tmp_path, original, before, after, words):
+    """Before anybody waits two weeks for it."""
+    assert before in original
+    assert words in mistakes(tmp_path, original.replace(before, after))

@@ -151,6 +151,10 @@ def test_the_first_model_is_boring_enough(tmp_path):
         ('[land]\npolicy = "sometimes"', "land.policy is 'sometimes'"),
         ('[land]\npolicy = "boring"', "land.max_churn is None; expected a share"),
         ('[land]\npolicy = "boring"\nmax_churn = 3', "land.max_churn is 3"),
+        (
+            '[land]\npolicy = "never"\nmax_churn = 0\nduring_experiment = "end"',
+            "land.during_experiment is 'end'; expected one of wait, land",
+        ),
         ("[land", "cannot be read"),
     ],
 )
@@ -160,6 +164,28 @@ def test_a_policy_that_cannot_be_read_is_said(tmp_path, text, words):
 
     with pytest.raises(ValueError, match=words):
         read_policy(tmp_path / "rules.toml")
+
+
+@pytest.mark.parametrize(
+    ("challenger", "during", "waits"),
+    [
+        (Slot(NEWER, DIGEST[NEWER], share=0.1), "wait", True),
+        (Slot(NEWER, DIGEST[NEWER], mode="shadow"), "wait", True),
+        (Slot(NEWER, DIGEST[NEWER], share=0.1), "land", False),
+        (Slot(NEWER, DIGEST[NEWER]), "wait", False),
+        (Slot(NEW, DIGEST[NEW], share=0.1), "wait", False),
+        (None, "wait", False),
+    ],
+)
+def test_while_an_experiment_runs_no_robot_begins_it_anew(tmp_path, challenger, during, waits):
+    """Else each night would; the challenger itself may land."""
+    verdict, now = read_verdict(written(tmp_path)), Live(Slot(OLD, DIGEST[OLD]), challenger)
+    policy = Policy("always", 0.1, during)
+    why = reason_to_wait(verdict, policy, ["serve/live.toml"], (), now)
+
+    assert why == (
+        waits * f"an experiment with {NEWER} runs, which another champion would begin anew"
+    )
 
 
 def test_earlier_verdicts_are_folded_below_the_newest():

@@ -1,0 +1,82 @@
+"""Journals of experiments on a small site: visitors with pages and a device, who buy or do not."""
+
+import json
+import math
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+
+from checks.rules import read_rules
+from model.contract import Contract, Feature, Target
+from monitoring.experiment.units import Split
+from serve.arms import fraction, point
+
+OLD, NEW = "20260201T0000-aaaaaaa", "20260301T0000-bbbbbbb"
+#: 2 March 2026 is a Monday.
+SINCE = "2026-03-02T00:00:00Z"
+MONDAY = datetime(2026, 3, 2, tzinfo=UTC)
+CONTRACT = Contract(
+    name="buys", task="binary", key="visitor", time="at", slices=("device",),
+    features=(Feature("pages", "number"), Feature("device", "category")),
+    target=Target("bought", ("no", "yes")),
+)  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def rules(root):
+    return read_rules(root / "checks/thresholds.toml").experiment
+
+
+def a_split(share=0.5, **more):
+    return Split(OLD, NEW, SINCE, share, **more)
+
+
+def a_journal(folder, split, days, visitors=120, *, skill=(1.0, 1.0), seed=0, rows=1, spoil=None):
+    """*skill* is how much of what there is to know each arm's score knows: champion, challenger."""
+    rng = np.random.default_rng(seed)
+    answers, outcomes, shadow = [], [], []
+    for number in range(days * visitors):
+        key, salt = f"visitor {seed}-{number}", split.salt or "buys"
+        day, second = divmod(number, visitors)
+        at = MONDAY + timedelta(days=day, seconds=600 * second * 120 // visitors)
+        at_point = fraction(point(salt, key))
+        arm = "challenger" if at_point >= 1 - split.share else "champion"
+        if at_point < split.held:
+            arm = "anchor"
+        pages, device = int(rng.integers(1, 20)), ("phone", "desk")[number % 2]
+        for again in range(rows):
+            chance = 1 / (1 + math.exp(-(pages - 10) / 3))
+            score = {
+                name: 0.5 + (chance - 0.5) * known
+                for name, known in zip(("champion", "challenger"), skill, strict=True)
+            }
+            version = {"champion": OLD, "challenger": NEW, "anchor": "20260101T0000-ccccccc"}[arm]
+            line = {
+                "id": f"{number}-{again}", "at": (at + timedelta(minutes=again)).isoformat(),
+                "version": version, "arm": arm, "key": key, "time": at.isoformat(),
+                "row": {"pages": pages, "device": device}, "score": score.get(arm, 0.5),
+            }  # fmt: skip
+            if not split.shadow:
+                share = {"challenger": split.share, "anchor": split.held}
+                told = round(1 - split.share - split.held, 12)
+                line |= {"salt": salt, "share": share.get(arm, told), "split": at_point}
+            answers.append(line)
+            told = (at + timedelta(hours=1)).isoformat()
+            truth = ("no", "yes")[int(rng.random() < chance)]
+            outcomes.append({"id": line["id"], "outcome": truth, "at": told})
+            shadow.append(line | {"arm": "shadow", "version": NEW, "score": score["challenger"]})
+    if not split.shadow:
+        shadow = []
+    if spoil:
+        answers, outcomes, shadow = spoil(answers, outcomes, shadow)
+    folder.mkdir(exist_ok=True)
+    for kind, lines in (("answers", answers), ("outcomes", outcomes), ("shadow", shadow)):
+        text = "".join(json.dumps(line) + "\n" for line in lines)
+        (folder / f"{kind}-{seed}.jsonl").write_text(text)
+    return folder
+
+
+@pytest.fixture
+def journal(tmp_path):
+    return tmp_path / "a journal"

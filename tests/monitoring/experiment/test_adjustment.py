@@ -1,0 +1,91 @@
+"""What the features foretold is taken out, and nothing else: by simulation."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from monitoring.experiment.adjustment import covariates, differences
+from monitoring.experiment.sequences import band, by_day, tuned
+
+ALPHA, DAYS = 0.05, 30
+
+
+def drawn(seed, chance, units, gain=0.0):
+    """Units of which two features tell about a third."""
+    rng, count = np.random.default_rng(seed), units * DAYS
+    features = rng.normal(size=(count, 3))
+    challenger = (rng.random(count) < chance).astype(float)
+    value = np.exp(features[:, 0] / 2) + features[:, 1] / 2 + rng.exponential(size=count)
+    return value + gain * challenger, challenger, np.repeat(np.arange(DAYS), units), features
+
+
+@pytest.mark.parametrize(("chance", "units", "gain"), [(0.5, 60, 0.0), (0.1, 200, 0.3)])
+def test_thirty_looks_miss_the_gain_no_more_often_than_stated(chance, units, gain):
+    """Adjusted, with arms of different sizes, with a gain and without."""
+    runs, missed, means = 100, 0, []
+    for seed in range(runs):
+        value, challenger, day, features = drawn(seed, chance, units, gain)
+        told = differences(value, challenger, day, chance, features)
+        days = by_day(told.gains, day, DAYS)
+        found = band(days, ALPHA, tuned(14 * units, ALPHA), 100 / min(chance, 1 - chance))
+        missed += bool(((found.low > gain) | (found.high < gain)).any())
+        means.append(found.mean[-1])
+
+    assert missed / runs <= ALPHA + 3 * (ALPHA * (1 - ALPHA) / runs) ** 0.5
+    assert np.mean(means) == pytest.approx(gain, abs=4 * np.std(means) / runs**0.5)
+
+
+def test_features_that_foretell_make_it_narrower():
+    """By their share of the variance, less what learning it costs."""
+    value, challenger, day, features = drawn(0, 0.5, 200)
+    told = differences(value, challenger, day, 0.5, features)
+
+    assert 0.25 < told.saved < 0.45
+
+
+def test_features_that_foretell_nothing_cost_nothing():
+    """Then the mean of the days before is what is foretold."""
+    rng = np.random.default_rng(0)
+    value, challenger, day, features = drawn(0, 0.5, 200)
+    noise = differences(rng.permutation(value), challenger, day, 0.5, features)
+    none = differences(rng.permutation(value), challenger, day, 0.5, features[:, :0])
+
+    assert noise.saved < 0.01
+    assert none.saved == 0.0
+
+
+def test_what_was_told_is_never_taken_back():
+    """A later day changes nothing about an earlier one, or the looks before would not count."""
+    value, challenger, day, features = drawn(3, 0.3, 100)
+    whole = differences(value, challenger, day, 0.3, features).gains
+    for days in (1, 2, 10, 33):
+        early = slice(0, days * 100)
+        told = differences(value[early], challenger[early], day[early], 0.3, features[early])
+        assert told.gains == pytest.approx(whole[early])
+
+
+def test_one_arm_alone_is_no_error():
+    """Before the first unit of the challenger."""
+    told = differences(np.ones(50), np.zeros(50), np.arange(50) // 10, 0.5, np.ones((50, 1)))
+
+    assert np.isfinite(told.gains).all()
+    assert differences(*[np.zeros(0)] * 3, 0.5, np.zeros((0, 2))).saved == 0.0
+
+
+def test_columns_are_coded_by_the_first_day():
+    """Numbers, missing ones, categories; a level that comes later has no column."""
+    frame = pd.DataFrame({
+        "day": [0] * 60 + [1] * 3,
+        "pages": [*range(60), 59, 1000, None],
+        "device": ["phone"] * 30 + ["desk"] * 20 + ["watch"] * 10 + ["tv", "desk", None],
+        "member": [True, False] * 30 + [True, True, False],
+        "same": [7.0] * 63,
+        "wind": [None] * 20 + [1.0, 2.0] * 20 + [1.0, None, 2.0],
+    })  # fmt: skip
+    coded = covariates(frame, ["pages", "device", "member", "same", "wind"])
+
+    assert coded.shape == (63, 1 + 2 + 1 + 2)  # "same" tells nothing; "wind" is missing at times
+    assert np.abs(coded).max() == 5.0
+    assert coded[60, 1:3].tolist() == [0.0, 0.0]
+    assert coded[61, -2:].tolist() == [0.0, 1.0]
+    assert covariates(frame, []).shape == (63, 0)

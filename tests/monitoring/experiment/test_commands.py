@@ -1,0 +1,170 @@
+"""`python -m monitoring experiment`: one issue, brought up to date daily, and a proposal when it is due."""
+
+import json
+from argparse import Namespace
+from dataclasses import replace
+from datetime import date, timedelta
+
+import pytest
+
+from forge.live import LIVE, Live, Slot, parse_live
+from forge.local import LocalForge
+from monitoring.__main__ import NO_WATCH, OK, main
+from monitoring.experiment.__main__ import run
+from tests.monitoring.experiment.conftest import CONTRACT, NEW, OLD, SINCE, a_journal, a_split
+
+DIGEST = {OLD: "sha256:" + "a" * 64, NEW: "sha256:" + "b" * 64}
+BEGUN = Live(Slot(OLD, DIGEST[OLD]), Slot(NEW, DIGEST[NEW], share=0.5))
+
+
+class Dated(LocalForge):
+    """Whatever is live there became so when the journals of these tests begin."""
+
+    def history(self, path):
+        return [replace(change, at=SINCE) for change in super().history(path)]
+
+
+@pytest.fixture
+def forge(tmp_path):
+    forge = Dated(tmp_path / "forge")
+    for version, digest in DIGEST.items():
+        folder = tmp_path / "bundles" / version
+        folder.mkdir(parents=True)
+        manifest = {"version": version, "digest": digest, "contract": CONTRACT.to_json()}
+        (folder / "manifest.json").write_text(json.dumps(manifest))
+        forge.upload(version, folder)
+    make_live(forge, Live(BEGUN.champion))
+    make_live(forge, BEGUN)
+    return forge
+
+
+def make_live(forge, live):
+    forge.propose("by-hand", "by hand", "", {LIVE: live.to_toml()})
+    forge.status("by-hand", True, "good")
+    forge.merge("by-hand", "by hand")
+
+
+@pytest.fixture
+def look(forge, journal, root, tmp_path, monkeypatch):
+    """A run on the *days*-th morning, with a policy; returns what the workflow is told."""
+
+    def look(days, policy="propose"):
+        rules = (root / "checks/thresholds.toml").read_text()
+        (tmp_path / "rules.toml").write_text(rules.replace('"propose"', f'"{policy}"'))
+        told = tmp_path / "told"
+        told.write_text("")
+        monkeypatch.setenv("GITHUB_OUTPUT", str(told))
+        today = date(2026, 3, 3) + timedelta(days=days)
+        run(Namespace(rules=tmp_path / "rules.toml", journal=str(journal), today=today), forge)
+        return dict(line.split("=") for line in told.read_text().splitlines())
+
+    return look
+
+
+def live(forge):
+    return parse_live(forge.read(LIVE))
+
+
+def proposed(forge):
+    return [each for each in forge.proposals() if each.branch != "by-hand"]
+
+
+def test_one_issue_tells_how_it_stands_and_what_was_done(look, forge, journal, capsys):
+    """From the first day until it is over."""
+    a_journal(journal, a_split(), 16, skill=(0.3, 1.0))
+
+    assert look(3) == {}
+    (issue,) = forge.alerts()
+    assert issue.title == f"Experiment: challenger {NEW}: running"
+    assert "more days are needed" in issue.body
+    assert proposed(forge) == []
+    assert look(3) == {}
+    assert len(forge.alerts()[0].history) == 1
+    assert "issue 1 is up to date" in capsys.readouterr().out
+
+    assert look(15) == {"promote": "promote", "policy": "never"}
+    (issue,), (proposal,) = forge.alerts(), proposed(forge)
+    assert issue.title.endswith(": wins")
+    assert f"Pull request {proposal.number} (Promote {NEW}" in issue.body
+    assert (proposal.title, proposal.files) == (f"Promote {NEW}: it won its experiment", (LIVE,))
+    assert parse_live(forge.read(LIVE, "promote")) == Live(Slot(NEW, DIGEST[NEW]))
+    assert live(forge) == BEGUN
+
+    forge.status("promote", True, "the gate's word")
+    assert look(15) == {}
+    forge.merge("promote", "merged")
+    assert look(16) == {}
+    assert [(each.number, each.state) for each in forge.alerts()] == [(1, "closed")]
+    assert "The experiment is over." in forge.alerts()[0].body
+    assert "no experiment runs" in capsys.readouterr().out
+
+
+def test_a_robot_asks_nobody_where_the_policy_says_so(look, forge, journal):
+    """But the gate: it has the last word on who becomes champion."""
+    a_journal(journal, a_split(), 16, skill=(0.3, 1.0))
+
+    assert look(15, "always") == {"promote": "promote", "policy": ""}
+    assert live(forge) == BEGUN
+
+
+def test_a_split_that_loses_ends(look, forge, journal):
+    """By the robot, or by a person."""
+    a_journal(journal, a_split(), 8, skill=(1.0, 0.1))
+    look(7, "propose")
+    (proposal,) = proposed(forge)
+    assert (proposal.state, proposal.status[0]) == ("open", True)
+    assert live(forge) == BEGUN
+
+    look(7, "always")
+    assert live(forge) == Live(BEGUN.champion)
+    assert [each.state for each in proposed(forge)] == ["merged"]
+    assert "is merged." in forge.alerts()[0].body
+    look(8, "always")
+    assert forge.alerts()[0].state == "closed"
+
+
+def test_a_policy_that_only_tells_only_tells(look, forge, journal):
+    """People do the rest."""
+    a_journal(journal, a_split(), 8, skill=(1.0, 0.1))
+
+    assert look(7, "never") == {}
+    assert proposed(forge) == []
+    assert "take `[challenger]` out of" in forge.alerts()[0].body
+
+
+def test_what_a_person_closed_stays_closed(look, forge, journal, capsys):
+    """The issue, and the pull request."""
+    a_journal(journal, a_split(), 16, skill=(0.3, 1.0))
+    look(15)
+    forge.close("promote", "not now")
+    forge.resolve(forge.alerts()[0].marker, "seen")
+
+    assert look(16) == {}
+    assert [each.state for each in proposed(forge)] == ["closed"]
+    assert forge.alerts()[0].state == "closed"
+    assert "issue 1 was closed, and is left alone" in capsys.readouterr().out
+
+
+def test_another_experiment_has_another_issue(look, forge, journal):
+    """The one before is over."""
+    a_journal(journal, a_split(), 5)
+    look(3)
+    other = "20260302T0000-ddddddd"
+    folder = forge.root.parent / "bundles" / NEW
+    manifest = json.loads((folder / "manifest.json").read_text())
+    (folder / "manifest.json").write_text(json.dumps(manifest | {"version": other}))
+    forge.upload(other, folder)
+    make_live(forge, replace(BEGUN, challenger=Slot(other, DIGEST[NEW], mode="shadow")))
+    look(4)
+
+    assert [each.state for each in reversed(forge.alerts())] == ["closed", "open"]
+
+
+def test_it_is_typed_as_the_readme_says(forge, journal, tmp_path, capsys):
+    """Without an experiment, and without a journal."""
+    words = ["experiment", "--journal", str(journal), "--forge"]
+
+    assert main([*words, str(tmp_path / "empty")]) == OK
+    assert "no experiment runs" in capsys.readouterr().out
+    assert main([*words, str(forge.root)]) == NO_WATCH
+    assert "there is no journal at" in capsys.readouterr().err

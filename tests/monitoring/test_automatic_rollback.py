@@ -1,0 +1,126 @@
+"""The watch presses the button: on a forge in a folder, with the evidence in the incident."""
+
+import http.server
+import json
+import shutil
+import threading
+from datetime import date
+
+import pytest
+
+from forge.live import LIVE, Live, parse_live, with_champion
+from forge.local import LocalForge
+from monitoring.__main__ import NO_WATCH, OK, main
+from tests.monitoring.conftest import answered, write
+
+OLD = "20260101T0000-aaaaaaa"
+
+
+@pytest.fixture
+def buys(made):
+    return made("binary")
+
+
+@pytest.fixture
+def forge(tmp_path, buys):
+    """An older version was live, and the bundle is since a moment ago."""
+    forge = LocalForge(tmp_path / "forge")
+    older = tmp_path / "older"
+    shutil.copytree(buys.folder, older)
+    manifest = json.loads((older / "manifest.json").read_text())
+    (older / "manifest.json").write_text(json.dumps(manifest | {"version": OLD}))
+    for version, folder in ((OLD, older), (buys.bundle.version, buys.folder)):
+        forge.upload(version, folder)
+        live = with_champion(Live(), version, buys.bundle.digest).to_toml()
+        forge.propose("retrain", version, "", {LIVE: live})
+        forge.status("retrain", True, "good")
+        forge.merge("retrain", version)
+        forge.publish(version)
+    return forge
+
+
+@pytest.fixture
+def watch(forge, journal, root, tmp_path, monkeypatch):
+    """What a person types, with automatic rollback on or off."""
+    monkeypatch.delenv("GITHUB_ACTIONS", raising=False)  # where these tests run in a workflow
+    rules = (root / "checks/thresholds.toml").read_text()
+    places = ["--forge", str(forge.root), "--journal", str(journal), "--out", str(tmp_path / "o")]
+
+    def watch(*words, automatic="on"):
+        path = tmp_path / "rules.toml"
+        path.write_text(rules.replace('automatic = "off"', f'automatic = "{automatic}"'))
+        return main(["watch", *places, "--rules", str(path), *words])
+
+    return watch
+
+
+@pytest.fixture
+def scorer():
+    """One whose requests all fail."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        asked = 0
+
+        def do_GET(self):
+            Handler.asked += 1
+            self.send_response(200)
+            self.end_headers()
+            count = 500 * Handler.asked
+            self.wfile.write(f'tidegate_requests_total{{status="500"}} {count}\n'.encode())
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield ["--metrics", f"http://127.0.0.1:{server.server_port}/metrics", "--metrics-seconds", "0"]
+    server.shutdown()
+    server.server_close()
+
+
+def champion(forge):
+    return parse_live(forge.read(LIVE)).champion.version
+
+
+def test_realised_performance_puts_back_what_was(watch, forge, buys, journal, capsys):
+    """Every outcome is the other one: the new model is wrong about all."""
+    answers, outcomes = answered(buys, date(2026, 2, 20), 6)
+    other = {"no": "yes", "yes": "no"}
+    write(journal, answers, [each | {"outcome": other[each["outcome"]]} for each in outcomes])
+
+    assert watch(automatic="off") == OK
+    assert champion(forge) == buys.bundle.version
+    assert 'no rollback: rollback.automatic is "off"' in capsys.readouterr().out
+
+    assert watch() == OK
+    assert champion(forge) == OLD
+    incident = next(each for each in forge.alerts() if each.marker.startswith("incident:"))
+    assert "realised performance: roc_auc 0." in incident.body
+    assert f"hours after {buys.bundle.version} became champion" in incident.body
+    states = {each.version: each.state for each in forge.releases()}
+    assert states == {OLD: "published", buys.bundle.version: "withdrawn"}
+
+
+def test_errors_put_back_what_was_and_nothing_more(watch, forge, buys, scorer, capsys):
+    """Before the journal is even looked at; a second run goes no further back."""
+    assert watch(*scorer) == OK
+    assert champion(forge) == OLD
+    alerts = {each.marker: each for each in forge.alerts()}
+    assert "500 of 500 requests failed" in alerts["service"].body
+    assert "errors: 500 of 500" in alerts[f"incident:{buys.bundle.version}"].body
+
+    moves = len(forge.history(LIVE))
+    assert watch(*scorer) == NO_WATCH  # there is no journal
+    assert len(forge.history(LIVE)) == moves
+    assert f"no rollback: {OLD} was put back itself" in capsys.readouterr().out
+
+
+def test_in_a_workflow_a_job_presses_the_button(watch, forge, buys, scorer, tmp_path, monkeypatch):
+    """The job that watches may not change what is live."""
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.setenv("GITHUB_OUTPUT", str(tmp_path / "told"))
+
+    assert watch(*scorer) == OK
+    assert champion(forge) == buys.bundle.version
+    told = (tmp_path / "told").read_text()
+    assert told.startswith("rollback=true\nreason=by itself, 0.0 hours after")
