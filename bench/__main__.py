@@ -30,7 +30,7 @@ from bench.subject import ROOT, SERVE, Subject, SubjectError
 
 OK, FOUND, USAGE = 0, 1, 2
 FOLDER = ROOT / "build/bench"
-SHOWN = ("onnxruntime", "granian", "flask", "numpy", "msgspec")
+SHOWN = ("onnxruntime", "httptools", "flask", "numpy", "msgspec")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -153,7 +153,7 @@ def launch(entrant: Entrant, where: Place) -> Server:
 
 def _place(entrant: Entrant, known: dict[str, Entrant], subject: Subject, folder: Path) -> Place:
     python = SERVE
-    if entrant.family not in ("ours", "floor"):
+    if entrant.packages or entrant.environment_of:
         of = known.get(entrant.environment_of, entrant)
         python = install(folder.parent / "peers" / of.name, of.packages, WORK)
     return place(entrant, python, subject, folder)

@@ -79,7 +79,7 @@ def create_app(
     app.register_error_handler(RequestError, _refused)
     app.register_error_handler(RequestEntityTooLarge, _too_large)
     app.register_error_handler(HTTPException, _http)
-    app.wsgi_app = ShortCut(app.wsgi_app, scorer, access, settings.largest_body)  # type: ignore[method-assign,assignment]
+    app.extensions["tidegate.shortcut"] = ShortCut(scorer, access, settings.largest_body)
     if follow_every is None:
         router.refresh()
     else:

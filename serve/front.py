@@ -1,9 +1,8 @@
-"""In front of the WSGI application: waits for requests' bodies without a thread each.
+"""Between connections and the application: who answers what, and what is too much or too slow.
 
-Under granian's WSGI interface a client that sends its body slowly holds a thread, and a few of them
-hold all. Its RSGI interface hands a request over when its head is there; here its body is waited
-for on the event loop, not longer than *patience*, and only then the application is called: a small
-`POST /score` at once, for that takes microseconds, everything else in a thread of its own.
+A plain `POST /score` is answered on the event loop by the short cut, for that takes microseconds;
+everything else is the WSGI application's, in one of a few threads. Bodies are held in memory up to
+a limit, connections up to a number, and no client is waited for without end.
 """
 
 from __future__ import annotations
@@ -12,104 +11,153 @@ import asyncio
 import io
 import sys
 import time
-from collections.abc import Callable, Iterable
+import traceback
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from email.utils import formatdate
+from functools import cache
+from http import HTTPStatus
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
+from httptools import HttpParserInvalidURLError, parse_url
+
+from serve.connection import Awaited, Connection
 from serve.replies import refusal
+from serve.request import NOT_HTTP, Request
 from serve.scoring import RequestError
-from serve.shortcut import LARGEST
+from serve.shortcut import FAILED, LARGEST, ShortCut
 
 #: Bodies of the largest size that may be held at once.
 AT_ONCE = 8
-_PLAIN = {"content-type": "CONTENT_TYPE", "content-length": "CONTENT_LENGTH"}
+#: Seconds for which a client may go on sending when it was told why it is not listened to.
+LINGER = 2.0
+_PLAIN = {"CONTENT_TYPE": "CONTENT_TYPE", "CONTENT_LENGTH": "CONTENT_LENGTH"}
+_NOWHERE = ("", 0)
 Application = Callable[..., Iterable[bytes]]
 
 
 class Front:
-    """A RSGI application that answers with the WSGI application *app*.
+    """Answers with *short* what that takes, and with the WSGI application *app* the rest.
 
-    Not *inline*, nothing is answered on the event loop: every answer waits for the disk.
+    *most* is the largest body in bytes; *patience* says how many seconds a connection may wait for
+    what. Not *inline*, nothing is answered on the event loop: every answer waits for the disk.
     """
 
+    loop: asyncio.AbstractEventLoop
+
     def __init__(
-        self, app: Application, most: int, patience: float, threads: int, *, inline: bool = True
+        self,
+        app: Application,
+        short: ShortCut | None,
+        most: int,
+        patience: Mapping[Awaited, float],
+        *,
+        threads: int = 2,
+        connections: int = 1000,
+        inline: bool = True,
     ) -> None:
-        self._app, self._most, self._patience = app, most, patience
-        self._inline = LARGEST if inline else -1
+        self._app, self._short, self.most, self._inline = app, short, most, inline
+        self._patience = {**patience, Awaited.END: LINGER}
+        self._most_connections, self._connections = connections, set[Connection]()
         self._pool = ThreadPoolExecutor(threads, "answer")
-        self._waiting: dict[asyncio.Task[Any], float] = {}
-        self._held = 0
-        self._names: dict[str, str] = dict(_PLAIN)
+        self._held, self.ending, self._date = 0, False, b""
 
-    def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._sweep(loop)
+    def start(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Look after the connections from now on, on *loop*."""
+        self.loop = loop
+        self._sweep()
 
-    async def __rsgi__(self, scope: Any, proto: Any) -> None:
-        environ = self._environ(scope)
-        length = environ.get("CONTENT_LENGTH")
-        size = int(length) if length and length.isdecimal() else 0
-        if size > LARGEST and self._held + size > AT_ONCE * self._most:
-            _say(proto, RequestError(503, "too many large requests at once; send it again"))
-            return
-        self._held += size
-        try:
-            body = await self._body(environ, proto, size)
-            if body is None:
-                return
-            environ["wsgi.input"] = io.BytesIO(body)
-            if scope.path == "/score" and size <= self._inline:
-                told = self._answer(environ)
+    async def end(self, seconds: float) -> None:
+        """Finish what is under way, within *seconds*; each connection closes behind its answer."""
+        self.ending = True
+        until = time.monotonic() + seconds
+        while self._connections and time.monotonic() < until:
+            for one in list(self._connections):
+                if one.is_idle:
+                    one.transport.close()
+            await asyncio.sleep(0.01)
+        for one in list(self._connections):
+            one.transport.abort()
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    # What connections tell and ask.
+
+    def opened(self, connection: Connection) -> None:
+        """One more; if that is too many, the one that is idle longest makes room, or it goes."""
+        if len(self._connections) >= self._most_connections:
+            idle = [one for one in self._connections if one.is_idle]
+            if idle:
+                min(idle, key=lambda one: one.since).transport.close()
             else:
-                loop = asyncio.get_running_loop()
-                told = await loop.run_in_executor(self._pool, self._answer, environ)
-        finally:
-            self._held -= size
-        proto.response_bytes(*told)
+                connection.refuse(RequestError(503, "too many connections; come again"))
+        self._connections.add(connection)
 
-    async def _body(self, environ: dict[str, Any], proto: Any, size: int) -> bytes | None:
-        """The body; None when the client was too slow, which is said."""
-        if size > self._most or not (size or "HTTP_TRANSFER_ENCODING" in environ):
-            return b""  # too large to be read: the application refuses it by its length
-        task = asyncio.current_task()
-        assert task is not None  # noqa: S101 -- for the type: a coroutine runs in one
-        self._waiting[task] = time.monotonic()
+    def closed(self, connection: Connection) -> None:
+        """One less."""
+        self._connections.discard(connection)
+
+    def hold(self, request: Request, size: int) -> bool:
+        """Count *size* bytes of *request* as held; False if large requests hold too many."""
+        if request.size > LARGEST and self._held + size > AT_ONCE * self.most:
+            return False
+        self._held += size
+        request.held += size
+        return True
+
+    def release(self, request: Request) -> None:
+        """Nothing of *request* is held any more."""
+        self._held -= request.held
+        request.held = 0
+
+    def ask(self, connection: Connection, request: Request) -> bytes | None:
+        """The answer to *request* if it is there at once; else the connection is told it later."""
+        plain = self._short is not None and self._short.takes(request)
+        if plain and self._inline:
+            return self.answer(request, plain=True)
+        client = connection.transport.get_extra_info("peername")
+        server = connection.transport.get_extra_info("sockname")
+
+        def work() -> None:
+            answer = self.answer(request, client, server, plain=plain)
+            self.loop.call_soon_threadsafe(connection.tell, request, answer)
+
+        self._pool.submit(work)
+        return None
+
+    def answer(
+        self, request: Request, client: Any = None, server: Any = None, *, plain: bool = False
+    ) -> bytes:
+        """The whole answer, head and body; *client* and *server* are addresses (host, port, …)."""
+        failed: Exception | None = None
+        if plain and self._short is not None:
+            try:
+                lines, body = self._short.answer(request.headers, request.body)
+                return self._spell(request, 200, lines, body)
+            except Exception as error:
+                # The view raises it again, and Flask's handlers say it: one place for every route.
+                failed = error
         try:
-            return await self._read(environ, proto, size)
-        except asyncio.CancelledError:
-            if task in self._waiting:
-                raise
-            task.uncancel()
-            _say(proto, RequestError(408, f"the body was not there within {self._patience:g} s"))
-            return None
-        finally:
-            self._waiting.pop(task, None)
+            environ = self._environ(request, client or _NOWHERE, server or _NOWHERE)
+            if failed:
+                environ[FAILED] = failed
+            return self._asked(request, environ)
+        except HttpParserInvalidURLError:
+            return self.refusal(RequestError(400, f"{NOT_HTTP}: it asks for no path"), request)
+        except Exception:
+            traceback.print_exc()
+            return self.refusal(RequestError(500, "the scorer failed; its log says why"), request)
 
-    async def _read(self, environ: dict[str, Any], proto: Any, size: int) -> bytes:
-        if size:
-            found: bytes = await proto()
-            return found
-        # Without a length: as much as is taken, and one byte that makes it too much.
-        parts, total = [], 0
-        async for part in proto:
-            parts.append(part)
-            total += len(part)
-            if total > self._most:
-                break
-        del environ["HTTP_TRANSFER_ENCODING"]
-        environ["CONTENT_LENGTH"] = str(total)
-        return b"".join(parts)
+    def refusal(self, error: RequestError, request: Request | None = None) -> bytes:
+        """The answer that says what is wrong; without a *request*, the last of its connection."""
+        told = refusal(error)
+        lines = f"Content-Type: {told.kind}\r\n".encode()
+        return self._spell(request or Request(), told.status, lines, told.body)
 
-    def _sweep(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Once in a while, end the waits that are too long; dearer when each has its own clock."""
-        late = time.monotonic() - self._patience
-        for task, since in list(self._waiting.items()):
-            if since < late:
-                del self._waiting[task]
-                task.cancel()
-        loop.call_later(min(1.0, self._patience / 4), self._sweep, loop)
+    # How.
 
-    def _answer(self, environ: dict[str, Any]) -> tuple[int, list[tuple[str, str]], bytes]:
+    def _asked(self, request: Request, environ: dict[str, Any]) -> bytes:
+        """What the application answers (PEP 3333)."""
         told: list[Any] = []
         body = self._app(environ, lambda status, headers, _=None: told.extend((status, headers)))
         try:
@@ -117,43 +165,72 @@ class Front:
         finally:
             if close := getattr(body, "close", None):
                 close()
-        return int(told[0][:3]), told[1], content
+        length = len(content)
+        lines = []
+        for name, value in told[1]:
+            if name.lower() == "content-length":
+                length = int(value)  # of a HEAD, whose body is left out
+            elif name.lower() != "connection":  # the connection is ours
+                lines.append(f"{name}: {value}\r\n")
+        head = "".join(lines).encode("latin-1")
+        if request.method == b"HEAD":
+            content = b""
+        return self._spell(request, int(told[0][:3]), head, content, length)
 
-    def _environ(self, scope: Any) -> dict[str, Any]:
+    def _spell(
+        self, request: Request, status: int, lines: bytes, body: bytes, length: int | None = None
+    ) -> bytes:
+        if status not in (204, 304):
+            lines += b"Content-Length: %d\r\n" % (len(body) if length is None else length)
+        if not request.keep:
+            lines += b"Connection: close\r\n"
+        elif request.version == "1.0":
+            lines += b"Connection: keep-alive\r\n"
+        return b"%b%b%b\r\n%b" % (_line(status), self._date, lines, body)
+
+    def _environ(self, request: Request, client: Any, server: Any) -> dict[str, Any]:
         """The request as WSGI has it (PEP 3333)."""
-        host, _, port = scope.server.rpartition(":")
-        path = scope.path  # granian took the percents out
-        if not path.isascii():
-            path = path.encode("utf-8", "replace").decode("latin-1")
+        target = parse_url(request.target)
         found: dict[str, Any] = {
-            "REQUEST_METHOD": scope.method,
+            "REQUEST_METHOD": request.method.decode("latin-1"),
             "SCRIPT_NAME": "",
-            "PATH_INFO": path,
-            "QUERY_STRING": scope.query_string,
-            "SERVER_NAME": host,
-            "SERVER_PORT": port,
-            "SERVER_PROTOCOL": f"HTTP/{scope.http_version}",
-            "REMOTE_ADDR": scope.client.rpartition(":")[0],
+            "PATH_INFO": unquote_to_bytes(target.path or b"/").decode("latin-1"),
+            "QUERY_STRING": (target.query or b"").decode("latin-1"),
+            "SERVER_NAME": server[0],
+            "SERVER_PORT": str(server[1]),
+            "SERVER_PROTOCOL": f"HTTP/{request.version}",
+            "REMOTE_ADDR": client[0],
             "wsgi.version": (1, 0),
-            "wsgi.url_scheme": scope.scheme,
+            "wsgi.url_scheme": "http",
+            "wsgi.input": io.BytesIO(request.body),
             "wsgi.errors": sys.stderr,
             "wsgi.multithread": True,
             "wsgi.multiprocess": True,
             "wsgi.run_once": False,
         }
-        names = self._names
-        for name, value in scope.headers.items():
-            known = names.get(name)
-            if known is None:
-                known = "HTTP_" + name.upper().replace("-", "_")
-                if len(names) < 1000:
-                    names[name] = known
-            found[known] = f"{found[known]},{value}" if known in found else value
+        for name, value in request.headers.items():
+            if b"_" not in name:  # a-b and a_b would be one and the same
+                known = name.decode("latin-1").upper().replace("-", "_")
+                found[_PLAIN.get(known, "HTTP_" + known)] = value.decode("latin-1")
+        if found.pop("HTTP_TRANSFER_ENCODING", None):
+            found["CONTENT_LENGTH"] = str(request.size)  # it is whole, so it has one
         return found
 
+    def _sweep(self) -> None:
+        """Once in a while, end the waits that are too long; dearer if each had its own clock."""
+        now = time.monotonic()
+        self._date = f"Date: {formatdate(usegmt=True)}\r\n".encode()
+        for one in list(self._connections):
+            patience = self._patience.get(one.awaits)
+            if patience is not None and now - one.since > patience:
+                one.give_up(patience)
+        self.loop.call_later(min(1.0, *(each / 4 for each in self._patience.values())), self._sweep)
 
-def _say(proto: Any, error: RequestError) -> None:
-    told = refusal(error)
-    proto.response_bytes(
-        told.status, [("Content-Type", told.kind), ("Connection", "close")], told.body
-    )
+
+@cache
+def _line(status: int) -> bytes:
+    try:
+        phrase = HTTPStatus(status).phrase
+    except ValueError:
+        phrase = ""
+    return f"HTTP/1.1 {status} {phrase}\r\n".encode()

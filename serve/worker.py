@@ -1,48 +1,93 @@
-"""A worker's application, made in its own process: a session's threads do not survive a fork."""
+"""A worker's process: the application, made after the fork, and the loop that waits for clients."""
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import os
+import signal
+import socket
 import threading
-import time
-from multiprocessing.util import Finalize
-from typing import Any
+from contextlib import suppress
 
 from serve.app import create_app
+from serve.connection import Awaited, Connection
 from serve.front import Front
 from serve.scorer import Scorer
 from serve.settings import Settings
+from serve.shortcut import ShortCut
+from serve.supervisor import READY
 
+#: Connections that wait to be accepted.
+QUEUE = 1024
 LOOK_EVERY = 0.5
 
 
-def application(settings: Settings, stopping: Any) -> Front:
-    """The application of a worker, as granian calls it; not ready while *stopping* holds something."""
-    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+def work(settings: Settings, listener: socket.socket) -> None:
+    """Answer those who call *listener*, until SIGTERM; then finish what is under way."""
+    stopping = threading.Event()
+    front, scorer = application(settings, stopping)
+    asyncio.run(_serve(settings, listener, front, stopping))
+    scorer.close()
+
+
+def application(settings: Settings, stopping: threading.Event) -> tuple[Front, Scorer]:
+    """What answers; not ready while *stopping* is set. A session's threads do not survive a fork."""
     app = create_app(
         settings.store,
         settings.journal,
         settings=settings,
         follow_every=settings.follow_every,
-        stopping=lambda: bool(stopping.value),
+        stopping=stopping.is_set,
     )
     # What stands now stands until the end: the collector need not look at it again and again.
     gc.collect()
     gc.freeze()
-    scorer: Scorer = app.extensions["tidegate"]
-    Finalize(None, scorer.close, exitpriority=10)  # when granian is through with the last request
-    return Front(
+    short: ShortCut = app.extensions["tidegate.shortcut"]
+    front = Front(
         app.wsgi_app,
+        short,
         settings.largest_body,
-        settings.body_timeout,
-        settings.threads,
+        {
+            Awaited.REQUEST: settings.keep_alive,
+            Awaited.HEAD: settings.header_timeout,
+            Awaited.BODY: settings.body_timeout,
+            Awaited.READER: settings.body_timeout,
+        },
+        threads=settings.threads,
+        connections=settings.connections,
         inline=settings.journal_fsync == "off",
     )
+    return front, app.extensions["tidegate"]
 
 
-def _end_with(parent: int) -> None:
+async def _serve(
+    settings: Settings, listener: socket.socket, front: Front, stopping: threading.Event
+) -> None:
+    loop, parent = asyncio.get_running_loop(), os.getppid()
+    told, hurry = asyncio.Event(), asyncio.Event()
+
+    def stop() -> None:
+        (hurry if told.is_set() else told).set()
+
+    loop.add_signal_handler(signal.SIGTERM, stop)
+    front.start(loop)
+    # One connection at a time, that the other workers get theirs; asyncio takes *backlog* at once.
+    server = await loop.create_server(lambda: Connection(front), sock=listener, backlog=1)
+    listener.listen(QUEUE)
+    _end_with(parent, loop)
+    os.kill(parent, READY)
+    await told.wait()
+    # Readiness goes red first: who shares requests out looks there, and needs a moment to.
+    stopping.set()
+    with suppress(TimeoutError):  # told twice, somebody is in a hurry; once, nobody
+        await asyncio.wait_for(hurry.wait(), settings.drain)
+    server.close()
+    await front.end(settings.stop_within)
+
+
+def _end_with(parent: int, loop: asyncio.AbstractEventLoop) -> None:
     # A parent killed by force stops nobody: its workers would go on, and keep the port.
-    while os.getppid() == parent:
-        time.sleep(LOOK_EVERY)
-    os._exit(1)
+    if os.getppid() != parent:
+        os._exit(1)
+    loop.call_later(LOOK_EVERY, _end_with, parent, loop)

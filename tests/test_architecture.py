@@ -20,7 +20,7 @@ OF_OURS = {
 OF_OTHERS = {
     "forge": {"requests"},
     "model": {"numpy", "onnx", "onnxruntime", "pandas", "skl2onnx", "sklearn"},
-    "serve": {"flask", "granian", "markupsafe", "msgspec", "numpy", "onnxruntime", "werkzeug"},
+    "serve": {"flask", "httptools", "markupsafe", "msgspec", "numpy", "onnxruntime", "werkzeug"},
     "checks": {"numpy", "pandas", "scipy", "sklearn"},
     "monitoring": {"numpy", "pandas"},
 }

@@ -1,22 +1,28 @@
-"""The floor's server: granian just as the scorer starts it, with an empty application in it.
+"""The scorer's own server, started just as the scorer starts it, with an empty application in it.
 
 python bare.py --store DIR --journal DIR --port PORT   (the scorer's own flags)
 """
 
 import sys
+import threading
+from types import SimpleNamespace
 from typing import Any
 
-from empty import Empty
+from empty import Empty, application
 
-import serve.__main__ as scorer
+import serve.worker as worker
+from serve.__main__ import main
+from serve.front import Front
+from serve.settings import Settings
 
-scorer.application = lambda *_: Empty()  # type: ignore[attr-defined,assignment]
+
+def empty(settings: Settings, _: threading.Event) -> Any:
+    """What answers, and who has nothing to close."""
+    front = Front(application, Empty(), settings.largest_body, {})  # type: ignore[arg-type]
+    return front, SimpleNamespace(close=lambda: None)
 
 
-def main() -> Any:
-    """Serve until told to stop."""
-    return scorer.main(sys.argv[1:])
-
+worker.application = empty
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

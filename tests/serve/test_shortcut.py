@@ -1,34 +1,49 @@
 """The short cut answers byte for byte what Flask answers, and leaves to it what is not plain."""
 
-import io
 import json
 
 import pytest
 
 from serve.access import Access
 from serve.app import create_app
+from serve.front import Front
+from serve.request import Request
 from serve.scoring import RequestError
+from serve.settings import Settings
 from serve.shortcut import LARGEST, ShortCut
 
 TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 TOKEN = "a token that nobody guesses"
 
 
-def environ(body, **more):
-    return {
-        "REQUEST_METHOD": "POST", "SCRIPT_NAME": "", "PATH_INFO": "/score", "QUERY_STRING": "",
-        "SERVER_NAME": "localhost", "SERVER_PORT": "80", "SERVER_PROTOCOL": "HTTP/1.1",
-        "wsgi.version": (1, 0), "wsgi.url_scheme": "http", "wsgi.errors": io.StringIO(),
-        "wsgi.multithread": True, "wsgi.multiprocess": True, "wsgi.run_once": False,
-        "wsgi.input": io.BytesIO(body), "CONTENT_LENGTH": str(len(body)),
-        "CONTENT_TYPE": "application/json",
-    } | more  # fmt: skip
+def request(body, target="/score", method="POST", **headers):
+    found = Request()
+    found.method, found.target, found.parts, found.size = (
+        method.encode(),
+        target.encode(),
+        [body],
+        len(body),
+    )
+    found.headers = {b"host": b"a", b"content-length": b"%d" % len(body)} | {
+        name.replace("_", "-").encode(): value.encode() for name, value in headers.items()
+    }
+    found.keep = True
+    return found
 
 
-def ask(application, environ):
-    told = []
-    body = b"".join(application(environ, lambda *given: told.extend(given[:2])))
-    return told[0], sorted(told[1]), body
+def ask(front, asked):
+    """Status line, headers in order of their names, and body."""
+    short = front._short
+    head, _, body = front.answer(asked, plain=short is not None and short.takes(asked)).partition(
+        b"\r\n\r\n"
+    )
+    first, *lines = head.decode().split("\r\n")
+    return first, sorted(line for line in lines if line), body
+
+
+def front(app, *, short):
+    cut = app.extensions["tidegate.shortcut"] if short else None
+    return Front(app.wsgi_app, cut, Settings.largest_body, {})
 
 
 @pytest.fixture
@@ -37,8 +52,6 @@ def both(store, journal, clock, bundles, tmp_path):
     store.serve(bundles[0])
     tokens = tmp_path / "tokens"
     tokens.write_text(TOKEN)
-    from serve.settings import Settings
-
     found = []
     for name in ("one", "two"):
         settings = Settings(
@@ -50,51 +63,43 @@ def both(store, journal, clock, bundles, tmp_path):
         app = create_app(
             store.folder, journal / name, settings=settings, follow_every=None, clock=clock
         )
-        found.append(app)
-    plain, short = found
-    assert isinstance(short.wsgi_app, ShortCut)
-    return plain.wsgi_app._ordinary, short.wsgi_app
+        found.append(front(app, short=name == "two"))
+    return found
 
 
-GOOD = {"HTTP_AUTHORIZATION": f"Bearer {TOKEN}"}
+GOOD = {"authorization": f"Bearer {TOKEN}"}
 
 
 @pytest.mark.parametrize(
     ("change", "more"),
     [
         ({}, {}),
-        ({}, {"HTTP_TRACEPARENT": TRACE}),
-        ({}, {"HTTP_TRACEPARENT": "00-nothing"}),
-        ({}, {"HTTP_ORIGIN": "https://shop.example"}),
-        ({}, {"HTTP_ORIGIN": "https://other.example", "HTTP_TRACEPARENT": TRACE}),
-        ({}, {"HTTP_AUTHORIZATION": "Bearer wrong"}),
-        ({}, {"HTTP_AUTHORIZATION": ""}),
-        ({}, {"HTTP_ACCEPT": "text/html", "CONTENT_TYPE": "text/plain"}),
-        ({}, {"QUERY_STRING": "a=b"}),
+        ({}, {"traceparent": TRACE}),
+        ({}, {"traceparent": "00-nothing"}),
+        ({}, {"origin": "https://shop.example"}),
+        ({}, {"origin": "https://other.example", "traceparent": TRACE}),
+        ({}, {"authorization": "Bearer wrong"}),
+        ({}, {"authorization": ""}),
+        ({}, {"accept": "text/html", "content_type": "text/plain"}),
+        ({}, {"target": "/score?a=b"}),
         ({"age": 300}, {}),
         ({"country": "Ö\u2028"}, {}),
         ({"country": None, "age": None}, {}),
-        ({"pages": "3"}, {"HTTP_TRACEPARENT": TRACE, "HTTP_ORIGIN": "https://shop.example"}),
+        ({"pages": "3"}, {"traceparent": TRACE, "origin": "https://shop.example"}),
         ({"new": {"a": 1}}, {}),
         ({"at": "yesterday", "visitor": 3}, {}),
         ({"campaign": "\ud800"}, {}),
-        ({}, {"CONTENT_LENGTH": "3"}),
-        ({}, {"CONTENT_LENGTH": ""}),
-        ({}, {"CONTENT_LENGTH": "5000"}),
-        ({}, {"CONTENT_LENGTH": "x"}),
-        ({}, {"CONTENT_LENGTH": "-1"}),
-        ({}, {"CONTENT_LENGTH": "999999999"}),
-        ({}, {"REQUEST_METHOD": "PUT"}),
-        ({}, {"REQUEST_METHOD": "OPTIONS", "HTTP_ORIGIN": "https://shop.example"}),
-        ({}, {"PATH_INFO": "/score/"}),
-        ({}, {"HTTP_EXPECT": "100-continue"}),
+        ({}, {"method": "PUT"}),
+        ({}, {"method": "OPTIONS", "origin": "https://shop.example"}),
+        ({}, {"target": "/score/"}),
+        ({}, {"expect": "100-continue"}),
     ],
     ids=str,
 )
 def test_the_short_cut_answers_the_same_bytes(both, row, change, more):
     """Status, headers and body; of ids, those that the row brings."""
     body = json.dumps(row | {"id": "order-7"} | change).encode()
-    plain, short = (ask(application, environ(body, **(GOOD | more))) for application in both)
+    plain, short = (ask(one, request(body, **(GOOD | more))) for one in both)
 
     assert plain == short
 
@@ -102,7 +107,7 @@ def test_the_short_cut_answers_the_same_bytes(both, row, change, more):
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"7", b"\xff", b"[" * 1000, b" " * 70_000])
 def test_and_for_bodies_that_are_none(both, body):
     """Or that are too large for it."""
-    plain, short = (ask(application, environ(body, **GOOD)) for application in both)
+    plain, short = (ask(one, request(body, **GOOD)) for one in both)
 
     assert plain == short
 
@@ -113,17 +118,17 @@ def test_a_list_is_answered_the_same(both, row):
         rows = [row | {"id": f"order-{n}"} for n in range(count)]
         body = json.dumps(rows).encode()
         assert (len(body) > LARGEST) == (count == 400)
-        plain, short = (ask(application, environ(body, **GOOD)) for application in both)
+        plain, short = (ask(one, request(body, **GOOD)) for one in both)
 
         assert plain == short
-        assert plain[0] == "200 OK"
+        assert plain[0] == "HTTP/1.1 200 OK"
 
 
 def test_both_keep_the_same_lines(both, row, journal, kept):
     """An answer by the short cut is an answer."""
     body = json.dumps(row | {"id": "order-7"}).encode()
-    for application in both:
-        ask(application, environ(body, **GOOD, HTTP_TRACEPARENT=TRACE))
+    for one in both:
+        ask(one, request(body, **GOOD, traceparent=TRACE))
     lines = [
         [
             json.loads(line) | {"key": "hashed with another salt"}
@@ -149,11 +154,11 @@ def test_a_failure_is_tried_once_and_said_by_flask(store, journal, bundles, row)
         raise RequestError(503, "the journal cannot be written")
 
     scorer.score = score
-    status, headers, body = ask(app.wsgi_app, environ(json.dumps(row).encode()))
+    status, headers, body = ask(front(app, short=True), request(json.dumps(row).encode()))
 
     assert len(tries) == 1
-    assert status.startswith("503")
-    assert ("Retry-After", "1") in headers
+    assert status.startswith("HTTP/1.1 503")
+    assert "Retry-After: 1" in headers
     assert json.loads(body)["error"] == "the journal cannot be written"
 
 
@@ -166,12 +171,27 @@ def test_it_is_short():
     assert len(Path(serve.shortcut.__file__).read_text().splitlines()) < 60
 
 
-def test_what_is_not_its_route_is_passed_on_unread():
-    """The body too."""
-    passed = []
-    short = ShortCut(lambda environ, start: passed.append(environ) or [], None, Access(), LARGEST)
-    asked = environ(b"{}", PATH_INFO="/outcome")
-    short(asked, None)
+@pytest.mark.parametrize(
+    ("body", "more", "taken"),
+    [
+        (b"{}", {}, True),
+        (b"{}", {"traceparent": TRACE, "origin": "https://shop.example"}, True),
+        (b"x" * LARGEST, {}, True),
+        (b"x" * (LARGEST + 1), {}, False),
+        (b"{}", {"target": "/outcome"}, False),
+        (b"{}", {"target": "/score?a=b"}, False),
+        (b"{}", {"method": "PUT"}, False),
+        (b"{}", {"expect": "100-continue"}, False),
+        (b"{}", {"content_encoding": "gzip"}, False),
+        (b"{}", {"transfer_encoding": "chunked"}, False),
+    ],
+    ids=lambda value: repr(value)[:60],
+)
+def test_it_takes_what_is_plain(body, more, taken):
+    """One route, a small body, nothing odd about it."""
+    assert ShortCut(None, Access(), 10 * LARGEST).takes(request(body, **more)) == taken
 
-    assert passed == [asked]
-    assert asked["wsgi.input"].read() == b"{}"
+
+def test_it_takes_no_more_than_is_taken_at_all():
+    """A limit that is lower than its own holds for it too."""
+    assert not ShortCut(None, Access(), 1000).takes(request(b"x" * 1001))
