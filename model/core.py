@@ -75,16 +75,17 @@ class Numbers:
 
     def bytes(self, row: Row) -> bytes:
         """The numbers of *row*."""
-        get = row.get
-        values = [get(name) for name in self._names]
-        if None in values:
-            values = [_NAN if value is None else value for value in values]
-        return self._pack(*values)
+        values = [*map(row.get, self._names)]
+        try:
+            return self._pack(*values)
+        except struct.error:  # of None
+            return self._pack(*[_NAN if value is None else value for value in values])
 
     def columns(self, rows: Sequence[Row]) -> Matrix:
         """The numbers of *rows*, (n, width)."""
-        values = [[row.get(name) for row in rows] for name in self._names]
-        return np.array(values, dtype=np.float64).astype(np.float32).T
+        values = [[*map(row.get, self._names)] for row in rows]
+        matrix = np.array(values, dtype=np.float64).astype(np.float32)
+        return matrix.reshape(len(rows), self.width)
 
 
 class Category:
@@ -101,7 +102,10 @@ class Category:
 
     def columns(self, rows: Sequence[Row]) -> Matrix:
         """What the values of *rows* become, (n, width)."""
-        content = b"".join([self.bytes(row) for row in rows])
+        get, name, unseen = self._get, self._name, self._unseen
+        content = b"".join(
+            [get(v if isinstance(v := row.get(name), str) else "", unseen) for row in rows]
+        )
         return np.frombuffer(content, dtype=np.float32).reshape(len(rows), self.width)
 
 

@@ -90,6 +90,16 @@ class Bundle:
         """Time and digest, such as 20261123T0317-a1b2c3d."""
         return str(self.manifest["version"])
 
+    @cached_property
+    def known(self) -> list[tuple[str, frozenset[str | None]]]:
+        """The values of each category that are nothing new: those, and missing ones."""
+        return [(name, values | {None}) for name, values in self.categories.items()]
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """The features' names, in the order of the contract."""
+        return self.contract.feature_names
+
     @property
     def digest(self) -> str:
         """`sha256:` and the digest of the content."""

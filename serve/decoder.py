@@ -8,7 +8,8 @@ wrong, or merely unusual, is None here, and goes that way, so there is one set o
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Sequence
+from itertools import chain
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -36,13 +37,13 @@ class Decoder:
         ]
         if self._takes_ids:
             fields.append(("id", _ID | None | UnsetType, UNSET))
-        self._names = tuple(name for name, *_ in fields)
+        names = [name for name, *_ in fields]
         # Named by number, lest a field be called as something of the struct's own.
         inside = [f"f{number}" for number in range(len(fields))]
         kind = msgspec.defstruct(
             "Row",
             [(n, *rest) for n, (_, *rest) in zip(inside, fields, strict=True)],  # type: ignore[misc]
-            rename=dict(zip(inside, self._names, strict=True)),
+            rename=dict(zip(inside, names, strict=True)),
             forbid_unknown_fields=True,
             kw_only=True,
             gc=False,
@@ -56,40 +57,28 @@ class Decoder:
             return None  # an escape may hide what the struct does not look for, such as a NUL
         many = content[:1] == b"["
         try:
-            found = self._many.decode(content) if many else [self._one.decode(content)]
+            found = self._many.decode(content) if many else self._one.decode(content)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return None
-        values = [msgspec.structs.astuple(each) for each in found]
-        if len(found) > most or content.count(b'"') != _quotes(values):
+        told: list[Row] | Row = msgspec.to_builtins(found)  # what is UNSET is left out
+        rows: list[Row] = told if isinstance(told, list) else [told]
+        kinds = [*map(type, chain.from_iterable(map(dict.values, rows)))]
+        # Two quotes for each name, two for each text: if there are more, some name is there twice,
+        # of which the struct keeps the last in silence.
+        pairs = len(kinds) + kinds.count(str)
+        if len(rows) > most or content.count(b'"') != 2 * pairs or not self._usual(rows):
             return None
-        rows = [self._row(each) for each in values]
-        if not self._usual(rows):
-            return None
-        return rows if many else rows[0]
+        return told
 
-    def _usual(self, rows: Iterable[Row]) -> bool:
+    def _usual(self, rows: Sequence[Row]) -> bool:
         """Whether ids are printable and each its own, and times are times."""
-        ids = [row["id"] for row in rows if row.get("id")] if self._takes_ids else []
-        if ids and (len(set(ids)) != len(ids) or not all(map(str.isprintable, ids))):
-            return False
-        times = [time for row in rows if (time := row.get(self._time)) is not None]
-        return None not in map(read_time, times)
-
-    def _row(self, values: Iterable[Any]) -> Row:
-        pairs = zip(self._names, values, strict=True)
-        return {name: value for name, value in pairs if value is not UNSET}
-
-
-def _quotes(values: Iterable[tuple[Any, ...]]) -> int:
-    """How many quotes rows have: two for each name, two for each text.
-
-    If their JSON has more, some name is there twice: of which the struct keeps the last in silence.
-    """
-    pairs = 0
-    for each in values:
-        kinds = [*map(type, each)]
-        pairs += len(kinds) + kinds.count(str) - kinds.count(UnsetType)
-    return 2 * pairs
+        if self._takes_ids:
+            ids = [id_ for row in rows if (id_ := row.get("id"))]
+            if ids and (len(set(ids)) != len(ids) or not all(map(str.isprintable, ids))):
+                return False
+        name = self._time
+        times = [time for row in rows if (time := row.get(name)) is not None]
+        return not times or None not in map(read_time, times)
 
 
 def decoder(contract: Contract) -> Decoder | None:

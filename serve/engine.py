@@ -140,7 +140,7 @@ def session(graph: bytes) -> onnxruntime.InferenceSession:
     options.intra_op_num_threads = 1  # one row is too little to share; workers share the cores
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
-    options.enable_cpu_mem_arena = False
+    options.enable_cpu_mem_arena = options.enable_mem_pattern = False  # nothing to plan for one row
     return onnxruntime.InferenceSession(graph, options, ["CPUExecutionProvider"])
 
 

@@ -15,7 +15,7 @@ from model.contract import Contract, Label
 from serve import mlflow
 from serve.arms import Arm
 from serve.replies import Reply, reply
-from serve.scoring import Answer, RequestError
+from serve.scoring import Answer, RequestError, bodies
 from serve.standing import json_here, must_stand, scorer_here, versions
 from serve.tensors import columns, rows_of
 
@@ -107,24 +107,22 @@ def datatype(classes: Sequence[Label]) -> str:
 def _answer(
     contract: Contract, answers: Sequence[Answer], id_: str | None, wanted: Sequence[str]
 ) -> dict[str, Any]:
-    bodies = [answer.body() for answer in answers]
-    count = len(bodies)
-    outputs = [
-        {"name": "score", "datatype": "FP32", "shape": [count], "data": _all(bodies, "score")}
-    ]
+    told = bodies(contract, answers)
+    count = len(told)
+    outputs = [{"name": "score", "datatype": "FP32", "shape": [count], "data": _all(told, "score")}]
     classes = contract.target.classes
     if classes:
         kind = datatype(classes)
-        labels = _all(bodies, "label")
+        labels = _all(told, "label")
         if kind == "BYTES":
             labels = [label if isinstance(label, str) else str(label) for label in labels]
         outputs.append({"name": "label", "datatype": kind, "shape": [count], "data": labels})
     if contract.task == "multiclass":
-        data = [value for body in bodies for value in body["probabilities"].values()]
+        data = [value for one in told for value in one["probabilities"].values()]
         shape = [count, len(classes)]
         outputs.append({"name": "probabilities", "datatype": "FP32", "shape": shape, "data": data})
     for name in TOLD:
-        data = _all(bodies, name)
+        data = _all(told, name)
         outputs.append({"name": name, "datatype": "BYTES", "shape": [count], "data": data})
     unknown = [name for name in wanted if name not in {output["name"] for output in outputs}]
     if unknown:

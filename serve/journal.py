@@ -28,7 +28,8 @@ LARGEST, LASTS = 64 * 2**20, 900
 #: What to do with an answer that cannot be kept: give it, or refuse it.
 DROP: Literal["drop"] = "drop"
 REFUSE: Literal["refuse"] = "refuse"
-Line = Mapping[str, Any]
+#: A mapping, or a struct whose fields are a line's.
+Line = Any
 
 _encode = msgspec.json.Encoder().encode_lines
 
@@ -168,7 +169,10 @@ def _spell(lines: Sequence[Line]) -> bytes:
         return _encode(lines)
     except UnicodeEncodeError:
         # A lone surrogate, which JSON can spell and UTF-8 cannot, is kept as it came.
-        return "".join(json.dumps(line, separators=(",", ":")) + "\n" for line in lines).encode()
+        plain = [
+            line if isinstance(line, Mapping) else msgspec.structs.asdict(line) for line in lines
+        ]
+        return "".join(json.dumps(line, separators=(",", ":")) + "\n" for line in plain).encode()
 
 
 def _say(words: str) -> None:

@@ -12,7 +12,7 @@ from flask import Blueprint, Response, request
 
 from model.contract import show
 from serve.replies import reply
-from serve.scoring import RequestError, read_rows
+from serve.scoring import RequestError, bodies, read_rows
 from serve.standing import json_here, must_stand, scorer_here, versions
 
 FORMS = ("dataframe_split", "dataframe_records", "instances", "inputs")
@@ -29,8 +29,9 @@ def invocations() -> Response:
     scorer = scorer_here()
     asked = json_here(scorer)
     rows = read_rows(rows_of(asked), scorer.most_rows)
+    contract = must_stand(scorer)[0].bundle.contract
     answers = scorer.answer(rows, trace=request.headers.get("traceparent", ""))
-    told = reply({"predictions": [answer.body() for answer in answers]})
+    told = reply({"predictions": bodies(contract, answers)})
     return Response(told.body, told.status, content_type=told.kind)
 
 

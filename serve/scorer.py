@@ -7,10 +7,13 @@ that is wrong with it.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Protocol
+
+import msgspec
 
 from model.contract import Contract
 from serve.arms import Arm, Arms
@@ -26,6 +29,7 @@ from serve.scoring import (
     MOST_ROWS,
     Answer,
     RequestError,
+    bodies,
     ids_of,
     problems_of,
     read_json,
@@ -40,6 +44,8 @@ from serve.shadow import Shadow
 from serve.trace import read_trace
 
 Rows = Sequence[Mapping[str, Any]]
+#: Of a time with its microseconds, which msgspec leaves out where there are none.
+LENGTH = len("2026-03-01T12:00:00.000000Z")
 
 
 class Counting(Protocol):
@@ -91,10 +97,10 @@ class Scorer:
         found: Any = reader.rows(content, self.most_rows) if reader else None
         if found is None:
             found, fits = read_json(content, self.deepest), None
-        answers = self.answer(read_rows(found, self.most_rows), trace=trace, fits=fits)
-        if isinstance(found, list):
-            return spell([answer.body() for answer in answers])
-        return spell(answers[0].body())
+            read_rows(found, self.most_rows)
+        many = isinstance(found, list)
+        told = bodies(contract, self.answer(found if many else [found], trace=trace, fits=fits))
+        return spell(told if many else told[0])
 
     def answer(self, rows: Rows, *, trace: str = "", fits: Contract | None = None) -> list[Answer]:
         """The answers of *rows*, in their order; all of them, or `RequestError`.
@@ -142,7 +148,8 @@ class Scorer:
 
     def now(self) -> str:
         """The present as the journal writes it."""
-        return self.clock().astimezone(UTC).isoformat(timespec="microseconds")[:26] + "Z"
+        found: str = msgspec.to_builtins(self.clock().astimezone(UTC))
+        return found if len(found) == LENGTH else found[:-1] + ".000000Z"
 
     def close(self) -> None:
         """Follow the store no longer, and write out what the journal holds."""
@@ -162,13 +169,9 @@ class Scorer:
         at = self.now()
         answers: list[Answer] = []
         ids = ids_of(rows, own)
-        keys = [row.get(contract.key) or id_ for row, id_ in zip(rows, ids, strict=True)]
-        dealt = []
-        for arm, numbers in live.deal(keys):
-            theirs = [arm.read(rows[n]) for n in numbers]
-            dealt.append((arm, score(arm.bundle, arm.name, theirs, [ids[n] for n in numbers], at)))
-        for arm, found in dealt:  # all are scored before any is kept: all are answered, or none
-            self._keep(live, arm, found, at, trace)
+        # All are scored before any is kept: all are answered, or none.
+        for arm, found in list(_scored(live, rows, ids, at)):
+            self._keep(live, arm, found, trace)
             if self.metrics:
                 self._count(self.metrics, arm.bundle, found, time.perf_counter() - began)
             answers += found
@@ -176,16 +179,19 @@ class Scorer:
             place = {answer.id: answer for answer in answers}
             answers = [place[id_] for id_ in ids]
         if live.shadow:
-            self.shadow.offer(live.shadow, answers, rows, at)
+            self.shadow.offer(live.shadow, answers, rows)
         self._known.answered(ids, at)
         return answers
 
-    def _keep(self, live: Arms, arm: Arm, answers: Sequence[Answer], at: str, trace: str) -> None:
-        lines = [answer.line(at) for answer in answers]
-        if live.split:
-            lines = [line | live.mark(arm, line["key"]) for line in lines]
-        if trace and (trace := read_trace(trace)):
-            lines = [line | {"trace": trace} for line in lines]
+    def _keep(self, live: Arms, arm: Arm, answers: Sequence[Answer], trace: str) -> None:
+        lines: Sequence[Any] = answers
+        trace = read_trace(trace)
+        if live.split or trace or arm.private:
+            marks = {"trace": trace} if trace else {}
+            lines = [
+                answer.line() | (live.mark(arm, answer.key) if live.split else {}) | marks
+                for answer in answers
+            ]
         kept = self.journal.answers(lines, arm.private, arm.rows.key)
         if not kept and self.journal.policy == REFUSE:
             raise RequestError(503, "the journal cannot be written, and no answer leaves unkept")
@@ -193,18 +199,15 @@ class Scorer:
     def _count(
         self, metrics: Counting, bundle: Bundle, answers: Sequence[Answer], seconds: float
     ) -> None:
+        rows = [answer.row for answer in answers]
         missing: dict[str, int] = {}
         unseen: dict[str, int] = {}
-        known = bundle.categories.items()
-        for answer in answers:
-            row = answer.row
-            if None in row.values():
-                for name, value in row.items():
-                    if value is None:
-                        missing[name] = missing.get(name, 0) + 1
-            for name, values in known:
-                if (value := row.get(name)) not in values and value is not None:
-                    unseen[name] = unseen.get(name, 0) + 1
+        if lacking := [row for row in rows if None in row.values()]:
+            missing = Counter(n for row in lacking for n, value in row.items() if value is None)
+        for name, known in bundle.known:
+            values = [row.get(name) for row in rows]
+            if not known.issuperset(values):
+                unseen[name] = sum(value not in known for value in values)
         scores = [a.score if isinstance(a.score, float) else max(a.score) for a in answers]
         metrics.answered(bundle.version, answers[0].arm, scores, missing, unseen, seconds)
 
@@ -214,6 +217,21 @@ class Scorer:
         if read is None or read[0] is not contract:
             read = self._read = (contract, decoder(contract), takes_ids(contract))
         return read[1:]
+
+
+def _scored(
+    live: Arms, rows: Rows, ids: Sequence[str], at: str
+) -> Iterator[tuple[Arm, list[Answer]]]:
+    """The answers of each arm to its rows."""
+    first = live.champion
+    if first and rows and not live.split:
+        yield first, score(first.bundle, first.name, rows, ids, at)
+    elif first and rows:
+        key = first.rows.key
+        keys = [row.get(key) or id_ for row, id_ in zip(rows, ids, strict=True)]
+        for arm, numbers in live.deal(keys):
+            theirs = [arm.read(rows[n]) for n in numbers]
+            yield arm, score(arm.bundle, arm.name, theirs, [ids[n] for n in numbers], at)
 
 
 def must_be_live(bundle: Bundle | None) -> Bundle:

@@ -9,10 +9,10 @@ import json
 import math
 import os
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from model.contract import Contract, read_time, show
@@ -43,45 +43,38 @@ class NoFiniteScoreError(ArithmeticError):
     """The model gave NaN or an infinity for rows that fit its contract."""
 
 
-@dataclass(slots=True)
-class Answer:
-    """What one row was answered: the score, (n classes,) of them for multiclass."""
+class Answer(msgspec.Struct, gc=False):
+    """What one row was answered, as the journal keeps it; (n classes,) scores for multiclass."""
 
     id: str
+    at: str
     version: str
     arm: str
     key: str
     time: str
     row: Mapping[str, Any]
     score: float | list[float]
-    contract: Contract
 
-    def body(self) -> dict[str, Any]:
-        """What the website is told; every task has a `score`."""
-        told: dict[str, Any] = {"id": self.id, "score": self.score}
-        target = self.contract.target
-        if isinstance(self.score, list):
-            classes = [
-                label if isinstance(label, str) else json.dumps(label) for label in target.classes
-            ]
-            best = max(range(len(classes)), key=self.score.__getitem__)
-            told |= {
-                "score": self.score[best],
-                "label": target.classes[best],
-                "probabilities": dict(zip(classes, self.score, strict=True)),
-            }
-        elif self.contract.task == "regression":
-            told["value"] = self.score
-        else:
-            told["label"] = target.classes[self.score >= 0.5]
-        return told | {"version": self.version, "arm": self.arm}
+    def line(self) -> dict[str, Any]:
+        """The same, to be changed."""
+        return msgspec.structs.asdict(self)
 
-    def line(self, at: str) -> dict[str, Any]:
-        """What the journal keeps."""
-        return {
-            "id": self.id, "at": at, "version": self.version, "arm": self.arm, "key": self.key,
-            "time": self.time, "row": self.row, "score": self.score,
-        }  # fmt: skip
+
+def bodies(contract: Contract, answers: Iterable[Answer]) -> list[dict[str, Any]]:
+    """What the website is told of *answers*; every task has a `score`."""
+    classes = contract.target.classes
+    if contract.task == "binary":
+        return [
+            {"id": a.id, "score": a.score, "label": classes[a.score >= 0.5],  # type: ignore[operator]
+             "version": a.version, "arm": a.arm}
+            for a in answers
+        ]  # fmt: skip
+    if contract.task == "regression":
+        return [
+            {"id": a.id, "score": a.score, "value": a.score, "version": a.version, "arm": a.arm}
+            for a in answers
+        ]
+    return [_multiclass(classes, a, a.score) for a in answers]  # type: ignore[arg-type]
 
 
 def read_json(content: bytes, deepest: int = DEEPEST) -> Any:
@@ -143,24 +136,26 @@ def score(
     bundle: Bundle, arm: str, rows: Sequence[Mapping[str, Any]], ids: Sequence[str], at: str
 ) -> list[Answer]:
     """The answers of *rows* that fit the bundle's contract."""
-    scores = bundle.score(rows)
+    contract, names = bundle.contract, bundle.names
+    # A row that has just the features, in their order, is kept as it is.
+    kept = [row if tuple(row) == names else {name: row.get(name) for name in names} for row in rows]
+    scores = bundle.score(kept)
     values = scores.tolist()
     if not (math.isfinite(values[0]) if scores.shape == (1,) else np.isfinite(scores).all()):
         raise NoFiniteScoreError(f"{bundle.version} gave a score that is not finite")
-    contract, version, names = bundle.contract, bundle.version, bundle.contract.feature_names
-    key, time = contract.key, contract.time
+    version, key, time = bundle.version, contract.key, contract.time
     return [
         Answer(
             id_,
+            at,
             version,
             arm,
             row.get(key) or id_,
-            _moment(row.get(time), at),
-            {name: row.get(name) for name in names},
+            _moment(told, at) if (told := row.get(time)) else at,
+            features,
             value,
-            contract,
         )
-        for row, id_, value in zip(rows, ids, values, strict=True)
+        for row, id_, features, value in zip(rows, ids, kept, values, strict=True)
     ]
 
 
@@ -180,24 +175,41 @@ def read_outcomes(contract: Contract, told: Sequence[Mapping[str, Any]]) -> list
 
 def ids_of(rows: Sequence[Mapping[str, Any]], own: bool) -> list[str]:
     """The rows' own ids where they may bring one (*own*), else random ones."""
-    return [(row.get("id") if own else None) or _id() for row in rows]
+    if len(rows) == 1:
+        return [(own and rows[0].get("id")) or _id()]
+    made = _ids(len(rows))
+    return [row.get("id") or id_ for row, id_ in zip(rows, made, strict=True)] if own else made
 
 
 def _id() -> str:
     try:
         return _IDS.pop()
     except IndexError:
-        # One call to the system for many ids; from there they come, since nobody shall guess one.
-        random = os.urandom(16 * 256).hex()
-        _IDS.extend(random[place : place + 32] for place in range(32, len(random), 32))
-        return random[:32]
+        _IDS.extend(_ids(255))
+        return _ids(1)[0]
 
 
-def _moment(told: str | None, at: str) -> str:
+def _ids(count: int) -> list[str]:
+    # One call to the system for many; from there they come, since nobody shall guess one.
+    random = os.urandom(16 * count).hex()
+    return [random[place : place + 32] for place in range(0, len(random), 32)]
+
+
+def _multiclass(classes: Sequence[Any], answer: Answer, scores: list[float]) -> dict[str, Any]:
+    names = [label if isinstance(label, str) else json.dumps(label) for label in classes]
+    best = max(range(len(classes)), key=scores.__getitem__)
+    return {
+        "id": answer.id, "score": scores[best], "label": classes[best],
+        "probabilities": dict(zip(names, scores, strict=True)), "version": answer.version,
+        "arm": answer.arm,
+    }  # fmt: skip
+
+
+def _moment(told: str, at: str) -> str:
     """The time that a row is about, in UTC; the present where it says none."""
-    if told and _USUAL.fullmatch(told):
+    if _USUAL.fullmatch(told):
         return told  # as it would be spelt here
-    moment = read_time(told) if told else None
+    moment = read_time(told)
     return moment.isoformat().replace("+00:00", "Z") if moment else at
 
 

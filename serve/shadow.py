@@ -41,7 +41,6 @@ class _Waiting(NamedTuple):
     arm: Arm
     answer: Answer
     row: Mapping[str, Any]
-    at: str
 
 
 class Shadow:
@@ -60,14 +59,12 @@ class Shadow:
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
 
-    def offer(
-        self, arm: Arm, answers: Sequence[Answer], rows: Sequence[Mapping[str, Any]], at: str
-    ) -> None:
+    def offer(self, arm: Arm, answers: Sequence[Answer], rows: Sequence[Mapping[str, Any]]) -> None:
         """Score *rows*, which got *answers*, later or never. Neither waits nor raises."""
         with self._changed:
             room = self._most - len(self._waiting) if self._runs() else 0
             pairs = zip(answers[:room], rows, strict=False)
-            self._waiting.extend(_Waiting(arm, answer, row, at) for answer, row in pairs)
+            self._waiting.extend(_Waiting(arm, answer, row) for answer, row in pairs)
             dropped = max(0, len(answers) - room)
             self.dropped += dropped
             self._changed.notify_all()
@@ -161,7 +158,7 @@ def _lines(
     names = arm.bundle.contract.feature_names
     return [
         {
-            **waiting.answer.line(waiting.at),
+            **waiting.answer.line(),
             "version": arm.bundle.version,
             "arm": SHADOW,
             "row": {name: row.get(name) for name in names},

@@ -10,7 +10,7 @@ from typing import Any
 
 from empty import Empty, application
 
-import serve.worker as worker
+from serve import worker
 from serve.__main__ import main
 from serve.front import Front
 from serve.settings import Settings

@@ -68,7 +68,7 @@ def test_it_scores_the_rows_that_were_answered(arm, rows, answered, loaded):
     shadow = Shadow(kept)
     counted = []
     shadow.counted = lambda *told: counted.append(told)
-    shadow.offer(arm, answered(rows), rows, AT)
+    shadow.offer(arm, answered(rows), rows)
     pairs = [*zip(loaded[0].score(rows).tolist(), loaded[1].score(rows).tolist(), strict=True)]
     difference = sum(abs(told - shadowed) for told, shadowed in pairs)
     disagreed = sum((told >= 0.5) != (shadowed >= 0.5) for told, shadowed in pairs)
@@ -97,7 +97,7 @@ def test_rows_of_many_requests_are_scored_together(arm, rows, answered):
 
     shadow = Shadow(kept)
     for _ in range(200):
-        shadow.offer(spoilt(arm, counting), answered(rows[:1]), rows[:1], AT)
+        shadow.offer(spoilt(arm, counting), answered(rows[:1]), rows[:1])
 
     assert shadow.wait(SOON)
     assert sum(sizes) == 200
@@ -116,10 +116,10 @@ def test_a_full_queue_drops_and_counts(arm, rows, answered):
     kept = Kept()
     shadow, dropped = Shadow(kept, most=10), []
     shadow.counted = lambda *told: dropped.append(told) if "dropped" in told[1] else None
-    shadow.offer(spoilt(arm, slow), answered(rows[:1]), rows[:1], AT)
+    shadow.offer(spoilt(arm, slow), answered(rows[:1]), rows[:1])
     assert begun.wait(SOON)
     for _ in range(3):
-        shadow.offer(arm, answered(rows[:4]), rows[:4], AT)
+        shadow.offer(arm, answered(rows[:4]), rows[:4])
 
     assert dropped == [(arm.bundle.version, {"dropped": 2})]
     assert shadow.state()["waiting"] == 11
@@ -142,8 +142,8 @@ def test_a_challenger_that_fails_is_counted(arm, rows, answered, loaded, spoil, 
     kept = Kept()
     shadow, counted = Shadow(kept), []
     shadow.counted = lambda *told: counted.append(told)
-    shadow.offer(spoilt(arm, spoil), answered(rows[:3]), rows[:3], AT)
-    shadow.offer(arm, answered(rows[:2]), rows[:2], AT)
+    shadow.offer(spoilt(arm, spoil), answered(rows[:3]), rows[:3])
+    shadow.offer(arm, answered(rows[:2]), rows[:2])
 
     assert shadow.wait(SOON)
     assert (shadow.failed, shadow.scored, len(kept)) == (3, 2, 2)
@@ -158,7 +158,7 @@ def test_a_challenger_that_fails_is_counted(arm, rows, answered, loaded, spoil, 
 def test_a_journal_that_keeps_nothing_is_counted(arm, rows, answered):
     """By a full disk."""
     shadow = Shadow(lambda lines, private, key: False)
-    shadow.offer(arm, answered(rows[:3]), rows[:3], AT)
+    shadow.offer(arm, answered(rows[:3]), rows[:3])
 
     assert shadow.wait(SOON)
     assert (shadow.failed, shadow.scored) == (3, 0)
@@ -170,7 +170,7 @@ def test_what_is_private_for_the_champion_or_the_challenger_is_private(arm, rows
     kept = Kept()
     private = replace(arm.rows, private=("country",))
     shadow = Shadow(kept)
-    shadow.offer(replace(arm, rows=private), answered(rows[:1]), rows[:1], AT)
+    shadow.offer(replace(arm, rows=private), answered(rows[:1]), rows[:1])
 
     assert shadow.wait(SOON)
     assert set(kept.private) == {"visitor", "age", "country"}
@@ -182,10 +182,10 @@ def test_it_holds_no_bundle_that_has_nothing_to_score(bundles, loaded, rows, ans
     bundle = Bundle.load(bundles[1])
     gone = weakref.ref(bundle.session)
     shadow = Shadow(Kept())
-    shadow.offer(Arm("shadow", bundle, 0.0, "", loaded[0].contract), answered(rows), rows, AT)
+    shadow.offer(Arm("shadow", bundle, 0.0, "", loaded[0].contract), answered(rows), rows)
     assert shadow.wait(SOON)
     del bundle
-    shadow.offer(Arm("shadow", loaded[1], 0.0, "", loaded[0].contract), answered(rows), rows, AT)
+    shadow.offer(Arm("shadow", loaded[1], 0.0, "", loaded[0].contract), answered(rows), rows)
     assert shadow.wait(SOON)
     gc.collect()
 
