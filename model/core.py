@@ -14,6 +14,8 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -72,6 +74,7 @@ class Numbers:
     def __init__(self, names: Sequence[str]) -> None:
         self.width, self._names = len(names), tuple(names)
         self._pack = struct.Struct(f"={len(names)}f").pack
+        self._read = itemgetter(*names) if len(names) > 1 else lambda row: (row[names[0]],)
 
     def bytes(self, row: Row) -> bytes:
         """The numbers of *row*."""
@@ -83,9 +86,13 @@ class Numbers:
 
     def columns(self, rows: Sequence[Row]) -> Matrix:
         """The numbers of *rows*, (n, width)."""
-        values = [[*map(row.get, self._names)] for row in rows]
-        matrix = np.array(values, dtype=np.float64).astype(np.float32)
-        return matrix.reshape(len(rows), self.width)
+        try:
+            told = chain.from_iterable(map(self._read, rows))
+            found = np.fromiter(told, np.float64, len(rows) * self.width)
+        except (KeyError, TypeError):  # something is missing: left out, or None
+            values = [[*map(row.get, self._names)] for row in rows]
+            found = np.array(values, dtype=np.float64)
+        return found.astype(np.float32).reshape(len(rows), self.width)
 
 
 class Category:

@@ -1,0 +1,109 @@
+"""The parent of the workers: who dies is replaced, who cannot live ends it all, all stop together."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+SCRIPT = """
+import os, signal, sys, time
+from serve.supervisor import READY, Supervisor
+
+def work():
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])  # before it is waited for
+    print("worker", os.getpid(), flush=True)
+    os.kill(os.getppid(), READY)
+    {work}
+
+lived = Supervisor({number}, work, lambda: print("started", flush=True), {patience}).run()
+print("over", lived, flush=True)
+"""
+WAITS = "signal.sigwait([signal.SIGTERM])"
+
+
+@pytest.fixture
+def supervise(root):
+    """Starts a supervisor of workers that do *work*."""
+    begun = []
+
+    def start(work, number=1, patience=20):
+        script = SCRIPT.format(work=work, number=number, patience=patience)
+        process = subprocess.Popen(
+            [sys.executable, "-c", script], cwd=root, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+        begun.append(process)
+        return process
+
+    yield start
+    for process in begun:
+        process.kill()
+        process.communicate()
+
+
+def words(process):
+    return process.stdout.readline().split()
+
+
+def first_workers(process, number):
+    """Their ids; it says once that it started."""
+    found = [words(process) for _ in range(number + 1)]
+    assert ["started"] in found
+    return [int(word[1]) for word in found if word[0] == "worker"]
+
+
+def test_a_worker_that_dies_is_replaced_again_and_again(supervise):
+    """However short it lived, if it is a signal from outside that ends one now and then."""
+    process = supervise(WAITS)
+    (worker,) = first_workers(process, 1)
+    for _ in range(2):
+        time.sleep(1.1)
+        os.kill(worker, signal.SIGKILL)
+        worker = int(words(process)[1])
+    process.terminate()
+
+    assert process.communicate(timeout=20)[0].split() == ["over", "True"]
+
+
+def test_workers_that_cannot_live_end_it(supervise):
+    """Else it would begin others for ever; what they say is there to be read."""
+    process = supervise("raise LookupError('no such thing')")
+    told = process.communicate(timeout=20)[0]
+
+    assert told.count("LookupError: no such thing") == 3
+    assert "error: workers end as soon as they begin" in told
+    assert told.endswith("over False\n")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_all_stop_when_it_is_told_to(supervise, number):
+    """A terminal tells all of them SIGINT, which the workers leave to it."""
+    process = supervise(WAITS, 2)
+    for worker in first_workers(process, 2):
+        os.kill(worker, signal.SIGINT)
+    process.send_signal(number)
+
+    assert process.communicate(timeout=20)[0].split() == ["over", "True"]
+
+
+def test_who_does_not_stop_is_killed(supervise):
+    """When patience is at its end."""
+    process = supervise("time.sleep(60)", patience=0.2)
+    first_workers(process, 1)
+    process.terminate()
+
+    assert process.communicate(timeout=20)[0].split() == ["over", "True"]
+
+
+def test_each_signal_is_handed_on(supervise):
+    """The second says that somebody is in a hurry."""
+    process = supervise(WAITS + "; print('told', flush=True); " + WAITS)
+    first_workers(process, 1)
+    process.terminate()
+    assert words(process) == ["told"]
+    process.terminate()
+
+    assert process.communicate(timeout=20)[0].split() == ["over", "True"]
