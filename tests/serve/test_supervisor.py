@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 
 import pytest
 
@@ -12,14 +13,17 @@ SCRIPT = """
 import os, signal, sys, time
 from serve.supervisor import READY, Supervisor
 
+def say(*words):  # in one write, that those of others do not come between
+    os.write(1, (" ".join(map(str, words)) + "\\n").encode())
+
 def work():
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])  # before it is waited for
-    print("worker", os.getpid(), flush=True)
+    say("worker", os.getpid())
     os.kill(os.getppid(), READY)
     {work}
 
-lived = Supervisor({number}, work, lambda: print("started", flush=True), {patience}).run()
-print("over", lived, flush=True)
+lived = Supervisor({number}, work, lambda: say("started"), {patience}).run()
+say("over", lived)
 """
 WAITS = "signal.sigwait([signal.SIGTERM])"
 
@@ -33,14 +37,15 @@ def supervise(root):
         script = SCRIPT.format(work=work, number=number, patience=patience)
         process = subprocess.Popen(
             [sys.executable, "-c", script], cwd=root, text=True,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
         )  # fmt: skip
         begun.append(process)
         return process
 
     yield start
     for process in begun:
-        process.kill()
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # its workers have the pipe, too
         process.communicate()
 
 
@@ -100,7 +105,7 @@ def test_who_does_not_stop_is_killed(supervise):
 
 def test_each_signal_is_handed_on(supervise):
     """The second says that somebody is in a hurry."""
-    process = supervise(WAITS + "; print('told', flush=True); " + WAITS)
+    process = supervise(WAITS + "; say('told'); " + WAITS)
     first_workers(process, 1)
     process.terminate()
     assert words(process) == ["told"]
