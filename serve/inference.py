@@ -13,9 +13,10 @@ from flask import Blueprint, Response, request
 
 from model.contract import Contract, Label
 from serve import mlflow
+from serve.answers import Answer, bodies
 from serve.arms import Arm
 from serve.replies import Reply, reply
-from serve.scoring import Answer, RequestError, bodies
+from serve.scoring import RequestError
 from serve.standing import json_here, must_stand, scorer_here, versions
 from serve.tensors import columns, rows_of
 

@@ -11,8 +11,9 @@ from typing import Any
 from flask import Blueprint, Response, request
 
 from model.contract import show
+from serve.answers import bodies
 from serve.replies import reply
-from serve.scoring import RequestError, bodies, read_rows
+from serve.scoring import RequestError, read_rows
 from serve.standing import json_here, must_stand, scorer_here, versions
 
 FORMS = ("dataframe_split", "dataframe_records", "instances", "inputs")

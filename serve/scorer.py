@@ -16,6 +16,7 @@ from typing import Any, Protocol
 import msgspec
 
 from model.contract import Contract
+from serve.answers import Answer, bodies
 from serve.arms import Arm, Arms
 from serve.bundle import Bundle
 from serve.decoder import Decoder, decoder
@@ -27,9 +28,7 @@ from serve.router import Router
 from serve.scoring import (
     DEEPEST,
     MOST_ROWS,
-    Answer,
     RequestError,
-    bodies,
     ids_of,
     problems_of,
     read_json,

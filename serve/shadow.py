@@ -20,9 +20,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from serve.answers import Answer
 from serve.arms import Arm
 from serve.live import SHADOW
-from serve.scoring import Answer
 
 #: Rows that may wait.
 MOST = 10_000
