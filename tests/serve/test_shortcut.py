@@ -24,9 +24,12 @@ def request(body, target="/score", method="POST", **headers):
         [body],
         len(body),
     )
-    found.headers = {b"host": b"a", b"content-length": b"%d" % len(body)} | {
-        name.replace("_", "-").encode(): value.encode() for name, value in headers.items()
-    }
+    usual = {b"host": b"a", b"content-type": b"application/json"}
+    found.headers = (
+        usual
+        | {b"content-length": b"%d" % len(body)}
+        | {name.replace("_", "-").encode(): value.encode() for name, value in headers.items()}
+    )
     found.keep = True
     return found
 
@@ -81,6 +84,7 @@ GOOD = {"authorization": f"Bearer {TOKEN}"}
         ({}, {"authorization": "Bearer wrong"}),
         ({}, {"authorization": ""}),
         ({}, {"accept": "text/html", "content_type": "text/plain"}),
+        ({}, {"origin": "https://shop.example", "content_type": "text/plain"}),
         ({}, {"target": "/score?a=b"}),
         ({"age": 300}, {}),
         ({"country": "Ö\u2028"}, {}),
@@ -176,6 +180,7 @@ def test_it_is_short():
     [
         (b"{}", {}, True),
         (b"{}", {"traceparent": TRACE, "origin": "https://shop.example"}, True),
+        (b"{}", {"origin": "https://shop.example", "content_type": "text/plain"}, False),
         (b"x" * LARGEST, {}, True),
         (b"x" * (LARGEST + 1), {}, False),
         (b"{}", {"target": "/outcome"}, False),
