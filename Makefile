@@ -80,6 +80,9 @@ bench: .venv/serve/installed .venv/work/installed .venv/tools/installed ## the s
 bench-experiment: .venv/work/installed ## how often an experiment errs, how long it takes: a section of BENCHMARKS.md  [RUNS=400]
 	@$(WORK) -m bench.experiments --runs $(or $(RUNS),400)
 
+bench-gate: .venv/work/installed ## what the gate accepts, what creeps in, whether its intervals are true: BENCHMARKS.md  [REPEATS=200]
+	@OMP_NUM_THREADS=1 $(WORK) -m bench.gate --repeats $(or $(REPEATS),200)
+
 soak: .venv/serve/installed .venv/work/installed ## full load, swaps and kills: is a row lost?  [MINUTES=5]
 	@$(SERVE) -m bench soak --minutes $(or $(MINUTES),5)
 
@@ -95,4 +98,4 @@ help:
 .venv/%/installed: requirements/%.txt requirements/install.sh
 	@requirements/install.sh $*
 
-.PHONY: demo extra test test-serve test-checks test-work retrain gate land serve watch experiment rollback status setup lint bench bench-experiment soak lock clean help
+.PHONY: demo extra test test-serve test-checks test-work retrain gate land serve watch experiment rollback status setup lint bench bench-experiment bench-gate soak lock clean help

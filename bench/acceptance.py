@@ -1,0 +1,56 @@
+"""How often a candidate is accepted that is truly so much better or worse than the champion."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from bench.streams import LEAST, Stream, scores
+from checks.bootstrap import Blocks, measures, paired
+from checks.compare import finding
+from checks.rules import Compare
+
+GAPS = (-0.03, -0.02, -0.015, -0.01, -0.005, -0.0025, 0.0, 0.005, 0.01)
+SIZES = (500, 2_000, 10_000)
+METRIC, DAYS = "roc_auc", 14
+#: The champion is so much worse than the best there can be, so that a candidate can be better.
+ROOM = 0.012
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """Shares of the *repeats* in which each way of deciding accepted, and how the gate decided else."""
+
+    stream: str
+    rows: int
+    gap: float
+    at_least: float
+    tolerance: float
+    promote: float
+    hold: float
+    reject: float
+    repeats: int
+
+
+def acceptance(stream: Stream, rows: int, gap: float, rules: Compare, repeats: int) -> Accepted:
+    """Fourteen days in a row, *rows* of their rows, a champion, and a candidate with a true *gap*."""
+    random = np.random.default_rng([rows, int(gap * 1e6) + 10**6])
+    area = stream.area(LEAST) - ROOM
+    noises = [stream.noise(area + gap), stream.noise(area)]
+    margin = rules.binary.margins[METRIC]
+    counts = dict.fromkeys(("at_least", "tolerance", "PASS", "INCONCLUSIVE", "FAIL"), 0)
+    for each in range(repeats):
+        first = int(random.integers(0, stream.days - DAYS + 1))
+        there = stream.rows_of(first, DAYS)
+        some = np.sort(random.choice(there, min(rows, len(there)), replace=False))
+        truth = stream.truth[some]
+        both = measures(METRIC, truth, *(scores(stream.logit[some], s, random) for s in noises))
+        day, key = (np.unique(c[some], return_inverse=True)[1] for c in (stream.day, stream.key))
+        blocks = Blocks(day, key, rules.draws, rules.seed + each)
+        found = paired(METRIC, (both[0], both[1]), blocks, rules.confidence, rules.min_days)
+        counts[finding("compare", found, margin, "the champion").outcome] += 1
+        counts["at_least"] += found.value >= 0
+        counts["tolerance"] += found.value >= -margin
+    shares = [counts[name] / repeats for name in ("at_least", "tolerance", "PASS", "INCONCLUSIVE", "FAIL")]  # fmt: skip
+    return Accepted(stream.name, rows, gap, *shares, repeats)
