@@ -14,13 +14,14 @@ stretching its percentiles around the estimate:
 
 from __future__ import annotations
 
+import bisect
 import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from checks.evidence import Array
 from checks.metrics import METRICS, RELATIVE, Measure
@@ -54,7 +55,8 @@ class Blocks:
     @cached_property
     def recurs(self) -> bool:
         """Whether some key has rows on more than one day."""
-        return len(np.unique(self._cell)) > len(np.unique(self.key))
+        keys = int(self.key.max()) + 1 if len(self.key) else 0
+        return keys < len(self.key) and len(np.unique(self._cell)) > keys
 
     @cached_property
     def effective(self) -> float:
@@ -109,7 +111,7 @@ class Gap:
         """The one-sided p-value of the difference being *than* or more; small if it is less."""
         if self.error == 0:
             return float(self.value >= than)
-        return float(stats.t.cdf((self.value - than) / self.error, self.freedom))
+        return float(special.stdtr(self.freedom, (self.value - than) / self.error))
 
     def days_to_tell(self, limit: float) -> int | None:
         """How many more days like these until the interval is on one side of *limit*.
@@ -121,11 +123,16 @@ class Gap:
             return None
         away = self.value - limit
         side = self.value - self.low if away > 0 else self.high - self.value
-        days = np.arange(self.days + 1, self.days * FAR + 1)
-        free = self.freedom * days / self.days
-        narrower = np.sqrt(self.days / days) * _stretch(free, self.confidence)
-        enough = side * narrower / _stretch(self.freedom, self.confidence) <= abs(away)
-        return int(days[enough.argmax()]) - self.days if enough.any() else None
+
+        def tells(days: int) -> bool:
+            """Whether so many days would; more days always do as well."""
+            share = days / self.days
+            narrower = _stretch(self.freedom * share, self.confidence) / math.sqrt(share)
+            return side * narrower / _stretch(self.freedom, self.confidence) <= abs(away)
+
+        far = range(self.days + 1, self.days * FAR + 1)
+        found = bisect.bisect_left(far, True, key=tells)
+        return far[found] - self.days if found < len(far) else None
 
 
 def paired(
@@ -179,9 +186,9 @@ def _wider(blocks: float) -> float:
     return math.sqrt(blocks / (blocks - 1)) if blocks > 1 else math.inf
 
 
-def _stretch(freedom: Any, confidence: float) -> Any:
+def _stretch(freedom: float, confidence: float) -> float:
     tail = (1 + confidence) / 2
-    return stats.t.ppf(tail, freedom) / stats.norm.ppf(tail)
+    return float(special.stdtrit(freedom, tail) / special.ndtri(tail))
 
 
 def _squares(group: Any, pull: Array) -> float:

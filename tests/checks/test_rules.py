@@ -76,12 +76,56 @@ def test_every_mistake_is_said_at_once_with_what_was_meant(tmp_path, original):
         ("sigmas = 3.0", "sigmas = nan", "expected 0 or more"),
         ('primary = "mae"', 'primary = "r2"', "expected one of the metrics with a margin there"),
         ("[export]", "export = 3\n[exports]", "expected a table [export]"),
+        ("min_days = 3", "min_days = 1", "expected at least 2"),
+        (
+            "anchor = { log_loss = 0.005, roc_auc = 0.010 }",
+            "anchor = { log_los = 0.005 }",
+            "gate.compare.binary.anchor is {'log_los': 0.005}; expected margins of metrics",
+        ),
+        (
+            "anchor = { log_loss = 0.005, roc_auc = 0.010 }",
+            "",
+            "gate.compare.binary.anchor is None",
+        ),
+        (
+            "anchor = { mae = 0.02, rmse = 0.02 }",
+            "anchor = { mae = true }",
+            "gate.compare.regression.anchor.mae is True; expected a number",
+        ),
+        (
+            "superior = []",
+            'superior = ["brier"]',
+            "superior is ['brier']; expected a list of metrics with a margin",
+        ),
+        ("superior = []", "", "superior is None"),
+        (
+            "require = []",
+            'require = ["some of roc_auc"]',
+            "gate.compare.binary.require is 'some of roc_auc'; expected such as",
+        ),
+        ("require = []", 'require = "any of roc_auc"', "expected a list of combinations"),
+        (
+            "require = []",
+            'require = ["any of log_loss, roc_auc"]',
+            "takes in the primary log_loss; that one must hold alone",
+        ),
     ],
 )
 def test_what_contradicts_itself_is_refused(tmp_path, original, old, new, words):
     """Before anything is judged by it."""
     assert old in original
     assert words in mistakes(tmp_path, original.replace(old, new, 1))
+
+
+def test_a_combination_is_read(tmp_path, original):
+    """Next to the primary, which holds alone."""
+    path = tmp_path / "thresholds.toml"
+    text = original.replace("roc_auc = 0.010\n", "roc_auc = 0.010\nbrier = 0.003\n", 1)
+    path.write_text(text.replace("require = []", 'require = ["any of roc_auc, brier"]', 1))
+    margins = read_rules(path).gate.compare.binary
+
+    assert [each.name for each in margins.combinations()] == ["any_of.roc_auc.brier"]
+    assert [margins.is_free(name) for name in margins.metrics] == [False, True, True]
 
 
 def test_every_single_limit_is_needed(tmp_path, original):
