@@ -139,7 +139,7 @@ def _section(found: Sequence[Any], seconds: float, command: str) -> list[str]:
         "",
         (
             "A candidate whose ROC AUC is truly so much better or worse than the champion's, judged on 14 days in a row."
-            " Worse by the margin or more, it should be accepted 2.5 % of the time at most; what the gate does not"
+            " Worse by the margin or more, it should be accepted about 2.5 % of the time at most; what the gate does not"
             " accept, it rejects only if it is sure, else it holds and says how many rows are missing."
         ),
         "",

@@ -91,8 +91,8 @@ class Gap:
     """How much better one is than the other, and the interval of that.
 
     *ours*, *theirs* are the metric's values; *value* is the difference, turned so that more is
-    better, for `RELATIVE` metrics as a share of *theirs*. *low* and *high* are None where there are
-    fewer days than an interval needs. *error* is the standard error, *freedom* its degrees.
+    better, for `RELATIVE` metrics as a share of *theirs*. *low* and *high* are None where there is no
+    interval. *error* is the standard error, *freedom* its degrees.
     """
 
     metric: str
@@ -144,13 +144,13 @@ def paired(
 ) -> Gap:
     """The *metric* of ours less that of theirs on the same rows, with its interval.
 
-    With fewer than *least* days there is none.
+    With fewer than *least* days there is none, nor where it cannot be measured (one class is absent).
     """
     ours, theirs = (float(measure()) for measure in measures)
     value = float(difference(metric, ours, theirs))
     rows, days, freedom = len(blocks.day), blocks.days, blocks.freedom if blocks.days else 1.0
     told = (freedom, rows, days, confidence)
-    if days < max(2, least):
+    if days < max(2, least) or not math.isfinite(value):
         return Gap(metric, ours, theirs, value, None, None, math.inf, *told)
     drawn = difference(metric, *(m.drawn(blocks.day, blocks.times) for m in measures))
     drawn = drawn[np.isfinite(drawn)]

@@ -9,6 +9,7 @@ stays, and so the sum of such steps is bounded.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
@@ -173,6 +174,8 @@ def more_rows(gap: Gap, limit: float) -> int | None:
 
 def missing(gap: Gap, limit: float, need: str) -> str:
     """What a comparison that is not settled needs."""
+    if not math.isfinite(gap.value):
+        return "It cannot be measured on these rows: one of the classes is absent."
     if gap.low is None:
         return f"The rows are of {_count(gap.days, 'day')}; an interval needs more days."
     rows, days = more_rows(gap, limit), gap.days_to_tell(limit)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
@@ -85,7 +86,7 @@ def judgement(
         "head": subject.head,
         "rules_changed": rules_changed(subject.files),
         "waived": waived(findings),
-        "metrics": [asdict(row) for row in table],
+        "metrics": [_finite(asdict(row)) for row in table],
         "slices": found.slices,
     }
     words += f"\n{line(look)}\n" if table else ""
@@ -107,3 +108,11 @@ def _good(table: Sequence[Compared], champion: Bundle | None, over: Sequence[str
         f"{word} {champion.version}: {row.metric} {row.candidate:.4f} against {row.champion:.4f},"
         f" a gain of {gain(row.metric, row.low)} to {gain(row.metric, row.high)}.{told}"
     )
+
+
+def _finite(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values as JSON has them: what could not be measured is null."""
+    return {
+        name: None if isinstance(value, float) and not math.isfinite(value) else value
+        for name, value in values.items()
+    }

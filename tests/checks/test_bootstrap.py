@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from checks.bootstrap import Blocks, Gap, difference, measures, paired
+from checks.compare import finding
 from checks.metrics import METRICS
 
 SEEDS = st.integers(0, 10_000)
@@ -150,3 +151,12 @@ def test_the_difference_is_turned_so_that_more_is_better():
     assert difference("roc_auc", 0.8, 0.7) == pytest.approx(0.1)
     assert difference("log_loss", 0.4, 0.5) == pytest.approx(0.1)
     assert difference("mae", 0.9, 1.0) == pytest.approx(0.1)
+
+
+def test_what_cannot_be_measured_has_no_interval():
+    """One class alone has no ROC AUC; it is not settled, and it is said why."""
+    gap = paired("roc_auc", measures("roc_auc", np.zeros(40), np.arange(40.0), np.arange(40.0)), Blocks(np.arange(40) % 8, np.arange(40), 50, 0), 0.95)  # fmt: skip
+    found = finding("compare.roc_auc", gap, 0.01, "the champion")
+
+    assert (gap.low, found.outcome, found.more_rows) == (None, "INCONCLUSIVE", None)
+    assert "one of the classes is absent" in found.why
