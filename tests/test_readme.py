@@ -25,11 +25,7 @@ README = (ROOT / "README.md").read_text()
 NOT_COPIED = (".git", ".venv", ".demo", ".forge", "build", "*cache*", "__pycache__")
 LIVE = "serve/live.toml"
 #: What measures takes minutes; its parts are tested in tests/bench.
-<<<<<<< HEAD
-LONG = {"make bench", "make bench-experiment", "make soak"}
-=======
-LONG = {"make bench", "make bench-gate", "make soak"}
->>>>>>> bcdedd5 (make bench-gate: acceptance, creep and coverage by the code that judges; the gate's documentation)
+LONG = {"make bench", "make bench-experiment", "make bench-gate", "make soak"}
 #: What runs these tests needs no test to run it.
 RUNNING = "make test"
 ON_GITHUB = "FORGE=github:OWNER/NAME make serve"
