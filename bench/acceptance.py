@@ -52,5 +52,8 @@ def acceptance(stream: Stream, rows: int, gap: float, rules: Compare, repeats: i
         counts[finding("compare", found, margin, "the champion").outcome] += 1
         counts["at_least"] += found.value >= 0
         counts["tolerance"] += found.value >= -margin
-    shares = [counts[name] / repeats for name in ("at_least", "tolerance", "PASS", "INCONCLUSIVE", "FAIL")]  # fmt: skip
-    return Accepted(stream.name, rows, gap, *shares, repeats)
+    share = {name: count / repeats for name, count in counts.items()}
+    return Accepted(
+        stream.name, rows, gap, share["at_least"], share["tolerance"], share["PASS"],
+        share["INCONCLUSIVE"], share["FAIL"], repeats,
+    )  # fmt: skip

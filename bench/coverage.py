@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
@@ -97,7 +98,7 @@ def truth_of(scene: Scene, metric: str) -> float:
     return float(np.mean(found))
 
 
-def _rows(scene: Scene, random: np.random.Generator) -> tuple[Array, Array, Array, Array, Array]:
+def _rows(scene: Scene, random: np.random.Generator) -> tuple[Any, Any, Array, Array, Array]:
     n = scene.days * scene.rows
     day = np.repeat(np.arange(scene.days), scene.rows)
     key = random.integers(0, scene.keys, n) if scene.keys else np.arange(n)

@@ -121,9 +121,9 @@ def _run(work: Sequence[tuple[Callable[..., Any], tuple[Any, ...]]], began: floa
 
 def _section(found: Sequence[Any], seconds: float, command: str) -> list[str]:
     settings, margin = rules(), rules().binary.margins[METRIC]
-    curves, losses, sure = (
-        [each for each in found if isinstance(each, kind)] for kind in (Accepted, Lost, Covered)
-    )
+    curves = [each for each in found if isinstance(each, Accepted)]
+    losses = [each for each in found if isinstance(each, Lost)]
+    sure = [each for each in found if isinstance(each, Covered)]
     return [
         "## The gate",
         "",
