@@ -30,6 +30,7 @@ from model.core import FILE as CORE
 from model.data import encoded_target, fingerprint, model_inputs, plain
 from model.parity import Score, replay, round_thresholds, runner, thresholds_of
 from model.proof import categories_of, core_of
+from model.source import source_of
 from model.train import Fitted
 
 FORMAT = 1
@@ -198,6 +199,9 @@ def _manifest(
             "holdout": _extent(split.holdout, at),
             "fingerprint": fingerprint(pd.concat([split.train, split.holdout])),
             "categories": categories_of(fitted),
+            "source": source_of(
+                pd.concat([split.train, split.holdout]), contract, fitted.window[1]
+            ),
         },
         "metrics": {"holdout": fitted.metrics},
         "parity": dict(parity),

@@ -13,8 +13,16 @@ OF_OURS = {
     "forge": set(),
     "model": {"checks.rules", "checks.markdown"},
     "serve": {"model.contract", "model.core"},
-    "checks": {"model.contract", "serve.bundle"},
-    "monitoring": {"model.contract", "checks.rules", "checks.live", "checks.markdown"},
+    "checks": {"model.contract", "model.trend", "model.upstream", "serve.bundle"},
+    "monitoring": {
+        "model.contract",
+        "model.source",
+        "model.trend",
+        "model.upstream",
+        "checks.live",
+        "checks.rules",
+        "checks.markdown",
+    },
 }
 #: package -> third-party packages
 OF_OTHERS = {
@@ -34,6 +42,10 @@ ALONE = {
 STANDARD_ONLY = [
     "model/contract.py",
     "checks/live.py",
+    "model/trend.py",
+    "model/units.py",
+    "model/upstream.py",
+    "model/values.py",
     "checks/margins.py",
     "checks/markdown.py",
     "checks/rules.py",

@@ -1,0 +1,172 @@
+"""Has a number changed its unit? By the days after, against the days before; the standard library alone.
+
+A day stands for its rows by a few quantiles and by its size: the median of what is not nought, without
+its sign. Sizes differ from day to day, by a factor that the days before tell; a unit changes them by
+far more, on one day, and for all rows alike.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from statistics import median
+from typing import Any
+
+#: A size this many times larger or smaller is another unit, whichever.
+FACTOR = 5.0
+#: How far beyond the days before, in their own spread; and what spread is taken for granted (of a logarithm).
+SPREADS, LEAST_SPREAD = 6.0, 0.05
+#: How many times farther than the farthest day before, for a factor below `FACTOR`.
+SMALL = 2.5
+#: How alike the quantiles must have moved for a small factor to be a conversion (of a logarithm).
+ALIKE = 0.12
+#: A factor, and what it looks like. The inverse is meant as well, in the words after it.
+CONVERSIONS = (
+    (100.0, "cents, or per cent?", "no longer cents, or a share in place of per cent?"),
+    (1000.0, "thousandths, such as milliseconds or grams?", "in thousands, such as seconds or kilograms?"),
+    (1e6, "millionths?", "in millions?"),
+    (60.0, "seconds in place of minutes?", "minutes in place of seconds?"),
+    (3600.0, "seconds in place of hours?", "hours in place of seconds?"),
+    (24.0, "hours in place of days?", "days in place of hours?"),
+    (1.609344, "kilometres in place of miles?", "miles in place of kilometres?"),
+    (3.28084, "feet in place of metres?", "metres in place of feet?"),
+    (2.204623, "pounds in place of kilograms?", "kilograms in place of pounds?"),
+    (2.54, "centimetres in place of inches?", "inches in place of centimetres?"),
+    (25.4, "millimetres in place of inches?", "inches in place of millimetres?"),
+    (33.8639, "millibar in place of inches of mercury?", "inches of mercury in place of millibar?"),
+)  # fmt: skip
+#: Values that stand for "missing" where nobody says so.
+SENTINELS = frozenset({-1.0, *(sign * (10.0**n - 1) for n in range(1, 7) for sign in (1, -1))})
+
+
+@dataclass(frozen=True)
+class Day:
+    """One day of a number: seven quantiles (0, 5, 25, 50, 75, 95, 100 %), size, shares of the two ends."""
+
+    day: str
+    quantiles: Sequence[float]
+    size: float | None
+    ends: Sequence[float]
+
+
+def days_of(field: Mapping[str, Any], days: Sequence[str]) -> list[Day]:
+    """The days of a number's part of a fingerprint that have values."""
+    told = field.get("daily", {})
+    parts = (told.get(name) or [] for name in ("quantiles", "size", "ends"))
+    return [
+        Day(day, quantiles, size, ends)
+        for day, quantiles, size, ends in zip(days, *parts, strict=False)
+        if quantiles and ends
+    ]
+
+
+def jump(before: Sequence[Day], after: Sequence[Day]) -> tuple[str, str] | None:
+    """Since which day a number is in another unit, and in which words; None if it is not.
+
+    *before* needs five days; all of *after* from that day on must have moved, and be moved still.
+    """
+    if len(before) < 5 or not after:
+        return None
+    for start in range(len(after)):
+        late = after[start:]
+        words = _turned(before, late) or _warmer(before, late) or _larger(before, late)
+        if words:
+            return late[0].day, words
+    return None
+
+
+def sentinel(before: Sequence[Day], after: Sequence[Day], least: float) -> tuple[str, str] | None:
+    """Since which day a value that stands for "missing" comes in at least *least* of the rows."""
+    if not before:
+        return None
+    low = min(day.quantiles[0] for day in before)
+    high = max(day.quantiles[-1] for day in before)
+    for end in (0, -1):
+        for number, day in enumerate(after):
+            value, late = day.quantiles[end], after[number:]
+            if (
+                value in SENTINELS
+                and not low <= value <= high
+                and all(d.quantiles[end] == value and d.ends[end] >= least for d in late)
+            ):
+                share = median(d.ends[end] for d in late)
+                return day.day, f"is {value:g} in {share:.1%} of rows: does that stand for missing?"
+    return None
+
+
+def _larger(before: Sequence[Day], after: Sequence[Day]) -> str:
+    usual = [math.log(day.size) for day in before if day.size]
+    now = [math.log(day.size) for day in after if day.size]
+    if len(usual) < 5 or len(now) < len(after):
+        return ""
+    middle = median(usual)
+    spread = max(1.4826 * median(abs(value - middle) for value in usual), LEAST_SPREAD)
+    moves = [value - middle for value in now]
+    up = moves[0] > 0
+    beyond = (max(usual) - middle) if up else (middle - min(usual))
+    if not all((m > 0) == up and abs(m) > SPREADS * spread and abs(m) > 1.5 * beyond for m in moves):  # fmt: skip
+        return ""
+    factor = math.exp(median(moves))
+    named = _named(factor) if _alike(before, after) else ""
+    if max(factor, 1 / factor) < FACTOR and not (named and min(map(abs, moves)) > SMALL * beyond):
+        return ""
+    size = f"{_rounded(factor)} times larger" if up else f"{_rounded(1 / factor)} times smaller"
+    return f"is about {size}: {named or 'another unit?'}"
+
+
+def _named(factor: float) -> str:
+    for known, larger, smaller in CONVERSIONS:
+        for one, words in ((known, larger), (1 / known, smaller)):
+            if abs(math.log(factor / one)) < max(ALIKE, 0.03 * abs(math.log(one))):
+                return words
+    return ""
+
+
+def _alike(before: Sequence[Day], after: Sequence[Day]) -> bool:
+    """Whether all quantiles that tell were multiplied by much the same."""
+    ratios = []
+    for n in range(1, 6):
+        old, new = (median(day.quantiles[n] for day in days) for days in (before, after))
+        if old and new and (old > 0) == (new > 0):
+            ratios.append(math.log(new / old))
+    return len(ratios) >= 2 and max(ratios) - min(ratios) < 2 * ALIKE
+
+
+def _turned(before: Sequence[Day], after: Sequence[Day]) -> str:
+    """Positive numbers became negative ones, or the other way."""
+    for sign in (1, -1):
+        was = all(min(sign * day.quantiles[1], sign * day.quantiles[5]) > 0 for day in before)
+        if was and all(max(sign * d.quantiles[1], sign * d.quantiles[5]) < 0 for d in after):
+            return "changed its sign"
+    return ""
+
+
+def _warmer(before: Sequence[Day], after: Sequence[Day]) -> str:
+    """Fahrenheit and Celsius: the day of the change against the day before it, by usual differences."""
+    middles = [day.quantiles[3] for day in before]
+    steps = [abs(b - a) for a, b in pairwise(middles)]
+    usual = max(1.4826 * median(steps), 1e-9)
+    now = after[0]
+    last = middles[-1]
+    wide, narrow = (
+        median(day.quantiles[5] - day.quantiles[1] for day in days) for days in (before, after)
+    )
+    for words, slope, zero in (
+        ("Celsius in place of Fahrenheit?", 1 / 1.8, -32 / 1.8),
+        ("Fahrenheit in place of Celsius?", 1.8, 32.0),
+    ):
+        if (
+            abs(now.quantiles[3] - last) > SPREADS * usual
+            and abs(now.quantiles[3] - (zero + slope * last)) < 2 * usual * max(slope, 1)
+            and wide > 0
+            and abs(narrow / wide / slope - 1) < 0.35
+            and not min(middles) <= now.quantiles[3] <= max(middles)
+        ):
+            return f"moved from {last:.3g} to {now.quantiles[3]:.3g} in a day: {words}"
+    return ""
+
+
+def _rounded(factor: float) -> str:
+    return f"{float(f'{factor:.2g}'):,.15g}"
