@@ -23,7 +23,7 @@ from checks.arguments import parser
 from checks.evidence import cannot_read, load_bundle
 from checks.judgement import judgement
 from checks.markdown import text
-from checks.rules import ConfigurationError, Gate, read_rules
+from checks.rules import ConfigurationError, Rules, read_rules
 from checks.subject import Subject, named
 from checks.verdict import Finding, Named, Verdict
 from checks.waivers import Waiver, read_waivers
@@ -36,7 +36,7 @@ from serve.bundle import Bundle, BundleError
 OK, USAGE, REJECT, HOLD, CANNOT_JUDGE, FORGE = 0, 2, 3, 4, 5, 6
 CODES = {"PROMOTE": OK, "REJECT": REJECT, "HOLD": HOLD}
 #: What a gate leaves.
-FILES = ("verdict.json", "report.md", "deepchecks.html")
+FILES = ("verdict.json", "report.md", "report.html", "deepchecks.html")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -50,9 +50,9 @@ def main(arguments: list[str] | None = None) -> int:
             words.error("--against-live goes with --candidate, and without --champion")
         for name in FILES:  # so that nobody takes yesterday's verdict for today's
             (asked.out / name).unlink(missing_ok=True)
-        gate, waivers = read_rules(asked.rules).gate, read_waivers(asked.waivers)
+        rules, waivers = read_rules(asked.rules), read_waivers(asked.waivers)
         with tempfile.TemporaryDirectory() as work:
-            decision = _gate(asked.out, gate, waivers, _subject(asked, Path(work)))
+            decision = _gate(asked.out, rules, waivers, _subject(asked, Path(work)))
         return OK if asked.exit_zero else CODES[decision]
     except ConfigurationError as error:
         return _stop(USAGE, error)
@@ -65,15 +65,16 @@ def main(arguments: list[str] | None = None) -> int:
         return _stop(130, "stopped; no verdict was written")
 
 
-def _gate(out: Path, gate: Gate, waivers: Sequence[Waiver], subject: Subject) -> str:
+def _gate(out: Path, rules: Rules, waivers: Sequence[Waiver], subject: Subject) -> str:
     """Judge, and leave the files; returns the decision."""
     out.mkdir(parents=True, exist_ok=True)
     page = out / ".deepchecks.html"
     page.unlink(missing_ok=True)
-    judged = judgement(subject, gate, waivers, datetime.now(UTC).date(), page, _say)
+    judged = judgement(subject, rules, waivers, datetime.now(UTC).date(), page, _say)
     if page.is_file():
         page.replace(out / "deepchecks.html")
     _replace(out / "report.md", judged.report)
+    _replace(out / "report.html", judged.page)
     _replace(
         out / "verdict.json",
         json.dumps(judged.to_json(), indent=1, ensure_ascii=False, allow_nan=False) + "\n",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -22,12 +23,34 @@ _WITH = "Bars: candidate. Line: champion."
 _ALONE = "Bars: candidate."
 
 
+@dataclass(frozen=True)
+class Chart:
+    """A bar for each label, with a line over them or without; *words* say what it shows."""
+
+    title: str
+    axis: str
+    words: str
+    labels: tuple[str, ...]
+    bars: tuple[float, ...]
+    line: tuple[float, ...] = ()
+
+    def mermaid(self) -> str:
+        """Markdown: the words, for who cannot see it, and the chart."""
+        drawn = xychart(self.title, self.axis, self.labels, self.bars, self.line)
+        return f"{self.words}\n\n{drawn}"
+
+
 def charts(evidence: Evidence, metric: str) -> str:
-    """The *metric* by day, the scores, and for a probability what it came to: Markdown."""
-    drawn = [*_days(evidence, metric), *_scores(evidence)]
+    """The charts as Markdown."""
+    return "\n\n".join(chart.mermaid() for chart in drawn(evidence, metric))
+
+
+def drawn(evidence: Evidence, metric: str) -> list[Chart]:
+    """The *metric* by day, the scores, and for a probability what it came to."""
+    found = [*_days(evidence, metric), *_scores(evidence)]
     if evidence.contract.task != "regression":
-        drawn += _calibration(evidence)
-    return "\n\n".join(drawn)
+        found += _calibration(evidence)
+    return found
 
 
 def xychart(
@@ -59,7 +82,7 @@ def number(value: float, digits: int = 4) -> str:
     )
 
 
-def _days(evidence: Evidence, metric: str) -> list[str]:
+def _days(evidence: Evidence, metric: str) -> list[Chart]:
     fresh, function = evidence.fresh, METRICS[metric]
     days = evidence.days[fresh]
     labels, bars, line = [], [], []
@@ -73,10 +96,11 @@ def _days(evidence: Evidence, metric: str) -> list[str]:
             line += values[1:]
     if len(labels) < 2:
         return []
-    return [_told(f"{metric} by day. {_key(evidence)}", xychart(f"{metric} by day", metric, labels, bars, line))]  # fmt: skip
+    words = f"{metric} by day. {_key(evidence)}"
+    return [Chart(f"{metric} by day", metric, words, tuple(labels), tuple(bars), tuple(line))]
 
 
-def _scores(evidence: Evidence) -> list[str]:
+def _scores(evidence: Evidence) -> list[Chart]:
     """How often which score is given."""
     chances = [_chance(scores[evidence.fresh]) for scores in _both(evidence)]
     low, high, what = 0.0, 1.0, "probability"
@@ -91,27 +115,24 @@ def _scores(evidence: Evidence) -> list[str]:
     shares = [
         np.histogram(np.clip(each, low, high), edges)[0] / len(each) * 100 for each in chances
     ]
-    labels = [f"{number(a, 3)} to {number(b, 3)}" for a, b in pairwise(edges)]
-    chart = xychart(f"Rows by {what}", "% of rows", labels, shares[0], *shares[1:])
-    return [_told(f"Rows by {what}. {_key(evidence)}", chart)]
+    labels = tuple(f"{number(a, 3)} to {number(b, 3)}" for a, b in pairwise(edges))
+    bars, *line = (tuple(map(float, each)) for each in shares)
+    words = f"Rows by {what}. {_key(evidence)}"
+    return [Chart(f"Rows by {what}", "% of rows", words, labels, bars, *line)]
 
 
-def _calibration(evidence: Evidence) -> list[str]:
+def _calibration(evidence: Evidence) -> list[Chart]:
     """Candidate and champion, a chart each: here the line is what was predicted."""
-    drawn = []
+    charts: list[Chart] = []
     truth = evidence.truth[evidence.fresh]
     for name, scores in zip(("candidate", "champion"), _both(evidence), strict=False):
         found = reliability(truth, scores[evidence.fresh], BINS)
         predicted, observed, _ = zip(*found, strict=True)
-        labels = [str(tenth) for tenth in range(1, len(found) + 1)]
+        labels = tuple(str(tenth) for tenth in range(1, len(found) + 1))
         title = f"Calibration of the {name}"
-        drawn.append(
-            _told(
-                f"{title}, in tenths of the rows, the least likely first. Bars: observed. Line: predicted.",
-                xychart(title, "share", labels, observed, predicted),
-            )
-        )
-    return drawn
+        words = f"{title}, in tenths of the rows, the least likely first. Bars: observed. Line: predicted."
+        charts.append(Chart(title, "share", words, labels, observed, predicted))
+    return charts
 
 
 def _both(evidence: Evidence) -> list[Array]:
@@ -125,11 +146,6 @@ def _chance(scores: Array) -> Array:
 
 def _key(evidence: Evidence) -> str:
     return _ALONE if evidence.champion is None else _WITH
-
-
-def _told(words: str, chart: str) -> str:
-    """A chart and, for who cannot see it, what it shows."""
-    return f"{words}\n\n{chart}"
 
 
 def _quoted(words: str) -> str:

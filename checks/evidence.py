@@ -79,7 +79,7 @@ def gather(
     *anchor_unreadable* says why there is no *anchor* though one is named.
     """
     contract = candidate.contract
-    train, holdout = (_frame(candidate, part) for part in ("train", "holdout"))
+    train, holdout = (rows_of(candidate, part) for part in ("train", "holdout"))
     scores = score(candidate, holdout)
     other, unreadable = _scored(champion, contract, holdout, "champion")
     first, lost = _scored(anchor, contract, holdout, "anchor")
@@ -117,7 +117,8 @@ def target(rows: pd.DataFrame, contract: Contract) -> Array:
     return found
 
 
-def _frame(bundle: Bundle, part: str) -> pd.DataFrame:
+def rows_of(bundle: Bundle, part: str) -> pd.DataFrame:
+    """The rows of the bundle's evidence, "train" or "holdout". Raises `BundleError`."""
     path = bundle.folder / "evidence" / f"{part}.parquet"
     try:
         rows = pd.read_parquet(path)

@@ -10,6 +10,7 @@ from checks.anchor import state
 from checks.compare import CALIBRATION, Compared, calibration, compare
 from checks.evidence import Evidence
 from checks.report import Slice
+from checks.review import REQUIRED, Review, review
 from checks.rules import Gate
 from checks.slices import FOUND, by_slice, slices
 from checks.soundness import soundness
@@ -23,6 +24,7 @@ class Examined:
 
     findings: list[Finding]
     required: list[str]
+    review: Review
     table: list[Compared] = field(default_factory=list)
     slices: list[Slice] = field(default_factory=list)
 
@@ -37,7 +39,8 @@ def examine(
     """Every rule on the *evidence*; Deepchecks' own page goes to *page*, progress to *say*."""
     task, fresh = evidence.contract.task, int(evidence.fresh.sum())
     sound = soundness(evidence, subject.candidate, subject.quarantine, gate)
-    found = Examined(sound, required(evidence, gate))
+    seen, looked = review(subject.candidate, subject.champion, evidence, gate, say)
+    found = Examined(sound + looked, required(evidence, gate), seen)
     found.findings.append(state(evidence, subject.anchored, subject.quarantine))
     if fresh >= gate.min_fresh_rows:
         say(f"comparing on {fresh:,} fresh rows ...")
@@ -67,4 +70,5 @@ def required(evidence: Evidence, gate: Gate) -> list[str]:
         "compare.baseline",
         *(f"calibration.{name}" for name in CALIBRATION[evidence.contract.task]),
         FOUND,
+        *REQUIRED,
     ]

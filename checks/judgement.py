@@ -9,14 +9,16 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from checks.churn import churn
 from checks.compare import Compared, gain
-from checks.drawing import charts
+from checks.diff import churn
+from checks.drawing import charts, drawn
 from checks.evidence import gather
 from checks.examine import examine
 from checks.ledger import Look, line, looked, looks_in, times_looked
+from checks.page import page as html
 from checks.report import report
-from checks.rules import Gate
+from checks.rules import Rules
+from checks.sections import hit, sections
 from checks.subject import Subject, named
 from checks.verdict import Verdict, judge, rules_changed
 from checks.waivers import Waiver, waive, waived
@@ -25,11 +27,12 @@ from serve.bundle import Bundle
 
 @dataclass(frozen=True)
 class Judgement:
-    """The verdict on a subject, the report in Markdown, and what else verdict.json holds."""
+    """The verdict on a subject, the report in Markdown and as a page, what else verdict.json holds."""
 
     subject: Subject
     verdict: Verdict
     report: str
+    page: str
     more: Mapping[str, Any]
 
     def to_json(self) -> dict[str, Any]:
@@ -42,7 +45,7 @@ class Judgement:
 
 def judgement(
     subject: Subject,
-    gate: Gate,
+    rules: Rules,
     waivers: Sequence[Waiver],
     today: date,
     page: Path,
@@ -52,7 +55,7 @@ def judgement(
 
     Raises `BundleError` if the candidate's evidence cannot be read.
     """
-    candidate, champion = subject.candidate, subject.champion
+    gate, candidate, champion = rules.gate, subject.candidate, subject.champion
     names = [each.version if each else "(none yet)" for each in (champion, subject.anchored)]
     say(f"candidate {candidate.version}, champion {names[0]}, anchor {names[1]}")
     evidence = gather(candidate, champion, subject.anchor, subject.lost)
@@ -77,7 +80,11 @@ def judgement(
         churn=changed,
         files=subject.files,
         charts=charts(evidence, table[0].metric) if table else "",
+        budget=rules.land.max_churn,
+        hit=hit(found.review.diff),
+        more=sections(found.review, candidate.manifest, champion.manifest if champion else None),
     )
+    shown = drawn(evidence, table[0].metric) if table else []
     more = {
         "anchor": asdict(subject.anchored) if subject.anchored else None,
         "fresh_rows": fresh,
@@ -88,9 +95,11 @@ def judgement(
         "waived": waived(findings),
         "metrics": [_finite(asdict(row)) for row in table],
         "slices": found.slices,
+        **found.review.to_json(),
     }
     words += f"\n{line(look)}\n" if table else ""
-    return Judgement(subject, verdict, words, more)
+    as_page = html(verdict, found.review, table, candidate.manifest, shown)
+    return Judgement(subject, verdict, words, as_page, more)
 
 
 def _good(table: Sequence[Compared], champion: Bundle | None, over: Sequence[str]) -> str:

@@ -40,10 +40,14 @@ def report(
     churn: float | None = None,
     files: Sequence[str] = (),
     charts: str = "",
+    budget: float | None = None,
+    hit: str = "",
+    more: Sequence[Section] = (),
 ) -> str:
     """The report on *candidate* (a manifest) against *champion* (a manifest, or None).
 
-    *files* are what the proposal changes, *churn* the share of decisions that do.
+    *files* are what the proposal changes, *churn* the share of decisions that do, *budget* how many may
+    for it to land by itself, *hit* whose; *more* is folded.
     """
     loud = [f for f in verdict.findings if f.outcome != "PASS"]
     quiet = [f for f in verdict.findings if f.outcome == "PASS"]
@@ -55,10 +59,13 @@ def report(
             Section("the verdict", sentence, kept=True),
             Section("changed rules", _rules(files), kept=True),
             Section("metrics", _metrics(table, fresh, champion)),
-            Section("what changed", _changes(candidate, champion, churn, fresh, files)),
-            Section("who is hit", _worse(slices, metric)),
+            Section(
+                "what changed", _changes(candidate, champion, _churn(churn, budget, fresh), files)
+            ),
+            Section("who is hit", " ".join(filter(None, (_worse(slices, metric), hit)))),
             Section("findings", _told("What speaks against it, or was not settled", against)),
             Section("findings that do not block", _told("Worth knowing; does not block", mild)),
+            *more,
             Section(f"Slices: {len(slices)}", _slices(slices, metric), folded=True),
             Section(f"Rules that hold: {len(quiet)}", _held(quiet), folded=True),
             Section("Charts", charts, folded=True),
@@ -115,8 +122,7 @@ def _difference(row: Compared) -> list[str]:
 def _changes(
     candidate: Mapping[str, Any],
     champion: Mapping[str, Any] | None,
-    churn: float | None,
-    fresh: int,
+    churn: str,
     files: Sequence[str],
 ) -> str:
     """What differs, a row each; what does not, in one line."""
@@ -139,12 +145,22 @@ def _changes(
         lines = ["Nothing changed."]
     if same:
         lines += ["", f"The same in both: {', '.join(same)}."]
-    if churn is not None:
-        lines += ["", f"Decisions that change: {churn:.1%} of {fresh:,} fresh rows."]
+    if churn:
+        lines += ["", churn]
     more = [path for path in files if path != LIVE]
     if more:
         lines += ["", f"This proposal changes more than {code(LIVE)}: {_paths(more)}."]
     return "\n".join(lines)
+
+
+def _churn(churn: float | None, budget: float | None, fresh: int) -> str:
+    """The share of decisions that change, against what may for it to land by itself."""
+    if churn is None:
+        return ""
+    told = f"Decisions that change: {churn:.1%} of {fresh:,} fresh rows"
+    if budget is None:
+        return f"{told}."
+    return f"{told}, {'within' if churn <= budget else 'over'} the budget of {budget:.0%}."
 
 
 def _facts(manifest: Mapping[str, Any]) -> dict[str, str | set[str]]:

@@ -12,6 +12,7 @@ from dataclasses import MISSING, dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
+from checks.budgets import Compatibility, Serving, Upstream
 from checks.live import Experiment, Land, Measures, Rollback, contradictions, parse_measures
 from checks.margins import Margins, parse_combination
 
@@ -127,6 +128,9 @@ class Gate:
     data: Data
     drift: Drift
     model: Model
+    contract: Compatibility
+    serving: Serving
+    upstream: Upstream
     compare: Compare
     calibration: Calibration
     slices: Slices
@@ -220,7 +224,7 @@ def _value(hint: Any, value: Any, where: str, problems: list[str]) -> Any:
     if isinstance(value, bool) or not isinstance(value, int if hint is int else (int, float)):
         what = "a whole number" if hint is int else "a number"
         problems.append(f"{where} is {value!r}; expected {what}")
-    elif not 0 <= value < 1e9:
+    elif not 0 <= value <= 1e9:
         problems.append(f"{where} is {value!r}; expected 0 or more")
     elif where.rpartition(".")[2].startswith("max_") and hint is float and value > 1:
         problems.append(f"{where} is {value!r}; expected a share, from 0 to 1")

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checks.churn import churn
+from checks.diff import churn
 from checks.evidence import gather, load_bundle
 
 
