@@ -83,8 +83,9 @@ def changed(
             names = ("kind", "unit", "minimum", "maximum", "choices", "nullable")
             pairs = [(n, getattr(before, n), getattr(feature, n)) for n in names]
             parts = [f"{n} {_shown(a)} to {_shown(b)}" for n, a, b in pairs if a != b]
-            what[feature.name] = "; ".join(parts)
-            if not parts:  # only its description or owner
+            if parts:
+                what[feature.name] = "; ".join(parts)
+            else:  # only its description or owner
                 status[feature.name] = "kept"
     names_now = {*candidate.feature_names}
     status |= {name: "removed" for name in old if name not in names_now}

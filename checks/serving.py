@@ -138,7 +138,7 @@ class _Server:
         versions = {each["version"] for each in answers}
         if versions != {asked.bundle.version}:
             raise ServingError(f"{', '.join(sorted(versions))} answered for {asked.bundle.version}")
-        found = np.array([each["score"] for each in answers], dtype=float)
+        found = np.array([_scores(each) for each in answers], dtype=float)
         wanted = asked.scores[: len(rows)]
         if found.shape != wanted.shape:
             raise ServingError(f"it gives scores of shape {found.shape}, expected {wanted.shape}")
@@ -160,6 +160,12 @@ class _Server:
     def close(self) -> None:
         """Hang up."""
         self._connection.close()
+
+
+def _scores(answer: Mapping[str, Any]) -> Any:
+    """The score of a row, or those of all classes in their order."""
+    chances = answer.get("probabilities")
+    return list(chances.values()) if chances and len(chances) > 2 else answer["score"]
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checks.diff import churn
+from checks.diff import Flipped, churn, diff
 from checks.evidence import gather, load_bundle
 
 
@@ -64,3 +64,51 @@ def test_it_is_a_share_and_does_not_ask_who_is_who(of_task, theirs, data):
     assert 0 <= found <= 1
     assert found == churn(of_task("binary", theirs, ours))
     assert churn(of_task("binary", theirs, theirs)) == 0
+
+
+def test_both_directions_are_told_for_each_slice(of_task):
+    """One row of four each way; a slice of a few rows is not told."""
+    found = of_task("binary", [0.1, 0.9, 0.2, 0.8] * 50, [0.9, 0.1, 0.3, 0.7] * 50)
+    found = replace(found, holdout=found.holdout.head(200).assign(device=["phone", "desk"] * 100))
+    told = diff(found)
+
+    assert told.whole == Flipped("all", 200, 0.5, {"no to yes": 0.25, "yes to no": 0.25})
+    by_name = {each.name: each for each in told.slices}
+    assert by_name["device = phone"].ways == {"yes to no": 0.5}
+    assert by_name["device = desk"].ways == {"no to yes": 0.5}
+
+
+def test_of_many_classes_each_way_has_its_name(of_task):
+    """From the likeliest class of the one to the other's."""
+    found = of_task("multiclass", [[0.5, 0.3, 0.2]] * 2, [[0.1, 0.3, 0.6], [0.4, 0.3, 0.3]])
+    first, *_, last = (str(each) for each in found.contract.target.classes)
+
+    assert diff(replace(found, holdout=found.holdout.head(2))).whole.ways == {f"{last} to {first}": 0.5}  # fmt: skip
+
+
+def test_the_biggest_movers_come_with_what_is_odd_about_them(of_task):
+    """Old and new score, and the features that are not as usual; the rest of the row is not told."""
+    found = of_task("binary", [0.5, 0.1, 0.5], [0.5, 0.9, 0.6])
+    holdout = found.holdout.head(3).assign(pages=[4.0, 99.0, None], country=["AT", "XX", "AT"])
+    told = diff(replace(found, holdout=holdout)).movers
+
+    assert [(mover.old, mover.new) for mover in told] == [(0.9, 0.1), (0.6, 0.5), (0.5, 0.5)]
+    assert told[0].odd["country"] == "XX (in 0.0% of rows)"
+    assert told[0].odd["pages"].startswith("99 (typical ")
+    assert told[1].odd["pages"] == "missing"
+    assert "pages" not in told[2].odd
+
+
+def test_a_private_field_is_shown_nowhere(of_task):
+    """Not as a slice, and not beside a score."""
+    found = of_task("binary", [0.5, 0.1] * 50, [0.5, 0.9] * 50)
+    holdout = found.holdout.head(100).assign(pages=1e6, country="XX")
+    told = f"{diff(replace(found, holdout=holdout))}"
+    assert "1e+06" in told
+    assert "XX" in told
+    contract = replace(found.contract, private=("pages", "country"))
+    hidden = f"{diff(replace(found, holdout=holdout, contract=contract))}"
+
+    assert "pages" not in hidden
+    assert "country" not in hidden
+    assert "XX" not in hidden
