@@ -109,19 +109,20 @@ def _larger(before: Sequence[Day], after: Sequence[Day]) -> str:
     if not all((m > 0) == up and abs(m) > SPREADS * spread and abs(m) > 1.5 * beyond for m in moves):  # fmt: skip
         return ""
     factor = math.exp(median(moves))
-    named = _named(factor) if _alike(before, after) else ""
+    factor, named = _named(factor) if _alike(before, after) else (factor, "")
     if max(factor, 1 / factor) < FACTOR and not (named and min(map(abs, moves)) > SMALL * beyond):
         return ""
     size = f"{_rounded(factor)} times larger" if up else f"{_rounded(1 / factor)} times smaller"
     return f"is about {size}: {named or 'another unit?'}"
 
 
-def _named(factor: float) -> str:
+def _named(factor: float) -> tuple[float, str]:
+    """The known factor that *factor* is about, with what it looks like; itself and "" if there is none."""
     for known, larger, smaller in CONVERSIONS:
         for one, words in ((known, larger), (1 / known, smaller)):
             if abs(math.log(factor / one)) < max(ALIKE, 0.03 * abs(math.log(one))):
-                return words
-    return ""
+                return one, words
+    return factor, ""
 
 
 def _alike(before: Sequence[Day], after: Sequence[Day]) -> bool:

@@ -34,6 +34,7 @@ from monitoring.service import ServiceError, observe
 from monitoring.signals import Signal, Unknown, by_series
 from monitoring.site import page
 from monitoring.story import champions, gather
+from monitoring.upstream import likely_changes
 from monitoring.window import (
     EvidenceError,
     JournalError,
@@ -87,13 +88,23 @@ def _watch(asked: argparse.Namespace, forge: Forge) -> None:
         window, reference, contract, manifest["data"]["categories"], rules
     )
     situation = assess(signals, unknown, rules)
-    told = Told(contract.name, live.version, len(window.rows), labelled, window.oddities, unjudged)
+    upstream = [*map(str, likely_changes(window.rows, contract, manifest, limits, until))]
+    told = Told(
+        contract.name,
+        live.version,
+        len(window.rows),
+        labelled,
+        window.oddities,
+        unjudged,
+        upstream,
+    )
     _write_run(asked.out, {
         "version": live.version,
         "state": situation.state,
         "why": situation.why,
         "signals": [signal.to_json() for signal in signals],
         "unknown": [[each.kind, each.why] for each in unknown],
+        "upstream": upstream,
     })  # fmt: skip
     words = body(situation, signals, unknown, told)
     marker = f"watch:{contract.name}"
@@ -111,6 +122,8 @@ def _watch(asked: argparse.Namespace, forge: Forge) -> None:
         )
     else:
         _say(f"no change: {situation.why}")
+    for change in upstream:
+        _say(f"likely changed upstream: {change}")
     for each in unknown:
         _say(f"could not be watched: {each.kind}: {each.why}")
     series = by_series(signals)

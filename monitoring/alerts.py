@@ -43,6 +43,7 @@ class Told:
     labelled: int
     oddities: Sequence[str] = ()
     unjudged: Sequence[str] = ()
+    upstream: Sequence[str] = ()
 
 
 def assess(signals: list[Signal], unknown: Sequence[Unknown], rules: Monitoring) -> Situation:
@@ -113,6 +114,7 @@ def body(
             ],
         ),
         _chart(series, situation),
+        _listed("Likely upstream change", [text(each.replace("`", "")) for each in told.upstream]),
         _listed(
             "Could not be watched", [f"{text(each.kind)}: {text(each.why)}" for each in unknown]
         ),

@@ -12,6 +12,7 @@ import pytest
 
 from checks.__main__ import CANNOT_JUDGE, FORGE, HOLD, OK, REJECT, USAGE, _subject, main
 from checks.arguments import parser
+from checks.review import SERVING
 from checks.soundness import soundness
 from forge.live import Live, parse_live, with_champion
 from forge.local import LocalForge
@@ -63,7 +64,7 @@ def test_the_first_of_all_is_promoted_without_a_champion(gate, out, bundles, cap
     assert gate("--candidate", bundles[0]) == OK
 
     assert sorted(path.name for path in out.iterdir()) == [
-        "deepchecks.html", "report.md", "verdict.json",
+        "deepchecks.html", "report.html", "report.md", "verdict.json",
     ]  # fmt: skip
     assert "There is no champion yet to compare with." in verdict(out)["summary"]
     assert verdict(out)["champion"] is None
@@ -83,6 +84,9 @@ def test_every_required_rule_is_in_the_verdict(gate, out, bundles, rules):
     assert found >= {"compare.log_loss", "compare.roc_auc", "compare.baseline", "slice.discovered"}
     assert found >= {"calibration.ece", "calibration.brier", "calibration.mean"}
     assert found >= {"bundle.scores", "bundle.quarantine", "data.fresh_rows", "model.calibration"}
+    assert found >= {"contract.compatible", *SERVING}
+    assert {each["name"] for each in verdict(out)["features"]} == {*Bundle.load(bundles[1]).contract.feature_names}  # fmt: skip
+    assert [each["version"] for each in verdict(out)["serving"]] == [bundles[1].name, bundles[0].name]  # fmt: skip
 
 
 def test_the_proposal_is_judged_against_what_is_live(gate, out, forge, bundles):
@@ -179,7 +183,9 @@ def test_a_bundle_in_a_folder_is_judged_against_what_is_live(
     assert 0 < found["churn"] < 1
     report = (out / "report.md").read_text()
     assert "Rules changed here" in report
-    assert f"Decisions that change: {found['churn']:.1%} of 600 fresh rows." in report
+    assert (
+        f"Decisions that change: {found['churn']:.1%} of 600 fresh rows, over the budget" in report
+    )
     assert told.read_text().rstrip() == report.rstrip()
     assert outputs.read_text() == "decision=REJECT\n"
 

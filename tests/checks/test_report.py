@@ -55,7 +55,9 @@ def told(findings=FINDINGS, candidate=CANDIDATE, champion=CHAMPION, slices=(), *
 def test_it_reads_as_it_did():
     """A change of the report shows here as a reviewer would see it."""
     files = ["serve/live.toml", "checks/thresholds.toml", "checks/suite.py", "model/recipe.py"]
-    words = told(slices=SLICES, churn=0.0324, budget=0.1, hit="It hits some.", files=files, charts=CHART)
+    words = told(
+        slices=SLICES, churn=0.0324, budget=0.1, hit="It hits some.", files=files, charts=CHART
+    )
 
     assert words == GOLDEN.read_text()
 
