@@ -37,7 +37,7 @@ test-work: $(INSTALLED) .venv/test/installed .venv/s3/installed
 retrain: .venv/work/installed ## train, store the candidate, open or refresh its proposal  [TODAY=2013-04-01]
 	@$(WORK) -m model retrain $(if $(TODAY),--today $(TODAY))
 
-gate: .venv/checks/installed ## judge the proposed candidate: verdict.json, report.md, deepchecks.html in build/gate
+gate: .venv/checks/installed .venv/serve/installed ## judge the proposed candidate: verdict.json, report.md, report.html, deepchecks.html in build/gate
 	@$(CHECKS) -m checks gate --out build/gate
 
 land: .venv/work/installed ## merge and publish the proposal if the verdict allows

@@ -26,6 +26,8 @@ from serve.bundle import Bundle
 ROOT = Path(__file__).parents[1]
 #: Names the interpreter of the scorer's environment, where it is not beside ours.
 VARIABLE = "TIDEGATE_SERVE_PYTHON"
+#: What the server is told of our environment: no token, no setting of another scorer's.
+KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR")
 #: Seconds for a start; rows of the one request that checks answers; requests of a turn; turns at least.
 PATIENCE, BATCH, TURN, TURNS = 30.0, 500, 10, 10
 #: Scores may differ by this: the scorer's ONNX Runtime may be another than the gate's.
@@ -179,8 +181,7 @@ def _server(bundle: Bundle, python: Path, folder: Path) -> Iterator[_Server]:
         str(python), "-m", "serve", "--store", str(store), "--journal", str(folder / "journal"),
         "--port", "0", "--ready-file", str(ready), "--drain", "0",
     ]  # fmt: skip
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("TIDEGATE_")}  # fmt: skip
-    environment.pop("PYTHONPATH", None)
+    environment = {name: os.environ[name] for name in KEPT if name in os.environ}
     with log.open("wb") as output, subprocess.Popen(
         command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output
     ) as process:  # fmt: skip
