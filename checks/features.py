@@ -14,8 +14,8 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from checks.compare import CLIP
 from checks.evidence import Array, Evidence, score, target
+from checks.metrics import CLIP
 from model.contract import Contract
 from serve.bundle import Bundle
 

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from checks.budgets import Serving
 from checks.compatible import compatible
 from checks.diff import Diff, diff
 from checks.evidence import Evidence, rows_of
 from checks.features import Benefit, benefits
+from checks.limits import Serving
 from checks.rules import Gate
 from checks.serving import (
     CLOSE,

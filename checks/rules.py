@@ -12,7 +12,7 @@ from dataclasses import MISSING, dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from checks.budgets import Compatibility, Serving, Upstream
+from checks.limits import Compatibility, Data, Drift, Model, Serving, Upstream
 from checks.live import Experiment, Land, Measures, Rollback, contradictions, parse_measures
 from checks.margins import Margins, parse_combination
 
@@ -44,40 +44,6 @@ class Export:
     """Limits of the export."""
 
     parity: float
-
-
-@dataclass(frozen=True)
-class Data:
-    """Limits of data integrity; shares of rows, or of a feature's values."""
-
-    max_missing: float
-    max_duplicates: float
-    max_variants: float
-    max_mixed_types: float
-    max_label_correlation: float
-    max_time_overlap: float
-    severity: Severity = "block"
-
-
-@dataclass(frozen=True)
-class Drift:
-    """Limits between training and holdout."""
-
-    max_feature_drift: float
-    max_label_drift: float
-    max_prediction_drift: float
-    max_new_categories: float
-    severity: Severity = "block"
-
-
-@dataclass(frozen=True)
-class Model:
-    """Limits of the model by itself."""
-
-    min_gain: float
-    max_degradation: float
-    max_calibration_error: float
-    severity: Severity = "block"
 
 
 @dataclass(frozen=True)

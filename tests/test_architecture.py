@@ -46,7 +46,7 @@ STANDARD_ONLY = [
     "model/units.py",
     "model/upstream.py",
     "model/values.py",
-    "checks/budgets.py",
+    "checks/limits.py",
     "checks/margins.py",
     "checks/markdown.py",
     "checks/rules.py",

@@ -1,4 +1,4 @@
-"""What a model may cost and refuse, and what counts as a change of its source: tables of thresholds.toml.
+"""The gate's tables of thresholds.toml, but for those of the comparison.
 
 The standard library alone, as `checks.rules`, which reads them.
 """
@@ -10,6 +10,40 @@ from typing import Literal
 
 #: As in `checks.rules`, which imports this module.
 Severity = Literal["block", "warn"]
+
+
+@dataclass(frozen=True)
+class Data:
+    """Limits of data integrity; shares of rows, or of a feature's values."""
+
+    max_missing: float
+    max_duplicates: float
+    max_variants: float
+    max_mixed_types: float
+    max_label_correlation: float
+    max_time_overlap: float
+    severity: Severity = "block"
+
+
+@dataclass(frozen=True)
+class Drift:
+    """Limits between training and holdout."""
+
+    max_feature_drift: float
+    max_label_drift: float
+    max_prediction_drift: float
+    max_new_categories: float
+    severity: Severity = "block"
+
+
+@dataclass(frozen=True)
+class Model:
+    """Limits of the model by itself."""
+
+    min_gain: float
+    max_degradation: float
+    max_calibration_error: float
+    severity: Severity = "block"
 
 
 @dataclass(frozen=True)
