@@ -45,7 +45,8 @@ def compatible(
             wrong.update(f"{each.field} (expected {each.expected})" for each in problems)
         refused |= lost > 0
         worst = ", ".join(field for field, _ in wrong.most_common(3))
-        told.append(f"{lost:,} of {tried:,} {name} would be refused" + (f": {worst}" if lost else ""))  # fmt: skip
+        sample = f" (a sample of {len(rows):,})" if tried < len(rows) else ""
+        told.append(f"{lost:,} of {tried:,} {name}{sample} would be refused" + (f": {worst}" if lost else ""))  # fmt: skip
     bad = bool(breaking) or refused
     return Finding(RULE, "FAIL" if bad else "PASS", "; ".join([*breaking, *told]), _LIMIT, _WHY, severity)  # fmt: skip
 

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from checks.evidence import Array, Evidence, score, target
-from checks.metrics import CLIP
+from checks.metrics import losses
 from model.contract import Contract
 from serve.bundle import Bundle
 
@@ -140,8 +140,7 @@ def _loss(contract: Contract, truth: Array, scores: Array) -> Array:
     """The loss of each row: log loss, or the absolute error of a number."""
     if contract.task == "regression":
         return np.abs(scores - truth)
-    chance = np.where(truth == 1, scores, 1 - scores) if scores.ndim == 1 else scores[np.arange(len(truth)), truth.astype(int)]  # fmt: skip
-    return np.asarray(-np.log(np.clip(chance, CLIP, 1)))
+    return losses("log_loss", truth, scores)
 
 
 def _shown(value: Any) -> str:

@@ -43,7 +43,7 @@ def soundness(
         Finding(
             "data.fresh_rows",
             "PASS" if fresh >= gate.min_fresh_rows else "FAIL",
-            f"{fresh:,} rows that neither model learnt from",
+            f"{fresh:,} rows that neither model learnt from{_sampled(evidence, candidate)}",
             f"at least {gate.min_fresh_rows:,}",
             "On few rows, chance decides.",
         ),
@@ -61,3 +61,14 @@ def soundness(
             )
         )
     return found
+
+
+def _sampled(evidence: Evidence, candidate: Bundle) -> str:
+    """What to add where a bundle's evidence holds a sample of its rows only."""
+    parts = (("learnt from", "train", evidence.train), ("held back", "holdout", evidence.holdout))
+    told = []
+    for name, part, rows in parts:
+        whole = candidate.manifest["data"][part]["rows"]
+        if len(rows) < whole:
+            told.append(f"{len(rows):,} of {whole:,} rows {name}")
+    return f" (the evidence is a sample: {', '.join(told)})" if told else ""

@@ -13,7 +13,7 @@ import logging
 import os
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -184,10 +184,12 @@ def run(
             return [_crashed(rule, error) for rule in rules]
         if html:
             result.save_as_html(str(html), as_widget=False, requirejs=False)
-    return [
+    found = [
         _finding(rule, [r for r in result.results if type(r.check) is type(rule.check)])
         for rule in rules
     ]
+    seen = _sampled(evidence, gate.max_rows)
+    return [replace(each, observed=each.observed + seen) for each in found]
 
 
 def _finding(rule: Rule, results: Sequence[CheckResult | CheckFailure]) -> Finding:
@@ -233,6 +235,13 @@ def _sample(rows: pd.DataFrame, scores: Array, most: int, seed: int) -> tuple[pd
         return rows, scores
     picked = np.sort(np.random.default_rng(seed).choice(len(rows), most, replace=False))
     return rows.iloc[picked].reset_index(drop=True), scores[picked]
+
+
+def _sampled(evidence: Evidence, most: int) -> str:
+    """What to add to a finding that saw a part of the rows only."""
+    parts = (("learnt from", evidence.train), ("held back", evidence.holdout))
+    told = [f"{most:,} of {len(rows):,} rows {name}" for name, rows in parts if len(rows) > most]
+    return f" (seen on a sample: {', '.join(told)})" if told else ""
 
 
 def _dataset(rows: pd.DataFrame, _: Array, evidence: Evidence) -> Dataset:

@@ -1,0 +1,107 @@
+"""How long gate and report take: python -m bench.gate_speed [--rows 120000 1200000].
+
+Two bundles of made-up rows (five sixths learnt from, a sixth held back) are trained, which is not
+measured; then the gate judges one against the other, all of it: imports, Deepchecks, the real server.
+The section "speed" of BENCHMARKS.md is written.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import resource
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bench.sections import put
+
+ROOT = Path(__file__).parents[1]
+WORK, CHECKS = (ROOT / f".venv/{name}/bin/python" for name in ("work", "checks"))
+DAYS = ("2026-03-01", "2026-03-08")
+#: Seconds that gate and report may take: at 100,000 rows learnt from and 20,000 held back, and at a million.
+GOALS = {120_000: 120.0, 1_200_000: 240.0}
+
+
+@dataclass(frozen=True)
+class Taken:
+    """Seconds of the clock and of processors for the gate on *rows* rows, and its decision."""
+
+    rows: int
+    wall: float
+    cpu: float
+    decision: str
+
+
+def measure(rows: int, folder: Path) -> Taken:
+    """Train two bundles of *rows* rows in *folder*, unless they are there, and judge one."""
+    bundles = [_bundle(rows, day, folder / f"{rows}" / day) for day in DAYS]
+    words = ["-m", "checks", "gate", "--candidate", str(bundles[1]), "--champion", str(bundles[0])]
+    out = folder / f"{rows}" / "gate"
+    before, began = _cpu(), time.perf_counter()
+    done = _run(CHECKS, [*words, "--out", str(out), "--exit-zero"], {})
+    told = [line for line in done.splitlines() if line.startswith(("PROMOTE", "HOLD", "REJECT"))]
+    return Taken(rows, time.perf_counter() - began, _cpu() - before, told[0].partition(":")[0])
+
+
+def section(taken: list[Taken], when: str) -> str:
+    """The section of BENCHMARKS.md."""
+    lines = [
+        "## The gate's speed",
+        "",
+        (
+            f"Written by `python -m bench.gate_speed` on {when}, {os.cpu_count()} cores, load"
+            f" {os.getloadavg()[0]:.0f} at the end. All of the gate: imports, comparison, features,"
+            " Deepchecks, the real server, both reports."
+        ),
+        "",
+        "| rows learnt from, held back | seconds | processor seconds | goal | decision |",
+        "|---|---:|---:|---:|---|",
+    ]  # fmt: skip
+    for each in taken:
+        goal = f"{GOALS[each.rows]:.0f} s" if each.rows in GOALS else ""
+        parts = f"{each.rows * 5 // 6:,}, {each.rows // 6:,}"
+        lines.append(f"| {parts} | {each.wall:.0f} | {each.cpu:.0f} | {goal} | {each.decision} |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Measure and write."""
+    parser = argparse.ArgumentParser("python -m bench.gate_speed", description=__doc__)
+    parser.add_argument("--rows", type=int, nargs="+", default=[*GOALS])
+    parser.add_argument("--out", type=Path, default=ROOT / "BENCHMARKS.md")
+    asked = parser.parse_args()
+    taken = []
+    for rows in asked.rows:
+        print(f"{rows:,} rows: training two models, unless they are there ...", flush=True)
+        taken.append(measure(rows, ROOT / "build/bench/gate"))
+        print(f"  {taken[-1].wall:.0f} s, {taken[-1].cpu:.0f} of processors", flush=True)
+    put(asked.out, "speed", section(taken, f"{datetime.now(UTC):%Y-%m-%d}"))
+
+
+def _bundle(rows: int, day: str, folder: Path) -> Path:
+    if not list(folder.glob("*/manifest.json")):
+        words = ["-m", "model", "train", "--recipe", "bench/many.py", "--today", day, "--out", str(folder)]  # fmt: skip
+        _run(WORK, words, {"BENCH_ROWS": str(rows)})
+    return next(folder.glob("*/manifest.json")).parent
+
+
+def _run(python: Path, words: list[str], more: dict[str, str]) -> str:
+    done = subprocess.run(
+        [str(python), *words], cwd=ROOT, env={**os.environ, **more}, capture_output=True, text=True, check=False
+    )  # fmt: skip
+    if done.returncode:
+        sys.exit(f"error: {' '.join(words)}:\n{done.stdout[-1000:]}{done.stderr[-2000:]}")
+    return done.stdout
+
+
+def _cpu() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+if __name__ == "__main__":
+    main()
