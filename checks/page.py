@@ -37,10 +37,12 @@ text { font: 12px system-ui, sans-serif; fill: var(--soft); }
 .hollow { fill: var(--paper); stroke: var(--soft); stroke-width: 2; }
 .limit { fill: none; stroke: var(--alarm); stroke-width: 3; }
 table { border-collapse: collapse; font-size: .85rem; font-variant-numeric: tabular-nums; }
+ul { padding-left: 1.2rem; } li { margin: .3rem 0; } td { min-width: 4.5rem; }
 th, td { text-align: left; padding: .2rem .8rem .2rem 0; border-bottom: 1px solid var(--rule); vertical-align: top; }
 summary { cursor: pointer; font-size: .85rem; color: var(--soft); }
 """
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+_WORD = {"FAIL": "fails", "NOT_RUN": "could not be checked", "INCONCLUSIVE": "is not settled"}
 _SIGN = {"PASS": "✅", "FAIL": "❌", "NOT_RUN": "❔", "INCONCLUSIVE": "⏳"}
 
 
@@ -84,12 +86,20 @@ def _compared(compared: Sequence[Compared]) -> str:
 
 
 def _findings(verdict: Verdict) -> str:
+    """What does not hold, in words; what does, folded."""
     order = [*_SIGN]
-    rows = [
-        [f"{_SIGN[f.outcome]} {f.outcome}{' (does not block)' if f.outcome == 'FAIL' and f.severity == 'warn' else ''}", f.rule, f.observed, f.limit, f.why]
-        for f in sorted(verdict.findings, key=lambda f: -order.index(f.outcome))
-    ]  # fmt: skip
-    return table(["", "rule", "observed", "limit", "why it matters"], rows)
+    loud = [f for f in verdict.findings if f.outcome != "PASS"]
+    told = "".join(
+        f"<li>{_SIGN[f.outcome]} <strong>{escape(f.rule)}</strong> {_WORD[f.outcome]}"
+        f"{' (does not block)' if f.outcome == 'FAIL' and f.severity == 'warn' else ''}:"
+        f" {escape(f.observed)}; limit {escape(f.limit)}. {escape(f.why)}</li>"
+        for f in sorted(loud, key=lambda f: (f.severity, -order.index(f.outcome)))
+    )
+    rows = [[f.rule, f.observed, f.limit, f.why] for f in verdict.findings if f.outcome == "PASS"]
+    held = table(["rule", "observed", "limit", "why it matters"], rows)
+    return (f"<ul>{told}</ul>" if told else "") + (
+        f"<details><summary>Rules that hold: {len(rows)}</summary>{held}</details>"
+    )
 
 
 def _decisions(review: Review) -> str:
