@@ -27,7 +27,7 @@ test: test-serve test-checks test-work ## every test, each in the environment it
 test-serve: .venv/serve/installed .venv/test/installed
 	PYTHONPATH=.venv/test $(SERVE) $(PYTEST) tests/serve
 
-test-checks: .venv/checks/installed .venv/test/installed
+test-checks: .venv/checks/installed .venv/serve/installed .venv/test/installed
 	PYTHONPATH=.venv/test $(CHECKS) $(PYTEST) tests/checks
 
 test-work: $(INSTALLED) .venv/test/installed .venv/s3/installed

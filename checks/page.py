@@ -28,7 +28,7 @@ body { margin: 0 auto; padding: 1rem; max-width: 76rem; background: var(--paper)
 h1 { font-size: 1.5rem; margin: 0 0 .25rem; } h2 { font-size: 1.15rem; margin: 2rem 0 .5rem; }
 p { max-width: 46rem; } .soft { color: var(--soft); font-size: .85rem; margin: .25rem 0; }
 .charts { display: grid; gap: 1rem 1.5rem; grid-template-columns: repeat(auto-fit, minmax(min(100%, 27rem), 1fr)); }
-figure { margin: 0; min-width: 0; } figcaption { font-weight: 600; }
+figure { margin: 0; min-width: 0; max-width: 40rem; } figcaption { font-weight: 600; }
 .scroll { overflow-x: auto; } svg { display: block; width: 100%; height: auto; }
 text { font: 12px system-ui, sans-serif; fill: var(--soft); }
 .rule { stroke: var(--rule); fill: none; } .bar { fill: var(--one); }

@@ -11,8 +11,8 @@ from html import escape
 
 from checks.drawing import Chart, number
 
-WIDTH, HEIGHT = 460, 210
-LEFT, RIGHT, TOP, BOTTOM = 48, 8, 10, 44
+WIDTH, HEIGHT = 460, 230
+LEFT, RIGHT, TOP, BOTTOM = 48, 8, 10, 64
 ROW, NAME = 22, 150
 
 
