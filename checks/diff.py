@@ -25,7 +25,7 @@ MOST_MOVERS, MOST_ODD = 8, 4
 #: A slice of fewer fresh rows is not told.
 LEAST_ROWS = 30
 #: A number this many quartile ranges from the median, a category in fewer rows than this: not typical.
-FAR, RARE = 1.0, 0.05
+FAR, RARE = 1.0, 0.02
 
 
 @dataclass(frozen=True)
