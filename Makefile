@@ -83,6 +83,9 @@ bench-experiment: .venv/work/installed ## how often an experiment errs, how long
 bench-gate: .venv/work/installed ## what the gate accepts, what creeps in, whether its intervals are true: BENCHMARKS.md  [REPEATS=200]
 	@OMP_NUM_THREADS=1 $(WORK) -m bench.gate --repeats $(or $(REPEATS),200)
 
+bench-watch: .venv/work/installed .venv/tools/installed ## the watch beside NannyML, Evidently and river  [SEEDS=3 POOLS=flights,digits DATA=FOLDER]
+	@$(WORK) -W ignore -m bench.watch --seeds $(or $(SEEDS),3) $(if $(POOLS),--pools $(POOLS)) $(if $(DATA),--data "$(DATA)")
+
 soak: .venv/serve/installed .venv/work/installed ## full load, swaps and kills: is a row lost?  [MINUTES=5]
 	@$(SERVE) -m bench soak --minutes $(or $(MINUTES),5)
 
@@ -98,4 +101,4 @@ help:
 .venv/%/installed: requirements/%.txt requirements/install.sh
 	@requirements/install.sh $*
 
-.PHONY: demo extra test test-serve test-checks test-work retrain gate land serve watch experiment rollback status setup lint bench bench-experiment bench-gate soak lock clean help
+.PHONY: demo extra test test-serve test-checks test-work retrain gate land serve watch experiment rollback status setup lint bench bench-experiment bench-gate bench-watch soak lock clean help

@@ -12,7 +12,7 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from typing import Any
 import pandas as pd
 
 from checks.live import Rollback
-from checks.rules import ConfigurationError, Monitoring, read_rules
+from checks.rules import ConfigurationError, read_rules
 from forge import Forge, ForgeError, open_forge
 from forge.__main__ import main as press
 from forge.actions import output
@@ -28,21 +28,18 @@ from forge.live import LIVE, LiveError, moves, parse_live
 from model.contract import Contract, ContractError
 from monitoring.alerts import Told, assess, body, effect, title
 from monitoring.baking import Alarm, decide
+from monitoring.digest import digest
 from monitoring.experiment.__main__ import run as run_experiment
+from monitoring.influence import influence
 from monitoring.journal import journal_at
+from monitoring.labels import trust
+from monitoring.look import look
 from monitoring.service import ServiceError, observe
-from monitoring.signals import Signal, Unknown, by_series
+from monitoring.signals import by_series
 from monitoring.site import page
 from monitoring.story import champions, gather
 from monitoring.upstream import likely_changes
-from monitoring.window import (
-    EvidenceError,
-    JournalError,
-    Window,
-    full_days,
-    read_reference,
-    read_window,
-)
+from monitoring.window import EvidenceError, JournalError, read_reference, read_window
 
 OK, USAGE, NO_WATCH = 0, 2, 5
 
@@ -85,7 +82,7 @@ def _watch(asked: argparse.Namespace, forge: Forge) -> None:
     labelled = int(window.rows[contract.target.name].notna().sum())
     _say(f"{live.version}: {len(window.rows):,} rows answered, {labelled:,} outcomes known")
     signals, unknown, unjudged = look(
-        window, reference, contract, manifest["data"]["categories"], rules
+        window, reference, contract, manifest["data"]["categories"], rules, _say
     )
     situation = assess(signals, unknown, rules)
     upstream = [*map(str, likely_changes(window.rows, contract, manifest, limits, until))]
@@ -103,6 +100,7 @@ def _watch(asked: argparse.Namespace, forge: Forge) -> None:
         "state": situation.state,
         "why": situation.why,
         "signals": [signal.to_json() for signal in signals],
+        "tier": situation.tier,
         "unknown": [[each.kind, each.why] for each in unknown],
         "upstream": upstream,
     })  # fmt: skip
@@ -125,12 +123,27 @@ def _watch(asked: argparse.Namespace, forge: Forge) -> None:
     for change in upstream:
         _say(f"likely changed upstream: {change}")
     for each in unknown:
-        _say(f"could not be watched: {each.kind}: {each.why}")
+        _say(f"{'not yet' if each.yet else 'could not be'} watched: {each.kind}: {each.why}")
+    for each_metric in trust(signals):
+        _say(f"the estimate of {each_metric}")
+    if situation.state != "raised":  # else the alert tells it all
+        _digest(forge, contract.name, digest(signals, influence(reference, contract), told))
     series = by_series(signals)
     last = [series[name][-1] for name in situation.lasting]
     _bake(asked, forge, limits.rollback, [
         Alarm(s.kind, live.version, f"{s.metric} {s.value:.3f} on {s.day}, usual {s.expected:.3f}") for s in last
     ])  # fmt: skip
+
+
+def _digest(forge: Forge, model: str, week: tuple[str, str] | None) -> None:
+    """One issue a week of what moved and harms nobody yet; it closes with a week where nothing did."""
+    if week is None:
+        return
+    marker, (heading, words) = f"digest:{model}", week
+    if heading:
+        _say(f"digest {forge.alert(marker, heading, words).number}: {heading}")
+    elif closed := forge.resolve(marker, words):
+        _say(f"digest {closed.number} is closed: {words}")
 
 
 def _serves_badly(asked: argparse.Namespace, forge: Forge, version: str, rules: Rollback) -> bool:
@@ -162,34 +175,6 @@ def _bake(
             if press(words):
                 raise ForgeError("the rollback failed, as said above; the next run tries it again")
     return decision.goes_back
-
-
-def look(
-    window: Window,
-    reference: pd.DataFrame,
-    contract: Contract,
-    seen: Mapping[str, list[str]],
-    rules: Monitoring,
-) -> tuple[list[Signal], list[Unknown], list[str]]:
-    """Every signal of the window, what could not be told, and the days that could not be judged."""
-    usual, _ = full_days(reference, contract.time, 1)
-    rows, unjudged = full_days(window.rows, contract.time, rules.min_rows)
-    days = usual[contract.time].dt.normalize().nunique()
-    if rows.empty:
-        return [], [], unjudged
-    if days < rules.min_reference_days:
-        why = (
-            f"the reference has {days} full days; {rules.min_reference_days} are needed for limits"
-        )
-        return [], [Unknown(kind, why) for kind in rules.opens], unjudged
-    _say("loading NannyML ...")
-    from monitoring.drift import drift, unseen_categories  # noqa: PLC0415 -- takes ten seconds
-    from monitoring.performance import performance  # noqa: PLC0415
-
-    signals, unknown = drift(usual, rows, contract, rules)
-    signals += unseen_categories(usual, rows, contract, seen, rules)
-    more, more_unknown = performance(usual, rows, contract, rules)
-    return signals + more, unknown + more_unknown, unjudged
 
 
 def _site(asked: argparse.Namespace, forge: Forge) -> None:

@@ -1,8 +1,9 @@
 """Signals + limits -> raised, quiet or undecided; and the words for those who get the alert.
 
-Pure. An alert opens when a signal of an opening kind is beyond its limits on most of the last days,
-and closes after enough quiet days in a row. Between the two nothing changes: an open alert stays
-open, a closed one closed. What could not be watched is no alarm, and it keeps an open alert open.
+Pure. Three tiers: a page opens an alert on one day beyond its limits, an issue when it lasts, and the
+digest tells once a week what else moved. An alert closes after enough quiet days in a row. In between
+nothing changes: an open alert stays open, a closed one closed. What could not be watched is no alarm, and
+it keeps an open alert open.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Literal
 
 from checks.markdown import text
 from checks.rules import Monitoring
+from monitoring.labels import trust
 from monitoring.signals import Signal, Unknown, by_series
 
 LONGEST = 60_000
@@ -26,11 +28,12 @@ _CUT = "\n\n… cut: the whole is in the file of the run.\n"
 
 @dataclass(frozen=True)
 class Situation:
-    """What the signals amount to, and the series that are beyond their limits."""
+    """What the signals amount to, and the series that are beyond their limits, pages first."""
 
     state: Literal["raised", "quiet", "undecided"]
     lasting: tuple[str, ...]
     why: str
+    tier: str = ""
 
 
 @dataclass(frozen=True)
@@ -48,32 +51,32 @@ class Told:
 
 def assess(signals: list[Signal], unknown: Sequence[Unknown], rules: Monitoring) -> Situation:
     """Whether an alert is due, over, or neither, by the last days of each opening series."""
-    opening = {
-        name: days for name, days in by_series(signals).items() if days[0].kind in rules.opens
-    }
+    opening = {name: days for name, days in by_series(signals).items() if days[0].tier != "digest"}
     if not opening:
         return Situation("undecided", (), "no day could be judged yet")
-    lasting = tuple(
-        name
-        for name, days in opening.items()
-        if sum(day.breached for day in days[-rules.of :]) >= rules.lasting
+    needed = {"page": 1, "issue": rules.lasting}
+    lasting = sorted(
+        (
+            name
+            for name, days in opening.items()
+            if sum(day.breached for day in days[-rules.of :]) >= needed[days[0].tier]
+        ),
+        key=lambda name: opening[name][0].tier == "issue",
     )
     if lasting:
-        return Situation(
-            "raised",
-            lasting,
-            f"beyond limits on {rules.lasting} or more of the last {rules.of} days",
-        )
-    blind = [each.kind for each in unknown if each.kind.split()[0] in rules.opens]
+        tier = opening[lasting[0]][0].tier
+        often = "a day" if tier == "page" else f"{rules.lasting} or more"
+        why = f"beyond limits on {often} of the last {rules.of}"
+        return Situation("raised", tuple(lasting), why, tier)
+    watched = {*rules.page, *rules.issue}
+    blind = [each.kind for each in unknown if each.kind.split()[0] in watched and not each.yet]
     if blind:
         return Situation("undecided", (), f"could not be watched: {', '.join(blind)}")
-    # A series that is only known later (realised performance) is quiet as far as it is known.
+    # A series that is only known later (by outcomes, or in thin slices) is quiet as far as it is known.
     restless = [
         name for name, days in opening.items() if any(day.breached for day in days[-rules.quiet :])
     ]
-    short = [
-        name for name, days in opening.items() if len(days) < rules.quiet and "realised" not in name
-    ]
+    short = max(len(days) for days in opening.values()) < rules.quiet
     if restless:
         return Situation(
             "undecided",
@@ -105,12 +108,17 @@ def body(
     parts = [
         f"**{text(told.model)}**, version `{text(told.version)}`: {situation.why}.",
         "\n".join(f"- {line}" for line in effect(signals, situation, told)),
+        _listed(
+            "How far the estimate could be trusted so far", [str(each) for each in trust(signals)]
+        ),
         _table("What lasts", [series[name] for name in situation.lasting]),
         _table(
             "Features that moved",
             [
-                series[f"univariate_drift jensen_shannon {n}"]
+                days
                 for n in moved_features(signals, since)
+                for days in series.values()
+                if (days[0].kind, days[0].feature) == ("univariate_drift", n)
             ],
         ),
         _chart(series, situation),
@@ -135,8 +143,16 @@ def moved_features(signals: list[Signal], since: str) -> list[str]:
         [s for s in signals if s.kind == "univariate_drift" and s.day >= since]
     ).values():
         if 2 * sum(day.breached for day in days) > len(days):
-            found[days[0].feature] = sum(day.value for day in days) / len(days)
+            far = sum(map(_far, days)) / len(days)
+            found[days[0].feature] = max(far, found.get(days[0].feature, 0.0))
     return sorted(found, key=lambda name: -found[name])
+
+
+def _far(signal: Signal) -> float:
+    """How far the day lies from what is usual, in units of its limit's distance."""
+    limits = [each for each in (signal.lower, signal.upper) if each is not None]
+    room = min((abs(each - signal.expected) for each in limits), default=0.0)
+    return abs(signal.value - signal.expected) / room if room else 0.0
 
 
 def effect(signals: list[Signal], situation: Situation, told: Told) -> Iterable[str]:
@@ -180,18 +196,26 @@ def _table(heading: str, series: list[list[Signal]]) -> str:
     lines = [
         f"**{heading}**",
         "",
-        "| | last day | value | usual | limit | days beyond |",
-        "|---|---|---:|---:|---:|---:|",
+        "| | last day | value | usual | limit | lately | days beyond | a false alarm in |",
+        "|---|---|---:|---:|---:|---:|---:|---:|",
     ]
     for days in series[:20]:
         last = days[-1]
-        limit = last.upper if last.upper is not None else last.lower
+        limit = _limit(last)
         beyond = sum(day.breached for day in days)
         lines.append(
             f"| {text(last.name.replace('_', ' '))} | {last.day} | {last.value:.3f} | {last.expected:.3f}"
-            f" | {'' if limit is None else f'{limit:.3f}'} | {beyond} of {len(days)} |"
+            f" | {'' if limit is None else f'{limit:.3f}'} | {'' if last.level is None else f'{last.level:.3f}'}"
+            f" | {beyond} of {len(days)} | {_length(last.run_length)} |"
         )
     return "\n".join(lines)
+
+
+def _limit(signal: Signal) -> float | None:
+    """The limit on the side where the value lies."""
+    below = signal.value < signal.expected
+    near, other = (signal.lower, signal.upper) if below else (signal.upper, signal.lower)
+    return near if near is not None else other
 
 
 def _chart(series: Mapping[str, list[Signal]], situation: Situation) -> str:
@@ -199,7 +223,7 @@ def _chart(series: Mapping[str, list[Signal]], situation: Situation) -> str:
     if not situation.lasting:
         return ""
     days = series[situation.lasting[0]]
-    limit = [day.upper if day.upper is not None else day.lower or 0.0 for day in days]
+    limit = [_limit(day) or 0.0 for day in days]
     names = ", ".join(f'"{day.day[5:]}"' for day in days)
     values = ", ".join(f"{day.value:.4g}" for day in days)
     return (
@@ -207,6 +231,11 @@ def _chart(series: Mapping[str, list[Signal]], situation: Situation) -> str:
         f'  title "{days[0].name.replace("_", " ")}: the line is its limit"\n'
         f"  x-axis [{names}]\n  bar [{values}]\n  line [{', '.join(f'{each:.4g}' for each in limit)}]\n```"
     )
+
+
+def _length(days: float | None) -> str:
+    """A chart's own run length, in words."""
+    return "" if days is None else f"{days / 365:.1f} years" if days >= 365 else f"{days:.0f} days"
 
 
 def _listed(heading: str, lines: Sequence[str]) -> str:

@@ -1,128 +1,126 @@
 """Do rows and scores still look like the reference? NannyML's univariate and multivariate drift.
 
-Univariate: Jensen-Shannon distance, for numbers, categories and scores alike. Multivariate: the
-error of reconstructing a day's rows from the reference's principal components. Limits are the mean
-and *sigmas* standard deviations of the reference's own days.
+Univariate: Jensen-Shannon distance, for numbers, categories and scores alike, and for numbers the mean,
+in the reference's standard deviations. Multivariate: the error of reconstructing a day's rows
+from the reference's principal components. Only measured here: the limits are `monitoring.limits`'s.
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import nannyml as nml
 import pandas as pd
 
-from checks.rules import Monitoring
 from model.contract import Contract
-from monitoring.signals import Signal, Unknown
+from monitoring.signals import Measure, Unknown
 
-JENSEN_SHANNON = "jensen_shannon"
+JENSEN_SHANNON, MEAN = "jensen_shannon", "mean"
+Step = tuple[str, Callable[[], Iterable[Measure]]]
 
 
 def drift(
-    reference: pd.DataFrame, rows: pd.DataFrame, contract: Contract, rules: Monitoring
-) -> tuple[list[Signal], list[Unknown]]:
-    """Every drift signal of *rows*, a day at a time, and what could not be told.
-
-    Both frames are as `Window` says, of full days only.
-    """
-    features = [f for f in contract.features if f.name in rows and f.name in reference]
-    scores = [name for name in reference if name == "score" or name.startswith("score_")]
-    before, now = prepared(reference, contract), prepared(rows, contract)
-    threshold = nml.thresholds.StandardDeviationThreshold(rules.sigmas, rules.sigmas)
-    numbers = [f.name for f in features if f.kind == "number"]
-    others = [f.name for f in features if f.kind != "number"]
-
-    def univariate(column: str, kind: str) -> Iterable[Signal]:
-        calculator = nml.UnivariateDriftCalculator(
-            column_names=[column],
-            treat_as_categorical=[column] if column in others else [],
-            timestamp_column_name=contract.time,
-            continuous_methods=[JENSEN_SHANNON],
-            categorical_methods=[JENSEN_SHANNON],
-            chunk_period="D",
-            thresholds={JENSEN_SHANNON: threshold},
-        )
-        found = calculator.fit(before).calculate(now).to_df()
-        feature = column if kind == "univariate_drift" else ("" if column == "score" else column)
-        yield from series(found, (column, JENSEN_SHANNON), kind, feature, floor=rules.min_drift)
-
-    def multivariate() -> Iterable[Signal]:
-        calculator = nml.DataReconstructionDriftCalculator(
-            column_names=numbers + others,
-            timestamp_column_name=contract.time,
-            chunk_period="D",
-            threshold=threshold,
-        )
-        found = calculator.fit(before).calculate(now).to_df()
-        yield from series(found, ("reconstruction_error",), "multivariate_drift", "", floor=0.0)
-
-    def missing() -> Iterable[Signal]:
-        calculator = nml.MissingValuesCalculator(
-            column_names=numbers + others,
-            timestamp_column_name=contract.time,
-            chunk_period="D",
-            threshold=threshold,
-        )
-        found = calculator.fit(before).calculate(now).to_df()
-        for name in numbers + others:
-            yield from series(found, (name,), "missing_values", name, floor=rules.min_share)
-
-    steps: list[tuple[str, Callable[[], Iterable[Signal]]]] = [
-        *(
-            (f"univariate_drift {n}", lambda n=n: univariate(n, "univariate_drift"))
-            for n in numbers + others
-        ),
-        *((f"score_drift {n}", lambda n=n: univariate(n, "score_drift")) for n in scores),
-        ("multivariate_drift", multivariate),
-        ("missing_values", missing),
-    ]
-    return attempt(steps)
-
-
-def unseen_categories(
     reference: pd.DataFrame,
     rows: pd.DataFrame,
     contract: Contract,
     seen: Mapping[str, list[str]],
-    rules: Monitoring,
-) -> list[Signal]:
-    """The share of rows with a category that training never saw (*seen*, from the manifest)."""
-    found = []
-    for name, known in seen.items():
-        if name not in rows or contract.feature(name).choices:
-            continue
-        shares, usual = (
-            (frame[name].notna() & ~frame[name].isin(known)).groupby(days_of(frame, contract))
-            for frame in (rows, reference)
+) -> tuple[list[Measure], list[Unknown]]:
+    """Every drift of *rows*, a day at a time, and what could not be told.
+
+    Both frames are as `Window` says, of full days only. *seen*: the categories of training.
+    """
+    features = [f for f in contract.features if f.name in rows and f.name in reference]
+    scores = [name for name in reference if name == "score" or name.startswith("score_")]
+    before, now = prepared(reference, contract), prepared(rows, contract)
+    numbers = [f.name for f in features if f.kind == "number"]
+    others = [f.name for f in features if f.kind != "number"]
+    shared = {"timestamp_column_name": contract.time, "chunk_period": "D"}
+
+    def univariate(columns: Sequence[str], kind: str) -> Iterable[Measure]:
+        calculator = nml.UnivariateDriftCalculator(
+            column_names=list(columns),
+            treat_as_categorical=[column for column in columns if column in others],
+            continuous_methods=[JENSEN_SHANNON],
+            categorical_methods=[JENSEN_SHANNON],
+            **shared,
         )
-        expected = usual.mean()
-        upper = max(expected.mean() + rules.sigmas * expected.std(ddof=0), rules.min_share)
-        for day, share in shares.mean().items():
-            count = int(shares.size()[day])
-            found.append(
-                Signal(
-                    "unseen_categories",
-                    "share",
-                    name,
-                    str(day),
-                    float(share),
-                    float(expected.mean()),
-                    None,
-                    float(upper),
-                    count,
-                )
-            )
-    return found
+        found = calculator.fit(before).calculate(now).to_df()
+        for column in columns:
+            feature = "" if column == "score" else column
+            yield from series(found, (column, JENSEN_SHANNON), kind, JENSEN_SHANNON, feature)
+            if column not in others:
+                yield from means(reference[column], rows[column], days, kind, feature)
+
+    def multivariate() -> Iterable[Measure]:
+        calculator = nml.DataReconstructionDriftCalculator(column_names=numbers + others, **shared)
+        found = calculator.fit(before).calculate(now).to_df()
+        metric = "reconstruction_error"
+        yield from series(found, (metric,), "multivariate_drift", metric, "")
+
+    days = days_of(rows, contract)
+    steps = [
+        ("univariate_drift", numbers + others),
+        ("score_drift", scores),
+    ]
+    found, unknown = [], []
+    for kind, columns in steps:
+        # All at once is several times quicker; one that crashes must not hide the others.
+        measures, failed = attempt([(kind, partial(univariate, columns, kind))])
+        if failed:
+            alone = [(f"{kind} {name}", partial(univariate, [name], kind)) for name in columns]
+            measures, failed = attempt(alone)
+        found += measures
+        unknown += failed
+    measures, failed = attempt([("multivariate_drift", multivariate)])
+    found += measures + shares(rows[numbers + others].isna(), days, "missing_values")
+    return found + unseen_categories(rows, contract, seen), unknown + failed
 
 
-def attempt(
-    steps: Iterable[tuple[str, Callable[[], Iterable[Signal]]]],
-) -> tuple[list[Signal], list[Unknown]]:
+def means(
+    reference: pd.Series, values: pd.Series, days: pd.Series, kind: str, feature: str
+) -> Iterable[Measure]:
+    """A number's mean by day, from the reference's, in the reference's standard deviations."""
+    groups = values.astype(float).groupby(days)
+    centre, spread = reference.mean(), reference.std() or 1.0
+    counts = groups.count()
+    for day, mean in groups.mean().dropna().items():
+        yield Measure(
+            kind, MEAN, feature, str(day), float((mean - centre) / spread), int(counts[day])
+        )
+
+
+def shares(true: pd.DataFrame, days: pd.Series, kind: str) -> list[Measure]:
+    """The share of a day's rows for which each column of *true* is so."""
+    groups = true.groupby(days)
+    sizes = groups.size()
+    found = groups.mean()
+    return [
+        Measure(kind, "share", str(name), str(day), float(share), int(sizes[day]))
+        for name in found
+        for day, share in found[name].items()
+    ]
+
+
+def unseen_categories(
+    rows: pd.DataFrame, contract: Contract, seen: Mapping[str, list[str]]
+) -> list[Measure]:
+    """The share of rows with a category that training never saw (*seen*, from the manifest)."""
+    news = {
+        name: rows[name].notna() & ~rows[name].isin(known)
+        for name, known in seen.items()
+        if name in rows and not contract.feature(name).choices
+    }
+    if not news:
+        return []
+    return shares(pd.DataFrame(news), days_of(rows, contract), "unseen_categories")
+
+
+def attempt(steps: Iterable[Step]) -> tuple[list[Measure], list[Unknown]]:
     """Run each step; one that crashes is something that could not be told, not a pass."""
-    signals: list[Signal] = []
+    measures: list[Measure] = []
     unknown: list[Unknown] = []
     for kind, step in steps:
         try:
@@ -133,58 +131,25 @@ def attempt(
         except Exception as error:
             unknown.append(Unknown(kind, f"{type(error).__name__}: {error}"))
         else:
-            signals += found
+            measures += found
             if not found:
                 unknown.append(Unknown(kind, "it gave no value for any day"))
-    return signals, unknown
+    return measures, unknown
 
 
 def series(
-    found: pd.DataFrame,
-    column: tuple[str, ...],
-    kind: str,
-    feature: str,
-    *,
-    floor: float,
-    loss: str = "upper",
-) -> Iterable[Signal]:
-    """The days of one column of a NannyML result; only the limit on the side of *loss* counts."""
-    metric = column[-1] if kind.endswith(("drift", "performance")) else "share"
-    period = (
-        found[("chunk", "chunk", "period")]
-        if len(found.columns.names) == 3
-        else found[("chunk", "period")]
-    )
+    found: pd.DataFrame, column: tuple[str, ...], kind: str, metric: str, feature: str
+) -> Iterable[Measure]:
+    """The analysed days of one column of a NannyML result; a day without a value is left out."""
     chunk = found["chunk"]["chunk"] if len(found.columns.names) == 3 else found["chunk"]
     values = found
     for part in column:
         values = values[part]
-    expected = float(values["value"][period == "reference"].mean())
-    for i in found.index[period == "analysis"]:
-        value = values["value"][i]
-        if pd.isna(value):
-            continue
-        lower, upper = (values.get(f"{side}_threshold") for side in ("lower", "upper"))
-        limits = {"lower": None, "upper": None} | {
-            loss: None
-            if (limit := {"lower": lower, "upper": upper}[loss]) is None or pd.isna(limit[i])
-            else float(limit[i])
-        }
-        if limits["upper"] is not None:
-            limits["upper"] = max(limits["upper"], floor)
-        day = f"{chunk['start_date'][i]:%Y-%m-%d}"
-        rows = int(chunk["end_index"][i] - chunk["start_index"][i] + 1)
-        yield Signal(
-            kind,
-            metric,
-            feature,
-            day,
-            float(value),
-            expected,
-            limits["lower"],
-            limits["upper"],
-            rows,
-        )
+    for i in found.index[chunk["period"] == "analysis"]:
+        if pd.notna(values["value"][i]):
+            day = f"{chunk['start_date'][i]:%Y-%m-%d}"
+            rows = int(chunk["end_index"][i] - chunk["start_index"][i] + 1)
+            yield Measure(kind, metric, feature, day, float(values["value"][i]), rows)
 
 
 def prepared(rows: pd.DataFrame, contract: Contract) -> pd.DataFrame:

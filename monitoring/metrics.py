@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,8 +45,12 @@ def log_loss(truth: Numbers, scores: Numbers) -> float:
 def roc_auc(truth: Numbers, scores: Numbers) -> float:
     """The chance that a positive row scores above a negative one; NaN if one of them is missing.
 
-    By ranks (Mann and Whitney, 1947); ties count half.
+    By ranks (Mann and Whitney, 1947); ties count half. Of several classes, scores (n, classes): the mean
+    over classes of each against the rest.
     """
+    if scores.ndim == 2:
+        each = [roc_auc((truth == i).astype(float), of) for i, of in enumerate(scores.T)]
+        return float(np.mean(each))
     positive = int((truth == 1).sum())
     negative = len(truth) - positive
     if not positive or not negative:
@@ -80,8 +84,14 @@ _BY_NAME: dict[str, Callable[[Numbers, Numbers], float]] = {
 }
 
 
-def measured(rows: pd.DataFrame, contract: Contract, version: str, least: int) -> list[Day]:
-    """The days of *rows* (as `Window` says), in order; metrics from *least* outcomes on.
+def measured(
+    rows: pd.DataFrame,
+    contract: Contract,
+    version: str,
+    least: int,
+    metrics: Iterable[str] | None = None,
+) -> list[Day]:
+    """The days of *rows* (as `Window` says), in order; *metrics* from *least* outcomes on.
 
     A metric that a day cannot have (ROC AUC of one class) is left out.
     """
@@ -94,7 +104,9 @@ def measured(rows: pd.DataFrame, contract: Contract, version: str, least: int) -
             truth = known[contract.target.name].to_numpy(dtype=float)
             chances = known[scores].to_numpy(dtype=float)
             chances = chances if len(scores) > 1 else chances[:, 0]
-            values = {name: _BY_NAME[name](truth, chances) for name in METRICS[contract.task]}
+            values = {
+                name: _BY_NAME[name](truth, chances) for name in metrics or METRICS[contract.task]
+            }
         whole = {name: value for name, value in values.items() if np.isfinite(value)}
         found.append(Day(version, str(day), len(part), len(known), whole))
     return found

@@ -13,11 +13,10 @@ from typing import Any
 import nannyml as nml
 import pandas as pd
 
-from checks.rules import Monitoring
 from model.contract import Contract
 from monitoring.drift import attempt, prepared, series
-from monitoring.signals import Signal, Unknown
-from monitoring.window import full_days
+from monitoring.metrics import measured
+from monitoring.signals import Measure, Unknown
 
 #: The metrics that estimate and reality share, and the side on which they are a loss.
 METRICS = {
@@ -28,48 +27,43 @@ METRICS = {
 
 
 def performance(
-    reference: pd.DataFrame, rows: pd.DataFrame, contract: Contract, rules: Monitoring
-) -> tuple[list[Signal], list[Unknown]]:
-    """Estimated and realised performance by day, and what could not be told.
+    reference: pd.DataFrame, rows: pd.DataFrame, known: pd.DataFrame, contract: Contract
+) -> tuple[list[Measure], list[Unknown]]:
+    """Estimated performance of *rows* and realised of *known*, by day, and what could not be told.
 
-    Both frames are as `Window` says, of full days only.
+    The frames are as `Window` says, of full days only; *known* has rows whose outcome is mature.
     """
     metrics = METRICS[contract.task]
     before, now = _judged(reference, contract), _judged(rows, contract)
-    threshold = nml.thresholds.StandardDeviationThreshold(rules.sigmas, rules.sigmas)
     shared = {
         "metrics": list(metrics),
         "timestamp_column_name": contract.time,
         "chunk_period": "D",
         "y_true": contract.target.name,
-        "thresholds": dict.fromkeys(metrics, threshold),
         **_predictions(contract),
     }
 
-    def estimated() -> Iterable[Signal]:
+    def estimated() -> Iterable[Measure]:
         if contract.task == "regression":
             features = [f.name for f in contract.features if f.name in now]
             estimator = nml.DLE(feature_column_names=features, **shared)
         else:
             estimator = nml.CBPE(**shared)
         found = estimator.fit(before).estimate(now).to_df()
-        for metric, loss in metrics.items():
-            yield from series(found, (metric,), "estimated_performance", "", floor=0.0, loss=loss)
+        for metric in metrics:
+            yield from series(found, (metric,), "estimated_performance", metric, "")
 
-    def realised() -> Iterable[Signal]:
-        task = shared.get("problem_type", "regression")
-        calculator = nml.PerformanceCalculator(**shared | {"problem_type": task})
-        found = calculator.fit(before).calculate(labelled).to_df()
-        for metric, loss in metrics.items():
-            yield from series(found, (metric,), "realised_performance", "", floor=0.0, loss=loss)
+    measures, unknown = attempt([("estimated_performance", estimated)])
+    return measures + realised(known, contract), unknown
 
-    steps = [("estimated_performance", estimated)]
-    labelled, _ = full_days(
-        now.dropna(subset=[contract.target.name]), contract.time, rules.min_rows
-    )
-    if len(labelled):
-        steps.append(("realised_performance", realised))
-    return attempt(steps)
+
+def realised(known: pd.DataFrame, contract: Contract) -> list[Measure]:
+    """The same metrics by day of the rows whose outcome is known."""
+    return [
+        Measure("realised_performance", metric, "", day.day, value, day.labelled)
+        for day in measured(known, contract, "", 1, METRICS[contract.task])
+        for metric, value in day.metrics.items()
+    ]
 
 
 def _predictions(contract: Contract) -> dict[str, Any]:

@@ -67,10 +67,10 @@ def test_one_alert_opens_is_kept_up_to_date_and_closes(
 
     def as_before(_):
         start = datetime(2026, 2, 20, tzinfo=UTC)
-        rows = buys.recipe.load(start, start + timedelta(days=6))
+        rows = buys.recipe.load(start, start + timedelta(days=9))
         return rows.assign(at=rows["at"] + timedelta(days=17))
 
-    write(journal, *answered(buys, date(2026, 3, 9), 6, change=as_before), name="4")
+    write(journal, *answered(buys, date(2026, 3, 9), 9, change=as_before), name="4")
     assert watch() == OK
     (closed,) = forge.alerts()
     assert (closed.number, closed.state) == (1, "closed")
@@ -149,7 +149,7 @@ def test_nothing_live_is_nothing_to_watch(tmp_path, journal, capsys):
 def test_a_mistake_in_the_rules_is_said(watch, root, tmp_path, capsys):
     """As the gate says it."""
     path = tmp_path / "rules.toml"
-    path.write_text((root / "checks/thresholds.toml").read_text().replace("lasting", "lastng"))
+    path.write_text((root / "checks/thresholds.toml").read_text().replace("lasting =", "lastng ="))
 
     assert watch("--rules", path) == USAGE
     assert "monitoring.lastng is not a rule; did you mean lasting?" in capsys.readouterr().err

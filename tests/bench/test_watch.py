@@ -1,0 +1,126 @@
+"""The watch's benchmark: our statistics are NannyML's, streams are what they say, rates are equal."""
+
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import monitoring  # noqa: F401 -- switches NannyML's telemetry off
+from bench.watch.contest import delay, limit_at, rate
+from bench.watch.pools import Pool
+from bench.watch.statistics import estimated_auc, jensen_shannon, reconstruction
+from bench.watch.streams import A_DAY, BEFORE, REFERENCE, auc, changed, quiet
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    import nannyml as nml
+
+
+@pytest.fixture(scope="module")
+def rows():
+    """Two numbers, a count with few values and a category; ten days of reference, five to judge."""
+    random = np.random.default_rng(3)
+    n = 15 * 100
+    return np.column_stack([
+        random.normal(size=n), random.gamma(2, size=n), random.poisson(2, n), random.integers(0, 5, n),
+    ])  # fmt: skip
+
+
+def nannyml(calculator, rows):
+    """Its values of the last five days."""
+    frame = pd.DataFrame(rows, columns=list("abcd"))
+    frame["d"] = frame["d"].astype(int).astype(str)
+    frame["at"] = pd.date_range("2026-01-01", periods=len(rows), freq="864s")
+    with warnings.catch_warnings(), pd.option_context("future.infer_string", False):
+        warnings.simplefilter("ignore")
+        frame["d"] = frame["d"].astype(object).astype("category")
+        return calculator.fit(frame[:1000]).calculate(frame[1000:]).to_df()
+
+
+def test_our_jensen_shannon_distance_is_nannymls(rows):
+    """Of numbers in Doane's bins, and of categories."""
+    calculator = nml.UnivariateDriftCalculator(
+        column_names=list("abcd"), treat_as_categorical=["d"], timestamp_column_name="at", chunk_period="D",
+        continuous_methods=["jensen_shannon"], categorical_methods=["jensen_shannon"],
+    )  # fmt: skip
+    moved = rows.copy()
+    moved[1200:, 0] += 5  # beyond every bin
+    moved[1300:, 3] = 7  # never seen
+    found = nannyml(calculator, moved)
+    for n, name in enumerate("abcd"):
+        theirs = found[(name, "jensen_shannon", "value")].to_numpy(dtype=float)[-5:]
+        ours = jensen_shannon(moved[:1000, n], moved[1000:, n].reshape(5, 100), numeric=name != "d")
+
+        assert ours == pytest.approx(theirs, abs=1e-9), name
+
+
+def test_our_reconstruction_error_is_nannymls(rows):
+    """The same components, the same encoding."""
+    calculator = nml.DataReconstructionDriftCalculator(
+        column_names=list("abcd"), timestamp_column_name="at", chunk_period="D"
+    )
+    found = nannyml(calculator, rows)[("reconstruction_error", "value")].to_numpy(dtype=float)[-5:]
+    numeric = np.array([True, True, True, False])
+
+    assert reconstruction(rows[:1000], rows[1000:].reshape(5, 100, 4), numeric) == pytest.approx(
+        found
+    )
+
+
+def test_the_estimate_is_the_auc_that_calibrated_scores_expect():
+    """CBPE's: near the realised one, the more rows the nearer."""
+    random = np.random.default_rng(1)
+    chances = random.random(20_000)
+    truth = (random.random(20_000) < chances).astype(float)
+
+    assert estimated_auc(chances[None])[0] == pytest.approx(auc(truth, chances), abs=0.01)
+
+
+@pytest.fixture(scope="module")
+def pool():
+    random = np.random.default_rng(5)
+    rows = random.normal(size=(4000, 6))
+    chance = 1 / (1 + np.exp(-2 * rows[:, 0]))
+    return Pool(
+        "made up", tuple("abcdef"), rows, (random.random(4000) < chance).astype(float),
+        np.arange(4000) // 250 % 7, np.ones(6, dtype=bool), rows[:, 5] > 1.5,
+        lambda these: 1 / (1 + np.exp(-2 * these[:, 0])),
+    )  # fmt: skip
+
+
+def test_a_stream_is_quiet_until_its_change(pool):
+    """With the same seed the days before are the quiet stream's, so its limits hold for both."""
+    calm = quiet(pool, 20, np.random.default_rng(1))
+    moved = changed(pool, "mean +0.5 sd, 5 features", np.random.default_rng(1))
+    start = (REFERENCE + BEFORE) * A_DAY
+
+    assert (calm.rows[:start] == moved.rows[:start]).all()
+    shift = moved.rows[start:].mean(axis=0) - calm.rows.mean(axis=0)
+    assert sorted(shift > 0.4).count(True) >= 4
+
+
+def test_harder_rows_cost_what_they_should(pool):
+    """0.03 of AUC, and what a row means stays."""
+    moved = changed(pool, "covariates, AUC -0.03", np.random.default_rng(1))
+    start = (REFERENCE + BEFORE) * A_DAY
+    before, after = (
+        auc(moved.truth[part], moved.scores[part]) for part in (slice(start), slice(start, None))
+    )
+
+    assert before - after == pytest.approx(0.03, abs=0.015)
+
+
+def test_everybody_gets_the_same_rate():
+    """The smallest limit that keeps to it."""
+    values = np.random.default_rng(1).random((3, 364))
+    limit = limit_at(list(values), 1.0)
+
+    assert rate([each >= limit for each in values]) <= 1.0
+    assert rate([each >= limit * 0.995 for each in values]) > 1.0
+
+
+def test_a_delay_counts_from_the_change():
+    """The day of the change itself is the first."""
+    assert delay(np.array([True, False, True]), 1) == 2
+    assert delay(np.array([True, False]), 1) == float("inf")

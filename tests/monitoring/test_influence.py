@@ -1,0 +1,46 @@
+"""Influence: the share of the score's variance that one feature tells."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from model.contract import Contract, Feature, Target
+from monitoring.influence import influence
+
+CONTRACT = Contract(
+    "t", "binary",
+    (Feature("much", "number", nullable=True), Feature("kind", "category"), Feature("none", "number")),
+    Target("y", (False, True)), "k", "at",
+)  # fmt: skip
+
+
+def test_each_feature_tells_its_share():
+    """A number through its tenths, a category through its values; noise tells nothing."""
+    random = np.random.default_rng(1)
+    much, none = random.normal(size=(2, 4000))
+    kind = random.choice(["a", "b", "c"], 4000)
+    score = 2 * much + (kind == "a")
+    found = influence(
+        pd.DataFrame({"much": much, "kind": kind, "none": none, "score": score}), CONTRACT
+    )
+
+    assert found["much"] == pytest.approx(4 / 4.22, abs=0.05)
+    assert found["kind"] == pytest.approx(0.22 / 4.22, abs=0.02)
+    assert found["none"] < 0.005
+
+
+def test_a_category_of_few_rows_tells_nothing_by_itself():
+    """A name for every row would else tell all."""
+    random = np.random.default_rng(1)
+    frame = pd.DataFrame({"kind": [f"n{n}" for n in range(500)], "score": random.normal(size=500)})
+
+    assert influence(frame, CONTRACT)["kind"] == 0
+
+
+def test_missing_values_are_a_group_and_a_constant_score_owes_nothing():
+    """Neither is an error."""
+    much = np.where(np.arange(400) % 2, np.nan, np.arange(400.0))
+    frame = pd.DataFrame({"much": much, "score": np.arange(400) % 2})
+
+    assert influence(frame, CONTRACT)["much"] == pytest.approx(1)
+    assert influence(frame.assign(score=0.5), CONTRACT)["much"] == 0
