@@ -65,8 +65,8 @@ def assess(signals: list[Signal], unknown: Sequence[Unknown], rules: Monitoring)
     )
     if lasting:
         tier = opening[lasting[0]][0].tier
-        often = "a day" if tier == "page" else f"{rules.lasting} or more"
-        why = f"beyond limits on {often} of the last {rules.of}"
+        often = "one day or more" if tier == "page" else f"{rules.lasting} or more"
+        why = f"beyond limits on {often} of the last {rules.of} days"
         return Situation("raised", tuple(lasting), why, tier)
     watched = {*rules.page, *rules.issue}
     blind = [each.kind for each in unknown if each.kind.split()[0] in watched and not each.yet]

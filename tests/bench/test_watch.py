@@ -32,8 +32,8 @@ def nannyml(calculator, rows):
     frame = pd.DataFrame(rows, columns=list("abcd"))
     frame["d"] = frame["d"].astype(int).astype(str)
     frame["at"] = pd.date_range("2026-01-01", periods=len(rows), freq="864s")
-    with warnings.catch_warnings(), pd.option_context("future.infer_string", False):
-        warnings.simplefilter("ignore")
+    quietly = warnings.catch_warnings(action="ignore")
+    with quietly, pd.option_context("future.infer_string", False):
         frame["d"] = frame["d"].astype(object).astype("category")
         return calculator.fit(frame[:1000]).calculate(frame[1000:]).to_df()
 
@@ -118,6 +118,11 @@ def test_everybody_gets_the_same_rate():
 
     assert rate([each >= limit for each in values]) <= 1.0
     assert rate([each >= limit * 0.995 for each in values]) > 1.0
+
+
+def test_an_alarm_that_never_ends_is_not_one_alarm():
+    """Else whoever always cries would seem never to err."""
+    assert rate([np.ones(364, dtype=bool)]) == pytest.approx(6.5)
 
 
 def test_a_delay_counts_from_the_change():

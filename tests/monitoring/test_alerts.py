@@ -170,7 +170,7 @@ def test_the_body_tells_a_person_what_to_do(rules):
     """What lasts, what moved, what it costs, what could not be watched."""
     signals = (
         series("..#####")
-        + series("..#####", "univariate_drift", "wind", "jensen_shannon")
+        + series("..#####", "univariate_drift", "wind", "jensen_shannon", "digest")
         + series(".......", "estimated_performance", metric="accuracy")
     )
     unknown = [Unknown("score_drift", "ValueError: too few rows")]
