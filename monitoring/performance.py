@@ -46,7 +46,9 @@ def performance(
     def estimated() -> Iterable[Measure]:
         if contract.task == "regression":
             features = [f.name for f in contract.features if f.name in now]
-            estimator = nml.DLE(feature_column_names=features, **shared)
+            # One thread: on a few thousand rows more of them only wait for each other.
+            own = {"n_jobs": 1, "verbosity": -1}
+            estimator = nml.DLE(feature_column_names=features, hyperparameters=own, **shared)
         else:
             estimator = nml.CBPE(**shared)
         found = estimator.fit(before).estimate(now).to_df()

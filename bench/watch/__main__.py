@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from bench.environments import InstallError, install
 from bench.watch.contest import DEFAULTS, Ours, delay, limit_at, others, rate
 from bench.watch.pools import Pool, pools
 from bench.watch.statistics import daily
@@ -65,6 +66,8 @@ def table(pool: Pool, seeds: int, environments: Path) -> list[str]:
         for name, values in others(found).items():
             alarming[name].append(values)
         say(f"{pool.name}: a quiet year, {rates[-1]:.2f} false alarms a quarter")
+    evidently = checked(environments, calm[-1], found)
+    say(f"{pool.name}: {evidently}")
     mean = float(np.mean(rates))
     # Rivals get at least one alarm over all quiet years, and ours if that is more.
     equal = max(mean, 91 / (YEAR * seeds) * 1.001)
@@ -80,7 +83,8 @@ def table(pool: Pool, seeds: int, environments: Path) -> list[str]:
         f" budget {BUDGET:g}. By their own defaults: "
         + ", ".join(f"{name} {value:.1f}" for name, value in own.items())
         + f". Below, all have at most {equal:.2f}."
-        + (f" {adwin.told}" if adwin.told else ""),
+        + (f" {adwin.told}" if adwin.told else "")
+        + f" {evidently}",
         "",
     ]
     names = [WATCH, WOKEN, *DEFAULTS, *([ADWIN] if adwin.rate else [])]
@@ -108,10 +112,11 @@ class Adwin:
     """river's ADWIN, at the loosest of some rates that keeps to the *equal* one; a word if it cannot run."""
 
     def __init__(self, environments: Path, calm: list[Stream], equal: float) -> None:
-        self.python = environments / "river/bin/python"
         self.rate, self.told = "", ""
-        if not self.python.is_file():
-            self.told = "river was left out: its environment could not be made."
+        try:
+            self.python = install(environments / "river", ["river"], Path(sys.executable))
+        except InstallError as error:
+            self.told = f"river was left out: its environment could not be made ({error})."
             return
         # One quiet year is enough to choose by: a detector a row is slow.
         low, high = 0, len(RATES)
@@ -149,6 +154,33 @@ class Adwin:
             )  # fmt: skip
             found = np.load(Path(work) / "out.npz")
             return [found[f"s{n}|{at}"] for n in range(len(streams))]
+
+
+def checked(environments: Path, stream: Stream, found: dict[str, Any]) -> str:
+    """What Evidently's own preset says of a day, against what was computed of it."""
+    try:
+        # Its code needs a pandas before 3.
+        python = install(
+            environments / "evidently", ["evidently", "pandas<3"], Path(sys.executable)
+        )
+    except InstallError as error:
+        return (
+            f"Evidently's environment could not be made ({error}), so its figures are ours alone."
+        )
+    known = REFERENCE * A_DAY
+    rows = np.column_stack([stream.rows, stream.scores])
+    with tempfile.TemporaryDirectory() as work:
+        np.savez(
+            Path(work) / "day.npz", reference=rows[:known], day=rows[known : known + A_DAY],
+            ours=found["evidently"][REFERENCE], numeric=np.append(stream.pool.numeric, True),
+        )  # fmt: skip
+        script = Path(__file__).with_name("evidently_check.py")
+        done = subprocess.run(
+            [str(python), str(script), f"{work}/day.npz"],
+            check=False, capture_output=True, text=True, timeout=600,
+        )  # fmt: skip
+    last = (done.stdout if done.returncode == 0 else done.stderr).strip().rpartition("\n")[2]
+    return f"Evidently's own preset on one day: {last}."
 
 
 def told(delays: list[float]) -> str:
