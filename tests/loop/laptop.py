@@ -133,8 +133,9 @@ class Laptop:
                 return dict(json.load(error))
 
     def alerts(self) -> list[Any]:
-        """The alerts in the forge, as its own code reads them."""
-        return open_forge(str(self.forge)).alerts()
+        """The alerts in the forge that wake somebody: the weekly digest does not."""
+        found = open_forge(str(self.forge)).alerts()
+        return [alert for alert in found if not alert.marker.startswith("digest:")]
 
     def live(self) -> str:
         """The version that live.toml names on main."""
