@@ -15,20 +15,9 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 from checks.limits import Compatibility, Data, Drift, Model, Serving, Upstream
 from checks.live import Experiment, Land, Measures, Rollback, contradictions, parse_measures
 from checks.margins import Margins, parse_combination
+from checks.watch import SIGNALS, Monitoring, unwatchable
 
 Severity = Literal["block", "warn"]
-SIGNALS = (
-    "univariate_drift",
-    "multivariate_drift",
-    "score_drift",
-    "missing_values",
-    "unseen_categories",
-    "estimated_performance",
-    "realised_performance",
-    "prediction_bias",
-    "row_rate",
-    "label_coverage",
-)
 #: The metrics that can be compared, by task. Larger is better for those in `LARGER_IS_BETTER`.
 METRICS = {
     "binary": ("log_loss", "roc_auc", "brier"),
@@ -103,33 +92,6 @@ class Gate:
     compare: Compare
     calibration: Calibration
     slices: Slices
-
-
-@dataclass(frozen=True)
-class Monitoring:
-    """Every limit of the watch."""
-
-    false_alarms_per_quarter: float
-    page: tuple[str, ...]
-    issue: tuple[str, ...]
-    digest: tuple[str, ...]
-    lasting: int
-    of: int
-    quiet: int
-    window_days: int
-    min_rows: int
-    min_reference_days: int
-    maturity_days: int
-    ewma_weight: float
-    draws: int
-    seed: int
-    min_drift: float
-    min_shift: float
-    min_share: float
-    min_loss: float
-    min_bias: float
-    min_rate: float
-    min_influence: float
 
 
 @dataclass(frozen=True)
@@ -260,24 +222,7 @@ def _contradictions(rules: Rules) -> Iterable[str]:
         yield f"gate.compare.min_days is {rules.gate.compare.min_days}; expected at least 2"
     if rules.gate.max_rows < rules.gate.min_fresh_rows:
         yield f"gate.max_rows is {rules.gate.max_rows}, below gate.min_fresh_rows of {rules.gate.min_fresh_rows}"
-    yield from _of_watch(rules.monitoring)
-
-
-def _of_watch(watch: Monitoring) -> Iterable[str]:
-    if not 1 <= watch.lasting <= watch.of:
-        yield f"monitoring.lasting is {watch.lasting} of {watch.of}; expected from 1 to monitoring.of"
-    if watch.window_days < max(watch.of, watch.quiet):
-        yield f"monitoring.window_days is {watch.window_days}, too short for monitoring.of and monitoring.quiet"
-    for name in ("quiet", "min_rows", "min_reference_days", "false_alarms_per_quarter"):
-        if getattr(watch, name) <= 0:
-            yield f"monitoring.{name} is {getattr(watch, name)}; expected more than 0"
-    if not 0 < watch.ewma_weight <= 1:
-        yield f"monitoring.ewma_weight is {watch.ewma_weight}; expected above 0, up to 1"
-    if watch.draws < 100:
-        yield f"monitoring.draws is {watch.draws}; expected at least 100"
-    told = [*watch.page, *watch.issue, *watch.digest]
-    if twice := sorted({kind for kind in told if told.count(kind) > 1}):
-        yield f"monitoring: in more than one of page, issue and digest: {', '.join(twice)}"
+    yield from unwatchable(rules.monitoring)
 
 
 def _unknown(where: str, name: str, known: Iterable[str]) -> str:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from checks.markdown import text
-from checks.rules import Monitoring
+from checks.watch import Monitoring
 from monitoring.labels import trust
 from monitoring.signals import Signal, Unknown, by_series
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from checks.rules import Monitoring
+from checks.watch import Monitoring
 from model.contract import Contract
 from monitoring import chart
 from monitoring.influence import influence

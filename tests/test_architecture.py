@@ -20,8 +20,9 @@ OF_OURS = {
         "model.trend",
         "model.upstream",
         "checks.live",
-        "checks.rules",
         "checks.markdown",
+        "checks.rules",
+        "checks.watch",
     },
 }
 #: package -> third-party packages
@@ -50,6 +51,7 @@ STANDARD_ONLY = [
     "checks/margins.py",
     "checks/markdown.py",
     "checks/rules.py",
+    "checks/watch.py",
 ]
 MODULES = sorted(
     path.relative_to(ROOT).as_posix() for package in OURS for path in (ROOT / package).rglob("*.py")
