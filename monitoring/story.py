@@ -124,7 +124,7 @@ def _signals(folder: Path, notes: list[str]) -> Iterable[tuple[str, Signal]]:
         try:
             run = json.loads(path.read_bytes())
             for item in run["signals"]:
-                signal = Signal(**{name: item[name] for name in names})
+                signal = Signal(**{name: item[name] for name in names if name in item})
                 found[run["version"], signal.name, signal.day] = signal
         except (OSError, ValueError, KeyError, TypeError) as error:
             notes.append(f"{path.name} cannot be read: {error!r}")
