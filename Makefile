@@ -59,6 +59,11 @@ rollback: .venv/work/installed ## the older model serves again  [TO=version] [RE
 status: .venv/work/installed ## what is live, proposed, released, alarming
 	@$(WORK) -m forge status
 
+drill: $(INSTALLED) ## faults put into your data, recipe and bundle, one at a time: does the gate catch them?  [TODAY=2013-08-15] [PEERS=all]
+	@$(WORK) -m drill make $(if $(TODAY),--today $(TODAY))
+	@$(CHECKS) -m drill judge
+	$(if $(PEERS),@$(WORK) -m drill peers)
+
 ##@ The house
 setup: $(INSTALLED) .venv/test/installed .venv/s3/installed ## install everything now
 
@@ -101,4 +106,4 @@ help:
 .venv/%/installed: requirements/%.txt requirements/install.sh
 	@requirements/install.sh $*
 
-.PHONY: demo extra test test-serve test-checks test-work retrain gate land serve watch experiment rollback status setup lint bench bench-experiment bench-gate bench-watch soak lock clean help
+.PHONY: demo extra test test-serve test-checks test-work retrain gate land serve watch experiment rollback status drill setup lint bench bench-experiment bench-gate bench-watch soak lock clean help

@@ -20,6 +20,7 @@ from pathlib import Path
 
 from checks.anchor import unmoved
 from checks.arguments import parser
+from checks.drilled import drilled
 from checks.evidence import cannot_read, load_bundle
 from checks.judgement import judgement
 from checks.markdown import text
@@ -52,7 +53,8 @@ def main(arguments: list[str] | None = None) -> int:
             (asked.out / name).unlink(missing_ok=True)
         rules, waivers = read_rules(asked.rules), read_waivers(asked.waivers)
         with tempfile.TemporaryDirectory() as work:
-            decision = _gate(asked.out, rules, waivers, _subject(asked, Path(work)))
+            subject = _subject(asked, Path(work))
+            decision = _gate(asked.out, rules, waivers, subject, drilled(asked.drill))
         return OK if asked.exit_zero else CODES[decision]
     except ConfigurationError as error:
         return _stop(USAGE, error)
@@ -65,21 +67,24 @@ def main(arguments: list[str] | None = None) -> int:
         return _stop(130, "stopped; no verdict was written")
 
 
-def _gate(out: Path, rules: Rules, waivers: Sequence[Waiver], subject: Subject) -> str:
-    """Judge, and leave the files; returns the decision."""
+def _gate(
+    out: Path, rules: Rules, waivers: Sequence[Waiver], subject: Subject, said: str = ""
+) -> str:
+    """Judge, and leave the files, *said* at the report's end; returns the decision."""
     out.mkdir(parents=True, exist_ok=True)
     page = out / ".deepchecks.html"
     page.unlink(missing_ok=True)
     judged = judgement(subject, rules, waivers, datetime.now(UTC).date(), page, _say)
     if page.is_file():
         page.replace(out / "deepchecks.html")
-    _replace(out / "report.md", judged.report)
+    words = judged.report + (f"\n{said}\n" if said else "")
+    _replace(out / "report.md", words)
     _replace(out / "report.html", judged.page)
     _replace(
         out / "verdict.json",
         json.dumps(judged.to_json(), indent=1, ensure_ascii=False, allow_nan=False) + "\n",
     )
-    summary(judged.report)
+    summary(words)
     output("decision", judged.verdict.decision)
     _tell(judged.verdict, out)
     return judged.verdict.decision

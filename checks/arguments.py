@@ -48,6 +48,12 @@ def _gate(gate: argparse.ArgumentParser) -> None:
     gate.add_argument("--rules", type=Path, default=Path("checks/thresholds.toml"))
     gate.add_argument("--waivers", type=Path, default=Path("checks/waivers.toml"))
     gate.add_argument(
+        "--drill",
+        type=Path,
+        default=Path("build/drill/drill.json"),
+        help="what the last drill found, for the report",
+    )
+    gate.add_argument(
         "--out",
         type=Path,
         required=True,

@@ -6,13 +6,14 @@ What is judged is what will be served: every score here comes from the ONNX file
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from checks.past import Past, past
 from model.contract import Contract
 from serve.bundle import Bundle, BundleError
 
@@ -26,7 +27,7 @@ class Evidence:
     *train* and *holdout* are the candidate's rows; *fresh* says which of the holdout are later than
     all that any of the models learnt from. Scores are (n,), or (n, classes) for multiclass, in the
     order of the rows; *champion* and *anchor* are None where there is none, and *unreadable* and
-    *anchor_unreadable* say why one could not be scored.
+    *anchor_unreadable* say why one could not be scored. *past* is what is known from before.
     """
 
     contract: Contract
@@ -40,6 +41,7 @@ class Evidence:
     stored_scores_agree: bool
     anchor: Array | None = None
     anchor_unreadable: str = ""
+    past: Past = field(default_factory=lambda: Past({}, ("", "")))
 
     @property
     def truth(self) -> Array:
@@ -98,6 +100,12 @@ def gather(
         stored_scores_agree=bool(np.allclose(stored, scores, rtol=1e-5, atol=1e-5)),
         anchor=first,
         anchor_unreadable=anchor_unreadable or lost,
+        past=past(
+            contract,
+            candidate.manifest["data"],
+            {"train": train, "holdout": holdout},
+            None if champion is None or unreadable else _before(champion),
+        ),
     )
 
 
@@ -130,6 +138,11 @@ def rows_of(bundle: Bundle, part: str) -> pd.DataFrame:
     if missing or rows.empty:
         raise BundleError(f"{path} has {len(rows)} rows, and no column {', '.join(missing) or '-'}")
     return rows
+
+
+def _before(champion: Bundle) -> pd.DataFrame:
+    parts = [_frame(champion, part) for part in ("train", "holdout")]
+    return pd.concat(parts, ignore_index=True)
 
 
 def _scored(

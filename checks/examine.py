@@ -9,6 +9,7 @@ from pathlib import Path
 from checks.anchor import state
 from checks.compare import CALIBRATION, Compared, calibration, compare
 from checks.evidence import Evidence
+from checks.examination import RULES, examination
 from checks.report import Slice
 from checks.review import REQUIRED, Review, review
 from checks.rules import Gate
@@ -40,7 +41,8 @@ def examine(
     task, fresh = evidence.contract.task, int(evidence.fresh.sum())
     sound = soundness(evidence, subject.candidate, subject.quarantine, gate)
     seen, looked = review(subject.candidate, subject.champion, evidence, gate, say)
-    found = Examined(sound + looked, required(evidence, gate), seen)
+    found = Examined(sound + looked, [*RULES, *required(evidence, gate)], seen)
+    found.findings += examination(evidence, subject.candidate, gate)
     found.findings.append(state(evidence, subject.anchored, subject.quarantine))
     if fresh >= gate.min_fresh_rows:
         say(f"comparing on {fresh:,} fresh rows ...")

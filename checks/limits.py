@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-#: As in `checks.rules`, which imports this module.
 Severity = Literal["block", "warn"]
 
 
@@ -22,6 +21,51 @@ class Data:
     max_mixed_types: float
     max_label_correlation: float
     max_time_overlap: float
+    severity: Severity = "block"
+
+
+@dataclass(frozen=True)
+class Leakage:
+    """Limits of what a model may know."""
+
+    max_solo: float
+    max_new: float
+    max_split_copies: float
+    severity: Severity = "block"
+
+
+@dataclass(frozen=True)
+class Labels:
+    """Limits of the outcomes."""
+
+    max_fall: float
+    min_class: float
+    severity: Severity = "block"
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Limits between the rows learnt from, those the champion learnt from, and those to judge with."""
+
+    max_rewritten: float
+    max_lost: float
+    max_missing_jump: float
+    max_sentinel: float
+    max_frozen: float
+    max_repeated: float
+    min_rate: float
+    max_stale_days: int
+    max_clock: float
+    severity: Severity = "block"
+
+
+@dataclass(frozen=True)
+class Behaviour:
+    """Limits of how the bundle behaves."""
+
+    min_spread: float
+    max_unstable: float
+    max_against: float
     severity: Severity = "block"
 
 

@@ -12,12 +12,23 @@ from dataclasses import MISSING, dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from checks.limits import Compatibility, Data, Drift, Model, Serving, Upstream
+from checks.limits import (
+    Behaviour,
+    Compatibility,
+    Data,
+    Drift,
+    Labels,
+    Leakage,
+    Model,
+    Rows,
+    Serving,
+    Upstream,
+)
+from checks.limits import Severity as Severity  # noqa: PLC0414 -- known from here
 from checks.live import Experiment, Land, Measures, Rollback, contradictions, parse_measures
 from checks.margins import Margins, parse_combination
 from checks.watch import SIGNALS, Monitoring, unwatchable
 
-Severity = Literal["block", "warn"]
 #: The metrics that can be compared, by task. Larger is better for those in `LARGER_IS_BETTER`.
 METRICS = {
     "binary": ("log_loss", "roc_auc", "brier"),
@@ -84,6 +95,10 @@ class Gate:
     max_looks: int
     max_rows: int
     data: Data
+    leakage: Leakage
+    labels: Labels
+    rows: Rows
+    behaviour: Behaviour
     drift: Drift
     model: Model
     contract: Compatibility

@@ -3,28 +3,36 @@
 python -m model train --out DIR       make a bundle
 python -m model propose --bundle DIR  store it, open or refresh the proposal
 python -m model retrain               both; nothing is proposed if there is nothing to gain
+python -m model feature add NAME      put a feature into the recipe      [--kind …] [--value EXPRESSION]
+python -m model feature drop NAME     take it out, and say who uses it   [--journal DIR]
+python -m model feature prune         propose to drop what a verdict shows no benefit of
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import subprocess
 import sys
 import tempfile
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import get_args
 
 from checks.rules import ConfigurationError, read_rules
 from forge import Forge, ForgeError, open_forge
 from forge.actions import output, summary
 from forge.live import LIVE, LiveError, Slot, parse_live, with_champion
 from model.card import card, nothing_to_gain, title
-from model.contract import ContractError
+from model.contract import Contract, ContractError, Feature, Kind
 from model.data import DataError
 from model.export import Build, ExportError, export, read_manifest
+from model.feature import EditError, add, drop, mentions
 from model.parity import ParityError
+from model.prune import pruned, without
 from model.train import RecipeError, read_recipe, train
+from model.uses import uses
 
 OK, USAGE, NO_MODEL, FORGE = 0, 2, 5, 6
 
@@ -33,7 +41,10 @@ def main(arguments: list[str] | None = None) -> int:
     """Run a command; returns its exit code."""
     asked = _parser().parse_args(arguments)
     try:
-        if asked.command == "train":
+        if asked.command == "feature":
+            change = _prune if asked.change == "prune" else _feature
+            change(asked, read_recipe(asked.recipe).CONTRACT)
+        elif asked.command == "train":
             made = _make(asked, asked.out)
             _say(f"bundle: {made}")
             if asked.forge:
@@ -46,7 +57,7 @@ def main(arguments: list[str] | None = None) -> int:
                 forge = open_forge(asked.forge)
                 if _gains(made, forge):
                     _propose(asked, forge, made, None)
-    except ConfigurationError as error:
+    except (ConfigurationError, EditError) as error:
         return _stop(USAGE, error)
     except (
         RecipeError,
@@ -62,6 +73,53 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _stop(130, "stopped; nothing half-made is left")
     return OK
+
+
+def _feature(asked: argparse.Namespace, contract: Contract) -> None:
+    """Edit the recipe's text; a contract that the edit would break is not written."""
+    text = asked.recipe.read_text(encoding="utf-8")
+    if asked.change == "add":
+        values = {each: getattr(asked, each) for each in ("kind", "description", "unit", "owner", "minimum", "maximum", "nullable")}  # fmt: skip
+        feature = Feature(asked.name, **values)
+        problems = list(feature.own_problems())
+        if problems:
+            raise EditError("; ".join(problems))
+        asked.recipe.write_text(add(text, contract, feature, asked.value), encoding="utf-8")
+        _say(f"{asked.recipe}: {asked.name} is a feature now")
+        if not asked.value:
+            _say(
+                f"  load() must give it: `return rows.assign({asked.name}=…)`, or type it again with --value"
+            )
+    else:
+        new = drop(text, contract, asked.name)
+        limits = sorted(asked.rules.parent.glob("*.toml"))
+        for use in uses(contract, asked.name, limits, asked.journal):
+            _say(f"  {use}")
+        asked.recipe.write_text(new, encoding="utf-8")
+        _say(f"{asked.recipe}: {asked.name} is a feature no more")
+        for number, line in mentions(new, asked.name):
+            _say(f"  still named in line {number}: {line}")
+    _say(
+        "  what it is worth: make retrain, make gate; or open a pull request, and the gate answers there"
+    )
+
+
+def _prune(asked: argparse.Namespace, contract: Contract) -> None:
+    """One proposal without the features that show no benefit; none if all do."""
+    told = pruned(json.loads(asked.verdict.read_text(encoding="utf-8")), contract)
+    if not told.names:
+        _say("nothing to drop: " + (told.why or "every feature shows a benefit"))
+        return
+    text = asked.recipe.read_text(encoding="utf-8")
+    for name in told.names:
+        text = drop(text, contract, name)
+        contract = without(contract, name)
+    files = {asked.recipe.as_posix(): text}
+    proposal = open_forge(asked.forge).propose(
+        asked.branch, told.title, told.body, files, labels=("features",)
+    )
+    _say(f"proposal {proposal.number} on branch {asked.branch}: {told.title}")
+    summary(f"{told.title}\n\n{told.body}")
 
 
 def _made(folder: Path) -> tuple[Path, Path | None]:
@@ -184,7 +242,25 @@ def _parser() -> argparse.ArgumentParser:
             help="a folder, or github:OWNER/NAME",
         )
         command.add_argument("--branch", default="retrain", help="the proposal's branch")
-    for command in (train, retrain):
+    feature = commands.add_parser("feature", help="add a feature to the recipe, or drop one")
+    changes = feature.add_subparsers(dest="change", required=True, metavar="CHANGE")
+    adding = changes.add_parser("add", help="one line more in the contract")
+    adding.add_argument("--kind", choices=get_args(Kind), default="number")
+    adding.add_argument("--value", default="", help="an expression of load's rows: rows['minute'] // 60")  # fmt: skip
+    for name in ("description", "unit", "owner"):
+        adding.add_argument(f"--{name}", default="")
+    for name in ("minimum", "maximum"):
+        adding.add_argument(f"--{name}", type=float)
+    adding.add_argument("--nullable", action="store_true")
+    dropping = changes.add_parser("drop", help="gone from contract and lists; says who uses it")
+    dropping.add_argument("--journal", type=Path, help="who sends it to the scorer")
+    for command in (adding, dropping):
+        command.add_argument("name", metavar="NAME")
+    pruning = changes.add_parser("prune", help="propose to drop what shows no benefit")
+    pruning.add_argument("--verdict", type=Path, default=Path("build/gate/verdict.json"))
+    pruning.add_argument("--forge", default=os.environ.get("FORGE") or ".forge")
+    pruning.add_argument("--branch", default="features", help="the proposal's branch")
+    for command in (train, retrain, adding, dropping, pruning):
         command.add_argument(
             "--recipe", type=Path, default=Path(os.environ.get("RECIPE") or "model/recipe.py")
         )

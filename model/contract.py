@@ -50,7 +50,8 @@ class Feature:
 
     *minimum*, *maximum* (both included) and *unit* are for numbers, *choices* for categories that
     form a closed list. Without *choices* a category never seen in training is accepted, and the
-    watch counts it.
+    watch counts it. *direction* ("up", "down") is for numbers that must not move the score the other
+    way; the gate tries it.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Feature:
     choices: tuple[str, ...] = ()
     nullable: bool = False
     owner: str = ""
+    direction: Literal["", "up", "down"] = ""
 
     def expects(self) -> str:
         """The words a person reads when a value does not fit."""
@@ -100,6 +102,8 @@ class Feature:
             yield f"{self.name}: names beginning with {SCORE!r} are kept for the model's answers"
         if self.kind != "number" and (self.minimum is not None or self.maximum is not None):
             yield f"{self.name}: minimum and maximum are for numbers, this is a {self.kind}"
+        if self.direction not in ("", "up", "down") or (self.direction and self.kind != "number"):
+            yield f"{self.name}: direction is {self.direction!r}; expected up or down, of a number"
         if self.choices and self.kind != "category":
             yield f"{self.name}: choices are for categories, this is a {self.kind}"
         if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:

@@ -12,7 +12,7 @@ import os
 import platform
 import shutil
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from importlib import metadata
@@ -53,15 +53,21 @@ class Build:
     recipe: Path
 
 
-def export(fitted: Fitted, build: Build, into: Path, parity_limit: float) -> Path:
-    """Write the bundle folder *into*/<version> and return it.
+def export(
+    fitted: Fitted,
+    build: Build,
+    into: Path,
+    parity_limit: float,
+    convert: Callable[[Fitted], bytes] | None = None,
+) -> Path:
+    """Write the bundle folder *into*/<version> and return it. *convert* stands in for `to_graph`.
 
     Raises `ExportError` if skl2onnx does not know a part of the estimator, `ParityError` if any
     score differs by more than *parity_limit* (relative to the score where that is above one).
     """
     contract = fitted.contract
     round_thresholds(fitted.estimator)
-    graph = to_graph(fitted)
+    graph = (convert or to_graph)(fitted)
     score = runner(graph, contract)
     parity = replay(fitted, score, thresholds_of(graph), parity_limit)
     into.mkdir(parents=True, exist_ok=True)
@@ -206,6 +212,7 @@ def _manifest(
         "metrics": {"holdout": fitted.metrics},
         "parity": dict(parity),
         "core": dict(core),
+        **({} if fitted.unstable is None else {"stability": {"decisions": fitted.unstable}}),
         "recipe": {"file": build.recipe.name, "sha256": _digest(build.recipe.read_bytes())},
     }
     content = json.dumps(

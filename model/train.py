@@ -17,6 +17,8 @@ from model.contract import Contract, ContractError
 from model.data import DataError, Split, check, encoded_target, model_inputs, split_by_time
 
 Scores = np.ndarray[Any, np.dtype[np.float64]]
+#: With more rows than these to learn from, nothing is learnt twice: a seed hardly matters then.
+SECOND_FIT = 100_000
 
 
 class RecipeError(Exception):
@@ -25,13 +27,18 @@ class RecipeError(Exception):
 
 @dataclass(frozen=True)
 class Fitted:
-    """An estimator that has learnt, the rows it learnt from, and how it does on later ones."""
+    """An estimator that has learnt, the rows it learnt from, and how it does on later ones.
+
+    *unstable* is the share of the holdout's decisions that another seed changes; None where nothing
+    in the estimator is random, or where there are too many rows for a second fit.
+    """
 
     estimator: Any
     contract: Contract
     split: Split
     window: tuple[datetime, datetime]
     metrics: dict[str, float]
+    unstable: float | None = None
 
 
 def read_recipe(path: Path) -> ModuleType:
@@ -82,8 +89,34 @@ def train(recipe: ModuleType, today: date) -> Fitted:
         scores = predict(estimator, split, contract)
     except Exception as error:
         raise RecipeError(_raised(path, "the estimator does not fit", error)) from error
-    measured = measure(contract, encoded_target(split.holdout, contract), scores)
-    return Fitted(estimator, contract, split, (start, end), measured)
+    truth = encoded_target(split.holdout, contract)
+    measured = measure(contract, truth, scores)
+    unstable = _unstable(recipe.estimator(), split, contract, scores)
+    return Fitted(estimator, contract, split, (start, end), measured, unstable)
+
+
+def decisions(contract: Contract, scores: Scores, like: Scores) -> Any:
+    """What is decided by *scores*, (n,), cut where *like*, a rival's scores, are cut.
+
+    Binary: as many positives as *like* expects; multiclass: the likeliest class; regression: which
+    fourth of *like* the value falls into.
+    """
+    if contract.task == "multiclass":
+        return scores.argmax(axis=1)
+    cuts = [1 - like.mean()] if contract.task == "binary" else [0.25, 0.5, 0.75]
+    return np.searchsorted(np.quantile(like, cuts), scores)
+
+
+def _unstable(estimator: Any, split: Split, contract: Contract, scores: Scores) -> float | None:
+    """The share of decisions that change when a second *estimator* learns with another seed."""
+    seeds = {name: 1 for name in estimator.get_params() if name.endswith("random_state")}
+    if not seeds or len(split.train) > SECOND_FIT:
+        return None
+    estimator.set_params(**seeds)
+    estimator.fit(model_inputs(split.train, contract), encoded_target(split.train, contract))
+    again = predict(estimator, split, contract)
+    changed = decisions(contract, again, scores) != decisions(contract, scores, scores)
+    return round(float(changed.mean()), 6)
 
 
 def predict(estimator: Any, split: Split, contract: Contract) -> Scores:

@@ -11,7 +11,7 @@ OURS = {"checks", "forge", "model", "monitoring", "serve"}
 #: package -> what it may import of ours, besides itself
 OF_OURS = {
     "forge": set(),
-    "model": {"checks.rules", "checks.markdown"},
+    "model": {"checks.rules", "checks.markdown", "monitoring.partitions"},
     "serve": {"model.contract", "model.core"},
     "checks": {"model.contract", "model.trend", "model.upstream", "serve.bundle"},
     "monitoring": {

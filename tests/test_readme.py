@@ -25,7 +25,7 @@ README = (ROOT / "README.md").read_text()
 NOT_COPIED = (".git", ".venv", ".demo", ".forge", "build", "*cache*", "__pycache__")
 LIVE = "serve/live.toml"
 #: What measures takes minutes; its parts are tested in tests/bench.
-LONG = {"make bench", "make bench-experiment", "make bench-gate", "make soak"}
+LONG = {"make bench", "make bench-experiment", "make bench-gate", "make soak", "make drill"}
 #: What runs these tests needs no test to run it.
 RUNNING = "make test"
 ON_GITHUB = "FORGE=github:OWNER/NAME make serve"
@@ -115,6 +115,9 @@ def test_the_loop_a_step_at_a_time_goes_as_the_readme_tells(checkout):
     ship, prune = (command for command in commands() if " -m serve " in command)
     assert re.search(r"\d+ files made, \d+ sent", checkout.type(ship))
     assert "deleted" in checkout.type(prune)
+    comes, goes = (command for command in commands() if " -m model feature " in command)
+    assert "hour is a feature now" in checkout.type(comes)
+    assert "visib is a feature no more" in checkout.type(goes)
     told = checkout.type("RECIPE=tests/recipes/buys.py make retrain TODAY=2026-02-20")
     assert "buys: model" in told
     in_other_tests = {RUNNING, "make demo", "make serve", ON_GITHUB, curl, *LONG}

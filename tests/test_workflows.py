@@ -21,7 +21,17 @@ def test_the_workflows_are_those_of_the_design():
     """A newcomer guesses which file is at fault."""
     names = {path.stem for path in WORKFLOWS}
 
-    expected = {"ci", "nightly", "retrain", "gate", "land", "release", "rollback", "monitor"}
+    expected = {
+        "ci",
+        "nightly",
+        "retrain",
+        "gate",
+        "land",
+        "release",
+        "rollback",
+        "monitor",
+        "features",
+    }
     assert names == expected
 
 
@@ -89,7 +99,7 @@ def test_the_job_that_runs_a_proposals_code_has_no_token_at_all():
     assert "secrets." not in text
 
 
-@pytest.mark.parametrize("name", ["land", "release", "rollback", "retrain", "monitor"])
+@pytest.mark.parametrize("name", ["land", "release", "rollback", "retrain", "monitor", "features"])
 def test_a_job_that_can_write_runs_mains_code(name):
     """Whatever was proposed."""
     text = (ROOT / f".github/workflows/{name}.yml").read_text()
@@ -120,5 +130,5 @@ def test_nothing_runs_on_the_hour():
     """There GitHub drops most."""
     crons = [c for path in WORKFLOWS for c in re.findall(r'cron: "(\d+) ', path.read_text())]
 
-    assert len(crons) == 3
+    assert len(crons) == 4
     assert "0" not in crons

@@ -1,0 +1,48 @@
+"""A fault: where it is put in, and which rules should say so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+
+from drill.subject import Change, Subject
+from model.export import to_graph
+from model.train import Fitted
+
+
+class DoesNotApplyError(Exception):
+    """The user's data cannot have the fault. The message says why."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing that goes wrong.
+
+    *rules* are patterns of the rules for which it should be caught, any one of them; *also* of those
+    that may fail beside, since the fault fairly concerns them. The rest says where it is put in: the
+    recipe, the fitted model, its graph, the finished bundle, or the gate itself (a name of
+    `drill.sabotage`).
+    """
+
+    name: str
+    what: str
+    rules: tuple[str, ...]
+    also: tuple[str, ...] = ()
+    recipe: Callable[[Subject], SimpleNamespace] = lambda subject: subject.recipe
+    fitted: Callable[[Fitted], Fitted] = lambda fitted: fitted
+    convert: Callable[[Fitted], bytes] = to_graph
+    bundle: Callable[[Path], Path] = lambda folder: folder
+    gate: str = ""
+
+
+def rows(change: Change) -> Callable[[Subject], SimpleNamespace]:
+    """A recipe whose rows are changed."""
+    return lambda subject: subject.changed(change)
+
+
+#: What anything that spoils a model may show in: worse than the champion, than guessing, than before.
+WORSE = ("compare.*", "slice*", "model.gain", "model.degradation", "model.calibration")
+#: What a change of the incoming data may show in besides.
+MOVED = ("drift.*", "upstream.*", "data.rewritten", "data.lost", "contract.*")

@@ -1,0 +1,102 @@
+"""Bundles -> what the gate says of them, in the environment that judges: the real gate, whole."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import tempfile
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Any
+
+from checks.__main__ import CANNOT_JUDGE, USAGE
+from checks.__main__ import main as gate
+from drill.sabotage import sabotaged
+from forge.live import Live, with_champion
+from forge.local import LocalForge
+from serve.bundle import Bundle
+
+Told = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What became of a case: the decision, the rules that stopped it, those that only warned."""
+
+    decision: str
+    said: str
+    by: tuple[str, ...] = ()
+    warned: tuple[str, ...] = ()
+
+
+def judge(case: Told, limits: Path) -> Answer:
+    """The gate's answer to *case*, which was told by `drill.make`."""
+    if case["refused"]:
+        return Answer("REFUSED", case["said"], (case["refused"],))
+    with tempfile.TemporaryDirectory() as work, sabotaged(case["gate"]):
+        out = Path(work) / "gate"
+        words = ["gate", "--candidate", case["bundle"], "--rules", str(limits), "--out", str(out)]
+        if case["gate"] == "no_champion":
+            words += ["--against-live", "--forge", str(_forge(Path(work) / "forge", case))]
+        else:
+            words += ["--champion", case["champion"]]
+        told = io.StringIO()
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(told):
+            code = gate(words)
+        if code == USAGE:
+            raise RuntimeError(told.getvalue())
+        if code == CANNOT_JUDGE:
+            return Answer("CANNOT JUDGE", told.getvalue().strip(), ("gate.cannot_judge",))
+        verdict = json.loads((out / "verdict.json").read_text(encoding="utf-8"))
+    return _answer(verdict)
+
+
+def outcome(case: Told, answer: Answer, usual: Collection[str] = ()) -> dict[str, Any]:
+    """Whether a fault was caught, for its own reason, and by no more than may speak.
+
+    *usual* are the rules that stop the candidate as it is: they say nothing about a fault.
+    """
+    by = [rule for rule in answer.by if rule not in usual]
+    own = [rule for rule in by if _among(rule, case["rules"])]
+    beyond = [rule for rule in by if not _among(rule, (*case["rules"], *case["also"]))]
+    warned = [rule for rule in answer.warned if _among(rule, case["rules"])]
+    return {
+        "family": case["family"],
+        "name": case["name"],
+        "what": case["what"],
+        "decision": answer.decision,
+        "caught": bool(own),
+        "own": own,
+        "also": [rule for rule in by if rule not in own],
+        "beyond": beyond,
+        "warned": warned,
+        "said": answer.said[:400],
+    }
+
+
+def _answer(verdict: Told) -> Answer:
+    """A HOLD stops a candidate for a person; it is no catch, since a clean one may get it too."""
+    found = verdict["findings"]
+    by = [f for f in found if f["outcome"] == "NOT_RUN" or (f["outcome"] == "FAIL" and f["severity"] == "block")]  # fmt: skip
+    warned = [f["rule"] for f in found if f["outcome"] == "FAIL" and f["severity"] == "warn"]
+    return Answer(
+        verdict["decision"], verdict["summary"], tuple(f["rule"] for f in by), tuple(warned)
+    )
+
+
+def _among(rule: str, patterns: Any) -> bool:
+    return any(fnmatch(rule, pattern) for pattern in patterns)
+
+
+def _forge(root: Path, case: Told) -> Path:
+    """A forge whose live.toml names a champion that nobody stored."""
+    forge, live = LocalForge(root), "serve/live.toml"
+    champion = Bundle.load(Path(case["champion"]))
+    text = with_champion(Live(), champion.version, champion.digest).to_toml()
+    forge.propose("move", "a champion whose release was deleted", "", {live: text})
+    forge.status("move", True, "good")
+    forge.merge("move", "move")
+    return root

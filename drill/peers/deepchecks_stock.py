@@ -1,0 +1,97 @@
+"""Deepchecks' stock suites with their default conditions, on frames: which conditions fail.
+
+    python deepchecks_stock.py CASES.json OUT.json
+
+CASES.json: a list of {name, train, holdout, target, time, key, numbers, words, task}. OUT.json: name -> the
+failed conditions, by check; a check that crashed is no condition that failed.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+import warnings
+from pathlib import Path
+from typing import Any
+
+os.environ["DISABLE_DEEPCHECKS_ANONYMOUS_TELEMETRY"] = "1"
+os.environ["DISABLE_LATEST_VERSION_CHECK"] = "1"
+warnings.simplefilter("ignore")
+
+import numpy as np  # noqa: E402
+import pandas as pd  # noqa: E402
+from deepchecks.core import CheckResult, ConditionCategory  # noqa: E402
+from deepchecks.tabular import Dataset  # noqa: E402
+from deepchecks.tabular.suites import (  # noqa: E402
+    data_integrity,
+    model_evaluation,
+    train_test_validation,
+)
+from deepchecks.utils.logger import set_verbosity  # noqa: E402
+
+set_verbosity(logging.ERROR)
+#: Rows of each part: the suites take their time.
+MOST = 2_000
+
+
+def main(cases: Path, out: Path) -> None:
+    """Every case, and its failed conditions."""
+    found: dict[str, list[str]] = {}
+    told = json.loads(cases.read_text(encoding="utf-8"))
+    for number, case in enumerate(told, 1):
+        found[case["name"]] = sorted(_failed(case))
+        out.write_text(json.dumps(found, indent=1), encoding="utf-8")
+        print(f"[{number:>3} of {len(told)}] {case['name']}", flush=True)
+
+
+def _failed(case: dict[str, Any]) -> set[str]:
+    parts = [pd.read_parquet(case[part]) for part in ("train", "holdout")]
+    parts = [p.sample(MOST, random_state=0).sort_index() if len(p) > MOST else p for p in parts]
+    train, test = (_dataset(part, case) for part in parts)
+    scores: dict[str, Any] = {}
+    if "score" in parts[0] and case["task"] == "binary":
+        for name, part in zip(("train", "test"), parts, strict=True):
+            chance = part["score"].to_numpy()
+            scores[f"y_proba_{name}"] = np.column_stack([1 - chance, chance])
+            scores[f"y_pred_{name}"] = (chance >= 0.5).astype(int)
+        scores["model_classes"] = [0, 1]
+    suites = [data_integrity(), train_test_validation(), *([model_evaluation()] if scores else [])]
+    failed = set()
+    for suite in suites:
+        given = scores if suite.name == model_evaluation().name else {}
+        try:
+            result = suite.run(train, test, with_display=False, **given)
+        except Exception as error:
+            print(f"    {suite.name}: {type(error).__name__}: {str(error)[:100]}")
+            continue
+        for each in result.results:
+            if isinstance(each, CheckResult):
+                failed |= {
+                    f"{type(each.check).__name__}: {c.name[:60]}"
+                    for c in each.conditions_results
+                    if c.category == ConditionCategory.FAIL
+                }
+    return failed
+
+
+def _dataset(rows: pd.DataFrame, case: dict[str, Any]) -> Dataset:
+    columns = [case["key"], case["time"], *case["numbers"], *case["words"], case["target"]]
+    found = rows[[name for name in columns if name in rows]].copy()
+    found[case["time"]] = pd.to_datetime(found[case["time"]], utc=True).dt.tz_localize(None)
+    words = [name for name in case["words"] if name in found]
+    for name in words:
+        found[name] = found[name].astype(object).where(found[name].notna(), None)
+    return Dataset(
+        found,
+        label=case["target"],
+        features=[name for name in (*case["numbers"], *case["words"]) if name in found],
+        cat_features=words,
+        datetime_name=case["time"],
+        label_type=case["task"],
+    )
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]))

@@ -1,0 +1,84 @@
+"""Evidently's presets with the tests that come with them, on frames: which tests fail.
+
+    python evidently_presets.py CASES.json OUT.json
+
+The frames and the answer are those of deepchecks_stock.py.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import warnings
+from pathlib import Path
+from typing import Any
+
+os.environ["DO_NOT_TRACK"] = "1"
+warnings.simplefilter("ignore")
+
+import pandas as pd  # noqa: E402
+from evidently import BinaryClassification, DataDefinition, Dataset, Report  # noqa: E402
+from evidently.presets import (  # noqa: E402
+    ClassificationPreset,
+    DataDriftPreset,
+    DataSummaryPreset,
+)
+
+#: As many rows of each part as Deepchecks' suites are given.
+MOST = 2_000
+
+
+def main(cases: Path, out: Path) -> None:
+    """Every case, and its failed tests."""
+    found: dict[str, list[str]] = {}
+    told = json.loads(cases.read_text(encoding="utf-8"))
+    for number, case in enumerate(told, 1):
+        found[case["name"]] = sorted(_failed(case))
+        out.write_text(json.dumps(found, indent=1), encoding="utf-8")
+        print(f"[{number:>3} of {len(told)}] {case['name']}", flush=True)
+
+
+def _failed(case: dict[str, Any]) -> set[str]:
+    parts = [pd.read_parquet(case[part]) for part in ("train", "holdout")]
+    parts = [p.sample(MOST, random_state=0).sort_index() if len(p) > MOST else p for p in parts]
+    scored = "score" in parts[0] and case["task"] == "binary"
+    train, test = (_dataset(part, case, scored) for part in parts)
+    presets = [
+        DataDriftPreset(),
+        DataSummaryPreset(),
+        *([ClassificationPreset()] if scored else []),
+    ]
+    failed = set()
+    for preset in presets:
+        try:
+            run = Report([preset], include_tests=True).run(test, train)
+        except Exception as error:
+            print(f"    {type(preset).__name__}: {type(error).__name__}: {str(error)[:100]}")
+            continue
+        for each in run.dict().get("tests", []):
+            status = str(getattr(each["status"], "value", each["status"]))
+            if status.upper().endswith("FAIL"):
+                failed.add(f"{type(preset).__name__}: {each['name'][:80]}")
+    return failed
+
+
+def _dataset(rows: pd.DataFrame, case: dict[str, Any], scored: bool) -> Dataset:
+    numbers = [name for name in case["numbers"] if name in rows]
+    words = [name for name in case["words"] if name in rows]
+    found = rows[[*numbers, *words, case["target"]]].copy()
+    for name in words:
+        found[name] = found[name].astype(object).where(found[name].notna(), None)
+    more: dict[str, Any] = {}
+    if scored:
+        found[case["target"]] = found[case["target"]].astype(int)
+        found["score"] = rows["score"]
+        more["classification"] = [
+            BinaryClassification(target=case["target"], prediction_probas="score", pos_label=1)
+        ]
+    definition = DataDefinition(numerical_columns=numbers, categorical_columns=[*words, case["target"]], **more)  # fmt: skip
+    return Dataset.from_pandas(found, data_definition=definition)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]))

@@ -1,0 +1,89 @@
+"""The same faults before Deepchecks' stock suites and Evidently's presets, as their makers deliver them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bench.environments import install
+from drill.make import Case
+from model.contract import Contract
+
+HERE = Path(__file__).parent / "peers"
+CHECKS = Path(".venv/checks/bin/python")
+#: In an environment of its own, thrown away by `make clean`.
+EVIDENTLY = ("evidently==0.7.23", "pandas<3", "pyarrow")
+NOTE = (
+    "The others look at 2,000 rows of each part, with the conditions that they come with. A fault counts as"
+    " caught by them if a condition fails that holds without the fault, whatever it says; ours counts only"
+    " if a rule that names its reason rejects. They see frames and scores: what an export, a digest or a gate"
+    " gets wrong is outside of what they look at, and what training refuses they are given as it came,"
+    " without scores."
+)
+
+
+@dataclass(frozen=True)
+class Rival:
+    """A peer: what it is called, its script, and the Python that runs it."""
+
+    name: str
+    title: str
+    script: str
+    python: Path
+
+
+def rivals(folder: Path) -> list[Rival]:
+    """Both, their environments made."""
+    own = install(folder / "evidently", EVIDENTLY, Path(sys.executable))
+    return [
+        Rival("deepchecks", "Deepchecks, stock suites", "deepchecks_stock.py", CHECKS),
+        Rival("evidently", "Evidently, presets with tests", "evidently_presets.py", own),
+    ]
+
+
+def compare(cases: Sequence[Case], contract: Contract, folder: Path) -> dict[str, Any]:
+    """What each rival says of every case that has frames: title, `clean`, and `by` fault."""
+    told = [shown for case in cases if (shown := _shown(case, contract))]
+    asked = folder / "peers-cases.json"
+    asked.write_text(json.dumps(told), encoding="utf-8")
+    found: dict[str, Any] = {}
+    for rival in rivals(folder):
+        print(f"{rival.title}: {len(told)} cases ...", flush=True)
+        out = folder / f"peers-{rival.name}.json"
+        command = [str(rival.python), str(HERE / rival.script), str(asked), str(out)]
+        subprocess.run(command, check=True)
+        failed = json.loads(out.read_text(encoding="utf-8"))
+        usual = set(failed["as it is"])
+        found[rival.name] = {
+            "title": rival.title,
+            "clean": sorted(usual),
+            "by": {name: [each for each in failed[name] if each not in usual] for name in failed},
+        }
+    return {"peers": found, "notes": [NOTE]}
+
+
+def _shown(case: Case, contract: Contract) -> Mapping[str, Any] | None:
+    """What a rival is told of *case*; None where there is nothing but what it is told of others."""
+    evidence = Path(case.bundle) / "evidence" if case.bundle else Path(case.raw)
+    if not (case.bundle or case.raw) or case.gate:
+        return None
+    if case.bundle:
+        manifest = json.loads((Path(case.bundle) / "manifest.json").read_text(encoding="utf-8"))
+        contract = Contract.from_json(manifest["contract"])
+    kinds = {f.name: f.kind for f in contract.features}
+    return {
+        "name": case.name,
+        "train": str(evidence / "train.parquet"),
+        "holdout": str(evidence / "holdout.parquet"),
+        "target": contract.target.name,
+        "time": contract.time,
+        "key": contract.key,
+        "numbers": [name for name, kind in kinds.items() if kind == "number"],
+        "words": [name for name, kind in kinds.items() if kind != "number"],
+        "task": contract.task,
+    }

@@ -1,0 +1,80 @@
+"""Outcomes -> the score: numbers, a table in the terminal, and Markdown. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+Outcome = Mapping[str, Any]
+
+
+def score(faults: Sequence[Outcome], clean: Sequence[Outcome]) -> dict[str, int]:
+    """How many faults there were, were caught, and by no other rules; of the clean, how many were rejected."""
+    return {
+        "faults": len(faults),
+        "caught": sum(each["caught"] for each in faults),
+        "precisely": sum(each["caught"] and not each["beyond"] for each in faults),
+        "clean": len(clean),
+        "rejected": sum(each["decision"] not in ("PROMOTE", "HOLD") for each in clean),
+    }
+
+
+def sentence(found: Mapping[str, int]) -> str:
+    """The score in words."""
+    return (
+        f"{found['caught']} of {found['faults']} faults caught for their own reason,"
+        f" {found['precisely']} of them by no rule that does not concern them;"
+        f" {found['rejected']} of {found['clean']} clean candidates rejected"
+    )
+
+
+def line(each: Outcome) -> str:
+    """One outcome, for a terminal."""
+    if each["caught"]:
+        return f"caught  {each['name']}: {', '.join(each['own'])}" + (
+            f" (and {', '.join(each['beyond'])}, which it hardly concerns)"
+            if each["beyond"]
+            else ""
+        )
+    told = f" (only a warning: {', '.join(each['warned'])})" if each["warned"] else ""
+    also = f", stopped by {', '.join(each['also'])}" if each["also"] else ""
+    return f"MISSED  {each['name']}: {each['decision']}{also}{told}"
+
+
+def markdown(drill: Mapping[str, Any], peers: Mapping[str, Any] | None = None) -> str:
+    """The drill's part of BENCHMARKS.md: kill scores side by side, then fault by fault.
+
+    *peers* has, by name, a title, `by` (fault's name -> what failed) and `clean` (what failed without
+    a fault), and notes.
+    """
+    found, faults = drill["score"], drill["faults"]
+    others = list((peers or {}).get("peers", {}).values())
+    head = (
+        f"Faults put into a user's own data, recipe and bundle, one at a time (`{drill['recipe']}` as of"
+        f" {drill['today']}, about {drill['rows']:,} rows). {sentence(found)}. Written by"
+        f" `make drill` on {drill['when']}."
+    )
+    lines = [
+        "## The drill",
+        "",
+        head,
+        "",
+        "| | faults caught | without a fault |",
+        "|---|---:|---:|",
+    ]
+    clean = f"{found['rejected']} of {found['clean']} clean candidates rejected"
+    lines.append(f"| **the gate** | **{found['caught']} of {found['faults']}** | {clean} |")
+    for peer in others:
+        killed = sum(bool(peer["by"].get(each["name"])) for each in faults)
+        alarms = f"{len(peer['clean'])} conditions fail"
+        lines.append(f"| {peer['title']} | {killed} of {found['faults']} | {alarms} |")
+    lines += ["", *(peers or {}).get("notes", ()), "", "<details><summary>Fault by fault</summary>"]
+    columns = ["fault", "the gate", *(peer["title"] for peer in others)]
+    lines += ["", f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
+    for each in faults:
+        warned = f" (warned: {', '.join(each['warned'])})" if each["warned"] else ""
+        ours = ", ".join(each["own"]) if each["caught"] else f"missed{warned}"
+        cells = [f"{each['family']}: {each['name']}", ours]
+        cells += [", ".join(peer["by"].get(each["name"], ())[:2]) or "missed" for peer in others]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join([*lines, "", "</details>", ""])

@@ -1,0 +1,54 @@
+"""Who uses a feature: the contract's slices, the limits, and those who send it to the scorer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from model.contract import Contract
+from monitoring.partitions import Folder, lines, parts
+
+
+def uses(contract: Contract, name: str, limits: Iterable[Path], journal: Path | None) -> list[str]:
+    """A sentence for each use; none if nobody does. Raises OSError if the journal cannot be read."""
+    return [*_stated(contract, name), *_limited(limits, name), *(_sent(journal, name) if journal else ())]  # fmt: skip
+
+
+def _stated(contract: Contract, name: str) -> Iterator[str]:
+    if name in contract.slices:
+        yield f"slice: quality is looked at by {name}"
+    if name in contract.private:
+        yield f"private: {name} is kept out of the journal"
+    owner = contract.feature(name).owner
+    if owner:
+        yield f"owner: {owner} fills it"
+
+
+def _limited(limits: Iterable[Path], name: str) -> Iterator[str]:
+    for path in limits:
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+            if name in line.replace('"', " ").replace(".", " ").replace("=", " ").split():
+                yield f"limit: {path}:{number}: {line.strip()[:120]}"
+
+
+def _sent(journal: Path, name: str) -> Iterator[str]:
+    """How many of the journal's answers were asked with it, by how many keys, and when last."""
+    place = Folder(journal)
+    answers, sent, last, keys = 0, 0, "", set()
+    for part in parts(place, "answers"):
+        for line in lines(place, part, {"at", "key", f"row.{name}"}):
+            row = line.get("row") if line else None
+            if line is None or not isinstance(row, dict):
+                continue
+            answers += 1
+            if row.get(name) is not None:
+                sent += 1
+                keys.add(line.get("key"))
+                last = max(last, str(line.get("at", "")))
+    if sent:
+        yield (
+            f"clients: {sent:,} of {answers:,} answers in the journal were asked with it,"
+            f" for {len(keys):,} keys, last at {last}"
+        )
+    elif answers:
+        yield f"clients: none of the {answers:,} answers in the journal was asked with it"

@@ -1,0 +1,124 @@
+"""The drill's quick part: a few faults of each kind, through the real gate; `make drill` holds it whole."""
+
+import json
+import os
+import subprocess
+from fnmatch import fnmatch
+from pathlib import Path
+
+import pytest
+
+from drill import score
+from drill.__main__ import main
+from drill.faults import FAMILIES
+from drill.make import asked, read
+from drill.rivals import _shown
+from model.train import read_recipe
+
+#: One that training refuses, one that export refuses, one each that a rule and the bundle's seal stop.
+QUICK = ("a class gone", "class order swapped", "target copied", "digest tampered with")
+
+
+@pytest.fixture(scope="module")
+def held(root, tmp_path_factory):
+    """The folder of a drill on the small shop."""
+    out = tmp_path_factory.mktemp("drill")
+    recipe = root / "tests/recipes/buys.py"
+    words = ["--recipe", str(recipe), "--today", "2026-02-20", "--clean", "1", "--out", str(out)]
+    assert main(["make", *words, "--only", *QUICK]) == 0
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    subprocess.run(
+        [root / ".venv/checks/bin/python", "-m", "drill", "judge", "--out", out],
+        cwd=root, env=environment, check=True, capture_output=True,
+    )  # fmt: skip
+    return out
+
+
+def test_each_is_caught_for_its_own_reason(held):
+    """By no more than concerns it, whoever it is that stops it."""
+    told = json.loads((held / "drill.json").read_text())
+
+    assert {each["name"]: (each["decision"], each["own"][0]) for each in told["faults"]} == {
+        "target copied": ("REJECT", "leak.solo"),
+        "a class gone": ("REFUSED", "train.data"),
+        "class order swapped": ("REFUSED", "export.parity"),
+        "digest tampered with": ("CANNOT JUDGE", "gate.cannot_judge"),
+    }
+    assert [each["beyond"] for each in told["faults"]] == [[]] * 4
+    assert told["score"] | {"clean": 0, "rejected": 0} == {
+        "faults": 4, "caught": 4, "precisely": 4, "clean": 0, "rejected": 0,
+    }  # fmt: skip
+
+
+def test_what_has_no_bundle_has_rows_for_those_who_look_at_rows(held):
+    """The others are shown what training refused."""
+    gone = read(next(path for path in held.glob("*/case.json") if "a class gone" in path.read_text()))  # fmt: skip
+
+    assert (held / "labels-3/raw/holdout.parquet").is_file()
+    assert _shown(gone, _contract(held))["train"].endswith("raw/train.parquet")
+
+
+def test_the_catalogue_is_whole():
+    """Six families, at least forty faults, every name once, each with a rule that should say so."""
+    faults = [fault for each in FAMILIES.values() for fault in each]
+
+    assert list(FAMILIES) == ["leakage", "labels", "data", "model", "export", "process"]
+    assert len({fault.name for fault in faults}) == len(faults) >= 40
+    assert [fault.name for fault in faults if not fault.rules] == []
+    assert len(asked(50)) == len(faults) + 51
+
+
+def test_every_rule_that_is_expected_exists():
+    """A misspelt one would be a fault that nothing can catch."""
+    known = {
+        "train.contract", "train.data", "train.recipe", "export.parity", "export.graph",
+        "gate.cannot_judge", "bundle.scores", "model.calibration", "model.gain", "model.degradation",
+        "data.missing", "data.variants", "data.duplicates", "data.label_correlation",
+        "data.time_overlap", "drift.new_categories", *_examined(),
+    }  # fmt: skip
+    asked_for = {rule for each in FAMILIES.values() for fault in each for rule in fault.rules}
+    later = ("upstream.*", "serving.*", "slice*", "calibration*", "compare.*")
+
+    unknown = {rule for rule in asked_for if not any(fnmatch(name, rule) for name in known)}
+    assert {rule for rule in unknown if not any(fnmatch(rule, each) for each in later)} == set()
+
+
+def test_a_score_counts_what_was_caught_and_by_what_else():
+    """A clean candidate that is held is not rejected."""
+    faults = [
+        {"caught": True, "beyond": []},
+        {"caught": True, "beyond": ["model.gain"]},
+        {"caught": False, "beyond": []},
+    ]
+    clean = [{"decision": "PROMOTE"}, {"decision": "HOLD"}, {"decision": "REJECT"}]
+    found = score.score(faults, clean)
+
+    assert found == {"faults": 3, "caught": 2, "precisely": 1, "clean": 3, "rejected": 1}
+    assert score.sentence(found).startswith("2 of 3 faults caught for their own reason")
+
+
+def test_the_others_stand_beside(held):
+    """A fault is caught by them if anything fails that holds without it."""
+    told = json.loads((held / "drill.json").read_text())
+    peers = {
+        "peers": {"x": {"title": "X", "by": {"a class gone": ["Rows: 3"]}, "clean": ["Drift"]}}
+    }
+    words = score.markdown(told, peers)
+
+    assert "| **the gate** | **4 of 4** |" in words
+    assert "| X | 1 of 4 | 1 conditions fail |" in words
+    assert "| labels: a class gone | train.data | Rows: 3 |" in words
+    assert "| leakage: target copied | leak.solo, data.label_correlation | missed |" in words
+
+
+def _contract(held):
+    told = json.loads((held / "subject.json").read_text())
+    return read_recipe(Path(told["recipe"])).CONTRACT
+
+
+def _examined():
+    """The names of our own rules, from the text: the gate's environment has what they import."""
+    import re
+
+    text = (Path(__file__).parents[2] / "checks/examination.py").read_text()
+    return re.findall(r'^    "([a-z_.]+)": lambda', text, re.MULTILINE)

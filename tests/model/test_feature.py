@@ -1,0 +1,128 @@
+"""A feature's life: added and dropped in the recipe's text, and nothing else touched."""
+
+import difflib
+import json
+
+import pytest
+
+from model.__main__ import OK, USAGE, main
+from model.contract import Feature
+from model.feature import EditError, add, drop, mentions
+from model.train import read_recipe
+from model.uses import uses
+
+
+@pytest.fixture
+def recipe(root, tmp_path):
+    path = tmp_path / "recipe.py"
+    path.write_text((root / "model/recipe.py").read_text())
+    return path
+
+
+def changed(before, after):
+    """The lines that differ, without their indentation."""
+    lines = difflib.unified_diff(before.splitlines(), after.splitlines(), n=0, lineterm="")
+    return [line[0] + line[1:].strip() for line in lines if line[:3] not in ("---", "+++", "@@ ")]
+
+
+def test_a_feature_comes_in_with_its_value(recipe):
+    """One line in the contract, and load gives it."""
+    text, contract = recipe.read_text(), read_recipe(recipe).CONTRACT
+    hour = Feature("hour", "number", "hour of the day", minimum=0, maximum=23)
+
+    assert changed(text, add(text, contract, hour, 'rows["minute"] // 60')) == [
+        '+Feature("hour", "number", description="hour of the day", minimum=0, maximum=23),',
+        "-return rows",
+        '+return rows.assign(hour=lambda rows: rows["minute"] // 60)',
+    ]
+
+
+def test_lists_of_its_kind_get_its_name(recipe):
+    """An encoder of categories would leave a new one as a string."""
+    text, contract = recipe.read_text(), read_recipe(recipe).CONTRACT
+
+    assert changed(text, add(text, contract, Feature("gate", "category"))) == [
+        '+Feature("gate", "category"),',
+        '-CATEGORIES = ["carrier", "origin", "dest"]',
+        '+CATEGORIES = ["carrier", "origin", "dest", "gate"]',
+    ]
+
+
+def test_a_feature_goes_from_contract_slices_and_lists(recipe):
+    """Else the contract would contradict itself, and the estimator miss a column."""
+    text, contract = recipe.read_text(), read_recipe(recipe).CONTRACT
+    after = drop(text, contract, "origin")
+
+    assert changed(text, after) == [
+        '-Feature("origin", "category", "airport it leaves from", owner="inventory"),',
+        '-slices=("origin",),',
+        "+slices=(),",
+        '-CATEGORIES = ["carrier", "origin", "dest"]',
+        '+CATEGORIES = ["carrier", "dest"]',
+    ]
+    assert next(line for _, line in mentions(after, "origin")).startswith("admitted = ")
+
+
+@pytest.mark.parametrize("name", ["carrier", "origin", "dest", "minute", "temp", "visib"])
+def test_what_was_added_or_dropped_is_a_recipe(recipe, name):
+    """Whichever it was: first, last, one over several lines."""
+    recipe.write_text(drop(recipe.read_text(), read_recipe(recipe).CONTRACT, name))
+    once = read_recipe(recipe).CONTRACT
+    recipe.write_text(add(recipe.read_text(), once, Feature("x", "category", "ein ü")))
+
+    assert name not in once.feature_names
+    assert read_recipe(recipe).CONTRACT.feature_names == (*once.feature_names, "x")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("CONTRACT = Contract(features=FEATURES)", "the features are FEATURES, which another file"),
+        ("CONTRACT = Contract(features=[*a] + b)", "no plain list"),
+        ("CONTRACT = contract()", "no plain list"),
+        ("A = 1", "there is no CONTRACT"),
+    ],
+)
+def test_what_cannot_be_edited_is_said(recipe, text, words):
+    """With what to do by hand."""
+    contract = read_recipe(recipe).CONTRACT
+
+    with pytest.raises(EditError, match=words):
+        add(text, contract, Feature("x", "number"))
+
+
+def test_who_uses_it_is_told(recipe, tmp_path):
+    """Slices, limits, and whoever sends it."""
+    contract = read_recipe(recipe).CONTRACT
+    limits = tmp_path / "thresholds.toml"
+    limits.write_text("[x]\norigin = 3\n")
+    journal = tmp_path / "journal"
+    journal.mkdir()
+    answers = [
+        {"at": "2026-11-01T00:00:00Z", "key": key, "row": row}
+        for key, row in (("a", {"origin": "EWR"}), ("a", {"origin": "JFK"}), ("b", {}))
+    ]
+    (journal / "answers-1.jsonl").write_text("\n".join(map(json.dumps, answers)))
+
+    assert uses(contract, "origin", [limits], journal) == [
+        "slice: quality is looked at by origin",
+        "owner: inventory fills it",
+        f"limit: {limits}:2: origin = 3",
+        "clients: 2 of 3 answers in the journal were asked with it, for 1 keys, last at 2026-11-01T00:00:00Z",
+    ]
+    assert uses(contract, "visib", [limits], journal)[-1] == (
+        "clients: none of the 3 answers in the journal was asked with it"
+    )
+
+
+def test_it_is_typed_in_one_line(recipe, capsys):
+    """And says what comes next."""
+    words = ["feature", "add", "hour", "--value", 'rows["minute"] // 60', "--recipe", str(recipe)]
+
+    assert main(words) == OK
+    assert main(["feature", "drop", "visib", "--recipe", str(recipe)]) == OK
+    assert main(["feature", "drop", "visibility", "--recipe", str(recipe)]) == USAGE
+    told = capsys.readouterr()
+    assert "hour is a feature now" in told.out
+    assert "owner: weather fills it" in told.out
+    assert "the contract has no visibility; it has carrier" in told.err
