@@ -141,7 +141,7 @@ def rows_of(bundle: Bundle, part: str) -> pd.DataFrame:
 
 
 def _before(champion: Bundle) -> pd.DataFrame:
-    parts = [_frame(champion, part) for part in ("train", "holdout")]
+    parts = [rows_of(champion, part) for part in ("train", "holdout")]
     return pd.concat(parts, ignore_index=True)
 
 
