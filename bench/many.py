@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -48,11 +49,11 @@ def load(start: datetime, end: datetime) -> pd.DataFrame:
         "at": pd.Timestamp(start) + pd.to_timedelta(seconds, unit="s"),
         "flag": random.random(ROWS) < 0.3,
     }
-    pull = 1.2 * np.asarray(found["flag"], dtype=float)
+    pull: Any = 1.2 * np.asarray(found["flag"], dtype=float)
     for name, count in WORDS.items():
-        value = random.integers(0, count, ROWS)
-        found[name] = np.array([f"{name}{n}" for n in range(count)])[value]
-        pull = pull + np.sin(value)
+        place = random.integers(0, count, ROWS)
+        found[name] = np.array([f"{name}{n}" for n in range(count)])[place]
+        pull = pull + np.sin(place)
     for n in range(NUMBERS):
         value = random.normal(0, 1, ROWS)
         pull = pull + value * (0.8 if n < 4 else 0.0)

@@ -57,7 +57,8 @@ def table(pool: Pool, seeds: int, environments: Path) -> list[str]:
     """False alarms and delays of everybody on one pool's streams, as Markdown."""
     say(f"{pool.name}: {len(pool.rows):,} rows, {len(pool.features)} features")
     calm = [quiet(pool, YEAR, np.random.default_rng(seed)) for seed in range(seeds)]
-    ours, rates, alarming = [], [], {name: [] for name in DEFAULTS}
+    ours, rates = [], []
+    alarming: dict[str, list[Any]] = {name: [] for name in DEFAULTS}
     for stream in calm:
         found = daily(stream)
         ours.append(Ours.solved(found, BUDGET))
@@ -139,7 +140,7 @@ class Adwin:
     def _run(self, streams: list[Stream], at: str) -> list[Any]:
         with tempfile.TemporaryDirectory() as work:
             known = REFERENCE * A_DAY
-            tables = {}
+            tables: dict[str, Any] = {}
             for n, stream in enumerate(streams):
                 wrong = np.abs(stream.scores - stream.truth)
                 wrong = np.concatenate([np.full(2 * A_DAY, np.nan), wrong[: -2 * A_DAY]])

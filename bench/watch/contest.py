@@ -55,7 +55,7 @@ class Ours:
                     upper, lower = one.above(limit)[place], one.below(limit)[place]
                     beyond[:, n] |= part > (math.inf if upper is None else upper)
                     beyond[:, n] |= part < (-math.inf if lower is None else lower)
-            days[tier] = lasts(beyond, RULES[tier]).any(axis=1)
+            days[tier] = np.asarray(lasts(beyond, RULES[tier]).any(axis=1))
         return days
 
 
@@ -107,7 +107,7 @@ DEFAULTS = {NANNYML: 3.0, HALF: 0.1, ANY: 0.1}
 def rate(days: list[Numbers]) -> float:
     """Alarms a quarter over quiet streams of *days*; one that lasts counts anew every fortnight."""
     alarms = sum(max(alarms_begin(each, 3).sum(), each.sum() / 14) for each in days)
-    return alarms / sum(len(each) for each in days) * QUARTER
+    return float(alarms / sum(len(each) for each in days) * QUARTER)
 
 
 def limit_at(quiet: list[Numbers], wanted: float) -> float:

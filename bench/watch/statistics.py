@@ -39,7 +39,7 @@ def jensen_shannon(reference: Numbers, days: Numbers, *, numeric: bool) -> Numbe
     with np.errstate(divide="ignore", invalid="ignore"):
         left = np.nansum(np.where(shares > 0, shares * np.log2(shares / middle), 0), axis=1)
         right = np.nansum(np.where(usual > 0, usual * np.log2(usual / middle), 0), axis=1)
-    return np.sqrt(np.maximum((left + right) / 2, 0))
+    return np.asarray(np.sqrt(np.maximum((left + right) / 2, 0)))
 
 
 def reconstruction(reference: Numbers, days: Numbers, numeric: Numbers) -> Numbers:
@@ -60,21 +60,21 @@ def reconstruction(reference: Numbers, days: Numbers, numeric: Numbers) -> Numbe
     share = np.cumsum(values[order]) / values.sum()
     kept = vectors[:, order[: int(np.searchsorted(share, 0.65, side="right")) + 1]]
     error = np.linalg.norm(now - now @ kept @ kept.T, axis=1)
-    return error.reshape(len(days), -1).mean(axis=1)
+    return np.asarray(error.reshape(len(days), -1).mean(axis=1))
 
 
 def estimated_auc(chances: Numbers) -> Numbers:
     """CBPE's ROC AUC of each day of calibrated scores (days, rows)."""
     p = np.sort(chances, axis=1)
     below = np.cumsum(1 - p, axis=1) - (1 - p) / 2
-    return (p * below).sum(axis=1) / (p.sum(axis=1) * (1 - p).sum(axis=1))
+    return np.asarray((p * below).sum(axis=1) / (p.sum(axis=1) * (1 - p).sum(axis=1)))
 
 
 def wasserstein(reference: Numbers, days: Numbers) -> Numbers:
     """Evidently's normed Wasserstein distance; the *reference*'s rows a multiple of a day's."""
     ours = np.sort(reference).reshape(days.shape[1], -1)
     apart = np.abs(np.sort(days, axis=1)[:, :, None] - ours[None]).mean(axis=(1, 2))
-    return apart / max(reference.std(), 0.001)
+    return np.asarray(apart / max(reference.std(), 0.001))
 
 
 def daily(stream: Stream, *, folds: int = 3) -> dict[str, Numbers]:
