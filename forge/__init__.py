@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
 GITHUB = "github:"
+#: Begins the marker of an incident that the watch keeps.
+WATCH = "watch:"
+#: Begins the marker of a note that answers a comment; its id follows.
+REPLY = "reply:"
 
 
 class ForgeError(Exception):
@@ -41,7 +45,7 @@ class Proposal:
     """A change of files that waits for a verdict, on a branch of its own.
 
     *files* are the paths it changes, *head* its newest commit. *comments* are the robots' own, by
-    marker.
+    marker. *link* leads to it from another text.
     """
 
     number: int
@@ -54,11 +58,16 @@ class Proposal:
     status: tuple[bool | None, str] | None
     comments: Mapping[str, str]
     files: tuple[str, ...] = ()
+    link: str = ""
 
 
 @dataclass(frozen=True)
 class Alert:
-    """Something that somebody should look at; one per marker."""
+    """Something that somebody should look at; one per marker.
+
+    *memory* is what robots noted for their next run, as JSON. *by_hand* says that a person closed
+    it, or opened it again, and no robot has followed yet. *link* leads to it from another text.
+    """
 
     number: int
     marker: str
@@ -66,6 +75,21 @@ class Alert:
     body: str
     state: Literal["open", "closed"]
     history: tuple[str, ...]
+    memory: Mapping[str, Any] = field(default_factory=dict)
+    by_hand: bool = False
+    closed_at: str = ""
+    link: str = ""
+
+
+@dataclass(frozen=True)
+class Comment:
+    """What a person wrote below an alert; *reply* is the robots' word on it, None if there is none."""
+
+    id: int
+    author: str
+    at: str
+    body: str
+    reply: str | None = None
 
 
 @dataclass(frozen=True)
@@ -92,7 +116,8 @@ class Schedule:
 class Forge(Protocol):
     """What a forge can do. Every write may be repeated: it finishes the job and doubles nothing.
 
-    A title is one line. `history` may know the newest fifty changes only.
+    A title is one line. `history` may know the newest fifty changes only. `say` and `set_state` are
+    what a person does to an alert; a robot uses `alert`, `resolve` and `note`.
     """
 
     def read(self, path: str, branch: str = "main") -> str | None: ...
@@ -121,9 +146,18 @@ class Forge(Protocol):
     def comment(self, branch: str, marker: str, body: str) -> None: ...
     def merge(self, branch: str, message: str) -> str: ...
     def close(self, branch: str, reason: str) -> None: ...
-    def alert(self, marker: str, title: str, body: str) -> Alert: ...
-    def resolve(self, marker: str, body: str) -> Alert | None: ...
+    def alert(
+        self, marker: str, title: str, body: str, memory: Mapping[str, Any] | None = None
+    ) -> Alert: ...
+    def resolve(
+        self, marker: str, body: str, memory: Mapping[str, Any] | None = None
+    ) -> Alert | None: ...
     def alerts(self) -> list[Alert]: ...
+    def comments(self, number: int) -> list[Comment]: ...
+    def note(self, number: int, marker: str, body: str) -> None: ...
+    def say(self, number: int, body: str) -> None: ...
+    def set_state(self, number: int, state: Literal["open", "closed"]) -> None: ...
+    def may_write(self, person: str) -> bool: ...
     def schedule(self, name: str) -> Schedule | None: ...
     def public(self) -> bool: ...
 

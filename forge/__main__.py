@@ -5,6 +5,8 @@ python -m forge merge [BRANCH]         a person merges a proposal whose status i
 python -m forge rollback --reason WHY  the older model becomes live again
 python -m forge release                live.toml and the releases are made to agree
 python -m forge status                 what is live, proposed, released, alarming
+python -m forge comment NUMBER WORDS   say something below an alert; a command, such as "/ack 7d"
+python -m forge close NUMBER           a person closes an alert; `reopen` opens it again
 python -m forge sync --store DIR       a scorer's folder is made to hold what is live
 python -m forge tidy                   candidates that came to nothing are removed
 python -m forge overdue WORKFLOW       an alert, if a robot has not run for days
@@ -24,6 +26,7 @@ from datetime import UTC, datetime
 from forge import Forge, ForgeError, Proposal, open_forge
 from forge.actions import output, summary
 from forge.arguments import parser
+from forge.desk import comment, move, status
 from forge.landing import (
     INCIDENT,
     is_landed,
@@ -201,23 +204,6 @@ def _raise_incident(forge: Forge, bad: str, reason: str) -> None:
     _say(f"incident {number} tells what was served from when to when")
 
 
-def _status(_: argparse.Namespace, forge: Forge) -> int:
-    live, changes = _live(forge), forge.history(LIVE)
-    since = f", since {changes[0].at}: {changes[0].message}" if changes else ""
-    print(f"live      {live.champion.version if live.champion else 'nothing'}{since}")
-    for proposal in forge.proposals():
-        if proposal.state == "open":
-            print(
-                f"proposal  {proposal.number} {proposal.branch}: {proposal.title}"
-                + (f" ({proposal.status[1]})" if proposal.status else " (not judged yet)")
-            )
-    for release in forge.releases():
-        print(f"release   {release.version}  {release.state}")
-    for alert in forge.alerts():
-        print(f"alert     {alert.number} {alert.state}: {alert.title}")
-    return OK
-
-
 def _sync(asked: argparse.Namespace, forge: Forge) -> int:
     done = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -288,7 +274,10 @@ RUN = {
     "merge": _merge,
     "rollback": _rollback,
     "release": _release,
-    "status": _status,
+    "status": status,
+    "comment": comment,
+    "close": move,
+    "reopen": move,
     "sync": _sync,
     "tidy": _tidy,
     "overdue": _overdue,

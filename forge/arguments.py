@@ -42,6 +42,16 @@ def parser(words: str) -> argparse.ArgumentParser:
     rollback.add_argument("--reason", required=True, help="kept with the version that is withdrawn")
     command("release", "make live.toml and the releases agree")
     command("status", "what is live, proposed, released, alarming")
+    comment = command("comment", "say something below an alert, such as a command")
+    comment.add_argument("number", type=int)
+    comment.add_argument("words", help='such as "/ack 7d"; "/help" lists them')
+    for name, state, what in (
+        ("close", "closed", "close an alert, as a person does"),
+        ("reopen", "open", "open a closed alert again, as a person does"),
+    ):
+        move = command(name, what)
+        move.add_argument("number", type=int)
+        move.set_defaults(state=state)
     follow = command("sync", "make a scorer's folder hold what is live")
     follow.add_argument("--store", type=Path, required=True)
     follow.add_argument("--every", type=float, metavar="SECONDS", help="go on following")

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
-from forge import Alert, ForgeError, Schedule
+from forge import REPLY, Alert, Comment, ForgeError, Schedule
 from forge.assets import Assets
 from forge.hidden import TITLE, body_of, one_line, told_by_us
 from forge.pulls import Pulls
@@ -40,18 +40,22 @@ class GitHubForge(Assets, Pulls):
         Pulls.__init__(self, rest)
 
     @surely
-    def alert(self, marker: str, title: str, body: str) -> Alert:
+    def alert(
+        self, marker: str, title: str, body: str, memory: Mapping[str, Any] | None = None
+    ) -> Alert:
         """Raise the one alert with *marker*, or bring it up to date; a closed one opens again.
 
         What it says already is not said a second time.
         """
         title = one_line(title, TITLE)
-        issue, meta, said = self._issue(marker)
-        if issue and (issue["state"], issue["title"], said) == ("open", title, body):
+        issue, known, said = self._issue(marker)
+        meta = {"marker": marker, "history": known.get("history", []), "left": "open"}
+        meta["memory"] = dict(known.get("memory", {}) if memory is None else memory)
+        if issue and (issue["state"], issue["title"], said, known) == ("open", title, body, meta):
             return _alert(issue, meta, said)
         word = "updated" if issue and issue["state"] == "open" else "opened again"
         line = f"{self._now()} {word if issue else 'opened'}: {title}"
-        meta = {"marker": marker, "history": [*meta.get("history", ()), line][-REMEMBERED:]}
+        meta["history"] = [*meta["history"], line][-REMEMBERED:]
         words = {"title": title, "body": body_of(meta, body)}
         if issue is None:
             issue = self._rest.write("POST", "issues", words | {"labels": [LABEL]})
@@ -60,18 +64,61 @@ class GitHubForge(Assets, Pulls):
             issue = self._rest.write("PATCH", path, words | {"state": "open"})
         return _alert(issue, meta, body)
 
-    def resolve(self, marker: str, body: str) -> Alert | None:
+    def resolve(
+        self, marker: str, body: str, memory: Mapping[str, Any] | None = None
+    ) -> Alert | None:
         """Close the open alert with *marker*; None if there was none."""
-        issue, meta, _ = self._issue(marker)
+        issue, known, _ = self._issue(marker)
         if issue is None or issue["state"] != "open":
             return None
-        history = [*meta["history"], f"{self._now()} closed"][-REMEMBERED:]
-        meta = {"marker": marker, "history": history}
+        meta = known | {"left": "closed"}
+        meta["history"] = [*known["history"], f"{self._now()} closed"][-REMEMBERED:]
+        if memory is not None:
+            meta["memory"] = dict(memory)
         return self._settle(issue["number"], meta, body)
 
     def alerts(self) -> list[Alert]:
         """Every alert there was, newest first."""
         return [_alert(*found) for found in self._issues()]
+
+    def comments(self, number: int) -> list[Comment]:
+        """What people wrote below an alert, oldest first; a robot's word is no person's."""
+        notes = self._comments(number)
+        found = []
+        for each in self._rest.pages(f"issues/{number}/comments"):
+            author = each["user"] or {"type": "User", "login": "ghost"}
+            if author["type"] == "User" and "comment" not in told_by_us(each, self._rest.me)[0]:
+                _, reply = notes.get(f"{REPLY}{each['id']}", (0, None))
+                body = each["body"] or ""
+                found.append(Comment(each["id"], author["login"], each["created_at"], body, reply))
+        return found
+
+    @surely
+    def note(self, number: int, marker: str, body: str) -> None:
+        """Write the robots' one comment with *marker* below an alert, or bring it up to date."""
+        self._comment(number, marker, body)
+
+    @surely
+    def say(self, number: int, body: str) -> None:
+        """Write a comment below an alert, as a person does. The same twice in a row is one."""
+        *_, last = [None, *self._rest.pages(f"issues/{number}/comments")]
+        by = (last["user"] or {}).get("login") if last else None
+        if last is None or (by, last["body"]) != (self._rest.me(), body):
+            self._rest.write("POST", f"issues/{number}/comments", {"body": body})
+
+    @surely
+    def set_state(self, number: int, state: Literal["open", "closed"]) -> None:
+        """Close an alert, or open it again, as a person does."""
+        self._rest.write("PATCH", f"issues/{number}", {"state": state})
+
+    def may_write(self, person: str) -> bool:
+        """Whether *person* may change the repository.
+
+        What GitHub writes beside a comment (`author_association`) does not tell: a member of the
+        organisation, or a collaborator, may be one who only reads. Any token may ask this.
+        """
+        found = self._rest.get(f"collaborators/{person}/permission")
+        return found is not None and found["permission"] in ("admin", "write")
 
     def schedule(self, name: str) -> Schedule | None:
         """Whether the workflow file *name* is switched on, and when it last ended well."""
@@ -107,7 +154,9 @@ class GitHubForge(Assets, Pulls):
 
 
 def _alert(issue: Any, meta: Meta, body: str) -> Alert:
+    number, state = issue["number"], issue["state"]
     return Alert(
-        issue["number"], meta["marker"], issue["title"], body, issue["state"],
-        tuple(meta["history"]),
+        number, meta["marker"], issue["title"], body, state, tuple(meta["history"]),
+        meta.get("memory", {}), state != meta.get("left", state),
+        (issue["closed_at"] or "") if state == "closed" else "", f"#{number}",
     )  # fmt: skip

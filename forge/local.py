@@ -5,7 +5,7 @@ Everything in it can be read with an editor and with git:
     repo/                     a git repository; main holds serve/live.toml, a proposal is a branch
     releases/<version>/       bundle/ and release.md, and attestation.jsonl if there is one
     releases/latest           the version that is served to those who ask for none
-    proposals/0001.md         alerts/0001.md
+    proposals/0001.md         alerts/0001.md         comments/0001.md
     lock                      held while something is written, so two processes are both right
 """
 
@@ -18,14 +18,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from forge import Alert, Change, ForgeError, Proposal, Release, Schedule
+from forge import Change, ForgeError, Proposal, Release, Schedule
+from forge.board import Board
 from forge.live import LIVE, Live
 from forge.records import Meta, Records
 from forge.repository import Repository
 from forge.shelf import Shelf
 
 
-class LocalForge:
+class LocalForge(Board):
     """The forge in the folder *root*, made when it is first written to."""
 
     def __init__(
@@ -36,7 +37,7 @@ class LocalForge:
         self._repository = Repository(self.root / "repo")
         self._shelf = Shelf(self.root / "releases")
         self._proposals = Records(self.root / "proposals")
-        self._alerts = Records(self.root / "alerts")
+        Board.__init__(self, self.root, self._now, self._writing)
 
     # Files and their history
 
@@ -165,34 +166,6 @@ class LocalForge:
             comments = meta["comments"] | {"closed": reason}
             self._proposals.put(meta | {"state": "closed", "comments": comments}, body)
 
-    # Alerts
-
-    def alert(self, marker: str, title: str, body: str) -> Alert:
-        """Raise the one alert with *marker*, or bring it up to date; a closed one opens again."""
-        with self._writing():
-            found = self._alerts.find(marker=marker)
-            meta: Meta = found[0] if found else {"number": self._alerts.new_number(), "history": []}
-            word = {None: "opened", "open": "updated", "closed": "opened again"}[meta.get("state")]
-            history = [*meta["history"], f"{self._now()} {word}: {title}"]
-            meta |= {"marker": marker, "title": title, "state": "open", "history": history}
-            self._alerts.put(meta, body)
-            return _alert(meta, body)
-
-    def resolve(self, marker: str, body: str) -> Alert | None:
-        """Close the open alert with *marker*; None if there was none."""
-        with self._writing():
-            found = self._alerts.find(marker=marker, state="open")
-            if found is None:
-                return None
-            history = [*found[0]["history"], f"{self._now()} closed"]
-            meta = found[0] | {"state": "closed", "history": history}
-            self._alerts.put(meta, body)
-            return _alert(meta, body)
-
-    def alerts(self) -> list[Alert]:
-        """Every alert there was, newest first."""
-        return [_alert(*record) for record in self._alerts.all()]
-
     # Robots
 
     def schedule(self, name: str) -> Schedule | None:  # noqa: ARG002 -- see the protocol
@@ -238,10 +211,5 @@ def _proposal(meta: Meta, body: str) -> Proposal:
     return Proposal(
         meta["number"], meta["branch"], meta["title"], body, meta["state"], meta["head"],
         tuple(meta["labels"]), status, meta["comments"], tuple(meta.get("files", ())),
+        f"proposal {meta['number']}",
     )  # fmt: skip
-
-
-def _alert(meta: Meta, body: str) -> Alert:
-    return Alert(
-        meta["number"], meta["marker"], meta["title"], body, meta["state"], tuple(meta["history"])
-    )

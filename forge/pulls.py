@@ -238,7 +238,7 @@ class Pulls:
         return Proposal(
             number, head["ref"], pull["title"], told(pull["body"])[1], state, head["sha"],
             tuple(each["name"] for each in pull["labels"]), self._status(head["sha"]), comments,
-            tuple(sorted(_names(self._rest.pages(f"pulls/{number}/files")))),
+            tuple(sorted(_names(self._rest.pages(f"pulls/{number}/files")))), f"#{number}",
         )  # fmt: skip
 
     def _status(self, commit: str) -> tuple[bool | None, str] | None:

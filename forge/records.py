@@ -31,7 +31,7 @@ class Records:
         found = (
             (meta, body)
             for meta, body in self.all()
-            if all(meta[name] == value for name, value in wanted.items())
+            if all(meta.get(name) == value for name, value in wanted.items())
         )
         return next(found, None)
 

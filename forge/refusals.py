@@ -11,7 +11,8 @@ from forge import ForgeError
 #: the first that matches the path names the permission
 PERMISSIONS = {
     r"pulls/\d+/merge$": "contents",
-    r"pulls|issues/(\d+/(comments|labels)|comments)": "pull-requests",
+    r"issues/(\d+/comments|comments)": "pull-requests: write, and for an alert issues",
+    r"pulls|issues/\d+/labels": "pull-requests",
     r"issues": "issues",
     r"statuses|commits/[^/]+/status": "statuses",
     r"actions": "actions",

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import get_args
 
 from checks.rules import ConfigurationError, read_rules
-from forge import Forge, ForgeError, open_forge
+from forge import WATCH, Forge, ForgeError, open_forge
 from forge.actions import output, summary
 from forge.live import LIVE, LiveError, Slot, parse_live, with_champion
 from model.card import card, nothing_to_gain, title
@@ -150,7 +150,7 @@ def _gains(made: Path, forge: Forge) -> bool:
 
 
 def _propose(asked: argparse.Namespace, forge: Forge, made: Path, attestation: Path | None) -> None:
-    """bundle -> stored candidate -> the one open proposal."""
+    """bundle -> stored candidate -> the one open proposal; it and what the watch has open are linked."""
     manifest = read_manifest(made)
     version, digest = manifest["version"], manifest["digest"]
     twins = [release for release in forge.releases() if release.digest == digest]
@@ -163,13 +163,20 @@ def _propose(asked: argparse.Namespace, forge: Forge, made: Path, attestation: P
         _say(f"the same bytes are proposed already, as {version}")
     elif version not in {release.version for release in twins}:
         forge.upload(version, made, attestation)
+    incidents = [
+        each for each in forge.alerts() if each.marker.startswith(WATCH) and each.state == "open"
+    ]
+    links = ", ".join(each.link for each in incidents)
     proposal = forge.propose(
         asked.branch,
         title({**manifest, "version": version}),
-        card(manifest),
+        card(manifest) + (f"\nOpen while it was made: {links}.\n" if links else ""),
         {LIVE: with_champion(live, version, digest).to_toml()},
         labels=("model",),
     )
+    for incident in incidents:
+        told = f"A model was trained while this was open: {proposal.link} ({proposal.title}).\n"
+        forge.note(incident.number, f"proposal:{proposal.number}", told)
     output("version", version)
     words = f"proposal {proposal.number} on branch {asked.branch}: {proposal.title}"
     _say(words)

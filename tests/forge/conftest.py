@@ -52,6 +52,17 @@ def forge(request, tmp_path):
     return request.getfixturevalue("github")
 
 
+@pytest.fixture
+def dana(forge, request):
+    """The same forge in the hands of a person who may write to it."""
+    if isinstance(forge, LocalForge):
+        return forge
+    fake = request.getfixturevalue("fake")
+    fake.tokens["dana"] = (None, {"login": "dana", "type": "User"}, "COLLABORATOR")
+    fake.people["dana"] = "write"
+    return on_github(fake, "dana")
+
+
 @pytest.fixture(scope="session")
 def bundles():
     """Two bundles, the older first."""

@@ -45,6 +45,8 @@ class FakeGitHub:
         self.calls, self.faults, self.n = [], [], 0
         #: token -> its permissions (None: all), user and association
         self.tokens = {"secret": (None, ROBOT, "NONE")}
+        #: who may do what: admin, write, read or none
+        self.people = {}
         self.may_open_pulls, self.immutable, self.private = True, False, False
         self.now = datetime(2026, 3, 1, tzinfo=UTC)
         self.trees, self.commits, self.refs = {}, {}, {}

@@ -99,7 +99,7 @@ def new_issue(fake, asked, values, labels=()):
     fake.issues[number] = {
         "number": number, "title": values["title"], "body": values.get("body"), "state": "open",
         "labels": [{"name": each} for each in labels], "user": user,
-        "author_association": association, "html_url": f"https://github.com/{NAME}/issues/{number}",
+        "author_association": association, "closed_at": None, "html_url": f"https://github.com/{NAME}/issues/{number}",
     }  # fmt: skip
     return number
 
@@ -144,7 +144,11 @@ def change_issue(fake, asked, query, kind, number):
     text("Issue", sent)
     if kind == "pulls":
         fake.pull(number)  # its head is as it was when it was closed
-    fake.issues[number] |= {k: sent[k] for k in ("title", "body", "state") if k in sent}
+    issue = fake.issues[number]
+    issue |= {k: sent[k] for k in ("title", "body", "state") if k in sent}
+    if "state" in sent:
+        closed = issue["closed_at"] or fake.at()
+        issue["closed_at"] = closed if sent["state"] == "closed" else None
     return 200, fake.pull(number) if kind == "pulls" else fake.issue(number)
 
 
@@ -212,6 +216,7 @@ def new_comment(fake, asked, query, number):
     text("IssueComment", query["sent"])
     _, user, association = asked.who
     each = {"id": fake.next(), "issue": int(number), "body": query["sent"]["body"], "user": user}
+    each["created_at"] = fake.at()
     fake.comments[each["id"]] = each | {"author_association": association}
     return 201, each
 
@@ -236,6 +241,13 @@ def issues(fake, asked, query):
 def open_issue(fake, asked, query):
     text("Issue", query["sent"])
     return 201, fake.issue(new_issue(fake, asked, query["sent"], query["sent"].get("labels", ())))
+
+
+@route("GET", "collaborators/([^/]+)/permission")
+def permission(fake, asked, query, person):
+    if person not in fake.people:
+        raise SaysNoError(404, f"{person} is not a user")
+    return 200, {"permission": fake.people[person], "user": {"login": person}}
 
 
 # Robots

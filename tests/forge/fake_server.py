@@ -112,6 +112,9 @@ class Asked(BaseHTTPRequestHandler):
         if repository != NAME:
             raise SaysNoError(404, "Not Found")
         need = next(name for pattern, name in PERMISSIONS.items() if re.match(pattern, path))
+        below = re.match(r"issues/(\d+)/comments", path)
+        if below and int(below[1]) not in self.fake.pulls:
+            need = "issues"
         allowed = None if self.who is None else self.who[0]
         if allowed is not None and self.command != "GET" and allowed.get(need) != "write":
             raise SaysNoError(403, "Resource not accessible by integration")

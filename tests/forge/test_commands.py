@@ -196,6 +196,21 @@ def test_status_tells_all_on_one_screen(bench, capsys):
     assert lines[-1] == "alert     1 open: drift"
 
 
+def test_a_person_at_a_terminal_comments_on_an_alert_closes_it_and_opens_it_again(bench, capsys):
+    """What is done in a browser on GitHub."""
+    bench.forge.alert("watch:flights", "drift", "")
+
+    assert bench.type("comment", "1", "/ack 7d") == OK
+    assert [each.body for each in bench.forge.comments(1)] == ["/ack 7d"]
+    assert bench.type("close", "1") == OK
+    assert bench.type("status") == OK
+    assert "alert     1 closed by hand: drift" in capsys.readouterr().out
+    assert bench.type("reopen", "1") == OK
+    assert bench.forge.alerts()[0].state == "open"
+    assert bench.type("close", "7") == FORGE
+    assert "there is no alert 7; there are: 1" in capsys.readouterr().err
+
+
 def test_status_of_nothing(bench, capsys, tmp_path):
     """A fresh checkout."""
     assert main(["status", "--forge", str(tmp_path / "none")]) == OK

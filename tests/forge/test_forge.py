@@ -275,6 +275,77 @@ def test_there_is_nothing_to_close_where_nothing_is_open(forge):
     assert forge.resolve("watch:flights", "quiet") is None
 
 
+def test_an_alert_remembers_what_a_robot_noted(forge):
+    """For its next run; nobody who reads it is bothered."""
+    forge.alert("watch:flights", "drift", "body", {"peak": 2.5, "causes": ["a-->b"]})
+    kept = forge.alert("watch:flights", "drift", "body 2")
+    assert kept.memory == forge.alerts()[0].memory == {"peak": 2.5, "causes": ["a-->b"]}
+    closed = forge.resolve("watch:flights", "quiet", {"peak": 3})
+
+    assert closed.memory == forge.alerts()[0].memory == {"peak": 3}
+    assert forge.alerts()[0].body == "quiet"
+
+
+def test_what_an_alert_says_already_is_not_said_again(forge):
+    """A run that was killed and is repeated leaves one line."""
+    for _ in range(3):
+        forge.alert("watch:flights", "drift", "body", {"peak": 1})
+
+    assert len(forge.alerts()[0].history) == 1
+
+
+def test_a_persons_hand_on_an_alert_is_told_from_a_robots(forge, dana):
+    """Until a robot follows."""
+
+    def now():
+        (alert,) = forge.alerts()
+        return alert.state, alert.by_hand, bool(alert.closed_at)
+
+    number = forge.alert("watch:flights", "drift", "").number
+    assert now() == ("open", False, False)
+    dana.set_state(number, "closed")
+    assert now() == ("closed", True, True)
+    forge.alert("watch:flights", "worse", "")
+    assert now() == ("open", False, False)
+    forge.resolve("watch:flights", "quiet")
+    assert now() == ("closed", False, True)
+    dana.set_state(number, "open")
+    assert now() == ("open", True, False)
+    forge.alert("watch:flights", "worse", "")
+    assert now() == ("open", False, False)
+
+
+def test_people_comment_and_robots_answer_once(forge, dana):
+    """The answer stays with the comment; a robot's own words are no person's."""
+    number = forge.alert("watch:flights", "drift", "").number
+    forge.alert("watch:other", "another", "")
+    for words in ("looks bad", "/ack 7d", "/ack 7d"):
+        dana.say(number, words)
+    first, second = forge.comments(number)
+    forge.note(number, f"reply:{second.id}", "acknowledged")
+    forge.note(number, f"reply:{second.id}", "acknowledged until Monday")
+    forge.note(number, "summary", "three days")
+    dana.say(number, "/ack 7d")
+
+    found = forge.comments(number)
+    assert [(each.body, each.reply) for each in found] == [
+        ("looks bad", None), ("/ack 7d", "acknowledged until Monday"), ("/ack 7d", None),
+    ]  # fmt: skip
+    assert found[0] == first
+    assert all(forge.may_write(each.author) for each in found)
+    assert first.at < second.at
+    assert forge.comments(number + 1) == []
+
+
+def test_there_are_links_between_alert_and_proposal(forge):
+    """Each names the other, in words that lead there."""
+    alert = forge.alert("watch:flights", "drift", "")
+    proposal = propose(forge, "20260101T0000-aaaaaaa")
+
+    assert {alert.link, forge.alerts()[0].link} in ({"alert 1"}, {"#1"})
+    assert {proposal.link, forge.proposal("retrain").link} in ({"proposal 1"}, {"#2"})
+
+
 @pytest.mark.parametrize(
     "text", ["", "--> <!-- tidegate: {}", "ü 漢字 🌊\r\nline", "```\n@everyone"]
 )

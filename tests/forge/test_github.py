@@ -79,6 +79,10 @@ WRITES = {
         lambda forge: forge.alert("watch", "drift", "body"),
         lambda forge: forge.resolve("watch", "quiet"),
     ),
+    "note": (
+        lambda forge: forge.alert("watch", "drift", "body"),
+        lambda forge: forge.note(1, "reply:7", "done"),
+    ),
     "upload": (lambda forge: None, stored),
     "describe": (stored, lambda forge: forge.describe(A, "notes\n")),
     "publish": (stored, lambda forge: forge.publish(A)),
@@ -189,7 +193,10 @@ def test_a_github_that_cannot_be_reached_is_told(fake):
     ("write", "permission"),
     [
         (propose, "contents"),
-        (lambda forge: forge.comment("retrain", "c", ""), "pull-requests"),
+        (
+            lambda forge: forge.comment("retrain", "c", ""),
+            "pull-requests: write, and for an alert issues",
+        ),
         (lambda forge: forge.status("retrain", True, ""), "statuses"),
         (lambda forge: forge.alert("m", "t", ""), "issues"),
         (stored, "contents"),
@@ -305,6 +312,48 @@ def test_a_stranger_with_a_forged_hidden_line_is_nobody(github, fake):
 
     assert github.proposal("retrain").comments == {"verdict": "HOLD"}
     assert pull.comments == {}
+
+
+def test_only_who_may_write_is_one_who_may_write(github, fake):
+    """A collaborator may be one who only reads; a name that is none is nobody."""
+    fake.people |= {"ada": "admin", "dana": "write", "rita": "read", "mallory": "none"}
+
+    names = ("ada", "dana", "rita", "mallory", "ghost")
+    assert [github.may_write(name) for name in names] == [True, True, False, False, False]
+
+
+def test_a_stranger_cannot_answer_for_a_robot(github, fake):
+    """With the hidden line of a robot's reply: the comment stays unanswered."""
+    number = github.alert("watch", "drift", "").number
+    fake.tokens["dana"] = (None, {"login": "dana", "type": "User"}, "COLLABORATOR")
+    fake.tokens["mallory"] = (None, STRANGER, "NONE")
+    on_github(fake, "dana").say(number, "/rollback")
+    (asked,) = github.comments(number)
+    on_github(fake, "mallory").note(number, f"reply:{asked.id}", "done")
+
+    assert [(each.author, each.reply) for each in github.comments(number)] == [
+        ("dana", None), ("mallory", None),
+    ]  # fmt: skip
+
+
+def test_a_comment_whose_answer_was_lost_is_said_once(github, fake):
+    """It is looked for before it is said again."""
+    number = github.alert("watch", "drift", "").number
+    fake.tokens["dana"] = (None, {"login": "dana", "type": "User"}, "COLLABORATOR")
+    fake.trouble("after", method="POST", path="comments")
+    on_github(fake, "dana").say(number, "/ack 7d")
+
+    assert [each.body for each in github.comments(number)] == ["/ack 7d"]
+
+
+def test_an_alert_of_an_older_robot_is_nobodys_hand(github, fake):
+    """It noted less."""
+    github.alert("watch", "drift", "")
+    fake.issues[1]["body"] = render({"marker": "watch", "history": ["then opened: drift"]}, "")
+    fake.issues[1]["state"] = "closed"
+
+    (alert,) = github.alerts()
+    assert (alert.by_hand, alert.memory, len(alert.history)) == (False, {}, 1)
 
 
 def test_a_member_whom_github_takes_for_a_stranger_doubles_nothing(github, fake):

@@ -62,6 +62,20 @@ def test_retrain_stores_a_candidate_and_opens_the_proposal(retrain, forge, capsy
     assert "learnt from" in capsys.readouterr().out
 
 
+def test_an_open_incident_and_the_proposal_name_each_other(retrain, forge):
+    """Whoever finds one finds the other; a second night says it once."""
+    for marker in ("watch:buys:drift", "watch:buys:over", "robot:nightly.yml"):
+        forge.alert(marker, marker, "")
+    forge.resolve("watch:buys:over", "")
+    for _ in range(2):
+        assert retrain() == OK
+
+    (proposal,) = forge.proposals()
+    assert proposal.body.endswith("\nOpen while it was made: alert 1.\n")
+    (note,) = (forge.root / "comments").iterdir()
+    assert f"proposal {proposal.number} ({proposal.title})" in note.read_text()
+
+
 def test_a_second_retrain_refreshes_the_one_proposal(retrain, forge):
     """A night later."""
     retrain()
