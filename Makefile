@@ -47,7 +47,8 @@ serve: .venv/serve/installed ## follow the forge and answer on http://127.0.0.1:
 	@$(SERVE) -m forge sync --store "$(PLACE)/store" --every $(or $(EVERY),$(PAUSE)) & syncing=$$!; trap "kill $$syncing" EXIT; \
 	$(SERVE) -m serve --store "$(PLACE)/store" --journal "$(PLACE)/journal" --port $(or $(PORT),8000)
 
-watch: .venv/work/installed ## look at the journal; open, update or close the alert
+watch: .venv/work/installed ## do what was typed below incidents; look at the journal: they open, are updated, close
+	@$(WORK) -m monitoring answer
 	@$(WORK) -m monitoring watch --journal "$(or $(JOURNAL),$(PLACE)/journal)" --out "$(PLACE)/watch"
 
 experiment: .venv/work/installed ## who wins, champion or challenger; one issue, a proposal when it is due

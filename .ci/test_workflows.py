@@ -20,6 +20,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT.parent / "shared/harness"))
 
+from gha_harness.fake import route
 from gha_harness.places import MIRROR
 from gha_harness.report import state
 from gha_harness.world import World
@@ -42,6 +43,13 @@ runs: {using: composite, steps: [{run: exit 1, shell: bash}]}
 """
 
 
+@route("GET", "/repos/{o}/{n}/collaborators/{u}/permission")
+def permission(_, u):
+    """What the workbench lacks: any token may ask it."""
+    may = "read" if u == "rita" else "write"
+    return 200, {"permission": may, "role_name": may, "user": None}
+
+
 class Repository:
     """A repository made from this one, with "Allow Actions to create pull requests" switched on."""
 
@@ -54,7 +62,9 @@ class Repository:
         (template / LIVE).write_text("# What is live.\n")
         for path in (template / ".github/workflows").glob("*.yml"):
             # The runner of the workbench does not know it yet; GitHub does, since May 2026.
-            path.write_text(re.sub(r"^ +queue: max.*\n", "", path.read_text(), flags=re.MULTILINE))
+            text = re.sub(r"^ +queue: max.*\n", "", path.read_text(), flags=re.MULTILINE)
+            # Nor does it know members: every person is one that GitHub calls a contributor.
+            path.write_text(text.replace('"COLLABORATOR"]', '"COLLABORATOR", "CONTRIBUTOR"]'))
         if ci:  # its wiring: what it runs has been run already
             (template / "Makefile").write_text("lint test-serve test-checks test-work:\n\t@true\n")
         else:
@@ -383,6 +393,56 @@ def test_drift_opens_an_issue_updates_it_and_closes_it(make):
     (closed,) = watch()
     assert closed["state"] == "closed"
     assert here.issues("nightly.yml") == []
+    here.is_clean()
+
+
+def test_people_command_below_an_incident(make):
+    """Acknowledged, explained, expected, retrained, rolled back; who only reads is not heard."""
+    here = make()
+    here.night("2026-02-20")
+    old = here.live()
+    here.night("2026-02-22")
+    new = here.live()
+    assert new != old
+    here.sync()
+    address = here.start_scorer()
+    here.visit(address, "2026-02-22", "2026-02-25", "--outcomes")
+    here.visit(address, "2026-03-02", "2026-03-07")
+    here.expect(here.world.dispatch("monitor.yml"))
+    (incident,) = here.issues("buys: ")
+    number = incident["number"]
+
+    def say(words, conclusion="success", login="dana"):
+        before = len(here.world.runs)
+        who = here.world.fake.add_token("pat", login).value
+        path = f"/repos/{SLUG}/issues/{number}/comments"
+        assert here.world.request("POST", path, {"body": words}, who)[0] == 201
+        here.world.drain()
+        here.expect(here.world.runs[before:], conclusion)
+
+    def replies():
+        (found,) = [each for each in here.state["issues"] if each["number"] == number]
+        return [
+            each["body"].partition("\n")[2]
+            for each in found["comments"]
+            if "tidegate" in each["body"]
+        ]
+
+    say("it looks bad", "skipped")
+    assert replies() == []
+    say("/expected until 2026-12-24 because of the sale; $(touch /tmp/owned) `id`")
+    (waiver,) = here.pulls()
+    assert f"#{number}" in waiver["body"]
+    assert f"#{waiver['number']}" in replies()[-1]
+    say("/rollback", login="rita")
+    assert "Thank you. Commands are taken here only" in replies()[-1]
+    assert here.live() == new
+    say("/rollback")
+    assert f"`{old}` is started" in replies()[-1]
+    assert here.live() == old
+    assert here.latest() == [old]
+    here.expect(here.world.dispatch("monitor.yml"))
+    assert len(here.issues("buys: ")) == 1
     here.is_clean()
 
 

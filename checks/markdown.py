@@ -49,15 +49,15 @@ def code(value: object) -> str:
     return f"<code>{text(value, 120)}</code>"
 
 
-def page(sections: Sequence[Section], longest: int = LONGEST) -> str:
+def page(sections: Sequence[Section], longest: int = LONGEST, whole: str = "verdict.json") -> str:
     """The sections that say something, one below the other.
 
     What is too long loses whole sections, so no fence and no fold stays open: first the largest
-    folded one.
+    folded one. *whole* has what was left out.
     """
     left = [section for section in sections if section.words]
     gone: list[str] = []
-    while len(words := _joined(left, gone)) > longest:
+    while len(words := _joined(left, gone, whole)) > longest:
         loose = [section for section in left if not section.kept]
         if not loose:
             break
@@ -67,10 +67,10 @@ def page(sections: Sequence[Section], longest: int = LONGEST) -> str:
     return words
 
 
-def _joined(sections: Sequence[Section], gone: Sequence[str]) -> str:
+def _joined(sections: Sequence[Section], gone: Sequence[str], whole: str) -> str:
     parts = [str(section) for section in sections]
     if gone:
-        parts.append(f"Left out, to fit here: {', '.join(gone)}; verdict.json has all of it.")
+        parts.append(f"Left out, to fit here: {', '.join(gone)}; {whole} has all of it.")
     return "\n\n".join(parts) + "\n"
 
 

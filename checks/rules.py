@@ -27,7 +27,7 @@ from checks.limits import (
 from checks.limits import Severity as Severity  # noqa: PLC0414 -- known from here
 from checks.live import Experiment, Land, Measures, Rollback, contradictions, parse_measures
 from checks.margins import Margins, parse_combination
-from checks.watch import SIGNALS, Monitoring, unwatchable
+from checks.watch import SIGNALS, Incident, Monitoring, unwatchable
 
 #: The metrics that can be compared, by task. Larger is better for those in `LARGER_IS_BETTER`.
 METRICS = {
@@ -119,6 +119,7 @@ class Rules:
     monitoring: Monitoring
     experiment: Experiment
     rollback: Rollback
+    incident: Incident
 
 
 def read_rules(path: Path) -> Rules:
@@ -237,7 +238,7 @@ def _contradictions(rules: Rules) -> Iterable[str]:
         yield f"gate.compare.min_days is {rules.gate.compare.min_days}; expected at least 2"
     if rules.gate.max_rows < rules.gate.min_fresh_rows:
         yield f"gate.max_rows is {rules.gate.max_rows}, below gate.min_fresh_rows of {rules.gate.min_fresh_rows}"
-    yield from unwatchable(rules.monitoring)
+    yield from unwatchable(rules.monitoring, rules.incident)
 
 
 def _unknown(where: str, name: str, known: Iterable[str]) -> str:

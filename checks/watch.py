@@ -1,9 +1,10 @@
-"""The watch's part of thresholds.toml. The standard library alone."""
+"""The watch's part of thresholds.toml: [monitoring] and [incident]. The standard library alone."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Literal
 
 #: What can be watched, and so stand in a tier.
 SIGNALS = (
@@ -47,8 +48,22 @@ class Monitoring:
     min_influence: float
 
 
-def unwatchable(watch: Monitoring) -> Iterable[str]:
+@dataclass(frozen=True)
+class Incident:
+    """How an incident lives: what belongs to it, when a closed one opens again, what it may start."""
+
+    together_days: int
+    respect_days: int
+    worse: float
+    retrain: Literal["never", "page", "issue"]
+    retrain_days: int
+    silent_days: float
+
+
+def unwatchable(watch: Monitoring, incident: Incident) -> Iterable[str]:
     """What contradicts itself there."""
+    if incident.worse < 1:
+        yield f"incident.worse is {incident.worse}; expected 1 or more, a multiple of the peak"
     if not 1 <= watch.lasting <= watch.of:
         yield f"monitoring.lasting is {watch.lasting} of {watch.of}; expected from 1 to monitoring.of"
     if watch.window_days < max(watch.of, watch.quiet):

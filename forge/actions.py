@@ -16,6 +16,13 @@ def summary(text: str) -> None:
     _append("GITHUB_STEP_SUMMARY", text.rstrip() + "\n\n")
 
 
+def run_address() -> str:
+    """Where this run of a workflow can be seen; "" on a laptop."""
+    names = ("GITHUB_SERVER_URL", "GITHUB_REPOSITORY", "GITHUB_RUN_ID")
+    server, repository, run = (os.environ.get(name, "") for name in names)
+    return f"{server}/{repository}/actions/runs/{run}" if os.environ.get("GITHUB_ACTIONS") else ""
+
+
 def _append(variable: str, text: str) -> None:
     path = os.environ.get(variable)
     if path:

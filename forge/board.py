@@ -89,7 +89,7 @@ class Board:
         with self._changing_alert(number):
             found = self._comments.find(alert=number)
             if found is None or "note" in found[0] or found[1] != body:
-                self._put_comment(number, body, None, author=getpass.getuser())
+                self._put_comment(number, body, None, author=_who())
 
     def set_state(self, number: int, state: Literal["open", "closed"]) -> None:
         """Close an alert, or open it again, as a person does."""
@@ -113,6 +113,13 @@ class Board:
     def _put_comment(self, number: int, body: str, known: Meta | None, **more: str) -> None:
         meta = known or {"number": self._comments.new_number(), "alert": number, "at": self._time()}
         self._comments.put(meta | more, body)
+
+
+def _who() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user may have no name
+        return "somebody"
 
 
 def _alert(meta: Meta, body: str) -> Alert:

@@ -116,7 +116,8 @@ class Target:
 
     *classes* are the labels in the order of the model's columns (for a binary target the second is
     the positive one, whose probability is the score); a regression target has none, but a unit and
-    a range.
+    a range. *worth* is what a wrong decision costs beside a right one, in *currency* (regression: what
+    each unit of error costs); it turns a loss of the metric into money.
     """
 
     name: str
@@ -125,6 +126,8 @@ class Target:
     unit: str = ""
     minimum: float | None = None
     maximum: float | None = None
+    worth: float | None = None
+    currency: str = ""
 
     def expects(self) -> str:
         """The words a person reads when an outcome does not fit."""
@@ -162,6 +165,10 @@ class Target:
             )
         if len({(type(label), label) for label in self.classes}) != len(self.classes):
             yield f"{self.name}: a class is listed twice"
+        if self.worth is not None and not (_is_number(self.worth) and self.worth > 0):
+            yield f"{self.name}: worth is {show(self.worth)}; expected a sum of money above 0"
+        if (self.worth is None) != (self.currency == ""):
+            yield f"{self.name}: worth and currency come together, such as worth=2.5, currency='EUR'"
         if not self.name.isidentifier():
             yield f"{self.name!r}: a target's name is a plain identifier, such as late"
 

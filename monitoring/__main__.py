@@ -1,7 +1,8 @@
 """Watch what is live; tell the story.
 
-python -m monitoring watch --journal DIR --out DIR    open, update or close the alert
+python -m monitoring watch --journal DIR --out DIR    open, update or close incidents
 python -m monitoring experiment --journal DIR         who wins; one issue, and a proposal when it is due
+python -m monitoring answer                           what people typed below them is done
 python -m monitoring site --journal DIR --watch DIR --out FILE
 """
 
@@ -12,44 +13,56 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from checks.live import Rollback
-from checks.rules import ConfigurationError, read_rules
+from checks.rules import ConfigurationError, Rules, read_rules
 from forge import Forge, ForgeError, open_forge
-from forge.__main__ import main as press
-from forge.actions import output
-from forge.live import LIVE, LiveError, moves, parse_live
+from forge.live import LIVE, LiveError, champion_of, parse_live
 from model.contract import Contract, ContractError
-from monitoring.alerts import Told, assess, body, effect, title
-from monitoring.baking import Alarm, decide
+from monitoring.acts import Resolve
+from monitoring.alerts import assess
+from monitoring.baking import Alarm
+from monitoring.broken import Broken, cause_of, crashed, issues, silent
+from monitoring.desk import answer_all, bake, do, serves_badly
 from monitoring.digest import digest
+from monitoring.expected import PATH, ExpectedError, read_expected
 from monitoring.experiment.__main__ import run as run_experiment
+from monitoring.incident import decide
 from monitoring.influence import influence
 from monitoring.journal import journal_at
-from monitoring.labels import trust
 from monitoring.look import look
+from monitoring.metrics import METRICS
+from monitoring.runs import write_run, write_whole
+from monitoring.seen import Seen, first_day, moves_of
 from monitoring.service import ServiceError, observe
 from monitoring.signals import by_series
 from monitoring.site import page
+from monitoring.slices import since, slices, table
 from monitoring.story import champions, gather
 from monitoring.upstream import likely_changes
 from monitoring.window import EvidenceError, JournalError, read_reference, read_window
 
 OK, USAGE, NO_WATCH = 0, 2, 5
+_KINDS: dict[type[BaseException], str] = {
+    JournalError: "journal", EvidenceError: "evidence", ContractError: "evidence", OSError: "journal",
+    ConfigurationError: "settings", ExpectedError: "settings",
+}  # fmt: skip
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main(
+    arguments: list[str] | None = None, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+) -> int:
     """Run a command; returns its exit code."""
     asked = _parser().parse_args(arguments)
+    asked.now = clock()
     try:
         asked.run(asked, open_forge(asked.forge))
-    except ConfigurationError as error:
+    except (ConfigurationError, ExpectedError) as error:
         return _stop(USAGE, error)
     except (
         ForgeError, LiveError, ContractError, EvidenceError, JournalError, ServiceError, OSError,
@@ -61,14 +74,34 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _watch(asked: argparse.Namespace, forge: Forge) -> None:
-    """live.toml -> bundle's evidence; journal -> window; both -> signals -> the one alert."""
-    limits = read_rules(asked.rules)
-    rules = limits.monitoring
+    """A look at the journal -> incidents; where it breaks, an issue on the watch itself."""
+    now = asked.now
+    try:
+        rules = read_rules(asked.rules)
+        broken = _look(asked, forge, rules)
+    except Exception as error:
+        # Otherwise nothing is live, or there is nowhere to say it.
+        if not isinstance(error, LiveError | ForgeError):
+            told = issues([cause_of(error, _KINDS)], forge.alerts(), now, 0, whole=False)
+            do(asked.forge, forge, told)
+        raise
+    if broken is not None:
+        do(asked.forge, forge, issues(broken, forge.alerts(), now, rules.incident.respect_days))
+
+
+def _look(asked: argparse.Namespace, forge: Forge, rules: Rules) -> list[Broken] | None:
+    """live.toml -> bundle's evidence; journal -> window; both -> signals -> incidents.
+
+    Returns what is broken in the watch; None if it did not come to look.
+    """
+    limits, history = rules.monitoring, forge.history(LIVE)
     live = parse_live(forge.read(LIVE) or "").champion
     if live is None:
         raise ForgeError("nothing is live, so there is nothing to watch")
-    if any(asked.metrics) and _serves_badly(asked, forge, live.version, limits.rollback):
-        return
+    pages = [*filter(None, asked.metrics)]
+    alarms = observe(pages, asked.metrics_seconds, live.version, rules.rollback) if pages else []
+    if pages and serves_badly(asked.forge, forge, alarms, rules.rollback):
+        return None
     with tempfile.TemporaryDirectory() as work:
         forge.download(live.version, Path(work) / live.version)
         manifest = _manifest(Path(work) / live.version)
@@ -77,25 +110,17 @@ def _watch(asked: argparse.Namespace, forge: Forge) -> None:
     until = pd.Timestamp(asked.today, tz="UTC") if asked.today else None
     with journal_at(asked.journal) as journal:
         window = read_window(
-            journal, contract, live.version, rules.window_days, until, rules.min_rows
+            journal, contract, live.version, limits.window_days, until, limits.min_rows
         )
-    labelled = int(window.rows[contract.target.name].notna().sum())
-    _say(f"{live.version}: {len(window.rows):,} rows answered, {labelled:,} outcomes known")
+    rows, labelled = len(window.rows), int(window.rows[contract.target.name].notna().sum())
+    _say(f"{live.version}: {rows:,} rows answered, {labelled:,} outcomes known")
     signals, unknown, unjudged = look(
-        window, reference, contract, manifest["data"]["categories"], rules, _say
+        window, reference, contract, manifest["data"]["categories"], limits, _say
     )
-    situation = assess(signals, unknown, rules)
-    upstream = [*map(str, likely_changes(window.rows, contract, manifest, limits, until))]
-    told = Told(
-        contract.name,
-        live.version,
-        len(window.rows),
-        labelled,
-        window.oddities,
-        unjudged,
-        upstream,
-    )
-    _write_run(asked.out, {
+    situation = assess(signals, unknown, limits)
+    upstream = [*map(str, likely_changes(window.rows, contract, manifest, rules, until))]
+    begun = first_day(signals, situation.lasting)
+    write_run(asked.out, {
         "version": live.version,
         "state": situation.state,
         "why": situation.why,
@@ -104,82 +129,61 @@ def _watch(asked: argparse.Namespace, forge: Forge) -> None:
         "unknown": [[each.kind, each.why] for each in unknown],
         "upstream": upstream,
     })  # fmt: skip
-    words = body(situation, signals, unknown, told)
-    marker = f"watch:{contract.name}"
-    if situation.state == "raised":
-        alert = forge.alert(marker, title(situation, signals, told), words)
-        _say(f"alert {alert.number} is open: {alert.title}")
-        for line in effect(signals, situation, told):
-            _say(f"  {line}")
-    elif situation.state == "quiet":
-        closed = forge.resolve(marker, f"{situation.why}.\n\n{words}")
-        _say(
-            f"alert {closed.number} is closed: {situation.why}"
-            if closed
-            else f"quiet: {situation.why}"
-        )
-    else:
-        _say(f"no change: {situation.why}")
-    for change in upstream:
-        _say(f"likely changed upstream: {change}")
-    for each in unknown:
-        _say(f"{'not yet' if each.yet else 'could not be'} watched: {each.kind}: {each.why}")
-    for each_metric in trust(signals):
-        _say(f"the estimate of {each_metric}")
-    if situation.state != "raised":  # else the alert tells it all
-        _digest(forge, contract.name, digest(signals, influence(reference, contract), told))
-    series = by_series(signals)
-    last = [series[name][-1] for name in situation.lasting]
-    _bake(asked, forge, limits.rollback, [
+    seen = Seen(
+        contract, live.version, f"{asked.today or asked.now:%Y-%m-%dT%H:%MZ}", signals, unknown, situation,
+        rows, labelled, limits.false_alarms_per_quarter,
+        moves=moves_of((c.at, champion_of(c.text), c.message) for c in reversed(history)),
+        known=(str(reference[contract.time].min())[:10], str(reference[contract.time].max())[:10]),
+        slices=table(
+            slices(reference, since(window.rows, contract.time, begun), contract, limits.min_rows),
+            METRICS[contract.task][0],
+        ),
+        oddities=window.oddities, unjudged=unjudged, upstream=upstream,
+    )  # fmt: skip
+    waivers = read_expected(forge.read(PATH))
+    todo = decide(seen.look(), forge.alerts(), waivers, limits.quiet, rules.incident, seen.words)
+    do(asked.forge, forge, todo)
+    closes = any(isinstance(act, Resolve) for act in todo)
+    for line in seen.said(quietly=not closes):
+        _say(line)
+    if situation.state != "raised":  # else the incident tells it all
+        powers = influence(reference, contract)
+        _digest(forge, contract.name, digest(signals, powers, contract.name, live.version))
+    last = [by_series(signals)[name][-1] for name in situation.lasting]
+    bake(asked.forge, forge, rules.rollback, [
         Alarm(s.kind, live.version, f"{s.metric} {s.value:.3f} on {s.day}, usual {s.expected:.3f}") for s in last
     ])  # fmt: skip
+    if asked.today:
+        return crashed(unknown)
+    live_since, days = history[0].at if history else "", rules.incident.silent_days
+    return crashed(unknown) + silent(window.answered, live_since, asked.now, days)
+
+
+def _answer(asked: argparse.Namespace, forge: Forge) -> None:
+    """Comments that are commands -> what they ask for, and a reply to each."""
+    answer_all(asked.forge, forge, asked.now, read_rules(asked.rules).monitoring.quiet)
 
 
 def _digest(forge: Forge, model: str, week: tuple[str, str] | None) -> None:
-    """One issue a week of what moved and harms nobody yet; it closes with a week where nothing did."""
+    """One issue a week of what moved and harms nobody yet; it closes with a week where nothing did.
+
+    One that a person closed stays closed for its week.
+    """
     if week is None:
         return
     marker, (heading, words) = f"digest:{model}", week
+    known = next((alert for alert in forge.alerts() if alert.marker == marker), None)
+    if heading and known and known.state == "closed" and known.title == heading:
+        return
     if heading:
         _say(f"digest {forge.alert(marker, heading, words).number}: {heading}")
     elif closed := forge.resolve(marker, words):
         _say(f"digest {closed.number} is closed: {words}")
 
 
-def _serves_badly(asked: argparse.Namespace, forge: Forge, version: str, rules: Rollback) -> bool:
-    """Whether the scorers' errors or latency put the champion before back; one alert tells them."""
-    alarms = observe([*filter(None, asked.metrics)], asked.metrics_seconds, version, rules)
-    words = "".join(f"- {each.kind}: {each.words}\n" for each in alarms)
-    if alarms:
-        kinds = " and ".join(each.kind for each in alarms)
-        number = forge.alert("service", f"Scorers: {kinds} beyond limits", words).number
-        _say(f"alert {number} is open: {'; '.join(each.words for each in alarms)}")
-    elif forge.resolve("service", "Errors and latency are within their limits again.\n"):
-        _say("the scorers' alert is closed: errors and latency are within their limits")
-    return _bake(asked, forge, rules, alarms)
-
-
-def _bake(
-    asked: argparse.Namespace, forge: Forge, rules: Rollback, alarms: Sequence[Alarm]
-) -> bool:
-    """Press the button if a new version's *alarms* call for it; in a workflow, a job presses it."""
-    told = [(at, slot.version if slot else "") for at, slot in moves(forge.history(LIVE))]
-    decision = decide(alarms, told, datetime.now(UTC), rules)
-    if alarms:
-        _say(f"{'rolling back' if decision.goes_back else 'no rollback'}: {decision.why}")
-    if decision.goes_back:
-        output("rollback", "true")
-        output("reason", decision.why)
-        if not os.environ.get("GITHUB_ACTIONS"):
-            words = ["rollback", "--forge", asked.forge, "--reason", decision.why]
-            if press(words):
-                raise ForgeError("the rollback failed, as said above; the next run tries it again")
-    return decision.goes_back
-
-
 def _site(asked: argparse.Namespace, forge: Forge) -> None:
     """Forge, journal and the watch's runs -> the page."""
-    history = forge.history("serve/live.toml")
+    history = forge.history(LIVE)
     manifests = {version: forge.manifest(version) for version in sorted(champions(history))}
     told: dict[str, Any] = {
         "history": history,
@@ -189,7 +193,7 @@ def _site(asked: argparse.Namespace, forge: Forge) -> None:
     }
     least = read_rules(asked.rules).monitoring.min_rows
     with journal_at(asked.journal) as journal:
-        _replace(asked.out, page(gather(told, manifests, journal, asked.watch, least)))
+        write_whole(asked.out, page(gather(told, manifests, journal, asked.watch, least)))
     _say(f"page: {asked.out}")
 
 
@@ -201,26 +205,6 @@ def _manifest(bundle: Path) -> dict[str, Any]:
     if not isinstance(manifest, dict) or not manifest.keys() >= {"contract", "data"}:
         raise EvidenceError(f"the manifest of {bundle.name} lacks its contract or its data")
     return manifest
-
-
-def _write_run(folder: Path, run: dict[str, Any]) -> None:
-    numbers = [path.stem.removeprefix("watch-") for path in folder.glob("watch-*.json")]
-    number = 1 + max((int(each) for each in numbers if each.isdecimal()), default=0)
-    _replace(folder / f"watch-{number:04}.json", json.dumps(run, indent=1) + "\n")
-
-
-def _replace(path: Path, text: str) -> None:
-    """Write *text* to *path*, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    work = path.with_name(f".{path.name}-{os.getpid()}")
-    try:
-        with work.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        work.replace(path)
-    finally:
-        work.unlink(missing_ok=True)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -249,14 +233,17 @@ def _parser() -> argparse.ArgumentParser:
         "--today", type=_day, metavar="YYYY-MM-DD", help="count the days before (default: today)"
     )
     experiment.set_defaults(run=run_experiment)
+    answer = commands.add_parser("answer", help="do what people typed below alerts, and reply")
+    answer.set_defaults(run=_answer)
     site = commands.add_parser("site", help="write the page that tells the story")
     site.add_argument("--watch", type=Path, required=True, help="folder with the runs of the watch")
     site.add_argument("--out", type=Path, required=True, help="the page, one HTML file")
     site.set_defaults(run=_site)
-    for command in commands.choices.values():
+    for command in (watch, experiment, site):
         command.add_argument(
             "--journal", required=True, help="the scorer's journal: a folder, or a URL for fsspec"
         )
+    for command in commands.choices.values():
         command.add_argument(
             "--forge", default=os.environ.get("FORGE") or ".forge", help="the forge's folder"
         )

@@ -9,12 +9,11 @@ from collections.abc import Mapping
 from datetime import date, timedelta
 
 from checks.markdown import text
-from monitoring.alerts import Told
 from monitoring.signals import Signal, by_series
 
 
 def digest(
-    signals: list[Signal], influences: Mapping[str, float], told: Told
+    signals: list[Signal], influences: Mapping[str, float], model: str, version: str
 ) -> tuple[str, str] | None:
     """Title and body for the last whole week of *signals*; None without one, no title if it was quiet."""
     days = {signal.day for signal in signals if signal.tier == "digest"}
@@ -35,7 +34,7 @@ def digest(
     features = list(dict.fromkeys(text(moved[name][0].feature) for name in order))
     lines = [
         (
-            f"**{text(told.model)}**, version `{text(told.version)}`: in the week of {monday} these were beyond their"
+            f"**{text(model)}**, version `{text(version)}`: in the week of {monday} these were beyond their"
             " limits. Nothing that the score or its performance says is wrong; the first lines matter the most."
         ),
         "",
@@ -53,7 +52,7 @@ def digest(
     more = len(order) - 50
     if more > 0:
         lines.append(f"\n… and {more} more, in the file of the run.")
-    title = f"{text(told.model)}: {', '.join(features[:3])} moved in the week of {monday}"
+    title = f"{text(model)}: {', '.join(features[:3])} moved in the week of {monday}"
     return title, "\n".join(lines) + "\n"
 
 

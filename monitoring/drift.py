@@ -129,7 +129,7 @@ def attempt(steps: Iterable[Step]) -> tuple[list[Measure], list[Unknown]]:
                 with pd.option_context("future.infer_string", False):  # its DLE knows no other
                     found = list(step())
         except Exception as error:
-            unknown.append(Unknown(kind, f"{type(error).__name__}: {error}"))
+            unknown.append(Unknown(kind, f"{type(error).__name__}: {error}", crashed=True))
         else:
             measures += found
             if not found:

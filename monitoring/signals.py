@@ -69,12 +69,13 @@ class Signal:
 class Unknown:
     """Something that could not be watched, and why: no alarm, and no pass either.
 
-    With *yet* nothing is broken: there are not enough days so far.
+    With *yet* nothing is broken: there are not enough days so far. *crashed* tells of a mistake.
     """
 
     kind: str
     why: str
     yet: bool = False
+    crashed: bool = False
 
 
 class Dated(Protocol):

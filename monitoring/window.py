@@ -46,11 +46,13 @@ class Window:
     """The rows that one version answered, oldest first, and what was odd about the journal.
 
     Columns: the contract's key, time and features (private ones only if they were kept), the target
-    encoded (NaN without an outcome), `score` or `score_0` … `score_{k-1}`.
+    encoded (NaN without an outcome), `score` or `score_0` … `score_{k-1}`. *answered* is when the
+    newest answer of this version was given, by the scorer's clock; "" if none was.
     """
 
     rows: pd.DataFrame
     oddities: tuple[str, ...]
+    answered: str = ""
 
 
 def read_window(
@@ -106,7 +108,8 @@ def read_window(
     hidden = [f.name for f in contract.features if f.name not in rows]
     if hidden:
         said.append(f"private, so not in the journal and not watched: {', '.join(hidden)}")
-    return Window(rows.reset_index(drop=True), tuple(said))
+    answered = max((str(line.get("at") or "") for line in mine.values()), default="")
+    return Window(rows.reset_index(drop=True), tuple(said), answered)
 
 
 def read_reference(bundle: Path, contract: Contract) -> pd.DataFrame:

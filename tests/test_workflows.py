@@ -31,6 +31,7 @@ def test_the_workflows_are_those_of_the_design():
         "rollback",
         "monitor",
         "features",
+        "commands",
     }
     assert names == expected
 
@@ -58,7 +59,7 @@ def test_no_value_is_pasted_into_a_shell(path):
     """A branch's name or a reason may hold a command: they come as variables."""
     shells = blocks(path.read_text())
 
-    assert path.stem == "nightly" or shells
+    assert shells
     assert [shell for shell in shells if "${{" in shell] == []
 
 
@@ -99,7 +100,9 @@ def test_the_job_that_runs_a_proposals_code_has_no_token_at_all():
     assert "secrets." not in text
 
 
-@pytest.mark.parametrize("name", ["land", "release", "rollback", "retrain", "monitor", "features"])
+@pytest.mark.parametrize(
+    "name", ["land", "release", "rollback", "retrain", "monitor", "features", "commands", "nightly"]
+)
 def test_a_job_that_can_write_runs_mains_code(name):
     """Whatever was proposed."""
     text = (ROOT / f".github/workflows/{name}.yml").read_text()
@@ -116,6 +119,27 @@ def test_whatever_changes_what_is_live_waits_for_its_turn():
 
         assert "group: live" in text
         assert "cancel-in-progress: false" in text
+        assert "queue: max" in text
+
+
+def test_a_comment_gets_into_no_value_and_no_shell():
+    """Anybody may write one: the event says that there is one, the code reads it and asks who wrote it."""
+    text = (ROOT / ".github/workflows/commands.yml").read_text()
+    condition = re.search(r"^    if: >-\n(?:      .+\n)+", text, re.MULTILINE)[0]
+
+    assert "github.event" in condition
+    assert "github.event" not in text.replace(condition, "")
+    assert "${{" not in condition
+    assert "startsWith(github.event.comment.body, '/')" in condition
+    assert "types: [created]" in text
+
+
+def test_whatever_changes_alerts_waits_for_its_turn():
+    """A command's memory would be lost by a look at the same time."""
+    for name in ("monitor", "commands"):
+        text = (ROOT / f".github/workflows/{name}.yml").read_text()
+
+        assert "group: alerts" in text
         assert "queue: max" in text
 
 

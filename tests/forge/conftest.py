@@ -1,5 +1,6 @@
 """The forge under test: every implementation goes through the same tests."""
 
+import itertools
 import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -55,12 +56,33 @@ def forge(request, tmp_path):
 @pytest.fixture
 def dana(forge, request):
     """The same forge in the hands of a person who may write to it."""
-    if isinstance(forge, LocalForge):
-        return forge
-    fake = request.getfixturevalue("fake")
-    fake.tokens["dana"] = (None, {"login": "dana", "type": "User"}, "COLLABORATOR")
-    fake.people["dana"] = "write"
-    return on_github(fake, "dana")
+    return forge if isinstance(forge, LocalForge) else person(request.getfixturevalue("fake"))
+
+
+def person(fake, name="dana", permission="write", association="COLLABORATOR"):
+    """GitHub in the hands of somebody."""
+    fake.tokens[name] = (None, {"login": name, "type": "User"}, association)
+    fake.people[name] = permission
+    return on_github(fake, name)
+
+
+@pytest.fixture(params=["folder", "github"])
+def worlds(request, tmp_path):
+    """Makes new forges of one kind, each with a person who may write to it."""
+    servers, numbers = [], itertools.count()
+
+    def make():
+        if request.param == "folder":
+            forge = LocalForge(tmp_path / f"forge-{next(numbers)}", Clock())
+            return forge, forge
+        fake = FakeGitHub({LIVE: Live().to_toml()})
+        servers.append(serve(fake))
+        return on_github(fake), person(fake)
+
+    yield make
+    for server in servers:
+        server.shutdown()
+        server.server_close()
 
 
 @pytest.fixture(scope="session")

@@ -96,13 +96,13 @@ def tell_story(laptop: Laptop, narrator: Narrator) -> None:
     narrator.tell("Ten days on it looks again: the same alert, brought up to date.")
     later = website.send(days("2013-04-19", "2013-04-29"))
     narrator.tell(expect_no_failure(later))
-    narrator.tell(f"{website.tell_outcomes(drifting):,} outcomes are in now")
+    told = website.tell_outcomes(drifting) + website.tell_outcomes(later)
+    narrator.tell(f"{told:,} outcomes are in now")
     laptop.watch()
     if [alert.number for alert in expect_alerts(laptop, "open")] != [
         alert.number for alert in opened
     ]:
         raise UnexpectedError("a second alert was opened")
-    website.tell_outcomes(later)
 
     narrator.chapter(
         5, "29 April: a retrain. Pages go on being landed on while it is judged and swapped in."

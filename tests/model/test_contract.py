@@ -1,6 +1,7 @@
 """A contract says what a row must look like, and everything that is wrong with one."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -168,6 +169,18 @@ def test_json_that_is_no_contract_is_refused(data):
 def test_an_outcome_is_checked_like_a_field(target, value, words):
     """The truth that comes back later must be one of the classes, or a number in range."""
     assert str(target.problem(value)) == words
+
+
+def test_a_decision_may_have_a_worth_and_a_manifest_without_one_is_as_before():
+    """It turns a loss into money; what older scorers read does not change."""
+    worth = replace(CONTRACT, target=replace(CONTRACT.target, worth=2.5, currency="EUR"))
+
+    assert Contract.from_json(json.loads(json.dumps(worth.to_json()))) == worth
+    assert not {"worth", "currency"} & CONTRACT.to_json()["target"].keys()
+    with pytest.raises(ContractError, match="expected a sum of money above 0"):
+        replace(CONTRACT, target=replace(CONTRACT.target, worth=-1, currency="EUR"))
+    with pytest.raises(ContractError, match="worth and currency come together"):
+        replace(CONTRACT, target=replace(CONTRACT.target, worth=1))
 
 
 def test_an_outcome_is_encoded_as_its_class_or_value():

@@ -1,4 +1,4 @@
-"""Signals and limits become an alert: opened late enough, closed late enough, in words."""
+"""Signals and limits amount to an alarm, to quiet, or to neither."""
 
 from dataclasses import replace
 
@@ -6,10 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitoring.alerts import LONGEST, Told, assess, body, effect, moved_features, title
+from monitoring.alerts import assess, moved_features, since_when
 from monitoring.signals import Signal, Unknown, by_series
-
-TOLD = Told("flight-late", "20260101T0000-aaaaaaa", 1000, 250)
 
 
 def series(
@@ -83,15 +81,12 @@ def test_a_page_needs_one_day(rules, marks, state):
 
 
 def test_pages_come_before_what_lasts(rules):
-    """In the title, and in the table."""
+    """Of all that is beyond its limits."""
     signals = series("####") + series(
         "####", "estimated_performance", metric="accuracy", tier="page"
     )
 
     assert assess(signals, [], rules).lasting[0].startswith("estimated")
-    assert title(assess(signals, [], rules), signals, TOLD).startswith(
-        "flight-late: estimated performance, multivariate drift since"
-    )
 
 
 def test_what_cannot_be_told_yet_keeps_nothing_open(rules):
@@ -143,17 +138,13 @@ def test_every_opening_series_must_be_quiet(rules):
         ("#####", "2026-01-01"),
     ],
 )
-def test_the_title_says_since_when(rules, marks, since):
+def test_a_spell_has_a_first_day(marks, since):
     """One quiet day in between does not begin it anew."""
-    signals = series(marks)
-
-    assert title(assess(signals, [], rules), signals, TOLD) == (
-        f"flight-late: multivariate drift since {since}"
-    )
+    assert since_when(series(marks)) == since
 
 
-def test_the_title_names_what_moved_the_farthest_first(rules):
-    """Three of them."""
+def test_the_features_that_moved_are_named_the_farthest_first():
+    """Those beyond their limits on most days."""
     signals = series("#####")
     for number, name in enumerate("abcd"):
         signals += [
@@ -163,70 +154,6 @@ def test_the_title_names_what_moved_the_farthest_first(rules):
     signals += series("#....", "univariate_drift", "calm", "jensen_shannon")
 
     assert moved_features(signals, "2026-01-01") == ["d", "c", "b", "a"]
-    assert title(assess(signals, [], rules), signals, TOLD).endswith("since 2026-01-01 (d, c, b)")
-
-
-def test_the_body_tells_a_person_what_to_do(rules):
-    """What lasts, what moved, what it costs, what could not be watched."""
-    signals = (
-        series("..#####")
-        + series("..#####", "univariate_drift", "wind", "jensen_shannon", "digest")
-        + series(".......", "estimated_performance", metric="accuracy")
-    )
-    unknown = [Unknown("score_drift", "ValueError: too few rows")]
-    told = replace(TOLD, oddities=("3 lines of answers that are torn",), unjudged=("2026-01-09",))
-    words = body(assess(signals, unknown, rules), signals, unknown, told)
-
-    for expected in (
-        "**flight-late**, version `20260101T0000-aaaaaaa`: beyond limits on 2 or more of the last 3 days.",
-        "| multivariate drift reconstruction error | 2026-01-07 | 2.000 | 0.400 | 1.000 | 0.500 | 5 of 7 | 2.0 years |",
-        "| univariate drift jensen shannon wind |",
-        "- accuracy, estimated over 5 days: 0.500; 0.400 when it was judged (+0.100)",
-        "- outcomes are known for 250 of 1,000 rows (25%)",
-        "- score_drift: ValueError: too few rows",
-        "- 3 lines of answers that are torn",
-        "- 2026-01-09",
-        "```mermaid",
-        "`make retrain gate land`",
-        "`make rollback`",
-    ):
-        assert expected in words
-
-
-def test_nothing_is_an_effect_of_no_rows(rules):
-    """No division by zero."""
-    situation = assess([], [], rules)
-
-    assert list(effect([], situation, replace(TOLD, rows=0, labelled=0))) == [
-        "outcomes are known for 0 of 0 rows (none)"
-    ]
-
-
-@pytest.mark.parametrize(
-    "hostile", ["a | b\n\n# c", "<!-- tidegate: {} -->", "@everyone", "`x` [y](z)"]
-)
-def test_nothing_from_data_breaks_out(rules, hostile):
-    """A feature's name or a crash's message."""
-    signals = series("#####", "unseen_categories", hostile, "share")
-    told = replace(TOLD, model=hostile, oddities=(hostile,))
-    situation = assess(signals, [], rules)
-    words = body(situation, signals, [Unknown(hostile, hostile)], told)
-
-    for sign in ("<!--", "@everyone", "\n# c", "[y]"):
-        assert sign not in words.split("```mermaid")[0]
-        assert sign not in title(situation, signals, told)
-
-
-def test_it_fits_where_it_is_posted(rules):
-    """GitHub takes 65,536 characters."""
-    signals = [
-        s
-        for n in range(30)
-        for s in series("#####", "unseen_categories", "x" * 280 + f"{n}", "share")
-    ]
-    unknown = [Unknown("k", "y" * 300)] * 300
-
-    assert len(body(assess(signals, unknown, rules), signals, unknown, TOLD)) <= LONGEST
 
 
 def test_series_are_in_order_of_days():

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from datetime import UTC, date, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 
@@ -35,15 +36,21 @@ def forge(tmp_path, buys):
 
 
 @pytest.fixture
-def watch(forge, journal, tmp_path):
+def clock():
+    """A clock that is set by hand."""
+    return SimpleNamespace(now=datetime(2026, 2, 26, 6, tzinfo=UTC))
+
+
+@pytest.fixture
+def watch(forge, journal, tmp_path, clock):
     """What a person types, with the exit code."""
     out = tmp_path / "runs"
     places = ["--forge", str(forge.root), "--journal", str(journal), "--out", str(out)]
-    return lambda *words: main(["watch", *places, *map(str, words)])
+    return lambda *words: main(["watch", *places, *map(str, words)], lambda: clock.now)
 
 
 def test_one_alert_opens_is_kept_up_to_date_and_closes(
-    watch, forge, buys, journal, tmp_path, capsys
+    watch, forge, buys, journal, tmp_path, capsys, clock
 ):
     """A person gets one issue, not one a day."""
     write(journal, *answered(buys, QUIET, 6), name="1")
@@ -51,16 +58,21 @@ def test_one_alert_opens_is_kept_up_to_date_and_closes(
     assert forge.alerts() == []
     assert "quiet: within limits for the last 3 days" in capsys.readouterr().out
 
+    clock.now = datetime(2026, 3, 7, 6, tzinfo=UTC)
     write(journal, *answered(buys, SWISS, 5, labelled=False), name="2")
     assert watch() == OK
     (opened,) = forge.alerts()
-    assert (opened.state, opened.marker) == ("open", "watch:buys")
+    assert (opened.state, opened.marker) == ("open", "watch:buys:page/unseen_categories/web")
     assert opened.title.startswith("buys: ")
     assert "unseen categories" in opened.title
     assert "since 2026-03-02" in opened.title
     assert "country" in opened.title
     assert "`make rollback`" in opened.body
 
+    assert watch() == OK  # an hour later, with nothing new to say
+    assert forge.alerts() == [opened]
+
+    clock.now = datetime(2026, 3, 9, 6, tzinfo=UTC)
     write(journal, *answered(buys, date(2026, 3, 7), 2, labelled=False), name="3")
     assert watch() == OK
     (updated,) = forge.alerts()
@@ -71,13 +83,14 @@ def test_one_alert_opens_is_kept_up_to_date_and_closes(
         rows = buys.recipe.load(start, start + timedelta(days=9))
         return rows.assign(at=rows["at"] + timedelta(days=17))
 
+    clock.now = datetime(2026, 3, 18, 6, tzinfo=UTC)
     write(journal, *answered(buys, date(2026, 3, 9), 9, change=as_before), name="4")
     assert watch() == OK
     (closed,) = forge.alerts()
     assert (closed.number, closed.state) == (1, "closed")
     assert "alert 1 is closed" in capsys.readouterr().out
     assert sorted(path.name for path in (tmp_path / "runs").iterdir()) == [
-        f"watch-000{n}.json" for n in range(1, 5)
+        f"watch-000{n}.json" for n in range(1, 6)
     ]
 
 
@@ -111,30 +124,61 @@ def test_a_thin_stream_is_no_alarm_and_no_pass(watch, forge, buys, journal, caps
 
 
 @pytest.mark.parametrize(
-    ("spoil", "code", "words"),
+    ("spoil", "kind", "words"),
     [
-        (lambda f, b, j: None, NO_WATCH, "there is no journal at"),
+        (lambda f, b, j: None, "journal", "there is no journal at"),
         (
             lambda f, b, j: (f.root / "releases" / b.bundle.version / "bundle/evidence/holdout.parquet").write_bytes(b""),
-            NO_WATCH, "holdout.parquet cannot be read",
+            "evidence", "holdout.parquet cannot be read",
         ),
         (
             lambda f, b, j: (f.root / "releases" / b.bundle.version / "bundle/manifest.json").write_text("{"),
-            NO_WATCH, "no manifest that can be read",
+            "evidence", "no manifest that can be read",
         ),
     ],
     ids=["no journal", "cut evidence", "cut manifest"],
 )  # fmt: skip
-def test_what_cannot_be_watched_is_said_and_changes_nothing(
-    watch, forge, buys, journal, capsys, spoil, code, words
+def test_what_cannot_be_watched_is_said_and_changes_no_incident(
+    watch, forge, buys, journal, capsys, spoil, kind, words
 ):
-    """It is neither an alarm nor a pass."""
+    """It is neither an alarm nor a pass; the watch itself gets an issue."""
     forge.alert("watch:buys", "drift", "")
     spoil(forge, buys, journal)
 
-    assert watch() == code
+    assert watch() == NO_WATCH
     assert words in capsys.readouterr().err
-    assert forge.alerts()[0].history[-1].endswith("opened: drift")
+    broken, alert = forge.alerts()
+    assert alert.history[-1].endswith("opened: drift")
+    assert (broken.state, broken.marker) == ("open", f"monitor:{kind}")
+
+
+def test_a_watch_that_is_blind_says_so_once_and_that_it_sees_again(
+    watch, forge, buys, journal, clock
+):
+    """No journal, then no rows for long, then rows: issues of its own, and none of the model's."""
+    assert watch() == NO_WATCH
+    answers, outcomes = answered(buys, QUIET, 6)
+    write(journal, answers[::10], outcomes[::10])
+    clock.now = datetime.now(UTC) + timedelta(days=3)  # after it went live
+    for _ in range(2):
+        assert watch() == OK
+    assert [(a.marker, a.state, len(a.history)) for a in forge.alerts()] == [
+        ("monitor:rows", "open", 1), ("monitor:journal", "closed", 2),
+    ]  # fmt: skip
+    assert "the newest answer is of 2026-02-25" in forge.alerts()[0].body
+    clock.now = datetime.now(UTC)
+    assert watch() == OK
+
+    assert [a.state for a in forge.alerts()] == ["closed", "closed"]
+
+
+def test_what_was_typed_below_an_incident_is_answered_without_a_look(forge, clock):
+    """Nothing else is read: neither journal nor evidence."""
+    forge.alert("watch:buys:issue/score_drift/", "drift", "", {"since": "2026-02-20"})
+    forge.say(1, "/explain")
+
+    assert main(["answer", "--forge", str(forge.root)], lambda: clock.now) == OK
+    assert "It began on 2026-02-20" in forge.comments(1)[0].reply
 
 
 def test_nothing_live_is_nothing_to_watch(tmp_path, journal, capsys):

@@ -4,11 +4,10 @@ from datetime import date, timedelta
 
 import pytest
 
-from monitoring.alerts import Told
 from monitoring.digest import digest
 from monitoring.signals import Signal
 
-TOLD = Told("buys", "v", 10, 0)
+TOLD = ("buys", "v")
 
 
 def moved(feature, first, marks, tier="digest"):
@@ -25,7 +24,7 @@ def moved(feature, first, marks, tier="digest"):
 def test_features_are_ranked_by_what_the_score_owes_them():
     """Not by how far they went."""
     signals = moved("age", "2026-03-02", "#......") + moved("pages", "2026-03-02", "..##...")
-    heading, words = digest(signals, {"age": 0.02, "pages": 0.6}, TOLD)
+    heading, words = digest(signals, {"age": 0.02, "pages": 0.6}, *TOLD)
 
     assert heading == "buys: pages, age moved in the week of 2026-03-02"
     assert words.index("| pages | univariate drift mean | 60% | 2 of 7 |") < words.index("| age |")
@@ -42,26 +41,26 @@ def test_features_are_ranked_by_what_the_score_owes_them():
 )
 def test_it_is_about_whole_weeks(marks, week):
     """So it changes once a week, however often it is asked."""
-    found = digest(moved("age", "2026-03-02", marks), {}, TOLD)
+    found = digest(moved("age", "2026-03-02", marks), {}, *TOLD)
 
     assert (found and found[0].rpartition(" ")[2]) == week
 
 
 def test_a_quiet_week_ends_it():
     """With a word."""
-    assert digest(moved("age", "2026-03-02", "......."), {}, TOLD) == (
+    assert digest(moved("age", "2026-03-02", "......."), {}, *TOLD) == (
         "", "In the week of 2026-03-02 nothing was beyond its limits.",
     )  # fmt: skip
 
 
 def test_what_is_for_others_is_not_told_here():
     """A page is a page."""
-    assert digest(moved("age", "2026-03-02", "#######", tier="page"), {}, TOLD) is None
+    assert digest(moved("age", "2026-03-02", "#######", tier="page"), {}, *TOLD) is None
 
 
 def test_names_from_data_do_not_break_out():
     """Of a feature, in the title and in the table."""
-    heading, words = digest(moved("a | b @everyone", "2026-03-02", "#######"), {}, TOLD)
+    heading, words = digest(moved("a | b @everyone", "2026-03-02", "#######"), {}, *TOLD)
 
     assert "@everyone" not in heading + words
     assert "a | b" not in words

@@ -9,7 +9,9 @@ import pytest
 from checks.rules import read_rules
 from model.contract import Contract, Feature, Target
 from model.source import source_of
-from monitoring.alerts import Situation, Told, body
+from monitoring.alerts import Situation
+from monitoring.memory import Memory
+from monitoring.seen import Seen
 from monitoring.upstream import likely_changes
 
 CONTRACT = Contract(
@@ -68,9 +70,25 @@ def test_a_bundle_without_a_fingerprint_is_no_trouble(limits):
     assert told(rows("2026-02-21", "2026-03-03"), {}, limits) == []
 
 
-def test_the_alert_names_it():
-    """Under a heading of its own, and harmless."""
-    about = Told("shop", "v", 1, 1, upstream=["`price` is about 100 times larger: <b>cents?</b>"])
-    words = body(Situation("undecided", (), "no"), [], [], about)
+def test_the_incident_names_it():
+    """As the first likely cause, and harmless."""
+    change = "`price` is about 100 times larger: <b>cents?</b>"
+    seen = Seen(
+        CONTRACT,
+        "v",
+        "2026-03-03T06:00Z",
+        [],
+        [],
+        Situation("undecided", (), "no"),
+        1,
+        1,
+        1.0,
+        upstream=[change],
+    )
+    _, words = seen.words(seen.look(), Memory(), "quiet", "")
 
-    assert "**Likely upstream change**\n\n- price is about 100 times larger: &lt;b&gt;cents?" in words  # fmt: skip
+    assert (
+        "**Likely cause**\n\n- Changed upstream: price is about 100 times larger: &lt;b&gt;cents?"
+        in words
+    )
+    assert f"likely changed upstream: {change}" in list(seen.said(quietly=True))

@@ -1,0 +1,70 @@
+"""What a run of the watch wants done, as plain values: the shell does them one by one.
+
+Each may be done twice and doubles nothing, so a run that was killed is simply run again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+
+@dataclass(frozen=True)
+class Raise:
+    """Open the alert with *marker*, open it again, or bring it up to date."""
+
+    marker: str
+    title: str
+    body: str
+    memory: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Resolve:
+    """Close the alert with *marker*; *why* is for the terminal."""
+
+    marker: str
+    body: str
+    memory: Mapping[str, Any]
+    why: str
+
+
+@dataclass(frozen=True)
+class Note:
+    """Write the robots' one comment with *marker* below alert *number*."""
+
+    number: int
+    marker: str
+    body: str
+
+
+@dataclass(frozen=True)
+class Propose:
+    """Open the proposal of *branch*, for a person to merge, then write *note* with its link in it."""
+
+    branch: str
+    title: str
+    body: str
+    path: str
+    text: str
+    note: Note
+
+
+@dataclass(frozen=True)
+class Start:
+    """Start a robot: in a workflow by its outputs, on a laptop at once or in words."""
+
+    robot: Literal["retrain", "rollback"]
+    reason: str
+    version: str = ""
+
+
+@dataclass(frozen=True)
+class Say:
+    """A line for the terminal."""
+
+    words: str
+
+
+Act = Raise | Resolve | Note | Propose | Start | Say

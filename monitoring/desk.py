@@ -1,0 +1,125 @@
+"""What was decided, done on a forge; what people typed there, answered; the button, pressed."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from checks.live import Rollback
+from forge import Forge, ForgeError
+from forge.__main__ import main as press
+from forge.actions import output, run_address
+from forge.live import LIVE, champions_of, moves, parse_live
+from forge.rollback import back_to
+from monitoring.acts import Act, Note, Propose, Raise, Resolve, Start
+from monitoring.baking import Alarm, decide
+from monitoring.commands import Desk, answer, read
+from monitoring.expected import PATH
+
+#: Days for which comments below a closed alert are still heard.
+HEARD = 30
+
+
+def answer_all(where: str, forge: Forge, now: datetime, quiet: int) -> None:
+    """Comments that are commands -> what they ask for, and one reply to each."""
+    oldest = f"{now - timedelta(days=HEARD):%Y-%m-%dT%H:%M:%SZ}"
+    may_write = functools.cache(forge.may_write)
+    numbers = [a.number for a in forge.alerts() if a.state == "open" or a.closed_at > oldest]
+    for number in numbers:
+        comments = forge.comments(number)
+        for place, comment in enumerate(comments):
+            if comment.reply is not None or read(comment.body) is None:
+                continue
+            history = forge.history(LIVE)
+            desk = Desk(
+                now, datetime.fromisoformat(history[0].at) if history else None,
+                functools.partial(_back, forge), quiet,
+                run_address(), forge.read(PATH),
+            )  # fmt: skip
+            alert = next(each for each in forge.alerts() if each.number == number)
+            do(where, forge, answer(comment, alert, comments[:place], may_write, desk))
+            comments[place] = replace(comment, reply="")
+            _say(f"looked at comment {comment.id} below alert {number}")
+
+
+def serves_badly(where: str, forge: Forge, alarms: Sequence[Alarm], rules: Rollback) -> bool:
+    """Whether the scorers' errors or latency put the champion before back; one alert tells them."""
+    words = "".join(f"- {each.kind}: {each.words}\n" for each in alarms)
+    if alarms:
+        kinds = " and ".join(each.kind for each in alarms)
+        number = forge.alert("service", f"Scorers: {kinds} beyond limits", words).number
+        _say(f"alert {number} is open: {'; '.join(each.words for each in alarms)}")
+    elif forge.resolve("service", "Errors and latency are within their limits again.\n"):
+        _say("the scorers' alert is closed: errors and latency are within their limits")
+    return bake(where, forge, rules, alarms)
+
+
+def bake(where: str, forge: Forge, rules: Rollback, alarms: Sequence[Alarm]) -> bool:
+    """Press the button if a new version's *alarms* call for it; in a workflow, a job presses it."""
+    told = [(at, slot.version if slot else "") for at, slot in moves(forge.history(LIVE))]
+    decision = decide(alarms, told, datetime.now(UTC), rules)
+    if alarms:
+        _say(f"{'rolling back' if decision.goes_back else 'no rollback'}: {decision.why}")
+    if decision.goes_back:
+        _start(where, Start("rollback", decision.why))
+    return decision.goes_back
+
+
+def _back(forge: Forge, wanted: str) -> tuple[str, str]:
+    """The version that a rollback goes to, or why there is none."""
+    live, champions = parse_live(forge.read(LIVE) or ""), champions_of(forge.history(LIVE))
+    if live.champion and wanted == live.champion.version:
+        return "", f"{wanted} is live"
+    try:
+        return back_to(wanted or None, live, champions, forge.releases()).version, ""
+    except ForgeError as error:
+        return "", str(error)
+
+
+def do(where: str, forge: Forge, acts: Iterable[Act]) -> None:
+    """Carry out what was decided on the *forge* at *where*; each may be done again."""
+    for act in acts:
+        if isinstance(act, Raise):
+            alert = forge.alert(act.marker, act.title, act.body, act.memory)
+            _say(f"alert {alert.number} is open: {alert.title}")
+        elif isinstance(act, Resolve):
+            closed = forge.resolve(act.marker, act.body, act.memory)
+            _say(f"alert {closed.number} is closed: {act.why}" if closed else act.why)
+        elif isinstance(act, Note):
+            forge.note(act.number, act.marker, act.body)
+        elif isinstance(act, Propose):
+            proposal = forge.propose(
+                act.branch, act.title, act.body, {act.path: act.text}, ("waiver",)
+            )
+            forge.status(act.branch, True, "a waiver of the watch: who merges it has reviewed it")
+            note = act.note
+            forge.note(note.number, note.marker, note.body.replace("{proposal}", proposal.link))
+        elif isinstance(act, Start):
+            _start(where, act)
+        else:
+            _say(act.words)
+
+
+def _start(where: str, act: Start) -> None:
+    """In a workflow a job starts the robot; on a laptop a rollback is the button's, a retrain a word."""
+    output(act.robot, "true")
+    if act.version:
+        output("version", act.version)
+    if act.robot == "rollback":
+        output("reason", act.reason)
+    if run_address():
+        _say(f"{act.robot} is started: {act.reason}")
+    elif act.robot == "rollback":
+        words = ["rollback", "--forge", where, "--to", act.version, "--reason", act.reason]
+        if press(words):
+            raise ForgeError(
+                "the rollback failed, as said above; it is tried again at the next look"
+            )
+    else:
+        _say(f"a retrain is due, {act.reason}; type: make retrain gate land")
+
+
+def _say(words: str) -> None:
+    print(words, flush=True)

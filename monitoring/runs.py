@@ -1,0 +1,29 @@
+"""What runs leave in a folder: files that are whole or not there."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+
+def write_run(folder: Path, run: dict[str, Any]) -> None:
+    """Keep a *run* in *folder*, under the next number."""
+    numbers = [path.stem.removeprefix("watch-") for path in folder.glob("watch-*.json")]
+    number = 1 + max((int(each) for each in numbers if each.isdecimal()), default=0)
+    write_whole(folder / f"watch-{number:04}.json", json.dumps(run, indent=1) + "\n")
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write *text* to *path*, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    work = path.with_name(f".{path.name}-{os.getpid()}")
+    try:
+        with work.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        work.replace(path)
+    finally:
+        work.unlink(missing_ok=True)

@@ -1,0 +1,331 @@
+"""One issue per incident: opened, kept up to date, closed, opened again; and a person is not fought."""
+
+from dataclasses import replace
+from datetime import date, timedelta
+from types import SimpleNamespace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from checks.watch import Incident
+from monitoring.acts import Note, Raise, Resolve, Say, Start
+from monitoring.expected import Expected
+from monitoring.incident import Cause, Look, decide
+from monitoring.memory import KEPT, Memory
+
+RULES = Incident(7, 14, 1.5, "never", 7, 2)
+DRIFT = Cause("score_drift", "issue", "", "2026-01-10", "2026-01-14", 2.0, 2.5, "scores moved")
+LOSS = replace(DRIFT, kind="estimated_performance", tier="page", words="accuracy fell")
+BROKEN = replace(DRIFT, kind="missing_values", tier="page", family="web", words="wind is missing")
+MARKER = "watch:flights:issue/score_drift/"
+
+
+def days(last, count=20):
+    end = date.fromisoformat(last)
+    return tuple((end - timedelta(days=n)).isoformat() for n in reversed(range(count)))
+
+
+def look(*causes, at="2026-01-15", **more):
+    kinds = ("score_drift", "estimated_performance", "missing_values")
+    newest = (date.fromisoformat(at) - timedelta(days=1)).isoformat()
+    judged = dict.fromkeys(kinds, days(newest))
+    return Look("flights", "v", f"{at}T06:00Z", judged, causes, **more)
+
+
+def words(look, memory, state, why):
+    return f"{state} since {memory.since}", f"{state}: {why}"
+
+
+class Board:
+    """Alerts as a forge keeps them, in memory."""
+
+    def __init__(self):
+        self.alerts, self.notes = [], {}
+
+    def run(self, seen, rules=RULES, waivers=(), quiet=3):
+        acts = decide(seen, self.alerts[::-1], waivers, quiet, rules, words)
+        for act in acts:
+            mine = [a for a in self.alerts if a.marker == getattr(act, "marker", None)]
+            if isinstance(act, Raise):
+                alert = mine[0] if mine else SimpleNamespace(
+                    number=len(self.alerts) + 1, marker=act.marker, closed_at=""
+                )  # fmt: skip
+                vars(alert).update(vars(act) | {"state": "open", "by_hand": False})
+                self.alerts += [] if mine else [alert]
+            elif isinstance(act, Resolve):
+                vars(mine[0]).update(
+                    body=act.body,
+                    memory=act.memory,
+                    state="closed",
+                    by_hand=False,
+                    closed_at=seen.at,
+                )
+            elif isinstance(act, Note):
+                self.notes[act.number, act.marker] = act.body
+        return acts
+
+    def by_hand(self, state, at="2026-01-15T09:00Z"):
+        vars(self.alerts[0]).update(state=state, by_hand=True, closed_at=at)
+
+    @property
+    def memory(self):
+        return Memory.from_json(self.alerts[0].memory)
+
+
+@pytest.fixture
+def board():
+    board = Board()
+    board.run(look(DRIFT))
+    return board
+
+
+def test_an_incident_opens_once_and_is_kept_up_to_date(board):
+    """The same cause on another day, for another version, is the same incident."""
+    board.run(
+        replace(
+            look(replace(DRIFT, last="2026-01-15", now=3, peak=3), at="2026-01-16"), version="w"
+        )
+    )
+
+    (alert,) = board.alerts
+    assert (alert.marker, alert.state, alert.title) == (MARKER, "open", "open since 2026-01-10")
+    assert (board.memory.last, board.memory.peak, board.memory.peak_day) == (
+        "2026-01-15",
+        3,
+        "2026-01-15",
+    )
+    assert [at for at, _ in board.memory.runs] == ["2026-01-15T06:00Z", "2026-01-16T06:00Z"]
+
+
+def test_a_run_that_is_repeated_changes_nothing(board):
+    """Neither title nor body nor memory."""
+    before = vars(board.alerts[0]).copy()
+    board.run(replace(look(DRIFT), at="2026-01-15T07:00Z"))
+
+    assert vars(board.alerts[0]) == before
+
+
+def test_causes_that_began_together_are_one_incident_and_a_later_one_is_its_own(board):
+    """A loss seen late belongs to the drift that it began with."""
+    board.run(look(DRIFT, LOSS, replace(BROKEN, since="2026-01-25"), at="2026-01-27"))
+
+    assert [a.marker for a in board.alerts] == [MARKER, "watch:flights:page/missing_values/web"]
+    assert board.memory.causes == ("issue/score_drift/", "page/estimated_performance/")
+
+
+def test_another_model_s_incident_is_left_alone(board):
+    """Two models may share a forge."""
+    other = replace(look(DRIFT), model="fli")
+
+    assert len(decide(other, board.alerts, [], 3, RULES, words)) == 1
+    assert board.run(replace(look(), model="fli")) == []
+
+
+@pytest.mark.parametrize(
+    ("at", "state"), [("2026-01-16", "open"), ("2026-01-17", "open"), ("2026-01-18", "closed")]
+)
+def test_it_closes_itself_after_so_many_quiet_windows(board, at, state):
+    """The 15th, the 16th and the 17th are three."""
+    board.run(look(at=at))
+
+    assert board.alerts[0].state == state
+
+
+def test_it_closes_with_a_summary(board):
+    """How long, how bad, what was done."""
+    moves = (("2026-01-09T03:17", "too early"), ("2026-01-15T03:17", "v2 went live: a new model"))
+    board.run(look(at="2026-01-18", moves=moves))
+
+    assert board.notes == {(1, "closed:2026-01-14"): (
+        "Closed by itself: within limits for 3 of 3 windows.\n\n"
+        "- Duration: 5 days, from 2026-01-10 to 2026-01-14.\n"
+        "- Peak: 2.5 times its limit, on 2026-01-14.\n"
+        "- Action taken: 2026-01-15T03:17: v2 went live: a new model.\n\n"
+        "It opens again if this comes back.\n"
+    )}  # fmt: skip
+
+
+def test_a_day_beyond_that_does_not_last_is_no_quiet_one(board):
+    """The count begins anew."""
+    board.run(look(at="2026-01-18", restless={DRIFT.fingerprint: "2026-01-16"}))
+    assert board.alerts[0].state == "open"
+    board.run(look(at="2026-01-20"))
+
+    assert board.alerts[0].state == "closed"
+
+
+def test_what_cannot_be_watched_keeps_it_open(board):
+    """So does a kind of which no day could be judged: outcomes come late."""
+    board.run(look(at="2026-01-25", blind=("score_drift",)))
+    assert board.alerts[0].body == "quiet: could not be watched: score_drift"
+    board.run(replace(look(at="2026-01-25"), judged={"missing_values": days("2026-01-24")}))
+
+    assert board.alerts[0].state == "open"
+
+
+def test_it_opens_again_if_it_returns_under_the_same_number(board):
+    """With a peak and a duration of its own, and no second issue."""
+    board.run(look(at="2026-01-18"))
+    back = replace(DRIFT, since="2026-03-01", last="2026-03-05", now=1.2, peak=1.2)
+    board.run(look(back, at="2026-03-06"))
+
+    (alert,) = board.alerts
+    assert (alert.state, board.memory.since, board.memory.peak) == ("open", "2026-03-01", 1.2)
+    assert board.memory.actions == (("2026-03-06T06:00Z", "opened again: it is back"),)
+
+
+@pytest.mark.parametrize(
+    ("causes", "at", "state"),
+    [
+        ([replace(DRIFT, now=2.4)], "2026-01-16", "closed"),
+        ([replace(DRIFT, now=3.7)], "2026-01-16", "closed"),
+        ([replace(DRIFT, now=3.8)], "2026-01-16", "open"),  # 1.5 times the peak of 2.5
+        ([DRIFT, LOSS], "2026-01-16", "open"),  # from issue to page
+        ([DRIFT], "2026-01-28", "closed"),
+        ([DRIFT], "2026-01-29", "open"),  # two weeks later
+    ],
+)
+def test_a_person_who_closed_it_is_not_fought(board, causes, at, state):
+    """Unless it becomes clearly worse, or goes on for long."""
+    board.by_hand("closed")
+    acts = board.run(look(*causes, at=at))
+
+    assert [a.state for a in board.alerts] == [state]
+    assert any(isinstance(act, Say) and "a person closed it" in act.words for act in acts) == (
+        state == "closed"
+    )
+
+
+def test_one_that_a_person_opened_again_is_for_a_person_to_close(board):
+    """However quiet it is."""
+    board.run(look(at="2026-01-18"))
+    board.by_hand("open")
+    for day in range(19, 30):
+        board.run(look(at=f"2026-01-{day}"))
+
+    assert board.alerts[0].state == "open"
+    assert "a person closes it" in board.alerts[0].body
+
+
+def test_what_is_expected_is_no_alarm_until_its_day(board):
+    """It closes; when the waiver is over and it goes on, it opens again."""
+    waiver = Expected(("issue/score_drift/",), date(2026, 1, 20), "a sale", "dana", "#1")
+    board.run(look(DRIFT, at="2026-01-16"), waivers=[waiver])
+    assert board.alerts[0].state == "closed"
+    assert "expected until 2026-01-20, because a sale" in board.notes[1, "closed:2026-01-14"]
+    board.run(look(DRIFT, LOSS, at="2026-01-17"), waivers=[waiver])
+    assert [a.state for a in board.alerts] == ["closed", "open"]  # of the loss nobody spoke
+    board.run(look(DRIFT, at="2026-01-21"), waivers=[waiver])
+
+    assert board.alerts[0].state == "open"
+
+
+def test_one_that_becomes_graver_says_so_once_below(board):
+    """A body that changes tells nobody; a comment does. One who acknowledged it is not told."""
+    for _ in range(2):
+        board.run(look(DRIFT, LOSS, at="2026-01-16"))
+
+    assert board.notes == {(1, "graver:2026-01-10"): "This has become graver: accuracy fell.\n"}
+
+
+@pytest.mark.parametrize(
+    ("setting", "cause", "calls"),
+    [
+        ("never", LOSS, 0), ("page", BROKEN, 0), ("issue", BROKEN, 0), ("page", LOSS, 1), ("page", DRIFT, 0), ("issue", DRIFT, 1), ("issue", LOSS, 1),
+    ],
+)  # fmt: skip
+def test_an_incident_may_call_a_retrain_by_itself(setting, cause, calls):
+    """If the rules say so; and once. Never from rows that are broken."""
+    board, rules = Board(), replace(RULES, retrain=setting)
+    acts = [
+        act for at in range(15, 22) for act in board.run(look(cause, at=f"2026-01-{at}"), rules)
+    ]
+
+    assert sum(isinstance(act, Start) for act in acts) == calls
+    assert (("2026-01-15", "called a retrain") in board.memory.actions) == bool(calls)
+
+
+def test_it_calls_again_after_a_while_and_not_while_somebody_knows_of_it():
+    """A retrain that did not help may help with more rows."""
+    board, rules = Board(), replace(RULES, retrain="page")
+    board.run(look(LOSS), rules)
+    assert any(isinstance(act, Start) for act in board.run(look(LOSS, at="2026-01-22"), rules))
+    board.alerts[0].memory |= {"ack": "2026-02-05"}
+
+    assert not any(isinstance(act, Start) for act in board.run(look(LOSS, at="2026-02-05"), rules))
+    assert any(isinstance(act, Start) for act in board.run(look(LOSS, at="2026-02-06"), rules))
+
+
+def test_an_alert_that_remembers_nothing_is_carried_on():
+    """One that an older watch left open."""
+    board = Board()
+    board.alerts.append(SimpleNamespace(
+        number=1, marker="watch:flights", state="open", by_hand=False, memory={}, title="drift", body="", closed_at=""
+    ))  # fmt: skip
+    board.run(look(DRIFT))
+    assert [a.title for a in board.alerts] == ["open since 2026-01-10"]
+    board.alerts[0].memory = {}
+    board.run(look(at="2026-01-18"))
+
+    assert board.alerts[0].state == "closed"
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from([(), (DRIFT,), (LOSS,), (DRIFT, LOSS, BROKEN)]),
+            st.sampled_from(["", "open", "closed"]),
+        ),
+        max_size=12,
+    )
+)
+def test_whatever_happens_a_second_run_changes_nothing_and_no_cause_has_two_issues(story):
+    """Runs and persons in any order."""
+    board = Board()
+    for number, (causes, hand) in enumerate(story):
+        at = f"2026-01-{15 + number}"
+        newest = (date.fromisoformat(at) - timedelta(days=1)).isoformat()
+        seen = look(*(replace(cause, last=newest) for cause in causes), at=at)
+        board.run(seen)
+        before = [vars(alert).copy() for alert in board.alerts], dict(board.notes)
+        board.run(seen)
+        assert ([vars(alert) for alert in board.alerts], board.notes) == before
+        if hand and board.alerts and board.alerts[0].state != hand:
+            board.by_hand(hand, f"{at}T09:00Z")
+
+    known = [cause for a in board.alerts for cause in Memory.from_json(a.memory).causes]
+    assert len(known) == len({*known})
+
+
+@given(st.dictionaries(st.sampled_from([*Memory().__dict__, "x"]), st.none() | st.text() | st.floats() | st.booleans() | st.lists(st.text() | st.lists(st.text()))))  # fmt: skip
+def test_a_memory_that_somebody_edited_is_read_as_far_as_it_fits(data):
+    """A hidden line is for anybody who may edit the issue."""
+    memory = Memory.from_json(data)
+
+    assert Memory.from_json(memory.to_json()) == memory
+    assert memory.acknowledged("2026-01-01") in (True, False)
+
+
+def test_of_a_day_that_is_over_the_last_line_of_history_stays():
+    """Of today all do: weeks fit where an hourly watch would fill a page in days."""
+    memory = Memory()
+    for at, words in (
+        ("2026-01-14T05:00Z", "a"),
+        ("2026-01-14T06:00Z", "b"),
+        ("2026-01-15T05:00Z", "c"),
+        ("2026-01-15T06:00Z", "d"),
+    ):
+        memory = memory.ran(at, words)
+
+    assert [words for _, words in memory.runs] == ["b", "c", "d"]
+
+
+def test_a_memory_has_an_end():
+    """GitHub's issues have one."""
+    memory = Memory()
+    for number in range(100):
+        memory = memory.ran(str(number), "x" * 999 + str(number)).acted(str(number), "y" * 999)
+
+    assert (len(memory.runs), len(memory.actions)) == (1, KEPT)  # what is cut says the same
+    assert len(str(memory.to_json())) < 25_000
