@@ -169,8 +169,15 @@ def _holes(parts: _Parts) -> Iterable[Change]:
     typical = [median(day[hour] for day in parts.before.values()) for hour in range(24)]
     for number, (day, _) in enumerate(days):
         late = [hours for _, hours in days[number:]]
-        empty = [h for h in range(24) if usual[h] > 0 and not any(each[h] for each in late)]
-        if sum(typical[hour] for hour in empty) < EXPECTED or any(not sum(each) for each in late):
+        # Hour by hour: where few rows come, one of two dozen hours is often empty by chance.
+        empty = [
+            hour
+            for hour in range(24)
+            if usual[hour] > 0
+            and typical[hour] * len(late) >= EXPECTED
+            and not any(each[hour] for each in late)
+        ]
+        if not empty or any(not sum(each) for each in late):
             continue
         shown = ", ".join(f"{hour:02}:00" for hour in empty[:3]) + ("" if len(empty) < 4 else ", …")
         yield Change("stopped", "", day, f"no rows in the hours from {shown} UTC since {day}, which had some every day before")  # fmt: skip
