@@ -25,7 +25,10 @@ README = (ROOT / "README.md").read_text()
 NOT_COPIED = (".git", ".venv", ".demo", ".forge", "build", "*cache*", "__pycache__")
 LIVE = "serve/live.toml"
 #: What measures takes minutes; its parts are tested in tests/bench.
-LONG = {"make bench", "make bench-experiment", "make bench-gate", "make soak", "make drill"}
+LONG = {
+    *("make bench", "make bench-experiment", "make bench-gate", "make bench-watch"),
+    *("make soak", "make drill"),
+}
 #: What runs these tests needs no test to run it.
 RUNNING = "make test"
 ON_GITHUB = "FORGE=github:OWNER/NAME make serve"
