@@ -21,13 +21,13 @@ from typing import Any
 import numpy as np
 
 from bench.environments import InstallError, install
+from bench.sections import put
 from bench.watch.contest import DEFAULTS, Ours, delay, limit_at, others, rate
 from bench.watch.pools import Pool, pools
 from bench.watch.statistics import daily
 from bench.watch.streams import A_DAY, AFTER, BEFORE, CHANGES, REFERENCE, Stream, changed, quiet
 
 ROOT = Path(__file__).parents[2]
-MARKER = "<!-- watch -->"
 BUDGET, YEAR = 1.0, 364
 RATES = ("0.002", "1e-4", "1e-6", "1e-9", "1e-13", "1e-18", "1e-25", "1e-40", "1e-60")
 ADWIN = "river ADWIN, any column"
@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     lines: list[str] = []
     for pool in pools(asked.data, wanted):
         lines += table(pool, asked.seeds, asked.environments)
-    write(asked.out, lines, asked)
+    put(asked.out, "watch", "\n".join(["## The watch", "", *introduction(asked), "", *lines]))
     say(f"{asked.out} is written")
     return 0
 
@@ -190,14 +190,6 @@ def told(delays: list[float]) -> str:
     centre = middle.median_high(sorted(delays))
     shown = f"> {AFTER}" if centre == float("inf") else f"{centre:.0f}"
     return shown if words[0] == words[-1] else f"{shown} ({words[0]} to {words[-1]})"
-
-
-def write(path: Path, lines: Sequence[str], asked: argparse.Namespace) -> None:
-    """The section of *path* between the markers, or at its end."""
-    section = "\n".join([MARKER, "## The watch", "", *introduction(asked), "", *lines, MARKER])
-    before, _, rest = path.read_text().partition(MARKER)
-    after = rest.partition(MARKER)[2] if rest else "\n"
-    path.write_text(before.rstrip("\n") + "\n\n" + section + after)
 
 
 def introduction(asked: argparse.Namespace) -> list[str]:
