@@ -42,17 +42,17 @@ def solo(evidence: Evidence, limits: Leakage) -> Finding:
 
 
 def split(evidence: Evidence, limits: Leakage) -> Finding:
-    """No more rows to judge with are copies of rows learnt from than later rows are by nature."""
+    """No more rows to judge with have a copy among those learnt from than those have among themselves."""
     columns = [*evidence.contract.feature_names, evidence.contract.target.name]
     train, holdout = (_hashed(rows, columns) for rows in (evidence.train, evidence.holdout))
-    late = train[-min(len(holdout), len(train) // 2) :]
-    natural = float(np.isin(late, train[: len(train) - len(late)]).mean()) if len(late) else 0.0
+    _, which, times = np.unique(train, return_inverse=True, return_counts=True)
+    natural = float((times[which] > 1).mean())
     copies = float(np.isin(holdout, train).mean())
     return Finding(
         "leak.split",
         "PASS" if copies - natural <= limits.max_split_copies else "FAIL",
-        f"{copies:.1%} of the rows to judge with are among those learnt from; {natural:.1%} of the"
-        " last ones learnt from are among the earlier",
+        f"{copies:.1%} of the rows to judge with have a copy among those learnt from; {natural:.1%} of"
+        " those have one among themselves",
         f"at most {limits.max_split_copies:.0%} more",
         "A model judged on rows it has seen is asked what it remembers.",
         limits.severity,
