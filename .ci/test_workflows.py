@@ -60,6 +60,8 @@ class Repository:
         rules = template / "checks/thresholds.toml"
         rules.write_text(rules.read_text().replace('policy = "always"', f'policy = "{policy}"'))
         (template / LIVE).write_text("# What is live.\n")
+        # Jobs side by side make the workbench's runner fall over its own cache of actions.
+        (template / ".actrc").write_text("--concurrent-jobs=1\n")
         for path in (template / ".github/workflows").glob("*.yml"):
             # The runner of the workbench does not know it yet; GitHub does, since May 2026.
             text = re.sub(r"^ +queue: max.*\n", "", path.read_text(), flags=re.MULTILINE)
