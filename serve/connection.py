@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from contextlib import suppress
 from enum import Enum
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -57,11 +58,11 @@ class Connection(asyncio.Protocol):
     @property
     def awaits(self) -> Awaited:
         """What it waits for, since `since`."""
-        if self._ending:
-            return Awaited.END
         if self._busy:
             return Awaited.ANSWER
-        return Awaited.READER if self._full else self._reads
+        if self._full or self.transport.get_write_buffer_size():
+            return Awaited.READER  # also of what is closed: it stays until all of it is sent
+        return Awaited.END if self._ending else self._reads
 
     @property
     def is_idle(self) -> bool:
@@ -104,7 +105,7 @@ class Connection(asyncio.Protocol):
         except HttpParserError:
             if not self._deaf:
                 self.refuse(RequestError(400, NOT_HTTP))
-        if self._head > LARGEST_HEAD + AT_ONCE and self._reads is Awaited.HEAD:
+        if self._head > LARGEST_HEAD + AT_ONCE and not self._deaf:
             self._too_long()
 
     def eof_received(self) -> bool:
@@ -133,7 +134,8 @@ class Connection(asyncio.Protocol):
 
     def on_url(self, part: bytes) -> None:
         """Its target."""
-        self._request.target += part
+        if not self._deaf:
+            self._request.target += part
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """One of its headers; or of its trailers, which say nothing to us."""
@@ -155,7 +157,7 @@ class Connection(asyncio.Protocol):
         if problem := request.problem():
             self.refuse(problem)
             return
-        self._reads = Awaited.BODY
+        self._reads, self.since = Awaited.BODY, monotonic()
         if length := headers.get(b"content-length"):
             request.size = int(length)
         if request.size > self._front.most:
@@ -167,6 +169,7 @@ class Connection(asyncio.Protocol):
         """Some of its body."""
         if self._deaf:
             return
+        self._head = self._received  # what comes without a body is counted: trailers, say
         request = self._request
         request.parts.append(part)
         if b"transfer-encoding" in request.headers:
@@ -280,5 +283,6 @@ class Connection(asyncio.Protocol):
         self._deaf = self._ending = True
         self.since = monotonic()
         if not self.transport.is_closing():
-            self.transport.write_eof()
+            with suppress(OSError):  # it was reset since
+                self.transport.write_eof()
             self.transport.resume_reading()

@@ -182,6 +182,8 @@ class Front:
     ) -> bytes:
         if status not in (204, 304):
             lines += b"Content-Length: %d\r\n" % (len(body) if length is None else length)
+        if request.method == b"HEAD":
+            body = b""
         if not request.keep:
             lines += b"Connection: close\r\n"
         elif request.version == "1.0":
@@ -218,13 +220,14 @@ class Front:
 
     def _sweep(self) -> None:
         """Once in a while, end the waits that are too long; dearer if each had its own clock."""
+        # First: whatever a connection does, the others are looked after.
+        self.loop.call_later(min(1.0, *(each / 4 for each in self._patience.values())), self._sweep)
         now = time.monotonic()
         self._date = f"Date: {formatdate(usegmt=True)}\r\n".encode()
         for one in list(self._connections):
             patience = self._patience.get(one.awaits)
             if patience is not None and now - one.since > patience:
                 one.give_up(patience)
-        self.loop.call_later(min(1.0, *(each / 4 for each in self._patience.values())), self._sweep)
 
 
 @cache

@@ -1,6 +1,7 @@
 """Raw bytes in, answers out: what the connections and the front make of what clients send."""
 
 import asyncio
+import errno
 import json
 import socket
 import threading
@@ -12,6 +13,7 @@ import pytest
 
 from serve.connection import LARGEST_HEAD, MOST_AHEAD, Awaited, Connection
 from serve.front import AT_ONCE, Front
+from serve.scoring import RequestError
 from serve.shortcut import LARGEST
 
 MOST = 100_000
@@ -35,6 +37,9 @@ def echoing(environ, start):
     if told["PATH_INFO"] == "/nothing":
         start("204 No Content", [])
         return []
+    if told["PATH_INFO"] == "/middling":
+        start("200 OK", [])
+        return [b"x" * 40_000]
     if told["PATH_INFO"] == "/large":
         start("200 OK", [])
         return [b"x" * 10_000_000]
@@ -66,10 +71,15 @@ PATIENT = dict.fromkeys(PATIENCE, 20.0)
 
 
 @contextmanager
-def listening(app=echoing, short=None, patience=PATIENT, **more):
-    """A front on a port of its own, on a loop in a thread of its own; its address and itself."""
+def listening(app=echoing, short=None, patience=PATIENT, keeps=None, **more):
+    """A front on a port of its own, on a loop in a thread of its own; its address and itself.
+
+    Of what is not read yet the system *keeps* so many bytes, and asyncio the rest.
+    """
     front = Front(app, short, MOST, patience, **more)
     listener = socket.create_server(("127.0.0.1", 0))
+    if keeps:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, keeps)
     ready, ended = threading.Event(), asyncio.Event()
     loop = asyncio.new_event_loop()
 
@@ -181,6 +191,8 @@ def echo():
         (b"GET /" + b"x" * LARGEST_HEAD + GET[5:], [431]),
         (b"GET /" + b"x" * 400_000, [431]),
         (GET[:-2] + b"X: " + b"x" * 20_000 + b"\r\n\r\n", [OK]),
+        (POST + b"Transfer-Encoding: chunked\r\n\r\n2\r\nab\r\n0\r\nX: " + b"x" * 400_000, [431]),
+        (POST + b"Transfer-Encoding: chunked\r\n\r\n2;" + b"x" * 400_000, [431]),
         (b"", []),
         (b"GET /x", []),
         (POST + b"Content-Length: 5\r\n\r\nab", []),
@@ -273,6 +285,27 @@ def test_a_head_is_answered_without_a_body(echo):
     assert "content-length" not in headers
 
 
+def test_a_head_that_is_refused_has_no_body_either(echo):
+    """Its connection goes on: a body would be taken for the next answer."""
+    nowhere = b"HEAD http://a:99999999/x HTTP/1.1\r\n" + HOST + b"\r\n"
+    broken = b"HEAD /broken HTTP/1.1\r\n" + HOST + b"\r\n"
+    with socket.create_connection(echo, timeout=20) as client:
+        client.sendall(nowhere + broken + broken)
+        client.shutdown(socket.SHUT_WR)
+        found = b"".join(iter(partial(client.recv, 2**16), b""))
+    heads = found.split(b"\r\n\r\n")
+
+    assert [head[:12] for head in heads] == [b"HTTP/1.1 400", *[b"HTTP/1.1 500"] * 2, b""]
+
+
+def test_a_head_that_is_too_long_is_refused_once(echo, caplog):
+    """Its end comes when it is too long by both measures."""
+    parts = GET[:-2] + b"X: " + b"x" * (LARGEST_HEAD + 2**18 - 100), b"x" * 30_000 + b"\r\n\r\n"
+
+    assert [status for status, *_ in ask(echo, *parts, pause=0.2)] == [431]
+    assert caplog.records == []
+
+
 def test_an_application_that_fails_is_a_500(echo, capfd):
     """Its words are in the log, not in the answer."""
     ((status, _, body), _) = ask(echo, b"GET /broken HTTP/1.1\r\n" + HOST + b"\r\n" + GET)
@@ -360,6 +393,89 @@ def test_a_client_that_does_not_read_is_sent_away():
         client.sendall(b"GET /large HTTP/1.1\r\n" + HOST + b"\r\n")
         until(lambda: front._connections)
         until(lambda: not front._connections)
+
+
+def test_nor_is_one_that_does_not_read_the_little_that_asyncio_keeps():
+    """Else it would stay for ever; many of them would be all the connections there may be."""
+    with listening(patience=PATIENCE, keeps=4096) as (address, front):
+        clients = [socket.socket() for _ in range(2)]
+        for client, last in zip(clients, (b"", b"Connection: close\r\n"), strict=True):
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            client.connect(address)
+            client.sendall(b"GET /middling HTTP/1.1\r\n" + HOST + last + b"\r\n")
+        until(lambda: len(front._connections) == 2)
+        until(lambda: not front._connections)
+        for client in clients:
+            client.close()
+
+
+class Wire(asyncio.Transport):
+    """A transport that has *unsent* bytes, and whose client is *reset* by the time it is told so."""
+
+    def __init__(self, unsent=0, reset=False):
+        super().__init__()
+        self.unsent, self.reset, self.sent, self.aborted = unsent, reset, b"", False
+
+    def write(self, data):
+        self.sent += data
+
+    def write_eof(self):
+        if self.reset:
+            raise OSError(errno.ENOTCONN, "not connected")
+
+    def get_write_buffer_size(self):
+        return self.unsent
+
+    def is_closing(self):
+        return False
+
+    def resume_reading(self):
+        pass
+
+    def abort(self):
+        self.aborted = True
+
+
+def test_a_client_that_is_reset_when_it_is_sent_away_spoils_nothing():
+    """The others are still not waited for without end."""
+    wire = Wire(reset=True)
+    with listening(patience=PATIENCE) as (address, front):
+        connection = Connection(front)
+
+        def call():
+            connection.connection_made(wire)
+            connection.data_received(b"GET /x HT")
+
+        front.loop.call_soon_threadsafe(call)
+        until(lambda: wire.sent)
+        assert wire.sent.startswith(b"HTTP/1.1 408")
+        assert ask(address, b"GET /x HT", ends=False)[0][0] == 408
+        until(lambda: wire.aborted)
+        front.loop.call_soon_threadsafe(connection.connection_lost, None)
+
+
+def test_who_still_reads_its_last_answer_is_not_hurried():
+    """The moment in which a client may hang up begins when all is sent."""
+    front, wire = Front(echoing, None, MOST, PATIENT), Wire(unsent=1)
+    connection = Connection(front)
+    connection.connection_made(wire)
+    connection.refuse(RequestError(400, "no"))
+    assert connection.awaits is Awaited.READER
+    wire.unsent = 0
+
+    assert connection.awaits is Awaited.END
+
+
+def test_the_time_for_a_body_begins_when_its_head_is_there():
+    """However long the head took."""
+    connection = Connection(Front(echoing, None, MOST, PATIENT))
+    connection.connection_made(Wire())
+    connection.data_received(POST)
+    begun = connection.since
+    connection.data_received(b"Content-Length: 2\r\n\r\n")
+
+    assert connection.awaits is Awaited.BODY
+    assert connection.since > begun
 
 
 def test_large_bodies_are_not_held_without_end():
