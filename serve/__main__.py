@@ -20,7 +20,7 @@ from serve.commands import run
 if __name__ == "__main__" and (done := run(sys.argv[1:])) is not None:
     sys.exit(done)
 
-# NumPy's threads would never get anything to do, and a parent with threads does not fork well.
+# NumPy's threads would never get anything to do, and the fewer a parent has, the better it forks.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from serve.settings import SettingsError, read_settings
@@ -56,7 +56,7 @@ def main(arguments: list[str] | None = None) -> int:
         host, port = listener.getsockname()[:2]
         supervisor = Supervisor(
             asked.workers,
-            partial(work, asked, listener),
+            partial(work, asked, listener, os.getpid()),
             partial(_announce, host, port, asked.ready_file),
             asked.drain + asked.stop_within + 1,
         )

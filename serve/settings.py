@@ -82,6 +82,14 @@ def folder(text: str) -> Path:
     return path
 
 
+def new_file(text: str) -> Path:
+    """A file that is written; its folder is there."""
+    path = Path(text)
+    if not text or path.is_dir() or not path.parent.is_dir():
+        raise ValueError("a file in a folder that is there")
+    return path
+
+
 def token_file(text: str) -> Path:
     """A file of tokens."""
     path = Path(text)
@@ -140,7 +148,9 @@ class Settings:
     threads: int = setting(
         whole(1, 256), "requests that a worker answers at once, small ones to `/score` apart", 2
     )
-    ready_file: Path | None = setting(Path, "file to write the address to once it answers", None)
+    ready_file: Path | None = setting(
+        new_file, "file to write the address to once it answers", None
+    )
     follow_every: float = setting(
         seconds(0.01, 3600), "seconds between two looks at the store", 0.5
     )

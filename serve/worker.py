@@ -21,13 +21,18 @@ from serve.supervisor import READY
 #: Connections that wait to be accepted.
 QUEUE = 1024
 LOOK_EVERY = 0.5
+#: Seconds within which a second SIGTERM is the first: to a group, which the parent hands on.
+SAME = 0.5
 
 
-def work(settings: Settings, listener: socket.socket) -> None:
-    """Answer those who call *listener*, until SIGTERM; then finish what is under way."""
+def work(settings: Settings, listener: socket.socket, parent: int) -> None:
+    """Answer those who call *listener*, until SIGTERM; then finish what is under way.
+
+    It ends when the process *parent* does, which is told when it answers.
+    """
     stopping = threading.Event()
     front, scorer = application(settings, stopping)
-    asyncio.run(_serve(settings, listener, front, stopping))
+    asyncio.run(_serve(settings, listener, parent, front, stopping))
     scorer.close()
 
 
@@ -62,13 +67,20 @@ def application(settings: Settings, stopping: threading.Event) -> tuple[Front, S
 
 
 async def _serve(
-    settings: Settings, listener: socket.socket, front: Front, stopping: threading.Event
+    settings: Settings,
+    listener: socket.socket,
+    parent: int,
+    front: Front,
+    stopping: threading.Event,
 ) -> None:
-    loop, parent = asyncio.get_running_loop(), os.getppid()
-    told, hurry = asyncio.Event(), asyncio.Event()
+    loop, hurry = asyncio.get_running_loop(), asyncio.Event()
+    told: asyncio.Future[float] = loop.create_future()
 
     def stop() -> None:
-        (hurry if told.is_set() else told).set()
+        if not told.done():
+            told.set_result(loop.time())
+        elif loop.time() - told.result() > SAME:
+            hurry.set()
 
     loop.add_signal_handler(signal.SIGTERM, stop)
     front.start(loop)
@@ -77,7 +89,7 @@ async def _serve(
     listener.listen(QUEUE)
     _end_with(parent, loop)
     os.kill(parent, READY)
-    await told.wait()
+    await told
     # Readiness goes red first: who shares requests out looks there, and needs a moment to.
     stopping.set()
     with suppress(TimeoutError):  # told twice, somebody is in a hurry; once, nobody

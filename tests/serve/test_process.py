@@ -31,6 +31,7 @@ def scorer(root, store, journal, tmp_path, *words):
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        start_new_session=True,
     )
     try:
         until(ready.is_file)
@@ -181,12 +182,18 @@ def test_every_mistake_in_how_it_is_started_is_said_at_once(tmp_path, capsys):
     (tmp_path / "file").write_text("")
     code = main([
         "--store", str(tmp_path / "file"), "--journal", str(tmp_path / "file"), "--port", "70000",
-        "--workers", "0",
+        "--workers", "0", "--ready-file", str(tmp_path / "missing" / "address"),
     ])  # fmt: skip
 
     assert code == USAGE
     told = capsys.readouterr().err
-    for words in ("--port is '70000'", "--workers is '0'", "--store is", "--journal is"):
+    for words in (
+        "--port is '70000'",
+        "--workers is '0'",
+        "--store is",
+        "--journal is",
+        "--ready-file is",
+    ):
         assert words in told
 
 
@@ -259,12 +266,15 @@ def test_slow_clients_hold_up_nobody_and_are_sent_away(
     assert {answer.split(b"\r\n")[0] for answer in answers} == {b"HTTP/1.1 408 Request Timeout"}
 
 
-def test_readiness_goes_red_before_the_port_closes(root, store, journal, tmp_path, bundles, row):
-    """Requests go on being answered meanwhile."""
+@pytest.mark.parametrize("tell", [os.kill, os.killpg], ids=["the server", "its workers, too"])
+def test_readiness_goes_red_before_the_port_closes(
+    root, store, journal, tmp_path, bundles, row, tell
+):
+    """Requests go on being answered meanwhile; a signal that also comes handed on is one signal."""
     store.serve(bundles[0])
     with scorer(root, store.folder, journal, tmp_path, "--drain", "2") as (process, address):
         connection = HTTPConnection(address, timeout=30)
-        process.send_signal(signal.SIGTERM)
+        tell(process.pid, signal.SIGTERM)
 
         def red():
             connection.request("GET", "/ready")

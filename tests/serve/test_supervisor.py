@@ -22,7 +22,9 @@ def work():
     os.kill(os.getppid(), READY)
     {work}
 
-lived = Supervisor({number}, work, lambda: say("started"), {patience}).run()
+forks = iter([{fork}, *[os.fork] * 99])
+fork = lambda: next(forks)()
+lived = Supervisor({number}, work, lambda: say("started"), {patience}, fork).run()
 say("over", lived)
 """
 WAITS = "signal.sigwait([signal.SIGTERM])"
@@ -33,8 +35,8 @@ def supervise(root):
     """Starts a supervisor of workers that do *work*."""
     begun = []
 
-    def start(work, number=1, patience=20):
-        script = SCRIPT.format(work=work, number=number, patience=patience)
+    def start(work, number=1, patience=20, fork="os.fork"):
+        script = SCRIPT.format(work=work, number=number, patience=patience, fork=fork)
         process = subprocess.Popen(
             [sys.executable, "-c", script], cwd=root, text=True,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
@@ -73,9 +75,10 @@ def test_a_worker_that_dies_is_replaced_again_and_again(supervise):
     assert process.communicate(timeout=20)[0].split() == ["over", "True"]
 
 
-def test_workers_that_cannot_live_end_it(supervise):
+@pytest.mark.parametrize("after", ["", "time.sleep(1.1); "], ids=["at once", "after a while"])
+def test_workers_that_cannot_live_end_it(supervise, after):
     """Else it would begin others for ever; what they say is there to be read."""
-    process = supervise("raise LookupError('no such thing')")
+    process = supervise(after + "raise LookupError('no such thing')")
     told = process.communicate(timeout=20)[0]
 
     assert told.count("LookupError: no such thing") == 3
@@ -83,11 +86,21 @@ def test_workers_that_cannot_live_end_it(supervise):
     assert told.endswith("over False\n")
 
 
+def test_a_fork_that_fails_is_tried_again(supervise):
+    """What it takes may be there in a moment; the others work on."""
+    process = supervise(WAITS, fork="lambda: os.open('/nowhere', 0)")
+    assert words(process)[:5] == ["error:", "cannot", "begin", "a", "worker:"]
+    first_workers(process, 1)
+    process.terminate()
+
+    assert process.communicate(timeout=20)[0].split() == ["over", "True"]
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_all_stop_when_it_is_told_to(supervise, number):
-    """A terminal tells all of them SIGINT, which the workers leave to it."""
-    process = supervise(WAITS, 2)
-    for worker in first_workers(process, 2):
+    """A terminal tells all of them SIGINT, which the workers leave to it; none is too young."""
+    process = supervise(WAITS, 3)
+    for worker in first_workers(process, 3):
         os.kill(worker, signal.SIGINT)
     process.send_signal(number)
 
