@@ -21,8 +21,8 @@ from serve.scoring import RequestError
 if TYPE_CHECKING:
     from serve.front import Front
 
-#: Bytes of a request's line and headers; requests sent ahead that are kept while one is answered.
-LARGEST_HEAD, MOST_AHEAD = 32 * 2**10, 1000
+#: Bytes of a request's line and headers; headers; requests sent ahead while one is answered.
+LARGEST_HEAD, MOST_HEADERS, MOST_AHEAD = 32 * 2**10, 200, 1000
 #: Bytes that asyncio receives at once.
 AT_ONCE = 256 * 2**10
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -52,7 +52,7 @@ class Connection(asyncio.Protocol):
         self._request = _NONE
         self._ahead: deque[Request | RequestError] = deque()
         self._reads, self.since = Awaited.HEAD, monotonic()
-        self._received = self._head = 0
+        self._received = self._head = self._headers = 0
         self._busy = self._full = self._deaf = self._ending = False
 
     @property
@@ -129,7 +129,7 @@ class Connection(asyncio.Protocol):
         """A request begins."""
         if not self._deaf:
             # At most so much of it came: something else may be before it in what was received.
-            self._request, self._head = Request(), self._received
+            self._request, self._head, self._headers = Request(), self._received, 0
             self._reads, self.since = Awaited.HEAD, monotonic()
 
     def on_url(self, part: bytes) -> None:
@@ -139,7 +139,12 @@ class Connection(asyncio.Protocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """One of its headers; or of its trailers, which say nothing to us."""
-        if self._reads is Awaited.HEAD:
+        if self._reads is not Awaited.HEAD or self._deaf:
+            return
+        self._headers += 1
+        if self._headers > MOST_HEADERS:
+            self.refuse(RequestError(431, f"the head has more than {MOST_HEADERS} headers"))
+        else:
             headers, name = self._request.headers, name.lower()
             headers[name] = headers[name] + b"," + value if name in headers else value
 
@@ -171,7 +176,7 @@ class Connection(asyncio.Protocol):
             return
         self._head = self._received  # what comes without a body is counted: trailers, say
         request = self._request
-        request.parts.append(part)
+        request.take(part)
         if b"transfer-encoding" in request.headers:
             request.size += len(part)
             if request.size > self._front.most:

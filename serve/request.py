@@ -10,19 +10,29 @@ NOT_HTTP = "the request is not HTTP as we know it"
 class Request:
     """What was asked; `headers` by names in lower case, those of one name with a comma between."""
 
-    __slots__ = ("headers", "held", "keep", "method", "parts", "size", "target", "version")
+    __slots__ = ("content", "headers", "held", "keep", "method", "size", "target", "version")
 
     def __init__(self) -> None:
         self.method, self.target, self.version = b"", b"", "1.1"
         self.headers: dict[bytes, bytes] = {}
-        self.parts: list[bytes] = []
+        #: What came of the body; in one piece as it came, for that is what nearly all come in.
+        self.content: bytes | bytearray = b""
         #: Bytes of the body: told, or come so far; those that count as held in memory.
         self.size, self.held, self.keep = 0, 0, False
 
     @property
     def body(self) -> bytes:
         """What came of the body."""
-        return self.parts[0] if len(self.parts) == 1 else b"".join(self.parts)
+        return bytes(self.content)
+
+    def take(self, part: bytes) -> None:
+        """Some of the body; however small the parts are, no more is kept of them than they say."""
+        if not self.content:
+            self.content = part
+            return
+        if isinstance(self.content, bytes):
+            self.content = bytearray(self.content)
+        self.content += part
 
     def problem(self) -> RequestError | None:
         """What is wrong with the head."""

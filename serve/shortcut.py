@@ -13,8 +13,9 @@ from serve.request import Request
 from serve.scorer import Scorer
 from serve.trace import echo
 
-#: A larger body is rare, and read by Flask, in a thread of its own.
-LARGEST = 64 * 2**10
+#: A larger body is read by Flask, in a thread of its own: all others wait for what is answered on
+#: the loop, and what is wrong with each of many rows takes long to say.
+LARGEST = 8 * 2**10
 #: Where in a WSGI environment an error of the short cut's is handed on.
 FAILED = "tidegate.failed"
 #: With one of these a request is not plain.

@@ -6,13 +6,15 @@ import json
 import socket
 import threading
 import time
+import tracemalloc
 from contextlib import contextmanager
 from functools import partial
 
 import pytest
 
-from serve.connection import LARGEST_HEAD, MOST_AHEAD, Awaited, Connection
+from serve.connection import LARGEST_HEAD, MOST_AHEAD, MOST_HEADERS, Awaited, Connection
 from serve.front import AT_ONCE, Front
+from serve.request import Request
 from serve.scoring import RequestError
 from serve.shortcut import LARGEST
 
@@ -191,6 +193,8 @@ def echo():
         (b"GET /" + b"x" * LARGEST_HEAD + GET[5:], [431]),
         (b"GET /" + b"x" * 400_000, [431]),
         (GET[:-2] + b"X: " + b"x" * 20_000 + b"\r\n\r\n", [OK]),
+        (GET[:-2] + b"X:\r\n" * (MOST_HEADERS - 1) + b"\r\n" + GET, [OK, OK]),
+        (GET[:-2] + b"X:\r\n" * MOST_HEADERS + b"\r\n" + GET, [431]),
         (POST + b"Transfer-Encoding: chunked\r\n\r\n2\r\nab\r\n0\r\nX: " + b"x" * 400_000, [431]),
         (POST + b"Transfer-Encoding: chunked\r\n\r\n2;" + b"x" * 400_000, [431]),
         (b"", []),
@@ -245,6 +249,19 @@ def test_a_body_in_chunks_has_a_length_when_it_is_there(echo):
 
     assert (told["body"], told["CONTENT_LENGTH"]) == ("ab", "2")
     assert {"HTTP_TRANSFER_ENCODING", "CONTENT_TYPE"}.isdisjoint(told)
+
+
+def test_a_body_in_tiny_pieces_takes_no_more_memory_than_it_is_long():
+    """An object for each would be twenty times as much, and is not counted."""
+    request = Request()
+    tracemalloc.start()
+    for number in range(50_000):
+        request.take(number.to_bytes(2, "big"))
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert held < 200_000
+    assert request.body == b"".join(number.to_bytes(2, "big") for number in range(50_000))
 
 
 def test_a_body_that_is_too_long_is_not_read_to_its_end(echo):

@@ -18,10 +18,10 @@ TOKEN = "a token that nobody guesses"
 
 def request(body, target="/score", method="POST", **headers):
     found = Request()
-    found.method, found.target, found.parts, found.size = (
+    found.method, found.target, found.content, found.size = (
         method.encode(),
         target.encode(),
-        [body],
+        body,
         len(body),
     )
     usual = {b"host": b"a", b"content-type": b"application/json"}
