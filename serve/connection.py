@@ -7,13 +7,14 @@ client is. What is not HTTP, or could be read in two ways, is refused and the co
 from __future__ import annotations
 
 import asyncio
+import traceback
 from collections import deque
 from contextlib import suppress
 from enum import Enum
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
+import httptools
 
 from serve.request import NOT_HTTP, Request
 from serve.scoring import RequestError
@@ -48,9 +49,9 @@ class Connection(asyncio.Protocol):
     transport: asyncio.Transport
 
     def __init__(self, front: Front) -> None:
-        self._front, self._parser = front, HttpRequestParser(self)
+        self._front, self._parser = front, httptools.HttpRequestParser(self)
         self._request = _NONE
-        self._ahead: deque[Request | RequestError] = deque()
+        self._ahead: deque[Request | RequestError | bytes] = deque()
         self._reads, self.since = Awaited.HEAD, monotonic()
         self._received = self._head = self._headers = 0
         self._busy = self._full = self._deaf = self._ending = False
@@ -66,13 +67,9 @@ class Connection(asyncio.Protocol):
 
     @property
     def is_idle(self) -> bool:
-        """Whether nothing is under way."""
-        return self.awaits is Awaited.REQUEST or self.is_silent
-
-    @property
-    def is_silent(self) -> bool:
-        """Whether nothing ever came, or nothing of the next request."""
-        return self.awaits is Awaited.HEAD and self._request is _NONE
+        """Whether nothing is under way: nothing ever came, or nothing of the next request."""
+        awaits = self.awaits
+        return awaits is Awaited.REQUEST or (awaits is Awaited.HEAD and self._request is _NONE)
 
     # What asyncio tells.
 
@@ -100,9 +97,12 @@ class Connection(asyncio.Protocol):
         self._head += len(data)
         try:
             self._parser.feed_data(data)
-        except HttpParserUpgrade:
+        except httptools.HttpParserUpgrade:
             pass  # answered as if it had not been asked for
-        except HttpParserError:
+        except httptools.HttpParserCallbackError:  # it is ours: a bug, not what was sent
+            traceback.print_exc()
+            self.transport.abort()
+        except httptools.HttpParserError:
             if not self._deaf:
                 self.refuse(RequestError(400, NOT_HTTP))
         if self._head > LARGEST_HEAD + AT_ONCE and not self._deaf:
@@ -168,7 +168,10 @@ class Connection(asyncio.Protocol):
         if request.size > self._front.most:
             self._complete(whole=False)  # it is refused for its length
         elif self._hold(request.size) and b"expect" in headers and request.version == "1.1":
-            self.transport.write(CONTINUE)
+            if self._busy or self._ahead:
+                self._ahead.append(CONTINUE)
+            else:
+                self.transport.write(CONTINUE)
 
     def on_body(self, part: bytes) -> None:
         """Some of its body."""
@@ -265,6 +268,9 @@ class Connection(asyncio.Protocol):
             first = self._ahead.popleft()
             if isinstance(first, Request):
                 self._begin(first)
+            elif isinstance(first, bytes):
+                self.transport.write(first)
+                self._go_on()
             else:
                 self.refuse(first)
 

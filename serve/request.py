@@ -42,6 +42,8 @@ class Request:
             return RequestError(400, f"{NOT_HTTP}: it has one header Host")
         if self.version not in ("1.0", "1.1"):
             return RequestError(505, "the only versions that are spoken are HTTP/1.1 and HTTP/1.0")
+        if self.version == "1.0" and b"transfer-encoding" in headers:
+            return RequestError(400, f"{NOT_HTTP}: HTTP/1.0 has no transfer encodings")
         if headers.get(b"expect", b"100-continue").lower() != b"100-continue":
             return RequestError(417, "the only expectation that is met is 100-continue")
         if headers.get(b"transfer-encoding", b"chunked").lower() != b"chunked":

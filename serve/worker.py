@@ -91,7 +91,9 @@ async def _serve(
     os.kill(parent, READY)
     await told
     # Readiness goes red first: who shares requests out looks there, and needs a moment to.
+    # Answers end their connections from now on, that clients turn to another.
     stopping.set()
+    front.ending = True
     with suppress(TimeoutError):  # told twice, somebody is in a hurry; once, nobody
         await asyncio.wait_for(hurry.wait(), settings.drain)
     server.close()

@@ -186,6 +186,8 @@ def echo():
         (POST + b"Transfer-Encoding: chunked\r\n\r\n2\r\nabc\r\n0\r\n\r\n", [BAD]),
         (POST + b"Transfer-Encoding: chunked\r\n\r\n-2\r\nab\r\n0\r\n\r\n", [BAD]),
         (POST + b"Expect: 100-continue\r\nContent-Length: 2\r\n\r\nab", [100, OK]),
+        (GET + POST + b"Expect: 100-continue\r\nContent-Length: 2\r\n\r\nab" + GET, [OK, 100, OK, OK]),
+        (b"POST /x HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n0\r\n\r\n", [BAD]),
         (POST + b"Expect: a pony\r\nContent-Length: 2\r\n\r\nab", [417]),
         (POST + b"Content-Length: %d\r\n\r\nab" % (MOST + 1), [413]),
         # As much as is taken, and no more.
@@ -481,6 +483,23 @@ def test_who_still_reads_its_last_answer_is_not_hurried():
     wire.unsent = 0
 
     assert connection.awaits is Awaited.END
+
+
+def test_a_mistake_of_ours_is_not_said_to_be_the_clients(capfd):
+    """It is in the log, and its connection ends."""
+
+    class Broken(Front):
+        def hold(self, request, size):
+            raise LookupError("ours")
+
+    wire = Wire()
+    connection = Connection(Broken(echoing, None, MOST, PATIENT))
+    connection.connection_made(wire)
+    connection.data_received(POST + b"Content-Length: 2\r\n\r\n")
+
+    assert wire.aborted
+    assert wire.sent == b""
+    assert "LookupError: ours" in capfd.readouterr().err
 
 
 def test_the_time_for_a_body_begins_when_its_head_is_there():

@@ -285,7 +285,7 @@ def test_readiness_goes_red_before_the_port_closes(
         until(red)
         connection.request("POST", "/score", json.dumps(row))
         answer = connection.getresponse()
-        assert answer.status == 200
+        assert (answer.status, answer.getheader("Connection")) == (200, "close")
         answer.read()
         connection.close()
         assert process.wait(30) == 0
