@@ -30,6 +30,8 @@ from serve.shortcut import FAILED, LARGEST, ShortCut
 
 #: Bodies of the largest size that may be held at once.
 AT_ONCE = 8
+#: Seconds within which a request comes; slower clients make room when connections are short.
+SOON = 1.0
 #: Seconds for which a client may go on sending when it was told why it is not listened to.
 LINGER = 2.0
 _PLAIN = {"CONTENT_TYPE": "CONTENT_TYPE", "CONTENT_LENGTH": "CONTENT_LENGTH"}
@@ -84,11 +86,17 @@ class Front:
     # What connections tell and ask.
 
     def opened(self, connection: Connection) -> None:
-        """One more; if that is too many, the one that is idle longest makes room, or it goes."""
+        """One more; if that is too many, one makes room: idle, else slow; or it goes itself."""
         if len(self._connections) >= self._most_connections:
-            idle = [one for one in self._connections if one.is_idle]
-            if idle:
-                min(idle, key=lambda one: one.since).transport.close()
+            here = [one for one in self._connections if not one.transport.is_closing()]
+            soon = time.monotonic() - SOON
+            spared = [one for one in here if one.is_idle] or [
+                one
+                for one in here
+                if one.awaits in (Awaited.HEAD, Awaited.BODY) and one.since < soon
+            ]
+            if spared:
+                min(spared, key=lambda one: one.since).transport.abort()
             else:
                 connection.refuse(RequestError(503, "too many connections; come again"))
         self._connections.add(connection)

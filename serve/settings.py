@@ -161,7 +161,9 @@ class Settings:
         whole(1, 3600), "seconds that requests in flight have to finish at a stop", 10
     )
     connections: int = setting(
-        whole(1, 1_000_000), "connections that a worker has at once; idle ones make room", 1000
+        whole(1, 1_000_000),
+        "connections that a worker has at once; idle and slow ones make room",
+        1000,
     )
     keep_alive: int = setting(
         whole(1, 3600), "seconds that a connection may be idle; more than a balancer's", 75

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import resource
 import signal
 import socket
+import sys
 import threading
 from contextlib import suppress
 
@@ -23,6 +25,8 @@ QUEUE = 1024
 LOOK_EVERY = 0.5
 #: Seconds within which a second SIGTERM is the first: to a group, which the parent hands on.
 SAME = 0.5
+#: File descriptors for all that is no connection: files, sockets that wait to be refused.
+OTHERS = 100
 
 
 def work(settings: Settings, listener: socket.socket, parent: int) -> None:
@@ -60,10 +64,28 @@ def application(settings: Settings, stopping: threading.Event) -> tuple[Front, S
             Awaited.READER: settings.body_timeout,
         },
         threads=settings.threads,
-        connections=settings.connections,
+        connections=room(settings.connections),
         inline=settings.journal_fsync == "off",
     )
     return front, app.extensions["tidegate"]
+
+
+def room(connections: int) -> int:
+    """As many *connections* as there are file descriptors for; their soft limit is raised."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = connections + OTHERS
+    if resource.RLIM_INFINITY != soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        if soft < wanted:
+            connections = max(1, soft - OTHERS)
+            print(
+                f"warning: the limit of open files (ulimit -Hn) is {hard:,}: of --connections"
+                f" {wanted - OTHERS:,} there are {connections:,}",
+                file=sys.stderr,
+                flush=True,
+            )
+    return connections
 
 
 async def _serve(

@@ -560,6 +560,20 @@ def test_of_too_many_connections_the_idle_go_first():
         idle.close()
 
 
+@pytest.mark.parametrize("slow", [b"GET /x HT", POST + b"Content-Length: 2\r\n\r\na"])
+def test_if_none_is_idle_the_slowest_makes_room(slow):
+    """Else a few who send a byte now and then would be all the connections there may be."""
+    front = Front(echoing, None, MOST, PATIENT, connections=2)
+    clients = [Connection(front) for _ in range(3)]
+    for client, age in zip(clients, (2, 3, 0), strict=True):
+        client.connection_made(Wire())
+        client.data_received(slow)
+        client.since -= age
+
+    assert [client.transport.aborted for client in clients] == [False, True, False]
+    assert clients[2].transport.sent == b""
+
+
 def test_at_the_end_what_is_under_way_is_finished():
     """Each connection closes behind its answer, the idle at once."""
     with listening() as (address, front):

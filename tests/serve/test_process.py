@@ -214,6 +214,25 @@ def test_an_answer_does_not_wait_for_an_acknowledgement():
             assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
+def test_connections_are_as_many_as_files_may_be_open(root):
+    """The soft limit is raised as far as it may be; what still is too much is said."""
+    code = """
+import resource
+from serve.worker import room
+resource.setrlimit(resource.RLIMIT_NOFILE, (200, 400))
+print(room(50), resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+print(room(250), resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+print(room(1000), resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+"""
+    found = subprocess.run(
+        [sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True
+    )
+
+    assert found.stdout.split() == ["50", "200", "250", "350", "300", "400"]
+    assert "limit of open files (ulimit -Hn) is 400" in found.stderr
+    assert "of --connections 1,000 there are 300" in found.stderr
+
+
 @pytest.mark.parametrize(
     "package", ["pandas", "sklearn", "deepchecks", "nannyml", "skl2onnx", "scipy", "pyarrow"]
 )
