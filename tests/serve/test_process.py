@@ -302,6 +302,7 @@ def test_readiness_goes_red_before_the_port_closes(
             return answer.status == 503
 
         until(red)
+        time.sleep(0.5)  # still in the drain
         connection.request("POST", "/score", json.dumps(row))
         answer = connection.getresponse()
         assert (answer.status, answer.getheader("Connection")) == (200, "close")
