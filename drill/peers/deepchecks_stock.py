@@ -2,13 +2,11 @@
 
     python deepchecks_stock.py CASES.json OUT.json
 
-CASES.json: a list of {name, train, holdout, target, time, key, numbers, words, task}. OUT.json: name -> the
-failed conditions, by check; a check that crashed is no condition that failed.
+Both files are those of cases.py; a check that crashed is no condition that failed.
 """
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import sys
@@ -22,6 +20,7 @@ warnings.simplefilter("ignore")
 
 import numpy as np  # noqa: E402
 import pandas as pd  # noqa: E402
+from cases import judge_all, parts_of  # noqa: E402
 from deepchecks.core import CheckResult, ConditionCategory  # noqa: E402
 from deepchecks.tabular import Dataset  # noqa: E402
 from deepchecks.tabular.suites import (  # noqa: E402
@@ -32,23 +31,10 @@ from deepchecks.tabular.suites import (  # noqa: E402
 from deepchecks.utils.logger import set_verbosity  # noqa: E402
 
 set_verbosity(logging.ERROR)
-#: Rows of each part: the suites take their time.
-MOST = 2_000
-
-
-def main(cases: Path, out: Path) -> None:
-    """Every case, and its failed conditions."""
-    found: dict[str, list[str]] = {}
-    told = json.loads(cases.read_text(encoding="utf-8"))
-    for number, case in enumerate(told, 1):
-        found[case["name"]] = sorted(_failed(case))
-        out.write_text(json.dumps(found, indent=1), encoding="utf-8")
-        print(f"[{number:>3} of {len(told)}] {case['name']}", flush=True)
 
 
 def _failed(case: dict[str, Any]) -> set[str]:
-    parts = [pd.read_parquet(case[part]) for part in ("train", "holdout")]
-    parts = [p.sample(MOST, random_state=0).sort_index() if len(p) > MOST else p for p in parts]
+    parts = parts_of(case)
     train, test = (_dataset(part, case) for part in parts)
     scores: dict[str, Any] = {}
     if "score" in parts[0] and case["task"] == "binary":
@@ -94,4 +80,4 @@ def _dataset(rows: pd.DataFrame, case: dict[str, Any]) -> Dataset:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+    judge_all(Path(sys.argv[1]), Path(sys.argv[2]), _failed)

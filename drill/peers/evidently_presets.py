@@ -2,12 +2,11 @@
 
     python evidently_presets.py CASES.json OUT.json
 
-The frames and the answer are those of deepchecks_stock.py.
+Both files are those of cases.py.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import warnings
@@ -18,6 +17,7 @@ os.environ["DO_NOT_TRACK"] = "1"
 warnings.simplefilter("ignore")
 
 import pandas as pd  # noqa: E402
+from cases import judge_all, parts_of  # noqa: E402
 from evidently import BinaryClassification, DataDefinition, Dataset, Report  # noqa: E402
 from evidently.presets import (  # noqa: E402
     ClassificationPreset,
@@ -25,23 +25,9 @@ from evidently.presets import (  # noqa: E402
     DataSummaryPreset,
 )
 
-#: As many rows of each part as Deepchecks' suites are given.
-MOST = 2_000
-
-
-def main(cases: Path, out: Path) -> None:
-    """Every case, and its failed tests."""
-    found: dict[str, list[str]] = {}
-    told = json.loads(cases.read_text(encoding="utf-8"))
-    for number, case in enumerate(told, 1):
-        found[case["name"]] = sorted(_failed(case))
-        out.write_text(json.dumps(found, indent=1), encoding="utf-8")
-        print(f"[{number:>3} of {len(told)}] {case['name']}", flush=True)
-
 
 def _failed(case: dict[str, Any]) -> set[str]:
-    parts = [pd.read_parquet(case[part]) for part in ("train", "holdout")]
-    parts = [p.sample(MOST, random_state=0).sort_index() if len(p) > MOST else p for p in parts]
+    parts = parts_of(case)
     scored = "score" in parts[0] and case["task"] == "binary"
     train, test = (_dataset(part, case, scored) for part in parts)
     presets = [
@@ -81,4 +67,4 @@ def _dataset(rows: pd.DataFrame, case: dict[str, Any], scored: bool) -> Dataset:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+    judge_all(Path(sys.argv[1]), Path(sys.argv[2]), _failed)

@@ -1,0 +1,33 @@
+"""The cases that the others are given, for the scripts beside: each runs in an environment of its own.
+
+CASES.json: a list of {name, train, holdout, target, time, key, numbers, words, task}. OUT.json: name -> what
+failed; written anew after each case.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+#: Rows of each part: the suites take their time.
+MOST = 2_000
+
+
+def judge_all(cases: Path, out: Path, failed: Callable[[dict[str, Any]], set[str]]) -> None:
+    """Write to *out* what of every case has *failed*."""
+    found: dict[str, list[str]] = {}
+    told = json.loads(cases.read_text(encoding="utf-8"))
+    for number, case in enumerate(told, 1):
+        found[case["name"]] = sorted(failed(case))
+        out.write_text(json.dumps(found, indent=1), encoding="utf-8")
+        print(f"[{number:>3} of {len(told)}] {case['name']}", flush=True)
+
+
+def parts_of(case: dict[str, Any]) -> list[pd.DataFrame]:
+    """The rows learnt from and those to judge with, at most `MOST` of each."""
+    parts = [pd.read_parquet(case[part]) for part in ("train", "holdout")]
+    return [p.sample(MOST, random_state=0).sort_index() if len(p) > MOST else p for p in parts]
