@@ -10,7 +10,7 @@ import pandas as pd
 
 from checks.evidence import Evidence, score
 from checks.limits import Behaviour
-from checks.verdict import Finding
+from checks.verdict import Finding, ruled
 from serve.bundle import Bundle
 
 #: Rows, and steps of the feature, that a stated direction is tried on.
@@ -23,9 +23,9 @@ def spread(evidence: Evidence, limits: Behaviour) -> Finding:
     if scores.ndim == 2:
         truth = np.eye(scores.shape[1])[truth.astype(int)]
     ratio = float(np.max(scores.std(axis=0)) / max(float(np.max(truth.std(axis=0))), 1e-12))
-    return _finding(
+    return ruled(
         "model.constant", ratio >= limits.min_spread, f"the scores spread {ratio:.1%} as far as the outcomes",
-        f"at least {limits.min_spread:.0%}", "A model that answers every row alike has nothing to say.", limits,
+        f"at least {limits.min_spread:.0%}", "A model that answers every row alike has nothing to say.", limits.severity,
     )  # fmt: skip
 
 
@@ -48,10 +48,10 @@ def direction(evidence: Evidence, candidate: Bundle, limits: Behaviour) -> Findi
                 float((moves < -1e-6).any(axis=0).mean()) if len(steps) > 1 else 0.0
             )
     worst = max(broken, key=lambda name: broken[name], default="")
-    return _finding(
+    return ruled(
         "model.direction", not broken or broken[worst] <= limits.max_against,
         f"{worst} goes against its direction for {broken[worst]:.1%} of rows" if broken else "none is stated",
-        f"at most {limits.max_against:.0%} of rows", "The contract promises whoever reads a score which way it moves.", limits,
+        f"at most {limits.max_against:.0%} of rows", "The contract promises whoever reads a score which way it moves.", limits.severity,
     )  # fmt: skip
 
 
@@ -59,19 +59,19 @@ def stability(candidate: Bundle, limits: Behaviour) -> Finding:
     """The same rows learnt again with another seed give the same decisions."""
     told = candidate.manifest.get("stability")
     share = float(told["decisions"]) if told else 0.0
-    return _finding(
+    return ruled(
         "model.stability", share <= limits.max_unstable,
         f"another seed changes {share:.1%} of decisions" if told else "no second fit: nothing in the estimator is random",
-        f"at most {limits.max_unstable:.0%}", "What hangs on a seed changes every night, for no reason.", limits,
+        f"at most {limits.max_unstable:.0%}", "What hangs on a seed changes every night, for no reason.", limits.severity,
     )  # fmt: skip
 
 
 def metadata(evidence: Evidence, candidate: Bundle, limits: Behaviour) -> Finding:
     """What the manifest says of the model and its evidence is so."""
     wrong = list(_wrong(evidence, candidate))
-    return _finding(
+    return ruled(
         "bundle.metadata", not wrong, "; ".join(wrong) or "the manifest describes what is there", "no contradiction",
-        "Evidence of another model, or of other rows, proves nothing about this one.", limits,
+        "Evidence of another model, or of other rows, proves nothing about this one.", limits.severity,
     )  # fmt: skip
 
 
@@ -85,9 +85,9 @@ def clock(candidate: Bundle, limits: Behaviour, now: datetime | None = None) -> 
     late = [
         f"{what} on {when}" for what, when in times.items() if when and pd.Timestamp(when) > latest
     ]
-    return _finding(
+    return ruled(
         "bundle.clock", not late, "; ".join(late) or "nothing is from the future", f"not after {latest:%Y-%m-%d}",
-        "Versions sort by time: one from the future would pass for the newest for ever.", limits,
+        "Versions sort by time: one from the future would pass for the newest for ever.", limits.severity,
     )  # fmt: skip
 
 
@@ -105,7 +105,3 @@ def _wrong(evidence: Evidence, candidate: Bundle) -> Iterable[str]:
             yield f"{outside:,} rows of evidence ({part}) lie outside {told['start']} to {told['end']}"
         if len(rows) > told["rows"]:
             yield f"{len(rows):,} rows of evidence ({part}), more than the {told['rows']:,} there were"
-
-
-def _finding(rule: str, holds: bool, said: str, limit: str, why: str, limits: Behaviour) -> Finding:
-    return Finding(rule, "PASS" if holds else "FAIL", said, limit, why, limits.severity)

@@ -31,7 +31,7 @@ from checks.serving import (
 )
 from checks.shifts import Shift, shifts
 from checks.upstream import upstream
-from checks.verdict import Finding, Outcome
+from checks.verdict import Finding, ruled
 from model.upstream import Change
 from serve.bundle import Bundle, BundleError
 
@@ -132,15 +132,14 @@ def serving(
 def _judged(served: list[Served], candidate: Bundle, rules: Serving) -> list[Finding]:
     ours, theirs = served[0], served[1] if len(served) > 1 else None
     most = max(CLOSE, float(candidate.manifest["golden"]["tolerance"]))
-    off = ours.worst > most
     found = [
-        _finding(
+        ruled(
             SERVING[0],
-            off,
+            ours.worst <= most,
             f"{ours.rows:,} fresh rows answered, the worst off by {ours.worst:.1g}",
             f"off by at most {most:g}",
             "What is served must be what was judged.",
-            rules,
+            rules.severity,
         )
     ]
     told, slow = f"95% of single rows within {ours.p95 * 1e3:.2g} ms", ours.p95 > rules.fast
@@ -148,7 +147,7 @@ def _judged(served: list[Served], candidate: Bundle, rules: Serving) -> list[Fin
         times, least = ratio(ours.seconds, theirs.seconds)
         told += f", the champion's {theirs.p95 * 1e3:.2g} ms: {times:.2g} times"
         slow = slow and least > rules.latency_ratio
-    found.append(_finding(SERVING[1], bool(theirs) and slow, told, f"at most {rules.latency_ratio:g} times, or {rules.fast * 1e3:g} ms", "Somebody waits for the answer.", rules))  # fmt: skip
+    found.append(ruled(SERVING[1], not (theirs and slow), told, f"at most {rules.latency_ratio:g} times, or {rules.fast * 1e3:g} ms", "Somebody waits for the answer.", rules.severity))  # fmt: skip
     for rule, one, other, little, most_times in (
         (SERVING[2], ours.size, theirs.size if theirs else None, rules.small, rules.size_ratio),
         (SERVING[3], ours.memory, theirs.memory if theirs else None, rules.light, rules.memory_ratio),
@@ -159,7 +158,9 @@ def _judged(served: list[Served], candidate: Bundle, rules: Serving) -> list[Fin
             continue
         told = f"{one / _MB:.3g} MB" + (f", the champion's {other / _MB:.3g} MB" if other else "")
         bad = other is not None and one > little and one > most_times * other
-        found.append(_finding(rule, bad, told, limit, "It must fit where it runs.", rules))
+        found.append(
+            ruled(rule, not bad, told, limit, "It must fit where it runs.", rules.severity)
+        )
     return found
 
 
@@ -173,11 +174,6 @@ def _asked(bundle: Bundle, evidence: Evidence, scores: Any) -> Asked:
     columns = [rows[name].astype(object).where(rows[name].notna(), None).tolist() for name in names]
     values = [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
     return Asked(bundle, values, scores[fresh][: len(values)])
-
-
-def _finding(rule: str, bad: bool, told: str, limit: str, why: str, rules: Serving) -> Finding:
-    outcome: Outcome = "FAIL" if bad else "PASS"
-    return Finding(rule, outcome, told, limit, why, rules.severity)
 
 
 def _not_run(rule: str, why: str, rules: Serving) -> Finding:

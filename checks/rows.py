@@ -14,7 +14,7 @@ import pandas as pd
 
 from checks.evidence import Evidence
 from checks.limits import Rows
-from checks.verdict import Finding
+from checks.verdict import Finding, ruled
 
 #: Rows that both must hold before anything is said about what changed in them.
 FEWEST = 200
@@ -34,10 +34,10 @@ def rewritten(evidence: Evidence, limits: Rows) -> Finding:
     said = "no rows to compare with" if not worst else f"of {len(both):,} rows that both hold, "
     said += ", ".join(f"{name} differs in {changed[name]:.1%}" for name in worst[:3])
     fails = bool(worst) and changed[worst[0]] > limits.max_rewritten
-    return _finding(
+    return ruled(
         "data.rewritten", not fails, said, f"at most {limits.max_rewritten:.0%} of a column",
         "The past does not change: a join, a unit or a recipe did, and the website's rows did not.",
-        limits,
+        limits.severity,
     )  # fmt: skip
 
 
@@ -48,11 +48,11 @@ def lost(evidence: Evidence, limits: Rows) -> Finding:
         if evidence.past.expected >= FEWEST
         else 0.0
     )
-    return _finding(
+    return ruled(
         "data.lost", gone <= limits.max_lost,
         f"{max(gone, 0.0):.1%} of about {evidence.past.expected:,.0f} rows that the champion's evidence holds"
         " are gone, or have another key or time",
-        f"at most {limits.max_lost:.0%}", "An export that leaves rows out chooses what is learnt.", limits,
+        f"at most {limits.max_lost:.0%}", "An export that leaves rows out chooses what is learnt.", limits.severity,
     )  # fmt: skip
 
 
@@ -64,11 +64,11 @@ def missing_jump(evidence: Evidence, limits: Rows) -> Finding:
         for earlier, later in _pairs(evidence, name)
     }
     name = max(jumps, key=lambda each: jumps[each])
-    return _finding(
+    return ruled(
         "data.missing_jump", jumps[name] <= limits.max_missing_jump,
         f"{name} is missing {max(jumps[name], 0.0):.1%} of rows more often than before",
         f"at most {limits.max_missing_jump:.0%} more",
-        "A source that stopped answering looks like a row with nothing to say.", limits,
+        "A source that stopped answering looks like a row with nothing to say.", limits.severity,
     )  # fmt: skip
 
 
@@ -82,9 +82,9 @@ def sentinels(evidence: Evidence, limits: Rows) -> Finding:
         for value, share in _spikes(earlier[feature.name], later[feature.name])
         if share > limits.max_sentinel
     ]
-    return _finding(
+    return ruled(
         "data.sentinels", not found, "; ".join(found[:3]) or "none", f"at most {limits.max_sentinel:.0%} of rows",
-        "A number that stands for “unknown” is read as a number.", limits,
+        "A number that stands for “unknown” is read as a number.", limits.severity,
     )  # fmt: skip
 
 
@@ -97,9 +97,9 @@ def frozen(evidence: Evidence, limits: Rows) -> Finding:
         before, now = (_top(rows[feature.name]) for rows in (evidence.train, evidence.holdout))
         if now > limits.max_frozen and before < limits.max_frozen - 0.15:
             found.append(f"{feature.name} is the same in {now:.1%} of rows, {before:.1%} before")
-    return _finding(
+    return ruled(
         "data.frozen", not found, "; ".join(found) or "every number still moves",
-        f"at most {limits.max_frozen:.0%} of rows", "A feed that hangs repeats its last word.", limits,
+        f"at most {limits.max_frozen:.0%} of rows", "A feed that hangs repeats its last word.", limits.severity,
     )  # fmt: skip
 
 
@@ -112,19 +112,19 @@ def repeated(evidence: Evidence, limits: Rows) -> Finding:
         by_day = twice.groupby(rows[contract.time].dt.strftime("%Y-%m-%d")).mean()
         found.append((float(by_day.max()), str(by_day.idxmax())))
     share, day = max(found)
-    return _finding(
+    return ruled(
         "data.repeated", share <= limits.max_repeated, f"{share:.0%} of the rows of {day} came before",
-        f"at most {limits.max_repeated:.0%} of a day's", "A day that is loaded twice counts twice.", limits,
+        f"at most {limits.max_repeated:.0%} of a day's", "A day that is loaded twice counts twice.", limits.severity,
     )  # fmt: skip
 
 
 def rate(evidence: Evidence, limits: Rows) -> Finding:
     """As many rows a day as before, or more."""
     before, now = (_per_day(evidence.past.extents[part]) for part in ("train", "holdout"))
-    return _finding(
+    return ruled(
         "data.rate", now >= before * limits.min_rate,
         f"{now:,.0f} rows a day to judge with, {before:,.0f} learnt from",
-        f"at least {limits.min_rate:.0%} of them", "An export that stops early leaves out what comes late.", limits,
+        f"at least {limits.min_rate:.0%} of them", "An export that stops early leaves out what comes late.", limits.severity,
     )  # fmt: skip
 
 
@@ -132,9 +132,9 @@ def fresh(evidence: Evidence, limits: Rows) -> Finding:
     """The newest rows reach up to the end of the window."""
     end = pd.Timestamp(evidence.past.window[1])
     behind = (end - pd.Timestamp(evidence.past.extents["holdout"]["end"])) / pd.Timedelta(days=1)
-    return _finding(
+    return ruled(
         "data.stale", behind <= limits.max_stale_days, f"the newest row is {behind:.1f} days older than the window's end",
-        f"at most {limits.max_stale_days:g} days", "A snapshot that nobody renews is learnt again and again.", limits,
+        f"at most {limits.max_stale_days:g} days", "A snapshot that nobody renews is learnt again and again.", limits.severity,
     )  # fmt: skip
 
 
@@ -150,14 +150,10 @@ def clock(evidence: Evidence, limits: Rows) -> Finding:
     if shifted:
         hours = best if best <= 12 else best - 24
         said += f"; {apart[best]:.0%} if the clock is {hours:+d} hours off"
-    return _finding(
+    return ruled(
         "data.clock", not shifted, said, f"no shift that explains more than {limits.max_clock:.0%}",
-        "A change of time zone moves every row to another hour, and some to another day.", limits,
+        "A change of time zone moves every row to another hour, and some to another day.", limits.severity,
     )  # fmt: skip
-
-
-def _finding(rule: str, holds: bool, said: str, limit: str, why: str, limits: Rows) -> Finding:
-    return Finding(rule, "PASS" if holds else "FAIL", said, limit, why, limits.severity)
 
 
 def _pairs(evidence: Evidence, name: str) -> Iterable[tuple[pd.DataFrame, pd.DataFrame]]:

@@ -104,6 +104,13 @@ def judge(findings: Sequence[Finding], required: Iterable[str], gains: bool, goo
     return Verdict("PROMOTE", good, found)
 
 
+def ruled(
+    rule: str, holds: bool, observed: str, limit: str, why: str, severity: Severity
+) -> Finding:
+    """The finding of a rule that ran: PASS where it *holds*, else FAIL."""
+    return Finding(rule, "PASS" if holds else "FAIL", observed, limit, why, severity)
+
+
 def rules_changed(files: Iterable[str]) -> list[str]:
     """Those of a proposal's *files* that judge it, the limits first."""
     found = {path for path in files if path.startswith("checks/")}
