@@ -22,7 +22,7 @@ from serve.scorer import Counting, Scorer
 from serve.scoring import RequestError, read_rows
 from serve.settings import Settings
 from serve.shortcut import FAILED, ShortCut
-from serve.standing import body_here, json_here
+from serve.standing import body_here, json_here, scorer_here
 from serve.trace import echo
 
 #: Modules with routes of their own.
@@ -94,14 +94,14 @@ def score_rows() -> Response:
     body = body_here()
     if failed := request.environ.get(FAILED):
         raise failed
-    told = _scorer().score(body, request.headers.get("traceparent", ""))
+    told = scorer_here().score(body, request.headers.get("traceparent", ""))
     return Response(told, mimetype=JSON)
 
 
 @routes.post("/outcome")
 def tell_outcomes() -> Response:
     """The truth about rows answered before: `{"id": …, "outcome": …}`, or a list of them."""
-    scorer = _scorer()
+    scorer = scorer_here()
     told = read_rows(json_here(scorer), scorer.most_rows)
     return _response(reply(scorer.tell(told), 202))
 
@@ -115,15 +115,10 @@ def health() -> Response:
 @routes.get("/ready")
 def ready() -> Response:
     """Whether rows can be answered, by what since when; what was refused; what the journal lost."""
-    state = _scorer().state()
+    state = scorer_here().state()
     if not _access().watches(request.headers.get("Authorization", "")):
         state = {name: state[name] for name in ("ready", "version", "since")}
     return _response(reply(state, 200 if state["ready"] else 503))
-
-
-def _scorer() -> Scorer:
-    found: Scorer = current_app.extensions["tidegate"]
-    return found
 
 
 def _access() -> Access:
@@ -154,7 +149,7 @@ def _response(told: Reply) -> Response:
 
 
 def _refused(error: RequestError) -> Response:
-    scorer = _scorer()
+    scorer = scorer_here()
     if scorer.metrics:
         scorer.metrics.refused(error.status)
     answer = _response(refusal(error))
