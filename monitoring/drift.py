@@ -10,13 +10,13 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any
 
 import nannyml as nml
 import pandas as pd
 
 from model.contract import Contract
 from monitoring.signals import Measure, Unknown
+from monitoring.window import days_of
 
 JENSEN_SHANNON, MEAN = "jensen_shannon", "mean"
 Step = tuple[str, Callable[[], Iterable[Measure]]]
@@ -60,7 +60,7 @@ def drift(
         metric = "reconstruction_error"
         yield from series(found, (metric,), "multivariate_drift", metric, "")
 
-    days = days_of(rows, contract)
+    days = days_of(rows, contract.time)
     steps = [
         ("univariate_drift", numbers + others),
         ("score_drift", scores),
@@ -115,7 +115,7 @@ def unseen_categories(
     }
     if not news:
         return []
-    return shares(pd.DataFrame(news), days_of(rows, contract), "unseen_categories")
+    return shares(pd.DataFrame(news), days_of(rows, contract.time), "unseen_categories")
 
 
 def attempt(steps: Iterable[Step]) -> tuple[list[Measure], list[Unknown]]:
@@ -161,8 +161,3 @@ def prepared(rows: pd.DataFrame, contract: Contract) -> pd.DataFrame:
             text = column.where(column.isna(), column.astype(str))
             found[feature.name] = text.where(column.notna(), None).astype("category")
     return found
-
-
-def days_of(rows: pd.DataFrame, contract: Contract) -> Any:
-    """The day of each row, such as 2026-11-23."""
-    return rows[contract.time].dt.strftime("%Y-%m-%d")

@@ -15,7 +15,7 @@ from typing import Any, Literal
 from checks.watch import Incident
 from monitoring.acts import Act, Note, Raise, Resolve, Say, Start
 from monitoring.expected import Expected, covering
-from monitoring.memory import Memory
+from monitoring.memory import Memory, days_between
 from monitoring.report import summary
 
 Tier = Literal["page", "issue"]
@@ -261,7 +261,7 @@ def _together(
         near = (
             marker
             for marker, since in begun.items()
-            if not since or abs(_days(since, cause.since)) <= days
+            if not since or abs(days_between(since, cause.since)) <= days
         )
         marker = next(near, f"{prefix(model)}:{cause.fingerprint}")
         groups.setdefault(marker, []).append(cause)
@@ -275,10 +275,6 @@ def _gravest_first(cause: Cause) -> tuple[bool, float, str]:
 
 def _is_ours(marker: str, model: str) -> bool:
     return marker == prefix(model) or marker.startswith(prefix(model) + ":")
-
-
-def _days(one: str, other: str) -> int:
-    return (date.fromisoformat(one) - date.fromisoformat(other)).days
 
 
 def _later(day: str, days: int) -> str:

@@ -15,6 +15,7 @@ import pandas as pd
 
 from model.contract import Contract
 from monitoring.signals import Measure, Signal
+from monitoring.window import days_of
 
 
 def mature(rows: pd.DataFrame, contract: Contract, days: int) -> pd.DataFrame:
@@ -27,7 +28,7 @@ def mature(rows: pd.DataFrame, contract: Contract, days: int) -> pd.DataFrame:
 
 def coverage(rows: pd.DataFrame, contract: Contract) -> list[Measure]:
     """The share of a day's *rows* (mature ones) whose outcome is known."""
-    known = rows[contract.target.name].notna().groupby(_days(rows, contract))
+    known = rows[contract.target.name].notna().groupby(days_of(rows, contract.time))
     sizes = known.size()
     return [
         Measure("label_coverage", "share", "", str(day), float(share), int(sizes[day]))
@@ -43,13 +44,13 @@ def bias(rows: pd.DataFrame, contract: Contract, spread: float, least: int) -> l
     """
     found = []
     for metric, off in _off(rows, contract, spread).items():
-        whole = off.groupby(_days(rows, contract))
+        whole = off.groupby(days_of(rows, contract.time))
         parts = [("", whole)]
         for name in contract.slices:
             if name in rows:
                 labels = rows[name].astype(object)
                 parts += [
-                    (f"{name}={value}", off[at].groupby(_days(rows[at], contract)))
+                    (f"{name}={value}", off[at].groupby(days_of(rows[at], contract.time)))
                     for value in sorted(labels.dropna().unique(), key=str)
                     if (at := labels == value).any()
                 ]
@@ -112,8 +113,3 @@ def _off(rows: pd.DataFrame, contract: Contract, spread: float) -> Mapping[str, 
     if contract.task == "regression":
         return {"deviations": (rows["score"] - truth) / (spread or 1.0)}
     return {"share": rows["score"] - truth}
-
-
-def _days(rows: pd.DataFrame, contract: Contract) -> pd.Series:
-    found: pd.Series = rows[contract.time].dt.strftime("%Y-%m-%d")
-    return found

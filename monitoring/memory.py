@@ -106,3 +106,8 @@ def _is_day(value: Any) -> bool:
         return bool(re.fullmatch(r"\d{4}-\d\d-\d\d", value) and date.fromisoformat(value))
     except ValueError:
         return False
+
+
+def days_between(one: str, other: str) -> int:
+    """How many days the day (or time) *one* is after *other*."""
+    return (date.fromisoformat(one[:10]) - date.fromisoformat(other[:10])).days

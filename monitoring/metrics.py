@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from model.contract import Contract
+from monitoring.window import days_of
 
 Numbers = np.ndarray[Any, Any]
 
@@ -97,7 +98,7 @@ def measured(
     """
     scores = [name for name in rows if name == "score" or name.startswith("score_")]
     found = []
-    for day, part in rows.groupby(rows[contract.time].dt.strftime("%Y-%m-%d")):
+    for day, part in rows.groupby(days_of(rows, contract.time)):
         known = part.dropna(subset=[contract.target.name])
         values: dict[str, float] = {}
         if len(known) >= least:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from checks.markdown import Section, code, page, text
-from monitoring.memory import Memory
+from monitoring.memory import Memory, days_between
 
 COMMANDS = (
     ("/ack 7d", "somebody knows of it; until then it calls no retrain and says nothing more below"),
@@ -127,7 +127,7 @@ def likely(facts: Facts) -> tuple[str, ...]:
     """Causes to look at first, the likeliest first: what happened at that time, and what fits the kind."""
     found = []
     for day, version in facts.releases:
-        days = _days(facts.since, day) if facts.since else 99
+        days = days_between(facts.since, day) if facts.since else 99
         if 0 <= days <= 2:
             ago = {0: "the day it began", 1: "a day before"}.get(days, f"{days} days before")
             found.append(f"A release of ours: {code(version)} went live on {day}, {ago}.")
@@ -170,7 +170,7 @@ def summary(memory: Memory, why: str) -> str:
     """What an incident was, in the comment that closes it: how long, how bad, what was done."""
     lines = [f"Closed by itself: {text(why)}.", ""]
     if memory.since and memory.last:
-        days = _days(memory.last, memory.since) + 1
+        days = days_between(memory.last, memory.since) + 1
         long = "a day" if days == 1 else f"{days} days"
         lines.append(f"- Duration: {long}, from {memory.since} to {memory.last}.")
     if memory.peak:
@@ -235,13 +235,9 @@ def _listed(heading: str, lines: Sequence[str]) -> str:
 
 def _same_season(day: str, first: str, last: str) -> bool:
     """Whether rows from *first* to *last* hold a time of year within three weeks of *day*'s."""
-    if _days(last, first) >= 344:
+    if days_between(last, first) >= 344:
         return True
     there = date.fromisoformat(day).timetuple().tm_yday
     begin = date.fromisoformat(first).timetuple().tm_yday
     after = (there - begin) % 365
-    return after <= _days(last, first) + 21 or after >= 365 - 21
-
-
-def _days(one: str, other: str) -> int:
-    return (date.fromisoformat(one[:10]) - date.fromisoformat(other[:10])).days
+    return after <= days_between(last, first) + 21 or after >= 365 - 21

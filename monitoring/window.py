@@ -228,6 +228,11 @@ def _fits(line: Mapping[str, Any], contract: Contract) -> bool:
     )
 
 
+def days_of(rows: pd.DataFrame, time: str) -> Any:
+    """The day of each row by the column *time*, such as 2026-11-23."""
+    return rows[time].dt.strftime("%Y-%m-%d")
+
+
 def full_days(rows: pd.DataFrame, time: str, least: int) -> tuple[pd.DataFrame, list[str]]:
     """The rows of days that can be judged, and the days that cannot.
 
@@ -235,7 +240,7 @@ def full_days(rows: pd.DataFrame, time: str, least: int) -> tuple[pd.DataFrame, 
     """
     if rows.empty:
         return rows, []
-    day = rows[time].dt.strftime("%Y-%m-%d")
+    day = days_of(rows, time)
     sizes = day.value_counts().sort_index()
     whole = sizes >= least
     whole.iloc[[0, -1]] &= sizes.iloc[[0, -1]] >= sizes.median() / 2
