@@ -1,9 +1,9 @@
-"""Watch what is live; tell the story.
+"""Watch what is live; tell how it goes.
 
 python -m monitoring watch --journal DIR --out DIR    open, update or close incidents
 python -m monitoring experiment --journal DIR         who wins; one issue, and a proposal when it is due
 python -m monitoring answer                           what people typed below them is done
-python -m monitoring site --journal DIR --watch DIR --out FILE
+python -m monitoring site [--out FOLDER]              the control room, one page
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ from monitoring.incident import decide
 from monitoring.influence import influence
 from monitoring.journal import journal_at
 from monitoring.look import look
-from monitoring.metrics import METRICS
-from monitoring.runs import write_run, write_whole
+from monitoring.metrics import METRICS, measured
+from monitoring.room.__main__ import run as write_site
+from monitoring.runs import write_run
 from monitoring.seen import Seen, first_day, moves_of
+from monitoring.series import SeriesError, keep_series, read_series
 from monitoring.service import ServiceError, observe
 from monitoring.signals import by_series
-from monitoring.site import page
 from monitoring.slices import since, slices, table
-from monitoring.story import champions, gather
 from monitoring.upstream import likely_changes
 from monitoring.window import EvidenceError, JournalError, read_reference, read_window
 
@@ -65,7 +65,7 @@ def main(
     except (ConfigurationError, ExpectedError) as error:
         return _stop(USAGE, error)
     except (
-        ForgeError, LiveError, ContractError, EvidenceError, JournalError, ServiceError, OSError,
+        ForgeError, LiveError, ContractError, EvidenceError, JournalError, SeriesError, ServiceError, OSError,
     ) as error:  # fmt: skip
         return _stop(NO_WATCH, f"could not watch: {error}")
     except KeyboardInterrupt:
@@ -143,6 +143,14 @@ def _look(asked: argparse.Namespace, forge: Forge, rules: Rules) -> list[Broken]
     waivers = read_expected(forge.read(PATH))
     todo = decide(seen.look(), forge.alerts(), waivers, limits.quiet, rules.incident, seen.words)
     do(asked.forge, forge, todo)
+    run = {
+        "at": f"{asked.now:%Y-%m-%dT%H:%MZ}",
+        "version": live.version,
+        "state": situation.state,
+        "why": situation.why,
+    }
+    told = measured(window.rows, contract, live.version, limits.min_rows)
+    keep_series(asked.out, read_series(asked.out).told(live.version, signals, told, run))
     closes = any(isinstance(act, Resolve) for act in todo)
     for line in seen.said(quietly=not closes):
         _say(line)
@@ -179,22 +187,6 @@ def _digest(forge: Forge, model: str, week: tuple[str, str] | None) -> None:
         _say(f"digest {forge.alert(marker, heading, words).number}: {heading}")
     elif closed := forge.resolve(marker, words):
         _say(f"digest {closed.number} is closed: {words}")
-
-
-def _site(asked: argparse.Namespace, forge: Forge) -> None:
-    """Forge, journal and the watch's runs -> the page."""
-    history = forge.history(LIVE)
-    manifests = {version: forge.manifest(version) for version in sorted(champions(history))}
-    told: dict[str, Any] = {
-        "history": history,
-        "releases": forge.releases(),
-        "proposals": forge.proposals(),
-        "alerts": forge.alerts(),
-    }
-    least = read_rules(asked.rules).monitoring.min_rows
-    with journal_at(asked.journal) as journal:
-        write_whole(asked.out, page(gather(told, manifests, journal, asked.watch, least)))
-    _say(f"page: {asked.out}")
 
 
 def _manifest(bundle: Path) -> dict[str, Any]:
@@ -235,11 +227,16 @@ def _parser() -> argparse.ArgumentParser:
     experiment.set_defaults(run=run_experiment)
     answer = commands.add_parser("answer", help="do what people typed below alerts, and reply")
     answer.set_defaults(run=_answer)
-    site = commands.add_parser("site", help="write the page that tells the story")
-    site.add_argument("--watch", type=Path, required=True, help="folder with the runs of the watch")
-    site.add_argument("--out", type=Path, required=True, help="the page, one HTML file")
-    site.set_defaults(run=_site)
-    for command in (watch, experiment, site):
+    site = commands.add_parser("site", help="write the control room, one page in a folder")
+    site.add_argument(
+        "--journal",
+        help="the scorer's journal, for what the watch has not seen (default: beside the forge)",
+    )
+    site.add_argument("--watch", type=Path, help="the watch's folder (default: beside the forge)")
+    site.add_argument("--drill", type=Path, default=Path("build/drill/drill.json"))
+    site.add_argument("--out", type=Path, default=Path("build/site"), help="folder for index.html")
+    site.set_defaults(run=write_site)
+    for command in (watch, experiment):
         command.add_argument(
             "--journal", required=True, help="the scorer's journal: a folder, or a URL for fsspec"
         )

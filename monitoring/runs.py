@@ -1,4 +1,4 @@
-"""What runs leave in a folder: files that are whole or not there."""
+"""What runs leave in a folder: files that are whole or not there, and not more than are of use."""
 
 from __future__ import annotations
 
@@ -7,12 +7,19 @@ import os
 from pathlib import Path
 from typing import Any
 
+#: Runs of which the file is kept: two days of an hourly watch, with room.
+KEPT = 60
+
 
 def write_run(folder: Path, run: dict[str, Any]) -> None:
-    """Keep a *run* in *folder*, under the next number."""
+    """Keep a *run* in *folder*, under the next number, and remove those long past."""
     numbers = [path.stem.removeprefix("watch-") for path in folder.glob("watch-*.json")]
-    number = 1 + max((int(each) for each in numbers if each.isdecimal()), default=0)
+    known = {int(each): folder / f"watch-{each}.json" for each in numbers if each.isdecimal()}
+    number = 1 + max(known, default=0)
     write_whole(folder / f"watch-{number:04}.json", json.dumps(run, indent=1) + "\n")
+    for old, path in known.items():
+        if old <= number - KEPT:
+            path.unlink(missing_ok=True)
 
 
 def write_whole(path: Path, text: str) -> None:

@@ -37,6 +37,7 @@ OF_OTHERS = {
 ALONE = {
     "deepchecks": {"checks/suite.py"},
     "fsspec": {"monitoring/journal.py", "serve/ship.py"},
+    "markdown_it": {"monitoring/room/prose.py"},
     "pyarrow": {"monitoring/partitions.py", "serve/parquet.py"},
     "nannyml": {"monitoring/drift.py", "monitoring/performance.py"},
 }

@@ -88,9 +88,9 @@ def test_the_demo_goes_as_the_readme_tells(checkout):
     assert told.count("REJECT") == 1
     assert "0 failed" in told
     assert {path.name for path in checkout.folder.iterdir()} - before == {".demo"}
-    page = checkout.folder / ".demo/story.html"
-    assert f"{page}  the story with its charts" in told
-    assert "every signal, day by day" in page.read_text()
+    page = checkout.folder / ".demo/site/index.html"
+    assert f"{page}  the control room" in told
+    assert "What moved together" in page.read_text()
 
 
 @pytest.mark.timeout(600)

@@ -17,7 +17,7 @@ from forge import Alert, Forge
 from forge.actions import output
 from forge.live import LIVE, parse_live, with_champion
 from model.contract import Contract
-from monitoring.experiment.bulletin import MARKER, bulletin, marker, title
+from monitoring.experiment.bulletin import MARKER, bulletin, marker, memory, title
 from monitoring.experiment.comparison import Result, compared, measures, split_of
 from monitoring.experiment.deed import Deed, deed_of, settled
 from monitoring.experiment.units import read_units, shared
@@ -89,7 +89,8 @@ def _tell(forge: Forge, alerts: Sequence[Alert], result: Result, deed: str) -> N
     elif known and (known.title, known.body.strip()) == (title(result), words.strip()):
         _say(f"issue {known.number} is up to date")
     else:
-        _say(f"issue {forge.alert(mark, title(result), words).number} is up to date now")
+        alert = forge.alert(mark, title(result), words, memory(result))
+        _say(f"issue {alert.number} is up to date now")
 
 
 def _end(forge: Forge, alerts: Sequence[Alert], but: str = "") -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 from checks.markdown import text
 from monitoring.experiment.comparison import Result
@@ -16,6 +17,8 @@ from monitoring.experiment.decision import Reading
 MARKER = "experiment:"
 #: Points of a chart: more would hide each other's labels.
 POINTS = 20
+#: Days of the sequence that the issue remembers, for the control room.
+REMEMBERED = 60
 SIGNS = {"running": "⏳", "wins": "✅", "loses": "⛔", "equivalent": "🟰", "broken": "🔧"}
 NEXT = {
     "running": "Nothing. It may be looked at, and ended, on any day: the intervals allow for it.",
@@ -38,6 +41,28 @@ def title(result: Result) -> str:
     """One line: the state, and of what."""
     kind = "shadow" if result.split.shadow else "challenger"
     return f"Experiment: {kind} {text(result.split.challenger)}: {result.judgement.state}"
+
+
+def memory(result: Result) -> dict[str, Any]:
+    """What a chart of it needs, as plain values: the state, and day, mean, low and high of the gain.
+
+    At most `REMEMBERED` days, the newest among them: it is kept in the issue.
+    """
+    judgement, split = result.judgement, result.split
+    found: dict[str, Any] = {
+        "state": judgement.state,
+        "why": judgement.why,
+        "days": result.days,
+        "needs": judgement.needs,
+        "since": split.since,
+    }
+    if result.readings:
+        reading = result.readings[0]
+        columns = (reading.band.mean, reading.band.low, reading.band.high)
+        days = _shown(reading, REMEMBERED)
+        gain = [[day + 1, *(float(f"{column[day]:.5g}") for column in columns)] for day in days]
+        found |= {"measure": reading.name, "margin": reading.margin, "gain": gain}
+    return found
 
 
 def bulletin(result: Result, deed: str = "") -> str:
@@ -119,11 +144,9 @@ def _table(heading: str, readings: Sequence[Reading], margins: bool = False) -> 
 def _chart(reading: Reading) -> str:
     """Mean, low and high of the gain, day by day, as GitHub draws it."""
     low, high = reading.band.low, reading.band.high
-    days = [number for number in range(len(low)) if math.isfinite(low[number])]
-    if len(days) < 2:
+    shown = _shown(reading, POINTS)
+    if len(shown) < 2:
         return ""
-    step = math.ceil(len(days) / POINTS)
-    shown = days[::-1][::step][::-1]
     lines = (reading.band.mean, low, high)
     drawn = "\n".join(
         f"  line [{', '.join(f'{float(values[day]):.4g}' for day in shown)}]" for values in lines
@@ -133,6 +156,14 @@ def _chart(reading: Reading) -> str:
         f'```mermaid\nxychart-beta\n  title "gain in {reading.name}: the mean between the ends of its interval"\n'
         f'  x-axis "day" [{names}]\n{drawn}\n```'
     )
+
+
+def _shown(reading: Reading, most: int) -> list[int]:
+    """At most so many of the days that have an interval, evenly, the newest among them."""
+    low = reading.band.low
+    days = [number for number in range(len(low)) if math.isfinite(low[number])]
+    step = math.ceil(len(days) / most) or 1
+    return days[::-1][::step][::-1]
 
 
 def _novelty(result: Result) -> str:

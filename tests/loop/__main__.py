@@ -205,9 +205,9 @@ def main() -> int:
 
 def sweep(folder: Path) -> None:
     """Remove what an earlier demo left in *folder*: only what a demo makes."""
-    for name in ("forge", "journal", "store", "watch", "gate"):
+    for name in ("forge", "journal", "store", "watch", "gate", "site"):
         shutil.rmtree(folder / name, ignore_errors=True)
-    for name in ("story.html", "sync.log", "scorer.log", "scorer.address"):
+    for name in ("sync.log", "scorer.log", "scorer.address"):
         (folder / name).unlink(missing_ok=True)
 
 
@@ -220,7 +220,7 @@ before the labels came; a better one took over without a failed request, a bad o
 took seconds, and the alert closed itself.
 
 Look at
-  {laptop.site}  the story with its charts
+  {laptop.site / "index.html"}  the control room: what served when, its charts, incidents, verdicts
   {laptop.folder / "gate/second/report.md"}  what a reviewer reads
   {laptop.folder / "gate/shuffled/report.md"}  why the bad one was refused
   {laptop.forge / "alerts"}  the alert, from open to closed

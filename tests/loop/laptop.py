@@ -35,7 +35,7 @@ class Laptop:
         self.folder, self.recipe, self.show = folder, recipe, show
         self.forge, self.journal = folder / "forge", folder / "journal"
         self.store, self.watched = folder / "store", folder / "watch"
-        self.site = folder / "story.html"
+        self.site = folder / "site"
         self._servers: list[subprocess.Popen[str]] = []
 
     def __enter__(self) -> Self:
@@ -92,7 +92,7 @@ class Laptop:
         return self._run("work", ["-m", "monitoring", "watch", *watched])
 
     def write_site(self) -> Path:
-        """The page that tells the story."""
+        """The control room: one page."""
         told = [
             "--journal",
             str(self.journal),
@@ -102,7 +102,7 @@ class Laptop:
             str(self.site),
         ]
         self._run("work", ["-m", "monitoring", "site", *told])
-        return self.site
+        return self.site / "index.html"
 
     def start_serving(self) -> str:
         """Start the sync and the scorer; returns the scorer's host:port once a model is ready."""

@@ -94,9 +94,9 @@ def test_two_do_not_share_a_folder(root, tmp_path):
 
 def test_it_begins_anew_and_removes_only_what_it_made(tmp_path):
     """Somebody may have put something beside it."""
-    for name in ("forge", "journal", "notes"):
+    for name in ("forge", "journal", "site", "notes"):
         (tmp_path / name).mkdir()
-    (tmp_path / "story.html").write_text("old")
+    (tmp_path / "sync.log").write_text("old")
     (tmp_path / "mine.txt").write_text("mine")
     sweep(tmp_path)
 

@@ -89,7 +89,7 @@ def test_one_alert_opens_is_kept_up_to_date_and_closes(
     (closed,) = forge.alerts()
     assert (closed.number, closed.state) == (1, "closed")
     assert "alert 1 is closed" in capsys.readouterr().out
-    assert sorted(path.name for path in (tmp_path / "runs").iterdir()) == [
+    assert sorted(path.name for path in (tmp_path / "runs").glob("watch-*.json")) == [
         f"watch-000{n}.json" for n in range(1, 6)
     ]
 
@@ -224,27 +224,37 @@ def test_it_can_be_stopped_and_changes_nothing(forge, buys, journal, root, tmp_p
     assert forge.alerts() == []
 
 
-def test_the_page_is_written_whole(forge, buys, journal, watch, tmp_path, capsys):
-    """Before the first run of the watch, and after."""
+def test_the_control_room_is_written_whole(forge, buys, journal, watch, tmp_path, capsys):
+    """Before the first run of the watch, and after; from the watch's folder alone, too."""
     write(journal, *answered(buys, QUIET, 6))
-    words = [
-        "site",
-        "--forge",
-        str(forge.root),
-        "--journal",
-        str(journal),
-        "--watch",
-        str(tmp_path / "runs"),
-    ]
-    page = tmp_path / "pages/story.html"
+    words = ["site", "--forge", str(forge.root), "--watch", str(tmp_path / "runs")]
+    out = tmp_path / "a site"
+    page = out / "index.html"
 
-    assert main([*words, "--out", str(page)]) == OK
-    assert "The watch has not judged a day yet." in page.read_text()
+    assert main([*words, "--out", str(out)]) == OK
+    assert "once the watch has judged a day" in page.read_text()
+    assert buys.bundle.version in page.read_text()
+    assert main([*words, "--journal", str(journal), "--out", str(out)]) == OK
+    assert "Rows answered by day" in page.read_text()
     watch()
-    assert main([*words, "--out", str(page)]) == OK
-    assert "every signal, day by day" in page.read_text()
-    assert [path.name for path in page.parent.iterdir()] == ["story.html"]
-    assert f"page: {page}" in capsys.readouterr().out
+    assert main([*words, "--out", str(out)]) == OK
+    assert "charts that stayed within limits" in page.read_text()
+    assert "Rows answered by day" in page.read_text()
+    assert [path.name for path in out.iterdir()] == ["index.html"]
+    assert f"control room: {page}" in capsys.readouterr().out
+
+
+def test_a_site_of_a_forge_where_nothing_happened_says_what_will_appear(tmp_path, capsys):
+    """A folder that is not there yet."""
+    words = ["site", "--forge", str(tmp_path / "nothing"), "--out", str(tmp_path / "site")]
+
+    assert main(words) == OK
+    assert "no model yet" in (tmp_path / "site/index.html").read_text()
+    assert not (tmp_path / "nothing").exists()
+    (tmp_path / "nothing/watch").mkdir(parents=True)
+    (tmp_path / "nothing/watch/series.json").write_text("torn")
+    assert main(words) == NO_WATCH
+    assert "take it away" in capsys.readouterr().err
 
 
 def test_nothing_is_sent_to_anybody(forge, buys, journal, root, tmp_path):

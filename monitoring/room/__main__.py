@@ -1,0 +1,82 @@
+"""Forge and the watch's series -> the control room's page, in a folder.
+
+python -m monitoring site [--out FOLDER]
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from checks.rules import read_rules
+from forge import GITHUB, Forge, ForgeError
+from forge.live import LIVE, champions_of, parse_live
+from forge.rollback import back_to
+from monitoring.journal import journal_at
+from monitoring.room.page import page
+from monitoring.runs import write_whole
+from monitoring.series import read_series
+from monitoring.story import Told, champions, gather, read_drill, with_journal
+
+PAGE = "index.html"
+
+
+def run(asked: argparse.Namespace, forge: Forge) -> None:
+    """What the forge tells, and what the watch kept -> FOLDER/index.html."""
+    history = forge.history(LIVE)
+    manifests, lost = _manifests(forge, champions(history))
+    told: dict[str, Any] = {
+        "history": history,
+        "releases": forge.releases(),
+        "proposals": forge.proposals(),
+        "alerts": forge.alerts(),
+    }
+    place = Path(".forge" if asked.forge.startswith(GITHUB) else asked.forge)
+    series = read_series(asked.watch or place / "watch")
+    journal = asked.journal or (str(place / "journal") if (place / "journal").is_dir() else "")
+    if journal:
+        limits = read_rules(asked.rules).monitoring
+        with journal_at(journal) as rows:
+            series, notes = with_journal(
+                series, rows, manifests, limits.window_days, limits.min_rows
+            )
+        lost += notes
+    shell = Told(
+        f"{asked.now:%Y-%m-%dT%H:%MZ}", asked.forge, _address(asked.forge),
+        _back(forge, history), read_drill(asked.drill),
+    )  # fmt: skip
+    out = asked.out / PAGE
+    write_whole(out, page(gather(told, manifests, series, shell, tuple(lost))))
+    print(f"control room: {out}", flush=True)
+
+
+def _manifests(forge: Forge, versions: set[str]) -> tuple[dict[str, dict[str, Any]], list[str]]:
+    """Those that can be had; a release that somebody deleted is no reason to show nothing."""
+    found, lost = {}, []
+    for version in sorted(versions):
+        try:
+            found[version] = forge.manifest(version)
+        except ForgeError as error:
+            lost.append(f"{version}: {error}")
+    return found, lost
+
+
+def _back(forge: Forge, history: list[Any]) -> tuple[str, str]:
+    try:
+        live = parse_live(forge.read(LIVE) or "")
+        return back_to(None, live, champions_of(history), forge.releases()).version, ""
+    except ForgeError as error:
+        return "", str(error)
+
+
+def _address(forge: str) -> str:
+    """The repository's web page; "" of a folder."""
+    server = os.environ.get("GITHUB_SERVER_URL", "https://github.com")
+    return f"{server}/{forge.removeprefix(GITHUB)}" if forge.startswith(GITHUB) else ""
+
+
+if __name__ == "__main__":
+    sys.exit("type: python -m monitoring site")

@@ -1,0 +1,341 @@
+"""The control room: one file that needs nothing, and that nothing from data can break."""
+
+import re
+from dataclasses import replace
+from datetime import date
+from html.parser import HTMLParser
+
+import pytest
+
+from forge import Alert, Change, Proposal, Release
+from monitoring.room.drawing import STYLES, Line, Mark, chart, shape
+from monitoring.room.first import summary
+from monitoring.room.lanes import grid, lanes, timeline
+from monitoring.room.page import page
+from monitoring.room.prose import prose
+from monitoring.series import Series
+from monitoring.signals import Signal
+from monitoring.story import (
+    Span,
+    Story,
+    Told,
+    champions,
+    gather,
+    read_drill,
+    verdict_in,
+    with_journal,
+)
+from tests.monitoring.conftest import answered, write
+from tests.monitoring.stories import BAD, HISTORY, NEW, NEXT, OLD, quarter, report
+
+VOID = {"meta", "rect", "circle", "path", "polyline", "polygon", "br", "hr"}
+
+
+class Checked(HTMLParser):
+    """Every tag that opens closes; what is loaded or run is kept."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.loads, self.links, self.wrong = [], [], [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        if tag not in VOID:
+            self.open.append(tag)
+        names = {name for name, _ in attrs}
+        if tag in ("script", "iframe", "object", "link", "img") or any(
+            n.startswith("on") for n in names
+        ):
+            self.loads.append(tag)
+        self.loads += [v for n, v in attrs if n in ("src", "srcset", "action", "xlink:href")]
+        self.links += [v for n, v in attrs if n == "href"]
+
+    def handle_endtag(self, tag):
+        if tag not in VOID and (not self.open or self.open.pop() != tag):
+            self.wrong.append(tag)
+
+
+@pytest.fixture(scope="module")
+def story():
+    return quarter()
+
+
+def test_it_is_whole_and_loads_and_runs_nothing(story):
+    """It opens without a network, and its own policy forbids one; its links lead to the forge."""
+    found = Checked(page(story))
+
+    assert (found.wrong, found.open, found.loads) == ([], [], [])
+    assert all(each.startswith(("#", "https://github.com/acme/flights/")) for each in found.links)
+    assert "default-src 'none'" in page(story)
+
+
+def test_the_first_screen_says_how_it_stands_and_how_to_roll_back(story):
+    """What serves, the one gesture, and a tile for each thing to know."""
+    words = page(story).partition("<nav")[0]
+
+    for expected in (
+        NEW, "champion since 2026-10-10 09:12 UTC", f"<code>{OLD}</code> serves again within seconds",
+        "https://github.com/acme/flights/actions/workflows/rollback.yml", "20% of keys",
+        "1 open", "0 beyond", "REJECT", "about 12 more days", "31 of 33",
+    ):  # fmt: skip
+        assert expected in words, expected
+
+
+@pytest.mark.parametrize(
+    ("forge", "typed"),
+    [(".forge", "make rollback"), ("/a b/forge", "FORGE=&#x27;/a b/forge&#x27; make rollback")],
+)
+def test_on_a_laptop_the_gesture_is_a_line_to_type(story, forge, typed):
+    """With the forge that was asked for."""
+    words = page(replace(story, told=Told(forge=forge, back=(OLD, ""))))
+
+    assert f'<pre class="gesture">{typed}</pre>' in words
+    assert "there is no release before" in page(
+        replace(story, told=Told(back=("", "there is no release before")))
+    )
+
+
+def test_it_tells_what_served_when_by_arm(story):
+    """From every change of live.toml: who had which arm, since when, until when."""
+    spans = [(s.arm, s.version, s.since[:10], s.until[:10], s.how) for s in story.spans]
+
+    assert spans == [
+        ("champion", OLD, "2026-08-15", "2026-09-25", ""),
+        ("champion", NEW, "2026-09-25", "2026-10-08", ""),
+        ("champion", BAD, "2026-10-08", "2026-10-10", ""),
+        ("champion", NEW, "2026-10-10", "", ""),
+        ("challenger", NEXT, "2026-10-20", "", "20% of keys"),
+        ("anchor", OLD, "2026-08-15", "", ""),
+    ]
+    told = page(story)
+    assert "<td>challenger</td><td>20261020T0317-ddddddd</td><td>2026-10-20 04:00</td><td>now</td><td>20% of keys</td>" in told  # fmt: skip
+    assert "Roll back to bbbbbbb" in told
+
+
+def test_a_live_toml_that_cannot_be_read_changed_nothing(story):
+    """Scorers went on with what they had."""
+    torn = [Change("f", "2026-10-21T00:00:00Z", "oh", "[champion"), *HISTORY]
+    found = quarter(history=torn)
+
+    assert found.spans == story.spans
+    assert champions(torn) == {OLD, NEW, BAD}
+
+
+def test_each_chart_has_its_alarms_and_the_releases_marked(story):
+    """Flags where another version answers, rings where a limit was passed."""
+    drawn = re.search(r"<figure><figcaption>score drift</figcaption>.*?</figure>", page(story))[0]
+
+    assert drawn.count('class="flag"') == 3
+    assert drawn.count('class="alarm"') == 2 + 1  # and one in the legend
+    assert "issue · beyond on 2 of 61 days" in drawn
+    assert "a false alarm in 33 years" in drawn
+    assert page(story).count("<figcaption>") >= 9 + 3 + 3
+
+
+def test_charts_beside_each_other_have_one_time(story):
+    """From the first day to the last of all that is known."""
+    drawn = re.findall(r'y="175" text-anchor="start">([^<]+)<', page(story))
+
+    assert len(drawn) >= 12
+    assert set(drawn[1:-1]) == {"01 Sep"}
+
+
+def test_verdicts_are_joined_with_what_became_of_them(story):
+    """Sentence, release, proposal; what had no verdict stands apart."""
+    words = page(story).partition('id="verdicts"')[2]
+    cases = re.findall(r"<summary>(.*?)</summary>", words)
+    plain = [re.sub(r"<[^>]+>", "", each) for each in cases]
+
+    assert any(
+        "REJECT" in each and "eeeeeee" in each and "proposal 9, closed" in each for each in plain
+    )
+    assert any("PROMOTE" in each and BAD in each and "withdrawn" in each for each in plain)
+    assert any(
+        "HOLD" in each and NEXT in each and "about 4 more days of labels" in each for each in plain
+    )
+    assert "The drill of 2026-10-01:</strong> 31 of 33 faults caught" in words
+    assert "Other proposals" in words
+
+
+def test_incidents_and_experiments_are_told_apart(story):
+    """An incident with its days and its peak, an experiment with its sequence."""
+    words = page(story)
+
+    assert "2026-10-12 to 2026-10-22 (11 days) · peak 12.2 times its limit" in words
+    assert 'href="https://github.com/acme/flights/issues/6"' in words
+    assert "log_loss: the challenger&#x27;s gain, day by day" in words
+    assert words.count('class="spread v0"') == 1
+    assert '<th scope="col">at least</th>' in words
+
+
+@pytest.mark.parametrize(
+    "gain", [None, [], [[1]], [[1, "a", 0, 0]], [[1, 0.0, float("inf"), 0.0]], "x"]
+)
+def test_a_memory_that_somebody_edited_draws_nothing(story, gain):
+    """And breaks nothing."""
+    alert = replace(story.alerts[0], memory={"since": "2026-10-20", "gain": gain})
+    words = page(replace(story, alerts=[alert]))
+
+    assert 'class="spread' not in words
+    assert Checked(words).wrong == []
+
+
+def test_every_chart_can_be_read_without_seeing_it(story):
+    """Name, words, and the numbers as a table."""
+    words = page(story)
+    charts = re.findall(r"<svg viewBox[^>]*role=\"img\">(.*?)</svg>", words, re.DOTALL)
+
+    assert len(charts) >= 12
+    assert all(chart.startswith("<title>") and "<desc>" in chart for chart in charts)
+    assert words.count("as a table") == len(charts) + 1  # the timeline, too
+    assert re.findall(r"<h(\d)", words.partition("<main>")[2].partition("<details")[0])[:2] == [
+        "2",
+        "2",
+    ]
+
+
+def test_it_adapts_to_dark_mode_and_to_a_phone(story):
+    """By its style alone."""
+    words = page(story)
+
+    assert "prefers-color-scheme: dark" in words
+    assert "width=device-width" in words
+
+
+def test_lines_differ_by_more_than_colour():
+    """For who does not see it."""
+    shapes = {re.sub(r"v\d|[\d.-]+", "", shape(style, 0, 0)) for style in range(STYLES)}
+
+    assert len(shapes) == STYLES
+
+
+def test_a_story_without_anything_says_what_will_appear_and_what_to_type():
+    """The first look at a fresh checkout."""
+    words = page(Story())
+
+    assert summary(Story()) == "Nothing is live. No incident is open."
+    assert Checked(words).wrong == []
+    for expected in (
+        "no model yet", "make retrain gate land", "make watch", "make experiment", "make drill", "make rollback",
+        "A lane for each arm", "A control chart per signal", "A chart per metric", "A verdict in words",
+    ):  # fmt: skip
+        assert expected in words, expected
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        "<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "</style></svg>&", "</details></main>",
+        "<details><summary>", "[x](javascript:alert(1))", "![x](https://a.example/b.png)", "<br onload=alert(1)>",
+    ],
+)  # fmt: skip
+def test_nothing_from_data_is_markup(story, hostile):
+    """Names of features, reasons, titles, messages, texts of people."""
+    signal = Signal("unseen_categories", "share", hostile, "2026-09-01", 3.0, 0.0, None, 1.0, 9)
+    hurt = replace(
+        story, name=hostile, signals=((OLD, signal), (OLD, replace(signal, day="2026-09-02"))),
+        spans=(Span("champion", hostile, "2026-09-01", "", hostile),), notes=(hostile,),
+        alerts=[Alert(1, hostile, hostile, hostile, "open", (hostile,)), Alert(2, "experiment:x", hostile, hostile, "open", (), {"state": hostile, "why": hostile})],
+        releases=[Release(hostile, hostile, "published", hostile, hostile), Release("v", "", "withdrawn", report("HOLD", "v", hostile), "")],
+        proposals=[Proposal(1, hostile, hostile, hostile, "open", hostile, (), (False, hostile), {"v": hostile})],
+        told=Told("2026-09-03", hostile, "https://github.com/acme/x", (hostile, ""), (hostile, hostile)),
+    )  # fmt: skip
+    found = Checked(page(hurt))
+
+    assert (found.wrong, found.open, found.loads) == ([], [], [])
+    assert all(each.startswith(("#", "https://")) for each in found.links)
+
+
+def test_a_report_is_read_as_it_was_written():
+    """Tables, folds and code; drawings of GitHub's and hidden lines are left out."""
+    found = prose("## Hi\n\n| a |\n|---|\n| `b` |\n\n<details><summary>more</summary>\n\n- **c**\n\n</details>\n\n```mermaid\nx\n```\n<!-- looked {} -->")  # fmt: skip
+
+    for expected in ("<h4>Hi</h4>", "<td><code>b</code></td>", "<details><summary>more</summary>", "<strong>c</strong>"):  # fmt: skip
+        assert expected in found
+    assert "mermaid" not in found
+    assert "looked" not in found
+    assert prose("  ") == ""
+
+
+def test_a_verdict_is_known_by_its_first_words():
+    """The decision, the sentence, the candidate; another text is none."""
+    found = verdict_in("Withdrawn: odd\n\n" + report("PROMOTE", OLD, "Every rule holds."))
+
+    assert (found.decision, found.sentence, found.version) == ("PROMOTE", "Every rule holds.", OLD)
+    assert verdict_in("card") is None
+
+
+def test_the_drills_score_is_read_or_it_is_said_why_not(tmp_path):
+    """From its file, where there is one; else the newest report tells it."""
+    path = tmp_path / "drill.json"
+    assert read_drill(path) == ("", "")
+    path.write_text('{"when": "2026-10-01", "sentence": "1 of 1"}')
+    assert read_drill(path) == ("2026-10-01", "1 of 1")
+    path.write_text("torn")
+    assert "make drill" in read_drill(path)[1]
+
+
+def test_a_missing_day_breaks_the_line():
+    """A line must not say what nobody saw."""
+    points = tuple((date(2026, 2, day), 1.0 * day) for day in (1, 2, 5, 6))
+
+    assert chart("t", "", [Line("a", 0, points)]).count("<polyline") == 2
+
+
+@pytest.mark.parametrize("values", [[1.0], [1.0, 1.0], [0.0, 0.0], [-5.0, 5e6], [1e-9, 2e-9]])
+def test_any_values_can_be_drawn(values):
+    """One, equal, zero, huge, tiny."""
+    points = tuple((date(2026, 2, n + 1), value) for n, value in enumerate(values))
+    drawn = chart("t", "", [Line("a", 0, points)])
+    heights = [float(y) for y in re.findall(r'cy="([\d.-]+)"', drawn)]
+
+    assert "nan" not in drawn
+    assert all(0 <= y <= 200 for y in heights)
+
+
+def test_nothing_to_draw_is_nothing():
+    """No empty frame."""
+    assert chart("t", "", [Line("a", 0, ())]) == ""
+    assert grid("t", "", [], []) == ""
+    assert timeline([], "", {}) == ""
+    assert lanes("t", "", [("v", 0, [])]) == ""
+
+
+def test_a_mark_has_its_word_where_there_is_room():
+    """Two releases on one day are two flags and one word."""
+    points = tuple((date(2026, 2, day), 1.0 * day) for day in range(1, 28))
+    marks = [
+        Mark(date(2026, 2, 10), "aaa"),
+        Mark(date(2026, 2, 11), "bbb"),
+        Mark(date(2026, 1, 1), "c"),
+    ]
+    drawn = chart("t", "", [Line("a", 0, points)], marks)
+
+    assert drawn.count('class="flag"') == 2
+    assert re.findall(r'class="word"[^>]*>(\w+)<', drawn) == ["aaa", "bbb"]
+
+
+def test_the_story_is_gathered_from_forge_journal_and_series(made, journal):
+    """What cannot be read is said; the journal's word on a day is the last."""
+    buys = made("binary")
+    version = buys.bundle.version
+    write(journal, *answered(buys, date(2026, 2, 20), 2))
+    signal = Signal("score_drift", "m", "", "2026-02-20", 0.7, 0.1, None, 0.9, 150)
+    history = [
+        Change("b", "2026-02-20T01:00:00Z", "model", f'[champion]\nversion = "{version}"\n'),
+        Change("a", "2026-02-19T00:00:00Z", "Nothing", "# none\n"),
+    ]
+    forge = {"history": history, "releases": [], "proposals": [], "alerts": []}
+    manifests = {version: buys.bundle.manifest, "broken": {"contract": {}}}
+    series, lost = with_journal(
+        Series().told(version, [signal], [], {}), journal, manifests, 35, 100
+    )
+    story = gather(forge, manifests, series, Told(), lost)
+
+    assert champions(history) == {version}
+    assert [move.champion for move in story.moves] == ["", version]
+    assert [(day.day, day.rows) for day in story.days] == [("2026-02-20", 150), ("2026-02-21", 150)]
+    assert [signal.value for _, signal in story.signals] == [0.7]
+    assert len(story.notes) == 1
+    assert "log_loss" in story.days[0].metrics
+    assert story.usual[version]["roc_auc"] > 0.5
