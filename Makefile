@@ -54,6 +54,9 @@ watch: .venv/work/installed ## do what was typed below incidents; look at the jo
 experiment: .venv/work/installed ## who wins, champion or challenger; one issue, a proposal when it is due
 	@$(WORK) -m monitoring experiment --journal "$(or $(JOURNAL),$(PLACE)/journal)"
 
+site: .venv/work/installed ## the control room: one page, build/site/index.html
+	@$(WORK) -m monitoring site
+
 rollback: .venv/work/installed ## the older model serves again  [TO=version] [REASON="why"]
 	@$(WORK) -m forge rollback $(if $(TO),--to $(TO)) --reason "$(or $(REASON),asked for by hand)"
 
@@ -107,4 +110,4 @@ help:
 .venv/%/installed: requirements/%.txt requirements/install.sh
 	@requirements/install.sh $*
 
-.PHONY: demo extra test test-serve test-checks test-work retrain gate land serve watch experiment rollback status drill setup lint bench bench-experiment bench-gate bench-watch soak lock clean help
+.PHONY: demo extra test test-serve test-checks test-work retrain gate land serve watch experiment site rollback status drill setup lint bench bench-experiment bench-gate bench-watch soak lock clean help

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from forge import REPLY, Alert, Comment, ForgeError, Schedule
+from forge.artifacts import file_of
 from forge.assets import Assets
 from forge.hidden import TITLE, body_of, one_line, told_by_us
 from forge.pulls import Pulls
@@ -129,6 +130,10 @@ class GitHubForge(Assets, Pulls):
         runs = found["workflow_runs"] if found else []
         since = runs[0]["updated_at"] if runs else workflow["created_at"]
         return Schedule(workflow["state"] == "active", since)
+
+    def artifact(self, name: str, path: str) -> bytes | None:
+        """The file *path* of the newest artifact *name* that main's own runs left; None if there is none."""
+        return file_of(self._rest, name, path)
 
     def public(self) -> bool:
         """Whether anybody may read it."""

@@ -172,6 +172,10 @@ class LocalForge(Board):
         """None: nothing runs by itself on a laptop."""
         return None
 
+    def artifact(self, name: str, path: str) -> bytes | None:  # noqa: ARG002 -- see the protocol
+        """None: what runs leave on a laptop is in their folders."""
+        return None
+
     def public(self) -> bool:
         """Whether anybody may read it."""
         return False

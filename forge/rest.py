@@ -104,9 +104,9 @@ class Rest:
             where = answer.links.get("next", {}).get("url") if answer is not None else None
             query = {}
 
-    def content(self, path: str) -> bytes:
-        """The bytes of an asset. The store that GitHub sends us to never sees the token."""
-        content: bytes = self._call("GET", path, headers={"Accept": BYTES}).content
+    def content(self, path: str, accept: str = BYTES) -> bytes:
+        """The bytes of an asset, or of what GitHub leads to where only its own type may be asked for. The store that GitHub sends us to never sees the token."""
+        content: bytes = self._call("GET", path, headers={"Accept": accept}).content
         return content
 
     def write(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:

@@ -40,7 +40,7 @@ from monitoring.metrics import METRICS, measured
 from monitoring.room.__main__ import run as write_site
 from monitoring.runs import write_run
 from monitoring.seen import Seen, first_day, moves_of
-from monitoring.series import SeriesError, keep_series, read_series
+from monitoring.series import ARTIFACT, NAME, SeriesError, keep_series, read_series
 from monitoring.service import ServiceError, observe
 from monitoring.signals import by_series
 from monitoring.slices import since, slices, table
@@ -150,7 +150,8 @@ def _look(asked: argparse.Namespace, forge: Forge, rules: Rules) -> list[Broken]
         "why": situation.why,
     }
     told = measured(window.rows, contract, live.version, limits.min_rows)
-    keep_series(asked.out, read_series(asked.out).told(live.version, signals, told, run))
+    before = read_series(asked.out, lambda: forge.artifact(ARTIFACT, NAME))
+    keep_series(asked.out, before.told(live.version, signals, told, run))
     closes = any(isinstance(act, Resolve) for act in todo)
     for line in seen.said(quietly=not closes):
         _say(line)

@@ -7,7 +7,7 @@ day is the last.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import astuple, dataclass, field, fields
 from datetime import date, timedelta
 from pathlib import Path
@@ -18,6 +18,8 @@ from monitoring.runs import write_whole
 from monitoring.signals import Signal
 
 NAME = "series.json"
+#: What the watch's workflow calls the artifact that has it.
+ARTIFACT = "signals"
 #: Days that are kept, back from the newest: a year, and some to compare it with the one before.
 KEPT = 400
 _SIGNAL, _DAY = ([each.name for each in fields(of)] for of in (Signal, Day))
@@ -63,13 +65,14 @@ class Series:
         return json.dumps(told, separators=(",", ":")) + "\n"
 
 
-def read_series(folder: Path) -> Series:
-    """What *folder* keeps, nothing at first. Raises `SeriesError`."""
+def read_series(folder: Path, elsewhere: Callable[[], bytes | None] = lambda: None) -> Series:
+    """What *folder* keeps, else what is kept *elsewhere*; nothing at first. Raises `SeriesError`."""
     path = folder / NAME
-    if not path.is_file():
-        return Series()
     try:
-        told = json.loads(path.read_bytes())
+        content = path.read_bytes() if path.exists() else elsewhere()
+        if content is None:
+            return Series()
+        told = json.loads(content)
         return Series(
             tuple(
                 (row[0], Signal(*row[1:])) for row in _rows(told, "signal", ["version", *_SIGNAL])

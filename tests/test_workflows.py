@@ -32,6 +32,7 @@ def test_the_workflows_are_those_of_the_design():
         "monitor",
         "features",
         "commands",
+        "pages",
     }
     assert names == expected
 
@@ -101,7 +102,18 @@ def test_the_job_that_runs_a_proposals_code_has_no_token_at_all():
 
 
 @pytest.mark.parametrize(
-    "name", ["land", "release", "rollback", "retrain", "monitor", "features", "commands", "nightly"]
+    "name",
+    [
+        "land",
+        "release",
+        "rollback",
+        "retrain",
+        "monitor",
+        "features",
+        "commands",
+        "nightly",
+        "pages",
+    ],
 )
 def test_a_job_that_can_write_runs_mains_code(name):
     """Whatever was proposed."""
@@ -143,6 +155,19 @@ def test_whatever_changes_alerts_waits_for_its_turn():
         assert "queue: max" in text
 
 
+def test_pages_are_off_until_somebody_wants_them():
+    """A page may be public where the repository is not; nothing that reads the forge can write to it."""
+    text = (ROOT / ".github/workflows/pages.yml").read_text()
+    build, deploy = text.partition("\n  deploy:")[::2]
+
+    assert "if: vars.PAGES == 'on'" in build
+    assert "needs: build" in deploy
+    assert ": write" not in build
+    assert "secrets." not in text
+    assert "group: pages" in text
+    assert "cancel-in-progress: false" in text
+
+
 def test_uv_is_the_one_that_is_locked():
     """Not the newest, in jobs that can write."""
     (version,) = re.findall(r'version: "(.+)"', ACTIONS[0].read_text())
@@ -154,5 +179,5 @@ def test_nothing_runs_on_the_hour():
     """There GitHub drops most."""
     crons = [c for path in WORKFLOWS for c in re.findall(r'cron: "(\d+) ', path.read_text())]
 
-    assert len(crons) == 4
+    assert len(crons) == 5
     assert "0" not in crons

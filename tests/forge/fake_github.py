@@ -52,7 +52,7 @@ class FakeGitHub:
         self.trees, self.commits, self.refs = {}, {}, {}
         self.issues, self.pulls, self.comments, self.statuses = {}, {}, {}, []
         self.releases, self.assets, self.burned, self.pinned = {}, {}, set(), None
-        self.workflows, self.runs = {}, {}
+        self.workflows, self.runs, self.artifacts = {}, {}, []
         self.refs["heads/main"] = self.commit(self.tree(files), [], "Begin")
 
     def trouble(self, what, method="", path="", skip=0, times=1, **more):

@@ -264,3 +264,16 @@ def workflow(fake, asked, query, name):
 def runs(fake, asked, query, name):
     found = [each for each in fake.runs.get(name, ()) if each["conclusion"] == query["status"]]
     return 200, {"workflow_runs": found[: int(query["per_page"])]}
+
+
+@route("GET", "actions/artifacts")
+def artifacts(fake, asked, query):
+    found = [each for each in fake.artifacts if each["name"] == query["name"]]
+    return 200, {"total_count": len(found), "artifacts": found}
+
+
+@route("GET", r"actions/artifacts/(\d+)/zip")
+def artifact(fake, asked, query, number):
+    if "json" not in asked.headers["Accept"]:
+        raise SaysNoError(415, "Unsupported 'Accept' header: 'application/octet-stream'.")
+    return 302, f"{fake.url.replace('127.0.0.1', 'localhost')}/store/{number}"

@@ -1,6 +1,8 @@
 """The forge on GitHub: killed anywhere it finishes the next time, and what it cannot do it says."""
 
+import io
 import json
+import zipfile
 from copy import deepcopy
 
 import pytest
@@ -524,6 +526,50 @@ def test_a_schedule_tells_whether_it_runs(github, fake):
     assert github.schedule("retrain.yml") == Schedule(True, "2026-01-01T00:00:00Z")
     assert github.schedule("watch.yml") == Schedule(False, "2026-02-01T00:00:00Z")
     assert not github.schedule("gone.yml").enabled
+
+
+def left(fake, name, files, **more):
+    """An artifact that a run on main left, unless it is said otherwise."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for path, text in files.items():
+            archive.writestr(path, text)
+    number = fake.next()
+    fake.assets[number] = {"content": packed.getvalue(), "release": 0}
+    run = {"head_branch": "main", "repository_id": 1, "head_repository_id": 1}
+    told = {
+        "id": number, "name": name, "expired": False, "created_at": f"2026-03-01T00:00:{number:02}Z",
+        "size_in_bytes": len(packed.getvalue()), "workflow_run": run,
+    }  # fmt: skip
+    fake.artifacts.append(told | {"workflow_run": run | more.pop("run", {})} | more)
+    return number
+
+
+def test_the_file_of_the_newest_artifact_is_that_of_mains_own_runs(github, fake):
+    """A fork's pull request can leave one of the same name; old ones are gone, though listed."""
+    assert github.artifact("signals", "series.json") is None
+    left(fake, "signals", {"series.json": "old"})
+    left(fake, "signals", {"series.json": "ours", "other": "x"})
+    left(fake, "signals", {"series.json": "a fork's"}, run={"head_repository_id": 2})
+    left(fake, "signals", {"series.json": "a branch's"}, run={"head_branch": "feature"})
+    left(fake, "signals", {"series.json": "gone"}, expired=True)
+    left(fake, "signals", {"series.json": "nobody's"}, workflow_run=None)
+    left(fake, "other", {"series.json": "another"})
+
+    assert github.artifact("signals", "series.json") == b"ours"
+    assert github.artifact("signals", "not there") is None
+
+
+def test_an_artifact_that_cannot_be_ours_is_not_read(github, fake):
+    """Too large, or no archive."""
+    number = left(fake, "signals", {"series.json": "x"}, size_in_bytes=10**9)
+    with pytest.raises(ForgeError, match="none of ours has"):
+        github.artifact("signals", "series.json")
+    fake.artifacts[0]["size_in_bytes"] = 9
+    fake.assets[number]["content"] = b"torn"
+
+    with pytest.raises(ForgeError, match="is no archive"):
+        github.artifact("signals", "series.json")
 
 
 def test_whether_anybody_may_read_it_is_known(github, fake):

@@ -26,6 +26,15 @@ def test_what_was_kept_is_read_as_it_was(tmp_path):
     assert read_series(tmp_path) == told
 
 
+def test_where_the_folder_has_none_it_is_what_the_last_run_left_elsewhere(tmp_path):
+    """A runner begins with an empty folder; the forge has what the run before kept."""
+    told = Series().told("v", [SIGNAL], [], {})
+
+    assert read_series(tmp_path, lambda: told.to_json().encode()) == told
+    keep_series(tmp_path, Series())
+    assert read_series(tmp_path, lambda: told.to_json().encode()) == Series()
+
+
 def test_a_later_runs_word_on_a_day_is_the_last():
     """Outcomes come late, and limits are solved anew."""
     told = Series().told("v", [SIGNAL], [Day("v", "2026-02-20", 9, 3, {})], {})
