@@ -41,6 +41,21 @@ inputs: {client-id: {}, private-key: {}, permission-contents: {}, permission-pul
   permission-statuses: {}, permission-issues: {}}
 runs: {using: composite, steps: [{run: exit 1, shell: bash}]}
 """
+#: GitHub's own, which need its Pages: what would be uploaded is looked at, and the rest left.
+PAGES_ACTIONS = {
+    "actions/upload-pages-artifact": """\
+name: no upload
+description: the page is there, and nothing beside it
+inputs: {path: {}}
+runs: {using: composite, steps: [{run: 'test "$(ls "${{ inputs.path }}")" = index.html', shell: bash}]}
+""",
+    "actions/deploy-pages": """\
+name: no deployment
+description: says where it would be
+outputs: {page_url: {value: "https://acme.github.io/toy/"}}
+runs: {using: composite, steps: [{run: "true", shell: bash}]}
+""",
+}
 
 
 @route("GET", "/repos/{o}/{n}/collaborators/{u}/permission")
@@ -72,10 +87,11 @@ class Repository:
         else:
             (template / ".github/workflows/ci.yml").unlink()
         self.journal = folder / "journal"
-        if not HAS_APP_ACTION:
-            (folder / "no-app").mkdir()
-            (folder / "no-app/action.yml").write_text(NO_APP_ACTION)
-            more["overrides"] = {APP_ACTION: str(folder / "no-app")}
+        stubs = PAGES_ACTIONS | ({} if HAS_APP_ACTION else {APP_ACTION: NO_APP_ACTION})
+        for action, text in stubs.items():
+            (folder / action).mkdir(parents=True)
+            (folder / action / "action.yml").write_text(text)
+        more["overrides"] = {action: str(folder / action) for action in stubs}
         self.world = World(
             template,
             root=folder / "world",
@@ -536,4 +552,14 @@ def test_the_way_with_an_app(make):
     assert here.live()
     assert here.latest() == [here.live()]
     assert {"nightly", "gate", "release"} <= {run["name"] for run in here.world.runs}
+    here.is_clean()
+
+
+def test_the_control_room_is_a_web_page_if_it_is_wanted(make):
+    """From a forge where nothing happened yet; the permissions are enough for what is read."""
+    here = make()
+    (unwanted,) = here.world.dispatch("pages.yml", {})
+    assert unwanted["conclusion"] == "skipped"
+    here = make(vars={"PAGES": "on"})
+    here.expect(here.world.dispatch("pages.yml", {}))
     here.is_clean()

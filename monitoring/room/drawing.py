@@ -155,28 +155,14 @@ def _ends(ends: Sequence[tuple[float, Line]]) -> Iterable[str]:
 
 
 def figure(
-    title: str,
-    told: str,
-    inside: str,
-    size: tuple[int, int],
-    below: str,
-    *,
-    above: str = "",
-    wide: bool = False,
+    title: str, told: str, inside: str, size: tuple[int, int], below: str, *, above: str = ""
 ) -> str:
-    """An SVG of *size* with its name and its description, and what belongs *below* it.
-
-    A *wide* one is never made smaller than it is: it scrolls by itself.
-    """
-    drawn = (
+    """An SVG of *size* with its name and its description, and what belongs *above* and *below* it."""
+    return (
+        f"<figure><figcaption>{escape(title)}</figcaption>{above}"
         f'<svg viewBox="0 0 {size[0]} {size[1]}" role="img"><title>{escape(title)}</title>'
-        f"<desc>{escape(told)}</desc>{inside}</svg>"
+        f"<desc>{escape(told)}</desc>{inside}</svg>{below}</figure>"
     )
-    if wide:
-        drawn = (
-            f'<div class="scroll" tabindex="0"><div style="width:{size[0]}px">{drawn}</div></div>'
-        )
-    return f"<figure><figcaption>{escape(title)}</figcaption>{above}{drawn}{below}</figure>"
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

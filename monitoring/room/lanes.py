@@ -22,6 +22,8 @@ from monitoring.story import ARMS, Span
 #: After the last change an axis is cut where it would leave the changes no room.
 LONGEST = 1.0
 CUT = 0.35
+#: Signs of a label that fit beside a row of marks.
+LONGEST_LABEL = 28
 
 
 def timeline(spans: Sequence[Span], now: str, styles: dict[str, int]) -> str:
@@ -89,35 +91,36 @@ def grid(title: str, told: str, days: Sequence[str], rows: Sequence[tuple[str, s
     """A row of marks per series (label, marks), one a day: ``#`` beyond, ``.`` within, else blank."""
     if not rows:
         return ""
-    left, cell, high = 205, 12, 17
+    left, high = 172, 17
+    cell = (WIDTH - left - 2) / max(len(days), 1)
     inside = []
     for number, (label, marks) in enumerate(rows):
         top = 4 + number * high
         inside.append(
-            f'<text x="{left - 6}" y="{top + 12}" text-anchor="end">{escape(label)}</text>'
+            f'<text x="{left - 6}" y="{top + 11}" text-anchor="end">{escape(_fitting(label))}</text>'
         )
-        inside += [_mark(mark, left + i * cell, top) for i, mark in enumerate(marks)]
+        inside += [_mark(mark, left + i * cell, top, cell) for i, mark in enumerate(marks)]
     foot = 4 + len(rows) * high
+    at = {date.fromisoformat(day): left + i * cell for i, day in enumerate(days)}
     inside += [
-        f'<text x="{left + i * cell + 6}" y="{foot + 14}" text-anchor="middle">{label}</text>'
-        for i, label in enumerate(f"{date.fromisoformat(day):%d %b}" for day in days)
-        if i % 7 == 0
+        f'<text x="{at[day]:.1f}" y="{foot + 13}" text-anchor="{anchor}">{day:%d %b}</text>'
+        for day, anchor in ends_of(min(at), max(at))
+        if day in at
     ]
     counts = [
         [label, str(marks.count("#")), str(sum(mark in "#." for mark in marks))]
         for label, marks in rows
     ]
     legend = (
-        f'<ul class="legend"><li>{swatch(_mark("#", 2, 1))} beyond its limit</li>'
-        f"<li>{swatch(_mark('.', 2, 1))} within</li><li>blank: not judged</li></ul>"
+        f'<ul class="legend"><li>{swatch(_mark("#", 2, 1, 12))} beyond its limit</li>'
+        f"<li>{swatch(_mark('.', 2, 1, 12))} within</li><li>blank: not judged</li></ul>"
     )
     return figure(
         title,
         told,
         "".join(inside),
-        (max(WIDTH, left + len(days) * cell + 30), foot + 22),
+        (WIDTH, foot + 20),
         legend + folded(table(["signal", "days beyond", "days judged"], counts)),
-        wide=True,
     )
 
 
@@ -159,7 +162,16 @@ def lanes(
     return figure(title, told, "".join(inside), (WIDTH, foot + 22), below)
 
 
-def _mark(mark: str, x: float, y: float) -> str:
+def _fitting(label: str) -> str:
+    """As much of it as there is room for; the table has it whole."""
+    return label if len(label) <= LONGEST_LABEL else f"{label[: LONGEST_LABEL - 1]}…"
+
+
+def _mark(mark: str, x: float, y: float, cell: float) -> str:
+    """Beyond its limit: as high as the row; within: a dash."""
+    wide = max(cell * 0.85, 1)
     if mark == "#":
-        return f'<rect class="beyond" x="{x}" y="{y}" width="10" height="13" rx="2"/>'
-    return f'<circle class="within" cx="{x + 5}" cy="{y + 7}" r="1.6"/>' if mark == "." else ""
+        return f'<rect class="beyond" x="{x:.1f}" y="{y}" width="{wide:.1f}" height="13"/>'
+    if mark == ".":
+        return f'<rect class="within" x="{x:.1f}" y="{y + 6}" width="{wide:.1f}" height="1.5"/>'
+    return ""

@@ -1,5 +1,6 @@
 """What a person reads about an experiment: whole texts, and what must be in any."""
 
+import json
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from monitoring.experiment.bulletin import NEXT, POINTS, bulletin, marker, title
+from monitoring.experiment.bulletin import NEXT, POINTS, REMEMBERED, bulletin, marker, memory, title
 from monitoring.experiment.comparison import Result
 from monitoring.experiment.decision import Judgement, Reading
 from monitoring.experiment.sequences import Band
@@ -70,6 +71,18 @@ def test_a_long_run_is_drawn_with_few_points():
     assert axis.endswith('"90"')
     assert "Infinity" not in bulletin(long)
     assert "inf" not in re.sub("information", "", bulletin(long))
+
+
+def test_the_issue_remembers_what_a_chart_of_it_needs():
+    """State, days needed and the sequence, as plain values, and not more than an issue can hold."""
+    long = replace(WON, readings=(reading("log_loss", 0.002, 0.02, days=200),))
+    told = json.loads(json.dumps(memory(long)))
+
+    assert (told["state"], told["measure"]) == ("wins", "log_loss")
+    assert len(told["gain"]) <= REMEMBERED
+    assert told["gain"][-1][0] == 200
+    assert all(low <= mean <= high for _, mean, low, high in told["gain"])
+    assert "gain" not in memory(replace(WON, readings=()))
 
 
 def test_before_the_first_interval_nothing_is_drawn():
