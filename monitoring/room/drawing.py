@@ -15,7 +15,7 @@ from html import escape
 from itertools import pairwise
 
 WIDTH, HEIGHT = 360, 180
-LEFT, RIGHT, TOP, BOTTOM = 40, 54, 24, 22
+LEFT, RIGHT, TOP, BOTTOM = 40, 58, 24, 22
 STYLES = 6
 #: More points than these run together: then only the line is drawn, and what is beyond its limit.
 POINTS = 40
