@@ -76,7 +76,7 @@ extra: .venv/extra/installed ## what a few tests start if it is there: a fuzzer 
 lint: .venv/tools/installed .venv/work/installed .venv/serve/installed ## formatting, habits and types
 	.venv/tools/bin/ruff format --check .
 	.venv/tools/bin/ruff check .
-	.venv/tools/bin/mypy --python-executable $(WORK) forge model monitoring checks
+	.venv/tools/bin/mypy --python-executable $(WORK) --exclude '^drill/peers/' forge model monitoring checks drill
 	.venv/tools/bin/mypy --python-executable $(SERVE) --exclude '^bench/(servers/|watch/(adwin|evidently_check)\.py)' serve bench
 	.venv/tools/bin/zizmor --offline --persona pedantic --quiet .github
 	.venv/tools/bin/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml

@@ -123,5 +123,6 @@ class Upstream:
     sentinel_share: float
     horizon_days: int
     units: Severity
+    renamed: Severity
     stopped: Severity
     severity: Severity = "warn"

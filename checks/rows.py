@@ -57,16 +57,23 @@ def lost(evidence: Evidence, limits: Rows) -> Finding:
 
 
 def missing_jump(evidence: Evidence, limits: Rows) -> Finding:
-    """No feature goes missing much more often than in the rows before."""
+    """No feature goes missing much more often than in the rows before.
+
+    By day, since what keeps a source from answering keeps it for a day: the rise must be beyond the
+    limit by two standard errors of the days before.
+    """
+    time = evidence.contract.time
     jumps = {
-        name: float(later[name].isna().mean() - earlier[name].isna().mean())
+        name: _rise(earlier[name].isna(), earlier[time], later[name].isna(), later[time])
         for name in evidence.contract.feature_names
         for earlier, later in _pairs(evidence, name)
     }
     name = max(jumps, key=lambda each: jumps[each])
+    rise, error = jumps[name]
     return ruled(
-        "data.missing_jump", jumps[name] <= limits.max_missing_jump,
-        f"{name} is missing {max(jumps[name], 0.0):.1%} of rows more often than before",
+        "data.missing_jump", rise - 2 * error <= limits.max_missing_jump,
+        f"{name} is missing in {max(rise, 0.0):.1%} of a day's rows more than before"
+        f" (days differ: {2 * error:.1%} more or less would be chance)",
         f"at most {limits.max_missing_jump:.0%} more",
         "A source that stopped answering looks like a row with nothing to say.", limits.severity,
     )  # fmt: skip
@@ -161,6 +168,17 @@ def _pairs(evidence: Evidence, name: str) -> Iterable[tuple[pd.DataFrame, pd.Dat
     if evidence.past.before is not None and name in evidence.past.before:
         yield evidence.past.before, evidence.train
     yield evidence.train, evidence.holdout
+
+
+def _rise(was: Any, then: Any, now: Any, when: Any) -> tuple[float, float]:
+    """How much larger a day's mean is now than before, and the standard error of that."""
+    before, after = (
+        each.groupby(at.dt.floor("D")).mean() for each, at in ((was, then), (now, when))
+    )
+    spread = float(before.std()) if len(before) > 1 else 0.0
+    return float(after.mean() - before.mean()), spread * float(
+        np.sqrt(1 / len(before) + 1 / len(after))
+    )
 
 
 def _differs(ours: pd.Series[Any], theirs: pd.Series[Any]) -> Any:

@@ -15,7 +15,8 @@ KINDS: dict[Kind, tuple[str, str]] = {
     "units": ("no number in another unit", "Before and after the change one number means two things."),
     "stopped": ("rows up to the end of the window", "What did not come is missing from what is learnt and judged."),
     "missing": ("no field that is missing far more often", "Something upstream no longer fills it."),
-    "categories": ("no value that went, came or was renamed", "To the model a new name is a new thing."),
+    "renamed": ("no value under another name", "What was learnt of the old name is lost: to the model a new name is a new thing."),
+    "categories": ("no value that went or came", "A new segment, or one that ended."),
     "rows": ("as many rows a day as before, at the same hours", "A cut or doubled export, another clock, or a new segment."),
     "schema": ("the same fields", "Who owns the field knows whether it was meant."),
     "outlook": ("no limit that will break soon", "There is still time to ask upstream."),
@@ -62,7 +63,7 @@ def _finding(
 ) -> Finding:
     limit, why = KINDS[kind]
     mine = [change for change in found if change.kind == kind]
-    severity = {"units": gate.upstream.units, "stopped": gate.upstream.stopped}.get(kind, usual)
+    severity = getattr(gate.upstream, kind, usual)  # some kinds have their own
     outcome: Outcome = "FAIL" if mine else "PASS"
     told = "; ".join(map(str, mine)) if mine else f"nothing of the kind since {since}"
     if kind == "outlook" and not mine:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import platform
 import shutil
 import sys
 import time
@@ -49,7 +50,7 @@ def _make(asked: argparse.Namespace) -> None:
     subject = Subject(asked.recipe, asked.today, read_rules(asked.rules).export.parity)
     wanted = make.asked(asked.clean, asked.only)
     _say(f"making {len(wanted)} candidates of {asked.recipe} as of {asked.today} ...")
-    told = {"recipe": str(asked.recipe), "today": str(asked.today), "rows": ROWS}
+    told = {"recipe": str(asked.recipe), "today": str(asked.today), "rows": ROWS, "cases": [f"{family}-{n}" for family, n in wanted]}  # fmt: skip
     (asked.out / "subject.json").write_text(json.dumps(told), encoding="utf-8")
     tasks = [(make.make, (subject, *each, asked.out)) for each in wanted]
     for done, case in enumerate(_spread(tasks), 1):
@@ -62,24 +63,24 @@ def _judge(asked: argparse.Namespace) -> None:
     _say("loading Deepchecks ...")
     import checks.suite  # noqa: F401, PLC0415 -- once, before the workers are forked
 
-    paths = sorted(asked.out.glob("*/case.json"))
-    cases = [json.loads(path.read_text(encoding="utf-8")) for path in paths]
+    told = _json(asked.out / "subject.json")
+    as_it_is, *cases = (_json(asked.out / each / "case.json") for each in told.pop("cases"))
     left_out = [case for case in cases if case["left_out"]]
-    usual = _usual(paths, asked.rules)
+    usual = _usual(as_it_is, asked.rules)
     tasks = [(_one, (case, asked.rules, usual)) for case in cases if not case["left_out"]]
     found = []
     for done, each in enumerate(_spread(tasks), 1):
         found.append(each)
-        clean = each["family"] == "clean"
+        clean = each["family"] == score.CLEAN
         words = f"{each['decision']:<8}{each['name']}" if clean else score.line(each)
         _progress(done, len(tasks), words)
     order = {case["name"]: number for number, case in enumerate(cases)}
     found.sort(key=lambda each: order[each["name"]])
-    faults = [each for each in found if each["family"] != "clean"]
-    clean = [each for each in found if each["family"] == "clean" and each["name"] != "as it is"]
-    told = json.loads((asked.out / "subject.json").read_text(encoding="utf-8"))
+    faults = [each for each in found if each["family"] != score.CLEAN]
+    clean = [each for each in found if each["family"] == score.CLEAN]
     drill = {
-        "format": 1, "when": f"{datetime.now(UTC):%Y-%m-%d}", **told,
+        "format": 1, "when": f"{datetime.now(UTC):%Y-%m-%d}", **told, "machine": f"{os.cpu_count()} cores ({platform.machine()}), Python {platform.python_version()}",
+        "usual": usual,
         "score": (counted := score.score(faults, clean)), "sentence": score.sentence(counted), "faults": faults, "clean": clean,
         "left_out": [{"name": case["name"], "why": case["left_out"]} for case in left_out],
     }  # fmt: skip
@@ -101,24 +102,22 @@ def _peers(asked: argparse.Namespace) -> None:
     from drill import make, rivals, score  # noqa: PLC0415
     from model.train import read_recipe  # noqa: PLC0415
 
-    cases = [make.read(path) for path in sorted(asked.out.glob("*/case.json"))]
-    wanted = [each for each in cases if each.family != make.CLEAN or each.name == "as it is"]
-    drill = json.loads((asked.out / "drill.json").read_text(encoding="utf-8"))
+    cases = [make.read(asked.out / each / "case.json") for each in _json(asked.out / "subject.json")["cases"]]  # fmt: skip
+    drill = _json(asked.out / "drill.json")
     contract = read_recipe(Path(drill["recipe"])).CONTRACT
-    put(asked.document, "drill", score.markdown(drill, rivals.compare(wanted, contract, asked.out)))
+    put(asked.document, "drill", score.markdown(drill, rivals.compare(cases, contract, asked.out)))
     _say(f"{asked.document} has it, side by side")
 
 
-def _usual(paths: Sequence[Path], rules: Path) -> tuple[str, ...]:
+def _usual(as_it_is: dict[str, Any], rules: Path) -> tuple[str, ...]:
     """The rules that stop the candidate as it is, which nobody spoilt."""
     from drill import judge  # noqa: PLC0415
 
-    told = [json.loads(path.read_text(encoding="utf-8")) for path in paths]
-    as_it_is = [case for case in told if case["name"] == "as it is" and case["bundle"]]
-    answers = [judge.judge(case, rules) for case in as_it_is]
-    for each in answers:
-        _say(f"as it is: {each.decision}: {each.said}")
-    return tuple(rule for each in answers for rule in each.by)
+    if as_it_is["left_out"]:
+        return ()
+    answer = judge.judge(as_it_is, rules)
+    _say(f"as it is: {answer.decision}: {answer.said}")
+    return answer.by
 
 
 def _one(case: dict[str, Any], rules: Path, usual: tuple[str, ...]) -> dict[str, Any]:
@@ -137,6 +136,10 @@ def _spread(tasks: Sequence[tuple[Callable[..., Any], tuple[Any, ...]]]) -> Iter
 
 def _progress(done: int, of: int, words: str) -> None:
     _say(f"[{done:>3} of {of}] {words}")
+
+
+def _json(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def _say(words: str) -> None:

@@ -11,7 +11,7 @@ from drill.subject import Subject, again, plain
 
 COUNT = 50
 #: Settings of the trees of other recipes, all of them reasonable.
-SETTINGS = (
+SETTINGS: tuple[dict[str, object], ...] = (
     {"max_iter": 60},
     {"max_iter": 120, "learning_rate": 0.06},
     {"max_leaf_nodes": 7, "max_iter": 150},
@@ -22,17 +22,18 @@ SETTINGS = (
 )
 
 
-def candidates(subject: Subject) -> Iterator[tuple[str, Subject, SimpleNamespace]]:
-    """What it is called, what it is held on, and its recipe."""
-    for n in range(16):
-        other = replace(subject, salt=f"seed {n}")
+def candidates(subject: Subject) -> Iterator[tuple[str, Subject, SimpleNamespace | None]]:
+    """What it is called, what it is held on, and its recipe; None for the user's own.
+
+    One salt's rows are those of several, so that they share a champion.
+    """
+    others = [replace(subject, salt=f"rows {n}") for n in range(16)]
+    for n, other in enumerate(others):
         yield f"other rows and seed {n}", other, _seeded(other, n)
     for n in range(1, 17):
-        earlier = replace(subject, today=subject.today - timedelta(days=7 * n))
-        yield f"window {n} weeks ago", earlier, earlier.recipe
+        yield f"window {n} weeks ago", replace(subject, today=subject.today - timedelta(days=7 * n)), None  # fmt: skip
     for n in range(COUNT - 32):
-        other = replace(subject, salt=f"recipe {n}")
-        settings = SETTINGS[n % len(SETTINGS)]
+        other, settings = others[n % len(others)], SETTINGS[n % len(SETTINGS)]
         if n < 2 * len(SETTINGS):
             yield f"recipe: trees with {settings}, {n}", other, _trees(other, settings)
         else:

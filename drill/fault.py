@@ -16,6 +16,14 @@ class DoesNotApplyError(Exception):
     """The user's data cannot have the fault. The message says why."""
 
 
+def _own(subject: Subject) -> SimpleNamespace:
+    return subject.recipe
+
+
+def _unchanged(fitted: Fitted) -> Fitted:
+    return fitted
+
+
 @dataclass(frozen=True)
 class Fault:
     """One thing that goes wrong.
@@ -30,11 +38,16 @@ class Fault:
     what: str
     rules: tuple[str, ...]
     also: tuple[str, ...] = ()
-    recipe: Callable[[Subject], SimpleNamespace] = lambda subject: subject.recipe
-    fitted: Callable[[Fitted], Fitted] = lambda fitted: fitted
+    recipe: Callable[[Subject], SimpleNamespace] = _own
+    fitted: Callable[[Fitted], Fitted] = _unchanged
     convert: Callable[[Fitted], bytes] = to_graph
     bundle: Callable[[Path], Path] = lambda folder: folder
     gate: str = ""
+
+    @property
+    def finished(self) -> bool:
+        """Whether it is put into the finished bundle, or later: what was learnt has no fault."""
+        return (self.recipe, self.fitted, self.convert) == (_own, _unchanged, to_graph)
 
 
 def rows(change: Change) -> Callable[[Subject], SimpleNamespace]:

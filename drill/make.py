@@ -12,6 +12,7 @@ from types import SimpleNamespace
 from drill.clean import candidates
 from drill.fault import DoesNotApplyError, Fault
 from drill.faults import FAMILIES
+from drill.score import AS_IT_IS, CLEAN
 from drill.subject import Subject
 from model.contract import ContractError
 from model.data import DataError
@@ -27,7 +28,6 @@ REFUSED = {
     ExportError: "export.graph",
     ParityError: "export.parity",
 }
-CLEAN = "clean"
 
 
 @dataclass(frozen=True)
@@ -98,8 +98,7 @@ def _faulty(subject: Subject, fault: Fault, family: str, folder: Path) -> Case:
     except DoesNotApplyError as why:
         return replace(case, left_out=str(why))
     try:
-        made = subject.make(recipe, folder / "made", convert=fault.convert, fitted=fault.fitted)
-        bundle = fault.bundle(made)
+        bundle = fault.bundle(_made(fault, recipe, subject, folder / "made"))
     except DoesNotApplyError as why:
         return replace(case, left_out=str(why))
     except (ContractError, DataError, RecipeError, ExportError, ParityError) as error:
@@ -107,7 +106,15 @@ def _faulty(subject: Subject, fault: Fault, family: str, folder: Path) -> Case:
             return replace(case, left_out=str(error.__cause__))
         raw = _raw(recipe, subject, folder / "raw")
         return replace(case, refused=REFUSED[type(error)], said=str(error)[:500], raw=str(raw))
-    return replace(case, bundle=str(bundle), champion=str(_champion(subject, folder)))
+    return replace(case, bundle=str(bundle), champion=str(subject.champion(folder.parent)))
+
+
+def _made(fault: Fault, recipe: SimpleNamespace, subject: Subject, into: Path) -> Path:
+    """The bundle with the *fault*; where that is put into a finished one, a copy of the plain one."""
+    if fault.finished:
+        plain = subject.plain(into.parent.parent, subject.today)
+        return Path(shutil.copytree(plain, into / plain.name))
+    return subject.make(recipe, into, convert=fault.convert, fitted=fault.fitted)
 
 
 def _raw(recipe: SimpleNamespace, subject: Subject, folder: Path) -> Path:
@@ -122,20 +129,16 @@ def _raw(recipe: SimpleNamespace, subject: Subject, folder: Path) -> Path:
     return folder
 
 
-def _champion(subject: Subject, folder: Path) -> Path:
-    """The champion of *subject*, which its candidates share."""
-    into = folder.parent / f"champion-{subject.today}-{subject.salt.replace(' ', '-')}"
-    made = sorted(path.parent for path in into.glob("2*/manifest.json"))
-    return made[0] if made else subject.champion(into)
-
-
 def _clean(subject: Subject, number: int, folder: Path) -> Case:
     """The candidate as it is, or one of the fifty; its champion learnt by the user's own recipe."""
-    picked = [("as it is", subject, subject.recipe), *candidates(subject)][number]
-    name, other, recipe = picked
+    name, other, recipe = [(AS_IT_IS, subject, None), *candidates(subject)][number]
     try:
-        champion = _champion(other, folder)
-        bundle = other.make(recipe, folder / "made")
+        champion = other.champion(folder.parent)
+        bundle = (
+            other.make(recipe, folder / "made")
+            if recipe
+            else other.plain(folder.parent, other.today)
+        )
     except DataError as error:
         return Case(name, CLEAN, left_out=str(error)[:300])
     return Case(name, CLEAN, bundle=str(bundle), champion=str(champion))

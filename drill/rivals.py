@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.environments import install
+from bench.environments import install, versions_in
 from drill.make import Case
+from drill.score import AS_IT_IS, CLEAN
 from model.contract import Contract
 
 HERE = Path(__file__).parent / "peers"
@@ -20,8 +21,8 @@ CHECKS = Path(".venv/checks/bin/python")
 EVIDENTLY = ("evidently==0.7.23", "pandas<3", "pyarrow")
 NOTE = (
     "The others look at 2,000 rows of each part, with the conditions that they come with. A fault counts as"
-    " caught by them if a condition fails that holds without the fault, whatever it says; ours counts only"
-    " if a rule that names its reason rejects. They see frames and scores: what an export, a digest or a gate"
+    " caught by them if a condition fails that holds for the candidate as it is, whatever it says; a clean"
+    " candidate as rejected by the same measure. Ours counts only if a rule that names its reason rejects. They see frames and scores: what an export, a digest or a gate"
     " gets wrong is outside of what they look at, and what training refuses they are given as it came,"
     " without scores."
 )
@@ -39,7 +40,7 @@ class Rival:
 
 def rivals(folder: Path) -> list[Rival]:
     """Both, their environments made."""
-    own = install(folder / "evidently", EVIDENTLY, Path(sys.executable))
+    own = install(folder.parent / "peers/evidently", EVIDENTLY, Path(sys.executable))
     return [
         Rival("deepchecks", "Deepchecks, stock suites", "deepchecks_stock.py", CHECKS),
         Rival("evidently", "Evidently, presets with tests", "evidently_presets.py", own),
@@ -47,7 +48,10 @@ def rivals(folder: Path) -> list[Rival]:
 
 
 def compare(cases: Sequence[Case], contract: Contract, folder: Path) -> dict[str, Any]:
-    """What each rival says of every case that has frames: title, `clean`, and `by` fault."""
+    """What each rival says of every case that has frames, beyond what it says of the candidate as it is.
+
+    By name: title, `by` fault and by `clean` candidate, and what is `usual`.
+    """
     told = [shown for case in cases if (shown := _shown(case, contract))]
     asked = folder / "peers-cases.json"
     asked.write_text(json.dumps(told), encoding="utf-8")
@@ -58,11 +62,15 @@ def compare(cases: Sequence[Case], contract: Contract, folder: Path) -> dict[str
         command = [str(rival.python), str(HERE / rival.script), str(asked), str(out)]
         subprocess.run(command, check=True)
         failed = json.loads(out.read_text(encoding="utf-8"))
-        usual = set(failed["as it is"])
+        usual = set(failed[AS_IT_IS])
+        new = {name: [each for each in failed[name] if each not in usual] for name in failed}
+        (version,) = versions_in(rival.python, [rival.name]).values()
+        clean = {case.name for case in cases if case.family == CLEAN} - {AS_IT_IS}
         found[rival.name] = {
-            "title": rival.title,
-            "clean": sorted(usual),
-            "by": {name: [each for each in failed[name] if each not in usual] for name in failed},
+            "title": f"{rival.title} ({version})",
+            "usual": sorted(usual),
+            "clean": {name: new[name] for name in new if name in clean},
+            "by": {name: new[name] for name in new if name not in clean},
         }
     return {"peers": found, "notes": [NOTE]}
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 Outcome = Mapping[str, Any]
+#: The family of what has nothing wrong, and the one that everything is held against.
+CLEAN, AS_IT_IS = "clean", "as it is"
 
 
 def score(faults: Sequence[Outcome], clean: Sequence[Outcome]) -> dict[str, int]:
@@ -44,30 +46,30 @@ def line(each: Outcome) -> str:
 def markdown(drill: Mapping[str, Any], peers: Mapping[str, Any] | None = None) -> str:
     """The drill's part of BENCHMARKS.md: kill scores side by side, then fault by fault.
 
-    *peers* has, by name, a title, `by` (fault's name -> what failed) and `clean` (what failed without
-    a fault), and notes.
+    *peers* has what `drill.rivals.compare` gives, and notes.
     """
     found, faults = drill["score"], drill["faults"]
     others = list((peers or {}).get("peers", {}).values())
     head = (
         f"Faults put into a user's own data, recipe and bundle, one at a time (`{drill['recipe']}` as of"
         f" {drill['today']}, about {drill['rows']:,} rows). {sentence(found)}. Written by"
-        f" `make drill` on {drill['when']}."
+        f" `make drill PEERS=all` on {drill['when']}, on {drill['machine']}."
     )
     lines = [
         "## The drill",
         "",
         head,
         "",
-        "| | faults caught | without a fault |",
-        "|---|---:|---:|",
+        "| | faults caught | clean candidates rejected | fails for the candidate as it is |",
+        "|---|---:|---:|---:|",
+        f"| **the gate** | **{found['caught']} of {found['faults']}** | **{found['rejected']} of {found['clean']}** | {len(drill['usual'])} rules |",
     ]
-    clean = f"{found['rejected']} of {found['clean']} clean candidates rejected"
-    lines.append(f"| **the gate** | **{found['caught']} of {found['faults']}** | {clean} |")
     for peer in others:
         killed = sum(bool(peer["by"].get(each["name"])) for each in faults)
-        alarms = f"{len(peer['clean'])} conditions fail"
-        lines.append(f"| {peer['title']} | {killed} of {found['faults']} | {alarms} |")
+        alarms = sum(map(bool, peer["clean"].values()))
+        lines.append(
+            f"| {peer['title']} | {killed} of {found['faults']} | {alarms} of {len(peer['clean'])} | {len(peer['usual'])} conditions |"
+        )
     lines += ["", *(peers or {}).get("notes", ()), "", "<details><summary>Fault by fault</summary>"]
     columns = ["fault", "the gate", *(peer["title"] for peer in others)]
     lines += ["", f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]

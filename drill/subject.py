@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -24,7 +24,7 @@ from model.train import Fitted, read_recipe, train
 
 #: Rows of a window that are kept, about.
 ROWS = 12_000
-Frame = pd.DataFrame
+Frame: TypeAlias = pd.DataFrame
 Change = Callable[[Frame, "Subject"], Frame]
 
 
@@ -77,9 +77,15 @@ class Subject:
             setattr(recipe, name, value)
         return recipe
 
+    def plain(self, into: Path, today: date) -> Path:
+        """The bundle of the user's own recipe as of *today*, made once and kept in a folder of *into*."""
+        folder = into / f"plain-{today}-{self.salt.replace(' ', '-')}"
+        made = sorted(path.parent for path in folder.glob("2*/manifest.json"))
+        return made[0] if made else self.make(self.recipe, folder, today=today)
+
     def champion(self, into: Path) -> Path:
         """The bundle that was made when the candidate's holdout began."""
-        return self.make(self.recipe, into, today=self.today - self.held)
+        return self.plain(into, self.today - self.held)
 
     def make(
         self,

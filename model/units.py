@@ -20,6 +20,8 @@ FACTOR = 5.0
 SPREADS, LEAST_SPREAD = 6.0, 0.05
 #: How many times farther than the farthest day before, for a factor below `FACTOR`.
 SMALL = 2.5
+#: So many days must have moved by less than this factor: a day of fog or frost does that, too.
+FIRM, DAYS = 30.0, 3
 #: How alike the quantiles must have moved for a small factor to be a conversion (of a logarithm).
 ALIKE = 0.12
 #: A factor, and what it looks like. The inverse is meant as well, in the words after it.
@@ -109,6 +111,8 @@ def _larger(before: Sequence[Day], after: Sequence[Day]) -> str:
     if not all((m > 0) == up and abs(m) > SPREADS * spread and abs(m) > 1.5 * beyond for m in moves):  # fmt: skip
         return ""
     factor = math.exp(median(moves))
+    if max(factor, 1 / factor) < FIRM and len(after) < DAYS:
+        return ""
     factor, named = _named(factor) if _alike(before, after) else (factor, "")
     if max(factor, 1 / factor) < FACTOR and not (named and min(map(abs, moves)) > SMALL * beyond):
         return ""

@@ -18,7 +18,7 @@ from model.units import days_of, jump, sentinel
 from model.values import EXPECTED, moved
 
 Source = Mapping[str, Any]
-Kind = Literal["units", "stopped", "missing", "categories", "rows", "schema", "outlook"]
+Kind = Literal["units", "stopped", "missing", "renamed", "categories", "rows", "schema", "outlook"]
 
 #: Fewer days before than these tell nothing of what is usual.
 LEAST_DAYS = 5
@@ -165,7 +165,9 @@ def _stopped(parts: _Parts) -> Iterable[Change]:
 def _holes(parts: _Parts) -> Iterable[Change]:
     """Hours that have rows every day, and have none on the days after; days without any row."""
     days = list(parts.after.items())
-    usual = [min(day[hour] for day in parts.before.values()) for hour in range(24)]
+    least = [min(day[hour] for day in parts.before.values()) for hour in range(24)]
+    # Beside an hour that is empty at times, rows may be an hour early or late: summer time, or a schedule.
+    usual = [min(least[hour - 1], least[hour], least[(hour + 1) % 24]) for hour in range(24)]
     typical = [median(day[hour] for day in parts.before.values()) for hour in range(24)]
     for number, (day, _) in enumerate(days):
         late = [hours for _, hours in days[number:]]
@@ -253,8 +255,8 @@ def _missing(parts: _Parts, name: str, limits: Limits) -> Iterable[Change]:
 def _categories(parts: _Parts, name: str, field: Source, limits: Limits) -> Iterable[Change]:
     rows = {day: sum(hours) for day, hours in (parts.before | parts.after).items()}
     usual = parts.old.get("fields", {}).get(name, {})
-    for since, words in moved(usual, field, rows, parts.since, limits.category_share):
-        yield Change("categories", name, since, words)
+    for since, words, renamed in moved(usual, field, rows, parts.since, limits.category_share):
+        yield Change("renamed" if renamed else "categories", name, since, words)
     before, after = parts.daily(name, "new")
     most = max(list(before.values())[1:], default=0)  # on the first day all is new
     days = list(after.items())

@@ -19,6 +19,14 @@ EXPECTED = 10
 LIVED = 5
 
 
+class Moved(NamedTuple):
+    """From which day on what is so, in words, and whether it is a value under another name."""
+
+    day: str
+    words: str
+    renamed: bool = False
+
+
 class Value(NamedTuple):
     """A value's share of the rows while it came, and the first day it came or stayed away."""
 
@@ -28,8 +36,8 @@ class Value(NamedTuple):
 
 def moved(
     old: Mapping[str, Any], new: Mapping[str, Any], rows: Mapping[str, int], since: str, least: float
-) -> Iterator[tuple[str, str]]:  # fmt: skip
-    """From which day on what is so, in words, of values with at least the share *least*.
+) -> Iterator[Moved]:  # fmt: skip
+    """What became of values with at least the share *least*.
 
     *old* and *new* are a category's parts of two fingerprints (*old* may be empty), *rows* the rows of
     each day; only what moved *since* (YYYY-MM-DD) is told.
@@ -39,21 +47,17 @@ def moved(
         alike = [each for each in came if _may_be(name, lost, each, came[each])]
         if not alike:
             words = f"has no {show(name)} since {lost.day}, which was {lost.share:.0%} of rows"
-            yield lost.day, words
+            yield Moved(lost.day, words)
             continue
         found = max(alike, key=lambda each: SequenceMatcher(None, name, each).ratio())
         value = came.pop(found)
         share = "the same share" if abs(value.share - lost.share) < 0.01 else "about that share"
         why = "; only case or white space differ" if _bare(name) == _bare(found) else ""
-        yield (
-            value.day,
-            f"renamed? {show(name)} is gone, {show(found)} with {share} ({value.share:.0%}) came on {value.day}{why}",
-        )
+        words = f"renamed? {show(name)} is gone, {show(found)} with {share} ({value.share:.0%}) came on {value.day}{why}"
+        yield Moved(value.day, words, renamed=True)
     for name, value in sorted(came.items()):
-        yield (
-            value.day,
-            f"has a new value {show(name)} since {value.day}, in {value.share:.0%} of rows",
-        )
+        words = f"has a new value {show(name)} since {value.day}, in {value.share:.0%} of rows"
+        yield Moved(value.day, words)
 
 
 def _gone(

@@ -18,7 +18,7 @@ from model.source import source_of
 from model.upstream import Change, Limits, changes, outlook
 
 #: What an arm's share of the traffic does not change.
-_OF_VALUES = ("units", "missing", "categories")
+_OF_VALUES = ("units", "missing", "renamed", "categories")
 _OF_ROWS = ("stopped", "rows")
 
 

@@ -20,6 +20,8 @@ from model.export import to_graph
 from model.train import Fitted
 
 PARITY = ("export.parity",)
+#: Of a square table, float32: 36 MB.
+SIDE = 3_000
 
 
 def spoilt(change: Callable[[Any], bool]) -> Callable[[Fitted], bytes]:
@@ -61,6 +63,33 @@ def _routed(graph: Any) -> bool:
     return _trees(
         graph, "nodes_missing_value_tracks_true", lambda sides: 1 - np.array(sides, dtype=int)
     )
+
+
+def _bloated(graph: Any) -> bool:
+    """A table of 36 MB that each answer reads, and that changes none."""
+    output = graph.output[-1].name
+    for node in graph.node:
+        node.output[:] = ["lean" if name == output else name for name in node.output]
+        node.input[:] = ["lean" if name == output else name for name in node.input]
+    graph.initializer.extend(
+        numpy_helper.from_array(values, name)
+        for name, values in (
+            ("table", np.zeros((SIDE, SIDE), np.float32)),
+            ("row", np.zeros((1, SIDE), np.float32)),
+        )
+    )
+    # By way of the number of rows, else the runtime works it out beforehand, and drops the table.
+    for kind, inputs, made, more in (
+        ("Shape", ["lean"], "shape", {}),
+        ("Cast", ["shape"], "rows", {"to": onnx.TensorProto.FLOAT}),
+        ("ReduceMax", ["rows"], "most", {"keepdims": 0}),
+        ("Mul", ["row", "most"], "asked", {}),
+        ("MatMul", ["asked", "table"], "read", {}),
+        ("ReduceMax", ["read"], "nothing", {"keepdims": 0}),
+        ("Add", ["lean", "nothing"], output, {}),
+    ):
+        graph.node.append(helper.make_node(kind, inputs, [made], **more))
+    return True
 
 
 def _trees(graph: Any, attribute: str, change: Callable[[Any], Any]) -> bool:
@@ -128,6 +157,7 @@ FAULTS = (
     Fault("thresholds rounded", "every threshold is one float32 too high", PARITY, (), convert=spoilt(_rounded)),
     Fault("missing values routed wrongly", "they take the other branch of every split", PARITY, (), convert=spoilt(_routed)),
     Fault("an unknown category crashes", "the encoder knows what it saw, and raises for all else", ("export.graph", "train.recipe"), (), _strict),
+    Fault("oversized and slow", "a table of 36 MB that each answer reads for nothing", ("serving.size", "serving.latency"), ("serving.memory",), convert=spoilt(_bloated)),
     Fault("opset of the future", "the graph asks for operators that no runtime has", ("gate.cannot_judge",), (), bundle=_opset),
     Fault("metadata of another model", "the manifest lists the classes in another order", ("bundle.metadata", "gate.cannot_judge"), (), bundle=_order),
     Fault("inputs of another model", "the manifest's contract has a feature that the graph has not", ("gate.cannot_judge",), (), bundle=_foreign),

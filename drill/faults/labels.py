@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from drill.fault import WORSE, DoesNotApplyError, Fault, rows
 from drill.subject import Frame, Subject
+from model.contract import Target
 
 #: What spoilt labels may show in, besides their own rule.
 SPOILT = (
@@ -57,7 +58,7 @@ def _constant(frame: Frame, subject: Subject) -> Frame:
     return frame.assign(**{target.name: frame[target.name].where(kept, most)})
 
 
-def _classes(subject: Subject) -> object:
+def _classes(subject: Subject) -> Target:
     target = subject.contract.target
     if not target.classes:
         raise DoesNotApplyError("a regression has no classes")

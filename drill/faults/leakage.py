@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -17,7 +18,7 @@ from model.train import Fitted
 ADDED = "added_value"
 
 
-def told(change: Change) -> object:
+def told(change: Change) -> Callable[[Subject], SimpleNamespace]:
     """A recipe with one feature more, whose values *change* makes."""
 
     def recipe(subject: Subject) -> SimpleNamespace:

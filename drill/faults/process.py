@@ -61,10 +61,7 @@ NOT_FRESH = (
     "data.fresh_rows",
     "compare.*",
     "slice*",
-    "bundle.metadata",
-    "leak.split",
-    "data.*",
-    "upstream.*",
+    "data.stale",
     "calibration*",
 )
 

@@ -1,30 +1,34 @@
 """The cases that the others are given, for the scripts beside: each runs in an environment of its own.
 
 CASES.json: a list of {name, train, holdout, target, time, key, numbers, words, task}. OUT.json: name -> what
-failed; written anew after each case.
+failed.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 #: Rows of each part: the suites take their time.
-MOST = 2_000
+MOST, WORKERS = 2_000, 2
 
 
 def judge_all(cases: Path, out: Path, failed: Callable[[dict[str, Any]], set[str]]) -> None:
     """Write to *out* what of every case has *failed*."""
     found: dict[str, list[str]] = {}
     told = json.loads(cases.read_text(encoding="utf-8"))
-    for number, case in enumerate(told, 1):
-        found[case["name"]] = sorted(failed(case))
-        out.write_text(json.dumps(found, indent=1), encoding="utf-8")
-        print(f"[{number:>3} of {len(told)}] {case['name']}", flush=True)
+    with ProcessPoolExecutor(WORKERS, mp_context=get_context("fork")) as pool:
+        waiting = {pool.submit(failed, case): case["name"] for case in told}
+        for number, done in enumerate(as_completed(waiting), 1):
+            found[waiting[done]] = sorted(done.result())
+            print(f"[{number:>3} of {len(told)}] {waiting[done]}", flush=True)
+    out.write_text(json.dumps(found, indent=1), encoding="utf-8")
 
 
 def parts_of(case: dict[str, Any]) -> list[pd.DataFrame]:
