@@ -135,6 +135,22 @@ def test_good_data_holds(evidence, honest, candidate, rules):
         assert [each for each in ran if each.outcome != "PASS"] == []
 
 
+def test_a_stormy_week_is_no_lost_source(honest, candidate, rules):
+    """A field that was missing on some whole days before may be so on a few more."""
+
+    def by_storm(rows, every):
+        day = pd.factorize(rows["at"].dt.floor("D"))[0]
+        return rows.assign(age=rows["age"].mask(day % every == 0))
+
+    stormy = replace(
+        honest,
+        train=by_storm(honest.train, 3),
+        holdout=by_storm(honest.holdout, 2),
+        past=replace(honest.past, before=None),
+    )
+    assert outcome("data.missing_jump", stormy, candidate, rules.gate).outcome == "PASS"
+
+
 def test_every_rule_is_tried():
     """A new one needs a line above."""
     assert RULES.keys() - SPOILT.keys() == {"model.direction", "model.stability", "bundle.clock"}

@@ -15,8 +15,15 @@ from drill.make import asked, read
 from drill.rivals import _shown
 from model.train import read_recipe
 
-#: One that training refuses, one that export refuses, one each that a rule and the bundle's seal stop.
-QUICK = ("a class gone", "class order swapped", "target copied", "digest tampered with")
+#: One of each family: training refuses one, export another, the bundle's seal stops a third, rules the others.
+QUICK = (
+    "a class gone",
+    "class order swapped",
+    "target copied",
+    "digest tampered with",
+    "null flood",
+    "trained on noise",
+)
 
 
 @pytest.fixture(scope="module")
@@ -40,13 +47,15 @@ def test_each_is_caught_for_its_own_reason(held):
 
     assert {each["name"]: (each["decision"], each["own"][0]) for each in told["faults"]} == {
         "target copied": ("REJECT", "leak.solo"),
+        "null flood": ("REJECT", "data.missing_jump"),
+        "trained on noise": ("REJECT", "compare.log_loss"),
         "a class gone": ("REFUSED", "train.data"),
         "class order swapped": ("REFUSED", "export.parity"),
         "digest tampered with": ("CANNOT JUDGE", "gate.cannot_judge"),
     }
-    assert [each["beyond"] for each in told["faults"]] == [[]] * 4
+    assert [each["beyond"] for each in told["faults"]] == [[]] * 6
     assert told["score"] | {"clean": 0, "rejected": 0} == {
-        "faults": 4, "caught": 4, "precisely": 4, "clean": 0, "rejected": 0,
+        "faults": 6, "caught": 6, "precisely": 6, "clean": 0, "rejected": 0,
     }  # fmt: skip
 
 
@@ -100,13 +109,17 @@ def test_a_score_counts_what_was_caught_and_by_what_else():
 def test_the_others_stand_beside(held):
     """A fault is caught by them if anything fails that holds without it."""
     told = json.loads((held / "drill.json").read_text())
-    peers = {
-        "peers": {"x": {"title": "X", "by": {"a class gone": ["Rows: 3"]}, "clean": ["Drift"]}}
+    x = {
+        "title": "X 1.0",
+        "usual": ["Drift"],
+        "clean": {"one": ["Nulls"], "other": []},
+        "by": {"a class gone": ["Rows: 3"]},
     }
+    peers = {"peers": {"x": x}}
     words = score.markdown(told, peers)
 
-    assert "| **the gate** | **4 of 4** |" in words
-    assert "| X | 1 of 4 | 1 conditions fail |" in words
+    assert "| **the gate** | **6 of 6** |" in words
+    assert "| X 1.0 | 1 of 6 | 1 of 2 | 1 conditions |" in words
     assert "| labels: a class gone | train.data | Rows: 3 |" in words
     assert "| leakage: target copied | leak.solo, data.label_correlation | missed |" in words
 

@@ -130,6 +130,27 @@ def test_a_week_like_any_other_is_not_accused(seed):
     assert changes(None, new, f"{CHAMPION:%Y-%m-%d}", LIMITS) == []
 
 
+def test_a_day_of_fog_is_no_other_unit():
+    """A number may be a few times smaller for a day or two; a hundred times is told at once."""
+    assert told(spoilt("price", lambda x: x / 9, day=26)) == []
+    assert [each[0] for each in told(spoilt("price", lambda x: x * 100, day=27))] == ["units"]
+
+
+def test_rows_that_come_an_hour_late_have_not_stopped():
+    """In summer time the first hour of the day stays empty."""
+
+    def by_day(frame, late):
+        hour = frame["at"].dt.hour % 12 + 6 + (since(24)(frame) & late)
+        return frame.assign(at=frame["at"].dt.floor("D") + pd.to_timedelta(hour, "h"))
+
+    usual = by_day(rows(), late=False)
+    old = source_of(usual[usual["at"] < pd.Timestamp(CHAMPION)], CONTRACT, CHAMPION)
+    new = source_of(by_day(rows(), late=True), CONTRACT, CANDIDATE)
+
+    found = changes(old, new, f"{CHAMPION:%Y-%m-%d}", LIMITS)
+    assert [each.kind for each in found if each.kind == "stopped"] == []
+
+
 def test_without_an_older_fingerprint_its_own_days_tell():
     """The first of all, or an older bundle."""
     assert ("units", "2026-02-24") in {each[:2] for each in told(FAULTS["cents"][0], old=False)}
