@@ -8,6 +8,7 @@ Both files are those of cases.py.
 from __future__ import annotations
 
 import os
+import re
 import sys
 import warnings
 from pathlib import Path
@@ -45,8 +46,13 @@ def _failed(case: dict[str, Any]) -> set[str]:
         for each in run.dict().get("tests", []):
             status = str(getattr(each["status"], "value", each["status"]))
             if status.upper().endswith("FAIL"):
-                failed.add(f"{type(preset).__name__}: {each['name'][:80]}")
+                failed.add(f"{type(preset).__name__}: {_without_numbers(each['name'])}")
     return failed
+
+
+def _without_numbers(test: str) -> str:
+    """The test's name without the numbers, which are the reference's: else each case has tests of its own."""
+    return re.sub(r"-?\d[\d.]*( ± [\d.]+)?", "…", test)
 
 
 def _dataset(rows: pd.DataFrame, case: dict[str, Any], scored: bool) -> Dataset:
