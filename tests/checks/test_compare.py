@@ -197,17 +197,6 @@ def test_a_candidate_that_a_simple_tree_beats_fails(evidence, rules):
     assert findings[-1].outcome == "FAIL"
 
 
-def test_what_is_surely_worse_than_a_simple_tree_fails_within_the_margin_too(evidence, rules):
-    """The margin is for an equal; a tree is not one."""
-    noise = np.random.default_rng(0).normal(0, 0.25, len(evidence.holdout))
-    worse = np.clip(baseline(evidence) + noise, 0.01, 0.99)
-    margins = replace(rules.gate.compare.binary, margins={"log_loss": 0.5, "roc_auc": 0.5})
-    asked = replace(rules.gate.compare, binary=margins)
-    _, findings = compare(replace(evidence, holdout_scores=worse, champion=None), asked)
-
-    assert findings[-1].outcome == "FAIL", findings[-1]
-
-
 def test_slices_are_told_one_by_one(evidence):
     """As far as a slice has rows enough and both outcomes."""
     found = by_slice(evidence, "log_loss")
