@@ -15,10 +15,11 @@ from werkzeug.exceptions import BadRequest, HTTPException, RequestEntityTooLarge
 
 from serve.access import Access
 from serve.bundle import Bundle
+from serve.families import Counting
 from serve.journal import Journal
 from serve.replies import JSON, Reply, refusal, reply
 from serve.router import Router
-from serve.scorer import Counting, Scorer
+from serve.scorer import Scorer
 from serve.scoring import RequestError, read_rows
 from serve.settings import Settings
 from serve.shortcut import FAILED, ShortCut

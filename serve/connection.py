@@ -107,6 +107,8 @@ class Connection(asyncio.Protocol):
                 self.refuse(RequestError(400, NOT_HTTP))
         if self._head > LARGEST_HEAD + AT_ONCE and not self._deaf:
             self._too_long()
+        if self._ahead:
+            self._pause()  # what was sent ahead is answered first
 
     def eof_received(self) -> bool:
         """They have asked all; what they asked is still answered."""
@@ -135,6 +137,7 @@ class Connection(asyncio.Protocol):
     def on_url(self, part: bytes) -> None:
         """Its target."""
         if not self._deaf:
+            self._request.method = self._parser.get_method()  # a refusal of HEAD has no body
             self._request.target += part
 
     def on_header(self, name: bytes, value: bytes) -> None:
@@ -152,8 +155,8 @@ class Connection(asyncio.Protocol):
         """Its head is there."""
         if self._deaf:
             return
-        request, parser, headers = self._request, self._parser, self._request.headers
-        request.method, request.version = parser.get_method(), parser.get_http_version()
+        request, headers = self._request, self._request.headers
+        request.version = self._parser.get_http_version()
         if self._head > LARGEST_HEAD:  # then it is worth counting
             lengths = (len(name) + len(value) + 4 for name, value in headers.items())
             if sum(lengths, len(request.target)) > LARGEST_HEAD:
@@ -212,7 +215,7 @@ class Connection(asyncio.Protocol):
         if self._busy or self._ahead:
             self._ahead.append(error)
         else:
-            self.transport.write(self._front.refusal(error))
+            self.transport.write(self._front.refusal(error, self._request))
             self._end()
 
     def give_up(self, seconds: float) -> None:
@@ -244,11 +247,7 @@ class Connection(asyncio.Protocol):
 
     def _begin(self, request: Request) -> None:
         self._busy = True
-        answer = self._front.ask(self, request)
-        if answer is None:
-            self._pause()
-        else:
-            self.tell(request, answer)
+        self._front.ask(self, request)
 
     def _go_on(self) -> None:
         """With what was sent ahead, else with what comes."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
 from serve.exposition import Family
 
@@ -70,3 +71,24 @@ def table() -> str:
         labels = ", ".join(f"`{label}`" for label in each.labels)
         rows.append(f"| `{each.name}` | {labels} | {each.says} |")
     return "\n".join(rows) + "\n"
+
+
+class Counting(Protocol):
+    """Whoever counts what is answered and refused."""
+
+    def answered(
+        self,
+        version: str,
+        arm: str,
+        scores: Sequence[float],
+        missing: Mapping[str, int],
+        unseen: Mapping[str, int],
+        seconds: float,
+        requests: int,
+    ) -> None: ...
+
+    def refused(self, status: int) -> None: ...
+
+    def in_progress(self, change: int, answered: int = 0) -> None: ...
+
+    def told(self, outcomes: Mapping[str, int]) -> None: ...

@@ -12,7 +12,7 @@ import io
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from email.utils import formatdate
 from functools import cache
@@ -30,6 +30,8 @@ from serve.shortcut import FAILED, LARGEST, ShortCut
 
 #: Bodies of the largest size that may be held at once.
 AT_ONCE = 8
+#: Requests that are answered together at most: the first of them waits for the last.
+TOGETHER = 32
 #: Seconds within which a request comes; slower clients make room when connections are short.
 SOON = 1.0
 #: Seconds for which a client may go on sending when it was told why it is not listened to.
@@ -63,6 +65,7 @@ class Front:
         self._patience = {**patience, Awaited.END: LINGER}
         self._most_connections, self._connections = connections, set[Connection]()
         self._pool = ThreadPoolExecutor(threads, "answer")
+        self._turn: list[tuple[Connection, Request]] = []
         self._held, self.ending, self._date = 0, False, b""
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -118,37 +121,58 @@ class Front:
         self._held -= request.held
         request.held = 0
 
-    def ask(self, connection: Connection, request: Request) -> bytes | None:
-        """The answer to *request* if it is there at once; else the connection is told it later."""
+    def ask(self, connection: Connection, request: Request) -> None:
+        """The connection is told the answer to *request* once it is there."""
         plain = self._short is not None and self._short.takes(request)
         if plain and self._inline:
-            return self.answer(request, plain=True)
+            # What comes in one turn of the loop is answered in the next, together.
+            self._turn.append((connection, request))
+            if len(self._turn) == 1:
+                self.loop.call_soon(self._answer_turn)
+            return
         client = connection.transport.get_extra_info("peername")
         server = connection.transport.get_extra_info("sockname")
 
         def work() -> None:
-            answer = self.answer(request, client, server, plain=plain)
+            found = self._plain([request])[0] if plain else None
+            answer = self.answer(request, found, client, server)
             self.loop.call_soon_threadsafe(connection.tell, request, answer)
 
         self._pool.submit(work)
-        return None
+
+    def _answer_turn(self) -> None:
+        turn, self._turn = self._turn, []
+        for start in range(0, len(turn), TOGETHER):
+            some = turn[start : start + TOGETHER]
+            answers = self._plain([request for _, request in some])
+            for (connection, request), found in zip(some, answers, strict=True):
+                connection.tell(request, self.answer(request, found))
+
+    def _plain(self, requests: Sequence[Request]) -> Sequence[tuple[bytes, bytes] | Exception]:
+        assert self._short is not None  # noqa: S101 -- for the type
+        try:
+            return self._short.answers(requests)
+        except Exception as error:
+            return [error] * len(requests)
 
     def answer(
-        self, request: Request, client: Any = None, server: Any = None, *, plain: bool = False
+        self,
+        request: Request,
+        found: tuple[bytes, bytes] | Exception | None = None,
+        client: Any = None,
+        server: Any = None,
     ) -> bytes:
-        """The whole answer, head and body; *client* and *server* are addresses (host, port, …)."""
-        failed: Exception | None = None
-        if plain and self._short is not None:
-            try:
-                lines, body = self._short.answer(request.headers, request.body)
-                return self._spell(request, 200, lines, body)
-            except Exception as error:
-                # The view raises it again, and Flask's handlers say it: one place for every route.
-                failed = error
+        """The whole answer, head and body; *client* and *server* are addresses (host, port, …).
+
+        *found* is what the short cut found, or raised, if it was asked.
+        """
+        if isinstance(found, tuple):
+            return self._spell(request, 200, *found)
         try:
             environ = self._environ(request, client or _NOWHERE, server or _NOWHERE)
-            if failed:
-                environ[FAILED] = failed
+            if found:
+                # The view raises it again, and Flask's handlers say it: one place for every route.
+                environ[FAILED] = found
             return self._asked(request, environ)
         except HttpParserInvalidURLError:
             return self.refusal(RequestError(400, f"{NOT_HTTP}: it asks for no path"), request)

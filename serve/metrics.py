@@ -53,7 +53,7 @@ routes = Blueprint("metrics", __name__)
 class _Mine(threading.local):
     """What this thread does at the moment: a request of Flask, or of the short cut in front of it."""
 
-    flask = answered = False
+    flask = False
 
 
 class Metrics:
@@ -96,17 +96,17 @@ class Metrics:
         missing: Mapping[str, int],
         unseen: Mapping[str, int],
         seconds: float,
+        requests: int = 1,
     ) -> None:
-        """Rows of one request were answered, all those of one arm."""
+        """Rows of so many requests were answered, all those of one arm, within *seconds*."""
         place, bounds = self._arms.get((version, arm)) or self._arm(version, arm)
-        values, mine = self._values, self._mine
-        mine.answered = True
+        values = self._values
         counts = self._counts(missing, unseen) if missing or unseen else ()
         with self._lock:
             if self._clock() >= self._turns:
                 self._turn()
-            values[self._seconds + bisect_left(SECONDS, seconds)] += 1
-            values[self._sum] += seconds
+            values[self._seconds + bisect_left(SECONDS, seconds)] += requests
+            values[self._sum] += seconds * requests
             if not place:
                 values[self._uncounted] += len(scores)
             elif len(scores) == 1:
@@ -125,16 +125,13 @@ class Metrics:
         if not self._mine.flask:
             self.request("/score", status)
 
-    def in_progress(self, change: int) -> None:
-        """The short cut began a request, or ended one; Flask's are counted there."""
-        values, mine = self._values, self._mine
-        if mine.flask:
+    def in_progress(self, change: int, answered: int = 0) -> None:
+        """The short cut began requests, or ended them, and *answered* so many; Flask counts its own."""
+        if self._mine.flask:
             return
         with self._lock:
-            values[self._in_progress] += change
-            if change < 0 and mine.answered:
-                values[self._scored] += 1
-        mine.answered = False
+            self._values[self._in_progress] += change
+            self._values[self._scored] += answered
 
     def in_flask(self, *, begins: bool) -> None:
         """Flask begins a request in this thread, or is over with it."""

@@ -99,13 +99,19 @@ def refuse(problems: Sequence[Mapping[str, Any]], rows: int) -> None:
 
 
 def score(
-    bundle: Bundle, arm: str, rows: Sequence[Mapping[str, Any]], ids: Sequence[str], at: str
+    bundle: Bundle,
+    arm: str,
+    rows: Sequence[Mapping[str, Any]],
+    ids: Sequence[str],
+    at: str,
+    *,
+    each: bool = False,
 ) -> list[Answer]:
-    """The answers of *rows* that fit the bundle's contract."""
+    """The answers of *rows* that fit the bundle's contract, scored together, or *each* alone."""
     contract, names = bundle.contract, bundle.names
     # A row that has just the features, in their order, is kept as it is.
     kept = [row if tuple(row) == names else {name: row.get(name) for name in names} for row in rows]
-    scores = bundle.score(kept)
+    scores = bundle.score_each(kept) if each else bundle.score(kept)
     values = scores.tolist()
     if not (math.isfinite(values[0]) if scores.shape == (1,) else np.isfinite(scores).all()):
         raise NoFiniteScoreError(f"{bundle.version} gave a score that is not finite")

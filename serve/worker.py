@@ -29,6 +29,14 @@ SAME = 0.5
 OTHERS = 100
 
 
+class _Listener(socket.socket):
+    """Asyncio would have as many wait as it takes at once, at every start of a worker."""
+
+    def listen(self, _: int = QUEUE) -> None:  # type: ignore[override]
+        """Let `QUEUE` wait, whatever is asked."""
+        super().listen(QUEUE)
+
+
 def work(settings: Settings, listener: socket.socket, parent: int) -> None:
     """Answer those who call *listener*, until SIGTERM; then finish what is under way.
 
@@ -107,8 +115,8 @@ async def _serve(
     loop.add_signal_handler(signal.SIGTERM, stop)
     front.start(loop)
     # One connection at a time, that the other workers get theirs; asyncio takes *backlog* at once.
-    server = await loop.create_server(lambda: Connection(front), sock=listener, backlog=1)
-    listener.listen(QUEUE)
+    shared = _Listener(fileno=listener.detach())
+    server = await loop.create_server(lambda: Connection(front), sock=shared, backlog=1)
     _end_with(parent, loop)
     os.kill(parent, READY)
     await told

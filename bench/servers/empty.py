@@ -1,6 +1,6 @@
 """The floor: applications that read the body and say next to nothing, for WSGI and for our server."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 BODY = b'{"score":0.5}\n'
@@ -21,6 +21,6 @@ class Empty:
         """Everything."""
         return True
 
-    def answer(self, _headers: Any, _body: bytes) -> tuple[bytes, bytes]:
-        """Headers and body."""
-        return b"Content-Type: application/json\r\n", BODY
+    def answers(self, requests: Sequence[Any]) -> list[tuple[bytes, bytes]]:
+        """Headers and body of each."""
+        return [(b"Content-Type: application/json\r\n", BODY)] * len(requests)

@@ -59,11 +59,13 @@ class Short:
     def takes(self, request):
         return request.target == b"/score"
 
-    def answer(self, headers, body):
+    def answers(self, requests):
         self.threads.add(threading.current_thread().name)
-        if body == b"wrong":
-            raise ValueError(body)
-        return b"Content-Type: text/plain\r\n", b"short " + body
+        return [
+            ValueError(request.body) if request.body == b"wrong"
+            else (b"Content-Type: text/plain\r\n", b"short " + request.body)
+            for request in requests
+        ]  # fmt: skip
 
 
 PATIENCE = {

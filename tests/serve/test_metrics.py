@@ -81,7 +81,7 @@ def answered(metrics, count=1, score=0.4):
     for _ in range(count):
         metrics.in_progress(1)
         metrics.answered("v1", "champion", [score], {"age": 1}, {}, 8e-5)
-        metrics.in_progress(-1)
+        metrics.in_progress(-1, 1)
 
 
 @given(st.lists(st.text(), min_size=1, unique=True), st.floats())

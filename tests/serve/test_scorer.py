@@ -3,14 +3,20 @@
 import hashlib
 import json
 import shutil
+from dataclasses import replace
+from functools import partial
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from model.contract import LARGEST
 from serve.app import create_app
+from serve.bundle import Bundle
+from serve.journal import Journal
 from serve.known import Found, Known
+from serve.router import Router
 from serve.scorer import Scorer
 from serve.scoring import RequestError
 from serve.settings import Settings
@@ -32,9 +38,11 @@ class Counts:
 
     def __init__(self):
         self.told, self.refusals, self.now, self.most = [], [], 0, 0
+        self.requests = self.whole = 0
 
-    def answered(self, version, arm, scores, missing, unseen, seconds):
+    def answered(self, version, arm, scores, missing, unseen, seconds, requests):
         self.told.append((version, arm, list(scores), dict(missing), dict(unseen)))
+        self.requests += requests
         assert seconds >= 0
 
     def refused(self, status):
@@ -43,8 +51,9 @@ class Counts:
     def told(self, outcomes):
         self.outcomes = outcomes
 
-    def in_progress(self, change):
+    def in_progress(self, change, answered=0):
         self.now += change
+        self.whole += answered
         self.most = max(self.most, self.now)
 
 
@@ -267,6 +276,72 @@ def test_answers_come_in_the_order_of_their_rows_whatever_the_arm(
         assert alone.score == pytest.approx(answer.score, abs=1e-6)
 
 
+@pytest.mark.parametrize("split", [False, True])
+@pytest.mark.parametrize("core", [True, False])
+def test_requests_of_one_moment_are_answered_as_each_alone_would_be(
+    store, journal, bundles, clock, row, kept, split, core
+):
+    """To the bit: rows, lists, wrong ones, an id that two of them bring; each keeps its trace."""
+    store.serve(bundles[0])
+    if split:
+        store.put(bundles[1])
+        digest = json.loads((bundles[1] / "manifest.json").read_text())["digest"]
+        more = f'[challenger]\nversion = "{bundles[1].name}"\ndigest = "{digest}"\nshare = 0.5\n'
+        with (store.folder / "live.toml").open("a") as file:
+            file.write(more)
+    router = Router(store.folder, clock, load=partial(Bundle.load, core=core))
+    router.refresh()
+    counts = Counts()
+    scorer = Scorer(router, Journal(journal, clock), clock, counts)
+    asked: list = [row | {"visitor": f"v{n}", "id": f"i{n % 19}", "age": n} for n in range(20)]
+    asked[3:3] = [[asked[1], asked[2]], row | {"age": "old"}, 7, []]
+    contents = [(json.dumps(each).encode(), TRACE if n % 2 else "") for n, each in enumerate(asked)]
+
+    together, alone = scorer.scores(contents), []
+    lines = kept("answers")
+    for each in contents:
+        try:
+            alone.append(scorer.score(*each))
+        except RequestError as error:
+            alone.append(error)
+    assert [getattr(each, "words", each) for each in together] == [
+        getattr(each, "words", each) for each in alone
+    ]
+    assert sum(isinstance(each, bytes) for each in together) == 22
+
+    def of(some):
+        return sorted(json.dumps(line, sort_keys=True) for line in some)
+
+    assert of(kept("answers")[len(lines) :]) == of(lines)
+    assert (counts.now, counts.whole) == (0, 2 * 22)
+
+
+def test_one_that_fails_takes_no_other_with_it(scorer, row, kept):
+    """Those of its moment are then asked one by one, and each is kept once."""
+    engine = scorer.router.live.bundle.engine
+
+    class Half:
+        session = engine.session
+
+        def score(self, rows):
+            if rows[0]["pages"] == 13:
+                raise ArithmeticError("thirteen")
+            return engine.score(rows)
+
+        def score_each(self, rows):
+            return np.concatenate([self.score([each]) for each in rows])
+
+    champion = scorer.router.live.champion
+    bundle = replace(champion.bundle, engine=Half())
+    scorer.router.live = replace(scorer.router.live, champion=replace(champion, bundle=bundle))
+    told = scorer.scores(
+        [(json.dumps(row | {"pages": pages}).encode(), "") for pages in (12, 13, 14)]
+    )
+
+    assert [type(each) for each in told] == [bytes, ArithmeticError, bytes]
+    assert [line["row"]["pages"] for line in kept("answers")] == [12, 14]
+
+
 def test_where_no_answer_may_go_out_unkept_it_is_refused(store, journal, bundles, clock, row):
     """The policy of the journal."""
     store.serve(bundles[0])
@@ -276,7 +351,11 @@ def test_where_no_answer_may_go_out_unkept_it_is_refused(store, journal, bundles
     answer = app.test_client().post("/score", json=row)
 
     assert answer.status_code == 503
-    assert app.extensions["tidegate"].journal.state()["lost"] == 1
+    scorer = app.extensions["tidegate"]
+    assert scorer.journal.state()["lost"] == 1
+    told = scorer.scores([(json.dumps(row).encode(), "")] * 3)
+    assert [error.status for error in told] == [503] * 3
+    assert scorer.journal.state()["lost"] == 4
     assert str(journal) not in answer.text
 
 

@@ -37,9 +37,8 @@ def request(body, target="/score", method="POST", **headers):
 def ask(front, asked):
     """Status line, headers in order of their names, and body."""
     short = front._short
-    head, _, body = front.answer(asked, plain=short is not None and short.takes(asked)).partition(
-        b"\r\n\r\n"
-    )
+    found = short.answers([asked])[0] if short and short.takes(asked) else None
+    head, _, body = front.answer(asked, found).partition(b"\r\n\r\n")
     first, *lines = head.decode().split("\r\n")
     return first, sorted(line for line in lines if line), body
 
