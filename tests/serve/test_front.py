@@ -319,6 +319,20 @@ def test_a_head_that_is_refused_has_no_body_either(echo):
     assert [head[:12] for head in heads] == [b"HTTP/1.1 400", *[b"HTTP/1.1 500"] * 2, b""]
 
 
+def test_a_head_that_is_refused_before_it_is_whole_has_no_body(echo):
+    """What it asks is known from its first line on; and it does not overtake."""
+    begins = b"HEAD" + GET[3:-2] + b"X:\r\n" * (MOST_HEADERS + 1)
+    for ahead in (b"", b"HEAD" + GET[3:]):
+        with socket.create_connection(echo, timeout=20) as client:
+            client.sendall(ahead + begins)
+            client.shutdown(socket.SHUT_WR)
+            found = b"".join(iter(partial(client.recv, 2**16), b""))
+        *heads, rest = found.split(b"\r\n\r\n")
+
+        assert [head[:12] for head in heads][-1] == b"HTTP/1.1 431"
+        assert (len(heads), rest) == (1 + bool(ahead), b"")
+
+
 def test_a_head_that_is_too_long_is_refused_once(echo, caplog):
     """Its end comes when it is too long by both measures."""
     parts = GET[:-2] + b"X: " + b"x" * (LARGEST_HEAD + 2**18 - 100), b"x" * 30_000 + b"\r\n\r\n"

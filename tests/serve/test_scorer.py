@@ -210,6 +210,20 @@ def test_the_last_of_many_ids_are_remembered(tmp_path):
     assert known.tell(ids[:1_000], NOON).unknown > 250
 
 
+def test_many_ids_at_once_are_remembered_as_one_by_one(tmp_path):
+    """Whether they are ours, and however many of them share a shelf."""
+    ours = [hashlib.md5(str(n).encode()).hexdigest() for n in range(500)]
+    shared = ["0" * 28 + f"{n:04x}"[-1] + "00" + "1" for n in range(300)]
+    blank = [*ours[:100], " " * 2 + "a" * 30]
+    for name, ids in {"ours": ours, "shared": shared, "some": blank, "short": [*ours, "a"]}.items():
+        one, other = tmp_path / f"{name}-1", tmp_path / f"{name}-2"
+        Known(one).answered(ids, NOON)
+        known = Known(other)
+        for id_ in ids:
+            known.answered([id_], NOON)
+        assert one.read_bytes() == other.read_bytes(), name
+
+
 def test_without_a_place_to_write_it_remembers_by_itself(tmp_path):
     """A read-only folder, or a full disk."""
     (tmp_path / "file").write_text("")
