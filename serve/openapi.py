@@ -164,7 +164,14 @@ def _schemas(contract: Contract | None) -> dict[str, Schema]:
         "Outcome": schemas.outcome(contract) if contract else ANY,
         "Outcomes": _one_or_many(outcome),
         "Told": _object(
-            **{name: {"type": "integer"} for name in ("accepted", "late", "repeated", "unknown")}
+            accepted={"type": "integer", "description": "All of them are kept in the journal."},
+            late={"type": "integer", "description": "A day or more after their answer."},
+            repeated={"type": "integer", "description": "Told before; the first counts."},
+            unknown={
+                "type": "integer",
+                "description": "Of ids not among the last 100,000 or so answered here; they are"
+                " kept, and joined by the journal.",
+            },
         ),
         "Predictions": _object(predictions={"type": "array", "items": answer}),
         "Invocation": _invocation(row),

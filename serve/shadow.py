@@ -29,6 +29,8 @@ MOST = 10_000
 #: Seconds for which rows come together, so that most answers meet no shadow at all; rows that are
 #: scored at once, and seconds in between.
 GATHER, CHUNK, PAUSE = 0.05, 32, 0.001
+#: For each second at work it rests so many: however slow a challenger is, it gets a tenth of the time.
+REST = 9
 #: Seconds without a row after which there is time for other things.
 IDLE = 5.0
 #: Takes lines, the private fields and the key's name; says whether the lines were kept.
@@ -108,8 +110,9 @@ class Shadow:
                 continue
             time.sleep(GATHER)
             while self._waiting:
+                began = time.perf_counter()
                 self._turn()
-                time.sleep(PAUSE)  # really: others that want to compute get their turn
+                time.sleep(max(PAUSE, REST * (time.perf_counter() - began)))
 
     def _turn(self) -> None:
         # In a function of its own: what waits for rows must hold no bundle that may be gone by now.
