@@ -91,7 +91,7 @@ def truth_of(scene: Scene, metric: str) -> float:
     """The difference over very many days."""
     random, found = np.random.default_rng(0), []
     large = Scene(scene.words, 400, scene.rows, scene.day, scene.key, scene.keys * 50)
-    for _ in range(20):
+    for _ in range(100):
         _, _, truth, ours, theirs = _rows(large, random)
         values = (METRICS[metric](truth, each)() for each in (ours, theirs))
         found.append(difference(metric, *values))

@@ -33,7 +33,7 @@ def compatible(
     if champion is None:
         return Finding(RULE, "PASS", "no champion yet, so no website that sends rows", _LIMIT, _WHY, severity)  # fmt: skip
     breaking = list(_breaking(champion, candidate))
-    told = list(narrower(champion, candidate))
+    told = [*narrower(champion, candidate), *_unused(champion, candidate)]
     refused = False
     for name, rows in parts.items():
         tried, wrong = 0, Counter[str]()
@@ -77,6 +77,23 @@ def _breaking(champion: Contract, candidate: Contract) -> Iterable[str]:
             yield f"{feature.name} must be a {feature.kind} now, and was a {before.kind}"
     if champion.task != candidate.task or champion.target.classes != candidate.target.classes:
         yield "the answers are others: task or classes differ"
+
+
+def _unused(champion: Contract, candidate: Contract) -> Iterable[str]:
+    """What a website may go on sending."""
+    gone = [name for name in champion.feature_names if _named(candidate, name) is None]
+    if gone:
+        yield f"{', '.join(gone)} may go on being sent, and is not used"
+
+
+def retired(candidate: Contract, live: Iterable[Contract]) -> list[Finding]:
+    """A mild finding on columns that rows keep for older models though none of the *live* reads them."""
+    read = {name for contract in live for name in contract.feature_names}
+    idle = [feature.name for feature in candidate.retired if feature.name not in read]
+    told = f"{', '.join(idle)}: nothing that is live reads it"
+    why = "A column that nobody reads is loaded and stored for nothing; `model feature drop` takes it out."  # fmt: skip
+    limit = "a retired feature is read by a model that is live"
+    return [Finding("contract.retired", "FAIL", told, limit, why, "warn")] if idle else []
 
 
 def _rows(rows: pd.DataFrame, champion: Contract) -> Iterator[dict[str, Any]]:

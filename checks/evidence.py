@@ -133,7 +133,8 @@ def rows_of(bundle: Bundle, part: str) -> pd.DataFrame:
     except Exception as error:  # pyarrow raises many types
         raise BundleError(f"{path} cannot be read: {error}") from error
     contract = bundle.contract
-    wanted = [contract.key, contract.time, *contract.feature_names, contract.target.name]
+    fields = [feature.name for feature in contract.columns]
+    wanted = [contract.key, contract.time, *fields, contract.target.name]
     missing = [name for name in wanted if name not in rows]
     if missing or rows.empty:
         raise BundleError(f"{path} has {len(rows)} rows, and no column {', '.join(missing) or '-'}")
@@ -157,8 +158,13 @@ def _scored(
 
 def cannot_read(old: Contract, candidate: Contract, role: str) -> str:
     """Why a model of contract *old* cannot score the candidate's rows; "" if it can."""
-    kinds = {feature.name: feature.kind for feature in candidate.features}
+    kinds = {feature.name: feature.kind for feature in candidate.columns}
     wrong = [f"{f.name} ({f.kind})" for f in old.features if kinds.get(f.name) != f.kind]
     if old.task != candidate.task or old.target.classes != candidate.target.classes:
         return f"{role} and candidate predict different things"
-    return f"the {role} needs {', '.join(wrong)}, which the candidate's rows lack" if wrong else ""
+    if not wrong:
+        return ""
+    return (
+        f"the {role} needs {', '.join(wrong)}, which the candidate's rows lack; name them in the"
+        " contract's `retired`, as `model feature drop` does, and the rows keep them"
+    )

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from checks.anchor import state
+from checks.compatible import retired
 from checks.compare import CALIBRATION, Compared, calibration, compare
 from checks.evidence import Evidence
 from checks.examination import RULES, examination
@@ -44,6 +45,9 @@ def examine(
     found = Examined(sound + looked, [*RULES, *required(evidence, gate)], seen)
     found.findings += examination(evidence, subject.candidate, gate)
     found.findings.append(state(evidence, subject.anchored, subject.quarantine))
+    live = [each.contract for each in (subject.champion, subject.anchor) if each]
+    if not subject.lost:
+        found.findings += retired(evidence.contract, live)
     if fresh >= gate.min_fresh_rows:
         say(f"comparing on {fresh:,} fresh rows ...")
         found.table, compared = compare(evidence, gate.compare)

@@ -55,15 +55,17 @@ def benefits(
 ) -> list[Benefit]:  # fmt: skip
     """Every feature of the candidate, on fresh rows, then those it no longer has.
 
-    *removed_rows* are the champion's own holdout, on which it shows what it loses. The most useful
-    first.
+    What a removed one was good for, the champion shows: on the fresh rows if they keep its column,
+    else on *removed_rows*, its own holdout. The most useful first.
     """
     status, what = changed(candidate.contract, champion.contract if champion else None)
     fresh = evidence.holdout[evidence.fresh]
     found = _benefits(candidate, fresh, [n for n, s in status.items() if s != "removed"], status, what)  # fmt: skip
     gone = [name for name, each in status.items() if each == "removed"]
-    if gone and champion is not None and removed_rows is not None:
-        found += _benefits(champion, removed_rows, gone, status, what)
+    if gone and champion is not None:
+        kept = {each.name for each in candidate.contract.columns}
+        rows = fresh if kept.issuperset(champion.contract.feature_names) else removed_rows
+        found += _benefits(champion, rows, gone, status, what) if rows is not None else []
     return sorted(found, key=lambda each: (each.status == "removed", -each.benefit))
 
 

@@ -96,7 +96,9 @@ def _feature(asked: argparse.Namespace, contract: Contract) -> None:
         for use in uses(contract, asked.name, limits, asked.journal):
             _say(f"  {use}")
         asked.recipe.write_text(new, encoding="utf-8")
-        _say(f"{asked.recipe}: {asked.name} is a feature no more")
+        retired = "a feature no more; its column stays, for live models that read it. Typed again, it goes, too"
+        told = retired if asked.name in contract.feature_names else "gone, and its column with it"
+        _say(f"{asked.recipe}: {asked.name} is {told}")
         for number, line in mentions(new, asked.name):
             _say(f"  still named in line {number}: {line}")
     _say(

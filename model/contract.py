@@ -181,7 +181,8 @@ class Contract:
     it), *time* the field with the moment the row is about. Neither is a feature; a request may
     leave both out (the request's id and the present stand in). *slices* are the categories and
     booleans by which quality is looked at one by one; *private* fields never reach the journal in
-    clear.
+    clear. *retired* are features no more: the model does not see them, but rows to learn from and
+    evidence keep them, so that older models that do can be compared with on the same rows.
 
     Raises `ContractError`, with every contradiction, when it is made.
     """
@@ -195,6 +196,7 @@ class Contract:
     slices: tuple[str, ...] = ()
     private: tuple[str, ...] = ()
     description: str = ""
+    retired: tuple[Feature, ...] = ()
     _by_name: dict[str, Feature] = field(init=False, repr=False, compare=False, hash=False)
 
     def __post_init__(self) -> None:
@@ -207,6 +209,11 @@ class Contract:
     def feature_names(self) -> tuple[str, ...]:
         """The features' names, in the order of the model's inputs."""
         return tuple(self._by_name)
+
+    @property
+    def columns(self) -> tuple[Feature, ...]:
+        """The features, then those that are features no more: what rows of evidence have."""
+        return (*self.features, *self.retired)
 
     def feature(self, name: str) -> Feature:
         """The feature called *name*; KeyError if there is none."""
@@ -237,6 +244,9 @@ class Contract:
         found.pop("_by_name")
         found["features"] = [_without_defaults(Feature, item) for item in found["features"]]
         found["target"] = _without_defaults(Target, found["target"])
+        gone = [_without_defaults(Feature, item) for item in found.pop("retired")]
+        if gone:
+            found["retired"] = gone
         return found
 
     @classmethod
@@ -253,6 +263,7 @@ class Contract:
                 slices=tuple(data.get("slices", ())),
                 private=tuple(data.get("private", ())),
                 description=data.get("description", ""),
+                retired=tuple(_read(Feature, item) for item in data.get("retired", ())),
             )
         except (KeyError, TypeError, AttributeError) as error:
             raise ContractError("this is not a contract", [f"{error!r}"]) from error
@@ -261,7 +272,7 @@ class Contract:
         absent = [name for name in self._by_name if name not in row]
         if not absent:
             return
-        known = {*self._by_name, self.key, self.time, self.target.name}
+        known = {f.name for f in self.columns} | {self.key, self.time, self.target.name}
         for name in row:
             if name not in known:
                 for meant in difflib.get_close_matches(str(name), absent, n=1, cutoff=0.8):
@@ -272,10 +283,10 @@ class Contract:
             yield f"task is {self.task!r}; expected one of {', '.join(get_args(Task))}"
         if not self.features:
             yield "it has no features"
-        for feature in self.features:
+        for feature in self.columns:
             yield from feature.own_problems()
         yield from self.target.own_problems(self.task)
-        names = [feature.name for feature in self.features]
+        names = [feature.name for feature in self.columns]
         names += [self.key, self.time, self.target.name]
         for name in sorted({name for name in names if names.count(name) > 1}):
             yield f"{name}: the name is used {names.count(name)} times"
@@ -283,7 +294,7 @@ class Contract:
             if name not in self._by_name or self._by_name[name].kind == "number":
                 yield f"slices: {name!r} is not a category or boolean feature"
         for name in self.private:
-            if name not in self._by_name and name != self.key:
+            if name != self.key and name not in {feature.name for feature in self.columns}:
                 yield f"private: {name!r} is neither a feature nor the key"
 
 

@@ -40,7 +40,8 @@ def check(rows: pd.DataFrame, contract: Contract, start: datetime, end: datetime
             f"there is not one row from {start:%Y-%m-%d} to {end:%Y-%m-%d}: nothing to learn from;"
             " look at the source, or at the recipe's window()"
         )
-    wanted = [contract.key, contract.time, *contract.feature_names, contract.target.name]
+    fields = [feature.name for feature in contract.columns]
+    wanted = [contract.key, contract.time, *fields, contract.target.name]
     absent = list(_absent(wanted, rows.columns))
     if absent:
         raise DataError("columns are gone from the data:\n" + _listed(absent))
@@ -49,7 +50,7 @@ def check(rows: pd.DataFrame, contract: Contract, start: datetime, end: datetime
     if not problems:
         rows = rows.assign(**{contract.time: pd.to_datetime(rows[contract.time], utc=True)})
         rows = rows.sort_values([contract.time, contract.key], kind="stable", ignore_index=True)
-    for feature in contract.features:
+    for feature in contract.columns:
         problems += _wrong_values(rows[feature.name], feature.problem)
     problems += _wrong_values(rows[contract.target.name], contract.target.problem)
     if problems:

@@ -149,7 +149,7 @@ def _evidence(rows: pd.DataFrame, contract: Contract, score: Score) -> pd.DataFr
     inputs = model_inputs(rows, contract)
     scores = score({name: inputs[name].tolist() for name in inputs})
     found = rows.assign(**{contract.target.name: encoded_target(rows, contract)})
-    for feature in contract.features:
+    for feature in contract.columns:
         if feature.kind == "number":
             found[feature.name] = found[feature.name].astype("float64")
         elif feature.kind == "boolean":

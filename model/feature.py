@@ -79,6 +79,8 @@ def add(text: str, contract: Contract, feature: Feature, value: str = "") -> str
     """
     if feature.name in contract.feature_names:
         raise EditError(f"the contract has {feature.name} already")
+    if _is_retired(contract, feature.name):
+        raise EditError(f"{feature.name} is retired: move its line from retired back to features")
     read = _Text.of(text)
     edits = [read.after(_features(read), spelt(feature))]
     kinds = {each.name: each.kind for each in contract.features}
@@ -91,10 +93,13 @@ def add(text: str, contract: Contract, feature: Feature, value: str = "") -> str
 
 
 def drop(text: str, contract: Contract, name: str) -> str:
-    """The recipe without the feature *name*: the contract's line, slices, private, lists of names.
+    """The recipe with the feature *name* retired, and gone from slices and lists of names.
 
-    Raises `EditError`.
+    Its line moves to the contract's `retired`: rows keep the column, for older models that read it.
+    One that is retired already is gone for good, from `private`, too. Raises `EditError`.
     """
+    if _is_retired(contract, name):
+        return _edited(text, _forget(_Text.of(text), name))
     if name not in contract.feature_names:
         raise EditError(f"the contract has no {name}; it has {', '.join(contract.feature_names)}")
     if len(contract.features) == 1:
@@ -104,9 +109,9 @@ def drop(text: str, contract: Contract, name: str) -> str:
     gone = [each for each in listed.elts if _first(each) == name]
     if not gone:
         raise EditError(f"the line of {name} is not among the contract's features in this file")
-    edits = [read.without(listed, gone[0])]
+    edits = [read.without(listed, gone[0]), _retired(read, gone[0])]
     kinds = {each.name: each.kind for each in contract.features}
-    wanted = [*_lists(read, kinds), *_stated(read)]
+    wanted = [*_lists(read, kinds), *_stated(read, "slices")]
     for names, within in wanted:
         if name in names:
             edits.append(read.without(within, within.elts[names.index(name)]))
@@ -129,6 +134,39 @@ def spelt(feature: Feature) -> str:
             shown = f'"{value}"' if isinstance(value, str) else f"{value!r}"
             words.append(f"{name}={shown}")
     return f"Feature({', '.join(words)})"
+
+
+def _is_retired(contract: Contract, name: str) -> bool:
+    return name in {feature.name for feature in contract.retired}
+
+
+def _retired(read: _Text, gone: ast.expr) -> Edit:
+    """The edit that lists the line *gone* among the contract's retired."""
+    words = read.text[read.begin(gone) : read.end(gone)]
+    before = _keyword(_contract(read), "retired")
+    if isinstance(before, (ast.List, ast.Tuple)):
+        return read.after(before, words)
+    if before is not None:
+        raise EditError("the contract's retired features are no plain list: edit it by hand")
+    features = next(each for each in _contract(read).keywords if each.arg == "features")
+    end, start = read.end(features.value), read.starts[features.lineno - 1]
+    indent = read.text[start : start + features.col_offset]
+    if indent.strip():
+        return end, end, f", retired=({words},)"
+    return end, end, f",\n{indent}retired=(\n{indent}    {words},\n{indent})"
+
+
+def _forget(read: _Text, name: str) -> Iterator[Edit]:
+    """The edits that take a retired feature out."""
+    within = _keyword(_contract(read), "retired")
+    listed = within.elts if isinstance(within, (ast.List, ast.Tuple)) else []
+    gone = [each for each in listed if _first(each) == name]
+    if not gone or not isinstance(within, (ast.List, ast.Tuple)):
+        raise EditError(f"the line of {name} is not among the retired features in this file")
+    yield read.without(within, gone[0])
+    for names, private in _stated(read, "private"):
+        if name in names:
+            yield read.without(private, private.elts[names.index(name)])
 
 
 def _features(read: _Text) -> ast.List | ast.Tuple:
@@ -164,12 +202,11 @@ def _first(call: ast.expr) -> str:
     return str(first.value) if isinstance(first, ast.Constant) else ""
 
 
-def _stated(read: _Text) -> Iterator[tuple[list[str], ast.List | ast.Tuple]]:
-    """The contract's own lists of names."""
-    for name in ("slices", "private"):
-        value = _keyword(_contract(read), name)
-        if isinstance(value, (ast.List, ast.Tuple)):
-            yield _words(value), value
+def _stated(read: _Text, keyword: str) -> Iterator[tuple[list[str], ast.List | ast.Tuple]]:
+    """The contract's own list of names, if it states one."""
+    value = _keyword(_contract(read), keyword)
+    if isinstance(value, (ast.List, ast.Tuple)):
+        yield _words(value), value
 
 
 def _lists(

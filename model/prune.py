@@ -54,10 +54,10 @@ same share a benefit, so two that look useless alone may not be both: where the 
 
 
 def without(contract: Contract, name: str) -> Contract:
-    """The contract without a feature, its slices and private fields included."""
+    """The contract with a feature retired, and gone from the slices."""
     return replace(
         contract,
         features=tuple(each for each in contract.features if each.name != name),
         slices=tuple(each for each in contract.slices if each != name),
-        private=tuple(each for each in contract.private if each != name),
+        retired=(*contract.retired, contract.feature(name)),
     )

@@ -19,9 +19,9 @@ def _stated(contract: Contract, name: str) -> Iterator[str]:
         yield f"slice: quality is looked at by {name}"
     if name in contract.private:
         yield f"private: {name} is kept out of the journal"
-    owner = contract.feature(name).owner
-    if owner:
-        yield f"owner: {owner} fills it"
+    for feature in contract.columns:
+        if feature.name == name and feature.owner:
+            yield f"owner: {feature.owner} fills it"
 
 
 def _limited(limits: Iterable[Path], name: str) -> Iterator[str]:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from checks.compatible import compatible
+from checks.compatible import compatible, retired
 from model.contract import Contract, Feature, Target
 
 AGE = Feature("age", "number", minimum=0, maximum=100)
@@ -24,7 +24,7 @@ def told(features, **more):
     ("features", "outcome", "words"),
     [
         ((AGE, DEVICE), "PASS", SAME),
-        ((AGE,), "PASS", SAME),
+        ((AGE,), "PASS", f"device may go on being sent, and is not used; {SAME}"),
         ((AGE, DEVICE, Feature("more", "number", nullable=True)), "PASS", SAME),
         ((AGE, DEVICE, Feature("more", "number")), "FAIL", "more is new and required: nobody sends it yet (nullable=True takes rows without it); 4 of 4 rows would be refused: more (expected a number)"),
         ((replace(AGE, maximum=95), DEVICE), "PASS", "age takes a number from 0 to 95 only, and took a number from 0 to 100; 0 of 4"),
@@ -44,6 +44,17 @@ def test_what_refuses_todays_rows_breaks(features, outcome, words):
 
     assert found[0] == outcome
     assert words in found[1]
+
+
+def test_a_retired_feature_that_no_live_model_reads_is_said():
+    """The anchor may read it for months."""
+    fewer = replace(TODAY, features=(AGE,), retired=(DEVICE,))
+    found = retired(fewer, [fewer])
+
+    assert [(each.outcome, each.severity, each.observed) for each in found] == [
+        ("FAIL", "warn", "device: nothing that is live reads it")
+    ]
+    assert retired(fewer, [fewer, TODAY]) == []
 
 
 def test_other_answers_break_too():

@@ -67,6 +67,14 @@ def test_what_a_removed_feature_was_good_for_the_champion_tells(evidence, rows):
     assert [each.name for each in benefits(fewer, Model(), evidence, None)] == ["useful"]
 
 
+def test_what_a_retired_feature_was_good_for_is_told_of_the_fresh_rows(evidence):
+    """They keep its column, so nothing older is needed."""
+    fewer = Model(replace(CONTRACT, features=FEATURES[:1], retired=FEATURES[1:]))
+    found = benefits(fewer, Model(), evidence, None)
+
+    assert [(each.name, each.status, each.rows) for each in found[1:]] == [("idle", "removed", 350), ("kind", "removed", 350)]  # fmt: skip
+
+
 def test_what_became_of_each_feature_is_told():
     """Added, changed (and how), removed; another description is no change."""
     new = (Feature("useful", "number", maximum=9, unit="m"), replace(FEATURES[1], owner="me"), Feature("more", "boolean"))  # fmt: skip

@@ -74,6 +74,18 @@ def test_a_field_the_contract_does_not_know_is_let_through():
     assert CONTRACT.problems(GOOD | {"shoe_size": 43}) == []
 
 
+def test_a_retired_feature_may_still_be_sent_and_may_be_anything():
+    """The website is told nothing; the model does not look at it, and what is private stays so."""
+    fewer = replace(CONTRACT, features=CONTRACT.features[1:], retired=CONTRACT.features[:1])
+    near = replace(fewer, features=(*fewer.features, Feature("ages", "category", nullable=True)))
+
+    assert fewer.problems(GOOD | {"age": "old"}) == []
+    assert near.problems(GOOD) == []  # no misspelling of ages
+    assert [each.name for each in fewer.columns] == ["country", "device", "returning", "age"]
+    assert Contract.from_json(json.loads(json.dumps(fewer.to_json()))) == fewer
+    assert "retired" not in CONTRACT.to_json()
+
+
 def test_a_misspelt_field_is_told_from_an_unknown_one():
     """A nullable field under a wrong name would be lost in silence."""
     row = {name: value for name, value in GOOD.items() if name != "age"} | {"agee": 31}

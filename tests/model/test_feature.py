@@ -6,7 +6,7 @@ import json
 import pytest
 
 from model.__main__ import OK, USAGE, main
-from model.contract import Feature
+from model.contract import Contract, Feature, Target
 from model.feature import EditError, add, drop, mentions
 from model.train import read_recipe
 from model.uses import uses
@@ -48,19 +48,54 @@ def test_lists_of_its_kind_get_its_name(recipe):
     ]
 
 
-def test_a_feature_goes_from_contract_slices_and_lists(recipe):
-    """Else the contract would contradict itself, and the estimator miss a column."""
+def test_a_feature_is_retired_and_goes_from_slices_and_lists(recipe):
+    """Else the contract would contradict itself, and the estimator meet a string."""
     text, contract = recipe.read_text(), read_recipe(recipe).CONTRACT
     after = drop(text, contract, "origin")
 
     assert changed(text, after) == [
         '-Feature("origin", "category", "airport it leaves from", owner="inventory"),',
+        "+retired=(",
+        '+Feature("origin", "category", "airport it leaves from", owner="inventory"),',
+        "+),",
         '-slices=("origin",),',
         "+slices=(),",
         '-CATEGORIES = ["carrier", "origin", "dest"]',
         '+CATEGORIES = ["carrier", "dest"]',
     ]
     assert next(line for _, line in mentions(after, "origin")).startswith("admitted = ")
+
+
+def test_what_is_dropped_twice_is_gone_for_good(recipe):
+    """Once no live model reads it."""
+    text, contract = recipe.read_text(), read_recipe(recipe).CONTRACT
+    for name in ("visib", "pressure", "visib", "pressure"):
+        recipe.write_text(drop(recipe.read_text(), read_recipe(recipe).CONTRACT, name))
+
+    assert read_recipe(recipe).CONTRACT.columns == contract.features[:-2]
+    assert [line for line in changed(text, recipe.read_text()) if line[0] == "+"] == ["+retired=(),"]
+
+
+@pytest.mark.parametrize(
+    ("before", "features", "after"),
+    [
+        ("private=(), ", "features=[A, B]", "private=(), features=[A], retired=(B,)"),
+        ("retired=(C,), ", "features=(A, B)", "retired=(C, B,), features=(A,)"),
+        ("retired=[], ", "features=(A, B)", "retired=[B], features=(A,)"),
+    ],
+)
+def test_however_it_is_laid_out(before, features, after):
+    """On one line, or with retired ones before."""
+    named = {each: f'Feature("{each.lower()}", "number")' for each in "ABC"}
+    before, features, after = (_spelt(words, named) for words in (before, features, after))
+    made = [Feature(each, "number") for each in "ab"]
+    contract = Contract("toy", "binary", tuple(made), Target("y", (0, 1)), key="k", time="t")
+
+    assert drop(f"CONTRACT = Contract({before}{features})", contract, "b") == f"CONTRACT = Contract({after})"  # fmt: skip
+
+
+def _spelt(words, named):
+    return "".join(named.get(each, each) for each in words)
 
 
 @pytest.mark.parametrize("name", ["carrier", "origin", "dest", "minute", "temp", "visib"])
@@ -71,6 +106,7 @@ def test_what_was_added_or_dropped_is_a_recipe(recipe, name):
     recipe.write_text(add(recipe.read_text(), once, Feature("x", "category", "ein ü")))
 
     assert name not in once.feature_names
+    assert [each.name for each in once.retired] == [name]
     assert read_recipe(recipe).CONTRACT.feature_names == (*once.feature_names, "x")
 
 
