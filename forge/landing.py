@@ -31,8 +31,8 @@ EARLIER = 10
 class Verdict:
     """The part of verdict.json that landing needs.
 
-    *churn* is the share of fresh rows whose decision changes, *head* the commit of the proposal that
-    was judged; None where that is not known.
+    *champion* and *anchor* are what it was compared with. *churn* is the share of fresh rows whose
+    decision changes, *head* the commit of the proposal that was judged; None where that is not known.
     """
 
     decision: Literal["PROMOTE", "HOLD", "REJECT"]
@@ -41,6 +41,7 @@ class Verdict:
     champion: tuple[str, str] | None
     churn: float | None = None
     head: str | None = None
+    anchor: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,7 @@ def read_verdict(path: Path) -> Verdict:
             data["decision"], str(data["summary"]), _named(data["candidate"]),
             _named(data["champion"]) if data["champion"] else None,
             None if churn is None else float(churn), data.get("head"),
+            _named(data["anchor"]) if data.get("anchor") else None,
         )  # fmt: skip
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ForgeError(f"{path} is not a verdict ({error!r}); make one: make gate") from error
@@ -96,7 +98,7 @@ def is_landed(verdict: Verdict, live: Live) -> bool:
 
 
 def refuse_if_stale(verdict: Verdict, head: str, proposed: Live, live: Live) -> None:
-    """Raise `ForgeError` unless the verdict is about just this proposal and this champion."""
+    """Raise `ForgeError` unless the verdict is about just this proposal, this champion, this anchor."""
     if verdict.head not in (None, head):
         raise ForgeError("the proposal has changed since it was judged; judge again: make gate")
     if proposed.champion is None or verdict.candidate != _slot(proposed.champion):
@@ -104,13 +106,16 @@ def refuse_if_stale(verdict: Verdict, head: str, proposed: Live, live: Live) -> 
         raise ForgeError(
             f"the verdict is about {verdict.candidate[0]}, but the proposal is for {now}; judge again: make gate"
         )
-    champion = _slot(live.champion) if live.champion else None
-    if verdict.champion != champion:
-        judged = verdict.champion[0] if verdict.champion else "no champion"
-        now = champion[0] if champion else "nothing"
-        raise ForgeError(
-            f"the verdict compared with {judged}, but {now} is live now; judge again: make gate"
-        )
+    for role, judged, slot in (
+        ("champion", verdict.champion, live.champion),
+        ("anchor", verdict.anchor, live.anchor),
+    ):
+        if judged != (_slot(slot) if slot else None):
+            then = f"{role} {judged[0]}" if judged else f"no {role}"
+            now = f"{slot.version} is the {role}" if slot else f"there is no {role}"
+            raise ForgeError(
+                f"the verdict compared with {then}, but {now} now; judge again: make gate"
+            )
 
 
 def reason_to_wait(

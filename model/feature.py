@@ -119,9 +119,11 @@ def drop(text: str, contract: Contract, name: str) -> str:
 
 
 def mentions(text: str, name: str) -> list[tuple[int, str]]:
-    """The lines that still name the feature in quotes: number and words."""
+    """The lines outside of the contract that still name the feature in quotes: number and words."""
     quoted = (f'"{name}"', f"'{name}'")
-    lines = enumerate(text.splitlines(), 1)
+    contract = _contract(_Text.of(text))
+    inside = range(contract.lineno, (contract.end_lineno or contract.lineno) + 1)
+    lines = [each for each in enumerate(text.splitlines(), 1) if each[0] not in inside]
     return [(number, line.strip()) for number, line in lines if any(q in line for q in quoted)]
 
 

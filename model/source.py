@@ -40,7 +40,7 @@ def source_of(rows: pd.DataFrame, contract: Contract, until: datetime) -> dict[s
     private = set(contract.private)
     fields = {
         f.name: _field(f, rows[f.name], day, place, len(days), told=f.name not in private)
-        for f in contract.features
+        for f in contract.columns
         if f.name in rows
     }
     return {

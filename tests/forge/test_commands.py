@@ -43,12 +43,13 @@ class Bench:
         return self.forge.propose("retrain", f"model {slot.version}", "the card", {LIVE: text})
 
     def verdict(self, slot, decision="PROMOTE", **changes):
-        live = parse_live(self.forge.read(LIVE)).champion
+        live = parse_live(self.forge.read(LIVE))
         named = {"version": slot.version, "digest": slot.digest}
         content = {
             "format": 1, "decision": decision, "summary": "as it is", "candidate": named,
-            "champion": {"version": live.version, "digest": live.digest} if live else None,
         } | changes  # fmt: skip
+        for role, each in (("champion", live.champion), ("anchor", live.anchor)):
+            content[role] = {"version": each.version, "digest": each.digest} if each else None
         path = self.folder / "verdict.json"
         path.write_text(json.dumps(content))
         return str(path)
@@ -64,6 +65,15 @@ class Bench:
 @pytest.fixture
 def bench(tmp_path, bundles):
     return Bench(tmp_path, bundles)
+
+
+def test_every_verdict_is_in_the_candidates_notes(bench):
+    """Whatever came of it: there the ledger counts the looks at the fresh rows."""
+    (bench.folder / "report.md").write_text("the report, with its line\n")
+
+    for slot, decision in zip(bench.slots, ("REJECT", "HOLD"), strict=True):
+        bench.land(slot, decision)
+    assert [each.notes for each in bench.forge.releases()] == ["the report, with its line\n"] * 2
 
 
 def test_a_promoted_candidate_becomes_live_and_is_published(bench, capsys):

@@ -1,6 +1,7 @@
 """What a verdict allows, as a table."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -76,8 +77,8 @@ def test_a_file_that_is_not_a_verdict_at_all_is_refused(tmp_path, content):
         (NEW, OLD, None),
         (NEWER, OLD, f"the verdict is about {NEW}, but the proposal is for {NEWER}"),
         ("", OLD, "the proposal is for nothing"),
-        (NEW, NEWER, f"the verdict compared with {OLD}, but {NEWER} is live now"),
-        (NEW, "", "but nothing is live now"),
+        (NEW, NEWER, f"the verdict compared with champion {OLD}, but {NEWER} is the champion now"),
+        (NEW, "", "but there is no champion now"),
     ],
 )
 def test_a_verdict_counts_for_its_own_candidate_and_champion_alone(tmp_path, proposed, now, words):
@@ -88,6 +89,26 @@ def test_a_verdict_counts_for_its_own_candidate_and_champion_alone(tmp_path, pro
         return
     with pytest.raises(ForgeError, match=words):
         refuse_if_stale(verdict, "head", live(proposed), live(now))
+
+
+@pytest.mark.parametrize(
+    ("judged", "now", "words"),
+    [
+        (OLD, OLD, None),
+        (OLD, NEWER, f"compared with anchor {OLD}, but {NEWER} is the anchor now; judge again"),
+        (None, NEWER, f"compared with no anchor, but {NEWER} is the anchor now"),
+        (OLD, None, "but there is no anchor now"),
+    ],
+)
+def test_a_verdict_counts_while_its_anchor_stays(tmp_path, judged, now, words):
+    """Somebody may merge another anchor between gate and landing."""
+    verdict = read_verdict(written(tmp_path, anchor=named(judged)))
+    there = replace(live(OLD), anchor=live(now).champion)
+    if words is None:
+        refuse_if_stale(verdict, "head", live(NEW), there)
+        return
+    with pytest.raises(ForgeError, match=words):
+        refuse_if_stale(verdict, "head", live(NEW), there)
 
 
 def test_a_verdict_counts_for_the_commit_it_was_given_on(tmp_path):

@@ -73,7 +73,9 @@ def test_what_is_dropped_twice_is_gone_for_good(recipe):
         recipe.write_text(drop(recipe.read_text(), read_recipe(recipe).CONTRACT, name))
 
     assert read_recipe(recipe).CONTRACT.columns == contract.features[:-2]
-    assert [line for line in changed(text, recipe.read_text()) if line[0] == "+"] == ["+retired=(),"]
+    assert [line for line in changed(text, recipe.read_text()) if line[0] == "+"] == [
+        "+retired=(),"
+    ]
 
 
 @pytest.mark.parametrize(
