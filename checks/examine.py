@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from checks.anchor import state
-from checks.compatible import retired
 from checks.compare import CALIBRATION, Compared, calibration, compare
+from checks.compatible import retired
 from checks.evidence import Evidence
 from checks.examination import RULES, examination
 from checks.report import Slice

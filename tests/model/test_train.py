@@ -2,13 +2,15 @@
 
 from datetime import date
 from pathlib import Path
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
+from sklearn.tree import DecisionTreeClassifier
 
-from model.contract import ContractError
+from model.contract import Contract, ContractError, Feature, Target
 from model.data import DataError
-from model.train import RecipeError, read_recipe, train
+from model.train import PROBE, RecipeError, read_recipe, train
 
 TODAY = date(2026, 2, 20)
 
@@ -107,3 +109,38 @@ def test_data_that_cannot_be_learnt_from_is_refused(recipes, tmp_path, change, e
 
     with pytest.raises(error, match=words):
         train(altered(recipes, tmp_path, more), TODAY)
+
+
+@pytest.mark.parametrize(
+    ("splitter", "learnt", "changes"), [("best", 3, False), ("random", 4, True)]
+)
+def test_where_no_seed_matters_nothing_is_learnt_twice(splitter, learnt, changes):
+    """A few rows tell; where it does matter, the second model learns from all rows."""
+    values = pd.Series(range(3 * PROBE))
+    at = pd.Timestamp("2026-01-01", tz="UTC") + pd.to_timedelta(values, unit="min")
+    sizes = []
+
+    class Tree(DecisionTreeClassifier):
+        """Says how many rows it is given."""
+
+        def fit(self, rows, truth):
+            sizes.append(len(rows))
+            return super().fit(rows, truth)
+
+    rows = pd.DataFrame({
+        "k": "k", "t": at, "a": (values * 7919 % 1009).astype(float), "b": (values * 104_729 % 997).astype(float),
+        "y": (values * 31 % 101 + values * 7919 % 1009 / 10) > 100,
+    })  # fmt: skip
+    recipe = SimpleNamespace(
+        CONTRACT=Contract(
+            "toy", "binary", (Feature("a", "number"), Feature("b", "number")),
+            Target("y", (False, True)), key="k", time="t",
+        ),
+        window=lambda _: (at.iloc[0], at.iloc[-1] + pd.Timedelta("1D")), load=lambda *_: rows,
+        estimator=lambda: Tree(splitter=splitter, max_depth=4), __file__="recipe.py",
+    )  # fmt: skip
+    unstable = train(recipe, TODAY).unstable
+
+    assert sizes[1:3] == [PROBE, PROBE]
+    assert len(sizes) == learnt
+    assert (unstable > 0) == changes
