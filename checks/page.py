@@ -13,6 +13,7 @@ from typing import Any
 from checks.compare import Compared
 from checks.drawing import Chart
 from checks.features import Benefit
+from checks.report import TO_DO
 from checks.review import Review
 from checks.svg import Interval, bars, intervals, table
 from checks.verdict import Verdict
@@ -70,7 +71,7 @@ def page(
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{verdict.decision}: {escape(name)}</title><style>{_STYLE}</style></head>"
-        f"<body><header><h1>{verdict.decision}: {escape(name)}</h1><p>{escape(verdict.summary)}</p></header>"
+        f"<body><header><h1>{verdict.decision}: {escape(name)}</h1><p>{escape(verdict.summary)}</p><p>{escape(TO_DO[verdict.decision].replace('`', ''))}</p></header>"
         f"<main>{body}</main></body></html>\n"
     )
 

@@ -15,6 +15,14 @@ from checks.rules import LARGER_IS_BETTER
 from checks.verdict import LIMITS, LIVE, Finding, Verdict, rules_changed
 
 _SIGN = {"PROMOTE": "✅", "HOLD": "⏸️", "REJECT": "❌"}
+#: What a person does about a verdict.
+TO_DO = {
+    "PROMOTE": "What to do: merge it, if no robot has, unless what changed surprises you. Reverting the merge rolls it back.",
+    "HOLD": "What to do: nothing, and the next candidate is judged on more rows. Who merges it all the same overrides"
+    " the gate, and the release notes say so.",
+    "REJECT": "What to do: do not merge; put right what is listed next, and judge again (`make retrain gate`). A rule that"
+    " may fail for a while is for `checks/waivers.toml`.",
+}
 _OUTCOME = {
     "NOT_RUN": "❔ could not be checked",
     "FAIL": "❌ fails",
@@ -53,17 +61,17 @@ def report(
     quiet = [f for f in verdict.findings if f.outcome == "PASS"]
     against, mild = ([f for f in loud if _is_mild(f) is said] for said in (False, True))
     metric = table[0].metric if table else ""
-    sentence = f"## {_SIGN[verdict.decision]} {verdict.decision}\n\n**{text(verdict.summary)}**"
+    sentence = f"## {_SIGN[verdict.decision]} {verdict.decision}\n\n**{text(verdict.summary)}**\n\n{TO_DO[verdict.decision]}"
     return page(
         [
             Section("the verdict", sentence, kept=True),
             Section("changed rules", _rules(files), kept=True),
+            Section("findings", _told("What speaks against it, or was not settled", against)),
             Section("metrics", _metrics(table, fresh, champion)),
             Section(
                 "what changed", _changes(candidate, champion, _churn(churn, budget, fresh), files)
             ),
             Section("who is hit", " ".join(filter(None, (_worse(slices, metric), hit)))),
-            Section("findings", _told("What speaks against it, or was not settled", against)),
             Section("findings that do not block", _told("Worth knowing; does not block", mild)),
             *more,
             Section(f"Slices: {len(slices)}", _slices(slices, metric), folded=True),
@@ -92,19 +100,23 @@ def _rules(files: Sequence[str]) -> str:
 
 def _metrics(table: Sequence[Compared], fresh: int, champion: Mapping[str, Any] | None) -> str:
     if not table:
-        return f"Only {fresh:,} fresh rows that neither model learnt from: nothing was measured."
-    measured = f"On {fresh:,} fresh rows that neither model learnt from."
+        return f"Only {fresh:,} fresh rows that no model here learnt from: nothing was measured."
+    measured = f"On {fresh:,} fresh rows that no model here learnt from."
     if not champion:
         measured += " There is no champion yet, so nothing to compare with."
     compared = any(row.champion is not None for row in table)
-    columns = ["", "candidate", *(["champion"] if compared else []), "baseline"]
-    columns += ["difference (more is better)", "limit"] if compared else []
+    anchored = any(row.anchor is not None for row in table)
+    columns = ["", "candidate", *(["champion"] if compared else [])]
+    columns += [*(["anchor"] if anchored else []), "baseline"]
+    columns += ["gain over the champion (its interval)", "limit"] if compared else []
     lines = [measured, "", _row(columns), "|---|" + "---:|" * (len(columns) - 1)]
     for row in table:
         arrow = "↑" if row.metric in LARGER_IS_BETTER else "↓"
         cells = [f"{text(row.metric)} {arrow}", f"{row.candidate:.4f}"]
         if compared:
             cells.append("" if row.champion is None else f"{row.champion:.4f}")
+        if anchored:
+            cells.append("" if row.anchor is None else f"{row.anchor:.4f}")
         cells.append(f"{row.baseline:.4f}")
         lines.append(_row([*cells, *(_difference(row) if compared else [])]))
     return "\n".join(lines)

@@ -75,7 +75,7 @@ def review(
     say: Callable[[str], None],
 ) -> tuple[Review, list[Finding]]:
     """The review of *candidate*, and its findings; *say* is told before each step that takes long."""
-    last = champion_rows(champion)
+    last = champion_rows(champion, evidence)
     parts = {"fresh rows": evidence.holdout[evidence.fresh]}
     if last is not None:
         parts["rows the champion was judged with"] = last
@@ -98,10 +98,13 @@ def review(
     ), found + tried
 
 
-def champion_rows(champion: Bundle | None) -> pd.DataFrame | None:
+def champion_rows(champion: Bundle | None, evidence: Evidence) -> pd.DataFrame | None:
     """The rows that the champion was judged with: those of a website of today; None without them."""
     if champion is None:
         return None
+    if evidence.past.before is not None:  # they were read already
+        before, end = evidence.past.before, champion.manifest["data"]["train"]["end"]
+        return before[before[champion.contract.time] > pd.Timestamp(end)]
     try:
         return rows_of(champion, "holdout")
     except BundleError:  # its evidence may have been put away; its contract is here all the same

@@ -30,6 +30,7 @@ from forge.desk import comment, move, status
 from forge.landing import (
     INCIDENT,
     is_landed,
+    overridden,
     read_policy,
     read_verdict,
     reason_to_wait,
@@ -181,6 +182,7 @@ def _settle(forge: Forge, reason: str = "") -> Mapping[str, str]:
     """
     releases, live = forge.releases(), _live(forge).champion
     stored = {release.version: release.digest for release in releases}
+    notes = {release.version: release.notes for release in releases}
     if live and stored.get(live.version, live.digest) != live.digest:
         raise ForgeError(
             f"{LIVE} names {live.version} with {live.digest}, and the release has"
@@ -189,6 +191,8 @@ def _settle(forge: Forge, reason: str = "") -> Mapping[str, str]:
     changes = settle(_champions(forge), releases)
     for version, state in changes.items():
         if state == "published":
+            if overridden(notes[version]) != notes[version]:
+                forge.describe(version, overridden(notes[version]))
             forge.publish(version)
         else:
             why = reason or "live.toml went back to an older version"

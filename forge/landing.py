@@ -162,6 +162,12 @@ def _not_boring(verdict: Verdict, budget: float) -> str:
     return ""
 
 
+def overridden(notes: str) -> str:
+    """The *notes* of a release that goes live, which say so first if the verdict was against it."""
+    against = re.match(r"## \S+ (HOLD|REJECT)$", notes, re.MULTILINE)
+    return f"> **Override:** a person merged this; the verdict was {against[1]}.\n\n{notes}" if against else notes  # fmt: skip
+
+
 def with_earlier(words: str, before: str | None) -> str:
     """The comment *words*, with the verdict of the comment *before* and its elders folded below."""
     if before is None:

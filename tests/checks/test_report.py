@@ -63,12 +63,21 @@ def test_it_reads_as_it_did():
 
 
 def test_what_decides_is_read_first():
-    """The verdict, changed rules, numbers, what changed, what speaks against it; folded, the rest."""
+    """The verdict, what to do, changed rules, what speaks against it, numbers, what changed; folded, the rest."""
     words = told(slices=SLICES, churn=0.03, files=["checks/thresholds.toml"], charts=CHART)
-    order = [words.index(each) for each in ("REJECT", "Rules changed here", "| log_loss ↓", "| What changed", "Decisions that change: 3.0%", "What speaks against", "Worth knowing", "Slices: 2", "Rules that hold: 1", "```mermaid")]  # fmt: skip
+    order = [words.index(each) for each in ("REJECT", "What to do", "Rules changed here", "What speaks against", "| log_loss ↓", "| What changed", "Decisions that change: 3.0%", "Worth knowing", "Slices: 2", "Rules that hold: 1", "```mermaid")]  # fmt: skip
 
     assert order == sorted(order)
     assert words.index("<details>") > words.index("Worth knowing")
+
+
+def test_the_anchor_has_a_column_if_there_is_one():
+    """Of the metrics that have a margin against it."""
+    anchored = [replace(TABLE[0], anchor=0.5123), TABLE[1]]
+
+    assert "| 0.5450 | 0.5040 | 0.5123 | 0.5725 |" in told(table=anchored)
+    assert "| 0.7100 | 0.7400 |  | 0.6700 |" in told(table=anchored)
+    assert "anchor" not in told()
 
 
 def test_what_blocks_comes_before_what_does_not():
@@ -96,7 +105,7 @@ def test_where_nothing_was_measured_there_is_no_table():
     """Too few fresh rows."""
     words = told(table=[], fresh=7)
 
-    assert "Only 7 fresh rows that neither model learnt from: nothing was measured." in words
+    assert "Only 7 fresh rows that no model here learnt from: nothing was measured." in words
     assert "| candidate | champion | baseline" not in words
 
 

@@ -76,6 +76,21 @@ def test_every_verdict_is_in_the_candidates_notes(bench):
     assert [each.notes for each in bench.forge.releases()] == ["the report, with its line\n"] * 2
 
 
+def test_who_merges_against_the_verdict_is_told_of_in_the_release_notes(bench):
+    """Once, and with the report that was against it."""
+    (bench.folder / "report.md").write_text("## ⏸️ HOLD\n\n**Not settled.**\n")
+    old, _ = bench.slots
+
+    bench.land(old, "HOLD")
+    bench.forge.merge("retrain", "all the same")
+    assert bench.type("release") == OK
+    assert bench.type("release") == OK
+    (notes,) = (each.notes for each in bench.forge.releases() if each.state == "published")
+    assert notes == (
+        "> **Override:** a person merged this; the verdict was HOLD.\n\n## ⏸️ HOLD\n\n**Not settled.**\n"
+    )
+
+
 def test_a_promoted_candidate_becomes_live_and_is_published(bench, capsys):
     """Merged and released, with the report as its notes."""
     (bench.folder / "report.md").write_text("the report\n")
