@@ -205,7 +205,12 @@ def _combination(
     name: str, least: int, outcome: str, parts: Iterable[Finding], prefix: str
 ) -> Finding:
     parts = list(parts)
-    rows = [f.more_rows for f in parts if f.more_rows is not None]
+    nearest = min(
+        (f for f in parts if f.more_rows is not None), key=lambda f: f.more_rows or 0, default=None
+    )
+    why = "These metrics count together, as `require` in thresholds.toml says."
+    if outcome == "INCONCLUSIVE" and nearest:
+        why += f" The nearest is {nearest.rule.removeprefix(prefix)}. {nearest.why}"
     words = {"PASS": "holds", "FAIL": "fails", "INCONCLUSIVE": "is not settled"}
     told = "; ".join(
         f"{f.rule.removeprefix(prefix)} {words.get(f.outcome, 'could not be checked')}"
@@ -216,8 +221,8 @@ def _combination(
         outcome,  # type: ignore[arg-type]
         told,
         f"at least {least} of {len(parts)} hold",
-        "These metrics count together, as `require` in thresholds.toml says.",
-        more_rows=min(rows, default=None) if outcome == "INCONCLUSIVE" else None,
+        why,
+        more_rows=nearest.more_rows if outcome == "INCONCLUSIVE" and nearest else None,
     )
 
 

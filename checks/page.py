@@ -57,8 +57,8 @@ def page(
     """The page, as one HTML document."""
     name = f"{candidate.get('contract', {}).get('name', 'a model')} {candidate.get('version', '')}"
     sections = [
-        ("Against the champion", _compared(compared)),
         ("Findings", _findings(verdict)),
+        ("Against the champion", _compared(compared)),
         ("Which answers change", _decisions(review)),
         ("What each feature is good for", _features(review.benefits)),
         ("Data since the last training", _news(review)),
