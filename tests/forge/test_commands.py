@@ -82,6 +82,7 @@ def test_who_merges_against_the_verdict_is_told_of_in_the_release_notes(bench):
     old, _ = bench.slots
 
     bench.land(old, "HOLD")
+    bench.forge.status("retrain", True, "bypassed")  # as GitHub lets whoever may
     bench.forge.merge("retrain", "all the same")
     assert bench.type("release") == OK
     assert bench.type("release") == OK
