@@ -33,6 +33,9 @@ test-checks: .venv/checks/installed .venv/serve/installed .venv/test/installed
 test-work: $(INSTALLED) .venv/test/installed .venv/s3/installed
 	PYTHONPATH=.venv/test $(WORK) $(PYTEST) tests/test_readme.py tests --ignore tests/serve --ignore tests/checks
 
+test-spark: .venv/work/installed .venv/test/installed .venv/spark/installed ## the watch's queries on a local Spark, and on DuckDB: equal? (needs Java 17)
+	PYTHONPATH=.venv/test:.venv/spark $(WORK) -m pytest -q -p no:cacheprovider tests/monitoring/test_spark.py
+
 ##@ The loop, a step at a time (RECIPE=FILE, FORGE=FOLDER or github:OWNER/NAME)
 retrain: .venv/work/installed ## train, store the candidate, open or refresh its proposal  [TODAY=2013-04-01]
 	@$(WORK) -m model retrain $(if $(TODAY),--today $(TODAY))
@@ -49,13 +52,13 @@ serve: .venv/serve/installed ## follow the forge and answer on http://127.0.0.1:
 
 watch: .venv/work/installed ## do what was typed below incidents; look at the journal: they open, are updated, close
 	@$(WORK) -m monitoring answer
-	@$(WORK) -m monitoring watch --journal "$(or $(JOURNAL),$(PLACE)/journal)" --out "$(PLACE)/watch"
+	@$(WORK) -m monitoring watch --journal "$(or $(JOURNAL),$(PLACE)/journal)" --kept "$(PLACE)/kept" --out "$(PLACE)/watch"
 
 experiment: .venv/work/installed ## who wins, champion or challenger; one issue, a proposal when it is due
 	@$(WORK) -m monitoring experiment --journal "$(or $(JOURNAL),$(PLACE)/journal)"
 
 site: .venv/work/installed ## the control room: one page, build/site/index.html
-	@$(WORK) -m monitoring site
+	@$(WORK) -m monitoring site --kept "$(PLACE)/kept"
 
 rollback: .venv/work/installed ## the older model serves again  [TO=version] [REASON="why"]
 	@$(WORK) -m forge rollback $(if $(TO),--to $(TO)) --reason "$(or $(REASON),asked for by hand)"
@@ -95,6 +98,9 @@ bench-gate: .venv/work/installed ## what the gate accepts, what creeps in, wheth
 bench-watch: .venv/work/installed .venv/tools/installed ## the watch beside NannyML, Evidently and river  [SEEDS=3 POOLS=flights,digits DATA=FOLDER]
 	@$(WORK) -W ignore -m bench.watch --seeds $(or $(SEEDS),3) $(if $(POOLS),--pools $(POOLS)) $(if $(DATA),--data "$(DATA)")
 
+bench-scale: .venv/work/installed ## what a run of the watch costs with a million rows a day: BENCHMARKS.md  [HISTORY=10,35,100]
+	@$(WORK) -m bench.scale --history $(or $(HISTORY),10,35,100)
+
 soak: .venv/serve/installed .venv/work/installed ## full load, swaps and kills: is a row lost?  [MINUTES=5]
 	@$(SERVE) -m bench soak --minutes $(or $(MINUTES),5)
 
@@ -110,4 +116,4 @@ help:
 .venv/%/installed: requirements/%.txt requirements/install.sh
 	@requirements/install.sh $*
 
-.PHONY: demo extra test test-serve test-checks test-work retrain gate land serve watch experiment site rollback status drill setup lint bench bench-experiment bench-gate bench-watch soak lock clean help
+.PHONY: demo extra test test-spark test-serve test-checks test-work retrain gate land serve watch experiment site rollback status drill setup lint bench bench-experiment bench-gate bench-watch bench-scale soak lock clean help

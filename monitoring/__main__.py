@@ -28,6 +28,7 @@ from monitoring.acts import Resolve
 from monitoring.alerts import assess
 from monitoring.baking import Alarm
 from monitoring.broken import Broken, cause_of, crashed, issues, silent
+from monitoring.counted import days_of_all
 from monitoring.desk import answer_all, bake, do, serves_badly
 from monitoring.digest import digest
 from monitoring.expected import PATH, ExpectedError, read_expected
@@ -35,6 +36,7 @@ from monitoring.experiment.__main__ import run as run_experiment
 from monitoring.incident import decide
 from monitoring.influence import influence
 from monitoring.journal import journal_at
+from monitoring.kept import Reading, folder_of
 from monitoring.look import look
 from monitoring.metrics import METRICS, measured
 from monitoring.room.__main__ import run as write_site
@@ -109,10 +111,17 @@ def _look(asked: argparse.Namespace, forge: Forge, rules: Rules) -> list[Broken]
         reference = read_reference(Path(work) / live.version, contract)
     until = pd.Timestamp(asked.today, tz="UTC") if asked.today else None
     with journal_at(asked.journal) as journal:
-        window = read_window(
-            journal, contract, live.version, limits.window_days, until, limits.min_rows
+        reading = Reading(
+            contract,
+            live.version,
+            manifest["data"]["categories"],
+            limits.sample_rows,
+            limits.engine,
+            folder_of(asked.kept, asked.journal),
         )
-    rows, labelled = len(window.rows), int(window.rows[contract.target.name].notna().sum())
+        window = read_window(journal, reading, limits.window_days, until, limits.min_rows)
+    rows = int(window.counts["rows"].sum())
+    labelled = window.weight * int(window.rows[contract.target.name].notna().sum())
     _say(f"{live.version}: {rows:,} rows answered, {labelled:,} outcomes known")
     signals, unknown, unjudged = look(
         window, reference, contract, manifest["data"]["categories"], limits, _say
@@ -135,7 +144,7 @@ def _look(asked: argparse.Namespace, forge: Forge, rules: Rules) -> list[Broken]
         moves=moves_of((c.at, champion_of(c.text), c.message) for c in reversed(history)),
         known=(str(reference[contract.time].min())[:10], str(reference[contract.time].max())[:10]),
         slices=table(
-            slices(reference, since(window.rows, contract.time, begun), contract, limits.min_rows),
+            slices(reference, since(window.rows, contract.time, begun), contract, limits.min_rows, window.weight),
             METRICS[contract.task][0],
         ),
         oddities=window.oddities, unjudged=unjudged, upstream=upstream,
@@ -149,7 +158,9 @@ def _look(asked: argparse.Namespace, forge: Forge, rules: Rules) -> list[Broken]
         "state": situation.state,
         "why": situation.why,
     }
-    told = measured(window.rows, contract, live.version, limits.min_rows)
+    told = days_of_all(
+        measured(window.rows, contract, live.version, limits.min_rows), window.counts, window.weight
+    )
     before = read_series(asked.out, lambda: forge.artifact(ARTIFACT, NAME))
     keep_series(asked.out, before.told(live.version, signals, told, run))
     closes = any(isinstance(act, Resolve) for act in todo)
@@ -241,6 +252,11 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument(
             "--journal", required=True, help="the scorer's journal: a folder, or a URL for fsspec"
         )
+    for command in (watch, site):
+        command.add_argument(
+            "--kept", type=Path, default=Path("build/kept"), metavar="FOLDER",
+            help="where what was counted of closed days is kept (default: build/kept)",
+        )  # fmt: skip
     for command in commands.choices.values():
         command.add_argument(
             "--forge", default=os.environ.get("FORGE") or ".forge", help="the forge's folder"

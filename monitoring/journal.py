@@ -17,23 +17,28 @@ class Behind:
     """A journal behind a URL that fsspec can open. What an fsspec raises comes as OSError."""
 
     def __init__(self, where: str) -> None:
-        self._files: Any
-        self._files, root = fsspec.url_to_fs(where)
+        #: For who reads files by themselves.
+        self.filesystem: Any
+        self.filesystem, root = fsspec.url_to_fs(where)
         self._root = root.rstrip("/")
 
     def names(self) -> list[str]:
         """Segments, and Parquet of any day."""
-        self._files.invalidate_cache()
+        self.filesystem.invalidate_cache()
         found = [
             name
             for kind in ("*.jsonl", "day=*/kind=*/*.parquet")
-            for name in self._files.glob(f"{self._root}/{kind}")
+            for name in self.filesystem.glob(f"{self._root}/{kind}")
         ]
         return [name.removeprefix(f"{self._root}/") for name in found]
 
     def open(self, name: str) -> BinaryIO:
         """One of them; of Parquet, only the columns asked for come over."""
-        return cast("BinaryIO", self._files.open(f"{self._root}/{name}", "rb"))
+        return cast("BinaryIO", self.filesystem.open(f"{self._root}/{name}", "rb"))
+
+    def url(self, name: str) -> str:
+        """With its scheme."""
+        return str(self.filesystem.unstrip_protocol(f"{self._root}/{name}"))
 
 
 @contextmanager

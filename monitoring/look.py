@@ -9,6 +9,7 @@ the window's own earlier days.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,7 @@ import pandas as pd
 from checks.watch import Monitoring
 from model.contract import Contract
 from monitoring import chart
+from monitoring.counted import counted
 from monitoring.influence import influence
 from monitoring.labels import bias, coverage, mature
 from monitoring.limits import Budget, Limits, Numbers, Rule, Series, solve
@@ -50,6 +52,7 @@ def look(
         return [], [Unknown(kind, why) for kind in kinds if kind not in OWN], unjudged
     say("loading NannyML ...")
     now, unknown = measure(usual, rows, contract, seen, rules)
+    now = counted(now, window.counts, window.weight, usual)
     before: list[Measure] = []
     day = usual[contract.time].dt.normalize()
     for fold in np.array_split(np.array(days, dtype=object), min(FOLDS, len(days))):
@@ -57,7 +60,7 @@ def look(
         found, failed = measure(usual[~at], usual[at], contract, seen, rules, matured=True)
         before += found
         unknown += [each for each in failed if each not in unknown]
-    own, later, wanting = _own(window.rows, contract, rules)
+    own, later, wanting = _own(window, contract, rules)
     powers = influence(usual, contract)
     say("solving the limits ...")
     signals = charted([(before, now), (own, later)], powers, rules)
@@ -140,10 +143,10 @@ def tier_of(measure: Measure, influences: Mapping[str, float], rules: Monitoring
 
 
 def _own(
-    rows: pd.DataFrame, contract: Contract, rules: Monitoring
+    window: Window, contract: Contract, rules: Monitoring
 ) -> tuple[list[Measure], list[Measure], list[Unknown]]:
     """Row rate and label coverage: of earlier days, of the last days, and what is wanting."""
-    sizes = rows.groupby(rows[contract.time].dt.floor("D")).size()
+    rows, sizes = window.rows, window.counts["rows"].set_axis(pd.to_datetime(window.counts.index))
     every = pd.date_range(sizes.index.min(), sizes.index.max(), freq="D")
     sizes = sizes.reindex(every, fill_value=0)
     whole = sizes.iloc[1:-1] if sizes.iloc[-1] < sizes.median() / 2 else sizes.iloc[1:]
@@ -154,6 +157,7 @@ def _own(
     due = mature(rows, contract, rules.maturity_days)
     full, _ = full_days(due, contract.time, rules.min_rows)
     covered = coverage(full, contract) if full[contract.target.name].notna().any() else []
+    covered = [replace(each, rows=window.weight * each.rows) for each in covered]
     newest = f"{every[-1] - pd.Timedelta(days=RECENT):%Y-%m-%d}"
     before, now, unknown = [], [], []
     for kind, found in (("row_rate", rates), ("label_coverage", covered)):

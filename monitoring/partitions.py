@@ -31,6 +31,9 @@ class Place(Protocol):
     def open(self, name: str) -> BinaryIO:
         """One of them, to be read. Raises OSError."""
 
+    def url(self, name: str) -> str:
+        """Where an engine finds it."""
+
 
 @dataclass(frozen=True)
 class Folder:
@@ -46,6 +49,10 @@ class Folder:
     def open(self, name: str) -> BinaryIO:
         """One of them."""
         return (self.path / name).open("rb")
+
+    def url(self, name: str) -> str:
+        """Its path."""
+        return str(self.path / name)
 
 
 @dataclass(frozen=True)
@@ -95,7 +102,19 @@ def lines(place: Place, part: Part, names: Collection[str]) -> Iterator[Line | N
         if part.day:
             yield from _records(part, file, names)
         else:
-            yield from (_parsed(line) for line in file.read().splitlines() if line)
+            yield from (parsed(line) for line in file.read().splitlines() if line)
+
+
+def shape(place: Place, part: Part, names: Collection[str]) -> tuple[tuple[str, str], ...]:
+    """Which of *names* the Parquet file *part* has, each with its type. Raises OSError."""
+    try:
+        with place.open(part.name) as file:
+            told = pq.ParquetFile(file).schema_arrow
+        if {"form", "line"} - {*told.names} or _FORMS not in (told.metadata or {}):
+            raise ValueError("it lacks what each has")
+    except (pa.ArrowException, ValueError) as error:
+        raise OSError(f"{part.name} is not of the journal's kind: {error!r}") from error
+    return tuple((each.name, str(each.type)) for each in told if each.name in names)
 
 
 def frame(place: Place, part: Part, names: Sequence[str]) -> tuple[pd.DataFrame, int]:
@@ -116,7 +135,7 @@ def frame(place: Place, part: Part, names: Sequence[str]) -> tuple[pd.DataFrame,
     fits = table["form"].is_valid()
     told = table.filter(fits).select(there).to_pandas(integer_object_nulls=True)
     raw = table.filter(pa.compute.invert(fits))["line"].to_pylist()
-    others, torn = _flat((_parsed(line) for line in raw), names)
+    others, torn = _flat((parsed(line) for line in raw), names)
     found = told.reindex(columns=names).astype(object) if raw else told.reindex(columns=names)
     return (pd.concat([found, others], ignore_index=True) if len(others) else found), torn
 
@@ -154,7 +173,7 @@ def _records(part: Part, file: BinaryIO, names: Collection[str]) -> Iterator[Lin
             raw = batch.column("line").to_pylist()
             for at, number in enumerate(numbers):
                 if number is None:
-                    yield _parsed(raw[at])
+                    yield parsed(raw[at])
                 else:
                     yield _line(forms[number], inner[number], columns, at)
     except (pa.ArrowException, KeyError, ValueError, IndexError, TypeError) as error:
@@ -175,7 +194,8 @@ def _line(form: Sequence[str], has_row: bool, columns: dict[str, list[Any]], at:
     return line
 
 
-def _parsed(line: bytes) -> Line | None:
+def parsed(line: bytes) -> Line | None:
+    """A line as it was written; None if it is torn."""
     try:
         found = json.loads(line)
     except (ValueError, RecursionError):

@@ -36,9 +36,12 @@ class Slice:
 
 
 def slices(
-    reference: pd.DataFrame, rows: pd.DataFrame, contract: Contract, least: int
+    reference: pd.DataFrame, rows: pd.DataFrame, contract: Contract, least: int, weight: int = 1
 ) -> list[Slice]:
-    """Every slice of at least *least* rows now or before, the one that moved most first."""
+    """Every slice of at least *least* rows now or before, the one that moved most first.
+
+    *rows* are 1 in *weight* of all.
+    """
     found = []
     for name in contract.slices:
         if name not in rows or name not in reference:
@@ -49,7 +52,7 @@ def slices(
             if max(len(old), len(new)) >= least:
                 found.append(
                     Slice(
-                        name, value, len(new),
+                        name, value, weight * len(new),
                         len(new) / max(len(rows), 1), len(old) / max(len(reference), 1),
                         _score(new), _score(old),
                         _metric(new, contract, least), _metric(old, contract, least),

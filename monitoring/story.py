@@ -14,7 +14,10 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
+from checks.watch import Monitoring
 from model.contract import Contract, ContractError
+from monitoring.counted import days_of_all
+from monitoring.kept import Reading
 from monitoring.metrics import METRICS, Day, measured
 from monitoring.partitions import Place
 from monitoring.series import Series
@@ -168,19 +171,24 @@ def with_journal(
     series: Series,
     journal: Path | Place,
     manifests: Mapping[str, Mapping[str, Any]],
-    window: int,
-    least: int,
+    limits: Monitoring,
+    kept: Path | None = None,
 ) -> tuple[Series, list[str]]:
-    """*series* with the last *window* days of each version as the *journal* has them now; what it lacks.
+    """*series* with each version's window as the *journal* has it now; what it lacks.
 
-    A day needs *least* outcomes for a metric.
+    *kept* is where its closed days are kept.
     """
     notes = []
     for version, manifest in sorted(manifests.items()):
         try:
             contract = Contract.from_json(manifest["contract"])
-            rows = read_window(journal, contract, version, window).rows
-            series = series.told(version, (), measured(rows, contract, version, least), series.run)
+            seen = manifest["data"]["categories"]
+            reading = Reading(contract, version, seen, limits.sample_rows, limits.engine, kept)
+            window = read_window(journal, reading, limits.window_days)
+            days = measured(window.rows, contract, version, limits.min_rows)
+            series = series.told(
+                version, (), days_of_all(days, window.counts, window.weight), series.run
+            )
         except JournalError as error:
             notes.append(f"{version}: {error}")
         except (ContractError, KeyError):

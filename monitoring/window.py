@@ -8,29 +8,22 @@ Of a journal that was put away by the day, the newest days are read, back to whe
 
 from __future__ import annotations
 
-import math
 import re
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from model.contract import Contract, read_time
-from monitoring.partitions import Folder, Part, Place, lines, parts
+from monitoring import loose
+from monitoring.kept import Days, Reading, level_for
+from monitoring.partitions import Folder, Place
 
-#: What each answer must have.
-_ANSWER: dict[str, Any] = {
-    "id": str,
-    "version": str,
-    "time": str,
-    "row": dict,
-    "score": (int, float, list),
-}
+_DTYPES = {"number": "float64", "category": "object", "boolean": "boolean"}
 
 
 class JournalError(Exception):
@@ -47,69 +40,90 @@ class Window:
 
     Columns: the contract's key, time and features (private ones only if they were kept), the target
     encoded (NaN without an outcome), `score` or `score_0` … `score_{k-1}`. *answered* is when the
-    newest answer of this version was given, by the scorer's clock; "" if none was.
+    newest answer of this version was given, by the scorer's clock; "" if none was. *counts* are of all
+    rows, by day, as `query.daily` says; *rows* are 1 in *weight* of them.
     """
 
     rows: pd.DataFrame
     oddities: tuple[str, ...]
     answered: str = ""
+    counts: pd.DataFrame = field(default_factory=pd.DataFrame)
+    weight: int = 1
 
 
 def read_window(
     journal: Path | Place,
-    contract: Contract,
-    version: str,
+    reading: Reading,
     days: int,
     until: pd.Timestamp | None = None,
     least: int = 1,
 ) -> Window:
-    """The last *days* days of rows (by the rows' own time) that *version* answered.
+    """The rows of a day and the *days* days before it (by the rows' own time) that a version answered.
 
-    They end before *until*, with the newest day that has *least* rows: the website says what a row's
-    time is, and one that says 2113 must not hide the present. Raises `JournalError` if there is no
-    journal.
+    They are before *until*, and end with the newest day that has *least* rows: the website says what
+    a row's time is, and one that says 2113 must not hide the present. Raises `JournalError` if there
+    is no journal.
     """
     if isinstance(journal, Path) and not journal.is_dir():
         raise JournalError(f"there is no journal at {journal}; the scorer's --journal names it")
     place = Folder(journal) if isinstance(journal, Path) else journal
+    contract = reading.contract
     odd: Counter[str] = Counter()
     try:
-        found = parts(place, "answers")
-        read = _back(place, found, contract, version, _Asked(days, until, least))
-        answers = _answers([line for part in found for line in read.get(part, ())], odd)
-        oldest = min((part.day for part in read if part.day), default="")
-        whole = len(read) == len(found)
+        book = Days(place, reading)
+        read = _back(book, _Asked(days, until, least))
+        answers = {day: book.answers(day) for day in read}
+        counts = _summed([day.counts for day in answers.values()])
+        usual = max(1, int((counts["rows"] >= least).sum()))
+        level = level_for(sum(day.lines for day in answers.values()), reading.sample * usual)
+        frames = [book.answers(day, level).at(level) for day in read]
+        whole = len(read) == len(book.of("answers"))
+        oldest = min(filter(None, read), default="")
         told = [
-            line
-            for part in parts(place, "outcomes")
-            if whole or not part.day or part.day >= oldest
-            for line in lines(place, part, ("id", "outcome"))
+            book.outcomes(day, level)
+            for day in book.of("outcomes")
+            if whole or not day or day >= oldest
         ]
     except OSError as error:
         raise JournalError(f"the journal cannot be read: {error}") from error
-    outcomes = _outcomes(told, contract, odd)
-    unmatched = len(outcomes.keys() - answers.keys())
-    if unmatched and whole:  # else they may be of days that are not looked at
-        odd["outcomes of answers that are not in the journal"] = unmatched
-    mine = {id_: line for id_, line in answers.items() if line["version"] == version}
-    fitting = {id_: line for id_, line in mine.items() if _fits(line, contract)}
-    if len(fitting) < len(mine):
-        odd["answers that do not fit the contract"] = len(mine) - len(fitting)
-    rows = _frame(fitting, outcomes, contract)
-    if until is not None:
-        rows = rows[rows[contract.time] < until]
-    end = _end(rows[contract.time], least)
-    if end is not None:
-        at = rows[contract.time]
-        if (at > end).any():
-            odd["rows of later days, too few to judge"] = int((at > end).sum())
-        rows = rows[(at <= end) & (at > end - pd.Timedelta(days=days))]
-    said = [f"{count:,} {what}" for what, count in odd.items()]
-    hidden = [f.name for f in contract.features if f.name not in rows]
+    for day in (*answers.values(), *told):
+        odd += day.odd
+    frames.append(loose.answers([], contract, reading.version, odd))
+    rows = _firsts(frames, odd, "answers whose id came before (the first stands)")
+    outcomes = _firsts(
+        [*(day.at(level) for day in told), loose.outcomes([], contract, odd)],
+        odd,
+        "outcomes told again (the first stands)",
+    )
+    if whole and not level:  # else they may be of days or rows that are not looked at
+        odd["outcomes of answers that are not in the journal"] = int(
+            (~outcomes["id"].isin(rows["id"])).sum()
+        )
+    counts, later = _within(counts, days, until, least)
+    if later:
+        odd["rows of later days, too few to judge"] = later
+    rows = _shaped(rows, outcomes, contract)
+    hidden = [
+        f.name
+        for f in contract.features
+        if f.name in contract.private and rows[f.name].isna().all()
+    ]
+    rows = rows.drop(columns=hidden)
+    said = [f"{count:,} {what}" for what, count in sorted(odd.items()) if count]
     if hidden:
         said.append(f"private, so not in the journal and not watched: {', '.join(hidden)}")
-    answered = max((str(line.get("at") or "") for line in mine.values()), default="")
-    return Window(rows.reset_index(drop=True), tuple(said), answered)
+    if level:
+        said.append(
+            f"of {int(counts['rows'].sum()):,} rows 1 in {2**level} was looked at by itself, the same by its id in each"
+            " run: for distances, estimates, outcomes and slices; all were counted for rows, missing values, unseen"
+            " categories and means"
+        )
+    answered = max(
+        (str(day.counts["answered"].max() or "") for day in answers.values() if len(day.counts)),
+        default="",
+    )
+    inside = rows[contract.time].dt.strftime("%Y-%m-%d").isin(counts.index)
+    return Window(rows[inside].reset_index(drop=True), tuple(said), answered, counts, 2**level)
 
 
 def read_reference(bundle: Path, contract: Contract) -> pd.DataFrame:
@@ -128,16 +142,6 @@ def read_reference(bundle: Path, contract: Contract) -> pd.DataFrame:
     return rows
 
 
-def _end(at: pd.Series[Any], least: int) -> pd.Timestamp | None:
-    """The newest time of the newest day with *least* rows; the newest of all if no day has."""
-    if at.empty:
-        return None
-    day = at.dt.floor("D")
-    sizes = day.value_counts()
-    full = sizes[sizes >= least].index
-    return at[day == full.max()].max() if len(full) else at.max()
-
-
 @dataclass(frozen=True)
 class _Asked:
     """Which rows are wanted: *days* days of them, before *until*, of days with *least* rows."""
@@ -147,85 +151,79 @@ class _Asked:
     least: int
 
 
-def _back(
-    place: Place, found: Sequence[Part], contract: Contract, version: str, asked: _Asked
-) -> dict[Part, list[dict[str, Any] | None]]:
-    """The lines of answers that are needed, from the newest day back to where the window begins.
+def _back(book: Days, asked: _Asked) -> list[str]:
+    """The days of the journal that are needed, from the newest back to where the window begins.
 
-    A day's file has the rows that were answered then, which may be about another day: as far ahead
+    A day's files have the rows that were answered then, which may be about another day: as far ahead
     as rows were seen to be, so much further back is read.
     """
-    names = (*_ANSWER, "at", "key", *(f"row.{name}" for name in contract.feature_names))
-    sizes: Counter[date] = Counter()
-    read: dict[Part, list[dict[str, Any] | None]] = {}
+    sizes: Counter[str] = Counter()
+    read: list[str] = []
     ahead = 0
-    until = asked.until.date() if asked.until is not None else date.max
-    for day in sorted({part.day for part in found}, key=lambda day: day or "9", reverse=True):
+    until = f"{asked.until:%Y-%m-%d}" if asked.until is not None else "9999"
+    for day in reversed(book.of("answers")):
         full = [each for each, size in sizes.items() if size >= asked.least and each < until]
         if day and full:
-            first = max(full).toordinal() - asked.days - 1  # one more, for clocks that differ
-            if date.fromisoformat(day).toordinal() + ahead < first:
+            first = _ordinal(max(full)) - asked.days - 1  # one more, for clocks that differ
+            if _ordinal(day) + ahead < first:
                 break
-        for part in found:
-            if part.day != day:
-                continue
-            read[part] = list(lines(place, part, names))
-            for at, answered in _times(read[part], version):
-                sizes[at] += 1
-                ahead = max(ahead, at.toordinal() - answered)
-    return read
+        read.append(day)
+        for at, count in book.answers(day).counts.iterrows():
+            sizes[str(at)] += int(count["rows"])
+            answered = str(count["asked"])[:10]
+            if re.fullmatch(r"\d{4}-\d\d-\d\d", answered) and read_time(answered):
+                ahead = max(ahead, _ordinal(str(at)) - _ordinal(answered))
+    return read[::-1]
 
 
-def _times(found: Collection[dict[str, Any] | None], version: str) -> Iterator[tuple[date, int]]:
-    """The day of each row of *version*, and the day that it was answered on (0 if unknown)."""
-    for line in found:
-        if line and line.get("version") == version and isinstance(line.get("time"), str):
-            at, answered = read_time(line["time"]), str(line.get("at"))[:10]
-            if at:
-                known = re.fullmatch(r"\d{4}-\d\d-\d\d", answered) and read_time(answered)
-                yield at.date(), known.toordinal() if known else 0
+def _ordinal(day: str) -> int:
+    return date.fromisoformat(day).toordinal()
 
 
-def _outcomes(
-    lines: Sequence[dict[str, Any] | None], contract: Contract, odd: Counter[str]
-) -> dict[str, float]:
-    found: dict[str, float] = {}
-    for line in _untorn(lines, "outcomes", odd):
-        if not isinstance(line.get("id"), str) or contract.target.problem(line.get("outcome")):
-            odd["outcomes that do not fit the contract"] += 1
-        elif line["id"] in found:
-            odd["outcomes told again (the first stands)"] += 1
-        else:
-            found[line["id"]] = contract.target.encode(line["outcome"])
-    return found
+def _summed(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Counts of the days that rows are about, over all days that they were written on."""
+    whole = [part.drop(columns=["asked", "answered"]) for part in parts if len(part)]
+    if not whole:
+        return pd.DataFrame({"rows": pd.Series(dtype=int)})
+    return pd.concat(whole).astype(float).groupby(level=0).sum().sort_index()
 
 
-def _answers(
-    lines: Sequence[dict[str, Any] | None], odd: Counter[str]
-) -> dict[str, dict[str, Any]]:
-    found: dict[str, dict[str, Any]] = {}
-    for line in _untorn(lines, "answers", odd):
-        if any(not isinstance(line.get(name), kind) for name, kind in _ANSWER.items()):
-            odd["answers that lack something"] += 1
-        elif line["id"] in found:
-            odd["answers whose id came before (the first stands)"] += 1
-        else:
-            found[line["id"]] = line
-    return found
+def _within(
+    counts: pd.DataFrame, days: int, until: pd.Timestamp | None, least: int
+) -> tuple[pd.DataFrame, int]:
+    """The counts of the days that are looked at, and how many rows are of later ones."""
+    if until is not None:
+        counts = counts[counts.index < f"{until:%Y-%m-%d}"]
+    if counts.empty:
+        return counts, 0
+    full = counts.index[counts["rows"] >= least]
+    last = _ordinal(full.max() if len(full) else counts.index.max())
+    place = counts.index.map(_ordinal)
+    later = counts["rows"][place > last].sum()
+    return counts[(place <= last) & (place >= last - days)], int(later)
 
 
-def _fits(line: Mapping[str, Any], contract: Contract) -> bool:
-    """Whether an answer can be a row: the scorer writes none that cannot, a person may."""
-    row, score = line["row"], line["score"]
-    many = contract.task == "multiclass"
-    numbers = score if isinstance(score, list) else [score]
-    return (
-        isinstance(score, list) == many
-        and len(numbers) == (len(contract.target.classes) if many else 1)
-        and all(isinstance(n, (int, float)) and math.isfinite(n) for n in numbers)
-        and read_time(line["time"]) is not None
-        and not any(f.name in row and f.problem(row[f.name]) for f in contract.features)
-    )
+def _firsts(frames: Sequence[pd.DataFrame], odd: Counter[str], what: str) -> pd.DataFrame:
+    """All rows of the *frames*; of those with the same id, the first. The others are counted."""
+    whole = [frame for frame in frames if len(frame)] or list(frames[-1:])
+    found = pd.concat(whole, ignore_index=True)
+    again = found["id"].duplicated()
+    odd[what] += int(again.sum())
+    return found[~again]
+
+
+def _shaped(rows: pd.DataFrame, outcomes: pd.DataFrame, contract: Contract) -> pd.DataFrame:
+    """Rows by type -> as a bundle's evidence has them, oldest first."""
+    names = [f.name for f in contract.features]
+    scores = [name for name in rows if name == "score" or name.startswith("score_")]
+    rows = rows[rows["mine"].astype(bool) & rows["fits"].astype(bool)]
+    known = outcomes.set_index("id")["value"]
+    found = {contract.key: rows["key"], contract.time: rows["time"].astype("datetime64[us, UTC]")}
+    found |= {name: rows[name].astype(_DTYPES[contract.feature(name).kind]) for name in names}
+    found[contract.target.name] = rows["id"].map(known).astype(float)
+    found |= {name: rows[name].astype(float) for name in scores}
+    order = rows.assign(_=0).sort_values(["time", "id"], kind="stable").index
+    return pd.DataFrame(found).loc[order].reset_index(drop=True)
 
 
 def days_of(rows: pd.DataFrame, time: str) -> Any:
@@ -245,45 +243,3 @@ def full_days(rows: pd.DataFrame, time: str, least: int) -> tuple[pd.DataFrame, 
     whole = sizes >= least
     whole.iloc[[0, -1]] &= sizes.iloc[[0, -1]] >= sizes.median() / 2
     return rows[day.isin(sizes[whole].index)], sizes[~whole].index.tolist()
-
-
-def _frame(
-    answers: Mapping[str, Mapping[str, Any]], outcomes: Mapping[str, float], contract: Contract
-) -> pd.DataFrame:
-    lines = list(answers.values())
-    columns: dict[str, Any] = {
-        contract.key: [line.get("key") for line in lines],
-        contract.time: pd.to_datetime([read_time(line["time"]) for line in lines], utc=True),
-    }
-    # A feature that the website no longer sends is missing everywhere, which the watch must see.
-    private = set(contract.private)
-    kept = [
-        f
-        for f in contract.features
-        if f.name not in private or any(f.name in line["row"] for line in lines)
-    ]
-    for feature in kept:
-        values = [line["row"].get(feature.name) for line in lines]
-        columns[feature.name] = pd.array(values, dtype=_dtype(feature.kind))
-    columns[contract.target.name] = [outcomes.get(id_, np.nan) for id_ in answers]
-    scores = [line["score"] for line in lines]
-    if contract.task == "multiclass":
-        for i in range(len(contract.target.classes)):
-            columns[f"score_{i}"] = np.array([score[i] for score in scores], dtype=float)
-    else:
-        columns["score"] = np.array(scores, dtype=float)
-    return pd.DataFrame(columns).sort_values(contract.time, ignore_index=True, kind="stable")
-
-
-def _dtype(kind: str) -> Any:
-    return {"number": "float64", "category": "object", "boolean": "boolean"}[kind]
-
-
-def _untorn(
-    lines: Sequence[dict[str, Any] | None], kind: str, odd: Counter[str]
-) -> Iterator[dict[str, Any]]:
-    for line in lines:
-        if line is not None:
-            yield line
-        else:
-            odd[f"lines of {kind} that are torn"] += 1

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Make .venv/NAME from requirements/NAME.txt, or do nothing if it is up to date.
-#   requirements/install.sh serve|work|checks|test|tools|s3|extra
+#   requirements/install.sh serve|work|checks|test|tools|s3|extra|spark
 # Needs Python 3.11 or 3.12 and a package index. Brings its own uv (or takes UV), and pip if there is none.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -45,10 +45,10 @@ else
         index=${PIP_INDEX_URL:-$(.venv/tools/bin/python -m pip config get global.index-url 2>/dev/null || true)}
         [ -z "$index" ] || export UV_DEFAULT_INDEX=$index
     fi
-    if [ "$name" = test ]; then
+    if [ "$name" = test ] || [ "$name" = spark ]; then
         # Laid over an environment by PYTHONPATH, so that tests see just what production installs.
-        rm -rf .venv/test
-        "$uv" pip install --quiet --python "$python" --target .venv/test --no-deps --require-hashes -r "$lock"
+        rm -rf ".venv/$name"
+        "$uv" pip install --quiet --python "$python" --target ".venv/$name" --no-deps --require-hashes -r "$lock"
     else
         "$uv" venv --quiet --clear --python "$python" ".venv/$name"
         # Compiled now, once: every command starts in half the time, also where Python may not write.

@@ -39,6 +39,7 @@ def test_each_environment_has_a_lock():
         "tools",
         "s3",
         "extra",
+        "spark",
     }
     assert all(lock.with_suffix(".in").is_file() for lock in LOCKS)
 

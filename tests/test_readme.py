@@ -26,7 +26,13 @@ NOT_COPIED = (".git", ".venv", ".demo", ".forge", "build", "*cache*", "__pycache
 LIVE = "serve/live.toml"
 #: What measures takes minutes; its parts are tested in tests/bench.
 LONG = {
-    *("make bench", "make bench-experiment", "make bench-gate", "make bench-watch"),
+    *(
+        "make bench",
+        "make bench-experiment",
+        "make bench-gate",
+        "make bench-scale",
+        "make bench-watch",
+    ),
     *("make soak", "make drill"),
 }
 #: What runs these tests needs no test to run it.

@@ -16,6 +16,7 @@ from forge import GITHUB, Forge, ForgeError
 from forge.live import LIVE, champions_of, parse_live
 from forge.rollback import back_to
 from monitoring.journal import journal_at
+from monitoring.kept import folder_of
 from monitoring.room.page import page
 from monitoring.runs import write_whole
 from monitoring.series import ARTIFACT, NAME, Series, read_series
@@ -45,7 +46,7 @@ def run(asked: argparse.Namespace, forge: Forge) -> None:
         limits = read_rules(asked.rules).monitoring
         with journal_at(journal) as rows:
             series, notes = with_journal(
-                series, rows, manifests, limits.window_days, limits.min_rows
+                series, rows, manifests, limits, folder_of(asked.kept, journal)
             )
         lost += notes
     shell = Told(

@@ -11,6 +11,7 @@ from checks.rules import read_rules
 from model.data import plain
 from model.export import Build, export
 from model.train import read_recipe, train
+from monitoring.kept import Reading
 from monitoring.window import read_reference
 from serve.bundle import Bundle
 
@@ -76,6 +77,11 @@ def answered(made, first, days, *, labelled=True, change=None):
         for answer, truth in zip(answers, truths, strict=True)
     ]
     return answers, outcomes if labelled else []
+
+
+def reading(made, sample=20_000, **more):
+    """How the rows of *made* are read."""
+    return Reading(made.contract, made.bundle.version, made.seen, sample, **more)
 
 
 def write(folder, answers, outcomes=(), name="1"):

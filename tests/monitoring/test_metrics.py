@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from monitoring import metrics
 from monitoring.window import read_window
-from tests.monitoring.conftest import answered, write
+from tests.monitoring.conftest import answered, reading, write
 
 
 @settings(max_examples=30, deadline=None)
@@ -50,7 +50,7 @@ def test_a_day_is_measured_from_enough_outcomes_on(made, journal, task):
     each = made(task)
     answers, outcomes = answered(each, date(2026, 2, 20), 2)
     write(journal, answers, outcomes[:200])
-    rows = read_window(journal, each.contract, each.bundle.version, 21).rows
+    rows = read_window(journal, reading(each), 21).rows
     first, second = metrics.measured(rows, each.contract, "v", 100)
 
     assert (first.day, first.rows, first.labelled) == ("2026-02-20", 150, 150)

@@ -12,7 +12,7 @@ from monitoring.window import JournalError, read_window
 from serve.parquet import convert
 from serve.segments import segments
 from serve.ship import Shipping
-from tests.monitoring.conftest import answered, write
+from tests.monitoring.conftest import answered, reading, write
 
 MONDAY = date(2026, 2, 23)
 BY_HAND = (
@@ -33,7 +33,7 @@ def buys(made):
 
 
 def read(made, journal, days=21, **more):
-    return read_window(journal, made.contract, made.bundle.version, days, **more)
+    return read_window(journal, reading(made), days, **more)
 
 
 def put_away(journal):
@@ -54,6 +54,9 @@ class Watched:
     def open(self, name):
         self.opened.append(name)
         return self.folder.open(name)
+
+    def url(self, name):
+        return self.folder.url(name)
 
     def days(self, kind):
         return sorted({name[4:14] for name in self.opened if f"kind={kind}" in name})

@@ -315,7 +315,7 @@ def test_a_mark_has_its_word_where_there_is_room():
     assert re.findall(r'class="word"[^>]*>(\w+)<', drawn) == ["aaa", "bbb"]
 
 
-def test_the_story_is_gathered_from_forge_journal_and_series(made, journal):
+def test_the_story_is_gathered_from_forge_journal_and_series(made, journal, rules):
     """What cannot be read is said; the journal's word on a day is the last."""
     buys = made("binary")
     version = buys.bundle.version
@@ -327,9 +327,7 @@ def test_the_story_is_gathered_from_forge_journal_and_series(made, journal):
     ]
     forge = {"history": history, "releases": [], "proposals": [], "alerts": []}
     manifests = {version: buys.bundle.manifest, "broken": {"contract": {}}}
-    series, lost = with_journal(
-        Series().told(version, [signal], [], {}), journal, manifests, 35, 100
-    )
+    series, lost = with_journal(Series().told(version, [signal], [], {}), journal, manifests, rules)
     story = gather(forge, manifests, series, Told(), lost)
 
     assert champions(history) == {version}

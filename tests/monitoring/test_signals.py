@@ -11,7 +11,7 @@ from monitoring.drift import attempt
 from monitoring.look import OWN, look
 from monitoring.signals import Signal
 from monitoring.window import read_window
-from tests.monitoring.conftest import answered, write
+from tests.monitoring.conftest import answered, reading, write
 
 BEFORE = date(2026, 2, 20)  # the ten days before Swiss visitors arrive
 SWISS = date(2026, 3, 2)
@@ -20,7 +20,7 @@ SWISS = date(2026, 3, 2)
 def seen(made, folder, rules, *arguments, **more):
     """The signals of what was answered, and what could not be told."""
     write(folder, *answered(made, *arguments, **more))
-    window = read_window(folder, made.contract, made.bundle.version, 21)
+    window = read_window(folder, reading(made), 21)
     signals, unknown, _ = look(window, made.reference, made.contract, made.seen, rules)
     return signals, unknown
 
@@ -135,7 +135,7 @@ def test_an_empty_window_has_no_signals(made, journal, rules):
     """And loads nothing heavy."""
     buys = made("binary")
     journal.mkdir()
-    window = read_window(journal, buys.contract, buys.bundle.version, 21)
+    window = read_window(journal, reading(buys), 21)
 
     assert look(window, buys.reference, buys.contract, buys.seen, rules) == ([], [], [])
 

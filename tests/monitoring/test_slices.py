@@ -6,14 +6,14 @@ import pytest
 
 from monitoring.slices import since, slices, table
 from monitoring.window import read_window
-from tests.monitoring.conftest import answered, write
+from tests.monitoring.conftest import answered, reading, write
 
 
 @pytest.fixture
 def rows(made, journal):
     buys = made("binary")
     write(journal, *answered(buys, date(2026, 3, 2), 5))
-    return read_window(journal, buys.contract, buys.bundle.version, 30).rows
+    return read_window(journal, reading(buys), 30).rows
 
 
 def test_a_new_segment_is_the_slice_that_moved_the_most(made, rows):

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from monitoring.window import EvidenceError, JournalError, full_days, read_reference, read_window
-from tests.monitoring.conftest import answered, write
+from tests.monitoring.conftest import answered, reading, write
 
 MONDAY = date(2026, 2, 23)
 
@@ -24,7 +24,7 @@ def buys(made):
 
 
 def read(made, folder, days=21, **more):
-    return read_window(folder, made.contract, made.bundle.version, days, **more)
+    return read_window(folder, reading(made), days, **more)
 
 
 def test_a_window_is_shaped_like_the_evidence(each, journal):

@@ -1,0 +1,1 @@
+"""A million rows a day: what the watch costs, and whether history costs anything."""

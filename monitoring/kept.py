@@ -1,0 +1,246 @@
+"""The journal's days, each read once: what was counted of a day, and its sample, are kept.
+
+A day is a folder of the journal: what was written then. It is read again when another file came to it.
+Outcomes are kept by the day that they were told on, and meet their answers in each run: one that comes
+late changes no day but its own. What is still in segments is read each time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, reduce
+from pathlib import Path
+from typing import Any, Literal
+
+import pandas as pd
+
+from model.contract import Contract
+from monitoring import loose
+from monitoring.partitions import Part, Place, lines, parsed, parts
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Whose rows are read, and how: by which *engine*, what is kept in which *folder* (None: nothing).
+
+    *seen* are the categories of training. *sample* is how many rows of a usual day are looked at by themselves.
+    """
+
+    contract: Contract
+    version: str
+    seen: Mapping[str, Sequence[str]]
+    sample: int
+    engine: Literal["duckdb", "spark"] = "duckdb"
+    folder: Path | None = None
+
+
+@dataclass(frozen=True)
+class Day:
+    """What is known of one kind of lines of a day.
+
+    *counts* are by the day that rows are about, as `query.daily` says; *odd* is what was odd; *frame*
+    is the sample of *level*: 1 row of 2 ** level. *lines* are all of the day.
+    """
+
+    counts: pd.DataFrame
+    odd: Counter[str]
+    lines: int
+    level: int
+    frame: pd.DataFrame
+
+    def at(self, level: int) -> pd.DataFrame:
+        """The sample of a *level* that is no finer."""
+        if level == self.level:
+            return self.frame
+        return self.frame[self.frame["hash"].astype(str) < _below(level)]
+
+
+class Days:
+    """The days of a journal, "" for what is in segments. Raises OSError."""
+
+    def __init__(self, place: Place, reading: Reading) -> None:
+        self._place, self._reading = place, reading
+        self._parts = {kind: _by_day(parts(place, kind)) for kind in ("answers", "outcomes")}
+        #: Rows of a day that are kept: twice what is needed, for the next day may be a quiet one.
+        self._share = 2 * reading.sample
+        self._known: dict[tuple[str, str], Day] = {}
+        self._forget()
+
+    def of(self, kind: str) -> list[str]:
+        """The days with lines of a *kind*, oldest first, segments last."""
+        return sorted(self._parts[kind], key=lambda day: day or "9")
+
+    def answers(self, day: str, level: int | None = None) -> Day:
+        """A day's answers, sampled at *level* or finer."""
+        return self._day("answers", day, level)
+
+    def outcomes(self, day: str, level: int) -> Day:
+        """A day's outcomes, those of the sample of *level* or a finer one."""
+        return self._day("outcomes", day, level)
+
+    def _day(self, kind: str, day: str, level: int | None) -> Day:
+        found = self._known.get((kind, day)) or self._load(kind, day)
+        if found is None or (level is not None and found.level > level):
+            wanted = None if level is None else max(level - 1, 0)
+            found = (self._answers if kind == "answers" else self._outcomes)(day, wanted)
+            self._keep(kind, day, found)
+        self._known[kind, day] = found
+        return found
+
+    @cached_property
+    def _engine(self) -> Any:
+        from monitoring.engine import Engine  # noqa: PLC0415 -- a second, where all days are kept
+
+        return Engine(self._reading.engine)
+
+    def _answers(self, day: str, level: int | None) -> Day:
+        from monitoring import query  # noqa: PLC0415
+
+        contract, version = self._reading.contract, self._reading.version
+        odd: Counter[str] = Counter()
+        names, files = query.names_of(contract), self._parts["answers"][day]
+        tables, raw = self._columns(files, names) if day else ([], self._lines(files, names))
+        for table in tables:
+            there = [name for name in names if name in table.columns]
+            others = self._engine.lines(query.rest(table).select(*there))
+            raw += [loose.line_of(each) for each in others]
+        rows = [query.typed(table, contract, version) for table in tables]
+        rest = loose.answers(raw, contract, version, odd)
+        if len(rest) or not rows:
+            rows.append(query.memtable(rest, contract))
+        with self._engine.once(reduce(lambda one, other: one.union(other), rows)) as every:
+            whole, told = every, self._totals(every)
+            if told["ids"] < told["lines"]:
+                odd["answers whose id came before (the first stands)"] = told["lines"] - told["ids"]
+                whole = query.firsts(every)
+                told = self._totals(whole)
+            odd["answers that do not fit the contract"] = told["mine"] - told["fitting"]
+            if level is None:
+                level = level_for(told["lines"], self._share)
+            counts = self._engine.frame(query.daily(whole, contract, self._reading.seen))
+            frame = self._engine.frame(query.sampled(whole, level))
+        frame = frame.drop(columns=["at", "version"])
+        return Day(counts.set_index("day").rename_axis(None), +odd, told["lines"], level, frame)
+
+    def _totals(self, rows: Any) -> dict[str, int]:
+        from monitoring import query  # noqa: PLC0415
+
+        found = self._engine.frame(query.totals(rows)).fillna(0).iloc[0]
+        return {str(name): int(count) for name, count in found.items()}
+
+    def _outcomes(self, day: str, level: int | None) -> Day:
+        from monitoring import query  # noqa: PLC0415
+
+        odd: Counter[str] = Counter()
+        names, files = ("id", "outcome", "at"), self._parts["outcomes"][day]
+        tables, raw = self._columns(files, names) if day else ([], self._lines(files, names))
+        whole = [table for table in tables if {"id", "outcome"} <= {*table.columns}]
+        told = [
+            line for table in whole for line in self._engine.lines(query.told(table, level or 0))
+        ]
+        frame = loose.outcomes([*told, *raw], self._reading.contract, odd)
+        repeated = frame["id"].duplicated()
+        odd["outcomes told again (the first stands)"] = int(repeated.sum())
+        frame = frame[~repeated]
+        if not day and level:
+            frame = frame[frame["hash"] < _below(level)]
+        return Day(pd.DataFrame(), +odd, len(frame), level or 0, frame)
+
+    def _lines(self, files: Sequence[Part], names: Sequence[str]) -> list[Any]:
+        return [line for part in files for line in lines(self._place, part, names)]
+
+    def _columns(self, files: Sequence[Part], names: Sequence[str]) -> tuple[list[Any], list[Any]]:
+        """A day's files as tables of lines, and the lines that are in no columns."""
+        found = self._engine.tables(self._place, files, {*names, "form", "line"})
+        raw = [
+            parsed(each["line"])
+            for table in found
+            for each in self._engine.lines(table.filter(table.form.isnull()).select("line"))  # noqa: PD003 -- Ibis's own
+        ]
+        return [table.filter(table.form.notnull()) for table in found], raw  # noqa: PD004
+
+    def _path(self, kind: str, day: str) -> Path | None:
+        """Where a day is kept; its name changes with all that it depends on."""
+        mine = self._reading
+        if not day or mine.folder is None:
+            return None
+        whose = [
+            FORMAT,
+            mine.version,
+            mine.contract.to_json(),
+            {n: [*v] for n, v in mine.seen.items()},
+        ]
+        told = json.dumps([whose, [part.name for part in self._parts[kind][day]]])
+        digest = hashlib.sha256(told.encode()).hexdigest()[:16]
+        return mine.folder / f"{kind}-{day}-{mine.version}-{digest}"
+
+    def _forget(self) -> None:
+        """What was kept of days that are no longer in the journal goes, too."""
+        folder = self._reading.folder
+        for path in folder.glob("*-*") if folder and folder.is_dir() else ():
+            named = re.match(r"(answers|outcomes)-(\d{4}-\d\d-\d\d)-", path.name)
+            if named and named[2] not in self._parts[named[1]]:
+                path.unlink(missing_ok=True)
+
+    def _load(self, kind: str, day: str) -> Day | None:
+        path = self._path(kind, day)
+        if path is None:
+            return None
+        try:
+            told = json.loads(path.with_name(f"{path.name}.json").read_bytes())
+            frame = pd.read_parquet(path.with_name(f"{path.name}.parquet"))
+            counts = pd.DataFrame.from_dict(told["counts"], orient="index")
+            return Day(counts, Counter(told["odd"]), told["lines"], told["level"], frame)
+        except (OSError, ValueError, KeyError, TypeError):
+            return None  # never kept, or half of it is gone: read anew
+
+    def _keep(self, kind: str, day: str, found: Day) -> None:
+        path = self._path(kind, day)
+        if path is None:
+            return
+        path.parent.mkdir(parents=True, exist_ok=True)
+        for old in path.parent.glob(f"{kind}-{day}-{self._reading.version}-*"):
+            old.unlink(missing_ok=True)
+        work = path.with_name(f".{path.name}")
+        found.frame.to_parquet(work)
+        work.replace(path.with_name(f"{path.name}.parquet"))
+        told = {
+            "counts": json.loads(found.counts.to_json(orient="index", double_precision=15)),
+            "odd": {what: int(count) for what, count in found.odd.items()},
+            "lines": found.lines, "level": found.level,
+        }  # fmt: skip
+        work.write_text(json.dumps(told))
+        work.replace(path.with_name(f"{path.name}.json"))
+
+
+def folder_of(kept: Path, journal: str) -> Path:
+    """Where in *kept* the days of a *journal* are: each has a folder of its own."""
+    return kept / hashlib.sha256(journal.encode()).hexdigest()[:12]
+
+
+def level_for(lines: int, most: int) -> int:
+    """The level at which of so many *lines* no more than *most* are in the sample."""
+    level = 0
+    while lines > most * 2**level and level < 24:
+        level += 1
+    return level
+
+
+def _below(level: int) -> str:
+    from monitoring.query import below  # noqa: PLC0415
+
+    return below(level) if level else "g"  # after every hexadecimal digit
+
+
+def _by_day(found: Sequence[Part]) -> dict[str, list[Part]]:
+    days: dict[str, list[Part]] = {}
+    for part in found:
+        days.setdefault(part.day, []).append(part)
+    return days
