@@ -33,7 +33,7 @@ from monitoring.desk import answer_all, bake, do, serves_badly
 from monitoring.digest import digest
 from monitoring.expected import PATH, ExpectedError, read_expected
 from monitoring.experiment.__main__ import run as run_experiment
-from monitoring.incident import decide
+from monitoring.incident import decide, expected
 from monitoring.influence import influence
 from monitoring.journal import journal_at
 from monitoring.kept import Reading, folder_of
@@ -44,7 +44,6 @@ from monitoring.runs import write_run
 from monitoring.seen import Seen, first_day, moves_of
 from monitoring.series import ARTIFACT, NAME, SeriesError, keep_series, read_series
 from monitoring.service import ServiceError, observe
-from monitoring.signals import by_series
 from monitoring.slices import since, slices, table
 from monitoring.upstream import likely_changes
 from monitoring.window import EvidenceError, JournalError, read_reference, read_window
@@ -150,7 +149,8 @@ def _look(asked: argparse.Namespace, forge: Forge, rules: Rules) -> list[Broken]
         oddities=window.oddities, unjudged=unjudged, upstream=upstream,
     )  # fmt: skip
     waivers = read_expected(forge.read(PATH))
-    todo = decide(seen.look(), forge.alerts(), waivers, limits.quiet, rules.incident, seen.words)
+    looked = seen.look()
+    todo = decide(looked, forge.alerts(), waivers, limits.quiet, rules.incident, seen.words)
     do(asked.forge, forge, todo)
     run = {
         "at": f"{asked.now:%Y-%m-%dT%H:%MZ}",
@@ -169,9 +169,9 @@ def _look(asked: argparse.Namespace, forge: Forge, rules: Rules) -> list[Broken]
     if situation.state != "raised":  # else the incident tells it all
         powers = influence(reference, contract)
         _digest(forge, contract.name, digest(signals, powers, contract.name, live.version))
-    last = [by_series(signals)[name][-1] for name in situation.lasting]
     bake(asked.forge, forge, rules.rollback, [
-        Alarm(s.kind, live.version, f"{s.metric} {s.value:.3f} on {s.day}, usual {s.expected:.3f}") for s in last
+        Alarm(s.kind, live.version, f"{s.metric} {s.value:.3f} on {s.day}, usual {s.expected:.3f}")
+        for s in seen.pages(expected(looked, waivers))
     ])  # fmt: skip
     if asked.today:
         return crashed(unknown)

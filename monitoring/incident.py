@@ -95,11 +95,10 @@ def decide(
     *alerts* are the forge's, newest first; *quiet* is the number of windows in a row within limits
     after which an incident closes itself.
     """
-    today = date.fromisoformat(look.at[:10])
     mine = [a for a in alerts if _is_ours(a.marker, look.model)]
     mine.sort(key=lambda alert: alert.state != "open")
-    waived = {c.fingerprint: covering(waivers, c.fingerprint, today) for c in look.causes}
-    real = [cause for cause in look.causes if waived[cause.fingerprint] is None]
+    waived = expected(look, waivers)
+    real = [cause for cause in look.causes if cause.fingerprint not in waived]
     groups = _together(real, mine, look.model, rules.together_days)
     acts: list[Act] = []
     for alert in mine:
@@ -107,7 +106,7 @@ def decide(
             acts += _raised(alert, groups.pop(alert.marker), look, rules, words)
         elif alert.state == "open":
             known = Memory.from_json(alert.memory).causes
-            why = next((w for name, w in waived.items() if w and name in known), None)
+            why = next((w for name, w in waived.items() if name in known), None)
             acts += _calm(alert, look, quiet, why, words)
     for marker, causes in groups.items():
         memory = _seen(Memory(), causes, look)
@@ -117,9 +116,15 @@ def decide(
     acts += [
         Say(f"expected until {w.until}, because {w.reason}: {name}")
         for name, w in waived.items()
-        if w
     ]
     return acts
+
+
+def expected(look: Look, waivers: Sequence[Expected]) -> dict[str, Expected]:
+    """The causes (by their fingerprints) that are no alarm today, each with its waiver."""
+    today = date.fromisoformat(look.at[:10])
+    found = {c.fingerprint: covering(waivers, c.fingerprint, today) for c in look.causes}
+    return {name: waiver for name, waiver in found.items() if waiver}
 
 
 def _raised(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from checks.markdown import text
@@ -67,6 +67,16 @@ class Seen:
             blind=tuple(each.kind.split()[0] for each in self.unknown if not each.yet),
             moves=tuple((at, f"{version} went live: {words}") for at, version, words in self.moves),
         )
+
+    def pages(self, expected: Collection[str]) -> list[Signal]:
+        """The newest day of each series that pages, unless its cause (a fingerprint) is *expected*."""
+        series = by_series(self.signals)
+        lasting = [series[name] for name in self.situation.lasting]
+        return [
+            days[-1]
+            for days in lasting
+            if days[0].tier == "page" and self._cause([days]).fingerprint not in expected
+        ]
 
     def words(self, look: Look, memory: Memory, state: State, why: str) -> tuple[str, str]:
         """Title and body of an incident."""

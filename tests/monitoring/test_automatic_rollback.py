@@ -11,6 +11,7 @@ import pytest
 from forge.live import LIVE, Live, parse_live, with_champion
 from forge.local import LocalForge
 from monitoring.__main__ import NO_WATCH, OK, main
+from monitoring.expected import PATH, Expected, write_expected
 from tests.monitoring.conftest import answered, write
 
 OLD = "20260101T0000-aaaaaaa"
@@ -99,6 +100,22 @@ def test_realised_performance_puts_back_what_was(watch, forge, buys, journal, ca
     assert f"hours after {buys.bundle.version} became champion" in incident.body
     states = {each.version: each.state for each in forge.releases()}
     assert states == {OLD: "published", buys.bundle.version: "withdrawn"}
+
+
+def test_what_is_expected_puts_nothing_back(watch, forge, buys, journal):
+    """A waiver of the loss that would: merged by a person, it holds for the rollback as for the incident."""
+    answers, outcomes = answered(buys, date(2026, 2, 20), 6)
+    other = {"no": "yes", "yes": "no"}
+    write(journal, answers, [each | {"outcome": other[each["outcome"]]} for each in outcomes])
+    kinds = ("realised_performance", "prediction_bias", "estimated_performance")
+    causes = tuple(f"page/{kind}/" for kind in kinds)
+    waiver = Expected(causes, date.max, "the sale", "anna", "12")
+    forge.propose("expected", "the sale", "", {PATH: write_expected([waiver], date.min)})
+    forge.status("expected", True, "good")
+    forge.merge("expected", "the sale")
+
+    assert watch() == OK
+    assert champion(forge) == buys.bundle.version
 
 
 def test_errors_put_back_what_was_and_nothing_more(watch, forge, buys, scorer, capsys):
