@@ -95,8 +95,8 @@ bench-experiment: .venv/work/installed ## how often an experiment errs, how long
 bench-gate: .venv/work/installed ## what the gate accepts, what creeps in, whether its intervals are true: BENCHMARKS.md  [REPEATS=200]
 	@OMP_NUM_THREADS=1 $(WORK) -m bench.gate --repeats $(or $(REPEATS),200)
 
-bench-watch: .venv/work/installed .venv/tools/installed ## the watch beside NannyML, Evidently and river  [SEEDS=3 POOLS=flights,digits DATA=FOLDER]
-	@$(WORK) -W ignore -m bench.watch --seeds $(or $(SEEDS),3) $(if $(POOLS),--pools $(POOLS)) $(if $(DATA),--data "$(DATA)")
+bench-watch: .venv/work/installed .venv/tools/installed ## the watch beside NannyML, Evidently and river  [SEEDS=12 POOLS=flights,digits DATA=FOLDER]
+	@$(WORK) -W ignore -m bench.watch --seeds $(or $(SEEDS),12) $(if $(POOLS),--pools $(POOLS)) $(if $(DATA),--data "$(DATA)")
 
 bench-scale: .venv/work/installed ## what a run of the watch costs with a million rows a day: BENCHMARKS.md  [HISTORY=10,35,100]
 	@$(WORK) -m bench.scale --history $(or $(HISTORY),10,35,100)

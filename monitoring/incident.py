@@ -114,8 +114,7 @@ def decide(
         title, body = words(look, memory, "open", "")
         acts += [*start, Raise(marker, title, body, memory.to_json())]
     acts += [
-        Say(f"expected until {w.until}, because {w.reason}: {name}")
-        for name, w in waived.items()
+        Say(f"expected until {w.until}, because {w.reason}: {name}") for name, w in waived.items()
     ]
     return acts
 

@@ -91,7 +91,7 @@ def others(found: Statistics) -> dict[str, Numbers]:
     usual = parts[:REFERENCE]
     spread = np.maximum(np.nanstd(usual, axis=0), 1e-9)
     apart = np.abs(parts[REFERENCE:] - np.nanmean(usual, axis=0)) / spread
-    columns = found["evidently"][REFERENCE:]
+    columns = found["evidently"]
     half = math.ceil(columns.shape[1] / 2)
     return {
         NANNYML: np.nanmax(apart, axis=1),

@@ -77,23 +77,24 @@ def wasserstein(reference: Numbers, days: Numbers) -> Numbers:
     return np.asarray(apart / max(reference.std(), 0.001))
 
 
-def daily(stream: Stream, *, folds: int = 3) -> dict[str, Numbers]:
+def daily(
+    stream: Stream, alike: dict[str, Numbers] | None = None, *, folds: int = 3
+) -> dict[str, Numbers]:
     """Every statistic of every day, the reference's as well: (days,) or (days, columns).
 
     "…" as ours: the reference's days are measured by folds that they are not in. "… within":
-    as NannyML does, by the whole reference.
+    as NannyML does, by the whole reference. Where *alike* are those of a stream with the same reference,
+    its days are not measured again.
     """
     width = stream.rows.shape[1]
     rows = stream.rows.reshape(-1, A_DAY, width)
     scores, truth = stream.scores.reshape(-1, A_DAY), stream.truth.reshape(-1, A_DAY)
     numeric = np.append(stream.pool.numeric, True)
     whole = np.concatenate([rows, scores[:, :, None]], axis=2)
-    every = np.arange(len(rows))
-    parts = [(np.arange(REFERENCE), every, True), (np.arange(REFERENCE), every[REFERENCE:], False)]
-    parts += [
-        (np.setdiff1d(np.arange(REFERENCE), fold), fold, False)
-        for fold in np.array_split(np.arange(REFERENCE), folds)
-    ]
+    every, usual = np.arange(len(rows)), np.arange(REFERENCE)
+    parts = [(usual, every[REFERENCE:] if alike else every, " within")]
+    if not alike:
+        parts += [(np.setdiff1d(usual, fold), fold, "") for fold in np.array_split(usual, folds)]
     names = ("js", "mean", "error", "estimate")
     found: dict[str, Numbers] = {}
     for known, days, within in parts:
@@ -111,13 +112,19 @@ def daily(stream: Stream, *, folds: int = 3) -> dict[str, Numbers]:
         )
         estimate = estimated_auc(chances.predict(scores[days].ravel()).reshape(len(days), -1))
         for name, values in zip(names, (distance, means[:, numeric], error, estimate), strict=True):
-            key = f"{name} within" if within else name
-            found.setdefault(key, np.full((len(rows), *values.shape[1:]), np.nan))[days] = values
-    before = whole[:REFERENCE].reshape(-1, width + 1)
+            place = found.setdefault(name + within, np.full((len(rows), *values.shape[1:]), np.nan))
+            place[days] = values
+    for name in names:
+        if alike:
+            for key in (name, f"{name} within"):
+                place = found.setdefault(key, np.full_like(found[f"{name} within"], np.nan))
+                place[:REFERENCE] = alike[key][:REFERENCE]
+        found[name][REFERENCE:] = found[f"{name} within"][REFERENCE:]
+    before, after = whole[:REFERENCE].reshape(-1, width + 1), whole[REFERENCE:]
     found["evidently"] = np.column_stack([
-        wasserstein(before[:, i], whole[:, :, i])
+        wasserstein(before[:, i], after[:, :, i])
         if numeric[i] and len(np.unique(before[:5000, i])) > 5
-        else _evidently_shares(before[:, i], whole[:, :, i])
+        else _evidently_shares(before[:, i], after[:, :, i])
         for i in range(width + 1)
     ])  # fmt: skip
     found["auc"] = np.array([auc(y, s) for y, s in zip(truth, scores, strict=True)])

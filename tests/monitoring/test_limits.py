@@ -21,7 +21,7 @@ WEIGHT = 0.2
 
 
 def stream(random, days, kind, draws=1):
-    """Quiet days (draws, days, 12): Gaussian, with a week's rhythm, moving together, or persistent."""
+    """Quiet days (draws, days, 12): Gaussian, with a week's rhythm, moving together, persistent, or skewed."""
     found = random.normal(size=(draws, days, 12))
     if kind == "weekly":
         found += 3 * (np.arange(days) % 7 >= 5)[:, None]
@@ -30,6 +30,8 @@ def stream(random, days, kind, draws=1):
     if kind == "persistent":
         for day in range(1, days):
             found[:, day] = 0.4 * found[:, day - 1] + 0.9 * found[:, day]
+    if kind == "skewed":  # as a day's ROC AUC is, but upward
+        found = (random.standard_gamma(2.0, size=found.shape) - 2) / np.sqrt(2)
     return found
 
 
@@ -46,7 +48,7 @@ def false_alarms(limits, quarters, rule):
 
 
 @pytest.mark.parametrize("rule", [Rule(1, 1, 3), Rule(2, 3, 3)])
-@pytest.mark.parametrize("kind", ["plain", "weekly", "together", "persistent"])
+@pytest.mark.parametrize("kind", ["plain", "weekly", "together", "persistent", "skewed"])
 def test_quiet_streams_keep_to_the_budget(kind, rule):
     """On average over references of six weeks, each with quarters that were never seen."""
     found = []
