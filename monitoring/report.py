@@ -51,11 +51,12 @@ _DATA = ("missing_values", "unseen_categories", "row_rate", "label_coverage")
 class Evidence:
     """What the charts have to show, ready to be read.
 
-    *effect* are lines on performance, *moved* and *slices* are tables, *charts* Mermaid, *sure*
+    *first* is what to do first, *effect* are lines on performance, *moved* and *slices* are tables, *charts* Mermaid, *sure*
     sentences on how sure the alarm is, *likely* causes, the likeliest first, *remarks* lists by
     heading.
     """
 
+    first: str = ""
     effect: tuple[str, ...] = ()
     moved: str = ""
     slices: str = ""
@@ -103,19 +104,22 @@ def body(model: str, version: str, memory: Memory, state: str, why: str, evidenc
     ]
     sections = [
         Section("head", f"**{text(model)}**, version {code(version)}: {head}", kept=True),
+        Section(
+            "first", f"**First:** {evidence.first}" if evidence.first and state == "open" else ""
+        ),
         Section("facts", _facts(memory), kept=True),
         Section(
             "what moved",
             _listed("What moved", [text(w) for w in memory.words] if state == "open" else ()),
         ),
-        Section("table", evidence.moved),
-        Section("how sure", _listed("How sure", evidence.sure)),
-        Section("slices", evidence.slices),
         Section("cost", _listed("What it costs", evidence.effect)),
         Section("likely cause", _listed("Likely cause", evidence.likely)),
         Section("what to do", _what_to_do(memory, state), kept=True),
         *(Section("chart", chart) for chart in evidence.charts),
+        Section("slices", evidence.slices),
+        Section("how sure", _listed("How sure", evidence.sure)),
         *remarks,
+        Section("in figures", evidence.moved, folded=True),
         Section("history", _history(memory.runs), folded=True),
         Section("what was done", _history(memory.actions), folded=True),
         Section("commands", commands(), folded=True, kept=True),
@@ -123,12 +127,31 @@ def body(model: str, version: str, memory: Memory, state: str, why: str, evidenc
     return page(sections, LONGEST, "the artifact of the run")
 
 
+def first(facts: Facts, tier: str) -> str:
+    """What to do first, for who is woken: one step, the one that the kinds and a release point to."""
+    kinds, owners = {*facts.kinds}, [text(owner) for owner in facts.owners or {} if owner]
+    ask = f"ask {', '.join(owners) or 'who fills them'} what has changed" + (
+        f" on {facts.since}" if facts.since else ""
+    )
+    new = [code(version) for day, version in facts.releases if _just_before(day, facts.since)][-1:]
+    steps = (
+        (tier != "page", "nothing at this hour. Rows or scores look different, and no loss is told of; it waits for the day."),
+        ("row_rate" in kinds, "see that the website asks the scorer, and that its journal is shipped here: rows are not as many as usual."),
+        (kinds & {"missing_values", "unseen_categories"}, f"{ask}. Broken rows are put right upstream, and nothing learns from them."),
+        ("label_coverage" in kinds, "see why outcomes no longer come. The model may be as good as ever; nobody can tell."),
+        (new, f"`/rollback`. {''.join(new)} went live just before it began; the way back takes seconds, and can be undone."),
+        (kinds & {"realised_performance", "prediction_bias"}, "look at the likely cause; unless rows are broken, `/retrain`. Outcomes tell the loss: it is real."),
+        (True, "look at the likely cause. The loss is an estimate, and outcomes do not tell of it yet."),
+    )  # fmt: skip
+    return next(words for applies, words in steps if applies)
+
+
 def likely(facts: Facts) -> tuple[str, ...]:
     """Causes to look at first, the likeliest first: what happened at that time, and what fits the kind."""
     found = []
     for day, version in facts.releases:
-        days = days_between(facts.since, day) if facts.since else 99
-        if 0 <= days <= 2:
+        if _just_before(day, facts.since):
+            days = days_between(facts.since, day)
             ago = {0: "the day it began", 1: "a day before"}.get(days, f"{days} days before")
             found.append(f"A release of ours: {code(version)} went live on {day}, {ago}.")
     if facts.new:
@@ -231,6 +254,10 @@ def _history(lines: Sequence[tuple[str, str]]) -> str:
 
 def _listed(heading: str, lines: Sequence[str]) -> str:
     return "\n".join([f"**{heading}**", "", *(f"- {line}" for line in lines)]) if lines else ""
+
+
+def _just_before(day: str, since: str) -> bool:
+    return bool(since) and 0 <= days_between(since, day) <= 2
 
 
 def _same_season(day: str, first: str, last: str) -> bool:

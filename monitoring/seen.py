@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from checks.markdown import text
 from model.contract import Contract
@@ -11,7 +11,7 @@ from monitoring.alerts import Situation, excess, limit_of, moved_features, since
 from monitoring.incident import Cause, Look, State
 from monitoring.labels import trust
 from monitoring.memory import Memory
-from monitoring.report import Evidence, Facts, body, cost, likely, title
+from monitoring.report import Evidence, Facts, body, cost, first, likely, title
 from monitoring.signals import Signal, Unknown, by_series
 
 CHARTS = 3
@@ -82,8 +82,11 @@ class Seen:
         """Title and body of an incident."""
         since = memory.since or min((signal.day for signal in self.signals), default=self.at[:10])
         kinds = [cause.kind for cause in look.causes if cause.fingerprint in memory.causes]
-        shown = title(look.model, kinds, since, moved_features(self.signals, since))
-        return shown, body(look.model, look.version, memory, state, why, self.evidence(since))
+        moved = moved_features(self.signals, since)
+        facts = replace(self._facts(since, moved), kinds=tuple(kinds))
+        evidence = replace(self.evidence(since), first=first(facts, memory.tier))
+        shown = title(look.model, kinds, since, moved)
+        return shown, body(look.model, look.version, memory, state, why, evidence)
 
     def evidence(self, since: str) -> Evidence:
         """What there is to show of the time *since* a day."""
@@ -93,7 +96,7 @@ class Seen:
         drifted = [days for days in series.values() if _is_drift_of(days[0], moved)]
         return Evidence(
             effect=tuple(self.effect(since)),
-            moved=table("In figures", [*lasting, *drifted][:20]),
+            moved=table([*lasting, *drifted][:20]),
             slices=self.slices,
             charts=tuple(chart(days) for days in lasting[:CHARTS]),
             sure=tuple(self._sure(lasting)),
@@ -210,13 +213,11 @@ def first_day(signals: list[Signal], lasting: Sequence[str]) -> str:
     return min((since_when(series[name]) for name in lasting), default="")
 
 
-def table(heading: str, series: Sequence[list[Signal]]) -> str:
+def table(series: Sequence[list[Signal]]) -> str:
     """The newest day of each series; "" of none."""
     if not series:
         return ""
     lines = [
-        f"**{heading}**",
-        "",
         "| | last day | value | usual | limit | lately | days beyond | a false alarm in |",
         "|---|---|---:|---:|---:|---:|---:|---:|",
     ]
@@ -225,7 +226,7 @@ def table(heading: str, series: Sequence[list[Signal]]) -> str:
         limit, beyond = _limit(last), sum(day.breached for day in days)
         lines.append(
             f"| {text(_name(last))} | {last.day} | {last.value:.3f} | {last.expected:.3f}"
-            f" | {'' if limit is None else f'{limit:.3f}'} | {'' if last.level is None else f'{last.level:.3f}'}"
+            f" | {'' if limit is None else f'{limit:.3f}'} | {_lately(last)}"
             f" | {beyond} of {len(days)} | {'' if last.run_length is None else _long(last.run_length)} |"
         )
     return "\n".join(lines)
@@ -267,8 +268,16 @@ def _limit(day: Signal) -> float | None:
 def _words(day: Signal) -> str:
     limit = _limit(day)
     told = "" if limit is None else f", limit {limit:.3f}"
-    level = "" if day.level is None else f"; lately {day.level:.3f}"
-    return f"{_name(day)}: {day.value:.3f} on {day.day}; usual {day.expected:.3f}{told}{level}"
+    lately = f"; lately {_lately(day)}" if _lately(day) else ""
+    return f"{_name(day)}: {day.value:.3f} on {day.day}; usual {day.expected:.3f}{told}{lately}"
+
+
+def _lately(day: Signal) -> str:
+    """The level and its limit, where it is the alarm: else the day says it, and the level holds it down."""
+    limit = limit_of(day.level, day.expected, day.level_lower, day.level_upper)
+    if day.level is None or limit is None or not day.breached or replace(day, level=None).breached:
+        return ""
+    return f"{day.level:.3f} (limit {limit:.3f})"
 
 
 def _long(days: float) -> str:

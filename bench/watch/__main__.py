@@ -10,6 +10,7 @@ after each was run alone.
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 import time
 from collections.abc import Sequence
@@ -31,7 +32,7 @@ from bench.watch.streams import A_DAY, BEFORE, CHANGES, REFERENCE
 ROOT = Path(__file__).parents[2]
 CHART = "bench/watch.svg"
 BUDGET = 1.0
-ADWIN = "river ADWIN, any column"
+ADWIN = "river ADWIN, any column's daily mean"
 _began = time.monotonic()
 
 
@@ -73,7 +74,7 @@ def measured(kept: Kept, seeds: Sequence[int], work: Path) -> Result:
     equal = max(mean, 91 / (YEAR * len(seeds)) * 1.001)
     limits = {each: limit_at(values, equal) for each, values in alarming.items()}
     adwin = Adwin(work, kept, seeds, equal)
-    say(f"{name}: ADWIN at {adwin.rate or adwin.told}")
+    say(f"{name}: ADWIN at {adwin.at or adwin.told}")
     late: dict[str, dict[str, list[float]]] = {}
     for change in CHANGES:
         if change.startswith("mean") and "5 features" in change and kept.pool.numeric.sum() < 5:
@@ -86,16 +87,17 @@ def measured(kept: Kept, seeds: Sequence[int], work: Path) -> Result:
             of[WOKEN].append(delay(days["page"] | days["issue"], BEFORE))
             for each, values in others(found).items():
                 of[each].append(delay(values >= limits[each], BEFORE))
-        if adwin.rate:
+        if adwin.at:
             of[ADWIN] = [delay(days, BEFORE) for days in adwin.days(change, seeds)]
         late[change] = of
         say(f"{name}: {change}: " + ", ".join(f"{who} {told(each)}" for who, each in of.items()))
     remarks = [*filter(None, [adwin.told]), evidently(work, kept, seeds[-1])]
     say(f"{name}: {remarks[-1]}")
+    own = {each: rate([v > DEFAULTS[each] for v in values]) for each, values in alarming.items()}
     return Result(
         name, len(kept.pool.features),
         {tier: [each[tier] for each in rates] for tier in rates[0]},
-        {each: rate([v > DEFAULTS[each] for v in values]) for each, values in alarming.items()},
+        own if math.isnan(adwin.own) else {**own, ADWIN: adwin.own},
         equal, late, remarks,
     )  # fmt: skip
 

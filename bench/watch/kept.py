@@ -29,7 +29,7 @@ class Kept:
         folder.mkdir(parents=True, exist_ok=True)
         code = b"".join(
             Path(__file__).with_name(f"{name}.py").read_bytes()
-            for name in ("pools", "streams", "statistics", "adwin")
+            for name in ("pools", "streams", "statistics")
         )
         rows = (pool.rows, pool.truth, pool.segment, pool.score(pool.rows[:500]))
         self._made = hashlib.sha256(b"".join([code, *(part.tobytes() for part in rows)]))

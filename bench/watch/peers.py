@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
 import tempfile
@@ -17,60 +18,59 @@ from bench.watch.kept import QUIET, Kept
 from bench.watch.streams import A_DAY, REFERENCE, Stream
 
 Numbers = np.ndarray[Any, Any]
-#: Confidences that ADWIN is tried at, from its own on.
-RATES = ("0.002", "1e-4", "1e-6", "1e-9", "1e-13", "1e-18", "1e-25", "1e-40", "1e-60")
+#: Confidences of ADWIN, from its own on.
+RATES = ("0.002", "5e-4", "1e-4", *(f"1e-{n}" for n in range(5, 31)))
 
 
 class Adwin:
-    """river's ADWIN on every column, at the loosest of `RATES` that keeps quiet years to an *equal* rate.
+    """river's ADWIN on the daily means of every column, of the scores and of their errors.
 
-    *rate* is "" where it cannot run or none keeps to it; *told* says so.
+    At the loosest of `RATES` at which quiet years keep to an *equal* rate; *at* is "" where it cannot run or
+    none does, and *told* says so. *own* is its rate by its default.
     """
 
     def __init__(self, environments: Path, kept: Kept, seeds: Sequence[int], equal: float) -> None:
-        self.kept, self.rate, self.told = kept, "", ""
+        self.kept, self.at, self.told, self.own = kept, "", "", math.nan
         try:
             self.python = install(environments / "river", ["river"], Path(sys.executable))
         except InstallError as error:
             self.told = f"river was left out: its environment could not be made ({error})."
             return
-        low, high = 0, len(RATES)
-        while low < high:
-            place = (low + high) // 2
-            keeps = rate(self.days(QUIET, seeds, RATES[place])) <= equal
-            low, high = (low, place) if keeps else (place + 1, high)
-        if low < len(RATES):
-            self.rate = RATES[low]
-        else:
+        quiet = {at: rate(days) for at, days in self._run(QUIET, seeds, RATES).items()}
+        self.own = quiet[RATES[0]]
+        self.at = next((at for at in RATES if quiet[at] <= equal), "")
+        if not self.at:
             self.told = (
                 f"ADWIN was left out: even at a confidence of {RATES[-1]} it alarms more often."
             )
 
-    def days(self, change: str, seeds: Sequence[int], at: str = "") -> list[Numbers]:
+    def days(self, change: str, seeds: Sequence[int]) -> list[Numbers]:
         """Whether it alarms on each day after the reference of each seed's stream."""
-        paths = {seed: self.kept.path("adwin", change, seed, at or self.rate) for seed in seeds}
-        for seed, path in paths.items():
-            if not path.is_file():
-                self.kept.keep(
-                    path, {"days": self._run(self.kept.stream(change, seed), at or self.rate)}
-                )
-        return [np.load(path)["days"][REFERENCE:] for path in paths.values()]
+        return self._run(change, seeds, [self.at])[self.at]
 
-    def _run(self, stream: Stream, at: str) -> Numbers:
-        wrong = np.abs(stream.scores - stream.truth)
-        wrong = np.concatenate([np.full(LATE * A_DAY, np.nan), wrong[: -LATE * A_DAY]])
-        rows = np.column_stack([stream.rows, stream.scores, wrong])
-        spread = np.nanstd(rows[: REFERENCE * A_DAY], axis=0)
+    def _run(
+        self, change: str, seeds: Sequence[int], rates: Sequence[str]
+    ) -> dict[str, list[Numbers]]:
         with tempfile.TemporaryDirectory() as work:
-            scaled = rows / np.where(spread > 0, spread, 1)
-            np.savez(Path(work) / "in.npz", a_day=A_DAY, stream=scaled)
+            tables = {str(seed): _columns(self.kept.stream(change, seed)) for seed in seeds}
+            np.savez(Path(work) / "in.npz", allow_pickle=False, **tables)
             script = Path(__file__).with_name("adwin.py")
             subprocess.run(
-                [str(self.python), str(script), f"{work}/in.npz", f"{work}/out.npz", at],
-                check=True, stdout=subprocess.DEVNULL, timeout=1200,
+                [str(self.python), str(script), f"{work}/in.npz", f"{work}/out.npz", *rates],
+                check=True, timeout=1200,
             )  # fmt: skip
-            found: Numbers = np.load(Path(work) / "out.npz")[f"stream|{at}"]
-        return found
+            found = np.load(Path(work) / "out.npz")
+            return {at: [found[f"{seed}|{at}"][REFERENCE:] for seed in seeds] for at in rates}
+
+
+def _columns(stream: Stream) -> Numbers:
+    """Daily means (days, columns) in standard deviations of the reference's days."""
+    wrong = np.abs(stream.scores - stream.truth)
+    rows = np.column_stack([stream.rows, stream.scores, wrong])
+    days = rows.reshape(-1, A_DAY, rows.shape[1]).mean(axis=1)
+    days[:, -1] = np.concatenate([np.full(LATE, np.nan), days[:-LATE, -1]])
+    spread = np.nanstd(days[:REFERENCE], axis=0)
+    return np.asarray(days / np.where(spread > 0, spread, 1))
 
 
 def evidently(environments: Path, kept: Kept, seed: int) -> str:

@@ -38,13 +38,14 @@ class Stream:
 
 def quiet(pool: Pool, days: int, random: np.random.Generator) -> Stream:
     """`REFERENCE` + *days* days on which nothing changes."""
-    picked = _picked(pool, REFERENCE + days, random)
+    picked = _picked(pool, np.flatnonzero(~pool.segment), REFERENCE + days, random)
     return _stream(pool, pool.rows[picked], pool.truth[picked])
 
 
 def changed(pool: Pool, change: str, random: np.random.Generator) -> Stream:
     """`BEFORE` quiet days after the reference, then `AFTER` with the *change*."""
-    picked = _picked(pool, REFERENCE + BEFORE + AFTER, random)
+    days = REFERENCE + BEFORE + AFTER
+    picked = _picked(pool, np.flatnonzero(~pool.segment), days, random)
     start = (REFERENCE + BEFORE) * A_DAY
     day = np.arange(len(picked) - start) // A_DAY
     if change.startswith("new segment"):
@@ -52,7 +53,7 @@ def changed(pool: Pool, change: str, random: np.random.Generator) -> Stream:
         new = random.random(len(day)) < share
         picked[start:][new] = random.choice(np.flatnonzero(pool.segment), int(new.sum()))
     if change.startswith("covariates"):
-        picked[start:] = _harder(pool, len(day), random)
+        picked[start:] = _harder(pool, AFTER, random)
     rows, truth = pool.rows[picked].copy(), pool.truth[picked].copy()
     numbers = _telling(pool)
     spread = pool.rows.std(axis=0)
@@ -90,8 +91,8 @@ def _stream(pool: Pool, rows: Numbers, truth: Numbers) -> Stream:
     return Stream(pool, rows, pool.score(rows), truth)
 
 
-def _picked(pool: Pool, days: int, random: np.random.Generator) -> Numbers:
-    usual = np.flatnonzero(~pool.segment)
+def _picked(pool: Pool, usual: Numbers, days: int, random: np.random.Generator) -> Numbers:
+    """Rows (days * `A_DAY`,) of the *usual* ones."""
     weekday = pool.weekday[usual]
     starts = {
         day: np.flatnonzero((weekday[:-BLOCK] == day) & (weekday[BLOCK:] == day))
@@ -115,17 +116,19 @@ def _telling(pool: Pool) -> Numbers:
     return np.flatnonzero(pool.numeric & (np.array(most) < 1400))
 
 
-def _harder(pool: Pool, count: int, random: np.random.Generator) -> Numbers:
-    """Rows drawn with a taste for those that the model is unsure of: what a row means is as before."""
+def _harder(pool: Pool, days: int, random: np.random.Generator) -> Numbers:
+    """*days* days of a pool that was thinned of rows that the model is sure of: what a row means is as before.
+
+    Rows that are left still stand together, so days differ from each other as they did.
+    """
     usual = np.flatnonzero(~pool.segment)
     scores, truth = pool.score(pool.rows[usual]), pool.truth[usual]
     sure = np.abs(np.log(np.clip(scores, 1e-4, 1 - 1e-4) / np.clip(1 - scores, 1e-4, 1)))
     wanted = auc(truth, scores) - 0.03
+    luck = np.random.default_rng(0).random(len(usual))
     low, high = 0.0, 8.0
     for _ in range(12):
         taste = (low + high) / 2
-        weight = np.exp(-taste * sure)
-        picked = np.random.default_rng(0).choice(len(usual), 20_000, p=weight / weight.sum())
-        low, high = (taste, high) if auc(truth[picked], scores[picked]) > wanted else (low, taste)
-    weight = np.exp(-low * sure)
-    return usual[random.choice(len(usual), count, p=weight / weight.sum())]
+        kept = luck < np.exp(-taste * (sure - sure.min()))
+        low, high = (taste, high) if auc(truth[kept], scores[kept]) > wanted else (low, taste)
+    return _picked(pool, usual[luck < np.exp(-low * (sure - sure.min()))], days, random)

@@ -3,7 +3,7 @@
 import pytest
 
 from monitoring.memory import Memory
-from monitoring.report import LONGEST, Evidence, Facts, body, cost, likely, title
+from monitoring.report import LONGEST, Evidence, Facts, body, cost, first, likely, title
 
 MEMORY = Memory(
     causes=("page/estimated_performance/", "issue/score_drift/"),
@@ -13,6 +13,7 @@ MEMORY = Memory(
     actions=(("2026-01-14T09:00:00Z", "acknowledged until 2026-01-21, by dana"),), ack="2026-01-21", ack_by="dana",
 )  # fmt: skip
 EVIDENCE = Evidence(
+    first="ask the weather.",
     effect=("accuracy, estimated over 5 days: 0.700; 0.800 when it was judged (-0.100)",),
     moved="| a | table |", slices="| a | slice |", charts=("```mermaid\nxychart-beta\n```",),
     sure=("on 5 of 5 days",), likely=("A release of ours.",), remarks={"About the journal": ("3 torn | lines",), "Nothing": ()},
@@ -39,6 +40,8 @@ def test_the_body_is_all_that_a_person_needs():
         == f"""\
 **flights**, version <code>v1</code>: beyond its limits since 2026-01-10.
 
+**First:** ask the weather.
+
 | | |
 |---|---|
 | **Since** | 2026-01-10, last on 2026-01-14 |
@@ -50,14 +53,6 @@ def test_the_body_is_all_that_a_person_needs():
 
 - accuracy: 0.70; usual 0.80
 - score drift: 0.4; usual 0.1
-
-| a | table |
-
-**How sure**
-
-- on 5 of 5 days
-
-| a | slice |
 
 **What it costs**
 
@@ -77,9 +72,21 @@ def test_the_body_is_all_that_a_person_needs():
 xychart-beta
 ```
 
+| a | slice |
+
+**How sure**
+
+- on 5 of 5 days
+
 **About the journal**
 
 - 3 torn &#124; lines
+
+<details><summary>in figures</summary>
+
+| a | table |
+
+</details>
 
 <details><summary>history</summary>
 
@@ -121,6 +128,25 @@ def test_an_incident_that_knows_nothing_yet_can_be_told():
     assert words.startswith(
         "**m**, version <code>v</code>: could not be watched: x.\n\n**What to do**"
     )
+
+
+@pytest.mark.parametrize(
+    ("kinds", "tier", "releases", "words"),
+    [
+        (("score_drift",), "issue", (), "nothing at this hour"),
+        (("missing_values", "realised_performance"), "page", (("2026-01-10", "v2"),), "ask weather what has changed on 2026-01-10"),
+        (("row_rate",), "page", (), "see that the website asks"),
+        (("label_coverage",), "page", (), "see why outcomes no longer come"),
+        (("realised_performance",), "page", (("2026-01-09", "v2"),), "`/rollback`. <code>v2</code> went live just before"),
+        (("realised_performance",), "page", (("2026-01-01", "v2"),), "unless rows are broken, `/retrain`"),
+        (("estimated_performance",), "page", (), "The loss is an estimate"),
+    ],
+)  # fmt: skip
+def test_who_is_woken_is_told_one_thing_to_do_first(kinds, tier, releases, words):
+    """In the line below the first; what else can be done stands further below."""
+    facts = Facts(kinds, "2026-01-10", owners={"weather": ("wind",)}, releases=releases)
+
+    assert words in first(facts, tier)
 
 
 def test_broken_rows_are_looked_at_before_anything_is_learnt_from_them():

@@ -58,9 +58,16 @@ def test_a_cause_has_a_fingerprint_whatever_the_day_the_version_and_the_metric(r
     assert (weather.since, weather.last) == ("2026-01-04", "2026-01-07")
     assert weather.now == weather.peak == pytest.approx((2.0 - 0.4) / (1.0 - 0.4))
     assert (
-        weather.words
-        == "missing values share wind: 2.000 on 2026-01-07; usual 0.400, limit 1.000; lately 0.500"
+        weather.words == "missing values share wind: 2.000 on 2026-01-07; usual 0.400, limit 1.000"
     )
+
+
+def test_where_the_level_is_the_alarm_it_is_told_and_else_it_is_not(rules):
+    """No day is beyond its limit: what lasts is."""
+    low = [replace(s, level=1.2) for s in series(".......")]
+    (cause,) = seen(low, rules).look().causes
+
+    assert cause.words.endswith("usual 0.400, limit 1.000; lately 1.200 (limit 1.000)")
 
 
 def test_the_digests_signals_are_no_cause(rules):
@@ -110,9 +117,10 @@ def test_title_and_body_tell_a_person_all(rules):
     assert title == "flight-late: missing values, multivariate drift since 2026-01-05 (wind)"
     for expected in (
         "**flight-late**, version <code>v1</code>: beyond its limits since 2026-01-05.",
+        "**First:** ask weather what has changed on 2026-01-05.",
         "- missing values share wind: beyond its limits on 3 of 7 days; alone it raises a false alarm once in 2.0 years",
         "false alarms of all charts together are 1 a quarter",
-        "| multivariate drift reconstruction error | 2026-01-07 | 2.000 | 0.400 | 1.000 | 0.500 | 3 of 7 | 2.0 years |",
+        "| multivariate drift reconstruction error | 2026-01-07 | 2.000 | 0.400 | 1.000 |  | 3 of 7 | 2.0 years |",
         "| univariate drift mean wind |",
         "| a | slice |",
         "- accuracy, estimated over 3 days: 0.300; 0.400 when it was judged (-0.100), about 100 EUR a day: 0.1 on each of 100 rows a day, at 10 EUR each",
