@@ -203,7 +203,7 @@ class Seen:
             yield f"{text(_name(days[0]))}: beyond its limits on {beyond} of {len(days)} days{alone}"
         yield (
             f"where nothing has changed, false alarms of all charts together are {self.budget:g} a quarter: their limits"
-            " were solved for that, on quiet quarters drawn from the days that the model was judged with"
+            " were solved for that, and each one's own counted, on quiet quarters drawn from the days that the model was judged with"
         )
 
 

@@ -67,8 +67,9 @@ def _tiers(found: Statistics) -> dict[str, tuple[list[Series], Numbers]]:
     return {
         "page": (
             [Series("estimate", "lower", 0.01), Series("auc", "lower", 0.01),
-             Series("accuracy", "lower", 0.01), Series("bias", "both", 0.02)],
-            np.column_stack([found["estimate"], late["auc"], late["accuracy"], late["bias"]]),
+             Series("accuracy", "lower", 0.01), Series("bias", "both", 0.02),
+             *(Series(f"unseen {n}", "upper", 0.01, absolute=True) for n in range(found["unseen"].shape[1]))],
+            np.column_stack([found["estimate"], late["auc"], late["accuracy"], late["bias"], found["unseen"]]),
         ),
         "issue": (
             [Series("score", "upper", 0.1, absolute=True), Series("score mean", "both", 0.1),

@@ -18,8 +18,24 @@ from bench.watch.kept import QUIET, Kept
 from bench.watch.streams import A_DAY, REFERENCE, Stream
 
 Numbers = np.ndarray[Any, Any]
-#: Confidences of ADWIN, from its own on.
-RATES = ("0.002", "5e-4", "1e-4", *(f"1e-{n}" for n in range(5, 31)))
+#: Confidences of ADWIN, from the loosest on, and its default.
+RATES = (
+    "0.5",
+    "0.3",
+    "0.2",
+    "0.1",
+    "0.05",
+    "0.02",
+    "0.01",
+    "0.002",
+    "5e-4",
+    "1e-4",
+    "1e-6",
+    "1e-9",
+    "1e-14",
+    "1e-20",
+)
+DEFAULT = "0.002"
 
 
 class Adwin:
@@ -37,7 +53,7 @@ class Adwin:
             self.told = f"river was left out: its environment could not be made ({error})."
             return
         quiet = {at: rate(days) for at, days in self._run(QUIET, seeds, RATES).items()}
-        self.own = quiet[RATES[0]]
+        self.own = quiet[DEFAULT]
         self.at = next((at for at in RATES if quiet[at] <= equal), "")
         if not self.at:
             self.told = (

@@ -17,7 +17,7 @@ class Result:
     """Of one pool: false alarms a quarter and delays in days, a value a seed, infinite for never.
 
     *rates* are the watch's by tier; *own* the others' by their defaults; *delays* are by change, then by
-    who; *remarks* are sentences.
+    who; *costs* what a change does to the ROC AUC, on average; *remarks* are sentences.
     """
 
     pool: str
@@ -26,6 +26,7 @@ class Result:
     own: Mapping[str, float]
     equal: float
     delays: Mapping[str, Mapping[str, Sequence[float]]]
+    costs: Mapping[str, float]
     remarks: Sequence[str]
 
     @property
@@ -73,11 +74,11 @@ def delays(result: Result) -> list[str]:
         "",
         f"All have at most {result.equal:.2f} false alarms a quarter. {' '.join(result.remarks)}",
         "",
-        f"| days until noticed | {' | '.join(names)} |",
-        "|---|" + "---:|" * len(names),
+        f"| days until noticed | ROC AUC | {' | '.join(names)} |",
+        "|---|---:|" + "---:|" * len(names),
     ]
     lines += [
-        f"| {change} | {' | '.join(told(of[name]) for name in names)} |"
+        f"| {change} | {result.costs[change]:+.3f} | {' | '.join(told(of[name]) for name in names)} |"
         for change, of in result.delays.items()
     ]
     return [*lines, ""]

@@ -77,6 +77,11 @@ def wasserstein(reference: Numbers, days: Numbers) -> Numbers:
     return np.asarray(apart / max(reference.std(), 0.001))
 
 
+def unseen(reference: Numbers, days: Numbers) -> Numbers:
+    """The share of each day's rows (days, rows) with a category that the *reference* (rows,) never had."""
+    return np.asarray((~np.isin(days, np.unique(reference))).mean(axis=1))
+
+
 def daily(
     stream: Stream, alike: dict[str, Numbers] | None = None, *, folds: int = 3
 ) -> dict[str, Numbers]:
@@ -95,7 +100,7 @@ def daily(
     parts = [(usual, every[REFERENCE:] if alike else every, " within")]
     if not alike:
         parts += [(np.setdiff1d(usual, fold), fold, "") for fold in np.array_split(usual, folds)]
-    names = ("js", "mean", "error", "estimate")
+    names = ("js", "mean", "error", "estimate", "unseen")
     found: dict[str, Numbers] = {}
     for known, days, within in parts:
         before = whole[known].reshape(-1, width + 1)
@@ -111,7 +116,15 @@ def daily(
             scores[known].ravel(), truth[known].ravel()
         )
         estimate = estimated_auc(chances.predict(scores[days].ravel()).reshape(len(days), -1))
-        for name, values in zip(names, (distance, means[:, numeric], error, estimate), strict=True):
+        new = [unseen(before[:, i], whole[days][:, :, i]) for i in np.flatnonzero(~numeric)]
+        measured = (
+            distance,
+            means[:, numeric],
+            error,
+            estimate,
+            np.reshape(new, (-1, len(days))).T,
+        )
+        for name, values in zip(names, measured, strict=True):
             place = found.setdefault(name + within, np.full((len(rows), *values.shape[1:]), np.nan))
             place[days] = values
     for name in names:

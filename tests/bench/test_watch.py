@@ -1,6 +1,8 @@
 """The watch's benchmark: our statistics are NannyML's, streams are what they say, rates are equal."""
 
 import warnings
+from dataclasses import replace
+from xml.etree import ElementTree as ET
 
 import numpy as np
 import pandas as pd
@@ -8,8 +10,11 @@ import pytest
 
 import monitoring  # noqa: F401 -- switches NannyML's telemetry off
 from bench.watch.contest import delay, limit_at, rate
+from bench.watch.drawing import draw
+from bench.watch.kept import Kept
 from bench.watch.pools import Pool
-from bench.watch.statistics import estimated_auc, jensen_shannon, reconstruction
+from bench.watch.results import WATCH, Result, budgets, delays, later
+from bench.watch.statistics import estimated_auc, jensen_shannon, reconstruction, unseen
 from bench.watch.streams import A_DAY, BEFORE, REFERENCE, auc, changed, quiet
 
 with warnings.catch_warnings():
@@ -129,3 +134,50 @@ def test_a_delay_counts_from_the_change():
     """The day of the change itself is the first."""
     assert delay(np.array([True, False, True]), 1) == 2
     assert delay(np.array([True, False]), 1) == float("inf")
+
+
+def test_a_category_that_the_reference_never_had_is_unseen():
+    """Its share of each day."""
+    days = np.array([[1.0, 2.0, 1.0, 2.0], [1.0, 7.0, 7.0, 7.0]])
+
+    assert unseen(np.array([1.0, 2.0]), days).tolist() == [0, 0.75]
+
+
+def test_a_run_that_was_stopped_goes_on_where_it_was(pool, tmp_path):
+    """What is kept is what was computed; other rows have files of their own."""
+    change = "mean +0.5 sd, 5 features"
+    first = Kept(pool, tmp_path).daily(change, 1)
+    written = {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
+    again = Kept(pool, tmp_path).daily(change, 1)
+
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()} == written
+    assert all(np.array_equal(first[name], again[name], equal_nan=True) for name in first)
+    other = Kept(replace(pool, truth=1 - pool.truth), tmp_path)
+    assert other.path("daily", change, 1) not in written
+
+
+RESULT = Result(
+    "flights", 12, {"page": [0.0, 0.5], "issue": [0.0, 0.0], "digest": [0.25, 0.25]}, {"ADWIN": 7.0}, 0.5,
+    {"ramp": {WATCH: [9.0, 4.0], "ADWIN": [3.0, 8.0]}, "unit": {WATCH: [1.0, float("inf")], "ADWIN": [2.0, 3.0]}},
+    {"ramp": -0.01, "unit": 0.0}, ["A remark."],
+)  # fmt: skip
+
+
+def test_the_tables_say_what_was_measured():
+    """The upper median, so "never" for half of the seeds is never."""
+    assert budgets([RESULT], 1)[-1] == (
+        "| flights | 12 | **0.50** | 0.25 | 0.25 | 0.00 | 0.25 | ADWIN: 7.0 |"
+    )
+    assert "| ramp | -0.010 | 9 (4 to 9) | 8 (3 to 8) |" in delays(RESULT)
+    assert later([RESULT]) == [
+        "Of 2 changes the watch is later than the best of the others, by the median, on 2:", "",
+        "- flights, ramp: 9, ADWIN 8", "- flights, unit: > 60, ADWIN 3",
+    ]  # fmt: skip
+
+
+def test_the_chart_has_a_mark_for_everybody():
+    """Well formed, with a word for screen readers."""
+    drawn = ET.fromstring(draw([RESULT]))
+
+    assert drawn.attrib["aria-label"].startswith("Median days until a change is noticed")
+    assert draw([RESULT]).count("●") == 3  # two changes and the legend

@@ -110,6 +110,25 @@ def test_outcomes_that_turn_are_seen_in_what_is_realised(made, journal, rules):
     assert breached(signals, "estimated_performance")["roc_auc"] < 0.5
 
 
+def test_outcomes_and_rows_that_stop_coming_are_alarms_that_page(made, journal, rules):
+    """Three quiet weeks, then a third of the rows, and outcomes for half of them."""
+    buys = made("binary")
+    answers, outcomes = answered(buys, date(2026, 1, 20), 27)
+    late = {each["id"] for each in answers if each["time"] >= "2026-02-12"}
+    few = [each for n, each in enumerate(answers) if each["id"] not in late or n % 3 == 0]
+    known = {each["id"] for n, each in enumerate(few) if each["id"] not in late or n % 2}
+    write(journal, few, [each for each in outcomes if each["id"] in known])
+    window = read_window(journal, buys.contract, buys.bundle.version, 35)
+    loose = replace(rules, min_rows=30)
+    signals, _, _ = look(window, buys.reference, buys.contract, buys.seen, loose)
+
+    for kind in OWN:
+        beyond = [s.day for s in signals if s.kind == kind and s.breached]
+        assert beyond, kind
+        assert min(beyond) >= "2026-02-12", kind
+    assert {s.tier for s in signals if s.kind in OWN} == {"page"}
+
+
 def test_an_error_that_grows_is_seen_for_regression(made, journal, rules):
     """Its loss is above, not below."""
 
