@@ -12,7 +12,7 @@ from html import escape
 from bench.watch.results import WOKEN, Result, median
 from bench.watch.streams import AFTER
 
-WIDTH, LEFT, RIGHT, ROW, TOP, APART = 480, 168, 28, 18, 58, 44
+WIDTH, LEFT, RIGHT, ROW, TOP, APART = 480, 190, 28, 18, 58, 44
 NEVER = AFTER * 1.6
 #: Colours are Okabe and Ito's (2008); each mark has a shape of its own too: "●" is drawn in a circle of 6 pixels.
 MARKS = (("●", "#0072b2"), ("◆", "#d55e00"), ("■", "#009e73"), ("▲", "#cc79a7"), ("✕", "#999999"))
