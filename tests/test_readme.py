@@ -121,6 +121,8 @@ def test_the_loop_a_step_at_a_time_goes_as_the_readme_tells(checkout):
         assert f"rolled back: {first.version} is live" in checkout.type("make rollback")
         wait_for(lambda: ready(address)["version"] == first.version, 60, "no rollback")
 
+    assert "index.html" in checkout.type("make site")
+
     ship, prune = (command for command in commands() if " -m serve " in command)
     assert re.search(r"\d+ files made, \d+ sent", checkout.type(ship))
     assert "deleted" in checkout.type(prune)
@@ -129,7 +131,15 @@ def test_the_loop_a_step_at_a_time_goes_as_the_readme_tells(checkout):
     assert "visib is a feature no more" in checkout.type(goes)
     told = checkout.type("RECIPE=tests/recipes/buys.py make retrain TODAY=2026-02-20")
     assert "buys: model" in told
-    in_other_tests = {RUNNING, "make demo", "make serve", ON_GITHUB, curl, *LONG}
+    in_other_tests = {
+        RUNNING,
+        "make demo",
+        "make serve",
+        "make retrain gate",
+        ON_GITHUB,
+        curl,
+        *LONG,
+    }
     assert commands().keys() - checkout.typed == in_other_tests
 
 

@@ -118,7 +118,7 @@ def test_outcomes_and_rows_that_stop_coming_are_alarms_that_page(made, journal, 
     few = [each for n, each in enumerate(answers) if each["id"] not in late or n % 3 == 0]
     known = {each["id"] for n, each in enumerate(few) if each["id"] not in late or n % 2}
     write(journal, few, [each for each in outcomes if each["id"] in known])
-    window = read_window(journal, buys.contract, buys.bundle.version, 35)
+    window = read_window(journal, reading(buys), 35)
     loose = replace(rules, min_rows=30)
     signals, _, _ = look(window, buys.reference, buys.contract, buys.seen, loose)
 
