@@ -13,6 +13,7 @@ KEPT, LONGEST = (
     40,
     200,
 )  # lines of history and of actions, and the characters of one: GitHub's issues end
+LARGEST = 1e9
 _DAYS = ("since", "last", "peak_day", "ack", "called")
 
 
@@ -58,6 +59,8 @@ class Memory:
                     if not pairs or (isinstance(item, (list, tuple)) and len(item) == 2)
                 )
             elif isinstance(empty, float) and isinstance(value, (int, float)):
+                if not abs(value) < LARGEST:  # nor is "not a number" one
+                    continue
                 found[each.name] = float(value)
             elif type(value) is type(empty) and (each.name not in _DAYS or _is_day(value)):
                 found[each.name] = value
