@@ -123,6 +123,8 @@ class Repository:
 
     def expect(self, runs, conclusion="success"):
         for run in runs:
+            if (run["name"], run["conclusion"]) == ("commands", "skipped"):
+                continue  # what a robot writes below a pull request is no command
             assert run["conclusion"] == conclusion, "\n".join(run.why) or run.output[-6000:]
 
     def merge(self, number):
