@@ -21,7 +21,7 @@ QUICK = (
     "class order swapped",
     "target copied",
     "digest tampered with",
-    "null flood",
+    "dtype changed",
     "trained on noise",
 )
 
@@ -47,7 +47,7 @@ def test_each_is_caught_for_its_own_reason(held):
 
     assert {each["name"]: (each["decision"], each["own"][0]) for each in told["faults"]} == {
         "target copied": ("REJECT", "leak.solo"),
-        "null flood": ("REJECT", "data.missing_jump"),
+        "dtype changed": ("REFUSED", "train.contract"),
         "trained on noise": ("REJECT", "compare.log_loss"),
         "a class gone": ("REFUSED", "train.data"),
         "class order swapped": ("REFUSED", "export.parity"),
