@@ -122,7 +122,7 @@ def read_window(
         (str(day.counts["answered"].max() or "") for day in answers.values() if len(day.counts)),
         default="",
     )
-    inside = rows[contract.time].dt.strftime("%Y-%m-%d").isin(counts.index)
+    inside = days_of(rows, contract.time).isin(counts.index)
     return Window(rows[inside].reset_index(drop=True), tuple(said), answered, counts, 2**level)
 
 
@@ -222,7 +222,7 @@ def _shaped(rows: pd.DataFrame, outcomes: pd.DataFrame, contract: Contract) -> p
     found |= {name: rows[name].astype(_DTYPES[contract.feature(name).kind]) for name in names}
     found[contract.target.name] = rows["id"].map(known).astype(float)
     found |= {name: rows[name].astype(float) for name in scores}
-    order = rows.assign(_=0).sort_values(["time", "id"], kind="stable").index
+    order = rows.sort_values(["time", "id"], kind="stable").index
     return pd.DataFrame(found).loc[order].reset_index(drop=True)
 
 
