@@ -22,7 +22,7 @@ EVIDENTLY = ("evidently==0.7.23", "pandas<3", "pyarrow")
 NOTE = (
     "The others look at 2,000 rows of each part, with the conditions that they come with. A fault counts as"
     " caught by them if a condition fails that holds for the candidate as it is, whatever it says; a clean"
-    " candidate as rejected by the same measure. Ours counts only if a rule that names its reason rejects. They see frames and scores: what an export, a digest or a gate"
+    " candidate as rejected by the same measure. Rows that make them crash count as caught. Ours counts only if a rule that names its reason rejects. They see frames and scores: what an export, a digest or a gate"
     " gets wrong is outside of what they look at, and what training refuses they are given as it came,"
     " without scores."
 )

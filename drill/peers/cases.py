@@ -26,8 +26,13 @@ def judge_all(cases: Path, out: Path, failed: Callable[[dict[str, Any]], set[str
     with ProcessPoolExecutor(WORKERS, mp_context=get_context("fork")) as pool:
         waiting = {pool.submit(failed, case): case["name"] for case in told}
         for number, done in enumerate(as_completed(waiting), 1):
-            found[waiting[done]] = sorted(done.result())
-            print(f"[{number:>3} of {len(told)}] {waiting[done]}", flush=True)
+            name = waiting[done]
+            try:
+                found[name] = sorted(done.result())
+            except Exception as error:  # rows that it cannot even read
+                found[name] = [f"crashed: {type(error).__name__}"]
+                print(f"    {name}: {type(error).__name__}: {str(error)[:100]}")
+            print(f"[{number:>3} of {len(told)}] {name}", flush=True)
     out.write_text(json.dumps(found, indent=1), encoding="utf-8")
 
 

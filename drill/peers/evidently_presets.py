@@ -42,6 +42,7 @@ def _failed(case: dict[str, Any]) -> set[str]:
             run = Report([preset], include_tests=True).run(test, train)
         except Exception as error:
             print(f"    {type(preset).__name__}: {type(error).__name__}: {str(error)[:100]}")
+            failed.add(f"{type(preset).__name__}: crashed: {type(error).__name__}")
             continue
         for each in run.dict().get("tests", []):
             status = str(getattr(each["status"], "value", each["status"]))
