@@ -8,6 +8,7 @@ refuse. So the protobuf is walked here first: only its wire format and a few fie
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,6 +21,12 @@ DEEPEST = 8
 MAKERS = {"ConstantOfShape", "Expand", "Tile", "Reshape", "Range", "Resize", "Pad", "EyeLike"}
 _INT64, _EXTERNAL = 7, 1
 _VARINT, _EIGHT, _BYTES, _FOUR = 0, 1, 2, 5
+#: The numbers and the short strings of an attribute (fields 7, 8, 9). A forest has tens of thousands,
+#: which nobody looks at: to step over them at once takes a twentieth of the time.
+_STRING = b"|".join(re.escape(bytes([n])) + b".{%d}" % n for n in range(32))
+_PLAIN = re.compile(
+    rb"(?:\x3d.{4}|\x40[\x80-\xff]{0,9}[\x00-\x7f]|\x4a(?:" + _STRING + rb"))+", re.DOTALL
+)
 
 
 class GraphError(ValueError):
@@ -92,7 +99,7 @@ def _node(content: memoryview, found: _Found, depth: int) -> None:
 def _attribute(content: memoryview, found: _Found, depth: int) -> list[int]:
     """What the tensors of an attribute say of sizes; its graphs are walked."""
     sizes = []
-    for number, value in _fields(content):
+    for number, value in _fields(content, _PLAIN):
         if number in (5, 10):  # t, tensors
             sizes.append(_tensor(value, found))
         elif number in (6, 11):  # g, graphs
@@ -139,12 +146,20 @@ def _integers(value: Any) -> list[int]:
     return found
 
 
-def _fields(content: memoryview) -> Iterator[tuple[int, Any]]:
-    """The fields of a protobuf message: number, and value (an int, or bytes not yet read)."""
+def _fields(
+    content: memoryview, passed: re.Pattern[bytes] | None = None
+) -> Iterator[tuple[int, Any]]:
+    """The fields of a protobuf message: number, and value (an int, or bytes not yet read).
+
+    Whole fields that match *passed* are passed over.
+    """
     if not isinstance(content, memoryview):
         raise TypeError("a message was expected")
     place, end = 0, len(content)
     while place < end:
+        if passed and (run := passed.match(content, place)):
+            place = run.end()
+            continue
         tag, place = _varint(content, place)
         number, wire = tag >> 3, tag & 7
         if wire == _VARINT:
