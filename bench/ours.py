@@ -6,13 +6,25 @@ and the scorer's own connections, in which an empty function stands where the sh
 
 from __future__ import annotations
 
-from bench.entrant import Entrant
+from bench.entrant import Entrant, Place
+from bench.subject import Store
 
 RUN = " --store {folder}/store --journal {folder}/journal --port {port} --workers "
+
+
+def _with_a_shadow(where: Place) -> None:
+    """The second bundle scores what the first answers."""
+    store = Store.found(where.folder / "store")
+    store.serve(*store.versions)
+
 
 OURS = (
     Entrant("ours", "**ours**, 1 worker", "ours", "{python} -m serve" + RUN + "1"),
     Entrant("ours-two", "**ours**, 2 workers", "ours", "{python} -m serve" + RUN + "2"),
+    Entrant(
+        "ours-shadow", "**ours**, 1 worker and a shadow", "ours", "{python} -m serve" + RUN + "1",
+        prepare=_with_a_shadow,
+    ),
     Entrant(
         "bare", "granian as WSGI server, empty app", "floor",
         "{bin}/granian --interface wsgi --http 1 --no-ws --host 127.0.0.1 --port {port}"

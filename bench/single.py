@@ -128,4 +128,5 @@ def _swap(store: Store, server: Server, number: int) -> None:
 
 
 def _seen(server: Server) -> int:
-    return server.log.read_text(errors="replace").count("live: ")
+    lines = server.log.read_text(errors="replace").splitlines()
+    return sum(line.startswith("live: ") for line in lines)

@@ -90,12 +90,23 @@ class Store:
         store.serve(store.versions[0])
         return store
 
-    def serve(self, version: str) -> None:
-        """Make *version* live, in one step."""
-        manifest = json.loads((self.folder / "bundles" / version / "manifest.json").read_text())
+    @classmethod
+    def found(cls, folder: Path) -> Store:
+        """The store that is in *folder*."""
+        return cls(folder, tuple(sorted(path.name for path in (folder / "bundles").iterdir())))
+
+    def serve(self, version: str, shadow: str = "") -> None:
+        """Make *version* live, with another one as its *shadow*, in one step."""
+        named = self._named("champion", version)
+        if shadow:
+            named += self._named("challenger", shadow) + 'mode = "shadow"\n'
         work = self.folder / ".live.toml-0"
-        work.write_text(f'[champion]\nversion = "{version}"\ndigest = "{manifest["digest"]}"\n')
+        work.write_text(named)
         work.replace(self.folder / "live.toml")
+
+    def _named(self, role: str, version: str) -> str:
+        manifest = json.loads((self.folder / "bundles" / version / "manifest.json").read_text())
+        return f'[{role}]\nversion = "{version}"\ndigest = "{manifest["digest"]}"\n'
 
 
 def _run(module: str, *words: str) -> None:

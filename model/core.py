@@ -12,7 +12,7 @@ The standard library and NumPy are all it needs.
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from operator import itemgetter
@@ -120,7 +120,7 @@ _NAN = float("nan")
 
 
 def trial(
-    contract: Contract, categories: Mapping[str, Sequence[str]], rows: Sequence[Row]
+    contract: Contract, categories: Mapping[str, Collection[str]], rows: Sequence[Row]
 ) -> list[Row]:
     """*rows*, and `TRIED` more made of them, such as the contract takes; always the same ones.
 
@@ -134,7 +134,7 @@ def trial(
 
 def _maker(
     feature: Feature,
-    categories: Mapping[str, Sequence[str]],
+    categories: Mapping[str, Collection[str]],
     rows: Sequence[Row],
     generator: np.random.Generator,
 ) -> Callable[[int], Any]:

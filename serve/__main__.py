@@ -23,6 +23,7 @@ if __name__ == "__main__" and (done := run(sys.argv[1:])) is not None:
 # NumPy's threads would never get anything to do, and the fewer a parent has, the better it forks.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
+from serve import aside
 from serve.settings import SettingsError, read_settings
 from serve.supervisor import Supervisor
 from serve.worker import QUEUE, work
@@ -52,13 +53,15 @@ def main(arguments: list[str] | None = None) -> int:
         )
         return PORT_IN_USE
     _forget(asked.ready_file)
-    with listener:
+    to, offers = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+    with listener, to, offers:
         host, port = listener.getsockname()[:2]
         supervisor = Supervisor(
             asked.workers,
-            partial(work, asked, listener, os.getpid()),
+            partial(work, asked, listener, to, os.getpid()),
             partial(_announce, host, port, asked.ready_file),
             asked.drain + asked.stop_within + 1,
+            aside=partial(aside.work, asked, offers, os.getpid()),
         )
         lived = supervisor.run()
     _forget(asked.ready_file)

@@ -6,7 +6,6 @@ import importlib
 import importlib.util
 from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +16,13 @@ from serve.access import Access
 from serve.bundle import Bundle
 from serve.families import Counting
 from serve.journal import Journal
+from serve.proof import PATIENCE, Proofs
 from serve.replies import JSON, Reply, refusal, reply
 from serve.router import Router
 from serve.scorer import Scorer
 from serve.scoring import RequestError, read_rows
 from serve.settings import Settings
+from serve.shadow import Offers
 from serve.shortcut import FAILED, ShortCut
 from serve.standing import body_here, json_here, scorer_here
 from serve.trace import echo
@@ -42,17 +43,25 @@ def create_app(
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     metrics: Counting | None = None,
     stopping: Callable[[], bool] = lambda: False,
+    offers: Offers | None = None,
 ) -> Flask:
     """The application that answers from *store* and writes to *journal*.
 
     It follows the store from a thread of its own every *follow_every* seconds; with None it looks
     once, and again when `router.refresh()` is called. Make it after a fork, in the worker. While
-    *stopping* says so, it is not ready, and answers all the same.
+    *stopping* says so, it is not ready, and answers all the same. *offers* lead to a process aside,
+    which scores for a shadow, and whose proofs are waited for; without them there is neither.
     """
     settings = settings or Settings(store=store, journal=journal)
     app = Flask("tidegate", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = settings.largest_body
-    router = Router(store, clock, partial(Bundle.load, core=settings.core == "auto"))
+    proofs = Proofs(settings.proofs, core=settings.core == "auto")
+
+    def load(folder: Path) -> Bundle:
+        # While nothing is live, nobody is held up by what is done here.
+        return proofs.load(folder, PATIENCE if offers and router.live.champion else 0.0)
+
+    router = Router(store, clock, load)
     scorer = Scorer(
         router,
         Journal(
@@ -68,6 +77,7 @@ def create_app(
         most_rows=settings.most_rows,
         deepest=settings.deepest,
         stopping=stopping,
+        offers=offers,
     )
     access = Access(settings.tokens, settings.watch_tokens, settings.origins)
     app.extensions["tidegate"], app.extensions["tidegate.access"] = scorer, access

@@ -25,7 +25,7 @@ import onnxruntime
 from model.contract import Contract, ContractError
 from model.core import FILE as CORE
 from model.core import CoreError, Encoder, trial
-from serve.engine import CoreGraph, Engine, FullGraph, Scores, disagreement
+from serve.engine import CoreGraph, Engine, FullGraph, NoGraph, Scores, disagreement
 from serve.graph import GraphError, look
 
 FORMAT = 1
@@ -64,21 +64,39 @@ class Bundle:
         With *evidence*, the Parquet files are verified too; the scorer has no use for them. Without
         *core*, the full graph computes even where there is a core. Raises `BundleError`.
         """
+        told = cls.described(folder, evidence=evidence)
+        whole = replace(told, engine=_full(told), core="the full graph was asked for")
+        whole.replay_golden_rows()
+        if not core:
+            return whole
+        try:
+            return replace(whole, engine=_agreeing(whole, _core(told)), core="")
+        except (BundleError, CoreError) as error:
+            return replace(whole, core=str(error))
+
+    @classmethod
+    def proven(cls, folder: Path, digest: str, core: str) -> Bundle:
+        """The bundle in *folder*, of which `load` gave one with this *digest* and *core* before.
+
+        Only what scores is made; digests and golden rows are verified again. Raises `BundleError`.
+        """
+        told = cls.described(folder)
+        if told.digest != digest:
+            raise BundleError(f"{folder} has the digest {told.digest}, and was proven as {digest}")
+        found = replace(told, engine=_full(told) if core else _core(told), core=core)
+        found.replay_golden_rows()
+        return found
+
+    @classmethod
+    def described(cls, folder: Path, *, evidence: bool = False) -> Bundle:
+        """The bundle in *folder* for what its manifest says; it is verified, and cannot score."""
         manifest = read_manifest(folder)
         verify(folder, manifest, evidence=evidence)
         try:
             contract = Contract.from_json(manifest["contract"])
         except ContractError as error:
             raise BundleError(f"{folder / MANIFEST}: {error}") from error
-        full = _made(folder / MODEL, lambda graph: FullGraph(graph, contract))
-        whole = cls(folder, manifest, contract, full, "the full graph was asked for")
-        whole.replay_golden_rows()
-        if not core:
-            return whole
-        try:
-            return replace(whole, engine=_core(folder, manifest, contract, full), core="")
-        except (BundleError, CoreError) as error:
-            return replace(whole, core=str(error))
+        return cls(folder, manifest, contract, NoGraph(), "")
 
     @property
     def session(self) -> onnxruntime.InferenceSession:
@@ -119,9 +137,7 @@ class Bundle:
         """
         return self._shaped(self.engine.score(rows))
 
-    def score_each(
-        self, rows: Sequence[Mapping[str, Any]]
-    ) -> np.ndarray[Any, np.dtype[np.float32]]:
+    def score_each(self, rows: Sequence[Mapping[str, Any]]) -> Scores:
         """As `score` of each row alone, to the bit: a sum over rows may be taken in another order."""
         return self._shaped(self.engine.score_each(rows))
 
@@ -258,20 +274,26 @@ def _made(path: Path, make: Callable[[bytes], Made]) -> Made:
         raise BundleError(f"{path}: ONNX Runtime cannot load it: {error}") from error
 
 
-def _core(folder: Path, manifest: Mapping[str, Any], contract: Contract, full: Engine) -> Engine:
-    """The core of the bundle in *folder*, proven against *full*. BundleError if it has none."""
-    told = manifest.get("core")
-    if not isinstance(told, dict) or "parts" not in told or CORE not in manifest["files"]:
+def _full(told: Bundle) -> Engine:
+    return _made(told.folder / MODEL, lambda graph: FullGraph(graph, told.contract))
+
+
+def _core(told: Bundle) -> Engine:
+    """The core of a bundle that is described. BundleError if it has none."""
+    parts = told.manifest.get("core")
+    if not isinstance(parts, dict) or "parts" not in parts or CORE not in told.manifest["files"]:
         raise BundleError("the bundle has no core")
-    encoder = Encoder.read(told, contract)
-    found = _made(folder / CORE, lambda graph: CoreGraph(graph, encoder))
-    rows = trial(
-        contract, manifest.get("data", {}).get("categories", {}), manifest["golden"]["rows"]
-    )
+    encoder = Encoder.read(parts, told.contract)
+    return _made(told.folder / CORE, lambda graph: CoreGraph(graph, encoder))
+
+
+def _agreeing(full: Bundle, core: Engine) -> Engine:
+    """*core*, if it is proven against *full*; BundleError if it is not."""
+    rows = trial(full.contract, full.categories, full.manifest["golden"]["rows"])
     try:
-        wrong = disagreement(full, found, rows)
+        wrong = disagreement(full.engine, core, rows)
     except Exception as error:  # as in _made
         wrong = f"{type(error).__name__}: {error}"
     if wrong:
         raise BundleError(f"{CORE} does not give the full graph's scores: {wrong}")
-    return found
+    return core

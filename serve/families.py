@@ -18,6 +18,7 @@ MISSING, UNSEEN = "missing_values", "unseen_values"
 OUTCOMES, SHADOWED = "outcomes", "shadow_rows"
 DISAGREED, DIFFERENCE = "shadow_disagreements", "shadow_difference"
 IN_PROGRESS, LOST, UNCOUNTED = "requests_in_progress", "journal_lost_lines", "uncounted"
+WORKERS = "workers"
 FAMILIES: dict[str, tuple[Any, ...]] = {
     REQUESTS: ("counter", "Requests, by route and status.", ("route", "status")),
     ANSWERS: ("histogram", "Seconds from rows to answers, journal included, on every route."),
@@ -33,6 +34,7 @@ FAMILIES: dict[str, tuple[Any, ...]] = {
     SHADOWED: ("counter", "Rows for a shadow: scored, dropped, failed.", ("version", "result")),
     DISAGREED: ("counter", "Rows that a shadow labels otherwise than they were.", ("version",)),
     DIFFERENCE: ("counter", "Sum of how far a shadow's scores are from those told.", ("version",)),
+    WORKERS: ("gauge", "Processes that answer."),
     LOST: ("counter", "Lines that the journal could not keep."),
     UNCOUNTED: ("counter", "What was not counted by name, for there was no slot left."),
 }
@@ -47,7 +49,6 @@ STANDING: dict[str, tuple[Any, ...]] = {
     "model_age_seconds": ("gauge", "Seconds since a model was made.", ("version", "arm")),
     "ready": ("gauge", "Whether rows can be answered."),
     "release_refused": ("gauge", "Whether what the store names is refused."),
-    "workers": ("gauge", "Processes that count."),
 }
 #: What the journal says of its folder, which the workers share.
 BACKLOG: dict[str, tuple[Any, ...]] = {

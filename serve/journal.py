@@ -68,10 +68,6 @@ class Journal:
         """Keep outcomes; False if they are lost."""
         return self._write("outcomes", lines)
 
-    def beside(self) -> Journal:
-        """One with a lock of its own, for lines that no answer waits for: it drops what is lost."""
-        return Journal(self.folder, self._clock, largest=self._largest, lasts=self._lasts)
-
     def state(self) -> dict[str, Any]:
         """What was lost since the start and why, and what waits to be put away."""
         return {

@@ -38,6 +38,7 @@ from serve.families import (
     SHADOWED,
     UNCOUNTED,
     UNSEEN,
+    WORKERS,
     family,
 )
 from serve.scorer import Scorer
@@ -46,6 +47,8 @@ from serve.standing import age, standing
 from serve.tally import Tally, Totals
 
 EXTENSION = "tidegate.metrics"
+#: In the journal's folder.
+FOLDER = ".metrics"
 
 routes = Blueprint("metrics", __name__)
 
@@ -68,12 +71,14 @@ class Metrics:
         folder: Path | None,
         clock: Callable[[], float] = time.time,
         bounds: Callable[[str], Sequence[float]] = lambda _: PROBABILITIES,
+        *,
+        worker: bool = True,
     ) -> None:
         self.bounds, self._clock = bounds, clock
         #: How many lines the journal of this worker lost so far.
         self.lost: Callable[[], int] = lambda: 0
         self._slots = slots = Slots(folder)
-        self._tally, self.why = Tally(folder, slots, {IN_PROGRESS}), slots.why
+        self._tally, self.why = Tally(folder, slots, {IN_PROGRESS, WORKERS}), slots.why
         if self.why:
             print(f"metrics: {self.why}", file=sys.stderr, flush=True)
         self._values, self._lock = slots.values, slots.lock
@@ -83,6 +88,8 @@ class Metrics:
         self._in_progress = slots.place(Series(IN_PROGRESS))
         self._lost = slots.place(Series(LOST))
         self._uncounted = slots.place(Series(UNCOUNTED))
+        if worker:
+            self._values[slots.place(Series(WORKERS))] = 1
         self._arms: dict[tuple[str, str], tuple[int, tuple[float, ...]]] = {}
         self._named: dict[tuple[str, str], int] = {}
         self._turns = 0.0
@@ -163,13 +170,10 @@ class Metrics:
 
     def render(self, more: Sequence[Family] = ()) -> str:
         """What all workers counted, and *more*, as Prometheus reads it."""
-        totals, workers = self._tally.totals()
         families = {name: family(name) for name in FAMILIES}
-        for series, values in totals.items():
+        for series, values in self._tally.totals().items():
             families[series.family].add(values, *series.labels, bounds=series.bounds)
-        living = family("workers")
-        living.add(workers)
-        return exposed([*families.values(), living, *more])
+        return exposed([*families.values(), *more])
 
     def recent(self, minutes: int = 15) -> list[Totals]:
         """What was counted in each of the last minutes; the last one is not over."""
@@ -232,10 +236,11 @@ def _wire(state: BlueprintSetupState) -> None:
     scorer: Scorer = state.app.extensions["tidegate"]
     found = scorer.metrics
     if not isinstance(found, Metrics):
-        found = Metrics(scorer.journal.folder / ".metrics")
+        found = Metrics(scorer.journal.folder / FOLDER)
         scorer.metrics = found
     found.lost = lambda: scorer.journal.lost
-    scorer.shadow.counted = found.shadowed
+    if scorer.offers:
+        scorer.offers.counted = found.shadowed
     found.bounds = lambda version: next(
         (bounds_of(arm.bundle) for arm in standing(scorer) if arm.bundle.version == version),
         PROBABILITIES,

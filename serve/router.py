@@ -26,15 +26,23 @@ Stat = tuple[int, int, int] | None
 
 
 class Router:
-    """Knows the bundle to answer with. `refresh` may be called as often as one likes."""
+    """Knows the bundle to answer with. `refresh` may be called as often as one likes.
+
+    *load* makes the bundles that answer, *shadow* one that does not: another process scores with
+    it, so here it is only described. *says* begins what is logged.
+    """
 
     def __init__(
         self,
         store: Path,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         load: Callable[[Path], Bundle] = Bundle.load,
+        *,
+        shadow: Callable[[Path], Bundle] = Bundle.described,
+        says: str = "",
     ) -> None:
-        self.store, self._clock, self._read = store, clock, load
+        self.store, self._clock, self._says = store, clock, says
+        self._read, self._read_shadow = load, shadow
         self.live = Arms()
         self.refused: dict[str, str] | None = None
         self._seen: tuple[Stat, ...] | None = None
@@ -90,13 +98,16 @@ class Router:
     def _refuse(self, what: str, why: str) -> None:
         refused = {"what": what, "why": why} if why else None
         if refused and refused != self.refused:
-            print(f"refused {what}: {why}", file=sys.stderr, flush=True)
+            print(f"{self._says}refused {what}: {why}", file=sys.stderr, flush=True)
         self.refused = refused
 
     def _swap(self, named: Named, first: Slot) -> tuple[str, str]:
         """Make live what *named* says; what of it was left out or refused, and why ("": nothing)."""
         before, now = self.live, self._now()
-        loaded = {(arm.bundle.version, arm.bundle.digest): arm.bundle for arm in before.all()}
+        loaded = {
+            (arm.bundle.version, arm.bundle.digest, arm.name == SHADOW): arm.bundle
+            for arm in before.all()
+        }
         champion = self._load(first, loaded)
         arms: dict[str, Arm] = {}
         refused: dict[str, str] = {}
@@ -126,22 +137,23 @@ class Router:
         )
         if after != before:
             self.live = after
-            print(f"live: {_in_words(after)}", file=sys.stderr, flush=True)
+            print(f"{self._says}live: {_in_words(after)}", file=sys.stderr, flush=True)
         return what, why
 
-    def _load(self, slot: Slot, loaded: dict[tuple[str, str], Bundle]) -> Bundle:
+    def _load(self, slot: Slot, loaded: dict[tuple[str, str, bool], Bundle]) -> Bundle:
         """The bundle of *slot*: the one in memory if it is, for two roles may have the same."""
-        found = loaded.get((slot.version, slot.digest))
+        known = (slot.version, slot.digest, slot.shadow)
+        found = loaded.get(known)
         if found is None:
             folder = self.store / "bundles" / slot.version
             with _giving_way():
-                found = self._read(folder)
+                found = (self._read_shadow if slot.shadow else self._read)(folder)
             if (found.version, found.digest) != (slot.version, slot.digest):
                 raise BundleError(
                     f"{folder} holds {found.version} ({found.digest}), live.toml names"
                     f" {slot.version} ({slot.digest})"
                 )
-            loaded[slot.version, slot.digest] = found
+            loaded[known] = found
         return found
 
     def _look(self) -> tuple[Stat, ...]:

@@ -10,7 +10,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from functools import partial
 from itertools import repeat
 from typing import Any
 
@@ -24,7 +23,6 @@ from serve.decoder import Decoder, decoder
 from serve.families import Counting
 from serve.journal import REFUSE, Journal
 from serve.known import Known
-from serve.live import SHADOW
 from serve.replies import spell
 from serve.router import Router
 from serve.scoring import (
@@ -41,7 +39,7 @@ from serve.scoring import (
     score,
     takes_ids,
 )
-from serve.shadow import Shadow
+from serve.shadow import Offers
 from serve.trace import read_trace
 
 Rows = Sequence[Mapping[str, Any]]
@@ -62,11 +60,11 @@ class Scorer:
         most_rows: int = MOST_ROWS,
         deepest: int = DEEPEST,
         stopping: Callable[[], bool] = lambda: False,
+        offers: Offers | None = None,
     ) -> None:
         self.router, self.journal, self.clock, self.metrics = router, journal, clock, metrics
         self.most_rows, self.deepest, self._stopping = most_rows, deepest, stopping
-        self._beside = journal.beside()
-        self.shadow = Shadow(partial(self._beside.answers, kind=SHADOW), self._beside.roll)
+        self.offers = offers
         self._known = Known(journal.folder / "known")
         self._read: tuple[Contract, Decoder | None, bool] | None = None
 
@@ -133,7 +131,7 @@ class Scorer:
             "version": live.bundle.version if live.bundle else None,
             "since": live.since or None,
             "arms": live.state(),
-            "shadow": self.shadow.state() if live.shadow else None,
+            "shadow": self.offers.state() if live.shadow and self.offers else None,
             "refused": self.router.refused,
             "journal": self.journal.state(),
         }
@@ -146,8 +144,6 @@ class Scorer:
     def close(self) -> None:
         """Follow the store no longer, and write out what the journal holds."""
         self.router.stop()
-        self.shadow.wait(1)
-        self._beside.close()
         self.journal.close()
 
     def _together(
@@ -211,8 +207,8 @@ class Scorer:
                 n: a for _, numbers, found in scored for n, a in zip(numbers, found, strict=True)
             }
             answers = [place[n] for n in range(len(rows))]
-        if live.shadow:
-            self.shadow.offer(live.shadow, answers, rows)
+        if live.shadow and self.offers:
+            self.offers.offer(live.shadow, answers, rows)
         self._known.answered(ids, at)
         return answers
 

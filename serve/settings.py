@@ -144,7 +144,11 @@ class Settings:
     )
     host: str = setting(str, "address to listen on", "127.0.0.1")
     port: int = setting(whole(0, 65535), "port to listen on; 0 takes a free one", 8000)
-    workers: int = setting(whole(1, 256), "processes", 1)
+    workers: int = setting(
+        whole(1, 256),
+        "processes that answer; one more stands aside, to try out what is released and to score for a shadow",
+        1,
+    )
     threads: int = setting(
         whole(1, 256), "requests that a worker answers at once, small ones to `/score` apart", 2
     )
@@ -194,6 +198,11 @@ class Settings:
     core: str = setting(
         one_of("auto", "off"), "whether a bundle's faster core is used where it is proven", "auto"
     )
+
+    @property
+    def proofs(self) -> Path:
+        """The folder of what is proven (`serve.proof`)."""
+        return self.journal / ".proven"
 
 
 def read_settings(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:

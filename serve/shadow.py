@@ -1,22 +1,21 @@
-"""The shadow: a challenger that scores what others answered, off the request's path.
+"""The shadow: a challenger that scores what others answered, in a process of its own.
 
-An answer is offered and not waited for: one daemon thread scores what waits, a few rows at a time
-and with pauses, since whoever computes in Python holds up the answers of this process. No more than
-`MOST` rows wait; others are dropped and counted. What a shadow scores is kept beside the answers,
-with their ids, in files of its own: it was told to nobody. How it differs from what was told is
-counted.
+A worker offers each answer to a socket and goes on: it never waits, and what finds no room there is
+dropped and counted (`Offers`). The process aside takes them from the other end, scores them a few
+at a time, and keeps what it finds beside the answers, with their ids, in files of its own: it was
+told to nobody. How it differs from what was told is counted (`Shadow`).
 """
 
 from __future__ import annotations
 
+import socket
 import sys
-import threading
-import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
-from typing import Any, NamedTuple
+from itertools import islice
+from typing import Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -24,131 +23,122 @@ from serve.answers import Answer
 from serve.arms import Arm
 from serve.live import SHADOW
 
-#: Rows that may wait.
-MOST = 10_000
-#: Seconds for which rows come together, so that most answers meet no shadow at all; rows that are
-#: scored at once, and seconds in between.
-GATHER, CHUNK, PAUSE = 0.05, 32, 0.001
-#: For each second at work it rests so many: however slow a challenger is, it gets a tenth of the time.
-REST = 9
-#: Seconds without a row after which there is time for other things.
-IDLE = 5.0
+#: Rows that may wait; rows that are sent, and scored, at once.
+MOST, CHUNK = 10_000, 32
+#: Bytes that may be on their way, if the system allows so many.
+ROOM = 4 * 2**20
 #: Takes lines, the private fields and the key's name; says whether the lines were kept.
 Keep = Callable[[Sequence[Mapping[str, Any]], Iterable[str], str], bool]
+#: Is told of a version what becomes of its rows.
+Counted = Callable[[str, Mapping[str, float]], None]
 
 
-class _Waiting(NamedTuple):
-    """A row that was answered, and whose shadow is to score it."""
+class Told(msgspec.Struct, array_like=True, gc=False):
+    """A row as it came, and what of its answer a shadow's line repeats or is compared with."""
 
-    arm: Arm
-    answer: Answer
-    row: Mapping[str, Any]
+    id: str
+    at: str
+    key: str
+    time: str
+    score: float | list[float]
+    row: dict[str, Any]
+
+
+class Offered(msgspec.Struct, array_like=True):
+    """Rows that were answered, for the shadow of a version."""
+
+    version: str
+    rows: list[Told]
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(Offered).decode
+
+
+class Offers:
+    """A worker's end: what is offered is on its way at once, or dropped."""
+
+    def __init__(self, to: socket.socket) -> None:
+        to.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, ROOM)
+        self._to = to
+        self.offered = self.dropped = 0
+        self.counted: Counted = lambda _, __: None
+
+    def offer(self, arm: Arm, answers: Sequence[Answer], rows: Sequence[Mapping[str, Any]]) -> None:
+        """Have *rows*, which got *answers*, scored some time or never. Neither waits nor raises."""
+        told = [
+            Told(a.id, a.at, a.key, a.time, a.score, row)  # type: ignore[arg-type]
+            for a, row in zip(answers, rows, strict=True)
+        ]
+        dropped = 0
+        for start in range(0, len(told), CHUNK):
+            some = told[start : start + CHUNK]
+            try:
+                self._to.send(_encode(Offered(arm.bundle.version, some)), socket.MSG_DONTWAIT)
+            except Exception:  # no room, nobody there, or a value that cannot be sent
+                dropped += len(some)
+        self.offered += len(told) - dropped
+        if dropped:
+            self.dropped += dropped
+            self.counted(arm.bundle.version, {"dropped": dropped})
+
+    def state(self) -> dict[str, int]:
+        """How many rows this worker offered, and how many it had to drop."""
+        return {"offered": self.offered, "dropped": self.dropped}
 
 
 class Shadow:
-    """Scores what is offered when there is time, and hands it to *keep*; calls *idle* in between."""
+    """The other end: scores what was offered, and hands it to *keep*. Of one thread."""
 
-    def __init__(
-        self, keep: Keep, idle: Callable[[], None] = lambda: None, most: int = MOST
-    ) -> None:
-        self._keep, self._idle, self._most = keep, idle, most
-        self.scored = self.dropped = self.failed = 0
-        self.why = ""
-        #: Told of each version what becomes of its rows.
-        self.counted: Callable[[str, Mapping[str, float]], None] = lambda _, __: None
-        self._waiting: deque[_Waiting] = deque()
-        self._in_hand = 0
-        self._changed = threading.Condition()
-        self._thread: threading.Thread | None = None
+    def __init__(self, keep: Keep, counted: Counted, most: int = MOST) -> None:
+        self._keep, self._counted, self._most = keep, counted, most
+        self._waiting: deque[tuple[str, Told]] = deque()
+        self._why = ""
 
-    def offer(self, arm: Arm, answers: Sequence[Answer], rows: Sequence[Mapping[str, Any]]) -> None:
-        """Score *rows*, which got *answers*, later or never. Neither waits nor raises."""
-        with self._changed:
-            room = self._most - len(self._waiting) if self._runs() else 0
-            pairs = zip(answers[:room], rows, strict=False)
-            self._waiting.extend(_Waiting(arm, answer, row) for answer, row in pairs)
-            dropped = max(0, len(answers) - room)
-            self.dropped += dropped
-            self._changed.notify_all()
-        if dropped:
-            self.counted(arm.bundle.version, {"dropped": dropped})
+    @property
+    def waiting(self) -> int:
+        """Rows that wait."""
+        return len(self._waiting)
 
-    def wait(self, seconds: float) -> bool:
-        """Wait until everything offered is scored; False if *seconds* did not suffice."""
-        with self._changed:
-            return self._changed.wait_for(lambda: not (self._waiting or self._in_hand), seconds)
+    def take(self, message: bytes) -> None:
+        """Have what `Offers` sent wait its turn; what is too much is dropped."""
+        offered = _decode(message)
+        room = self._most - len(self._waiting)
+        self._waiting.extend((offered.version, told) for told in islice(offered.rows, room))
+        if len(offered.rows) > room:
+            self._counted(offered.version, {"dropped": len(offered.rows) - room})
 
-    def state(self) -> dict[str, Any]:
-        """How many rows were scored, wait, were dropped and failed, and why the last failed."""
-        return {
-            "scored": self.scored,
-            "waiting": len(self._waiting) + self._in_hand,
-            "dropped": self.dropped,
-            "failed": self.failed,
-            "why": self.why,
-        }
-
-    def _runs(self) -> bool:
-        # Not before the first row: the thread must be of the worker, not of what forked it.
-        if self._thread is None:
-            thread = threading.Thread(target=self._run, name=SHADOW, daemon=True)
-            try:
-                thread.start()
-            except RuntimeError as error:
-                self.why = str(error)
-                return False
-            self._thread = thread
-        return True
-
-    def _run(self) -> None:
-        while True:
-            with self._changed:
-                some = self._changed.wait_for(lambda: bool(self._waiting), IDLE)
-            if not some:
-                with suppress(OSError):
-                    self._idle()
-                continue
-            time.sleep(GATHER)
-            while self._waiting:
-                began = time.perf_counter()
-                self._turn()
-                time.sleep(max(PAUSE, REST * (time.perf_counter() - began)))
-
-    def _turn(self) -> None:
-        # In a function of its own: what waits for rows must hold no bundle that may be gone by now.
-        with self._changed:
-            arm = self._waiting[0].arm
-            chunk: list[_Waiting] = []
-            while self._waiting and self._waiting[0].arm is arm and len(chunk) < CHUNK:
-                chunk.append(self._waiting.popleft())
-            self._in_hand = len(chunk)
-        version = arm.bundle.version
+    def turn(self, arm: Arm | None) -> None:
+        """Score a few of the rows that wait, with *arm*; those for another one are dropped."""
+        if not self._waiting:
+            return
+        version = self._waiting[0][0]
+        chunk: list[Told] = []
+        while self._waiting and self._waiting[0][0] == version and len(chunk) < CHUNK:
+            chunk.append(self._waiting.popleft()[1])
+        if arm is None or arm.bundle.version != version:
+            self._counted(version, {"dropped": len(chunk)})
+            return
         try:
             rows, scores = _score(arm, chunk)
             differs = _differs(arm, chunk, scores)
             if not self._keep(_lines(arm, chunk, rows, scores), arm.private, arm.rows.key):
                 raise OSError("the journal cannot be written")
-        except Exception as error:
-            # Whatever a challenger does is news about the challenger, and harms no answer.
-            self._fail(len(chunk), f"{version}: {type(error).__name__}: {error}")
-            self.counted(version, {"failed": len(chunk)})
+        except Exception as error:  # whatever a challenger does is news about the challenger
+            self._counted(version, {"failed": len(chunk)})
+            self._say(f"{version}: {type(error).__name__}: {error}")
         else:
-            self.scored += len(chunk)
-            self.counted(version, {"scored": len(chunk), **differs})
-        with self._changed:
-            self._in_hand = 0
-            self._changed.notify_all()
+            self._counted(version, {"scored": len(chunk), **differs})
 
-    def _fail(self, rows: int, why: str) -> None:
-        self.failed += rows
-        if why != self.why:
+    def _say(self, why: str) -> None:
+        if why != self._why:
             print(f"shadow failed: {why}", file=sys.stderr, flush=True)
-        self.why = why
+        self._why = why
 
 
-def _score(arm: Arm, chunk: Sequence[_Waiting]) -> tuple[list[Mapping[str, Any]], NDArray[Any]]:
+def _score(arm: Arm, chunk: Sequence[Told]) -> tuple[list[Mapping[str, Any]], NDArray[Any]]:
     """The rows as *arm* reads them, and its scores: (n,), or (n, classes)."""
-    rows = [arm.read(waiting.row) for waiting in chunk]
+    rows = [arm.read(told.row) for told in chunk]
     scores = arm.bundle.score(rows)
     if not np.isfinite(scores).all():
         raise ArithmeticError("it gave a score that is not finite")
@@ -156,27 +146,30 @@ def _score(arm: Arm, chunk: Sequence[_Waiting]) -> tuple[list[Mapping[str, Any]]
 
 
 def _lines(
-    arm: Arm, chunk: Sequence[_Waiting], rows: Sequence[Mapping[str, Any]], scores: NDArray[Any]
+    arm: Arm, chunk: Sequence[Told], rows: Sequence[Mapping[str, Any]], scores: NDArray[Any]
 ) -> list[dict[str, Any]]:
     names = arm.bundle.contract.feature_names
     return [
         {
-            **waiting.answer.line(),
+            "id": told.id,
+            "at": told.at,
             "version": arm.bundle.version,
             "arm": SHADOW,
+            "key": told.key,
+            "time": told.time,
             "row": {name: row.get(name) for name in names},
             "score": score,
         }
-        for waiting, row, score in zip(chunk, rows, scores.tolist(), strict=True)
+        for told, row, score in zip(chunk, rows, scores.tolist(), strict=True)
     ]
 
 
-def _differs(arm: Arm, chunk: Sequence[_Waiting], scores: NDArray[Any]) -> dict[str, float]:
+def _differs(arm: Arm, chunk: Sequence[Told], scores: NDArray[Any]) -> dict[str, float]:
     """Of how many rows the label is another, and the sum of the scores' distances.
 
     Between probabilities by class that is the total variation, half of the absolute differences.
     """
-    told = np.asarray([waiting.answer.score for waiting in chunk])
+    told = np.asarray([each.score for each in chunk])
     apart = np.abs(told - scores)
     if scores.ndim == 2:
         others = told.argmax(axis=1) != scores.argmax(axis=1)

@@ -31,13 +31,13 @@ class Tally:
     def __init__(self, folder: Path | None, own: Slots, of_the_living: Collection[str]) -> None:
         self._folder, self._own, self._of_the_living = folder, own, of_the_living
 
-    def totals(self) -> tuple[Totals, int]:
-        """What was counted since the server started, and how many workers live."""
+    def totals(self) -> Totals:
+        """What was counted since the server started, and how its workers are."""
         totals, readings = self._gather()
         for reading in readings:
             for series, values in reading:
                 _add(totals, series, values)
-        return totals, len(readings)
+        return totals
 
     def recent(self, present: int, minutes: int) -> list[Totals]:
         """What the living counted in each of *minutes* up to the *present* one, which is not over."""

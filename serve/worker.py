@@ -17,6 +17,7 @@ from serve.connection import Awaited, Connection
 from serve.front import Front
 from serve.scorer import Scorer
 from serve.settings import Settings
+from serve.shadow import Offers
 from serve.shortcut import ShortCut
 from serve.supervisor import READY
 
@@ -37,18 +38,21 @@ class _Listener(socket.socket):
         super().listen(QUEUE)
 
 
-def work(settings: Settings, listener: socket.socket, parent: int) -> None:
+def work(settings: Settings, listener: socket.socket, offers: socket.socket, parent: int) -> None:
     """Answer those who call *listener*, until SIGTERM; then finish what is under way.
 
-    It ends when the process *parent* does, which is told when it answers.
+    It ends when the process *parent* does, which is told when it answers. *offers* takes what a
+    shadow is to score.
     """
     stopping = threading.Event()
-    front, scorer = application(settings, stopping)
+    front, scorer = application(settings, stopping, Offers(offers))
     asyncio.run(_serve(settings, listener, parent, front, stopping))
     scorer.close()
 
 
-def application(settings: Settings, stopping: threading.Event) -> tuple[Front, Scorer]:
+def application(
+    settings: Settings, stopping: threading.Event, offers: Offers
+) -> tuple[Front, Scorer]:
     """What answers; not ready while *stopping* is set. A session's threads do not survive a fork."""
     app = create_app(
         settings.store,
@@ -56,6 +60,7 @@ def application(settings: Settings, stopping: threading.Event) -> tuple[Front, S
         settings=settings,
         follow_every=settings.follow_every,
         stopping=stopping.is_set,
+        offers=offers,
     )
     # What stands now stands until the end: the collector need not look at it again and again.
     gc.collect()

@@ -4,7 +4,6 @@ python bare.py --store DIR --journal DIR --port PORT   (the scorer's own flags)
 """
 
 import sys
-import threading
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,7 +15,7 @@ from serve.front import Front
 from serve.settings import Settings
 
 
-def empty(settings: Settings, _: threading.Event) -> Any:
+def empty(settings: Settings, *_: Any) -> Any:
     """What answers, and who has nothing to close."""
     front = Front(application, Empty(), settings.largest_body, {})  # type: ignore[arg-type]
     return front, SimpleNamespace(close=lambda: None)

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from serve.__main__ import PORT_IN_USE, USAGE, _listen, main
+from serve.aside import NAME
 from serve.segments import closed, segments
 
 
@@ -243,7 +244,18 @@ def test_what_is_heavy_is_not_installed_here(package):
 
 
 def children(pid):
-    """The children of *pid* that run."""
+    """The children of *pid* that run and answer."""
+    return [each for each in _children(pid) if each not in asides(pid)]
+
+
+def asides(pid):
+    """The children of *pid* that run and do not answer."""
+    return [
+        each for each in _children(pid) if Path(f"/proc/{each}/comm").read_text() == NAME + "\n"
+    ]
+
+
+def _children(pid):
     pids = [int(path.name) for path in Path("/proc").glob("[0-9]*")]
     return [each for each in pids if alive(each) and stat(each)[1] == str(pid)]
 

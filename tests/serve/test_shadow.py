@@ -1,8 +1,8 @@
-"""A shadow scores what others answered, is told to nobody, and can harm no answer."""
+"""A shadow scores what others answered, in a process aside; is told to nobody, and can harm no answer."""
 
 import gc
 import json
-import threading
+import socket
 import weakref
 from dataclasses import replace
 from types import SimpleNamespace
@@ -12,9 +12,11 @@ import pytest
 
 from serve.app import create_app
 from serve.arms import Arm
-from serve.bundle import Bundle
+from serve.aside import Aside
+from serve.bundle import Bundle, digest_of
 from serve.scoring import score
-from serve.shadow import CHUNK, Shadow
+from serve.settings import Settings
+from serve.shadow import CHUNK, Offers, Shadow
 
 AT = "2026-03-01T12:00:00.000000Z"
 SOON = 30  # seconds that a test waits before it gives up
@@ -52,6 +54,29 @@ def answered(loaded):
     )
 
 
+@pytest.fixture
+def pair():
+    """What a worker sends to, and what the process aside receives from."""
+    ends = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+    yield ends
+    for each in ends:
+        each.close()
+
+
+@pytest.fixture
+def offer(pair, answered):
+    """Offers rows with the champion's answers to a shadow, which has them then."""
+    to, received = pair
+    offers = Offers(to)
+
+    def offer(shadow, arm, rows):
+        offers.offer(arm, answered(rows), rows)
+        for _ in range(0, len(rows), CHUNK):
+            shadow.take(received.recv(2**20, socket.MSG_DONTWAIT))
+
+    return offer
+
+
 def spoilt(arm, spoil):
     """The arm with a bundle that does something else when it scores."""
     known = {name: getattr(arm.bundle, name) for name in ("contract", "version")}
@@ -62,71 +87,107 @@ def raising(rows):
     raise RuntimeError("a bad day")
 
 
-def test_it_scores_the_rows_that_were_answered(arm, rows, answered, loaded):
+def score_all(shadow, arm):
+    while shadow.waiting:
+        shadow.turn(arm)
+
+
+@pytest.fixture
+def counted():
+    return []
+
+
+@pytest.fixture
+def shadow(counted):
+    """One that keeps what it finds in a list, and one of what it counts."""
+    found = Shadow(Kept(), lambda *told: counted.append(told))
+    found.kept = found._keep
+    return found
+
+
+def test_it_scores_the_rows_that_were_answered(shadow, arm, rows, offer, loaded, counted):
     """With its own model; each line has the id of the answer it belongs to."""
-    kept = Kept()
-    shadow = Shadow(kept)
-    counted = []
-    shadow.counted = lambda *told: counted.append(told)
-    shadow.offer(arm, answered(rows), rows)
+    offer(shadow, arm, rows)
+    score_all(shadow, arm)
+    kept = shadow.kept
     pairs = [*zip(loaded[0].score(rows).tolist(), loaded[1].score(rows).tolist(), strict=True)]
     difference = sum(abs(told - shadowed) for told, shadowed in pairs)
     disagreed = sum((told >= 0.5) != (shadowed >= 0.5) for told, shadowed in pairs)
 
-    assert shadow.wait(SOON)
     assert [line["id"] for line in kept] == [f"id-{n}" for n in range(len(rows))]
     assert [line["score"] for line in kept] == pytest.approx(loaded[1].score(rows).tolist())
     assert {(line["arm"], line["version"]) for line in kept} == {("shadow", loaded[1].version)}
     assert kept[0]["row"] == {name: rows[0].get(name) for name in arm.bundle.contract.feature_names}
-    assert counted == [(loaded[1].version, {
-        "scored": len(rows), "disagreed": disagreed, "difference": pytest.approx(difference),
-    })]  # fmt: skip
+    assert [(version, found["scored"]) for version, found in counted] == [
+        (loaded[1].version, min(CHUNK, len(rows) - start)) for start in range(0, len(rows), CHUNK)
+    ]
+    assert sum(found["disagreed"] for _, found in counted) == disagreed
+    assert sum(found["difference"] for _, found in counted) == pytest.approx(difference)
     assert difference > 0
-    assert shadow.state() == {
-        "scored": len(rows), "waiting": 0, "dropped": 0, "failed": 0, "why": "",
-    }  # fmt: skip
 
 
-def test_rows_of_many_requests_are_scored_together(arm, rows, answered):
+def test_rows_of_many_requests_are_scored_together(shadow, arm, rows, offer):
     """A few at a time, in their order."""
-    kept, sizes = Kept(), []
+    sizes = []
 
     def counting(some):
         sizes.append(len(some))
         return np.zeros(len(some), np.float32)
 
-    shadow = Shadow(kept)
     for _ in range(200):
-        shadow.offer(spoilt(arm, counting), answered(rows[:1]), rows[:1])
+        offer(shadow, arm, rows[:1])
+    score_all(shadow, spoilt(arm, counting))
 
-    assert shadow.wait(SOON)
     assert sum(sizes) == 200
-    assert max(sizes) <= CHUNK
+    assert max(sizes) == CHUNK
 
 
-def test_a_full_queue_drops_and_counts(arm, rows, answered):
-    """An offer does not wait, whatever the shadow is doing."""
-    go_on, begun = threading.Event(), threading.Event()
+def test_what_finds_no_room_is_dropped_and_counted(pair, arm, rows, answered):
+    """An offer does not wait, whatever the other end is doing."""
+    to, received = pair
+    offers, dropped = Offers(to), []
+    offers.counted = lambda *told: dropped.append(told)
+    many = [{**row, "padding": "x" * 10_000} for row in rows[:1] * 1_000]
+    offers.offer(arm, answered(rows[:1]) * 1_000, many)
+    state = offers.state()
 
-    def slow(some):
-        begun.set()
-        assert go_on.wait(SOON)
-        return np.zeros(len(some), np.float32)
+    assert state["offered"] + state["dropped"] == 1_000
+    assert dropped == [(arm.bundle.version, {"dropped": state["dropped"]})]
+    assert 0 < state["dropped"] < 1_000
+    received.close()
+    offers.offer(arm, answered(rows[:1]), rows[:1])
+    assert offers.state()["dropped"] == state["dropped"] + 1
 
-    kept = Kept()
-    shadow, dropped = Shadow(kept, most=10), []
-    shadow.counted = lambda *told: dropped.append(told) if "dropped" in told[1] else None
-    shadow.offer(spoilt(arm, slow), answered(rows[:1]), rows[:1])
-    assert begun.wait(SOON)
+
+@pytest.mark.parametrize("odd", [2**70, "\ud800"], ids=["a large number", "half a character"])
+def test_what_cannot_be_sent_is_dropped_and_counted(pair, arm, rows, answered, odd):
+    """A field that no contract knows may hold whatever JSON has."""
+    offers = Offers(pair[0])
+    offers.offer(arm, answered(rows[:1]), [{**rows[0], "more": odd}])
+
+    assert offers.state() == {"offered": 0, "dropped": 1}
+
+
+def test_what_cannot_wait_is_dropped_and_counted(arm, rows, offer, counted):
+    """By the shadow that has enough to do."""
+    shadow = Shadow(Kept(), lambda *told: counted.append(told), most=10)
     for _ in range(3):
-        shadow.offer(arm, answered(rows[:4]), rows[:4])
+        offer(shadow, arm, rows[:4])
 
-    assert dropped == [(arm.bundle.version, {"dropped": 2})]
-    assert shadow.state()["waiting"] == 11
-    assert shadow.state()["dropped"] == 2
-    go_on.set()
-    assert shadow.wait(SOON)
-    assert len(kept) == 11
+    assert counted == [(arm.bundle.version, {"dropped": 2})]
+    assert shadow.waiting == 10
+
+
+@pytest.mark.parametrize("other", [0, None], ids=["another", "none"])
+def test_rows_for_a_shadow_that_is_no_more_are_dropped(
+    shadow, arm, rows, offer, loaded, counted, other
+):
+    """Between two releases, a worker and the process aside may be of two minds."""
+    offer(shadow, arm, rows[:3])
+    score_all(shadow, other if other is None else replace(arm, bundle=loaded[other]))
+
+    assert counted == [(arm.bundle.version, {"dropped": 3})]
+    assert shadow.kept == []
 
 
 @pytest.mark.parametrize(
@@ -137,56 +198,51 @@ def test_a_full_queue_drops_and_counts(arm, rows, answered):
         (lambda rows: np.zeros(0, np.float32), "ValueError"),
     ],
 )
-def test_a_challenger_that_fails_is_counted(arm, rows, answered, loaded, spoil, words, capsys):
-    """The next one is scored as if nothing had been."""
-    kept = Kept()
-    shadow, counted = Shadow(kept), []
-    shadow.counted = lambda *told: counted.append(told)
-    shadow.offer(spoilt(arm, spoil), answered(rows[:3]), rows[:3])
-    shadow.offer(arm, answered(rows[:2]), rows[:2])
+def test_a_challenger_that_fails_is_counted(
+    shadow, arm, rows, offer, loaded, counted, spoil, words, capsys
+):
+    """The next rows are scored as if nothing had been."""
+    offer(shadow, arm, rows[:3])
+    shadow.turn(spoilt(arm, spoil))
+    offer(shadow, arm, rows[:2])
+    shadow.turn(arm)
 
-    assert shadow.wait(SOON)
-    assert (shadow.failed, shadow.scored, len(kept)) == (3, 2, 2)
     assert [(found.get("failed"), found.get("scored")) for _, found in counted] == [
         (3, None), (None, 2),
     ]  # fmt: skip
-    assert words in shadow.why
-    assert loaded[1].version in shadow.why
-    assert "shadow failed" in capsys.readouterr().err
+    assert len(shadow.kept) == 2
+    told = capsys.readouterr().err
+    assert f"shadow failed: {loaded[1].version}" in told
+    assert words in told
 
 
-def test_a_journal_that_keeps_nothing_is_counted(arm, rows, answered):
+def test_a_journal_that_keeps_nothing_is_counted(arm, rows, offer, counted, capsys):
     """By a full disk."""
-    shadow = Shadow(lambda lines, private, key: False)
-    shadow.offer(arm, answered(rows[:3]), rows[:3])
+    shadow = Shadow(lambda lines, private, key: False, lambda *told: counted.append(told))
+    offer(shadow, arm, rows[:3])
+    shadow.turn(arm)
 
-    assert shadow.wait(SOON)
-    assert (shadow.failed, shadow.scored) == (3, 0)
-    assert "the journal cannot be written" in shadow.why
+    assert counted == [(arm.bundle.version, {"failed": 3})]
+    assert "the journal cannot be written" in capsys.readouterr().err
 
 
-def test_what_is_private_for_the_champion_or_the_challenger_is_private(arm, rows, answered):
+def test_what_is_private_for_the_champion_or_the_challenger_is_private(shadow, arm, rows, offer):
     """Neither knows better than the other what a visitor would mind."""
-    kept = Kept()
-    private = replace(arm.rows, private=("country",))
-    shadow = Shadow(kept)
-    shadow.offer(replace(arm, rows=private), answered(rows[:1]), rows[:1])
+    offer(shadow, arm, rows[:1])
+    shadow.turn(replace(arm, rows=replace(arm.rows, private=("country",))))
 
-    assert shadow.wait(SOON)
-    assert set(kept.private) == {"visitor", "age", "country"}
-    assert kept.key == "visitor"
+    assert set(shadow.kept.private) == {"visitor", "age", "country"}
+    assert shadow.kept.key == "visitor"
 
 
-def test_it_holds_no_bundle_that_has_nothing_to_score(bundles, loaded, rows, answered):
+def test_it_holds_no_bundle_that_has_nothing_to_score(shadow, bundles, loaded, rows, offer):
     """Memory returns to one set's worth after a swap."""
     bundle = Bundle.load(bundles[1])
     gone = weakref.ref(bundle.session)
-    shadow = Shadow(Kept())
-    shadow.offer(Arm("shadow", bundle, 0.0, "", loaded[0].contract), answered(rows), rows)
-    assert shadow.wait(SOON)
-    del bundle
-    shadow.offer(Arm("shadow", loaded[1], 0.0, "", loaded[0].contract), answered(rows), rows)
-    assert shadow.wait(SOON)
+    arm = Arm("shadow", bundle, 0.0, "", loaded[0].contract)
+    offer(shadow, arm, rows)
+    score_all(shadow, arm)
+    del bundle, arm
     gc.collect()
 
     assert gone() is None
@@ -202,6 +258,17 @@ def serve(store, champion, more=""):
     path.write_text(path.read_text() + more)
 
 
+SHADOWED = 'mode = "shadow"'
+
+
+def resigned(place, manifest):
+    """The bundle in *place* with another *manifest*, under the digest and name that this has."""
+    manifest["digest"] = digest_of(manifest)
+    manifest["version"] = f"{manifest['version'][:13]}-{manifest['digest'][7:14]}"
+    (place / "manifest.json").write_text(json.dumps(manifest))
+    return place.rename(place.with_name(manifest["version"]))
+
+
 def slot(store, role, bundle, more):
     store.put(bundle)
     digest = json.loads((bundle / "manifest.json").read_text())["digest"]
@@ -209,25 +276,33 @@ def slot(store, role, bundle, more):
 
 
 @pytest.fixture
-def running(store, journal, clock):
-    """The application with what is named, and its scorer."""
+def running(store, journal, clock, pair):
+    """The application with what is named, its scorer, and the process aside (in this one)."""
+    begun = []
 
     def run(champion, more=""):
         serve(store, champion, more)
-        app = create_app(store.folder, journal, follow_every=None, clock=clock)
-        return app.test_client(), app.extensions["tidegate"]
+        app = create_app(
+            store.folder, journal, follow_every=None, clock=clock, offers=Offers(pair[0])
+        )
+        aside = Aside(Settings(store=store.folder, journal=journal), pair[1], clock)
+        aside.router.refresh()
+        begun.append(aside)
+        return app.test_client(), app.extensions["tidegate"], aside
 
-    return run
+    yield run
+    for aside in begun:
+        aside.close()
 
 
 def test_a_shadow_is_journalled_apart_and_told_to_nobody(
     running, store, bundles, row, kept, loaded
 ):
     """The watch reads answers, and a shadow's lines have the ids of answers."""
-    client, scorer = running(bundles[0], slot(store, "challenger", bundles[1], 'mode = "shadow"'))
+    client, _, aside = running(bundles[0], slot(store, "challenger", bundles[1], SHADOWED))
     told = client.post("/score", json=[row | {"visitor": f"v{n}"} for n in range(40)]).json
 
-    assert scorer.shadow.wait(SOON)
+    aside.settle(SOON)
     answers, shadows = kept("answers"), kept("shadow")
     assert {each["arm"] for each in told} == {"champion"}
     assert {line["version"] for line in answers} == {bundles[0].name}
@@ -238,84 +313,103 @@ def test_a_shadow_is_journalled_apart_and_told_to_nobody(
     assert shadows[0]["score"] == pytest.approx(float(loaded[1].score([row])[0]), abs=0)
     assert "salt" not in answers[0]
     state = client.get("/ready").json
-    assert state["shadow"] == {
-        "scored": 40, "waiting": 0, "dropped": 0, "failed": 0, "why": "",
-    }  # fmt: skip
+    assert state["shadow"] == {"offered": 40, "dropped": 0}
     assert [(arm["arm"], arm["share"]) for arm in state["arms"]] == [("champion", 1), ("shadow", 0)]
 
 
-@pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
-def test_how_a_shadow_differs_is_counted(running, store, bundles, row, task):
-    """For Prometheus, over all workers; a model differs from itself in nothing."""
-    bundle = min((bundles[0].parents[1] / task).iterdir())
-    client, scorer = running(bundle, slot(store, "challenger", bundle, 'mode = "shadow"'))
-    client.post("/score", json=[row | {"visitor": f"v{n}"} for n in range(40)])
-    assert scorer.shadow.wait(SOON)
+def counted_by(client):
+    """What /metrics says of a family with labels."""
     told = client.get("/metrics").text.splitlines()
 
-    def counted(name, **labels):
+    def find(name, **labels):
         said = ",".join(f'{key}="{value}"' for key, value in labels.items())
         (line,) = (line for line in told if line.startswith(f"tidegate_{name}{{{said}}}"))
         return float(line.split()[-1])
 
-    version = bundle.name
-    assert counted("shadow_rows_total", version=version, result="scored") == 40
-    assert counted("shadow_difference_total", version=version) < 40 * 1e-4
+    return find
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
+def test_how_a_shadow_differs_is_counted(running, store, bundles, row, task):
+    """For Prometheus, over all processes; a model differs from itself in nothing."""
+    bundle = min((bundles[0].parents[1] / task).iterdir())
+    client, _, aside = running(bundle, slot(store, "challenger", bundle, SHADOWED))
+    client.post("/score", json=[row | {"visitor": f"v{n}"} for n in range(40)])
+    aside.settle(SOON)
+    find, version = counted_by(client), bundle.name
+
+    assert find("shadow_rows_total", version=version, result="scored") == 40
+    assert find("shadow_difference_total", version=version) < 40 * 1e-4
     if task != "regression":
-        assert counted("shadow_disagreements_total", version=version) == 0
+        assert find("shadow_disagreements_total", version=version) == 0
+    assert "tidegate_workers 1\n" in client.get("/metrics").text
+
+
+def test_the_models_are_where_they_are_needed(running, store, bundles):
+    """A worker knows of the shadow what its manifest says; the process aside, of the champion."""
+    _, scorer, aside = running(bundles[0], slot(store, "challenger", bundles[1], SHADOWED))
+    here, there = scorer.router.live, aside.router.live
+
+    assert here.champion.bundle.session
+    assert there.shadow.bundle.session
+    for arm in (here.shadow, there.champion):
+        with pytest.raises(RuntimeError, match="only described here"):
+            arm.bundle.score([{}])
 
 
 def test_a_shadow_that_fails_fails_no_answer(running, store, bundles, row, kept):
-    """It is said on /ready."""
-    client, scorer = running(bundles[0], slot(store, "challenger", bundles[1], 'mode = "shadow"'))
-    live = scorer.router.live
-    scorer.router.live = replace(live, shadow=spoilt(live.shadow, raising))
+    """It is counted."""
+    client, _, aside = running(bundles[0], slot(store, "challenger", bundles[1], SHADOWED))
+    live = aside.router.live
+    aside.router.live = replace(live, shadow=spoilt(live.shadow, raising))
     answer = client.post("/score", json=row)
+    aside.settle(SOON)
 
     assert answer.status_code == 200
-    assert scorer.shadow.wait(SOON)
-    state = client.get("/ready").json
-    assert state["ready"]
-    assert state["shadow"]["failed"] == 1
-    assert state["shadow"]["why"] == f"{bundles[1].name}: RuntimeError: a bad day"
+    assert client.get("/ready").json["ready"]
+    assert counted_by(client)("shadow_rows_total", version=bundles[1].name, result="failed") == 1
     assert kept("shadow") == []
 
 
-def test_a_shadow_whose_disk_hangs_holds_up_no_answer(running, store, bundles, row, kept):
-    """It writes under a lock of its own."""
-    client, scorer = running(bundles[0], slot(store, "challenger", bundles[1], 'mode = "shadow"'))
-    with scorer._beside._lock:
-        for _ in range(5):
-            assert client.post("/score", json=row).status_code == 200
-        assert len(kept("answers")) == 5
-        assert kept("shadow") == []
+def test_a_shadow_that_does_not_score_its_golden_rows_is_refused_aside(
+    running, store, bundles, row, capsys
+):
+    """The worker answers as ever, and its rows for it are dropped and counted."""
+    place = store.put(bundles[1])
+    manifest = json.loads((place / "manifest.json").read_text())
+    manifest["golden"]["scores"][0] = 0.9999
+    bad = resigned(place, manifest)
+    client, _, aside = running(bundles[0], slot(store, "challenger", bad, SHADOWED))
+    assert client.post("/score", json=row).status_code == 200
+    aside.settle(SOON)
 
-    assert scorer.shadow.wait(SOON)
-    assert len(kept("shadow")) == 5
-
-
-def test_a_shadow_that_is_stopped_has_scored_what_was_answered(running, store, bundles, row, kept):
-    """A graceful stop waits a second for it."""
-    client, scorer = running(bundles[0], slot(store, "challenger", bundles[1], 'mode = "shadow"'))
-    client.post("/score", json=[row | {"visitor": f"v{n}"} for n in range(100)])
-    scorer.close()
-
-    assert len(kept("shadow")) == 100
+    assert f"aside: refused {bad.name}" in capsys.readouterr().err
+    assert counted_by(client)("shadow_rows_total", version=bad.name, result="dropped") == 1
 
 
-def test_without_a_shadow_there_is_none(running, bundles, row, kept):
-    """Not even a thread."""
-    client, scorer = running(bundles[0])
+def test_nobody_aside_is_no_harm(running, store, bundles, row):
+    """Rows are dropped when there is no more room for them, and answers go out."""
+    client, _, _ = running(bundles[0], slot(store, "challenger", bundles[1], SHADOWED))
+    rows = [row | {"visitor": f"v{n}", "note": "x" * 2_900} for n in range(5_000)]
+
+    assert client.post("/score", json=rows).status_code == 200
+    assert client.get("/ready").json["shadow"]["dropped"] > 0
+
+
+def test_without_a_shadow_nothing_is_offered(running, bundles, row, kept):
+    """And nothing is said of one."""
+    client, scorer, aside = running(bundles[0])
     client.post("/score", json=row)
+    aside.settle(SOON)
 
     assert client.get("/ready").json["shadow"] is None
-    assert scorer.shadow._thread is None
+    assert scorer.offers.state() == {"offered": 0, "dropped": 0}
     assert kept("shadow") == []
 
 
 def test_every_row_is_answered_by_the_arm_of_its_key(running, store, bundles, row, kept, loaded):
     """One by one, and in a batch; the scores are those of the arm's own model, the order is kept."""
-    client, scorer = running(
+    client, scorer, _ = running(
         bundles[0],
         slot(store, "challenger", bundles[1], "share = 0.4")
         + slot(store, "anchor", bundles[0], "share = 0.2"),
@@ -341,7 +435,7 @@ def test_every_row_is_answered_by_the_arm_of_its_key(running, store, bundles, ro
 def test_the_journal_says_salt_split_and_share(running, store, bundles, row, kept):
     """A private key's point is left out: it would tell a key that somebody guesses."""
     multiclass = min((bundles[0].parents[1] / "multiclass").iterdir())
-    client, _ = running(
+    client, _, _ = running(
         multiclass,
         slot(store, "challenger", multiclass, "share = 0.5") + '[split]\nsalt = "spring"\n',
     )
@@ -355,7 +449,7 @@ def test_the_journal_says_salt_split_and_share(running, store, bundles, row, kep
 
 def test_a_private_keys_point_is_not_journalled(running, store, bundles, row, kept):
     """Salt and share are."""
-    client, _ = running(bundles[0], slot(store, "challenger", bundles[1], "share = 0.5"))
+    client, _, _ = running(bundles[0], slot(store, "challenger", bundles[1], "share = 0.5"))
     client.post("/score", json=row)
 
     (line,) = kept("answers")
@@ -365,7 +459,7 @@ def test_a_private_keys_point_is_not_journalled(running, store, bundles, row, ke
 
 def test_a_row_that_is_wrong_is_wrong_in_every_arm(running, store, bundles, row):
     """Nothing of its request is answered, and its number is that of the request."""
-    client, _ = running(bundles[0], slot(store, "challenger", bundles[1], "share = 0.5"))
+    client, _, _ = running(bundles[0], slot(store, "challenger", bundles[1], "share = 0.5"))
     rows = [row | {"visitor": f"v{n}"} for n in range(20)]
     rows[17]["pages"] = -1
     answer = client.post("/score", json=rows)
