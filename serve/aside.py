@@ -71,7 +71,8 @@ class Aside:
         free = 0.0
         while not stops():
             wait = min(WAIT, max(0.0, free - time.monotonic())) if self.shadow.waiting else WAIT
-            select([self._offers.fileno(), woken], [], [], wait)
+            offers = [self._offers.fileno()] if self.shadow.has_room else []
+            select([*offers, woken], [], [], wait)
             self._take()
             if self.shadow.waiting and (began := time.monotonic()) >= free:
                 self._turn()
@@ -80,10 +81,11 @@ class Aside:
 
     def settle(self, seconds: float) -> None:
         """Score what waits, for so many *seconds* at most."""
-        self._take()
         until = time.monotonic() + seconds
+        self._take()
         while self.shadow.waiting and time.monotonic() < until:
             self._turn()
+            self._take()
 
     def close(self) -> None:
         """Follow the store no longer, and write out what the journal holds."""
@@ -92,7 +94,7 @@ class Aside:
 
     def _take(self) -> None:
         with suppress(BlockingIOError):
-            while True:
+            while self.shadow.has_room:
                 self.shadow.take(self._offers.recv(LARGEST, socket.MSG_DONTWAIT))
 
     def _turn(self) -> None:

@@ -12,7 +12,6 @@ import socket
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import islice
 from typing import Any
 
 import msgspec
@@ -100,13 +99,15 @@ class Shadow:
         """Rows that wait."""
         return len(self._waiting)
 
+    @property
+    def has_room(self) -> bool:
+        """Whether more may wait; else what is sent stays on its way, until there is no room there."""
+        return len(self._waiting) < self._most
+
     def take(self, message: bytes) -> None:
-        """Have what `Offers` sent wait its turn; what is too much is dropped."""
+        """Have what `Offers` sent wait its turn."""
         offered = _decode(message)
-        room = self._most - len(self._waiting)
-        self._waiting.extend((offered.version, told) for told in islice(offered.rows, room))
-        if len(offered.rows) > room:
-            self._counted(offered.version, {"dropped": len(offered.rows) - room})
+        self._waiting.extend((offered.version, told) for told in offered.rows)
 
     def turn(self, arm: Arm | None) -> None:
         """Score a few of the rows that wait, with *arm*; those for another one are dropped."""

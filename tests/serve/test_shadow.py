@@ -168,14 +168,17 @@ def test_what_cannot_be_sent_is_dropped_and_counted(pair, arm, rows, answered, o
     assert offers.state() == {"offered": 0, "dropped": 1}
 
 
-def test_what_cannot_wait_is_dropped_and_counted(arm, rows, offer, counted):
-    """By the shadow that has enough to do."""
+def test_no_more_is_taken_than_may_wait(arm, rows, offer, counted):
+    """The rest stays where it is, and is dropped by who finds no room there."""
     shadow = Shadow(Kept(), lambda *told: counted.append(told), most=10)
     for _ in range(3):
+        assert shadow.has_room
         offer(shadow, arm, rows[:4])
+    assert not shadow.has_room
+    score_all(shadow, arm)
 
-    assert counted == [(arm.bundle.version, {"dropped": 2})]
-    assert shadow.waiting == 10
+    assert shadow.has_room
+    assert sum(found["scored"] for _, found in counted) == 12
 
 
 @pytest.mark.parametrize("other", [0, None], ids=["another", "none"])
