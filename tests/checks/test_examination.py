@@ -128,6 +128,41 @@ def test_a_new_feature_must_not_know_more_than_the_champion(honest, candidate, r
     assert outcome("leak.solo", replace(told, champion=sure), candidate, gate).outcome == "PASS"
 
 
+def empty(rows):
+    return rows.assign(age=rows["age"].mask(np.arange(len(rows)) % 5 < 4))
+
+
+def coarse(rows):
+    return rows.assign(age=rows["age"].round(-1), pages=(rows["pages"] > 4).astype(int))
+
+
+def one_segment(rows):
+    return rows.assign(country="AT", device="phone", returning=False)
+
+
+ALIKE = {
+    "as they are": lambda train, holdout: (train, holdout),
+    "later ones lack a number": lambda train, holdout: (train, empty(holdout)),
+    "all lack a number": lambda train, holdout: (empty(train), empty(holdout)),
+    "later ones are rounded": lambda train, holdout: (train, coarse(holdout)),
+    "all are rounded": lambda train, holdout: (coarse(train), coarse(holdout)),
+    "later ones are of one segment": lambda train, holdout: (train, one_segment(holdout)),
+    "of one segment, without a number": lambda train, holdout: (train, one_segment(empty(holdout))),
+}
+
+
+@pytest.mark.parametrize("spoilt", ALIKE)
+def test_rows_that_are_alike_since_they_say_little_are_no_copies(honest, candidate, rules, spoilt):
+    """But where two fifths of them are learnt from as well, it is seen."""
+    train, holdout = ALIKE[spoilt](honest.train, honest.holdout)
+    taken = pd.concat([train, holdout.sample(frac=0.4, random_state=0)])
+    told = replace(honest, train=train, holdout=holdout)
+
+    assert outcome("leak.split", told, candidate, rules.gate).outcome == "PASS"
+    copied = outcome("leak.split", replace(told, train=taken), candidate, rules.gate)
+    assert copied.outcome == "FAIL"
+
+
 def test_good_data_holds(evidence, honest, candidate, rules):
     """With rows that the champion knows, and with none."""
     for found in (honest, evidence, mornings(honest, 0)):
