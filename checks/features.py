@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from checks.evidence import Array, Evidence, score, target
+from checks.evidence import Array, Evidence, days_of, score, target
 from checks.metrics import losses
 from model.contract import Contract
 from serve.bundle import Bundle
@@ -105,7 +105,7 @@ def _benefits(
     rows = rows.reset_index(drop=True)
     truth = target(rows, contract)
     usual = _loss(contract, truth, score(bundle, rows))
-    days = rows[contract.time].dt.strftime("%Y-%m-%d").to_numpy()
+    days = days_of(rows, contract)
     found = []
     for name in names:
         grown = np.zeros(len(rows))

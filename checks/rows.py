@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from checks.evidence import Evidence
+from checks.evidence import Evidence, days_of
 from checks.limits import Rows
 from checks.verdict import Finding, ruled
 
@@ -116,7 +116,7 @@ def repeated(evidence: Evidence, limits: Rows) -> Finding:
     found: list[tuple[float, str]] = [(0.0, "no day")]
     for rows in (evidence.train, evidence.holdout):
         twice = rows.duplicated([contract.key, contract.time])
-        by_day = twice.groupby(rows[contract.time].dt.strftime("%Y-%m-%d")).mean()
+        by_day = twice.groupby(days_of(rows, contract)).mean()
         found.append((float(by_day.max()), str(by_day.idxmax())))
     share, day = max(found)
     return ruled(
