@@ -87,7 +87,10 @@ def review(
             gate.contract.severity,
         )
     ]
-    seen, changes = upstream(candidate.manifest, champion.manifest if champion else None, gate)
+    whole = pd.concat([evidence.train, evidence.holdout], ignore_index=True)
+    seen, changes = upstream(
+        candidate.manifest, champion.manifest if champion else None, gate, whole
+    )
     found += seen
     say(f"shuffling {len(candidate.contract.features)} features ...")
     useful = benefits(candidate, champion, evidence, last)

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
+import pandas as pd
+
+from checks.renamed import likeness
 from checks.rules import Gate, Severity
 from checks.verdict import Finding, Outcome
 from model.contract import Contract
@@ -24,9 +28,12 @@ KINDS: dict[Kind, tuple[str, str]] = {
 
 
 def upstream(
-    candidate: Mapping[str, Any], champion: Mapping[str, Any] | None, gate: Gate
+    candidate: Mapping[str, Any], champion: Mapping[str, Any] | None, gate: Gate, rows: pd.DataFrame
 ) -> tuple[list[Finding], list[Change]]:
-    """A finding for each kind of change, from both manifests, and the changes themselves."""
+    """A finding for each kind of change, from both manifests, and the changes themselves.
+
+    The candidate's *rows* tell whether a value that seems renamed is; where they cannot, it is said only.
+    """
     rules = gate.upstream
     source = _source(candidate)
     if source is None:
@@ -38,8 +45,10 @@ def upstream(
     old = _source(champion) if champion else None
     since = _since(candidate, champion, old)
     found = changes(old, source, since, limits)
-    found += outlook(source, Contract.from_json(candidate["contract"]), limits)
-    return [_finding(kind, found, rules.severity, since, gate) for kind in KINDS], found
+    contract = Contract.from_json(candidate["contract"])
+    found += outlook(source, contract, limits)
+    findings = [_finding(kind, found, rules.severity, since, gate) for kind in KINDS]
+    return [_settled(each, found, rows, contract) for each in findings], found
 
 
 def _source(manifest: Mapping[str, Any]) -> Mapping[str, Any] | None:
@@ -69,3 +78,16 @@ def _finding(
     if kind == "outlook" and not mine:
         told = f"none within {gate.upstream.horizon_days} days, if it goes on like this"
     return Finding(f"upstream.{kind}", outcome, told, limit, why, severity)
+
+
+def _settled(
+    finding: Finding, found: Sequence[Change], rows: pd.DataFrame, contract: Contract
+) -> Finding:
+    """The *finding*; if of names, with what the rows say, and it blocks only where they show it."""
+    renamed = [change for change in found if change.kind == "renamed"]
+    if finding.rule != "upstream.renamed" or not renamed:
+        return finding
+    seen = [(change, likeness(rows, contract, change)) for change in renamed]
+    told = "; ".join(f"{change}; {alike or 'too few rows to tell'}" for change, alike in seen)
+    shown = any(alike and alike.same for _, alike in seen)
+    return replace(finding, observed=told, severity=finding.severity if shown else "warn")

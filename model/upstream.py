@@ -30,13 +30,15 @@ LEAST_ROWS = 20
 class Change:
     """What probably changed: about which *field* ("" for all rows), *since* which day ("" if unknown).
 
-    For an outlook *since* is the day on which a limit will break.
+    For an outlook *since* is the day on which a limit will break; *names* are the old and the new name of
+    what is "renamed".
     """
 
     kind: Kind
     field: str
     since: str
     words: str
+    names: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return f"`{self.field}` {self.words}" if self.field else self.words
@@ -255,8 +257,8 @@ def _missing(parts: _Parts, name: str, limits: Limits) -> Iterable[Change]:
 def _categories(parts: _Parts, name: str, field: Source, limits: Limits) -> Iterable[Change]:
     rows = {day: sum(hours) for day, hours in (parts.before | parts.after).items()}
     usual = parts.old.get("fields", {}).get(name, {})
-    for since, words, renamed in moved(usual, field, rows, parts.since, limits.category_share):
-        yield Change("renamed" if renamed else "categories", name, since, words)
+    for since, words, names in moved(usual, field, rows, parts.since, limits.category_share):
+        yield Change("renamed" if names else "categories", name, since, words, names)
     before, after = parts.daily(name, "new")
     most = max(list(before.values())[1:], default=0)  # on the first day all is new
     days = list(after.items())

@@ -20,11 +20,11 @@ LIVED = 5
 
 
 class Moved(NamedTuple):
-    """From which day on what is so, in words, and whether it is a value under another name."""
+    """From which day on what is so, in words; the old and the new name, if it may be one value under two."""
 
     day: str
     words: str
-    renamed: bool = False
+    names: tuple[str, ...] = ()
 
 
 class Value(NamedTuple):
@@ -54,7 +54,7 @@ def moved(
         share = "the same share" if abs(value.share - lost.share) < 0.01 else "about that share"
         why = "; only case or white space differ" if _bare(name) == _bare(found) else ""
         words = f"renamed? {show(name)} is gone, {show(found)} with {share} ({value.share:.0%}) came on {value.day}{why}"
-        yield Moved(value.day, words, renamed=True)
+        yield Moved(value.day, words, (name, found))
     for name, value in sorted(came.items()):
         words = f"has a new value {show(name)} since {value.day}, in {value.share:.0%} of rows"
         yield Moved(value.day, words)
