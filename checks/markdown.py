@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 #: GitHub takes 65,536 characters; the rest is for what a robot adds.
@@ -47,6 +47,11 @@ def text(value: object, most: int = 400) -> str:
 def code(value: object) -> str:
     """A path or a name, set as code; within `…` nothing could be escaped."""
     return f"<code>{text(value, 120)}</code>"
+
+
+def table_row(cells: Iterable[str]) -> str:
+    """A row of a table, of cells that are safe already."""
+    return f"| {' | '.join(cells)} |"
 
 
 def page(sections: Sequence[Section], longest: int = LONGEST, whole: str = "verdict.json") -> str:

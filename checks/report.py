@@ -6,11 +6,11 @@ The verdict in a sentence, the numbers, what changed, what speaks against it; th
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from checks.compare import Compared, gain
-from checks.markdown import Section, code, page, text
+from checks.markdown import Section, code, page, table_row, text
 from checks.rules import LARGER_IS_BETTER
 from checks.verdict import LIMITS, LIVE, Finding, Verdict, rules_changed
 
@@ -109,7 +109,7 @@ def _metrics(table: Sequence[Compared], fresh: int, champion: Mapping[str, Any] 
     columns = ["", "candidate", *(["champion"] if compared else [])]
     columns += [*(["anchor"] if anchored else []), "baseline"]
     columns += ["gain over the champion (its interval)", "limit"] if compared else []
-    lines = [measured, "", _row(columns), "|---|" + "---:|" * (len(columns) - 1)]
+    lines = [measured, "", table_row(columns), "|---|" + "---:|" * (len(columns) - 1)]
     for row in table:
         arrow = "↑" if row.metric in LARGER_IS_BETTER else "↓"
         cells = [f"{text(row.metric)} {arrow}", f"{row.candidate:.4f}"]
@@ -118,7 +118,7 @@ def _metrics(table: Sequence[Compared], fresh: int, champion: Mapping[str, Any] 
         if anchored:
             cells.append("" if row.anchor is None else f"{row.anchor:.4f}")
         cells.append(f"{row.baseline:.4f}")
-        lines.append(_row([*cells, *(_difference(row) if compared else [])]))
+        lines.append(table_row([*cells, *(_difference(row) if compared else [])]))
     return "\n".join(lines)
 
 
@@ -146,13 +146,13 @@ def _changes(
     for name, (here, there) in ((name, (ours[name], theirs[name])) for name in ours):
         if champion is None:
             told = ", ".join(sorted(here)) if isinstance(here, set) else here
-            lines.append(_row([name, text(told)]))
+            lines.append(table_row([name, text(told)]))
         elif here == there and not str(here).endswith("-dirty"):  # dirty may mean anything
             same.append(name)
         elif isinstance(here, set) and isinstance(there, set):
-            lines.append(_row([name, _only(here - there), _only(there - here)]))
+            lines.append(table_row([name, _only(here - there), _only(there - here)]))
         else:
-            lines.append(_row([name, text(here), text(there)]))
+            lines.append(table_row([name, text(here), text(there)]))
     if champion is not None and len(same) == len(ours):
         lines = ["Nothing changed."]
     if same:
@@ -238,7 +238,7 @@ def _held(findings: Sequence[Finding]) -> str:
     if not findings:
         return ""
     lines = ["| rule | observed | limit | why it matters |", "|---|---|---|---|"]
-    lines += [_row(map(text, (f.rule, f.observed, f.limit, f.why))) for f in findings]
+    lines += [table_row(map(text, (f.rule, f.observed, f.limit, f.why))) for f in findings]
     return "\n".join(lines)
 
 
@@ -248,14 +248,10 @@ def _slices(slices: Sequence[Slice], metric: str) -> str:
     lines = [f"| {metric} by slice | rows | candidate | champion |", "|---|---:|---:|---:|"]
     for name, rows, ours, theirs in slices[:_MOST_SLICES]:
         rival = "" if theirs is None else f"{theirs:.4f}"
-        lines.append(_row([text(name), f"{rows:,}", f"{ours:.4f}", rival]))
+        lines.append(table_row([text(name), f"{rows:,}", f"{ours:.4f}", rival]))
     if len(slices) > _MOST_SLICES:
         lines += ["", f"…{_and_more(len(slices), _MOST_SLICES)}; verdict.json has all of it."]
     return "\n".join(lines)
-
-
-def _row(cells: Iterable[str]) -> str:
-    return f"| {' | '.join(cells)} |"
 
 
 def _paths(paths: Sequence[str]) -> str:

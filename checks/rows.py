@@ -113,14 +113,15 @@ def frozen(evidence: Evidence, limits: Rows) -> Finding:
 def repeated(evidence: Evidence, limits: Rows) -> Finding:
     """No day was loaded twice."""
     contract = evidence.contract
-    found: list[tuple[float, str]] = [(0.0, "no day")]
+    found: list[tuple[float, str]] = []
     for rows in (evidence.train, evidence.holdout):
         twice = rows.duplicated([contract.key, contract.time])
         by_day = twice.groupby(days_of(rows, contract)).mean()
         found.append((float(by_day.max()), str(by_day.idxmax())))
     share, day = max(found)
+    said = f"{share:.0%} of the rows of {day} came before" if share else "no row came twice"
     return ruled(
-        "data.repeated", share <= limits.max_repeated, f"{share:.0%} of the rows of {day} came before",
+        "data.repeated", share <= limits.max_repeated, said,
         f"at most {limits.max_repeated:.0%} of a day's", "A day that is loaded twice counts twice.", limits.severity,
     )  # fmt: skip
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from checks.diff import Diff, Flipped
 from checks.drawing import xychart
 from checks.features import Benefit
-from checks.markdown import Section, text
+from checks.markdown import Section, table_row, text
 from checks.review import Review
 from checks.serving import Served
 
@@ -53,7 +53,7 @@ def _decisions(diff: Diff | None) -> str:
         return ""
     lines = ["| slice | rows | change | which way |", "|---|---:|---:|---|"]
     lines += [
-        _row([text(each.name, 80), f"{each.rows:,}", f"{each.share:.1%}", _ways(each)])
+        table_row([text(each.name, 80), f"{each.rows:,}", f"{each.share:.1%}", _ways(each)])
         for each in (diff.whole, *diff.slices[:MOST_SLICES])
     ]
     lines += ["", "The rows whose score moves most:", ""]
@@ -63,7 +63,7 @@ def _decisions(diff: Diff | None) -> str:
     ]
     for each in diff.movers:
         odd = "; ".join(f"{name} {value}" for name, value in each.odd.items())
-        lines.append(_row([each.when, f"{each.old:.4g}", f"{each.new:.4g}", text(each.truth, 60), text(odd)]))  # fmt: skip
+        lines.append(table_row([each.when, f"{each.old:.4g}", f"{each.new:.4g}", text(each.truth, 60), text(odd)]))  # fmt: skip
     return "\n".join(lines)
 
 
@@ -104,7 +104,7 @@ def _features(benefits: Sequence[Benefit]) -> str:
         status = "" if each.status == "kept" else f"**{each.status}** {text(each.what)}".strip()
         name = text(each.name) if each.shown else f"{text(each.name)} (none shown)"
         lines.append(
-            _row(
+            table_row(
                 [
                     name,
                     status,
@@ -133,7 +133,7 @@ def _news_title(review: Review) -> str:
 def _news(review: Review, candidate: Mapping[str, Any], champion: Mapping[str, Any] | None) -> str:
     lines = ["| | candidate | champion |", "|---|---|---|"]
     ours, theirs = _extent(candidate), _extent(champion or {})
-    lines += [_row([name, text(ours[name]), text(theirs[name])]) for name in ours]
+    lines += [table_row([name, text(ours[name]), text(theirs[name])]) for name in ours]
     lines += ["", *(f"- {each}" for each in upstream_words(review))]
     if review.shifts:
         lines += [
@@ -142,7 +142,7 @@ def _news(review: Review, candidate: Mapping[str, Any], champion: Mapping[str, A
             "|---|---:|---:|---:|---:|",
         ]
         lines += [
-            _row(
+            table_row(
                 [
                     text(s.name),
                     f"{s.distance:.3f}",
@@ -185,9 +185,5 @@ def _served(served: Sequence[Served]) -> str:
     ]
     for role, each in zip(("candidate", "champion"), served, strict=False):
         memory = f"{each.memory / 1e6:.0f} MB" if each.memory else "unknown"
-        lines.append(_row([role, text(each.version), f"{each.rows:,}", f"{each.worst:.1g}", f"{each.p95 * 1e3:.2f} ms", f"{each.size / 1e6:.2f} MB", memory]))  # fmt: skip
+        lines.append(table_row([role, text(each.version), f"{each.rows:,}", f"{each.worst:.1g}", f"{each.p95 * 1e3:.2f} ms", f"{each.size / 1e6:.2f} MB", memory]))  # fmt: skip
     return "\n".join(lines)
-
-
-def _row(cells: Iterable[str]) -> str:
-    return f"| {' | '.join(cells)} |"
