@@ -11,9 +11,11 @@ few weeks are from the truth: an unlucky reference is a cause of false alarms li
 (Jones, Champ and Rigdon, 2001; Gandy and Kvaløy, 2013).
 
 A tier of alarms is solved by itself, so that fifty features do not drown the one estimate of performance.
-Within a tier every chart is as far from its alarm as any other, measured in
-its own quantiles, and one factor for all of them is found at which the tier's alarms keep to
-its share of the budget.
+Within a tier every chart is as far from its alarm as any other, measured on its tail: that falls off
+exponentially above a high quantile (the mean excess is its scale: Pickands, 1975, with shape 0). How long
+a tail is, few days say badly, so a scale is drawn half way towards that of a tail in proportion to the
+quantile, which errs like its neighbours. One distance for all charts is found at which the tier's alarms keep
+to its share of the budget.
 """
 
 from __future__ import annotations
@@ -38,10 +40,10 @@ SMOOTH = 0.8
 MOST_SKEWED = 6.0
 #: The share of the budget that is spent; the rest is for what a reference cannot know: that its tails are
 #: longer than they looked, that it was an unusually calm month.
-SPENT = 0.5
+SPENT = 0.25
 #: Numbers that are held at once: series are many, quarters are drawn a few at a time.
 AT_ONCE = 6_000_000
-#: Below this share of its days a chart is not told from another by its quantile.
+#: The share of its days that is a chart's tail.
 COMMON = 0.02
 
 
@@ -261,8 +263,9 @@ def _factor(
     days: Numbers, levels: Numbers, rule: Rule, alarms: float
 ) -> tuple[Numbers, Numbers, Numbers]:
     """Limits of days and levels at which quarters have *alarms* on average; each chart's run length."""
-    usual = [np.maximum(np.quantile(part, 1 - COMMON, axis=(0, 1)), 0.1) for part in (days, levels)]
-    apart = lasts(np.maximum(days / usual[0], levels / usual[1]), rule)
+    tails = [_tail(days), _tail(levels)]
+    distances = [_distance(*each) for each in zip((days, levels), tails, strict=True)]
+    apart = lasts(np.maximum(*distances), rule)
     worst = apart.max(axis=-1)
     low, high = 0.0, float(worst.max()) * 1.01
     for _ in range(40):
@@ -275,4 +278,19 @@ def _factor(
     begun = alarms_begin(np.moveaxis(apart, -1, 0) > high, rule.quiet).sum(axis=(1, 2))
     with np.errstate(divide="ignore"):
         lengths = len(days) * QUARTER / begun
-    return high * usual[0], high * usual[1], lengths
+    day, level = (usual * min(high, 1) + scale * max(high - 1, 0) for usual, scale in tails)
+    return day, level, lengths
+
+
+def _tail(values: Numbers) -> tuple[Numbers, Numbers]:
+    """Where each series' tail begins, and its scale: of values (draws, days, series), bad upward."""
+    usual = np.maximum(np.quantile(values, 1 - COMMON, axis=(0, 1)), 0.1)
+    over = np.maximum(values - usual, 0)
+    own = over.sum(axis=(0, 1)) / np.maximum((over > 0).sum(axis=(0, 1)), 1)
+    return usual, np.sqrt(usual * np.maximum(own, 0.01))
+
+
+def _distance(values: Numbers, tail: tuple[Numbers, Numbers]) -> Numbers:
+    """How far out values are: 1 where the tail begins, and one more for each of its scales."""
+    usual, scale = tail
+    return np.asarray(np.where(values <= usual, values / usual, 1 + (values - usual) / scale))

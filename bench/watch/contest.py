@@ -61,15 +61,17 @@ class Ours:
 
 def _tiers(found: Statistics) -> dict[str, tuple[list[Series], Numbers]]:
     """Series and values (days, series) of each tier, with the floors of thresholds.toml."""
-    late = {name: _late(found[name]) for name in ("auc", "accuracy", "bias")}
+    late = {name: _late(found[name]) for name in ("auc", "accuracy", "bias", "bias by score")}
     last = found["js"].shape[1] - 1
     error = 0.01 * float(np.nanmean(found["error"][:REFERENCE]))
     return {
         "page": (
             [Series("estimate", "lower", 0.01), Series("auc", "lower", 0.01),
              Series("accuracy", "lower", 0.01), Series("bias", "both", 0.02),
+             Series("bias by score", "both", 0.02),
              *(Series(f"unseen {n}", "upper", 0.01, absolute=True) for n in range(found["unseen"].shape[1]))],
-            np.column_stack([found["estimate"], late["auc"], late["accuracy"], late["bias"], found["unseen"]]),
+            np.column_stack([found["estimate"], late["auc"], late["accuracy"], late["bias"],
+                             late["bias by score"], found["unseen"]]),
         ),
         "issue": (
             [Series("score", "upper", 0.1, absolute=True), Series("score mean", "both", 0.1),

@@ -143,6 +143,9 @@ def daily(
     found["auc"] = np.array([auc(y, s) for y, s in zip(truth, scores, strict=True)])
     found["accuracy"] = ((scores >= 0.5) == truth).mean(axis=1)
     found["bias"] = (scores - truth).mean(axis=1)
+    apart = scores - scores.mean(axis=1, keepdims=True)
+    leaning, spread = (apart * (scores - truth)).mean(axis=1), apart.std(axis=1)
+    found["bias by score"] = np.where(spread > 0, leaning / np.maximum(spread, 1e-9), np.nan)
     return found
 
 

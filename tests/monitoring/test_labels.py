@@ -50,6 +50,24 @@ def test_bias_is_told_by_slice_where_rows_suffice():
     assert [each.feature for each in bias(rows(days=1, y=0.0), CONTRACT, 1, 3)] == [""]
 
 
+def leaning(scores, y):
+    """The bias by score of one day."""
+    found = bias(rows(days=1, score=scores, y=y), CONTRACT, 1, 1)
+    return [each.value for each in found if each.metric == "share_by_score"]
+
+
+def test_bias_that_grows_with_the_score_is_told():
+    """Scores that promise twice the difference that outcomes have are off by half of it on either side."""
+    promised = np.tile([0.25, 0.75], 2)
+
+    assert leaning([0.0, 0.0, 1.0, 1.0], [0.0, 1.0, 0.0, 1.0]) == pytest.approx([0.5])
+    assert leaning(promised, promised) == pytest.approx([0.0])
+    assert leaning(promised - 0.1, promised) == pytest.approx(
+        [0.0]
+    )  # all alike: that is bias alone
+    assert leaning(0.25, [1.0, 0.0, 1.0, 0.0]) == []
+
+
 def test_the_estimate_is_held_against_what_was_realised_later():
     """On the days where both are known, in words."""
 

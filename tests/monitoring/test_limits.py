@@ -75,6 +75,20 @@ def test_a_smaller_budget_means_wider_limits():
     )
 
 
+def test_a_series_of_few_odd_days_hardly_widens_the_others_limits():
+    """A share that is nearly always 0 and sometimes much has a tail of its own."""
+    random = np.random.default_rng(1)
+    plain = stream(random, 56, "plain")[0]
+    odd = np.where(random.random((56, 6)) < 0.05, random.gamma(2.0, size=(56, 6)), 0.0)
+    solved = [
+        solve(each, np.arange(56) % 7, SERIES, Rule(1, 1, 3), Budget(1.0, WEIGHT, 200, 7))
+        for each in (plain, np.column_stack([plain[:, :6], odd]))
+    ]
+    alone, beside = ([each.day for each in limits[:6]] for limits in solved)
+
+    assert np.mean(np.divide(beside, alone)) < 1.4
+
+
 def test_the_same_reference_gives_the_same_limits():
     """A run of today and one of tomorrow judge alike."""
     reference = stream(np.random.default_rng(1), 14, "plain")[0]
