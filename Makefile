@@ -55,7 +55,7 @@ watch: .venv/work/installed ## do what was typed below incidents; look at the jo
 	@$(WORK) -m monitoring watch --journal "$(or $(JOURNAL),$(PLACE)/journal)" --kept "$(PLACE)/kept" --out "$(PLACE)/watch"
 
 experiment: .venv/work/installed ## who wins, champion or challenger; one issue, a proposal when it is due
-	@$(WORK) -m monitoring experiment --journal "$(or $(JOURNAL),$(PLACE)/journal)"
+	@$(WORK) -m monitoring experiment --journal "$(or $(JOURNAL),$(PLACE)/journal)" --kept "$(PLACE)/kept"
 
 site: .venv/work/installed ## the control room: one page, build/site/index.html
 	@$(WORK) -m monitoring site --kept "$(PLACE)/kept"

@@ -24,7 +24,8 @@ from bench.sections import put
 from checks.live import Experiment, Measures
 from checks.rules import read_rules
 from model.contract import Contract, Feature, Target
-from monitoring.experiment.comparison import Result, compared
+from monitoring.experiment.comparison import Result, compared, measures
+from monitoring.experiment.tally import Tally
 from monitoring.experiment.units import Split, Units
 
 DAYS = 60
@@ -72,7 +73,9 @@ def looked_at(site: Site, rules: Experiment, seed: int) -> tuple[Result, pd.Data
     """What sixty daily looks saw: the sequence of a result has every day's interval as it was then."""
     units = drawn(site, seed)
     split = Split("champion", "challenger", "2026-01-01T00:00:00Z", site.share)
-    return compared(units, split, CONTRACT, rules), units.frame
+    tally = Tally(split, CONTRACT, measures(rules, CONTRACT.task, shadow=False))
+    tally.add(units)
+    return compared(tally, split, CONTRACT, rules), units.frame
 
 
 def naive(frame: pd.DataFrame) -> Iterator[float]:

@@ -36,7 +36,7 @@ from monitoring.experiment.__main__ import run as run_experiment
 from monitoring.incident import decide, expected
 from monitoring.influence import influence
 from monitoring.journal import journal_at
-from monitoring.kept import Reading, folder_of
+from monitoring.kept import Reading
 from monitoring.look import look
 from monitoring.metrics import METRICS, measured
 from monitoring.room.__main__ import run as write_site
@@ -44,6 +44,7 @@ from monitoring.runs import write_run
 from monitoring.seen import Seen, first_day, moves_of
 from monitoring.series import ARTIFACT, NAME, SeriesError, keep_series, read_series
 from monitoring.service import ServiceError, observe
+from monitoring.shelf import folder_of
 from monitoring.slices import since, slices, table
 from monitoring.upstream import likely_changes
 from monitoring.window import EvidenceError, JournalError, read_reference, read_window
@@ -252,7 +253,7 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument(
             "--journal", required=True, help="the scorer's journal: a folder, or a URL for fsspec"
         )
-    for command in (watch, site):
+    for command in (watch, experiment, site):
         command.add_argument(
             "--kept", type=Path, default=Path("build/kept"), metavar="FOLDER",
             help="where what was counted of closed days is kept (default: build/kept)",

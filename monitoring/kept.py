@@ -7,7 +7,6 @@ late changes no day but its own. What is still in segments is read each time.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections import Counter
@@ -22,6 +21,7 @@ import pandas as pd
 from model.contract import Contract
 from monitoring import loose
 from monitoring.partitions import Part, Place, lines, parsed, parts
+from monitoring.shelf import Shelf, digest_of
 
 FORMAT = 1
 
@@ -71,6 +71,7 @@ class Days:
         #: Rows of a day that are kept: twice what is needed, for the next day may be a quiet one.
         self._share = 2 * reading.sample
         self._known: dict[tuple[str, str], Day] = {}
+        self._shelf = Shelf(reading.folder)
         self._forget()
 
     def of(self, kind: str) -> list[str]:
@@ -166,63 +167,47 @@ class Days:
         ]
         return [table.filter(table.form.notnull()) for table in found], raw  # noqa: PD004
 
-    def _path(self, kind: str, day: str) -> Path | None:
-        """Where a day is kept; its name changes with all that it depends on."""
+    def _name(self, kind: str, day: str) -> tuple[str, str]:
+        """Of a day that is kept: what it is, and the digest of all that it depends on."""
         mine = self._reading
-        if not day or mine.folder is None:
-            return None
         whose = [
             FORMAT,
             mine.version,
             mine.contract.to_json(),
             {n: [*v] for n, v in mine.seen.items()},
         ]
-        told = json.dumps([whose, [part.name for part in self._parts[kind][day]]])
-        digest = hashlib.sha256(told.encode()).hexdigest()[:16]
-        return mine.folder / f"{kind}-{day}-{mine.version}-{digest}"
+        told = [whose, [part.name for part in self._parts[kind][day]]]
+        return f"{kind}-{day}-{mine.version}", digest_of(told)
 
     def _forget(self) -> None:
         """What was kept of days that are no longer in the journal goes, too."""
-        folder = self._reading.folder
-        for path in folder.glob("*-*") if folder and folder.is_dir() else ():
-            named = re.match(r"(answers|outcomes)-(\d{4}-\d\d-\d\d)-", path.name)
-            if named and named[2] not in self._parts[named[1]]:
-                path.unlink(missing_ok=True)
+        for kind, days in self._parts.items():
+            for name in self._shelf.names(f"{kind}-"):
+                if _day_in(name) not in days:
+                    self._shelf.remove(name)
 
     def _load(self, kind: str, day: str) -> Day | None:
-        path = self._path(kind, day)
-        if path is None:
+        if not day:
+            return None
+        name = "-".join(self._name(kind, day))
+        told, frame = self._shelf.told(name), self._shelf.frame(name)
+        if told is None or frame is None:
             return None
         try:
-            told = json.loads(path.with_name(f"{path.name}.json").read_bytes())
-            frame = pd.read_parquet(path.with_name(f"{path.name}.parquet"))
             counts = pd.DataFrame.from_dict(told["counts"], orient="index")
             return Day(counts, Counter(told["odd"]), told["lines"], told["level"], frame)
-        except (OSError, ValueError, KeyError, TypeError):
-            return None  # never kept, or half of it is gone: read anew
+        except (ValueError, KeyError, TypeError):
+            return None  # by another hand: read anew
 
     def _keep(self, kind: str, day: str, found: Day) -> None:
-        path = self._path(kind, day)
-        if path is None:
+        if not day:
             return
-        path.parent.mkdir(parents=True, exist_ok=True)
-        for old in path.parent.glob(f"{kind}-{day}-{self._reading.version}-*"):
-            old.unlink(missing_ok=True)
-        work = path.with_name(f".{path.name}")
-        found.frame.to_parquet(work)
-        work.replace(path.with_name(f"{path.name}.parquet"))
         told = {
             "counts": json.loads(found.counts.to_json(orient="index", double_precision=15)),
             "odd": {what: int(count) for what, count in found.odd.items()},
             "lines": found.lines, "level": found.level,
         }  # fmt: skip
-        work.write_text(json.dumps(told))
-        work.replace(path.with_name(f"{path.name}.json"))
-
-
-def folder_of(kept: Path, journal: str) -> Path:
-    """Where in *kept* the days of a *journal* are: each has a folder of its own."""
-    return kept / hashlib.sha256(journal.encode()).hexdigest()[:12]
+        self._shelf.keep(*self._name(kind, day), told, found.frame)
 
 
 def level_for(lines: int, most: int) -> int:
@@ -237,6 +222,12 @@ def _below(level: int) -> str:
     from monitoring.query import below  # noqa: PLC0415
 
     return below(level) if level else "g"  # after every hexadecimal digit
+
+
+def _day_in(name: str) -> str:
+    """The day that an entry is of; "" for what is none."""
+    named = re.match(r"[a-z]+-(\d{4}-\d\d-\d\d)-", name)
+    return named[1] if named else ""
 
 
 def _by_day(found: Sequence[Part]) -> dict[str, list[Part]]:

@@ -17,20 +17,25 @@ from forge import Alert, Forge
 from forge.actions import output
 from forge.live import LIVE, parse_live, with_champion
 from model.contract import Contract
+from monitoring.experiment.book import Asked
 from monitoring.experiment.bulletin import MARKER, bulletin, marker, memory, title
 from monitoring.experiment.comparison import Result, compared, measures, split_of
 from monitoring.experiment.deed import Deed, deed_of, settled
-from monitoring.experiment.units import read_units, shared
+from monitoring.experiment.history import forget, read_tally
+from monitoring.experiment.units import shared
 from monitoring.journal import journal_at
+from monitoring.shelf import Shelf, folder_of
 
 
 def run(asked: argparse.Namespace, forge: Forge) -> None:
-    """live.toml -> what is compared; journal -> units -> result -> the one issue, and what is due."""
+    """live.toml -> what is compared; journal -> sums -> result -> the one issue, and what is due."""
     rules = read_rules(asked.rules).experiment
     split = split_of(forge.history(LIVE))
     alerts = forge.alerts()
+    shelf = Shelf(folder_of(asked.kept, asked.journal))
     if split is None:
         _end(forge, alerts)
+        forget(shelf)
         _say("no experiment runs: serve/live.toml gives no challenger a share, nor the shadow")
         return
     contract, other = (
@@ -40,10 +45,10 @@ def run(asked: argparse.Namespace, forge: Forge) -> None:
     names = measures(rules, contract.task, split.shadow)
     today = datetime.combine(asked.today or datetime.now(UTC).date(), time(), UTC)
     with journal_at(asked.journal) as journal:
-        units = read_units(
-            journal, split, contract, shared(contract, other), names, rules.unit_days, today
-        )
-    result = compared(units, split, contract, rules)
+        features = tuple(shared(contract, other))
+        wanted = Asked(split, contract, features, tuple(names), rules.unit_days, today)
+        tally = read_tally(journal, wanted, shelf)
+    result = compared(tally, split, contract, rules)
     _say(f"{title(result)}: {result.judgement.why}")
     deed = deed_of(result, rules.policy)
     _tell(forge, alerts, result, _do(forge, deed) if deed else "")

@@ -1,4 +1,4 @@
-"""Champion against challenger, from the journal's units: what is measured, and what it amounts to. Pure."""
+"""Champion against challenger, from the sums of its units: what is measured, and what it amounts to. Pure."""
 
 from __future__ import annotations
 
@@ -8,15 +8,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import pandas as pd
-
 from checks.live import MEASURES, Experiment
 from checks.rules import ConfigurationError
 from model.contract import Contract
-from monitoring.experiment.adjustment import covariates, differences
 from monitoring.experiment.decision import WEEK, Judgement, Reading, faults, judge, rho_of
-from monitoring.experiment.sequences import Numbers, band, by_day
-from monitoring.experiment.units import OTHER, Split, Units
+from monitoring.experiment.sequences import band
+from monitoring.experiment.tally import LABELLED, Part, Tally
+from monitoring.experiment.units import Split
 
 #: Measures of which more is better; an outcome may be.
 LARGER = frozenset({"accuracy"})
@@ -86,12 +84,12 @@ def measures(rules: Experiment, task: str, shadow: bool) -> list[str]:
     return found
 
 
-def compared(units: Units, split: Split, contract: Contract, rules: Experiment) -> Result:
-    """What *units* say about the challenger."""
+def compared(tally: Tally, split: Split, contract: Contract, rules: Experiment) -> Result:
+    """What the units in *tally* say about the challenger."""
     share = 1.0 if split.shadow else min(split.chance, 1 - split.chance)
     least = math.ceil(rules.min_units / share) if share > 0 else 0
-    wrong = faults(units, split, least)
-    comparison = _Comparison(units, split, contract, rules, least)
+    wrong = faults(tally, split, least)
+    comparison = _Comparison(tally, split, contract, rules, least)
     readings: tuple[Reading, ...] = ()
     slices: tuple[Reading, ...] = ()
     novelty: tuple[Reading, ...] = ()
@@ -100,13 +98,14 @@ def compared(units: Units, split: Split, contract: Contract, rules: Experiment) 
         readings = tuple(comparison.read(name) for name in names)
         slices = tuple(comparison.slices(names[0]))
         novelty = tuple(comparison.novelty(names[0]))
-    frame = units.frame
-    challenged = int(frame["challenger"].sum())
+    sums = tally.units.sums(LABELLED, tally.days).sum(axis=0)
+    champions, challenged = map(int, sums[:2])
     return Result(
-        split, units.days,
-        (len(frame), len(frame) - units.unscored) if split.shadow else (len(frame) - challenged, challenged),
-        int(frame["labelled"].sum()), readings, slices, novelty,
-        judge(readings, units.days, wrong, rules), units.odd,
+        split, tally.days,
+        (champions, champions - tally.unscored) if split.shadow else (champions, challenged),
+        int(sums[2] if split.shadow else sums[2] + sums[3]), readings, slices, novelty,
+        judge(readings, tally.days, wrong, rules),
+        tuple(f"{count:,} {what}" for what, count in tally.odd.items() if count),
     )  # fmt: skip
 
 
@@ -114,70 +113,47 @@ class _Comparison:
     """Reads measures off the units that have an outcome."""
 
     def __init__(
-        self, units: Units, split: Split, contract: Contract, rules: Experiment, least: int
+        self, tally: Tally, split: Split, contract: Contract, rules: Experiment, least: int
     ) -> None:
-        self._days, self._split, self._rules, self._least = units.days, split, rules, least
+        self._tally, self._split, self._rules, self._least = tally, split, rules, least
         self._contract = contract
-        self._known = units.frame[units.frame["labelled"]]
-        self._rho = rho_of(self._known["day"], rules.alpha)
+        self._rho = rho_of(tally.known.first, rules.alpha)
 
     def read(
         self,
         measure: str,
         title: str = "",
-        rows: pd.DataFrame | None = None,
+        part: Part | None = None,
         days: slice = slice(None),
         tests: int = 1,
     ) -> Reading:
-        """The gain in *measure* over some *rows* and *days*, one of so many *tests*."""
-        rows = self._known if rows is None else rows
-        values, saved = self._gains(rows, measure)
-        summed = by_day(values, rows["day"].to_numpy(), self._days).part(days)
-        within = rows["day"].isin(range(*days.indices(self._days)))
-        champion, challenger = self._means(rows[within], measure)
+        """The gain in *measure* over a *part* of the units and some *days*, one of so many *tests*."""
+        part = self._tally.known if part is None else part
+        good = measure == "outcome" and self._rules.outcome_is == "good"
+        sign = 1.0 if measure in LARGER or good else -1.0
+        summed = part.gains(measure, self._tally.days, sign).part(days)
+        units = part.sums(measure, self._tally.days)[days].sum(axis=0)
+        champion, challenger = (
+            float(units[2 + arm] / units[arm]) if units[arm] else math.nan for arm in (0, 1)
+        )
         margin = self._rules.measures(self._contract.task).margins[measure]
         if self._contract.task == "regression":
             margin *= abs(champion)
         found = band(summed, self._rules.alpha / tests, self._rho, self._least)
+        saved = part.saved(measure, self._tally.days)
         return Reading(title or measure, found, champion, challenger, margin, saved)
 
     def slices(self, measure: str) -> Iterator[Reading]:
         """By each value of the contract's slices; their chances of a mistake add up to alpha."""
-        parts = [
-            (f"{name} = {value}", rows)
-            for name in self._contract.slices
-            if f"row.{name}" in self._known
-            for value, rows in self._known.groupby(f"row.{name}")
-        ]
-        for title, rows in parts:
-            yield self.read(measure, title, rows, tests=len(parts))
+        parts = self._tally.slices
+        for title, part in parts.items():
+            yield self.read(measure, title, part, tests=len(parts))
 
     def novelty(self, measure: str) -> Iterator[Reading]:
         """The first week, and what came after: what is new may please or annoy for being new."""
-        if self._days > WEEK:
+        if self._tally.days > WEEK:
             yield self.read(measure, "the first week", days=slice(0, WEEK), tests=2)
             yield self.read(measure, "since then", days=slice(WEEK, None), tests=2)
-
-    def _gains(self, rows: pd.DataFrame, measure: str) -> tuple[Numbers, float]:
-        """What each unit says about the gain, and the share of variance that features took away."""
-        good = measure == "outcome" and self._rules.outcome_is == "good"
-        sign = 1.0 if measure in LARGER or good else -1.0
-        if self._split.shadow:
-            return sign * (rows[measure + OTHER] - rows[measure]).to_numpy(), 0.0
-        names = [name for name in rows if name.startswith("row.")]
-        told = differences(
-            rows[measure].to_numpy(), rows["challenger"].to_numpy(dtype=float),
-            rows["day"].to_numpy(), self._split.chance,
-            covariates(rows, [name for name in names if rows[name].notna().any()]),
-        )  # fmt: skip
-        return sign * told.gains, told.saved
-
-    def _means(self, rows: pd.DataFrame, measure: str) -> tuple[float, float]:
-        if self._split.shadow:
-            return float(rows[measure].mean()), float(rows[measure + OTHER].mean())
-        challenged = rows["challenger"].to_numpy(dtype=bool)
-        values = rows[measure]
-        return float(values[~challenged].mean()), float(values[challenged].mean())
 
 
 def _split(change: Any) -> Split | None:

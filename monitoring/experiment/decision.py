@@ -7,13 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
-import pandas as pd
-
 from checks.live import Experiment
-from monitoring.experiment.adjustment import differences
-from monitoring.experiment.sequences import Band, band, by_day, ratio_p_value, tuned
-from monitoring.experiment.units import Split, Units
+from monitoring.experiment.sequences import Band, band, ratio_p_value, tuned
+from monitoring.experiment.tally import LABELLED, Tally
+from monitoring.experiment.units import Split
 
 State = Literal["running", "wins", "loses", "equivalent", "broken"]
 WEEK = 7
@@ -105,55 +102,49 @@ def _better(primary: Reading, guardrails: Sequence[Reading]) -> Judgement:
     return Judgement("running", why, _whole(needs))
 
 
-def faults(units: Units, split: Split, least: int) -> list[str]:
+def faults(tally: Tally, split: Split, least: int) -> list[str]:
     """Why nothing of it may be believed; [] if nothing speaks against it.
 
     An interval is told from *least* units on.
     """
+    sums = tally.units.sums(LABELLED, tally.days)
     if split.shadow:
-        return list(_shadow_faults(units))
+        return list(_shadow_faults(int(sums[:, 0].sum()), tally.unscored))
     if not 0 < split.chance < 1:
         return ["one arm has all the rows: there is nothing to compare"]
-    frame, found = units.frame, []
-    arms = [frame["day"][frame["challenger"] == arm] for arm in (False, True)]
-    counts = np.column_stack([np.bincount(arm, minlength=units.days) for arm in arms])
-    p = ratio_p_value(counts, (1 - split.chance, split.chance))
-    if p < SURE or (counts.sum() >= least and not counts.sum(axis=0).all()):
+    found, (champions, challengers, *known) = [], sums.sum(axis=0)[:4]
+    total = int(champions + challengers)
+    p = ratio_p_value(sums[:, :2], (1 - split.chance, split.chance))
+    if p < SURE or (total >= least and not (champions and challengers)):
         found.append(
-            f"sample ratio: {len(arms[1]):,} of {len(frame):,} units are the challenger's, where"
+            f"sample ratio: {int(challengers):,} of {total:,} units are the challenger's, where"
             f" {split.chance:.1%} should be (p = {p:.1g}); one arm's rows get lost, or are not dealt"
         )
-    if units.misdealt:
-        found.append(f"{units.misdealt:,} units were answered by another arm than their point says")
-    if units.crossed > CROSSED * len(frame):
-        found.append(f"{units.crossed:,} units were in both arms")
-    told = _coverage(frame, split, units.days, least)
+    if tally.misdealt:
+        found.append(f"{tally.misdealt:,} units were answered by another arm than their point says")
+    if tally.crossed > CROSSED * total:
+        found.append(f"{tally.crossed:,} units were in both arms")
+    # How much more often outcomes are known for the challenger's units.
+    gains, rho = tally.units.gains(LABELLED, tally.days), rho_of(tally.units.first, SURE)
+    told = band(gains, SURE, rho, least)
     if told.units.any() and (told.low[-1] > 0 or told.high[-1] < 0):
-        shares = frame.groupby("challenger")["labelled"].mean()
+        shares = [
+            k / max(count, 1) for k, count in zip(known, (champions, challengers), strict=True)
+        ]
         found.append(
-            f"outcomes are known for {shares.get(False, 0):.1%} of the champion's units and for"
-            f" {shares.get(True, 0):.1%} of the challenger's: what is left cannot be compared"
+            f"outcomes are known for {shares[0]:.1%} of the champion's units and for"
+            f" {shares[1]:.1%} of the challenger's: what is left cannot be compared"
         )
     return found
 
 
-def rho_of(day: pd.Series[int], alpha: float) -> float:
-    """Tightest about two weeks' units. The first day tells how many; later days change nothing."""
-    return tuned(2 * WEEK * float((day == day.min()).sum()), alpha)
+def rho_of(first: float, alpha: float) -> float:
+    """Tightest about two weeks' units, by those of the *first* day; later days change nothing."""
+    return tuned(2 * WEEK * first, alpha)
 
 
-def _coverage(frame: pd.DataFrame, split: Split, days: int, least: int) -> Band:
-    """How much more often outcomes are known for the challenger's units."""
-    day = frame["day"].to_numpy()
-    told = differences(
-        frame["labelled"].to_numpy(dtype=float), frame["challenger"].to_numpy(dtype=float), day,
-        split.chance, np.zeros((len(frame), 0)),
-    )  # fmt: skip
-    return band(by_day(told.gains, day, days), SURE, rho_of(frame["day"], SURE), least)
-
-
-def _shadow_faults(units: Units) -> list[str]:
-    scored, asked = len(units.frame) - units.unscored, len(units.frame)
+def _shadow_faults(asked: int, unscored: int) -> list[str]:
+    scored = asked - unscored
     if asked and scored < UNSCORED * asked:
         return [
             f"the shadow scored {scored:,} of {asked:,} units only; /ready of the scorers says why"

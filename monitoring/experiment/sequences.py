@@ -64,15 +64,6 @@ class Band:
         return units_needed(target, self.sd, self.alpha, self.rho)
 
 
-def by_day(values: Numbers, day: Numbers, days: int) -> Days:
-    """*values* (n,) of units that came on *day* (n,), numbers from 0, as sums over *days* days."""
-    return Days(
-        np.bincount(day, minlength=days).astype(float),
-        np.bincount(day, values, days),
-        np.bincount(day, values * values, days),
-    )
-
-
 def half_width(units: Any, sd: Any, alpha: float, rho: float) -> Any:
     """Half the interval's width after *units* units with standard deviation *sd*.
 

@@ -1,4 +1,4 @@
-"""The journal -> units of an experiment: one per key, with what its rows came to. Pure but for reading.
+"""Rows -> units of an experiment: one per key, with what its rows came to. Pure.
 
 Arms stick to a row's key, so rows of one key are no more than one unit. A unit counts once, when
 the days for which it is looked at are over: rows and outcomes until then are its value, whatever
@@ -10,21 +10,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from model.contract import Contract, read_time
+from model.contract import Contract
 from monitoring.metrics import SMALLEST
-from monitoring.partitions import Folder, Place, frame, parts
-from monitoring.window import JournalError
 
 Numbers = np.ndarray[Any, Any]
-_ANSWER = ("id", "at", "version", "arm", "key", "score", "share", "split")
 #: How far a point may be from the arm's end, for points are floats.
 CLOSE = 1e-9
 
@@ -52,13 +48,14 @@ class Split:
 
 @dataclass(frozen=True)
 class Units:
-    """The units of both arms, in order of their first row, and what was odd.
+    """The units of both arms, in order of their first row, of a day or several, and what was odd.
 
     Columns of *frame*: key, first (time), day (whole days since the experiment's first), challenger
     (whether it is the challenger's), labelled, a column per measure (NaN without an outcome), the
     first row's features ("row.pages"). In the shadow each unit has both arms': "<measure>" is the
-    champion's, "<measure> of the challenger" the other's. *days* are over. *crossed* units were in
-    both arms, *misdealt* in the wrong one; *unscored* ones were not looked at by the shadow.
+    champion's, "<measure> of the challenger" the other's. *days* are over, the newest of them these.
+    *crossed* units were in both arms, *misdealt* in the wrong one; *unscored* ones were not looked at
+    by the shadow. *odd* is how many of what.
     """
 
     frame: pd.DataFrame
@@ -66,55 +63,11 @@ class Units:
     crossed: int = 0
     misdealt: int = 0
     unscored: int = 0
-    odd: tuple[str, ...] = ()
+    odd: Mapping[str, int] = field(default_factory=dict)
 
 
 #: The challenger's column of a measure, in the shadow.
 OTHER = " of the challenger"
-
-
-def read_units(
-    journal: Path | Place,
-    split: Split,
-    contract: Contract,
-    features: Sequence[str],
-    measures: Sequence[str],
-    unit_days: int,
-    today: datetime,
-) -> Units:
-    """The units whose *unit_days* days were over when *today* began. Raises `JournalError`.
-
-    *features* are those that both arms' rows have: see `shared`.
-    """
-    if isinstance(journal, Path) and not journal.is_dir():
-        raise JournalError(f"there is no journal at {journal}; the scorer's --journal names it")
-    place = Folder(journal) if isinstance(journal, Path) else journal
-    start = read_time(split.since) or datetime.min.replace(tzinfo=UTC)
-    first = start.replace(hour=0, minute=0, second=0, microsecond=0)
-    days = max(0, (today - timedelta(days=unit_days) - first).days)
-    odd: Counter[str] = Counter()
-    window = (start, today)
-    try:
-        answers = _told(place, "answers", [*_ANSWER, *(f"row.{n}" for n in features)], window, odd)
-        outcomes = _told(place, "outcomes", ["id", "outcome", "at"], window, odd)
-        shadows = _told(place, "shadow", _ANSWER, window, odd)
-    except OSError as error:
-        raise JournalError(f"the journal cannot be read: {error}") from error
-    rows = _rows(answers, split, contract, odd)
-    if split.shadow:
-        others = _rows(shadows, split, contract, odd).set_index("id")["score"]
-        rows = rows.assign(other=rows["id"].map(others))
-    units = _collected(rows, _outcomes(outcomes, contract), measures, timedelta(days=unit_days))
-    units.insert(2, "day", (units["first"] - pd.Timestamp(first)).dt.days)
-    units = units[units["day"] < days]
-    return Units(
-        units[units["arms"] == 1].drop(columns=["arms", "misdealt", "unscored"]),
-        days,
-        crossed=int((units["arms"] > 1).sum()),
-        misdealt=int(units["misdealt"].sum()),
-        unscored=int(units["unscored"].sum()),
-        odd=tuple(f"{count:,} {what}" for what, count in odd.items() if count),
-    )
 
 
 def shared(champion: Contract, challenger: Contract) -> list[str]:
@@ -156,8 +109,10 @@ _MEASURES: Mapping[str, Callable[[Numbers, Numbers], Numbers]] = {
 }
 
 
-def _rows(lines: pd.DataFrame, split: Split, contract: Contract, odd: Counter[str]) -> pd.DataFrame:
-    """The answers of both arms (or the shadow's scores) among *lines*: a row each, in order of time."""
+def arms_rows(
+    lines: pd.DataFrame, split: Split, contract: Contract, odd: Counter[str]
+) -> pd.DataFrame:
+    """The answers of both arms (or the shadow's scores) among *lines*: a row each."""
     versions = {"champion": split.champion, "challenger": split.challenger}
     versions["shadow"] = split.challenger
     arm, point = lines["arm"], pd.to_numeric(lines["split"], errors="coerce")
@@ -174,33 +129,10 @@ def _rows(lines: pd.DataFrame, split: Split, contract: Contract, odd: Counter[st
     rows = lines.assign(challenger=challenger, misdealt=wrong, key=lines["key"].astype(str))
     kept = ["id", "at", "key", "challenger", "score", "misdealt"]
     kept += [name for name in lines if name.startswith("row.")]
-    return rows.loc[mine & whole, kept].sort_values("at", kind="stable").drop_duplicates("id")
+    return rows.loc[mine & whole, kept]
 
 
-def _told(
-    place: Place,
-    kind: str,
-    names: Sequence[str],
-    window: tuple[datetime, datetime],
-    odd: Counter[str],
-) -> pd.DataFrame:
-    """The lines of *kind* within the window, their times as such."""
-    start, end = window
-    found = [pd.DataFrame({name: pd.Series(dtype=object) for name in names})]
-    for part in parts(place, kind):
-        if part.day and not start.date().isoformat() <= part.day <= end.date().isoformat():
-            continue
-        rows, torn = frame(place, part, names)
-        at = pd.to_datetime(
-            rows["at"].astype("string"), utc=True, errors="coerce", format="ISO8601"
-        )
-        odd[f"lines of {kind} that are torn"] += torn + int(at.isna().sum())
-        found.append(rows.assign(at=at)[(at >= start) & (at < end)])
-    whole = [each for each in found if len(each)] or found[:1]
-    return pd.concat(whole, ignore_index=True)
-
-
-def _outcomes(lines: pd.DataFrame, contract: Contract) -> pd.DataFrame:
+def first_outcomes(lines: pd.DataFrame, contract: Contract) -> pd.DataFrame:
     """The first outcome of each id: its value, and when it was told, by id."""
     target, told = contract.target, lines["outcome"].tolist()
     fits = [
@@ -214,14 +146,22 @@ def _outcomes(lines: pd.DataFrame, contract: Contract) -> pd.DataFrame:
     return first.set_index("id")[["value", "at"]]
 
 
-def _collected(
+def in_time(rows: pd.DataFrame, lasts: timedelta) -> pd.DataFrame:
+    """Rows in order of time, those for which their key is looked at; one that was told twice once."""
+    rows = rows.assign(at=pd.to_datetime(rows["at"], utc=True)).sort_values("at", kind="stable")
+    first = rows.groupby("key", sort=False)["at"].transform("min")
+    rows = rows.assign(first=first)[rows["at"] < first + lasts]
+    return rows.drop_duplicates(["key", "id"])
+
+
+def collected(
     rows: pd.DataFrame, outcomes: pd.DataFrame, measures: Sequence[str], lasts: timedelta
 ) -> pd.DataFrame:
-    """Rows -> units: the first row's features, means over what was known in time."""
-    rows = rows.assign(at=pd.to_datetime(rows["at"], utc=True))
-    first = rows.groupby("key", sort=False)["at"].transform("min")
-    rows = rows[rows["at"] < first + lasts]
-    over = first.loc[rows.index] + lasts
+    """Rows that are `in_time` -> units: the first row's features, means over what was known in time.
+
+    Besides the columns of `Units`: *arms* that the unit was in, whether it was *misdealt*, *unscored*.
+    """
+    over = rows["first"] + lasts
     told_at = pd.to_datetime(rows["id"].map(outcomes["at"]), utc=True)
     scored = rows["other"].notna() if "other" in rows else pd.Series(True, rows.index)
     told = ((told_at < over) & scored).to_numpy(dtype=bool)
@@ -229,12 +169,12 @@ def _collected(
     values: dict[str, Any] = {}
     for column, suffix in (("score", ""), ("other", OTHER)):
         if column in rows:
-            scores = np.array([np.asarray(each) for each in rows[column][told]], dtype=float)
+            scores = np.array(rows[column][told].tolist(), dtype=float)
             for measure in measures:
                 values[measure + suffix] = np.full(len(rows), np.nan)
                 if told.any():
                     values[measure + suffix][told] = measured(measure, scores, truth)
-    rows = rows.assign(first=rows["at"], labelled=told, unscored=~scored, **values)
+    rows = rows.assign(labelled=told, unscored=~scored, **values)
     how = dict.fromkeys(("labelled", "misdealt", "unscored"), "max")
     groups = rows.groupby("key", sort=False)
     units = groups.agg(how | dict.fromkeys(values, "mean"))

@@ -16,10 +16,10 @@ from forge import GITHUB, Forge, ForgeError
 from forge.live import LIVE, champions_of, parse_live
 from forge.rollback import back_to
 from monitoring.journal import journal_at
-from monitoring.kept import folder_of
 from monitoring.room.page import page
 from monitoring.runs import write_whole
 from monitoring.series import ARTIFACT, NAME, Series, read_series
+from monitoring.shelf import folder_of
 from monitoring.story import Told, champions, gather, read_drill, with_journal
 
 PAGE = "index.html"

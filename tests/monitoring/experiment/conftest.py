@@ -2,14 +2,19 @@
 
 import json
 import math
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from checks.rules import read_rules
 from model.contract import Contract, Feature, Target
-from monitoring.experiment.units import Split
+from monitoring.experiment.book import Asked, Book
+from monitoring.experiment.sequences import Days
+from monitoring.experiment.units import Split, Units
+from monitoring.partitions import Folder
 from serve.arms import fraction, point
 
 OLD, NEW = "20260201T0000-aaaaaaa", "20260301T0000-bbbbbbb"
@@ -75,6 +80,36 @@ def a_journal(folder, split, days, visitors=120, *, skill=(1.0, 1.0), seed=0, ro
         text = "".join(json.dumps(line) + "\n" for line in lines)
         (folder / f"{kind}-{seed}.jsonl").write_text(text)
     return folder
+
+
+def asked(split, days, contract=CONTRACT, **more):
+    """What is read on the *days*-th morning."""
+    told = {"features": ("pages",), "measures": ("log_loss",), "unit_days": 1} | more
+    return Asked(split, contract, today=MONDAY + timedelta(days=days), **told)
+
+
+def read_units(journal, asked):
+    """All units that count, day by day, none of them kept."""
+    book = Book(Folder(journal), asked)
+    keys, found, odd = [], [], Counter()
+    for day in range(asked.days):
+        units, new = book.units(day, lambda: keys)
+        keys.append(new)
+        found.append(units)
+        odd.update(units.odd)
+    empty = pd.DataFrame({"key": [], "day": []})
+    frames = [each.frame for each in found]
+    return Units(
+        pd.concat(frames, ignore_index=True) if frames else empty, asked.days,
+        *(sum(getattr(each, name) for each in found) for name in ("crossed", "misdealt", "unscored")),
+        odd=+(odd + book.odd),
+    )  # fmt: skip
+
+
+def by_day(values, day, days):
+    """*values* of units that came on *day* as sums over *days* days."""
+    weights = (None, values, values * values)
+    return Days(*(np.bincount(day, each, days).astype(float) for each in weights))
 
 
 @pytest.fixture

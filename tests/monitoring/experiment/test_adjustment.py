@@ -4,10 +4,25 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from monitoring.experiment.adjustment import covariates, differences
-from monitoring.experiment.sequences import band, by_day, tuned
+from model.contract import Feature
+from monitoring.experiment.adjustment import CHUNK, Adjustment, coded, codes
+from monitoring.experiment.sequences import band, tuned
+from tests.monitoring.experiment.conftest import by_day
 
 ALPHA, DAYS = 0.05, 30
+
+
+def differences(value, challenger, day, chance, features):
+    """What each unit says, and the share of the variance that the features took away."""
+    told = Adjustment(features.shape[1], 1)
+    gains, plain = np.zeros(len(value)), np.zeros(len(value))
+    for each in np.unique(day):
+        now = day == each
+        found = told.day(
+            value[now, None], challenger[now], chance, lambda some, now=now: features[now][some]
+        )
+        gains[now], plain[now] = (values[:, 0] for values in found)
+    return gains, 1 - gains.var() / plain.var() if plain.var() > 0 else 0.0
 
 
 def drawn(seed, chance, units, gain=0.0):
@@ -25,8 +40,8 @@ def test_thirty_looks_miss_the_gain_no_more_often_than_stated(chance, units, gai
     runs, missed, means = 100, 0, []
     for seed in range(runs):
         value, challenger, day, features = drawn(seed, chance, units, gain)
-        told = differences(value, challenger, day, chance, features)
-        days = by_day(told.gains, day, DAYS)
+        gains, _ = differences(value, challenger, day, chance, features)
+        days = by_day(gains, day, DAYS)
         found = band(days, ALPHA, tuned(14 * units, ALPHA), 100 / min(chance, 1 - chance))
         missed += bool(((found.low > gain) | (found.high < gain)).any())
         means.append(found.mean[-1])
@@ -38,54 +53,68 @@ def test_thirty_looks_miss_the_gain_no_more_often_than_stated(chance, units, gai
 def test_features_that_foretell_make_it_narrower():
     """By their share of the variance, less what learning it costs."""
     value, challenger, day, features = drawn(0, 0.5, 200)
-    told = differences(value, challenger, day, 0.5, features)
+    _, saved = differences(value, challenger, day, 0.5, features)
 
-    assert 0.25 < told.saved < 0.45
+    assert 0.25 < saved < 0.45
 
 
 def test_features_that_foretell_nothing_cost_nothing():
     """Then the mean of the days before is what is foretold."""
     rng = np.random.default_rng(0)
     value, challenger, day, features = drawn(0, 0.5, 200)
-    noise = differences(rng.permutation(value), challenger, day, 0.5, features)
-    none = differences(rng.permutation(value), challenger, day, 0.5, features[:, :0])
+    _, noise = differences(rng.permutation(value), challenger, day, 0.5, features)
+    _, none = differences(rng.permutation(value), challenger, day, 0.5, features[:, :0])
 
-    assert noise.saved < 0.01
-    assert none.saved == 0.0
+    assert noise < 0.01
+    assert none == 0.0
 
 
 def test_what_was_told_is_never_taken_back():
     """A later day changes nothing about an earlier one, or the looks before would not count."""
     value, challenger, day, features = drawn(3, 0.3, 100)
-    whole = differences(value, challenger, day, 0.3, features).gains
+    whole, _ = differences(value, challenger, day, 0.3, features)
     for days in (1, 2, 10, 33):
         early = slice(0, days * 100)
-        told = differences(value[early], challenger[early], day[early], 0.3, features[early])
-        assert told.gains == pytest.approx(whole[early])
+        told, _ = differences(value[early], challenger[early], day[early], 0.3, features[early])
+        assert told == pytest.approx(whole[early])
 
 
 def test_one_arm_alone_is_no_error():
     """Before the first unit of the challenger."""
-    told = differences(np.ones(50), np.zeros(50), np.arange(50) // 10, 0.5, np.ones((50, 1)))
+    gains, _ = differences(np.ones(50), np.zeros(50), np.arange(50) // 10, 0.5, np.ones((50, 1)))
 
-    assert np.isfinite(told.gains).all()
-    assert differences(*[np.zeros(0)] * 3, 0.5, np.zeros((0, 2))).saved == 0.0
+    assert np.isfinite(gains).all()
 
 
 def test_columns_are_coded_by_the_first_day():
     """Numbers, missing ones, categories; a level that comes later has no column."""
     frame = pd.DataFrame({
-        "day": [0] * 60 + [1] * 3,
-        "pages": [*range(60), 59, 1000, None],
-        "device": ["phone"] * 30 + ["desk"] * 20 + ["watch"] * 10 + ["tv", "desk", None],
-        "member": [True, False] * 30 + [True, True, False],
-        "same": [7.0] * 63,
-        "wind": [None] * 20 + [1.0, 2.0] * 20 + [1.0, None, 2.0],
-    })  # fmt: skip
-    coded = covariates(frame, ["pages", "device", "member", "same", "wind"])
+        "row.pages": [*range(60), 59, 1000, None],
+        "row.device": ["phone"] * 30 + ["desk"] * 20 + ["watch"] * 10 + ["tv", "desk", None],
+        "row.member": [True, False] * 30 + [True, True, None],
+        "row.same": [7.0] * 63,
+        "row.wind": [None] * 20 + [1, 2] * 20 + [1.0, None, 2.0],
+    }).astype({"row.member": object, "row.wind": object})  # fmt: skip
+    kinds = {"pages": "number", "device": "category", "member": "boolean", "same": "number"}
+    features = [Feature(name, kind) for name, kind in (kinds | {"wind": "number"}).items()]
+    how = codes(frame[:60], features)
+    found = coded(frame, how)
 
-    assert coded.shape == (63, 1 + 2 + 1 + 2)  # "same" tells nothing; "wind" is missing at times
-    assert np.abs(coded).max() == 5.0
-    assert coded[60, 1:3].tolist() == [0.0, 0.0]
-    assert coded[61, -2:].tolist() == [0.0, 1.0]
-    assert covariates(frame, []).shape == (63, 0)
+    assert found.shape == (63, 1 + 2 + 1 + 2)  # "same" tells nothing; "wind" is missing at times
+    assert np.abs(found).max() == 5.0
+    assert found[60, 1:3].tolist() == [0.0, 0.0]
+    assert found[61, -2:].tolist() == [0.0, 1.0]
+    assert coded(frame, []).shape == (63, 0)
+
+
+def test_a_large_day_is_looked_at_in_lots():
+    """Its columns would not fit into memory at once; what they tell is the same."""
+    rng = np.random.default_rng(0)
+    features, challenger = rng.normal(size=(CHUNK + 7, 2)), rng.integers(0, 2, CHUNK + 7)
+    value = features[:, :1] + rng.normal(size=(CHUNK + 7, 1))
+    told = Adjustment(2, 1)
+    told.day(value, challenger, 0.5, lambda some: features[some])
+    columns = np.column_stack([np.ones(len(value)), features, challenger])
+
+    assert told.gram == pytest.approx(columns.T @ columns)
+    assert told.moment == pytest.approx(columns.T @ value)

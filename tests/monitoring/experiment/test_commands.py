@@ -55,7 +55,8 @@ def look(forge, journal, root, tmp_path, monkeypatch):
         told.write_text("")
         monkeypatch.setenv("GITHUB_OUTPUT", str(told))
         today = date(2026, 3, 3) + timedelta(days=days)
-        run(Namespace(rules=tmp_path / "rules.toml", journal=str(journal), today=today), forge)
+        asked = {"rules": tmp_path / "rules.toml", "kept": tmp_path / "kept", "today": today}
+        run(Namespace(journal=str(journal), **asked), forge)
         return dict(line.split("=") for line in told.read_text().splitlines())
 
     return look

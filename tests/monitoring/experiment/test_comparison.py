@@ -1,7 +1,6 @@
 """From live.toml and the journal to a result: whole, by slice, week by week."""
 
 from dataclasses import replace
-from datetime import timedelta
 
 import numpy as np
 import pytest
@@ -12,15 +11,17 @@ from forge import Change
 from forge.live import Live, Slot
 from model.contract import Contract, Feature, Target
 from monitoring.experiment.comparison import compared, measures, split_of
-from monitoring.experiment.units import Split, read_units
+from monitoring.experiment.history import read_tally
+from monitoring.experiment.units import Split
+from monitoring.shelf import Shelf
 from tests.monitoring.experiment.conftest import (
     CONTRACT,
-    MONDAY,
     NEW,
     OLD,
     SINCE,
     a_journal,
     a_split,
+    asked,
 )
 
 SHADOW = Split(OLD, NEW, SINCE, shadow=True)
@@ -28,10 +29,9 @@ DIGEST = "sha256:" + "a" * 64
 
 
 def result(journal, split, days, rules, contract=CONTRACT):
-    today = MONDAY + timedelta(days=days + 1)
-    names = measures(rules, contract.task, split.shadow)
-    units = read_units(journal, split, contract, contract.feature_names, names, 1, today)
-    return compared(units, split, contract, rules)
+    names = tuple(measures(rules, contract.task, split.shadow))
+    wanted = asked(split, days + 1, contract, features=contract.feature_names, measures=names)
+    return compared(read_tally(journal, wanted, Shelf(None)), split, contract, rules)
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,9 @@ import pytest
 from checks.live import Experiment, Measures
 from monitoring.experiment.decision import Reading, faults, judge
 from monitoring.experiment.sequences import Band
+from monitoring.experiment.tally import Tally
 from monitoring.experiment.units import Units
-from tests.monitoring.experiment.conftest import SINCE, Split, a_split
+from tests.monitoring.experiment.conftest import CONTRACT, SINCE, Split, a_split
 
 MARGINS = Measures("log_loss", {"log_loss": 0.01, "brier": 0.01})
 RULES = Experiment("propose", 0.05, 2, 1, 100, "good", MARGINS, MARGINS, MARGINS)
@@ -82,6 +83,12 @@ def units(first, challengers, labelled=1.0, days=10, **more):
     return Units(frame, days, **more)
 
 
+def tallied(seen, split):
+    found = Tally(split, CONTRACT, ())
+    found.add(seen)
+    return found
+
+
 @pytest.mark.parametrize(
     ("seen", "split", "words"),
     [
@@ -103,7 +110,7 @@ def units(first, challengers, labelled=1.0, days=10, **more):
 )  # fmt: skip
 def test_what_must_not_be_believed_is_said(seen, split, words):
     """Before any figure is."""
-    found = faults(seen, split, 200)
+    found = faults(tallied(seen, split), split, 200)
 
     assert bool(found) == bool(words)
     assert not words or words in found[0]

@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from monitoring.experiment.sequences import (
     Days,
     band,
-    by_day,
     half_width,
     ratio_p_value,
     tuned,
     units_needed,
 )
+from tests.monitoring.experiment.conftest import by_day
 
 ALPHA, DAYS, RUNS = 0.05, 60, 2000
 #: What chance adds to a share of ALPHA in RUNS runs, once in a thousand.

@@ -8,7 +8,9 @@ import pandas as pd
 import pytest
 
 from model.contract import Contract, Feature, Target
-from monitoring.experiment.units import OTHER, Split, measured, read_units, shared
+from monitoring.experiment.history import read_tally
+from monitoring.experiment.units import OTHER, Split, measured, shared
+from monitoring.shelf import Shelf
 from monitoring.window import JournalError
 from serve.parquet import convert
 from tests.monitoring.experiment.conftest import (
@@ -19,14 +21,15 @@ from tests.monitoring.experiment.conftest import (
     SINCE,
     a_journal,
     a_split,
+    asked,
+    read_units,
 )
 
 SHADOW = Split(OLD, NEW, SINCE, shadow=True)
 
 
 def read(journal, split, days, measures=("log_loss",), unit_days=1):
-    today = MONDAY + timedelta(days=days)
-    return read_units(journal, split, CONTRACT, ("pages",), measures, unit_days, today)
+    return read_units(journal, asked(split, days, measures=measures, unit_days=unit_days))
 
 
 def test_a_key_is_one_unit_however_many_rows_it_has(journal):
@@ -99,10 +102,10 @@ def test_what_belongs_to_another_split_is_left_out(journal):
     units = read(a_journal(journal, split, 3, 10, spoil=mixed), split, 3)
 
     assert len(units.frame) == 20
-    assert units.odd == (
-        "1 lines of answers that are torn",
-        "2 rows that were answered under other shares, left out",
-    )
+    assert units.odd == {
+        "lines of answers that are torn": 1,
+        "rows that were answered under other shares, left out": 2,
+    }
 
 
 def test_who_was_in_both_arms_or_in_the_wrong_one_is_counted(journal):
@@ -173,7 +176,7 @@ def test_the_measures_are_those_of_the_books():
 def test_no_journal_is_said(tmp_path):
     """With where it was looked for."""
     with pytest.raises(JournalError, match="there is no journal at"):
-        read(tmp_path / "nowhere", a_split(), 3)
+        read_tally(tmp_path / "nowhere", asked(a_split(), 3), Shelf(None))
 
 
 def test_many_classes_and_numbers_are_read_as_well(journal):
@@ -191,8 +194,7 @@ def test_many_classes_and_numbers_are_read_as_well(journal):
         )  # fmt: skip
 
     a_journal(journal, split, 3, 10, spoil=as_classes)
-    today = MONDAY + timedelta(days=3)
-    units = read_units(journal, split, three, ("pages",), ("log_loss",), 1, today)
+    units = read_units(journal, asked(split, 3, three))
     assert units.frame["log_loss"].to_numpy() == pytest.approx(np.full(20, -np.log(0.3)))
 
 
@@ -212,8 +214,8 @@ def test_a_journal_that_was_put_away_reads_the_same(journal):
         )
 
     def found():
-        today = MONDAY + timedelta(days=3)
-        return read_units(journal, split, numbers, ("pages", "device"), ("brier",), 1, today)
+        more = {"features": ("pages", "device"), "measures": ("brier",)}
+        return read_units(journal, asked(split, 3, numbers, **more))
 
     a_journal(journal, split, 3, 40, spoil=odd)
     before = found()
@@ -224,5 +226,5 @@ def test_a_journal_that_was_put_away_reads_the_same(journal):
     assert list(journal.glob("*.jsonl")) == []
     assert len(before.frame) == 80
     assert before.frame["labelled"].sum() == 79
-    assert after.odd == before.odd == ("1 answers that do not fit the contract",)
+    assert after.odd == before.odd == {"answers that do not fit the contract": 1}
     pd.testing.assert_frame_equal(after.frame, before.frame, check_dtype=False)
