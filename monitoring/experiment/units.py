@@ -139,7 +139,7 @@ def first_outcomes(lines: pd.DataFrame, contract: Contract) -> pd.DataFrame:
         isinstance(id_, str) and target.problem(each) is None
         for id_, each in zip(lines["id"], told, strict=True)
     ]
-    found = lines[fits].assign(
+    found = lines[np.array(fits, dtype=bool)].assign(
         value=[target.encode(each) for each, fit in zip(told, fits, strict=True) if fit]
     )
     first = found.sort_values("at", kind="stable").drop_duplicates("id")
@@ -162,10 +162,10 @@ def collected(
     Besides the columns of `Units`: *arms* that the unit was in, whether it was *misdealt*, *unscored*.
     """
     over = rows["first"] + lasts
-    told_at = pd.to_datetime(rows["id"].map(outcomes["at"]), utc=True)
+    matched = outcomes.reindex(rows["id"]).set_axis(rows.index)
     scored = rows["other"].notna() if "other" in rows else pd.Series(True, rows.index)
-    told = ((told_at < over) & scored).to_numpy(dtype=bool)
-    truth = rows["id"].map(outcomes["value"]).to_numpy(dtype=float)[told]
+    told = ((pd.to_datetime(matched["at"], utc=True) < over) & scored).to_numpy(dtype=bool)
+    truth = matched["value"].to_numpy(dtype=float)[told]
     values: dict[str, Any] = {}
     for column, suffix in (("score", ""), ("other", OTHER)):
         if column in rows:
