@@ -1,6 +1,6 @@
-"""Measure what a run of the watch costs with a million rows a day, into BENCHMARKS.md.
+"""Measure what a run of the watch, and of the experiment, costs with a million rows a day, into BENCHMARKS.md.
 
-python -m bench.scale [--rows 1000000] [--history 10,35,100]
+python -m bench.scale [--rows 1000000] [--history 10,35,100] [--experiment 7,14,28]
 
 For each length of history: the run that comes after one day more. Closed days are kept from run to run,
 as `--kept` says. Days from before the window are other days' files under another name: the watch lists
@@ -13,36 +13,25 @@ import argparse
 import json
 import os
 import shutil
-import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+from bench.scale.experiment import Trial, lines
 from bench.scale.journal import Source
+from bench.scale.run import ROOT, Run, cost, say
 from bench.sections import put
 from bench.subject import Subject
 from checks.rules import read_rules
+from checks.watch import Monitoring
 from forge.live import LIVE, Live, with_champion
 from forge.local import LocalForge
 from model.contract import Contract
 from monitoring.window import read_reference
 
-ROOT = Path(__file__).parents[2]
 FIRST = date(2013, 5, 1)
-_began = time.monotonic()
-
-
-@dataclass(frozen=True)
-class Run:
-    """What one run of a command cost: wall clock and processor in seconds, peak memory in GB."""
-
-    seconds: float
-    processor: float
-    memory: float
-    told: str
 
 
 @dataclass(frozen=True)
@@ -54,9 +43,8 @@ class Bench:
     rows: int
 
     @classmethod
-    def make(cls, folder: Path, rows: int) -> Bench:
+    def make(cls, folder: Path, subject: Subject, rows: int) -> Bench:
         """A new one."""
-        subject = Subject.make(ROOT / "build/bench/subject")
         manifest = json.loads((subject.bundles[0] / "manifest.json").read_bytes())
         contract = Contract.from_json(manifest["contract"])
         shutil.rmtree(folder, ignore_errors=True)
@@ -98,34 +86,11 @@ class Bench:
         return cost([sys.executable, *map(str, words)])
 
 
-def cost(command: Sequence[str]) -> Run:
-    """Run a *command* to its end. Raises RuntimeError if it fails."""
-    began = time.monotonic()
-    with subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    ) as run:
-        told = (run.stdout.read() if run.stdout else b"").decode()
-        _, status, used = os.wait4(run.pid, 0)
-        run.returncode = os.waitstatus_to_exitcode(status)
-    if run.returncode:
-        raise RuntimeError(f"it failed:\n{told[-2000:]}")
-    seconds = time.monotonic() - began
-    return Run(seconds, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024 / 1e9, told)
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run; returns the exit code."""
-    parser = argparse.ArgumentParser("python -m bench.scale", description=__doc__.split("\n")[0])
-    parser.add_argument("--rows", type=int, default=1_000_000, help="answers a day")
-    parser.add_argument("--history", default="10,35,100", help="days, rising, commas between")
-    parser.add_argument("--folder", type=Path, default=ROOT / "build/bench/scale")
-    parser.add_argument("--out", type=Path, default=ROOT / "BENCHMARKS.md")
-    asked = parser.parse_args(arguments)
-    rules = read_rules(ROOT / "checks/thresholds.toml").monitoring
-    bench = Bench.make(asked.folder, asked.rows)
+def watch(bench: Bench, history_days: str, rules: Monitoring) -> list[str]:
+    """The part on the watch, as Markdown."""
     written, linked = 0, 0
-    lines = ["| days of history | first run | the run a day later | processor | peak memory | a run at once after |", "|---:|---:|---:|---:|---:|---:|"]  # fmt: skip
-    for history in map(int, asked.history.split(",")):
+    table = ["| days of history | first run | the run a day later | processor | peak memory | a run at once after |", "|---:|---:|---:|---:|---:|---:|"]  # fmt: skip
+    for history in map(int, history_days.split(",")):
         # Days further back than a run looks need not be written.
         for day in range(written, min(history, rules.window_days + 2)):
             bench.add(day)
@@ -140,30 +105,41 @@ def main(arguments: Sequence[str] | None = None) -> int:
         written += 1
         later = bench.watch(written - 1)
         again = bench.watch(written - 1)
-        lines.append(
+        table.append(
             f"| {history:,} | {before.seconds:.1f} s | **{later.seconds:.1f} s** | {later.processor:.1f} s"
             f" | **{max(before.memory, later.memory):.2f} GB** | {again.seconds:.1f} s |"
         )
-        say(f"{lines[-1]}\n{later.told}")
-    size = sum(path.stat().st_size for path in (asked.folder / "kept").rglob("*.*"))
+        say(f"{table[-1]}\n{later.told}")
+    size = sum(path.stat().st_size for path in (bench.folder / "kept").rglob("*.*"))
     head = (
-        f"Written by `python -m bench.scale --rows {asked.rows} --history {asked.history}` on {datetime.now(UTC):%Y-%m-%d},"
-        f" on {os.cpu_count()} cores. `python -m monitoring watch` on a journal of {asked.rows:,} answers a day (real flights,"
+        f"Written by `python -m bench.scale --rows {bench.rows} --history {history_days}` on {datetime.now(UTC):%Y-%m-%d},"
+        f" on {os.cpu_count()} cores. `python -m monitoring watch` on a journal of {bench.rows:,} answers a day (real flights,"
         f" drawn again and again; {96} files a day) and their outcomes, which come on the same day and the two after. A run"
         f" looks back {rules.window_days} days. The first run reads every day that it looks at and has not seen; a day later it"
         f" reads one. Of a usual day {rules.sample_rows:,} rows at most are looked at by themselves. What is kept of closed days"
         f" takes {size / 1e6:,.0f} MB at the end. Days from before the window are other days' files under another name: they"
         " are listed, and not opened."
     )
-    put(asked.out, "scale", "\n".join(["## A million rows a day", "", head, "", *lines]))
+    return [head, "", *table]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run; returns the exit code."""
+    parser = argparse.ArgumentParser("python -m bench.scale", description=__doc__.split("\n")[0])
+    parser.add_argument("--rows", type=int, default=1_000_000, help="answers a day")
+    parser.add_argument("--history", default="10,35,100", help="days, rising, commas between")
+    parser.add_argument("--experiment", default="7,14,28", help="its days, rising, commas between")
+    parser.add_argument("--folder", type=Path, default=ROOT / "build/bench/scale")
+    parser.add_argument("--out", type=Path, default=ROOT / "BENCHMARKS.md")
+    asked = parser.parse_args(arguments)
+    rules = read_rules(ROOT / "checks/thresholds.toml").monitoring
+    subject = Subject.make(ROOT / "build/bench/subject")
+    watched = watch(Bench.make(asked.folder / "watch", subject, asked.rows), asked.history, rules)
+    trial = Trial.make(asked.folder / "experiment", subject, asked.rows)
+    tried = lines(trial, [*map(int, asked.experiment.split(","))])
+    put(asked.out, "scale", "\n".join(["## A million rows a day", "", *watched, "", *tried]))
     say(f"{asked.out} is written")
     return 0
-
-
-def say(words: str) -> None:
-    """A line of progress."""
-    seconds = int(time.monotonic() - _began)
-    print(f"[{seconds // 60}:{seconds % 60:02}] {words}", flush=True)
 
 
 if __name__ == "__main__":
