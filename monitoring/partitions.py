@@ -135,9 +135,11 @@ def frame(place: Place, part: Part, names: Sequence[str]) -> tuple[pd.DataFrame,
     fits = table["form"].is_valid()
     told = table.filter(fits).select(there).to_pandas(integer_object_nulls=True)
     raw = table.filter(pa.compute.invert(fits))["line"].to_pylist()
+    found = told.reindex(columns=names)
+    if not raw:
+        return found, 0
     others, torn = _flat((parsed(line) for line in raw), names)
-    found = told.reindex(columns=names).astype(object) if raw else told.reindex(columns=names)
-    return (pd.concat([found, others], ignore_index=True) if len(others) else found), torn
+    return pd.concat([found.astype(object), others], ignore_index=True), torn
 
 
 def _flat(found: Iterable[Line | None], names: Sequence[str]) -> tuple[pd.DataFrame, int]:

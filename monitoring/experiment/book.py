@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,8 @@ from monitoring.partitions import Part, Place, frame, parts
 _ANSWER = ("id", "at", "version", "arm", "key", "score", "share", "split")
 DAY = timedelta(days=1)
 Keys = Callable[[], Iterable[Numbers]]
+#: Lines of small files that are looked at together.
+LOT = 100_000
 #: Lines -> whether each is wanted.
 Which = Callable[[pd.DataFrame], Any]
 
@@ -78,7 +81,7 @@ class Book:
         #: What was odd about segments: they are of no day.
         self.odd: Counter[str] = Counter()
         self._loose = {
-            part.name: self._read(kind, part, self.odd)
+            part.name: self._timed(kind, self._read(kind, part, self.odd), self.odd)
             for kind, found in self._parts.items()
             for part in found
             if not part.day
@@ -177,25 +180,42 @@ class Book:
         """
         start, end = window
         yield self._none(kind)
-        for part in self._parts[kind]:
-            if part.day and part.day not in days:
+        there = [part for part in self._parts[kind] if not part.day or part.day in days]
+        for day, some in groupby(there, lambda part: part.day):
+            for found in self._lots(kind, some, odd if day in days[:1] else Counter()):
+                lines = found[(found["at"] >= start) & (found["at"] < end)]
+                if which and len(lines):
+                    lines = lines[which(lines)]
+                if len(lines):
+                    yield lines
+
+    def _lots(self, kind: str, some: Iterable[Part], odd: Counter[str]) -> Iterator[pd.DataFrame]:
+        """The lines of files, of many small ones at once: each lot costs as much as its lines, and a little."""
+        waiting: list[pd.DataFrame] = []
+        for part in some:
+            if not part.day:
+                yield self._loose[part.name]
                 continue
-            torn = odd if days and part.day == days[0] else Counter[str]()
-            found = self._read(kind, part, torn) if part.day else self._loose[part.name]
-            found = found[(found["at"] >= start) & (found["at"] < end)]
-            if which and len(found):
-                found = found[which(found)]
-            if len(found):
-                yield found
+            waiting.append(self._read(kind, part, odd))
+            if sum(map(len, waiting)) >= LOT:
+                yield self._timed(kind, _joined(waiting), odd)
+                waiting = []
+        if waiting:
+            yield self._timed(kind, _joined(waiting), odd)
 
     def _read(self, kind: str, part: Part, odd: Counter[str]) -> pd.DataFrame:
-        """The lines of a file, their times as such; what is torn is counted."""
+        """The lines of a file; what is torn is counted."""
         found, torn = frame(self._place, part, self._names[kind])
+        odd[_torn(kind)] += torn
+        return found
+
+    def _timed(self, kind: str, lines: pd.DataFrame, odd: Counter[str]) -> pd.DataFrame:
+        """Lines with their times as such; one without is torn."""
         at = pd.to_datetime(
-            found["at"].astype("string"), utc=True, errors="coerce", format="ISO8601"
+            lines["at"].astype("string"), utc=True, errors="coerce", format="ISO8601"
         )
-        odd[f"lines of {kind} that are torn"] += torn + int(at.isna().sum())
-        return found.assign(at=at)
+        odd[_torn(kind)] += int(at.isna().sum())
+        return lines.assign(at=at)
 
     def _none(self, kind: str) -> pd.DataFrame:
         columns = {name: pd.Series(dtype=object) for name in self._names[kind]}
@@ -220,6 +240,10 @@ def _among(hashes: Numbers, known: Keys) -> Numbers:
             place = np.minimum(np.searchsorted(each, ordered), len(each) - 1)
             found[order] |= each[place] == ordered
     return found
+
+
+def _torn(kind: str) -> str:
+    return f"lines of {kind} that are torn"
 
 
 def _joined(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
