@@ -32,8 +32,9 @@ from serve.shadow import Shadow
 
 #: Seconds between two looks at the store at most: workers that see a change wait for the proof.
 LOOK_EVERY = 0.1
-#: For each second at work a shadow rests so many.
-REST = 9
+#: Seconds for which a shadow scores at once, for which rows come together, and, for each second at work,
+#: for which it rests.
+AT_ONCE, GATHER, REST = 0.002, 0.02, 9
 #: Seconds between two looks at whether all else still lives; seconds that are left at a stop.
 WAIT, LEFT = 0.5, 1.0
 #: What the process is called in the lists of `ps` and `top` (Linux).
@@ -68,23 +69,23 @@ class Aside:
 
     def run(self, woken: int, stops: Callable[[], bool]) -> None:
         """Take what is offered and have it scored, until it *stops*; *woken* is read with it."""
-        free = 0.0
         while not stops():
-            wait = min(WAIT, max(0.0, free - time.monotonic())) if self.shadow.waiting else WAIT
-            offers = [self._offers.fileno()] if self.shadow.has_room else []
-            select([*offers, woken], [], [], wait)
+            select([self._offers.fileno(), woken], [], [], WAIT)
             self._take()
-            if self.shadow.waiting and (began := time.monotonic()) >= free:
-                self._turn()
-                free = time.monotonic() + REST * (time.monotonic() - began)
+            while self.shadow.waiting and not stops():
+                began = time.monotonic()
+                self.settle(AT_ONCE)
+                # Not woken by each row, which would cost those who send them.
+                select([woken], [], [], max(GATHER, REST * (time.monotonic() - began)))
+                self._take()
         self.settle(LEFT)
 
     def settle(self, seconds: float) -> None:
-        """Score what waits, for so many *seconds* at most."""
+        """Score what was offered, for so many *seconds* at most."""
         until = time.monotonic() + seconds
         self._take()
         while self.shadow.waiting and time.monotonic() < until:
-            self._turn()
+            self.shadow.turn(self.router.live.shadow)
             self._take()
 
     def close(self) -> None:
@@ -96,9 +97,6 @@ class Aside:
         with suppress(BlockingIOError):
             while self.shadow.has_room:
                 self.shadow.take(self._offers.recv(LARGEST, socket.MSG_DONTWAIT))
-
-    def _turn(self) -> None:
-        self.shadow.turn(self.router.live.shadow)
 
     def _prove(self, folder: Path) -> Bundle:
         return replace(self.proofs.prove(folder), engine=NoGraph())

@@ -22,8 +22,8 @@ from serve.answers import Answer
 from serve.arms import Arm
 from serve.live import SHADOW
 
-#: Rows that may wait; rows that are sent, and scored, at once.
-MOST, CHUNK = 10_000, 32
+#: Rows that may wait; rows that are sent at once, and scored.
+MOST, CHUNK, FEW = 10_000, 32, 8
 #: Bytes that may be on their way, if the system allows so many.
 ROOM = 4 * 2**20
 #: Takes lines, the private fields and the key's name; says whether the lines were kept.
@@ -115,7 +115,7 @@ class Shadow:
             return
         version = self._waiting[0][0]
         chunk: list[Told] = []
-        while self._waiting and self._waiting[0][0] == version and len(chunk) < CHUNK:
+        while self._waiting and self._waiting[0][0] == version and len(chunk) < FEW:
             chunk.append(self._waiting.popleft()[1])
         if arm is None or arm.bundle.version != version:
             self._counted(version, {"dropped": len(chunk)})

@@ -16,7 +16,7 @@ from serve.aside import Aside
 from serve.bundle import Bundle, digest_of
 from serve.scoring import score
 from serve.settings import Settings
-from serve.shadow import CHUNK, Offers, Shadow
+from serve.shadow import CHUNK, FEW, Offers, Shadow
 
 AT = "2026-03-01T12:00:00.000000Z"
 SOON = 30  # seconds that a test waits before it gives up
@@ -119,7 +119,7 @@ def test_it_scores_the_rows_that_were_answered(shadow, arm, rows, offer, loaded,
     assert {(line["arm"], line["version"]) for line in kept} == {("shadow", loaded[1].version)}
     assert kept[0]["row"] == {name: rows[0].get(name) for name in arm.bundle.contract.feature_names}
     assert [(version, found["scored"]) for version, found in counted] == [
-        (loaded[1].version, min(CHUNK, len(rows) - start)) for start in range(0, len(rows), CHUNK)
+        (loaded[1].version, min(FEW, len(rows) - start)) for start in range(0, len(rows), FEW)
     ]
     assert sum(found["disagreed"] for _, found in counted) == disagreed
     assert sum(found["difference"] for _, found in counted) == pytest.approx(difference)
@@ -139,7 +139,7 @@ def test_rows_of_many_requests_are_scored_together(shadow, arm, rows, offer):
     score_all(shadow, spoilt(arm, counting))
 
     assert sum(sizes) == 200
-    assert max(sizes) == CHUNK
+    assert max(sizes) == FEW
 
 
 def test_what_finds_no_room_is_dropped_and_counted(pair, arm, rows, answered):
