@@ -13,6 +13,7 @@ from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
 TICKS = os.sysconf("SC_CLK_TCK")
+TICK = 1.01 / TICKS
 PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -74,7 +75,7 @@ class Server:
         while time.perf_counter() < end:
             time.sleep(0.2)
             now = self.cpu()
-            if now - before <= 0.02:
+            if now - before <= TICK:
                 return now
             before = now
         return before

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -53,15 +54,9 @@ def compare(cases: Sequence[Case], contract: Contract, folder: Path) -> dict[str
     By name: title, `by` fault and by `clean` candidate, and what is `usual`.
     """
     told = [shown for case in cases if (shown := _shown(case, contract))]
-    asked = folder / "peers-cases.json"
-    asked.write_text(json.dumps(told), encoding="utf-8")
     found: dict[str, Any] = {}
     for rival in rivals(folder):
-        print(f"{rival.title}: {len(told)} cases ...", flush=True)
-        out = folder / f"peers-{rival.name}.json"
-        command = [str(rival.python), str(HERE / rival.script), str(asked), str(out)]
-        subprocess.run(command, check=True)
-        failed = json.loads(out.read_text(encoding="utf-8"))
+        failed = _asked(rival, told, folder)
         usual = set(failed[AS_IT_IS])
         new = {name: [each for each in failed[name] if each not in usual] for name in failed}
         (version,) = versions_in(rival.python, [rival.name]).values()
@@ -73,6 +68,30 @@ def compare(cases: Sequence[Case], contract: Contract, folder: Path) -> dict[str
             "by": {name: new[name] for name in new if name not in clean},
         }
     return {"peers": found, "notes": [NOTE]}
+
+
+def _asked(rival: Rival, told: Sequence[Mapping[str, Any]], folder: Path) -> dict[str, list[str]]:
+    """What of each case *rival* says has failed; what it said of the same rows before is kept."""
+    kept, asked, answers = (
+        folder / f"peers-{rival.name}{more}.json" for more in ("", "-asked", "-answers")
+    )
+    known = json.loads(kept.read_text(encoding="utf-8")) if kept.is_file() else {}
+    of = {case["name"]: _digest(case) for case in told}
+    new = [case for case in told if known.get(case["name"], {}).get("of") != of[case["name"]]]
+    print(f"{rival.title}: {len(new)} cases ...", flush=True)
+    if new:
+        asked.write_text(json.dumps(new), encoding="utf-8")
+        command = [str(rival.python), str(HERE / rival.script), str(asked), str(answers)]
+        subprocess.run(command, check=True)
+        for name, failed in json.loads(answers.read_text(encoding="utf-8")).items():
+            known[name] = {"of": of[name], "failed": failed}
+        kept.write_text(json.dumps(known, indent=1), encoding="utf-8")
+    return {name: known[name]["failed"] for name in of}
+
+
+def _digest(case: Mapping[str, Any]) -> str:
+    content = b"".join(Path(case[part]).read_bytes() for part in ("train", "holdout"))
+    return hashlib.sha256(content + json.dumps(case).encode()).hexdigest()
 
 
 def _shown(case: Case, contract: Contract) -> Mapping[str, Any] | None:

@@ -32,9 +32,11 @@ from serve.shadow import Shadow
 
 #: Seconds between two looks at the store at most: workers that see a change wait for the proof.
 LOOK_EVERY = 0.1
-#: Seconds for which a shadow scores at once, for which rows come together, and, for each second at work,
-#: for which it rests.
-AT_ONCE, GATHER, REST = 0.002, 0.02, 9
+#: Seconds for which rows come together; messages that are taken at once: it works for well under a
+#: millisecond, since others may have to wait that long (those of another group, as Linux schedules).
+GATHER, AT_ONCE = 0.02, 32
+#: For each second at work it rests so many.
+REST = 9
 #: Seconds between two looks at whether all else still lives; seconds that are left at a stop.
 WAIT, LEFT = 0.5, 1.0
 #: What the process is called in the lists of `ps` and `top` (Linux).
@@ -52,7 +54,7 @@ class Aside:
         offers: socket.socket,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._offers = offers
+        self._offers, self._took = offers, 0.0
         self.proofs = Proofs(settings.proofs, core=settings.core == "auto")
         # What answers is loaded to be proven, and not kept.
         self.router = Router(
@@ -71,32 +73,34 @@ class Aside:
         """Take what is offered and have it scored, until it *stops*; *woken* is read with it."""
         while not stops():
             select([self._offers.fileno(), woken], [], [], WAIT)
-            self._take()
-            while self.shadow.waiting and not stops():
-                began = time.monotonic()
-                self.settle(AT_ONCE)
-                # Not woken by each row, which would cost those who send them.
-                select([woken], [], [], max(GATHER, REST * (time.monotonic() - began)))
-                self._take()
+            # Not woken by each row from here on, which would cost those who send them.
+            select([woken], [], [], GATHER)
+            while self._turn() and not stops():
+                select([woken], [], [], REST * self._took)
         self.settle(LEFT)
 
     def settle(self, seconds: float) -> None:
         """Score what was offered, for so many *seconds* at most."""
         until = time.monotonic() + seconds
-        self._take()
-        while self.shadow.waiting and time.monotonic() < until:
-            self.shadow.turn(self.router.live.shadow)
-            self._take()
+        while self._turn() and time.monotonic() < until:
+            pass
+
+    def _turn(self) -> bool:
+        """Take some of what was offered and score a few of the rows that wait; whether there were any."""
+        began = time.monotonic()
+        with suppress(BlockingIOError):
+            for _ in range(AT_ONCE):
+                if self.shadow.has_room:
+                    self.shadow.take(self._offers.recv(LARGEST, socket.MSG_DONTWAIT))
+        some = self.shadow.waiting > 0
+        self.shadow.turn(self.router.live.shadow)
+        self._took = time.monotonic() - began
+        return some
 
     def close(self) -> None:
         """Follow the store no longer, and write out what the journal holds."""
         self.router.stop()
         self.journal.close()
-
-    def _take(self) -> None:
-        with suppress(BlockingIOError):
-            while self.shadow.has_room:
-                self.shadow.take(self._offers.recv(LARGEST, socket.MSG_DONTWAIT))
 
     def _prove(self, folder: Path) -> Bundle:
         return replace(self.proofs.prove(folder), engine=NoGraph())

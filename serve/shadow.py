@@ -23,7 +23,7 @@ from serve.arms import Arm
 from serve.live import SHADOW
 
 #: Rows that may wait; rows that are sent at once, and scored.
-MOST, CHUNK, FEW = 10_000, 32, 8
+MOST, CHUNK, FEW = 10_000, 32, 16
 #: Bytes that may be on their way, if the system allows so many.
 ROOM = 4 * 2**20
 #: Takes lines, the private fields and the key's name; says whether the lines were kept.
