@@ -2,6 +2,7 @@
 
 python -m bench                      the table, into BENCHMARKS.md, in about ten minutes
 python -m bench swaps                p99 with 50 swaps under load beside the quiet one
+python -m bench shadow               the latency with a shadow beside that without
 python -m bench soak --minutes 5     full load, swaps, kills: is a row lost, does memory grow?
 
 A run that was interrupted goes on where it was.
@@ -15,6 +16,7 @@ import tempfile
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from statistics import median
 
 from bench import document, single
 from bench.chart import draw
@@ -42,6 +44,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _soak(asked)
         if asked.command == "swaps":
             return _swaps(asked)
+        if asked.command == "shadow":
+            return _shadow(asked)
         _run(asked, entrants)
     except (SubjectError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
@@ -86,6 +90,10 @@ def _run(asked: argparse.Namespace, entrants: list[Entrant]) -> None:
                 extra["resident"] = single.resident(one)
                 extra["batch"] = single.batch(one, subject, asked.seconds, asked.rounds)
                 notes["batch"] = "JSON in and out, validation and 1,000 lines of journal included"
+    say("a shadow ...")
+    shadows = single.shadows(subject, folder, say)
+    extra["shadow"], notes["shadow"] = shadows.ratio, said_of_shadows(shadows)
+    say(notes["shadow"])
     say("swaps ...")
     found = single.swaps(subject, folder)
     extra["swaps"] = found.swapping.p99 / found.quiet.p99
@@ -153,6 +161,24 @@ def _swaps(_: argparse.Namespace) -> int:
     return FOUND if found.swapping.failed else OK
 
 
+def _shadow(_: argparse.Namespace) -> int:
+    found = single.shadows(Subject.make(FOLDER / "subject"), FOLDER / "run", say)
+    say(f"{found.ratio:.2f} times: {said_of_shadows(found)}")
+    return OK
+
+
+def said_of_shadows(found: single.Shadows) -> str:
+    """What a shadow did to who asks, in words."""
+    both = (found.with_one, found.without)
+    p50, p99 = (
+        [median(getattr(m, what) for m in each) for each in both] for what in ("p50", "p99")
+    )
+    return (
+        f"p50 {p50[0]:.2f} ms with, {p50[1]:.2f} without; p99 {p99[0]:.1f} with, {p99[1]:.1f} without:"
+        f" medians of {len(found.without)} turns of a second each"
+    )
+
+
 def said(found: single.Swaps) -> str:
     """What the swaps did, in words."""
     return (
@@ -170,7 +196,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         "python -m bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("command", nargs="?", default="run", choices=("run", "swaps", "soak"))
+    parser.add_argument(
+        "command", nargs="?", default="run", choices=("run", "swaps", "shadow", "soak")
+    )
     parser.add_argument("--peers", default="all", help="all, none, or names with commas between")
     parser.add_argument("--seconds", type=float, default=2, help="of each measurement (default: 2)")
     parser.add_argument("--rounds", type=int, default=3, help="(default: 3)")

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from statistics import median
 
-from bench.results import MAIN, Results
+from bench.results import Results
 
 #: Why answers are slower while models are swapped.
 SWAPPING = (
     "; a model is proven in a process aside, and its session made beside the one that answers:"
     " what that holds of the interpreter, answers wait for"
+)
+#: What is left of a shadow that nobody waits for.
+SHADOW = (
+    "; it scores in a process of its own, which runs when nobody else wants to, on the same two cores, caches"
+    " and memory"
 )
 
 
@@ -51,7 +55,6 @@ def goals(results: Results) -> list[Goal]:
     bare = results.best(("floor",))
     floor = results.floor_one + bare[1] if bare else None
     batch = results.extra.get("batch")
-    plain, shadowed = results.p50("ours"), results.p50("ours-shadow")
     return [
         Goal(
             f"CPU µs of the best server of the scikit-learn model ({_name(best_scikit)}), over ours",
@@ -78,7 +81,7 @@ def goals(results: Results) -> list[Goal]:
         Goal("memory of a worker after the load (RSS)", results.extra.get("resident"), 80, "MB",
              why="the largest worker, shared pages counted in full"),
         Goal("p50 at 8 connections with a shadow, over that without",
-             _over(("", shadowed), plain) if shadowed else None, 1.1, "times", why=_shadow(results)),
+             results.extra.get("shadow"), 1.1, "times", why=results.notes.get("shadow", "") + SHADOW),
         Goal("p99 with 50 swaps under load, over the quiet p99", results.extra.get("swaps"), 3, "times",
              why=results.notes.get("swaps", "") + SWAPPING),
     ]  # fmt: skip
@@ -119,17 +122,6 @@ def _batch(results: Results) -> str:
     return (
         f"{batch / 1e3:.1f} ms over {rows['cpu'] / 1e3:.1f} ms: {len_text(results)}; each row is a"
         " Python object, checked, journalled and counted, which costs more than its trees do"
-    )
-
-
-def _shadow(results: Results) -> str:
-    taken = results.of("ours-shadow", MAIN)
-    if not taken:
-        return ""
-    p99 = median(m.p99 for m in taken), median(m.p99 for m in results.of("ours", MAIN))
-    return (
-        f"p99 {p99[0]:.2g} ms with, {p99[1]:.2g} ms without; it scores in a process of its own, which"
-        " runs when nobody else wants to, and shares caches and memory with the rest"
     )
 
 

@@ -22,10 +22,6 @@ OURS = (
     Entrant("ours", "**ours**, 1 worker", "ours", "{python} -m serve" + RUN + "1"),
     Entrant("ours-two", "**ours**, 2 workers", "ours", "{python} -m serve" + RUN + "2"),
     Entrant(
-        "ours-shadow", "**ours**, 1 worker and a shadow", "ours", "{python} -m serve" + RUN + "1",
-        prepare=_with_a_shadow,
-    ),
-    Entrant(
         "bare", "granian as WSGI server, empty app", "floor",
         "{bin}/granian --interface wsgi --http 1 --no-ws --host 127.0.0.1 --port {port}"
         " --workers 1 --blocking-threads 2 --log-level warning --working-dir {servers}"
@@ -36,4 +32,9 @@ OURS = (
         "bare-own", "our own server, empty app", "floor",
         "{python} {servers}/bare.py" + RUN + "1",
     ),
+)  # fmt: skip
+
+SHADOWED = Entrant(
+    "ours-shadow", "ours with a shadow", "ours", "{python} -m serve" + RUN + "1",
+    prepare=_with_a_shadow,
 )  # fmt: skip

@@ -31,11 +31,6 @@ class Results:
         found = [m.cpu for m in self.of(name, connections)]
         return median(found) if found else None
 
-    def p50(self, name: str, connections: int = MAIN) -> float | None:
-        """The median of its median latencies in ms; None if it was not measured."""
-        found = [m.p50 for m in self.of(name, connections)]
-        return median(found) if found else None
-
     def of(self, name: str, connections: int) -> list[Measurement]:
         """One entrant's measurements under one load; where nothing was answered, there is none."""
         return [

@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 
-from bench.contest import Contestant, launch, place
+from bench.contest import Contestant, Measurement, Say, contestants, launch, place
 from bench.load import Load, drive
-from bench.ours import OURS
+from bench.ours import OURS, SHADOWED
 from bench.process import Server, memory
 from bench.subject import ROOT, SERVE, Store, Subject
 
@@ -85,6 +85,30 @@ def batch(one: Contestant, subject: Subject, seconds: float, rounds: int) -> flo
 def resident(one: Contestant) -> float:
     """Megabytes of its largest worker."""
     return max(memory(pid) for pid in one.server.children())
+
+
+@dataclass(frozen=True)
+class Shadows:
+    """The load without a shadow and with one, in turns."""
+
+    without: list[Measurement]
+    with_one: list[Measurement]
+
+    @property
+    def ratio(self) -> float:
+        """The median over the turns of the median latency with a shadow over that without."""
+        pairs = zip(self.without, self.with_one, strict=True)
+        return median(shadowed.p50 / plain.p50 for plain, shadowed in pairs)
+
+
+def shadows(subject: Subject, folder: Path, say: Say, turns: int = 15) -> Shadows:
+    """Two servers alone, one of which has a shadow: one second each, turn by turn."""
+    found: dict[str, list[Measurement]] = {OURS[0].name: [], SHADOWED.name: []}
+    with contestants([OURS[0], SHADOWED], subject, folder, say) as (up, _):
+        for turn in range(turns):
+            for one in up if turn % 2 else up[::-1]:
+                found[one.entrant.name].append(one.measure(8, turn, 1))
+    return Shadows(*found.values())
 
 
 @dataclass(frozen=True)

@@ -39,8 +39,9 @@ def measured(**cpu):
 
 @pytest.fixture
 def results():
-    taken = measured(ours=100, ours_shadow=110, bare=40, flask=6000, mlflow=9000, mosec_onnx=350)
+    taken = measured(ours=100, bare=40, flask=6000, mlflow=9000, mosec_onnx=350)
     extra = {"batch": 2500.0, "installed": 151.0, "ready": 0.5, "resident": 79.0, "swaps": 2.0}
+    extra["shadow"] = 1.05
     return Results(
         [*OURS, *PEERS], taken, FLOOR, extra, {"batch": "JSON"}, {}, {"bentoml": "no wheel"}
     )
@@ -66,7 +67,9 @@ def test_each_goal_is_met_or_missed_and_says_by_how_much(results):
     assert [goal.met for goal in found] == [True, False, True, True, False, True, True, True, True]
     assert "**missed** by 12%" in found[1].row()
     assert "**missed** by 1%" in found[4].row()
-    assert "with a shadow, over that without | at most 1.10 times | 1 times | met" in found[7].row()
+    assert (
+        "with a shadow, over that without | at most 1.10 times | 1.05 times | met" in found[7].row()
+    )
     assert len(table(found)) == 2 + len(found)
 
 
