@@ -27,9 +27,10 @@ def out(tmp_path):
 
 
 @pytest.fixture
-def gate(out, root):
-    """What a person types, with the exit code."""
-    return lambda *words: main(["gate", "--out", str(out), *map(str, words)])
+def gate(out, root, tmp_path):
+    """What a person types, with the exit code; where no drill was run."""
+    words = ["gate", "--out", str(out), "--drill", str(tmp_path / "drill.json")]
+    return lambda *more: main([*words, *map(str, more)])
 
 
 @pytest.fixture
