@@ -87,9 +87,11 @@ def review(
             gate.contract.severity,
         )
     ]
-    whole = pd.concat([evidence.train, evidence.holdout], ignore_index=True)
     seen, changes = upstream(
-        candidate.manifest, champion.manifest if champion else None, gate, whole
+        candidate.manifest,
+        champion.manifest if champion else None,
+        gate,
+        lambda: pd.concat([evidence.train, evidence.holdout], ignore_index=True),
     )
     found += seen
     say(f"shuffling {len(candidate.contract.features)} features ...")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,6 +14,7 @@ from checks.verdict import Finding, Outcome
 from model.contract import Contract
 from model.upstream import Change, Kind, Limits, changes, outlook
 
+Rows = Callable[[], pd.DataFrame]
 #: kind of change -> what must not be, and why it matters.
 KINDS: dict[Kind, tuple[str, str]] = {
     "units": ("no number in another unit", "Before and after the change one number means two things."),
@@ -28,11 +29,11 @@ KINDS: dict[Kind, tuple[str, str]] = {
 
 
 def upstream(
-    candidate: Mapping[str, Any], champion: Mapping[str, Any] | None, gate: Gate, rows: pd.DataFrame
+    candidate: Mapping[str, Any], champion: Mapping[str, Any] | None, gate: Gate, rows: Rows
 ) -> tuple[list[Finding], list[Change]]:
     """A finding for each kind of change, from both manifests, and the changes themselves.
 
-    The candidate's *rows* tell whether a value that seems renamed is; where they cannot, it is said only.
+    The candidate's *rows*, which are asked for only then, tell whether a value that seems renamed is; where they cannot, it is said only.
     """
     rules = gate.upstream
     source = _source(candidate)
@@ -80,14 +81,13 @@ def _finding(
     return Finding(f"upstream.{kind}", outcome, told, limit, why, severity)
 
 
-def _settled(
-    finding: Finding, found: Sequence[Change], rows: pd.DataFrame, contract: Contract
-) -> Finding:
+def _settled(finding: Finding, found: Sequence[Change], rows: Rows, contract: Contract) -> Finding:
     """The *finding*; if of names, with what the rows say, and it blocks only where they show it."""
     renamed = [change for change in found if change.kind == "renamed"]
     if finding.rule != "upstream.renamed" or not renamed:
         return finding
-    seen = [(change, likeness(rows, contract, change)) for change in renamed]
+    whole = rows()
+    seen = [(change, likeness(whole, contract, change)) for change in renamed]
     told = "; ".join(f"{change}; {alike or 'too few rows to tell'}" for change, alike in seen)
     shown = any(alike and alike.same for _, alike in seen)
     return replace(finding, observed=told, severity=finding.severity if shown else "warn")

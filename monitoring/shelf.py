@@ -14,6 +14,8 @@ from typing import Any
 
 import pandas as pd
 
+from monitoring.runs import write_whole
+
 
 @dataclass(frozen=True)
 class Shelf:
@@ -55,8 +57,7 @@ class Shelf:
         work = self.folder / f".{name}"
         frame.to_parquet(work)
         work.replace(self.folder / f"{name}.parquet")
-        work.write_text(json.dumps(told))
-        work.replace(self.folder / f"{name}.json")
+        write_whole(self.folder / f"{name}.json", json.dumps(told))
 
     def names(self, begins: str) -> list[str]:
         """The entries whose name *begins* so, and halves of them."""

@@ -64,9 +64,7 @@ def read_window(
     a row's time is, and one that says 2113 must not hide the present. Raises `JournalError` if there
     is no journal.
     """
-    if isinstance(journal, Path) and not journal.is_dir():
-        raise JournalError(f"there is no journal at {journal}; the scorer's --journal names it")
-    place = Folder(journal) if isinstance(journal, Path) else journal
+    place = place_of(journal)
     contract = reading.contract
     odd: Counter[str] = Counter()
     try:
@@ -224,6 +222,15 @@ def _shaped(rows: pd.DataFrame, outcomes: pd.DataFrame, contract: Contract) -> p
     found |= {name: rows[name].astype(float) for name in scores}
     order = rows.sort_values(["time", "id"], kind="stable").index
     return pd.DataFrame(found).loc[order].reset_index(drop=True)
+
+
+def place_of(journal: Path | Place) -> Place:
+    """Where a journal's files are. Raises `JournalError` if there is no such folder."""
+    if not isinstance(journal, Path):
+        return journal
+    if not journal.is_dir():
+        raise JournalError(f"there is no journal at {journal}; the scorer's --journal names it")
+    return Folder(journal)
 
 
 def days_of(rows: pd.DataFrame, time: str) -> Any:

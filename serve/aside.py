@@ -54,7 +54,7 @@ class Aside:
         offers: socket.socket,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._offers, self._took = offers, 0.0
+        self._offers = offers
         self.proofs = Proofs(settings.proofs, core=settings.core == "auto")
         # What answers is loaded to be proven, and not kept.
         self.router = Router(
@@ -75,8 +75,10 @@ class Aside:
             select([self._offers.fileno(), woken], [], [], WAIT)
             # Not woken by each row from here on, which would cost those who send them.
             select([woken], [], [], GATHER)
+            began = time.monotonic()
             while self._turn() and not stops():
-                select([woken], [], [], REST * self._took)
+                select([woken], [], [], REST * (time.monotonic() - began))
+                began = time.monotonic()
         self.settle(LEFT)
 
     def settle(self, seconds: float) -> None:
@@ -87,14 +89,12 @@ class Aside:
 
     def _turn(self) -> bool:
         """Take some of what was offered and score a few of the rows that wait; whether there were any."""
-        began = time.monotonic()
         with suppress(BlockingIOError):
             for _ in range(AT_ONCE):
                 if self.shadow.has_room:
                     self.shadow.take(self._offers.recv(LARGEST, socket.MSG_DONTWAIT))
         some = self.shadow.waiting > 0
         self.shadow.turn(self.router.live.shadow)
-        self._took = time.monotonic() - began
         return some
 
     def close(self) -> None:

@@ -20,6 +20,7 @@ Scores = np.ndarray[Any, np.dtype[np.float32]]
 Rows = Sequence[Mapping[str, Any]]
 #: Rows of a trial that are also scored alone, since one row may be summed in another order.
 ALONE = 64
+_DESCRIBED = "this bundle is only described here; Bundle.load makes one that scores"
 
 
 class Engine(Protocol):
@@ -41,11 +42,11 @@ class NoGraph:
     @property
     def session(self) -> onnxruntime.InferenceSession:
         """Raises RuntimeError, as all of these do."""
-        raise RuntimeError("this bundle is only described here; Bundle.load makes one that scores")
+        raise RuntimeError(_DESCRIBED)
 
     def score(self, _: Any) -> Scores:
         """As `session`."""
-        return np.asarray(self.session.run(None, {})[0])
+        raise RuntimeError(_DESCRIBED)
 
     score_each = score_columns = score
 

@@ -110,17 +110,19 @@ class Book:
         today, *later = self._span(day)
         start, end = self._window(day)
         tomorrow = min(end, asked.midnight(day + 1))
-        rows = self._rows("answers", [today], (start, tomorrow), odd)
+        rows = self._rows(self._lines("answers", [today], (start, tomorrow), odd), odd)
         codes, keys = pd.factorize(rows["key"])
         hashes = hashed(keys)
         fresh = ~_among(hashes, known)
         rows = rows[fresh[codes]]
         mine = pd.Index(keys[fresh])
-        more = self._rows(
-            "answers", later, (tomorrow, end), Counter(),
-            lambda lines: mine.get_indexer(lines["key"].astype(str)) >= 0,
-        )  # fmt: skip
-        rows = in_time(_joined([rows, more]), lasts)
+
+        def theirs(lines: pd.DataFrame) -> Any:
+            return mine.get_indexer(lines["key"].astype(str)) >= 0
+
+        uncounted = Counter[str]()  # as another day's it is counted
+        more = self._lines("answers", later, (tomorrow, end), uncounted, theirs)
+        rows = in_time(_joined([rows, self._rows(more, uncounted)]), lasts)
         ids = pd.Index(rows["id"].unique())
 
         def ours(lines: pd.DataFrame) -> Any:
@@ -128,7 +130,9 @@ class Book:
             return ids.get_indexer(texts) >= 0
 
         if asked.split.shadow:
-            scores = self._rows("shadow", [today, *later], (start, end), odd, ours)
+            scores = self._rows(
+                self._lines("shadow", [today, *later], (start, end), odd, ours), odd
+            )
             scores = scores.sort_values("at", kind="stable").drop_duplicates("id")
             rows = rows.assign(other=rows["id"].map(scores.set_index("id")["score"]))
         told = _joined([*self._lines("outcomes", [today, *later], (start, end), odd, ours)])
@@ -153,17 +157,9 @@ class Book:
         asked = self._asked
         return max(asked.start, asked.midnight(day)), asked.midnight(day + asked.unit_days + 1)
 
-    def _rows(
-        self,
-        kind: str,
-        days: Sequence[str],
-        window: tuple[datetime, datetime],
-        odd: Counter[str],
-        which: Which | None = None,
-    ) -> pd.DataFrame:
-        """The rows of both arms, or the shadow's."""
+    def _rows(self, lines: Iterable[pd.DataFrame], odd: Counter[str]) -> pd.DataFrame:
+        """The rows of both arms, or the shadow's, among *lines*."""
         split, contract = self._asked.split, self._asked.contract
-        lines = self._lines(kind, days, window, odd, which)
         return _joined([arms_rows(each, split, contract, odd) for each in lines])
 
     def _lines(

@@ -16,9 +16,9 @@ import pandas as pd
 from monitoring.experiment.book import Asked, Book
 from monitoring.experiment.sequences import Numbers
 from monitoring.experiment.tally import Tally
-from monitoring.partitions import Folder, Place
+from monitoring.partitions import Place
 from monitoring.shelf import Shelf, digest_of
-from monitoring.window import JournalError
+from monitoring.window import JournalError, place_of
 
 FORMAT = 1
 #: Begins the name of every day that is kept.
@@ -27,9 +27,7 @@ KIND = "experiment-"
 
 def read_tally(journal: Path | Place, asked: Asked, shelf: Shelf) -> Tally:
     """The sums of all units that count. Raises `JournalError`. What was kept of anything else goes."""
-    if isinstance(journal, Path) and not journal.is_dir():
-        raise JournalError(f"there is no journal at {journal}; the scorer's --journal names it")
-    place = Folder(journal) if isinstance(journal, Path) else journal
+    place = place_of(journal)
     try:
         book = Book(place, asked)
         try:

@@ -31,6 +31,8 @@ class Part:
 
     def __init__(self, split: Split, measures: Sequence[str]) -> None:
         self._split, self._measures = split, [*measures]
+        #: The sums that together count each unit once.
+        self._counts = slice(1 if split.shadow else 2)
         self._days: list[int] = []
         self._sums: list[Numbers] = []
         self._codes: list[Code] = []
@@ -76,13 +78,12 @@ class Part:
     @property
     def first(self) -> float:
         """How many units the first day had that had any."""
-        return self._counted(self._sums[0]) if self._sums else 0.0
+        return float(self._sums[0][self._counts, 0].sum()) if self._sums else 0.0
 
     def gains(self, measure: str, days: int, sign: float = 1.0) -> Days:
         """What the units say about "challenger less champion", times *sign*."""
         found = self.sums(measure, days)
-        count = found[:, 0] if self._split.shadow else found[:, 0] + found[:, 1]
-        return Days(count, sign * found[:, 4], found[:, 5])
+        return Days(found[:, self._counts].sum(axis=1), sign * found[:, 4], found[:, 5])
 
     def saved(self, measure: str, days: int) -> float:
         """The share of the variance that the features took away."""
@@ -107,9 +108,6 @@ class Part:
         found._codes = [Code(**{**each, "levels": tuple(each["levels"])}) for each in told["codes"]]
         found._adjustment = Adjustment.from_json(told["adjustment"])
         return found
-
-    def _counted(self, sums: Numbers) -> float:
-        return float(sums[0, 0] if self._split.shadow else sums[:2, 0].sum())
 
 
 LABELLED = "labelled"

@@ -94,7 +94,8 @@ def test_a_rename_blocks_where_the_rows_show_it(rules, rows, severity, words):
     end = rows["at"].max().ceil("D")
     source = source_of(rows, CONTRACT, end.to_pydatetime())
     data = {"source": source, "holdout": {"start": f"{SINCE}"}, "window": [f"{rows['at'].min()}", f"{end}"]}  # fmt: skip
-    findings, _ = upstream({"contract": CONTRACT.to_json(), "data": data}, None, rules.gate, rows)
+    manifest = {"contract": CONTRACT.to_json(), "data": data}
+    findings, _ = upstream(manifest, None, rules.gate, lambda: rows)
     (found,) = (each for each in findings if each.rule == "upstream.renamed")
 
     assert (found.outcome, found.severity) == ("FAIL", severity)

@@ -117,7 +117,7 @@ def manifest(factor=1.0, start="2026-03-01", days=20, source=True):
 
 def test_a_unit_that_changed_upstream_blocks_and_is_named(rules):
     """Since the champion's training, with the day."""
-    findings, changes = upstream(manifest(100.0), manifest(days=15), rules.gate, pd.DataFrame())
+    findings, changes = upstream(manifest(100.0), manifest(days=15), rules.gate, pd.DataFrame)
     found = {finding.rule: finding for finding in findings}
 
     assert found["upstream.units"].outcome == "FAIL"
@@ -131,18 +131,18 @@ def test_a_unit_that_changed_upstream_blocks_and_is_named(rules):
 @pytest.mark.parametrize("champion", [None, manifest(days=15, source=False)])
 def test_without_the_champions_fingerprint_its_own_days_tell(rules, champion):
     """The first of all, and a champion that is older than fingerprints."""
-    findings, _ = upstream(manifest(100.0), champion, rules.gate, pd.DataFrame())
+    findings, _ = upstream(manifest(100.0), champion, rules.gate, pd.DataFrame)
 
     assert outcomes(findings)["upstream.units"] == "FAIL"
-    assert set(
-        outcomes(upstream(manifest(), champion, rules.gate, pd.DataFrame())[0]).values()
-    ) == {"PASS"}
+    assert set(outcomes(upstream(manifest(), champion, rules.gate, pd.DataFrame)[0]).values()) == {
+        "PASS"
+    }
 
 
 def test_a_candidate_without_a_fingerprint_is_said_and_not_blocked(rules, bundles):
     """A bundle that was made before they had one."""
     old = json.loads((Path(bundles[1]) / "manifest.json").read_text())
-    (finding,), changes = upstream(old, None, rules.gate, pd.DataFrame())
+    (finding,), changes = upstream(old, None, rules.gate, pd.DataFrame)
 
     assert (finding.rule, finding.outcome, finding.severity) == ("upstream.fingerprint", "FAIL", "warn")  # fmt: skip
     assert changes == []

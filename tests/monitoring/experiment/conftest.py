@@ -21,6 +21,7 @@ OLD, NEW = "20260201T0000-aaaaaaa", "20260301T0000-bbbbbbb"
 #: 2 March 2026 is a Monday.
 SINCE = "2026-03-02T00:00:00Z"
 MONDAY = datetime(2026, 3, 2, tzinfo=UTC)
+SHADOW = Split(OLD, NEW, SINCE, shadow=True)
 CONTRACT = Contract(
     name="buys", task="binary", key="visitor", time="at", slices=("device",),
     features=(Feature("pages", "number"), Feature("device", "category")),

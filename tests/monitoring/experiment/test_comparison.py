@@ -12,19 +12,17 @@ from forge.live import Live, Slot
 from model.contract import Contract, Feature, Target
 from monitoring.experiment.comparison import compared, measures, split_of
 from monitoring.experiment.history import read_tally
-from monitoring.experiment.units import Split
 from monitoring.shelf import Shelf
 from tests.monitoring.experiment.conftest import (
     CONTRACT,
     NEW,
     OLD,
-    SINCE,
+    SHADOW,
     a_journal,
     a_split,
     asked,
 )
 
-SHADOW = Split(OLD, NEW, SINCE, shadow=True)
 DIGEST = "sha256:" + "a" * 64
 
 

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from monitoring.experiment.history import forget, read_tally
 from monitoring.experiment.tally import LABELLED
-from monitoring.experiment.units import Split
 from monitoring.partitions import Folder
 from monitoring.shelf import Shelf
 from serve.arms import fraction, point
@@ -22,13 +21,13 @@ from tests.monitoring.experiment.conftest import (
     MONDAY,
     NEW,
     OLD,
-    SINCE,
+    SHADOW,
     a_journal,
     a_split,
     asked,
 )
 
-SPLIT, SHADOW = a_split(), Split(OLD, NEW, SINCE, shadow=True)
+SPLIT = a_split()
 VERSIONS = {"champion": OLD, "challenger": NEW}
 
 

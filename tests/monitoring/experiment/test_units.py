@@ -9,7 +9,7 @@ import pytest
 
 from model.contract import Contract, Feature, Target
 from monitoring.experiment.history import read_tally
-from monitoring.experiment.units import OTHER, Split, measured, shared
+from monitoring.experiment.units import OTHER, measured, shared
 from monitoring.shelf import Shelf
 from monitoring.window import JournalError
 from serve.parquet import convert
@@ -18,14 +18,13 @@ from tests.monitoring.experiment.conftest import (
     MONDAY,
     NEW,
     OLD,
+    SHADOW,
     SINCE,
     a_journal,
     a_split,
     asked,
     read_units,
 )
-
-SHADOW = Split(OLD, NEW, SINCE, shadow=True)
 
 
 def read(journal, split, days, measures=("log_loss",), unit_days=1):
