@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,6 +14,8 @@ UV, TOOLS = ROOT / ".venv/tools/bin/uv", ROOT / ".venv/tools/bin/python"
 #: What the pipeline was pickled with has to read it; the graph is run by the version that we run.
 SHARED = ("scikit-learn", "numpy", "onnxruntime")
 MOST_SECONDS = 300
+#: Two servers may ask for one environment at a time.
+_ONE_AT_A_TIME = threading.Lock()
 
 
 class InstallError(Exception):
@@ -21,6 +24,11 @@ class InstallError(Exception):
 
 def install(folder: Path, packages: Sequence[str], python: Path) -> Path:
     """The Python of an environment in *folder* with *packages*, made if it is not there yet."""
+    with _ONE_AT_A_TIME:
+        return _install(folder, packages, python)
+
+
+def _install(folder: Path, packages: Sequence[str], python: Path) -> Path:
     wanted = "\n".join(name.format_map(_versions(python)) for name in packages) + "\n"
     stamp, own = folder / "installed", folder / "bin/python"
     if stamp.is_file() and stamp.read_text() == wanted:

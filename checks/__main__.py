@@ -32,7 +32,8 @@ from forge import Forge, ForgeError, open_forge
 from forge.actions import output, summary
 from forge.live import LIVE, Live, LiveError, Slot, champions_of, moves, parse_live, withdrawn_by
 from model.contract import Contract, ContractError
-from serve.bundle import Bundle, BundleError
+from serve.bundle import Bundle
+from serve.manifest import BundleError
 
 OK, USAGE, REJECT, HOLD, CANNOT_JUDGE, FORGE = 0, 2, 3, 4, 5, 6
 CODES = {"PROMOTE": OK, "REJECT": REJECT, "HOLD": HOLD}

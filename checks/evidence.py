@@ -15,7 +15,8 @@ import pandas as pd
 
 from checks.past import Past, past
 from model.contract import Contract
-from serve.bundle import Bundle, BundleError
+from serve.bundle import Bundle
+from serve.manifest import BundleError
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 

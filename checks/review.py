@@ -33,7 +33,8 @@ from checks.shifts import Shift, shifts
 from checks.upstream import upstream
 from checks.verdict import Finding, ruled
 from model.upstream import Change
-from serve.bundle import Bundle, BundleError
+from serve.bundle import Bundle
+from serve.manifest import BundleError
 
 #: The rules of the server.
 SERVING = ("serving.answers", "serving.latency", "serving.size", "serving.memory")

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from serve.bundle import digest_of
+from serve.manifest import digest_of
 
 
 def resigned(folder: Path, change: Callable[[dict[str, Any]], None] = lambda _: None) -> Path:

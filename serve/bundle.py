@@ -5,15 +5,14 @@ the only thing that crosses an environment, so this module is what the gate scor
 is judged is what will be served.
 
 `load` trusts nothing: the format, the digest over the manifest, the digest of each file, and the
-golden rows (rows with the scores they had at export) must all agree.
+golden rows (rows with the scores they had at export) must all agree. `proven` trusts what `load`
+found in the same bytes.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
-import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -27,19 +26,9 @@ from model.core import FILE as CORE
 from model.core import CoreError, Encoder, trial
 from serve.engine import CoreGraph, Engine, FullGraph, NoGraph, Scores, disagreement
 from serve.graph import GraphError, look
+from serve.manifest import MANIFEST, MODEL, BundleError, content_of, read_manifest, sha256, verify
 
-FORMAT = 1
-MODEL, MANIFEST, EVIDENCE = "model.onnx", "manifest.json", "evidence"
-#: What the digest of a bundle leaves out: its own name, and when and by whom it was made.
-UNSIGNED = ("version", "digest", "build")
-#: Bytes of the largest manifest, rows that are replayed, and how far scores may be off at most.
-LARGEST, MOST_GOLDEN, LOOSEST = 64 * 2**20, 10_000, 0.05
 Made = TypeVar("Made")
-VERSION = re.compile(r"\d{8}T\d{4}-[0-9a-f]{7}")
-
-
-class BundleError(Exception):
-    """A folder is not a bundle that can be served. The message says what is wrong with it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,22 +64,28 @@ class Bundle:
             return replace(whole, core=str(error))
 
     @classmethod
-    def proven(cls, folder: Path, digest: str, core: str) -> Bundle:
-        """The bundle in *folder*, of which `load` gave one with this *digest* and *core* before.
+    def proven(cls, folder: Path, seal: str, core: str) -> Bundle:
+        """The bundle in *folder*, of which `load` gave one with this `seal_of` and *core* before.
 
-        Only what scores is made; digests and golden rows are verified again. Raises `BundleError`.
+        Only what scores is made: what its manifest and its graph say was looked at then. Digests and
+        golden rows are verified again. Raises `BundleError`.
         """
-        told = cls.described(folder)
-        if told.digest != digest:
-            raise BundleError(f"{folder} has the digest {told.digest}, and was proven as {digest}")
-        found = replace(told, engine=_full(told) if core else _core(told), core=core)
+        content = content_of(folder)
+        if sha256(content) != seal:
+            raise BundleError(f"{folder / MANIFEST} is not the one that was proven")
+        told = cls._told(folder, json.loads(content))
+        make = _full if core else _core
+        found = replace(told, engine=make(told, looked=True), core=core)
         found.replay_golden_rows()
         return found
 
     @classmethod
     def described(cls, folder: Path, *, evidence: bool = False) -> Bundle:
         """The bundle in *folder* for what its manifest says; it is verified, and cannot score."""
-        manifest = read_manifest(folder)
+        return cls._told(folder, read_manifest(folder), evidence=evidence)
+
+    @classmethod
+    def _told(cls, folder: Path, manifest: dict[str, Any], *, evidence: bool = False) -> Bundle:
         verify(folder, manifest, evidence=evidence)
         try:
             contract = Contract.from_json(manifest["contract"])
@@ -178,95 +173,11 @@ class Bundle:
         return scores[:, 1] if self.contract.task == "binary" else scores.reshape(-1)
 
 
-def read_manifest(folder: Path) -> dict[str, Any]:
-    """The manifest of the bundle in *folder*; its own digest is checked, the files' are not.
-
-    Raises `BundleError` if it is missing, not JSON, of an unknown format or edited.
-    """
-    path = folder / MANIFEST
-    try:
-        if path.stat().st_size > LARGEST:
-            raise BundleError(f"{path} is larger than {LARGEST:,} bytes")
-        manifest = json.loads(path.read_bytes())
-    except FileNotFoundError as error:
-        raise BundleError(f"{folder} is not a bundle: it has no {MANIFEST}") from error
-    except (OSError, ValueError, RecursionError) as error:
-        raise BundleError(f"{path} cannot be read: {error}") from error
-    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
-        shown = manifest.get("format") if isinstance(manifest, dict) else None
-        raise BundleError(f"{path} has format {shown!r}; this scorer reads format {FORMAT}")
-    expected = ("version", "digest", "task", "contract", "files", "golden")
-    missing = [key for key in expected if key not in manifest]
-    if missing:
-        raise BundleError(f"{path} has no {', '.join(missing)}")
-    odd = list(_odd(manifest))
-    if odd:
-        raise BundleError(f"{path} is not as it should be: {'; '.join(odd)}")
-    if manifest["digest"] != digest_of(manifest):
-        raise BundleError(f"{path} was edited: its content does not have the digest it claims")
-    name = str(manifest["version"])
-    if not VERSION.fullmatch(name) or name[-7:] != manifest["digest"][7:14]:
-        raise BundleError(f"{path}: version {name!r} does not name the digest {manifest['digest']}")
-    return manifest
-
-
-def verify(folder: Path, manifest: Mapping[str, Any], *, evidence: bool = False) -> None:
-    """Compare the files with their digests. Raises `BundleError` naming every one that is off."""
-    wrong = list(_wrong_files(folder, manifest["files"], evidence))
-    if wrong:
-        raise BundleError(f"{folder} is damaged: {'; '.join(wrong)}")
-
-
-def digest_of(manifest: Mapping[str, Any]) -> str:
-    """`sha256:` and the digest of what the manifest says, apart from `UNSIGNED`.
-
-    The files' own digests are in it, so it covers the whole content; the time of making is not, so
-    the same content always has the same digest.
-    """
-    content = {key: value for key, value in manifest.items() if key not in UNSIGNED}
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
-
-
-def _odd(manifest: Mapping[str, Any]) -> Iterable[str]:
-    """What in a manifest has not the shape it should have."""
-    files, golden = manifest["files"], manifest["golden"]
-    if not isinstance(manifest["digest"], str):
-        yield "digest is no text"
-    if not isinstance(files, dict) or not all(isinstance(each, str) for each in files.values()):
-        yield "files is no list of digests by name"
-    if not isinstance(golden, dict) or {"rows", "scores", "tolerance"} - golden.keys():
-        yield "golden has no rows, scores and tolerance"
-        return
-    rows, tolerance = golden["rows"], golden["tolerance"]
-    if not isinstance(rows, list) or not rows or len(rows) > MOST_GOLDEN:
-        yield f"golden.rows is no list of 1 to {MOST_GOLDEN:,} rows"
-    elif not all(isinstance(row, dict) for row in rows):
-        yield "golden.rows has a row that is no object"
-    if not isinstance(tolerance, float) or not 0 <= tolerance <= LOOSEST:
-        yield f"golden.tolerance is {tolerance!r}; expected 0 to {LOOSEST:g}"
-
-
-def _wrong_files(folder: Path, files: Mapping[str, str], evidence: bool) -> Iterable[str]:
-    if MODEL not in files:
-        yield f"{MANIFEST} does not list {MODEL}"
-    for name, expected in files.items():
-        if ".." in Path(name).parts or Path(name).is_absolute():
-            yield f"{name} lies outside the bundle"
-        elif evidence or not name.startswith(EVIDENCE + "/"):
-            try:
-                found = "sha256:" + hashlib.sha256((folder / name).read_bytes()).hexdigest()
-            except OSError as error:
-                yield f"{name} cannot be read ({error.strerror})"
-            else:
-                if found != expected:
-                    yield f"{name} has not the digest that {MANIFEST} gives"
-
-
-def _made(path: Path, make: Callable[[bytes], Made]) -> Made:
+def _made(path: Path, make: Callable[[bytes], Made], looked: bool) -> Made:
     try:
         content = path.read_bytes()
-        look(content)
+        if not looked:
+            look(content)
         return make(content)
     except (OSError, GraphError) as error:
         raise BundleError(f"{path} is not loaded: {error}") from error
@@ -274,17 +185,17 @@ def _made(path: Path, make: Callable[[bytes], Made]) -> Made:
         raise BundleError(f"{path}: ONNX Runtime cannot load it: {error}") from error
 
 
-def _full(told: Bundle) -> Engine:
-    return _made(told.folder / MODEL, lambda graph: FullGraph(graph, told.contract))
+def _full(told: Bundle, looked: bool = False) -> Engine:
+    return _made(told.folder / MODEL, lambda graph: FullGraph(graph, told.contract), looked)
 
 
-def _core(told: Bundle) -> Engine:
+def _core(told: Bundle, looked: bool = False) -> Engine:
     """The core of a bundle that is described. BundleError if it has none."""
     parts = told.manifest.get("core")
     if not isinstance(parts, dict) or "parts" not in parts or CORE not in told.manifest["files"]:
         raise BundleError("the bundle has no core")
     encoder = Encoder.read(parts, told.contract)
-    return _made(told.folder / CORE, lambda graph: CoreGraph(graph, encoder))
+    return _made(told.folder / CORE, lambda graph: CoreGraph(graph, encoder), looked)
 
 
 def _agreeing(full: Bundle, core: Engine) -> Engine:

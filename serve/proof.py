@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 from serve.bundle import Bundle
+from serve.manifest import BundleError, seal_of
 
 #: Seconds that a worker which answers waits for a proof; seconds between two looks for it.
 PATIENCE, EVERY = 2.0, 0.02
@@ -30,13 +31,20 @@ class Proofs:
             path.unlink(missing_ok=True)
 
     def prove(self, folder: Path) -> Bundle:
-        """The bundle in *folder*, loaded with everything that is tried. Raises `BundleError`."""
-        bundle = Bundle.load(folder, core=self._core)
+        """The bundle in *folder*, loaded with everything that is tried, unless it was proven before.
+
+        Raises `BundleError`.
+        """
+        if proof := self._proof(folder):
+            return Bundle.proven(folder, *proof)
+        seal, bundle = seal_of(folder), Bundle.load(folder, core=self._core)
+        if seal_of(folder) != seal:
+            raise BundleError(f"{folder} changes while it is looked at")
         path = self._path(bundle.version)
         work = path.with_name(f".{path.name}-{os.getpid()}")
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            work.write_text(json.dumps({"digest": bundle.digest, "core": bundle.core}))
+            work.write_text(json.dumps({"seal": seal, "core": bundle.core}))
             work.replace(path)
         except OSError:
             pass  # a disk that is full costs the workers some time, and nothing else
@@ -45,19 +53,19 @@ class Proofs:
     def load(self, folder: Path, patience: float = 0.0) -> Bundle:
         """The bundle in *folder*, by its proof if there is one within *patience* seconds."""
         until = time.monotonic() + patience
-        while (proof := self._proof(folder.name)) is None and time.monotonic() < until:
+        while (proof := self._proof(folder)) is None and time.monotonic() < until:
             time.sleep(EVERY)
         if proof is None:
             return Bundle.load(folder, core=self._core)
         return Bundle.proven(folder, *proof)
 
-    def _proof(self, version: str) -> tuple[str, str] | None:
-        """Digest and `Bundle.core` of what was proven under the name *version*."""
+    def _proof(self, folder: Path) -> tuple[str, str] | None:
+        """`seal_of` and `Bundle.core` of what is in *folder*, if just that was proven."""
         try:
-            told = json.loads(self._path(version).read_bytes())
+            told = json.loads(self._path(folder.name).read_bytes())
         except (OSError, ValueError):
             return None
-        return told["digest"], told["core"]
+        return (told["seal"], told["core"]) if told["seal"] == seal_of(folder) else None
 
     def _path(self, version: str) -> Path:
         return self._folder / f"{version}.json"

@@ -17,8 +17,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from serve.arms import Arm, Arms, cannot_read
-from serve.bundle import MANIFEST, MODEL, Bundle, BundleError
+from serve.bundle import Bundle
 from serve.live import SHADOW, LiveFileError, Named, Slot, read_live
+from serve.manifest import MANIFEST, MODEL, BundleError
 
 #: Python's own 5 ms would be ten times what an answer takes, and an answer needs several turns.
 TURN = 0.0002

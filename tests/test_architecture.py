@@ -13,7 +13,13 @@ OF_OURS = {
     "forge": set(),
     "model": {"checks.rules", "checks.markdown", "monitoring.partitions"},
     "serve": {"model.contract", "model.core"},
-    "checks": {"model.contract", "model.trend", "model.upstream", "serve.bundle"},
+    "checks": {
+        "model.contract",
+        "model.trend",
+        "model.upstream",
+        "serve.bundle",
+        "serve.manifest",
+    },
     "monitoring": {
         "model.contract",
         "model.source",

@@ -16,7 +16,8 @@ from checks.review import SERVING
 from checks.soundness import soundness
 from forge.live import Live, parse_live, with_champion
 from forge.local import LocalForge
-from serve.bundle import Bundle, digest_of
+from serve.bundle import Bundle
+from serve.manifest import digest_of
 
 LIVE = "serve/live.toml"
 

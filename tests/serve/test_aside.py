@@ -1,12 +1,12 @@
 """The process aside: what it does with the store, with a shadow's rows, and when it dies."""
 
-import json
 import os
 import signal
 
 import pytest
 
-from serve.bundle import Bundle, BundleError
+from serve.bundle import Bundle
+from serve.manifest import BundleError
 from serve.proof import Proofs
 from tests.serve.test_process import Load, asides, get, scorer, until
 from tests.serve.test_shadow import SHADOWED, serve, slot
@@ -50,18 +50,31 @@ def test_without_a_proof_everything_is_tried(proofs, each_task):
 
 
 def test_a_proof_is_of_a_content(proofs, store, bundles):
-    """What has another digest than what was proven, or other files, is not taken."""
+    """What is not what was proven, byte by byte, is tried anew; what has other files is not taken."""
     place = store.put(bundles[0])
     proofs.prove(place)
-    (path,) = proofs._folder.iterdir()
-    proof = json.loads(path.read_text())
-    path.write_text(json.dumps(proof | {"digest": "sha256:" + "0" * 64}))
-    with pytest.raises(BundleError, match="was proven as sha256:0000"):
+    manifest = place / "manifest.json"
+    told = manifest.read_bytes()
+    manifest.write_bytes(told.replace(b'"digest"', b'"digested"'))
+    with pytest.raises(BundleError, match="has no digest"):
         proofs.load(place)
-    path.write_text(json.dumps(proof))
+    manifest.write_bytes(told)
     (place / "model.onnx").write_bytes(b"other")
     with pytest.raises(BundleError, match=r"model\.onnx has not the digest"):
         proofs.load(place)
+
+
+def test_nothing_is_proven_twice(proofs, store, bundles):
+    """A bundle that comes back, by a rollback it may be, is ready at once."""
+    place = store.put(bundles[0])
+    proofs.prove(place)
+    (path,) = proofs._folder.iterdir()
+    first = path.stat().st_mtime_ns
+    again = proofs.prove(place)
+
+    assert path.stat().st_mtime_ns == first
+    assert again.version == bundles[0].name
+    assert len(again.score(again.manifest["golden"]["rows"]))
 
 
 def test_a_disk_that_is_full_costs_a_proof_and_no_more(tmp_path, bundles):

@@ -7,7 +7,8 @@ import shutil
 import numpy as np
 import pytest
 
-from serve.bundle import Bundle, BundleError, digest_of, read_manifest
+from serve.bundle import Bundle
+from serve.manifest import BundleError, digest_of, read_manifest
 
 
 @pytest.fixture

@@ -9,7 +9,8 @@ import pytest
 
 from model.core import trial
 from serve.app import create_app
-from serve.bundle import Bundle, digest_of
+from serve.bundle import Bundle
+from serve.manifest import digest_of
 from serve.settings import Settings
 
 WITH_CORE = Path(__file__).parents[1] / "bundles/with-core"

@@ -8,10 +8,10 @@ import pytest
 
 from model.contract import Contract
 from serve.app import create_app
-from serve.bundle import digest_of
 from serve.chart import Line, bars, legend, lines
 from serve.families import SECONDS
 from serve.lately import lately, quantile
+from serve.manifest import digest_of
 from serve.page import POLICY
 from serve.settings import Settings
 

@@ -13,7 +13,8 @@ import pytest
 from serve.app import create_app
 from serve.arms import Arm
 from serve.aside import Aside
-from serve.bundle import Bundle, digest_of
+from serve.bundle import Bundle
+from serve.manifest import digest_of
 from serve.scoring import score
 from serve.settings import Settings
 from serve.shadow import CHUNK, FEW, Offers, Shadow
