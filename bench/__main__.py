@@ -96,7 +96,7 @@ def _run(asked: argparse.Namespace, entrants: list[Entrant]) -> None:
     say(notes["shadow"])
     say("swaps ...")
     found = single.swaps(subject, folder)
-    extra["swaps"] = found.swapping.p99 / found.quiet.p99
+    extra["swaps"] = found.ratio
     notes["swaps"] = said(found)
     say(notes["swaps"])
     floors.append(single.floor(subject, asked.seconds))
@@ -157,8 +157,8 @@ def _soak(asked: argparse.Namespace) -> int:
 
 def _swaps(_: argparse.Namespace) -> int:
     found = single.swaps(Subject.make(FOLDER / "subject"), FOLDER / "run")
-    say(said(found))
-    return FOUND if found.swapping.failed else OK
+    say(f"{found.ratio:.2f} times: {said(found)}")
+    return FOUND if found.failed else OK
 
 
 def _shadow(_: argparse.Namespace) -> int:
@@ -181,9 +181,13 @@ def said_of_shadows(found: single.Shadows) -> str:
 
 def said(found: single.Swaps) -> str:
     """What the swaps did, in words."""
+    with_some, without = (
+        median(load.p99 for load in each) for each in (found.swapping, found.quiet)
+    )
+    answered = sum(load.answered for load in found.swapping)
     return (
-        f"p99 {found.swapping.p99:.1f} ms with {found.swaps} swaps, {found.quiet.p99:.1f} ms without;"
-        f" {found.swapping.answered:,} answered, {found.swapping.failed} failed"
+        f"p99 {with_some:.1f} ms with {found.swaps} swaps, {without:.1f} without: medians of"
+        f" {len(found.quiet)} turns of each; {answered:,} answered, {found.failed} failed"
     )
 
 

@@ -113,37 +113,57 @@ def shadows(subject: Subject, folder: Path, say: Say, turns: int = 15) -> Shadow
 
 @dataclass(frozen=True)
 class Swaps:
-    """The load without swaps, and with them."""
+    """The load without swaps, and with them: turn by turn, a measurement each."""
 
-    quiet: Load
-    swapping: Load
+    quiet: list[Load]
+    swapping: list[Load]
     swaps: int
 
+    @property
+    def ratio(self) -> float:
+        """The 99th percentile with, over that without: the median turn's."""
+        pairs = zip(self.quiet, self.swapping, strict=True)
+        return median(loud.p99 / quiet.p99 for quiet, loud in pairs)
 
-def swaps(subject: Subject, folder: Path, number: int = SWAPS, connections: int = 8) -> Swaps:
-    """Load on one worker while nothing happens, and while *number* bundles are swapped in."""
+    @property
+    def failed(self) -> int:
+        """How many requests were not answered as they should."""
+        return sum(load.failed for load in self.swapping)
+
+
+def swaps(
+    subject: Subject, folder: Path, number: int = SWAPS, connections: int = 8, turns: int = 10
+) -> Swaps:
+    """Load on one worker while nothing happens, and while *number* bundles are swapped in, in *turns*."""
     shutil.rmtree(folder / "ours", ignore_errors=True)
     where = place(OURS[0], SERVE, subject, folder)
     store = Store(where.folder / "store", tuple(bundle.name for bundle in subject.bundles))
     server = launch(OURS[0], where)
-    bodies, port, seconds = where.folder / "bodies", where.ports[0], number * SWAP_EVERY
+    each, seconds = number // turns, number / turns * SWAP_EVERY
+    quiet, loud = [], []
+
+    def load() -> Load:
+        return drive(where.ports[0], "/score", where.folder / "bodies", connections, seconds)
+
     try:
-        server.wait(port, READY, None)
-        drive(port, "/score", bodies, connections, 2)
-        quiet = drive(port, "/score", bodies, connections, seconds / 3)
-        swapping = threading.Thread(target=_swap, args=(store, server, number))
-        swapping.start()
-        loud = drive(port, "/score", bodies, connections, seconds)
-        swapping.join()
+        server.wait(where.ports[0], READY, None)
+        load()
+        for turn in range(turns):
+            quiet.append(load())
+            some = range(turn * each + 1, (turn + 1) * each + 1)
+            swapping = threading.Thread(target=_swap, args=(store, server, some))
+            swapping.start()
+            loud.append(load())
+            swapping.join()
         seen = _seen(server)
     finally:
         server.stop()
     return Swaps(quiet, loud, seen - 1)
 
 
-def _swap(store: Store, server: Server, number: int) -> None:
+def _swap(store: Store, server: Server, some: range) -> None:
     """One at a time: the next when the scorer has taken the one before, so that each is one."""
-    for turn in range(1, number + 1):
+    for turn in some:
         began = time.perf_counter()
         store.serve(store.versions[turn % 2])
         while _seen(server) <= turn and time.perf_counter() - began < 10:

@@ -16,6 +16,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from model.contract import Contract, read_time
@@ -234,8 +235,13 @@ def place_of(journal: Path | Place) -> Place:
 
 
 def days_of(rows: pd.DataFrame, time: str) -> Any:
-    """The day of each row by the column *time*, such as 2026-11-23."""
-    return rows[time].dt.strftime("%Y-%m-%d")
+    """The day of each row by the column *time*, such as 2026-11-23; none where it has no time.
+
+    Each day is spelt once: every row's would take seconds.
+    """
+    which, days = pd.factorize(rows[time].dt.floor("D"))
+    names = np.array([*days.strftime("%Y-%m-%d"), None], dtype=object)
+    return pd.Series(names[which], rows.index, name=time)
 
 
 def full_days(rows: pd.DataFrame, time: str, least: int) -> tuple[pd.DataFrame, list[str]]:
