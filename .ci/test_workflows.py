@@ -96,7 +96,12 @@ class Repository:
             template,
             root=folder / "world",
             allow_hosts=(),
-            vars={"RECIPE": RECIPE, "JOURNAL": str(self.journal), "KEPT": "cache", **more.pop("vars", {})},
+            vars={
+                "RECIPE": RECIPE,
+                "JOURNAL": str(self.journal),
+                "KEPT": "cache",
+                **more.pop("vars", {}),
+            },
             env={"TIDEGATE_ENVIRONMENTS": str(ROOT / ".venv"), "ORIGINAL": str(ROOT / RECIPE)},
             path=f"{ROOT / '.venv/tools/bin'}:{os.environ['PATH']}",
             verbose=True,
