@@ -20,6 +20,8 @@ from checks.verdict import Finding, ruled
 FEWEST = 200
 #: A value that made less than this share of the rows before is new.
 HARDLY = 0.002
+#: Days on which it must come: a fog or a frost has one or two.
+LASTS = 3
 
 
 def rewritten(evidence: Evidence, limits: Rows) -> Finding:
@@ -80,7 +82,8 @@ def missing_jump(evidence: Evidence, limits: Rows) -> Finding:
 
 
 def sentinels(evidence: Evidence, limits: Rows) -> Finding:
-    """No value far from all others, hardly seen before, takes the place of many."""
+    """No value far from all others, hardly seen before, takes the place of many, on several days."""
+    time = evidence.contract.time
     found = [
         f"{feature.name} = {value:g} in {share:.1%} of rows"
         for feature in evidence.contract.features
@@ -88,6 +91,7 @@ def sentinels(evidence: Evidence, limits: Rows) -> Finding:
         for earlier, later in _pairs(evidence, feature.name)
         for value, share in _spikes(earlier[feature.name], later[feature.name])
         if share > limits.max_sentinel
+        and _days(later[time], later[feature.name] == value, limits.max_sentinel) >= LASTS
     ]
     return ruled(
         "data.sentinels", not found, "; ".join(found[:3]) or "none", f"at most {limits.max_sentinel:.0%} of rows",
@@ -203,6 +207,11 @@ def _spikes(earlier: pd.Series[Any], later: pd.Series[Any]) -> Iterable[tuple[fl
         low, high = np.percentile(others, [0.5, 99.5])
         if value < low - (high - low) / 8 or value > high + (high - low) / 8:
             yield float(value), float(share)
+
+
+def _days(at: Any, which: Any, share: float) -> int:
+    """On how many days more than a *share* of the rows are of *which*."""
+    return int((which.groupby(at.dt.floor("D")).mean() > share).sum())
 
 
 def _top(column: pd.Series[Any]) -> float:

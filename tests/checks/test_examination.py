@@ -186,6 +186,33 @@ def test_a_stormy_week_is_no_lost_source(honest, candidate, rules):
     assert outcome("data.missing_jump", stormy, candidate, rules.gate).outcome == "PASS"
 
 
+@pytest.mark.parametrize(("days", "outcome_"), [(1, "PASS"), (2, "PASS"), (3, "FAIL")])
+def test_a_foggy_day_is_no_sentinel(honest, candidate, rules, days, outcome_):
+    """A value that nobody saw comes with the weather and goes; what stands for "unknown" stays."""
+    day = pd.factorize(honest.days)[0]
+    foggy = told(honest, age=honest.holdout["age"].mask(half & (day < days), -999))
+
+    assert outcome("data.sentinels", foggy, candidate, rules.gate).outcome == outcome_
+
+
+@pytest.mark.parametrize(("kept", "severity"), [(0.0, "block"), (0.1, "block"), (0.35, "warn")])
+def test_a_season_that_turns_is_no_feed_that_stops(honest, candidate, rules, kept, severity):
+    """Days learnt from that kept two fifths tell that it happens; less than half of that is no weather."""
+    random = np.random.default_rng(0)
+    day = pd.factorize(honest.days)[0]
+    train = honest.train.assign(at=honest.train["at"].iloc[0] + pd.to_timedelta(np.arange(len(honest.train)) * 40 // len(honest.train), "D"))  # fmt: skip
+    calm = pd.factorize(train["at"].dt.floor("D"))[0] >= 37
+    train = train.assign(
+        bought=train["bought"].mask(calm & (random.random(len(train)) > 0.25), 0.0)
+    )
+    stays = (day <= 10) | (random.random(len(day)) < kept)
+    dry = replace(told(honest, bought=np.where(stays, honest.truth, 0.0)), train=train)
+    found = outcome("labels.maturing", dry, candidate, rules.gate)
+
+    assert (found.outcome, found.severity) == ("FAIL", severity), found.observed
+    assert "the calmest days learnt from kept" in found.observed
+
+
 def test_every_rule_is_tried():
     """A new one needs a line above."""
     assert RULES.keys() - SPOILT.keys() == {"model.direction", "model.stability", "bundle.clock"}
