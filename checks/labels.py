@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from checks.evidence import Array, Evidence, days_of, target
@@ -44,7 +46,7 @@ def maturing(evidence: Evidence, limits: Labels) -> Finding:
     )  # fmt: skip
 
 
-def _by_day(days: Array, happened: Array, expected: Array) -> Array:
+def _by_day(days: Any, happened: Any, expected: Any) -> Array:
     """What happened over what was expected, by day."""
     _, day = np.unique(days, return_inverse=True)
     found: Array = np.bincount(day, happened) / np.maximum(np.bincount(day, expected), 1e-9)
