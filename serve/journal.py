@@ -1,4 +1,4 @@
-"""The journal: one line of JSON per answer, and per outcome that is told later.
+"""The journal: one line of JSON per answer, and per outcome that is told later; and what is counted.
 
 The lines of a request are one write to a file opened for appending, before the answer leaves:
 `kill -9` loses no answer that was given. A crash of the operating system may lose the last seconds,
@@ -25,6 +25,9 @@ from serve.segments import Segment, backlog
 
 #: A file is closed, and the next begun, at this size, after so many seconds, and with the day.
 LARGEST, LASTS = 64 * 2**20, 900
+#: What a worker counted is a few short lines an hour: their files last so many times as long, for who
+#: reads weeks of them from afar waits for each.
+COUNTS, LONGER = "service", 4
 #: What to do with an answer that cannot be kept: give it, or refuse it.
 DROP: Literal["drop"] = "drop"
 REFUSE: Literal["refuse"] = "refuse"
@@ -54,6 +57,8 @@ class Journal:
         self._salt: bytes | None = None
         self._lock = threading.Lock()
         self._ended = threading.Event()
+        #: What has lines of its own to keep: asked as often as it is looked for files that are due, and at the end.
+        self.also: Callable[..., object] = lambda **_: None
 
     def answers(
         self, lines: Sequence[Line], private: Iterable[str], key: str, kind: str = "answers"
@@ -67,6 +72,10 @@ class Journal:
     def outcomes(self, lines: Sequence[Line]) -> bool:
         """Keep outcomes; False if they are lost."""
         return self._write("outcomes", lines)
+
+    def service(self, line: Line) -> bool:
+        """Keep what was counted; False if it could not be, and is to come again: it is not lost."""
+        return self._write(COUNTS, [line])
 
     def state(self) -> dict[str, Any]:
         """What was lost since the start and why, and what waits to be put away."""
@@ -82,6 +91,7 @@ class Journal:
     def close(self) -> None:
         """Close the files."""
         self._ended.set()
+        self.also(last=True)
         with self._lock:
             for segment in self._files.values():
                 segment.close()
@@ -97,8 +107,10 @@ class Journal:
                     segment.close()
 
     def _roll(self, every: float) -> None:
+        self.also()
         while not self._ended.wait(every):
             self.roll()
+            self.also()
 
     def _write(
         self, kind: str, lines: Sequence[Line], private: Iterable[str] = (), key: str = ""
@@ -112,7 +124,7 @@ class Journal:
                     segment = self._next(kind, now, segment)
                 segment.append(content)
         except OSError as error:
-            self._lose(len(lines), error)
+            self._lose(0 if kind == COUNTS else len(lines), error)
             return False
         if self.failing:
             self._recover()
@@ -122,7 +134,8 @@ class Journal:
         if segment:
             del self._files[kind]  # first, for what comes next may fail on a full disk
             segment.close()
-        segment = Segment(self.folder, kind, now.astimezone(UTC), self._lasts, self._durable)
+        lasts = self._lasts * (LONGER if kind == COUNTS else 1)
+        segment = Segment(self.folder, kind, now.astimezone(UTC), lasts, self._durable)
         self._files[kind] = segment
         return segment
 

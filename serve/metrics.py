@@ -42,6 +42,7 @@ from serve.families import (
     family,
 )
 from serve.scorer import Scorer
+from serve.service import Service
 from serve.slots import Series, Slots
 from serve.standing import age, standing
 from serve.tally import Tally, Totals
@@ -168,6 +169,10 @@ class Metrics:
             }.get(name, (SHADOWED, (name,)))  # fmt: skip
             self._add(Series(family, (version, *more)), count)
 
+    def served(self) -> Mapping[Series, Sequence[float]]:
+        """What this worker counted of requests and of the seconds that answers took."""
+        return self._slots.held((REQUESTS, ANSWERS))
+
     def render(self, more: Sequence[Family] = ()) -> str:
         """What all workers counted, and *more*, as Prometheus reads it."""
         families = {name: family(name) for name in FAMILIES}
@@ -238,7 +243,9 @@ def _wire(state: BlueprintSetupState) -> None:
     if not isinstance(found, Metrics):
         found = Metrics(scorer.journal.folder / FOLDER)
         scorer.metrics = found
-    found.lost = lambda: scorer.journal.lost
+    journal = scorer.journal
+    found.lost = lambda: journal.lost
+    journal.also = Service(found.served, journal.service, scorer.champion, scorer.clock).tell
     if scorer.offers:
         scorer.offers.counted = found.shadowed
     found.bounds = lambda version: next(

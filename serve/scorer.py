@@ -136,6 +136,11 @@ class Scorer:
             "journal": self.journal.state(),
         }
 
+    def champion(self) -> str:
+        """The version that is live; "" for none."""
+        live = self.router.live.bundle
+        return live.version if live else ""
+
     def now(self) -> str:
         """The present as the journal writes it."""
         found: str = msgspec.to_builtins(self.clock().astimezone(UTC))

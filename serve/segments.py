@@ -74,7 +74,7 @@ class Segment:
 
 
 def kind_of(path: Path) -> str:
-    """What lines a segment, or what was made from it, has: answers, outcomes, shadow."""
+    """What lines a segment, or what was made from it, has: answers, outcomes, shadow, service."""
     return path.name.partition("-")[0]
 
 

@@ -13,7 +13,7 @@ import mmap
 import os
 import secrets
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -65,6 +65,15 @@ class Slots:
             self._places[series] = self._next
             self._next += series.width
             return self._places[series]
+
+    def held(self, families: Collection[str]) -> dict[Series, list[float]]:
+        """What the series of *families* hold now."""
+        with self.lock:
+            return {
+                series: list(self.values[start : start + series.width])
+                for series, start in self._places.items()
+                if series.family in families
+            }
 
     def turn(self, minute: int) -> None:
         """Remember what the slots hold as the start of *minute*, and of those without a count."""
