@@ -18,6 +18,8 @@ SIGNALS = (
     "prediction_bias",
     "row_rate",
     "label_coverage",
+    "latency",
+    "errors",
 )
 
 
@@ -47,6 +49,9 @@ class Monitoring:
     min_loss: float
     min_bias: float
     min_rate: float
+    min_slow: float
+    min_slower: float
+    min_errors: float
     min_influence: float
 
 

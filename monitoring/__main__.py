@@ -43,6 +43,7 @@ from monitoring.room.__main__ import run as write_site
 from monitoring.runs import write_run
 from monitoring.seen import Seen, first_day, moves_of
 from monitoring.series import ARTIFACT, NAME, SeriesError, keep_series, read_series
+from monitoring.served import read_days, served
 from monitoring.service import ServiceError, observe
 from monitoring.shelf import folder_of
 from monitoring.slices import since, slices, table
@@ -120,12 +121,20 @@ def _look(asked: argparse.Namespace, forge: Forge, rules: Rules) -> list[Broken]
             folder_of(asked.kept, asked.journal),
         )
         window = read_window(journal, reading, limits.window_days, until, limits.min_rows)
+        answers = served(read_days(journal, limits.window_days, until), live.version, limits)
     rows = int(window.counts["rows"].sum())
     labelled = window.weight * int(window.rows[contract.target.name].notna().sum())
     _say(f"{live.version}: {rows:,} rows answered, {labelled:,} outcomes known")
     signals, unknown, unjudged = look(
-        window, reference, contract, manifest["data"]["categories"], limits, _say
+        window,
+        reference,
+        contract,
+        manifest["data"]["categories"],
+        limits,
+        _say,
+        (answers.before, answers.now),
     )
+    unknown = [*unknown, *answers.unknown]
     situation = assess(signals, unknown, limits)
     upstream = [*map(str, likely_changes(window.rows, contract, manifest, rules, until))]
     begun = first_day(signals, situation.lasting)
@@ -171,8 +180,8 @@ def _look(asked: argparse.Namespace, forge: Forge, rules: Rules) -> list[Broken]
         powers = influence(reference, contract)
         _digest(forge, contract.name, digest(signals, powers, contract.name, live.version))
     bake(asked.forge, forge, rules.rollback, [
-        Alarm(s.kind, live.version, f"{s.metric} {s.value:.3f} on {s.day}, usual {s.expected:.3f}")
-        for s in seen.pages(expected(looked, waivers))
+        Alarm(s.kind, live.version, f"{s.metric} {s.told(s.value)} on {s.day}, usual {s.told(s.expected)}")
+        for s in seen.pages(expected(looked, waivers)) if not answers.was_so(s)
     ])  # fmt: skip
     if asked.today:
         return crashed(unknown)

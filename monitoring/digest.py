@@ -31,7 +31,8 @@ def digest(
     if not moved:
         return "", f"In the week of {monday} nothing was beyond its limits."
     order = sorted(moved, key=lambda name: (-influences.get(moved[name][0].feature, 0.0), name))
-    features = list(dict.fromkeys(text(moved[name][0].feature) for name in order))
+    firsts = [moved[name][0] for name in order]
+    features = list(dict.fromkeys(text(f.feature or f.kind.replace("_", " ")) for f in firsts))
     lines = [
         (
             f"**{text(model)}**, version `{text(version)}`: in the week of {monday} these were beyond their"
@@ -47,7 +48,7 @@ def digest(
         lines.append(
             f"| {text(last.feature)} | {text(what)} | {influences.get(last.feature, 0.0):.0%}"
             f" | {sum(signal.breached for signal in moved[name])} of {len(moved[name])}"
-            f" | {last.value:.3f} | {last.expected:.3f} |"
+            f" | {last.told(last.value)} | {last.told(last.expected)} |"
         )
     more = len(order) - 50
     if more > 0:

@@ -21,6 +21,8 @@ from monitoring.report import summary
 Tier = Literal["page", "issue"]
 #: What tells that rows are broken: nobody should learn from them.
 BROKEN = {"missing_values", "row_rate", "label_coverage"}
+#: What no model that is learnt anew would mend.
+SERVICE = {"latency", "errors"}
 State = Literal["open", "quiet", "closed"]
 
 
@@ -233,7 +235,7 @@ def _noted(memory: Memory, look: Look, words: str) -> Memory:
 def _call(memory: Memory, look: Look, rules: Incident) -> tuple[list[Act], Memory]:
     """A retrain, if the rules let an incident call one, and it is time."""
     wanted = rules.retrain == "issue" or (rules.retrain == "page" and memory.tier == "page")
-    wanted = wanted and not memory.kinds & BROKEN
+    wanted = wanted and not memory.kinds & BROKEN and not memory.kinds <= SERVICE
     today = look.at[:10]
     lately = memory.called and _later(memory.called, rules.retrain_days) > today
     if not wanted or lately or memory.acknowledged(today):

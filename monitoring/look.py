@@ -2,8 +2,8 @@
 
 The reference's days are measured by calculators that never saw them (in a few folds), as the days to
 come will be; and with no more rows a day than the window has, for a distance grows where rows are few.
-What the reference cannot tell (how many rows a day are usual, how many outcomes come) is held against
-the window's own earlier days.
+What the reference cannot tell (how many rows a day are usual, how many outcomes come, how long answers take)
+is held against earlier days.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from monitoring.window import Window, full_days
 FOLDS = 3
 #: Of the window's days, so many of the last are held against those before them.
 RECENT = 14
-#: What is held against the window's own earlier days.
-OWN = ("row_rate", "label_coverage")
+#: What is held against earlier days: the window's own, or (how the scorers answered) those of whatever was live.
+OWN = ("row_rate", "label_coverage", "latency", "errors")
 
 
 def look(
@@ -38,18 +38,24 @@ def look(
     seen: Mapping[str, list[str]],
     rules: Monitoring,
     say: Callable[[str], object] = len,
+    served: tuple[list[Measure], list[Measure]] = ([], []),
 ) -> tuple[list[Signal], list[Unknown], list[str]]:
-    """Every signal of the window, what could not be told, and the days that could not be judged."""
+    """Every signal of the window, what could not be told, and the days that could not be judged.
+
+    *served* are measures of how the scorers answered: of earlier days, and of those to judge. They
+    need no row that could be judged.
+    """
     rows, unjudged = full_days(window.rows, contract.time, rules.min_rows)
     if rows.empty:
-        return [], [], unjudged
+        return charted([served], {}, rules), [], unjudged
     usual = _thinned(reference, rows, contract.time)
     usual, _ = full_days(usual, contract.time, rules.min_rows)
     days = sorted(usual[contract.time].dt.normalize().unique())
     if len(days) < rules.min_reference_days:
         why = f"the reference has {len(days)} full days; {rules.min_reference_days} are needed for limits"
         kinds = (*rules.page, *rules.issue)
-        return [], [Unknown(kind, why) for kind in kinds if kind not in OWN], unjudged
+        unknown = [Unknown(kind, why) for kind in kinds if kind not in OWN]
+        return charted([served], {}, rules), unknown, unjudged
     say("loading NannyML ...")
     now, unknown = measure(usual, rows, contract, seen, rules)
     now = counted(now, window.counts, window.weight, usual)
@@ -63,7 +69,7 @@ def look(
     own, later, wanting = _own(window, contract, rules)
     powers = influence(usual, contract)
     say("solving the limits ...")
-    signals = charted([(before, now), (own, later)], powers, rules)
+    signals = charted([(before, now), (own, later), served], powers, rules)
     return signals, unknown + wanting, unjudged
 
 
@@ -189,6 +195,8 @@ def _series(name: str, known: list[Measure], rules: Monitoring) -> Series:
         "label_coverage": Series(name, "lower", rules.min_loss),
         "missing_values": Series(name, "upper", rules.min_share, absolute=True),
         "unseen_categories": Series(name, "upper", rules.min_share, absolute=True),
+        "latency": Series(name, "upper", max(rules.min_slower * usual, rules.min_slow - usual)),
+        "errors": Series(name, "upper", rules.min_errors, absolute=True),
     }
     error = Series(name, "upper", rules.min_loss * usual)
     by_metric = {

@@ -31,8 +31,8 @@ _EXPLAINED = """\
 It began on {begun}; at its worst, on {worst}, it was {peak:.1f} times as far from usual as its limit is.
 
 **How an alarm comes about.** Each day's rows are held against those the model was judged with. Each signal has limits
-that quiet days stay within; a day alone is no alarm, it has to last. A page is about performance or broken data, an
-issue about rows or scores that no longer look as they did.
+that quiet days stay within; a day alone is no alarm, it has to last. A page is about performance, broken data, or answers
+that fail or take long; an issue about rows or scores that no longer look as they did.
 
 **What ends it.** {quiet} windows in a row within the limits close it by themselves. A new model is judged by its own
 rows, so a retrain that lands ends a drift that it has learnt. Whoever closes it by hand is not fought: it stays closed
@@ -45,6 +45,8 @@ If it is meant to be so for a while: `/expected until … because …`.
 """.splitlines()
 LONGEST = 35_000  # characters: what the robots remember needs room, too
 _DATA = ("missing_values", "unseen_categories", "row_rate", "label_coverage")
+#: About the scorers, and no row.
+_SERVICE = {"latency", "errors"}
 
 
 @dataclass(frozen=True)
@@ -134,13 +136,17 @@ def first(facts: Facts, tier: str) -> str:
         f" on {facts.since}" if facts.since else ""
     )
     new = [code(version) for day, version in facts.releases if _just_before(day, facts.since)][-1:]
+    back = f"`/rollback`. {''.join(new)} went live just before it began; the way back takes seconds, and can be undone."
     steps = (
-        (tier != "page", "nothing at this hour. Rows or scores look different, and no loss is told of; it waits for the day."),
+        (tier != "page", "nothing at this hour. Something looks different, and no loss is told of; it waits for the day."),
+        (kinds & _SERVICE and new, back),
+        ("errors" in kinds, "see the scorers' logs: requests fail, and pages that asked fell back to what they do without a model."),
         ("row_rate" in kinds, "see that the website asks the scorer, and that its journal is shipped here: rows are not as many as usual."),
         (kinds & {"missing_values", "unseen_categories"}, f"{ask}. Broken rows are put right upstream, and nothing learns from them."),
         ("label_coverage" in kinds, "see why outcomes no longer come. The model may be as good as ever; nobody can tell."),
-        (new, f"`/rollback`. {''.join(new)} went live just before it began; the way back takes seconds, and can be undone."),
+        (new, back),
         (kinds & {"realised_performance", "prediction_bias"}, "look at the likely cause; unless rows are broken, `/retrain`. Outcomes tell the loss: it is real."),
+        (kinds == {"latency"}, "see what else the scorers' machines do, and whether more is asked at once: answers take longer, and no release of ours explains it."),
         (True, "look at the likely cause. The loss is an estimate, and outcomes do not tell of it yet."),
     )  # fmt: skip
     return next(words for applies, words in steps if applies)
@@ -164,7 +170,8 @@ def likely(facts: Facts) -> tuple[str, ...]:
         whose = f"all of them {text(owner)}'s: ask there" if owner else "ask who fills them"
         found.append(f"An upstream change: {what} moved; {whose}.")
     first, last = facts.known
-    if first and facts.since and not _same_season(facts.since, first, last):
+    about_rows = {*facts.kinds} - _SERVICE
+    if about_rows and first and facts.since and not _same_season(facts.since, first, last):
         found.append(f"The season: the model was judged with rows of {first} to {last} only.")
     moved = {"multivariate_drift", "score_drift", "univariate_drift", *_DATA} & {*facts.kinds}
     if "realised_performance" in facts.kinds and not moved:
@@ -244,7 +251,11 @@ def _what_to_do(memory: Memory, state: str) -> str:
         lines.append(
             "Look at the rows first: if they are broken upstream, have that put right, and do not retrain on them."
         )
-    lines += [*_WHAT_TO_DO]
+    if memory.kinds & _SERVICE:
+        lines.append(
+            "Answers that fail or take long are no matter of what the model has learnt: if a release brought it, `/rollback`; else it is the scorers' machines, or what is asked of them."
+        )
+    lines += _WHAT_TO_DO[1:] if memory.kinds and memory.kinds <= _SERVICE else _WHAT_TO_DO
     return _listed("What to do", lines)
 
 

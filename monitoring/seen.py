@@ -225,8 +225,8 @@ def table(series: Sequence[list[Signal]]) -> str:
         last = days[-1]
         limit, beyond = _limit(last), sum(day.breached for day in days)
         lines.append(
-            f"| {text(_name(last))} | {last.day} | {last.value:.3f} | {last.expected:.3f}"
-            f" | {'' if limit is None else f'{limit:.3f}'} | {_lately(last)}"
+            f"| {text(_name(last))} | {last.day} | {last.told(last.value)} | {last.told(last.expected)}"
+            f" | {'' if limit is None else last.told(limit)} | {_lately(last)}"
             f" | {beyond} of {len(days)} | {'' if last.run_length is None else _long(last.run_length)} |"
         )
     return "\n".join(lines)
@@ -237,7 +237,8 @@ def chart(days: Sequence[Signal]) -> str:
     limit = ", ".join(f"{_limit(day) or 0.0:.4g}" for day in days)
     names = ", ".join(f'"{day.day[5:]}"' for day in days)
     values = ", ".join(f"{day.value:.4g}" for day in days)
-    told = "".join(sign for sign in _name(days[0]) if sign.isalnum() or sign in " _-.=")[:80]
+    unit = " in ms" if days[0].kind == "latency" else ""
+    told = "".join(sign for sign in _name(days[0]) + unit if sign.isalnum() or sign in " _-.=")[:80]
     return (
         f'```mermaid\nxychart-beta\n  title "{told}: the line is its limit"\n'
         f"  x-axis [{names}]\n  bar [{values}]\n  line [{limit}]\n```"
@@ -267,9 +268,9 @@ def _limit(day: Signal) -> float | None:
 
 def _words(day: Signal) -> str:
     limit = _limit(day)
-    told = "" if limit is None else f", limit {limit:.3f}"
+    told = "" if limit is None else f", limit {day.told(limit)}"
     lately = f"; lately {_lately(day)}" if _lately(day) else ""
-    return f"{_name(day)}: {day.value:.3f} on {day.day}; usual {day.expected:.3f}{told}{lately}"
+    return f"{_name(day)}: {day.told(day.value)} on {day.day}; usual {day.told(day.expected)}{told}{lately}"
 
 
 def _lately(day: Signal) -> str:
@@ -277,7 +278,7 @@ def _lately(day: Signal) -> str:
     limit = limit_of(day.level, day.expected, day.level_lower, day.level_upper)
     if day.level is None or limit is None or not day.breached or replace(day, level=None).breached:
         return ""
-    return f"{day.level:.3f} (limit {limit:.3f})"
+    return f"{day.told(day.level)} (limit {day.told(limit)})"
 
 
 def _long(days: float) -> str:

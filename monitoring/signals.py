@@ -60,6 +60,12 @@ class Signal:
         """What tells the series that the signal belongs to."""
         return named(self.kind, self.metric, self.feature)
 
+    def told(self, value: float, plain: str = ".3f") -> str:
+        """A *value* of the series for people: in its unit, or as *plain* formats it where it has none."""
+        if self.kind == "latency":
+            return f"{value:,.0f} ms" if value >= 100 else f"{value:.3g} ms"
+        return f"{value:.2%}" if self.kind == "errors" else format(value, plain)
+
     def to_json(self) -> dict[str, Any]:
         """Plain values, for the file of a run."""
         return asdict(self) | {"breached": self.breached}

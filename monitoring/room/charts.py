@@ -66,7 +66,9 @@ def signals(story: Story) -> str:
 
 def series_words(signal: Signal) -> str:
     """A series for people: "unseen categories: origin"."""
-    about = signal.metric if "performance" in signal.kind or signal.kind == "latency" else ""
+    about = signal.metric if "performance" in signal.kind else ""
+    if signal.kind == "latency":
+        about = f"{signal.metric} in ms"
     what = " ".join(each for each in (about, signal.feature) if each)
     return _words(signal.kind) + (f": {what}" if what else "")
 
@@ -156,8 +158,8 @@ def _signal(story: Story, by_version: Mapping[str, Sequence[Signal]]) -> str:
     beyond, last = sum(d.breached for d in every), max(every, key=lambda d: d.day)
     often = f" · a false alarm in {_long(last.run_length)}" if last.run_length else ""
     told = (
-        f"{last.tier} · beyond on {beyond} of {len(every)} days · {last.value:.3g} on {last.day},"
-        f" usually {last.expected:.3g}{often}"
+        f"{last.tier} · beyond on {beyond} of {len(every)} days · {last.told(last.value, '.3g')} on {last.day},"
+        f" usually {last.told(last.expected, '.3g')}{often}"
     )
     return chart(series_words(every[0]), told, lines, marks(story), _span(story), said=True)
 

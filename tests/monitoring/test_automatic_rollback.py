@@ -4,7 +4,7 @@ import http.server
 import json
 import shutil
 import threading
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 
@@ -13,6 +13,8 @@ from forge.local import LocalForge
 from monitoring.__main__ import NO_WATCH, OK, main
 from monitoring.expected import PATH, Expected, write_expected
 from tests.monitoring.conftest import answered, write
+from tests.monitoring.test_served import line
+from tests.monitoring.test_served import write as write_counts
 
 OLD = "20260101T0000-aaaaaaa"
 
@@ -116,6 +118,29 @@ def test_what_is_expected_puts_nothing_back(watch, forge, buys, journal):
 
     assert watch() == OK
     assert champion(forge) == buys.bundle.version
+
+
+def slow_since(journal, buys, since):
+    """A month of counts; answers take fifty times as long *since* a day, the version comes two days before the end."""
+    lines = []
+    for n in range(35):
+        version = buys.bundle.version if n >= 33 else OLD
+        slow = (0, 0, 0, 0, 0, 0, 1000, 0) if n >= since else (0, 980 + n % 3, 0, 0, 20, 0, 0, 0)
+        lines.append(line(f"{date(2026, 1, 23) + timedelta(days=n)}", version, slow))
+    write_counts(journal, lines)
+
+
+@pytest.mark.parametrize(("since", "back"), [(33, True), (32, False)])
+def test_a_slow_release_is_put_back_by_the_journal_alone(watch, forge, buys, journal, since, back):
+    """No scorer can be reached from here; and what was slow before the release is not its fault."""
+    write(journal, *answered(buys, date(2026, 2, 20), 6))
+    slow_since(journal, buys, since)
+
+    assert watch() == OK
+    assert champion(forge) == (OLD if back else buys.bundle.version)
+    if back:
+        incident = next(each for each in forge.alerts() if each.marker.startswith("incident:"))
+        assert "latency: p50 70.7 ms on 2026-02-26, usual 1.6" in incident.body
 
 
 def test_errors_put_back_what_was_and_nothing_more(watch, forge, buys, scorer, capsys):

@@ -13,6 +13,8 @@ from forge.live import Live, with_champion
 from forge.local import LocalForge
 from monitoring.__main__ import NO_WATCH, OK, USAGE, main
 from tests.monitoring.conftest import answered, write
+from tests.monitoring.test_served import line
+from tests.monitoring.test_served import write as write_counts
 
 LIVE = "serve/live.toml"
 QUIET, SWISS = date(2026, 2, 20), date(2026, 3, 2)
@@ -92,6 +94,63 @@ def test_one_alert_opens_is_kept_up_to_date_and_closes(
     assert sorted(path.name for path in (tmp_path / "runs").glob("watch-*.json")) == [
         f"watch-000{n}.json" for n in range(1, 6)
     ]
+
+
+@pytest.mark.parametrize("slow", [True, False])
+def test_a_slow_release_is_an_incident_that_says_so(
+    watch, forge, buys, journal, clock, slow, capsys
+):
+    """By the journal alone, in milliseconds; answers that take as long as ever are none."""
+    clock.now = datetime(2026, 2, 27, 6, tzinfo=UTC)
+    write(journal, *answered(buys, QUIET, 6))
+    for n in range(35):
+        version = buys.bundle.version if n >= 33 else "20260101T0000-aaaaaaa"
+        new = (
+            (0, 0, 0, 0, 0, 300, 700, 0)
+            if slow and n >= 33
+            else (0, 980 + n % 3, 0, 0, 20, 0, 0, 0)
+        )
+        day = f"{date(2026, 1, 23) + timedelta(days=n)}"
+        write_counts(journal, [line(day, version, new)], f"{day}T1")
+
+    assert watch() == OK
+    if not slow:
+        assert forge.alerts() == []
+        assert "not yet watched: latency" not in capsys.readouterr().out
+        return
+    (opened,) = forge.alerts()
+    assert opened.marker == "watch:buys:page/latency/"
+    assert opened.title == "buys: latency since 2026-02-25"
+    assert "- latency p50: 61 ms on 2026-02-26; usual 1.6" in opened.body
+    assert "latency p99 in ms" in opened.body
+    assert "no matter of what the model has learnt" in opened.body
+
+
+def test_a_journal_without_counts_of_the_scorers_is_not_broken(watch, forge, buys, journal, capsys):
+    """They are of a version that kept none."""
+    write(journal, *answered(buys, QUIET, 6))
+
+    assert watch() == OK
+    assert forge.alerts() == []
+    assert (
+        "not yet watched: latency: the journal has no counts of the scorers"
+        in capsys.readouterr().out
+    )
+
+
+def test_a_release_that_fails_on_every_request_is_an_incident(watch, forge, buys, journal, clock):
+    """It leaves not one row to look at."""
+    clock.now = datetime(2026, 2, 27, 6, tzinfo=UTC)
+    journal.mkdir()
+    days = [f"{date(2026, 1, 23) + timedelta(days=n)}" for n in range(35)]
+    lines = [line(day, "20260101T0000-aaaaaaa") for day in days[:33]]
+    lines += [line(day, buys.bundle.version, (0,) * 8, failed=1000) for day in days[33:]]
+    write_counts(journal, lines)
+
+    assert watch() == OK
+    opened = next(each for each in forge.alerts() if each.marker.startswith("watch:"))
+    assert opened.title == "buys: errors since 2026-02-25"
+    assert "errors share: 100.00% on 2026-02-26; usual 0.00%, limit 1.00%" in opened.body
 
 
 def test_a_run_leaves_its_signals(watch, buys, journal, tmp_path):

@@ -1,5 +1,6 @@
 """The digest: one a week, of what moved and woke nobody."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
@@ -56,6 +57,18 @@ def test_a_quiet_week_ends_it():
 def test_what_is_for_others_is_not_told_here():
     """A page is a page."""
     assert digest(moved("age", "2026-03-02", "#######", tier="page"), {}, *TOLD) is None
+
+
+def test_what_is_about_no_feature_is_told_by_its_kind_and_in_its_unit():
+    """Of who wants to hear of latency once a week."""
+    signals = [
+        replace(each, kind="latency", metric="p99", value=120.4)
+        for each in moved("", "2026-03-02", "..##...")
+    ]
+    heading, words = digest(signals, {}, *TOLD)
+
+    assert heading == "buys: latency moved in the week of 2026-03-02"
+    assert "| latency p99 | 0% | 7 of 7 | 120 ms | 0 ms |" in words
 
 
 def test_names_from_data_do_not_break_out():

@@ -140,6 +140,11 @@ def test_an_incident_that_knows_nothing_yet_can_be_told():
         (("realised_performance",), "page", (("2026-01-09", "v2"),), "`/rollback`. <code>v2</code> went live just before"),
         (("realised_performance",), "page", (("2026-01-01", "v2"),), "unless rows are broken, `/retrain`"),
         (("estimated_performance",), "page", (), "The loss is an estimate"),
+        (("latency",), "page", (("2026-01-10", "v2"),), "`/rollback`. <code>v2</code> went live just before"),
+        (("latency",), "page", (), "see what else the scorers' machines do"),
+        (("latency", "estimated_performance"), "page", (), "The loss is an estimate"),
+        (("latency", "errors", "row_rate"), "page", (), "see the scorers' logs"),
+        (("errors", "row_rate"), "page", (("2026-01-10", "v2"),), "`/rollback`"),
     ],
 )  # fmt: skip
 def test_who_is_woken_is_told_one_thing_to_do_first(kinds, tier, releases, words):
@@ -157,6 +162,22 @@ def test_broken_rows_are_looked_at_before_anything_is_learnt_from_them():
 
 
 @pytest.mark.parametrize(
+    ("causes", "retrains"),
+    [
+        (("page/latency/",), False),
+        (("page/latency/", "page/errors/"), False),
+        (("page/latency/", "issue/score_drift/"), True),
+    ],
+)
+def test_nobody_is_told_to_retrain_for_answers_that_take_long(causes, retrains):
+    """No model that is learnt anew makes a machine faster."""
+    told = body("m", "v", Memory(causes=causes, since="2026-01-10"), "open", "", Evidence())
+
+    assert "no matter of what the model has learnt" in told
+    assert ("If the world has changed" in told) == retrains
+
+
+@pytest.mark.parametrize(
     ("facts", "words"),
     [
         (Facts(("score_drift",), "2026-01-10", releases=(("2026-01-09", "v1"), ("2026-01-01", "v0"))),
@@ -171,6 +192,8 @@ def test_broken_rows_are_looked_at_before_anything_is_learnt_from_them():
         (Facts(("score_drift",), "2026-12-20", known=("2026-01-01", "2026-03-01")),
          ("Nothing that is known here happened at that time.",)),
         (Facts(("score_drift",), "2026-07-10", known=("2025-01-01", "2026-03-01")),
+         ("Nothing that is known here happened at that time.",)),
+        (Facts(("latency", "errors"), "2026-07-10", known=("2026-01-01", "2026-03-01")),
          ("Nothing that is known here happened at that time.",)),
         (Facts(("realised_performance",), "2026-01-10"),
          ("The world: rows look as before and outcomes differ, so what leads to what has changed.",)),

@@ -122,7 +122,7 @@ def test_outcomes_and_rows_that_stop_coming_are_alarms_that_page(made, journal, 
     loose = replace(rules, min_rows=30)
     signals, _, _ = look(window, buys.reference, buys.contract, buys.seen, loose)
 
-    for kind in OWN:
+    for kind in ("row_rate", "label_coverage"):
         beyond = [s.day for s in signals if s.kind == kind and s.breached]
         assert beyond, kind
         assert min(beyond) >= "2026-02-12", kind
@@ -187,6 +187,21 @@ def test_a_step_that_crashes_is_something_that_could_not_be_told():
 def test_a_signal_is_beyond_its_limit_or_not(value, lower, upper, expected):
     """A limit itself is within."""
     assert Signal("k", "m", "", "d", value, 0, lower, upper, 1).breached is expected
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "told"),
+    [
+        ("latency", 0.0713, "0.0713 ms"),
+        ("latency", 12.345, "12.3 ms"),
+        ("latency", 1234.5, "1,234 ms"),
+        ("errors", 0.0123, "1.23%"),
+        ("row_rate", 1234.5, "1234.500"),
+    ],
+)
+def test_a_value_is_told_in_its_unit(kind, value, told):
+    """Where it has one."""
+    assert Signal(kind, "m", "", "d", value, 0, None, None, 1).told(value) == told
 
 
 def test_a_signal_travels_as_json():
