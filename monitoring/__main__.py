@@ -121,7 +121,9 @@ def _look(asked: argparse.Namespace, forge: Forge, rules: Rules) -> list[Broken]
             folder_of(asked.kept, asked.journal),
         )
         window = read_window(journal, reading, limits.window_days, until, limits.min_rows)
-        answers = served(read_days(journal, limits.window_days, until), live.version, limits)
+        answers = served(
+            read_days(journal, limits.window_days, until, reading.folder), live.version, limits
+        )
     rows = int(window.counts["rows"].sum())
     labelled = window.weight * int(window.rows[contract.target.name].notna().sum())
     _say(f"{live.version}: {rows:,} rows answered, {labelled:,} outcomes known")

@@ -7,24 +7,28 @@ version's own answers, a day at a time, and they are held against the days befor
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import groupby
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import pandas as pd
 
 from checks.watch import Monitoring
 from monitoring.look import RECENT
-from monitoring.partitions import Line, Place, lines, parts
+from monitoring.partitions import Line, Part, Place, lines, parts
 from monitoring.service import Counts
+from monitoring.shelf import Shelf, digest_of
 from monitoring.signals import Measure, Signal, Unknown
 from monitoring.window import JournalError, place_of
 
-#: What the journal calls such lines.
-KIND = "service"
+#: What the journal calls such lines; and how what is kept of them is written.
+KIND, FORMAT = "service", 1
 #: Within so long came half of the answers, and all but the slowest hundredth: the one tells that everybody
 #: waits, the other that somebody does.
 SHARES = {"p50": 0.50, "p99": 0.99}
@@ -56,25 +60,37 @@ class Served:
         )
 
 
-def read_days(journal: Path | Place, days: int, until: pd.Timestamp | None) -> dict[str, Day]:
+def read_days(
+    journal: Path | Place, days: int, until: pd.Timestamp | None, kept: Path | None = None
+) -> dict[str, Day]:
     """What scorers counted on the newest day before *until* and the *days* days before that, oldest first.
 
-    What is torn, or no such line, is left out. Raises `JournalError`.
+    What is torn, or no such line, is left out. A closed day's sums are *kept* in a folder, for its files
+    are many. Raises `JournalError`.
     """
     place, end = place_of(journal), "9999" if until is None else f"{until:%Y-%m-%d}"
+    shelf, found, names = Shelf(kept), dict[str, dict[str, Counts]](), []
     try:
-        some = [part for part in parts(place, KIND) if part.day < end]
-        first = _earlier(max((part.day for part in some), default=""), days)
-        some = [part for part in some if not part.day or part.day >= first]
-        with ThreadPoolExecutor(AT_ONCE) as pool:
-            told = [*pool.map(lambda part: [*lines(place, part, _NAMES)], some)]
+        every = [part for part in parts(place, KIND) if part.day < end]
+        first = _earlier(max((part.day for part in every), default=""), days)
+        for day, some in groupby(sorted(every, key=lambda part: part.day), lambda part: part.day):
+            files = [*some]
+            if day and day < first:
+                continue
+            digest = digest_of([FORMAT, [part.name for part in files]])
+            names.append(f"{KIND}-{day}-{digest}")
+            sums = _kept(shelf.told(names[-1]))
+            if not sums:
+                sums = _read_all(place, files)
+                if day:  # what is in segments is read each time
+                    shelf.keep(f"{KIND}-{day}", digest, _plain(sums), pd.DataFrame())
+            for (at, version), counts in sums.items():
+                if at < end:
+                    _add(found.setdefault(at, {}).setdefault(version, Counts()), counts)
     except OSError as error:
         raise JournalError(f"the journal cannot be read: {error}") from error
-    found: dict[str, dict[str, Counts]] = {}
-    for line in (line for each in told for line in each if line):
-        day, version, counts = _read(line)
-        if day and day < end:
-            _add(found.setdefault(day, {}).setdefault(version, Counts()), counts)
+    if until is None:  # else a look at the past would forget the present
+        shelf.only(f"{KIND}-", names)
     first = _earlier(max(found, default=""), days)
     return {day: found[day] for day in sorted(found) if day >= first}
 
@@ -140,6 +156,40 @@ def _measures(days: Mapping[str, Counts], least: int, ends: Mapping[str, float])
                 for name, share in SHARES.items()
             ]
     return found
+
+
+def _read_all(place: Place, files: Sequence[Part]) -> dict[tuple[str, str], Counts]:
+    """What the lines of *files* sum to, by day and champion."""
+    found: dict[tuple[str, str], Counts] = {}
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        told = pool.map(lambda part: [*lines(place, part, _NAMES)], files)
+        for line in (line for each in told for line in each if line):
+            day, version, counts = _read(line)
+            if day:
+                _add(found.setdefault((day, version), Counts()), counts)
+    return found
+
+
+def _plain(sums: Mapping[tuple[str, str], Counts]) -> list[Any]:
+    """As JSON has it; the bound of what took longest is null."""
+    return [
+        [*key, dict(counts.statuses), [[b if math.isfinite(b) else None, n] for b, n in counts.seconds.items()]]
+        for key, counts in sums.items()
+    ]  # fmt: skip
+
+
+def _kept(told: Any) -> dict[tuple[str, str], Counts]:
+    """What `_plain` gave; nothing of what is none, by another hand."""
+    try:
+        return {
+            (day, version): Counts(
+                Counter(statuses),
+                Counter({math.inf if bound is None else bound: count for bound, count in seconds}),
+            )
+            for day, version, statuses, seconds in told or ()
+        }
+    except (TypeError, ValueError):
+        return {}
 
 
 def _read(line: Line) -> tuple[str, str, Counts]:

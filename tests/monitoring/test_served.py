@@ -131,6 +131,33 @@ def test_days_that_were_put_away_are_the_same_days(journal):
     assert read_days(journal, 35, None) == before
 
 
+def test_a_closed_day_is_read_once(journal, tmp_path):
+    """Until another file comes to it, it leaves the journal, or what is kept is no more what was."""
+    kept = tmp_path / "kept"
+    for path in (write(journal, month(3)), write(journal, month(2), "20260101T130000000000-2")):
+        convert(path)
+    files = sorted(journal.glob("day=*/*/*.parquet"))
+    before = read_days(journal, 35, None, kept)
+    contents = {path: path.read_bytes() for path in files}
+    for path in files:
+        path.write_bytes(b"")
+    assert read_days(journal, 35, None, kept) == before
+    assert [each.name[:18] for each in sorted(kept.glob("*.json"))] == [
+        f"service-{day(n)}" for n in range(3)
+    ]
+
+    for path, content in contents.items():
+        path.write_bytes(content)
+    next(kept.glob(f"service-{day(1)}*.json")).write_text("[[1]]")
+    assert read_days(journal, 35, None, kept) == before
+    convert(write(journal, [line(day(2), NEW)], "20260103T130000000000-3"))
+    assert read_days(journal, 35, None, kept)[day(2)].keys() == {OLD, NEW}
+    for path in files[:2]:
+        path.unlink()
+    assert len(read_days(journal, 35, None, kept)) == 2
+    assert len([*kept.glob("*.json")]) == len([*kept.glob("*.parquet")]) == 2
+
+
 def test_only_the_days_that_are_asked_for_are_there(journal):
     """Back from the newest, or from the day that it is to be."""
     convert(write(journal, month(20)))
