@@ -86,6 +86,7 @@ class Journal:
 
     def keep_rolling(self, every: float = 5.0) -> None:
         """Close from now on what is due even when nobody asks anything: it waits to be shipped."""
+        self.also()  # what is counted from now on is the present champion's
         threading.Thread(target=self._roll, args=(every,), daemon=True).start()
 
     def close(self) -> None:
@@ -107,7 +108,6 @@ class Journal:
                     segment.close()
 
     def _roll(self, every: float) -> None:
-        self.also()
         while not self._ended.wait(every):
             self.roll()
             self.also()

@@ -18,6 +18,7 @@ RULES = Incident(7, 14, 1.5, "never", 7, 2)
 DRIFT = Cause("score_drift", "issue", "", "2026-01-10", "2026-01-14", 2.0, 2.5, "scores moved")
 LOSS = replace(DRIFT, kind="estimated_performance", tier="page", words="accuracy fell")
 BROKEN = replace(DRIFT, kind="missing_values", tier="page", family="web", words="wind is missing")
+SLOW = replace(DRIFT, kind="latency", tier="page", words="p99 120 ms")
 MARKER = "watch:flights:issue/score_drift/"
 
 
@@ -233,10 +234,11 @@ def test_one_that_becomes_graver_says_so_once_below(board):
     ("setting", "cause", "calls"),
     [
         ("never", LOSS, 0), ("page", BROKEN, 0), ("issue", BROKEN, 0), ("page", LOSS, 1), ("page", DRIFT, 0), ("issue", DRIFT, 1), ("issue", LOSS, 1),
+        ("page", SLOW, 0), ("issue", SLOW, 0),
     ],
 )  # fmt: skip
 def test_an_incident_may_call_a_retrain_by_itself(setting, cause, calls):
-    """If the rules say so; and once. Never from rows that are broken."""
+    """If the rules say so; and once. Never from rows that are broken, nor because machines are slow."""
     board, rules = Board(), replace(RULES, retrain=setting)
     acts = [
         act for at in range(15, 22) for act in board.run(look(cause, at=f"2026-01-{at}"), rules)

@@ -60,6 +60,21 @@ def story():
     return quarter()
 
 
+def test_latency_is_told_in_milliseconds_and_errors_as_a_share(story):
+    """Charts of how the scorers answered stand among the others."""
+    signals = [
+        Signal(kind, metric, "", "2026-09-01", value, usual, None, limit, 1000, tier="page")
+        for kind, metric, value, usual, limit in (
+            ("latency", "p99", 123.4, 20.0, 30.0), ("errors", "share", 0.02, 0.0, 0.01),
+        )
+    ]  # fmt: skip
+    told = page(replace(story, signals=tuple((OLD, signal) for signal in signals)))
+
+    assert "latency: p99 in ms" in told
+    assert "123 ms on 2026-09-01, usually 20 ms" in told
+    assert "2.00% on 2026-09-01, usually 0.00%" in told
+
+
 def test_it_is_whole_and_loads_and_runs_nothing(story):
     """It opens without a network, and its own policy forbids one; its links lead to the forge."""
     found = Checked(page(story))
