@@ -18,6 +18,8 @@ import pyarrow.compute
 import pyarrow.parquet as pq
 
 Line = dict[str, Any]
+#: Lines that are put into one frame.
+LOT = 500_000
 #: In a file's metadata: the names that lines of each form have. The row's begin with "row.".
 _FORMS, _ROW = b"forms", "row."
 
@@ -117,29 +119,67 @@ def shape(place: Place, part: Part, names: Collection[str]) -> tuple[tuple[str, 
     return tuple((each.name, str(each.type)) for each in told if each.name in names)
 
 
-def frame(place: Place, part: Part, names: Sequence[str]) -> tuple[pd.DataFrame, int]:
-    """The lines of a file as a frame, for who needs many, and how many were torn.
+def frames(
+    place: Place, some: Iterable[Part], names: Sequence[str]
+) -> Iterator[tuple[pd.DataFrame, int]]:
+    """The lines of files as frames, for who needs many, and how many were torn.
 
     A column for each of *names* ("row.pages"); what a line has not is missing. Whole numbers stay
-    whole where some are missing.
+    whole where some are missing. "at" are times, where all of a frame are in one of the usual spellings.
+    Files with the same columns are put together, some `LOT` lines of them: each costs little by itself.
     """
-    if not part.day:
-        return _flat(lines(place, part, names), names)
+    alike: list[pa.Table] = []
+
+    def together() -> tuple[pd.DataFrame, int]:
+        found = _with_times(pa.concat_tables(alike)).to_pandas(integer_object_nulls=True)
+        alike.clear()
+        return found.reindex(columns=names), 0
+
+    for part in some:
+        table, raw = _table(place, part, names) if part.day else (None, [])
+        apart = raw or table is None or (alike and table.schema != alike[0].schema)
+        if alike and (apart or sum(map(len, alike)) >= LOT):
+            yield together()
+        if table is None:
+            yield _flat(lines(place, part, names), names)
+        elif raw:
+            others, torn = _flat(map(parsed, raw), names)
+            found = table.to_pandas(integer_object_nulls=True).reindex(columns=names)
+            yield pd.concat([found.astype(object), others], ignore_index=True), torn
+        else:
+            alike.append(table)
+    if alike:
+        yield together()
+
+
+def _table(place: Place, part: Part, names: Sequence[str]) -> tuple[pa.Table, list[bytes]]:
+    """What a Parquet file has of *names*, and the lines that are in no columns."""
     with place.open(part.name) as file:
         try:
             whole = pq.ParquetFile(file)
-            there = [name for name in names if name in whole.schema_arrow.names]
-            table = whole.read(columns=["form", "line", *there])
+            there = {*whole.schema_arrow.names}
+            mine = [name for name in names if name in there]
+            # A file is small: threads would cost more than they save.
+            table = whole.read(columns=["form", "line", *mine], use_threads=False)
         except (pa.ArrowException, ValueError) as error:
             raise OSError(f"{part.name} is not of the journal's kind: {error!r}") from error
-    fits = table["form"].is_valid()
-    told = table.filter(fits).select(there).to_pandas(integer_object_nulls=True)
-    raw = table.filter(pa.compute.invert(fits))["line"].to_pylist()
-    found = told.reindex(columns=names)
-    if not raw:
-        return found, 0
-    others, torn = _flat((parsed(line) for line in raw), names)
-    return pd.concat([found.astype(object), others], ignore_index=True), torn
+    raw: list[bytes] = []
+    if table["form"].null_count:
+        fits = table["form"].is_valid()
+        raw = table.filter(pa.compute.invert(fits))["line"].to_pylist()
+        table = table.filter(fits)
+    return table.select(mine).replace_schema_metadata(None), raw
+
+
+def _with_times(table: pa.Table) -> pa.Table:
+    """The *table*, "at" as times if each can be read at once; pandas knows every spelling, slowly."""
+    if "at" not in table.column_names or table["at"].type != pa.string():
+        return table
+    try:
+        at = table["at"].cast(pa.timestamp("us", "UTC"))
+    except pa.ArrowException:
+        return table
+    return table.set_column(table.column_names.index("at"), "at", at)
 
 
 def _flat(found: Iterable[Line | None], names: Sequence[str]) -> tuple[pd.DataFrame, int]:

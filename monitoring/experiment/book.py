@@ -23,19 +23,21 @@ from monitoring.experiment.units import (
     Split,
     Units,
     arms_rows,
+    chosen,
     collected,
-    first_outcomes,
     in_time,
+    texts,
+    valued,
 )
-from monitoring.partitions import Part, Place, frame, parts
+from monitoring.partitions import LOT, Part, Place, frames, parts
 
 _ANSWER = ("id", "at", "version", "arm", "key", "score", "share", "split")
-DAY = timedelta(days=1)
+#: Of a row, what is needed to make units of it.
+_ROW = ["id", "at", "challenger", "score", "misdealt"]
+DAY, TIMES = timedelta(days=1), "datetime64[us, UTC]"
 Keys = Callable[[], Iterable[Numbers]]
-#: Lines of small files that are looked at together.
-LOT = 100_000
-#: Lines -> whether each is wanted.
-Which = Callable[[pd.DataFrame], Any]
+#: Lines -> the place of each among those that are wanted, (n,); -1 for one that is not.
+Places = Callable[[pd.DataFrame], Numbers]
 
 
 @dataclass(frozen=True)
@@ -77,14 +79,14 @@ class Book:
         self._names = {"answers": [*_ANSWER, *rows], "outcomes": ["id", "outcome", "at"]}
         if asked.split.shadow:
             self._names["shadow"] = [*_ANSWER]
-        self._parts = {kind: parts(place, kind) for kind in self._names}
+        #: By the day that they are of, "" for segments; each with its place in the order of all.
+        self._parts = {kind: _by_day(parts(place, kind)) for kind in self._names}
         #: What was odd about segments: they are of no day.
         self.odd: Counter[str] = Counter()
         self._loose = {
-            part.name: self._timed(kind, self._read(kind, part, self.odd), self.odd)
-            for kind, found in self._parts.items()
-            for part in found
-            if not part.day
+            part.name: _joined([*self._read(kind, [part], names, self.odd)])
+            for kind, names in self._names.items()
+            for part in self._there(kind, [])
         }
 
     def depends(self, day: int) -> list[list[Any]]:
@@ -92,10 +94,10 @@ class Book:
         span, (start, end) = self._span(day), self._window(day)
         found: list[list[Any]] = []
         for kind in self._names:
-            for part in self._parts[kind]:
-                if part.day in span:
+            for part in self._there(kind, span):
+                if part.day:
                     found.append([part.name])
-                elif not part.day:
+                else:
                     at = self._loose[part.name]["at"]
                     count = int(((at >= start) & (at < end)).sum())
                     found += [[part.name, count]] if count else []
@@ -110,33 +112,42 @@ class Book:
         today, *later = self._span(day)
         start, end = self._window(day)
         tomorrow = min(end, asked.midnight(day + 1))
-        rows = self._rows(self._lines("answers", [today], (start, tomorrow), odd), odd)
-        codes, keys = pd.factorize(rows["key"])
+        begun = self._rows(self._lines("answers", [today], (start, tomorrow), odd), odd)
+        codes, keys = pd.factorize(begun["key"])
         hashes = hashed(keys)
         fresh = ~_among(hashes, known)
-        rows = rows[fresh[codes]]
-        mine = pd.Index(keys[fresh])
+        mine = np.append(fresh, False)[codes]  # the last is for rows without a key
+        begun, keys = chosen(begun, mine), keys[fresh]
+        rows = begun[_ROW].assign(place=(np.cumsum(fresh) - 1)[codes[mine]])
 
-        def theirs(lines: pd.DataFrame) -> Any:
-            return mine.get_indexer(lines["key"].astype(str)) >= 0
+        def theirs(lines: pd.DataFrame) -> Numbers:
+            return _places(keys, lines["key"].astype(str))
 
         uncounted = Counter[str]()  # as another day's it is counted
         more = self._lines("answers", later, (tomorrow, end), uncounted, theirs)
-        rows = in_time(_joined([rows, self._rows(more, uncounted)]), lasts)
-        ids = pd.Index(rows["id"].unique())
+        rows = _joined([rows, self._rows(more, uncounted)[[*_ROW, "place"]]])
+        codes, ids = pd.factorize(rows["id"])
+        rows = in_time(rows.assign(id=codes), lasts)
+        codes, used = pd.factorize(rows["id"])
+        rows, ids = rows.assign(id=codes), ids[used]
 
-        def ours(lines: pd.DataFrame) -> Any:
-            texts = lines["id"].map(lambda told: told if isinstance(told, str) else None)
-            return ids.get_indexer(texts) >= 0
+        def ours(lines: pd.DataFrame) -> Numbers:
+            return _places(ids, texts(lines["id"]))
 
         if asked.split.shadow:
             scores = self._rows(
                 self._lines("shadow", [today, *later], (start, end), odd, ours), odd
             )
-            scores = scores.sort_values("at", kind="stable").drop_duplicates("id")
-            rows = rows.assign(other=rows["id"].map(scores.set_index("id")["score"]))
+            scores = scores.sort_values("at", kind="stable").drop_duplicates("place")
+            rows = rows.assign(other=rows["id"].map(scores.set_index("place")["score"]))
         told = _joined([*self._lines("outcomes", [today, *later], (start, end), odd, ours)])
-        units = collected(rows, first_outcomes(told, asked.contract), asked.measures, lasts)
+        told = told[["place", "at", "value"]]
+        first = told.sort_values("at", kind="stable").drop_duplicates("place").set_index("place")
+        units = collected(rows, first, asked.measures, lasts)
+        # The first row of each is one of today's.
+        features = begun.filter(like="row.").iloc[units.index].infer_objects()
+        units = pd.concat([units, features.set_axis(units.index)], axis=1).reset_index(drop=True)
+        units.insert(0, "key", keys.take(units.pop("place")))
         units.insert(2, "day", day)
         whole = units[units["arms"] == 1].drop(columns=["arms", "misdealt", "unscored"])
         return Units(
@@ -162,60 +173,72 @@ class Book:
         split, contract = self._asked.split, self._asked.contract
         return _joined([arms_rows(each, split, contract, odd) for each in lines])
 
+    def _there(self, kind: str, days: Sequence[str]) -> list[Part]:
+        """Segments, and the files of *days*, in the order in which they were begun."""
+        mine = self._parts[kind]
+        return [
+            part for _, part in sorted(each for day in ["", *days] for each in mine.get(day, ()))
+        ]
+
     def _lines(
         self,
         kind: str,
         days: Sequence[str],
         window: tuple[datetime, datetime],
         odd: Counter[str],
-        which: Which | None = None,
+        places: Places | None = None,
     ) -> Iterator[pd.DataFrame]:
-        """The lines of *kind* within the window in the files of *days* and in segments, *which* of them.
+        """The lines of *kind* within the window in the files of *days* and in segments.
 
+        With *places* those that have one, in a column more, and no features: they are the first row's.
         What is torn is counted of the files of the first of the days alone, for it is counted once.
         """
         start, end = window
-        yield self._none(kind)
-        there = [part for part in self._parts[kind] if not part.day or part.day in days]
-        for day, some in groupby(there, lambda part: part.day):
-            for found in self._lots(kind, some, odd if day in days[:1] else Counter()):
-                lines = found[(found["at"] >= start) & (found["at"] < end)]
-                if which and len(lines):
-                    lines = lines[which(lines)]
+        names = self._names[kind]
+        if places:
+            names = [name for name in names if not name.startswith("row.")]
+        none = self._none(kind, names)
+        yield none.assign(place=places(none)) if places else none
+        for day, some in groupby(self._there(kind, days), lambda part: part.day):
+            torn = odd if day in days[:1] else Counter[str]()
+            loose = (self._loose[part.name] for part in some)
+            for found in self._lots(kind, some, names, torn) if day else loose:
+                lines = chosen(found, (found["at"] >= start) & (found["at"] < end))
+                if places and len(lines):
+                    place = places(lines)
+                    lines = chosen(lines.assign(place=place), place >= 0)
                 if len(lines):
                     yield lines
 
-    def _lots(self, kind: str, some: Iterable[Part], odd: Counter[str]) -> Iterator[pd.DataFrame]:
+    def _lots(
+        self, kind: str, some: Iterable[Part], names: Sequence[str], odd: Counter[str]
+    ) -> Iterator[pd.DataFrame]:
         """The lines of files, of many small ones at once: each lot costs as much as its lines, and a little."""
         waiting: list[pd.DataFrame] = []
-        for part in some:
-            if not part.day:
-                yield self._loose[part.name]
-                continue
-            waiting.append(self._read(kind, part, odd))
+        for each in self._read(kind, some, names, odd):
+            waiting.append(each)
             if sum(map(len, waiting)) >= LOT:
-                yield self._timed(kind, _joined(waiting), odd)
+                yield _joined(waiting)
                 waiting = []
         if waiting:
-            yield self._timed(kind, _joined(waiting), odd)
+            yield _joined(waiting)
 
-    def _read(self, kind: str, part: Part, odd: Counter[str]) -> pd.DataFrame:
-        """The lines of a file; what is torn is counted."""
-        found, torn = frame(self._place, part, self._names[kind])
-        odd[_torn(kind)] += torn
-        return found
+    def _read(
+        self, kind: str, some: Iterable[Part], names: Sequence[str], odd: Counter[str]
+    ) -> Iterator[pd.DataFrame]:
+        """The lines of files with their times as such; what is torn, or without one, is counted."""
+        for found, torn in frames(self._place, some, names):
+            if found["at"].dtype != TIMES:
+                found["at"] = pd.to_datetime(
+                    found["at"].astype("string"), utc=True, errors="coerce", format="ISO8601"
+                )
+            odd[f"lines of {kind} that are torn"] += torn + int(found["at"].isna().sum())
+            yield valued(found, self._asked.contract) if kind == "outcomes" else found
 
-    def _timed(self, kind: str, lines: pd.DataFrame, odd: Counter[str]) -> pd.DataFrame:
-        """Lines with their times as such; one without is torn."""
-        at = pd.to_datetime(
-            lines["at"].astype("string"), utc=True, errors="coerce", format="ISO8601"
-        )
-        odd[_torn(kind)] += int(at.isna().sum())
-        return lines.assign(at=at)
-
-    def _none(self, kind: str) -> pd.DataFrame:
-        columns = {name: pd.Series(dtype=object) for name in self._names[kind]}
-        return pd.DataFrame(columns | {"at": pd.Series(dtype="datetime64[us, UTC]")})
+    def _none(self, kind: str, names: Sequence[str]) -> pd.DataFrame:
+        columns = {name: pd.Series(dtype=object) for name in names}
+        none = pd.DataFrame(columns | {"at": pd.Series(dtype=TIMES)})
+        return valued(none, self._asked.contract) if kind == "outcomes" else none
 
 
 def hashed(keys: Iterable[str]) -> Numbers:
@@ -238,8 +261,18 @@ def _among(hashes: Numbers, known: Keys) -> Numbers:
     return found
 
 
-def _torn(kind: str) -> str:
-    return f"lines of {kind} that are torn"
+def _places(known: pd.Index[str], found: pd.Series[str]) -> Numbers:
+    """The place of each text in *known*, where each is once, (n,); -1 for others."""
+    codes, _ = pd.factorize(pd.concat([pd.Series(known), found], ignore_index=True))
+    place = codes[len(known) :]
+    return np.where(place < len(known), place, -1)
+
+
+def _by_day(found: Sequence[Part]) -> dict[str, list[tuple[int, Part]]]:
+    days: dict[str, list[tuple[int, Part]]] = {}
+    for number, part in enumerate(found):
+        days.setdefault(part.day, []).append((number, part))
+    return days
 
 
 def _joined(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:

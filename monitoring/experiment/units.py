@@ -113,75 +113,98 @@ def arms_rows(
     lines: pd.DataFrame, split: Split, contract: Contract, odd: Counter[str]
 ) -> pd.DataFrame:
     """The answers of both arms (or the shadow's scores) among *lines*: a row each."""
-    versions = {"champion": split.champion, "challenger": split.challenger}
-    versions["shadow"] = split.challenger
-    arm, point = lines["arm"], pd.to_numeric(lines["split"], errors="coerce")
-    mine = lines["version"] == arm.map(versions)
+    arm, version = lines["arm"], lines["version"]
+    challenger, champion = arm == "challenger", arm == "champion"
+    point = pd.to_numeric(lines["split"], errors="coerce")
+    other = (version == split.challenger) & (challenger | (arm == "shadow"))
+    mine = other | ((version == split.champion) & champion)
     if not split.shadow:
-        expected = {"champion": 1 - split.held - split.share, "challenger": split.share}
-        off = (pd.to_numeric(lines["share"], errors="coerce") - arm.map(expected)).abs()
+        dealt = [1 - split.held - split.share, split.share]
+        expected = np.select([champion, challenger], dealt, np.nan)
+        off = (pd.to_numeric(lines["share"], errors="coerce") - expected).abs()
         _count(odd, "rows that were answered under other shares, left out", mine & ~(off < CLOSE))
         mine &= off < CLOSE
-    whole = _scored(lines["score"], contract) & lines["id"].map(lambda told: isinstance(told, str))
+    whole = _scored(lines["score"], contract) & texts(lines["id"]).notna()
     _count(odd, "answers that do not fit the contract", mine & ~whole)
-    challenger, edge = arm == "challenger", 1 - split.share
+    edge = 1 - split.share
     wrong = ((point - edge).abs() > CLOSE) & ((point > edge) != challenger) & (not split.shadow)
-    rows = lines.assign(challenger=challenger, misdealt=wrong, key=lines["key"].astype(str))
-    kept = ["id", "at", "key", "challenger", "score", "misdealt"]
-    kept += [name for name in lines if name.startswith("row.")]
-    return rows.loc[mine & whole, kept]
+    rows = lines.drop(columns=["version", "arm", "share", "split"])
+    rows = rows.assign(challenger=challenger, misdealt=wrong, key=lines["key"].astype(str))
+    return chosen(rows, mine & whole)
 
 
-def first_outcomes(lines: pd.DataFrame, contract: Contract) -> pd.DataFrame:
-    """The first outcome of each id: its value, and when it was told, by id."""
-    target, told = contract.target, lines["outcome"].tolist()
-    fits = [
-        isinstance(id_, str) and target.problem(each) is None
-        for id_, each in zip(lines["id"], told, strict=True)
-    ]
-    found = lines[np.array(fits, dtype=bool)].assign(
-        value=[target.encode(each) for each, fit in zip(told, fits, strict=True) if fit]
-    )
-    first = found.sort_values("at", kind="stable").drop_duplicates("id")
-    return first.set_index("id")[["value", "at"]]
+def valued(lines: pd.DataFrame, contract: Contract) -> pd.DataFrame:
+    """The outcomes among *lines* that fit the contract: id, at, and its value."""
+    target, column = contract.target, lines["outcome"]
+    if column.dtype == object:  # which may tell 1 from True, as nothing that looks for equals does
+        codes, told = np.arange(len(lines)), column.tolist()
+    else:
+        codes, distinct = pd.factorize(column)
+        told = distinct.tolist()
+    values = [target.encode(each) if target.problem(each) is None else np.nan for each in told]
+    value = np.array([*values, np.nan])[codes]  # the last is for one that is missing
+    return chosen(lines[["id", "at"]].assign(value=value), ~np.isnan(value))
 
 
 def in_time(rows: pd.DataFrame, lasts: timedelta) -> pd.DataFrame:
-    """Rows in order of time, those for which their key is looked at; one that was told twice once."""
-    rows = rows.assign(at=pd.to_datetime(rows["at"], utc=True)).sort_values("at", kind="stable")
-    first = rows.groupby("key", sort=False)["at"].transform("min")
-    rows = rows.assign(first=first)[rows["at"] < first + lasts]
-    return rows.drop_duplicates(["key", "id"])
+    """Rows in order of time, those for which their key is looked at; one that was told twice once.
+
+    A row's *place* is its key's among all keys, its *id* is a number as well.
+    """
+    rows = rows.sort_values("at", kind="stable")
+    first = rows.groupby("place", sort=False)["at"].transform("min")
+    rows = chosen(rows.assign(first=first), rows["at"] < first + lasts)
+    return chosen(rows, ~rows.duplicated(["place", "id"]))
 
 
 def collected(
     rows: pd.DataFrame, outcomes: pd.DataFrame, measures: Sequence[str], lasts: timedelta
 ) -> pd.DataFrame:
-    """Rows that are `in_time` -> units: the first row's features, means over what was known in time.
+    """Rows that are `in_time` -> units with the label of their first row, means over what was known in time.
 
-    Besides the columns of `Units`: *arms* that the unit was in, whether it was *misdealt*, *unscored*.
+    *outcomes* are the first of each id, by id. Columns are as those of `Units`, but without features and
+    with *place* for the key; and: *arms* that the unit was in, whether it was *misdealt*, *unscored*.
     """
     over = rows["first"] + lasts
     matched = outcomes.reindex(rows["id"]).set_axis(rows.index)
     scored = rows["other"].notna() if "other" in rows else pd.Series(True, rows.index)
-    told = ((pd.to_datetime(matched["at"], utc=True) < over) & scored).to_numpy(dtype=bool)
+    told = ((matched["at"] < over) & scored).to_numpy(dtype=bool)
     truth = matched["value"].to_numpy(dtype=float)[told]
     values: dict[str, Any] = {}
     for column, suffix in (("score", ""), ("other", OTHER)):
         if column in rows:
-            scores = np.array(rows[column][told].tolist(), dtype=float)
+            scores = _array(rows[column][told])
             for measure in measures:
                 values[measure + suffix] = np.full(len(rows), np.nan)
                 if told.any():
                     values[measure + suffix][told] = measured(measure, scores, truth)
     rows = rows.assign(labelled=told, unscored=~scored, **values)
     how = dict.fromkeys(("labelled", "misdealt", "unscored"), "max")
-    groups = rows.groupby("key", sort=False)
+    groups = rows.groupby("place", sort=False)
     units = groups.agg(how | dict.fromkeys(values, "mean"))
     units["arms"] = groups["challenger"].nunique()
-    features = [name for name in rows if name.startswith("row.")]
-    begun = rows.drop_duplicates("key")[["key", "first", "challenger", *features]]
-    return begun.infer_objects().join(units, on="key").reset_index(drop=True)
+    begun = rows.drop_duplicates("place")[["place", "first", "challenger"]]
+    return begun.join(units, on="place")
+
+
+def texts(column: pd.Series[Any]) -> pd.Series[Any]:
+    """What is text in a *column*; the rest is missing."""
+    if isinstance(column.dtype, pd.StringDtype):
+        return column
+    return column.map(lambda told: told if isinstance(told, str) else None)
+
+
+def chosen(lines: pd.DataFrame, which: Any) -> pd.DataFrame:
+    """Those of the *lines*; nearly always it is all of them, which are not copied."""
+    return lines if which.all() else lines[which]
+
+
+def _array(scores: pd.Series[Any]) -> Numbers:
+    """Scores as numbers, (n,) or (n, classes)."""
+    if pd.api.types.is_numeric_dtype(scores.dtype):
+        found: Numbers = scores.to_numpy(dtype=float)
+        return found
+    return np.array(scores.tolist(), dtype=float)
 
 
 def _scored(scores: pd.Series[Any], contract: Contract) -> pd.Series[bool]:

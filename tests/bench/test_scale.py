@@ -8,7 +8,7 @@ import pytest
 from bench.scale.experiment import SHARE, lines
 from bench.scale.journal import Source
 from bench.scale.run import Run, cost
-from monitoring.partitions import Folder, frame, parts
+from monitoring.partitions import Folder, frames, parts
 from tests.monitoring.experiment.conftest import CONTRACT, NEW, OLD
 
 
@@ -56,7 +56,7 @@ def test_a_drawn_row_is_answered_by_the_arm_that_its_point_says(tmp_path):
     Source(CONTRACT, (OLD, NEW), rows).day(tmp_path, date(2026, 3, 2), 3000, seed=1, share=SHARE)
     place = Folder(tmp_path)
     names = ["version", "arm", "share", "split"]
-    told = pd.concat([frame(place, part, names)[0] for part in parts(place, "answers")])
+    told = pd.concat([found for found, _ in frames(place, parts(place, "answers"), names)])
     challenger = told["split"] > 1 - SHARE
 
     assert len(told) == 3000
