@@ -19,6 +19,7 @@ import pandas as pd
 
 from model.contract import Contract, read_time
 from monitoring.experiment.sequences import Numbers
+from monitoring.experiment.texts import Among, factorized, only
 from monitoring.experiment.units import (
     Split,
     Units,
@@ -26,7 +27,6 @@ from monitoring.experiment.units import (
     chosen,
     collected,
     in_time,
-    texts,
     valued,
 )
 from monitoring.partitions import LOT, Part, Place, frames, parts
@@ -113,27 +113,22 @@ class Book:
         start, end = self._window(day)
         tomorrow = min(end, asked.midnight(day + 1))
         begun = self._rows(self._lines("answers", [today], (start, tomorrow), odd), odd)
-        codes, keys = pd.factorize(begun["key"])
-        hashes = hashed(keys)
+        codes, keys = factorized(begun["key"])
+        hashes = hashed(keys.to_numpy(dtype=object))  # else each is asked for by itself
         fresh = ~_among(hashes, known)
         mine = np.append(fresh, False)[codes]  # the last is for rows without a key
-        begun, keys = chosen(begun, mine), keys[fresh]
+        begun, keys = chosen(begun, mine), keys[fresh].reset_index(drop=True)
         rows = begun[_ROW].assign(place=(np.cumsum(fresh) - 1)[codes[mine]])
 
-        def theirs(lines: pd.DataFrame) -> Numbers:
-            return _places(keys, lines["key"].astype(str))
-
         uncounted = Counter[str]()  # as another day's it is counted
+        theirs = _places(keys, lambda lines: lines["key"].astype(str))
         more = self._lines("answers", later, (tomorrow, end), uncounted, theirs)
         rows = _joined([rows, self._rows(more, uncounted)[[*_ROW, "place"]]])
-        codes, ids = pd.factorize(rows["id"])
+        codes, ids = factorized(rows["id"])
         rows = in_time(rows.assign(id=codes), lasts)
         codes, used = pd.factorize(rows["id"])
-        rows, ids = rows.assign(id=codes), ids[used]
-
-        def ours(lines: pd.DataFrame) -> Numbers:
-            return _places(ids, texts(lines["id"]))
-
+        rows = rows.assign(id=codes)
+        ours = _places(ids.iloc[used].reset_index(drop=True), lambda lines: only(lines["id"]))
         if asked.split.shadow:
             scores = self._rows(
                 self._lines("shadow", [today, *later], (start, end), odd, ours), odd
@@ -147,7 +142,7 @@ class Book:
         # The first row of each is one of today's.
         features = begun.filter(like="row.").iloc[units.index].infer_objects()
         units = pd.concat([units, features.set_axis(units.index)], axis=1).reset_index(drop=True)
-        units.insert(0, "key", keys.take(units.pop("place")))
+        units.insert(0, "key", keys.array.take(units.pop("place").to_numpy(dtype=int)))
         units.insert(2, "day", day)
         whole = units[units["arms"] == 1].drop(columns=["arms", "misdealt", "unscored"])
         return Units(
@@ -157,7 +152,7 @@ class Book:
             misdealt=int(units["misdealt"].sum()),
             unscored=int(units["unscored"].sum()),
             odd={what: count for what, count in odd.items() if count},
-        ), np.unique(hashes[fresh])
+        ), np.sort(hashes[fresh])
 
     def _span(self, day: int) -> list[str]:
         """The days whose files the units of a *day* are in, that one first."""
@@ -250,22 +245,21 @@ def hashed(keys: Iterable[str]) -> Numbers:
 
 
 def _among(hashes: Numbers, known: Keys) -> Numbers:
-    """Which of the hashes are in any of the sorted arrays of *known*."""
-    order = np.argsort(hashes)
-    ordered = hashes[order]
-    found = np.zeros(len(hashes), dtype=bool)
+    """Which of the hashes are in any of the sorted arrays of *known*, which may be many more."""
+    # Where a hash begins as none of ours does, which is nearly everywhere, it need not be looked up.
+    begins = np.zeros(1 << 24, dtype=bool)
+    begins[hashes >> 40] = True
+    ordered, found = np.sort(hashes), [hashes[:0]]
     for each in known() if len(hashes) else ():
-        if len(each):
-            place = np.minimum(np.searchsorted(each, ordered), len(each) - 1)
-            found[order] |= each[place] == ordered
-    return found
+        maybe = each[begins[each >> 40]]
+        place = np.minimum(np.searchsorted(ordered, maybe), len(ordered) - 1)
+        found.append(maybe[ordered[place] == maybe])
+    return np.isin(hashes, np.concatenate(found))
 
 
-def _places(known: pd.Index[str], found: pd.Series[str]) -> Numbers:
-    """The place of each text in *known*, where each is once, (n,); -1 for others."""
-    codes, _ = pd.factorize(pd.concat([pd.Series(known), found], ignore_index=True))
-    place = codes[len(known) :]
-    return np.where(place < len(known), place, -1)
+def _places(known: pd.Series[str], told: Callable[[pd.DataFrame], pd.Series[str]]) -> Places:
+    among = Among(known)
+    return lambda lines: among(told(lines))
 
 
 def _by_day(found: Sequence[Part]) -> dict[str, list[tuple[int, Part]]]:

@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from model.contract import Contract
+from monitoring.experiment.texts import only
 from monitoring.metrics import SMALLEST
 
 Numbers = np.ndarray[Any, Any]
@@ -124,7 +125,7 @@ def arms_rows(
         off = (pd.to_numeric(lines["share"], errors="coerce") - expected).abs()
         _count(odd, "rows that were answered under other shares, left out", mine & ~(off < CLOSE))
         mine &= off < CLOSE
-    whole = _scored(lines["score"], contract) & texts(lines["id"]).notna()
+    whole = _scored(lines["score"], contract) & only(lines["id"]).notna()
     _count(odd, "answers that do not fit the contract", mine & ~whole)
     edge = 1 - split.share
     wrong = ((point - edge).abs() > CLOSE) & ((point > edge) != challenger) & (not split.shadow)
@@ -185,13 +186,6 @@ def collected(
     units["arms"] = groups["challenger"].nunique()
     begun = rows.drop_duplicates("place")[["place", "first", "challenger"]]
     return begun.join(units, on="place")
-
-
-def texts(column: pd.Series[Any]) -> pd.Series[Any]:
-    """What is text in a *column*; the rest is missing."""
-    if isinstance(column.dtype, pd.StringDtype):
-        return column
-    return column.map(lambda told: told if isinstance(told, str) else None)
 
 
 def chosen(lines: pd.DataFrame, which: Any) -> pd.DataFrame:
