@@ -10,9 +10,11 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
+from typing import Any
 
 import nannyml as nml
 import pandas as pd
+from nannyml.chunk import Chunk, PeriodBasedChunker
 
 from model.contract import Contract
 from monitoring.signals import Measure, Unknown
@@ -37,17 +39,17 @@ def drift(
     before, now = prepared(reference, contract), prepared(rows, contract)
     numbers = [f.name for f in features if f.kind == "number"]
     others = [f.name for f in features if f.kind != "number"]
-    shared = {"timestamp_column_name": contract.time, "chunk_period": "D"}
+    fit = partial(fitted, before, contract.time)
 
     def univariate(columns: Sequence[str], kind: str) -> Iterable[Measure]:
-        calculator = nml.UnivariateDriftCalculator(
+        calculator = fit(
+            nml.UnivariateDriftCalculator,
             column_names=list(columns),
             treat_as_categorical=[column for column in columns if column in others],
             continuous_methods=[JENSEN_SHANNON],
             categorical_methods=[JENSEN_SHANNON],
-            **shared,
         )
-        found = calculator.fit(before).calculate(now).to_df()
+        found = calculator.calculate(now).to_df()
         for column in columns:
             feature = "" if column == "score" else column
             yield from series(found, (column, JENSEN_SHANNON), kind, JENSEN_SHANNON, feature)
@@ -55,8 +57,8 @@ def drift(
                 yield from means(reference[column], rows[column], days, kind, feature)
 
     def multivariate() -> Iterable[Measure]:
-        calculator = nml.DataReconstructionDriftCalculator(column_names=numbers + others, **shared)
-        found = calculator.fit(before).calculate(now).to_df()
+        calculator = fit(nml.DataReconstructionDriftCalculator, column_names=numbers + others)
+        found = calculator.calculate(now).to_df()
         metric = "reconstruction_error"
         yield from series(found, (metric,), "multivariate_drift", metric, "")
 
@@ -77,6 +79,32 @@ def drift(
     measures, failed = attempt([("multivariate_drift", multivariate)])
     found += measures + shares(rows[numbers + others].isna(), days, "missing_values")
     return found + unseen_categories(rows, contract, seen), unknown + failed
+
+
+class Days(PeriodBasedChunker):  # type: ignore[misc]
+    """A chunk a day of the column *time*; until *fitted*, all in one.
+
+    Of the reference's chunks NannyML makes limits of its own, which are not used and took half of the time.
+    """
+
+    def __init__(self, time: str) -> None:
+        super().__init__(time, "D")
+        self.fitted = False
+
+    def _split(self, data: pd.DataFrame) -> list[Chunk]:
+        if self.fitted:
+            found: list[Chunk] = super()._split(data)
+            return found
+        times = data[self.timestamp_column_name]
+        return [Chunk("reference", data, start_datetime=times.min(), end_datetime=times.max())]
+
+
+def fitted(reference: pd.DataFrame, time: str, kind: Callable[..., Any], **more: Any) -> Any:
+    """A calculator or estimator of NannyML's, fitted to a *reference*, that judges a day at a time."""
+    days = Days(time)
+    found = kind(timestamp_column_name=time, chunker=days, **more).fit(reference)
+    days.fitted = True
+    return found
 
 
 def means(

@@ -8,13 +8,14 @@ relation of features to target holds: a change of that relation shows only in wh
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 import nannyml as nml
 import pandas as pd
 
 from model.contract import Contract
-from monitoring.drift import attempt, prepared, series
+from monitoring.drift import attempt, fitted, prepared, series
 from monitoring.metrics import measured
 from monitoring.signals import Measure, Unknown
 
@@ -37,21 +38,20 @@ def performance(
     before, now = _judged(reference, contract), _judged(rows, contract)
     shared = {
         "metrics": list(metrics),
-        "timestamp_column_name": contract.time,
-        "chunk_period": "D",
         "y_true": contract.target.name,
         **_predictions(contract),
     }
+    fit = partial(fitted, before, contract.time)
 
     def estimated() -> Iterable[Measure]:
         if contract.task == "regression":
             features = [f.name for f in contract.features if f.name in now]
             # One thread: on a few thousand rows more of them only wait for each other.
             own = {"n_jobs": 1, "verbosity": -1}
-            estimator = nml.DLE(feature_column_names=features, hyperparameters=own, **shared)
+            estimator = fit(nml.DLE, feature_column_names=features, hyperparameters=own, **shared)
         else:
-            estimator = nml.CBPE(**shared)
-        found = estimator.fit(before).estimate(now).to_df()
+            estimator = fit(nml.CBPE, **shared)
+        found = estimator.estimate(now).to_df()
         for metric in metrics:
             yield from series(found, (metric,), "estimated_performance", metric, "")
 
