@@ -81,5 +81,6 @@ def digest_of(told: Any) -> str:
 
 
 def folder_of(kept: Path, journal: str) -> Path:
-    """Where in *kept* the days of a *journal* are: each has a folder of its own."""
-    return kept / hashlib.sha256(journal.encode()).hexdigest()[:12]
+    """Where in *kept* the days of a *journal* are: each has a folder of its own, however it is named."""
+    named = journal if "://" in journal else str(Path(journal).resolve())
+    return kept / hashlib.sha256(named.encode()).hexdigest()[:12]
