@@ -98,8 +98,10 @@ bench-gate: .venv/work/installed ## what the gate accepts, what creeps in, wheth
 bench-watch: .venv/work/installed .venv/tools/installed ## the watch beside NannyML, Evidently and river  [SEEDS=12 POOLS=flights,digits DATA=FOLDER]
 	@$(WORK) -W ignore -m bench.watch --seeds $(or $(SEEDS),12) $(if $(POOLS),--pools $(POOLS)) $(if $(DATA),--data "$(DATA)")
 
+bench-scale: HISTORY ?= 10,35,100
+bench-scale: DAYS ?= 7,14,28
 bench-scale: .venv/work/installed ## what the watch and an experiment cost with a million rows a day: BENCHMARKS.md  [HISTORY=10,35,100 DAYS=7,14,28]
-	@$(WORK) -m bench.scale --history $(or $(HISTORY),10,35,100) --experiment $(or $(DAYS),7,14,28)
+	@$(WORK) -m bench.scale --history $(HISTORY) --experiment $(DAYS)
 
 soak: .venv/serve/installed .venv/work/installed ## full load, swaps and kills: is a row lost?  [MINUTES=5]
 	@$(SERVE) -m bench soak --minutes $(or $(MINUTES),5)
