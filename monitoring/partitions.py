@@ -10,7 +10,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from glob import glob
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
 import pandas as pd
@@ -69,20 +69,29 @@ class Part:
     @property
     def stem(self) -> str:
         """The segment's name without its ending, whatever it became."""
-        return PurePosixPath(self.name).stem
+        return _stem(self.name)
 
 
 def parts(place: Place, kind: str) -> list[Part]:
     """The files with lines of *kind* in *place*, in the order in which they were begun."""
     names = place.names()
-    segments = [name for name in names if re.fullmatch(rf"{kind}-[^/]*\.jsonl", name)]
+    within = f"/kind={kind}/"  # a year has many: what is cheap to tell comes first
+    segments = [
+        name for name in names if name[0] == kind[0] and re.fullmatch(rf"{kind}-[^/]*\.jsonl", name)
+    ]
     found = [Part(name, "") for name in segments]
     unfinished = {part.stem for part in found}
     for name in names:
-        day = re.fullmatch(rf"day=(\d{{4}}-\d\d-\d\d)/kind={kind}/[^/.][^/]*\.parquet", name)
-        if day and PurePosixPath(name).stem not in unfinished:
+        day = within in name and re.fullmatch(
+            rf"day=(\d{{4}}-\d\d-\d\d)/kind={kind}/[^/.][^/]*\.parquet", name
+        )
+        if day and _stem(name) not in unfinished:
             found.append(Part(name, day.group(1)))
     return sorted(found, key=lambda part: (part.stem, part.day))
+
+
+def _stem(name: str) -> str:
+    return name.rpartition("/")[2].rpartition(".")[0]
 
 
 def lines(place: Place, part: Part, names: Collection[str]) -> Iterator[Line | None]:
