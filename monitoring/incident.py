@@ -17,12 +17,11 @@ from monitoring.acts import Act, Note, Raise, Resolve, Say, Start
 from monitoring.expected import Expected, covering
 from monitoring.memory import Memory, days_between
 from monitoring.report import summary
+from monitoring.signals import SERVICE
 
 Tier = Literal["page", "issue"]
 #: What tells that rows are broken: nobody should learn from them.
 BROKEN = {"missing_values", "row_rate", "label_coverage"}
-#: What no model that is learnt anew would mend.
-SERVICE = {"latency", "errors"}
 State = Literal["open", "quiet", "closed"]
 
 
@@ -235,7 +234,8 @@ def _noted(memory: Memory, look: Look, words: str) -> Memory:
 def _call(memory: Memory, look: Look, rules: Incident) -> tuple[list[Act], Memory]:
     """A retrain, if the rules let an incident call one, and it is time."""
     wanted = rules.retrain == "issue" or (rules.retrain == "page" and memory.tier == "page")
-    wanted = wanted and not memory.kinds & BROKEN and not memory.kinds <= SERVICE
+    # How the scorers answer, no model that is learnt anew would mend.
+    wanted = wanted and not memory.kinds & BROKEN and not memory.kinds <= {*SERVICE}
     today = look.at[:10]
     lately = memory.called and _later(memory.called, rules.retrain_days) > today
     if not wanted or lately or memory.acknowledged(today):

@@ -21,14 +21,14 @@ from monitoring.counted import counted
 from monitoring.influence import influence
 from monitoring.labels import bias, coverage, mature
 from monitoring.limits import Budget, Limits, Numbers, Rule, Series, solve
-from monitoring.signals import Measure, Signal, Unknown, by_series
+from monitoring.signals import SERVICE, Measure, Signal, Unknown, by_series
 from monitoring.window import Window, full_days
 
 FOLDS = 3
 #: Of the window's days, so many of the last are held against those before them.
 RECENT = 14
 #: What is held against earlier days: the window's own, or (how the scorers answered) those of whatever was live.
-OWN = ("row_rate", "label_coverage", "latency", "errors")
+OWN = ("row_rate", "label_coverage", *SERVICE)
 
 
 def look(

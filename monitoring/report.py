@@ -12,6 +12,7 @@ from datetime import date
 
 from checks.markdown import Section, code, page, text
 from monitoring.memory import Memory, days_between
+from monitoring.signals import SERVICE
 
 COMMANDS = (
     ("/ack 7d", "somebody knows of it; until then it calls no retrain and says nothing more below"),
@@ -45,8 +46,6 @@ If it is meant to be so for a while: `/expected until … because …`.
 """.splitlines()
 LONGEST = 35_000  # characters: what the robots remember needs room, too
 _DATA = ("missing_values", "unseen_categories", "row_rate", "label_coverage")
-#: About the scorers, and no row.
-_SERVICE = {"latency", "errors"}
 
 
 @dataclass(frozen=True)
@@ -139,7 +138,7 @@ def first(facts: Facts, tier: str) -> str:
     back = f"`/rollback`. {''.join(new)} went live just before it began; the way back takes seconds, and can be undone."
     steps = (
         (tier != "page", "nothing at this hour. Something looks different, and no loss is told of; it waits for the day."),
-        (kinds & _SERVICE and new, back),
+        (kinds & {*SERVICE} and new, back),
         ("errors" in kinds, "see the scorers' logs: requests fail, and pages that asked fell back to what they do without a model."),
         ("row_rate" in kinds, "see that the website asks the scorer, and that its journal is shipped here: rows are not as many as usual."),
         (kinds & {"missing_values", "unseen_categories"}, f"{ask}. Broken rows are put right upstream, and nothing learns from them."),
@@ -170,7 +169,7 @@ def likely(facts: Facts) -> tuple[str, ...]:
         whose = f"all of them {text(owner)}'s: ask there" if owner else "ask who fills them"
         found.append(f"An upstream change: {what} moved; {whose}.")
     first, last = facts.known
-    about_rows = {*facts.kinds} - _SERVICE
+    about_rows = {*facts.kinds} - {*SERVICE}
     if about_rows and first and facts.since and not _same_season(facts.since, first, last):
         found.append(f"The season: the model was judged with rows of {first} to {last} only.")
     moved = {"multivariate_drift", "score_drift", "univariate_drift", *_DATA} & {*facts.kinds}
@@ -251,11 +250,11 @@ def _what_to_do(memory: Memory, state: str) -> str:
         lines.append(
             "Look at the rows first: if they are broken upstream, have that put right, and do not retrain on them."
         )
-    if memory.kinds & _SERVICE:
+    if memory.kinds & {*SERVICE}:
         lines.append(
             "Answers that fail or take long are no matter of what the model has learnt: if a release brought it, `/rollback`; else it is the scorers' machines, or what is asked of them."
         )
-    lines += _WHAT_TO_DO[1:] if memory.kinds and memory.kinds <= _SERVICE else _WHAT_TO_DO
+    lines += _WHAT_TO_DO[1:] if memory.kinds and memory.kinds <= {*SERVICE} else _WHAT_TO_DO
     return _listed("What to do", lines)
 
 

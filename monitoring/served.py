@@ -24,7 +24,7 @@ from monitoring.look import RECENT
 from monitoring.partitions import Line, Part, Place, lines, parts
 from monitoring.service import Counts
 from monitoring.shelf import Shelf, digest_of
-from monitoring.signals import Measure, Signal, Unknown
+from monitoring.signals import SERVICE, Measure, Signal, Unknown
 from monitoring.window import JournalError, place_of
 
 #: What the journal calls such lines; and how what is kept of them is written.
@@ -99,7 +99,7 @@ def served(days: Mapping[str, Day], version: str, rules: Monitoring) -> Served:
     """What of the *days* is held against what, where *version* is live."""
     if not days:
         why = "the journal has no counts of the scorers: they are older than these, or nobody has asked"
-        return Served([], [], [Unknown(kind, why, yet=True) for kind in ("latency", "errors")], [])
+        return Served([], [], [Unknown(kind, why, yet=True) for kind in SERVICE], [])
     newest, began = max(days), _began(days, version)
     every = {day: _summed(by_version.values()) for day, by_version in days.items()}
     cut = max(_earlier(newest, RECENT), _earlier(began, 1))
@@ -109,7 +109,7 @@ def served(days: Mapping[str, Day], version: str, rules: Monitoring) -> Served:
     before = _measures({day: every[day] for day in every if day <= cut}, rules.min_rows, ends)
     mine = {day: days[day][version] for day in days if day > cut and version in days[day]}
     unknown = []
-    for kind in ("latency", "errors"):
+    for kind in SERVICE:
         known = len({each.day for each in before if each.kind == kind})
         if known < rules.min_reference_days:
             why = f"it needs {rules.min_reference_days} days up to {cut} to be held against; there are {known}"

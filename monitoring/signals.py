@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol, TypeVar
 
+#: Kinds that are about how the scorers answer, and about no row.
+SERVICE = ("latency", "errors")
+
 
 @dataclass(frozen=True)
 class Measure:
