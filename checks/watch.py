@@ -46,6 +46,7 @@ class Monitoring:
     min_drift: float
     min_shift: float
     min_share: float
+    min_share_rows: int
     min_loss: float
     min_bias: float
     min_rate: float

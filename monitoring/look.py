@@ -189,12 +189,15 @@ def _series(name: str, known: list[Measure], rules: Monitoring) -> Series:
     """On which side a series is bad, and what is a trifle."""
     first = known[0]
     usual = abs(float(np.mean([each.value for each in known])))
+    share = max(
+        rules.min_share, rules.min_share_rows / float(np.median([each.rows for each in known]))
+    )
     by_kind = {
         "prediction_bias": Series(name, "both", rules.min_bias),
         "row_rate": Series(name, "both", rules.min_rate * usual),
         "label_coverage": Series(name, "lower", rules.min_loss),
-        "missing_values": Series(name, "upper", rules.min_share, absolute=True),
-        "unseen_categories": Series(name, "upper", rules.min_share, absolute=True),
+        "missing_values": Series(name, "upper", share, absolute=True),
+        "unseen_categories": Series(name, "upper", share, absolute=True),
         "latency": Series(name, "upper", max(rules.min_slower * usual, rules.min_slow - usual)),
         "errors": Series(name, "upper", rules.min_errors, absolute=True),
     }

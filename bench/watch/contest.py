@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.watch.streams import REFERENCE
+from bench.watch.streams import A_DAY, REFERENCE
 from monitoring.chart import ewma
 from monitoring.limits import QUARTER, Budget, Limits, Rule, Series, alarms_begin, lasts, solve
 
@@ -63,13 +63,14 @@ def _tiers(found: Statistics) -> dict[str, tuple[list[Series], Numbers]]:
     """Series and values (days, series) of each tier, with the floors of thresholds.toml."""
     late = {name: _late(found[name]) for name in ("auc", "accuracy", "bias", "bias by score")}
     last = found["js"].shape[1] - 1
+    share = max(0.01, 5 / A_DAY)
     error = 0.01 * float(np.nanmean(found["error"][:REFERENCE]))
     return {
         "page": (
             [Series("estimate", "lower", 0.01), Series("auc", "lower", 0.01),
              Series("accuracy", "lower", 0.01), Series("bias", "both", 0.02),
              Series("bias by score", "both", 0.02),
-             *(Series(f"unseen {n}", "upper", 0.01, absolute=True) for n in range(found["unseen"].shape[1]))],
+             *(Series(f"unseen {n}", "upper", share, absolute=True) for n in range(found["unseen"].shape[1]))],
             np.column_stack([found["estimate"], late["auc"], late["accuracy"], late["bias"],
                              late["bias by score"], found["unseen"]]),
         ),

@@ -11,10 +11,10 @@ from monitoring.limits import (
     Series,
     alarms_begin,
     lasts,
-    quiet_days,
     solve,
     towards,
 )
+from monitoring.quiet import quiet_days
 
 SERIES = [Series(str(n), "both" if n % 2 else "upper", 0.0) for n in range(12)]
 WEIGHT = 0.2
@@ -87,6 +87,19 @@ def test_a_series_of_few_odd_days_hardly_widens_the_others_limits():
     alone, beside = ([each.day for each in limits[:6]] for limits in solved)
 
     assert np.mean(np.divide(beside, alone)) < 1.4
+
+
+def test_every_chart_alarms_as_rarely_as_any_other():
+    """Whatever its tail: the budget is not spent on the wildest among them."""
+    random = np.random.default_rng(1)
+    odd = np.where(random.random((56, 4)) < 0.05, random.gamma(2.0, size=(56, 4)), 0.0)
+    mixed = np.column_stack([
+        stream(random, 56, kind)[0][:, :4] for kind in ("plain", "skewed")
+    ] + [odd])  # fmt: skip
+    limits = solve(mixed, np.arange(56) % 7, SERIES, Rule(1, 1, 3), Budget(8.0, WEIGHT, 400, 7))
+    lengths = [each.run_length for each in limits]
+
+    assert max(lengths) < 2 * min(lengths)
 
 
 def test_the_same_reference_gives_the_same_limits():

@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 from monitoring.drift import attempt
-from monitoring.look import OWN, look
-from monitoring.signals import Signal
+from monitoring.look import OWN, charted, look
+from monitoring.signals import Measure, Signal
 from monitoring.window import read_window
 from tests.monitoring.conftest import answered, reading, write
 
@@ -84,6 +84,22 @@ def test_a_feature_that_goes_missing_is_seen(each, journal, rules):
 
     assert breached(signals, "missing_values")["campaign"] == 1
     assert breached(signals, "missing_values")["country"] == 0
+
+
+@pytest.mark.parametrize(
+    ("rows", "strange", "alarms"), [(250, 4, False), (250, 6, True), (10_000, 110, True)]
+)
+def test_a_handful_of_rows_is_no_share(rows, strange, alarms, rules):
+    """Four of 250 are more than a hundredth, and luck; a hundredth of many rows is not."""
+
+    def day(number, value):
+        at = f"{date.fromordinal(SWISS.toordinal() + number)}"
+        return Measure("unseen_categories", "share", "country", at, value, rows)
+
+    before = [day(number, 0.0) for number in range(28)]
+    (signal,) = charted([(before, [day(28, strange / rows)])], {}, rules)
+
+    assert signal.breached is alarms
 
 
 def test_scores_that_move_are_seen(each, journal, rules):
