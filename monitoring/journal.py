@@ -9,7 +9,7 @@ from typing import Any, BinaryIO, cast
 
 import fsspec
 
-from monitoring.partitions import Place
+from monitoring.partitions import DAYS, SEGMENTS, WITHIN, Place
 from monitoring.window import JournalError
 
 
@@ -22,15 +22,13 @@ class Behind:
         self.filesystem, root = fsspec.url_to_fs(where)
         self._root = root.rstrip("/")
 
-    def names(self) -> list[str]:
-        """Segments, and Parquet of any day."""
-        self.filesystem.invalidate_cache()
-        found = [
-            name
-            for kind in ("*.jsonl", "day=*/kind=*/*.parquet")
-            for name in self.filesystem.glob(f"{self._root}/{kind}")
-        ]
-        return [name.removeprefix(f"{self._root}/") for name in found]
+    def days(self) -> list[str]:
+        """From the folders' names."""
+        return [name.removeprefix("day=") for name in self._found(DAYS)]
+
+    def names(self, day: str) -> list[str]:
+        """A page of a listing or two."""
+        return self._found(WITHIN.format(day) if day else SEGMENTS)
 
     def open(self, name: str) -> BinaryIO:
         """One of them; of Parquet, only the columns asked for come over."""
@@ -39,6 +37,11 @@ class Behind:
     def url(self, name: str) -> str:
         """With its scheme."""
         return str(self.filesystem.unstrip_protocol(f"{self._root}/{name}"))
+
+    def _found(self, pattern: str) -> list[str]:
+        self.filesystem.invalidate_cache()
+        found = self.filesystem.glob(f"{self._root}/{pattern}")
+        return [name.removeprefix(f"{self._root}/") for name in found]
 
 
 @contextmanager
@@ -52,7 +55,7 @@ def journal_at(where: str) -> Iterator[Path | Place]:
         return
     try:
         place = Behind(where)
-        place.names()
+        place.days()
     # Each kind of storage has errors of its own, for a wrong name, key or network.
     except Exception as error:
         raise JournalError(f"the journal at {where} cannot be read: {error}") from error

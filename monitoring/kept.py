@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, reduce
 from pathlib import Path
@@ -20,7 +20,7 @@ import pandas as pd
 
 from model.contract import Contract
 from monitoring import loose
-from monitoring.partitions import Part, Place, lines, parsed, parts
+from monitoring.partitions import Listing, Part, Place, lines, parsed
 from monitoring.shelf import Shelf, digest_of
 
 FORMAT = 1
@@ -67,16 +67,19 @@ class Days:
 
     def __init__(self, place: Place, reading: Reading) -> None:
         self._place, self._reading = place, reading
-        self._parts = {kind: _by_day(parts(place, kind)) for kind in ("answers", "outcomes")}
+        self._listing = Listing(place)
         #: Rows of a day that are kept: twice what is needed, for the next day may be a quiet one.
         self._share = 2 * reading.sample
         self._known: dict[tuple[str, str], Day] = {}
         self._shelf = Shelf(reading.folder)
-        self._forget()
 
-    def of(self, kind: str) -> list[str]:
-        """The days with lines of a *kind*, oldest first, segments last."""
-        return sorted(self._parts[kind], key=lambda day: day or "9")
+    def back(self, kind: str) -> Iterator[str]:
+        """The days with lines of a *kind*, segments first, then from the newest on; each is listed when it is due."""
+        return (day for day in ["", *reversed(self._listing.days)] if self._listing.of(kind, day))
+
+    def since(self, kind: str, first: str) -> list[str]:
+        """The days from *first* on with lines of a *kind*, oldest first, segments last."""
+        return sorted(self._listing.every(kind, first), key=lambda day: day or "9")
 
     def answers(self, day: str, level: int | None = None) -> Day:
         """A day's answers, sampled at *level* or finer."""
@@ -106,7 +109,7 @@ class Days:
 
         contract, version = self._reading.contract, self._reading.version
         odd: Counter[str] = Counter()
-        names, files = query.names_of(contract), self._parts["answers"][day]
+        names, files = query.names_of(contract), self._listing.of("answers", day)
         tables, raw = self._columns(files, names) if day else ([], self._lines(files, names))
         for table in tables:
             there = [name for name in names if name in table.columns]
@@ -140,7 +143,7 @@ class Days:
         from monitoring import query  # noqa: PLC0415
 
         odd: Counter[str] = Counter()
-        names, files = ("id", "outcome", "at"), self._parts["outcomes"][day]
+        names, files = ("id", "outcome", "at"), self._listing.of("outcomes", day)
         tables, raw = self._columns(files, names) if day else ([], self._lines(files, names))
         whole = [table for table in tables if {"id", "outcome"} <= {*table.columns}]
         told = [
@@ -176,12 +179,13 @@ class Days:
             mine.contract.to_json(),
             {n: [*v] for n, v in mine.seen.items()},
         ]
-        told = [whose, [part.name for part in self._parts[kind][day]]]
+        told = [whose, [part.name for part in self._listing.of(kind, day)]]
         return f"{kind}-{day}-{mine.version}", digest_of(told)
 
-    def _forget(self) -> None:
-        """What was kept of days that are no longer in the journal goes, too."""
-        for kind, days in self._parts.items():
+    def forget(self, first: str) -> None:
+        """What was kept of days before *first* goes, and of those that are no longer in the journal."""
+        for kind in ("answers", "outcomes"):
+            days = self.since(kind, first)
             for name in self._shelf.names(f"{kind}-"):
                 if _day_in(name) not in days:
                     self._shelf.remove(name)
@@ -228,10 +232,3 @@ def _day_in(name: str) -> str:
     """The day that an entry is of; "" for what is none."""
     named = re.match(r"[a-z]+-(\d{4}-\d\d-\d\d)-", name)
     return named[1] if named else ""
-
-
-def _by_day(found: Sequence[Part]) -> dict[str, list[Part]]:
-    days: dict[str, list[Part]] = {}
-    for part in found:
-        days.setdefault(part.day, []).append(part)
-    return days

@@ -19,6 +19,8 @@ import pyarrow.compute
 import pyarrow.parquet as pq
 
 Line = dict[str, Any]
+#: What a journal consists of: segments, folders of days, and what a day's has.
+SEGMENTS, DAYS, WITHIN = "*.jsonl", "day=????-??-??", "day={}/kind=*/*.parquet"
 #: Lines that are put into one frame.
 LOT = 500_000
 #: In a file's metadata: the names that lines of each form have. The row's begin with "row.".
@@ -28,8 +30,11 @@ _FORMS, _ROW = b"forms", "row."
 class Place(Protocol):
     """Where a journal lies."""
 
-    def names(self) -> list[str]:
-        """Every file of it, by its path from there. Raises OSError."""
+    def days(self) -> list[str]:
+        """The days that have a folder, such as 2026-11-23. Raises OSError."""
+
+    def names(self, day: str) -> list[str]:
+        """The Parquet of a *day*, by its path from there; for "" the segments. Raises OSError."""
 
     def open(self, name: str) -> BinaryIO:
         """One of them, to be read. Raises OSError."""
@@ -44,11 +49,13 @@ class Folder:
 
     path: Path
 
-    def names(self) -> list[str]:
-        """Segments, and Parquet of any day."""
-        kinds = ("*.jsonl", "day=*/kind=*/*.parquet")
-        # A path for each of a year's files would take seconds.
-        return [name for kind in kinds for name in glob(kind, root_dir=self.path)]  # noqa: PTH207
+    def days(self) -> list[str]:
+        """From the folders' names."""
+        return [name.removeprefix("day=") for name in glob(DAYS, root_dir=self.path)]  # noqa: PTH207
+
+    def names(self, day: str) -> list[str]:
+        """Without a path for each: a day has hundreds."""
+        return glob(WITHIN.format(day) if day else SEGMENTS, root_dir=self.path)  # noqa: PTH207
 
     def open(self, name: str) -> BinaryIO:
         """One of them."""
@@ -72,22 +79,49 @@ class Part:
         return _stem(self.name)
 
 
+class Listing:
+    """The files of a journal by kind and day. A day is looked into once, when it is asked for: a year has many."""
+
+    def __init__(self, place: Place) -> None:
+        self._place = place
+        # First: a segment that becomes Parquet meanwhile must not be missed.
+        self._segments = place.names("")
+        self._unfinished = {*map(_stem, self._segments)}
+        self.days = sorted(day for day in place.days() if re.fullmatch(r"\d{4}-\d\d-\d\d", day))
+        self._names: dict[str, list[str]] = {}
+
+    def of(self, kind: str, day: str) -> list[Part]:
+        """The files with lines of *kind* of a *day*, "" for segments, in the order in which they were begun."""
+        if not day:
+            named = [name for name in self._segments if name.startswith(f"{kind}-")]
+        else:
+            if day not in self._names:
+                self._names[day] = self._place.names(day) if day in self.days else []
+            begins = f"day={day}/kind={kind}/"
+            named = [
+                name
+                for name in self._names[day]
+                if name.startswith(begins)
+                and name[len(begins)] != "."
+                and _stem(name) not in self._unfinished
+            ]
+        return sorted((Part(name, day) for name in named), key=in_order)
+
+    def every(self, kind: str, since: str = "") -> dict[str, list[Part]]:
+        """Those of segments and of all days from *since* on that have any, by the day."""
+        days = ["", *(day for day in self.days if day >= since)]
+        return {day: found for day in days if (found := self.of(kind, day))}
+
+
+def in_order(part: Part) -> tuple[str, str]:
+    """What files are sorted by: when they were begun."""
+    return part.stem, part.day
+
+
 def parts(place: Place, kind: str) -> list[Part]:
     """The files with lines of *kind* in *place*, in the order in which they were begun."""
-    names = place.names()
-    within = f"/kind={kind}/"  # a year has many: what is cheap to tell comes first
-    segments = [
-        name for name in names if name[0] == kind[0] and re.fullmatch(rf"{kind}-[^/]*\.jsonl", name)
-    ]
-    found = [Part(name, "") for name in segments]
-    unfinished = {part.stem for part in found}
-    for name in names:
-        day = within in name and re.fullmatch(
-            rf"day=(\d{{4}}-\d\d-\d\d)/kind={kind}/[^/.][^/]*\.parquet", name
-        )
-        if day and _stem(name) not in unfinished:
-            found.append(Part(name, day.group(1)))
-    return sorted(found, key=lambda part: (part.stem, part.day))
+    found = Listing(place).every(kind)
+    return sorted((part for some in found.values() for part in some), key=in_order)
 
 
 def _stem(name: str) -> str:

@@ -12,7 +12,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, timedelta
-from itertools import groupby
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -21,7 +20,7 @@ import pandas as pd
 
 from checks.watch import Monitoring
 from monitoring.look import RECENT
-from monitoring.partitions import Line, Part, Place, lines, parts
+from monitoring.partitions import Line, Listing, Part, Place, lines
 from monitoring.service import Counts
 from monitoring.shelf import Shelf, digest_of
 from monitoring.signals import SERVICE, Measure, Signal, Unknown
@@ -71,11 +70,10 @@ def read_days(
     place, end = place_of(journal), "9999" if until is None else f"{until:%Y-%m-%d}"
     shelf, found, names = Shelf(kept), dict[str, dict[str, Counts]](), []
     try:
-        every = [part for part in parts(place, KIND) if part.day < end]
-        first = _earlier(max((part.day for part in every), default=""), days)
-        for day, some in groupby(sorted(every, key=lambda part: part.day), lambda part: part.day):
-            files = [*some]
-            if day and day < first:
+        listing = Listing(place)
+        first = _earlier(max((day for day in listing.days if day < end), default=""), days)
+        for day, files in listing.every(KIND, first).items():
+            if day >= end:
                 continue
             digest = digest_of([FORMAT, [part.name for part in files]])
             names.append(f"{KIND}-{day}-{digest}")

@@ -70,19 +70,15 @@ def read_window(
     odd: Counter[str] = Counter()
     try:
         book = Days(place, reading)
-        read = _back(book, _Asked(days, until, least))
+        read, whole = _back(book, _Asked(days, until, least))
         answers = {day: book.answers(day) for day in read}
         counts = _summed([day.counts for day in answers.values()])
         usual = max(1, int((counts["rows"] >= least).sum()))
         level = level_for(sum(day.lines for day in answers.values()), reading.sample * usual)
         frames = [book.answers(day, level).at(level) for day in read]
-        whole = len(read) == len(book.of("answers"))
-        oldest = min(filter(None, read), default="")
-        told = [
-            book.outcomes(day, level)
-            for day in book.of("outcomes")
-            if whole or not day or day >= oldest
-        ]
+        oldest = "" if whole else min(filter(None, read), default="")
+        told = [book.outcomes(day, level) for day in book.since("outcomes", oldest)]
+        book.forget(oldest)
     except OSError as error:
         raise JournalError(f"the journal cannot be read: {error}") from error
     for day in (*answers.values(), *told):
@@ -150,8 +146,8 @@ class _Asked:
     least: int
 
 
-def _back(book: Days, asked: _Asked) -> list[str]:
-    """The days of the journal that are needed, from the newest back to where the window begins.
+def _back(book: Days, asked: _Asked) -> tuple[list[str], bool]:
+    """The days of the journal that are needed, back to where the window begins, and whether that is all of them.
 
     A day's files have the rows that were answered then, which may be about another day: as far ahead
     as rows were seen to be, so much further back is read.
@@ -160,19 +156,19 @@ def _back(book: Days, asked: _Asked) -> list[str]:
     read: list[str] = []
     ahead = 0
     until = f"{asked.until:%Y-%m-%d}" if asked.until is not None else "9999"
-    for day in reversed(book.of("answers")):
+    for day in book.back("answers"):
         full = [each for each, size in sizes.items() if size >= asked.least and each < until]
         if day and full:
             first = _ordinal(max(full)) - asked.days - 1  # one more, for clocks that differ
             if _ordinal(day) + ahead < first:
-                break
+                return read[::-1], False
         read.append(day)
         for at, count in book.answers(day).counts.iterrows():
             sizes[str(at)] += int(count["rows"])
             answered = str(count["asked"])[:10]
             if re.fullmatch(r"\d{4}-\d\d-\d\d", answered) and read_time(answered):
                 ahead = max(ahead, _ordinal(str(at)) - _ordinal(answered))
-    return read[::-1]
+    return read[::-1], True
 
 
 def _ordinal(day: str) -> int:

@@ -3,8 +3,8 @@
 python -m bench.scale [--rows 1000000] [--history 10,35,100] [--experiment 7,14,28]
 
 For each length of history: the run that comes after one day more. Closed days are kept from run to run,
-as `--kept` says. Days from before the window are other days' files under another name: the watch lists
-them and opens none.
+as `--kept` says. Days from before the window are other days' files under another name: the watch does
+not even list them.
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ def watch(bench: Bench, history_days: str, rules: Monitoring) -> list[str]:
         f" looks back {rules.window_days} days. The first run reads every day that it looks at and has not seen; a day later it"
         f" reads one. Of a usual day {rules.sample_rows:,} rows at most are looked at by themselves. What is kept of closed days"
         f" takes {size / 1e6:,.0f} MB at the end. Days from before the window are other days' files under another name: they"
-        " are listed, and not opened."
+        " are not even listed."
     )
     return [head, "", *table]
 

@@ -29,7 +29,7 @@ from monitoring.experiment.units import (
     in_time,
     valued,
 )
-from monitoring.partitions import LOT, Part, Place, frames, parts
+from monitoring.partitions import LOT, Listing, Part, Place, frames, in_order
 
 _ANSWER = ("id", "at", "version", "arm", "key", "score", "share", "split")
 #: Of a row, what is needed to make units of it.
@@ -79,8 +79,7 @@ class Book:
         self._names = {"answers": [*_ANSWER, *rows], "outcomes": ["id", "outcome", "at"]}
         if asked.split.shadow:
             self._names["shadow"] = [*_ANSWER]
-        #: By the day that they are of, "" for segments; each with its place in the order of all.
-        self._parts = {kind: _by_day(parts(place, kind)) for kind in self._names}
+        self._listing = Listing(place)
         #: What was odd about segments: they are of no day.
         self.odd: Counter[str] = Counter()
         self._loose = {
@@ -170,10 +169,8 @@ class Book:
 
     def _there(self, kind: str, days: Sequence[str]) -> list[Part]:
         """Segments, and the files of *days*, in the order in which they were begun."""
-        mine = self._parts[kind]
-        return [
-            part for _, part in sorted(each for day in ["", *days] for each in mine.get(day, ()))
-        ]
+        found = (part for day in ["", *days] for part in self._listing.of(kind, day))
+        return sorted(found, key=in_order)
 
     def _lines(
         self,
@@ -260,13 +257,6 @@ def _among(hashes: Numbers, known: Keys) -> Numbers:
 def _places(known: pd.Series[str], told: Callable[[pd.DataFrame], pd.Series[str]]) -> Places:
     among = Among(known)
     return lambda lines: among(told(lines))
-
-
-def _by_day(found: Sequence[Part]) -> dict[str, list[tuple[int, Part]]]:
-    days: dict[str, list[tuple[int, Part]]] = {}
-    for number, part in enumerate(found):
-        days.setdefault(part.day, []).append((number, part))
-    return days
 
 
 def _joined(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:

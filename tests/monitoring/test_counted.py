@@ -146,6 +146,20 @@ def test_what_is_kept_goes_with_its_day(made, journal, tmp_path):
     }
 
 
+def test_what_is_kept_goes_when_no_run_looks_back_so_far(made, journal, tmp_path):
+    """Else it would grow with each day; a look further back reads it anew."""
+    buys, kept = made("binary"), tmp_path / "kept"
+    write(journal, *answered(buys, MONDAY, 12))
+    put_away(journal)
+    for days in (21, 3):
+        window = read_window(journal, reading(buys, folder=kept), days, least=100)
+    assert min(path.name[8:18] for path in kept.glob("answers-*")) == "2026-03-02"
+
+    read_window(journal, reading(buys, folder=kept), 21, least=100)
+    again = read_window(journal, reading(buys, folder=kept), 3, least=100)
+    pd.testing.assert_frame_equal(window.rows, again.rows)
+
+
 def test_a_sample_is_the_same_rows_with_their_outcomes(each, journal):
     """From segments as from Parquet; all rows are counted, and it is said."""
     write(journal, *answered(each, MONDAY, 4))

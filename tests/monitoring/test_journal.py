@@ -20,7 +20,9 @@ def test_what_a_url_names_is_read_where_it_lies(tmp_path):
     for name in names:
         (tmp_path / name).write_text(name)
     with journal_at(f"file://{tmp_path}/") as place:
-        assert sorted(place.names()) == sorted(set(names) - {"salt"})
+        assert place.days() == ["2026-03-01"]
+        assert sorted(place.names("")) == ["answers-1.jsonl", "outcomes-1.jsonl"]
+        assert place.names("2026-03-01") == [names[-1]]
         with place.open(names[-1]) as file:
             assert file.read().decode() == names[-1]
 

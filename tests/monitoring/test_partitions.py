@@ -43,13 +43,17 @@ def put_away(journal):
 
 
 class Watched:
-    """A place that remembers what was opened."""
+    """A place that remembers what was listed and opened."""
 
     def __init__(self, folder):
-        self.folder, self.opened = Folder(folder), []
+        self.folder, self.opened, self.listed = Folder(folder), [], []
 
-    def names(self):
-        return self.folder.names()
+    def days(self):
+        return self.folder.days()
+
+    def names(self, day):
+        self.listed.append(day)
+        return self.folder.names(day)
 
     def open(self, name):
         self.opened.append(name)
@@ -58,7 +62,7 @@ class Watched:
     def url(self, name):
         return self.folder.url(name)
 
-    def days(self, kind):
+    def read(self, kind):
         return sorted({name[4:14] for name in self.opened if f"kind={kind}" in name})
 
 
@@ -104,8 +108,10 @@ def test_only_the_days_of_the_window_are_read(buys, journal):
     after = read(buys, place, days=3, least=100)
 
     pd.testing.assert_frame_equal(before.rows, after.rows)
-    assert place.days("answers") == [f"2026-03-0{n}" for n in (2, 3, 4, 5, 6)]
-    assert place.days("outcomes") == place.days("answers")
+    assert place.read("answers") == [f"2026-03-0{n}" for n in (2, 3, 4, 5, 6)]
+    assert place.read("outcomes") == place.read("answers")
+    # One more is listed, to see that it is too old; a year before it is not even that.
+    assert sorted(place.listed) == ["", *(f"2026-03-0{n}" for n in range(1, 7))]
 
 
 @pytest.mark.parametrize("days", [2, 21])
