@@ -85,32 +85,36 @@ class Listing:
     def __init__(self, place: Place) -> None:
         self._place = place
         # First: a segment that becomes Parquet meanwhile must not be missed.
-        self._segments = place.names("")
-        self._unfinished = {*map(_stem, self._segments)}
+        segments = place.names("")
+        self._unfinished = {*map(_stem, segments)}
         self.days = sorted(day for day in place.days() if re.fullmatch(r"\d{4}-\d\d-\d\d", day))
-        self._names: dict[str, list[str]] = {}
+        kinds = ((name.partition("-")[0], Part(name, "")) for name in segments)
+        self._found = {"": _grouped(kinds)}
 
     def of(self, kind: str, day: str) -> list[Part]:
         """The files with lines of *kind* of a *day*, "" for segments, in the order in which they were begun."""
-        if not day:
-            named = [name for name in self._segments if name.startswith(f"{kind}-")]
-        else:
-            if day not in self._names:
-                self._names[day] = self._place.names(day) if day in self.days else []
-            begins = f"day={day}/kind={kind}/"
-            named = [
-                name
-                for name in self._names[day]
-                if name.startswith(begins)
-                and name[len(begins)] != "."
-                and _stem(name) not in self._unfinished
-            ]
-        return sorted((Part(name, day) for name in named), key=in_order)
+        if day not in self._found:
+            self._found[day] = _grouped(self._in(day) if day in self.days else ())
+        return self._found[day].get(kind, [])
+
+    def _in(self, day: str) -> Iterator[tuple[str, Part]]:
+        """A day's files by their kind."""
+        for name in self._place.names(day):
+            _, kind, file = name.split("/")
+            if not file.startswith(".") and _stem(file) not in self._unfinished:
+                yield kind.removeprefix("kind="), Part(name, day)
 
     def every(self, kind: str, since: str = "") -> dict[str, list[Part]]:
         """Those of segments and of all days from *since* on that have any, by the day."""
         days = ["", *(day for day in self.days if day >= since)]
         return {day: found for day in days if (found := self.of(kind, day))}
+
+
+def _grouped(kinds: Iterable[tuple[str, Part]]) -> dict[str, list[Part]]:
+    found: dict[str, list[Part]] = {}
+    for kind, part in sorted(kinds, key=lambda each: in_order(each[1])):
+        found.setdefault(kind, []).append(part)
+    return found
 
 
 def in_order(part: Part) -> tuple[str, str]:
