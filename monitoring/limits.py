@@ -111,7 +111,6 @@ def solve(
     sides: list[Side] = [each.side for each in series]
     drawn = _drawn(reference, weekdays, trifles, sides, budget)
     day, level, lengths = _solved(*drawn, rule, SPENT * budget.alarms)
-    lengths = np.where(np.isfinite(lengths), lengths, budget.draws * QUARTER)
     columns = (*_moments(reference, trifles), day, level, lengths)
     return [Limits(*map(float, each)) for each in zip(*columns, strict=True)]
 
@@ -194,10 +193,8 @@ def _solved(
             (middle, high) if begun > alarms or (worst > middle).mean() > 0.5 else (low, middle)
         )
     begun = alarms_begin(np.moveaxis(apart, -1, 0) > high, rule.quiet).sum(axis=(1, 2))
-    with np.errstate(divide="ignore"):
-        lengths = len(days) * QUARTER / begun
     day, level = (each.value(high) for each in extremes)
-    return day, level, lengths
+    return day, level, len(days) * QUARTER / np.maximum(begun, 1)
 
 
 @dataclass(frozen=True)
