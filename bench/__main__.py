@@ -29,6 +29,7 @@ from bench.peers import PEERS
 from bench.results import LEVELS, Results
 from bench.soak import Soak, soak
 from bench.subject import ROOT, SERVE, Subject, SubjectError
+from forge.streams import ignore_closed_pipes
 
 OK, FOUND, USAGE = 0, 1, 2
 FOLDER = ROOT / "build/bench"
@@ -212,4 +213,5 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
+    ignore_closed_pipes()
     sys.exit(main())

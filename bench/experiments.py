@@ -23,6 +23,7 @@ import pandas as pd
 from bench.sections import put
 from checks.live import Experiment, Measures
 from checks.rules import read_rules
+from forge.streams import ignore_closed_pipes
 from model.contract import Contract, Feature, Target
 from monitoring.experiment.comparison import Result, compared, measures
 from monitoring.experiment.tally import Tally
@@ -195,4 +196,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    ignore_closed_pipes()
     main()

@@ -29,6 +29,7 @@ from bench.sections import put
 from bench.streams import Stream, flights, made_up, scores
 from checks.bootstrap import Blocks, measures, paired
 from checks.rules import Compare, read_rules
+from forge.streams import ignore_closed_pipes
 
 ROOT = Path(__file__).parents[1]
 CHART = "bench/gate.svg"
@@ -199,4 +200,5 @@ def _curves(found: Sequence[Accepted]) -> list[str]:
 
 
 if __name__ == "__main__":
+    ignore_closed_pipes()
     sys.exit(main())

@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bench.sections import put
+from forge.streams import ignore_closed_pipes
 
 ROOT = Path(__file__).parents[1]
 WORK, CHECKS = (ROOT / f".venv/{name}/bin/python" for name in ("work", "checks"))
@@ -111,4 +112,5 @@ def _cpu() -> float:
 
 
 if __name__ == "__main__":
+    ignore_closed_pipes()
     main()

@@ -31,6 +31,7 @@ from checks.waivers import Waiver, read_waivers
 from forge import Forge, ForgeError, open_forge
 from forge.actions import output, summary
 from forge.live import LIVE, Live, LiveError, Slot, champions_of, moves, parse_live, withdrawn_by
+from forge.streams import ignore_closed_pipes
 from model.contract import Contract, ContractError
 from serve.bundle import Bundle
 from serve.manifest import BundleError
@@ -259,4 +260,5 @@ def _stop(code: int, why: object) -> int:
 
 
 if __name__ == "__main__":
+    ignore_closed_pipes()
     sys.exit(main())

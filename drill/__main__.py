@@ -21,6 +21,8 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+from forge.streams import ignore_closed_pipes
+
 for each in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):  # two processes share two cores
     os.environ.setdefault(each, "1")
 for each in ("GITHUB_STEP_SUMMARY", "GITHUB_OUTPUT"):  # a hundred verdicts are nobody's summary
@@ -171,4 +173,5 @@ def _day(text: str) -> date:
 
 
 if __name__ == "__main__":
+    ignore_closed_pipes()
     sys.exit(main())

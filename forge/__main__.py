@@ -48,6 +48,7 @@ from forge.live import (
     withdrawn_by,
 )
 from forge.rollback import back_to, incident, settle, taken_off
+from forge.streams import ignore_closed_pipes
 from forge.subject import changed, subject
 from forge.sync import follow
 from forge.upkeep import SILENT, leftovers, overdue
@@ -289,4 +290,5 @@ RUN = {
 }
 
 if __name__ == "__main__":
+    ignore_closed_pipes()
     sys.exit(main())

@@ -24,6 +24,7 @@ from checks.rules import ConfigurationError, read_rules
 from forge import WATCH, Forge, ForgeError, open_forge
 from forge.actions import output, summary
 from forge.live import LIVE, LiveError, Slot, parse_live, with_champion
+from forge.streams import ignore_closed_pipes
 from model.card import card, nothing_to_gain, title
 from model.contract import Contract, ContractError, Feature, Kind
 from model.data import DataError
@@ -295,4 +296,5 @@ def _stop(code: int, why: object) -> int:
 
 
 if __name__ == "__main__":
+    ignore_closed_pipes()
     sys.exit(main())

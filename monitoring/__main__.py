@@ -23,6 +23,7 @@ import pandas as pd
 from checks.rules import ConfigurationError, Rules, read_rules
 from forge import Forge, ForgeError, open_forge
 from forge.live import LIVE, LiveError, champion_of, parse_live
+from forge.streams import ignore_closed_pipes
 from model.contract import Contract, ContractError
 from monitoring.acts import Resolve
 from monitoring.alerts import assess
@@ -292,4 +293,5 @@ def _stop(code: int, why: object) -> int:
 
 
 if __name__ == "__main__":
+    ignore_closed_pipes()
     sys.exit(main())

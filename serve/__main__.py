@@ -14,8 +14,11 @@ import sys
 from functools import partial
 from pathlib import Path
 
+from forge.streams import ignore_closed_pipes
 from serve.commands import run
 
+if __name__ == "__main__":
+    ignore_closed_pipes()
 # What is done with a closed journal runs where the scorer's server is not installed.
 if __name__ == "__main__" and (done := run(sys.argv[1:])) is not None:
     sys.exit(done)

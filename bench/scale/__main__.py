@@ -29,6 +29,7 @@ from checks.rules import read_rules
 from checks.watch import Monitoring
 from forge.live import LIVE, Live, with_champion
 from forge.local import LocalForge
+from forge.streams import ignore_closed_pipes
 from model.contract import Contract
 from monitoring.window import read_reference
 
@@ -153,4 +154,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    ignore_closed_pipes()
     sys.exit(main())

@@ -28,6 +28,7 @@ from bench.watch.peers import Adwin, evidently
 from bench.watch.pools import pools
 from bench.watch.results import WATCH, WOKEN, Result, budgets, delays, later, told
 from bench.watch.streams import A_DAY, BEFORE, CHANGES, REFERENCE
+from forge.streams import ignore_closed_pipes
 
 ROOT = Path(__file__).parents[2]
 CHART = "bench/watch.svg"
@@ -140,4 +141,5 @@ def say(words: str) -> None:
 
 
 if __name__ == "__main__":
+    ignore_closed_pipes()
     sys.exit(main())

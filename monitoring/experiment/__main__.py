@@ -16,6 +16,7 @@ from checks.rules import read_rules
 from forge import Alert, Forge
 from forge.actions import output
 from forge.live import LIVE, parse_live, with_champion
+from forge.streams import ignore_closed_pipes
 from model.contract import Contract
 from monitoring.experiment.book import Asked
 from monitoring.experiment.bulletin import MARKER, bulletin, marker, memory, title
@@ -111,4 +112,5 @@ def _say(words: str) -> None:
 
 
 if __name__ == "__main__":
+    ignore_closed_pipes()
     sys.exit("type: python -m monitoring experiment --journal DIR")

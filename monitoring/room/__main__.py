@@ -15,6 +15,7 @@ from checks.rules import read_rules
 from forge import GITHUB, Forge, ForgeError
 from forge.live import LIVE, champions_of, parse_live
 from forge.rollback import back_to
+from forge.streams import ignore_closed_pipes
 from monitoring.journal import journal_at
 from monitoring.room.page import page
 from monitoring.runs import write_whole
@@ -84,4 +85,5 @@ def _address(forge: str) -> str:
 
 
 if __name__ == "__main__":
+    ignore_closed_pipes()
     sys.exit("type: python -m monitoring site")
