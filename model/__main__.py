@@ -28,10 +28,12 @@ from forge.streams import ignore_closed_pipes
 from model.card import card, nothing_to_gain, title
 from model.contract import Contract, ContractError, Feature, Kind
 from model.data import DataError
+from model.edited import Edited
 from model.export import Build, ExportError, export, read_manifest
-from model.feature import EditError, add, drop, mentions
+from model.feature import drop
 from model.parity import ParityError
 from model.prune import pruned, without
+from model.syntax import EditError
 from model.train import RecipeError, read_recipe, train
 from model.uses import uses
 
@@ -43,8 +45,7 @@ def main(arguments: list[str] | None = None) -> int:
     asked = _parser().parse_args(arguments)
     try:
         if asked.command == "feature":
-            change = _prune if asked.change == "prune" else _feature
-            change(asked, read_recipe(asked.recipe).CONTRACT)
+            _feature(asked)
         elif asked.command == "train":
             made = _make(asked, asked.out)
             _say(f"bundle: {made}")
@@ -76,32 +77,22 @@ def main(arguments: list[str] | None = None) -> int:
     return OK
 
 
-def _feature(asked: argparse.Namespace, contract: Contract) -> None:
-    """Edit the recipe's text; a contract that the edit would break is not written."""
-    text = asked.recipe.read_text(encoding="utf-8")
+def _feature(asked: argparse.Namespace) -> None:
+    """The recipe's file edited, or as it was."""
+    recipe = Edited(read_recipe(asked.recipe), asked.recipe, asked.today)
+    if asked.change == "prune":
+        _prune(asked, recipe.contract)
+        return
     if asked.change == "add":
         values = {each: getattr(asked, each) for each in ("kind", "description", "unit", "owner", "minimum", "maximum", "nullable")}  # fmt: skip
-        feature = Feature(asked.name, **values)
-        problems = list(feature.own_problems())
-        if problems:
-            raise EditError("; ".join(problems))
-        asked.recipe.write_text(add(text, contract, feature, asked.value), encoding="utf-8")
-        _say(f"{asked.recipe}: {asked.name} is a feature now")
-        if not asked.value:
-            _say(
-                f"  load() must give it: `return rows.assign({asked.name}=…)`, or type it again with --value"
-            )
+        said = recipe.add(Feature(asked.name, **values), asked.value)
     else:
-        new = drop(text, contract, asked.name)
-        limits = sorted(asked.rules.parent.glob("*.toml"))
-        for use in uses(contract, asked.name, limits, asked.journal):
+        waivers = [asked.rules.parent / "waivers.toml", Path("monitoring/expected.toml")]
+        for use in uses(recipe.contract, asked.name, waivers, asked.journal):
             _say(f"  {use}")
-        asked.recipe.write_text(new, encoding="utf-8")
-        retired = "a feature no more; its column stays, for live models that read it. Typed again, it goes, too"
-        told = retired if asked.name in contract.feature_names else "gone, and its column with it"
-        _say(f"{asked.recipe}: {asked.name} is {told}")
-        for number, line in mentions(new, asked.name):
-            _say(f"  still named in line {number}: {line}")
+        said = recipe.drop(asked.name)
+    for line in said:
+        _say(line)
     _say(
         "  what it is worth: make retrain, make gate; or open a pull request, and the gate answers there"
     )

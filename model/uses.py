@@ -1,7 +1,9 @@
-"""Who uses a feature: the contract's slices, the limits, and those who send it to the scorer."""
+"""Who uses a feature: the contract's slices, waivers of gate and watch, and those who send it to the scorer."""
 
 from __future__ import annotations
 
+import re
+import tomllib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -9,9 +11,12 @@ from model.contract import Contract
 from monitoring.partitions import Folder, lines, parts
 
 
-def uses(contract: Contract, name: str, limits: Iterable[Path], journal: Path | None) -> list[str]:
-    """A sentence for each use; none if nobody does. Raises OSError if the journal cannot be read."""
-    return [*_stated(contract, name), *_limited(limits, name), *(_sent(journal, name) if journal else ())]  # fmt: skip
+def uses(contract: Contract, name: str, waivers: Iterable[Path], journal: Path | None) -> list[str]:
+    """A sentence for each use; none if nobody does. *waivers* are files of gate and watch, as TOML.
+
+    Raises OSError if the journal cannot be read.
+    """
+    return [*_stated(contract, name), *_waived(waivers, name), *(_sent(journal, name) if journal else ())]  # fmt: skip
 
 
 def _stated(contract: Contract, name: str) -> Iterator[str]:
@@ -24,11 +29,15 @@ def _stated(contract: Contract, name: str) -> Iterator[str]:
             yield f"owner: {feature.owner} fills it"
 
 
-def _limited(limits: Iterable[Path], name: str) -> Iterator[str]:
-    for path in limits:
-        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-            if name in line.replace('"', " ").replace(".", " ").replace("=", " ").split():
-                yield f"limit: {path}:{number}: {line.strip()[:120]}"
+def _waived(files: Iterable[Path], name: str) -> Iterator[str]:
+    """The rules waived (`slice.country=fr`) and the causes expected (`page/drift/country`) that name it."""
+    for path in files:
+        read = tomllib.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        entries = [*read.get("waiver", ()), *read.get("expected", ())]
+        for each in entries:
+            for words in (each.get("rule", ""), *each.get("causes", ())):
+                if name in re.split(r"[^\w]+", words.partition("=")[0])[1:]:
+                    yield f"{path}: {words}"
 
 
 def _sent(journal: Path, name: str) -> Iterator[str]:

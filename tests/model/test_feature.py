@@ -3,11 +3,17 @@
 import difflib
 import json
 
+import pandas as pd
 import pytest
+from sklearn.compose import ColumnTransformer
+from sklearn.pipeline import make_pipeline
 
 from model.__main__ import OK, USAGE, main
+from model.columns import mentions
 from model.contract import Contract, Feature, Target
-from model.feature import EditError, add, drop, mentions
+from model.edited import drops
+from model.feature import add, drop, spelt
+from model.syntax import EditError
 from model.train import read_recipe
 from model.uses import uses
 
@@ -130,10 +136,13 @@ def test_what_cannot_be_edited_is_said(recipe, text, words):
 
 
 def test_who_uses_it_is_told(recipe, tmp_path):
-    """Slices, limits, and whoever sends it."""
+    """Slices, what is waived for it or expected of it, and whoever sends it."""
     contract = read_recipe(recipe).CONTRACT
-    limits = tmp_path / "thresholds.toml"
-    limits.write_text("[x]\norigin = 3\n")
+    waivers, expected = tmp_path / "waivers.toml", tmp_path / "expected.toml"
+    waivers.write_text('# the origin\n[[waiver]]\nrule = "slice.origin=LGA"\nreason = "origin"\n')
+    expected.write_text(
+        '[[expected]]\ncauses = ["page/missing_values/origin", "issue/drift/dest"]\n'
+    )
     journal = tmp_path / "journal"
     journal.mkdir()
     answers = [
@@ -142,13 +151,15 @@ def test_who_uses_it_is_told(recipe, tmp_path):
     ]
     (journal / "answers-1.jsonl").write_text("\n".join(map(json.dumps, answers)))
 
-    assert uses(contract, "origin", [limits], journal) == [
+    files = [waivers, expected, tmp_path / "no file.toml"]
+    assert uses(contract, "origin", files, journal) == [
         "slice: quality is looked at by origin",
         "owner: inventory fills it",
-        f"limit: {limits}:2: origin = 3",
+        f"{waivers}: slice.origin=LGA",
+        f"{expected}: page/missing_values/origin",
         "clients: 2 of 3 answers in the journal were asked with it, for 1 keys, last at 2026-11-01T00:00:00Z",
     ]
-    assert uses(contract, "visib", [limits], journal)[-1] == (
+    assert uses(contract, "visib", files, journal)[-1] == (
         "clients: none of the 3 answers in the journal was asked with it"
     )
 
@@ -164,3 +175,97 @@ def test_it_is_typed_in_one_line(recipe, capsys):
     assert "hour is a feature now" in told.out
     assert "owner: weather fills it" in told.out
     assert "the contract has no visibility; it has carrier" in told.err
+
+
+@pytest.fixture
+def basket(root, tmp_path):
+    """A recipe whose estimator names its columns, and drops the others."""
+    here, path = root / "tests/recipes", tmp_path / "basket.py"
+    (tmp_path / "visits.py").write_text((here / "visits.py").read_text())
+    features = ", ".join(map(spelt, read_recipe(here / "basket.py").CONTRACT.features))
+    text = (here / "basket.py").read_text().replace("=FEATURES", f"=({features})")
+    path.write_text(text.replace("import Contract", "import Contract, Feature"))
+    return path
+
+
+def asked(basket, *words, today="2026-02-20"):
+    return main(["feature", *words, "--recipe", str(basket), "--today", today])
+
+
+def test_what_is_added_is_tried_before_it_is_said(basket, capsys):
+    """It loads, and the estimator takes it."""
+    age = ["--value", 'rows["age"].round(-1)', "--nullable"]
+
+    assert asked(basket, "add", "decade", *age) == OK
+    assert '["age", "pages", "returning", "decade"]' in basket.read_text()
+    assert '["country", "device"]' in basket.read_text()
+    assert capsys.readouterr().out.splitlines()[0].endswith("decade is a feature now")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["add", "x", "--value", "rows.nothing"], "load() fails: AttributeError"),
+        (["add", "x", "--value", "rows.pages", "--maximum", "1"], "rows do not fit the contract"),
+        (["add", "x", "--value", "rows.pages.astype(str)"], "rows do not fit the contract"),
+        (["add", "x", "--kind", "category", "--value", "rows.pages"], "rows do not fit the contract"),
+        (["drop", "age"], "is named in line"),
+    ],
+)  # fmt: skip
+def test_where_the_edit_makes_no_recipe_the_file_stays_as_it_was(basket, capsys, words, said):
+    """And it is not called a feature."""
+    text = basket.read_text().replace('["age", "pages"', '[str("age"), "pages"')
+    basket.write_text(text)
+
+    assert asked(basket, *words) == USAGE
+    told = capsys.readouterr()
+    assert "stays as it was" in told.err
+    assert said in told.err
+    assert "a feature" not in told.out
+    assert basket.read_text() == text
+
+
+def test_where_no_list_can_be_chosen_the_lines_are_named(basket, capsys):
+    """And it is said that the estimator leaves the column out."""
+    words = ["add", "hour", "--kind", "category", "--value", 'rows["at"].dt.hour.astype(str)']
+
+    assert asked(basket, *words) == OK
+    told = capsys.readouterr().out
+    line = next(
+        n for n, line in enumerate(basket.read_text().split("\n"), 1) if '"device"]' in line
+    )
+    assert f"the columns in line {line}, add it there by hand" in told
+    assert "the estimator leaves it out as it is: add it to one of these" in told
+    assert "hour" in read_recipe(basket).CONTRACT.feature_names
+
+
+def test_where_load_does_not_give_it_yet_the_contract_is_changed_alone(basket, capsys):
+    """What cannot be tried is written, and load is left to a person."""
+    assert asked(basket, "add", "hour") == OK
+    assert "load() must give it" in capsys.readouterr().out
+
+
+def test_a_recipe_that_fails_as_it_is_can_be_edited(basket, capsys):
+    """The edit is not to blame; that it was not tried is said."""
+    text = basket.read_text().replace("rows = visits(start, end)", "raise OSError('no warehouse')")
+    basket.write_text(text)
+
+    assert asked(basket, "add", "x", "--value", "rows.pages") == OK
+    assert "not tried: load() fails as it is: OSError: no warehouse" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("columns", "left_out"),
+    [
+        (["a", "b"], False), (["a"], True), ([0, 1], False), ([0], True), (slice(0, 2), False), (slice(0, 1), True),
+        (slice("a", "b"), False), ([True, True], False), ([True, False], True), (lambda frame: ["b"], False),
+    ],
+)  # fmt: skip
+def test_what_a_column_transformer_drops_is_seen(columns, left_out):
+    """However it selects columns; the remainder counts."""
+    frame = pd.DataFrame({"a": [1.0, 2], "b": [3.0, 4]})
+    for remainder in ("drop", "passthrough"):
+        made = make_pipeline(
+            ColumnTransformer([("x", "passthrough", columns)], remainder=remainder)
+        )
+        assert drops(made.fit(frame), "b") == (left_out and remainder == "drop")
