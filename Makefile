@@ -60,8 +60,8 @@ experiment: .venv/work/installed ## who wins, champion or challenger; one issue,
 site: .venv/work/installed ## the control room: one page, build/site/index.html
 	@$(WORK) -m monitoring site --kept "$(PLACE)/kept"
 
-rollback: .venv/work/installed ## the older model serves again  [TO=version] [REASON="why"]
-	@$(WORK) -m forge rollback $(if $(TO),--to $(TO)) --reason "$(or $(REASON),asked for by hand)"
+rollback: .venv/work/installed ## the older model serves again  [BAD=version] [TO=version] [REASON="why"]
+	@$(WORK) -m forge rollback $(if $(BAD),--bad $(BAD)) $(if $(TO),--to $(TO)) --reason "$(or $(REASON),asked for by hand)"
 
 status: .venv/work/installed ## what is live, proposed, released, alarming
 	@$(WORK) -m forge status

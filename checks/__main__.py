@@ -30,7 +30,16 @@ from checks.verdict import Finding, Named, Verdict
 from checks.waivers import Waiver, read_waivers
 from forge import Forge, ForgeError, open_forge
 from forge.actions import output, summary
-from forge.live import LIVE, Live, LiveError, Slot, champions_of, moves, parse_live, withdrawn_by
+from forge.live import (
+    LIVE,
+    Live,
+    LiveError,
+    Slot,
+    champions_of,
+    digests_of,
+    parse_live,
+    withdrawn_by,
+)
 from forge.streams import ignore_closed_pipes
 from model.contract import Contract, ContractError
 from serve.bundle import Bundle
@@ -149,9 +158,15 @@ def _propose_anchor(asked: argparse.Namespace, forge: Forge) -> int:
     if live.champion is None:
         raise ForgeError("nothing is live yet; the first model becomes the anchor by itself")
     wanted = asked.to or live.champion.version
-    digests = {release.version: release.digest for release in forge.releases()}
-    if wanted not in digests:
+    # Of a release, only the name counts: its digest is text that somebody can edit.
+    digests = digests_of(forge.history(LIVE)).get(wanted, set())
+    if wanted not in {release.version for release in forge.releases()}:
         raise ForgeError(f"{wanted} is not stored; python -m forge status lists what is")
+    if len(digests) != 1:
+        raise ForgeError(
+            f"{LIVE} has never named {wanted}, or with more than one digest: the anchor is a version"
+            " that was live; python -m forge status lists what is stored"
+        )
     if live.anchor and live.anchor.version == wanted:
         raise ForgeError(f"{wanted} is the anchor already; another: --to VERSION")
     why = asked.reason or _unreadable(forge, live)
@@ -161,7 +176,7 @@ def _propose_anchor(asked: argparse.Namespace, forge: Forge) -> int:
             " all the same, say why: python -m checks anchor --reason WHY"
         )
     share = live.anchor.share if live.anchor else None
-    moved = replace(live, anchor=Slot(wanted, digests[wanted], share))
+    moved = replace(live, anchor=Slot(wanted, digests.pop(), share))
     before = live.anchor.version if live.anchor else "none"
     told = f"{why}\n\nFrom now on no candidate may be worse than {wanted} by more than the anchor's margins; before: {before}.\n"
     proposal = forge.propose(
@@ -220,11 +235,14 @@ def _quarantine(forge: Forge) -> frozenset[str]:
     """
     history = forge.history(LIVE)
     gone = withdrawn_by(champions_of(history))
-    found = {slot.digest for _, slot in moves(history) if slot and slot.version in gone}
+    known, found = digests_of(history), set[str]()
+    for version in gone:
+        found |= known[version]
     for release in forge.releases():
         if release.state == "withdrawn" or release.version in gone:
             files = forge.manifest(release.version).get("files", {})
-            found |= {release.digest, str(files.get("model.onnx", ""))}
+            found |= known.get(release.version, {release.digest})
+            found.add(str(files.get("model.onnx", "")))
     return frozenset(found)
 
 

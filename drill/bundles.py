@@ -21,6 +21,6 @@ def resigned(folder: Path, change: Callable[[dict[str, Any]], None] = lambda _: 
         for name in manifest["files"]
     }
     manifest["digest"] = digest_of(manifest)
-    manifest["version"] = manifest["version"][:14] + manifest["digest"][7:14]
+    manifest["version"] = manifest["version"][:14] + manifest["digest"][7:19]
     path.write_text(json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return folder.rename(folder.with_name(manifest["version"]))

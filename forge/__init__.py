@@ -28,7 +28,8 @@ class Release:
     """A stored bundle: a candidate, published, or withdrawn (rolled back, and so in quarantine).
 
     *latest* is the one that people and programs take who ask for no version. *by_hand* says that a
-    person withdrew it on the forge, and no robot has followed yet.
+    person changed its state on the forge, or lost what robots noted there, and no robot has followed
+    yet. *digest* is what its notes say; only the history of live.toml says what may be served.
     """
 
     version: str

@@ -3,6 +3,7 @@
 python -m forge land --verdict FILE    what the gate allowed becomes live
 python -m forge merge [BRANCH]         a person merges a proposal whose status is good
 python -m forge rollback --reason WHY  the older model becomes live again
+python -m forge restore BUNDLE         a release that was deleted is stored again
 python -m forge release                live.toml and the releases are made to agree
 python -m forge status                 what is live, proposed, released, alarming
 python -m forge comment NUMBER WORDS   say something below an alert; a command, such as "/ack 7d"
@@ -20,37 +21,27 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from forge import Forge, ForgeError, Proposal, open_forge
 from forge.actions import output, summary
+from forge.agreement import agree, follow, live_on, restore, roll_back
 from forge.arguments import parser
 from forge.desk import comment, move, status
 from forge.landing import (
-    INCIDENT,
     is_landed,
-    overridden,
     read_policy,
     read_verdict,
     reason_to_wait,
     refuse_if_stale,
     with_earlier,
 )
-from forge.live import (
-    LIVE,
-    Live,
-    LiveError,
-    champion_of,
-    champions_of,
-    parse_live,
-    with_champion,
-    withdrawn_by,
-)
-from forge.rollback import back_to, incident, settle, taken_off
+from forge.live import LIVE, LiveError, champion_of, champions_of
+from forge.quarantine import stuck
 from forge.streams import ignore_closed_pipes
 from forge.subject import changed, subject
-from forge.sync import follow
+from forge.sync import follow as follow_live
 from forge.upkeep import SILENT, leftovers, overdue
 
 OK, USAGE, REJECTED, HELD, FORGE = 0, 2, 3, 4, 6
@@ -75,17 +66,17 @@ def main(arguments: list[str] | None = None, opening: Callable[[str], Forge] = o
 
 def _land(asked: argparse.Namespace, forge: Forge) -> int:
     policy = read_policy(asked.rules, asked.policy)
-    _agree(forge)  # a rollback that nobody followed yet is an incident before anything lands
+    agree(forge)  # a rollback that nobody followed yet is an incident before anything lands
     if not asked.verdict.is_file():
         return _tell_unjudged(asked, forge)
     verdict = read_verdict(asked.verdict)
     report = asked.verdict.with_name("report.md")
     words = report.read_text(encoding="utf-8") if report.is_file() else verdict.summary
-    if is_landed(verdict, _live(forge)):
+    if is_landed(verdict, live_on(forge)):
         _say(f"landed already: {verdict.candidate[0]} is live")
         return OK
     proposal = _open(forge, asked.branch)
-    refuse_if_stale(verdict, proposal.head, _live(forge, asked.branch), _live(forge))
+    refuse_if_stale(verdict, proposal.head, live_on(forge, asked.branch), live_on(forge))
     forge.describe(verdict.candidate[0], words)
     forge.comment(asked.branch, "verdict", with_earlier(words, proposal.comments.get("verdict")))
     told = f"{verdict.decision}: {verdict.summary}"
@@ -97,7 +88,7 @@ def _land(asked: argparse.Namespace, forge: Forge) -> int:
     if verdict.decision == "HOLD":
         _say(f"not landed, the proposal stays open: {verdict.summary}")
         return OK if asked.exit_zero else HELD
-    wait = reason_to_wait(verdict, policy, proposal.files, forge.alerts(), _live(forge))
+    wait = reason_to_wait(verdict, policy, proposal.files, forge.alerts(), live_on(forge))
     if wait:
         _say(
             f"good to merge, and left to a person, for {wait}. Merge the pull request, or type:"
@@ -118,102 +109,38 @@ def _tell_unjudged(asked: argparse.Namespace, forge: Forge) -> int:
 def _merge(asked: argparse.Namespace, forge: Forge) -> int:
     proposal = _open(forge, asked.branch)
     commit = forge.merge(asked.branch, proposal.title)
-    live = _live(forge).champion
+    live = live_on(forge).champion
     _say(
         f"merged proposal {proposal.number} as {commit[:10]}: {live.version if live else 'nothing'} is live"
     )
-    _settle(forge)
+    follow(forge)
     return OK
 
 
 def _release(_: argparse.Namespace, forge: Forge) -> int:
-    if not _agree(forge):
+    if not agree(forge):
         _say("live.toml and the releases agree")
+    for each in stuck(live_on(forge), forge.history(LIVE), forge.releases()):
+        raise ForgeError(f"{each.title}.\n\n{each.body}")
     return OK
-
-
-def _agree(forge: Forge) -> bool:
-    """What a person did to a release, live.toml follows; what is live, the releases follow."""
-    hand = taken_off(_live(forge), _champions(forge), forge.releases())
-    if hand:
-        _go_back(forge, *hand)
-    return bool(hand or _settle(forge))
 
 
 def _rollback(asked: argparse.Namespace, forge: Forge) -> int:
-    live = _live(forge).champion
-    now = live.version if live else "nothing"
-    unfinished = withdrawn_by(_champions(forge)) & _settle(forge, asked.reason).keys()
-    if unfinished and asked.to in (None, now):
-        _say(f"an earlier rollback was finished: {now} is live")
-    elif asked.to == now:
-        _say(f"{now} is live already")
-    else:
-        _go_back(forge, asked.to, asked.reason)
+    roll_back(forge, asked.bad or "", asked.to, asked.reason, asked.requested, datetime.now(UTC))
     return OK
 
 
-def _go_back(forge: Forge, wanted: str | None, reason: str) -> None:
-    """live.toml first, by a merged proposal; the releases follow.
-
-    So a rollback that was cut off is known by releases that do not agree, and is finished.
-    """
-    live, releases = _live(forge), forge.releases()
-    target = back_to(wanted, live, _champions(forge), releases)
-    bad = live.champion.version if live.champion else ""
-    proposal = forge.propose(
-        "rollback",
-        f"Roll back to {target.version}",
-        f"{reason}\n\n{bad} is withdrawn.\n",
-        {LIVE: with_champion(live, target.version, target.digest).to_toml()},
-        labels=("rollback",),
-    )
-    forge.status("rollback", True, f"rolled back: {reason}", proposal.head)
-    forge.merge("rollback", f"Roll back to {target.version}: {reason}")
-    _say(f"rolled back: {target.version} is live, {bad} is withdrawn: {reason}")
-    if bad not in {release.version for release in releases}:
-        _raise_incident(forge, bad, reason)
-    _settle(forge, reason)
-
-
-def _settle(forge: Forge, reason: str = "") -> Mapping[str, str]:
-    """Make the releases agree with live.toml; returns what each became.
-
-    What is withdrawn gets the *reason*, and an incident.
-    """
-    releases, live = forge.releases(), _live(forge).champion
-    stored = {release.version: release.digest for release in releases}
-    notes = {release.version: release.notes for release in releases}
-    if live and stored.get(live.version, live.digest) != live.digest:
-        raise ForgeError(
-            f"{LIVE} names {live.version} with {live.digest}, and the release has"
-            f" {stored[live.version]}; no scorer will serve it: revert that change of {LIVE}"
-        )
-    changes = settle(_champions(forge), releases)
-    for version, state in changes.items():
-        if state == "published":
-            if overridden(notes[version]) != notes[version]:
-                forge.describe(version, overridden(notes[version]))
-            forge.publish(version)
-        else:
-            why = reason or "live.toml went back to an older version"
-            _raise_incident(forge, version, why)
-            forge.withdraw(version, f"Withdrawn: {why}")
-        _say(f"{state}: {version}")
-    return changes
-
-
-def _raise_incident(forge: Forge, bad: str, reason: str) -> None:
-    told = incident(bad, reason, forge.history(LIVE))
-    number = forge.alert(f"{INCIDENT}{bad}", f"Rolled back from {bad}", told).number
-    _say(f"incident {number} tells what was served from when to when")
+def _restore(asked: argparse.Namespace, forge: Forge) -> int:
+    _say(f"{restore(forge, asked.bundle)} is stored again")
+    agree(forge)
+    return OK
 
 
 def _sync(asked: argparse.Namespace, forge: Forge) -> int:
     done = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: done.set())
-    result = follow(forge, asked.store, asked.every, done)
+    result = follow_live(forge, asked.store, asked.every, done)
     return FORGE if result.failed and asked.every is None else OK
 
 
@@ -255,15 +182,6 @@ def _open(forge: Forge, branch: str) -> Proposal:
     return proposal
 
 
-def _live(forge: Forge, branch: str = "main") -> Live:
-    text = forge.read(LIVE, branch)
-    if text is None:
-        raise ForgeError(
-            f"there is no {LIVE} on branch {branch}; propose a model first: make retrain"
-        )
-    return parse_live(text)
-
-
 def _champions(forge: Forge) -> list[str]:
     """The champions there were, oldest first; "" where nothing was live."""
     return champions_of(forge.history(LIVE))
@@ -279,6 +197,7 @@ RUN = {
     "merge": _merge,
     "rollback": _rollback,
     "release": _release,
+    "restore": _restore,
     "status": status,
     "comment": comment,
     "close": move,

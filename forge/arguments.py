@@ -39,8 +39,22 @@ def parser(words: str) -> argparse.ArgumentParser:
     rollback.add_argument(
         "--to", metavar="VERSION", type=_given, help="default: the published release before"
     )
+    rollback.add_argument(
+        "--bad",
+        metavar="VERSION",
+        type=_given,
+        help="what is rolled back; if another is live by then, nothing is (default: what is live)",
+    )
+    rollback.add_argument(
+        "--requested",
+        metavar="COMMIT",
+        default="",
+        help="main when this was asked for: without --bad, what was live then is meant",
+    )
     rollback.add_argument("--reason", required=True, help="kept with the version that is withdrawn")
     command("release", "make live.toml and the releases agree")
+    restore = command("restore", "store a release that was deleted again")
+    restore.add_argument("bundle", type=Path, help="a copy of it, such as STORE/bundles/VERSION")
     command("status", "what is live, proposed, released, alarming")
     comment = command("comment", "say something below an alert, such as a command")
     comment.add_argument("number", type=int)

@@ -20,12 +20,15 @@ from typing import Any
 from forge import ForgeError, Release
 from forge.bundle import MANIFEST, digest_in
 from forge.hidden import body_of, told
+from forge.live import DIGEST
 from forge.records import Meta
 from forge.refusals import RefusedError
 from forge.rest import Rest, surely
 
-VERSION = re.compile(r"\d{8}T\d{4}-[0-9a-f]{7}")
+#: The minute it was made in, and how its digest begins: seven digits of it before, twelve now.
+VERSION = re.compile(r"\d{8}T\d{4}-(?:[0-9a-f]{12}|[0-9a-f]{7})")
 ATTESTATION = "attestation.jsonl"
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 _STATES = ("candidate", "published", "withdrawn")
 
 
@@ -112,13 +115,14 @@ class Assets:
         latest = (self._rest.get("releases/latest") or {}).get("tag_name")
         found = []
         for each, meta, notes in self._all():
-            by_hand = meta["state"] == "published" and each["prerelease"]
-            state: Any = "withdrawn" if by_hand else meta["state"]
-            version = meta["version"]
+            noted, version = meta["state"], each["tag_name"]
+            state: Any = noted
+            if noted != "candidate":
+                state = "withdrawn" if each["prerelease"] else "published"
+            by_hand = state != noted or not _told(each)[0]
+            is_latest = version == latest
             found.append(
-                Release(
-                    version, meta["digest"], state, notes, meta["at"], version == latest, by_hand
-                )
+                Release(version, meta["digest"], state, notes, meta["at"], is_latest, by_hand)
             )
         return sorted(found, key=lambda release: release.version, reverse=True)
 
@@ -186,14 +190,15 @@ class Assets:
         found = [
             each
             for each in self._rest.pages("releases")
-            if each["tag_name"] == version and told(each["body"])[0].get("version") == version
+            if each["tag_name"] == version
+            and (not each["draft"] or told(each["body"])[0].get("version") == version)
         ]
         return min(found, key=lambda each: (each["draft"], each["id"]), default=None)
 
     def _release(self, version: str) -> Any:
         release = self._rest.get(f"releases/tags/{version}")
         if not (release and _is_ours(release)):
-            known = sorted((meta["version"] for _, meta, _ in self._all()), reverse=True)
+            known = sorted((each["tag_name"] for each, _, _ in self._all()), reverse=True)
             raise ForgeError(
                 f"there is no release {version}; there are: {', '.join(known) or 'none'}"
             )
@@ -210,8 +215,8 @@ class Assets:
         Who rewrites the notes in a browser loses the hidden line; then the release itself says
         what it is, and the next robot that writes puts the line back.
         """
-        meta, notes = told(release["body"])
-        if meta.get("state") in _STATES:
+        meta, notes = _told(release)
+        if meta:
             return meta, notes
         version = release["tag_name"]
         digest = _parsed(version, self._manifest(release)).get("digest", "")
@@ -269,6 +274,13 @@ def _wrong(files: dict[str, bytes], assets: list[Any]) -> list[str]:
     there = {each["name"]: each for each in assets}
     missing = [name for name, c in files.items() if name not in there or not _is(there[name], c)]
     return missing + sorted(there.keys() - files.keys() - {ATTESTATION})
+
+
+def _told(release: Any) -> tuple[Meta, str]:
+    """What a release's notes hide and show; nothing is hidden where somebody spoilt the line."""
+    meta, notes = told(release["body"])
+    whole = meta.get("state") in _STATES and DIGEST.fullmatch(str(meta.get("digest")))
+    return (meta if whole and _TIME.fullmatch(str(meta.get("at"))) else {}), notes
 
 
 def _is_ours(release: Any) -> bool:

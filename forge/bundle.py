@@ -2,17 +2,36 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from forge import ForgeError
 
 MANIFEST = "manifest.json"
+#: What the digest of a bundle leaves out: its own name, and when and by whom it was made.
+UNSIGNED = ("version", "digest", "build")
+
+
+def manifest_in(bundle: Path) -> dict[str, Any]:
+    """The manifest of *bundle*, with at least a version and a digest. Raises `ForgeError`."""
+    try:
+        manifest = dict(json.loads((bundle / MANIFEST).read_bytes()))
+        str(manifest["version"]), str(manifest["digest"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ForgeError(f"{bundle} is not a bundle: {error!r}") from error
+    return manifest
 
 
 def digest_in(bundle: Path) -> str:
-    """The digest of the content of *bundle*, without who made it and when. Raises `ForgeError`."""
-    try:
-        return str(json.loads((bundle / MANIFEST).read_bytes())["digest"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ForgeError(f"{bundle} is not a bundle: {error!r}") from error
+    """The digest that *bundle* says it has. Raises `ForgeError`."""
+    return str(manifest_in(bundle)["digest"])
+
+
+def content_digest(manifest: Mapping[str, Any]) -> str:
+    """The digest of what a *manifest* says, the files' digests with it, whatever digest it claims."""
+    content = {key: value for key, value in manifest.items() if key not in UNSIGNED}
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return "sha256:" + hashlib.sha256(text.encode()).hexdigest()

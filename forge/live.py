@@ -12,6 +12,7 @@ import re
 import tomllib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from forge import Change
@@ -106,23 +107,45 @@ def champion_of(text: str) -> str:
     return champion.version if champion else ""
 
 
-def moves(history: Iterable[Change]) -> list[tuple[str, Slot | None]]:
-    """When which bundle became champion (None: none), oldest first; *history* is newest first.
+def readable(history: Iterable[Change]) -> list[tuple[Change, Live]]:
+    """The changes with what each made live, oldest first; *history* is newest first.
 
     A text that could not be read changed nothing: scorers went on with what they had.
     """
     found = []
     for change in reversed([*history]):
         try:
-            found.append((change.at, parse_live(change.text).champion))
+            found.append((change, parse_live(change.text)))
         except LiveError:
             continue
     return found
 
 
+def moves(history: Iterable[Change]) -> list[tuple[str, Slot | None]]:
+    """When which bundle became champion (None: none), oldest first; *history* is newest first."""
+    return [(change.at, live.champion) for change, live in readable(history)]
+
+
 def champions_of(history: Iterable[Change]) -> list[str]:
     """The versions that became champion, "" for none, oldest first."""
     return [slot.version if slot else "" for _, slot in moves(history)]
+
+
+def champion_at(history: Iterable[Change], when: datetime) -> str:
+    """The version that was champion just before *when*; "" if none was."""
+    told = [slot for at, slot in moves(history) if datetime.fromisoformat(at) < when][-1:]
+    return told[0].version if told and told[0] else ""
+
+
+def digests_of(history: Iterable[Change]) -> dict[str, set[str]]:
+    """The digests that main has given each version, in whatever role: the only ones to be trusted."""
+    found: dict[str, set[str]] = {}
+    for _, live in readable(history):
+        for role in ROLES:
+            slot: Slot | None = getattr(live, role)
+            if slot:
+                found.setdefault(slot.version, set()).add(slot.digest)
+    return found
 
 
 def with_champion(live: Live, version: str, digest: str) -> Live:
@@ -141,30 +164,63 @@ def with_champion(live: Live, version: str, digest: str) -> Live:
     )
 
 
-def age(champions: Sequence[str]) -> Callable[[str], tuple[str, int]]:
+def age(champions: Sequence[str]) -> Callable[[str], int]:
     """What to sort versions by, the oldest first; *champions* are those there were, oldest first.
 
-    A version begins with the minute it was made in; of two from one minute, the one that was live
-    first is the older.
+    A version is as old as the first time that it became champion; one that never did is the newest.
     """
     first = {version: number for number, version in reversed([*enumerate(champions)])}
-    return lambda version: (version.partition("-")[0], first.get(version, len(champions)))
+    return lambda version: first.get(version, len(champions))
 
 
-def withdrawn_by(champions: Sequence[str]) -> set[str]:
-    """The versions that were rolled back; *champions* are those there were, oldest first.
+def withdrawals(champions: Sequence[str]) -> list[tuple[str, ...]]:
+    """What each move of the champion withdraws, as long as *champions*; oldest first.
 
-    A move from a champion to an older one, or to none (""), withdraws the newer; one that becomes
-    champion again is withdrawn no more.
+    A move to a version that was champion before, and for the first time earlier than the one it
+    replaces, is a rollback. It withdraws every version that came after the one it goes back to: who
+    goes back by two does not trust the one in the middle either. A move to none ("") withdraws the
+    one that was live. A version that was never champion before is a landing, however old it is.
     """
-    withdrawn: set[str] = set()
-    before, key = "", age(champions)
+    found, seen, before = [], [""], ""
     for now in champions:
-        if key(now) < key(before):
-            withdrawn.add(before)
-        withdrawn.discard(now)
+        gone: list[str] = []
+        if before and not now:
+            gone = [before]
+        elif now in seen:
+            gone = seen[seen.index(now) + 1 :] if seen.index(now) < seen.index(before) else []
+        else:
+            seen.append(now)
+        found.append(tuple(gone) if before else ())
         before = now
-    return withdrawn
+    return found
+
+
+def withdrawn_by(champions: Sequence[str]) -> dict[str, str]:
+    """The versions that are withdrawn, each with the one whose rollback withdrew it.
+
+    *champions* are those there were, oldest first.
+    """
+    return {version: bad for version, bad in _fates(champions).items() if bad}
+
+
+def restored_by(champions: Sequence[str]) -> set[str]:
+    """The versions that a rollback withdrew which was undone since."""
+    return {version for version, bad in _fates(champions).items() if not bad}
+
+
+def _fates(champions: Sequence[str]) -> dict[str, str]:
+    """Each version that was ever withdrawn, with the bad one of that rollback; "" once it is undone.
+
+    A version that becomes champion again is withdrawn no more, and neither is what its own rollback
+    withdrew with it.
+    """
+    found: dict[str, str] = {}
+    before = ""
+    for now, gone in zip(champions, withdrawals(champions), strict=True):
+        found |= {version: before for version in gone if not found.get(version)}
+        found |= {version: "" for version, bad in found.items() if now and now in (version, bad)}
+        before = now
+    return found
 
 
 def _wrong(role: str, table: Any) -> Iterable[str]:
@@ -178,7 +234,7 @@ def _wrong(role: str, table: Any) -> Iterable[str]:
             yield f"{role}.{key} is not known; keys are {', '.join(KEYS[role])}"
     version, digest = table.get("version"), table.get("digest")
     if not (isinstance(version, str) and _VERSION.fullmatch(version)):
-        yield f"{role}.version is {version!r}; expected one such as 20261123T0317-a1b2c3d"
+        yield f"{role}.version is {version!r}; expected one such as 20261123T0317-a1b2c3d4e5f6"
     if not (isinstance(digest, str) and DIGEST.fullmatch(digest)):
         yield f"{role}.digest is {digest!r}; expected sha256: and 64 hexadecimal digits"
     yield from _wrong_part(role, table)

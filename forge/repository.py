@@ -6,6 +6,7 @@ Commits are made beside the working tree, so that nobody's half-done edit is tak
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import tempfile
 from collections.abc import Mapping
@@ -49,9 +50,10 @@ class Repository:
         work.parent.rmdir()
 
     def read(self, path: str, branch: str) -> str | None:
-        """The text of *path* as it stands on *branch*; None if there is none."""
+        """The text of *path* as it stands on *branch*, or on a commit; None if there is none."""
+        place = branch if re.fullmatch("[0-9a-f]{40}", branch) else f"refs/heads/{branch}"
         try:
-            return self.git("show", f"refs/heads/{branch}:{path}")
+            return self.git("show", f"{place}:{path}")
         except ForgeError:
             return None
 

@@ -71,7 +71,7 @@ class Shelf:
         for path in sorted(self.folder.glob("[!.]*/release.md"), reverse=True):
             meta, notes = read_record(path)
             version, state = meta["version"], meta["state"]
-            hand = state == "withdrawn" and meta.get("settled") == "published"
+            hand = state != meta.get("settled", state)
             told = (version, meta["digest"], state, notes, meta["at"])
             found.append(Release(*told, latest=version == latest, by_hand=hand))
         return found

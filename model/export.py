@@ -81,7 +81,7 @@ def export(
             for name, rows in _samples(fitted)
         }
         manifest = _manifest(fitted, build, files, golden, parity, told)
-        version = f"{build.made_at:%Y%m%dT%H%M}-{manifest['digest'][7:14]}"
+        version = f"{build.made_at:%Y%m%dT%H%M}-{manifest['digest'][7:19]}"
         manifest = {"format": FORMAT, "version": version, **manifest}
         files["manifest.json"] = (
             json.dumps(manifest, indent=1, ensure_ascii=False) + "\n"

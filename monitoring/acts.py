@@ -53,11 +53,15 @@ class Propose:
 
 @dataclass(frozen=True)
 class Start:
-    """Start a robot: in a workflow by its outputs, on a laptop at once or in words."""
+    """Start a robot: in a workflow by its outputs, on a laptop at once or in words.
+
+    A rollback is about the *bad* version, and goes to *version* if that is not empty.
+    """
 
     robot: Literal["retrain", "rollback"]
     reason: str
     version: str = ""
+    bad: str = ""
 
 
 @dataclass(frozen=True)

@@ -29,10 +29,11 @@ class Alarm:
 
 @dataclass(frozen=True)
 class Decision:
-    """Whether to roll back, and why, or why not."""
+    """Whether to roll back, and why, or why not; *bad* is the version that it is about."""
 
     goes_back: bool
     why: str
+    bad: str = ""
 
 
 def decide(
@@ -65,7 +66,7 @@ def decide(
     why = f"by itself, {_hours(age)} after {live} became champion: {told}"
     if rules.automatic == "off":
         return Decision(False, f'rollback.automatic is "off"; else it would go back, {why}')
-    return Decision(True, why if len(why) <= LONGEST else why[: LONGEST - 1] + "…")
+    return Decision(True, why if len(why) <= LONGEST else why[: LONGEST - 1] + "…", live)
 
 
 def _hours(age: timedelta) -> str:

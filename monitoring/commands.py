@@ -26,7 +26,7 @@ FRESH = timedelta(days=1)
 LONGEST_ACK = 90
 LONGEST_WAIVER = 366
 _HOURS = {"h": 1, "d": 24, "w": 168}
-_VERSION = r"\d{8}T\d{4}-[0-9a-f]{7}"
+_VERSION = r"\d{8}T\d{4}-(?:[0-9a-f]{12}|[0-9a-f]{7})"
 
 
 @dataclass(frozen=True)
@@ -44,13 +44,14 @@ class Command:
 class Desk:
     """Where a command is answered.
 
-    *at* is the time now; *live_since* that of the newest change of what is live (None: never). *back* gives the
-    version that a rollback goes to ("" for none), or why there is none. *run* is the address of the
-    workflow's run, "" on a laptop. *waivers* is the text of the file there is.
+    *at* is the time now; *meant* was live when the command was written, and *live* is now ("" for
+    nothing). *back* gives the version that a rollback goes to ("" for none), or why there is none. *run* is the
+    address of the workflow's run, "" on a laptop. *waivers* is the text of the file there is.
     """
 
     at: datetime
-    live_since: datetime | None
+    meant: str
+    live: str
     back: Callable[[str], tuple[str, str]]
     quiet: int
     run: str = ""
@@ -178,9 +179,12 @@ def _retrain(_: Command, comment: Any, alert: Any, desk: Desk) -> Sequence[Act]:
 
 
 def _rollback(command: Command, comment: Any, alert: Any, desk: Desk) -> Sequence[Act]:
-    since = desk.live_since
-    if not command.version and since and since >= datetime.fromisoformat(comment.at):
-        words = f"What is live has changed since this was written, at {since:%Y-%m-%d %H:%M} UTC, so nothing was rolled back: `/rollback VERSION` says which one is meant.\n"
+    if desk.meant != desk.live:
+        then, now = desk.meant or "nothing", desk.live or "nothing"
+        words = (
+            f"This is about `{then}`, which was live when it was written; `{now}` is live now, so nothing was"
+            f" done. Write it again if `{now}` is bad, too.\n"
+        )
         return [_reply(alert, comment, words)]
     version, problem = desk.back(command.version)
     if not version:
@@ -192,7 +196,7 @@ def _rollback(command: Command, comment: Any, alert: Any, desk: Desk) -> Sequenc
     )
     memory = Memory.from_json(alert.memory)
     return [
-        Start("rollback", f"asked for by {comment.author} below {alert.link}", version),
+        Start("rollback", f"asked for by {comment.author} below {alert.link}", version, desk.meant),
         *_noted(alert, memory, comment, f"rollback to {version}"),
         _reply(alert, comment, words),
     ]
@@ -244,7 +248,7 @@ def _read_expected(rest: str) -> Command | str:
 def _read_rollback(rest: str) -> Command | str:
     version = rest.strip("`")
     if version and not re.fullmatch(_VERSION, version):
-        return "`/rollback` takes nothing, or a version such as `20260101T0317-a1b2c3d`."
+        return "`/rollback` takes nothing, or a version such as `20260101T0317-a1b2c3d4e5f6`."
     return Command("rollback", version=version)
 
 

@@ -11,7 +11,7 @@ from checks.live import Rollback
 from forge import Forge, ForgeError
 from forge.__main__ import main as press
 from forge.actions import output, run_address
-from forge.live import LIVE, champions_of, moves, parse_live
+from forge.live import LIVE, champion_at, champions_of, moves, parse_live
 from forge.rollback import back_to
 from monitoring.acts import Act, Note, Propose, Raise, Resolve, Start
 from monitoring.baking import Alarm, decide
@@ -34,8 +34,8 @@ def answer_all(where: str, forge: Forge, now: datetime, quiet: int) -> None:
                 continue
             history = forge.history(LIVE)
             desk = Desk(
-                now, datetime.fromisoformat(history[0].at) if history else None,
-                functools.partial(_back, forge), quiet,
+                now, champion_at(history, datetime.fromisoformat(comment.at)),
+                ["", *champions_of(history)][-1], functools.partial(_back, forge), quiet,
                 run_address(), forge.read(PATH),
             )  # fmt: skip
             alert = next(each for each in forge.alerts() if each.number == number)
@@ -63,7 +63,7 @@ def bake(where: str, forge: Forge, rules: Rollback, alarms: Sequence[Alarm]) -> 
     if alarms:
         _say(f"{'rolling back' if decision.goes_back else 'no rollback'}: {decision.why}")
     if decision.goes_back:
-        _start(where, Start("rollback", decision.why))
+        _start(where, Start("rollback", decision.why, bad=decision.bad))
     return decision.goes_back
 
 
@@ -73,7 +73,7 @@ def _back(forge: Forge, wanted: str) -> tuple[str, str]:
     if live.champion and wanted == live.champion.version:
         return "", f"{wanted} is live"
     try:
-        return back_to(wanted or None, live, champions, forge.releases()).version, ""
+        return back_to(wanted or None, live, champions, forge.releases()), ""
     except ForgeError as error:
         return "", str(error)
 
@@ -105,15 +105,15 @@ def do(where: str, forge: Forge, acts: Iterable[Act]) -> None:
 def _start(where: str, act: Start) -> None:
     """In a workflow a job starts the robot; on a laptop a rollback is the button's, a retrain a word."""
     output(act.robot, "true")
-    if act.version:
-        output("version", act.version)
     if act.robot == "rollback":
+        output("version", act.version)
+        output("bad", act.bad)
         output("reason", act.reason)
     if run_address():
         _say(f"{act.robot} is started: {act.reason}")
     elif act.robot == "rollback":
-        words = ["rollback", "--forge", where, "--to", act.version, "--reason", act.reason]
-        if press(words):
+        words = ["rollback", "--forge", where, "--bad", act.bad, "--to", act.version]
+        if press([*words, "--reason", act.reason]):
             raise ForgeError(
                 "the rollback failed, as said above; it is tried again at the next look"
             )

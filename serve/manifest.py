@@ -18,7 +18,8 @@ MODEL, MANIFEST, EVIDENCE = "model.onnx", "manifest.json", "evidence"
 UNSIGNED = ("version", "digest", "build")
 #: Bytes of the largest manifest, rows that are replayed, and how far scores may be off at most.
 LARGEST, MOST_GOLDEN, LOOSEST = 64 * 2**20, 10_000, 0.05
-VERSION = re.compile(r"\d{8}T\d{4}-[0-9a-f]{7}")
+#: The minute it was made in, and how its digest begins: seven digits of it before, twelve now.
+VERSION = re.compile(r"\d{8}T\d{4}-([0-9a-f]{12}|[0-9a-f]{7})")
 
 
 class BundleError(Exception):
@@ -48,7 +49,8 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     if manifest["digest"] != digest_of(manifest):
         raise BundleError(f"{path} was edited: its content does not have the digest it claims")
     name = str(manifest["version"])
-    if not VERSION.fullmatch(name) or name[-7:] != manifest["digest"][7:14]:
+    found = VERSION.fullmatch(name)
+    if not found or not manifest["digest"].startswith(f"sha256:{found[1]}"):
         raise BundleError(f"{path}: version {name!r} does not name the digest {manifest['digest']}")
     return manifest
 

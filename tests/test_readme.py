@@ -242,7 +242,7 @@ def score(curl, address):
 
 def a_later_release(forge, release):
     """The same bundle under a later version, live: something to roll back from."""
-    later = "20991231T0000-" + release.version[-7:]
+    later = "20991231T0000-" + release.version[14:]
     folder = forge.root.parent / "later"
     forge.download(release.version, folder)
     manifest = json.loads((folder / "manifest.json").read_text())

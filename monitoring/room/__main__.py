@@ -73,7 +73,7 @@ def _manifests(forge: Forge, versions: set[str]) -> tuple[dict[str, dict[str, An
 def _back(forge: Forge, history: list[Any]) -> tuple[str, str]:
     try:
         live = parse_live(forge.read(LIVE) or "")
-        return back_to(None, live, champions_of(history), forge.releases()).version, ""
+        return back_to(None, live, champions_of(history), forge.releases()), ""
     except ForgeError as error:
         return "", str(error)
 

@@ -120,7 +120,7 @@ def test_the_same_model_file_under_another_name_is_known_again(gate, out, forge,
     manifest = json.loads((copy / "manifest.json").read_text())
     manifest["metrics"]["holdout"]["brier"] = 0.1
     manifest["digest"] = digest_of(manifest)
-    manifest["version"] = "20260401T0000-" + manifest["digest"][7:14]
+    manifest["version"] = "20260401T0000-" + manifest["digest"][7:19]
     (copy / "manifest.json").write_text(json.dumps(manifest))
     forge.upload(manifest["version"], copy)
     propose(forge, copy)
@@ -149,8 +149,10 @@ def test_what_was_rolled_back_is_known_though_its_release_is_gone_or_not_settled
     found = asked(tmp_path / "w", "--forge", forge.root, "--candidate", bundles[1], "--against-live")  # fmt: skip
 
     assert {release.state for release in forge.releases()} == {"candidate", "published"}
-    assert found.quarantine == {gone}
+    assert found.quarantine == {gone, new.digest, new.manifest["files"]["model.onnx"]}
     move(forge, bundles[1])
+    found = asked(tmp_path / "v", "--forge", forge.root, "--candidate", bundles[1], "--against-live")  # fmt: skip
+    assert found.quarantine == {gone}
     move(forge, bundles[0])
     found = asked(tmp_path / "x", "--forge", forge.root, "--candidate", bundles[1], "--against-live")  # fmt: skip
     assert found.quarantine == {gone, new.digest, new.manifest["files"]["model.onnx"]}
@@ -426,6 +428,8 @@ def test_an_anchor_whose_contract_is_gone_needs_no_other_reason(forge, bundles, 
     ("words", "told"),
     [
         (["--to", "20200101T0000-0000000"], "is not stored"),
+        # Its digest would come from text that somebody can edit.
+        (["--to", "20260315T0317-36558c2", "--reason", "x"], "has never named 20260315T0317-36558c2"),
         (["--reason", "why not"], "is the anchor already"),
     ],
 )

@@ -1,12 +1,25 @@
 """live.toml: what is written is read back, and every mistake is named at once."""
 
+from datetime import datetime
+
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from forge.live import Live, LiveError, Slot, parse_live, with_champion, withdrawn_by
+from forge import Change
+from forge.live import (
+    Live,
+    LiveError,
+    Slot,
+    champion_at,
+    digests_of,
+    parse_live,
+    restored_by,
+    with_champion,
+    withdrawn_by,
+)
 
-VERSIONS = st.from_regex(r"20[0-9]{6}T[0-9]{4}-[0-9a-f]{7}", fullmatch=True)
+VERSIONS = st.from_regex(r"20[0-9]{6}T[0-9]{4}-([0-9a-f]{7}|[0-9a-f]{12})", fullmatch=True)
 DIGESTS = st.integers(0, 16**64 - 1).map(lambda number: f"sha256:{number:064x}")
 PLAIN = st.builds(Slot, VERSIONS, DIGESTS)
 SALTS = st.none() | st.from_regex(r"[0-9A-Za-z][0-9A-Za-z._-]{0,63}", fullmatch=True)
@@ -87,7 +100,7 @@ def test_every_mistake_is_named_at_once():
         "[champian] is not a role; roles are champion, challenger, anchor",
         "[split] has the salt",
         "champion.colour is not known; keys are version, digest",
-        "champion.version is '../up'; expected one such as 20261123T0317-a1b2c3d",
+        "champion.version is '../up'; expected one such as 20261123T0317-a1b2c3d4e5f6",
         "champion.digest is 'md5:1'; expected sha256: and 64 hexadecimal digits",
         "challenger.version is 7",
         "challenger.digest is None",
@@ -151,34 +164,78 @@ def test_a_broken_file_is_no_live_file(text):
 
 
 @pytest.mark.parametrize(
-    ("champions", "withdrawn"),
+    ("champions", "withdrawn", "restored"),
     [
-        ([], set()),
-        (["a"], set()),
-        (["a", "b", "c"], set()),
-        (["a", "b", "a"], {"b"}),
-        (["a", "b", "c", "a"], {"c"}),
-        (["a", "b", "a", "b"], set()),
-        (["a", "b", ""], {"b"}),
-        (["a", "b", "a", "c"], {"b"}),
-        (["a", "b", "c", "b", "a"], {"b", "c"}),
-        # Two that were made in one minute: the one that was live first is the older.
-        (["1-b", "1-a"], set()),
-        (["1-b", "1-a", "1-b"], {"1-a"}),
-        (["1-a", "1-b", "1-a"], {"1-b"}),
-        # One that was never live, made before the champion: a person went back to it.
-        (["2-a", "1-b"], {"2-a"}),
+        ([], {}, set()),
+        (["a"], {}, set()),
+        (["a", "b", "c"], {}, set()),
+        (["a", "b", "a"], {"b": "b"}, set()),
+        (["a", "b", "a", "b"], {}, {"b"}),
+        (["a", "b", ""], {"b": "b"}, set()),
+        (["a", "b", "", "b"], {}, {"b"}),
+        (["a", "b", "a", "c"], {"b": "b"}, set()),
+        (["a", "b", "c", "b", "a"], {"b": "b", "c": "c"}, set()),
+        # By two: the one in the middle is withdrawn with the bad one, and comes back with it.
+        (["a", "b", "c", "a"], {"b": "c", "c": "c"}, set()),
+        (["a", "b", "c", "a", "c"], {}, {"b", "c"}),
+        (["a", "b", "c", "a", "b"], {"c": "c"}, {"b"}),
+        (["a", "b", "c", "b", "a", "c"], {"b": "b"}, {"c"}),
+        # An experiment ends: the champion stays.
+        (["a", "b", "b"], {}, set()),
+        (["a", "b", "b", "a", "a"], {"b": "b"}, set()),
+        # Of two that were made in one minute, the one that was live first is the older.
+        (["1-b", "1-a", "1-b"], {"1-a": "1-a"}, set()),
+        # A challenger that is older than the champion wins, or a person lands an older candidate: no rollback.
+        (["1-a", "3-c", "2-b"], {}, set()),
+        (["1-a", "3-c", "2-b", "3-c"], {"2-b": "2-b"}, set()),
     ],
 )
-def test_a_move_to_an_older_version_withdraws_the_newer(champions, withdrawn):
-    """Unless that becomes champion again."""
+def test_a_move_to_an_earlier_champion_withdraws_all_that_came_after_it(
+    champions, withdrawn, restored
+):
+    """Until that rollback is undone."""
     assert withdrawn_by(champions) == withdrawn
+    assert restored_by(champions) == restored
 
 
 @given(st.lists(st.sampled_from(["", "1-a", "1-b", "2-c", "3-d"]), min_size=1))
 def test_what_is_live_is_never_withdrawn(champions):
-    """However it came to be live."""
-    withdrawn = withdrawn_by(champions)
+    """However it came to be live; and of two facts about a version, one holds."""
+    withdrawn, restored = withdrawn_by(champions), restored_by(champions)
 
     assert champions[-1] not in withdrawn
-    assert withdrawn <= set(champions)
+    assert withdrawn.keys() | {*withdrawn.values()} | restored <= set(champions)
+    assert not withdrawn.keys() & restored
+    assert "" not in {*withdrawn, *restored}
+
+
+def change(at, live, commit="c"):
+    return Change(commit, at, f"commit at {at}", live if isinstance(live, str) else live.to_toml())
+
+
+def test_the_digests_to_trust_are_those_of_mains_history():
+    """Of every role, and of each version all that it was ever given."""
+    one, two, three = (f"sha256:{each * 64}" for each in "123")
+    history = [
+        change("3", Live(Slot("b", two), anchor=Slot("a", three))),
+        change("2", "[champian]"),
+        change("1", Live(Slot("a", one), Slot("c", three, 0.5))),
+        change("0", Live()),
+    ]
+
+    assert digests_of(history) == {"a": {one, three}, "b": {two}, "c": {three}}
+
+
+@pytest.mark.parametrize(
+    ("when", "expected"),
+    [("03:00:00", ""), ("03:00:01", "a"), ("04:00:00", "a"), ("04:00:01", "b"), ("09:00:00", "b")],
+)
+def test_what_was_live_at_a_time_is_in_the_history(when, expected):
+    """A change of the same second came after: a comment is not about what it did not see."""
+    digest = f"sha256:{'1' * 64}"
+    history = [
+        change("2026-01-01T04:00:00Z", Live(Slot("b", digest))),
+        change("2026-01-01T03:00:00Z", Live(Slot("a", digest))),
+    ]
+
+    assert champion_at(history, datetime.fromisoformat(f"2026-01-01T{when}+00:00")) == expected

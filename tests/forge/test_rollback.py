@@ -1,12 +1,26 @@
 """When live.toml and the releases tell different stories, as tables."""
 
 from dataclasses import replace
+from datetime import datetime, timedelta
 
 import pytest
 
-from forge import Change, ForgeError, Release
+from forge import Alert, Change, ForgeError, Release
+from forge.landing import INCIDENT
 from forge.live import Live, Slot, with_champion
-from forge.rollback import back_to, incident, settle, taken_off
+from forge.quarantine import due, live_again, over, reason_of, rolled_back, troubles
+from forge.rollback import (
+    Back,
+    back_to,
+    backs,
+    cleared,
+    put_back,
+    settle,
+    since,
+    stopped,
+    taken_off,
+    undone,
+)
 
 OLD, NEW, NEWER = "20260101T0000-aaaaaaa", "20260102T0000-bbbbbbb", "20260103T0000-ccccccc"
 DIGEST = {name: "sha256:" + name[-1] * 64 for name in (OLD, NEW, NEWER)}
@@ -29,6 +43,17 @@ def release(version, state="published", **more):
         (["", OLD, NEW, OLD], {OLD: "published", NEW: "published"}, {NEW: "withdrawn"}),
         (["", OLD, NEW, OLD], {OLD: "published", NEW: "withdrawn"}, {}),
         (["", OLD, NEW, OLD, NEW], {OLD: "published", NEW: "withdrawn"}, {NEW: "published"}),
+        # A rollback by two, and its revert.
+        (
+            ["", OLD, NEW, NEWER, OLD],
+            {OLD: "published", NEW: "published", NEWER: "published"},
+            {NEW: "withdrawn", NEWER: "withdrawn"},
+        ),
+        (
+            ["", OLD, NEW, NEWER, OLD, NEWER],
+            {OLD: "published", NEW: "withdrawn", NEWER: "withdrawn"},
+            {NEW: "published", NEWER: "published"},
+        ),
         # One that was withdrawn by hand stays so, whatever live.toml says of its time.
         (["", OLD, NEW], {OLD: "withdrawn", NEW: "published"}, {}),
         # A night that was cut off before it published.
@@ -54,10 +79,19 @@ def test_a_rollback_goes_to_the_newest_good_release_before_the_live_one():
     champions = ["", OLD, NEW, NEWER]
     releases = [release(NEWER), release(NEW), release(OLD)]
 
-    assert back_to(None, live(NEWER), champions, releases).version == NEW
-    assert back_to(OLD, live(NEWER), champions, releases).version == OLD
+    assert back_to(None, live(NEWER), champions, releases) == NEW
+    assert back_to(OLD, live(NEWER), champions, releases) == OLD
     withdrawn = [release(NEWER), release(NEW, "withdrawn"), release(OLD)]
-    assert back_to(None, live(NEWER), champions, withdrawn).version == OLD
+    assert back_to(None, live(NEWER), champions, withdrawn) == OLD
+    # A rollback whose releases have not followed, or whose release a person published again.
+    assert back_to(None, live(NEWER), ["", OLD, NEW, OLD, NEWER], releases) == OLD
+
+
+def test_a_rollback_goes_to_the_model_before_also_where_that_was_made_later():
+    """A challenger that was older than the champion won: what was live before it is the newer one."""
+    releases = [release(NEWER), release(NEW), release(OLD)]
+
+    assert back_to(None, live(NEW), ["", OLD, NEWER, NEW], releases) == NEWER
 
 
 def test_of_two_made_in_one_minute_a_rollback_goes_to_the_one_that_was_live_first():
@@ -65,7 +99,7 @@ def test_of_two_made_in_one_minute_a_rollback_goes_to_the_one_that_was_live_firs
     first, second = "20260101T0000-bbbbbbb", "20260101T0000-aaaaaaa"
     releases = [Release(name, "", "published", "", "") for name in (first, second)]
 
-    assert back_to(None, Live(Slot(second, "")), ["", first, second], releases).version == first
+    assert back_to(None, Live(Slot(second, "")), ["", first, second], releases) == first
 
 
 @pytest.mark.parametrize(
@@ -88,17 +122,46 @@ def test_what_is_live_is_made_the_latest_before_anything_is_withdrawn():
     """Whoever asks for no version gets it; a rollback that is cut off is known by what is left."""
     releases = [release(NEWER, latest=True), release(OLD), release(NEW, "candidate")]
 
-    found = settle(["", OLD, NEW, NEWER, OLD], releases)
+    found = settle(["", NEW, OLD, NEWER, OLD], releases)
 
     assert list(found.items()) == [(NEW, "published"), (OLD, "published"), (NEWER, "withdrawn")]
 
 
 def test_what_a_person_withdrew_is_not_published_again():
-    """Live or not: a live one is `taken_off`'s matter."""
+    """A live one is `taken_off`'s matter; an older one stays as the person left it."""
     by_hand = replace(release(OLD, "withdrawn"), by_hand=True)
 
-    assert settle(["", OLD, NEW], [by_hand, release(NEW, latest=True)]) == {OLD: "withdrawn"}
+    assert settle(["", OLD, NEW], [by_hand, release(NEW, latest=True)]) == {}
     assert settle(["", OLD], [by_hand]) == {}
+
+
+@pytest.mark.parametrize(
+    ("champions", "one", "expected", "words"),
+    [
+        # A version that was rolled back is published again by hand, or marked as the latest.
+        ([OLD, NEW, OLD], release(NEW, by_hand=True), "withdrawn", "It is withdrawn again"),
+        ([OLD, NEW, OLD], release(NEW, latest=True, by_hand=True), "withdrawn", "revert the commit"),
+        # Its notes were rewritten, and their first line is lost.
+        ([OLD, NEW, OLD], release(NEW, "candidate", by_hand=True), "withdrawn", None),
+        # The rollback itself, whose releases follow.
+        ([OLD, NEW, OLD], release(NEW), "withdrawn", None),
+        # One that was never live is marked as the latest.
+        ([OLD], release(NEW, "candidate", latest=True), None, "was never live"),
+        # The notes of what is live were rewritten; and it was made a pre-release at once.
+        ([OLD, NEW], release(NEW, latest=True, by_hand=True), "published", None),
+        ([OLD, NEW], release(NEW, "candidate", by_hand=True), "published", "mark it as a pre-release again"),
+        # A candidate whose notes were rewritten stays one.
+        ([OLD], release(NEW, "candidate", by_hand=True), None, None),
+    ],
+)  # fmt: skip
+def test_what_a_person_changed_and_does_not_last_is_said(champions, one, expected, words):
+    """A robot that undoes what a person did, and says nothing, is fought for an hour."""
+    releases = [one, release(OLD)]
+
+    assert settle(champions, releases).get(NEW) == expected
+    found = undone(champions, releases)
+    assert (words or "") in found.get(NEW, "")
+    assert bool(found) == bool(words)
 
 
 @pytest.mark.parametrize(
@@ -142,18 +205,186 @@ def test_nothing_is_taken_off_where_nothing_is_live():
     assert taken_off(live(""), [""], []) is None
 
 
-def test_an_incident_tells_what_was_served_from_when_to_when():
-    """From live.toml's history alone."""
-    texts = ["", OLD, NEW, OLD]
-    history = [
-        Change("c", f"2026-01-0{day}T00:00:00Z", "", with_champion(Live(), v, DIGEST[v]).to_toml())
-        if v
-        else Change("c", f"2026-01-0{day}T00:00:00Z", "", Live().to_toml())
-        for day, v in enumerate(texts, 1)
+def history(*champions, messages=None):
+    """One change a day, newest first."""
+    texts = [
+        (with_champion(Live(), v, DIGEST[v]) if v else Live()).to_toml() for v in ("", *champions)
     ]
-    told = incident(NEW, "it is odd", history[::-1])
+    words = messages or [f"model {v}" for v in ("", *champions)]
+    return [
+        Change(f"c{day}", f"2026-01-0{day}T00:00:00Z", words[day - 1], text)
+        for day, text in enumerate(texts, 1)
+    ][::-1]
 
-    assert f"`{NEW}` was live from 2026-01-03T00:00:00Z to 2026-01-04T00:00:00Z" in told
-    assert f"`{OLD}` serves again" in told
-    assert "**Why:** it is odd" in told
-    assert f"| 2026-01-02T00:00:00Z | `{OLD}` |" in told
+
+def alert(marker, state="open", body="", memory=None, **more):
+    return Alert(1, marker, "t", body, state, (), memory or {}, **more)
+
+
+def test_an_incident_has_what_was_served_from_when_to_when():
+    """From live.toml's history alone, the reason too; a change of the challenger in between is none of the champion."""
+    words = ["", "model", "model", "experiment", f"Roll back to {OLD}: it is odd"]
+    told = history(OLD, NEW, NEW, OLD, messages=words)
+    (back,) = backs(told)
+    found = rolled_back(back, told)
+
+    assert found.marker == f"{INCIDENT}{NEW}"
+    assert f"`{NEW}` was live from 2026-01-03T00:00:00Z to 2026-01-05T00:00:00Z" in found.body
+    assert f"`{OLD}` serves again" in found.body
+    assert "**Why:** it is odd" in found.body
+    assert f"| 2026-01-02T00:00:00Z | `{OLD}` |" in found.body
+    assert "Withdrawn with it" not in found.body
+    assert reason_of(NEW, told) == "it is odd"
+
+
+def test_a_rollback_by_two_names_the_one_in_the_middle():
+    """It has no incident of its own; its notes have the same reason."""
+    told = history(OLD, NEW, NEWER, OLD, messages=[*"abcd", 'Revert "c"'])
+    found = rolled_back(backs(told)[-1], told)
+
+    assert f"came after `{OLD}`: `{NEW}`" in found.body
+    assert found.marker == f"{INCIDENT}{NEWER}"
+    assert reason_of(NEW, told) == reason_of(NEWER, told) == 'Revert "c"'
+
+
+@pytest.mark.parametrize(
+    ("champions", "withdrawn", "alerts", "expected"),
+    [
+        ([OLD, NEW, OLD], [NEW], [], [NEW]),
+        # The release was deleted: nothing follows, and the incident is due all the same.
+        ([OLD, NEW, OLD], [], [], [NEW]),
+        ([OLD, NEW, OLD], [NEW], [alert(f"{INCIDENT}{NEW}", "closed", memory={"change": "c4"})], []),
+        # From before the commit was noted.
+        ([OLD, NEW, OLD], [NEW], [alert(f"{INCIDENT}{NEW}", "closed", "to 2026-01-04T00:00:00Z.")], []),
+        # The same version is rolled back a second time.
+        ([OLD, NEW, OLD, NEW, OLD], [NEW], [alert(f"{INCIDENT}{NEW}", memory={"change": "c4"})], [NEW]),
+        # Another landed since.
+        ([OLD, NEW, OLD, NEWER], [], [], []),
+        ([OLD, NEW, OLD, NEWER], [NEW], [], [NEW]),
+        ([OLD, NEW, NEWER, OLD], [NEW, NEWER], [], [NEWER]),
+        ([OLD, NEW], [], [], []),
+    ],
+)  # fmt: skip
+def test_a_rollback_has_one_incident(champions, withdrawn, alerts, expected):
+    """Whoever finishes it, and whoever closed it."""
+    found = due(history(*champions), withdrawn, {each.marker: each for each in alerts})
+
+    assert [back.bad for back in found] == expected
+
+
+@pytest.mark.parametrize(
+    ("one", "says"),
+    [
+        (alert(f"{INCIDENT}{NEW}"), True),
+        (alert(f"{INCIDENT}{NEW}", "closed", f"`{NEW}` is in quarantine"), True),
+        (alert(f"{INCIDENT}{NEW}", "closed", f"`{NEW}` is live again"), False),
+        (alert(f"{INCIDENT}{OLD}"), False),
+    ],
+)
+def test_the_incident_of_what_is_live_again_says_so(one, says):
+    """And keeps what it was about."""
+    words = ["", "m", "m", f"Roll back to {OLD}: it is odd", 'Revert "Roll back"']
+    told = history(OLD, NEW, OLD, NEW, messages=words)
+    found = live_again(NEW, {one.marker: one}, told)
+
+    assert bool(found) == says
+    if says:
+        assert f'`{NEW}` is live again, since 2026-01-05T00:00:00Z: Revert "Roll back"' in found
+        assert "**Why it was:** it is odd" in found
+        assert "quarantine" not in found
+
+
+def test_notes_of_what_is_live_again_do_not_say_that_it_is_withdrawn():
+    """Whatever the browser made of the ends of lines."""
+    assert cleared("Withdrawn: odd\n\n## PROMOTE\n\nGood.\n") == "## PROMOTE\n\nGood.\n"
+    assert cleared("Root cause: a join.\r\n\r\nWithdrawn: odd\r\n\r\nGood.\r\n") == (
+        "Root cause: a join.\r\n\r\nGood.\r\n"
+    )
+    assert cleared("Withdrawn: two\n\nWithdrawn: one\n") == ""
+    assert cleared("It was not Withdrawn: see below.\n") == "It was not Withdrawn: see below.\n"
+
+
+@pytest.mark.parametrize(
+    ("champions", "releases", "markers", "step"),
+    [
+        ([OLD], [], ["stuck:" + OLD], f"python -m forge restore STORE/bundles/{OLD}"),
+        ([OLD], [release(OLD, "withdrawn", by_hand=True)], ["stuck:" + OLD], "from a pre-release into a release"),
+        ([OLD, NEW], [release(OLD, "withdrawn")], ["stuck:" + NEW], "store it again from a copy"),
+        ([OLD, NEW, NEWER, NEW], [release(OLD, "withdrawn"), release(NEWER)], ["stuck:" + NEW], "a model that the gate has judged"),
+        ([OLD, NEW], [release(OLD)], [], ""),
+        ([OLD, NEW], [replace(release(OLD), digest=DIGEST[NEWER]), release(NEW)], ["changed:" + OLD], "Find out who changed what"),
+        ([OLD, NEW], [replace(release(NEW), digest=DIGEST[NEWER])], ["changed:" + NEW], "revert that change"),
+        ([OLD], [release(OLD), release(NEWER, "candidate")], [], ""),
+        ([], [release(NEWER, "candidate")], [], ""),
+    ],
+)  # fmt: skip
+def test_what_no_robot_can_put_right_is_an_incident_with_the_step_that_helps(
+    champions, releases, markers, step
+):
+    """The live release is gone and there is none before it, or one is not what main has named."""
+    now = live(champions[-1] if champions else "")
+    found = troubles(now, history(*champions), releases)
+
+    assert [each.marker for each in found] == [INCIDENT + each for each in markers]
+    assert all(step in each.body for each in found)
+
+
+def test_an_incident_closes_when_what_is_live_has_a_release_again():
+    """That one was edited, a person closes."""
+    alerts = [alert(f"{INCIDENT}stuck:{OLD}"), alert(f"{INCIDENT}changed:{OLD}"), alert("watch:x")]
+    (wrong,) = troubles(live(OLD), history(OLD), [])
+
+    assert over(alerts, []) == [f"{INCIDENT}stuck:{OLD}"]
+    assert over(alerts, [wrong]) == []
+
+
+@pytest.mark.parametrize(
+    ("bad", "champions", "words"),
+    [
+        (NEWER, [OLD, NEW, NEWER, NEW], f"{NEWER}, which this is about, was rolled back before; {NEW} is live, since 2026-01-05"),
+        (NEW, [OLD, NEW, NEWER], f"{NEW}, which this is about, is not live any more; {NEWER} is live, since 2026-01-04"),
+        ("", [OLD, NEW, OLD], f"{NEW} was a moment ago; {OLD} is live"),
+        (NEW, [OLD, NEW, ""], "was rolled back before; nothing is live"),
+    ],
+)  # fmt: skip
+def test_a_rollback_that_is_about_another_version_says_so(bad, champions, words):
+    """With what is live, since when, and how to roll that back."""
+    found = stopped(bad, history(*champions))
+
+    assert found.startswith("nothing was rolled back: ")
+    assert words in found
+    assert "--bad" in found
+
+
+@pytest.mark.parametrize(
+    ("champions", "minutes", "expected"),
+    [
+        ([OLD, NEW, OLD], 9, True),
+        ([OLD, NEW, OLD], 11, False),
+        ([OLD, NEW, OLD, OLD], 9 - 24 * 60, True),
+        ([OLD, NEW, OLD, NEWER], 9 - 24 * 60, False),
+        ([OLD, NEW], 9, False),
+        ([], 9, False),
+    ],
+)
+def test_what_was_put_back_a_moment_ago_is_not_what_the_next_press_means(
+    champions, minutes, expected
+):
+    """Two people press within a minute, and nobody goes back by two."""
+    told = history(*champions)
+    last = datetime.fromisoformat(told[0].at)
+
+    assert put_back(told, last + timedelta(minutes=minutes)) == expected
+
+
+def test_a_rollback_is_a_move_to_an_earlier_champion():
+    """With the commit that made it, and all that it withdrew."""
+    told = history(OLD, NEW, NEWER, OLD, "")
+
+    assert backs(told) == [
+        Back(NEWER, OLD, told[1], (NEW, NEWER)),
+        Back(OLD, "", told[0], (OLD,)),
+    ]
+    assert since(told) == told[0]
+    assert since([]) is None
+    assert backs([]) == []

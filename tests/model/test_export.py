@@ -49,7 +49,7 @@ def test_training_twice_gives_the_same_digest_at_another_time_too(fitted, build,
     later = replace(build, made_at=datetime(2026, 3, 1, tzinfo=UTC), commit="other")
     one, other = export(fitted, build, tmp_path, 1e-5), export(again, later, tmp_path, 1e-5)
 
-    assert one.name[-7:] == other.name[-7:]
+    assert one.name[14:] == other.name[14:]
     assert one.name != other.name
     for file in sorted(path.relative_to(one) for path in one.rglob("*.*")):
         if file.name != "manifest.json":
@@ -66,7 +66,7 @@ def test_another_process_gives_the_same_digest_too(name, root, recipes, tmp_path
             cwd=root, env=os.environ | {"PYTHONHASHSEED": seed}, check=True, stdout=subprocess.DEVNULL,
         )  # fmt: skip
 
-    assert len({path.name[-7:] for path in tmp_path.glob("*/*")}) == 1
+    assert len({path.name[14:] for path in tmp_path.glob("*/*")}) == 1
 
 
 def test_the_evidence_carries_the_graphs_own_scores(fitted, build, tmp_path):

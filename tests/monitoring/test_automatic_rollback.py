@@ -165,4 +165,6 @@ def test_in_a_workflow_a_job_presses_the_button(watch, forge, buys, scorer, tmp_
     assert watch(*scorer) == OK
     assert champion(forge) == buys.bundle.version
     told = (tmp_path / "told").read_text()
-    assert told.startswith("rollback=true\nreason=by itself, 0.0 hours after")
+    assert told.startswith(
+        f"rollback=true\nversion=\nbad={buys.bundle.version}\nreason=by itself, 0.0 hours after"
+    )

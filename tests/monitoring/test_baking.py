@@ -50,6 +50,7 @@ def test_an_alarm_on_what_is_new_puts_back_what_was(alarms, moves, rules, goes, 
 
     assert decision.goes_back == goes
     assert why in decision.why
+    assert decision.bad == (NEW if goes else "")
 
 
 def test_the_reason_has_the_evidence_and_fits_a_message():

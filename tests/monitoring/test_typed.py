@@ -32,8 +32,9 @@ ALERT = SimpleNamespace(
     number=3, marker="watch:flights:issue/score_drift/", title="drift", body="words", state="open",
     memory=MEMORY.to_json(), link="#3",
 )  # fmt: skip
+BAD = "20260114T0317-0123456789ab"
 DESK = Desk(
-    at=datetime(2026, 1, 15, 12, tzinfo=UTC), live_since=datetime(2026, 1, 14, tzinfo=UTC),
+    at=datetime(2026, 1, 15, 12, tzinfo=UTC), meant=BAD, live=BAD,
     back=lambda wanted: (wanted or A, ""), quiet=3, run="https://github.com/acme/toy/actions/runs/7",
 )  # fmt: skip
 
@@ -60,6 +61,7 @@ def answered(body, alert=ALERT, desk=DESK, earlier=(), **more):
         ("/rollback", Command("rollback")),
         (f"/rollback {A}", Command("rollback", version=A)),
         (f"/rollback `{A}`", Command("rollback", version=A)),
+        (f"/rollback {BAD}", Command("rollback", version=BAD)),
         ("/explain", Command("explain")),
         ("/help", Command("help")),
         ("/expected until 2026-12-08 because of the sale", Command("expected", until="2026-12-08", reason="of the sale")),
@@ -96,7 +98,7 @@ def test_whatever_else_people_say_is_no_command(body):
         ("/expected until 2026-13-01 because x", "takes a day and a reason"),
         ("/expected until 2026-12-01", "takes a day and a reason"),
         ("/retrain now", "`/retrain` takes nothing after it."),
-        ("/rollback $(reboot)", "a version such as `20260101T0317-a1b2c3d`"),
+        ("/rollback $(reboot)", "a version such as `20260101T0317-a1b2c3d4e5f6`"),
         ("/rollback v1; echo", "a version such as"),
     ],
 )
@@ -195,7 +197,7 @@ def test_retrain_and_rollback_start_a_robot_and_say_where_it_runs():
     assert "[this run](https://github.com/acme/toy/actions/runs/7)" in note.body
     start, raised, note = answered("/rollback")
 
-    assert start == Start("rollback", "asked for by dana below #3", A)
+    assert start == Start("rollback", "asked for by dana below #3", A, BAD)
     assert f"`{A}`" in note.body
 
 
@@ -218,15 +220,18 @@ def test_a_rollback_that_cannot_be_is_told():
     assert note.body == "Nothing was rolled back: cannot go back; releases to go back to: none.\n"
 
 
-def test_a_rollback_is_not_followed_where_the_world_has_moved_on():
-    """It was written about another model, or is read a day late: a run that was killed does not go back twice."""
-    (note,) = answered(
-        "/rollback",
-        at="2026-01-13T23:00:00Z",
-        desk=replace(DESK, at=datetime(2026, 1, 14, 12, tzinfo=UTC)),
-    )
-    assert "`/rollback VERSION` says which one is meant" in note.body
-    assert len(answered(f"/rollback {A}", at="2026-01-14T13:00:00Z")) == 3
+@pytest.mark.parametrize("body", ["/rollback", f"/rollback {A}"])
+@pytest.mark.parametrize(("meant", "live"), [(BAD, A), ("", BAD), (BAD, "")])
+def test_a_rollback_is_not_followed_where_another_is_live_by_now(body, meant, live):
+    """It is about what was live when it was written, whichever version it goes back to."""
+    (note,) = answered(body, desk=replace(DESK, meant=meant, live=live))
+
+    assert f"about `{meant or 'nothing'}`, which was live when it was written" in note.body
+    assert f"`{live or 'nothing'}` is live now, so nothing was done" in note.body
+
+
+def test_what_starts_a_robot_is_not_followed_a_day_late():
+    """A run that was killed does not go back twice."""
     for body in ("/retrain", f"/rollback {A}"):
         (note,) = answered(body, at="2026-01-14T11:00:00Z")
         assert "more than a day after it was written" in note.body

@@ -23,7 +23,7 @@ def edit(folder, change, *, sign=False):
     change(manifest)
     if sign:
         manifest["digest"] = digest_of(manifest)
-        manifest["version"] = manifest["version"][:-7] + manifest["digest"][7:14]
+        manifest["version"] = manifest["version"][:14] + manifest["digest"][7:19]
     path.write_text(json.dumps(manifest))
 
 

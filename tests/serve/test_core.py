@@ -32,7 +32,7 @@ def sign(folder, change):
             digest = hashlib.sha256((folder / name).read_bytes()).hexdigest()
             manifest["files"][name] = "sha256:" + digest
     manifest["digest"] = digest_of(manifest)
-    manifest["version"] = manifest["version"][:-7] + manifest["digest"][7:14]
+    manifest["version"] = manifest["version"][:14] + manifest["digest"][7:19]
     path.write_text(json.dumps(manifest))
 
 

@@ -161,7 +161,7 @@ def hostile(bundle, folder):
     manifest["data"]["window"] = [HOSTILE, HOSTILE]
     assert Contract.from_json(contract)
     manifest["digest"] = digest_of(manifest)
-    manifest["version"] = manifest["version"][:-7] + manifest["digest"][7:14]
+    manifest["version"] = manifest["version"][:14] + manifest["digest"][7:19]
     folder = folder / manifest["version"]
     folder.mkdir()
     (folder / "model.onnx").write_bytes((bundle / "model.onnx").read_bytes())

@@ -268,7 +268,7 @@ SHADOWED = 'mode = "shadow"'
 def resigned(place, manifest):
     """The bundle in *place* with another *manifest*, under the digest and name that this has."""
     manifest["digest"] = digest_of(manifest)
-    manifest["version"] = f"{manifest['version'][:13]}-{manifest['digest'][7:14]}"
+    manifest["version"] = f"{manifest['version'][:13]}-{manifest['digest'][7:19]}"
     (place / "manifest.json").write_text(json.dumps(manifest))
     return place.rename(place.with_name(manifest["version"]))
 
