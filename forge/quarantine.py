@@ -64,13 +64,17 @@ def due(
     wanted = {gone[version] for version in withdrawn}
     wanted |= {back.bad for back in found if back.change == since(history)}
     newest = {back.bad: back for back in found if back.bad in wanted}
-    told = {bad: alerts.get(f"{INCIDENT}{bad}") for bad in newest}
     return [
-        back
-        for bad, back in newest.items()
-        if not (alert := told[bad])
-        or (alert.memory.get("change") != back.change.commit and back.change.at not in alert.body)
+        back for bad, back in newest.items() if not _is_about(alerts.get(f"{INCIDENT}{bad}"), back)
     ]
+
+
+def _is_about(alert: Alert | None, back: Back) -> bool:
+    if alert is None:
+        return False
+    if "change" in alert.memory:
+        return bool(alert.memory["change"] == back.change.commit)
+    return back.change.at in alert.body
 
 
 def reason_of(version: str, history: Sequence[Change]) -> str:

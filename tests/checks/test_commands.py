@@ -429,7 +429,10 @@ def test_an_anchor_whose_contract_is_gone_needs_no_other_reason(forge, bundles, 
     [
         (["--to", "20200101T0000-0000000"], "is not stored"),
         # Its digest would come from text that somebody can edit.
-        (["--to", "20260315T0317-36558c2", "--reason", "x"], "has never named 20260315T0317-36558c2"),
+        (
+            ["--to", "20260315T0317-36558c2", "--reason", "x"],
+            "has never named 20260315T0317-36558c2",
+        ),
         (["--reason", "why not"], "is the anchor already"),
     ],
 )
