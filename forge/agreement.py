@@ -37,7 +37,6 @@ from forge.quarantine import (
 from forge.rollback import (
     WITHDRAWN,
     back_to,
-    backs,
     cleared,
     older,
     put_back,
@@ -78,9 +77,7 @@ def roll_back(
     if bad and bad not in champions:
         raise ForgeError(f"{bad} was never live; {version or 'nothing'} is")
     unfinished = "withdrawn" in settle(champions, forge.releases()).values()
-    again = not bad and wanted is None and backs(history) and (
-        unfinished or put_back(history, now)
-    )  # fmt: skip
+    again = not bad and wanted is None and put_back(history, now, unfinished)
     if again or (bad and bad != version):
         if forge.proposal("rollback"):
             forge.close("rollback", f"{bad or version} is not what is rolled back any more")
@@ -196,7 +193,7 @@ def _refuse_other_digest(live: Live, releases: Sequence[Release]) -> None:
         if slot and each.version == slot.version and each.digest != slot.digest:
             raise ForgeError(
                 f"{LIVE} names {slot.version} with {slot.digest}, and the release has {each.digest};"
-                f" no scorer will serve it: revert that change of {LIVE}"
+                f" no scorer will serve it: revert that change of {LIVE}, or see the incident if the release was edited"
             )
 
 

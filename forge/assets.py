@@ -8,7 +8,6 @@ is a prerelease, and which release is the latest.
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 import shutil
 import tempfile
@@ -18,7 +17,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from forge import ForgeError, Release
-from forge.bundle import MANIFEST, digest_in
+from forge.bundle import MANIFEST, digest_in, parse_manifest
 from forge.hidden import body_of, told
 from forge.live import DIGEST
 from forge.records import Meta
@@ -87,7 +86,7 @@ class Assets:
             bundle = work / "bundle"
             bundle.mkdir()
             (bundle / MANIFEST).write_bytes(content)
-            for name, digest in _parsed(version, content)["files"].items():
+            for name, digest in parse_manifest(version, content)["files"].items():
                 if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
                     raise ForgeError(f"the manifest of {version} names {name}, outside the bundle")
                 found = self._asset(release, _flat(name))
@@ -108,7 +107,7 @@ class Assets:
 
     def manifest(self, version: str) -> dict[str, Any]:
         """The manifest of the bundle of *version*."""
-        return _parsed(version, self._manifest(self._release(version)))
+        return parse_manifest(version, self._manifest(self._release(version)))
 
     def releases(self) -> list[Release]:
         """Every stored bundle, newest first."""
@@ -116,9 +115,9 @@ class Assets:
         found = []
         for each, meta, notes in self._all():
             noted, version = meta["state"], each["tag_name"]
-            state: Any = noted
-            if noted != "candidate":
-                state = "withdrawn" if each["prerelease"] else "published"
+            state: Any = "published"
+            if each["prerelease"]:
+                state = "candidate" if noted == "candidate" else "withdrawn"
             by_hand = state != noted or not _told(each)[0]
             is_latest = version == latest
             found.append(
@@ -162,7 +161,8 @@ class Assets:
         """Remove a candidate that came to nothing; one that is gone is no mistake."""
         for each in self._rest.pages("releases"):
             if each["tag_name"] == version:
-                if not each["draft"] and self._told(each)[0]["state"] != "candidate":
+                state = each["prerelease"] and self._told(each)[0]["state"]
+                if not each["draft"] and state != "candidate":
                     raise ForgeError(f"release {version} was live; only candidates are discarded")
                 self._remove(f"releases/{each['id']}")
         self._remove(f"git/refs/tags/{version}")
@@ -219,7 +219,7 @@ class Assets:
         if meta:
             return meta, notes
         version = release["tag_name"]
-        digest = _parsed(version, self._manifest(release)).get("digest", "")
+        digest = parse_manifest(version, self._manifest(release)).get("digest", "")
         state = "candidate" if release["prerelease"] else "published"
         return {
             "version": version, "digest": digest, "state": state, "at": release["created_at"],
@@ -286,14 +286,3 @@ def _told(release: Any) -> tuple[Meta, str]:
 def _is_ours(release: Any) -> bool:
     assets = {each["name"] for each in release["assets"]}
     return bool(VERSION.fullmatch(release["tag_name"])) and MANIFEST in assets
-
-
-def _parsed(version: str, content: bytes) -> dict[str, Any]:
-    try:
-        found = dict(json.loads(content))
-        found["files"].items()
-        return found
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ForgeError(
-            f"the manifest of {version} is not one: {error!r}; go back to another release"
-        ) from error

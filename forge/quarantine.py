@@ -133,8 +133,9 @@ def changed(version: str, known: Iterable[str], found: Iterable[str]) -> Trouble
 Somebody edited the release, or `{LIVE}`. Nothing goes back to a release that is not what main has named, and
 no scorer serves it.
 
-**What to do.** Find out who changed what. If the release's notes or files were edited, delete the release and
-store the bundle again from a copy, such as a scorer's store: `python -m forge restore STORE/bundles/{version}`. If the digest
+**What to do.** Find out who changed what. If its notes were edited, remove their first line, which is hidden: what it
+said is then read from the bundle. If its files were changed, delete the release and store the bundle again from a copy, such as
+a scorer's store: `python -m forge restore STORE/bundles/{version}`. If the digest
 in `{LIVE}` is wrong, revert that change. While this issue is open, no candidate lands by itself.
 """,
     )

@@ -168,10 +168,12 @@ def undone(champions: Sequence[str], releases: Iterable[Release]) -> dict[str, s
     return found
 
 
-def put_back(history: Sequence[Change], now: datetime) -> bool:
-    """Whether what is live was put back by a rollback a moment ago."""
+def put_back(history: Sequence[Change], now: datetime, unfinished: bool) -> bool:
+    """Whether what is live was put back by a rollback a moment ago, or by one that is *unfinished*."""
     last = [back.change for back in backs(history)][-1:]
-    return last == [since(history)] and now - datetime.fromisoformat(last[0].at) < AGAIN
+    if last != [since(history)]:
+        return False
+    return unfinished or now - datetime.fromisoformat(last[0].at) < AGAIN
 
 
 def since(history: Sequence[Change]) -> Change | None:

@@ -23,6 +23,7 @@ from typing import get_args
 from checks.rules import ConfigurationError, read_rules
 from forge import WATCH, Forge, ForgeError, open_forge
 from forge.actions import output, summary
+from forge.bundle import as_named
 from forge.live import LIVE, LiveError, Slot, parse_live, with_champion
 from forge.streams import ignore_closed_pipes
 from model.card import card, nothing_to_gain, title
@@ -132,7 +133,7 @@ def _made(folder: Path) -> tuple[Path, Path | None]:
 def _gains(made: Path, forge: Forge) -> bool:
     """Whether the bundle *made* is worth a proposal; a workflow gets the answer as an output."""
     champion = parse_live(forge.read(LIVE) or "").champion
-    live = forge.manifest(champion.version) if champion else None
+    live = as_named(forge.manifest(champion.version), champion) if champion else None
     why = nothing_to_gain(read_manifest(made), live)
     if why:
         _say(f"nothing to gain: {why}")

@@ -22,6 +22,7 @@ import pandas as pd
 
 from checks.rules import ConfigurationError, Rules, read_rules
 from forge import Forge, ForgeError, open_forge
+from forge.bundle import as_named
 from forge.live import LIVE, LiveError, champion_of, parse_live
 from forge.streams import ignore_closed_pipes
 from model.contract import Contract, ContractError
@@ -108,7 +109,7 @@ def _look(asked: argparse.Namespace, forge: Forge, rules: Rules) -> list[Broken]
         return None
     with tempfile.TemporaryDirectory() as work:
         forge.download(live.version, Path(work) / live.version)
-        manifest = _manifest(Path(work) / live.version)
+        manifest = as_named(_manifest(Path(work) / live.version), live)
         contract = Contract.from_json(manifest["contract"])
         reference = read_reference(Path(work) / live.version, contract)
     until = pd.Timestamp(asked.today, tz="UTC") if asked.today else None

@@ -71,7 +71,7 @@ def _back(forge: Forge, wanted: str) -> tuple[str, str]:
     """The version that a rollback goes to, or why there is none."""
     live, champions = parse_live(forge.read(LIVE) or ""), champions_of(forge.history(LIVE))
     if live.champion and wanted == live.champion.version:
-        return "", f"{wanted} is live"
+        return "", f"{wanted} is what is live; /rollback alone goes back from it"
     try:
         return back_to(wanted or None, live, champions, forge.releases()), ""
     except ForgeError as error:

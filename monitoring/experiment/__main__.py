@@ -15,6 +15,7 @@ from checks.markdown import text
 from checks.rules import read_rules
 from forge import Alert, Forge
 from forge.actions import output
+from forge.bundle import as_named
 from forge.live import LIVE, parse_live, with_champion
 from forge.streams import ignore_closed_pipes
 from model.contract import Contract
@@ -23,7 +24,7 @@ from monitoring.experiment.bulletin import MARKER, bulletin, marker, memory, tit
 from monitoring.experiment.comparison import Result, compared, measures, split_of
 from monitoring.experiment.deed import Deed, deed_of, settled
 from monitoring.experiment.history import forget, read_tally
-from monitoring.experiment.units import shared
+from monitoring.experiment.units import Split, shared
 from monitoring.journal import journal_at
 from monitoring.shelf import Shelf, folder_of
 
@@ -39,9 +40,11 @@ def run(asked: argparse.Namespace, forge: Forge) -> None:
         forget(shelf)
         _say("no experiment runs: serve/live.toml gives no challenger a share, nor the shadow")
         return
+    live = parse_live(forge.read(LIVE) or "")
     contract, other = (
-        Contract.from_json(forge.manifest(version)["contract"])
-        for version in (split.champion, split.challenger)
+        Contract.from_json(as_named(forge.manifest(slot.version), slot)["contract"])
+        for slot in (live.champion, live.challenger)
+        if slot
     )
     names = measures(rules, contract.task, split.shadow)
     today = datetime.combine(asked.today or datetime.now(UTC).date(), time(), UTC)
@@ -52,17 +55,19 @@ def run(asked: argparse.Namespace, forge: Forge) -> None:
     result = compared(tally, split, contract, rules)
     _say(f"{title(result)}: {result.judgement.why}")
     deed = deed_of(result, rules.policy)
-    _tell(forge, alerts, result, _do(forge, deed) if deed else "")
+    _tell(forge, alerts, result, _do(forge, deed, split) if deed else "")
 
 
-def _do(forge: Forge, deed: Deed) -> str:
-    """Propose *deed*, once; what came of it, in words."""
+def _do(forge: Forge, deed: Deed, split: Split) -> str:
+    """Propose *deed*, once; what came of it, in words. Nothing, if another split is live by now."""
     before = settled(deed, forge.proposals())
     if before:
         return f"Pull request {before.number} ({text(before.title)}) is {before.state}."
     live = parse_live(forge.read(LIVE) or "")
-    if live.challenger is None:
+    if live.champion is None or live.challenger is None:
         return ""
+    if (live.champion.version, live.challenger.version) != (split.champion, split.challenger):
+        return "What is live has changed while this was measured: the next look begins with what is live then."
     version, digest = live.challenger.version, live.challenger.digest
     after = (
         with_champion(live, version, digest) if deed.promotes else replace(live, challenger=None)

@@ -146,7 +146,7 @@ def test_what_a_person_withdrew_is_not_published_again():
         # The rollback itself, whose releases follow.
         ([OLD, NEW, OLD], release(NEW), "withdrawn", None),
         # One that was never live is marked as the latest.
-        ([OLD], release(NEW, "candidate", latest=True), None, "was never live"),
+        ([OLD], release(NEW, latest=True, by_hand=True), None, "was never live"),
         # The notes of what is live were rewritten; and it was made a pre-release at once.
         ([OLD, NEW], release(NEW, latest=True, by_hand=True), "published", None),
         ([OLD, NEW], release(NEW, "candidate", by_hand=True), "published", "mark it as a pre-release again"),
@@ -357,24 +357,26 @@ def test_a_rollback_that_is_about_another_version_says_so(bad, champions, words)
 
 
 @pytest.mark.parametrize(
-    ("champions", "minutes", "expected"),
+    ("champions", "minutes", "unfinished", "expected"),
     [
-        ([OLD, NEW, OLD], 9, True),
-        ([OLD, NEW, OLD], 11, False),
-        ([OLD, NEW, OLD, OLD], 9 - 24 * 60, True),
-        ([OLD, NEW, OLD, NEWER], 9 - 24 * 60, False),
-        ([OLD, NEW], 9, False),
-        ([], 9, False),
+        ([OLD, NEW, OLD], 9, False, True),
+        ([OLD, NEW, OLD], 11, False, False),
+        ([OLD, NEW, OLD], 11, True, True),
+        ([OLD, NEW, OLD, OLD], 9 - 24 * 60, False, True),
+        ([OLD, NEW, OLD, NEWER], 9 - 24 * 60, False, False),
+        ([OLD, NEW, OLD, NEWER], 11, True, False),
+        ([OLD, NEW], 9, True, False),
+        ([], 9, True, False),
     ],
 )
 def test_what_was_put_back_a_moment_ago_is_not_what_the_next_press_means(
-    champions, minutes, expected
+    champions, minutes, unfinished, expected
 ):
     """Two people press within a minute, and nobody goes back by two."""
     told = history(*champions)
     last = datetime.fromisoformat(told[0].at)
 
-    assert put_back(told, last + timedelta(minutes=minutes)) == expected
+    assert put_back(told, last + timedelta(minutes=minutes), unfinished) == expected
 
 
 def test_a_rollback_is_a_move_to_an_earlier_champion():

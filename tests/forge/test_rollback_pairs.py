@@ -21,6 +21,7 @@ from forge.local import LocalForge
 from monitoring.baking import Alarm
 from monitoring.desk import answer_all, bake
 from monitoring.experiment.__main__ import _do
+from monitoring.experiment.comparison import split_of
 from monitoring.experiment.deed import Deed
 from tests.forge.conftest import on_github, person
 from tests.forge.fake_github import FakeGitHub
@@ -323,7 +324,10 @@ def by_hand(gesture, n):
 
 
 def experiment(world):
-    _do(world.forge(), Deed("end-experiment", "End the experiment: it lost", "it lost", True))
+    deed = Deed("end-experiment", "End the experiment: it lost", "it lost", True)
+    split = split_of(world.forge().history(LIVE))
+    if split:
+        _do(world.forge(), deed, split)
 
 
 GESTURES = {
@@ -692,7 +696,8 @@ def test_a_candidate_that_is_marked_latest_is_not_the_latest_and_that_is_said(wo
     assert f"{world.of(4)[0]} was marked as the latest by hand, and was never live" in (
         capsys.readouterr().out
     )
-    assert world.told() == (3, "123", "", {})
+    assert world.live().champion == world.slots[3]
+    assert [world.n(r.version) for r in world.forge().releases() if r.latest] == [3]
 
 
 @pytest.mark.parametrize("closed", [False, True])

@@ -168,3 +168,16 @@ def test_in_a_workflow_a_job_presses_the_button(watch, forge, buys, scorer, tmp_
     assert told.startswith(
         f"rollback=true\nversion=\nbad={buys.bundle.version}\nreason=by itself, 0.0 hours after"
     )
+
+
+def test_a_release_that_is_not_what_main_names_is_not_watched_by(
+    watch, forge, buys, journal, capsys
+):
+    """Its evidence is the reference: who edits the release would say what is usual."""
+    write(journal, *answered(buys, date(2026, 2, 20), 6))
+    place = forge.root / "releases" / buys.bundle.version / "bundle/manifest.json"
+    manifest = json.loads(place.read_text())
+    place.write_text(json.dumps(manifest | {"metrics": {}}))
+
+    assert watch() == NO_WATCH
+    assert "is not what live.toml names" in capsys.readouterr().err

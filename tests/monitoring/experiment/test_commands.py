@@ -7,13 +7,18 @@ from datetime import date, timedelta
 
 import pytest
 
+from forge import ForgeError
+from forge.bundle import content_digest
 from forge.live import LIVE, Live, Slot, parse_live
 from forge.local import LocalForge
 from monitoring.__main__ import NO_WATCH, OK, main
-from monitoring.experiment.__main__ import run
+from monitoring.experiment.__main__ import _do, run
+from monitoring.experiment.comparison import split_of
+from monitoring.experiment.deed import Deed
 from tests.monitoring.experiment.conftest import CONTRACT, NEW, OLD, SINCE, a_journal, a_split
 
-DIGEST = {OLD: "sha256:" + "a" * 64, NEW: "sha256:" + "b" * 64}
+CONTENT = {version: {"contract": CONTRACT.to_json(), "of": version} for version in (OLD, NEW)}
+DIGEST = {version: content_digest(content) for version, content in CONTENT.items()}
 BEGUN = Live(Slot(OLD, DIGEST[OLD]), Slot(NEW, DIGEST[NEW], share=0.5))
 
 
@@ -30,7 +35,7 @@ def forge(tmp_path):
     for version, digest in DIGEST.items():
         folder = tmp_path / "bundles" / version
         folder.mkdir(parents=True)
-        manifest = {"version": version, "digest": digest, "contract": CONTRACT.to_json()}
+        manifest = CONTENT[version] | {"version": version, "digest": digest}
         (folder / "manifest.json").write_text(json.dumps(manifest))
         forge.upload(version, folder)
     make_live(forge, Live(BEGUN.champion))
@@ -169,3 +174,29 @@ def test_it_is_typed_as_the_readme_says(forge, journal, tmp_path, capsys):
     assert "no experiment runs" in capsys.readouterr().out
     assert main([*words, str(forge.root)]) == NO_WATCH
     assert "there is no journal at" in capsys.readouterr().err
+
+
+def test_a_result_about_another_split_does_nothing_to_the_one_that_is_live(forge):
+    """Somebody merged another champion while the journal was read."""
+    deed = Deed("end-experiment", "End the experiment: it lost", "it lost", True)
+    split = split_of(forge.history(LIVE))
+    make_live(
+        forge,
+        replace(BEGUN, champion=Slot(NEW, DIGEST[NEW]), challenger=Slot(OLD, DIGEST[OLD], 0.5)),
+    )
+    before = forge.read(LIVE)
+
+    assert "has changed while this was measured" in _do(forge, deed, split)
+    assert forge.read(LIVE) == before
+    assert proposed(forge) == []
+
+
+def test_a_release_that_is_not_what_main_names_is_not_measured_by(look, forge, journal):
+    """Its contract says what a row means."""
+    a_journal(journal, a_split(), 16)
+    place = forge.root / "releases" / NEW / "bundle/manifest.json"
+    manifest = json.loads(place.read_text())
+    place.write_text(json.dumps(manifest | {"of": "somebody"}))
+
+    with pytest.raises(ForgeError, match=f"the release {NEW} is not what live.toml names"):
+        look(16)
