@@ -6,6 +6,7 @@ What is judged is what will be served: every score here comes from the ONNX file
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -117,11 +118,24 @@ def gather(
 
 def score(bundle: Bundle, rows: pd.DataFrame) -> Array:
     """The scores of *rows* by the bundle's ONNX file."""
-    names = bundle.contract.feature_names
-    columns = {
-        name: rows[name].astype(object).where(rows[name].notna(), None).tolist() for name in names
-    }
+    return score_columns(bundle, columns_of(bundle.contract, rows))
+
+
+def score_columns(bundle: Bundle, columns: Mapping[str, Any]) -> Array:
+    """As `score`, of the features' columns as `columns_of` gives them."""
     found: Array = bundle.score_columns(columns).astype(np.float64)
+    return found
+
+
+def columns_of(contract: Contract, rows: pd.DataFrame) -> dict[str, Any]:
+    """feature -> its values in *rows*, (n,): float64 with NaN for missing, or strings with None."""
+    found: dict[str, Any] = {}
+    for feature in contract.features:
+        column = rows[feature.name]
+        if feature.kind == "category":
+            found[feature.name] = column.astype(object).where(column.notna(), None).to_numpy()
+        else:
+            found[feature.name] = column.astype("float64").to_numpy()
     return found
 
 

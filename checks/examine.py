@@ -57,7 +57,7 @@ def examine(
     say("loading Deepchecks ...")
     from checks.suite import chosen, run  # noqa: PLC0415 -- takes ten seconds and more
 
-    rules = chosen(gate, task)
+    rules = chosen(gate, task, len(evidence.contract.features))
     found.required += [rule.name for rule in rules]
     say(f"running {len(rules)} of its checks ...")
     found.findings += run(evidence, rules, gate, page)

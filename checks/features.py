@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from checks.evidence import Array, Evidence, days_of, score, target
+from checks.evidence import Array, Evidence, columns_of, days_of, score_columns, target
 from checks.metrics import losses
 from model.contract import Contract
 from serve.bundle import Bundle
@@ -104,14 +104,16 @@ def _benefits(
         rows = rows.iloc[np.sort(random.choice(len(rows), MOST_ROWS, replace=False))]
     rows = rows.reset_index(drop=True)
     truth = target(rows, contract)
-    usual = _loss(contract, truth, score(bundle, rows))
+    # Once: a shuffled feature is another column among the same others, however many they are.
+    columns = columns_of(contract, rows)
+    usual = _loss(contract, truth, score_columns(bundle, columns))
     days = days_of(rows, contract)
     found = []
     for name in names:
         grown = np.zeros(len(rows))
         for _ in range(TIMES):
-            dealt = rows[name].iloc[random.permutation(len(rows))].reset_index(drop=True)
-            grown += _loss(contract, truth, score(bundle, rows.assign(**{name: dealt}))) - usual
+            shuffled = columns | {name: columns[name][random.permutation(len(rows))]}
+            grown += _loss(contract, truth, score_columns(bundle, shuffled)) - usual
         grown /= TIMES
         low, high = interval(grown, days)
         seen = bundle.categories.get(name)

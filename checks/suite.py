@@ -35,24 +35,51 @@ set_verbosity(logging.ERROR)  # no progress bars of its own
 
 from checks.evidence import Array, Evidence  # noqa: E402
 from checks.rules import Gate, Severity  # noqa: E402
+from checks.sample import sample, sampled  # noqa: E402
 from checks.verdict import Finding  # noqa: E402
 
+#: Rows of each part that a predictive power is measured on, shared by so many features at most: more
+#: features get fewer rows each, and the finding says how many.
+POWER_ROWS, POWER_FEATURES = 5_000, 100
 SCORERS = {"binary": "roc_auc", "multiclass": "roc_auc_ovr", "regression": "neg_mae"}
 
 
 @dataclass(frozen=True)
 class Rule:
-    """A rule by name: the check that answers for it, its limit in words, and why it matters."""
+    """A rule by name: the check that answers for it, its limit in words, and why it matters.
+
+    *seen* says what of the rows the check looks at, where that is not all.
+    """
 
     name: str
     check: Any
     limit: str
     why: str
     severity: Severity
+    seen: str = ""
 
 
-def chosen(gate: Gate, task: str) -> list[Rule]:
-    """The rules that are checked with Deepchecks."""
+class TopFeatureDrift(checks.FeatureDrift):  # type: ignore[misc]
+    """Feature drift, with figures of the features that drift most alone: no others are shown.
+
+    Deepchecks draws one of each before it chooses, which takes longer than all the scores.
+    """
+
+    def _calculate_feature_drift(
+        self, *, common_columns: dict[str, str], with_display: bool, **more: Any
+    ) -> tuple[dict[str, Any], list[Any]]:
+        calculate = super()._calculate_feature_drift
+        found, _ = calculate(common_columns=common_columns, with_display=False, **more)
+        if not with_display:
+            return found, []
+        far = sorted(found, key=lambda name: found[name]["Drift score"] or 0, reverse=True)
+        top = {name: common_columns[name] for name in far[: self.n_top_columns]}
+        return found, calculate(common_columns=top, with_display=True, **more)[1]
+
+
+def chosen(gate: Gate, task: str, features: int = 0) -> list[Rule]:
+    """The rules that are checked with Deepchecks, for so many *features*."""
+    rows = int(POWER_ROWS * min(1, POWER_FEATURES / max(features, 1)))
     data, drift, model = gate.data, gate.drift, gate.model
     scorer = [SCORERS[task]]
     return [
@@ -90,12 +117,15 @@ def chosen(gate: Gate, task: str) -> list[Rule]:
         ),
         Rule(
             "data.label_correlation",
-            checks.FeatureLabelCorrelation().add_condition_feature_pps_less_than(
-                data.max_label_correlation
-            ),
+            checks.FeatureLabelCorrelation(
+                ppscore_params={"sample": rows}, random_state=0
+            ).add_condition_feature_pps_less_than(data.max_label_correlation),
             f"predictive power below {data.max_label_correlation:g}",
             "A feature that alone gives the outcome away will not be known when the row is scored.",
             data.severity,
+            f" (by {rows:,} rows of each part, for there are {features} features)"
+            if rows < POWER_ROWS
+            else "",
         ),
         Rule(
             "data.time_overlap",
@@ -108,7 +138,7 @@ def chosen(gate: Gate, task: str) -> list[Rule]:
         ),
         Rule(
             "drift.features",
-            checks.FeatureDrift().add_condition_drift_score_less_than(
+            TopFeatureDrift().add_condition_drift_score_less_than(
                 drift.max_feature_drift, drift.max_feature_drift
             ),
             f"below {drift.max_feature_drift:g}",
@@ -166,7 +196,7 @@ def run(
 ) -> list[Finding]:
     """A finding per rule, whatever became of its check; Deepchecks' own page goes to *html*."""
     train, test = (
-        _sample(rows, scores, gate.max_rows, seed)
+        sample(rows, scores, gate.max_rows, seed)
         for rows, scores in (
             (evidence.train, evidence.train_scores),
             (evidence.holdout, evidence.holdout_scores),
@@ -188,8 +218,11 @@ def run(
         _finding(rule, [r for r in result.results if type(r.check) is type(rule.check)])
         for rule in rules
     ]
-    seen = _sampled(evidence, gate.max_rows)
-    return [replace(each, observed=each.observed + seen) for each in found]
+    seen = sampled(evidence, gate.max_rows)
+    return [
+        replace(each, observed=each.observed + rule.seen + seen)
+        for rule, each in zip(rules, found, strict=True)
+    ]
 
 
 def _finding(rule: Rule, results: Sequence[CheckResult | CheckFailure]) -> Finding:
@@ -228,20 +261,6 @@ def _crashed(rule: Rule, error: object) -> Finding:
 
 def _not_run(rule: Rule, why: str) -> Finding:
     return Finding(rule.name, "NOT_RUN", why, rule.limit, rule.why, rule.severity)
-
-
-def _sample(rows: pd.DataFrame, scores: Array, most: int, seed: int) -> tuple[pd.DataFrame, Array]:
-    if len(rows) <= most:
-        return rows, scores
-    picked = np.sort(np.random.default_rng(seed).choice(len(rows), most, replace=False))
-    return rows.iloc[picked].reset_index(drop=True), scores[picked]
-
-
-def _sampled(evidence: Evidence, most: int) -> str:
-    """What to add to a finding that saw a part of the rows only."""
-    parts = (("learnt from", evidence.train), ("held back", evidence.holdout))
-    told = [f"{most:,} of {len(rows):,} rows {name}" for name, rows in parts if len(rows) > most]
-    return f" (seen on a sample: {', '.join(told)})" if told else ""
 
 
 def _dataset(rows: pd.DataFrame, _: Array, evidence: Evidence) -> Dataset:

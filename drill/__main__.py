@@ -3,6 +3,8 @@
 python -m drill make     in the environment that trains: a bundle per fault, and fifty clean ones
 python -m drill judge    in the environment that judges: the real gate on each; drill.json
 python -m drill peers    the same before Deepchecks' stock suites and Evidently's presets; BENCHMARKS.md
+
+A run that was cut off goes on where it was, if recipe, day and code are the same.
 """
 
 from __future__ import annotations
@@ -14,13 +16,13 @@ import platform
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+from drill.identity import beside, identity
+from drill.workers import spread
 from forge.streams import ignore_closed_pipes
 
 for each in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):  # two processes share two cores
@@ -29,74 +31,113 @@ for each in ("GITHUB_STEP_SUMMARY", "GITHUB_OUTPUT"):  # a hundred verdicts are 
     os.environ.pop(each, None)
 
 FOLDER = Path("build/drill")
-WORKERS = 2
+SUBJECT, CASE, DRILL = "subject.json", "case.json", "drill.json"
+OK, USAGE, NO_DRILL = 0, 2, 5
+
+
+class DrillError(Exception):
+    """There is no drill to go on with. The message says why and what to type."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns its exit code."""
+    from checks.rules import ConfigurationError  # noqa: PLC0415 -- each environment has its own half
+
     asked = _parser().parse_args(arguments)
     began = time.monotonic()
-    {"make": _make, "judge": _judge, "peers": _peers}[asked.command](asked)
+    try:
+        {"make": _make, "judge": _judge, "peers": _peers}[asked.command](asked)
+    except ConfigurationError as error:
+        return _stop(USAGE, error)
+    except ModuleNotFoundError as error:
+        return _stop(NO_DRILL, f"{error}: see --help for which environment {asked.command} is for")
+    except (DrillError, OSError) as error:
+        return _stop(NO_DRILL, error)
+    except KeyboardInterrupt:
+        return _stop(130, "stopped; what was done is kept, and the same command goes on from there")
     _say(f"{asked.command}: {time.monotonic() - began:.0f} s")
-    return 0
+    return OK
 
 
 def _make(asked: argparse.Namespace) -> None:
-    from checks.rules import read_rules  # noqa: PLC0415 -- each environment has its own half
+    from checks.rules import read_rules  # noqa: PLC0415
     from drill import make  # noqa: PLC0415
     from drill.subject import ROWS, Subject  # noqa: PLC0415
+    from model.train import RecipeError, read_recipe  # noqa: PLC0415
 
-    if not asked.keep:
+    rules = read_rules(asked.rules)
+    try:
+        read_recipe(asked.recipe)
+    except RecipeError as error:
+        raise DrillError(str(error)) from error
+    of = identity(asked.today, rules.export.parity, files=beside(asked.recipe))
+    if not _goes_on(asked.out, of):
         shutil.rmtree(asked.out, ignore_errors=True)
     asked.out.mkdir(parents=True, exist_ok=True)
-    subject = Subject(asked.recipe, asked.today, read_rules(asked.rules).export.parity)
+    subject = Subject(asked.recipe, asked.today, rules.export.parity)
     wanted = make.asked(asked.clean, asked.only)
-    _say(f"making {len(wanted)} candidates of {asked.recipe} as of {asked.today} ...")
-    told = {"recipe": str(asked.recipe), "today": str(asked.today), "rows": ROWS, "cases": [f"{family}-{n}" for family, n in wanted]}  # fmt: skip
-    (asked.out / "subject.json").write_text(json.dumps(told), encoding="utf-8")
-    tasks = [(make.make, (subject, *each, asked.out)) for each in wanted]
-    for done, case in enumerate(_spread(tasks), 1):
-        _progress(done, len(tasks), case.name)
+    run: dict[str, Any] = {"recipe": str(asked.recipe), "today": str(asked.today), "rows": ROWS, "of": of, "cases": [f"{family}-{n}" for family, n in wanted]}  # fmt: skip
+    (asked.out / SUBJECT).write_text(json.dumps(run), encoding="utf-8")
+    done = sum((asked.out / each / CASE).is_file() for each in run["cases"])
+    kept = f" ({done} are there from the run that was cut off)" if done else ""
+    _say(f"making {len(wanted)} candidates of {asked.recipe} as of {asked.today}{kept} ...")
+    first, *others = ((subject, *each, asked.out) for each in wanted)
+    as_it_is = make.make(*first)
+    _progress(1, len(wanted), as_it_is)
+    if as_it_is.left_out:
+        (asked.out / run["cases"][0] / CASE).unlink()  # tried again when the recipe is whole
+        raise DrillError(f"no fault can be tried, for the recipe as it is makes no candidate and champion: {as_it_is.left_out}")  # fmt: skip
+    for number, case in enumerate(spread(make.make, others, make.lost), 2):
+        _progress(number, len(wanted), case)
+
+
+def _goes_on(out: Path, of: str) -> bool:
+    """Whether *out* holds a run of the same recipe, day and code that was not finished."""
+    before = _json(out / SUBJECT) if (out / SUBJECT).is_file() else {}
+    return before.get("of") == of and not (out / DRILL).is_file()
 
 
 def _judge(asked: argparse.Namespace) -> None:
-    from drill import score  # noqa: PLC0415
+    run = _run(asked.out)
+    names = run.pop("cases")
+    undone = [each for each in names if not (asked.out / each / CASE).is_file()]
+    if undone:
+        raise DrillError(
+            f"{len(undone)} of {len(names)} cases are not made yet; type: python -m drill make, as before"
+        )
+    from checks.rules import read_rules  # noqa: PLC0415
 
+    read_rules(asked.rules)
     _say("loading Deepchecks ...")
-    import checks.suite  # noqa: F401, PLC0415 -- once, before the workers are forked
+    from drill import judge, score  # noqa: PLC0415 -- once, before the workers are forked
 
-    told = _json(asked.out / "subject.json")
-    as_it_is, *cases = (_json(asked.out / each / "case.json") for each in told.pop("cases"))
+    as_it_is, *cases = (_json(asked.out / each / CASE) for each in names)
     left_out = [case for case in cases if case["left_out"]]
-    usual = _usual(as_it_is, asked.rules)
-    tasks = [(_one, (case, asked.rules, usual)) for case in cases if not case["left_out"]]
+    of = identity(run.pop("of"), files=[asked.rules])
+    usual = judge.judge(as_it_is, asked.rules, of)
+    _say(f"as it is: {usual.decision}: {usual.said}")
+    tasks = [(case, asked.rules, usual.by, of) for case in cases if not case["left_out"]]
     found = []
-    for done, each in enumerate(_spread(tasks), 1):
+    for done, each in enumerate(spread(_one, tasks, _ended), 1):
         found.append(each)
         clean = each["family"] == score.CLEAN
         words = f"{each['decision']:<8}{each['name']}" if clean else score.line(each)
-        _progress(done, len(tasks), words)
+        _say(f"[{done:>3} of {len(tasks)}] {words}")
     order = {case["name"]: number for number, case in enumerate(cases)}
     found.sort(key=lambda each: order[each["name"]])
     faults = [each for each in found if each["family"] != score.CLEAN]
     clean = [each for each in found if each["family"] == score.CLEAN]
     drill = {
-        "format": 1, "when": f"{datetime.now(UTC):%Y-%m-%d}", **told, "machine": f"{os.cpu_count()} cores ({platform.machine()}), Python {platform.python_version()}",
-        "usual": usual,
-        "score": (counted := score.score(faults, clean)), "sentence": score.sentence(counted), "faults": faults, "clean": clean,
-        "left_out": [{"name": case["name"], "why": case["left_out"]} for case in left_out],
+        "format": 1, "when": f"{datetime.now(UTC):%Y-%m-%d}", **run, "machine": f"{os.cpu_count()} cores ({platform.machine()}), Python {platform.python_version()}",
+        "usual": usual.by,
+        "score": (counted := score.score(faults, clean, left_out)), "sentence": score.sentence(counted), "faults": faults, "clean": clean,
+        "left_out": [{"name": case["name"], "family": case["family"], "why": case["left_out"]} for case in left_out],
     }  # fmt: skip
-    (asked.out / "drill.json").write_text(json.dumps(drill, indent=1, ensure_ascii=False), encoding="utf-8")  # fmt: skip
+    (asked.out / DRILL).write_text(json.dumps(drill, indent=1, ensure_ascii=False), encoding="utf-8", errors="backslashreplace")  # fmt: skip
     _say("")
-    for each in faults:
-        if not each["caught"] or each["beyond"]:
-            _say(score.line(each))
-    for each in clean:
-        if each["decision"] not in ("PROMOTE", "HOLD"):
-            _say(f"REJECTED though clean: {each['name']}: {each['said']}")
-    for case in left_out:
-        _say(f"does not apply: {case['name']}: {case['left_out']}")
-    _say(f"{drill['sentence']}  ({asked.out / 'drill.json'})")
+    for line in score.summary(drill):
+        _say(line)
+    _say(f"{drill['sentence']}  ({asked.out / DRILL})")
 
 
 def _peers(asked: argparse.Namespace) -> None:
@@ -104,40 +145,39 @@ def _peers(asked: argparse.Namespace) -> None:
     from drill import make, rivals, score  # noqa: PLC0415
     from model.train import read_recipe  # noqa: PLC0415
 
-    cases = [make.read(asked.out / each / "case.json") for each in _json(asked.out / "subject.json")["cases"]]  # fmt: skip
-    drill = _json(asked.out / "drill.json")
+    cases = [make.read(asked.out / each / CASE) for each in _run(asked.out)["cases"]]
+    if not (asked.out / DRILL).is_file():
+        raise DrillError("the cases are not judged yet; type: python -m drill judge")
+    drill = _json(asked.out / DRILL)
     contract = read_recipe(Path(drill["recipe"])).CONTRACT
     put(asked.document, "drill", score.markdown(drill, rivals.compare(cases, contract, asked.out)))
     _say(f"{asked.document} has it, side by side")
 
 
-def _usual(as_it_is: dict[str, Any], rules: Path) -> tuple[str, ...]:
-    """The rules that stop the candidate as it is, which nobody spoilt."""
+def _one(case: dict[str, Any], rules: Path, usual: tuple[str, ...], of: str) -> dict[str, Any]:
     from drill import judge  # noqa: PLC0415
 
-    if as_it_is["left_out"]:
-        return ()
-    answer = judge.judge(as_it_is, rules)
-    _say(f"as it is: {answer.decision}: {answer.said}")
-    return answer.by
+    return judge.outcome(case, judge.judge(case, rules, of), usual)
 
 
-def _one(case: dict[str, Any], rules: Path, usual: tuple[str, ...]) -> dict[str, Any]:
+def _ended(case: dict[str, Any], _: Path, usual: tuple[str, ...], *__: str) -> dict[str, Any]:
     from drill import judge  # noqa: PLC0415
 
-    return judge.outcome(case, judge.judge(case, rules), usual)
+    why = "the process that judged it was ended, for want of memory perhaps"
+    return judge.outcome(case, judge.crashed(why), usual)
 
 
-def _spread(tasks: Sequence[tuple[Callable[..., Any], tuple[Any, ...]]]) -> Iterable[Any]:
-    """Each task's answer as it comes, by two processes that share what is imported."""
-    with ProcessPoolExecutor(WORKERS, mp_context=get_context("fork")) as pool:
-        waiting = [pool.submit(function, *given) for function, given in tasks]
-        for done in as_completed(waiting):
-            yield done.result()
+def _run(out: Path) -> dict[str, Any]:
+    """What `make` wrote of the run."""
+    if not (out / SUBJECT).is_file():
+        raise DrillError(f"there is no drill in {out}; type: python -m drill make")
+    found: dict[str, Any] = _json(out / SUBJECT)
+    return found
 
 
-def _progress(done: int, of: int, words: str) -> None:
-    _say(f"[{done:>3} of {of}] {words}")
+def _progress(done: int, of: int, case: Any) -> None:
+    why = f": does not apply: {case.left_out}" if case.left_out else ""
+    _say(f"[{done:>3} of {of}] {case.name}{why}")
 
 
 def _json(path: Path) -> Any:
@@ -146,6 +186,11 @@ def _json(path: Path) -> Any:
 
 def _say(words: str) -> None:
     print(words, flush=True)
+
+
+def _stop(code: int, why: object) -> int:
+    print(f"error: {why}", file=sys.stderr)
+    return code
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -158,7 +203,6 @@ def _parser() -> argparse.ArgumentParser:
     make.add_argument("--today", type=_day, default="", help="the day to train as of (YYYY-MM-DD)")
     make.add_argument("--clean", type=int, default=50, help="candidates with nothing wrong")
     make.add_argument("--only", nargs="+", default=(), help="parts of families' or faults' names")
-    make.add_argument("--keep", action="store_true", help="go on where the last run stopped")
     judge = commands.add_parser("judge", help="the gate on each of them")
     peers = commands.add_parser("peers", help="the same before others, into BENCHMARKS.md")
     peers.add_argument("--document", type=Path, default=Path("BENCHMARKS.md"))

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import io
 import json
 import tempfile
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
 from checks.__main__ import CANNOT_JUDGE, USAGE
 from checks.__main__ import main as gate
+from checks.rules import ConfigurationError
 from drill.sabotage import sabotaged
 from forge.live import Live, with_champion
 from forge.local import LocalForge
@@ -32,10 +34,31 @@ class Answer:
     warned: tuple[str, ...] = ()
 
 
-def judge(case: Told, limits: Path) -> Answer:
-    """The gate's answer to *case*, which was told by `drill.make`."""
+def judge(case: Told, limits: Path, of: str = "") -> Answer:
+    """The gate's answer to *case*, as `drill.make` wrote it.
+
+    It is kept beside the bundle; where it is there for the same identity *of* what it depends on, the
+    gate is not asked again. Raises ConfigurationError if *limits* cannot be read.
+    """
     if case["refused"]:
         return Answer("REFUSED", case["said"], (case["refused"],))
+    kept = Path(case["bundle"]).parent / f"answer-{hashlib.sha256(case['name'].encode()).hexdigest()[:12]}.json"  # fmt: skip
+    if of and (answer := _kept(kept, of)):
+        return answer
+    answer = _asked(case, limits)
+    if of:
+        draft = kept.with_suffix(".draft")
+        draft.write_text(json.dumps({"of": of, **asdict(answer)}), encoding="utf-8")
+        draft.replace(kept)
+    return answer
+
+
+def crashed(why: str) -> Answer:
+    """The answer of a gate that did not come to its end: no verdict, and so neither a pass nor a catch."""
+    return Answer("CRASHED", why, ("gate.crashed",))
+
+
+def _asked(case: Told, limits: Path) -> Answer:
     with tempfile.TemporaryDirectory() as work, sabotaged(case["gate"]):
         out = Path(work) / "gate"
         words = ["gate", "--candidate", case["bundle"], "--rules", str(limits), "--out", str(out)]
@@ -43,15 +66,27 @@ def judge(case: Told, limits: Path) -> Answer:
             words += ["--against-live", "--forge", str(_forge(Path(work) / "forge", case))]
         else:
             words += ["--champion", case["champion"]]
-        told = io.StringIO()
-        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(told):
-            code = gate(words)
+        said = io.StringIO()
+        try:
+            with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(said):
+                code = gate(words)
+        except (Exception, SystemExit) as error:  # a fault of the gate itself
+            return crashed(f"{type(error).__name__}: {' '.join(str(error).split())[:300]}")
         if code == USAGE:
-            raise RuntimeError(told.getvalue())
+            raise ConfigurationError(said.getvalue().strip())
         if code == CANNOT_JUDGE:
-            return Answer("CANNOT JUDGE", told.getvalue().strip(), ("gate.cannot_judge",))
+            return Answer("CANNOT JUDGE", said.getvalue().strip(), ("gate.cannot_judge",))
         verdict = json.loads((out / "verdict.json").read_text(encoding="utf-8"))
     return _answer(verdict)
+
+
+def _kept(path: Path, of: str) -> Answer | None:
+    if not path.is_file():
+        return None
+    found = json.loads(path.read_text(encoding="utf-8"))
+    if found.pop("of") != of:
+        return None
+    return Answer(**found | {name: tuple(found[name]) for name in ("by", "warned")})
 
 
 def outcome(case: Told, answer: Answer, usual: Collection[str] = ()) -> dict[str, Any]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Sequence
+import traceback
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from fnmatch import fnmatch
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -21,7 +23,7 @@ from model.parity import ParityError
 from model.train import RecipeError
 
 #: Who refused before there was a bundle, by what was raised.
-REFUSED = {
+REFUSED: Mapping[type[Exception], str] = {
     ContractError: "train.contract",
     DataError: "train.data",
     RecipeError: "train.recipe",
@@ -34,8 +36,8 @@ REFUSED = {
 class Case:
     """One thing to judge.
 
-    *refused* says which rule left no bundle, *raw* where the rows are then; *left_out* why there is
-    no case.
+    *refused* says which of the fault's own rules left no bundle, *raw* where the rows are then;
+    *left_out* why there is no case: the fault does not apply to this recipe.
     """
 
     name: str
@@ -71,9 +73,9 @@ def asked(clean: int, only: Sequence[str] = ()) -> list[tuple[str, int]]:
 def make(subject: Subject, family: str, number: int, into: Path) -> Case:
     """The case, its bundle and its champion in *into*. Kept: what is there is not made again."""
     folder = into / f"{family}-{number}"
-    told = folder / "case.json"
-    if told.is_file():
-        return read(told)
+    written = folder / "case.json"
+    if written.is_file():
+        return read(written)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     case = (
@@ -81,7 +83,20 @@ def make(subject: Subject, family: str, number: int, into: Path) -> Case:
         if family == CLEAN
         else _faulty(subject, FAMILIES[family][number], family, folder)
     )
-    told.write_text(json.dumps(asdict(case), indent=1, ensure_ascii=False), encoding="utf-8")
+    return _write(case, folder)
+
+
+def lost(subject: Subject, family: str, number: int, into: Path) -> Case:
+    """The case whose process was ended while it was made."""
+    name = _clean_ones(subject)[number][0] if family == CLEAN else FAMILIES[family][number].name
+    why = "the process that made it was ended, for want of memory perhaps"
+    return _write(Case(name, family, left_out=why), into / f"{family}-{number}")
+
+
+def _write(case: Case, folder: Path) -> Case:
+    draft = folder / ".case.json"
+    draft.write_text(json.dumps(asdict(case), indent=1, ensure_ascii=False), encoding="utf-8", errors="backslashreplace")  # fmt: skip
+    draft.replace(folder / "case.json")
     return case
 
 
@@ -95,18 +110,41 @@ def _faulty(subject: Subject, fault: Fault, family: str, folder: Path) -> Case:
     case = Case(fault.name, family, fault.what, fault.rules, fault.also, fault.gate)
     try:
         recipe = fault.recipe(subject)
-    except DoesNotApplyError as why:
-        return replace(case, left_out=str(why))
-    try:
-        bundle = fault.bundle(_made(fault, recipe, subject, folder / "made"))
-    except DoesNotApplyError as why:
-        return replace(case, left_out=str(why))
-    except (ContractError, DataError, RecipeError, ExportError, ParityError) as error:
-        if isinstance(error.__cause__, DoesNotApplyError):
-            return replace(case, left_out=str(error.__cause__))
-        raw = _raw(recipe, subject, folder / "raw")
-        return replace(case, refused=REFUSED[type(error)], said=str(error)[:500], raw=str(raw))
-    return replace(case, bundle=str(bundle), champion=str(subject.champion(folder.parent)))
+        try:
+            bundle = fault.bundle(_made(fault, recipe, subject, folder / "made"))
+        except tuple(REFUSED) as error:
+            rule = _refusal(error)
+            if not any(fnmatch(rule, each) for each in fault.rules) or _does_not_apply(error):
+                raise
+            raw = _raw(recipe, subject, folder / "raw")
+            return replace(case, refused=rule, said=str(error)[:500], raw=raw)
+        return replace(case, bundle=str(bundle), champion=str(subject.champion(folder.parent)))
+    except (Exception, SystemExit) as error:  # whatever the recipe and its libraries raise
+        return replace(case, left_out=_why(error))
+
+
+def _refusal(error: BaseException) -> str:
+    return next((rule for kind, rule in REFUSED.items() if isinstance(error, kind)), "")
+
+
+def _does_not_apply(error: BaseException) -> str:
+    """What the error, or one that led to it, says of why the fault cannot be had; "" if nothing."""
+    while error:
+        if isinstance(error, DoesNotApplyError):
+            return str(error)
+        error = error.__cause__  # type: ignore[assignment]
+    return ""
+
+
+def _why(error: BaseException) -> str:
+    """Why a case cannot be made. A refusal for another reason than the fault's is said to be one."""
+    if said := _does_not_apply(error):
+        return said
+    words = " ".join(str(error).split())[:300]
+    if rule := _refusal(error):
+        return f"refused before there is a bundle, for another reason than the fault's ({rule}): {words}"
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__}: {words} ({Path(last.filename).name}:{last.lineno})"
 
 
 def _made(fault: Fault, recipe: SimpleNamespace, subject: Subject, into: Path) -> Path:
@@ -117,21 +155,27 @@ def _made(fault: Fault, recipe: SimpleNamespace, subject: Subject, into: Path) -
     return subject.make(recipe, into, convert=fault.convert, fitted=fault.fitted)
 
 
-def _raw(recipe: SimpleNamespace, subject: Subject, folder: Path) -> Path:
-    """The rows as they came, where no bundle holds them: for those who look at rows alone."""
+def _raw(recipe: SimpleNamespace, subject: Subject, folder: Path) -> str:
+    """The folder with the rows as they came, where no bundle holds them; "" if they cannot be had.
+
+    It is for those who look at rows alone.
+    """
     folder.mkdir()
-    start, end = recipe.window(subject.today)
-    rows = recipe.load(start, end)
-    rows = rows.sort_values(recipe.CONTRACT.time, ignore_index=True)
-    late = rows[recipe.CONTRACT.time] >= subject.since
-    for name, part in (("train", rows[~late]), ("holdout", rows[late])):
-        part.reset_index(drop=True).to_parquet(folder / f"{name}.parquet", index=False)
-    return folder
+    try:
+        start, end = recipe.window(subject.today)
+        rows = recipe.load(start, end)
+        rows = rows.sort_values(recipe.CONTRACT.time, ignore_index=True)
+        late = rows[recipe.CONTRACT.time] >= subject.since
+        for name, part in (("train", rows[~late]), ("holdout", rows[late])):
+            part.reset_index(drop=True).to_parquet(folder / f"{name}.parquet", index=False)
+    except Exception:  # the rows are spoilt: in which way, the refusal says
+        return ""
+    return str(folder)
 
 
 def _clean(subject: Subject, number: int, folder: Path) -> Case:
-    """The candidate as it is, or one of the fifty; its champion learnt by the user's own recipe."""
-    name, other, recipe = [(AS_IT_IS, subject, None), *candidates(subject)][number]
+    """The candidate as it is, or one of the fifty; its champion trained by the user's own recipe."""
+    name, other, recipe = _clean_ones(subject)[number]
     try:
         champion = other.champion(folder.parent)
         bundle = (
@@ -139,6 +183,10 @@ def _clean(subject: Subject, number: int, folder: Path) -> Case:
             if recipe
             else other.plain(folder.parent, other.today)
         )
-    except DataError as error:
-        return Case(name, CLEAN, left_out=str(error)[:300])
+    except (Exception, SystemExit) as error:  # as in _faulty
+        return Case(name, CLEAN, left_out=_why(error))
     return Case(name, CLEAN, bundle=str(bundle), champion=str(champion))
+
+
+def _clean_ones(subject: Subject) -> list[tuple[str, Subject, SimpleNamespace | None]]:
+    return [(AS_IT_IS, subject, None), *candidates(subject)]

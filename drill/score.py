@@ -10,24 +10,49 @@ Outcome = Mapping[str, Any]
 CLEAN, AS_IT_IS = "clean", "as it is"
 
 
-def score(faults: Sequence[Outcome], clean: Sequence[Outcome]) -> dict[str, int]:
-    """How many faults there were, were caught, and by no other rules; of the clean, how many were rejected."""
+def score(
+    faults: Sequence[Outcome], clean: Sequence[Outcome], left_out: Sequence[Outcome] = ()
+) -> dict[str, int]:
+    """How many faults there were, were caught, and by no other rules; of the clean, how many were rejected.
+
+    *left_out* are the cases that do not apply to the recipe: they are counted, and are neither.
+    """
     return {
         "faults": len(faults),
         "caught": sum(each["caught"] for each in faults),
         "precisely": sum(each["caught"] and not each["beyond"] for each in faults),
         "clean": len(clean),
         "rejected": sum(each["decision"] not in ("PROMOTE", "HOLD") for each in clean),
+        "left_out": len(left_out),
     }
 
 
 def sentence(found: Mapping[str, int]) -> str:
     """The score in words."""
+    left_out = found.get("left_out", 0)
+    more = (
+        f"; {left_out} do{'es' if left_out == 1 else ''} not apply to this recipe"
+        if left_out
+        else ""
+    )
     return (
         f"{found['caught']} of {found['faults']} faults caught for their own reason,"
         f" {found['precisely']} of them by no rule that does not concern them;"
-        f" {found['rejected']} of {found['clean']} clean candidates rejected"
+        f" {found['rejected']} of {found['clean']} clean candidates rejected{more}"
     )
+
+
+def summary(drill: Mapping[str, Any]) -> list[str]:
+    """What is to be looked at, a line each: faults missed, clean candidates rejected, what does not apply."""
+    return [
+        *(line(each) for each in drill["faults"] if not each["caught"] or each["beyond"]),
+        *(
+            f"REJECTED though clean: {each['name']}: {each['said']}"
+            for each in drill["clean"]
+            if each["decision"] not in ("PROMOTE", "HOLD")
+        ),
+        *(f"does not apply: {each['name']}: {each['why']}" for each in drill["left_out"]),
+    ]
 
 
 def line(each: Outcome) -> str:

@@ -59,6 +59,16 @@ class Encoder:
             start += part.width
         return found
 
+    def matrix_of(self, columns: Mapping[str, Sequence[Any]]) -> Matrix:
+        """As `matrix`, of one sequence of values per feature, all of one length; an array is taken whole."""
+        many = len(next(iter(columns.values()), ()))
+        found = np.empty((many, self.width), dtype=np.float32)
+        start = 0
+        for part in self.parts:
+            part.fill(found[:, start : start + part.width], columns)
+            start += part.width
+        return found
+
     @classmethod
     def read(cls, told: Any, contract: Contract) -> Encoder:
         """The encoder that a manifest tells of. Raises `CoreError`."""
@@ -95,6 +105,11 @@ class Numbers:
             found = np.array(values, dtype=np.float64)
         return found.astype(np.float32).reshape(len(rows), self.width)
 
+    def fill(self, into: Matrix, columns: Mapping[str, Sequence[Any]]) -> None:
+        """Write the numbers of *columns*, one sequence each, *into* an array of (n, width)."""
+        for place, name in enumerate(self._names):
+            into[:, place] = numbers(columns[name])
+
 
 class Category:
     """What each value of a category becomes; "" stands for a missing one."""
@@ -116,8 +131,23 @@ class Category:
         )
         return np.frombuffer(content, dtype=np.float32).reshape(len(rows), self.width)
 
+    def fill(self, into: Matrix, columns: Mapping[str, Sequence[Any]]) -> None:
+        """Write what the category's values become *into* an array of (n, width)."""
+        get, unseen = self._get, self._unseen
+        content = b"".join(
+            [get(v if isinstance(v, str) else "", unseen) for v in columns[self._name]]
+        )
+        into[:] = np.frombuffer(content, dtype=np.float32).reshape(into.shape)
+
 
 _NAN = float("nan")
+
+
+def numbers(values: Sequence[Any]) -> Matrix:
+    """Numbers and booleans as float32, (n,): rounded from float64, with NaN for None."""
+    if not isinstance(values, np.ndarray) or values.dtype == object:
+        values = [_NAN if value is None else value for value in values]
+    return np.asarray(values, dtype=np.float64).astype(np.float32)
 
 
 def trial(

@@ -14,7 +14,7 @@ import numpy as np
 import onnxruntime
 
 from model.contract import Contract
-from model.core import INPUT, OUTPUT, Encoder
+from model.core import INPUT, OUTPUT, Encoder, numbers
 
 Scores = np.ndarray[Any, np.dtype[np.float32]]
 Rows = Sequence[Mapping[str, Any]]
@@ -99,11 +99,7 @@ class CoreGraph:
 
     def score_columns(self, columns: Mapping[str, Sequence[Any]]) -> Scores:
         """The output for one sequence of values per feature."""
-        rows = [
-            dict(zip(columns, values, strict=True))
-            for values in zip(*map(_plain, columns.values()), strict=True)
-        ]
-        return self._run(self._encoder.matrix(rows))
+        return self._run(self._encoder.matrix_of(columns))
 
     def _run(self, matrix: Scores) -> Scores:
         return np.asarray(self.session.run([OUTPUT], {INPUT: matrix})[0], dtype=np.float32)
@@ -149,7 +145,7 @@ def disagreement(full: Engine, core: Engine, rows: Rows) -> str:
 def tensors(contract: Contract, columns: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
     """One tensor of shape (n, 1) per feature: float32 with NaN, or strings with "" for missing.
 
-    Together with `model.core.Numbers`, where values become float32 (training rounds the same way).
+    As `model.core.Numbers`, by whose rule values become float32 (training rounds the same way).
     """
     found: dict[str, Any] = {}
     for feature in contract.features:
@@ -159,9 +155,7 @@ def tensors(contract: Contract, columns: Mapping[str, Sequence[Any]]) -> dict[st
                 [value if isinstance(value, str) else "" for value in values], dtype=object
             )
         else:
-            column = np.array(
-                [np.nan if value is None else value for value in values], dtype=np.float64
-            ).astype(np.float32)
+            column = numbers(values)
         found[feature.name] = column.reshape(-1, 1)
     return found
 
@@ -174,9 +168,3 @@ def session(graph: bytes) -> onnxruntime.InferenceSession:
     options.log_severity_level = 3
     options.enable_cpu_mem_arena = options.enable_mem_pattern = False  # nothing to plan for one row
     return onnxruntime.InferenceSession(graph, options, ["CPUExecutionProvider"])
-
-
-def _plain(values: Sequence[Any]) -> list[Any]:
-    # pandas' and NumPy's columns hold NumPy's own numbers, and NA for missing.
-    found: list[Any] = values.tolist() if hasattr(values, "tolist") else list(values)
-    return found

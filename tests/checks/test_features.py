@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from checks.evidence import gather, load_bundle
-from checks.features import benefits, changed, interval
+from checks.features import TIMES, benefits, changed, interval
 from model.contract import Contract, Feature, Target
 
 FEATURES = (Feature("useful", "number"), Feature("idle", "number", nullable=True), Feature("kind", "category"))  # fmt: skip
@@ -106,3 +106,21 @@ def test_every_task_is_measured(by_task):
         assert {each.name for each in found} == set(bundle.contract.feature_names)
         assert {each.loss for each in found} == {loss}
         assert found[0].shown
+
+
+def test_a_shuffled_feature_is_the_only_column_that_is_made_again(evidence):
+    """The work grows with the number of features, not with its square."""
+
+    asked = []
+
+    class Watched(Model):
+        def score_columns(self, columns):
+            asked.append(columns)
+            return super().score_columns(columns)
+
+    benefits(Watched(), None, evidence, None)
+    usual, *shuffled = asked
+
+    assert len(shuffled) == 3 * TIMES
+    for columns in shuffled:
+        assert sum(columns[name] is not usual[name] for name in usual) == 1

@@ -182,3 +182,30 @@ def test_nothing_is_sent_to_anybody(bundles, root, tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
     assert "PROMOTE" in done.stdout
     assert done.stderr == ""
+
+
+def test_of_many_features_the_power_is_measured_on_fewer_rows_and_that_is_said(rules, evidence):
+    """Deepchecks takes as long as for a hundred."""
+    few, many = (
+        next(
+            rule
+            for rule in chosen(rules.gate, "binary", n)
+            if rule.name == "data.label_correlation"
+        )
+        for n in (100, 320)
+    )
+
+    assert few.check.ppscore_params == {"sample": 5_000}
+    assert many.check.ppscore_params == {"sample": 1_562}
+    assert "by 1,562 rows of each part, for there are 320 features" in run(evidence, [many], rules.gate)[0].observed  # fmt: skip
+    assert "rows of each part" not in run(evidence, [few], rules.gate)[0].observed
+
+
+def test_drawing_only_what_is_shown_changes_no_drift_score(evidence):
+    """With the scores that Deepchecks itself gives, and its figures."""
+    parts = [suite._dataset(rows, None, evidence) for rows in (evidence.train, evidence.holdout)]
+    theirs = suite.checks.FeatureDrift(n_top_columns=2).run(*parts)
+    ours = suite.TopFeatureDrift(n_top_columns=2).run(*parts)
+
+    assert ours.value == theirs.value
+    assert len(ours.display) == len(theirs.display)

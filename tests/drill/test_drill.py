@@ -55,7 +55,7 @@ def test_each_is_caught_for_its_own_reason(held):
     }
     assert [each["beyond"] for each in told["faults"]] == [[]] * 6
     assert told["score"] | {"clean": 0, "rejected": 0} == {
-        "faults": 6, "caught": 6, "precisely": 6, "clean": 0, "rejected": 0,
+        "faults": 6, "caught": 6, "precisely": 6, "clean": 0, "rejected": 0, "left_out": 0,
     }  # fmt: skip
 
 
@@ -102,8 +102,18 @@ def test_a_score_counts_what_was_caught_and_by_what_else():
     clean = [{"decision": "PROMOTE"}, {"decision": "HOLD"}, {"decision": "REJECT"}]
     found = score.score(faults, clean)
 
-    assert found == {"faults": 3, "caught": 2, "precisely": 1, "clean": 3, "rejected": 1}
+    assert found == {
+        "faults": 3,
+        "caught": 2,
+        "precisely": 1,
+        "clean": 3,
+        "rejected": 1,
+        "left_out": 0,
+    }
     assert score.sentence(found).startswith("2 of 3 faults caught for their own reason")
+    assert score.sentence(score.score(faults, clean, [{}])).endswith(
+        "; 1 does not apply to this recipe"
+    )
 
 
 def test_the_others_stand_beside(held):

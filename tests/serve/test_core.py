@@ -60,11 +60,11 @@ def test_a_setting_turns_it_off(core, words, cored, store, journal):
 
 
 def test_columns_score_as_rows_do(cored):
-    """The gate has columns, of NumPy's numbers."""
+    """The gate has columns, of NumPy's numbers; lists and arrays alike, by core and full graph."""
     import numpy as np
 
-    bundle = Bundle.load(cored)
-    rows = bundle.manifest["golden"]["rows"]
+    bundle, full = Bundle.load(cored), Bundle.load(cored, core=False)
+    rows = trial(bundle.contract, bundle.categories, bundle.manifest["golden"]["rows"])
     columns = {
         f.name: [row[f.name] for row in rows]
         if f.kind == "category"
@@ -72,7 +72,11 @@ def test_columns_score_as_rows_do(cored):
         for f in bundle.contract.features
     }
 
-    assert bundle.score_columns(columns).tobytes() == bundle.score(rows).tobytes()
+    lists = {name: [row[name] for row in rows] for name in columns}
+    arrays = {name: np.array(values, dtype=object) for name, values in lists.items()}
+    for each in (columns, lists, arrays):
+        assert bundle.score_columns(each).tobytes() == bundle.score(rows).tobytes()
+        assert full.score_columns(each).tobytes() == full.score(rows).tobytes()
 
 
 def test_a_bundle_without_a_core_serves_by_its_full_graph(each_task):
