@@ -31,9 +31,8 @@ from model.contract import Contract, ContractError, Feature, Kind
 from model.data import DataError
 from model.edited import Edited
 from model.export import Build, ExportError, export, read_manifest
-from model.feature import drop
 from model.parity import ParityError
-from model.prune import pruned, without
+from model.prune import pruned
 from model.syntax import EditError
 from model.train import RecipeError, read_recipe, train
 from model.uses import uses
@@ -101,20 +100,17 @@ def _feature(asked: argparse.Namespace) -> None:
 
 def _prune(asked: argparse.Namespace, contract: Contract) -> None:
     """One proposal without the features that show no benefit; none if all do."""
-    told = pruned(json.loads(asked.verdict.read_text(encoding="utf-8")), contract)
-    if not told.names:
-        _say("nothing to drop: " + (told.why or "every feature shows a benefit"))
-        return
-    text = asked.recipe.read_text(encoding="utf-8")
-    for name in told.names:
-        text = drop(text, contract, name)
-        contract = without(contract, name)
-    files = {asked.recipe.as_posix(): text}
-    proposal = open_forge(asked.forge).propose(
-        asked.branch, told.title, told.body, files, labels=("features",)
-    )
-    _say(f"proposal {proposal.number} on branch {asked.branch}: {told.title}")
-    summary(f"{told.title}\n\n{told.body}")
+    verdict = json.loads(asked.verdict.read_text(encoding="utf-8"))
+    found = pruned(verdict, contract, asked.recipe.read_text(encoding="utf-8"))
+    if found.why:
+        _say(found.why)
+        summary(found.why)
+    if found.names:
+        proposal = open_forge(asked.forge).propose(
+            asked.branch, found.title, found.body, {asked.recipe.as_posix(): found.text}, ["features"]
+        )  # fmt: skip
+        _say(f"proposal {proposal.number} on branch {asked.branch}: {found.title}")
+        summary(f"{found.title}\n\n{found.body}")
 
 
 def _made(folder: Path) -> tuple[Path, Path | None]:
