@@ -95,7 +95,7 @@ class Comment:
 
 @dataclass(frozen=True)
 class Change:
-    """A file as one commit on main left it."""
+    """A file as one commit on the default branch left it."""
 
     commit: str
     at: str
@@ -117,11 +117,11 @@ class Schedule:
 class Forge(Protocol):
     """What a forge can do. Every write may be repeated: it finishes the job and doubles nothing.
 
-    A title is one line. `history` may know the newest fifty changes only. `say` and `set_state` are
+    A file is read from the default branch where none is named. A title is one line. `history` may know the newest fifty changes only. `say` and `set_state` are
     what a person does to an alert; a robot uses `alert`, `resolve` and `note`.
     """
 
-    def read(self, path: str, branch: str = "main") -> str | None: ...
+    def read(self, path: str, branch: str | None = None) -> str | None: ...
     def history(self, path: str) -> list[Change]: ...
     def upload(self, version: str, folder: Path, attestation: Path | None = None) -> None: ...
     def download(self, version: str, folder: Path) -> None: ...
@@ -165,15 +165,24 @@ class Forge(Protocol):
 
 
 def open_forge(where: str) -> Forge:
-    """The forge at *where*: a folder, or `github:OWNER/NAME` with the token in GITHUB_TOKEN."""
+    """The forge at *where*: a folder, or `github:OWNER/NAME` with the token in GITHUB_TOKEN.
+
+    WAIT_MINUTES is how long GitHub may make a command wait: a job says there what its time allows.
+    """
     # They import the nouns above.
     if where.startswith(GITHUB):
         from forge.github import GitHubForge  # noqa: PLC0415
 
+        minutes = os.environ.get("WAIT_MINUTES") or "1"
+        if not minutes.isdigit():
+            raise ForgeError(
+                f"WAIT_MINUTES is {minutes!r}; expected a number of minutes, such as 10"
+            )
         return GitHubForge(
             where.removeprefix(GITHUB),
             os.environ.get("GITHUB_TOKEN", ""),
             os.environ.get("GITHUB_API_URL", "https://api.github.com"),
+            patience=60.0 * int(minutes),
         )
     from forge.local import LocalForge  # noqa: PLC0415
 

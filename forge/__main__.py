@@ -168,7 +168,7 @@ def _overdue(asked: argparse.Namespace, forge: Forge) -> int:
 
 def _subject(asked: argparse.Namespace, forge: Forge) -> int:
     recipe = os.environ.get("RECIPE") or "model/recipe.py"
-    found = subject(asked.main, asked.proposal, set(_champions(forge)), recipe)
+    found = subject(asked.main, asked.proposal, _champions(forge), recipe)
     output("subject", found)
     output("rules", " ".join(changed(asked.main / "checks", asked.proposal / "checks")))
     _say(f"the gate is asked to judge: {found}")

@@ -159,11 +159,12 @@ def restore(forge: Forge, bundle: Path) -> str:
     return version
 
 
-def live_on(forge: Forge, branch: str = "main") -> Live:
-    """What *branch*, or a commit, has live. Raises `ForgeError`."""
+def live_on(forge: Forge, branch: str | None = None) -> Live:
+    """What *branch* (the default one), or a commit, has live. Raises `ForgeError`."""
     text = forge.read(LIVE, branch)
     if text is None:
-        raise ForgeError(f"there is no {LIVE} on {branch}; propose a model first: make retrain")
+        where = branch or "the default branch"
+        raise ForgeError(f"there is no {LIVE} on {where}; propose a model first: make retrain")
     return parse_live(text)
 
 

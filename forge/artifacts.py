@@ -14,13 +14,14 @@ LARGEST = 64 * 2**20
 
 
 def file_of(rest: Rest, name: str, path: str) -> bytes | None:
-    """The file *path* of the newest artifact *name* of main's own runs; None if there is none.
+    """The file *path* of the newest artifact *name* of the default branch's own runs; None if there is none.
 
     A fork's pull request may leave an artifact of any name here: it is told by where its run's branch is.
     Raises `ForgeError`.
     """
     told = rest.get("actions/artifacts", name=name, per_page=100) or {"artifacts": []}
-    ours = [each for each in told["artifacts"] if not each["expired"] and _is_mains(each)]
+    default = rest.default_branch()
+    ours = [each for each in told["artifacts"] if not each["expired"] and _is_ours(each, default)]
     if not ours:
         return None
     newest = max(ours, key=lambda each: (each["created_at"], each["id"]))
@@ -40,8 +41,8 @@ def file_of(rest: Rest, name: str, path: str) -> bytes | None:
         ) from error
 
 
-def _is_mains(artifact: Any) -> bool:
+def _is_ours(artifact: Any, default: str) -> bool:
     run = artifact.get("workflow_run") or {}
-    return run.get("head_branch") == "main" and run.get("repository_id") == run.get(
+    return run.get("head_branch") == default and run.get("repository_id") == run.get(
         "head_repository_id"
     )

@@ -58,7 +58,7 @@ class Assets:
             )
         meta = {"version": version, "digest": digest, "state": "candidate", "at": self._now()}
         draft = stored or self._rest.write("POST", "releases", {
-            "tag_name": version, "target_commitish": "main", "name": version,
+            "tag_name": version, "name": version,
             "body": body_of(meta, ""), "draft": True, "prerelease": True, "make_latest": "false",
         })  # fmt: skip
         if attestation:

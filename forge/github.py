@@ -17,14 +17,17 @@ from forge.assets import Assets
 from forge.hidden import TITLE, body_of, one_line, told_by_us
 from forge.pulls import Pulls
 from forge.records import Meta
-from forge.rest import Rest, surely
+from forge.rest import LONGEST_WAIT, Rest, surely
 
 LABEL = "alert"
 REMEMBERED = 50  # lines of an alert's history
 
 
 class GitHubForge(Assets, Pulls):
-    """The forge of the *repository* owner/name; reading a public one needs no *token*."""
+    """The forge of the *repository* owner/name; reading a public one needs no *token*.
+
+    *patience* is for how many seconds GitHub may make a command wait, beyond a minute for one request.
+    """
 
     def __init__(
         self,
@@ -33,10 +36,11 @@ class GitHubForge(Assets, Pulls):
         api: str = "https://api.github.com",
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         sleep: Callable[[float], None] = time.sleep,
+        patience: float = LONGEST_WAIT,
     ) -> None:
         if not re.fullmatch(r"[\w.-]+/[\w.-]+", repository):
             raise ForgeError(f"the forge is github:{repository}; expected github:OWNER/NAME")
-        rest = Rest(repository, token, api, clock, sleep)
+        rest = Rest(repository, token, api, clock, sleep, patience)
         Assets.__init__(self, rest, clock)
         Pulls.__init__(self, rest)
 
@@ -132,7 +136,7 @@ class GitHubForge(Assets, Pulls):
         return Schedule(workflow["state"] == "active", since)
 
     def artifact(self, name: str, path: str) -> bytes | None:
-        """The file *path* of the newest artifact *name* that main's own runs left; None if there is none."""
+        """The file *path* of the newest artifact *name* that the default branch's own runs left, if any."""
         return file_of(self._rest, name, path)
 
     def public(self) -> bool:

@@ -22,7 +22,7 @@ from forge import Change, ForgeError, Proposal, Release, Schedule
 from forge.board import Board
 from forge.live import LIVE, Live
 from forge.records import Meta, Records
-from forge.repository import Repository
+from forge.repository import BRANCH, Repository
 from forge.shelf import Shelf
 
 
@@ -41,11 +41,11 @@ class LocalForge(Board):
 
     # Files and their history
 
-    def read(self, path: str, branch: str = "main") -> str | None:
-        """The text of *path* as it stands on *branch*; None if there is none."""
+    def read(self, path: str, branch: str | None = None) -> str | None:
+        """The text of *path* as it stands on *branch* (main); None if there is none."""
         if not self._repository.exists():
             return Live().to_toml() if path == LIVE else None
-        return self._repository.read(path, branch)
+        return self._repository.read(path, branch or BRANCH)
 
     def history(self, path: str) -> list[Change]:
         """What *path* was on main, newest first."""
@@ -104,8 +104,8 @@ class LocalForge(Board):
         labels: Sequence[str] = (),
     ) -> Proposal:
         """Open the proposal of *branch*, or refresh it if it is open."""
-        if branch == "main":
-            raise ForgeError("a proposal needs a branch other than main")
+        if branch == BRANCH:
+            raise ForgeError(f"a proposal needs a branch other than {BRANCH}")
         with self._writing():
             head = self._repository.commit(files, title)
             if head is None:

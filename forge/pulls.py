@@ -8,11 +8,9 @@ from typing import Any
 from forge import Change, ForgeError, Proposal
 from forge.hidden import DESCRIPTION, TITLE, body_of, one_line, told, told_by_us
 from forge.live import LIVE, Live
-from forge.refusals import RefusedError
+from forge.merging import squash
 from forge.rest import Rest, surely
 
-#: Between the tries to merge, in seconds: for what settles at once, and for checks, ten minutes.
-MERGE_PAUSES = (1.0, 2.0, 4.0, 8.0, 15.0, *(30.0,) * 19)
 GATE = "gate"  # the context of the status that lets a proposal be merged
 _STATES = {"success": True, "failure": False, "error": False, "pending": None}
 _WORDS = {True: "success", False: "failure", None: "pending"}
@@ -25,14 +23,14 @@ class Pulls:
         self._rest = rest
         self._texts: dict[tuple[str, str], str] = {}
 
-    def read(self, path: str, branch: str = "main") -> str | None:
-        """The text of *path* as it stands on *branch*; None if there is none."""
-        text = self._rest.text(f"contents/{path}", ref=branch)
-        return Live().to_toml() if text is None and (path, branch) == (LIVE, "main") else text
+    def read(self, path: str, branch: str | None = None) -> str | None:
+        """The text of *path* as it stands on *branch* (the default one); None if there is none."""
+        text = self._rest.text(f"contents/{path}", **({"ref": branch} if branch else {}))
+        return Live().to_toml() if text is None and (path, branch) == (LIVE, None) else text
 
     def history(self, path: str) -> list[Change]:
-        """What *path* was on main, newest first: the newest fifty changes."""
-        found = self._rest.get("commits", path=path, sha="main", per_page=50) or []
+        """What *path* was on the default branch, newest first: the newest fifty changes."""
+        found = self._rest.get("commits", path=path, per_page=50) or []
         return [
             Change(
                 each["sha"],
@@ -53,14 +51,15 @@ class Pulls:
         labels: Sequence[str] = (),
     ) -> Proposal:
         """Open the proposal of *branch*, or refresh it if it is open."""
-        if branch == "main":
-            raise ForgeError("a proposal needs a branch other than main")
+        default = self._rest.default_branch()
+        if branch == default:
+            raise ForgeError(f"a proposal needs a branch other than {default}")
         title = one_line(title, TITLE)
         head = self._push(branch, title, files)
         told_as = {"title": title, "body": body_of({"branch": branch}, body)}
         pull = self._newest(branch)
         if pull is None:
-            pull = self._rest.write("POST", "pulls", told_as | {"head": branch, "base": "main"})
+            pull = self._rest.write("POST", "pulls", told_as | {"head": branch, "base": default})
         elif any(pull[key] != value for key, value in told_as.items()):
             pull = self._rest.write("PATCH", f"pulls/{pull['number']}", told_as)
         if {each["name"] for each in pull["labels"]} != set(labels):
@@ -106,7 +105,7 @@ class Pulls:
 
     @surely
     def merge(self, branch: str, message: str) -> str:
-        """Put the proposal on main as one commit; returns the commit.
+        """Put the proposal on the default branch as one commit; returns the commit.
 
         One that this very *message* has merged already is not merged again.
         """
@@ -122,22 +121,12 @@ class Pulls:
             raise ForgeError(f"{name} may not be merged: {said}")
         moved = self._moved(head)
         if moved:
-            raise ForgeError(f"main has changed {', '.join(moved)} since then; propose again")
+            raise ForgeError(
+                f"{self._rest.default_branch()} has changed {', '.join(moved)} since then; propose again"
+            )
         title, _, rest = message.partition("\n")
         how = {"merge_method": "squash", "sha": head, "commit_title": title, "commit_message": rest}
-        for pause in (*MERGE_PAUSES, None):
-            try:
-                return str(self._rest.write("PUT", f"pulls/{pull['number']}/merge", how)["sha"])
-            except RefusedError as refused:
-                if refused.status not in (405, 409):
-                    raise
-                # It may still be finding out whether it can be merged, or wait for a check.
-                if pause is None or "not allowed" in refused.said:
-                    raise ForgeError(
-                        f"GitHub does not merge {name}: {refused.said}; see {pull['html_url']}"
-                    ) from refused
-                self._rest.sleep(pause)
-        raise AssertionError("unreachable")
+        return squash(self._rest, pull, how, name)
 
     @surely
     def close(self, branch: str, reason: str) -> None:
@@ -160,28 +149,33 @@ class Pulls:
         return self._texts[path, commit]
 
     def _push(self, branch: str, title: str, files: Mapping[str, str]) -> str:
-        """Let *branch* be one commit on main with *files* changed; returns it.
+        """Let *branch* be one commit on the default branch with *files* changed; returns it.
 
         A status belongs to a content: what is on the branch already is not pushed again.
         """
-        main = self._ref("main")
-        if main is None:
-            raise ForgeError(f"{self._rest.repository} has no branch main yet; push a first commit")
-        base = self._rest.get(f"git/commits/{main}")["tree"]["sha"]
+        default = self._rest.default_branch()
+        parent = self._ref(default)
+        if parent is None:
+            raise ForgeError(
+                f"{self._rest.repository} has no branch {default} yet; push a first commit"
+            )
+        base = self._rest.get(f"git/commits/{parent}")["tree"]["sha"]
         entries = [
             {"path": path, "mode": "100644", "type": "blob", "content": text}
             for path, text in files.items()
         ]
         tree = self._rest.write("POST", "git/trees", {"base_tree": base, "tree": entries})["sha"]
         if tree == base:
-            raise ForgeError(f"nothing to propose: {', '.join(files)} would be what it is on main")
+            raise ForgeError(
+                f"nothing to propose: {', '.join(files)} would be what it is on {default}"
+            )
         old = self._ref(branch)
         if old:
             commit = self._rest.get(f"git/commits/{old}")
-            if (commit["tree"]["sha"], [p["sha"] for p in commit["parents"]]) == (tree, [main]):
+            if (commit["tree"]["sha"], [p["sha"] for p in commit["parents"]]) == (tree, [parent]):
                 return old
         new: str = self._rest.write(
-            "POST", "git/commits", {"message": title, "tree": tree, "parents": [main]}
+            "POST", "git/commits", {"message": title, "tree": tree, "parents": [parent]}
         )["sha"]
         if old:
             self._rest.write("PATCH", f"git/refs/heads/{branch}", {"sha": new, "force": True})
@@ -194,8 +188,9 @@ class Pulls:
         return found["object"]["sha"] if found else None
 
     def _pulls(self, **query: Any) -> list[Any]:
-        """The newest pull requests to main; a fork's branch may have the name of one of ours."""
-        found = self._rest.get("pulls", base="main", sort="created", direction="desc", **query)
+        """The newest pull requests to the default branch; a fork's branch may have the name of one of ours."""
+        query |= {"base": self._rest.default_branch(), "sort": "created", "direction": "desc"}
+        found = self._rest.get("pulls", **query)
         return [
             each
             for each in found or ()
@@ -221,14 +216,15 @@ class Pulls:
         return commit if said.rstrip() == message.rstrip() else None
 
     def _moved(self, head: str) -> list[str]:
-        """What main has changed since the proposal was made, of the files that it changes.
+        """What the default branch has changed since the proposal was made, of the files that it changes.
 
         GitHub would merge two changes of one file that are far enough apart.
         """
-        ours = self._rest.get(f"compare/main...{head}")
+        default = self._rest.default_branch()
+        ours = self._rest.get(f"compare/{default}...{head}")
         if not ours["behind_by"]:
             return []
-        theirs = self._rest.get(f"compare/{ours['merge_base_commit']['sha']}...main")
+        theirs = self._rest.get(f"compare/{ours['merge_base_commit']['sha']}...{default}")
         return sorted(_names(ours["files"]) & _names(theirs["files"]))
 
     def _proposal(self, pull: Any) -> Proposal:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
 import requests
 
@@ -28,33 +30,98 @@ class RefusedError(ForgeError):
         self.status, self.said = status, said
 
 
-def refusal(method: str, path: str, answer: requests.Response, repository: str) -> RefusedError:
-    """The error for an *answer* that says no."""
+#: What lets a robot through.
+BYPASS = (
+    "or put the robots' GitHub App on the bypass list of the rule (Settings → Rules → Rulesets; the"
+    " list does not take GITHUB_TOKEN)"
+)
+
+
+def unknown(repository: str) -> ForgeError:
+    """The error for a repository that GitHub does not show."""
+    return ForgeError(
+        f"GitHub knows no repository {repository}, or does not show it to this token;"
+        " check the name, and GITHUB_TOKEN"
+    )
+
+
+def refusal(
+    method: str,
+    path: str,
+    answer: requests.Response,
+    repository: str,
+    about: Mapping[str, Any] | None = None,
+) -> RefusedError:
+    """The error for an *answer* that says no; *about* is what GitHub shows of the repository, if asked."""
     status, said = answer.status_code, _said(answer)
     what = f"{method} {path.partition('?')[0] or repository}"
-    if status == 401:
-        why = f"GitHub does not accept the token ({said}); set GITHUB_TOKEN to one that is valid"
-    elif status == 403 and "not permitted to create or approve pull requests" in said:
-        why = (
-            f"{said.rstrip('.')}; switch it on in Settings → Actions → General → Allow GitHub Actions"
-            " to create and approve pull requests"
+    return RefusedError(
+        _of_repository(repository, said, about or {}) or _of_request(what, said)
+        or _of_status(path, what, status, said, repository), status, said,
+    )  # fmt: skip
+
+
+def _of_repository(repository: str, said: str, about: Mapping[str, Any]) -> str:
+    """The reason that lies with the repository as a whole, whatever was asked; "" if there is none."""
+    name = str(about.get("full_name") or repository)
+    if about.get("archived") or "archived" in said:
+        return (
+            f"{repository} is archived: nothing in it can be changed. Unarchive it (Settings → General →"
+            " Unarchive this repository), or switch its workflows off"
         )
-    elif status == 403:
-        need = f"{_permission(path)}: {'read' if method == 'GET' else 'write'}"
-        why = (
+    if about.get("disabled") or re.search("access blocked|account was suspended|disabled by", said):
+        return f"GitHub has disabled {repository} ({said}): its owner has to ask GitHub Support"
+    if name.lower() != repository.lower():
+        return f"{repository} has another name now; say github:{name}"
+    return ""
+
+
+#: GitHub's words -> what to do about them, whichever request it was
+REASONS = (
+    (
+        "not permitted to create or approve pull requests",
+        "{said}; switch it on in Settings → Actions → General → Allow GitHub Actions to create and approve pull requests",
+    ),
+    ("SAML|single sign-on|SSO", "the organisation wants this token authorised for single sign-on: {said}"),
+    (
+        "IP allow list|access restrictions",
+        "the organisation lets neither this token nor this machine in; ask its owners: {said}",
+    ),
+    ("Issues are disabled", "{said}; switch them on in Settings → General → Features"),
+    (
+        "rule violations|[Pp]rotected branch",
+        "a rule forbids {what} ({said}); leave the robots' branches out of what the rule targets, {bypass}",
+    ),
+    (
+        "[Ww]rite access|[Pp]ush access|[Mm]ust have",
+        "the account of this token may not {what} ({said}); give it write access, or use another token",
+    ),
+)  # fmt: skip
+
+
+def _of_request(what: str, said: str) -> str:
+    """The reason that GitHub's words give; "" if they give none."""
+    found = next((words for pattern, words in REASONS if re.search(pattern, said)), "")
+    return found.format(what=what, said=said.rstrip("."), bypass=BYPASS)
+
+
+def _of_status(path: str, what: str, status: int, said: str, repository: str) -> str:
+    need = f"{_permission(path)}: {'read' if what.startswith('GET') else 'write'}"
+    if status == 401:
+        return f"GitHub does not accept the token ({said}); set GITHUB_TOKEN to one that is valid"
+    if status == 403:
+        return (
             f"the token may not {what} ({said}); it needs {need}: add that to the job's permissions"
             " in the workflow, or to the token"
         )
-    elif status in (301, 302, 307, 308):
-        why = f"{repository} has another name now; say github:NEW-OWNER/NEW-NAME"
-    elif status == 404:
-        why = (
+    if status in (301, 302, 307, 308):
+        return f"{repository} has another name now; say github:NEW-OWNER/NEW-NAME"
+    if status == 404:
+        return (
             f"GitHub found nothing for {what}; check the name {repository}, and that the token may"
-            f" write (it needs {_permission(path)}: write)"
+            f" write (it needs {need})"
         )
-    else:
-        why = f"GitHub refused {what} ({status}): {said}"
-    return RefusedError(why, status, said)
+    return f"GitHub refused {what} ({status}): {said}"
 
 
 def _permission(path: str) -> str:

@@ -14,7 +14,9 @@ from pathlib import Path
 
 from forge import Change, ForgeError
 
-MAIN = "refs/heads/main"
+#: The one branch of a forge in a folder that is no proposal.
+BRANCH = "main"
+MAIN = f"refs/heads/{BRANCH}"
 _WHO = {
     f"GIT_{role}_{what}": value
     for role in ("AUTHOR", "COMMITTER")
@@ -39,7 +41,7 @@ class Repository:
             (work / path).parent.mkdir(parents=True, exist_ok=True)
             (work / path).write_bytes(text.encode())
         fresh = Repository(work)
-        fresh.git("init", "--quiet", "--initial-branch=main")
+        fresh.git("init", "--quiet", f"--initial-branch={BRANCH}")
         # So that a person can `git revert` here on a machine where git knows nobody.
         fresh.git("config", "user.name", "tidegate")
         fresh.git("config", "user.email", "tidegate@localhost")

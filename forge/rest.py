@@ -15,10 +15,10 @@ from urllib.parse import quote
 import requests
 
 from forge import ForgeError
-from forge.refusals import RefusedError, refusal
+from forge.refusals import RefusedError, refusal, unknown
 
 PAUSES = (1.0, 2.0, 4.0, 0.0)  # after each try, in seconds
-LONGEST_WAIT = 60.0
+LONGEST_WAIT = 60.0  # for one request, where no more is granted, in seconds
 TIMEOUT = (10, 60)  # seconds to connect, seconds without a byte
 KEPT = 500  # answers to ask about with "has it changed?"
 JSON = "application/vnd.github+json"
@@ -53,7 +53,10 @@ def surely(
 
 
 class Rest:
-    """The API of one *repository*. No token is needed to read a public one."""
+    """The API of one *repository*. No token is needed to read a public one.
+
+    What GitHub asks to wait is waited: a minute for one request, and *patience* seconds in all.
+    """
 
     def __init__(
         self,
@@ -62,6 +65,7 @@ class Rest:
         api: str,
         now: Callable[[], datetime],
         sleep: Callable[[float], None],
+        patience: float = LONGEST_WAIT,
     ) -> None:
         self.repository = repository
         self._api = api.rstrip("/")
@@ -70,6 +74,7 @@ class Rest:
         if not (self._token.isascii() and self._token.isprintable()):
             raise ForgeError("the token in GITHUB_TOKEN has characters no token has; set it again")
         self._now, self.sleep = now, sleep
+        self._patience, self._waited = patience, 0.0
         self._session = requests.Session()
         self._session.headers.update(
             {"User-Agent": "tidegate", "X-GitHub-Api-Version": "2022-11-28"}
@@ -79,6 +84,13 @@ class Rest:
         self._answers: dict[tuple[str, str], requests.Response] = {}
         self._is_there = False
         self._me: str | None = None
+        self._default_branch = ""
+
+    def default_branch(self) -> str:
+        """The branch that GitHub calls the repository's default."""
+        if not self._default_branch:
+            self._default_branch = str((self.get("") or {}).get("default_branch") or "HEAD")
+        return self._default_branch
 
     def get(self, path: str, /, **query: Any) -> Any:
         """What is at *path*; None if there is nothing."""
@@ -161,17 +173,14 @@ class Rest:
             if not self._is_there:
                 self._call("GET", "")
         except RefusedError as refused:
-            raise ForgeError(
-                f"GitHub knows no repository {self.repository}, or does not show it to this token;"
-                " check the name, and GITHUB_TOKEN"
-            ) from refused
+            raise (unknown(self.repository) if refused.status == 404 else refused) from refused
         self._is_there = True
 
     def _call(self, method: str, path: str, **more: Any) -> requests.Response:
         url = path if "://" in path else f"{self._root}/{quote(path, safe='/.')}".rstrip("/")
         reading, what = method == "GET", f"{method} {path.partition('?')[0] or self.repository}"
-        trouble = ""
-        for pause in PAUSES:
+        trouble, waited, tries = "", 0.0, 0
+        while tries < len(PAUSES):
             try:
                 # A write that follows a redirect would become a read.
                 answer = self._session.request(
@@ -187,15 +196,17 @@ class Rest:
             else:
                 wait = self._asked_to_wait(answer)
                 if wait is not None:
-                    trouble = "it asked to wait, more than once"
-                    self.sleep(wait)
+                    waited += wait
+                    self._wait(wait, waited)
                     continue
                 if answer.status_code < 300 or answer.status_code == 304:
                     return answer
                 if answer.status_code < 500:
-                    raise refusal(method, path, answer, self.repository)
+                    about = self._about(url, reading, answer.status_code)
+                    raise refusal(method, path, answer, self.repository, about)
                 trouble = f"status {answer.status_code}"
-            self.sleep(pause)
+            self.sleep(PAUSES[tries])
+            tries += 1
             if not reading:
                 raise UnsureError(
                     f"GitHub gave no answer to {what} ({trouble}): it may have been done or not; run"
@@ -205,26 +216,42 @@ class Rest:
             f"GitHub gave no answer to {what} ({trouble}); run the command again later"
         )
 
+    def _about(self, url: str, reading: bool, status: int) -> Mapping[str, Any]:
+        """What GitHub shows of the repository, where that may explain a refusal; empty if nothing."""
+        is_telling = status in ((403,) if reading else (301, 302, 307, 308, 403, 404))
+        if not is_telling or url in (self._root, f"{self._api}/user"):
+            return {}
+        try:
+            found = _json(self._call("GET", ""))
+        except RefusedError as refused:
+            if refused.status == 404:
+                raise unknown(self.repository) from refused
+            raise
+        return found if isinstance(found, Mapping) else {}
+
     def _asked_to_wait(self, answer: requests.Response) -> float | None:
         """Seconds; None if GitHub did not ask. Such a request was not carried out."""
-        if answer.status_code not in (403, 429):
+        told, status = answer.headers, answer.status_code
+        after = told.get("Retry-After", "")
+        if after.isdigit() and status in (403, 429, 503):
+            return max(float(after), 1.0)
+        if status not in (403, 429):
             return None
-        told = answer.headers
-        if told.get("Retry-After", "").isdigit():
-            wait = float(told["Retry-After"])
-        elif told.get("x-ratelimit-remaining") == "0":
-            wait = float(told.get("x-ratelimit-reset", 0)) - self._now().timestamp() + 1
-        elif answer.status_code == 429 or "rate limit" in answer.text:
-            wait = LONGEST_WAIT
-        else:
-            return None
-        if wait > LONGEST_WAIT:
+        if told.get("x-ratelimit-remaining") == "0":
+            reset = float(told.get("x-ratelimit-reset", 0))
+            return max(reset - self._now().timestamp() + 1, 1.0)
+        return LONGEST_WAIT if status == 429 or "rate limit" in answer.text else None
+
+    def _wait(self, wait: float, waited: float) -> None:
+        """Sleep for *wait* seconds, the last of *waited* for one request; raises if that is too long."""
+        self._waited += wait
+        if waited > LONGEST_WAIT and self._waited > self._patience:
             when = (self._now() + timedelta(seconds=wait)).astimezone(UTC)
             raise ForgeError(
                 f"GitHub takes no more requests until {when:%Y-%m-%d %H:%M:%S} UTC; run the command"
                 " again then" + ("" if self._token else ", or set GITHUB_TOKEN: it allows more")
             )
-        return max(wait, 0.0)
+        self.sleep(wait)
 
     def _sign(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         if self._token:

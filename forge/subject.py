@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -14,19 +14,28 @@ Subject = Literal["candidate", "recipe", "rollback", "nothing"]
 LEARNING = ("model", "requirements/work.txt")
 
 
-def subject(main: Path, proposal: Path, champions: Collection[str], recipe: str) -> Subject:
-    """What the checkout *proposal* changes in the checkout *main*.
+def subject(main: Path, proposal: Path, champions: Sequence[str], recipe: str) -> Subject:
+    """What the checkout *proposal* changes in the checkout *main*, of which *champions* were live.
 
     A live.toml that names another champion is a candidate to be judged, or a rollback if that was
     live before: going back is not held up by a verdict. Raises `LiveError` if it cannot be read,
-    `ForgeError` if both what is live and what is learnt change: one would hide the other.
+    `ForgeError` if both what is live and what is learnt change (one would hide the other), and if the
+    candidate would follow another champion than the live one, which it would be compared with: an
+    entry of a merge queue comes after the entries before it.
     """
     before, after = (_champion(folder) for folder in (main, proposal))
     learns = any(_content(main / path) != _content(proposal / path) for path in (*LEARNING, recipe))
     if learns and after != before:
         raise ForgeError(f"{LIVE} and what is learnt change at once; make two pull requests of it")
     if after != before:
-        return "rollback" if not after or after in champions else "candidate"
+        if not after or after in champions:
+            return "rollback"
+        if before != (champions[-1] if champions else ""):
+            raise ForgeError(
+                f"{LIVE} would go from {before or 'nothing'} to {after}, and another model is live: what"
+                " comes first changes it. Queue this again when that is merged"
+            )
+        return "candidate"
     return "recipe" if learns else "nothing"
 
 

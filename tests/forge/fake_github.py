@@ -39,8 +39,10 @@ def invalid(resource, field, code, **more):
 class FakeGitHub:
     """What is stored, and who may do what. *calls* lists method, path and status of every request."""
 
-    def __init__(self, files, url=""):
-        self.url = url
+    def __init__(self, files, url="", default="main"):
+        self.url, self.default = url, default
+        #: what the repository answers besides, such as `archived`
+        self.shown = {}
         self.lock = threading.Lock()
         self.calls, self.faults, self.n = [], [], 0
         #: token -> its permissions (None: all), user and association
@@ -53,7 +55,7 @@ class FakeGitHub:
         self.issues, self.pulls, self.comments, self.statuses = {}, {}, {}, []
         self.releases, self.assets, self.burned, self.pinned = {}, {}, set(), None
         self.workflows, self.runs, self.artifacts = {}, {}, []
-        self.refs["heads/main"] = self.commit(self.tree(files), [], "Begin")
+        self.refs[f"heads/{default}"] = self.commit(self.tree(files), [], "Begin")
 
     def trouble(self, what, method="", path="", skip=0, times=1, **more):
         """Let *times* requests like this go wrong, after *skip* of them.
@@ -96,8 +98,9 @@ class FakeGitHub:
         }  # fmt: skip
         return sha
 
-    def push(self, files, message="by hand", branch="main"):
+    def push(self, files, message="by hand", branch=None):
         """What a person does: a commit on *branch* in which *files* are other ones."""
+        branch = branch or self.default
         old = self.refs[f"heads/{branch}"]
         tree = self.tree(self.files(old) | files)
         self.refs[f"heads/{branch}"] = self.commit(tree, [old], message)
@@ -137,9 +140,9 @@ class FakeGitHub:
             pull["sha"] = self.refs.get(f"heads/{pull['branch']}", pull["sha"])
         return self.issues[number] | {
             "head": {"ref": pull["branch"], "sha": pull["sha"], "repo": pull.get("repo", repo)},
-            "base": {"ref": "main", "repo": repo}, "merged_at": pull["merged_at"],
-            "merge_commit_sha": pull["commit"],
-        }  # fmt: skip
+            "base": {"ref": pull["base"], "repo": repo}, "merged_at": pull["merged_at"],
+            "merge_commit_sha": pull["commit"], "merged": bool(pull["merged_at"]),
+        } | pull.get("shown", {})  # fmt: skip
 
     def release(self, number):
         assets = [each for each in self.assets.values() if each["release"] == number]

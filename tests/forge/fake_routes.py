@@ -5,7 +5,8 @@ from tests.forge.fake_github import NAME, SaysNoError, invalid, route, text
 
 @route("GET", "")
 def repository(fake, asked, query):
-    return 200, {"full_name": NAME, "private": fake.private}
+    known = {"full_name": NAME, "private": fake.private, "default_branch": fake.default}
+    return 200, known | fake.shown
 
 
 # Files and git
@@ -13,7 +14,7 @@ def repository(fake, asked, query):
 
 @route("GET", "contents/(.+)")
 def file(fake, asked, query, path):
-    files = fake.files(fake.resolve(query["ref"]))
+    files = fake.files(fake.resolve(query.get("ref", fake.default)))
     if path not in files:
         raise SaysNoError(404, "Not Found")
     assert "raw" in asked.headers["Accept"]
@@ -23,7 +24,7 @@ def file(fake, asked, query, path):
 @route("GET", "commits")
 def log(fake, asked, query):
     found, path = [], query["path"]
-    for sha in fake.log(fake.resolve(query["sha"])):
+    for sha in fake.log(fake.resolve(query.get("sha", fake.default))):
         before = [fake.files(p["sha"]).get(path) for p in fake.commits[sha]["parents"]] or [None]
         if fake.files(sha).get(path) not in before:
             found.append({"sha": sha, "commit": fake.commits[sha]})
@@ -110,8 +111,17 @@ def pulls(fake, asked, query):
     owner, _, branch = query.get("head", "").partition(":")
     if branch:  # without an owner GitHub ignores the filter
         shown = [p for p in shown if (owner, branch) == (NAME.split("/")[0], p["head"]["ref"])]
+    if "base" in query:
+        shown = [p for p in shown if p["base"]["ref"] == query["base"]]
     state = query.get("state", "open")
     return 200, [each for each in shown if state in ("all", each["state"])]
+
+
+@route("GET", r"pulls/(\d+)")
+def pull(fake, asked, query, number):
+    return 200, {"draft": False, "mergeable": True, "mergeable_state": "clean"} | fake.pull(
+        int(number)
+    )
 
 
 @route("POST", "pulls")
@@ -130,11 +140,20 @@ def new_pull(fake, asked, query):
     ):
         what = f"A pull request already exists for {NAME.split('/')[0]}:{branch}."
         raise invalid("PullRequest", "head", "custom", message=what)
-    if fake.base(head, fake.refs["heads/main"]) == head:
-        what = f"No commits between main and {branch}"
+    base = sent["base"]
+    if f"heads/{base}" not in fake.refs:
+        raise invalid("PullRequest", "base", "invalid")
+    if fake.base(head, fake.refs[f"heads/{base}"]) == head:
+        what = f"No commits between {base} and {branch}"
         raise invalid("PullRequest", "head", "custom", message=what)
     number = new_issue(fake, asked, sent)
-    fake.pulls[number] = {"branch": branch, "sha": head, "merged_at": None, "commit": None}
+    fake.pulls[number] = {
+        "branch": branch,
+        "sha": head,
+        "merged_at": None,
+        "commit": None,
+        "base": base,
+    }
     return 201, fake.pull(number)
 
 
@@ -155,13 +174,15 @@ def change_issue(fake, asked, query, kind, number):
 @route("GET", r"pulls/(\d+)/files")
 def pull_files(fake, asked, query, number):
     head = fake.pull(int(number))["head"]["sha"]
-    base = fake.base(head, fake.refs["heads/main"])
+    base = fake.base(head, fake.refs[f"heads/{fake.default}"])
     return 200, [{"filename": path} for path in fake.changed(base, head)]
 
 
 @route("PUT", r"pulls/(\d+)/merge")
 def merge(fake, asked, query, number):
-    pull, sent, main = fake.pull(int(number)), query["sent"], fake.refs["heads/main"]
+    pull, sent = fake.pull(int(number)), query["sent"]
+    name = pull["base"]["ref"]
+    main = fake.refs[f"heads/{name}"]
     head = pull["head"]["sha"]
     if pull["state"] != "open":
         raise SaysNoError(405, "Pull Request is not mergeable")
@@ -173,9 +194,9 @@ def merge(fake, asked, query, number):
         raise SaysNoError(405, "Pull Request is not mergeable")
     assert sent["merge_method"] == "squash"
     message = f"{sent['commit_title']}\n\n{sent['commit_message']}".strip()
-    fake.push({path: fake.files(head)[path] for path in changed}, message)
+    fake.push({path: fake.files(head)[path] for path in changed}, message, name)
     stored = fake.pulls[int(number)]
-    stored["merged_at"], stored["commit"] = fake.at(), fake.refs["heads/main"]
+    stored["merged_at"], stored["commit"] = fake.at(), fake.refs[f"heads/{name}"]
     fake.issues[int(number)]["state"] = "closed"
     return 200, {"sha": stored["commit"], "merged": True}
 

@@ -58,6 +58,11 @@ class Bench:
         self.propose(slot)
         return self.type("land", "--verdict", self.verdict(slot, decision), *words)
 
+    def merge(self, slot):
+        self.propose(slot)
+        self.forge.status("retrain", True, "good")
+        self.forge.merge("retrain", f"model {slot.version}")
+
     def states(self):
         return {release.version: release.state for release in self.forge.releases()}
 
@@ -593,13 +598,15 @@ def test_the_gate_is_asked_what_a_pull_request_changes(
 ):
     """Two checkouts are compared: main's, and what it would be."""
     slots = dict(zip(("old", "new"), bench.slots, strict=True))
+    now = Slot("2-x", "sha256:" + "0" * 64)
     bench.land(slots["old"])
+    bench.merge(now)
     for each in ("main", "proposal"):
         for name in ("README.md", "model/recipe.py", "requirements/work.txt"):
             (tmp_path / each / name).parent.mkdir(parents=True, exist_ok=True)
             (tmp_path / each / name).write_text("as it is")
         (tmp_path / each / "serve").mkdir()
-        (tmp_path / each / LIVE).write_text(Live(Slot("2-x", "sha256:" + "0" * 64)).to_toml())
+        (tmp_path / each / LIVE).write_text(Live(now).to_toml())
     if path == LIVE:
         text = Live(slots.get(text)).to_toml()
     (tmp_path / "proposal" / path).parent.mkdir(exist_ok=True)
@@ -614,3 +621,17 @@ def test_the_gate_is_asked_what_a_pull_request_changes(
     if path == LIVE:
         (tmp_path / "proposal/model/recipe.py").write_text("another feature")
         assert bench.type("subject", *folders) == FORGE  # one would hide the other
+
+
+@pytest.mark.parametrize(("version", "code"), [("new", FORGE), ("old", OK)])
+def test_an_entry_of_a_merge_queue_is_judged_against_what_is_live(bench, tmp_path, version, code):
+    """Where an entry before it changes that, it waits for its merge; going back waits for nothing."""
+    slots = dict(zip(("old", "new"), bench.slots, strict=True))
+    bench.land(slots["old"])
+    bench.merge(Slot("2-x", "sha256:" + "0" * 64))
+    for folder, slot in (("before", Slot("3-y", "sha256:" + "1" * 64)), ("entry", slots[version])):
+        (tmp_path / folder / "serve").mkdir(parents=True)
+        (tmp_path / folder / LIVE).write_text(Live(slot).to_toml())
+
+    folders = [str(tmp_path / "entry"), "--main", str(tmp_path / "before")]
+    assert bench.type("subject", *folders) == code

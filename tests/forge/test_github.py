@@ -501,7 +501,9 @@ def test_a_merge_that_github_refuses_is_told(github, fake):
     """And one that came between is looked at anew."""
     judged(github)
     fake.trouble(405, path="merge", message="Required status check is expected.", times=99)
-    with pytest.raises(ForgeError, match="does not merge proposal 1 .retrain.: Required status"):
+    with pytest.raises(
+        ForgeError, match="does not merge proposal 1 .retrain. after 10 minutes: Requ"
+    ):
         github.merge("retrain", "model")
     fake.faults.clear()
     fake.trouble(405, path="merge", message="Squash merges are not allowed.")
