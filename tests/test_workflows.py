@@ -1,5 +1,6 @@
 """Workflows are wiring: pinned, with just the permissions they say, and no logic of their own."""
 
+import ast
 import re
 from pathlib import Path
 
@@ -27,6 +28,7 @@ def test_the_workflows_are_those_of_the_design():
         "retrain",
         "gate",
         "land",
+        "merged",
         "release",
         "rollback",
         "monitor",
@@ -60,7 +62,7 @@ def test_no_value_is_pasted_into_a_shell(path):
     """A branch's name or a reason may hold a command: they come as variables."""
     shells = blocks(path.read_text())
 
-    assert shells
+    assert shells or "steps:" not in path.read_text()
     assert [shell for shell in shells if "${{" in shell] == []
 
 
@@ -101,6 +103,19 @@ def test_the_job_that_runs_a_proposals_code_has_no_token_at_all():
     assert "secrets." not in text
 
 
+DEFAULT = "ref: ${{ github.event.repository.default_branch }}"
+#: A schedule runs in the repository that it is meant for: a fork has to ask for it.
+HERE = (
+    "github.event_name != 'schedule' || !github.event.repository.fork || vars.RUN_IN_FORK == 'on'"
+)
+
+
+def jobs(text):
+    """The name of each job -> its text."""
+    found = re.split(r"^  ([a-z]+):\n", text.partition("\njobs:\n")[2], flags=re.MULTILINE)
+    return dict(zip(found[1::2], found[2::2], strict=True))
+
+
 @pytest.mark.parametrize(
     "name",
     [
@@ -115,13 +130,104 @@ def test_the_job_that_runs_a_proposals_code_has_no_token_at_all():
         "pages",
     ],
 )
-def test_a_job_that_can_write_runs_mains_code(name):
-    """Whatever was proposed."""
+def test_a_job_that_can_write_runs_the_default_branchs_code(name):
+    """Whatever was proposed, and whatever the default branch is called."""
     text = (ROOT / f".github/workflows/{name}.yml").read_text()
+    own = 0
+    if name == "retrain":  # what it attests is what it ran on: it stops on any other branch
+        train = jobs(text)["train"].partition("actions/checkout@")[0]
+        assert (
+            "github.ref != format('refs/heads/{0}', github.event.repository.default_branch)"
+            in train
+        )
+        assert "exit 1" in train
+        own = 1
 
-    if name == "retrain":  # what it attests is what it ran on, and that is main
-        text = text.replace("if: github.ref == 'refs/heads/main'", "ref: main")
-    assert text.count("uses: actions/checkout@") == text.count("ref: main")
+    assert text.count("uses: actions/checkout@") == text.count(DEFAULT) + own
+
+
+@pytest.mark.parametrize("path", WORKFLOWS + ACTIONS, ids=lambda path: path.stem)
+def test_no_workflow_knows_the_name_of_the_default_branch(path):
+    """GitHub is asked: it may be trunk, or develop beside a main."""
+    words = re.sub(r"(^| )#.*", "", path.read_text(), flags=re.MULTILINE)
+    words = words.replace("python -m forge subject proposal --main before", "")  # an option's name
+
+    assert re.findall(r"\b(?:main|master)\b", words) == []
+
+
+#: module -> why it may know one
+OWN_BRANCH = {"forge/repository.py": "a forge in a folder begins its repository itself"}
+
+
+def test_no_code_knows_the_name_of_the_default_branch():
+    """But that of a folder, whose repository is made here."""
+    known = []
+    for package in ("checks", "forge", "model", "monitoring", "serve"):
+        for path in sorted((ROOT / package).rglob("*.py")):
+            for node in ast.walk(ast.parse(path.read_text())):
+                text = node.value if isinstance(node, ast.Constant) else None
+                if isinstance(text, str) and re.fullmatch(
+                    r"(main|master)|.*(heads|origin|blob|tree)/(main|master)|(main|master)\.{2,3}.*",
+                    text,
+                ):
+                    known.append(path.relative_to(ROOT).as_posix())
+
+    assert set(known) == OWN_BRANCH.keys()
+
+
+def test_a_push_counts_where_it_is_one_to_the_default_branch():
+    """A trigger takes no expression, so the job asks."""
+    for name, job in (("merged", "ci"), ("release", "release")):
+        text = (ROOT / f".github/workflows/{name}.yml").read_text()
+
+        assert 'branches: ["**"]' in text.partition("\njobs:")[0]
+        assert "github.ref == format('refs/heads/{0}', github.event.repository.default_branch)" in jobs(text)[job]  # fmt: skip
+
+
+def test_a_job_that_did_not_run_stands_in_for_no_required_check():
+    """GitHub takes a skipped job of that name for one that went well."""
+    assert "  push:" not in (ROOT / ".github/workflows/ci.yml").read_text()
+    merged = jobs((ROOT / ".github/workflows/merged.yml").read_text())
+    assert {"required", "gate"} & merged.keys() == set()
+
+
+@each
+def test_a_schedule_runs_in_the_repository_it_is_meant_for(path):
+    """A fork with Actions switched on does not retrain into itself; a copy of the template runs."""
+    text = path.read_text()
+    if "  schedule:" not in text:
+        return
+    for name, job in jobs(text).items():
+        head = job.partition("    steps:")[0]
+        condition = re.search(r"^    if: (>-\n(?:      .+\n)+|.+\n)", head, re.MULTILINE)
+        told = " ".join(condition[1].split()) if condition else ""
+        first = not re.search(r"^    needs: ", head, re.MULTILINE)
+        if path.stem == "release":
+            assert "github.event_name == 'workflow_dispatch' || !github.event.repository.fork || vars.RUN_IN_FORK == 'on'" in told  # fmt: skip
+        elif first or ("!cancelled()" in told and "outputs" not in told):
+            assert HERE in told, name
+
+
+def test_the_gate_judges_an_entry_of_a_merge_queue():
+    """Against the entries before it: a required check that is skipped would let everything through."""
+    gate = jobs((ROOT / ".github/workflows/gate.yml").read_text())
+
+    assert "github.event_name == 'merge_group'" in gate["subject"]
+    assert "github.event.merge_group.base_sha || 'HEAD^1'" in gate["subject"]
+
+
+@each
+def test_a_job_waits_for_github_no_longer_than_it_may_run(path):
+    """Five minutes are left for what it does."""
+    text = path.read_text()
+    if "\n  FORGE:" not in text:
+        return
+    wait = int(re.search(r"^  WAIT_MINUTES: (\d+)", text, re.MULTILINE)[1])
+
+    times = [int(each) for each in re.findall(r"timeout-minutes: (\d+)", text)]
+    assert all(time >= wait + 5 for time in times)
+    if path.stem == "land":
+        assert min(times) >= wait + 10 + 5  # for checks that are required
 
 
 def test_whatever_changes_what_is_live_waits_for_its_turn():
@@ -140,7 +246,7 @@ def test_a_comment_gets_into_no_value_and_no_shell():
     condition = re.search(r"^    if: >-\n(?:      .+\n)+", text, re.MULTILINE)[0]
 
     assert "github.event" in condition
-    assert "github.event" not in text.replace(condition, "")
+    assert "github.event" not in text.replace(condition, "").replace(DEFAULT, "")
     assert "${{" not in condition
     assert "startsWith(github.event.comment.body, '/')" in condition
     assert "types: [created]" in text
@@ -160,7 +266,7 @@ def test_pages_are_off_until_somebody_wants_them():
     text = (ROOT / ".github/workflows/pages.yml").read_text()
     build, deploy = text.partition("\n  deploy:")[::2]
 
-    assert "if: vars.PAGES == 'on'" in build
+    assert "if: ${{ vars.PAGES == 'on' && (" in build
     assert "needs: build" in deploy
     assert ": write" not in build
     assert "secrets." not in text
