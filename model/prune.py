@@ -46,7 +46,7 @@ def pruned(verdict: Mapping[str, Any], contract: Contract, recipe: str) -> Prune
     for name in (str(each["name"]) for each in useless):
         try:
             recipe = drop(recipe, contract, name)
-        except (EditError, SyntaxError) as error:  # the second where the edited text would not be Python
+        except (EditError, SyntaxError) as error:  # or the edited text would not be Python
             reasons[name] = str(error)
         else:
             contract = without(contract, name)
