@@ -1,8 +1,9 @@
 """`live.toml`: which bundles are live, on one screen.
 
 The champion answers what the others leave; the challenger has a share or `mode = "shadow"`, the
-anchor perhaps a share that is held back. Pure: text to values and back. The scorer has a reader of
-its own, as small; packages do not share code that is as short as this.
+anchor perhaps a share that is held back. `champion = "none"` says that nothing is to be served; a
+text without a champion does not say what is live. Pure: text to values and back. The scorer has a
+reader of its own, as small; packages do not share code that is as short as this.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import json
 import re
 import tomllib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -25,13 +26,17 @@ LIVE = "serve/live.toml"
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 ROLES = ("champion", "challenger", "anchor")
 SHADOW, SPLIT = "shadow", "split"
+#: The champion where nothing is to be served.
+NOTHING = "none"
+#: Characters of the longest text that is read.
+LARGEST = 64 * 2**10
 #: What each role may say.
 KEYS = {
     "champion": ("version", "digest"),
     "challenger": ("version", "digest", "share", "mode"),
     "anchor": ("version", "digest", "share"),
 }
-_VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z.-]{0,63}")
+_VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z-]{0,63}")
 _SALT = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,63}")
 
 
@@ -51,16 +56,28 @@ class Slot:
 
 @dataclass(frozen=True)
 class Live:
-    """Which bundle has which role, and the salt of the split; nothing before the first release."""
+    """Which bundle has which role, and the salt of the split.
+
+    Without a champion it says *nothing* is to be served, or, as before the first release, it does
+    not say what is.
+    """
 
     champion: Slot | None = None
     challenger: Slot | None = None
     anchor: Slot | None = None
     salt: str | None = None
+    nothing: bool = False
+
+    @property
+    def says(self) -> bool:
+        """Whether it says what is to be served."""
+        return self.nothing or self.champion is not None
 
     def to_toml(self) -> str:
         """The file's text; `parse_live` gives back an equal value."""
         tables = [HEADER]
+        if self.nothing:
+            tables.append(f"\nchampion = {json.dumps(NOTHING)}\n")
         for role in ROLES:
             slot: Slot | None = getattr(self, role)
             if slot:
@@ -77,28 +94,24 @@ class Live:
 
 def parse_live(text: str) -> Live:
     """The roles that *text* gives. Raises `LiveError` with everything that is wrong."""
-    try:
-        tables = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise LiveError(f"live.toml is not TOML: {error}") from error
-    problems = [
-        f"[{name}] is not a role; roles are {', '.join(ROLES)}; [{SPLIT}] has the salt"
-        for name in tables
-        if name not in (*ROLES, SPLIT)
-    ]
-    slots = {}
-    for role in ROLES:
-        if role in tables:
-            wrong = list(_wrong(role, tables[role]))
-            problems += wrong
-            if not wrong:
-                slots[role] = Slot(**tables[role])
-    if SPLIT in tables:
-        problems += _wrong_split(tables[SPLIT])
-    problems += _too_much(tables.get("challenger"), tables.get("anchor"))
+    live, problems = usable(text)
     if problems:
         raise LiveError("live.toml: " + "; ".join(problems))
-    return Live(**slots, salt=tables.get(SPLIT, {}).get("salt"))
+    return live
+
+
+def usable(text: str) -> tuple[Live, list[str]]:
+    """What of *text* can be followed, and what is wrong with the rest.
+
+    The champion alone, where who answers beside it cannot be known. Raises `LiveError` if *text* is
+    not TOML.
+    """
+    if len(text) > LARGEST:
+        raise LiveError(f"live.toml is not read: it is longer than {LARGEST:,} characters")
+    try:
+        return _usable(tomllib.loads(text))
+    except (ValueError, RecursionError) as error:  # also a number too long to be shown
+        raise LiveError(f"live.toml is not TOML: {error}") from error
 
 
 def champion_of(text: str) -> str:
@@ -110,14 +123,17 @@ def champion_of(text: str) -> str:
 def readable(history: Iterable[Change]) -> list[tuple[Change, Live]]:
     """The changes with what each made live, oldest first; *history* is newest first.
 
-    A text that could not be read changed nothing: scorers went on with what they had.
+    A text that could not be read changed nothing, nor did one that, after a champion, does not say
+    what is live: scorers went on with what they had.
     """
-    found = []
+    found: list[tuple[Change, Live]] = []
     for change in reversed([*history]):
         try:
-            found.append((change, parse_live(change.text)))
+            live = parse_live(change.text)
         except LiveError:
             continue
+        if live.says or not found or not found[-1][1].champion:
+            found.append((change, live))
     return found
 
 
@@ -160,7 +176,11 @@ def with_champion(live: Live, version: str, digest: str) -> Live:
     champion = Slot(version, digest)
     first = live.champion is None and live.anchor is None
     return replace(
-        live, champion=champion, challenger=rest, anchor=champion if first else live.anchor
+        live,
+        champion=champion,
+        challenger=rest,
+        anchor=champion if first else live.anchor,
+        nothing=False,
     )
 
 
@@ -223,7 +243,30 @@ def _fates(champions: Sequence[str]) -> dict[str, str]:
     return found
 
 
+def _usable(tables: Mapping[str, Any]) -> tuple[Live, list[str]]:
+    problems = [
+        f"[{name}] is not a role; roles are {', '.join(ROLES)}; [{SPLIT}] has the salt"
+        for name in tables
+        if name not in (*ROLES, SPLIT)
+    ]
+    slots = {}
+    for role in ROLES:
+        if role in tables:
+            wrong = list(_wrong(role, tables[role]))
+            problems += wrong
+            if not wrong and isinstance(tables[role], dict):
+                slots[role] = Slot(**tables[role])
+    beside = list(_wrong_split(tables[SPLIT])) if SPLIT in tables else []
+    beside += _too_much(tables.get("challenger"), tables.get("anchor"))
+    nothing = tables.get("champion") == NOTHING
+    if beside:
+        return Live(slots.get("champion"), nothing=nothing), problems + beside
+    return Live(**slots, salt=tables.get(SPLIT, {}).get("salt"), nothing=nothing), problems
+
+
 def _wrong(role: str, table: Any) -> Iterable[str]:
+    if (role, table) == ("champion", NOTHING):
+        return
     if not isinstance(table, dict):
         yield f"{role} is {table!r}; expected a table [{role}]"
         return

@@ -7,7 +7,6 @@ from typing import Any
 
 from forge import Change, ForgeError, Proposal
 from forge.hidden import DESCRIPTION, TITLE, body_of, one_line, told, told_by_us
-from forge.live import LIVE, Live
 from forge.merging import squash
 from forge.rest import Rest, surely
 
@@ -25,8 +24,7 @@ class Pulls:
 
     def read(self, path: str, branch: str | None = None) -> str | None:
         """The text of *path* as it stands on *branch* (the default one); None if there is none."""
-        text = self._rest.text(f"contents/{path}", **({"ref": branch} if branch else {}))
-        return Live().to_toml() if text is None and (path, branch) == (LIVE, None) else text
+        return self._rest.text(f"contents/{path}", **({"ref": branch} if branch else {}))
 
     def history(self, path: str) -> list[Change]:
         """What *path* was on the default branch, newest first: the newest fifty changes."""

@@ -54,17 +54,14 @@ class Repository:
     def read(self, path: str, branch: str) -> str | None:
         """The text of *path* as it stands on *branch*, or on a commit; None if there is none."""
         place = branch if re.fullmatch("[0-9a-f]{40}", branch) else f"refs/heads/{branch}"
-        try:
-            return self.git("show", f"{place}:{path}")
-        except ForgeError:
-            return None
+        return self._text(f"{place}:{path}")
 
     def history(self, path: str) -> list[Change]:
-        """What *path* was on main, newest first."""
+        """What *path* was on main, newest first; a file that a commit removed is empty."""
         lines = self.git("log", "--format=%H%x09%aI%x09%s", MAIN, "--", path).splitlines()
         commits = [line.split("\t", 2) for line in lines]
         return [
-            Change(sha, at, words, self.git("show", f"{sha}:{path}")) for sha, at, words in commits
+            Change(sha, at, words, self._text(f"{sha}:{path}") or "") for sha, at, words in commits
         ]
 
     def commit(self, files: Mapping[str, str], message: str) -> str | None:
@@ -105,6 +102,19 @@ class Repository:
         self, *words: str, given: str | None = None, more: Mapping[str, str] | None = None
     ) -> str:
         """What git says; nothing of the user's own settings or hooks counts. Raises `ForgeError`."""
+        done = self._run(*words, given=given, more=more)
+        return done.decode()  # not as text: that would change the ends of lines
+
+    def _text(self, what: str) -> str | None:
+        """The text of a committed file, None if there is none; what is not UTF-8 in it is replaced."""
+        try:
+            return self._run("show", what).decode(errors="replace")
+        except ForgeError:
+            return None
+
+    def _run(
+        self, *words: str, given: str | None = None, more: Mapping[str, str] | None = None
+    ) -> bytes:
         own = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
         quiet = {
             "GIT_CONFIG_GLOBAL": os.devnull,
@@ -122,7 +132,7 @@ class Repository:
         if done.returncode:
             why = done.stderr.decode(errors="replace").strip()
             raise ForgeError(f"git {words[0]} failed in {self.folder}: {why}")
-        return done.stdout.decode()  # not as text: that would change the ends of lines
+        return done.stdout
 
     def _changed(self, *words: str) -> list[str]:
         return self.git("diff", "-z", "--name-only", *words).split("\0")[:-1]

@@ -25,6 +25,8 @@ from monitoring.signals import Signal
 from monitoring.window import JournalError, read_window
 
 ARMS = ("champion", "challenger", "anchor")
+#: The champion in live.toml where nothing is to be served.
+NOTHING = "none"
 #: Days that are shown, back from the newest: a quarter, for which the budget of false alarms is set.
 SHOWN = 92
 _DECISION = re.compile(r"^## \S+ (PROMOTE|HOLD|REJECT)\s*$", re.MULTILINE)
@@ -236,15 +238,15 @@ def _drilled(story: Story) -> tuple[str, str]:
 
 
 def _spans(history: Iterable[Any]) -> Iterable[Span]:
-    """What each arm had when. A text that cannot be read changed nothing."""
+    """What each arm had when. A text that does not say what is live changed nothing."""
     open_: dict[str, Span] = {}
     for change in reversed(list(history)):
+        roles = _roles(change.text)
+        if roles is None:
+            continue
         try:
-            roles = tomllib.loads(change.text)
-            now = {
-                arm: (str(roles[arm]["version"]), _how(roles[arm])) for arm in ARMS if arm in roles
-            }
-        except (tomllib.TOMLDecodeError, KeyError, TypeError, AttributeError):
+            now = {arm: (str(role["version"]), _how(role)) for arm, role in roles.items()}
+        except (KeyError, TypeError, ValueError):
             continue
         for arm in ARMS:
             before, after = open_.get(arm), now.get(arm)
@@ -265,12 +267,24 @@ def _how(role: Mapping[str, Any]) -> str:
 def _moves(history: Iterable[Any]) -> list[Move]:
     found: list[Move] = []
     for change in reversed(list(history)):
-        try:
-            champion = str(tomllib.loads(change.text)["champion"]["version"])
-        except (tomllib.TOMLDecodeError, KeyError, TypeError):
-            champion = ""
+        roles = _roles(change.text)
+        champion = found[-1].champion if found else ""
+        if roles is not None:
+            champion = str(roles.get("champion", {}).get("version", ""))
         found.append(Move(change.at, champion, change.message))
     return found
+
+
+def _roles(text: str) -> dict[str, dict[str, Any]] | None:
+    """The tables of the arms; {} if nothing is to be served, None if *text* does not say what is."""
+    try:
+        told = tomllib.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    if told.get("champion") == NOTHING:
+        return {}
+    found = {arm: told[arm] for arm in ARMS if isinstance(told.get(arm), dict)}
+    return found if "champion" in found else None
 
 
 def _holdout(manifest: Mapping[str, Any]) -> Mapping[str, float]:

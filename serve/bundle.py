@@ -27,6 +27,7 @@ from model.core import CoreError, Encoder, trial
 from serve.engine import CoreGraph, Engine, FullGraph, NoGraph, Scores, disagreement
 from serve.graph import GraphError, look
 from serve.manifest import MANIFEST, MODEL, BundleError, content_of, read_manifest, sha256, verify
+from serve.regular import read_regular
 
 Made = TypeVar("Made")
 
@@ -175,7 +176,7 @@ class Bundle:
 
 def _made(path: Path, make: Callable[[bytes], Made], looked: bool) -> Made:
     try:
-        content = path.read_bytes()
+        content = read_regular(path)
         if not looked:
             look(content)
         return make(content)

@@ -48,8 +48,18 @@ STANDING: dict[str, tuple[Any, ...]] = {
     "arm_share": ("gauge", "Share of the keys of an arm.", ("arm",)),
     "model_age_seconds": ("gauge", "Seconds since a model was made.", ("version", "arm")),
     "ready": ("gauge", "Whether rows can be answered."),
-    "release_refused": ("gauge", "Whether what the store names is refused."),
+    "release_refused": (
+        "gauge",
+        "Whether something keeps the scorer from following its store or the forge.",
+    ),
+    "forge_agrees": (
+        "gauge",
+        "Whether what the forge names is served; absent without `forge sync`.",
+    ),
+    "forge_agreement_age_seconds": ("gauge", "Seconds since it last was; infinite if never."),
 }
+#: Those of `STANDING` that only a store which `forge sync` fills has.
+FORGE = ("forge_agrees", "forge_agreement_age_seconds")
 #: What the journal says of its folder, which the workers share.
 BACKLOG: dict[str, tuple[Any, ...]] = {
     "journal_segments": ("gauge", "Files of the journal that wait to be put away, open ones too."),

@@ -14,7 +14,15 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from serve.regular import read_regular
+
 SHADOW = "shadow"
+#: The champion where nothing is to be served.
+NOTHING = "none"
+#: First and last line of a file that `forge sync` wrote.
+BEGINS, ENDS = "# Written by forge sync. The last line is: # end", "# end"
+#: Bytes of the largest file that is read.
+LARGEST = 64 * 2**10
 #: What each role may say.
 KEYS = {
     "champion": ("version", "digest"),
@@ -46,12 +54,18 @@ class Slot(NamedTuple):
 
 
 class Named(NamedTuple):
-    """What live.toml names; no champion before the first release. Without a salt one is derived."""
+    """What live.toml names; without a salt one is derived.
+
+    Without a champion it says *nothing* is to be served, or it does not say what is. It is *whole*
+    where it ends with the line that says so.
+    """
 
     champion: Slot | None = None
     challenger: Slot | None = None
     anchor: Slot | None = None
     salt: str | None = None
+    nothing: bool = False
+    whole: bool = False
 
     @property
     def needed(self) -> dict[str, Slot]:
@@ -67,19 +81,29 @@ class Named(NamedTuple):
 def read_live(path: Path) -> Named:
     """What live.toml at *path* names. Raises `LiveFileError`."""
     try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+        text = read_regular(path, LARGEST).decode()
+        tables = tomllib.loads(text)
     except FileNotFoundError as error:
         raise LiveFileError(
             f"there is no {path}: nothing is live yet, or the store is elsewhere"
         ) from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise LiveFileError(f"{path} cannot be read: {error}") from error
-    problems = list(_problems(tables))
+    whole = text.endswith(f"\n{ENDS}\n")
+    if text.startswith(BEGINS) and not whole:
+        raise LiveFileError(f"{path} is not whole: it does not end with the line {ENDS!r}")
+    try:
+        problems = list(_problems(tables))
+    except ValueError as error:  # a number too long to be shown
+        raise LiveFileError(f"{path} cannot be read: {error}") from error
     if problems:
         raise LiveFileError(f"{path}: {'; '.join(problems)}")
+    slots = {role: _slot(tables[role]) for role in KEYS if isinstance(tables.get(role), dict)}
     return Named(
-        **{role: _slot(tables[role]) for role in KEYS if role in tables},
+        **slots,
         salt=tables.get(SPLIT, {}).get("salt"),
+        nothing=tables.get("champion") == NOTHING,
+        whole=whole,
     )
 
 
@@ -102,6 +126,8 @@ def _problems(tables: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _wrong_slot(role: str, table: Any) -> Iterator[str]:
+    if (role, table) == ("champion", NOTHING):
+        return
     if not isinstance(table, dict):
         yield f"{role} is {table!r}; expected a table [{role}]"
         return

@@ -12,6 +12,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from serve.regular import read_regular
+
 FORMAT = 1
 MODEL, MANIFEST, EVIDENCE = "model.onnx", "manifest.json", "evidence"
 #: What the digest of a bundle leaves out: its own name, and when and by whom it was made.
@@ -87,9 +89,7 @@ def content_of(folder: Path) -> bytes:
     """The manifest's bytes. BundleError if there are none, or far too many."""
     path = folder / MANIFEST
     try:
-        if path.stat().st_size > LARGEST:
-            raise BundleError(f"{path} is larger than {LARGEST:,} bytes")
-        return path.read_bytes()
+        return read_regular(path, LARGEST)
     except FileNotFoundError as error:
         raise BundleError(f"{folder} is not a bundle: it has no {MANIFEST}") from error
     except OSError as error:
@@ -123,7 +123,7 @@ def _wrong_files(folder: Path, files: Mapping[str, str], evidence: bool) -> Iter
             yield f"{name} lies outside the bundle"
         elif evidence or not name.startswith(EVIDENCE + "/"):
             try:
-                found = sha256((folder / name).read_bytes())
+                found = sha256(read_regular(folder / name))
             except OSError as error:
                 yield f"{name} cannot be read ({error.strerror})"
             else:

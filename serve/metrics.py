@@ -27,6 +27,7 @@ from serve.families import (
     DIFFERENCE,
     DISAGREED,
     FAMILIES,
+    FORGE,
     IN_PROGRESS,
     LOST,
     MISSING,
@@ -284,9 +285,14 @@ def _state(scorer: Scorer) -> Iterator[Family]:
             old.add(seconds, version, arm.name)
     yield from (info, share, old)
     state = scorer.state()
-    found = {"ready": bool(state["ready"]), "release_refused": bool(state["refused"])}
+    found: dict[str, float] = {
+        "ready": bool(state["ready"]),
+        "release_refused": bool(state["refused"]),
+    }
     found |= {f"journal_{name}": value for name, value in state["journal"].items()}
-    for name in ("ready", "release_refused", *BACKLOG):
+    if forge := scorer.router.agreement():
+        found |= {"forge_agrees": forge.agrees, "forge_agreement_age_seconds": forge.seconds}
+    for name in ("ready", "release_refused", *FORGE, *BACKLOG):
         if name in found:
             looked_up = family(name)
             looked_up.add(found[name])

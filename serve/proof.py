@@ -14,9 +14,12 @@ from pathlib import Path
 
 from serve.bundle import Bundle
 from serve.manifest import BundleError, seal_of
+from serve.regular import read_regular
 
 #: Seconds that a worker which answers waits for a proof; seconds between two looks for it.
 PATIENCE, EVERY = 2.0, 0.02
+#: Bytes of the largest proof.
+LARGEST = 2**20
 
 
 class Proofs:
@@ -62,10 +65,11 @@ class Proofs:
     def _proof(self, folder: Path) -> tuple[str, str] | None:
         """`seal_of` and `Bundle.core` of what is in *folder*, if just that was proven."""
         try:
-            told = json.loads(self._path(folder.name).read_bytes())
-        except (OSError, ValueError):
+            proof = json.loads(read_regular(self._path(folder.name), LARGEST))
+            seal, core = str(proof["seal"]), str(proof["core"])
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return None
-        return (told["seal"], told["core"]) if told["seal"] == seal_of(folder) else None
+        return (seal, core) if seal == seal_of(folder) else None
 
     def _path(self, version: str) -> Path:
         return self._folder / f"{version}.json"

@@ -1,28 +1,37 @@
 """Which bundles answer: follows `live.toml` in the store, and swaps models while running.
 
 All that is new is loaded and verified beside the old; then one assignment makes it what answers.
-When something is bad the old set goes on, and `refused` says why. Only a champion never waits for
-anybody: where a new one is good and an arm beside it is not, it begins without that arm, since it
-may be a rollback.
+When something is bad the old set goes on, and `refused` says why; so it does where live.toml does not
+say what is live. Only a champion never waits for anybody: where a new one is good and an arm beside it
+is not, it begins without that arm, since it may be a rollback. While the champion stays, an arm that is
+bad leaves its role to the one that had it, and the other roles change.
+
+A live.toml that was written in place is followed once it has not changed for `SETTLED` seconds: whoever
+writes it may not have written all of it yet. One that was moved into place, or ends with the last line of
+`forge sync`, is whole.
 """
 
 from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from serve.synced import Agreement, agreement
 from serve.arms import Arm, Arms, cannot_read
 from serve.bundle import Bundle
-from serve.live import SHADOW, LiveFileError, Named, Slot, read_live
+from serve.live import NOTHING, SHADOW, LiveFileError, Named, Slot, read_live
 from serve.manifest import MANIFEST, MODEL, BundleError
 
 #: Python's own 5 ms would be ten times what an answer takes, and an answer needs several turns.
 TURN = 0.0002
+#: Seconds for which a live.toml that was written in place must stay as it is to be followed.
+SETTLED = 2.0
 Stat = tuple[int, int, int] | None
 
 
@@ -41,11 +50,15 @@ class Router:
         *,
         shadow: Callable[[Path], Bundle] = Bundle.described,
         says: str = "",
+        passes: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.store, self._clock, self._says = store, clock, says
+        self.store, self._clock, self._says, self._passes = store, clock, says, passes
         self._read, self._read_shadow = load, shadow
         self.live = Arms()
         self.refused: dict[str, str] | None = None
+        #: When what is refused was refused first.
+        self.refused_at: datetime | None = None
+        self._written: tuple[Stat, float | None] = (None, None)
         self._seen: tuple[Stat, ...] | None = None
         self._named = Named()
         self._stopped = threading.Event()
@@ -65,15 +78,22 @@ class Router:
             try:
                 # Looked at before it is read: what changes from here on is seen the next time.
                 live = _stat(self.store / "live.toml")
-                self._named = read_live(self.store / "live.toml")
+                settled = self._settled(live)
+                named = read_live(self.store / "live.toml")
+                says = named.nothing or named.champion
+                if says and not (settled or named.whole):
+                    return
+                self._named = named
                 self._seen = (live, *self._look()[1:])
-                if self._named.champion is None:
-                    why = "live.toml names no champion"
-                    if self.live.champion:
-                        self.live = Arms(self._now())
-                else:
+                if self._named.champion:
                     what = self._named.champion.version
                     what, why = self._swap(self._named, self._named.champion)
+                elif self._named.nothing:
+                    if self.live.champion:
+                        self.live = Arms(self._now())
+                        print(f"{self._says}live: nothing", file=sys.stderr, flush=True)
+                else:
+                    why = self._unsaid()
             except (LiveFileError, BundleError) as error:
                 why = str(error)
                 if isinstance(error, LiveFileError):
@@ -82,6 +102,10 @@ class Router:
                 # Whatever a store holds, the model in memory goes on; the next look tries again.
                 why, self._seen = f"{type(error).__name__}: {error}", None
             self._refuse(what, why)
+
+    def agreement(self) -> Agreement | None:
+        """Whether what the forge names is served; None where no `forge sync` fills the store."""
+        return agreement(self.store, self.refused, self.refused_at, self._clock())
 
     def follow(self, interval: float) -> None:
         """Refresh every *interval* seconds from a thread of this process, until `stop`."""
@@ -100,7 +124,29 @@ class Router:
         refused = {"what": what, "why": why} if why else None
         if refused and refused != self.refused:
             print(f"{self._says}refused {what}: {why}", file=sys.stderr, flush=True)
+        if bool(refused) != bool(self.refused):
+            self.refused_at = self._clock().astimezone(UTC) if refused else None
         self.refused = refused
+
+    def _settled(self, live: Stat) -> bool:
+        """Whether live.toml, which is *live* now, is not being written.
+
+        While nothing is live, what it says is followed at once.
+        """
+        before, since = self._written
+        if live != before:
+            in_place = live and before and live[2] == before[2]
+            since = self._passes() if in_place else None
+            self._written = (live, since)
+        return since is None or not self.live.champion or self._passes() - since >= SETTLED
+
+    def _unsaid(self) -> str:
+        if not self.live.champion:
+            return "live.toml names no champion"
+        return (
+            f"live.toml names no champion: {self.live.champion.bundle.version} goes on; to serve"
+            f' nothing, it must say: champion = "{NOTHING}"'
+        )
 
     def _swap(self, named: Named, first: Slot) -> tuple[str, str]:
         """Make live what *named* says; what of it was left out or refused, and why ("": nothing)."""
@@ -127,8 +173,8 @@ class Router:
             since = _since(name, bundle, before) or now
             arms[name] = Arm(name, bundle, slot.share, since, champion.contract)
         what, why = ", ".join(refused) or first.version, "; ".join(refused.values())
-        if refused and champion is before.bundle:
-            return what, why
+        if champion is before.bundle:
+            arms |= _still(before, named, arms)
         left = round(1 - sum(arm.share for arm in arms.values()), 12)
         arms["champion"] = replace(arms["champion"], share=left)
         after = Arms(
@@ -179,6 +225,18 @@ def _giving_way() -> Iterator[None]:
 
 def _since(name: str, bundle: Bundle, before: Arms) -> str:
     return next((a.since for a in before.all() if a.name == name and a.bundle is bundle), "")
+
+
+def _still(before: Arms, named: Named, arms: Mapping[str, Arm]) -> dict[str, Arm]:
+    """The arms of *before* whose roles are named and have no arm now, so far as their shares fit."""
+    left, found = 1 - sum(arm.share for arm in arms.values()), {}
+    for role in named.needed:
+        had = {role, SHADOW} if role == "challenger" else {role}
+        arm = next((arm for arm in before.all() if arm.name in had), None)
+        if arm and not had & arms.keys() and arm.share <= left:
+            left -= arm.share
+            found[arm.name] = arm
+    return found
 
 
 def _in_words(live: Arms) -> str:

@@ -109,8 +109,8 @@ class Scorer:
         """Keep outcomes, and say how many; RequestError if one is wrong or cannot be kept.
 
         An outcome told before is kept as well (the watch goes by the first); so is one that is
-        late, for an answer more than a day old, and one of an id that is not known here, for
-        another machine, or this one long ago, may have given it.
+        late, for an answer more than a day old, and one of an id that is not known here: another
+        machine may have given it.
         """
         bundle = must_be_live(self.router.live.bundle)
         at = self.now()
@@ -124,15 +124,24 @@ class Scorer:
         return outcomes
 
     def state(self) -> dict[str, Any]:
-        """Whether rows can be answered, by what since when; what was refused; what was lost."""
-        live = self.router.live
+        """Whether rows can be answered, by what since when; what is refused; what was lost.
+
+        What keeps `forge sync` from following is refused as well; *why* it is not ready, if it is not.
+        """
+        live, forge, refused = self.router.live, self.router.agreement(), self.router.refused
+        if not refused and forge and not forge.agrees:
+            refused = {"what": "live.toml", "why": forge.why}
+        why = refused["why"] if refused else 'live.toml says: champion = "none"'
+        ready = live.bundle is not None and not self._stopping()
         return {
-            "ready": live.bundle is not None and not self._stopping(),
+            "ready": ready,
+            "why": None if ready else "it is stopping" if live.bundle else why,
             "version": live.bundle.version if live.bundle else None,
             "since": live.since or None,
             "arms": live.state(),
             "shadow": self.offers.state() if live.shadow and self.offers else None,
-            "refused": self.router.refused,
+            "refused": refused,
+            "forge": forge.state() if forge else None,
             "journal": self.journal.state(),
         }
 

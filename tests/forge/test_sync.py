@@ -1,14 +1,22 @@
 """A scorer's store follows what is live, or stays as it was and says why."""
 
+import json
+import os
 import shutil
+import subprocess
 import threading
+from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
-from forge.live import Live, Slot
+from forge import ForgeError
+from forge.live import Live, Slot, moves
 from forge.local import LocalForge
-from forge.sync import KEPT, sync
+from forge.sync import KEPT, PATIENCE, STATUS, Sync, sync
 from serve.bundle import Bundle
+from serve.live import Named, read_live
+from serve.live import Slot as Written
 from tests.forge.conftest import on_github
 
 LIVE = "serve/live.toml"
@@ -49,7 +57,7 @@ def store(tmp_path):
 def test_nothing_live_makes_an_empty_store(stored, store):
     """Which says so to the scorer."""
     assert sync(stored, store).words == "live: nothing"
-    assert [path.name for path in store.iterdir()] == ["live.toml"]
+    assert sorted(path.name for path in store.iterdir()) == ["live.toml", "sync.json"]
 
 
 def test_what_is_live_is_brought_and_loads(stored, store, bundles):
@@ -180,7 +188,12 @@ def served(github, fake, store, bundles):
 
 
 def everything(store):
-    return {p.relative_to(store): p.read_bytes() for p in store.rglob("*") if p.is_file()}
+    """What the store holds, but for what sync says of its looks."""
+    return {
+        p.relative_to(store): p.read_bytes()
+        for p in store.rglob("*")
+        if p.is_file() and p.name != STATUS
+    }
 
 
 TROUBLE = {
@@ -252,3 +265,243 @@ def test_following_costs_nothing_while_nothing_changes(served, fake):
 def test_a_public_repository_is_followed_without_a_token(served, fake):
     """A scorer needs no secret."""
     assert sync(on_github(fake, token=""), served).changed
+
+
+def push(forge, text):
+    """What somebody merged past every check."""
+    forge.propose("edit", "edit", "", {LIVE: text})
+    forge.status("edit", True, "good")
+    forge.merge("edit", "edit")
+
+
+def report(store):
+    return json.loads((store / STATUS).read_text())
+
+
+WRONG = "sha256:" + "0" * 64
+
+
+@pytest.mark.parametrize(
+    ("more", "why"),
+    [
+        ('[challenger]\nversion = "20260101T0000-0000000"\ndigest = "{wrong}"\nshare = 0.1\n',
+         "the challenger 20260101T0000-0000000 cannot be had: there is no release"),
+        ('[challenger]\nversion = "{other}"\ndigest = "{wrong}"\nmode = "shadow"\n',
+         "is not what live.toml names"),
+        ('[anchor]\nversion = "{other}"\ndigest = "{wrong}"\n', "the anchor {other} cannot be had"),
+        ('[anchor]\nversion = "../{other}"\ndigest = "{wrong}"\n', "anchor.version is"),
+        ('[challenger]\nversion = "{other}"\ndigest = "sha256:12"\n', "challenger.digest is"),
+        ('[challenger]\nversion = "{other}"\ndigest = "{right}"\nshare = 7\n', "challenger.share"),
+        ('[challanger]\nversion = "{other}"\ndigest = "{right}"\n', "[challanger] is not a role"),
+        ('[challenger]\nversion = "{other}"\ndigest = "{right}"\nshare = 0.1\n[split]\nsalt = "a b"\n',
+         "split.salt is"),
+    ],
+)  # fmt: skip
+def test_the_champion_is_followed_whatever_is_wrong_beside_it(stored, store, bundles, more, why):
+    """A rollback, say; what is wrong is said, and left out of the store."""
+    old, new = (slot(bundle) for bundle in bundles)
+    make_live(stored, champion=new)
+    sync(stored, store)
+    words = {"wrong": WRONG, "right": new.digest, "other": new.version}
+    push(stored, Live(old).to_toml() + "\n" + more.format(**words))
+    result = sync(stored, store)
+
+    assert (result.changed, result.failed, result.follows) == (True, True, True)
+    assert f"live: {old.version}, without what is wrong: " in result.words
+    assert why.format(**words) in result.words
+    assert read_live(store / "live.toml") == Named(Written(old.version, old.digest), whole=True)
+    assert report(store)["problem"] == result.words
+    assert (sync(stored, store).changed, sync(stored, store).words) == (False, result.words)
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        shutil.rmtree,
+        lambda place: (place / "bundle/model.onnx").write_bytes(b""),
+        lambda place: (place / "bundle/manifest.json").write_text("[" * 99_999),
+        lambda place: (place / "bundle/manifest.json").unlink(),
+    ],
+)
+def test_a_slot_beside_the_champion_joins_when_it_can_be_had(
+    local, store, bundles, spoil, tmp_path
+):
+    """A new store begins without it."""
+    old, new = (slot(bundle) for bundle in bundles)
+    make_live(local, champion=new, anchor=replace(old, share=0.1))
+    place = local.root / "releases" / old.version
+    shutil.copytree(place, tmp_path / "kept")
+    spoil(place)
+
+    assert sync(local, store).words.startswith(f"live: {new.version}, without what is wrong")
+    assert [path.name for path in (store / "bundles").iterdir()] == [new.version]
+    shutil.rmtree(place, ignore_errors=True)
+    shutil.copytree(tmp_path / "kept", place)
+    assert sync(local, store).words == f"live: {new.version}"
+    assert read_live(store / "live.toml").anchor.version == old.version
+
+
+class Scripted:
+    """A forge whose downloads of *bad* fail in the way of *error*; it counts them."""
+
+    def __init__(self, forge, bad, error):
+        self.forge, self.bad, self.error, self.asked = forge, bad, error, 0
+
+    def read(self, path):
+        return self.forge.read(path)
+
+    def download(self, version, folder):
+        if version == self.bad:
+            self.asked += 1
+            folder.mkdir(parents=True)
+            (folder / "model.onnx").write_bytes(b"the first part")
+            raise self.error
+        self.forge.download(version, folder)
+
+
+@pytest.mark.parametrize(
+    "error", [OSError(28, "No space left on device"), ForgeError("GitHub gave no answer")]
+)
+def test_what_cannot_be_had_is_asked_for_less_and_less_often(local, store, bundles, error):
+    """The champion is looked for as often as ever."""
+    old, new = (slot(bundle) for bundle in bundles)
+    make_live(local, champion=old, challenger=replace(new, share=0.1))
+    passed = iter(range(0, 10_000_000, 10))
+    forge = Scripted(local, new.version, error)
+    following = Sync(forge, store, 10.0, clock=lambda: next(passed) / 2)
+    results = [following.look() for _ in range(200)]
+
+    assert all(result.failed and result.follows for result in results)
+    assert len({result.words for result in results}) == 1
+    assert str(error) in results[-1].words
+    assert 3 <= forge.asked <= 5 + 200 * 10 / PATIENCE
+    assert [path.name for path in (store / "bundles").iterdir()] == [old.version]
+
+
+SAYS_NOTHING = [None, "", "# What is live.\n", "[anchor]\n", "champion = 1\n", "\ufeff", "\0"]
+
+
+@pytest.mark.parametrize("text", SAYS_NOTHING)
+def test_nothing_is_live_only_where_the_forge_says_so(local, store, bundles, text):
+    """Not by a file that is gone, empty or cut off."""
+    make_live(local, champion=slot(bundles[0]))
+    sync(local, store)
+    before = everything(store)
+    result = sync(Saying(text), store)
+
+    assert (result.failed, result.follows) == (True, False)
+    assert "the store stays as it was" in result.words
+    assert everything(store) == before
+    assert sync(Saying('champion = "none"\n'), store).words == "live: nothing"
+    assert read_live(store / "live.toml").nothing
+    assert not sync(Saying("# The template's\n"), store).failed
+
+
+class Saying:
+    """A forge of one file."""
+
+    def __init__(self, text):
+        self.text = text
+
+    def read(self, path):
+        return self.text
+
+
+def test_a_live_file_that_is_gone_on_github_drops_nothing(served, fake):
+    """GitHub answers 404 to one look, and shows the repository."""
+    before = everything(served)
+    fake.trouble(what=404, path=f"/contents/{LIVE}", times=1)
+    result = sync(on_github(fake), served)
+
+    assert result.failed
+    assert "there is no serve/live.toml" in result.words
+    assert everything(served) == before
+    assert sync(on_github(fake), served).changed
+
+
+@pytest.mark.parametrize(
+    "text", ["a = " + "[" * 30_000, "champion = 0x" + "f" * 9_000, "#" * 2**17]
+)
+def test_a_text_that_no_reader_takes_does_not_end_the_following(local, store, bundles, text):
+    """It is refused in words."""
+    make_live(local, champion=slot(bundles[0]))
+    sync(local, store)
+
+    assert "live.toml is not" in sync(Saying(text), store).words
+
+
+@pytest.mark.parametrize("name", ["live.toml", "sync.json", "bundles/{}/manifest.json"])
+@pytest.mark.parametrize(
+    "make",
+    [
+        os.mkfifo,
+        lambda path: path.symlink_to(path.name),
+        lambda path: path.symlink_to("/dev/zero"),
+        lambda path: path.write_bytes(b"\xff" * 2**17),
+    ],
+    ids=["FIFO", "loop", "device", "bytes"],
+)
+def test_whatever_lies_in_the_store_is_put_right(local, store, bundles, name, make):
+    """The open of a FIFO would wait for ever."""
+    make_live(local, champion=slot(bundles[0]))
+    sync(local, store)
+    path = store / name.format(bundles[0].name)
+    path.unlink()
+    make(path)
+
+    assert not sync(local, store).failed
+    assert Bundle.load(store / "bundles" / bundles[0].name)
+    assert read_live(store / "live.toml").champion.version == bundles[0].name
+    assert report(store)["problem"] == ""
+
+
+def test_a_live_file_of_bytes_on_main_is_refused_and_does_not_break_the_history(
+    local, store, bundles
+):
+    """Somebody committed UTF-16 with git, and somebody took the file away."""
+    make_live(local, champion=slot(bundles[0]))
+    sync(local, store)
+    repository = local.root / "repo"
+    (repository / LIVE).write_bytes("[champion]\n".encode("utf-16"))
+    git(repository, "commit", "-qam", "as Windows writes it")
+    assert "live.toml is not TOML" in sync(local, store).words
+    git(repository, "rm", "-q", LIVE)
+    git(repository, "commit", "-qm", "gone")
+    assert "there is no serve/live.toml" in sync(local, store).words
+    assert [slot and slot.version for _, slot in moves(local.history(LIVE))] == [
+        None,
+        bundles[0].name,
+    ]
+
+
+def git(folder, *words):
+    subprocess.run(["git", *words], cwd=folder, check=True)
+
+
+def test_each_look_leaves_word_of_when_store_and_forge_agreed_last(local, store, bundles):
+    """For the scorer, which cannot ask the forge."""
+    make_live(local, champion=slot(bundles[0]))
+    hours = iter(range(1, 9))
+    following = Sync(local, store, 15.0, now=lambda: datetime(2026, 3, 1, next(hours), tzinfo=UTC))
+
+    following.look()
+    assert report(store) == {
+        "format": 1, "at": "2026-03-01T01:00:00Z", "agreed": "2026-03-01T01:00:00Z",
+        "every": 15.0, "problem": "",
+    }  # fmt: skip
+    push(local, "[champion")
+    following.look()
+    assert report(store)["at"] == "2026-03-01T02:00:00Z"
+    assert report(store)["agreed"] == "2026-03-01T01:00:00Z"
+    assert "live.toml is not TOML" in report(store)["problem"]
+    make_live(local, champion=slot(bundles[1]))
+    following.look()
+    assert report(store)["agreed"] == "2026-03-01T03:00:00Z"
+
+
+def test_a_new_store_says_why_it_is_empty(tmp_path):
+    """The scorer beside it starts without a model."""
+    result = sync(Saying(None), tmp_path / "new")
+
+    assert result.failed
+    assert (report(tmp_path / "new")["agreed"], everything(tmp_path / "new")) == (None, {})

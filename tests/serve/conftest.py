@@ -42,12 +42,16 @@ class Store:
     def serve(self, bundle, digest=None):
         self.put(bundle)
         manifest = json.loads((bundle / "manifest.json").read_text())
-        work = self.folder / ".live.toml-0"
-        work.write_text(
+        self.write(
             f'[champion]\nversion = "{bundle.name}"\ndigest = "{digest or manifest["digest"]}"\n'
         )
-        work.replace(self.folder / "live.toml")
         return bundle.name
+
+    def write(self, text):
+        """Move a live.toml of *text* into place."""
+        work = self.folder / ".live.toml-0"
+        work.write_text(text)
+        work.replace(self.folder / "live.toml")
 
 
 @pytest.fixture

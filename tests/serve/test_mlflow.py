@@ -102,7 +102,7 @@ def test_ping_and_version(client, bundles, store, journal):
     """A platform asks whether to send requests, and what it talks to."""
     assert client.get("/ping").status_code == 200
     assert client.get("/version").text == f"{bundles[0].name}\n"
-    (store.folder / "live.toml").write_text("")
+    store.write('champion = "none"\n')
     empty = create_app(store.folder, journal, follow_every=None).test_client()
 
     assert empty.get("/ping").status_code == 503

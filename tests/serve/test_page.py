@@ -62,7 +62,7 @@ def test_an_experiment_shows_every_arm(client, app, store, bundles):
     ):
         digest = json.loads((store.put(bundle) / "manifest.json").read_text())["digest"]
         text += f'[{role}]\nversion = "{bundle.name}"\ndigest = "{digest}"\n{more}\n'
-    (store.folder / "live.toml").write_text(text)
+    store.write(text)
     app.extensions["tidegate"].router.refresh()
     found = page(client)
 
