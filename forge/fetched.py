@@ -15,6 +15,7 @@ import stat
 from pathlib import Path
 
 from forge import Forge, ForgeError
+from forge.bundle import MANIFEST, content_digest
 from forge.live import Slot
 
 #: Bytes of the largest manifest.
@@ -43,10 +44,8 @@ def fetch(forge: Forge, store: Path, slot: Slot) -> None:
 def problem(folder: Path, slot: Slot) -> str:
     """What keeps *folder* from being the bundle that *slot* names; "" if nothing does."""
     try:
-        manifest = json.loads(read_regular(folder / "manifest.json", LARGEST))
-        content = {k: v for k, v in manifest.items() if k not in ("version", "digest", "build")}
-        text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-        found = "sha256:" + hashlib.sha256(text.encode()).hexdigest()
+        manifest = json.loads(read_regular(folder / MANIFEST, LARGEST))
+        found = content_digest(manifest)
         if not slot.digest == manifest["digest"] == found:
             return f"its manifest has the digest {found}"
         if manifest["version"] != slot.version:

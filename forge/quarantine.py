@@ -164,8 +164,8 @@ that has it goes on with it, a new one may not be able to start.
 
 - To keep `{version}`: {restore}.
 - To replace it: merge the pull request of a model that the gate has judged.
-- Where there is neither: merge a pull request that takes `[champion]` out of `{LIVE}`, then `make retrain gate land`. The
-  next model is judged as a first one.
+- Where there is neither: merge a pull request in which `{LIVE}` says `champion = "none"` instead of `[champion]`, then
+  `make retrain gate land`. The next model is judged as a first one.
 
 While this issue is open, no candidate lands by itself.
 """,

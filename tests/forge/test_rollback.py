@@ -27,7 +27,7 @@ DIGEST = {name: "sha256:" + name[-1] * 64 for name in (OLD, NEW, NEWER)}
 
 
 def live(version):
-    return Live(Slot(version, DIGEST[version])) if version else Live()
+    return Live(Slot(version, DIGEST[version])) if version else Live(nothing=True)
 
 
 def release(version, state="published", **more):
@@ -208,7 +208,8 @@ def test_nothing_is_taken_off_where_nothing_is_live():
 def history(*champions, messages=None):
     """One change a day, newest first."""
     texts = [
-        (with_champion(Live(), v, DIGEST[v]) if v else Live()).to_toml() for v in ("", *champions)
+        (with_champion(Live(), v, DIGEST[v]) if v else Live(nothing=True)).to_toml()
+        for v in ("", *champions)
     ]
     words = messages or [f"model {v}" for v in ("", *champions)]
     return [
