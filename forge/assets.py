@@ -19,10 +19,10 @@ from typing import Any
 from forge import ForgeError, Release
 from forge.bundle import MANIFEST, digest_in, parse_manifest
 from forge.hidden import body_of, told
-from forge.live import DIGEST
 from forge.records import Meta
 from forge.refusals import RefusedError
 from forge.rest import Rest, surely
+from forge.tables import DIGEST
 
 #: The minute it was made in, and how its digest begins: seven digits of it before, twelve now.
 VERSION = re.compile(r"\d{8}T\d{4}-(?:[0-9a-f]{12}|[0-9a-f]{7})")

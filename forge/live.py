@@ -9,7 +9,6 @@ reader of its own, as small; packages do not share code that is as short as this
 from __future__ import annotations
 
 import json
-import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,27 +16,15 @@ from datetime import datetime
 from typing import Any
 
 from forge import Change
+from forge.tables import NOTHING, ROLES, SPLIT, too_much, wrong_names, wrong_slot, wrong_split
 
 HEADER = """\
 # What is live. This file changes by pull request only; reverting the change rolls back.
 """
 #: Where the file is kept, in a repository.
 LIVE = "serve/live.toml"
-DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
-ROLES = ("champion", "challenger", "anchor")
-SHADOW, SPLIT = "shadow", "split"
-#: The champion where nothing is to be served.
-NOTHING = "none"
 #: Characters of the longest text that is read.
 LARGEST = 64 * 2**10
-#: What each role may say.
-KEYS = {
-    "champion": ("version", "digest"),
-    "challenger": ("version", "digest", "share", "mode"),
-    "anchor": ("version", "digest", "share"),
-}
-_VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z-]{0,63}")
-_SALT = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,63}")
 
 
 class LiveError(ValueError):
@@ -244,77 +231,17 @@ def _fates(champions: Sequence[str]) -> dict[str, str]:
 
 
 def _usable(tables: Mapping[str, Any]) -> tuple[Live, list[str]]:
-    problems = [
-        f"[{name}] is not a role; roles are {', '.join(ROLES)}; [{SPLIT}] has the salt"
-        for name in tables
-        if name not in (*ROLES, SPLIT)
-    ]
+    problems = wrong_names(tables)
     slots = {}
     for role in ROLES:
         if role in tables:
-            wrong = list(_wrong(role, tables[role]))
+            wrong = list(wrong_slot(role, tables[role]))
             problems += wrong
             if not wrong and isinstance(tables[role], dict):
                 slots[role] = Slot(**tables[role])
-    beside = list(_wrong_split(tables[SPLIT])) if SPLIT in tables else []
-    beside += _too_much(tables.get("challenger"), tables.get("anchor"))
+    beside = list(wrong_split(tables[SPLIT])) if SPLIT in tables else []
+    beside += too_much(tables.get("challenger"), tables.get("anchor"))
     nothing = tables.get("champion") == NOTHING
     if beside:
         return Live(slots.get("champion"), nothing=nothing), problems + beside
     return Live(**slots, salt=tables.get(SPLIT, {}).get("salt"), nothing=nothing), problems
-
-
-def _wrong(role: str, table: Any) -> Iterable[str]:
-    if (role, table) == ("champion", NOTHING):
-        return
-    if not isinstance(table, dict):
-        yield f"{role} is {table!r}; expected a table [{role}]"
-        return
-    for key in table:
-        if (role, key) == ("champion", "share"):
-            yield "champion.share is not for you to say; the champion gets what the others leave"
-        elif key not in KEYS[role]:
-            yield f"{role}.{key} is not known; keys are {', '.join(KEYS[role])}"
-    version, digest = table.get("version"), table.get("digest")
-    if not (isinstance(version, str) and _VERSION.fullmatch(version)):
-        yield f"{role}.version is {version!r}; expected one such as 20261123T0317-a1b2c3d4e5f6"
-    if not (isinstance(digest, str) and DIGEST.fullmatch(digest)):
-        yield f"{role}.digest is {digest!r}; expected sha256: and 64 hexadecimal digits"
-    yield from _wrong_part(role, table)
-
-
-def _wrong_part(role: str, table: dict[str, Any]) -> Iterable[str]:
-    if role != "champion" and "share" in table and not _is_share(table["share"]):
-        yield f"{role}.share is {table['share']!r}; expected a number from 0 to 1"
-    if role == "challenger" and "mode" in table:
-        if table["mode"] != SHADOW:
-            yield f'challenger.mode is {table["mode"]!r}; expected "shadow", or a share instead'
-        elif "share" in table:
-            yield "challenger has a share and a mode; a shadow answers nobody, so take one out"
-
-
-def _wrong_split(table: Any) -> Iterable[str]:
-    if not isinstance(table, dict):
-        yield f"{SPLIT} is {table!r}; expected a table [{SPLIT}]"
-        return
-    for key in table:
-        if key != "salt":
-            yield f"{SPLIT}.{key} is not known; the only key is salt"
-    salt = table.get("salt", "none")
-    if not (isinstance(salt, str) and _SALT.fullmatch(salt)):
-        yield f"{SPLIT}.salt is {salt!r}; expected at most 64 letters, digits, '.', '_' and '-'"
-
-
-def _too_much(challenger: Any, anchor: Any) -> Iterable[str]:
-    tables = (challenger, anchor)
-    shares = [t["share"] for t in tables if isinstance(t, dict) and _is_share(t.get("share"))]
-    if sum(shares) > 1:
-        first, second = shares
-        yield (
-            f"the shares of challenger ({first:g}) and anchor ({second:g}) sum to"
-            f" {first + second:g}; expected at most 1, the champion gets the rest"
-        )
-
-
-def _is_share(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= 1
