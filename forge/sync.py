@@ -20,7 +20,8 @@ from pathlib import Path
 
 from forge import Forge, ForgeError
 from forge.fetched import fetch, read_regular, replace_whole
-from forge.live import LARGEST, LIVE, Live, LiveError, Slot, parse_live, usablefrom forge.tables import ROLES
+from forge.live import LARGEST, LIVE, Live, LiveError, Slot, parse_live, usable
+from forge.tables import ROLES
 
 PATIENCE = 300.0  # seconds between looks in trouble, at most
 KEPT = 5  # bundles that are not live any more: a rollback to one of them needs no download

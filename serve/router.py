@@ -22,11 +22,11 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from serve.synced import Agreement, agreement
 from serve.arms import Arm, Arms, cannot_read
 from serve.bundle import Bundle
 from serve.live import NOTHING, SHADOW, LiveFileError, Named, Slot, read_live
 from serve.manifest import MANIFEST, MODEL, BundleError
+from serve.synced import Agreement, agreement
 
 #: Python's own 5 ms would be ten times what an answer takes, and an answer needs several turns.
 TURN = 0.0002

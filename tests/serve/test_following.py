@@ -8,12 +8,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from serve.synced import agreement
 from serve.app import create_app
 from serve.live import BEGINS, ENDS
 from serve.manifest import BundleError, read_manifest, verify
 from serve.proof import Proofs
 from serve.router import SETTLED, Router
+from serve.synced import agreement
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
