@@ -6,6 +6,7 @@ python -m forge rollback --reason WHY  the older model becomes live again
 python -m forge restore BUNDLE         a release that was deleted is stored again
 python -m forge release                live.toml and the releases are made to agree
 python -m forge status                 what is live, proposed, released, alarming
+python -m forge doctor                 what of the guard rails on GitHub is not set, and the step to take
 python -m forge comment NUMBER WORDS   say something below an alert; a command, such as "/ack 7d"
 python -m forge close NUMBER           a person closes an alert; `reopen` opens it again
 python -m forge sync --store DIR       a scorer's folder is made to hold what is live
@@ -29,6 +30,7 @@ from forge.actions import output, summary
 from forge.agreement import agree, follow, live_on, restore, roll_back
 from forge.arguments import parser
 from forge.desk import comment, move, status
+from forge.doctor import doctor
 from forge.landing import (
     is_landed,
     read_policy,
@@ -199,6 +201,7 @@ RUN = {
     "release": _release,
     "restore": _restore,
     "status": status,
+    "doctor": doctor,
     "comment": comment,
     "close": move,
     "reopen": move,

@@ -56,6 +56,7 @@ def parser(words: str) -> argparse.ArgumentParser:
     restore = command("restore", "store a release that was deleted again")
     restore.add_argument("bundle", type=Path, help="a copy of it, such as STORE/bundles/VERSION")
     command("status", "what is live, proposed, released, alarming")
+    command("doctor", "what of the guard rails on GitHub is not set")
     comment = command("comment", "say something below an alert, such as a command")
     comment.add_argument("number", type=int)
     comment.add_argument("words", help='such as "/ack 7d"; "/help" lists them')

@@ -18,6 +18,7 @@ from forge.hidden import TITLE, body_of, one_line, told_by_us
 from forge.pulls import Pulls
 from forge.records import Meta
 from forge.rest import LONGEST_WAIT, Rest, surely
+from forge.settings import Settings, read_settings
 
 LABEL = "alert"
 REMEMBERED = 50  # lines of an alert's history
@@ -138,6 +139,10 @@ class GitHubForge(Assets, Pulls):
     def artifact(self, name: str, path: str) -> bytes | None:
         """The file *path* of the newest artifact *name* that the default branch's own runs left, if any."""
         return file_of(self._rest, name, path)
+
+    def settings(self) -> Settings:
+        """What GitHub shows this token of the repository's settings."""
+        return read_settings(self._rest)
 
     def public(self) -> bool:
         """Whether anybody may read it."""

@@ -43,6 +43,8 @@ class FakeGitHub:
         self.url, self.default = url, default
         #: what the repository answers besides, such as `archived`
         self.shown = {}
+        #: path -> what is there, of the settings; a number is a status
+        self.settings = {}
         self.lock = threading.Lock()
         self.calls, self.faults, self.n = [], [], 0
         #: token -> its permissions (None: all), user and association

@@ -298,3 +298,19 @@ def artifact(fake, asked, query, number):
     if "json" not in asked.headers["Accept"]:
         raise SaysNoError(415, "Unsupported 'Accept' header: 'application/octet-stream'.")
     return 302, f"{fake.url.replace('127.0.0.1', 'localhost')}/store/{number}"
+
+
+# Settings
+
+
+@route("GET", "((?:rules|rulesets|branches|environments|codeowners|actions|git/trees)/.+)")
+def setting(fake, asked, query, path):
+    found = fake.settings.get(path, 404)
+    if isinstance(found, int):
+        raise SaysNoError(
+            found,
+            {401: "Requires authentication", 403: "Resource not accessible"}.get(
+                found, "Not Found"
+            ),
+        )
+    return 200, found
