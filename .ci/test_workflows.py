@@ -126,6 +126,17 @@ class Repository:
         self.expect(runs, expect)
         return "\n".join(run.summary for run in runs)
 
+    def ask(self, workflow, inputs):
+        """A person presses the button of a *workflow*, whose run waits."""
+        path = f"/repos/{SLUG}/actions/workflows/{workflow}/dispatches"
+        assert self.world.request("POST", path, {"ref": "main", "inputs": inputs})[0] == 204
+
+    def turn(self):
+        """Whatever waits runs, one after the other; returns what it said."""
+        runs = self.world.drain()
+        self.expect(runs)
+        return "\n".join(run.summary for run in runs)
+
     def expect(self, runs, conclusion="success"):
         for run in runs:
             if (run["name"], run["conclusion"]) == ("commands", "skipped"):
@@ -358,6 +369,39 @@ def test_each_way_back_leaves_the_older_model_and_the_night_does_not_undo_it(mak
     assert "on-call does not trust it" in incident["body"]
     here.sync()
     assert f'version = "{old}"' in (here.folder / "store/live.toml").read_text()
+    here.is_clean()
+
+
+def test_a_button_that_waited_is_about_what_was_live_when_it_was_pressed(make):
+    """Behind a landing it stops; two who press go back by one; the revert of a rollback leaves nothing withdrawn."""
+    here = make()
+    here.night("2026-02-20")
+    first = here.live()
+    here.ask("nightly.yml", {"today": "2026-03-20"})
+    here.ask("rollback.yml", {"reason": "the first one is odd", "version": ""})
+    said = here.turn()
+    second, second_text = here.live(), here.live_text()
+    assert second != first
+    assert f"{first}, which this is about, is not live any more; {second} is live" in said
+    assert here.latest() == [second]
+    assert here.released() == {first: False, second: False}
+
+    for person in ("ann", "bob"):
+        here.ask("rollback.yml", {"reason": f"{person} does not trust it"})
+    said = here.turn()
+    assert here.live() == first
+    assert here.released() == {first: False, second: True}
+    assert f"{second}, which this is about, was rolled back before; {first} is live" in said
+    (incident,) = here.issues("Rolled back from")
+    assert "ann does not trust it" in incident["body"]
+
+    here.revert(second_text)
+    assert here.live() == second
+    assert here.released() == {first: False, second: False}
+    (incident,) = here.issues("Rolled back from")
+    assert incident["state"] == "closed"
+    assert "quarantine" not in incident["body"]
+    assert not any("Withdrawn" in release["body"] for release in here.state["releases"])
     here.is_clean()
 
 
