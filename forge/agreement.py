@@ -135,7 +135,7 @@ def follow(forge: Forge) -> Mapping[str, str]:
         [each for each, state in changes.items() if state == wanted]
         for wanted in ("published", "withdrawn")
     )
-    _publish(forge, published, releases)
+    _publish(forge, published, releases, champions[-1] if champions else "")
     for back in due(history, withdrawn, alerts):
         _raise(forge, alerts, [rolled_back(back, history)])
     for version in withdrawn:
@@ -228,13 +228,14 @@ def _clear(
         _say(f"incident {closed.number if closed else ''} is closed: {version} is live again")
 
 
-def _publish(forge: Forge, versions: Iterable[str], releases: Iterable[Release]) -> None:
+def _publish(forge: Forge, versions: Iterable[str], releases: Iterable[Release], live: str) -> None:
+    """Only what is *live* becomes the latest: an older one that did would be taken for a wish to go back."""
     notes = {release.version: release.notes for release in releases}
     for version in versions:
         better = overridden(cleared(notes[version]))
         if better != notes[version]:
             forge.describe(version, better)
-        forge.publish(version)
+        forge.publish(version, latest=version == live)
         _say(f"published: {version}")
 
 

@@ -135,12 +135,12 @@ class Assets:
             self._rest.write("PATCH", path, {"body": body_of(meta, notes)})
 
     @surely
-    def publish(self, version: str) -> None:
-        """Make *version* a published release, and the latest."""
+    def publish(self, version: str, latest: bool = True) -> None:
+        """Make *version* a published release, and the *latest*, or leave that as it is."""
         release = self._release(version)
         meta, notes = self._told(release)
         self._rest.write("PATCH", f"releases/{release['id']}", {
-            "name": version, "prerelease": False, "make_latest": "true",
+            "name": version, "prerelease": False, "make_latest": "true" if latest else "false",
             "body": body_of(meta | {"state": "published"}, notes),
         })  # fmt: skip
 

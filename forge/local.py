@@ -78,10 +78,10 @@ class LocalForge(Board):
         with self._writing():
             self._shelf.describe(version, notes)
 
-    def publish(self, version: str) -> None:
-        """Make *version* a published release, and the latest."""
+    def publish(self, version: str, latest: bool = True) -> None:
+        """Make *version* a published release, and the *latest*, or leave that as it is."""
         with self._writing():
-            self._shelf.publish(version)
+            self._shelf.publish(version, latest)
 
     def withdraw(self, version: str, reason: str) -> None:
         """Put *version* into quarantine; *reason* goes before the notes it has, once."""

@@ -81,10 +81,11 @@ class Shelf:
         path = self._bundle(version).with_name("release.md")
         write_record(path, read_record(path)[0], notes)
 
-    def publish(self, version: str) -> None:
-        """Make a bundle a published release, and the latest."""
+    def publish(self, version: str, latest: bool) -> None:
+        """Make a bundle a published release, and the *latest*, or leave that as it is."""
         self._mark(version, "published")
-        write_whole(self.folder / "latest", f"{version}\n")
+        if latest:
+            write_whole(self.folder / "latest", f"{version}\n")
 
     def withdraw(self, version: str, reason: str) -> None:
         """Put a bundle into quarantine; *reason* goes before the notes it has, once."""

@@ -248,6 +248,18 @@ def test_a_withdrawn_release_keeps_its_notes_below_the_reason(forge, bundles):
     assert forge.releases()[0].state == "published"
 
 
+def test_a_release_can_be_published_and_leave_the_latest_alone(forge, bundles):
+    """An older one that a person deleted is stored again."""
+    for bundle in bundles:
+        forge.upload(bundle.name, bundle)
+    forge.publish(bundles[1].name)
+    forge.publish(bundles[0].name, latest=False)
+
+    assert [(r.version, r.state, r.latest) for r in forge.releases()] == [
+        (bundles[1].name, "published", True), (bundles[0].name, "published", False),
+    ]  # fmt: skip
+
+
 def test_there_is_one_alert_per_marker(forge):
     """Opened, brought up to date, closed, opened again: it keeps its number and its history."""
     first = forge.alert("watch:flights", "drift since Monday", "body 1")

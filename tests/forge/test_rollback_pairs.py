@@ -433,6 +433,11 @@ KILLED = {
     "latest": (lambda w: w.latest(2), lambda w: ["release"], None),
     "unrevert": (unreverted, lambda w: ["release"], None),
     "only one deleted": (lambda w: [w.delete(n) for n in (1, 2, 3)], lambda w: ["release"], None),
+    "stored again": (lambda w: w.delete(2), lambda w: ["restore", str(w.folder / "bundles" / w.of(2)[0])], None),
+    "undone by two": (
+        lambda w: [landed(w), w.type("rollback", "--to", w.of(2)[0], "--reason", "odd"), w.push(with_champion(w.live(), *w.of(4)), 'Revert "Roll back"')],
+        lambda w: ["release"], None,
+    ),
     "withdrawn marked latest": (lambda w: [rolled_back(w), w.latest(3)], lambda w: ["release"], None),
 }  # fmt: skip
 
@@ -614,6 +619,16 @@ def test_a_release_that_was_deleted_is_stored_again_from_a_copy(worlds, capsys):
     assert world.type("restore", str(place / world.of(2)[0])) == 0
     assert world.type("rollback", "--reason", "odd") == 0
     assert world.told()[:3] == (2, "2", "3")
+
+
+def test_an_older_release_that_is_stored_again_is_not_the_latest(worlds):
+    """It would be taken for a person's wish to go back to it."""
+    world = worlds()
+    world.delete(2)
+
+    assert world.type("restore", str(world.folder / "bundles" / world.of(2)[0])) == 0
+    assert world.type("release") == 0
+    assert world.told() == (3, "123", "", {})
 
 
 def test_the_only_release_made_a_pre_release_can_be_made_one_again(worlds):

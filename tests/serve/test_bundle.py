@@ -35,6 +35,33 @@ def test_bundles_of_every_format_that_was_released_load_for_ever(each_task):
     assert bundle.manifest["format"] == 1
 
 
+@pytest.mark.parametrize("digits", [7, 12])
+def test_a_name_has_the_first_digits_of_the_digest(copy, digits):
+    """Twelve of them; older names have seven."""
+
+    def rename(manifest):
+        manifest["version"] = manifest["version"][:14] + manifest["digest"][7 : 7 + digits]
+
+    edit(copy, rename)
+
+    assert read_manifest(copy)["version"].endswith(
+        f"-{digest_of(read_manifest(copy))[7 : 7 + digits]}"
+    )
+
+
+@pytest.mark.parametrize("end", ["", "0" * 7, "0" * 12, "{0:.8}", "{0:.11}", "{0:.13}", "{0:.7}0"])
+def test_a_name_with_other_digits_is_refused(copy, end):
+    """Two bundles would be one."""
+
+    def rename(manifest):
+        manifest["version"] = manifest["version"][:14] + end.format(manifest["digest"][7:])
+
+    edit(copy, rename)
+
+    with pytest.raises(BundleError, match="does not name the digest"):
+        read_manifest(copy)
+
+
 def test_it_scores_as_it_did_at_export(each_task):
     """Golden rows, through the scorer's own path."""
     bundle = Bundle.load(each_task)
