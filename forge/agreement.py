@@ -222,8 +222,8 @@ def _clear(
     words = live_again(version, alerts, history)
     if words:
         marker = f"{INCIDENT}{version}"
-        # A closed one, which still says that it is in quarantine, is opened and closed again.
-        forge.alert(marker, alerts[marker].title, words)
+        if alerts[marker].state == "closed":  # its text changes only while it is open
+            forge.alert(marker, alerts[marker].title, words)
         closed = forge.resolve(marker, words)
         _say(f"incident {closed.number if closed else ''} is closed: {version} is live again")
 

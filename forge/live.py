@@ -136,8 +136,8 @@ def champions_of(history: Iterable[Change]) -> list[str]:
 
 def champion_at(history: Iterable[Change], when: datetime) -> str:
     """The version that was champion just before *when*; "" if none was."""
-    told = [slot for at, slot in moves(history) if datetime.fromisoformat(at) < when][-1:]
-    return told[0].version if told and told[0] else ""
+    before = [slot for at, slot in moves(history) if datetime.fromisoformat(at) < when]
+    return before[-1].version if before and before[-1] else ""
 
 
 def digests_of(history: Iterable[Change]) -> dict[str, set[str]]:

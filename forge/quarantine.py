@@ -27,10 +27,10 @@ class Trouble:
 
 def rolled_back(back: Back, history: Sequence[Change]) -> Trouble:
     """The incident of a rollback; *history* is live.toml's, newest first."""
-    told = _spans(history)
-    place = max((n for n, (at, _) in enumerate(told) if at == back.change.at), default=0)
-    began = told[place - 1][0] if place else "an unknown time"
-    served = "\n".join(f"| {when} | `{version}` |" for when, version in told[-10:])
+    spans = _spans(history)
+    place = max((n for n, (at, _) in enumerate(spans) if at == back.change.at), default=0)
+    began = spans[place - 1][0] if place else "an unknown time"
+    served = "\n".join(f"| {when} | `{version}` |" for when, version in spans[-10:])
     also = ", ".join(f"`{version}`" for version in back.gone if version != back.bad)
     more = f"\nWithdrawn with it, since they came after `{back.good}`: {also}.\n" if also else ""
     words = f"""\
@@ -90,15 +90,18 @@ def live_again(version: str, alerts: Mapping[str, Alert], history: Sequence[Chan
     """
     alert = alerts.get(f"{INCIDENT}{version}")
     change = since(history)
-    if alert is None or change is None or not (alert.state == "open" or _HELD in alert.body):
+    if alert is None or change is None:
+        return ""
+    left_open = alert.state == "open" and not alert.by_hand  # a person may go on with it
+    if not left_open and _HELD not in alert.body:
         return ""
     before = [back for back in backs(history) if back.bad == version][-1:]
-    told = "".join(
+    why = "".join(
         f"\nIt had been rolled back to `{back.good or 'nothing'}` at {back.change.at}.\n\n"
         f"**Why it was:** {back.reason}\n"
         for back in before
     )
-    return f"`{version}` is live again, since {change.at}: {change.message}\n{told}"
+    return f"`{version}` is live again, since {change.at}: {change.message}\n{why}"
 
 
 def troubles(live: Live, history: Sequence[Change], releases: Sequence[Release]) -> list[Trouble]:

@@ -59,9 +59,9 @@ def backs(history: Sequence[Change]) -> list[Back]:
 def settle(champions: Sequence[str], releases: Sequence[Release]) -> Mapping[str, str]:
     """What each release should become, by the *champions* there were, oldest first.
 
-    What is live is published, last of all that is, and so is the latest. What a rollback withdrew is
-    withdrawn, whatever a person has made of its release since, and published again if that rollback is undone. What
-    a person withdrew that was not live stays so. A live release that was withdrawn by hand is left alone: see `taken_off`.
+    What is live is published, last of all that is, and is the latest. What a rollback withdrew is withdrawn,
+    whatever a person has made of its release since, and published again if that rollback is undone.
+    An older release that a person withdrew stays so. The live one, withdrawn by hand, is left to `taken_off`.
     """
     live, withdrawn = champions[-1] if champions else "", withdrawn_by(champions)
     restored = restored_by(champions)
@@ -69,8 +69,8 @@ def settle(champions: Sequence[str], releases: Sequence[Release]) -> Mapping[str
     for release in releases:
         version, state, by_hand = release.version, release.state, release.by_hand
         if version == live:
-            as_it_should = state == "published" and release.latest and not by_hand
-            if not as_it_should and not (state == "withdrawn" and by_hand):
+            good = state == "published" and release.latest and not by_hand
+            if not good and not (state == "withdrawn" and by_hand):
                 found[version] = "published"
         elif version in withdrawn:
             if state != "withdrawn" or by_hand:
@@ -149,7 +149,8 @@ def undone(champions: Sequence[str], releases: Iterable[Release]) -> dict[str, s
     found = {}
     for each in releases:
         version = each.version
-        if version in gone and (each.latest or (each.state == "published" and each.by_hand)):
+        published = each.state == "published" and each.by_hand
+        if version in gone and (published or (each.state == "withdrawn" and each.latest)):
             found[version] = (
                 f"{version} was published again, or marked as the latest, by hand. It is withdrawn again:"
                 " what is live, and what was rolled back, is decided by serve/live.toml alone. To make it"
@@ -189,13 +190,13 @@ def since(history: Sequence[Change]) -> Change | None:
 
 def stopped(bad: str, history: Sequence[Change]) -> str:
     """Why a rollback from *bad* ("": the live one) does nothing: what is live now is another."""
-    told, found, change = champions_of(history), backs(history), since(history)
-    now = told[-1] if told and told[-1] else "nothing"
+    champions, found, change = champions_of(history), backs(history), since(history)
+    now = ["", *champions][-1] or "nothing"
     lives = f"{now} is live" + (f", since {change.at} ({change.message})" if change else "")
     again = f"If {now} is bad, too, name it: --bad {now}, or the input `bad` of the workflow"
     if not bad:
         return f"nothing was rolled back: {found[-1].bad} was a moment ago; {lives}. {again}"
-    why = "was rolled back before" if bad in withdrawn_by(told) else "is not live any more"
+    why = "was rolled back before" if bad in withdrawn_by(champions) else "is not live any more"
     return f"nothing was rolled back: {bad}, which this is about, {why}; {lives}. {again}"
 
 

@@ -141,10 +141,11 @@ def test_what_a_person_withdrew_is_not_published_again():
         # A version that was rolled back is published again by hand, or marked as the latest.
         ([OLD, NEW, OLD], release(NEW, by_hand=True), "withdrawn", "It is withdrawn again"),
         ([OLD, NEW, OLD], release(NEW, latest=True, by_hand=True), "withdrawn", "revert the commit"),
+        ([OLD, NEW, OLD], release(NEW, "withdrawn", latest=True), None, "revert the commit"),
         # Its notes were rewritten, and their first line is lost.
         ([OLD, NEW, OLD], release(NEW, "candidate", by_hand=True), "withdrawn", None),
         # The rollback itself, whose releases follow.
-        ([OLD, NEW, OLD], release(NEW), "withdrawn", None),
+        ([OLD, NEW, OLD], release(NEW, latest=True), "withdrawn", None),
         # One that was never live is marked as the latest.
         ([OLD], release(NEW, latest=True, by_hand=True), None, "was never live"),
         # The notes of what is live were rewritten; and it was made a pre-release at once.
@@ -223,11 +224,11 @@ def alert(marker, state="open", body="", memory=None, **more):
 
 
 def test_an_incident_has_what_was_served_from_when_to_when():
-    """From live.toml's history alone, the reason too; a change of the challenger in between is none of the champion."""
+    """From live.toml's history alone, the reason too; a change of the challenger in between does not count."""
     words = ["", "model", "model", "experiment", f"Roll back to {OLD}: it is odd"]
-    told = history(OLD, NEW, NEW, OLD, messages=words)
-    (back,) = backs(told)
-    found = rolled_back(back, told)
+    changes = history(OLD, NEW, NEW, OLD, messages=words)
+    (back,) = backs(changes)
+    found = rolled_back(back, changes)
 
     assert found.marker == f"{INCIDENT}{NEW}"
     assert f"`{NEW}` was live from 2026-01-03T00:00:00Z to 2026-01-05T00:00:00Z" in found.body
@@ -235,17 +236,17 @@ def test_an_incident_has_what_was_served_from_when_to_when():
     assert "**Why:** it is odd" in found.body
     assert f"| 2026-01-02T00:00:00Z | `{OLD}` |" in found.body
     assert "Withdrawn with it" not in found.body
-    assert reason_of(NEW, told) == "it is odd"
+    assert reason_of(NEW, changes) == "it is odd"
 
 
 def test_a_rollback_by_two_names_the_one_in_the_middle():
-    """It has no incident of its own; its notes have the same reason."""
-    told = history(OLD, NEW, NEWER, OLD, messages=[*"abcd", 'Revert "c"'])
-    found = rolled_back(backs(told)[-1], told)
+    """One incident is enough; the notes of both have the same reason."""
+    changes = history(OLD, NEW, NEWER, OLD, messages=[*"abcd", 'Revert "c"'])
+    found = rolled_back(backs(changes)[-1], changes)
 
     assert f"came after `{OLD}`: `{NEW}`" in found.body
     assert found.marker == f"{INCIDENT}{NEWER}"
-    assert reason_of(NEW, told) == reason_of(NEWER, told) == 'Revert "c"'
+    assert reason_of(NEW, changes) == reason_of(NEWER, changes) == 'Revert "c"'
 
 
 @pytest.mark.parametrize(
@@ -279,14 +280,16 @@ def test_a_rollback_has_one_incident(champions, withdrawn, alerts, expected):
         (alert(f"{INCIDENT}{NEW}"), True),
         (alert(f"{INCIDENT}{NEW}", "closed", f"`{NEW}` is in quarantine"), True),
         (alert(f"{INCIDENT}{NEW}", "closed", f"`{NEW}` is live again"), False),
+        # A person has opened it again, to go on with it.
+        (alert(f"{INCIDENT}{NEW}", "open", f"`{NEW}` is live again", by_hand=True), False),
         (alert(f"{INCIDENT}{OLD}"), False),
     ],
 )
 def test_the_incident_of_what_is_live_again_says_so(one, says):
     """And keeps what it was about."""
     words = ["", "m", "m", f"Roll back to {OLD}: it is odd", 'Revert "Roll back"']
-    told = history(OLD, NEW, OLD, NEW, messages=words)
-    found = live_again(NEW, {one.marker: one}, told)
+    changes = history(OLD, NEW, OLD, NEW, messages=words)
+    found = live_again(NEW, {one.marker: one}, changes)
 
     assert bool(found) == says
     if says:
@@ -373,21 +376,21 @@ def test_a_rollback_that_is_about_another_version_says_so(bad, champions, words)
 def test_what_was_put_back_a_moment_ago_is_not_what_the_next_press_means(
     champions, minutes, unfinished, expected
 ):
-    """Two people press within a minute, and nobody goes back by two."""
-    told = history(*champions)
-    last = datetime.fromisoformat(told[0].at)
+    """Two people press within a minute, and it goes back by one."""
+    changes = history(*champions)
+    last = datetime.fromisoformat(changes[0].at)
 
-    assert put_back(told, last + timedelta(minutes=minutes), unfinished) == expected
+    assert put_back(changes, last + timedelta(minutes=minutes), unfinished) == expected
 
 
 def test_a_rollback_is_a_move_to_an_earlier_champion():
     """With the commit that made it, and all that it withdrew."""
-    told = history(OLD, NEW, NEWER, OLD, "")
+    changes = history(OLD, NEW, NEWER, OLD, "")
 
-    assert backs(told) == [
-        Back(NEWER, OLD, told[1], (NEW, NEWER)),
-        Back(OLD, "", told[0], (OLD,)),
+    assert backs(changes) == [
+        Back(NEWER, OLD, changes[1], (NEW, NEWER)),
+        Back(OLD, "", changes[0], (OLD,)),
     ]
-    assert since(told) == told[0]
+    assert since(changes) == changes[0]
     assert since([]) is None
     assert backs([]) == []
