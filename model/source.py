@@ -97,7 +97,10 @@ def _numbers(numbers: Any, place: Any, days: int) -> dict[str, Any]:
 
 
 def _values(column: Any, day: Any) -> dict[str, Any]:
-    """value -> its share of the rows while it came, its first day and its last."""
+    """Of each value its share of the rows while it came, its first day and its last; and its longest gap.
+
+    A gap is counted in days with rows on which it did not come, between two on which it did.
+    """
     present = column[column.notna()].astype(str)
     seen = day[present.index].groupby(present).agg(["size", "min", "max"])
     top = seen.sort_values("size", ascending=False, kind="stable").head(MOST_VALUES)
@@ -108,7 +111,12 @@ def _values(column: Any, day: Any) -> dict[str, Any]:
         start, end = at.get_loc(first), at.get_loc(last)
         rows = total[end] - (total[start - 1] if start else 0)
         values[value] = [_number(size / rows), f"{first:%Y-%m-%d}", f"{last:%Y-%m-%d}"]
-    return {"distinct": len(seen), "values": values}
+    told = present[present.isin(top.index)]
+    came = pd.DataFrame({"value": told, "place": at.get_indexer(day[told.index])})
+    came = came.drop_duplicates().sort_values(["value", "place"])
+    longest = came.groupby("value")["place"].diff().groupby(came["value"]).max()
+    gaps = {value: int(longest[value] - 1) for value in top.index if longest[value] > 1}
+    return {"distinct": len(seen), "values": values, "gaps": gaps}
 
 
 def _growth(column: Any, place: Any, days: int) -> list[int]:

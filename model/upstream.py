@@ -20,8 +20,8 @@ from model.values import EXPECTED, moved
 Source = Mapping[str, Any]
 Kind = Literal["units", "stopped", "missing", "renamed", "categories", "rows", "schema", "outlook"]
 
-#: Fewer days before than these tell nothing of what is usual.
-LEAST_DAYS = 5
+#: Fewer days before than these tell nothing of what is usual: every weekday is among them.
+LEAST_DAYS = 7
 #: A day with fewer rows is not looked at.
 LEAST_ROWS = 20
 
@@ -98,6 +98,8 @@ class _Parts:
         hours = _by_day(old) | _by_day(new)
         self.full = {day for day, each in hours.items() if sum(each) >= LEAST_ROWS}
         self.before = {day: each for day, each in hours.items() if day < since}
+        starts = [str(each["start"])[:10] for each in (old, new) if each.get("start")]
+        self.start = min(starts, default=min(hours, default=""))
         last = str(new.get("until", ""))[
             :10
         ]  # the last day is whole only if all of it was asked for
@@ -257,7 +259,9 @@ def _missing(parts: _Parts, name: str, limits: Limits) -> Iterable[Change]:
 def _categories(parts: _Parts, name: str, field: Source, limits: Limits) -> Iterable[Change]:
     rows = {day: sum(hours) for day, hours in (parts.before | parts.after).items()}
     usual = parts.old.get("fields", {}).get(name, {})
-    for since, words, names in moved(usual, field, rows, parts.since, limits.category_share):
+    for since, words, names in moved(
+        usual, field, rows, parts.since, limits.category_share, parts.start
+    ):
         yield Change("renamed" if names else "categories", name, since, words, names)
     before, after = parts.daily(name, "new")
     most = max(list(before.values())[1:], default=0)  # on the first day all is new

@@ -151,8 +151,8 @@ def test_a_candidate_without_a_fingerprint_is_said_and_not_blocked(rules, bundle
 def test_what_was_seen_of_a_sample_only_is_said(evidence, bundles, rules):
     """Of a bundle's evidence, of what Deepchecks is given, of the rows that are tried."""
     from checks.compatible import MOST_ROWS, compatible
+    from checks.sample import sampled
     from checks.soundness import soundness
-    from checks.suite import _sampled
 
     bundle = load_bundle(bundles[1])
     many = bundle.manifest["data"] | {"train": {"rows": 1_000_000}, "holdout": {"rows": 600}}
@@ -160,8 +160,8 @@ def test_what_was_seen_of_a_sample_only_is_said(evidence, bundles, rules):
     told = {f.rule: f.observed for f in soundness(evidence, large, set(), rules.gate)}
     assert told["data.fresh_rows"] == "600 rows that neither model learnt from (the evidence is a sample: 1,200 of 1,000,000 rows learnt from)"  # fmt: skip
     assert "sample" not in f"{soundness(evidence, bundle, set(), rules.gate)}"
-    assert _sampled(evidence, 700) == " (seen on a sample: 700 of 1,200 rows learnt from)"
-    assert _sampled(evidence, 1200) == ""
+    assert sampled(evidence, 700) == " (seen on a sample: 700 of 1,200 rows learnt from)"
+    assert sampled(evidence, 1200) == ""
     rows = evidence.holdout.sample(MOST_ROWS + 1, replace=True)
     found = compatible(bundle.contract, bundle.contract, {"rows": rows}, "block")
     assert found.observed == "0 of 5,000 rows (a sample of 5,001) would be refused"
