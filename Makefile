@@ -50,9 +50,9 @@ serve: .venv/serve/installed ## follow the forge and answer on http://127.0.0.1:
 	@$(SERVE) -m forge sync --store "$(PLACE)/store" --every $(or $(EVERY),$(PAUSE)) & syncing=$$!; trap "kill $$syncing" EXIT; \
 	$(SERVE) -m serve --store "$(PLACE)/store" --journal "$(PLACE)/journal" --port $(or $(PORT),8000)
 
-watch: .venv/work/installed ## do what was typed below incidents; look at the journal: they open, are updated, close
+watch: .venv/work/installed ## do what was typed below incidents; look at the journal: they open, are updated, close  [TODAY=a past day's morning]
 	@$(WORK) -m monitoring answer
-	@$(WORK) -m monitoring watch --journal "$(or $(JOURNAL),$(PLACE)/journal)" --kept "$(PLACE)/kept" --out "$(PLACE)/watch"
+	@$(WORK) -m monitoring watch --journal "$(or $(JOURNAL),$(PLACE)/journal)" --kept "$(PLACE)/kept" --out "$(PLACE)/watch" $(if $(TODAY),--today $(TODAY))
 
 experiment: .venv/work/installed ## who wins, champion or challenger; one issue, a proposal when it is due
 	@$(WORK) -m monitoring experiment --journal "$(or $(JOURNAL),$(PLACE)/journal)" --kept "$(PLACE)/kept"

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from typing import Any, Literal, NamedTuple, get_args
+from zoneinfo import available_timezones
 
 Kind = Literal["number", "category", "boolean"]
 Task = Literal["binary", "multiclass", "regression"]
@@ -182,7 +183,8 @@ class Contract:
     leave both out (the request's id and the present stand in). *slices* are the categories and
     booleans by which quality is looked at one by one; *private* fields never reach the journal in
     clear. *retired* are features no more: the model does not see them, but rows to learn from and
-    evidence keep them, so that older models that do can be compared with on the same rows.
+    evidence keep them, so that older models that do can be compared with on the same rows. *zone* is
+    the IANA time zone, such as Europe/Zurich, whose days the watch counts by; UTC without one.
 
     Raises `ContractError`, with every contradiction, when it is made.
     """
@@ -197,6 +199,7 @@ class Contract:
     private: tuple[str, ...] = ()
     description: str = ""
     retired: tuple[Feature, ...] = ()
+    zone: str = ""
     _by_name: dict[str, Feature] = field(init=False, repr=False, compare=False, hash=False)
 
     def __post_init__(self) -> None:
@@ -247,6 +250,8 @@ class Contract:
         gone = [_without_defaults(Feature, item) for item in found.pop("retired")]
         if gone:
             found["retired"] = gone
+        if not self.zone:
+            found.pop("zone")
         return found
 
     @classmethod
@@ -264,6 +269,7 @@ class Contract:
                 private=tuple(data.get("private", ())),
                 description=data.get("description", ""),
                 retired=tuple(_read(Feature, item) for item in data.get("retired", ())),
+                zone=data.get("zone", ""),
             )
         except (KeyError, TypeError, AttributeError) as error:
             raise ContractError("this is not a contract", [f"{error!r}"]) from error
@@ -293,6 +299,10 @@ class Contract:
         for name in self.slices:
             if name not in self._by_name or self._by_name[name].kind == "number":
                 yield f"slices: {name!r} is not a category or boolean feature"
+        # A machine without a database of time zones (a scorer's image) cannot check the name.
+        zones = available_timezones() if self.zone else set()
+        if zones and self.zone not in zones:
+            yield f"zone is {self.zone!r}; expected an IANA time zone, such as Europe/Zurich"
         for name in self.private:
             if name != self.key and name not in {feature.name for feature in self.columns}:
                 yield f"private: {name!r} is neither a feature nor the key"

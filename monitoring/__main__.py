@@ -9,19 +9,18 @@ python -m monitoring site [--out FOLDER]              the control room, one page
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from zoneinfo import ZoneInfo
 
 import pandas as pd
 
 from checks.rules import ConfigurationError, Rules, read_rules
-from forge import Forge, ForgeError, open_forge
+from forge import Change, Forge, ForgeError, open_forge
 from forge.bundle import as_named
 from forge.live import LIVE, LiveError, champion_of, parse_live
 from forge.streams import ignore_closed_pipes
@@ -41,6 +40,7 @@ from monitoring.journal import journal_at
 from monitoring.kept import Reading
 from monitoring.look import look
 from monitoring.metrics import METRICS, measured
+from monitoring.reference import EvidenceError, read_manifest, read_reference
 from monitoring.room.__main__ import run as write_site
 from monitoring.runs import write_run
 from monitoring.seen import Seen, first_day, moves_of
@@ -48,9 +48,12 @@ from monitoring.series import ARTIFACT, NAME, SeriesError, keep_series, read_ser
 from monitoring.served import read_days, served
 from monitoring.service import ServiceError, observe
 from monitoring.shelf import folder_of
+from monitoring.sightless import sightless
+from monitoring.signals import Signal, Unknown
 from monitoring.slices import since, slices, table
 from monitoring.upstream import likely_changes
-from monitoring.window import EvidenceError, JournalError, read_reference, read_window
+from monitoring.volume import delay_words
+from monitoring.window import JournalError, Window, read_window
 
 OK, USAGE, NO_WATCH = 0, 2, 5
 _KINDS: dict[type[BaseException], str] = {
@@ -109,35 +112,30 @@ def _look(asked: argparse.Namespace, forge: Forge, rules: Rules) -> list[Broken]
         return None
     with tempfile.TemporaryDirectory() as work:
         forge.download(live.version, Path(work) / live.version)
-        manifest = as_named(_manifest(Path(work) / live.version), live)
+        manifest = as_named(read_manifest(Path(work) / live.version), live)
         contract = Contract.from_json(manifest["contract"])
         reference = read_reference(Path(work) / live.version, contract)
-    until = pd.Timestamp(asked.today, tz="UTC") if asked.today else None
+    zone = contract.zone or "UTC"
+    until = pd.Timestamp(asked.today or asked.now.astimezone(ZoneInfo(zone)).date(), tz=zone)
     with journal_at(asked.journal) as journal:
         reading = Reading(
-            contract,
-            live.version,
-            manifest["data"]["categories"],
-            limits.sample_rows,
-            limits.engine,
+            contract, live.version, manifest["data"]["categories"], limits.sample_rows, limits.engine,
             folder_of(asked.kept, asked.journal),
-        )
-        window = read_window(journal, reading, limits.window_days, until, limits.min_rows)
-        answers = served(
-            read_days(journal, limits.window_days, until, reading.folder), live.version, limits
-        )
+        )  # fmt: skip
+        now = None if asked.today else asked.now
+        window = read_window(journal, reading, limits.window_days, until, limits.min_rows, now)
+        until = pd.Timestamp(window.until, tz=zone)
+        counted = read_days(
+            journal, limits.window_days, until, reading.folder, contract.zone, forget=not asked.today
+        )  # fmt: skip
+    answers = served(counted, live.version, limits)
     rows = int(window.counts["rows"].sum())
     labelled = window.weight * int(window.rows[contract.target.name].notna().sum())
     _say(f"{live.version}: {rows:,} rows answered, {labelled:,} outcomes known")
+    oddities = [*filter(None, [delay_words(window, limits)]), *window.oddities]
     signals, unknown, unjudged = look(
-        window,
-        reference,
-        contract,
-        manifest["data"]["categories"],
-        limits,
-        _say,
-        (answers.before, answers.now),
-    )
+        window, reference, contract, manifest["data"]["categories"], limits, _say, (answers.before, answers.now)
+    )  # fmt: skip
     unknown = [*unknown, *answers.unknown]
     situation = assess(signals, unknown, limits)
     upstream = [*map(str, likely_changes(window.rows, contract, manifest, rules, until))]
@@ -160,24 +158,24 @@ def _look(asked: argparse.Namespace, forge: Forge, rules: Rules) -> list[Broken]
             slices(reference, since(window.rows, contract.time, begun), contract, limits.min_rows, window.weight),
             METRICS[contract.task][0],
         ),
-        oddities=window.oddities, unjudged=unjudged, upstream=upstream,
+        oddities=oddities, unjudged=unjudged, upstream=upstream,
     )  # fmt: skip
     waivers = read_expected(forge.read(PATH))
     looked = seen.look()
     todo = decide(looked, forge.alerts(), waivers, limits.quiet, rules.incident, seen.words)
     do(asked.forge, forge, todo)
     run = {
-        "at": f"{asked.now:%Y-%m-%dT%H:%MZ}",
-        "version": live.version,
-        "state": situation.state,
+        "at": f"{asked.now:%Y-%m-%dT%H:%MZ}", "version": live.version, "state": situation.state,
         "why": situation.why,
-    }
+    }  # fmt: skip
     told = days_of_all(
         measured(window.rows, contract, live.version, limits.min_rows), window.counts, window.weight
     )
     before = read_series(asked.out, lambda: forge.artifact(ARTIFACT, NAME))
     keep_series(asked.out, before.told(live.version, signals, told, run))
     closes = any(isinstance(act, Resolve) for act in todo)
+    for line in oddities[: len(oddities) - len(window.oddities)]:
+        _say(line)
     for line in seen.said(quietly=not closes):
         _say(line)
     if situation.state != "raised":  # else the incident tells it all
@@ -187,10 +185,23 @@ def _look(asked: argparse.Namespace, forge: Forge, rules: Rules) -> list[Broken]
         Alarm(s.kind, live.version, f"{s.metric} {s.told(s.value)} on {s.day}, usual {s.told(s.expected)}")
         for s in seen.pages(expected(looked, waivers)) if not answers.was_so(s)
     ])  # fmt: skip
-    if asked.today:
-        return crashed(unknown)
-    live_since, days = history[0].at if history else "", rules.incident.silent_days
-    return crashed(unknown) + silent(window.answered, live_since, asked.now, days)
+    return crashed(unknown) + _blind(asked, window, signals, unknown, history, rules)
+
+
+def _blind(
+    asked: argparse.Namespace,
+    window: Window,
+    signals: list[Signal],
+    unknown: list[Unknown],
+    history: Sequence[Change],
+    rules: Rules,
+) -> list[Broken]:
+    """Whether no rows come, or none that can be judged. Of a past day the scorers' clock says nothing."""
+    days, live_since = rules.incident.silent_days, history[0].at if history else ""
+    if not asked.today and (found := silent(window.answered, live_since, asked.now, days)):
+        return found
+    known = "".join(change.text for change in history)
+    return sightless(window, signals, unknown, known, rules.monitoring.min_rows, days)
 
 
 def _answer(asked: argparse.Namespace, forge: Forge) -> None:
@@ -215,16 +226,6 @@ def _digest(forge: Forge, model: str, week: tuple[str, str] | None) -> None:
         _say(f"digest {closed.number} is closed: {words}")
 
 
-def _manifest(bundle: Path) -> dict[str, Any]:
-    try:
-        manifest = json.loads((bundle / "manifest.json").read_bytes())
-    except (OSError, ValueError) as error:
-        raise EvidenceError(f"{bundle.name} has no manifest that can be read: {error}") from error
-    if not isinstance(manifest, dict) or not manifest.keys() >= {"contract", "data"}:
-        raise EvidenceError(f"the manifest of {bundle.name} lacks its contract or its data")
-    return manifest
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("python -m monitoring", description=__doc__.split("\n")[0])
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -235,7 +236,7 @@ def _parser() -> argparse.ArgumentParser:
         "--today",
         type=_day,
         metavar="YYYY-MM-DD",
-        help="look at the days before this one (default: the newest row)",
+        help="look at the days before this one (default: today)",
     )
     watch.add_argument(
         "--out", type=Path, required=True, help="folder to keep the run's signals in"

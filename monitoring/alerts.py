@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from checks.watch import Monitoring
-from monitoring.signals import Signal, Unknown, by_series
+from monitoring.signals import COUNTS, SERVICE, Signal, Unknown, by_series
 
 FARTHEST = 99.0  # times its limit: beyond it nobody counts
 
@@ -31,8 +31,6 @@ class Situation:
 def assess(signals: list[Signal], unknown: Sequence[Unknown], rules: Monitoring) -> Situation:
     """Whether an alert is due, over, or neither, by the last days of each opening series."""
     opening = {name: days for name, days in by_series(signals).items() if days[0].tier != "digest"}
-    if not opening:
-        return Situation("undecided", (), "no day could be judged yet")
     needed = {"page": 1, "issue": rules.lasting}
     lasting = sorted(
         (
@@ -48,6 +46,9 @@ def assess(signals: list[Signal], unknown: Sequence[Unknown], rules: Monitoring)
         why = f"beyond limits on {often} of the last {rules.of} days"
         return Situation("raised", tuple(lasting), why, tier)
     watched = {*rules.page, *rules.issue}
+    early = {each.kind for each in unknown if each.yet}
+    if not opening or watched - {*COUNTS, *SERVICE} <= early:  # counts alone are no verdict
+        return Situation("undecided", (), "no day could be judged yet")
     blind = [each.kind for each in unknown if each.kind.split()[0] in watched and not each.yet]
     if blind:
         return Situation("undecided", (), f"could not be watched: {', '.join(blind)}")

@@ -1,14 +1,17 @@
-"""What is measured of a sample, put right by what was counted of all rows."""
+"""What is measured of a sample, put right by what was counted of all rows; and what is counted of few rows."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
+from typing import Any
 
 import pandas as pd
 
+from model.contract import Contract
 from monitoring.metrics import Day
 from monitoring.signals import Measure
+from monitoring.window import days_of
 
 #: A measure's kind -> what was counted for it, over the day's rows.
 _SHARES = {"missing_values": "missing", "unseen_categories": "unseen"}
@@ -22,6 +25,38 @@ def counted(
     *counts* are by day, as `Window` has them; the *reference* is what means are told from.
     """
     return [_of_all(each, counts.loc[each.day], weight, reference) for each in measures]
+
+
+def shares(
+    counts: pd.DataFrame, contract: Contract, names: Collection[str], but: Collection[str] = ()
+) -> list[Measure]:
+    """The shares of missing values and unseen categories of the features *names*, on every day with a row.
+
+    *counts* are by day, as `Window` has them; days in *but* are left out.
+    """
+    return [
+        Measure(kind, "share", name, str(day), float(each[f"{what} {name}"] / each["rows"]), int(each["rows"]))
+        for day, each in counts.iterrows()
+        if day not in but and each["rows"] > 0
+        for kind, what in _SHARES.items()
+        for name in contract.feature_names
+        if name in names and f"{what} {name}" in counts
+    ]  # fmt: skip
+
+
+def counts_of(
+    rows: pd.DataFrame, contract: Contract, seen: Mapping[str, Collection[str]]
+) -> pd.DataFrame:
+    """The counts by day of *rows* that are at hand, such as the reference's, as far as `shares` asks for them."""
+    found: dict[str, Any] = {"rows": 1}
+    for feature in contract.features:
+        if feature.name in rows:
+            there = rows[feature.name].notna()
+            found[f"missing {feature.name}"] = ~there
+            if feature.name in seen and not feature.choices:
+                new = ~rows[feature.name].isin(seen[feature.name])
+                found[f"unseen {feature.name}"] = there & new
+    return pd.DataFrame(found, index=rows.index).groupby(days_of(rows, contract.time)).sum()
 
 
 def days_of_all(days: Iterable[Day], counts: pd.DataFrame, weight: int) -> list[Day]:

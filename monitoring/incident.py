@@ -17,7 +17,7 @@ from monitoring.acts import Act, Note, Raise, Resolve, Say, Start
 from monitoring.expected import Expected, covering
 from monitoring.memory import Memory, days_between
 from monitoring.report import summary
-from monitoring.signals import SERVICE
+from monitoring.signals import COUNTS, SERVICE
 
 Tier = Literal["page", "issue"]
 #: What tells that rows are broken: nobody should learn from them.
@@ -199,8 +199,8 @@ def _windows_since(last: str, look: Look, kinds: set[str]) -> int:
     A kind of which none was (outcomes come late) holds nothing up, unless it is alone.
     """
     counts = {kind: sum(day > last for day in days) for kind, days in look.judged.items()}
-    if not kinds:  # an alert that remembers nothing
-        return max(counts.values(), default=0)
+    if not kinds:  # an alert that remembers nothing: counts alone do not say that it is over
+        return max((n for kind, n in counts.items() if kind not in COUNTS), default=0)
     return min((counts[kind] for kind in kinds if counts.get(kind)), default=0)
 
 

@@ -11,7 +11,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, reduce
 from pathlib import Path
 from typing import Any, Literal
@@ -23,7 +23,7 @@ from monitoring import loose
 from monitoring.partitions import Listing, Part, Place, lines, parsed
 from monitoring.shelf import Shelf, digest_of
 
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,8 @@ class Day:
     """What is known of one kind of lines of a day.
 
     *counts* are by the day that rows are about, as `query.daily` says; *odd* is what was odd; *frame*
-    is the sample of *level*: 1 row of 2 ** level. *lines* are all of the day.
+    is the sample of *level*: 1 row of 2 ** level. *lines* are all of the day. *traffic* is how many answers each
+    version gave, by the day that they are about.
     """
 
     counts: pd.DataFrame
@@ -54,6 +55,7 @@ class Day:
     lines: int
     level: int
     frame: pd.DataFrame
+    traffic: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     def at(self, level: int) -> pd.DataFrame:
         """The sample of a *level* that is no finer."""
@@ -129,9 +131,12 @@ class Days:
             if level is None:
                 level = level_for(told["lines"], self._share)
             counts = self._engine.frame(query.daily(whole, contract, self._reading.seen))
+            traffic = self._engine.frame(query.traffic(whole, contract))
             frame = self._engine.frame(query.sampled(whole, level))
-        frame = frame.drop(columns=["at", "version"])
-        return Day(counts.set_index("day").rename_axis(None), +odd, told["lines"], level, frame)
+        counts = _local(counts, contract.zone).set_index("day").rename_axis(None)
+        traffic = _local(traffic, contract.zone)
+        frame = frame.drop(columns="version")
+        return Day(counts, +odd, told["lines"], level, frame, traffic)
 
     def _totals(self, rows: Any) -> dict[str, int]:
         from monitoring import query  # noqa: PLC0415
@@ -199,7 +204,8 @@ class Days:
             return None
         try:
             counts = pd.DataFrame.from_dict(told["counts"], orient="index")
-            return Day(counts, Counter(told["odd"]), told["lines"], told["level"], frame)
+            traffic = pd.DataFrame(told["traffic"], columns=["day", "version", "rows"])
+            return Day(counts, Counter(told["odd"]), told["lines"], told["level"], frame, traffic)
         except (ValueError, KeyError, TypeError):
             return None  # by another hand: read anew
 
@@ -209,7 +215,7 @@ class Days:
         told = {
             "counts": json.loads(found.counts.to_json(orient="index", double_precision=15)),
             "odd": {what: int(count) for what, count in found.odd.items()},
-            "lines": found.lines, "level": found.level,
+            "lines": found.lines, "level": found.level, "traffic": found.traffic.to_numpy().tolist(),
         }  # fmt: skip
         self._shelf.keep(*self._name(kind, day), told, found.frame)
 
@@ -220,6 +226,19 @@ def level_for(lines: int, most: int) -> int:
     while lines > most * 2**level and level < 24:
         level += 1
     return level
+
+
+def _local(found: pd.DataFrame, zone: str) -> pd.DataFrame:
+    """What `query.daily` or `query.traffic` gave, with the days of *zone* instead of quarters of an hour."""
+    if not zone:
+        return found
+    from monitoring.query import QUARTER  # noqa: PLC0415
+
+    at = pd.to_datetime(found["day"].astype("int64") * QUARTER, unit="s", utc=True)
+    found = found.assign(day=at.dt.tz_convert(zone).dt.strftime("%Y-%m-%d"))
+    how = {name: {"asked": "min", "answered": "max"}.get(name, "sum") for name in found}
+    keys = [name for name in ("day", "version") if name in found]
+    return found.groupby(keys, as_index=False).agg({n: h for n, h in how.items() if n not in keys})
 
 
 def _below(level: int) -> str:

@@ -21,22 +21,13 @@ from monitoring.window import days_of
 SAME = 1e-6
 
 
-def mature(rows: pd.DataFrame, contract: Contract, days: int) -> pd.DataFrame:
-    """The *rows* of days that ended at least *days* days before the newest row's day began to."""
+def mature(rows: pd.DataFrame, contract: Contract, days: int, newest: str = "") -> pd.DataFrame:
+    """The *rows* of days that ended at least *days* days before the *newest* day (by default the rows') began to."""
     if rows.empty:
         return rows
-    day = rows[contract.time].dt.floor("D")
-    return rows[day <= day.max() - pd.Timedelta(days=days)]
-
-
-def coverage(rows: pd.DataFrame, contract: Contract) -> list[Measure]:
-    """The share of a day's *rows* (mature ones) whose outcome is known."""
-    known = rows[contract.target.name].notna().groupby(days_of(rows, contract.time))
-    sizes = known.size()
-    return [
-        Measure("label_coverage", "share", "", str(day), float(share), int(sizes[day]))
-        for day, share in known.mean().items()
-    ]
+    day = rows[contract.time].dt.tz_localize(None).dt.floor("D")
+    last = pd.Timestamp(newest) if newest else day.max()
+    return rows[day <= last - pd.Timedelta(days=days)]
 
 
 def bias(rows: pd.DataFrame, contract: Contract, spread: float, least: int) -> list[Measure]:

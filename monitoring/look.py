@@ -3,7 +3,7 @@
 The reference's days are measured by calculators that never saw them (in a few folds), as the days to
 come will be; and with no more rows a day than the window has, for a distance grows where rows are few.
 What the reference cannot tell (how many rows a day are usual, how many outcomes come, how long answers take)
-is held against earlier days.
+is held against earlier days. A day of few rows has no distances and no estimates; its counts are judged like any other's.
 """
 
 from __future__ import annotations
@@ -17,18 +17,19 @@ import pandas as pd
 from checks.watch import Monitoring
 from model.contract import Contract
 from monitoring import chart
-from monitoring.counted import counted
+from monitoring.counted import counted, counts_of, shares
 from monitoring.influence import influence
-from monitoring.labels import bias, coverage, mature
+from monitoring.labels import bias, mature
 from monitoring.limits import Budget, Limits, Numbers, Rule, Series, solve
-from monitoring.signals import SERVICE, Measure, Signal, Unknown, by_series
-from monitoring.window import Window, full_days
+from monitoring.signals import COUNTS, SERVICE, Measure, Signal, Unknown, by_series
+from monitoring.volume import volume, waiting
+from monitoring.window import Window, days_of, full_days
 
 FOLDS = 3
-#: Of the window's days, so many of the last are held against those before them.
-RECENT = 14
 #: What is held against earlier days: the window's own, or (how the scorers answered) those of whatever was live.
 OWN = ("row_rate", "label_coverage", *SERVICE)
+#: Kinds whose value is a share of a day's rows.
+SHARES = ("missing_values", "unseen_categories", "label_coverage", "errors")
 
 
 def look(
@@ -45,32 +46,45 @@ def look(
     *served* are measures of how the scorers answered: of earlier days, and of those to judge. They
     need no row that could be judged.
     """
+    own, later, unknown = volume(window, rules)
     rows, unjudged = full_days(window.rows, contract.time, rules.min_rows)
-    if rows.empty:
-        return charted([served], {}, rules), [], unjudged
-    usual = _thinned(reference, rows, contract.time)
+    kinds = [kind for kind in (*rules.page, *rules.issue) if kind not in OWN]
+    if window.rows.empty:
+        signals = charted([(own, later), served], {}, rules)
+        if signals:  # which are no verdict on the model
+            unknown += [Unknown(kind, "there is no row of it yet", yet=True) for kind in kinds]
+        return signals, unknown, unjudged
+    usual = reference if rows.empty else _thinned(reference, rows, contract.time)
     usual, _ = full_days(usual, contract.time, rules.min_rows)
-    days = sorted(usual[contract.time].dt.normalize().unique())
+    day = days_of(usual, contract.time)
+    days = sorted(day.unique())
     if len(days) < rules.min_reference_days:
         why = f"the reference has {len(days)} full days; {rules.min_reference_days} are needed for limits"
-        kinds = (*rules.page, *rules.issue)
-        unknown = [Unknown(kind, why) for kind in kinds if kind not in OWN]
-        return charted([served], {}, rules), unknown, unjudged
-    say("loading NannyML ...")
-    now, unknown = measure(usual, rows, contract, seen, rules)
-    now = counted(now, window.counts, window.weight, usual)
-    before: list[Measure] = []
-    day = usual[contract.time].dt.normalize()
-    for fold in np.array_split(np.array(days, dtype=object), min(FOLDS, len(days))):
-        at = day.isin(list(fold))
-        found, failed = measure(usual[~at], usual[at], contract, seen, rules, matured=True)
-        before += found
-        unknown += [each for each in failed if each not in unknown]
-    own, later, wanting = _own(window, contract, rules)
+        unknown += [Unknown(kind, why) for kind in kinds]
+        return charted([(own, later), served], {}, rules), unknown, unjudged
+    names = [f.name for f in contract.features if f.name in window.rows and f.name in usual]
+    if rows.empty:
+        why = f"no day has {rules.min_rows} rows, as [monitoring] min_rows asks for"
+        unknown += [Unknown(kind, why, yet=True) for kind in kinds if kind not in COUNTS]
+        before = shares(counts_of(usual, contract, seen), contract, names)
+        now = shares(window.counts, contract, names)
+    else:
+        say("loading NannyML ...")
+        wait = waiting(window, rules)
+        now, failed = measure(usual, rows, contract, seen, rules, (wait, window.until))
+        now = counted(now, window.counts, window.weight, usual)
+        judged = {*days_of(rows, contract.time)}
+        now += shares(window.counts, contract, names, judged)
+        unknown += failed
+        before = []
+        for fold in np.array_split(np.array(days, dtype=object), min(FOLDS, len(days))):
+            at = day.isin(list(fold))
+            found, failed = measure(usual[~at], usual[at], contract, seen, rules)
+            before += found
+            unknown += [each for each in failed if each not in unknown]
     powers = influence(usual, contract)
     say("solving the limits ...")
-    signals = charted([(before, now), (own, later), served], powers, rules)
-    return signals, unknown + wanting, unjudged
+    return charted([(before, now), (own, later), served], powers, rules), unknown, unjudged
 
 
 def measure(
@@ -79,16 +93,20 @@ def measure(
     contract: Contract,
     seen: Mapping[str, list[str]],
     rules: Monitoring,
-    *,
-    matured: bool = False,
+    late: tuple[int, str] | None = None,
 ) -> tuple[list[Measure], list[Unknown]]:
-    """What is measured of each day of *rows*, and what could not be told."""
+    """What is measured of each day of *rows*, and what could not be told.
+
+    *late*: for how many days before which day outcomes are waited for; without it all are in.
+    """
     # Ten seconds, which a window without rows need not wait for.
     from monitoring.drift import drift  # noqa: PLC0415
     from monitoring.performance import performance  # noqa: PLC0415
 
     target = contract.target.name
-    due = rows if matured else mature(rows, contract, rules.maturity_days)
+    due = rows
+    if late is not None:
+        due = mature(rows, contract, late[0], f"{pd.Timestamp(late[1]) - pd.Timedelta(days=1)}")
     known, _ = full_days(due.dropna(subset=[target]), contract.time, rules.min_rows)
     found, unknown = drift(reference, rows, contract, seen)
     more, more_unknown = performance(reference, rows, known, contract)
@@ -132,7 +150,7 @@ def charted(
         weekdays = pd.to_datetime(days).day_of_week.to_numpy()
         limits = solve(reference, weekdays, series, tiers[tier], budget)
         for each, limit in zip(series, limits, strict=True):
-            found += _signals(each, limit, mine[each.name], tier, rules.ewma_weight)
+            found += _signals(each, limit, known[each.name], mine[each.name], tier, rules)
     return found
 
 
@@ -148,40 +166,11 @@ def tier_of(measure: Measure, influences: Mapping[str, float], rules: Monitoring
     return next((tier for tier, those in kinds.items() if measure.kind in those), "")
 
 
-def _own(
-    window: Window, contract: Contract, rules: Monitoring
-) -> tuple[list[Measure], list[Measure], list[Unknown]]:
-    """Row rate and label coverage: of earlier days, of the last days, and what is wanting."""
-    rows, sizes = window.rows, window.counts["rows"].set_axis(pd.to_datetime(window.counts.index))
-    every = pd.date_range(sizes.index.min(), sizes.index.max(), freq="D")
-    sizes = sizes.reindex(every, fill_value=0)
-    whole = sizes.iloc[1:-1] if sizes.iloc[-1] < sizes.median() / 2 else sizes.iloc[1:]
-    rates = [
-        Measure("row_rate", "rows", "", f"{day:%Y-%m-%d}", float(count), int(count))
-        for day, count in whole.items()
-    ]
-    due = mature(rows, contract, rules.maturity_days)
-    full, _ = full_days(due, contract.time, rules.min_rows)
-    covered = coverage(full, contract) if full[contract.target.name].notna().any() else []
-    covered = [replace(each, rows=window.weight * each.rows) for each in covered]
-    newest = f"{every[-1] - pd.Timedelta(days=RECENT):%Y-%m-%d}"
-    before, now, unknown = [], [], []
-    for kind, found in (("row_rate", rates), ("label_coverage", covered)):
-        old = [each for each in found if each.day <= newest]
-        if len(old) >= rules.min_reference_days:
-            before += old
-            now += [each for each in found if each.day > newest]
-        elif found:
-            why = f"it needs {rules.min_reference_days + RECENT} days to be held against; there are {len(found)}"
-            unknown.append(Unknown(kind, why, yet=True))
-    return before, now, unknown
-
-
 def _thinned(reference: pd.DataFrame, rows: pd.DataFrame, time: str) -> pd.DataFrame:
     """The reference with at most as many rows a day as a usual day of *rows* has."""
-    most = int(rows.groupby(rows[time].dt.floor("D")).size().median())
+    most = int(rows.groupby(days_of(rows, time)).size().median())
     shuffled = reference.sample(frac=1, random_state=0)
-    kept = shuffled.groupby(shuffled[time].dt.floor("D")).cumcount() < most
+    kept = shuffled.groupby(days_of(shuffled, time)).cumcount() < most
     return reference.loc[kept[kept].index.sort_values()].reset_index(drop=True)
 
 
@@ -189,9 +178,7 @@ def _series(name: str, known: list[Measure], rules: Monitoring) -> Series:
     """On which side a series is bad, and what is a trifle."""
     first = known[0]
     usual = abs(float(np.mean([each.value for each in known])))
-    share = max(
-        rules.min_share, rules.min_share_rows / float(np.median([each.rows for each in known]))
-    )
+    share = max(rules.min_share, rules.min_share_rows / _usual_rows(known))
     by_kind = {
         "prediction_bias": Series(name, "both", rules.min_bias),
         "row_rate": Series(name, "both", rules.min_rate * usual),
@@ -222,22 +209,50 @@ def _matrix(known: Mapping[str, list[Measure]]) -> tuple[Numbers, list[str]]:
     return found, days
 
 
+def _usual_rows(known: list[Measure]) -> float:
+    return max(float(np.median([each.rows for each in known])), 1.0)
+
+
+def _of_day(
+    series: Series, limits: Limits, known: list[Measure], day: Measure, rules: Monitoring
+) -> tuple[Series, Limits]:
+    """Series and limits of a day: a share of fewer rows than usual varies more, as a binomial one does.
+
+    Control limits of a p-chart with samples of several sizes, on top of what days differ by anyway (Laney,
+    2002, "Improved control charts for attributes", Quality Engineering 14). A few rows are never an alarm.
+    """
+    usual = _usual_rows(known)
+    if day.kind not in SHARES or not 0 < day.rows < usual:
+        return series, limits
+    mean = min(max(limits.mean, 0.0), 1.0)
+    wider = mean * (1 - mean) * (1 / day.rows - 1 / usual)
+    trifle = max(series.trifle, rules.min_share_rows / day.rows)
+    deviation = float(np.sqrt(limits.deviation**2 + wider))
+    return replace(series, trifle=trifle), replace(limits, deviation=deviation)
+
+
 def _signals(
-    series: Series, limits: Limits, measures: list[Measure], tier: str, weight: float
+    series: Series,
+    limits: Limits,
+    known: list[Measure],
+    measures: list[Measure],
+    tier: str,
+    rules: Monitoring,
 ) -> list[Signal]:
     first, last = (pd.Timestamp(measures[n].day) for n in (0, -1))
-    values = np.full(((last - first).days + 1, 1), np.nan)
-    for each in measures:
-        values[(pd.Timestamp(each.day) - first).days, 0] = each.value
-    levels = chart.ewma((values - limits.mean) / limits.deviation, weight)[:, 0]
-    upper, level_upper = series.above(limits)
-    lower, level_lower = series.below(limits)
+    scaled = np.full(((last - first).days + 1, 1), np.nan)
+    of_day = [_of_day(series, limits, known, each, rules) for each in measures]
+    for each, (_, own) in zip(measures, of_day, strict=True):
+        place = (pd.Timestamp(each.day) - first).days
+        scaled[place, 0] = (each.value - limits.mean) / own.deviation
+    levels = chart.ewma(scaled, rules.ewma_weight)[:, 0]
+    level_upper, level_lower = series.above(limits)[1], series.below(limits)[1]
     return [
         Signal(
-            each.kind, each.metric, each.feature, each.day, each.value, limits.mean, lower, upper,
-            each.rows,
+            each.kind, each.metric, each.feature, each.day, each.value, limits.mean,
+            mine.below(own)[0], mine.above(own)[0], each.rows,
             limits.mean + limits.deviation * float(levels[(pd.Timestamp(each.day) - first).days]),
             level_lower, level_upper, tier, limits.run_length,
         )
-        for each in measures
+        for each, (mine, own) in zip(measures, of_day, strict=True)
     ]  # fmt: skip

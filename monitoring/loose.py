@@ -62,15 +62,18 @@ def answers(
 
 
 def outcomes(lines: Iterable[Line | None], contract: Contract, odd: Counter[str]) -> pd.DataFrame:
-    """The outcomes in *lines*: id, hash and value; what is none is counted."""
+    """The outcomes in *lines*: id, hash, value and when they came ("at"); what is none is counted."""
     found = []
     for line in untorn(lines, "outcomes", odd):
         if not isinstance(line.get("id"), str) or contract.target.problem(line.get("outcome")):
             odd["outcomes that do not fit the contract"] += 1
         else:
-            found.append((line["id"], hash_of(line["id"]), contract.target.encode(line["outcome"])))
-    frame = pd.DataFrame(found, columns=["id", "hash", "value"])
-    return frame.astype({"id": object, "hash": object, "value": float})
+            at, value = line.get("at"), contract.target.encode(line["outcome"])
+            found.append(
+                (line["id"], hash_of(line["id"]), value, at if isinstance(at, str) else None)
+            )
+    frame = pd.DataFrame(found, columns=["id", "hash", "value", "at"])
+    return frame.astype({"id": object, "hash": object, "value": float, "at": object})
 
 
 def untorn(lines: Iterable[Line | None], kind: str, odd: Counter[str]) -> Iterator[Line]:

@@ -17,6 +17,8 @@ import ibis.expr.types as ir
 
 from model.contract import LARGEST, LONGEST, Contract, Feature
 
+#: Seconds of a quarter of an hour.
+QUARTER = 900
 #: A hash is so many hexadecimal digits.
 DIGITS = 8
 
@@ -92,7 +94,7 @@ def rest(lines: ir.Table) -> ir.Table:
 def daily(rows: ir.Table, contract: Contract, seen: Mapping[str, Sequence[str]]) -> ir.Table:
     """By the day that rows are about: how many, and by column what is missing, unseen, and the sum."""
     mine = rows.filter(rows.mine & rows.fits)
-    mine = mine.mutate(day=mine.time.date().cast("string"))
+    mine = mine.mutate(day=_day(mine.time, contract.zone))
     found: dict[str, Any] = {
         "rows": mine.count(), "asked": mine["at"].min(), "answered": mine["at"].max()
     }  # fmt: skip
@@ -107,6 +109,12 @@ def daily(rows: ir.Table, contract: Contract, seen: Mapping[str, Sequence[str]])
     for name in scores_of(contract):
         found[f"sum {name}"] = mine[name].sum()
     return mine.group_by("day").agg(**found).order_by("day")
+
+
+def traffic(rows: ir.Table, contract: Contract) -> ir.Table:
+    """By the day that rows are about and the version that answered: how many there are."""
+    days = rows.mutate(day=_day(rows.time, contract.zone))
+    return days.group_by(["day", "version"]).agg(rows=days.count()).order_by(["day", "version"])
 
 
 def totals(rows: ir.Table) -> ir.Table:
@@ -147,6 +155,14 @@ def schema_of(contract: Contract) -> ibis.Schema:
 
 
 _KINDS: Mapping[str, Any] = {"number": "float64", "category": "string", "boolean": "boolean"}
+
+
+def _day(time: Any, zone: str) -> Any:
+    """The day of a *time*; of another zone than UTC the quarter of an hour, which no engine reckons differently.
+
+    Every zone's days begin, and its clock changes, at a quarter of an hour of UTC.
+    """
+    return time.epoch_seconds() // QUARTER if zone else time.date().cast("string")
 
 
 def _text(lines: ir.Table, name: str) -> Any:

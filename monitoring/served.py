@@ -15,15 +15,17 @@ from datetime import date, timedelta
 from pathlib import Path
 from statistics import median
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pandas as pd
 
 from checks.watch import Monitoring
-from monitoring.look import RECENT
+from model.contract import read_time
 from monitoring.partitions import Line, Listing, Part, Place, lines
 from monitoring.service import Counts
 from monitoring.shelf import Shelf, digest_of
 from monitoring.signals import SERVICE, Measure, Signal, Unknown
+from monitoring.volume import RECENT
 from monitoring.window import JournalError, place_of
 
 #: What the journal calls such lines; and how what is kept of them is written.
@@ -60,12 +62,18 @@ class Served:
 
 
 def read_days(
-    journal: Path | Place, days: int, until: pd.Timestamp | None, kept: Path | None = None
+    journal: Path | Place,
+    days: int,
+    until: pd.Timestamp | None,
+    kept: Path | None = None,
+    zone: str = "",
+    *,
+    forget: bool = False,
 ) -> dict[str, Day]:
     """What scorers counted on the newest day before *until* and the *days* days before that, oldest first.
 
-    What is torn, or no such line, is left out. A closed day's sums are *kept* in a folder, for its files
-    are many. Raises `JournalError`.
+    Days are those of *zone*. What is torn, or no such line, is left out. A closed day's sums are *kept* in a folder,
+    for its files are many; *forget* removes what is kept of other days. Raises `JournalError`.
     """
     place, end = place_of(journal), "9999" if until is None else f"{until:%Y-%m-%d}"
     shelf, found, names = Shelf(kept), dict[str, dict[str, Counts]](), []
@@ -73,13 +81,13 @@ def read_days(
         listing = Listing(place)
         first = _earlier(max((day for day in listing.days if day < end), default=""), days)
         for day, files in listing.every(KIND, first).items():
-            if day >= end:
+            if day > end or (day == end and not zone):
                 continue
-            digest = digest_of([FORMAT, [part.name for part in files]])
+            digest = digest_of([FORMAT, zone, [part.name for part in files]])
             names.append(f"{KIND}-{day}-{digest}")
             sums = _kept(shelf.told(names[-1]))
             if not sums:
-                sums = _read_all(place, files)
+                sums = _read_all(place, files, zone)
                 if day:  # what is in segments is read each time
                     shelf.keep(f"{KIND}-{day}", digest, _plain(sums), pd.DataFrame())
             for (at, version), counts in sums.items():
@@ -87,7 +95,7 @@ def read_days(
                     _add(found.setdefault(at, {}).setdefault(version, Counts()), counts)
     except OSError as error:
         raise JournalError(f"the journal cannot be read: {error}") from error
-    if until is None:  # else a look at the past would forget the present
+    if until is None or forget:
         shelf.only(f"{KIND}-", names)
     first = _earlier(max(found, default=""), days)
     return {day: found[day] for day in sorted(found) if day >= first}
@@ -104,18 +112,21 @@ def served(days: Mapping[str, Day], version: str, rules: Monitoring) -> Served:
     usual = median(map(_asked, every.values()))
     # Of these there may be a part only: so much as tells of a day there must be.
     ends = dict.fromkeys((min(days), began, newest), usual / 2)
-    before = _measures({day: every[day] for day in every if day <= cut}, rules.min_rows, ends)
+    # Errors are counts: of however few requests they are judged, and held against days that are no exception.
+    few = min(rules.min_rows, usual / 2)
+    known = {day: every[day] for day in every if day <= cut}
+    before = [*_errors(known, few, ends), *_latencies(known, rules.min_rows, ends)]
     mine = {day: days[day][version] for day in days if day > cut and version in days[day]}
     unknown = []
     for kind in SERVICE:
-        known = len({each.day for each in before if each.kind == kind})
-        if known < rules.min_reference_days:
-            why = f"it needs {rules.min_reference_days} days up to {cut} to be held against; there are {known}"
+        there = len({each.day for each in before if each.kind == kind})
+        if there < rules.min_reference_days:
+            why = f"it needs {rules.min_reference_days} days up to {cut} to be held against; there are {there}"
             unknown.append(Unknown(kind, why, yet=True))
     eve = max((each.day for each in before), default="") if cut == _earlier(began, 1) else ""
     return Served(
         before,
-        _measures(mine, rules.min_rows, ends),
+        [*_errors(mine, 1, {}), *_latencies(mine, rules.min_rows, ends)],
         unknown,
         [each for each in before if each.day == eve],
     )
@@ -140,29 +151,35 @@ def quantile(seconds: Mapping[float, float], share: float) -> float:
     return math.nan
 
 
-def _measures(days: Mapping[str, Counts], least: int, ends: Mapping[str, float]) -> list[Measure]:
+def _errors(
+    days: Mapping[str, Counts], least: float, ends: Mapping[str, float]
+) -> Iterable[Measure]:
     """Of each day with *least* requests, or as many as *ends* says, where that is more."""
-    found = []
     for day, counts in sorted(days.items()):
-        asked, answers = _asked(counts), sum(counts.seconds.values())
-        if asked < max(least, ends.get(day, 0)):
-            continue
-        found.append(Measure("errors", "share", "", day, counts.statuses["5xx"] / asked, asked))
-        if answers >= least:
-            found += [
-                Measure("latency", name, "", day, 1e3 * quantile(counts.seconds, share), answers)
-                for name, share in SHARES.items()
-            ]
-    return found
+        asked = _asked(counts)
+        if asked >= max(least, ends.get(day, 0), 1):
+            yield Measure("errors", "share", "", day, counts.statuses["5xx"] / asked, asked)
 
 
-def _read_all(place: Place, files: Sequence[Part]) -> dict[tuple[str, str], Counts]:
-    """What the lines of *files* sum to, by day and champion."""
+def _latencies(
+    days: Mapping[str, Counts], least: int, ends: Mapping[str, float]
+) -> Iterable[Measure]:
+    """Of each day with *least* requests and answers, or as many as *ends* says, where that is more."""
+    for day, counts in sorted(days.items()):
+        answers = sum(counts.seconds.values())
+        if answers >= least and _asked(counts) >= max(least, ends.get(day, 0)):
+            for name, share in SHARES.items():
+                value = 1e3 * quantile(counts.seconds, share)
+                yield Measure("latency", name, "", day, value, answers)
+
+
+def _read_all(place: Place, files: Sequence[Part], zone: str) -> dict[tuple[str, str], Counts]:
+    """What the lines of *files* sum to, by day of the *zone* and champion."""
     found: dict[tuple[str, str], Counts] = {}
     with ThreadPoolExecutor(AT_ONCE) as pool:
         told = pool.map(lambda part: [*lines(place, part, _NAMES)], files)
         for line in (line for each in told for line in each if line):
-            day, version, counts = _read(line)
+            day, version, counts = _read(line, zone)
             if day:
                 _add(found.setdefault((day, version), Counts()), counts)
     return found
@@ -190,10 +207,12 @@ def _kept(told: Any) -> dict[tuple[str, str], Counts]:
         return {}
 
 
-def _read(line: Line) -> tuple[str, str, Counts]:
+def _read(line: Line, zone: str) -> tuple[str, str, Counts]:
     """The day, the champion and the counts of a line; no day if it is none."""
     try:
         day = date.fromisoformat(line["at"][:10]).isoformat()
+        if zone and (at := read_time(line["at"])):
+            day = f"{at.astimezone(ZoneInfo(zone)):%Y-%m-%d}"
         bounds, answers = [*map(float, line["bounds"])], [*map(int, line["answers"])]
         seconds = dict(zip([*bounds, math.inf], answers, strict=True))
         statuses = {name: int(line[told]) for told, name in _STATUSES.items()}

@@ -7,6 +7,8 @@ from typing import Any, Protocol, TypeVar
 
 #: Kinds that are about how the scorers answer, and about no row.
 SERVICE = ("latency", "errors")
+#: Kinds that are counted, of however few rows, and so judged on every whole day.
+COUNTS = ("missing_values", "unseen_categories", "row_rate", "label_coverage")
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ import pandas as pd
 
 from model.contract import Contract, read_time
 from monitoring import loose
+from monitoring.arrivals import arrivals, number_of, whole_until
 from monitoring.kept import Days, Reading, level_for
 from monitoring.partitions import Folder, Place
 
@@ -31,10 +32,6 @@ class JournalError(Exception):
     """The journal cannot be read. The message says where it was looked for."""
 
 
-class EvidenceError(Exception):
-    """A bundle's evidence cannot be read. The message names the file and what is wrong."""
-
-
 @dataclass(frozen=True)
 class Window:
     """The rows that one version answered, oldest first, and what was odd about the journal.
@@ -42,7 +39,11 @@ class Window:
     Columns: the contract's key, time and features (private ones only if they were kept), the target
     encoded (NaN without an outcome), `score` or `score_0` … `score_{k-1}`. *answered* is when the
     newest answer of this version was given, by the scorer's clock; "" if none was. *counts* are of all
-    rows, by day, as `query.daily` says; *rows* are 1 in *weight* of them.
+    rows, by day, as `query.daily` says; *rows* are 1 in *weight* of them. *until* is the day after the last one;
+    *ahead* is how many rows are about days after *until*, *began* when the oldest answer that was read was given.
+
+    Of all versions, since traffic and its outcomes are not one version's: *traffic* is how many answers are
+    about each day, *arrivals* when they and their outcomes came, *strangers* the other versions that answered.
     """
 
     rows: pd.DataFrame
@@ -50,6 +51,12 @@ class Window:
     answered: str = ""
     counts: pd.DataFrame = field(default_factory=pd.DataFrame)
     weight: int = 1
+    until: str = ""
+    ahead: int = 0
+    began: str = ""
+    traffic: pd.Series[Any] = field(default_factory=lambda: pd.Series(dtype=int))
+    arrivals: pd.DataFrame = field(default_factory=pd.DataFrame)
+    strangers: tuple[str, ...] = ()
 
 
 def read_window(
@@ -58,21 +65,24 @@ def read_window(
     days: int,
     until: pd.Timestamp | None = None,
     least: int = 1,
+    now: datetime | None = None,
 ) -> Window:
     """The rows of a day and the *days* days before it (by the rows' own time) that a version answered.
 
-    They are before *until*, and end with the newest day that has *least* rows: the website says what
-    a row's time is, and one that says 2113 must not hide the present. Raises `JournalError` if there
-    is no journal.
+    They end with the day before *until*, though it may have none. With *now* that day must be whole: where rows are
+    answered hours after the day that they are about, it is an earlier one. Without *until* they end with the newest
+    day that has *least* rows: the website says what a row's time is, and one that says 2113 must not hide the
+    present. Raises `JournalError` if there is no journal.
     """
     place = place_of(journal)
     contract = reading.contract
     odd: Counter[str] = Counter()
     try:
         book = Days(place, reading)
-        read, whole = _back(book, _Asked(days, until, least))
+        read, whole = _back(book, _Asked(days, until, least, 2 if contract.zone else 1))
         answers = {day: book.answers(day) for day in read}
         counts = _summed([day.counts for day in answers.values()])
+        traffic = _traffic([day.traffic for day in answers.values()])
         usual = max(1, int((counts["rows"] >= least).sum()))
         level = level_for(sum(day.lines for day in answers.values()), reading.sample * usual)
         frames = [book.answers(day, level).at(level) for day in read]
@@ -94,9 +104,22 @@ def read_window(
         odd["outcomes of answers that are not in the journal"] = int(
             (~outcomes["id"].isin(rows["id"])).sum()
         )
-    counts, later = _within(counts, days, until, least)
-    if later:
-        odd["rows of later days, too few to judge"] = later
+    came = arrivals(rows, outcomes, contract.zone)
+    end = _end(counts, until, least)
+    if now is not None and end:
+        end = whole_until(end, came, now, contract.zone)
+    today, ahead = (
+        int(counts["rows"][at].sum()) for at in (counts.index == end, counts.index > end)
+    )
+    if until is None:
+        odd["rows of later days, too few to judge"] = today + ahead
+    else:
+        odd[f"rows of {end}, which is not over"] = today
+        odd[f"rows of days after {end}"] = ahead
+    first = _earlier(end, days + 1)
+    counts = counts[(counts.index >= first) & (counts.index < end)]
+    traffic = traffic[(traffic["day"] >= first) & (traffic["day"] < end)]
+    came = came[(came["day"] >= number_of(first)) & (came["day"] < number_of(end))] if end else came
     rows = _shaped(rows, outcomes, contract)
     hidden = [
         f.name
@@ -117,33 +140,29 @@ def read_window(
         (str(day.counts["answered"].max() or "") for day in answers.values() if len(day.counts)),
         default="",
     )
+    began = min(
+        (str(day.counts["asked"].min() or "") for day in answers.values() if len(day.counts)),
+        default="",
+    )
     inside = days_of(rows, contract.time).isin(counts.index)
-    return Window(rows[inside].reset_index(drop=True), tuple(said), answered, counts, 2**level)
-
-
-def read_reference(bundle: Path, contract: Contract) -> pd.DataFrame:
-    """The rows that the model in the folder *bundle* was judged with, as in a `Window`.
-
-    Raises `EvidenceError` if they cannot be read, or lack a column.
-    """
-    path = bundle / "evidence" / "holdout.parquet"
-    try:
-        rows = pd.read_parquet(path)
-    except (OSError, ValueError) as error:
-        raise EvidenceError(f"{bundle.name}: {path.name} cannot be read: {error}") from error
-    lacking = {contract.time, contract.target.name, *contract.feature_names} - {*rows.columns}
-    if lacking:
-        raise EvidenceError(f"{bundle.name}: {path.name} lacks {', '.join(sorted(lacking))}")
-    return rows
+    strangers = sorted({*traffic["version"]} - {reading.version})
+    return Window(
+        rows[inside].reset_index(drop=True), tuple(said), answered, counts, 2**level, end, ahead, began,
+        traffic.groupby("day")["rows"].sum(), came, tuple(strangers),
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)
 class _Asked:
-    """Which rows are wanted: *days* days of them, before *until*, of days with *least* rows."""
+    """Which rows are wanted: *days* days of them, before *until*, of days with *least* rows.
+
+    *slack* are the days that a journal's days may differ from the rows', by clocks and time zones.
+    """
 
     days: int
     until: pd.Timestamp | None
     least: int
+    slack: int
 
 
 def _back(book: Days, asked: _Asked) -> tuple[list[str], bool]:
@@ -155,11 +174,12 @@ def _back(book: Days, asked: _Asked) -> tuple[list[str], bool]:
     sizes: Counter[str] = Counter()
     read: list[str] = []
     ahead = 0
-    until = f"{asked.until:%Y-%m-%d}" if asked.until is not None else "9999"
     for day in book.back("answers"):
-        full = [each for each, size in sizes.items() if size >= asked.least and each < until]
+        full = [each for each, size in sizes.items() if size >= asked.least]
+        if asked.until is not None:
+            full = [_earlier(f"{asked.until:%Y-%m-%d}", 1)]
         if day and full:
-            first = _ordinal(max(full)) - asked.days - 1  # one more, for clocks that differ
+            first = _ordinal(max(full)) - asked.days - asked.slack
             if _ordinal(day) + ahead < first:
                 return read[::-1], False
         read.append(day)
@@ -179,23 +199,29 @@ def _summed(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
     """Counts of the days that rows are about, over all days that they were written on."""
     whole = [part.drop(columns=["asked", "answered"]) for part in parts if len(part)]
     if not whole:
-        return pd.DataFrame({"rows": pd.Series(dtype=int)})
+        return pd.DataFrame({"rows": pd.Series(dtype=int)}, index=pd.Index([], dtype=object))
     return pd.concat(whole).astype(float).groupby(level=0).sum().sort_index()
 
 
-def _within(
-    counts: pd.DataFrame, days: int, until: pd.Timestamp | None, least: int
-) -> tuple[pd.DataFrame, int]:
-    """The counts of the days that are looked at, and how many rows are of later ones."""
+def _traffic(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Answers by day and version, over all days that they were written on."""
+    whole = [part for part in parts if len(part)]
+    if not whole:
+        return pd.DataFrame(columns=["day", "version", "rows"], dtype=object)
+    return pd.concat(whole).groupby(["day", "version"], as_index=False)["rows"].sum()
+
+
+def _end(counts: pd.DataFrame, until: pd.Timestamp | None, least: int) -> str:
+    """The day after the last that is looked at; "" of nothing."""
     if until is not None:
-        counts = counts[counts.index < f"{until:%Y-%m-%d}"]
-    if counts.empty:
-        return counts, 0
+        return f"{until:%Y-%m-%d}"
     full = counts.index[counts["rows"] >= least]
-    last = _ordinal(full.max() if len(full) else counts.index.max())
-    place = counts.index.map(_ordinal)
-    later = counts["rows"][place > last].sum()
-    return counts[(place <= last) & (place >= last - days)], int(later)
+    last = max(full if len(full) else counts.index, default="")
+    return _earlier(last, -1) if last else ""
+
+
+def _earlier(day: str, days: int) -> str:
+    return f"{date.fromisoformat(day) - timedelta(days=days)}" if day else ""
 
 
 def _firsts(frames: Sequence[pd.DataFrame], odd: Counter[str], what: str) -> pd.DataFrame:
@@ -213,7 +239,8 @@ def _shaped(rows: pd.DataFrame, outcomes: pd.DataFrame, contract: Contract) -> p
     scores = [name for name in rows if name == "score" or name.startswith("score_")]
     rows = rows[rows["mine"].astype(bool) & rows["fits"].astype(bool)]
     known = outcomes.set_index("id")["value"]
-    found = {contract.key: rows["key"], contract.time: rows["time"].astype("datetime64[us, UTC]")}
+    times = rows["time"].astype("datetime64[us, UTC]").dt.tz_convert(contract.zone or "UTC")
+    found = {contract.key: rows["key"], contract.time: times}
     found |= {name: rows[name].astype(_DTYPES[contract.feature(name).kind]) for name in names}
     found[contract.target.name] = rows["id"].map(known).astype(float)
     found |= {name: rows[name].astype(float) for name in scores}
@@ -231,11 +258,11 @@ def place_of(journal: Path | Place) -> Place:
 
 
 def days_of(rows: pd.DataFrame, time: str) -> Any:
-    """The day of each row by the column *time*, such as 2026-11-23; none where it has no time.
+    """The day of each row by the column *time* in its own zone, such as 2026-11-23; none where it has no time.
 
     Each day is spelt once: every row's would take seconds.
     """
-    which, days = pd.factorize(rows[time].dt.floor("D"))
+    which, days = pd.factorize(rows[time].dt.tz_localize(None).dt.floor("D"))
     names = np.array([*days.strftime("%Y-%m-%d"), None], dtype=object)
     return pd.Series(names[which], rows.index, name=time)
 

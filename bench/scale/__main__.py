@@ -31,7 +31,7 @@ from forge.live import LIVE, Live, with_champion
 from forge.local import LocalForge
 from forge.streams import ignore_closed_pipes
 from model.contract import Contract
-from monitoring.window import read_reference
+from monitoring.reference import read_reference
 
 FIRST = date(2013, 5, 1)
 #: Days that come after, one at a time.

@@ -20,7 +20,7 @@ from bench.subject import Subject
 from forge.live import LIVE, Live, Slot
 from forge.local import LocalForge
 from model.contract import Contract
-from monitoring.window import read_reference
+from monitoring.reference import read_reference
 
 SHARE = 0.1
 

@@ -91,14 +91,14 @@ def tell_story(laptop: Laptop, narrator: Narrator) -> None:
     )
     drifting = website.send(days("2013-04-08", "2013-04-19"))
     narrator.tell(expect_no_failure(drifting))
-    laptop.watch()
+    laptop.watch("2013-04-19")
     opened = expect_alerts(laptop, "open")
     narrator.tell("Ten days on it looks again: the same alert, brought up to date.")
     later = website.send(days("2013-04-19", "2013-04-29"))
     narrator.tell(expect_no_failure(later))
     told = website.tell_outcomes(drifting) + website.tell_outcomes(later)
     narrator.tell(f"{told:,} outcomes are in now")
-    laptop.watch()
+    laptop.watch("2013-04-29")
     if [alert.number for alert in expect_alerts(laptop, "open")] != [
         alert.number for alert in opened
     ]:
@@ -124,7 +124,7 @@ def tell_story(laptop: Laptop, narrator: Narrator) -> None:
     back = website.send(days("2013-04-30", "2013-05-07"))
     narrator.tell(expect_no_failure(back))
     narrator.tell(f"{website.tell_outcomes(swapped) + website.tell_outcomes(back):,} outcomes told")
-    laptop.watch()
+    laptop.watch("2013-05-07")
     expect_alerts(laptop, "closed")
 
     narrator.chapter(7, "A bad candidate: a join upstream went wrong, the labels are shuffled.")

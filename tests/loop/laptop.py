@@ -86,9 +86,9 @@ class Laptop:
         """The older model serves again."""
         return self._run("work", ["-m", "forge", "rollback", "--reason", reason])
 
-    def watch(self) -> str:
-        """Look at the journal; open, update or close the alert."""
-        watched = ["--journal", str(self.journal), "--out", str(self.watched)]
+    def watch(self, today: str) -> str:
+        """Look at the journal's days before *today*; open, update or close the alert."""
+        watched = ["--journal", str(self.journal), "--out", str(self.watched), "--today", today]
         return self._run("work", ["-m", "monitoring", "watch", *watched])
 
     def write_site(self) -> Path:

@@ -35,10 +35,10 @@ def test_another_recipe_goes_through_the_whole_loop(laptop):
 
     quiet = website.send(days("2026-02-20", "2026-02-25"))
     assert website.tell_outcomes(quiet) == len(quiet.ids) == 750
-    assert "no change" in laptop.watch() or laptop.alerts() == []
+    assert "no change" in laptop.watch("2026-02-25") or laptop.alerts() == []
     swiss = website.send(days("2026-03-02", "2026-03-07"))
     assert (quiet.failed, swiss.failed) == ([], [])
-    laptop.watch()
+    laptop.watch("2026-03-07")
     (alert,) = laptop.alerts()
     assert alert.state == "open"
     assert "unseen categories" in alert.title

@@ -12,7 +12,7 @@ from model.data import plain
 from model.export import Build, export
 from model.train import read_recipe, train
 from monitoring.kept import Reading
-from monitoring.window import read_reference
+from monitoring.reference import read_reference
 from serve.bundle import Bundle
 
 #: The last day that the bundles know; Swiss visitors arrive from 2 March on.

@@ -271,7 +271,7 @@ def test_it_can_be_stopped_and_changes_nothing(forge, buys, journal, root, tmp_p
         str(tmp_path / "runs"),
     ]
     with subprocess.Popen(
-        [sys.executable, "-u", "-m", "monitoring", "watch", *places],
+        [sys.executable, "-u", "-m", "monitoring", "watch", *places, "--today", "2026-03-07"],
         cwd=root, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     ) as process:  # fmt: skip
         while "loading NannyML" not in process.stdout.readline():
@@ -336,7 +336,7 @@ def test_nothing_is_sent_to_anybody(forge, buys, journal, root, tmp_path):
         str(tmp_path / "runs"),
     ]
     done = subprocess.run(
-        [sys.executable, "-c", code, "watch", *places],
+        [sys.executable, "-c", code, "watch", *places, "--today", "2026-03-07"],
         cwd=root, capture_output=True, text=True, check=False,
     )  # fmt: skip
 

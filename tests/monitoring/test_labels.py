@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from model.contract import Contract, Feature, Target
-from monitoring.labels import bias, coverage, mature, trust
+from monitoring.labels import bias, mature, trust
 from monitoring.signals import Signal
 
 CONTRACT = Contract(
@@ -24,13 +24,6 @@ def rows(days=5, a_day=4, **columns):
 def test_only_mature_days_count(wait, days):
     """With a wait of none, every day does."""
     assert mature(rows(), CONTRACT, wait)["at"].dt.day.nunique() == days
-
-
-def test_coverage_is_the_share_of_outcomes_that_came():
-    """By day; a row without one is counted, and is no negative."""
-    y = [1.0, np.nan, 0.0, 0.0] * 4 + [np.nan] * 4
-
-    assert [m.value for m in coverage(rows(y=y), CONTRACT)] == [0.75] * 4 + [0.0]
 
 
 def test_no_label_yet_is_never_a_negative():

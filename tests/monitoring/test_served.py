@@ -11,10 +11,11 @@ import pandas as pd
 import pytest
 
 from monitoring.alerts import assess
-from monitoring.look import RECENT, charted, look
+from monitoring.look import charted, look
 from monitoring.served import Served, quantile, read_days, served
 from monitoring.service import Counts
 from monitoring.signals import Signal
+from monitoring.volume import RECENT
 from monitoring.window import JournalError, read_window
 from serve.parquet import convert
 from tests.monitoring.conftest import reading
@@ -240,14 +241,16 @@ def test_a_trifle_is_no_alarm(journal, rules, change, beyond_limits):
     assert {metric for _, metric, _ in beyond(signals)} == beyond_limits
 
 
-def test_a_day_with_too_few_requests_gives_no_verdict(journal, rules):
-    """Nor does one that has just begun, nor a version that has just come."""
+def test_a_day_with_too_few_requests_gives_no_verdict_on_latency(journal, rules):
+    """Nor does one that has just begun, nor a version that has just come; errors are counted on every day."""
     lines = month(34)
     lines[30] = line(day(30), answers=(0, 0, 0, 0, 0, 0, 0, 99))
     write(journal, [*lines, line(day(34), answers=(0, 0, 0, 0, 0, 0, 0, 400))])
     signals, _ = judged(journal, rules, OLD)
 
-    assert {s.day for s in signals} == {day(n) for n in range(21, 34)} - {day(30)}
+    days = {kind: {s.day for s in signals if s.kind == kind} for kind in ("latency", "errors")}
+    assert days["latency"] == {day(n) for n in range(21, 34)} - {day(30)}
+    assert days["errors"] == {day(n) for n in range(21, 35)}
     assert beyond(signals) == set()
     _, unheard = judged(journal, rules, NEW)
     assert (unheard.now, unheard.unknown) == ([], [])

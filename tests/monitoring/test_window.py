@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from monitoring.window import EvidenceError, JournalError, full_days, read_reference, read_window
+from monitoring.reference import EvidenceError, read_reference
+from monitoring.window import JournalError, full_days, read_window
 from tests.monitoring.conftest import answered, reading, write
 
 MONDAY = date(2026, 2, 23)
