@@ -6,6 +6,7 @@ import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from multiprocessing import get_context
 from typing import Any
 
@@ -46,11 +47,12 @@ def spread(
         yield result
 
 
-class _pool(ProcessPoolExecutor):  # noqa: N801 -- called as a function is
+@contextmanager
+def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
     """Processes that leave an interruption to their parent, which waits for no task but those begun."""
-
-    def __init__(self, many: int) -> None:
-        super().__init__(many, get_context("fork"), signal.signal, (signal.SIGINT, signal.SIG_IGN))
-
-    def __exit__(self, *_: object) -> None:
-        self.shutdown(cancel_futures=True)
+    ignore = (signal.SIGINT, signal.SIG_IGN)
+    pool = ProcessPoolExecutor(workers, get_context("fork"), signal.signal, ignore)
+    try:
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
