@@ -70,7 +70,8 @@ class Told:
     """What the shell knows that no forge's noun tells.
 
     *back* is where a rollback goes, or why it goes nowhere; *address* the repository's web page ("" for
-    a folder); *drill* the day and the score of the last drill.
+    a folder); *drill* the day and the score of the last drill; *unfollowed* why scorers cannot follow
+    all that live.toml names.
     """
 
     at: str = ""
@@ -78,6 +79,7 @@ class Told:
     address: str = ""
     back: tuple[str, str] = ("", "")
     drill: tuple[str, str] = ("", "")
+    unfollowed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

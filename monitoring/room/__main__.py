@@ -8,12 +8,15 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from checks.rules import read_rules
-from forge import GITHUB, Forge, ForgeError
-from forge.live import LIVE, champions_of, parse_live
+from forge import GITHUB, Change, Forge, ForgeError
+from forge.bundle import as_named
+from forge.fitness import changed_slots, unfit
+from forge.live import LIVE, Live, LiveError, champions_of, parse_live, usable
 from forge.rollback import back_to
 from forge.streams import ignore_closed_pipes
 from monitoring.journal import journal_at
@@ -52,7 +55,7 @@ def run(asked: argparse.Namespace, forge: Forge) -> None:
         lost += notes
     shell = Told(
         f"{asked.now:%Y-%m-%dT%H:%MZ}", asked.forge, _address(asked.forge),
-        _back(forge, history), read_drill(asked.drill),
+        _back(forge, history), read_drill(asked.drill), _unfollowed(forge, history),
     )  # fmt: skip
     out = asked.out / PAGE
     write_whole(out, page(gather(told, manifests, series, shell, tuple(lost))))
@@ -70,12 +73,30 @@ def _manifests(forge: Forge, versions: set[str]) -> tuple[dict[str, dict[str, An
     return found, lost
 
 
-def _back(forge: Forge, history: list[Any]) -> tuple[str, str]:
+def _back(forge: Forge, history: Sequence[Change]) -> tuple[str, str]:
     try:
         live = parse_live(forge.read(LIVE) or "")
         return back_to(None, live, champions_of(history), forge.releases()), ""
-    except ForgeError as error:
+    except (ForgeError, LiveError) as error:
         return "", str(error)
+
+
+def _unfollowed(forge: Forge, history: Sequence[Change]) -> tuple[str, ...]:
+    """Why scorers cannot follow all that main names; () if they can, as far as the forge knows."""
+    try:
+        live, found = usable(forge.read(LIVE) or "")
+    except LiveError as error:
+        return (str(error),)
+    before = "" if live.says else "".join(champions_of(history)[-1:])
+    if before:
+        found.append(f"{LIVE} names no champion, so scorers go on with {before}")
+    found += unfit(Live(live.champion), live, history, forge.releases())
+    for role, slot in changed_slots(Live(), live).items():
+        try:
+            as_named(forge.manifest(slot.version), slot)
+        except ForgeError as error:
+            found.append(f"the {role} {slot.version} cannot be had: {error}")
+    return tuple(found)
 
 
 def _address(forge: str) -> str:

@@ -56,11 +56,41 @@ def _live(story: Story) -> str:
         for arm, span in story.arms.items()
         if arm != "champion"
     )
+    wrong = "".join(f"<li>{escape(why)}</li>" for why in unfollowed(story))
     return (
         f'<p class="version">{escape(champion.version)}</p>'
         f'<p class="soft">champion since {_time(champion.since)}</p>'
-        f"<p>{escape(summary(story).partition('. ')[2])}</p>" + (f"<ul>{arms}</ul>" if arms else "")
+        + (
+            f'<p><b class="bad">▲ Check that scorers follow</b></p><ul>{wrong}</ul>'
+            if wrong
+            else ""
+        )
+        + f"<p>{escape(summary(story).partition('. ')[2])}</p>"
+        + (f"<ul>{arms}</ul>" if arms else "")
     )
+
+
+def unfollowed(story: Story) -> list[str]:
+    """Why scorers may not follow live.toml: by the forge, and by who answered since the last change.
+
+    Where the champion was live on whole days, and rows of these were answered by versions without a
+    role, but none by it, scorers did not follow.
+    """
+    found = [*story.told.unfollowed]
+    champion = story.arms.get("champion")
+    if champion is None:
+        return found
+    named = {span.version for span in story.arms.values()}
+    until = story.told.at[:10] or "9999"
+    days = [each for each in story.days if champion.since[:10] < each.day < until]
+    others = [each for each in days if each.version not in named and each.rows]
+    if others and not any(each.rows for each in days if each.version == champion.version):
+        last = max(others, key=lambda each: each.day)
+        found.append(
+            f"{last.version} answered {last.rows:,} rows of {last.day}, and {champion.version} none:"
+            " see /ready of each scorer"
+        )
+    return found
 
 
 def _back(story: Story) -> str:

@@ -102,6 +102,7 @@ class World:
             forge.describe(self.of(n)[0], f"## PROMOTE\n\nModel {n}.\n")
             assert self.type("release") == 0
         version, digest = self.of(5)
+        forge.describe(version, "## ⏸️ HOLD\n\nAn experiment settles it.\n")
         live = self.live()
         self.push(Live(live.champion, Slot(version, digest, 0.1), live.anchor), "try 5")
         forge.alert("watch:errors", "errors", "words")

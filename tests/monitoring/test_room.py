@@ -9,7 +9,7 @@ import pytest
 
 from forge import Alert, Change, Proposal, Release
 from monitoring.room.drawing import STYLES, Line, Mark, chart, shape
-from monitoring.room.first import summary
+from monitoring.room.first import summary, unfollowed
 from monitoring.room.lanes import grid, lanes, timeline
 from monitoring.room.page import page
 from monitoring.room.prose import prose
@@ -108,6 +108,24 @@ def test_on_a_laptop_the_gesture_is_a_line_to_type(story, forge, typed):
     assert "there is no release before" in page(
         replace(story, told=Told(back=("", "there is no release before")))
     )
+
+
+def test_scorers_that_cannot_follow_are_on_the_first_screen(story):
+    """By what the forge knows of the slots, and by who answered since."""
+    assert "Check that scorers follow" not in page(story)
+    told = replace(story.told, unfollowed=("the challenger <v9> cannot be had",))
+    assert "▲ Check that scorers follow" in page(replace(story, told=told))
+    assert "the challenger &lt;v9&gt; cannot be had" in page(replace(story, told=told))
+
+    champion = story.arms["champion"].version
+    told = replace(story.told, at="2999-01-03T00:00Z")
+    other = replace(story.days[-1], day="2999-01-02", version="20200101T0000-0000000", rows=1234)
+    after = replace(story, days=(other,), told=told)
+    assert unfollowed(after) == [
+        f"{other.version} answered 1,234 rows of 2999-01-02, and {champion} none: see /ready of each scorer"
+    ]
+    assert unfollowed(replace(after, days=(other, replace(other, version=champion)))) == []
+    assert unfollowed(replace(after, told=replace(told, at="2999-01-02T12:00Z"))) == []  # not over
 
 
 def test_it_tells_what_served_when_by_arm(story):
