@@ -24,12 +24,14 @@ from checks.drilled import drilled
 from checks.evidence import cannot_read, load_bundle
 from checks.judgement import judgement
 from checks.markdown import text
+from checks.proposed import fit
 from checks.rules import ConfigurationError, Rules, read_rules
 from checks.subject import Subject, named
 from checks.verdict import Finding, Named, Verdict
 from checks.waivers import Waiver, read_waivers
 from forge import Forge, ForgeError, open_forge
 from forge.actions import output, summary
+from forge.fitness import changed_slots, compared_with, unfetched, unfit
 from forge.live import (
     LIVE,
     Live,
@@ -108,7 +110,7 @@ def _subject(asked: argparse.Namespace, work: Path) -> Subject:
         anchored = named(anchor) if anchor else None
         return Subject(_load(asked.candidate), champion, anchored=anchored, anchor=anchor)
     forge = open_forge(asked.forge)
-    live, files = parse_live(forge.read(LIVE) or ""), tuple(asked.rules_changed.split())
+    live, files = compared_with(forge), tuple(asked.rules_changed.split())
     head, proposed = None, ""
     if asked.candidate:
         candidate = _load(asked.candidate)
@@ -134,14 +136,20 @@ def _subject(asked: argparse.Namespace, work: Path) -> Subject:
         _slot(live.anchor),
         anchor,
         lost,
-        (_moves(live, parse_live(proposed)),) if proposed else (),
+        _moves(forge, live, parse_live(proposed)) if proposed else (),
         tuple(release.notes for release in forge.releases()),
     )
 
 
-def _moves(live: Live, proposed: Live) -> Finding:
+def _moves(forge: Forge, live: Live, proposed: Live) -> tuple[Finding, ...]:
     first = None if live.champion else _slot(proposed.champion)
-    return unmoved(_slot(live.anchor), _slot(proposed.anchor), first)
+    slots = changed_slots(live, proposed)
+    slots.pop("champion", None)  # the candidate, which was fetched
+    wrong = unfit(live, proposed, forge.history(LIVE), forge.releases())
+    return (
+        unmoved(_slot(live.anchor), _slot(proposed.anchor), first),
+        fit(wrong or unfetched(forge, slots)),
+    )
 
 
 def _fetch_anchor(forge: Forge, anchor: Slot | None, work: Path) -> tuple[Bundle | None, str]:

@@ -23,6 +23,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from forge import Forge, ForgeError, Proposal, open_forge
@@ -31,6 +32,7 @@ from forge.agreement import agree, follow, live_on, restore, roll_back
 from forge.arguments import parser
 from forge.desk import comment, move, status
 from forge.doctor import doctor
+from forge.fitness import changed_slots, unfetched, unfit
 from forge.landing import (
     is_landed,
     read_policy,
@@ -39,7 +41,7 @@ from forge.landing import (
     refuse_if_stale,
     with_earlier,
 )
-from forge.live import LIVE, LiveError, champion_of, champions_of
+from forge.live import LIVE, Live, LiveError, champion_of, champions_of, moves
 from forge.quarantine import stuck
 from forge.streams import ignore_closed_pipes
 from forge.subject import changed, subject
@@ -122,8 +124,19 @@ def _merge(asked: argparse.Namespace, forge: Forge) -> int:
 def _release(_: argparse.Namespace, forge: Forge) -> int:
     if not agree(forge):
         _say("live.toml and the releases agree")
-    for each in stuck(live_on(forge), forge.history(LIVE), forge.releases()):
+    live, history, releases = live_on(forge), forge.history(LIVE), forge.releases()
+    for each in stuck(live, history, releases):
         raise ForgeError(f"{each.title}.\n\n{each.body}")
+    # An anchor without a share answers nobody: the gate says what is wrong with it.
+    anchor = live.anchor if live.anchor and live.anchor.share else None
+    wrong = unfit(Live(live.champion), replace(live, anchor=anchor), history, releases)
+    wrong += unfetched(forge, changed_slots(Live(), live))
+    if wrong:
+        raise ForgeError(
+            f"scorers cannot follow all that {LIVE} names: {'; '.join(wrong)}. Without a champion that"
+            " can be fetched they go on with what they have; another slot is left out. Put it right by a"
+            " pull request"
+        )
     return OK
 
 
@@ -170,7 +183,21 @@ def _overdue(asked: argparse.Namespace, forge: Forge) -> int:
 
 def _subject(asked: argparse.Namespace, forge: Forge) -> int:
     recipe = os.environ.get("RECIPE") or "model/recipe.py"
-    found = subject(asked.main, asked.proposal, _champions(forge), recipe)
+    history = forge.history(LIVE)
+
+    def check(before: Live, after: Live) -> list[str]:
+        slots = changed_slots(before, after)
+        wrong = unfit(before, after, history, forge.releases())
+        if after.champion not in [slot for _, slot in moves(history)]:
+            slots.pop("champion", None)  # a candidate, which the gate fetches to judge it
+        return wrong or unfetched(forge, slots)
+
+    try:
+        found = subject(asked.main, asked.proposal, history, recipe, check)
+    except (ForgeError, LiveError) as error:
+        output("why", str(error))
+        summary(f"## ❌ This may not be merged\n\n{error}")
+        raise
     output("subject", found)
     output("rules", " ".join(changed(asked.main / "checks", asked.proposal / "checks")))
     _say(f"the gate is asked to judge: {found}")

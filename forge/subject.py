@@ -2,41 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal
 
-from forge import ForgeError
-from forge.live import LIVE, champion_of
+from forge import Change, ForgeError
+from forge.live import LIVE, Live, LiveError, moves, parse_live, readable
 
 Subject = Literal["candidate", "recipe", "rollback", "nothing"]
 #: A change of these may change what is learnt.
 LEARNING = ("model", "requirements/work.txt")
+NONE = 'champion = "none"'
 
 
-def subject(main: Path, proposal: Path, champions: Sequence[str], recipe: str) -> Subject:
-    """What the checkout *proposal* changes in the checkout *main*, of which *champions* were live.
+def subject(
+    main: Path,
+    proposal: Path,
+    history: Sequence[Change],
+    recipe: str,
+    check: Callable[[Live, Live], Sequence[str]],
+) -> Subject:
+    """What the checkout *proposal* changes in the checkout *main*, whose live.toml has this *history*.
 
     A live.toml that names another champion is a candidate to be judged, or a rollback if that was
-    live before: going back is not held up by a verdict. Raises `LiveError` if it cannot be read,
-    `ForgeError` if both what is live and what is learnt change (one would hide the other), and if the
+    live before: going back is not held up by a verdict. *check* says why slots that were changed
+    cannot be served. Raises `LiveError` if live.toml cannot be read, `ForgeError` with all that *check*
+    says, if both what is live and what is learnt change (one would hide the other), and if the
     candidate would follow another champion than the live one, which it would be compared with: an
     entry of a merge queue comes after the entries before it.
     """
-    before, after = (_champion(folder) for folder in (main, proposal))
+    texts = [_text(folder) for folder in (main, proposal)]
     learns = any(_content(main / path) != _content(proposal / path) for path in (*LEARNING, recipe))
-    if learns and after != before:
+    if texts[0] == texts[1]:
+        return "recipe" if learns else "nothing"
+    if texts[1] is None:
+        raise ForgeError(f"{LIVE} is no regular file any more; to serve nothing: {NONE}")
+    before, after = _before(texts[0], history), parse_live(texts[1])
+    if wrong := check(before, after):
+        raise ForgeError(f"{LIVE} may not be merged: {'; '.join(wrong)}")
+    was, now = before.champion, after.champion
+    if was == now:
+        return "recipe" if learns else "nothing"
+    if learns:
         raise ForgeError(f"{LIVE} and what is learnt change at once; make two pull requests of it")
-    if after != before:
-        if not after or after in champions:
-            return "rollback"
-        if before != (champions[-1] if champions else ""):
-            raise ForgeError(
-                f"{LIVE} would go from {before or 'nothing'} to {after}, and another model is live: what"
-                " comes first changes it. Queue this again when that is merged"
-            )
-        return "candidate"
-    return "recipe" if learns else "nothing"
+    champions = [slot for _, slot in moves(history)]
+    if not now or now in champions:
+        return "rollback"
+    if was != (champions[-1] if champions else None):
+        raise ForgeError(
+            f"{LIVE} would go from {was.version if was else 'nothing'} to {now.version}, and another"
+            " model is live: what comes first changes it. Queue this again when that is merged"
+        )
+    return "candidate"
 
 
 def changed(main: Path, proposal: Path) -> list[str]:
@@ -46,9 +64,20 @@ def changed(main: Path, proposal: Path) -> list[str]:
     return [f"{main.name}/{name}" for name in names if ours.get(name) != theirs.get(name)]
 
 
-def _champion(folder: Path) -> str:
+def _text(folder: Path) -> str | None:
+    """The text of live.toml in the checkout *folder*; None if there is no such file, or a link."""
     path = folder / LIVE
-    return champion_of(path.read_text(encoding="utf-8")) if path.is_file() else ""
+    if os.path.realpath(path) != str(folder.resolve() / LIVE) or not path.is_file():
+        return None
+    return path.read_bytes().decode(errors="replace")
+
+
+def _before(text: str | None, history: Sequence[Change]) -> Live:
+    """What *text* has live; where it cannot be read, what scorers went on with."""
+    try:
+        return parse_live(text or "")
+    except LiveError:
+        return next((live for _, live in reversed(readable(history))), Live())
 
 
 def _content(path: Path) -> dict[str, bytes]:

@@ -138,7 +138,7 @@ def _wrong_slot(role: str, table: Any) -> Iterator[str]:
             yield f"{role}.{key} is not known; keys are {', '.join(KEYS[role])}"
     version, digest = table.get("version"), table.get("digest")
     if not (isinstance(version, str) and _VERSION.fullmatch(version)):
-        yield f"{role}.version is {version!r}; expected one such as 20261123T0317-a1b2c3d"
+        yield f"{role}.version is {version!r}; expected one such as 20261123T0317-a1b2c3d4e5f6"
     if not (isinstance(digest, str) and _DIGEST.fullmatch(digest)):
         yield f"{role}.digest is {digest!r}; expected sha256: and 64 hexadecimal digits"
     yield from _wrong_part(role, table)

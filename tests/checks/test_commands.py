@@ -14,12 +14,14 @@ from checks.__main__ import CANNOT_JUDGE, FORGE, HOLD, OK, REJECT, USAGE, _subje
 from checks.arguments import parser
 from checks.review import SERVING
 from checks.soundness import soundness
-from forge.live import Live, parse_live, with_champion
+from forge import ForgeError
+from forge.live import Live, Slot, parse_live, with_champion
 from forge.local import LocalForge
 from serve.bundle import Bundle
 from serve.manifest import digest_of
 
 LIVE = "serve/live.toml"
+OTHER = "20260101T0000-0000000"
 
 
 @pytest.fixture
@@ -372,6 +374,67 @@ def test_a_proposal_of_a_model_that_moves_the_anchor_is_rejected(gate, out, forg
     assert finding(out, "live.anchor")["observed"] == (
         f"it moves the anchor from {bundles[0].name} to {bundles[1].name}"
     )
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (
+            lambda live, digest: replace(live, challenger=Slot(OTHER, digest, 0.1)),
+            "no release has it",
+        ),
+        (
+            lambda live, digest: replace(live, challenger=replace(live.anchor, digest=digest)),
+            "main has named it with",
+        ),
+        (
+            lambda live, _: replace(live, challenger=replace(live.champion, share=1)),
+            "was not judged",
+        ),
+        (lambda live, _: replace(live, challenger=replace(live.anchor, share=0.1)), ""),
+        (lambda live, _: replace(live, salt="spring"), ""),
+    ],
+)
+@pytest.mark.parametrize("by", ["branch", "file"])
+def test_every_slot_of_a_proposal_is_looked_at(forge, bundles, tmp_path, change, words, by):
+    """Not the candidate's alone: a challenger answers people, too."""
+    loaded = Bundle.load(bundles[1])
+    live = with_champion(parse_live(forge.read(LIVE)), loaded.version, loaded.digest)
+    text = change(live, "sha256:" + "0" * 64).to_toml()
+    (tmp_path / "live.toml").write_text(text)
+    forge.propose("retrain", "both", "", {LIVE: text})
+    more = ["--live", tmp_path / "live.toml"] if by == "file" else []
+    found = asked(tmp_path / "work", "--forge", forge.root, *more).moves[-1]
+
+    assert (found.rule, found.outcome, found.severity) == (
+        "live.slots",
+        "FAIL" if words else "PASS",
+        "block",
+    )
+    assert words in found.observed
+
+
+def test_a_slot_that_was_not_judged_rejects_and_the_report_says_why(gate, out, forge, bundles):
+    """However good the candidate is."""
+    loaded = Bundle.load(bundles[1])
+    live = with_champion(parse_live(forge.read(LIVE)), loaded.version, loaded.digest)
+    text = replace(live, challenger=Slot(OTHER, "sha256:" + "0" * 64, 1.0)).to_toml()
+    forge.propose("retrain", "both", "", {LIVE: text})
+
+    assert gate("--forge", forge.root) == REJECT
+    assert f"the challenger {OTHER}: no release has it" in (out / "report.md").read_text()
+
+
+@pytest.mark.parametrize("text", ["", "# What is live.\n"])
+def test_where_main_does_not_say_what_is_live_nothing_can_be_judged(forge, bundles, tmp_path, text):
+    """Scorers go on with a model, and a candidate must be held against it."""
+    propose(forge, bundles[1])
+    forge.propose("move", "emptied", "", {LIVE: text})
+    forge.status("move", True, "good")
+    forge.merge("move", "move")
+
+    with pytest.raises(ForgeError, match=f"scorers go on with {bundles[0].name}"):
+        asked(tmp_path, "--forge", forge.root)
 
 
 def test_an_anchor_that_cannot_be_fetched_is_said_with_what_to_type(gate, out, forge, bundles):

@@ -590,7 +590,7 @@ def test_nothing_is_overdue_on_a_laptop(bench):
         ("model/__pycache__/x.pyc", "compiled", "nothing"),
         (LIVE, "new", "candidate"),
         (LIVE, "old", "rollback"),
-        (LIVE, "", "rollback"),
+        (LIVE, "none", "rollback"),
     ],
 )
 def test_the_gate_is_asked_what_a_pull_request_changes(
@@ -608,7 +608,7 @@ def test_the_gate_is_asked_what_a_pull_request_changes(
         (tmp_path / each / "serve").mkdir()
         (tmp_path / each / LIVE).write_text(Live(now).to_toml())
     if path == LIVE:
-        text = Live(slots.get(text)).to_toml()
+        text = Live(slots.get(text), nothing=text == "none").to_toml()
     (tmp_path / "proposal" / path).parent.mkdir(exist_ok=True)
     (tmp_path / "proposal" / path).write_text(text)
     monkeypatch.setenv("GITHUB_OUTPUT", str(tmp_path / "output"))
