@@ -156,7 +156,7 @@ FAULTS = (
     Fault("class order swapped", "the probabilities' columns are exchanged", PARITY, (), convert=spoilt(_swapped)),
     Fault("thresholds rounded", "every threshold is one float32 too high", PARITY, (), convert=spoilt(_rounded)),
     Fault("missing values routed wrongly", "they take the other branch of every split", PARITY, (), convert=spoilt(_routed)),
-    Fault("an unknown category crashes", "the encoder knows what it saw, and raises for all else", ("export.graph", "train.recipe"), (), _strict),
+    Fault("an unknown category crashes", "the encoder knows what it saw, and raises for all else", ("export.graph", "export.parity", "train.recipe"), (), _strict),
     Fault("oversized and slow", "a table of 36 MB that each answer reads for nothing", ("serving.size", "serving.latency"), ("serving.memory",), convert=spoilt(_bloated)),
     Fault("opset of the future", "the graph asks for operators that no runtime has", ("gate.cannot_judge",), (), bundle=_opset),
     Fault("metadata of another model", "the manifest lists the classes in another order", ("bundle.metadata", "gate.cannot_judge"), (), bundle=_order),
