@@ -1,43 +1,29 @@
 """What people type below an alert -> what is to be done, and the one reply. Pure.
 
-A comment is text of anybody's: it is a command only if its first line begins with a slash, it is heard
-only if its author may write here, and of it nothing is used but what a pattern below lets through.
+Anybody may write a comment. Each line of it that begins with a slash is a command, unless GitHub shows
+the line as code or as a quotation. A command is followed only if the comment's author may write to the
+repository, and only what a pattern below accepts is used of it.
 """
 
 from __future__ import annotations
 
-import difflib
-import math
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from checks.markdown import text
+from checks.markdown import code, text
 from monitoring.acts import Act, Note, Propose, Raise, Start
 from monitoring.expected import PATH, Expected, ExpectedError, read_expected, write_expected
 from monitoring.memory import Memory
 from monitoring.report import commands, explain
+from monitoring.typed import Command, read
 
-NAMES = ("ack", "expected", "retrain", "rollback", "explain", "help")
+#: So many commands of one comment are read.
+MOST = 20
 #: A command that starts something is not followed if it was read later than this.
 FRESH = timedelta(days=1)
-LONGEST_ACK = 90
 LONGEST_WAIVER = 366
-_HOURS = {"h": 1, "d": 24, "w": 168}
-_VERSION = r"\d{8}T\d{4}-(?:[0-9a-f]{12}|[0-9a-f]{7})"
-
-
-@dataclass(frozen=True)
-class Command:
-    """What was asked for; what a command does not take is empty."""
-
-    name: str
-    days: int = 0
-    until: str = ""
-    reason: str = ""
-    version: str = ""
 
 
 @dataclass(frozen=True)
@@ -58,44 +44,75 @@ class Desk:
     waivers: str | None = None
 
 
-def read(body: str) -> Command | str | None:
-    """The command in a comment; a sentence if it is mistyped; None if there is none."""
-    line = body.strip().partition("\n")[0].strip()
-    found = re.fullmatch(r"/([A-Za-z]+)(?:\s+(.*))?", line)
-    if not found:
-        return None
-    name, rest = found[1].lower(), (found[2] or "").strip()
-    if name not in NAMES:
-        close = difflib.get_close_matches(name, NAMES, n=1)
-        hint = f"; did you mean `/{close[0]}`?" if close else "."
-        return f"`/{name}` is not a command{hint}"
-    return _READ[name](rest) if name in _READ else _bare(name, rest)
-
-
 def answer(
     comment: Any, alert: Any, earlier: Sequence[Any], may_write: Callable[[str], bool], desk: Desk
 ) -> list[Act]:
-    """What is to be done about a *comment* below an *alert*; the reply is the last of it.
+    """What is to be done about the commands of a *comment* below an *alert*; the one reply is the last.
 
-    Nothing if it is no command, or is answered already. Who may not write here gets one polite word
+    Nothing if there is none, or if it is answered already. Who may not write here gets one polite word
     below an alert, of *earlier* comments the first.
     """
-    command = read(comment.body)
-    if command is None or comment.reply is not None:
+    typed = [] if comment.reply is not None else read(comment.body)
+    if not typed:
         return []
     if not may_write(comment.author):
-        told = any(each.author == comment.author and each.reply is not None for each in earlier)
-        return [] if told else [_reply(alert, comment, _POLITE)]
-    words = _refusal(command, comment, alert, desk)
-    if words or isinstance(command, str):
-        return [_reply(alert, comment, words)]
-    return list(_DO[command.name](command, comment, alert, desk))
+        answered = any(each.author == comment.author and each.reply is not None for each in earlier)
+        return [] if answered else [_reply(alert, comment, _POLITE)]
+    acts: list[Act] = []
+    replies: list[str] = []
+    for place, (_, command) in enumerate(typed[:MOST]):
+        words = _repeated(command, [each for _, each in typed[:place]])
+        words = words or _refusal(command, comment, alert, desk)
+        if words or isinstance(command, str):
+            replies.append(words)
+            continue
+        *done, last = _DO[command.name](command, comment, alert, desk)
+        for act in done:
+            if isinstance(act, Raise):  # the next command of this comment adds to it
+                alert = replace(alert, memory=act.memory)
+        acts += [*done, *([last] if isinstance(last, Propose) else [])]
+        replies.append((last.note if isinstance(last, Propose) else last).body)
+    if any(isinstance(command, str) for _, command in typed[:MOST]):
+        replies[-1] += f"\n{commands()}\n"
+    note = _reply(alert, comment, _joined([line for line, _ in typed], replies))
+    return _with_note(acts, note)
+
+
+def _with_note(acts: Sequence[Act], note: Note) -> list[Act]:
+    """The *acts* with the reply at the end: that of a proposal holds its link."""
+    proposals = [replace(act, note=note) for act in acts if isinstance(act, Propose)]
+    return [act for act in acts if not isinstance(act, Propose)] + (proposals or [note])
+
+
+def _joined(lines: Sequence[str], replies: Sequence[str]) -> str:
+    """One reply to all commands of a comment, in their order."""
+    if len(lines) == 1:
+        return replies[0]
+    parts = [f"{code(line)}: {words}" for line, words in zip(lines, replies, strict=False)]
+    if len(lines) > len(replies):
+        parts.append(
+            f"The other {len(lines) - len(replies)} were not read: one comment takes {MOST} commands.\n"
+        )
+    return "\n".join(parts)
+
+
+def _repeated(command: Command | str, before: Sequence[Command | str]) -> str:
+    """Why a command is not followed after those *before* it in the same comment; "" if it is."""
+    if command in before:
+        return "This was typed above already, and is done once.\n"
+    named = {each.name for each in before if isinstance(each, Command)}
+    if isinstance(command, Command) and command.name in {"expected", "rollback"} & named:
+        return (
+            f"One comment takes one `/{command.name}`, and the first counts: nothing was done about"
+            " this one.\n"
+        )
+    return ""
 
 
 def _refusal(command: Command | str, comment: Any, alert: Any, desk: Desk) -> str:
     """What is said instead of doing it; "" if it can be done."""
     if isinstance(command, str):
-        return f"{command}\n\n{commands()}\n"
+        return f"{command}\n"
     if command.name == "help":
         return commands() + "\n"
     starts = command.name in ("retrain", "rollback")
@@ -218,45 +235,10 @@ def _reply(alert: Any, comment: Any, words: str) -> Note:
     return Note(alert.number, f"reply:{comment.id}", words)
 
 
-def _bare(name: str, rest: str) -> Command | str:
-    return f"`/{name}` takes nothing after it." if rest else Command(name)
-
-
-def _read_ack(rest: str) -> Command | str:
-    found = re.fullmatch(r"(\d{1,4})\s*([hdw])", rest.lower() or "7d")
-    days = math.ceil(int(found[1]) * _HOURS[found[2]] / 24) if found else 0
-    if not 1 <= days <= LONGEST_ACK:
-        return (
-            f"`/ack` takes hours, days or weeks, of at most {LONGEST_ACK} days, such as `/ack 7d`."
-        )
-    return Command("ack", days=days)
-
-
-def _read_expected(rest: str) -> Command | str:
-    found = re.fullmatch(
-        r"until\s+(\d{4}-\d\d-\d\d)[,;:]?\s+because[,:]?\s+(\S.*)", rest, re.IGNORECASE
-    )
-    try:
-        until = date.fromisoformat(found[1]).isoformat() if found else ""
-    except ValueError:
-        until = ""
-    if not found or not until:
-        return "`/expected` takes a day and a reason, such as `/expected until 2026-12-08 because of the sale`."
-    return Command("expected", until=until, reason=" ".join(found[2].split())[:300])
-
-
-def _read_rollback(rest: str) -> Command | str:
-    version = rest.strip("`")
-    if version and not re.fullmatch(_VERSION, version):
-        return "`/rollback` takes nothing, or a version such as `20260101T0317-a1b2c3d4e5f6`."
-    return Command("rollback", version=version)
-
-
 _POLITE = (
     "Thank you. Commands are taken here only from people who may write to this repository, so nothing was"
     " done; one of them can type it for you.\n"
 )
-_READ = {"ack": _read_ack, "expected": _read_expected, "rollback": _read_rollback}
 _DO: dict[str, Callable[[Command, Any, Any, Desk], Sequence[Act]]] = {
     "ack": _ack,
     "expected": _expected,

@@ -15,8 +15,9 @@ from forge.live import LIVE, champion_at, champions_of, moves, parse_live
 from forge.rollback import back_to
 from monitoring.acts import Act, Note, Propose, Raise, Resolve, Start
 from monitoring.baking import Alarm, decide
-from monitoring.commands import Desk, answer, read
+from monitoring.commands import Desk, answer
 from monitoring.expected import PATH
+from monitoring.typed import read
 
 #: Days for which comments below a closed alert are still heard.
 HEARD = 30
@@ -30,7 +31,7 @@ def answer_all(where: str, forge: Forge, now: datetime, quiet: int) -> None:
     for number in numbers:
         comments = forge.comments(number)
         for place, comment in enumerate(comments):
-            if comment.reply is not None or read(comment.body) is None:
+            if comment.reply is not None or not read(comment.body):
                 continue
             history = forge.history(LIVE)
             desk = Desk(

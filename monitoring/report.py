@@ -226,7 +226,11 @@ def explain(memory: Memory, quiet: int) -> str:
 def commands() -> str:
     """What can be typed below an incident."""
     lines = [f"- `{typed}`: {does}." for typed, does in COMMANDS]
-    first = "Write one as a comment; it is read at the next look. Only people who may write here are heard."
+    first = (
+        "Write each on a line of its own in a comment; it is read at the next look. What is shown as code or as a"
+        " quotation is no command, and a comment that has its reply is not read again after an edit. Only people"
+        " who may write to this repository can give commands."
+    )
     return "\n".join([first, "", *lines])
 
 

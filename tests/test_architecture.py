@@ -44,7 +44,7 @@ ALONE = {
     "deepchecks": {"checks/suite.py"},
     "fsspec": {"monitoring/journal.py", "serve/ship.py"},
     "ibis": {"monitoring/engine.py", "monitoring/query.py"},
-    "markdown_it": {"monitoring/room/prose.py"},
+    "markdown_it": {"monitoring/plain_lines.py", "monitoring/room/prose.py"},
     "pyspark": {"monitoring/engine.py"},
     "pyarrow": {"monitoring/partitions.py", "serve/parquet.py"},
     "nannyml": {"monitoring/drift.py", "monitoring/performance.py"},

@@ -252,7 +252,9 @@ def test_a_comment_gets_into_no_value_and_no_shell():
     assert "github.event" not in text.replace(condition, "").replace(DEFAULT, "")
     assert "${{" not in condition
     assert "startsWith(github.event.comment.body, '/')" in condition
-    assert "types: [created]" in text
+    assert """contains(github.event.comment.body, fromJSON('"\\n/"'))""" in condition
+    assert "github.event.issue.user.type == 'Bot'" in condition  # its label may be gone
+    assert "types: [created, edited]" in text
 
 
 def test_whatever_changes_alerts_waits_for_its_turn():

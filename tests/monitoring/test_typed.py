@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from forge import Alert
 from monitoring.acts import Note, Propose, Raise, Start
-from monitoring.commands import Command, Desk, answer, read
+from monitoring.commands import Desk, answer
 from monitoring.expected import (
     HEAD,
     Expected,
@@ -19,6 +20,7 @@ from monitoring.expected import (
     write_expected,
 )
 from monitoring.memory import Memory
+from monitoring.typed import Command, read
 
 A = "20260101T0317-a1b2c3d"
 MEMORY = Memory(
@@ -28,9 +30,9 @@ MEMORY = Memory(
     peak=2.5,
     peak_day="2026-01-12",
 )
-ALERT = SimpleNamespace(
+ALERT = Alert(
     number=3, marker="watch:flights:issue/score_drift/", title="drift", body="words", state="open",
-    memory=MEMORY.to_json(), link="#3",
+    history=(), memory=MEMORY.to_json(), link="#3",
 )  # fmt: skip
 BAD = "20260114T0317-0123456789ab"
 DESK = Desk(
@@ -68,9 +70,9 @@ def answered(body, alert=ALERT, desk=DESK, earlier=(), **more):
         ("/expected until 2026-12-08, because: sale", Command("expected", until="2026-12-08", reason="sale")),
     ],
 )  # fmt: skip
-def test_a_command_is_the_first_line_of_a_comment(body, command):
+def test_a_command_is_a_line_of_a_comment(body, command):
     """In any case, with what it takes."""
-    assert read(body) == command
+    assert [each for _, each in read(body)] == [command]
 
 
 @pytest.mark.parametrize(
@@ -78,8 +80,106 @@ def test_a_command_is_the_first_line_of_a_comment(body, command):
 )  # fmt: skip
 def test_whatever_else_people_say_is_no_command(body):
     """They may talk."""
-    assert read(body) is None
+    assert read(body) == []
     assert answered(body) == []
+
+
+NOT_COMMANDS = {
+    "fence": "```\n/retrain\n```",
+    "fence with a language": "```sh title=x\n/retrain\n```",
+    "longer fence": "````\n```\n/retrain\n```\n/retrain\n````",
+    "fence of tildes": "~~~ text\n/retrain\n```\n/retrain\n~~~",
+    "fence without an end": "see\n\n   ```\n/retrain",
+    "fence in a list": "- so:\n  ```\n  /retrain\n  ```",
+    "indented": "    /retrain",
+    "indented by a tab": "look:\n\n\t/retrain",
+    "code span": "`/retrain`",
+    "code span over lines": "`\n/retrain\n`",
+    "longer code span": "``a ` b\n/retrain\nc``",
+    "quotation": "> /retrain",
+    "quotation that goes on": "> she said\n/retrain",
+    "alert": "> [!NOTE]\n> /retrain",
+    "comment": "<!--\n/retrain\n-->",
+    "comment in a paragraph": "a <!-- b\n/retrain\n--> c",
+    "comment without an end": "<!--\n\n/retrain",
+    "pre": "<pre>\n\n/retrain\n\n</pre>",
+    "pre in capitals": "<PRE class='x>'>\n/retrain\n</PRE>",
+    "code": "<code>\n\n/retrain\n\n</code>",
+    "code in a paragraph": "a <code>\n/retrain\n</code>",
+    "fold": "<details><summary>log</summary>\n\n/retrain\n\n</details>",
+    "fold in a fold": "<details><details>\n\nx\n\n</details>\n\n/retrain\n\n</details>",
+    "quotation in HTML": "<blockquote>\n\n/retrain\n\n</blockquote>",
+    "other HTML": "<div>\n/retrain\n</div>",
+    "struck out": "~~no:\n/retrain\nno~~",
+    "heading": "# /retrain",
+    "list": "- /retrain\n1. /retrain",
+    "table": "|a|\n|-|\n|/retrain|",
+    "escaped": "\\/retrain",
+    "emphasis": "**/retrain**",
+    "target of a link": "[a]:\n/retrain",
+    "within a line": "please /retrain",
+}
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"], ids=["LF", "CRLF"])
+@pytest.mark.parametrize(("name", "body"), NOT_COMMANDS.items(), ids=NOT_COMMANDS)
+def test_what_github_shows_as_code_or_as_a_quotation_is_no_command(name, body, end):
+    """A plain line after it still is one."""
+    after = "" if "without an end" in name else "\n\n/ack 7d"
+    found = read((body + after).replace("\n", end))
+
+    assert [each for _, each in found] == ([Command("ack", days=7)] if after else [])
+
+
+@pytest.mark.parametrize(
+    "body",
+    ["/retrain", "   /retrain  ", "\n\n/retrain", "I looked.\n/retrain\nThanks", "/retrain\n--\nDana",
+     "> quoted\n\n/retrain", "```\nlog\n```\n/retrain", "<details>\n\nx\n\n</details>\n\n/retrain", "1 < 2 <b>\n/retrain",
+     "<br>\n\n/retrain", "- a list\n\n/retrain", "a ` b\n/retrain", "~~a~~\n/retrain", "x\r/retrain"],
+)  # fmt: skip
+def test_a_line_that_github_shows_as_text_is_a_command(body):
+    """Wherever in the comment it is."""
+    assert [each for _, each in read(body)] == [Command("retrain")]
+
+
+def test_each_command_of_a_comment_gets_an_answer_in_one_reply():
+    """In order; one that is repeated is done once, and one that is not known stops none."""
+    body = "/ack 7d\r\n/retrain\r\n/akc\r\n/retrain\r\n```\r\n/rollback\r\n```\r\n/explain"
+    *acts, note = answered(body)
+
+    assert [type(act) for act in acts] == [Raise, Start, Raise]
+    memory = Memory.from_json(acts[-1].memory)
+    assert (memory.ack, [words for _, words in memory.actions]) == (
+        "2026-01-22", ["acknowledged until 2026-01-22, by dana", "retrain, by dana"]
+    )  # fmt: skip
+    order = [
+        "<code>/ack 7d</code>: Acknowledged until", "<code>/retrain</code>: A retrain is started",
+        "<code>/akc</code>: `/akc` is not a command", "<code>/retrain</code>: This was typed above already",
+        "<code>/explain</code>: **What is beyond its limits**", "- `/ack 7d`: ",
+    ]  # fmt: skip
+    places = [note.body.find(words) for words in order]
+    assert -1 not in places
+    assert places == sorted(places)
+
+
+def test_commands_of_a_comment_that_exclude_each_other_are_not_all_done():
+    """Of two waivers, and of two rollbacks, the first counts; the proposal's link is in the one reply."""
+    waiver, body = "/expected until 2026-02-08 because x", "/rollback\n" + f"/rollback {A}"
+    start, _, note = answered(body)
+    assert (start.robot, note.body.count("the first counts")) == ("rollback", 1)
+    *_, act = answered(f"{waiver}\n{waiver} y\n/ack 7d")
+
+    assert isinstance(act, Propose)
+    assert act.note.body.count("the first counts") == 1
+    assert act.note.body.count("{proposal}") == 1
+    assert "Acknowledged until" in act.note.body
+
+
+def test_a_comment_with_more_commands_than_are_read_says_so():
+    """Nothing is left out in silence."""
+    *_, note = answered("\n".join(f"/ack {n}d" for n in range(1, 26)))
+
+    assert "The other 5 were not read: one comment takes 20 commands." in note.body
 
 
 @pytest.mark.parametrize(
@@ -177,9 +277,7 @@ def test_a_waiver_that_is_there_or_says_nothing_is_not_proposed():
         "/expected until 2026-02-08 because x", desk=replace(DESK, waivers=act.text)
     )
     assert "expected already" in again.body
-    (empty,) = answered(
-        "/expected until 2026-02-08 because x", SimpleNamespace(**vars(ALERT) | {"memory": {}})
-    )
+    (empty,) = answered("/expected until 2026-02-08 because x", replace(ALERT, memory={}))
     assert "not known yet" in empty.body
     (torn,) = answered(
         "/expected until 2026-02-08 because x", desk=replace(DESK, waivers="[[expected")
@@ -249,14 +347,14 @@ def test_explain_tells_how_it_came_about_and_what_ends_it():
 @pytest.mark.parametrize("body", ["/ack", "/expected until 2026-02-08 because x", "/explain"])
 def test_what_is_for_an_incident_is_not_done_below_another_alert(body):
     """A robot that went silent cannot be expected."""
-    (note,) = answered(body, SimpleNamespace(**vars(ALERT) | {"marker": "robot:nightly.yml"}))
+    (note,) = answered(body, replace(ALERT, marker="robot:nightly.yml"))
 
     assert "no incident of the watch" in note.body
 
 
 def test_below_a_closed_incident_a_robot_can_still_be_started():
     """And it stays closed."""
-    closed = SimpleNamespace(**vars(ALERT) | {"state": "closed"})
+    closed = replace(ALERT, state="closed")
 
     assert [type(act) for act in answered("/retrain", closed)] == [Start, Note]
     assert [type(act) for act in answered("/ack", closed)] == [Note]

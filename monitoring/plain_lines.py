@@ -1,0 +1,77 @@
+"""A comment on GitHub -> the lines that GitHub shows as plain text of the comment's author. Pure.
+
+What is shown as code, as a quotation, struck out, folded away or not at all is not among them. Blocks
+and code spans are found by a CommonMark parser, so fences of any kind end where GitHub ends them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from html.parser import HTMLParser
+from typing import Any
+
+from markdown_it import MarkdownIt
+
+#: Elements of raw HTML within which a line is not plain text.
+_HIDING = {
+    "blockquote", "code", "del", "details", "kbd", "pre", "s", "samp", "script", "strike", "style",
+    "template", "textarea", "tt",
+}  # fmt: skip
+_BLOCKS = ["table"]
+# Emphasis, links and escapes are left as they were typed: they hide no line.
+_AS_TYPED = ["autolink", "emphasis", "entity", "escape", "image", "link"]
+
+
+def plain_lines(body: str) -> list[str]:
+    """The plain lines of a comment, in order, without the white space around them."""
+    parser = MarkdownIt("commonmark").enable([*_BLOCKS, "strikethrough"]).disable(_AS_TYPED)
+    hidden, found = _OpenElements(), []
+    before: Any = None
+    for token in parser.parse(body):
+        if token.type == "html_block":
+            hidden.feed(token.content)
+        elif token.type == "inline":
+            lines = list(_lines(token.children or (), hidden))
+            # A line above dashes, as a mail's signature has them, is a heading to Markdown.
+            if before.level == 0 and (before.type == "paragraph_open" or before.markup in "-="):
+                found += [line.strip() for line in lines if line is not None]
+        before = token
+    return found
+
+
+def _lines(children: Sequence[Any], hidden: _OpenElements) -> Iterator[str | None]:
+    """The lines of a paragraph as they were typed; None for one that begins hidden."""
+    line: str | None = None if hidden.any else ""
+    struck = 0
+    for token in children:
+        if token.type in ("softbreak", "hardbreak"):
+            yield line
+            line = None if hidden.any or struck else ""
+            continue
+        if token.type == "html_inline":
+            hidden.feed(token.content)
+        struck += token.nesting if token.tag == "s" else 0
+        typed = token.content if token.type == "code_inline" else token.content or token.markup
+        if token.type == "code_inline":
+            typed = f"{token.markup}{typed}{token.markup}"
+        line = None if line is None else line + typed
+    yield line
+
+
+class _OpenElements(HTMLParser):
+    """Counts the elements that hide, and that are open after what was fed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._open = 0
+
+    @property
+    def any(self) -> bool:
+        """Whether one is open."""
+        return self._open > 0
+
+    def handle_starttag(self, tag: str, attrs: Any) -> None:  # noqa: ARG002 -- HTMLParser's
+        self._open += tag in _HIDING
+
+    def handle_endtag(self, tag: str) -> None:
+        self._open = max(0, self._open - (tag in _HIDING))
