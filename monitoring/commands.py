@@ -70,8 +70,12 @@ def answer(
         for act in done:
             if isinstance(act, Raise):  # the next command of this comment adds to it
                 alert = replace(alert, memory=act.memory)
-        acts += [*done, *([last] if isinstance(last, Propose) else [])]
-        replies.append((last.note if isinstance(last, Propose) else last).body)
+        acts += done
+        if isinstance(last, Propose):
+            acts.append(last)
+            last = last.note
+        if isinstance(last, Note):
+            replies.append(last.body)
     if any(isinstance(command, str) for _, command in typed[:MOST]):
         replies[-1] += f"\n{commands()}\n"
     note = _reply(alert, comment, _joined([line for line, _ in typed], replies))
@@ -80,8 +84,14 @@ def answer(
 
 def _with_note(acts: Sequence[Act], note: Note) -> list[Act]:
     """The *acts* with the reply at the end: that of a proposal holds its link."""
-    proposals = [replace(act, note=note) for act in acts if isinstance(act, Propose)]
-    return [act for act in acts if not isinstance(act, Propose)] + (proposals or [note])
+    last: Act = note
+    done: list[Act] = []
+    for act in acts:
+        if isinstance(act, Propose):
+            last = replace(act, note=note)
+        else:
+            done.append(act)
+    return [*done, last]
 
 
 def _joined(lines: Sequence[str], replies: Sequence[str]) -> str:
@@ -134,7 +144,7 @@ def _ack(command: Command, comment: Any, alert: Any, _: Desk) -> Sequence[Act]:
     # From when it was written, so that it means the same whenever it is read.
     until = (date.fromisoformat(comment.at[:10]) + timedelta(days=command.days)).isoformat()
     memory = replace(Memory.from_json(alert.memory), ack=until, ack_by=comment.author)
-    words = f"Acknowledged until {until}: until then this calls no retrain, and says nothing more below. It is kept up to date.\n"
+    words = f"Acknowledged until {until}: until then this calls no retrain, and says below only what joins it as a page. It is kept up to date.\n"
     return [
         *_noted(alert, memory, comment, f"acknowledged until {until}"),
         _reply(alert, comment, words),

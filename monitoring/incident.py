@@ -14,45 +14,15 @@ from typing import Any, Literal
 
 from checks.watch import Incident
 from monitoring.acts import Act, Note, Raise, Resolve, Say, Start
+from monitoring.cause import Cause, joined_by, joined_words
 from monitoring.expected import Expected, covering
 from monitoring.memory import Memory, days_between
 from monitoring.report import summary
 from monitoring.signals import COUNTS, SERVICE
 
-Tier = Literal["page", "issue"]
 #: What tells that rows are broken: nobody should learn from them.
 BROKEN = {"missing_values", "row_rate", "label_coverage"}
 State = Literal["open", "quiet", "closed"]
-
-
-@dataclass(frozen=True)
-class Cause:
-    """Something beyond its limits for long enough.
-
-    *kind* is that of its signals, *family* the owner of its features, or the feature ("" for whole
-    rows); *since* and *last* are the first and the newest day beyond; *now* and *peak* tell how far
-    beyond, as a multiple of the way from usual to the limit.
-    """
-
-    kind: str
-    tier: Tier
-    family: str
-    since: str
-    last: str
-    now: float
-    peak: float
-    words: str
-
-    @property
-    def fingerprint(self) -> str:
-        """The same on every day and for every version."""
-        return f"{self.tier}/{self.kind}/{self.family}"
-
-    @property
-    def short(self) -> str:
-        """For a line of history."""
-        whose = f" of {self.family}" if self.family else ""
-        return f"{self.kind.replace('_', ' ')}{whose} {self.now:.1f} times its limit"
 
 
 @dataclass(frozen=True)
@@ -111,6 +81,7 @@ def decide(
             acts += _calm(alert, look, quiet, why, words)
     for marker, causes in groups.items():
         memory = _seen(Memory(), causes, look)
+        memory = memory.announcing(memory.causes)
         start, memory = _call(memory, look, rules)
         title, body = words(look, memory, "open", "")
         acts += [*start, Raise(marker, title, body, memory.to_json())]
@@ -132,10 +103,10 @@ def _raised(
 ) -> list[Act]:
     before = Memory.from_json(alert.memory)
     memory = _seen(before, causes, look)
-    grave = memory.tier == "page" and before.tier != "page"
     acts: list[Act] = []
+    joined = joined_by(before, causes, alert.state)
     if alert.state == "closed":
-        why = _why_reopen(alert, before, causes, grave, look, rules)
+        why = _why_reopen(alert, before, causes, joined, look, rules)
         if not why:
             return [
                 Say(f"alert {alert.number} stays closed: a person closed it, and it is as it was")
@@ -143,25 +114,37 @@ def _raised(
         memory = memory.acted(look.at, f"opened again: {why}")
     elif alert.by_hand:
         memory = replace(memory, held=True)
-    if grave and before.causes and not memory.acknowledged(look.at[:10]):
-        news = (
-            f"This has become graver: {'; '.join(c.words for c in causes if c.tier == 'page')}.\n"
-        )
-        acts.append(Note(alert.number, f"graver:{memory.since}", news))
+    named = (
+        joined
+        if alert.state == "closed" and alert.by_hand
+        else [cause for cause in joined if cause.tier == "page"]
+    )
+    if named and before.causes:
+        names = sorted({cause.fingerprint for cause in named})
+        marker = f"joined:{before.since}:{','.join(names)}"
+        acts.append(Note(alert.number, marker, joined_words(named, alert.state)))
+    known = () if alert.state == "closed" else before.announced or before.causes
+    memory = replace(memory, announced=known).announcing(cause.fingerprint for cause in causes)
     start, memory = _call(memory, look, rules)
     title, body = words(look, memory, "open", "")
     return [*start, *acts, Raise(alert.marker, title, body, memory.to_json())]
 
 
 def _why_reopen(
-    alert: Any, before: Memory, causes: Sequence[Cause], grave: bool, look: Look, rules: Incident
+    alert: Any,
+    before: Memory,
+    causes: Sequence[Cause],
+    joined: Sequence[Cause],
+    look: Look,
+    rules: Incident,
 ) -> str:
     """Why a closed incident opens again; "" if a person closed it and that is to be respected."""
     if not alert.by_hand:
         return "it is back"
     now = max(cause.now for cause in causes)
-    if grave and before.causes:
-        return "it has become graver than what a person closed"
+    if joined and before.causes:
+        kinds = ", ".join(dict.fromkeys(cause.short for cause in joined))
+        return f"a person closed it before this joined: {kinds}"
     if before.peak and now >= rules.worse * before.peak:
         return f"it is {now / before.peak:.1f} times its peak when a person closed it"
     closed = date.fromisoformat(alert.closed_at[:10] or look.at[:10])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import date
 from typing import Any
@@ -22,7 +22,7 @@ class Memory:
     """What an incident knows of itself. *runs* and *actions* are pairs of a time and words.
 
     *held* says that a person opened it again: then a person closes it. *ack* is the day until which
-    somebody knows of it.
+    somebody knows of it. *announced* are the causes that people were notified of since it last opened.
     """
 
     causes: tuple[str, ...] = ()
@@ -38,6 +38,7 @@ class Memory:
     ack_by: str = ""
     called: str = ""
     held: bool = False
+    announced: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, what was never set left out."""
@@ -94,6 +95,10 @@ class Memory:
         earlier = {then[:10]: (then, said) for then, said in self.runs if then[:10] != day}
         today = [(then, said) for then, said in self.runs if then[:10] == day]
         return replace(self, runs=(*earlier.values(), *today, (at, words))[-KEPT:])
+
+    def announcing(self, causes: Iterable[str]) -> Memory:
+        """It, with *causes* that people are notified of by this run."""
+        return replace(self, announced=tuple(dict.fromkeys((*self.announced, *causes))))
 
     def acknowledged(self, day: str) -> bool:
         """Whether somebody knows of it on the *day*."""

@@ -15,7 +15,10 @@ from monitoring.memory import Memory, days_between
 from monitoring.signals import SERVICE
 
 COMMANDS = (
-    ("/ack 7d", "somebody knows of it; until then it calls no retrain and says nothing more below"),
+    (
+        "/ack 7d",
+        "somebody knows of it; until then it calls no retrain and says below only what joins it as a page",
+    ),
     (
         "/expected until 2026-12-08 because …",
         "proposes a waiver: once merged, this is no alarm up to that day",

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from checks.markdown import text
 from model.contract import Contract
 from monitoring.alerts import Situation, excess, limit_of, moved_features, since_when
-from monitoring.incident import Cause, Look, State
+from monitoring.cause import Cause
+from monitoring.incident import Look, State
 from monitoring.labels import trust
 from monitoring.memory import Memory
 from monitoring.report import Evidence, Facts, body, cost, first, likely, title

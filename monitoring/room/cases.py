@@ -15,6 +15,8 @@ from monitoring.story import Story, Verdict, verdict_in
 
 #: Begins the marker of an experiment's alert.
 EXPERIMENT = "experiment:"
+#: Begins the marker of the week's digest.
+DIGEST = "digest:"
 #: How each word looks besides its colour.
 _SIGNS = {
     "PROMOTE": "✔", "HOLD": "◌", "REJECT": "✖", "page": "▲", "issue": "△", "open": "●", "closed": "○",
@@ -47,9 +49,14 @@ def is_experiment(alert: Any) -> bool:
     return str(alert.marker).startswith(EXPERIMENT)
 
 
+def is_incident(alert: Any) -> bool:
+    """Whether an alert is an incident: neither an experiment's issue nor the week's digest."""
+    return not str(alert.marker).startswith((EXPERIMENT, DIGEST))
+
+
 def incidents(story: Story) -> str:
-    """Those that are open, whole; those past, folded."""
-    every = [alert for alert in story.alerts if not is_experiment(alert)]
+    """Those that are open, whole; those past, and the week's digest, folded."""
+    every = [alert for alert in story.alerts if is_incident(alert)]
     opened = [alert for alert in every if alert.state == "open"]
     past = [alert for alert in every if alert.state != "open"]
     found = "".join(_incident(story, alert, unfolded=True) for alert in opened)
@@ -62,7 +69,12 @@ def incidents(story: Story) -> str:
         closed = "".join(_incident(story, alert) for alert in past[:SHOWN])
         more = f"<p class='soft'>… and {len(past) - SHOWN} before.</p>" if len(past) > SHOWN else ""
         found += f"<h3>Past</h3>{closed}{more}"
-    return found
+    digests = "".join(
+        _incident(story, alert)
+        for alert in story.alerts
+        if alert.state == "open" and str(alert.marker).startswith(DIGEST)
+    )
+    return found + (f"<h3>Digest of the week</h3>{digests}" if digests else "")
 
 
 def _incident(story: Story, alert: Any, unfolded: bool = False) -> str:

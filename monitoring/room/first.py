@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from html import escape
 
-from monitoring.room.cases import chip, is_experiment, verdicts
+from monitoring.room.cases import chip, is_experiment, is_incident, verdicts
 from monitoring.room.charts import short
 from monitoring.story import Story
 
@@ -36,7 +36,7 @@ def summary(story: Story) -> str:
         if rows
         else ""
     )
-    opened = sum(a.state == "open" and not is_experiment(a) for a in story.alerts)
+    opened = sum(a.state == "open" and is_incident(a) for a in story.alerts)
     return (
         live
         + answered
@@ -114,11 +114,12 @@ def _back(story: Story) -> str:
 
 
 def _incidents(story: Story) -> tuple[str, str, str, str]:
-    opened = [a for a in story.alerts if a.state == "open" and not is_experiment(a)]
+    every = [a for a in story.alerts if is_incident(a)]
+    opened = [a for a in every if a.state == "open"]
     value = (
         f'<b class="{"bad" if opened else "good"}">{"▲ " if opened else "✔ "}{len(opened)} open</b>'
     )
-    newest = opened[0].title if opened else f"{len(story.alerts) - len(opened)} past"
+    newest = opened[0].title if opened else f"{len(every) - len(opened)} past"
     return "incidents", "Incidents", value, escape(newest)
 
 

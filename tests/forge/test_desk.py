@@ -8,9 +8,10 @@ import pytest
 from checks.watch import Incident
 from forge.live import LIVE, parse_live, with_champion
 from forge.local import LocalForge
+from monitoring.cause import Cause
 from monitoring.desk import answer_all, do
 from monitoring.expected import PATH, read_expected
-from monitoring.incident import Cause, Look, decide
+from monitoring.incident import Look, decide
 from monitoring.memory import Memory
 from serve.bundle import Bundle
 from tests.forge.conftest import on_github, person

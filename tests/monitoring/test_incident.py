@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from checks.watch import Incident
 from monitoring.acts import Note, Raise, Resolve, Say, Start
+from monitoring.cause import Cause
 from monitoring.expected import Expected
-from monitoring.incident import Cause, Look, decide
+from monitoring.incident import Look, decide
 from monitoring.memory import KEPT, Memory
 
 RULES = Incident(7, 14, 1.5, "never", 7, 2)
@@ -222,14 +223,6 @@ def test_what_is_expected_is_no_alarm_until_its_day(board):
     assert board.alerts[0].state == "open"
 
 
-def test_one_that_becomes_graver_says_so_once_below(board):
-    """A body that changes tells nobody; a comment does. One who acknowledged it is not told."""
-    for _ in range(2):
-        board.run(look(DRIFT, LOSS, at="2026-01-16"))
-
-    assert board.notes == {(1, "graver:2026-01-10"): "This has become graver: accuracy fell.\n"}
-
-
 @pytest.mark.parametrize(
     ("setting", "cause", "calls"),
     [
@@ -331,3 +324,96 @@ def test_a_memory_has_an_end():
 
     assert (len(memory.runs), len(memory.actions)) == (1, KEPT)  # what is cut says the same
     assert len(str(memory.to_json())) < 25_000
+
+
+@pytest.mark.parametrize("acknowledged", [False, True])
+@pytest.mark.parametrize("held", [False, True])
+def test_a_page_that_joins_an_open_incident_is_named_by_one_comment(board, acknowledged, held):
+    """An edit notifies nobody; hourly runs, and a run that was killed before the edit, repeat nothing."""
+    if acknowledged:
+        board.alerts[0].memory = dict(board.memory.to_json(), ack="2026-02-01", ack_by="dana")
+    if held:
+        board.by_hand("open")
+    before = board.alerts[0].memory
+    board.run(look(DRIFT, BROKEN, at="2026-01-16"))
+    board.alerts[0].memory = before  # killed between the comment and the edit
+    for hour in range(3):
+        board.run(replace(look(DRIFT, BROKEN, at="2026-01-16"), at=f"2026-01-16T0{hour}:00Z"))
+
+    ((number, _), body), *more = board.notes.items()
+    assert (number, more, len(board.alerts)) == (1, [], 1)
+    assert "**missing values** (page): wind is missing" in body
+    board.run(look(DRIFT, BROKEN, LOSS, at="2026-01-16"))
+    assert len(board.notes) == 2
+
+
+def test_a_cause_that_rises_to_a_page_is_named_and_one_that_falls_is_not(board):
+    """The same kind, of the same features."""
+    risen = replace(DRIFT, tier="page")
+    board.run(look(risen, at="2026-01-16"))
+    assert [body.count("score drift") for body in board.notes.values()] == [1]
+    board.run(look(DRIFT, at="2026-01-17"))
+    board.run(look(risen, at="2026-01-18"))
+
+    assert len(board.notes) == 1
+
+
+def test_an_issue_that_joins_is_not_worth_a_comment(board):
+    """It waits for whoever looks."""
+    board.run(look(DRIFT, replace(DRIFT, kind="multivariate_drift")))
+
+    assert board.notes == {}
+
+
+def test_a_page_of_an_earlier_spell_is_named_when_it_joins_the_next(board):
+    """The incident knows it, and people were notified of it weeks ago."""
+    board.run(look(DRIFT, LOSS, at="2026-01-15"))
+    board.run(look(at="2026-01-19"))
+    assert board.alerts[0].state == "closed"
+    notes = len(board.notes)
+    again = replace(DRIFT, since="2026-02-01", last="2026-02-03")
+    board.run(look(again, at="2026-02-04"))
+    board.run(look(again, replace(LOSS, since="2026-02-02", last="2026-02-04"), at="2026-02-05"))
+
+    assert len(board.alerts) == 1
+    assert len(board.notes) == notes + 1
+
+
+@pytest.mark.parametrize(
+    "joined", [LOSS, replace(DRIFT, kind="multivariate_drift"), replace(DRIFT, tier="page"),
+               replace(DRIFT, family="web")],
+)  # fmt: skip
+def test_what_a_closed_incident_never_had_opens_it_again_with_the_reason(board, joined):
+    """A person who closed it did not know of it; closed again, it stays closed."""
+    board.by_hand("closed")
+    acts = board.run(look(DRIFT, joined, at="2026-01-16"))
+
+    assert [type(act) for act in acts] == [Note, Raise]
+    assert "which a person closed and which is open again because of it" in acts[0].body
+    opened = "opened again: a person closed it before this joined"
+    assert board.memory.actions[-1][1].startswith(opened)
+    board.by_hand("closed", "2026-01-16T09:00Z")
+    assert [type(act) for act in board.run(look(DRIFT, joined, at="2026-01-16"))] == [Say]
+
+
+def test_what_joins_an_expected_incident_is_not_expected(board):
+    """The waiver names the causes that it is about."""
+    waiver = Expected((DRIFT.fingerprint,), date(2026, 2, 1), "sale", "dana", "#1")
+    board.run(look(DRIFT, at="2026-01-16"), waivers=[waiver])
+    board.run(look(DRIFT, LOSS, at="2026-01-17"), waivers=[waiver])
+
+    assert [alert.state for alert in board.alerts] == ["closed", "open"]
+
+
+def test_an_incident_from_before_announcements_were_noted_announces_only_what_is_new(board):
+    """It has announced what it knows."""
+    board.run(look(DRIFT, LOSS))
+    board.notes.clear()
+    memory = dict(board.alerts[0].memory)
+    del memory["announced"]
+    board.alerts[0].memory = memory
+    board.run(look(DRIFT, at="2026-01-16"))
+    board.run(look(DRIFT, LOSS, BROKEN, at="2026-01-17"))
+
+    (body,) = board.notes.values()
+    assert ("accuracy fell" in body, "wind" in body) == (False, True)

@@ -21,9 +21,9 @@ EVIDENCE = Evidence(
 COMMANDS = """\
 <details><summary>commands</summary>
 
-Write one as a comment; it is read at the next look. Only people who may write here are heard.
+Write each on a line of its own in a comment; it is read at the next look. What is shown as code or as a quotation is no command, and a comment that has its reply is not read again after an edit. Only people who may write to this repository can give commands.
 
-- `/ack 7d`: somebody knows of it; until then it calls no retrain and says nothing more below.
+- `/ack 7d`: somebody knows of it; until then it calls no retrain and says below only what joins it as a page.
 - `/expected until 2026-12-08 because …`: proposes a waiver: once merged, this is no alarm up to that day.
 - `/retrain`: trains, judges and lands a new model, as every night does.
 - `/rollback`: the model before this one serves again; or `/rollback VERSION`.

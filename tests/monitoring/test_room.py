@@ -190,6 +190,20 @@ def test_verdicts_are_joined_with_what_became_of_them(story):
     assert "Other proposals" in words
 
 
+def test_a_digest_is_no_open_incident(story):
+    """It is shown below them, and counted with none."""
+    title = "flight-late: origin moved in the week of 2026-10-26"
+    digest = Alert(10, "digest:flight-late", title, "| feature |\n", "open", ("opened",))
+    alone = replace(story, alerts=[digest])
+    both = replace(story, alerts=[digest, *story.alerts])
+
+    assert "No incident is open." in summary(alone)
+    assert '<b class="good">✔ 0 open</b>' in page(alone)
+    assert "0 past" in page(alone)
+    assert "<h3>Digest of the week</h3>" in page(alone)
+    assert summary(both) == summary(story)
+
+
 def test_incidents_and_experiments_are_told_apart(story):
     """An incident with its days and its peak, an experiment with its sequence."""
     words = page(story)
