@@ -9,6 +9,8 @@ import pandas as pd
 import pytest
 
 import monitoring  # noqa: F401 -- switches NannyML's telemetry off
+from bench.watch.arriving import BEFORE as HISTORY
+from bench.watch.arriving import CALM, CHANGES, QUIET, alarms, window
 from bench.watch.contest import delay, limit_at, rate
 from bench.watch.drawing import draw
 from bench.watch.kept import Kept
@@ -16,6 +18,7 @@ from bench.watch.pools import Pool
 from bench.watch.results import WATCH, Result, budgets, delays, later
 from bench.watch.statistics import estimated_auc, jensen_shannon, reconstruction, unseen
 from bench.watch.streams import A_DAY, BEFORE, REFERENCE, auc, changed, quiet
+from checks.rules import read_rules
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -181,3 +184,29 @@ def test_the_chart_has_a_mark_for_everybody():
 
     assert drawn.attrib["aria-label"].startswith("Median days until a change is noticed")
     assert draw([RESULT]).count("●") == 3  # two changes and the legend
+
+
+@pytest.fixture(scope="module")
+def limits(root):
+    return replace(read_rules(root / "checks/thresholds.toml").monitoring, draws=100)
+
+
+def test_a_run_at_an_odd_hour_sees_whole_days_and_the_outcomes_so_far(limits):
+    """Not today's rows, nor an outcome that comes later."""
+    rows, outcomes = np.array([8.5, 9.2, 9.9, 10.1]), np.array([9.0, 9.4, 10.8, 10.2])
+    seen = window(rows, outcomes, 10.5, limits)
+
+    assert seen.traffic.to_dict() == {"1970-01-09": 1, "1970-01-10": 2}
+    assert seen.arrivals["age"].tolist()[:2] == [1.0, 0.0]
+    assert np.isnan(seen.arrivals["age"][2])
+
+
+@pytest.mark.parametrize("change", [QUIET, *CHANGES])
+def test_late_outcomes_at_odd_hours_raise_an_alarm_when_something_changes(change, limits):
+    """Of the kind that it is about, and no other."""
+    days = alarms(change, HISTORY + CALM + 9, 2, limits)
+    kinds = {kind for kind, beyond in days.items() if beyond.any()}
+
+    expected = {"row_rate"} if "rows" in change else {"label_coverage"}
+    assert kinds == (set() if change == QUIET else expected)
+    assert not any(beyond[: CALM + 1].any() for beyond in days.values())
