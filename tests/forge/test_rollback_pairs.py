@@ -103,8 +103,7 @@ class World:
             assert self.type("release") == 0
         version, digest = self.of(5)
         forge.describe(version, "## ⏸️ HOLD\n\nAn experiment settles it.\n")
-        live = self.live()
-        self.push(Live(live.champion, Slot(version, digest, 0.1), live.anchor), "try 5")
+        self.push(Live(self.live().champion, Slot(version, digest, 0.1)), "try 5")
         forge.alert("watch:errors", "errors", "words")
         return self
 
@@ -286,8 +285,7 @@ def ask(world, action, monkeypatch):
         text = with_champion(live, *world.of(4)).to_toml()
         world.forge().propose("retrain", "model 4", "card", {LIVE: text})
         content = {"format": 1, "decision": "PROMOTE", "summary": "good", "candidate": candidate}
-        for role, slot in (("champion", live.champion), ("anchor", live.anchor)):
-            content[role] = {"version": slot.version, "digest": slot.digest}
+        content["champion"] = {"version": live.champion.version, "digest": live.champion.digest}
         (world.folder / "verdict.json").write_text(json.dumps(content))
         words = ["--verdict", str(world.folder / "verdict.json")]
         return lambda: world.type("land", *words, "--rules", str(world.folder / "rules.toml"))
