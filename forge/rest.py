@@ -231,14 +231,14 @@ class Rest:
 
     def _asked_to_wait(self, answer: requests.Response) -> float | None:
         """Seconds; None if GitHub did not ask. Such a request was not carried out."""
-        told, status = answer.headers, answer.status_code
-        after = told.get("Retry-After", "")
+        headers, status = answer.headers, answer.status_code
+        after = headers.get("Retry-After", "")
         if after.isdigit() and status in (403, 429, 503):
             return max(float(after), 1.0)
         if status not in (403, 429):
             return None
-        if told.get("x-ratelimit-remaining") == "0":
-            reset = float(told.get("x-ratelimit-reset", 0))
+        if headers.get("x-ratelimit-remaining") == "0":
+            reset = float(headers.get("x-ratelimit-reset", 0))
             return max(reset - self._now().timestamp() + 1, 1.0)
         return LONGEST_WAIT if status == 429 or "rate limit" in answer.text else None
 

@@ -203,12 +203,12 @@ def test_a_schedule_runs_in_the_repository_it_is_meant_for(path):
     for name, job in jobs(text).items():
         head = job.partition("    steps:")[0]
         condition = re.search(r"^    if: (>-\n(?:      .+\n)+|.+\n)", head, re.MULTILINE)
-        told = " ".join(condition[1].split()) if condition else ""
+        when = " ".join(condition[1].split()) if condition else ""
         first = not re.search(r"^    needs: ", head, re.MULTILINE)
         if path.stem == "release":
-            assert "!github.event.repository.fork || vars.RUN_IN_FORK == 'on'" in told, name
-        elif first or ("!cancelled()" in told and "outputs" not in told):
-            assert HERE in told, name
+            assert "!github.event.repository.fork || vars.RUN_IN_FORK == 'on'" in when, name
+        elif first or ("!cancelled()" in when and "outputs" not in when):
+            assert HERE in when, name
 
 
 def test_the_gate_judges_an_entry_of_a_merge_queue():

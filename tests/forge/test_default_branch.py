@@ -85,7 +85,7 @@ def test_artifacts_are_taken_from_the_default_branchs_runs(fake):
     assert on_github(fake).artifact("signals", "days.json") is None
 
 
-def test_an_empty_repository_is_told_with_its_branch(fake):
+def test_an_empty_repository_is_reported_with_its_branch(fake):
     """Before the first commit."""
     del fake.refs[f"heads/{fake.default}"]
 

@@ -38,7 +38,7 @@ def test_the_cause_is_named_and_no_permission(github, fake, status, message, sho
     assert "permissions" not in str(error.value)
 
 
-def test_a_repository_that_is_not_there_is_told_when_it_is_written_to(fake):
+def test_a_repository_that_is_not_there_is_reported_when_it_is_written_to(fake):
     """A token without access sees it no more than one that does not exist."""
     forge = GitHubForge("acme/toys", "secret", fake.url, Clock(), sleep=lambda seconds: None)
 
