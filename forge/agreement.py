@@ -14,6 +14,7 @@ from pathlib import Path
 from forge import Alert, Change, Forge, ForgeError, Release
 from forge.actions import summary
 from forge.bundle import content_digest, manifest_in
+from forge.fitness import changed_slots, unfetched
 from forge.landing import INCIDENT, overridden
 from forge.live import (
     LIVE,
@@ -113,8 +114,10 @@ def go_back(forge: Forge, wanted: str | None, reason: str) -> None:
         raise ForgeError(f"{LIVE} changed while {bad} was rolled back; nothing was done: try again")
     forge.status("rollback", True, f"rolled back: {reason}", proposal.head)
     forge.merge("rollback", f"Roll back to {target}: {reason}")
-    _say(f"rolled back: {target} is live, {bad} is withdrawn: {reason}")
+    _say(f"rolled back: {LIVE} names {target}, {bad} is withdrawn: {reason}")
     follow(forge)
+    lost = unfetched(forge, changed_slots(Live(), after))
+    _say("; ".join(lost) or f"scorers serve {target} when they look next")
 
 
 def follow(forge: Forge) -> Mapping[str, str]:

@@ -292,3 +292,19 @@ def test_release_says_that_the_champion_cannot_be_fetched(bench, capsys):
 
     assert bench.type("release") == FORGE
     assert f"the champion {bench.second.version} cannot be fetched" in capsys.readouterr().err
+
+
+def test_a_rollback_says_what_scorers_cannot_have(bench, capsys):
+    """It names what is live on main, not what a scorer serves."""
+    bench.merge_text(replace(bench.live, anchor=Slot(bench.unjudged.version, WRONG, 0.1)).to_toml())
+
+    assert bench.type("rollback", "--reason", "odd") == OK
+    said = capsys.readouterr().out
+    assert f"rolled back: {LIVE} names {bench.first.version}, " in said
+    assert f"the anchor {bench.unjudged.version} cannot be fetched" in said
+    assert "scorers serve" not in said
+    assert f"{bench.first.version} is live" not in said
+    bench.merge_text(bench.live.to_toml())
+    bench.type("release")
+    assert bench.type("rollback", "--reason", "odd") == OK
+    assert f"scorers serve {bench.first.version} when they look next" in capsys.readouterr().out
