@@ -184,7 +184,7 @@ def bias(truth: Array, scores: Array) -> Means:
 
 def offset(truth: Array, scores: Array) -> Means:
     """The same of a number, in standard deviations of the outcome."""
-    scale = float(truth.std()) or 1.0
+    scale = float(truth.std()) if np.ptp(truth) > 0 else 1.0  # a constant's mean is rounded
     return Means(((scores - truth) / scale)[:, None], lambda means: np.abs(means[..., 0]))
 
 

@@ -11,6 +11,7 @@ import pandas as pd
 from model.contract import Contract
 from monitoring.metrics import Day
 from monitoring.signals import Measure
+from monitoring.spread import departure, is_constant
 from monitoring.window import days_of
 
 #: A measure's kind -> what was counted for it, over the day's rows.
@@ -77,7 +78,9 @@ def _of_all(measure: Measure, day: pd.Series, weight: int, reference: pd.DataFra
         name = feature or "score"
         known = rows - int(day.get(f"missing {name}", 0))
         mean = day[f"sum {name}"] / known
-        value = (mean - reference[name].mean()) / (reference[name].std() or 1.0)
+        if is_constant(reference[name]):  # a share of rows, which a sum does not give
+            return replace(measure, rows=known)
+        value = departure(reference[name], pd.Series([mean])).iloc[0]
         return replace(measure, value=float(value), rows=known)
     # Of a day's outcomes, and of its rows, the sample has as many in every so many.
     return replace(measure, rows=min(weight * measure.rows, rows))

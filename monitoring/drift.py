@@ -18,10 +18,15 @@ from nannyml.chunk import Chunk, PeriodBasedChunker
 
 from model.contract import Contract
 from monitoring.signals import Measure, Unknown
+from monitoring.spread import departure, is_constant
 from monitoring.window import days_of
 
 JENSEN_SHANNON, MEAN = "jensen_shannon", "mean"
 Step = tuple[str, Callable[[], Iterable[Measure]]]
+
+
+class TooFewRowsError(Exception):
+    """The reference has too few rows for a measure. The message says of what."""
 
 
 def drift(
@@ -39,9 +44,17 @@ def drift(
     before, now = prepared(reference, contract), prepared(rows, contract)
     numbers = [f.name for f in features if f.kind == "number"]
     others = [f.name for f in features if f.kind != "number"]
+    # A distance of distributions has no bins where all values are the same.
+    constant = {name for name in (*numbers, *scores) if is_constant(reference[name])}
     fit = partial(fitted, before, contract.time)
 
     def univariate(columns: Sequence[str], kind: str) -> Iterable[Measure]:
+        for column in [column for column in columns if column in constant]:
+            feature = "" if column == "score" else column
+            yield from means(reference[column], rows[column], days, kind, feature)
+        columns = [column for column in columns if column not in constant]
+        if not columns:
+            return
         calculator = fit(
             nml.UnivariateDriftCalculator,
             column_names=list(columns),
@@ -57,7 +70,7 @@ def drift(
                 yield from means(reference[column], rows[column], days, kind, feature)
 
     def multivariate() -> Iterable[Measure]:
-        calculator = fit(nml.DataReconstructionDriftCalculator, column_names=numbers + others)
+        calculator = fit(nml.DataReconstructionDriftCalculator, column_names=spread_out)
         found = calculator.calculate(now).to_df()
         metric = "reconstruction_error"
         yield from series(found, (metric,), "multivariate_drift", metric, "")
@@ -76,7 +89,8 @@ def drift(
             measures, failed = attempt(alone)
         found += measures
         unknown += failed
-    measures, failed = attempt([("multivariate_drift", multivariate)])
+    spread_out = [name for name in numbers + others if name not in constant]
+    measures, failed = attempt([("multivariate_drift", multivariate)] if spread_out else [])
     found += measures + shares(rows[numbers + others].isna(), days, "missing_values")
     return found + unseen_categories(rows, contract, seen), unknown + failed
 
@@ -110,14 +124,11 @@ def fitted(reference: pd.DataFrame, time: str, kind: Callable[..., Any], **more:
 def means(
     reference: pd.Series, values: pd.Series, days: pd.Series, kind: str, feature: str
 ) -> Iterable[Measure]:
-    """A number's mean by day, from the reference's, in the reference's standard deviations."""
-    groups = values.astype(float).groupby(days)
-    centre, spread = reference.mean(), reference.std() or 1.0
+    """How far a number's mean by day departs from the reference, as `departure` has it."""
+    groups = departure(reference, values).groupby(days)
     counts = groups.count()
     for day, mean in groups.mean().dropna().items():
-        yield Measure(
-            kind, MEAN, feature, str(day), float((mean - centre) / spread), int(counts[day])
-        )
+        yield Measure(kind, MEAN, feature, str(day), float(mean), int(counts[day]))
 
 
 def shares(true: pd.DataFrame, days: pd.Series, kind: str) -> list[Measure]:
@@ -156,6 +167,8 @@ def attempt(steps: Iterable[Step]) -> tuple[list[Measure], list[Unknown]]:
                 warnings.simplefilter("ignore")  # NannyML's own use of pandas and scikit-learn
                 with pd.option_context("future.infer_string", False):  # its DLE knows no other
                     found = list(step())
+        except TooFewRowsError as error:
+            unknown.append(Unknown(kind, f"not monitored: {error}", yet=True))
         except Exception as error:
             unknown.append(Unknown(kind, f"{type(error).__name__}: {error}", crashed=True))
         else:

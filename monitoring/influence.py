@@ -13,6 +13,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from model.contract import Contract
+from monitoring.spread import is_constant
 
 TENTHS = 10
 #: Categories of fewer rows are taken together: a category of one row tells its score by itself.
@@ -38,9 +39,9 @@ def _groups(values: pd.Series, kind: str) -> pd.Series:
 
 def _ratio(scores: pd.Series, groups: pd.Series) -> float:
     """Adjusted for what groups of chance would tell (Kelley, 1935)."""
-    total = scores.var(ddof=0)
-    if not total > 0:
+    if is_constant(scores):
         return 0.0
+    total = scores.var(ddof=0)
     count, number = len(scores), groups.nunique()
     between = 1 - scores.groupby(groups).transform("mean").rsub(scores).var(ddof=0) / total
     return max(0.0, float(1 - (1 - between) * (count - 1) / max(count - number, 1)))

@@ -22,6 +22,7 @@ from monitoring.influence import influence
 from monitoring.labels import bias, mature
 from monitoring.limits import Budget, Limits, Numbers, Rule, Series, solve
 from monitoring.signals import COUNTS, SERVICE, Measure, Signal, Unknown, by_series
+from monitoring.spread import deviation
 from monitoring.volume import volume, waiting
 from monitoring.window import Window, days_of, full_days
 
@@ -110,7 +111,7 @@ def measure(
     known, _ = full_days(due.dropna(subset=[target]), contract.time, rules.min_rows)
     found, unknown = drift(reference, rows, contract, seen)
     more, more_unknown = performance(reference, rows, known, contract)
-    spread = float(reference[target].astype(float).std())
+    spread = deviation(reference[target])
     return (
         [*found, *more, *(bias(known, contract, spread, rules.min_rows) if len(known) else [])],
         unknown + more_unknown,

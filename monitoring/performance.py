@@ -15,10 +15,12 @@ import nannyml as nml
 import pandas as pd
 
 from model.contract import Contract
-from monitoring.drift import attempt, fitted, prepared, series
+from monitoring.drift import TooFewRowsError, attempt, fitted, prepared, series
 from monitoring.metrics import measured
 from monitoring.signals import Measure, Unknown
 
+#: Rows of a class that CBPE needs.
+FEWEST = 2
 #: The metrics that estimate and reality share, and the side on which they are a loss.
 METRICS = {
     "binary": {"roc_auc": "lower", "accuracy": "lower"},
@@ -50,6 +52,7 @@ def performance(
             own = {"n_jobs": 1, "verbosity": -1}
             estimator = fit(nml.DLE, feature_column_names=features, hyperparameters=own, **shared)
         else:
+            _check_classes(reference, contract)
             estimator = fit(nml.CBPE, **shared)
         found = estimator.estimate(now).to_df()
         for metric in metrics:
@@ -57,6 +60,17 @@ def performance(
 
     measures, unknown = attempt([("estimated_performance", estimated)])
     return measures + realised(known, contract), unknown
+
+
+def _check_classes(reference: pd.DataFrame, contract: Contract) -> None:
+    """Refuse a *reference* in which a class has too few rows to calibrate its scores by."""
+    counts = reference[contract.target.name].astype(float).value_counts()
+    labels = contract.target.classes or ("0", "1")
+    few = {label: int(counts.get(float(i), 0)) for i, label in enumerate(labels)}
+    few = {label: count for label, count in few.items() if count < FEWEST}
+    if few:
+        names = ", ".join(f"class {label} ({count})" for label, count in few.items())
+        raise TooFewRowsError(f"too few rows of {names}; {FEWEST} are needed in the reference")
 
 
 def realised(known: pd.DataFrame, contract: Contract) -> list[Measure]:

@@ -1,0 +1,38 @@
+"""How far the values of a column lie apart, where rounding errors are not taken for a spread."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+#: Values that lie closer together than this share of the largest are one value.
+SAME = 1e-12
+
+
+def is_constant(values: pd.Series) -> bool:
+    """Whether all known *values* are the same number, but for rounding errors."""
+    known = values.dropna().astype(float)
+    return bool(known.empty or known.max() - known.min() <= _noise(known))
+
+
+def deviation(values: pd.Series) -> float:
+    """The standard deviation; exactly 0 of a constant column, whose mean is rounded."""
+    return 0.0 if is_constant(values) else float(values.astype(float).std())
+
+
+def departure(reference: pd.Series, values: pd.Series) -> pd.Series:
+    """By how much each of *values* departs from a *reference*.
+
+    In the reference's standard deviations from its mean. Where the reference is constant there is no such
+    unit: 1 above the constant, -1 below and 0 at it, so that a day's mean is a share of its rows.
+    """
+    known, numbers = reference.astype(float), values.astype(float)
+    spread = deviation(reference)
+    if spread:
+        return (numbers - known.mean()) / spread
+    apart = numbers - (known.dropna().iloc[0] if known.notna().any() else 0.0)
+    return pd.Series(np.sign(apart.where(apart.abs() > _noise(known), 0.0 * apart)), values.index)
+
+
+def _noise(known: pd.Series) -> float:
+    return SAME * float(known.abs().max()) if known.notna().any() else 0.0
