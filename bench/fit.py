@@ -11,7 +11,8 @@ import sys
 from datetime import date
 from pathlib import Path
 
-from model.data import model_inputs, plain
+from model.data import model_inputs
+from model.loaded import plain
 from model.train import read_recipe, scores_of, train
 
 RECIPE = Path("model/recipe.py")

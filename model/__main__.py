@@ -193,6 +193,8 @@ def _make(asked: argparse.Namespace, into: Path) -> Path:
         f"learnt from {len(split.train):,} rows, measured on {len(split.holdout):,} later ones: "
         + ", ".join(f"{name} {value:.4f}" for name, value in fitted.metrics.items())
     )
+    for remark in fitted.remarks:
+        _say(f"careful: {remark}")
     build = Build(datetime.now(UTC), commit_of(asked.recipe), asked.recipe)
     made = export(fitted, build, into, rules.export.parity)
     _say(f"exported {made.name}; estimator and ONNX agree")

@@ -93,14 +93,37 @@ class Feature:
             fits = isinstance(value, bool)
         return None if fits else Problem(self.name, self.expects(), show(value))
 
+    def _wrong_types(self) -> str:
+        """The first thing that makes the rest of the feature unreadable, or ""."""
+        if not isinstance(self.name, str):
+            return f"a feature's name is {show(self.name)}; expected text, such as 'wind_speed'"
+        for name, bound in (("minimum", self.minimum), ("maximum", self.maximum)):
+            if bound is not None and not _is_number(bound):
+                return f"{self.name}: {name} is {show(bound)}; expected a number"
+        if isinstance(self.choices, str):
+            return (
+                f"{self.name}: choices is {self.choices!r}; expected a tuple: ({self.choices!r},)"
+            )
+        return ""
+
     def own_problems(self) -> Iterable[str]:
         """What is wrong with the feature itself."""
+        wrong = self._wrong_types()
+        if wrong:
+            yield wrong
+            return
         if self.kind not in get_args(Kind):
             yield f"{self.name}: kind is {self.kind!r}; expected one of {', '.join(get_args(Kind))}"
         if not self.name.isidentifier():
-            yield f"{self.name!r}: a field's name is a plain identifier, such as wind_speed"
+            yield (
+                f"{self.name!r}: a field's name is a plain identifier, such as wind_speed; rename the"
+                f" column in load(): rows.rename(columns={{{self.name!r}: {_identifier(self.name)!r}}})"
+            )
         if self.name == SCORE or self.name.startswith(SCORE + "_"):
             yield f"{self.name}: names beginning with {SCORE!r} are kept for the model's answers"
+        yield from self._problems_of_kind() if self.kind in get_args(Kind) else ()
+
+    def _problems_of_kind(self) -> Iterable[str]:
         if self.kind != "number" and (self.minimum is not None or self.maximum is not None):
             yield f"{self.name}: minimum and maximum are for numbers, this is a {self.kind}"
         if self.direction not in ("", "up", "down") or (self.direction and self.kind != "number"):
@@ -203,10 +226,10 @@ class Contract:
     _by_name: dict[str, Feature] = field(init=False, repr=False, compare=False, hash=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_by_name", {feature.name: feature for feature in self.features})
         problems = list(self._own_problems())
         if problems:
             raise ContractError(f"contract {self.name!r} contradicts itself", problems)
+        object.__setattr__(self, "_by_name", {feature.name: feature for feature in self.features})
 
     @property
     def feature_names(self) -> tuple[str, ...]:
@@ -284,7 +307,33 @@ class Contract:
                 for meant in difflib.get_close_matches(str(name), absent, n=1, cutoff=0.8):
                     yield Problem(str(name), f"the field {meant}", "a name the contract has not")
 
+    def _wrong_types(self) -> Iterable[str]:
+        for name in ("features", "retired", "slices", "private"):
+            found = getattr(self, name)
+            if not isinstance(found, (tuple, list)):
+                yield f"{name} is {show(found)}; expected a tuple, such as ({show(found)},)"
+                return
+        for each in self.columns:
+            if not isinstance(each, Feature):
+                yield f"features: {show(each)} is not a Feature"
+        if not isinstance(self.target, Target):
+            yield f"target is {show(self.target)}; expected Target(name, classes)"
+
+    def _wrong_slices(self) -> Iterable[str]:
+        kinds = {feature.name: feature.kind for feature in self.features}
+        for name in self.slices:
+            if name not in kinds or kinds[name] == "number":
+                usable = [other for other, kind in kinds.items() if kind in ("category", "boolean")]
+                yield (
+                    f"slices: {name!r} is not a category or boolean feature"
+                    + (f"; those are {', '.join(usable)}" if usable else "")
+                )
+
     def _own_problems(self) -> Iterable[str]:
+        wrong = list(self._wrong_types())
+        if wrong:
+            yield from wrong
+            return
         if self.task not in get_args(Task):
             yield f"task is {self.task!r}; expected one of {', '.join(get_args(Task))}"
         if not self.features:
@@ -296,9 +345,7 @@ class Contract:
         names += [self.key, self.time, self.target.name]
         for name in sorted({name for name in names if names.count(name) > 1}):
             yield f"{name}: the name is used {names.count(name)} times"
-        for name in self.slices:
-            if name not in self._by_name or self._by_name[name].kind == "number":
-                yield f"slices: {name!r} is not a category or boolean feature"
+        yield from self._wrong_slices()
         # A machine without a database of time zones (a scorer's image) cannot check the name.
         zones = available_timezones() if self.zone else set()
         if zones and self.zone not in zones:
@@ -328,6 +375,12 @@ def show(value: object) -> str:
         text = "a huge number"
     text = text if len(text) <= 60 else text[:57] + "..."
     return text if isinstance(value, (str, int, float)) else f"{text} ({type(value).__name__})"
+
+
+def _identifier(name: str) -> str:
+    """*name* as an identifier: loan amount (EUR) -> loan_amount_EUR."""
+    words = "_".join("".join(c if f"x{c}".isidentifier() else " " for c in name).split())
+    return words if words.isidentifier() else f"x_{words}"
 
 
 def _is_number(value: object) -> bool:

@@ -12,7 +12,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from model.contract import Contract, ContractError, Problem
+from model.contract import Contract, ContractError, Problem, show
+from model.loaded import plain, remedy, settled
+from model.remarks import NAIVE, without_zone
 
 
 class DataError(ValueError):
@@ -42,17 +44,23 @@ def check(rows: pd.DataFrame, contract: Contract, start: datetime, end: datetime
         )
     fields = [feature.name for feature in contract.columns]
     wanted = [contract.key, contract.time, *fields, contract.target.name]
-    absent = list(_absent(wanted, rows.columns))
+    absent = list(_absent(wanted, rows))
     if absent:
         raise DataError("columns are gone from the data:\n" + _listed(absent))
-    rows = rows[wanted]
+    twice = [name for name in wanted if list(rows.columns).count(name) > 1]
+    if twice:
+        raise DataError(
+            f"load returned columns twice: {', '.join(twice)}; drop one of each in load():"
+            " rows.loc[:, ~rows.columns.duplicated()]"
+        )
+    rows = settled(rows[wanted].reset_index(drop=True), contract)
     problems = [*_wrong_times(rows, contract, start, end), *_wrong_keys(rows, contract)]
     if not problems:
         rows = rows.assign(**{contract.time: pd.to_datetime(rows[contract.time], utc=True)})
         rows = rows.sort_values([contract.time, contract.key], kind="stable", ignore_index=True)
     for feature in contract.columns:
-        problems += _wrong_values(rows[feature.name], feature.problem)
-    problems += _wrong_values(rows[contract.target.name], contract.target.problem)
+        problems += _wrong_values(rows[feature.name], feature.problem, contract)
+    problems += _wrong_values(rows[contract.target.name], contract.target.problem, contract)
     if problems:
         raise ContractError(
             f"{len(rows):,} rows do not fit the contract {contract.name!r}", problems
@@ -114,15 +122,9 @@ def fingerprint(rows: pd.DataFrame) -> str:
     return "sha256:" + hashlib.sha256(hashed.tobytes()).hexdigest()
 
 
-def plain(column: pd.Series[Any]) -> list[Any]:
-    """A column as Python values, with None for whatever pandas means by missing."""
-    values: list[Any] = column.astype(object).where(column.notna(), None).tolist()
-    return values
-
-
-def _wrong_values(column: pd.Series[Any], problem: Any) -> Iterable[str]:
+def _wrong_values(column: pd.Series[Any], problem: Any, contract: Contract) -> Iterable[str]:
     found: dict[str, list[int]] = {}
-    first: dict[str, Problem] = {}
+    first: dict[str, tuple[Problem, Any]] = {}
     seen: dict[Any, Problem | None] = {}
     for number, value in enumerate(plain(column)):
         try:
@@ -135,32 +137,68 @@ def _wrong_values(column: pd.Series[Any], problem: Any) -> Iterable[str]:
         if wrong:
             kind = wrong.got if value is None else type(value).__name__
             found.setdefault(kind, []).append(number)
-            first.setdefault(kind, wrong)
+            first.setdefault(kind, (wrong, value))
     for kind, numbers in found.items():
-        yield f"{first[kind]} ({len(numbers):,} rows of this kind, the first is row {numbers[0]})"
+        wrong, value = first[kind]
+        cure = remedy(contract, wrong.field, value)
+        yield (
+            f"{wrong} ({len(numbers):,} rows of this kind, the first is row {numbers[0]})"
+            + (f"; {cure}" if cure else "")
+        )
 
 
 def _wrong_times(
     rows: pd.DataFrame, contract: Contract, start: datetime, end: datetime
 ) -> Iterable[str]:
-    at = pd.to_datetime(rows[contract.time], utc=True, errors="coerce")
-    if at.isna().any():
-        yield f"{contract.time}: {int(at.isna().sum()):,} rows have no time that can be read"
+    name, column = contract.time, rows[contract.time]
+    if pd.api.types.is_numeric_dtype(column):
+        yield (
+            f"{name}: expected times, got {show(plain(column)[0])};"
+            f' write pd.to_datetime(rows["{name}"], unit="s", utc=True), with your unit'
+        )
+        return
+    try:
+        at = pd.to_datetime(column, utc=True, errors="coerce")
+    except (TypeError, ValueError) as error:
+        yield f"{name}: expected times, got {column.dtype}: {error}"
+        return
+    unread = at.isna()
+    if unread.any():
+        known = [value for value in plain(column[unread]) if value is not None]
+        got = f", such as {show(known[0])}" if known else ": they are missing"
+        yield (
+            f"{name}: {int(unread.sum()):,} rows have no time that can be read{got};"
+            " expected times with a zone, such as 2026-11-23T03:17:00Z"
+        )
     outside = int(((at < start) | (at >= end)).sum())
     if outside:
-        yield f"{contract.time}: {outside:,} rows lie outside the window {start} to {end}"
+        words = f"; {NAIVE.format(name=name)}" if without_zone(column) else ""
+        yield (
+            f"{name}: {outside:,} rows lie outside the window {start} to {end};"
+            f" load(start, end) returns rows from start up to, not including, end{words}"
+        )
 
 
 def _wrong_keys(rows: pd.DataFrame, contract: Contract) -> Iterable[str]:
-    wrong = sum(not (isinstance(value, str) and value) for value in rows[contract.key].tolist())
-    if wrong:
-        yield f"{contract.key}: {wrong:,} rows have no key; expected a string"
+    wrong = [v for v in plain(rows[contract.key]) if not (isinstance(v, str) and v)]
+    lacking = [value for value in wrong if value is None or value == ""]
+    others = [value for value in wrong if not (value is None or value == "")]
+    if lacking:
+        cure = remedy(contract, contract.key, None)
+        yield f"{contract.key}: {len(lacking):,} rows have no key; expected a string; {cure}"
+    if others:
+        got = show(others[0])
+        got += "" if got.endswith(")") else f" ({type(others[0]).__name__})"
+        cure = remedy(contract, contract.key, others[0])
+        yield f"{contract.key}: expected a string, got {got} ({len(others):,} rows of this kind); {cure}"
 
 
-def _absent(wanted: list[str], present: Iterable[Any]) -> Iterable[str]:
-    names = [str(name) for name in present]
+def _absent(wanted: list[str], rows: pd.DataFrame) -> Iterable[str]:
+    names = [name for name in rows.columns if isinstance(name, str)]
     for name in wanted:
-        if name not in names:
+        if name in rows.index.names and name not in names:
+            yield f"{name} is missing; it is the index: write rows.reset_index()"
+        elif name not in names:
             spare = [other for other in names if other not in wanted]
             close = difflib.get_close_matches(name, spare, n=1, cutoff=0.5)
             yield f"{name} is missing" + (f"; is it called {close[0]!r} now?" if close else "")

@@ -26,9 +26,12 @@ from skl2onnx.common.data_types import FloatTensorType, StringTensorType
 from sklearn.base import is_classifier
 
 from model.contract import Contract
+from model.convertible import why_not
 from model.core import FILE as CORE
-from model.data import encoded_target, fingerprint, model_inputs, plain
+from model.data import encoded_target, fingerprint, model_inputs
+from model.loaded import plain
 from model.parity import Score, replay, round_thresholds, runner, thresholds_of
+from model.portable import make_portable
 from model.proof import categories_of, core_of
 from model.source import source_of
 from model.train import Fitted
@@ -123,11 +126,8 @@ def to_graph(fitted: Fitted) -> bytes:
             name=fitted.contract.name,  # else a random one, and never the same bytes twice
         )
     except Exception as error:  # skl2onnx raises a dozen types of its own
-        why = str(error).partition("\n")[0]
-        raise ExportError(
-            f"the estimator cannot be exported to ONNX: {type(error).__name__}: {why}\n"
-            "  estimators that can: sklearn-onnx's list of supported scikit-learn models"
-        ) from error
+        raise ExportError(why_not(fitted.estimator, error)) from error
+    make_portable(model, fitted.contract.feature_names)
     # They come in the order of a set, another one in each process.
     opsets = sorted(model.opset_import, key=lambda opset: opset.domain)
     del model.opset_import[:]
@@ -209,6 +209,7 @@ def _manifest(
                 pd.concat([split.train, split.holdout]), contract, fitted.window[1]
             ),
         },
+        **({"remarks": list(fitted.remarks)} if fitted.remarks else {}),
         "metrics": {"holdout": fitted.metrics},
         "parity": dict(parity),
         "core": dict(core),

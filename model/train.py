@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import importlib.util
-import traceback
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -16,6 +16,8 @@ from sklearn import metrics
 
 from model.contract import Contract, ContractError
 from model.data import DataError, Split, check, encoded_target, model_inputs, split_by_time
+from model.raised import described, place
+from model.remarks import remarks
 
 Scores = np.ndarray[Any, np.dtype[np.float64]]
 #: With more rows than these to learn from, nothing is learnt twice: a seed hardly matters then.
@@ -34,7 +36,8 @@ class Fitted:
     """An estimator that has learnt, the rows it learnt from, and how it does on later ones.
 
     *unstable* is the share of the holdout's decisions that another seed changes; None where nothing
-    in the estimator is random, or where there are too many rows for a second fit.
+    in the estimator is random, or where there are too many rows for a second fit. *remarks* are what is
+    likely to surprise in the rows, as sentences.
     """
 
     estimator: Any
@@ -43,6 +46,7 @@ class Fitted:
     window: tuple[datetime, datetime]
     metrics: dict[str, float]
     unstable: float | None = None
+    remarks: tuple[str, ...] = ()
 
 
 def read_recipe(path: Path) -> ModuleType:
@@ -54,14 +58,19 @@ def read_recipe(path: Path) -> ModuleType:
     try:
         spec.loader.exec_module(recipe)
     except ContractError as error:
-        raise RecipeError(f"{path}: {error}") from error
-    except Exception as error:
-        raise RecipeError(_raised(path, "cannot be imported", error)) from error
+        raise RecipeError(f"{path}: {error} ({place(path, error)})") from error
+    except (Exception, SystemExit) as error:
+        raise RecipeError(f"{path}: cannot be imported: {described(path, error)}") from error
     missing = [
         name for name in ("window", "load", "estimator") if not callable(getattr(recipe, name, 0))
     ]
     if not isinstance(getattr(recipe, "CONTRACT", None), Contract):
         missing.insert(0, "CONTRACT (a model.contract.Contract)")
+    holdout = getattr(recipe, "HOLDOUT", None)
+    if holdout is not None and not (isinstance(holdout, timedelta) and holdout > timedelta(0)):
+        raise RecipeError(
+            f"{path}: HOLDOUT is {holdout!r}; expected a time such as timedelta(days=14)"
+        )
     if missing:
         raise RecipeError(
             f"{path} has no {', '.join(missing)}; model/recipe.py is a complete example"
@@ -77,26 +86,48 @@ def train(recipe: ModuleType, today: date) -> Fitted:
     """
     contract: Contract = recipe.CONTRACT
     path = Path(recipe.__file__ or "recipe")
-    step = "window"
-    try:
-        start, end = recipe.window(today)
-        step = "load"
-        rows = recipe.load(start, end)
-        step = "estimator"
-        estimator = recipe.estimator()
-    except Exception as error:
-        raise RecipeError(_raised(path, f"{step}() failed", error)) from error
+    start, end = _window(path, recipe.window, _call(path, "window", recipe.window, today))
+    loaded = _call(path, "load", recipe.load, start, end)
+    estimator = _call(path, "estimator", recipe.estimator)
+    if not (hasattr(estimator, "fit") and hasattr(estimator, "get_params")):
+        raise RecipeError(
+            f"{path}: estimator() returned {type(estimator).__name__}; expected a scikit-learn estimator,"
+            f" not fitted yet ({_defined(path, recipe.estimator)})"
+        )
     holdout: timedelta | None = getattr(recipe, "HOLDOUT", None)
-    split = split_by_time(check(rows, contract, start, end), contract, holdout)
+    rows = check(loaded, contract, start, end)
+    split = split_by_time(rows, contract, holdout)
     try:
-        estimator.fit(model_inputs(split.train, contract), encoded_target(split.train, contract))
-        scores = predict(estimator, split, contract)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what a fit warns of is measured on the holdout
+            estimator.fit(
+                model_inputs(split.train, contract), encoded_target(split.train, contract)
+            )
+            _check_method(path, recipe, estimator)
+            scores = predict(estimator, split, contract)
+    except (DataError, RecipeError):
+        raise
     except Exception as error:
-        raise RecipeError(_raised(path, "the estimator does not fit", error)) from error
+        empty = [f.name for f in contract.features if split.train[f.name].isna().all()]
+        if empty:
+            raise DataError(
+                f"{', '.join(empty)}: every one of the {len(split.train):,} rows to train on is null, and"
+                " the estimator cannot be fitted on that; look at the source, or drop it:"
+                f" python -m model feature drop {empty[0]}"
+            ) from error
+        raise RecipeError(
+            f"{path}: the estimator does not fit: {described(path, error)}"
+        ) from error
+    if not np.isfinite(scores).all():
+        raise RecipeError(
+            f"{path}: the estimator's scores of the holdout are not all finite numbers"
+        )
     truth = encoded_target(split.holdout, contract)
     measured = measure(contract, truth, scores)
     unstable = _unstable(recipe.estimator, split, contract, scores)
-    return Fitted(estimator, contract, split, (start, end), measured, unstable)
+    return Fitted(
+        estimator, contract, split, (start, end), measured, unstable, remarks(loaded, contract)
+    )
 
 
 def decisions(contract: Contract, scores: Scores, like: Scores) -> Any:
@@ -180,6 +211,47 @@ def measure(contract: Contract, truth: np.ndarray[Any, Any], scores: Scores) -> 
     return {name: round(float(value), 6) for name, value in found.items()}
 
 
-def _raised(path: Path, what: str, error: Exception) -> str:
-    last = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{path}: {what}: {type(error).__name__}: {error} ({Path(last.filename).name}:{last.lineno})"
+def _call(path: Path, name: str, function: Callable[..., Any], *arguments: Any) -> Any:
+    try:
+        return function(*arguments)
+    except (Exception, SystemExit) as error:
+        raise RecipeError(f"{path}: {name}() failed: {described(path, error)}") from error
+
+
+def _window(path: Path, function: Any, found: Any) -> tuple[datetime, datetime]:
+    """What window() returned, in UTC. Raises `RecipeError` unless it is a stretch of time."""
+    expected = (
+        "expected two datetimes with a zone, such as\n"
+        "  end = datetime.combine(today, time(), UTC); return end - timedelta(days=90), end"
+    )
+    wrong = ""
+    if not isinstance(found, (tuple, list)) or len(found) != 2:
+        many = f" of {len(found)}" if isinstance(found, (tuple, list)) else ""
+        wrong = f"a {type(found).__name__}{many}" if found is not None else "None"
+    elif any(not isinstance(each, datetime) for each in found):
+        wrong = " and ".join(type(each).__name__ for each in found)
+    elif any(each.utcoffset() is None for each in found):
+        wrong = f"datetimes without a zone ({found[0]}, {found[1]})"
+    elif not found[0] < found[1]:
+        wrong = f"a start, {found[0]}, that is not before the end, {found[1]}"
+    if wrong:
+        raise RecipeError(
+            f"{path}: window() returned {wrong} ({_defined(path, function)}); {expected}"
+        )
+    start, end = found
+    return start.astimezone(UTC), end.astimezone(UTC)
+
+
+def _check_method(path: Path, recipe: ModuleType, estimator: Any) -> None:
+    task = recipe.CONTRACT.task
+    needed = "predict" if task == "regression" else "predict_proba"
+    if not hasattr(estimator, needed):
+        raise RecipeError(
+            f"{path}: the estimator {type(estimator).__name__} has no {needed}, which a {task} model needs"
+            f" ({_defined(path, recipe.estimator)})"
+        )
+
+
+def _defined(path: Path, function: Any) -> str:
+    code = getattr(function, "__code__", None)
+    return f"{Path(code.co_filename).name}:{code.co_firstlineno}" if code else path.name

@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 
 from model.contract import Contract
-from model.data import plain
+from model.loaded import plain
 
 
 @dataclass

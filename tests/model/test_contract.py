@@ -145,15 +145,16 @@ def test_a_contract_that_contradicts_itself_lists_every_contradiction():
             private=("nobody",),
         )
 
+    renamed = "rename the column in load(): rows.rename(columns={'two words': 'two_words'})"
     assert caught.value.problems == [
         "score: names beginning with 'score' are kept for the model's answers",
         "size: minimum 2 is above maximum 1",
         "flag: choices are for categories, this is a boolean",
         "two words: kind is 'texture'; expected one of number, category, boolean",
-        "'two words': a field's name is a plain identifier, such as wind_speed",
+        "'two words': a field's name is a plain identifier, such as wind_speed; " + renamed,
         "y: a binary target has exactly two classes, this one has 1",
         "size: the name is used 2 times",
-        "slices: 'size' is not a category or boolean feature",
+        "slices: 'size' is not a category or boolean feature; those are flag",
         "private: 'nobody' is neither a feature nor the key",
     ]
 
@@ -217,3 +218,29 @@ def test_no_row_whatever_makes_the_contract_raise(row):
     """Problems are returned, with a field that the row or the contract names."""
     for problem in CONTRACT.problems(row):
         assert problem.field in {*GOOD, "at", "x"}
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"slices": "size"}, "slices is 'size'; expected a tuple, such as ('size',)"),
+        ({"features": Feature("size", "number")}, "features is Feature"),
+        ({"features": ("size",)}, "features: 'size' is not a Feature"),
+        ({"target": "y"}, "target is 'y'; expected Target(name, classes)"),
+        ({"features": (Feature(5, "number"),)}, "a feature's name is 5; expected text"),
+        ({"features": (Feature("size", "number", minimum="0"),)}, "size: minimum is '0'; expected a number"),
+        ({"features": (Feature("size", "category", choices="ab"),)}, "expected a tuple: ('ab',)"),
+        ({"features": (Feature("2nd.größe (m)", "number"),)}, "'x_2nd_größe_m'"),
+    ],
+)  # fmt: skip
+def test_a_value_of_another_type_in_a_contract_is_named(changed, words):
+    """A comma that was forgotten, a number as text."""
+    wrong = {
+        "features": (Feature("size", "number"),),
+        "target": Target("y", (False, True)),
+    } | changed
+
+    with pytest.raises(ContractError) as caught:
+        Contract("x", "binary", key="who", time="at", **wrong)
+
+    assert words in str(caught.value)

@@ -1,6 +1,8 @@
 """Rows are checked against the contract and split by time before anything learns from them."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
@@ -8,6 +10,8 @@ import pytest
 
 from model.contract import Contract, ContractError, Feature, Target
 from model.data import DataError, check, fingerprint, model_inputs, split_by_time
+from model.loaded import plain
+from model.remarks import remarks
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 END = START + timedelta(days=10)
@@ -82,7 +86,22 @@ def test_every_column_that_is_gone_is_named_with_what_it_may_be_called_now():
         ("at", None, "at: 1 rows have no time that can be read"),
         ("at", START - timedelta(days=1), "at: 1 rows lie outside the window"),
         ("who", None, "who: 1 rows have no key"),
-        ("who", 5, "who: 1 rows have no key"),
+        ("who", 5, "who: expected a string, got 5 (int) (1 rows of this kind)"),
+        (
+            "who",
+            2**53 + 1,
+            'got 9007199254740993 (int) (1 rows of this kind); write rows["who"].astype',
+        ),
+        ("size", np.inf, "replace([np.inf, -np.inf], np.nan)"),
+        ("size", pd.Timestamp("2026-01-01"), 'such as (rows["at"] - rows["size"]).dt.days'),
+        ("size", pd.Timedelta(days=1), 'rows["size"].dt.total_seconds()'),
+        ("size", True, 'kind="boolean"'),
+        ("size", b"1", "(bytes)"),
+        ("city", 8010, 'rows["city"].astype(str)'),
+        ("new", 2, "new: expected true or false, got 2"),
+        ("new", "yes", "rows[\"new\"] == 'yes'"),
+        ("y", None, "leave rows whose outcome is not known yet out of load()"),
+        ("at", "tomorrow", "1 rows have no time that can be read, such as 'tomorrow'"),
     ],
 )
 def test_a_value_that_breaks_the_contract_is_named_with_its_row(column, value, words):
@@ -94,6 +113,78 @@ def test_a_value_that_breaks_the_contract_is_named_with_its_row(column, value, w
         check(broken, CONTRACT, START, END)
 
     assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "expected"),
+    [
+        ("size", [Decimal("1.5"), Decimal("NaN"), None, 2], [1.5, None, None, 2.0]),
+        ("size", pd.array([1, None, 3, 4], dtype="Int64"), [1.0, None, 3.0, 4.0]),
+        ("size", [np.float32(1.5), pd.NA, pd.NaT, np.int64(2)], [1.5, None, None, 2.0]),
+        ("new", [np.True_, np.False_, True, False], [True, False, True, False]),
+        ("new", [1, 0, 1, 0], [True, False, True, False]),
+        ("new", [1.0, 0.0, 1.0, 0.0], [True, False, True, False]),
+        ("new", pd.array([True, False, True, False], dtype="boolean"), [True, False, True, False]),
+        ("city", pd.Categorical(["a", "b", None, "a"]), ["a", "b", None, "a"]),
+        ("city", pd.array(["a", None, "b", "a"], dtype="string"), ["a", None, "b", "a"]),
+        ("city", [np.str_("a"), pd.NA, None, np.nan], ["a", None, None, None]),
+        ("y", [np.True_, np.False_, np.True_, False], [True, False, True, False]),
+    ],
+)
+def test_what_means_the_same_without_loss_is_taken_for_it(column, values, expected):
+    """The types of database drivers, of NumPy and of pandas."""
+    found = check(rows(4).assign(**{column: values}), CONTRACT, START, END)
+
+    assert plain(found[column]) == expected
+    model_inputs(found, CONTRACT)
+
+
+@pytest.mark.parametrize("values", [[0.0, 1.0, 0.0], [0, 1, 0], np.array([0, 1, 0], "int8")])
+def test_a_float_label_is_the_class_of_the_same_value(values):
+    """A left join makes floats of integers."""
+    contract = replace(CONTRACT, target=Target("y", (0, 1)))
+
+    assert plain(check(rows(3).assign(y=values), contract, START, END)["y"]) == [0, 1, 0]
+
+
+@pytest.mark.parametrize(
+    ("broken", "words"),
+    [
+        (lambda rows: pd.concat([rows, rows[["size"]]], axis=1), "columns twice: size; drop"),
+        (lambda rows: rows.set_index("who"), "who is missing; it is the index: write rows.reset_index()"),
+        (lambda rows: rows.assign(at=range(len(rows))), 'pd.to_datetime(rows["at"], unit="s", utc=True)'),
+        (lambda rows: rows.assign(at=True), "at: expected times, got true"),
+        (
+            lambda rows: rows.assign(at=rows["at"].dt.tz_convert("Europe/Vienna").dt.tz_localize(None) + pd.Timedelta(days=9)),
+            "the times have no zone and are read as UTC",
+        ),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_with_a_table_is_said_with_what_to_write(broken, words):
+    """A column twice, a key in the index, numbers for times, times without a zone."""
+    with pytest.raises((DataError, ContractError)) as caught:
+        check(broken(rows()), CONTRACT, START, END)
+
+    assert words in str(caught.value)
+
+
+def test_integers_that_become_equal_in_float32_are_remarked_on():
+    """With the field's name and how many; those that differ still are not."""
+    codes = 2**24 + np.arange(100) % 6
+
+    (remark,) = remarks(rows().assign(size=codes), CONTRACT)
+
+    assert remark.startswith("size: 2 of 5 different whole numbers above 16,777,216")
+    assert remarks(rows().assign(size=np.arange(100) * 2**24), CONTRACT) == ()
+    assert remarks(rows().assign(size=np.arange(100) + 0.5), CONTRACT) == ()
+
+
+def test_times_without_a_zone_are_remarked_on():
+    """They are read as UTC, and what the change of clocks does is said."""
+    (remark,) = remarks(rows().assign(at=rows()["at"].dt.tz_localize(None)), CONTRACT)
+
+    assert "read as UTC" in remark
+    assert "clocks change" in remark
 
 
 def test_all_problems_of_a_table_are_reported_at_once():

@@ -10,10 +10,21 @@ from datetime import UTC, date, datetime
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.compose import ColumnTransformer
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import (
+    FunctionTransformer,
+    SplineTransformer,
+    StandardScaler,
+)
 
-from model.export import Build, export, to_graph
+from model.contract import Contract, Feature, Target
+from model.data import Split
+from model.export import Build, ExportError, export, to_graph
 from model.parity import ParityError, replay, runner, thresholds_of
-from model.train import read_recipe, train
+from model.train import Fitted, read_recipe, train
 from serve.bundle import Bundle
 
 TODAY = date(2026, 2, 20)
@@ -138,3 +149,80 @@ def test_the_last_golden_row_has_unseen_categories_and_missing_values(fitted, bu
     assert golden["rows"][-1]["country"] == "never seen"
     assert golden["rows"][-1]["age"] is None
     assert len(golden["rows"]) == len(golden["scores"])
+
+
+NAMES = (
+    "label",
+    "probabilities",
+    "variable",
+    "output_label",
+    "output_probability",
+    "input",
+    "class",
+    "größe",
+)
+
+
+@pytest.mark.parametrize("classifier", [True, False])
+def test_features_may_be_called_as_the_converter_calls_its_own_tensors(classifier):
+    """The graph's inputs have the contract's names, and its scores are the estimator's."""
+    contract = Contract(
+        "names",
+        "binary" if classifier else "regression",
+        tuple(Feature(name, "number") for name in NAMES),
+        Target("y", (False, True) if classifier else ()),
+        key="who",
+        time="at",
+    )
+    inputs = pd.DataFrame(
+        np.random.default_rng(0).random((80, len(NAMES))), columns=list(NAMES)
+    ).astype("float32")
+    truth = inputs["label"] > inputs["variable"]
+    last = LogisticRegression() if classifier else LinearRegression()
+    encoder = ColumnTransformer([("n", StandardScaler(), list(NAMES))])
+    estimator = make_pipeline(encoder, last).fit(inputs, truth.astype(int))
+
+    graph = to_graph(Fitted(estimator, contract, Split(inputs, inputs), (NOON, NOON), {}))
+    found = runner(graph, contract)({name: inputs[name].tolist() for name in NAMES})
+
+    expected = estimator.predict_proba(inputs)[:, 1] if classifier else estimator.predict(inputs)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_text_is_lowered_by_a_locale_that_every_image_has():
+    """C.UTF-8 is part of glibc; en_US.UTF-8, ONNX Runtime's own choice, is not in slim images."""
+    contract = Contract(
+        "text",
+        "binary",
+        (Feature("words", "category"),),
+        Target("y", (False, True)),
+        key="who",
+        time="at",
+    )
+    inputs = pd.DataFrame({"words": ["Küche NEU", "neu", "ÄRGER", "küche", "Neu ärger", "alt"] * 5})
+    words = TfidfVectorizer(token_pattern="[a-zA-ZäöüÄÖÜ]+")
+    estimator = make_pipeline(ColumnTransformer([("t", words, "words")]), LogisticRegression())
+    estimator.fit(inputs, [0, 1, 0, 1, 1, 0] * 5)
+
+    graph = to_graph(Fitted(estimator, contract, Split(inputs, inputs), (NOON, NOON), {}))
+    found = runner(graph, contract)({"words": inputs["words"].tolist()})
+
+    assert b"C.UTF-8" in graph
+    np.testing.assert_allclose(found, estimator.predict_proba(inputs)[:, 1], atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("step", "words"),
+    [
+        (SplineTransformer(), "SplineTransformer"),
+        (FunctionTransformer(np.log1p), "FunctionTransformer"),
+    ],
+)
+def test_a_step_that_has_no_converter_is_named_with_what_to_use(step, words):
+    """Not skl2onnx's own words alone."""
+    contract = Contract("one", "binary", (Feature("size", "number"),), Target("y", (False, True)), key="who", time="at")  # fmt: skip
+    inputs = pd.DataFrame({"size": np.arange(60, dtype="float32")})
+    estimator = make_pipeline(step, LogisticRegression()).fit(inputs, [0, 1, 1] * 20)
+
+    with pytest.raises(ExportError, match=words):
+        to_graph(Fitted(estimator, contract, Split(inputs, inputs), (NOON, NOON), {}))

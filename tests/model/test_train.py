@@ -84,7 +84,10 @@ def test_a_recipe_that_is_not_there_says_what_to_type(tmp_path):
             r"load\(\) failed: OSError: no disk",
         ),
         ("\ndef estimator(): return nothing\n", r"estimator\(\) failed: NameError"),
-        ("\ndef estimator(): return object()\n", "the estimator does not fit: AttributeError"),
+        (
+            "\ndef estimator(): return object()\n",
+            r"estimator\(\) returned object; expected a scikit-learn estimator",
+        ),
     ],
 )
 def test_a_recipe_that_raises_is_told_with_the_line(recipes, tmp_path, more, words):
@@ -144,3 +147,50 @@ def test_where_no_seed_matters_nothing_is_learnt_twice(splitter, learnt, changes
     assert sizes[1:3] == [PROBE, PROBE]
     assert len(sizes) == learnt
     assert (unstable > 0) == changes
+
+
+@pytest.mark.parametrize(
+    ("returned", "words"),
+    [
+        ("None", "returned None"),
+        ("('2026-01-01', '2026-02-01')", "returned str and str"),
+        ("(today, today)", "returned date and date"),
+        ("(datetime(2026, 1, 1), datetime(2026, 2, 1))", "datetimes without a zone"),
+        (
+            "(datetime(2026, 2, 1, tzinfo=UTC), datetime(2026, 1, 1, tzinfo=UTC))",
+            "not before the end",
+        ),
+        ("(today, today, today)", "returned a tuple of 3"),
+        ("today", "returned a date"),
+    ],
+)
+def test_a_window_that_is_no_stretch_of_time_is_refused_with_its_line(
+    recipes, tmp_path, returned, words
+):
+    """What came back, where window() is, and what to write."""
+    with pytest.raises(RecipeError, match=words + r".*\(altered.py:\d+\); expected two datetimes"):
+        train(altered(recipes, tmp_path, f"\ndef window(today): return {returned}\n"), TODAY)
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ("\ndef load(start, end: pass\n", r"SyntaxError.*\(altered.py:\d+\)"),
+        ("\nimport nothing_here\n", r"ModuleNotFoundError.*\(altered.py:\d+\)"),
+        ("\nraise SystemExit(3)\n", r"SystemExit: 3 \(altered.py:\d+\)"),
+        ("\nfrom model.contract import Feature\nFeature('a', 'number', minimun=0)\n", "Feature takes name, kind, .*minimum"),
+        ("\nfrom model.contract import Feature\nFeature('a')\n", "kind is number, category or boolean"),
+        ("\nHOLDOUT = 14\n", r"HOLDOUT is 14; expected a time such as timedelta\(days=14\)"),
+        (
+            "\ndef load(start, end): return visits(start, end)['at'].dt.tz_localize(None) >= start\n",
+            r"\(altered.py:\d+\); start and end are times in UTC.*utc=True",
+        ),
+        ("\ndef estimator():\n    from sklearn.svm import LinearSVC\n    return LinearSVC()\n", "fit"),
+    ],
+)  # fmt: skip
+def test_a_mistake_of_the_recipe_is_said_with_its_line_and_what_to_write(
+    recipes, tmp_path, more, words
+):
+    """Whatever it raises, and wherever in a library."""
+    with pytest.raises(RecipeError, match=words):
+        train(altered(recipes, tmp_path, more), TODAY)

@@ -8,8 +8,8 @@ from types import SimpleNamespace
 import pytest
 
 from checks.rules import read_rules
-from model.data import plain
 from model.export import Build, export
+from model.loaded import plain
 from model.train import read_recipe, train
 from monitoring.kept import Reading
 from monitoring.reference import read_reference

@@ -1,0 +1,141 @@
+"""The columns that a recipe loaded, as the plain Python values that a contract checks.
+
+A database driver, a left join and NumPy each have types of their own for a number, a label or a
+boolean. What means the same without loss is converted; everything else is left for the contract to
+refuse.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from model.contract import Contract, Feature, Target
+
+#: kind of a feature -> NumPy's kinds of columns that need no conversion
+SETTLED = {"number": "fiu", "boolean": "b"}
+
+
+def plain(column: pd.Series[Any]) -> list[Any]:
+    """A column as Python values, with None for whatever pandas means by missing."""
+    values: list[Any] = column.astype(object).where(column.notna(), None).tolist()
+    return [_python(value) for value in values] if column.dtype == object else values
+
+
+def settled(rows: pd.DataFrame, contract: Contract) -> pd.DataFrame:
+    """*rows* with every column of the contract but its time in the contract's own types.
+
+    `Decimal` becomes a float, 0 and 1 a boolean, a float label such as 1.0 the class 1, and NumPy's
+    scalars and pandas' nullable and categorical types their Python values.
+    """
+    ways: dict[str, Callable[[Any], Any]] = {f.name: _of_kind(f) for f in contract.columns}
+    kinds = {feature.name: feature.kind for feature in contract.columns}
+    ways |= {contract.target.name: _label(contract.target), contract.key: lambda value: value}
+    found = {}
+    for name, way in ways.items():
+        kind = SETTLED.get(kinds.get(name, ""), "")
+        if isinstance(rows[name].dtype, np.dtype) and rows[name].dtype.kind in kind:
+            continue
+        before = plain(rows[name])
+        after = [None if value is None else way(value) for value in before]
+        foreign = not isinstance(rows[name].dtype, np.dtype)
+        if foreign or any(type(a) is not type(b) for a, b in zip(after, rows[name], strict=True)):
+            found[name] = _series(after, rows.index)
+    return rows.assign(**found)
+
+
+def remedy(contract: Contract, name: str, value: Any) -> str:
+    """What to write in the recipe so that *value* fits the column *name*; "" if that is unclear."""
+    column = f'rows["{name}"]'
+    if name == contract.target.name:
+        return _label_remedy(contract.target, column, value)
+    if name == contract.key:
+        return "leave rows without a key out of load()" if value is None or value == "" else (
+            f"write {column}.astype(str)"
+        )  # fmt: skip
+    kind = next(f.kind for f in contract.columns if f.name == name)
+    if value is None:
+        return "write nullable=True in the contract, or leave such rows out of load()"
+    if kind == "number":
+        return _number_remedy(f'rows["{contract.time}"]', column, value)
+    if kind == "category":
+        return (
+            ""
+            if isinstance(value, str)
+            else f"write {column}.astype(str), or another kind in the contract"
+        )
+    return f"compare it, such as {column} == {value!r}" if isinstance(value, str) else ""
+
+
+def _number_remedy(time: str, column: str, value: Any) -> str:
+    infinite = isinstance(value, float) and not np.isfinite(value)
+    for fits, words in (
+        (isinstance(value, (date, np.datetime64)), f"write how long ago it was, such as ({time} - {column}).dt.days"),
+        (isinstance(value, (timedelta, np.timedelta64)), f"write {column}.dt.total_seconds()"),
+        (isinstance(value, str), f"write pd.to_numeric({column}), or make it a category"),
+        (isinstance(value, bool), 'write kind="boolean" in the contract'),
+        (infinite, f"write {column}.replace([np.inf, -np.inf], np.nan), and nullable=True in the contract"),
+    ):  # fmt: skip
+        if fits:
+            return words
+    return ""
+
+
+def _label_remedy(target: Target, column: str, value: Any) -> str:
+    kinds = {type(label) for label in target.classes}
+    if value is None:
+        return "leave rows whose outcome is not known yet out of load()"
+    if isinstance(value, bool) and bool not in kinds and kinds:
+        return "write classes=(False, True) in the contract"
+    if isinstance(value, (int, float)) and kinds == {bool}:
+        return f"write {column}.astype(bool), or classes=(0, 1) in the contract"
+    if kinds == {str} and not isinstance(value, str):
+        return f"write {column}.astype(str)"
+    return f"write pd.to_numeric({column})" if isinstance(value, str) and not kinds else ""
+
+
+def _of_kind(feature: Feature) -> Callable[[Any], Any]:
+    return {"number": _number, "boolean": _boolean}.get(feature.kind, lambda value: value)
+
+
+def _number(value: Any) -> Any:
+    return float(value) if isinstance(value, Decimal) else value
+
+
+def _boolean(value: Any) -> Any:
+    value = _number(value)
+    return bool(value) if isinstance(value, (int, float)) and value in (0, 1) else value
+
+
+def _label(target: Target) -> Callable[[Any], Any]:
+    whole = {label for label in target.classes if type(label) is int}
+
+    def label(value: Any) -> Any:
+        value = _number(value)
+        return int(value) if isinstance(value, float) and value in whole else value
+
+    return label
+
+
+def _python(value: Any) -> Any:
+    # The item of a datetime64 in nanoseconds is an integer: it would pass for a number.
+    foreign = isinstance(value, np.generic) and not isinstance(
+        value, (np.datetime64, np.timedelta64)
+    )
+    return value.item() if foreign else value
+
+
+def _series(values: list[Any], index: Any) -> pd.Series[Any]:
+    """Booleans and numbers in NumPy's types where they fit, everything else as it is."""
+    if values and all(type(value) is bool for value in values):
+        return pd.Series(values, index, dtype=bool)
+    if values and all(value is None or type(value) in (int, float) for value in values):
+        if None not in values and all(type(value) is int for value in values):
+            return pd.Series(values, index, dtype=object).infer_objects()
+        return pd.Series([np.nan if v is None else v for v in values], index).astype("float64")
+    return pd.Series(values, index, dtype=object)

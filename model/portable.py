@@ -1,0 +1,71 @@
+"""A converted graph that runs wherever the scorer runs, whatever the features are called."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import onnx
+
+#: ONNX Runtime lowers text by a locale of the machine's, by default en_US.UTF-8, which slim images
+#: have not. This one is part of glibc and of every Debian and Ubuntu.
+LOCALE = "C.UTF-8"
+
+
+def make_portable(model: onnx.ModelProto, names: Sequence[str]) -> None:
+    """In place: inputs called *names*, in that order, and a locale that every machine has.
+
+    skl2onnx calls an input label1 where an output is called label. Here it is the other tensor that
+    gets another name.
+    """
+    graph = model.graph
+    inputs = [value.name for value in graph.input]
+    taken = {*names, *_names(graph)}
+    new: dict[str, str] = {}
+    for name in sorted({*_names(graph)} - {*inputs}):
+        if name in names:
+            new[name] = next(
+                free for n in range(len(taken) + 1) if (free := f"{name}__{n}") not in taken
+            )
+            taken.add(new[name])
+    new |= {old: name for old, name in zip(inputs, names, strict=True) if old != name}
+    if new:
+        _rename(graph, new)
+    for node in _nodes(graph):
+        if node.op_type == "StringNormalizer":
+            kept = [attribute for attribute in node.attribute if attribute.name != "locale"]
+            del node.attribute[:]
+            node.attribute.extend([*kept, onnx.helper.make_attribute("locale", LOCALE)])
+
+
+def _names(graph: onnx.GraphProto) -> Iterable[str]:
+    for value in (*graph.input, *graph.output, *graph.initializer, *graph.value_info):
+        yield value.name
+    for node in _nodes(graph):
+        yield from node.input
+        yield from node.output
+
+
+def _nodes(graph: onnx.GraphProto) -> Iterable[onnx.NodeProto]:
+    for node in graph.node:
+        yield node
+        for inner in _inner(node):
+            yield from _nodes(inner)
+
+
+def _inner(node: onnx.NodeProto) -> Iterable[onnx.GraphProto]:
+    for attribute in node.attribute:
+        if attribute.type == onnx.AttributeProto.GRAPH:
+            yield attribute.g
+
+
+def _rename(graph: onnx.GraphProto, new: dict[str, str]) -> None:
+    values: Any
+    for values in (graph.input, graph.output, graph.initializer, graph.value_info):
+        for value in values:
+            value.name = new.get(value.name, value.name)
+    for node in graph.node:
+        for names in (node.input, node.output):
+            names[:] = [new.get(name, name) for name in names]
+        for inner in _inner(node):
+            _rename(inner, new)
