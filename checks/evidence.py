@@ -16,9 +16,12 @@ import pandas as pd
 
 from checks.past import Past, past
 from model.contract import Contract
+from model.tolerance import relative, spread_of
 from serve.bundle import Bundle
 from serve.manifest import BundleError
 
+#: How far the scores in the evidence may be from those computed here.
+SAME = 1e-5
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
 
@@ -95,6 +98,7 @@ def gather(
     models = [candidate, champion, anchor if first is not None else None]
     last = max(pd.Timestamp(each.manifest["data"]["train"]["end"]) for each in models if each)
     stored = holdout.filter(regex=r"^score(_\d+)?$").to_numpy(dtype=float).reshape(scores.shape)
+    off = relative(stored, scores, spread_of(scores), SAME, contract.task != "regression")
     return Evidence(
         contract=contract,
         train=train,
@@ -104,7 +108,7 @@ def gather(
         fresh=(holdout[contract.time] > last).to_numpy(),
         champion=other,
         unreadable=unreadable,
-        stored_scores_agree=bool(np.allclose(stored, scores, rtol=1e-5, atol=1e-5)),
+        stored_scores_agree=bool((off <= SAME).all()),
         anchor=first,
         anchor_unreadable=anchor_unreadable or lost,
         past=past(

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from checks.evidence import Array
+from model.tolerance import relative, spread_of
 from serve.bundle import Bundle
 
 ROOT = Path(__file__).parents[1]
@@ -134,7 +135,7 @@ class _Server:
         return json.loads(content)
 
     def worst(self, asked: Asked) -> float:
-        """How far its answers are from the scores at most, relative above one."""
+        """How far its answers are from the scores at most, in units of `CLOSE` (`model.tolerance`)."""
         rows = asked.rows[:BATCH]
         answers = self.ask(json.dumps(rows).encode())
         versions = {each["version"] for each in answers}
@@ -144,7 +145,8 @@ class _Server:
         wanted = asked.scores[: len(rows)]
         if found.shape != wanted.shape:
             raise ServingError(f"it gives scores of shape {found.shape}, expected {wanted.shape}")
-        return float((np.abs(found - wanted) / np.maximum(1.0, np.abs(wanted))).max())
+        probability = asked.bundle.contract.task != "regression"
+        return float(relative(found, wanted, spread_of(asked.scores), CLOSE, probability).max())
 
     def memory(self) -> int | None:
         """Bytes that it and its workers hold; None where `ps` does not tell."""

@@ -26,7 +26,7 @@ from forge.actions import output, summary
 from forge.bundle import as_named
 from forge.live import LIVE, LiveError, Slot, parse_live, with_champion
 from forge.streams import ignore_closed_pipes
-from model.card import card, nothing_to_gain, title
+from model.card import card, nothing_to_gain, replayed, title
 from model.contract import Contract, ContractError, Feature, Kind
 from model.data import DataError
 from model.edited import Edited
@@ -197,6 +197,8 @@ def _make(asked: argparse.Namespace, into: Path) -> Path:
         _say(f"careful: {remark}")
     build = Build(datetime.now(UTC), commit_of(asked.recipe), asked.recipe)
     made = export(fitted, build, into, rules.export.parity)
+    for line in replayed(read_manifest(made)["parity"]):
+        _say(line)
     _say(f"exported {made.name}; estimator and ONNX agree")
     return made
 

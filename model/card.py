@@ -31,6 +31,22 @@ def _made_from(manifest: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def replayed(parity: Mapping[str, Any]) -> list[str]:
+    """What of a manifest's `parity` a person must know: what was left out, and fields without a bound."""
+    found = []
+    near, unbounded = parity.get("beside_thresholds"), parity.get("unbounded")
+    if near and near["replayed"] < near["of"]:
+        found.append(
+            f"replayed {near['replayed']:,} of {near['of']:,} rows beside the trees' thresholds, evenly picked"
+        )
+    if unbounded:
+        found.append(
+            f"careful: for very large values of {', '.join(unbounded)} the estimator fails or ONNX"
+            " differs from it; the contract admits any number there: give minimum and maximum"
+        )
+    return found
+
+
 def card(manifest: Mapping[str, Any]) -> str:
     """What was predicted, learnt from what, and how it did on rows it had not seen."""
     contract, data, build = manifest["contract"], manifest["data"], manifest["build"]
@@ -55,7 +71,7 @@ Features ({len(contract["features"])}): {features}
 
 The ONNX file gives the estimator's scores on {manifest["parity"]["rows"]:,} rows, the worst apart by
 {manifest["parity"]["worst"]:g} (allowed {manifest["parity"]["limit"]:g}).
-
+{"".join(f"- {text(line)}{chr(10)}" for line in replayed(manifest["parity"]))}
 <details><summary>How it was made</summary>
 
 Recipe `{text(manifest["recipe"]["file"])}` ({manifest["recipe"]["sha256"][:19]}…), commit

@@ -12,6 +12,7 @@ import os
 import platform
 import shutil
 import tempfile
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -30,15 +31,19 @@ from model.convertible import why_not
 from model.core import FILE as CORE
 from model.data import encoded_target, fingerprint, model_inputs
 from model.loaded import plain
-from model.parity import Score, replay, round_thresholds, runner, thresholds_of
+from model.parity import Score, replay, round_thresholds, runner
 from model.portable import make_portable
 from model.proof import categories_of, core_of
 from model.source import source_of
-from model.train import Fitted
+from model.tolerance import spread_of
+from model.train import Fitted, scores_of
+from model.trees import route_missing, split_points
 
 FORMAT = 1
 OPSET = {"": 21, "ai.onnx.ml": 3}
 GOLDEN_ROWS = 24
+#: The largest tolerance that a scorer accepts of a bundle's golden rows.
+LOOSEST = 0.05
 TRAIN_SAMPLE, HOLDOUT_SAMPLE = 20_000, 50_000
 LIBRARIES = ("numpy", "onnx", "onnxruntime", "pandas", "pyarrow", "scikit-learn", "skl2onnx")
 
@@ -66,17 +71,22 @@ def export(
     """Write the bundle folder *into*/<version> and return it. *convert* stands in for `to_graph`.
 
     Raises `ExportError` if skl2onnx does not know a part of the estimator, `ParityError` if any
-    score differs by more than *parity_limit* (relative to the score where that is above one).
+    score differs by more than *parity_limit* (see `model.tolerance`), or a row that the contract
+    admits cannot be scored.
     """
     contract = fitted.contract
     round_thresholds(fitted.estimator)
     graph = (convert or to_graph)(fitted)
-    score = runner(graph, contract)
-    parity = replay(fitted, score, thresholds_of(graph), parity_limit)
+    try:
+        score = runner(graph, contract)
+        points = split_points(graph, model_inputs(fitted.split.holdout, contract), contract)
+    except Exception as error:  # ONNX Runtime raises a dozen types of its own
+        raise ExportError(f"ONNX Runtime cannot run the exported model: {error}") from error
+    parity = replay(fitted, score, points, parity_limit)
     into.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=into))
     try:
-        golden = _golden(fitted, score, parity_limit)
+        golden = _golden(fitted, parity_limit)
         core, told = core_of(graph, fitted, golden["rows"])
         files = {"model.onnx": graph} | ({CORE: core} if core else {})
         files |= {
@@ -128,6 +138,7 @@ def to_graph(fitted: Fitted) -> bytes:
     except Exception as error:  # skl2onnx raises a dozen types of its own
         raise ExportError(why_not(fitted.estimator, error)) from error
     make_portable(model, fitted.contract.feature_names)
+    route_missing(model, fitted.estimator)
     # They come in the order of a set, another one in each process.
     opsets = sorted(model.opset_import, key=lambda opset: opset.domain)
     del model.opset_import[:]
@@ -147,7 +158,7 @@ def _samples(fitted: Fitted) -> Iterable[tuple[str, pd.DataFrame]]:
 def _evidence(rows: pd.DataFrame, contract: Contract, score: Score) -> pd.DataFrame:
     """Rows with the target encoded and the graph's scores beside them."""
     inputs = model_inputs(rows, contract)
-    scores = score({name: inputs[name].tolist() for name in inputs})
+    scores = score({name: inputs[name].to_numpy() for name in inputs})
     found = rows.assign(**{contract.target.name: encoded_target(rows, contract)})
     for feature in contract.columns:
         if feature.kind == "number":
@@ -159,8 +170,12 @@ def _evidence(rows: pd.DataFrame, contract: Contract, score: Score) -> pd.DataFr
     return found.assign(score=scores)
 
 
-def _golden(fitted: Fitted, score: Score, tolerance: float) -> dict[str, Any]:
-    """Holdout rows, evenly spread in time, one more with every category unknown, their scores."""
+def _golden(fitted: Fitted, limit: float) -> dict[str, Any]:
+    """Holdout rows, evenly spread in time, and rows with nulls and unseen categories.
+
+    The scores are the estimator's. A scorer compares with twice the *limit*: another machine may
+    round the other way.
+    """
     contract = fitted.contract
     holdout = fitted.split.holdout
     spread = np.unique(np.linspace(0, len(holdout) - 1, GOLDEN_ROWS).astype(int))
@@ -169,18 +184,21 @@ def _golden(fitted: Fitted, score: Score, tolerance: float) -> dict[str, Any]:
     rows = [
         dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)
     ]
-    rows.append(
-        rows[0]
-        | {
-            f.name: "never seen"
-            for f in contract.features
-            if f.kind == "category" and not f.choices
-        }
-        | {f.name: None for f in contract.features if f.nullable}
-    )
+    nulls: dict[str, Any] = {f.name: None for f in contract.features if f.nullable}
+    unseen = {
+        f.name: "never seen" for f in contract.features if f.kind == "category" and not f.choices
+    }
+    alone = [{name: value} for name, value in (*nulls.items(), *unseen.items())]
+    rows += [rows[0] | change for change in (*alone[:GOLDEN_ROWS], unseen, unseen | nulls)]
     inputs = model_inputs(pd.DataFrame(rows, columns=list(columns), dtype=object), contract)
-    scores = score({name: inputs[name].tolist() for name in inputs})
-    return {"rows": rows, "scores": scores.tolist(), "tolerance": tolerance}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of unknown categories, which are meant here
+        scores = scores_of(fitted.estimator, inputs, contract)
+    everything = scores_of(fitted.estimator, model_inputs(holdout, contract), contract)
+    return {
+        "rows": rows, "scores": scores.tolist(), "tolerance": min(2 * limit, LOOSEST),
+        "spread": spread_of(everything).tolist(),
+    }  # fmt: skip
 
 
 def _manifest(

@@ -1,32 +1,165 @@
-"""Does the exported graph give the estimator's scores?
+"""Does the exported graph give the estimator's scores, on every kind of row the contract admits?
 
+The holdout is replayed, then rows it may lack: each nullable field null, categories never seen,
+the bounds of numbers, several of these at once, and rows on and beside the thresholds of trees.
 Trees compare in float32 in ONNX Runtime and in float64 in scikit-learn, and a row close to a split
-can go the other way (onnxruntime#4130, sklearn-onnx#1074). So thresholds are rounded first, and
-then the holdout and rows on and beside every threshold are replayed.
+can go the other way (onnxruntime#4130, sklearn-onnx#1074).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import onnx
 import onnxruntime
 import pandas as pd
 
 from model.contract import Contract
 from model.data import model_inputs
+from model.edge_cases import (  # fmt: skip
+    BOTH,
+    BOUND,
+    CATEGORY,
+    FAR,
+    NULL,
+    SPLIT,
+    UNSEEN,
+    Case,
+    beside,
+    cases,
+    frame,
+)
+from model.proof import categories_of
+from model.tolerance import relative, spread_of
 from model.train import Fitted, Scores, scores_of
+from model.trees import Points, parts, rounded_down
 
-#: Columns (a list of values per feature) to scores.
-Score = Callable[[Mapping[str, list[Any]]], Scores]
-#: How many thresholds are tried for one feature.
-NEAR_THRESHOLDS = 4_000
+#: Columns (a sequence of values per feature) to scores.
+Score = Callable[[Mapping[str, Any]], Scores]
+#: Values that are scored at once: 4,000 rows of a thousand features.
+CELLS = 4_000_000
+#: Problems that a message lists.
+SHOWN = 20
+CURES = {
+    NULL: "fill it in the pipeline (an imputer such as SimpleImputer; for a category, where null is the"
+    ' empty string, an encoder with handle_unknown="ignore"), or set nullable=False',
+    UNSEEN: 'let the encoder accept it (OneHotEncoder: handle_unknown="ignore"; OrdinalEncoder:'
+    ' handle_unknown="use_encoded_value", unknown_value=-1), or list all categories in choices',
+    CATEGORY: 'let the encoder accept it (OneHotEncoder: handle_unknown="ignore"), or correct choices',
+    BOUND: "narrow its minimum and maximum in the contract, or use another step for it",
+    SPLIT: "give trees the number as it is: a scaler before them rounds differently in ONNX",
+    BOTH: "impute, and let the encoders ignore what they do not know",
+}
 
 
 class ParityError(Exception):
-    """The exported model does not give the estimator's scores. The message shows the worst row."""
+    """The exported model does not give the estimator's scores. The message names fields and rows."""
+
+
+@dataclass
+class _Replay:
+    """Estimator and graph side by side; what they disagree on by (field, kind of case)."""
+
+    fitted: Fitted
+    score: Score
+    spread: Any
+    limit: float
+    rows: int = 0
+    worst: float = 0.0
+    problems: dict[tuple[str, str], str] = field(default_factory=dict)
+
+    def hold(self, inputs: pd.DataFrame) -> tuple[Any, Scores, Scores]:
+        """Differences in units of the limit, estimator's scores, graph's scores. Raises what they do."""
+        contract = self.fitted.contract
+        expected = scores_of(self.fitted.estimator, inputs, contract)
+        if not np.isfinite(expected).all():
+            raise _EstimatorError("gives a score that is not a finite number")
+        try:
+            found = self.score({name: inputs[name].to_numpy() for name in inputs})
+        except Exception as error:  # ONNX Runtime raises a dozen types of its own
+            raise _GraphError(_first_line(error)) from error
+        if found.shape != expected.shape:
+            raise ParityError(
+                f"the graph gives scores of shape {found.shape}, expected {expected.shape}"
+            )
+        binary = contract.task != "regression"
+        return relative(found, expected, self.spread, self.limit, binary), expected, found
+
+    def holdout(self, inputs: pd.DataFrame) -> None:
+        """Raises `ParityError` at once: where the holdout differs, no other row says more."""
+        gaps: list[Any] = []
+        expected: list[Any] = []
+        found: list[Any] = []
+        try:
+            for start, end in _steps(len(inputs), inputs.shape[1]):
+                for kept, each in zip((gaps, expected, found), self.hold(inputs.iloc[start:end]), strict=True):  # fmt: skip
+                    kept.append(each)
+        except (_EstimatorError, _GraphError) as error:
+            raise ParityError(f"on the holdout, {error}") from error
+        gap, theirs, ours = (np.concatenate(each) for each in (gaps, expected, found))
+        self._count(gap)
+        at = int(np.argmax(gap))
+        if gap[at] > self.limit:
+            raise ParityError(
+                f"the ONNX model differs from the estimator by {gap[at]:.3g}; {self._allowed()}, and"
+                f" {int((gap > self.limit).sum()):,} of {len(inputs):,} rows of the holdout are beyond it."
+                f" The worst row: {_row(inputs, at)}: estimator {theirs[at]}, ONNX {ours[at]}"
+            )
+
+    def cases(self, inputs: pd.DataFrame, asked: Sequence[Case]) -> None:
+        """Replay *asked*; a chunk in which something raises is halved until the case is found."""
+        asked = [each for each in asked if (each.field, each.kind) not in self.problems]
+        if not asked:
+            return
+        rows = frame(inputs, asked)
+        try:
+            gap, theirs, ours = self.hold(rows)
+        except ParityError:
+            raise
+        except Exception as error:  # the estimator's own steps raise anything
+            if len(asked) > 1:
+                self.cases(inputs, asked[: len(asked) // 2])
+                self.cases(inputs, asked[len(asked) // 2 :])
+                return
+            what = str(error) if isinstance(error, (_EstimatorError, _GraphError)) else f"the estimator raises {_first_line(error)}"  # fmt: skip
+            self._problem(asked[0], rows, 0, what)
+            return
+        if not any(each.kind == FAR for each in asked):
+            self._count(gap)
+        start = 0
+        for case in asked:
+            part = gap[start : start + case.rows]
+            at = start + int(np.argmax(part))
+            if gap[at] > self.limit:
+                self._problem(case, rows, at, f"the estimator gives {theirs[at]}, ONNX {ours[at]}: they differ by {gap[at]:.3g}; {self._allowed()}")  # fmt: skip
+            start += case.rows
+
+    def _problem(self, case: Case, rows: pd.DataFrame, at: int, what: str) -> None:
+        shown = _row(rows[list(case.changes)], at)
+        self.problems.setdefault((case.field, case.kind), f"{shown}: {what}")
+
+    def _count(self, gap: Any) -> None:
+        self.rows += len(gap)
+        self.worst = max(self.worst, float(gap.max()))
+
+    def _allowed(self) -> str:
+        return (
+            f"allowed is {self.limit:g} (thresholds.toml, export.parity) of the score or of the"
+            " scores' standard deviation, whichever is larger"
+        )
+
+
+class _EstimatorError(Exception):
+    def __str__(self) -> str:
+        return f"the estimator {self.args[0]}"
+
+
+class _GraphError(Exception):
+    def __str__(self) -> str:
+        return f"the estimator gives a score and the ONNX model fails: {self.args[0]}"
 
 
 def round_thresholds(estimator: Any) -> None:
@@ -35,64 +168,62 @@ def round_thresholds(estimator: Any) -> None:
     All inputs are float32, and for a float32 x the questions x <= t and x <= (t rounded down) have
     one answer; the converter would round t to the nearest, and rows on it would go the other way.
     """
-    for step in _steps(estimator):
-        for trees in getattr(step, "_predictors", []):
+    for part in parts(estimator):
+        for trees in getattr(part, "_predictors", []):
             for tree in trees:
-                exact = tree.nodes["num_threshold"]
-                near = exact.astype(np.float32)
-                down = np.where(near > exact, np.nextafter(near, np.float32(-np.inf)), near)
-                tree.nodes["num_threshold"] = down
+                tree.nodes["num_threshold"] = rounded_down(tree.nodes["num_threshold"])
 
 
-def replay(
-    fitted: Fitted, score: Score, thresholds: np.ndarray[Any, Any], limit: float
-) -> dict[str, Any]:
-    """Compare estimator and graph on the holdout and close to *thresholds*.
+def replay(fitted: Fitted, score: Score, points: Points, limit: float) -> dict[str, Any]:
+    """Compare estimator and graph on the holdout, and on rows that the contract admits beside it.
 
-    Returns how many rows were compared and the worst difference. Raises `ParityError`.
+    *points* are the thresholds of the graph's trees by feature (`model.trees.split_points`).
+    Returns what the manifest says: rows compared, the worst difference, the limit, how many of the
+    rows beside thresholds were replayed, and *unbounded*, fields without a bound in the contract
+    for which estimator and graph do not agree on very large values.
+
+    Raises `ParityError` with every field that is wrong, an example and what to do.
     """
     contract = fitted.contract
     inputs = model_inputs(fitted.split.holdout, contract)
-    inputs = pd.concat([inputs, _near(inputs, contract, thresholds)], ignore_index=True)
-    ours = score({name: inputs[name].tolist() for name in inputs})
-    theirs = scores_of(fitted.estimator, inputs, contract)
-    if ours.shape != theirs.shape:
-        raise ParityError(f"the graph gives scores of shape {ours.shape}, expected {theirs.shape}")
-    gap = np.abs(ours - theirs) / np.maximum(1.0, np.abs(theirs))
-    gap = np.nan_to_num(gap.reshape(len(inputs), -1).max(axis=1), nan=np.inf)
-    worst = int(np.argmax(gap))
-    if gap[worst] > limit:
-        raise ParityError(
-            f"the ONNX model differs from the estimator by {gap[worst]:.3g}; allowed is {limit:g}"
-            f" (thresholds.toml, export.parity), and {int((gap > limit).sum()):,} of"
-            f" {len(inputs):,} rows are beyond it. The worst row: {inputs.iloc[worst].to_dict()}:"
-            f" estimator {theirs[worst]}, ONNX {ours[worst]}"
-        )
-    return {"rows": len(inputs), "worst": float(f"{gap[worst]:.3g}"), "limit": limit}
-
-
-def thresholds_of(graph: bytes) -> np.ndarray[Any, Any]:
-    """Every value at which a tree of the graph splits, float32, sorted; empty without trees."""
-    values: set[float] = set()
-    for node in onnx.load_from_string(graph).graph.node:
-        for attribute in node.attribute:
-            if attribute.name == "nodes_values":
-                values.update(attribute.floats)
-    return np.array(sorted(values), dtype=np.float32)
+    spread = spread_of(scores_of(fitted.estimator, inputs, contract))
+    side = _Replay(fitted, score, spread, limit)
+    side.holdout(inputs)
+    near, of = beside(contract, points)
+    edge = cases(contract, inputs, categories_of(fitted))
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        # Of unknown categories and of overflow: the scores are compared.
+        warnings.simplefilter("ignore")
+        for start, end in _steps(len(near), inputs.shape[1]):
+            side.cases(inputs, near[start:end])
+        for kinds in ({NULL, UNSEEN, CATEGORY, BOUND}, {BOTH}, {FAR}):
+            if side.problems:
+                break  # a field that is wrong alone is wrong with others, too
+            some = [case for case in edge if case.kind in kinds]
+            for start, end in _steps(len(some), inputs.shape[1] * 16):
+                side.cases(inputs, some[start:end])
+    wrong = {at: said for at, said in side.problems.items() if at[1] != FAR}
+    if wrong:
+        raise ParityError(_message(wrong))
+    return {
+        "rows": side.rows, "worst": float(f"{side.worst:.3g}"), "limit": limit,
+        "cases": len(edge), "beside_thresholds": {"replayed": len(near), "of": of},
+        "unbounded": sorted(name for name, _ in side.problems),
+    }  # fmt: skip
 
 
 def runner(graph: bytes, contract: Contract) -> Score:
-    """A function from columns (a list of values per feature) to scores, by ONNX Runtime."""
+    """A function from columns (a sequence of values per feature) to scores, by ONNX Runtime."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1  # the order of a sum, and so its last bit, hangs on it
-    options.log_severity_level = 3
+    options.log_severity_level = 4  # what fails is raised, and reported with the row
     session = onnxruntime.InferenceSession(graph, options, ["CPUExecutionProvider"])
     output = session.get_outputs()[-1].name
     categories = {f.name for f in contract.features if f.kind == "category"}
 
-    def score(columns: Mapping[str, list[Any]]) -> Scores:
+    def score(columns: Mapping[str, Any]) -> Scores:
         feeds = {
-            name: np.array(values, dtype=object if name in categories else np.float32).reshape(
+            name: np.asarray(values, dtype=object if name in categories else np.float32).reshape(
                 -1, 1
             )
             for name, values in columns.items()
@@ -105,30 +236,35 @@ def runner(graph: bytes, contract: Contract) -> Score:
     return score
 
 
-def _steps(estimator: Any) -> Iterable[Any]:
-    yield estimator
-    for _, step in getattr(estimator, "steps", []):
-        yield from _steps(step)
+def _message(problems: Mapping[tuple[str, str], str]) -> str:
+    lines = [
+        f"  - {name + ': ' if name else ''}{kind} is admitted by the contract. {said}.\n"
+        f"    What to do: {CURES[kind]}"
+        for (name, kind), said in problems.items()
+    ]
+    more = [f"  - and {len(lines) - SHOWN} more"] if len(lines) > SHOWN else []
+    return (
+        "the ONNX model and the estimator do not agree on rows that a request may carry:\n"
+        + "\n".join(lines[:SHOWN] + more)
+    )
 
 
-def _near(
-    inputs: pd.DataFrame, contract: Contract, thresholds: np.ndarray[Any, Any]
-) -> pd.DataFrame:
-    """Holdout rows with one number moved onto a threshold or to the float32 beside it."""
-    rows = []
-    generator = np.random.default_rng(0)
-    for feature in contract.features:
-        if feature.kind != "number" or not len(thresholds):
-            continue
-        seen = inputs[feature.name].dropna()
-        if seen.empty:
-            continue
-        close = thresholds[(thresholds >= seen.min()) & (thresholds <= seen.max())]
-        if len(close) > NEAR_THRESHOLDS:
-            close = generator.choice(close, NEAR_THRESHOLDS, replace=False)
-        beside = [np.nextafter(close, np.float32(way)) for way in (-np.inf, np.inf)]
-        values = np.concatenate([close, *beside])
-        moved = inputs.iloc[generator.integers(0, len(inputs), len(values))].copy()
-        moved[feature.name] = values.astype(np.float32)
-        rows.append(moved)
-    return pd.concat(rows) if rows else inputs.iloc[:0]
+def _steps(rows: int, features: int) -> Iterator[tuple[int, int]]:
+    size = max(1, CELLS // max(features, 1000))
+    return ((start, min(start + size, rows)) for start in range(0, rows, size))
+
+
+def _row(inputs: pd.DataFrame, at: int) -> str:
+    row = {str(name): value.item() if isinstance(value, np.generic) else value for name, value in inputs.iloc[at].items()}  # fmt: skip
+    text = ", ".join(f"{name} = {_shown(value)}" for name, value in row.items())
+    return text if len(text) <= 600 else text[:597] + "..."
+
+
+def _shown(value: Any) -> str:
+    missing = value == "" or (isinstance(value, float) and np.isnan(value))
+    text = "null" if missing else repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _first_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {str(error).strip()}".partition("\n")[0][:300]

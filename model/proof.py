@@ -13,8 +13,8 @@ from model.cut import CutError, cut, runtime
 from model.data import model_inputs
 from model.train import Fitted
 
-#: Rows that are also scored alone.
-ALONE = 64
+#: Rows that are also scored alone, and values of the holdout that are tried, evenly spread.
+ALONE, CELLS = 64, 4_000_000
 
 
 def core_of(
@@ -27,7 +27,9 @@ def core_of(
     contract = fitted.contract
     try:
         core, told = cutter(graph, contract)
-        inputs = model_inputs(fitted.split.holdout, contract).to_dict("records")
+        holdout = fitted.split.holdout
+        step = -(-holdout[list(contract.feature_names)].size // CELLS)
+        inputs = model_inputs(holdout.iloc[::step], contract).to_dict("records")
         rows = [*trial(contract, categories_of(fitted), golden), *inputs]
         wrong = _difference(graph, core, Encoder.read(told, contract), contract, rows)
         if wrong:

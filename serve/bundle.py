@@ -24,6 +24,7 @@ import onnxruntime
 from model.contract import Contract, ContractError
 from model.core import FILE as CORE
 from model.core import CoreError, Encoder, trial
+from model.tolerance import allowed
 from serve.engine import CoreGraph, Engine, FullGraph, NoGraph, Scores, disagreement
 from serve.graph import GraphError, look
 from serve.manifest import MANIFEST, MODEL, BundleError, content_of, read_manifest, sha256, verify
@@ -158,13 +159,18 @@ class Bundle:
                 f"{self.folder}: the golden rows give {scores.shape} finite scores,"
                 f" expected {expected.shape}"
             )
-        allowed = golden["tolerance"] * np.maximum(1.0, np.abs(expected))
-        off = np.argwhere(np.abs(scores - expected) > allowed)
+        # Bundles made before there was a spread were made with 1 in its place.
+        spread = np.asarray(golden.get("spread", 1.0), dtype=float)
+        if spread.ndim and spread.shape != expected.shape[1:]:
+            raise BundleError(f"{self.folder}: golden.spread is not one number for each class")
+        probability = self.contract.task != "regression"
+        most = allowed(expected, spread, golden["tolerance"], probability)
+        off = np.argwhere(np.abs(scores - expected) > most)
         if len(off):
             where = tuple(off[0])
             raise BundleError(
-                f"{self.folder}: golden row {where[0]} scores {scores[where]:.6f}, expected"
-                f" {expected[where]:.6f} (tolerance {golden['tolerance']:g}): this machine does not"
+                f"{self.folder}: golden row {where[0]} scores {scores[where]:.7g}, expected"
+                f" {expected[where]:.7g} (tolerance {golden['tolerance']:g}): this machine does not"
                 " compute what was judged"
             )
 

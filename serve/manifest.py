@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -113,6 +114,10 @@ def _odd(manifest: Mapping[str, Any]) -> Iterable[str]:
         yield "golden.rows has a row that is no object"
     if not isinstance(tolerance, float) or not 0 <= tolerance <= LOOSEST:
         yield f"golden.tolerance is {tolerance!r}; expected 0 to {LOOSEST:g}"
+    spread = golden.get("spread", 1.0)
+    each = spread if isinstance(spread, list) else [spread]
+    if not all(isinstance(value, float) and 0 <= value < math.inf for value in each):
+        yield f"golden.spread is {spread!r}; expected a number, or one for each class"
 
 
 def _wrong_files(folder: Path, files: Mapping[str, str], evidence: bool) -> Iterable[str]:

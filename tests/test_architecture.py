@@ -12,9 +12,10 @@ OURS = {"checks", "forge", "model", "monitoring", "serve"}
 OF_OURS = {
     "forge": set(),
     "model": {"checks.rules", "checks.markdown", "monitoring.partitions"},
-    "serve": {"model.contract", "model.core"},
+    "serve": {"model.contract", "model.core", "model.tolerance"},
     "checks": {
         "model.contract",
+        "model.tolerance",
         "model.trend",
         "model.upstream",
         "serve.bundle",

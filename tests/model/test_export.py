@@ -21,10 +21,11 @@ from sklearn.preprocessing import (
 )
 
 from model.contract import Contract, Feature, Target
-from model.data import Split
+from model.data import Split, model_inputs
 from model.export import Build, ExportError, export, to_graph
-from model.parity import ParityError, replay, runner, thresholds_of
+from model.parity import ParityError, replay, runner
 from model.train import Fitted, read_recipe, train
+from model.trees import split_points
 from serve.bundle import Bundle
 
 TODAY = date(2026, 2, 20)
@@ -95,11 +96,14 @@ def test_the_evidence_carries_the_graphs_own_scores(fitted, build, tmp_path):
 def test_parity_is_tried_beside_every_threshold_of_the_trees(fitted):
     """Where a row could go the other way."""
     graph = to_graph(fitted)
-    thresholds = thresholds_of(graph)
-    found = replay(fitted, runner(graph, fitted.contract), thresholds, 1e-5)
+    points = split_points(
+        graph, model_inputs(fitted.split.holdout, fitted.contract), fitted.contract
+    )
+    found = replay(fitted, runner(graph, fitted.contract), points, 1e-5)
+    near = found["beside_thresholds"]
 
-    assert (len(thresholds) > 0) == (fitted.contract.name != "buys")  # a linear model has none
-    assert found["rows"] > len(fitted.split.holdout) or fitted.contract.name == "buys"
+    assert (len(points) > 0) == (fitted.contract.name != "buys")  # a linear model has none
+    assert near["replayed"] == near["of"] >= 2 * sum(map(len, points.values()))
 
 
 def test_a_graph_that_disagrees_is_refused_with_its_worst_row(fitted):
@@ -112,7 +116,7 @@ def test_a_graph_that_disagrees_is_refused_with_its_worst_row(fitted):
         return scores
 
     with pytest.raises(ParityError) as caught:
-        replay(fitted, off_by_a_bit, np.array([]), 1e-5)
+        replay(fitted, off_by_a_bit, {}, 1e-5)
 
     assert "1 of" in str(caught.value)
     assert "allowed is 1e-05 (thresholds.toml, export.parity)" in str(caught.value)
@@ -123,7 +127,7 @@ def test_a_score_that_is_not_a_number_is_never_within_the_limit(fitted):
     honest = runner(to_graph(fitted), fitted.contract)
 
     with pytest.raises(ParityError):
-        replay(fitted, lambda columns: honest(columns) * np.nan, np.array([]), 1e-5)
+        replay(fitted, lambda columns: honest(columns) * np.nan, {}, 1e-5)
 
 
 def test_an_export_that_fails_leaves_nothing_that_looks_like_a_bundle(fitted, build, tmp_path):

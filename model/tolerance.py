@@ -1,0 +1,42 @@
+"""How far two computations of one score may be apart: the measure of export, scorer and gate.
+
+A difference is measured against the score itself or, where that is close to zero, against the
+standard deviation of the scores: float32 keeps seven digits of the sum's terms, and a prediction
+near zero of a target in the hundreds is a sum of terms in the hundreds.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+#: Four float32 steps at 1: a probability that is computed as one minus another is no more exact.
+PROBABILITY = 4 * 2.0**-23
+Array = np.ndarray[Any, np.dtype[np.float64]]
+
+
+def spread_of(scores: Any) -> Any:
+    """The standard deviation of *scores*, (n,) or (n, classes): a float, or one for each class."""
+    return np.asarray(scores, dtype=np.float64).std(axis=0)
+
+
+def allowed(expected: Any, spread: Any, limit: float, probability: bool) -> Any:
+    """The largest difference from *expected* that is within *limit*, of the shape of *expected*.
+
+    *spread* is what `spread_of` gives of the holdout's scores, *probability* whether they are
+    probabilities.
+    """
+    scale = np.maximum(np.abs(np.asarray(expected, dtype=np.float64)), spread)
+    return np.maximum(limit * scale, PROBABILITY if probability else 0.0)
+
+
+def relative(found: Any, expected: Any, spread: Any, limit: float, probability: bool) -> Array:
+    """The differences in units in which *limit* is the largest allowed; infinite for NaN, (n,)."""
+    gap = np.abs(np.asarray(found, dtype=np.float64) - expected)
+    most = allowed(expected, spread, limit, probability)
+    # A constant zero has no scale: no difference is allowed there, and an equal score has none.
+    with np.errstate(divide="ignore", invalid="ignore"):
+        units: Array = np.where(gap == 0, 0.0, gap / most * limit)
+    worst: Array = np.nan_to_num(units, nan=np.inf, posinf=np.inf).reshape(len(gap), -1).max(axis=1)
+    return worst

@@ -1,0 +1,313 @@
+"""What the contract admits gives the estimator's scores, or there is no bundle and the message says why.
+
+A grid of estimators, encoders and kinds of field on 240 made-up rows, with nulls in the window and
+without.
+"""
+
+import itertools
+import json
+import warnings
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.compose import ColumnTransformer
+from sklearn.ensemble import (
+    BaggingClassifier,
+    ExtraTreesClassifier,
+    ExtraTreesRegressor,
+    GradientBoostingClassifier,
+    HistGradientBoostingClassifier,
+    HistGradientBoostingRegressor,
+    RandomForestClassifier,
+    RandomForestRegressor,
+)
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
+from sklearn.tree import DecisionTreeClassifier
+
+from model.contract import Contract, Feature, Target
+from model.data import Split, encoded_target, model_inputs
+from model.edge_cases import MOST_BESIDE, beside, cases, frame
+from model.export import Build, ExportError, export, to_graph
+from model.parity import ParityError, replay, round_thresholds, runner
+from model.train import Fitted, scores_of
+from model.trees import split_points
+from serve.bundle import Bundle
+
+NOON = datetime(2026, 2, 20, 12, tzinfo=UTC)
+FEATURES = (
+    Feature("income", "number", minimum=0, maximum=10_000, nullable=True),
+    Feature("age", "number", minimum=18, maximum=110),
+    Feature("town", "category"),
+    Feature("channel", "category", nullable=True),
+    Feature("shirt", "category", choices=("S", "M", "L")),
+    Feature("member", "boolean", nullable=True),
+)
+NUMBERS, WORDS = ["income", "age", "member"], ["town", "channel", "shirt"]
+TARGETS = {
+    "binary": Target("y", (False, True)),
+    "multiclass": Target("y", ("a", "b", "c")),
+    "regression": Target("y"),
+}
+ENCODERS = {
+    "one-hot, ignore": lambda: OneHotEncoder(handle_unknown="ignore", sparse_output=False),
+    "one-hot": lambda: OneHotEncoder(sparse_output=False),
+    "ordinal, -1": lambda: OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1),
+    "ordinal": OrdinalEncoder,
+}
+ESTIMATORS = {
+    "forest": ("binary", lambda: RandomForestClassifier(8, max_depth=5, random_state=0)),
+    "forest, three classes": ("multiclass", lambda: RandomForestClassifier(8, max_depth=5, random_state=0)),
+    "forest, a value": ("regression", lambda: RandomForestRegressor(8, max_depth=5, random_state=0)),
+    "extra trees": ("binary", lambda: ExtraTreesClassifier(8, max_depth=5, random_state=0)),
+    "extra trees, a value": ("regression", lambda: ExtraTreesRegressor(8, max_depth=5, random_state=0)),
+    "one tree": ("binary", lambda: DecisionTreeClassifier(max_depth=4, random_state=0)),
+    "bagging": ("binary", lambda: BaggingClassifier(DecisionTreeClassifier(max_depth=4), 4, random_state=0)),
+    "boosting": ("multiclass", lambda: HistGradientBoostingClassifier(max_iter=5)),
+    "boosting, a value": ("regression", lambda: HistGradientBoostingRegressor(max_iter=5)),
+    "old boosting": ("binary", lambda: GradientBoostingClassifier(n_estimators=5)),
+    "linear": ("binary", lambda: make_pipeline(StandardScaler(), LogisticRegression())),
+    "linear, imputed": ("binary", lambda: make_pipeline(SimpleImputer(), StandardScaler(), LogisticRegression())),
+}  # fmt: skip
+
+
+def fit(task, estimator, nulls, target=lambda signal: signal * 300, features=FEATURES):
+    """The estimator fitted on made-up rows; *nulls* says whether any of them lack something."""
+    rng = np.random.default_rng(0)
+    n = 240
+    rows = pd.DataFrame(
+        {
+            "key": [f"r{i}" for i in range(n)],
+            "at": [NOON - timedelta(hours=n - i) for i in range(n)],
+            "income": rng.lognormal(7.5, 0.5, n).round(2).clip(0, 10_000),
+            "age": rng.integers(18, 80, n).astype(float),
+            "town": rng.choice(["Graz", "Linz", "Wels"], n),
+            "channel": rng.choice(["web", "app"], n),
+            "shirt": rng.choice(["S", "M", "L"], n),
+            "member": (rng.random(n) < 0.5).astype(object),
+        }
+    )
+    signal = np.log(rows["income"]) - 7.5 + 0.02 * (rows["age"] - 45) + (rows["town"] == "Wels") + rng.normal(0, 0.3, n)  # fmt: skip
+    if nulls:
+        for name in ("income", "channel", "member"):
+            rows.loc[rng.random(n) < 0.15, name] = None
+    classes = TARGETS[task].classes
+    values = target(signal) if task == "regression" else pd.qcut(signal, len(classes), labels=False)
+    rows["y"] = values if not classes else [classes[i] for i in values]
+    contract = Contract(name="c", task=task, features=features, target=TARGETS[task], key="key", time="at")  # fmt: skip
+    split = Split(rows[:180].reset_index(drop=True), rows[180:].reset_index(drop=True))
+    estimator.fit(model_inputs(split.train, contract), encoded_target(split.train, contract))
+    return Fitted(estimator, contract, split, (NOON - timedelta(hours=n), NOON), {})
+
+
+def pipeline(encoder, estimator):
+    return make_pipeline(
+        ColumnTransformer([("n", "passthrough", NUMBERS), ("w", encoder, WORDS)]), estimator
+    )
+
+
+def attempt(fitted, limit=1e-5):
+    """What `export` does with it: the graph and what the manifest says of parity."""
+    round_thresholds(fitted.estimator)
+    graph = to_graph(fitted)
+    score = runner(graph, fitted.contract)
+    points = split_points(
+        graph, model_inputs(fitted.split.holdout, fitted.contract), fitted.contract
+    )
+    return score, replay(fitted, score, points, limit)
+
+
+@pytest.mark.parametrize(
+    ("kind", "encoder", "nulls"), list(itertools.product(ESTIMATORS, ENCODERS, (False, True)))
+)
+def test_every_combination_is_exported_correctly_or_refused_with_a_field_and_a_cure(
+    kind, encoder, nulls
+):
+    """Correct on rows of the test's own making: each field null or unseen, alone and together."""
+    task, make = ESTIMATORS[kind]
+    try:
+        fitted = fit(task, pipeline(ENCODERS[encoder](), make()), nulls)
+    except ValueError:
+        pytest.skip("the estimator does not take nulls in training")
+    try:
+        score, _ = attempt(fitted)
+    except (ParityError, ExportError) as error:
+        said = str(error)
+        assert "What to do:" in said or "holdout" in said
+        assert encoder in ("one-hot", "ordinal") or kind in ("old boosting", "linear"), said
+        return
+    assert encoder in ("one-hot, ignore", "ordinal, -1")
+    tried = model_inputs(fitted.split.holdout, fitted.contract)
+    for change in (
+        {"income": np.nan}, {"channel": ""}, {"member": np.nan}, {"town": "new"},
+        {"income": np.nan, "channel": "", "member": np.nan, "town": "new"},
+        {"income": 0.0}, {"income": 10_000.0}, {"age": 110.0, "channel": "WEB"},
+    ):  # fmt: skip
+        rows = tried.assign(**{name: np.float32(v) if isinstance(v, float) else v for name, v in change.items()})  # fmt: skip
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            expected = scores_of(fitted.estimator, rows, fitted.contract)
+        found = score({name: rows[name].to_numpy() for name in rows})
+        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-4 if task == "regression" else 1e-6)  # fmt: skip
+
+
+def test_the_message_names_each_field_an_example_and_the_cure():
+    """All problems at once."""
+    fitted = fit("binary", pipeline(OrdinalEncoder(), GradientBoostingClassifier(n_estimators=3)), False)  # fmt: skip
+
+    with pytest.raises(ParityError) as caught:
+        attempt(fitted)
+
+    said = str(caught.value)
+    for words in (
+        "income: null is admitted", "Input X contains NaN", "SimpleImputer", "nullable=False",
+        "town: an unseen category is admitted", "town = 'never seen'", 'handle_unknown="ignore"',
+        "member: null is admitted", "channel: null is admitted",
+    ):  # fmt: skip
+        assert words in said
+
+
+class Leaves(RegressorMixin, BaseEstimator):
+    """A linear model that answers a missing income with no number."""
+
+    def fit(self, rows, target):
+        self.inner = LinearRegression().fit(rows[["age"]], target)
+        return self
+
+    def predict(self, rows):
+        return np.where(rows["income"].isna(), np.nan, self.inner.predict(rows[["age"]]))
+
+
+def test_an_estimator_that_answers_with_no_number_is_refused():
+    """NaN is no score, whatever ONNX gives."""
+    fitted = fit("regression", Leaves(), False)
+
+    with pytest.raises(ParityError, match=r"income: null .*\n? ?.*not a finite number"):
+        replay(fitted, lambda columns: fitted.estimator.inner.predict(pd.DataFrame({"age": columns["age"]})), {}, 1e-5)  # fmt: skip
+
+
+def test_golden_rows_have_the_estimators_scores(tmp_path, recipes):
+    """Each nullable field null, each open category unseen, and both together."""
+    fitted = fit("regression", pipeline(ENCODERS["one-hot, ignore"](), RandomForestRegressor(8, random_state=0)), False)  # fmt: skip
+    folder = export(fitted, Build(NOON, "", recipes / "buys.py"), tmp_path, 1e-5)
+    golden = json.loads((folder / "manifest.json").read_text())["golden"]
+    rows = pd.DataFrame(golden["rows"], dtype=object)
+
+    assert {"income", "channel", "member"} <= {name for name in rows if rows[name].isna().any()}
+    assert (rows["town"] == "never seen").any()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        expected = scores_of(fitted.estimator, model_inputs(rows, fitted.contract), fitted.contract)
+    assert golden["scores"] == expected.tolist()
+    assert Bundle.load(folder).core == ""
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        lambda s: s * 300,  # profit and loss
+        lambda s: np.where(s > 0.8, s * 500, 0.0),  # claims
+        lambda s: 300_000 * np.exp(0.4 * s),  # prices
+        lambda s: np.maximum(0, s * 5).round(),  # counts
+        lambda s: s * 1e-9,
+        lambda s: s * 1e12,
+        lambda s: s * 0,
+        lambda s: s * 0 + 7.5,
+    ],
+    ids=["signed", "claims", "prices", "counts", "1e-9", "1e12", "zero", "constant"],
+)
+def test_float32_noise_passes_and_a_real_difference_does_not(target):
+    """A thousandth of the scores' deviation is a real one, whatever their unit."""
+    fitted = fit("regression", pipeline(ENCODERS["ordinal, -1"](), HistGradientBoostingRegressor(max_iter=30, min_samples_leaf=5)), True, target)  # fmt: skip
+    score, _ = attempt(fitted)
+    scores = scores_of(fitted.estimator, model_inputs(fitted.split.holdout, fitted.contract), fitted.contract)  # fmt: skip
+    real = 1e-3 * (scores.std() or abs(scores[0]) or 1.0)
+
+    with pytest.raises(ParityError, match="differs from the estimator"):
+        replay(fitted, lambda columns: score(columns) + real, {}, 1e-5)
+
+
+def test_small_probabilities_are_measured_by_their_own_spread():
+    """Half of one in ten thousand is a real difference where all scores are that small."""
+
+    class Rare(BaseEstimator):
+        def fit(self, rows, target):
+            return self
+
+        def predict_proba(self, rows):
+            p = 1e-4 * rows["age"].to_numpy(dtype=float) / 110
+            return np.column_stack([1 - p, p])
+
+    fitted = fit("binary", Rare(), False)
+    honest = lambda columns: 1e-4 * np.asarray(columns["age"], dtype=float) / 110  # noqa: E731
+
+    replay(fitted, honest, {}, 1e-5)
+    with pytest.raises(ParityError):
+        replay(fitted, lambda columns: honest(columns) * 0.95, {}, 1e-5)
+
+
+def test_each_feature_is_moved_over_its_own_thresholds_only():
+    """The graph's trees look at income and age; a threshold of one says nothing of the other."""
+    fitted = fit("binary", pipeline(ENCODERS["one-hot, ignore"](), DecisionTreeClassifier(max_depth=4, random_state=0)), False)  # fmt: skip
+    inputs = model_inputs(fitted.split.holdout, fitted.contract)
+    points = split_points(to_graph(fitted), inputs, fitted.contract)
+    tree = fitted.estimator[-1].tree_
+
+    for column, name in enumerate(NUMBERS[:2]):
+        own = tree.threshold[(tree.children_left >= 0) & (tree.feature == column)]
+        assert np.allclose(points.get(name, []), np.unique(own))
+
+
+def test_thresholds_behind_a_scaler_are_scaled_back():
+    """A row beside a split of the scaled number is beside it in its own unit."""
+    fitted = fit("binary", make_pipeline(ColumnTransformer([("n", StandardScaler(), ["income", "age"])]), DecisionTreeClassifier(max_depth=3, random_state=0)), False)  # fmt: skip
+    points = split_points(to_graph(fitted), model_inputs(fitted.split.holdout, fitted.contract), fitted.contract)  # fmt: skip
+    scaler, tree = fitted.estimator[0].named_transformers_["n"], fitted.estimator[-1].tree_
+
+    own = tree.threshold[(tree.children_left >= 0) & (tree.feature == 0)]
+    for value in own * scaler.scale_[0] + scaler.mean_[0]:
+        assert np.isclose(points["income"], value, rtol=1e-6).sum() >= 3
+
+
+def test_rows_beside_thresholds_are_capped_and_counted():
+    """What is left out is said."""
+    contract = Contract(name="c", task="regression", features=(Feature("a", "number"), Feature("b", "number")), target=Target("y"), key="k", time="t")  # fmt: skip
+    many = np.linspace(0, 1, 50_000, dtype=np.float32)
+
+    found, of = beside(contract, {"a": many, "b": many})
+
+    assert len(found) == MOST_BESIDE < of
+    assert {case.field for case in found} == {"a", "b"}
+
+
+def test_every_case_is_a_row_that_the_contract_admits():
+    """Nothing is refused for a row that no request may carry."""
+    fitted = fit("binary", pipeline(ENCODERS["ordinal, -1"](), DecisionTreeClassifier(max_depth=2)), True)  # fmt: skip
+    contract = fitted.contract
+    inputs = model_inputs(fitted.split.holdout, contract)
+    asked = cases(contract, inputs, {"town": ["Graz"], "channel": ["web"]})
+    rows = frame(inputs, asked)
+
+    for feature in contract.features:
+        for value in rows[feature.name].drop_duplicates():
+            missing = value == "" or value != value
+            given = None if missing else bool(value) if feature.kind == "boolean" else value if isinstance(value, str) else float(value)  # fmt: skip
+            assert feature.problem(given) is None
+
+
+def test_a_field_without_bounds_is_named_where_very_large_values_fail():
+    """A bundle all the same: the contract's author is asked for a minimum and a maximum."""
+    free = (Feature("income", "number", nullable=True), *FEATURES[1:])
+    fitted = fit("binary", make_pipeline(ColumnTransformer([("n", make_pipeline(SimpleImputer(), StandardScaler(with_mean=False)), ["income", "age"])]), LogisticRegression()), False, features=free)  # fmt: skip
+    honest = runner(to_graph(fitted), fitted.contract)
+
+    def overflows(columns):
+        scores = honest(columns)
+        return np.where(np.abs(np.asarray(columns["income"], dtype=float)) > 1e30, 0.3, scores)
+
+    assert replay(fitted, overflows, {}, 1e-5)["unbounded"] == ["income"]
