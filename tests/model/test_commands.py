@@ -219,15 +219,19 @@ def test_a_recipe_that_is_not_there_is_said(retrain, tmp_path, capsys):
     assert "gone.py" in capsys.readouterr().err
 
 
-def test_a_graph_beyond_the_limit_is_refused_with_its_worst_row(retrain, root, tmp_path, capsys):
-    """A limit of nothing shows how it is told."""
+def test_a_graph_beyond_the_limit_is_refused_with_its_worst_row(
+    retrain, root, recipes, tmp_path, capsys
+):
+    """A limit of zero, which no sum in float32 keeps, shows what is printed."""
     text = (root / "checks/thresholds.toml").read_text().replace("parity = 1e-5", "parity = 0")
     (tmp_path / "rules.toml").write_text(text)
 
-    assert retrain("--rules", tmp_path / "rules.toml") == NO_MODEL
-    told = capsys.readouterr().err
-    assert "the ONNX model differs from the estimator by" in told
-    assert "country" in told
+    recipe = recipes / "basket.py"
+    assert retrain("--rules", tmp_path / "rules.toml", "--recipe", recipe) == NO_MODEL
+    printed = capsys.readouterr().err
+    assert "the ONNX model differs from the estimator by" in printed
+    assert "allowed is 0 (thresholds.toml, export.parity)" in printed
+    assert "country = " in printed
 
 
 def test_a_mistake_in_the_rules_stops_it_before_it_trains(retrain, root, tmp_path, capsys):
