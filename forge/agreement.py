@@ -122,6 +122,7 @@ def go_back(forge: Forge, wanted: str | None, reason: str) -> None:
 
 def follow(forge: Forge) -> Mapping[str, str]:
     """Make releases and incidents agree with live.toml's history; returns what each release became."""
+    forge.put_back()
     live, history, releases = live_on(forge), forge.history(LIVE), forge.releases()
     champions, alerts = champions_of(history), {each.marker: each for each in forge.alerts()}
     wrong = troubles(live, history, releases)

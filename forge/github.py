@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -19,9 +19,11 @@ from forge.pulls import Pulls
 from forge.records import Meta
 from forge.rest import LONGEST_WAIT, Rest, surely
 from forge.settings import Settings, read_settings
+from forge.traces import LABEL, Trace, carried_on, home_of, is_labelled, recognise
 
-LABEL = "alert"
 REMEMBERED = 50  # lines of an alert's history
+#: Closed issues without the label that are looked at, newest changes first; robots put it back within hours.
+CLOSED = 100
 
 
 class GitHubForge(Assets, Pulls):
@@ -54,10 +56,12 @@ class GitHubForge(Assets, Pulls):
         What it says already is not said a second time.
         """
         title = one_line(title, TITLE)
-        issue, known, said = self._issue(marker)
+        found = home_of(marker, title, body, self._found())
+        issue, known, said = (found.issue, found.meta, found.text) if found else (None, {}, "")
         meta = {"marker": marker, "history": known.get("history", []), "left": "open"}
         meta["memory"] = dict(known.get("memory", {}) if memory is None else memory)
-        if issue and (issue["state"], issue["title"], said, known) == ("open", title, body, meta):
+        same = issue and (issue["state"], issue["title"], said) == ("open", title, body)
+        if found and found.whole and same and known == meta:
             return _alert(issue, meta, said)
         word = "updated" if issue and issue["state"] == "open" else "opened again"
         line = f"{self._now()} {word if issue else 'opened'}: {title}"
@@ -66,6 +70,7 @@ class GitHubForge(Assets, Pulls):
         if issue is None:
             issue = self._rest.write("POST", "issues", words | {"labels": [LABEL]})
         else:
+            self._label(issue)
             path = f"issues/{issue['number']}"
             issue = self._rest.write("PATCH", path, words | {"state": "open"})
         return _alert(issue, meta, body)
@@ -74,18 +79,43 @@ class GitHubForge(Assets, Pulls):
         self, marker: str, body: str, memory: Mapping[str, Any] | None = None
     ) -> Alert | None:
         """Close the open alert with *marker*; None if there was none."""
-        issue, known, _ = self._issue(marker)
-        if issue is None or issue["state"] != "open":
+        found = next((each for each in self._found() if each.meta["marker"] == marker), None)
+        if found is None or found.issue["state"] != "open":
             return None
-        meta = known | {"left": "closed"}
-        meta["history"] = [*known["history"], f"{self._now()} closed"][-REMEMBERED:]
+        self._label(found.issue)
+        meta = found.meta | {"left": "closed"}
+        meta["history"] = [*meta["history"], f"{self._now()} closed"][-REMEMBERED:]
         if memory is not None:
             meta["memory"] = dict(memory)
-        return self._settle(issue["number"], meta, body)
+        return self._settle(found.issue["number"], meta, body)
 
     def alerts(self) -> list[Alert]:
-        """Every alert there was, newest first."""
-        return [_alert(*found) for found in self._issues()]
+        """Every alert there was, newest first; one that lost its label or its hidden line is one."""
+        return [_alert(each.issue, each.meta, each.text) for each in self._found()]
+
+    @surely
+    def put_back(self) -> list[int]:
+        """Put back what alerts have lost, and close those that were opened twice; returns their numbers."""
+        every = recognise(self._issues(), self._rest.me)
+        kept = carried_on(every)
+        changed = []
+        for each in kept:
+            if not each.whole:
+                number = each.issue["number"]
+                self._label(each.issue)
+                if each.issue["body"] != body_of(each.meta, each.text):
+                    words = {"body": body_of(each.meta, each.text)}
+                    self._rest.write("PATCH", f"issues/{number}", words)
+                changed.append(number)
+        goes_on = {each.meta["marker"]: each.issue["number"] for each in kept}
+        for each in every:
+            if each not in kept and each.issue["state"] == "open":
+                number, other = each.issue["number"], goes_on[each.meta["marker"]]
+                words = f"This is the same alert as #{other}, which is carried on. Write commands there.\n"
+                self._comment(number, "duplicate", words)
+                self._rest.write("PATCH", f"issues/{number}", {"state": "closed"})
+                changed.append(number)
+        return changed
 
     def comments(self, number: int) -> list[Comment]:
         """What people wrote below an alert, oldest first; a robot's word is no person's."""
@@ -154,17 +184,26 @@ class GitHubForge(Assets, Pulls):
         words = {"state": "closed", "body": body_of(meta, body)}
         return _alert(self._rest.write("PATCH", f"issues/{number}", words), meta, body)
 
-    def _issue(self, marker: str) -> tuple[Any, Meta, str]:
-        """The newest alert with *marker*; None and nothing known if there is none."""
-        return next(
-            (each for each in self._issues() if each[1]["marker"] == marker), (None, {}, "")
-        )
+    def _label(self, issue: Any) -> None:
+        """Put the label back that makes an issue an alert, beside its others."""
+        if not is_labelled(issue):
+            names = [*(each["name"] for each in issue["labels"]), LABEL]
+            self._rest.write("PUT", f"issues/{issue['number']}/labels", {"labels": names})
 
-    def _issues(self) -> Iterator[tuple[Any, Meta, str]]:
-        for issue in self._rest.pages("issues", labels=LABEL, state="all"):
-            meta, text = told_by_us(issue, self._rest.me)
-            if "pull_request" not in issue and isinstance(meta.get("history"), list):
-                yield issue, meta, text
+    def _found(self) -> list[Trace]:
+        """Every alert, newest first, one of each marker."""
+        return carried_on(recognise(self._issues(), self._rest.me))
+
+    def _issues(self) -> list[Any]:
+        """All issues with the label, those without it that are open, and what was closed last."""
+        last = {"state": "closed", "sort": "updated", "direction": "desc", "per_page": CLOSED}
+        found = [
+            *self._rest.pages("issues", labels=LABEL, state="all"),
+            *self._rest.pages("issues", state="open"),
+            *(self._rest.get("issues", **last) or ()),
+        ]
+        newest = {each["number"]: each for each in found}
+        return [newest[number] for number in sorted(newest, reverse=True)]
 
 
 def _alert(issue: Any, meta: Meta, body: str) -> Alert:

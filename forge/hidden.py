@@ -5,6 +5,8 @@ Anybody may open an issue or write a comment on a public repository, with any hi
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -30,6 +32,40 @@ def told(body: str | None) -> tuple[Meta, str]:
         return parse(first.removesuffix("\r") + newline + rest)
     except ValueError:
         return {}, body or ""
+
+
+def found_in(body: str | None) -> tuple[Meta, str]:
+    """What is left of an alert's hidden line anywhere in *body*, and the text without it.
+
+    Values of another type than a robot writes are left out. Of a line that is no JSON any more, its marker.
+    """
+    meta, text = told(body)
+    for pattern in () if meta else _LEFT:
+        match = pattern.search(text)
+        if match:
+            try:
+                meta = dict(json.loads(match[1]))
+            except (ValueError, TypeError, RecursionError):
+                marker = _MARKER.search(match[1])
+                meta = {"marker": marker[1]} if marker else {}
+            if meta or "-->" in match[0]:
+                text = text[: match.start()] + text[match.end() :]
+            if meta:
+                break
+    return {name: meta[name] for name, kind in _KINDS.items() if _is(meta.get(name), kind)}, text
+
+
+def _is(value: object, kind: type) -> bool:
+    return bool(value) if kind is str and isinstance(value, str) else isinstance(value, kind)
+
+
+_KINDS = {"marker": str, "history": list, "memory": dict, "left": str}
+#: A hidden line that was moved or broken into several, and one that lost its end or its beginning.
+_LEFT = [
+    re.compile(r"^[ \t]*<!--\s*tidegate:(.*?)-->[ \r]*\n?", re.MULTILINE | re.DOTALL),
+    re.compile(r"^[ \t]*(?:<!--\s*)?tidegate:(.*)\n?", re.MULTILINE),
+]
+_MARKER = re.compile(r'"marker"\s*:\s*"([^"\\]+)"')
 
 
 def told_by_us(written: Mapping[str, Any], me: Callable[[], str]) -> tuple[Meta, str]:

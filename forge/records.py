@@ -68,7 +68,13 @@ def parse(text: str) -> tuple[Meta, str]:
     first, _, body = text.partition("\n")
     if not (first.startswith(_MARK) and first.endswith(_END)):
         raise ValueError("the first line is not the hidden line of JSON it should be")
-    return dict(json.loads(first[len(_MARK) : -len(_END)])), body
+    try:
+        meta = json.loads(first[len(_MARK) : -len(_END)])
+    except RecursionError as error:
+        raise ValueError("the hidden line is nested too deeply") from error
+    if not isinstance(meta, dict):
+        raise ValueError("the hidden line is not the JSON object it should be")
+    return meta, body
 
 
 def render(meta: Meta, body: str) -> str:

@@ -25,6 +25,8 @@ HEARD = 30
 
 def answer_all(where: str, forge: Forge, now: datetime, quiet: int) -> None:
     """Comments that are commands -> what they ask for, and one reply to each."""
+    for number in forge.put_back():
+        _say(f"alert {number} had lost its label or its hidden line: put back")
     oldest = f"{now - timedelta(days=HEARD):%Y-%m-%dT%H:%M:%SZ}"
     may_write = functools.cache(forge.may_write)
     numbers = [a.number for a in forge.alerts() if a.state == "open" or a.closed_at > oldest]

@@ -252,10 +252,10 @@ def change_comment(fake, asked, query, number):
 @route("GET", "issues")
 def issues(fake, asked, query):
     shown = [fake.issue(number) for number in sorted(fake.issues, reverse=True)]
-    wanted = {"name": query["labels"]}
-    return 200, [
-        i for i in shown if wanted in i["labels"] and query["state"] in ("all", i["state"])
-    ]
+    if "labels" in query:
+        shown = [i for i in shown if {"name": query["labels"]} in i["labels"]]
+    state = query.get("state", "open")
+    return 200, [i for i in shown if state in ("all", i["state"])]
 
 
 @route("POST", "issues")

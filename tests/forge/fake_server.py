@@ -112,7 +112,7 @@ class Asked(BaseHTTPRequestHandler):
         if repository != NAME:
             raise SaysNoError(404, "Not Found")
         need = next(name for pattern, name in PERMISSIONS.items() if re.match(pattern, path))
-        below = re.match(r"issues/(\d+)/comments", path)
+        below = re.match(r"issues/(\d+)/(?:comments|labels)", path)
         if below and int(below[1]) not in self.fake.pulls:
             need = "issues"
         allowed = None if self.who is None else self.who[0]
