@@ -56,7 +56,7 @@ class GitHubForge(Assets, Pulls):
         What it says already is not said a second time.
         """
         title = one_line(title, TITLE)
-        found = home_of(marker, title, body, self._found())
+        found = home_of(marker, title, self._found())
         issue, known, said = (found.issue, found.meta, found.text) if found else (None, {}, "")
         meta = {"marker": marker, "history": known.get("history", []), "left": "open"}
         meta["memory"] = dict(known.get("memory", {}) if memory is None else memory)
@@ -111,8 +111,8 @@ class GitHubForge(Assets, Pulls):
         for each in every:
             if each not in kept and each.issue["state"] == "open":
                 number, other = each.issue["number"], goes_on[each.meta["marker"]]
-                words = f"This is the same alert as #{other}, which is carried on. Write commands there.\n"
-                self._comment(number, "duplicate", words)
+                why = f"This is the same alert as #{other}, which is carried on. Write commands there.\n"
+                self._comment(number, "duplicate", why)
                 self._rest.write("PATCH", f"issues/{number}", {"state": "closed"})
                 changed.append(number)
         return changed

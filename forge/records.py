@@ -69,12 +69,9 @@ def parse(text: str) -> tuple[Meta, str]:
     if not (first.startswith(_MARK) and first.endswith(_END)):
         raise ValueError("the first line is not the hidden line of JSON it should be")
     try:
-        meta = json.loads(first[len(_MARK) : -len(_END)])
-    except RecursionError as error:
-        raise ValueError("the hidden line is nested too deeply") from error
-    if not isinstance(meta, dict):
-        raise ValueError("the hidden line is not the JSON object it should be")
-    return meta, body
+        return dict(json.loads(first[len(_MARK) : -len(_END)])), body
+    except (TypeError, RecursionError) as error:
+        raise ValueError("the hidden line is not the JSON object it should be") from error
 
 
 def render(meta: Meta, body: str) -> str:

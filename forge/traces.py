@@ -79,21 +79,21 @@ def recognise(issues: Iterable[Any], me: Callable[[], str]) -> list[Trace]:
         for issue in issues
         if "pull_request" not in issue
     ]
-    known = {by["login"] for _, by, meta, _ in read if by["type"] == "Bot" and meta} | {ACTIONS}
+    known = {by["login"] for _, by, meta, _ in read if by["type"] == "Bot" and "marker" in meta}
+    known.add(ACTIONS)
     found = []
-    for issue, by, meta, text in read:
+    for issue, by, left, text in read:
         robot, labelled = by["type"] == "Bot", is_labelled(issue)
-        if "marker" in meta:
+        named = left.get("marker") or _named(issue, text)
+        if "marker" in left:
             member = labelled and issue["author_association"] in MEMBERS
             believed = robot or member or by["login"] == me()
         else:
-            named = _named(issue, text)
-            believed = bool(named) and (by["login"] in known or by["login"] == me())
-            believed = believed or (robot and labelled)
-            meta = {"marker": named or f"{INCIDENT}{_LOST}{issue['number']}"}
+            believed = robot and labelled
+            believed = believed or bool(named and (by["login"] in known or by["login"] == me()))
         if believed:
-            first = told(issue["body"])[0]
-            whole = labelled and "history" in first and first == meta
+            meta = {"marker": named or f"{INCIDENT}{_LOST}{issue['number']}"} | left
+            whole = labelled and told(issue["body"])[0] == meta and "history" in meta
             found.append(Trace(issue, {"memory": {}, "history": []} | meta, text, whole))
     return found
 
@@ -106,7 +106,7 @@ def carried_on(found: Sequence[Trace]) -> list[Trace]:
     return [each for each in found if best[each.meta["marker"]] is each]
 
 
-def home_of(marker: str, title: str, body: str, found: Sequence[Trace]) -> Trace | None:
+def home_of(marker: str, title: str, found: Sequence[Trace]) -> Trace | None:
     """The alert with *marker* among *found*; else one whose marker is lost and that was this one.
 
     Its title is the same, or it is of the same kind and subject, or it is an incident without a text, or

@@ -127,7 +127,8 @@ def test_an_incident_that_lost_traces_is_the_same_and_gets_them_back(fake, name)
     assert "incident 1 is open" in reason_to_wait(GOOD, Policy("always", 0), (), [alert])
     github.put_back()
     assert {"name": "alert"} in issue["labels"]
-    assert issue["body"].startswith('<!-- tidegate: {"') and INCIDENT[0] in issue["body"]
+    assert issue["body"].startswith('<!-- tidegate: {"')
+    assert INCIDENT[0] in issue["body"]
     fake.calls.clear()
     assert github.put_back() == []
     assert {method for method, *_ in fake.calls} == {"GET"}
@@ -241,7 +242,7 @@ def test_a_robot_of_another_kind_opens_no_alert(fake):
 
 def test_of_two_with_one_marker_the_older_is_carried_on(fake):
     """A duplicate that was opened while it was hidden is closed, and says where it goes on."""
-    github, issue = incident(fake)
+    github, _ = incident(fake)
     hidden = fake.issues.pop(1)
     github.alert(*INCIDENT, TEXT)
     fake.issues[2] = fake.issues.pop(1) | {"number": 2}
