@@ -7,12 +7,13 @@ that can see. That it does not run at all, another robot has to notice: `python 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 from checks.markdown import text
-from monitoring.acts import Act, Raise, Resolve
+from monitoring.acts import Act, Note, Raise, Resolve
+from monitoring.cause import joined_words
 from monitoring.signals import Unknown
 
 #: Begins the marker of an issue about the watch itself.
@@ -39,10 +40,14 @@ _WHAT_TO_DO = {
 
 @dataclass(frozen=True)
 class Broken:
-    """One thing that is broken: its *kind*, and what there is to say."""
+    """One thing that is broken: its *kind*, and what there is to say.
+
+    *causes* are words by cause, where one issue may have several that come one after another.
+    """
 
     kind: str
     words: tuple[str, ...]
+    causes: Mapping[str, str] = field(default_factory=dict)
 
 
 def silent(answered: str, live_since: str, now: datetime, days: float) -> list[Broken]:
@@ -60,8 +65,8 @@ def silent(answered: str, live_since: str, now: datetime, days: float) -> list[B
 
 def crashed(unknown: Sequence[Unknown]) -> list[Broken]:
     """Whether a check crashed. One that has too little to go by yet did not."""
-    words = tuple(f"{each.kind}: {each.why}" for each in unknown if each.crashed)
-    return [Broken("checks", words)] if words else []
+    found = {each.kind: f"{each.kind}: {each.why}" for each in unknown if each.crashed}
+    return [Broken("checks", tuple(found.values()), found)] if found else []
 
 
 def issues(
@@ -73,20 +78,17 @@ def issues(
 ) -> list[Act]:
     """Issues that open, are kept up to date and close. Of a run that was not *whole*, none closes.
 
-    One that a person closed is left alone for *respect* days.
+    One that a person closed is left alone for *respect* days, unless a cause joins that it never had.
     """
     known = {each.kind: each for each in broken}
-    left = {
-        alert.marker
-        for alert in alerts
-        if alert.state == "closed" and alert.by_hand and alert.closed_at
-        and now - _time(alert.closed_at) < timedelta(days=respect)
-    }  # fmt: skip
-    found: list[Act] = [
-        Raise(f"{MARKER}{kind}", f"The watch: {_TITLES[kind]}", _body(each), {})
-        for kind, each in known.items()
-        if f"{MARKER}{kind}" not in left
-    ]
+    of_marker = {alert.marker: alert for alert in alerts}
+    found: list[Act] = []
+    for kind, each in known.items():
+        alert = of_marker.get(f"{MARKER}{kind}")
+        notes, memory = joining(alert, each.causes, now)
+        if notes or not _is_respected(alert, now, respect):
+            title = f"The watch: {_TITLES[kind]}"
+            found += [*notes, Raise(f"{MARKER}{kind}", title, _body(each), memory)]
     if whole:
         found += [
             Resolve(alert.marker, f"It is well again.\n\n{alert.body}", {}, "it is well again")
@@ -97,10 +99,42 @@ def issues(
     return found
 
 
+def joining(
+    alert: Any, causes: Mapping[str, str], now: datetime
+) -> tuple[list[Act], dict[str, Any]]:
+    """The comment about *causes* that join an *alert*, and the alert's memory with all that were announced.
+
+    An edit of the alert notifies nobody. No comment where the alert opens with them, which notifies by itself;
+    nor for an alert that remembers none, from before they were noted.
+    """
+    if not causes:
+        return [], {}
+    # A robot closed it: it opens as a whole. A person may have edited the memory.
+    kept = alert is not None and (alert.state == "open" or alert.by_hand)
+    memory = alert.memory if kept else {}
+    announced = memory.get("announced")
+    before = [str(each) for each in announced] if isinstance(announced, list) else []
+    since = str(memory.get("since") or f"{now:%Y-%m-%dT%H:%M:%SZ}")
+    told = {"announced": [*dict.fromkeys((*before, *causes))], "since": since}
+    new = {cause: words for cause, words in causes.items() if cause not in before}
+    if not before or not new:
+        return [], told
+    marker = f"joined:{since}:{','.join(sorted(new))}"
+    lines = [text(words) for words in new.values()]
+    return [Note(alert.number, marker, joined_words(lines, alert.state))], told
+
+
 def cause_of(error: BaseException, kinds: Mapping[type[BaseException], str]) -> Broken:
     """What an *error* that ended a run says is broken; *kinds* names some, the first that fits."""
     kind = next((name for each, name in kinds.items() if isinstance(error, each)), "run")
     return Broken(kind, (f"{type(error).__name__}: {error}",))
+
+
+def _is_respected(alert: Any, now: datetime, respect: float) -> bool:
+    """Whether a person closed the *alert* less than *respect* days ago."""
+    if alert is None or alert.state != "closed" or not (alert.by_hand and alert.closed_at):
+        return False
+    return now - _time(alert.closed_at) < timedelta(days=respect)
 
 
 def _body(broken: Broken) -> str:

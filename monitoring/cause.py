@@ -57,13 +57,15 @@ def joined_by(before: Memory, causes: Sequence[Cause], state: str) -> list[Cause
     ]
 
 
-def joined_words(causes: Sequence[Cause], state: str) -> str:
-    """The comment that names the *causes* that have joined an incident: an edit notifies nobody."""
+def said(cause: Cause) -> str:
+    """A line of Markdown."""
+    return f"**{text(cause.kind.replace('_', ' '))}** ({cause.tier}): {text(cause.words)}"
+
+
+def joined_words(lines: Sequence[str], state: str) -> str:
+    """The comment that names what has joined an incident, in *lines* of Markdown: an edit notifies nobody."""
     again = (
         ", which a person closed and which is open again because of it" if state == "closed" else ""
     )
-    lines = [
-        f"- **{text(cause.kind.replace('_', ' '))}** ({cause.tier}): {text(cause.words)}"
-        for cause in causes
-    ]
-    return "\n".join([f"This has joined the incident{again}:", "", *lines, ""])
+    listed = [f"- {line}" for line in lines]
+    return "\n".join([f"This has joined the incident{again}:", "", *listed, ""])

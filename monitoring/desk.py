@@ -15,6 +15,7 @@ from forge.live import LIVE, champion_at, champions_of, moves, parse_live
 from forge.rollback import back_to
 from monitoring.acts import Act, Note, Propose, Raise, Resolve, Start
 from monitoring.baking import Alarm, decide
+from monitoring.broken import joining
 from monitoring.commands import Desk, answer
 from monitoring.expected import PATH
 from monitoring.typed import read
@@ -52,7 +53,11 @@ def serves_badly(where: str, forge: Forge, alarms: Sequence[Alarm], rules: Rollb
     words = "".join(f"- {each.kind}: {each.words}\n" for each in alarms)
     if alarms:
         kinds = " and ".join(each.kind for each in alarms)
-        number = forge.alert("service", f"Scorers: {kinds} beyond limits", words).number
+        known = next((each for each in forge.alerts() if each.marker == "service"), None)
+        causes = {each.kind: f"{each.kind}: {each.words}" for each in alarms}
+        notes, memory = joining(known, causes, datetime.now(UTC))
+        do(where, forge, notes)
+        number = forge.alert("service", f"Scorers: {kinds} beyond limits", words, memory).number
         _say(f"alert {number} is open: {'; '.join(each.words for each in alarms)}")
     elif forge.resolve("service", "Errors and latency are within their limits again.\n"):
         _say("the scorers' alert is closed: errors and latency are within their limits")

@@ -45,8 +45,9 @@ def digest(
     for name in order[:50]:
         last = moved[name][-1]
         what = f"{last.kind} {last.metric}".replace("_", " ")
+        power = influences.get(last.feature) if last.feature else 0.0
         lines.append(
-            f"| {text(last.feature)} | {text(what)} | {influences.get(last.feature, 0.0):.0%}"
+            f"| {text(last.feature)} | {text(what)} | {'unknown' if power is None else f'{power:.0%}'}"
             f" | {sum(signal.breached for signal in moved[name])} of {len(moved[name])}"
             f" | {last.told(last.value)} | {last.told(last.expected)} |"
         )

@@ -25,8 +25,12 @@ JENSEN_SHANNON, MEAN = "jensen_shannon", "mean"
 Step = tuple[str, Callable[[], Iterable[Measure]]]
 
 
-class TooFewRowsError(Exception):
-    """The reference has too few rows for a measure. The message says of what."""
+class NotMonitoredError(Exception):
+    """The rows do not allow a measure, and no code is at fault. The message says why."""
+
+
+class TooFewRowsError(NotMonitoredError):
+    """There are too few rows for a measure yet. The message says of what."""
 
 
 def drift(
@@ -62,7 +66,7 @@ def drift(
             continuous_methods=[JENSEN_SHANNON],
             categorical_methods=[JENSEN_SHANNON],
         )
-        found = calculator.calculate(now).to_df()
+        found = judged(calculator.calculate, now)
         for column in columns:
             feature = "" if column == "score" else column
             yield from series(found, (column, JENSEN_SHANNON), kind, JENSEN_SHANNON, feature)
@@ -71,7 +75,7 @@ def drift(
 
     def multivariate() -> Iterable[Measure]:
         calculator = fit(nml.DataReconstructionDriftCalculator, column_names=spread_out)
-        found = calculator.calculate(now).to_df()
+        found = judged(calculator.calculate, now)
         metric = "reconstruction_error"
         yield from series(found, (metric,), "multivariate_drift", metric, "")
 
@@ -84,12 +88,13 @@ def drift(
     for kind, columns in steps:
         # All at once is several times quicker; one that crashes must not hide the others.
         measures, failed = attempt([(kind, partial(univariate, columns, kind))])
-        if failed:
+        if any(each.crashed for each in failed):
             alone = [(f"{kind} {name}", partial(univariate, [name], kind)) for name in columns]
             measures, failed = attempt(alone)
         found += measures
         unknown += failed
-    spread_out = [name for name in numbers + others if name not in constant]
+    known = known_in(reference, numbers + others)
+    spread_out = [name for name in known if name not in constant]
     measures, failed = attempt([("multivariate_drift", multivariate)] if spread_out else [])
     found += measures + shares(rows[numbers + others].isna(), days, "missing_values")
     return found + unseen_categories(rows, contract, seen), unknown + failed
@@ -118,6 +123,19 @@ def fitted(reference: pd.DataFrame, time: str, kind: Callable[..., Any], **more:
     days = Days(time)
     found = kind(timestamp_column_name=time, chunker=days, **more).fit(reference)
     days.fitted = True
+    return found
+
+
+def known_in(reference: pd.DataFrame, names: Iterable[str]) -> list[str]:
+    """The columns *names* that have a value in the *reference*: without one there is nothing to encode them by."""
+    return [name for name in names if reference[name].notna().any()]
+
+
+def judged(judge: Callable[[pd.DataFrame], Any], rows: pd.DataFrame) -> pd.DataFrame:
+    """What NannyML's *judge* says of *rows*. Raises `TooFewRowsError` for a single row, which it squeezes to a column."""
+    if len(rows) < 2:
+        raise TooFewRowsError("too few rows to judge (1); 2 are needed")
+    found: pd.DataFrame = judge(rows).to_df()
     return found
 
 
@@ -167,8 +185,9 @@ def attempt(steps: Iterable[Step]) -> tuple[list[Measure], list[Unknown]]:
                 warnings.simplefilter("ignore")  # NannyML's own use of pandas and scikit-learn
                 with pd.option_context("future.infer_string", False):  # its DLE knows no other
                     found = list(step())
-        except TooFewRowsError as error:
-            unknown.append(Unknown(kind, f"not monitored: {error}", yet=True))
+        except NotMonitoredError as error:
+            yet = isinstance(error, TooFewRowsError)
+            unknown.append(Unknown(kind, f"not monitored: {error}", yet=yet))
         except Exception as error:
             unknown.append(Unknown(kind, f"{type(error).__name__}: {error}", crashed=True))
         else:

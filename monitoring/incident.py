@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from checks.watch import Incident
 from monitoring.acts import Act, Note, Raise, Resolve, Say, Start
-from monitoring.cause import Cause, joined_by, joined_words
+from monitoring.cause import Cause, joined_by, joined_words, said
 from monitoring.expected import Expected, covering
 from monitoring.memory import Memory, days_between
 from monitoring.report import summary
@@ -122,7 +122,7 @@ def _raised(
     if named and before.causes:
         names = sorted({cause.fingerprint for cause in named})
         marker = f"joined:{before.since}:{','.join(names)}"
-        acts.append(Note(alert.number, marker, joined_words(named, alert.state)))
+        acts.append(Note(alert.number, marker, joined_words([*map(said, named)], alert.state)))
     known = () if alert.state == "closed" else before.announced or before.causes
     memory = replace(memory, announced=known).announcing(cause.fingerprint for cause in causes)
     start, memory = _call(memory, look, rules)

@@ -21,13 +21,23 @@ FEWEST = 20
 
 
 def influence(rows: pd.DataFrame, contract: Contract) -> Mapping[str, float]:
-    """The share of the scores' variance that each feature tells, 0 to 1, by name."""
+    """The share of the scores' variance that each feature tells, 0 to 1, by name.
+
+    Left out where the *rows* cannot say: of a feature with one value, and of all where every score is the same.
+    """
     scores = [name for name in rows if name == "score" or name.startswith("score_")]
+    scores = [name for name in scores if not is_constant(rows[name])]
     return {
         feature.name: max(_ratio(rows[score], _groups(rows[feature.name], feature.kind)) for score in scores)
         for feature in contract.features
-        if feature.name in rows
+        if scores and feature.name in rows and _varies(rows[feature.name], feature.kind)
     }  # fmt: skip
+
+
+def _varies(values: pd.Series, kind: str) -> bool:
+    if kind == "number" and values.notna().all():
+        return not is_constant(values)
+    return len(values.unique()) > 1
 
 
 def _groups(values: pd.Series, kind: str) -> pd.Series:
@@ -39,8 +49,6 @@ def _groups(values: pd.Series, kind: str) -> pd.Series:
 
 def _ratio(scores: pd.Series, groups: pd.Series) -> float:
     """Adjusted for what groups of chance would tell (Kelley, 1935)."""
-    if is_constant(scores):
-        return 0.0
     total = scores.var(ddof=0)
     count, number = len(scores), groups.nunique()
     between = 1 - scores.groupby(groups).transform("mean").rsub(scores).var(ddof=0) / total

@@ -12,14 +12,24 @@ from functools import partial
 from typing import Any
 
 import nannyml as nml
+import numpy as np
 import pandas as pd
 
 from model.contract import Contract
-from monitoring.drift import TooFewRowsError, attempt, fitted, prepared, series
+from monitoring.drift import (
+    NotMonitoredError,
+    TooFewRowsError,
+    attempt,
+    fitted,
+    judged,
+    known_in,
+    prepared,
+    series,
+)
 from monitoring.metrics import measured
 from monitoring.signals import Measure, Unknown
 
-#: Rows of a class that CBPE needs.
+#: Rows of a class that CBPE needs, and rows with an outcome that DLE needs.
 FEWEST = 2
 #: The metrics that estimate and reality share, and the side on which they are a loss.
 METRICS = {
@@ -47,14 +57,16 @@ def performance(
 
     def estimated() -> Iterable[Measure]:
         if contract.task == "regression":
-            features = [f.name for f in contract.features if f.name in now]
+            _check_outcomes(reference, contract)
+            features = known_in(before, [f.name for f in contract.features if f.name in now])
             # One thread: on a few thousand rows more of them only wait for each other.
             own = {"n_jobs": 1, "verbosity": -1}
             estimator = fit(nml.DLE, feature_column_names=features, hyperparameters=own, **shared)
         else:
             _check_classes(reference, contract)
+            _check_probabilities(reference, contract)
             estimator = fit(nml.CBPE, **shared)
-        found = estimator.estimate(now).to_df()
+        found = judged(estimator.estimate, now)
         for metric in metrics:
             yield from series(found, (metric,), "estimated_performance", metric, "")
 
@@ -71,6 +83,26 @@ def _check_classes(reference: pd.DataFrame, contract: Contract) -> None:
     if few:
         names = ", ".join(f"class {label} ({count})" for label, count in few.items())
         raise TooFewRowsError(f"too few rows of {names}; {FEWEST} are needed in the reference")
+
+
+def _check_probabilities(reference: pd.DataFrame, contract: Contract) -> None:
+    """Refuse a *reference* whose scores are not probabilities, which there is no calibrating."""
+    if contract.task == "multiclass":
+        total = reference[_scores(contract)].sum(axis=1)
+        off = int((~np.isclose(total, 1)).sum())
+        if off:
+            raise NotMonitoredError(
+                f"the scores of {off:,} rows of the reference do not add up to 1 over the classes; probabilities do"
+            )
+
+
+def _check_outcomes(reference: pd.DataFrame, contract: Contract) -> None:
+    """Refuse a *reference* with too few outcomes to fit a model of the errors to."""
+    count = int(reference[contract.target.name].count())
+    if count < FEWEST:
+        raise TooFewRowsError(
+            f"too few rows with an outcome ({count}); {FEWEST} are needed in the reference"
+        )
 
 
 def realised(known: pd.DataFrame, contract: Contract) -> list[Measure]:
@@ -91,12 +123,17 @@ def _predictions(contract: Contract) -> dict[str, Any]:
             "y_pred": "predicted",
             "y_pred_proba": "score",
         }
-    columns = {float(i): f"score_{i}" for i in range(len(contract.target.classes))}
+    columns = {float(i): name for i, name in enumerate(_scores(contract))}
     return {
         "problem_type": "classification_multiclass",
         "y_pred": "predicted",
         "y_pred_proba": columns,
     }
+
+
+def _scores(contract: Contract) -> list[str]:
+    """The columns of a multiclass model's scores."""
+    return [f"score_{i}" for i in range(len(contract.target.classes))]
 
 
 def _judged(rows: pd.DataFrame, contract: Contract) -> pd.DataFrame:
@@ -106,6 +143,5 @@ def _judged(rows: pd.DataFrame, contract: Contract) -> pd.DataFrame:
     if contract.task == "binary":
         found["predicted"] = (found["score"] >= 0.5).astype(float)
     elif contract.task == "multiclass":
-        scores = [f"score_{i}" for i in range(len(contract.target.classes))]
-        found["predicted"] = found[scores].to_numpy().argmax(axis=1).astype(float)
+        found["predicted"] = found[_scores(contract)].to_numpy().argmax(axis=1).astype(float)
     return found

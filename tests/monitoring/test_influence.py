@@ -37,10 +37,30 @@ def test_a_category_of_few_rows_tells_nothing_by_itself():
     assert influence(frame, CONTRACT)["kind"] == 0
 
 
-def test_missing_values_are_a_group_and_a_constant_score_owes_nothing():
-    """Neither is an error."""
+def test_missing_values_are_a_group():
+    """Whether a value is missing may decide the score."""
     much = np.where(np.arange(400) % 2, np.nan, np.arange(400.0))
     frame = pd.DataFrame({"much": much, "score": np.arange(400) % 2})
 
     assert influence(frame, CONTRACT)["much"] == pytest.approx(1)
-    assert influence(frame.assign(score=0.5), CONTRACT)["much"] == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "known"),
+    [
+        ({}, {"much", "kind"}),
+        ({"much": 0.1}, {"kind"}),
+        ({"much": None}, {"kind"}),
+        ({"kind": "a"}, {"much"}),
+        ({"score": 0.1}, set()),
+    ],
+)
+def test_what_never_varied_has_no_influence_that_is_known(change, known):
+    """None is not the same as no influence, which would keep it out of every alarm."""
+    frame = pd.DataFrame(
+        {"much": np.arange(400.0), "kind": ["a", "b"] * 200, "score": np.arange(400) % 7}
+    )
+
+    assert {*influence(frame.assign(**change), CONTRACT)} == known
+    many = frame.assign(**change).rename(columns={"score": "score_0"}).assign(score_1=0.2)
+    assert {*influence(many, CONTRACT)} == known

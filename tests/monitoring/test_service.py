@@ -7,6 +7,9 @@ from collections import Counter
 import pytest
 
 from checks.live import Rollback
+from forge.local import LocalForge
+from monitoring.baking import Alarm
+from monitoring.desk import serves_badly
 from monitoring.service import Counts, ServiceError, alarms_between, look, observe, parse_counts
 
 RULES = Rollback("on", 48, 0.01, 250)
@@ -111,3 +114,40 @@ def test_a_scorer_that_cannot_be_read_is_said(scorer, address):
         look([address.format(scorer[0])])
     with pytest.raises(ServiceError, match="is this a scorer's /metrics"):
         parse_counts("hello")
+
+
+class Noting(LocalForge):
+    """A forge that keeps the comments of robots at hand."""
+
+    notes: dict[str, str]
+
+    def note(self, number, marker, body):
+        self.notes[marker] = body
+        super().note(number, marker, body)
+
+
+@pytest.mark.parametrize("by_hand", [False, True])
+def test_latency_that_joins_errors_is_one_comment(tmp_path, by_hand):
+    """At every look from then on; an alert that a person closed opens again and says why."""
+    forge = Noting(tmp_path / "forge")
+    forge.notes = {}
+    errors = Alarm("errors", "v", "5 of 200 requests failed")
+    latency = Alarm("latency", "v", "p99 of 200 answers is up to 500 ms")
+
+    for _ in range(2):
+        serves_badly("", forge, [errors], RULES)
+    assert forge.notes == {}
+    if by_hand:
+        forge.set_state(1, "closed")
+    for _ in range(2):
+        serves_badly("", forge, [errors, latency], RULES)
+        (body,) = forge.notes.values()
+        assert "- latency: p99 of 200 answers" in body
+        assert "errors" not in body
+        assert ("which a person closed" in body) is by_hand
+    (alert,) = forge.alerts()
+    assert (alert.state, alert.title) == ("open", "Scorers: errors and latency beyond limits")
+
+    serves_badly("", forge, [], RULES)
+    serves_badly("", forge, [errors], RULES)
+    assert len(forge.notes) == 1
