@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -19,7 +20,17 @@ from forge.pulls import Pulls
 from forge.records import Meta
 from forge.rest import LONGEST_WAIT, Rest, surely
 from forge.settings import Settings, read_settings
-from forge.traces import LABEL, Trace, carried_on, home_of, is_labelled, recognise
+from forge.traces import (
+    ACTIONS,
+    LABEL,
+    Trace,
+    authors,
+    carried_on,
+    home_of,
+    is_bare,
+    is_labelled,
+    recognise,
+)
 
 REMEMBERED = 50  # lines of an alert's history
 #: Closed issues without the label that are looked at, newest changes first; robots put it back within hours.
@@ -118,14 +129,20 @@ class GitHubForge(Assets, Pulls):
         return changed
 
     def comments(self, number: int) -> list[Comment]:
-        """What people wrote below an alert, oldest first; a robot's word is no person's."""
-        notes = self._comments(number)
-        found = []
-        for each in self._rest.pages(f"issues/{number}/comments"):
+        """What people wrote below an alert, oldest first; a robot's word is no person's.
+
+        A robot's comment that lost its hidden line by an edit answers what was unanswered before it: a
+        command must not be carried out twice.
+        """
+        notes, every = self._comments(number), list(self._rest.pages(f"issues/{number}/comments"))
+        found: list[Comment] = []
+        for each in every:
             author = each["user"] or {"type": "User", "login": "ghost"}
-            if author["type"] == "User" and "comment" not in told_by_us(each, self._rest.me)[0]:
+            body = each["body"] or ""
+            if author["type"] == "Bot" and is_bare(each) and self._is_robot_of(number, each, every):
+                found = [replace(c, reply=body) if c.reply is None else c for c in found]
+            elif author["type"] == "User" and "comment" not in told_by_us(each, self._rest.me)[0]:
                 _, reply = notes.get(f"{REPLY}{each['id']}", (0, None))
-                body = each["body"] or ""
                 found.append(Comment(each["id"], author["login"], each["created_at"], body, reply))
         return found
 
@@ -189,6 +206,14 @@ class GitHubForge(Assets, Pulls):
         if not is_labelled(issue):
             names = [*(each["name"] for each in issue["labels"]), LABEL]
             self._rest.write("PUT", f"issues/{issue['number']}/labels", {"labels": names})
+
+    def _is_robot_of(self, number: int, comment: Any, others: Iterable[Any]) -> bool:
+        """Whether a robot wrote *comment* that wrote others with a hidden line here, or the alert."""
+        login = comment["user"]["login"]
+        if login == ACTIONS or login in authors(others):
+            return True
+        issue = self._rest.get(f"issues/{number}") or {}
+        return bool(login == (issue.get("user") or {}).get("login"))
 
     def _found(self) -> list[Trace]:
         """Every alert, newest first, one of each marker."""

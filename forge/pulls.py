@@ -80,7 +80,10 @@ class Pulls:
             self._proposal(each)
             for each in pulls
             if told_by_us(each, self._rest.me)[0]
-            or (each["state"] == "open" and each["head"]["ref"] in ours)
+            or (
+                each["head"]["ref"] in ours
+                and (each["state"] == "open" or (each["user"] or {}).get("type") == "Bot")
+            )
         ]
 
     @surely

@@ -134,6 +134,20 @@ def is_labelled(issue: Any) -> bool:
     return LABEL in {each["name"] for each in issue["labels"]}
 
 
+def is_bare(comment: Any) -> bool:
+    """Whether a comment was edited and has no hidden line."""
+    return not told(comment["body"])[0] and comment.get("updated_at") != comment["created_at"]
+
+
+def authors(comments: Iterable[Any]) -> set[str]:
+    """The robots that wrote comments with a hidden line."""
+    return {
+        each["user"]["login"]
+        for each in comments
+        if each["user"] and each["user"]["type"] == "Bot" and "comment" in told(each["body"])[0]
+    }
+
+
 def _named(issue: Any, text: str) -> str:
     """The marker that a title or a text leads to; "" if none does."""
     title = issue["title"].strip()

@@ -237,7 +237,7 @@ def new_comment(fake, asked, query, number):
     text("IssueComment", query["sent"])
     _, user, association = asked.who
     each = {"id": fake.next(), "issue": int(number), "body": query["sent"]["body"], "user": user}
-    each["created_at"] = fake.at()
+    each["created_at"] = each["updated_at"] = fake.at()
     fake.comments[each["id"]] = each | {"author_association": association}
     return 201, each
 
@@ -245,7 +245,7 @@ def new_comment(fake, asked, query, number):
 @route("PATCH", r"issues/comments/(\d+)")
 def change_comment(fake, asked, query, number):
     text("IssueComment", query["sent"])
-    fake.comments[int(number)]["body"] = query["sent"]["body"]
+    fake.comments[int(number)] |= {"body": query["sent"]["body"], "updated_at": fake.at()}
     return 200, fake.comments[int(number)]
 
 
@@ -256,6 +256,11 @@ def issues(fake, asked, query):
         shown = [i for i in shown if {"name": query["labels"]} in i["labels"]]
     state = query.get("state", "open")
     return 200, [i for i in shown if state in ("all", i["state"])]
+
+
+@route("GET", r"issues/(\d+)")
+def one_issue(fake, asked, query, number):
+    return 200, fake.issue(int(number))
 
 
 @route("POST", "issues")

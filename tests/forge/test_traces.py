@@ -314,3 +314,55 @@ def test_an_alert_of_any_kind_is_opened_once(fake, marker, title):
 
     assert github.alert(marker, title, "words").number == 2
     assert [alert.marker for alert in github.alerts()] == [marker, INCIDENT[0]]
+
+
+@pytest.mark.parametrize("robot", [ACTIONS, "our-app[bot]"])
+@pytest.mark.parametrize("left", ["", "Acknowledged.", None])
+def test_a_command_whose_answer_was_edited_is_not_carried_out_twice(fake, robot, left):
+    """The answer lost its hidden line; what is written after it is still answered."""
+    fake.tokens["secret"] = (None, {"login": robot, "type": "Bot"}, "NONE")
+    github, dana = on_github(fake), person(fake)
+    run(github, CAUSE)
+    dana.say(1, "/ack 7d")
+    answers(github)
+    answer = list(fake.comments.values())[-1]
+    answer |= {"body": left, "updated_at": fake.at()}
+    dana.say(1, "/ack 3d")
+    answers(github)
+    answers(github)
+
+    assert [comment.reply is None for comment in github.comments(1)] == [False, False]
+    assert len(fake.comments) == 4
+
+
+def test_a_proposal_whose_hidden_line_was_removed_is_still_one(fake):
+    """Open or closed: a robot opened it on a branch of the robots."""
+    github = on_github(fake)
+    for number in (1, 2):
+        github.propose("retrain", f"model {number}", "card", {"file": str(number)})
+        if number == 1:
+            github.close("retrain", "worse")
+            without_line(fake.issues[1])
+
+    assert [(each.number, each.state) for each in github.proposals()] == [
+        (2, "open"),
+        (1, "closed"),
+    ]
+    without_line(fake.issues[2])
+    assert github.proposal("retrain").number == 2
+    assert github.propose("retrain", "model 3", "card", {"file": "3"}).number == 2
+
+
+@pytest.mark.parametrize("name", ["helpful[bot]", ACTIONS])
+def test_another_robot_s_words_are_no_answer(fake, name):
+    """Of a robot that is not ours, or that was never edited."""
+    github, dana = on_github(fake), person(fake)
+    run(github, CAUSE)
+    dana.say(1, "/ack 7d")
+    fake.tokens["other"] = (None, {"login": name, "type": "Bot"}, "NONE")
+    on_github(fake, "other")._rest.write("POST", "issues/1/comments", {"body": "Hello"})
+    if name != ACTIONS:
+        list(fake.comments.values())[-1]["updated_at"] = fake.at()
+    answers(github)
+
+    assert github.comments(1)[0].reply.startswith("Acknowledged until")
