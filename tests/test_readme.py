@@ -114,6 +114,7 @@ def test_the_loop_a_step_at_a_time_goes_as_the_readme_tells(checkout):
         assert answer["version"] == first.version
         assert 0 < answer["score"] < 1
         assert "no change: no day could be judged yet" in checkout.type("make watch")
+        assert "no day could be judged yet" in checkout.type("TODAY=2026-03-01 make watch")
         assert "no experiment runs" in checkout.type("make experiment")
 
         second = a_later_release(checkout.forge, first)
