@@ -28,7 +28,7 @@ from datetime import UTC, datetime
 
 from forge import Forge, ForgeError, Proposal, open_forge
 from forge.actions import output, summary
-from forge.agreement import agree, follow, live_on, restore, roll_back
+from forge.agreement import agree, follow, restore, roll_back
 from forge.arguments import parser
 from forge.desk import comment, move, status
 from forge.doctor import doctor
@@ -42,6 +42,7 @@ from forge.landing import (
     with_earlier,
 )
 from forge.live import LIVE, Live, LiveError, champion_of, champions_of, moves
+from forge.observed import live_on, releases_with, served_on
 from forge.quarantine import stuck
 from forge.streams import ignore_closed_pipes
 from forge.subject import changed, subject
@@ -57,14 +58,19 @@ def main(arguments: list[str] | None = None, opening: Callable[[str], Forge] = o
     try:
         code: int = RUN[asked.command](asked, opening(asked.forge))
     except (ForgeError, LiveError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return FORGE
+        return _refuse(FORGE, error)
     except ValueError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return USAGE
+        return _refuse(USAGE, error)
     except KeyboardInterrupt:
         print("stopped; what was begun is finished by typing it again", file=sys.stderr)
         return 130
+    return code
+
+
+def _refuse(code: int, error: ValueError | ForgeError) -> int:
+    """Say why the command ends, where a person looks first: at a terminal, or in the summary of the job."""
+    print(f"error: {error}", file=sys.stderr)
+    summary(f"❌ {error}")
     return code
 
 
@@ -113,7 +119,7 @@ def _tell_unjudged(asked: argparse.Namespace, forge: Forge) -> int:
 def _merge(asked: argparse.Namespace, forge: Forge) -> int:
     proposal = _open(forge, asked.branch)
     commit = forge.merge(asked.branch, proposal.title)
-    live = live_on(forge).champion
+    live = served_on(forge)[0].champion
     _say(
         f"merged proposal {proposal.number} as {commit[:10]}: {live.version if live else 'nothing'} is live"
     )
@@ -124,12 +130,13 @@ def _merge(asked: argparse.Namespace, forge: Forge) -> int:
 def _release(_: argparse.Namespace, forge: Forge) -> int:
     if not agree(forge):
         _say("live.toml and the releases agree")
-    live, history, releases = live_on(forge), forge.history(LIVE), forge.releases()
+    live, wrong, history = served_on(forge)
+    releases = releases_with(forge, live)
     for each in stuck(live, history, releases):
         raise ForgeError(f"{each.title}.\n\n{each.body}")
     # An anchor without a share answers nobody: the gate says what is wrong with it.
     anchor = live.anchor if live.anchor and live.anchor.share else None
-    wrong = unfit(Live(live.champion), replace(live, anchor=anchor), history, releases)
+    wrong += unfit(Live(live.champion), replace(live, anchor=anchor), history, releases)
     wrong += unfetched(forge, changed_slots(Live(), live))
     if wrong:
         raise ForgeError(
@@ -196,7 +203,7 @@ def _subject(asked: argparse.Namespace, forge: Forge) -> int:
         found = subject(asked.main, asked.proposal, history, recipe, check)
     except (ForgeError, LiveError) as error:
         output("why", str(error))
-        summary(f"## ❌ This may not be merged\n\n{error}")
+        summary("## ❌ This may not be merged")
         raise
     output("subject", found)
     output("rules", " ".join(changed(asked.main / "checks", asked.proposal / "checks")))

@@ -21,10 +21,10 @@ from forge.live import (
     Live,
     champions_of,
     digests_of,
-    parse_live,
     with_champion,
     withdrawn_by,
 )
+from forge.observed import named_on, releases_with, says, served_on
 from forge.quarantine import (
     Trouble,
     changed,
@@ -53,7 +53,8 @@ def agree(forge: Forge) -> bool:
 
     Returns whether anything was done. What a person has to put right becomes an incident.
     """
-    live, history, releases = live_on(forge), forge.history(LIVE), forge.releases()
+    live, _, history = served_on(forge)
+    releases = releases_with(forge, live)
     hand = taken_off(live, champions_of(history), releases)
     if hand and older(live, champions_of(history), releases):
         go_back(forge, *hand)
@@ -67,17 +68,20 @@ def roll_back(
     """Go back from the *bad* version, to *wanted* or the published one before it.
 
     Where *bad* is empty it is what was live on the commit *requested*, or, without that, what is live now. If
-    another version is live by now, nothing is rolled back, and an earlier rollback is finished.
+    another version is live by now, nothing is rolled back, and an earlier rollback is finished. Where
+    live.toml on main does not say what is live, what scorers serve is named again, unless that is the bad one.
     """
-    history = forge.history(LIVE)
-    champions, live = champions_of(history), live_on(forge).champion
+    now_live, wrong, history = served_on(forge)
+    champions, live = champions_of(history), now_live.champion
     version = live.version if live else ""
     if requested and not bad:
-        meant = live_on(forge, requested).champion
-        bad = meant.version if meant else ""
+        bad = named_on(forge, requested, history)
     if bad and bad not in champions:
         raise ForgeError(f"{bad} was never live; {version or 'nothing'} is")
     unfinished = "withdrawn" in settle(champions, forge.releases()).values()
+    if wrong and not says(forge) and bad != version and wanted in (None, version):
+        go_back(forge, version, reason)
+        return
     again = not bad and wanted is None and put_back(history, now, unfinished)
     if again or (bad and bad != version):
         if forge.proposal("rollback"):
@@ -96,25 +100,34 @@ def go_back(forge: Forge, wanted: str | None, reason: str) -> None:
 
     So a rollback that was cut off is known by releases that do not agree, and is finished.
     """
-    live, history, releases = live_on(forge), forge.history(LIVE), forge.releases()
+    text = forge.read(LIVE)
+    live, wrong, history = served_on(forge)
+    releases = releases_with(forge, live)
     champions, reason = champions_of(history), " ".join(reason.split())
-    target = back_to(wanted, live, champions, releases)
     bad = live.champion.version if live.champion else ""
+    repairs = wanted == bad and _has_published(releases, bad)
+    target = (
+        bad if repairs else back_to(None if wanted == bad else wanted, live, champions, releases)
+    )
     after = with_champion(live, target, _digest(forge, target, history, releases))
     if after.challenger and after.challenger.version in withdrawn_by([*champions, target]):
         after = replace(after, challenger=None)
+    deed = f"Name {target} again" if repairs else f"Roll back to {target}"
+    became = [] if repairs else [f"{bad} is withdrawn"]
+    left_out = [f"what was wrong in {LIVE} is left out ({'; '.join(wrong)})"] if wrong else []
     proposal = forge.propose(
         "rollback",
-        f"Roll back to {target}",
-        f"{reason}\n\n{bad} is withdrawn.\n",
+        deed,
+        f"{reason}\n\n{'; '.join([*became, *left_out])}.\n",
         {LIVE: after.to_toml()},
         labels=("rollback",),
     )
-    if live_on(forge) != live:
+    if forge.read(LIVE) != text:
         raise ForgeError(f"{LIVE} changed while {bad} was rolled back; nothing was done: try again")
     forge.status("rollback", True, f"rolled back: {reason}", proposal.head)
-    forge.merge("rollback", f"Roll back to {target}: {reason}")
-    _say(f"rolled back: {LIVE} names {target}, {bad} is withdrawn: {reason}")
+    forge.merge("rollback", f"{deed}: {reason}")
+    done = "; ".join([f"{LIVE} names {target}", *became, *left_out])
+    _say(f"{'repaired' if repairs else 'rolled back'}: {done}: {reason}")
     follow(forge)
     lost = unfetched(forge, changed_slots(Live(), after))
     _say("; ".join(lost) or f"scorers serve {target} when they look next")
@@ -123,7 +136,8 @@ def go_back(forge: Forge, wanted: str | None, reason: str) -> None:
 def follow(forge: Forge) -> Mapping[str, str]:
     """Make releases and incidents agree with live.toml's history; returns what each release became."""
     forge.put_back()
-    live, history, releases = live_on(forge), forge.history(LIVE), forge.releases()
+    live, _, history = served_on(forge)
+    releases = releases_with(forge, live)
     champions, alerts = champions_of(history), {each.marker: each for each in forge.alerts()}
     wrong = troubles(live, history, releases)
     _raise(forge, alerts, wrong)
@@ -163,13 +177,8 @@ def restore(forge: Forge, bundle: Path) -> str:
     return version
 
 
-def live_on(forge: Forge, branch: str | None = None) -> Live:
-    """What *branch* (the default one), or a commit, has live. Raises `ForgeError`."""
-    text = forge.read(LIVE, branch)
-    if text is None:
-        where = branch or "the default branch"
-        raise ForgeError(f"there is no {LIVE} on {where}; propose a model first: make retrain")
-    return parse_live(text)
+def _has_published(releases: Iterable[Release], version: str) -> bool:
+    return any(each.version == version and each.state == "published" for each in releases)
 
 
 def _digest(

@@ -125,6 +125,11 @@ class Assets:
             )
         return sorted(found, key=lambda release: release.version, reverse=True)
 
+    def has_release(self, version: str) -> bool:
+        """Whether the release of *version* is there, asked for by its name and not in the list."""
+        release = self._rest.get(f"releases/tags/{version}")
+        return bool(release and _is_ours(release))
+
     @surely
     def describe(self, version: str, notes: str) -> None:
         """Write the notes of *version*, whatever its state."""

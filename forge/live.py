@@ -101,6 +101,28 @@ def usable(text: str) -> tuple[Live, list[str]]:
         raise LiveError(f"live.toml is not TOML: {error}") from error
 
 
+def served(text: str, history: Iterable[Change]) -> tuple[Live, list[str]]:
+    """What scorers serve while *text* is live.toml, and what is wrong with it.
+
+    As they do, it leaves out a slot that cannot be used, and keeps what the *history* (newest first) made
+    live last where *text* does not say what is live. Raises `LiveError` if nothing did.
+    """
+    try:
+        live, problems = usable(text)
+    except LiveError as error:
+        live, problems = Live(), [str(error).removeprefix("live.toml ")]
+    if live.says:
+        return live, problems
+    before = next((each for _, each in reversed(readable(history)) if each.says), None)
+    if before is None:
+        if problems:
+            raise LiveError("live.toml: " + "; ".join(problems))
+        return live, []
+    if before.nothing and not problems:
+        return live, []
+    return before, problems or ["it names no champion"]
+
+
 def champion_of(text: str) -> str:
     """The version of the champion that *text* names, "" if none. Raises `LiveError`."""
     champion = parse_live(text).champion
@@ -110,16 +132,16 @@ def champion_of(text: str) -> str:
 def readable(history: Iterable[Change]) -> list[tuple[Change, Live]]:
     """The changes with what each made live, oldest first; *history* is newest first.
 
-    A text that could not be read changed nothing, nor did one that, after a champion, does not say
-    what is live: scorers went on with what they had.
+    A text whose champion could not be read changed nothing, nor did one that, after a champion, does not say
+    what is live: scorers went on with what they had. Another slot that could not be read is left out.
     """
     found: list[tuple[Change, Live]] = []
     for change in reversed([*history]):
         try:
-            live = parse_live(change.text)
+            live, problems = usable(change.text)
         except LiveError:
             continue
-        if live.says or not found or not found[-1][1].champion:
+        if live.says or (not problems and (not found or not found[-1][1].champion)):
             found.append((change, live))
     return found
 

@@ -73,6 +73,10 @@ class LocalForge(Board):
         """Every stored bundle, newest first."""
         return self._shelf.releases()
 
+    def has_release(self, version: str) -> bool:
+        """Whether the release of *version* is there."""
+        return any(each.version == version for each in self._shelf.releases())
+
     def describe(self, version: str, notes: str) -> None:
         """Write the notes of *version*, whatever its state."""
         with self._writing():

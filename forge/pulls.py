@@ -28,7 +28,7 @@ class Pulls:
 
     def history(self, path: str) -> list[Change]:
         """What *path* was on the default branch, newest first: the newest fifty changes."""
-        found = self._rest.get("commits", path=path, per_page=50) or []
+        found = self._rest.newest("commits", path=path, per_page=50)
         return [
             Change(
                 each["sha"],
@@ -144,10 +144,23 @@ class Pulls:
         self._rest.write("PATCH", f"pulls/{number}", {"state": "closed"})
 
     def _text_at(self, path: str, commit: str) -> str:
-        """A commit never changes; a file that it removed is empty."""
+        """A commit never changes; a file that it removed is empty. Raises `ForgeError` if it may not have."""
         if (path, commit) not in self._texts:
-            self._texts[path, commit] = self._rest.text(f"contents/{path}", ref=commit) or ""
+            text = self._rest.text(f"contents/{path}", ref=commit)
+            if text is None:
+                self._refuse_unless_removed(path, commit)
+            self._texts[path, commit] = text or ""
         return self._texts[path, commit]
+
+    def _refuse_unless_removed(self, path: str, commit: str) -> None:
+        """A token without access to a file is answered as if there were no file; the list of all files is proof."""
+        found = self._rest.get(f"git/trees/{commit}", recursive=1)
+        files = [each["path"] for each in found["tree"]] if found else [path]
+        if path in files or found["truncated"]:
+            raise ForgeError(
+                f"GitHub does not show {path} of commit {commit[:10]}, and not that it was removed: the token"
+                " may have no access to it (it needs contents: read). Run the command again later"
+            )
 
     def _push(self, branch: str, title: str, files: Mapping[str, str]) -> str:
         """Let *branch* be one commit on the default branch with *files* changed; returns it.
@@ -191,10 +204,10 @@ class Pulls:
     def _pulls(self, **query: Any) -> list[Any]:
         """The newest pull requests to the default branch; a fork's branch may have the name of one of ours."""
         query |= {"base": self._rest.default_branch(), "sort": "created", "direction": "desc"}
-        found = self._rest.get("pulls", **query)
+        found = self._rest.newest("pulls", **query)
         return [
             each
-            for each in found or ()
+            for each in found
             if (each["head"]["repo"] or {}).get("id") == each["base"]["repo"]["id"]
         ]
 

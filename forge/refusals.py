@@ -40,7 +40,7 @@ BYPASS = (
 def unknown(repository: str) -> ForgeError:
     """The error for a repository that GitHub does not show."""
     return ForgeError(
-        f"GitHub knows no repository {repository}, or does not show it to this token;"
+        f"GitHub knows no repository {repository}, or does not show it to this token (404);"
         " check the name, and GITHUB_TOKEN"
     )
 

@@ -82,7 +82,6 @@ class Rest:
         # Not as a header of the session: a .netrc would replace it.
         self._session.auth = self._sign
         self._answers: dict[tuple[str, str], requests.Response] = {}
-        self._is_there = False
         self._me: str | None = None
         self._default_branch = ""
 
@@ -103,18 +102,22 @@ class Rest:
         return None if answer is None else answer.content.decode(errors="replace")
 
     def pages(self, path: str, /, **query: Any) -> Iterator[Any]:
-        """Every item of the list at *path*.
+        """Every item of the list at *path*. Raises `ForgeError` for a list, or a page of it, that is not shown.
 
-        It is read anew each time: a full page stays the same, with the same ETag, when there
+        It is read again each time: a full page stays the same, with the same ETag, when there
         begins to be a next one.
         """
         where: str | None = path
         query |= {"per_page": 100}
         while where:
             answer = self._found(where, {"Accept": JSON}, query)
-            yield from _json(answer) if answer is not None else ()
+            yield from _listed(path, None if answer is None else _json(answer))
             where = answer.links.get("next", {}).get("url") if answer is not None else None
             query = {}
+
+    def newest(self, path: str, /, **query: Any) -> list[Any]:
+        """The first page of the list at *path*. Raises `ForgeError` for a list that is not shown."""
+        return _listed(path, self.get(path, **query))
 
     def content(self, path: str, accept: str = BYTES) -> bytes:
         """The bytes of an asset, or of what GitHub leads to where only its own type may be asked for. The store that GitHub sends us to never sees the token."""
@@ -168,13 +171,14 @@ class Rest:
         return None
 
     def _look_for_repository(self) -> None:
-        """Tell a file that is not there from a repository that is not there, or not for us."""
+        """Raise `ForgeError` if the repository is not shown either: then a 404 says nothing of a file.
+
+        It is asked each time: a token may lose its access between two requests.
+        """
         try:
-            if not self._is_there:
-                self._call("GET", "")
+            self._call("GET", "")
         except RefusedError as refused:
             raise (unknown(self.repository) if refused.status == 404 else refused) from refused
-        self._is_there = True
 
     def _call(self, method: str, path: str, **more: Any) -> requests.Response:
         url = path if "://" in path else f"{self._root}/{quote(path, safe='/.')}".rstrip("/")
@@ -257,6 +261,17 @@ class Rest:
         if self._token:
             request.headers["Authorization"] = f"Bearer {self._token}"
         return request
+
+
+def _listed(path: str, found: Any) -> list[Any]:
+    """The list *found* at *path*. GitHub shows an empty list as one: any other answer is not known to be empty."""
+    if not isinstance(found, list):
+        raise ForgeError(
+            f"GitHub shows no list for GET {path.partition('?')[0]}, where it has one: the token may have no"
+            " access to it. Nothing was decided by that; check the token's permissions, or run the command"
+            " again later"
+        )
+    return found
 
 
 def _json(answer: requests.Response) -> Any:

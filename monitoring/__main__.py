@@ -22,7 +22,7 @@ import pandas as pd
 from checks.rules import ConfigurationError, Rules, read_rules
 from forge import Change, Forge, ForgeError, open_forge
 from forge.bundle import as_named
-from forge.live import LIVE, LiveError, champion_of, parse_live
+from forge.live import LiveError, readable
 from forge.streams import ignore_closed_pipes
 from model.contract import Contract, ContractError
 from monitoring.acts import Resolve
@@ -30,7 +30,7 @@ from monitoring.alerts import assess
 from monitoring.baking import Alarm
 from monitoring.broken import Broken, cause_of, crashed, issues, silent
 from monitoring.counted import days_of_all
-from monitoring.desk import answer_all, bake, do, serves_badly
+from monitoring.desk import answer_all, bake, champion_on, do, serves_badly
 from monitoring.digest import digest
 from monitoring.expected import PATH, ExpectedError, read_expected
 from monitoring.experiment.__main__ import run as run_experiment
@@ -102,10 +102,7 @@ def _look(asked: argparse.Namespace, forge: Forge, rules: Rules) -> list[Broken]
 
     Returns what is broken in the watch; None if it did not come to look.
     """
-    limits, history = rules.monitoring, forge.history(LIVE)
-    live = parse_live(forge.read(LIVE) or "").champion
-    if live is None:
-        raise ForgeError("nothing is live, so there is nothing to watch")
+    limits, (live, history) = rules.monitoring, champion_on(forge)
     pages = [*filter(None, asked.metrics)]
     alarms = observe(pages, asked.metrics_seconds, live.version, rules.rollback) if pages else []
     if pages and serves_badly(asked.forge, forge, alarms, rules.rollback):
@@ -152,7 +149,7 @@ def _look(asked: argparse.Namespace, forge: Forge, rules: Rules) -> list[Broken]
     seen = Seen(
         contract, live.version, f"{asked.today or asked.now:%Y-%m-%dT%H:%MZ}", signals, unknown, situation,
         rows, labelled, limits.false_alarms_per_quarter,
-        moves=moves_of((c.at, champion_of(c.text), c.message) for c in reversed(history)),
+        moves=moves_of((c.at, was.champion.version if was.champion else "", c.message) for c, was in readable(history)),
         known=(str(reference[contract.time].min())[:10], str(reference[contract.time].max())[:10]),
         slices=table(
             slices(reference, since(window.rows, contract.time, begun), contract, limits.min_rows, window.weight),

@@ -8,10 +8,11 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from checks.live import Rollback
-from forge import Forge, ForgeError
+from forge import Change, Forge, ForgeError
 from forge.__main__ import main as press
 from forge.actions import output, run_address
-from forge.live import LIVE, champion_at, champions_of, moves, parse_live
+from forge.live import LIVE, Slot, champion_at, champions_of, moves
+from forge.observed import releases_with, served_on
 from forge.rollback import back_to
 from monitoring.acts import Act, Note, Propose, Raise, Resolve, Start
 from monitoring.baking import Alarm, decide
@@ -22,6 +23,16 @@ from monitoring.typed import read
 
 #: Days for which comments below a closed alert are still heard.
 HEARD = 30
+
+
+def champion_on(forge: Forge) -> tuple[Slot, list[Change]]:
+    """The champion that is served, and live.toml's history. Raises `ForgeError` if nothing is live."""
+    live, wrong, history = served_on(forge)
+    if wrong:
+        _say(f"scorers leave out what is wrong in {LIVE}: {'; '.join(wrong)}")
+    if live.champion is None:
+        raise ForgeError("nothing is live, so there is nothing to watch")
+    return live.champion, history
 
 
 def answer_all(where: str, forge: Forge, now: datetime, quiet: int) -> None:
@@ -77,11 +88,12 @@ def bake(where: str, forge: Forge, rules: Rollback, alarms: Sequence[Alarm]) -> 
 
 def _back(forge: Forge, wanted: str) -> tuple[str, str]:
     """The version that a rollback goes to, or why there is none."""
-    live, champions = parse_live(forge.read(LIVE) or ""), champions_of(forge.history(LIVE))
+    live, _, history = served_on(forge)
+    champions = champions_of(history)
     if live.champion and wanted == live.champion.version:
         return "", f"{wanted} is what is live; /rollback alone goes back from it"
     try:
-        return back_to(wanted or None, live, champions, forge.releases()), ""
+        return back_to(wanted or None, live, champions, releases_with(forge, live)), ""
     except ForgeError as error:
         return "", str(error)
 

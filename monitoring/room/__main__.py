@@ -16,7 +16,8 @@ from checks.rules import read_rules
 from forge import GITHUB, Change, Forge, ForgeError
 from forge.bundle import as_named
 from forge.fitness import changed_slots, unfit
-from forge.live import LIVE, Live, LiveError, champions_of, parse_live, usable
+from forge.live import LIVE, Live, LiveError, champions_of, usable
+from forge.observed import releases_with, served_on
 from forge.rollback import back_to
 from forge.streams import ignore_closed_pipes
 from monitoring.journal import journal_at
@@ -75,8 +76,8 @@ def _manifests(forge: Forge, versions: set[str]) -> tuple[dict[str, dict[str, An
 
 def _back(forge: Forge, history: Sequence[Change]) -> tuple[str, str]:
     try:
-        live = parse_live(forge.read(LIVE) or "")
-        return back_to(None, live, champions_of(history), forge.releases()), ""
+        live, _, _ = served_on(forge)
+        return back_to(None, live, champions_of(history), releases_with(forge, live)), ""
     except (ForgeError, LiveError) as error:
         return "", str(error)
 

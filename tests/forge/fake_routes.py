@@ -310,6 +310,10 @@ def artifact(fake, asked, query, number):
 
 @route("GET", "((?:rules|rulesets|branches|environments|codeowners|actions|git/trees)/.+)")
 def setting(fake, asked, query, path):
+    commit = path.removeprefix("git/trees/")
+    if commit in fake.commits and path not in fake.settings:
+        tree = [{"path": each, "type": "blob"} for each in fake.files(commit)]
+        return 200, {"sha": commit, "tree": tree, "truncated": False}
     found = fake.settings.get(path, 404)
     if isinstance(found, int):
         raise SaysNoError(

@@ -294,7 +294,9 @@ def test_rules_that_cannot_be_used_land_nothing(bench, capsys, tmp_path, rules, 
     assert bench.live() == ""
 
 
-def test_a_live_file_that_is_broken_stops_every_command_in_words(bench, capsys):
+def test_a_live_file_that_is_broken_is_said_by_every_command_and_a_rollback_repairs_it(
+    bench, capsys
+):
     """With what is wrong in it."""
     bench.land(bench.slots[0])
     bench.forge.propose("edit", "edit", "", {LIVE: "[champian]\n"})
@@ -302,9 +304,13 @@ def test_a_live_file_that_is_broken_stops_every_command_in_words(bench, capsys):
     bench.forge.merge("edit", "edit")
     capsys.readouterr()
 
-    for words in (["status"], ["rollback", "--reason", "x"], ["release"]):
+    for words in (["status"], ["release"]):
         assert bench.type(*words) == FORGE
         assert "[champian] is not a role" in capsys.readouterr().err
+    assert bench.type("rollback", "--reason", "x") == OK
+    assert "[champian] is not a role" in capsys.readouterr().out
+    assert bench.live() == bench.slots[0].version
+    assert bench.type("release") == OK
 
 
 def test_a_live_file_that_was_broken_once_does_not_count(bench):
