@@ -126,7 +126,7 @@ def go_back(forge: Forge, wanted: str | None, reason: str) -> None:
         raise ForgeError(f"{LIVE} changed while {bad} was rolled back; nothing was done: try again")
     forge.status("rollback", True, f"rolled back: {reason}", proposal.head)
     forge.merge("rollback", f"{deed}: {reason}")
-    done = "; ".join([f"{LIVE} names {target}", *became, *left_out])
+    done = ", ".join([f"{LIVE} names {target}", *became, *left_out])
     _say(f"{'repaired' if repairs else 'rolled back'}: {done}: {reason}")
     follow(forge)
     lost = unfetched(forge, changed_slots(Live(), after))
