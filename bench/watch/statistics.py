@@ -52,8 +52,7 @@ def reconstruction(reference: Numbers, days: Numbers, numeric: Numbers) -> Numbe
         for part in (before, now):
             place = np.clip(np.searchsorted(known, part[:, column]), 0, len(known) - 1)
             part[:, column] = np.where(known[place] == part[:, column], share[place], 0)
-    mean, spread = before.mean(axis=0), before.std(axis=0)
-    spread[spread == 0] = 1
+    mean, spread = before.mean(axis=0), _unit(before)
     before, now = (before - mean) / spread, (now - mean) / spread
     values, vectors = np.linalg.eigh(np.cov(before.T))
     order = np.argsort(-values)
@@ -108,9 +107,7 @@ def daily(
             jensen_shannon(before[:, i], whole[days][:, :, i], numeric=bool(numeric[i]))
             for i in range(width + 1)
         ])  # fmt: skip
-        spread = before.std(axis=0)
-        spread[spread == 0] = 1
-        means = (whole[days].mean(axis=1) - before.mean(axis=0)) / spread
+        means = (whole[days].mean(axis=1) - before.mean(axis=0)) / _unit(before)
         error = reconstruction(before[:, :width], rows[days], numeric[:width])
         chances = IsotonicRegression(out_of_bounds="clip").fit(
             scores[known].ravel(), truth[known].ravel()
@@ -147,6 +144,11 @@ def daily(
     leaning, spread = (apart * (scores - truth)).mean(axis=1), apart.std(axis=1)
     found["bias by score"] = np.where(spread > 0, leaning / np.maximum(spread, 1e-9), np.nan)
     return found
+
+
+def _unit(rows: Numbers) -> Numbers:
+    """The standard deviation of each column; 1 of a constant one, whose own is not 0 where its mean is rounded."""
+    return np.where(np.ptp(rows, axis=0) > 0, rows.std(axis=0), 1.0)
 
 
 def _evidently_shares(reference: Numbers, days: Numbers) -> Numbers:

@@ -22,6 +22,7 @@ import pandas as pd
 
 from model.contract import Feature
 from monitoring.experiment.sequences import Numbers
+from monitoring.spread import deviation
 
 #: Levels of a category that get a column of their own, and how often the first day must have one.
 LEVELS, SEEN = 20, 10
@@ -146,7 +147,7 @@ def codes(first: pd.DataFrame, features: Sequence[Feature]) -> list[Code]:
             found += [Code(name, levels)] if levels else []
             continue
         values = _numbers(first[name])
-        mean, sd = float(values.mean()), float(values.std())
+        mean, sd = float(values.mean()), deviation(values)
         found += [Code(name, mean=mean, sd=sd)] if sd > 0 else []
         if SEEN <= values.isna().sum() <= len(values) - SEEN:
             found.append(Code(name, missing=True))

@@ -210,3 +210,16 @@ def test_late_outcomes_at_odd_hours_raise_an_alarm_when_something_changes(change
     expected = {"row_rate"} if "rows" in change else {"label_coverage"}
     assert kinds == (set() if change == QUIET else expected)
     assert not any(beyond[: CALM + 1].any() for beyond in days.values())
+
+
+def test_a_constant_column_has_no_part_in_the_reconstruction_error():
+    """Whose standard deviation is not 0 where its mean is rounded."""
+    random = np.random.default_rng(1)
+    rows = random.normal(size=(999, 4))
+    errors = []
+    for constant in (0.0, 1.463):
+        rows[:, 3] = constant
+        days = rows[:900].reshape(9, 100, 4)
+        errors.append(reconstruction(rows, days, np.ones(4, dtype=bool)))
+
+    assert errors[1] == pytest.approx(errors[0])

@@ -118,3 +118,12 @@ def test_a_large_day_is_looked_at_in_lots():
 
     assert told.gram == pytest.approx(columns.T @ columns)
     assert told.moment == pytest.approx(columns.T @ value)
+
+
+@pytest.mark.parametrize("constant", [0.1, 0.00046, 1.463])
+def test_a_constant_number_is_no_covariate(constant):
+    """Whose standard deviation is not 0 where its mean is rounded."""
+    first = pd.DataFrame({"row.much": np.arange(999.0), "row.same": constant})
+    features = [Feature("much", "number"), Feature("same", "number")]
+
+    assert [code.name for code in codes(first, features)] == ["row.much"]
