@@ -12,6 +12,8 @@ import difflib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
+from functools import lru_cache
+from itertools import islice
 from typing import Any, Literal, NamedTuple, get_args
 from zoneinfo import available_timezones
 
@@ -24,6 +26,8 @@ LARGEST = 3.4028234663852886e38
 #: A longer category is a mistake upstream, and a way to fill the journal.
 LONGEST = 1_000
 SCORE = "score"
+#: Similarity, from 0 to 1, at which an unknown name counts as a misspelling (`difflib`'s ratio).
+_SIMILAR = 0.8
 
 
 class ContractError(ValueError):
@@ -298,14 +302,18 @@ class Contract:
             raise ContractError("this is not a contract", [f"{error!r}"]) from error
 
     def _misspelt(self, row: Mapping[str, Any]) -> Iterable[Problem]:
-        absent = [name for name in self._by_name if name not in row]
+        absent = {name for name in self._by_name if name not in row}
         if not absent:
             return
         known = {f.name for f in self.columns} | {self.key, self.time, self.target.name}
+        # A name that is half as long again as the longest field is similar to none of them.
+        longest = 1.5 * max(map(len, self._by_name))
         for name in row:
-            if name not in known:
-                for meant in difflib.get_close_matches(str(name), absent, n=1, cutoff=0.8):
-                    yield Problem(str(name), f"the field {meant}", "a name the contract has not")
+            if name not in known and len(name) <= longest:
+                near = (each for each in _near(name, self.feature_names) if each in absent)
+                for meant in islice(near, 1):
+                    got = "a name that the contract does not have"
+                    yield Problem(name, f"the field {meant}", got)
 
     def _wrong_types(self) -> Iterable[str]:
         for name in ("features", "retired", "slices", "private"):
@@ -362,6 +370,25 @@ def read_time(text: str) -> datetime | None:
         return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
     except (ValueError, OverflowError):
         return None
+
+
+@lru_cache(maxsize=4096)
+def _near(name: str, fields: tuple[str, ...]) -> tuple[str, ...]:
+    """The *fields* that *name* may be a misspelling of, the most similar first.
+
+    `difflib.get_close_matches` decides; names that share too few characters to be similar enough are
+    left out first, at a tenth of its cost, since a request may have many names of its sender's choice.
+    """
+    least = _SIMILAR / 2
+    candidates = [
+        field
+        for field in fields
+        if min(len(name), len(field)) >= least * (len(name) + len(field))
+        and sum(map(frozenset(field).__contains__, name)) >= least * (len(name) + len(field))
+    ]
+    if not candidates:
+        return ()
+    return tuple(difflib.get_close_matches(name, candidates, n=len(candidates), cutoff=_SIMILAR))
 
 
 def show(value: object) -> str:

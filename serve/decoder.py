@@ -1,7 +1,7 @@
 """The fast way from a request's bytes to rows that fit the contract.
 
 A msgspec struct made from the contract reads and checks in one go. It takes only what it can take
-exactly as the authoritative way does (`scoring.read_json`, `Contract.problems`): whatever is
+exactly as the authoritative way does (`strict_json.read_json`, `Contract.problems`): whatever is
 wrong, or merely unusual, is None here, and goes that way, so there is one set of errors.
 """
 

@@ -5,7 +5,7 @@ A prediction is the whole answer to a row, as `/score` gives it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from flask import Blueprint, Response, request
@@ -13,13 +13,15 @@ from flask import Blueprint, Response, request
 from model.contract import show
 from serve.answers import bodies
 from serve.replies import reply
-from serve.scoring import RequestError, read_rows
+from serve.scoring import RequestError, counted, gather, read_rows, refuse_more
 from serve.standing import json_here, must_stand, scorer_here, versions
 
 FORMS = ("dataframe_split", "dataframe_records", "instances", "inputs")
 ONE_OF_THEM = f"an object with one of {', '.join(FORMS)}"
 #: What may stand beside the rows; a model has no parameters, so these say nothing to it.
 BESIDE = ("params",)
+#: Unknown names that an error lists.
+MOST_NAMED = 10
 
 routes = Blueprint("mlflow", __name__)
 
@@ -29,7 +31,7 @@ def invocations() -> Response:
     """Rows in one of MLflow's four forms -> `{"predictions": […]}`."""
     scorer = scorer_here()
     asked = json_here(scorer)
-    rows = read_rows(rows_of(asked), scorer.most_rows)
+    rows = read_rows(rows_of(asked, scorer.most_rows), scorer.most_rows)
     contract = must_stand(scorer)[0].bundle.contract
     answers = scorer.answer(rows, trace=request.headers.get("traceparent", ""))
     told = reply({"predictions": bodies(contract, answers)})
@@ -49,8 +51,8 @@ def version() -> Response:
     return Response(told, mimetype="text/plain")
 
 
-def rows_of(asked: Any) -> list[Any]:
-    """The rows in a request, whichever form it has."""
+def rows_of(asked: Any, most: int) -> list[Any]:
+    """The rows in a request, whichever form it has; at most *most* where they are made here."""
     if not isinstance(asked, dict):
         raise RequestError(400, f"expected {ONE_OF_THEM}; got {show(asked)}")
     forms = [name for name in asked if name in FORMS]
@@ -59,19 +61,21 @@ def rows_of(asked: Any) -> list[Any]:
         raise RequestError(400, f"expected {ONE_OF_THEM}; got {got}")
     odd = [name for name in asked if name not in (*FORMS, *BESIDE)]
     if odd:
-        raise RequestError(400, f"{', '.join(map(show, odd))}: not known; expected {ONE_OF_THEM}")
+        more = ", …" if len(odd) > MOST_NAMED else ""
+        names = ", ".join(map(show, odd[:MOST_NAMED])) + more
+        raise RequestError(400, f"{names}: not known; expected {ONE_OF_THEM}")
     (form,) = forms
     content = asked[form]
     if form == "dataframe_split":
-        return _split(content)
+        return _split(content, most)
     if form == "inputs" and isinstance(content, dict):
-        return _columns(content)
+        return _columns(content, most)
     if not isinstance(content, list):
         raise RequestError(422, f"{form}: expected a list of objects, one for each row")
     return content
 
 
-def _split(content: Any) -> list[dict[str, Any]]:
+def _split(content: Any, most: int) -> list[dict[str, Any]]:
     """Names once, then the values of each row."""
     told: dict[str, Any] = content if isinstance(content, dict) else {}
     names, data = told.get("columns"), told.get("data")
@@ -83,30 +87,32 @@ def _split(content: Any) -> list[dict[str, Any]]:
     if not isinstance(data, list):
         _refuse("dataframe_split", [_problem("data", "a list of rows", data)])
         return []
+    refuse_more(len(data), most)
     _refuse(
         "dataframe_split",
-        [
+        (
             {"row": number, **_problem("data", f"{len(names)} values", row)}
             for number, row in enumerate(data)
             if not isinstance(row, list) or len(row) != len(names)
-        ],
+        ),
     )
     return [dict(zip(names, row, strict=True)) for row in data]
 
 
-def _columns(content: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _columns(content: Mapping[str, Any], most: int) -> list[dict[str, Any]]:
     """A list for each name; or one value for each, which is one row."""
     if not any(isinstance(values, list) for values in content.values()):
         return [dict(content)]
     found = {name: _flat(values) for name, values in content.items()}
     lengths = [len(values) for values in found.values() if isinstance(values, list)]
+    refuse_more(max(lengths), most)
     _refuse(
         "inputs",
-        [
+        (
             _problem(name, f"a list of {lengths[0]} values, as the first is", values)
             for name, values in found.items()
             if not isinstance(values, list) or len(values) != lengths[0]
-        ],
+        ),
     )
     return [dict(zip(found, row, strict=True)) for row in zip(*found.values(), strict=True)]
 
@@ -120,9 +126,10 @@ def _flat(values: Any) -> Any:
     return [value[0] for value in values]
 
 
-def _refuse(form: str, problems: Sequence[Mapping[str, Any]]) -> None:
-    if problems:
-        raise RequestError(422, f"{form}: {len(problems)} problems; nothing was taken", problems)
+def _refuse(form: str, problems: Iterable[Mapping[str, Any]]) -> None:
+    listed, count, _ = gather(problems)
+    if listed:
+        raise RequestError(422, f"{form}: {counted(count)}; nothing was taken", listed)
 
 
 def _problem(field: str, expected: str, got: Any) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from itertools import repeat
+from itertools import chain, repeat
 from typing import Any
 
 import msgspec
@@ -26,12 +26,10 @@ from serve.known import Known
 from serve.replies import spell
 from serve.router import Router
 from serve.scoring import (
-    DEEPEST,
     MOST_ROWS,
     RequestError,
     ids_of,
     problems_of,
-    read_json,
     read_outcomes,
     read_rows,
     refuse,
@@ -40,6 +38,7 @@ from serve.scoring import (
     takes_ids,
 )
 from serve.shadow import Offers
+from serve.strict_json import DEEPEST, read_json
 from serve.trace import read_trace
 
 Rows = Sequence[Mapping[str, Any]]
@@ -203,8 +202,7 @@ class Scorer:
         contract = must_be_live(live.bundle).contract
         _, own = self._reading(contract)
         if fits is not contract:
-            problems = problems_of(contract, rows) + (repeated(rows) if own else [])
-            refuse(problems, len(rows))
+            refuse(chain(problems_of(contract, rows), repeated(rows) if own else ()), len(rows))
         at = self.now()
         ids = ids_of(rows, own)
         # All are scored before any is kept: all are answered, or none.

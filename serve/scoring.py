@@ -5,11 +5,11 @@ Nothing here knows Flask. A request that is wrong raises `RequestError` with all
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain, islice
 from typing import Any
 
 import numpy as np
@@ -23,16 +23,16 @@ LONGEST_ID = 200
 #: Ids for answers to come; another list after a fork.
 _IDS: list[str] = []
 os.register_at_fork(after_in_child=_IDS.clear)
-#: Levels of nesting that a body may have; a row needs two.
-DEEPEST = 32
-#: Digits of the longest whole number: more than any float64 has.
-LONGEST_NUMBER = 310
+#: Fields that the contract does not have, in all rows together.
+MOST_UNKNOWN = 1_000
+#: Problems that an answer lists. All of them are counted.
+MOST_LISTED = 100
 _USUAL = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
 _ROWS = "a JSON object, or a list of them"
 
 
 class RequestError(Exception):
-    """A request that cannot be answered: the HTTP status, a sentence, and every problem."""
+    """A request that cannot be answered: the HTTP status, a sentence, and the problems, at most `MOST_LISTED`."""
 
     def __init__(self, status: int, words: str, problems: Sequence[Mapping[str, Any]] = ()) -> None:
         super().__init__(words)
@@ -43,59 +43,75 @@ class NoFiniteScoreError(ArithmeticError):
     """The model gave NaN or an infinity for rows that fit its contract."""
 
 
-def read_json(content: bytes, deepest: int = DEEPEST) -> Any:
-    """The JSON in *content*: RFC 8259's, with no name twice in an object, and finite numbers only."""
-    if not content.strip():
-        raise RequestError(400, f"the body is empty; expected {_ROWS}")
-    try:
-        found = json.loads(
-            content,
-            parse_constant=_refuse,
-            parse_float=_finite,
-            parse_int=_whole,
-            object_pairs_hook=_once,
-        )
-    except UnicodeDecodeError as error:
-        raise RequestError(400, "the body is not JSON: it is not UTF-8 text") from error
-    except RecursionError as error:
-        raise RequestError(400, "the body is nested too deeply") from error
-    except ValueError as error:
-        raise RequestError(400, f"the body is not JSON: {error}") from error
-    if _deeper(found, deepest):
-        raise RequestError(400, f"the body is nested too deeply; {deepest} levels are taken")
-    return found
-
-
 def read_rows(found: Any, most: int = MOST_ROWS) -> list[Mapping[str, Any]]:
     """The rows of a body: one object, or a list of at most *most*."""
     rows = found if isinstance(found, list) else [found]
-    if len(rows) > most:
-        raise RequestError(413, f"{len(rows):,} rows in one request; at most {most:,} are taken")
+    refuse_more(len(rows), most)
     if not isinstance(found, (list, dict)):
         raise RequestError(400, f"expected {_ROWS}; got {_in_words(found)}")
-    odd = [
+    odd = (
         {"row": number, "field": "", "expected": "an object", "got": _in_words(row)}
         for number, row in enumerate(rows)
         if not isinstance(row, dict)
-    ]
-    if odd:
-        raise RequestError(422, f"{len(odd)} of {len(rows)} rows are not objects", odd)
+    )
+    listed, count, _ = gather(odd)
+    if listed:
+        raise RequestError(422, f"{count} of {len(rows)} rows are not objects", listed)
     return rows
 
 
-def problems_of(contract: Contract, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Everything that is wrong with *rows*."""
-    return [
-        {"row": number, **problem}
-        for number, row in enumerate(rows)
-        for problem in _problems(contract, row)
-    ]
+def refuse_more(rows: int, most: int) -> None:
+    """Raise `RequestError` if there are more than *most* rows."""
+    if rows > most:
+        raise RequestError(413, f"{rows:,} rows in one request; at most {most:,} are taken")
 
 
-def refuse(problems: Sequence[Mapping[str, Any]], rows: int) -> None:
+def problems_of(
+    contract: Contract, rows: Sequence[Mapping[str, Any]]
+) -> Iterator[Mapping[str, Any]]:
+    """Everything that is wrong with *rows*, a problem at a time.
+
+    Each name that the contract does not have is compared with its fields' names, so of such names a
+    request may have `MOST_UNKNOWN`; with more, that is its only problem.
+    """
+    known = {*contract.feature_names, contract.key, contract.time, contract.target.name, "id"}
+    unknown = set().union(*rows) - known
+    if len(unknown) > MOST_UNKNOWN:
+        expected = f"at most {MOST_UNKNOWN:,} names that the contract does not have"
+        yield {"row": 0, "field": "", "expected": expected, "got": f"{len(unknown):,}"}
+        return
+    for number, row in enumerate(rows):
+        for problem in _problems(contract, row):
+            yield {"row": number, **problem}
+
+
+def gather(problems: Iterable[Mapping[str, Any]]) -> tuple[list[Mapping[str, Any]], int, int]:
+    """The first `MOST_LISTED` *problems*, how many there are, and how many rows have one.
+
+    The others are counted and not kept: a large request must not be answered with a larger list.
+    """
+    source = iter(problems)
+    listed = list(islice(source, MOST_LISTED))
+    rows = {problem.get("row") for problem in listed}
+    count = len(listed)
+    for problem in source:
+        count += 1
+        rows.add(problem.get("row"))
+    return listed, count, len(rows)
+
+
+def refuse(problems: Iterable[Mapping[str, Any]], rows: int) -> None:
     """Raise `RequestError` if there are *problems* in *rows* rows."""
-    if problems:
-        raise RequestError(422, _count(problems, rows), problems)
+    listed, count, bad = gather(problems)
+    if listed:
+        where = "in the row" if rows == 1 else f"in {bad:,} of {rows:,} rows"
+        raise RequestError(422, f"{counted(count)} {where}; nothing was taken", listed)
+
+
+def counted(problems: int) -> str:
+    """How many *problems* there are, and how many of them are listed."""
+    words = f"{problems:,} problem{'s' if problems > 1 else ''}"
+    return words if problems <= MOST_LISTED else f"{words} (the first {MOST_LISTED} are listed)"
 
 
 def score(
@@ -133,15 +149,7 @@ def score(
 
 def read_outcomes(contract: Contract, told: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Outcomes, each with the id of an answer; `RequestError` with the problems of all of them."""
-    problems = []
-    for number, outcome in enumerate(told):
-        if not _is_id(outcome.get("id")):
-            problems.append({"row": number, **_wrong_id(outcome.get("id"))})
-        wrong = contract.target.problem(outcome.get("outcome"))
-        if wrong:
-            problems.append({"row": number, **wrong._asdict(), "field": "outcome"})
-    problems += repeated(told)
-    refuse(problems, len(told))
+    refuse(chain(_wrong_outcomes(contract, told), repeated(told)), len(told))
     return [{"id": outcome["id"], "outcome": outcome["outcome"]} for outcome in told]
 
 
@@ -189,22 +197,30 @@ def takes_ids(contract: Contract) -> bool:
     return "id" not in known
 
 
-def repeated(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def repeated(rows: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
     """The ids that are in a request twice."""
     first: dict[Any, int] = {}
-    found = []
     for number, row in enumerate(rows):
         id_ = row.get("id")
         if _is_id(id_) and first.setdefault(id_, number) != number:
             got = f"that of row {first[id_]}"
-            found.append({"row": number, "field": "id", "expected": "an id of its own", "got": got})
-    return found
+            yield {
+                "row": number,
+                "field": "id",
+                "expected": "a different id for each row",
+                "got": got,
+            }
 
 
-def _count(problems: Sequence[Mapping[str, Any]], rows: int) -> str:
-    bad = len({problem["row"] for problem in problems})
-    where = "in the row" if rows == 1 else f"in {bad:,} of {rows:,} rows"
-    return f"{len(problems):,} problem{'s' if len(problems) > 1 else ''} {where}; nothing was taken"
+def _wrong_outcomes(
+    contract: Contract, outcomes: Sequence[Mapping[str, Any]]
+) -> Iterator[Mapping[str, Any]]:
+    for number, outcome in enumerate(outcomes):
+        if not _is_id(outcome.get("id")):
+            yield {"row": number, **_wrong_id(outcome.get("id"))}
+        wrong = contract.target.problem(outcome.get("outcome"))
+        if wrong:
+            yield {"row": number, **wrong._asdict(), "field": "outcome"}
 
 
 def _in_words(value: object) -> str:
@@ -229,44 +245,3 @@ def _wrong_id(value: object) -> dict[str, Any]:
         "expected": f"a string of 1 to {LONGEST_ID} printable characters",
         "got": got,
     }
-
-
-def _refuse(word: str) -> float:
-    raise ValueError(f"{word} is not a JSON number; send null for what is missing")
-
-
-def _finite(text: str) -> float:
-    value = float(text)
-    if not math.isfinite(value):
-        raise ValueError(f"{text[:20]} is too large a number")
-    return value
-
-
-def _whole(text: str) -> int:
-    if len(text) > LONGEST_NUMBER:
-        raise ValueError(f"{text[:20]}… is too large a number")
-    return int(text)
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"the name {show(twice)} is twice in one object")
-    return found
-
-
-def _deeper(found: Any, levels: int) -> bool:
-    layer = [found]
-    for _ in range(levels):
-        layer = [
-            inner
-            for each in layer
-            if isinstance(each, (dict, list))
-            for inner in (each.values() if isinstance(each, dict) else each)
-            if isinstance(inner, (dict, list))
-        ]
-        if not layer:
-            return False
-    return True

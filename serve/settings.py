@@ -179,7 +179,7 @@ class Settings:
         whole(1, 3600), "seconds that a client has to send a request's body", 10
     )
     largest_body: int = setting(
-        whole(1_000, 2**30), "bytes of the largest body that is taken", 16 * 2**20
+        whole(1_000, 2**30), "bytes of the largest body that is taken", 2 * 2**20
     )
     most_rows: int = setting(whole(1, 1_000_000), "rows of one request that are taken", 10_000)
     deepest: int = setting(whole(2, 500), "levels of nesting of the JSON that is taken", 32)

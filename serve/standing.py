@@ -13,7 +13,8 @@ from serve.arms import Arm
 from serve.bundle import Bundle
 from serve.replies import JSON
 from serve.scorer import Scorer
-from serve.scoring import RequestError, read_json
+from serve.scoring import RequestError
+from serve.strict_json import read_json
 
 
 def scorer_here() -> Scorer:

@@ -6,13 +6,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from model.contract import Contract, show
-from serve.scoring import RequestError, takes_ids
+from serve.scoring import RequestError, counted, gather, refuse_more, takes_ids
 
 NUMBERS = (
     "FP32", "FP64", "FP16", "INT8", "INT16", "INT32", "INT64", "UINT8", "UINT16", "UINT32", "UINT64",
 )  # fmt: skip
 #: The types that a feature's kind may come as; the first is what the metadata tells.
 TYPES = {"number": NUMBERS, "boolean": ("BOOL",), "category": ("BYTES",)}
+
+#: Tensors of a request besides the contract's features, and outputs that it may ask for.
+MOST_TENSORS, MOST_OUTPUTS = 1_000, 100
 
 
 def columns(contract: Contract) -> list[tuple[str, str, list[int]]]:
@@ -32,10 +35,7 @@ def rows_of(
     wanted = _wanted(asked.get("outputs"), problems)
     if not isinstance(asked.get("id"), (str, type(None))):
         problems.append(_problem("id", "a string", asked["id"]))
-    tensors = asked.get("inputs")
-    if not isinstance(tensors, list) or not tensors:
-        problems.append(_problem("inputs", "a list of tensors, one for each feature", tensors))
-        tensors = []
+    tensors = _tensors(asked.get("inputs"), MOST_TENSORS + len(contract.features), problems)
     kinds = {name: TYPES[feature.kind] for name, feature in _features(contract).items()}
     found: dict[str, list[Any]] = {}
     for tensor in tensors:
@@ -50,20 +50,26 @@ def rows_of(
         said = ", ".join(f"{name} {len(values)}" for name, values in found.items())
         problems.append(_problem("inputs", "tensors of one length", said))
     if problems:
-        raise RequestError(
-            422,
-            f"{len(problems)} problem{'s' if len(problems) > 1 else ''} with the tensors; nothing was taken",
-            problems,
-        )
+        listed, count, _ = gather(problems)
+        raise RequestError(422, f"{counted(count)} with the tensors; nothing was taken", listed)
     count = lengths.pop()
-    if count > most:
-        raise RequestError(413, f"{count:,} rows in one request; at most {most:,} are taken")
+    refuse_more(count, most)
     names = list(found)
     return [dict(zip(names, row, strict=True)) for row in zip(*found.values(), strict=True)], wanted
 
 
 def _features(contract: Contract) -> dict[str, Any]:
     return {feature.name: feature for feature in contract.features}
+
+
+def _tensors(tensors: Any, most: int, problems: list[dict[str, Any]]) -> list[Any]:
+    if not isinstance(tensors, list) or not tensors:
+        problems.append(_problem("inputs", "a list of tensors, one for each feature", tensors))
+    elif len(tensors) > most:
+        problems.append(_problem("inputs", f"at most {most:,} tensors", f"{len(tensors):,}"))
+    else:
+        return tensors
+    return []
 
 
 def _column(
@@ -111,11 +117,12 @@ def _flat(data: Any) -> list[Any] | None:
 def _wanted(outputs: Any, problems: list[dict[str, Any]]) -> list[str]:
     if outputs is None:
         return []
-    if isinstance(outputs, list):
+    if isinstance(outputs, list) and len(outputs) <= MOST_OUTPUTS:
         names = [one.get("name") if isinstance(one, dict) else None for one in outputs]
         if all(isinstance(name, str) for name in names):
             return [str(name) for name in names]
-    problems.append(_problem("outputs", "a list of objects with a name", outputs))
+    expected = f"a list of at most {MOST_OUTPUTS} objects with a name"
+    problems.append(_problem("outputs", expected, outputs))
     return []
 
 

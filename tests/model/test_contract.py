@@ -91,7 +91,7 @@ def test_a_misspelt_field_is_told_from_an_unknown_one():
     row = {name: value for name, value in GOOD.items() if name != "age"} | {"agee": 31}
 
     assert [str(problem) for problem in CONTRACT.problems(row)] == [
-        "agee: expected the field age, got a name the contract has not"
+        "agee: expected the field age, got a name that the contract does not have"
     ]
 
 

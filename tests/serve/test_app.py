@@ -105,7 +105,7 @@ def test_every_problem_of_every_row_is_said_at_once_and_nothing_is_taken(client,
         (1, "device", "one of phone, tablet, desk", "'fridge'"),
         (1, "returning", "true or false or null", "'yes'"),
         (1, "pages", "a number of at least 0 (pages)", "nothing"),
-        (1, "page", "the field pages", "a name the contract has not"),
+        (1, "page", "the field pages", "a name that the contract does not have"),
     }
     assert answer.json["error"] == "5 problems in 1 of 2 rows; nothing was taken"
     assert kept("answers") == []
@@ -166,7 +166,7 @@ def test_too_many_rows_or_bytes_are_refused(client, row):
 
     assert (many.status_code, large.status_code) == (413, 413)
     assert "10,001 rows in one request; at most 10,000" in many.json["error"]
-    assert "larger than 16,777,216 bytes" in large.json["error"]
+    assert "larger than 2,097,152 bytes" in large.json["error"]
 
 
 @settings(
@@ -198,7 +198,10 @@ def test_whatever_comes_is_answered_or_refused_never_a_failure(client, row, chan
         ({"outcome": "yes"}, "a string of 1 to 200 printable characters"),
         ({"id": "", "outcome": "yes"}, "a string of 1 to 200 printable characters"),
         ({"id": "a\nb", "outcome": "yes"}, "a string of 1 to 200 printable characters"),
-        ([{"id": "a", "outcome": "yes"}, {"id": "a", "outcome": "no"}], "an id of its own"),
+        (
+            [{"id": "a", "outcome": "yes"}, {"id": "a", "outcome": "no"}],
+            "a different id for each row",
+        ),
     ],
     ids=str,
 )
