@@ -4,7 +4,7 @@ import http.server
 import json
 import shutil
 import threading
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
@@ -17,6 +17,9 @@ from tests.monitoring.test_served import line
 from tests.monitoring.test_served import write as write_counts
 
 OLD = "20260101T0000-aaaaaaa"
+#: The forge's commits are made now, and the watch judges the whole days before now.
+TODAY = datetime.now(UTC).date()
+SIX_DAYS = TODAY - timedelta(days=6)
 
 
 @pytest.fixture
@@ -87,7 +90,7 @@ def champion(forge):
 
 def test_realised_performance_puts_back_what_was(watch, forge, buys, journal, capsys):
     """Every outcome is the other one: the new model is wrong about all."""
-    answers, outcomes = answered(buys, date(2026, 2, 20), 6)
+    answers, outcomes = answered(buys, SIX_DAYS, 6)
     other = {"no": "yes", "yes": "no"}
     write(journal, answers, [each | {"outcome": other[each["outcome"]]} for each in outcomes])
 
@@ -106,7 +109,7 @@ def test_realised_performance_puts_back_what_was(watch, forge, buys, journal, ca
 
 def test_what_is_expected_puts_nothing_back(watch, forge, buys, journal):
     """A waiver of the loss that would: merged by a person, it holds for the rollback as for the incident."""
-    answers, outcomes = answered(buys, date(2026, 2, 20), 6)
+    answers, outcomes = answered(buys, SIX_DAYS, 6)
     other = {"no": "yes", "yes": "no"}
     write(journal, answers, [each | {"outcome": other[each["outcome"]]} for each in outcomes])
     kinds = ("realised_performance", "prediction_bias", "estimated_performance")
@@ -126,21 +129,21 @@ def slow_since(journal, buys, since):
     for n in range(35):
         version = buys.bundle.version if n >= 33 else OLD
         slow = (0, 0, 0, 0, 0, 0, 1000, 0) if n >= since else (0, 980 + n % 3, 0, 0, 20, 0, 0, 0)
-        lines.append(line(f"{date(2026, 1, 23) + timedelta(days=n)}", version, slow))
+        lines.append(line(f"{TODAY - timedelta(days=35 - n)}", version, slow))
     write_counts(journal, lines)
 
 
 @pytest.mark.parametrize(("since", "back"), [(33, True), (32, False)])
 def test_a_slow_release_is_put_back_by_the_journal_alone(watch, forge, buys, journal, since, back):
     """No scorer can be reached from here; and what was slow before the release is not its fault."""
-    write(journal, *answered(buys, date(2026, 2, 20), 6))
+    write(journal, *answered(buys, SIX_DAYS, 6))
     slow_since(journal, buys, since)
 
     assert watch() == OK
     assert champion(forge) == (OLD if back else buys.bundle.version)
     if back:
         incident = next(each for each in forge.alerts() if each.marker.startswith("incident:"))
-        assert "latency: p50 70.7 ms on 2026-02-26, usual 1.6" in incident.body
+        assert f"latency: p50 70.7 ms on {TODAY - timedelta(days=1)}, usual 1.6" in incident.body
 
 
 def test_errors_put_back_what_was_and_nothing_more(watch, forge, buys, scorer, capsys):
@@ -174,7 +177,7 @@ def test_a_release_that_is_not_what_main_names_is_not_watched_by(
     watch, forge, buys, journal, capsys
 ):
     """Its evidence is the reference: who edits the release would say what is usual."""
-    write(journal, *answered(buys, date(2026, 2, 20), 6))
+    write(journal, *answered(buys, SIX_DAYS, 6))
     place = forge.root / "releases" / buys.bundle.version / "bundle/manifest.json"
     manifest = json.loads(place.read_text())
     place.write_text(json.dumps(manifest | {"metrics": {}}))
