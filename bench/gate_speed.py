@@ -1,6 +1,6 @@
 """How long gate and report take: python -m bench.gate_speed [--rows 120000 1200000] [--wide 12000].
 
-*wide* tables have 320 features. Two bundles of made-up rows (five sixths learnt from, a sixth held back) are trained, which is not
+*wide* tables have 320 features. Two bundles of made-up rows (five sixths to train on, a sixth as holdout) are trained, which is not
 measured; then the gate judges one against the other, all of it: imports, Deepchecks, the real server.
 The section "speed" of BENCHMARKS.md is written.
 """

@@ -18,6 +18,6 @@ def sample(rows: pd.DataFrame, scores: Array, most: int, seed: int) -> tuple[pd.
 
 def sampled(evidence: Evidence, most: int) -> str:
     """What to add to a finding that saw a part of the rows only."""
-    parts = (("learnt from", evidence.train), ("held back", evidence.holdout))
+    parts = (("of training", evidence.train), ("of the holdout", evidence.holdout))
     told = [f"{most:,} of {len(rows):,} rows {name}" for name, rows in parts if len(rows) > most]
     return f" (seen on a sample: {', '.join(told)})" if told else ""

@@ -32,7 +32,7 @@ def owners_of(path: str, lines: Sequence[Line]) -> tuple[str, ...]:
 
 
 def unowned(paths: Iterable[str], lines: Sequence[Line]) -> list[str]:
-    """Those of *paths* that nobody owns; whom the placeholders name is nobody."""
+    """Those of *paths* that nobody owns; a placeholder is no owner."""
     return [
         path
         for path in paths

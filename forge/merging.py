@@ -61,7 +61,7 @@ _RULES = (
     (r"deploy", f"deploy the branch of pull request {{number}} to where the rule wants it, and merge it: that is enough; {BYPASS}"),
     (r"\block", "unlock the default branch (Settings → Branches, or Rules), then merge pull request {number}: that is enough"),
     (r"draft", _DRAFT),
-    (r"protected ref|not authori[sz]ed|restrict|cannot (update|create|push)", f"let somebody whom the rule allows merge pull request {{number}}: that is enough; {BYPASS}"),
+    (r"protected ref|not authori[sz]ed|restrict|cannot (update|create|push)", f"let a person that the rule allows merge pull request {{number}}: that is enough; {BYPASS}"),
     (r"out of date|not up to date|behind", _BEHIND),
     (r"must (not )?(match|start|end|contain)|pattern", f"merge pull request {{number}} by hand, with the words that the rule wants: that is enough; {BYPASS}"),
     (r"(check|scanning|quality|workflow).*(fail|error|cancel|timed out|action required)", _FAILED),

@@ -69,7 +69,7 @@ def moved(
     """What became of values with at least the share *least*.
 
     *old* and *new* are a category's parts of two fingerprints (*old* may be empty), *rows* the rows of
-    each day, *start* the first day that either knows of (YYYY-MM-DD); only what can be told *since* a
+    each day, *start* the first day that either knows of (YYYY-MM-DD); only what is known *since* a
     day, and could not before, is told.
     """
     start = start or min(rows, default="")
@@ -130,7 +130,7 @@ def _sure(value: Value, rows: Mapping[str, int], before: int = 0) -> str:
     gap = max(value.gap, before)
     usual = TIMES * gap + max(0, gap - WEEK)  # the longest of some gaps of any length says less
     known = min(rows, default=value.last)
-    days = max(0, _days(value.last, known) - 1)  # of which the number of rows is no longer told
+    days = max(0, _days(value.last, known) - 1)  # whose number of rows is not kept any more
     expected = value.share * days * sum(rows.values()) / max(len(rows), 1)
     for day in sorted(each for each in rows if each > value.last and rows[each]):
         days, expected = days + 1, expected + value.share * rows[day]

@@ -394,9 +394,9 @@ def test_a_shadow_that_does_not_score_its_golden_rows_is_refused_aside(
 def test_nobody_aside_is_no_harm(running, store, bundles, row):
     """Rows are dropped when there is no more room for them, and answers go out."""
     client, _, _ = running(bundles[0], slot(store, "challenger", bundles[1], SHADOWED))
-    rows = [row | {"visitor": f"v{n}", "note": "x" * 2_900} for n in range(5_000)]
+    rows = [row | {"visitor": f"v{n}", "note": "x" * 2_900} for n in range(600)]
 
-    assert client.post("/score", json=rows).status_code == 200
+    assert {client.post("/score", json=rows).status_code for _ in range(8)} == {200}
     assert client.get("/ready").json["shadow"]["dropped"] > 0
 
 
