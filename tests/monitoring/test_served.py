@@ -308,7 +308,8 @@ def test_scorers_are_watched_though_no_row_could_be_judged(made, journal, rules)
         window, buys.reference, buys.contract, buys.seen, rules, served=(found.before, found.now)
     )
 
-    assert unknown == []
+    assert {each.why for each in unknown} == {"there is no row of it yet"}
+    assert all(each.yet for each in unknown)
     assert beyond(signals) == {("errors", "share", day(n)) for n in (33, 34)}
 
 
