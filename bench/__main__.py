@@ -29,7 +29,7 @@ from bench.peers import PEERS
 from bench.results import LEVELS, Results
 from bench.soak import Soak, soak
 from bench.subject import ROOT, SERVE, Subject, SubjectError
-from forge.streams import ignore_closed_pipes
+from forge.closed_pipes import ignore_closed_pipes
 
 OK, FOUND, USAGE = 0, 1, 2
 FOLDER = ROOT / "build/bench"

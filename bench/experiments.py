@@ -23,7 +23,7 @@ import pandas as pd
 from bench.sections import put
 from checks.live import Experiment, Measures
 from checks.rules import read_rules
-from forge.streams import ignore_closed_pipes
+from forge.closed_pipes import ignore_closed_pipes
 from model.contract import Contract, Feature, Target
 from monitoring.experiment.comparison import Result, compared, measures
 from monitoring.experiment.tally import Tally

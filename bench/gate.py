@@ -29,7 +29,7 @@ from bench.sections import put
 from bench.streams import Stream, flights, made_up, scores
 from checks.bootstrap import Blocks, measures, paired
 from checks.rules import Compare, read_rules
-from forge.streams import ignore_closed_pipes
+from forge.closed_pipes import ignore_closed_pipes
 
 ROOT = Path(__file__).parents[1]
 CHART = "bench/gate.svg"

@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bench.sections import put
-from forge.streams import ignore_closed_pipes
+from forge.closed_pipes import ignore_closed_pipes
 
 ROOT = Path(__file__).parents[1]
 WORK, CHECKS = (ROOT / f".venv/{name}/bin/python" for name in ("work", "checks"))

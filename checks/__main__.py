@@ -31,6 +31,7 @@ from checks.verdict import Finding, Named, Verdict
 from checks.waivers import Waiver, read_waivers
 from forge import Forge, ForgeError, open_forge
 from forge.actions import output, summary
+from forge.closed_pipes import ignore_closed_pipes
 from forge.fitness import changed_slots, compared_with, unfetched, unfit
 from forge.live import (
     LIVE,
@@ -42,7 +43,6 @@ from forge.live import (
     parse_live,
     withdrawn_by,
 )
-from forge.streams import ignore_closed_pipes
 from model.contract import Contract, ContractError
 from serve.bundle import Bundle
 from serve.manifest import BundleError

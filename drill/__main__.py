@@ -23,7 +23,7 @@ from typing import Any
 
 from drill.identity import beside, identity
 from drill.workers import spread
-from forge.streams import ignore_closed_pipes
+from forge.closed_pipes import ignore_closed_pipes
 
 for each in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):  # two processes share two cores
     os.environ.setdefault(each, "1")

@@ -30,6 +30,7 @@ from forge import Forge, ForgeError, Proposal, open_forge
 from forge.actions import output, summary
 from forge.agreement import agree, follow, restore, roll_back
 from forge.arguments import parser
+from forge.closed_pipes import ignore_closed_pipes
 from forge.desk import comment, move, status
 from forge.doctor import doctor
 from forge.fitness import changed_slots, unfetched, unfit
@@ -44,7 +45,6 @@ from forge.landing import (
 from forge.live import LIVE, Live, LiveError, champion_of, champions_of, moves
 from forge.observed import live_on, releases_with, served_on
 from forge.quarantine import stuck
-from forge.streams import ignore_closed_pipes
 from forge.subject import changed, subject
 from forge.sync import follow as follow_live
 from forge.upkeep import SILENT, leftovers, overdue

@@ -18,8 +18,8 @@ from forge.assets import Assets
 from forge.hidden import TITLE, body_of, one_line, told_by_us
 from forge.pulls import Pulls
 from forge.records import Meta
+from forge.repository_settings import Settings, read_settings
 from forge.rest import LONGEST_WAIT, Rest, surely
-from forge.settings import Settings, read_settings
 from forge.traces import (
     ACTIONS,
     LABEL,

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from forge.codeowners import owners_of, read_owners, unowned
 from forge.live import LIVE
-from forge.settings import ENVIRONMENT, Settings, Unseen
+from forge.repository_settings import ENVIRONMENT, Settings, Unseen
 
 #: GitHub Actions, as the source of a check or a status.
 ACTIONS = 15368

@@ -22,8 +22,8 @@ import pandas as pd
 from checks.rules import ConfigurationError, Rules, read_rules
 from forge import Change, Forge, ForgeError, open_forge
 from forge.bundle import as_named
+from forge.closed_pipes import ignore_closed_pipes
 from forge.live import LiveError, readable
-from forge.streams import ignore_closed_pipes
 from model.contract import Contract, ContractError
 from monitoring.acts import Resolve
 from monitoring.alerts import assess

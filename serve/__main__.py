@@ -14,7 +14,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from forge.streams import ignore_closed_pipes
+from forge.closed_pipes import ignore_closed_pipes
 from serve.commands import run
 
 if __name__ == "__main__":

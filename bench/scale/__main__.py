@@ -27,9 +27,9 @@ from bench.sections import put
 from bench.subject import Subject
 from checks.rules import read_rules
 from checks.watch import Monitoring
+from forge.closed_pipes import ignore_closed_pipes
 from forge.live import LIVE, Live, with_champion
 from forge.local import LocalForge
-from forge.streams import ignore_closed_pipes
 from model.contract import Contract
 from monitoring.reference import read_reference
 

@@ -29,7 +29,7 @@ from bench.watch.peers import Adwin, evidently
 from bench.watch.pools import pools
 from bench.watch.results import WATCH, WOKEN, Result, budgets, delays, later, told
 from bench.watch.streams import A_DAY, BEFORE, CHANGES, REFERENCE
-from forge.streams import ignore_closed_pipes
+from forge.closed_pipes import ignore_closed_pipes
 
 ROOT = Path(__file__).parents[2]
 CHART = "bench/watch.svg"

@@ -16,8 +16,8 @@ from checks.rules import read_rules
 from forge import Alert, Forge
 from forge.actions import output
 from forge.bundle import as_named
+from forge.closed_pipes import ignore_closed_pipes
 from forge.live import LIVE, parse_live, with_champion
-from forge.streams import ignore_closed_pipes
 from model.contract import Contract
 from monitoring.experiment.book import Asked
 from monitoring.experiment.bulletin import MARKER, bulletin, marker, memory, title

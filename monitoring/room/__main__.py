@@ -15,11 +15,11 @@ from typing import Any
 from checks.rules import read_rules
 from forge import GITHUB, Change, Forge, ForgeError
 from forge.bundle import as_named
+from forge.closed_pipes import ignore_closed_pipes
 from forge.fitness import changed_slots, unfit
 from forge.live import LIVE, Live, LiveError, champions_of, usable
 from forge.observed import releases_with, served_on
 from forge.rollback import back_to
-from forge.streams import ignore_closed_pipes
 from monitoring.journal import journal_at
 from monitoring.room.page import page
 from monitoring.runs import write_whole

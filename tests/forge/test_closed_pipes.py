@@ -60,7 +60,7 @@ def test_an_error_that_cannot_be_printed_has_its_exit_code():
 def test_what_comes_after_the_first_lost_line_is_done_all_the_same(buffering, tmp_path):
     """A landing must not stop half-way; and the interpreter's last flush raises nothing."""
     lines = [
-        "from forge.streams import ignore_closed_pipes",
+        "from forge.closed_pipes import ignore_closed_pipes",
         "ignore_closed_pipes()",
         "for _ in range(3): print('é' * 100_000, flush=True)",
         f"open({str(tmp_path / 'done')!r}, 'w').write('done')",
@@ -73,7 +73,7 @@ def test_what_comes_after_the_first_lost_line_is_done_all_the_same(buffering, tm
 
 def test_what_is_read_arrives_as_it_was_printed():
     """In the stream's own encoding."""
-    code = "from forge.streams import ignore_closed_pipes as i; i(); print('é'); i(); print('end')"
+    code = "from forge.closed_pipes import ignore_closed_pipes as i; i(); print('é'); i(); print('end')"
     environment = os.environ | {"PYTHONIOENCODING": "latin-1", "PYTHONPATH": str(ROOT)}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, env=environment, check=True)  # fmt: skip
 
