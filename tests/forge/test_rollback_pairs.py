@@ -67,6 +67,8 @@ CASES = [
     for row in PAIRS.splitlines()[1:]
     for second, end in zip(ACTIONS, row.split()[1:], strict=True)
 ]
+#: Where a folder does otherwise than GitHub. A comment and the watch call what the button calls.
+IN_FOLDER = ("land", "button", "revert", "unrevert", "latest", "delete")
 RULES = Rollback("on", 1e6, 0.01, 250)
 
 
@@ -347,12 +349,17 @@ GESTURES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("first", "second", "end"), CASES, ids=lambda each: each)
+@pytest.mark.parametrize(
+    ("kind", "first", "second", "end"),
+    [(OnGitHub, *case) for case in CASES]
+    + [(InFolder, *case) for case in CASES if {*case[:2]} <= {*IN_FOLDER}],
+    ids=lambda each: getattr(each, "__name__", each),
+)
 def test_of_two_at_once_each_does_what_it_was_asked_for(
-    worlds, monkeypatch, capsys, first, second, end
+    world_of, monkeypatch, capsys, kind, first, second, end
 ):
     """And no robot undoes what another, or a person, did."""
-    world = worlds()
+    world = world_of(kind)
     turns = [ask(world, action, monkeypatch) for action in (first, second)]
     turns[0]()
     capsys.readouterr()
