@@ -150,12 +150,13 @@ class Repository:
         self.world.merge(number)
         self.expect(self.world.runs[before:])
 
-    def revert(self, text):
-        """A person presses *Revert* on a merged pull request, and then *Merge*."""
+    def revert(self, text, gate="success"):
+        """A person presses *Revert* on a merged pull request, and then *Merge*; the gate ends as *gate* says."""
         before = len(self.world.runs)
         self.world.commit({LIVE: text}, "Revert: it is odd", branch="revert")
         self.world.merge(self.world.open_pr("revert", "Revert: it is odd"))
-        self.expect(self.world.runs[before:])
+        for run in self.world.runs[before:]:
+            self.expect([run], gate if run["name"] == "gate" else "success")
 
     def edit_release(self, version, body):
         number = next(
@@ -397,7 +398,9 @@ def test_a_button_that_waited_is_about_what_was_live_when_it_was_pressed(make):
     (incident,) = here.issues("Rolled back from")
     assert "ann does not trust it" in incident["body"]
 
-    here.revert(second_text)
+    here.revert(
+        second_text, gate="failure"
+    )  # it brings a quarantined version back: a person's word
     assert here.live() == second
     assert here.released() == {first: False, second: False}
     (incident,) = here.issues("Rolled back from")
@@ -476,22 +479,22 @@ def test_drift_opens_an_issue_updates_it_and_closes_it(make):
     address = here.start_scorer()
     here.visit(address, "2026-02-20", "2026-02-25", "--outcomes")
 
-    def watch():
-        here.expect(here.world.dispatch("monitor.yml"))
+    def watch(today):
+        here.expect(here.world.dispatch("monitor.yml", {"today": today}))
         return here.issues("buys: ")
 
-    assert watch() == []
+    assert watch("2026-02-25") == []
     here.visit(address, "2026-03-02", "2026-03-07")
-    (opened,) = watch()
+    (opened,) = watch("2026-03-07")
     assert (opened["state"], opened["labels"]) == ("open", ["alert"])
-    (updated,) = watch()
+    (updated,) = watch("2026-03-07")
     assert updated["number"] == opened["number"]
 
     here.night("2026-03-20")
     here.sync()
     wait_for(lambda: here.live() in here.visit(address, "2026-03-20", "2026-03-21"))
     here.visit(address, "2026-03-21", "2026-03-30")
-    (closed,) = watch()
+    (closed,) = watch("2026-03-30")
     assert closed["state"] == "closed"
     assert here.issues("nightly.yml") == []
     here.is_clean()
@@ -509,7 +512,7 @@ def test_people_command_below_an_incident(make):
     address = here.start_scorer()
     here.visit(address, "2026-02-22", "2026-02-25", "--outcomes")
     here.visit(address, "2026-03-02", "2026-03-07")
-    here.expect(here.world.dispatch("monitor.yml"))
+    here.expect(here.world.dispatch("monitor.yml", {"today": "2026-03-07"}))
     (incident,) = here.issues("buys: ")
     number = incident["number"]
 
@@ -542,7 +545,7 @@ def test_people_command_below_an_incident(make):
     assert f"`{old}` is started" in replies()[-1]
     assert here.live() == old
     assert here.latest() == [old]
-    here.expect(here.world.dispatch("monitor.yml"))
+    here.expect(here.world.dispatch("monitor.yml", {"today": "2026-03-07"}))
     assert len(here.issues("buys: ")) == 1
     here.is_clean()
 
