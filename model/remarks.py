@@ -55,6 +55,6 @@ def _naive(rows: pd.DataFrame, contract: Contract) -> Iterable[str]:
 
 NAIVE = (
     "the times have no zone and are read as UTC; if they are local, rows are shifted, and where the clocks"
-    ' change an hour is missing or there twice: write rows["{name}"].dt.tz_localize("Europe/Vienna",'
-    ' ambiguous="NaT", nonexistent="NaT"), with your zone'
+    " change an hour is missing or there twice: store times with their zone, or write"
+    ' rows["{name}"].dt.tz_localize("Europe/Vienna", ambiguous=False, nonexistent="shift_forward"), with your zone'
 )
