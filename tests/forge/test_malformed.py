@@ -1,6 +1,7 @@
 """A live.toml on main with a mistake in it does not keep anybody from going back, as a table."""
 
 import shutil
+import time
 from dataclasses import replace
 
 import pytest
@@ -86,6 +87,7 @@ class Main:
 
     def comment(self, words):
         number = self.forge.alert("watch", "drift", "body").number
+        time.sleep(1.1)  # times are whole seconds: the landing is to lie before the comment
         self.forge.say(number, words)
         answer_all(str(self.folder), self.forge, NOW, 3)
 
