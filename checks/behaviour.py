@@ -11,6 +11,7 @@ import pandas as pd
 from checks.evidence import Evidence, score
 from checks.limits import Behaviour
 from checks.verdict import Finding, ruled
+from model.tolerance import spread_of
 from serve.bundle import Bundle
 
 #: Rows, and steps of the feature, that a stated direction is tried on.
@@ -22,9 +23,17 @@ def spread(evidence: Evidence, limits: Behaviour) -> Finding:
     scores, truth = evidence.holdout_scores, evidence.truth
     if scores.ndim == 2:
         truth = np.eye(scores.shape[1])[truth.astype(int)]
-    ratio = float(np.max(scores.std(axis=0)) / max(float(np.max(truth.std(axis=0))), 1e-12))
+    ours, outcomes = (float(np.max(spread_of(each))) for each in (scores, truth))
+    said, holds = "every row has the same score", False
+    if ours and outcomes:
+        said, holds = (
+            f"the scores spread {ours / outcomes:.1%} as far as the outcomes",
+            ours / outcomes >= limits.min_spread,
+        )
+    elif ours:
+        said, holds = "the scores differ, and every outcome is the same", True
     return ruled(
-        "model.constant", ratio >= limits.min_spread, f"the scores spread {ratio:.1%} as far as the outcomes",
+        "model.constant", holds, said,
         f"at least {limits.min_spread:.0%}", "A model that answers every row alike has nothing to say.", limits.severity,
     )  # fmt: skip
 

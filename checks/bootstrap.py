@@ -164,9 +164,12 @@ def paired(
 
 
 def difference(metric: str, ours: Any, theirs: Any) -> Any:
-    """How much better *ours* is; a share of *theirs* for `RELATIVE` metrics."""
+    """How much better *ours* is; a share of *theirs* for `RELATIVE` metrics.
+
+    Of an error of 0, as of a constant outcome that is predicted exactly, only 0 is a share: NaN.
+    """
     gap = ours - theirs if metric in LARGER_IS_BETTER else theirs - ours
-    return gap / theirs if metric in RELATIVE else gap
+    return _share(gap, theirs) if metric in RELATIVE else gap
 
 
 def measures(metric: str, truth: Array, *scores: Array) -> tuple[Measure, ...]:
@@ -178,8 +181,15 @@ def _pull(metric: str, both: tuple[Measure, Measure], ours: float, theirs: float
     """The influence of each row on the difference."""
     here, there = (measure.influence() for measure in both)
     if metric in RELATIVE:
-        return np.asarray(ours * there / theirs**2 - here / theirs)
+        return np.asarray(_share(_share(ours * there, theirs), theirs) - _share(here, theirs))
     return np.asarray(here - there if metric in LARGER_IS_BETTER else there - here)
+
+
+def _share(part: Any, whole: Any) -> Any:
+    """*part* of *whole*; of a whole of 0 it is 0 where the part is as well, and NaN where not."""
+    nothing = np.where(np.asarray(part) == 0, 0.0, np.nan)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(np.asarray(whole) == 0, nothing, np.divide(part, whole))
 
 
 def _wider(blocks: float) -> float:

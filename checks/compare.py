@@ -175,7 +175,12 @@ def more_rows(gap: Gap, limit: float) -> int | None:
 def missing(gap: Gap, limit: float, need: str) -> str:
     """What a comparison that is not settled needs."""
     if not math.isfinite(gap.value):
-        return "It cannot be measured on these rows: one of the classes is absent."
+        why = (
+            "the error to compare with is 0"
+            if gap.metric in RELATIVE
+            else "one of the classes is absent"
+        )
+        return f"It cannot be measured on these rows: {why}."
     if gap.low is None:
         return f"The rows are of {_count(gap.days, 'day')}; an interval needs more days."
     rows, days = more_rows(gap, limit), gap.days_to_tell(limit)

@@ -15,6 +15,7 @@ import pandas as pd
 
 from checks.evidence import Array, Evidence
 from model.contract import Contract, show
+from model.tolerance import EQUAL
 
 #: A score at or above it decides for the positive class.
 CUT = 0.5
@@ -163,7 +164,7 @@ def _typical(column: Any) -> tuple[float, float] | dict[str, float]:
     if column.dtype == object or str(column.dtype) in ("boolean", "bool", "str", "string"):
         return {str(k): float(v) for k, v in column.value_counts(normalize=True).items()}
     low, middle, high = (float(each) for each in column.quantile([0.25, 0.5, 0.75]))
-    return middle, high - low
+    return middle, high - low if high - low > EQUAL * max(abs(low), abs(high)) else 0.0
 
 
 def _odd(value: Any, typical: tuple[float, float] | dict[str, float]) -> tuple[float, str] | None:

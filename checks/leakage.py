@@ -12,6 +12,7 @@ from checks.evidence import Array, Evidence, target
 from checks.limits import Leakage
 from checks.verdict import Finding
 from model.contract import Feature
+from model.tolerance import spread_of
 
 #: A category's mean target is pulled towards the whole's by so many rows.
 SHRINK = 20
@@ -91,14 +92,15 @@ def _strata(values: Array, learnt: int) -> Any:
 def _power(evidence: Evidence, feature: Feature) -> float:
     """How far a model of *feature* alone goes, from 0 (guessing) to 1, on the holdout.
 
-    Classification: |2 AUC - 1| (Gini) of the class that it tells best; regression: R².
+    Classification: |2 AUC - 1| (Gini) of the class that it tells best; regression: R², and 0 where every
+    outcome is the same.
     """
     contract, truth = evidence.contract, evidence.truth
     labels = target(evidence.train, contract)
     if contract.task == "regression":
         found = _alone(evidence, feature, labels, regression=True)
-        spread = float(((truth - truth.mean()) ** 2).sum())
-        return 1 - float(((truth - found) ** 2).sum()) / spread if spread else 0.0
+        variance = float(spread_of(truth)) ** 2
+        return 1 - float(((truth - found) ** 2).mean()) / variance if variance else 0.0
     classes = range(1, 2) if contract.task == "binary" else range(len(contract.target.classes))
     return max(
         _gini(truth == k, _alone(evidence, feature, (labels == k).astype(float), regression=False))

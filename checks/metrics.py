@@ -14,6 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from checks.evidence import Array
+from model.tolerance import spread_of
 
 #: A probability of exactly 0 or 1 would cost infinitely much.
 CLIP = 1e-7
@@ -184,7 +185,7 @@ def bias(truth: Array, scores: Array) -> Means:
 
 def offset(truth: Array, scores: Array) -> Means:
     """The same of a number, in standard deviations of the outcome."""
-    scale = float(truth.std()) if np.ptp(truth) > 0 else 1.0  # a constant's mean is rounded
+    scale = float(spread_of(truth)) or 1.0
     return Means(((scores - truth) / scale)[:, None], lambda means: np.abs(means[..., 0]))
 
 
@@ -214,7 +215,7 @@ METRICS: dict[str, Callable[[Array, Array], Measure]] = {
     ),
     "mae": _mean_of(absolute),
     "rmse": lambda truth, scores: Means(
-        squared(truth, scores)[:, None], lambda means: np.sqrt(means[..., 0])
+        squared(truth, scores)[:, None], lambda means: np.sqrt(np.maximum(means[..., 0], 0))
     ),
     "ece": calibration_error,
     "mean": bias,

@@ -15,6 +15,7 @@ import pandas as pd
 from checks.evidence import Evidence, days_of
 from checks.limits import Rows
 from checks.verdict import Finding, ruled
+from model.tolerance import EQUAL, spread_of
 
 #: Rows that both must hold before anything is said about what changed in them.
 FEWEST = 200
@@ -106,7 +107,11 @@ def frozen(evidence: Evidence, limits: Rows) -> Finding:
         if feature.kind != "number":
             continue
         before, now = (_top(rows[feature.name]) for rows in (evidence.train, evidence.holdout))
-        if now > limits.max_frozen and before < limits.max_frozen - 0.15:
+        if (
+            now > limits.max_frozen
+            and before < limits.max_frozen - 0.15
+            and _varies(evidence.train[feature.name])
+        ):
             found.append(f"{feature.name} is the same in {now:.1%} of rows, {before:.1%} before")
     return ruled(
         "data.frozen", not found, "; ".join(found) or "every number still moves",
@@ -205,7 +210,8 @@ def _spikes(earlier: pd.Series[Any], later: pd.Series[Any]) -> Iterable[tuple[fl
         if len(others) < FEWEST or float((seen == value).mean()) > HARDLY:
             continue
         low, high = np.percentile(others, [0.5, 99.5])
-        if value < low - (high - low) / 8 or value > high + (high - low) / 8:
+        room = max((high - low) / 8, EQUAL * max(abs(low), abs(high)))
+        if value < low - room or value > high + room:
             yield float(value), float(share)
 
 
@@ -217,6 +223,11 @@ def _days(at: Any, which: Any, share: float) -> int:
 def _top(column: pd.Series[Any]) -> float:
     counts = column.dropna().value_counts()
     return float(counts.iloc[0] / counts.sum()) if len(counts) else 0.0
+
+
+def _varies(column: pd.Series[Any]) -> bool:
+    known = column.dropna().astype(float)
+    return not known.empty and bool(spread_of(known))
 
 
 def _per_day(extent: Any) -> float:

@@ -13,12 +13,20 @@ import numpy as np
 
 #: Four float32 steps at 1: a probability that is computed as one minus another is no more exact.
 PROBABILITY = 4 * 2.0**-23
+#: Numbers closer together than this share of the largest are equal: the rest is rounding.
+EQUAL = 1e-12
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
 
-def spread_of(scores: Any) -> Any:
-    """The standard deviation of *scores*, (n,) or (n, classes): a float, or one for each class."""
-    return np.asarray(scores, dtype=np.float64).std(axis=0)
+def spread_of(values: Any) -> Any:
+    """The standard deviation of *values*, (n,) or (n, classes): a float, or one for each class.
+
+    Exactly 0 where the values are equal but for rounding. The mean of equal numbers is rounded, so
+    their deviation as computed is seldom 0, and a division by it would be by noise.
+    """
+    numbers = np.asarray(values, dtype=np.float64)
+    equal = np.ptp(numbers, axis=0) <= EQUAL * np.abs(numbers).max(axis=0)
+    return np.where(equal, 0.0, numbers.std(axis=0))[()]
 
 
 def allowed(expected: Any, spread: Any, limit: float, probability: bool) -> Any:

@@ -18,6 +18,7 @@ from model.contract import Contract, ContractError
 from model.data import DataError, Split, check, encoded_target, model_inputs, split_by_time
 from model.raised import described, place
 from model.remarks import remarks
+from model.tolerance import spread_of
 
 Scores = np.ndarray[Any, np.dtype[np.float64]]
 #: With more rows than these to learn from, nothing is learnt twice: a seed hardly matters then.
@@ -193,7 +194,7 @@ def measure(contract: Contract, truth: np.ndarray[Any, Any], scores: Scores) -> 
         found = {
             "mae": metrics.mean_absolute_error(truth, scores),
             "rmse": metrics.root_mean_squared_error(truth, scores),
-            "r2": metrics.r2_score(truth, scores),
+            "r2": metrics.r2_score(truth, scores) if spread_of(truth) else 0.0,
         }
     elif contract.task == "binary":
         found = {

@@ -86,7 +86,9 @@ def _columns(stream: Stream) -> Numbers:
     days = rows.reshape(-1, A_DAY, rows.shape[1]).mean(axis=1)
     days[:, -1] = np.concatenate([np.full(LATE, np.nan), days[:-LATE, -1]])
     spread = np.nanstd(days[:REFERENCE], axis=0)
-    return np.asarray(days / np.where(spread > 0, spread, 1))
+    # The deviation of a constant is not 0 where its mean is rounded.
+    varies = np.nanmax(days[:REFERENCE], axis=0) > np.nanmin(days[:REFERENCE], axis=0)
+    return np.asarray(days / np.where(varies, spread, 1))
 
 
 def evidently(environments: Path, kept: Kept, seed: int) -> str:

@@ -4,13 +4,14 @@ from datetime import date
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pandas as pd
 import pytest
 from sklearn.tree import DecisionTreeClassifier
 
 from model.contract import Contract, ContractError, Feature, Target
 from model.data import DataError
-from model.train import PROBE, RecipeError, read_recipe, train
+from model.train import PROBE, RecipeError, measure, read_recipe, train
 
 TODAY = date(2026, 2, 20)
 
@@ -194,3 +195,14 @@ def test_a_mistake_of_the_recipe_is_said_with_its_line_and_what_to_write(
     """Whatever it raises, and wherever in a library."""
     with pytest.raises(RecipeError, match=words):
         train(altered(recipes, tmp_path, more), TODAY)
+
+
+@pytest.mark.parametrize("value", [0.3, 49.99, 1e9 + 0.1])
+def test_r2_of_a_constant_outcome_is_0(value):
+    """Its variance as computed is float noise, which would make a number with twenty digits of R²."""
+    contract = Contract(
+        "x", "regression", (Feature("a", "number"),), Target("y"), key="k", time="t"
+    )
+    truth = np.where(np.arange(600) % 3 == 0, np.nextafter(value, np.inf), value)
+
+    assert measure(contract, truth, np.arange(600.0))["r2"] == 0.0
