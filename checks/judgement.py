@@ -22,6 +22,7 @@ from checks.sections import hit, sections
 from checks.subject import Subject, named
 from checks.verdict import Verdict, judge, rules_changed
 from checks.waivers import Waiver, waive, waived
+from model.remarks import recorded
 from serve.bundle import Bundle
 
 
@@ -95,6 +96,7 @@ def judgement(
         "waived": waived(findings),
         "metrics": [_finite(asdict(row)) for row in table],
         "slices": found.slices,
+        "remarks": recorded(candidate.manifest),
         **found.review.to_json(),
     }
     words += f"\n{line(look)}\n" if table else ""

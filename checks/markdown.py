@@ -54,6 +54,19 @@ def table_row(cells: Iterable[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
+def bullets(heading: str, lines: Sequence[object], most: int = 10, whole: str = "") -> str:
+    """A list of texts from data or from a recipe under a heading; "" without any.
+
+    More than *most* are counted; *whole* names the file that has all of them.
+    """
+    if not lines:
+        return ""
+    found = [f"**{heading}**", "", *(f"- {text(line, 500)}" for line in lines[:most])]
+    if len(lines) > most:
+        found.append(f"- … and {len(lines) - most:,} more" + (f": see {whole}" if whole else ""))
+    return "\n".join(found)
+
+
 def page(sections: Sequence[Section], longest: int = LONGEST, whole: str = "verdict.json") -> str:
     """The sections that say something, one below the other.
 

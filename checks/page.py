@@ -13,10 +13,11 @@ from typing import Any
 from checks.compare import Compared
 from checks.drawing import Chart
 from checks.features import Benefit
-from checks.report import TO_DO
+from checks.report import REMARKS, TO_DO
 from checks.review import Review
 from checks.svg import Interval, bars, intervals, table
 from checks.verdict import Verdict
+from model.remarks import recorded
 
 _STYLE = """
 :root { color-scheme: light dark; --paper: #fff; --ink: #1b1b1b; --soft: #5b5b5b; --rule: #d9d9d9;
@@ -58,6 +59,7 @@ def page(
     name = f"{candidate.get('contract', {}).get('name', 'a model')} {candidate.get('version', '')}"
     sections = [
         ("Findings", _findings(verdict)),
+        (REMARKS, _remarks(recorded(candidate))),
         ("Against the champion", _compared(compared)),
         ("Which answers change", _decisions(review)),
         ("What each feature is good for", _features(review.benefits)),
@@ -101,6 +103,11 @@ def _findings(verdict: Verdict) -> str:
     return (f"<ul>{told}</ul>" if told else "") + (
         f"<details><summary>Rules that hold: {len(rows)}</summary>{held}</details>"
     )
+
+
+def _remarks(remarks: Sequence[str]) -> str:
+    listed = "".join(f"<li>{escape(each)}</li>" for each in remarks)
+    return f"<ul>{listed}</ul>" if listed else ""
 
 
 def _decisions(review: Review) -> str:

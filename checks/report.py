@@ -10,10 +10,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from checks.compare import Compared, gain
-from checks.markdown import Section, code, page, table_row, text
+from checks.markdown import Section, bullets, code, page, table_row, text
 from checks.rules import LARGER_IS_BETTER
 from checks.verdict import LIMITS, LIVE, Finding, Verdict, rules_changed
+from model.remarks import recorded
 
+#: What was said of the rows when the candidate was trained; it decides nothing.
+REMARKS = "Remarks on the data (they do not change the verdict)"
 _SIGN = {"PROMOTE": "✅", "HOLD": "⏸️", "REJECT": "❌"}
 #: What a person does about a verdict.
 TO_DO = {
@@ -67,6 +70,7 @@ def report(
             Section("the verdict", sentence, kept=True),
             Section("changed rules", _rules(files), kept=True),
             Section("findings", _told("What speaks against it, or was not settled", against)),
+            Section("remarks", bullets(REMARKS, recorded(candidate), whole="verdict.json")),
             Section("metrics", _metrics(table, fresh, champion)),
             Section(
                 "what changed", _changes(candidate, champion, _churn(churn, budget, fresh), files)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from checks.markdown import text
+from checks.markdown import bullets, text
+from model.remarks import recorded
 
 
 def title(manifest: Mapping[str, Any]) -> str:
@@ -55,6 +56,7 @@ def card(manifest: Mapping[str, Any]) -> str:
     rows = "\n".join(f"| {name} | {value:.4f} |" for name, value in measured)
     features = ", ".join(f"`{feature['name']}`" for feature in contract["features"])
     libraries = ", ".join(f"{name} {version}" for name, version in build["libraries"].items())
+    remarks = bullets("Remarks on the data", recorded(manifest), whole="manifest.json")
     return f"""\
 **{text(contract["name"])}** ({manifest["task"]}): {text(contract["description"])}
 
@@ -67,7 +69,7 @@ def card(manifest: Mapping[str, Any]) -> str:
 |---|---:|
 {rows}
 
-Features ({len(contract["features"])}): {features}
+{remarks + chr(10) * 2 if remarks else ""}Features ({len(contract["features"])}): {features}
 
 The ONNX file gives the estimator's scores on {manifest["parity"]["rows"]:,} rows, the worst apart by
 {manifest["parity"]["worst"]:g} (allowed {manifest["parity"]["limit"]:g}).

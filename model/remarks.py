@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,12 @@ def remarks(rows: pd.DataFrame, contract: Contract) -> tuple[str, ...]:
         line for f in contract.features if f.kind == "number" for line in _merged(rows, f.name)
     ]
     return (*found, *_naive(rows, contract))
+
+
+def recorded(manifest: Mapping[str, Any]) -> list[str]:
+    """The remarks that a bundle's manifest holds; none for a bundle without any, as older ones are."""
+    found = manifest.get("remarks")
+    return [each for each in found if isinstance(each, str)] if isinstance(found, list) else []
 
 
 def without_zone(column: pd.Series[Any]) -> bool:

@@ -15,6 +15,7 @@ OF_OURS = {
     "serve": {"model.contract", "model.core", "model.tolerance"},
     "checks": {
         "model.contract",
+        "model.remarks",
         "model.tolerance",
         "model.trend",
         "model.upstream",

@@ -158,6 +158,18 @@ def test_nothing_from_data_breaks_out_of_its_place():
     assert Page(html).open == []
 
 
+def test_remarks_on_the_data_are_a_list_of_their_own_and_escaped():
+    """Below the findings; no heading without any, as in older bundles."""
+    words = drawn(name=CANDIDATE | {"remarks": ["article: 3 merge in float32", EVIL]})
+
+    assert "(they do not change the verdict)</h2><ul><li>article: 3 merge in float32</li><li>&lt;img" in words  # fmt: skip
+    assert words.index("<h2>Findings") < words.index("<h2>Remarks") < words.index("<h2>Against")
+    assert "<img" not in words
+    assert Page(words).open == []
+    assert "Remarks" not in drawn()
+    assert "Remarks" not in drawn(name=CANDIDATE | {"remarks": "text"})
+
+
 @pytest.mark.parametrize("value", [0.0, -1.0, float("nan")])
 def test_a_benefit_that_is_none_is_drawn_all_the_same(value):
     """No bar below nought, and no chart of nothing."""

@@ -38,7 +38,8 @@ def manifest(version, features, **more):
     } | more  # fmt: skip
 
 
-CANDIDATE = manifest("20260102T0000-bbbbbbb", ["wind", "temp"])
+REMARK = 'article: 3 of 9 different whole numbers above 16,777,216 become equal (rows["article"].astype(str))'
+CANDIDATE = manifest("20260102T0000-bbbbbbb", ["wind", "temp"], remarks=[REMARK])
 CHAMPION = manifest("20260101T0000-aaaaaaa", ["wind"])
 
 
@@ -109,6 +110,20 @@ def test_where_nothing_was_measured_there_is_no_table():
     assert "| candidate | champion | baseline" not in words
 
 
+def test_remarks_on_the_data_stand_above_the_numbers_and_decide_nothing():
+    """Absent without any, as in bundles that are older; what is no list of texts is no remark."""
+    plain = {name: value for name, value in CANDIDATE.items() if name != "remarks"}
+    for old in (
+        plain,
+        *(plain | {"remarks": each} for each in ([], None, "text", {"a": "b"}, [5])),
+    ):
+        assert "Remarks" not in told(candidate=old)
+        assert told(candidate=old).splitlines()[:3] == told().splitlines()[:3]
+    many = told(candidate=plain | {"remarks": [f"field_{n}: merged" for n in range(400)]})
+    assert many.index("What speaks against") < many.index("Remarks on the data") < many.index("| log_loss ↓")  # fmt: skip
+    assert "- field_9: merged\n- … and 390 more: see verdict.json\n" in many
+
+
 def test_what_is_the_same_takes_one_line():
     """And a commit with changes that nobody committed is never the same."""
     same = told(champion=CANDIDATE)
@@ -174,6 +189,7 @@ def spoilt(evil):
         "data": {"train": {"rows": evil, "start": evil, "end": evil}},
         "recipe": {"sha256": evil},
         "build": {"commit": evil, "python": evil, "libraries": {evil: evil}},
+        "remarks": [evil, evil],
     }
     findings = [
         Finding(evil, outcome, evil, evil, evil, severity)

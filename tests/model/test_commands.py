@@ -11,6 +11,7 @@ import pytest
 from forge.live import parse_live
 from forge.local import LocalForge
 from model.__main__ import FORGE, NO_MODEL, OK, USAGE, main
+from model.card import card
 from serve.bundle import Bundle
 
 LIVE = "serve/live.toml"
@@ -60,6 +61,29 @@ def test_retrain_stores_a_candidate_and_opens_the_proposal(retrain, forge, capsy
     assert proposal.title == f"buys: model {release.version}"
     assert "model" in proposal.labels
     assert "learnt from" in capsys.readouterr().out
+
+
+def test_the_proposal_shows_the_remarks_on_the_data(retrain, forge, recipes, tmp_path):
+    """Where the reviewer reads, and safe for Markdown; without any there is no heading."""
+    more = (
+        "\nwhole = load\ndef load(start, end):\n    rows = whole(start, end)\n"
+        "    return rows.assign(at=rows['at'].dt.tz_localize(None), pages=2**24 + rows['pages'])\n"
+    )
+    assert retrain("--recipe", altered(recipes, tmp_path, more)) == OK
+
+    body = forge.proposal("retrain").body
+    assert body.index("on the rows held back") < body.index("**Remarks on the data**")
+    assert "\n- pages: " in body
+    assert "become equal to another one" in body
+    assert "\n- at: the times have no zone and are read as UTC" in body
+    assert '(rows&#91;"pages"&#93;.astype(str))' in body
+    (release,) = forge.releases()
+    made = forge.manifest(release.version)
+    assert len(made["remarks"]) == 2
+    for without in ({}, {"remarks": []}, {"remarks": None}, {"remarks": "text"}):
+        old = {name: value for name, value in made.items() if name != "remarks"} | without
+        assert "Remarks" not in card(old)
+    assert "- &lt;b&gt;&#64;&#8203;all\n" in card(made | {"remarks": ["<b>@all"]})
 
 
 def test_an_open_incident_and_the_proposal_name_each_other(retrain, forge):
