@@ -37,7 +37,18 @@ OF_OURS = {
 OF_OTHERS = {
     "forge": {"requests"},
     "model": {"numpy", "onnx", "onnxruntime", "pandas", "skl2onnx", "sklearn"},
-    "serve": {"flask", "httptools", "markupsafe", "msgspec", "numpy", "onnxruntime", "werkzeug"},
+    "serve": {
+        "flask",
+        "granian",
+        "httptools",
+        "jinja2",
+        "markupsafe",
+        "msgspec",
+        "numpy",
+        "onnxruntime",
+        "prometheus_client",
+        "werkzeug",
+    },
     "checks": {"numpy", "pandas", "scipy", "sklearn"},
     "monitoring": {"numpy", "pandas"},
 }
