@@ -12,6 +12,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+import requests
+
 from forge import REPLY, Alert, Comment, ForgeError, Schedule
 from forge.artifacts import file_of
 from forge.assets import Assets
@@ -41,6 +43,7 @@ class GitHubForge(Assets, Pulls):
     """The forge of the *repository* owner/name; reading a public one needs no *token*.
 
     *patience* is for how many seconds GitHub may make a command wait, beyond a minute for one request.
+    *session* sends the requests; one of its own by default.
     """
 
     def __init__(
@@ -51,10 +54,11 @@ class GitHubForge(Assets, Pulls):
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         sleep: Callable[[float], None] = time.sleep,
         patience: float = LONGEST_WAIT,
+        session: requests.Session | None = None,
     ) -> None:
         if not re.fullmatch(r"[\w.-]+/[\w.-]+", repository):
             raise ForgeError(f"the forge is github:{repository}; expected github:OWNER/NAME")
-        rest = Rest(repository, token, api, clock, sleep, patience)
+        rest = Rest(repository, token, api, clock, sleep, patience, session)
         Assets.__init__(self, rest, clock)
         Pulls.__init__(self, rest)
 

@@ -66,6 +66,7 @@ class Rest:
         now: Callable[[], datetime],
         sleep: Callable[[float], None],
         patience: float = LONGEST_WAIT,
+        session: requests.Session | None = None,
     ) -> None:
         self.repository = repository
         self._api = api.rstrip("/")
@@ -75,7 +76,7 @@ class Rest:
             raise ForgeError("the token in GITHUB_TOKEN has characters no token has; set it again")
         self._now, self.sleep = now, sleep
         self._patience, self._waited = patience, 0.0
-        self._session = requests.Session()
+        self._session = session or requests.Session()
         self._session.headers.update(
             {"User-Agent": "tidegate", "X-GitHub-Api-Version": "2022-11-28"}
         )

@@ -10,7 +10,8 @@ import pytest
 from forge.github import GitHubForge
 from forge.live import LIVE, Live
 from forge.local import LocalForge
-from tests.forge.fake_github import NAME, FakeGitHub
+from tests.forge.fake_answers import session_with
+from tests.forge.fake_github import IN_PROCESS, NAME, FakeGitHub
 from tests.forge.fake_server import serve
 
 BUNDLES = Path(__file__).parents[1] / "bundles/format-1/binary"
@@ -43,7 +44,9 @@ def github(fake):
 
 
 def on_github(fake, token="secret"):
-    return GitHubForge(NAME, token, fake.url, Clock(), sleep=lambda seconds: None)
+    """The forge on *fake*: over its server, or in this process if it has none."""
+    session = session_with(fake) if fake.url == IN_PROCESS else None
+    return GitHubForge(NAME, token, fake.url, Clock(), lambda seconds: None, session=session)
 
 
 @pytest.fixture(params=["folder", "github"])
@@ -69,20 +72,16 @@ def person(fake, name="dana", permission="write", association="COLLABORATOR"):
 @pytest.fixture(params=["folder", "github"])
 def worlds(request, tmp_path):
     """Makes new forges of one kind, each with a person who may write to it."""
-    servers, numbers = [], itertools.count()
+    numbers = itertools.count()
 
     def make():
         if request.param == "folder":
             forge = LocalForge(tmp_path / f"forge-{next(numbers)}", Clock())
             return forge, forge
         fake = FakeGitHub({LIVE: Live().to_toml()})
-        servers.append(serve(fake))
         return on_github(fake), person(fake)
 
-    yield make
-    for server in servers:
-        server.shutdown()
-        server.server_close()
+    return make
 
 
 @pytest.fixture(scope="session")

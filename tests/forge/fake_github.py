@@ -1,7 +1,8 @@
 """A GitHub of one repository in memory: what it stores, and what it shows of that.
 
-Its rules are beside the requests they belong to: `fake_routes`, `fake_releases`. `fake_server` puts
-it on the loopback. It knows what `forge.github` asks for; whatever is missing answers 501.
+Its rules are beside the requests they belong to: `fake_routes`, `fake_releases`. `fake_answers`
+answers requests from it, and `fake_server` puts it on the loopback. It knows what `forge.github`
+asks for; whatever is missing answers 501.
 """
 
 import hashlib
@@ -11,6 +12,8 @@ import threading
 from datetime import UTC, datetime, timedelta
 
 NAME = "acme/toy"
+#: Where a fake without a server is: the discard port, so that what is sent there fails.
+IN_PROCESS = "http://127.0.0.1:9"
 ROBOT = {"login": "robot[bot]", "type": "Bot"}
 ROUTES = []
 
@@ -39,7 +42,7 @@ def invalid(resource, field, code, **more):
 class FakeGitHub:
     """What is stored, and who may do what. *calls* lists method, path and status of every request."""
 
-    def __init__(self, files, url="", default="main"):
+    def __init__(self, files, url=IN_PROCESS, default="main"):
         self.url, self.default = url, default
         #: what the repository answers besides, such as `archived`
         self.shown = {}

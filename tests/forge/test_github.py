@@ -14,7 +14,6 @@ from forge.live import LIVE, Live, with_champion
 from forge.records import render
 from tests.forge.conftest import BUNDLES, Clock, on_github
 from tests.forge.fake_github import NAME, ROBOT, FakeGitHub
-from tests.forge.fake_server import serve
 
 A, B = sorted(path.name for path in BUNDLES.iterdir())
 STRANGER = {"login": "mallory", "type": "User"}
@@ -96,19 +95,14 @@ WRITES = {
 @pytest.fixture
 def begun():
     """Makes a GitHub on which something was done."""
-    servers = []
 
     def begin(before):
         fake = FakeGitHub({LIVE: Live().to_toml()})
-        servers.append(serve(fake))
         before(on_github(fake))
         fake.calls.clear()
         return fake
 
-    yield begin
-    for server in servers:
-        server.shutdown()
-        server.server_close()
+    return begin
 
 
 @pytest.mark.parametrize("killed", ["before", "after"])

@@ -74,6 +74,22 @@ def test_a_revert_by_hand_is_history_like_any_other(local, folder):
     assert local.history(LIVE)[0].message == f'Revert "{B}"'
 
 
+def test_the_history_has_every_text_as_it_was_committed(local, folder):
+    """However it ends, also where it looks like what git prints; a file that was removed is empty."""
+    land(local, A)
+    begun = [change.text for change in local.history(LIVE)]
+    texts = [b"no end of line", b"", b"\r\n\n", b"a missing\nb blob 3\n", b"\xff\n"]
+    for text in texts:
+        (folder / "repo" / LIVE).write_bytes(text)
+        git(folder / "repo", "commit", "-qam", "by hand")
+    git(folder / "repo", "rm", "-q", LIVE)
+    git(folder / "repo", "commit", "-qm", "gone")
+
+    found = [change.text for change in local.history(LIVE)]
+    assert found == ["", *(text.decode(errors="replace") for text in reversed(texts)), *begun]
+    assert local.history("no such file") == []
+
+
 def test_an_edit_that_is_not_committed_is_never_lost(local, folder):
     """A merge would reset the working tree."""
     land(local, A)

@@ -5,6 +5,7 @@ version it is about; a person's gesture is done when its turn comes, about v3 or
 """
 
 import copy
+import itertools
 import json
 import shutil
 import subprocess
@@ -25,7 +26,6 @@ from monitoring.experiment.comparison import split_of
 from monitoring.experiment.deed import Deed
 from tests.forge.conftest import on_github, person
 from tests.forge.fake_github import FakeGitHub
-from tests.forge.fake_server import serve
 
 ACTIONS = ("land", "button", "comment", "automatic", "revert", "unrevert", "latest", "delete", "edit", "experiment")  # fmt: skip
 #: What must be true at the end. A row is the first of the two, a column the second, in the order of ACTIONS.
@@ -157,13 +157,8 @@ class OnGitHub(World):
         self.fake = FakeGitHub({LIVE: Live().to_toml()})
         self.fake.now = datetime.now(UTC)
         if like:
-            kept = {k: v for k, v in vars(like.fake).items() if k not in ("lock", "url")}
+            kept = {k: v for k, v in vars(like.fake).items() if k != "lock"}
             vars(self.fake).update(copy.deepcopy(kept))
-        self.server = serve(self.fake)
-
-    def end(self):
-        self.server.shutdown()
-        self.server.server_close()
 
     def forge(self):
         return on_github(self.fake)
@@ -203,9 +198,6 @@ class InFolder(World):
         super().__init__(folder)
         if like:
             shutil.copytree(like.folder / "forge", folder / "forge")
-
-    def end(self):
-        pass
 
     def forge(self):
         # A second later than git's clock: a comment is written after what it is about.
@@ -248,24 +240,14 @@ class InFolder(World):
 @pytest.fixture(scope="module")
 def begun(tmp_path_factory):
     """One of each kind that has begun, by kind."""
-    made = {kind: kind(tmp_path_factory.mktemp("begun")).begin() for kind in (InFolder, OnGitHub)}
-    yield made
-    for each in made.values():
-        each.end()
+    return {kind: kind(tmp_path_factory.mktemp("begun")).begin() for kind in (InFolder, OnGitHub)}
 
 
 @pytest.fixture
 def world_of(begun, tmp_path):
     """Makes worlds of a kind that have begun."""
-    made = []
-
-    def make(kind):
-        made.append(kind(tmp_path / f"world-{len(made)}", begun[kind]))
-        return made[-1]
-
-    yield make
-    for each in made:
-        each.end()
+    numbers = itertools.count()
+    return lambda kind: kind(tmp_path / f"world-{next(numbers)}", begun[kind])
 
 
 @pytest.fixture(params=[InFolder, OnGitHub], ids=["folder", "github"])
