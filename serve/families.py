@@ -26,11 +26,7 @@ FAMILIES: dict[str, tuple[Any, ...]] = {
     SCORES: ("histogram", "Scores given, by version and arm.", ("version", "arm")),
     MISSING: ("counter", "Values that were missing in rows answered.", ("feature",)),
     UNSEEN: ("counter", "Categories never seen in training in rows answered.", ("feature",)),
-    OUTCOMES: (
-        "counter",
-        "Outcomes told: in time, late by more than a day, told before, of an unknown id.",
-        ("found",),
-    ),
+    OUTCOMES: ("counter", "Outcomes that were accepted."),
     SHADOWED: ("counter", "Rows for a shadow: scored, dropped, failed.", ("version", "result")),
     DISAGREED: ("counter", "Rows that a shadow labels otherwise than they were.", ("version",)),
     DIFFERENCE: ("counter", "Sum of how far a shadow's scores are from those told.", ("version",)),
@@ -102,4 +98,4 @@ class Counting(Protocol):
 
     def in_progress(self, change: int, answered: int = 0) -> None: ...
 
-    def told(self, outcomes: Mapping[str, int]) -> None: ...
+    def outcomes(self, count: int) -> None: ...

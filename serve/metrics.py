@@ -156,11 +156,9 @@ class Metrics:
             self._values[place] += 1
             self._values[self._lost] = self.lost()
 
-    def told(self, outcomes: Mapping[str, int]) -> None:
-        """Outcomes were told: how many are accepted, and of these late, repeated, unknown."""
-        odd = {name: outcomes[name] for name in ("late", "repeated", "unknown")}
-        for name, count in {"in_time": outcomes["accepted"] - sum(odd.values()), **odd}.items():
-            self._add(Series(OUTCOMES, (name,)), count)
+    def outcomes(self, count: int) -> None:
+        """So many outcomes were accepted."""
+        self._add(Series(OUTCOMES), count)
 
     def shadowed(self, version: str, found: Mapping[str, float]) -> None:
         """What became of rows that a shadow was to score, and how it differs from what was told."""

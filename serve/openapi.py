@@ -50,7 +50,7 @@ class Route:
 
 ROUTES: Mapping[str, Route] = {
     "/score": Route("Answers", asked="Rows", errors=OF_A_BODY),
-    "/outcome": Route("Told", asked="Outcomes", status=202, errors=OF_A_BODY),
+    "/outcome": Route("Accepted", asked="Outcomes", status=202, errors=OF_A_BODY),
     "/invocations": Route("Predictions", asked="Invocation", errors=OF_A_BODY),
     "/v2/models/<model>/infer": Route("Inferred", asked="Inference", errors=(*OF_A_BODY, 404, 409)),
     "/v2/models/<model>": Route("Model", errors=OF_A_MODEL),
@@ -163,15 +163,8 @@ def _schemas(contract: Contract | None) -> dict[str, Schema]:
         "Answers": _one_or_many(answer),
         "Outcome": schemas.outcome(contract) if contract else ANY,
         "Outcomes": _one_or_many(outcome),
-        "Told": _object(
-            accepted={"type": "integer", "description": "All of them are kept in the journal."},
-            late={"type": "integer", "description": "A day or more after their answer."},
-            repeated={"type": "integer", "description": "Told before; the first counts."},
-            unknown={
-                "type": "integer",
-                "description": "Of ids not among the last 100,000 or so answered here; they are"
-                " kept, and joined by the journal.",
-            },
+        "Accepted": _object(
+            accepted={"type": "integer", "description": "All of them are kept in the journal."}
         ),
         "Predictions": _object(predictions={"type": "array", "items": answer}),
         "Invocation": _invocation(row),

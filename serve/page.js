@@ -1,4 +1,4 @@
-// The status page's script: scores the row in the form, and keeps the numbers above it fresh.
+// The status page's script: scores the row in the form, and keeps the state above it fresh.
 "use strict";
 
 const REFRESH = 10_000;
@@ -167,7 +167,7 @@ async function refresh() {
     before.replaceWith(fresh);
     if (changed) stale("Another model is live now; reload for its form.");
   } catch {
-    stale("The server does not answer; these numbers are old.");
+    stale("The server does not answer; this state is old.");
   }
 }
 

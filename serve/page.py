@@ -1,4 +1,4 @@
-"""`GET /`: what is live, how it does, and a form to try a row; for people.
+"""`GET /`: what is live, what is refused, and a form to try a row; for people.
 
 Plain HTML that needs no script to be read. The script and the style are files of their own, so that
 the page can forbid every other.
@@ -16,8 +16,6 @@ from flask import Blueprint, Response, current_app, render_template, request
 
 from model.contract import Contract, Feature
 from serve.arms import Arm
-from serve.lately import MINUTES, lately
-from serve.metrics import EXTENSION, Metrics
 from serve.schemas import example
 from serve.scoring import takes_ids
 from serve.standing import age, scorer_here, standing
@@ -43,7 +41,6 @@ def page() -> Response:
     """The status page."""
     scorer = scorer_here()
     arms = standing(scorer)
-    metrics: Metrics = current_app.extensions[EXTENSION]
     contract = arms[0].bundle.contract if arms else None
     text = render_template(
         "page.html",
@@ -51,8 +48,6 @@ def page() -> Response:
         arms=[_told(arm, scorer.clock()) for arm in arms],
         contract=contract,
         fields=_fields(contract, arms[0]) if contract else [],
-        lately=lately(metrics.recent(MINUTES)),
-        minutes=MINUTES,
         needs_token=current_app.extensions["tidegate.access"].needs_token("/score"),
         now=scorer.clock().astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC"),
         address=request.url_root.rstrip("/"),

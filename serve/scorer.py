@@ -22,7 +22,6 @@ from serve.bundle import Bundle
 from serve.decoder import Decoder, decoder
 from serve.families import Counting
 from serve.journal import REFUSE, Journal
-from serve.known import Known
 from serve.replies import spell
 from serve.router import Router
 from serve.scoring import (
@@ -64,7 +63,6 @@ class Scorer:
         self.router, self.journal, self.clock, self.metrics = router, journal, clock, metrics
         self.most_rows, self.deepest, self._stopping = most_rows, deepest, stopping
         self.offers = offers
-        self._known = Known(journal.folder / "known")
         self._read: tuple[Contract, Decoder | None, bool] | None = None
 
     def score(self, content: bytes, trace: str = "") -> bytes:
@@ -107,20 +105,17 @@ class Scorer:
     def tell(self, told: Rows) -> dict[str, int]:
         """Keep outcomes, and say how many; RequestError if one is wrong or cannot be kept.
 
-        An outcome told before is kept as well (the watch goes by the first); so is one that is
-        late, for an answer more than a day old, and one of an id that is not known here: another
-        machine may have given it.
+        Each is kept, whether or not this machine gave the answer: the watch joins outcomes to answers
+        by id, over all machines, and counts the first of an id.
         """
         bundle = must_be_live(self.router.live.bundle)
         at = self.now()
         lines = [{**line, "at": at} for line in read_outcomes(bundle.contract, told)]
         if not self.journal.outcomes(lines):
             raise RequestError(503, "the journal cannot be written; send the outcomes again")
-        found = self._known.tell([line["id"] for line in lines], at)
-        outcomes = {"accepted": len(lines), **found._asdict()}
         if self.metrics:
-            self.metrics.told(outcomes)
-        return outcomes
+            self.metrics.outcomes(len(lines))
+        return {"accepted": len(lines)}
 
     def state(self) -> dict[str, Any]:
         """Whether rows can be answered, by what since when; what is refused; what was lost.
@@ -221,7 +216,6 @@ class Scorer:
             answers = [place[n] for n in range(len(rows))]
         if live.shadow and self.offers:
             self.offers.offer(live.shadow, answers, rows)
-        self._known.answered(ids, at)
         return answers
 
     def _keep(self, live: Arms, arm: Arm, answers: Sequence[Answer], traces: Sequence[str]) -> None:

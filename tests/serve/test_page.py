@@ -1,4 +1,4 @@
-"""The status page as it is sent: what is live, charts in words, a form from the contract, escaped."""
+"""The status page as it is sent: what is live, what is refused, a form from the contract, escaped."""
 
 import json
 from html.parser import HTMLParser
@@ -8,9 +8,6 @@ import pytest
 
 from model.contract import Contract
 from serve.app import create_app
-from serve.chart import Line, bars, legend, lines
-from serve.families import SECONDS
-from serve.lately import lately, quantile
 from serve.manifest import digest_of
 from serve.page import POLICY
 from serve.settings import Settings
@@ -41,16 +38,14 @@ def page(client):
     return Page(client.get("/").text)
 
 
-def test_it_says_what_is_live_since_when_and_what_it_did(client, row, bundles):
-    """Release, share, age, and the last minutes."""
-    client.post("/score", json=[row] * 3)
+def test_it_says_what_is_live_and_since_when(client, bundles):
+    """Release, share, age."""
     found = page(client)
 
     assert bundles[0].name in found.text
     assert "champion 100%" in found.text
     assert "since 2026-03-01 12:00:00 UTC" in found.text
     assert "Made 9 days ago" in found.text
-    assert "rows scored 3" in found.text
 
 
 def test_an_experiment_shows_every_arm(client, app, store, bundles):
@@ -199,39 +194,3 @@ def test_its_files_are_sent(client, path, kind):
     assert (answer.status_code, answer.content_type) == (200, kind)
     assert answer.data == (Path(__file__).parents[2] / "serve" / path[1:]).read_bytes()
     assert client.get("/page.py").status_code == 404
-
-
-def test_a_quantile_is_found_within_its_bucket():
-    """Linear between the bounds; nothing for nothing."""
-    buckets = [0.0] * (len(SECONDS) + 1)
-    assert quantile(buckets, 0.5) is None
-    buckets[7] = 100
-    low, high = SECONDS[6], SECONDS[7]
-
-    assert quantile(buckets, 0.5) == pytest.approx((low + high) / 2)
-    assert quantile(buckets, 1.0) == pytest.approx(high)
-    buckets[-1] = 1_000
-    assert quantile(buckets, 0.99) == SECONDS[-1]
-
-
-def test_charts_say_in_words_what_they_show():
-    """For those who do not see them; names are escaped."""
-    drawn = bars("a", HOSTILE, HOSTILE, [Line(HOSTILE, [1.0, None, 1e9])], ("0", HOSTILE), "")
-    found = Page(str(drawn) + str(legend([Line(HOSTILE, [])])))
-
-    assert found.all("script", "img") == []
-    assert found.all("svg")[0]["role"] == "img"
-    assert len(found.all("rect")) == 2
-    curve = lines("b", "t", "s", [Line("x", [1.0, 2.0, None, 4.0])], ("", ""), "ms")
-    assert len(Page(str(curve)).all("circle")) == 3
-    assert len(Page(str(curve)).all("line")) == 2 + 1
-
-
-def test_nothing_lately_is_said():
-    """No empty chart without a word."""
-    told = lately([{}] * 15)
-
-    assert (told.rows, told.median) == (0, "none")
-    assert {nothing for *_, nothing in told.charts} == {
-        "Nothing was answered in the last 15 minutes."
-    }
