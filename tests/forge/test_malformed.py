@@ -1,8 +1,8 @@
 """A live.toml on main with a mistake in it does not keep anybody from going back, as a table."""
 
 import shutil
-import time
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -60,11 +60,16 @@ WHOLE = {
 }
 
 
+def forge_in(folder):
+    """Its comments come after the landing they are about: times are whole seconds."""
+    return LocalForge(folder, lambda: datetime.now(UTC) + timedelta(seconds=2))
+
+
 class Main:
     """A forge in a folder: two bundles were live, the newer is, and a person merged something since."""
 
     def __init__(self, folder, bundles):
-        self.folder, self.forge = folder, LocalForge(folder)
+        self.folder, self.forge = folder, forge_in(folder)
         self.slots = []
         for path in bundles:
             bundle = Bundle.load(path)
@@ -87,7 +92,6 @@ class Main:
 
     def comment(self, words):
         number = self.forge.alert("watch", "drift", "body").number
-        time.sleep(1.1)  # times are whole seconds: the landing is to lie before the comment
         self.forge.say(number, words)
         answer_all(str(self.folder), self.forge, NOW, 3)
 
@@ -110,7 +114,7 @@ def here(made, tmp_path):
     """A copy of the forge for one test."""
     found = object.__new__(Main)
     found.folder = shutil.copytree(made.folder, tmp_path / "forge")
-    found.forge, found.slots = LocalForge(found.folder), made.slots
+    found.forge, found.slots = forge_in(found.folder), made.slots
     return found
 
 
