@@ -63,11 +63,11 @@ def _make(asked: argparse.Namespace) -> None:
     from checks.rules import read_rules  # noqa: PLC0415
     from drill import make  # noqa: PLC0415
     from drill.subject import ROWS, Subject  # noqa: PLC0415
-    from model.train import RecipeError, read_recipe  # noqa: PLC0415
+    from model.train import RecipeError, read_recipe, training_window  # noqa: PLC0415
 
     rules = read_rules(asked.rules)
     try:
-        read_recipe(asked.recipe)
+        training_window(read_recipe(asked.recipe), asked.today)
     except RecipeError as error:
         raise DrillError(str(error)) from error
     of = identity(asked.today, rules.export.parity, files=beside(asked.recipe))

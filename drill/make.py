@@ -20,7 +20,7 @@ from model.contract import ContractError
 from model.data import DataError
 from model.export import ExportError
 from model.parity import ParityError
-from model.train import RecipeError
+from model.train import RecipeError, training_window
 
 #: Who refused before there was a bundle, by what was raised.
 REFUSED: Mapping[type[Exception], str] = {
@@ -162,7 +162,7 @@ def _raw(recipe: SimpleNamespace, subject: Subject, folder: Path) -> str:
     """
     folder.mkdir()
     try:
-        start, end = recipe.window(subject.today)
+        start, end = training_window(recipe, subject.today)
         rows = recipe.load(start, end)
         rows = rows.sort_values(recipe.CONTRACT.time, ignore_index=True)
         late = rows[recipe.CONTRACT.time] >= subject.since

@@ -20,7 +20,7 @@ from sklearn.preprocessing import OneHotEncoder
 
 from model.contract import Contract, Feature
 from model.export import Build, export, to_graph
-from model.train import Fitted, read_recipe, train
+from model.train import Fitted, read_recipe, train, training_window
 
 #: Rows of a window that are kept, about.
 ROWS = 12_000
@@ -55,14 +55,13 @@ class Subject:
     def held(self) -> timedelta:
         """How much of the end of a window is held back to judge with; whole days."""
         recipe = self.recipe
-        start, end = recipe.window(self.today)
+        start, end = training_window(recipe, self.today)
         return getattr(recipe, "HOLDOUT", None) or timedelta(days=max(1, (end - start).days // 5))
 
     @property
     def since(self) -> datetime:
         """The moment up to which the champion has seen the world."""
-        end: datetime = self.recipe.window(self.today)[1]
-        return end - self.held
+        return training_window(self.recipe, self.today)[1] - self.held
 
     def random(self, name: str) -> np.random.Generator:
         """The same dice for the same *name*."""
@@ -98,11 +97,13 @@ class Subject:
     ) -> Path:
         """A bundle of *recipe*, by the same functions as every other. Raises what they raise."""
         asked = today or self.today
-        made = fitted(train(recipe, asked))  # type: ignore[arg-type]
+        made = fitted(train(recipe, asked))
         at = datetime.combine(asked, time(3), UTC)
         return export(made, Build(at, "", self.path), into, self.parity, convert)
 
     def _thin(self, rows: Frame, contract: Contract) -> Frame:
+        if not isinstance(rows, pd.DataFrame) or [*rows.columns].count(contract.key) != 1:
+            return rows  # training says what is wrong with them
         share = min(1.0, ROWS / max(len(rows), 1))
         words = (self.salt + rows[contract.key].astype(str)).to_numpy(object)
         kept = pd.util.hash_array(words) % 10_000 < share * 10_000

@@ -13,12 +13,17 @@ import numpy as np
 import pandas as pd
 
 from model.contract import Contract, ContractError, Problem, show
+from model.declared import Declared
 from model.loaded import plain, remedy, settled
 from model.remarks import NAIVE, without_zone
 
+#: Columns that a message names where one is missing.
+MOST_SPARE = 8
+NOWHERE = Declared()
+
 
 class DataError(ValueError):
-    """The rows that a recipe loaded cannot be learnt from. The message lists every problem."""
+    """The rows that a recipe loaded cannot be trained on. The message lists every problem."""
 
 
 @dataclass(frozen=True)
@@ -29,46 +34,56 @@ class Split:
     holdout: pd.DataFrame
 
 
-def check(rows: pd.DataFrame, contract: Contract, start: datetime, end: datetime) -> pd.DataFrame:
+def check(
+    rows: pd.DataFrame,
+    contract: Contract,
+    start: datetime,
+    end: datetime,
+    where: Declared = NOWHERE,
+) -> pd.DataFrame:
     """The rows with just the contract's columns, sorted by time; missing values are None or NaN.
 
-    Raises `DataError` for what is wrong with the table, `ContractError` for what is wrong with its
-    values, each with every problem.
+    Raises an error that lists every problem, each with the place *where* its field is declared:
+    `DataError` if a column is missing or there twice, or the table has no rows, else `ContractError`.
     """
     if not isinstance(rows, pd.DataFrame):
-        raise DataError(f"load returned {type(rows).__name__}; expected a pandas DataFrame")
-    if rows.empty:
         raise DataError(
-            f"there is not one row from {start:%Y-%m-%d} to {end:%Y-%m-%d}: nothing to learn from;"
-            " look at the source, or at the recipe's window()"
+            f"{where.at('load()')}load returned {type(rows).__name__}; expected a pandas DataFrame"
         )
     fields = [feature.name for feature in contract.columns]
     wanted = [contract.key, contract.time, *fields, contract.target.name]
-    absent = list(_absent(wanted, rows))
-    if absent:
-        raise DataError("columns are gone from the data:\n" + _listed(absent))
-    twice = [name for name in wanted if list(rows.columns).count(name) > 1]
-    if twice:
-        raise DataError(
-            f"load returned columns twice: {', '.join(twice)}; drop one of each in load():"
-            " rows.loc[:, ~rows.columns.duplicated()]"
+    columns = list(_wrong_columns(wanted, rows))
+    if not len(rows):
+        none = (
+            f"{where.at('window()')}there is not one row from {start:%Y-%m-%d} to {end:%Y-%m-%d}:"
+            " nothing to train on; look at the source, or at the recipe's window()"
         )
-    rows = settled(rows[wanted].reset_index(drop=True), contract)
-    problems = [*_wrong_times(rows, contract, start, end), *_wrong_keys(rows, contract)]
-    if not problems:
-        rows = rows.assign(**{contract.time: pd.to_datetime(rows[contract.time], utc=True)})
-        rows = rows.sort_values([contract.time, contract.key], kind="stable", ignore_index=True)
-    for feature in contract.columns:
-        problems += _wrong_values(rows[feature.name], feature.problem, contract)
-    problems += _wrong_values(rows[contract.target.name], contract.target.problem, contract)
-    if problems:
-        raise ContractError(
-            f"{len(rows):,} rows do not fit the contract {contract.name!r}", problems
-        )
-    return rows
+        lines = [where.at(name) + line for name, line in columns] if len(rows.columns) else []
+        raise DataError("\n".join([none, *([_listed(lines)] if lines else [])]))
+    wrong = {name for name, _ in columns}
+    rows = settled(rows[[n for n in wanted if n not in wrong]].reset_index(drop=True), contract)
+    problem: dict[str, Any] = {each.name: each.problem for each in contract.columns}
+    problem[contract.target.name] = contract.target.problem
+
+    def wrong_in(name: str) -> Iterable[str]:
+        if name == contract.time:
+            return _wrong_times(rows[name], start, end)
+        if name == contract.key:
+            return _wrong_keys(rows[name], contract)
+        return _wrong_values(rows[name], problem[name], contract)
+
+    values = [(name, line) for name in rows for line in wrong_in(name)]
+    if columns or values:
+        what = f"{len(rows):,} rows do not fit the contract {contract.name!r}"
+        lines = [where.at(name) + line for name, line in (*columns, *values)]
+        raise DataError(what + ":\n" + _listed(lines)) if columns else ContractError(what, lines)
+    rows = rows.assign(**{contract.time: pd.to_datetime(rows[contract.time], utc=True)})
+    return rows.sort_values([contract.time, contract.key], kind="stable", ignore_index=True)
 
 
-def split_by_time(rows: pd.DataFrame, contract: Contract, holdout: timedelta | None) -> Split:
+def split_by_time(
+    rows: pd.DataFrame, contract: Contract, holdout: timedelta | None, where: Declared = NOWHERE
+) -> Split:
     """Keep back the last *holdout* of the rows' time (by default the last fifth of the rows).
 
     Every holdout row is later than every training row. Raises `DataError` if either part is empty
@@ -82,10 +97,13 @@ def split_by_time(rows: pd.DataFrame, contract: Contract, holdout: timedelta | N
         present = {str(label) for label in part[contract.target.name].unique()}
         lacking = [str(label) for label in contract.target.classes if str(label) not in present]
         if part.empty:
-            problems.append(f"no rows {name}: the data runs from {at.iloc[0]} to {at.iloc[-1]}")
+            problems.append(
+                f"{where.at('window()')}no rows {name}: the data runs from {at.iloc[0]} to"
+                f" {at.iloc[-1]}; write a longer window(), or a shorter HOLDOUT"
+            )
         elif lacking:
             problems.append(
-                f"the {len(part):,} rows {name} have no {contract.target.name} of"
+                f"{where.at(contract.target.name)}the {len(part):,} rows {name} have no {contract.target.name} of"
                 f" {', '.join(lacking)}: expected every class"
             )
     if problems:
@@ -123,34 +141,34 @@ def fingerprint(rows: pd.DataFrame) -> str:
 
 
 def _wrong_values(column: pd.Series[Any], problem: Any, contract: Contract) -> Iterable[str]:
-    found: dict[str, list[int]] = {}
-    first: dict[str, tuple[Problem, Any]] = {}
-    seen: dict[Any, Problem | None] = {}
+    """A sentence for each type of wrong value and each cure, about the first of its kind."""
+    found: dict[tuple[type, str], list[int]] = {}
+    first: dict[tuple[type, str], Problem] = {}
+    seen: dict[Any, tuple[Problem | None, str]] = {}
+
+    def judged(value: Any) -> tuple[Problem | None, str]:
+        wrong = problem(value)
+        return wrong, remedy(contract, wrong.field, value) if wrong else ""
+
     for number, value in enumerate(plain(column)):
         try:
             known = (type(value), value)
             if known not in seen:
-                seen[known] = problem(value)
-            wrong = seen[known]
+                seen[known] = judged(value)
+            wrong, cure = seen[known]
         except TypeError:  # a list or the like cannot be remembered
-            wrong = problem(value)
+            wrong, cure = judged(value)
         if wrong:
-            kind = wrong.got if value is None else type(value).__name__
-            found.setdefault(kind, []).append(number)
-            first.setdefault(kind, (wrong, value))
+            found.setdefault((type(value), cure), []).append(number)
+            first.setdefault((type(value), cure), wrong)
     for kind, numbers in found.items():
-        wrong, value = first[kind]
-        cure = remedy(contract, wrong.field, value)
         yield (
-            f"{wrong} ({len(numbers):,} rows of this kind, the first is row {numbers[0]})"
-            + (f"; {cure}" if cure else "")
+            f"{first[kind]} ({len(numbers):,} rows of this kind, the first is row {numbers[0]}); {kind[1]}"
         )
 
 
-def _wrong_times(
-    rows: pd.DataFrame, contract: Contract, start: datetime, end: datetime
-) -> Iterable[str]:
-    name, column = contract.time, rows[contract.time]
+def _wrong_times(column: pd.Series[Any], start: datetime, end: datetime) -> Iterable[str]:
+    name = column.name
     if pd.api.types.is_numeric_dtype(column):
         yield (
             f"{name}: expected times, got {show(plain(column)[0])};"
@@ -160,15 +178,21 @@ def _wrong_times(
     try:
         at = pd.to_datetime(column, utc=True, errors="coerce")
     except (TypeError, ValueError) as error:
-        yield f"{name}: expected times, got {column.dtype}: {error}"
+        yield (
+            f"{name}: expected times, got {column.dtype}: {error};"
+            f' write pd.to_datetime(rows["{name}"], utc=True)'
+        )
         return
     unread = at.isna()
     if unread.any():
         known = [value for value in plain(column[unread]) if value is not None]
-        got = f", such as {show(known[0])}" if known else ": they are missing"
+        got, cure = ": they are missing", "leave rows without a time out of load()"
+        if known:
+            got = f", such as {show(known[0])}"
+            cure = f'write pd.to_datetime(rows["{name}"], format=…, utc=True), with your format'
         yield (
             f"{name}: {int(unread.sum()):,} rows have no time that can be read{got};"
-            " expected times with a zone, such as 2026-11-23T03:17:00Z"
+            f" expected times with a zone, such as 2026-11-23T03:17:00Z: {cure}"
         )
     outside = int(((at < start) | (at >= end)).sum())
     if outside:
@@ -179,8 +203,8 @@ def _wrong_times(
         )
 
 
-def _wrong_keys(rows: pd.DataFrame, contract: Contract) -> Iterable[str]:
-    wrong = [v for v in plain(rows[contract.key]) if not (isinstance(v, str) and v)]
+def _wrong_keys(column: pd.Series[Any], contract: Contract) -> Iterable[str]:
+    wrong = [v for v in plain(column) if not (isinstance(v, str) and v)]
     lacking = [value for value in wrong if value is None or value == ""]
     others = [value for value in wrong if not (value is None or value == "")]
     if lacking:
@@ -193,15 +217,37 @@ def _wrong_keys(rows: pd.DataFrame, contract: Contract) -> Iterable[str]:
         yield f"{contract.key}: expected a string, got {got} ({len(others):,} rows of this kind); {cure}"
 
 
-def _absent(wanted: list[str], rows: pd.DataFrame) -> Iterable[str]:
+def _wrong_columns(wanted: list[str], rows: pd.DataFrame) -> Iterable[tuple[str, str]]:
+    """The columns that are missing or there twice, each with what to write."""
     names = [name for name in rows.columns if isinstance(name, str)]
     for name in wanted:
         if name in rows.index.names and name not in names:
-            yield f"{name} is missing; it is the index: write rows.reset_index()"
+            yield name, f"{name} is missing; it is the index: write rows.reset_index()"
         elif name not in names:
             spare = [other for other in names if other not in wanted]
             close = difflib.get_close_matches(name, spare, n=1, cutoff=0.5)
-            yield f"{name} is missing" + (f"; is it called {close[0]!r} now?" if close else "")
+            found = (
+                f"is it called {close[0]!r} now?"
+                if close
+                else f"load() must return it: {_some(spare)}"
+            )
+            yield name, f"{name} is missing; {found}"
+        elif names.count(name) > 1:
+            yield (
+                name,
+                (
+                    f"{name}: load() returned the column {names.count(name)} times; drop all but one:"
+                    " rows.loc[:, ~rows.columns.duplicated()]"
+                ),
+            )
+
+
+def _some(spare: list[str]) -> str:
+    """The columns that the contract does not name, the first few of them."""
+    if not spare:
+        return "it returned no other column"
+    more = f" and {len(spare) - MOST_SPARE} more" if len(spare) > MOST_SPARE else ""
+    return f"the other columns are {', '.join(map(str, spare[:MOST_SPARE]))}{more}"
 
 
 def _listed(problems: Iterable[str]) -> str:

@@ -17,10 +17,11 @@ from sklearn.compose import ColumnTransformer
 from model.columns import mentions
 from model.contract import Contract, Feature
 from model.data import Split, check, encoded_target, model_inputs
+from model.declared import declared
 from model.export import to_graph
 from model.feature import add, drop, undecided
 from model.syntax import EditError
-from model.train import Fitted
+from model.train import Fitted, training_window
 
 #: The share of the window that is loaded, and the rows of it that are fitted to.
 SHARE, ROWS = 10, 2_000
@@ -105,7 +106,7 @@ def tried(before: ModuleType, text: str, path: Path, name: str, today: date) -> 
     rows, failed = _outcome(lambda: _loaded(after, today))
     if failed:
         usual = _outcome(lambda: _loaded(before, today))[1]
-        return Tried(unsure=f"load() fails as it is: {usual}") if usual else Tried(wrong=f"load() fails: {failed}")  # fmt: skip
+        return Tried(unsure=f"its rows cannot be loaded as it is: {usual}") if usual else Tried(wrong=f"its rows cannot be loaded: {failed}")  # fmt: skip
     if name in after.CONTRACT.feature_names and name not in rows:
         return Tried(unsure="load() does not give it yet")
     estimator, failed = _outcome(lambda: _fitted(after, rows, today))
@@ -144,11 +145,11 @@ def _read(text: str, path: Path) -> ModuleType:
 
 def _loaded(recipe: ModuleType, today: date) -> pd.DataFrame:
     """The rows of the last part of the window, as `load` gives them."""
-    start, end = recipe.window(today)
+    start, end = training_window(recipe, today)
     start = max(start, end - max((end - start) / SHARE, timedelta(days=1)))
     rows = recipe.load(start, end)
     absent = {each.name for each in recipe.CONTRACT.features} - {*rows.columns}
-    return rows if absent else check(rows, recipe.CONTRACT, start, end)
+    return rows if absent else check(rows, recipe.CONTRACT, start, end, declared(recipe))
 
 
 def _fitted(recipe: ModuleType, rows: pd.DataFrame, today: date) -> Any:
@@ -159,7 +160,7 @@ def _fitted(recipe: ModuleType, rows: pd.DataFrame, today: date) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # few rows: what is said of them is not of the recipe
         estimator.fit(model_inputs(rows, contract), encoded_target(rows, contract))
-        to_graph(Fitted(estimator, contract, Split(rows, rows), recipe.window(today), {}))
+        to_graph(Fitted(estimator, contract, Split(rows, rows), training_window(recipe, today), {}))
     return estimator
 
 

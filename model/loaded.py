@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from model.contract import Contract, Feature, Target
+from model.contract import LARGEST, LONGEST, Contract, Feature, Target
 
 #: kind of a feature -> NumPy's kinds of columns that need no conversion
 SETTLED = {"number": "fiu", "boolean": "b"}
@@ -28,7 +28,7 @@ def plain(column: pd.Series[Any]) -> list[Any]:
 
 
 def settled(rows: pd.DataFrame, contract: Contract) -> pd.DataFrame:
-    """*rows* with every column of the contract but its time in the contract's own types.
+    """*rows* with the columns of the contract that they have, but its time, in the contract's own types.
 
     `Decimal` becomes a float, 0 and 1 a boolean, a float label such as 1.0 the class 1, and NumPy's
     scalars and pandas' nullable and categorical types their Python values.
@@ -38,6 +38,8 @@ def settled(rows: pd.DataFrame, contract: Contract) -> pd.DataFrame:
     ways |= {contract.target.name: _label(contract.target), contract.key: lambda value: value}
     found = {}
     for name, way in ways.items():
+        if name not in rows:
+            continue
         kind = SETTLED.get(kinds.get(name, ""), "")
         if isinstance(rows[name].dtype, np.dtype) and rows[name].dtype.kind in kind:
             continue
@@ -50,26 +52,41 @@ def settled(rows: pd.DataFrame, contract: Contract) -> pd.DataFrame:
 
 
 def remedy(contract: Contract, name: str, value: Any) -> str:
-    """What to write in the recipe so that *value* fits the column *name*; "" if that is unclear."""
-    column = f'rows["{name}"]'
+    """What to write in the recipe so that *value* fits the column *name*."""
+    column, time = f'rows["{name}"]', f'rows["{contract.time}"]'
     if name == contract.target.name:
-        return _label_remedy(contract.target, column, value)
+        return _label_remedy(contract.target, time, column, value)
     if name == contract.key:
         return "leave rows without a key out of load()" if value is None or value == "" else (
             f"write {column}.astype(str)"
         )  # fmt: skip
-    kind = next(f.kind for f in contract.columns if f.name == name)
+    feature = next(f for f in contract.columns if f.name == name)
     if value is None:
         return "write nullable=True in the contract, or leave such rows out of load()"
-    if kind == "number":
-        return _number_remedy(f'rows["{contract.time}"]', column, value)
-    if kind == "category":
+    if feature.kind == "number":
+        return _number_remedy(time, column, value)
+    if feature.kind == "boolean":
+        numeric = isinstance(value, (int, float))
         return (
-            ""
-            if isinstance(value, str)
-            else f"write {column}.astype(str), or another kind in the contract"
+            f"write {column} > 0"
+            if numeric
+            else f"write {column} == 'yes', with your word for true"
         )
-    return f"compare it, such as {column} == {value!r}" if isinstance(value, str) else ""
+    return _category_remedy(feature, column, value)
+
+
+def _category_remedy(feature: Feature, column: str, value: Any) -> str:
+    if not isinstance(value, str):
+        return f"write {column}.astype(str), or another kind in the contract"
+    if feature.choices:
+        return "add it to choices in the contract, or replace it in load()"
+    if not value:
+        return f'write {column}.replace("", None), and nullable=True in the contract'
+    if len(value) > LONGEST:
+        return (
+            f"write {column}.str.slice(0, {LONGEST}): a category has at most {LONGEST:,} characters"
+        )
+    return f'write {column}.str.encode("ascii", "replace").str.decode("ascii"): it has characters that no file can hold'
 
 
 def _number_remedy(time: str, column: str, value: Any) -> str:
@@ -83,10 +100,14 @@ def _number_remedy(time: str, column: str, value: Any) -> str:
     ):  # fmt: skip
         if fits:
             return words
-    return ""
+    if not isinstance(value, (int, float)):
+        return f"write pd.to_numeric({column})"
+    if abs(value) > LARGEST:
+        return f"leave such rows out of load(): float32 holds numbers up to {LARGEST:.1e}"
+    return "write another minimum or maximum in the contract, or leave such rows out of load()"
 
 
-def _label_remedy(target: Target, column: str, value: Any) -> str:
+def _label_remedy(target: Target, time: str, column: str, value: Any) -> str:
     kinds = {type(label) for label in target.classes}
     if value is None:
         return "leave rows whose outcome is not known yet out of load()"
@@ -96,7 +117,11 @@ def _label_remedy(target: Target, column: str, value: Any) -> str:
         return f"write {column}.astype(bool), or classes=(0, 1) in the contract"
     if kinds == {str} and not isinstance(value, str):
         return f"write {column}.astype(str)"
-    return f"write pd.to_numeric({column})" if isinstance(value, str) and not kinds else ""
+    if not kinds:
+        return _number_remedy(time, column, value)
+    return (
+        "add it to classes in the contract, replace it in load(), or leave such rows out of load()"
+    )
 
 
 def _of_kind(feature: Feature) -> Callable[[Any], Any]:

@@ -19,6 +19,7 @@ import pandas as pd
 
 from model.contract import Contract
 from model.data import model_inputs
+from model.declared import Declared
 from model.edge_cases import (  # fmt: skip
     BOTH,
     BOUND,
@@ -204,7 +205,7 @@ def replay(fitted: Fitted, score: Score, points: Points, limit: float) -> dict[s
                 side.cases(inputs, some[start:end])
     wrong = {at: said for at, said in side.problems.items() if at[1] != FAR}
     if wrong:
-        raise ParityError(_message(wrong))
+        raise ParityError(_message(wrong, fitted.where))
     return {
         "rows": side.rows, "worst": float(f"{side.worst:.3g}"), "limit": limit,
         "cases": len(edge), "beside_thresholds": {"replayed": len(near), "of": of},
@@ -236,9 +237,9 @@ def runner(graph: bytes, contract: Contract) -> Score:
     return score
 
 
-def _message(problems: Mapping[tuple[str, str], str]) -> str:
+def _message(problems: Mapping[tuple[str, str], str], where: Declared) -> str:
     lines = [
-        f"  - {name + ': ' if name else ''}{kind} is admitted by the contract. {said}.\n"
+        f"  - {where.at(name)}{name + ': ' if name else ''}{kind} is admitted by the contract. {said}.\n"
         f"    What to do: {CURES[kind]}"
         for (name, kind), said in problems.items()
     ]

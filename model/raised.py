@@ -37,12 +37,13 @@ def place(path: Path, error: BaseException) -> str:
     if isinstance(error, SyntaxError) and error.filename:
         return f"{Path(error.filename).name}:{error.lineno}"
     frames = traceback.extract_tb(error.__traceback__)
-    users = [frame for frame in frames if _is_users(path, Path(frame.filename))]
+    users = [frame for frame in frames if is_users(path, Path(frame.filename))]
     last = users[-1] if users else None
     return f"{Path(last.filename).name}:{last.lineno}" if last else path.name
 
 
-def _is_users(path: Path, file: Path) -> bool:
+def is_users(path: Path, file: Path) -> bool:
+    """Whether *file* is the recipe *path*, or another that is neither of ours nor installed."""
     if file.resolve() == path.resolve():
         return True
     installed = [Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "purelib")]

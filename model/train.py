@@ -15,7 +15,16 @@ import numpy as np
 from sklearn import metrics
 
 from model.contract import Contract, ContractError
-from model.data import DataError, Split, check, encoded_target, model_inputs, split_by_time
+from model.data import (
+    NOWHERE,
+    DataError,
+    Split,
+    check,
+    encoded_target,
+    model_inputs,
+    split_by_time,
+)
+from model.declared import Declared, Recipe, declared, defined
 from model.raised import described, place
 from model.remarks import remarks
 from model.tolerance import spread_of
@@ -38,7 +47,7 @@ class Fitted:
 
     *unstable* is the share of the holdout's decisions that another seed changes; None where nothing
     in the estimator is random, or where there are too many rows for a second fit. *remarks* are what is
-    likely to surprise in the rows, as sentences.
+    likely to surprise in the rows, as sentences. *where* is the place of each field in the recipe.
     """
 
     estimator: Any
@@ -48,6 +57,7 @@ class Fitted:
     metrics: dict[str, float]
     unstable: float | None = None
     remarks: tuple[str, ...] = ()
+    where: Declared = NOWHERE
 
 
 def read_recipe(path: Path) -> ModuleType:
@@ -79,25 +89,55 @@ def read_recipe(path: Path) -> ModuleType:
     return recipe
 
 
-def train(recipe: ModuleType, today: date) -> Fitted:
+def training_window(recipe: Recipe, today: date) -> tuple[datetime, datetime]:
+    """What window() returns for *today*, in UTC: from the start up to, not including, the end.
+
+    Raises `RecipeError` unless it returns two datetimes with a zone, the earlier first.
+    """
+    path = Path(recipe.__file__ or "recipe")
+    found = _call(path, "window", recipe.window, today)
+    expected = (
+        "expected two datetimes with a zone, such as\n"
+        "  end = datetime.combine(today, time(), UTC); return end - timedelta(days=90), end"
+    )
+    if not isinstance(found, (tuple, list)) or len(found) != 2:
+        many = f" of {len(found)}" if isinstance(found, (tuple, list)) else ""
+        wrong = f"a {type(found).__name__}{many}" if found is not None else "None"
+    elif any(not isinstance(each, datetime) for each in found):
+        wrong = " and ".join(type(each).__name__ for each in found)
+    elif any(each.utcoffset() is None for each in found):
+        wrong = f"datetimes without a zone ({found[0]}, {found[1]})"
+    elif not found[0] < found[1]:
+        wrong = f"a start, {found[0]}, that is not before the end, {found[1]}"
+    else:
+        try:
+            return found[0].astimezone(UTC), found[1].astimezone(UTC)
+        except (OverflowError, ValueError):
+            wrong = f"times that UTC cannot express ({found[0]}, {found[1]})"
+    raise RecipeError(
+        f"{path}: window() returned {wrong} ({defined(path, recipe.window)}); {expected}"
+    )
+
+
+def train(recipe: Recipe, today: date) -> Fitted:
     """Load the recipe's window for *today*, fit its estimator, measure it.
 
     Raises `RecipeError` if the recipe's own code raises, `DataError` or `ContractError` if its rows
     cannot be learnt from.
     """
     contract: Contract = recipe.CONTRACT
-    path = Path(recipe.__file__ or "recipe")
-    start, end = _window(path, recipe.window, _call(path, "window", recipe.window, today))
+    path, where = Path(recipe.__file__ or "recipe"), declared(recipe)
+    start, end = training_window(recipe, today)
     loaded = _call(path, "load", recipe.load, start, end)
     estimator = _call(path, "estimator", recipe.estimator)
     if not (hasattr(estimator, "fit") and hasattr(estimator, "get_params")):
         raise RecipeError(
             f"{path}: estimator() returned {type(estimator).__name__}; expected a scikit-learn estimator,"
-            f" not fitted yet ({_defined(path, recipe.estimator)})"
+            f" not fitted yet ({defined(path, recipe.estimator)})"
         )
     holdout: timedelta | None = getattr(recipe, "HOLDOUT", None)
-    rows = check(loaded, contract, start, end)
-    split = split_by_time(rows, contract, holdout)
+    rows = check(loaded, contract, start, end, where)
+    split = split_by_time(rows, contract, holdout, where)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what a fit warns of is measured on the holdout
@@ -106,13 +146,15 @@ def train(recipe: ModuleType, today: date) -> Fitted:
             )
             _check_method(path, recipe, estimator)
             scores = predict(estimator, split, contract)
-    except (DataError, RecipeError):
+    except DataError as error:
+        raise DataError(f"{where.at('estimator()')}{error}") from error
+    except RecipeError:
         raise
     except Exception as error:
         empty = [f.name for f in contract.features if split.train[f.name].isna().all()]
         if empty:
             raise DataError(
-                f"{', '.join(empty)}: every one of the {len(split.train):,} rows to train on is null, and"
+                f"{where.at(empty[0])}{', '.join(empty)}: every one of the {len(split.train):,} rows to train on is null, and"
                 " the estimator cannot be fitted on that; look at the source, or drop it:"
                 f" python -m model feature drop {empty[0]}"
             ) from error
@@ -122,12 +164,20 @@ def train(recipe: ModuleType, today: date) -> Fitted:
     if not np.isfinite(scores).all():
         raise RecipeError(
             f"{path}: the estimator's scores of the holdout are not all finite numbers"
+            f" ({defined(path, recipe.estimator)})"
         )
     truth = encoded_target(split.holdout, contract)
     measured = measure(contract, truth, scores)
     unstable = _unstable(recipe.estimator, split, contract, scores)
     return Fitted(
-        estimator, contract, split, (start, end), measured, unstable, remarks(loaded, contract)
+        estimator,
+        contract,
+        split,
+        (start, end),
+        measured,
+        unstable,
+        remarks(loaded, contract),
+        where,
     )
 
 
@@ -219,40 +269,11 @@ def _call(path: Path, name: str, function: Callable[..., Any], *arguments: Any) 
         raise RecipeError(f"{path}: {name}() failed: {described(path, error)}") from error
 
 
-def _window(path: Path, function: Any, found: Any) -> tuple[datetime, datetime]:
-    """What window() returned, in UTC. Raises `RecipeError` unless it is a stretch of time."""
-    expected = (
-        "expected two datetimes with a zone, such as\n"
-        "  end = datetime.combine(today, time(), UTC); return end - timedelta(days=90), end"
-    )
-    wrong = ""
-    if not isinstance(found, (tuple, list)) or len(found) != 2:
-        many = f" of {len(found)}" if isinstance(found, (tuple, list)) else ""
-        wrong = f"a {type(found).__name__}{many}" if found is not None else "None"
-    elif any(not isinstance(each, datetime) for each in found):
-        wrong = " and ".join(type(each).__name__ for each in found)
-    elif any(each.utcoffset() is None for each in found):
-        wrong = f"datetimes without a zone ({found[0]}, {found[1]})"
-    elif not found[0] < found[1]:
-        wrong = f"a start, {found[0]}, that is not before the end, {found[1]}"
-    if wrong:
-        raise RecipeError(
-            f"{path}: window() returned {wrong} ({_defined(path, function)}); {expected}"
-        )
-    start, end = found
-    return start.astimezone(UTC), end.astimezone(UTC)
-
-
-def _check_method(path: Path, recipe: ModuleType, estimator: Any) -> None:
+def _check_method(path: Path, recipe: Recipe, estimator: Any) -> None:
     task = recipe.CONTRACT.task
     needed = "predict" if task == "regression" else "predict_proba"
     if not hasattr(estimator, needed):
         raise RecipeError(
             f"{path}: the estimator {type(estimator).__name__} has no {needed}, which a {task} model needs"
-            f" ({_defined(path, recipe.estimator)})"
+            f" ({defined(path, recipe.estimator)})"
         )
-
-
-def _defined(path: Path, function: Any) -> str:
-    code = getattr(function, "__code__", None)
-    return f"{Path(code.co_filename).name}:{code.co_firstlineno}" if code else path.name

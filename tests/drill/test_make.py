@@ -191,3 +191,16 @@ def test_a_case_whose_process_was_killed_does_not_apply(tmp_path, root):
     assert "ended" in json.loads((tmp_path / "data-2/case.json").read_text())["left_out"]
     assert make(subject, "data", 2, tmp_path) == read(tmp_path / "data-2/case.json")
     assert Case("x", "data").left_out == ""
+
+
+def test_a_window_that_is_no_stretch_of_time_is_said_before_a_case_is_made(root, tmp_path, capsys):
+    """As when a model is trained, with the line; else each case would be left out for it."""
+    recipe = tmp_path / "dates.py"
+    recipe.write_text((root / "model/recipe.py").read_text() + "\ndef window(today): return today, today\n")  # fmt: skip
+    words = ["make", "--recipe", str(recipe), "--out", str(tmp_path / "out"), "--today", "2026-02-20"]  # fmt: skip
+
+    assert main(words) == NO_DRILL
+    assert "window() returned date and date (dates.py:" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+    with pytest.raises(RecipeError, match=r"window\(\) returned date and date"):
+        Subject(recipe, date(2026, 2, 20), 1e-5).since  # noqa: B018 -- it is what raises

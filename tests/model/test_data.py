@@ -10,6 +10,7 @@ import pytest
 
 from model.contract import Contract, ContractError, Feature, Target
 from model.data import DataError, check, fingerprint, model_inputs, split_by_time
+from model.declared import Declared
 from model.loaded import plain
 from model.remarks import remarks
 
@@ -98,7 +99,23 @@ def test_every_column_that_is_gone_is_named_with_what_it_may_be_called_now():
         ("size", True, 'kind="boolean"'),
         ("size", b"1", "(bytes)"),
         ("city", 8010, 'rows["city"].astype(str)'),
-        ("new", 2, "new: expected true or false, got 2"),
+        (
+            "new",
+            2,
+            'new: expected true or false, got 2 (1 rows of this kind, the first is row 17); write rows["new"] > 0',
+        ),
+        ("new", START, "rows[\"new\"] == 'yes', with your word for true"),
+        ("size", -1.0, "write another minimum or maximum in the contract"),
+        ("size", 1e300, "float32 holds numbers up to 3.4e+38"),
+        ("city", "", 'write rows["city"].replace("", None)'),
+        ("city", "x" * 2000, "at most 1,000 characters"),
+        ("city", "\ud800", "characters that no file can hold"),
+        ("y", "maybe", "add it to classes in the contract"),
+        (
+            "at",
+            None,
+            "they are missing; expected times with a zone, such as 2026-11-23T03:17:00Z: leave rows without a time out",
+        ),
         ("new", "yes", "rows[\"new\"] == 'yes'"),
         ("y", None, "leave rows whose outcome is not known yet out of load()"),
         ("at", "tomorrow", "1 rows have no time that can be read, such as 'tomorrow'"),
@@ -150,7 +167,7 @@ def test_a_float_label_is_the_class_of_the_same_value(values):
 @pytest.mark.parametrize(
     ("broken", "words"),
     [
-        (lambda rows: pd.concat([rows, rows[["size"]]], axis=1), "columns twice: size; drop"),
+        (lambda rows: pd.concat([rows, rows[["size"]]], axis=1), "size: load() returned the column 2 times; drop all but one"),
         (lambda rows: rows.set_index("who"), "who is missing; it is the index: write rows.reset_index()"),
         (lambda rows: rows.assign(at=range(len(rows))), 'pd.to_datetime(rows["at"], unit="s", utc=True)'),
         (lambda rows: rows.assign(at=True), "at: expected times, got true"),
@@ -196,6 +213,75 @@ def test_all_problems_of_a_table_are_reported_at_once():
 
     assert len(caught.value.problems) == 2
     assert "100 rows of this kind, the first is row 0" in caught.value.problems[0]
+
+
+def test_values_of_one_type_with_different_cures_are_problems_of_their_own():
+    """Out of bounds and infinite are both floats."""
+    broken = rows()
+    broken.loc[[3, 4, 5], "size"] = [-1.0, np.inf, -2.0]
+
+    with pytest.raises(ContractError) as caught:
+        check(broken, CONTRACT, START, END)
+
+    one, other = caught.value.problems
+    assert "got -1.0 (2 rows of this kind, the first is row 3); write another minimum" in one
+    assert "got inf (1 rows of this kind, the first is row 4); write rows" in other
+
+
+def test_no_rows_and_no_column_are_said_together():
+    """A source that renamed a column and gives nothing."""
+    where = Declared({"window()": "shop.py:9", "city": "shop.py:3"})
+
+    with pytest.raises(DataError) as caught:
+        check(rows().iloc[:0].drop(columns="city"), CONTRACT, START, END, where)
+
+    assert str(caught.value).startswith("shop.py:9: there is not one row from 2026-01-01")
+    assert "\n  - shop.py:3: city is missing" in str(caught.value)
+
+
+def test_columns_and_values_are_reported_together_each_with_its_place():
+    """Nobody repairs a column to learn of the next problem by another run."""
+    broken = rows().assign(size=-1.0, who=5, at="today or so").drop(columns="city")
+    broken = pd.concat([broken, broken[["new"]]], axis=1)
+    where = Declared(
+        {name: f"shop.py:{n}" for n, name in enumerate(["who", "at", "size", "city", "new", "y"])}
+    )
+
+    with pytest.raises(DataError) as caught:
+        check(broken, CONTRACT, START, END, where)
+
+    first, *lines = str(caught.value).split("\n")
+    assert first == "100 rows do not fit the contract 'x':"
+    assert [line[: line.index(" ", 5)] for line in lines] == [
+        "  - shop.py:3:", "  - shop.py:4:", "  - shop.py:0:", "  - shop.py:1:", "  - shop.py:2:",
+    ]  # fmt: skip
+    assert "city is missing; load() must return it: the other columns are spare" in lines[0]
+    assert "new: load() returned the column 2 times; drop all but one: rows.loc[" in lines[1]
+    assert (
+        'who: expected a string, got 5 (int) (100 rows of this kind); write rows["who"]' in lines[2]
+    )
+    assert "at: 100 rows have no time that can be read, such as 'today or so'" in lines[3]
+    assert "size: expected a number of at least 0 or null, got -1.0" in lines[4]
+
+
+@pytest.mark.parametrize(
+    ("broken", "words"),
+    [
+        (lambda rows: rows.assign(y=rows["size"]).drop(columns=["who", "at"]), ["who is missing", "at is missing", "y: expected one of false, true"]),
+        (lambda rows: rows.set_index(["who"]).assign(new="yes"), ["it is the index", "new: expected true or false"]),
+        (lambda rows: pd.DataFrame(index=range(3)), [f"{name} is missing" for name in ("who", "at", "size", "city", "new", "y")]),
+        (lambda rows: pd.concat([rows] * 2, axis=1), [f"{name}: load() returned the column 2 times" for name in ("who", "at", "size", "city", "new", "y")]),
+        (lambda rows: rows[["y"]].T.T, ["who is missing; load() must return it: it returned no other column"]),
+        (lambda rows: rows.rename(columns=dict.fromkeys(["size"], 5)).assign(city=3), ["size is missing", "city: expected a string or null, got 3"]),
+    ],
+)  # fmt: skip
+def test_whatever_is_wrong_with_columns_the_values_of_the_others_are_checked(broken, words):
+    """Missing, there twice, in the index, not named by text."""
+    with pytest.raises(DataError) as caught:
+        check(broken(rows()), CONTRACT, START, END)
+
+    for each in words:
+        assert each in str(caught.value)
 
 
 @pytest.mark.parametrize("holdout", [None, timedelta(days=2), timedelta(hours=30)])

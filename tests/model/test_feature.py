@@ -205,7 +205,7 @@ def test_what_is_added_is_tried_before_it_is_said(basket, capsys):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["add", "x", "--value", "rows.nothing"], "load() fails: AttributeError"),
+        (["add", "x", "--value", "rows.nothing"], "its rows cannot be loaded: AttributeError"),
         (["add", "x", "--value", "rows.pages", "--maximum", "1"], "rows do not fit the contract"),
         (["add", "x", "--value", "rows.pages.astype(str)"], "rows do not fit the contract"),
         (["add", "x", "--kind", "category", "--value", "rows.pages"], "rows do not fit the contract"),
@@ -251,7 +251,35 @@ def test_a_recipe_that_fails_as_it_is_can_be_edited(basket, capsys):
     basket.write_text(text)
 
     assert asked(basket, "add", "x", "--value", "rows.pages") == OK
-    assert "not tried: load() fails as it is: OSError: no warehouse" in capsys.readouterr().out
+    assert (
+        "not tried: its rows cannot be loaded as it is: OSError: no warehouse"
+        in capsys.readouterr().out
+    )
+
+
+@pytest.mark.parametrize("returned", ["(today, today)", "None", "('2026-01-01', '2026-02-01')", "(datetime(2026, 1, 1), datetime(2026, 2, 1))"])  # fmt: skip
+def test_a_window_that_is_no_stretch_of_time_is_said_with_its_line(basket, capsys, returned):
+    """As when a model is trained; the edit is not to blame."""
+    basket.write_text(basket.read_text() + f"\n\ndef window(today): return {returned}\n")
+    line = basket.read_text().split("\n").index(f"def window(today): return {returned}") + 1
+
+    assert asked(basket, "add", "x", "--value", "rows.pages") == OK
+    told = capsys.readouterr().out
+    assert "not tried: its rows cannot be loaded as it is: RecipeError" in told
+    assert f"(basket.py:{line}); expected two datetimes with a zone" in told
+
+
+def test_a_value_that_does_not_fit_is_said_with_the_line_of_its_field(basket, capsys):
+    """In the recipe as it stands: the edit is not written."""
+    text = basket.read_text()
+    text += (
+        "\nwhole = load\ndef load(start, end):\n    return whole(start, end).assign(pages='many')\n"
+    )
+    basket.write_text(text)
+    line = next(n for n, line in enumerate(text.split("\n"), 1) if 'Feature("pages"' in line)
+
+    assert asked(basket, "drop", "age") == OK
+    assert f"basket.py:{line}: pages: expected a number" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -16,9 +16,9 @@ from model.train import PROBE, RecipeError, measure, read_recipe, train
 TODAY = date(2026, 2, 20)
 
 
-def altered(recipes, tmp_path, more):
+def altered(recipes, tmp_path, more, name="altered.py"):
     """The small binary recipe, with *more* code at its end."""
-    path = tmp_path / "altered.py"
+    path = tmp_path / name
     source = (recipes / "buys.py").read_text()
     path.write_text(source.replace("Path(__file__).parent", f"Path({str(recipes)!r})") + more)
     return read_recipe(path)
@@ -116,6 +116,31 @@ def test_data_that_cannot_be_learnt_from_is_refused(recipes, tmp_path, change, e
 
 
 @pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ("rows.assign(pages='many', returning='no')", r"- visits.py:\d+: returning: expected true or.*\n  - visits.py:\d+: pages: expected a number"),
+        ("rows.drop(columns='device').assign(age='old')", r"- visits.py:\d+: device is missing.*\n  - visits.py:\d+: age: expected a number"),
+        ("rows.assign(visitor=7)", r"- buys.py:26: visitor: expected a string, got 7"),
+        ("rows.assign(at=rows['at'] + pd.Timedelta('400D'))", r"- buys.py:27: at: .* lie outside the window"),
+        ("rows.assign(bought=1)", r"- buys.py:25: bought: expected one of 'no', 'yes', got 1"),
+        ("rows.assign(bought='no')", r"- buys.py:25: the .* rows to learn from have no bought of yes"),
+        ("rows.iloc[:0]", r"buys.py:34: there is not one row"),
+        ("5", r"buys.py:\d+: load returned int"),
+        ("rows.assign(pages=None)", r"visits.py:\d+: pages: expected a number .*nullable=True"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_with_the_rows_is_said_with_the_line_of_the_field(
+    recipes, tmp_path, change, words
+):
+    """Of the file that declares it: the recipe, or one that it imports."""
+    more = f"\nwhole = load\ndef load(start, end):\n    rows = whole(start, end)\n    return {change}\n"
+    recipe = altered(recipes, tmp_path, more, name="buys.py")
+
+    with pytest.raises((ContractError, DataError), match=words):
+        train(recipe, TODAY)
+
+
+@pytest.mark.parametrize(
     ("splitter", "learnt", "changes"), [("best", 3, False), ("random", 4, True)]
 )
 def test_where_no_seed_matters_nothing_is_learnt_twice(splitter, learnt, changes):
@@ -163,6 +188,10 @@ def test_where_no_seed_matters_nothing_is_learnt_twice(splitter, learnt, changes
         ),
         ("(today, today, today)", "returned a tuple of 3"),
         ("today", "returned a date"),
+        (
+            "(datetime.fromisoformat('0001-01-01T00:00+09:00'), datetime(2026, 1, 1, tzinfo=UTC))",
+            "times that UTC cannot express",
+        ),
     ],
 )
 def test_a_window_that_is_no_stretch_of_time_is_refused_with_its_line(
