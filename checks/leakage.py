@@ -92,7 +92,7 @@ def _strata(values: Array, learnt: int) -> Any:
 def _power(evidence: Evidence, feature: Feature) -> float:
     """How far a model of *feature* alone goes, from 0 (guessing) to 1, on the holdout.
 
-    Classification: |2 AUC - 1| (Gini) of the class that it tells best; regression: R², and 0 where every
+    Classification: |2 AUC - 1| (Gini) of the class that it separates best; regression: R², and 0 where every
     outcome is the same.
     """
     contract, truth = evidence.contract, evidence.truth

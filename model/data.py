@@ -93,7 +93,7 @@ def split_by_time(
     cut = at.iloc[int(len(rows) * 0.8)] if holdout is None else at.iloc[-1] - holdout
     early, late = rows[at < cut], rows[at >= cut]
     problems = []
-    for name, part in (("to learn from", early), ("to judge with", late)):
+    for name, part in (("to train on", early), ("for the holdout", late)):
         present = {str(label) for label in part[contract.target.name].unique()}
         lacking = [str(label) for label in contract.target.classes if str(label) not in present]
         if part.empty:

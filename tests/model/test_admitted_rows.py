@@ -7,6 +7,7 @@ without.
 import itertools
 import json
 import warnings
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -32,6 +33,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from model.contract import Contract, Feature, Target
 from model.data import Split, encoded_target, model_inputs
+from model.declared import Declared
 from model.edge_cases import MOST_BESIDE, beside, cases, frame
 from model.export import Build, ExportError, export, to_graph
 from model.parity import ParityError, replay, round_thresholds, runner
@@ -157,15 +159,16 @@ def test_every_combination_is_exported_correctly_or_refused_with_a_field_and_a_c
 
 
 def test_the_message_names_each_field_an_example_and_the_cure():
-    """All problems at once."""
+    """All problems at once, each with the line of the recipe."""
     fitted = fit("binary", pipeline(OrdinalEncoder(), GradientBoostingClassifier(n_estimators=3)), False)  # fmt: skip
+    fitted = replace(fitted, where=Declared({"income": "shop.py:12"}))
 
     with pytest.raises(ParityError) as caught:
         attempt(fitted)
 
     said = str(caught.value)
     for words in (
-        "income: null is admitted", "Input X contains NaN", "SimpleImputer", "nullable=False",
+        "- shop.py:12: income: null is admitted", "Input X contains NaN", "SimpleImputer", "nullable=False",
         "town: an unseen category is admitted", "town = 'never seen'", 'handle_unknown="ignore"',
         "member: null is admitted", "channel: null is admitted",
     ):  # fmt: skip

@@ -240,7 +240,7 @@ def test_no_rows_and_no_column_are_said_together():
 
 
 def test_columns_and_values_are_reported_together_each_with_its_place():
-    """Nobody repairs a column to learn of the next problem by another run."""
+    """So that one run is enough to repair them."""
     broken = rows().assign(size=-1.0, who=5, at="today or so").drop(columns="city")
     broken = pd.concat([broken, broken[["new"]]], axis=1)
     where = Declared(
@@ -306,7 +306,7 @@ def test_a_holdout_longer_than_the_data_is_refused():
     """There is nothing to learn from."""
     checked = check(rows(), CONTRACT, START, END)
 
-    with pytest.raises(DataError, match="no rows to learn from"):
+    with pytest.raises(DataError, match="no rows to train on"):
         split_by_time(checked, CONTRACT, timedelta(days=30))
 
 

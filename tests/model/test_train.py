@@ -123,7 +123,7 @@ def test_data_that_cannot_be_learnt_from_is_refused(recipes, tmp_path, change, e
         ("rows.assign(visitor=7)", r"- buys.py:26: visitor: expected a string, got 7"),
         ("rows.assign(at=rows['at'] + pd.Timedelta('400D'))", r"- buys.py:27: at: .* lie outside the window"),
         ("rows.assign(bought=1)", r"- buys.py:25: bought: expected one of 'no', 'yes', got 1"),
-        ("rows.assign(bought='no')", r"- buys.py:25: the .* rows to learn from have no bought of yes"),
+        ("rows.assign(bought='no')", r"- buys.py:25: the .* rows to train on have no bought of yes"),
         ("rows.iloc[:0]", r"buys.py:34: there is not one row"),
         ("5", r"buys.py:\d+: load returned int"),
         ("rows.assign(pages=None)", r"visits.py:\d+: pages: expected a number .*nullable=True"),
