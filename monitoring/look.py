@@ -41,12 +41,14 @@ def look(
     rules: Monitoring,
     say: Callable[[str], object] = len,
     served: tuple[list[Measure], list[Measure]] = ([], []),
+    measuring: Callable[..., tuple[list[Measure], list[Unknown]]] | None = None,
 ) -> tuple[list[Signal], list[Unknown], list[str]]:
     """Every signal of the window, what could not be told, and the days that could not be judged.
 
     *served* are measures of how the scorers answered: of earlier days, and of those to judge. They
-    need no row that could be judged.
+    need no row that could be judged. *measuring* is what measures; `measure` by default.
     """
+    measuring = measuring or measure
     own, later, unknown = volume(window, rules)
     rows, unjudged = full_days(window.rows, contract.time, rules.min_rows)
     kinds = [kind for kind in (*rules.page, *rules.issue) if kind not in OWN]
@@ -72,7 +74,7 @@ def look(
     else:
         say("loading NannyML ...")
         wait = waiting(window, rules)
-        now, failed = measure(usual, rows, contract, seen, rules, (wait, window.until))
+        now, failed = measuring(usual, rows, contract, seen, rules, (wait, window.until))
         now = counted(now, window.counts, window.weight, usual)
         judged = {*days_of(rows, contract.time)}
         now += shares(window.counts, contract, names, judged)
@@ -80,7 +82,7 @@ def look(
         before = []
         for fold in np.array_split(np.array(days, dtype=object), min(FOLDS, len(days))):
             at = day.isin(list(fold))
-            found, failed = measure(usual[~at], usual[at], contract, seen, rules)
+            found, failed = measuring(usual[~at], usual[at], contract, seen, rules)
             before += found
             unknown += [each for each in failed if each not in unknown]
     powers = influence(usual, contract)
