@@ -38,7 +38,7 @@ from monitoring.incident import decide, expected
 from monitoring.influence import influence
 from monitoring.journal import journal_at
 from monitoring.kept import Reading
-from monitoring.look import look
+from monitoring.look import Measuring, look, measure
 from monitoring.metrics import METRICS, measured
 from monitoring.reference import EvidenceError, read_manifest, read_reference
 from monitoring.room.__main__ import run as write_site
@@ -63,11 +63,13 @@ _KINDS: dict[type[BaseException], str] = {
 
 
 def main(
-    arguments: list[str] | None = None, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    arguments: list[str] | None = None,
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    measuring: Measuring = measure,
 ) -> int:
-    """Run a command; returns its exit code."""
+    """Run a command; returns its exit code. *measuring* is what measures rows."""
     asked = _parser().parse_args(arguments)
-    asked.now = clock()
+    asked.now, asked.measuring = clock(), measuring
     try:
         asked.run(asked, open_forge(asked.forge))
     except (ConfigurationError, ExpectedError) as error:
@@ -131,7 +133,8 @@ def _look(asked: argparse.Namespace, forge: Forge, rules: Rules) -> list[Broken]
     _say(f"{live.version}: {rows:,} rows answered, {labelled:,} outcomes known")
     oddities = [*filter(None, [delay_words(window, limits)]), *window.oddities]
     signals, unknown, unjudged = look(
-        window, reference, contract, manifest["data"]["categories"], limits, _say, (answers.before, answers.now)
+        window, reference, contract, manifest["data"]["categories"], limits, _say, (answers.before, answers.now),
+        asked.measuring,
     )  # fmt: skip
     unknown = [*unknown, *answers.unknown]
     situation = assess(signals, unknown, limits)

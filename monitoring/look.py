@@ -26,6 +26,8 @@ from monitoring.spread import deviation
 from monitoring.volume import volume, waiting
 from monitoring.window import Window, days_of, full_days
 
+#: `measure`, or what does as it does.
+Measuring = Callable[..., tuple[list[Measure], list[Unknown]]]
 FOLDS = 3
 #: What is held against earlier days: the window's own, or (how the scorers answered) those of whatever was live.
 OWN = ("row_rate", "label_coverage", *SERVICE)
@@ -41,7 +43,7 @@ def look(
     rules: Monitoring,
     say: Callable[[str], object] = len,
     served: tuple[list[Measure], list[Measure]] = ([], []),
-    measuring: Callable[..., tuple[list[Measure], list[Unknown]]] | None = None,
+    measuring: Measuring | None = None,
 ) -> tuple[list[Signal], list[Unknown], list[str]]:
     """Every signal of the window, what could not be told, and the days that could not be judged.
 

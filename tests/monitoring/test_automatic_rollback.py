@@ -12,7 +12,7 @@ from forge.live import LIVE, Live, parse_live, with_champion
 from forge.local import LocalForge
 from monitoring.__main__ import NO_WATCH, OK, main
 from monitoring.expected import PATH, Expected, write_expected
-from tests.monitoring.conftest import answered, write
+from tests.monitoring.conftest import answered, measure_once, write
 from tests.monitoring.test_served import line
 from tests.monitoring.test_served import write as write_counts
 
@@ -55,7 +55,7 @@ def watch(forge, journal, root, tmp_path, monkeypatch):
     def watch(*words, automatic="on"):
         path = tmp_path / "rules.toml"
         path.write_text(rules.replace('automatic = "off"', f'automatic = "{automatic}"'))
-        return main(["watch", *places, "--rules", str(path), *words])
+        return main(["watch", *places, "--rules", str(path), *words], measuring=measure_once)
 
     return watch
 

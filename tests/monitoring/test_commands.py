@@ -12,7 +12,7 @@ import pytest
 from forge.live import Live, with_champion
 from forge.local import LocalForge
 from monitoring.__main__ import NO_WATCH, OK, USAGE, main
-from tests.monitoring.conftest import answered, write
+from tests.monitoring.conftest import answered, measure_once, write
 from tests.monitoring.test_served import line
 from tests.monitoring.test_served import write as write_counts
 
@@ -48,7 +48,9 @@ def watch(forge, journal, tmp_path, clock):
     """What a person types, with the exit code."""
     out = tmp_path / "runs"
     places = ["--forge", str(forge.root), "--journal", str(journal), "--out", str(out)]
-    return lambda *words: main(["watch", *places, *map(str, words)], lambda: clock.now)
+    return lambda *words: main(
+        ["watch", *places, *map(str, words)], lambda: clock.now, measure_once
+    )
 
 
 def test_one_alert_opens_is_kept_up_to_date_and_closes(

@@ -11,7 +11,7 @@ from model.export import Build, export
 from model.train import read_recipe, train
 from monitoring.__main__ import OK, main
 from serve.bundle import Bundle
-from tests.monitoring.conftest import TODAY, answered, write
+from tests.monitoring.conftest import TODAY, answered, measure_once, write
 
 PAGES = 1.463
 
@@ -73,7 +73,7 @@ def watched(forge, buys, journal, root, tmp_path):
         write(journal, *answered(buys, date(2026, 2, 20), 10, change=change))
         words = ["watch", "--forge", forge.root, "--journal", journal, "--out", tmp_path / "runs"]
         now = datetime(2026, 3, 2, 6, tzinfo=UTC)
-        assert main([*map(str, words), "--rules", str(path)], lambda: now) == OK
+        assert main([*map(str, words), "--rules", str(path)], lambda: now, measure_once) == OK
         return {alert.marker: alert for alert in forge.alerts()}
 
     return watched

@@ -14,7 +14,7 @@ from monitoring.partitions import Folder
 from monitoring.window import days_of, read_window
 from serve.parquet import convert
 from serve.segments import segments
-from tests.monitoring.conftest import answered, reading, write
+from tests.monitoring.conftest import answered, measure_once, reading, write
 
 MONDAY = date(2026, 2, 23)
 
@@ -82,7 +82,9 @@ def test_signals_are_the_same_from_kept_days(made, journal, tmp_path, rules):
         if step == 1:
             put_away(journal)
         window = read_window(journal, reading(buys, folder=tmp_path / "kept" if step else None), 21)
-        signals, _, _ = look(window, buys.reference, buys.contract, buys.seen, rules)
+        signals, _, _ = look(
+            window, buys.reference, buys.contract, buys.seen, rules, measuring=measure_once
+        )
         found.append(signals)
 
     assert found[0]
