@@ -9,6 +9,8 @@ Only the standard library is imported, since the scorer imports this module too.
 from __future__ import annotations
 
 import difflib
+import json
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
@@ -95,7 +97,7 @@ class Feature:
             )
         else:
             fits = isinstance(value, bool)
-        return None if fits else Problem(self.name, self.expects(), show(value))
+        return None if fits else Problem(self.name, self.expects(), _got(value))
 
     def _wrong_types(self) -> str:
         """The first thing that makes the rest of the feature unreadable, or ""."""
@@ -253,7 +255,8 @@ class Contract:
         """Everything wrong with one row, all at once; an empty list if it can be scored.
 
         A field that the contract does not know is let through (a website may be a version ahead or
-        behind) unless it looks like a misspelling of one that is missing.
+        behind) unless it looks like a misspelling of one that is missing. Of the value of a private
+        field a problem says only the type.
         """
         found = [
             problem
@@ -263,10 +266,10 @@ class Contract:
         found += self._misspelt(row)
         key, time = row.get(self.key), row.get(self.time)
         if key is not None and not (isinstance(key, str) and _is_text(key)):
-            found.append(Problem(self.key, "a string", show(key)))
+            found.append(Problem(self.key, "a string", _got(key)))
         if time is not None and (not isinstance(time, str) or read_time(time) is None):
-            found.append(Problem(self.time, "a time such as 2026-11-23T03:17:00Z", show(time)))
-        return found
+            found.append(Problem(self.time, "a time such as 2026-11-23T03:17:00Z", _got(time)))
+        return [self._without_private_value(problem, row) for problem in found]
 
     def to_json(self) -> dict[str, Any]:
         """The contract as plain JSON values, defaults left out."""
@@ -314,6 +317,12 @@ class Contract:
                 for meant in islice(near, 1):
                     got = "a name that the contract does not have"
                     yield Problem(name, f"the field {meant}", got)
+
+    def _without_private_value(self, problem: Problem, row: Mapping[str, Any]) -> Problem:
+        value = row.get(problem.field)
+        if value is None or problem.field not in self.private:
+            return problem
+        return problem._replace(got=f"{describe(value)} (private, not shown)")
 
     def _wrong_types(self) -> Iterable[str]:
         for name in ("features", "retired", "slices", "private"):
@@ -400,8 +409,25 @@ def show(value: object) -> str:
         text = repr(value)
     except ValueError:  # an int of more than 4,300 digits has no decimal text
         text = "a huge number"
+    if isinstance(value, float) and not math.isfinite(value):
+        text = json.dumps(value)  # NaN, Infinity: as clients spell them
     text = text if len(text) <= 60 else text[:57] + "..."
     return text if isinstance(value, (str, int, float)) else f"{text} ({type(value).__name__})"
+
+
+def describe(value: object) -> str:
+    """The type of a value, and how many values a list has: what an error may say of private data."""
+    if isinstance(value, list):
+        return f"a list of {len(value):,}"
+    if isinstance(value, float) and not math.isfinite(value):
+        return show(value)
+    words = {type(None): "null", dict: "an object", bool: "a boolean", str: "a string"}
+    return words.get(type(value), "a number")
+
+
+def _got(value: object) -> str:
+    # A list or an object in the place of one value may hold the rest of the row.
+    return describe(value) if isinstance(value, (list, dict)) else show(value)
 
 
 def _identifier(name: str) -> str:

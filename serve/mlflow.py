@@ -10,7 +10,7 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 
-from model.contract import show
+from model.contract import describe, show
 from serve.answers import bodies
 from serve.replies import reply
 from serve.scoring import RequestError, counted, gather, read_rows, refuse_more
@@ -54,7 +54,7 @@ def version() -> Response:
 def rows_of(asked: Any, most: int) -> list[Any]:
     """The rows in a request, whichever form it has; at most *most* where they are made here."""
     if not isinstance(asked, dict):
-        raise RequestError(400, f"expected {ONE_OF_THEM}; got {show(asked)}")
+        raise RequestError(400, f"expected {ONE_OF_THEM}; got {describe(asked)}")
     forms = [name for name in asked if name in FORMS]
     if len(forms) != 1:
         got = " and ".join(forms) if forms else "none of them"
@@ -91,10 +91,11 @@ def _split(content: Any, most: int) -> list[dict[str, Any]]:
     _refuse(
         "dataframe_split",
         (
-            {"row": number, **_problem("data", f"{len(names)} values", row)}
+            {"row": number, **_problem("data", f"a list of {len(names):,}", row)}
             for number, row in enumerate(data)
             if not isinstance(row, list) or len(row) != len(names)
         ),
+        len(data),
     )
     return [dict(zip(names, row, strict=True)) for row in data]
 
@@ -109,7 +110,7 @@ def _columns(content: Mapping[str, Any], most: int) -> list[dict[str, Any]]:
     _refuse(
         "inputs",
         (
-            _problem(name, f"a list of {lengths[0]} values, as the first is", values)
+            _problem(name, f"a list of {lengths[0]:,}, as the first is", values)
             for name, values in found.items()
             if not isinstance(values, list) or len(values) != lengths[0]
         ),
@@ -126,11 +127,16 @@ def _flat(values: Any) -> Any:
     return [value[0] for value in values]
 
 
-def _refuse(form: str, problems: Iterable[Mapping[str, Any]]) -> None:
+def _refuse(form: str, problems: Iterable[Mapping[str, Any]], rows: int = 1) -> None:
     listed, count, _ = gather(problems)
     if listed:
-        raise RequestError(422, f"{form}: {counted(count)}; nothing was taken", listed)
+        words = f"{form}: {counted(count)}; nothing was taken"
+        raise RequestError(422, words, listed, count, rows)
 
 
 def _problem(field: str, expected: str, got: Any) -> dict[str, Any]:
-    return {"field": field, "expected": expected, "got": "nothing" if got is None else show(got)}
+    return {
+        "field": field,
+        "expected": expected,
+        "got": "nothing" if got is None else describe(got),
+    }

@@ -1,7 +1,8 @@
 """What goes back over HTTP: bodies as bytes, and errors as problems (RFC 9457).
 
-An error also has `error` (its sentence) and `problems` (what is wrong with which field of which
-row). It shows no path, and of a row only the values that do not fit.
+An error also has `problems` (what is wrong with which field of which row) and `error`, which says the
+first of them: some clients, such as Triton's, show nothing else. Of a row it shows only the values
+that do not fit, and of private fields none; it shows no path.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ def refusal(error: RequestError) -> Reply:
         "title": _title(error.status),
         "status": error.status,
         "detail": error.words,
-        "error": error.words,
+        "error": error.first(),
     }
     if error.problems:
         body["problems"] = list(error.problems)

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from model.contract import Contract, read_time, show
+from model.contract import Contract, describe, read_time, show
 from serve.answers import Answer
 from serve.bundle import Bundle
 
@@ -32,11 +32,33 @@ _ROWS = "a JSON object, or a list of them"
 
 
 class RequestError(Exception):
-    """A request that cannot be answered: the HTTP status, a sentence, and the problems, at most `MOST_LISTED`."""
+    """A request that cannot be answered: the HTTP status, a sentence, and the problems.
 
-    def __init__(self, status: int, words: str, problems: Sequence[Mapping[str, Any]] = ()) -> None:
+    At most `MOST_LISTED` problems are listed, of *count*, in *rows* rows.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        words: str,
+        problems: Sequence[Mapping[str, Any]] = (),
+        count: int = 0,
+        rows: int = 1,
+    ) -> None:
         super().__init__(words)
         self.status, self.words, self.problems = status, words, problems
+        self.count, self.rows = count, rows
+
+    def first(self) -> str:
+        """The first problem, and how many there are; the sentence if there are no problems."""
+        if not self.problems:
+            return self.words
+        problem = self.problems[0]
+        row = f"row {problem['row']}" if "row" in problem and self.rows > 1 else ""
+        where = ": ".join(filter(None, [row, problem["field"]]))
+        said = f"expected {problem['expected']}, got {problem['got']}"
+        more = f" (1 of {self.count:,} problems)" if self.count > 1 else ""
+        return (f"{where}: " if where else "") + said + more
 
 
 class NoFiniteScoreError(ArithmeticError):
@@ -48,15 +70,16 @@ def read_rows(found: Any, most: int = MOST_ROWS) -> list[Mapping[str, Any]]:
     rows = found if isinstance(found, list) else [found]
     refuse_more(len(rows), most)
     if not isinstance(found, (list, dict)):
-        raise RequestError(400, f"expected {_ROWS}; got {_in_words(found)}")
+        raise RequestError(400, f"expected {_ROWS}; got {describe(found)}")
     odd = (
-        {"row": number, "field": "", "expected": "an object", "got": _in_words(row)}
+        {"row": number, "field": "", "expected": "an object", "got": describe(row)}
         for number, row in enumerate(rows)
         if not isinstance(row, dict)
     )
     listed, count, _ = gather(odd)
     if listed:
-        raise RequestError(422, f"{count} of {len(rows)} rows are not objects", listed)
+        words = f"{count} of {len(rows)} rows are not objects"
+        raise RequestError(422, words, listed, count, len(rows))
     return rows
 
 
@@ -105,7 +128,8 @@ def refuse(problems: Iterable[Mapping[str, Any]], rows: int) -> None:
     listed, count, bad = gather(problems)
     if listed:
         where = "in the row" if rows == 1 else f"in {bad:,} of {rows:,} rows"
-        raise RequestError(422, f"{counted(count)} {where}; nothing was taken", listed)
+        words = f"{counted(count)} {where}; nothing was taken"
+        raise RequestError(422, words, listed, count, rows)
 
 
 def counted(problems: int) -> str:
@@ -221,17 +245,6 @@ def _wrong_outcomes(
         wrong = contract.target.problem(outcome.get("outcome"))
         if wrong:
             yield {"row": number, **wrong._asdict(), "field": "outcome"}
-
-
-def _in_words(value: object) -> str:
-    words = {
-        type(None): "null",
-        list: "a list",
-        dict: "an object",
-        bool: "a boolean",
-        str: "a string",
-    }
-    return words.get(type(value), "a number")
 
 
 def _is_id(value: object) -> bool:

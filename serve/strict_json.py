@@ -47,13 +47,13 @@ def _refuse(word: str) -> float:
 def _finite(text: str) -> float:
     value = float(text)
     if not math.isfinite(value):
-        raise ValueError(f"{text[:20]} is too large a number")
+        raise ValueError("a number is too large: a float64 holds at most 1.8e308")
     return value
 
 
 def _whole(text: str) -> int:
     if len(text) > LONGEST_NUMBER:
-        raise ValueError(f"{text[:20]}… is too large a number")
+        raise ValueError(f"a number is too large: {len(text):,} digits, at most {LONGEST_NUMBER}")
     return int(text)
 
 

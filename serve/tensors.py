@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from model.contract import Contract, show
+from model.contract import Contract, describe, show
 from serve.scoring import RequestError, counted, gather, refuse_more, takes_ids
 
 NUMBERS = (
@@ -16,6 +16,8 @@ TYPES = {"number": NUMBERS, "boolean": ("BOOL",), "category": ("BYTES",)}
 
 #: Tensors of a request besides the contract's features, and outputs that it may ask for.
 MOST_TENSORS, MOST_OUTPUTS = 1_000, 100
+#: Sizes of a shape that an error shows.
+MOST_SIZES = 4
 
 
 def columns(contract: Contract) -> list[tuple[str, str, list[int]]]:
@@ -34,7 +36,7 @@ def rows_of(
     problems: list[dict[str, Any]] = []
     wanted = _wanted(asked.get("outputs"), problems)
     if not isinstance(asked.get("id"), (str, type(None))):
-        problems.append(_problem("id", "a string", asked["id"]))
+        problems.append(_problem("id", "a string", describe(asked["id"])))
     tensors = _tensors(asked.get("inputs"), MOST_TENSORS + len(contract.features), problems)
     kinds = {name: TYPES[feature.kind] for name, feature in _features(contract).items()}
     found: dict[str, list[Any]] = {}
@@ -51,7 +53,8 @@ def rows_of(
         problems.append(_problem("inputs", "tensors of one length", said))
     if problems:
         listed, count, _ = gather(problems)
-        raise RequestError(422, f"{counted(count)} with the tensors; nothing was taken", listed)
+        words = f"{counted(count)} with the tensors; nothing was taken"
+        raise RequestError(422, words, listed, count)
     count = lengths.pop()
     refuse_more(count, most)
     names = list(found)
@@ -64,7 +67,9 @@ def _features(contract: Contract) -> dict[str, Any]:
 
 def _tensors(tensors: Any, most: int, problems: list[dict[str, Any]]) -> list[Any]:
     if not isinstance(tensors, list) or not tensors:
-        problems.append(_problem("inputs", "a list of tensors, one for each feature", tensors))
+        problems.append(
+            _problem("inputs", "a list of tensors, one for each feature", _said(tensors))
+        )
     elif len(tensors) > most:
         problems.append(_problem("inputs", f"at most {most:,} tensors", f"{len(tensors):,}"))
     else:
@@ -77,20 +82,24 @@ def _column(
 ) -> tuple[str, list[Any] | None]:
     """A tensor's name and values; None, and a problem more, if it is none."""
     if not isinstance(tensor, dict) or not isinstance(tensor.get("name"), str):
-        problems.append(_problem("inputs", "tensors with name, datatype, shape and data", tensor))
+        problems.append(
+            _problem("inputs", "tensors with name, datatype, shape and data", _said(tensor))
+        )
         return "", None
     name: str = tensor["name"]
     kind, shape = tensor.get("datatype"), tensor.get("shape")
     known, before = kinds.get(name), len(problems)
     if known and kind not in known:
-        problems.append(_problem(f"{name}.datatype", f"one of {', '.join(known)}", kind))
+        problems.append(_problem(f"{name}.datatype", f"one of {', '.join(known)}", _name(kind)))
     if "data" not in tensor:
-        problems.append(_problem(f"{name}.data", "its values as JSON, not as binary data", None))
+        problems.append(
+            _problem(f"{name}.data", "its values as JSON, not as binary data", _said(None))
+        )
         return name, None
     values = _flat(tensor["data"])
     count = _count(shape)
     if count is None:
-        problems.append(_problem(f"{name}.shape", "[n] or [n, 1]", shape))
+        problems.append(_problem(f"{name}.shape", "[n] or [n, 1]", _shape(shape)))
     elif values is None or len(values) != count:
         got = "other data" if values is None else f"{len(values)} values"
         problems.append(_problem(f"{name}.data", f"{count} values", got))
@@ -122,10 +131,24 @@ def _wanted(outputs: Any, problems: list[dict[str, Any]]) -> list[str]:
         if all(isinstance(name, str) for name in names):
             return [str(name) for name in names]
     expected = f"a list of at most {MOST_OUTPUTS} objects with a name"
-    problems.append(_problem("outputs", expected, outputs))
+    problems.append(_problem("outputs", expected, _said(outputs)))
     return []
 
 
-def _problem(field: str, expected: str, got: Any) -> dict[str, Any]:
-    said = "nothing" if got is None else got if isinstance(got, str) else show(got)
-    return {"field": field, "expected": expected, "got": said[:200]}
+def _said(got: Any) -> str:
+    return "nothing" if got is None else describe(got)
+
+
+def _name(got: Any) -> str:
+    return got[:60] if isinstance(got, str) else _said(got)
+
+
+def _shape(got: Any) -> str:
+    """A shape; what is in its place may hold values of the row."""
+    if isinstance(got, list) and len(got) <= MOST_SIZES and all(type(size) is int for size in got):
+        return show(got).removesuffix(" (list)")
+    return _said(got)
+
+
+def _problem(field: str, expected: str, got: str) -> dict[str, Any]:
+    return {"field": field, "expected": expected, "got": got}

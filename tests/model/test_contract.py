@@ -38,9 +38,12 @@ def test_a_row_that_fits_has_no_problems():
         ({"age": "31"}, "age: expected a number from 0 to 120 (years) or null, got '31'"),
         ({"age": True}, "age: expected a number from 0 to 120 (years) or null, got true"),
         ({"age": 121}, "age: expected a number from 0 to 120 (years) or null, got 121"),
-        ({"age": float("nan")}, "age: expected a number from 0 to 120 (years) or null, got nan"),
-        ({"age": float("inf")}, "age: expected a number from 0 to 120 (years) or null, got inf"),
-        ({"age": [1]}, "age: expected a number from 0 to 120 (years) or null, got [1] (list)"),
+        ({"age": float("nan")}, "age: expected a number from 0 to 120 (years) or null, got NaN"),
+        (
+            {"age": float("inf")},
+            "age: expected a number from 0 to 120 (years) or null, got Infinity",
+        ),
+        ({"age": [1]}, "age: expected a number from 0 to 120 (years) or null, got a list of 1"),
         ({"country": None}, "country: expected a string, got nothing"),
         ({"country": ""}, "country: expected a string, got ''"),
         ({"country": 43}, "country: expected a string, got 43"),
@@ -54,7 +57,35 @@ def test_a_row_that_fits_has_no_problems():
 )
 def test_a_problem_names_the_field_what_was_expected_and_what_came(change, words):
     """One wrong value gives one sentence."""
-    assert [str(problem) for problem in CONTRACT.problems(GOOD | change)] == [words]
+    contract = replace(CONTRACT, private=())
+    assert [str(problem) for problem in contract.problems(GOOD | change)] == [words]
+
+
+@pytest.mark.parametrize(
+    ("change", "got"),
+    [
+        ({"age": 121}, "a number"),
+        ({"age": "born in 1987"}, "a string"),
+        ({"age": True}, "a boolean"),
+        ({"age": [121, "AT"]}, "a list of 2"),
+        ({"age": {"years": 121}}, "an object"),
+        ({"age": float("-inf")}, "-Infinity"),
+        ({"visitor": 4711}, "a number"),
+    ],
+)
+def test_of_a_private_field_a_problem_says_the_type_alone(change, got):
+    """Errors are logged by clients and proxies, where private values must not be."""
+    (problem,) = CONTRACT.problems(GOOD | change)
+
+    assert problem.got == f"{got} (private, not shown)"
+
+
+@pytest.mark.parametrize(("value", "got"), [(["AT", 41], "a list of 2"), ({"AT": 41}, "an object")])
+def test_a_list_or_an_object_in_the_place_of_a_value_is_not_shown(value, got):
+    """It may hold the rest of the row."""
+    for name in ("country", "visitor", "at"):
+        (problem,) = replace(CONTRACT, private=()).problems(GOOD | {name: value})
+        assert problem.got == got
 
 
 def test_all_problems_of_a_row_are_reported_at_once():

@@ -101,13 +101,16 @@ def test_every_problem_of_every_row_is_said_at_once_and_nothing_is_taken(client,
 
     assert answer.status_code == 422
     assert {(p["row"], p["field"], p["expected"], p["got"]) for p in answer.json["problems"]} == {
-        (1, "age", "a number from 0 to 120 (years) or null", "300"),
+        (1, "age", "a number from 0 to 120 (years) or null", "a number (private, not shown)"),
         (1, "device", "one of phone, tablet, desk", "'fridge'"),
         (1, "returning", "true or false or null", "'yes'"),
         (1, "pages", "a number of at least 0 (pages)", "nothing"),
         (1, "page", "the field pages", "a name that the contract does not have"),
     }
-    assert answer.json["error"] == "5 problems in 1 of 2 rows; nothing was taken"
+    assert answer.json["detail"] == "5 problems in 1 of 2 rows; nothing was taken"
+    assert answer.json["error"] == (
+        "row 1: device: expected one of phone, tablet, desk, got 'fridge' (1 of 5 problems)"
+    )
     assert kept("answers") == []
 
 
@@ -119,11 +122,11 @@ def test_every_problem_of_every_row_is_said_at_once_and_nothing_is_taken(client,
         (b"\xff", 400, "not UTF-8"),
         (b'{"age": NaN}', 400, "NaN is not a JSON number; send null for what is missing"),
         (b'{"age": -Infinity}', 400, "-Infinity is not a JSON number"),
-        (b'{"age": 1e999}', 400, "1e999 is too large a number"),
+        (b'{"age": 1e999}', 400, "a number is too large: a float64 holds at most 1.8e308"),
         (b"7", 400, "got a number"),
         (b'"row"', 400, "got a string"),
         (b"null", 400, "got null"),
-        (b"[1, {}]", 422, "1 of 2 rows are not objects"),
+        (b"[1, {}]", 422, "row 0: expected an object, got a number"),
         (b"[" * 100_000, 400, "nested too deeply"),
         (b"1" * 5_000, 400, "the body is not JSON"),
     ],
@@ -296,3 +299,76 @@ def test_a_failure_of_its_own_is_a_500_as_json(store, journal, bundles, clock, r
     answer = post(app.test_client(), "/score", row)
     assert answer.status_code == 500
     assert answer.json["error"] == "the scorer failed; its log says why"
+
+
+SECRETS = {"country": "Ruritania", "age": 97531, "visitor": 86420, "pages": 75319}
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/score", [SECRETS, [97531, "Ruritania"]]),
+        ("/score", SECRETS | {"age": [97531, 75319], "pages": SECRETS}),
+        ("/score", SECRETS | {"returning": [75319, "Ruritania"], "at": SECRETS}),
+        ("/invocations", [SECRETS]),
+        ("/invocations", SECRETS),
+        ("/invocations", {"instances": SECRETS}),
+        ("/invocations", {"instances": [list(SECRETS.values())]}),
+        ("/invocations", {"inputs": {name: [value] for name, value in SECRETS.items()}}),
+        ("/invocations", {"inputs": {"age": [1], "country": "Ruritania", "pages": [75319] * 2}}),
+        ("/invocations", {"dataframe_split": SECRETS}),
+        ("/invocations", {"dataframe_split": {"columns": ["age"], "data": [[97531, 75319]]}}),
+        ("/invocations", {"dataframe_split": {"columns": ["age"], "data": [SECRETS]}}),
+        ("/invocations", {"dataframe_split": {"columns": [75319], "data": [[97531]]}}),
+        ("/v2/models/buys/infer", {"inputs": SECRETS}),
+        ("/v2/models/buys/infer", {"inputs": [SECRETS, list(SECRETS.values()), "Ruritania"]}),
+        ("/v2/models/buys/infer", {"inputs": "Ruritania", "outputs": SECRETS, "id": [97531]}),
+        (
+            "/v2/models/buys/infer",
+            {
+                "inputs": [
+                    {"name": "age", "datatype": ["Ruritania"], "shape": SECRETS, "data": 97531}
+                ]
+            },
+        ),
+        (
+            "/v2/models/buys/infer",
+            {"inputs": [{"name": "age", "datatype": "INT64", "shape": [1], "data": [97531]}]},
+        ),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_an_error_shows_no_row_and_nothing_private_on_any_route(client, path, body):
+    """Of a row at most single values that do not fit; each of these bodies has something wrong."""
+    answer = client.post(path, json=body)
+
+    assert answer.status_code in (400, 422)
+    assert not [value for value in SECRETS.values() if str(value) in answer.text]
+
+
+@pytest.mark.parametrize("path", ["/score", "/invocations", "/v2/models/buys/infer", "/outcome"])
+def test_a_number_that_is_too_large_to_read_is_not_shown(client, path):
+    """Which field it is of is not known, so it may be private."""
+    for number in (b"97531" * 100, b"97531e999"):
+        answer = client.post(path, data=b'{"age": ' + number + b"}")
+
+        assert answer.status_code == 400
+        assert "a number is too large" in answer.json["error"]
+        assert "97531" not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ({"age": 7}, "country: expected a string, got nothing (1 of 3 problems)"),
+        ([{"age": 7}], "country: expected a string, got nothing (1 of 3 problems)"),
+        ([{"age": 7}] * 2, "row 0: country: expected a string, got nothing (1 of 6 problems)"),
+    ],
+)
+def test_the_error_says_the_first_problem(client, rows, said):
+    """Some clients, such as Triton's, show nothing else."""
+    for path, body in (
+        ("/score", rows),
+        ("/invocations", {"instances": rows if isinstance(rows, list) else [rows]}),
+    ):
+        assert client.post(path, json=body).json["error"] == said

@@ -154,8 +154,9 @@ def test_problems_are_all_counted_and_the_first_are_listed(client):
     answer = client.post("/score", data=wrong_rows(500), content_type="application/json")
 
     assert len(answer.json["problems"]) == MOST_LISTED
-    assert "in 500 of 500 rows; nothing was taken" in answer.json["error"]
-    assert "(the first 100 are listed)" in answer.json["error"]
+    assert "in 500 of 500 rows; nothing was taken" in answer.json["detail"]
+    assert "(the first 100 are listed)" in answer.json["detail"]
+    assert "(1 of 2,000 problems)" in answer.json["error"]
 
 
 @pytest.mark.parametrize(

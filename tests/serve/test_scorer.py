@@ -129,9 +129,9 @@ def test_any_other_row_is_refused_with_each_of_its_problems(scorer, row, changes
     [
         (b'{"age": 1, "age": 2}', "the name 'age' is twice in one object"),
         (b'{"x": {"a": 1, "a": 1}}', "the name 'a' is twice in one object"),
-        (b'{"pages": 1e999}', "1e999 is too large a number"),
-        (b'{"pages": -1e999}', "-1e999 is too large a number"),
-        (b'{"pages": ' + b"9" * 311 + b"}", "is too large a number"),
+        (b'{"pages": 1e999}', "a number is too large: a float64 holds at most 1.8e308"),
+        (b'{"pages": -1e999}', "a number is too large"),
+        (b'{"pages": ' + b"9" * 311 + b"}", "311 digits, at most 310"),
         (b'{"pages": NaN}', "NaN is not a JSON number"),
         (b'{"x": ' + b"[" * 40 + b"]" * 40 + b"}", "nested too deeply; 32 levels are taken"),
         (b"[" * 5_000 + b"]" * 5_000, "nested too deeply"),
