@@ -99,24 +99,26 @@ class Feature:
             fits = isinstance(value, bool)
         return None if fits else Problem(self.name, self.expects(), _got(value))
 
-    def _wrong_types(self) -> str:
-        """The first thing that makes the rest of the feature unreadable, or ""."""
+    def _wrong_types(self) -> Iterable[str]:
+        """What makes the rest of the feature unreadable."""
         if not isinstance(self.name, str):
-            return f"a feature's name is {show(self.name)}; expected text, such as 'wind_speed'"
+            yield f"a feature's name is {show(self.name)}; expected text, such as 'wind_speed'"
+            return
+        yield from _wrong_sequence(self.name, "choices", self.choices)
         for name, bound in (("minimum", self.minimum), ("maximum", self.maximum)):
             if bound is not None and not _is_number(bound):
-                return f"{self.name}: {name} is {show(bound)}; expected a number"
-        if isinstance(self.choices, str):
-            return (
-                f"{self.name}: choices is {self.choices!r}; expected a tuple: ({self.choices!r},)"
-            )
-        return ""
+                yield f"{self.name}: {name} is {show(bound)}; {_NUMBER}"
+        if not isinstance(self.kind, str):
+            yield f"{self.name}: kind is {show(self.kind)}; expected one of {', '.join(get_args(Kind))}"
+        if not isinstance(self.direction, str):
+            yield f"{self.name}: direction is {show(self.direction)}; expected up or down"
+        yield from _unwritable(self.name, self, ("description", "unit", "owner", "nullable"))
 
     def own_problems(self) -> Iterable[str]:
         """What is wrong with the feature itself."""
-        wrong = self._wrong_types()
+        wrong = list(self._wrong_types())
         if wrong:
-            yield wrong
+            yield from wrong
             return
         if self.kind not in get_args(Kind):
             yield f"{self.name}: kind is {self.kind!r}; expected one of {', '.join(get_args(Kind))}"
@@ -180,8 +182,24 @@ class Target:
         """An outcome as a number: the index of its class, or the value itself."""
         return float(self.classes.index(value)) if self.classes else float(value)  # type: ignore[arg-type]
 
+    def _wrong_types(self) -> Iterable[str]:
+        """What makes the rest of the target unreadable."""
+        if not isinstance(self.name, str):
+            yield f"a target's name is {show(self.name)}; expected text, such as 'late'"
+            return
+        yield from _wrong_sequence(self.name, "classes", self.classes)
+        for name, bound in (("minimum", self.minimum), ("maximum", self.maximum)):
+            # Bundles with an infinite bound exist; so do some whose target has classes, and no use for one.
+            if not (bound is None or isinstance(bound, (int, float)) or self.classes):
+                yield f"{self.name}: {name} is {show(bound)}; {_NUMBER}"
+        yield from _unwritable(self.name, self, ("description", "unit", "currency"))
+
     def own_problems(self, task: Task) -> Iterable[str]:
         """What is wrong with the target itself, for a *task*."""
+        wrong = list(self._wrong_types())
+        if wrong:
+            yield from wrong
+            return
         expected = {"binary": "exactly two", "multiclass": "three or more", "regression": "no"}
         fits = {
             "binary": len(self.classes) == 2,
@@ -330,6 +348,14 @@ class Contract:
             if not isinstance(found, (tuple, list)):
                 yield f"{name} is {show(found)}; expected a tuple, such as ({show(found)},)"
                 return
+        for name, texts in (
+            ("name", (self.name,)), ("task", (self.task,)), ("key", (self.key,)), ("time", (self.time,)),
+            ("zone", (self.zone,)), ("slices", self.slices), ("private", self.private),
+        ):  # fmt: skip
+            for text in texts:
+                if not isinstance(text, str):
+                    yield f"{name}: {show(text)} is not text"
+        yield from _unwritable("contract", self, ("name", "description", "key", "time"))
         for each in self.columns:
             if not isinstance(each, Feature):
                 yield f"features: {show(each)} is not a Feature"
@@ -407,10 +433,11 @@ def show(value: object) -> str:
         return words[value]
     try:
         text = repr(value)
-    except ValueError:  # an int of more than 4,300 digits has no decimal text
-        text = "a huge number"
+    except Exception:  # an int of more than 4,300 digits has no text, and objects raise anything
+        text = "a huge number" if isinstance(value, int) else "an object that cannot be shown"
     if isinstance(value, float) and not math.isfinite(value):
         text = json.dumps(value)  # NaN, Infinity: as clients spell them
+    text = text if isinstance(value, str) else " ".join(text.split())
     text = text if len(text) <= 60 else text[:57] + "..."
     return text if isinstance(value, (str, int, float)) else f"{text} ({type(value).__name__})"
 
@@ -434,6 +461,39 @@ def _identifier(name: str) -> str:
     """*name* as an identifier: loan amount (EUR) -> loan_amount_EUR."""
     words = "_".join("".join(c if f"x{c}".isidentifier() else " " for c in name).split())
     return words if words.isidentifier() else f"x_{words}"
+
+
+_NUMBER = "expected a number of type int or float, such as 12.5"
+
+
+def _wrong_sequence(owner: str, name: str, values: Any) -> Iterable[str]:
+    """What is wrong with the *choices* or *classes* of a field called *owner*."""
+    words = "text" if name == "choices" else "text, whole numbers or booleans"
+    kinds = {str} if name == "choices" else {str, bool, int, float}
+    if not isinstance(values, (tuple, list)):
+        written = repr((values,)) if isinstance(values, str) else "('a', 'b')"
+        yield f"{owner}: {name} is {show(values)}; expected a tuple: {written}"
+        return
+    for value in values:
+        if type(value) not in kinds or not _is_writable(value):
+            yield f"{owner}: {name} has {show(value)}; expected {words}"
+
+
+def _unwritable(owner: str, item: Any, names: Iterable[str]) -> Iterable[str]:
+    """The fields *names* of *item* that a manifest, which is JSON in UTF-8, cannot hold."""
+    for name in names:
+        value = getattr(item, name)
+        if not _is_writable(value):
+            expected = "True or False" if name == "nullable" else "plain text"
+            yield f"{owner}: {name} is {show(value)}; expected {expected}"
+
+
+def _is_writable(value: object) -> bool:
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except (TypeError, ValueError, RecursionError):
+        return False
+    return True
 
 
 def _is_number(value: object) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,12 +15,14 @@ import pandas as pd
 
 from model.contract import Contract, ContractError, Problem, show
 from model.declared import Declared
-from model.loaded import plain, remedy, settled
+from model.loaded import plain, reading, remedy, settled
 from model.remarks import NAIVE, without_zone
 
 #: Columns that a message names where one is missing.
 MOST_SPARE = 8
 NOWHERE = Declared()
+#: What pandas calls a column of numbers (`pandas.api.types.infer_dtype`).
+NUMERIC = frozenset({"integer", "floating", "mixed-integer-float", "decimal", "complex", "boolean"})
 
 
 class DataError(ValueError):
@@ -65,12 +68,13 @@ def check(
     problem: dict[str, Any] = {each.name: each.problem for each in contract.columns}
     problem[contract.target.name] = contract.target.problem
 
-    def wrong_in(name: str) -> Iterable[str]:
-        if name == contract.time:
-            return _wrong_times(rows[name], start, end)
-        if name == contract.key:
-            return _wrong_keys(rows[name], contract)
-        return _wrong_values(rows[name], problem[name], contract)
+    def wrong_in(name: str) -> list[str]:
+        with reading(name):
+            if name == contract.time:
+                return list(_wrong_times(rows[name], start, end))
+            if name == contract.key:
+                return list(_wrong_keys(rows[name], contract))
+            return list(_wrong_values(rows[name], problem[name], contract))
 
     values = [(name, line) for name in rows for line in wrong_in(name)]
     if columns or values:
@@ -90,7 +94,10 @@ def split_by_time(
     or, for classification, lacks a class.
     """
     at = rows[contract.time]
-    cut = at.iloc[int(len(rows) * 0.8)] if holdout is None else at.iloc[-1] - holdout
+    if holdout is None:
+        cut = at.iloc[int(len(rows) * 0.8)]
+    else:  # a longer one takes all rows, and may reach to before any date that there is
+        cut = at.iloc[-1] - min(holdout, (at.iloc[-1] - at.iloc[0]).to_pytimedelta())
     early, late = rows[at < cut], rows[at >= cut]
     problems = []
     for name, part in (("to train on", early), ("for the holdout", late)):
@@ -104,7 +111,7 @@ def split_by_time(
         elif lacking:
             problems.append(
                 f"{where.at(contract.target.name)}the {len(part):,} rows {name} have no {contract.target.name} of"
-                f" {', '.join(lacking)}: expected every class"
+                f" {', '.join(lacking)}: expected every class; write a longer window(), or another HOLDOUT"
             )
     if problems:
         raise DataError(f"split at {cut}:\n" + _listed(problems))
@@ -169,19 +176,23 @@ def _wrong_values(column: pd.Series[Any], problem: Any, contract: Contract) -> I
 
 def _wrong_times(column: pd.Series[Any], start: datetime, end: datetime) -> Iterable[str]:
     name = column.name
-    if pd.api.types.is_numeric_dtype(column):
+    given = column.dropna()
+    # Numbers would be read as nanoseconds since 1970.
+    if len(given) and pd.api.types.infer_dtype(given) in NUMERIC:
         yield (
-            f"{name}: expected times, got {show(plain(column)[0])};"
+            f"{name}: expected times, got {show(plain(given)[0])};"
             f' write pd.to_datetime(rows["{name}"], unit="s", utc=True), with your unit'
         )
         return
     try:
-        at = pd.to_datetime(column, utc=True, errors="coerce")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of formats that are guessed: what is not read is said
+            at = pd.to_datetime(column, utc=True, errors="coerce")
+        at = at if isinstance(at.dtype, pd.DatetimeTZDtype) else at.astype("datetime64[us, UTC]")
     except (TypeError, ValueError) as error:
-        yield (
-            f"{name}: expected times, got {column.dtype}: {error};"
-            f' write pd.to_datetime(rows["{name}"], utc=True)'
-        )
+        period = isinstance(column.dtype, pd.PeriodDtype)
+        cure = f'rows["{name}"].dt.to_timestamp()' if period else f'pd.to_datetime(rows["{name}"], utc=True)'  # fmt: skip
+        yield f"{name}: expected times, got {column.dtype}: {error}; write {cure}"
         return
     unread = at.isna()
     if unread.any():
@@ -204,7 +215,7 @@ def _wrong_times(column: pd.Series[Any], start: datetime, end: datetime) -> Iter
 
 
 def _wrong_keys(column: pd.Series[Any], contract: Contract) -> Iterable[str]:
-    wrong = [v for v in plain(column) if not (isinstance(v, str) and v)]
+    wrong = [v for v in plain(column) if not (isinstance(v, str) and v and _is_utf8(v))]
     lacking = [value for value in wrong if value is None or value == ""]
     others = [value for value in wrong if not (value is None or value == "")]
     if lacking:
@@ -212,13 +223,30 @@ def _wrong_keys(column: pd.Series[Any], contract: Contract) -> Iterable[str]:
         yield f"{contract.key}: {len(lacking):,} rows have no key; expected a string; {cure}"
     if others:
         got = show(others[0])
-        got += "" if got.endswith(")") else f" ({type(others[0]).__name__})"
+        got += (
+            ""
+            if got.endswith(")") or isinstance(others[0], str)
+            else f" ({type(others[0]).__name__})"
+        )
         cure = remedy(contract, contract.key, others[0])
         yield f"{contract.key}: expected a string, got {got} ({len(others):,} rows of this kind); {cure}"
 
 
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # half of a pair of surrogates, as broken JSON has them
+        return False
+    return True
+
+
 def _wrong_columns(wanted: list[str], rows: pd.DataFrame) -> Iterable[tuple[str, str]]:
     """The columns that are missing or there twice, each with what to write."""
+    levels = rows.columns.nlevels
+    if levels > 1:
+        cure = 'write rows.columns = ["_".join(names) for names in rows.columns]'
+        yield from ((name, f"{name} is missing; the columns have {levels} levels: {cure}") for name in wanted)  # fmt: skip
+        return
     names = [name for name in rows.columns if isinstance(name, str)]
     for name in wanted:
         if name in rows.index.names and name not in names:

@@ -27,7 +27,7 @@ from skl2onnx.common.data_types import FloatTensorType, StringTensorType
 from sklearn.base import is_classifier
 
 from model.contract import Contract
-from model.convertible import why_not
+from model.convertible import likely_causes, why_not
 from model.core import FILE as CORE
 from model.data import encoded_target, fingerprint, model_inputs
 from model.loaded import plain
@@ -81,7 +81,10 @@ def export(
         score = runner(graph, contract)
         points = split_points(graph, model_inputs(fitted.split.holdout, contract), contract)
     except Exception as error:  # ONNX Runtime raises a dozen types of its own
-        raise ExportError(f"ONNX Runtime cannot run the exported model: {error}") from error
+        words = " ".join(str(error).split())[:300]
+        raise ExportError(
+            f"ONNX Runtime cannot run the exported model: {words}{_causes(fitted)}"
+        ) from error
     parity = replay(fitted, score, points, parity_limit)
     into.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=into))
@@ -126,17 +129,19 @@ def to_graph(fitted: Fitted) -> bytes:
         )
         for f in fitted.contract.features
     ]
-    options = {id(fitted.estimator): {"zipmap": False}} if is_classifier(fitted.estimator) else None
     try:
-        model = to_onnx(
-            fitted.estimator,
-            initial_types=inputs,
-            options=options,
-            target_opset=OPSET,
-            name=fitted.contract.name,  # else a random one, and never the same bytes twice
-        )
+        classes = is_classifier(fitted.estimator)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what may not work: the scores are compared
+            model = to_onnx(
+                fitted.estimator,
+                initial_types=inputs,
+                options={id(fitted.estimator): {"zipmap": False}} if classes else None,
+                target_opset=OPSET,
+                name=fitted.contract.name,  # else a random one, and never the same bytes twice
+            )
     except Exception as error:  # skl2onnx raises a dozen types of its own
-        raise ExportError(why_not(fitted.estimator, error)) from error
+        raise ExportError(why_not(fitted.estimator, error) + _causes(fitted)) from error
     make_portable(model, fitted.contract.feature_names)
     route_missing(model, fitted.estimator)
     # They come in the order of a set, another one in each process.
@@ -144,6 +149,10 @@ def to_graph(fitted: Fitted) -> bytes:
     del model.opset_import[:]
     model.opset_import.extend(opsets)
     return bytes(model.SerializeToString(deterministic=True))
+
+
+def _causes(fitted: Fitted) -> str:
+    return likely_causes(fitted.estimator, fitted.split.train, fitted.contract, fitted.where)
 
 
 def _samples(fitted: Fitted) -> Iterable[tuple[str, pd.DataFrame]]:
@@ -191,9 +200,7 @@ def _golden(fitted: Fitted, limit: float) -> dict[str, Any]:
     alone = [{name: value} for name, value in (*nulls.items(), *unseen.items())]
     rows += [rows[0] | change for change in (*alone[:GOLDEN_ROWS], unseen, unseen | nulls)]
     inputs = model_inputs(pd.DataFrame(rows, columns=list(columns), dtype=object), contract)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of unknown categories, which are meant here
-        scores = scores_of(fitted.estimator, inputs, contract)
+    scores = scores_of(fitted.estimator, inputs, contract)
     everything = scores_of(fitted.estimator, model_inputs(holdout, contract), contract)
     return {
         "rows": rows, "scores": scores.tolist(), "tolerance": min(2 * limit, LOOSEST),

@@ -7,18 +7,23 @@ refuse.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import date, timedelta
 from decimal import Decimal
+from numbers import Real
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from model.contract import LARGEST, LONGEST, Contract, Feature, Target
+from model.contract import LARGEST, LONGEST, Contract, ContractError, Feature, Target
+from model.raised import words_of
 
 #: kind of a feature -> NumPy's kinds of columns that need no conversion
 SETTLED = {"number": "fiu", "boolean": "b"}
+ONE = "write one plain value for each row in load(), or leave the field out of the contract"
+UTF8 = 'write {}.str.encode("utf-8", "replace").str.decode("utf-8"): it has characters that no file can hold'
 
 
 def plain(column: pd.Series[Any]) -> list[Any]:
@@ -43,12 +48,26 @@ def settled(rows: pd.DataFrame, contract: Contract) -> pd.DataFrame:
         kind = SETTLED.get(kinds.get(name, ""), "")
         if isinstance(rows[name].dtype, np.dtype) and rows[name].dtype.kind in kind:
             continue
-        before = plain(rows[name])
-        after = [None if value is None else way(value) for value in before]
-        foreign = not isinstance(rows[name].dtype, np.dtype)
-        if foreign or any(type(a) is not type(b) for a, b in zip(after, rows[name], strict=True)):
-            found[name] = _series(after, rows.index)
+        with reading(name):
+            before = plain(rows[name])
+            after = [None if value is None else way(value) for value in before]
+            foreign = not isinstance(rows[name].dtype, np.dtype)
+            if foreign or any(type(a) is not type(b) for a, b in zip(after, rows[name], strict=True)):  # fmt: skip
+                found[name] = _series(after, rows.index)
     return rows.assign(**found)
+
+
+@contextmanager
+def reading(name: str) -> Iterator[None]:
+    """Whatever the values of the column *name* raise when they are looked at, as a `ContractError`."""
+    try:
+        yield
+    except ContractError:
+        raise
+    except Exception as error:  # an object in a cell may raise anything
+        what = f"{name}: its values raise {type(error).__name__}: {words_of(error)}"
+        cure = "write numbers, text, booleans, times or None there"
+        raise ContractError("a column cannot be read", [f"{what}; {cure}"]) from error
 
 
 def remedy(contract: Contract, name: str, value: Any) -> str:
@@ -57,9 +76,7 @@ def remedy(contract: Contract, name: str, value: Any) -> str:
     if name == contract.target.name:
         return _label_remedy(contract.target, time, column, value)
     if name == contract.key:
-        return "leave rows without a key out of load()" if value is None or value == "" else (
-            f"write {column}.astype(str)"
-        )  # fmt: skip
+        return _key_remedy(column, value)
     feature = next(f for f in contract.columns if f.name == name)
     if value is None:
         return "write nullable=True in the contract, or leave such rows out of load()"
@@ -75,6 +92,12 @@ def remedy(contract: Contract, name: str, value: Any) -> str:
     return _category_remedy(feature, column, value)
 
 
+def _key_remedy(column: str, value: Any) -> str:
+    if value is None or value == "":
+        return "leave rows without a key out of load()"
+    return UTF8.format(column) if isinstance(value, str) else f"write {column}.astype(str)"
+
+
 def _category_remedy(feature: Feature, column: str, value: Any) -> str:
     if not isinstance(value, str):
         return f"write {column}.astype(str), or another kind in the contract"
@@ -86,10 +109,13 @@ def _category_remedy(feature: Feature, column: str, value: Any) -> str:
         return (
             f"write {column}.str.slice(0, {LONGEST}): a category has at most {LONGEST:,} characters"
         )
-    return f'write {column}.str.encode("ascii", "replace").str.decode("ascii"): it has characters that no file can hold'
+    if "\0" in value:
+        return f'write {column}.str.replace("\\0", ""): it has the character NUL'
+    return UTF8.format(column)
 
 
 def _number_remedy(time: str, column: str, value: Any) -> str:
+    number = isinstance(value, Real)
     infinite = isinstance(value, float) and not np.isfinite(value)
     for fits, words in (
         (isinstance(value, (date, np.datetime64)), f"write how long ago it was, such as ({time} - {column}).dt.days"),
@@ -101,7 +127,7 @@ def _number_remedy(time: str, column: str, value: Any) -> str:
         if fits:
             return words
     if not isinstance(value, (int, float)):
-        return f"write pd.to_numeric({column})"
+        return f"write {column}.astype(float)" if number else ONE
     if abs(value) > LARGEST:
         return f"leave such rows out of load(): float32 holds numbers up to {LARGEST:.1e}"
     return "write another minimum or maximum in the contract, or leave such rows out of load()"
@@ -109,19 +135,18 @@ def _number_remedy(time: str, column: str, value: Any) -> str:
 
 def _label_remedy(target: Target, time: str, column: str, value: Any) -> str:
     kinds = {type(label) for label in target.classes}
-    if value is None:
-        return "leave rows whose outcome is not known yet out of load()"
-    if isinstance(value, bool) and bool not in kinds and kinds:
-        return "write classes=(False, True) in the contract"
-    if isinstance(value, (int, float)) and kinds == {bool}:
-        return f"write {column}.astype(bool), or classes=(0, 1) in the contract"
-    if kinds == {str} and not isinstance(value, str):
-        return f"write {column}.astype(str)"
-    if not kinds:
-        return _number_remedy(time, column, value)
-    return (
-        "add it to classes in the contract, replace it in load(), or leave such rows out of load()"
-    )
+    binary = isinstance(value, (bool, int, float)) and value in (0, 1)
+    for fits, words in (
+        (value is None, "leave rows whose outcome is not known yet out of load()"),
+        (isinstance(value, bool) and kinds and bool not in kinds, "write classes=(False, True) in the contract"),
+        (isinstance(value, str) and kinds == {bool}, f"write {column} == {value!r}, with your word for true, or add it to classes in the contract"),
+        (binary and kinds == {bool}, f"write {column}.astype(bool), or classes=(0, 1) in the contract"),
+        (kinds == {str} and not isinstance(value, (str, list)), f"write {column}.astype(str)"),
+        (kinds, "add it to classes in the contract, replace it in load(), or leave such rows out of load()"),
+    ):  # fmt: skip
+        if fits:
+            return words
+    return _number_remedy(time, column, value)
 
 
 def _of_kind(feature: Feature) -> Callable[[Any], Any]:

@@ -18,6 +18,7 @@ import onnxruntime
 import pandas as pd
 
 from model.contract import Contract
+from model.convertible import likely_causes, steps_of
 from model.data import model_inputs
 from model.declared import Declared
 from model.edge_cases import (  # fmt: skip
@@ -99,7 +100,7 @@ class _Replay:
                 for kept, each in zip((gaps, expected, found), self.hold(inputs.iloc[start:end]), strict=True):  # fmt: skip
                     kept.append(each)
         except (_EstimatorError, _GraphError) as error:
-            raise ParityError(f"on the holdout, {error}") from error
+            raise ParityError(f"on the holdout, {error}{self._causes()}") from error
         gap, theirs, ours = (np.concatenate(each) for each in (gaps, expected, found))
         self._count(gap)
         at = int(np.argmax(gap))
@@ -107,7 +108,7 @@ class _Replay:
             raise ParityError(
                 f"the ONNX model differs from the estimator by {gap[at]:.3g}; {self._allowed()}, and"
                 f" {int((gap > self.limit).sum()):,} of {len(inputs):,} rows of the holdout are beyond it."
-                f" The worst row: {_row(inputs, at)}: estimator {theirs[at]}, ONNX {ours[at]}"
+                f" The worst row: {_row(inputs, at)}: estimator {theirs[at]}, ONNX {ours[at]}{self._causes()}"
             )
 
     def cases(self, inputs: pd.DataFrame, asked: Sequence[Case]) -> None:
@@ -141,6 +142,15 @@ class _Replay:
     def _problem(self, case: Case, rows: pd.DataFrame, at: int, what: str) -> None:
         shown = _row(rows[list(case.changes)], at)
         self.problems.setdefault((case.field, case.kind), f"{shown}: {what}")
+
+    def _causes(self) -> str:
+        fitted = self.fitted
+        found = likely_causes(fitted.estimator, fitted.split.train, fitted.contract, fitted.where)
+        steps = steps_of(fitted.estimator)
+        return (
+            found
+            or f"\n  What to do: replace one step after the other, to find which it is: {steps}"
+        )
 
     def _count(self, gap: Any) -> None:
         self.rows += len(gap)
@@ -205,7 +215,8 @@ def replay(fitted: Fitted, score: Score, points: Points, limit: float) -> dict[s
                 side.cases(inputs, some[start:end])
     wrong = {at: said for at, said in side.problems.items() if at[1] != FAR}
     if wrong:
-        raise ParityError(_message(wrong, fitted.where))
+        causes = likely_causes(fitted.estimator, fitted.split.train, contract, fitted.where)
+        raise ParityError(_message(wrong, fitted.where) + causes)
     return {
         "rows": side.rows, "worst": float(f"{side.worst:.3g}"), "limit": limit,
         "cases": len(edge), "beside_thresholds": {"replayed": len(near), "of": of},

@@ -24,12 +24,21 @@ ZONE = (
 
 def described(path: Path, error: BaseException) -> str:
     """*error* by type, words and place, with what to write where that is known."""
-    words = " ".join(str(error).split())
-    words = words if len(words) <= 500 else words[:497] + "..."
+    words = words_of(error)
     cure = ZONE if any(part in words for part in MIXED_ZONES) else _arguments(words)
     if isinstance(error, KeyError):
         words = f"there is no {words}"
-    return f"{type(error).__name__}: {words} ({place(path, error)})" + (f"; {cure}" if cure else "")
+    name = type(error).__name__ + (f": {words}" if words else "")
+    return f"{name} ({place(path, error)})" + (f"; {cure}" if cure else "")
+
+
+def words_of(error: BaseException) -> str:
+    """What *error* says, on one line of at most 500 characters."""
+    try:
+        words = " ".join(str(error).split())
+    except Exception:  # a class of the user's may raise even here
+        return "it cannot be shown"
+    return words if len(words) <= 500 else words[:497] + "..."
 
 
 def place(path: Path, error: BaseException) -> str:

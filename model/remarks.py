@@ -42,7 +42,7 @@ def without_zone(column: pd.Series[Any]) -> bool:
 def _merged(rows: pd.DataFrame, name: str) -> Iterable[str]:
     values = rows[name].dropna().unique()
     try:
-        exact = np.array([value for value in values if abs(value) > WHOLE and value == int(value)])
+        exact = np.array([v for v in values.tolist() if abs(v) > WHOLE and v == int(v)])
     except (TypeError, ValueError, OverflowError):
         return  # the contract's check says what is wrong with them
     lost = len(exact) - len(np.unique(exact.astype("float64").astype("float32")))

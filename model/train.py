@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,9 +13,11 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from sklearn import metrics
 
 from model.contract import Contract, ContractError
+from model.convertible import steps_of, unfit
 from model.data import (
     NOWHERE,
     DataError,
@@ -32,6 +35,8 @@ from model.tolerance import spread_of
 Scores = np.ndarray[Any, np.dtype[np.float64]]
 #: With more rows than these to learn from, nothing is learnt twice: a seed hardly matters then.
 SECOND_FIT = 100_000
+#: How far a sum of rounded probabilities may be outside 0 to 1.
+SLACK = 1e-6
 #: On so many rows it is tried whether the seed matters at all: scikit-learn's boosting draws nothing
 #: up to 10,000 rows, and what it keeps back to stop early above them.
 PROBE = 10_500
@@ -66,12 +71,17 @@ def read_recipe(path: Path) -> ModuleType:
     if not path.is_file() or spec is None or spec.loader is None:
         raise RecipeError(f"there is no recipe at {path}; name a Python file: --recipe FILE")
     recipe = importlib.util.module_from_spec(spec)
+    sys.modules["recipe"] = recipe  # a dataclass looks its module up by name while it is made
     try:
         spec.loader.exec_module(recipe)
     except ContractError as error:
         raise RecipeError(f"{path}: {error} ({place(path, error)})") from error
-    except (Exception, SystemExit) as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # SystemExit, and whatever else a recipe may raise
         raise RecipeError(f"{path}: cannot be imported: {described(path, error)}") from error
+    finally:  # joblib sends other processes the functions of a module that nobody can import
+        sys.modules.pop("recipe", None)
     missing = [
         name for name in ("window", "load", "estimator") if not callable(getattr(recipe, name, 0))
     ]
@@ -105,6 +115,8 @@ def training_window(recipe: Recipe, today: date) -> tuple[datetime, datetime]:
         wrong = f"a {type(found).__name__}{many}" if found is not None else "None"
     elif any(not isinstance(each, datetime) for each in found):
         wrong = " and ".join(type(each).__name__ for each in found)
+    elif any(each is pd.NaT for each in found):
+        wrong = f"no time ({found[0]}, {found[1]})"
     elif any(each.utcoffset() is None for each in found):
         wrong = f"datetimes without a zone ({found[0]}, {found[1]})"
     elif not found[0] < found[1]:
@@ -146,29 +158,19 @@ def train(recipe: Recipe, today: date) -> Fitted:
             )
             _check_method(path, recipe, estimator)
             scores = predict(estimator, split, contract)
+            _check_scores(estimator, scores, contract)
+            unstable = _unstable(recipe.estimator, split, contract, scores)
     except DataError as error:
         raise DataError(f"{where.at('estimator()')}{error}") from error
-    except RecipeError:
+    except (RecipeError, KeyboardInterrupt):
         raise
-    except Exception as error:
-        empty = [f.name for f in contract.features if split.train[f.name].isna().all()]
-        if empty:
-            raise DataError(
-                f"{where.at(empty[0])}{', '.join(empty)}: every one of the {len(split.train):,} rows to train on is null, and"
-                " the estimator cannot be fitted on that; look at the source, or drop it:"
-                f" python -m model feature drop {empty[0]}"
-            ) from error
+    except BaseException as error:
         raise RecipeError(
-            f"{path}: the estimator does not fit: {described(path, error)}"
+            f"{path}: the estimator ({defined(path, recipe.estimator)}) does not fit:"
+            f" {described(path, error)}{unfit(estimator, error, split.train, contract, where)}"
         ) from error
-    if not np.isfinite(scores).all():
-        raise RecipeError(
-            f"{path}: the estimator's scores of the holdout are not all finite numbers"
-            f" ({defined(path, recipe.estimator)})"
-        )
     truth = encoded_target(split.holdout, contract)
     measured = measure(contract, truth, scores)
-    unstable = _unstable(recipe.estimator, split, contract, scores)
     return Fitted(
         estimator,
         contract,
@@ -228,14 +230,19 @@ def predict(estimator: Any, split: Split, contract: Contract) -> Scores:
 
 def scores_of(estimator: Any, inputs: Any, contract: Contract) -> Scores:
     """The estimator's scores of *inputs*: (n,), or (n, classes) for multiclass."""
-    if contract.task == "regression":
-        return np.asarray(estimator.predict(inputs), dtype=np.float64).reshape(-1)
-    chances = np.asarray(estimator.predict_proba(inputs), dtype=np.float64)
-    if chances.shape[1] != len(contract.target.classes):
+    name = "predict" if contract.task == "regression" else "predict_proba"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of a library's own steps: the scores are what counts
+        found = np.asarray(getattr(estimator, name)(inputs), dtype=np.float64)
+    classes = len(contract.target.classes)
+    expected = (len(inputs), classes) if classes else (len(inputs),)
+    if found.shape == (len(inputs), 1):
+        found = found.reshape(-1)
+    if found.shape != expected:
         raise DataError(
-            f"the estimator knows {chances.shape[1]} classes, the contract {len(contract.target.classes)}"
+            f"{name} returned an array of shape {found.shape} for {len(inputs)} rows; expected {expected}"
         )
-    return chances[:, 1] if contract.task == "binary" else chances
+    return found[:, 1] if contract.task == "binary" else found
 
 
 def measure(contract: Contract, truth: np.ndarray[Any, Any], scores: Scores) -> dict[str, float]:
@@ -265,7 +272,9 @@ def measure(contract: Contract, truth: np.ndarray[Any, Any], scores: Scores) -> 
 def _call(path: Path, name: str, function: Callable[..., Any], *arguments: Any) -> Any:
     try:
         return function(*arguments)
-    except (Exception, SystemExit) as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
         raise RecipeError(f"{path}: {name}() failed: {described(path, error)}") from error
 
 
@@ -276,4 +285,15 @@ def _check_method(path: Path, recipe: Recipe, estimator: Any) -> None:
         raise RecipeError(
             f"{path}: the estimator {type(estimator).__name__} has no {needed}, which a {task} model needs"
             f" ({defined(path, recipe.estimator)})"
+        )
+
+
+def _check_scores(estimator: Any, scores: Scores, contract: Contract) -> None:
+    if not np.isfinite(scores).all():
+        steps = steps_of(estimator)
+        raise DataError(f"the scores of the holdout are not all finite numbers; the steps are {steps}")  # fmt: skip
+    low, high = scores.min(), scores.max()
+    if contract.task != "regression" and not -SLACK <= low <= high <= 1 + SLACK:
+        raise DataError(
+            f"predict_proba returned {low:g} to {high:g}; expected probabilities, from 0 to 1"
         )

@@ -225,7 +225,7 @@ def test_values_of_one_type_with_different_cures_are_problems_of_their_own():
 
     one, other = caught.value.problems
     assert "got -1.0 (2 rows of this kind, the first is row 3); write another minimum" in one
-    assert "got inf (1 rows of this kind, the first is row 4); write rows" in other
+    assert "got Infinity (1 rows of this kind, the first is row 4); write rows" in other
 
 
 def test_no_rows_and_no_column_are_said_together():
