@@ -74,7 +74,7 @@ drill: $(INSTALLED) ## faults put into your data, recipe and bundle, one at a ti
 ##@ The house
 setup: $(INSTALLED) .venv/test/installed .venv/s3/installed ## install everything now
 
-extra: .venv/extra/installed ## what a few tests start if it is there: a fuzzer of APIs, linters of containers (Chromium, too: apt-get)
+extra: .venv/extra/installed ## what a few tests start if it is there: a fuzzer of APIs, linters of containers (Chromium and nginx, too: apt-get)
 
 lint: .venv/tools/installed .venv/work/installed .venv/serve/installed ## formatting, habits and types
 	.venv/tools/bin/ruff format --check .

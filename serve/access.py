@@ -25,8 +25,10 @@ ASKING = ("/score", "/outcome", "/invocations", "/v2")
 WATCHING = ("/metrics", "/")
 #: Probes have no token, and learn no more than whether to wait.
 OPEN = ("/v2/health/live", "/v2/health/ready")
-BASIC = 'Basic realm="Tidegate", charset="UTF-8"'
-METHODS, HEADERS = "GET, POST", "Authorization, Content-Type, traceparent"
+METHODS = "GET, POST"
+#: Headers that a web page may send: what a row needs, and what tracing adds by itself (W3C Trace
+#: Context and Baggage; Sentry).
+HEADERS = ("Authorization", "Content-Type", "traceparent", "tracestate", "baggage", "sentry-trace")
 
 
 class TokenFileError(ValueError):
@@ -77,10 +79,12 @@ class Access:
         tokens: Path | None = None,
         watch_tokens: Path | None = None,
         origins: tuple[str, ...] = (),
+        headers: tuple[str, ...] = (),
     ) -> None:
         self._asking = Tokens(tokens) if tokens else None
         self._watching = Tokens(watch_tokens) if watch_tokens else None
         self._origins = frozenset(origins)
+        self._headers = ", ".join((*HEADERS, *headers))
 
     def admit(self, path: str, authorization: str) -> None:
         """Let a request for *path* pass, or raise `RequestError` 401."""
@@ -90,9 +94,14 @@ class Access:
             what = "is not one that is known" if authorization else "is missing"
             raise RequestError(401, f"the token {what}; send the header Authorization: Bearer …")
 
-    def challenge(self, path: str) -> str:
-        """What a client without a token for *path* is asked for; a browser asks who looks at it."""
-        return BASIC if path in WATCHING else "Bearer"
+    def challenge(self, path: str, prefix: str = "") -> str:
+        """What a client without a token for *path* is asked for; a browser asks who looks at it.
+
+        A browser has one password for each realm of a host, so scorers that a proxy shows there under
+        different paths have different realms: *prefix* is this one's path.
+        """
+        realm = f"Tidegate {prefix}".rstrip()
+        return f'Basic realm="{realm}", charset="UTF-8"' if path in WATCHING else "Bearer"
 
     def needs_token(self, path: str) -> bool:
         """Whether *path* is closed to who has no token."""
@@ -120,7 +129,7 @@ class Access:
         if len(told) > 1:
             told += [
                 ("Access-Control-Allow-Methods", METHODS),
-                ("Access-Control-Allow-Headers", HEADERS),
+                ("Access-Control-Allow-Headers", self._headers),
                 ("Access-Control-Max-Age", "600"),
             ]
         return told

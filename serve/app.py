@@ -15,6 +15,7 @@ from werkzeug.exceptions import BadRequest, HTTPException, RequestEntityTooLarge
 from serve.access import Access
 from serve.bundle import Bundle
 from serve.families import Counting
+from serve.forwarded import prefix
 from serve.journal import Journal
 from serve.proof import PATIENCE, Proofs
 from serve.replies import JSON, Reply, refusal, reply
@@ -54,6 +55,7 @@ def create_app(
     """
     settings = settings or Settings(store=store, journal=journal)
     app = Flask("tidegate", static_folder=None)
+    app.url_map.merge_slashes = False  # a redirect would leave out the path that a proxy adds
     app.config["MAX_CONTENT_LENGTH"] = settings.largest_body
     proofs = Proofs(settings.proofs, core=settings.core == "auto")
 
@@ -79,7 +81,7 @@ def create_app(
         stopping=stopping,
         offers=offers,
     )
-    access = Access(settings.tokens, settings.watch_tokens, settings.origins)
+    access = Access(settings.tokens, settings.watch_tokens, settings.origins, settings.cors_headers)
     app.extensions["tidegate"], app.extensions["tidegate.access"] = scorer, access
     app.register_blueprint(routes)
     for name in OTHERS:
@@ -165,7 +167,9 @@ def _refused(error: RequestError) -> Response:
         scorer.metrics.refused(error.status)
     answer = _response(refusal(error))
     if error.status == 401:
-        answer.headers["WWW-Authenticate"] = _access().challenge(request.path)
+        answer.headers["WWW-Authenticate"] = _access().challenge(
+            request.path, prefix(request.headers)
+        )
     if error.status == 503:
         answer.headers["Retry-After"] = "1"
     return answer

@@ -11,17 +11,19 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
-from flask import Blueprint, Response, current_app
+from flask import Blueprint, Response, current_app, request
 
 from model.contract import Contract
 from serve import schemas
 from serve.access import WATCHING
 from serve.bundle import Bundle
 from serve.exposition import CONTENT_TYPE
+from serve.forwarded import prefix
 from serve.replies import JSON, PROBLEM, reply
 from serve.schemas import Schema
 from serve.standing import scorer_here, standing, versions
 from serve.tensors import columns
+from serve.typical import typical_row
 
 HTML, TEXT = "text/html; charset=utf-8", "text/plain; charset=utf-8"
 #: What may be wrong with a body, from its bytes to its rows; or no model is live; or it failed.
@@ -79,12 +81,13 @@ ANY: Schema = {"type": "object"}
 @routes.get("/openapi.json")
 def openapi() -> Response:
     """What every route takes and answers, made from the contract of the live model."""
-    told = reply(document())
+    # Relative to the document's own address: that is right behind any proxy.
+    told = reply(document(prefix(request.headers) or "."))
     return Response(told.body, told.status, content_type=told.kind)
 
 
-def document() -> dict[str, Any]:
-    """The OpenAPI 3.1 document of the application at hand."""
+def document(server: str) -> dict[str, Any]:
+    """The OpenAPI 3.1 document of the application at hand, which is reached at the URL *server*."""
     arms = standing(scorer_here())
     contract = arms[0].bundle.contract if arms else None
     examples = _examples(arms[0].bundle) if arms else {}
@@ -103,6 +106,7 @@ def document() -> dict[str, Any]:
             "description": contract.description if contract else "",
             "version": arms[0].bundle.version if arms else "0",
         },
+        "servers": [{"url": server}],
         "paths": dict(sorted(paths.items())),
         "components": {
             "schemas": _schemas(contract),
@@ -194,7 +198,7 @@ def _schemas(contract: Contract | None) -> dict[str, Schema]:
 def _examples(bundle: Bundle) -> dict[str, Any]:
     """Requests that are answered."""
     contract = bundle.contract
-    row = schemas.example(contract, bundle.manifest.get("data", {}).get("categories", {}))
+    row = typical_row(contract, bundle.manifest)
     tensors = [
         {"name": name, "datatype": kind, "shape": [1, 1], "data": [row[name]]}
         for name, kind, _ in columns(contract)

@@ -2,6 +2,9 @@
 "use strict";
 
 const REFRESH = 10_000;
+// Where this file came from: behind a proxy the page may have a path. An address with a password in it,
+// as in http://name:password@…, may not be asked, so the origin stands in front instead.
+const root = location.origin + new URL(".", document.currentScript.src).pathname;
 const form = document.getElementById("row");
 
 if (form) {
@@ -13,15 +16,13 @@ if (form) {
     event.preventDefault();
     score();
   });
-  document.getElementById("example").addEventListener("click", () => {
-    for (const input of inputs) {
-      if (input.dataset.example !== undefined) input.value = input.dataset.example;
-      mark(input, "");
-    }
+  form.addEventListener("reset", () => setTimeout(() => { // when the fields have their values again
+    for (const input of inputs) mark(input, "");
     show();
-  });
+  }));
   form.addEventListener("input", show);
   document.getElementById("copy").addEventListener("click", copy);
+  document.getElementById("curl-address").textContent = quoted(root + "score");
 
   async function score() {
     for (const input of [...inputs, ...(token ? [token] : [])]) mark(input, "");
@@ -31,10 +32,10 @@ if (form) {
     try {
       // Without the browser's password: refused here, it would be forgotten for the page as well.
       const asked = { method: "POST", headers: headers(), body: JSON.stringify(row()), credentials: "omit" };
-      reply = await fetch(here("/score"), asked);
+      reply = await fetch(root + "score", asked);
       body = await reply.json();
     } catch (error) {
-      say("bad", `No answer: ${error.message}`);
+      say("bad", `No answer: ${reply ? `status ${reply.status}` : error.message}`);
       return;
     }
     if (reply.ok) tell(body);
@@ -46,7 +47,7 @@ if (form) {
   function row() {
     const found = {};
     for (const input of inputs) {
-      const text = input.value.trim();
+      const text = input.matches("select") ? input.value : input.value.trim();
       if (text === "") {
         if (input.dataset.kind !== "text") found[input.name] = null;
       } else if (input.dataset.kind === "number") {
@@ -126,13 +127,12 @@ if (form) {
   }
 
   function show() {
-    const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;
-    const lines = [`curl ${quoted(form.dataset.address + "/score")}`];
-    if (token) lines.push(`-H "Authorization: Bearer $TOKEN"`);
-    lines.push("-H 'Content-Type: application/json'", `-d ${quoted(JSON.stringify(row()))}`);
-    document.getElementById("curl-line").textContent = lines.join(" \\\n  ");
-    document.getElementById("curl").hidden = false;
+    document.getElementById("curl-row").textContent = quoted(JSON.stringify(row()));
     document.getElementById("copied").textContent = "";
+  }
+
+  function quoted(text) {
+    return `'${text.replaceAll("'", "'\\''")}'`;
   }
 
   async function copy() {
@@ -150,16 +150,11 @@ if (form) {
   }
 }
 
-// Not a relative address: one with a password in it, as in http://name:password@…, may not be asked.
-function here(path) {
-  return location.origin + path;
-}
-
 async function refresh() {
   if (document.hidden) return;
   const stale = (words) => (document.getElementById("stale").textContent = words);
   try {
-    const reply = await fetch(here("/"), { signal: AbortSignal.timeout(REFRESH / 2) });
+    const reply = await fetch(root, { signal: AbortSignal.timeout(REFRESH / 2) });
     if (!reply.ok) throw new Error(String(reply.status));
     const fresh = new DOMParser().parseFromString(await reply.text(), "text/html").getElementById("now");
     const before = document.getElementById("now");

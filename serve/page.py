@@ -1,12 +1,13 @@
 """`GET /`: what is live, what is refused, and a form to try a row; for people.
 
 Plain HTML that needs no script to be read. The script and the style are files of their own, so that
-the page can forbid every other.
+the page can forbid every other. Links are relative, or begin with the prefix that a proxy names.
 """
 
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,9 +17,10 @@ from flask import Blueprint, Response, current_app, render_template, request
 
 from model.contract import Contract, Feature
 from serve.arms import Arm
-from serve.schemas import example
+from serve.forwarded import address, prefix
 from serve.scoring import takes_ids
 from serve.standing import age, scorer_here, standing
+from serve.typical import typical_row
 
 HERE = Path(__file__).parent
 #: Nothing but what this server itself sends; no page may frame it.
@@ -33,7 +35,7 @@ HEADERS = {
 }
 KINDS = {".js": "text/javascript", ".css": "text/css", ".html": "text/html"}
 
-routes = Blueprint("page", __name__, template_folder=".")
+routes = Blueprint("page", __name__, template_folder="templates")
 
 
 @routes.get("/")
@@ -42,15 +44,19 @@ def page() -> Response:
     scorer = scorer_here()
     arms = standing(scorer)
     contract = arms[0].bundle.contract if arms else None
+    row = typical_row(contract, arms[0].bundle.manifest) if contract else {}
+    path = prefix(request.headers)
     text = render_template(
         "page.html",
         state=scorer.state(),
         arms=[_told(arm, scorer.clock()) for arm in arms],
         contract=contract,
-        fields=_fields(contract, arms[0]) if contract else [],
+        fields=_fields(contract, arms[0], row) if contract else [],
+        row=shlex.quote(json.dumps(row, ensure_ascii=False, separators=(",", ":"))),
         needs_token=current_app.extensions["tidegate.access"].needs_token("/score"),
         now=scorer.clock().astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC"),
-        address=request.url_root.rstrip("/"),
+        address=address(request.headers, request.scheme),
+        root=f"{path}/" if path else "",
     )
     return _sent(text, ".html", "no-store")
 
@@ -114,10 +120,9 @@ def _told(arm: Arm, now: datetime) -> dict[str, Any]:
     }
 
 
-def _fields(contract: Contract, champion: Arm) -> list[dict[str, Any]]:
-    """What the form asks: each feature, then what may be left out."""
+def _fields(contract: Contract, champion: Arm, row: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What the form asks: each feature, filled in from *row*, then what may be left out."""
     seen: Mapping[str, Any] = champion.bundle.manifest.get("data", {}).get("categories", {})
-    row = example(contract, seen)
     found = [
         _field(feature, seen.get(feature.name, []), row[feature.name])
         for feature in contract.features
@@ -126,20 +131,22 @@ def _fields(contract: Contract, champion: Arm) -> list[dict[str, Any]]:
     if takes_ids(contract):
         more.append(("id", "an id of your own"))
     return found + [
-        {"name": name, "kind": "text", "says": says, "needed": False} for name, says in more
+        {"name": name, "kind": "text", "says": says, "needed": False, "value": ""}
+        for name, says in more
     ]
 
 
-def _field(feature: Feature, seen: list[str], filled: Any) -> dict[str, Any]:
+def _field(feature: Feature, seen: list[str], value: Any) -> dict[str, Any]:
+    options = ("true", "false") if feature.kind == "boolean" else feature.choices
     return {
         "name": feature.name,
-        "kind": "choice" if feature.choices else feature.kind,
+        "kind": feature.kind,
         "says": feature.description,
         "expects": feature.expects().removesuffix(" or null"),
-        "choices": feature.choices,
-        "seen": [] if feature.choices else seen,
+        "options": options,
+        "seen": [] if options else seen,
         "needed": not feature.nullable,
-        "example": filled if isinstance(filled, str) else json.dumps(filled),
+        "value": value if isinstance(value, str) else json.dumps(value),
     }
 
 

@@ -77,21 +77,6 @@ def value(feature: Feature) -> Schema:
     return _or_null(found) if feature.nullable else found
 
 
-def example(contract: Contract, seen: Mapping[str, Sequence[str]]) -> dict[str, Any]:
-    """A row that fits, made up: real rows are nobody's to show. *seen* are categories of training."""
-    found: dict[str, Any] = {}
-    for feature in contract.features:
-        low, high = feature.minimum, feature.maximum
-        if feature.kind == "category":
-            found[feature.name] = (*feature.choices, *seen.get(feature.name, ()), "x")[0]
-        elif feature.kind == "boolean":
-            found[feature.name] = True
-        else:
-            number = (low + high) / 2 if low is not None and high is not None else low or high or 0
-            found[feature.name] = int(number) if number == int(number) else number
-    return found
-
-
 def answer(contract: Contract) -> Schema:
     """What a row is answered."""
     target = contract.target

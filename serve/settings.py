@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, field, fields
 from pathlib import Path
@@ -104,7 +105,7 @@ def token_file(text: str) -> Path:
 
 def origins(text: str) -> tuple[str, ...]:
     """Origins of web pages, such as https://shop.example."""
-    found = tuple(origin.strip() for origin in text.split(",") if origin.strip())
+    found = _listed(text)
     for origin in found:
         scheme, _, host = origin.partition("://")
         if scheme not in ("http", "https") or not host or set(host) & set("/*? "):
@@ -112,6 +113,14 @@ def origins(text: str) -> tuple[str, ...]:
                 "origins separated by commas, each scheme://host[:port] such as"
                 " https://shop.example, without a path and without *"
             )
+    return found
+
+
+def header_names(text: str) -> tuple[str, ...]:
+    """Names of HTTP headers (RFC 9110, 5.6.2), without *, which a browser takes for all of them."""
+    found = _listed(text)
+    if not all(re.fullmatch(r"[A-Za-z0-9!#$%&'+.^_`|~-]+", name) for name in found):
+        raise ValueError("names of headers separated by commas, such as X-Request-Id, without *")
     return found
 
 
@@ -195,6 +204,9 @@ class Settings:
     origins: tuple[str, ...] = setting(
         origins, "origins of the web pages that may ask (CORS), separated by commas", ()
     )
+    cors_headers: tuple[str, ...] = setting(
+        header_names, "headers that those pages may send besides the usual and tracing ones", ()
+    )
     core: str = setting(
         one_of("auto", "off"), "whether a bundle's faster core is used where it is proven", "auto"
     )
@@ -264,6 +276,10 @@ def flag(each: Field[Any]) -> str:
 def variable(each: Field[Any]) -> str:
     """How a setting is called in the environment."""
     return PREFIX + each.name.upper()
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(each.strip() for each in text.split(",") if each.strip())
 
 
 def _shown(each: Field[Any]) -> str:

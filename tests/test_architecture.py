@@ -42,7 +42,6 @@ OF_OTHERS = {
         "granian",
         "httptools",
         "jinja2",
-        "markupsafe",
         "msgspec",
         "numpy",
         "onnxruntime",

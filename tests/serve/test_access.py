@@ -190,10 +190,27 @@ def test_a_page_of_a_named_origin_may_read_the_answer(guarded, row):
     assert asked.status_code == 204
     assert asked.headers["Access-Control-Allow-Origin"] == SHOP
     assert "POST" in asked.headers["Access-Control-Allow-Methods"]
-    assert "Authorization" in asked.headers["Access-Control-Allow-Headers"]
     assert answer.headers["Access-Control-Allow-Origin"] == SHOP
     assert answer.headers["Vary"] == "Origin"
     assert answer.headers["traceparent"] == TRACE
+
+
+@pytest.mark.parametrize("named", [(), ("X-Request-Id", "x-b3-traceid")])
+def test_headers_of_tracing_pass_the_preflight_and_others_by_a_setting(
+    store, journal, bundles, named
+):
+    """OpenTelemetry's and Sentry's scripts add theirs to every request of a page."""
+    store.serve(bundles[0])
+    settings = Settings(store=store.folder, journal=journal, origins=(SHOP,), cors_headers=named)
+    client = create_app(store.folder, journal, settings=settings, follow_every=None).test_client()
+    asked = client.options(
+        "/score", headers={"Origin": SHOP, "Access-Control-Request-Method": "POST"}
+    )
+
+    assert asked.headers["Access-Control-Allow-Headers"].lower().split(", ") == [
+        "authorization", "content-type", "traceparent", "tracestate", "baggage", "sentry-trace",
+        *map(str.lower, named),
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(

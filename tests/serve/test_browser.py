@@ -73,9 +73,8 @@ def address(app):
 
 
 def test_a_row_is_tried_and_the_shell_line_gives_the_same(browser, address, bundles, kept):
-    """Fill in an example, score, and type the line that is shown."""
+    """One click scores the typical row; type the line that is shown."""
     browser.open(address + "/")
-    browser.run("document.getElementById('example').click()")
     browser.run("document.querySelector('button[type=submit]').click()")
     told = browser.until("return document.querySelector('#answer dl')?.innerText")
     line = browser.run("return document.getElementById('curl-line').textContent")
@@ -94,7 +93,6 @@ def test_a_row_is_tried_and_the_shell_line_gives_the_same(browser, address, bund
 def test_what_is_wrong_is_said_beside_its_field(browser, address):
     """And the first of them has the focus."""
     browser.open(address + "/")
-    browser.run("document.getElementById('example').click()")
     for name, value in (("age", "old"), ("pages", ""), ("at", "noon")):
         browser.run(
             "document.getElementById(arguments[0]).value = arguments[1]", f"f-{name}", value
@@ -110,8 +108,10 @@ def test_what_is_wrong_is_said_beside_its_field(browser, address):
         "Expected a number from 0 to 120 (years) or null; got 'old'."
     )
     assert browser.run("return document.activeElement.id") == "f-age"
-    browser.run("document.getElementById('example').click()")
-    assert browser.run("return document.querySelector('[aria-invalid]')") is None
+    browser.run("document.querySelector('button[type=reset]').click()")
+    browser.until("return !document.querySelector('[aria-invalid]')")
+    assert browser.run("return document.getElementById('f-age').value") == "60"
+    assert '"age":60' in browser.run("return document.getElementById('curl-line').textContent")
 
 
 def test_who_has_the_tokens_looks_on_and_tries_a_row(
@@ -128,7 +128,6 @@ def test_who_has_the_tokens_looks_on_and_tries_a_row(
     app = create_app(store.folder, journal, settings=settings, follow_every=None, clock=clock)
     with served(app) as address:
         browser.open(address.replace("//", f"//me:{watching}@") + "/")
-        browser.run("document.getElementById('example').click()")
         browser.run("document.querySelector('button[type=submit]').click()")
         wrong = browser.until("return document.getElementById('token-wrong').textContent")
         assert wrong == "It is missing."
@@ -180,7 +179,6 @@ def test_it_fits_and_can_be_read(browser, address, row, size, scheme):
     browser.look(size, scheme)
     for path in ("/", "/example.html"):
         browser.open(address + path)
-        browser.run("document.getElementById('example')?.click()")
         browser.run("document.querySelector('button[type=submit]').click()")
         browser.until("return document.querySelector('[role=status].note')")
 
@@ -226,7 +224,7 @@ def test_the_example_asks_with_the_snippet(browser, address, row, bundles):
 
     browser.open(f"{address}/example.html?timeout=10000&fallback=0.25&row=%7B%7D")
     told = browser.until("return document.querySelector('#told.bad')?.textContent")
-    assert told.startswith("Score 0.25, fallen back on: 3 problems in the row")
+    assert told.startswith("Score 0.25, fallen back on: refused with status 422: ")
 
 
 def test_a_website_of_another_origin_asks_and_never_waits(

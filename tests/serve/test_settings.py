@@ -69,6 +69,11 @@ def test_everything_wrong_is_said_at_once(tmp_path):
         (["--core", "perhaps"], "expected one of auto, off"),
         (["--origins", "https://*.example"], "without *"),
         (["--origins", "https://shop.example/path"], "without a path"),
+        (["--cors-headers", "*"], "names of headers separated by commas, such as X-Request-Id"),
+        (["--cors-headers", "X-Request-Id: 1"], "names of headers"),
+        (["--cors-headers", "X-A,X B"], "names of headers"),
+        (["--cors-headers", "X-A\r\nSet-Cookie"], "names of headers"),
+        (["--cors-headers", "X-Ä"], "names of headers"),
         (["--largest-body", "10"], "from 1,000"),
         (["--por", "1"], "--por is not a setting; did you mean --port?"),
     ],
@@ -92,6 +97,13 @@ def test_origins_are_separated_by_commas():
     words = [*NEEDED, "--origins", "https://shop.example, http://localhost:3000"]
 
     assert read_settings(words, {}).origins == ("https://shop.example", "http://localhost:3000")
+
+
+def test_headers_of_web_pages_are_separated_by_commas():
+    """Each a name, as a browser spells it or in small letters."""
+    words = [*NEEDED, "--cors-headers", "X-Request-Id, x-b3-traceid,"]
+
+    assert read_settings(words, {}).cors_headers == ("X-Request-Id", "x-b3-traceid")
 
 
 def test_the_table_and_the_help_have_every_setting():
