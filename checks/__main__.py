@@ -20,6 +20,7 @@ from pathlib import Path
 
 from checks.anchor import unmoved
 from checks.arguments import parser
+from checks.candidate import as_named, load_candidate
 from checks.drilled import drilled
 from checks.evidence import cannot_read, load_bundle
 from checks.judgement import judgement
@@ -108,15 +109,16 @@ def _subject(asked: argparse.Namespace, work: Path) -> Subject:
     if asked.candidate and not asked.against_live:
         champion, anchor = (load_bundle(f) if f else None for f in (asked.champion, asked.anchor))
         anchored = named(anchor) if anchor else None
-        return Subject(_load(asked.candidate), champion, anchored=anchored, anchor=anchor)
+        candidate, content = _load(asked.candidate)
+        return Subject(candidate, champion, anchored=anchored, anchor=anchor, content=content)
     forge = open_forge(asked.forge)
     live, files = compared_with(forge), tuple(asked.rules_changed.split())
     head, proposed = None, ""
     if asked.candidate:
-        candidate = _load(asked.candidate)
+        candidate, content = _load(asked.candidate)
     elif asked.live:
         proposed = asked.live.read_text(encoding="utf-8")
-        candidate = _named_by(proposed, str(asked.live), forge, work)
+        candidate, content = _named_by(proposed, str(asked.live), forge, work)
     else:
         proposal = forge.proposal(asked.branch)
         if proposal is None:
@@ -125,7 +127,9 @@ def _subject(asked: argparse.Namespace, work: Path) -> Subject:
             )
         files, head = proposal.files, proposal.head
         proposed = forge.read(LIVE, asked.branch) or ""
-        candidate = _named_by(proposed, f"the proposal on branch {asked.branch}", forge, work)
+        candidate, content = _named_by(
+            proposed, f"the proposal on branch {asked.branch}", forge, work
+        )
     anchor, lost = _fetch_anchor(forge, live.anchor, work)
     return Subject(
         candidate,
@@ -138,6 +142,7 @@ def _subject(asked: argparse.Namespace, work: Path) -> Subject:
         lost,
         _moves(forge, live, parse_live(proposed)) if proposed else (),
         tuple(release.notes for release in forge.releases()),
+        content,
     )
 
 
@@ -210,30 +215,30 @@ def _unreadable(forge: Forge, live: Live) -> str:
     return cannot_read(anchor, champion, "anchor")
 
 
-def _load(folder: Path) -> Bundle:
-    """The bundle in *folder*, or the one in a folder of its own that `model train` left there."""
+def _load(folder: Path) -> tuple[Bundle, Finding]:
+    """The candidate in *folder*, or in the one folder that `model train` left there."""
     inside = [path.parent for path in folder.glob("*/manifest.json")]
-    return load_bundle(inside[0] if len(inside) == 1 else folder)
+    return load_candidate(inside[0] if len(inside) == 1 else folder)
 
 
-def _named_by(live: str, whose: str, forge: Forge, work: Path) -> Bundle:
+def _named_by(live: str, whose: str, forge: Forge, work: Path) -> tuple[Bundle, Finding]:
     """The stored candidate that the text of a live.toml names."""
     proposed = parse_live(live).champion
     if proposed is None:
         raise ForgeError(f"{whose} names no champion in {LIVE}")
-    return _fetch(forge, proposed, work)
+    candidate, content = load_candidate(_download(forge, proposed, work))
+    return as_named(candidate, proposed.digest), content
 
 
 def _fetch(forge: Forge, slot: Slot, work: Path) -> Bundle:
+    return as_named(load_bundle(_download(forge, slot, work)), slot.digest)
+
+
+def _download(forge: Forge, slot: Slot, work: Path) -> Path:
     folder = work / slot.version
     if not folder.exists():
         forge.download(slot.version, folder)
-    bundle = load_bundle(folder)
-    if bundle.digest != slot.digest:
-        raise BundleError(
-            f"{slot.version} is stored with {bundle.digest}, but {LIVE} names {slot.digest}"
-        )
-    return bundle
+    return folder
 
 
 def _quarantine(forge: Forge) -> frozenset[str]:

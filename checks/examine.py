@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from checks.anchor import state
+from checks.candidate import CONTENT
 from checks.compare import CALIBRATION, Compared, calibration, compare
 from checks.compatible import retired
 from checks.evidence import Evidence
@@ -42,7 +43,9 @@ def examine(
     task, fresh = evidence.contract.task, int(evidence.fresh.sum())
     sound = soundness(evidence, subject.candidate, subject.quarantine, gate)
     seen, looked = review(subject.candidate, subject.champion, evidence, gate, say)
-    found = Examined(sound + looked, [*RULES, *required(evidence, gate)], seen)
+    content = [subject.content] if subject.content else []
+    must = [CONTENT, *RULES, *required(evidence, gate)]
+    found = Examined(content + sound + looked, must, seen)
     found.findings += examination(evidence, subject.candidate, gate)
     found.findings.append(state(evidence, subject.anchored, subject.quarantine))
     live = [each.contract for each in (subject.champion, subject.anchor) if each]

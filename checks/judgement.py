@@ -17,10 +17,11 @@ from checks.examine import examine
 from checks.ledger import Look, line, looked, looks_in, times_looked
 from checks.page import page as html
 from checks.report import report
+from checks.review import Review
 from checks.rules import Rules
 from checks.sections import hit, sections
 from checks.subject import Subject, named
-from checks.verdict import Verdict, judge, rules_changed
+from checks.verdict import Finding, Verdict, judge, rules_changed
 from checks.waivers import Waiver, waive, waived
 from model.remarks import recorded
 from serve.bundle import Bundle
@@ -59,6 +60,8 @@ def judgement(
     gate, candidate, champion = rules.gate, subject.candidate, subject.champion
     names = [each.version if each else "(none yet)" for each in (champion, subject.anchored)]
     say(f"candidate {candidate.version}, champion {names[0]}, anchor {names[1]}")
+    if subject.content and subject.content.outcome != "PASS":
+        return _refused(subject, subject.content)
     evidence = gather(candidate, champion, subject.anchor, subject.lost)
     found = examine(evidence, subject, gate, page, say)
     table, fresh = found.table, int(evidence.fresh.sum())
@@ -102,6 +105,24 @@ def judgement(
     words += f"\n{line(look)}\n" if table else ""
     as_page = html(verdict, found.review, table, candidate.manifest, shown)
     return Judgement(subject, verdict, words, as_page, more)
+
+
+def _refused(subject: Subject, content: Finding) -> Judgement:
+    """Of a candidate that is not loaded, nothing else can be known. No waiver applies."""
+    verdict = judge([content], (), True, "")
+    manifest, champion = subject.candidate.manifest, subject.champion
+    words = report(
+        verdict, manifest, champion.manifest if champion else None,
+        table=(), slices=(), fresh=0, files=subject.files,
+    )  # fmt: skip
+    nothing = Review(None, (), (), (), ())
+    more = {
+        "anchor": asdict(subject.anchored) if subject.anchored else None,
+        "fresh_rows": 0, "looks": {}, "churn": None, "head": subject.head,
+        "rules_changed": rules_changed(subject.files), "waived": [], "metrics": [], "slices": [],
+        "remarks": recorded(manifest), **nothing.to_json(),
+    }  # fmt: skip
+    return Judgement(subject, verdict, words, html(verdict, nothing, (), manifest, ()), more)
 
 
 def _good(table: Sequence[Compared], champion: Bundle | None, over: Sequence[str]) -> str:

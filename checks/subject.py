@@ -13,7 +13,8 @@ class Subject:
     """What is judged, against what; the digests in quarantine; its proposal's files and head.
 
     *anchored* is the anchor that live.toml names, *anchor* its bundle, or *lost* says why there is
-    none. *moves* is the finding on a proposal that moves it; *notes* are the releases' notes.
+    none. *moves* is the finding on a proposal that moves it; *notes* are the releases' notes. *content*
+    is the finding on the candidate's ONNX files: unless it is a PASS, the candidate is not loaded.
     """
 
     candidate: Bundle
@@ -26,6 +27,7 @@ class Subject:
     lost: str = ""
     moves: tuple[Finding, ...] = ()
     notes: tuple[str, ...] = ()
+    content: Finding | None = None
 
 
 def named(bundle: Bundle) -> Named:

@@ -31,6 +31,7 @@ from model.convertible import likely_causes, why_not
 from model.core import FILE as CORE
 from model.data import encoded_target, fingerprint, model_inputs
 from model.loaded import plain
+from model.onnx_content import problems
 from model.parity import Score, replay, round_thresholds, runner
 from model.portable import make_portable
 from model.proof import categories_of, core_of
@@ -70,13 +71,15 @@ def export(
 ) -> Path:
     """Write the bundle folder *into*/<version> and return it. *convert* stands in for `to_graph`.
 
-    Raises `ExportError` if skl2onnx does not know a part of the estimator, `ParityError` if any
+    Raises `ExportError` if skl2onnx does not know a part of the estimator, or writes what a bundle may
+    not contain (`model.onnx_content`), `ParityError` if any
     score differs by more than *parity_limit* (see `model.tolerance`), or a row that the contract
     admits cannot be scored.
     """
     contract = fitted.contract
     round_thresholds(fitted.estimator)
     graph = (convert or to_graph)(fitted)
+    _check("model", graph)
     try:
         score = runner(graph, contract)
         points = split_points(graph, model_inputs(fitted.split.holdout, contract), contract)
@@ -91,6 +94,8 @@ def export(
     try:
         golden = _golden(fitted, parity_limit)
         core, told = core_of(graph, fitted, golden["rows"])
+        if core:
+            _check("core", core)
         files = {"model.onnx": graph} | ({CORE: core} if core else {})
         files |= {
             f"evidence/{name}.parquet": _parquet(_evidence(rows, contract, score))
@@ -153,6 +158,13 @@ def to_graph(fitted: Fitted) -> bytes:
 
 def _causes(fitted: Fitted) -> str:
     return likely_causes(fitted.estimator, fitted.split.train, fitted.contract, fitted.where)
+
+
+def _check(what: str, graph: bytes) -> None:
+    if wrong := problems(graph):
+        raise ExportError(
+            f"the exported {what} has what a bundle may not contain: {'; '.join(wrong)}"
+        )
 
 
 def _samples(fitted: Fitted) -> Iterable[tuple[str, pd.DataFrame]]:

@@ -59,9 +59,9 @@ def create_app(
     app.config["MAX_CONTENT_LENGTH"] = settings.largest_body
     proofs = Proofs(settings.proofs, core=settings.core == "auto")
 
-    def load(folder: Path) -> Bundle:
+    def load(folder: Path, digest: str) -> Bundle:
         # While nothing is live, nobody is held up by what is done here.
-        return proofs.load(folder, PATIENCE if offers and router.live.champion else 0.0)
+        return proofs.load(folder, digest, PATIENCE if offers and router.live.champion else 0.0)
 
     router = Router(store, clock, load)
     scorer = Scorer(

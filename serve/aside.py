@@ -102,8 +102,8 @@ class Aside:
         self.router.stop()
         self.journal.close()
 
-    def _prove(self, folder: Path) -> Bundle:
-        return replace(self.proofs.prove(folder), engine=NoGraph())
+    def _prove(self, folder: Path, digest: str) -> Bundle:
+        return replace(self.proofs.prove(folder, digest), engine=NoGraph())
 
 
 def work(settings: Settings, offers: socket.socket, parent: int) -> None:

@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -26,11 +26,8 @@ from model.core import FILE as CORE
 from model.core import CoreError, Encoder, trial
 from model.tolerance import allowed
 from serve.engine import CoreGraph, Engine, FullGraph, NoGraph, Scores, disagreement
-from serve.graph import GraphError, look
 from serve.manifest import MANIFEST, MODEL, BundleError, content_of, read_manifest, sha256, verify
 from serve.regular import read_regular
-
-Made = TypeVar("Made")
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,13 +46,15 @@ class Bundle:
     core: str
 
     @classmethod
-    def load(cls, folder: Path, *, evidence: bool = False, core: bool = True) -> Bundle:
-        """The bundle in *folder*, verified: digests, graph, contract, golden rows.
+    def load(
+        cls, folder: Path, digest: str = "", *, evidence: bool = False, core: bool = True
+    ) -> Bundle:
+        """The bundle in *folder*, verified: digests, contract, golden rows.
 
-        With *evidence*, the Parquet files are verified too; the scorer has no use for them. Without
+        With a *digest*, no session is made of a bundle that has another. With *evidence*, the Parquet files are verified too; the scorer has no use for them. Without
         *core*, the full graph computes even where there is a core. Raises `BundleError`.
         """
-        told = cls.described(folder, evidence=evidence)
+        told = cls.described(folder, digest, evidence=evidence)
         whole = replace(told, engine=_full(told), core="the full graph was asked for")
         whole.replay_golden_rows()
         if not core:
@@ -66,28 +65,34 @@ class Bundle:
             return replace(whole, core=str(error))
 
     @classmethod
-    def proven(cls, folder: Path, seal: str, core: str) -> Bundle:
+    def proven(cls, folder: Path, seal: str, core: str, digest: str = "") -> Bundle:
         """The bundle in *folder*, of which `load` gave one with this `seal_of` and *core* before.
 
-        Only what scores is made: what its manifest and its graph say was looked at then. Digests and
-        golden rows are verified again. Raises `BundleError`.
+        Only what scores is made: what its manifest says was looked at then. Digests and golden rows
+        are verified again. Raises `BundleError`.
         """
         content = content_of(folder)
         if sha256(content) != seal:
             raise BundleError(f"{folder / MANIFEST} is not the one that was proven")
-        told = cls._told(folder, json.loads(content))
+        told = cls._told(folder, json.loads(content), digest)
         make = _full if core else _core
-        found = replace(told, engine=make(told, looked=True), core=core)
+        found = replace(told, engine=make(told), core=core)
         found.replay_golden_rows()
         return found
 
     @classmethod
-    def described(cls, folder: Path, *, evidence: bool = False) -> Bundle:
+    def described(cls, folder: Path, digest: str = "", *, evidence: bool = False) -> Bundle:
         """The bundle in *folder* for what its manifest says; it is verified, and cannot score."""
-        return cls._told(folder, read_manifest(folder), evidence=evidence)
+        return cls._told(folder, read_manifest(folder), digest, evidence=evidence)
 
     @classmethod
-    def _told(cls, folder: Path, manifest: dict[str, Any], *, evidence: bool = False) -> Bundle:
+    def _told(
+        cls, folder: Path, manifest: dict[str, Any], digest: str, *, evidence: bool = False
+    ) -> Bundle:
+        if digest and manifest["digest"] != digest:
+            raise BundleError(
+                f"{folder} holds {manifest['version']} ({manifest['digest']}), live.toml names {digest}"
+            )
         verify(folder, manifest, evidence=evidence)
         try:
             contract = Contract.from_json(manifest["contract"])
@@ -180,29 +185,33 @@ class Bundle:
         return scores[:, 1] if self.contract.task == "binary" else scores.reshape(-1)
 
 
-def _made(path: Path, make: Callable[[bytes], Made], looked: bool) -> Made:
+def _made(told: Bundle, name: str, make: Callable[[bytes], Engine]) -> Engine:
+    """What *make* makes of the file *name*, if it has the digest that the manifest gives."""
+    path = told.folder / name
     try:
         content = read_regular(path)
-        if not looked:
-            look(content)
+        if sha256(content) != told.manifest["files"][name]:
+            raise BundleError(f"{path} has changed since it was verified")
         return make(content)
-    except (OSError, GraphError) as error:
+    except BundleError:
+        raise
+    except OSError as error:
         raise BundleError(f"{path} is not loaded: {error}") from error
     except Exception as error:  # ONNX Runtime raises a dozen types of its own
         raise BundleError(f"{path}: ONNX Runtime cannot load it: {error}") from error
 
 
-def _full(told: Bundle, looked: bool = False) -> Engine:
-    return _made(told.folder / MODEL, lambda graph: FullGraph(graph, told.contract), looked)
+def _full(told: Bundle) -> Engine:
+    return _made(told, MODEL, lambda graph: FullGraph(graph, told.contract))
 
 
-def _core(told: Bundle, looked: bool = False) -> Engine:
+def _core(told: Bundle) -> Engine:
     """The core of a bundle that is described. BundleError if it has none."""
     parts = told.manifest.get("core")
     if not isinstance(parts, dict) or "parts" not in parts or CORE not in told.manifest["files"]:
         raise BundleError("the bundle has no core")
     encoder = Encoder.read(parts, told.contract)
-    return _made(told.folder / CORE, lambda graph: CoreGraph(graph, encoder), looked)
+    return _made(told, CORE, lambda graph: CoreGraph(graph, encoder))
 
 
 def _agreeing(full: Bundle, core: Engine) -> Engine:

@@ -6,6 +6,7 @@ The full graph takes one tensor per feature, strings among them. The core takes 
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
@@ -20,6 +21,8 @@ Scores = np.ndarray[Any, np.dtype[np.float32]]
 Rows = Sequence[Mapping[str, Any]]
 #: Rows of a trial that are also scored alone, since one row may be summed in another order.
 ALONE = 64
+#: ONNX Runtime's setting of the folder in which a model's data outside it are.
+_OUTSIDE = "session.model_external_initializers_file_folder_path"
 _DESCRIBED = "this bundle is only described here; Bundle.load makes one that scores"
 
 
@@ -161,10 +164,17 @@ def tensors(contract: Contract, columns: Mapping[str, Sequence[Any]]) -> dict[st
 
 
 def session(graph: bytes) -> onnxruntime.InferenceSession:
-    """A session of one thread. Raises one of ONNX Runtime's dozen errors."""
+    """A session of one thread, of an ONNX model that holds all of its data.
+
+    Raises one of ONNX Runtime's dozen errors.
+    """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1  # one row is too little to share; workers share the cores
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
     options.enable_cpu_mem_arena = options.enable_mem_pattern = False  # nothing to plan for one row
+    # Data outside the model would be read from the working directory: below a file, there are none.
+    options.add_session_config_entry(_OUTSIDE, os.devnull)
+    # Nor is it looked into for ONNX Runtime's other format, which the gate does not check.
+    options.add_session_config_entry("session.load_model_format", "ONNX")
     return onnxruntime.InferenceSession(graph, options, ["CPUExecutionProvider"])

@@ -33,14 +33,14 @@ class Proofs:
         for path in self._folder.glob("*.json"):
             path.unlink(missing_ok=True)
 
-    def prove(self, folder: Path) -> Bundle:
+    def prove(self, folder: Path, digest: str = "") -> Bundle:
         """The bundle in *folder*, loaded with everything that is tried, unless it was proven before.
 
-        Raises `BundleError`.
+        With a *digest*, of that one. Raises `BundleError`.
         """
         if proof := self._proof(folder):
-            return Bundle.proven(folder, *proof)
-        seal, bundle = seal_of(folder), Bundle.load(folder, core=self._core)
+            return Bundle.proven(folder, *proof, digest)
+        seal, bundle = seal_of(folder), Bundle.load(folder, digest, core=self._core)
         if seal_of(folder) != seal:
             raise BundleError(f"{folder} changes while it is looked at")
         path = self._path(bundle.version)
@@ -53,14 +53,14 @@ class Proofs:
             pass  # a disk that is full costs the workers some time, and nothing else
         return bundle
 
-    def load(self, folder: Path, patience: float = 0.0) -> Bundle:
+    def load(self, folder: Path, digest: str = "", patience: float = 0.0) -> Bundle:
         """The bundle in *folder*, by its proof if there is one within *patience* seconds."""
         until = time.monotonic() + patience
         while (proof := self._proof(folder)) is None and time.monotonic() < until:
             time.sleep(EVERY)
         if proof is None:
-            return Bundle.load(folder, core=self._core)
-        return Bundle.proven(folder, *proof)
+            return Bundle.load(folder, digest, core=self._core)
+        return Bundle.proven(folder, *proof, digest)
 
     def _proof(self, folder: Path) -> tuple[str, str] | None:
         """`seal_of` and `Bundle.core` of what is in *folder*, if just that was proven."""

@@ -38,17 +38,17 @@ Stat = tuple[int, int, int] | None
 class Router:
     """Knows the bundle to answer with. `refresh` may be called as often as one likes.
 
-    *load* makes the bundles that answer, *shadow* one that does not: another process scores with
-    it, so here it is only described. *says* begins what is logged.
+    *load* makes the bundles that answer, of a folder and a digest; *shadow* one that does not answer:
+    another process scores with it, so here it is only described. *says* begins what is logged.
     """
 
     def __init__(
         self,
         store: Path,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
-        load: Callable[[Path], Bundle] = Bundle.load,
+        load: Callable[[Path, str], Bundle] = Bundle.load,
         *,
-        shadow: Callable[[Path], Bundle] = Bundle.described,
+        shadow: Callable[[Path, str], Bundle] = Bundle.described,
         says: str = "",
         passes: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -194,8 +194,9 @@ class Router:
         if found is None:
             folder = self.store / "bundles" / slot.version
             with _giving_way():
-                found = (self._read_shadow if slot.shadow else self._read)(folder)
-            if (found.version, found.digest) != (slot.version, slot.digest):
+                read = self._read_shadow if slot.shadow else self._read
+                found = read(folder, slot.digest)
+            if found.version != slot.version:
                 raise BundleError(
                     f"{folder} holds {found.version} ({found.digest}), live.toml names"
                     f" {slot.version} ({slot.digest})"

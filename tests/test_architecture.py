@@ -15,12 +15,14 @@ OF_OURS = {
     "serve": {"model.contract", "model.core", "model.tolerance"},
     "checks": {
         "model.contract",
+        "model.onnx_content",
         "model.remarks",
         "model.tolerance",
         "model.trend",
         "model.upstream",
         "serve.bundle",
         "serve.manifest",
+        "serve.regular",
     },
     "monitoring": {
         "model.contract",

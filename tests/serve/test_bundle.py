@@ -169,8 +169,21 @@ def test_a_model_that_the_runtime_cannot_load_is_refused(copy):
     digest = "sha256:" + hashlib.sha256(b"not a graph").hexdigest()
     edit(copy, lambda m: m["files"].update({"model.onnx": digest}), sign=True)
 
-    with pytest.raises(BundleError, match="is no ONNX model"):
+    with pytest.raises(BundleError, match="ONNX Runtime cannot load it"):
         Bundle.load(copy)
+
+
+@pytest.mark.parametrize("make", [Bundle.load, Bundle.described])
+def test_a_bundle_that_is_not_the_one_asked_for_is_refused_before_its_model_is_loaded(copy, make):
+    """The model is no ONNX at all here, and it is not what the refusal is about."""
+    asked = read_manifest(copy)["digest"]
+    make(copy, asked)
+    (copy / "model.onnx").write_bytes(b"not a graph")
+    digest = "sha256:" + hashlib.sha256(b"not a graph").hexdigest()
+    edit(copy, lambda m: m["files"].update({"model.onnx": digest}), sign=True)
+
+    with pytest.raises(BundleError, match=f"live.toml names {asked}"):
+        make(copy, asked)
 
 
 def test_the_digest_does_not_cover_when_it_was_made(copy):

@@ -106,7 +106,7 @@ def other_model(folder):
     ("spoil", "words"),
     [
         (wrong_table, "does not give the full graph's scores"),
-        (broken_core, "is no ONNX model"),
+        (broken_core, "ONNX Runtime cannot load it"),
         (other_model, ""),
         (lambda f: sign(f, lambda m: m["core"].update(parts=[])), ""),
         (lambda f: sign(f, lambda m: m["core"].update(parts=None)), "the manifest's core is none"),
