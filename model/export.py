@@ -79,7 +79,7 @@ def export(
     contract = fitted.contract
     round_thresholds(fitted.estimator)
     graph = (convert or to_graph)(fitted)
-    _check("model", graph)
+    _check("exported graph", graph)
     try:
         score = runner(graph, contract)
         points = split_points(graph, model_inputs(fitted.split.holdout, contract), contract)
@@ -95,7 +95,7 @@ def export(
         golden = _golden(fitted, parity_limit)
         core, told = core_of(graph, fitted, golden["rows"])
         if core:
-            _check("core", core)
+            _check("exported core", core)
         files = {"model.onnx": graph} | ({CORE: core} if core else {})
         files |= {
             f"evidence/{name}.parquet": _parquet(_evidence(rows, contract, score))
@@ -162,9 +162,7 @@ def _causes(fitted: Fitted) -> str:
 
 def _check(what: str, graph: bytes) -> None:
     if wrong := problems(graph):
-        raise ExportError(
-            f"the exported {what} has what a bundle may not contain: {'; '.join(wrong)}"
-        )
+        raise ExportError(f"the {what} is not what a bundle may contain: {'; '.join(wrong)}")
 
 
 def _samples(fitted: Fitted) -> Iterable[tuple[str, pd.DataFrame]]:
