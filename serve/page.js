@@ -108,7 +108,7 @@ if (form) {
       item.textContent = `${problem.field}: expected ${problem.expected}, got ${problem.got}`;
       list.append(item);
     }
-    say("bad", body.error || "It was refused.", list);
+    say("bad", body.detail || "It was refused.", list);
     if (first) first.focus();
   }
 

@@ -18,12 +18,6 @@
     console.warn(`tidegate: ${what}: ${message}`);
   }
 
-  // Why the scorer refused: its first problem, or its sentence.
-  function reason(told) {
-    const first = told?.problems?.[0];
-    return first ? `${first.field}: expected ${first.expected}, got ${first.got}` : told?.error;
-  }
-
   // A browser asks no address with a password in it, as in http://name:password@….
   const here = new URL(".", document.currentScript?.src || location.href);
   here.username = here.password = "";
@@ -64,21 +58,21 @@
       if (this.token) headers.Authorization = `Bearer ${this.token}`;
       const asked = { method: "POST", headers, body: JSON.stringify(content), ...more };
       const address = new URL(path, String(this.address).replace(/\/*$/, "/"));
-      let reply, told;
+      let reply, text, answer;
       try {
         reply = await fetch(address, asked);
-        told = await reply.text();
+        text = await reply.text();
       } catch (error) {
         if (error.name !== "TypeError") throw error; // it was too late
         throw failure("network", `no connection to ${address.origin}, or CORS (--origins) or a policy forbids it: ${error.message}`);
       }
       try {
-        told = JSON.parse(told);
+        answer = JSON.parse(text);
       } catch {
-        throw failure(reply.status, `status ${reply.status}, and not the scorer's JSON: ${told.slice(0, 100)}`);
+        throw failure(reply.status, `status ${reply.status}, and not the scorer's JSON: ${text.slice(0, 100)}`);
       }
-      if (!reply.ok) throw failure(reply.status, `refused with status ${reply.status}: ${reason(told)}`);
-      return told;
+      if (!reply.ok) throw failure(reply.status, `refused with status ${reply.status}: ${answer?.error || "no reason given"}`);
+      return answer;
     },
   };
 }

@@ -105,9 +105,12 @@ def test_what_is_wrong_is_said_beside_its_field(browser, address):
     )
     assert wrong == ["age", "pages", "at"]
     assert browser.run("return document.getElementById('e-age').textContent") == (
-        "Expected a number from 0 to 120 (years) or null; got 'old'."
+        "Expected a number from 0 to 120 (years) or null; got a string (private, not shown)."
     )
     assert browser.run("return document.activeElement.id") == "f-age"
+    assert browser.run("return document.querySelector('#answer p').textContent").startswith(
+        "3 problems in the row"
+    )
     browser.run("document.querySelector('button[type=reset]').click()")
     browser.until("return !document.querySelector('[aria-invalid]')")
     assert browser.run("return document.getElementById('f-age').value") == "60"

@@ -79,11 +79,11 @@ def test_an_answer_says_nothing_in_the_console(run, app, row, bundles, kept):
     )
     script += "return [answer, await tidegate.outcome(answer.id, 'yes')]"
     with listening(make_server("127.0.0.1", 0, app)) as address:
-        told = run(address, script, row)
+        result = run(address, script, row)
 
-    assert told["warnings"] == []
-    assert (told["found"][0]["version"], told["found"][1]) == (bundles[0].name, True)
-    assert [line["id"] for line in kept("outcomes")] == [told["found"][0]["id"]]
+    assert result["warnings"] == []
+    assert (result["found"][0]["version"], result["found"][1]) == (bundles[0].name, True)
+    assert [line["id"] for line in kept("outcomes")] == [result["found"][0]["id"]]
 
 
 REFUSED = "const ask = (body) => tidegate.score(body, {fallback: 0.1, timeout: 20000});"
@@ -91,13 +91,13 @@ REFUSED = "const ask = (body) => tidegate.score(body, {fallback: 0.1, timeout: 2
 
 def test_a_refusal_is_said_with_its_status_and_first_problem(run, app, row):
     """Once, however often it happens."""
-    script = f"{REFUSED} await ask({{...row, age: 'old'}}); return ask({{...row, age: 'older'}})"
+    script = f"{REFUSED} await ask({{...row, pages: 'a'}}); return ask({{...row, pages: 'b'}})"
     with listening(make_server("127.0.0.1", 0, app)) as address:
-        told = run(address, script, row)
+        result = run(address, script, row)
 
-    first = "refused with status 422: age: expected a number from 0 to 120 (years) or null, got "
-    assert told["found"] == {"id": None, "score": 0.1, "fallback": True, "why": first + "'older'"}
-    assert told["warnings"] == [f"tidegate: the score is the fallback 0.1: {first}'old'"]
+    first = "refused with status 422: pages: expected a number of at least 0 (pages), got "
+    assert result["found"] == {"id": None, "score": 0.1, "fallback": True, "why": first + "'b'"}
+    assert result["warnings"] == [f"tidegate: the score is the fallback 0.1: {first}'a'"]
 
 
 def test_a_missing_token_is_said(run, store, journal, bundles, tmp_path, row):
@@ -107,11 +107,11 @@ def test_a_missing_token_is_said(run, store, journal, bundles, tmp_path, row):
     settings = Settings(store=store.folder, journal=journal, tokens=tmp_path / "tokens")
     app = create_app(store.folder, journal, settings=settings, follow_every=None)
     with listening(make_server("127.0.0.1", 0, app)) as address:
-        told = run(address, f"{REFUSED} await ask(row); return tidegate.outcome('x', 'yes')", row)
+        result = run(address, f"{REFUSED} await ask(row); return tidegate.outcome('x', 'yes')", row)
         sent = run(address, "return tidegate.outcome('x', 'yes')", row)
 
-    assert told["found"] is sent["found"] is False
-    (said,) = told["warnings"]
+    assert result["found"] is sent["found"] is False
+    (said,) = result["warnings"]
     assert "refused with status 401: the token is missing" in said
     assert sent["warnings"][0].startswith(
         "tidegate: an outcome was not taken: refused with status 401"
@@ -135,11 +135,11 @@ def test_a_missing_token_is_said(run, store, journal, bundles, tmp_path, row):
 def test_an_answer_that_is_not_the_scorers_is_a_fallback(run, status, body, why):
     """A proxy's page, or a server of another kind."""
     with listening(answering(status, body)) as address:
-        told = run(address, f"{REFUSED} return ask({{}})")
+        result = run(address, f"{REFUSED} return ask({{}})")
 
-    assert (told["found"]["score"], told["found"]["fallback"]) == (0.1, True)
-    assert told["found"]["why"].startswith(why)
-    assert len(told["warnings"]) == 1
+    assert (result["found"]["score"], result["found"]["fallback"]) == (0.1, True)
+    assert result["found"]["why"].startswith(why)
+    assert len(result["warnings"]) == 1
 
 
 def test_silence_and_no_connection_are_said_apart(run):
@@ -149,12 +149,12 @@ def test_silence_and_no_connection_are_said_apart(run):
     with socket.create_server(("127.0.0.1", 0)) as silent, socket.socket() as gone:
         gone.bind(("127.0.0.1", 0))  # and does not listen
         addresses = [f"http://127.0.0.1:{one.getsockname()[1]}" for one in (silent, gone)]
-        told = run(addresses[0], script, addresses[1])
+        result = run(addresses[0], script, addresses[1])
 
-    late, network = told["warnings"]
+    late, network = result["warnings"]
     assert late == "tidegate: the score is the fallback 1: no answer within 200 ms"
     assert f"no connection to {addresses[1]}, or CORS (--origins) or a policy forbids it" in network
-    assert told["found"]["fallback"] is True
+    assert result["found"]["fallback"] is True
 
 
 @pytest.mark.parametrize(
@@ -164,15 +164,15 @@ def test_silence_and_no_connection_are_said_apart(run):
 def test_a_call_that_is_wrong_is_a_fallback_too(run, call):
     """No options, what is not JSON, no time: a page never fails with the snippet."""
     with listening(answering(500, b"{}")) as address:
-        told = run(address, f"return tidegate.score({call})")
+        result = run(address, f"return tidegate.score({call})")
 
-    assert told["found"]["fallback"] is True
-    assert len(told["warnings"]) == 1
+    assert result["found"]["fallback"] is True
+    assert len(result["warnings"]) == 1
 
 
 def test_the_address_is_the_folder_of_the_file_without_a_password(run):
     """Behind a path prefix, and where the page was opened with a name and a password."""
-    told = run("http://me:secret@shop.example/model", "return 1")
+    result = run("http://me:secret@shop.example/model", "return 1")
 
-    assert told["address"] == "http://shop.example/model/"
-    assert told["names"] == []
+    assert result["address"] == "http://shop.example/model/"
+    assert result["names"] == []
