@@ -27,6 +27,7 @@ if __name__ == "__main__" and (done := run(sys.argv[1:])) is not None:
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from serve import aside
+from serve.counters import begin_run
 from serve.settings import SettingsError, read_settings
 from serve.supervisor import Supervisor
 from serve.worker import QUEUE, work
@@ -56,6 +57,7 @@ def main(arguments: list[str] | None = None) -> int:
         )
         return PORT_IN_USE
     _forget(asked.ready_file)
+    begin_run(asked.journal)
     to, offers = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
     with listener, to, offers:
         host, port = listener.getsockname()[:2]

@@ -14,9 +14,9 @@ from werkzeug.exceptions import BadRequest, HTTPException, RequestEntityTooLarge
 
 from serve.access import Access
 from serve.bundle import Bundle
-from serve.families import Counting
 from serve.forwarded import prefix
 from serve.journal import Journal
+from serve.metrics import Metrics
 from serve.proof import PATIENCE, Proofs
 from serve.replies import JSON, Reply, refusal, reply
 from serve.router import Router
@@ -29,7 +29,7 @@ from serve.standing import body_here, json_here, scorer_here
 from serve.trace import echo
 
 #: Modules with routes of their own.
-OTHERS = ("serve.inference", "serve.page", "serve.openapi", "serve.metrics")
+OTHERS = ("serve.inference", "serve.page", "serve.openapi", "serve.exporter")
 ROUTES = "POST /score, POST /outcome, GET /ready, GET /health"
 
 routes = Blueprint("scorer", __name__)
@@ -42,7 +42,7 @@ def create_app(
     settings: Settings | None = None,
     follow_every: float | None = Settings.follow_every,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
-    metrics: Counting | None = None,
+    metrics: Metrics | None = None,
     stopping: Callable[[], bool] = lambda: False,
     offers: Offers | None = None,
 ) -> Flask:

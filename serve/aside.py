@@ -21,10 +21,11 @@ from pathlib import Path
 from select import select
 
 from serve.bundle import Bundle
+from serve.counters import run_folder
 from serve.engine import NoGraph
 from serve.journal import Journal
 from serve.live import SHADOW
-from serve.metrics import FOLDER, Metrics
+from serve.metrics import Metrics
 from serve.proof import Proofs
 from serve.router import Router
 from serve.settings import Settings
@@ -53,6 +54,7 @@ class Aside:
         settings: Settings,
         offers: socket.socket,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        metrics: Metrics | None = None,
     ) -> None:
         self._offers = offers
         self.proofs = Proofs(settings.proofs, core=settings.core == "auto")
@@ -66,7 +68,8 @@ class Aside:
             largest=settings.journal_segment_size,
             lasts=settings.journal_segment_seconds,
         )
-        metrics = Metrics(settings.journal / FOLDER, worker=False)
+        metrics = metrics or Metrics(run_folder(), worker=False)
+        metrics.watch(self.journal)
         self.shadow = Shadow(partial(self.journal.answers, kind=SHADOW), metrics.shadowed)
 
     def run(self, woken: int, stops: Callable[[], bool]) -> None:

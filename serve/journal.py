@@ -59,6 +59,8 @@ class Journal:
         self._ended = threading.Event()
         #: What has lines of its own to keep: asked as often as it is looked for files that are due, and at the end.
         self.also: Callable[..., object] = lambda **_: None
+        #: Called when lines are lost, or when the journal can be written again.
+        self.changed: Callable[[], None] = lambda: None
 
     def answers(
         self, lines: Sequence[Line], private: Iterable[str], key: str, kind: str = "answers"
@@ -145,6 +147,7 @@ class Journal:
             loud = not self.failing or self.why != why
             self.lost += count
             self.why, self.failing = why, True
+            self.changed()
         if loud:
             fate = "answers are refused" if self.policy == REFUSE else "answers go out unkept"
             _say(f"the journal cannot be written, {fate}: {why}")
@@ -152,6 +155,7 @@ class Journal:
     def _recover(self) -> None:
         with self._lock:
             self.failing = False
+            self.changed()
         _say(f"the journal is written again; lines lost so far: {self.lost:,}")
 
     def _hidden(self, lines: Sequence[Line], private: Iterable[str], key: str) -> list[Line]:

@@ -1,100 +1,95 @@
-"""What the scorer counts, for Prometheus and for the status page, across workers.
+"""What the scorer counts, as Prometheus metrics over all workers of a run.
 
-Each worker counts into a file of its own (`serve.slots`), so that a kill loses nothing that was
-counted; whoever is asked adds the files up (`serve.tally`).
+Each worker counts into a file of its own (`serve.counters`), so a kill loses nothing that was counted;
+whichever worker is asked adds the files up. `serve.exporter` answers `GET /metrics` with them.
 """
 
 from __future__ import annotations
 
-import math
-import sys
+import json
 import threading
-import time
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from itertools import repeat
 from pathlib import Path
+from typing import NamedTuple
 
-from flask import Blueprint, Response, current_app, request
-from flask.blueprints import BlueprintSetupState
+from prometheus_client import Metric
+from prometheus_client.registry import Collector
 
-from serve.bundle import Bundle
-from serve.exposition import CONTENT_TYPE, Family, exposed
-from serve.families import (
-    ANSWERS,
-    BACKLOG,
-    DIFFERENCE,
-    DISAGREED,
-    FAMILIES,
-    FORGE,
-    IN_PROGRESS,
-    LOST,
-    MISSING,
-    OUTCOMES,
-    PROBABILITIES,
-    REQUESTS,
-    SCORES,
-    SECONDS,
-    SHADOWED,
-    UNCOUNTED,
-    UNSEEN,
-    WORKERS,
-    family,
-)
-from serve.scorer import Scorer
-from serve.service import Service
-from serve.slots import Series, Slots
-from serve.standing import age, standing
-from serve.tally import Tally, Totals
+from serve import definitions as defined
+from serve.counters import Counters, say_why
+from serve.definitions import COUNTED, PROBABILITIES, SECONDS, Definition
+from serve.journal import Journal
 
-EXTENSION = "tidegate.metrics"
-#: In the journal's folder.
-FOLDER = ".metrics"
+#: A sample's name, its labels and its value.
+Number = tuple[str, dict[str, str], float]
 
-routes = Blueprint("metrics", __name__)
+
+class Served(NamedTuple):
+    """What one worker counted: requests by (route, status), and answers by their bucket of seconds."""
+
+    requests: Mapping[tuple[str, str], float]
+    answers: Sequence[float]
+
+
+class Losses(NamedTuple):
+    """Lines that were lost, processes whose journal fails now, and the workers that these are sums over."""
+
+    lines: int
+    failing: int
+    workers: int
+
+
+class _Histogram(NamedTuple):
+    """Where a histogram's numbers are: one up to each of the *bounds*, one above, the sum (0: nowhere)."""
+
+    bounds: tuple[float, ...]
+    buckets: Sequence[int]
+    sum: int
 
 
 class _Mine(threading.local):
-    """What this thread does at the moment: a request of Flask, or of the short cut in front of it."""
+    """Whether this thread answers a request in Flask, which counts it, or on the hot path."""
 
     flask = False
 
 
-class Metrics:
-    """Counts in *folder*, which the workers of one server share; None counts in memory.
+class Metrics(Collector):
+    """Counts in *folder*, which the workers of a run share; None counts in memory.
 
-    `bounds` gives the buckets of a version's scores, and must give every worker the same. Counting
-    costs an answer about a microsecond.
+    `bounds` gives the buckets of a version's scores, and must give every worker the same. A process
+    that does not answer requests is not a *worker*.
     """
 
     def __init__(
         self,
-        folder: Path | None,
-        clock: Callable[[], float] = time.time,
+        folder: Path | None = None,
         bounds: Callable[[str], Sequence[float]] = lambda _: PROBABILITIES,
         *,
         worker: bool = True,
     ) -> None:
-        self.bounds, self._clock = bounds, clock
-        #: How many lines the journal of this worker lost so far.
-        self.lost: Callable[[], int] = lambda: 0
-        self._slots = slots = Slots(folder)
-        self._tally, self.why = Tally(folder, slots, {IN_PROGRESS, WORKERS}), slots.why
-        if self.why:
-            print(f"metrics: {self.why}", file=sys.stderr, flush=True)
-        self._values, self._lock = slots.values, slots.lock
-        self._seconds = slots.place(Series(ANSWERS, (), SECONDS))
-        self._sum = self._seconds + len(SECONDS) + 1
-        self._scored = slots.place(Series(REQUESTS, ("/score", "200")))
-        self._in_progress = slots.place(Series(IN_PROGRESS))
-        self._lost = slots.place(Series(LOST))
-        self._uncounted = slots.place(Series(UNCOUNTED))
-        if worker:
-            self._values[slots.place(Series(WORKERS))] = 1
-        self._arms: dict[tuple[str, str], tuple[int, tuple[float, ...]]] = {}
-        self._named: dict[tuple[str, str], int] = {}
-        self._turns = 0.0
+        self.bounds = bounds
+        gauges = {each.key() for each in COUNTED if each.kind == "gauge"}
+        self._counters = Counters(folder, gauges)
+        #: Lets the file go, as the end of the process does.
+        self.close = self._counters.close
+        if self._counters.why:
+            say_why(self._counters.why)
+        self._lock, self._values = self._counters.lock, self._counters.values
+        self._places: dict[tuple[str, tuple[str, ...]], int] = {}
+        # First, so that what `/ready` asks for is in front of all others in the file.
+        self._lost, self._failing = self._place(defined.LOST), self._place(defined.FAILING)
+        self._uncounted, workers = self._place(defined.UNCOUNTED), self._place(defined.WORKERS)
+        self._outcomes = self._place(defined.OUTCOMES)
+        self._in_progress = self._place(defined.IN_PROGRESS)
+        self._values[self._failing] = self._values[self._in_progress] = 0.0
+        self._values[workers] = worker
+        self._scored = self._place(defined.REQUESTS, "/score", "200")
+        self._seconds = self._histogram(defined.ANSWERS, SECONDS)
+        self._scores: dict[tuple[str, str], _Histogram] = {}
         self._mine = _Mine()
 
     def answered(
@@ -107,35 +102,31 @@ class Metrics:
         seconds: float,
         requests: int = 1,
     ) -> None:
-        """Rows of so many requests were answered, all those of one arm, within *seconds*."""
-        place, bounds = self._arms.get((version, arm)) or self._arm(version, arm)
-        values = self._values
+        """Rows of so many *requests* were answered, all by one arm, within *seconds*."""
+        arm_scores = self._scores.get((version, arm)) or self._new_arm(version, arm)
         counts = self._counts(missing, unseen) if missing or unseen else ()
+        values, taken = self._values, self._seconds
         with self._lock:
-            if self._clock() >= self._turns:
-                self._turn()
-            values[self._seconds + bisect_left(SECONDS, seconds)] += requests
-            values[self._sum] += seconds * requests
-            if not place:
-                values[self._uncounted] += len(scores)
-            elif len(scores) == 1:
-                values[place + bisect_left(bounds, scores[0])] += 1
-                values[place + len(bounds) + 1] += scores[0]
+            values[taken.buckets[bisect_left(SECONDS, seconds)]] += requests
+            values[taken.sum] += seconds * requests
+            bounds, buckets, total = arm_scores
+            if len(scores) == 1:
+                values[buckets[bisect_left(bounds, scores[0])]] += 1
             else:
-                for step, count in Counter(map(bisect_left, repeat(bounds), scores)).items():
-                    values[place + step] += count
-                values[place + len(bounds) + 1] += sum(scores)
-            for named, count in counts:
-                values[named] += count
-            values[self._lost] = self.lost()
+                for bucket, count in Counter(map(bisect_left, repeat(bounds), scores)).items():
+                    values[buckets[bucket]] += count
+            if total:
+                values[total] += sum(scores)
+            for place, count in counts:
+                values[place] += count
 
     def refused(self, status: int) -> None:
-        """The short cut refused a request; what Flask refuses is counted there."""
+        """The hot path refused a request; what Flask refuses is counted there."""
         if not self._mine.flask:
             self.request("/score", status)
 
     def in_progress(self, change: int, answered: int = 0) -> None:
-        """The short cut began requests, or ended them, and *answered* so many; Flask counts its own."""
+        """The hot path began requests, or ended them, *answered* of them with 200. Flask counts its own."""
         if self._mine.flask:
             return
         with self._lock:
@@ -143,155 +134,128 @@ class Metrics:
             self._values[self._scored] += answered
 
     def in_flask(self, *, begins: bool) -> None:
-        """Flask begins a request in this thread, or is over with it."""
+        """Flask begins a request in this thread, or ends it."""
         if begins != self._mine.flask:
             self._mine.flask = begins
-            with self._lock:
-                self._values[self._in_progress] += 1 if begins else -1
+            self._add(self._in_progress, 1 if begins else -1)
 
     def request(self, route: str, status: int) -> None:
-        """A request for *route*, a word of ours and never a client's, was answered with *status*."""
-        place = self._slots.place(Series(REQUESTS, (route, str(status)))) or self._uncounted
-        with self._lock:
-            self._values[place] += 1
-            self._values[self._lost] = self.lost()
+        """A request for *route*, one of our rules and never a client's text, was answered."""
+        self._add(self._place(defined.REQUESTS, route, str(status)), 1)
 
     def outcomes(self, count: int) -> None:
         """So many outcomes were accepted."""
-        self._add(Series(OUTCOMES), count)
+        self._add(self._outcomes, count)
 
     def shadowed(self, version: str, found: Mapping[str, float]) -> None:
-        """What became of rows that a shadow was to score, and how it differs from what was told."""
+        """What became of rows for a shadow, and how its scores differ from those answered."""
         for name, count in found.items():
-            family, more = {
-                "disagreed": (DISAGREED, ()), "difference": (DIFFERENCE, ()),
-            }.get(name, (SHADOWED, (name,)))  # fmt: skip
-            self._add(Series(family, (version, *more)), count)
+            if name == "disagreed":
+                place = self._place(defined.DISAGREED, version)
+            elif name == "difference":
+                place = self._place(defined.DIFFERENCE, version)
+            else:
+                place = self._place(defined.SHADOWED, version, name)
+            self._add(place, count)
 
-    def served(self) -> Mapping[Series, Sequence[float]]:
-        """What this worker counted of requests and of the seconds that answers took."""
-        return self._slots.held((REQUESTS, ANSWERS))
+    def watch(self, journal: Journal) -> None:
+        """Count from now on the lines that *journal* loses."""
+        before = self._values[self._lost]
 
-    def render(self, more: Sequence[Family] = ()) -> str:
-        """What all workers counted, and *more*, as Prometheus reads it."""
-        families = {name: family(name) for name in FAMILIES}
-        for series, values in self._tally.totals().items():
-            families[series.family].add(values, *series.labels, bounds=series.bounds)
-        return exposed([*families.values(), *more])
+        def changed() -> None:
+            with self._lock:
+                self._values[self._lost] = before + journal.lost
+                self._values[self._failing] = journal.failing
 
-    def recent(self, minutes: int = 15) -> list[Totals]:
-        """What was counted in each of the last minutes; the last one is not over."""
-        return self._tally.recent(int(self._clock() // 60), minutes)
+        journal.changed = changed
 
-    def _add(self, series: Series, amount: float) -> None:
-        place = self._slots.place(series) or self._uncounted
+    def losses(self) -> Losses:
+        """What the journals of all workers lost in this run."""
+        total = self._counters.total
+        return Losses(
+            *(int(total(each.key())) for each in (defined.LOST, defined.FAILING, defined.WORKERS))
+        )
+
+    def served(self) -> Served:
+        """What this worker's file holds of requests and of the seconds that answers took."""
         with self._lock:
-            self._values[place] += amount
+            requests = {
+                (values[0], values[1]): self._values[place]
+                for (name, values), place in self._places.items()
+                if name == defined.REQUESTS.name
+            }
+            return Served(requests, [self._values[place] for place in self._seconds.buckets])
 
-    def _arm(self, version: str, arm: str) -> tuple[int, tuple[float, ...]]:
-        bounds = tuple(self.bounds(version))
-        place = self._slots.place(Series(SCORES, (version, arm), bounds))
-        self._arms[version, arm] = place, bounds
-        return place, bounds
+    def collect(self) -> Iterator[Metric]:
+        """The sums over all workers, as prometheus_client collects them; no metric without a sample."""
+        found: dict[str, list[Number]] = {}
+        for key, value in sorted(self._counters.sums().items()):
+            name, sample, labels = _read(key)
+            found.setdefault(name, []).append((sample, labels, value))
+        for metric in map(Definition.metric, COUNTED):
+            numbers = found.get(metric.name, [])
+            histogram = metric.type == "histogram"
+            for sample, labels, value in _cumulated(metric, numbers) if histogram else numbers:
+                metric.add_sample(sample, labels, value)
+            if numbers:
+                yield metric
+
+    def _add(self, place: int, count: float) -> None:
+        with self._lock:
+            self._values[place] += count
+
+    def _place(self, definition: Definition, *values: str) -> int:
+        """Where a number is; that of what is not counted by name, once the file is full."""
+        found = self._places.get((definition.name, values))
+        if found is None:
+            places = self._counters.places([definition.key(*values)])
+            if places is None:
+                return self._uncounted
+            with self._lock:
+                found = self._places[definition.name, values] = places[0]
+        return found
+
+    def _histogram(
+        self, definition: Definition, bounds: Sequence[float], *values: str
+    ) -> _Histogram:
+        places = self._counters.places(definition.buckets(bounds, *values))
+        if places is None:
+            return _Histogram((), [self._uncounted], 0)
+        return _Histogram(tuple(bounds), places[:-1], places[-1])
+
+    def _new_arm(self, version: str, arm: str) -> _Histogram:
+        found = self._histogram(defined.SCORES, self.bounds(version), version, arm)
+        self._scores[version, arm] = found
+        return found
 
     def _counts(
         self, missing: Mapping[str, int], unseen: Mapping[str, int]
     ) -> Sequence[tuple[int, int]]:
-        """Slots, each with what to add."""
         return [
-            (self._named.get((family, name)) or self._name(family, name), count)
-            for family, found in ((MISSING, missing), (UNSEEN, unseen))
+            (self._place(definition, name), count)
+            for definition, found in ((defined.MISSING, missing), (defined.UNSEEN, unseen))
             for name, count in found.items()
         ]
 
-    def _name(self, family: str, name: str) -> int:
-        place = self._slots.place(Series(family, (name,))) or self._uncounted
-        return self._named.setdefault((family, name), place)
 
-    def _turn(self) -> None:
-        minute = int(self._clock() // 60)
-        self._slots.turn(minute)
-        self._turns = (minute + 1) * 60.0
+@lru_cache(2**15)
+def _read(key: str) -> tuple[str, str, dict[str, str]]:
+    """The metric, the sample and the labels that a number is called by."""
+    metric, sample, labels, _ = json.loads(key)
+    return metric, sample, labels
 
 
-def bounds_of(bundle: Bundle) -> tuple[float, ...]:
-    """Buckets for the scores of *bundle*: those of probabilities, or round ones for its values."""
-    if bundle.contract.task != "regression":
-        return PROBABILITIES
-    golden = bundle.manifest["golden"]["scores"]
-    low, high = min(golden, default=0.0), max(golden, default=1.0)
-    rough = max(high - low, abs(high) * 1e-3, 1e-6) / 16
-    size = 10.0 ** math.floor(math.log10(rough))
-    step = next(size * n for n in (1, 2, 5, 10) if size * n >= rough)
-    first = math.floor(low / step)
-    return tuple(round((first + n) * step, 12) for n in range(20))
-
-
-@routes.get("/metrics")
-def metrics() -> Response:
-    """What all workers counted, and what is live, as Prometheus reads it."""
-    found: Metrics = current_app.extensions[EXTENSION]
-    text = found.render(list(_state(current_app.extensions["tidegate"])))
-    return Response(text, content_type=CONTENT_TYPE)
-
-
-@routes.record_once
-def _wire(state: BlueprintSetupState) -> None:
-    scorer: Scorer = state.app.extensions["tidegate"]
-    found = scorer.metrics
-    if not isinstance(found, Metrics):
-        found = Metrics(scorer.journal.folder / FOLDER)
-        scorer.metrics = found
-    journal = scorer.journal
-    found.lost = lambda: journal.lost
-    journal.also = Service(found.served, journal.service, scorer.champion, scorer.clock).tell
-    if scorer.offers:
-        scorer.offers.counted = found.shadowed
-    found.bounds = lambda version: next(
-        (bounds_of(arm.bundle) for arm in standing(scorer) if arm.bundle.version == version),
-        PROBABILITIES,
-    )
-    state.app.extensions[EXTENSION] = found
-
-
-@routes.before_app_request
-def _begin() -> None:
-    current_app.extensions[EXTENSION].in_flask(begins=True)
-
-
-@routes.after_app_request
-def _end(response: Response) -> Response:
-    # The rule that matched, never the path: what clients make up must not become a series.
-    route = str(request.url_rule) if request.url_rule else "none"
-    current_app.extensions[EXTENSION].request(route, response.status_code)
-    return response
-
-
-@routes.teardown_app_request
-def _over(_: BaseException | None) -> None:
-    current_app.extensions[EXTENSION].in_flask(begins=False)
-
-
-def _state(scorer: Scorer) -> Iterator[Family]:
-    info, share, old = (family(name) for name in ("model_info", "arm_share", "model_age_seconds"))
-    for arm in standing(scorer):
-        contract, version = arm.bundle.contract, arm.bundle.version
-        info.add(1, version, arm.name, contract.name, contract.task, arm.bundle.digest)
-        share.add(arm.share, arm.name)
-        seconds = age(arm.bundle, scorer.clock())
-        if seconds is not None:
-            old.add(seconds, version, arm.name)
-    yield from (info, share, old)
-    state = scorer.state()
-    found: dict[str, float] = {
-        "ready": bool(state["ready"]),
-        "release_refused": bool(state["refused"]),
-    }
-    found |= {f"journal_{name}": value for name, value in state["journal"].items()}
-    if forge := scorer.router.agreement():
-        found |= {"forge_agrees": forge.agrees, "forge_agreement_age_seconds": forge.seconds}
-    for name in ("ready", "release_refused", *FORGE, *BACKLOG):
-        if name in found:
-            looked_up = family(name)
-            looked_up.add(found[name])
-            yield looked_up
+def _cumulated(metric: Metric, numbers: Iterable[Number]) -> Iterator[Number]:
+    """A histogram's samples: each bucket with all below its bound, the sum, and the count."""
+    series: dict[tuple[tuple[str, str], ...], dict[str, float]] = {}
+    for _, labels, value in numbers:
+        bound = labels.get("le", "")
+        rest = tuple(pair for pair in labels.items() if pair[0] != "le")
+        series.setdefault(rest, {})[bound] = value
+    for pairs, counts in series.items():
+        total, below = counts.pop("", 0.0), 0.0
+        for bound in sorted(counts, key=float):
+            below += counts[bound]
+            yield metric.name + "_bucket", {**dict(pairs), "le": bound}, below
+        yield metric.name + "_sum", dict(pairs), total
+        yield metric.name + "_count", dict(pairs), below

@@ -12,12 +12,12 @@ from http import HTTPStatus
 from typing import Any
 
 from flask import Blueprint, Response, current_app, request
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
 from model.contract import Contract
 from serve import schemas
 from serve.access import WATCHING
 from serve.bundle import Bundle
-from serve.exposition import CONTENT_TYPE
 from serve.forwarded import prefix
 from serve.replies import JSON, PROBLEM, reply
 from serve.schemas import Schema
@@ -64,7 +64,7 @@ ROUTES: Mapping[str, Route] = {
     "/ready": Route("State", errors=(503,)),
     "/ping": Route({"type": "string"}, TEXT, errors=(503,)),
     "/version": Route({"type": "string"}, TEXT, errors=(503,)),
-    "/metrics": Route({"type": "string"}, CONTENT_TYPE, errors=(401,)),
+    "/metrics": Route({"type": "string"}, CONTENT_TYPE_PLAIN_0_0_4, errors=(401,)),
     "/openapi.json": Route({"type": "object"}),
     "/": Route({"type": "string"}, HTML, errors=(401,)),
     "/page.js": Route({"type": "string"}, "text/javascript; charset=utf-8"),

@@ -20,8 +20,8 @@ from serve.answers import Answer, bodies
 from serve.arms import Arm, Arms
 from serve.bundle import Bundle
 from serve.decoder import Decoder, decoder
-from serve.families import Counting
 from serve.journal import REFUSE, Journal
+from serve.metrics import Metrics
 from serve.replies import spell
 from serve.router import Router
 from serve.scoring import (
@@ -53,7 +53,7 @@ class Scorer:
         router: Router,
         journal: Journal,
         clock: Callable[[], datetime],
-        metrics: Counting | None = None,
+        metrics: Metrics | None = None,
         *,
         most_rows: int = MOST_ROWS,
         deepest: int = DEEPEST,
@@ -136,8 +136,18 @@ class Scorer:
             "shadow": self.offers.state() if live.shadow and self.offers else None,
             "refused": refused,
             "forge": forge.state() if forge else None,
-            "journal": self.journal.state(),
+            "journal": self._journal_state(),
         }
+
+    def _journal_state(self) -> dict[str, Any]:
+        """What the journals of so many `workers` lost, and what waits in their folder."""
+        found = self.journal.state()
+        if self.metrics:
+            lost, failing, workers = self.metrics.losses()
+            found |= {"lost": lost, "failing": failing > 0, "workers": workers}
+            if (lost or failing) and not found["why"]:
+                found["why"] = "another worker could not write; the log says why"
+        return found
 
     def champion(self) -> str:
         """The version that is live; "" for none."""
@@ -234,7 +244,7 @@ class Scorer:
 
     def _count(
         self,
-        metrics: Counting,
+        metrics: Metrics,
         bundle: Bundle,
         answers: Sequence[Answer],
         seconds: float,

@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from serve.families import ANSWERS, REQUESTS, SECONDS
-from serve.slots import Series
+from serve.definitions import SECONDS
+from serve.metrics import Served
 
 EVERY = timedelta(minutes=5)
 #: What is asked of a model, by its route. Who looks whether the scorer is well asks often, and may be
@@ -21,11 +21,12 @@ EVERY = timedelta(minutes=5)
 ASKED = frozenset({"/score", "/outcome", "/invocations"})
 #: What became of a request: below 400, below 500, above.
 STATUSES = ("answered", "refused", "failed")
-_BUCKETS = len(SECONDS) + 1
 
 
 class Service:
-    """Has *keep* keep a line of what a worker counted; *held* gives its series as they stand.
+    """Has *keep* keep a line of what a worker counted; *held* gives its counts as they stand.
+
+    Counts that are there at the start are those of the worker whose file this one took over.
 
     *keep* says whether it could: if not, the next line has it all. *champion* is the version that is
     live, "" for none.
@@ -33,14 +34,14 @@ class Service:
 
     def __init__(
         self,
-        held: Callable[[], Mapping[Series, Sequence[float]]],
+        held: Callable[[], Served],
         keep: Callable[[Mapping[str, Any]], bool],
         champion: Callable[[], str],
         clock: Callable[[], datetime],
     ) -> None:
         self._held, self._keep, self._champion, self._clock = held, keep, champion, clock
         self._lock = threading.Lock()
-        self._told = [0.0] * (len(STATUSES) + _BUCKETS)
+        self._told = _counted(held())
         self._since, self._version = self._now(), champion()
 
     def tell(self, *, last: bool = False) -> None:
@@ -67,15 +68,13 @@ class Service:
         return self._clock().astimezone(UTC)
 
 
-def _counted(held: Mapping[Series, Sequence[float]]) -> list[float]:
+def _counted(held: Served) -> list[float]:
     """Requests by what became of them, then answers by their bucket."""
-    statuses, answers = [0.0] * len(STATUSES), [0.0] * _BUCKETS
-    for series, values in held.items():
-        if series.family == ANSWERS:
-            answers = list(values[:_BUCKETS])
-        elif series.family == REQUESTS and _asks(series.labels[0]):
-            statuses[min(max(int(series.labels[1]) // 100 - 3, 0), 2)] += values[0]
-    return statuses + answers
+    statuses = [0.0] * len(STATUSES)
+    for (route, status), count in held.requests.items():
+        if _asks(route):
+            statuses[min(max(int(status) // 100 - 3, 0), 2)] += count
+    return [*statuses, *held.answers]
 
 
 def _asks(route: str) -> bool:

@@ -356,13 +356,13 @@ def test_ready_and_metrics_say_that_the_forge_cannot_be_followed(store, journal,
         "why": "forge sync: GitHub gave no answer",
     }
     told = client.get("/metrics").text
-    assert "\ntidegate_forge_agreement_age_seconds 3600\n" in told
-    assert "\ntidegate_forge_agrees 0\n" in told
-    assert "\ntidegate_release_refused 1\n" in told
+    assert "\ntidegate_forge_agreement_age_seconds 3600.0\n" in told
+    assert "\ntidegate_forge_agrees 0.0\n" in told
+    assert "\ntidegate_release_refused 1.0\n" in told
 
     path.write_text(json.dumps(said | {"problem": "", "agreed": said["at"]}))
     assert client.get("/ready").json["refused"] is None
-    assert "\ntidegate_forge_agreement_age_seconds 5\n" in client.get("/metrics").text
+    assert "\ntidegate_forge_agreement_age_seconds 5.0\n" in client.get("/metrics").text
     path.unlink()
     assert client.get("/ready").json["forge"] is None
     assert "tidegate_forge" not in client.get("/metrics").text

@@ -1,26 +1,27 @@
 """What is counted: by every worker, lost by none, and in the format that Prometheus reads."""
 
-import gc
 import json
 import math
-import os
 import re
 import shutil
 import signal
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from prometheus_client import generate_latest
+from prometheus_client.parser import text_string_to_metric_families
 
 from serve.app import create_app
 from serve.bundle import Bundle
-from serve.exposition import Family, exposed
-from serve.families import table
-from serve.metrics import EXTENSION, Metrics, bounds_of
-from serve.slots import SLOTS, Series
+from serve.counters import SIZE, VARIABLE, begin_run
+from serve.definitions import COUNTED, LOOKED_UP
+from serve.exporter import EXTENSION, bounds_of
+from serve.metrics import Metrics
 
 NAME = r"[a-zA-Z_:][a-zA-Z0-9_:]*"
 LABEL = r'([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\\n]|\\[\\"n])*)"'
@@ -73,6 +74,10 @@ def check_histograms(families, samples):
         assert (family + "_sum", labels) in samples
 
 
+def exposed(collector):
+    return generate_latest(collector).decode()
+
+
 def value(samples, name, **labels):
     return samples.get((name, tuple(sorted(labels.items()))), 0.0)
 
@@ -84,15 +89,23 @@ def answered(metrics, count=1, score=0.4):
         metrics.in_progress(-1, 1)
 
 
-@given(st.lists(st.text(), min_size=1, unique=True), st.floats())
-def test_whatever_a_label_or_value_is_the_text_is_read_back(labels, number):
+@given(st.lists(st.text(), min_size=1, unique=True))
+def test_whatever_a_label_is_the_text_is_read_back(labels):
     """Quotes, line ends, backslashes."""
-    family = Family("tidegate_x", "gauge", "Says \\ and\nmore.", ("label",))
+    metrics = Metrics()
     for label in labels:
-        family.add(number if number == number else 0.0, label)
-    samples = parse(exposed([family]))
+        metrics.answered("v1", "champion", [0.5], {label: 1}, {}, 1e-4)
+    told = [dict(labels) for name, labels in parse(exposed(metrics)) if "missing" in name]
 
-    assert {dict(told)["label"] for _, told in samples} == set(labels)
+    assert {labels["feature"] for labels in told} == set(labels)
+
+
+def test_a_label_that_utf_8_cannot_spell_breaks_no_scrape():
+    """JSON can: `"\\ud800"`."""
+    metrics = Metrics()
+    metrics.answered("v1", "champion", [0.5], {"\ud800": 2}, {}, 1e-4)
+
+    assert value(parse(exposed(metrics)), "tidegate_missing_values_total", feature="?") == 2
 
 
 def test_rows_are_counted_by_version_arm_and_feature(tmp_path):
@@ -102,7 +115,7 @@ def test_rows_are_counted_by_version_arm_and_feature(tmp_path):
     for score in scores:
         one.answered("v1", "anchor", [score], {"age": 2}, {"country": 1}, 1e-4)
     batch.answered("v1", "anchor", scores, {"age": 12}, {"country": 6}, 1e-4)
-    told, expected = parse(batch.render()), parse(one.render())
+    told, expected = parse(exposed(batch)), parse(exposed(one))
 
     for name, labels in expected:
         if "seconds" not in name:
@@ -115,24 +128,54 @@ def test_rows_are_counted_by_version_arm_and_feature(tmp_path):
 
 
 def test_workers_are_added_up(tmp_path):
-    """Whoever is asked tells of all."""
+    """Whichever worker is asked answers for all."""
     workers = [Metrics(tmp_path) for _ in range(3)]
     for number, worker in enumerate(workers, 1):
         answered(worker, number)
-        worker.lost = lambda: 2
         worker.request("/outcome", 202)
     for worker in workers:
-        told = parse(worker.render())
+        told = parse(exposed(worker))
 
         assert value(told, "tidegate_score_count", version="v1", arm="champion") == 6
         assert value(told, "tidegate_requests_total", route="/score", status="200") == 6
         assert value(told, "tidegate_requests_total", route="/outcome", status="202") == 3
-        assert value(told, "tidegate_journal_lost_lines_total") == 6
         assert value(told, "tidegate_workers") == 3
 
 
+def test_prometheus_reads_what_its_client_wrote(tmp_path):
+    """The text by the parser of prometheus_client: kinds, samples, and no sample twice."""
+    metrics = Metrics(
+        tmp_path, lambda version: (-10.0, 2.5, 250_000.0) if version == "v2" else (0.5, 1.0)
+    )
+    metrics.answered("v1", "champion", [0.25, 0.5, 0.75], {}, {}, 1e-4)
+    metrics.answered("v2", "challenger", [-50.0, 2.5, 1e6], {}, {}, 1e-4)
+    families = {each.name: each for each in text_string_to_metric_families(exposed(metrics))}
+    kinds = {name: family.type for name, family in families.items()}
+    scores = {
+        (sample.name, *(sample.labels.get(name, "") for name in ("version", "le"))): sample.value
+        for sample in families["tidegate_score"].samples
+    }
+
+    assert kinds == {
+        each.metric().name: each.kind for each in COUNTED if each.metric().name in families
+    }
+    assert scores == {
+        ("tidegate_score_bucket", "v1", "0.5"): 2,
+        ("tidegate_score_bucket", "v1", "1.0"): 3,
+        ("tidegate_score_bucket", "v1", "+Inf"): 3,
+        ("tidegate_score_sum", "v1", ""): 1.5,
+        ("tidegate_score_count", "v1", ""): 3,
+        ("tidegate_score_bucket", "v2", "-10.0"): 1,
+        ("tidegate_score_bucket", "v2", "2.5"): 2,
+        ("tidegate_score_bucket", "v2", "250000.0"): 2,
+        ("tidegate_score_bucket", "v2", "+Inf"): 3,
+        ("tidegate_score_sum", "v2", ""): 999_952.5,
+        ("tidegate_score_count", "v2", ""): 3,
+    }
+
+
 def test_a_kill_loses_nothing_that_was_counted(tmp_path, root):
-    """Counters stay when a worker goes; what it had in progress goes with it."""
+    """Counters stay when a worker goes, and the next one goes on; what was in progress goes with it."""
     code = (
         "import sys; from pathlib import Path; from serve.metrics import Metrics\n"
         "metrics = Metrics(Path(sys.argv[1])); n = 0\n"
@@ -141,123 +184,179 @@ def test_a_kill_loses_nothing_that_was_counted(tmp_path, root):
         "    metrics.answered('v1', 'champion', [0.5], {}, {}, 1e-4); n += 1\n"
         "    print(n, flush=True)\n"
     )
-    metrics = Metrics(tmp_path)
+    metrics, sums = Metrics(tmp_path), []
     for _ in range(2):
         with subprocess.Popen(
             [sys.executable, "-c", code, str(tmp_path)], cwd=root, stdout=subprocess.PIPE, text=True
         ) as process:
             for _ in range(50):
                 last = int(process.stdout.readline())
-            assert value(parse(metrics.render()), "tidegate_requests_in_progress") == 1
+            told = parse(exposed(metrics))
+            assert value(told, "tidegate_requests_in_progress") == 1
+            assert value(told, "tidegate_workers") == 2
             process.send_signal(signal.SIGKILL)
             last += len(process.stdout.read().split())
-        before = metrics.render()
+        before = exposed(metrics)
         told = parse(before)
         assert value(told, "tidegate_requests_in_progress") == 0
         assert value(told, "tidegate_workers") == 1
-        assert before == metrics.render()
-    assert last <= value(told, "tidegate_answer_seconds_count") <= 2 * last + 10_000
-    assert len(list(tmp_path.glob("*.slots"))) == 1
+        assert before == exposed(metrics)
+        sums.append(value(told, "tidegate_answer_seconds_count") - sum(sums))
+        assert last <= sums[-1] <= last + 1
+    assert len(list(tmp_path.glob("*.db"))) == 2
 
 
-def test_a_dead_worker_is_not_counted_twice(tmp_path):
-    """Although whoever moved its counts was killed before the file was removed."""
-    dead = Metrics(tmp_path)
-    answered(dead, 5)
-    (path,) = tmp_path.glob("*.slots")
-    content = path.read_bytes()
+def test_restarts_add_no_files_and_no_counts(tmp_path):
+    """A worker takes the file of one that ended, with its counters and without its gauges."""
     metrics = Metrics(tmp_path)
-    del dead
-    gc.collect()
-    assert value(parse(metrics.render()), "tidegate_answer_seconds_count") == 5
-    assert not path.exists()
+    for count in range(1, 6):
+        worker = Metrics(tmp_path)
+        worker.in_progress(1)
+        worker.watch(journal := Losing())
+        journal.lose(2)
+        answered(worker)
+        told = parse(exposed(metrics))
+        worker.close()
 
-    path.write_bytes(content)
-    assert value(parse(metrics.render()), "tidegate_answer_seconds_count") == 5
-    assert not path.exists()
+        assert value(told, "tidegate_answer_seconds_count") == count
+        assert value(told, "tidegate_requests_in_progress") == 1
+        assert value(told, "tidegate_journal_lost_lines_total") == 2 * count
+        assert metrics.losses() == (2 * count, 0, 1)
+        assert len(list(tmp_path.glob("*.db"))) == 2
+
+
+class Losing:
+    """A journal that loses lines when it is asked to."""
+
+    lost, failing, changed = 0, False, None
+
+    def lose(self, count):
+        self.lost, self.failing = self.lost + count, True
+        self.changed()
+
+
+def test_losses_are_those_of_all_workers(tmp_path):
+    """And a worker that ended no longer fails."""
+    workers, journals = [Metrics(tmp_path) for _ in range(3)], [Losing() for _ in range(3)]
+    for worker, journal in zip(workers, journals, strict=True):
+        worker.watch(journal)
+    journals[0].lose(3)
+    journals[1].lose(4)
+    assert [worker.losses() for worker in workers] == [(7, 2, 3)] * 3
+    journals[0].failing = False
+    journals[0].changed()
+    assert workers[2].losses() == (7, 1, 3)
+    workers[1].close()
+    assert workers[2].losses() == (7, 0, 2)
 
 
 def test_threads_lose_no_count(tmp_path):
-    """A slot is read, added to and written: one at a time."""
+    """A number is read, added to and written: one at a time."""
     metrics = Metrics(tmp_path)
     threads = [threading.Thread(target=answered, args=(metrics, 3000)) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    told = parse(metrics.render())
+    told = parse(exposed(metrics))
 
     assert value(told, "tidegate_answer_seconds_count") == 12_000
     assert value(told, "tidegate_missing_values_total", feature="age") == 12_000
     assert value(told, "tidegate_requests_in_progress") == 0
 
 
-def test_when_all_slots_are_taken_the_rest_is_counted_together(tmp_path):
-    """A server that swaps every minute for a day stays up."""
+def test_a_year_of_releases_fits_and_a_full_file_stops_nothing(tmp_path):
+    """After that, what has no number by its name is counted together, and the file does not grow."""
     metrics = Metrics(tmp_path)
-    for version in range(SLOTS // 22 + 10):
-        metrics.answered(f"v{version}", "champion", [0.1], {}, {}, 1e-4)
-    told = parse(metrics.render())
+    for version in range(800):
+        metrics.answered(f"2026-01-01-{version:012}", "champion", [0.1], {}, {}, 1e-4)
+    for number in range(100):
+        metrics.request(f"/route/{number}", 200)
+    samples = [sample for metric in metrics.collect() for sample in metric.samples]
+    versions = {sample.labels["version"] for sample in samples if "version" in sample.labels}
+    values = {sample.name: sample.value for sample in samples}
+    requests = sum(metrics.served().requests.values())
 
-    assert value(told, "tidegate_uncounted_total") > 0
-    assert value(told, "tidegate_answer_seconds_count") == SLOTS // 22 + 10
+    assert 366 < len(versions) < 800
+    assert 0 < requests < 100
+    assert values["tidegate_uncounted_total"] == 800 - len(versions) + 100 - requests
+    assert values["tidegate_answer_seconds_count"] == 800
+    assert [path.stat().st_size for path in tmp_path.glob("*.db")] == [SIZE]
 
 
-def test_without_a_folder_it_counts_in_memory(tmp_path):
-    """And says why its counts are its own."""
+def test_without_a_folder_it_counts_in_memory(tmp_path, capsys):
+    """And says why."""
     (tmp_path / "file").write_text("")
-    for metrics in (Metrics(tmp_path / "file"), Metrics(None)):
+    for metrics in (Metrics(tmp_path / "file"), Metrics()):
         answered(metrics, 3)
+        metrics.watch(journal := Losing())
+        journal.lose(5)
 
-        assert value(parse(metrics.render()), "tidegate_answer_seconds_count") == 3
-    assert "its own" in Metrics(tmp_path / "file").why
+        assert value(parse(exposed(metrics)), "tidegate_answer_seconds_count") == 3
+        assert metrics.losses() == (5, 1, 1)
+    assert capsys.readouterr().err == "metrics: Not a directory; each worker counts for itself\n"
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff" * 64, b"no counts at all, but text" * 1000])
+def test_a_file_that_is_no_file_of_counts_stops_no_scrape(tmp_path, content):
+    """It is left out of the sum."""
+    metrics = Metrics(tmp_path)
+    (tmp_path / "1.db").write_bytes(content)
+    answered(metrics, 2)
+
+    assert value(parse(exposed(metrics)), "tidegate_answer_seconds_count") == 2
+    assert metrics.losses() == (0, 0, 1)
 
 
 def test_a_folder_that_is_taken_away_stops_no_count(tmp_path):
-    """What is left is what this worker counted; a file cut short by a crash counts nothing."""
-    metrics = Metrics(tmp_path / "a")
+    """What is left is what this worker counted."""
+    metrics, other = Metrics(tmp_path), Metrics(tmp_path)
     answered(metrics, 3)
-    (tmp_path / "a/gone.json").write_text("")
-    assert value(parse(metrics.render()), "tidegate_answer_seconds_count") == 3
-    shutil.rmtree(tmp_path / "a")
+    answered(other, 1)
+    shutil.rmtree(tmp_path)
     answered(metrics, 2)
-    assert value(parse(metrics.render()), "tidegate_answer_seconds_count") == 5
+
+    assert value(parse(exposed(metrics)), "tidegate_answer_seconds_count") == 5
 
 
-def test_counts_of_the_dead_stay_where_they_are_while_the_disk_is_full(tmp_path):
-    """They are told all the same, and moved when there is room."""
-    dead, metrics = Metrics(tmp_path), Metrics(tmp_path)
-    answered(dead, 4)
-    del dead
-    gc.collect()
-    in_the_way = tmp_path / f".gone.json-{os.getpid()}"
-    in_the_way.mkdir()
-    for _ in range(2):
-        assert value(parse(metrics.render()), "tidegate_answer_seconds_count") == 4
-        assert len(list(tmp_path.glob("*.slots"))) == 2
-    in_the_way.rmdir()
-    assert value(parse(metrics.render()), "tidegate_answer_seconds_count") == 4
-    assert len(list(tmp_path.glob("*.slots"))) == 1
+def test_a_run_counts_from_zero_and_removes_what_ended_runs_left(tmp_path, root):
+    """Not what another server counts that writes to the same journal."""
+    code = (
+        "import os, sys; from pathlib import Path; from serve.counters import begin_run\n"
+        "begin_run(Path(sys.argv[1])); print(os.environ['PROMETHEUS_MULTIPROC_DIR'], flush=True)\n"
+        "sys.stdin.read()\n"
+    )
+    (tmp_path / ".metrics").mkdir()
+    (tmp_path / ".metrics/12-ab.slots").write_text("of an earlier version")
+    folders = []
+    with subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path)],
+        cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    ) as other:  # fmt: skip
+        folders.append(Path(other.stdout.readline().strip()))
+        environment = {}
+        begin_run(tmp_path, environment)
+        folders.append(Path(environment[VARIABLE]))
+        assert sorted(folders) == sorted(
+            each for each in (tmp_path / ".metrics").iterdir() if each.is_dir()
+        )
+        assert not (tmp_path / ".metrics/12-ab.slots").exists()
+        other.stdin.close()
+    begin_run(tmp_path, environment)
+    folders.append(Path(environment[VARIABLE]))
+
+    assert [folder.exists() for folder in folders] == [False, True, True]
+    assert len(set(folders)) == 3
 
 
-def test_recent_minutes_are_told_one_by_one(tmp_path):
-    """Each what was counted in it, over all workers, with the minutes in which nothing was."""
-    now = [10_000 * 60.0]
-    workers = [Metrics(tmp_path, lambda: now[0]) for _ in range(2)]
-    counts = {0: (2, 1), 1: (0, 3), 2: (0, 0), 3: (4, 0), 20: (1, 0)}
-    for minute, each in counts.items():
-        now[0] = (10_000 + minute) * 60.0 + 7
-        for worker, count in zip(workers, each, strict=True):
-            answered(worker, count)
-        if minute == 3:
-            recent = workers[0].recent(5)
-            assert [total(minute) for minute in recent] == [0, 3, 3, 0, 4]
-    assert [total(minute) for minute in workers[1].recent(3)] == [0, 0, 1]
+def test_a_run_without_a_folder_says_so(tmp_path, capsys):
+    """And passes on no folder of another run."""
+    (tmp_path / "journal").write_text("a file where the folder should be")
+    environment = {VARIABLE: "of another run"}
+    begin_run(tmp_path / "journal", environment)
 
-
-def total(minute):
-    series = next((one for one in minute if one.family == "score"), None)
-    return sum(minute[series][:-1]) if series else 0
+    assert environment == {}
+    assert "metrics: Not a directory; each worker counts for itself" in capsys.readouterr().err
 
 
 def test_the_buckets_of_values_are_round_and_hold_them(each_task):
@@ -316,8 +415,17 @@ def test_the_scorer_tells_what_it_did(client, row, bundles, journal, app):
     ]
 
 
-def test_the_readme_has_everything_that_is_told(root, client, row):
-    """As the code has it: python -c "from serve.families import table; print(table())"."""
+def table():
+    """The metrics as the README lists them."""
+    rows = ["| metric | labels | |", "|---|---|---|"]
+    for each in (*COUNTED, *LOOKED_UP):
+        labels = ", ".join(f"`{label}`" for label in each.labels)
+        rows.append(f"| `{each.exported}` | {labels} | {each.says} |")
+    return "\n".join(rows) + "\n"
+
+
+def test_the_readme_lists_every_metric(root, client, row):
+    """As `table` above spells them."""
     client.post("/score", json=row)
     told = re.findall(r"^# TYPE (\S+)", client.get("/metrics").text, re.MULTILINE)
 
@@ -335,14 +443,14 @@ def test_accepted_outcomes_are_counted(client):
 
 
 def test_what_the_journal_loses_is_counted(store, bundles, journal, clock, row):
-    """On every answer, not when somebody looks."""
+    """When it happens, not when somebody looks."""
     store.serve(bundles[0])
     journal.write_text("a file where the folder should be")
     app = create_app(store.folder, journal, follow_every=None, clock=clock)
     app.test_client().post("/score", json=[row] * 3)
 
     assert (
-        value(parse(app.extensions[EXTENSION].render()), "tidegate_journal_lost_lines_total") == 3
+        value(parse(exposed(app.extensions[EXTENSION])), "tidegate_journal_lost_lines_total") == 3
     )
 
 
@@ -353,9 +461,3 @@ def test_before_the_first_release_there_are_metrics(store, journal):
 
     assert value(told, "tidegate_ready") == 0
     assert value(told, "tidegate_release_refused") == 1
-
-
-def test_a_series_knows_its_width():
-    """One slot, or the buckets, what is above them, and the sum."""
-    assert Series("requests").width == 1
-    assert Series("score", (), (0.5, 1.0)).width == 4

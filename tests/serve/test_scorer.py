@@ -48,6 +48,9 @@ class Counts:
     def outcomes(self, count):
         self.accepted += count
 
+    def losses(self):
+        return 0, 0, 1
+
     def in_progress(self, change, answered=0):
         self.now += change
         self.whole += answered

@@ -8,22 +8,21 @@ from datetime import UTC, datetime
 
 import pytest
 
-from serve.families import ANSWERS, REQUESTS, SECONDS
+from serve.definitions import SECONDS
+from serve.exporter import EXTENSION
 from serve.journal import Journal
-from serve.metrics import EXTENSION
+from serve.metrics import Metrics, Served
 from serve.service import Service
-from serve.slots import Series
 from tests.serve.test_metrics import parse, value
 from tests.serve.test_process import Load, children, scorer, until
-
-ANSWERED = Series(ANSWERS, (), SECONDS)
 
 
 class Worker:
     """What a worker holds, set by hand; and the lines that are kept of it, while there is room."""
 
     def __init__(self, clock):
-        self.held, self.lines, self.version, self.room = {}, [], "v1", True
+        self.held = Served({}, [0.0] * (len(SECONDS) + 1))
+        self.lines, self.version, self.room = [], "v1", True
         self.service = Service(lambda: self.held, self.keep, lambda: self.version, clock)
 
     def keep(self, line):
@@ -32,11 +31,9 @@ class Worker:
         return self.room
 
     def count(self, status="200", requests=1, bucket=0, route="/score"):
-        series = Series(REQUESTS, (route, status))
-        self.held[series] = [self.held.get(series, [0.0])[0] + requests]
-        answers = [*self.held.get(ANSWERED, [0.0] * ANSWERED.width)]
+        before, answers = self.held.requests.get((route, status), 0.0), [*self.held.answers]
         answers[bucket] += requests
-        self.held[ANSWERED] = answers
+        self.held = Served({**self.held.requests, (route, status): before + requests}, answers)
 
 
 @pytest.fixture
@@ -180,8 +177,22 @@ def test_a_scorer_has_its_lines_from_the_start_to_the_end(app, client, row, kept
     assert (line["answered"], line["refused"], line["failed"]) == (1, 1, 0)
     assert line["version"] == found.champion()
     assert sum(line["answers"]) == 1
-    held = app.extensions[EXTENSION].served()
-    assert line["answers"] == held[ANSWERED][: len(SECONDS) + 1]
+    assert line["answers"] == app.extensions[EXTENSION].served().answers
+
+
+def test_a_worker_keeps_no_line_of_what_the_one_before_it_counted(tmp_path, clock):
+    """Whose file it took over: that one has lines of its own."""
+    for count in (3, 2):
+        metrics, worker = Metrics(tmp_path), Worker(clock)
+        service = Service(metrics.served, worker.keep, lambda: "v1", clock)
+        for _ in range(count):
+            metrics.answered("v1", "champion", [0.5], {}, {}, 1e-4)
+            metrics.request("/score", 200)
+        service.tell(last=True)
+        metrics.close()
+
+        assert [line["answered"] for line in worker.lines] == [count]
+        assert sum(worker.lines[0]["answers"]) == count
 
 
 def test_lines_of_all_workers_sum_to_what_metrics_says(
@@ -205,7 +216,7 @@ def test_lines_of_all_workers_sum_to_what_metrics_says(
     )
     assert {line["version"] for line in lines} == {bundles[0].name}
     buckets = [
-        value(told, "tidegate_answer_seconds_bucket", le=f"{bound:g}") for bound in SECONDS[:-1]
+        value(told, "tidegate_answer_seconds_bucket", le=str(bound)) for bound in SECONDS[:-1]
     ]
     summed = [sum(column) for column in zip(*(line["answers"] for line in lines), strict=True)]
     assert [sum(summed[: n + 1]) for n in range(len(buckets))] == buckets
@@ -224,6 +235,26 @@ def test_a_kill_loses_counts_of_minutes_and_no_answer(
 
     assert set(given) <= {each["id"] for each in kept("answers")}
     assert total(kept("service"), "answered") <= len(kept("answers"))
+
+
+def test_metrics_go_on_where_a_killed_worker_stopped(root, store, journal, tmp_path, bundles, row):
+    """Nothing that was answered is missing, and another start counts from zero."""
+    store.serve(bundles[0])
+    with scorer(root, store.folder, journal, tmp_path, "--workers", "2") as (process, address):
+        given = asked(address, row, 100)
+        os.kill(children(process.pid)[0], signal.SIGKILL)
+        until(lambda: value(metrics(address), "tidegate_workers") == 2)
+        given += asked(address, row, 100)
+        told = metrics(address)
+        process.send_signal(signal.SIGTERM)
+        process.wait(30)
+    with scorer(root, store.folder, journal, tmp_path) as (_, address):
+        again = metrics(address)
+
+    assert value(told, "tidegate_answer_seconds_count") >= len(given)
+    assert value(told, "tidegate_requests_in_progress") == 1
+    assert value(again, "tidegate_answer_seconds_count") == 0
+    assert len([*journal.glob(".metrics/*/")]) == 1
 
 
 def asked(address, row, least):

@@ -15,9 +15,11 @@ from serve.arms import Arm
 from serve.aside import Aside
 from serve.bundle import Bundle
 from serve.manifest import digest_of
+from serve.metrics import Metrics
 from serve.scoring import score
 from serve.settings import Settings
 from serve.shadow import CHUNK, FEW, Offers, Shadow
+from tests.serve.test_metrics import parse
 
 AT = "2026-03-01T12:00:00.000000Z"
 SOON = 30  # seconds that a test waits before it gives up
@@ -280,16 +282,19 @@ def slot(store, role, bundle, more):
 
 
 @pytest.fixture
-def running(store, journal, clock, pair):
+def running(store, journal, clock, pair, tmp_path):
     """The application with what is named, its scorer, and the process aside (in this one)."""
-    begun = []
+    begun, folder = [], tmp_path / "metrics"
+    folder.mkdir()
 
     def run(champion, more=""):
         serve(store, champion, more)
         app = create_app(
-            store.folder, journal, follow_every=None, clock=clock, offers=Offers(pair[0])
-        )
-        aside = Aside(Settings(store=store.folder, journal=journal), pair[1], clock)
+            store.folder, journal, follow_every=None, clock=clock, metrics=Metrics(folder),
+            offers=Offers(pair[0]),
+        )  # fmt: skip
+        settings = Settings(store=store.folder, journal=journal)
+        aside = Aside(settings, pair[1], clock, Metrics(folder, worker=False))
         aside.router.refresh()
         begun.append(aside)
         return app.test_client(), app.extensions["tidegate"], aside
@@ -322,13 +327,11 @@ def test_a_shadow_is_journalled_apart_and_told_to_nobody(
 
 
 def counted_by(client):
-    """What /metrics says of a family with labels."""
-    told = client.get("/metrics").text.splitlines()
+    """What /metrics says of a metric with labels."""
+    told = parse(client.get("/metrics").text)
 
     def find(name, **labels):
-        said = ",".join(f'{key}="{value}"' for key, value in labels.items())
-        (line,) = (line for line in told if line.startswith(f"tidegate_{name}{{{said}}}"))
-        return float(line.split()[-1])
+        return told[f"tidegate_{name}", tuple(sorted(labels.items()))]
 
     return find
 
@@ -346,7 +349,7 @@ def test_how_a_shadow_differs_is_counted(running, store, bundles, row, task):
     assert find("shadow_difference_total", version=version) < 40 * 1e-4
     if task != "regression":
         assert find("shadow_disagreements_total", version=version) == 0
-    assert "tidegate_workers 1\n" in client.get("/metrics").text
+    assert find("workers") == 1
 
 
 def test_the_models_are_where_they_are_needed(running, store, bundles):

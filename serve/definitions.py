@@ -1,0 +1,101 @@
+"""The metrics on `/metrics`: the name, kind, meaning and labels of each."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from prometheus_client import Metric
+from prometheus_client.mmap_dict import mmap_key
+from prometheus_client.utils import floatToGoString
+
+PREFIX = "tidegate_"
+#: Upper bounds of the buckets, in seconds: a row takes tens of microseconds, a batch milliseconds.
+SECONDS = (
+    25e-6, 50e-6, 75e-6, 1e-4, 15e-5, 25e-5, 5e-4, 1e-3, 25e-4, 5e-3, 1e-2, 25e-3, 5e-2, 0.1, 0.25,
+    0.5, 1.0, 2.5, 10.0,
+)  # fmt: skip
+#: Upper bounds of the buckets of scores that are probabilities.
+PROBABILITIES = tuple(round(n / 20, 2) for n in range(1, 21))
+
+
+class Definition(NamedTuple):
+    """A metric: its name without the prefix and a counter's `_total`, its kind, meaning and labels."""
+
+    name: str
+    kind: str
+    says: str
+    labels: tuple[str, ...] = ()
+
+    @property
+    def exported(self) -> str:
+        """The name on `/metrics`."""
+        return PREFIX + self.name + ("_total" if self.kind == "counter" else "")
+
+    def metric(self) -> Metric:
+        """The metric, without samples, as prometheus_client has it."""
+        return Metric(PREFIX + self.name, self.says, self.kind)
+
+    def key(self, *values: str) -> str:
+        """The key of the number with these *values* of its labels."""
+        return self._key(self.exported, self.labels, values)
+
+    def buckets(self, bounds: Iterable[float], *values: str) -> list[str]:
+        """The keys of a histogram: of a bucket up to each of *bounds*, of one above, and of the sum."""
+        name, labels = PREFIX + self.name, (*self.labels, "le")
+        ends = [floatToGoString(bound) for bound in (*bounds, math.inf)]
+        buckets = [self._key(name + "_bucket", labels, (*values, end)) for end in ends]
+        return [*buckets, self._key(name + "_sum", self.labels, values)]
+
+    def _key(self, sample: str, labels: Sequence[str], values: Sequence[str]) -> str:
+        # What UTF-8 cannot spell, which a name in JSON may hold, becomes a question mark.
+        spelt = [value.encode("utf-8", "replace").decode() for value in values]
+        return mmap_key(PREFIX + self.name, sample, [*labels], spelt, "")
+
+
+# fmt: off
+REQUESTS = Definition("requests", "counter", "Requests, by route and status.", ("route", "status"))
+ANSWERS = Definition("answer_seconds", "histogram",
+    "Seconds from rows to answers, journal included, on every route.")
+IN_PROGRESS = Definition("requests_in_progress", "gauge", "Requests being answered.")
+SCORES = Definition("score", "histogram", "Scores given, by version and arm.", ("version", "arm"))
+MISSING = Definition("missing_values", "counter",
+    "Values that were missing in rows answered.", ("feature",))
+UNSEEN = Definition("unseen_values", "counter",
+    "Categories never seen in training in rows answered.", ("feature",))
+OUTCOMES = Definition("outcomes", "counter", "Outcomes that were accepted.")
+SHADOWED = Definition("shadow_rows", "counter",
+    "Rows for a shadow: scored, dropped, failed.", ("version", "result"))
+DISAGREED = Definition("shadow_disagreements", "counter",
+    "Rows that a shadow labels otherwise than they were.", ("version",))
+DIFFERENCE = Definition("shadow_difference", "counter",
+    "Sum of how far a shadow's scores are from those answered.", ("version",))
+WORKERS = Definition("workers", "gauge", "Processes that answer.")
+LOST = Definition("journal_lost_lines", "counter", "Lines that the journal could not keep.")
+FAILING = Definition("journal_failing", "gauge", "Processes whose journal cannot be written now.")
+UNCOUNTED = Definition("uncounted", "counter",
+    "What was not counted by name, since a worker's file is full.")
+
+INFO = Definition("model_info", "gauge", "What is live; always 1.",
+    ("version", "arm", "name", "task", "digest"))
+SHARE = Definition("arm_share", "gauge", "Share of the keys of an arm.", ("arm",))
+AGE = Definition("model_age_seconds", "gauge", "Seconds since a model was made.", ("version", "arm"))
+READY = Definition("ready", "gauge", "Whether rows can be answered.")
+REFUSED = Definition("release_refused", "gauge",
+    "Whether something keeps the scorer from following its store or the forge.")
+AGREES = Definition("forge_agrees", "gauge",
+    "Whether what the forge names is served; absent without `forge sync`.")
+AGREEMENT_AGE = Definition("forge_agreement_age_seconds", "gauge",
+    "Seconds since it last was; infinite if never.")
+SEGMENTS = Definition("journal_segments", "gauge",
+    "Files of the journal that wait for upload, open ones too.")
+BYTES = Definition("journal_bytes", "gauge", "Bytes in them.")
+UNSHIPPED = Definition("journal_unshipped", "gauge",
+    "Files that could not be uploaded at the last attempt.")
+
+#: What processes count.
+COUNTED = (REQUESTS, ANSWERS, IN_PROGRESS, SCORES, MISSING, UNSEEN, OUTCOMES, SHADOWED, DISAGREED,
+    DIFFERENCE, WORKERS, LOST, FAILING, UNCOUNTED)
+#: What is looked up when Prometheus asks.
+LOOKED_UP = (INFO, SHARE, AGE, READY, REFUSED, AGREES, AGREEMENT_AGE, SEGMENTS, BYTES, UNSHIPPED)
