@@ -75,6 +75,10 @@ class Counters:
                 self._places[key] = self._used // 8 - 2
             return [self._places[key] for key in keys]
 
+    def own_keys(self) -> list[str]:
+        """What this process has numbers for."""
+        return [*self._places]
+
     def sums(self) -> dict[str, float]:
         """Every number over all processes: counters of those that ended, too."""
         with self.lock:

@@ -87,9 +87,7 @@ def metrics() -> Response:
 @routes.record_once
 def _wire(state: BlueprintSetupState) -> None:
     scorer: Scorer = state.app.extensions["tidegate"]
-    found = scorer.metrics
-    if not isinstance(found, Metrics):
-        found = scorer.metrics = Metrics(run_folder())
+    found = scorer.metrics = scorer.metrics or Metrics(run_folder())
     journal = scorer.journal
     found.watch(journal)
     journal.also = Service(found.served, journal.service, scorer.champion, scorer.clock).tell

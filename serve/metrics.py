@@ -21,7 +21,7 @@ from prometheus_client.registry import Collector
 
 from serve import definitions as defined
 from serve.counters import Counters, say_why
-from serve.definitions import COUNTED, PROBABILITIES, SECONDS, Definition
+from serve.definitions import COUNTED, PREFIX, PROBABILITIES, SECONDS, Definition
 from serve.journal import Journal
 
 #: A sample's name, its labels and its value.
@@ -88,6 +88,10 @@ class Metrics(Collector):
         self._values[self._failing] = self._values[self._in_progress] = 0.0
         self._values[workers] = worker
         self._scored = self._place(defined.REQUESTS, "/score", "200")
+        for key in self._counters.own_keys():  # of a file that was taken over
+            name, _, labels = _read(key)
+            if name == PREFIX + defined.REQUESTS.name:
+                self._place(defined.REQUESTS, labels["route"], labels["status"])
         self._seconds = self._histogram(defined.ANSWERS, SECONDS)
         self._scores: dict[tuple[str, str], _Histogram] = {}
         self._mine = _Mine()

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from serve.definitions import COUNTED, LOOKED_UP
+from serve.service import ASKED
 
 FOLDER = Path(__file__).parents[2] / "serve/kubernetes/monitoring"
 DASHBOARD = json.loads((FOLDER / "grafana.json").read_text())
@@ -59,6 +60,17 @@ def test_an_expression_names_metrics_and_labels_that_there_are(expression):
         assert set(re.findall(r'(\w+)=~?"', labels)) <= known[name] | OF_PROMETHEUS
     assert set(grouped) <= set().union(*(known[name] for name in names)) | OF_PROMETHEUS
     assert expression.count("(") == expression.count(")")
+
+
+def test_errors_are_those_of_requests_to_the_model(app):
+    """As in the journal's counts: a probe that finds a scorer not ready is no failed request."""
+    patterns = set(re.findall(r'route=~\\?"([^"\\]+)', rules_text() + json.dumps(DASHBOARD)))
+    (pattern,) = patterns
+    rules = {str(rule) for rule in app.url_map.iter_rules()}
+    asked = {rule for rule in rules if re.fullmatch(pattern, rule)}
+
+    assert asked == {rule for rule in rules if rule in ASKED or rule.endswith("/infer")}
+    assert len(asked) > len(ASKED)
 
 
 def test_every_alert_is_among_the_expressions():

@@ -188,10 +188,11 @@ def test_a_worker_keeps_no_line_of_what_the_one_before_it_counted(tmp_path, cloc
         for _ in range(count):
             metrics.answered("v1", "champion", [0.5], {}, {}, 1e-4)
             metrics.request("/score", 200)
+            metrics.request("/score", 422)
         service.tell(last=True)
         metrics.close()
 
-        assert [line["answered"] for line in worker.lines] == [count]
+        assert [(line["answered"], line["refused"]) for line in worker.lines] == [(count, count)]
         assert sum(worker.lines[0]["answers"]) == count
 
 
