@@ -84,6 +84,7 @@ def test_what_the_journal_lost_is_said(client, app):
     assert "The journal lost nothing." in page(client).text
     journal = app.extensions["tidegate"].journal
     journal.lost, journal.why = 1_234, "No space left on device"
+    journal.changed()
     found = page(client)
 
     assert "The journal lost 1,234 lines. No space left on device" in found.text
