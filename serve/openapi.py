@@ -83,7 +83,9 @@ def openapi() -> Response:
     """What every route takes and answers, made from the contract of the live model."""
     # Relative to the document's own address: that is right behind any proxy.
     told = reply(document(prefix(request.headers) or "."))
-    return Response(told.body, told.status, content_type=told.kind)
+    # It depends on what is live and on a header, so no cache may answer with it by itself.
+    headers = {"Cache-Control": "no-cache"}
+    return Response(told.body, told.status, headers=headers, content_type=told.kind)
 
 
 def document(server: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from serve.arms import Arm
 from serve.forwarded import address, prefix
 from serve.scoring import takes_ids
 from serve.standing import age, scorer_here, standing
-from serve.typical import typical_row
+from serve.typical import categories, typical_row
 
 HERE = Path(__file__).parent
 #: Nothing but what this server itself sends; no page may frame it.
@@ -122,10 +122,9 @@ def _told(arm: Arm, now: datetime) -> dict[str, Any]:
 
 def _fields(contract: Contract, champion: Arm, row: Mapping[str, Any]) -> list[dict[str, Any]]:
     """What the form asks: each feature, filled in from *row*, then what may be left out."""
-    seen: Mapping[str, Any] = champion.bundle.manifest.get("data", {}).get("categories", {})
+    seen = categories(contract, champion.bundle.manifest)
     found = [
-        _field(feature, seen.get(feature.name, []), row[feature.name])
-        for feature in contract.features
+        _field(feature, seen[feature.name], row[feature.name]) for feature in contract.features
     ]
     more = [(contract.key, "whose row it is"), (contract.time, "the moment it is about")]
     if takes_ids(contract):
@@ -136,7 +135,7 @@ def _fields(contract: Contract, champion: Arm, row: Mapping[str, Any]) -> list[d
     ]
 
 
-def _field(feature: Feature, seen: list[str], value: Any) -> dict[str, Any]:
+def _field(feature: Feature, seen: Sequence[str], value: Any) -> dict[str, Any]:
     options = ("true", "false") if feature.kind == "boolean" else feature.choices
     return {
         "name": feature.name,
@@ -144,7 +143,7 @@ def _field(feature: Feature, seen: list[str], value: Any) -> dict[str, Any]:
         "says": feature.description,
         "expects": feature.expects().removesuffix(" or null"),
         "options": options,
-        "seen": [] if options else seen,
+        "seen": () if options else seen,
         "needed": not feature.nullable,
         "value": value if isinstance(value, str) else json.dumps(value),
     }

@@ -21,15 +21,22 @@ def typical_row(contract: Contract, manifest: Mapping[str, Any]) -> dict[str, An
     Golden rows are real, so each column is taken by itself, and a private feature is made up; so is
     one without a value that fits.
     """
-    rows = manifest["golden"]["rows"][:ROWS]
+    rows, seen = manifest["golden"]["rows"][:ROWS], categories(contract, manifest)
+    private = contract.private
+    return {
+        each.name: _usual(
+            each, [row.get(each.name) for row in rows if each.name not in private], seen[each.name]
+        )
+        for each in contract.features
+    }
+
+
+def categories(contract: Contract, manifest: Mapping[str, Any]) -> dict[str, Sequence[str]]:
+    """For each feature the categories seen in training that may be shown: none of a private one."""
     seen = manifest.get("data", {}).get("categories", {})
     return {
-        feature.name: _usual(
-            feature,
-            [] if feature.name in contract.private else [row.get(feature.name) for row in rows],
-            seen.get(feature.name, ()),
-        )
-        for feature in contract.features
+        each.name: () if each.name in contract.private else seen.get(each.name, ())
+        for each in contract.features
     }
 
 

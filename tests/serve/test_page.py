@@ -67,6 +67,19 @@ def test_links_stay_under_the_path_that_a_proxy_adds(client, said, root):
         assert name not in ("href", "src", "action") or value[:2] != "//"
 
 
+def test_categories_of_a_private_field_are_not_offered(store, journal, clock, bundles, tmp_path):
+    """They are words about people; the form takes any that are typed."""
+    manifest = json.loads((bundles[0] / "manifest.json").read_text())
+    manifest["contract"]["private"].append("country")
+    store.serve(copied(bundles[0], tmp_path, manifest))
+    client = create_app(store.folder, journal, follow_every=None, clock=clock).test_client()
+    found = page(client)
+
+    assert "AT" not in [each.get("value") for each in found.all("option")]
+    (country,) = [each for each in found.all("input") if each.get("name") == "country"]
+    assert (country["value"], "list" in country) == ("x", False)
+
+
 def test_the_line_for_a_shell_is_in_the_page(client, row):
     """Without a script too; it has the address that the client sees, and scores the row in the form."""
     said = {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "shop.example", "X-Forwarded-Prefix": "/model"}  # fmt: skip
@@ -211,6 +224,11 @@ def hostile(bundle, folder):
     manifest["build"]["commit"] = HOSTILE
     manifest["data"]["window"] = [HOSTILE, HOSTILE]
     assert Contract.from_json(contract)
+    return copied(bundle, folder, manifest)
+
+
+def copied(bundle, folder, manifest):
+    """The bundle under *folder* with another manifest, and the digest of that."""
     manifest["digest"] = digest_of(manifest)
     manifest["version"] = manifest["version"][:14] + manifest["digest"][7:19]
     folder = folder / manifest["version"]
