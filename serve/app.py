@@ -14,6 +14,7 @@ from werkzeug.exceptions import BadRequest, HTTPException, RequestEntityTooLarge
 
 from serve.access import Access
 from serve.bundle import Bundle
+from serve.content_coding import CODINGS, CodingError
 from serve.forwarded import prefix
 from serve.journal import Journal
 from serve.metrics import Metrics
@@ -172,6 +173,8 @@ def _refused(error: RequestError) -> Response:
         )
     if error.status == 503:
         answer.headers["Retry-After"] = "1"
+    if isinstance(error, CodingError):
+        answer.headers["Accept-Encoding"] = CODINGS
     return answer
 
 

@@ -1,7 +1,7 @@
 """The Open Inference Protocol, version 2, as Triton, KServe and MLServer speak it: an adapter.
 
-A row's features are columns here: one tensor of shape [n] or [n, 1] for each. A JSON null stands
-for what is missing, which the protocol has no word for.
+A row's features are columns here: one tensor of shape [n] or [n, 1] for each, as JSON or as bytes
+after the JSON (the binary tensor data extension, which Triton's client uses by default).
 """
 
 from __future__ import annotations
@@ -15,12 +15,18 @@ from model.contract import Contract, Label
 from serve import mlflow
 from serve.answers import Answer, bodies
 from serve.arms import Arm
-from serve.replies import Reply, reply
+from serve.binary_tensors import write_values
+from serve.replies import Reply, reply, spell
 from serve.scoring import RequestError
-from serve.standing import json_here, must_stand, scorer_here, versions
-from serve.tensors import columns, rows_of
+from serve.standing import body_here, must_stand, scorer_here, versions
+from serve.strict_json import read_json
+from serve.tensors import Asked, columns, read_request
 
 NAME, PLATFORM = "tidegate", "onnx_onnxruntime"
+EXTENSIONS = ["binary_tensor_data"]
+#: How many bytes of a body are its JSON, where the bytes of tensors follow.
+JSON_LENGTH = "Inference-Header-Content-Length"
+OCTETS = "application/octet-stream"
 #: What is told of each row besides the score.
 TOLD = ("id", "version", "arm")
 
@@ -31,7 +37,7 @@ routes.register_blueprint(mlflow.routes)
 @routes.get("/v2")
 def server() -> Response:
     """Who answers."""
-    return _response(reply({"name": NAME, "version": "2", "extensions": []}))
+    return _response(reply({"name": NAME, "version": "2", "extensions": EXTENSIONS}))
 
 
 @routes.get("/v2/health/live")
@@ -87,22 +93,55 @@ def infer(model: str, version: str | None = None) -> Response:
     found = _named(model, version)
     contract = found[0].bundle.contract
     scorer = scorer_here()
-    asked = json_here(scorer)
-    rows, wanted = rows_of(contract, asked, scorer.most_rows)
+    content, tail = _body()
+    asked = read_json(content, scorer.deepest, nan_is_missing=True)
+    wanted = read_request(contract, asked, scorer.most_rows, tail)
     if version and len(versions(found)) > 1:
         raise RequestError(
             409,
             f"rows are divided among {', '.join(versions(found))} by their key;"
             f" ask for the model without a version, each row says which one answered it",
         )
-    answers = scorer.answer(rows, trace=request.headers.get("traceparent", ""))
-    return _response(reply(_answer(contract, answers, asked.get("id"), wanted)))
+    answers = scorer.answer(wanted.rows, trace=request.headers.get("traceparent", ""))
+    return _spell(_answer(contract, answers, asked.get("id"), wanted.outputs), wanted)
 
 
 def datatype(classes: Sequence[Label]) -> str:
     """The protocol's type of labels."""
     kinds = {type(label) for label in classes}
-    return "BOOL" if kinds == {bool} else "INT64" if kinds == {int} else "BYTES"
+    if kinds == {int} and all(-(2**63) <= label < 2**63 for label in classes):  # type: ignore[operator]
+        return "INT64"
+    return "BOOL" if kinds == {bool} else "BYTES"
+
+
+def _body() -> tuple[bytes, memoryview]:
+    """The JSON of the request at hand, and the bytes after it."""
+    said = request.headers.get(JSON_LENGTH)
+    if said is None:
+        return body_here(), memoryview(b"")
+    body = body_here(OCTETS)
+    length = int(said) if said.isascii() and said.isdigit() and len(said) < 20 else -1
+    if not 0 <= length <= len(body):
+        raise RequestError(
+            400, f"{JSON_LENGTH}: expected the length of the JSON, at most {len(body):,}"
+        )
+    return body[:length], memoryview(body)[length:]
+
+
+def _spell(body: dict[str, Any], wanted: Asked) -> Response:
+    """*body* as it is sent: JSON, and after it the outputs that are wanted as bytes."""
+    tail = []
+    for output in body["outputs"]:
+        if wanted.as_bytes.get(output["name"], wanted.all_as_bytes):
+            content = write_values(output["datatype"], output.pop("data"))
+            output["parameters"] = {"binary_data_size": len(content)}
+            tail.append(content)
+    if not tail:
+        return _response(reply(body))
+    told = spell(body)
+    answer = Response(told + b"".join(tail), content_type=OCTETS)
+    answer.headers[JSON_LENGTH] = str(len(told))
+    return answer
 
 
 def _answer(

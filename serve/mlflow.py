@@ -1,6 +1,7 @@
 """MLflow's scoring protocol, which SageMaker shares: `/invocations`, `/ping` and `/version`.
 
-A prediction is the whole answer to a row, as `/score` gives it.
+Rows come as JSON in one of four forms, or as CSV. A prediction is the whole answer to a row, as
+`/score` gives it; who accepts only CSV gets the scores.
 """
 
 from __future__ import annotations
@@ -12,14 +13,20 @@ from flask import Blueprint, Response, request
 
 from model.contract import describe, show
 from serve.answers import bodies
-from serve.replies import reply
+from serve.csv_rows import read_csv, write_csv
+from serve.replies import JSON, reply
 from serve.scoring import RequestError, counted, gather, read_rows, refuse_more
-from serve.standing import json_here, must_stand, scorer_here, versions
+from serve.standing import body_here, must_stand, scorer_here, versions
+from serve.strict_json import read_json
 
 FORMS = ("dataframe_split", "dataframe_records", "instances", "inputs")
 ONE_OF_THEM = f"an object with one of {', '.join(FORMS)}"
 #: What may stand beside the rows; a model has no parameters, so these say nothing to it.
 BESIDE = ("params",)
+CSV = "text/csv"
+CHARSETS = ("utf-8", "utf8", "us-ascii")
+#: The parameter `header` of `text/csv` (RFC 4180).
+HEADERS = {"present": True, "absent": False}
 #: Unknown names that an error lists.
 MOST_NAMED = 10
 
@@ -28,12 +35,18 @@ routes = Blueprint("mlflow", __name__)
 
 @routes.post("/invocations")
 def invocations() -> Response:
-    """Rows in one of MLflow's four forms -> `{"predictions": […]}`."""
+    """Rows in one of MLflow's four forms, or as CSV -> `{"predictions": […]}`, or scores as CSV."""
     scorer = scorer_here()
-    asked = json_here(scorer)
-    rows = read_rows(rows_of(asked, scorer.most_rows), scorer.most_rows)
     contract = must_stand(scorer)[0].bundle.contract
+    body = body_here(CSV)
+    if request.mimetype == CSV:
+        rows = read_csv(body, contract, scorer.most_rows, header=_header())
+    else:
+        asked = read_json(body, scorer.deepest, nan_is_missing=True)
+        rows = read_rows(rows_of(asked, scorer.most_rows), scorer.most_rows)
     answers = scorer.answer(rows, trace=request.headers.get("traceparent", ""))
+    if request.accept_mimetypes.best_match((JSON, CSV)) == CSV:
+        return Response(write_csv(contract, answers), content_type=f"{CSV}; charset=utf-8")
     told = reply({"predictions": bodies(contract, answers)})
     return Response(told.body, told.status, content_type=told.kind)
 
@@ -49,6 +62,21 @@ def version() -> Response:
     """The version that is live; those of an experiment one a line."""
     told = "".join(f"{name}\n" for name in versions(must_stand(scorer_here())))
     return Response(told, mimetype="text/plain")
+
+
+def _header() -> bool | None:
+    """Whether the CSV at hand has a header line; None if its Content-Type does not say."""
+    parameters = request.mimetype_params
+    if parameters.get("charset", "utf-8").lower() not in CHARSETS:
+        raise RequestError(
+            415, f"the CSV is in another charset than UTF-8; send {CSV}; charset=utf-8"
+        )
+    if "header" not in parameters:
+        return None
+    found = HEADERS.get(parameters["header"].lower())
+    if found is None:
+        raise RequestError(415, f"the parameter header of {CSV} is {' or '.join(HEADERS)}")
+    return found
 
 
 def rows_of(asked: Any, most: int) -> list[Any]:

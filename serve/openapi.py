@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
@@ -19,6 +19,8 @@ from serve import schemas
 from serve.access import WATCHING
 from serve.bundle import Bundle
 from serve.forwarded import prefix
+from serve.inference import JSON_LENGTH, OCTETS
+from serve.mlflow import CSV
 from serve.replies import JSON, PROBLEM, reply
 from serve.schemas import Schema
 from serve.standing import scorer_here, standing, versions
@@ -29,6 +31,17 @@ HTML, TEXT = "text/html; charset=utf-8", "text/plain; charset=utf-8"
 #: What may be wrong with a body, from its bytes to its rows; or no model is live; or it failed.
 OF_A_BODY = (400, 401, 413, 415, 422, 500, 503)
 OF_A_MODEL = (401, 404, 503)
+TABLE: Schema = {
+    "type": "string",
+    "description": "In: a line for each row, with a line of names before them, or without one and the"
+    " features in their order. Out, where only this is accepted: a line of scores for each row.",
+}
+BINARY: Schema = {
+    "type": "string",
+    "format": "binary",
+    "description": f"JSON, as long as the header {JSON_LENGTH} says, and after it the bytes of tensors"
+    " (the binary tensor data extension).",
+}
 SECTIONS = {
     "v2": "Open Inference Protocol",
     "invocations": "MLflow",
@@ -48,13 +61,17 @@ class Route:
     asked: str = ""
     status: int = 200
     errors: Sequence[int] = ()
+    #: Other kinds of bodies that are taken and given.
+    others: Mapping[str, Schema] = field(default_factory=dict)
 
 
 ROUTES: Mapping[str, Route] = {
     "/score": Route("Answers", asked="Rows", errors=OF_A_BODY),
     "/outcome": Route("Accepted", asked="Outcomes", status=202, errors=OF_A_BODY),
-    "/invocations": Route("Predictions", asked="Invocation", errors=OF_A_BODY),
-    "/v2/models/<model>/infer": Route("Inferred", asked="Inference", errors=(*OF_A_BODY, 404, 409)),
+    "/invocations": Route("Predictions", asked="Invocation", errors=OF_A_BODY, others={CSV: TABLE}),
+    "/v2/models/<model>/infer": Route(
+        "Inferred", asked="Inference", errors=(*OF_A_BODY, 404, 409), others={OCTETS: BINARY}
+    ),
     "/v2/models/<model>": Route("Model", errors=OF_A_MODEL),
     "/v2/models/<model>/ready": Route("Ready", errors=OF_A_MODEL),
     "/v2": Route("Server", errors=(401,)),
@@ -125,7 +142,8 @@ def _operation(rule: str, endpoint: str, examples: Mapping[str, Any]) -> dict[st
     route = ROUTES[rule.replace("/versions/<version>", "")]
     schema = _ref(route.told) if isinstance(route.told, str) else route.told
     told = {route.kind: {"schema": schema}}
-    answers = {str(route.status): {"description": words, "content": told}}
+    others = {kind: {"schema": schema} for kind, schema in route.others.items()}
+    answers = {str(route.status): {"description": words, "content": told | others}}
     for status in route.errors:
         content = {PROBLEM: {"schema": _ref("Problem")}}
         if status == 503 and rule.replace("/versions/<version>", "") in STATES:
@@ -141,7 +159,7 @@ def _operation(rule: str, endpoint: str, examples: Mapping[str, Any]) -> dict[st
         body: dict[str, Any] = {"schema": _ref(route.asked)}
         if route.asked in examples:
             body["example"] = examples[route.asked]
-        found["requestBody"] = {"required": True, "content": {JSON: body}}
+        found["requestBody"] = {"required": True, "content": {JSON: body} | others}
     if 401 in route.errors:
         found["security"] = [{}, {"token": []}]
         if rule in WATCHING:

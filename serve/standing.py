@@ -11,6 +11,7 @@ from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 
 from serve.arms import Arm
 from serve.bundle import Bundle
+from serve.content_coding import unpack
 from serve.replies import JSON
 from serve.scorer import Scorer
 from serve.scoring import RequestError
@@ -28,23 +29,27 @@ def json_here(scorer: Scorer) -> Any:
     return read_json(body_here(), scorer.deepest)
 
 
-def body_here() -> bytes:
-    """The body of the request at hand. Raises `RequestError` where it is a form, a table, a file.
+def body_here(*kinds: str) -> bytes:
+    """The body of the request at hand, unpacked. Raises `RequestError` for another kind of body.
 
-    What looks like JSON is taken under any name (`curl -d` calls it a form), but not from a web
-    page: under another name than JSON's a browser sends it without asking whether it may.
+    Besides JSON, *kinds* are taken. What looks like JSON is taken under any name (`curl -d` calls
+    it a form), but not from a web page: under some names a browser sends it without asking whether
+    it may.
     """
     try:
         body = request.get_data(cache=False)
     except ClientDisconnected as error:
         raise RequestError(400, "the body is shorter than its Content-Length") from error
-    if request.content_length is None and len(body) >= current_app.config["MAX_CONTENT_LENGTH"]:
+    most = current_app.config["MAX_CONTENT_LENGTH"]
+    if request.content_length is None and len(body) >= most:
         raise RequestEntityTooLarge  # Werkzeug cuts a body without a length off, and says nothing
+    body = unpack(body, request.headers.get("Content-Encoding", ""), most)
     kind, of_a_page = request.mimetype, "Origin" in request.headers
     like_json = not kind or body.lstrip()[:1] in (b"", b"{", b"[")
-    if not request.is_json and (of_a_page or not like_json):
+    if not request.is_json and kind not in kinds and (of_a_page or not like_json):
+        others = "".join(f", or {each}" for each in kinds)
         raise RequestError(
-            415, f"the body is {kind or 'of no kind'}; send JSON, as Content-Type: {JSON}"
+            415, f"the body is {kind or 'of no kind'}; send JSON, as Content-Type: {JSON}{others}"
         )
     return body
 

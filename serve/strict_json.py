@@ -15,16 +15,22 @@ DEEPEST = 32
 LONGEST_NUMBER = 310
 #: Names of one object: far more than any contract has.
 MOST_NAMES = 10_000
+#: What RFC 8259 does not have and Python's json writes.
+CONSTANTS = {"NaN": None, "Infinity": math.inf, "-Infinity": -math.inf}
 
 
-def read_json(content: bytes, deepest: int = DEEPEST) -> Any:
-    """The JSON in *content*: RFC 8259's, with no name twice in an object, and finite numbers only."""
+def read_json(content: bytes, deepest: int = DEEPEST, *, nan_is_missing: bool = False) -> Any:
+    """The JSON in *content*: RFC 8259's, with no name twice in an object, and finite numbers only.
+
+    With *nan_is_missing* the constants that Python's json writes are read as well: NaN is None, and
+    an infinity is one, for the contract to refuse it with the name of its field.
+    """
     if not content.strip():
         raise RequestError(400, "the body is empty; expected a JSON object, or a list of them")
     try:
         found = json.loads(
             content,
-            parse_constant=_refuse,
+            parse_constant=CONSTANTS.__getitem__ if nan_is_missing else _refuse,
             parse_float=_finite,
             parse_int=_whole,
             object_pairs_hook=_once,

@@ -1,11 +1,17 @@
-"""Named tensors of the Open Inference Protocol -> rows, with every problem said at once."""
+"""Named tensors of the Open Inference Protocol -> rows, with every problem said at once.
+
+A tensor's values are in its `data`, or follow the JSON as bytes where it says how many
+(`binary_data_size`). Missing is null, a NaN, and an empty BYTES element.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from itertools import accumulate
+from typing import Any, NamedTuple
 
 from model.contract import Contract, describe, show
+from serve.binary_tensors import DATATYPES, TensorDataError, read_values
 from serve.scoring import RequestError, counted, gather, refuse_more, takes_ids
 
 NUMBERS = (
@@ -18,6 +24,8 @@ TYPES = {"number": NUMBERS, "boolean": ("BOOL",), "category": ("BYTES",)}
 MOST_TENSORS, MOST_OUTPUTS = 1_000, 100
 #: Sizes of a shape that an error shows.
 MOST_SIZES = 4
+#: Characters of a tensor's name, or of several, that an error shows.
+LONGEST_SAID = 200
 
 
 def columns(contract: Contract) -> list[tuple[str, str, list[int]]]:
@@ -27,21 +35,31 @@ def columns(contract: Contract) -> list[tuple[str, str, list[int]]]:
     return found + [(name, "BYTES", [-1, 1]) for name in more]
 
 
-def rows_of(
-    contract: Contract, asked: Any, most: int
-) -> tuple[list[Mapping[str, Any]], Sequence[str]]:
-    """The rows in a request, and the outputs it wants (none named: all)."""
+class Asked(NamedTuple):
+    """A request: its rows, the outputs it wants (none named: all), and which of these as bytes."""
+
+    rows: Sequence[Mapping[str, Any]]
+    outputs: Sequence[str]
+    as_bytes: Mapping[str, bool]
+    #: What holds for outputs that `as_bytes` does not name.
+    all_as_bytes: bool
+
+
+def read_request(contract: Contract, asked: Any, most: int, tail: memoryview) -> Asked:
+    """What is asked for in the JSON *asked* and in the *tail* of bytes after it; at most *most* rows."""
     if not isinstance(asked, dict):
         raise RequestError(400, "expected an object with inputs, a list of tensors")
     problems: list[dict[str, Any]] = []
-    wanted = _wanted(asked.get("outputs"), problems)
+    outputs, as_bytes = _outputs(asked.get("outputs"), problems)
+    all_as_bytes = _parameter(asked, "binary_data_output", bool, "", problems)
     if not isinstance(asked.get("id"), (str, type(None))):
         problems.append(_problem("id", "a string", describe(asked["id"])))
     tensors = _tensors(asked.get("inputs"), MOST_TENSORS + len(contract.features), problems)
+    parts = _parts(tensors, tail, problems)
     kinds = {name: TYPES[feature.kind] for name, feature in _features(contract).items()}
     found: dict[str, list[Any]] = {}
-    for tensor in tensors:
-        name, values = _column(tensor, kinds, problems)
+    for tensor, part in zip(tensors, parts, strict=False):
+        name, values = _column(tensor, part, kinds, most, problems)
         if values is None:
             continue
         if name in found:
@@ -55,10 +73,9 @@ def rows_of(
         listed, count, _ = gather(problems)
         words = f"{counted(count)} with the tensors; nothing was taken"
         raise RequestError(422, words, listed, count)
-    count = lengths.pop()
-    refuse_more(count, most)
     names = list(found)
-    return [dict(zip(names, row, strict=True)) for row in zip(*found.values(), strict=True)], wanted
+    rows = [dict(zip(names, row, strict=True)) for row in zip(*found.values(), strict=True)]
+    return Asked(rows, outputs, as_bytes, bool(all_as_bytes))
 
 
 def _features(contract: Contract) -> dict[str, Any]:
@@ -77,33 +94,96 @@ def _tensors(tensors: Any, most: int, problems: list[dict[str, Any]]) -> list[An
     return []
 
 
+def _parts(
+    tensors: Sequence[Any], tail: memoryview, problems: list[dict[str, Any]]
+) -> list[memoryview | None]:
+    """The bytes of each tensor that has some, one after the other; [] if they do not add up."""
+    before = len(problems)
+    sizes = [
+        _parameter(tensor, "binary_data_size", int, f"{_named(tensor)}.", problems)
+        if isinstance(tensor, dict)
+        else None
+        for tensor in tensors
+    ]
+    total = sum(size or 0 for size in sizes)
+    if len(problems) == before and total != len(tail):
+        expected = f"binary_data_size of all tensors to be the {len(tail):,} bytes after the JSON"
+        problems.append(_problem("inputs", expected, f"{total:,} bytes"))
+    if len(problems) > before:
+        return []
+    ends = accumulate(size or 0 for size in sizes)
+    return [
+        None if size is None else tail[end - size : end]
+        for size, end in zip(sizes, ends, strict=True)
+    ]
+
+
+def _parameter(
+    owner: Mapping[str, Any], name: str, kind: type[int], where: str, problems: list[dict[str, Any]]
+) -> Any:
+    """A parameter of a request, a tensor or an output; None if it has none."""
+    parameters = owner.get("parameters")
+    if parameters is None:
+        return None
+    if not isinstance(parameters, dict):
+        problems.append(_problem(f"{where}parameters", "an object", describe(parameters)))
+        return None
+    value: Any = parameters.get(name)
+    if value is None or (type(value) is kind and not value < 0):
+        return value
+    expected = "true or false" if kind is bool else "a number of bytes"
+    problems.append(_problem(f"{where}parameters.{name}", expected, describe(value)))
+    return None
+
+
+def _named(tensor: Mapping[str, Any]) -> str:
+    name = tensor.get("name")
+    return name if isinstance(name, str) else "inputs"
+
+
 def _column(
-    tensor: Any, kinds: Mapping[str, Sequence[str]], problems: list[dict[str, Any]]
+    tensor: Any,
+    part: memoryview | None,
+    kinds: Mapping[str, Sequence[str]],
+    most: int,
+    problems: list[dict[str, Any]],
 ) -> tuple[str, list[Any] | None]:
-    """A tensor's name and values; None, and a problem more, if it is none."""
+    """A tensor's name and values; None, and a problem more, if it has none."""
     if not isinstance(tensor, dict) or not isinstance(tensor.get("name"), str):
-        problems.append(
-            _problem("inputs", "tensors with name, datatype, shape and data", _said(tensor))
-        )
+        expected = "tensors with name, datatype, shape and data"
+        problems.append(_problem("inputs", expected, _said(tensor)))
         return "", None
     name: str = tensor["name"]
     kind, shape = tensor.get("datatype"), tensor.get("shape")
-    known, before = kinds.get(name), len(problems)
+    known, before = kinds.get(name, DATATYPES if part is not None else ()), len(problems)
     if known and kind not in known:
         problems.append(_problem(f"{name}.datatype", f"one of {', '.join(known)}", _name(kind)))
-    if "data" not in tensor:
-        problems.append(
-            _problem(f"{name}.data", "its values as JSON, not as binary data", _said(None))
-        )
+    if (part is None) == ("data" not in tensor):
+        expected = "its values as data, or as bytes after the JSON (binary_data_size)"
+        got = "nothing" if part is None else "both"
+        problems.append(_problem(f"{name}.data", expected, got))
         return name, None
-    values = _flat(tensor["data"])
     count = _count(shape)
     if count is None:
         problems.append(_problem(f"{name}.shape", "[n] or [n, 1]", _shape(shape)))
-    elif values is None or len(values) != count:
+        return name, None
+    refuse_more(count, most)
+    if part is not None and len(problems) > before:
+        return name, None
+    try:
+        return name, _values(tensor, part, kind, count)
+    except TensorDataError as error:
+        problems.append(_problem(f"{name}.data", error.expected, error.got))
+        return name, None
+
+
+def _values(tensor: Mapping[str, Any], part: memoryview | None, kind: Any, count: int) -> list[Any]:
+    """The *count* values in a tensor's *part* of the bytes, or in its data."""
+    values = read_values(kind, part, count) if part is not None else _flat(tensor["data"])
+    if values is None or len(values) != count:
         got = "other data" if values is None else f"{len(values)} values"
-        problems.append(_problem(f"{name}.data", f"{count} values", got))
-    return name, values if len(problems) == before else None
+        raise TensorDataError(f"{count} values", got)
+    return [None if value == "" else value for value in values] if kind == "BYTES" else values
 
 
 def _count(shape: Any) -> int | None:
@@ -123,16 +203,24 @@ def _flat(data: Any) -> list[Any] | None:
     return None if any(isinstance(value, list) for value in data) else data
 
 
-def _wanted(outputs: Any, problems: list[dict[str, Any]]) -> list[str]:
+def _outputs(outputs: Any, problems: list[dict[str, Any]]) -> tuple[list[str], dict[str, bool]]:
+    """The names of the outputs that are wanted, and which of them as bytes, or not."""
     if outputs is None:
-        return []
-    if isinstance(outputs, list) and len(outputs) <= MOST_OUTPUTS:
-        names = [one.get("name") if isinstance(one, dict) else None for one in outputs]
-        if all(isinstance(name, str) for name in names):
-            return [str(name) for name in names]
-    expected = f"a list of at most {MOST_OUTPUTS} objects with a name"
-    problems.append(_problem("outputs", expected, _said(outputs)))
-    return []
+        return [], {}
+    if not (
+        isinstance(outputs, list)
+        and len(outputs) <= MOST_OUTPUTS
+        and all(isinstance(one, dict) and isinstance(one.get("name"), str) for one in outputs)
+    ):
+        expected = f"a list of at most {MOST_OUTPUTS} objects with a name"
+        problems.append(_problem("outputs", expected, _said(outputs)))
+        return [], {}
+    as_bytes = {
+        one["name"]: found
+        for one in outputs
+        if (found := _parameter(one, "binary_data", bool, f"{one['name']}.", problems)) is not None
+    }
+    return [one["name"] for one in outputs], as_bytes
 
 
 def _said(got: Any) -> str:
@@ -151,4 +239,4 @@ def _shape(got: Any) -> str:
 
 
 def _problem(field: str, expected: str, got: str) -> dict[str, Any]:
-    return {"field": field, "expected": expected, "got": got}
+    return {"field": field[:LONGEST_SAID], "expected": expected, "got": got[:LONGEST_SAID]}

@@ -146,7 +146,7 @@ def test_a_body_that_is_no_rows_is_refused_in_words(client, body, status, words)
     [
         ({"data": {"age": "41"}}, "multipart/form-data"),
         ({"data": "age=41&pages=3"}, "application/x-www-form-urlencoded"),
-        ({"data": "age,pages\n41,3\n"}, "text/csv"),
+        ({"data": "age\tpages\n41\t3\n"}, "text/tab-separated-values"),
         ({"data": b"PAR1\0"}, "application/octet-stream"),
     ],
     ids=["an upload", "a form", "a table", "a file"],
@@ -156,8 +156,8 @@ def test_a_body_of_another_kind_is_refused_with_what_to_send(client, kept, path,
     answer = client.post(path, content_type=kind, **body)
 
     assert (answer.status_code, answer.content_type) == (415, "application/problem+json")
-    assert (
-        answer.json["detail"] == f"the body is {kind}; send JSON, as Content-Type: application/json"
+    assert answer.json["detail"].startswith(
+        f"the body is {kind}; send JSON, as Content-Type: application/json"
     )
     assert kept("answers") == kept("outcomes") == []
 

@@ -1,5 +1,8 @@
 """MLflow's and SageMaker's routes: four ways to say rows, one answer."""
 
+import json
+import math
+
 import pytest
 
 from serve.app import create_app
@@ -91,6 +94,68 @@ def test_no_rows_give_no_predictions(client):
     """As an empty list does elsewhere."""
     for asked in ({"instances": []}, {"dataframe_split": {"columns": ["age"], "data": []}}):
         assert client.post("/invocations", json=asked).json == {"predictions": []}
+
+
+INFER = "/v2/models/buys/infer"
+
+
+def said_to(path, row):
+    """A row as /invocations and /v2 take it, with the constants of Python's json."""
+    if path == "/invocations":
+        return {"dataframe_split": {"columns": list(row), "data": [list(row.values())]}}
+    kinds = {str: "BYTES", bool: "BOOL", float: "FP64", int: "INT64"}
+    return {
+        "inputs": [
+            {"name": name, "datatype": kinds[type(value)], "shape": [1, 1], "data": [value]}
+            for name, value in row.items()
+        ]
+    }
+
+
+@pytest.mark.parametrize("path", ["/invocations", INFER])
+def test_nan_is_missing_where_python_clients_send_it(client, row, kept, path):
+    """MLflow's and Triton's write a missing number so; /score takes JSON alone."""
+    answer = client.post(path, data=json.dumps(said_to(path, row | {"age": math.nan})))
+    expected = client.post("/score", json=row | {"age": None}).json["score"]
+
+    assert answer.status_code == 200
+    assert str(expected) in answer.text
+    assert "NaN" not in json.dumps(kept("answers"))
+    for strict in ("/score", "/outcome"):
+        refused = client.post(strict, data=json.dumps(row | {"age": math.nan}))
+        assert refused.status_code == 400
+        assert "NaN is not a JSON number" in refused.json["error"]
+
+
+@pytest.mark.parametrize("path", ["/invocations", INFER])
+@pytest.mark.parametrize(
+    ("value", "got"),
+    [(math.nan, "nothing"), (math.inf, "Infinity"), (-math.inf, "-Infinity")],
+)
+def test_nan_that_must_not_be_and_infinities_are_refused_by_the_name_of_the_field(
+    client, row, kept, path, value, got
+):
+    """And of the constant."""
+    answer = client.post(path, data=json.dumps(said_to(path, row | {"pages": value})))
+
+    assert answer.status_code == 422
+    assert answer.json["error"] == f"pages: expected a number of at least 0 (pages), got {got}"
+    private = client.post(path, data=json.dumps(said_to(path, row | {"age": value})))
+    assert private.status_code == (200 if got == "nothing" else 422)
+    assert got == "nothing" or f"got {got}" in private.json["error"]
+
+
+@pytest.mark.parametrize("path", ["/invocations", INFER])
+@pytest.mark.parametrize("word", ["NaN", "Infinity", "-Infinity"])
+def test_a_constant_in_another_place_is_refused(client, path, word):
+    """Where an object, a list, a name or a size is expected."""
+    for body in (
+        "%", '{"inputs": %}', '{"instances": [%]}', '{"dataframe_split": {"columns": [%], "data": []}}',
+        '{"inputs": [{"name": %, "datatype": %, "shape": [%], "data": %}], "outputs": %, "id": %}',
+        '{"inputs": [{"name": "age", "datatype": "FP64", "shape": [%], "data": [%]}]}',
+        '{"inputs": [{"name": "age", "shape": [1], "parameters": {"binary_data_size": %}}]}',
+    ):  # fmt: skip
+        assert client.post(path, data=body.replace("%", word)).status_code in (400, 422)
 
 
 def test_too_many_rows_are_refused(client):

@@ -1,6 +1,7 @@
 """What a request costs grows no faster than its body, whatever the body holds."""
 
 import difflib
+import gzip
 import json
 import sys
 import tracemalloc
@@ -50,6 +51,44 @@ def split(count):
     return '{"dataframe_split":{"columns":["pages"],"data":[' + ",".join(["[]"] * count) + "]}}"
 
 
+def texts(count):
+    return binary(b"\1\0\0\0a" * count, count)
+
+
+def text_without_end(count):
+    return binary(b"\1\0\0\0a" * count + b"\xff" * 4, count)
+
+
+def binary(content, count):
+    tensor = {
+        "name": "country",
+        "datatype": "BYTES",
+        "shape": [count],
+        "parameters": {"binary_data_size": len(content)},
+    }
+    told = json.dumps({"inputs": [tensor]}).encode()
+    return (
+        told + content,
+        "application/octet-stream",
+        {"Inference-Header-Content-Length": len(told)},
+    )
+
+
+def many_parts(count):
+    tensor = '{"name":"x","datatype":"BYTES","shape":[1],"parameters":{"binary_data_size":5}}'
+    told = ('{"inputs":[' + ",".join([tensor] * count) + "]}").encode()
+    length = {"Inference-Header-Content-Length": len(told)}
+    return told + b"\1\0\0\0a" * count, "application/octet-stream", length
+
+
+def table(text):
+    return lambda count: (text(count).encode(), "text/csv", {})
+
+
+def packed(pack):
+    return lambda count: (pack(count), "application/json", {"Content-Encoding": "gzip"})
+
+
 BODIES = [
     ("/score", objects, 2_000),
     ("/score", lambda count: "{" + named(count) + ',"n0000000":1}', 2_000),
@@ -69,7 +108,29 @@ BODIES = [
     ("/invocations", split, 2_000),
     (INFER, tensors, 400),
     (INFER, outputs, 2_000),
+    (INFER, texts, 2_000),
+    (INFER, text_without_end, 2_000),
+    (INFER, many_parts, 400),
+    ("/invocations", table(lambda count: "AT,,phone,,x,-1\n" * count), 2_000),
+    ("/invocations", table(lambda count: "a\n" * count), 4_000),
+    ("/invocations", table(lambda count: "," * count), 50_000),
+    ("/invocations", table(lambda count: "country,pages," + "," * count + "\nAT"), 50_000),
+    ("/invocations", table(lambda count: '"' * count), 50_000),
+    (
+        "/invocations",
+        table(lambda count: "country,pages," + objects(count).replace(":1", "")),
+        2_000,
+    ),
+    ("/invocations", table(lambda count: "country,pages\n" + "AT,1\n" * count + "AT\n"), 2_000),
+    ("/score", packed(lambda count: gzip.compress(b"[" + b"{}," * count + b"{}]")), 2_000),
+    ("/score", packed(lambda count: gzip.compress(b" ") * count), 200),
+    ("/score", packed(lambda count: gzip.compress(bytes(count))), 200_000),
 ]
+
+
+def post(client, path, body):
+    content, kind, headers = body if isinstance(body, tuple) else (body, "application/json", {})
+    return client.post(path, data=content, content_type=kind, headers=headers)
 
 
 def measured(client, path, body):
@@ -84,7 +145,7 @@ def measured(client, path, body):
     tracemalloc.start()
     sys.settrace(count)
     try:
-        answer = client.post(path, data=body, content_type="application/json")
+        answer = post(client, path, body)
     finally:
         sys.settrace(None)
         peak = tracemalloc.get_traced_memory()[1]
@@ -97,9 +158,9 @@ def measured(client, path, body):
 )
 def test_twice_the_body_costs_at_most_twice_as_much(client, path, body, size):
     """Names, rows, problems, nesting, numbers, tensors: none of them costs more than its share."""
-    client.post(path, data=body(size), content_type="application/json")  # what is loaded once
-    answer, work, memory = measured(client, path, body(size).encode())
-    again, more_work, more_memory = measured(client, path, body(2 * size).encode())
+    post(client, path, body(size))  # what is loaded once
+    answer, work, memory = measured(client, path, body(size))
+    again, more_work, more_memory = measured(client, path, body(2 * size))
 
     assert answer.status_code in {400, 413, 422}
     assert again.status_code in {400, 413, 422}

@@ -1,0 +1,127 @@
+"""Rows from CSV (RFC 4180) as SageMaker's and MLflow's clients send them, and answers as CSV.
+
+SageMaker's algorithms take values without a header line, here those of the features in the
+contract's order, and answer a line of scores for each row. MLflow takes what `DataFrame.to_csv`
+writes, with a header line.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections import Counter
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from model.contract import Contract, Feature
+from serve.answers import Answer
+from serve.scoring import RequestError, counted, gather, refuse_more
+from serve.strict_json import LONGEST_NUMBER
+
+#: What is missing, besides nothing at all, where a number or a boolean is expected (in lower case).
+MISSING = frozenset({"", "nan", "na", "n/a", "<na>", "null", "none"})
+BOOLEANS = {"true": True, "false": False, "1": True, "0": False, "1.0": True, "0.0": False}
+_WHOLE = re.compile(r"[+-]?\d+", re.ASCII)
+_NUMBER = re.compile(r"[+-]?((\d+\.?\d*|\.\d+)(e[+-]?\d+)?|inf|infinity)", re.ASCII | re.IGNORECASE)
+
+
+def read_csv(
+    content: bytes, contract: Contract, most: int, *, header: bool | None = None
+) -> list[Mapping[str, Any]]:
+    """The rows in *content*, at most *most*; *header* says whether the first line has names.
+
+    With None it has if it names at least half of the features that must not be missing. Raises
+    `RequestError`; what is not a value of its field stays text, which the contract refuses.
+    """
+    lines, count = _lines(content, most + 1)
+    if not lines:
+        raise RequestError(400, "the body is empty; expected lines of CSV")
+    names, source = list(contract.feature_names), "the features in the contract's order"
+    if header or (header is None and _is_header(lines[0], contract)):
+        names, source = [name.strip() for name in lines.pop(0)], "as the first line has"
+        count -= 1
+    refuse_more(count, most)
+    known = {*contract.feature_names, contract.key, contract.time, contract.target.name, "id"}
+    _refuse(_twice(names, known))
+    _refuse(_ragged(lines, len(names), source), count)
+    if not lines:
+        return []
+    features = {feature.name: feature for feature in contract.features}
+    columns = {
+        name: [_value(features.get(name), line[place]) for line in lines]
+        for place, name in enumerate(names)
+        if name in known
+    }
+    rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+    rows = rows or [{} for _ in lines]  # no column is known
+    # A name that is not known may be a misspelling, which is said once; its values are not needed.
+    rows[0] |= {name: lines[0][place] for place, name in enumerate(names) if name not in known}
+    return [*rows]
+
+
+def write_csv(contract: Contract, answers: Sequence[Answer]) -> bytes:
+    """The score of each answer, a line each; for a multiclass model the probability of each class."""
+    if contract.task == "multiclass":
+        lines = [",".join(map(str, answer.score)) for answer in answers]  # type: ignore[arg-type]
+    else:
+        lines = [str(answer.score) for answer in answers]
+    return "".join([line + "\n" for line in lines]).encode()
+
+
+def _lines(content: bytes, most: int) -> tuple[list[list[str]], int]:
+    """The cells of the first *most* lines that are not empty, and how many there are of these."""
+    found: list[list[str]] = []
+    count = 0
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise RequestError(400, "the body is not CSV: it is not UTF-8 text") from error
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    try:
+        for line in filter(None, reader):
+            count += 1
+            if count <= most:
+                found.append(line)
+    except csv.Error as error:
+        raise RequestError(400, f"the body is not CSV: line {reader.line_num}: {error}") from error
+    return found, count
+
+
+def _is_header(line: Sequence[str], contract: Contract) -> bool:
+    needed = [one.name for one in contract.features if not one.nullable] or contract.feature_names
+    cells = {cell.strip() for cell in line}
+    return 2 * sum(name in cells for name in needed) >= len(needed)
+
+
+def _twice(names: Sequence[str], known: Container[str]) -> Iterator[dict[str, Any]]:
+    for name, times in Counter(names).items():
+        if times > 1 and name in known:
+            yield {"field": name, "expected": "one column of a name", "got": f"{times:,}"}
+
+
+def _ragged(lines: Sequence[Sequence[str]], width: int, source: str) -> Iterator[dict[str, Any]]:
+    for number, line in enumerate(lines):
+        if len(line) != width:
+            expected = f"{width:,} values, {source}"
+            yield {"row": number, "field": "", "expected": expected, "got": f"{len(line):,} values"}
+
+
+def _refuse(problems: Iterable[Mapping[str, Any]], rows: int = 1) -> None:
+    listed, count, _ = gather(problems)
+    if listed:
+        words = f"{counted(count)} with the CSV; nothing was taken"
+        raise RequestError(422, words, listed, count, rows)
+
+
+def _value(feature: Feature | None, cell: str) -> Any:
+    if feature is None or feature.kind == "category":
+        return cell or None
+    word = cell.strip().lower()
+    if word in MISSING:
+        return None
+    if feature.kind == "boolean":
+        return BOOLEANS.get(word, cell)
+    if len(word) > LONGEST_NUMBER or not _NUMBER.fullmatch(word):
+        return cell
+    return int(word) if _WHOLE.fullmatch(word) else float(word)
