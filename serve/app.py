@@ -27,6 +27,7 @@ from serve.settings import Settings
 from serve.shadow import Offers
 from serve.shortcut import FAILED, ShortCut
 from serve.standing import body_here, json_here, scorer_here
+from serve.stored import COPIES
 from serve.trace import echo
 
 #: Modules with routes of their own.
@@ -64,7 +65,7 @@ def create_app(
         # While nothing is live, nobody is held up by what is done here.
         return proofs.load(folder, digest, PATIENCE if offers and router.live.champion else 0.0)
 
-    router = Router(store, clock, load)
+    router = Router(store, clock, load, copies=settings.proofs / COPIES, keeps=offers is None)
     scorer = Scorer(
         router,
         Journal(

@@ -30,6 +30,7 @@ from serve.proof import Proofs
 from serve.router import Router
 from serve.settings import Settings
 from serve.shadow import Shadow
+from serve.stored import COPIES
 
 #: Seconds between two looks at the store at most: workers that see a change wait for the proof.
 LOOK_EVERY = 0.1
@@ -60,8 +61,9 @@ class Aside:
         self.proofs = Proofs(settings.proofs, core=settings.core == "auto")
         # What answers is loaded to be proven, and not kept.
         self.router = Router(
-            settings.store, clock, self._prove, shadow=self.proofs.prove, says="aside: "
-        )
+            settings.store, clock, self._prove, shadow=self.proofs.prove, says="aside: ",
+            copies=settings.proofs / COPIES,
+        )  # fmt: skip
         self.journal = Journal(
             settings.journal,
             clock,

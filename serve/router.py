@@ -25,21 +25,22 @@ from pathlib import Path
 from serve.arms import Arm, Arms, cannot_read
 from serve.bundle import Bundle
 from serve.live import NOTHING, SHADOW, LiveFileError, Named, Slot, read_live
-from serve.manifest import MANIFEST, MODEL, BundleError
+from serve.manifest import BundleError
+from serve.stored import Stat, Stored, stat_of
 from serve.synced import Agreement, agreement
 
 #: Python's own 5 ms would be ten times what an answer takes, and an answer needs several turns.
 TURN = 0.0002
 #: Seconds for which a live.toml that was written in place must stay as it is to be followed.
 SETTLED = 2.0
-Stat = tuple[int, int, int] | None
 
 
 class Router:
     """Knows the bundle to answer with. `refresh` may be called as often as one likes.
 
     *load* makes the bundles that answer, of a folder and a digest; *shadow* one that does not answer:
-    another process scores with it, so here it is only described. *says* begins what is logged.
+    another process scores with it, so here it is only described. *says* begins what is logged. *copies*
+    is the folder for copies of what serves, which this router *keeps*, or only loads from.
     """
 
     def __init__(
@@ -51,8 +52,11 @@ class Router:
         shadow: Callable[[Path, str], Bundle] = Bundle.described,
         says: str = "",
         passes: Callable[[], float] = time.monotonic,
+        copies: Path | None = None,
+        keeps: bool = True,
     ) -> None:
         self.store, self._clock, self._says, self._passes = store, clock, says, passes
+        self._stored = Stored(store, copies, passes, keeps=keeps)
         self._read, self._read_shadow = load, shadow
         self.live = Arms()
         self.refused: dict[str, str] | None = None
@@ -72,12 +76,12 @@ class Router:
     def refresh(self) -> None:
         """Look whether the store changed since the last look, and follow it if what is new is good."""
         with self._one_at_a_time:
-            if self._look() == self._seen:
+            if self._look() == self._seen and not self._stored.is_due():
                 return
             what, why = "live.toml", ""
             try:
                 # Looked at before it is read: what changes from here on is seen the next time.
-                live = _stat(self.store / "live.toml")
+                live = stat_of(self.store / "live.toml")
                 settled = self._settled(live)
                 named = read_live(self.store / "live.toml")
                 says = named.nothing or named.champion
@@ -172,6 +176,9 @@ class Router:
             name = SHADOW if slot.shadow else role
             since = _since(name, bundle, before) or now
             arms[name] = Arm(name, bundle, slot.share, since, champion.contract)
+        for slot in named.needed.values():
+            if slot.version not in refused and (damage := self._stored.damage(slot)):
+                refused[slot.version] = damage
         what, why = ", ".join(refused) or first.version, "; ".join(refused.values())
         if champion is before.bundle:
             arms |= _still(before, named, arms)
@@ -185,6 +192,7 @@ class Router:
         if after != before:
             self.live = after
             print(f"{self._says}live: {_in_words(after)}", file=sys.stderr, flush=True)
+        self._stored.keep(named.needed.values())
         return what, why
 
     def _load(self, slot: Slot, loaded: dict[tuple[str, str, bool], Bundle]) -> Bundle:
@@ -192,22 +200,17 @@ class Router:
         known = (slot.version, slot.digest, slot.shadow)
         found = loaded.get(known)
         if found is None:
-            folder = self.store / "bundles" / slot.version
+            read = self._read_shadow if slot.shadow else self._read
             with _giving_way():
-                read = self._read_shadow if slot.shadow else self._read
-                found = read(folder, slot.digest)
-            if found.version != slot.version:
-                raise BundleError(
-                    f"{folder} holds {found.version} ({found.digest}), live.toml names"
-                    f" {slot.version} ({slot.digest})"
-                )
+                found = self._stored.load(slot, read)
             loaded[known] = found
         return found
 
     def _look(self) -> tuple[Stat, ...]:
-        folders = [self.store / "bundles" / slot.version for slot in self._named.needed.values()]
-        files = [folder / name for folder in folders for name in (MANIFEST, MODEL)]
-        return tuple(_stat(path) for path in (self.store / "live.toml", *files))
+        return (
+            stat_of(self.store / "live.toml"),
+            *self._stored.stats(self._named.needed.values()),
+        )
 
     def _now(self) -> str:
         return self._clock().astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -245,11 +248,3 @@ def _in_words(live: Arms) -> str:
         f"{arm.bundle.version}" + ("" if arm.name == "champion" else f" ({arm.name} {arm.share:g})")
         for arm in live.all()
     )
-
-
-def _stat(path: Path) -> Stat:
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_mtime_ns, found.st_size, found.st_ino
