@@ -1,13 +1,16 @@
 """The journal: one line of JSON per answer, and per outcome that is told later; and what is counted.
 
 The lines of a request are one write to a file opened for appending, before the answer leaves:
-`kill -9` loses no answer that was given. A crash of the operating system may lose the last seconds,
-unless every write waits for the disk (*durable*). What cannot be written is counted and said, by
-`/ready`, `/metrics` and on stderr; whether its answer leaves all the same is the *policy*.
+`kill -9` loses no answer that was given. After each write it is checked that the file was not deleted or
+truncated meanwhile: if it was, the lines are written again to a new one, and earlier lines that went with
+it are counted as lost. A crash of the operating system may lose the last seconds, unless every write
+waits for the disk (*durable*). What is lost is counted and said, by `/ready`, `/metrics` and on stderr;
+whether an answer that cannot be written leaves all the same is the *policy*.
 """
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -31,6 +34,8 @@ COUNTS, LONGER = "service", 4
 #: What to do with an answer that cannot be kept: give it, or refuse it.
 DROP: Literal["drop"] = "drop"
 REFUSE: Literal["refuse"] = "refuse"
+#: New files that are tried for one write, where somebody deletes them as fast.
+TRIES = 3
 #: A mapping, or a struct whose fields are a line's.
 Line = Any
 
@@ -96,18 +101,16 @@ class Journal:
         self._ended.set()
         self.also(last=True)
         with self._lock:
-            for segment in self._files.values():
-                segment.close()
-            self._files.clear()
+            for kind in list(self._files):
+                self._end(kind)
 
     def roll(self) -> None:
         """Close the files that are due."""
         with self._lock:
             now = self._clock().astimezone(UTC)
             for kind, segment in list(self._files.items()):
-                if not segment.stands(now):
-                    del self._files[kind]
-                    segment.close()
+                if not segment.stands(now) or segment.missing() is not None:
+                    self._end(kind)
 
     def _roll(self, every: float) -> None:
         while not self._ended.wait(every):
@@ -120,11 +123,7 @@ class Journal:
         try:
             content = _spell(self._hidden(lines, private, key) if private else lines)
             with self._lock:
-                now = self._clock()
-                segment = self._files.get(kind)
-                if segment is None or segment.size >= self._largest or not segment.stands(now):
-                    segment = self._next(kind, now, segment)
-                segment.append(content)
+                self._append(kind, content, len(lines))
         except OSError as error:
             self._lose(0 if kind == COUNTS else len(lines), error)
             return False
@@ -132,14 +131,38 @@ class Journal:
             self._recover()
         return True
 
-    def _next(self, kind: str, now: datetime, segment: Segment | None) -> Segment:
-        if segment:
-            del self._files[kind]  # first, for what comes next may fail on a full disk
-            segment.close()
+    def _append(self, kind: str, content: bytes, count: int) -> None:
+        """Write *content* to a file that exists afterwards. Raises OSError."""
+        for _ in range(TRIES):
+            now = self._clock()
+            segment = self._files.get(kind)
+            if segment is None or segment.size >= self._largest or not segment.stands(now):
+                segment = self._next(kind, now)
+            segment.append(content)
+            if segment.missing(count) is None:
+                segment.lines += count
+                return
+            self._end(kind, count)
+        raise OSError(errno.ENOENT, "each new file is deleted at once")
+
+    def _next(self, kind: str, now: datetime) -> Segment:
+        self._end(kind)  # first, for what comes next may fail on a full disk
         lasts = self._lasts * (LONGER if kind == COUNTS else 1)
         segment = Segment(self.folder, kind, now.astimezone(UTC), lasts, self._durable)
         self._files[kind] = segment
         return segment
+
+    def _end(self, kind: str, fresh: int = 0) -> None:
+        """Close the file of *kind*, if there is one. Lines that somebody deleted from it are lost."""
+        segment = self._files.pop(kind, None)
+        if segment is None:
+            return
+        gone = segment.missing(fresh)
+        segment.close()
+        if gone and kind != COUNTS:
+            self.lost += gone
+            self.why = f"{segment.path}: deleted or truncated while it was written"
+            _say(f"the journal lost {gone:,} lines: {self.why}; a new file is begun")
 
     def _lose(self, count: int, error: OSError) -> None:
         why = f"{self.folder}: {error.strerror or error}"

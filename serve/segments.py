@@ -17,22 +17,24 @@ from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 
-#: How long a writer goes by what it saw last: is the file still there, is it time for the next?
+#: How long a writer goes by what it saw last of the folder.
 LOOK = timedelta(seconds=1)
+#: Bytes that are read at once of a file that somebody truncated.
+CHUNK = 2**20
 SUFFIX = ".jsonl"
 #: In the journal: the folder of what says that a file was shipped, and how many wait to be.
 SHIPPED, STATE = ".shipped", "state.json"
 
 
 class Segment:
-    """A file that this process appends to."""
+    """A file that this process appends to. *lines* counts those that were acknowledged."""
 
     def __init__(self, folder: Path, kind: str, now: datetime, lasts: float, durable: bool) -> None:
-        self.size, self._torn, self._began = 0, False, now
+        self.size, self.lines, self._torn, self._began = 0, 0, False, now
         midnight = now.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
         self._ends = min(now + timedelta(seconds=lasts), midnight)
+        self._file, self.path = _begin(folder, f"{kind}-{now:%Y%m%dT%H%M%S%f}", durable)
         self._since, self._until = now, min(now + LOOK, self._ends)
-        self._file = _begin(folder, f"{kind}-{now:%Y%m%dT%H%M%S%f}", durable)
 
     def append(self, content: bytes) -> None:
         """Write all of *content*, or raise OSError; a torn line never runs into the next."""
@@ -51,26 +53,40 @@ class Segment:
         self._torn = False
 
     def stands(self, now: datetime) -> bool:
-        """Whether the next line still belongs here."""
-        # A clock that was set back is looked at anew as well.
+        """Whether the next line still belongs here; every `LOOK`, whether the file is still in its place."""
+        # A clock that was set back makes it look, too.
         if self._since <= now < self._until:
             return True
-        if not self._began <= now < self._ends or self.is_gone():
+        if not self._began <= now < self._ends or not self._is_in_place():
             return False
         self._since, self._until = now, min(now + LOOK, self._ends)
         return True
 
-    def is_gone(self) -> bool:
-        """Whether somebody deleted the file, so that lines would go nowhere."""
-        return os.fstat(self._file).st_nlink == 0
+    def missing(self, fresh: int = 0) -> int | None:
+        """How many of `lines` are in no file any more; None if none is.
+
+        *fresh* lines were appended and are not in `lines` yet. To be asked after each write: one to a
+        deleted file is no error.
+        """
+        found = os.fstat(self._file)
+        if found.st_nlink == 0:
+            return self.lines
+        if found.st_size >= self.size:
+            return None
+        return max(0, self.lines + fresh - _newlines(self._file))
+
+    def _is_in_place(self) -> bool:
+        """Whether the path leads to the file: a folder may be renamed, or another be mounted over it."""
+        try:
+            return os.path.samestat(self.path.stat(), os.fstat(self._file))
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except OSError:  # a folder that may not be looked into: the file can still be written
+            return True
 
     def close(self) -> None:
         """Let go of the file: from now on it is closed to everybody."""
         os.close(self._file)
-
-    def _saw(self, now: datetime) -> None:
-        self._since, self._until = now, min(now + LOOK, self._ends)
-        self._began = getattr(self, "_began", now)
 
 
 def kind_of(path: Path) -> str:
@@ -124,20 +140,28 @@ def sync_folder(folder: Path) -> None:
         os.close(file)
 
 
-def _begin(folder: Path, stem: str, durable: bool) -> int:
-    """A new file in *folder*, locked. Raises OSError."""
+def _newlines(file: int) -> int:
+    count = place = 0
+    while content := os.pread(file, CHUNK, place):
+        count, place = count + content.count(b"\n"), place + len(content)
+    return count
+
+
+def _begin(folder: Path, stem: str, durable: bool) -> tuple[int, Path]:
+    """A new file in *folder*, locked, and its path. Raises OSError."""
     folder.mkdir(parents=True, exist_ok=True)
-    how = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    how = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
     if durable:
         how |= os.O_DSYNC  # a write returns when it is on the disk
     while True:
-        file = os.open(folder / f"{stem}-{secrets.token_hex(4)}{SUFFIX}", how, 0o640)
+        path = folder / f"{stem}-{secrets.token_hex(4)}{SUFFIX}"
+        file = os.open(path, how, 0o640)
         try:
             # Between the two lines whoever ships may have taken the empty file for a closed one.
             if _lock_if_possible(file) and os.fstat(file).st_nlink > 0:
                 if durable:
                     sync_folder(folder)
-                return file
+                return file, path
         except OSError:
             os.close(file)
             raise

@@ -1,5 +1,6 @@
 """No answer that was given is missing from the journal; where it is, /ready says so."""
 
+import contextlib
 import fcntl
 import json
 import os
@@ -127,14 +128,142 @@ def test_a_torn_line_never_runs_into_the_next(writing, journal):
     assert torn == '{"id": "to'
 
 
-def test_a_file_that_was_deleted_is_noticed(writing, journal, kept, clock):
-    """Somebody tidied up under a running scorer; a look a second is what it costs."""
-    writing.answers([line(1)], (), "visitor")
-    shutil.rmtree(journal)
-    clock.pass_by(seconds=1)
-    writing.answers([line(2)], (), "visitor")
+def ids(folder):
+    """Of all answers in files below *folder*; a torn line is none."""
+    found = set()
+    for path in folder.rglob("answers-*.jsonl"):
+        for each in path.read_text().splitlines():
+            with contextlib.suppress(ValueError):
+                found.add(json.loads(each)["id"])
+    return found
 
-    assert [each["id"] for each in kept("answers")] == ["i2"]
+
+def delete_file(folder):
+    for path in folder.glob("answers-*"):
+        path.unlink()
+
+
+def replace_folder(folder):
+    shutil.rmtree(folder)
+    folder.mkdir()
+
+
+def link_elsewhere(folder):
+    shutil.rmtree(folder)
+    (folder.parent / "elsewhere").mkdir()
+    folder.symlink_to("elsewhere")
+
+
+def truncate(folder, size=0):
+    for path in folder.glob("answers-*"):
+        os.truncate(path, size)
+
+
+def copytruncate(folder):
+    for path in folder.glob("answers-*"):
+        shutil.copy(path, folder / f"copied-{path.name}")
+    truncate(folder)
+
+
+def whole_and_a_half(folder):
+    (path,) = folder.glob("answers-*")
+    first, second, *_ = path.read_bytes().splitlines(keepends=True)
+    truncate(folder, len(first) + len(second) // 2)
+
+
+@pytest.mark.parametrize(
+    ("tidy", "lost"),
+    [
+        (shutil.rmtree, 3),
+        (delete_file, 3),
+        (replace_folder, 3),
+        (link_elsewhere, 3),
+        (lambda folder: folder.rename(folder.with_name("renamed")), 0),
+        (truncate, 3),
+        (copytruncate, 3),
+        (whole_and_a_half, 2),
+    ],
+    ids=["folder", "file", "replaced", "linked", "renamed", "truncated", "copied", "half"],
+)  # fmt: skip
+@pytest.mark.parametrize("seconds", [0, 1])
+def test_every_row_is_in_a_file_that_exists_or_is_counted(tmp_path, clock, tidy, lost, seconds):
+    """Whoever tidies up under a running scorer; at once, without a second's delay."""
+    journal = tmp_path / "place/journal"
+    writing = Journal(journal, clock)
+    for n in range(3):
+        assert writing.answers([line(n)], (), "visitor")
+    tidy(journal)
+    clock.pass_by(seconds=seconds)
+    for n in range(3, 6):
+        assert writing.answers([line(n)], (), "visitor")
+    writing.close()
+
+    found = {each for each in ids(tmp_path) if int(each[1:]) >= 3}
+    assert found == {"i3", "i4", "i5"}
+    assert writing.state()["lost"] == lost
+    assert bool(writing.state()["why"]) == bool(lost)
+
+
+def test_rows_of_a_deleted_file_are_counted_though_nobody_asks(writing, journal, capsys):
+    """At the next look for files that are due, or at the end."""
+    for end in (writing.roll, writing.close):
+        before = writing.lost
+        writing.answers([line(1), line(2)], (), "visitor")
+        shutil.rmtree(journal)
+        end()
+        assert writing.lost == before + 2
+    assert capsys.readouterr().err.count("the journal lost 2 lines") == 2
+
+
+def test_what_was_counted_for_service_is_not_lost_rows(writing, journal):
+    """It is not an answer."""
+    writing.service({"at": "now"})
+    shutil.rmtree(journal)
+    writing.service({"at": "later"})
+
+    assert writing.lost == 0
+    assert len(segments(journal)) == 1
+
+
+def test_a_file_that_is_deleted_as_often_as_it_is_begun_is_a_loss(journal, clock):
+    """And no endless loop."""
+
+    class Hostile(Journal):
+        def _next(self, kind, now):
+            made = super()._next(kind, now)
+            made.path.unlink()
+            return made
+
+    writing = Hostile(journal, clock)
+
+    assert writing.answers([line(1)], (), "visitor") is False
+    assert writing.state()["lost"] == 1
+    assert "deleted at once" in writing.state()["why"]
+
+
+def test_rows_are_found_or_counted_while_the_folder_is_deleted_under_load(journal, clock):
+    """Several threads write, another deletes."""
+    writing, done = Journal(journal, clock), threading.Event()
+
+    def write(first):
+        for n in range(400):
+            assert writing.answers([line(first + n)], (), "visitor")
+
+    def tidy():
+        while not done.is_set():
+            shutil.rmtree(journal, ignore_errors=True)
+
+    threads = [threading.Thread(target=write, args=(1000 * n,)) for n in range(3)]
+    tidier = threading.Thread(target=tidy)
+    for each in (*threads, tidier):
+        each.start()
+    for each in threads:
+        each.join()
+    done.set()
+    tidier.join()
+    writing.close()
+
+    assert len(ids(journal)) + writing.lost == 1200
 
 
 @pytest.mark.parametrize(
@@ -250,7 +379,8 @@ def test_an_answer_that_cannot_be_kept_leaves_or_not_as_the_setting_says(
 
     assert refused.status_code == status
     told = client.get("/ready").json["journal"]
-    assert (told["lost"], told["policy"], told["failing"]) == (1, policy, True)
+    # The row of before went with its folder.
+    assert (told["lost"], told["policy"], told["failing"]) == (2, policy, True)
     journal.unlink()
     assert client.post("/score", json=row).status_code == 200
 
