@@ -31,7 +31,10 @@ test-checks: .venv/checks/installed .venv/serve/installed .venv/test/installed
 	PYTHONPATH=.venv/test $(CHECKS) $(PYTEST) tests/checks
 
 test-work: $(INSTALLED) .venv/test/installed .venv/s3/installed
-	PYTHONPATH=.venv/test $(WORK) $(PYTEST) tests/test_readme.py tests --ignore tests/serve --ignore tests/checks
+	PYTHONPATH=.venv/test $(WORK) $(PYTEST) tests/test_readme.py tests --ignore tests/serve --ignore tests/checks --ignore tests/clients
+
+test-clients: .venv/clients/installed .venv/serve/installed .venv/test/installed ## the scorer asked by tritonclient, MLflow, boto3, node, Java and curl
+	PYTHONPATH=.venv/test .venv/clients/bin/python -m pytest -q -p no:cacheprovider tests/clients
 
 test-spark: .venv/work/installed .venv/test/installed .venv/spark/installed ## the watch's queries on a local Spark, and on DuckDB: equal? (needs Java 17)
 	PYTHONPATH=.venv/test:.venv/spark $(WORK) -m pytest -q -p no:cacheprovider tests/monitoring/test_spark.py
@@ -118,4 +121,4 @@ help:
 .venv/%/installed: requirements/%.txt requirements/install.sh
 	@requirements/install.sh $*
 
-.PHONY: demo extra test test-spark test-serve test-checks test-work retrain gate land serve watch experiment site rollback status drill setup lint bench bench-experiment bench-gate bench-watch bench-scale soak lock clean help
+.PHONY: demo extra test test-spark test-clients test-serve test-checks test-work retrain gate land serve watch experiment site rollback status drill setup lint bench bench-experiment bench-gate bench-watch bench-scale soak lock clean help

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Make .venv/NAME from requirements/NAME.txt, or do nothing if it is up to date.
-#   requirements/install.sh serve|work|checks|test|tools|s3|extra|spark
+#   requirements/install.sh serve|work|checks|test|tools|s3|extra|spark|clients
 # Needs Python 3.11 or 3.12 and a package index. Brings its own uv (or takes UV), and pip if there is none.
 set -euo pipefail
 cd "$(dirname "$0")/.."

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from flask import Blueprint, Response, request
+from werkzeug.datastructures import MIMEAccept
 
 from model.contract import describe, show
 from serve.answers import bodies
@@ -45,7 +46,7 @@ def invocations() -> Response:
         asked = read_json(body, scorer.deepest, nan_is_missing=True)
         rows = read_rows(rows_of(asked, scorer.most_rows), scorer.most_rows)
     answers = scorer.answer(rows, trace=request.headers.get("traceparent", ""))
-    if request.accept_mimetypes.best_match((JSON, CSV)) == CSV:
+    if _accepts_csv():
         return Response(write_csv(contract, answers), content_type=f"{CSV}; charset=utf-8")
     told = reply({"predictions": bodies(contract, answers)})
     return Response(told.body, told.status, content_type=told.kind)
@@ -62,6 +63,12 @@ def version() -> Response:
     """The version that is live; those of an experiment one a line."""
     told = "".join(f"{name}\n" for name in versions(must_stand(scorer_here())))
     return Response(told, mimetype="text/plain")
+
+
+def _accepts_csv() -> bool:
+    """Whether CSV is wanted rather than JSON; its parameters say nothing of who wants it."""
+    accepted = [(kind.partition(";")[0], weight) for kind, weight in request.accept_mimetypes]
+    return MIMEAccept(accepted).best_match((JSON, CSV)) == CSV
 
 
 def _header() -> bool | None:

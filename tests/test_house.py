@@ -40,6 +40,7 @@ def test_each_environment_has_a_lock():
         "s3",
         "extra",
         "spark",
+        "clients",
     }
     assert all(lock.with_suffix(".in").is_file() for lock in LOCKS)
 

@@ -83,7 +83,9 @@ def test_many_rows_are_answered_in_order(client, row):
     assert scores(answer) == [one["score"] for one in client.post("/score", json=rows).json]
 
 
-@pytest.mark.parametrize("accept", ["text/csv", "text/csv, */*;q=0.1", "text/*"])
+@pytest.mark.parametrize(
+    "accept", ["text/csv", "text/csv, */*;q=0.1", "text/*", "text/csv; charset=utf-8"]
+)
 def test_who_accepts_csv_gets_a_line_of_scores_for_each_row(client, accept):
     """As SageMaker's algorithms answer; JSON requests, too."""
     answer = post(client, LINE + LINE.replace("3", "9"), Accept=accept)
@@ -96,7 +98,10 @@ def test_who_accepts_csv_gets_a_line_of_scores_for_each_row(client, accept):
     assert client.post("/invocations", json=asked, headers={"Accept": accept}).text == answer.text
 
 
-@pytest.mark.parametrize("accept", ["*/*", "application/json", "application/json, text/csv", "x/y"])
+@pytest.mark.parametrize(
+    "accept",
+    ["*/*", "application/json", "application/json, text/csv", "x/y", "text/csv;q=0", "", ";;,"],
+)
 def test_others_get_json(client, expected, accept):
     """As MLflow answers."""
     assert scores(post(client, LINE, Accept=accept)) == [expected]

@@ -1,0 +1,73 @@
+"""node's fetch, the JDK's HttpClient and curl, each as people use it."""
+
+import gzip
+import json
+import zlib
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+#: A request with a body that asks to upgrade to HTTP/2 (RFC 9110 §7.8): granian reads it.
+H2C = pytest.mark.skipif(
+    not any("granian" in path.read_text() for path in (HERE.parents[1] / "serve").glob("*.py")),
+    reason="the HTTP server does not read the body of a request with Upgrade: h2c",
+)
+
+
+@pytest.fixture
+def body(row):
+    return json.dumps(row)
+
+
+def test_fetch_of_node(run, address, body, row, scores):
+    """With a length, in pieces, and compressed."""
+    told = json.loads(run("node", HERE / "fetch.mjs", address, body))
+    status, refused = told.pop("another coding")
+
+    assert {status for status, _ in told.values()} == {200}
+    assert {answer["score"] for _, answer in told.values()} == set(scores([row]))
+    assert status == 415
+    assert "br" in refused["error"]
+
+
+@pytest.mark.parametrize("version", ["HTTP_1_1", pytest.param("HTTP_2", marks=H2C)])
+def test_http_client_of_the_jdk(run, address, body, row, scores, version):
+    """HTTP/1.1, and its default, which asks to upgrade to HTTP/2."""
+    told = run("java", HERE / "Ask.java", address, body, version).decode().splitlines()
+    lines = [line.split("\t") for line in told]
+
+    assert [name for name, *_ in lines] == ["first", "again", "chunked", "gzip"]
+    assert {status for _, status, _ in lines} == {"200"}
+    assert {json.loads(answer)["score"] for *_, answer in lines} == set(scores([row]))
+
+
+PACKED = ["-H", "Content-Encoding: gzip"]
+
+
+@pytest.mark.parametrize(
+    ("words", "pack"),
+    [
+        ([], bytes),
+        (["-H", "Content-Type: application/json"], bytes),
+        (["--compressed"], bytes),
+        (["-H", "Expect: 100-continue"], bytes),
+        (["-H", "Transfer-Encoding: chunked"], bytes),
+        (["--http1.0"], bytes),
+        pytest.param(["--http2"], bytes, marks=H2C),
+        pytest.param(["--http2", "-H", "Transfer-Encoding: chunked"], bytes, marks=H2C),
+        (PACKED, gzip.compress),
+        ([*PACKED, "--compressed", "-H", "Transfer-Encoding: chunked"], gzip.compress),
+        pytest.param(["--http2", *PACKED], gzip.compress, marks=H2C),
+        (["-H", "Content-Encoding: deflate"], zlib.compress),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_curl(run, address, body, row, scores, words, pack):
+    """By each way of saying how long the body is, and how it is packed."""
+    told = run(
+        "curl", "--silent", "--show-error", "--max-time", "20", *words, "--data-binary", "@-",
+        f"{address}/score", content=pack(body.encode()),
+    )  # fmt: skip
+
+    assert json.loads(told)["score"] == scores([row])[0]
