@@ -16,6 +16,7 @@ from typing import Any
 
 from model.contract import Contract, Feature
 from serve.answers import Answer
+from serve.column_rows import Fields
 from serve.scoring import RequestError, counted, gather, refuse_more
 from serve.strict_json import LONGEST_NUMBER
 
@@ -27,7 +28,7 @@ _NUMBER = re.compile(r"[+-]?((\d+\.?\d*|\.\d+)(e[+-]?\d+)?|inf|infinity)", re.AS
 
 
 def read_csv(
-    content: bytes, contract: Contract, most: int, *, header: bool | None = None
+    content: bytes, fields: Fields, most: int, *, header: bool | None = None
 ) -> list[Mapping[str, Any]]:
     """The rows in *content*, at most *most*; *header* says whether the first line has names.
 
@@ -37,27 +38,23 @@ def read_csv(
     lines, count = _lines(content, most + 1)
     if not lines:
         raise RequestError(400, "the body is empty; expected lines of CSV")
+    contract = fields.contract
     names, source = list(contract.feature_names), "the features in the contract's order"
     if header or (header is None and _is_header(lines[0], contract)):
         names, source = [name.strip() for name in lines.pop(0)], "as the first line has"
         count -= 1
     refuse_more(count, most)
-    known = {*contract.feature_names, contract.key, contract.time, contract.target.name, "id"}
-    _refuse(_twice(names, known))
+    _refuse(_twice(names, fields))
     _refuse(_ragged(lines, len(names), source), count)
-    if not lines:
-        return []
-    features = {feature.name: feature for feature in contract.features}
+    features = fields.features
     columns = {
-        name: [_value(features.get(name), line[place]) for line in lines]
+        name: [
+            _value(features.get(name), line[place])
+            for line in (lines if name in fields else lines[:1])
+        ]
         for place, name in enumerate(names)
-        if name in known
     }
-    rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
-    rows = rows or [{} for _ in lines]  # no column is known
-    # A name that is not known may be a misspelling, which is said once; its values are not needed.
-    rows[0] |= {name: lines[0][place] for place, name in enumerate(names) if name not in known}
-    return [*rows]
+    return fields.rows(columns, count)
 
 
 def write_csv(contract: Contract, answers: Sequence[Answer]) -> bytes:

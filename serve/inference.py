@@ -18,7 +18,7 @@ from serve.arms import Arm
 from serve.binary_tensors import write_values
 from serve.replies import Reply, reply, spell
 from serve.scoring import RequestError
-from serve.standing import body_here, must_stand, scorer_here, versions
+from serve.standing import body_here, fields_of, must_stand, scorer_here, versions
 from serve.strict_json import read_json
 from serve.tensors import Asked, columns, read_request
 
@@ -95,7 +95,7 @@ def infer(model: str, version: str | None = None) -> Response:
     scorer = scorer_here()
     content, tail = _body()
     asked = read_json(content, scorer.deepest, nan_is_missing=True)
-    wanted = read_request(contract, asked, scorer.most_rows, tail)
+    wanted = read_request(fields_of(found), asked, scorer.most_rows, tail)
     if version and len(versions(found)) > 1:
         raise RequestError(
             409,

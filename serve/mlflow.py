@@ -14,10 +14,11 @@ from werkzeug.datastructures import MIMEAccept
 
 from model.contract import describe, show
 from serve.answers import bodies
+from serve.column_rows import Fields
 from serve.csv_rows import read_csv, write_csv
 from serve.replies import JSON, reply
 from serve.scoring import RequestError, counted, gather, read_rows, refuse_more
-from serve.standing import body_here, must_stand, scorer_here, versions
+from serve.standing import body_here, fields_of, must_stand, scorer_here, versions
 from serve.strict_json import read_json
 
 FORMS = ("dataframe_split", "dataframe_records", "instances", "inputs")
@@ -38,17 +39,17 @@ routes = Blueprint("mlflow", __name__)
 def invocations() -> Response:
     """Rows in one of MLflow's four forms, or as CSV -> `{"predictions": […]}`, or scores as CSV."""
     scorer = scorer_here()
-    contract = must_stand(scorer)[0].bundle.contract
+    fields, most = fields_of(must_stand(scorer)), scorer.most_rows
     body = body_here(CSV)
     if request.mimetype == CSV:
-        rows = read_csv(body, contract, scorer.most_rows, header=_header())
+        rows = read_csv(body, fields, most, header=_header())
     else:
         asked = read_json(body, scorer.deepest, nan_is_missing=True)
-        rows = read_rows(rows_of(asked, scorer.most_rows), scorer.most_rows)
+        rows = read_rows(rows_of(asked, fields, most), most)
     answers = scorer.answer(rows, trace=request.headers.get("traceparent", ""))
     if _accepts_csv():
-        return Response(write_csv(contract, answers), content_type=f"{CSV}; charset=utf-8")
-    told = reply({"predictions": bodies(contract, answers)})
+        return Response(write_csv(fields.contract, answers), content_type=f"{CSV}; charset=utf-8")
+    told = reply({"predictions": bodies(fields.contract, answers)})
     return Response(told.body, told.status, content_type=told.kind)
 
 
@@ -86,7 +87,7 @@ def _header() -> bool | None:
     return found
 
 
-def rows_of(asked: Any, most: int) -> list[Any]:
+def rows_of(asked: Any, fields: Fields, most: int) -> list[Any]:
     """The rows in a request, whichever form it has; at most *most* where they are made here."""
     if not isinstance(asked, dict):
         raise RequestError(400, f"expected {ONE_OF_THEM}; got {describe(asked)}")
@@ -102,15 +103,15 @@ def rows_of(asked: Any, most: int) -> list[Any]:
     (form,) = forms
     content = asked[form]
     if form == "dataframe_split":
-        return _split(content, most)
+        return _split(content, fields, most)
     if form == "inputs" and isinstance(content, dict):
-        return _columns(content, most)
+        return _columns(content, fields, most)
     if not isinstance(content, list):
         raise RequestError(422, f"{form}: expected a list of objects, one for each row")
     return content
 
 
-def _split(content: Any, most: int) -> list[dict[str, Any]]:
+def _split(content: Any, fields: Fields, most: int) -> list[Mapping[str, Any]]:
     """Names once, then the values of each row."""
     told: dict[str, Any] = content if isinstance(content, dict) else {}
     names, data = told.get("columns"), told.get("data")
@@ -132,10 +133,11 @@ def _split(content: Any, most: int) -> list[dict[str, Any]]:
         ),
         len(data),
     )
-    return [dict(zip(names, row, strict=True)) for row in data]
+    columns = dict(zip(names, zip(*data, strict=True), strict=True)) if data else {}
+    return fields.rows(columns, len(data))
 
 
-def _columns(content: Mapping[str, Any], most: int) -> list[dict[str, Any]]:
+def _columns(content: Mapping[str, Any], fields: Fields, most: int) -> list[Mapping[str, Any]]:
     """A list for each name; or one value for each, which is one row."""
     if not any(isinstance(values, list) for values in content.values()):
         return [dict(content)]
@@ -150,7 +152,7 @@ def _columns(content: Mapping[str, Any], most: int) -> list[dict[str, Any]]:
             if not isinstance(values, list) or len(values) != lengths[0]
         ),
     )
-    return [dict(zip(found, row, strict=True)) for row in zip(*found.values(), strict=True)]
+    return fields.rows(found, lengths[0])
 
 
 def _flat(values: Any) -> Any:

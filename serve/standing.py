@@ -11,6 +11,7 @@ from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 
 from serve.arms import Arm
 from serve.bundle import Bundle
+from serve.column_rows import Fields
 from serve.content_coding import unpack
 from serve.replies import JSON
 from serve.scorer import Scorer
@@ -70,6 +71,11 @@ def must_stand(scorer: Scorer) -> list[Arm]:
 def versions(arms: Iterable[Arm]) -> list[str]:
     """The versions that answer, each once; a shadow does not answer."""
     return list(dict.fromkeys(arm.bundle.version for arm in arms if arm.name != "shadow"))
+
+
+def fields_of(arms: Iterable[Arm]) -> Fields:
+    """What the rows may hold that one of *arms* reads."""
+    return Fields([arm.bundle.contract for arm in arms])
 
 
 def age(bundle: Bundle, now: datetime) -> float | None:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from model.contract import Contract, describe, show
 from serve.binary_tensors import DATATYPES, TensorDataError, read_values
+from serve.column_rows import Fields
 from serve.scoring import RequestError, counted, gather, refuse_more, takes_ids
 
 NUMBERS = (
@@ -45,7 +46,7 @@ class Asked(NamedTuple):
     all_as_bytes: bool
 
 
-def read_request(contract: Contract, asked: Any, most: int, tail: memoryview) -> Asked:
+def read_request(fields: Fields, asked: Any, most: int, tail: memoryview) -> Asked:
     """What is asked for in the JSON *asked* and in the *tail* of bytes after it; at most *most* rows."""
     if not isinstance(asked, dict):
         raise RequestError(400, "expected an object with inputs, a list of tensors")
@@ -54,9 +55,9 @@ def read_request(contract: Contract, asked: Any, most: int, tail: memoryview) ->
     all_as_bytes = _parameter(asked, "binary_data_output", bool, "", problems)
     if not isinstance(asked.get("id"), (str, type(None))):
         problems.append(_problem("id", "a string", describe(asked["id"])))
-    tensors = _tensors(asked.get("inputs"), MOST_TENSORS + len(contract.features), problems)
+    tensors = _tensors(asked.get("inputs"), MOST_TENSORS + len(fields.features), problems)
     parts = _parts(tensors, tail, problems)
-    kinds = {name: TYPES[feature.kind] for name, feature in _features(contract).items()}
+    kinds = {name: TYPES[feature.kind] for name, feature in fields.features.items()}
     found: dict[str, list[Any]] = {}
     for tensor, part in zip(tensors, parts, strict=False):
         name, values = _column(tensor, part, kinds, most, problems)
@@ -73,13 +74,7 @@ def read_request(contract: Contract, asked: Any, most: int, tail: memoryview) ->
         listed, count, _ = gather(problems)
         words = f"{counted(count)} with the tensors; nothing was taken"
         raise RequestError(422, words, listed, count)
-    names = list(found)
-    rows = [dict(zip(names, row, strict=True)) for row in zip(*found.values(), strict=True)]
-    return Asked(rows, outputs, as_bytes, bool(all_as_bytes))
-
-
-def _features(contract: Contract) -> dict[str, Any]:
-    return {feature.name: feature for feature in contract.features}
+    return Asked(fields.rows(found, lengths.pop()), outputs, as_bytes, bool(all_as_bytes))
 
 
 def _tensors(tensors: Any, most: int, problems: list[dict[str, Any]]) -> list[Any]:

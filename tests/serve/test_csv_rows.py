@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from model.contract import Contract, Feature, Target
 from serve.app import create_app
+from serve.column_rows import Fields
 from serve.csv_rows import read_csv
 from serve.scoring import RequestError
 
@@ -216,7 +218,7 @@ def test_a_category_is_what_is_written():
     texts = ["Korea, Republic of", 'the "best"', "two\nlines", "NA", "null", "007", " x"]
     body = io.StringIO()
     csv.writer(body).writerows([[text, "", "", "", 1] for text in texts])
-    rows = read_csv(body.getvalue().encode(), CONTRACT, 100)
+    rows = read_csv(body.getvalue().encode(), Fields([CONTRACT]), 100)
 
     assert [row["country"] for row in rows] == texts
     assert rows[0] == {
@@ -252,7 +254,7 @@ def test_rows_round_trip(rows, header):
         writer.writerow(names)
     writer.writerows(["" if row[n] is None else row[n] for n in names] for row in rows)
 
-    read = read_csv(body.getvalue().encode(), CONTRACT, 100, header=header)
+    read = read_csv(body.getvalue().encode(), Fields([CONTRACT]), 100, header=header)
     assert [json.dumps(row, sort_keys=True) for row in read] == [
         json.dumps(row, sort_keys=True) for row in rows
     ]
@@ -272,7 +274,37 @@ def test_rows_round_trip(rows, header):
 def test_the_first_line_is_a_header_if_it_names_half_of_what_must_be_there(line, is_header):
     """country and pages must be there; whatever else it holds."""
     try:
-        rows = read_csv(f"{line}\n".encode(), CONTRACT, 100)
+        rows = read_csv(f"{line}\n".encode(), Fields([CONTRACT]), 100)
     except RequestError as error:
         rows = error.problems
     assert (rows == []) == is_header
+
+
+def test_columns_that_no_arm_reads_cost_one_row(client):
+    """A table of a thousand more columns is answered in the memory of its text."""
+    wide = HEADER.strip() + "".join(f",n{n}" for n in range(900)) + "\n"
+    line = LINE.strip() + "," * 900 + "\n"
+    fields = Fields([CONTRACT])
+    rows = read_csv((wide + line * 3).encode(), fields, 100)
+
+    assert [len(row) for row in rows] == [5 + 901, 5, 5]
+    assert len(scores(post(client, wide + line * 100))) == 100
+
+
+def test_a_column_of_a_challenger_alone_is_read(bundles):
+    """As the type that its contract says: the champion does not know it."""
+    challenger = replace(
+        CONTRACT, features=(*CONTRACT.features, Feature("visits", "number", nullable=True))
+    )
+    fields = Fields([CONTRACT, challenger])
+    header = "country,pages,visits\n"
+
+    assert read_csv((header + "AT,1,7\nDE,2,\n").encode(), fields, 100) == [
+        {"country": "AT", "pages": 1, "visits": 7},
+        {"country": "DE", "pages": 2, "visits": None},
+    ]
+    assert fields.rows({"visits": [7, 8], "other": [1, 2]}, 2) == [
+        {"visits": 7, "other": 1},
+        {"visits": 8},
+    ]
+    assert len(read_csv(b"AT,,True,41,3\n", fields, 100)[0]) == len(CONTRACT.features)

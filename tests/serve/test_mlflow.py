@@ -78,6 +78,9 @@ def test_parameters_say_nothing_to_a_model_that_has_none(client, row):
         ({"inputs": {"age": [1], "pages": [1, 2]}}, 422, "a list of 1, as the first is"),
         ({"inputs": {"age": [1], "pages": 2}}, 422, "a list of 1, as the first is"),
         ({"inputs": {"age": [1]}}, 422, "in the row"),
+        ({"dataframe_split": {"columns": [], "data": [[], []]}}, 422, "in 2 of 2 rows"),
+        ({"dataframe_split": {"columns": ["x"], "data": [[1], [2]]}}, 422, "in 2 of 2 rows"),
+        ({"dataframe_split": {"columns": ["page"], "data": [[1], [2]]}}, 422, "the field pages"),
     ],
     ids=str,
 )
