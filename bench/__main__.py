@@ -3,6 +3,7 @@
 python -m bench                      the table, into BENCHMARKS.md, in about ten minutes
 python -m bench swaps                p99 with 50 swaps under load beside the quiet one
 python -m bench shadow               the latency with a shadow beside that without
+python -m bench lists                what a list of 1,000 rows costs beside a run of the model
 python -m bench soak --minutes 5     full load, swaps, kills: is a row lost, does memory grow?
 
 A run that was interrupted goes on where it was.
@@ -41,12 +42,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     asked = _parser().parse_args(arguments)
     try:
         entrants = chosen(asked.peers)
-        if asked.command == "soak":
-            return _soak(asked)
-        if asked.command == "swaps":
-            return _swaps(asked)
-        if asked.command == "shadow":
-            return _shadow(asked)
+        alone = {"soak": _soak, "swaps": _swaps, "shadow": _shadow, "lists": _lists}
+        if asked.command in alone:
+            return alone[asked.command](asked)
         _run(asked, entrants)
     except (SubjectError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
@@ -75,11 +73,14 @@ def _run(asked: argparse.Namespace, entrants: list[Entrant]) -> None:
     folder, done = FOLDER / "run", _unfinished(asked)
     say("one run of the model alone ...")
     floors = [single.floor(subject, asked.seconds)]
+    lists = single.lists(subject, folder, asked.seconds)
     extra = {
+        "lists": lists[f"{len(subject.rows):,} rows"]["ratio"],
         "ready": single.ready(subject, folder),
         "installed": single.installed(SERVE.parents[1]),
     }
-    notes = {"installed": single.largest(SERVE.parents[1])}
+    notes = {"installed": single.largest(SERVE.parents[1]), "lists": said_of_lists(lists)}
+    say(notes["lists"])
     say(f"ready after {extra['ready']:.2f} s; installed {extra['installed']:.0f} MB")
     say(f"{len(entrants)} servers are started ...")
     with contestants(entrants, subject, folder, say) as (up, absent):
@@ -89,8 +90,8 @@ def _run(asked: argparse.Namespace, entrants: list[Entrant]) -> None:
         for one in up:
             if one.entrant.name == "ours":
                 extra["resident"] = single.resident(one)
-                extra["batch"] = single.batch(one, subject, asked.seconds, asked.rounds)
-                notes["batch"] = "JSON in and out, validation and 1,000 lines of journal included"
+                batch = single.batch(one, subject, asked.seconds, asked.rounds)
+                notes["lists"] += f"; {batch / 1e3:.1f} ms as a request over HTTP"
     say("a shadow ...")
     shadows = single.shadows(subject, folder, say)
     extra["shadow"], notes["shadow"] = shadows.ratio, said_of_shadows(shadows)
@@ -168,6 +169,23 @@ def _shadow(_: argparse.Namespace) -> int:
     return OK
 
 
+def _lists(asked: argparse.Namespace) -> int:
+    found = single.lists(Subject.make(FOLDER / "subject"), FOLDER / "run", asked.seconds)
+    for name, figures in found.items():
+        say(f"{name}: {figures['ratio']:.2f} times; {said_of_list(figures)}")
+    return OK
+
+
+def said_of_lists(found: dict[str, dict[str, float]]) -> str:
+    """What a list costs beside a run of its rows, in words."""
+    return said_of_list(next(iter(found.values()))) + ", JSON, validation, journal and metrics"
+
+
+def said_of_list(figures: dict[str, float]) -> str:
+    """What a call costs beside a run, in words."""
+    return f"{figures['ours'] / 1e3:.2f} ms over {figures['run'] / 1e3:.2f} ms of CPU"
+
+
 def said_of_shadows(found: single.Shadows) -> str:
     """What a shadow did to who asks, in words."""
     both = (found.with_one, found.without)
@@ -202,7 +220,7 @@ def _parser() -> argparse.ArgumentParser:
         "python -m bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        "command", nargs="?", default="run", choices=("run", "swaps", "shadow", "soak")
+        "command", nargs="?", default="run", choices=("run", "swaps", "shadow", "lists", "soak")
     )
     parser.add_argument("--peers", default="all", help="all, none, or names with commas between")
     parser.add_argument("--seconds", type=float, default=2, help="of each measurement (default: 2)")

@@ -30,11 +30,11 @@ def main(bundle: Path, rows: list[dict[str, Any]], seconds: float) -> dict[str, 
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         session = onnxruntime.InferenceSession(str(path), options, ["CPUExecutionProvider"])
         for count in (1, len(rows)):
-            found[f"{name} {count}"] = _timed(_run(session, rows[:count]), seconds)
+            found[f"{name} {count}"] = _timed(run(session, rows[:count]), seconds)
     return found
 
 
-def _run(session: onnxruntime.InferenceSession, rows: list[dict[str, Any]]) -> Callable[[], Any]:
+def run(session: onnxruntime.InferenceSession, rows: list[dict[str, Any]]) -> Callable[[], Any]:
     """A run with tensors that are ready; what is in a matrix does not change what it costs."""
     inputs, fed = session.get_inputs(), {}
     if len(inputs) == 1:

@@ -56,8 +56,3 @@ class Results:
     def floor_one(self) -> float:
         """CPU µs of one run of one row."""
         return self.floor["model 1"]["cpu"]
-
-    @property
-    def floor_batch(self) -> float:
-        """CPU µs of one run of a thousand rows."""
-        return self.floor["model 1000"]["cpu"]

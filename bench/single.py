@@ -10,6 +10,7 @@ import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 from bench.contest import Contestant, Measurement, Say, contestants, launch, place
 from bench.load import Load, drive
@@ -23,14 +24,16 @@ READY = "/ready"
 
 def floor(subject: Subject, seconds: float) -> dict[str, dict[str, float]]:
     """What `bench.floor` says, from the scorer's own environment."""
-    command = [
-        SERVE,
-        "-m",
-        "bench.floor",
-        subject.bundles[0],
-        subject.folder / "rows.json",
-        seconds,
-    ]
+    return _measured("floor", subject.bundles[0], subject, seconds)
+
+
+def lists(subject: Subject, folder: Path, seconds: float) -> dict[str, dict[str, float]]:
+    """What `bench.lists` says of a store in *folder*, from the scorer's own environment."""
+    return _measured("lists", subject.store(folder / "lists").folder, subject, seconds)
+
+
+def _measured(module: str, of: Path, subject: Subject, seconds: float) -> dict[str, Any]:
+    command = [SERVE, "-m", f"bench.{module}", of, subject.folder / "rows.json", seconds]
     done = subprocess.run(
         [str(word) for word in command], cwd=ROOT, check=True, capture_output=True, text=True
     )

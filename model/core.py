@@ -15,8 +15,6 @@ import random
 import struct
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
-from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -52,12 +50,8 @@ class Encoder:
 
     def matrix(self, rows: Sequence[Row]) -> Matrix:
         """Rows that fit the contract as a matrix, (n, width)."""
-        found = np.empty((len(rows), self.width), dtype=np.float32)
-        start = 0
-        for part in self.parts:
-            found[:, start : start + part.width] = part.columns(rows)
-            start += part.width
-        return found
+        names = [name for part in self.parts for name in part.names]
+        return self.matrix_of({name: [row.get(name) for row in rows] for name in names})
 
     def matrix_of(self, columns: Mapping[str, Sequence[Any]]) -> Matrix:
         """As `matrix`, of one sequence of values per feature, all of one length; an array is taken whole."""
@@ -83,61 +77,53 @@ class Numbers:
     """A run of numbers and booleans: float32, NaN for what is missing."""
 
     def __init__(self, names: Sequence[str]) -> None:
-        self.width, self._names = len(names), tuple(names)
+        self.width, self.names = len(names), tuple(names)
         self._pack = struct.Struct(f"={len(names)}f").pack
-        self._read = itemgetter(*names) if len(names) > 1 else lambda row: (row[names[0]],)
 
     def bytes(self, row: Row) -> bytes:
         """The numbers of *row*."""
-        values = [*map(row.get, self._names)]
+        values = [*map(row.get, self.names)]
         try:
             return self._pack(*values)
         except struct.error:  # of None
             return self._pack(*[_NAN if value is None else value for value in values])
 
-    def columns(self, rows: Sequence[Row]) -> Matrix:
-        """The numbers of *rows*, (n, width)."""
-        try:
-            told = chain.from_iterable(map(self._read, rows))
-            found = np.fromiter(told, np.float64, len(rows) * self.width)
-        except (KeyError, TypeError):  # something is missing: left out, or None
-            values = [[*map(row.get, self._names)] for row in rows]
-            found = np.array(values, dtype=np.float64)
-        return found.astype(np.float32).reshape(len(rows), self.width)
-
     def fill(self, into: Matrix, columns: Mapping[str, Sequence[Any]]) -> None:
         """Write the numbers of *columns*, one sequence each, *into* an array of (n, width)."""
-        for place, name in enumerate(self._names):
-            into[:, place] = numbers(columns[name])
+        for place, name in enumerate(self.names):
+            into[:, place] = float64(columns[name])
 
 
 class Category:
     """What each value of a category becomes; "" stands for a missing one."""
 
     def __init__(self, name: str, unseen: Sequence[float], seen: Mapping[str, bytes]) -> None:
-        self.width, self._name = len(unseen), name
-        self._unseen, self._get = _bytes(unseen), dict(seen).get
+        self.width, self.names, self._name = len(unseen), (name,), name
+        self._become = _Vectors(seen, _bytes(unseen)).__getitem__
 
     def bytes(self, row: Row) -> bytes:
         """What the value of *row* becomes."""
-        value = row.get(self._name)
-        return self._get(value if isinstance(value, str) else "", self._unseen)
-
-    def columns(self, rows: Sequence[Row]) -> Matrix:
-        """What the values of *rows* become, (n, width)."""
-        get, name, unseen = self._get, self._name, self._unseen
-        content = b"".join(
-            [get(v if isinstance(v := row.get(name), str) else "", unseen) for row in rows]
-        )
-        return np.frombuffer(content, dtype=np.float32).reshape(len(rows), self.width)
+        return self._become(row.get(self._name))
 
     def fill(self, into: Matrix, columns: Mapping[str, Sequence[Any]]) -> None:
         """Write what the category's values become *into* an array of (n, width)."""
-        get, unseen = self._get, self._unseen
-        content = b"".join(
-            [get(v if isinstance(v, str) else "", unseen) for v in columns[self._name]]
-        )
+        content = b"".join(map(self._become, columns[self._name]))
         into[:] = np.frombuffer(content, dtype=np.float32).reshape(into.shape)
+
+
+class _Vectors(dict[Any, bytes]):
+    """The bytes of each value that was *seen*, and for any other one *unseen*.
+
+    What is not text is a missing value, and has the bytes of "".
+    """
+
+    def __init__(self, seen: Mapping[str, bytes], unseen: bytes) -> None:
+        super().__init__(seen)
+        self._unseen = unseen
+        self._missing = self[None] = self.get("", unseen)
+
+    def __missing__(self, value: object) -> bytes:
+        return self._unseen if isinstance(value, str) else self._missing
 
 
 _NAN = float("nan")
@@ -145,9 +131,23 @@ _NAN = float("nan")
 
 def numbers(values: Sequence[Any]) -> Matrix:
     """Numbers and booleans as float32, (n,): rounded from float64, with NaN for None."""
-    if not isinstance(values, np.ndarray) or values.dtype == object:
-        values = [_NAN if value is None else value for value in values]
-    return np.asarray(values, dtype=np.float64).astype(np.float32)
+    return float64(values).astype(np.float32)
+
+
+def float64(values: Sequence[Any]) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Numbers and booleans as float64, (n,), with NaN for None."""
+    packed = None if isinstance(values, np.ndarray) else pack(values)
+    if packed is not None:
+        return packed
+    return np.asarray(values, dtype=np.float64)  # takes None as NaN
+
+
+def pack(values: Sequence[Any]) -> np.ndarray[Any, np.dtype[np.float64]] | None:
+    """As `float64`, several times as fast; None if a value is not a number or a boolean."""
+    try:
+        return np.frombuffer(struct.pack(f"{len(values)}d", *values))
+    except struct.error:
+        return None
 
 
 def trial(

@@ -8,17 +8,19 @@ wrong, or merely unusual, is None here, and goes that way, so there is one set o
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from itertools import chain
+from collections.abc import Iterable, Sequence
+from itertools import chain, repeat
 from typing import Annotated, Any, Literal
 
 import msgspec
+import numpy as np
 from msgspec import UNSET, Meta, UnsetType
 
 from model.contract import LARGEST, LONGEST, Contract, Feature, read_time
+from model.core import pack
 from serve.scoring import LONGEST_ID, takes_ids
+from serve.table import Column, Row, Table
 
-Row = dict[str, Any]
 #: Up to here a float64 holds every whole number, and so do the struct's bounds.
 WHOLE = 2**53
 _TEXT = Annotated[str, Meta(min_length=1, max_length=LONGEST)]
@@ -37,7 +39,7 @@ class Decoder:
         ]
         if self._takes_ids:
             fields.append(("id", _ID | None | UnsetType, UNSET))
-        names = [name for name, *_ in fields]
+        self._names = names = [name for name, *_ in fields]
         # Named by number, lest a field be called as something of the struct's own.
         inside = [f"f{number}" for number in range(len(fields))]
         kind = msgspec.defstruct(
@@ -50,35 +52,95 @@ class Decoder:
         )
         self._one = msgspec.json.Decoder(kind)
         self._many = msgspec.json.Decoder(list[kind])  # type: ignore[valid-type]
+        numbers = {f.name for f in contract.features if f.kind != "category"}
+        self._texts = frozenset(names) - numbers
+        self._always = frozenset(f.name for f in contract.features if not f.nullable)
 
-    def rows(self, content: bytes, most: int) -> list[Row] | Row | None:
-        """The row, or at most *most* rows, in *content*; None if only the other way can tell."""
+    def rows(self, content: bytes, most: int) -> Table | list[Row] | Row | None:
+        """The row, or at most *most* rows, in *content*; None if only the other way can tell.
+
+        Two rows or more are a table.
+        """
         if b"\\" in content:
             return None  # an escape may hide what the struct does not look for, such as a NUL
         many = content[:1] == b"["
         try:
-            found = self._many.decode(content) if many else self._one.decode(content)
+            found: Any = self._many.decode(content) if many else self._one.decode(content)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return None
-        told: list[Row] | Row = msgspec.to_builtins(found)  # what is UNSET is left out
-        rows: list[Row] = told if isinstance(told, list) else [told]
-        kinds = [*map(type, chain.from_iterable(map(dict.values, rows)))]
-        # Two quotes for each name, two for each text: if there are more, some name is there twice,
-        # of which the struct keeps the last in silence.
-        pairs = len(kinds) + kinds.count(str)
-        if len(rows) > most or content.count(b'"') != 2 * pairs or not self._usual(rows):
-            return None
-        return told
+        if not many:
+            return self._row(found, content)
+        if len(found) > 1:
+            return self._table(found, content) if len(found) <= most else None
+        rows = [row for each in found if (row := self._row(each, content)) is not None]
+        return rows if len(rows) == len(found) else None
 
-    def _usual(self, rows: Sequence[Row]) -> bool:
-        """Whether ids are printable and each its own, and times are times."""
-        if self._takes_ids:
-            ids = [id_ for row in rows if (id_ := row.get("id"))]
-            if ids and (len(set(ids)) != len(ids) or not all(map(str.isprintable, ids))):
-                return False
-        name = self._time
-        times = [time for row in rows if (time := row.get(name)) is not None]
-        return not times or None not in map(read_time, times)
+    def _row(self, found: msgspec.Struct, content: bytes) -> Row | None:
+        """The row that was *found* in *content*, if it is usual."""
+        row: Row = msgspec.to_builtins(found)  # what is UNSET is left out
+        kinds = [*map(type, row.values())]
+        id_ = row.get("id") if self._takes_ids else None
+        time = row.get(self._time)
+        # Two quotes for each name, two for each text: if there are more, a name is there twice, of
+        # which the struct keeps the last.
+        usual = (
+            content.count(b'"') == 2 * (len(kinds) + kinds.count(str))
+            and (id_ is None or id_.isprintable())
+            and (time is None or read_time(time) is not None)
+        )
+        return row if usual else None
+
+    def _table(self, found: Sequence[msgspec.Struct], content: bytes) -> Table | None:
+        """The rows that were *found* in *content*, if they are usual, by the same rules."""
+        # Tuples that are not kept cost the garbage collector nothing.
+        values = [*chain.from_iterable(map(msgspec.structs.astuple, found))]
+        fields: dict[str, Column] = {}
+        numbers: dict[str, Any] = {}
+        lacking: set[str] = set()
+        names, strings = len(values), 0
+        for place, name in enumerate(self._names):
+            column = values[place :: len(self._names)]
+            text, feature = name in self._texts, place < len(self.contract.features)
+            packed = None if text else pack(column)
+            absent = null = 0
+            if packed is not None:
+                numbers[name] = packed
+            elif name not in self._always:
+                absent = column.count(UNSET)
+                null = column.count(None) if absent < len(column) else 0
+            names -= absent
+            strings += len(column) - absent - null if text else 0
+            if absent or null:
+                lacking.add(name)
+            # The journal keeps the structs: every feature, null where it is missing, and no more.
+            if absent and feature:
+                column = [None if value is UNSET else value for value in column]
+                _set(found, f"f{place}", column)
+            elif absent < len(column) and not feature:
+                column = [None if value is UNSET else value for value in column]
+                _set(found, f"f{place}", repeat(UNSET))
+            if feature or absent < len(column):
+                fields[name] = column
+        if _quotes(content) != 2 * (names + strings):
+            return None
+        table = Table(fields, numbers, frozenset(lacking), found)
+        ids = [id_ for id_ in table.column("id") if id_ is not None] if self._takes_ids else []
+        times = {time for time in table.column(self._time) if time is not None}
+        usual = (
+            len(set(ids)) == len(ids)
+            and all(map(str.isprintable, ids))
+            and None not in map(read_time, times)
+        )
+        return table if usual else None
+
+
+def _set(rows: Iterable[msgspec.Struct], field: str, values: Iterable[Any]) -> None:
+    for row, value in zip(rows, values, strict=False):
+        setattr(row, field, value)
+
+
+def _quotes(content: bytes) -> int:
+    return int(np.count_nonzero(np.frombuffer(content, np.uint8) == ord('"')))
 
 
 def decoder(contract: Contract) -> Decoder | None:

@@ -19,10 +19,13 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
+from msgspec import UNSET, UnsetType
+from msgspec.structs import replace
 
 from serve.segments import Segment, backlog
 
@@ -182,13 +185,12 @@ class Journal:
         _say(f"the journal is written again; lines lost so far: {self.lost:,}")
 
     def _hidden(self, lines: Sequence[Line], private: Iterable[str], key: str) -> list[Line]:
-        hidden = set(private)
+        hidden = frozenset(private)
+        hash_ = self._hashed if key in hidden else str
         return [
-            {
-                **line,
-                "row": {name: value for name, value in line["row"].items() if name not in hidden},
-                "key": self._hashed(line["key"]) if key in hidden else line["key"],
-            }
+            {**line, "row": _without(hidden, line["row"]), "key": hash_(line["key"])}
+            if isinstance(line, Mapping)
+            else replace(line, row=_without(hidden, line.row), key=hash_(line.key))
             for line in lines
         ]
 
@@ -205,10 +207,22 @@ def _spell(lines: Sequence[Line]) -> bytes:
         return _encode(lines)
     except UnicodeEncodeError:
         # A lone surrogate, which JSON can spell and UTF-8 cannot, is kept as it came.
-        plain = [
-            line if isinstance(line, Mapping) else msgspec.structs.asdict(line) for line in lines
-        ]
+        plain = msgspec.to_builtins(lines)
         return "".join(json.dumps(line, separators=(",", ":")) + "\n" for line in plain).encode()
+
+
+def _without(hidden: frozenset[str], row: Any) -> Any:
+    """The features of *row* that are not *hidden*."""
+    if isinstance(row, msgspec.Struct):
+        return replace(row, **_unset(type(row), hidden))
+    return {name: value for name, value in row.items() if name not in hidden}
+
+
+@lru_cache
+def _unset(kind: type[msgspec.Struct], hidden: frozenset[str]) -> dict[str, UnsetType]:
+    """What takes the *hidden* features out of a row of this kind."""
+    names = zip(kind.__struct_fields__, kind.__struct_encode_fields__, strict=True)
+    return {field: UNSET for field, name in names if name in hidden}
 
 
 def _say(words: str) -> None:

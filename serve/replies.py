@@ -33,7 +33,8 @@ def spell(value: Any) -> bytes:
         return _encode(value) + b"\n"
     except (UnicodeEncodeError, OverflowError):
         # A lone surrogate, which JSON can spell and UTF-8 cannot, goes back as it came.
-        text = json.dumps(value, ensure_ascii=False, separators=(",", ":")) + "\n"
+        plain = msgspec.to_builtins(value)
+        text = json.dumps(plain, ensure_ascii=False, separators=(",", ":")) + "\n"
         return text.encode("utf-8", "backslashreplace")
 
 

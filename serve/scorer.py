@@ -7,37 +7,38 @@ that is wrong with it.
 from __future__ import annotations
 
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from itertools import chain, repeat
+from itertools import chain
 from typing import Any
 
 import msgspec
+from msgspec import UNSET
 
 from model.contract import Contract
-from serve.answers import Answer, bodies
+from serve.answers import Answer, responses, tops
 from serve.arms import Arm, Arms
 from serve.bundle import Bundle
 from serve.decoder import Decoder, decoder
+from serve.gaps import gaps
 from serve.journal import REFUSE, Journal
 from serve.metrics import Metrics
 from serve.replies import spell
 from serve.router import Router
+from serve.scored import ids_of, score_arms
 from serve.scoring import (
     MOST_ROWS,
     RequestError,
-    ids_of,
     problems_of,
     read_outcomes,
     read_rows,
     refuse,
     repeated,
-    score,
     takes_ids,
 )
 from serve.shadow import Offers
 from serve.strict_json import DEEPEST, read_json
+from serve.table import Table
 from serve.trace import read_trace
 
 Rows = Sequence[Mapping[str, Any]]
@@ -66,31 +67,51 @@ class Scorer:
         self._read: tuple[Contract, Decoder | None, bool] | None = None
 
     def score(self, content: bytes, trace: str = "") -> bytes:
-        """A request's body -> its answer's: one object -> one, a list -> a list, as JSON."""
+        """The JSON response to a body: an object for one row, a list for a list.
+
+        Raises `RequestError`, and whatever the model raises.
+        """
         contract = must_be_live(self.router.live.bundle).contract
-        fits: Contract | None = contract
-        found: Any = self._read_fast(contract, content)
-        if found is None:
-            found, fits = read_json(content, self.deepest), None
-            read_rows(found, self.most_rows)
-        many = isinstance(found, list)
-        told = bodies(contract, self.answer(found if many else [found], trace=trace, fits=fits))
-        return spell(told if many else told[0])
+        found = self._read_fast(contract, content)
+        if found is not None:
+            return self._respond(contract, found, trace, contract)
+        found = read_json(content, self.deepest)
+        read_rows(found, self.most_rows)
+        return self._respond(contract, found, trace, None)
 
     def scores(self, asked: Sequence[tuple[bytes, str]]) -> list[bytes | Exception]:
-        """What `score` gives, or raises, for each body and trace of *asked*, to the bit.
+        """What `score` returns or raises for each body and trace of *asked*, to the bit."""
+        return [
+            self._score(*each) if found is None else found
+            for each, found in zip(asked, self.try_fast(asked), strict=True)
+        ]
 
-        Those that are one row which fits share the clock, the journal's write and the metrics'
-        lock: together they cost half of what they cost one by one.
+    def try_fast(self, asked: Sequence[tuple[bytes, str]]) -> list[bytes | Exception | None]:
+        """As `scores`, without the bodies that do not fit the contract or are unusual: None.
+
+        A body is read and refused here within microseconds for each kilobyte. To find all that is
+        wrong with it can take a thousand times as long, so an event loop calls this, and `score` in
+        a thread for each None, and for bodies of so many rows that scoring them takes too long.
+
+        Bodies of one row share the clock, the journal's write and the metrics' lock: together they
+        cost half of what they cost one by one.
         """
-        found: list[Any] = [None] * len(asked)
-        bundle = self.router.live.bundle
-        if bundle and len(asked) > 1:
-            self._together(bundle.contract, asked, found)
-        for n, (content, trace) in enumerate(asked):
-            if found[n] is None:
+        found: list[bytes | Exception | None] = [None] * len(asked)
+        try:
+            contract = must_be_live(self.router.live.bundle).contract
+        except RequestError as error:
+            return [error] * len(asked)
+        read = [self._read_fast(contract, content) for content, _ in asked]
+        single = [n for n, row in enumerate(read) if type(row) is dict] if len(asked) > 1 else ()
+        if len(single) > 1:
+            traces = [asked[n][1] for n in single]
+            together = self._together(contract, [read[n] for n in single], traces)
+            for n, response in zip(single, together, strict=True):
+                found[n] = response
+        for n, rows in enumerate(read):
+            if rows is not None and found[n] is None:
                 try:
-                    found[n] = self.score(content, trace)
+                    found[n] = self._respond(contract, rows, asked[n][1], contract)
                 except Exception as error:
                     found[n] = error
         return found
@@ -164,25 +185,28 @@ class Scorer:
         self.router.stop()
         self.journal.close()
 
-    def _together(
-        self, contract: Contract, asked: Sequence[tuple[bytes, str]], found: list[Any]
-    ) -> None:
-        """Put into *found* the answer to each that is one row; None stays where it is not."""
-        read = [self._read_fast(contract, content) for content, _ in asked]
-        plain = [n for n, row in enumerate(read) if type(row) is dict]
-        if not plain:
-            return
-        traces = [asked[n][1] for n in plain]
+    def _score(self, content: bytes, trace: str) -> bytes | Exception:
         try:
-            answers = self._counted([read[n] for n in plain], traces, contract, each=True)
+            return self.score(content, trace)
+        except Exception as error:
+            return error
+
+    def _respond(self, contract: Contract, found: Any, trace: str, fits: Contract | None) -> bytes:
+        if isinstance(found, dict):
+            return spell(responses(contract, self.answer([found], trace=trace, fits=fits))[0])
+        return spell(responses(contract, self.answer(found, trace=trace, fits=fits)))
+
+    def _together(
+        self, contract: Contract, rows: Rows, traces: Sequence[str]
+    ) -> Sequence[bytes | Exception | None]:
+        """The responses to *rows*, each from a separate request; None for all if one fails."""
+        try:
+            answers = self._counted(rows, traces, contract, each=True)
         except RequestError as error:
-            for n in plain:
-                found[n] = error  # none could be kept, or nothing is live any more
+            return [error] * len(rows)  # none could be kept, or nothing is live any more
         except Exception:
-            return  # of one, it may be: each is asked alone, and what is wrong with it is told
-        else:
-            for n, told in zip(plain, bodies(contract, answers), strict=True):
-                found[n] = spell(told)
+            return [None] * len(rows)  # it may be because of one, which gets its error when alone
+        return [spell(response) for response in responses(contract, answers)]
 
     def _counted(
         self, rows: Rows, traces: Sequence[str], fits: Contract | None, *, each: bool = False
@@ -206,18 +230,23 @@ class Scorer:
         live = self.router.live  # one look: all of a request's answers are of one moment
         contract = must_be_live(live.bundle).contract
         _, own = self._reading(contract)
+        if type(rows) is Table and (live.split or fits is not contract):
+            rows = [*rows]  # its columns are those of one contract
         if fits is not contract:
             refuse(chain(problems_of(contract, rows), repeated(rows) if own else ()), len(rows))
         at = self.now()
         ids = ids_of(rows, own)
         # All are scored before any is kept: all are answered, or none.
-        scored = list(_scored(live, rows, ids, at, each))
+        scored = list(score_arms(live, rows, ids, at, each))
         for arm, numbers, found in scored:
             self._keep(live, arm, found, [traces[n] for n in numbers] if any(traces) else ())
         if self.metrics:
             seconds = time.perf_counter() - began
             for arm, _, found in scored:
-                self._count(self.metrics, arm.bundle, found, seconds, len(found) if each else 1)
+                features: Any = rows if type(rows) is Table else [a.row for a in found]
+                lacks = gaps(features, arm.bundle.names, arm.bundle.known)
+                requests, version = len(found) if each else 1, arm.bundle.version
+                self.metrics.answered(version, arm.name, tops(found), *lacks, seconds, requests)
         answers = scored[0][2] if scored else []
         if len(scored) > 1:
             place = {
@@ -229,38 +258,16 @@ class Scorer:
         return answers
 
     def _keep(self, live: Arms, arm: Arm, answers: Sequence[Answer], traces: Sequence[str]) -> None:
-        lines: Sequence[Any] = answers
-        if live.split or traces or arm.private:
-            told = [read_trace(trace) for trace in traces] or repeat("")
-            lines = [
-                answer.line()
-                | (live.mark(arm, answer.key) if live.split else {})
-                | ({"trace": trace} if trace else {})
-                for answer, trace in zip(answers, told, strict=False)
-            ]
-        kept = self.journal.answers(lines, arm.private, arm.rows.key)
+        for answer in answers if live.split else ():
+            for name, value in live.mark(arm, answer.key).items():
+                setattr(answer, name, value)
+        if traces:
+            valid = {trace: read_trace(trace) or UNSET for trace in set(traces)}
+            for answer, trace in zip(answers, traces, strict=True):
+                answer.trace = valid[trace]
+        kept = self.journal.answers(answers, arm.private, arm.rows.key)
         if not kept and self.journal.policy == REFUSE:
             raise RequestError(503, "the journal cannot be written, and no answer leaves unkept")
-
-    def _count(
-        self,
-        metrics: Metrics,
-        bundle: Bundle,
-        answers: Sequence[Answer],
-        seconds: float,
-        requests: int,
-    ) -> None:
-        rows = [answer.row for answer in answers]
-        missing: dict[str, int] = {}
-        unseen: dict[str, int] = {}
-        if lacking := [row for row in rows if None in row.values()]:
-            missing = Counter(n for row in lacking for n, value in row.items() if value is None)
-        for name, known in bundle.known:
-            values = [row.get(name) for row in rows]
-            if not known.issuperset(values):
-                unseen[name] = sum(value not in known for value in values)
-        scores = [a.score if isinstance(a.score, float) else max(a.score) for a in answers]
-        metrics.answered(bundle.version, answers[0].arm, scores, missing, unseen, seconds, requests)
 
     def _read_fast(self, contract: Contract, content: bytes) -> Any:
         """The row or rows in *content*, if they fit and are usual; else None."""
@@ -273,22 +280,6 @@ class Scorer:
         if read is None or read[0] is not contract:
             read = self._read = (contract, decoder(contract), takes_ids(contract))
         return read[1:]
-
-
-def _scored(
-    live: Arms, rows: Rows, ids: Sequence[str], at: str, each: bool
-) -> Iterator[tuple[Arm, Sequence[int], list[Answer]]]:
-    """Each arm, the numbers of its rows, and its answers to them."""
-    first = live.champion
-    if first and rows and not live.split:
-        yield first, range(len(rows)), score(first.bundle, first.name, rows, ids, at, each=each)
-    elif first and rows:
-        key = first.rows.key
-        keys = [row.get(key) or id_ for row, id_ in zip(rows, ids, strict=True)]
-        for arm, numbers in live.deal(keys):
-            theirs = [arm.read(rows[n]) for n in numbers]
-            own = [ids[n] for n in numbers]
-            yield arm, numbers, score(arm.bundle, arm.name, theirs, own, at, each=each)
 
 
 def must_be_live(bundle: Bundle | None) -> Bundle:

@@ -1,33 +1,22 @@
-"""From a request's bytes to answers: the one scoring function behind every route.
+"""What is wrong with a request: its rows, its ids, its outcomes.
 
 Nothing here knows Flask. A request that is wrong raises `RequestError` with all that is wrong.
 """
 
 from __future__ import annotations
 
-import math
-import os
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from typing import Any
 
-import numpy as np
-
-from model.contract import Contract, describe, read_time, show
-from serve.answers import Answer
-from serve.bundle import Bundle
+from model.contract import Contract, describe, show
 
 MOST_ROWS = 10_000
 LONGEST_ID = 200
-#: Ids for answers to come; another list after a fork.
-_IDS: list[str] = []
-os.register_at_fork(after_in_child=_IDS.clear)
 #: Fields that the contract does not have, in all rows together.
 MOST_UNKNOWN = 1_000
 #: Problems that an answer lists. All of them are counted.
 MOST_LISTED = 100
-_USUAL = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
 _ROWS = "a JSON object, or a list of them"
 
 
@@ -59,10 +48,6 @@ class RequestError(Exception):
         said = f"expected {problem['expected']}, got {problem['got']}"
         more = f" (1 of {self.count:,} problems)" if self.count > 1 else ""
         return (f"{where}: " if where else "") + said + more
-
-
-class NoFiniteScoreError(ArithmeticError):
-    """The model gave NaN or an infinity for rows that fit its contract."""
 
 
 def read_rows(found: Any, most: int = MOST_ROWS) -> list[Mapping[str, Any]]:
@@ -138,73 +123,10 @@ def counted(problems: int) -> str:
     return words if problems <= MOST_LISTED else f"{words} (the first {MOST_LISTED} are listed)"
 
 
-def score(
-    bundle: Bundle,
-    arm: str,
-    rows: Sequence[Mapping[str, Any]],
-    ids: Sequence[str],
-    at: str,
-    *,
-    each: bool = False,
-) -> list[Answer]:
-    """The answers of *rows* that fit the bundle's contract, scored together, or *each* alone."""
-    contract, names = bundle.contract, bundle.names
-    # A row that has just the features, in their order, is kept as it is.
-    kept = [row if tuple(row) == names else {name: row.get(name) for name in names} for row in rows]
-    scores = bundle.score_each(kept) if each else bundle.score(kept)
-    values = scores.tolist()
-    if not (math.isfinite(values[0]) if scores.shape == (1,) else np.isfinite(scores).all()):
-        raise NoFiniteScoreError(f"{bundle.version} gave a score that is not finite")
-    version, key, time = bundle.version, contract.key, contract.time
-    return [
-        Answer(
-            id_,
-            at,
-            version,
-            arm,
-            row.get(key) or id_,
-            _moment(told, at) if (told := row.get(time)) else at,
-            features,
-            value,
-        )
-        for row, id_, features, value in zip(rows, ids, kept, values, strict=True)
-    ]
-
-
 def read_outcomes(contract: Contract, told: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Outcomes, each with the id of an answer; `RequestError` with the problems of all of them."""
     refuse(chain(_wrong_outcomes(contract, told), repeated(told)), len(told))
     return [{"id": outcome["id"], "outcome": outcome["outcome"]} for outcome in told]
-
-
-def ids_of(rows: Sequence[Mapping[str, Any]], own: bool) -> list[str]:
-    """The rows' own ids where they may bring one (*own*), else random ones."""
-    if len(rows) == 1:
-        return [(own and rows[0].get("id")) or _id()]
-    made = _ids(len(rows))
-    return [row.get("id") or id_ for row, id_ in zip(rows, made, strict=True)] if own else made
-
-
-def _id() -> str:
-    try:
-        return _IDS.pop()
-    except IndexError:
-        _IDS.extend(_ids(255))
-        return _ids(1)[0]
-
-
-def _ids(count: int) -> list[str]:
-    # One call to the system for many; from there they come, since nobody shall guess one.
-    random = os.urandom(16 * count).hex()
-    return [random[place : place + 32] for place in range(0, len(random), 32)]
-
-
-def _moment(told: str, at: str) -> str:
-    """The time that a row is about, in UTC; the present where it says none."""
-    if _USUAL.fullmatch(told):
-        return told  # as it would be spelt here
-    moment = read_time(told)
-    return moment.isoformat().replace("+00:00", "Z") if moment else at
 
 
 def _problems(contract: Contract, row: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -40,10 +40,10 @@ def measured(**cpu):
 @pytest.fixture
 def results():
     taken = measured(ours=100, bare=40, flask=6000, mlflow=9000, mosec_onnx=350)
-    extra = {"batch": 2500.0, "installed": 151.0, "ready": 0.5, "resident": 79.0, "swaps": 2.0}
+    extra = {"lists": 1.9, "installed": 151.0, "ready": 0.5, "resident": 79.0, "swaps": 2.0}
     extra["shadow"] = 1.05
     return Results(
-        [*OURS, *PEERS], taken, FLOOR, extra, {"batch": "JSON"}, {}, {"bentoml": "no wheel"}
+        [*OURS, *PEERS], taken, FLOOR, extra, {"lists": "JSON"}, {}, {"bentoml": "no wheel"}
     )
 
 
@@ -61,7 +61,7 @@ def test_the_best_peer_is_the_one_that_takes_least(results):
 
 
 def test_each_goal_is_met_or_missed_and_says_by_how_much(results):
-    """60 times of 50, 3.5 of 4, 100 / 70, 1.25 of 1.3, 151 MB of 150, …"""
+    """60 times of 50, 3.5 of 4, 100 / 70, a list 1.9 of 2, 151 MB of 150, …"""
     found = goals(results)
 
     assert [goal.met for goal in found] == [True, False, True, True, False, True, True, True, True]

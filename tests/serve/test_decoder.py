@@ -10,6 +10,7 @@ from model.contract import Contract, Feature, Target
 from serve.decoder import decoder
 from serve.scoring import RequestError, problems_of, read_rows, repeated
 from serve.strict_json import read_json
+from serve.table import Table
 
 CONTRACT = Contract(
     name="c", task="binary", key="visitor", time="at", target=Target("bought", ("no", "yes")),
@@ -39,9 +40,15 @@ def slowly(content):
     return None if [*problems_of(CONTRACT, rows), *repeated(rows)] else found
 
 
-def same(one, other):
-    """Equal, and of the same types: 3 and 3.0 are not one to the journal."""
-    return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
+def same(fast, rows):
+    """Equal, and of the same types: 3 and 3.0 are not one to the journal.
+
+    A table does not say whether a field is null or absent.
+    """
+    if isinstance(fast, Table):
+        names = [*CONTRACT.feature_names, "visitor", "at", "id"]
+        fast, rows = ([{n: row.get(n) for n in names} for row in each] for each in (fast, rows))
+    return json.dumps(fast, sort_keys=True) == json.dumps(rows, sort_keys=True)
 
 
 TAKEN = [
@@ -192,7 +199,5 @@ def test_a_field_called_id_is_a_field_like_others():
         features=(Feature("n", "number"),),
     )  # fmt: skip
 
-    assert decoder(keyed).rows(b'[{"n":1,"id":"a"},{"n":2,"id":"a"}]', 2) == [
-        {"n": 1, "id": "a"},
-        {"n": 2, "id": "a"},
-    ]
+    rows = [*decoder(keyed).rows(b'[{"n":1,"id":"a"},{"n":2,"id":"a"}]', 2)]
+    assert [row["id"] for row in rows] == ["a", "a"]

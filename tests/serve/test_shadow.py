@@ -16,7 +16,7 @@ from serve.aside import Aside
 from serve.bundle import Bundle
 from serve.manifest import digest_of
 from serve.metrics import Metrics
-from serve.scoring import score
+from serve.scored import score
 from serve.settings import Settings
 from serve.shadow import CHUNK, FEW, Offers, Shadow
 from tests.serve.test_metrics import parse

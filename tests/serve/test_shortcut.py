@@ -152,11 +152,11 @@ def test_a_failure_is_tried_once_and_said_by_flask(store, journal, bundles, row)
     app = create_app(store.folder, journal, follow_every=None)
     scorer, tries = app.extensions["tidegate"], []
 
-    def score(content, trace=""):
-        tries.append(content)
+    def answer(rows, **_):
+        tries.append(rows)
         raise RequestError(503, "the journal cannot be written")
 
-    scorer.score = score
+    scorer.answer = answer
     status, headers, body = ask(front(app, short=True), request(json.dumps(row).encode()))
 
     assert len(tries) == 1
