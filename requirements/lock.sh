@@ -2,7 +2,7 @@
 # Resolve requirements/*.in anew into hashed locks for Python 3.11 and 3.12, without an address in them.
 set -euo pipefail
 cd "$(dirname "$0")"
-for name in serve work checks test tools s3 extra spark clients; do
+for name in serve ship work checks test tools s3 extra spark clients; do
     more=()
     [ "$name" != work ] || more=(--override work.overrides --excludes work.excludes)
     ../.venv/tools/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \

@@ -3,6 +3,9 @@
 Each file at least once, and once there: its name is the segment's wherever it goes, so that sending
 it again puts the same in its place. A marker beside the journal says what has arrived; killed anywhere,
 the next run goes on from the markers. A server that is down is said, and tried again.
+
+With `--every` it runs beside a scorer. Told to stop, it looks once more, for the scorer closes its files at
+the same stop. With `--days` it also deletes what is older and has arrived, as `prune` does.
 """
 
 from __future__ import annotations
@@ -17,13 +20,14 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import fsspec
 
 from serve.parquet import convert
-from serve.retention import marker, partitions
+from serve.retention import marker, partitions, prune
 from serve.segments import SHIPPED, STATE, segments
 
 OK, USAGE, FAILED = 0, 2, 8
@@ -38,6 +42,7 @@ class Round:
     converted: int = 0
     sent: int = 0
     there: int = 0  # arrived before, and the marker was lost
+    deleted: int = 0
     problems: list[str] = field(default_factory=list)
 
 
@@ -113,26 +118,36 @@ def main(arguments: Sequence[str] | None = None) -> int:
         shipping = Shipping(asked.journal, asked.to)
     except (ValueError, ImportError, OSError) as error:
         return _stop(f"--to is {asked.to!r}: {error}; expected a URL such as s3://bucket/journal")
+    if asked.days is not None and asked.days < 1:
+        return _stop(f"--days is {asked.days}; expected 1 or more")
+
+    def once() -> Round:
+        found = shipping.once()
+        if asked.days is not None:
+            found.deleted = len(prune(asked.journal, asked.days, datetime.now(UTC)).deleted)
+        return found
+
     if asked.every is None:
-        return _tell(shipping.once())
+        return _tell(once())
     stopped = threading.Event()
     for each in (signal.SIGTERM, signal.SIGINT):
         signal.signal(each, lambda *_: stopped.set())
-    return _every(asked.every, shipping.once, stopped)
+    return _every(asked.every, once, stopped)
 
 
 def _every(seconds: float, once: Callable[[], Round], stopped: threading.Event) -> int:
-    code = OK
-    while not stopped.is_set():
-        code = _tell(once())
-        stopped.wait(seconds)
-    return code
+    _tell(once())
+    while not stopped.wait(seconds):
+        _tell(once())
+    return _tell(once())
 
 
 def _tell(found: Round) -> int:
     if found.converted or found.sent or found.there:
         again = f" ({found.there} were there already)" if found.there else ""
         print(f"{found.converted} files made, {found.sent} sent{again}", flush=True)
+    if found.deleted:
+        print(f"{found.deleted} deleted", flush=True)
     for problem in found.problems:
         print(f"error: {problem}", file=sys.stderr, flush=True)
     return FAILED if found.problems else OK
@@ -172,6 +187,9 @@ def _parser() -> argparse.ArgumentParser:
     found.add_argument("--to", required=True, metavar="URL", help="file://, s3://, … (fsspec)")
     found.add_argument(
         "--every", type=float, metavar="SECONDS", help="again and again (default: once)"
+    )
+    found.add_argument(
+        "--days", type=int, help="delete what is older and has arrived (default: nothing)"
     )
     return found
 

@@ -38,6 +38,7 @@ def test_each_environment_has_a_lock():
         "test",
         "tools",
         "s3",
+        "ship",
         "extra",
         "spark",
         "clients",

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -172,6 +173,51 @@ def test_the_command_goes_on_until_it_is_told_to_stop(put, answer, journal, to):
 
     assert codes == [-signal.SIGKILL, 0]
     assert there(to) == here(journal)
+
+
+def test_told_to_stop_it_sends_what_was_closed_last(put, answer, journal, tmp_path):
+    """A pod ends: the scorer closes its files, then what ships them is stopped."""
+    to = f"file://{tmp_path}/far/journal"
+    command = [sys.executable, "-m", "serve", "ship", "--journal", str(journal), "--to", to, "--every", "600"]  # fmt: skip
+    put([answer(1)])
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        until(lambda: len(there(to)) == 1)
+        put([answer(2, day="2026-03-02")])
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=30)
+
+    assert process.returncode == 0
+    assert len(there(to)) == 2
+
+
+def test_what_is_old_and_has_arrived_is_deleted_if_that_is_asked_for(
+    put, answer, journal, tmp_path, capsys
+):
+    """What has not arrived stays, however old."""
+    put([answer(1)])
+    words = ["ship", "--journal", str(journal), "--days", "1", "--to"]
+    (tmp_path / "taken").write_text("")
+
+    assert run([*words, f"file://{tmp_path}/taken/journal"]) == 8
+    assert len(here(journal)) == 1
+    assert run([*words, f"file://{tmp_path}/far"]) == 0
+    assert "1 deleted" in capsys.readouterr().out
+    assert here(journal) == {}
+    assert len(there(f"file://{tmp_path}/far")) == 1
+
+
+def test_it_runs_from_what_its_image_holds(put, answer, journal, tmp_path):
+    """The packages `serve` and `forge`, and what requirements/ship.in names."""
+    ignored = shutil.ignore_patterns("__pycache__")
+    for package in ("serve", "forge"):
+        shutil.copytree(ROOT / package, tmp_path / "app" / package, ignore=ignored)
+    put([answer(1)])
+    command = [sys.executable, "-m", "serve", "ship", "--journal", str(journal), "--to", f"file://{tmp_path}/far"]  # fmt: skip
+    done = subprocess.run(
+        command, cwd=tmp_path / "app", capture_output=True, text=True, check=False
+    )
+
+    assert (done.returncode, done.stdout) == (0, "1 files made, 1 sent\n")
 
 
 def until(condition, seconds=60):

@@ -18,6 +18,9 @@ from serve.settings import read_settings
 
 ROOT = Path(__file__).parents[2]
 DOCKERFILE = ROOT / "serve/Dockerfile"
+#: The Dockerfile's stages: what is installed, what ships the journal, the scorer.
+STAGES = (1, 2, 3)
+SHIP = 2
 MANIFESTS = sorted((ROOT / "serve/kubernetes").glob("*.yaml"))
 TOOLS = f"{ROOT / '.venv/extra/bin'}:{os.environ['PATH']}"
 
@@ -30,15 +33,15 @@ def tool(name):
     return found
 
 
-def instructions(word):
-    """What follows *word* in the Dockerfile's last stage."""
-    last = re.split(r"^FROM ", DOCKERFILE.read_text(), flags=re.MULTILINE)[-1]
-    return re.findall(rf"^(?:    )?{word} (.+)", last.replace("\\\n", ""), re.MULTILINE)
+def instructions(word, stage=-1):
+    """What follows *word* in a stage of the Dockerfile, the scorer's by default."""
+    stages = re.split(r"^FROM ", DOCKERFILE.read_text(), flags=re.MULTILINE)
+    return re.findall(rf"^(?:    )?{word} (.+)", stages[stage].replace("\\\n", ""), re.MULTILINE)
 
 
-def copied():
+def copied(stage=-1):
     """What the image takes from the checkout: (sources, target)."""
-    words = [line.split() for line in instructions("COPY") if not line.startswith("--from")]
+    words = [line.split() for line in instructions("COPY", stage) if not line.startswith("--from")]
     return [(line[:-1], line[-1]) for line in words]
 
 
@@ -78,6 +81,7 @@ def test_the_image_runs_as_nobody_in_particular():
     """By number, so that Kubernetes can tell that it is not root."""
     (user,) = instructions("USER")
 
+    assert instructions("USER", SHIP) == [user]
     assert re.fullmatch(r"[1-9]\d+:[1-9]\d+", user)
     assert (
         "runAsUser: " + user.split(":")[0]
@@ -91,6 +95,8 @@ def test_the_image_installs_by_hash():
 
     assert "--require-hashes -r /serve.txt" in text
     assert "COPY requirements/serve.txt /serve.txt" in text
+    assert "--require-hashes -r /ship.txt" in text
+    assert "COPY requirements/ship.txt /ship.txt" in text
 
 
 def test_what_the_image_takes_is_let_through_by_dockerignore():
@@ -98,9 +104,10 @@ def test_what_the_image_takes_is_let_through_by_dockerignore():
     ignore = (ROOT / ".dockerignore").read_text().splitlines()
     let_in = {line[1:] for line in ignore if line.startswith("!")}
 
-    for sources, _ in copied():
-        for source in sources:
-            assert source in let_in
+    for stage in STAGES:
+        for sources, _ in copied(stage):
+            for source in sources:
+                assert source in let_in
 
 
 def test_the_image_holds_every_module_that_the_scorer_imports(image):
@@ -147,7 +154,7 @@ def test_what_the_image_holds_runs_on_a_read_only_root(image, store, journal, bu
 def test_the_deployment_starts_the_scorer_with_settings_that_there_are():
     """Words and variables; a wrong one would be found out by a container that does not start."""
     text = (ROOT / "serve/kubernetes/deployment.yaml").read_text()
-    (words,) = re.findall(r"args: \[serve, (.+)\]", text)
+    (words,) = re.findall(r"args: \[serve, (--.+)\]", text)
     named = dict(re.findall(r'- name: (TIDEGATE_\w+)\n +value: "(.+)"', text))
     arguments = [word.strip('"') for word in words.split(", ")]
     found = read_settings(arguments, named)
@@ -156,6 +163,25 @@ def test_the_deployment_starts_the_scorer_with_settings_that_there_are():
     assert found.drain + found.stop_within < int(
         re.findall(r"terminationGracePeriodSeconds: (\d+)", text)[0]
     )
+
+
+def test_what_is_deployed_ships_and_prunes_the_journal():
+    """Of the scorer's volume; the scorer's segments close long before the pod must end."""
+    text = (ROOT / "serve/kubernetes/deployment.yaml").read_text()
+    (words,) = re.findall(r"args: \[serve, ship, (.+)\]", text)
+    flags = [word.strip('"') for word in words.split(", ")]
+    asked = dict(zip(flags[::2], flags[1::2], strict=True))
+
+    assert asked == {
+        "--journal": "/journal", "--to": "s3://BUCKET/journal", "--every": "60", "--days": "1",
+    }  # fmt: skip
+    (sidecar,) = re.findall(r"- name: ship\n(.+?)\n      containers:", text, re.DOTALL)
+    for promise in ("restartPolicy: Always", "mountPath: /journal", "limits:", "*locked"):
+        assert promise in sidecar
+    assert not {"flask", "granian"} & {
+        line.partition("==")[0]
+        for line in (ROOT / "requirements/ship.txt").read_text().splitlines()
+    }
 
 
 def test_the_sync_runs_from_the_image(image):
