@@ -11,13 +11,13 @@ import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import Any
 
 from model.contract import Contract, Feature
 from serve.answers import Answer
 from serve.column_rows import Fields
-from serve.scoring import RequestError, counted, gather, refuse_more
+from serve.scoring import RequestError, refuse_form, refuse_more
 from serve.strict_json import LONGEST_NUMBER
 
 #: What is missing, besides nothing at all, where a number or a boolean is expected (in lower case).
@@ -44,8 +44,8 @@ def read_csv(
         names, source = [name.strip() for name in lines.pop(0)], "as the first line has"
         count -= 1
     refuse_more(count, most)
-    _refuse(_twice(names, fields))
-    _refuse(_ragged(lines, len(names), source), count)
+    refuse_form("the CSV", _twice(names, fields))
+    refuse_form("the CSV", _ragged(lines, len(names), source), count)
     features = fields.features
     columns = {
         name: [
@@ -87,8 +87,9 @@ def _lines(content: bytes, most: int) -> tuple[list[list[str]], int]:
 
 def _is_header(line: Sequence[str], contract: Contract) -> bool:
     needed = [one.name for one in contract.features if not one.nullable] or contract.feature_names
-    cells = {cell.strip() for cell in line}
-    return 2 * sum(name in cells for name in needed) >= len(needed)
+    # In capitals they are names as well, which are refused as misspelt.
+    cells = {cell.strip().casefold() for cell in line}
+    return 2 * sum(name.casefold() in cells for name in needed) >= len(needed)
 
 
 def _twice(names: Sequence[str], known: Container[str]) -> Iterator[dict[str, Any]]:
@@ -100,15 +101,8 @@ def _twice(names: Sequence[str], known: Container[str]) -> Iterator[dict[str, An
 def _ragged(lines: Sequence[Sequence[str]], width: int, source: str) -> Iterator[dict[str, Any]]:
     for number, line in enumerate(lines):
         if len(line) != width:
-            expected = f"{width:,} values, {source}"
+            expected = f"{width:,} values with commas between them, {source}"
             yield {"row": number, "field": "", "expected": expected, "got": f"{len(line):,} values"}
-
-
-def _refuse(problems: Iterable[Mapping[str, Any]], rows: int = 1) -> None:
-    listed, count, _ = gather(problems)
-    if listed:
-        words = f"{counted(count)} with the CSV; nothing was taken"
-        raise RequestError(422, words, listed, count, rows)
 
 
 def _value(feature: Feature | None, cell: str) -> Any:

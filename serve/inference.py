@@ -138,9 +138,9 @@ def _spell(body: dict[str, Any], wanted: Asked) -> Response:
             tail.append(content)
     if not tail:
         return _response(reply(body))
-    told = spell(body)
-    answer = Response(told + b"".join(tail), content_type=OCTETS)
-    answer.headers[JSON_LENGTH] = str(len(told))
+    head = spell(body)
+    answer = Response(head + b"".join(tail), content_type=OCTETS)
+    answer.headers[JSON_LENGTH] = str(len(head))
     return answer
 
 

@@ -6,7 +6,7 @@ Rows come as JSON in one of four forms, or as CSV. A prediction is the whole ans
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from flask import Blueprint, Response, request
@@ -16,8 +16,8 @@ from model.contract import describe, show
 from serve.answers import bodies
 from serve.column_rows import Fields
 from serve.csv_rows import read_csv, write_csv
-from serve.replies import JSON, reply
-from serve.scoring import RequestError, counted, gather, read_rows, refuse_more
+from serve.replies import JSON, spell
+from serve.scoring import RequestError, read_rows, refuse_form, refuse_more
 from serve.standing import body_here, fields_of, must_stand, scorer_here, versions
 from serve.strict_json import read_json
 
@@ -49,8 +49,7 @@ def invocations() -> Response:
     answers = scorer.answer(rows, trace=request.headers.get("traceparent", ""))
     if _accepts_csv():
         return Response(write_csv(fields.contract, answers), content_type=f"{CSV}; charset=utf-8")
-    told = reply({"predictions": bodies(fields.contract, answers)})
-    return Response(told.body, told.status, content_type=told.kind)
+    return Response(spell({"predictions": bodies(fields.contract, answers)}), content_type=JSON)
 
 
 @routes.get("/ping")
@@ -116,15 +115,15 @@ def _split(content: Any, fields: Fields, most: int) -> list[Mapping[str, Any]]:
     told: dict[str, Any] = content if isinstance(content, dict) else {}
     names, data = told.get("columns"), told.get("data")
     if not (isinstance(names, list) and all(isinstance(name, str) for name in names)):
-        _refuse("dataframe_split", [_problem("columns", "a list of names", names)])
+        refuse_form("dataframe_split", [_problem("columns", "a list of names", names)])
         return []
     if len(set(names)) < len(names):
-        _refuse("dataframe_split", [_problem("columns", "names that differ", names)])
+        refuse_form("dataframe_split", [_problem("columns", "names that differ", names)])
     if not isinstance(data, list):
-        _refuse("dataframe_split", [_problem("data", "a list of rows", data)])
+        refuse_form("dataframe_split", [_problem("data", "a list of rows", data)])
         return []
     refuse_more(len(data), most)
-    _refuse(
+    refuse_form(
         "dataframe_split",
         (
             {"row": number, **_problem("data", f"a list of {len(names):,}", row)}
@@ -144,7 +143,7 @@ def _columns(content: Mapping[str, Any], fields: Fields, most: int) -> list[Mapp
     found = {name: _flat(values) for name, values in content.items()}
     lengths = [len(values) for values in found.values() if isinstance(values, list)]
     refuse_more(max(lengths), most)
-    _refuse(
+    refuse_form(
         "inputs",
         (
             _problem(name, f"a list of {lengths[0]:,}, as the first is", values)
@@ -162,13 +161,6 @@ def _flat(values: Any) -> Any:
     ):
         return values
     return [value[0] for value in values]
-
-
-def _refuse(form: str, problems: Iterable[Mapping[str, Any]], rows: int = 1) -> None:
-    listed, count, _ = gather(problems)
-    if listed:
-        words = f"{form}: {counted(count)}; nothing was taken"
-        raise RequestError(422, words, listed, count, rows)
 
 
 def _problem(field: str, expected: str, got: Any) -> dict[str, Any]:

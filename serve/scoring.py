@@ -117,6 +117,14 @@ def refuse(problems: Iterable[Mapping[str, Any]], rows: int) -> None:
         raise RequestError(422, words, listed, count, rows)
 
 
+def refuse_form(form: str, problems: Iterable[Mapping[str, Any]], rows: int = 1) -> None:
+    """Raise `RequestError` if there are *problems* with the *form* in which *rows* rows came."""
+    listed, count, _ = gather(problems)
+    if listed:
+        words = f"{counted(count)} with {form}; nothing was taken"
+        raise RequestError(422, words, listed, count, rows)
+
+
 def counted(problems: int) -> str:
     """How many *problems* there are, and how many of them are listed."""
     words = f"{problems:,} problem{'s' if problems > 1 else ''}"

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from model.contract import Contract, describe, show
 from serve.binary_tensors import DATATYPES, TensorDataError, read_values
 from serve.column_rows import Fields
-from serve.scoring import RequestError, counted, gather, refuse_more, takes_ids
+from serve.scoring import RequestError, refuse_form, refuse_more, takes_ids
 
 NUMBERS = (
     "FP32", "FP64", "FP16", "INT8", "INT16", "INT32", "INT64", "UINT8", "UINT16", "UINT32", "UINT64",
@@ -70,10 +70,7 @@ def read_request(fields: Fields, asked: Any, most: int, tail: memoryview) -> Ask
     if len(lengths) > 1:
         said = ", ".join(f"{name} {len(values)}" for name, values in found.items())
         problems.append(_problem("inputs", "tensors of one length", said))
-    if problems:
-        listed, count, _ = gather(problems)
-        words = f"{counted(count)} with the tensors; nothing was taken"
-        raise RequestError(422, words, listed, count)
+    refuse_form("the tensors", problems)
     return Asked(fields.rows(found, lengths.pop()), outputs, as_bytes, bool(all_as_bytes))
 
 

@@ -22,11 +22,11 @@ def body(row):
 
 def test_fetch_of_node(run, address, body, row, scores):
     """With a length, in pieces, and compressed."""
-    told = json.loads(run("node", HERE / "fetch.mjs", address, body))
-    status, refused = told.pop("another coding")
+    output = json.loads(run("node", HERE / "fetch.mjs", address, body))
+    status, refused = output.pop("another coding")
 
-    assert {status for status, _ in told.values()} == {200}
-    assert {answer["score"] for _, answer in told.values()} == set(scores([row]))
+    assert {status for status, _ in output.values()} == {200}
+    assert {answer["score"] for _, answer in output.values()} == set(scores([row]))
     assert status == 415
     assert "br" in refused["error"]
 
@@ -34,8 +34,8 @@ def test_fetch_of_node(run, address, body, row, scores):
 @pytest.mark.parametrize("version", ["HTTP_1_1", pytest.param("HTTP_2", marks=H2C)])
 def test_http_client_of_the_jdk(run, address, body, row, scores, version):
     """HTTP/1.1, and its default, which asks to upgrade to HTTP/2."""
-    told = run("java", HERE / "Ask.java", address, body, version).decode().splitlines()
-    lines = [line.split("\t") for line in told]
+    output = run("java", HERE / "Ask.java", address, body, version).decode().splitlines()
+    lines = [line.split("\t") for line in output]
 
     assert [name for name, *_ in lines] == ["first", "again", "chunked", "gzip"]
     assert {status for _, status, _ in lines} == {"200"}
@@ -65,9 +65,9 @@ PACKED = ["-H", "Content-Encoding: gzip"]
 )
 def test_curl(run, address, body, row, scores, words, pack):
     """By each way of saying how long the body is, and how it is packed."""
-    told = run(
+    output = run(
         "curl", "--silent", "--show-error", "--max-time", "20", *words, "--data-binary", "@-",
         f"{address}/score", content=pack(body.encode()),
     )  # fmt: skip
 
-    assert json.loads(told)["score"] == scores([row])[0]
+    assert json.loads(output)["score"] == scores([row])[0]

@@ -44,10 +44,12 @@ def test_csv_without_a_header_is_answered_with_a_line_of_scores_for_each_row(
     invoke, scores, row, kind
 ):
     """As the built-in algorithms take it and answer."""
-    told, body = invoke("AT,search,phone,True,41,3\nAT,,desk,1,,9", kind, Accept="text/csv")
+    kind_of_answer, body = invoke(
+        "AT,search,phone,True,41,3\nAT,,desk,1,,9", kind, Accept="text/csv"
+    )
     rows = [row, row | {"campaign": None, "device": "desk", "age": None, "pages": 9}]
 
-    assert told.startswith("text/csv")
+    assert kind_of_answer.startswith("text/csv")
     assert [float(line) for line in body.splitlines()] == scores(rows)
 
 

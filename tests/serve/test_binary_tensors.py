@@ -60,9 +60,9 @@ def post(client, body, tail, path=INFER, **headers):
 def outputs(answer):
     """The outputs of an answer with binary data: datatype and values of each."""
     size = int(answer.headers[JSON_LENGTH])
-    told, tail = json.loads(answer.data[:size]), answer.data[size:]
+    head, tail = json.loads(answer.data[:size]), answer.data[size:]
     found = {}
-    for output in told["outputs"]:
+    for output in head["outputs"]:
         length = output["parameters"]["binary_data_size"]
         part, tail = tail[:length], tail[length:]
         if output["datatype"] == "BYTES":
@@ -89,10 +89,10 @@ def test_rows_as_bytes_are_answered_as_bytes(client, row, bundles):
 
     assert answer.status_code == 200
     assert answer.content_type == "application/octet-stream"
-    told = outputs(answer)
-    assert told["score"] == ("FP32", [np.float32(one["score"]) for one in expected])
+    found = outputs(answer)
+    assert found["score"] == ("FP32", [np.float32(one["score"]) for one in expected])
     for name in ("label", "version", "arm"):
-        assert told[name] == ("BYTES", [one[name] for one in expected])
+        assert found[name] == ("BYTES", [one[name] for one in expected])
     assert json.loads(answer.data[: int(answer.headers[JSON_LENGTH])])["id"] == "42"
 
 
@@ -138,8 +138,8 @@ def test_an_answer_is_as_bytes_where_that_is_wanted(client, row, more, as_bytes)
         answer = post(client, body, tail)
         assert answer.status_code == 200
         size = int(answer.headers.get(JSON_LENGTH, len(answer.data)))
-        told = json.loads(answer.data[:size])["outputs"]
-        assert {one["name"] for one in told if "data" not in one} == as_bytes
+        found = json.loads(answer.data[:size])["outputs"]
+        assert {one["name"] for one in found if "data" not in one} == as_bytes
         assert (JSON_LENGTH in answer.headers) == bool(as_bytes)
 
 
@@ -189,13 +189,13 @@ def test_each_task_has_binary_outputs(store, journal, clock, each_task, row):
     client = create_app(store.folder, journal, follow_every=None, clock=clock).test_client()
     name = json.loads((each_task / "manifest.json").read_text())["contract"]["name"]
     body, tail = asked([row, row], parameters={"binary_data_output": True})
-    told = outputs(post(client, body, tail, f"/v2/models/{name}/infer"))
+    found = outputs(post(client, body, tail, f"/v2/models/{name}/infer"))
     expected = client.post("/score", json=[row, row]).json
 
-    assert told["score"][1] == [np.float32(one["score"]) for one in expected]
-    if "probabilities" in told:
+    assert found["score"][1] == [np.float32(one["score"]) for one in expected]
+    if "probabilities" in found:
         flat = [np.float32(p) for one in expected for p in one["probabilities"].values()]
-        assert told["probabilities"][1] == flat
+        assert found["probabilities"][1] == flat
 
 
 def change(place, **changes):
