@@ -103,6 +103,8 @@ def _rules(files: Sequence[str]) -> str:
 
 
 def _metrics(table: Sequence[Compared], fresh: int, champion: Mapping[str, Any] | None) -> str:
+    if not table and not fresh:
+        return "Nothing was measured."
     if not table:
         return f"Only {fresh:,} fresh rows that no model here learnt from: nothing was measured."
     measured = f"On {fresh:,} fresh rows that no model here learnt from."

@@ -192,7 +192,8 @@ class Router:
         if after != before:
             self.live = after
             print(f"{self._says}live: {_in_words(after)}", file=sys.stderr, flush=True)
-        self._stored.keep(named.needed.values())
+        serving = {arm.bundle.version for arm in after.all()}
+        self._stored.keep(slot for slot in named.needed.values() if slot.version in serving)
         return what, why
 
     def _load(self, slot: Slot, loaded: dict[tuple[str, str, bool], Bundle]) -> Bundle:

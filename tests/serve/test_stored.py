@@ -9,6 +9,7 @@ import pytest
 
 from serve.app import create_app
 from serve.bundle import Bundle
+from serve.manifest import digest_of
 from serve.router import Router
 from serve.stored import RECHECK
 
@@ -168,6 +169,23 @@ def test_a_copy_holds_what_scores_and_nothing_else(start, place, copies, cored, 
     store.serve(bundles[0])
     start()
     assert [path.name for path in copies.iterdir()] == [bundles[0].name]
+
+
+def test_what_is_refused_is_not_copied(start, place, copies, cored, store, bundles):
+    """A challenger that computes something else, signed and all."""
+    folder = store.put(bundles[0])
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["golden"]["scores"][0] = 0.99
+    manifest["digest"] = digest_of(manifest)
+    version = manifest["version"] = manifest["version"][:14] + manifest["digest"][7:19]
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    folder.rename(folder.with_name(version))
+    live = (store.folder / "live.toml").read_text()
+    store.write(f'{live}[challenger]\nversion = "{version}"\ndigest = "{manifest["digest"]}"\nshare = 0.5\n')  # fmt: skip
+    router = start()
+
+    assert router.refused["what"] == version
+    assert [path.name for path in copies.iterdir()] == [cored.name]
 
 
 @pytest.mark.parametrize("name", [name for name in DAMAGE if "renamed" not in name])
