@@ -84,7 +84,9 @@ class Repository:
             # Nor does it know members: every person is one that GitHub calls a contributor.
             path.write_text(text.replace('"COLLABORATOR"]', '"COLLABORATOR", "CONTRIBUTOR"]'))
         if ci:  # its wiring: what it runs has been run already
-            (template / "Makefile").write_text("lint test-serve test-checks test-work:\n\t@true\n")
+            (template / "Makefile").write_text(
+                "lint test-serve test-checks test-work test-clients:\n\t@true\n"
+            )
         else:
             for name in ("ci", "merged"):
                 (template / f".github/workflows/{name}.yml").unlink()
