@@ -8,6 +8,8 @@ wrong, or merely unusual, is None here, and goes that way, so there is one set o
 from __future__ import annotations
 
 import math
+import re
+from collections import deque
 from collections.abc import Iterable, Sequence
 from itertools import chain, repeat
 from typing import Annotated, Any, Literal
@@ -21,6 +23,8 @@ from model.core import pack
 from serve.scoring import LONGEST_ID, takes_ids
 from serve.table import Column, Row, Table
 
+#: An escape that the checks here cannot see through: of a quote, a backslash, a NUL or a surrogate.
+_UNUSUAL = re.compile(rb'\\(?:["\\]|u(?:0000|[dD][89a-fA-F]))')
 #: Up to here a float64 holds every whole number, and so do the struct's bounds.
 WHOLE = 2**53
 _TEXT = Annotated[str, Meta(min_length=1, max_length=LONGEST)]
@@ -61,8 +65,8 @@ class Decoder:
 
         Two rows or more are a table.
         """
-        if b"\\" in content:
-            return None  # an escape may hide what the struct does not look for, such as a NUL
+        if b"\\" in content and _UNUSUAL.search(content):
+            return None
         many = content[:1] == b"["
         try:
             found: Any = self._many.decode(content) if many else self._one.decode(content)
@@ -113,19 +117,18 @@ class Decoder:
             if absent or null:
                 lacking.add(name)
             # The journal keeps the structs: every feature, null where it is missing, and no more.
-            if absent and feature:
+            if not feature and absent == len(column):
+                continue
+            if absent:
                 column = [None if value is UNSET else value for value in column]
-                _set(found, f"f{place}", column)
-            elif absent < len(column) and not feature:
-                column = [None if value is UNSET else value for value in column]
-                _set(found, f"f{place}", repeat(UNSET))
-            if feature or absent < len(column):
-                fields[name] = column
+            if absent or not feature:
+                _set(found, f"f{place}", column if feature else repeat(UNSET))
+            fields[name] = column
         if _quotes(content) != 2 * (names + strings):
             return None
         table = Table(fields, numbers, frozenset(lacking), found)
-        ids = [id_ for id_ in table.column("id") if id_ is not None] if self._takes_ids else []
-        times = {time for time in table.column(self._time) if time is not None}
+        ids = [*filter(None, table.column("id"))] if self._takes_ids else []
+        times = filter(None, {*table.column(self._time)})
         usual = (
             len(set(ids)) == len(ids)
             and all(map(str.isprintable, ids))
@@ -135,8 +138,7 @@ class Decoder:
 
 
 def _set(rows: Iterable[msgspec.Struct], field: str, values: Iterable[Any]) -> None:
-    for row, value in zip(rows, values, strict=False):
-        setattr(row, field, value)
+    deque(map(setattr, rows, repeat(field), values), maxlen=0)  # a loop without a step of Python
 
 
 def _quotes(content: bytes) -> int:

@@ -16,14 +16,18 @@ from itertools import repeat
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 from prometheus_client import Metric
 from prometheus_client.registry import Collector
 
+from model.core import float64
 from serve import definitions as defined
 from serve.counters import Counters, say_why
 from serve.definitions import COUNTED, PREFIX, PROBABILITIES, SECONDS, Definition
 from serve.journal import Journal
 
+#: From so many scores on, NumPy counts them sooner.
+MANY = 100
 #: A sample's name, its labels and its value.
 Number = tuple[str, dict[str, str], float]
 
@@ -117,7 +121,7 @@ class Metrics(Collector):
             if len(scores) == 1:
                 values[buckets[bisect_left(bounds, scores[0])]] += 1
             else:
-                for bucket, count in Counter(map(bisect_left, repeat(bounds), scores)).items():
+                for bucket, count in _counted(bounds, scores):
                     values[buckets[bucket]] += count
             if total:
                 values[total] += sum(scores)
@@ -240,6 +244,13 @@ class Metrics(Collector):
             for definition, found in ((defined.MISSING, missing), (defined.UNSEEN, unseen))
             for name, count in found.items()
         ]
+
+
+def _counted(bounds: Sequence[float], scores: Sequence[float]) -> Iterable[tuple[int, int]]:
+    """Buckets, each with how many of the *scores* fall into it."""
+    if len(scores) < MANY:
+        return Counter(map(bisect_left, repeat(bounds), scores)).items()
+    return enumerate(np.bincount(np.searchsorted(bounds, float64(scores))).tolist())
 
 
 @lru_cache(2**15)

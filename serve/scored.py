@@ -84,7 +84,7 @@ def _score_columns(
     keys: Iterable[str] = ids
     times: Iterable[str] = repeat(at)
     if given := table.column(bundle.contract.key):
-        keys = [key or id_ for key, id_ in zip(given, ids, strict=True)]
+        keys = _or(given, ids) if bundle.contract.key in table.lacking else given
     if given := table.column(bundle.contract.time):
         moments = {time: _moment(time, at) if time else at for time in set(given)}
         times = map(moments.__getitem__, given)
@@ -104,11 +104,16 @@ def ids_of(rows: Sequence[Mapping[str, Any]], own: bool) -> list[str]:
     """The rows' own ids where they may bring one (*own*), else random ones."""
     if len(rows) == 1:
         return [(own and rows[0].get("id")) or _id()]
-    made = _ids(len(rows))
-    if not own:
-        return made
-    given = rows.column("id") if type(rows) is Table else [row.get("id") for row in rows]
-    return [told or id_ for told, id_ in zip(given, made, strict=True)] if given else made
+    given: Sequence[Any] = ()
+    if own:
+        given = rows.column("id") if type(rows) is Table else [row.get("id") for row in rows]
+    if not any(given):
+        return _ids(len(rows))
+    return [*given] if all(given) else _or(given, _ids(len(rows)))
+
+
+def _or(given: Iterable[str | None], made: Iterable[str]) -> list[str]:
+    return [each or other for each, other in zip(given, made, strict=True)]
 
 
 def _id() -> str:

@@ -123,6 +123,28 @@ def test_what_is_unusual_and_right_is_taken_the_other_way(body):
     assert slowly(content) == body
 
 
+ESCAPED = [r"\u00fc", r"\/", r"a\nb", r"\u0022", r"\u005c", r"\t\r\b\f", r"\u0001", r"\u2028"]
+
+
+@pytest.mark.parametrize("text", ESCAPED)
+@pytest.mark.parametrize("many", [False, True])
+def test_escapes_that_many_clients_write_are_taken_fast(text, many):
+    """Python escapes what is not ASCII, PHP each slash."""
+    row = '{"pages":3,"device":"desk","country":"' + text + '"}'
+    content = (f"[{row},{row}]" if many else row).encode()
+
+    assert same(READER.rows(content, MOST), json.loads(content))
+    assert same(READER.rows(content, MOST), slowly(content))
+
+
+@pytest.mark.parametrize("name", [r"p\u0061ges", r"pages\u0000", r"p\"ages", r"pages\\"])
+def test_a_name_that_is_there_twice_hides_behind_no_escape(name):
+    """It is the same name however it is written, or another one."""
+    for rows in ("%s", "[%s,%s]"):
+        row = '{"pages":3,"device":"desk","' + name + '":4}'
+        assert READER.rows((rows % ((row,) * rows.count("%s"))).encode(), MOST) is None
+
+
 def test_more_rows_than_are_taken_are_left_to_the_other_way():
     """It says how many there were."""
     assert READER.rows(json.dumps([ROW] * (MOST + 1)).encode(), MOST) is None

@@ -21,7 +21,7 @@ from serve.bundle import Bundle
 from serve.counters import SIZE, VARIABLE, begin_run
 from serve.definitions import COUNTED, LOOKED_UP
 from serve.exporter import EXTENSION, bounds_of
-from serve.metrics import Metrics
+from serve.metrics import MANY, Metrics
 
 NAME = r"[a-zA-Z_:][a-zA-Z0-9_:]*"
 LABEL = r'([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\\n]|\\[\\"n])*)"'
@@ -125,6 +125,23 @@ def test_rows_are_counted_by_version_arm_and_feature(tmp_path):
     assert value(told, "tidegate_score_count", **arm) == 6
     assert value(told, "tidegate_missing_values_total", feature="age") == 12
     assert value(told, "tidegate_unseen_values_total", feature="country") == 6
+
+
+@pytest.mark.parametrize("count", [2, MANY - 1, MANY, 10 * MANY])
+def test_many_scores_at_once_fall_into_the_buckets_of_each_alone(count):
+    """At the bounds, between, below and above them."""
+    known = [0.0, 0.05, 0.0500001, 0.5, 0.95, 1.0, 7.5, -3.0]
+    scores = [known[n % len(known)] for n in range(count)]
+    together, alone = Metrics(), Metrics()
+    together.answered("v1", "champion", scores, {}, {}, 1e-4, count)
+    for score in scores:
+        alone.answered("v1", "champion", [score], {}, {}, 1e-4)
+    found, expected = (
+        {key: number for key, number in parse(exposed(each)).items() if "created" not in key[0]}
+        for each in (together, alone)
+    )
+
+    assert found == pytest.approx(expected)
 
 
 def test_workers_are_added_up(tmp_path):
