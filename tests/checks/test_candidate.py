@@ -14,6 +14,9 @@ from checks.__main__ import REJECT, main
 from checks.candidate import CONTENT, content, load_candidate
 from checks.judgement import judgement
 from checks.subject import Subject
+from checks.verdict import LIVE
+from forge.live import Live, with_champion
+from forge.local import LocalForge
 from serve.bundle import Bundle
 from serve.engine import session
 from serve.manifest import digest_of
@@ -61,6 +64,20 @@ def test_a_candidate_that_reads_other_files_is_rejected_by_name(bundles, tmp_pat
     assert "Nothing was measured" in (out / "report.md").read_text()
     for report in ("report.md", "report.html"):
         assert CONTENT in (out / report).read_text()
+
+
+def test_a_proposal_that_reads_other_files_is_rejected(bundles, tmp_path):
+    """Which anybody may have pushed: its bytes are stored, and live.toml names their digest."""
+    forge = LocalForge(tmp_path / "forge")
+    copy = with_file(bundles[1], tmp_path, "model.onnx", hostile("secret.bin"))
+    manifest = json.loads((copy / "manifest.json").read_text())
+    forge.upload(manifest["version"], copy)
+    live = with_champion(Live(), manifest["version"], manifest["digest"]).to_toml()
+    forge.propose("retrain", "a model", "", {LIVE: live})
+    words = ["gate", "--forge", str(forge.root), "--out", str(tmp_path / "out")]
+
+    assert main([*words, "--drill", str(tmp_path / "none")]) == REJECT
+    assert CONTENT in (tmp_path / "out/report.md").read_text()
 
 
 def test_bytes_that_are_not_canonical_are_rejected(bundles, tmp_path):

@@ -138,6 +138,13 @@ def test_an_export_that_fails_leaves_nothing_that_looks_like_a_bundle(fitted, bu
     assert list((tmp_path / "out").iterdir()) == []
 
 
+def test_a_graph_that_the_gate_would_not_take_is_not_written(fitted, build, tmp_path):
+    """Here its bytes are not canonical: nothing but a field that nobody knows."""
+    with pytest.raises(ExportError, match="the exported graph is not what a bundle may contain"):
+        export(fitted, build, tmp_path / "out", 1e-5, lambda each: to_graph(each) + b"\xc2\x3e\x00")
+    assert not (tmp_path / "out").exists()
+
+
 def test_exporting_the_same_bundle_again_finds_it_there(fitted, build, tmp_path):
     """Two runs in one minute are both right."""
     assert export(fitted, build, tmp_path, 1e-5) == export(fitted, build, tmp_path, 1e-5)
