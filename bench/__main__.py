@@ -34,7 +34,7 @@ from forge.closed_pipes import ignore_closed_pipes
 
 OK, FOUND, USAGE = 0, 1, 2
 FOLDER = ROOT / "build/bench"
-SHOWN = ("onnxruntime", "httptools", "flask", "numpy", "msgspec")
+SHOWN = ("onnxruntime", "granian", "flask", "numpy", "msgspec")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

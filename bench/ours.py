@@ -1,7 +1,7 @@
 """The scorer itself, and its floor: bare servers with an empty application in them.
 
-The floor that counts is the cheaper of two: granian's WSGI server, the cheapest that is kept well,
-and the scorer's own connections, in which an empty function stands where the short cut does.
+The floor that counts is the cheaper of two: granian as a WSGI server, and as the scorer starts it, with
+an empty application in place of a worker's.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ OURS = (
         ("granian",),
     ),
     Entrant(
-        "bare-own", "our own server, empty app", "floor",
+        "bare-own", "granian's RSGI interface, empty app", "floor",
         "{python} {servers}/bare.py" + RUN + "1",
     ),
 )  # fmt: skip

@@ -53,10 +53,10 @@ else
         "$uv" venv --quiet --clear --python "$python" ".venv/$name"
         # Compiled now, once: every command starts in half the time, also where Python may not write.
         "$uv" pip sync --quiet --compile-bytecode --python ".venv/$name/bin/python" --require-hashes "$lock"
-        # NumPy's tests, and what ONNX Runtime makes models with: a fifth of the scorer's, and never imported.
-        [ "$name" != serve ] || find .venv/serve/lib/python3*/site-packages -depth -type d \( -path '*/numpy/*/tests' \
-            -o -path '*/onnxruntime/transformers' -o -path '*/onnxruntime/quantization' -o -path '*/onnxruntime/tools' \) \
-            -exec rm -r {} +
+        # NumPy's tests, what ONNX Runtime makes models with, and its library for C: a third, and never loaded.
+        [ "$name" != serve ] || find .venv/serve/lib/python3*/site-packages -depth \( -path '*/numpy/*/tests' \
+            -o -path '*/onnxruntime/transformers' -o -path '*/onnxruntime/quantization' -o -path '*/onnxruntime/tools' \
+            -o -path '*/onnxruntime/capi/libonnxruntime.so*' \) -exec rm -r {} +
     fi
 fi
 printf '%s\n' "$state" >"$stamp"

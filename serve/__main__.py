@@ -26,13 +26,15 @@ if __name__ == "__main__" and (done := run(sys.argv[1:])) is not None:
 # NumPy's threads would never get anything to do, and the fewer a parent has, the better it forks.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-from serve import aside
 from serve.counters import begin_run
+from serve.server import QUEUE, Server
 from serve.settings import SettingsError, read_settings
-from serve.supervisor import Supervisor
-from serve.worker import QUEUE, work
 
 OK, FAILED, USAGE, PORT_IN_USE = 0, 1, 2, 7
+#: Seconds for which what was sent may stay unacknowledged.
+UNREAD = 30
+#: Bytes on their way to one client at most.
+SENT = 128 * 2**10
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -58,19 +60,12 @@ def main(arguments: list[str] | None = None) -> int:
         return PORT_IN_USE
     _forget(asked.ready_file)
     begin_run(asked.journal)
-    to, offers = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
-    with listener, to, offers:
+    with listener:
         host, port = listener.getsockname()[:2]
-        supervisor = Supervisor(
-            asked.workers,
-            partial(work, asked, listener, to, os.getpid()),
-            partial(_announce, host, port, asked.ready_file),
-            asked.drain + asked.stop_within + 1,
-            aside=partial(aside.work, asked, offers, os.getpid()),
-        )
-        lived = supervisor.run()
+        server = Server(asked, listener, partial(_announce, host, port, asked.ready_file))
+        server.run()
     _forget(asked.ready_file)
-    return OK if lived else FAILED
+    return FAILED if server.failed else OK
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -81,8 +76,13 @@ def _listen(host: str, port: int) -> socket.socket:
     # What it accepts inherits this: an answer's body must not wait for the ack of its head (40 ms).
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     try:
+        # A client that reads nothing of what was sent is given up; what it trickles is bounded elsewhere.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNREAD * 1000)
+        # The kernel's memory counts as the container's, too.
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SENT)
         listener.bind(address)
         listener.listen(QUEUE)
+        listener.setblocking(False)
     except OSError:
         listener.close()
         raise

@@ -25,7 +25,6 @@ from serve.scorer import Scorer
 from serve.scoring import RequestError, read_rows
 from serve.settings import Settings
 from serve.shadow import Offers
-from serve.shortcut import FAILED, ShortCut
 from serve.standing import body_here, json_here, scorer_here
 from serve.stored import COPIES
 from serve.trace import echo
@@ -94,7 +93,6 @@ def create_app(
     app.register_error_handler(RequestError, _refused)
     app.register_error_handler(RequestEntityTooLarge, _too_large)
     app.register_error_handler(HTTPException, _http)
-    app.extensions["tidegate.shortcut"] = ShortCut(scorer, access, settings.largest_body)
     if follow_every is None:
         router.refresh()
     else:
@@ -106,10 +104,7 @@ def create_app(
 @routes.post("/score")
 def score_rows() -> Response:
     """One object -> its answer; a list -> the answers, scored together."""
-    body = body_here()
-    if failed := request.environ.get(FAILED):
-        raise failed
-    told = scorer_here().score(body, request.headers.get("traceparent", ""))
+    told = scorer_here().score(body_here(), request.headers.get("traceparent", ""))
     return Response(told, mimetype=JSON)
 
 

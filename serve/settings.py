@@ -174,15 +174,12 @@ class Settings:
         whole(1, 3600), "seconds that requests in flight have to finish at a stop", 10
     )
     connections: int = setting(
-        whole(1, 1_000_000),
-        "connections that a worker has at once; idle and slow ones make room",
-        1000,
+        whole(1, 1_000_000), "connections that a worker has at once; more wait", 20_000
     )
     keep_alive: int = setting(
-        whole(1, 3600), "seconds that a connection may be idle; more than a balancer's", 75
-    )
-    header_timeout: int = setting(
-        whole(1, 3600), "seconds that a client has to send a request's head", 10
+        whole(1, 3600),
+        "seconds within which a connection's next request begins, its head complete; more than a balancer's",
+        75,
     )
     body_timeout: int = setting(
         whole(1, 3600), "seconds that a client has to send a request's body", 10

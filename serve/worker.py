@@ -1,142 +1,131 @@
-"""A worker's process: the application, made after the fork, and the loop that waits for clients."""
+"""A worker: the application, made after the fork, behind granian's RSGI interface.
+
+https://github.com/emmett-framework/granian/blob/master/docs/spec/RSGI.md
+"""
 
 from __future__ import annotations
 
 import asyncio
 import gc
+import multiprocessing
 import os
-import resource
-import signal
-import socket
-import sys
-import threading
-from contextlib import suppress
+import time
+import traceback
+from dataclasses import dataclass
+from typing import Any
+
+from granian.rsgi import ProtocolClosed  # type: ignore[attr-defined]
 
 from serve.app import create_app
-from serve.connection import Awaited, Connection
-from serve.front import Front
-from serve.scorer import Scorer
+from serve.body import Bodies
+from serve.bridge import Bridge
+from serve.hot_path import HotPath
+from serve.replies import JSON, refusal, spell
+from serve.scoring import RequestError
 from serve.settings import Settings
 from serve.shadow import Offers
-from serve.shortcut import ShortCut
-from serve.supervisor import READY
 
-#: Connections that wait to be accepted.
-QUEUE = 1024
-LOOK_EVERY = 0.5
-#: Seconds within which a second SIGTERM is the first: to a group, which the parent hands on.
-SAME = 0.5
-#: File descriptors for all that is no connection: files, sockets that wait to be refused.
-OTHERS = 100
+#: Seconds between two signs of life.
+BEAT = 0.25
+WELL = spell({"ok": True})
+CLOSE = [("connection", "close")]
+_fork = multiprocessing.get_context("fork")
 
 
-class _Listener(socket.socket):
-    """Asyncio would have as many wait as it takes at once, at every start of a worker."""
+@dataclass(frozen=True)
+class Shared:
+    """What the parent and its workers know of each other, in shared memory."""
 
-    def listen(self, _: int = QUEUE) -> None:  # type: ignore[override]
-        """Let `QUEUE` wait, whatever is asked."""
-        super().listen(QUEUE)
+    #: For each worker, when it last moved (`time.monotonic`); 0 until it answers.
+    alive: Any
+    #: 1 from the first SIGTERM on.
+    stopping: Any
 
-
-def work(settings: Settings, listener: socket.socket, offers: socket.socket, parent: int) -> None:
-    """Answer those who call *listener*, until SIGTERM; then finish what is under way.
-
-    It ends when the process *parent* does, which is told when it answers. *offers* takes what a
-    shadow is to score.
-    """
-    stopping = threading.Event()
-    front, scorer = application(settings, stopping, Offers(offers))
-    asyncio.run(_serve(settings, listener, parent, front, stopping))
-    scorer.close()
+    @classmethod
+    def of(cls, workers: int) -> Shared:
+        """For so many *workers*."""
+        return cls(_fork.RawArray("d", workers), _fork.RawValue("b", 0))
 
 
-def application(
-    settings: Settings, stopping: threading.Event, offers: Offers
-) -> tuple[Front, Scorer]:
-    """What answers; not ready while *stopping* is set. A session's threads do not survive a fork."""
-    app = create_app(
-        settings.store,
-        settings.journal,
-        settings=settings,
-        follow_every=settings.follow_every,
-        stopping=stopping.is_set,
-        offers=offers,
-    )
-    # What stands now stands until the end: the collector need not look at it again and again.
-    gc.collect()
-    gc.freeze()
-    short: ShortCut = app.extensions["tidegate.shortcut"]
-    front = Front(
-        app.wsgi_app,
-        short,
-        settings.largest_body,
-        {
-            Awaited.REQUEST: settings.keep_alive,
-            Awaited.HEAD: settings.header_timeout,
-            Awaited.BODY: settings.body_timeout,
-            Awaited.READER: settings.body_timeout,
-        },
-        threads=settings.threads,
-        connections=room(settings.connections),
-        inline=settings.journal_fsync == "off",
-    )
-    return front, app.extensions["tidegate"]
+class Worker:
+    """What granian calls in the process of worker *number*; it ends when the process *parent* does."""
 
+    def __init__(
+        self, settings: Settings, shared: Shared, offers: Offers, parent: int, number: int
+    ) -> None:
+        # A terminal's Ctrl-C is the parent's alone, which says when the workers stop.
+        os.setpgid(0, 0)
+        self._shared, self._parent, self._number = shared, parent, number
+        app = create_app(
+            settings.store,
+            settings.journal,
+            settings=settings,
+            follow_every=settings.follow_every,
+            stopping=lambda: bool(shared.stopping.value),
+            offers=offers,
+        )
+        self._scorer = app.extensions["tidegate"]
+        self._access = app.extensions["tidegate.access"]
+        self._bodies = Bodies(settings.largest_body, settings.body_timeout)
+        self._bridge = Bridge(app.wsgi_app, settings.threads, settings.body_timeout)
+        self._hot: HotPath | None = None
+        if settings.journal_fsync == "off":  # else each answer waits for the disk, in a thread
+            self._hot = HotPath(self._scorer, self._access)
 
-def room(connections: int) -> int:
-    """As many *connections* as there are file descriptors for; their soft limit is raised."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = connections + OTHERS
-    if resource.RLIM_INFINITY != soft < wanted:
-        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-        if soft < wanted:
-            connections = max(1, soft - OTHERS)
-            print(
-                f"warning: the limit of open files (ulimit -Hn) is {hard:,}: of --connections"
-                f" {wanted - OTHERS:,} there are {connections:,}",
-                file=sys.stderr,
-                flush=True,
-            )
-    return connections
+    def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        """The loop is about to run."""
+        # What stands now stands until the end: the collector need not look at it again and again.
+        gc.collect()
+        gc.freeze()
+        self._loop = loop
+        loop.call_soon(self._beat)
+        loop.call_soon(self._bodies.start, loop)
 
+    def __rsgi_del__(self, _: asyncio.AbstractEventLoop) -> None:
+        """Nothing is asked any more."""
+        self._bridge.close()
+        self._scorer.close()
 
-async def _serve(
-    settings: Settings,
-    listener: socket.socket,
-    parent: int,
-    front: Front,
-    stopping: threading.Event,
-) -> None:
-    loop, hurry = asyncio.get_running_loop(), asyncio.Event()
-    told: asyncio.Future[float] = loop.create_future()
+    async def __rsgi__(self, scope: Any, proto: Any) -> None:
+        """Answer a request."""
+        more = CLOSE if self._shared.stopping.value else []
+        try:
+            if scope.path == "/health" and scope.method in ("GET", "HEAD"):
+                # Whoever asks whether the process is up waits for no thread.
+                proto.response_bytes(200, [("content-type", JSON), *more], WELL)
+                self._count("/health", 200)
+                return
+            body, length = await self._bodies.read(scope.headers, proto)
+            try:
+                hot = self._hot if scope.path == "/score" and scope.method == "POST" else None
+                if hot and (answer := await hot.answer(scope.headers, body)):
+                    lines, content = answer
+                    proto.response_bytes(200, [*lines, *more] if more else lines, content)
+                    return
+                await self._bridge.answer(scope, body, length, proto, more)
+            finally:
+                self._bodies.free(body)
+        except RequestError as error:
+            self._count("none", error.status)
+            said = refusal(error)
+            lines = [("content-type", said.kind), *CLOSE]
+            lines += self._access.headers(scope.headers.get("origin", ""))
+            if error.status == 503:
+                lines.append(("retry-after", "1"))
+            proto.response_bytes(said.status, lines, said.body)
+        except ProtocolClosed:
+            pass  # the client hung up
+        except Exception:
+            traceback.print_exc()
+            raise
 
-    def stop() -> None:
-        if not told.done():
-            told.set_result(loop.time())
-        elif loop.time() - told.result() > SAME:
-            hurry.set()
+    def _count(self, route: str, status: int) -> None:
+        if self._scorer.metrics:
+            self._scorer.metrics.request(route, status)
 
-    loop.add_signal_handler(signal.SIGTERM, stop)
-    front.start(loop)
-    # One connection at a time, that the other workers get theirs; asyncio takes *backlog* at once.
-    shared = _Listener(fileno=listener.detach())
-    server = await loop.create_server(lambda: Connection(front), sock=shared, backlog=1)
-    _end_with(parent, loop)
-    os.kill(parent, READY)
-    await told
-    # Readiness goes red first: who shares requests out looks there, and needs a moment to.
-    # Answers end their connections from now on, that clients turn to another.
-    stopping.set()
-    front.ending = True
-    with suppress(TimeoutError):  # told twice, somebody is in a hurry; once, nobody
-        await asyncio.wait_for(hurry.wait(), settings.drain)
-    server.close()
-    await front.end(settings.stop_within)
-
-
-def _end_with(parent: int, loop: asyncio.AbstractEventLoop) -> None:
-    # A parent killed by force stops nobody: its workers would go on, and keep the port.
-    if os.getppid() != parent:
-        os._exit(1)
-    loop.call_later(LOOK_EVERY, _end_with, parent, loop)
+    def _beat(self) -> None:
+        """A sign of life; none for a parent that was killed: its workers would keep the port."""
+        if os.getppid() != self._parent:
+            os._exit(1)
+        self._shared.alive[self._number] = time.monotonic()
+        self._loop.call_later(BEAT, self._beat)

@@ -42,7 +42,7 @@ OF_OTHERS = {
     "serve": {
         "flask",
         "granian",
-        "httptools",
+        "uvloop",
         "jinja2",
         "msgspec",
         "numpy",

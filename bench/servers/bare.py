@@ -1,27 +1,36 @@
-"""The scorer's own server, started just as the scorer starts it, with an empty application in it.
+"""The scorer's own parent and workers, with an empty application in place of a worker's.
 
 python bare.py --store DIR --journal DIR --port PORT   (the scorer's own flags)
 """
 
+import os
 import sys
-from types import SimpleNamespace
+import time
 from typing import Any
 
-from empty import Empty, application
-
-from serve import worker
+from serve import server
 from serve.__main__ import main
-from serve.front import Front
-from serve.settings import Settings
+from serve.worker import Shared
 
 
-def empty(settings: Settings, *_: Any) -> Any:
-    """What answers, and who has nothing to close."""
-    front = Front(application, Empty(), settings.largest_body, {})  # type: ignore[arg-type]
-    return front, SimpleNamespace(close=lambda: None)
+class Empty:
+    """Reads a request's body, and answers the same to each."""
+
+    def __init__(self, _: Any, shared: Shared, __: Any, ___: int, number: int) -> None:
+        os.setpgid(0, 0)
+        self._shared, self._number = shared, number
+
+    def __rsgi_init__(self, loop: Any) -> None:
+        """Say that it answers; it is not asked again whether it still moves."""
+        self._shared.alive[self._number] = time.monotonic() + 3600
+
+    async def __rsgi__(self, _: Any, proto: Any) -> None:
+        """Answer a request."""
+        await proto()
+        proto.response_bytes(200, [("content-type", "application/json")], b"{}\n")
 
 
-worker.application = empty
+server.Worker = Empty  # type: ignore[assignment, misc]
 
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:]))

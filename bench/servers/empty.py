@@ -1,6 +1,6 @@
-"""The floor: applications that read the body and say next to nothing, for WSGI and for our server."""
+"""The floor: a WSGI application that reads the body and says next to nothing."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any
 
 BODY = b'{"score":0.5}\n'
@@ -12,15 +12,3 @@ def application(environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[
     environ["wsgi.input"].read()
     start("200 OK", HEADERS)
     return [BODY]
-
-
-class Empty:
-    """What stands where the scorer's short cut does: the same."""
-
-    def takes(self, _request: Any) -> bool:
-        """Everything."""
-        return True
-
-    def answers(self, requests: Sequence[Any]) -> list[tuple[bytes, bytes]]:
-        """Headers and body of each."""
-        return [(b"Content-Type: application/json\r\n", BODY)] * len(requests)

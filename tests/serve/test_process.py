@@ -219,7 +219,7 @@ def test_connections_are_as_many_as_files_may_be_open(root):
     """The soft limit is raised as far as it may be; what still is too much is said."""
     code = """
 import resource
-from serve.worker import room
+from serve.server import room
 resource.setrlimit(resource.RLIMIT_NOFILE, (200, 400))
 print(room(50), resource.getrlimit(resource.RLIMIT_NOFILE)[0])
 print(room(250), resource.getrlimit(resource.RLIMIT_NOFILE)[0])
