@@ -11,7 +11,7 @@ from itertools import accumulate
 from typing import Any, NamedTuple
 
 from model.contract import Contract, describe, show
-from serve.binary_tensors import DATATYPES, TensorDataError, read_values
+from serve.binary_tensors import DATATYPES, SHORT, TensorDataError, read_values, shorten
 from serve.column_rows import Fields
 from serve.scoring import RequestError, refuse_form, refuse_more, takes_ids
 
@@ -175,6 +175,8 @@ def _values(tensor: Mapping[str, Any], part: memoryview | None, kind: Any, count
     if values is None or len(values) != count:
         got = "other data" if values is None else f"{len(values)} values"
         raise TensorDataError(f"{count} values", got)
+    if part is None and kind in SHORT:
+        values = shorten(kind, values)
     return [None if value == "" else value for value in values] if kind == "BYTES" else values
 
 

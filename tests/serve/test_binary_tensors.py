@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from serve.app import create_app
-from serve.binary_tensors import DATATYPES, TensorDataError, read_values, write_values
+from serve.binary_tensors import DATATYPES, TensorDataError, read_values, shorten, write_values
 from serve.inference import JSON_LENGTH
 
 INFER = "/v2/models/buys/infer"
@@ -313,6 +313,60 @@ def test_numbers_round_trip(kind):
 
     assert read == values
     assert type(read[0]) is (bool if kind == "BOOL" else float if kind.startswith("FP") else int)
+
+
+NUMBERS = st.floats(-1e5, 1e5).map(lambda value: round(value, 3))
+
+
+@given(st.lists(NUMBERS))
+def test_a_float32_is_the_number_that_it_was_made_from(values):
+    """Up to seven digits, as JSON would have it; from JSON, too, where NumPy wrote its float32."""
+    values = [float(f"{value:.6g}") for value in values]
+    narrow = np.array(values, "<f4")
+
+    assert read_values("FP32", memoryview(narrow.tobytes()), len(values)) == values
+    assert shorten("FP32", narrow.tolist()) == values
+
+
+@given(st.lists(st.floats(width=32) | st.none() | st.integers() | st.text() | st.booleans()))
+def test_no_float32_becomes_another(values):
+    """However small or large it is; what is no float stays."""
+    short = shorten("FP32", values)
+
+    with np.errstate(over="ignore"):
+        for value, found in zip(values, short, strict=True):
+            if type(value) is float:
+                assert np.float32(found).tobytes() == np.float32(value).tobytes()
+            else:
+                assert found is value
+
+
+@pytest.mark.parametrize("binary", [True, False])
+def test_a_float32_at_a_bound_is_within_it(store, journal, clock, bundles, row, binary, kept):
+    """And is journalled and scored as the number that JSON has."""
+    store.serve(bundles[0])
+    client = create_app(store.folder, journal, follow_every=None, clock=clock).test_client()
+    value = float(np.float32(0.1))
+    body, tail = asked([row | {"pages": value}], KINDS | {"pages": "FP32"})
+    if not binary:
+        body["inputs"] = [
+            {
+                "name": name,
+                "datatype": "FP32" if name == "pages" else kind,
+                "shape": [1],
+                "data": [data],
+            }
+            for name, kind in KINDS.items()
+            for data in [value if name == "pages" else row[name]]
+        ]
+        tail = b""
+    answer = post(client, body, tail)
+
+    assert value != 0.1
+    assert answer.json["outputs"][0]["data"] == [
+        client.post("/score", json=row | {"pages": 0.1}).json["score"]
+    ]
+    assert [line["row"]["pages"] for line in kept("answers")] == [0.1, 0.1]
 
 
 def test_the_server_says_that_it_has_the_extension(client):
