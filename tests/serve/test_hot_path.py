@@ -75,7 +75,7 @@ def test_the_same_bytes_and_the_same_line(both, row, journal, change, more):
         [
             json.loads(line) | {"key": "hashed with another salt"}
             for path in (journal / name).glob("answers-*")
-            for line in path.read_text().splitlines()
+            for line in path.read_text().strip().split("\n")
         ]
         for name in ("one", "two")
     ]
@@ -110,10 +110,8 @@ def test_what_is_not_plain_is_left_to_flask(both, row, journal, change, more):
 @pytest.mark.parametrize("body", [b"{", b"[]", b"7", b"\xff", b"[" * 1000, b" " * 70_000])
 def test_and_what_is_no_row(both, body):
     """Flask says what is wrong with it, or that there is nothing in it."""
-    assert hot(both[1], (body, GOOD))[0] in (
-        None,
-        ([("content-type", "application/json")], b"[]\n"),
-    )
+    found = hot(both[1], (body, GOOD))[0]
+    assert found is None or found[1] == b"[]\n"
 
 
 def test_requests_of_one_turn_get_the_bits_that_each_would_get_alone(both, row):
