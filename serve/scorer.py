@@ -81,10 +81,12 @@ class Scorer:
 
     def scores(self, asked: Sequence[tuple[bytes, str]]) -> list[bytes | Exception]:
         """What `score` returns or raises for each body and trace of *asked*, to the bit."""
-        return [
-            self._score(*each) if found is None else found
-            for each, found in zip(asked, self.try_fast(asked), strict=True)
-        ]
+        found: list[Any] = self.try_fast(asked)
+        if None in found:
+            for n, each in enumerate(asked):
+                if found[n] is None:
+                    found[n] = self._score(*each)
+        return found
 
     def try_fast(self, asked: Sequence[tuple[bytes, str]]) -> list[bytes | Exception | None]:
         """As `scores`, without the bodies that do not fit the contract or are unusual: None.
@@ -101,7 +103,10 @@ class Scorer:
             contract = must_be_live(self.router.live.bundle).contract
         except RequestError as error:
             return [error] * len(asked)
-        read = [self._read_fast(contract, content) for content, _ in asked]
+        reader, _ = self._reading(contract)
+        if reader is None:
+            return found
+        read: list[Any] = [reader.rows(content, self.most_rows) for content, _ in asked]
         single = [n for n, row in enumerate(read) if type(row) is dict] if len(asked) > 1 else ()
         if len(single) > 1:
             traces = [asked[n][1] for n in single]
