@@ -8,11 +8,6 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
-#: A request with a body that asks to upgrade to HTTP/2 (RFC 9110 §7.8): granian reads it.
-H2C = pytest.mark.skipif(
-    not any("granian" in path.read_text() for path in (HERE.parents[1] / "serve").glob("*.py")),
-    reason="the HTTP server does not read the body of a request with Upgrade: h2c",
-)
 
 
 @pytest.fixture
@@ -31,7 +26,7 @@ def test_fetch_of_node(run, address, body, row, scores):
     assert "br" in refused["error"]
 
 
-@pytest.mark.parametrize("version", ["HTTP_1_1", pytest.param("HTTP_2", marks=H2C)])
+@pytest.mark.parametrize("version", ["HTTP_1_1", "HTTP_2"])
 def test_http_client_of_the_jdk(run, address, body, row, scores, version):
     """HTTP/1.1, and its default, which asks to upgrade to HTTP/2."""
     output = run("java", HERE / "Ask.java", address, body, version).decode().splitlines()
@@ -54,11 +49,11 @@ PACKED = ["-H", "Content-Encoding: gzip"]
         (["-H", "Expect: 100-continue"], bytes),
         (["-H", "Transfer-Encoding: chunked"], bytes),
         (["--http1.0"], bytes),
-        pytest.param(["--http2"], bytes, marks=H2C),
-        pytest.param(["--http2", "-H", "Transfer-Encoding: chunked"], bytes, marks=H2C),
+        (["--http2"], bytes),
+        (["--http2", "-H", "Transfer-Encoding: chunked"], bytes),
         (PACKED, gzip.compress),
         ([*PACKED, "--compressed", "-H", "Transfer-Encoding: chunked"], gzip.compress),
-        pytest.param(["--http2", *PACKED], gzip.compress, marks=H2C),
+        (["--http2", *PACKED], gzip.compress),
         (["-H", "Content-Encoding: deflate"], zlib.compress),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
