@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Make .venv/NAME from requirements/NAME.txt, or do nothing if it is up to date.
 #   requirements/install.sh serve|work|checks|test|tools|s3|extra|spark|clients
-# Needs Python 3.11 or 3.12 and a package index. Brings its own uv (or takes UV), and pip if there is none.
+# Needs Python 3.11 or 3.12 and a package index. Installs its own uv, unless UV names one, with the pip of `python3 -m venv`.
+# Where Debian's package for that is missing, root gets it from apt.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 name=$1
@@ -29,13 +30,21 @@ fi
 echo "installing .venv/$name (once; a minute or two the first time) ..."
 
 if [ "$name" = tools ]; then
-    wheel=
-    if ! "$python" -m venv --clear .venv/tools >/dev/null 2>&1; then
-        # Debian's Python comes without what puts pip into an environment.
-        "$python" -m venv --clear --without-pip .venv/tools
-        wheel=$("$python" requirements/bring_pip.py .venv/tools)
+    has_venv() { "$python" -c "import ensurepip, venv" 2>/dev/null; }
+    if ! has_venv; then
+        # Debian and Ubuntu have it in a package for each version of Python.
+        package=python$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')-venv
+        if command -v apt-get >/dev/null && [ "$(id -u)" = 0 ]; then
+            echo "installing $package, which $python needs to make an environment ..."
+            { apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install --yes "$package"; } >/dev/null || true
+        fi
+        if ! has_venv; then
+            echo "error: $python cannot make an environment: its modules venv and ensurepip are not installed; type: sudo apt-get install $package" >&2
+            exit 2
+        fi
     fi
-    PYTHONPATH=$wheel .venv/tools/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r "$lock"
+    "$python" -m venv --clear .venv/tools
+    .venv/tools/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r "$lock"
 else
     uv=${UV:-} # a workflow has one already
     [ -n "$uv" ] || { "$0" tools 9>&-; uv=.venv/tools/bin/uv; }

@@ -1,85 +1,110 @@
-"""A machine whose Python came without pip gets one from the index, and just the one that is locked."""
+"""requirements/install.sh makes the first environment with venv, and gets Debian's package for it if it can."""
 
-import hashlib
-import importlib.util
-import threading
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+import os
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[1]
-WHEEL = b"a wheel"
+NEEDED = {"bash", "cat", "chmod", "cp", "dirname", "flock", "head", "mkdir", "sha256sum", "touch"}
+#: A Python 3.12 whose venv needs Debian's package; the file `package` says that it is installed.
+PYTHON = """\
+case "$*" in
+    *"import ensurepip"*) [ -e "$FAKED/package" ] ;;
+    *"print("*) echo 3.12 ;;
+    "-m venv"*) mkdir -p "$4/bin" && cp "$FAKED/installer" "$4/bin/python" ;;
+    -VV) echo "Python 3.12.0" ;;
+esac
+"""
+INSTALLER = 'echo "python $*" >>"$FAKED/calls"\n'
+APT = """\
+echo "apt-get $*" >>"$FAKED/calls"
+case "$*" in *install*) touch "$FAKED/package" ;; esac
+"""
+NO_NETWORK = 'echo "apt-get $*" >>"$FAKED/calls"; echo "E: Unable to fetch" >&2; exit 100\n'
+UPDATE = "apt-get -qq update"
+INSTALL = "apt-get -qq install --yes python3.12-venv"
+PIP = "python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/tools.txt"
+COMMAND = "type: sudo apt-get install python3.12-venv"
 
 
 @pytest.fixture
-def bring_pip():
-    spec = importlib.util.spec_from_file_location("bring_pip", ROOT / "requirements/bring_pip.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def machine(tmp_path):
+    """A repository with install.sh, and a PATH with what the script needs, a python3 and what is asked for."""
+    (tmp_path / "requirements").mkdir()
+    shutil.copy(ROOT / "requirements/install.sh", tmp_path / "requirements")
+    (tmp_path / "requirements/tools.txt").write_text("uv==1\n")
+    (tmp_path / "bin").mkdir()
+    for name in NEEDED:
+        (tmp_path / "bin" / name).symlink_to(shutil.which(name))
 
+    def script(path, text):
+        path.write_text(f"#!/bin/bash\n{text}")
+        path.chmod(0o755)
 
-class Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, *_):
-        pass
+    def install(user, apt, has_venv):
+        script(tmp_path / "bin/python3", PYTHON)
+        script(tmp_path / "installer", INSTALLER)
+        script(tmp_path / "bin/id", f"echo {user}\n")
+        if apt:
+            script(tmp_path / "bin/apt-get", apt)
+        if has_venv:
+            (tmp_path / "package").touch()
+        done = subprocess.run(
+            [tmp_path / "requirements/install.sh", "tools"],
+            env={"PATH": str(tmp_path / "bin"), "FAKED": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+        calls = tmp_path / "calls"
+        return done, calls.read_text().splitlines() if calls.exists() else []
 
-
-@pytest.fixture
-def index(tmp_path):
-    """A package index on this machine with one pip, behind a relative link, as indexes have it."""
-    (tmp_path / "simple/pip").mkdir(parents=True)
-    (tmp_path / "files").mkdir()
-    (tmp_path / "files/pip-26.3-py3-none-any.whl").write_bytes(WHEEL)
-    (tmp_path / "simple/pip/index.html").write_text(
-        '<a href="../../files/pip-9.0-py3-none-any.whl">old</a>'
-        '<a href="../../files/pip-26.3-py3-none-any.whl#sha256=0&amp;x">pip</a>'
-    )
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=tmp_path)) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}/simple/"
-        server.shutdown()
-        thread.join()
-
-
-def lock(content=WHEEL, version="26.3"):
-    other, ours = "0" * 64, hashlib.sha256(content).hexdigest()
-    return f"mypy==1 \\\n    --hash=sha256:{ours}\npip=={version} \\\n    --hash=sha256:{other} \\\n    --hash=sha256:{ours}\nuv==1\n"
-
-
-def test_the_locked_pip_is_fetched(bring_pip, index, tmp_path):
-    """By its name and its digest."""
-    path = bring_pip.fetch(tmp_path, lock(), index)
-
-    assert path == tmp_path / "pip-26.3-py3-none-any.whl"
-    assert path.read_bytes() == WHEEL
+    return install
 
 
 @pytest.mark.parametrize(
-    ("text", "words"),
+    ("user", "apt", "has_venv", "calls"),
     [
-        (lock(b"another wheel"), "is not the file that tools.txt names by its digest"),
-        (lock(version="99"), "the package index has no pip-99-py3-none-any.whl"),
-        ("uv==1\n", "tools.txt does not say which pip"),
+        (0, APT, True, [PIP]),
+        (1000, None, True, [PIP]),
+        (0, APT, False, [UPDATE, INSTALL, PIP]),
     ],
+    ids=["with venv", "with venv and no apt", "root without venv"],
 )
-def test_no_other_is(bring_pip, index, tmp_path, text, words):
-    """And nothing is left behind."""
-    with pytest.raises(ValueError, match=words):
-        bring_pip.fetch(tmp_path / "out", text, index)
-    assert not (tmp_path / "out").exists()
+def test_the_first_environment_is_made(machine, tmp_path, user, apt, has_venv, calls):
+    """By pip, from the lock; the package that venv needs comes from apt if it is missing and root asks."""
+    done, called = machine(user, apt, has_venv)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert called == calls
+    assert (tmp_path / ".venv/tools/installed").is_file()
 
 
-def test_the_lock_of_the_repository_names_one(bring_pip, index, tmp_path):
-    """The index here has another, so it gets as far as the name or the digest."""
-    with pytest.raises(ValueError, match="has no pip-|by its digest"):
-        bring_pip.fetch(tmp_path, bring_pip.LOCK.read_text(), index)
+@pytest.mark.parametrize(
+    ("user", "apt", "calls"),
+    [(1000, APT, []), (0, None, []), (0, NO_NETWORK, [UPDATE])],
+    ids=["not root", "no apt", "apt fails"],
+)
+def test_the_command_to_type_is_printed(machine, tmp_path, user, apt, calls):
+    """Where the package cannot be installed; the next run starts over."""
+    done, called = machine(user, apt, has_venv=False)
+
+    assert done.returncode == 2
+    assert COMMAND in done.stderr
+    assert called == calls
+    assert not (tmp_path / ".venv/tools").exists()
+    if os.path.exists(tmp_path / "bin/apt-get"):
+        (tmp_path / "bin/apt-get").unlink()
+    done, called = machine(user, None, has_venv=True)
+    assert done.returncode == 0
+    assert called[-1] == PIP
 
 
-def test_the_index_is_the_one_that_pip_would_use(bring_pip, monkeypatch):
-    """The environment comes first."""
-    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:1/simple")
-
-    assert bring_pip.index() == "http://127.0.0.1:1/simple/"
+def test_no_index_is_named():
+    """Where packages come from is the user's setting."""
+    for path in (ROOT / "requirements").iterdir():
+        assert "://" not in path.read_text(), path.name
