@@ -442,6 +442,21 @@ def test_a_fork_rests_until_its_owner_wants_it_to_run(make):
     here.is_clean()
 
 
+def test_features_of_another_file_are_left_to_a_person(make):
+    """The monthly run measures, proposes nothing, ends green and says what to do by hand."""
+    here = make()  # the recipe imports its features
+    here.night("2026-02-20")
+    runs = here.world.dispatch("features.yml")
+    here.expect(runs)
+
+    said = "\n".join(run.summary for run in runs)
+    assert "No benefit is shown for these features" in said
+    assert "another file" in said
+    assert "Traceback" not in "".join(run.output for run in runs)
+    assert here.pulls() == []
+    here.is_clean()
+
+
 def test_a_bad_candidate_and_trouble_in_the_middle_of_the_night(make):
     """502s and a rate limit are survived; shuffled labels are rejected, in words, and closed."""
     here = make()
