@@ -16,6 +16,7 @@ CHECKS := .venv/checks/bin/python
 SERVE := .venv/serve/bin/python
 ENVIRONMENTS := serve work checks
 INSTALLED := $(ENVIRONMENTS:%=.venv/%/installed)
+SCHEMA := .venv/tools/bin/check-jsonschema --builtin-schema
 PYTEST := -m pytest -q -p no:cacheprovider -n 2 --dist worksteal
 
 ##@ Try it
@@ -79,15 +80,24 @@ setup: $(INSTALLED) .venv/test/installed .venv/s3/installed ## install everythin
 
 extra: .venv/extra/installed ## what a few tests start if it is there: a fuzzer of APIs, linters of containers (Chromium and nginx, too: apt-get)
 
-lint: .venv/tools/installed .venv/work/installed .venv/serve/installed ## formatting, habits and types
+lint: lint-code lint-types lint-schemas ## formatting, habits, types, and the files that GitHub reads
+
+lint-code: .venv/tools/installed
 	.venv/tools/bin/ruff format --check .
 	.venv/tools/bin/ruff check .
+
+lint-types: .venv/tools/installed .venv/work/installed .venv/serve/installed
 	.venv/tools/bin/mypy --python-executable $(WORK) --exclude '^drill/peers/' forge model monitoring checks drill
 	.venv/tools/bin/mypy --python-executable $(SERVE) --exclude '^bench/(servers/|watch/(adwin|evidently_check)\.py)' serve bench
+
+lint-schemas: .venv/tools/installed
 	.venv/tools/bin/zizmor --offline --persona pedantic --quiet .github
-	.venv/tools/bin/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
-	.venv/tools/bin/check-jsonschema --builtin-schema vendor.github-actions .github/actions/*/action.yml
-	.venv/tools/bin/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
+	$(SCHEMA) vendor.github-workflows .github/workflows/*.yml
+	$(SCHEMA) vendor.github-actions .github/actions/*/action.yml
+	$(SCHEMA) vendor.dependabot .github/dependabot.yml
+	$(SCHEMA) vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
+	$(SCHEMA) vendor.github-issue-forms $(filter-out %/config.yml,$(wildcard .github/ISSUE_TEMPLATE/*.yml))
+	$(SCHEMA) vendor.citation-file-format CITATION.cff
 
 bench: .venv/serve/installed .venv/work/installed .venv/tools/installed ## the scorer beside its peers: BENCHMARKS.md  [PEERS=all|none|a,b SECONDS=2]
 	@$(SERVE) -m bench --peers $(or $(PEERS),all) --seconds $(or $(SECONDS),2)
@@ -121,4 +131,4 @@ help:
 .venv/%/installed: requirements/%.txt requirements/install.sh
 	@requirements/install.sh $*
 
-.PHONY: demo extra test test-spark test-clients test-serve test-checks test-work retrain gate land serve watch experiment site rollback status drill setup lint bench bench-experiment bench-gate bench-watch bench-scale soak lock clean help
+.PHONY: demo extra test test-spark test-clients test-serve test-checks test-work retrain gate land serve watch experiment site rollback status drill setup lint lint-code lint-types lint-schemas bench bench-experiment bench-gate bench-watch bench-scale soak lock clean help
