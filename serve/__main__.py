@@ -1,8 +1,8 @@
 """Run the scorer: a parent, and workers that answer on one port.
 
 python -m serve --store DIR --journal DIR [--port 8000]
-python -m serve ship --journal DIR --to URL [--every 60]    what is closed becomes Parquet, and goes there
-python -m serve prune --journal DIR --days 90               what is old is deleted
+python -m serve ship --journal DIR --to URL [--every 60]    upload closed files as Parquet
+python -m serve prune --journal DIR --days 90               delete old files
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from serve.commands import run
 
 if __name__ == "__main__":
     ignore_closed_pipes()
-# What is done with a closed journal runs where the scorer's server is not installed.
+# These commands run where the scorer's server is not installed.
 if __name__ == "__main__" and (done := run(sys.argv[1:])) is not None:
     sys.exit(done)
 

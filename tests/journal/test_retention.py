@@ -90,7 +90,26 @@ def test_the_command_says_what_it_did(three_days, journal, capsys):
     assert "3 deleted, 0 wait to be shipped" in told
 
 
-@pytest.mark.parametrize(("days", "words"), [("0", "--days is 0"), ("9", "there is no journal")])
+def test_one_file_that_cannot_be_deleted_does_not_stop_the_others(
+    three_days, journal, put, answer, capsys
+):
+    """It is reported, and the command fails; the others are deleted."""
+    segment = put([answer(9)], day="20260228")
+    os.utime(segment, (1_770_000_000, 1_770_000_000))
+    stuck = next(journal.glob("day=2026-02-28/*/*.parquet"))
+    stuck.unlink()
+    stuck.mkdir()
+
+    assert run(["prune", "--journal", str(journal), "--days", "1"]) == 8
+    assert left(journal) == ["2026-02-28"]
+    assert not segment.exists()
+    assert f"{stuck.name} cannot be deleted: " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("days", "words"),
+    [("0", "--days is 0"), ("9", "there is no journal"), ("99999999999", "expected 1 to 36,500")],
+)
 def test_a_mistake_in_how_it_is_started_is_said(tmp_path, capsys, days, words):
     """Before anything is deleted."""
     assert run(["prune", "--journal", str(tmp_path / "nowhere"), "--days", days]) == 2

@@ -148,12 +148,35 @@ def test_a_segment_that_cannot_be_converted_holds_up_no_other(put, answer, journ
     [
         (["--journal", "nowhere", "--to", "file:///x"], "there is no journal at nowhere"),
         (["--journal", ".", "--to", "nosuch://x/y"], "expected a URL such as s3://bucket/journal"),
+        (["--journal", ".", "--to", "."], "it is the journal itself"),
+        (["--journal", ".", "--to", "x", "--every", "0"], "--every is 0.0; expected more than 0"),
+        (["--journal", ".", "--to", "x", "--every", "-1"], "--every is -1.0"),
+        (["--journal", ".", "--to", "x", "--every", "nan"], "--every is nan"),
+        (["--journal", ".", "--to", "x", "--every", "1e10"], "and 86,400 at most"),
+        (["--journal", ".", "--to", "x", "--days", "0"], "--days is 0; expected 1 to 36,500"),
+        (["--journal", ".", "--to", "x", "--days", "999999999999"], "--days is 999999999999"),
+        (["--journal", "nowhere", "--to", "x", "--days", "0"], "nowhere; the scorer's --journal"),
+        (["--journal", "nowhere", "--to", "x", "--days", "0"], "--days is 0"),
     ],
 )
 def test_a_mistake_in_how_it_is_started_is_said(words, said, capsys):
-    """With what to type."""
+    """With what to type; all mistakes at once, and before anything is uploaded or deleted."""
     assert run(["ship", *words]) == 2
     assert said in capsys.readouterr().err
+
+
+def test_a_deletion_that_fails_is_reported_and_ends_no_run(put, answer, journal, tmp_path, capsys):
+    """The command that runs beside a scorer tries again the next time."""
+    put([answer(1)])
+    (journal / "deleted.log").mkdir()
+    words = ["ship", "--journal", str(journal), "--to", f"file://{tmp_path}/far", "--days", "1"]
+
+    assert run(words) == 8
+    assert "cannot be deleted: " in capsys.readouterr().err
+    assert len(here(journal)) == 1
+    (journal / "deleted.log").rmdir()
+    assert run(words) == 0
+    assert here(journal) == {}
 
 
 def test_the_command_goes_on_until_it_is_told_to_stop(put, answer, journal, to):

@@ -2,13 +2,16 @@
 
 import errno
 import json
+import os
 import subprocess
 import urllib.error
 import urllib.request
 from contextlib import suppress
+from datetime import UTC, datetime
 
 import pytest
 
+from serve.retention import prune
 from tests.serve.test_process import get, scorer
 
 ROOM = 32 * 2**10
@@ -106,6 +109,24 @@ def test_a_disk_that_is_full_at_the_start(root, store, tmp_path, bundles, row, d
     assert process.returncode == 0
     assert "metrics: No space left on device; each worker counts for itself" in said
     assert "the journal cannot be written, answers go out unkept" in said
+
+
+def test_old_files_of_a_full_disk_are_deleted(disk):
+    """The log of deletions gets its entry when there is room for it, on a line that is whole."""
+    journal = disk / "journal"
+    old = journal / "day=2026-01-01/kind=answers/answers-20260101T120000000000-0.parquet"
+    old.parent.mkdir(parents=True)
+    old.write_bytes(bytes(2**16))
+    # The next entry begins on the last bytes of a page, which are all that is left for it.
+    (journal / "deleted.log").write_text(
+        json.dumps({"file": "x" * (os.sysconf("SC_PAGESIZE") - 40)}) + "\n"
+    )
+    fill(disk, 0)
+    found = prune(journal, 1, datetime.now(UTC))
+
+    assert found.problems == []
+    assert not old.exists()
+    assert json.loads((journal / "deleted.log").read_text().splitlines()[-1])["day"] == "2026-01-01"
 
 
 def whole(journal):
