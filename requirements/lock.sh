@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # Resolve requirements/*.in anew into hashed locks for Python 3.11 and 3.12, without an address in them.
+# Dependabot finds in a lock's head that it is universal, and for which Python.
 set -euo pipefail
 cd "$(dirname "$0")"
 for name in serve ship work checks test tools s3 extra spark clients; do
     more=()
     [ "$name" != work ] || more=(--override work.overrides --excludes work.excludes)
     ../.venv/tools/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
-        --no-emit-index-url --no-header --no-annotate "${more[@]}" "$name.in" -o "$name.txt"
+        --no-emit-index-url --no-annotate "${more[@]}" "$name.in" -o "$name.txt"
     echo "requirements/$name.txt: $(grep -c '==' "$name.txt") packages"
 done
