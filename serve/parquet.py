@@ -1,17 +1,15 @@
-"""A closed segment of the journal becomes Parquet, a file a day: `day=2026-03-01/kind=answers/….parquet`.
+"""Converts a closed segment to Parquet, one file per day: `day=2026-03-01/kind=answers/….parquet`.
 
-Nothing is lost on the way. What is said of a row is in columns of its own (`row.pages`); a line that
-fits no columns (torn, by hand, text where others have a number) is kept as it is, in `line`. Lines
-come in forms, since a name that is missing is not one that is null: `form` is the number of a line's
-form in the file's metadata. Files are named after the segment, so doing it again does it once.
+Nothing is lost. The row's values are in columns such as `row.pages`. Lines differ in their names, and a
+name that is missing is not a null: `form` is the index of a line's names in the list in the file's
+metadata. A line that does not fit the columns (incomplete, edited, text where others have a number) is
+kept as it is, in `line`. Files are named after the segment, so converting again replaces them.
 """
 
 from __future__ import annotations
 
 import json
-import math
 import os
-import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -20,127 +18,155 @@ from datetime import UTC, date, datetime
 from functools import lru_cache
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from serve.segments import closed, kind_of, sync_folder
 
 #: Lines that are held in memory at once.
 CHUNK = 20_000
-#: Forms and columns that a file has at most; lines of more are kept as they are.
+#: The most forms, and the most columns, of a file; lines with others are kept as they are.
 MOST = 1_000
 #: In the file's metadata: the names that lines of each form have.
 FORMS = b"forms"
-#: A column's kind -> its type. "mixed" is 41 and 41.5, which are one kind to a browser.
-TYPES = {
-    "text": pa.string(),
-    "boolean": pa.bool_(),
-    "whole": pa.int64(),
-    "number": pa.float64(),
-    "mixed": pa.float64(),
-    "numbers": pa.list_(pa.float64()),
-}
-#: What the row's fields are called, in front of their names; alone, a row without fields.
+#: The prefix of a row's columns; alone, a row without fields.
 ROW = "row."
-#: Columns that are not names of a line.
+#: Columns that are not names in a line.
 OURS = frozenset({"form", "line"})
-Values = Mapping[str, Any]
-Line = tuple[bytes, str, Values | None]
-_KINDS = {bool: "boolean", str: "text", int: "whole", float: "number", list: "numbers"}
+Types = frozenset[type]
+#: A column's type, by the types of the values that it takes.
+COLUMNS: dict[Types, pa.DataType] = {
+    frozenset({str}): pa.string(),
+    frozenset({bool}): pa.bool_(),
+    frozenset({int}): pa.int64(),
+    frozenset({float}): pa.float64(),
+    frozenset({list}): pa.list_(pa.float64()),
+    frozenset({int, float}): pa.float64(),
+}
+
+
+class Line(NamedTuple):
+    """A line as it was written, its day, and its values by column; None if it has none to take apart."""
+
+    content: bytes
+    day: str
+    values: Mapping[str, Any] | None
+
+
+@dataclass
+class Shape:
+    """What the lines of a segment have in common: days, forms with their index, and columns."""
+
+    days: set[str] = field(default_factory=set)
+    forms: dict[tuple[str, ...], int] = field(default_factory=dict)
+    columns: dict[str, Types] = field(default_factory=dict)
+
+    def schema(self) -> pa.Schema:
+        """The schema of each file."""
+        columns = [(name, COLUMNS[types]) for name, types in self.columns.items()]
+        columns += [("form", pa.int16()), ("line", pa.binary())]
+        return pa.schema(columns, metadata={FORMS: json.dumps([*self.forms]).encode()})
 
 
 def convert(segment: Path, chunk: int = CHUNK) -> list[Path]:
-    """The Parquet files made of *segment*, which is gone then; none if it is open or gone already.
+    """Replace *segment* by Parquet files, and return them; none if it is open or does not exist.
 
-    Killed anywhere, it leaves the segment, and the next time does it all again: the segment goes
-    last, when every file of it is whole, in its place and on the disk.
+    The segment is deleted last, when its files are complete, in their place and on the disk.
     """
     with closed(segment) as ours:
         if not ours:
             return []
-        made = _write(segment, *_shape(segment, chunk))
+        shape = _shape(_chunks(segment, chunk))
+        made = _write(segment, shape, _chunks(segment, chunk))
         segment.unlink()
         return made
 
 
-def partition(segment: Path, day: str) -> Path:
-    """Where the lines of *segment* that were written on *day* go."""
-    place = segment.parent / f"day={day}" / f"kind={kind_of(segment)}"
-    return place / f"{segment.stem}.parquet"
-
-
-@dataclass
-class _Shape:
-    """What the lines of a segment have in common: their days, forms, and columns with their kinds."""
-
-    days: set[str] = field(default_factory=set)
-    forms: dict[tuple[str, ...], int] = field(default_factory=dict)
-    columns: dict[str, str] = field(default_factory=dict)
-
-    def schema(self) -> pa.Schema:
-        columns = [pa.field(name, TYPES[kind]) for name, kind in self.columns.items()]
-        columns += [pa.field("form", pa.int16()), pa.field("line", pa.binary())]
-        return pa.schema(columns, metadata={FORMS: json.dumps(list(self.forms)).encode()})
-
-    def batch(self, lines: Sequence[Line], schema: pa.Schema) -> pa.RecordBatch:
-        """Lines as they stand in the columns; the ones that do not fit, in `line`."""
-        forms = [values and self.forms.get(tuple(values)) for _, _, values in lines]
-        found = [values or {} for _, _, values in lines]
-        columns = {name: [values.get(name) for values in found] for name in self.columns}
-        misfits = {at for at, form in enumerate(forms) if form is None}
-        for name, kind in self.columns.items():
-            misfits.update(_misfits(columns[name], kind))
-        for column in (*columns.values(), forms):
-            for at in misfits:
-                column[at] = None
-        columns["form"] = forms
-        columns["line"] = [line if at in misfits else None for at, (line, _, _) in enumerate(lines)]
-        arrays = [pa.array(columns[each.name], each.type) for each in schema]
-        return pa.RecordBatch.from_arrays(arrays, schema=schema)
-
-
-def _shape(segment: Path, chunk: int) -> tuple[_Shape, Iterable[list[Line]]]:
-    """What the lines have in common, and the lines, a *chunk* of them at a time."""
-    found = _Shape()
-    seen: dict[str, Counter[str]] = {}
-    lots = 0
-    for lots, lines in enumerate(_chunks(segment, chunk), 1):  # noqa: B007 -- how many there were
-        found.days.update(day for _, day, _ in lines)
-        values = [each for _, _, each in lines if each]
+def _shape(chunks: Iterable[Sequence[Line]]) -> Shape:
+    found = Shape()
+    seen: dict[str, Counter[type]] = {}
+    fractions: set[str] = set()
+    for lines in chunks:
+        found.days.update(line.day for line in lines)
+        values = [line.values for line in lines if line.values]
         for form in dict.fromkeys(map(tuple, values)):
             room = len(found.forms) < MOST and len({*seen, *form}) <= MOST
-            if form not in found.forms and room and _spelt(form):
+            if form not in found.forms and room and _fit(form, frozenset({str})):
                 found.forms[form] = len(found.forms)
                 seen |= {name: Counter() for name in form if name not in seen}
-        for name, kinds in seen.items():
-            kinds.update(_kinds(name, [each.get(name) for each in values]))
-    found.columns = {name: _chosen(name, kinds) for name, kinds in seen.items()}
-    return found, [lines] if lots == 1 else _chunks(segment, chunk)
+        for name, types in seen.items():
+            column = [each.get(name) for each in values]
+            types.update(map(type, column))
+            if any(type(value) is float and not value.is_integer() for value in column):
+                fractions.add(name)
+    for name, types in seen.items():
+        # 41 and 41.0 are the same in a row and among fractions; elsewhere they are two labels.
+        found.columns[name] = _usual(types, mixed=name.startswith(ROW) or name in fractions)
+    return found
 
 
-def _write(segment: Path, shape: _Shape, lots: Iterable[list[Line]]) -> list[Path]:
-    paths = {day: partition(segment, day) for day in sorted(shape.days)}
-    works = {day: path.with_name(f".{path.name}-work") for day, path in paths.items()}
+def _usual(counts: Counter[type], *, mixed: bool) -> Types:
+    """The types of a column that takes most of the values; numbers of both types only if *mixed*."""
+    allowed = [types for types in COLUMNS if mixed or len(types) == 1]
+    return max(allowed, key=lambda types: sum(counts[each] for each in types))
+
+
+def _write(segment: Path, shape: Shape, chunks: Iterable[Sequence[Line]]) -> list[Path]:
+    place = f"kind={kind_of(segment)}/{segment.stem}.parquet"
+    paths = {day: segment.parent / f"day={day}" / place for day in sorted(shape.days)}
+    drafts = {day: path.with_name(f".{path.name}-work") for day, path in paths.items()}
     schema = shape.schema()
     with ExitStack() as files:
         writers: dict[str, pq.ParquetWriter] = {}
-        for day, work in works.items():
-            work.parent.mkdir(parents=True, exist_ok=True)
-            writer = pq.ParquetWriter(work, schema, compression="zstd")
+        for day, draft in drafts.items():
+            draft.parent.mkdir(parents=True, exist_ok=True)
+            writer = pq.ParquetWriter(draft, schema, compression="zstd")
             writers[day] = files.enter_context(writer)
-        for lines in lots:
-            for day in sorted({day for _, day, _ in lines}):
-                theirs = [line for line in lines if line[1] == day]
-                writers[day].write_batch(shape.batch(theirs, schema))
+        for lines in chunks:
+            for day in sorted({line.day for line in lines}):
+                batch = _batch(shape, schema, [line for line in lines if line.day == day])
+                writers[day].write_batch(batch)
     for day, path in paths.items():
-        with works[day].open("rb") as file:
+        with drafts[day].open("rb") as file:
             os.fsync(file.fileno())
-        works[day].replace(path)
+        drafts[day].replace(path)
         for folder in (path.parent, path.parent.parent, segment.parent):
             sync_folder(folder)
-    return list(paths.values())
+    return [*paths.values()]
+
+
+def _batch(shape: Shape, schema: pa.Schema, lines: Sequence[Line]) -> pa.RecordBatch:
+    """The *lines* in columns; those that do not fit, in `line`."""
+    values = [line.values or {} for line in lines]
+    forms = [shape.forms.get(tuple(each)) for each in values]
+    columns = {name: [each.get(name) for each in values] for name in shape.columns}
+    misfits = {at for at, form in enumerate(forms) if form is None}
+    for name, types in shape.columns.items():
+        if not _fit(columns[name], types):
+            misfits |= {n for n, value in enumerate(columns[name]) if not _fit([value], types)}
+    columns["form"] = forms
+    for column in columns.values():
+        for at in misfits:
+            column[at] = None
+    columns["line"] = [line.content if at in misfits else None for at, line in enumerate(lines)]
+    return pa.RecordBatch.from_pydict(columns, schema=schema)
+
+
+def _fit(values: Sequence[Any], types: Types) -> bool:
+    """Whether a column for *types* holds *values*, or None, as they are."""
+    if not {*map(type, values)} <= {*types, type(None)}:
+        return False
+    if list in types:
+        numbers = [*chain.from_iterable(filter(None, values))]
+        return None not in numbers and _fit(numbers, frozenset({float}))
+    try:
+        found = pa.array(values, COLUMNS[types])
+    except (pa.ArrowException, OverflowError, UnicodeEncodeError):
+        return False
+    return float not in types or bool(pc.all(pc.is_finite(found), min_count=0).as_py())
 
 
 def _chunks(segment: Path, chunk: int) -> Iterator[list[Line]]:
@@ -150,31 +176,28 @@ def _chunks(segment: Path, chunk: int) -> Iterator[list[Line]]:
 
 
 def _lines(segment: Path) -> Iterator[Line]:
-    """Every line that is not empty, the day it was written on, and its values where it has any."""
-    began = re.search(r"-(\d{4})(\d{2})(\d{2})T\d{12}", segment.name)
-    usual = _day("-".join(began.groups())) if began else None
-    usual = usual or f"{datetime.fromtimestamp(segment.stat().st_mtime, UTC):%Y-%m-%d}"
+    """Every line that is not empty. The day of one that does not say it is that of the segment."""
+    began = _day(segment.name.partition("-")[2][:8])
+    began = began or f"{datetime.fromtimestamp(segment.stat().st_mtime, UTC):%Y-%m-%d}"
     with segment.open("rb") as file:
         for ended in file:
-            for line in ended.splitlines():  # as whoever reads the segment itself takes it apart
-                if line:
-                    values = _values(line)
+            for content in ended.splitlines():  # as `monitoring.partitions` does
+                if content:
+                    values = _values(content)
                     at = values.get("at") if values else None
-                    yield line, (isinstance(at, str) and _day(at[:10])) or usual, values
+                    yield Line(content, (isinstance(at, str) and _day(at[:10])) or began, values)
 
 
-def _values(line: bytes) -> Values | None:
-    """The names and values of a line, the row's among them; None if it is not of that kind."""
+def _values(content: bytes) -> dict[str, Any] | None:
+    """A line's values by column; None if it is not an object, or has names of our columns."""
     try:
-        found = json.loads(line.decode())
+        found = json.loads(content.decode())
     except (ValueError, RecursionError):
         return None
-    if not isinstance(found, dict) or not found:
+    if not isinstance(found, dict) or not found or not OURS.isdisjoint(found):
         return None
-    if not OURS.isdisjoint(found):
-        return None
-    # Looked for in the line first: nearly none has such a name.
-    if (b'"row.' in line or b"\\u" in line) and any(name.startswith(ROW) for name in found):
+    # Few lines contain such a name, and searching the text is faster.
+    if (b'"row.' in content or b"\\u" in content) and any(name.startswith(ROW) for name in found):
         return None
     if "row" in found:
         row = found.pop("row")
@@ -182,60 +205,6 @@ def _values(line: bytes) -> Values | None:
             return None
         found |= {ROW + name: value for name, value in row.items()} or {ROW: None}
     return found
-
-
-def _kinds(name: str, column: Sequence[Any]) -> Counter[str]:
-    """How many of each kind a column has; "fraction" are numbers that are not whole."""
-    found = Counter(
-        {_KINDS.get(each, ""): count for each, count in Counter(map(type, column)).items()}
-    )
-    if not name.startswith(ROW):
-        floats = [value for value in column if type(value) is float]
-        found["fraction"] = len(floats) - sum(map(float.is_integer, floats))
-    return found
-
-
-def _chosen(name: str, kinds: Counter[str]) -> str:
-    """The kind of a column: the one that most of its values have."""
-    found = {kind: kinds[kind] for kind in ("text", "boolean", "whole", "number", "numbers")}
-    if found["number"] and (name.startswith(ROW) or kinds["fraction"]):
-        found["mixed"] = found.pop("number") + found.pop("whole")
-    return max(found, key=found.__getitem__)
-
-
-def _misfits(column: Sequence[Any], kind: str) -> list[int]:
-    """Where in *column* a value is of another kind."""
-    if _fit([value for value in column if value is not None], kind):  # nearly always: at once
-        return []
-    return [at for at, value in enumerate(column) if value is not None and not _fit([value], kind)]
-
-
-def _fit(values: Sequence[Any], kind: str) -> bool:
-    """Whether a column of *kind* can hold *values* as they are."""
-    kinds = {_KINDS.get(each, "") for each in set(map(type, values))}
-    if not kinds <= ({"whole", "number"} if kind == "mixed" else {kind}):
-        return False
-    if kind == "text":
-        return _spelt(values)
-    if kind == "numbers":
-        return _fit(list(chain.from_iterable(values)), "number")
-    if kind == "mixed":
-        whole = [value for value in values if type(value) is int]
-        return all(-(2**53) <= value <= 2**53 for value in whole) and all(
-            map(math.isfinite, values)
-        )
-    if kind == "whole":
-        return all(-(2**63) <= value < 2**63 for value in values)
-    return kind != "number" or all(map(math.isfinite, values))
-
-
-def _spelt(texts: Sequence[str]) -> bool:
-    """Whether UTF-8 can spell *texts*: a lone surrogate it cannot."""
-    try:
-        "".join(texts).encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 @lru_cache(maxsize=100)
