@@ -25,6 +25,9 @@ demo: $(INSTALLED) ## the whole loop on real data, on this machine, in two to fo
 
 test: test-serve test-checks test-work ## every test, each in the environment it is about, on two cores
 
+test-fast: ## the quick part of the tests, in under a minute, while you edit
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync PYTEST='-m pytest -q -p no:cacheprovider -m "not slow"' test-work test-serve test-checks
+
 test-serve: .venv/serve/installed .venv/test/installed
 	PYTHONPATH=.venv/test $(SERVE) $(PYTEST) tests/serve
 
@@ -131,4 +134,4 @@ help:
 .venv/%/installed: requirements/%.txt requirements/install.sh
 	@requirements/install.sh $*
 
-.PHONY: demo extra test test-spark test-clients test-serve test-checks test-work retrain gate land serve watch experiment site rollback status drill setup lint lint-code lint-types lint-schemas bench bench-experiment bench-gate bench-watch bench-scale soak lock clean help
+.PHONY: demo extra test test-fast test-spark test-clients test-serve test-checks test-work retrain gate land serve watch experiment site rollback status drill setup lint lint-code lint-types lint-schemas bench bench-experiment bench-gate bench-watch bench-scale soak lock clean help

@@ -168,3 +168,18 @@ def test_packages_whose_types_are_checked_say_so():
     """Who imports them from another project, such as one with recipes, gets their types (PEP 561)."""
     for package in ("checks", "forge", "model", "monitoring", "serve"):
         assert (ROOT / package / "py.typed").is_file()
+
+
+def test_the_quick_part_runs_in_each_environment():
+    """Leaving out the files that are marked, of which every folder has others."""
+    (parts,) = re.findall(r"^test: ([a-z -]+) ##", MAKEFILE, re.MULTILINE)
+    (fast,) = re.findall(
+        r'^test-fast: .*\n\t.* -m "not slow"\' ([a-z -]+)$', MAKEFILE, re.MULTILINE
+    )
+    assert sorted(fast.split()) == sorted(parts.split())
+    quick = [
+        path.parent.name
+        for path in (ROOT / "tests").rglob("test_*.py")
+        if not re.search(r"^pytestmark = [^=]*pytest\.mark\.slow", path.read_text(), re.MULTILINE)
+    ]
+    assert {"checks", "forge", "model", "monitoring", "serve"} <= set(quick)

@@ -20,6 +20,8 @@ from tests.forge.fake_github import NAME, FakeGitHub
 from tests.forge.fake_server import serve
 from tests.loop.laptop import wait_for
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 NOT_COPIED = (".git", ".venv", ".demo", ".forge", "build", "*cache*", "__pycache__")

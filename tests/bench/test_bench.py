@@ -22,6 +22,8 @@ from bench.process import Server, ServerError, ask, free_port
 from bench.results import LEVELS, Results
 from bench.soak import Outcome
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 FLOOR = {"model 1": {"cpu": 30.0, "wall": 30.0}, "model 1000": {"cpu": 2000.0, "wall": 2000.0}}
 ROW = {"carrier": "UA", "origin": "EWR", "minute": 600}

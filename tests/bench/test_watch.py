@@ -20,6 +20,8 @@ from bench.watch.statistics import estimated_auc, jensen_shannon, reconstruction
 from bench.watch.streams import A_DAY, BEFORE, REFERENCE, auc, changed, quiet
 from checks.rules import read_rules
 
+pytestmark = pytest.mark.slow
+
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     import nannyml as nml

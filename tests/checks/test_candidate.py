@@ -21,6 +21,8 @@ from serve.bundle import Bundle
 from serve.engine import session
 from serve.manifest import digest_of
 
+pytestmark = pytest.mark.slow
+
 SECRET = np.array([42.0, 43.0, 44.0, 45.0], dtype=np.float32)
 
 

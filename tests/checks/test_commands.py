@@ -20,6 +20,8 @@ from forge.local import LocalForge
 from serve.bundle import Bundle
 from serve.manifest import digest_of
 
+pytestmark = pytest.mark.slow
+
 LIVE = "serve/live.toml"
 OTHER = "20260101T0000-0000000"
 

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from checks.diff import Flipped, churn, diff
 from checks.evidence import gather, load_bundle
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="session")
 def of_task(by_task):

@@ -15,6 +15,8 @@ from checks.review import SERVING, serving
 from checks.serving import VARIABLE, Served, interpreter, ratio
 from checks.upstream import upstream
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="session")
 def quick(rules):

@@ -13,6 +13,8 @@ from checks import suite
 from checks.evidence import gather, load_bundle
 from checks.suite import chosen, run
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def honest(evidence):

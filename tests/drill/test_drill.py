@@ -15,6 +15,8 @@ from drill.make import asked, read
 from drill.rivals import _shown
 from model.train import read_recipe
 
+pytestmark = pytest.mark.slow
+
 #: One of each family: training refuses one, export another, the bundle's seal stops a third, rules the others.
 QUICK = (
     "a class gone",

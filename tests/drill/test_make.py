@@ -20,6 +20,8 @@ from model.export import ExportError
 from model.parity import ParityError
 from model.train import RecipeError
 
+pytestmark = pytest.mark.slow
+
 
 class Subjected:
     """A subject whose bundles are not made, for *error* is raised; or which makes one."""

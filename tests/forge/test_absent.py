@@ -10,6 +10,8 @@ from tests.forge.conftest import BUNDLES, on_github
 from tests.forge.test_desk import NOW
 from tests.forge.test_github import A, B, everything
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def two(github, fake):

@@ -13,6 +13,8 @@ from forge.live import Live, Slot, parse_live, with_champion
 from forge.local import LocalForge
 from serve.bundle import Bundle
 
+pytestmark = pytest.mark.slow
+
 LIVE = "serve/live.toml"
 
 

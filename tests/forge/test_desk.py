@@ -16,6 +16,8 @@ from monitoring.memory import Memory
 from serve.bundle import Bundle
 from tests.forge.conftest import on_github, person
 
+pytestmark = pytest.mark.slow
+
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 RULES = Incident(7, 14, 1.5, "never", 7, 2)
 CAUSE = Cause("score_drift", "issue", "", "2026-02-20", "2026-02-28", 2.0, 2.5, "scores moved")

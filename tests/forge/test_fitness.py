@@ -13,6 +13,8 @@ from forge.__main__ import FORGE, OK, main
 from forge.live import LIVE, Live, Slot, with_champion
 from forge.local import LocalForge
 
+pytestmark = pytest.mark.slow
+
 BUNDLES = Path(__file__).parents[1] / "bundles/format-1"
 WRONG = "sha256:" + "0" * 64
 

@@ -7,6 +7,8 @@ import pytest
 from forge import ForgeError
 from forge.live import Live, parse_live, with_champion
 
+pytestmark = pytest.mark.slow
+
 LIVE = "serve/live.toml"
 DIGEST = "sha256:" + "0" * 64
 

@@ -15,6 +15,8 @@ from forge.records import render
 from tests.forge.conftest import BUNDLES, Clock, on_github
 from tests.forge.fake_github import NAME, ROBOT, FakeGitHub
 
+pytestmark = pytest.mark.slow
+
 A, B = sorted(path.name for path in BUNDLES.iterdir())
 STRANGER = {"login": "mallory", "type": "User"}
 

@@ -14,6 +14,8 @@ from forge.live import Live, parse_live, with_champion
 from forge.local import LocalForge
 from forge.records import read_record
 
+pytestmark = pytest.mark.slow
+
 LIVE = "serve/live.toml"
 DIGEST = "sha256:" + "0" * 64
 A, B = "20260101T0000-aaaaaaa", "20260102T0000-bbbbbbb"

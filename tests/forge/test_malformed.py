@@ -16,6 +16,8 @@ from monitoring.desk import answer_all, bake
 from serve.bundle import Bundle
 from tests.forge.test_desk import NOW
 
+pytestmark = pytest.mark.slow
+
 SHORT = "sha256:" + "a" * 63
 VERSION = "20260101T0000-aaaaaaa"
 

@@ -27,6 +27,8 @@ from monitoring.experiment.deed import Deed
 from tests.forge.conftest import on_github, person
 from tests.forge.fake_github import FakeGitHub
 
+pytestmark = pytest.mark.slow
+
 ACTIONS = ("land", "button", "comment", "automatic", "revert", "unrevert", "latest", "delete", "edit", "experiment")  # fmt: skip
 #: What must be true at the end. A row is the first of the two, a column the second, in the order of ACTIONS.
 #: The number is what is live. "s": the second said that it is about another version, and stopped.

@@ -19,6 +19,8 @@ from serve.live import Named, read_live
 from serve.live import Slot as Written
 from tests.forge.conftest import on_github
 
+pytestmark = pytest.mark.slow
+
 LIVE = "serve/live.toml"
 
 

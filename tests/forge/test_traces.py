@@ -19,6 +19,8 @@ from monitoring.report import title as drift
 from tests.forge.conftest import on_github, person
 from tests.forge.test_desk import CAUSE, NOW, answers, run
 
+pytestmark = pytest.mark.slow
+
 VERSION = "2026-02-28-0a1b2c3d4e5f"
 INCIDENT = (f"incident:{VERSION}", f"Rolled back from {VERSION}")
 TEXT = f"`{VERSION}` was live from Monday to Friday. `v1` serves again.\n\nmore\n"

@@ -16,6 +16,8 @@ from serve.parquet import convert
 from serve.segments import Segment, segments
 from tests.journal.conftest import ROOT
 
+pytestmark = pytest.mark.slow
+
 ANY_NAMES = type("All", (), {"__contains__": lambda *_: True})()
 
 

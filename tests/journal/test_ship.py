@@ -18,6 +18,8 @@ from serve.retention import marker, partitions
 from serve.ship import Shipping
 from tests.journal.conftest import ROOT
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(params=["file", "s3"])
 def to(request, tmp_path):

@@ -3,11 +3,14 @@
 from datetime import date
 
 import pandas as pd
+import pytest
 
 from monitoring.journal import journal_at
 from monitoring.window import read_window
 from serve.ship import Shipping
 from tests.monitoring.conftest import answered, made, reading, write  # noqa: F401 -- made is a fixture
+
+pytestmark = pytest.mark.slow
 
 MONDAY = date(2026, 2, 23)
 

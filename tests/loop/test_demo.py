@@ -15,6 +15,8 @@ from model.contract import Contract, Feature, Target
 from tests.loop.__main__ import sweep
 from tests.loop.website import Website
 
+pytestmark = pytest.mark.slow
+
 STOPPED = 130
 
 

@@ -9,6 +9,8 @@ from model.train import read_recipe
 from tests.loop.laptop import PROMOTE, Laptop, wait_for
 from tests.loop.website import Traffic, Website
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def laptop(request, tmp_path, recipes):

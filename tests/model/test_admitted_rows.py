@@ -41,6 +41,8 @@ from model.train import Fitted, scores_of
 from model.trees import split_points
 from serve.bundle import Bundle
 
+pytestmark = pytest.mark.slow
+
 NOON = datetime(2026, 2, 20, 12, tzinfo=UTC)
 FEATURES = (
     Feature("income", "number", minimum=0, maximum=10_000, nullable=True),

@@ -14,6 +14,8 @@ from model.__main__ import FORGE, NO_MODEL, OK, USAGE, main
 from model.card import card
 from serve.bundle import Bundle
 
+pytestmark = pytest.mark.slow
+
 LIVE = "serve/live.toml"
 DAY = ["--today", "2026-02-20"]
 

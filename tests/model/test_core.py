@@ -21,6 +21,8 @@ from model.proof import categories_of, core_of
 from model.train import read_recipe, train
 from serve.bundle import Bundle
 
+pytestmark = pytest.mark.slow
+
 TODAY = date(2026, 2, 20)
 TASKS = ("buys", "tariff", "basket")
 CATEGORIES = ["country", "campaign", "device"]

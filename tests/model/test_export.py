@@ -28,6 +28,8 @@ from model.train import Fitted, read_recipe, train
 from model.trees import split_points
 from serve.bundle import Bundle
 
+pytestmark = pytest.mark.slow
+
 TODAY = date(2026, 2, 20)
 NOON = datetime(2026, 2, 20, 12, tzinfo=UTC)
 TASKS = {"buys": "binary", "tariff": "multiclass", "basket": "regression"}

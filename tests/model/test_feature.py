@@ -17,6 +17,8 @@ from model.syntax import EditError
 from model.train import read_recipe
 from model.uses import uses
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def recipe(root, tmp_path):

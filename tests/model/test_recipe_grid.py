@@ -16,6 +16,8 @@ import pytest
 from model.__main__ import NO_MODEL, OK, main
 from serve.bundle import Bundle
 
+pytestmark = pytest.mark.slow
+
 RECIPE = """
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta

@@ -13,6 +13,8 @@ from model.contract import Contract, ContractError, Feature, Target
 from model.data import DataError
 from model.train import PROBE, RecipeError, measure, read_recipe, train
 
+pytestmark = pytest.mark.slow
+
 TODAY = date(2026, 2, 20)
 
 

@@ -13,6 +13,8 @@ from model.source import source_of
 from model.trend import kendall_z, projected, sen_slope
 from model.upstream import Limits, changes, outlook
 
+pytestmark = pytest.mark.slow
+
 CONTRACT = Contract(
     name="sales",
     task="binary",

@@ -11,6 +11,8 @@ from model.contract import Contract, Feature, Target
 from model.source import source_of
 from model.upstream import Limits, changes
 
+pytestmark = pytest.mark.slow
+
 CONTRACT = Contract(
     "stream", "binary", (Feature("what", "category", nullable=True),), Target("y", (False, True)), key="k", time="at"
 )  # fmt: skip

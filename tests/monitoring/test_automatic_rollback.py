@@ -16,6 +16,8 @@ from tests.monitoring.conftest import answered, measure_once, write
 from tests.monitoring.test_served import line
 from tests.monitoring.test_served import write as write_counts
 
+pytestmark = pytest.mark.slow
+
 OLD = "20260101T0000-aaaaaaa"
 #: The forge's commits are made now, and the watch judges the whole days before now.
 TODAY = datetime.now(UTC).date()

@@ -16,6 +16,8 @@ from tests.monitoring.conftest import answered, measure_once, write
 from tests.monitoring.test_served import line
 from tests.monitoring.test_served import write as write_counts
 
+pytestmark = pytest.mark.slow
+
 LIVE = "serve/live.toml"
 QUIET, SWISS = date(2026, 2, 20), date(2026, 3, 2)
 

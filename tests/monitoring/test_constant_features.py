@@ -13,6 +13,8 @@ from monitoring.__main__ import OK, main
 from serve.bundle import Bundle
 from tests.monitoring.conftest import TODAY, answered, measure_once, write
 
+pytestmark = pytest.mark.slow
+
 PAGES = 1.463
 
 

@@ -16,6 +16,8 @@ from serve.parquet import convert
 from serve.segments import segments
 from tests.monitoring.conftest import answered, measure_once, reading, write
 
+pytestmark = pytest.mark.slow
+
 MONDAY = date(2026, 2, 23)
 
 

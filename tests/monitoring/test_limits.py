@@ -16,6 +16,8 @@ from monitoring.limits import (
 )
 from monitoring.quiet import quiet_days
 
+pytestmark = pytest.mark.slow
+
 SERIES = [Series(str(n), "both" if n % 2 else "upper", 0.0) for n in range(12)]
 WEIGHT = 0.2
 

@@ -9,6 +9,8 @@ from monitoring.drift import attempt
 from monitoring.look import measure
 from monitoring.window import days_of
 
+pytestmark = pytest.mark.slow
+
 
 def scores_of(rows):
     return [name for name in rows if name == "score" or name.startswith("score_")]

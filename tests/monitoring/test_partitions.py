@@ -14,6 +14,8 @@ from serve.segments import segments
 from serve.ship import Shipping
 from tests.monitoring.conftest import answered, reading, write
 
+pytestmark = pytest.mark.slow
+
 MONDAY = date(2026, 2, 23)
 BY_HAND = (
     b'{"id": "0223-0", "ver\n[7]\n{"id": "x"}\n'

@@ -28,6 +28,8 @@ from monitoring.story import (
 from tests.monitoring.conftest import answered, write
 from tests.monitoring.stories import BAD, HISTORY, NEW, NEXT, OLD, quarter, report
 
+pytestmark = pytest.mark.slow
+
 VOID = {"meta", "rect", "circle", "path", "polyline", "polygon", "br", "hr"}
 
 

@@ -7,7 +7,7 @@ from monitoring.story import Story
 from tests.chromium import CONTRAST, chromium, needs_chromium
 from tests.monitoring.stories import quarter
 
-pytestmark = needs_chromium
+pytestmark = [needs_chromium, pytest.mark.slow]
 WIDTHS = {"phone": (390, 844), "desktop": (1280, 900)}
 #: What is drawn, and not seen: it has no size, or lies beyond the page.
 UNSEEN = """

@@ -20,6 +20,8 @@ from monitoring.window import JournalError, read_window
 from serve.parquet import convert
 from tests.monitoring.conftest import reading
 
+pytestmark = pytest.mark.slow
+
 FIRST = date(2026, 1, 1)
 OLD, NEW = "20260101T0317-aaaaaaa", "20260128T0317-bbbbbbb"
 BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1)

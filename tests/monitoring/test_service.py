@@ -12,6 +12,8 @@ from monitoring.baking import Alarm
 from monitoring.desk import serves_badly
 from monitoring.service import Counts, ServiceError, alarms_between, look, observe, parse_counts
 
+pytestmark = pytest.mark.slow
+
 RULES = Rollback("on", 48, 0.01, 250)
 NEW = "20260303T0000-bbbbbbb"
 TEXT = """\

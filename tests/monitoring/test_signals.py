@@ -14,6 +14,8 @@ from monitoring.signals import Measure, Signal
 from monitoring.window import read_window
 from tests.monitoring.conftest import answered, measure_once, reading, write
 
+pytestmark = pytest.mark.slow
+
 look = partial(look, measuring=measure_once)
 BEFORE = date(2026, 2, 20)  # the ten days before Swiss visitors arrive
 SWISS = date(2026, 3, 2)

@@ -17,6 +17,7 @@ pytest.importorskip("pyspark", reason="no Spark here; type: make test-spark")
 MONDAY = date(2026, 2, 23)
 LOCAL = "--master local[1] --conf spark.ui.enabled=false --conf spark.driver.bindAddress=127.0.0.1 --conf spark.driver.host=127.0.0.1 --conf spark.sql.shuffle.partitions=1"  # fmt: skip
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.timeout(300),
     # Of pyspark's own.
     pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning"),

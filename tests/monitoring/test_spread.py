@@ -9,6 +9,8 @@ from monitoring.look import measure
 from monitoring.performance import performance
 from monitoring.spread import departure, deviation, is_constant
 
+pytestmark = pytest.mark.slow
+
 CONSTANTS = [0.0, 0.1, 0.00046, 1.463, 1e16, -3.3e-9, 123456.789]
 
 

@@ -13,6 +13,8 @@ from monitoring.volume import delay_words, rates, settled, volume
 from monitoring.window import Window, read_window
 from tests.monitoring.conftest import answered, reading, write
 
+pytestmark = pytest.mark.slow
+
 FIRST = date(2026, 1, 1)
 UNTIL = "2026-02-06"
 DAYS = 36

@@ -11,6 +11,8 @@ from monitoring.reference import EvidenceError, read_reference
 from monitoring.window import JournalError, full_days, read_window
 from tests.monitoring.conftest import answered, reading, write
 
+pytestmark = pytest.mark.slow
+
 MONDAY = date(2026, 2, 23)
 
 

@@ -10,6 +10,8 @@ from serve.access import Access, TokenFileError, Tokens, read_tokens
 from serve.app import create_app
 from serve.settings import Settings
 
+pytestmark = pytest.mark.slow
+
 ONE, TWO, WATCHING = (
     "first-token-of-the-shop",
     "second-token-of-the-shop",

@@ -11,6 +11,8 @@ from serve.proof import Proofs
 from tests.serve.test_process import Load, asides, get, scorer, until
 from tests.serve.test_shadow import SHADOWED, serve, slot
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def proofs(tmp_path):

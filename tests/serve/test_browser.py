@@ -18,7 +18,7 @@ from serve.app import create_app
 from serve.settings import Settings
 from tests.chromium import CONTRAST, SIZES, chromium, needs_chromium
 
-pytestmark = needs_chromium
+pytestmark = [needs_chromium, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")

@@ -16,6 +16,8 @@ from bench.process import Server, free_port
 from forge.arguments import parser
 from serve.settings import read_settings
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 DOCKERFILE = ROOT / "serve/Dockerfile"
 #: The Dockerfile's stages: what is installed, what ships the journal, the scorer.

@@ -14,6 +14,8 @@ import pytest
 from serve.retention import prune
 from tests.serve.test_process import get, scorer
 
+pytestmark = pytest.mark.slow
+
 ROOM = 32 * 2**10
 
 

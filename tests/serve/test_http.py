@@ -12,6 +12,8 @@ import pytest
 
 from tests.serve.test_process import scorer
 
+pytestmark = pytest.mark.slow
+
 HOST = b"Host: a\r\n"
 GET = b"GET /health HTTP/1.1\r\n" + HOST + b"\r\n"
 POST = b"POST /score HTTP/1.1\r\n" + HOST

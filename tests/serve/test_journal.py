@@ -20,6 +20,8 @@ from serve.segments import closed, segments
 from serve.settings import Settings
 from tests.serve.test_process import Load, children, scorer, until
 
+pytestmark = pytest.mark.slow
+
 
 def line(n, **row):
     return {"id": f"i{n}", "key": f"k{n}", "row": {"age": n, "pages": 1} | row, "score": 0.5}

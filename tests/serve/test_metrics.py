@@ -23,6 +23,8 @@ from serve.definitions import COUNTED, LOOKED_UP
 from serve.exporter import EXTENSION, bounds_of
 from serve.metrics import MANY, Metrics
 
+pytestmark = pytest.mark.slow
+
 NAME = r"[a-zA-Z_:][a-zA-Z0-9_:]*"
 LABEL = r'([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\\n]|\\[\\"n])*)"'
 SAMPLE = re.compile(rf"({NAME})(?:\{{((?:{LABEL},?)*)\}})? (\S+)")

@@ -7,6 +7,8 @@ import pytest
 
 from serve.app import create_app
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def forms(row):

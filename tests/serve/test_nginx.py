@@ -19,7 +19,10 @@ from tests.serve.test_browser import served
 from tests.serve.test_page import Page
 
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
-pytestmark = pytest.mark.skipif(not NGINX, reason="nginx is not installed; apt-get install nginx")
+pytestmark = [
+    pytest.mark.skipif(not NGINX, reason="nginx is not installed; apt-get install nginx"),
+    pytest.mark.slow,
+]
 #: One process with all its files in a folder; the paths are as people write them.
 CONFIGURATION = """
 daemon off; master_process off; pid {folder}/pid; error_log stderr crit;

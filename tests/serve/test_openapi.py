@@ -14,6 +14,8 @@ import pytest
 from serve.app import create_app
 from serve.openapi import ROUTES
 
+pytestmark = pytest.mark.slow
+
 REF = "#/components/schemas/"
 
 

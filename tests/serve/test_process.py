@@ -20,6 +20,8 @@ from serve.__main__ import PORT_IN_USE, USAGE, _listen, main
 from serve.aside import NAME
 from serve.segments import closed, segments
 
+pytestmark = pytest.mark.slow
+
 
 @contextmanager
 def scorer(root, store, journal, tmp_path, *words):

@@ -13,6 +13,8 @@ from serve.scoring import MOST_LISTED, MOST_UNKNOWN, RequestError
 from serve.strict_json import MOST_NAMES, _once, read_json
 from serve.tensors import MOST_OUTPUTS, MOST_TENSORS
 
+pytestmark = pytest.mark.slow
+
 INFER = "/v2/models/buys/infer"
 #: Twice the input may cost so much more, of work and of memory.
 GROWTH = 2.5

@@ -16,6 +16,8 @@ from serve.service import Service
 from tests.serve.test_metrics import parse, value
 from tests.serve.test_process import Load, children, scorer, until
 
+pytestmark = pytest.mark.slow
+
 
 class Worker:
     """What a worker holds, set by hand; and the lines that are kept of it, while there is room."""

@@ -15,7 +15,7 @@ from serve.app import create_app
 from serve.settings import Settings
 
 NODE = shutil.which("node")
-pytestmark = pytest.mark.skipif(not NODE, reason="node is not installed")
+pytestmark = [pytest.mark.skipif(not NODE, reason="node is not installed"), pytest.mark.slow]
 #: Loads the snippet as a page does, and runs what is typed after it.
 PAGE = """
 const [address, row] = process.argv.slice(1).map((each) => JSON.parse(each));

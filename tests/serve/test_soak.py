@@ -6,6 +6,8 @@ import pytest
 
 from bench.soak import Soak, soak
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.timeout(120)
 def test_nothing_acknowledged_is_lost_and_no_answer_is_of_another_version(tmp_path, bundles):

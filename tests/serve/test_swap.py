@@ -14,6 +14,8 @@ import pytest
 from serve.arms import Arm, Arms
 from serve.bundle import Bundle
 
+pytestmark = pytest.mark.slow
+
 SWAPS = 50
 #: Requests of one connection; the next one may reach the other worker.
 OF_ONE_CONNECTION = 25

@@ -17,6 +17,8 @@ from monitoring.experiment.comparison import split_of
 from monitoring.experiment.deed import Deed
 from tests.monitoring.experiment.conftest import CONTRACT, NEW, OLD, SINCE, a_journal, a_split
 
+pytestmark = pytest.mark.slow
+
 CONTENT = {version: {"contract": CONTRACT.to_json(), "of": version} for version in (OLD, NEW)}
 DIGEST = {version: content_digest(content) for version, content in CONTENT.items()}
 BEGUN = Live(Slot(OLD, DIGEST[OLD]), Slot(NEW, DIGEST[NEW], share=0.5))

@@ -23,6 +23,8 @@ from tests.monitoring.experiment.conftest import (
     asked,
 )
 
+pytestmark = pytest.mark.slow
+
 DIGEST = "sha256:" + "a" * 64
 
 

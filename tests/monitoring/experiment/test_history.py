@@ -27,6 +27,8 @@ from tests.monitoring.experiment.conftest import (
     asked,
 )
 
+pytestmark = pytest.mark.slow
+
 SPLIT = a_split()
 VERSIONS = {"champion": OLD, "challenger": NEW}
 
