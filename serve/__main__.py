@@ -45,7 +45,7 @@ def main(arguments: list[str] | None = None) -> int:
         print("error: " + "\n       ".join(error.problems), file=sys.stderr)
         return USAGE
     try:
-        listener = _listen(asked.host, asked.port)
+        listener = listen(asked.host, asked.port)
     except OSError as error:
         if error.errno != errno.EADDRINUSE:
             print(
@@ -68,7 +68,7 @@ def main(arguments: list[str] | None = None) -> int:
     return FAILED if server.failed else OK
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int) -> socket.socket:
     """A socket that listens on *port* (0: a free one), and nobody else on it. Raises OSError."""
     family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     listener = socket.socket(family, kind, protocol)

@@ -39,8 +39,8 @@ LARGEST_HEAD = 32 * 2**10
 OTHERS = 100
 #: Seconds between two looks at the workers, and until the first has answered.
 LOOK_EVERY, LOOK_EARLY = 0.5, 0.02
-#: Seconds without a sign of life after which a worker is replaced.
-HANGS = 10.0
+#: Seconds without a sign of life after which a worker is replaced; those that its start may take besides.
+HANGS, STARTS = 10.0, 120.0
 #: Seconds that a worker lives if it can, and before it fails; how many in a row that cannot are too
 #: many; seconds until another is started.
 LIVES, FAILS, TOO_MANY, PAUSE = 1.0, 30.0, 3, 0.5
@@ -65,11 +65,17 @@ _fork = multiprocessing.get_context("fork")
 class Server(MPServer):
     """Answers on *listener* until SIGTERM or SIGINT; *started* is called once, with the first worker.
 
+    A *worker* is made in each process, and replaced when it shows no sign of life for *hangs* seconds.
     `failed` says afterwards whether workers could not live.
     """
 
     def __init__(
-        self, settings: Settings, listener: socket.socket, started: Callable[[], None]
+        self,
+        settings: Settings,
+        listener: socket.socket,
+        started: Callable[[], None],
+        worker: Callable[..., Any] = Worker,
+        hangs: float = HANGS,
     ) -> None:
         super().__init__(
             "serve",
@@ -90,6 +96,7 @@ class Server(MPServer):
         self.failed = False
         self._listener, self._settings = listener, settings
         self._started: Callable[[], None] | None = started
+        self._worker, self._hangs = worker, hangs
         self._shared = Shared.of(settings.workers)
         self._closes = self._asked = float("inf")
         self._short_lived, self._pause_until, self._dead = 0, 0.0, set[int]()
@@ -99,7 +106,9 @@ class Server(MPServer):
 
     def run(self) -> None:
         """Start the workers, and look after them until the end."""
-        make: Any = partial(Worker, self._settings, self._shared, Offers(self._offers), os.getpid())
+        make: Any = partial(
+            self._worker, self._settings, self._shared, Offers(self._offers), os.getpid()
+        )
         try:
             self.serve(target_loader=make, wrap_loader=False)
         finally:
@@ -146,8 +155,8 @@ class Server(MPServer):
             if answers and not stopping:
                 self._look_aside(now)
             every = LOOK_EVERY if not self._started else LOOK_EARLY
-            alive = [worker.inner.sentinel for worker in self.wrks if worker.is_alive()]
-            ready = wait([woken, *alive], min(every, max(0.0, self._closes - now)))
+            deaths = [w.inner.sentinel for n, w in enumerate(self.wrks) if n not in self._dead]
+            ready = wait([woken, *deaths], min(every, max(0.0, self._closes - now)))
             if woken in ready:
                 os.read(woken, 64)
         self.interrupt_children.clear()  # the exit code is ours
@@ -155,16 +164,18 @@ class Server(MPServer):
     def _replace(self, now: float, late: bool, target: Any, loader: Any) -> None:
         """Start another worker for each that died or hangs; *late*: this process was slow itself."""
         for idx, worker in enumerate(list(self.wrks)):
-            seen = self._shared.alive[idx]
-            if worker.is_alive() and seen and now - seen > HANGS and not late:
-                say(f"worker {idx + 1} has not moved for {HANGS:.0f} s and is replaced")
+            seen = self._shared.alive[idx] or worker.birth + STARTS
+            # Not `is_alive`, which lags behind where granian's thread waits for the same process.
+            ended = bool(wait([worker.inner.sentinel], 0))
+            if not ended and now - seen > self._hangs and not late:
+                say(f"worker {idx + 1} has not moved for {self._hangs:g} s and is replaced")
+                self._shared.alive[idx] = now
                 worker.kill()
-                worker.join()
-            if worker.is_alive():
+            if not ended:
                 continue
             if idx not in self._dead:
                 self._dead.add(idx)
-                short = now - worker.birth <= (FAILS if (worker.inner.exitcode or 0) > 0 else LIVES)
+                short = now - worker.birth <= (FAILS if _exit_code(worker) > 0 else LIVES)
                 self._short_lived = self._short_lived + 1 if short else 0
                 self._pause_until = now + PAUSE if short else 0.0
             if self._short_lived >= TOO_MANY:
@@ -199,6 +210,14 @@ class Server(MPServer):
         except OSError as error:
             say(f"cannot start the process aside: {error.strerror}; it is tried again")
             self._aside = None
+
+
+def _exit_code(worker: Any) -> int:
+    """Of one that ended: granian's thread has it first, and keeps it a moment later."""
+    until = time.monotonic() + 1
+    while worker.inner.exitcode is None and time.monotonic() < until:
+        time.sleep(0.005)
+    return worker.inner.exitcode or 0
 
 
 def room(connections: int) -> int:

@@ -174,7 +174,7 @@ class Settings:
         whole(1, 3600), "seconds that requests in flight have to finish at a stop", 10
     )
     connections: int = setting(
-        whole(1, 1_000_000), "connections that a worker has at once; more wait", 20_000
+        whole(1, 1_000_000), "connections that a worker has at once; more wait", 10_000
     )
     keep_alive: int = setting(
         whole(1, 3600),

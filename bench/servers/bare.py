@@ -8,8 +8,9 @@ import sys
 import time
 from typing import Any
 
-from serve import server
-from serve.__main__ import main
+from serve.__main__ import listen
+from serve.server import Server
+from serve.settings import read_settings
 from serve.worker import Shared
 
 
@@ -30,7 +31,7 @@ class Empty:
         proto.response_bytes(200, [("content-type", "application/json")], b"{}\n")
 
 
-server.Worker = Empty  # type: ignore[assignment, misc]
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    asked = read_settings(sys.argv[1:], os.environ)
+    with listen(asked.host, asked.port) as listener:
+        Server(asked, listener, lambda: None, Empty).run()

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from serve.__main__ import PORT_IN_USE, USAGE, _listen, main
+from serve.__main__ import PORT_IN_USE, USAGE, listen, main
 from serve.aside import NAME
 from serve.segments import closed, segments
 
@@ -210,7 +210,7 @@ def test_an_address_that_is_not_ours_is_said(store, journal, capsys):
 
 def test_an_answer_does_not_wait_for_an_acknowledgement():
     """Head and body are two packets: without this option the second waits 40 ms for the first's ack."""
-    with _listen("127.0.0.1", 0) as listener:
+    with listen("127.0.0.1", 0) as listener:
         client = socket.create_connection(listener.getsockname())
         accepted, _ = listener.accept()
         with client, accepted:
