@@ -15,8 +15,10 @@ WORK := .venv/work/bin/python
 CHECKS := .venv/checks/bin/python
 SERVE := .venv/serve/bin/python
 ENVIRONMENTS := serve work checks
+PACKAGES := bench checks drill forge model monitoring serve
 INSTALLED := $(ENVIRONMENTS:%=.venv/%/installed)
 SCHEMA := .venv/tools/bin/check-jsonschema --builtin-schema
+MEASURED :=
 PYTEST := -m pytest -q -p no:cacheprovider -n 2 --dist worksteal
 
 ##@ Try it
@@ -29,13 +31,26 @@ test-fast: ## the quick part of the tests, in under a minute, while you edit
 	@$(MAKE) --no-print-directory --jobs 2 --output-sync PYTEST='-m pytest -q -p no:cacheprovider -m "not slow"' test-work test-serve test-checks
 
 test-serve: .venv/serve/installed .venv/test/installed
-	PYTHONPATH=.venv/test $(SERVE) $(PYTEST) tests/serve
+	PYTHONPATH="$(MEASURED).venv/test" $(SERVE) $(PYTEST) tests/serve
 
 test-checks: .venv/checks/installed .venv/serve/installed .venv/test/installed
-	PYTHONPATH=.venv/test $(CHECKS) $(PYTEST) tests/checks
+	PYTHONPATH="$(MEASURED).venv/test" $(CHECKS) $(PYTEST) tests/checks
 
 test-work: $(INSTALLED) .venv/test/installed .venv/s3/installed
-	PYTHONPATH=.venv/test $(WORK) $(PYTEST) tests/test_readme.py tests --ignore tests/serve --ignore tests/checks --ignore tests/clients
+	PYTHONPATH="$(MEASURED).venv/test" $(WORK) $(PYTEST) tests/test_readme.py tests --ignore tests/serve --ignore tests/checks --ignore tests/clients
+
+coverage: export COVERAGE_PROCESS_START := $(CURDIR)/pyproject.toml
+coverage: export COVERAGE_FILE := $(CURDIR)/build/coverage/data
+coverage: ## every test, and how many of each package's lines and branches they run
+	@rm -rf build/coverage && mkdir -p build/coverage
+	@$(MAKE) --no-print-directory --keep-going MEASURED="$(CURDIR)/tests/coverage:$(CURDIR)/.venv/test:" test; tested=$$?; \
+	$(MAKE) --no-print-directory coverage-report; exit $$tested
+
+coverage-report: COVERAGE := PYTHONPATH=.venv/test COVERAGE_FILE=build/coverage/data $(WORK) -m coverage
+coverage-report: .venv/work/installed .venv/test/installed
+	@if ls build/coverage/data.* >/dev/null 2>&1; then $(COVERAGE) combine --quiet; fi
+	@printf '| package | lines and branches run by tests |\n|---|---:|\n'
+	@for package in $(PACKAGES); do printf '| %s | %s %% |\n' $$package "$$($(COVERAGE) report --format=total --precision=1 --include="$$package/*")"; done
 
 test-clients: .venv/clients/installed .venv/serve/installed .venv/test/installed ## the scorer asked by tritonclient, MLflow, boto3, node, Java and curl
 	PYTHONPATH=.venv/test .venv/clients/bin/python -m pytest -q -p no:cacheprovider tests/clients
@@ -134,4 +149,4 @@ help:
 .venv/%/installed: requirements/%.txt requirements/install.sh
 	@requirements/install.sh $*
 
-.PHONY: demo extra test test-fast test-spark test-clients test-serve test-checks test-work retrain gate land serve watch experiment site rollback status drill setup lint lint-code lint-types lint-schemas bench bench-experiment bench-gate bench-watch bench-scale soak lock clean help
+.PHONY: demo extra test test-fast coverage coverage-report test-spark test-clients test-serve test-checks test-work retrain gate land serve watch experiment site rollback status drill setup lint lint-code lint-types lint-schemas bench bench-experiment bench-gate bench-watch bench-scale soak lock clean help

@@ -85,7 +85,7 @@ class Repository:
             path.write_text(text.replace('"COLLABORATOR"]', '"COLLABORATOR", "CONTRIBUTOR"]'))
         if ci:  # its wiring: what it runs has been run already
             (template / "Makefile").write_text(
-                "lint test-serve test-checks test-work test-clients:\n\t@true\n"
+                "lint test-serve test-checks test-work test-clients coverage coverage-report:\n\t@true\n"
             )
         else:
             for name in ("ci", "merged"):

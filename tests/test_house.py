@@ -183,3 +183,17 @@ def test_the_quick_part_runs_in_each_environment():
         if not re.search(r"^pytestmark = [^=]*pytest\.mark\.slow", path.read_text(), re.MULTILINE)
     ]
     assert {"checks", "forge", "model", "monitoring", "serve"} <= set(quick)
+
+
+def test_coverage_measures_the_branches_of_every_package():
+    """Also in processes that tests start; a test that is not measured starts nothing of it."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["coverage"]
+    packages = sorted(path.parent.name for path in ROOT.glob("*/__init__.py"))
+
+    assert project["run"]["branch"]
+    assert project["run"]["source_pkgs"] == packages
+    assert f"\nPACKAGES := {' '.join(packages)}\n" in MAKEFILE
+    assert not project.get("report", {}).get("fail_under")
+    for line in re.findall(r"^\t.*\$\(PYTEST\).*", MAKEFILE, re.MULTILINE):
+        assert line.startswith('\tPYTHONPATH="$(MEASURED).venv/test" ')
+    assert (ROOT / "tests/coverage/sitecustomize.py").is_file()
