@@ -14,7 +14,7 @@ for each in python3 python3.12 python3.11; do
     "$each" -c 'import sys; sys.exit(sys.version_info[:2] not in [(3, 11), (3, 12)])' 2>/dev/null && python=$each
 done
 if [ -z "$python" ]; then
-    echo "error: no Python 3.11 or 3.12 found; install one, or name it: make $name PYTHON=/path/to/python3.12" >&2
+    echo "error: no Python 3.11 or 3.12 found; install one, or name it: make setup PYTHON=/path/to/python3.12" >&2
     exit 2
 fi
 
@@ -30,7 +30,7 @@ fi
 echo "installing .venv/$name (once; a minute or two the first time) ..."
 
 if [ "$name" = tools ]; then
-    has_venv() { "$python" -c "import ensurepip, venv" 2>/dev/null; }
+    has_venv() { "$python" -c "import venv; from ensurepip import version" 2>/dev/null; }
     if ! has_venv; then
         # Debian and Ubuntu have it in a package for each version of Python.
         package=python$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')-venv
@@ -39,7 +39,9 @@ if [ "$name" = tools ]; then
             { apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install --yes "$package"; } >/dev/null || true
         fi
         if ! has_venv; then
-            echo "error: $python cannot make an environment: its modules venv and ensurepip are not installed; type: sudo apt-get install $package" >&2
+            remedy="name a Python that has them: make setup PYTHON=/path/to/python3.12"
+            ! command -v apt-get >/dev/null || remedy="type: sudo apt-get install $package"
+            echo "error: $python cannot make an environment: its modules venv and ensurepip are not installed; $remedy" >&2
             exit 2
         fi
     fi

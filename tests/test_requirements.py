@@ -12,7 +12,7 @@ NEEDED = {"bash", "cat", "chmod", "cp", "dirname", "flock", "head", "mkdir", "sh
 #: A Python 3.12 whose venv needs Debian's package; the file `package` says that it is installed.
 PYTHON = """\
 case "$*" in
-    *"import ensurepip"*) [ -e "$FAKED/package" ] ;;
+    *ensurepip*) [ -e "$FAKED/package" ] ;;
     *"print("*) echo 3.12 ;;
     "-m venv"*) mkdir -p "$4/bin" && cp "$FAKED/installer" "$4/bin/python" ;;
     -VV) echo "Python 3.12.0" ;;
@@ -85,16 +85,20 @@ def test_the_first_environment_is_made(machine, tmp_path, user, apt, has_venv, c
 
 
 @pytest.mark.parametrize(
-    ("user", "apt", "calls"),
-    [(1000, APT, []), (0, None, []), (0, NO_NETWORK, [UPDATE])],
+    ("user", "apt", "calls", "remedy"),
+    [
+        (1000, APT, [], COMMAND),
+        (0, None, [], "make setup PYTHON="),
+        (0, NO_NETWORK, [UPDATE], COMMAND),
+    ],
     ids=["not root", "no apt", "apt fails"],
 )
-def test_the_command_to_type_is_printed(machine, tmp_path, user, apt, calls):
+def test_the_command_to_type_is_printed(machine, tmp_path, user, apt, calls, remedy):
     """Where the package cannot be installed; the next run starts over."""
     done, called = machine(user, apt, has_venv=False)
 
     assert done.returncode == 2
-    assert COMMAND in done.stderr
+    assert remedy in done.stderr
     assert called == calls
     assert not (tmp_path / ".venv/tools").exists()
     if os.path.exists(tmp_path / "bin/apt-get"):
