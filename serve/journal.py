@@ -1,46 +1,38 @@
-"""The journal: one line of JSON per answer, and per outcome that is told later; and what is counted.
+"""The journal: a line of JSON for each answer, for each outcome, and for what a worker counted.
 
-The lines of a request are one write to a file opened for appending, before the answer leaves:
-`kill -9` loses no answer that was given. After each write it is checked that the file was not deleted or
-truncated meanwhile: if it was, the lines are written again to a new one, and earlier lines that went with
-it are counted as lost. A crash of the operating system may lose the last seconds, unless every write
-waits for the disk (*durable*). What is lost is counted and said, by `/ready`, `/metrics` and on stderr;
-whether an answer that cannot be written leaves all the same is the *policy*.
+The lines of a request are one write to a file opened for appending, before the answer is sent: `kill -9`
+loses no answer that was given. After a write, the file is checked: if it was deleted or truncated
+meanwhile, the lines are written again to a new file, and earlier lines that are gone are counted as lost.
+A crash of the operating system may lose the last seconds, unless every write waits for the disk
+(*durable*). `/ready`, `/metrics` and stderr report losses. Whether an answer that cannot be written is
+sent all the same is the *policy*.
 """
 
 from __future__ import annotations
 
 import errno
-import hashlib
 import json
-import os
-import secrets
 import sys
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
-from msgspec import UNSET, UnsetType
-from msgspec.structs import replace
 
+from serve.private_fields import Line, PrivateFields
 from serve.segments import Segment, backlog
 
-#: A file is closed, and the next begun, at this size, after so many seconds, and with the day.
+#: Bytes and seconds after which the next file is begun. Every day begins one, too.
 LARGEST, LASTS = 64 * 2**20, 900
-#: What a worker counted is a few short lines an hour: their files last so many times as long, for who
-#: reads weeks of them from afar waits for each.
+#: The kind of file with a worker's counts. They are a few short lines an hour, so a file lasts longer by this factor.
 COUNTS, LONGER = "service", 4
-#: What to do with an answer that cannot be kept: give it, or refuse it.
+#: The policies for an answer that cannot be written: send it, or refuse the request.
 DROP: Literal["drop"] = "drop"
 REFUSE: Literal["refuse"] = "refuse"
-#: New files that are tried for one write, where somebody deletes them as fast.
-TRIES = 3
-#: A mapping, or a struct whose fields are a line's.
-Line = Any
+#: How many new files are tried for one write while others delete them.
+TRIES = 10
 
 _encode = msgspec.json.Encoder().encode_lines
 
@@ -62,185 +54,141 @@ class Journal:
         self.lost, self.why, self.failing = 0, "", False
         self._durable, self._largest, self._lasts = durable, largest, lasts
         self._files: dict[str, Segment] = {}
-        self._salt: bytes | None = None
+        self._private = PrivateFields(folder)
         self._lock = threading.Lock()
         self._ended = threading.Event()
-        #: What has lines of its own to keep: asked as often as it is looked for files that are due, and at the end.
+        #: Called at the start, every few seconds, and with `last=True` at the end, to write lines of its own.
         self.also: Callable[..., object] = lambda **_: None
-        #: Called when lines are lost, or when the journal can be written again.
+        #: Called when lines were lost, or when the journal can be written again.
         self.changed: Callable[[], None] = lambda: None
 
     def answers(
         self, lines: Sequence[Line], private: Iterable[str], key: str, kind: str = "answers"
     ) -> bool:
-        """Keep answers, or a shadow's in files of another *kind*; False if they are lost.
+        """Write answers, or a shadow's to files of another *kind*; False if they are lost.
 
-        *private* features are left out; a private *key* is kept as its hash.
+        *private* features are left out; if the field *key* is private, its hash is written.
         """
-        return self._write(kind, lines, private, key)
+        return self._write(kind, lines, frozenset(private), key)
 
     def outcomes(self, lines: Sequence[Line]) -> bool:
-        """Keep outcomes; False if they are lost."""
+        """Write outcomes; False if they are lost."""
         return self._write("outcomes", lines)
 
     def service(self, line: Line) -> bool:
-        """Keep what was counted; False if it could not be, and is to come again: it is not lost."""
+        """Write a worker's counts. If this fails (False), they are not lost: the next line has them."""
         return self._write(COUNTS, [line])
 
     def state(self) -> dict[str, Any]:
-        """What was lost since the start and why, and what waits to be put away."""
+        """What was lost since the start and why, and what waits to be uploaded."""
         return {
             "lost": self.lost, "why": self.why, "failing": self.failing, "policy": self.policy,
             **backlog(self.folder),
         }  # fmt: skip
 
     def keep_rolling(self, every: float = 5.0) -> None:
-        """Close from now on what is due even when nobody asks anything: it waits to be shipped."""
+        """Start a thread that closes files in time when there are no requests, so that they are uploaded."""
+
+        def keep() -> None:
+            while not self._ended.wait(every):
+                self.roll()
+                self.also()
+
         self.also()  # what is counted from now on is the present champion's
-        threading.Thread(target=self._roll, args=(every,), daemon=True).start()
+        threading.Thread(target=keep, daemon=True).start()
+
+    def roll(self) -> None:
+        """Close the files whose time is over, or that are deleted or truncated."""
+        with self._lock:
+            now = self._clock().astimezone(UTC)
+            for kind, segment in [*self._files.items()]:
+                if not (segment.is_current(now) and segment.is_whole()):
+                    self._end(kind)
 
     def close(self) -> None:
-        """Close the files."""
+        """Close all files."""
         self._ended.set()
         self.also(last=True)
         with self._lock:
-            for kind in list(self._files):
+            for kind in [*self._files]:
                 self._end(kind)
 
-    def roll(self) -> None:
-        """Close the files that are due."""
-        with self._lock:
-            now = self._clock().astimezone(UTC)
-            for kind, segment in list(self._files.items()):
-                if not segment.stands(now) or segment.missing() is not None:
-                    self._end(kind)
-
-    def _roll(self, every: float) -> None:
-        while not self._ended.wait(every):
-            self.roll()
-            self.also()
-
     def _write(
-        self, kind: str, lines: Sequence[Line], private: Iterable[str] = (), key: str = ""
+        self, kind: str, lines: Sequence[Line], private: frozenset[str] = frozenset(), key: str = ""
     ) -> bool:
         try:
-            content = _spell(self._hidden(lines, private, key) if private else lines)
+            content = _spell(self._private.without(lines, private, key) if private else lines)
             with self._lock:
                 self._append(kind, content, len(lines))
         except OSError as error:
-            self._lose(0 if kind == COUNTS else len(lines), error)
+            self._fail(0 if kind == COUNTS else len(lines), error)
             return False
         if self.failing:
-            self._recover()
+            with self._lock:
+                self.failing = False
+                self.changed()
+            _say(f"the journal is written again; lines lost so far: {self.lost:,}")
         return True
 
     def _append(self, kind: str, content: bytes, count: int) -> None:
         """Write *content* to a file that exists afterwards. Raises OSError."""
+        failure = OSError(errno.ENOENT, "each new file is deleted at once")
         for _ in range(TRIES):
             now = self._clock()
             segment = self._files.get(kind)
-            if segment is None or segment.size >= self._largest or not segment.stands(now):
-                segment = self._next(kind, now)
+            try:
+                if not segment or segment.size >= self._largest or not segment.is_current(now):
+                    segment = self._next(kind, now)
+            except FileNotFoundError as error:  # the folder was deleted before the file was made
+                failure = error
+                continue
             segment.append(content)
-            if segment.missing(count) is None:
+            if segment.is_whole():
                 segment.lines += count
                 return
             self._end(kind, count)
-        raise OSError(errno.ENOENT, "each new file is deleted at once")
+        raise failure
 
     def _next(self, kind: str, now: datetime) -> Segment:
-        self._end(kind)  # first, for what comes next may fail on a full disk
+        self._end(kind)  # first, for the rest may fail on a full disk
         lasts = self._lasts * (LONGER if kind == COUNTS else 1)
         segment = Segment(self.folder, kind, now.astimezone(UTC), lasts, self._durable)
         self._files[kind] = segment
         return segment
 
-    def _end(self, kind: str, fresh: int = 0) -> None:
-        """Close the file of *kind*, if there is one. Lines that somebody deleted from it are lost."""
+    def _end(self, kind: str, unacknowledged: int = 0) -> None:
+        """Close the file of *kind*, if there is one, and count the lines that are missing from it."""
         segment = self._files.pop(kind, None)
         if segment is None:
             return
-        gone = segment.missing(fresh)
+        missing = 0 if kind == COUNTS else segment.missing(unacknowledged)
         segment.close()
-        if gone and kind != COUNTS:
-            self.lost += gone
+        if missing:
+            self.lost += missing
             self.why = f"{segment.path}: deleted or truncated while it was written"
-            _say(f"the journal lost {gone:,} lines: {self.why}; a new file is begun")
+            self.changed()
+            _say(f"the journal lost {missing:,} lines: {self.why}; a new file is begun")
 
-    def _lose(self, count: int, error: OSError) -> None:
+    def _fail(self, count: int, error: OSError) -> None:
         why = f"{self.folder}: {error.strerror or error}"
         with self._lock:
-            loud = not self.failing or self.why != why
+            reported = self.failing and self.why == why
             self.lost += count
             self.why, self.failing = why, True
             self.changed()
-        if loud:
-            fate = "answers are refused" if self.policy == REFUSE else "answers go out unkept"
-            _say(f"the journal cannot be written, {fate}: {why}")
-
-    def _recover(self) -> None:
-        with self._lock:
-            self.failing = False
-            self.changed()
-        _say(f"the journal is written again; lines lost so far: {self.lost:,}")
-
-    def _hidden(self, lines: Sequence[Line], private: Iterable[str], key: str) -> list[Line]:
-        hidden = frozenset(private)
-        hash_ = self._hashed if key in hidden else str
-        return [
-            {**line, "row": _without(hidden, line["row"]), "key": hash_(line["key"])}
-            if isinstance(line, Mapping)
-            else replace(line, row=_without(hidden, line.row), key=hash_(line.key))
-            for line in lines
-        ]
-
-    def _hashed(self, key: str) -> str:
-        if self._salt is None:
-            self._salt = _salt(self.folder)
-        text = key.encode("utf-8", "surrogatepass")
-        return "sha256:" + hashlib.sha256(self._salt + text).hexdigest()
+        if not reported:
+            effect = "answers are refused" if self.policy == REFUSE else "answers go out unkept"
+            _say(f"the journal cannot be written, {effect}: {why}")
 
 
 def _spell(lines: Sequence[Line]) -> bytes:
     """Lines of JSON, each with its newline."""
     try:
         return _encode(lines)
-    except UnicodeEncodeError:
-        # A lone surrogate, which JSON can spell and UTF-8 cannot, is kept as it came.
+    except UnicodeEncodeError:  # a lone surrogate, which JSON can express and UTF-8 cannot
         plain = msgspec.to_builtins(lines)
         return "".join(json.dumps(line, separators=(",", ":")) + "\n" for line in plain).encode()
 
 
-def _without(hidden: frozenset[str], row: Any) -> Any:
-    """The features of *row* that are not *hidden*."""
-    if isinstance(row, msgspec.Struct):
-        return replace(row, **_unset(type(row), hidden))
-    return {name: value for name, value in row.items() if name not in hidden}
-
-
-@lru_cache
-def _unset(kind: type[msgspec.Struct], hidden: frozenset[str]) -> dict[str, UnsetType]:
-    """What takes the *hidden* features out of a row of this kind."""
-    names = zip(kind.__struct_fields__, kind.__struct_encode_fields__, strict=True)
-    return {field: UNSET for field, name in names if name in hidden}
-
-
 def _say(words: str) -> None:
     print(words, file=sys.stderr, flush=True)
-
-
-def _salt(folder: Path) -> bytes:
-    """The journal's salt, made once: whoever is first writes it, all read the same."""
-    path = folder / "salt"
-    if not path.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        work = folder / f".salt-{os.getpid()}-{secrets.token_hex(4)}"
-        with os.fdopen(os.open(work, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(secrets.token_bytes(32))
-        try:
-            os.link(work, path)  # fails where another was first
-        except FileExistsError:
-            pass
-        finally:
-            work.unlink()
-    return path.read_bytes()

@@ -1,8 +1,9 @@
-"""The journal's files: segments, each written by one process, each open or closed.
+"""The journal's segment files: each is written by one process, and is open or closed.
 
-A writer holds a lock (flock) on its segment: a segment that can be locked is closed, whether its
-writer rolled on or was killed, in this container or the next. `answers-20260301T120000000000-1f….jsonl`
-says what is in it and since when; its name is nowhere else, so the files made from it are too.
+A writer holds a lock (flock) on its segment. A segment that can be locked is closed, whether its writer
+began another or was killed, in this container or an earlier one. A name such as
+`answers-20260301T120000000000-1f….jsonl` says what the lines are and when the file was begun; no other
+segment ever has it, so files made from the segment are named after it.
 """
 
 from __future__ import annotations
@@ -17,91 +18,83 @@ from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 
-#: How long a writer goes by what it saw last of the folder.
+#: For how long a writer relies on its file being where it was.
 LOOK = timedelta(seconds=1)
-#: Bytes that are read at once of a file that somebody truncated.
+#: Bytes that are read at once of a truncated file.
 CHUNK = 2**20
 SUFFIX = ".jsonl"
-#: In the journal: the folder of what says that a file was shipped, and how many wait to be.
+#: In the journal: the folder of the upload markers, and in it a file with the number of waiting files.
 SHIPPED, STATE = ".shipped", "state.json"
 
 
 class Segment:
-    """A file that this process appends to. *lines* counts those that were acknowledged."""
+    """A file that this process appends to. `lines` counts those that were acknowledged."""
 
     def __init__(self, folder: Path, kind: str, now: datetime, lasts: float, durable: bool) -> None:
-        self.size, self.lines, self._torn, self._began = 0, 0, False, now
+        self.size, self.lines, self._torn = 0, 0, False
         midnight = now.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
+        self._began, self._looked = now, now
         self._ends = min(now + timedelta(seconds=lasts), midnight)
-        self._file, self.path = _begin(folder, f"{kind}-{now:%Y%m%dT%H%M%S%f}", durable)
-        self._since, self._until = now, min(now + LOOK, self._ends)
+        self._file, self.path = _create(folder, f"{kind}-{now:%Y%m%dT%H%M%S%f}", durable)
 
     def append(self, content: bytes) -> None:
-        """Write all of *content*, or raise OSError; a torn line never runs into the next."""
-        if not self._torn:
-            written = os.write(self._file, content)
-            self.size += written
-            if written == len(content):
-                return
-            self._torn, content = True, content[written:]
-        else:
+        """Write all of *content*, or raise OSError; an incomplete line never runs into the next."""
+        if self._torn:
             content = b"\n" + content
         while content:
             written = os.write(self._file, content)
             self.size += written
             content = content[written:]
-        self._torn = False
+            self._torn = bool(content)
 
-    def stands(self, now: datetime) -> bool:
-        """Whether the next line still belongs here; every `LOOK`, whether the file is still in its place."""
-        # A clock that was set back makes it look, too.
-        if self._since <= now < self._until:
-            return True
-        if not self._began <= now < self._ends or not self._is_in_place():
+    def is_current(self, now: datetime) -> bool:
+        """Whether the next line belongs here: by the time and, every `LOOK`, by where the path leads."""
+        if not self._began <= now < self._ends:  # also when the clock was set back
             return False
-        self._since, self._until = now, min(now + LOOK, self._ends)
-        return True
-
-    def missing(self, fresh: int = 0) -> int | None:
-        """How many of `lines` are in no file any more; None if none is.
-
-        *fresh* lines were appended and are not in `lines` yet. To be asked after each write: one to a
-        deleted file is no error.
-        """
-        found = os.fstat(self._file)
-        if found.st_nlink == 0:
-            return self.lines
-        if found.st_size >= self.size:
-            return None
-        return max(0, self.lines + fresh - _newlines(self._file))
-
-    def _is_in_place(self) -> bool:
-        """Whether the path leads to the file: a folder may be renamed, or another be mounted over it."""
-        try:
+        if self._looked <= now < self._looked + LOOK:
+            return True
+        self._looked = now
+        try:  # the folder may have been renamed, or another mounted over it
             return os.path.samestat(self.path.stat(), os.fstat(self._file))
         except (FileNotFoundError, NotADirectoryError):
             return False
-        except OSError:  # a folder that may not be looked into: the file can still be written
+        except OSError:  # a folder without permission to look: the file can still be written
             return True
 
+    def is_whole(self) -> bool:
+        """Whether all that was written is in a file. To ask after a write: it succeeds on a deleted file."""
+        found = os.fstat(self._file)
+        return found.st_nlink > 0 and found.st_size >= self.size
+
+    def missing(self, unacknowledged: int = 0) -> int:
+        """How many acknowledged lines are in no file; *unacknowledged* others were written after them."""
+        if self.is_whole():
+            return 0
+        if os.fstat(self._file).st_nlink == 0:
+            return self.lines
+        count = place = 0
+        while content := os.pread(self._file, CHUNK, place):
+            count, place = count + content.count(b"\n"), place + len(content)
+        return max(0, self.lines + unacknowledged - count)
+
     def close(self) -> None:
-        """Let go of the file: from now on it is closed to everybody."""
+        """Release the lock, which makes the segment a closed one."""
         os.close(self._file)
 
 
 def kind_of(path: Path) -> str:
-    """What lines a segment, or what was made from it, has: answers, outcomes, shadow, service."""
+    """What the lines of a segment, or of a file made from it, are: answers, outcomes, shadow, service."""
     return path.name.partition("-")[0]
 
 
 def segments(folder: Path) -> list[Path]:
-    """Every segment in *folder*, open or closed, in order of name."""
+    """Every segment in *folder*, open or closed, sorted by name."""
     return sorted(folder.glob(f"*-*{SUFFIX}"))
 
 
 @contextmanager
 def closed(path: Path) -> Iterator[bool]:
-    """Whether the segment *path* is closed; if so, nobody else has it in hand meanwhile."""
+    """Whether *path* exists and is closed; if so, it is locked meanwhile."""
     try:
         file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
@@ -114,25 +107,21 @@ def closed(path: Path) -> Iterator[bool]:
 
 
 def backlog(folder: Path) -> dict[str, int]:
-    """How many segments are in *folder*, open ones among them, and their bytes; what is unshipped.
-
-    The last is what `ship` could not send when it last tried; nothing, if it never was asked to.
-    """
-    count = size = 0
+    """The number of segments in *folder*, their bytes, and files that the last upload left over, if any."""
+    sizes = []
     with suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
             if entry.name.endswith(SUFFIX):
                 with suppress(FileNotFoundError):
-                    size += entry.stat().st_size
-                    count += 1
-    found = {"segments": count, "bytes": size}
-    with suppress(OSError, ValueError, KeyError):
+                    sizes.append(entry.stat().st_size)
+    found = {"segments": len(sizes), "bytes": sum(sizes)}
+    with suppress(OSError, ValueError, KeyError, TypeError):
         found["unshipped"] = int(json.loads((folder / SHIPPED / STATE).read_bytes())["left"])
     return found
 
 
 def sync_folder(folder: Path) -> None:
-    """Make names that came to *folder* outlast a crash of the system."""
+    """Write the names in *folder* to the disk."""
     file = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(file)
@@ -140,24 +129,17 @@ def sync_folder(folder: Path) -> None:
         os.close(file)
 
 
-def _newlines(file: int) -> int:
-    count = place = 0
-    while content := os.pread(file, CHUNK, place):
-        count, place = count + content.count(b"\n"), place + len(content)
-    return count
-
-
-def _begin(folder: Path, stem: str, durable: bool) -> tuple[int, Path]:
+def _create(folder: Path, stem: str, durable: bool) -> tuple[int, Path]:
     """A new file in *folder*, locked, and its path. Raises OSError."""
     folder.mkdir(parents=True, exist_ok=True)
-    how = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
     if durable:
-        how |= os.O_DSYNC  # a write returns when it is on the disk
+        flags |= os.O_DSYNC  # a write returns when it is on the disk
     while True:
         path = folder / f"{stem}-{secrets.token_hex(4)}{SUFFIX}"
-        file = os.open(path, how, 0o640)
+        file = os.open(path, flags, 0o640)
         try:
-            # Between the two lines whoever ships may have taken the empty file for a closed one.
+            # Before it was locked, `ship` may have converted the empty file.
             if _lock_if_possible(file) and os.fstat(file).st_nlink > 0:
                 if durable:
                     sync_folder(folder)
@@ -172,7 +154,7 @@ def _lock_if_possible(file: int) -> bool:
     try:
         return _lock(file)
     except OSError as error:
-        # Some network file systems know no locks: the journal is kept, `ship` will say it cannot tell.
+        # Some network file systems have no locks. The journal is written; `ship` reports the error.
         if error.errno in (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS):
             return True
         raise

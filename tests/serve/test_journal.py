@@ -476,3 +476,33 @@ def test_a_kill_loses_no_line_that_was_told(journal, kept, root):
         process.send_signal(signal.SIGKILL)
 
     assert [each["id"] for each in kept("answers")][: last + 1] == list(range(last + 1))
+
+
+@pytest.mark.parametrize("tidy", [shutil.rmtree, delete_file, truncate])
+def test_lines_that_somebody_deleted_are_counted_by_ready_and_metrics(client, row, journal, tidy):
+    """Though every write succeeded: the new file is there before the loss is known."""
+    for _ in range(3):
+        assert client.post("/score", json=row).status_code == 200
+    tidy(journal)
+    assert client.post("/score", json=row).status_code == 200
+
+    assert client.get("/ready").json["journal"]["lost"] == 3
+    assert "tidegate_journal_lost_lines_total 3.0" in client.get("/metrics").text
+
+
+def test_a_folder_that_is_deleted_before_a_file_is_made_costs_no_answer(journal, clock):
+    """The next try makes it again."""
+
+    class Late(Journal):
+        late = 3
+
+        def _next(self, kind, now):
+            self.late -= 1
+            if self.late >= 0:
+                raise FileNotFoundError(2, "No such file or directory")
+            return super()._next(kind, now)
+
+    writing = Late(journal, clock)
+
+    assert writing.answers([line(1)], (), "visitor")
+    assert writing.state()["lost"] == 0
