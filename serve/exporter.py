@@ -90,7 +90,7 @@ def _wire(state: BlueprintSetupState) -> None:
     found = scorer.metrics = scorer.metrics or Metrics(run_folder())
     journal = scorer.journal
     found.watch(journal)
-    journal.also = Service(found.served, journal.service, scorer.champion, scorer.clock).tell
+    journal.also = Service(found.served, journal.service, scorer.champion, scorer.clock).write
     if scorer.offers:
         scorer.offers.counted = found.shadowed
     found.bounds = lambda version: next(

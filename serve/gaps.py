@@ -1,4 +1,4 @@
-"""What rows lack: missing values, and categories that training did not see, counted by feature."""
+"""Missing values and unseen categories in rows, counted by feature."""
 
 from __future__ import annotations
 
@@ -9,24 +9,26 @@ from typing import Any
 from serve.table import Table
 
 Counts = Mapping[str, int]
-Known = Iterable[tuple[str, frozenset[str | None]]]
 
 
 def gaps(
-    rows: Table | Sequence[Mapping[str, Any]], names: Sequence[str], known: Known
+    rows: Table | Sequence[Mapping[str, Any]],
+    names: Sequence[str],
+    known: Iterable[tuple[str, frozenset[str | None]]],
 ) -> tuple[Counts, Counts]:
-    """Of the features *names* in *rows*: how many values are missing, and how many are unseen.
+    """How many values of the features *names* are missing in *rows*, and how many are unseen categories.
 
-    *known* has the values of each category that are not: those of training, and None.
+    *known* has each category with its values in training, and None.
     """
-    missing: Counts = {}
-    unseen: dict[str, int] = {}
-    if type(rows) is Table:
-        missing = {name: rows.column(name).count(None) for name in names if name in rows.lacking}
-    elif lacking := [row for row in rows if None in row.values()]:
+    table = rows if type(rows) is Table else None
+    if table:
+        missing = {n: table.column(n).count(None) for n in names if n in table.lacking}
+    else:
+        lacking = [row for row in rows if None in row.values()]
         missing = Counter(n for row in lacking for n, value in row.items() if value is None)
+    unseen = {}
     for name, values in known:
-        column = rows.column(name) if type(rows) is Table else [row.get(name) for row in rows]
+        column = table.column(name) if table else [row.get(name) for row in rows]
         if not values.issuperset(column):
             unseen[name] = sum(value not in values for value in column)
     return missing, unseen

@@ -62,7 +62,7 @@ def test_a_line_comes_in_time_and_with_whatever_a_line_is_about(
     worker.count()
     clock.pass_by(**passes)
     worker.version = change or worker.version
-    worker.service.tell(last=last)
+    worker.service.write(last=last)
 
     assert len(worker.lines) == told
     assert all(line["version"] == "v1" for line in worker.lines)
@@ -74,10 +74,10 @@ def test_a_line_has_what_came_since_the_line_before(worker, clock):
     worker.count("422", 2, bucket=3)
     worker.count("503", 1, bucket=len(SECONDS))
     clock.pass_by(minutes=5)
-    worker.service.tell()
+    worker.service.write()
     worker.count("200", 4, bucket=3)
     clock.pass_by(minutes=6)
-    worker.service.tell()
+    worker.service.write()
     first, second = worker.lines
 
     assert (first["at"], first["until"]) == (
@@ -95,10 +95,10 @@ def test_an_hour_without_a_request_has_no_line_and_none_is_about_it(worker, cloc
     """A line over it would lie on the day before."""
     for _ in range(3):
         clock.pass_by(hours=10)
-        worker.service.tell()
+        worker.service.write()
     worker.count()
     clock.pass_by(minutes=5)
-    worker.service.tell()
+    worker.service.write()
 
     assert [line["at"][:13] for line in worker.lines] == ["2026-03-02T18"]
 
@@ -108,11 +108,11 @@ def test_what_could_not_be_kept_is_in_the_next_line(worker, clock):
     worker.room = False
     worker.count()
     clock.pass_by(minutes=5)
-    worker.service.tell()
+    worker.service.write()
     worker.room = True
     worker.count()
     clock.pass_by(minutes=5)
-    worker.service.tell()
+    worker.service.write()
 
     assert [line["answered"] for line in worker.lines] == [2]
 
@@ -134,7 +134,7 @@ def test_only_what_is_asked_of_a_model_is_a_request(worker, clock, route, counts
     """A balancer asks every second whether a worker is ready; that one says no is no failure."""
     worker.count("503", route=route)
     clock.pass_by(minutes=5)
-    worker.service.tell()
+    worker.service.write()
 
     assert [line["failed"] for line in worker.lines] == [int(counts)]
 
@@ -191,7 +191,7 @@ def test_a_worker_keeps_no_line_of_what_the_one_before_it_counted(tmp_path, cloc
             metrics.answered("v1", "champion", [0.5], {}, {}, 1e-4)
             metrics.request("/score", 200)
             metrics.request("/score", 422)
-        service.tell(last=True)
+        service.write(last=True)
         metrics.close()
 
         assert [(line["answered"], line["refused"]) for line in worker.lines] == [(count, count)]
@@ -285,6 +285,6 @@ def test_days_are_those_of_utc(clock):
     """Wherever the scorer's clock is set to."""
     worker = Worker(lambda: datetime(2026, 3, 1, 23, 59, tzinfo=UTC).astimezone())
     worker.count()
-    worker.service.tell(last=True)
+    worker.service.write(last=True)
 
     assert worker.lines[0]["at"] == "2026-03-01T23:59:00.000000Z"
