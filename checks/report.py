@@ -13,10 +13,10 @@ from checks.compare import Compared, gain
 from checks.markdown import Section, bullets, code, page, table_row, text
 from checks.rules import LARGER_IS_BETTER
 from checks.verdict import LIMITS, LIVE, Finding, Verdict, rules_changed
-from model.remarks import recorded
+from model.remarks import HEADING, recorded
 
 #: What was said of the rows when the candidate was trained; it decides nothing.
-REMARKS = "Remarks on the data (they do not change the verdict)"
+REMARKS = f"{HEADING} (they do not change the verdict)"
 _SIGN = {"PROMOTE": "✅", "HOLD": "⏸️", "REJECT": "❌"}
 #: What a person does about a verdict.
 TO_DO = {

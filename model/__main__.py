@@ -26,13 +26,14 @@ from forge.actions import output, summary
 from forge.bundle import as_named
 from forge.closed_pipes import ignore_closed_pipes
 from forge.live import LIVE, LiveError, Slot, parse_live, with_champion
-from model.card import card, nothing_to_gain, replayed, title
+from model.card import card, nothing_to_gain, title
 from model.contract import Contract, ContractError, Feature, Kind
 from model.data import DataError
 from model.edited import Edited
 from model.export import Build, ExportError, export, read_manifest
 from model.parity import ParityError
 from model.prune import pruned
+from model.remarks import replayed
 from model.syntax import EditError
 from model.train import RecipeError, read_recipe, train
 from model.uses import uses
@@ -198,7 +199,7 @@ def _make(asked: argparse.Namespace, into: Path) -> Path:
     build = Build(datetime.now(UTC), commit_of(asked.recipe), asked.recipe)
     made = export(fitted, build, into, rules.export.parity)
     for line in replayed(read_manifest(made)["parity"]):
-        _say(line)
+        _say(f"careful: {line}")
     _say(f"exported {made.name}; estimator and ONNX agree")
     return made
 

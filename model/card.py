@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from checks.markdown import bullets, text
-from model.remarks import recorded
+from model.remarks import HEADING, recorded
 
 
 def title(manifest: Mapping[str, Any]) -> str:
@@ -32,22 +32,6 @@ def _made_from(manifest: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def replayed(parity: Mapping[str, Any]) -> list[str]:
-    """What of a manifest's `parity` a person must know: what was left out, and fields without a bound."""
-    found = []
-    near, unbounded = parity.get("beside_thresholds"), parity.get("unbounded")
-    if near and near["replayed"] < near["of"]:
-        found.append(
-            f"replayed {near['replayed']:,} of {near['of']:,} rows beside the trees' thresholds, evenly picked"
-        )
-    if unbounded:
-        found.append(
-            f"careful: for very large values of {', '.join(unbounded)} the estimator fails or ONNX"
-            " differs from it; the contract admits any number there: give minimum and maximum"
-        )
-    return found
-
-
 def card(manifest: Mapping[str, Any]) -> str:
     """What was predicted, learnt from what, and how it did on rows it had not seen."""
     contract, data, build = manifest["contract"], manifest["data"], manifest["build"]
@@ -56,7 +40,7 @@ def card(manifest: Mapping[str, Any]) -> str:
     rows = "\n".join(f"| {name} | {value:.4f} |" for name, value in measured)
     features = ", ".join(f"`{feature['name']}`" for feature in contract["features"])
     libraries = ", ".join(f"{name} {version}" for name, version in build["libraries"].items())
-    remarks = bullets("Remarks on the data", recorded(manifest), whole="manifest.json")
+    remarks = bullets(HEADING, recorded(manifest), whole="manifest.json")
     return f"""\
 **{text(contract["name"])}** ({manifest["task"]}): {text(contract["description"])}
 
@@ -73,7 +57,7 @@ def card(manifest: Mapping[str, Any]) -> str:
 
 The ONNX file gives the estimator's scores on {manifest["parity"]["rows"]:,} rows, the worst apart by
 {manifest["parity"]["worst"]:g} (allowed {manifest["parity"]["limit"]:g}).
-{"".join(f"- {text(line)}{chr(10)}" for line in replayed(manifest["parity"]))}
+
 <details><summary>How it was made</summary>
 
 Recipe `{text(manifest["recipe"]["file"])}` ({manifest["recipe"]["sha256"][:19]}…), commit

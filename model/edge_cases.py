@@ -14,17 +14,17 @@ import numpy as np
 import pandas as pd
 
 from model.contract import LARGEST, LONGEST, Contract, Feature
-from model.trees import Points
+from model.thresholds import Points
 
 #: Holdout rows that each case is tried on, and rows in which many fields are changed at once.
 ROWS, COMBINED = 16, 256
-#: Rows on and beside the trees' thresholds. Above that, they are picked evenly.
+#: Rows on and beside thresholds. Above that, they are picked evenly.
 MOST_BESIDE = 60_000
 #: Categories of one field that are tried one by one.
 MOST_KNOWN = 300
 NULL, UNSEEN, CATEGORY, BOUND, FAR, SPLIT, BOTH = (
     "null", "an unseen category", "a category", "an extreme value", "a very large value",
-    "a value beside a split of a tree", "several fields changed at once",
+    "a value beside a threshold", "several fields changed at once",
 )  # fmt: skip
 
 

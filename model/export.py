@@ -36,9 +36,10 @@ from model.parity import Score, replay, round_thresholds, runner
 from model.portable import make_portable
 from model.proof import categories_of, core_of
 from model.source import source_of
+from model.thresholds import thresholds
 from model.tolerance import spread_of
 from model.train import Fitted, scores_of
-from model.trees import route_missing, split_points
+from model.trees import route_missing
 
 FORMAT = 1
 OPSET = {"": 21, "ai.onnx.ml": 3}
@@ -69,33 +70,32 @@ def export(
     parity_limit: float,
     convert: Callable[[Fitted], bytes] | None = None,
 ) -> Path:
-    """Write the bundle folder *into*/<version> and return it. *convert* stands in for `to_graph`.
+    """Write the bundle folder *into*/<version> and return it. *convert* replaces `to_graph`.
 
     Raises `ExportError` if skl2onnx does not know a part of the estimator, or writes what a bundle may
-    not contain (`model.onnx_content`), `ParityError` if any
-    score differs by more than *parity_limit* (see `model.tolerance`), or a row that the contract
-    admits cannot be scored.
+    not contain (`model.onnx_content`), `ParityError` if any score differs by more than *parity_limit*
+    (see `model.tolerance`), or a row that the contract admits cannot be scored.
     """
     contract = fitted.contract
     round_thresholds(fitted.estimator)
     graph = (convert or to_graph)(fitted)
-    _check("exported graph", graph)
+    _check("exported graph", graph, fitted)
     try:
         score = runner(graph, contract)
-        points = split_points(graph, model_inputs(fitted.split.holdout, contract), contract)
+        found = thresholds(graph, model_inputs(fitted.split.holdout, contract), contract)
     except Exception as error:  # ONNX Runtime raises a dozen types of its own
         words = " ".join(str(error).split())[:300]
         raise ExportError(
             f"ONNX Runtime cannot run the exported model: {words}{_causes(fitted)}"
         ) from error
-    parity = replay(fitted, score, points, parity_limit)
+    parity = replay(fitted, score, found, parity_limit)
     into.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=into))
     try:
         golden = _golden(fitted, parity_limit)
         core, told = core_of(graph, fitted, golden["rows"])
         if core:
-            _check("exported core", core)
+            _check("exported core", core, fitted)
         files = {"model.onnx": graph} | ({CORE: core} if core else {})
         files |= {
             f"evidence/{name}.parquet": _parquet(_evidence(rows, contract, score))
@@ -160,9 +160,10 @@ def _causes(fitted: Fitted) -> str:
     return likely_causes(fitted.estimator, fitted.split.train, fitted.contract, fitted.where)
 
 
-def _check(what: str, graph: bytes) -> None:
+def _check(what: str, graph: bytes, fitted: Fitted) -> None:
     if wrong := problems(graph):
-        raise ExportError(f"the {what} is not what a bundle may contain: {'; '.join(wrong)}")
+        said = f"the {what} is not what a bundle may contain: {'; '.join(wrong)}"
+        raise ExportError(said + _causes(fitted))
 
 
 def _samples(fitted: Fitted) -> Iterable[tuple[str, pd.DataFrame]]:
@@ -226,8 +227,7 @@ def _manifest(
     parity: Mapping[str, Any],
     core: Mapping[str, Any],
 ) -> dict[str, Any]:
-    contract, split = fitted.contract, fitted.split
-    at = contract.time
+    contract, split, at = fitted.contract, fitted.split, fitted.contract.time
     manifest: dict[str, Any] = {
         "task": contract.task,
         "contract": contract.to_json(),

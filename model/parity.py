@@ -35,9 +35,10 @@ from model.edge_cases import (  # fmt: skip
     frame,
 )
 from model.proof import categories_of
+from model.thresholds import Thresholds
 from model.tolerance import relative, spread_of
 from model.train import Fitted, Scores, scores_of
-from model.trees import Points, parts, rounded_down
+from model.trees import parts, rounded_down
 
 #: Columns (a sequence of values per feature) to scores.
 Score = Callable[[Mapping[str, Any]], Scores]
@@ -52,7 +53,8 @@ CURES = {
     ' handle_unknown="use_encoded_value", unknown_value=-1), or list all categories in choices',
     CATEGORY: 'let the encoder accept it (OneHotEncoder: handle_unknown="ignore"), or correct choices',
     BOUND: "narrow its minimum and maximum in the contract, or use another step for it",
-    SPLIT: "give trees the number as it is: a scaler before them rounds differently in ONNX",
+    SPLIT: "give trees and bins the number as it is: a scaler, power or quantile step before them rounds"
+    " differently in ONNX, and trees split the same rows without it",
     BOTH: "impute, and let the encoders ignore what they do not know",
 }
 
@@ -174,23 +176,26 @@ class _GraphError(Exception):
 
 
 def round_thresholds(estimator: Any) -> None:
-    """Round the thresholds of histogram gradient boosting down to float32, in place.
+    """Round the thresholds of histogram gradient boosting, and the edges of bins, to float32, in place.
 
     All inputs are float32, and for a float32 x the questions x <= t and x <= (t rounded down) have
-    one answer; the converter would round t to the nearest, and rows on it would go the other way.
+    one answer, as x < t and x < (t rounded up) have; the converter would round t to the nearest, and
+    rows on it would go the other way.
     """
     for part in parts(estimator):
         for trees in getattr(part, "_predictors", []):
             for tree in trees:
                 tree.nodes["num_threshold"] = rounded_down(tree.nodes["num_threshold"])
+        for at, edges in enumerate(getattr(part, "bin_edges_", [])):
+            part.bin_edges_[at] = -rounded_down(-edges).astype(edges.dtype)
 
 
-def replay(fitted: Fitted, score: Score, points: Points, limit: float) -> dict[str, Any]:
+def replay(fitted: Fitted, score: Score, thresholds: Thresholds, limit: float) -> dict[str, Any]:
     """Compare estimator and graph on the holdout, and on rows that the contract admits beside it.
 
-    *points* are the thresholds of the graph's trees by feature (`model.trees.split_points`).
+    *thresholds* are those of the graph (`model.thresholds`).
     Returns what the manifest says: rows compared, the worst difference, the limit, how many of the
-    rows beside thresholds were replayed, and *unbounded*, fields without a bound in the contract
+    rows beside thresholds were replayed, for which fields they are not known, and *unbounded*, fields without a bound in the contract
     for which estimator and graph do not agree on very large values.
 
     Raises `ParityError` with every field that is wrong, an example and what to do.
@@ -200,7 +205,7 @@ def replay(fitted: Fitted, score: Score, points: Points, limit: float) -> dict[s
     spread = spread_of(scores_of(fitted.estimator, inputs, contract))
     side = _Replay(fitted, score, spread, limit)
     side.holdout(inputs)
-    near, of = beside(contract, points)
+    near, of = beside(contract, thresholds.points)
     edge = cases(contract, inputs, categories_of(fitted))
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         # Of unknown categories and of overflow: the scores are compared.
@@ -219,7 +224,9 @@ def replay(fitted: Fitted, score: Score, points: Points, limit: float) -> dict[s
         raise ParityError(_message(wrong, fitted.where) + causes)
     return {
         "rows": side.rows, "worst": float(f"{side.worst:.3g}"), "limit": limit,
-        "cases": len(edge), "beside_thresholds": {"replayed": len(near), "of": of},
+        "cases": len(edge), "beside_thresholds": {
+            "replayed": len(near), "of": of, "unchecked": dict(thresholds.unchecked),
+        },
         "unbounded": sorted(name for name, _ in side.problems),
     }  # fmt: skip
 

@@ -1,8 +1,11 @@
-"""What is allowed in a recipe's rows, and still likely to surprise: said when a model is trained."""
+"""What is allowed in a recipe's rows or in an export, and still likely to surprise.
+
+Said when a model is trained, in its proposal and in the gate's report.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +15,9 @@ from model.contract import Contract
 
 #: float32 holds every whole number up to here, and not every one above.
 WHOLE = 2**24
+#: Fields that a remark names; the manifest has all of them.
+SHOWN = 10
+HEADING = "Remarks on the data and the export"
 
 
 def remarks(rows: pd.DataFrame, contract: Contract) -> tuple[str, ...]:
@@ -23,9 +29,48 @@ def remarks(rows: pd.DataFrame, contract: Contract) -> tuple[str, ...]:
 
 
 def recorded(manifest: Mapping[str, Any]) -> list[str]:
-    """The remarks that a bundle's manifest holds; none for a bundle without any, as older ones are."""
-    found = manifest.get("remarks")
-    return [each for each in found if isinstance(each, str)] if isinstance(found, list) else []
+    """The remarks on a bundle's export, of which there are few, and those on its data.
+
+    None for a bundle without any, as older ones are, and none of what is not of the form that export
+    writes: the gate reads manifests of anybody.
+    """
+    return [*replayed(_table(manifest.get("parity"))), *_texts(manifest.get("remarks"))]
+
+
+def replayed(parity: Mapping[str, Any]) -> list[str]:
+    """What of a manifest's `parity` a person must know: what was not tried, and fields without a bound."""
+    found = []
+    near, unbounded = _table(parity.get("beside_thresholds")), _texts(parity.get("unbounded"))
+    tried, of = near.get("replayed"), near.get("of")
+    if isinstance(tried, int) and isinstance(of, int) and tried < of:
+        found.append(f"replayed {tried:,} of {of:,} rows beside thresholds, evenly picked")
+    why: dict[str, list[str]] = {}
+    for name, reason in _table(near.get("unchecked")).items():
+        why.setdefault(str(reason), []).append(name)
+    for reason, names in why.items():
+        found.append(
+            f"not checked beside thresholds: features that are {reason}: {_few(names)}. A value very close to"
+            " a threshold may get the score of its other side"
+        )
+    if unbounded:
+        found.append(
+            f"for very large values of {_few(unbounded)} the estimator fails or ONNX"
+            " differs from it; the contract admits any number there: give minimum and maximum"
+        )
+    return found
+
+
+def _texts(value: Any) -> list[str]:
+    return [each for each in value if isinstance(each, str)] if isinstance(value, list) else []
+
+
+def _table(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _few(names: Sequence[str]) -> str:
+    more = f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more
 
 
 def without_zone(column: pd.Series[Any]) -> bool:

@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.compose import ColumnTransformer
+from sklearn.decomposition import PCA
 from sklearn.ensemble import (
     BaggingClassifier,
     ExtraTreesClassifier,
@@ -24,11 +25,24 @@ from sklearn.ensemble import (
     HistGradientBoostingRegressor,
     RandomForestClassifier,
     RandomForestRegressor,
+    StackingClassifier,
 )
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
+from sklearn.preprocessing import (
+    Binarizer,
+    KBinsDiscretizer,
+    MinMaxScaler,
+    Normalizer,
+    OneHotEncoder,
+    OrdinalEncoder,
+    PolynomialFeatures,
+    PowerTransformer,
+    QuantileTransformer,
+    RobustScaler,
+    StandardScaler,
+)
 from sklearn.tree import DecisionTreeClassifier
 
 from model.contract import Contract, Feature, Target
@@ -37,8 +51,9 @@ from model.declared import Declared
 from model.edge_cases import MOST_BESIDE, beside, cases, frame
 from model.export import Build, ExportError, export, to_graph
 from model.parity import ParityError, replay, round_thresholds, runner
+from model.remarks import recorded, replayed
+from model.thresholds import COMBINED, Thresholds, thresholds
 from model.train import Fitted, scores_of
-from model.trees import split_points
 from serve.bundle import Bundle
 
 pytestmark = pytest.mark.slow
@@ -120,9 +135,7 @@ def attempt(fitted, limit=1e-5):
     round_thresholds(fitted.estimator)
     graph = to_graph(fitted)
     score = runner(graph, fitted.contract)
-    points = split_points(
-        graph, model_inputs(fitted.split.holdout, fitted.contract), fitted.contract
-    )
+    points = thresholds(graph, model_inputs(fitted.split.holdout, fitted.contract), fitted.contract)
     return score, replay(fitted, score, points, limit)
 
 
@@ -193,7 +206,7 @@ def test_an_estimator_that_answers_with_no_number_is_refused():
     fitted = fit("regression", Leaves(), False)
 
     with pytest.raises(ParityError, match=r"income: null .*\n? ?.*not a finite number"):
-        replay(fitted, lambda columns: fitted.estimator.inner.predict(pd.DataFrame({"age": columns["age"]})), {}, 1e-5)  # fmt: skip
+        replay(fitted, lambda columns: fitted.estimator.inner.predict(pd.DataFrame({"age": columns["age"]})), Thresholds(), 1e-5)  # fmt: skip
 
 
 def test_golden_rows_have_the_estimators_scores(tmp_path, recipes):
@@ -234,7 +247,7 @@ def test_float32_noise_passes_and_a_real_difference_does_not(target):
     real = 1e-3 * (scores.std() or abs(scores[0]) or 1.0)
 
     with pytest.raises(ParityError, match="differs from the estimator"):
-        replay(fitted, lambda columns: score(columns) + real, {}, 1e-5)
+        replay(fitted, lambda columns: score(columns) + real, Thresholds(), 1e-5)
 
 
 def test_small_probabilities_are_measured_by_their_own_spread():
@@ -251,16 +264,16 @@ def test_small_probabilities_are_measured_by_their_own_spread():
     fitted = fit("binary", Rare(), False)
     honest = lambda columns: 1e-4 * np.asarray(columns["age"], dtype=float) / 110  # noqa: E731
 
-    replay(fitted, honest, {}, 1e-5)
+    replay(fitted, honest, Thresholds(), 1e-5)
     with pytest.raises(ParityError):
-        replay(fitted, lambda columns: honest(columns) * 0.95, {}, 1e-5)
+        replay(fitted, lambda columns: honest(columns) * 0.95, Thresholds(), 1e-5)
 
 
 def test_each_feature_is_moved_over_its_own_thresholds_only():
     """The graph's trees look at income and age; a threshold of one says nothing of the other."""
     fitted = fit("binary", pipeline(ENCODERS["one-hot, ignore"](), DecisionTreeClassifier(max_depth=4, random_state=0)), False)  # fmt: skip
     inputs = model_inputs(fitted.split.holdout, fitted.contract)
-    points = split_points(to_graph(fitted), inputs, fitted.contract)
+    points = thresholds(to_graph(fitted), inputs, fitted.contract).points
     tree = fitted.estimator[-1].tree_
 
     for column, name in enumerate(NUMBERS[:2]):
@@ -268,15 +281,134 @@ def test_each_feature_is_moved_over_its_own_thresholds_only():
         assert np.allclose(points.get(name, []), np.unique(own))
 
 
-def test_thresholds_behind_a_scaler_are_scaled_back():
-    """A row beside a split of the scaled number is beside it in its own unit."""
-    fitted = fit("binary", make_pipeline(ColumnTransformer([("n", StandardScaler(), ["income", "age"])]), DecisionTreeClassifier(max_depth=3, random_state=0)), False)  # fmt: skip
-    points = split_points(to_graph(fitted), model_inputs(fitted.split.holdout, fitted.contract), fitted.contract)  # fmt: skip
-    scaler, tree = fitted.estimator[0].named_transformers_["n"], fitted.estimator[-1].tree_
+STEPS = {
+    "as it is": lambda: "passthrough",
+    "standard": StandardScaler,
+    "min and max": lambda: MinMaxScaler(clip=True),
+    "robust": RobustScaler,
+    "power": PowerTransformer,
+    "box-cox": lambda: PowerTransformer("box-cox"),
+    "quantiles": lambda: QuantileTransformer(n_quantiles=50),
+    "squares": lambda: PolynomialFeatures(2),
+    "bins": lambda: KBinsDiscretizer(6, encode="ordinal", quantile_method="averaged_inverted_cdf"),
+    "bins, one-hot": lambda: KBinsDiscretizer(6, encode="onehot-dense", strategy="uniform"),
+    "above or below": lambda: Binarizer(threshold=1800.7),
+    "twice": lambda: make_pipeline(StandardScaler(), PowerTransformer(), MinMaxScaler()),
+}
 
-    own = tree.threshold[(tree.children_left >= 0) & (tree.feature == 0)]
-    for value in own * scaler.scale_[0] + scaler.mean_[0]:
-        assert np.isclose(points["income"], value, rtol=1e-6).sum() >= 3
+
+def of_income(steps, estimator, names=("income",)):
+    """Steps and an estimator on some of the numbers."""
+    features = (Feature("income", "number", minimum=1, maximum=10_000), *FEATURES[1:])
+    return fit("binary", make_pipeline(ColumnTransformer([("n", steps, list(names))]), estimator), False, features=features)  # fmt: skip
+
+
+def found_in(fitted):
+    inputs = model_inputs(fitted.split.holdout, fitted.contract)
+    return thresholds(to_graph(fitted), inputs, fitted.contract)
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_the_value_at_which_the_score_jumps_is_found_behind_any_step(step):
+    """A tree's own scores differ between it and the next float32; no jump is missed."""
+    fitted = of_income(STEPS[step](), DecisionTreeClassifier(max_depth=4, random_state=0))
+    found = found_in(fitted)
+    points = found.points["income"]
+    score = runner(to_graph(fitted), fitted.contract)
+    inputs = model_inputs(fitted.split.holdout, fitted.contract)
+
+    def at(income):
+        rows = inputs.iloc[[0] * len(income)].assign(income=income)
+        return score({name: rows[name].to_numpy() for name in rows})
+
+    jumps = at(points) != at(np.nextafter(points, np.float32(np.inf)))
+    tree = fitted.estimator[-1].tree_
+    assert found.unchecked == {}
+    if "bins" not in step and step not in ("squares", "above or below"):
+        assert jumps.all()
+        assert len(points) == len(np.unique(tree.threshold[tree.children_left >= 0]))
+    fine = np.linspace(1, 10_000, 5_000).astype(np.float32)
+    between = np.searchsorted(points[jumps], fine)
+    assert np.array_equal(np.diff(at(fine)) != 0, np.diff(between) > 0)
+
+
+@pytest.mark.parametrize("step", ["standard", "power", "quantiles", "twice"])
+def test_a_step_that_rounds_differently_before_trees_is_refused(step):
+    """Trees split the same rows without it."""
+    fitted = of_income(STEPS[step](), RandomForestClassifier(30, max_depth=6, random_state=0))
+
+    with pytest.raises(ParityError, match=r"income: a value beside a threshold[^*]*give trees and bins the number as it is"):  # fmt: skip
+        attempt(fitted)
+
+
+@pytest.mark.parametrize("encode", ["ordinal", "onehot-dense"])
+@pytest.mark.parametrize("strategy", ["uniform", "quantile", "kmeans"])
+def test_a_number_on_the_edge_of_a_bin_is_in_the_estimators_bin(strategy, encode):
+    """Many edges are numbers that float32 does not hold."""
+    method = {"quantile_method": "averaged_inverted_cdf"} if strategy == "quantile" else {}
+    bins = KBinsDiscretizer(20, encode=encode, strategy=strategy, subsample=None, **method)
+    fitted = of_income(bins, LogisticRegression(), ["income", "age"])
+    edges = [each.copy() for each in bins_of(fitted)]
+    score, found = attempt(fitted)
+    inputs = model_inputs(fitted.split.holdout, fitted.contract)
+    on = edges[0][1:-1].astype(np.float32)
+    rows = inputs.iloc[[0] * len(on)].assign(income=on)
+
+    assert found["beside_thresholds"]["replayed"] >= 2 * len(on)
+    np.testing.assert_allclose(
+        score({name: rows[name].to_numpy() for name in rows}),
+        scores_of(fitted.estimator, rows, fitted.contract), rtol=1e-5,
+    )  # fmt: skip
+    for before, after in zip(edges, bins_of(fitted), strict=True):
+        assert np.abs(after - before).max() < 1e-6 * before.max()
+
+
+def bins_of(fitted):
+    return fitted.estimator[0].named_transformers_["n"].bin_edges_
+
+
+COMBINING = {
+    "components": lambda: make_pipeline(PCA(2), DecisionTreeClassifier(max_depth=3)),
+    "products": lambda: make_pipeline(PolynomialFeatures(2, interaction_only=True), DecisionTreeClassifier(max_depth=4)),
+    "length": lambda: make_pipeline(Normalizer(), DecisionTreeClassifier(max_depth=3)),
+    "bins of components": lambda: make_pipeline(PCA(2), KBinsDiscretizer(4, encode="onehot-dense", strategy="uniform"), LogisticRegression()),
+    "a model's scores": lambda: StackingClassifier([("l", make_pipeline(StandardScaler(), LogisticRegression()))], DecisionTreeClassifier(max_depth=2), cv=2),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", COMBINING)
+def test_features_whose_thresholds_are_not_known_are_named(kind):
+    """In what the manifest says of parity, and as a remark."""
+    fitted = of_income("passthrough", COMBINING[kind](), ["income", "age"])
+    _, parity = attempt(fitted)
+    remarks = recorded({"parity": parity, "remarks": ["of the data"]})
+
+    assert set(parity["beside_thresholds"]["unchecked"]) == {"income", "age"}
+    assert remarks[0].startswith(
+        "not checked beside thresholds: features that are combined with others"
+    )
+    assert "income, age" in remarks[0]
+    assert remarks[1:] == ["of the data"]
+
+
+def test_a_linear_model_has_no_thresholds_and_no_remark():
+    """Components and powers are continuous."""
+    fitted = of_income("passthrough", make_pipeline(PCA(2), PowerTransformer(), LogisticRegression()), ["income", "age"])  # fmt: skip
+    _, parity = attempt(fitted)
+
+    assert recorded({"parity": parity}) == []
+
+
+def test_a_remark_names_ten_features_and_counts_the_others():
+    """Shorter than a report cuts; and what is not of export's form is no remark, nor an error."""
+    why = {f"feature_{at}": COMBINED for at in range(320)}
+    (said,) = replayed({"beside_thresholds": {"replayed": 5, "of": 5, "unchecked": why}})
+
+    assert len(said) < 500
+    assert "feature_9 and 310 more" in said
+    assert replayed({"beside_thresholds": {"replayed": 5, "of": 6_000}, "unbounded": ["a"]})[0] == "replayed 5 of 6,000 rows beside thresholds, evenly picked"  # fmt: skip
+    for odd in (None, 5, "text", [5], {}, {"beside_thresholds": 5}, {"beside_thresholds": {"replayed": "a", "of": 5, "unchecked": ["a"]}, "unbounded": 5}):  # fmt: skip
+        assert recorded({"parity": odd}) == []
 
 
 def test_rows_beside_thresholds_are_capped_and_counted():
@@ -315,4 +447,4 @@ def test_a_field_without_bounds_is_named_where_very_large_values_fail():
         scores = honest(columns)
         return np.where(np.abs(np.asarray(columns["income"], dtype=float)) > 1e30, 0.3, scores)
 
-    assert replay(fitted, overflows, {}, 1e-5)["unbounded"] == ["income"]
+    assert replay(fitted, overflows, Thresholds(), 1e-5)["unbounded"] == ["income"]

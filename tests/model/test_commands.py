@@ -74,7 +74,9 @@ def test_the_proposal_shows_the_remarks_on_the_data(retrain, forge, recipes, tmp
     assert retrain("--recipe", altered(recipes, tmp_path, more)) == OK
 
     body = forge.proposal("retrain").body
-    assert body.index("on the rows held back") < body.index("**Remarks on the data**")
+    assert body.index("on the rows held back") < body.index(
+        "**Remarks on the data and the export**"
+    )
     assert "\n- pages: " in body
     assert "become equal to another one" in body
     assert "\n- at: the times have no zone and are read as UTC" in body

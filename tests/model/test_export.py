@@ -24,8 +24,8 @@ from model.contract import Contract, Feature, Target
 from model.data import Split, model_inputs
 from model.export import Build, ExportError, export, to_graph
 from model.parity import ParityError, replay, runner
+from model.thresholds import Thresholds, thresholds
 from model.train import Fitted, read_recipe, train
-from model.trees import split_points
 from serve.bundle import Bundle
 
 pytestmark = pytest.mark.slow
@@ -98,14 +98,12 @@ def test_the_evidence_carries_the_graphs_own_scores(fitted, build, tmp_path):
 def test_parity_is_tried_beside_every_threshold_of_the_trees(fitted):
     """Where a row could go the other way."""
     graph = to_graph(fitted)
-    points = split_points(
-        graph, model_inputs(fitted.split.holdout, fitted.contract), fitted.contract
-    )
-    found = replay(fitted, runner(graph, fitted.contract), points, 1e-5)
+    known = thresholds(graph, model_inputs(fitted.split.holdout, fitted.contract), fitted.contract)
+    found = replay(fitted, runner(graph, fitted.contract), known, 1e-5)
     near = found["beside_thresholds"]
 
-    assert (len(points) > 0) == (fitted.contract.name != "buys")  # a linear model has none
-    assert near["replayed"] == near["of"] >= 2 * sum(map(len, points.values()))
+    assert (len(known.points) > 0) == (fitted.contract.name != "buys")  # a linear model has none
+    assert near["replayed"] == near["of"] >= 2 * sum(map(len, known.points.values()))
 
 
 def test_a_graph_that_disagrees_is_refused_with_its_worst_row(fitted):
@@ -118,7 +116,7 @@ def test_a_graph_that_disagrees_is_refused_with_its_worst_row(fitted):
         return scores
 
     with pytest.raises(ParityError) as caught:
-        replay(fitted, off_by_a_bit, {}, 1e-5)
+        replay(fitted, off_by_a_bit, Thresholds(), 1e-5)
 
     assert "1 of" in str(caught.value)
     assert "allowed is 1e-05 (thresholds.toml, export.parity)" in str(caught.value)
@@ -129,7 +127,7 @@ def test_a_score_that_is_not_a_number_is_never_within_the_limit(fitted):
     honest = runner(to_graph(fitted), fitted.contract)
 
     with pytest.raises(ParityError):
-        replay(fitted, lambda columns: honest(columns) * np.nan, {}, 1e-5)
+        replay(fitted, lambda columns: honest(columns) * np.nan, Thresholds(), 1e-5)
 
 
 def test_an_export_that_fails_leaves_nothing_that_looks_like_a_bundle(fitted, build, tmp_path):
