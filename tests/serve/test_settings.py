@@ -5,7 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from serve.settings import Settings, SettingsError, flag, parser, read_settings, table, variable
+from serve.settings import (
+    Settings,
+    SettingsError,
+    description,
+    flag,
+    parser,
+    read_settings,
+    table,
+    variable,
+)
 
 NEEDED = ["--store", "a", "--journal", "b"]
 
@@ -75,6 +84,16 @@ def test_everything_wrong_is_said_at_once(tmp_path):
         (["--cors-headers", "X-A\r\nSet-Cookie"], "names of headers"),
         (["--cors-headers", "X-Ä"], "names of headers"),
         (["--largest-body", "10"], "from 1,000"),
+        (["--store", "x" * 300], "expected a path that can be read (File name too long)"),
+        (["--ready-file", "x" * 300], "expected a path that can be read (File name too long)"),
+        (["--tokens", "x" * 300], "expected a file that can be read (File name too long)"),
+        (["--tokens", "null"], "expected a file that can be read"),
+        (["--port", "9" * 5000], "expected a whole number"),
+        (["--port", "8000.5"], "expected a whole number"),
+        (["--drain", "inf"], "seconds from 0 to 300"),
+        (["--core", ""], "expected one of auto, off"),
+        (["--origins", "ftp://shop.example"], "expected origins"),
+        (["--origins", "https://shop .example"], "expected origins"),
         (["--por", "1"], "--por is not a setting; did you mean --port?"),
     ],
 )
@@ -90,6 +109,23 @@ def test_a_file_of_tokens_is_looked_into_and_not_shown(tmp_path):
 
     assert "tokens of at least 16 characters; 1 of 1 are shorter" in problem
     assert "secret" not in problem
+
+
+@pytest.mark.parametrize(
+    ("words", "value"),
+    [
+        (["--drain", ".5"], 0.5),
+        (["--drain", "1e2"], 100.0),
+        (["--drain", "3"], 3.0),
+        (["--port", "010"], 10),
+        (["--port", " 8_080\n"], 8080),
+    ],
+)
+def test_a_number_may_be_written_as_in_python(words, value):
+    """A file of variables may end a line with a space."""
+    found = read_settings([*NEEDED, *words], {})
+
+    assert getattr(found, words[0].removeprefix("--")) == value
 
 
 def test_origins_are_separated_by_commas():
@@ -112,7 +148,7 @@ def test_the_table_and_the_help_have_every_setting():
     for each in fields(Settings):
         assert f"| `{flag(each)}` | `{variable(each)}` |" in told
         assert flag(each) in help_
-        assert each.metadata["says"] in told
+        assert description(each) in told
     assert "| `--port` | `TIDEGATE_PORT` | 8000 |" in told
     assert "| `--store` | `TIDEGATE_STORE` | required |" in told
 
