@@ -64,6 +64,13 @@ class Labels(msgspec.Struct, gc=False):
     arm: str
 
 
+RESPONSES: Mapping[str, type[msgspec.Struct]] = {
+    "binary": Label,
+    "regression": Value,
+    "multiclass": Labels,
+}
+
+
 def responses(contract: Contract, answers: Sequence[Answer]) -> list[Any]:
     """The response to each row, a struct; every task has a `score`."""
     classes = contract.target.classes

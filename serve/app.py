@@ -9,10 +9,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from flask import Blueprint, Flask, Response, current_app, request
 from werkzeug.exceptions import BadRequest, HTTPException, RequestEntityTooLarge
 
 from serve.access import Access
+from serve.bodies import Ok, State
 from serve.bundle import Bundle
 from serve.content_coding import CODINGS, CodingError
 from serve.forwarded import prefix
@@ -119,16 +121,16 @@ def tell_outcomes() -> Response:
 @routes.get("/health")
 def health() -> Response:
     """The process is up."""
-    return _response(reply({"ok": True}))
+    return _response(reply(Ok(ok=True)))
 
 
 @routes.get("/ready")
 def ready() -> Response:
     """Whether rows can be answered, by what since when; what was refused; what the journal lost."""
     state = scorer_here().state()
-    if not _access().watches(request.headers.get("Authorization", "")):
-        state = {name: state[name] for name in ("ready", "version", "since")}
-    return _response(reply(state, 200 if state["ready"] else 503))
+    known = _access().watches(request.headers.get("Authorization", ""))
+    shown = state if known else msgspec.convert(state, State)
+    return _response(reply(shown, 200 if state["ready"] else 503))
 
 
 def _access() -> Access:

@@ -16,6 +16,7 @@ from serve import mlflow
 from serve.answers import Answer, bodies
 from serve.arms import Arm
 from serve.binary_tensors import write_values
+from serve.bodies import Live, Model, ModelReady, Ready, Server, Tensor
 from serve.replies import Reply, reply, spell
 from serve.scoring import RequestError
 from serve.standing import body_here, fields_of, must_stand, scorer_here, versions
@@ -37,20 +38,20 @@ routes.register_blueprint(mlflow.routes)
 @routes.get("/v2")
 def server() -> Response:
     """Who answers."""
-    return _response(reply({"name": NAME, "version": "2", "extensions": EXTENSIONS}))
+    return _response(reply(Server(NAME, "2", EXTENSIONS)))
 
 
 @routes.get("/v2/health/live")
 def live() -> Response:
     """The process is up."""
-    return _response(reply({"live": True}))
+    return _response(reply(Live(live=True)))
 
 
 @routes.get("/v2/health/ready")
 def ready() -> Response:
     """Whether rows can be answered."""
     is_ready = bool(scorer_here().state()["ready"])
-    return _response(reply({"ready": is_ready}, 200 if is_ready else 503))
+    return _response(reply(Ready(is_ready), 200 if is_ready else 503))
 
 
 @routes.get("/v2/models/<model>")
@@ -64,17 +65,9 @@ def metadata(model: str, version: str | None = None) -> Response:
         told.insert(1, ("label", datatype(contract.target.classes), [-1]))
     if contract.task == "multiclass":
         told.insert(2, ("probabilities", "FP32", [-1, len(contract.target.classes)]))
-    return _response(
-        reply(
-            {
-                "name": contract.name,
-                "versions": versions(found),
-                "platform": PLATFORM,
-                "inputs": [_told(*column) for column in columns(contract)],
-                "outputs": [_told(*output) for output in told],
-            }
-        )
-    )
+    inputs = [Tensor(*column) for column in columns(contract)]
+    outputs = [Tensor(*output) for output in told]
+    return _response(reply(Model(contract.name, versions(found), PLATFORM, inputs, outputs)))
 
 
 @routes.get("/v2/models/<model>/ready")
@@ -83,7 +76,7 @@ def model_ready(model: str, version: str | None = None) -> Response:
     """Whether the model, or that version of it, answers."""
     _named(model, version)
     is_ready = bool(scorer_here().state()["ready"])
-    return _response(reply({"name": model, "ready": is_ready}, 200 if is_ready else 503))
+    return _response(reply(ModelReady(model, is_ready), 200 if is_ready else 503))
 
 
 @routes.post("/v2/models/<model>/infer")
@@ -194,10 +187,6 @@ def _named(model: str, version: str | None) -> list[Arm]:
         live_ones = ", ".join(versions(found))
         raise RequestError(404, f"that version of {name} is not live; live is {live_ones}")
     return found
-
-
-def _told(name: str, kind: str, shape: list[int]) -> dict[str, Any]:
-    return {"name": name, "datatype": kind, "shape": shape}
 
 
 def _response(found: Reply) -> Response:

@@ -1,6 +1,6 @@
 """`/openapi.json`: every route and every status it may answer with, made from the live contract.
 
-What is told of a route is the docstring of what answers it; this module adds what goes in and out.
+A route's summary is the docstring of its view; this module adds what goes in and out.
 """
 
 from __future__ import annotations
@@ -11,19 +11,21 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
+import msgspec
 from flask import Blueprint, Response, current_app, request
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
 from model.contract import Contract
-from serve import schemas
+from serve import bodies, schemas
 from serve.access import WATCHING
+from serve.arms import Arm
 from serve.bundle import Bundle
 from serve.forwarded import prefix
 from serve.inference import JSON_LENGTH, OCTETS
 from serve.mlflow import CSV
-from serve.replies import JSON, PROBLEM, reply
+from serve.replies import JSON, PROBLEM, reply, spell
 from serve.schemas import Schema
-from serve.standing import scorer_here, standing, versions
+from serve.standing import scorer_here, versions
 from serve.tensors import columns
 from serve.typical import typical_row
 
@@ -73,7 +75,7 @@ ROUTES: Mapping[str, Route] = {
         "Inferred", asked="Inference", errors=(*OF_A_BODY, 404, 409), others={OCTETS: BINARY}
     ),
     "/v2/models/<model>": Route("Model", errors=OF_A_MODEL),
-    "/v2/models/<model>/ready": Route("Ready", errors=OF_A_MODEL),
+    "/v2/models/<model>/ready": Route("ModelReady", errors=OF_A_MODEL),
     "/v2": Route("Server", errors=(401,)),
     "/v2/health/live": Route("Live"),
     "/v2/health/ready": Route("Ready", errors=(503,)),
@@ -93,21 +95,35 @@ ROUTES: Mapping[str, Route] = {
 #: Answers of 503 that are no problem but a state, in the form of the 200.
 STATES = ("/v2/health/ready", "/v2/models/<model>/ready", "/ready", "/ping")
 ANY: Schema = {"type": "object"}
+REFERENCE = "#/components/schemas/{name}"
+#: In the application's extensions: what is live, and its description.
+KEPT = "tidegate.openapi"
 
 
 @routes.get("/openapi.json")
 def openapi() -> Response:
     """What every route takes and answers, made from the contract of the live model."""
     # Relative to the document's own address: that is right behind any proxy.
-    told = reply(document(prefix(request.headers) or "."))
+    servers = [{"url": prefix(request.headers) or "."}]
+    told = reply({**_kept(), "servers": servers})
     # It depends on what is live and on a header, so no cache may answer with it by itself.
     headers = {"Cache-Control": "no-cache"}
     return Response(told.body, told.status, headers=headers, content_type=told.kind)
 
 
-def document(server: str) -> dict[str, Any]:
-    """The OpenAPI 3.1 document of the application at hand, which is reached at the URL *server*."""
-    arms = standing(scorer_here())
+def _kept() -> Mapping[str, Any]:
+    """The document without its servers, made and spelled once for what is live."""
+    live = scorer_here().router.live
+    kept = current_app.extensions.get(KEPT)
+    if not kept or kept[0] is not live:
+        found = {name: msgspec.Raw(spell(part)) for name, part in _document(live.all()).items()}
+        kept = current_app.extensions[KEPT] = (live, found)
+    described: Mapping[str, Any] = kept[1]
+    return described
+
+
+def _document(arms: Sequence[Arm]) -> dict[str, Any]:
+    """The OpenAPI 3.1 document of the application at hand, without its servers."""
     contract = arms[0].bundle.contract if arms else None
     examples = _examples(arms[0].bundle) if arms else {}
     paths: dict[str, Any] = {}
@@ -125,7 +141,6 @@ def document(server: str) -> dict[str, Any]:
             "description": contract.description if contract else "",
             "version": arms[0].bundle.version if arms else "0",
         },
-        "servers": [{"url": server}],
         "paths": dict(sorted(paths.items())),
         "components": {
             "schemas": _schemas(contract),
@@ -180,39 +195,18 @@ def _parameter(name: str, contract: Contract | None, live: Sequence[str]) -> dic
 
 def _schemas(contract: Contract | None) -> dict[str, Schema]:
     row, answer, outcome = _ref("Row"), _ref("Answer"), _ref("Outcome")
-    found: dict[str, Schema] = {
+    _, fixed = msgspec.json.schema_components(bodies.FIXED, ref_template=REFERENCE)
+    return fixed | {
         "Row": schemas.row(contract) if contract else ANY,
         "Rows": _one_or_many(row),
         "Answer": schemas.answer(contract) if contract else ANY,
         "Answers": _one_or_many(answer),
         "Outcome": schemas.outcome(contract) if contract else ANY,
         "Outcomes": _one_or_many(outcome),
-        "Accepted": _object(
-            accepted={"type": "integer", "description": "All of them are kept in the journal."}
-        ),
-        "Predictions": _object(predictions={"type": "array", "items": answer}),
+        "Predictions": schemas.record(predictions={"type": "array", "items": answer}),
         "Invocation": _invocation(row),
-        "Inference": _inference(contract),
-        "Inferred": _object(
-            model_name={"type": "string"}, outputs={"type": "array", "items": _tensor(data=True)}
-        ),
-        "Model": _object(
-            name={"type": "string"},
-            versions={"type": "array", "items": {"type": "string"}},
-            platform={"type": "string"},
-            inputs={"type": "array", "items": _tensor()},
-            outputs={"type": "array", "items": _tensor()},
-        ),
-        "Server": _object(
-            name={"type": "string"}, version={"type": "string"}, extensions={"type": "array"}
-        ),
-        "Live": _object(live={"type": "boolean"}),
-        "Ready": _object(ready={"type": "boolean"}),
-        "Ok": _object(ok={"type": "boolean"}),
-        "State": _object(ready={"type": "boolean"}, version={"type": ["string", "null"]}),
-        "Problem": schemas.PROBLEM,
+        "Inference": schemas.tensors(contract) if contract else ANY,
     }
-    return found
 
 
 def _examples(bundle: Bundle) -> dict[str, Any]:
@@ -227,16 +221,9 @@ def _examples(bundle: Bundle) -> dict[str, Any]:
     return {"Rows": row, "Invocation": {"instances": [row]}, "Inference": {"inputs": tensors}}
 
 
-def _inference(contract: Contract | None) -> Schema:
-    if contract is None:
-        return ANY
-    values = {feature.name: schemas.value(feature) for feature in contract.features}
-    return schemas.tensors(contract, values)
-
-
 def _invocation(row: Schema) -> Schema:
     rows = {"type": "array", "items": row}
-    split = _object(
+    split = schemas.record(
         columns={"type": "array", "items": {"type": "string"}, "uniqueItems": True},
         data={"type": "array", "items": {"type": "array"}},
     )
@@ -252,19 +239,9 @@ def _invocation(row: Schema) -> Schema:
 
 
 def _form(**rows: Schema) -> Schema:
-    found = _object(**rows)
+    found = schemas.record(**rows)
     found["properties"]["params"] = {"description": "Says nothing here."}
     return found | {"additionalProperties": False}
-
-
-def _tensor(*, data: bool = False) -> Schema:
-    more = {"data": {"type": "array"}} if data else {}
-    shape = {"type": "array", "items": {"type": "integer"}}
-    return _object(name={"type": "string"}, datatype={"type": "string"}, shape=shape, **more)
-
-
-def _object(**properties: Any) -> Schema:
-    return {"type": "object", "required": list(properties), "properties": properties}
 
 
 def _one_or_many(schema: Schema) -> Schema:
@@ -272,4 +249,4 @@ def _one_or_many(schema: Schema) -> Schema:
 
 
 def _ref(name: str) -> Schema:
-    return {"$ref": f"#/components/schemas/{name}"}
+    return {"$ref": REFERENCE.format(name=name)}

@@ -12,7 +12,9 @@ from http import HTTPStatus
 from typing import Any, NamedTuple
 
 import msgspec
+from msgspec import UNSET
 
+from serve.bodies import Problem, Wrong
 from serve.scoring import RequestError
 
 JSON, PROBLEM = "application/json", "application/problem+json"
@@ -45,15 +47,9 @@ def reply(value: Any, status: int = 200) -> Reply:
 
 def refusal(error: RequestError) -> Reply:
     """*error* as a problem."""
-    body: dict[str, Any] = {
-        "type": "about:blank",
-        "title": _title(error.status),
-        "status": error.status,
-        "detail": error.words,
-        "error": error.first(),
-    }
-    if error.problems:
-        body["problems"] = list(error.problems)
+    problems = msgspec.convert(error.problems, list[Wrong]) if error.problems else UNSET
+    title = _title(error.status)
+    body = Problem("about:blank", title, error.status, error.words, error.first(), problems)
     return Reply(error.status, PROBLEM, spell(body))
 
 

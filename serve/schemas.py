@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
+from msgspec.json import schema
+
 from model.contract import LARGEST, LONGEST, Contract, Feature, Label, Target
+from serve.answers import RESPONSES
 from serve.scoring import LONGEST_ID, takes_ids
 from serve.tensors import columns
 
@@ -13,31 +16,6 @@ Schema = dict[str, Any]
 TEXT: Schema = {"type": "string", "minLength": 1, "maxLength": LONGEST, "pattern": r"^[^\u0000]+$"}
 TIME: Schema = {"type": "string", "format": "date-time", "examples": ["2026-11-23T03:17:00Z"]}
 ID: Schema = {"type": "string", "minLength": 1, "maxLength": LONGEST_ID, "pattern": "^[ -~]+$"}
-PROBLEM: Schema = {
-    "type": "object",
-    "description": "RFC 9457, with the sentence as `error` too, and what is wrong with which field.",
-    "required": ["type", "title", "status", "detail", "error"],
-    "properties": {
-        "type": {"type": "string"},
-        "title": {"type": "string"},
-        "status": {"type": "integer"},
-        "detail": {"type": "string"},
-        "error": {"type": "string"},
-        "problems": {
-            "type": "array",
-            "items": {
-                "type": "object",
-                "required": ["field", "expected", "got"],
-                "properties": {
-                    "row": {"type": "integer"},
-                    "field": {"type": "string"},
-                    "expected": {"type": "string"},
-                    "got": {"type": "string"},
-                },
-            },
-        },
-    },
-}
 
 
 def row(contract: Contract) -> Schema:
@@ -78,21 +56,18 @@ def value(feature: Feature) -> Schema:
 
 
 def answer(contract: Contract) -> Schema:
-    """What a row is answered."""
-    target = contract.target
-    properties: Schema = {"id": {"type": "string"}, "score": {"type": "number"}}
+    """What the answer to a row is."""
+    found: Schema = schema(RESPONSES[contract.task])["$defs"][RESPONSES[contract.task].__name__]
+    properties, words = found["properties"], {"description": _words(contract.target)}
+    share = {"minimum": 0, "maximum": 1}
     if contract.task == "regression":
-        properties["value"] = {"type": "number", "description": _words(target)}
+        properties["value"] |= words
     else:
-        properties["score"] |= {"minimum": 0, "maximum": 1}
-        properties["label"] = label(target.classes) | {"description": _words(target)}
+        properties["score"] |= share
+        properties["label"] = label(contract.target.classes) | words
     if contract.task == "multiclass":
-        properties["probabilities"] = {
-            "type": "object",
-            "additionalProperties": {"type": "number", "minimum": 0, "maximum": 1},
-        }
-    properties |= {"version": {"type": "string"}, "arm": {"type": "string"}}
-    return {"type": "object", "required": list(properties), "properties": properties}
+        properties["probabilities"]["additionalProperties"] |= share
+    return found
 
 
 def outcome(contract: Contract) -> Schema:
@@ -104,8 +79,7 @@ def outcome(contract: Contract) -> Schema:
     else:
         told |= {} if target.minimum is None else {"minimum": target.minimum}
         told |= {} if target.maximum is None else {"maximum": target.maximum}
-    properties = {"id": ID, "outcome": told | {"description": _words(target)}}
-    return {"type": "object", "required": ["id", "outcome"], "properties": properties}
+    return record(id=ID, outcome=told | {"description": _words(target)})
 
 
 def label(classes: Sequence[Label]) -> Schema:
@@ -114,37 +88,30 @@ def label(classes: Sequence[Label]) -> Schema:
     return {"type": sorted({kinds[type(each)] for each in classes}), "enum": list(classes)}
 
 
-def tensors(contract: Contract, values: Mapping[str, Schema]) -> Schema:
+def tensors(contract: Contract) -> Schema:
     """A request of the Open Inference Protocol."""
+    values = {feature.name: value(feature) for feature in contract.features}
+    shape = {"type": "array", "items": {"type": "integer"}, "examples": [[1, 1]]}
     named = [
-        {
-            "type": "object",
-            "required": ["name", "datatype", "shape", "data"],
-            "properties": {
-                "name": {"const": name},
-                "datatype": {"type": "string", "examples": [kind]},
-                "shape": {"type": "array", "items": {"type": "integer"}, "examples": [[1, 1]]},
-                "data": {"type": "array", "items": values.get(name, {})},
-            },
-        }
+        record(
+            name={"const": name},
+            datatype={"type": "string", "examples": [kind]},
+            shape=shape,
+            data={"type": "array", "items": values.get(name, {})},
+        )
         for name, kind, _ in columns(contract)
     ]
-    return {
-        "type": "object",
-        "required": ["inputs"],
-        "properties": {
-            "id": {"type": ["string", "null"]},
-            "inputs": {"type": "array", "minItems": 1, "items": {"anyOf": named}},
-            "outputs": {
-                "type": ["array", "null"],
-                "items": {
-                    "type": "object",
-                    "required": ["name"],
-                    "properties": {"name": {"enum": ["score"]}},
-                },
-            },
-        },
+    found = record(inputs={"type": "array", "minItems": 1, "items": {"anyOf": named}})
+    found["properties"] |= {
+        "id": {"type": ["string", "null"]},
+        "outputs": {"type": ["array", "null"], "items": record(name={"enum": ["score"]})},
     }
+    return found
+
+
+def record(**properties: Schema) -> Schema:
+    """An object that has all of *properties*."""
+    return {"type": "object", "required": list(properties), "properties": properties}
 
 
 def _or_null(schema: Schema) -> Schema:

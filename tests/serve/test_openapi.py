@@ -9,10 +9,12 @@ import sys
 import time
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from serve import bodies
 from serve.app import create_app
-from serve.openapi import ROUTES
+from serve.openapi import KEPT, ROUTES
 
 pytestmark = pytest.mark.slow
 
@@ -88,6 +90,48 @@ def test_each_task_describes_its_own_answer(store, journal, clock, each_task, ro
     schema = client.get("/openapi.json").json["components"]["schemas"]["Answer"]
 
     assert set(schema["required"]) == client.post("/score", json=row).json.keys()
+
+
+def test_what_is_the_same_for_every_model_is_answered_as_it_is_described(client, row):
+    """The description is made from these structs."""
+    document = client.get("/openapi.json").json
+    infer = document["paths"]["/v2/models/{model}/infer"]["post"]["requestBody"]["content"]
+    (answer,) = client.post("/score", json=[row]).json
+    outcome = {"id": answer["id"], "outcome": "yes"}
+    model = "/v2/models/" + document["info"]["title"].removeprefix("Tidegate: ")
+    answers = {
+        bodies.Accepted: client.post("/outcome", json=outcome),
+        bodies.Inferred: client.post(model + "/infer", json=infer["application/json"]["example"]),
+        bodies.Live: client.get("/v2/health/live"),
+        bodies.Model: client.get(model),
+        bodies.ModelReady: client.get(model + "/ready"),
+        bodies.Ok: client.get("/health"),
+        bodies.Problem: client.post("/score", json=[row, row | {"pages": "many"}]),
+        bodies.Ready: client.get("/v2/health/ready"),
+        bodies.Server: client.get("/v2"),
+        bodies.State: client.get("/ready"),
+    }
+
+    assert set(answers) == set(bodies.FIXED)
+    for kind, answered in answers.items():
+        assert msgspec.json.decode(answered.data, type=kind)
+    assert answers[bodies.Problem].json["problems"][0]["row"] == 1
+
+
+def test_the_description_is_made_once_for_what_is_live(app, client, store, bundles):
+    """Under whatever prefix it is asked for; the next release has another."""
+    first = client.get("/openapi.json").json
+    made = app.extensions[KEPT]
+    again = client.get("/openapi.json", headers={"X-Forwarded-Prefix": "/model"}).json
+
+    assert app.extensions[KEPT] is made
+    assert again == first | {"servers": [{"url": "/model"}]}
+
+    version = store.serve(bundles[1])
+    app.extensions["tidegate"].router.refresh()
+
+    assert first["info"]["version"] != version
+    assert client.get("/openapi.json").json["info"]["version"] == version
 
 
 def test_the_examples_are_answered(store, journal, clock, each_task):
