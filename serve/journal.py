@@ -17,7 +17,7 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
@@ -28,9 +28,8 @@ from serve.segments import Segment, backlog
 LARGEST, LASTS = 64 * 2**20, 900
 #: The kind of file with a worker's counts. They are a few short lines an hour, so a file lasts longer by this factor.
 COUNTS, LONGER = "service", 4
-#: The policies for an answer that cannot be written: send it, or refuse the request.
-DROP: Literal["drop"] = "drop"
-REFUSE: Literal["refuse"] = "refuse"
+#: The policy that refuses a request whose answer cannot be written; "drop" sends the answer.
+REFUSE = "refuse"
 #: How many new files are tried for one write while others delete them.
 TRIES = 10
 
@@ -45,7 +44,7 @@ class Journal:
         folder: Path,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         *,
-        policy: str = DROP,
+        policy: str = "drop",
         durable: bool = False,
         largest: int = LARGEST,
         lasts: float = LASTS,

@@ -16,7 +16,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import lru_cache
-from itertools import chain, islice
+from itertools import chain, groupby, islice
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -58,9 +59,8 @@ class Line(NamedTuple):
 
 @dataclass
 class Shape:
-    """What the lines of a segment have in common: days, forms with their index, and columns."""
+    """What the lines of a segment have in common: forms with their index, and columns."""
 
-    days: set[str] = field(default_factory=set)
     forms: dict[tuple[str, ...], int] = field(default_factory=dict)
     columns: dict[str, Types] = field(default_factory=dict)
 
@@ -90,7 +90,6 @@ def _shape(chunks: Iterable[Sequence[Line]]) -> Shape:
     seen: dict[str, Counter[type]] = {}
     fractions: set[str] = set()
     for lines in chunks:
-        found.days.update(line.day for line in lines)
         values = [line.values for line in lines if line.values]
         for form in dict.fromkeys(map(tuple, values)):
             room = len(found.forms) < MOST and len({*seen, *form}) <= MOST
@@ -115,27 +114,27 @@ def _usual(counts: Counter[type], *, mixed: bool) -> Types:
 
 
 def _write(segment: Path, shape: Shape, chunks: Iterable[Sequence[Line]]) -> list[Path]:
-    place = f"kind={kind_of(segment)}/{segment.stem}.parquet"
-    paths = {day: segment.parent / f"day={day}" / place for day in sorted(shape.days)}
-    drafts = {day: path.with_name(f".{path.name}-work") for day, path in paths.items()}
-    schema = shape.schema()
+    schema, drafts = shape.schema(), dict[str, Path]()
+    by_day = attrgetter("day")
     with ExitStack() as files:
         writers: dict[str, pq.ParquetWriter] = {}
-        for day, draft in drafts.items():
-            draft.parent.mkdir(parents=True, exist_ok=True)
-            writer = pq.ParquetWriter(draft, schema, compression="zstd")
-            writers[day] = files.enter_context(writer)
         for lines in chunks:
-            for day in sorted({line.day for line in lines}):
-                batch = _batch(shape, schema, [line for line in lines if line.day == day])
-                writers[day].write_batch(batch)
-    for day, path in paths.items():
-        with drafts[day].open("rb") as file:
+            for day, some in groupby(sorted(lines, key=by_day), by_day):
+                if day not in writers:
+                    folder = segment.parent / f"day={day}" / f"kind={kind_of(segment)}"
+                    folder.mkdir(parents=True, exist_ok=True)
+                    drafts[day] = folder / f".{segment.stem}.parquet-work"
+                    writer = pq.ParquetWriter(drafts[day], schema, compression="zstd")
+                    writers[day] = files.enter_context(writer)
+                writers[day].write_batch(_batch(shape, schema, [*some]))
+    made = []
+    for _, draft in sorted(drafts.items()):
+        with draft.open("rb") as file:
             os.fsync(file.fileno())
-        drafts[day].replace(path)
-        for folder in (path.parent, path.parent.parent, segment.parent):
+        made.append(draft.replace(draft.with_name(f"{segment.stem}.parquet")))
+        for folder in (draft.parent, draft.parent.parent, segment.parent):
             sync_folder(folder)
-    return [*paths.values()]
+    return made
 
 
 def _batch(shape: Shape, schema: pa.Schema, lines: Sequence[Line]) -> pa.RecordBatch:
