@@ -13,7 +13,8 @@ from pathlib import Path
 
 from model.data import model_inputs
 from model.loaded import plain
-from model.train import read_recipe, scores_of, train
+from model.scores import scores_of
+from model.train import read_recipe, train
 
 RECIPE = Path("model/recipe.py")
 ROWS = 1000

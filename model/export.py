@@ -35,10 +35,11 @@ from model.onnx_content import problems
 from model.parity import Score, replay, round_thresholds, runner
 from model.portable import make_portable
 from model.proof import categories_of, core_of
+from model.scores import scores_of
 from model.source import source_of
 from model.thresholds import thresholds
 from model.tolerance import spread_of
-from model.train import Fitted, scores_of
+from model.train import Fitted
 from model.trees import route_missing
 
 FORMAT = 1

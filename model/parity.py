@@ -35,9 +35,10 @@ from model.edge_cases import (  # fmt: skip
     frame,
 )
 from model.proof import categories_of
+from model.scores import Scores, scores_of
 from model.thresholds import Thresholds
 from model.tolerance import relative, spread_of
-from model.train import Fitted, Scores, scores_of
+from model.train import Fitted
 from model.trees import parts, rounded_down
 
 #: Columns (a sequence of values per feature) to scores.

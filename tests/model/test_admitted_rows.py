@@ -52,8 +52,9 @@ from model.edge_cases import MOST_BESIDE, beside, cases, frame
 from model.export import Build, ExportError, export, to_graph
 from model.parity import ParityError, replay, round_thresholds, runner
 from model.remarks import recorded, replayed
+from model.scores import scores_of
 from model.thresholds import COMBINED, Thresholds, thresholds
-from model.train import Fitted, scores_of
+from model.train import Fitted
 from serve.bundle import Bundle
 
 pytestmark = pytest.mark.slow

@@ -11,7 +11,8 @@ from sklearn.tree import DecisionTreeClassifier
 
 from model.contract import Contract, ContractError, Feature, Target
 from model.data import DataError
-from model.train import PROBE, RecipeError, measure, read_recipe, train
+from model.scores import measure
+from model.train import PROBE, RecipeError, read_recipe, train
 
 pytestmark = pytest.mark.slow
 
