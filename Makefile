@@ -137,7 +137,7 @@ bench-scale: .venv/work/installed ## what the watch and an experiment cost with 
 soak: .venv/serve/installed .venv/work/installed ## full load, swaps and kills: is a row lost?  [MINUTES=5]
 	@$(SERVE) -m bench soak --minutes $(or $(MINUTES),5)
 
-lock: .venv/tools/installed ## resolve the requirements anew
+lock: .venv/tools/installed ## resolve the requirements to the newest versions
 	requirements/lock.sh
 
 clean: ## remove environments, builds and the demo's folder (never .forge)

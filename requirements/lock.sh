@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Resolve requirements/*.in anew into hashed locks for Python 3.11 and 3.12, without an address in them.
+# Resolve requirements/*.in to the newest versions, as hashed locks for Python 3.11 and 3.12, without an address in them.
 # Dependabot finds in a lock's head that it is universal, and for which Python.
 set -euo pipefail
 cd "$(dirname "$0")"
