@@ -3,6 +3,7 @@
 python -m bench                      the table, into BENCHMARKS.md, in about ten minutes
 python -m bench swaps                p99 with 50 swaps under load beside the quiet one
 python -m bench shadow               the latency with a shadow beside that without
+python -m bench before --checkout D  what an earlier checkout costs beside this one
 python -m bench lists                what a list of 1,000 rows costs beside a run of the model
 python -m bench soak --minutes 5     full load, swaps, kills: is a row lost, does memory grow?
 
@@ -12,6 +13,7 @@ A run that was interrupted goes on where it was.
 from __future__ import annotations
 
 import argparse
+import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -19,7 +21,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 
-from bench import document, single
+from bench import before, document, single
 from bench.chart import draw
 from bench.contest import contestants, rounds
 from bench.entrant import Entrant
@@ -28,6 +30,7 @@ from bench.goals import goals
 from bench.ours import OURS
 from bench.peers import PEERS
 from bench.results import LEVELS, Results
+from bench.sections import put
 from bench.soak import Soak, soak
 from bench.subject import ROOT, SERVE, Subject, SubjectError
 from forge.closed_pipes import ignore_closed_pipes
@@ -42,7 +45,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     asked = _parser().parse_args(arguments)
     try:
         entrants = chosen(asked.peers)
-        alone = {"soak": _soak, "swaps": _swaps, "shadow": _shadow, "lists": _lists}
+        alone = {
+            "soak": _soak,
+            "swaps": _swaps,
+            "shadow": _shadow,
+            "lists": _lists,
+            "before": _before,
+        }
         if asked.command in alone:
             return alone[asked.command](asked)
         _run(asked, entrants)
@@ -176,6 +185,25 @@ def _lists(asked: argparse.Namespace) -> int:
     return OK
 
 
+def _before(asked: argparse.Namespace) -> int:
+    python = asked.checkout and asked.checkout / ".venv/serve/bin/python"
+    if not python or not python.exists():
+        raise ValueError(
+            f"--checkout is {str(asked.checkout)!r}; expected a checkout of an earlier commit with"
+            " its environment: git worktree add ../before COMMIT && make -C ../before .venv/serve/installed"
+        )
+    commit = subprocess.run(
+        ["git", "-C", asked.checkout, "rev-parse", "--short", "HEAD"],
+        check=True, capture_output=True, text=True,
+    ).stdout.strip()  # fmt: skip
+    words = before.section(
+        before.measure(Subject.make(FOLDER / "subject"), asked.checkout.resolve()), commit
+    )
+    say(words)
+    put(asked.out, "before", words)
+    return OK
+
+
 def said_of_lists(found: dict[str, dict[str, float]]) -> str:
     """What a list costs beside a run of its rows, in words."""
     return said_of_list(next(iter(found.values()))) + ", JSON, validation, journal and metrics"
@@ -220,10 +248,14 @@ def _parser() -> argparse.ArgumentParser:
         "python -m bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        "command", nargs="?", default="run", choices=("run", "swaps", "shadow", "lists", "soak")
+        "command",
+        nargs="?",
+        default="run",
+        choices=("run", "swaps", "shadow", "lists", "soak", "before"),
     )
     parser.add_argument("--peers", default="all", help="all, none, or names with commas between")
     parser.add_argument("--seconds", type=float, default=2, help="of each measurement (default: 2)")
+    parser.add_argument("--checkout", type=Path, help="an earlier commit, for the command before")
     parser.add_argument("--rounds", type=int, default=3, help="(default: 3)")
     parser.add_argument("--minutes", type=float, default=5, help="of the soak (default: 5)")
     parser.add_argument("--out", type=Path, default=ROOT / "BENCHMARKS.md")
