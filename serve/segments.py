@@ -63,18 +63,24 @@ class Segment:
 
     def is_whole(self) -> bool:
         """Whether all that was written is in a file. To ask after a write: it succeeds on a deleted file."""
-        found = os.fstat(self._file)
+        try:
+            found = os.fstat(self._file)
+        except OSError:  # another client of a network file system deleted it (ESTALE)
+            return False
         return found.st_nlink > 0 and found.st_size >= self.size
 
     def missing(self, unacknowledged: int = 0) -> int:
         """How many acknowledged lines are in no file; *unacknowledged* others were written after them."""
         if self.is_whole():
             return 0
-        if os.fstat(self._file).st_nlink == 0:
-            return self.lines
         count = place = 0
-        while content := os.pread(self._file, CHUNK, place):
-            count, place = count + content.count(b"\n"), place + len(content)
+        try:
+            if os.fstat(self._file).st_nlink == 0:
+                return self.lines
+            while content := os.pread(self._file, CHUNK, place):
+                count, place = count + content.count(b"\n"), place + len(content)
+        except OSError:
+            return self.lines
         return max(0, self.lines + unacknowledged - count)
 
     def close(self) -> None:

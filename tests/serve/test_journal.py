@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from serve.app import create_app
 from serve.journal import Journal
-from serve.segments import closed, segments
+from serve.segments import Segment, closed, segments
 from serve.settings import Settings
 from tests.serve.test_process import Load, children, scorer, until
 
@@ -506,3 +506,15 @@ def test_a_folder_that_is_deleted_before_a_file_is_made_costs_no_answer(journal,
 
     assert writing.answers([line(1)], (), "visitor")
     assert writing.state()["lost"] == 0
+
+
+def test_lines_of_a_file_that_cannot_be_looked_at_are_missing(journal, clock):
+    """As where another client of a network file system deleted it (ESTALE)."""
+    segment = Segment(journal, "answers", clock(), 900, durable=False)
+    segment.append(b"1\n2\n")
+    segment.lines = 2
+    file, segment._file = segment._file, 10**6  # as ESTALE, EBADF is an error of every call
+
+    assert not segment.is_whole()
+    assert segment.missing(1) == 2
+    os.close(file)
