@@ -56,7 +56,7 @@ class Journal:
         self._private = PrivateFields(folder)
         self._lock = threading.Lock()
         self._ended = threading.Event()
-        #: Called at the start, every few seconds, and with `last=True` at the end, to write lines of its own.
+        #: Called at the start, every few seconds, and with `last=True` at the end: writes other lines.
         self.also: Callable[..., object] = lambda **_: None
         #: Called when lines were lost, or when the journal can be written again.
         self.changed: Callable[[], None] = lambda: None

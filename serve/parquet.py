@@ -50,7 +50,7 @@ COLUMNS: dict[Types, pa.DataType] = {
 
 
 class Line(NamedTuple):
-    """A line as it was written, its day, and its values by column; None if it has none to take apart."""
+    """A line as it was written, its day, and its values by column, or None."""
 
     content: bytes
     day: str
