@@ -40,12 +40,12 @@ class Bodies:
         What is returned counts as held until it is freed. Raises `RequestError`, and granian's
         `ProtocolClosed` where the client hung up.
         """
-        told, coding = headers.get("content-length"), headers.get("transfer-encoding")
+        declared, coding = headers.get("content-length"), headers.get("transfer-encoding")
         if coding is not None and coding.lower() != "chunked":
             raise RequestError(501, "the only transfer encoding that is read is chunked")
-        if told is None and coding is None:
+        if declared is None and coding is None:
             return b"", 0
-        length = 0 if told is None else int(told)
+        length = 0 if declared is None else int(declared)
         if length > self._largest:
             await self._listen(_parts(proto))
             return b"", length
@@ -55,7 +55,7 @@ class Bodies:
         self._since[task] = self._loop.time()
         body = b""
         try:
-            body = await (self._in_chunks(proto) if told is None else proto())
+            body = await (self._in_chunks(proto) if declared is None else proto())
         except asyncio.CancelledError:
             if task not in self._late:
                 raise

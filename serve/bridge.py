@@ -70,9 +70,9 @@ class Bridge:
             pool.shutdown(wait=False, cancel_futures=True)
 
     def _ask(self, environ: dict[str, Any]) -> tuple[int, Lines, bytes]:
-        told: list[Any] = []
+        started: list[Any] = []
         try:
-            body = self._app(environ, lambda status, lines, _=None: told.extend((status, lines)))
+            body = self._app(environ, lambda status, lines, _=None: started.extend((status, lines)))
             try:
                 content = b"".join(body)
             finally:
@@ -82,7 +82,7 @@ class Bridge:
             traceback.print_exc()
             found = refusal(RequestError(500, "the scorer failed; its log says why"))
             return found.status, [("content-type", found.kind)], found.body
-        return int(told[0][:3]), list(told[1]), content
+        return int(started[0][:3]), list(started[1]), content
 
     async def _send(
         self, client: str, proto: Any, status: int, lines: Lines, content: bytes

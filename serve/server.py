@@ -1,6 +1,6 @@
 """The parent: granian starts the workers, which answer on one shared socket, and this looks after them.
 
-granian's own parent gives every worker a socket of its own, so that what waits at a stopped worker's
+granian's own parent gives each worker a separate socket, so that what waits at a stopped worker's
 is lost, and ends at the second death of a worker within seconds. Here the socket is shared, a worker
 that dies or hangs is replaced, readiness goes red before the port closes, and one more process, which
 no answer waits for, proves releases and scores for a shadow.

@@ -22,6 +22,7 @@ from serve.bridge import Bridge
 from serve.hot_path import HotPath
 from serve.replies import JSON, refusal, spell
 from serve.scoring import RequestError
+from serve.service import ASKED
 from serve.settings import Settings
 from serve.shadow import Offers
 
@@ -74,7 +75,7 @@ class Worker:
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
         """The loop is about to run."""
-        # What stands now stands until the end: the collector need not look at it again and again.
+        # What exists now exists until the end: the collector need not look at it again.
         gc.collect()
         gc.freeze()
         # A request makes few cycles and many objects: the usual 700 cost a tenth of the processor time.
@@ -84,7 +85,7 @@ class Worker:
         loop.call_soon(self._bodies.start, loop)
 
     def __rsgi_del__(self, _: asyncio.AbstractEventLoop) -> None:
-        """Nothing is asked any more."""
+        """The last request was answered."""
         self._bridge.close()
         self._scorer.close()
 
@@ -108,7 +109,7 @@ class Worker:
             finally:
                 self._bodies.free(body)
         except RequestError as error:
-            self._count("none", error.status)
+            self._count(scope.path if scope.path in ASKED else "none", error.status)
             said = refusal(error)
             lines = [("content-type", said.kind), *CLOSE]
             lines += self._access.headers(scope.headers.get("origin", ""))

@@ -28,7 +28,7 @@ def hot(app, *asked):
 
 @pytest.fixture
 def both(store, journal, clock, bundles, tmp_path):
-    """Two applications, each with a journal of its own."""
+    """Two applications, each with its journal."""
     store.serve(bundles[0])
     tokens = tmp_path / "tokens"
     tokens.write_text(TOKEN)

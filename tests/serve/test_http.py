@@ -198,7 +198,7 @@ def test_a_body_that_is_too_long_is_not_kept_and_its_client_reads_why(running, c
 
 
 def test_no_client_is_waited_for_without_end(running):
-    """A head, a body, the next request; who is in the middle of a body is told why."""
+    """A head, a body, the next request; who is in the middle of a body reads why."""
     assert ask(running, b"") == b""
     assert ask(running, b"GET /hea") == b""
     assert statuses(ask(running, GET)) == [200]
@@ -304,3 +304,24 @@ def test_requests_of_one_turn_are_each_answered_their_own(running, row, root):
     for thread in threads:
         thread.join()
     assert failed == []
+
+
+def test_an_answer_that_cannot_be_kept_is_refused_and_counted_under_its_route(
+    root, store, bundles, row, tmp_path
+):
+    """Its row fits, so the event loop answers, and no view counts."""
+    store.serve(bundles[0])
+    journal = tmp_path / "journal"
+    words = ("--journal-policy", "refuse")
+    with scorer(root, store.folder, journal, tmp_path, *words) as (_, address):
+        host, _, port = address.partition(":")
+        journal.rename(tmp_path / "moved")
+        journal.write_text("no folder")
+        body = json.dumps(row).encode()
+        head = b"Connection: close\r\nContent-Length: %d\r\n\r\n" % len(body)
+        found = ask((host, int(port)), POST + head + body)
+        counted = ask((host, int(port)), LAST.replace(b"/health", b"/metrics"))
+
+    assert statuses(found) == [503]
+    assert b"retry-after: 1\r\n" in found
+    assert b'tidegate_requests_total{route="/score",status="503"} 1.0' in counted

@@ -15,8 +15,8 @@ from pathlib import Path
 from serve.server import Server
 from serve.settings import Settings
 
-def say(*words):  # in one write, that those of others do not come between
-    os.write(1, (" ".join(map(str, words)) + "\\n").encode())
+def say(*words):  # in one write and on a line by itself, whatever others are writing
+    os.write(1, ("\\n" + " ".join(map(str, words)) + "\\n").encode())
 
 class Worker:
     def __init__(self, settings, shared, offers, parent, number):
@@ -60,7 +60,7 @@ say("over", server.failed)
 
 @pytest.fixture
 def serve(root, tmp_path):
-    """Starts a parent of workers that do as told when they begin and end."""
+    """Starts a parent of workers that run *begins* and *ends*."""
     started = []
 
     def start(number=1, begins="pass", ends="pass", stop_within=20):
@@ -90,12 +90,13 @@ def after(process, word):
 
 def first_workers(process, number):
     """Their ids; it says once that it started."""
-    lines, said = [], []
+    said = []
     while len(said) < number + 1:
-        lines.append(process.stdout.readline().split())
-        assert lines[-1], "it ended"
-        said = [words for words in lines if words[0] in ("started", "worker")]
-    return [int(words[1]) for words in lines if words[0] == "worker"]
+        line = process.stdout.readline()
+        assert line, "it ended"
+        if line.startswith(("started", "worker")):
+            said.append(line.split())
+    return [int(words[1]) for words in said if words[0] == "worker"]
 
 
 def test_a_worker_that_dies_is_replaced_again_and_again(serve):
@@ -130,23 +131,23 @@ def test_a_worker_that_does_not_move_is_replaced_and_it_is_said(serve):
 def test_workers_that_cannot_live_end_it(serve, wait):
     """Else it would start others for ever; what they say is there to be read."""
     process = serve(begins=wait + "raise LookupError('no such thing')")
-    told = process.communicate(timeout=60)[0]
+    output = process.communicate(timeout=60)[0]
 
-    assert told.count("LookupError: no such thing") == 3
-    assert "error: workers end as soon as they start" in told
-    assert told.endswith("over True\n")
+    assert output.count("LookupError: no such thing") == 3
+    assert "error: workers end as soon as they start" in output
+    assert output.endswith("over True\n")
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_all_stop_when_it_is_told_to(serve, number):
+def test_all_stop_at_a_signal(serve, number):
     """A terminal's Ctrl-C reaches the parent alone; what a worker has to do at its end is done."""
     process = serve(number=3)
     first_workers(process, 3)
     os.killpg(process.pid, number)
-    told = process.communicate(timeout=60)[0]
+    output = process.communicate(timeout=60)[0]
 
-    assert told.count("closed") == 3
-    assert told.endswith("over False\n")
+    assert output.count("closed") == 3
+    assert output.endswith("over False\n")
 
 
 def test_who_does_not_stop_is_killed(serve):
