@@ -43,7 +43,7 @@ class GitHubForge(Assets, Pulls):
     """The forge of the *repository* owner/name; reading a public one needs no *token*.
 
     *patience* is for how many seconds GitHub may make a command wait, beyond a minute for one request.
-    *session* sends the requests; one of its own by default.
+    *session* sends the requests; a new one by default.
     """
 
     def __init__(

@@ -1,6 +1,6 @@
 """What the scorer counts, as Prometheus metrics over all workers of a run.
 
-Each worker counts into a file of its own (`serve.counters`), so a kill loses nothing that was counted;
+Each worker counts into a separate file (`serve.counters`), so a kill loses nothing that was counted;
 whichever worker is asked adds the files up. `serve.exporter` answers `GET /metrics` with them.
 """
 
