@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 import pytest
 
 from serve.retention import prune
-from tests.serve.test_process import get, scorer
+from tests.serve.test_process import get, scorer, until
 
 pytestmark = pytest.mark.slow
 
@@ -70,6 +70,7 @@ def test_a_disk_that_fills_up_under_way(root, store, tmp_path, bundles, row, dis
     store.serve(bundles[0])
     journal, words = disk / "journal", ["--journal-policy", policy, "--workers", "2"]
     with scorer(root, store.folder, journal, tmp_path, *words) as (process, address):
+        until(lambda: get(address, "/ready")["journal"]["workers"] == 2)
         assert post(address, row)[0] == 200
         ballast = fill(disk, ROOM)
         told = [post(address, [row] * 20) for _ in range(30)]
