@@ -44,7 +44,7 @@ class Declared:
 def declared(recipe: Recipe) -> Declared:
     """Where *recipe*, which has all that a recipe must have, declares its parts.
 
-    A field is where `Feature`, `Target` or `Contract` gets its name; else where its name stands in what
+    A field is where `Feature`, `Target` or `Contract` gets its name; else where its name is in what
     CONTRACT is made of, in the recipe or in a module of the user's; else it is where CONTRACT is.
     """
     path, contract = Path(recipe.__file__ or "recipe"), recipe.CONTRACT

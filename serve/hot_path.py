@@ -24,7 +24,7 @@ _KIND: Lines = [("content-type", JSON)]
 
 
 class HotPath:
-    """Answers what is plain with *scorer*, for those whom *access* admits."""
+    """Answers what is plain with *scorer*, for requests that *access* admits."""
 
     def __init__(self, scorer: Scorer, access: Access) -> None:
         self._scorer, self._access = scorer, access

@@ -3,7 +3,7 @@
 
 const REFRESH = 10_000;
 // Where this file came from: behind a proxy the page may have a path. An address with a password in it,
-// as in http://name:password@…, may not be asked, so the origin stands in front instead.
+// as in http://name:password@…, may not be asked, so the origin is put in front instead.
 const root = location.origin + new URL(".", document.currentScript.src).pathname;
 const form = document.getElementById("row");
 

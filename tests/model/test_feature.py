@@ -272,7 +272,7 @@ def test_a_window_that_is_no_stretch_of_time_is_said_with_its_line(basket, capsy
 
 
 def test_a_value_that_does_not_fit_is_said_with_the_line_of_its_field(basket, capsys):
-    """In the recipe as it stands: the edit is not written."""
+    """In the recipe as it is: the edit is not written."""
     text = basket.read_text()
     text += (
         "\nwhole = load\ndef load(start, end):\n    return whole(start, end).assign(pages='many')\n"

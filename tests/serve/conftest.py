@@ -26,6 +26,16 @@ class Clock:
         self.now += timedelta(**delta)
 
 
+class Seconds:
+    """A clock that passes when it is moved."""
+
+    def __init__(self):
+        self.now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
 class Store:
     """The folder a scorer follows; `serve` names what is live in it."""
 
@@ -57,6 +67,11 @@ class Store:
 @pytest.fixture
 def clock():
     return Clock()
+
+
+@pytest.fixture
+def seconds():
+    return Seconds()
 
 
 @pytest.fixture

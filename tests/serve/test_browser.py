@@ -5,7 +5,6 @@ import shlex
 import shutil
 import socket
 import subprocess
-import threading
 import urllib.parse
 import urllib.request
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from werkzeug.serving import make_server
 from serve.app import create_app
 from serve.settings import Settings
 from tests.chromium import CONTRAST, SIZES, chromium, needs_chromium
+from tests.serve.listening import listening
 
 pytestmark = [needs_chromium, pytest.mark.slow]
 
@@ -30,15 +30,8 @@ def browser(tmp_path_factory):
 @contextmanager
 def served(app):
     """The address of *app* while it is served."""
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with listening(make_server("127.0.0.1", 0, app, threaded=True)) as address:
+        yield address
 
 
 @contextmanager
@@ -56,14 +49,8 @@ def website(text):
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Site)  # a browser keeps idle connections open
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with listening(server) as address:
+        yield address
 
 
 @pytest.fixture

@@ -18,21 +18,6 @@ from serve.synced import agreement
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
-class Seconds:
-    """A clock that passes when it is told to."""
-
-    def __init__(self):
-        self.now = 0.0
-
-    def __call__(self):
-        return self.now
-
-
-@pytest.fixture
-def seconds():
-    return Seconds()
-
-
 @pytest.fixture
 def router(store, clock, seconds, bundles):
     """A router whose store has both bundles; the older is live."""

@@ -4,8 +4,6 @@ import json
 import shutil
 import socket
 import subprocess
-import threading
-from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
@@ -13,6 +11,7 @@ from werkzeug.serving import make_server
 
 from serve.app import create_app
 from serve.settings import Settings
+from tests.serve.listening import listening
 
 NODE = shutil.which("node")
 pytestmark = [pytest.mark.skipif(not NODE, reason="node is not installed"), pytest.mark.slow]
@@ -41,19 +40,6 @@ def run(root):
         return json.loads(subprocess.run(command, check=True, **options).stdout)
 
     return ask
-
-
-@contextmanager
-def listening(server):
-    """The address of *server* while it answers."""
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 def answering(status, body):

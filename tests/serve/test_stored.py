@@ -16,21 +16,6 @@ from serve.stored import RECHECK
 CORED = "20261124T1026-5e396d8"
 
 
-class Seconds:
-    """A clock that passes when it is moved."""
-
-    def __init__(self):
-        self.now = 0.0
-
-    def __call__(self):
-        return self.now
-
-
-@pytest.fixture
-def seconds():
-    return Seconds()
-
-
 @pytest.fixture(scope="session")
 def cored(root):
     """A bundle with a core."""
@@ -250,7 +235,7 @@ def test_a_full_disk_costs_the_copy_and_nothing_else(store, clock, copies, place
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (500, before[1]))
     try:
-        router = Router(store.folder, clock, passes=Seconds(), copies=copies)
+        router = Router(store.folder, clock, passes=lambda: 0.0, copies=copies)
         router.refresh()
         (place / "model.onnx").touch()
         router.refresh()
@@ -266,7 +251,7 @@ def test_a_full_disk_costs_the_copy_and_nothing_else(store, clock, copies, place
 def test_a_folder_that_cannot_be_written_costs_the_copy_and_nothing_else(store, clock, place, tmp_path, capsys):  # fmt: skip
     """A journal that is a file, say."""
     (tmp_path / "file").write_text("")
-    router = Router(store.folder, clock, passes=Seconds(), copies=tmp_path / "file/copies")
+    router = Router(store.folder, clock, passes=lambda: 0.0, copies=tmp_path / "file/copies")
     router.refresh()
 
     assert router.live.champion
@@ -297,7 +282,7 @@ def test_what_is_bad_in_the_store_is_in_the_readiness(store, journal, clock, cor
 def test_without_a_folder_for_copies_the_reason_is_the_stores(store, clock, place):
     """As `bench` and tests have it."""
     shutil.rmtree(place)
-    router = Router(store.folder, clock, passes=Seconds())
+    router = Router(store.folder, clock, passes=lambda: 0.0)
     router.refresh()
 
     assert "is not a bundle" in router.refused["why"]

@@ -13,7 +13,7 @@ from serve.typical import typical_row
 
 
 def usual(feature, values, seen=(), private=False):
-    """What stands for *feature* where golden rows have *values*."""
+    """The typical value of *feature* where golden rows have *values*."""
     contract = SimpleNamespace(features=(feature,), private=(feature.name,) if private else ())
     rows = [{feature.name: value} for value in values]
     manifest = {"golden": {"rows": rows}, "data": {"categories": {feature.name: list(seen)}}}
