@@ -30,7 +30,7 @@ from checks.rules import ConfigurationError, Rules, read_rules
 from checks.subject import Subject, named
 from checks.verdict import Finding, Named, Verdict
 from checks.waivers import Waiver, read_waivers
-from forge import Forge, ForgeError, open_forge
+from forge import Forge, ForgeError
 from forge.actions import output, summary
 from forge.closed_pipes import ignore_closed_pipes
 from forge.fitness import changed_slots, compared_with, unfetched, unfit
@@ -44,6 +44,7 @@ from forge.live import (
     parse_live,
     withdrawn_by,
 )
+from forge.opening import open_forge
 from model.contract import Contract, ContractError
 from serve.bundle import Bundle
 from serve.manifest import BundleError

@@ -6,7 +6,6 @@ laptop is another (`forge.local`).
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -165,28 +164,3 @@ class Forge(Protocol):
     def schedule(self, name: str) -> Schedule | None: ...
     def artifact(self, name: str, path: str) -> bytes | None: ...
     def public(self) -> bool: ...
-
-
-def open_forge(where: str) -> Forge:
-    """The forge at *where*: a folder, or `github:OWNER/NAME` with the token in GITHUB_TOKEN.
-
-    WAIT_MINUTES is how long GitHub may make a command wait: a job says there what its time allows.
-    """
-    # They import the nouns above.
-    if where.startswith(GITHUB):
-        from forge.github import GitHubForge  # noqa: PLC0415
-
-        minutes = os.environ.get("WAIT_MINUTES") or "1"
-        if not minutes.isdigit():
-            raise ForgeError(
-                f"WAIT_MINUTES is {minutes!r}; expected a number of minutes, such as 10"
-            )
-        return GitHubForge(
-            where.removeprefix(GITHUB),
-            os.environ.get("GITHUB_TOKEN", ""),
-            os.environ.get("GITHUB_API_URL", "https://api.github.com"),
-            patience=60.0 * int(minutes),
-        )
-    from forge.local import LocalForge  # noqa: PLC0415
-
-    return LocalForge(Path(where))

@@ -26,7 +26,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from forge import Forge, ForgeError, Proposal, open_forge
+from forge import Forge, ForgeError, Proposal
 from forge.actions import output, summary
 from forge.agreement import agree, follow, restore, roll_back
 from forge.arguments import parser
@@ -44,6 +44,7 @@ from forge.landing import (
 )
 from forge.live import LIVE, Live, LiveError, champion_of, champions_of, moves
 from forge.observed import live_on, releases_with, served_on
+from forge.opening import open_forge
 from forge.quarantine import stuck
 from forge.subject import changed, subject
 from forge.sync import follow as follow_live

@@ -21,11 +21,12 @@ from pathlib import Path
 from typing import get_args
 
 from checks.rules import ConfigurationError, read_rules
-from forge import WATCH, Forge, ForgeError, open_forge
+from forge import WATCH, Forge, ForgeError
 from forge.actions import output, summary
 from forge.bundle import as_named
 from forge.closed_pipes import ignore_closed_pipes
 from forge.live import LIVE, LiveError, Slot, parse_live, with_champion
+from forge.opening import open_forge
 from model.card import card, nothing_to_gain, title
 from model.contract import Contract, ContractError, Feature, Kind
 from model.data import DataError

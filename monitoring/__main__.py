@@ -20,10 +20,11 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 
 from checks.rules import ConfigurationError, Rules, read_rules
-from forge import Change, Forge, ForgeError, open_forge
+from forge import Change, Forge, ForgeError
 from forge.bundle import as_named
 from forge.closed_pipes import ignore_closed_pipes
 from forge.live import LiveError, readable
+from forge.opening import open_forge
 from model.contract import Contract, ContractError
 from monitoring.acts import Resolve
 from monitoring.alerts import assess

@@ -7,10 +7,11 @@ import sys
 
 import pytest
 
-from forge import Schedule, open_forge
+from forge import Schedule
 from forge.__main__ import FORGE, HELD, OK, REJECTED, USAGE, main
 from forge.live import Live, Slot, parse_live, with_champion
 from forge.local import LocalForge
+from forge.opening import open_forge
 from serve.bundle import Bundle
 
 pytestmark = pytest.mark.slow

@@ -9,9 +9,10 @@ import threading
 
 import pytest
 
-from forge import ForgeError, open_forge
+from forge import ForgeError
 from forge.live import Live, parse_live, with_champion
 from forge.local import LocalForge
+from forge.opening import open_forge
 from forge.records import read_record
 
 pytestmark = pytest.mark.slow

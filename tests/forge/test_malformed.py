@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from checks.live import Rollback
-from forge import open_forge
 from forge.__main__ import FORGE, OK, main
 from forge.live import LIVE, Live, Slot, digests_of, parse_live, served, with_champion
 from forge.local import LocalForge
+from forge.opening import open_forge
 from monitoring.baking import Alarm
 from monitoring.desk import answer_all, bake
 from serve.bundle import Bundle

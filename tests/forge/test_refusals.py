@@ -2,8 +2,9 @@
 
 import pytest
 
-from forge import ForgeError, open_forge
+from forge import ForgeError
 from forge.github import GitHubForge
+from forge.opening import open_forge
 from tests.forge.conftest import Clock
 from tests.forge.fake_github import NAME
 

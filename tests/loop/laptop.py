@@ -17,8 +17,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from forge import open_forge
 from forge.live import parse_live
+from forge.opening import open_forge
 
 ROOT = Path(__file__).parents[2]
 PROMOTE, REJECT, HOLD = 0, 3, 4

@@ -1,0 +1,30 @@
+"""Which forge a command talks to: `open_forge`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from forge import GITHUB, Forge, ForgeError
+from forge.github import GitHubForge
+from forge.local import LocalForge
+
+
+def open_forge(where: str) -> Forge:
+    """The forge at *where*: a folder, or `github:OWNER/NAME` with the token in GITHUB_TOKEN.
+
+    WAIT_MINUTES is how long GitHub may make a command wait: a job says there what its time allows.
+    """
+    if where.startswith(GITHUB):
+        minutes = os.environ.get("WAIT_MINUTES") or "1"
+        if not minutes.isdigit():
+            raise ForgeError(
+                f"WAIT_MINUTES is {minutes!r}; expected a number of minutes, such as 10"
+            )
+        return GitHubForge(
+            where.removeprefix(GITHUB),
+            os.environ.get("GITHUB_TOKEN", ""),
+            os.environ.get("GITHUB_API_URL", "https://api.github.com"),
+            patience=60.0 * int(minutes),
+        )
+    return LocalForge(Path(where))
