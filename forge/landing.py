@@ -149,7 +149,7 @@ def reason_to_wait(
 def _tried(live: Live | None) -> str:
     """The challenger that has rows, in the shadow or not; "" if none has."""
     slot = live.challenger if live else None
-    return slot.version if slot and (slot.share or slot.mode) else ""
+    return slot.version if slot and slot.scores else ""
 
 
 def _not_boring(verdict: Verdict, budget: float) -> str:

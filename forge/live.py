@@ -2,8 +2,8 @@
 
 The champion answers what the others leave; the challenger has a share or `mode = "shadow"`, the
 anchor perhaps a share that is held back. `champion = "none"` says that nothing is to be served; a
-text without a champion does not say what is live. Pure: text to values and back. The scorer has a
-reader of its own, as small; packages do not share code that is as short as this.
+text without a champion does not say what is live. Pure: text to values and back. The scorer reads
+its copy with this module, too.
 """
 
 from __future__ import annotations
@@ -16,7 +16,16 @@ from datetime import datetime
 from typing import Any
 
 from forge import Change
-from forge.tables import NOTHING, ROLES, SPLIT, too_much, wrong_names, wrong_slot, wrong_split
+from forge.tables import (
+    NOTHING,
+    ROLES,
+    SHADOW,
+    SPLIT,
+    too_much,
+    wrong_names,
+    wrong_slot,
+    wrong_split,
+)
 
 HEADER = """\
 # What is live. This file changes by pull request only; reverting the change rolls back.
@@ -39,6 +48,16 @@ class Slot:
     digest: str
     share: float | None = None
     mode: str | None = None
+
+    @property
+    def shadow(self) -> bool:
+        """Whether it scores every row and answers none."""
+        return self.mode == SHADOW
+
+    @property
+    def scores(self) -> bool:
+        """Whether it gets rows: a share of them, or all as the shadow. The champion gets the rest."""
+        return self.shadow or bool(self.share)
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ import threading
 import time
 from pathlib import Path
 
+from serve.log import log
 from serve.scoring import RequestError
 
 #: A shorter token can be guessed.
@@ -61,7 +62,7 @@ class Tokens:
                 self._digests, self._seen = read_tokens(self._path), seen
             except (OSError, ValueError) as error:
                 # In the middle of being written, or emptied by mistake: the old ones go on.
-                print(f"tokens are not read again: {type(error).__name__}", flush=True)
+                log(f"tokens are not read again: {type(error).__name__}")
 
     def _stat(self) -> tuple[int, int, int] | None:
         try:

@@ -14,7 +14,6 @@ import os
 import secrets
 import shutil
 import struct
-import sys
 import threading
 import weakref
 from collections.abc import Collection, Iterator, MutableMapping
@@ -23,6 +22,8 @@ from itertools import count
 from pathlib import Path
 
 from prometheus_client.mmap_dict import MmapedDict
+
+from serve.log import log
 
 #: Names the folder of the run, here as in prometheus_client. The parent sets it, its workers read it.
 VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
@@ -179,7 +180,7 @@ def begin_run(journal: Path, environment: MutableMapping[str, str] = os.environ)
 
 def say_why(why: str) -> None:
     """Say why workers count in memory."""
-    print(f"metrics: {why}; each worker counts for itself", file=sys.stderr, flush=True)
+    log(f"metrics: {why}; each worker counts for itself")
 
 
 def run_folder() -> Path | None:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import errno
 import json
-import sys
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
@@ -21,6 +20,7 @@ from typing import Any
 
 import msgspec
 
+from serve.log import log
 from serve.private_fields import Line, PrivateFields
 from serve.segments import Segment, backlog
 
@@ -126,7 +126,7 @@ class Journal:
             with self._lock:
                 self.failing = False
                 self.changed()
-            _say(f"the journal is written again; lines lost so far: {self.lost:,}")
+            log(f"the journal is written again; lines lost so far: {self.lost:,}")
         return True
 
     def _append(self, kind: str, content: bytes, count: int) -> None:
@@ -166,7 +166,7 @@ class Journal:
             self.lost += missing
             self.why = f"{segment.path}: deleted or truncated while it was written"
             self.changed()
-            _say(f"the journal lost {missing:,} lines: {self.why}; a new file is begun")
+            log(f"the journal lost {missing:,} lines: {self.why}; a new file is begun")
 
     def _fail(self, count: int, error: OSError) -> None:
         why = f"{self.folder}: {error.strerror or error}"
@@ -177,7 +177,7 @@ class Journal:
             self.changed()
         if not reported:
             effect = "answers are refused" if self.policy == REFUSE else "answers go out unkept"
-            _say(f"the journal cannot be written, {effect}: {why}")
+            log(f"the journal cannot be written, {effect}: {why}")
 
 
 def _spell(lines: Sequence[Line]) -> bytes:
@@ -187,7 +187,3 @@ def _spell(lines: Sequence[Line]) -> bytes:
     except UnicodeEncodeError:  # a lone surrogate, which JSON can express and UTF-8 cannot
         plain = msgspec.to_builtins(lines)
         return "".join(json.dumps(line, separators=(",", ":")) + "\n" for line in plain).encode()
-
-
-def _say(words: str) -> None:
-    print(words, file=sys.stderr, flush=True)

@@ -1,6 +1,7 @@
-"""A bundle's manifest: read, and held against its own digest and those of the files.
+"""A bundle's manifest: read, checked, and compared with its own digest and those of the files.
 
-`digest` in it is over what it says, however it is written; `seal_of` is over its bytes.
+`digest` in it covers its content, however that is written; `seal_of` covers its bytes. The standard
+library alone, since the gate reads manifests too.
 """
 
 from __future__ import annotations
@@ -9,7 +10,8 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping
+import sys
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +19,12 @@ from serve.regular import read_regular
 
 FORMAT = 1
 MODEL, MANIFEST, EVIDENCE = "model.onnx", "manifest.json", "evidence"
-#: What the digest of a bundle leaves out: its own name, and when and by whom it was made.
+#: What the digest of a bundle leaves out: its name, and when and by whom it was made.
 UNSIGNED = ("version", "digest", "build")
-#: Bytes of the largest manifest, rows that are replayed, and how far scores may be off at most.
+REQUIRED = ("version", "digest", "task", "contract", "files", "golden")
+#: Bytes of the largest manifest, rows that are replayed, and the largest tolerance of their scores.
 LARGEST, MOST_GOLDEN, LOOSEST = 64 * 2**20, 10_000, 0.05
-#: The minute it was made in, and how its digest begins: seven digits of it before, twelve now.
+#: The minute it was made in, and how its digest begins: twelve digits, in old bundles seven.
 VERSION = re.compile(r"\d{8}T\d{4}-([0-9a-f]{12}|[0-9a-f]{7})")
 
 
@@ -36,44 +39,41 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     """
     path, content = folder / MANIFEST, content_of(folder)
     try:
-        manifest = json.loads(content)
-    except (ValueError, RecursionError) as error:
+        manifest: dict[str, Any] = json.loads(content)
+        found = manifest.get("format") if isinstance(manifest, dict) else None
+        digest = digest_of(manifest) if found == FORMAT else ""
+    except (ValueError, RecursionError) as error:  # also half of a character, as "\ud800"
         raise BundleError(f"{path} cannot be read: {error}") from error
-    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
-        shown = manifest.get("format") if isinstance(manifest, dict) else None
-        raise BundleError(f"{path} has format {shown!r}; this scorer reads format {FORMAT}")
-    expected = ("version", "digest", "task", "contract", "files", "golden")
-    missing = [key for key in expected if key not in manifest]
-    if missing:
+    if found != FORMAT:
+        raise BundleError(f"{path} has format {found!r}; this scorer reads format {FORMAT}")
+    if missing := [key for key in REQUIRED if key not in manifest]:
         raise BundleError(f"{path} has no {', '.join(missing)}")
-    odd = list(_odd(manifest))
-    if odd:
-        raise BundleError(f"{path} is not as it should be: {'; '.join(odd)}")
-    if manifest["digest"] != digest_of(manifest):
+    if problems := [*_problems(manifest)]:
+        raise BundleError(f"{path} is not as it should be: {'; '.join(problems)}")
+    if manifest["digest"] != digest:
         raise BundleError(f"{path} was edited: its content does not have the digest it claims")
-    name = str(manifest["version"])
-    found = VERSION.fullmatch(name)
-    if not found or not manifest["digest"].startswith(f"sha256:{found[1]}"):
-        raise BundleError(f"{path}: version {name!r} does not name the digest {manifest['digest']}")
+    version = str(manifest["version"])
+    match = VERSION.fullmatch(version)
+    if not match or not digest.startswith(f"sha256:{match[1]}"):
+        raise BundleError(f"{path}: version {version!r} does not name the digest {digest}")
     return manifest
 
 
 def seal_of(folder: Path) -> str:
-    """`sha256:` and the digest of the manifest as it lies there. Raises `BundleError`."""
+    """`sha256:` and the digest of the manifest's bytes. Raises `BundleError`."""
     return sha256(content_of(folder))
 
 
 def verify(folder: Path, manifest: Mapping[str, Any], *, evidence: bool = False) -> None:
-    """Compare the files with their digests. Raises `BundleError` naming every one that is off."""
-    wrong = list(_wrong_files(folder, manifest["files"], evidence))
-    if wrong:
+    """Compare the files with their digests. Raises `BundleError` naming every one that differs."""
+    if wrong := [*_wrong_files(folder, manifest["files"], evidence)]:
         raise BundleError(f"{folder} is damaged: {'; '.join(wrong)}")
 
 
 def digest_of(manifest: Mapping[str, Any]) -> str:
-    """`sha256:` and the digest of what the manifest says, apart from `UNSIGNED`.
+    """`sha256:` and the digest of the manifest's content, apart from `UNSIGNED`.
 
-    The files' own digests are in it, so it covers the whole content; the time of making is not, so
+    It includes the files' digests, so it covers the whole bundle; the time of making is left out, so
     the same content always has the same digest.
     """
     content = {key: value for key, value in manifest.items() if key not in UNSIGNED}
@@ -87,7 +87,7 @@ def sha256(content: bytes) -> str:
 
 
 def content_of(folder: Path) -> bytes:
-    """The manifest's bytes. BundleError if there are none, or far too many."""
+    """The manifest's bytes. BundleError if there are none, or too many."""
     path = folder / MANIFEST
     try:
         return read_regular(path, LARGEST)
@@ -97,30 +97,65 @@ def content_of(folder: Path) -> bytes:
         raise BundleError(f"{path} cannot be read: {error}") from error
 
 
-def _odd(manifest: Mapping[str, Any]) -> Iterable[str]:
-    """What in a manifest has not the shape it should have."""
-    files, golden = manifest["files"], manifest["golden"]
+def _problems(manifest: Mapping[str, Any]) -> Iterator[str]:
+    """What in a manifest does not have the form that it should have."""
     if not isinstance(manifest["digest"], str):
-        yield "digest is no text"
+        yield "digest is not a string"
+    files = manifest["files"]
     if not isinstance(files, dict) or not all(isinstance(each, str) for each in files.values()):
-        yield "files is no list of digests by name"
+        yield "files is not an object of digests by name"
+    if not isinstance(manifest.get("build", {}), dict):
+        yield "build is not an object"
+    yield from _wrong_data(manifest.get("data", {}))
+    yield from _wrong_golden(manifest["golden"])
+
+
+def _wrong_data(data: Any) -> Iterator[str]:
+    if not isinstance(data, dict):
+        yield "data is not an object"
+        return
+    if not isinstance(data.get("window", []), list):
+        yield "data.window is not a list"
+    categories = data.get("categories", {})
+    if not isinstance(categories, dict) or not all(
+        isinstance(values, list) and all(isinstance(value, str) for value in values)
+        for values in categories.values()
+    ):
+        yield "data.categories is not an object of lists of strings"
+
+
+def _wrong_golden(golden: Any) -> Iterator[str]:
     if not isinstance(golden, dict) or {"rows", "scores", "tolerance"} - golden.keys():
         yield "golden has no rows, scores and tolerance"
         return
-    rows, tolerance = golden["rows"], golden["tolerance"]
-    if not isinstance(rows, list) or not rows or len(rows) > MOST_GOLDEN:
-        yield f"golden.rows is no list of 1 to {MOST_GOLDEN:,} rows"
+    rows, scores, tolerance = golden["rows"], golden["scores"], golden["tolerance"]
+    if not isinstance(rows, list) or not 1 <= len(rows) <= MOST_GOLDEN:
+        yield f"golden.rows is not a list of 1 to {MOST_GOLDEN:,} rows"
     elif not all(isinstance(row, dict) for row in rows):
-        yield "golden.rows has a row that is no object"
+        yield "golden.rows has a row that is not an object"
+    if not isinstance(scores, list) or not (
+        all(map(_is_number, scores))
+        or (
+            all(isinstance(each, list) and all(map(_is_number, each)) for each in scores)
+            and len({*map(len, scores)}) == 1
+        )
+    ):
+        yield "golden.scores is not a list of numbers, or of lists of as many numbers each"
     if not isinstance(tolerance, float) or not 0 <= tolerance <= LOOSEST:
         yield f"golden.tolerance is {tolerance!r}; expected 0 to {LOOSEST:g}"
     spread = golden.get("spread", 1.0)
-    each = spread if isinstance(spread, list) else [spread]
-    if not all(isinstance(value, float) and 0 <= value < math.inf for value in each):
+    each_class = spread if isinstance(spread, list) else [spread]
+    if not all(isinstance(value, float) and 0 <= value < math.inf for value in each_class):
         yield f"golden.spread is {spread!r}; expected a number, or one for each class"
 
 
-def _wrong_files(folder: Path, files: Mapping[str, str], evidence: bool) -> Iterable[str]:
+def _is_number(value: Any) -> bool:
+    """Whether *value* is a finite number; a comparison with NaN would pass for every score."""
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return is_number and abs(value) <= sys.float_info.max
+
+
+def _wrong_files(folder: Path, files: Mapping[str, str], evidence: bool) -> Iterator[str]:
     if MODEL not in files:
         yield f"{MANIFEST} does not list {MODEL}"
     for name, expected in files.items():
@@ -131,6 +166,8 @@ def _wrong_files(folder: Path, files: Mapping[str, str], evidence: bool) -> Iter
                 found = sha256(read_regular(folder / name))
             except OSError as error:
                 yield f"{name} cannot be read ({error.strerror})"
+            except ValueError as error:  # a name with a zero byte
+                yield f"{name!r} is not a file name ({error})"
             else:
                 if found != expected:
                     yield f"{name} has not the digest that {MANIFEST} gives"

@@ -1,14 +1,13 @@
-"""Which bundles answer: follows `live.toml` in the store, and swaps models while running.
+"""Which bundles answer: follows `live.toml` in the store, and replaces models while the scorer runs.
 
-All that is new is loaded and verified beside the old; then one assignment makes it what answers.
-When something is bad the old set goes on, and `refused` says why; so it does where live.toml does not
-say what is live. Only a champion never waits for anybody: where a new one is good and an arm beside it
-is not, it begins without that arm, since it may be a rollback. While the champion stays, an arm that is
-bad leaves its role to the one that had it, and the other roles change.
+A new set of bundles is loaded and verified beside the old one; then one assignment puts it in place.
+If something is wrong, the old set continues and `refused` says why; so it does if live.toml does not say
+what is live. But a good champion never waits for a challenger or an anchor that is bad, since it may be
+a rollback: it starts without that variant. While the champion stays the same, a variant that is
+bad does not replace the one that had its role, and the other roles change.
 
-A live.toml that was written in place is followed once it has not changed for `SETTLED` seconds: whoever
-writes it may not have written all of it yet. One that was moved into place, or ends with the last line of
-`forge sync`, is whole.
+A live.toml that was written in place is followed after it has not changed for `SETTLED` seconds: it may
+be written still. One that was moved into place, or ends with the last line of `forge sync`, is complete.
 """
 
 from __future__ import annotations
@@ -16,31 +15,36 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from serve.arms import Arm, Arms, cannot_read
+from forge.live import Live, Slot
+from forge.tables import NOTHING, SHADOW
+from serve.arms import Arm, Arms
 from serve.bundle import Bundle
-from serve.live import NOTHING, SHADOW, LiveFileError, Named, Slot, read_live
+from serve.contract_compatibility import cannot_read
+from serve.live import LiveFileError, loaded_slots, read_live
+from serve.log import log
 from serve.manifest import BundleError
 from serve.stored import Stat, Stored, stat_of
 from serve.synced import Agreement, agreement
 
-#: Python's own 5 ms would be ten times what an answer takes, and an answer needs several turns.
+#: Seconds after which a thread that loads a bundle hands over the interpreter: Python's own 5 ms
+#: are ten times what an answer takes, and an answer needs several turns.
 TURN = 0.0002
-#: Seconds for which a live.toml that was written in place must stay as it is to be followed.
+#: Seconds for which a live.toml that was written in place must not change to be followed.
 SETTLED = 2.0
 
 
 class Router:
-    """Knows the bundle to answer with. `refresh` may be called as often as one likes.
+    """Follows the *store*; `live` is what answers now. `refresh` may be called at any time.
 
-    *load* makes the bundles that answer, of a folder and a digest; *shadow* one that does not answer:
-    another process scores with it, so here it is only described. *says* begins what is logged. *copies*
-    is the folder for copies of what serves, which this router *keeps*, or only loads from.
+    *load* makes a bundle that answers from a folder and a digest; *shadow* one that is only described
+    here, since another process scores with it. *prefix* begins each line of the log. *copies* is the
+    folder for copies of what is served, which this router *keeps*, or only loads from.
     """
 
     def __init__(
@@ -50,60 +54,54 @@ class Router:
         load: Callable[[Path, str], Bundle] = Bundle.load,
         *,
         shadow: Callable[[Path, str], Bundle] = Bundle.described,
-        says: str = "",
+        prefix: str = "",
         passes: Callable[[], float] = time.monotonic,
         copies: Path | None = None,
         keeps: bool = True,
     ) -> None:
-        self.store, self._clock, self._says, self._passes = store, clock, says, passes
+        self.store, self._clock, self._prefix, self._passes = store, clock, prefix, passes
         self._stored = Stored(store, copies, passes, keeps=keeps)
-        self._read, self._read_shadow = load, shadow
+        self._load_model, self._load_shadow = load, shadow
         self.live = Arms()
         self.refused: dict[str, str] | None = None
-        #: When what is refused was refused first.
+        #: Since when something is refused.
         self.refused_at: datetime | None = None
+        #: live.toml at the last look, and the second in which it was changed in place.
         self._written: tuple[Stat, float | None] = (None, None)
         self._seen: tuple[Stat, ...] | None = None
-        self._named = Named()
+        self._named = Live()
         self._stopped = threading.Event()
         self._one_at_a_time = threading.Lock()
 
-    def arm(self, key: str) -> tuple[str, Bundle | None]:
-        """The arm that *key* belongs to, and its bundle. One look, so both are of one moment."""
-        arm = self.live.pick(key)
-        return (arm.name, arm.bundle) if arm else ("champion", None)
-
     def refresh(self) -> None:
-        """Look whether the store changed since the last look, and follow it if what is new is good."""
+        """Look whether the store has changed since the last look, and follow it if it is good."""
         with self._one_at_a_time:
             if self._look() == self._seen and not self._stored.is_due():
                 return
             what, why = "live.toml", ""
+            # Before the file is read, so that a change from here on is seen at the next look.
+            live = stat_of(self.store / "live.toml")
             try:
-                # Looked at before it is read: what changes from here on is seen the next time.
-                live = stat_of(self.store / "live.toml")
-                settled = self._settled(live)
-                named = read_live(self.store / "live.toml")
-                says = named.nothing or named.champion
-                if says and not (settled or named.whole):
+                settled = self._is_settled(live)
+                named, is_whole = read_live(self.store / "live.toml")
+                if named.says and not (settled or is_whole):
                     return
                 self._named = named
                 self._seen = (live, *self._look()[1:])
-                if self._named.champion:
-                    what = self._named.champion.version
-                    what, why = self._swap(self._named, self._named.champion)
-                elif self._named.nothing:
+                if named.champion:
+                    what = named.champion.version
+                    what, why = self._swap(named, named.champion)
+                elif named.nothing:
                     if self.live.champion:
-                        self.live = Arms(self._now())
-                        print(f"{self._says}live: nothing", file=sys.stderr, flush=True)
+                        self._put_in_place(Arms(self._now()))
                 else:
-                    why = self._unsaid()
-            except (LiveFileError, BundleError) as error:
+                    why = self._without_champion()
+            except LiveFileError as error:
+                why, self._named, self._seen = str(error), Live(), (live,)
+            except BundleError as error:
                 why = str(error)
-                if isinstance(error, LiveFileError):
-                    self._named, self._seen = Named(), (live,)
             except Exception as error:
-                # Whatever a store holds, the model in memory goes on; the next look tries again.
+                # Whatever the store holds, the model in memory continues; the next look tries again.
                 why, self._seen = f"{type(error).__name__}: {error}", None
             self._refuse(what, why)
 
@@ -112,7 +110,7 @@ class Router:
         return agreement(self.store, self.refused, self.refused_at, self._clock())
 
     def follow(self, interval: float) -> None:
-        """Refresh every *interval* seconds from a thread of this process, until `stop`."""
+        """Refresh now, and every *interval* seconds from a thread of this process, until `stop`."""
         self.refresh()
         threading.Thread(target=self._follow, args=(interval,), name="follow", daemon=True).start()
 
@@ -124,37 +122,34 @@ class Router:
         while not self._stopped.wait(interval):
             self.refresh()
 
-    def _refuse(self, what: str, why: str) -> None:
-        refused = {"what": what, "why": why} if why else None
-        if refused and refused != self.refused:
-            print(f"{self._says}refused {what}: {why}", file=sys.stderr, flush=True)
-        if bool(refused) != bool(self.refused):
-            self.refused_at = self._clock().astimezone(UTC) if refused else None
-        self.refused = refused
+    def _look(self) -> tuple[Stat, ...]:
+        slots = loaded_slots(self._named).values()
+        return (stat_of(self.store / "live.toml"), *self._stored.stats(slots))
 
-    def _settled(self, live: Stat) -> bool:
-        """Whether live.toml, which is *live* now, is not being written.
-
-        While nothing is live, what it says is followed at once.
-        """
+    def _is_settled(self, live: Stat) -> bool:
+        """Whether live.toml, whose stat is *live*, is not being written; assumed while nothing is live."""
         before, since = self._written
         if live != before:
-            in_place = live and before and live[2] == before[2]
+            in_place = live and before and live[2] == before[2]  # the same inode
             since = self._passes() if in_place else None
             self._written = (live, since)
         return since is None or not self.live.champion or self._passes() - since >= SETTLED
 
-    def _unsaid(self) -> str:
+    def _without_champion(self) -> str:
+        why = "live.toml names no champion"
         if not self.live.champion:
-            return "live.toml names no champion"
+            return why
         return (
-            f"live.toml names no champion: {self.live.champion.bundle.version} goes on; to serve"
-            f' nothing, it must say: champion = "{NOTHING}"'
+            f"{why}: {self.live.champion.bundle.version} goes on; to serve nothing, it must say:"
+            f' champion = "{NOTHING}"'
         )
 
-    def _swap(self, named: Named, first: Slot) -> tuple[str, str]:
-        """Make live what *named* says; what of it was left out or refused, and why ("": nothing)."""
-        before, now = self.live, self._now()
+    def _swap(self, named: Live, first: Slot) -> tuple[str, str]:
+        """Make live what *named* says. Returns which versions were refused, and why ("": none).
+
+        Raises `BundleError` if the champion, *first*, is bad.
+        """
+        before, now, slots = self.live, self._now(), loaded_slots(named)
         loaded = {
             (arm.bundle.version, arm.bundle.digest, arm.name == SHADOW): arm.bundle
             for arm in before.all()
@@ -162,64 +157,62 @@ class Router:
         champion = self._load(first, loaded)
         arms: dict[str, Arm] = {}
         refused: dict[str, str] = {}
-        for role, slot in named.needed.items():
+        for role, slot in slots.items():
             try:
                 bundle = self._load(slot, loaded)
-                odd = cannot_read(bundle.contract, champion.contract)
-                if odd:
+                if problems := cannot_read(bundle.contract, champion.contract):
                     raise BundleError(
-                        f"the {role} {slot.version} cannot read the champion's rows: {'; '.join(odd)}"
+                        f"the {role} {slot.version} cannot read the champion's rows:"
+                        f" {'; '.join(problems)}"
                     )
             except BundleError as error:
                 refused[slot.version] = str(error)
                 continue
-            name = SHADOW if slot.shadow else role
-            since = _since(name, bundle, before) or now
-            arms[name] = Arm(name, bundle, slot.share, since, champion.contract)
-        for slot in named.needed.values():
-            if slot.version not in refused and (damage := self._stored.damage(slot)):
+            if damage := self._stored.damage(slot):
                 refused[slot.version] = damage
-        what, why = ", ".join(refused) or first.version, "; ".join(refused.values())
+            name = SHADOW if slot.shadow else role
+            since = _since(before, name, bundle) or now
+            arms[name] = Arm(name, bundle, float(slot.share or 0), since, champion.contract)
         if champion is before.bundle:
-            arms |= _still(before, named, arms)
+            arms |= _that_stay(before, slots, arms)
         left = round(1 - sum(arm.share for arm in arms.values()), 12)
         arms["champion"] = replace(arms["champion"], share=left)
-        after = Arms(
-            arms["champion"].since,
-            **arms,
-            salt=champion.contract.name if named.salt is None else named.salt,
-        )
-        if after != before:
-            self.live = after
-            print(f"{self._says}live: {_in_words(after)}", file=sys.stderr, flush=True)
-        serving = {arm.bundle.version for arm in after.all()}
-        self._stored.keep(slot for slot in named.needed.values() if slot.version in serving)
-        return what, why
+        salt = champion.contract.name if named.salt is None else named.salt
+        live = Arms(arms["champion"].since, **arms, salt=salt)
+        if live != before:
+            self._put_in_place(live)
+        served = {arm.bundle.version for arm in live.all()}
+        self._stored.keep(slot for slot in slots.values() if slot.version in served)
+        return ", ".join(refused) or first.version, "; ".join(refused.values())
 
     def _load(self, slot: Slot, loaded: dict[tuple[str, str, bool], Bundle]) -> Bundle:
-        """The bundle of *slot*: the one in memory if it is, for two roles may have the same."""
+        """The bundle of *slot*, taken from *loaded* or put there: two roles may have the same."""
         known = (slot.version, slot.digest, slot.shadow)
-        found = loaded.get(known)
-        if found is None:
-            read = self._read_shadow if slot.shadow else self._read
-            with _giving_way():
-                found = self._stored.load(slot, read)
-            loaded[known] = found
-        return found
+        if known not in loaded:
+            with _short_turns():
+                read = self._load_shadow if slot.shadow else self._load_model
+                loaded[known] = self._stored.load(slot, read)
+        return loaded[known]
 
-    def _look(self) -> tuple[Stat, ...]:
-        return (
-            stat_of(self.store / "live.toml"),
-            *self._stored.stats(self._named.needed.values()),
-        )
+    def _put_in_place(self, live: Arms) -> None:
+        self.live = live
+        log(f"{self._prefix}live: {_in_words(live)}")
+
+    def _refuse(self, what: str, why: str) -> None:
+        refused = {"what": what, "why": why} if why else None
+        if refused and refused != self.refused:
+            log(f"{self._prefix}refused {what}: {why}")
+        if bool(refused) != bool(self.refused):
+            self.refused_at = self._clock().astimezone(UTC) if refused else None
+        self.refused = refused
 
     def _now(self) -> str:
         return self._clock().astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 @contextmanager
-def _giving_way() -> Iterator[None]:
-    """While this thread computes in Python, whoever answers waits for turns of `TURN` seconds."""
+def _short_turns() -> Iterator[None]:
+    """While this thread computes in Python, other threads wait for `TURN` seconds at most."""
     before = sys.getswitchinterval()
     sys.setswitchinterval(TURN)
     try:
@@ -228,24 +221,29 @@ def _giving_way() -> Iterator[None]:
         sys.setswitchinterval(before)
 
 
-def _since(name: str, bundle: Bundle, before: Arms) -> str:
+def _since(before: Arms, name: str, bundle: Bundle) -> str:
+    """Since when *bundle* has the role *name* in *before*; "" if it does not."""
     return next((a.since for a in before.all() if a.name == name and a.bundle is bundle), "")
 
 
-def _still(before: Arms, named: Named, arms: Mapping[str, Arm]) -> dict[str, Arm]:
-    """The arms of *before* whose roles are named and have no arm now, so far as their shares fit."""
+def _that_stay(before: Arms, roles: Iterable[str], arms: dict[str, Arm]) -> dict[str, Arm]:
+    """Variants of *before* for those of *roles* that have none in *arms*, if their shares fit."""
     left, found = 1 - sum(arm.share for arm in arms.values()), {}
-    for role in named.needed:
-        had = {role, SHADOW} if role == "challenger" else {role}
-        arm = next((arm for arm in before.all() if arm.name in had), None)
-        if arm and not had & arms.keys() and arm.share <= left:
+    for role in roles:
+        names = {role, SHADOW} if role == "challenger" else {role}
+        arm = next((arm for arm in before.all() if arm.name in names), None)
+        if arm and not names & arms.keys() and arm.share <= left:
             left -= arm.share
             found[arm.name] = arm
     return found
 
 
 def _in_words(live: Arms) -> str:
-    return ", ".join(
-        f"{arm.bundle.version}" + ("" if arm.name == "champion" else f" ({arm.name} {arm.share:g})")
-        for arm in live.all()
+    """The versions with their roles and shares; "nothing" without any."""
+    return (
+        ", ".join(
+            arm.bundle.version + ("" if arm.name == "champion" else f" ({arm.name} {arm.share:g})")
+            for arm in live.all()
+        )
+        or "nothing"
     )

@@ -13,7 +13,6 @@ import os
 import resource
 import signal
 import socket
-import sys
 import time
 from collections.abc import Callable
 from functools import partial
@@ -27,6 +26,7 @@ from granian.log import LogLevels
 from granian.server.mp import MPServer
 
 from serve import aside
+from serve.log import log
 from serve.settings import Settings
 from serve.shadow import Offers
 from serve.worker import Shared, Worker
@@ -179,7 +179,7 @@ class Server(MPServer):
                 self._short_lived = self._short_lived + 1 if short else 0
                 self._pause_until = now + PAUSE if short else 0.0
             if self._short_lived >= TOO_MANY:
-                print("error: workers end as soon as they start", file=sys.stderr, flush=True)
+                log("error: workers end as soon as they start")
                 self.failed = True
             elif now >= self._pause_until:
                 self._start(idx, now, target, loader)
@@ -238,4 +238,4 @@ def room(connections: int) -> int:
 
 def say(words: str) -> None:
     """A warning on stderr."""
-    print(f"warning: {words}", file=sys.stderr, flush=True)
+    log(f"warning: {words}")

@@ -1,4 +1,4 @@
-"""What stands: the arms that are live, as every interface tells them."""
+"""What the interfaces share: the body of the request at hand, and the variants that are live."""
 
 from __future__ import annotations
 
@@ -31,11 +31,10 @@ def json_here(scorer: Scorer) -> Any:
 
 
 def body_here(*kinds: str) -> bytes:
-    """The body of the request at hand, unpacked. Raises `RequestError` for another kind of body.
+    """The body of the request at hand, unpacked; JSON, or one of the media types *kinds*.
 
-    Besides JSON, *kinds* are taken. What looks like JSON is taken under any name (`curl -d` calls
-    it a form), but not from a web page: under some names a browser sends it without asking whether
-    it may.
+    What looks like JSON is accepted as any media type (`curl -d` calls it a form), but not from a web
+    page: some media types a browser sends without a CORS preflight. Raises `RequestError`.
     """
     try:
         body = request.get_data(cache=False)
@@ -43,11 +42,11 @@ def body_here(*kinds: str) -> bytes:
         raise RequestError(400, "the body is shorter than its Content-Length") from error
     most = current_app.config["MAX_CONTENT_LENGTH"]
     if request.content_length is None and len(body) >= most:
-        raise RequestEntityTooLarge  # Werkzeug cuts a body without a length off, and says nothing
+        raise RequestEntityTooLarge  # Werkzeug cuts off a body without a length
     body = unpack(body, request.headers.get("Content-Encoding", ""), most)
-    kind, of_a_page = request.mimetype, "Origin" in request.headers
+    kind, from_a_page = request.mimetype, "Origin" in request.headers
     like_json = not kind or body.lstrip()[:1] in (b"", b"{", b"[")
-    if not request.is_json and kind not in kinds and (of_a_page or not like_json):
+    if not request.is_json and kind not in kinds and (from_a_page or not like_json):
         others = "".join(f", or {each}" for each in kinds)
         raise RequestError(
             415, f"the body is {kind or 'of no kind'}; send JSON, as Content-Type: {JSON}{others}"
@@ -56,12 +55,12 @@ def body_here(*kinds: str) -> bytes:
 
 
 def standing(scorer: Scorer) -> list[Arm]:
-    """The arms that are live, the champion first; none before the first release."""
+    """The variants that are live, the champion first; none before the first release."""
     return scorer.router.live.all()
 
 
 def must_stand(scorer: Scorer) -> list[Arm]:
-    """The arms that are live, or a 503 if there are none."""
+    """As `standing`; a 503 if there is none."""
     found = standing(scorer)
     if not found:
         raise RequestError(503, "no model is live yet; GET /ready says why")
@@ -74,12 +73,12 @@ def versions(arms: Iterable[Arm]) -> list[str]:
 
 
 def fields_of(arms: Iterable[Arm]) -> Fields:
-    """What the rows may hold that one of *arms* reads."""
+    """The fields that one of *arms* reads."""
     return Fields([arm.bundle.contract for arm in arms])
 
 
 def age(bundle: Bundle, now: datetime) -> float | None:
-    """Seconds since *bundle* was made; None if it does not say when."""
+    """Seconds since *bundle* was made; None if its manifest does not say."""
     made = bundle.manifest.get("build", {}).get("made_at")
     try:
         then = datetime.fromisoformat(str(made))

@@ -1,92 +1,85 @@
-"""The files of the bundles that serve: watched in the store, and copied to the scorer's own folder.
+"""The files of the bundles that are served: watched in the store, and copied to the scorer's own folder.
 
-A model in memory goes on whatever happens to its files, but a worker that starts again has to read them.
-So a change of the files is noticed, and a verified copy is kept to start from. Nothing is taken from a
-copy that does not have the digest that `live.toml` names.
+A model in memory is served whatever happens to its files, but a worker that restarts has to read them.
+So a change of the files is noticed, and a verified copy is kept to start from. A copy is only loaded if
+it has the digest that `live.toml` names.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Container, Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
 
+from forge.live import Slot
 from model.core import FILE as CORE
 from serve.bundle import Bundle
-from serve.live import Slot
+from serve.log import log
 from serve.manifest import EVIDENCE, MANIFEST, MODEL, BundleError
 from serve.regular import read_regular
 
 #: The folder of copies, beside the proofs.
 COPIES = "bundles"
-#: Seconds after which files that seem unchanged are read again; after which an unfinished copy is nobody's.
-RECHECK, ABANDONED = 300.0, 3600.0
+#: Seconds after which files that seem unchanged are read again.
+RECHECK = 300.0
+#: Seconds after which an unfinished copy is removed: the process that made it has ended.
+ABANDONED = 3600.0
 _UNFINISHED = ".unfinished-"
 Stat = tuple[int, int, int, int] | None
 
 
-class _Checked(NamedTuple):
-    """What a folder was found to be: "" if it is sound, with its files' stats and the second."""
-
-    why: str
-    stats: tuple[Stat, ...]
-    at: float
-
-
 class Stored:
-    """The bundles in *store*, and copies in the folder *copies*, or none without it.
+    """The bundles in *store*, and copies in the folder *copies* if one is given.
 
-    Only who *keeps* writes copies; all may load from them.
+    Every process may load from the copies; one of them *keeps* them.
     """
 
     def __init__(
         self, store: Path, copies: Path | None, passes: Callable[[], float], *, keeps: bool = True
     ) -> None:
         self._bundles, self._copies, self._keeps = store / "bundles", copies, keeps
-        self._passes = passes
-        self._checked: dict[Path, _Checked] = {}
-        self._next, self._said = passes() + RECHECK, ""
+        self._passes, self._next, self._logged = passes, passes() + RECHECK, ""
+        #: What was found of a folder ("" if it is sound), and the stats of its files then.
+        self._checked: dict[Path, tuple[str, tuple[Stat, ...]]] = {}
 
     def is_due(self) -> bool:
-        """Whether all files are to be read again, though they seem unchanged; once every `RECHECK`."""
-        now = self._passes()
-        due = now >= self._next
-        if due:
-            self._next = now + RECHECK
-        return due
+        """Whether all files are to be read again although they seem unchanged: once in `RECHECK` seconds."""
+        if (now := self._passes()) < self._next:
+            return False
+        self._next = now + RECHECK
+        self._checked.clear()
+        return True
 
     def stats(self, slots: Iterable[Slot]) -> tuple[Stat, ...]:
-        """What says whether a file of *slots* in the store has changed."""
+        """What differs after a file of *slots* in the store has changed."""
         return tuple(each for slot in slots for each in _stats(self._bundles / slot.version))
 
     def load(self, slot: Slot, read: Callable[[Path, str], Bundle]) -> Bundle:
-        """What *read* makes of the bundle of *slot* in the store, or of the copy if that fails.
+        """What *read* makes of the bundle of *slot* in the store, or if that fails, of its copy.
 
         Raises `BundleError`.
         """
         folder, why = self._bundles / slot.version, ""
         before = _stats(folder)
         try:
-            found = _named(slot, folder, read)
+            bundle = _read(folder, slot, read)
         except BundleError as error:
             copy = self._copy(slot)
             if copy is None or not copy.is_dir():
                 raise
             try:
-                found, why = _named(slot, copy, read), str(error)
+                bundle, why = _read(copy, slot, read), str(error)
             except BundleError as also:
                 raise BundleError(f"{error}; the scorer's own copy: {also}") from error
-        self._checked[folder] = _Checked(why, before, self._passes())
-        return found
+        self._checked[folder] = why, before
+        return bundle
 
     def damage(self, slot: Slot) -> str:
-        """Why the bundle of *slot*, which is in memory, could not be loaded from the store; "" if it could."""
+        """Why the bundle of *slot*, which is in memory, cannot be loaded from the store; "" if it can."""
         why = self._problem(self._bundles / slot.version, slot)
         if not why:
             return ""
@@ -96,19 +89,21 @@ class Stored:
         return f"{why}; the model in memory goes on; after a restart, {after}"
 
     def keep(self, slots: Iterable[Slot]) -> None:
-        """Copy the bundles of *slots* that are sound and have no sound copy; remove all other copies."""
+        """Copy the sound bundles of *slots* that have no sound copy, and remove all other copies."""
         if self._copies is None or not self._keeps:
             return
-        live = {slot.version: slot for slot in slots}
+        live, why = {slot.version: slot for slot in slots}, ""
         try:
             self._copies.mkdir(parents=True, exist_ok=True)
-            for slot in live.values():
-                copy, folder = self._copies / slot.version, self._bundles / slot.version
+            for version, slot in live.items():
+                copy, folder = self._copies / version, self._bundles / version
                 if self._problem(copy, slot) and not self._problem(folder, slot):
                     _copy_whole(folder, copy, slot)
-            self._said = ""
         except (OSError, BundleError) as error:
-            self._say(f"{self._copies}: no copy of what serves could be kept: {error}")
+            why = f"{self._copies}: no copy of what serves could be kept: {error}"
+        if why and why != self._logged:
+            log(why)
+        self._logged = why
         with suppress(OSError):
             _remove_others(self._copies, live)
 
@@ -116,25 +111,20 @@ class Stored:
         return self._copies / slot.version if self._copies else None
 
     def _problem(self, folder: Path, slot: Slot) -> str:
-        """Why *folder* does not hold the bundle of *slot*; read again if it changed, or is due."""
-        stats, seen = _stats(folder), self._checked.get(folder)
-        if seen is None or seen.stats != stats or self._passes() - seen.at >= RECHECK:
+        """Why *folder* does not hold the bundle of *slot*; read again if its files have changed."""
+        stats, (why, before) = _stats(folder), self._checked.get(folder, ("", ()))
+        if stats != before:
             try:
-                _named(slot, folder, Bundle.described)
+                _read(folder, slot, Bundle.described)
                 why = ""
             except BundleError as error:
                 why = str(error)
-            seen = self._checked[folder] = _Checked(why, stats, self._passes())
-        return seen.why
-
-    def _say(self, words: str) -> None:
-        if words != self._said:
-            print(words, file=sys.stderr, flush=True)
-        self._said = words
+            self._checked[folder] = why, stats
+        return why
 
 
 def stat_of(path: Path) -> Stat:
-    """What changes when the file at *path* does: by a write, a chmod, or another file in its place."""
+    """What differs after the file at *path* was written, replaced, or its mode changed; None without one."""
     try:
         found = path.stat()
     except OSError:
@@ -146,18 +136,19 @@ def _stats(folder: Path) -> tuple[Stat, ...]:
     return tuple(stat_of(folder / name) for name in (MANIFEST, MODEL, CORE))
 
 
-def _named(slot: Slot, folder: Path, read: Callable[[Path, str], Bundle]) -> Bundle:
-    found = read(folder, slot.digest)
-    if found.version != slot.version:
+def _read(folder: Path, slot: Slot, read: Callable[[Path, str], Bundle]) -> Bundle:
+    """What *read* makes of *folder*, if that is the bundle of *slot*. Raises `BundleError`."""
+    bundle = read(folder, slot.digest)
+    if bundle.version != slot.version:
         raise BundleError(
-            f"{folder} holds {found.version} ({found.digest}), live.toml names"
+            f"{folder} holds {bundle.version} ({bundle.digest}), live.toml names"
             f" {slot.version} ({slot.digest})"
         )
-    return found
+    return bundle
 
 
 def _copy_whole(folder: Path, copy: Path, slot: Slot) -> None:
-    """Put a copy of *folder*, without its evidence, in the place of *copy*. Raises OSError, BundleError."""
+    """Replace *copy* by a copy of *folder* without its evidence. Raises OSError or BundleError."""
     work = Path(tempfile.mkdtemp(prefix=_UNFINISHED, dir=copy.parent))
     try:
         files = Bundle.described(folder, slot.digest).manifest["files"]
@@ -167,7 +158,7 @@ def _copy_whole(folder: Path, copy: Path, slot: Slot) -> None:
                 file.write(read_regular(folder / name))
                 file.flush()
                 os.fsync(file.fileno())
-        _named(slot, work, Bundle.described)
+        _read(work, slot, Bundle.described)
         _remove(copy)
         work.rename(copy)
     finally:
@@ -178,13 +169,13 @@ def _remove_others(copies: Path, versions: Container[str]) -> None:
     for path in copies.iterdir():
         unfinished = path.name.startswith(_UNFINISHED)
         if unfinished and time.time() - path.lstat().st_mtime < ABANDONED:
-            continue  # another process is at it
+            continue  # another process may be writing it
         if path.name not in versions:
             _remove(path)
 
 
 def _remove(path: Path) -> None:
-    """Whatever *path* is; a link is not followed."""
+    """Remove a file, a folder, or a link without what it leads to."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
     else:

@@ -1,31 +1,41 @@
-"""Whether the scorer agrees with the forge: what `forge sync` says of its looks, and what is refused here.
+"""Whether the scorer serves what the forge names, by the status of `forge sync` and by what is refused.
 
-`forge sync` leaves `sync.json` in the store with each look. A store that is filled by other means has
-none; then nothing is known of a forge.
+`forge sync` writes `sync.json` into the store at each look. A store that is filled by other means has
+no such file, and no agreement.
 """
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import msgspec
+
 from serve.regular import read_regular
 
 STATUS = "sync.json"
 #: Bytes of the largest status.
 LARGEST = 64 * 2**10
-#: `forge sync` is late after so many times the seconds between its looks, and after no fewer seconds.
+#: `forge sync` is late after this many of its intervals, and after this many seconds at least.
 LATE, LEAST = 4, 60.0
 
 
-class Agreement(NamedTuple):
-    """Whether what is named on the forge is served here; *why* not.
+class Status(msgspec.Struct):
+    """What `forge sync` writes: when it looked, when it last agreed, its interval in seconds."""
 
-    *seconds* since it last was: infinite if it never was, as far as is known.
+    at: datetime
+    agreed: datetime | None
+    problem: str
+    every: float | None
+
+
+class Agreement(NamedTuple):
+    """Whether the scorer serves what the forge names, and if not, *why*.
+
+    *seconds* since it last did; infinite if it is not known to have.
     """
 
     agrees: bool
@@ -33,7 +43,7 @@ class Agreement(NamedTuple):
     why: str = ""
 
     def state(self) -> dict[str, Any]:
-        """As `/ready` has it."""
+        """As `/ready` shows it."""
         seconds = round(self.seconds, 1) if math.isfinite(self.seconds) else None
         return {"agrees": self.agrees, "seconds": seconds, "why": self.why or None}
 
@@ -41,32 +51,34 @@ class Agreement(NamedTuple):
 def agreement(
     store: Path, refused: Mapping[str, str] | None, refused_at: datetime | None, now: datetime
 ) -> Agreement | None:
-    """Whether the *store* and the scorer, which refused something at *refused_at*, agree with the forge.
+    """The agreement of a scorer that follows *store* and *refused* something at *refused_at*.
 
     None where no `forge sync` fills the store.
     """
+    path = store / STATUS
     try:
-        said = json.loads(read_regular(store / STATUS, LARGEST))
-        at, agreed = _moment(said["at"]), _moment(said["agreed"]) if said["agreed"] else None
-        problem, every = str(said["problem"]), said["every"] and float(said["every"])
+        status = msgspec.json.decode(read_regular(path, LARGEST), type=Status)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        return Agreement(False, math.inf, f"{store / STATUS} cannot be read: {error!r}")
-    since = min(filter(None, (agreed, refused_at)), default=None) if agreed else None
-    seconds = max(0.0, (now - since).total_seconds()) if since else math.inf
-    late = (now - at).total_seconds()
-    if problem:
-        why = f"forge sync: {problem}"
+    except (OSError, ValueError, RecursionError) as error:
+        return Agreement(False, math.inf, f"{path} cannot be read: {error}")
+    seconds = math.inf
+    if status.agreed:
+        agreed = _aware(status.agreed)
+        since = min(agreed, refused_at) if refused_at else agreed
+        seconds = max(0.0, (now - since).total_seconds())
+    why, late = "", (now - _aware(status.at)).total_seconds()
+    if status.problem:
+        why = f"forge sync: {status.problem}"
     elif refused:
         why = f"{refused['what']} is refused: {refused['why']}"
-    elif every and late > max(LATE * every, LEAST):
-        why = f"forge sync last looked {late:,.0f} seconds ago, and should every {every:g}: does it run?"
-    else:
-        why = ""
+    elif status.every and late > max(LATE * status.every, LEAST):
+        why = (
+            f"forge sync last looked {late:,.0f} seconds ago, and should every {status.every:g}:"
+            " does it run?"
+        )
     return Agreement(not why, seconds, why)
 
 
-def _moment(text: str) -> datetime:
-    found = datetime.fromisoformat(text)
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
+def _aware(moment: datetime) -> datetime:
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

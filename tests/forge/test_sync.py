@@ -15,8 +15,7 @@ from forge.live import Live, Slot, moves
 from forge.local import LocalForge
 from forge.sync import KEPT, PATIENCE, STATUS, Sync, sync
 from serve.bundle import Bundle
-from serve.live import Named, read_live
-from serve.live import Slot as Written
+from serve.live import read_live
 from tests.forge.conftest import on_github
 
 pytestmark = pytest.mark.slow
@@ -311,7 +310,7 @@ def test_the_champion_is_followed_whatever_is_wrong_beside_it(stored, store, bun
     assert (result.changed, result.failed, result.follows) == (True, True, True)
     assert f"live: {old.version}, without what is wrong: " in result.words
     assert why.format(**words) in result.words
-    assert read_live(store / "live.toml") == Named(Written(old.version, old.digest), whole=True)
+    assert read_live(store / "live.toml") == (Live(Slot(old.version, old.digest)), True)
     assert report(store)["problem"] == result.words
     assert (sync(stored, store).changed, sync(stored, store).words) == (False, result.words)
 
@@ -340,7 +339,7 @@ def test_a_slot_beside_the_champion_joins_when_it_can_be_had(
     shutil.rmtree(place, ignore_errors=True)
     shutil.copytree(tmp_path / "kept", place)
     assert sync(local, store).words == f"live: {new.version}"
-    assert read_live(store / "live.toml").anchor.version == old.version
+    assert read_live(store / "live.toml")[0].anchor.version == old.version
 
 
 class Scripted:
@@ -395,7 +394,7 @@ def test_nothing_is_live_only_where_the_forge_says_so(local, store, bundles, tex
     assert "the store stays as it was" in result.words
     assert everything(store) == before
     assert sync(Saying('champion = "none"\n'), store).words == "live: nothing"
-    assert read_live(store / "live.toml").nothing
+    assert read_live(store / "live.toml")[0].nothing
     assert not sync(Saying("# The template's\n"), store).failed
 
 
@@ -453,7 +452,7 @@ def test_whatever_lies_in_the_store_is_put_right(local, store, bundles, name, ma
 
     assert not sync(local, store).failed
     assert Bundle.load(store / "bundles" / bundles[0].name)
-    assert read_live(store / "live.toml").champion.version == bundles[0].name
+    assert read_live(store / "live.toml")[0].champion.version == bundles[0].name
     assert report(store)["problem"] == ""
 
 

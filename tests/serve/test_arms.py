@@ -12,7 +12,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from model.contract import Contract, Feature, Target
-from serve.arms import WHOLE, Arm, Arms, as_read_by, cannot_read, fraction, point
+from serve.arms import WHOLE, Arm, Arms, fraction, point
+from serve.contract_compatibility import as_read_by, cannot_read
 
 FEATURES = (
     Feature("age", "number", minimum=0, maximum=120, nullable=True),
@@ -227,7 +228,7 @@ def test_the_journal_is_told_why_a_key_fell_to_an_arm():
         ),
         (
             other(id=Feature("id", "number", nullable=True)),
-            "it has a feature called id, which the champion's rows use for an id of their own",
+            "it has a feature called id, which the champion's rows use for the row's id",
         ),
         (
             replace(CONTRACT, task="multiclass", target=Target("bought", ("no", "yes", "so"))),

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import shutil
 
 import numpy as np
@@ -129,6 +130,50 @@ def test_no_rows_give_no_scores(each_task):
         (
             lambda f: edit(f, lambda m: m["golden"]["scores"].pop(), sign=True),
             "finite scores, expected",
+        ),
+        (
+            lambda f: edit(f, lambda m: m["golden"]["scores"].__setitem__(0, math.nan), sign=True),
+            "golden.scores is not a list of numbers",
+        ),
+        (
+            lambda f: edit(f, lambda m: m["golden"]["scores"].__setitem__(0, "0.1"), sign=True),
+            "golden.scores is not a list of numbers",
+        ),
+        (
+            lambda f: edit(f, lambda m: m["golden"].update(scores=[[0.1, 0.9], [1.0]]), sign=True),
+            "golden.scores is not a list of numbers, or of lists of as many numbers each",
+        ),
+        (
+            lambda f: edit(f, lambda m: m["golden"].update(scores=10**400), sign=True),
+            "golden.scores is not",
+        ),
+        (
+            lambda f: edit(f, lambda m: m["golden"].update(scores=[10**400]), sign=True),
+            "golden.scores is not",
+        ),
+        (
+            lambda f: edit(f, lambda m: m.update(data=[]), sign=True),
+            "data is not an object",
+        ),
+        (
+            lambda f: edit(f, lambda m: m["data"].update(categories={"device": [1]}), sign=True),
+            "data.categories is not an object of lists of strings",
+        ),
+        (
+            lambda f: edit(f, lambda m: m["data"].update(window=7, categories=[]), sign=True),
+            "data.window is not a list; data.categories is not",
+        ),
+        (
+            lambda f: edit(f, lambda m: m.update(build="mine"), sign=True),
+            "build is not an object",
+        ),
+        (
+            lambda f: edit(f, lambda m: m["files"].update({"a\0b": "sha256:0"}), sign=True),
+            "'a\\x00b' is not a file name",
+        ),
+        (
+            lambda f: edit(f, lambda m: m["data"].update(note="\ud800")),
+            "manifest.json cannot be read",
         ),
         (
             lambda f: edit(f, lambda m: m["golden"].update(rows=[{}]), sign=True),

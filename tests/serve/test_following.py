@@ -1,9 +1,12 @@
 """Whatever lies in the store, the model in memory goes on, and the scorer says what it does not follow."""
 
+import errno
+import io
 import json
 import math
 import os
 import socket
+from contextlib import redirect_stderr
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -236,6 +239,25 @@ def test_what_forge_sync_wrote_is_followed_at_once_and_never_in_part(
     path.write_text(whole)
     router.refresh()
     assert arms(router) == {"champion": (new.name, 0.85), "challenger": (old.name, 0.15)}
+    assert router.refused is None
+
+
+class Full(io.StringIO):
+    """A log on a full disk."""
+
+    def write(self, _):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_log_that_cannot_be_written_does_not_end_the_following(router, store, bundles):
+    """An error would end the thread that follows."""
+    with redirect_stderr(Full()):
+        store.write("[champian]\n")
+        router.refresh()
+        assert "champian" in router.refused["why"]
+        store.serve(bundles[1])
+        router.refresh()
+    assert arms(router) == {"champion": (bundles[1].name, 1)}
     assert router.refused is None
 
 

@@ -12,9 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from forge.live import Live, LiveError, parse_live
-from forge.live import Slot as Written
-from serve.live import LiveFileError, Named, Slot, read_live
+from forge.live import Live, LiveError, Slot, parse_live
+from serve.live import LiveFileError, loaded_slots, read_live
 from serve.router import Router
 
 DIGEST = "sha256:" + "a" * 64
@@ -184,20 +183,32 @@ def test_all_that_is_wrong_with_a_slot_is_said_at_once(tmp_path):
         read_live(tmp_path / "live.toml")
 
 
-def test_what_the_forge_writes_is_read_here(tmp_path):
-    """Two readers, one file."""
-    text = Live(
-        Written("v1", DIGEST), Written("v2", DIGEST, 0.1), Written("v0", DIGEST), "s-1"
-    ).to_toml()
-    (tmp_path / "live.toml").write_text(text)
+@pytest.mark.parametrize(
+    ("live", "loaded"),
+    [
+        (Live(Slot("v1", DIGEST)), ["champion"]),
+        (Live(Slot("v1", DIGEST), Slot("v2", DIGEST, 0.1)), ["champion", "challenger"]),
+        (
+            Live(Slot("v1", DIGEST), Slot("v2", DIGEST, mode="shadow")),
+            ["champion", "challenger"],
+        ),
+        (
+            Live(Slot("v1", DIGEST), Slot("v2", DIGEST, 0), Slot("v0", DIGEST), "s-1"),
+            ["champion"],
+        ),
+        (
+            Live(Slot("v1", DIGEST), anchor=Slot("v0", DIGEST, 0.05)),
+            ["champion", "anchor"],
+        ),
+        (Live(nothing=True), []),
+    ],
+)
+def test_what_the_forge_writes_is_read_here(tmp_path, live, loaded):
+    """Of the bundles that it names, those that get rows are loaded."""
+    (tmp_path / "live.toml").write_text(live.to_toml())
 
-    assert read_live(tmp_path / "live.toml") == Named(
-        Slot("v1", DIGEST), Slot("v2", DIGEST, 0.1), Slot("v0", DIGEST), "s-1"
-    )
-    (tmp_path / "live.toml").write_text(
-        Live(Written("v1", DIGEST), Written("v2", DIGEST, mode="shadow")).to_toml()
-    )
-    assert read_live(tmp_path / "live.toml").challenger == Slot("v2", DIGEST, shadow=True)
+    assert read_live(tmp_path / "live.toml") == (live, False)
+    assert [*loaded_slots(live)] == loaded
 
 
 SLOT = st.fixed_dictionaries(
@@ -239,8 +250,8 @@ def value_of(value):
 
 
 @given(TABLES)
-def test_the_two_readers_say_the_same(tmp_path_factory, tables):
-    """What the forge lets in the scorer takes, and what one refuses the other does, in its words."""
+def test_every_problem_is_refused_in_the_words_of_the_forge(tmp_path_factory, tables):
+    """What the forge accepts the scorer follows."""
     path = tmp_path_factory.getbasetemp() / "live.toml"
     path.write_text(toml(tables))
     try:
@@ -250,13 +261,7 @@ def test_the_two_readers_say_the_same(tmp_path_factory, tables):
             read_live(path)
         assert str(caught.value) == str(error).replace("live.toml", str(path), 1)
     else:
-        ours = read_live(path)
-        for role in ("champion", "challenger", "anchor"):
-            slot, written = getattr(ours, role), getattr(theirs, role)
-            assert (slot and (slot.version, slot.share, slot.shadow)) == (
-                written and (written.version, written.share or 0, written.mode == "shadow")
-            )
-        assert (ours.salt, ours.nothing) == (theirs.salt, theirs.nothing)
+        assert read_live(path) == (theirs, False)
 
 
 def name(store, text="", **roles):
@@ -288,8 +293,8 @@ def test_every_arm_that_has_rows_is_loaded_and_has_its_share(router, store, bund
     }
     assert router.live.anchor.bundle is router.live.bundle
     assert router.live.salt == "buys"
-    found = [router.arm(f"visitor-{number}") for number in range(200)]
-    assert {(arm, bundle.version) for arm, bundle in found} == {
+    found = [router.live.pick(f"visitor-{number}") for number in range(200)]
+    assert {(arm.name, arm.bundle.version) for arm in found} == {
         (arm, version) for arm, (version, _) in names(router).items()
     }
 
@@ -303,7 +308,7 @@ def test_a_shadow_has_no_rows_of_its_own(router, store, bundles):
     assert names(router) == {"champion": (old.name, 1), "shadow": (new.name, 0)}
     assert not router.live.split
     assert router.live.salt == "s-1"
-    assert {router.arm(f"v{number}")[0] for number in range(50)} == {"champion"}
+    assert {router.live.pick(f"v{number}").name for number in range(50)} == {"champion"}
 
 
 def test_a_bundle_without_rows_is_not_loaded(router, store, bundles):

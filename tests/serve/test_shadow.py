@@ -18,7 +18,7 @@ from serve.manifest import digest_of
 from serve.metrics import Metrics
 from serve.scored import score
 from serve.settings import Settings
-from serve.shadow import CHUNK, FEW, Offers, Shadow
+from serve.shadow import CHUNK, FEW, LARGEST, Offers, Shadow
 from tests.serve.test_metrics import parse
 
 AT = "2026-03-01T12:00:00.000000Z"
@@ -169,6 +169,18 @@ def test_what_cannot_be_sent_is_dropped_and_counted(pair, arm, rows, answered, o
     offers.offer(arm, answered(rows[:1]), [{**rows[0], "more": odd}])
 
     assert offers.state() == {"offered": 0, "dropped": 1}
+
+
+def test_a_message_that_would_arrive_in_part_is_dropped_and_counted(pair, arm, rows, answered):
+    """The process aside receives `LARGEST` bytes at once; the rest of a longer one would be lost."""
+    to, received = pair
+    offers = Offers(to)
+    offers.offer(arm, answered(rows[:1]), [{**rows[0], "more": "x" * LARGEST}])
+    assert offers.state() == {"offered": 0, "dropped": 1}
+
+    offers.offer(arm, answered(rows[:1]), rows[:1])
+    assert len(received.recv(LARGEST, socket.MSG_DONTWAIT)) < LARGEST
+    assert offers.state() == {"offered": 1, "dropped": 1}
 
 
 def test_no_more_is_taken_than_may_wait(arm, rows, offer, counted):
