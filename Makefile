@@ -36,7 +36,7 @@ test-serve: .venv/serve/installed .venv/test/installed
 test-checks: .venv/checks/installed .venv/serve/installed .venv/test/installed
 	PYTHONPATH="$(MEASURED).venv/test" $(CHECKS) $(PYTEST) tests/checks
 
-test-work: $(INSTALLED) .venv/test/installed .venv/s3/installed
+test-work: $(INSTALLED) .venv/test/installed .venv/s3/installed .venv/docs/installed
 	PYTHONPATH="$(MEASURED).venv/test" $(WORK) $(PYTEST) tests/test_readme.py tests --ignore tests/serve --ignore tests/checks --ignore tests/clients
 
 coverage: export COVERAGE_PROCESS_START := $(CURDIR)/pyproject.toml
@@ -94,7 +94,7 @@ drill: $(INSTALLED) ## faults put into your data, recipe and bundle, one at a ti
 	$(if $(PEERS),@$(WORK) -m drill peers)
 
 ##@ The house
-setup: $(INSTALLED) .venv/test/installed .venv/s3/installed ## install everything now
+setup: $(INSTALLED) .venv/test/installed .venv/s3/installed .venv/docs/installed ## install everything now
 
 extra: .venv/extra/installed ## what a few tests start if it is there: a fuzzer of APIs, linters of containers (Chromium and nginx, too: apt-get)
 
@@ -116,6 +116,10 @@ lint-schemas: .venv/tools/installed
 	$(SCHEMA) vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
 	$(SCHEMA) vendor.github-issue-forms $(filter-out %/config.yml,$(wildcard .github/ISSUE_TEMPLATE/*.yml))
 	$(SCHEMA) vendor.citation-file-format CITATION.cff
+
+docs: .venv/docs/installed ## the site of docs/, in build/docs; a broken link fails
+	@NO_MKDOCS_2_WARNING=1 .venv/docs/bin/mkdocs build --strict --quiet
+	@echo "build/docs/index.html"
 
 bench: .venv/serve/installed .venv/work/installed .venv/tools/installed ## the scorer beside its peers: BENCHMARKS.md  [PEERS=all|none|a,b SECONDS=2]
 	@$(SERVE) -m bench --peers $(or $(PEERS),all) --seconds $(or $(SECONDS),2)
@@ -149,4 +153,4 @@ help:
 .venv/%/installed: requirements/%.txt requirements/install.sh
 	@requirements/install.sh $*
 
-.PHONY: demo extra test test-fast coverage coverage-report test-spark test-clients test-serve test-checks test-work retrain gate land serve watch experiment site rollback status drill setup lint lint-code lint-types lint-schemas bench bench-experiment bench-gate bench-watch bench-scale soak lock clean help
+.PHONY: demo extra test test-fast coverage coverage-report test-spark test-clients test-serve test-checks test-work retrain gate land serve watch experiment site rollback status drill setup lint lint-code lint-types lint-schemas docs bench bench-experiment bench-gate bench-watch bench-scale soak lock clean help

@@ -3,7 +3,7 @@
 # Dependabot finds in a lock's head that it is universal, and for which Python.
 set -euo pipefail
 cd "$(dirname "$0")"
-for name in serve ship work checks test tools s3 extra spark clients; do
+for name in serve ship work checks test tools s3 extra spark clients docs; do
     more=()
     [ "$name" != work ] || more=(--override work.overrides --excludes work.excludes)
     ../.venv/tools/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \

@@ -45,6 +45,7 @@ def test_each_environment_has_a_lock():
         "extra",
         "spark",
         "clients",
+        "docs",
     }
     assert all(lock.with_suffix(".in").is_file() for lock in LOCKS)
 
