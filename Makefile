@@ -105,8 +105,8 @@ lint-code: .venv/tools/installed
 	.venv/tools/bin/ruff check .
 
 lint-types: .venv/tools/installed .venv/work/installed .venv/serve/installed
-	.venv/tools/bin/mypy --python-executable $(WORK) --exclude '^drill/peers/' forge model monitoring checks drill
-	.venv/tools/bin/mypy --python-executable $(SERVE) --exclude '^bench/(servers/|watch/(adwin|evidently_check)\.py)' serve bench
+	.venv/tools/bin/mypy --python-executable $(WORK) --exclude '^(drill/peers/|docs/generate/serve_)' forge model monitoring checks drill docs
+	.venv/tools/bin/mypy --python-executable $(SERVE) --exclude '^bench/(servers/|watch/(adwin|evidently_check)\.py)' serve bench docs/generate/serve_environment.py
 
 lint-schemas: .venv/tools/installed
 	.venv/tools/bin/zizmor --offline --persona pedantic --quiet .github
@@ -120,6 +120,10 @@ lint-schemas: .venv/tools/installed
 docs: .venv/docs/installed ## the site of docs/, in build/docs; a broken link fails
 	@NO_MKDOCS_2_WARNING=1 .venv/docs/bin/mkdocs build --strict --quiet
 	@echo "build/docs/index.html"
+
+reference: .venv/work/installed .venv/serve/installed ## the tables of docs/reference, from the code
+	@$(WORK) -m docs.generate work
+	@$(SERVE) -m docs.generate serve
 
 bench: .venv/serve/installed .venv/work/installed .venv/tools/installed ## the scorer beside its peers: BENCHMARKS.md  [PEERS=all|none|a,b SECONDS=2]
 	@$(SERVE) -m bench --peers $(or $(PEERS),all) --seconds $(or $(SECONDS),2)
@@ -153,4 +157,4 @@ help:
 .venv/%/installed: requirements/%.txt requirements/install.sh
 	@requirements/install.sh $*
 
-.PHONY: demo extra test test-fast coverage coverage-report test-spark test-clients test-serve test-checks test-work retrain gate land serve watch experiment site rollback status drill setup lint lint-code lint-types lint-schemas docs bench bench-experiment bench-gate bench-watch bench-scale soak lock clean help
+.PHONY: demo extra test test-fast coverage coverage-report test-spark test-clients test-serve test-checks test-work retrain gate land serve watch experiment site rollback status drill setup lint lint-code lint-types lint-schemas docs reference bench bench-experiment bench-gate bench-watch bench-scale soak lock clean help

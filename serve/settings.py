@@ -178,7 +178,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def table() -> str:
-    """The settings as the README lists them."""
+    """The settings as the reference lists them."""
     rows = [
         f"| `{flag(each)}` | `{variable(each)}` | {_default(each)} | {description(each)} |"
         for each in fields(Settings)

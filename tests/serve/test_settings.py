@@ -143,7 +143,7 @@ def test_headers_of_web_pages_are_separated_by_commas():
 
 
 def test_the_table_and_the_help_have_every_setting():
-    """The README's table is this one."""
+    """The table is that of the reference."""
     told, help_ = table(), parser().format_help()
     for each in fields(Settings):
         assert f"| `{flag(each)}` | `{variable(each)}` |" in told
@@ -153,6 +153,6 @@ def test_the_table_and_the_help_have_every_setting():
     assert "| `--store` | `TIDEGATE_STORE` | required |" in told
 
 
-def test_the_readme_has_every_setting(root):
-    """As the code has it: python -c "from serve.settings import table; print(table())"."""
-    assert table() in (root / "README.md").read_text()
+def test_the_reference_has_every_setting(root):
+    """As the code has it; `make reference` writes the page."""
+    assert table() in (root / "docs/reference/settings.md").read_text()
