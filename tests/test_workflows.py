@@ -272,6 +272,7 @@ def test_pages_are_off_until_somebody_wants_them():
     build, deploy = text.partition("\n  deploy:")[::2]
 
     assert "if: ${{ vars.PAGES == 'on' && (" in build
+    assert "        if: ${{ vars.DOCS == 'on' }}\n        run: make docs && " in build
     assert "needs: build" in deploy
     assert ": write" not in build
     assert "secrets." not in text

@@ -223,3 +223,12 @@ def test_parquet_has_the_columns_of_the_page():
             re.sub(r"list<.*: (\w+)>", r"list of \1", str(kind)).replace("double", "float64")
             in text
         )
+
+
+def test_variables_and_secrets_are_those_of_the_workflows():
+    """Each that one reads, and no other."""
+    text = "".join(path.read_text() for path in (ROOT / ".github").rglob("*.yml"))
+
+    assert set(first_column("repository-variables.md")) == set(
+        re.findall(r"\b(?:vars|secrets)\.([A-Z_]+)", text)
+    )
