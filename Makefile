@@ -125,6 +125,9 @@ reference: .venv/work/installed .venv/serve/installed ## the tables of docs/refe
 	@$(WORK) -m docs.generate work
 	@$(SERVE) -m docs.generate serve
 
+pictures: .venv/work/installed ## screenshots for the documentation, of the last `make demo` (needs Chromium)
+	@$(WORK) -m docs.generate.screenshots
+
 bench: .venv/serve/installed .venv/work/installed .venv/tools/installed ## the scorer beside its peers: BENCHMARKS.md  [PEERS=all|none|a,b SECONDS=2]
 	@$(SERVE) -m bench --peers $(or $(PEERS),all) --seconds $(or $(SECONDS),2)
 
@@ -157,4 +160,4 @@ help:
 .venv/%/installed: requirements/%.txt requirements/install.sh
 	@requirements/install.sh $*
 
-.PHONY: demo extra test test-fast coverage coverage-report test-spark test-clients test-serve test-checks test-work retrain gate land serve watch experiment site rollback status drill setup lint lint-code lint-types lint-schemas docs reference bench bench-experiment bench-gate bench-watch bench-scale soak lock clean help
+.PHONY: demo extra test test-fast coverage coverage-report test-spark test-clients test-serve test-checks test-work retrain gate land serve watch experiment site rollback status drill setup lint lint-code lint-types lint-schemas docs reference pictures bench bench-experiment bench-gate bench-watch bench-scale soak lock clean help
