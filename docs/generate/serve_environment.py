@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Mapping
 from contextlib import redirect_stderr
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,15 @@ from serve.settings import table as settings
 
 ROOT = Path(__file__).parents[2]
 BUNDLES = ROOT / "tests/bundles/with-core/binary"
+KINDS = {
+    "application/json": "JSON",
+    "application/octet-stream": "binary tensors",
+    "text/csv": "CSV",
+    "text/html": "HTML",
+    "text/css": "CSS",
+    "text/javascript": "JavaScript",
+    "text/plain": "text",
+}
 
 
 def metrics() -> str:
@@ -37,22 +47,26 @@ def routes() -> str:
     rows = []
     for path, methods in _document()["paths"].items():
         for method, operation in methods.items():
-            answers = operation["responses"]
-            good, *bad = sorted(answers)
-            body = ", ".join(operation.get("requestBody", {}).get("content", {}))
-            given = ", ".join(kind.split(";")[0] for kind in answers[good]["content"])
+            good, *bad = sorted(operation["responses"])
+            takes = _kinds(operation.get("requestBody", {}))
+            gives = f"{good}: {_kinds(operation['responses'][good])}"
             token = "yes" if "security" in operation else ""
             rows.append(
                 [
                     f"`{method.upper()} {path}`",
                     operation["summary"],
-                    body,
-                    f"{good}: {given}",
+                    takes,
+                    gives,
                     ", ".join(bad),
                     token,
                 ]
             )
-    return table(["Route", "Purpose", "Request body", "Response", "Errors", "Token"], rows)
+    return table(["Route", "Purpose", "Takes", "Returns", "Errors", "Token"], rows)
+
+
+def _kinds(body: Mapping[str, Any]) -> str:
+    """The media types of a body, as people call them."""
+    return ", ".join(KINDS[kind.partition(";")[0]] for kind in body.get("content", {}))
 
 
 def _document() -> dict[str, Any]:

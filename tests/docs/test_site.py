@@ -4,9 +4,14 @@ import os
 import re
 import shutil
 import subprocess
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+
+from tests.chromium import chromium, needs_chromium
 
 pytestmark = pytest.mark.slow
 
@@ -87,3 +92,45 @@ def test_sections_are_in_the_order_of_a_reader(project):
     )
     tabs = re.findall(r'<a href="([\w-]+)/[^"]*" class="md-tabs__link', page)
     assert tabs == folders
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    """Serves files, and logs nothing."""
+
+    def log_message(self, *_):
+        pass
+
+
+@needs_chromium
+def test_a_page_is_searched_and_read_without_another_host(tmp_path):
+    """What its scripts load, too; it fits a phone, light and dark."""
+    site = tmp_path / "site"
+    assert build(ROOT / "mkdocs.yml", site).returncode == 0
+    with (
+        ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=site)) as server,
+        chromium(tmp_path / "profile") as browser,
+    ):
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_port}"
+        backgrounds = set()
+        for scheme in ("light", "dark"):
+            browser.look("phone", scheme)
+            browser.open(f"{address}/reference/thresholds/")
+            assert browser.run("return document.documentElement.scrollWidth <= innerWidth")
+            backgrounds.add(browser.run("return getComputedStyle(document.body).backgroundColor"))
+        browser.look("desktop")
+        browser.open(address)
+        browser.run(
+            "const field = document.querySelector('.md-search__input'); field.focus(); field.value = 'drift';"
+            " field.dispatchEvent(new Event('keyup'))"
+        )
+        browser.until("return document.querySelector('.md-search-result__item')")
+        loaded = browser.run(
+            "return performance.getEntriesByType('resource').map((each) => each.name)"
+        )
+        complaints = browser.complaints()
+        server.shutdown()
+
+    assert len(backgrounds) == 2
+    assert [name for name in loaded if not name.startswith(address)] == []
+    assert complaints == []
