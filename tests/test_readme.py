@@ -1,4 +1,4 @@
-"""Every command in the README is typed here, in a copy of the checkout with a space in its path."""
+"""The commands of the README, the tutorials and the guides are typed here, in a copy of the checkout with a space in its path."""
 
 import json
 import os
@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 
 from forge.github import GitHubForge
-from forge.live import Live, with_champion
+from forge.live import Live, parse_live, with_champion
 from forge.local import LocalForge
 from serve.bundle import Bundle
+from tests.docs.shell_commands import commands_of
 from tests.forge.fake_github import NAME, FakeGitHub
 from tests.forge.fake_server import serve
 from tests.loop.laptop import wait_for
@@ -24,9 +25,12 @@ pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+#: A page of the reference names commands, and is no instruction.
+INSTRUCTIONS = [page for page in PAGES if page.parent.name != "reference"]
 NOT_COPIED = (".git", ".venv", ".demo", ".forge", "build", "*cache*", "__pycache__")
 LIVE = "serve/live.toml"
-#: What measures takes minutes; its parts are tested in tests/bench.
+#: What measures takes minutes; its parts are tested in tests/bench and tests/drill.
 LONG = {
     *(
         "make bench",
@@ -35,20 +39,36 @@ LONG = {
         "make bench-scale",
         "make bench-watch",
     ),
-    *("make soak", "make drill"),
+    *("make soak", "make drill", "make drill PEERS=all"),
 }
-#: What runs these tests needs no test to run it.
-RUNNING = "make test"
+#: These run tests or linters, install or resolve, and would do so within a test.
+HOUSE = {
+    *(
+        "make test",
+        "make test-fast",
+        "make test-clients",
+        "make test-spark",
+        "make lint",
+        "make setup",
+        "make lock",
+    ),
+    *("make docs", "make coverage", "requirements/install.sh spark"),
+}
 ON_GITHUB = "FORGE=github:OWNER/NAME make serve"
+#: These need a repository, a bucket, a cluster or a deleted release. Other tests run them with one that is made up.
+ELSEWHERE = {
+    "FORGE=github:OWNER/NAME GITHUB_TOKEN=TOKEN .venv/work/bin/python -m forge doctor",
+    ".venv/work/bin/python -m forge restore STORE/bundles/VERSION",
+    "JOURNAL=s3://BUCKET/journal make watch",
+    "JOURNAL=s3://BUCKET/journal PYTHONPATH=.venv/spark make watch",
+}
 
 
 def commands():
-    """Every command of the README: lines of its shell blocks, and words in the text."""
-    found = []
-    for block in re.findall(r"```sh\n(.*?)```", README, re.DOTALL):
-        found += [block.strip()] if block.startswith("curl") else block.splitlines()
-    found += re.findall(r"`((?:[A-Z]+=\S+ )*make [^`]*)`", README)
-    return dict.fromkeys(line.split("  #")[0].strip() for line in found if line.strip())
+    """Every command of the instructions, once."""
+    return dict.fromkeys(
+        command for page in INSTRUCTIONS for command in commands_of(page.read_text())
+    )
 
 
 class Checkout:
@@ -62,9 +82,9 @@ class Checkout:
         self.typed = []
 
     def type(self, command, code=0):
-        """What *command*, which is in the README, prints."""
+        """What *command*, which is on a page, prints."""
         self.typed.append(command)
-        assert command in commands(), f"{command} is not in the README"
+        assert command in commands(), f"{command} is on no page"
         own = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
         done = subprocess.run(
             ["bash", "-c", command], cwd=self.folder, env=own, text=True, check=False,
@@ -85,7 +105,7 @@ def checkout(tmp_path):
 
 
 @pytest.mark.timeout(900)
-def test_the_demo_goes_as_the_readme_tells(checkout):
+def test_the_demo_goes_as_the_tutorial_says(checkout):
     """Eight steps, each with what came of it; it stays out of the checkout's own files."""
     before = {path.name for path in checkout.folder.iterdir()}
     told = checkout.type("make demo")
@@ -102,7 +122,7 @@ def test_the_demo_goes_as_the_readme_tells(checkout):
 
 
 @pytest.mark.timeout(600)
-def test_the_loop_a_step_at_a_time_goes_as_the_readme_tells(checkout):
+def test_the_loop_step_by_step_goes_as_the_pages_say(checkout):
     """From the first retrain to the rollback."""
     assert "proposal 1 on branch retrain" in checkout.type("make retrain TODAY=2013-04-01")
     assert "PROMOTE" in checkout.type("make gate")
@@ -118,36 +138,45 @@ def test_the_loop_a_step_at_a_time_goes_as_the_readme_tells(checkout):
         assert "no change: no day could be judged yet" in checkout.type("make watch")
         assert "no day could be judged yet" in checkout.type("TODAY=2026-03-01 make watch")
         assert "no experiment runs" in checkout.type("make experiment")
+        (prune,) = (command for command in commands() if " feature prune " in command)
+        checkout.type(prune)
 
         second = a_later_release(checkout.forge, first)
         wait_for(lambda: ready(address)["version"] == second, 60, "no swap")
+        (anchor,) = (command for command in commands() if " -m checks anchor " in command)
+        assert f"moves the anchor from {first.version} to {second}" in checkout.type(anchor)
         said = f"scorers serve {first.version} when they look next"
         assert said in checkout.type("make rollback")
         wait_for(lambda: ready(address)["version"] == first.version, 60, "no rollback")
 
+    (comment,) = (command for command in commands() if " -m forge comment " in command)
+    checkout.type(comment)
     assert "index.html" in checkout.type("make site")
 
     ship, prune = (command for command in commands() if " -m serve " in command)
     assert re.search(r"\d+ files made, \d+ sent", checkout.type(ship))
     assert "deleted" in checkout.type(prune)
-    comes, goes = (command for command in commands() if " -m model feature " in command)
+    comes, goes = (
+        command for command in commands() if re.search(" -m model feature (add|drop) ", command)
+    )
     assert "hour is a feature now" in checkout.type(comes)
     assert "visib is a feature no more" in checkout.type(goes)
     told = checkout.type("RECIPE=tests/recipes/buys.py make retrain TODAY=2026-02-20")
     assert "buys: model" in told
     in_other_tests = {
-        RUNNING,
         "make demo",
         "make serve",
         "make retrain gate",
         ON_GITHUB,
         curl,
         *LONG,
+        *HOUSE,
+        *ELSEWHERE,
     }
     assert commands().keys() - checkout.typed == in_other_tests
 
 
-def test_a_scorer_follows_a_repository_as_the_readme_tells(checkout, bundles):
+def test_a_scorer_follows_a_repository_as_the_readme_says(checkout, bundles):
     """No secret: the repository is a public one."""
     fake = FakeGitHub({LIVE: Live().to_toml()})
     server = serve(fake)
@@ -179,22 +208,32 @@ def test_make_alone_lists_every_command(checkout):
     assert re.findall(r"^  make ([a-z-]+) +\S", listed, re.MULTILINE) == targets
 
 
-def test_every_file_that_the_readme_names_is_there():
-    """A newcomer follows the table."""
-    named = re.findall(
-        r"`((?:model|checks|serve|monitoring|forge|tests|requirements)/[^` ]*)`", README
-    )
+def test_the_readme_is_one_screen_and_its_links_are_there():
+    """The rest is in docs/."""
     linked = re.findall(r"\]\(([^)#]+)\)", README)
 
-    assert len(named) > 8
-    made = {"serve/live.toml", "requirements/*.in"}
-    assert [name for name in named if name not in made and not (ROOT / name).exists()] == []
+    assert len(README.splitlines()) <= 150
     assert [link for link in linked if "://" not in link and not (ROOT / link).exists()] == []
 
 
-def test_what_the_readme_says_the_demo_prints_is_what_it_prints():
+def test_every_page_is_linked_from_the_readme_or_from_a_page_of_its_section():
+    """A page that nothing links to is not found on GitHub, where there is no navigation."""
+    linked = {
+        (page.parent / link).resolve()
+        for page in PAGES
+        for link in re.findall(r"\]\(([^)#]+\.md)[^)]*\)", page.read_text())
+    }
+
+    assert [
+        page for page in PAGES if page not in linked and page.parent not in (ROOT, ROOT / "docs")
+    ] == []
+
+
+def test_what_the_tutorial_says_the_demo_prints_is_what_it_prints():
     """The shape of it: numbers, names and times differ from run to run."""
-    shown = re.search(r"```text\n(.*?)```", README, re.DOTALL).group(1)
+    shown = re.search(
+        r"```text\n(.*?)```", (ROOT / "docs/tutorials/demo.md").read_text(), re.DOTALL
+    ).group(1)
     story = (ROOT / "tests/loop/__main__.py").read_text()
 
     chapters = re.findall(r"\((\d)\) (.+)", shown)
@@ -233,7 +272,7 @@ def ready(address):
 
 
 def score(curl, address):
-    """What the README's curl would get: curl itself may not be installed."""
+    """What the curl on the pages would get: curl itself may not be installed."""
     words = shlex.split(curl)
     headers = dict([words[words.index("-H") + 1].split(": ")])
     request = urllib.request.Request(
@@ -253,7 +292,10 @@ def a_later_release(forge, release):
     (folder / "manifest.json").write_text(json.dumps(manifest | {"version": later}))
     forge.upload(later, folder)
     forge.propose(
-        "retrain", later, "", {LIVE: with_champion(Live(), later, release.digest).to_toml()}
+        "retrain",
+        later,
+        "",
+        {LIVE: with_champion(parse_live(forge.read(LIVE)), later, release.digest).to_toml()},
     )
     forge.status("retrain", True, "good")
     forge.merge("retrain", later)

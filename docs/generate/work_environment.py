@@ -65,7 +65,12 @@ def _readers() -> dict[str, list[str]]:
 
 def commands() -> str:
     """Every command with its options."""
-    parsers = [
+    return "\n".join(part for parser in parsers() for part in _command(parser, ""))
+
+
+def parsers() -> list[argparse.ArgumentParser]:
+    """The parser of each package with commands; of `serve`, of those without the server."""
+    return [
         model.__main__._parser(),
         checks.arguments.parser(""),
         forge.arguments.parser(""),
@@ -73,7 +78,6 @@ def commands() -> str:
         monitoring.__main__._parser(),
         drill.__main__._parser(),
     ]
-    return "\n".join(part for parser in parsers for part in _command(parser, ""))
 
 
 def _command(parser: argparse.ArgumentParser, words: str) -> Iterator[str]:
