@@ -5,12 +5,15 @@ import os
 import re
 import subprocess
 import tomllib
+from dataclasses import MISSING, fields
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
 
 from docs.generate.thresholds_file import read_groups
+from model.contract import Contract, Feature, Target
+from model.declared import FUNCTIONS
 from model.export import Build, export
 from model.train import read_recipe, train
 from serve.manifest import read_manifest
@@ -161,16 +164,10 @@ def test_exit_codes_are_those_of_the_code(package):
 
 #: Fields that not every bundle has.
 OPTIONAL = {"core", "remarks", "stability"}
-#: Fields that older bundles do not have.
+#: Fields that older bundles, or contracts of these recipes, do not have.
 LATER = {
-    "golden.spread",
-    "data.source",
-    "parity.cases",
-    "parity.beside_thresholds",
-    "parity.unbounded",
-}
-#: Fields that older bundles do not have.
-LATER = {
+    "contract.retired",
+    "contract.zone",
     "golden.spread",
     "data.source",
     "parity.cases",
@@ -196,6 +193,30 @@ def test_the_manifests_fields_are_those_that_are_written(recipe, recipes, tmp_pa
         assert found - {*shown} == set()
         missing = {name for name in {*shown} - found if name.partition(".")[0] not in OPTIONAL}
         assert missing - LATER == set()
+
+
+@pytest.mark.parametrize("part", [Contract, Feature, Target])
+def test_the_contracts_fields_are_those_of_the_code(part):
+    """In their order; one without a default is required."""
+    text = (
+        (PAGES / "recipe.md")
+        .read_text()
+        .partition(f"\n## {part.__name__}\n")[2]
+        .partition("\n## ")[0]
+    )
+    shown = re.findall(r"^\| `(\w+)` \| (\w+) \|", text, re.MULTILINE)
+
+    public = [field for field in fields(part) if field.init]
+    assert [name for name, _ in shown] == [field.name for field in public]
+    required = [field.name for field in public if field.default is MISSING]
+    assert [name for name, default in shown if default == "required"] == required
+
+
+def test_a_recipe_needs_the_names_of_the_page():
+    """But for the optional HOLDOUT, training names each that is missing."""
+    shown = first_column("recipe.md")[:5]
+
+    assert shown == ["CONTRACT", *FUNCTIONS, "HOLDOUT"]
 
 
 def test_the_bundles_files_are_those_that_are_written():
