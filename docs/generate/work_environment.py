@@ -19,6 +19,8 @@ from docs.generate.markdown_table import table
 from docs.generate.thresholds_file import Group, read_groups
 
 ROOT = Path(__file__).parents[2]
+#: How a help says its default, where that is no value.
+DEFAULT = re.compile(r" ?\(?default: ([^()]+?)\)?$")
 RULE = re.compile(r"^\| `([^`]+)` \|.*\| ([^|]*) \|$", re.MULTILINE)
 
 
@@ -111,13 +113,13 @@ def _default(action: argparse.Action) -> str:
     if action.required:
         return "required"
     if value in (None, False, "", [], ()) or isinstance(value, date):
-        return ""
+        stated = DEFAULT.search(action.help or "")
+        return stated[1] if stated else ""
     return f"`{value}`"
 
 
 def _meaning(action: argparse.Action) -> str:
-    words = re.sub(r" ?\(default: [^()]*\)", "", (action.help or "").replace("%%", "%"))
-    words = words.replace(f"default: {action.default}", "")
+    words = DEFAULT.sub("", (action.help or "").replace("%%", "%"))
     choices = ", ".join(f"`{each}`" for each in action.choices or () if each is not None)
     return "; ".join(filter(None, [words, f"one of {choices}" if choices else ""]))
 
