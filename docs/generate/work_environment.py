@@ -21,11 +21,12 @@ from docs.generate.thresholds_file import Group, read_groups
 ROOT = Path(__file__).parents[2]
 #: How a help says its default, where that is no value.
 DEFAULT = re.compile(r" ?\(?default: ([^()]+?)\)?$")
-RULE = re.compile(r"^\| `([^`]+)` \|.*\| ([^|]*) \|$", re.MULTILINE)
+#: A row of rules.md or signals.md: its name, and the limits in its last cell.
+NAMED = re.compile(r"^\| `([^`]+)` \|.*\| ([^|]*) \|$", re.MULTILINE)
 
 
 def thresholds() -> str:
-    """Every table of thresholds.toml, each value with its meaning and the gate's rules that read it."""
+    """Every table of thresholds.toml, each value with its meaning and the rules and signals that read it."""
     top, groups = read_groups((ROOT / "checks/thresholds.toml").read_text(encoding="utf-8"))
     readers, found, before = _readers(), [top, ""], ""
     for group in groups:
@@ -50,18 +51,19 @@ def _values(group: Group, readers: dict[str, list[str]]) -> str:
             ]
         )
     if any(row[3] for row in rows):
-        return table(["Name", "Value", "Meaning", "Rules of the gate that read it"], rows)
+        return table(["Name", "Value", "Meaning", "Read by"], rows)
     return table(["Name", "Value", "Meaning"], [row[:3] for row in rows])
 
 
 def _readers() -> dict[str, list[str]]:
-    """threshold -> the rules that name it in rules.md."""
+    """threshold -> the rules and signals that name it on their pages."""
     found = defaultdict(list)
-    for rule, limits in RULE.findall(
-        (ROOT / "docs/reference/rules.md").read_text(encoding="utf-8")
-    ):
-        for name in re.findall(r"`([\w.]+)`", limits):
-            found[name].append(rule)
+    for page in ("rules.md", "signals.md"):
+        for name, limits in NAMED.findall(
+            (ROOT / "docs/reference" / page).read_text(encoding="utf-8")
+        ):
+            for limit in re.findall(r"`([\w.]+)`", limits):
+                found[limit].append(name)
     return found
 
 

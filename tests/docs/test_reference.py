@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from checks.watch import SIGNALS
 from docs.generate.thresholds_file import read_groups
 from model.contract import Contract, Feature, Target
 from model.declared import FUNCTIONS
@@ -136,6 +137,16 @@ def test_every_limit_of_the_gate_has_a_rule():
     assert named - gate == set()
     left = {name for name in gate - named if name.rpartition(".")[2] not in ("severity", "seed")}
     assert left == {"gate.max_rows"}
+
+
+def test_the_signals_are_those_that_are_monitored():
+    """With every smallest effect; none names a limit that does not exist."""
+    limits = tomllib.loads((ROOT / "checks/thresholds.toml").read_text())["monitoring"]
+    named = set(re.findall(r"`monitoring\.(\w+)`", (PAGES / "signals.md").read_text()))
+
+    assert sorted(first_column("signals.md")) == sorted(SIGNALS)
+    assert named - limits.keys() == set()
+    assert {name for name in limits if name.startswith("min_")} - named == {"min_reference_days"}
 
 
 def codes_of(package):
