@@ -100,12 +100,7 @@ class Repository:
             template,
             root=folder / "world",
             allow_hosts=(),
-            vars={
-                "RECIPE": RECIPE,
-                "JOURNAL": str(self.journal),
-                "KEPT": "cache",
-                **more.pop("vars", {}),
-            },
+            vars={"RECIPE": RECIPE, "JOURNAL": str(self.journal), "KEPT": "cache", **more.pop("vars", {})},
             env={"TIDEGATE_ENVIRONMENTS": str(ROOT / ".venv"), "ORIGINAL": str(ROOT / RECIPE)},
             path=f"{ROOT / '.venv/tools/bin'}:{os.environ['PATH']}",
             verbose=True,
@@ -162,9 +157,7 @@ class Repository:
 
     def edit_release(self, version, body):
         number = next(
-            r["id"]
-            for r in self.world.request("GET", f"/repos/{SLUG}/releases")[1]
-            if r["tag_name"] == version
+            r["id"] for r in self.world.request("GET", f"/repos/{SLUG}/releases")[1] if r["tag_name"] == version
         )
         before = len(self.world.runs)
         status, _ = self.world.request("PATCH", f"/repos/{SLUG}/releases/{number}", body)
@@ -177,9 +170,7 @@ class Repository:
         for issue in self.state["issues"]:
             if issue["state"] == "open" and issue["title"].startswith("Rolled back"):
                 assert (
-                    self.world.request(
-                        "PATCH", f"/repos/{SLUG}/issues/{issue['number']}", {"state": "closed"}
-                    )[0]
+                    self.world.request("PATCH", f"/repos/{SLUG}/issues/{issue['number']}", {"state": "closed"})[0]
                     == 200
                 )
         self.world.drain()
@@ -206,9 +197,7 @@ class Repository:
         return {release["tag"]: release["prerelease"] for release in self.state["releases"]}
 
     def pulls(self, kind="open"):
-        return [
-            pull for pull in self.state["pulls"] if (pull["state"] == "open") == (kind == "open")
-        ]
+        return [pull for pull in self.state["pulls"] if (pull["state"] == "open") == (kind == "open")]
 
     def issues(self, words):
         return [issue for issue in self.state["issues"] if words in issue["title"]]
@@ -221,14 +210,7 @@ class Repository:
             "GITHUB_API_URL": f"{self.world.fake.base}/api/v3",
             "GITHUB_TOKEN": self.world.person().value,
         }
-        command = [
-            ROOT / ".venv/serve/bin/python",
-            "-m",
-            "forge",
-            "sync",
-            "--store",
-            self.folder / "store",
-        ]
+        command = [ROOT / ".venv/serve/bin/python", "-m", "forge", "sync", "--store", self.folder / "store"]
         subprocess.run(command, cwd=ROOT, env=os.environ | own, check=True)
 
     def verify_attestation(self, release, name):
@@ -252,23 +234,13 @@ class Repository:
 
     def visit(self, address, first, last, *more):
         command = [ROOT / ".venv/work/bin/python", ROOT / ".ci/website.py", address, ROOT / RECIPE]
-        done = subprocess.run(
-            [*command, first, last, *more], check=True, capture_output=True, text=True
-        )
+        done = subprocess.run([*command, first, last, *more], check=True, capture_output=True, text=True)
         return done.stdout
 
     def is_clean(self):
         """Every call was as GitHub describes it and within its permissions; nothing went outside."""
         ours = [c for c in self.world.bad_calls() if (c.get("ua") or "").startswith("tidegate")]
-        told = (
-            "method",
-            "path",
-            "status",
-            "denied",
-            "request_errors",
-            "response_errors",
-            "message",
-        )
+        told = ("method", "path", "status", "denied", "request_errors", "response_errors", "message")
         bad = [{name: call[name] for name in told if call.get(name)} for call in ours]
         assert bad == []
         assert sorted(set(self.world.proxy.blocked)) == []
@@ -329,11 +301,7 @@ def test_two_nights_and_a_person(make):
 
 def test_each_way_back_leaves_the_older_model_and_the_night_does_not_undo_it(make):
     """By policy it lands; then a revert, a latest moved by hand, the button."""
-    here = make(
-        rules={
-            "main": {"required_checks": ["gate"], "require_pr": True, "reviews": 0, "bypass": set()}
-        }
-    )
+    here = make(rules={"main": {"required_checks": ["gate"], "require_pr": True, "reviews": 0, "bypass": set()}})
     here.night("2026-02-20")
     old, old_text = here.live(), here.live_text()
     assert here.latest() == [old]
@@ -400,9 +368,7 @@ def test_a_button_that_waited_is_about_what_was_live_when_it_was_pressed(make):
     (incident,) = here.issues("Rolled back from")
     assert "ann does not trust it" in incident["body"]
 
-    here.revert(
-        second_text, gate="failure"
-    )  # it brings a quarantined version back: a person's word
+    here.revert(second_text, gate="failure")  # it brings a quarantined version back: a person's word
     assert here.live() == second
     assert here.released() == {first: False, second: False}
     (incident,) = here.issues("Rolled back from")
@@ -465,14 +431,7 @@ def test_a_bad_candidate_and_trouble_in_the_middle_of_the_night(make):
     faults.append({"method": "POST", "path": "/releases$", "status": 502, "times": 1, "skip": 0})
     faults.append({"method": "POST", "path": "/pulls$", "status": 502, "times": 1, "skip": 0})
     faults.append(
-        {
-            "method": "GET",
-            "path": "/issues",
-            "status": 429,
-            "times": 1,
-            "skip": 0,
-            "headers": {"Retry-After": "1"},
-        }
+        {"method": "GET", "path": "/issues", "status": 429, "times": 1, "skip": 0, "headers": {"Retry-After": "1"}}
     )
     here.night("2026-02-20")
     good = here.live()
@@ -543,11 +502,7 @@ def test_people_command_below_an_incident(make):
 
     def replies():
         (found,) = [each for each in here.state["issues"] if each["number"] == number]
-        return [
-            each["body"].partition("\n")[2]
-            for each in found["comments"]
-            if "tidegate" in each["body"]
-        ]
+        return [each["body"].partition("\n")[2] for each in found["comments"] if "tidegate" in each["body"]]
 
     say("it looks bad", "skipped")
     assert replies() == []
@@ -593,8 +548,7 @@ def test_what_a_pull_request_may_do(make):
         "checks/__main__.py": "raise SystemExit(0)\n",
         "forge/__main__.py": "raise SystemExit(0)\n",
         "model/recipe.py": "raise RuntimeError('never asked: the recipe is another file')\n",
-        RECIPE: (ROOT / RECIPE).read_text()
-        + "\nimport os\nassert 'GITHUB_TOKEN' not in os.environ\n",
+        RECIPE: (ROOT / RECIPE).read_text() + "\nimport os\nassert 'GITHUB_TOKEN' not in os.environ\n",
     }
     here.world.commit(evil, "an honest improvement", branch="improve")
     first = len(here.world.runs)
@@ -618,9 +572,7 @@ def test_what_a_pull_request_may_do(make):
     writes = [
         c
         for c in here.world.calls(run)
-        if c["method"] != "GET"
-        and "/git-upload-pack" not in c["path"]
-        and "artifact" not in c["path"].lower()
+        if c["method"] != "GET" and "/git-upload-pack" not in c["path"] and "artifact" not in c["path"].lower()
     ]
     assert [c for c in writes if "/repos/" in c["path"]] == []
     assert set(run.permissions.values()) == {"read"}

@@ -16,9 +16,7 @@ from tests.loop.website import Website
 parser = argparse.ArgumentParser()
 parser.add_argument("address")
 parser.add_argument("recipe", type=Path)
-parser.add_argument(
-    "days", nargs=2, type=lambda day: datetime.fromisoformat(day).replace(tzinfo=UTC)
-)
+parser.add_argument("days", nargs=2, type=lambda day: datetime.fromisoformat(day).replace(tzinfo=UTC))
 parser.add_argument("--outcomes", action="store_true")
 asked = parser.parse_args()
 

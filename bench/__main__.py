@@ -45,13 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     asked = _parser().parse_args(arguments)
     try:
         entrants = chosen(asked.peers)
-        alone = {
-            "soak": _soak,
-            "swaps": _swaps,
-            "shadow": _shadow,
-            "lists": _lists,
-            "before": _before,
-        }
+        alone = {"soak": _soak, "swaps": _swaps, "shadow": _shadow, "lists": _lists, "before": _before}
         if asked.command in alone:
             return alone[asked.command](asked)
         _run(asked, entrants)
@@ -193,12 +187,9 @@ def _before(asked: argparse.Namespace) -> int:
             " its environment: git worktree add ../before COMMIT && make -C ../before .venv/serve/installed"
         )
     commit = subprocess.run(
-        ["git", "-C", asked.checkout, "rev-parse", "--short", "HEAD"],
-        check=True, capture_output=True, text=True,
-    ).stdout.strip()  # fmt: skip
-    words = before.section(
-        before.measure(Subject.make(FOLDER / "subject"), asked.checkout.resolve()), commit
-    )
+        ["git", "-C", asked.checkout, "rev-parse", "--short", "HEAD"], check=True, capture_output=True, text=True
+    ).stdout.strip()
+    words = before.section(before.measure(Subject.make(FOLDER / "subject"), asked.checkout.resolve()), commit)
     say(words)
     put(asked.out, "before", words)
     return OK
@@ -217,9 +208,7 @@ def said_of_list(figures: dict[str, float]) -> str:
 def said_of_shadows(found: single.Shadows) -> str:
     """What a shadow did to who asks, in words."""
     both = (found.with_one, found.without)
-    p50, p99 = (
-        [median(getattr(m, what) for m in each) for each in both] for what in ("p50", "p99")
-    )
+    p50, p99 = ([median(getattr(m, what) for m in each) for each in both] for what in ("p50", "p99"))
     return (
         f"p50 {p50[0]:.2f} ms with, {p50[1]:.2f} without; p99 {p99[0]:.1f} with, {p99[1]:.1f} without:"
         f" medians of {len(found.without)} turns of a second each"
@@ -228,9 +217,7 @@ def said_of_shadows(found: single.Shadows) -> str:
 
 def said(found: single.Swaps) -> str:
     """What the swaps did, in words."""
-    with_some, without = (
-        median(load.p99 for load in each) for each in (found.swapping, found.quiet)
-    )
+    with_some, without = (median(load.p99 for load in each) for each in (found.swapping, found.quiet))
     answered = sum(load.answered for load in found.swapping)
     return (
         f"p99 {with_some:.1f} ms with {found.swaps} swaps, {without:.1f} without: medians of"
@@ -248,10 +235,7 @@ def _parser() -> argparse.ArgumentParser:
         "python -m bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        "command",
-        nargs="?",
-        default="run",
-        choices=("run", "swaps", "shadow", "lists", "soak", "before"),
+        "command", nargs="?", default="run", choices=("run", "swaps", "shadow", "lists", "soak", "before")
     )
     parser.add_argument("--peers", default="all", help="all, none, or names with commas between")
     parser.add_argument("--seconds", type=float, default=2, help="of each measurement (default: 2)")

@@ -54,6 +54,13 @@ def acceptance(stream: Stream, rows: int, gap: float, rules: Compare, repeats: i
         counts["tolerance"] += found.value >= -margin
     share = {name: count / repeats for name, count in counts.items()}
     return Accepted(
-        stream.name, rows, gap, share["at_least"], share["tolerance"], share["PASS"],
-        share["INCONCLUSIVE"], share["FAIL"], repeats,
-    )  # fmt: skip
+        stream.name,
+        rows,
+        gap,
+        share["at_least"],
+        share["tolerance"],
+        share["PASS"],
+        share["INCONCLUSIVE"],
+        share["FAIL"],
+        repeats,
+    )

@@ -34,12 +34,9 @@ STYLE = (
 def draw(results: Results) -> str:
     """CPU µs per request at eight connections, the cheapest first."""
     bars = [
-        (e.title.replace("*", "").replace("`", ""), results.cpu(e.name) or 0.0, e.family)
-        for e in results.measured()
+        (e.title.replace("*", "").replace("`", ""), results.cpu(e.name) or 0.0, e.family) for e in results.measured()
     ]
-    return svg(
-        bars, "CPU µs per request", "of the server's processes, at 8 connections; logarithmic"
-    )
+    return svg(bars, "CPU µs per request", "of the server's processes, at 8 connections; logarithmic")
 
 
 def svg(bars: Sequence[tuple[str, float, str]], title: str, more: str) -> str:

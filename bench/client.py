@@ -31,9 +31,7 @@ class Connection:
         return int(head[9:12]) if words and len(body) >= int(words) else None
 
 
-def main(
-    port: int, path: str, bodies: list[str], connections: int, seconds: float
-) -> dict[str, float]:
+def main(port: int, path: str, bodies: list[str], connections: int, seconds: float) -> dict[str, float]:
     """Post *bodies* in turn; what came back, as drive.lua says it."""
     requests = [
         f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Type: application/json\r\n"

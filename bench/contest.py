@@ -55,9 +55,16 @@ class Contestant:
         load = drive(self.port, self.entrant.path, self.bodies, connections, seconds)
         spent = self.server.settled() - before
         return Measurement(
-            self.entrant.name, connections, number, spent * 1e6 / (load.answered + connections),
-            load.answered / load.seconds, load.p50, load.p99, load.answered, load.failed,
-        )  # fmt: skip
+            self.entrant.name,
+            connections,
+            number,
+            spent * 1e6 / (load.answered + connections),
+            load.answered / load.seconds,
+            load.p50,
+            load.p99,
+            load.answered,
+            load.failed,
+        )
 
     def memory(self) -> float:
         """Megabytes of all its processes."""
@@ -95,12 +102,7 @@ def contestants(
 
 
 def rounds(
-    up: list[Contestant],
-    levels: Iterable[int],
-    number_of_rounds: int,
-    seconds: float,
-    done: Path,
-    say: Say,
+    up: list[Contestant], levels: Iterable[int], number_of_rounds: int, seconds: float, done: Path, say: Say
 ) -> list[Measurement]:
     """Everybody's measurements. Those in the file *done* are not taken again."""
     taken = read(done)
@@ -174,9 +176,7 @@ def _agrees(one: Contestant, subject: Subject) -> None:
     """Raises `ServerError` if the scores of a few rows are not the pipeline's."""
     if one.entrant.family == "floor":
         return
-    for (row, expected), body in zip(
-        subject.pairs[:5], one.entrant.bodies(subject.rows[:5]), strict=True
-    ):
+    for (row, expected), body in zip(subject.pairs[:5], one.entrant.bodies(subject.rows[:5]), strict=True):
         _, answer = ask(one.port, one.entrant.path, body)
         found = one.entrant.score(json.loads(answer))
         if abs(found - expected) > SAME:

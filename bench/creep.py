@@ -17,7 +17,7 @@ from checks.compare import finding
 from checks.rules import Compare
 
 NIGHTS, DECAY, DAYS, METRIC = 120, 0.0006, 14, "roc_auc"
-WAYS = ("candidate >= champion", "within the margin of the champion", "the gate without anchor", "the gate")  # fmt: skip
+WAYS = ("candidate >= champion", "within the margin of the champion", "the gate without anchor", "the gate")
 
 
 @dataclass(frozen=True)
@@ -56,12 +56,7 @@ def _run(stream: Stream, way: str, rules: Compare, seed: int) -> tuple[float, in
 
 
 def _accepts(
-    stream: Stream,
-    way: str,
-    rules: Compare,
-    some: Array,
-    serve: Callable[[int], Array],
-    who: tuple[int, int],
+    stream: Stream, way: str, rules: Compare, some: Array, serve: Callable[[int], Array], who: tuple[int, int]
 ) -> bool:
     night, champion = who
     truth, margin = stream.truth[some], rules.binary.margins[METRIC]

@@ -40,7 +40,7 @@ def draw(found: Sequence[Accepted], margin: float) -> str:
             f'<text x="{x + 34}" y="40">{escape(words)}</text>'
         )
     for number, rows in enumerate(SIZES):
-        parts += _panel(LEFT + number * (PANEL + APART), rows, [f for f in found if f.rows == rows], margin)  # fmt: skip
+        parts += _panel(LEFT + number * (PANEL + APART), rows, [f for f in found if f.rows == rows], margin)
     return "\n".join([*parts, "</svg>", ""])
 
 
@@ -57,7 +57,7 @@ def _panel(left: int, rows: int, found: Sequence[Accepted], margin: float) -> li
         f'<text class="quiet" x="{left - 6}" y="{y(share) + 4}" text-anchor="end">{share:.0%}</text>'
         for share in (0, 0.5, 1)
     ]
-    for gap, words in ((GAPS[0], f"{GAPS[0]:g}"), (-margin, "margin"), (0.0, "0"), (GAPS[-1], f"+{GAPS[-1]:g}")):  # fmt: skip
+    for gap, words in ((GAPS[0], f"{GAPS[0]:g}"), (-margin, "margin"), (0.0, "0"), (GAPS[-1], f"+{GAPS[-1]:g}")):
         parts.append(
             f'<line class="grid" x1="{x(gap):.1f}" x2="{x(gap):.1f}" y1="{TOP}" y2="{TOP + HEIGHT}"/>'
             f'<text class="quiet" x="{x(gap):.1f}" y="{TOP + HEIGHT + 16}" text-anchor="middle">{words}</text>'
@@ -65,5 +65,5 @@ def _panel(left: int, rows: int, found: Sequence[Accepted], margin: float) -> li
     for name, (_, colour, dashes) in LINES.items():
         points = [(x(f.gap), y(getattr(f, name))) for f in sorted(found, key=lambda f: f.gap)]
         path = "L".join(f"{a:.1f} {b:.1f}" for a, b in points)
-        parts.append(f'<path class="line" stroke="{colour}" stroke-dasharray="{dashes}" d="M{path}"/>')  # fmt: skip
+        parts.append(f'<path class="line" stroke="{colour}" stroke-dasharray="{dashes}" d="M{path}"/>')
     return parts

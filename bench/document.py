@@ -97,10 +97,7 @@ def _servers(results: Results) -> list[str]:
             + f" | {sum(m.answered for each in taken for m in each):,} |"
         )
     failed = sum(m.failed for m in results.taken)
-    lines += [
-        "",
-        f"n: requests answered over all rounds; failed: {failed:,}. Memory: all processes (PSS).",
-    ]
+    lines += ["", f"n: requests answered over all rounds; failed: {failed:,}. Memory: all processes (PSS)."]
     return lines
 
 

@@ -40,9 +40,13 @@ def _install(folder: Path, packages: Sequence[str], python: Path) -> Path:
     ):
         try:
             done = subprocess.run(
-                [str(word) for word in command], env=environment, check=False,
-                capture_output=True, text=True, timeout=MOST_SECONDS,
-            )  # fmt: skip
+                [str(word) for word in command],
+                env=environment,
+                check=False,
+                capture_output=True,
+                text=True,
+                timeout=MOST_SECONDS,
+            )
         except (OSError, subprocess.TimeoutExpired) as error:
             raise InstallError(f"{type(error).__name__}: {str(error)[-300:]}") from error
         if done.returncode:
@@ -59,9 +63,7 @@ def versions_in(python: Path, names: Sequence[str]) -> dict[str, str]:
         "    try: print(name, version(name))\n"
         "    except PackageNotFoundError: pass\n"
     )
-    done = subprocess.run(
-        [str(python), "-c", script, *names], check=True, capture_output=True, text=True
-    )
+    done = subprocess.run([str(python), "-c", script, *names], check=True, capture_output=True, text=True)
     return {line.split()[0]: line.split()[1] for line in done.stdout.splitlines()}
 
 
@@ -76,8 +78,7 @@ def _index() -> dict[str, str]:
     told = os.environ.get("PIP_INDEX_URL")
     if not told:
         done = subprocess.run(
-            [str(TOOLS), "-m", "pip", "config", "get", "global.index-url"],
-            check=False, capture_output=True, text=True,
-        )  # fmt: skip
+            [str(TOOLS), "-m", "pip", "config", "get", "global.index-url"], check=False, capture_output=True, text=True
+        )
         told = done.stdout.strip()
     return {"UV_DEFAULT_INDEX": told} if told else {}

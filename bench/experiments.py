@@ -34,10 +34,13 @@ RATE, LIFT = 0.10, 0.05
 #: The features of a visitor tell so much about whether he buys: three standard normal numbers.
 SLOPES = (0.7, 0.4, 0.2)
 CONTRACT = Contract(
-    name="shop", task="binary", key="visitor", time="at",
+    name="shop",
+    task="binary",
+    key="visitor",
+    time="at",
     features=tuple(Feature(f"x{number}", "number") for number in range(len(SLOPES))),
     target=Target("bought", ("no", "yes")),
-)  # fmt: skip
+)
 
 
 @dataclass(frozen=True)
@@ -63,10 +66,16 @@ def drawn(site: Site, seed: int) -> Units:
         rate = rate * odds / math.exp(sum(slope**2 for slope in SLOPES) / 2)  # its mean stays
         columns = {f"row.x{number}": x[:, number] for number in range(len(SLOPES))}
     bought = (rng.random(count) < np.minimum(rate, 1.0)).astype(float)
-    frame = pd.DataFrame({
-        "key": np.arange(count), "day": np.repeat(np.arange(DAYS), site.visitors),
-        "challenger": challenger, "labelled": True, "outcome": bought, **columns,
-    })  # fmt: skip
+    frame = pd.DataFrame(
+        {
+            "key": np.arange(count),
+            "day": np.repeat(np.arange(DAYS), site.visitors),
+            "challenger": challenger,
+            "labelled": True,
+            "outcome": bought,
+            **columns,
+        }
+    )
     return Units(frame, DAYS)
 
 

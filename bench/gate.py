@@ -71,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run all, print what comes, write the section."""
     parser = argparse.ArgumentParser(
         "python -m bench.gate", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )  # fmt: skip
+    )
     parser.add_argument("--repeats", type=int, default=200, help="of each point (default: 200)")
     parser.add_argument("--out", type=Path, default=ROOT / "BENCHMARKS.md")
     asked = parser.parse_args(arguments)
@@ -80,7 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         *((accepted, (name, rows, gap, asked.repeats)) for name in STREAMS for rows in SIZES[::-1] for gap in GAPS),
         *((lost, (name, way, runs)) for name in STREAMS for way in WAYS[::-1]),
         *((covered, (n, metric, 10 * asked.repeats)) for n in (*range(len(SCENES)), None) for metric in SURE),
-    ]  # fmt: skip
+    ]
     try:
         found = _run(work, began)
     except KeyboardInterrupt:
@@ -90,7 +90,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     margin = rules().binary.margins[METRIC]
     (ROOT / CHART).write_text(draw([c for c in curves if c.stream == STREAMS[0]], margin))
     more = f" --repeats {asked.repeats}" if asked.repeats != 200 else ""
-    put(asked.out, "gate", "\n".join(_section(found, time.monotonic() - began, f"python -m bench.gate{more}")))  # fmt: skip
+    put(asked.out, "gate", "\n".join(_section(found, time.monotonic() - began, f"python -m bench.gate{more}")))
     print(f"{asked.out} and {CHART} are written")
     return 0
 
@@ -113,7 +113,7 @@ def _run(work: Sequence[tuple[Callable[..., Any], tuple[Any, ...]]], began: floa
         try:
             for done, future in enumerate(as_completed(futures), 1):
                 clock = int(time.monotonic() - began)
-                print(f"[{clock // 60}:{clock % 60:02}] {done} of {len(work)}: {future.result()}", flush=True)  # fmt: skip
+                print(f"[{clock // 60}:{clock % 60:02}] {done} of {len(work)}: {future.result()}", flush=True)
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
@@ -157,10 +157,7 @@ def _section(found: Sequence[Any], seconds: float, command: str) -> list[str]:
         "",
         "| stream | way of deciding | mean loss | largest | nights promoted |",
         "|---|---|---:|---:|---:|",
-        *(
-            f"| {e.stream} | {e.way} | {e.mean:.4f} | {e.most:.4f} | {e.promoted:.0f} |"
-            for e in losses
-        ),
+        *(f"| {e.stream} | {e.way} | {e.mean:.4f} | {e.most:.4f} | {e.promoted:.0f} |" for e in losses),
         "",
         f"{losses[0].runs} runs of each. The anchor is the first model, with its own margin, on the same rows.",
         "",

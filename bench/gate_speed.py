@@ -66,21 +66,21 @@ def section(taken: list[Taken], when: str) -> str:
         "",
         "| rows trained on, held back | features | seconds | processor seconds | goal | decision |",
         "|---|---:|---:|---:|---:|---|",
-    ]  # fmt: skip
+    ]
     for each in taken:
         most = GOALS.get(each.rows) if each.features == FEATURES else WIDE_GOAL
         goal = f"{most:.0f} s" if most else ""
         parts = f"{each.rows * 5 // 6:,}, {each.rows // 6:,}"
-        lines.append(
-            f"| {parts} | {each.features} | {each.wall:.0f} | {each.cpu:.0f} | {goal} | {each.decision} |"
-        )
+        lines.append(f"| {parts} | {each.features} | {each.wall:.0f} | {each.cpu:.0f} | {goal} | {each.decision} |")
     lines += [
         "",
-        ("With a load above the number of cores the clock says little; processor seconds repeat. A bundle's evidence"
-        " holds at most 20,000 rows learnt from and 50,000 held back: the gate looks at no more, however many there"
-        " were, and its findings say so. The"
-        " two bundles' rows are made up apart, so `data.lost` rejects: that takes no time away."),
-    ]  # fmt: skip
+        (
+            "With a load above the number of cores the clock says little; processor seconds repeat. A bundle's evidence"
+            " holds at most 20,000 rows learnt from and 50,000 held back: the gate looks at no more, however many there"
+            " were, and its findings say so. The"
+            " two bundles' rows are made up apart, so `data.lost` rejects: that takes no time away."
+        ),
+    ]
     return "\n".join(lines)
 
 
@@ -94,10 +94,7 @@ def main() -> None:
     taken = []
     cases = [*((rows, FEATURES) for rows in asked.rows), *((rows, WIDE) for rows in asked.wide)]
     for rows, features in cases:
-        print(
-            f"{rows:,} rows of {features} features: training two models, unless they are there ...",
-            flush=True,
-        )
+        print(f"{rows:,} rows of {features} features: training two models, unless they are there ...", flush=True)
         taken.append(measure(rows, ROOT / "build/bench/gate", features))
         print(f"  {taken[-1].wall:.0f} s, {taken[-1].cpu:.0f} of processors", flush=True)
     put(asked.out, "speed", section(taken, f"{datetime.now(UTC):%Y-%m-%d}"))
@@ -105,7 +102,7 @@ def main() -> None:
 
 def _bundle(rows: int, features: int, day: str, folder: Path) -> Path:
     if not list(folder.glob("*/manifest.json")):
-        words = ["-m", "model", "train", "--recipe", "bench/many.py", "--today", day, "--out", str(folder)]  # fmt: skip
+        words = ["-m", "model", "train", "--recipe", "bench/many.py", "--today", day, "--out", str(folder)]
         # Three words and a flag are among the features.
         _run(WORK, words, {"BENCH_ROWS": str(rows), "BENCH_NUMBERS": str(features - 4)})
     return next(folder.glob("*/manifest.json")).parent
@@ -114,7 +111,7 @@ def _bundle(rows: int, features: int, day: str, folder: Path) -> Path:
 def _run(python: Path, words: list[str], more: dict[str, str]) -> str:
     done = subprocess.run(
         [str(python), *words], cwd=ROOT, env={**os.environ, **more}, capture_output=True, text=True, check=False
-    )  # fmt: skip
+    )
     if done.returncode:
         sys.exit(f"error: {' '.join(words)}:\n{done.stdout[-1000:]}{done.stderr[-2000:]}")
     return done.stdout

@@ -57,32 +57,64 @@ def goals(results: Results) -> list[Goal]:
     return [
         Goal(
             f"CPU µs of the best server of the scikit-learn model ({_name(best_scikit)}), over ours",
-            _over(best_scikit, ours), 50, "times", at_least=True,
+            _over(best_scikit, ours),
+            50,
+            "times",
+            at_least=True,
             why="the best at 8 connections of all, those with one OpenMP thread included",
         ),
         Goal(
             f"CPU µs of the best Python server of the same ONNX file ({_name(best_onnx)}), over ours",
-            _over(best_onnx, ours), 4, "times", at_least=True,
+            _over(best_onnx, ours),
+            4,
+            "times",
+            at_least=True,
             why="each of ours is received, checked, journalled, counted and sent, which is mostly Python",
         ),
         Goal(
             "CPU µs of ours, over the cheaper bare server and one `InferenceSession.run` of the released graph",
-            ours / floor if ours and floor else None, 2, "times", why=_sum(results),
+            ours / floor if ours and floor else None,
+            2,
+            "times",
+            why=_sum(results),
         ),
         Goal(
             "CPU µs of a list of 1,000 rows, over a run of the released graph beside it",
-            results.extra.get("lists"), 2, "times", why=results.notes.get("lists", ""),
+            results.extra.get("lists"),
+            2,
+            "times",
+            why=results.notes.get("lists", ""),
         ),
-        Goal("installed (`du` of the scorer's environment)", results.extra.get("installed"), 150, "MB",
-             why=results.notes.get("installed", "")),
+        Goal(
+            "installed (`du` of the scorer's environment)",
+            results.extra.get("installed"),
+            150,
+            "MB",
+            why=results.notes.get("installed", ""),
+        ),
         Goal("start until `/ready` says yes (median)", results.extra.get("ready"), 1, "s"),
-        Goal("memory of a worker after the load (RSS)", results.extra.get("resident"), 80, "MB",
-             why="the largest worker, shared pages counted in full"),
-        Goal("p50 at 8 connections with a shadow, over that without",
-             results.extra.get("shadow"), 1.1, "times", why=results.notes.get("shadow", "") + SHADOW),
-        Goal("p99 with 50 swaps under load, over the quiet p99", results.extra.get("swaps"), 3, "times",
-             why=results.notes.get("swaps", "") + SWAPPING),
-    ]  # fmt: skip
+        Goal(
+            "memory of a worker after the load (RSS)",
+            results.extra.get("resident"),
+            80,
+            "MB",
+            why="the largest worker, shared pages counted in full",
+        ),
+        Goal(
+            "p50 at 8 connections with a shadow, over that without",
+            results.extra.get("shadow"),
+            1.1,
+            "times",
+            why=results.notes.get("shadow", "") + SHADOW,
+        ),
+        Goal(
+            "p99 with 50 swaps under load, over the quiet p99",
+            results.extra.get("swaps"),
+            3,
+            "times",
+            why=results.notes.get("swaps", "") + SWAPPING,
+        ),
+    ]
 
 
 def table(found: Iterable[Goal]) -> list[str]:

@@ -34,9 +34,7 @@ class Books:
         return found if self.answers else [*found, "nothing was answered"]
 
 
-def compare(
-    visitors: Iterable[Path], journal: Path, expected: Mapping[str, Sequence[float]]
-) -> Books:
+def compare(visitors: Iterable[Path], journal: Path, expected: Mapping[str, Sequence[float]]) -> Books:
     """The books, from the visitors' logs, the journal's lines and each version's scores."""
     books = Books()
     answered = {line["id"]: (line["version"], line["score"]) for line in lines(journal, "answers")}
@@ -69,10 +67,7 @@ def lines(journal: Path, kind: str) -> Iterable[dict[str, Any]]:
 
 
 def _answer(
-    books: Books,
-    rest: str,
-    answered: Mapping[str, tuple[str, float]],
-    expected: Mapping[str, Sequence[float]],
+    books: Books, rest: str, answered: Mapping[str, tuple[str, float]], expected: Mapping[str, Sequence[float]]
 ) -> None:
     id_, version, number, text = rest.split()
     score = float(text)
@@ -81,6 +76,4 @@ def _answer(
     elif answered[id_] != (version, score):
         books.other.append(f"{id_}: told {version} {score}, kept {answered[id_]}")
     if abs(expected[version][int(number)] - score) > SAME:
-        books.other.append(
-            f"{id_}: {version} scores {expected[version][int(number)]}, told {score}"
-        )
+        books.other.append(f"{id_}: {version} scores {expected[version][int(number)]}, told {score}")

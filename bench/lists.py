@@ -53,9 +53,7 @@ def main(store: Path, rows: list[dict[str, Any]], seconds: float) -> Figures:
             scorer.close()
 
 
-def beside(
-    ours: Callable[[], Any], raw: Callable[[], Any], times: int, seconds: float
-) -> dict[str, float]:
+def beside(ours: Callable[[], Any], raw: Callable[[], Any], times: int, seconds: float) -> dict[str, float]:
     """Medians over turns: CPU µs of *ours* and of *raw*, and of the ratio within a turn."""
     ours(), raw()
     found: list[tuple[float, float]] = []

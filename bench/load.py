@@ -33,14 +33,19 @@ def drive(port: int, path: str, bodies: Path, connections: int, seconds: float) 
     address = f"http://127.0.0.1:{port}{path}"
     if shutil.which("wrk"):
         command = [
-            "wrk", "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "--timeout", "10s",
-            "-s", HERE / "drive.lua", address, "--", bodies,
-        ]  # fmt: skip
+            "wrk",
+            "-t1",
+            f"-c{connections}",
+            f"-d{max(1, round(seconds))}s",
+            "--timeout",
+            "10s",
+            "-s",
+            HERE / "drive.lua",
+            address,
+            "--",
+            bodies,
+        ]
     else:
-        command = [
-            sys.executable, HERE / "client.py", port, path, bodies, connections, seconds
-        ]  # fmt: skip
-    done = subprocess.run(
-        [str(word) for word in command], check=True, capture_output=True, text=True
-    )
+        command = [sys.executable, HERE / "client.py", port, path, bodies, connections, seconds]
+    done = subprocess.run([str(word) for word in command], check=True, capture_output=True, text=True)
     return Load(**json.loads(done.stdout.strip().splitlines()[-1]))

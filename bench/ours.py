@@ -22,19 +22,15 @@ OURS = (
     Entrant("ours", "**ours**, 1 worker", "ours", "{python} -m serve" + RUN + "1"),
     Entrant("ours-two", "**ours**, 2 workers", "ours", "{python} -m serve" + RUN + "2"),
     Entrant(
-        "bare", "granian as WSGI server, empty app", "floor",
+        "bare",
+        "granian as WSGI server, empty app",
+        "floor",
         "{bin}/granian --interface wsgi --http 1 --no-ws --host 127.0.0.1 --port {port}"
         " --workers 1 --blocking-threads 2 --log-level warning --working-dir {servers}"
         " empty:application",
         ("granian",),
     ),
-    Entrant(
-        "bare-own", "granian's RSGI interface, empty app", "floor",
-        "{python} {servers}/bare.py" + RUN + "1",
-    ),
-)  # fmt: skip
+    Entrant("bare-own", "granian's RSGI interface, empty app", "floor", "{python} {servers}/bare.py" + RUN + "1"),
+)
 
-SHADOWED = Entrant(
-    "ours-shadow", "ours with a shadow", "ours", "{python} -m serve" + RUN + "1",
-    prepare=_with_a_shadow,
-)  # fmt: skip
+SHADOWED = Entrant("ours-shadow", "ours with a shadow", "ours", "{python} -m serve" + RUN + "1", prepare=_with_a_shadow)

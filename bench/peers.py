@@ -33,9 +33,13 @@ def _settings_for_mlserver(place: Place) -> None:
     (place.folder / "model.pickle").write_bytes(place.pipeline.read_bytes())
     http, grpc, metrics = place.ports
     settings = {
-        "host": "127.0.0.1", "http_port": http, "grpc_port": grpc, "metrics_port": metrics,
-        "debug": False, "parallel_workers": 2,
-    }  # fmt: skip
+        "host": "127.0.0.1",
+        "http_port": http,
+        "grpc_port": grpc,
+        "metrics_port": metrics,
+        "debug": False,
+        "parallel_workers": 2,
+    }
     model = {
         "name": "flights",
         "implementation": "mlserver_sklearn.SKLearnModel",
@@ -47,9 +51,13 @@ def _settings_for_mlserver(place: Place) -> None:
 
 def _run(command: list[str], place: Place) -> None:
     done = subprocess.run(
-        command, env={**os.environ, **place.environment()}, cwd=place.folder,
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        command,
+        env={**os.environ, **place.environment()},
+        cwd=place.folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     if done.returncode:
         raise RuntimeError(done.stderr[-600:])
 
@@ -70,9 +78,10 @@ def _v2(row: Row) -> dict[str, Any]:
 
 PEERS = (
     Entrant(
-        "mlflow", "MLflow `models serve` + scikit-learn", "scikit-learn",
-        "{bin}/mlflow models serve -m {folder}/model --env-manager local -h 127.0.0.1 -p {port}"
-        " --workers 2",
+        "mlflow",
+        "MLflow `models serve` + scikit-learn",
+        "scikit-learn",
+        "{bin}/mlflow models serve -m {folder}/model --env-manager local -h 127.0.0.1 -p {port} --workers 2",
         ("mlflow", *SCIKIT),
         "/invocations",
         lambda row: {"dataframe_split": {"columns": list(row), "data": [list(row.values())]}},
@@ -81,15 +90,18 @@ PEERS = (
         ONE_THREAD,
     ),
     Entrant(
-        "bentoml", "BentoML + scikit-learn", "scikit-learn",
-        "{bin}/bentoml serve bentoml_sklearn:Flights --working-dir {servers} --host 127.0.0.1"
-        " --port {port}",
+        "bentoml",
+        "BentoML + scikit-learn",
+        "scikit-learn",
+        "{bin}/bentoml serve bentoml_sklearn:Flights --working-dir {servers} --host 127.0.0.1 --port {port}",
         ("bentoml", *SCIKIT),
         body=lambda row: {"row": dict(row)},
         environment=ONE_THREAD,
     ),
     Entrant(
-        "mlserver", "MLServer + scikit-learn", "scikit-learn",
+        "mlserver",
+        "MLServer + scikit-learn",
+        "scikit-learn",
         "{bin}/mlserver start {folder}",
         ("mlserver", "mlserver-sklearn", "uvloop<0.22", *SCIKIT),  # its workers die with later ones
         "/v2/models/flights/infer",
@@ -99,40 +111,56 @@ PEERS = (
         ONE_THREAD,
     ),
     Entrant(
-        "litserve", "LitServe + scikit-learn", "scikit-learn",
+        "litserve",
+        "LitServe + scikit-learn",
+        "scikit-learn",
         "{python} {servers}/litserve_sklearn.py {port}",
         ("litserve", *SCIKIT),
         environment=ONE_THREAD,
     ),
     Entrant(
-        "fastapi", "FastAPI + scikit-learn, uvicorn", "scikit-learn",
+        "fastapi",
+        "FastAPI + scikit-learn, uvicorn",
+        "scikit-learn",
         UVICORN + "fastapi_sklearn:app",
         ("fastapi", "uvicorn[standard]", *SCIKIT),
         environment=ONE_THREAD,
     ),
     Entrant(
-        "flask", "Flask + scikit-learn, gunicorn", "scikit-learn", GUNICORN,
+        "flask",
+        "Flask + scikit-learn, gunicorn",
+        "scikit-learn",
+        GUNICORN,
         ("flask", "gunicorn", *SCIKIT),
         environment=ONE_THREAD,
     ),
     Entrant(
-        "fastapi-default", "FastAPI + scikit-learn, uvicorn, OpenMP left alone", "untuned",
+        "fastapi-default",
+        "FastAPI + scikit-learn, uvicorn, OpenMP left alone",
+        "untuned",
         UVICORN + "fastapi_sklearn:app",
         environment_of="fastapi",
     ),
     Entrant(
-        "flask-default", "Flask + scikit-learn, gunicorn, OpenMP left alone", "untuned", GUNICORN,
+        "flask-default",
+        "Flask + scikit-learn, gunicorn, OpenMP left alone",
+        "untuned",
+        GUNICORN,
         environment_of="flask",
     ),
     Entrant(
-        "fastapi-onnx", "FastAPI + ONNX Runtime, uvicorn", "onnx",
+        "fastapi-onnx",
+        "FastAPI + ONNX Runtime, uvicorn",
+        "onnx",
         UVICORN + "fastapi_onnx:app",
         ("fastapi", "uvicorn[standard]", *ONNX),
     ),
     Entrant(
-        "mosec-onnx", "mosec + ONNX Runtime", "onnx",
+        "mosec-onnx",
+        "mosec + ONNX Runtime",
+        "onnx",
         "{python} {servers}/mosec_onnx.py --address 127.0.0.1 --port {port} --log-level error",
         ("mosec", *ONNX),
         "/inference",
     ),
-)  # fmt: skip
+)

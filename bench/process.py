@@ -25,11 +25,7 @@ class Server:
     """Runs *command* until `stop`; every process of its session counts as the server's."""
 
     def __init__(
-        self,
-        command: Sequence[str | Path],
-        folder: Path,
-        log: Path,
-        environment: Mapping[str, str] | None = None,
+        self, command: Sequence[str | Path], folder: Path, log: Path, environment: Mapping[str, str] | None = None
     ) -> None:
         self.log, self.began = log, time.perf_counter()
         with log.open("wb") as output:

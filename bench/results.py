@@ -33,18 +33,12 @@ class Results:
 
     def of(self, name: str, connections: int) -> list[Measurement]:
         """One entrant's measurements under one load; where nothing was answered, there is none."""
-        return [
-            m
-            for m in self.taken
-            if (m.entrant, m.connections) == (name, connections) and m.answered
-        ]
+        return [m for m in self.taken if (m.entrant, m.connections) == (name, connections) and m.answered]
 
     def best(self, families: Iterable[str]) -> tuple[str, float] | None:
         """Name and CPU µs of the one that takes least of some *families*."""
         wanted = set(families)
-        found = [
-            (cpu, e.name) for e in self.entrants if e.family in wanted and (cpu := self.cpu(e.name))
-        ]
+        found = [(cpu, e.name) for e in self.entrants if e.family in wanted and (cpu := self.cpu(e.name))]
         return (min(found)[1], min(found)[0]) if found else None
 
     def measured(self) -> list[Entrant]:

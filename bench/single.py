@@ -34,9 +34,7 @@ def lists(subject: Subject, folder: Path, seconds: float) -> dict[str, dict[str,
 
 def _measured(module: str, of: Path, subject: Subject, seconds: float) -> dict[str, Any]:
     command = [SERVE, "-m", f"bench.{module}", of, subject.folder / "rows.json", seconds]
-    done = subprocess.run(
-        [str(word) for word in command], cwd=ROOT, check=True, capture_output=True, text=True
-    )
+    done = subprocess.run([str(word) for word in command], cwd=ROOT, check=True, capture_output=True, text=True)
     return dict(json.loads(done.stdout))
 
 
@@ -134,9 +132,7 @@ class Swaps:
         return sum(load.failed for load in self.swapping)
 
 
-def swaps(
-    subject: Subject, folder: Path, number: int = SWAPS, connections: int = 8, turns: int = 10
-) -> Swaps:
+def swaps(subject: Subject, folder: Path, number: int = SWAPS, connections: int = 8, turns: int = 10) -> Swaps:
     """Load on one worker while nothing happens, and while *number* bundles are swapped in, in *turns*."""
     shutil.rmtree(folder / "ours", ignore_errors=True)
     where = place(OURS[0], SERVE, subject, folder)

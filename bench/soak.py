@@ -76,10 +76,7 @@ class Outcome:
                 f"memory of the worker that was spared: {min(self.memory, default=0):.0f} to"
                 f" {max(self.memory, default=0):.0f} MB, grew by {self.growth():.1f}"
             ),
-            *(
-                self.problems()
-                or ["no row is lost, no answer is of another version, memory is flat"]
-            ),
+            *(self.problems() or ["no row is lost, no answer is of another version, memory is flat"]),
         ]
 
 
@@ -90,10 +87,22 @@ def soak(what: Soak, say: Say) -> Outcome:
     rows.write_text(json.dumps(what.rows))
     port, journal = free_port(), what.folder / "journal"
     server = Server(
-        [sys.executable, "-m", "serve", "--store", store.folder, "--journal", journal,
-         "--port", str(port), "--workers", "2"],
-        ROOT, what.folder / "log",
-    )  # fmt: skip
+        [
+            sys.executable,
+            "-m",
+            "serve",
+            "--store",
+            store.folder,
+            "--journal",
+            journal,
+            "--port",
+            str(port),
+            "--workers",
+            "2",
+        ],
+        ROOT,
+        what.folder / "log",
+    )
     visitors: list[subprocess.Popen[bytes]] = []
     try:
         server.wait(port, "/ready", None)
@@ -101,9 +110,15 @@ def soak(what: Soak, say: Say) -> Outcome:
         outcome = json.dumps(_target(what.bundles[0]))
         for number in range(VISITORS):
             command = [
-                sys.executable, ROOT / "bench/visitor.py", port, rows, outcome,
-                what.folder / f"visitor-{number}", what.seconds + 1, THREADS,
-            ]  # fmt: skip
+                sys.executable,
+                ROOT / "bench/visitor.py",
+                port,
+                rows,
+                outcome,
+                what.folder / f"visitor-{number}",
+                what.seconds + 1,
+                THREADS,
+            ]
             visitors.append(subprocess.Popen([str(word) for word in command]))
         found = _trouble(server, store, what.seconds, say)
         found.ended = server.said() if server.process.poll() is not None else ""
@@ -136,9 +151,7 @@ def _trouble(server: Server, store: Store, seconds: float, say: Say) -> Outcome:
                     found.kills += 1
             kill_at += KILL_EVERY
         if now >= say_at:
-            say(
-                f"  {now:.0f} s: {found.swaps} swaps, {found.kills} kills, {found.memory[-1]:.0f} MB"
-            )
+            say(f"  {now:.0f} s: {found.swaps} swaps, {found.kills} kills, {found.memory[-1]:.0f} MB")
             say_at += 15
         time.sleep(0.5)
     return found

@@ -56,10 +56,7 @@ class Stream:
         random, levels = np.random.default_rng(0), np.linspace(0, 4, 41)
         some = random.permutation(len(self.truth))[:100_000]
         wobble = random.normal(size=len(some))
-        areas = [
-            METRICS["roc_auc"](self.truth[some], self.logit[some] + level * wobble)()
-            for level in levels
-        ]
+        areas = [METRICS["roc_auc"](self.truth[some], self.logit[some] + level * wobble)() for level in levels]
         return levels, np.minimum.accumulate(np.array(areas))
 
 

@@ -50,9 +50,7 @@ class Visitor:
                 if turn % TOLD == 0:
                     told = {"id": body["id"], "outcome": self.outcome}
                     status, answer = _post(connection, "/outcome", told)
-                    self._write(
-                        f"outcome {body['id']}" if status == 202 else f"failed {status} {answer}"
-                    )
+                    self._write(f"outcome {body['id']}" if status == 202 else f"failed {status} {answer}")
             except (OSError, HTTPException):
                 # A worker was killed. The request was not acknowledged, and is nobody's promise.
                 self._write("cut")
@@ -74,7 +72,5 @@ def _post(connection: HTTPConnection, path: str, body: Any) -> tuple[int, Any]:
 if __name__ == "__main__":
     port, rows, outcome, log, seconds, threads = sys.argv[1:]
     with Path(log).open("w") as written:
-        visitor = Visitor(
-            int(port), json.loads(Path(rows).read_text()), json.loads(outcome), written
-        )
+        visitor = Visitor(int(port), json.loads(Path(rows).read_text()), json.loads(outcome), written)
         visitor.run(float(seconds), int(threads))

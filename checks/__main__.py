@@ -34,16 +34,7 @@ from forge import Forge, ForgeError
 from forge.actions import output, summary
 from forge.closed_pipes import ignore_closed_pipes
 from forge.fitness import changed_slots, compared_with, unfetched, unfit
-from forge.live import (
-    LIVE,
-    Live,
-    LiveError,
-    Slot,
-    champions_of,
-    digests_of,
-    parse_live,
-    withdrawn_by,
-)
+from forge.live import LIVE, Live, LiveError, Slot, champions_of, digests_of, parse_live, withdrawn_by
 from forge.opening import open_forge
 from model.contract import Contract, ContractError
 from serve.bundle import Bundle
@@ -82,9 +73,7 @@ def main(arguments: list[str] | None = None) -> int:
         return _stop(130, "stopped; no verdict was written")
 
 
-def _gate(
-    out: Path, rules: Rules, waivers: Sequence[Waiver], subject: Subject, said: str = ""
-) -> str:
+def _gate(out: Path, rules: Rules, waivers: Sequence[Waiver], subject: Subject, said: str = "") -> str:
     """Judge, and leave the files, *said* at the report's end; returns the decision."""
     out.mkdir(parents=True, exist_ok=True)
     page = out / ".deepchecks.html"
@@ -95,10 +84,7 @@ def _gate(
     words = judged.report + (f"\n{said}\n" if said else "")
     _replace(out / "report.md", words)
     _replace(out / "report.html", judged.page)
-    _replace(
-        out / "verdict.json",
-        json.dumps(judged.to_json(), indent=1, ensure_ascii=False, allow_nan=False) + "\n",
-    )
+    _replace(out / "verdict.json", json.dumps(judged.to_json(), indent=1, ensure_ascii=False, allow_nan=False) + "\n")
     summary(words)
     output("decision", judged.verdict.decision)
     _tell(judged.verdict, out)
@@ -123,14 +109,10 @@ def _subject(asked: argparse.Namespace, work: Path) -> Subject:
     else:
         proposal = forge.proposal(asked.branch)
         if proposal is None:
-            raise ForgeError(
-                f"there is no open proposal on branch {asked.branch}; open one: make retrain"
-            )
+            raise ForgeError(f"there is no open proposal on branch {asked.branch}; open one: make retrain")
         files, head = proposal.files, proposal.head
         proposed = forge.read(LIVE, asked.branch) or ""
-        candidate, content = _named_by(
-            proposed, f"the proposal on branch {asked.branch}", forge, work
-        )
+        candidate, content = _named_by(proposed, f"the proposal on branch {asked.branch}", forge, work)
     anchor, lost = _fetch_anchor(forge, live.anchor, work)
     return Subject(
         candidate,
@@ -152,10 +134,7 @@ def _moves(forge: Forge, live: Live, proposed: Live) -> tuple[Finding, ...]:
     slots = changed_slots(live, proposed)
     slots.pop("champion", None)  # the candidate, which was fetched
     wrong = unfit(live, proposed, forge.history(LIVE), forge.releases())
-    return (
-        unmoved(_slot(live.anchor), _slot(proposed.anchor), first),
-        fit(wrong or unfetched(forge, slots)),
-    )
+    return (unmoved(_slot(live.anchor), _slot(proposed.anchor), first), fit(wrong or unfetched(forge, slots)))
 
 
 def _fetch_anchor(forge: Forge, anchor: Slot | None, work: Path) -> tuple[Bundle | None, str]:
@@ -193,9 +172,7 @@ def _propose_anchor(asked: argparse.Namespace, forge: Forge) -> int:
     moved = replace(live, anchor=Slot(wanted, digests.pop(), share))
     before = live.anchor.version if live.anchor else "none"
     told = f"{why}\n\nFrom now on no candidate may be worse than {wanted} by more than the anchor's margins; before: {before}.\n"
-    proposal = forge.propose(
-        "anchor", f"Anchor {wanted}", told, {LIVE: moved.to_toml()}, labels=("anchor",)
-    )
+    proposal = forge.propose("anchor", f"Anchor {wanted}", told, {LIVE: moved.to_toml()}, labels=("anchor",))
     forge.status("anchor", True, f"for a person to merge: {why}", proposal.head)
     _say(f"proposal {proposal.number} moves the anchor from {before} to {wanted}: {why}")
     _say("Merge the pull request, or type: python -m forge merge anchor")
@@ -208,8 +185,7 @@ def _unreadable(forge: Forge, live: Live) -> str:
         return "there was no anchor"
     try:
         anchor, champion = (
-            Contract.from_json(forge.manifest(slot.version)["contract"])
-            for slot in (live.anchor, live.champion)
+            Contract.from_json(forge.manifest(slot.version)["contract"]) for slot in (live.anchor, live.champion)
         )
     except (ForgeError, ContractError, KeyError) as error:
         return f"the anchor cannot be read: {error}"
@@ -269,9 +245,7 @@ def _tell(verdict: Verdict, out: Path) -> None:
     for each in verdict.findings:
         if each.outcome != "PASS":
             mild = " (does not block)" if each.outcome == "FAIL" and each.severity == "warn" else ""
-            _say(
-                f"  {each.outcome} {each.rule}{mild}: {each.observed[:160]}; limit {each.limit}. {each.why}"
-            )
+            _say(f"  {each.outcome} {each.rule}{mild}: {each.observed[:160]}; limit {each.limit}. {each.why}")
     _say(f"report: {out / 'report.md'}")
 
 

@@ -22,9 +22,7 @@ def state(evidence: Evidence, anchor: Named | None, quarantine: Collection[str])
     """
     limit = "an anchor that can be read"
     if anchor is None and evidence.champion is None and not evidence.unreadable:
-        return Finding(
-            "compare.anchor", "PASS", "none yet; the first model becomes it", limit, _WHY
-        )
+        return Finding("compare.anchor", "PASS", "none yet; the first model becomes it", limit, _WHY)
     if anchor is None:
         told, todo = "live.toml names no anchor", f"To propose one, type: {COMMAND}."
     elif evidence.anchor is None:
@@ -51,4 +49,4 @@ def unmoved(now: Named | None, proposed: Named | None, first: Named | None) -> F
         f"the anchor stays {names[1]}" if good else f"it moves the anchor from {names[0]} to {names[1]}",
         "a proposal of a model leaves the anchor alone",
         f"What brings its own yardstick is not measured. The anchor has a proposal of its own: {COMMAND}.",
-    )  # fmt: skip
+    )

@@ -10,9 +10,7 @@ from pathlib import Path
 def parser(description: str) -> argparse.ArgumentParser:
     """The command line of the gate and of the anchor."""
     parser = argparse.ArgumentParser(
-        "python -m checks",
-        description=description,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        "python -m checks", description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _gate(commands.add_parser("gate", help="judge a candidate: PROMOTE, HOLD or REJECT"))
@@ -21,9 +19,7 @@ def parser(description: str) -> argparse.ArgumentParser:
 
 
 def _gate(gate: argparse.ArgumentParser) -> None:
-    gate.add_argument(
-        "--forge", default=os.environ.get("FORGE") or ".forge", help="where the proposal is"
-    )
+    gate.add_argument("--forge", default=os.environ.get("FORGE") or ".forge", help="where the proposal is")
     gate.add_argument("--branch", default="retrain", help="the proposal's branch")
     gate.add_argument("--live", type=Path, help="a live.toml that names the candidate, instead")
     gate.add_argument("--candidate", type=Path, help="a bundle's folder, instead of a proposal")
@@ -34,11 +30,7 @@ def _gate(gate: argparse.ArgumentParser) -> None:
         action="store_true",
         help="with --candidate: compare with what is live in the forge, quarantine included",
     )
-    gate.add_argument(
-        "--exit-zero",
-        action="store_true",
-        help="exit code 0 whatever the verdict, if there is one",
-    )
+    gate.add_argument("--exit-zero", action="store_true", help="exit code 0 whatever the verdict, if there is one")
     gate.add_argument(
         "--rules-changed",
         default="",
@@ -48,24 +40,12 @@ def _gate(gate: argparse.ArgumentParser) -> None:
     gate.add_argument("--rules", type=Path, default=Path("checks/thresholds.toml"))
     gate.add_argument("--waivers", type=Path, default=Path("checks/waivers.toml"))
     gate.add_argument(
-        "--drill",
-        type=Path,
-        default=Path("build/drill/drill.json"),
-        help="what the last drill found, for the report",
+        "--drill", type=Path, default=Path("build/drill/drill.json"), help="what the last drill found, for the report"
     )
-    gate.add_argument(
-        "--out",
-        type=Path,
-        required=True,
-        help="folder for verdict.json, report.md, deepchecks.html",
-    )
+    gate.add_argument("--out", type=Path, required=True, help="folder for verdict.json, report.md, deepchecks.html")
 
 
 def _anchor(anchor: argparse.ArgumentParser) -> None:
-    anchor.add_argument(
-        "--forge", default=os.environ.get("FORGE") or ".forge", help="where live.toml is"
-    )
+    anchor.add_argument("--forge", default=os.environ.get("FORGE") or ".forge", help="where live.toml is")
     anchor.add_argument("--to", metavar="VERSION", help="a stored model (default: the champion)")
-    anchor.add_argument(
-        "--reason", default="", help="why; needed while the present anchor can still be read"
-    )
+    anchor.add_argument("--reason", default="", help="why; needed while the present anchor can still be read")

@@ -33,9 +33,13 @@ def spread(evidence: Evidence, limits: Behaviour) -> Finding:
     elif ours:
         said, holds = "the scores differ, and every outcome is the same", True
     return ruled(
-        "model.constant", holds, said,
-        f"at least {limits.min_spread:.0%}", "A model that answers every row alike has nothing to say.", limits.severity,
-    )  # fmt: skip
+        "model.constant",
+        holds,
+        said,
+        f"at least {limits.min_spread:.0%}",
+        "A model that answers every row alike has nothing to say.",
+        limits.severity,
+    )
 
 
 def direction(evidence: Evidence, candidate: Bundle, limits: Behaviour) -> Finding:
@@ -44,24 +48,19 @@ def direction(evidence: Evidence, candidate: Bundle, limits: Behaviour) -> Findi
     for feature in evidence.contract.features:
         if feature.direction and evidence.holdout_scores.ndim == 1:
             rows = evidence.holdout.head(ROWS)
-            steps = np.unique(
-                np.nanquantile(
-                    evidence.holdout[feature.name].astype(float), np.linspace(0, 1, STEPS)
-                )
-            )
-            scores = np.stack(
-                [score(candidate, rows.assign(**{feature.name: step})) for step in steps]
-            )
+            steps = np.unique(np.nanquantile(evidence.holdout[feature.name].astype(float), np.linspace(0, 1, STEPS)))
+            scores = np.stack([score(candidate, rows.assign(**{feature.name: step})) for step in steps])
             moves = np.diff(scores, axis=0) * (1 if feature.direction == "up" else -1)
-            broken[feature.name] = (
-                float((moves < -1e-6).any(axis=0).mean()) if len(steps) > 1 else 0.0
-            )
+            broken[feature.name] = float((moves < -1e-6).any(axis=0).mean()) if len(steps) > 1 else 0.0
     worst = max(broken, key=lambda name: broken[name], default="")
     return ruled(
-        "model.direction", not broken or broken[worst] <= limits.max_against,
+        "model.direction",
+        not broken or broken[worst] <= limits.max_against,
         f"{worst} goes against its direction for {broken[worst]:.1%} of rows" if broken else "none is stated",
-        f"at most {limits.max_against:.0%} of rows", "The contract promises whoever reads a score which way it moves.", limits.severity,
-    )  # fmt: skip
+        f"at most {limits.max_against:.0%} of rows",
+        "The contract promises whoever reads a score which way it moves.",
+        limits.severity,
+    )
 
 
 def stability(candidate: Bundle, limits: Behaviour) -> Finding:
@@ -69,19 +68,28 @@ def stability(candidate: Bundle, limits: Behaviour) -> Finding:
     told = candidate.manifest.get("stability")
     share = float(told["decisions"]) if told else 0.0
     return ruled(
-        "model.stability", share <= limits.max_unstable,
-        f"another seed changes {share:.1%} of decisions" if told else "no second fit: nothing in the estimator is random",
-        f"at most {limits.max_unstable:.0%}", "What hangs on a seed changes every night, for no reason.", limits.severity,
-    )  # fmt: skip
+        "model.stability",
+        share <= limits.max_unstable,
+        f"another seed changes {share:.1%} of decisions"
+        if told
+        else "no second fit: nothing in the estimator is random",
+        f"at most {limits.max_unstable:.0%}",
+        "What hangs on a seed changes every night, for no reason.",
+        limits.severity,
+    )
 
 
 def metadata(evidence: Evidence, candidate: Bundle, limits: Behaviour) -> Finding:
     """What the manifest says of the model and its evidence is so."""
     wrong = list(_wrong(evidence, candidate))
     return ruled(
-        "bundle.metadata", not wrong, "; ".join(wrong) or "the manifest describes what is there", "no contradiction",
-        "Evidence of another model, or of other rows, proves nothing about this one.", limits.severity,
-    )  # fmt: skip
+        "bundle.metadata",
+        not wrong,
+        "; ".join(wrong) or "the manifest describes what is there",
+        "no contradiction",
+        "Evidence of another model, or of other rows, proves nothing about this one.",
+        limits.severity,
+    )
 
 
 def clock(candidate: Bundle, limits: Behaviour, now: datetime | None = None) -> Finding:
@@ -91,13 +99,15 @@ def clock(candidate: Bundle, limits: Behaviour, now: datetime | None = None) -> 
         "it was made": manifest.get("build", {}).get("made_at"),
         "its newest row": manifest["data"]["holdout"]["end"],
     }
-    late = [
-        f"{what} on {when}" for what, when in times.items() if when and pd.Timestamp(when) > latest
-    ]
+    late = [f"{what} on {when}" for what, when in times.items() if when and pd.Timestamp(when) > latest]
     return ruled(
-        "bundle.clock", not late, "; ".join(late) or "nothing is from the future", f"not after {latest:%Y-%m-%d}",
-        "Versions sort by time: one from the future would pass for the newest for ever.", limits.severity,
-    )  # fmt: skip
+        "bundle.clock",
+        not late,
+        "; ".join(late) or "nothing is from the future",
+        f"not after {latest:%Y-%m-%d}",
+        "Versions sort by time: one from the future would pass for the newest for ever.",
+        limits.severity,
+    )
 
 
 def _wrong(evidence: Evidence, candidate: Bundle) -> Iterable[str]:

@@ -135,13 +135,7 @@ class Gap:
         return far[found] - self.days if found < len(far) else None
 
 
-def paired(
-    metric: str,
-    measures: tuple[Measure, Measure],
-    blocks: Blocks,
-    confidence: float,
-    least: int = 2,
-) -> Gap:
+def paired(metric: str, measures: tuple[Measure, Measure], blocks: Blocks, confidence: float, least: int = 2) -> Gap:
     """The *metric* of ours less that of theirs on the same rows, with its interval.
 
     With fewer than *least* days there is none, nor where it cannot be measured (one class is absent).

@@ -45,9 +45,7 @@ def content(bundle: Bundle) -> Finding:
 def as_named(bundle: Bundle, digest: str) -> Bundle:
     """*bundle*, if it has the *digest* that live.toml names. Raises `BundleError`."""
     if bundle.digest != digest:
-        raise BundleError(
-            f"{bundle.version} is stored with {bundle.digest}, but {LIVE} names {digest}"
-        )
+        raise BundleError(f"{bundle.version} is stored with {bundle.digest}, but {LIVE} names {digest}")
     return bundle
 
 

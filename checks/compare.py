@@ -27,7 +27,7 @@ CALIBRATION = {
     "multiclass": {"ece": "ece", "brier": "brier", "mean": "mean"},
     "regression": {"mean": "offset"},
 }
-_NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")  # fmt: skip
+_NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 
 
 @dataclass(frozen=True)
@@ -70,22 +70,14 @@ def compare(evidence: Evidence, rules: Compare) -> tuple[list[Compared], list[Fi
         else:
             gap = _gap(metric, truth, (ours, evidence.champion[fresh]), blocks, rules)
             margin, superior = margins.margins[metric], metric in margins.superior
-            row = replace(
-                row, champion=gap.theirs, difference=gap.value, low=gap.low, high=gap.high,
-                margin=margin,
-            )  # fmt: skip
+            row = replace(row, champion=gap.theirs, difference=gap.value, low=gap.low, high=gap.high, margin=margin)
             champion.append(finding(f"compare.{metric}", gap, margin, "the champion", superior))
         if evidence.anchor is not None and metric in margins.anchor:
             gap = _gap(metric, truth, (ours, evidence.anchor[fresh]), blocks, rules)
             row = replace(row, anchor=gap.theirs)
-            anchor.append(
-                finding(f"compare.anchor.{metric}", gap, margins.anchor[metric], "the anchor")
-            )
+            anchor.append(finding(f"compare.anchor.{metric}", gap, margins.anchor[metric], "the anchor"))
         table.append(row)
-    found = [
-        *combined(champion, margins, "compare."),
-        *combined(anchor, margins, "compare.anchor."),
-    ]
+    found = [*combined(champion, margins, "compare."), *combined(anchor, margins, "compare.anchor.")]
     gap = _gap(margins.primary, truth, (ours, simple), blocks, rules)
     return table, [*found, _against_baseline(gap, margins.margins[margins.primary])]
 
@@ -113,12 +105,7 @@ def calibration(evidence: Evidence, rules: Compare, limits: Calibration) -> list
         ]
     mild = {f"calibration.{name}" for name in names if name != "brier"}
     return [
-        replace(
-            each,
-            severity="warn"
-            if each.outcome == "INCONCLUSIVE" and each.rule in mild
-            else limits.severity,
-        )
+        replace(each, severity="warn" if each.outcome == "INCONCLUSIVE" and each.rule in mild else limits.severity)
         for each in found
     ]
 
@@ -175,11 +162,7 @@ def more_rows(gap: Gap, limit: float) -> int | None:
 def missing(gap: Gap, limit: float, need: str) -> str:
     """What a comparison that is not settled needs."""
     if not math.isfinite(gap.value):
-        why = (
-            "the error to compare with is 0"
-            if gap.metric in RELATIVE
-            else "one of the classes is absent"
-        )
+        why = "the error to compare with is 0" if gap.metric in RELATIVE else "one of the classes is absent"
         return f"It cannot be measured on these rows: {why}."
     if gap.low is None:
         return f"The rows are of {_count(gap.days, 'day')}; an interval needs more days."
@@ -196,31 +179,23 @@ def combined(findings: list[Finding], margins: Margins, prefix: str) -> list[Fin
     """The findings, and one for each combination; what a combination takes in does not block alone."""
     by_metric = {found.rule.removeprefix(prefix): found for found in findings}
     told = [
-        replace(found, severity="warn") if margins.is_free(metric) else found
-        for metric, found in by_metric.items()
+        replace(found, severity="warn") if margins.is_free(metric) else found for metric, found in by_metric.items()
     ]
     for each in margins.combinations():
         parts = [by_metric[name] for name in each.metrics if name in by_metric]
         if len(parts) == len(each.metrics):
-            told.append(_combination(each.name, each.least, each.outcome(f.outcome for f in parts), parts, prefix))  # fmt: skip
+            told.append(_combination(each.name, each.least, each.outcome(f.outcome for f in parts), parts, prefix))
     return told
 
 
-def _combination(
-    name: str, least: int, outcome: str, parts: Iterable[Finding], prefix: str
-) -> Finding:
+def _combination(name: str, least: int, outcome: str, parts: Iterable[Finding], prefix: str) -> Finding:
     parts = list(parts)
-    nearest = min(
-        (f for f in parts if f.more_rows is not None), key=lambda f: f.more_rows or 0, default=None
-    )
+    nearest = min((f for f in parts if f.more_rows is not None), key=lambda f: f.more_rows or 0, default=None)
     why = "These metrics count together, as `require` in thresholds.toml says."
     if outcome == "INCONCLUSIVE" and nearest:
         why += f" The nearest is {nearest.rule.removeprefix(prefix)}. {nearest.why}"
     words = {"PASS": "holds", "FAIL": "fails", "INCONCLUSIVE": "is not settled"}
-    told = "; ".join(
-        f"{f.rule.removeprefix(prefix)} {words.get(f.outcome, 'could not be checked')}"
-        for f in parts
-    )
+    told = "; ".join(f"{f.rule.removeprefix(prefix)} {words.get(f.outcome, 'could not be checked')}" for f in parts)
     return Finding(
         f"{prefix}{name}",
         outcome,  # type: ignore[arg-type]
@@ -231,9 +206,7 @@ def _combination(
     )
 
 
-def _gap(
-    metric: str, truth: Array, scores: tuple[Array, Array], blocks: Blocks, rules: Compare
-) -> Gap:
+def _gap(metric: str, truth: Array, scores: tuple[Array, Array], blocks: Blocks, rules: Compare) -> Gap:
     ours, theirs = measures(metric, truth, *scores)
     return paired(metric, (ours, theirs), blocks, rules.confidence, rules.min_days)
 
@@ -247,18 +220,10 @@ def _without_champion(metric: str, evidence: Evidence, kind: str = "compare") ->
     rule = f"{kind}.{metric}"
     if evidence.unreadable:
         return Finding(
-            rule,
-            "NOT_RUN",
-            evidence.unreadable,
-            "the champion's scores",
-            "Without them nothing is compared.",
+            rule, "NOT_RUN", evidence.unreadable, "the champion's scores", "Without them nothing is compared."
         )
     return Finding(
-        rule,
-        "PASS",
-        "no champion yet",
-        "none",
-        "There is nothing to compare with: the other rules decide alone.",
+        rule, "PASS", "no champion yet", "none", "There is nothing to compare with: the other rules decide alone."
     )
 
 

@@ -19,19 +19,17 @@ from model.contract import Contract, Feature
 
 RULE = "contract.compatible"
 _LIMIT = "no row of today's is refused"
-_WHY = (
-    "The website sends today's rows until somebody changes it; each refused row is an error there."
-)
+_WHY = "The website sends today's rows until somebody changes it; each refused row is an error there."
 #: Rows of each kind that are tried: a share of refused rows is known well enough by then.
 MOST_ROWS = 5_000
 
 
 def compatible(
     champion: Contract | None, candidate: Contract, parts: Mapping[str, pd.DataFrame], severity: Severity
-) -> Finding:  # fmt: skip
+) -> Finding:
     """The finding; *parts* are today's rows under names that a reader knows them by."""
     if champion is None:
-        return Finding(RULE, "PASS", "no champion yet, so no website that sends rows", _LIMIT, _WHY, severity)  # fmt: skip
+        return Finding(RULE, "PASS", "no champion yet, so no website that sends rows", _LIMIT, _WHY, severity)
     breaking = list(_breaking(champion, candidate))
     told = [*narrower(champion, candidate), *_unused(champion, candidate)]
     refused = False
@@ -46,9 +44,9 @@ def compatible(
         refused |= lost > 0
         worst = ", ".join(field for field, _ in wrong.most_common(3))
         sample = f" (a sample of {len(rows):,})" if tried < len(rows) else ""
-        told.append(f"{lost:,} of {tried:,} {name}{sample} would be refused" + (f": {worst}" if lost else ""))  # fmt: skip
+        told.append(f"{lost:,} of {tried:,} {name}{sample} would be refused" + (f": {worst}" if lost else ""))
     bad = bool(breaking) or refused
-    return Finding(RULE, "FAIL" if bad else "PASS", "; ".join([*breaking, *told]), _LIMIT, _WHY, severity)  # fmt: skip
+    return Finding(RULE, "FAIL" if bad else "PASS", "; ".join([*breaking, *told]), _LIMIT, _WHY, severity)
 
 
 def narrower(champion: Contract, candidate: Contract) -> Iterator[str]:
@@ -57,7 +55,7 @@ def narrower(champion: Contract, candidate: Contract) -> Iterator[str]:
         before = _named(champion, feature.name)
         if before is None or before.kind != feature.kind:
             continue
-        if _above(feature.minimum, before.minimum) or _above(before.maximum, feature.maximum, top=True):  # fmt: skip
+        if _above(feature.minimum, before.minimum) or _above(before.maximum, feature.maximum, top=True):
             yield f"{feature.name} takes {feature.expects()} only, and took {before.expects()}"
         gone = set(before.choices) - set(feature.choices) if feature.choices else set()
         if gone or (feature.choices and not before.choices):
@@ -72,7 +70,7 @@ def _breaking(champion: Contract, candidate: Contract) -> Iterable[str]:
     for feature in candidate.features:
         before = _named(champion, feature.name)
         if before is None and not feature.nullable:
-            yield f"{feature.name} is new and required: nobody sends it yet (nullable=True takes rows without it)"  # fmt: skip
+            yield f"{feature.name} is new and required: nobody sends it yet (nullable=True takes rows without it)"
         elif before is not None and before.kind != feature.kind:
             yield f"{feature.name} must be a {feature.kind} now, and was a {before.kind}"
     if champion.task != candidate.task or champion.target.classes != candidate.target.classes:
@@ -91,7 +89,7 @@ def retired(candidate: Contract, live: Iterable[Contract]) -> list[Finding]:
     read = {name for contract in live for name in contract.feature_names}
     idle = [feature.name for feature in candidate.retired if feature.name not in read]
     told = f"{', '.join(idle)}: nothing that is live reads it"
-    why = "A column that nobody reads is loaded and stored for nothing; `model feature drop` takes it out."  # fmt: skip
+    why = "A column that nobody reads is loaded and stored for nothing; `model feature drop` takes it out."
     limit = "a retired feature is read by a model that is live"
     return [Finding("contract.retired", "FAIL", told, limit, why, "warn")] if idle else []
 

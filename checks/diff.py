@@ -134,7 +134,7 @@ def _movers(evidence: Evidence, rows: Any, ours: Array, theirs: Array) -> Sequen
     for place in np.argsort(-np.abs(new - old), kind="stable")[:MOST_MOVERS]:
         row = rows.iloc[int(place)]
         outcome = row[contract.target.name]
-        truth = _word(contract.target.classes[int(outcome)]) if contract.target.classes else f"{float(outcome):.4g}"  # fmt: skip
+        truth = _word(contract.target.classes[int(outcome)]) if contract.target.classes else f"{float(outcome):.4g}"
         odd = {name: _odd(row[name], typical[name]) for name in typical}
         told = sorted(((k, v) for k, v in odd.items() if v), key=lambda each: -each[1][0])
         slices = {n: _word(row[n]) for n in contract.slices if n in typical and not odd[n]}

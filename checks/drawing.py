@@ -53,9 +53,7 @@ def drawn(evidence: Evidence, metric: str) -> list[Chart]:
     return found
 
 
-def xychart(
-    title: str, axis: str, labels: Sequence[str], bars: Iterable[float], line: Iterable[float] = ()
-) -> str:
+def xychart(title: str, axis: str, labels: Sequence[str], bars: Iterable[float], line: Iterable[float] = ()) -> str:
     """One chart, fenced. Numbers are written out: Mermaid cannot read 1e-05."""
     bars, line = list(bars), list(line)
     top = max([*bars, *line])
@@ -77,9 +75,7 @@ def xychart(
 
 def number(value: float, digits: int = 4) -> str:
     """A number to so many digits, without an exponent."""
-    return np.format_float_positional(
-        float(value), precision=digits, unique=False, fractional=False, trim="-"
-    )
+    return np.format_float_positional(float(value), precision=digits, unique=False, fractional=False, trim="-")
 
 
 def _days(evidence: Evidence, metric: str) -> list[Chart]:
@@ -112,9 +108,7 @@ def _scores(evidence: Evidence) -> list[Chart]:
     if not low < high:
         return []
     edges = np.linspace(low, high, BINS + 1)
-    shares = [
-        np.histogram(np.clip(each, low, high), edges)[0] / len(each) * 100 for each in chances
-    ]
+    shares = [np.histogram(np.clip(each, low, high), edges)[0] / len(each) * 100 for each in chances]
     labels = tuple(f"{number(a, 3)} to {number(b, 3)}" for a, b in pairwise(edges))
     bars, *line = (tuple(map(float, each)) for each in shares)
     words = f"Rows by {what}. {_key(evidence)}"

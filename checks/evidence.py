@@ -81,10 +81,7 @@ def load_bundle(folder: Path) -> Bundle:
 
 
 def gather(
-    candidate: Bundle,
-    champion: Bundle | None,
-    anchor: Bundle | None = None,
-    anchor_unreadable: str = "",
+    candidate: Bundle, champion: Bundle | None, anchor: Bundle | None = None, anchor_unreadable: str = ""
 ) -> Evidence:
     """Score what the rules need. Raises `BundleError` if the candidate's evidence cannot be read.
 
@@ -170,9 +167,7 @@ def _before(champion: Bundle) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def _scored(
-    bundle: Bundle | None, contract: Contract, rows: pd.DataFrame, role: str
-) -> tuple[Array | None, str]:
+def _scored(bundle: Bundle | None, contract: Contract, rows: pd.DataFrame, role: str) -> tuple[Array | None, str]:
     """The scores of *rows* by the *bundle*, or why there are none; neither where it is None."""
     if bundle is None:
         return None, ""

@@ -52,9 +52,5 @@ def examination(
 
 def _crashed(name: str, error: Exception) -> Finding:
     return Finding(
-        name,
-        "NOT_RUN",
-        f"{type(error).__name__}: {error}",
-        "it must run",
-        "A check that crashed proves nothing.",
+        name, "NOT_RUN", f"{type(error).__name__}: {error}", "it must run", "A check that crashed proves nothing."
     )

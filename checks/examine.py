@@ -32,13 +32,7 @@ class Examined:
     slices: list[Slice] = field(default_factory=list)
 
 
-def examine(
-    evidence: Evidence,
-    subject: Subject,
-    gate: Gate,
-    page: Path,
-    say: Callable[[str], None],
-) -> Examined:
+def examine(evidence: Evidence, subject: Subject, gate: Gate, page: Path, say: Callable[[str], None]) -> Examined:
     """Every rule on the *evidence*; Deepchecks' own page goes to *page*, progress to *say*."""
     task, fresh = evidence.contract.task, int(evidence.fresh.sum())
     sound = soundness(evidence, subject.candidate, subject.quarantine, gate)

@@ -52,7 +52,7 @@ class Benefit:
 
 def benefits(
     candidate: Bundle, champion: Bundle | None, evidence: Evidence, removed_rows: pd.DataFrame | None
-) -> list[Benefit]:  # fmt: skip
+) -> list[Benefit]:
     """Every feature of the candidate, on fresh rows, then those it no longer has.
 
     What a removed one was good for, the champion shows: on the fresh rows if they keep its column,
@@ -60,7 +60,7 @@ def benefits(
     """
     status, what = changed(candidate.contract, champion.contract if champion else None)
     fresh = evidence.holdout[evidence.fresh]
-    found = _benefits(candidate, fresh, [n for n, s in status.items() if s != "removed"], status, what)  # fmt: skip
+    found = _benefits(candidate, fresh, [n for n, s in status.items() if s != "removed"], status, what)
     gone = [name for name, each in status.items() if each == "removed"]
     if gone and champion is not None:
         kept = {each.name for each in candidate.contract.columns}
@@ -69,9 +69,7 @@ def benefits(
     return sorted(found, key=lambda each: (each.status == "removed", -each.benefit))
 
 
-def changed(
-    candidate: Contract, champion: Contract | None
-) -> tuple[dict[str, Status], dict[str, str]]:
+def changed(candidate: Contract, champion: Contract | None) -> tuple[dict[str, Status], dict[str, str]]:
     """feature -> what became of it between the two contracts, and in which words."""
     old = {f.name: f for f in champion.features} if champion else {}
     status: dict[str, Status] = {}
@@ -96,7 +94,7 @@ def changed(
 
 def _benefits(
     bundle: Bundle, rows: pd.DataFrame, names: list[str], status: Mapping[str, Status], what: Mapping[str, str]
-) -> list[Benefit]:  # fmt: skip
+) -> list[Benefit]:
     contract, random = bundle.contract, np.random.default_rng(0)
     if rows.empty or not names:
         return []
@@ -122,8 +120,10 @@ def _benefits(
         missing = float(rows[name].isna().mean())
         loss = "absolute error" if contract.task == "regression" else "log loss"
         found.append(
-            Benefit(name, status[name], loss, float(grown.mean()), low, high, len(rows), missing, unseen, what.get(name, ""))
-        )  # fmt: skip
+            Benefit(
+                name, status[name], loss, float(grown.mean()), low, high, len(rows), missing, unseen, what.get(name, "")
+            )
+        )
     return found
 
 
@@ -150,4 +150,4 @@ def _loss(contract: Contract, truth: Array, scores: Array) -> Array:
 def _shown(value: Any) -> str:
     if isinstance(value, tuple):
         return f"({', '.join(value)})" if value else "any"
-    return "none" if value in (None, "") else f"{value:g}" if isinstance(value, float) else str(value)  # fmt: skip
+    return "none" if value in (None, "") else f"{value:g}" if isinstance(value, float) else str(value)

@@ -40,18 +40,11 @@ class Judgement:
     def to_json(self) -> dict[str, Any]:
         """What verdict.json holds."""
         champion = self.subject.champion
-        return self.verdict.to_json(
-            named(self.subject.candidate), named(champion) if champion else None, self.more
-        )
+        return self.verdict.to_json(named(self.subject.candidate), named(champion) if champion else None, self.more)
 
 
 def judgement(
-    subject: Subject,
-    rules: Rules,
-    waivers: Sequence[Waiver],
-    today: date,
-    page: Path,
-    say: Callable[[str], None],
+    subject: Subject, rules: Rules, waivers: Sequence[Waiver], today: date, page: Path, say: Callable[[str], None]
 ) -> Judgement:
     """Evidence -> findings -> verdict -> words. Deepchecks' own page goes to *page*.
 
@@ -112,16 +105,22 @@ def _refused(subject: Subject, content: Finding) -> Judgement:
     verdict = judge([content], (), True, "")
     manifest, champion = subject.candidate.manifest, subject.champion
     words = report(
-        verdict, manifest, champion.manifest if champion else None,
-        table=(), slices=(), fresh=0, files=subject.files,
-    )  # fmt: skip
+        verdict, manifest, champion.manifest if champion else None, table=(), slices=(), fresh=0, files=subject.files
+    )
     nothing = Review(None, (), (), (), ())
     more = {
         "anchor": asdict(subject.anchored) if subject.anchored else None,
-        "fresh_rows": 0, "looks": {}, "churn": None, "head": subject.head,
-        "rules_changed": rules_changed(subject.files), "waived": [], "metrics": [], "slices": [],
-        "remarks": recorded(manifest), **nothing.to_json(),
-    }  # fmt: skip
+        "fresh_rows": 0,
+        "looks": {},
+        "churn": None,
+        "head": subject.head,
+        "rules_changed": rules_changed(subject.files),
+        "waived": [],
+        "metrics": [],
+        "slices": [],
+        "remarks": recorded(manifest),
+        **nothing.to_json(),
+    }
     return Judgement(subject, verdict, words, html(verdict, nothing, (), manifest, ()), more)
 
 
@@ -145,6 +144,5 @@ def _good(table: Sequence[Compared], champion: Bundle | None, over: Sequence[str
 def _finite(values: Mapping[str, Any]) -> dict[str, Any]:
     """The values as JSON has them: what could not be measured is null."""
     return {
-        name: None if isinstance(value, float) and not math.isfinite(value) else value
-        for name, value in values.items()
+        name: None if isinstance(value, float) and not math.isfinite(value) else value for name, value in values.items()
     }

@@ -41,9 +41,13 @@ def maturing(evidence: Evidence, limits: Labels) -> Finding:
                 f" {early.mean():.2f} before: {kept:.0%} kept; the calmest days learnt from kept {calmest:.0%}"
             )
     return ruled(
-        "labels.maturing", not fails, said, f"a fall of at most {limits.max_fall:.0%}",
-        "Outcomes that come late are taken for outcomes that never came.", severity,
-    )  # fmt: skip
+        "labels.maturing",
+        not fails,
+        said,
+        f"a fall of at most {limits.max_fall:.0%}",
+        "Outcomes that come late are taken for outcomes that never came.",
+        severity,
+    )
 
 
 def _by_day(days: Any, happened: Any, expected: Any) -> Array:
@@ -58,8 +62,7 @@ def _calmest(evidence: Evidence, before: int, last: int) -> float:
     contract, rows = evidence.contract, evidence.train
     share = _by_day(days_of(rows, contract), target(rows, contract) > 0, np.ones(len(rows)))
     means = [
-        (share[at : at + last].mean(), share[at - before : at].mean())
-        for at in range(before, len(share) - last + 1)
+        (share[at : at + last].mean(), share[at - before : at].mean()) for at in range(before, len(share) - last + 1)
     ]
     return min((late / early for late, early in means if early), default=1.0)
 

@@ -103,8 +103,7 @@ def _power(evidence: Evidence, feature: Feature) -> float:
         return 1 - float(((truth - found) ** 2).mean()) / variance if variance else 0.0
     classes = range(1, 2) if contract.task == "binary" else range(len(contract.target.classes))
     return max(
-        _gini(truth == k, _alone(evidence, feature, (labels == k).astype(float), regression=False))
-        for k in classes
+        _gini(truth == k, _alone(evidence, feature, (labels == k).astype(float), regression=False)) for k in classes
     )
 
 

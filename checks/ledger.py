@@ -54,10 +54,7 @@ def times_looked(look: Look, days: Iterable[str], earlier: Iterable[Look]) -> li
     """
     others = {each for each in earlier if each.contract == look.contract}
     spans = {(e.candidate, e.first, e.last) for e in others if e.candidate != look.candidate}
-    return [
-        len({candidate for candidate, first, last in spans if first <= day <= last})
-        for day in sorted(days)
-    ]
+    return [len({candidate for candidate, first, last in spans if first <= day <= last}) for day in sorted(days)]
 
 
 def looked(look: Look, times: Sequence[int], most: int, severity: Severity = "warn") -> Finding:

@@ -103,9 +103,7 @@ class Ranks:
         for each in np.unique(down):
             below = _below(np.bincount(other[down == each], minlength=self._count))
             won[:, each] = np.bincount(up, below[level], count)
-        pairs = (times @ np.bincount(up, minlength=count)) * (
-            times @ np.bincount(down, minlength=count)
-        )
+        pairs = (times @ np.bincount(up, minlength=count)) * (times @ np.bincount(down, minlength=count))
         with np.errstate(invalid="ignore"):
             return np.asarray(((times @ won) * times).sum(axis=1) / pairs)
 
@@ -119,11 +117,7 @@ class Ranks:
         beats, beaten = _below(negative) / down, 1 - _below(positive) / up
         area = float(positive @ beats / up)
         return np.asarray(
-            np.where(
-                self._positive,
-                (beats[self._level] - area) / up,
-                (beaten[self._level] - area) / down,
-            )
+            np.where(self._positive, (beats[self._level] - area) / up, (beaten[self._level] - area) / down)
         )
 
 
@@ -210,9 +204,7 @@ METRICS: dict[str, Callable[[Array, Array], Measure]] = {
     "log_loss": _mean_of(logarithmic),
     "roc_auc": Ranks,
     "brier": _mean_of(squared),
-    "accuracy": lambda truth, scores: Means(
-        1 - wrong(truth, scores)[:, None], lambda means: means[..., 0]
-    ),
+    "accuracy": lambda truth, scores: Means(1 - wrong(truth, scores)[:, None], lambda means: means[..., 0]),
     "mae": _mean_of(absolute),
     "rmse": lambda truth, scores: Means(
         squared(truth, scores)[:, None], lambda means: np.sqrt(np.maximum(means[..., 0], 0))

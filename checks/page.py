@@ -116,9 +116,26 @@ def _decisions(review: Review) -> str:
         return ""
     few = (diff.whole, *diff.slices[:20])
     shares = tuple(each.share * 100 for each in few)
-    chart = Chart("Decisions that change", "% of rows", "Share of fresh rows decided otherwise, by slice", tuple(each.name for each in few), shares)  # fmt: skip
-    slices = [[each.name, f"{each.rows:,}", f"{each.share:.1%}", ", ".join(f"{share:.1%} {way}" for way, share in each.ways.items())] for each in (diff.whole, *diff.slices)]  # fmt: skip
-    movers = [[m.when, f"{m.old:.4g}", f"{m.new:.4g}", m.truth, "; ".join(f"{k} {v}" for k, v in m.odd.items())] for m in diff.movers]  # fmt: skip
+    chart = Chart(
+        "Decisions that change",
+        "% of rows",
+        "Share of fresh rows decided otherwise, by slice",
+        tuple(each.name for each in few),
+        shares,
+    )
+    slices = [
+        [
+            each.name,
+            f"{each.rows:,}",
+            f"{each.share:.1%}",
+            ", ".join(f"{share:.1%} {way}" for way, share in each.ways.items()),
+        ]
+        for each in (diff.whole, *diff.slices)
+    ]
+    movers = [
+        [m.when, f"{m.old:.4g}", f"{m.new:.4g}", m.truth, "; ".join(f"{k} {v}" for k, v in m.odd.items())]
+        for m in diff.movers
+    ]
     return (
         f'<div class="charts"><div>{bars(chart)}</div></div>'
         + table(["slice", "rows", "change", "which way"], slices)
@@ -132,26 +149,51 @@ def _features(benefits: Sequence[Benefit]) -> str:
         return ""
     words = f"What the {benefits[0].loss} would grow by without it, with its 95% interval. What is dashed has no shown benefit."
     kept = [Interval(b.name, b.benefit, b.low, b.high) for b in benefits if b.status != "removed"]
-    rows = [[b.name, b.status, b.what, f"{b.benefit:+.4f}", f"{b.low:+.4f} to {b.high:+.4f}", f"{b.rows:,}", f"{b.missing:.1%}", f"{b.unseen:.1%}"] for b in benefits]  # fmt: skip
+    rows = [
+        [
+            b.name,
+            b.status,
+            b.what,
+            f"{b.benefit:+.4f}",
+            f"{b.low:+.4f} to {b.high:+.4f}",
+            f"{b.rows:,}",
+            f"{b.missing:.1%}",
+            f"{b.unseen:.1%}",
+        ]
+        for b in benefits
+    ]
     names = ["feature", "", "what changed", "benefit", "95%", "rows", "missing", "never seen"]
-    return f'<div class="charts"><div>{intervals("Benefit of each feature", words, kept)}</div></div>{table(names, rows)}'
+    return (
+        f'<div class="charts"><div>{intervals("Benefit of each feature", words, kept)}</div></div>{table(names, rows)}'
+    )
 
 
 def _news(review: Review) -> str:
-    changes = "".join(f"<li>{escape(str(change).replace('`', ''))}</li>" for change in review.changes)  # fmt: skip
-    rows = [[s.name, f"{s.distance:.3f}", f"{s.missing_then:.1%}", f"{s.missing_now:.1%}", f"{s.new:.1%}"] for s in review.shifts]  # fmt: skip
-    names = ["feature", "distance of fresh rows from learnt ones", "missing then", "now", "never seen"]  # fmt: skip
-    return (f"<ul>{changes}</ul>" if changes else "<p>No change upstream is likely.</p>") + table(names, rows)  # fmt: skip
+    changes = "".join(f"<li>{escape(str(change).replace('`', ''))}</li>" for change in review.changes)
+    rows = [
+        [s.name, f"{s.distance:.3f}", f"{s.missing_then:.1%}", f"{s.missing_now:.1%}", f"{s.new:.1%}"]
+        for s in review.shifts
+    ]
+    names = ["feature", "distance of fresh rows from learnt ones", "missing then", "now", "never seen"]
+    return (f"<ul>{changes}</ul>" if changes else "<p>No change upstream is likely.</p>") + table(names, rows)
 
 
 def _served(review: Review) -> str:
     if not review.served:
         return "<p>It could not be asked: see the findings.</p>"
     rows = [
-        [role, s.version, f"{s.rows:,}", f"{s.worst:.1g}", f"{s.p95 * 1e3:.2f} ms", f"{s.size / 1e6:.2f} MB", f"{s.memory / 1e6:.0f} MB" if s.memory else "unknown"]
+        [
+            role,
+            s.version,
+            f"{s.rows:,}",
+            f"{s.worst:.1g}",
+            f"{s.p95 * 1e3:.2f} ms",
+            f"{s.size / 1e6:.2f} MB",
+            f"{s.memory / 1e6:.0f} MB" if s.memory else "unknown",
+        ]
         for role, s in zip(("candidate", "champion"), review.served, strict=False)
-    ]  # fmt: skip
-    return table(["", "version", "rows compared", "worst score off by", "p95 of one row", "ONNX files", "memory"], rows)  # fmt: skip
+    ]
+    return table(["", "version", "rows compared", "worst score off by", "p95 of one row", "ONNX files", "memory"], rows)
 
 
 def _framed(chart: Chart) -> str:

@@ -28,10 +28,7 @@ class Past:
 
 
 def past(
-    contract: Contract,
-    data: Mapping[str, Any],
-    parts: Mapping[str, pd.DataFrame],
-    before: pd.DataFrame | None,
+    contract: Contract, data: Mapping[str, Any], parts: Mapping[str, pd.DataFrame], before: pd.DataFrame | None
 ) -> Past:
     """The past of *parts* ("train", "holdout"), of which the manifest says *data*.
 

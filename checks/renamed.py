@@ -62,13 +62,10 @@ def likeness(rows: pd.DataFrame, contract: Contract, change: Change) -> Likeness
     if min(min(each.sum(), (~each).sum()) for each in named) < FEWEST:
         return None
     seen, *others = _inputs([part for part, _ in parts], contract, change.field)
-    forest = RandomForestClassifier(
-        n_estimators=60, min_samples_leaf=20, max_features=0.5, random_state=0
-    ).fit(seen, named[0])
-    was, now = (
-        _area(truth, forest.predict_proba(each)[:, 1])
-        for truth, each in zip(named[1:], others, strict=True)
+    forest = RandomForestClassifier(n_estimators=60, min_samples_leaf=20, max_features=0.5, random_state=0).fit(
+        seen, named[0]
     )
+    was, now = (_area(truth, forest.predict_proba(each)[:, 1]) for truth, each in zip(named[1:], others, strict=True))
     return Likeness(was, now)
 
 
@@ -79,10 +76,7 @@ def _sample(rows: pd.DataFrame) -> pd.DataFrame:
 def _inputs(parts: list[pd.DataFrame], contract: Contract, but: str) -> list[Array]:
     """All features but one, and the target, as numbers."""
     found = inputs(contract, *(part.assign(**{but: ""}) for part in parts))
-    return [
-        np.column_stack([each, target(part, contract)])
-        for each, part in zip(found, parts, strict=True)
-    ]
+    return [np.column_stack([each, target(part, contract)]) for each, part in zip(found, parts, strict=True)]
 
 
 def _area(truth: Any, scores: Array) -> tuple[float, float]:

@@ -64,7 +64,9 @@ def report(
     quiet = [f for f in verdict.findings if f.outcome == "PASS"]
     against, mild = ([f for f in loud if _is_mild(f) is said] for said in (False, True))
     metric = table[0].metric if table else ""
-    sentence = f"## {_SIGN[verdict.decision]} {verdict.decision}\n\n**{text(verdict.summary)}**\n\n{TO_DO[verdict.decision]}"
+    sentence = (
+        f"## {_SIGN[verdict.decision]} {verdict.decision}\n\n**{text(verdict.summary)}**\n\n{TO_DO[verdict.decision]}"
+    )
     return page(
         [
             Section("the verdict", sentence, kept=True),
@@ -72,9 +74,7 @@ def report(
             Section("findings", _told("What speaks against it, or was not settled", against)),
             Section("remarks", bullets(REMARKS, recorded(candidate), whole="verdict.json")),
             Section("metrics", _metrics(table, fresh, champion)),
-            Section(
-                "what changed", _changes(candidate, champion, _churn(churn, budget, fresh), files)
-            ),
+            Section("what changed", _changes(candidate, champion, _churn(churn, budget, fresh), files)),
             Section("who is hit", " ".join(filter(None, (_worse(slices, metric), hit)))),
             Section("findings that do not block", _told("Worth knowing; does not block", mild)),
             *more,
@@ -96,9 +96,7 @@ def _rules(files: Sequence[str]) -> str:
     if others:
         also = "It also changes" if LIMITS in changed else "This proposal changes"
         words.append(f"{also} the code that judges: {_paths(others)}.")
-    words.append(
-        "The verdict above applied the rules of `main`; the changed ones count once this is merged."
-    )
+    words.append("The verdict above applied the rules of `main`; the changed ones count once this is merged.")
     return "\n".join(words)
 
 
@@ -131,18 +129,11 @@ def _metrics(table: Sequence[Compared], fresh: int, champion: Mapping[str, Any] 
 def _difference(row: Compared) -> list[str]:
     if row.difference is None or row.low is None or row.high is None or row.margin is None:
         return ["", ""]
-    gap, low, high, least = (
-        gain(row.metric, each) for each in (row.difference, row.low, row.high, -row.margin)
-    )
+    gap, low, high, least = (gain(row.metric, each) for each in (row.difference, row.low, row.high, -row.margin))
     return [f"{gap} ({low} to {high})", f"at least {least}"]
 
 
-def _changes(
-    candidate: Mapping[str, Any],
-    champion: Mapping[str, Any] | None,
-    churn: str,
-    files: Sequence[str],
-) -> str:
+def _changes(candidate: Mapping[str, Any], champion: Mapping[str, Any] | None, churn: str, files: Sequence[str]) -> str:
     """What differs, a row each; what does not, in one line."""
     ours, theirs = _facts(candidate), _facts(champion or {})
     same = []
@@ -195,8 +186,7 @@ def _facts(manifest: Mapping[str, Any]) -> dict[str, str | set[str]]:
         "recipe": _short(_at(manifest, "recipe", "sha256")),
         "commit": _short(_at(manifest, "build", "commit")),
         "libraries": {
-            f"{name} {version}"
-            for name, version in (libraries | ({"Python": python} if python else {})).items()
+            f"{name} {version}" for name, version in (libraries | ({"Python": python} if python else {})).items()
         },
     }
 
@@ -208,7 +198,9 @@ def _only(values: set[str]) -> str:
 def _worse(slices: Sequence[Slice], metric: str) -> str:
     """Who is hit: the slices where the champion was better."""
     sign = 1 if metric in LARGER_IS_BETTER else -1
-    rated = [(sign * (ours - theirs), name, rows, ours, theirs) for name, rows, ours, theirs in slices if theirs is not None]  # fmt: skip
+    rated = [
+        (sign * (ours - theirs), name, rows, ours, theirs) for name, rows, ours, theirs in slices if theirs is not None
+    ]
     if not rated:
         return ""
     worse = sorted((each for each in rated if each[0] < 0), key=lambda each: each[0])
@@ -219,9 +211,7 @@ def _worse(slices: Sequence[Slice], metric: str) -> str:
         for _, name, rows, ours, theirs in worse[:_MOST_WORSE]
     ]
     more = _and_more(len(worse), _MOST_WORSE)
-    return (
-        f"Worse than the champion in {len(worse)} of {len(rated)} slices: {'; '.join(told)}{more}."
-    )
+    return f"Worse than the champion in {len(worse)} of {len(rated)} slices: {'; '.join(told)}{more}."
 
 
 def _told(heading: str, findings: Sequence[Finding]) -> str:
@@ -232,8 +222,7 @@ def _told(heading: str, findings: Sequence[Finding]) -> str:
     for each in sorted(findings, key=_urgency)[:_MOST_FINDINGS]:
         sign = "⚠️ out of limits" if _is_mild(each) else _OUTCOME[each.outcome]
         lines.append(
-            f"- **{text(each.rule)}** {sign}: {text(each.observed)}; limit {text(each.limit)}."
-            f" {text(each.why)}"
+            f"- **{text(each.rule)}** {sign}: {text(each.observed)}; limit {text(each.limit)}. {text(each.why)}"
         )
     if len(findings) > _MOST_FINDINGS:
         lines.append(f"- …{_and_more(len(findings), _MOST_FINDINGS)}; verdict.json has all of it")

@@ -19,16 +19,7 @@ from checks.evidence import Evidence, rows_of
 from checks.features import Benefit, benefits
 from checks.limits import Serving
 from checks.rules import Gate
-from checks.serving import (
-    CLOSE,
-    VARIABLE,
-    Asked,
-    Served,
-    ServingError,
-    interpreter,
-    ratio,
-    serve,
-)
+from checks.serving import CLOSE, VARIABLE, Asked, Served, ServingError, interpreter, ratio, serve
 from checks.shifts import Shift, shifts
 from checks.upstream import upstream
 from checks.verdict import Finding, ruled
@@ -62,32 +53,20 @@ class Review:
             "decisions": asdict(self.diff) if self.diff else None,
             "upstream": [asdict(change) for change in self.changes],
             "serving": [
-                {k: v for k, v in asdict(each).items() if k != "seconds"} | {"p95": each.p95}
-                for each in self.served
+                {k: v for k, v in asdict(each).items() if k != "seconds"} | {"p95": each.p95} for each in self.served
             ],
         }
 
 
 def review(
-    candidate: Bundle,
-    champion: Bundle | None,
-    evidence: Evidence,
-    gate: Gate,
-    say: Callable[[str], None],
+    candidate: Bundle, champion: Bundle | None, evidence: Evidence, gate: Gate, say: Callable[[str], None]
 ) -> tuple[Review, list[Finding]]:
     """The review of *candidate*, and its findings; *say* is told before each step that takes long."""
     last = champion_rows(champion, evidence)
     parts = {"fresh rows": evidence.holdout[evidence.fresh]}
     if last is not None:
         parts["rows the champion was judged with"] = last
-    found = [
-        compatible(
-            champion.contract if champion else None,
-            candidate.contract,
-            parts,
-            gate.contract.severity,
-        )
-    ]
+    found = [compatible(champion.contract if champion else None, candidate.contract, parts, gate.contract.severity)]
     seen, changes = upstream(
         candidate.manifest,
         champion.manifest if champion else None,
@@ -99,9 +78,7 @@ def review(
     useful = benefits(candidate, champion, evidence, last)
     say("asking the real server ...")
     served, tried = serving(candidate, champion, evidence, gate.serving)
-    return Review(
-        diff(evidence), tuple(useful), tuple(shifts(evidence)), tuple(changes), tuple(served)
-    ), found + tried
+    return Review(diff(evidence), tuple(useful), tuple(shifts(evidence)), tuple(changes), tuple(served)), found + tried
 
 
 def champion_rows(champion: Bundle | None, evidence: Evidence) -> pd.DataFrame | None:
@@ -123,7 +100,7 @@ def serving(
     """The real server with both: what it did, and the findings. Where it cannot be asked, NOT_RUN."""
     python = interpreter()
     if python is None:
-        why = f"not run: the scorer's environment is not here; type: make setup, or name its Python: {VARIABLE}=…"  # fmt: skip
+        why = f"not run: the scorer's environment is not here; type: make setup, or name its Python: {VARIABLE}=…"
         return [], [_not_run(rule, why, rules) for rule in SERVING]
     asked = [_asked(candidate, evidence, evidence.holdout_scores)]
     if champion is not None:
@@ -133,8 +110,17 @@ def serving(
     except ServingError as error:
         first, *others = SERVING
         why = "The candidate must be served as it was judged."
-        found = [Finding(first, "FAIL", f"the server, with the candidate and the champion: {error}", "every row answered", why, rules.severity)]  # fmt: skip
-        return [], found + [_not_run(rule, "not run: the server did not do", rules) for rule in others]  # fmt: skip
+        found = [
+            Finding(
+                first,
+                "FAIL",
+                f"the server, with the candidate and the champion: {error}",
+                "every row answered",
+                why,
+                rules.severity,
+            )
+        ]
+        return [], found + [_not_run(rule, "not run: the server did not do", rules) for rule in others]
     return served, _judged(served, candidate, rules)
 
 
@@ -156,20 +142,31 @@ def _judged(served: list[Served], candidate: Bundle, rules: Serving) -> list[Fin
         times, least = ratio(ours.seconds, theirs.seconds)
         told += f", the champion's {theirs.p95 * 1e3:.2g} ms: {times:.2g} times"
         slow = slow and least > rules.latency_ratio
-    found.append(ruled(SERVING[1], not (theirs and slow), told, f"at most {rules.latency_ratio:g} times, or {rules.fast * 1e3:g} ms", "Somebody waits for the answer.", rules.severity))  # fmt: skip
+    found.append(
+        ruled(
+            SERVING[1],
+            not (theirs and slow),
+            told,
+            f"at most {rules.latency_ratio:g} times, or {rules.fast * 1e3:g} ms",
+            "Somebody waits for the answer.",
+            rules.severity,
+        )
+    )
     for rule, one, other, little, most_times in (
         (SERVING[2], ours.size, theirs.size if theirs else None, rules.small, rules.size_ratio),
         (SERVING[3], ours.memory, theirs.memory if theirs else None, rules.light, rules.memory_ratio),
-    ):  # fmt: skip
+    ):
         limit = f"at most {most_times:g} times, or {little / _MB:g} MB"
         if one is None:
-            found.append(Finding(rule, "NOT_RUN", "not run: `ps` does not tell", limit, "It must fit where it runs.", rules.severity))  # fmt: skip
+            found.append(
+                Finding(
+                    rule, "NOT_RUN", "not run: `ps` does not tell", limit, "It must fit where it runs.", rules.severity
+                )
+            )
             continue
         told = f"{one / _MB:.3g} MB" + (f", the champion's {other / _MB:.3g} MB" if other else "")
         bad = other is not None and one > little and one > most_times * other
-        found.append(
-            ruled(rule, not bad, told, limit, "It must fit where it runs.", rules.severity)
-        )
+        found.append(ruled(rule, not bad, told, limit, "It must fit where it runs.", rules.severity))
     return found
 
 
@@ -186,4 +183,4 @@ def _asked(bundle: Bundle, evidence: Evidence, scores: Any) -> Asked:
 
 
 def _not_run(rule: str, why: str, rules: Serving) -> Finding:
-    return Finding(rule, "NOT_RUN", why, "the real server is asked", "Could not tell is not a pass.", rules.severity)  # fmt: skip
+    return Finding(rule, "NOT_RUN", why, "the real server is asked", "Could not tell is not a pass.", rules.severity)

@@ -38,25 +38,27 @@ def rewritten(evidence: Evidence, limits: Rows) -> Finding:
     said += ", ".join(f"{name} differs in {changed[name]:.1%}" for name in worst[:3])
     fails = bool(worst) and changed[worst[0]] > limits.max_rewritten
     return ruled(
-        "data.rewritten", not fails, said, f"at most {limits.max_rewritten:.0%} of a column",
+        "data.rewritten",
+        not fails,
+        said,
+        f"at most {limits.max_rewritten:.0%} of a column",
         "The past does not change: a join, a unit or a recipe did, and the website's rows did not.",
         limits.severity,
-    )  # fmt: skip
+    )
 
 
 def lost(evidence: Evidence, limits: Rows) -> Finding:
     """Rows that the champion's evidence holds are still there, as far as the window reaches."""
-    gone = (
-        1 - len(evidence.past.both) / evidence.past.expected
-        if evidence.past.expected >= FEWEST
-        else 0.0
-    )
+    gone = 1 - len(evidence.past.both) / evidence.past.expected if evidence.past.expected >= FEWEST else 0.0
     return ruled(
-        "data.lost", gone <= limits.max_lost,
+        "data.lost",
+        gone <= limits.max_lost,
         f"{max(gone, 0.0):.1%} of about {evidence.past.expected:,.0f} rows that the champion's evidence holds"
         " are gone, or have another key or time",
-        f"at most {limits.max_lost:.0%}", "An export that leaves rows out chooses what is learnt.", limits.severity,
-    )  # fmt: skip
+        f"at most {limits.max_lost:.0%}",
+        "An export that leaves rows out chooses what is learnt.",
+        limits.severity,
+    )
 
 
 def missing_jump(evidence: Evidence, limits: Rows) -> Finding:
@@ -74,12 +76,14 @@ def missing_jump(evidence: Evidence, limits: Rows) -> Finding:
     name = max(jumps, key=lambda each: jumps[each])
     rise, error = jumps[name]
     return ruled(
-        "data.missing_jump", rise - 2 * error <= limits.max_missing_jump,
+        "data.missing_jump",
+        rise - 2 * error <= limits.max_missing_jump,
         f"{name} is missing in {max(rise, 0.0):.1%} of a day's rows more than before"
         f" (days differ: {2 * error:.1%} more or less would be chance)",
         f"at most {limits.max_missing_jump:.0%} more",
-        "A source that stopped answering looks like a row with nothing to say.", limits.severity,
-    )  # fmt: skip
+        "A source that stopped answering looks like a row with nothing to say.",
+        limits.severity,
+    )
 
 
 def sentinels(evidence: Evidence, limits: Rows) -> Finding:
@@ -95,9 +99,13 @@ def sentinels(evidence: Evidence, limits: Rows) -> Finding:
         and _days(later[time], later[feature.name] == value, limits.max_sentinel) >= LASTS
     ]
     return ruled(
-        "data.sentinels", not found, "; ".join(found[:3]) or "none", f"at most {limits.max_sentinel:.0%} of rows",
-        "A number that stands for “unknown” is read as a number.", limits.severity,
-    )  # fmt: skip
+        "data.sentinels",
+        not found,
+        "; ".join(found[:3]) or "none",
+        f"at most {limits.max_sentinel:.0%} of rows",
+        "A number that stands for “unknown” is read as a number.",
+        limits.severity,
+    )
 
 
 def frozen(evidence: Evidence, limits: Rows) -> Finding:
@@ -107,16 +115,16 @@ def frozen(evidence: Evidence, limits: Rows) -> Finding:
         if feature.kind != "number":
             continue
         before, now = (_top(rows[feature.name]) for rows in (evidence.train, evidence.holdout))
-        if (
-            now > limits.max_frozen
-            and before < limits.max_frozen - 0.15
-            and _varies(evidence.train[feature.name])
-        ):
+        if now > limits.max_frozen and before < limits.max_frozen - 0.15 and _varies(evidence.train[feature.name]):
             found.append(f"{feature.name} is the same in {now:.1%} of rows, {before:.1%} before")
     return ruled(
-        "data.frozen", not found, "; ".join(found) or "every number still moves",
-        f"at most {limits.max_frozen:.0%} of rows", "A feed that hangs repeats its last word.", limits.severity,
-    )  # fmt: skip
+        "data.frozen",
+        not found,
+        "; ".join(found) or "every number still moves",
+        f"at most {limits.max_frozen:.0%} of rows",
+        "A feed that hangs repeats its last word.",
+        limits.severity,
+    )
 
 
 def repeated(evidence: Evidence, limits: Rows) -> Finding:
@@ -130,19 +138,26 @@ def repeated(evidence: Evidence, limits: Rows) -> Finding:
     share, day = max(found)
     said = f"{share:.0%} of the rows of {day} came before" if share else "no row came twice"
     return ruled(
-        "data.repeated", share <= limits.max_repeated, said,
-        f"at most {limits.max_repeated:.0%} of a day's", "A day that is loaded twice counts twice.", limits.severity,
-    )  # fmt: skip
+        "data.repeated",
+        share <= limits.max_repeated,
+        said,
+        f"at most {limits.max_repeated:.0%} of a day's",
+        "A day that is loaded twice counts twice.",
+        limits.severity,
+    )
 
 
 def rate(evidence: Evidence, limits: Rows) -> Finding:
     """As many rows a day as before, or more."""
     before, now = (_per_day(evidence.past.extents[part]) for part in ("train", "holdout"))
     return ruled(
-        "data.rate", now >= before * limits.min_rate,
+        "data.rate",
+        now >= before * limits.min_rate,
         f"{now:,.0f} rows a day to judge with, {before:,.0f} learnt from",
-        f"at least {limits.min_rate:.0%} of them", "An export that stops early leaves out what comes late.", limits.severity,
-    )  # fmt: skip
+        f"at least {limits.min_rate:.0%} of them",
+        "An export that stops early leaves out what comes late.",
+        limits.severity,
+    )
 
 
 def fresh(evidence: Evidence, limits: Rows) -> Finding:
@@ -150,16 +165,18 @@ def fresh(evidence: Evidence, limits: Rows) -> Finding:
     end = pd.Timestamp(evidence.past.window[1])
     behind = (end - pd.Timestamp(evidence.past.extents["holdout"]["end"])) / pd.Timedelta(days=1)
     return ruled(
-        "data.stale", behind <= limits.max_stale_days, f"the newest row is {behind:.1f} days older than the window's end",
-        f"at most {limits.max_stale_days:g} days", "A snapshot that nobody renews is learnt again and again.", limits.severity,
-    )  # fmt: skip
+        "data.stale",
+        behind <= limits.max_stale_days,
+        f"the newest row is {behind:.1f} days older than the window's end",
+        f"at most {limits.max_stale_days:g} days",
+        "A snapshot that nobody renews is learnt again and again.",
+        limits.severity,
+    )
 
 
 def clock(evidence: Evidence, limits: Rows) -> Finding:
     """The hours of the day are those of before: no shift of some hours fits much better."""
-    before, now = (
-        _hours(rows[evidence.contract.time]) for rows in (evidence.train, evidence.holdout)
-    )
+    before, now = (_hours(rows[evidence.contract.time]) for rows in (evidence.train, evidence.holdout))
     apart = [float(np.abs(np.roll(now, -shift) - before).sum() / 2) for shift in range(24)]
     best = int(np.argmin(apart))
     shifted = best != 0 and apart[0] - apart[best] > limits.max_clock
@@ -168,9 +185,13 @@ def clock(evidence: Evidence, limits: Rows) -> Finding:
         hours = best if best <= 12 else best - 24
         said += f"; {apart[best]:.0%} if the clock is {hours:+d} hours off"
     return ruled(
-        "data.clock", not shifted, said, f"no shift that explains more than {limits.max_clock:.0%}",
-        "A change of time zone moves every row to another hour, and some to another day.", limits.severity,
-    )  # fmt: skip
+        "data.clock",
+        not shifted,
+        said,
+        f"no shift that explains more than {limits.max_clock:.0%}",
+        "A change of time zone moves every row to another hour, and some to another day.",
+        limits.severity,
+    )
 
 
 def _pairs(evidence: Evidence, name: str) -> Iterable[tuple[pd.DataFrame, pd.DataFrame]]:
@@ -182,13 +203,9 @@ def _pairs(evidence: Evidence, name: str) -> Iterable[tuple[pd.DataFrame, pd.Dat
 
 def _rise(was: Any, then: Any, now: Any, when: Any) -> tuple[float, float]:
     """How much larger a day's mean is now than before, and the standard error of that."""
-    before, after = (
-        each.groupby(at.dt.floor("D")).mean() for each, at in ((was, then), (now, when))
-    )
+    before, after = (each.groupby(at.dt.floor("D")).mean() for each, at in ((was, then), (now, when)))
     spread = float(before.std()) if len(before) > 1 else 0.0
-    return float(after.mean() - before.mean()), spread * float(
-        np.sqrt(1 / len(before) + 1 / len(after))
-    )
+    return float(after.mean() - before.mean()), spread * float(np.sqrt(1 / len(before) + 1 / len(after)))
 
 
 def _differs(ours: pd.Series[Any], theirs: pd.Series[Any]) -> Any:

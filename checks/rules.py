@@ -12,18 +12,7 @@ from dataclasses import MISSING, dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from checks.limits import (
-    Behaviour,
-    Compatibility,
-    Data,
-    Drift,
-    Labels,
-    Leakage,
-    Model,
-    Rows,
-    Serving,
-    Upstream,
-)
+from checks.limits import Behaviour, Compatibility, Data, Drift, Labels, Leakage, Model, Rows, Serving, Upstream
 from checks.limits import Severity as Severity  # noqa: PLC0414 -- known from here
 from checks.live import Experiment, Land, Measures, Rollback, contradictions, parse_measures
 from checks.margins import Margins, parse_combination
@@ -148,9 +137,7 @@ def _table(kind: Any, table: Any, place: str, problems: list[str]) -> Any:
     if kind in (Margins, Measures):
         return (_margins if kind is Margins else parse_measures)(table, place, problems)
     hints, known = get_type_hints(kind), {field.name: field for field in fields(kind)}
-    problems += [
-        _unknown(f"{place}.{name}".strip("."), name, known) for name in table if name not in known
-    ]
+    problems += [_unknown(f"{place}.{name}".strip("."), name, known) for name in table if name not in known]
     values = {}
     before = len(problems)
     for name, field in known.items():
@@ -175,9 +162,7 @@ def _value(hint: Any, value: Any, where: str, problems: list[str]) -> Any:
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
             problems.append(f"{where} is {value!r}; expected a list of strings")
             return ()
-        problems += [
-            _unknown(f"{where}: {item!r}", item, SIGNALS) for item in value if item not in SIGNALS
-        ]
+        problems += [_unknown(f"{where}: {item!r}", item, SIGNALS) for item in value if item not in SIGNALS]
         return tuple(value)
     if isinstance(value, bool) or not isinstance(value, int if hint is int else (int, float)):
         what = "a whole number" if hint is int else "a number"
@@ -208,9 +193,7 @@ def _margins(table: Mapping[str, Any], place: str, problems: list[str]) -> Margi
     for name, value in anchor.items():
         _value(float, value, f"{place}.anchor.{name}", problems)
     if not isinstance(superior, list) or any(name not in margins for name in superior):
-        problems.append(
-            f"{place}.superior is {superior!r}; expected a list of metrics with a margin there"
-        )
+        problems.append(f"{place}.superior is {superior!r}; expected a list of metrics with a margin there")
         superior = []
     if not isinstance(require, list):
         problems.append(f"{place}.require is {require!r}; expected a list of combinations")
@@ -219,9 +202,7 @@ def _margins(table: Mapping[str, Any], place: str, problems: list[str]) -> Margi
     problems += [f"{place}.require {wrong}" for wrong in found if isinstance(wrong, str)]
     primary = table.get("primary")
     if primary not in margins:
-        problems.append(
-            f"{place}.primary is {primary!r}; expected one of the metrics with a margin there"
-        )
+        problems.append(f"{place}.primary is {primary!r}; expected one of the metrics with a margin there")
     combinations = tuple(each for each in found if not isinstance(each, str))
     made = Margins(str(primary), margins, anchor, tuple(superior), combinations)
     if made.is_free(made.primary):

@@ -16,9 +16,7 @@ from checks.serving import Served
 MOST_SLICES, MOST_FEATURES, MOST_SHIFTS, MOST_BARS = 15, 40, 12, 12
 
 
-def sections(
-    review: Review, candidate: Mapping[str, Any], champion: Mapping[str, Any] | None
-) -> list[Section]:
+def sections(review: Review, candidate: Mapping[str, Any], champion: Mapping[str, Any] | None) -> list[Section]:
     """What is folded, in the order of the questions that a reviewer has."""
     found = [
         Section(_decisions_title(review.diff), _decisions(review.diff), folded=True),
@@ -57,13 +55,10 @@ def _decisions(diff: Diff | None) -> str:
         for each in (diff.whole, *diff.slices[:MOST_SLICES])
     ]
     lines += ["", "The rows whose score moves most:", ""]
-    lines += [
-        "| when | champion | candidate | came true | not typical |",
-        "|---|---:|---:|---|---|",
-    ]
+    lines += ["| when | champion | candidate | came true | not typical |", "|---|---:|---:|---|---|"]
     for each in diff.movers:
         odd = "; ".join(f"{name} {value}" for name, value in each.odd.items())
-        lines.append(table_row([each.when, f"{each.old:.4g}", f"{each.new:.4g}", text(each.truth, 60), text(odd)]))  # fmt: skip
+        lines.append(table_row([each.when, f"{each.old:.4g}", f"{each.new:.4g}", text(each.truth, 60), text(odd)]))
     return "\n".join(lines)
 
 
@@ -75,10 +70,7 @@ def _ways(flipped: Flipped) -> str:
 def _features_title(benefits: Sequence[Benefit]) -> str:
     if not benefits:
         return ""
-    counts = {
-        status: sum(each.status == status for each in benefits)
-        for status in ("added", "changed", "removed")
-    }
+    counts = {status: sum(each.status == status for each in benefits) for status in ("added", "changed", "removed")}
     parts = [f"{len(benefits) - counts['removed']}"]
     parts += [f"{count} {status}" for status, count in counts.items() if count]
     idle = sum(not each.shown for each in benefits if each.status != "removed")
@@ -120,7 +112,7 @@ def _features(benefits: Sequence[Benefit]) -> str:
     few = [each for each in benefits if each.status != "removed"][:MOST_BARS]
     if any(each.benefit > 0 for each in few):
         bars = [max(each.benefit, 0.0) for each in few]
-        lines += ["", xychart("Benefit of a feature", first.loss, [each.name for each in few], bars)]  # fmt: skip
+        lines += ["", xychart("Benefit of a feature", first.loss, [each.name for each in few], bars)]
     return "\n".join(lines)
 
 
@@ -143,13 +135,7 @@ def _news(review: Review, candidate: Mapping[str, Any], champion: Mapping[str, A
         ]
         lines += [
             table_row(
-                [
-                    text(s.name),
-                    f"{s.distance:.3f}",
-                    f"{s.missing_then:.1%}",
-                    f"{s.missing_now:.1%}",
-                    f"{s.new:.1%}",
-                ]
+                [text(s.name), f"{s.distance:.3f}", f"{s.missing_then:.1%}", f"{s.missing_now:.1%}", f"{s.new:.1%}"]
             )
             for s in review.shifts[:MOST_SHIFTS]
         ]
@@ -185,5 +171,17 @@ def _served(served: Sequence[Served]) -> str:
     ]
     for role, each in zip(("candidate", "champion"), served, strict=False):
         memory = f"{each.memory / 1e6:.0f} MB" if each.memory else "unknown"
-        lines.append(table_row([role, text(each.version), f"{each.rows:,}", f"{each.worst:.1g}", f"{each.p95 * 1e3:.2f} ms", f"{each.size / 1e6:.2f} MB", memory]))  # fmt: skip
+        lines.append(
+            table_row(
+                [
+                    role,
+                    text(each.version),
+                    f"{each.rows:,}",
+                    f"{each.worst:.1g}",
+                    f"{each.p95 * 1e3:.2f} ms",
+                    f"{each.size / 1e6:.2f} MB",
+                    memory,
+                ]
+            )
+        )
     return "\n".join(lines)

@@ -83,8 +83,7 @@ def serve(asked: Sequence[Asked], python: Path, seconds: float) -> list[Served]:
     with ExitStack() as stack:
         work = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         servers = [
-            stack.enter_context(_server(each.bundle, python, work / f"{number}"))
-            for number, each in enumerate(asked)
+            stack.enter_context(_server(each.bundle, python, work / f"{number}")) for number, each in enumerate(asked)
         ]
         worst = [server.worst(each) for server, each in zip(servers, asked, strict=True)]
         times = _in_turns(servers, asked, seconds)
@@ -110,7 +109,7 @@ def ratio(ours: Sequence[float], theirs: Sequence[float]) -> tuple[float, float]
         float(np.percentile(one, 95) / np.percentile(other, 95))
         for one, other in zip(np.array_split(ours, TURNS), np.array_split(theirs, TURNS), strict=True)
         if len(one) and len(other)
-    ]  # fmt: skip
+    ]
     whole = float(np.percentile(ours, 95) / np.percentile(theirs, 95))
     return whole, min(whole, float(np.percentile(parts, 10)))
 
@@ -131,7 +130,7 @@ class _Server:
         except (OSError, HTTPException) as error:
             raise ServingError(f"it does not answer: {error!r}; {tail(self._log)}") from error
         if answer.status != 200:
-            raise ServingError(f"it answers {answer.status}: {content[:300].decode(errors='replace')}")  # fmt: skip
+            raise ServingError(f"it answers {answer.status}: {content[:300].decode(errors='replace')}")
         return json.loads(content)
 
     def worst(self, asked: Asked) -> float:
@@ -151,7 +150,9 @@ class _Server:
     def memory(self) -> int | None:
         """Bytes that it and its workers hold; None where `ps` does not tell."""
         try:
-            listed = subprocess.run(["ps", "-A", "-o", "pid=,ppid=,rss="], capture_output=True, text=True, check=True).stdout  # fmt: skip
+            listed = subprocess.run(
+                ["ps", "-A", "-o", "pid=,ppid=,rss="], capture_output=True, text=True, check=True
+            ).stdout
         except (OSError, subprocess.CalledProcessError):
             return None
         rows = [[int(part) for part in line.split()] for line in listed.splitlines()]
@@ -176,17 +177,31 @@ def _scores(answer: Mapping[str, Any]) -> Any:
 def _server(bundle: Bundle, python: Path, folder: Path) -> Iterator[_Server]:
     store, ready, log = folder / "store", folder / "ready", folder / "log"
     (store / "bundles").mkdir(parents=True)
-    (store / "bundles" / bundle.version).symlink_to(bundle.folder.resolve(), target_is_directory=True)  # fmt: skip
+    (store / "bundles" / bundle.version).symlink_to(bundle.folder.resolve(), target_is_directory=True)
     live = f'[champion]\nversion = "{bundle.version}"\ndigest = "{bundle.digest}"\n'
     (store / "live.toml").write_text(live)
     command = [
-        str(python), "-m", "serve", "--store", str(store), "--journal", str(folder / "journal"),
-        "--port", "0", "--ready-file", str(ready), "--drain", "0",
-    ]  # fmt: skip
+        str(python),
+        "-m",
+        "serve",
+        "--store",
+        str(store),
+        "--journal",
+        str(folder / "journal"),
+        "--port",
+        "0",
+        "--ready-file",
+        str(ready),
+        "--drain",
+        "0",
+    ]
     environment = {name: os.environ[name] for name in KEPT if name in os.environ}
-    with log.open("wb") as output, subprocess.Popen(
-        command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output
-    ) as process:  # fmt: skip
+    with (
+        log.open("wb") as output,
+        subprocess.Popen(
+            command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output
+        ) as process,
+    ):
         server = None
         try:
             server = _Server(process, _port(process, ready, log), log)
@@ -212,9 +227,7 @@ def _port(process: subprocess.Popen[bytes], ready: Path, log: Path) -> int:
     raise ServingError(f"it did not start within {PATIENCE:.0f} s: {tail(log)}")
 
 
-def _in_turns(
-    servers: Sequence[_Server], asked: Sequence[Asked], seconds: float
-) -> list[list[float]]:
+def _in_turns(servers: Sequence[_Server], asked: Sequence[Asked], seconds: float) -> list[list[float]]:
     bodies = [[json.dumps(row).encode() for row in each.rows[:BATCH]] for each in asked]
     for server, rows in zip(servers, bodies, strict=True):  # the first ones are slow
         for body in rows[:50]:

@@ -75,9 +75,7 @@ def slices(evidence: Evidence, gate: Gate) -> list[Finding]:
         for each, gap, fail in zip(looked, gaps, fails, strict=True)
     ]
     if FOUND not in {each.rule for each in found}:
-        found.append(
-            Finding(FOUND, "PASS", "no slice was found in which it is worse", "none", _WHY, rules.severity)
-        )  # fmt: skip
+        found.append(Finding(FOUND, "PASS", "no slice was found in which it is worse", "none", _WHY, rules.severity))
     return found
 
 
@@ -135,12 +133,10 @@ def _discovered(evidence: Evidence, metric: str, blocks: Blocks, gate: Gate) -> 
     some = random.permutation(np.flatnonzero(find))[:ENOUGH]
     tree = DecisionTreeRegressor(
         max_depth=DEPTH, min_samples_leaf=max(TOLD, min(rules.min_rows, len(some) // 10)), random_state=0
-    ).fit(matrix[some], worse[some])  # fmt: skip
+    ).fit(matrix[some], worse[some])
     leaf = tree.apply(matrix)
     values = tree.tree_.value.ravel()
-    worst = sorted(
-        (each for each in np.unique(leaf) if each and values[each] > 0), key=lambda n: -values[n]
-    )
+    worst = sorted((each for each in np.unique(leaf) if each and values[each] > 0), key=lambda n: -values[n])
     return [
         Slice(FOUND, _path(tree.tree_, names, each), rows)
         for each in worst[: rules.max_found]
@@ -167,7 +163,7 @@ def _questions(evidence: Evidence) -> tuple[list[str], Array]:
         else:
             numbers = column.astype(float).to_numpy()
             names.append(feature.name)
-            columns.append(np.where(missing, np.nanmedian(numbers) if not missing.all() else 0, numbers))  # fmt: skip
+            columns.append(np.where(missing, np.nanmedian(numbers) if not missing.all() else 0, numbers))
     return names, np.column_stack(columns)
 
 

@@ -13,9 +13,7 @@ from checks.verdict import Finding
 from serve.bundle import Bundle
 
 
-def soundness(
-    evidence: Evidence, candidate: Bundle, quarantine: Collection[str], gate: Gate
-) -> list[Finding]:
+def soundness(evidence: Evidence, candidate: Bundle, quarantine: Collection[str], gate: Gate) -> list[Finding]:
     """Findings on the bundle's bytes, its fresh rows, and whether its probabilities are any.
 
     *quarantine* holds the digests of what was rolled back, of bundles and of model files.
@@ -36,9 +34,7 @@ def soundness(
         Finding(
             "bundle.quarantine",
             "FAIL" if known else "PASS",
-            f"these bytes were rolled back before ({known[0][:19]}…)"
-            if known
-            else "never rolled back",
+            f"these bytes were rolled back before ({known[0][:19]}…)" if known else "never rolled back",
             "not in quarantine",
             "A model that somebody took off must not come back unseen.",
         ),

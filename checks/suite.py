@@ -24,9 +24,7 @@ import numpy as np
 import pandas as pd
 
 with warnings.catch_warnings():
-    warnings.simplefilter(
-        "ignore"
-    )  # pkg_resources and scikit-learn are old here, by Deepchecks' need
+    warnings.simplefilter("ignore")  # pkg_resources and scikit-learn are old here, by Deepchecks' need
     from deepchecks.core import CheckFailure, CheckResult, ConditionCategory
     from deepchecks.tabular import Dataset, Suite, checks
     from deepchecks.utils.logger import set_verbosity
@@ -85,9 +83,7 @@ def chosen(gate: Gate, task: str, features: int = 0) -> list[Rule]:
     return [
         Rule(
             "data.missing",
-            checks.PercentOfNulls().add_condition_percent_of_nulls_not_greater_than(
-                data.max_missing
-            ),
+            checks.PercentOfNulls().add_condition_percent_of_nulls_not_greater_than(data.max_missing),
             f"at most {data.max_missing:.0%} of a feature",
             "A feature that is mostly missing carries little, or broke upstream.",
             data.severity,
@@ -108,9 +104,7 @@ def chosen(gate: Gate, task: str, features: int = 0) -> list[Rule]:
         ),
         Rule(
             "data.mixed_types",
-            checks.MixedDataTypes().add_condition_rare_type_ratio_not_in_range(
-                (data.max_mixed_types, 0.5)
-            ),
+            checks.MixedDataTypes().add_condition_rare_type_ratio_not_in_range((data.max_mixed_types, 0.5)),
             f"at most {data.max_mixed_types:.0%} of a feature",
             "Numbers among words are a parsing mistake upstream.",
             data.severity,
@@ -123,24 +117,18 @@ def chosen(gate: Gate, task: str, features: int = 0) -> list[Rule]:
             f"predictive power below {data.max_label_correlation:g}",
             "A feature that alone gives the outcome away will not be known when the row is scored.",
             data.severity,
-            f" (by {rows:,} rows of each part, for there are {features} features)"
-            if rows < POWER_ROWS
-            else "",
+            f" (by {rows:,} rows of each part, for there are {features} features)" if rows < POWER_ROWS else "",
         ),
         Rule(
             "data.time_overlap",
-            checks.DateTrainTestLeakageOverlap().add_condition_leakage_ratio_less_or_equal(
-                data.max_time_overlap
-            ),
+            checks.DateTrainTestLeakageOverlap().add_condition_leakage_ratio_less_or_equal(data.max_time_overlap),
             f"at most {data.max_time_overlap:.0%} of rows",
             "A model judged on the past of what it learnt from knows the answers.",
             data.severity,
         ),
         Rule(
             "drift.features",
-            TopFeatureDrift().add_condition_drift_score_less_than(
-                drift.max_feature_drift, drift.max_feature_drift
-            ),
+            TopFeatureDrift().add_condition_drift_score_less_than(drift.max_feature_drift, drift.max_feature_drift),
             f"below {drift.max_feature_drift:g}",
             "The rows to judge with differ from those learnt from; the next ones will too.",
             drift.severity,
@@ -154,36 +142,32 @@ def chosen(gate: Gate, task: str, features: int = 0) -> list[Rule]:
         ),
         Rule(
             "drift.predictions",
-            checks.PredictionDrift().add_condition_drift_score_less_than(
-                drift.max_prediction_drift
-            ),
+            checks.PredictionDrift().add_condition_drift_score_less_than(drift.max_prediction_drift),
             f"below {drift.max_prediction_drift:g}",
             "The model answers the new rows otherwise than the old.",
             drift.severity,
         ),
         Rule(
             "drift.new_categories",
-            checks.NewCategoryTrainTest().add_condition_new_category_ratio_less_or_equal(
-                drift.max_new_categories
-            ),
+            checks.NewCategoryTrainTest().add_condition_new_category_ratio_less_or_equal(drift.max_new_categories),
             f"at most {drift.max_new_categories:.0%} of rows",
             "To the model, a category it never saw is no category.",
             drift.severity,
         ),
         Rule(
             "model.gain",
-            checks.SimpleModelComparison(
-                strategy="stratified", scorers=scorer
-            ).add_condition_gain_greater_than(model.min_gain),
+            checks.SimpleModelComparison(strategy="stratified", scorers=scorer).add_condition_gain_greater_than(
+                model.min_gain
+            ),
             f"more than {model.min_gain:.0%} of the way to perfection",
             "A model that guessing rivals has learnt nothing.",
             model.severity,
         ),
         Rule(
             "model.degradation",
-            checks.TrainTestPerformance(
-                scorers=scorer
-            ).add_condition_train_test_relative_degradation_less_than(model.max_degradation),
+            checks.TrainTestPerformance(scorers=scorer).add_condition_train_test_relative_degradation_less_than(
+                model.max_degradation
+            ),
             f"less than {model.max_degradation:.0%} from training to holdout",
             "A model that is much better on what it learnt from has learnt it by heart.",
             model.severity,
@@ -197,32 +181,21 @@ def run(
     """A finding per rule, whatever became of its check; Deepchecks' own page goes to *html*."""
     train, test = (
         sample(rows, scores, gate.max_rows, seed)
-        for rows, scores in (
-            (evidence.train, evidence.train_scores),
-            (evidence.holdout, evidence.holdout_scores),
-        )
+        for rows, scores in ((evidence.train, evidence.train_scores), (evidence.holdout, evidence.holdout_scores))
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Deepchecks' use of pandas and scikit-learn, not ours
         try:
             result = Suite("gate", *(rule.check for rule in rules)).run(
-                _dataset(*train, evidence),
-                _dataset(*test, evidence),
-                **_predictions(train, test, evidence),
+                _dataset(*train, evidence), _dataset(*test, evidence), **_predictions(train, test, evidence)
             )
         except Exception as error:
             return [_crashed(rule, error) for rule in rules]
         if html:
             result.save_as_html(str(html), as_widget=False, requirejs=False)
-    found = [
-        _finding(rule, [r for r in result.results if type(r.check) is type(rule.check)])
-        for rule in rules
-    ]
+    found = [_finding(rule, [r for r in result.results if type(r.check) is type(rule.check)]) for rule in rules]
     seen = sampled(evidence, gate.max_rows)
-    return [
-        replace(each, observed=each.observed + rule.seen + seen)
-        for rule, each in zip(rules, found, strict=True)
-    ]
+    return [replace(each, observed=each.observed + rule.seen + seen) for rule, each in zip(rules, found, strict=True)]
 
 
 def _finding(rule: Rule, results: Sequence[CheckResult | CheckFailure]) -> Finding:
@@ -235,10 +208,7 @@ def _finding(rule: Rule, results: Sequence[CheckResult | CheckFailure]) -> Findi
     conditions = [condition for result in results for condition in result.conditions_results]
     if not conditions:
         return _not_run(rule, "its condition was not looked at")
-    by_category = {
-        category: [c for c in conditions if c.category == category]
-        for category in ConditionCategory
-    }
+    by_category = {category: [c for c in conditions if c.category == category] for category in ConditionCategory}
     if by_category[ConditionCategory.ERROR]:
         return _not_run(rule, by_category[ConditionCategory.ERROR][0].details)
     failed = by_category[ConditionCategory.FAIL] + by_category[ConditionCategory.WARN]
@@ -246,9 +216,7 @@ def _finding(rule: Rule, results: Sequence[CheckResult | CheckFailure]) -> Findi
     return Finding(
         rule.name,
         "FAIL" if failed else "PASS",
-        "; ".join(" ".join(line.split()).rstrip(".") for line in shown.splitlines()).replace(
-            ":; ", ": "
-        ),
+        "; ".join(" ".join(line.split()).rstrip(".") for line in shown.splitlines()).replace(":; ", ": "),
         rule.limit,
         rule.why,
         rule.severity,
@@ -284,9 +252,7 @@ def _dataset(rows: pd.DataFrame, _: Array, evidence: Evidence) -> Dataset:
     )
 
 
-def _predictions(
-    train: tuple[Any, Array], test: tuple[Any, Array], evidence: Evidence
-) -> dict[str, Any]:
+def _predictions(train: tuple[Any, Array], test: tuple[Any, Array], evidence: Evidence) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for part, (_, scores) in (("train", train), ("test", test)):
         if evidence.contract.task == "regression":

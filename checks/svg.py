@@ -43,13 +43,17 @@ def bars(chart: Chart) -> str:
     every = max(1, round(len(chart.bars) / 6))
     for place, (label, value) in enumerate(zip(chart.labels, chart.bars, strict=True)):
         left = LEFT + place * step
-        inside.append(f'<rect class="bar" x="{left + step * 0.12:.1f}" y="{y(value):.1f}" width="{step * 0.76:.1f}" height="{HEIGHT - BOTTOM - y(value):.1f}"/>')  # fmt: skip
+        inside.append(
+            f'<rect class="bar" x="{left + step * 0.12:.1f}" y="{y(value):.1f}" width="{step * 0.76:.1f}" height="{HEIGHT - BOTTOM - y(value):.1f}"/>'
+        )
         if place % every == 0:
-            inside.append(f'<text x="{left + step / 2:.1f}" y="{HEIGHT - BOTTOM + 14}" text-anchor="end" transform="rotate(-30 {left + step / 2:.1f} {HEIGHT - BOTTOM + 14})">{escape(label[:14])}</text>')  # fmt: skip
+            inside.append(
+                f'<text x="{left + step / 2:.1f}" y="{HEIGHT - BOTTOM + 14}" text-anchor="end" transform="rotate(-30 {left + step / 2:.1f} {HEIGHT - BOTTOM + 14})">{escape(label[:14])}</text>'
+            )
     points = [(LEFT + (n + 0.5) * step, y(value)) for n, value in enumerate(chart.line)]
     if points:
-        inside.append(f'<path class="line" d="M{" L".join(f"{x:.1f} {at:.1f}" for x, at in points)}"/>')  # fmt: skip
-        inside += [f'<circle class="point" cx="{x:.1f}" cy="{at:.1f}" r="3.5"/>' for x, at in points]  # fmt: skip
+        inside.append(f'<path class="line" d="M{" L".join(f"{x:.1f} {at:.1f}" for x, at in points)}"/>')
+        inside += [f'<circle class="point" cx="{x:.1f}" cy="{at:.1f}" r="3.5"/>' for x, at in points]
     names = ["", chart.axis, *(["line"] if chart.line else [])]
     rows = [
         [label, number(value), *([number(chart.line[n])] if chart.line else [])]
@@ -80,19 +84,22 @@ def intervals(title: str, words: str, each: Sequence[Interval]) -> str:
     for place, one in enumerate(each):
         y = ROW * place + 16
         sure = one.low > (0.0 if one.limit is None else one.limit)
-        inside.append(f'<text x="{NAME - 8}" y="{y + 4}" text-anchor="end">{escape(one.name[:22])}</text>')  # fmt: skip
-        inside.append(f'<path class="{"line" if sure else "unsure"}" d="M{x(one.low):.1f} {y}H{x(one.high):.1f}"/>')  # fmt: skip
-        inside.append(f'<circle class="{"point" if sure else "hollow"}" cx="{x(one.value):.1f}" cy="{y}" r="4"/>')  # fmt: skip
+        inside.append(f'<text x="{NAME - 8}" y="{y + 4}" text-anchor="end">{escape(one.name[:22])}</text>')
+        inside.append(f'<path class="{"line" if sure else "unsure"}" d="M{x(one.low):.1f} {y}H{x(one.high):.1f}"/>')
+        inside.append(f'<circle class="{"point" if sure else "hollow"}" cx="{x(one.value):.1f}" cy="{y}" r="4"/>')
         if one.limit is not None:
             inside.append(f'<path class="limit" d="M{x(one.limit):.1f} {y - 8}V{y + 8}"/>')
-    rows = [[o.name, f"{o.value:+.4f}", f"{o.low:+.4f}", f"{o.high:+.4f}", "" if o.limit is None else f"{o.limit:+.4f}"] for o in each]  # fmt: skip
-    return _figure(title, words, inside, height) + _folded(["", "value", "from", "to", "limit"], rows)  # fmt: skip
+    rows = [
+        [o.name, f"{o.value:+.4f}", f"{o.low:+.4f}", f"{o.high:+.4f}", "" if o.limit is None else f"{o.limit:+.4f}"]
+        for o in each
+    ]
+    return _figure(title, words, inside, height) + _folded(["", "value", "from", "to", "limit"], rows)
 
 
 def table(names: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A table that scrolls by itself where the page is narrow."""
     head = "".join(f"<th>{escape(name)}</th>" for name in names)
-    body = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows)  # fmt: skip
+    body = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows)
     return f'<div class="scroll" tabindex="0"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
 
 

@@ -20,12 +20,18 @@ KINDS: dict[Kind, tuple[str, str]] = {
     "units": ("no number in another unit", "Before and after the change one number means two things."),
     "stopped": ("rows up to the end of the window", "What did not come is missing from what is learnt and judged."),
     "missing": ("no field that is missing far more often", "Something upstream no longer fills it."),
-    "renamed": ("no value under another name", "What was learnt of the old name is lost: to the model a new name is a new thing."),
+    "renamed": (
+        "no value under another name",
+        "What was learnt of the old name is lost: to the model a new name is a new thing.",
+    ),
     "categories": ("no value that went or came", "A new segment, or one that ended."),
-    "rows": ("as many rows a day as before, at the same hours", "A cut or doubled export, another clock, or a new segment."),
+    "rows": (
+        "as many rows a day as before, at the same hours",
+        "A cut or doubled export, another clock, or a new segment.",
+    ),
     "schema": ("the same fields", "Who owns the field knows whether it was meant."),
     "outlook": ("no limit that will break soon", "There is still time to ask upstream."),
-}  # fmt: skip
+}
 
 
 def upstream(
@@ -39,10 +45,19 @@ def upstream(
     source = _source(candidate)
     if source is None:
         why = "the candidate's bundle tells nothing of its source: it was made before bundles did"
-        return [Finding("upstream.fingerprint", "FAIL", why, "a fingerprint of the source", "Changes upstream cannot be named.", "warn")], []  # fmt: skip
+        return [
+            Finding(
+                "upstream.fingerprint",
+                "FAIL",
+                why,
+                "a fingerprint of the source",
+                "Changes upstream cannot be named.",
+                "warn",
+            )
+        ], []
     limits = Limits(
         rules.missing_rise, rules.category_share, rules.sentinel_share, gate.data.max_missing, rules.horizon_days
-    )  # fmt: skip
+    )
     old = _source(champion) if champion else None
     since = _since(candidate, champion, old)
     found = changes(old, source, since, limits)
@@ -57,9 +72,7 @@ def _source(manifest: Mapping[str, Any]) -> Mapping[str, Any] | None:
     return found if isinstance(found, dict) and found.get("format") == 1 else None
 
 
-def _since(
-    candidate: Mapping[str, Any], champion: Mapping[str, Any] | None, old: Mapping[str, Any] | None
-) -> str:
+def _since(candidate: Mapping[str, Any], champion: Mapping[str, Any] | None, old: Mapping[str, Any] | None) -> str:
     """The first day that is new: since the champion's window, or in the holdout."""
     if old:
         return str(old["until"])[:10]
@@ -68,9 +81,7 @@ def _since(
     return str(candidate["data"]["holdout"]["start"])[:10]
 
 
-def _finding(
-    kind: Kind, found: Sequence[Change], usual: Severity, since: str, gate: Gate
-) -> Finding:
+def _finding(kind: Kind, found: Sequence[Change], usual: Severity, since: str, gate: Gate) -> Finding:
     limit, why = KINDS[kind]
     mine = [change for change in found if change.kind == kind]
     severity = getattr(gate.upstream, kind, usual)  # some kinds have their own

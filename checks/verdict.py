@@ -50,9 +50,7 @@ class Verdict:
     summary: str
     findings: tuple[Finding, ...]
 
-    def to_json(
-        self, candidate: Named, champion: Named | None, more: Mapping[str, Any]
-    ) -> dict[str, Any]:
+    def to_json(self, candidate: Named, champion: Named | None, more: Mapping[str, Any]) -> dict[str, Any]:
         """What verdict.json holds."""
         return {
             "format": FORMAT,
@@ -74,39 +72,25 @@ def judge(findings: Sequence[Finding], required: Iterable[str], gains: bool, goo
     seen = {finding.rule for finding in findings}
     missing = [
         Finding(
-            rule,
-            "NOT_RUN",
-            "nothing: the rule did not run",
-            "it must run",
-            "A check that is skipped proves nothing.",
+            rule, "NOT_RUN", "nothing: the rule did not run", "it must run", "A check that is skipped proves nothing."
         )
         for rule in required
         if rule not in seen
     ]
     found = (*findings, *missing)
-    bad = [
-        f
-        for f in found
-        if f.outcome == "NOT_RUN" or (f.outcome == "FAIL" and f.severity == "block")
-    ]
+    bad = [f for f in found if f.outcome == "NOT_RUN" or (f.outcome == "FAIL" and f.severity == "block")]
     open_ = [f for f in found if f.outcome == "INCONCLUSIVE" and f.severity == "block"]
     if bad:
         return Verdict("REJECT", _sentence(bad), found)
     if not gains:
-        return Verdict(
-            "HOLD",
-            "The candidate is the champion, byte for byte; there is nothing to gain.",
-            found,
-        )
+        return Verdict("HOLD", "The candidate is the champion, byte for byte; there is nothing to gain.", found)
     if open_:
         longest = sorted(open_, key=lambda f: -(f.more_rows or 0))  # settles the others, too
         return Verdict("HOLD", _sentence(longest), found)
     return Verdict("PROMOTE", good, found)
 
 
-def ruled(
-    rule: str, holds: bool, observed: str, limit: str, why: str, severity: Severity
-) -> Finding:
+def ruled(rule: str, holds: bool, observed: str, limit: str, why: str, severity: Severity) -> Finding:
     """The finding of a rule that ran: PASS where it *holds*, else FAIL."""
     return Finding(rule, "PASS" if holds else "FAIL", observed, limit, why, severity)
 

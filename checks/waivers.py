@@ -50,7 +50,7 @@ def read_waivers(path: Path) -> list[Waiver]:
         listed = []
     problems += [problem for n, each in enumerate(listed, 1) for problem in _wrong(n, each)]
     rules = [str(each.get("rule")) for each in listed if isinstance(each, dict)]
-    problems += [f"{rule} is waived twice" for rule in sorted({r for r in rules if rules.count(r) > 1})]  # fmt: skip
+    problems += [f"{rule} is waived twice" for rule in sorted({r for r in rules if rules.count(r) > 1})]
     if problems:
         raise ConfigurationError(f"{path}:\n" + "\n".join(f"  - {problem}" for problem in problems))
     return [Waiver(**each) for each in listed]
@@ -66,27 +66,18 @@ def waive(findings: Sequence[Finding], waivers: Iterable[Waiver], today: date) -
         if today > waiver.until:
             found.append(_bad(waiver, "it is over", "Take it out, or put the rule right."))
         elif any(f.outcome == "NOT_RUN" for f in hit):
-            found.append(
-                _bad(waiver, "the rule could not be checked", "Could not tell is not a pass.")
-            )
+            found.append(_bad(waiver, "the rule could not be checked", "Could not tell is not a pass."))
         elif not needs:
             found.append(_bad(waiver, "nothing needs it", "Take it out of waivers.toml."))
         else:
-            found = [
-                replace(f, severity="warn", why=f"{told} {f.why}") if f in needs else f
-                for f in found
-            ]
-            found.append(Finding(f"waivers.{waiver.rule}", "PASS", told, LIMIT, "An override is kept on record."))  # fmt: skip
+            found = [replace(f, severity="warn", why=f"{told} {f.why}") if f in needs else f for f in found]
+            found.append(Finding(f"waivers.{waiver.rule}", "PASS", told, LIMIT, "An override is kept on record."))
     return found
 
 
 def waived(findings: Iterable[Finding]) -> list[str]:
     """The rules that a waiver covers."""
-    return [
-        f.rule.removeprefix("waivers.")
-        for f in findings
-        if f.rule.startswith("waivers.") and f.outcome == "PASS"
-    ]
+    return [f.rule.removeprefix("waivers.") for f in findings if f.rule.startswith("waivers.") and f.outcome == "PASS"]
 
 
 def _told(waiver: Waiver) -> str:

@@ -76,13 +76,7 @@ def unwatchable(watch: Monitoring, incident: Incident) -> Iterable[str]:
         yield f"monitoring.lasting is {watch.lasting} of {watch.of}; expected from 1 to monitoring.of"
     if watch.window_days < max(watch.of, watch.quiet):
         yield f"monitoring.window_days is {watch.window_days}, too short for monitoring.of and monitoring.quiet"
-    for name in (
-        "quiet",
-        "min_rows",
-        "min_reference_days",
-        "false_alarms_per_quarter",
-        "sample_rows",
-    ):
+    for name in ("quiet", "min_rows", "min_reference_days", "false_alarms_per_quarter", "sample_rows"):
         if getattr(watch, name) <= 0:
             yield f"monitoring.{name} is {getattr(watch, name)}; expected more than 0"
     if not 0 < watch.ewma_weight <= 1:

@@ -76,7 +76,13 @@ def _make(asked: argparse.Namespace) -> None:
     asked.out.mkdir(parents=True, exist_ok=True)
     subject = Subject(asked.recipe, asked.today, rules.export.parity)
     wanted = make.asked(asked.clean, asked.only)
-    run: dict[str, Any] = {"recipe": str(asked.recipe), "today": str(asked.today), "rows": ROWS, "of": of, "cases": [f"{family}-{n}" for family, n in wanted]}  # fmt: skip
+    run: dict[str, Any] = {
+        "recipe": str(asked.recipe),
+        "today": str(asked.today),
+        "rows": ROWS,
+        "of": of,
+        "cases": [f"{family}-{n}" for family, n in wanted],
+    }
     (asked.out / SUBJECT).write_text(json.dumps(run), encoding="utf-8")
     done = sum((asked.out / each / CASE).is_file() for each in run["cases"])
     kept = f" ({done} are there from the run that was cut off)" if done else ""
@@ -86,7 +92,9 @@ def _make(asked: argparse.Namespace) -> None:
     _progress(1, len(wanted), as_it_is)
     if as_it_is.left_out:
         (asked.out / run["cases"][0] / CASE).unlink()  # tried again when the recipe is whole
-        raise DrillError(f"no fault can be tried, for the recipe as it is makes no candidate and champion: {as_it_is.left_out}")  # fmt: skip
+        raise DrillError(
+            f"no fault can be tried, for the recipe as it is makes no candidate and champion: {as_it_is.left_out}"
+        )
     for number, case in enumerate(spread(make.make, others, make.lost), 2):
         _progress(number, len(wanted), case)
 
@@ -102,9 +110,7 @@ def _judge(asked: argparse.Namespace) -> None:
     names = run.pop("cases")
     undone = [each for each in names if not (asked.out / each / CASE).is_file()]
     if undone:
-        raise DrillError(
-            f"{len(undone)} of {len(names)} cases are not made yet; type: python -m drill make, as before"
-        )
+        raise DrillError(f"{len(undone)} of {len(names)} cases are not made yet; type: python -m drill make, as before")
     from checks.rules import read_rules  # noqa: PLC0415
 
     read_rules(asked.rules)
@@ -128,12 +134,20 @@ def _judge(asked: argparse.Namespace) -> None:
     faults = [each for each in found if each["family"] != score.CLEAN]
     clean = [each for each in found if each["family"] == score.CLEAN]
     drill = {
-        "format": 1, "when": f"{datetime.now(UTC):%Y-%m-%d}", **run, "machine": f"{os.cpu_count()} cores ({platform.machine()}), Python {platform.python_version()}",
+        "format": 1,
+        "when": f"{datetime.now(UTC):%Y-%m-%d}",
+        **run,
+        "machine": f"{os.cpu_count()} cores ({platform.machine()}), Python {platform.python_version()}",
         "usual": usual.by,
-        "score": (counted := score.score(faults, clean, left_out)), "sentence": score.sentence(counted), "faults": faults, "clean": clean,
+        "score": (counted := score.score(faults, clean, left_out)),
+        "sentence": score.sentence(counted),
+        "faults": faults,
+        "clean": clean,
         "left_out": [{"name": case["name"], "family": case["family"], "why": case["left_out"]} for case in left_out],
-    }  # fmt: skip
-    (asked.out / DRILL).write_text(json.dumps(drill, indent=1, ensure_ascii=False), encoding="utf-8", errors="backslashreplace")  # fmt: skip
+    }
+    (asked.out / DRILL).write_text(
+        json.dumps(drill, indent=1, ensure_ascii=False), encoding="utf-8", errors="backslashreplace"
+    )
     _say("")
     for line in score.summary(drill):
         _say(line)
@@ -199,7 +213,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     make = commands.add_parser("make", help="a bundle per fault, and the clean ones")
-    make.add_argument("--recipe", type=Path, default=Path(os.environ.get("RECIPE") or "model/recipe.py"))  # fmt: skip
+    make.add_argument("--recipe", type=Path, default=Path(os.environ.get("RECIPE") or "model/recipe.py"))
     make.add_argument("--today", type=_day, default="", help="the day to train as of (YYYY-MM-DD)")
     make.add_argument("--clean", type=int, default=50, help="candidates with nothing wrong")
     make.add_argument("--only", nargs="+", default=(), help="parts of families' or faults' names")

@@ -17,8 +17,7 @@ def resigned(folder: Path, change: Callable[[dict[str, Any]], None] = lambda _: 
     manifest = json.loads(path.read_bytes())
     change(manifest)
     manifest["files"] = {
-        name: "sha256:" + hashlib.sha256((folder / name).read_bytes()).hexdigest()
-        for name in manifest["files"]
+        name: "sha256:" + hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in manifest["files"]
     }
     manifest["digest"] = digest_of(manifest)
     manifest["version"] = manifest["version"][:14] + manifest["digest"][7:19]

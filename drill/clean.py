@@ -31,13 +31,17 @@ def candidates(subject: Subject) -> Iterator[tuple[str, Subject, SimpleNamespace
     for n, other in enumerate(others):
         yield f"other rows and seed {n}", other, _seeded(other, n)
     for n in range(1, 17):
-        yield f"window {n} weeks ago", replace(subject, today=subject.today - timedelta(days=7 * n)), None  # fmt: skip
+        yield f"window {n} weeks ago", replace(subject, today=subject.today - timedelta(days=7 * n)), None
     for n in range(COUNT - 32):
         other, settings = others[n % len(others)], SETTINGS[n % len(SETTINGS)]
         if n < 2 * len(SETTINGS):
             yield f"recipe: trees with {settings}, {n}", other, _trees(other, settings)
         else:
-            yield f"recipe: a slow learner, {n}", other, _trees(other, {"max_iter": 200, "learning_rate": 0.03, "random_state": n})  # fmt: skip
+            yield (
+                f"recipe: a slow learner, {n}",
+                other,
+                _trees(other, {"max_iter": 200, "learning_rate": 0.03, "random_state": n}),
+            )
 
 
 def _seeded(subject: Subject, seed: int) -> SimpleNamespace:
@@ -46,9 +50,7 @@ def _seeded(subject: Subject, seed: int) -> SimpleNamespace:
 
     def estimator() -> object:
         made = make()
-        made.set_params(
-            **{name: seed for name in made.get_params() if name.endswith("random_state")}
-        )
+        made.set_params(**{name: seed for name in made.get_params() if name.endswith("random_state")})
         return made
 
     recipe.estimator = estimator

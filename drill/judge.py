@@ -42,7 +42,7 @@ def judge(case: Told, limits: Path, of: str = "") -> Answer:
     """
     if case["refused"]:
         return Answer("REFUSED", case["said"], (case["refused"],))
-    kept = Path(case["bundle"]).parent / f"answer-{hashlib.sha256(case['name'].encode()).hexdigest()[:12]}.json"  # fmt: skip
+    kept = Path(case["bundle"]).parent / f"answer-{hashlib.sha256(case['name'].encode()).hexdigest()[:12]}.json"
     if of and (answer := _kept(kept, of)):
         return answer
     answer = _asked(case, limits)
@@ -115,11 +115,9 @@ def outcome(case: Told, answer: Answer, usual: Collection[str] = ()) -> dict[str
 def _answer(verdict: Told) -> Answer:
     """A HOLD stops a candidate for a person; it is no catch, since a clean one may get it too."""
     found = verdict["findings"]
-    by = [f for f in found if f["outcome"] == "NOT_RUN" or (f["outcome"] == "FAIL" and f["severity"] == "block")]  # fmt: skip
+    by = [f for f in found if f["outcome"] == "NOT_RUN" or (f["outcome"] == "FAIL" and f["severity"] == "block")]
     warned = [f["rule"] for f in found if f["outcome"] == "FAIL" and f["severity"] == "warn"]
-    return Answer(
-        verdict["decision"], verdict["summary"], tuple(f["rule"] for f in by), tuple(warned)
-    )
+    return Answer(verdict["decision"], verdict["summary"], tuple(f["rule"] for f in by), tuple(warned))
 
 
 def _among(rule: str, patterns: Any) -> bool:

@@ -59,14 +59,12 @@ def asked(clean: int, only: Sequence[str] = ()) -> list[tuple[str, int]]:
 
     *only* are parts of families' or faults' names; all without.
     """
-    faults = [(family, n, fault.name) for family, each in FAMILIES.items() for n, fault in enumerate(each)]  # fmt: skip
+    faults = [(family, n, fault.name) for family, each in FAMILIES.items() for n, fault in enumerate(each)]
     found = [(CLEAN, 0, ""), *faults, *((CLEAN, n, "") for n in range(1, clean + 1))]
     return [
         (family, n)
         for family, n, name in found
-        if not only
-        or any(each in f"{family}: {name}" for each in only)
-        or (family, n) == (CLEAN, 0)
+        if not only or any(each in f"{family}: {name}" for each in only) or (family, n) == (CLEAN, 0)
     ]
 
 
@@ -95,7 +93,9 @@ def lost(subject: Subject, family: str, number: int, into: Path) -> Case:
 
 def _write(case: Case, folder: Path) -> Case:
     draft = folder / ".case.json"
-    draft.write_text(json.dumps(asdict(case), indent=1, ensure_ascii=False), encoding="utf-8", errors="backslashreplace")  # fmt: skip
+    draft.write_text(
+        json.dumps(asdict(case), indent=1, ensure_ascii=False), encoding="utf-8", errors="backslashreplace"
+    )
     draft.replace(folder / "case.json")
     return case
 
@@ -178,11 +178,7 @@ def _clean(subject: Subject, number: int, folder: Path) -> Case:
     name, other, recipe = _clean_ones(subject)[number]
     try:
         champion = other.champion(folder.parent)
-        bundle = (
-            other.make(recipe, folder / "made")
-            if recipe
-            else other.plain(folder.parent, other.today)
-        )
+        bundle = other.make(recipe, folder / "made") if recipe else other.plain(folder.parent, other.today)
     except (Exception, SystemExit) as error:  # as in _faulty
         return Case(name, CLEAN, left_out=_why(error))
     return Case(name, CLEAN, bundle=str(bundle), champion=str(champion))

@@ -72,9 +72,7 @@ def compare(cases: Sequence[Case], contract: Contract, folder: Path) -> dict[str
 
 def _asked(rival: Rival, told: Sequence[Mapping[str, Any]], folder: Path) -> dict[str, list[str]]:
     """What of each case *rival* says has failed; what it said of the same rows before is kept."""
-    kept, asked, answers = (
-        folder / f"peers-{rival.name}{more}.json" for more in ("", "-asked", "-answers")
-    )
+    kept, asked, answers = (folder / f"peers-{rival.name}{more}.json" for more in ("", "-asked", "-answers"))
     known = json.loads(kept.read_text(encoding="utf-8")) if kept.is_file() else {}
     of = {case["name"]: _digest(case) for case in told}
     new = [case for case in told if known.get(case["name"], {}).get("of") != of[case["name"]]]

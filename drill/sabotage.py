@@ -21,7 +21,7 @@ def sabotaged(how: str) -> Iterator[None]:
             def run_logic(self, *_: Any, **__: Any) -> Any:
                 raise RuntimeError("a drill")
 
-        return run(evidence, [replace(rules[0], check=_like(Crashes, rules[0])), *rules[1:]], *more, **named)  # fmt: skip
+        return run(evidence, [replace(rules[0], check=_like(Crashes, rules[0])), *rules[1:]], *more, **named)
 
     def skip(evidence: Any, rules: Any, *more: Any, **named: Any) -> Any:
         return run(evidence, rules[1:], *more, **named)

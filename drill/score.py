@@ -10,9 +10,7 @@ Outcome = Mapping[str, Any]
 CLEAN, AS_IT_IS = "clean", "as it is"
 
 
-def score(
-    faults: Sequence[Outcome], clean: Sequence[Outcome], left_out: Sequence[Outcome] = ()
-) -> dict[str, int]:
+def score(faults: Sequence[Outcome], clean: Sequence[Outcome], left_out: Sequence[Outcome] = ()) -> dict[str, int]:
     """How many faults there were, were caught, and by no other rules; of the clean, how many were rejected.
 
     *left_out* are the cases that do not apply to the recipe: they are counted, and are neither.
@@ -30,11 +28,7 @@ def score(
 def sentence(found: Mapping[str, int]) -> str:
     """The score in words."""
     left_out = found.get("left_out", 0)
-    more = (
-        f"; {left_out} do{'es' if left_out == 1 else ''} not apply to this recipe"
-        if left_out
-        else ""
-    )
+    more = f"; {left_out} do{'es' if left_out == 1 else ''} not apply to this recipe" if left_out else ""
     return (
         f"{found['caught']} of {found['faults']} faults caught for their own reason,"
         f" {found['precisely']} of them by no rule that does not concern them;"
@@ -59,9 +53,7 @@ def line(each: Outcome) -> str:
     """One outcome, for a terminal."""
     if each["caught"]:
         return f"caught  {each['name']}: {', '.join(each['own'])}" + (
-            f" (and {', '.join(each['beyond'])}, which it hardly concerns)"
-            if each["beyond"]
-            else ""
+            f" (and {', '.join(each['beyond'])}, which it hardly concerns)" if each["beyond"] else ""
         )
     told = f" (only a warning: {', '.join(each['warned'])})" if each["warned"] else ""
     also = f", stopped by {', '.join(each['also'])}" if each["also"] else ""

@@ -124,16 +124,10 @@ def plain(contract: Contract, **settings: Any) -> Pipeline:
     """An estimator that takes any contract's features: where a fault needs one of its own."""
     words = [f.name for f in contract.features if f.kind == "category"]
     encoder = OneHotEncoder(handle_unknown="ignore", min_frequency=20, sparse_output=False)
-    kind = (
-        HistGradientBoostingRegressor
-        if contract.task == "regression"
-        else HistGradientBoostingClassifier
-    )
+    kind = HistGradientBoostingRegressor if contract.task == "regression" else HistGradientBoostingClassifier
     asked = {"max_iter": 80, "max_leaf_nodes": 15, "min_samples_leaf": 50, "l2_regularization": 5.0}
     trees = kind(**(asked | {"early_stopping": False, "random_state": 0} | settings))
-    return make_pipeline(
-        ColumnTransformer([("categories", encoder, words)], remainder="passthrough"), trees
-    )
+    return make_pipeline(ColumnTransformer([("categories", encoder, words)], remainder="passthrough"), trees)
 
 
 def with_feature(contract: Contract, feature: Feature) -> Contract:

@@ -14,9 +14,7 @@ WORKERS = 2
 Task = tuple[Any, ...]
 
 
-def spread(
-    work: Callable[..., Any], tasks: Sequence[Task], lost: Callable[..., Any]
-) -> Iterator[Any]:
+def spread(work: Callable[..., Any], tasks: Sequence[Task], lost: Callable[..., Any]) -> Iterator[Any]:
     """Each task's result as it comes.
 
     A process that is killed, for want of memory for instance, takes its pool with it: what was not

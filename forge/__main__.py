@@ -34,14 +34,7 @@ from forge.closed_pipes import ignore_closed_pipes
 from forge.desk import comment, move, status
 from forge.doctor import doctor
 from forge.fitness import changed_slots, unfetched, unfit
-from forge.landing import (
-    is_landed,
-    read_policy,
-    read_verdict,
-    reason_to_wait,
-    refuse_if_stale,
-    with_earlier,
-)
+from forge.landing import is_landed, read_policy, read_verdict, reason_to_wait, refuse_if_stale, with_earlier
 from forge.live import LIVE, Live, LiveError, champion_of, champions_of, moves
 from forge.observed import live_on, releases_with, served_on
 from forge.opening import open_forge
@@ -121,9 +114,7 @@ def _merge(asked: argparse.Namespace, forge: Forge) -> int:
     proposal = _open(forge, asked.branch)
     commit = forge.merge(asked.branch, proposal.title)
     live = served_on(forge)[0].champion
-    _say(
-        f"merged proposal {proposal.number} as {commit[:10]}: {live.version if live else 'nothing'} is live"
-    )
+    _say(f"merged proposal {proposal.number} as {commit[:10]}: {live.version if live else 'nothing'} is live")
     follow(forge)
     return OK
 

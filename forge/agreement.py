@@ -16,36 +16,10 @@ from forge.actions import summary
 from forge.bundle import content_digest, manifest_in
 from forge.fitness import changed_slots, unfetched
 from forge.landing import INCIDENT, overridden
-from forge.live import (
-    LIVE,
-    Live,
-    champions_of,
-    digests_of,
-    with_champion,
-    withdrawn_by,
-)
+from forge.live import LIVE, Live, champions_of, digests_of, with_champion, withdrawn_by
 from forge.observed import named_on, releases_with, says, served_on
-from forge.quarantine import (
-    Trouble,
-    changed,
-    due,
-    live_again,
-    over,
-    reason_of,
-    rolled_back,
-    troubles,
-)
-from forge.rollback import (
-    WITHDRAWN,
-    back_to,
-    cleared,
-    older,
-    put_back,
-    settle,
-    stopped,
-    taken_off,
-    undone,
-)
+from forge.quarantine import Trouble, changed, due, live_again, over, reason_of, rolled_back, troubles
+from forge.rollback import WITHDRAWN, back_to, cleared, older, put_back, settle, stopped, taken_off, undone
 
 
 def agree(forge: Forge) -> bool:
@@ -62,9 +36,7 @@ def agree(forge: Forge) -> bool:
     return bool(follow(forge))
 
 
-def roll_back(
-    forge: Forge, bad: str, wanted: str | None, reason: str, requested: str, now: datetime
-) -> None:
+def roll_back(forge: Forge, bad: str, wanted: str | None, reason: str, requested: str, now: datetime) -> None:
     """Go back from the *bad* version, to *wanted* or the published one before it.
 
     Where *bad* is empty it is what was live on the commit *requested*, or, without that, what is live now. If
@@ -106,9 +78,7 @@ def go_back(forge: Forge, wanted: str | None, reason: str) -> None:
     champions, reason = champions_of(history), " ".join(reason.split())
     bad = live.champion.version if live.champion else ""
     repairs = wanted == bad and _has_published(releases, bad)
-    target = (
-        bad if repairs else back_to(None if wanted == bad else wanted, live, champions, releases)
-    )
+    target = bad if repairs else back_to(None if wanted == bad else wanted, live, champions, releases)
     after = with_champion(live, target, _digest(forge, target, history, releases))
     if after.challenger and after.challenger.version in withdrawn_by([*champions, target]):
         after = replace(after, challenger=None)
@@ -150,8 +120,7 @@ def follow(forge: Forge) -> Mapping[str, str]:
     if live.champion:
         _clear(forge, live.champion.version, alerts, history)
     published, withdrawn = (
-        [each for each, state in changes.items() if state == wanted]
-        for wanted in ("published", "withdrawn")
+        [each for each, state in changes.items() if state == wanted] for wanted in ("published", "withdrawn")
     )
     _publish(forge, published, releases, champions[-1] if champions else "")
     for back in due(history, withdrawn, alerts):
@@ -181,9 +150,7 @@ def _has_published(releases: Iterable[Release], version: str) -> bool:
     return any(each.version == version and each.state == "published" for each in releases)
 
 
-def _digest(
-    forge: Forge, version: str, history: Sequence[Change], releases: Sequence[Release]
-) -> str:
+def _digest(forge: Forge, version: str, history: Sequence[Change], releases: Sequence[Release]) -> str:
     """The digest that main has given *version*. Its release must have just that, in its files and its notes.
 
     Raises `ForgeError`, and an incident, where they differ: what is on a release can be edited.
@@ -228,9 +195,7 @@ def _explain(forge: Forge, incident: Alert | None, version: str, why: str) -> No
         forge.note(incident.number, f"undone:{version}", f"{why}.\n")
 
 
-def _clear(
-    forge: Forge, version: str, alerts: Mapping[str, Alert], history: Sequence[Change]
-) -> None:
+def _clear(forge: Forge, version: str, alerts: Mapping[str, Alert], history: Sequence[Change]) -> None:
     """What is live is not in quarantine: its incident says so, and closes."""
     words = live_again(version, alerts, history)
     if words:

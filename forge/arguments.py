@@ -24,21 +24,14 @@ def parser(words: str) -> argparse.ArgumentParser:
 
     land = command("land", "merge and publish what the verdict allows")
     land.add_argument("--verdict", type=Path, required=True, help="verdict.json of the gate")
-    land.add_argument(
-        "--policy",
-        type=_given,
-        choices=(*POLICIES, None),
-        help="instead of land.policy in the rules",
-    )
+    land.add_argument("--policy", type=_given, choices=(*POLICIES, None), help="instead of land.policy in the rules")
     land.add_argument("--rules", type=Path, default=Path("checks/thresholds.toml"))
     land.add_argument("--branch", default="retrain")
     land.add_argument("--exit-zero", action="store_true", help="also where nothing landed")
     merge = command("merge", "merge a proposal whose status is good")
     merge.add_argument("branch", nargs="?", default="retrain")
     rollback = command("rollback", "the older model becomes live again")
-    rollback.add_argument(
-        "--to", metavar="VERSION", type=_given, help="default: the published release before"
-    )
+    rollback.add_argument("--to", metavar="VERSION", type=_given, help="default: the published release before")
     rollback.add_argument(
         "--bad",
         metavar="VERSION",

@@ -36,13 +36,9 @@ def file_of(rest: Rest, name: str, path: str) -> bytes | None:
                 raise ForgeError(f"{path} of artifact {name} is larger than any of ours")
             return packed.read(path)
     except zipfile.BadZipFile as error:
-        raise ForgeError(
-            f"artifact {name} of GitHub's is no archive: {error}; ask again later"
-        ) from error
+        raise ForgeError(f"artifact {name} of GitHub's is no archive: {error}; ask again later") from error
 
 
 def _is_ours(artifact: Any, default: str) -> bool:
     run = artifact.get("workflow_run") or {}
-    return run.get("head_branch") == default and run.get("repository_id") == run.get(
-        "head_repository_id"
-    )
+    return run.get("head_branch") == default and run.get("repository_id") == run.get("head_repository_id")

@@ -53,14 +53,20 @@ class Assets:
             other = set(_wrong(files, stored["assets"])) - {MANIFEST}
             if not other and self.manifest(version)["digest"] == digest:
                 return
-            raise ForgeError(
-                f"release {version} is stored already, with other content; a bundle never changes"
-            )
+            raise ForgeError(f"release {version} is stored already, with other content; a bundle never changes")
         meta = {"version": version, "digest": digest, "state": "candidate", "at": self._now()}
-        draft = stored or self._rest.write("POST", "releases", {
-            "tag_name": version, "name": version,
-            "body": body_of(meta, ""), "draft": True, "prerelease": True, "make_latest": "false",
-        })  # fmt: skip
+        draft = stored or self._rest.write(
+            "POST",
+            "releases",
+            {
+                "tag_name": version,
+                "name": version,
+                "body": body_of(meta, ""),
+                "draft": True,
+                "prerelease": True,
+                "make_latest": "false",
+            },
+        )
         if attestation:
             # The manifest stays the last.
             files = {ATTESTATION: attestation.read_bytes()} | files
@@ -68,9 +74,7 @@ class Assets:
         self._fill(draft, files)
         wrong = _wrong(files, list(self._rest.pages(f"{path}/assets")))
         if wrong:
-            raise ForgeError(
-                f"{', '.join(wrong)} of {version} did not arrive whole; upload it again"
-            )
+            raise ForgeError(f"{', '.join(wrong)} of {version} did not arrive whole; upload it again")
         words = {"draft": False, "prerelease": True, "make_latest": "false"}
         self._rest.write("PATCH", path, words | {"body": body_of(meta, "")})
 
@@ -99,9 +103,7 @@ class Assets:
                 (bundle / name).write_bytes(found)
             bundle.rename(folder)
         except OSError as error:
-            raise ForgeError(
-                f"{version} could not be copied to {folder}: {error}; nothing was left there"
-            ) from error
+            raise ForgeError(f"{version} could not be copied to {folder}: {error}; nothing was left there") from error
         finally:
             shutil.rmtree(work, ignore_errors=True)
 
@@ -120,9 +122,7 @@ class Assets:
                 state = "candidate" if noted == "candidate" else "withdrawn"
             by_hand = state != noted or not _told(each)[0]
             is_latest = version == latest
-            found.append(
-                Release(version, meta["digest"], state, notes, meta["at"], is_latest, by_hand)
-            )
+            found.append(Release(version, meta["digest"], state, notes, meta["at"], is_latest, by_hand))
         return sorted(found, key=lambda release: release.version, reverse=True)
 
     def has_release(self, version: str) -> bool:
@@ -144,10 +144,16 @@ class Assets:
         """Make *version* a published release, and the *latest*, or leave that as it is."""
         release = self._release(version)
         meta, notes = self._told(release)
-        self._rest.write("PATCH", f"releases/{release['id']}", {
-            "name": version, "prerelease": False, "make_latest": "true" if latest else "false",
-            "body": body_of(meta | {"state": "published"}, notes),
-        })  # fmt: skip
+        self._rest.write(
+            "PATCH",
+            f"releases/{release['id']}",
+            {
+                "name": version,
+                "prerelease": False,
+                "make_latest": "true" if latest else "false",
+                "body": body_of(meta | {"state": "published"}, notes),
+            },
+        )
 
     @surely
     def withdraw(self, version: str, reason: str) -> None:
@@ -156,10 +162,16 @@ class Assets:
         meta, before = self._told(release)
         known = before.replace("\r\n", "\n").startswith(reason)
         notes = before if known else f"{reason}\n\n{before}".rstrip() + "\n"
-        self._rest.write("PATCH", f"releases/{release['id']}", {
-            "name": f"{version} (withdrawn)", "prerelease": True, "make_latest": "false",
-            "body": body_of(meta | {"state": "withdrawn"}, notes),
-        })  # fmt: skip
+        self._rest.write(
+            "PATCH",
+            f"releases/{release['id']}",
+            {
+                "name": f"{version} (withdrawn)",
+                "prerelease": True,
+                "make_latest": "false",
+                "body": body_of(meta | {"state": "withdrawn"}, notes),
+            },
+        )
 
     @surely
     def discard(self, version: str) -> None:
@@ -195,8 +207,7 @@ class Assets:
         found = [
             each
             for each in self._rest.pages("releases")
-            if each["tag_name"] == version
-            and (not each["draft"] or told(each["body"])[0].get("version") == version)
+            if each["tag_name"] == version and (not each["draft"] or told(each["body"])[0].get("version") == version)
         ]
         return min(found, key=lambda each: (each["draft"], each["id"]), default=None)
 
@@ -204,9 +215,7 @@ class Assets:
         release = self._rest.get(f"releases/tags/{version}")
         if not (release and _is_ours(release)):
             known = sorted((each["tag_name"] for each, _, _ in self._all()), reverse=True)
-            raise ForgeError(
-                f"there is no release {version}; there are: {', '.join(known) or 'none'}"
-            )
+            raise ForgeError(f"there is no release {version}; there are: {', '.join(known) or 'none'}")
         return release
 
     def _all(self) -> Iterator[tuple[Any, Meta, str]]:
@@ -226,9 +235,7 @@ class Assets:
         version = release["tag_name"]
         digest = parse_manifest(version, self._manifest(release)).get("digest", "")
         state = "candidate" if release["prerelease"] else "published"
-        return {
-            "version": version, "digest": digest, "state": state, "at": release["created_at"],
-        }, notes  # fmt: skip
+        return {"version": version, "digest": digest, "state": state, "at": release["created_at"]}, notes
 
     def _manifest(self, release: Any) -> bytes:
         kept = f"{release['id']} {release['tag_name']}"

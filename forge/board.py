@@ -20,16 +20,12 @@ class Board:
     *time* gives the time as text, *lock* what must be held while something is written.
     """
 
-    def __init__(
-        self, root: Path, time: Callable[[], str], lock: Callable[[], AbstractContextManager[None]]
-    ) -> None:
+    def __init__(self, root: Path, time: Callable[[], str], lock: Callable[[], AbstractContextManager[None]]) -> None:
         self._time, self._lock = time, lock
         self._alerts = Records(root / "alerts")
         self._comments = Records(root / "comments")
 
-    def alert(
-        self, marker: str, title: str, body: str, memory: Mapping[str, Any] | None = None
-    ) -> Alert:
+    def alert(self, marker: str, title: str, body: str, memory: Mapping[str, Any] | None = None) -> Alert:
         """Raise the one alert with *marker*, or bring it up to date; a closed one opens again.
 
         What it says already is not said a second time.
@@ -46,9 +42,7 @@ class Board:
                 self._alerts.put(new, body)
             return _alert(new, body)
 
-    def resolve(
-        self, marker: str, body: str, memory: Mapping[str, Any] | None = None
-    ) -> Alert | None:
+    def resolve(self, marker: str, body: str, memory: Mapping[str, Any] | None = None) -> Alert | None:
         """Close the open alert with *marker*; None if there was none."""
         with self._lock():
             found = self._alerts.find(marker=marker, state="open")
@@ -74,13 +68,10 @@ class Board:
         here = [each for each in reversed(self._comments.all()) if each[0]["alert"] == number]
         notes = {meta["note"]: body for meta, body in here if "note" in meta}
         return [
-            Comment(
-                meta["number"], meta["author"], meta["at"], body,
-                notes.get(f"{REPLY}{meta['number']}"),
-            )
+            Comment(meta["number"], meta["author"], meta["at"], body, notes.get(f"{REPLY}{meta['number']}"))
             for meta, body in here
             if "note" not in meta
-        ]  # fmt: skip
+        ]
 
     def note(self, number: int, marker: str, body: str) -> None:
         """Write the robots' one comment with *marker* below an alert, or bring it up to date."""
@@ -129,7 +120,14 @@ def _who() -> str:
 def _alert(meta: Meta, body: str) -> Alert:
     number, state = meta["number"], meta["state"]
     return Alert(
-        number, meta["marker"], meta["title"], body, state, tuple(meta["history"]),
-        meta.get("memory", {}), state != meta.get("left", state),
-        meta.get("closed_at", "") if state == "closed" else "", f"alert {number}",
-    )  # fmt: skip
+        number,
+        meta["marker"],
+        meta["title"],
+        body,
+        state,
+        tuple(meta["history"]),
+        meta.get("memory", {}),
+        state != meta.get("left", state),
+        meta.get("closed_at", "") if state == "closed" else "",
+        f"alert {number}",
+    )

@@ -38,9 +38,7 @@ def parse_manifest(version: str, content: bytes) -> dict[str, Any]:
         found["files"].items()
         return found
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ForgeError(
-            f"the manifest of {version} is not one: {error!r}; go back to another release"
-        ) from error
+        raise ForgeError(f"the manifest of {version} is not one: {error!r}; go back to another release") from error
 
 
 def content_digest(manifest: Mapping[str, Any]) -> str:

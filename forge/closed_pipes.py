@@ -19,10 +19,17 @@ def ignore_closed_pipes() -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.flush()
             raw = _Dropping(stream.fileno(), "w", closefd=False)
-            setattr(sys, name, io.TextIOWrapper(
-                io.BufferedWriter(raw), stream.encoding, stream.errors,
-                line_buffering=stream.line_buffering, write_through=stream.write_through,
-            ))  # fmt: skip
+            setattr(
+                sys,
+                name,
+                io.TextIOWrapper(
+                    io.BufferedWriter(raw),
+                    stream.encoding,
+                    stream.errors,
+                    line_buffering=stream.line_buffering,
+                    write_through=stream.write_through,
+                ),
+            )
 
 
 class _Dropping(io.FileIO):

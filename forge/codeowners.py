@@ -33,11 +33,7 @@ def owners_of(path: str, lines: Sequence[Line]) -> tuple[str, ...]:
 
 def unowned(paths: Iterable[str], lines: Sequence[Line]) -> list[str]:
     """Those of *paths* that nobody owns; a placeholder is no owner."""
-    return [
-        path
-        for path in paths
-        if all(owner.startswith(PLACEHOLDER) for owner in owners_of(path, lines))
-    ]
+    return [path for path in paths if all(owner.startswith(PLACEHOLDER) for owner in owners_of(path, lines))]
 
 
 def _compiled(pattern: str) -> re.Pattern[str]:

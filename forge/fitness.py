@@ -28,9 +28,7 @@ def changed_slots(before: Live, after: Live) -> dict[str, Slot]:
     return found
 
 
-def unfit(
-    before: Live, after: Live, history: Sequence[Change], releases: Sequence[Release]
-) -> list[str]:
+def unfit(before: Live, after: Live, history: Sequence[Change], releases: Sequence[Release]) -> list[str]:
     """Why slots that *after* changes in *before* may not be served; [] if all may.
 
     *history* is that of live.toml on main. A champion that was never live is a candidate: the gate

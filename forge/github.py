@@ -22,17 +22,7 @@ from forge.pulls import Pulls
 from forge.records import Meta
 from forge.repository_settings import Settings, read_settings
 from forge.rest import LONGEST_WAIT, Rest, surely
-from forge.traces import (
-    ACTIONS,
-    LABEL,
-    Trace,
-    authors,
-    carried_on,
-    home_of,
-    is_bare,
-    is_labelled,
-    recognise,
-)
+from forge.traces import ACTIONS, LABEL, Trace, authors, carried_on, home_of, is_bare, is_labelled, recognise
 
 REMEMBERED = 50  # lines of an alert's history
 #: Closed issues without the label that are looked at, newest changes first; robots put it back within hours.
@@ -63,9 +53,7 @@ class GitHubForge(Assets, Pulls):
         Pulls.__init__(self, rest)
 
     @surely
-    def alert(
-        self, marker: str, title: str, body: str, memory: Mapping[str, Any] | None = None
-    ) -> Alert:
+    def alert(self, marker: str, title: str, body: str, memory: Mapping[str, Any] | None = None) -> Alert:
         """Raise the one alert with *marker*, or bring it up to date; a closed one opens again.
 
         What it says already is not said a second time.
@@ -90,9 +78,7 @@ class GitHubForge(Assets, Pulls):
             issue = self._rest.write("PATCH", path, words | {"state": "open"})
         return _alert(issue, meta, body)
 
-    def resolve(
-        self, marker: str, body: str, memory: Mapping[str, Any] | None = None
-    ) -> Alert | None:
+    def resolve(self, marker: str, body: str, memory: Mapping[str, Any] | None = None) -> Alert | None:
         """Close the open alert with *marker*; None if there was none."""
         found = next((each for each in self._found() if each.meta["marker"] == marker), None)
         if found is None or found.issue["state"] != "open":
@@ -238,7 +224,14 @@ class GitHubForge(Assets, Pulls):
 def _alert(issue: Any, meta: Meta, body: str) -> Alert:
     number, state = issue["number"], issue["state"]
     return Alert(
-        number, meta["marker"], issue["title"], body, state, tuple(meta["history"]),
-        meta.get("memory", {}), state != meta.get("left", state),
-        (issue["closed_at"] or "") if state == "closed" else "", f"#{number}",
-    )  # fmt: skip
+        number,
+        meta["marker"],
+        issue["title"],
+        body,
+        state,
+        tuple(meta["history"]),
+        meta.get("memory", {}),
+        state != meta.get("left", state),
+        (issue["closed_at"] or "") if state == "closed" else "",
+        f"#{number}",
+    )

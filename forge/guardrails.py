@@ -78,12 +78,8 @@ def _history(settings: Settings) -> Finding:
     what = f"{settings.default} cannot be deleted or force-pushed"
     older = settings.protection if isinstance(settings.protection, dict) else {}
     closed = [
-        bool(_of(settings, rule))
-        or (bool(older) and not (older.get(name) or {}).get("enabled", False))
-        for rule, name in (
-            ("deletion", "allow_deletions"),
-            ("non_fast_forward", "allow_force_pushes"),
-        )
+        bool(_of(settings, rule)) or (bool(older) and not (older.get(name) or {}).get("enabled", False))
+        for rule, name in (("deletion", "allow_deletions"), ("non_fast_forward", "allow_force_pushes"))
     ]
     return Finding(what, "set") if all(closed) else _missing(settings, what, IMPORT)
 
@@ -96,10 +92,10 @@ def _bypass(settings: Settings) -> Finding:
     actors = _actors(settings)
     if isinstance(actors, Unseen):
         return Finding(what, "not checked", f"{actors.why}; {_ADMIN}")
-    free = [each for each in actors if each["actor_type"] != "Integration" and each["bypass_mode"] != "pull_request"]  # fmt: skip
+    free = [each for each in actors if each["actor_type"] != "Integration" and each["bypass_mode"] != "pull_request"]
     if free:
         kinds = ", ".join(sorted({each["actor_type"] for each in free}))
-        return Finding(what, "not set", f"{kinds} may push past the rules: let them bypass `For pull requests only`")  # fmt: skip
+        return Finding(what, "not set", f"{kinds} may push past the rules: let them bypass `For pull requests only`")
     return Finding(what, "set")
 
 
@@ -122,10 +118,16 @@ def _robots(settings: Settings) -> Finding:
         return Finding(what, "set") if not _blind(settings) else _missing(settings, what, "")
     actors = _actors(settings)
     if isinstance(actors, Unseen):
-        return Finding(what, "not checked", f"{' and '.join(held)} is required, and who may bypass is not shown: {_ADMIN}")  # fmt: skip
+        return Finding(
+            what, "not checked", f"{' and '.join(held)} is required, and who may bypass is not shown: {_ADMIN}"
+        )
     if any(each["actor_type"] == "Integration" for each in actors):
         return Finding(what, "set")
-    return Finding(what, "not set", f"{' and '.join(held)} is required: put the robots' App on the bypass list, or each landing and rollback waits for a person")  # fmt: skip
+    return Finding(
+        what,
+        "not set",
+        f"{' and '.join(held)} is required: put the robots' App on the bypass list, or each landing and rollback waits for a person",
+    )
 
 
 def _owners(settings: Settings) -> Iterator[Finding]:
@@ -145,10 +147,22 @@ def _owners(settings: Settings) -> Iterator[Finding]:
         yield Finding(what, "not checked", f"{settings.mistakes.why}; {_ADMIN}")
     else:
         wrong = [f"line {each['line']}: {each['kind']}" for each in settings.mistakes]
-        yield Finding(what, "not set", f"{_few(wrong)} of CODEOWNERS: the page of that file on GitHub shows more") if wrong else Finding(what, "set")  # fmt: skip
+        yield (
+            Finding(what, "not set", f"{_few(wrong)} of CODEOWNERS: the page of that file on GitHub shows more")
+            if wrong
+            else Finding(what, "set")
+        )
     what = f"{LIVE} has no owner"
     mine = owners_of(LIVE, lines)
-    yield Finding(what, "not set", f"{', '.join(mine)} would have to review each landing: end CODEOWNERS with the line `/{LIVE}`") if mine else Finding(what, "set")  # fmt: skip
+    yield (
+        Finding(
+            what,
+            "not set",
+            f"{', '.join(mine)} would have to review each landing: end CODEOWNERS with the line `/{LIVE}`",
+        )
+        if mine
+        else Finding(what, "set")
+    )
 
 
 def _review(settings: Settings) -> Finding:
@@ -166,17 +180,10 @@ def _review(settings: Settings) -> Finding:
         if all({"*", "**", "**/*", f"{g}**", f"{g}**/*", f"/{g}**"} & covered for g in GUARDED):
             return Finding(what, "set")
     older = _classic(settings, "required_pull_request_reviews")
-    if older and older.get("require_code_owner_reviews") and older.get("required_approving_review_count"):  # fmt: skip
+    if older and older.get("require_code_owner_reviews") and older.get("required_approving_review_count"):
         return Finding(what, "set")
-    inert = any(
-        rule["parameters"].get("require_code_owner_review")
-        for rule in _of(settings, "pull_request")
-    )
-    step = (
-        "GitHub waits for code owners only where at least one approval is required: "
-        if inert
-        else ""
-    ) + (
+    inert = any(rule["parameters"].get("require_code_owner_review") for rule in _of(settings, "pull_request"))
+    step = ("GitHub waits for code owners only where at least one approval is required: " if inert else "") + (
         "with an App on the bypass list, require one approval and `Review from Code Owners`"
         " (.github/rulesets/with-app.json); in an organisation, without one, `Require review from specific"
         " teams` for these folders"
@@ -187,7 +194,9 @@ def _review(settings: Settings) -> Finding:
 def _secrets(settings: Settings) -> Iterator[Finding]:
     what = f"the environment `{ENVIRONMENT}` is limited to {settings.default}"
     found = settings.environment
-    step = f"Settings → Environments → {ENVIRONMENT} → Deployment branches and tags → Selected: {settings.default} alone"
+    step = (
+        f"Settings → Environments → {ENVIRONMENT} → Deployment branches and tags → Selected: {settings.default} alone"
+    )
     if isinstance(found, Unseen):
         yield Finding(what, "not checked", f"{found.why}; {_ADMIN}")
     elif found is None:
@@ -200,17 +209,33 @@ def _secrets(settings: Settings) -> Iterator[Finding]:
             yield Finding(what, "not checked", f"{settings.branches.why}; {_ADMIN}")
         else:
             only = settings.branches == [settings.default]
-            yield Finding(what, "set") if only else Finding(what, "not set", f"it lets in {_few(settings.branches)}. {step}")  # fmt: skip
-        waits = [each["type"] for each in found.get("protection_rules") or () if each["type"] != "branch_policy"]  # fmt: skip
+            yield (
+                Finding(what, "set")
+                if only
+                else Finding(what, "not set", f"it lets in {_few(settings.branches)}. {step}")
+            )
+        waits = [each["type"] for each in found.get("protection_rules") or () if each["type"] != "branch_policy"]
         if waits:
-            yield Finding("no job waits for a person or a timer", "not set", f"{_few(waits)} of the environment `{ENVIRONMENT}` would hold up a rollback: take it away")  # fmt: skip
+            yield Finding(
+                "no job waits for a person or a timer",
+                "not set",
+                f"{_few(waits)} of the environment `{ENVIRONMENT}` would hold up a rollback: take it away",
+            )
     for names, where in ((settings.secrets, "repository"), (settings.shared, "organisation")):
         what = f"no secret of the workflows belongs to the whole {where}"
         if isinstance(names, Unseen):
             yield Finding(what, "not checked", f"{names.why}; {_ADMIN}")
         else:
             loose = sorted(SECRETS & set(names))
-            yield Finding(what, "not set", f"any branch can read {_few(loose)}: move it to the environment `{ENVIRONMENT}`, and delete it there") if loose else Finding(what, "set")  # fmt: skip
+            yield (
+                Finding(
+                    what,
+                    "not set",
+                    f"any branch can read {_few(loose)}: move it to the environment `{ENVIRONMENT}`, and delete it there",
+                )
+                if loose
+                else Finding(what, "set")
+            )
 
 
 def _of(settings: Settings, kind: str) -> list[Any]:

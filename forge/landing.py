@@ -61,11 +61,14 @@ def read_verdict(path: Path) -> Verdict:
             raise ValueError(f"format {data['format']!r}, decision {data['decision']!r}")
         churn = data.get("churn")
         return Verdict(
-            data["decision"], str(data["summary"]), _named(data["candidate"]),
+            data["decision"],
+            str(data["summary"]),
+            _named(data["candidate"]),
             _named(data["champion"]) if data["champion"] else None,
-            None if churn is None else float(churn), data.get("head"),
+            None if churn is None else float(churn),
+            data.get("head"),
             _named(data["anchor"]) if data.get("anchor") else None,
-        )  # fmt: skip
+        )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ForgeError(f"{path} is not a verdict ({error!r}); make one: make gate") from error
 
@@ -79,15 +82,11 @@ def read_policy(rules: Path, instead: str | None = None) -> Policy:
     policy, churn = instead or land.get("policy"), land.get("max_churn")
     during = land.get("during_experiment", "wait")
     if policy not in POLICIES:
-        raise ValueError(
-            f"{rules}: land.policy is {policy!r}; expected one of {', '.join(POLICIES)}"
-        )
+        raise ValueError(f"{rules}: land.policy is {policy!r}; expected one of {', '.join(POLICIES)}")
     if isinstance(churn, bool) or not isinstance(churn, (int, float)) or not 0 <= churn <= 1:
         raise ValueError(f"{rules}: land.max_churn is {churn!r}; expected a share, from 0 to 1")
     if during not in DURING:
-        raise ValueError(
-            f"{rules}: land.during_experiment is {during!r}; expected one of {', '.join(DURING)}"
-        )
+        raise ValueError(f"{rules}: land.during_experiment is {during!r}; expected one of {', '.join(DURING)}")
     return Policy(str(policy), float(churn), str(during))
 
 
@@ -106,24 +105,15 @@ def refuse_if_stale(verdict: Verdict, head: str, proposed: Live, live: Live) -> 
         raise ForgeError(
             f"the verdict is about {verdict.candidate[0]}, but the proposal is for {now}; judge again: make gate"
         )
-    for role, judged, slot in (
-        ("champion", verdict.champion, live.champion),
-        ("anchor", verdict.anchor, live.anchor),
-    ):
+    for role, judged, slot in (("champion", verdict.champion, live.champion), ("anchor", verdict.anchor, live.anchor)):
         if judged != (_slot(slot) if slot else None):
             then = f"{role} {judged[0]}" if judged else f"no {role}"
             now = f"{slot.version} is the {role}" if slot else f"there is no {role}"
-            raise ForgeError(
-                f"the verdict compared with {then}, but {now} now; judge again: make gate"
-            )
+            raise ForgeError(f"the verdict compared with {then}, but {now} now; judge again: make gate")
 
 
 def reason_to_wait(
-    verdict: Verdict,
-    policy: Policy,
-    files: Sequence[str],
-    alerts: Iterable[Alert] = (),
-    live: Live | None = None,
+    verdict: Verdict, policy: Policy, files: Sequence[str], alerts: Iterable[Alert] = (), live: Live | None = None
 ) -> str:
     """Why a proposal of *files* with a good verdict is left to a person; "" if it is merged.
 
@@ -132,9 +122,7 @@ def reason_to_wait(
     """
     for alert in alerts:
         if alert.state == "open" and alert.marker.startswith(INCIDENT):
-            return (
-                f"incident {alert.number} is open ({alert.title}); close it, and robots land again"
-            )
+            return f"incident {alert.number} is open ({alert.title}); close it, and robots land again"
     tried = _tried(live) if policy.during_experiment == "wait" else ""
     if tried not in ("", verdict.candidate[0]):
         return f"an experiment with {tried} runs, which another champion would begin anew"
@@ -165,7 +153,7 @@ def _not_boring(verdict: Verdict, budget: float) -> str:
 def overridden(notes: str) -> str:
     """The *notes* of a release that goes live, which say so first if the verdict was against it."""
     against = re.match(r"## \S+ (HOLD|REJECT)$", notes, re.MULTILINE)
-    return f"> **Override:** a person merged this; the verdict was {against[1]}.\n\n{notes}" if against else notes  # fmt: skip
+    return f"> **Override:** a person merged this; the verdict was {against[1]}.\n\n{notes}" if against else notes
 
 
 def with_earlier(words: str, before: str | None) -> str:

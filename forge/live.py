@@ -16,16 +16,7 @@ from datetime import datetime
 from typing import Any
 
 from forge import Change
-from forge.tables import (
-    NOTHING,
-    ROLES,
-    SHADOW,
-    SPLIT,
-    too_much,
-    wrong_names,
-    wrong_slot,
-    wrong_split,
-)
+from forge.tables import NOTHING, ROLES, SHADOW, SPLIT, too_much, wrong_names, wrong_slot, wrong_split
 
 HEADER = """\
 # What is live. This file changes by pull request only; reverting the change rolls back.
@@ -203,13 +194,7 @@ def with_champion(live: Live, version: str, digest: str) -> Live:
         rest = None
     champion = Slot(version, digest)
     first = live.champion is None and live.anchor is None
-    return replace(
-        live,
-        champion=champion,
-        challenger=rest,
-        anchor=champion if first else live.anchor,
-        nothing=False,
-    )
+    return replace(live, champion=champion, challenger=rest, anchor=champion if first else live.anchor, nothing=False)
 
 
 def age(champions: Sequence[str]) -> Callable[[str], int]:

@@ -29,9 +29,7 @@ from forge.shelf import Shelf
 class LocalForge(Board):
     """The forge in the folder *root*, made when it is first written to."""
 
-    def __init__(
-        self, root: Path, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
-    ) -> None:
+    def __init__(self, root: Path, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self.root = root.resolve()
         self._clock = clock
         self._repository = Repository(self.root / "repo")
@@ -100,12 +98,7 @@ class LocalForge(Board):
     # Proposals
 
     def propose(
-        self,
-        branch: str,
-        title: str,
-        body: str,
-        files: Mapping[str, str],
-        labels: Sequence[str] = (),
+        self, branch: str, title: str, body: str, files: Mapping[str, str], labels: Sequence[str] = ()
     ) -> Proposal:
         """Open the proposal of *branch*, or refresh it if it is open."""
         if branch == BRANCH:
@@ -113,13 +106,9 @@ class LocalForge(Board):
         with self._writing():
             head = self._repository.commit(files, title)
             if head is None:
-                raise ForgeError(
-                    f"nothing to propose: {', '.join(files)} would be what it is on main"
-                )
+                raise ForgeError(f"nothing to propose: {', '.join(files)} would be what it is on main")
             found = self._proposals.find(branch=branch, state="open")
-            meta: Meta = (
-                found[0] if found else {"number": self._proposals.new_number(), "comments": {}}
-            )
+            meta: Meta = found[0] if found else {"number": self._proposals.new_number(), "comments": {}}
             # A status belongs to a content: one that was judged need not be judged again.
             if not (found and self._repository.is_same(meta["head"], head)):
                 self._repository.branch(branch, head)
@@ -208,16 +197,22 @@ class LocalForge(Board):
         with self._writing():
             found = self._proposals.find(branch=branch, state="open")
             if found is None:
-                raise ForgeError(
-                    f"there is no open proposal on branch {branch}; open one: make retrain"
-                )
+                raise ForgeError(f"there is no open proposal on branch {branch}; open one: make retrain")
             yield found
 
 
 def _proposal(meta: Meta, body: str) -> Proposal:
     status = tuple(meta["status"]) if meta["status"] else None
     return Proposal(
-        meta["number"], meta["branch"], meta["title"], body, meta["state"], meta["head"],
-        tuple(meta["labels"]), status, meta["comments"], tuple(meta.get("files", ())),
+        meta["number"],
+        meta["branch"],
+        meta["title"],
+        body,
+        meta["state"],
+        meta["head"],
+        tuple(meta["labels"]),
+        status,
+        meta["comments"],
+        tuple(meta.get("files", ())),
         f"proposal {meta['number']}",
-    )  # fmt: skip
+    )

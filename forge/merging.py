@@ -51,25 +51,49 @@ _RUNS = (
 #: GitHub's words -> the cure; the first that matches counts. Names of checks were taken out.
 _RULES = (
     (r"expected (github )?(app|source)", "a rule takes this check from another source: python -m forge doctor"),
-    (r"requested changes|changes (were |are )?requested", f"settle the changes that a reviewer requested, then {_APPROVE}"),
-    (r"approv|code ?owner|\breview(er)?s? (is |are )?required|review from|(required|pending) review", f"{_APPROVE}; {BYPASS}"),
-    (r"merge queue|already (queued|in the queue)", f"press `Merge when ready` in pull request {{number}}, for the merge queue: that is enough; {BYPASS}"),
-    (r"signature|\b(un)?signed", f"merge pull request {{number}} in the browser, where GitHub signs the commit: that is enough; {BYPASS}"),
-    (r"(squash|merge|rebase).*(not allowed|not permitted|disabled)|allowed merge method|linear|merge commits",
-     "allow squash merging (Settings → General → Pull Requests, and the merge methods of the rule), or merge pull request {number} by hand: that is enough"),
+    (
+        r"requested changes|changes (were |are )?requested",
+        f"settle the changes that a reviewer requested, then {_APPROVE}",
+    ),
+    (
+        r"approv|code ?owner|\breview(er)?s? (is |are )?required|review from|(required|pending) review",
+        f"{_APPROVE}; {BYPASS}",
+    ),
+    (
+        r"merge queue|already (queued|in the queue)",
+        f"press `Merge when ready` in pull request {{number}}, for the merge queue: that is enough; {BYPASS}",
+    ),
+    (
+        r"signature|\b(un)?signed",
+        f"merge pull request {{number}} in the browser, where GitHub signs the commit: that is enough; {BYPASS}",
+    ),
+    (
+        r"(squash|merge|rebase).*(not allowed|not permitted|disabled)|allowed merge method|linear|merge commits",
+        "allow squash merging (Settings → General → Pull Requests, and the merge methods of the rule), or merge pull request {number} by hand: that is enough",
+    ),
     (r"conversation|thread", "resolve the conversations of pull request {number} and merge it: that is enough"),
-    (r"deploy", f"deploy the branch of pull request {{number}} to where the rule wants it, and merge it: that is enough; {BYPASS}"),
-    (r"\block", "unlock the default branch (Settings → Branches, or Rules), then merge pull request {number}: that is enough"),
+    (
+        r"deploy",
+        f"deploy the branch of pull request {{number}} to where the rule wants it, and merge it: that is enough; {BYPASS}",
+    ),
+    (
+        r"\block",
+        "unlock the default branch (Settings → Branches, or Rules), then merge pull request {number}: that is enough",
+    ),
     (r"draft", _DRAFT),
-    (r"protected ref|not authori[sz]ed|restrict|cannot (update|create|push)", f"let a person that the rule allows merge pull request {{number}}: that is enough; {BYPASS}"),
+    (
+        r"protected ref|not authori[sz]ed|restrict|cannot (update|create|push)",
+        f"let a person that the rule allows merge pull request {{number}}: that is enough; {BYPASS}",
+    ),
     (r"out of date|not up to date|behind", _BEHIND),
-    (r"must (not )?(match|start|end|contain)|pattern", f"merge pull request {{number}} by hand, with the words that the rule wants: that is enough; {BYPASS}"),
+    (
+        r"must (not )?(match|start|end|contain)|pattern",
+        f"merge pull request {{number}} by hand, with the words that the rule wants: that is enough; {BYPASS}",
+    ),
     (r"(check|scanning|quality|workflow).*(fail|error|cancel|timed out|action required)", _FAILED),
-)  # fmt: skip
-_CHECKS = re.compile(r"status checks?\b|scanning|code quality|required workflow", re.IGNORECASE)
-_PASSING = re.compile(
-    r"base branch was modified|already in progress|try (the merge )?again", re.IGNORECASE
 )
+_CHECKS = re.compile(r"status checks?\b|scanning|code quality|required workflow", re.IGNORECASE)
+_PASSING = re.compile(r"base branch was modified|already in progress|try (the merge )?again", re.IGNORECASE)
 #: what a pull request's `mergeable_state` says -> the cure
 _STATES = {"dirty": _CONFLICT, "behind": _BEHIND, "draft": _DRAFT, "blocked": _UNMET}
 
@@ -129,8 +153,6 @@ def squash(rest: Rest, pull: Mapping[str, Any], how: Mapping[str, Any], name: st
                 minutes = round(sum(MERGE_PAUSES[:tries]) / 60)
                 waited = f" after {minutes} minutes" if minutes > 1 else ""
                 why = "; ".join(filter(None, (refused.said.rstrip("."), found.cure)))
-                raise ForgeError(
-                    f"GitHub does not merge {name}{waited}: {why}. See {pull['html_url']}"
-                ) from refused
+                raise ForgeError(f"GitHub does not merge {name}{waited}: {why}. See {pull['html_url']}") from refused
             rest.sleep(MERGE_PAUSES[tries])
             tries += 1

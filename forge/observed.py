@@ -33,9 +33,7 @@ def served_on(forge: Forge) -> tuple[Live, list[str], list[Change]]:
             live, wrong = served(newest, history)
             return live, wrong, history
     if text is None and newest is None:
-        raise ForgeError(
-            f"there is no {LIVE} on the default branch; propose a model first: make retrain"
-        )
+        raise ForgeError(f"there is no {LIVE} on the default branch; propose a model first: make retrain")
     if newest is None and not parse_live(text or "").says:
         return Live(), [], []
     raise ForgeError(

@@ -18,9 +18,7 @@ def open_forge(where: str) -> Forge:
     if where.startswith(GITHUB):
         minutes = os.environ.get("WAIT_MINUTES") or "1"
         if not minutes.isdigit():
-            raise ForgeError(
-                f"WAIT_MINUTES is {minutes!r}; expected a number of minutes, such as 10"
-            )
+            raise ForgeError(f"WAIT_MINUTES is {minutes!r}; expected a number of minutes, such as 10")
         return GitHubForge(
             where.removeprefix(GITHUB),
             os.environ.get("GITHUB_TOKEN", ""),

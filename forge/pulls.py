@@ -41,12 +41,7 @@ class Pulls:
 
     @surely
     def propose(
-        self,
-        branch: str,
-        title: str,
-        body: str,
-        files: Mapping[str, str],
-        labels: Sequence[str] = (),
+        self, branch: str, title: str, body: str, files: Mapping[str, str], labels: Sequence[str] = ()
     ) -> Proposal:
         """Open the proposal of *branch*, or refresh it if it is open."""
         default = self._rest.default_branch()
@@ -61,9 +56,7 @@ class Pulls:
         elif any(pull[key] != value for key, value in told_as.items()):
             pull = self._rest.write("PATCH", f"pulls/{pull['number']}", told_as)
         if {each["name"] for each in pull["labels"]} != set(labels):
-            pull["labels"] = self._rest.write(
-                "PUT", f"issues/{pull['number']}/labels", {"labels": list(labels)}
-            )
+            pull["labels"] = self._rest.write("PUT", f"issues/{pull['number']}/labels", {"labels": list(labels)})
         pull["head"]["sha"] = head  # GitHub may need a moment to see the push
         return self._proposal(pull)
 
@@ -80,10 +73,7 @@ class Pulls:
             self._proposal(each)
             for each in pulls
             if told_by_us(each, self._rest.me)[0]
-            or (
-                each["head"]["ref"] in ours
-                and (each["state"] == "open" or (each["user"] or {}).get("type") == "Bot")
-            )
+            or (each["head"]["ref"] in ours and (each["state"] == "open" or (each["user"] or {}).get("type") == "Bot"))
         ]
 
     @surely
@@ -122,9 +112,7 @@ class Pulls:
             raise ForgeError(f"{name} may not be merged: {said}")
         moved = self._moved(head)
         if moved:
-            raise ForgeError(
-                f"{self._rest.default_branch()} has changed {', '.join(moved)} since then; propose again"
-            )
+            raise ForgeError(f"{self._rest.default_branch()} has changed {', '.join(moved)} since then; propose again")
         title, _, rest = message.partition("\n")
         how = {"merge_method": "squash", "sha": head, "commit_title": title, "commit_message": rest}
         return squash(self._rest, pull, how, name)
@@ -170,27 +158,18 @@ class Pulls:
         default = self._rest.default_branch()
         parent = self._ref(default)
         if parent is None:
-            raise ForgeError(
-                f"{self._rest.repository} has no branch {default} yet; push a first commit"
-            )
+            raise ForgeError(f"{self._rest.repository} has no branch {default} yet; push a first commit")
         base = self._rest.get(f"git/commits/{parent}")["tree"]["sha"]
-        entries = [
-            {"path": path, "mode": "100644", "type": "blob", "content": text}
-            for path, text in files.items()
-        ]
+        entries = [{"path": path, "mode": "100644", "type": "blob", "content": text} for path, text in files.items()]
         tree = self._rest.write("POST", "git/trees", {"base_tree": base, "tree": entries})["sha"]
         if tree == base:
-            raise ForgeError(
-                f"nothing to propose: {', '.join(files)} would be what it is on {default}"
-            )
+            raise ForgeError(f"nothing to propose: {', '.join(files)} would be what it is on {default}")
         old = self._ref(branch)
         if old:
             commit = self._rest.get(f"git/commits/{old}")
             if (commit["tree"]["sha"], [p["sha"] for p in commit["parents"]]) == (tree, [parent]):
                 return old
-        new: str = self._rest.write(
-            "POST", "git/commits", {"message": title, "tree": tree, "parents": [parent]}
-        )["sha"]
+        new: str = self._rest.write("POST", "git/commits", {"message": title, "tree": tree, "parents": [parent]})["sha"]
         if old:
             self._rest.write("PATCH", f"git/refs/heads/{branch}", {"sha": new, "force": True})
         else:
@@ -205,11 +184,7 @@ class Pulls:
         """The newest pull requests to the default branch; a fork's branch may have the name of one of ours."""
         query |= {"base": self._rest.default_branch(), "sort": "created", "direction": "desc"}
         found = self._rest.newest("pulls", **query)
-        return [
-            each
-            for each in found
-            if (each["head"]["repo"] or {}).get("id") == each["base"]["repo"]["id"]
-        ]
+        return [each for each in found if (each["head"]["repo"] or {}).get("id") == each["base"]["repo"]["id"]]
 
     def _newest(self, branch: str, state: str = "open") -> Any:
         owner = self._rest.repository.partition("/")[0]
@@ -246,10 +221,18 @@ class Pulls:
         state: Any = "merged" if pull["merged_at"] else pull["state"]
         comments = {marker: text for marker, (_, text) in self._comments(number).items()}
         return Proposal(
-            number, head["ref"], pull["title"], told(pull["body"])[1], state, head["sha"],
-            tuple(each["name"] for each in pull["labels"]), self._status(head["sha"]), comments,
-            tuple(sorted(_names(self._rest.pages(f"pulls/{number}/files")))), f"#{number}",
-        )  # fmt: skip
+            number,
+            head["ref"],
+            pull["title"],
+            told(pull["body"])[1],
+            state,
+            head["sha"],
+            tuple(each["name"] for each in pull["labels"]),
+            self._status(head["sha"]),
+            comments,
+            tuple(sorted(_names(self._rest.pages(f"pulls/{number}/files")))),
+            f"#{number}",
+        )
 
     def _status(self, commit: str) -> tuple[bool | None, str] | None:
         found = self._rest.get(f"commits/{commit}/status", per_page=100) or {"statuses": []}

@@ -52,9 +52,7 @@ candidate lands by itself: a good one waits for a person to merge it. Close it, 
     return Trouble(f"{INCIDENT}{back.bad}", title, words, {"change": back.change.commit})
 
 
-def due(
-    history: Sequence[Change], withdrawn: Iterable[str], alerts: Mapping[str, Alert]
-) -> list[Back]:
+def due(history: Sequence[Change], withdrawn: Iterable[str], alerts: Mapping[str, Alert]) -> list[Back]:
     """The rollbacks that have no incident yet: the one that made live what is, and those of the *withdrawn*.
 
     *withdrawn* are the versions whose releases follow just now, *alerts* what there is by marker. An
@@ -64,9 +62,7 @@ def due(
     wanted = {gone[version] for version in withdrawn}
     wanted |= {back.bad for back in found if back.change == since(history)}
     newest = {back.bad: back for back in found if back.bad in wanted}
-    return [
-        back for bad, back in newest.items() if not _is_about(alerts.get(f"{INCIDENT}{bad}"), back)
-    ]
+    return [back for bad, back in newest.items() if not _is_about(alerts.get(f"{INCIDENT}{bad}"), back)]
 
 
 def _is_about(alert: Alert | None, back: Back) -> bool:
@@ -118,9 +114,7 @@ def over(alerts: Iterable[Alert], wrong: Iterable[Trouble]) -> list[str]:
     return [
         each.marker
         for each in alerts
-        if each.state == "open"
-        and each.marker.startswith(f"{INCIDENT}{STUCK}")
-        and each.marker not in still
+        if each.state == "open" and each.marker.startswith(f"{INCIDENT}{STUCK}") and each.marker not in still
     ]
 
 
@@ -175,9 +169,7 @@ While this issue is open, no candidate lands by itself.
     )
 
 
-def _changed(
-    live: Live, history: Sequence[Change], releases: Iterable[Release]
-) -> Iterator[Trouble]:
+def _changed(live: Live, history: Sequence[Change], releases: Iterable[Release]) -> Iterator[Trouble]:
     known = digests_of(history)
     if live.champion:
         known[live.champion.version] = {live.champion.digest}

@@ -29,9 +29,7 @@ class Records:
     def find(self, **wanted: object) -> tuple[Meta, str] | None:
         """The newest record whose values are *wanted*."""
         found = (
-            (meta, body)
-            for meta, body in self.all()
-            if all(meta.get(name) == value for name, value in wanted.items())
+            (meta, body) for meta, body in self.all() if all(meta.get(name) == value for name, value in wanted.items())
         )
         return next(found, None)
 
@@ -53,9 +51,7 @@ def read_record(path: Path) -> tuple[Meta, str]:
     try:
         return parse(path.read_bytes().decode())
     except (OSError, ValueError) as error:
-        raise ForgeError(
-            f"{path} cannot be read: {error}; put it right, or back from a copy"
-        ) from error
+        raise ForgeError(f"{path} cannot be read: {error}; put it right, or back from a copy") from error
 
 
 def write_record(path: Path, meta: Meta, body: str) -> None:

@@ -46,19 +46,18 @@ def unknown(repository: str) -> ForgeError:
 
 
 def refusal(
-    method: str,
-    path: str,
-    answer: requests.Response,
-    repository: str,
-    about: Mapping[str, Any] | None = None,
+    method: str, path: str, answer: requests.Response, repository: str, about: Mapping[str, Any] | None = None
 ) -> RefusedError:
     """The error for an *answer* that says no; *about* is what GitHub shows of the repository, if asked."""
     status, said = answer.status_code, _said(answer)
     what = f"{method} {path.partition('?')[0] or repository}"
     return RefusedError(
-        _of_repository(repository, said, about or {}) or _of_request(what, said)
-        or _of_status(path, what, status, said, repository), status, said,
-    )  # fmt: skip
+        _of_repository(repository, said, about or {})
+        or _of_request(what, said)
+        or _of_status(path, what, status, said, repository),
+        status,
+        said,
+    )
 
 
 def _of_repository(repository: str, said: str, about: Mapping[str, Any]) -> str:
@@ -96,7 +95,7 @@ REASONS = (
         "[Ww]rite access|[Pp]ush access|[Mm]ust have",
         "the account of this token may not {what} ({said}); give it write access, or use another token",
     ),
-)  # fmt: skip
+)
 
 
 def _of_request(what: str, said: str) -> str:
@@ -137,8 +136,7 @@ def _said(answer: requests.Response) -> str:
         more = [
             each
             if isinstance(each, str)
-            else each.get("message")
-            or " ".join(str(each[key]) for key in ("resource", "field", "code") if key in each)
+            else each.get("message") or " ".join(str(each[key]) for key in ("resource", "field", "code") if key in each)
             for each in (errors if isinstance(errors, list) else [errors])
         ]
         return " ".join(": ".join([str(told["message"]), *filter(None, more)]).split())[:500]

@@ -62,10 +62,7 @@ class Repository:
         lines = self.git("log", "--format=%H%x09%aI%x09%s", MAIN, "--", path).splitlines()
         commits = [line.split("\t", 2) for line in lines]
         texts = self._texts([f"{sha}:{path}" for sha, _, _ in commits])
-        return [
-            Change(sha, at, words, text)
-            for (sha, at, words), text in zip(commits, texts, strict=True)
-        ]
+        return [Change(sha, at, words, text) for (sha, at, words), text in zip(commits, texts, strict=True)]
 
     def commit(self, files: Mapping[str, str], message: str) -> str | None:
         """A commit on top of main with *files* changed, on no branch yet; None if nothing changes."""
@@ -101,9 +98,7 @@ class Repository:
         self.git("reset", "--quiet", "--hard", MAIN)
         return commit
 
-    def git(
-        self, *words: str, given: str | None = None, more: Mapping[str, str] | None = None
-    ) -> str:
+    def git(self, *words: str, given: str | None = None, more: Mapping[str, str] | None = None) -> str:
         """What git says; nothing of the user's own settings or hooks counts. Raises `ForgeError`."""
         done = self._run(*words, given=given, more=more)
         return done.decode()  # not as text: that would change the ends of lines
@@ -126,9 +121,7 @@ class Repository:
             yield left[: max(size, 0)].decode(errors="replace")
             left = left[size + 1 :]
 
-    def _run(
-        self, *words: str, given: str | None = None, more: Mapping[str, str] | None = None
-    ) -> bytes:
+    def _run(self, *words: str, given: str | None = None, more: Mapping[str, str] | None = None) -> bytes:
         own = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
         quiet = {
             "GIT_CONFIG_GLOBAL": os.devnull,
@@ -161,9 +154,7 @@ class Repository:
             self.git("read-tree", commit, more=index)
             for path, text in files.items():
                 blob = self.git("hash-object", "-w", "--stdin", given=text).strip()
-                self.git(
-                    "update-index", "--add", "--cacheinfo", f"100644,{blob},{path}", more=index
-                )
+                self.git("update-index", "--add", "--cacheinfo", f"100644,{blob},{path}", more=index)
             return self.git("write-tree", more=index).strip()
 
     def _refuse_if_dirty(self) -> None:

@@ -66,9 +66,7 @@ def read_settings(rest: Rest) -> Settings:
         _seen(lambda: rest.get(where)),
         _seen(lambda: _names(rest, f"{where}/deployment-branch-policies", "branch_policies")),
         _seen(lambda: _names(rest, "actions/secrets", "secrets")),
-        []
-        if _is_persons(rest)
-        else _seen(lambda: _names(rest, "actions/organization-secrets", "secrets")),
+        [] if _is_persons(rest) else _seen(lambda: _names(rest, "actions/organization-secrets", "secrets")),
     )
 
 

@@ -35,9 +35,7 @@ class UnsureError(ForgeError):
     """A write whose answer was lost."""
 
 
-def surely(
-    operation: Callable[Concatenate[S, P], T],
-) -> Callable[Concatenate[S, P], T]:
+def surely(operation: Callable[Concatenate[S, P], T]) -> Callable[Concatenate[S, P], T]:
     """*operation*, a method that looks and then writes, run again when an answer was lost."""
 
     @functools.wraps(operation)
@@ -77,9 +75,7 @@ class Rest:
         self._now, self.sleep = now, sleep
         self._patience, self._waited = patience, 0.0
         self._session = session or requests.Session()
-        self._session.headers.update(
-            {"User-Agent": "tidegate", "X-GitHub-Api-Version": "2022-11-28"}
-        )
+        self._session.headers.update({"User-Agent": "tidegate", "X-GitHub-Api-Version": "2022-11-28"})
         # Not as a header of the session: a .netrc would replace it.
         self._session.auth = self._sign
         self._answers: dict[tuple[str, str], requests.Response] = {}
@@ -138,9 +134,7 @@ class Rest:
         """Who this token writes as; "" for a robot's token, to which GitHub does not tell it."""
         if self._me is None:
             try:
-                self._me = (
-                    _json(self._call("GET", f"{self._api}/user"))["login"] if self._token else ""
-                )
+                self._me = _json(self._call("GET", f"{self._api}/user"))["login"] if self._token else ""
             except RefusedError:
                 self._me = ""
         return self._me or ""
@@ -159,9 +153,7 @@ class Rest:
             self._answers[key] = answer
         return answer
 
-    def _found(
-        self, path: str, headers: Mapping[str, str], query: Mapping[str, Any]
-    ) -> requests.Response | None:
+    def _found(self, path: str, headers: Mapping[str, str], query: Mapping[str, Any]) -> requests.Response | None:
         try:
             return self._call("GET", path, params=query, headers=headers)
         except RefusedError as refused:
@@ -188,9 +180,7 @@ class Rest:
         while tries < len(PAUSES):
             try:
                 # A write that follows a redirect would become a read.
-                answer = self._session.request(
-                    method, url, timeout=TIMEOUT, allow_redirects=reading, **more
-                )
+                answer = self._session.request(method, url, timeout=TIMEOUT, allow_redirects=reading, **more)
             except LOST as error:
                 trouble = type(error).__name__
             except (requests.RequestException, ValueError) as error:
@@ -217,9 +207,7 @@ class Rest:
                     f"GitHub gave no answer to {what} ({trouble}): it may have been done or not; run"
                     " the command again, which looks first and doubles nothing"
                 )
-        raise ForgeError(
-            f"GitHub gave no answer to {what} ({trouble}); run the command again later"
-        )
+        raise ForgeError(f"GitHub gave no answer to {what} ({trouble}); run the command again later")
 
     def _about(self, url: str, reading: bool, status: int) -> Mapping[str, Any]:
         """What GitHub shows of the repository, where that may explain a refusal; empty if nothing."""

@@ -14,15 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from forge import Change, ForgeError, Release
-from forge.live import (
-    Live,
-    age,
-    champions_of,
-    readable,
-    restored_by,
-    withdrawals,
-    withdrawn_by,
-)
+from forge.live import Live, age, champions_of, readable, restored_by, withdrawals, withdrawn_by
 
 #: Begins the reason that a withdrawn release shows before its notes.
 WITHDRAWN = "Withdrawn: "
@@ -76,8 +68,7 @@ def settle(champions: Sequence[str], releases: Sequence[Release]) -> Mapping[str
             if state != "withdrawn" or by_hand:
                 found[version] = "withdrawn"
         elif not by_hand and (
-            (state == "candidate" and version in champions)
-            or (state == "withdrawn" and version in restored)
+            (state == "candidate" and version in champions) or (state == "withdrawn" and version in restored)
         ):
             found[version] = "published"
     return dict(sorted(found.items(), key=lambda each: (each[1] == "withdrawn", each[0] == live)))
@@ -97,9 +88,7 @@ def older(live: Live, champions: Sequence[str], releases: Iterable[Release]) -> 
     return sorted(good, key=key, reverse=True)
 
 
-def back_to(
-    wanted: str | None, live: Live, champions: Sequence[str], releases: Iterable[Release]
-) -> str:
+def back_to(wanted: str | None, live: Live, champions: Sequence[str], releases: Iterable[Release]) -> str:
     """The version that a rollback goes to: *wanted*, or the newest published one before the live.
 
     Raises `ForgeError`, with what there is to go back to, if that cannot be.
@@ -115,15 +104,11 @@ def back_to(
             )
         return good[0]
     if wanted not in good:
-        raise ForgeError(
-            f"cannot go back from {now} to {wanted}; releases to go back to: {', '.join(good) or 'none'}"
-        )
+        raise ForgeError(f"cannot go back from {now} to {wanted}; releases to go back to: {', '.join(good) or 'none'}")
     return wanted
 
 
-def taken_off(
-    live: Live, champions: Sequence[str], releases: Sequence[Release]
-) -> tuple[str | None, str] | None:
+def taken_off(live: Live, champions: Sequence[str], releases: Sequence[Release]) -> tuple[str | None, str] | None:
     """Where a person's hand on the releases goes back to (None: wherever), and what it was.
 
     None if nobody touched them. Only a move backwards counts: a *latest* that is newer than what is

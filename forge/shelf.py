@@ -25,9 +25,7 @@ class Shelf:
         digest = digest_in(bundle)
         if place.exists():
             if _content(place / "bundle") != _content(bundle):
-                raise ForgeError(
-                    f"release {version} is stored already, with other content; a bundle never changes"
-                )
+                raise ForgeError(f"release {version} is stored already, with other content; a bundle never changes")
             return
         self.folder.mkdir(exist_ok=True)
         for left in self.folder.glob(".unfinished-*"):
@@ -52,9 +50,7 @@ class Shelf:
             shutil.copytree(source, work / "bundle")
             (work / "bundle").rename(folder)
         except OSError as error:
-            raise ForgeError(
-                f"{version} could not be copied to {folder}: {error}; nothing was left there"
-            ) from error
+            raise ForgeError(f"{version} could not be copied to {folder}: {error}; nothing was left there") from error
         finally:
             shutil.rmtree(work, ignore_errors=True)
 
@@ -91,9 +87,7 @@ class Shelf:
         """Put a bundle into quarantine; *reason* goes before the notes it has, once."""
         self._mark(version, "withdrawn", reason)
 
-    def _mark(
-        self, version: str, state: Literal["published", "withdrawn"], reason: str = ""
-    ) -> None:
+    def _mark(self, version: str, state: Literal["published", "withdrawn"], reason: str = "") -> None:
         # The state is kept twice: where they differ, a person edited the first.
         path = self._bundle(version).with_name("release.md")
         meta, notes = read_record(path)
@@ -129,7 +123,5 @@ class Shelf:
 def _content(folder: Path) -> dict[str, bytes | str]:
     """The files of a bundle; of its manifest only the digest: it leaves out who made it and when."""
     files = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*")}
-    found: dict[str, bytes | str] = {
-        name: path.read_bytes() for name, path in files.items() if path.is_file()
-    }
+    found: dict[str, bytes | str] = {name: path.read_bytes() for name, path in files.items() if path.is_file()}
     return found | {MANIFEST: digest_in(folder)}

@@ -17,11 +17,7 @@ NONE = 'champion = "none"'
 
 
 def subject(
-    main: Path,
-    proposal: Path,
-    history: Sequence[Change],
-    recipe: str,
-    check: Callable[[Live, Live], Sequence[str]],
+    main: Path, proposal: Path, history: Sequence[Change], recipe: str, check: Callable[[Live, Live], Sequence[str]]
 ) -> Subject:
     """What the checkout *proposal* changes in the checkout *main*, whose live.toml has this *history*.
 
@@ -83,8 +79,4 @@ def _before(text: str | None, history: Sequence[Change]) -> Live:
 def _content(path: Path) -> dict[str, bytes]:
     """The files at *path*, a file or a folder; compiled ones do not count."""
     files = [path] if path.is_file() else [f for f in sorted(path.rglob("*")) if f.is_file()]
-    return {
-        str(file.relative_to(path)): file.read_bytes()
-        for file in files
-        if "__pycache__" not in file.parts
-    }
+    return {str(file.relative_to(path)): file.read_bytes() for file in files if "__pycache__" not in file.parts}

@@ -54,13 +54,7 @@ class Sync:
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._forge, self._store, self._every, self._now, self._clock = (
-            forge,
-            store,
-            every,
-            now,
-            clock,
-        )
+        self._forge, self._store, self._every, self._now, self._clock = (forge, store, every, now, clock)
         self._lost: dict[Slot, tuple[str, float, float]] = {}
 
     def look(self) -> SyncResult:
@@ -79,16 +73,12 @@ class Sync:
     def _follow(self) -> SyncResult:
         text = self._forge.read(LIVE)
         if text is None:
-            raise ForgeError(
-                f"there is no {LIVE} on the forge's main branch, or the token may not read it"
-            )
+            raise ForgeError(f"there is no {LIVE} on the forge's main branch, or the token may not read it")
         wanted, problems = usable(text)
         if not wanted.says and problems:
             raise LiveError(f"{LIVE}: {'; '.join(problems)}")
         if not wanted.says and self._names_champion():
-            raise LiveError(
-                f'{LIVE} names no champion; to serve nothing, it must say: champion = "none"'
-            )
+            raise LiveError(f'{LIVE} names no champion; to serve nothing, it must say: champion = "none"')
         self._store.mkdir(parents=True, exist_ok=True)
         if wanted.champion:
             fetch(self._forge, self._store, wanted.champion)
@@ -154,9 +144,12 @@ class Sync:
             except (OSError, ValueError, KeyError, TypeError, RecursionError):
                 agreed = None
         said = {
-            "format": 1, "at": at, "agreed": agreed, "every": self._every,
+            "format": 1,
+            "at": at,
+            "agreed": agreed,
+            "every": self._every,
             "problem": result.words if result.failed else "",
-        }  # fmt: skip
+        }
         try:
             self._store.mkdir(parents=True, exist_ok=True)
             replace_whole(self._store / STATUS, json.dumps(said) + "\n")

@@ -75,9 +75,7 @@ def recognise(issues: Iterable[Any], me: Callable[[], str]) -> list[Trace]:
     lands until a person has looked at it.
     """
     read = [
-        (issue, issue["user"] or _GHOST, *found_in(issue["body"]))
-        for issue in issues
-        if "pull_request" not in issue
+        (issue, issue["user"] or _GHOST, *found_in(issue["body"])) for issue in issues if "pull_request" not in issue
     ]
     known = {by["login"] for _, by, meta, _ in read if by["type"] == "Bot" and "marker" in meta}
     known.add(ACTIONS)

@@ -14,9 +14,7 @@ after 60 days without a commit, this watch's own with it: switch both on again t
 """
 
 
-def leftovers(
-    releases: Iterable[Release], wanted: Collection[str], now: datetime, days: int
-) -> list[str]:
+def leftovers(releases: Iterable[Release], wanted: Collection[str], now: datetime, days: int) -> list[str]:
     """Candidates older than so many *days* that came to nothing; *wanted* are live or proposed."""
     return [
         release.version
@@ -33,7 +31,5 @@ def overdue(name: str, schedule: Schedule, now: datetime, days: float) -> str:
         return f"{name} is switched off, or is not there"
     since = now - datetime.fromisoformat(schedule.last_success)
     if since > timedelta(days=days):
-        return (
-            f"{name} has not run to a good end for {since.days} days, since {schedule.last_success}"
-        )
+        return f"{name} has not run to a good end for {since.days} days, since {schedule.last_success}"
     return ""

@@ -63,14 +63,7 @@ def main(arguments: list[str] | None = None) -> int:
                     _propose(asked, forge, made, None)
     except (ConfigurationError, EditError) as error:
         return _stop(USAGE, error)
-    except (
-        RecipeError,
-        DataError,
-        ContractError,
-        ExportError,
-        ParityError,
-        OSError,
-    ) as error:
+    except (RecipeError, DataError, ContractError, ExportError, ParityError, OSError) as error:
         return _stop(NO_MODEL, f"no model was made. {error}")
     except (ForgeError, LiveError) as error:
         return _stop(FORGE, error)
@@ -86,7 +79,10 @@ def _feature(asked: argparse.Namespace) -> None:
         _prune(asked, recipe.contract)
         return
     if asked.change == "add":
-        values = {each: getattr(asked, each) for each in ("kind", "description", "unit", "owner", "minimum", "maximum", "nullable")}  # fmt: skip
+        values = {
+            each: getattr(asked, each)
+            for each in ("kind", "description", "unit", "owner", "minimum", "maximum", "nullable")
+        }
         said = recipe.add(Feature(asked.name, **values), asked.value)
     else:
         waivers = [asked.rules.parent / "waivers.toml", Path("monitoring/expected.toml")]
@@ -95,9 +91,7 @@ def _feature(asked: argparse.Namespace) -> None:
         said = recipe.drop(asked.name)
     for line in said:
         _say(line)
-    _say(
-        "  what it is worth: make retrain, make gate; or open a pull request, and the gate answers there"
-    )
+    _say("  what it is worth: make retrain, make gate; or open a pull request, and the gate answers there")
 
 
 def _prune(asked: argparse.Namespace, contract: Contract) -> None:
@@ -110,20 +104,16 @@ def _prune(asked: argparse.Namespace, contract: Contract) -> None:
     if found.names:
         proposal = open_forge(asked.forge).propose(
             asked.branch, found.title, found.body, {asked.recipe.as_posix(): found.text}, ["features"]
-        )  # fmt: skip
+        )
         _say(f"proposal {proposal.number} on branch {asked.branch}: {found.title}")
         summary(f"{found.title}\n\n{found.body}")
 
 
 def _made(folder: Path) -> tuple[Path, Path | None]:
     """The bundle that `train --out` left in *folder* (or that it is), and its attestation, if any."""
-    bundles = [
-        path.parent for path in (*folder.glob("manifest.json"), *folder.glob("*/manifest.json"))
-    ]
+    bundles = [path.parent for path in (*folder.glob("manifest.json"), *folder.glob("*/manifest.json"))]
     if len(bundles) != 1:
-        raise ExportError(
-            f"{folder} is not a bundle, and holds {len(bundles)} of them; expected one"
-        )
+        raise ExportError(f"{folder} is not a bundle, and holds {len(bundles)} of them; expected one")
     attestation = folder / "attestation.jsonl"
     return bundles[0], attestation if attestation.is_file() else None
 
@@ -156,9 +146,7 @@ def _propose(asked: argparse.Namespace, forge: Forge, made: Path, attestation: P
         _say(f"the same bytes are proposed already, as {version}")
     elif version not in {release.version for release in twins}:
         forge.upload(version, made, attestation)
-    incidents = [
-        each for each in forge.alerts() if each.marker.startswith(WATCH) and each.state == "open"
-    ]
+    incidents = [each for each in forge.alerts() if each.marker.startswith(WATCH) and each.state == "open"]
     links = ", ".join(each.link for each in incidents)
     proposal = forge.propose(
         asked.branch,
@@ -207,15 +195,7 @@ def _make(asked: argparse.Namespace, into: Path) -> Path:
 
 def commit_of(recipe: Path) -> str:
     """The git commit of the folder the recipe is in, "-dirty" if files differ; "" outside git."""
-    git = [
-        "git",
-        "-C",
-        str(recipe.resolve().parent),
-        "describe",
-        "--always",
-        "--abbrev=40",
-        "--dirty",
-    ]
+    git = ["git", "-C", str(recipe.resolve().parent), "describe", "--always", "--abbrev=40", "--dirty"]
     try:
         found = subprocess.run(git, capture_output=True, text=True, check=False)
     except OSError:
@@ -241,16 +221,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     for command in (propose, retrain):
         command.add_argument(
-            "--forge",
-            default=os.environ.get("FORGE") or ".forge",
-            help="a folder, or github:OWNER/NAME",
+            "--forge", default=os.environ.get("FORGE") or ".forge", help="a folder, or github:OWNER/NAME"
         )
         command.add_argument("--branch", default="retrain", help="the proposal's branch")
     feature = commands.add_parser("feature", help="add a feature to the recipe, or drop one")
     changes = feature.add_subparsers(dest="change", required=True, metavar="CHANGE")
     adding = changes.add_parser("add", help="one line more in the contract")
     adding.add_argument("--kind", choices=get_args(Kind), default="number")
-    adding.add_argument("--value", default="", help="an expression of load's rows: rows['minute'] // 60")  # fmt: skip
+    adding.add_argument("--value", default="", help="an expression of load's rows: rows['minute'] // 60")
     for name in ("description", "unit", "owner"):
         adding.add_argument(f"--{name}", default="")
     for name in ("minimum", "maximum"):
@@ -265,13 +243,9 @@ def _parser() -> argparse.ArgumentParser:
     pruning.add_argument("--forge", default=os.environ.get("FORGE") or ".forge")
     pruning.add_argument("--branch", default="features", help="the proposal's branch")
     for command in (train, retrain, adding, dropping, pruning):
-        command.add_argument(
-            "--recipe", type=Path, default=Path(os.environ.get("RECIPE") or "model/recipe.py")
-        )
+        command.add_argument("--recipe", type=Path, default=Path(os.environ.get("RECIPE") or "model/recipe.py"))
         command.add_argument("--rules", type=Path, default=Path("checks/thresholds.toml"))
-        command.add_argument(
-            "--today", type=_day, default="", help="the day to train as of (YYYY-MM-DD)"
-        )
+        command.add_argument("--today", type=_day, default="", help="the day to train as of (YYYY-MM-DD)")
     return parser
 
 

@@ -76,7 +76,7 @@ def _uses(read: Text, name: str) -> Iterator[ast.expr | ast.keyword]:
     """The parts of the code that use the feature."""
     nodes = list(ast.walk(read.tree))
     # A docstring is a statement; what is called is a method, and no column.
-    skipped = {id(each.value) for each in nodes if isinstance(each, ast.Expr) and isinstance(each.value, ast.Constant)}  # fmt: skip
+    skipped = {id(each.value) for each in nodes if isinstance(each, ast.Expr) and isinstance(each.value, ast.Constant)}
     skipped |= {id(each.func) for each in nodes if isinstance(each, ast.Call)}
     modules = set(_imported(read))
     given = {id(each) for node in nodes if isinstance(node, ast.Call) for each in _columns_of(node)}

@@ -90,11 +90,7 @@ class Feature:
         if self.kind == "number":
             fits = _is_number(value) and _within(value, self.minimum, self.maximum)
         elif self.kind == "category":
-            fits = (
-                isinstance(value, str)
-                and _is_text(value)
-                and (not self.choices or value in self.choices)
-            )
+            fits = isinstance(value, str) and _is_text(value) and (not self.choices or value in self.choices)
         else:
             fits = isinstance(value, bool)
         return None if fits else Problem(self.name, self.expects(), _got(value))
@@ -201,16 +197,9 @@ class Target:
             yield from wrong
             return
         expected = {"binary": "exactly two", "multiclass": "three or more", "regression": "no"}
-        fits = {
-            "binary": len(self.classes) == 2,
-            "multiclass": len(self.classes) > 2,
-            "regression": not self.classes,
-        }
+        fits = {"binary": len(self.classes) == 2, "multiclass": len(self.classes) > 2, "regression": not self.classes}
         if task in fits and not fits[task]:
-            yield (
-                f"{self.name}: a {task} target has {expected[task]} classes,"
-                f" this one has {len(self.classes)}"
-            )
+            yield (f"{self.name}: a {task} target has {expected[task]} classes, this one has {len(self.classes)}")
         if len({(type(label), label) for label in self.classes}) != len(self.classes):
             yield f"{self.name}: a class is listed twice"
         if self.worth is not None and not (_is_number(self.worth) and self.worth > 0):
@@ -276,11 +265,7 @@ class Contract:
         behind) unless it looks like a misspelling of one that is missing. Of the value of a private
         field a problem says only the type.
         """
-        found = [
-            problem
-            for feature in self.features
-            if (problem := feature.problem(row.get(feature.name)))
-        ]
+        found = [problem for feature in self.features if (problem := feature.problem(row.get(feature.name)))]
         found += self._misspelt(row)
         key, time = row.get(self.key), row.get(self.time)
         if key is not None and not (isinstance(key, str) and _is_text(key)):
@@ -349,9 +334,14 @@ class Contract:
                 yield f"{name} is {show(found)}; expected a tuple, such as ({show(found)},)"
                 return
         for name, texts in (
-            ("name", (self.name,)), ("task", (self.task,)), ("key", (self.key,)), ("time", (self.time,)),
-            ("zone", (self.zone,)), ("slices", self.slices), ("private", self.private),
-        ):  # fmt: skip
+            ("name", (self.name,)),
+            ("task", (self.task,)),
+            ("key", (self.key,)),
+            ("time", (self.time,)),
+            ("zone", (self.zone,)),
+            ("slices", self.slices),
+            ("private", self.private),
+        ):
             for text in texts:
                 if not isinstance(text, str):
                     yield f"{name}: {show(text)} is not text"
@@ -504,9 +494,7 @@ def _is_number(value: object) -> bool:
 
 def _is_text(value: str) -> bool:
     # A lone surrogate is a legal Python string that no tensor or file can hold.
-    return 0 < len(value) <= LONGEST and not any(
-        char == "\0" or "\ud800" <= char <= "\udfff" for char in value
-    )
+    return 0 < len(value) <= LONGEST and not any(char == "\0" or "\ud800" <= char <= "\udfff" for char in value)
 
 
 def _within(value: Any, minimum: float | None, maximum: float | None) -> bool:

@@ -40,31 +40,74 @@ def _of(step: Any, name: str) -> Any:
 
 #: Kinds of steps, what makes one of them differ in ONNX (or fail there), and what to write.
 DIFFERENT: tuple[tuple[str, Callable[[Any], Any], str], ...] = (
-    ("SimpleImputer", lambda s: _of(s, "add_indicator"),
-     "SimpleImputer(add_indicator=True) has no indicators in ONNX: add a boolean feature in load(), such as rows['amount'].isna()"),
-    ("SimpleImputer", lambda s: getattr(_of(s, "_fit_dtype"), "kind", "f") in "OUT" and _of(s, "missing_values") != "",
-     "SimpleImputer of categories, whose nulls are empty strings here: write missing_values=''"),
+    (
+        "SimpleImputer",
+        lambda s: _of(s, "add_indicator"),
+        "SimpleImputer(add_indicator=True) has no indicators in ONNX: add a boolean feature in load(), such as rows['amount'].isna()",
+    ),
+    (
+        "SimpleImputer",
+        lambda s: getattr(_of(s, "_fit_dtype"), "kind", "f") in "OUT" and _of(s, "missing_values") != "",
+        "SimpleImputer of categories, whose nulls are empty strings here: write missing_values=''",
+    ),
     ("KNNImputer", lambda _: True, "KNNImputer gives other values in ONNX: use SimpleImputer"),
-    ("OneHotEncoder", lambda s: _of(s, "handle_unknown") in ("infrequent_if_exist", "warn"),
-     "OneHotEncoder(handle_unknown='infrequent_if_exist' or 'warn') is not carried over: use handle_unknown='ignore', with min_frequency as it is"),
-    ("OneHotEncoder", lambda s: any(c.dtype.kind == "f" for c in _of(s, "categories_") or ()),
-     "OneHotEncoder of numbers: declare the field as a category, or use KBinsDiscretizer(encode='onehot-dense')"),
-    ("KBinsDiscretizer", lambda s: _of(s, "encode") == "onehot", "KBinsDiscretizer(encode='onehot'): use encode='onehot-dense'"),
-    ("QuantileTransformer", lambda s: _of(s, "output_distribution") == "normal",
-     "QuantileTransformer(output_distribution='normal'): use 'uniform', or PowerTransformer"),
-    ("Vectorizer", lambda s: _of(s, "analyzer") not in (None, "word") or _of(s, "ngram_range") not in (None, (1, 1)),
-     "text is split into single words in ONNX: use analyzer='word', ngram_range=(1, 1), and token_pattern='[a-z]+' or another set of characters"),
-    ("KNeighbors", lambda _: True,
-     "neighbours that are equally far, or weighted by distance, are taken differently in ONNX: use weights='uniform', or a gradient boosting"),
-    ("CalibratedClassifierCV", lambda s: _of(s, "method") == "isotonic", "CalibratedClassifierCV(method='isotonic'): use method='sigmoid'"),
+    (
+        "OneHotEncoder",
+        lambda s: _of(s, "handle_unknown") in ("infrequent_if_exist", "warn"),
+        "OneHotEncoder(handle_unknown='infrequent_if_exist' or 'warn') is not carried over: use handle_unknown='ignore', with min_frequency as it is",
+    ),
+    (
+        "OneHotEncoder",
+        lambda s: any(c.dtype.kind == "f" for c in _of(s, "categories_") or ()),
+        "OneHotEncoder of numbers: declare the field as a category, or use KBinsDiscretizer(encode='onehot-dense')",
+    ),
+    (
+        "KBinsDiscretizer",
+        lambda s: _of(s, "encode") == "onehot",
+        "KBinsDiscretizer(encode='onehot'): use encode='onehot-dense'",
+    ),
+    (
+        "QuantileTransformer",
+        lambda s: _of(s, "output_distribution") == "normal",
+        "QuantileTransformer(output_distribution='normal'): use 'uniform', or PowerTransformer",
+    ),
+    (
+        "Vectorizer",
+        lambda s: _of(s, "analyzer") not in (None, "word") or _of(s, "ngram_range") not in (None, (1, 1)),
+        "text is split into single words in ONNX: use analyzer='word', ngram_range=(1, 1), and token_pattern='[a-z]+' or another set of characters",
+    ),
+    (
+        "KNeighbors",
+        lambda _: True,
+        "neighbours that are equally far, or weighted by distance, are taken differently in ONNX: use weights='uniform', or a gradient boosting",
+    ),
+    (
+        "CalibratedClassifierCV",
+        lambda s: _of(s, "method") == "isotonic",
+        "CalibratedClassifierCV(method='isotonic'): use method='sigmoid'",
+    ),
     ("VotingClassifier", lambda s: _of(s, "flatten_transform"), "VotingClassifier: write flatten_transform=False"),
-    ("LinearDiscriminantAnalysis", lambda _: True, "LinearDiscriminantAnalysis gives other scores in ONNX: use LogisticRegression"),
-    ("GaussianProcess", lambda _: True, "Gaussian processes cannot be run by every ONNX Runtime: use a histogram gradient boosting"),
-    ("HistGradientBoosting", lambda s: _of(s, "is_categorical_") is not None,
-     "categorical_features of histogram gradient boosting are not carried over: encode the categories with OneHotEncoder"),
-    ("HistGradientBoosting", lambda s: _of(s, "loss") in ("poisson", "gamma"),
-     "the losses 'poisson' and 'gamma' of histogram gradient boosting are exported without their exponential: use loss='squared_error', or PoissonRegressor"),
-)  # fmt: skip
+    (
+        "LinearDiscriminantAnalysis",
+        lambda _: True,
+        "LinearDiscriminantAnalysis gives other scores in ONNX: use LogisticRegression",
+    ),
+    (
+        "GaussianProcess",
+        lambda _: True,
+        "Gaussian processes cannot be run by every ONNX Runtime: use a histogram gradient boosting",
+    ),
+    (
+        "HistGradientBoosting",
+        lambda s: _of(s, "is_categorical_") is not None,
+        "categorical_features of histogram gradient boosting are not carried over: encode the categories with OneHotEncoder",
+    ),
+    (
+        "HistGradientBoosting",
+        lambda s: _of(s, "loss") in ("poisson", "gamma"),
+        "the losses 'poisson' and 'gamma' of histogram gradient boosting are exported without their exponential: use loss='squared_error', or PoissonRegressor",
+    ),
+)
 #: Words of scikit-learn's when a fit fails -> what to write.
 UNFIT = (
     ("contains NaN", "fill missing values in the pipeline, with SimpleImputer"),
@@ -77,10 +120,13 @@ UNFIT = (
     ("2-dimensional container", "write the column of a ColumnTransformer as a list: ['amount']"),
     ("must match exactly", "write the one column of a text vectorizer without a list: 'note'"),
     ("Unknown label type", "use a regressor for a regression target, and a classifier for classes"),
-    ("out of the valid range of the loss", "use another loss, or Ridge: this one takes no target below 0 (gamma: at 0)"),
+    (
+        "out of the valid range of the loss",
+        "use another loss, or Ridge: this one takes no target below 0 (gamma: at 0)",
+    ),
     ("0 feature(s)", "give the ColumnTransformer features to use"),
     ("force_all_finite", "this library does not fit the installed scikit-learn: use HistGradientBoosting"),
-)  # fmt: skip
+)
 
 
 def why_not(estimator: Any, error: Exception) -> str:
@@ -102,9 +148,7 @@ def why_not(estimator: Any, error: Exception) -> str:
 
 def steps_of(estimator: Any) -> str:
     """The kinds of steps in *estimator*, as a list to read."""
-    return ", ".join(
-        sorted({type(estimator).__name__, *(type(s).__name__ for s in parts(estimator))})
-    )
+    return ", ".join(sorted({type(estimator).__name__, *(type(s).__name__ for s in parts(estimator))}))
 
 
 def likely_causes(estimator: Any, rows: pd.DataFrame, contract: Contract, where: Declared) -> str:
@@ -112,16 +156,12 @@ def likely_causes(estimator: Any, rows: pd.DataFrame, contract: Contract, where:
     return _listed([*_of_rows(rows, contract, where), *_of_steps(estimator)])
 
 
-def unfit(
-    estimator: Any, error: BaseException, rows: pd.DataFrame, contract: Contract, where: Declared
-) -> str:
+def unfit(estimator: Any, error: BaseException, rows: pd.DataFrame, contract: Contract, where: Declared) -> str:
     """What to write when the fit of *estimator* on *rows* raised *error*, as lines to add."""
     words = words_of(error)
     found = [*_of_rows(rows, contract, where), *(cure for part, cure in UNFIT if part in words)]
     if "contains NaN" in words:
-        names = [
-            f.name for f in contract.features if f.kind != "category" and rows[f.name].isna().any()
-        ]
+        names = [f.name for f in contract.features if f.kind != "category" and rows[f.name].isna().any()]
         found += [f"fields with missing values: {', '.join(names)}"] if names else []
     if "too large" in words:
         found += [

@@ -150,9 +150,7 @@ def pack(values: Sequence[Any]) -> np.ndarray[Any, np.dtype[np.float64]] | None:
         return None
 
 
-def trial(
-    contract: Contract, categories: Mapping[str, Collection[str]], rows: Sequence[Row]
-) -> list[Row]:
+def trial(contract: Contract, categories: Mapping[str, Collection[str]], rows: Sequence[Row]) -> list[Row]:
     """*rows*, and `TRIED` more made of them, such as the contract takes; always the same ones.
 
     Every category known, one never seen, missing values, and numbers up to the bounds.
@@ -165,10 +163,7 @@ def trial(
 
 
 def _maker(
-    feature: Feature,
-    categories: Mapping[str, Collection[str]],
-    rows: Sequence[Row],
-    generator: random.Random,
+    feature: Feature, categories: Mapping[str, Collection[str]], rows: Sequence[Row], generator: random.Random
 ) -> Callable[[int], Any]:
     values: list[Any] = [row.get(feature.name) for row in rows]
     if feature.kind == "category":

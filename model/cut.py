@@ -159,9 +159,7 @@ def _table(whole: _Graph, piece: str) -> tuple[dict[str, Any], int]:
         places = np.flatnonzero(vector.view(np.uint32) != unseen.view(np.uint32)).tolist()
         if places:
             seen[value] = [[place, _plain(vector[place])] for place in places]
-    return {
-        "category": name, "unseen": [_plain(number) for number in unseen], "seen": seen,
-    }, len(unseen)  # fmt: skip
+    return {"category": name, "unseen": [_plain(number) for number in unseen], "seen": seen}, len(unseen)
 
 
 def _strings(node: Any, attribute: str) -> Iterable[str]:
@@ -220,20 +218,13 @@ def _core(model: Any, kept: Sequence[Any], widths: Mapping[str, int], output: st
 
 
 def _model(
-    model: Any,
-    nodes: Sequence[Any],
-    inputs: Sequence[Any],
-    outputs: Sequence[Any],
-    more: Sequence[Any] = (),
+    model: Any, nodes: Sequence[Any], inputs: Sequence[Any], outputs: Sequence[Any], more: Sequence[Any] = ()
 ) -> bytes:
     used = {name for node in nodes for name in node.input}
     held = [each for each in model.graph.initializer if each.name in used]
     graph = helper.make_graph(nodes, model.graph.name, inputs, outputs, [*held, *more])
     new = helper.make_model(
-        graph,
-        opset_imports=model.opset_import,
-        ir_version=model.ir_version,
-        producer_name="tidegate",
+        graph, opset_imports=model.opset_import, ir_version=model.ir_version, producer_name="tidegate"
     )
     return bytes(new.SerializeToString(deterministic=True))
 

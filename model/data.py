@@ -38,11 +38,7 @@ class Split:
 
 
 def check(
-    rows: pd.DataFrame,
-    contract: Contract,
-    start: datetime,
-    end: datetime,
-    where: Declared = NOWHERE,
+    rows: pd.DataFrame, contract: Contract, start: datetime, end: datetime, where: Declared = NOWHERE
 ) -> pd.DataFrame:
     """The rows with just the contract's columns, sorted by time; missing values are None or NaN.
 
@@ -50,9 +46,7 @@ def check(
     `DataError` if a column is missing or there twice, or the table has no rows, else `ContractError`.
     """
     if not isinstance(rows, pd.DataFrame):
-        raise DataError(
-            f"{where.at('load()')}load returned {type(rows).__name__}; expected a pandas DataFrame"
-        )
+        raise DataError(f"{where.at('load()')}load returned {type(rows).__name__}; expected a pandas DataFrame")
     fields = [feature.name for feature in contract.columns]
     wanted = [contract.key, contract.time, *fields, contract.target.name]
     columns = list(_wrong_columns(wanted, rows))
@@ -135,9 +129,7 @@ def model_inputs(rows: pd.DataFrame, contract: Contract) -> pd.DataFrame:
 
 def encoded_target(rows: pd.DataFrame, contract: Contract) -> np.ndarray[Any, Any]:
     """The target as numbers, shape (n,): class indices (int64) or values (float64)."""
-    codes = np.array(
-        [contract.target.encode(value) for value in rows[contract.target.name].tolist()]
-    )
+    codes = np.array([contract.target.encode(value) for value in rows[contract.target.name].tolist()])
     return codes.astype(np.int64) if contract.target.classes else codes
 
 
@@ -169,9 +161,7 @@ def _wrong_values(column: pd.Series[Any], problem: Any, contract: Contract) -> I
             found.setdefault((type(value), cure), []).append(number)
             first.setdefault((type(value), cure), wrong)
     for kind, numbers in found.items():
-        yield (
-            f"{first[kind]} ({len(numbers):,} rows of this kind, the first is row {numbers[0]}); {kind[1]}"
-        )
+        yield (f"{first[kind]} ({len(numbers):,} rows of this kind, the first is row {numbers[0]}); {kind[1]}")
 
 
 def _wrong_times(column: pd.Series[Any], start: datetime, end: datetime) -> Iterable[str]:
@@ -191,7 +181,7 @@ def _wrong_times(column: pd.Series[Any], start: datetime, end: datetime) -> Iter
         at = at if isinstance(at.dtype, pd.DatetimeTZDtype) else at.astype("datetime64[us, UTC]")
     except (TypeError, ValueError) as error:
         period = isinstance(column.dtype, pd.PeriodDtype)
-        cure = f'rows["{name}"].dt.to_timestamp()' if period else f'pd.to_datetime(rows["{name}"], utc=True)'  # fmt: skip
+        cure = f'rows["{name}"].dt.to_timestamp()' if period else f'pd.to_datetime(rows["{name}"], utc=True)'
         yield f"{name}: expected times, got {column.dtype}: {error}; write {cure}"
         return
     unread = at.isna()
@@ -223,11 +213,7 @@ def _wrong_keys(column: pd.Series[Any], contract: Contract) -> Iterable[str]:
         yield f"{contract.key}: {len(lacking):,} rows have no key; expected a string; {cure}"
     if others:
         got = show(others[0])
-        got += (
-            ""
-            if got.endswith(")") or isinstance(others[0], str)
-            else f" ({type(others[0]).__name__})"
-        )
+        got += "" if got.endswith(")") or isinstance(others[0], str) else f" ({type(others[0]).__name__})"
         cure = remedy(contract, contract.key, others[0])
         yield f"{contract.key}: expected a string, got {got} ({len(others):,} rows of this kind); {cure}"
 
@@ -245,7 +231,7 @@ def _wrong_columns(wanted: list[str], rows: pd.DataFrame) -> Iterable[tuple[str,
     levels = rows.columns.nlevels
     if levels > 1:
         cure = 'write rows.columns = ["_".join(names) for names in rows.columns]'
-        yield from ((name, f"{name} is missing; the columns have {levels} levels: {cure}") for name in wanted)  # fmt: skip
+        yield from ((name, f"{name} is missing; the columns have {levels} levels: {cure}") for name in wanted)
         return
     names = [name for name in rows.columns if isinstance(name, str)]
     for name in wanted:
@@ -254,11 +240,7 @@ def _wrong_columns(wanted: list[str], rows: pd.DataFrame) -> Iterable[tuple[str,
         elif name not in names:
             spare = [other for other in names if other not in wanted]
             close = difflib.get_close_matches(name, spare, n=1, cutoff=0.5)
-            found = (
-                f"is it called {close[0]!r} now?"
-                if close
-                else f"load() must return it: {_some(spare)}"
-            )
+            found = f"is it called {close[0]!r} now?" if close else f"load() must return it: {_some(spare)}"
             yield name, f"{name} is missing; {found}"
         elif names.count(name) > 1:
             yield (

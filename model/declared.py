@@ -48,7 +48,7 @@ def declared(recipe: Recipe) -> Declared:
     CONTRACT is made of, in the recipe or in a module of the user's; else it is where CONTRACT is.
     """
     path, contract = Path(recipe.__file__ or "recipe"), recipe.CONTRACT
-    names = [*(each.name for each in contract.columns), contract.target.name, contract.key, contract.time]  # fmt: skip
+    names = [*(each.name for each in contract.columns), contract.target.name, contract.key, contract.time]
     stated: dict[str, str] = {}
     spelt: dict[str, str] = {}
     used = {"CONTRACT"}
@@ -61,7 +61,7 @@ def declared(recipe: Recipe) -> Declared:
         ):
             for name, line in (pair for each in lines for pair in each.items()):
                 found.setdefault(name, f"{file.name}:{line}")
-        at = [each.lineno for each in ast.walk(read.tree) if isinstance(each, ast.stmt) and assigned(each, "CONTRACT")]  # fmt: skip
+        at = [each.lineno for each in ast.walk(read.tree) if isinstance(each, ast.stmt) and assigned(each, "CONTRACT")]
         if at and whole == path.name:
             whole = f"{file.name}:{at[-1]}"
     places = {f"{each}()": defined(path, getattr(recipe, each)) for each in FUNCTIONS}
@@ -133,7 +133,7 @@ def _stated(read: Text, part: ast.AST) -> _Lines:
     for call in ast.walk(part):
         if not isinstance(call, ast.Call):
             continue
-        called = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")  # fmt: skip
+        called = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
         named = {each.arg: each.value for each in call.keywords}
         places = {"Contract": _PLACES}.get(called, {"name": 0} if called in _FIELDS else {})
         for argument, place in places.items():

@@ -23,9 +23,14 @@ MOST_BESIDE = 60_000
 #: Categories of one field that are tried one by one.
 MOST_KNOWN = 300
 NULL, UNSEEN, CATEGORY, BOUND, FAR, SPLIT, BOTH = (
-    "null", "an unseen category", "a category", "an extreme value", "a very large value",
-    "a value beside a threshold", "several fields changed at once",
-)  # fmt: skip
+    "null",
+    "an unseen category",
+    "a category",
+    "an extreme value",
+    "a very large value",
+    "a value beside a threshold",
+    "several fields changed at once",
+)
 
 
 @dataclass(frozen=True)
@@ -38,13 +43,13 @@ class Case:
     rows: int = ROWS
 
 
-def cases(contract: Contract, inputs: pd.DataFrame, known: Mapping[str, Sequence[str]]) -> list[Case]:  # fmt: skip
+def cases(contract: Contract, inputs: pd.DataFrame, known: Mapping[str, Sequence[str]]) -> list[Case]:
     """One field changed, and then all of them at random.
 
     *inputs* are the holdout's rows as `model_inputs` gives them, *known* the categories of the
     training rows.
     """
-    values = {f.name: list(_values(f, inputs[f.name], known.get(f.name, ()))) for f in contract.features}  # fmt: skip
+    values = {f.name: list(_values(f, inputs[f.name], known.get(f.name, ()))) for f in contract.features}
     alone = [Case(name, kind, {name: value}) for name, of in values.items() for kind, value in of]
     near = {name: [pair for pair in of if pair[0] != FAR] for name, of in values.items()}
     return alone + [case for case in _together(near) if len(case.changes) > 1]
@@ -57,7 +62,7 @@ def beside(contract: Contract, points: Points) -> tuple[list[Case], int]:
         if feature.kind != "number" or not len(points.get(feature.name, ())):
             continue
         at = points[feature.name]
-        near = np.unique(np.concatenate([at, *(np.nextafter(at, np.float32(w)) for w in (-np.inf, np.inf))]))  # fmt: skip
+        near = np.unique(np.concatenate([at, *(np.nextafter(at, np.float32(w)) for w in (-np.inf, np.inf))]))
         pairs += [(feature.name, value) for value in near[_admitted(feature, near)]]
     picked = np.unique(np.linspace(0, len(pairs) - 1, min(len(pairs), MOST_BESIDE)).astype(int))
     return [Case(pairs[i][0], SPLIT, {pairs[i][0]: pairs[i][1]}, 1) for i in picked], len(pairs)
@@ -67,7 +72,7 @@ def frame(inputs: pd.DataFrame, asked: Sequence[Case]) -> pd.DataFrame:
     """The rows of *asked*, one case after the other, made of rows spread over *inputs*."""
     spread = np.unique(np.linspace(0, len(inputs) - 1, ROWS).astype(int))
     # Cases of one row take another one each, so that all of *inputs* is used.
-    taken = [np.resize(spread, c.rows) if c.rows > 1 else [n * 7919 % len(inputs)] for n, c in enumerate(asked)]  # fmt: skip
+    taken = [np.resize(spread, c.rows) if c.rows > 1 else [n * 7919 % len(inputs)] for n, c in enumerate(asked)]
     columns = {name: inputs[name].to_numpy()[np.concatenate(taken)] for name in inputs}
     start = 0
     for case in asked:
@@ -91,12 +96,10 @@ def _together(values: Mapping[str, Sequence[tuple[str, Any]]]) -> Iterable[Case]
     for _ in range(COMBINED):
         share = generator.choice([0.1, 0.5])
         drawn = [name for name in names if generator.random() < share]
-        yield Case("", BOTH, {n: values[n][int(generator.integers(len(values[n])))][1] for n in drawn}, 1)  # fmt: skip
+        yield Case("", BOTH, {n: values[n][int(generator.integers(len(values[n])))][1] for n in drawn}, 1)
 
 
-def _values(
-    feature: Feature, column: pd.Series[Any], known: Sequence[str]
-) -> Iterable[tuple[str, Any]]:
+def _values(feature: Feature, column: pd.Series[Any], known: Sequence[str]) -> Iterable[tuple[str, Any]]:
     """Values of *feature* to try as the model receives them, each with its kind."""
     if feature.nullable:
         yield NULL, "" if feature.kind == "category" else np.float32(np.nan)
@@ -116,9 +119,9 @@ def _values(
 
 
 def _unseen(seen: Sequence[str]) -> Iterable[str]:
-    yield from ("never seen", "0", "nan", "None", "Ünïcode 東京 🚀", "straße", " ", "a\tb\nc", "x" * LONGEST)  # fmt: skip
+    yield from ("never seen", "0", "nan", "None", "Ünïcode 東京 🚀", "straße", " ", "a\tb\nc", "x" * LONGEST)
     for value in seen:
-        yield from (value.upper(), value.lower(), value.swapcase(), f" {value}", f"{value} ", f"{value}\u0301")  # fmt: skip
+        yield from (value.upper(), value.lower(), value.swapcase(), f" {value}", f"{value} ", f"{value}\u0301")
     yield " ".join(seen)
 
 

@@ -56,15 +56,15 @@ class Edited:
         if problems:
             raise EditError("; ".join(problems))
         text, contract, name = self._text(), self.contract, feature.name
-        new, found = self._write(name, [add(text, contract, feature, value, listed=listed) for listed in (True, False)])  # fmt: skip
+        new, found = self._write(name, [add(text, contract, feature, value, listed=listed) for listed in (True, False)])
         said = [f"{self._path}: {name} is a feature now"]
         if not value:
-            said.append(f"  load() must give it: `return rows.assign({name}=…)`, or type it again with --value")  # fmt: skip
+            said.append(f"  load() must give it: `return rows.assign({name}=…)`, or type it again with --value")
         elif found.unsure:
             said.append(f"  not tried: {found.unsure}")
         lines = undecided(new, contract, feature)
         for number, line in lines:
-            said.append(f"  if it belongs to the columns in line {number}, add it there by hand: {line}")  # fmt: skip
+            said.append(f"  if it belongs to the columns in line {number}, add it there by hand: {line}")
         if found.dropped:
             where = "one of these" if lines else "the columns of one of its transformers"
             said.append(f"  the estimator leaves it out as it is: add it to {where}")
@@ -86,8 +86,8 @@ class Edited:
             if not found.wrong:
                 self._path.write_text(text, encoding="utf-8")
                 return text, found
-        lines = [f"\n  {name} is named in line {number}: {line}" for number, line in mentions(self._text(), name)]  # fmt: skip
-        raise EditError(f"{self._path} stays as it was: with the edit, {found.wrong}{''.join(lines)}")  # fmt: skip
+        lines = [f"\n  {name} is named in line {number}: {line}" for number, line in mentions(self._text(), name)]
+        raise EditError(f"{self._path} stays as it was: with the edit, {found.wrong}{''.join(lines)}")
 
     def _text(self) -> str:
         return self._path.read_text(encoding="utf-8")
@@ -106,7 +106,11 @@ def tried(before: ModuleType, text: str, path: Path, name: str, today: date) -> 
     rows, failed = _outcome(lambda: _loaded(after, today))
     if failed:
         usual = _outcome(lambda: _loaded(before, today))[1]
-        return Tried(unsure=f"its rows cannot be loaded as it is: {usual}") if usual else Tried(wrong=f"its rows cannot be loaded: {failed}")  # fmt: skip
+        return (
+            Tried(unsure=f"its rows cannot be loaded as it is: {usual}")
+            if usual
+            else Tried(wrong=f"its rows cannot be loaded: {failed}")
+        )
     if name in after.CONTRACT.feature_names and name not in rows:
         return Tried(unsure="load() does not give it yet")
     estimator, failed = _outcome(lambda: _fitted(after, rows, today))
@@ -193,6 +197,6 @@ def _columns(given: list[str], columns: Any) -> list[str]:
     asked = [columns] if isinstance(columns, (str, int)) else columns
     listed = [*asked] if not isinstance(asked, slice) else []
     places = any(isinstance(each, int) and not isinstance(each, bool) for each in listed)
-    by_place = places or (isinstance(asked, slice) and not isinstance(asked.start or asked.stop, str))  # fmt: skip
+    by_place = places or (isinstance(asked, slice) and not isinstance(asked.start or asked.stop, str))
     found = frame.iloc[:, asked] if by_place else frame.loc[:, asked]
     return [str(each) for each in found.columns]

@@ -65,11 +65,7 @@ class Build:
 
 
 def export(
-    fitted: Fitted,
-    build: Build,
-    into: Path,
-    parity_limit: float,
-    convert: Callable[[Fitted], bytes] | None = None,
+    fitted: Fitted, build: Build, into: Path, parity_limit: float, convert: Callable[[Fitted], bytes] | None = None
 ) -> Path:
     """Write the bundle folder *into*/<version> and return it. *convert* replaces `to_graph`.
 
@@ -86,9 +82,7 @@ def export(
         found = thresholds(graph, model_inputs(fitted.split.holdout, contract), contract)
     except Exception as error:  # ONNX Runtime raises a dozen types of its own
         words = " ".join(str(error).split())[:300]
-        raise ExportError(
-            f"ONNX Runtime cannot run the exported model: {words}{_causes(fitted)}"
-        ) from error
+        raise ExportError(f"ONNX Runtime cannot run the exported model: {words}{_causes(fitted)}") from error
     parity = replay(fitted, score, found, parity_limit)
     into.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=into))
@@ -99,15 +93,12 @@ def export(
             _check("exported core", core, fitted)
         files = {"model.onnx": graph} | ({CORE: core} if core else {})
         files |= {
-            f"evidence/{name}.parquet": _parquet(_evidence(rows, contract, score))
-            for name, rows in _samples(fitted)
+            f"evidence/{name}.parquet": _parquet(_evidence(rows, contract, score)) for name, rows in _samples(fitted)
         }
         manifest = _manifest(fitted, build, files, golden, parity, told)
         version = f"{build.made_at:%Y%m%dT%H%M}-{manifest['digest'][7:19]}"
         manifest = {"format": FORMAT, "version": version, **manifest}
-        files["manifest.json"] = (
-            json.dumps(manifest, indent=1, ensure_ascii=False) + "\n"
-        ).encode()
+        files["manifest.json"] = (json.dumps(manifest, indent=1, ensure_ascii=False) + "\n").encode()
         for name, content in files.items():
             _write(work / name, content)
         return _put_in_place(work, into / version)
@@ -129,10 +120,7 @@ def to_graph(fitted: Fitted) -> bytes:
     Raises `ExportError`.
     """
     inputs = [
-        (
-            f.name,
-            StringTensorType([None, 1]) if f.kind == "category" else FloatTensorType([None, 1]),
-        )
+        (f.name, StringTensorType([None, 1]) if f.kind == "category" else FloatTensorType([None, 1]))
         for f in fitted.contract.features
     ]
     try:
@@ -202,22 +190,20 @@ def _golden(fitted: Fitted, limit: float) -> dict[str, Any]:
     spread = np.unique(np.linspace(0, len(holdout) - 1, GOLDEN_ROWS).astype(int))
     picked = holdout.iloc[spread][list(contract.feature_names)]
     columns = {name: plain(picked[name]) for name in picked}
-    rows = [
-        dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)
-    ]
+    rows = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
     nulls: dict[str, Any] = {f.name: None for f in contract.features if f.nullable}
-    unseen = {
-        f.name: "never seen" for f in contract.features if f.kind == "category" and not f.choices
-    }
+    unseen = {f.name: "never seen" for f in contract.features if f.kind == "category" and not f.choices}
     alone = [{name: value} for name, value in (*nulls.items(), *unseen.items())]
     rows += [rows[0] | change for change in (*alone[:GOLDEN_ROWS], unseen, unseen | nulls)]
     inputs = model_inputs(pd.DataFrame(rows, columns=list(columns), dtype=object), contract)
     scores = scores_of(fitted.estimator, inputs, contract)
     everything = scores_of(fitted.estimator, model_inputs(holdout, contract), contract)
     return {
-        "rows": rows, "scores": scores.tolist(), "tolerance": min(2 * limit, LOOSEST),
+        "rows": rows,
+        "scores": scores.tolist(),
+        "tolerance": min(2 * limit, LOOSEST),
         "spread": spread_of(everything).tolist(),
-    }  # fmt: skip
+    }
 
 
 def _manifest(
@@ -241,9 +227,7 @@ def _manifest(
             "holdout": _extent(split.holdout, at),
             "fingerprint": fingerprint(pd.concat([split.train, split.holdout])),
             "categories": categories_of(fitted),
-            "source": source_of(
-                pd.concat([split.train, split.holdout]), contract, fitted.window[1]
-            ),
+            "source": source_of(pd.concat([split.train, split.holdout]), contract, fitted.window[1]),
         },
         **({"remarks": list(fitted.remarks)} if fitted.remarks else {}),
         "metrics": {"holdout": fitted.metrics},
@@ -252,9 +236,7 @@ def _manifest(
         **({} if fitted.unstable is None else {"stability": {"decisions": fitted.unstable}}),
         "recipe": {"file": build.recipe.name, "sha256": _digest(build.recipe.read_bytes())},
     }
-    content = json.dumps(
-        {"format": FORMAT, **manifest}, sort_keys=True, separators=(",", ":"), ensure_ascii=False
-    )
+    content = json.dumps({"format": FORMAT, **manifest}, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return manifest | {
         "digest": _digest(content.encode()),
         "build": {

@@ -12,9 +12,7 @@ from model.contract import Contract, Feature
 from model.syntax import Edit, EditError, Listing, Text, assigned
 
 
-def add(
-    text: str, contract: Contract, feature: Feature, value: str = "", *, listed: bool = True
-) -> str:
+def add(text: str, contract: Contract, feature: Feature, value: str = "", *, listed: bool = True) -> str:
     """The recipe with *feature*; `load` gives it *value*, an expression of `rows`, if there is one.
 
     If *listed*, the one list of all features of its kind gets its name as well; see `list_of`. Raises
@@ -84,9 +82,7 @@ def spelt(feature: Feature) -> str:
     for name in ("description", "unit", "minimum", "maximum", "nullable", "owner"):
         value = getattr(feature, name)
         if value not in ("", None) and value is not False:
-            shown = (
-                json.dumps(value, ensure_ascii=False) if isinstance(value, str) else f"{value!r}"
-            )
+            shown = json.dumps(value, ensure_ascii=False) if isinstance(value, str) else f"{value!r}"
             words.append(f"{name}={shown}")
     return f"Feature({', '.join(words)})"
 
@@ -174,9 +170,5 @@ def _derived(read: Text, name: str, value: str) -> Edit:
     start, end = read.begin(returned), read.end(returned)
     words = read.text[start:end]
     inner = words if isinstance(returned, (ast.Name, ast.Call, ast.Attribute)) else f"({words})"
-    given = (
-        f"**{{{name!r}: lambda rows: {value}}}"
-        if iskeyword(name)
-        else f"{name}=lambda rows: {value}"
-    )
+    given = f"**{{{name!r}: lambda rows: {value}}}" if iskeyword(name) else f"{name}=lambda rows: {value}"
     return start, end, f"{inner}.assign({given})"

@@ -52,7 +52,7 @@ def settled(rows: pd.DataFrame, contract: Contract) -> pd.DataFrame:
             before = plain(rows[name])
             after = [None if value is None else way(value) for value in before]
             foreign = not isinstance(rows[name].dtype, np.dtype)
-            if foreign or any(type(a) is not type(b) for a, b in zip(after, rows[name], strict=True)):  # fmt: skip
+            if foreign or any(type(a) is not type(b) for a, b in zip(after, rows[name], strict=True)):
                 found[name] = _series(after, rows.index)
     return rows.assign(**found)
 
@@ -84,11 +84,7 @@ def remedy(contract: Contract, name: str, value: Any) -> str:
         return _number_remedy(time, column, value)
     if feature.kind == "boolean":
         numeric = isinstance(value, (int, float))
-        return (
-            f"write {column} > 0"
-            if numeric
-            else f"write {column} == 'yes', with your word for true"
-        )
+        return f"write {column} > 0" if numeric else f"write {column} == 'yes', with your word for true"
     return _category_remedy(feature, column, value)
 
 
@@ -106,9 +102,7 @@ def _category_remedy(feature: Feature, column: str, value: Any) -> str:
     if not value:
         return f'write {column}.replace("", None), and nullable=True in the contract'
     if len(value) > LONGEST:
-        return (
-            f"write {column}.str.slice(0, {LONGEST}): a category has at most {LONGEST:,} characters"
-        )
+        return f"write {column}.str.slice(0, {LONGEST}): a category has at most {LONGEST:,} characters"
     if "\0" in value:
         return f'write {column}.str.replace("\\0", ""): it has the character NUL'
     return UTF8.format(column)
@@ -123,7 +117,7 @@ def _number_remedy(time: str, column: str, value: Any) -> str:
         (isinstance(value, str), f"write pd.to_numeric({column}), or make it a category"),
         (isinstance(value, bool), 'write kind="boolean" in the contract'),
         (infinite, f"write {column}.replace([np.inf, -np.inf], np.nan), and nullable=True in the contract"),
-    ):  # fmt: skip
+    ):
         if fits:
             return words
     if not isinstance(value, (int, float)):
@@ -139,11 +133,14 @@ def _label_remedy(target: Target, time: str, column: str, value: Any) -> str:
     for fits, words in (
         (value is None, "leave rows whose outcome is not known yet out of load()"),
         (isinstance(value, bool) and kinds and bool not in kinds, "write classes=(False, True) in the contract"),
-        (isinstance(value, str) and kinds == {bool}, f"write {column} == {value!r}, with your word for true, or add it to classes in the contract"),
+        (
+            isinstance(value, str) and kinds == {bool},
+            f"write {column} == {value!r}, with your word for true, or add it to classes in the contract",
+        ),
         (binary and kinds == {bool}, f"write {column}.astype(bool), or classes=(0, 1) in the contract"),
         (kinds == {str} and not isinstance(value, (str, list)), f"write {column}.astype(str)"),
         (kinds, "add it to classes in the contract, replace it in load(), or leave such rows out of load()"),
-    ):  # fmt: skip
+    ):
         if fits:
             return words
     return _number_remedy(time, column, value)
@@ -174,9 +171,7 @@ def _label(target: Target) -> Callable[[Any], Any]:
 
 def _python(value: Any) -> Any:
     # The item of a datetime64 in nanoseconds is an integer: it would pass for a number.
-    foreign = isinstance(value, np.generic) and not isinstance(
-        value, (np.datetime64, np.timedelta64)
-    )
+    foreign = isinstance(value, np.generic) and not isinstance(value, (np.datetime64, np.timedelta64))
     return value.item() if foreign else value
 
 

@@ -30,11 +30,22 @@ DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml"})
 MESSAGES = frozenset(
     "onnx." + name
     for name in (
-        "ModelProto", "OperatorSetIdProto", "StringStringEntryProto", "GraphProto", "NodeProto",
-        "AttributeProto", "TensorProto", "ValueInfoProto", "TypeProto", "TypeProto.Tensor",
-        "TypeProto.Sequence", "TypeProto.Map", "TensorShapeProto", "TensorShapeProto.Dimension",
+        "ModelProto",
+        "OperatorSetIdProto",
+        "StringStringEntryProto",
+        "GraphProto",
+        "NodeProto",
+        "AttributeProto",
+        "TensorProto",
+        "ValueInfoProto",
+        "TypeProto",
+        "TypeProto.Tensor",
+        "TypeProto.Sequence",
+        "TypeProto.Map",
+        "TensorShapeProto",
+        "TensorShapeProto.Dimension",
     )
-)  # fmt: skip
+)
 _REFUSED = {
     "onnx.FunctionProto": "functions",
     "onnx.TrainingInfoProto": "training information",
@@ -42,12 +53,27 @@ _REFUSED = {
 }
 #: Operators that make a tensor of the size that a constant says: which of their inputs do.
 SIZED = {
-    "AffineGrid": (1,), "BlackmanWindow": (0,), "CenterCropPad": (1,), "Col2Im": (1, 2),
-    "ConstantOfShape": (0,), "ConvTranspose": (), "DFT": (1,), "Expand": (1,), "HammingWindow": (0,),
-    "HannWindow": (0,), "MaxUnpool": (2,), "MelWeightMatrix": (0, 1), "OneHot": (1,), "Pad": (1,),
-    "RandomNormal": (), "RandomUniform": (), "Range": (0, 1), "Resize": (2, 3), "Tile": (1, 2),
+    "AffineGrid": (1,),
+    "BlackmanWindow": (0,),
+    "CenterCropPad": (1,),
+    "Col2Im": (1, 2),
+    "ConstantOfShape": (0,),
+    "ConvTranspose": (),
+    "DFT": (1,),
+    "Expand": (1,),
+    "HammingWindow": (0,),
+    "HannWindow": (0,),
+    "MaxUnpool": (2,),
+    "MelWeightMatrix": (0, 1),
+    "OneHot": (1,),
+    "Pad": (1,),
+    "RandomNormal": (),
+    "RandomUniform": (),
+    "Range": (0, 1),
+    "Resize": (2, 3),
+    "Tile": (1, 2),
     "Upsample": (1,),
-}  # fmt: skip
+}
 #: Attributes of these that do, in this or in older versions of the operators.
 _SIZES = frozenset({"output_padding", "output_shape", "paddings", "pads", "scales", "shape"})
 #: Of these, the numbers are added to the size of an axis; of the others, they are multiplied.
@@ -166,8 +192,7 @@ def _node(node: Any, seen: _Seen) -> None:
 def _tensor(tensor: Any, seen: _Seen) -> None:
     if tensor.external_data or tensor.data_location == TensorProto.EXTERNAL:
         seen.problems[
-            f"the tensor {tensor.name[:_NAME]!r} keeps its data in another file; a bundle's model holds all"
-            " of its data"
+            f"the tensor {tensor.name[:_NAME]!r} keeps its data in another file; a bundle's model holds all of its data"
         ] = None
         return
     try:
@@ -177,9 +202,7 @@ def _tensor(tensor: Any, seen: _Seen) -> None:
         return
     if any(each < 0 for each in tensor.dims) or math.prod(map(float, tensor.dims)) * size > LARGEST:
         shape = [*tensor.dims[:_RANK]]
-        seen.problems[f"the tensor {tensor.name[:_NAME]!r} has the shape {shape}; {_AT_MOST}"] = (
-            None
-        )
+        seen.problems[f"the tensor {tensor.name[:_NAME]!r} has the shape {shape}; {_AT_MOST}"] = None
         return
     seen.numbers[tensor.name].append(_numbers_of(tensor))
 
@@ -194,11 +217,7 @@ def _size_of_output(node: Any, seen: _Seen) -> None:
     given += [_numbers(each) for each in node.attribute if each.name in _SIZES]
     whole = max if node.op_type in _ADDED else math.prod
     for numbers in given:
-        _most(
-            f"{node.op_type} makes a tensor",
-            [whole([abs(each) for each in numbers if each] or [0])],
-            seen,
-        )
+        _most(f"{node.op_type} makes a tensor", [whole([abs(each) for each in numbers if each] or [0])], seen)
 
 
 def _infer(model: Any, seen: _Seen) -> None:

@@ -21,19 +21,7 @@ from model.contract import Contract
 from model.convertible import likely_causes, steps_of
 from model.data import model_inputs
 from model.declared import Declared
-from model.edge_cases import (  # fmt: skip
-    BOTH,
-    BOUND,
-    CATEGORY,
-    FAR,
-    NULL,
-    SPLIT,
-    UNSEEN,
-    Case,
-    beside,
-    cases,
-    frame,
-)
+from model.edge_cases import BOTH, BOUND, CATEGORY, FAR, NULL, SPLIT, UNSEEN, Case, beside, cases, frame
 from model.proof import categories_of
 from model.scores import Scores, scores_of
 from model.thresholds import Thresholds
@@ -87,9 +75,7 @@ class _Replay:
         except Exception as error:  # ONNX Runtime raises a dozen types of its own
             raise _GraphError(_first_line(error)) from error
         if found.shape != expected.shape:
-            raise ParityError(
-                f"the graph gives scores of shape {found.shape}, expected {expected.shape}"
-            )
+            raise ParityError(f"the graph gives scores of shape {found.shape}, expected {expected.shape}")
         binary = contract.task != "regression"
         return relative(found, expected, self.spread, self.limit, binary), expected, found
 
@@ -100,7 +86,7 @@ class _Replay:
         found: list[Any] = []
         try:
             for start, end in _steps(len(inputs), inputs.shape[1]):
-                for kept, each in zip((gaps, expected, found), self.hold(inputs.iloc[start:end]), strict=True):  # fmt: skip
+                for kept, each in zip((gaps, expected, found), self.hold(inputs.iloc[start:end]), strict=True):
                     kept.append(each)
         except (_EstimatorError, _GraphError) as error:
             raise ParityError(f"on the holdout, {error}{self._causes()}") from error
@@ -129,7 +115,11 @@ class _Replay:
                 self.cases(inputs, asked[: len(asked) // 2])
                 self.cases(inputs, asked[len(asked) // 2 :])
                 return
-            what = str(error) if isinstance(error, (_EstimatorError, _GraphError)) else f"the estimator raises {_first_line(error)}"  # fmt: skip
+            what = (
+                str(error)
+                if isinstance(error, (_EstimatorError, _GraphError))
+                else f"the estimator raises {_first_line(error)}"
+            )
             self._problem(asked[0], rows, 0, what)
             return
         if not any(each.kind == FAR for each in asked):
@@ -139,7 +129,12 @@ class _Replay:
             part = gap[start : start + case.rows]
             at = start + int(np.argmax(part))
             if gap[at] > self.limit:
-                self._problem(case, rows, at, f"the estimator gives {theirs[at]}, ONNX {ours[at]}: they differ by {gap[at]:.3g}; {self._allowed()}")  # fmt: skip
+                self._problem(
+                    case,
+                    rows,
+                    at,
+                    f"the estimator gives {theirs[at]}, ONNX {ours[at]}: they differ by {gap[at]:.3g}; {self._allowed()}",
+                )
             start += case.rows
 
     def _problem(self, case: Case, rows: pd.DataFrame, at: int, what: str) -> None:
@@ -150,10 +145,7 @@ class _Replay:
         fitted = self.fitted
         found = likely_causes(fitted.estimator, fitted.split.train, fitted.contract, fitted.where)
         steps = steps_of(fitted.estimator)
-        return (
-            found
-            or f"\n  What to do: replace one step after the other, to find which it is: {steps}"
-        )
+        return found or f"\n  What to do: replace one step after the other, to find which it is: {steps}"
 
     def _count(self, gap: Any) -> None:
         self.rows += len(gap)
@@ -224,12 +216,13 @@ def replay(fitted: Fitted, score: Score, thresholds: Thresholds, limit: float) -
         causes = likely_causes(fitted.estimator, fitted.split.train, contract, fitted.where)
         raise ParityError(_message(wrong, fitted.where) + causes)
     return {
-        "rows": side.rows, "worst": float(f"{side.worst:.3g}"), "limit": limit,
-        "cases": len(edge), "beside_thresholds": {
-            "replayed": len(near), "of": of, "unchecked": dict(thresholds.unchecked),
-        },
+        "rows": side.rows,
+        "worst": float(f"{side.worst:.3g}"),
+        "limit": limit,
+        "cases": len(edge),
+        "beside_thresholds": {"replayed": len(near), "of": of, "unchecked": dict(thresholds.unchecked)},
         "unbounded": sorted(name for name, _ in side.problems),
-    }  # fmt: skip
+    }
 
 
 def runner(graph: bytes, contract: Contract) -> Score:
@@ -243,9 +236,7 @@ def runner(graph: bytes, contract: Contract) -> Score:
 
     def score(columns: Mapping[str, Any]) -> Scores:
         feeds = {
-            name: np.asarray(values, dtype=object if name in categories else np.float32).reshape(
-                -1, 1
-            )
+            name: np.asarray(values, dtype=object if name in categories else np.float32).reshape(-1, 1)
             for name, values in columns.items()
         }
         found = np.asarray(session.run([output], feeds)[0], dtype=np.float64)
@@ -263,9 +254,8 @@ def _message(problems: Mapping[tuple[str, str], str], where: Declared) -> str:
         for (name, kind), said in problems.items()
     ]
     more = [f"  - and {len(lines) - SHOWN} more"] if len(lines) > SHOWN else []
-    return (
-        "the ONNX model and the estimator do not agree on rows that a request may carry:\n"
-        + "\n".join(lines[:SHOWN] + more)
+    return "the ONNX model and the estimator do not agree on rows that a request may carry:\n" + "\n".join(
+        lines[:SHOWN] + more
     )
 
 
@@ -275,7 +265,9 @@ def _steps(rows: int, features: int) -> Iterator[tuple[int, int]]:
 
 
 def _row(inputs: pd.DataFrame, at: int) -> str:
-    row = {str(name): value.item() if isinstance(value, np.generic) else value for name, value in inputs.iloc[at].items()}  # fmt: skip
+    row = {
+        str(name): value.item() if isinstance(value, np.generic) else value for name, value in inputs.iloc[at].items()
+    }
     text = ", ".join(f"{name} = {_shown(value)}" for name, value in row.items())
     return text if len(text) <= 600 else text[:597] + "..."
 

@@ -24,9 +24,7 @@ def make_portable(model: onnx.ModelProto, names: Sequence[str]) -> None:
     new: dict[str, str] = {}
     for name in sorted({*_names(graph)} - {*inputs}):
         if name in names:
-            new[name] = next(
-                free for n in range(len(taken) + 1) if (free := f"{name}__{n}") not in taken
-            )
+            new[name] = next(free for n in range(len(taken) + 1) if (free := f"{name}__{n}") not in taken)
             taken.add(new[name])
     new |= {old: name for old, name in zip(inputs, names, strict=True) if old != name}
     if new:

@@ -49,19 +49,13 @@ def categories_of(fitted: Fitted) -> dict[str, list[str]]:
 
 
 def _difference(
-    graph: bytes,
-    core: bytes,
-    encoder: Encoder,
-    contract: Contract,
-    rows: Sequence[Mapping[str, Any]],
+    graph: bytes, core: bytes, encoder: Encoder, contract: Contract, rows: Sequence[Mapping[str, Any]]
 ) -> str:
     """Where the core does not give the full graph's bits: together, and the first rows alone."""
     full, cored = runtime(graph), runtime(core)
     output = full.get_outputs()[-1].name
     for few in (rows, *([row] for row in rows[:ALONE])):
-        feeds = {
-            f.name: _column([row.get(f.name) for row in few], f.kind) for f in contract.features
-        }
+        feeds = {f.name: _column([row.get(f.name) for row in few], f.kind) for f in contract.features}
         expected = np.asarray(full.run([output], feeds)[0], dtype=np.float32)
         found = np.asarray(cored.run([OUTPUT], {INPUT: encoder.matrix(few)})[0], dtype=np.float32)
         if expected.shape != found.shape or expected.tobytes() != found.tobytes():

@@ -32,14 +32,12 @@ def pruned(verdict: Mapping[str, Any], contract: Contract, recipe: str) -> Prune
 
     No benefit is shown where the interval of the permutation importance reaches zero.
     """
-    measured = [
-        each for each in verdict.get("features") or () if each["name"] in contract.feature_names
-    ]
+    measured = [each for each in verdict.get("features") or () if each["name"] in contract.feature_names]
     if not measured:
         return Pruned((), why="nothing to drop: the verdict measured no feature of this recipe")
-    useless = sorted(
-        (each for each in measured if not each["shown"]), key=lambda each: each["benefit"]
-    )[: len(contract.features) - 1]
+    useless = sorted((each for each in measured if not each["shown"]), key=lambda each: each["benefit"])[
+        : len(contract.features) - 1
+    ]
     if not useless:
         return Pruned((), why="nothing to drop: every feature shows a benefit")
     names, reasons = [], {}

@@ -11,11 +11,7 @@ from model.contract import Contract, Feature, Target
 
 PACKAGE = Path(__file__).resolve().parent
 #: Words of pandas and Python for times with and without a zone side by side.
-MIXED_ZONES = (
-    "Invalid comparison between dtype=datetime64",
-    "offset-naive and offset-aware",
-    "tz-naive and tz-aware",
-)
+MIXED_ZONES = ("Invalid comparison between dtype=datetime64", "offset-naive and offset-aware", "tz-naive and tz-aware")
 ZONE = (
     "start and end are times in UTC, and what they are compared with has no zone:"
     ' write pd.to_datetime(rows["at"], utc=True), with your column'
@@ -56,9 +52,7 @@ def is_users(path: Path, file: Path) -> bool:
     if file.resolve() == path.resolve():
         return True
     installed = [Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "purelib")]
-    return file.is_file() and not any(
-        file.resolve().is_relative_to(folder) for folder in (PACKAGE, *installed)
-    )
+    return file.is_file() and not any(file.resolve().is_relative_to(folder) for folder in (PACKAGE, *installed))
 
 
 def _arguments(words: str) -> str:

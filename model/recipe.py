@@ -41,17 +41,11 @@ CONTRACT = Contract(
         Feature("minute", "number", "scheduled minute of the day, New York time", "min", 0, 1439),
         Feature("weekday", "number", "0 is Monday", minimum=0, maximum=6, owner="inventory"),
         Feature("distance", "number", "between the airports", "miles", 0, 13_000),
-        Feature(
-            "temp", "number", "air temperature", "°F", -80, 140, nullable=True, owner="weather"
-        ),
-        Feature(
-            "humid", "number", "relative humidity", "%", 0, 100, nullable=True, owner="weather"
-        ),
+        Feature("temp", "number", "air temperature", "°F", -80, 140, nullable=True, owner="weather"),
+        Feature("humid", "number", "relative humidity", "%", 0, 100, nullable=True, owner="weather"),
         Feature("wind", "number", "wind speed", "mph", 0, 250, nullable=True, owner="weather"),
         Feature("precip", "number", "in the hour", "inches", 0, 15, nullable=True, owner="weather"),
-        Feature(
-            "pressure", "number", "sea level", "mbar", 850, 1100, nullable=True, owner="weather"
-        ),
+        Feature("pressure", "number", "sea level", "mbar", 850, 1100, nullable=True, owner="weather"),
         Feature("visib", "number", "visibility", "miles", 0, 100, nullable=True, owner="weather"),
     ),
     target=Target("late", (False, True), "15 minutes late or more, or cancelled"),
@@ -77,9 +71,7 @@ def load(start: datetime, end: datetime) -> pd.DataFrame:
     """The flights scheduled from *start* up to *end*: the contract's fields, one row per flight."""
     year = _flights()
     first, last = (int((moment - _YEAR) // ROUND) for moment in (start, end))
-    rounds = [
-        year.assign(scheduled_at=year["scheduled_at"] + ROUND * n) for n in range(first, last + 1)
-    ]
+    rounds = [year.assign(scheduled_at=year["scheduled_at"] + ROUND * n) for n in range(first, last + 1)]
     rows = pd.concat(rounds, ignore_index=True)
     admitted = pd.to_datetime(rows["origin"].map(ADMITTED), utc=True)
     at = rows["scheduled_at"]
@@ -119,9 +111,7 @@ def _flights() -> pd.DataFrame:
     hour = ["origin", "month", "day", "hour"]
     weather = pd.read_csv(folder / "weather.csv").drop_duplicates(hour)
     flights = flights.merge(
-        weather[[*hour, "temp", "humid", "wind_speed", "precip", "pressure", "visib"]],
-        on=hour,
-        how="left",
+        weather[[*hour, "temp", "humid", "wind_speed", "precip", "pressure", "visib"]], on=hour, how="left"
     )
     at = pd.to_datetime(flights["time_hour"], utc=True)
     delay = flights["dep_delay"]

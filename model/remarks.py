@@ -22,9 +22,7 @@ HEADING = "Remarks on the data and the export"
 
 def remarks(rows: pd.DataFrame, contract: Contract) -> tuple[str, ...]:
     """Sentences about *rows* as the recipe loaded them: merged integers, times without a zone."""
-    found = [
-        line for f in contract.features if f.kind == "number" for line in _merged(rows, f.name)
-    ]
+    found = [line for f in contract.features if f.kind == "number" for line in _merged(rows, f.name)]
     return (*found, *_naive(rows, contract))
 
 

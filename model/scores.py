@@ -29,9 +29,7 @@ def scores_of(estimator: Any, inputs: Any, contract: Contract) -> Scores:
     if found.shape == (len(inputs), 1):
         found = found.reshape(-1)
     if found.shape != expected:
-        raise DataError(
-            f"{name} returned an array of shape {found.shape} for {len(inputs)} rows; expected {expected}"
-        )
+        raise DataError(f"{name} returned an array of shape {found.shape} for {len(inputs)} rows; expected {expected}")
     return found[:, 1] if contract.task == "binary" else found
 
 
@@ -39,12 +37,10 @@ def check_scores(estimator: Any, scores: Scores, contract: Contract) -> None:
     """Raises `DataError` for scores of the holdout that are not finite, or no probabilities."""
     if not np.isfinite(scores).all():
         steps = steps_of(estimator)
-        raise DataError(f"the scores of the holdout are not all finite numbers; the steps are {steps}")  # fmt: skip
+        raise DataError(f"the scores of the holdout are not all finite numbers; the steps are {steps}")
     low, high = scores.min(), scores.max()
     if contract.task != "regression" and not -SLACK <= low <= high <= 1 + SLACK:
-        raise DataError(
-            f"predict_proba returned {low:g} to {high:g}; expected probabilities, from 0 to 1"
-        )
+        raise DataError(f"predict_proba returned {low:g} to {high:g}; expected probabilities, from 0 to 1")
 
 
 def decisions(contract: Contract, scores: Scores, like: Scores) -> Any:

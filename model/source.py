@@ -55,9 +55,7 @@ def source_of(rows: pd.DataFrame, contract: Contract, until: datetime) -> dict[s
     }
 
 
-def _field(
-    feature: Feature, column: Any, day: Any, place: Any, days: int, told: bool
-) -> dict[str, Any]:
+def _field(feature: Feature, column: Any, day: Any, place: Any, days: int, told: bool) -> dict[str, Any]:
     missing = column.isna()
     found: dict[str, Any] = {
         "kind": feature.kind,

@@ -61,13 +61,13 @@ class Text:
             return self.begin(gone), self.begin(within.elts[place + 1]), ""
         before = self.end(within.elts[place - 1])
         if len(within.elts) == 2 and isinstance(within, ast.Tuple):
-            return before, self.end(gone), "" if "," in self.text[self.end(gone) : self.end(within)] else ","  # fmt: skip
+            return before, self.end(gone), "" if "," in self.text[self.end(gone) : self.end(within)] else ","
         return before, self.end(gone), ""
 
     def after(self, within: Listing, words: str) -> Edit:
         """The edit that puts *words* behind the last element, on a line of its own if it had one."""
         if not within.elts:
-            return self.end(within) - 1, self.end(within) - 1, words + ("," if isinstance(within, ast.Tuple) else "")  # fmt: skip
+            return self.end(within) - 1, self.end(within) - 1, words + ("," if isinstance(within, ast.Tuple) else "")
         last = within.elts[-1]
         end, start = self.end(last), self.starts[last.lineno - 1]
         indent = self.text[start : self.begin(last)]
@@ -104,7 +104,7 @@ class Text:
 
     def function(self, name: str) -> ast.FunctionDef | None:
         """The module's function of that name, the last one; None without one."""
-        found = [each for each in self.tree.body if isinstance(each, ast.FunctionDef) and each.name == name]  # fmt: skip
+        found = [each for each in self.tree.body if isinstance(each, ast.FunctionDef) and each.name == name]
         return found[-1] if found else None
 
     def words(self, within: Listing) -> list[str | None]:

@@ -52,10 +52,7 @@ def thresholds(graph: bytes, inputs: pd.DataFrame, contract: Contract) -> Thresh
     run = _until(model, asked)
     few = inputs.iloc[np.unique(np.linspace(0, len(inputs) - 1, SAMPLED).astype(int))]
     tried = {f.name: _tried(f, few[f.name].to_numpy(np.float32)) for f in numbers}
-    columns = {
-        f.name: few[f.name].to_numpy(object if f.kind == "category" else np.float32)
-        for f in contract.features
-    }
+    columns = {f.name: few[f.name].to_numpy(object if f.kind == "category" else np.float32) for f in contract.features}
     changed = _changed(run, columns, tried, contract)
     unchecked: dict[str, str] = {}
     search = _Search(run, columns, tried)
@@ -83,9 +80,8 @@ def _compared(model: Any) -> dict[str, dict[int, list[float]]]:
         if node.op_type.startswith("TreeEnsemble") and "nodes_values" in held:
             columns = found.setdefault(node.input[0], {})
             for mode, column, value in zip(
-                held["nodes_modes"].strings, held["nodes_featureids"].ints,
-                held["nodes_values"].floats, strict=True,
-            ):  # fmt: skip
+                held["nodes_modes"].strings, held["nodes_featureids"].ints, held["nodes_values"].floats, strict=True
+            ):
                 if mode != b"LEAF":
                     columns.setdefault(column, []).append(value)
         elif node.op_type == "Binarizer":
@@ -122,18 +118,13 @@ def _until(model: Any, tensors: Iterable[str]) -> Run:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.log_severity_level = 4
-    session = onnxruntime.InferenceSession(
-        short.SerializeToString(), options, ["CPUExecutionProvider"]
-    )
+    session = onnxruntime.InferenceSession(short.SerializeToString(), options, ["CPUExecutionProvider"])
 
     def run(columns: Mapping[str, Any]) -> dict[str, Any]:
         rows = len(next(iter(columns.values())))
         feeds = {name: values.reshape(-1, 1) for name, values in columns.items()}
         found = session.run([*names], feeds)
-        return {
-            tensor: np.asarray(each).reshape(rows, -1)
-            for tensor, each in zip(names.values(), found, strict=True)
-        }
+        return {tensor: np.asarray(each).reshape(rows, -1) for tensor, each in zip(names.values(), found, strict=True)}
 
     return run
 
@@ -150,9 +141,7 @@ def _tried(feature: Feature, seen: Values) -> Values:
     return np.unique(np.array([*seen, *beyond.clip(low_end, high_end), *ends], dtype=np.float32))
 
 
-def _changed(
-    run: Run, columns: Mapping[str, Any], tried: Mapping[str, Values], contract: Contract
-) -> dict[str, Any]:
+def _changed(run: Run, columns: Mapping[str, Any], tried: Mapping[str, Values], contract: Contract) -> dict[str, Any]:
     """tensor -> whether a change of each feature changes each column, (features, columns)."""
     before = run(columns)
     found: dict[str, list[Any]] = {source: [] for source in before}
@@ -193,7 +182,7 @@ class _Search:
         self._tried = tried
         self._rest = {name: values[:1] for name, values in few.items()}
         longest = max(map(len, tried.values()))
-        self._seen = self._computed({n: np.pad(v, (0, longest - len(v)), "edge") for n, v in tried.items()})  # fmt: skip
+        self._seen = self._computed({n: np.pad(v, (0, longest - len(v)), "edge") for n, v in tried.items()})
         self._jobs: dict[str, list[_Job]] = {}
         self._known: list[tuple[str, Values]] = []
 
@@ -225,7 +214,7 @@ class _Search:
                     end = start + len(job.low)
                     job.narrow(got[job.source][start:end, job.column])
                     start = end
-        return self._known + [(name, _number(job.low)) for name, jobs in self._jobs.items() for job in jobs]  # fmt: skip
+        return self._known + [(name, _number(job.low)) for name, jobs in self._jobs.items() for job in jobs]
 
     def _computed(self, columns: Mapping[str, Any]) -> dict[str, Any]:
         rows = len(next(iter(columns.values())))

@@ -17,15 +17,7 @@ import pandas as pd
 
 from model.contract import Contract, ContractError
 from model.convertible import unfit
-from model.data import (
-    NOWHERE,
-    DataError,
-    Split,
-    check,
-    encoded_target,
-    model_inputs,
-    split_by_time,
-)
+from model.data import NOWHERE, DataError, Split, check, encoded_target, model_inputs, split_by_time
 from model.declared import Declared, Recipe, declared, defined
 from model.raised import described, place
 from model.remarks import remarks
@@ -78,20 +70,14 @@ def read_recipe(path: Path) -> ModuleType:
         raise RecipeError(f"{path}: cannot be imported: {described(path, error)}") from error
     finally:  # joblib sends other processes the functions of a module that nobody can import
         sys.modules.pop("recipe", None)
-    missing = [
-        name for name in ("window", "load", "estimator") if not callable(getattr(recipe, name, 0))
-    ]
+    missing = [name for name in ("window", "load", "estimator") if not callable(getattr(recipe, name, 0))]
     if not isinstance(getattr(recipe, "CONTRACT", None), Contract):
         missing.insert(0, "CONTRACT (a model.contract.Contract)")
     holdout = getattr(recipe, "HOLDOUT", None)
     if holdout is not None and not (isinstance(holdout, timedelta) and holdout > timedelta(0)):
-        raise RecipeError(
-            f"{path}: HOLDOUT is {holdout!r}; expected a time such as timedelta(days=14)"
-        )
+        raise RecipeError(f"{path}: HOLDOUT is {holdout!r}; expected a time such as timedelta(days=14)")
     if missing:
-        raise RecipeError(
-            f"{path} has no {', '.join(missing)}; model/recipe.py is a complete example"
-        )
+        raise RecipeError(f"{path} has no {', '.join(missing)}; model/recipe.py is a complete example")
     return recipe
 
 
@@ -122,9 +108,7 @@ def training_window(recipe: Recipe, today: date) -> tuple[datetime, datetime]:
             return found[0].astimezone(UTC), found[1].astimezone(UTC)
         except (OverflowError, ValueError):
             wrong = f"times that UTC cannot express ({found[0]}, {found[1]})"
-    raise RecipeError(
-        f"{path}: window() returned {wrong} ({defined(path, recipe.window)}); {expected}"
-    )
+    raise RecipeError(f"{path}: window() returned {wrong} ({defined(path, recipe.window)}); {expected}")
 
 
 def train(recipe: Recipe, today: date) -> Fitted:
@@ -149,9 +133,7 @@ def train(recipe: Recipe, today: date) -> Fitted:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what a fit warns of is measured on the holdout
-            estimator.fit(
-                model_inputs(split.train, contract), encoded_target(split.train, contract)
-            )
+            estimator.fit(model_inputs(split.train, contract), encoded_target(split.train, contract))
             _check_method(path, recipe, estimator)
             scores = predict(estimator, split, contract)
             check_scores(estimator, scores, contract)
@@ -167,21 +149,10 @@ def train(recipe: Recipe, today: date) -> Fitted:
         ) from error
     truth = encoded_target(split.holdout, contract)
     measured = measure(contract, truth, scores)
-    return Fitted(
-        estimator,
-        contract,
-        split,
-        (start, end),
-        measured,
-        unstable,
-        remarks(loaded, contract),
-        where,
-    )
+    return Fitted(estimator, contract, split, (start, end), measured, unstable, remarks(loaded, contract), where)
 
 
-def _unstable(
-    make: Callable[[], Any], split: Split, contract: Contract, scores: Scores
-) -> float | None:
+def _unstable(make: Callable[[], Any], split: Split, contract: Contract, scores: Scores) -> float | None:
     """The share of decisions that change when another estimator learns with another seed.
 
     That is a second fit. Where a few rows already show that the seed changes nothing, it is spared.

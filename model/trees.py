@@ -27,7 +27,9 @@ def route_missing(model: Any, estimator: Any) -> None:
         if not node.op_type.startswith("TreeEnsemble"):
             continue
         held = {each.name: each for each in node.attribute}
-        numbers = {name: np.array(held[name].ints) for name in ("nodes_treeids", "nodes_featureids", "nodes_truenodeids")}  # fmt: skip
+        numbers = {
+            name: np.array(held[name].ints) for name in ("nodes_treeids", "nodes_featureids", "nodes_truenodeids")
+        }
         inner = np.array([mode != b"LEAF" for mode in held["nodes_modes"].strings])
         values = np.array(held["nodes_values"].floats)
         routed = np.array(held["nodes_missing_value_tracks_true"].ints)

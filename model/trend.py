@@ -27,9 +27,7 @@ class Break:
     slope: float
 
 
-def projected(
-    values: Mapping[date, float], limit: float, horizon: int, *, rising: bool = True
-) -> Break | None:
+def projected(values: Mapping[date, float], limit: float, horizon: int, *, rising: bool = True) -> Break | None:
     """When the line through *values* by day meets the *limit*: after the last day, within *horizon* days.
 
     None where no trend is clear, or it leads elsewhere. The slope is Theil and Sen's (Sen 1968), the
@@ -41,7 +39,7 @@ def projected(
     series = [values[day] for day in days]
     at = [float(day.toordinal()) for day in days]
     slope = sen_slope(at, series)
-    if (slope <= 0) == rising or (kendall_z(series) < CLEAR if rising else kendall_z(series) > -CLEAR):  # fmt: skip
+    if (slope <= 0) == rising or (kendall_z(series) < CLEAR if rising else kendall_z(series) > -CLEAR):
         return None
     level = median(value - slope * (x - at[-1]) for x, value in zip(at, series, strict=True))
     left = (limit - level) / slope

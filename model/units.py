@@ -38,7 +38,7 @@ CONVERSIONS = (
     (2.54, "centimetres in place of inches?", "inches in place of centimetres?"),
     (25.4, "millimetres in place of inches?", "inches in place of millimetres?"),
     (33.8639, "millibar in place of inches of mercury?", "inches of mercury in place of millibar?"),
-)  # fmt: skip
+)
 #: Values that stand for "missing" where nobody says so.
 SENTINELS = frozenset({-1.0, *(sign * (10.0**n - 1) for n in range(1, 7) for sign in (1, -1))})
 
@@ -108,7 +108,7 @@ def _larger(before: Sequence[Day], after: Sequence[Day]) -> str:
     moves = [value - middle for value in now]
     up = moves[0] > 0
     beyond = (max(usual) - middle) if up else (middle - min(usual))
-    if not all((m > 0) == up and abs(m) > SPREADS * spread and abs(m) > 1.5 * beyond for m in moves):  # fmt: skip
+    if not all((m > 0) == up and abs(m) > SPREADS * spread and abs(m) > 1.5 * beyond for m in moves):
         return ""
     factor = math.exp(median(moves))
     if max(factor, 1 / factor) < FIRM and len(after) < DAYS:
@@ -155,9 +155,7 @@ def _warmer(before: Sequence[Day], after: Sequence[Day]) -> str:
     usual = max(1.4826 * median(steps), 1e-9)
     now = after[0]
     last = middles[-1]
-    wide, narrow = (
-        median(day.quantiles[5] - day.quantiles[1] for day in days) for days in (before, after)
-    )
+    wide, narrow = (median(day.quantiles[5] - day.quantiles[1] for day in days) for days in (before, after))
     for words, slope, zero in (
         ("Celsius in place of Fahrenheit?", 1 / 1.8, -32 / 1.8),
         ("Fahrenheit in place of Celsius?", 1.8, 32.0),

@@ -74,18 +74,18 @@ def outlook(source: Source, contract: Contract, limits: Limits) -> list[Change]:
     for feature in contract.features:
         told = source.get("fields", {}).get(feature.name, {}).get("daily", {})
         ends = told.get("quantiles") or []
-        series = [("missing values", told.get("missing") or [], limits.max_missing, True, f"{limits.max_missing:.0%}")]  # fmt: skip
+        series = [("missing values", told.get("missing") or [], limits.max_missing, True, f"{limits.max_missing:.0%}")]
         for limit, place, rising in ((feature.maximum, 5, True), (feature.minimum, 1, False)):
             if limit is not None:
                 values = [each[place] if each else None for each in ends]
                 word = "95th" if rising else "5th"
-                series.append((f"the {word} percentile", values, limit, rising, f"{limit:g} {feature.unit}".strip()))  # fmt: skip
+                series.append((f"the {word} percentile", values, limit, rising, f"{limit:g} {feature.unit}".strip()))
         for what, values, limit, rising, shown in series:
             known = {day: v for day, v in zip(days, values, strict=False) if v is not None}
             seen = projected(known, limit, limits.horizon, rising=rising)
             if seen:
                 pace = f"{seen.slope:+.2%}" if what == "missing values" else f"{seen.slope:+.3g}"
-                words = f"({what}) moves by {pace} a day: if it goes on like this, it passes {shown} about {seen.day}"  # fmt: skip
+                words = f"({what}) moves by {pace} a day: if it goes on like this, it passes {shown} about {seen.day}"
                 found.append(Change("outlook", feature.name, f"{seen.day}", words))
     return sorted(found, key=lambda change: change.since)
 
@@ -100,9 +100,7 @@ class _Parts:
         self.before = {day: each for day, each in hours.items() if day < since}
         starts = [str(each["start"])[:10] for each in (old, new) if each.get("start")]
         self.start = min(starts, default=min(hours, default=""))
-        last = str(new.get("until", ""))[
-            :10
-        ]  # the last day is whole only if all of it was asked for
+        last = str(new.get("until", ""))[:10]  # the last day is whole only if all of it was asked for
         self.after = {day: each for day, each in _by_day(new).items() if since <= day < last}
 
     def daily(self, name: str, what: str) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -110,7 +108,9 @@ class _Parts:
         found: dict[str, Any] = {}
         for source in (self.old, self.new):
             told = source.get("fields", {}).get(name, {}).get("daily", {}).get(what) or []
-            found |= {d: v for d, v in zip(source.get("days", ()), told, strict=False) if v is not None and d in self.full}  # fmt: skip
+            found |= {
+                d: v for d, v in zip(source.get("days", ()), told, strict=False) if v is not None and d in self.full
+            }
         return (
             {day: each for day, each in sorted(found.items()) if day < self.since},
             {day: each for day, each in sorted(found.items()) if day >= self.since},
@@ -155,14 +155,16 @@ def _stopped(parts: _Parts) -> Iterable[Change]:
         silent[moment.hour] += 1
         moment += timedelta(hours=1)
     once = [sum(day[hour] for hour in range(24) if silent[hour]) for day in parts.before.values()]
-    expected = sum(median(d[hour] for d in parts.before.values()) * silent[hour] for hour in range(24))  # fmt: skip
+    expected = sum(median(d[hour] for d in parts.before.values()) * silent[hour] for hour in range(24))
     if min(once) > 0 and expected >= EXPECTED:
         parts.after = {day: each for day, each in parts.after.items() if day < f"{last:%Y-%m-%d}"}
         yield Change(
-            "stopped", "", f"{last:%Y-%m-%d}",
+            "stopped",
+            "",
+            f"{last:%Y-%m-%d}",
             f"no rows from the source after {last:%H:%M} UTC on {last:%Y-%m-%d},"
             f" where about {expected:,.0f} are usual until {until:%Y-%m-%d %H:%M}",
-        )  # fmt: skip
+        )
     yield from _holes(parts)
 
 
@@ -179,14 +181,14 @@ def _holes(parts: _Parts) -> Iterable[Change]:
         empty = [
             hour
             for hour in range(24)
-            if usual[hour] > 0
-            and typical[hour] * len(late) >= EXPECTED
-            and not any(each[hour] for each in late)
+            if usual[hour] > 0 and typical[hour] * len(late) >= EXPECTED and not any(each[hour] for each in late)
         ]
         if not empty or any(not sum(each) for each in late):
             continue
         shown = ", ".join(f"{hour:02}:00" for hour in empty[:3]) + ("" if len(empty) < 4 else ", …")
-        yield Change("stopped", "", day, f"no rows in the hours from {shown} UTC since {day}, which had some every day before")  # fmt: skip
+        yield Change(
+            "stopped", "", day, f"no rows in the hours from {shown} UTC since {day}, which had some every day before"
+        )
         return
 
 
@@ -198,10 +200,12 @@ def _rows(parts: _Parts) -> Iterable[Change]:
         now = [sum(hours) for _, hours in days[number:]]
         factor = median(now) / (median(usual) or 1)
         if min(now) > 1.5 * max(usual):
-            yield Change("rows", "", day, f"{factor:.1f} times as many rows a day since {day}: loaded twice, or a new segment?")  # fmt: skip
+            yield Change(
+                "rows", "", day, f"{factor:.1f} times as many rows a day since {day}: loaded twice, or a new segment?"
+            )
             return
         if max(now) < min(usual) / 1.5:
-            yield Change("rows", "", day, f"{factor:.0%} of the usual rows a day since {day}: is the export cut?")  # fmt: skip
+            yield Change("rows", "", day, f"{factor:.0%} of the usual rows a day since {day}: is the export cut?")
             return
     yield from _clock(parts)
 
@@ -215,7 +219,7 @@ def _clock(parts: _Parts) -> Iterable[Change]:
     if best and apart[0] > 0.15 and apart[best] < apart[0] / 3:
         hours = best if best <= 12 else best - 24
         why = "summer time, or a time zone?" if abs(hours) == 1 else "a time zone?"
-        yield Change("rows", "", parts.since, f"the hours of the day moved by {hours:+} since {parts.since}: {why}")  # fmt: skip
+        yield Change("rows", "", parts.since, f"the hours of the day moved by {hours:+} since {parts.since}: {why}")
 
 
 def _profile(days: Iterable[Sequence[int]]) -> list[float]:
@@ -252,16 +256,19 @@ def _missing(parts: _Parts, name: str, limits: Limits) -> Iterable[Change]:
     for number, (day, _) in enumerate(days):
         now = [share for _, share in days[number:]]
         if min(now) > usual + limits.missing_rise:
-            yield Change("missing", name, day, f"is missing in {median(now):.0%} of rows since {day}, and was in at most {usual:.0%} of a day's")  # fmt: skip
+            yield Change(
+                "missing",
+                name,
+                day,
+                f"is missing in {median(now):.0%} of rows since {day}, and was in at most {usual:.0%} of a day's",
+            )
             return
 
 
 def _categories(parts: _Parts, name: str, field: Source, limits: Limits) -> Iterable[Change]:
     rows = {day: sum(hours) for day, hours in (parts.before | parts.after).items()}
     usual = parts.old.get("fields", {}).get(name, {})
-    for since, words, names in moved(
-        usual, field, rows, parts.since, limits.category_share, parts.start
-    ):
+    for since, words, names in moved(usual, field, rows, parts.since, limits.category_share, parts.start):
         yield Change("renamed" if names else "categories", name, since, words, names)
     before, after = parts.daily(name, "new")
     most = max(list(before.values())[1:], default=0)  # on the first day all is new
@@ -269,7 +276,12 @@ def _categories(parts: _Parts, name: str, field: Source, limits: Limits) -> Iter
     for number, (day, _) in enumerate(days):
         now = [count for _, count in days[number:]]
         if len(before) >= LEAST_DAYS and min(now) > 5 * max(most, 4):
-            yield Change("categories", name, day, f"gets about {median(now):,.0f} values a day since {day} that never came before: an id?")  # fmt: skip
+            yield Change(
+                "categories",
+                name,
+                day,
+                f"gets about {median(now):,.0f} values a day since {day} that never came before: an id?",
+            )
             return
 
 
@@ -286,7 +298,12 @@ def _swapped(parts: _Parts) -> Iterable[Change]:
             (was, now), (was_other, now_other) = middles[one], middles[other]
             apart = max(was) < min(was_other) or max(was_other) < min(was)
             if apart and _inside(median(now), was_other) and _inside(median(now_other), was):
-                yield Change("units", "", parts.since, f"`{one}` looks like `{other}`, and the other way round: two columns swapped since {parts.since}?")  # fmt: skip
+                yield Change(
+                    "units",
+                    "",
+                    parts.since,
+                    f"`{one}` looks like `{other}`, and the other way round: two columns swapped since {parts.since}?",
+                )
 
 
 def _inside(now: float, was: Sequence[float]) -> bool:

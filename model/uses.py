@@ -16,7 +16,7 @@ def uses(contract: Contract, name: str, waivers: Iterable[Path], journal: Path |
 
     Raises OSError if the journal cannot be read.
     """
-    return [*_stated(contract, name), *_waived(waivers, name), *(_sent(journal, name) if journal else ())]  # fmt: skip
+    return [*_stated(contract, name), *_waived(waivers, name), *(_sent(journal, name) if journal else ())]
 
 
 def _stated(contract: Contract, name: str) -> Iterator[str]:

@@ -28,12 +28,39 @@ WEEK = 6
 #: of the calendar's, as a month or a season, whose end is no change of the source.
 ALONE, SEASON = 0.9, 100
 #: What each year brings back, whoever shares the rows with it.
-YEARLY = frozenset({
-    "january", "february", "march", "april", "may", "june",
-    "july", "august", "september", "october", "november", "december",
-    "jan", "feb", "mar", "apr", "jun", "jul", "aug", "sep", "sept", "oct", "nov", "dec",
-    "winter", "spring", "summer", "autumn", "fall",
-})  # fmt: skip
+YEARLY = frozenset(
+    {
+        "january",
+        "february",
+        "march",
+        "april",
+        "may",
+        "june",
+        "july",
+        "august",
+        "september",
+        "october",
+        "november",
+        "december",
+        "jan",
+        "feb",
+        "mar",
+        "apr",
+        "jun",
+        "jul",
+        "aug",
+        "sep",
+        "sept",
+        "oct",
+        "nov",
+        "dec",
+        "winter",
+        "spring",
+        "summer",
+        "autumn",
+        "fall",
+    }
+)
 
 
 class Moved(NamedTuple):
@@ -65,7 +92,7 @@ class Value(NamedTuple):
 
 def moved(
     old: Mapping[str, Any], new: Mapping[str, Any], rows: Mapping[str, int], since: str, least: float, start: str = ""
-) -> Iterator[Moved]:  # fmt: skip
+) -> Iterator[Moved]:
     """What became of values with at least the share *least*.
 
     *old* and *new* are a category's parts of two fingerprints (*old* may be empty), *rows* the rows of
@@ -113,9 +140,7 @@ def _seen(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Value]:
     return found
 
 
-def _is_away(
-    value: Value, new: Mapping[str, Any], rows: Mapping[str, int], since: str, least: float
-) -> bool:
+def _is_away(value: Value, new: Mapping[str, Any], rows: Mapping[str, int], since: str, least: float) -> bool:
     """Whether it is sure since then, and was not before, that the value stays away."""
     if new.get("distinct", 0) > len(new.get("values", {})):
         return False  # only the commonest are told: absent may be rare
@@ -148,9 +173,14 @@ def _is_missed(name: str, value: Value, rows: Mapping[str, int], start: str) -> 
 
 
 def _came(
-    old: Mapping[str, Any], new: Mapping[str, Any], seen: Mapping[str, Value], rows: Mapping[str, int],
-    since: str, least: float, start: str,
-) -> dict[str, Value]:  # fmt: skip
+    old: Mapping[str, Any],
+    new: Mapping[str, Any],
+    seen: Mapping[str, Value],
+    rows: Mapping[str, int],
+    since: str,
+    least: float,
+    start: str,
+) -> dict[str, Value]:
     known = old.get("values", {})
     if old.get("distinct", 0) > len(known):
         known = known | new.get("values", {})  # it may have been there, and rare
@@ -179,10 +209,7 @@ def _may_be(name: str, lost: Value, other: str, value: Value, rows: Mapping[str,
     # As often as that, but for chance and for one time more or fewer of a value that comes at times.
     wanted = lost.share * _rows_from(_after(lost.last, 1), rows)
     once = lost.share * (lost.gap + 1) * sum(rows.values()) / len(rows) if lost.gap else 0.0
-    return (
-        abs(share * _rows_from(value.first, rows) - wanted)
-        <= 0.25 * wanted + 2 * math.sqrt(wanted) + once
-    )
+    return abs(share * _rows_from(value.first, rows) - wanted) <= 0.25 * wanted + 2 * math.sqrt(wanted) + once
 
 
 def _share_since(value: Value, rows: Mapping[str, int]) -> float:

@@ -58,9 +58,13 @@ from monitoring.window import JournalError, Window, read_window
 
 OK, USAGE, NO_WATCH = 0, 2, 5
 _KINDS: dict[type[BaseException], str] = {
-    JournalError: "journal", EvidenceError: "evidence", ContractError: "evidence", OSError: "journal",
-    ConfigurationError: "settings", ExpectedError: "settings",
-}  # fmt: skip
+    JournalError: "journal",
+    EvidenceError: "evidence",
+    ContractError: "evidence",
+    OSError: "journal",
+    ConfigurationError: "settings",
+    ExpectedError: "settings",
+}
 
 
 def main(
@@ -76,8 +80,15 @@ def main(
     except (ConfigurationError, ExpectedError) as error:
         return _stop(USAGE, error)
     except (
-        ForgeError, LiveError, ContractError, EvidenceError, JournalError, SeriesError, ServiceError, OSError,
-    ) as error:  # fmt: skip
+        ForgeError,
+        LiveError,
+        ContractError,
+        EvidenceError,
+        JournalError,
+        SeriesError,
+        ServiceError,
+        OSError,
+    ) as error:
         return _stop(NO_WATCH, f"could not watch: {error}")
     except KeyboardInterrupt:
         return _stop(130, "stopped; nothing was changed")
@@ -119,59 +130,79 @@ def _look(asked: argparse.Namespace, forge: Forge, rules: Rules) -> list[Broken]
     until = pd.Timestamp(asked.today or asked.now.astimezone(ZoneInfo(zone)).date(), tz=zone)
     with journal_at(asked.journal) as journal:
         reading = Reading(
-            contract, live.version, manifest["data"]["categories"], limits.sample_rows, limits.engine,
+            contract,
+            live.version,
+            manifest["data"]["categories"],
+            limits.sample_rows,
+            limits.engine,
             folder_of(asked.kept, asked.journal),
-        )  # fmt: skip
+        )
         now = None if asked.today else asked.now
         window = read_window(journal, reading, limits.window_days, until, limits.min_rows, now)
         until = pd.Timestamp(window.until, tz=zone)
-        counted = read_days(
-            journal, limits.window_days, until, reading.folder, contract.zone, forget=not asked.today
-        )  # fmt: skip
+        counted = read_days(journal, limits.window_days, until, reading.folder, contract.zone, forget=not asked.today)
     answers = served(counted, live.version, limits)
     rows = int(window.counts["rows"].sum())
     labelled = window.weight * int(window.rows[contract.target.name].notna().sum())
     _say(f"{live.version}: {rows:,} rows answered, {labelled:,} outcomes known")
     oddities = [*filter(None, [delay_words(window, limits)]), *window.oddities]
     signals, unknown, unjudged = look(
-        window, reference, contract, manifest["data"]["categories"], limits, _say, (answers.before, answers.now),
+        window,
+        reference,
+        contract,
+        manifest["data"]["categories"],
+        limits,
+        _say,
+        (answers.before, answers.now),
         asked.measuring,
-    )  # fmt: skip
+    )
     unknown = [*unknown, *answers.unknown]
     situation = assess(signals, unknown, limits)
     upstream = [*map(str, likely_changes(window.rows, contract, manifest, rules, until))]
     begun = first_day(signals, situation.lasting)
-    write_run(asked.out, {
-        "version": live.version,
-        "state": situation.state,
-        "why": situation.why,
-        "signals": [signal.to_json() for signal in signals],
-        "tier": situation.tier,
-        "unknown": [[each.kind, each.why] for each in unknown],
-        "upstream": upstream,
-    })  # fmt: skip
+    write_run(
+        asked.out,
+        {
+            "version": live.version,
+            "state": situation.state,
+            "why": situation.why,
+            "signals": [signal.to_json() for signal in signals],
+            "tier": situation.tier,
+            "unknown": [[each.kind, each.why] for each in unknown],
+            "upstream": upstream,
+        },
+    )
     seen = Seen(
-        contract, live.version, f"{asked.today or asked.now:%Y-%m-%dT%H:%MZ}", signals, unknown, situation,
-        rows, labelled, limits.false_alarms_per_quarter,
+        contract,
+        live.version,
+        f"{asked.today or asked.now:%Y-%m-%dT%H:%MZ}",
+        signals,
+        unknown,
+        situation,
+        rows,
+        labelled,
+        limits.false_alarms_per_quarter,
         moves=moves_of((c.at, was.champion.version if was.champion else "", c.message) for c, was in readable(history)),
         known=(str(reference[contract.time].min())[:10], str(reference[contract.time].max())[:10]),
         slices=table(
             slices(reference, since(window.rows, contract.time, begun), contract, limits.min_rows, window.weight),
             METRICS[contract.task][0],
         ),
-        oddities=oddities, unjudged=unjudged, upstream=upstream,
-    )  # fmt: skip
+        oddities=oddities,
+        unjudged=unjudged,
+        upstream=upstream,
+    )
     waivers = read_expected(forge.read(PATH))
     looked = seen.look()
     todo = decide(looked, forge.alerts(), waivers, limits.quiet, rules.incident, seen.words)
     do(asked.forge, forge, todo)
     run = {
-        "at": f"{asked.now:%Y-%m-%dT%H:%MZ}", "version": live.version, "state": situation.state,
+        "at": f"{asked.now:%Y-%m-%dT%H:%MZ}",
+        "version": live.version,
+        "state": situation.state,
         "why": situation.why,
-    }  # fmt: skip
-    told = days_of_all(
-        measured(window.rows, contract, live.version, limits.min_rows), window.counts, window.weight
-    )
+    }
+    told = days_of_all(measured(window.rows, contract, live.version, limits.min_rows), window.counts, window.weight)
     before = read_series(asked.out, lambda: forge.artifact(ARTIFACT, NAME))
     keep_series(asked.out, before.told(live.version, signals, told, run))
     closes = any(isinstance(act, Resolve) for act in todo)
@@ -182,10 +213,16 @@ def _look(asked: argparse.Namespace, forge: Forge, rules: Rules) -> list[Broken]
     if situation.state != "raised":  # else the incident tells it all
         powers = influence(reference, contract)
         _digest(forge, contract.name, digest(signals, powers, contract.name, live.version))
-    bake(asked.forge, forge, rules.rollback, [
-        Alarm(s.kind, live.version, f"{s.metric} {s.told(s.value)} on {s.day}, usual {s.told(s.expected)}")
-        for s in seen.pages(expected(looked, waivers)) if not answers.was_so(s)
-    ])  # fmt: skip
+    bake(
+        asked.forge,
+        forge,
+        rules.rollback,
+        [
+            Alarm(s.kind, live.version, f"{s.metric} {s.told(s.value)} on {s.day}, usual {s.told(s.expected)}")
+            for s in seen.pages(expected(looked, waivers))
+            if not answers.was_so(s)
+        ],
+    )
     return crashed(unknown) + _blind(asked, window, signals, unknown, history, rules)
 
 
@@ -230,53 +267,45 @@ def _digest(forge: Forge, model: str, week: tuple[str, str] | None) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("python -m monitoring", description=__doc__.split("\n")[0])
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    watch = commands.add_parser(
-        "watch", help="look at the journal; open, update or close the alert"
-    )
+    watch = commands.add_parser("watch", help="look at the journal; open, update or close the alert")
     watch.add_argument(
-        "--today",
-        type=_day,
-        metavar="YYYY-MM-DD",
-        help="look at the days before this one (default: today)",
+        "--today", type=_day, metavar="YYYY-MM-DD", help="look at the days before this one (default: today)"
     )
+    watch.add_argument("--out", type=Path, required=True, help="folder to keep the run's signals in")
     watch.add_argument(
-        "--out", type=Path, required=True, help="folder to keep the run's signals in"
-    )
-    watch.add_argument(
-        "--metrics", action="append", default=[], metavar="URL",
+        "--metrics",
+        action="append",
+        default=[],
+        metavar="URL",
         help="a scorer's /metrics, for errors and latency; may be repeated",
-    )  # fmt: skip
+    )
     watch.add_argument("--metrics-seconds", type=float, default=30, metavar="SECONDS")
     watch.set_defaults(run=_watch)
     experiment = commands.add_parser("experiment", help="say who wins, and propose what is due")
-    experiment.add_argument(
-        "--today", type=_day, metavar="YYYY-MM-DD", help="count the days before (default: today)"
-    )
+    experiment.add_argument("--today", type=_day, metavar="YYYY-MM-DD", help="count the days before (default: today)")
     experiment.set_defaults(run=run_experiment)
     answer = commands.add_parser("answer", help="do what people typed below alerts, and reply")
     answer.set_defaults(run=_answer)
     site = commands.add_parser("site", help="write the control room, one page in a folder")
     site.add_argument(
-        "--journal",
-        help="the scorer's journal, for what the watch has not seen (default: beside the forge)",
+        "--journal", help="the scorer's journal, for what the watch has not seen (default: beside the forge)"
     )
     site.add_argument("--watch", type=Path, help="the watch's folder (default: beside the forge)")
     site.add_argument("--drill", type=Path, default=Path("build/drill/drill.json"))
     site.add_argument("--out", type=Path, default=Path("build/site"), help="folder for index.html")
     site.set_defaults(run=write_site)
     for command in (watch, experiment):
-        command.add_argument(
-            "--journal", required=True, help="the scorer's journal: a folder, or a URL for fsspec"
-        )
+        command.add_argument("--journal", required=True, help="the scorer's journal: a folder, or a URL for fsspec")
     for command in (watch, experiment, site):
         command.add_argument(
-            "--kept", type=Path, default=Path("build/kept"), metavar="FOLDER",
+            "--kept",
+            type=Path,
+            default=Path("build/kept"),
+            metavar="FOLDER",
             help="where what was counted of closed days is kept (default: build/kept)",
-        )  # fmt: skip
-    for command in commands.choices.values():
-        command.add_argument(
-            "--forge", default=os.environ.get("FORGE") or ".forge", help="the forge's folder"
         )
+    for command in commands.choices.values():
+        command.add_argument("--forge", default=os.environ.get("FORGE") or ".forge", help="the forge's folder")
         command.add_argument("--rules", type=Path, default=Path("checks/thresholds.toml"))
     return parser
 

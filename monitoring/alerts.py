@@ -53,16 +53,10 @@ def assess(signals: list[Signal], unknown: Sequence[Unknown], rules: Monitoring)
     if blind:
         return Situation("undecided", (), f"could not be watched: {', '.join(blind)}")
     # A series that is only known later (by outcomes, or in thin slices) is quiet as far as it is known.
-    restless = [
-        name for name, days in opening.items() if any(day.breached for day in days[-rules.quiet :])
-    ]
+    restless = [name for name, days in opening.items() if any(day.breached for day in days[-rules.quiet :])]
     short = max(len(days) for days in opening.values()) < rules.quiet
     if restless:
-        return Situation(
-            "undecided",
-            (),
-            f"beyond limits within the last {rules.quiet} days: {', '.join(restless)}",
-        )
+        return Situation("undecided", (), f"beyond limits within the last {rules.quiet} days: {', '.join(restless)}")
     if short:
         return Situation("undecided", (), f"fewer than {rules.quiet} days could be judged")
     return Situation("quiet", (), f"within limits for the last {rules.quiet} days")
@@ -71,9 +65,7 @@ def assess(signals: list[Signal], unknown: Sequence[Unknown], rules: Monitoring)
 def moved_features(signals: list[Signal], since: str) -> list[str]:
     """The features beyond their limits on most days *since* then, the farthest first."""
     found: dict[str, float] = {}
-    for days in by_series(
-        [s for s in signals if s.kind == "univariate_drift" and s.day >= since]
-    ).values():
+    for days in by_series([s for s in signals if s.kind == "univariate_drift" and s.day >= since]).values():
         if 2 * sum(day.breached for day in days) > len(days):
             far = sum(map(excess, days)) / len(days)
             found[days[0].feature] = max(far, found.get(days[0].feature, 0.0))
@@ -95,9 +87,7 @@ def _far(value: float | None, usual: float, lower: float | None, upper: float | 
     return min(max((value - usual) / (limit - usual), 0.0), FARTHEST)
 
 
-def limit_of(
-    value: float | None, usual: float, lower: float | None, upper: float | None
-) -> float | None:
+def limit_of(value: float | None, usual: float, lower: float | None, upper: float | None) -> float | None:
     """The limit on the side where the *value* lies."""
     below = value is not None and value < usual
     near, other = (lower, upper) if below else (upper, lower)

@@ -34,9 +34,7 @@ def local_days(times: pd.Series, zone: str) -> pd.Series:
 
 def read_times(texts: pd.Series) -> pd.Series:
     """ISO 8601 texts as times in UTC; NaT where there is none."""
-    return pd.to_datetime(texts, utc=True, errors="coerce", format="ISO8601").astype(
-        "datetime64[us, UTC]"
-    )
+    return pd.to_datetime(texts, utc=True, errors="coerce", format="ISO8601").astype("datetime64[us, UTC]")
 
 
 def arrivals(rows: pd.DataFrame, outcomes: pd.DataFrame, zone: str) -> pd.DataFrame:

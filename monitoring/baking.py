@@ -36,9 +36,7 @@ class Decision:
     bad: str = ""
 
 
-def decide(
-    alarms: Iterable[Alarm], moves: Sequence[tuple[str, str]], now: datetime, rules: Rollback
-) -> Decision:
+def decide(alarms: Iterable[Alarm], moves: Sequence[tuple[str, str]], now: datetime, rules: Rollback) -> Decision:
     """Whether *alarms* put back what was live before.
 
     *moves* are when which version was champion, oldest first, as live.toml's history tells them; a
@@ -58,10 +56,7 @@ def decide(
     if not any(before):
         return Decision(False, f"{live} is the first: there is nothing to go back to")
     if age > timedelta(hours=rules.baking_hours):
-        return Decision(
-            False,
-            f"{live} is {_hours(age)} old, longer than it bakes ({rules.baking_hours:g} hours)",
-        )
+        return Decision(False, f"{live} is {_hours(age)} old, longer than it bakes ({rules.baking_hours:g} hours)")
     told = "; ".join(f"{each.kind.replace('_', ' ')}: {each.words}" for each in found)
     why = f"by itself, {_hours(age)} after {live} became champion: {told}"
     if rules.automatic == "off":

@@ -55,11 +55,7 @@ def silent(answered: str, live_since: str, now: datetime, days: float) -> list[B
     newest = max(filter(None, (answered, live_since)), key=_time, default="")
     if not newest or now - _time(newest) <= timedelta(days=days):
         return []
-    told = (
-        f"the newest answer is of {answered}"
-        if answered
-        else f"no answer since {live_since}, when it went live"
-    )
+    told = f"the newest answer is of {answered}" if answered else f"no answer since {live_since}, when it went live"
     return [Broken("rows", (f"{told}: more than {days:g} days ago",))]
 
 
@@ -70,11 +66,7 @@ def crashed(unknown: Sequence[Unknown]) -> list[Broken]:
 
 
 def issues(
-    broken: Iterable[Broken],
-    alerts: Sequence[Any],
-    now: datetime,
-    respect: float,
-    whole: bool = True,
+    broken: Iterable[Broken], alerts: Sequence[Any], now: datetime, respect: float, whole: bool = True
 ) -> list[Act]:
     """Issues that open, are kept up to date and close. Of a run that was not *whole*, none closes.
 
@@ -93,15 +85,14 @@ def issues(
         found += [
             Resolve(alert.marker, f"It is well again.\n\n{alert.body}", {}, "it is well again")
             for alert in alerts
-            if alert.marker.startswith(MARKER) and alert.state == "open"
+            if alert.marker.startswith(MARKER)
+            and alert.state == "open"
             and alert.marker.removeprefix(MARKER) not in known
-        ]  # fmt: skip
+        ]
     return found
 
 
-def joining(
-    alert: Any, causes: Mapping[str, str], now: datetime
-) -> tuple[list[Act], dict[str, Any]]:
+def joining(alert: Any, causes: Mapping[str, str], now: datetime) -> tuple[list[Act], dict[str, Any]]:
     """The comment about *causes* that join an *alert*, and the alert's memory with all that were announced.
 
     An edit of the alert notifies nobody. No comment where the alert opens with them, which notifies by itself;
@@ -139,10 +130,15 @@ def _is_respected(alert: Any, now: datetime, respect: float) -> bool:
 
 def _body(broken: Broken) -> str:
     lines = [f"- {text(words)}" for words in broken.words[:20]]
-    return "\n".join([
-        f"**{_TITLES[broken.kind].capitalize()}.** That is no alarm about the model, and no pass either: it is not watched.",
-        "", *lines, "", f"**What to do.** {_WHAT_TO_DO[broken.kind]} This closes itself with the next run that is whole.\n",
-    ])  # fmt: skip
+    return "\n".join(
+        [
+            f"**{_TITLES[broken.kind].capitalize()}.** That is no alarm about the model, and no pass either: it is not watched.",
+            "",
+            *lines,
+            "",
+            f"**What to do.** {_WHAT_TO_DO[broken.kind]} This closes itself with the next run that is whole.\n",
+        ]
+    )
 
 
 def _time(words: str) -> datetime:

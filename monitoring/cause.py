@@ -50,11 +50,7 @@ def joined_by(before: Memory, causes: Sequence[Cause], state: str) -> list[Cause
     """
     known = {*before.causes} if state == "closed" else {*(before.announced or before.causes)}
     pages = {name.partition("/")[2] for name in known if name.startswith("page/")}
-    return [
-        cause
-        for cause in causes
-        if cause.fingerprint not in known and f"{cause.kind}/{cause.family}" not in pages
-    ]
+    return [cause for cause in causes if cause.fingerprint not in known and f"{cause.kind}/{cause.family}" not in pages]
 
 
 def said(cause: Cause) -> str:
@@ -64,8 +60,6 @@ def said(cause: Cause) -> str:
 
 def joined_words(lines: Sequence[str], state: str) -> str:
     """The comment that names what has joined an incident, in *lines* of Markdown: an edit notifies nobody."""
-    again = (
-        ", which a person closed and which is open again because of it" if state == "closed" else ""
-    )
+    again = ", which a person closed and which is open again because of it" if state == "closed" else ""
     listed = [f"- {line}" for line in lines]
     return "\n".join([f"This has joined the incident{again}:", "", *listed, ""])

@@ -44,9 +44,7 @@ class Desk:
     waivers: str | None = None
 
 
-def answer(
-    comment: Any, alert: Any, earlier: Sequence[Any], may_write: Callable[[str], bool], desk: Desk
-) -> list[Act]:
+def answer(comment: Any, alert: Any, earlier: Sequence[Any], may_write: Callable[[str], bool], desk: Desk) -> list[Act]:
     """What is to be done about the commands of a *comment* below an *alert*; the one reply is the last.
 
     Nothing if there is none, or if it is answered already. Who may not write here gets one polite word
@@ -100,9 +98,7 @@ def _joined(lines: Sequence[str], replies: Sequence[str]) -> str:
         return replies[0]
     parts = [f"{code(line)}: {words}" for line, words in zip(lines, replies, strict=False)]
     if len(lines) > len(replies):
-        parts.append(
-            f"The other {len(lines) - len(replies)} were not read: one comment takes {MOST} commands.\n"
-        )
+        parts.append(f"The other {len(lines) - len(replies)} were not read: one comment takes {MOST} commands.\n")
     return "\n".join(parts)
 
 
@@ -112,10 +108,7 @@ def _repeated(command: Command | str, before: Sequence[Command | str]) -> str:
         return "This was typed above already, and is done once.\n"
     named = {each.name for each in before if isinstance(each, Command)}
     if isinstance(command, Command) and command.name in {"expected", "rollback"} & named:
-        return (
-            f"One comment takes one `/{command.name}`, and the first counts: nothing was done about"
-            " this one.\n"
-        )
+        return f"One comment takes one `/{command.name}`, and the first counts: nothing was done about this one.\n"
     return ""
 
 
@@ -138,17 +131,12 @@ def _refusal(command: Command | str, comment: Any, alert: Any, desk: Desk) -> st
 
 def _ack(command: Command, comment: Any, alert: Any, _: Desk) -> Sequence[Act]:
     if alert.state != "open":
-        return [
-            _reply(alert, comment, "This is closed already: there is nothing to acknowledge.\n")
-        ]
+        return [_reply(alert, comment, "This is closed already: there is nothing to acknowledge.\n")]
     # From when it was written, so that it means the same whenever it is read.
     until = (date.fromisoformat(comment.at[:10]) + timedelta(days=command.days)).isoformat()
     memory = replace(Memory.from_json(alert.memory), ack=until, ack_by=comment.author)
     words = f"Acknowledged until {until}: until then this calls no retrain, and says below only what joins it as a page. It is kept up to date.\n"
-    return [
-        *_noted(alert, memory, comment, f"acknowledged until {until}"),
-        _reply(alert, comment, words),
-    ]
+    return [*_noted(alert, memory, comment, f"acknowledged until {until}"), _reply(alert, comment, words)]
 
 
 def _expected(command: Command, comment: Any, alert: Any, desk: Desk) -> Sequence[Act]:
@@ -176,19 +164,24 @@ def _expected(command: Command, comment: Any, alert: Any, desk: Desk) -> Sequenc
         return [_reply(alert, comment, f"Nothing was proposed: {wrong}\n")]
     body = (
         f"Asked for by {text(comment.author)} below {alert.link}: **{text(command.reason)}**.\n\nUntil {until} the watch"
-        f" does not raise:\n\n" + "".join(f"- {text(cause)}\n" for cause in memory.causes)
+        f" does not raise:\n\n"
+        + "".join(f"- {text(cause)}\n" for cause in memory.causes)
         + "\nWho merges this has reviewed it. Nothing that is judged or served changes.\n"
-    )  # fmt: skip
+    )
     told = (
         "Proposed as a waiver: {proposal}. It holds once somebody has reviewed and merged it; until then this"
         " incident goes on.\n"
     )
     return [
         Propose(
-            f"expected-{alert.number}", f"Expected until {until}: {alert.title}", body,
-            PATH, write_expected([*known, entry], today), _reply(alert, comment, told),
+            f"expected-{alert.number}",
+            f"Expected until {until}: {alert.title}",
+            body,
+            PATH,
+            write_expected([*known, entry], today),
+            _reply(alert, comment, told),
         )
-    ]  # fmt: skip
+    ]
 
 
 def _retrain(_: Command, comment: Any, alert: Any, desk: Desk) -> Sequence[Act]:

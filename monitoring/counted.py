@@ -18,9 +18,7 @@ from monitoring.window import days_of
 _SHARES = {"missing_values": "missing", "unseen_categories": "unseen"}
 
 
-def counted(
-    measures: Iterable[Measure], counts: pd.DataFrame, weight: int, reference: pd.DataFrame
-) -> list[Measure]:
+def counted(measures: Iterable[Measure], counts: pd.DataFrame, weight: int, reference: pd.DataFrame) -> list[Measure]:
     """The *measures* of a sample, 1 row in *weight*, as they are of all rows where those were counted.
 
     *counts* are by day, as `Window` has them; the *reference* is what means are told from.
@@ -42,12 +40,10 @@ def shares(
         for kind, what in _SHARES.items()
         for name in contract.feature_names
         if name in names and f"{what} {name}" in counts
-    ]  # fmt: skip
+    ]
 
 
-def counts_of(
-    rows: pd.DataFrame, contract: Contract, seen: Mapping[str, Collection[str]]
-) -> pd.DataFrame:
+def counts_of(rows: pd.DataFrame, contract: Contract, seen: Mapping[str, Collection[str]]) -> pd.DataFrame:
     """The counts by day of *rows* that are at hand, such as the reference's, as far as `shares` asks for them."""
     found: dict[str, Any] = {"rows": 1}
     for feature in contract.features:
@@ -62,18 +58,13 @@ def counts_of(
 
 def days_of_all(days: Iterable[Day], counts: pd.DataFrame, weight: int) -> list[Day]:
     """The *days* of a sample with the rows of all, and as many outcomes as there are about."""
-    return [
-        replace(day, rows=int(counts["rows"][day.day]), labelled=weight * day.labelled)
-        for day in days
-    ]
+    return [replace(day, rows=int(counts["rows"][day.day]), labelled=weight * day.labelled) for day in days]
 
 
 def _of_all(measure: Measure, day: pd.Series, weight: int, reference: pd.DataFrame) -> Measure:
     rows, feature = int(day["rows"]), measure.feature
     if measure.kind in _SHARES:
-        return replace(
-            measure, value=float(day[f"{_SHARES[measure.kind]} {feature}"] / rows), rows=rows
-        )
+        return replace(measure, value=float(day[f"{_SHARES[measure.kind]} {feature}"] / rows), rows=rows)
     if measure.metric == "mean":
         name = feature or "score"
         known = rows - int(day.get(f"missing {name}", 0))

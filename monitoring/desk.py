@@ -49,10 +49,14 @@ def answer_all(where: str, forge: Forge, now: datetime, quiet: int) -> None:
                 continue
             history = forge.history(LIVE)
             desk = Desk(
-                now, champion_at(history, datetime.fromisoformat(comment.at)),
-                ["", *champions_of(history)][-1], functools.partial(_back, forge), quiet,
-                run_address(), forge.read(PATH),
-            )  # fmt: skip
+                now,
+                champion_at(history, datetime.fromisoformat(comment.at)),
+                ["", *champions_of(history)][-1],
+                functools.partial(_back, forge),
+                quiet,
+                run_address(),
+                forge.read(PATH),
+            )
             alert = next(each for each in forge.alerts() if each.number == number)
             do(where, forge, answer(comment, alert, comments[:place], may_write, desk))
             comments[place] = replace(comment, reply="")
@@ -110,9 +114,7 @@ def do(where: str, forge: Forge, acts: Iterable[Act]) -> None:
         elif isinstance(act, Note):
             forge.note(act.number, act.marker, act.body)
         elif isinstance(act, Propose):
-            proposal = forge.propose(
-                act.branch, act.title, act.body, {act.path: act.text}, ("waiver",)
-            )
+            proposal = forge.propose(act.branch, act.title, act.body, {act.path: act.text}, ("waiver",))
             forge.status(act.branch, True, "a waiver of the watch: who merges it has reviewed it")
             note = act.note
             forge.note(note.number, note.marker, note.body.replace("{proposal}", proposal.link))
@@ -134,9 +136,7 @@ def _start(where: str, act: Start) -> None:
     elif act.robot == "rollback":
         words = ["rollback", "--forge", where, "--bad", act.bad, "--to", act.version]
         if press([*words, "--reason", act.reason]):
-            raise ForgeError(
-                "the rollback failed, as said above; it is tried again at the next look"
-            )
+            raise ForgeError("the rollback failed, as said above; it is tried again at the next look")
     else:
         _say(f"a retrain is due, {act.reason}; type: make retrain gate land")
 

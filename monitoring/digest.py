@@ -12,22 +12,14 @@ from checks.markdown import text
 from monitoring.signals import Signal, by_series
 
 
-def digest(
-    signals: list[Signal], influences: Mapping[str, float], model: str, version: str
-) -> tuple[str, str] | None:
+def digest(signals: list[Signal], influences: Mapping[str, float], model: str, version: str) -> tuple[str, str] | None:
     """Title and body for the last whole week of *signals*; None without one, no title if it was quiet."""
     days = {signal.day for signal in signals if signal.tier == "digest"}
     monday = max((day for day in map(_monday, days) if _whole(day, days)), default=None)
     if monday is None:
         return None
-    week = [
-        signal for signal in signals if signal.tier == "digest" and _monday(signal.day) == monday
-    ]
-    moved = {
-        name: those
-        for name, those in by_series(week).items()
-        if any(signal.breached for signal in those)
-    }
+    week = [signal for signal in signals if signal.tier == "digest" and _monday(signal.day) == monday]
+    moved = {name: those for name, those in by_series(week).items() if any(signal.breached for signal in those)}
     if not moved:
         return "", f"In the week of {monday} nothing was beyond its limits."
     order = sorted(moved, key=lambda name: (-influences.get(moved[name][0].feature, 0.0), name))

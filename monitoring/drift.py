@@ -34,10 +34,7 @@ class TooFewRowsError(NotMonitoredError):
 
 
 def drift(
-    reference: pd.DataFrame,
-    rows: pd.DataFrame,
-    contract: Contract,
-    seen: Mapping[str, list[str]],
+    reference: pd.DataFrame, rows: pd.DataFrame, contract: Contract, seen: Mapping[str, list[str]]
 ) -> tuple[list[Measure], list[Unknown]]:
     """Every drift of *rows*, a day at a time, and what could not be told.
 
@@ -80,10 +77,7 @@ def drift(
         yield from series(found, (metric,), "multivariate_drift", metric, "")
 
     days = days_of(rows, contract.time)
-    steps = [
-        ("univariate_drift", numbers + others),
-        ("score_drift", scores),
-    ]
+    steps = [("univariate_drift", numbers + others), ("score_drift", scores)]
     found, unknown = [], []
     for kind, columns in steps:
         # All at once is several times quicker; one that crashes must not hide the others.
@@ -139,9 +133,7 @@ def judged(judge: Callable[[pd.DataFrame], Any], rows: pd.DataFrame) -> pd.DataF
     return found
 
 
-def means(
-    reference: pd.Series, values: pd.Series, days: pd.Series, kind: str, feature: str
-) -> Iterable[Measure]:
+def means(reference: pd.Series, values: pd.Series, days: pd.Series, kind: str, feature: str) -> Iterable[Measure]:
     """How far a number's mean by day departs from the reference, as `departure` has it."""
     groups = departure(reference, values).groupby(days)
     counts = groups.count()
@@ -161,9 +153,7 @@ def shares(true: pd.DataFrame, days: pd.Series, kind: str) -> list[Measure]:
     ]
 
 
-def unseen_categories(
-    rows: pd.DataFrame, contract: Contract, seen: Mapping[str, list[str]]
-) -> list[Measure]:
+def unseen_categories(rows: pd.DataFrame, contract: Contract, seen: Mapping[str, list[str]]) -> list[Measure]:
     """The share of rows with a category that training never saw (*seen*, from the manifest)."""
     news = {
         name: rows[name].notna() & ~rows[name].isin(known)
@@ -197,9 +187,7 @@ def attempt(steps: Iterable[Step]) -> tuple[list[Measure], list[Unknown]]:
     return measures, unknown
 
 
-def series(
-    found: pd.DataFrame, column: tuple[str, ...], kind: str, metric: str, feature: str
-) -> Iterable[Measure]:
+def series(found: pd.DataFrame, column: tuple[str, ...], kind: str, metric: str, feature: str) -> Iterable[Measure]:
     """The analysed days of one column of a NannyML result; a day without a value is left out."""
     chunk = found["chunk"]["chunk"] if len(found.columns.names) == 3 else found["chunk"]
     values = found

@@ -72,9 +72,7 @@ class Engine:
                     self._asked.con.register_filesystem(files)
                     self._registered = True
                 told = ", ".join("'" + url.replace("'", "''") + "'" for url in urls)
-                self._asked.raw_sql(
-                    f"CREATE VIEW {name} AS FROM read_parquet([{told}], hive_partitioning = false)"
-                )
+                self._asked.raw_sql(f"CREATE VIEW {name} AS FROM read_parquet([{told}], hive_partitioning = false)")
             found: ir.Table = self._asked.table(name)
         return found
 

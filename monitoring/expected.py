@@ -17,13 +17,7 @@ HEAD = """\
 # What the watch expects, and so does not raise: causes of an incident, until a day, with a reason. `/expected until
 # YYYY-MM-DD because …` below an incident proposes an entry; whoever merges it has reviewed it. What is over may go.
 """
-_KINDS: dict[str, Any] = {
-    "causes": list,
-    "until": date,
-    "reason": str,
-    "author": str,
-    "incident": str,
-}
+_KINDS: dict[str, Any] = {"causes": list, "until": date, "reason": str, "author": str, "incident": str}
 _WORDS = {list: "a list of strings", date: "a day such as 2026-12-08", str: "a string"}
 
 
@@ -51,16 +45,11 @@ def read_expected(text: str | None) -> list[Expected]:
     if not isinstance(entries, list):
         raise ExpectedError(f"{PATH}: expected entries that begin with [[expected]]")
     problems = [
-        f"  - entry {number}: {problem}"
-        for number, entry in enumerate(entries, 1)
-        for problem in _problems(entry)
+        f"  - entry {number}: {problem}" for number, entry in enumerate(entries, 1) for problem in _problems(entry)
     ]
     if problems:
         raise ExpectedError(f"{PATH}:\n" + "\n".join(problems))
-    return [
-        Expected(tuple(e["causes"]), e["until"], e["reason"], e["author"], e["incident"])
-        for e in entries
-    ]
+    return [Expected(tuple(e["causes"]), e["until"], e["reason"], e["author"], e["incident"]) for e in entries]
 
 
 def write_expected(entries: Iterable[Expected], today: date) -> str:

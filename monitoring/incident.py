@@ -54,12 +54,7 @@ def prefix(model: str) -> str:
 
 
 def decide(
-    look: Look,
-    alerts: Sequence[Any],
-    waivers: Sequence[Expected],
-    quiet: int,
-    rules: Incident,
-    words: Words,
+    look: Look, alerts: Sequence[Any], waivers: Sequence[Expected], quiet: int, rules: Incident, words: Words
 ) -> list[Act]:
     """What is to be done with every incident of the model, open, closed or new.
 
@@ -85,9 +80,7 @@ def decide(
         start, memory = _call(memory, look, rules)
         title, body = words(look, memory, "open", "")
         acts += [*start, Raise(marker, title, body, memory.to_json())]
-    acts += [
-        Say(f"expected until {w.until}, because {w.reason}: {name}") for name, w in waived.items()
-    ]
+    acts += [Say(f"expected until {w.until}, because {w.reason}: {name}") for name, w in waived.items()]
     return acts
 
 
@@ -98,9 +91,7 @@ def expected(look: Look, waivers: Sequence[Expected]) -> dict[str, Expected]:
     return {name: waiver for name, waiver in found.items() if waiver}
 
 
-def _raised(
-    alert: Any, causes: Sequence[Cause], look: Look, rules: Incident, words: Words
-) -> list[Act]:
+def _raised(alert: Any, causes: Sequence[Cause], look: Look, rules: Incident, words: Words) -> list[Act]:
     before = Memory.from_json(alert.memory)
     memory = _seen(before, causes, look)
     acts: list[Act] = []
@@ -108,17 +99,11 @@ def _raised(
     if alert.state == "closed":
         why = _why_reopen(alert, before, causes, joined, look, rules)
         if not why:
-            return [
-                Say(f"alert {alert.number} stays closed: a person closed it, and it is as it was")
-            ]
+            return [Say(f"alert {alert.number} stays closed: a person closed it, and it is as it was")]
         memory = memory.acted(look.at, f"opened again: {why}")
     elif alert.by_hand:
         memory = replace(memory, held=True)
-    named = (
-        joined
-        if alert.state == "closed" and alert.by_hand
-        else [cause for cause in joined if cause.tier == "page"]
-    )
+    named = joined if alert.state == "closed" and alert.by_hand else [cause for cause in joined if cause.tier == "page"]
     if named and before.causes:
         names = sorted({cause.fingerprint for cause in named})
         marker = f"joined:{before.since}:{','.join(names)}"
@@ -131,12 +116,7 @@ def _raised(
 
 
 def _why_reopen(
-    alert: Any,
-    before: Memory,
-    causes: Sequence[Cause],
-    joined: Sequence[Cause],
-    look: Look,
-    rules: Incident,
+    alert: Any, before: Memory, causes: Sequence[Cause], joined: Sequence[Cause], look: Look, rules: Incident
 ) -> str:
     """Why a closed incident opens again; "" if a person closed it and that is to be respected."""
     if not alert.by_hand:
@@ -227,31 +207,21 @@ def _call(memory: Memory, look: Look, rules: Incident) -> tuple[list[Act], Memor
     return [Start("retrain", f"the incident since {memory.since}")], memory
 
 
-def _together(
-    causes: Sequence[Cause], mine: Sequence[Any], model: str, days: int
-) -> dict[str, list[Cause]]:
+def _together(causes: Sequence[Cause], mine: Sequence[Any], model: str, days: int) -> dict[str, list[Cause]]:
     """The causes of each incident, by its marker: where they are known, or began together."""
     groups: dict[str, list[Cause]] = {}
     # One that a person closed still gathers what belongs to it.
-    begun = {
-        a.marker: Memory.from_json(a.memory).since for a in mine if a.state == "open" or a.by_hand
-    }
+    begun = {a.marker: Memory.from_json(a.memory).since for a in mine if a.state == "open" or a.by_hand}
     left = []
     for cause in sorted(causes, key=_gravest_first):
-        home = next(
-            (a.marker for a in mine if cause.fingerprint in Memory.from_json(a.memory).causes), None
-        )
+        home = next((a.marker for a in mine if cause.fingerprint in Memory.from_json(a.memory).causes), None)
         if home is None:
             left.append(cause)
         else:
             groups.setdefault(home, []).append(cause)
             begun[home] = min(begun.get(home) or cause.since, cause.since)
     for cause in left:
-        near = (
-            marker
-            for marker, since in begun.items()
-            if not since or abs(days_between(since, cause.since)) <= days
-        )
+        near = (marker for marker, since in begun.items() if not since or abs(days_between(since, cause.since)) <= days)
         marker = next(near, f"{prefix(model)}:{cause.fingerprint}")
         groups.setdefault(marker, []).append(cause)
         begun.setdefault(marker, cause.since)

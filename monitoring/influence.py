@@ -31,7 +31,7 @@ def influence(rows: pd.DataFrame, contract: Contract) -> Mapping[str, float]:
         feature.name: max(_ratio(rows[score], _groups(rows[feature.name], feature.kind)) for score in scores)
         for feature in contract.features
         if scores and feature.name in rows and _varies(rows[feature.name], feature.kind)
-    }  # fmt: skip
+    }
 
 
 def _varies(values: pd.Series, kind: str) -> bool:

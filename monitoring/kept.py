@@ -151,9 +151,7 @@ class Days:
         names, files = ("id", "outcome", "at"), self._listing.of("outcomes", day)
         tables, raw = self._columns(files, names) if day else ([], self._lines(files, names))
         whole = [table for table in tables if {"id", "outcome"} <= {*table.columns}]
-        told = [
-            line for table in whole for line in self._engine.lines(query.told(table, level or 0))
-        ]
+        told = [line for table in whole for line in self._engine.lines(query.told(table, level or 0))]
         frame = loose.outcomes([*told, *raw], self._reading.contract, odd)
         repeated = frame["id"].duplicated()
         odd["outcomes told again (the first stands)"] = int(repeated.sum())
@@ -178,12 +176,7 @@ class Days:
     def _name(self, kind: str, day: str) -> tuple[str, str]:
         """Of a day that is kept: what it is, and the digest of all that it depends on."""
         mine = self._reading
-        whose = [
-            FORMAT,
-            mine.version,
-            mine.contract.to_json(),
-            {n: [*v] for n, v in mine.seen.items()},
-        ]
+        whose = [FORMAT, mine.version, mine.contract.to_json(), {n: [*v] for n, v in mine.seen.items()}]
         told = [whose, [part.name for part in self._listing.of(kind, day)]]
         return f"{kind}-{day}-{mine.version}", digest_of(told)
 
@@ -215,8 +208,10 @@ class Days:
         told = {
             "counts": json.loads(found.counts.to_json(orient="index", double_precision=15)),
             "odd": {what: int(count) for what, count in found.odd.items()},
-            "lines": found.lines, "level": found.level, "traffic": found.traffic.to_numpy().tolist(),
-        }  # fmt: skip
+            "lines": found.lines,
+            "level": found.level,
+            "traffic": found.traffic.to_numpy().tolist(),
+        }
         self._shelf.keep(*self._name(kind, day), told, found.frame)
 
 

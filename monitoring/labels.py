@@ -87,20 +87,14 @@ def trust(signals: Iterable[Signal]) -> list[Trust]:
     realised = values.get("realised_performance", {})
     found = []
     for metric in dict.fromkeys(metric for metric, _ in realised):
-        apart = [
-            estimated[key] - value
-            for key, value in realised.items()
-            if key[0] == metric and key in estimated
-        ]
+        apart = [estimated[key] - value for key, value in realised.items() if key[0] == metric and key in estimated]
         if apart:
             off, lean = float(np.mean(np.abs(apart))), float(np.mean(apart))
             found.append(Trust(metric, len(apart), off, lean))
     return found
 
 
-def _by_score(
-    metric: str, score: pd.Series, off: pd.Series, day: pd.Series, least: int
-) -> list[Measure]:
+def _by_score(metric: str, score: pd.Series, off: pd.Series, day: pd.Series, least: int) -> list[Measure]:
     """By how much more a row is off, a standard deviation of the day's scores above the day's mean.
 
     The slope beside bias's intercept (Cox, 1958, Biometrika 45): scores that tell less than they promise are
@@ -118,16 +112,12 @@ def _by_score(
     ]
 
 
-def _off(
-    rows: pd.DataFrame, contract: Contract, spread: float
-) -> Mapping[str, tuple[pd.Series, pd.Series]]:
+def _off(rows: pd.DataFrame, contract: Contract, spread: float) -> Mapping[str, tuple[pd.Series, pd.Series]]:
     """By metric the scores, and how far each is above the truth."""
     truth = rows[contract.target.name].astype(float)
     if contract.task == "multiclass":
         scores = {str(c): rows[f"score_{i}"] for i, c in enumerate(contract.target.classes)}
-        return {
-            label: (score, score - (truth == i)) for i, (label, score) in enumerate(scores.items())
-        }
+        return {label: (score, score - (truth == i)) for i, (label, score) in enumerate(scores.items())}
     if contract.task == "regression":
         return {"deviations": (rows["score"], (rows["score"] - truth) / (spread or 1.0))}
     return {"share": (rows["score"], rows["score"] - truth)}

@@ -100,9 +100,7 @@ class Budget:
     seed: int
 
 
-def solve(
-    reference: Numbers, weekdays: Numbers, series: Sequence[Series], rule: Rule, budget: Budget
-) -> list[Limits]:
+def solve(reference: Numbers, weekdays: Numbers, series: Sequence[Series], rule: Rule, budget: Budget) -> list[Limits]:
     """The limits of the *series* of one tier: *reference* is (days, series), NaN without a verdict.
 
     *weekdays* (days,) are 0 to 6.
@@ -148,9 +146,7 @@ def _moments(days: Numbers, trifles: Numbers) -> tuple[Numbers, Numbers]:
     known = ~np.isnan(days)
     count = np.maximum(known.sum(axis=-2, keepdims=True), 1)
     mean = np.where(known, days, 0).sum(axis=-2, keepdims=True) / count
-    square = np.where(known, (days - mean) ** 2, 0).sum(axis=-2) / np.maximum(
-        count[..., 0, :] - 1, 1
-    )
+    square = np.where(known, (days - mean) ** 2, 0).sum(axis=-2) / np.maximum(count[..., 0, :] - 1, 1)
     return mean[..., 0, :], np.maximum(np.sqrt(square), np.maximum(trifles / 20, 1e-12))
 
 
@@ -175,9 +171,7 @@ def _drawn(
     return np.concatenate(days), np.concatenate(levels)
 
 
-def _solved(
-    days: Numbers, levels: Numbers, rule: Rule, alarms: float
-) -> tuple[Numbers, Numbers, Numbers]:
+def _solved(days: Numbers, levels: Numbers, rule: Rule, alarms: float) -> tuple[Numbers, Numbers, Numbers]:
     """Limits of days and levels at which quarters have *alarms* on average; each chart's run length."""
     drawn = days, levels
     extremes = [_Extremes.of(lasts(each, rule)) for each in drawn]
@@ -189,9 +183,7 @@ def _solved(
         middle = (low + high) / 2
         begun = alarms_begin(worst > middle, rule.quiet).sum() / len(worst)
         # Where nothing is rare, alarms run together and are few: the budget is sought from above.
-        low, high = (
-            (middle, high) if begun > alarms or (worst > middle).mean() > 0.5 else (low, middle)
-        )
+        low, high = (middle, high) if begun > alarms or (worst > middle).mean() > 0.5 else (low, middle)
     begun = alarms_begin(np.moveaxis(apart, -1, 0) > high, rule.quiet).sum(axis=(1, 2))
     day, level = (each.value(high) for each in extremes)
     return day, level, len(days) * QUARTER / np.maximum(begun, 1)

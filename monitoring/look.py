@@ -123,9 +123,7 @@ def measure(
 
 
 def charted(
-    parts: Sequence[tuple[list[Measure], list[Measure]]],
-    influences: Mapping[str, float],
-    rules: Monitoring,
+    parts: Sequence[tuple[list[Measure], list[Measure]]], influences: Mapping[str, float], rules: Monitoring
 ) -> list[Signal]:
     """Measures of days to judge, each part's on charts with the limits of its own reference's."""
     tiers = {
@@ -140,16 +138,13 @@ def charted(
             mine = {
                 name: days
                 for name, days in wanted.items()
-                if len(known.get(name, ())) >= rules.min_reference_days
-                and tier_of(days[0], influences, rules) == tier
+                if len(known.get(name, ())) >= rules.min_reference_days and tier_of(days[0], influences, rules) == tier
             }
             if mine:
                 groups.append((tier, {name: known[name] for name in mine}, mine))
     found = []
     for tier, known, mine in groups:
-        budget = Budget(
-            rules.false_alarms_per_quarter / len(groups), rules.ewma_weight, rules.draws, rules.seed
-        )
+        budget = Budget(rules.false_alarms_per_quarter / len(groups), rules.ewma_weight, rules.draws, rules.seed)
         reference, days = _matrix(known)
         series = [_series(name, known[name], rules) for name in known]
         weekdays = pd.to_datetime(days).day_of_week.to_numpy()
@@ -197,10 +192,12 @@ def _series(name: str, known: list[Measure], rules: Monitoring) -> Series:
     by_metric = {
         "mean": Series(name, "both", rules.min_shift),
         "jensen_shannon": Series(name, "upper", rules.min_drift, absolute=True),
-        "reconstruction_error": error, "mae": error, "rmse": error,
+        "reconstruction_error": error,
+        "mae": error,
+        "rmse": error,
         "roc_auc": Series(name, "lower", rules.min_loss),
         "accuracy": Series(name, "lower", rules.min_loss),
-    }  # fmt: skip
+    }
     return by_kind.get(first.kind) or by_metric[first.metric]
 
 
@@ -237,12 +234,7 @@ def _of_day(
 
 
 def _signals(
-    series: Series,
-    limits: Limits,
-    known: list[Measure],
-    measures: list[Measure],
-    tier: str,
-    rules: Monitoring,
+    series: Series, limits: Limits, known: list[Measure], measures: list[Measure], tier: str, rules: Monitoring
 ) -> list[Signal]:
     first, last = (pd.Timestamp(measures[n].day) for n in (0, -1))
     scaled = np.full(((last - first).days + 1, 1), np.nan)
@@ -254,10 +246,20 @@ def _signals(
     level_upper, level_lower = series.above(limits)[1], series.below(limits)[1]
     return [
         Signal(
-            each.kind, each.metric, each.feature, each.day, each.value, limits.mean,
-            mine.below(own)[0], mine.above(own)[0], each.rows,
+            each.kind,
+            each.metric,
+            each.feature,
+            each.day,
+            each.value,
+            limits.mean,
+            mine.below(own)[0],
+            mine.above(own)[0],
+            each.rows,
             limits.mean + limits.deviation * float(levels[(pd.Timestamp(each.day) - first).days]),
-            level_lower, level_upper, tier, limits.run_length,
+            level_lower,
+            level_upper,
+            tier,
+            limits.run_length,
         )
         for each, (mine, own) in zip(measures, of_day, strict=True)
-    ]  # fmt: skip
+    ]

@@ -17,19 +17,11 @@ from monitoring.query import hash_of, scores_of
 
 Line = dict[str, Any]
 #: What each answer must have.
-ANSWER: dict[str, Any] = {
-    "id": str,
-    "version": str,
-    "time": str,
-    "row": dict,
-    "score": (int, float, list),
-}
+ANSWER: dict[str, Any] = {"id": str, "version": str, "time": str, "row": dict, "score": (int, float, list)}
 _DTYPES = {"number": "float64", "category": "object", "boolean": "boolean"}
 
 
-def answers(
-    lines: Iterable[Line | None], contract: Contract, version: str, odd: Counter[str]
-) -> pd.DataFrame:
+def answers(lines: Iterable[Line | None], contract: Contract, version: str, odd: Counter[str]) -> pd.DataFrame:
     """The answers in *lines*, in columns as `query.typed` has them; what is none is counted."""
     found = []
     for line in untorn(lines, "answers", odd):
@@ -45,9 +37,9 @@ def answers(
         "at": _texts(line.get("at") for line in found),
         "version": _texts(line["version"] for line in found),
         "key": _texts(line.get("key") for line in found),
-        "time": pd.Series(
-            pd.to_datetime([read_time(line["time"]) for line in found], utc=True)
-        ).astype("datetime64[us, UTC]"),
+        "time": pd.Series(pd.to_datetime([read_time(line["time"]) for line in found], utc=True)).astype(
+            "datetime64[us, UTC]"
+        ),
         "mine": pd.array([line["version"] == version for line in found], dtype="bool"),
         "fits": pd.array(fits, dtype="bool"),
     }
@@ -69,9 +61,7 @@ def outcomes(lines: Iterable[Line | None], contract: Contract, odd: Counter[str]
             odd["outcomes that do not fit the contract"] += 1
         else:
             at, value = line.get("at"), contract.target.encode(line["outcome"])
-            found.append(
-                (line["id"], hash_of(line["id"]), value, at if isinstance(at, str) else None)
-            )
+            found.append((line["id"], hash_of(line["id"]), value, at if isinstance(at, str) else None))
     frame = pd.DataFrame(found, columns=["id", "hash", "value", "at"])
     return frame.astype({"id": object, "hash": object, "value": float, "at": object})
 
@@ -89,9 +79,7 @@ def line_of(record: Mapping[str, Any]) -> Line:
     """A line that was put into columns, as it was; what is null there was not in it."""
     told = {name: value for name, value in record.items() if value is not None}
     row = {name[4:]: value for name, value in told.items() if name.startswith("row.")}
-    return {name: value for name, value in told.items() if not name.startswith("row.")} | {
-        "row": row
-    }
+    return {name: value for name, value in told.items() if not name.startswith("row.")} | {"row": row}
 
 
 def _texts(values: Iterable[Any]) -> pd.Series[Any]:

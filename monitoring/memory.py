@@ -9,10 +9,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from datetime import date
 from typing import Any
 
-KEPT, LONGEST = (
-    40,
-    200,
-)  # lines of history and of actions, and the characters of one: GitHub's issues end
+KEPT, LONGEST = (40, 200)  # lines of history and of actions, and the characters of one: GitHub's issues end
 LARGEST = 1e9
 _DAYS = ("since", "last", "peak_day", "ack", "called")
 

@@ -86,11 +86,7 @@ _BY_NAME: dict[str, Callable[[Numbers, Numbers], float]] = {
 
 
 def measured(
-    rows: pd.DataFrame,
-    contract: Contract,
-    version: str,
-    least: int,
-    metrics: Iterable[str] | None = None,
+    rows: pd.DataFrame, contract: Contract, version: str, least: int, metrics: Iterable[str] | None = None
 ) -> list[Day]:
     """The days of *rows* (as `Window` says), in order; *metrics* from *least* outcomes on.
 
@@ -105,9 +101,7 @@ def measured(
             truth = known[contract.target.name].to_numpy(dtype=float)
             chances = known[scores].to_numpy(dtype=float)
             chances = chances if len(scores) > 1 else chances[:, 0]
-            values = {
-                name: _BY_NAME[name](truth, chances) for name in metrics or METRICS[contract.task]
-            }
+            values = {name: _BY_NAME[name](truth, chances) for name in metrics or METRICS[contract.task]}
         whole = {name: value for name, value in values.items() if np.isfinite(value)}
         found.append(Day(version, str(day), len(part), len(known), whole))
     return found

@@ -141,9 +141,7 @@ def lines(place: Place, part: Part, names: Collection[str]) -> Iterator[Line | N
         file = place.open(part.name)
     except FileNotFoundError:
         # Between two looks the segment became Parquet.
-        made = [
-            each for each in parts(place, part.stem.partition("-")[0]) if each.stem == part.stem
-        ]
+        made = [each for each in parts(place, part.stem.partition("-")[0]) if each.stem == part.stem]
         if part in made or part.day:
             raise
         for each in made:
@@ -168,9 +166,7 @@ def shape(place: Place, part: Part, names: Collection[str]) -> tuple[tuple[str, 
     return tuple((each.name, str(each.type)) for each in told if each.name in names)
 
 
-def frames(
-    place: Place, some: Iterable[Part], names: Sequence[str]
-) -> Iterator[tuple[pd.DataFrame, int]]:
+def frames(place: Place, some: Iterable[Part], names: Sequence[str]) -> Iterator[tuple[pd.DataFrame, int]]:
     """The lines of files as frames, for who needs many, and how many were torn.
 
     A column for each of *names* ("row.pages"); what a line has not is missing. Whole numbers stay

@@ -16,16 +16,7 @@ import numpy as np
 import pandas as pd
 
 from model.contract import Contract
-from monitoring.drift import (
-    NotMonitoredError,
-    TooFewRowsError,
-    attempt,
-    fitted,
-    judged,
-    known_in,
-    prepared,
-    series,
-)
+from monitoring.drift import NotMonitoredError, TooFewRowsError, attempt, fitted, judged, known_in, prepared, series
 from monitoring.metrics import measured
 from monitoring.signals import Measure, Unknown
 
@@ -48,11 +39,7 @@ def performance(
     """
     metrics = METRICS[contract.task]
     before, now = _judged(reference, contract), _judged(rows, contract)
-    shared = {
-        "metrics": list(metrics),
-        "y_true": contract.target.name,
-        **_predictions(contract),
-    }
+    shared = {"metrics": list(metrics), "y_true": contract.target.name, **_predictions(contract)}
     fit = partial(fitted, before, contract.time)
 
     def estimated() -> Iterable[Measure]:
@@ -100,9 +87,7 @@ def _check_outcomes(reference: pd.DataFrame, contract: Contract) -> None:
     """Refuse a *reference* with too few outcomes to fit a model of the errors to."""
     count = int(reference[contract.target.name].count())
     if count < FEWEST:
-        raise TooFewRowsError(
-            f"too few rows with an outcome ({count}); {FEWEST} are needed in the reference"
-        )
+        raise TooFewRowsError(f"too few rows with an outcome ({count}); {FEWEST} are needed in the reference")
 
 
 def realised(known: pd.DataFrame, contract: Contract) -> list[Measure]:
@@ -118,17 +103,9 @@ def _predictions(contract: Contract) -> dict[str, Any]:
     if contract.task == "regression":
         return {"y_pred": "score"}
     if contract.task == "binary":
-        return {
-            "problem_type": "classification_binary",
-            "y_pred": "predicted",
-            "y_pred_proba": "score",
-        }
+        return {"problem_type": "classification_binary", "y_pred": "predicted", "y_pred_proba": "score"}
     columns = {float(i): name for i, name in enumerate(_scores(contract))}
-    return {
-        "problem_type": "classification_multiclass",
-        "y_pred": "predicted",
-        "y_pred_proba": columns,
-    }
+    return {"problem_type": "classification_multiclass", "y_pred": "predicted", "y_pred_proba": columns}
 
 
 def _scores(contract: Contract) -> list[str]:

@@ -14,9 +14,21 @@ from markdown_it import MarkdownIt
 
 #: Elements of raw HTML within which a line is not plain text.
 _HIDING = {
-    "blockquote", "code", "del", "details", "kbd", "pre", "s", "samp", "script", "strike", "style",
-    "template", "textarea", "tt",
-}  # fmt: skip
+    "blockquote",
+    "code",
+    "del",
+    "details",
+    "kbd",
+    "pre",
+    "s",
+    "samp",
+    "script",
+    "strike",
+    "style",
+    "template",
+    "textarea",
+    "tt",
+}
 _BLOCKS = ["table"]
 # Emphasis, links and escapes are left as they were typed: they hide no line.
 _AS_TYPED = ["autolink", "emphasis", "entity", "escape", "image", "link"]

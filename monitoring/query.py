@@ -40,15 +40,7 @@ def below(level: int) -> str:
 
 def names_of(contract: Contract) -> list[str]:
     """The columns of an answer's file that are read."""
-    return [
-        "id",
-        "at",
-        "version",
-        "key",
-        "time",
-        "score",
-        *(f"row.{n}" for n in contract.feature_names),
-    ]
+    return ["id", "at", "version", "key", "time", "score", *(f"row.{n}" for n in contract.feature_names)]
 
 
 def scores_of(contract: Contract) -> list[str]:
@@ -77,10 +69,17 @@ def typed(lines: ir.Table, contract: Contract, version: str) -> ir.Table:
         else:
             values[feature.name] = ibis.null(_KINDS[feature.kind])
     return lines.select(
-        id=whole[0], hash=md5(whole[0]).substr(0, DIGITS), at=_text(lines, "at"), version=whole[1],
-        key=_text(lines, "key"), time=at, mine=whole[1] == version,
-        fits=reduce(lambda one, other: one & other, fits), **values, **scores,
-    ).filter(ibis._.id.notnull(), ibis._.version.notnull(), ibis._.time.notnull())  # fmt: skip
+        id=whole[0],
+        hash=md5(whole[0]).substr(0, DIGITS),
+        at=_text(lines, "at"),
+        version=whole[1],
+        key=_text(lines, "key"),
+        time=at,
+        mine=whole[1] == version,
+        fits=reduce(lambda one, other: one & other, fits),
+        **values,
+        **scores,
+    ).filter(ibis._.id.notnull(), ibis._.version.notnull(), ibis._.time.notnull())
 
 
 def rest(lines: ir.Table) -> ir.Table:
@@ -95,9 +94,7 @@ def daily(rows: ir.Table, contract: Contract, seen: Mapping[str, Sequence[str]])
     """By the day that rows are about: how many, and by column what is missing, unseen, and the sum."""
     mine = rows.filter(rows.mine & rows.fits)
     mine = mine.mutate(day=_day(mine.time, contract.zone))
-    found: dict[str, Any] = {
-        "rows": mine.count(), "asked": mine["at"].min(), "answered": mine["at"].max()
-    }  # fmt: skip
+    found: dict[str, Any] = {"rows": mine.count(), "asked": mine["at"].min(), "answered": mine["at"].max()}
     for feature in contract.features:
         column = mine[feature.name]
         found[f"missing {feature.name}"] = column.isnull().sum()
@@ -120,9 +117,8 @@ def traffic(rows: ir.Table, contract: Contract) -> ir.Table:
 def totals(rows: ir.Table) -> ir.Table:
     """One row: how many there are, ids, those of the version, and of these those that fit."""
     return rows.agg(
-        lines=rows.count(), ids=rows.id.nunique(), mine=rows.mine.sum(),
-        fitting=(rows.mine & rows.fits).sum(),
-    )  # fmt: skip
+        lines=rows.count(), ids=rows.id.nunique(), mine=rows.mine.sum(), fitting=(rows.mine & rows.fits).sum()
+    )
 
 
 def firsts(rows: ir.Table) -> ir.Table:
@@ -139,9 +135,7 @@ def sampled(rows: ir.Table, level: int) -> ir.Table:
 
 def told(lines: ir.Table, level: int) -> ir.Table:
     """The outcomes in *lines* whose answers are in the sample of *level*."""
-    found = lines.select(
-        "id", "outcome", at=_text(lines, "at"), hash=md5(_text(lines, "id")).substr(0, DIGITS)
-    )
+    found = lines.select("id", "outcome", at=_text(lines, "at"), hash=md5(_text(lines, "id")).substr(0, DIGITS))
     some = found.filter(found.hash.isnull() | (found.hash < below(level))) if level else found
     return some.order_by(["at", "hash"]) if "at" in lines.schema() else some
 

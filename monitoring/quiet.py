@@ -24,9 +24,7 @@ SMOOTH = 0.8
 MOST_SKEWED = 6.0
 
 
-def quiet_days(
-    reference: Numbers, weekdays: Numbers, draws: int, days: int, random: np.random.Generator
-) -> Numbers:
+def quiet_days(reference: Numbers, weekdays: Numbers, draws: int, days: int, random: np.random.Generator) -> Numbers:
     """Days drawn from the *reference* (days, series): (draws, days, series), see the module's words."""
     order = _order(weekdays, draws, days, random)
     mean = np.nanmean(reference, axis=0)
@@ -63,9 +61,7 @@ def _skews(found: Numbers, count: int, draws: int, random: np.random.Generator) 
     What few days say is too low (corrected as Bobée and Robitaille, 1975, do for this distribution), and is off
     by a standard error that is as large itself: the asymptotic one of Pearson's third type.
     """
-    true = found * (
-        1 + 6.51 / count + 20.2 / count**2 + (1.48 / count + 6.77 / count**2) * found**2
-    )
+    true = found * (1 + 6.51 / count + 20.2 / count**2 + (1.48 / count + 6.77 / count**2) * found**2)
     error = np.sqrt(6 * (1 + 1.5 * true**2 + 0.3125 * true**4) / count)
     skew = true + error * random.standard_normal((draws, 1, len(found)))
     return np.asarray(np.where(np.abs(skew) < 0.02, 0.02, np.clip(skew, -MOST_SKEWED, MOST_SKEWED)))
@@ -81,11 +77,7 @@ def _order(weekdays: Numbers, draws: int, days: int, random: np.random.Generator
         order[:, day] = today
         tomorrow = np.minimum(today + 1, count - 1)
         wanted = (weekdays[today] + 1) % 7
-        breaks = (
-            (random.random(draws) < 1 / BLOCK)
-            | (today + 1 >= count)
-            | (weekdays[tomorrow] != wanted)
-        )
+        breaks = (random.random(draws) < 1 / BLOCK) | (today + 1 >= count) | (weekdays[tomorrow] != wanted)
         anew = random.integers(0, count, draws)
         for weekday, those in alike.items():
             if len(those):

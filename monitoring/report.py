@@ -15,14 +15,8 @@ from monitoring.memory import Memory, days_between
 from monitoring.signals import SERVICE
 
 COMMANDS = (
-    (
-        "/ack 7d",
-        "somebody knows of it; until then it calls no retrain and says below only what joins it as a page",
-    ),
-    (
-        "/expected until 2026-12-08 because …",
-        "proposes a waiver: once merged, this is no alarm up to that day",
-    ),
+    ("/ack 7d", "somebody knows of it; until then it calls no retrain and says below only what joins it as a page"),
+    ("/expected until 2026-12-08 because …", "proposes a waiver: once merged, this is no alarm up to that day"),
     ("/retrain", "trains, judges and lands a new model, as every night does"),
     ("/rollback", "the model before this one serves again; or `/rollback VERSION`"),
     ("/explain", "how this alarm came about, and what ends it"),
@@ -108,14 +102,9 @@ def body(model: str, version: str, memory: Memory, state: str, why: str, evidenc
     ]
     sections = [
         Section("head", f"**{text(model)}**, version {code(version)}: {head}", kept=True),
-        Section(
-            "first", f"**First:** {evidence.first}" if evidence.first and state == "open" else ""
-        ),
+        Section("first", f"**First:** {evidence.first}" if evidence.first and state == "open" else ""),
         Section("facts", _facts(memory), kept=True),
-        Section(
-            "what moved",
-            _listed("What moved", [text(w) for w in memory.words] if state == "open" else ()),
-        ),
+        Section("what moved", _listed("What moved", [text(w) for w in memory.words] if state == "open" else ())),
         Section("cost", _listed("What it costs", evidence.effect)),
         Section("likely cause", _listed("Likely cause", evidence.likely)),
         Section("what to do", _what_to_do(memory, state), kept=True),
@@ -140,17 +129,38 @@ def first(facts: Facts, tier: str) -> str:
     new = [code(version) for day, version in facts.releases if _just_before(day, facts.since)][-1:]
     back = f"`/rollback`. {''.join(new)} went live just before it began; the way back takes seconds, and can be undone."
     steps = (
-        (tier != "page", "nothing at this hour. Something looks different, and no loss is told of; it waits for the day."),
+        (
+            tier != "page",
+            "nothing at this hour. Something looks different, and no loss is told of; it waits for the day.",
+        ),
         (kinds & {*SERVICE} and new, back),
-        ("errors" in kinds, "see the scorers' logs: requests fail, and pages that asked fell back to what they do without a model."),
-        ("row_rate" in kinds, "see that the website asks the scorer, and that its journal is shipped here: rows are not as many as usual."),
-        (kinds & {"missing_values", "unseen_categories"}, f"{ask}. Broken rows are put right upstream, and nothing learns from them."),
-        ("label_coverage" in kinds, "see why outcomes no longer come. The model may be as good as ever; nobody can tell."),
+        (
+            "errors" in kinds,
+            "see the scorers' logs: requests fail, and pages that asked fell back to what they do without a model.",
+        ),
+        (
+            "row_rate" in kinds,
+            "see that the website asks the scorer, and that its journal is shipped here: rows are not as many as usual.",
+        ),
+        (
+            kinds & {"missing_values", "unseen_categories"},
+            f"{ask}. Broken rows are put right upstream, and nothing learns from them.",
+        ),
+        (
+            "label_coverage" in kinds,
+            "see why outcomes no longer come. The model may be as good as ever; nobody can tell.",
+        ),
         (new, back),
-        (kinds & {"realised_performance", "prediction_bias"}, "look at the likely cause; unless rows are broken, `/retrain`. Outcomes tell the loss: it is real."),
-        (kinds == {"latency"}, "see what else the scorers' machines do, and whether more is asked at once: answers take longer, and no release of ours explains it."),
+        (
+            kinds & {"realised_performance", "prediction_bias"},
+            "look at the likely cause; unless rows are broken, `/retrain`. Outcomes tell the loss: it is real.",
+        ),
+        (
+            kinds == {"latency"},
+            "see what else the scorers' machines do, and whether more is asked at once: answers take longer, and no release of ours explains it.",
+        ),
         (True, "look at the likely cause. The loss is an estimate, and outcomes do not tell of it yet."),
-    )  # fmt: skip
+    )
     return next(words for applies, words in steps if applies)
 
 
@@ -164,9 +174,7 @@ def likely(facts: Facts) -> tuple[str, ...]:
             found.append(f"A release of ours: {code(version)} went live on {day}, {ago}.")
     if facts.new:
         names = ", ".join(code(name) for name in facts.new[:5])
-        found.append(
-            f"A new segment, or a new spelling upstream: values never seen before in {names}."
-        )
+        found.append(f"A new segment, or a new spelling upstream: values never seen before in {names}.")
     for owner, theirs in (facts.owners or {}).items():
         what = ", ".join(code(name) for name in theirs[:5])
         whose = f"all of them {text(owner)}'s: ask there" if owner else "ask who fills them"
@@ -177,9 +185,7 @@ def likely(facts: Facts) -> tuple[str, ...]:
         found.append(f"The season: the model was judged with rows of {first} to {last} only.")
     moved = {"multivariate_drift", "score_drift", "univariate_drift", *_DATA} & {*facts.kinds}
     if "realised_performance" in facts.kinds and not moved:
-        found.append(
-            "The world: rows look as before and outcomes differ, so what leads to what has changed."
-        )
+        found.append("The world: rows look as before and outcomes differ, so what leads to what has changed.")
     return tuple(found) or ("Nothing that is known here happened at that time.",)
 
 
@@ -208,9 +214,7 @@ def summary(memory: Memory, why: str) -> str:
     if memory.peak:
         lines.append(f"- Peak: {memory.peak:.1f} times its limit, on {memory.peak_day}.")
     done = "; ".join(f"{at}: {text(words)}" for at, words in memory.actions) or "none is noted here"
-    return "\n".join(
-        [*lines, f"- Action taken: {done}.", "", "It opens again if this comes back.\n"]
-    )
+    return "\n".join([*lines, f"- Action taken: {done}.", "", "It opens again if this comes back.\n"])
 
 
 def explain(memory: Memory, quiet: int) -> str:
@@ -218,11 +222,7 @@ def explain(memory: Memory, quiet: int) -> str:
     seen = [text(words) for words in memory.words] or ["nothing at the moment"]
     begun, worst = memory.since or "a day that is not known", memory.peak_day or "an unknown day"
     return _EXPLAINED.format(
-        seen="\n".join(f"- {words}" for words in seen),
-        begun=begun,
-        worst=worst,
-        peak=memory.peak,
-        quiet=quiet,
+        seen="\n".join(f"- {words}" for words in seen), begun=begun, worst=worst, peak=memory.peak, quiet=quiet
     )
 
 

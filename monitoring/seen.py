@@ -45,9 +45,7 @@ class Seen:
 
     def look(self) -> Look:
         """What is decided by."""
-        series = {
-            name: days for name, days in by_series(self.signals).items() if days[0].tier != "digest"
-        }
+        series = {name: days for name, days in by_series(self.signals).items() if days[0].tier != "digest"}
         restless: dict[str, str] = {}
         judged: dict[str, set[str]] = {}
         for days in series.values():
@@ -74,9 +72,7 @@ class Seen:
         series = by_series(self.signals)
         lasting = [series[name] for name in self.situation.lasting]
         return [
-            days[-1]
-            for days in lasting
-            if days[0].tier == "page" and self._cause([days]).fingerprint not in expected
+            days[-1] for days in lasting if days[0].tier == "page" and self._cause([days]).fingerprint not in expected
         ]
 
     def words(self, look: Look, memory: Memory, state: State, why: str) -> tuple[str, str]:
@@ -180,14 +176,7 @@ class Seen:
             for days in by_series(some).values():
                 rows = sum(day.rows for day in days)
                 mean, usual = sum(day.value * day.rows for day in days) / rows, days[0].expected
-                money = cost(
-                    days[0].metric,
-                    usual,
-                    mean,
-                    rows / len(days),
-                    target.worth or 0.0,
-                    target.currency,
-                )
+                money = cost(days[0].metric, usual, mean, rows / len(days), target.worth or 0.0, target.currency)
                 yield (
                     f"{days[0].metric}, {word} over {len(days)} days: {mean:.3f}; {usual:.3f} when it was judged"
                     f" ({mean - usual:+.3f})" + (f", {money}" if money else "")
@@ -198,9 +187,7 @@ class Seen:
     def _sure(self, lasting: Sequence[list[Signal]]) -> Iterable[str]:
         for days in lasting[:5]:
             beyond, length = sum(day.breached for day in days), days[-1].run_length
-            alone = (
-                "" if length is None else f"; alone it raises a false alarm once in {_long(length)}"
-            )
+            alone = "" if length is None else f"; alone it raises a false alarm once in {_long(length)}"
             yield f"{text(_name(days[0]))}: beyond its limits on {beyond} of {len(days)} days{alone}"
         yield (
             f"where nothing has changed, false alarms of all charts together are {self.budget:g} a quarter: their limits"

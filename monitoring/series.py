@@ -37,9 +37,7 @@ class Series:
     days: tuple[Day, ...] = ()
     run: Mapping[str, Any] = field(default_factory=dict)
 
-    def told(
-        self, version: str, signals: Iterable[Signal], days: Iterable[Day], run: Mapping[str, Any]
-    ) -> Series:
+    def told(self, version: str, signals: Iterable[Signal], days: Iterable[Day], run: Mapping[str, Any]) -> Series:
         """It, after a run said *run* of itself, and *signals* and *days* of *version*."""
         known = {(v, s.name, s.day): (v, s) for v, s in self.signals}
         known |= {(version, s.name, s.day): (version, s) for s in signals}
@@ -74,9 +72,7 @@ def read_series(folder: Path, elsewhere: Callable[[], bytes | None] = lambda: No
             return Series()
         told = json.loads(content)
         return Series(
-            tuple(
-                (row[0], Signal(*row[1:])) for row in _rows(told, "signal", ["version", *_SIGNAL])
-            ),
+            tuple((row[0], Signal(*row[1:])) for row in _rows(told, "signal", ["version", *_SIGNAL])),
             tuple(Day(*row) for row in _rows(told, "day", _DAY)),
             dict(told["run"]),
         )

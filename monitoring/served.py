@@ -56,9 +56,7 @@ class Served:
     def was_so(self, signal: Signal) -> bool:
         """Whether the day before the live version was beyond the limit already: then it is not to blame."""
         upper = signal.upper
-        return upper is not None and any(
-            m.name == signal.name and m.value > upper for m in self.eve
-        )
+        return upper is not None and any(m.name == signal.name and m.value > upper for m in self.eve)
 
 
 def read_days(
@@ -151,9 +149,7 @@ def quantile(seconds: Mapping[float, float], share: float) -> float:
     return math.nan
 
 
-def _errors(
-    days: Mapping[str, Counts], least: float, ends: Mapping[str, float]
-) -> Iterable[Measure]:
+def _errors(days: Mapping[str, Counts], least: float, ends: Mapping[str, float]) -> Iterable[Measure]:
     """Of each day with *least* requests, or as many as *ends* says, where that is more."""
     for day, counts in sorted(days.items()):
         asked = _asked(counts)
@@ -161,9 +157,7 @@ def _errors(
             yield Measure("errors", "share", "", day, counts.statuses["5xx"] / asked, asked)
 
 
-def _latencies(
-    days: Mapping[str, Counts], least: int, ends: Mapping[str, float]
-) -> Iterable[Measure]:
+def _latencies(days: Mapping[str, Counts], least: int, ends: Mapping[str, float]) -> Iterable[Measure]:
     """Of each day with *least* requests and answers, or as many as *ends* says, where that is more."""
     for day, counts in sorted(days.items()):
         answers = sum(counts.seconds.values())
@@ -190,7 +184,7 @@ def _plain(sums: Mapping[tuple[str, str], Counts]) -> list[Any]:
     return [
         [*key, dict(counts.statuses), [[b if math.isfinite(b) else None, n] for b, n in counts.seconds.items()]]
         for key, counts in sums.items()
-    ]  # fmt: skip
+    ]
 
 
 def _kept(told: Any) -> dict[tuple[str, str], Counts]:
@@ -198,8 +192,7 @@ def _kept(told: Any) -> dict[tuple[str, str], Counts]:
     try:
         return {
             (day, version): Counts(
-                Counter(statuses),
-                Counter({math.inf if bound is None else bound: count for bound, count in seconds}),
+                Counter(statuses), Counter({math.inf if bound is None else bound: count for bound, count in seconds})
             )
             for day, version, statuses, seconds in told or ()
         }

@@ -14,9 +14,7 @@ from dataclasses import dataclass, field
 from checks.live import Rollback
 from monitoring.baking import Alarm
 
-_SAMPLE = re.compile(
-    r"tidegate_(requests(?:_total)?|answer_seconds_bucket)\{(.*)\} (\S+)", re.MULTILINE
-)
+_SAMPLE = re.compile(r"tidegate_(requests(?:_total)?|answer_seconds_bucket)\{(.*)\} (\S+)", re.MULTILINE)
 _LABEL = re.compile(r'(\w+)="([^"]*)"')
 #: Fewer requests between two looks tell nothing.
 LEAST = 100

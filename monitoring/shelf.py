@@ -25,9 +25,7 @@ class Shelf:
 
     def has(self, name: str) -> bool:
         """Whether an entry is whole."""
-        return self.folder is not None and all(
-            (self.folder / f"{name}.{end}").is_file() for end in ("json", "parquet")
-        )
+        return self.folder is not None and all((self.folder / f"{name}.{end}").is_file() for end in ("json", "parquet"))
 
     def told(self, name: str) -> Any:
         """An entry's values; None if it was never kept, or half of it is gone."""

@@ -11,12 +11,7 @@ from monitoring.window import Window
 
 
 def sightless(
-    window: Window,
-    signals: Iterable[Signal],
-    unknown: Iterable[Unknown],
-    history: str,
-    least: int,
-    days: float,
+    window: Window, signals: Iterable[Signal], unknown: Iterable[Unknown], history: str, least: int, days: float
 ) -> list[Broken]:
     """What to say where rows have come for more than *days* days, and the model could be judged on none of them.
 

@@ -56,9 +56,7 @@ class Signal:
     @property
     def breached(self) -> bool:
         """Whether the day's value or the level lies beyond a limit."""
-        return _beyond(self.value, self.lower, self.upper) or _beyond(
-            self.level, self.level_lower, self.level_upper
-        )
+        return _beyond(self.value, self.lower, self.upper) or _beyond(self.level, self.level_lower, self.level_upper)
 
     @property
     def name(self) -> str:

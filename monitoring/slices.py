@@ -35,9 +35,7 @@ class Slice:
     usual_metric: float | None
 
 
-def slices(
-    reference: pd.DataFrame, rows: pd.DataFrame, contract: Contract, least: int, weight: int = 1
-) -> list[Slice]:
+def slices(reference: pd.DataFrame, rows: pd.DataFrame, contract: Contract, least: int, weight: int = 1) -> list[Slice]:
     """Every slice of at least *least* rows now or before, the one that moved most first.
 
     *rows* are 1 in *weight* of all.
@@ -52,12 +50,17 @@ def slices(
             if max(len(old), len(new)) >= least:
                 found.append(
                     Slice(
-                        name, value, weight * len(new),
-                        len(new) / max(len(rows), 1), len(old) / max(len(reference), 1),
-                        _score(new), _score(old),
-                        _metric(new, contract, least), _metric(old, contract, least),
+                        name,
+                        value,
+                        weight * len(new),
+                        len(new) / max(len(rows), 1),
+                        len(old) / max(len(reference), 1),
+                        _score(new),
+                        _score(old),
+                        _metric(new, contract, least),
+                        _metric(old, contract, least),
                     )
-                )  # fmt: skip
+                )
     return sorted(found, key=_moved, reverse=True)
 
 

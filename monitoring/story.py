@@ -190,9 +190,7 @@ def with_journal(
             reading = Reading(contract, version, seen, limits.sample_rows, limits.engine, kept)
             window = read_window(journal, reading, limits.window_days)
             days = measured(window.rows, contract, version, limits.min_rows)
-            series = series.told(
-                version, (), days_of_all(days, window.counts, window.weight), series.run
-            )
+            series = series.told(version, (), days_of_all(days, window.counts, window.weight), series.run)
         except JournalError as error:
             notes.append(f"{version}: {error}")
         except (ContractError, KeyError):
@@ -212,9 +210,7 @@ def verdict_in(text: str) -> Verdict | None:
         return None
     body = text[decision.start() :]
     sentence, version = _SENTENCE.search(body), _VERSION.search(body)
-    return Verdict(
-        version[1] if version else "", decision[1], sentence[1] if sentence else "", body
-    )
+    return Verdict(version[1] if version else "", decision[1], sentence[1] if sentence else "", body)
 
 
 def read_drill(path: Path) -> tuple[str, str]:

@@ -54,16 +54,12 @@ def _read_ack(rest: str) -> Command | str:
     found = re.fullmatch(r"(\d{1,4})\s*([hdw])", rest.lower() or "7d")
     days = math.ceil(int(found[1]) * _HOURS[found[2]] / 24) if found else 0
     if not 1 <= days <= LONGEST_ACK:
-        return (
-            f"`/ack` takes hours, days or weeks, of at most {LONGEST_ACK} days, such as `/ack 7d`."
-        )
+        return f"`/ack` takes hours, days or weeks, of at most {LONGEST_ACK} days, such as `/ack 7d`."
     return Command("ack", days=days)
 
 
 def _read_expected(rest: str) -> Command | str:
-    found = re.fullmatch(
-        r"until\s+(\d{4}-\d\d-\d\d)[,;:]?\s+because[,:]?\s+(\S.*)", rest, re.IGNORECASE
-    )
+    found = re.fullmatch(r"until\s+(\d{4}-\d\d-\d\d)[,;:]?\s+because[,:]?\s+(\S.*)", rest, re.IGNORECASE)
     try:
         until = date.fromisoformat(found[1]).isoformat() if found else ""
     except ValueError:

@@ -23,11 +23,7 @@ _OF_ROWS = ("stopped", "rows")
 
 
 def likely_changes(
-    rows: pd.DataFrame,
-    contract: Contract,
-    manifest: Mapping[str, Any],
-    rules: Rules,
-    until: datetime | None = None,
+    rows: pd.DataFrame, contract: Contract, manifest: Mapping[str, Any], rules: Rules, until: datetime | None = None
 ) -> list[Change]:
     """The changes, those of values first, and the limits that will break if it goes on like this.
 
@@ -56,9 +52,5 @@ def limits_of(rules: Rules) -> Limits:
     """The gate's limits: a change is one wherever it is seen."""
     asked = rules.gate.upstream
     return Limits(
-        asked.missing_rise,
-        asked.category_share,
-        asked.sentinel_share,
-        rules.gate.data.max_missing,
-        asked.horizon_days,
+        asked.missing_rise, asked.category_share, asked.sentinel_share, rules.gate.data.max_missing, asked.horizon_days
     )

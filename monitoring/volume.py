@@ -27,7 +27,7 @@ def volume(window: Window, rules: Monitoring) -> tuple[list[Measure], list[Measu
     outcomes = Triangle.of(window.arrivals, yesterday)
     covered = [replace(m, rows=window.weight * m.rows) for m in outcomes.coverage(age)]
     before, now, unknown = [], [], []
-    for kind, found, last in (("row_rate", rates(window), yesterday), ("label_coverage", covered, yesterday - age)):  # fmt: skip
+    for kind, found, last in (("row_rate", rates(window), yesterday), ("label_coverage", covered, yesterday - age)):
         cut = day_of(last - RECENT)
         old = [each for each in found if each.day <= cut]
         if kind == "label_coverage" and settled(window, rules) is None:

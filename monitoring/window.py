@@ -101,16 +101,12 @@ def read_window(
         "outcomes told again (the first stands)",
     )
     if whole and not level:  # else they may be of days or rows that are not looked at
-        odd["outcomes of answers that are not in the journal"] = int(
-            (~outcomes["id"].isin(rows["id"])).sum()
-        )
+        odd["outcomes of answers that are not in the journal"] = int((~outcomes["id"].isin(rows["id"])).sum())
     came = arrivals(rows, outcomes, contract.zone)
     end = _end(counts, until, least)
     if now is not None and end:
         end = whole_until(end, came, now, contract.zone)
-    today, ahead = (
-        int(counts["rows"][at].sum()) for at in (counts.index == end, counts.index > end)
-    )
+    today, ahead = (int(counts["rows"][at].sum()) for at in (counts.index == end, counts.index > end))
     if until is None:
         odd["rows of later days, too few to judge"] = today + ahead
     else:
@@ -121,11 +117,7 @@ def read_window(
     traffic = traffic[(traffic["day"] >= first) & (traffic["day"] < end)]
     came = came[(came["day"] >= number_of(first)) & (came["day"] < number_of(end))] if end else came
     rows = _shaped(rows, outcomes, contract)
-    hidden = [
-        f.name
-        for f in contract.features
-        if f.name in contract.private and rows[f.name].isna().all()
-    ]
+    hidden = [f.name for f in contract.features if f.name in contract.private and rows[f.name].isna().all()]
     rows = rows.drop(columns=hidden)
     said = [f"{count:,} {what}" for what, count in sorted(odd.items()) if count]
     if hidden:
@@ -136,20 +128,23 @@ def read_window(
             " run: for distances, estimates, outcomes and slices; all were counted for rows, missing values, unseen"
             " categories and means"
         )
-    answered = max(
-        (str(day.counts["answered"].max() or "") for day in answers.values() if len(day.counts)),
-        default="",
-    )
-    began = min(
-        (str(day.counts["asked"].min() or "") for day in answers.values() if len(day.counts)),
-        default="",
-    )
+    answered = max((str(day.counts["answered"].max() or "") for day in answers.values() if len(day.counts)), default="")
+    began = min((str(day.counts["asked"].min() or "") for day in answers.values() if len(day.counts)), default="")
     inside = days_of(rows, contract.time).isin(counts.index)
     strangers = sorted({*traffic["version"]} - {reading.version})
     return Window(
-        rows[inside].reset_index(drop=True), tuple(said), answered, counts, 2**level, end, ahead, began,
-        traffic.groupby("day")["rows"].sum(), came, tuple(strangers),
-    )  # fmt: skip
+        rows[inside].reset_index(drop=True),
+        tuple(said),
+        answered,
+        counts,
+        2**level,
+        end,
+        ahead,
+        began,
+        traffic.groupby("day")["rows"].sum(),
+        came,
+        tuple(strangers),
+    )
 
 
 @dataclass(frozen=True)

@@ -48,10 +48,7 @@ def main(arguments: list[str] | None = None) -> int:
         listener = listen(asked.host, asked.port)
     except OSError as error:
         if error.errno != errno.EADDRINUSE:
-            print(
-                f"error: cannot listen on {asked.host}:{asked.port}: {error.strerror}",
-                file=sys.stderr,
-            )
+            print(f"error: cannot listen on {asked.host}:{asked.port}: {error.strerror}", file=sys.stderr)
             return USAGE
         print(
             f"error: port {asked.port} of {asked.host} is in use; type --port 0 for a free one, or name another",

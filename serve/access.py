@@ -118,10 +118,7 @@ class Access:
             return []
         told = [("Vary", "Origin")]
         if origin in self._origins:
-            told += [
-                ("Access-Control-Allow-Origin", origin),
-                ("Access-Control-Expose-Headers", "traceparent"),
-            ]
+            told += [("Access-Control-Allow-Origin", origin), ("Access-Control-Expose-Headers", "traceparent")]
         return told
 
     def preflight(self, origin: str) -> list[tuple[str, str]]:
@@ -151,9 +148,7 @@ def read_tokens(path: Path) -> tuple[bytes, ...]:
         raise TokenFileError("a file with at least one token, one a line")
     short = sum(len(token) < SHORTEST for token in tokens)
     if short:
-        raise TokenFileError(
-            f"tokens of at least {SHORTEST} characters; {short} of {len(tokens)} are shorter"
-        )
+        raise TokenFileError(f"tokens of at least {SHORTEST} characters; {short} of {len(tokens)} are shorter")
     return tuple(_digest(token) for token in tokens)
 
 

@@ -64,11 +64,7 @@ class Labels(msgspec.Struct, gc=False):
     arm: str
 
 
-RESPONSES: Mapping[str, type[msgspec.Struct]] = {
-    "binary": Label,
-    "regression": Value,
-    "multiclass": Labels,
-}
+RESPONSES: Mapping[str, type[msgspec.Struct]] = {"binary": Label, "regression": Value, "multiclass": Labels}
 
 
 def responses(contract: Contract, answers: Sequence[Answer]) -> list[Any]:
@@ -97,9 +93,7 @@ def bodies(contract: Contract, answers: Sequence[Answer]) -> list[dict[str, Any]
     return found
 
 
-def _multiclass(
-    classes: Sequence[Any], names: Sequence[str], answer: Answer, scores: list[float]
-) -> Labels:
+def _multiclass(classes: Sequence[Any], names: Sequence[str], answer: Answer, scores: list[float]) -> Labels:
     best = max(range(len(classes)), key=scores.__getitem__)
     probabilities = dict(zip(names, scores, strict=True))
     return Labels(answer.id, scores[best], classes[best], probabilities, answer.version, answer.arm)

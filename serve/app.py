@@ -166,9 +166,7 @@ def _refused(error: RequestError) -> Response:
         scorer.metrics.refused(error.status)
     answer = _response(refusal(error))
     if error.status == 401:
-        answer.headers["WWW-Authenticate"] = _access().challenge(
-            request.path, prefix(request.headers)
-        )
+        answer.headers["WWW-Authenticate"] = _access().challenge(request.path, prefix(request.headers))
     if error.status == 503:
         answer.headers["Retry-After"] = "1"
     if isinstance(error, CodingError):

@@ -61,14 +61,15 @@ class Aside:
         self.proofs = Proofs(settings.proofs, core=settings.core == "auto")
         # A bundle that answers is loaded to be proven; only a shadow stays in memory.
         self.router = Router(
-            settings.store, clock, self._prove, shadow=self.proofs.prove, prefix="aside: ",
-            copies=settings.proofs / COPIES,
-        )  # fmt: skip
-        self.journal = Journal(
-            settings.journal,
+            settings.store,
             clock,
-            largest=settings.journal_segment_size,
-            lasts=settings.journal_segment_seconds,
+            self._prove,
+            shadow=self.proofs.prove,
+            prefix="aside: ",
+            copies=settings.proofs / COPIES,
+        )
+        self.journal = Journal(
+            settings.journal, clock, largest=settings.journal_segment_size, lasts=settings.journal_segment_seconds
         )
         metrics = metrics or Metrics(run_folder(), worker=False)
         metrics.watch(self.journal)

@@ -13,10 +13,19 @@ import numpy as np
 
 #: NumPy's types of the protocol's, but for BYTES.
 _TYPES = {
-    "BOOL": "u1", "FP16": "<f2", "FP32": "<f4", "FP64": "<f8",
-    "INT8": "i1", "INT16": "<i2", "INT32": "<i4", "INT64": "<i8",
-    "UINT8": "u1", "UINT16": "<u2", "UINT32": "<u4", "UINT64": "<u8",
-}  # fmt: skip
+    "BOOL": "u1",
+    "FP16": "<f2",
+    "FP32": "<f4",
+    "FP64": "<f8",
+    "INT8": "i1",
+    "INT16": "<i2",
+    "INT32": "<i4",
+    "INT64": "<i8",
+    "UINT8": "u1",
+    "UINT16": "<u2",
+    "UINT32": "<u4",
+    "UINT64": "<u8",
+}
 DATATYPES = (*_TYPES, "BYTES")
 #: Those that hold fewer digits than Python's numbers.
 SHORT = ("FP16", "FP32")
@@ -94,9 +103,7 @@ def _read_texts(content: memoryview, count: int) -> list[str]:
         place = start + int.from_bytes(content[place:start], "little")
         if max(start, place) > len(content):
             expected = f"{count:,} elements, each after its length in {_LENGTH} bytes"
-            raise TensorDataError(
-                expected, f"{len(content):,} bytes, which end in element {number}"
-            )
+            raise TensorDataError(expected, f"{len(content):,} bytes, which end in element {number}")
         try:
             found.append(str(content[start:place], "utf-8"))
         except UnicodeDecodeError as error:

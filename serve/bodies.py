@@ -51,12 +51,6 @@ Server = defstruct("Server", [("name", str), ("version", str), ("extensions", li
 Inferred = defstruct("Inferred", [("model_name", str), ("outputs", list[Output])])
 Model = defstruct(
     "Model",
-    [
-        ("name", str),
-        ("versions", list[str]),
-        ("platform", str),
-        ("inputs", list[Tensor]),
-        ("outputs", list[Tensor]),
-    ],
+    [("name", str), ("versions", list[str]), ("platform", str), ("inputs", list[Tensor]), ("outputs", list[Tensor])],
 )
 FIXED = (Accepted, Inferred, Live, Model, ModelReady, Ok, Problem, Ready, Server, State)

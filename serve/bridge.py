@@ -84,9 +84,7 @@ class Bridge:
             return found.status, [("content-type", found.kind)], found.body
         return int(started[0][:3]), list(started[1]), content
 
-    async def _send(
-        self, client: str, proto: Any, status: int, lines: Lines, content: bytes
-    ) -> None:
+    async def _send(self, client: str, proto: Any, status: int, lines: Lines, content: bytes) -> None:
         """Send a large answer, and wait until its client has read it; for so long it is in memory."""
         if self._unread + len(content) > MOST_UNREAD:
             raise RequestError(503, "too many large answers are not read yet; send it again")
@@ -95,9 +93,7 @@ class Bridge:
         until = loop.time() + self._seconds + len(content) / SLOWEST
         try:
             lines = [pair for pair in lines if pair[0].lower() != "content-length"]
-            transport = proto.response_stream(
-                status, [*lines, ("content-length", str(len(content)))]
-            )
+            transport = proto.response_stream(status, [*lines, ("content-length", str(len(content)))])
             await transport.send_bytes(content)
             # granian takes what is sent at once, whatever the client reads, and refuses more
             # once the whole answer left.

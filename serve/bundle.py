@@ -46,9 +46,7 @@ class Bundle:
     core: str
 
     @classmethod
-    def load(
-        cls, folder: Path, digest: str = "", *, evidence: bool = False, core: bool = True
-    ) -> Bundle:
+    def load(cls, folder: Path, digest: str = "", *, evidence: bool = False, core: bool = True) -> Bundle:
         """The bundle in *folder*, verified: digests, contract, golden rows.
 
         With a *digest*, a bundle that has another is refused before its model is loaded. With
@@ -87,13 +85,9 @@ class Bundle:
         return cls._described(folder, read_manifest(folder), digest, evidence=evidence)
 
     @classmethod
-    def _described(
-        cls, folder: Path, manifest: dict[str, Any], digest: str, *, evidence: bool = False
-    ) -> Bundle:
+    def _described(cls, folder: Path, manifest: dict[str, Any], digest: str, *, evidence: bool = False) -> Bundle:
         if digest and manifest["digest"] != digest:
-            raise BundleError(
-                f"{folder} holds {manifest['version']} ({manifest['digest']}), live.toml names {digest}"
-            )
+            raise BundleError(f"{folder} holds {manifest['version']} ({manifest['digest']}), live.toml names {digest}")
         verify(folder, manifest, evidence=evidence)
         try:
             contract = Contract.from_json(manifest["contract"])
@@ -154,14 +148,11 @@ class Bundle:
         try:
             scores = self.score(golden["rows"]).astype(float)
         except Exception as error:  # ONNX Runtime raises a dozen types of its own
-            raise BundleError(
-                f"{self.folder}: the golden rows cannot be scored: {error}"
-            ) from error
+            raise BundleError(f"{self.folder}: the golden rows cannot be scored: {error}") from error
         expected = np.asarray(golden["scores"], dtype=float)
         if scores.shape != expected.shape or not np.isfinite(scores).all():
             raise BundleError(
-                f"{self.folder}: the golden rows give {scores.shape} finite scores,"
-                f" expected {expected.shape}"
+                f"{self.folder}: the golden rows give {scores.shape} finite scores, expected {expected.shape}"
             )
         # Bundles without a spread were made with 1 in its place.
         spread = np.asarray(golden.get("spread", 1.0), dtype=float)

@@ -15,9 +15,7 @@ class Fields:
         self.contract = contracts[0]
         #: The champion's word counts where arms declare a feature differently.
         self.features: Mapping[str, Feature] = {
-            feature.name: feature
-            for contract in reversed(contracts)
-            for feature in contract.features
+            feature.name: feature for contract in reversed(contracts) for feature in contract.features
         }
         first = self.contract
         self._names = {*self.features, first.key, first.time, first.target.name, "id"}

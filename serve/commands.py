@@ -102,9 +102,7 @@ def _parser() -> argparse.ArgumentParser:
     ship = commands.add_parser("ship", parents=[journal], description=text)
     ship.add_argument("--to", required=True, metavar="URL", help="file://, s3://, … (fsspec)")
     ship.add_argument("--every", type=float, metavar="SECONDS", help="repeat (default: run once)")
-    ship.add_argument(
-        "--days", type=int, help="delete uploaded files older than this (default: none)"
-    )
+    ship.add_argument("--days", type=int, help="delete uploaded files older than this (default: none)")
     text = "Delete the old days of a journal; a log in its folder lists what was deleted."
     prune_ = commands.add_parser("prune", parents=[journal], description=text)
     prune_.add_argument("--days", type=int, required=True, help="how many days to keep")

@@ -27,9 +27,7 @@ _WHOLE = re.compile(r"[+-]?\d+", re.ASCII)
 _NUMBER = re.compile(r"[+-]?((\d+\.?\d*|\.\d+)(e[+-]?\d+)?|inf|infinity)", re.ASCII | re.IGNORECASE)
 
 
-def read_csv(
-    content: bytes, fields: Fields, most: int, *, header: bool | None = None
-) -> list[Mapping[str, Any]]:
+def read_csv(content: bytes, fields: Fields, most: int, *, header: bool | None = None) -> list[Mapping[str, Any]]:
     """The rows in *content*, at most *most*; *header* says whether the first line has names.
 
     With None it has if it names at least half of the features that must not be missing. Raises
@@ -48,10 +46,7 @@ def read_csv(
     refuse_form("the CSV", _ragged(lines, len(names), source), count)
     features = fields.features
     columns = {
-        name: [
-            _value(features.get(name), line[place])
-            for line in (lines if name in fields else lines[:1])
-        ]
+        name: [_value(features.get(name), line[place]) for line in (lines if name in fields else lines[:1])]
         for place, name in enumerate(names)
     }
     return fields.rows(columns, count)

@@ -38,9 +38,7 @@ class Decoder:
         self.contract = contract
         self._takes_ids, self._time = takes_ids(contract), contract.time
         fields = [_field(feature) for feature in contract.features]
-        fields += [
-            (name, _TEXT | None | UnsetType, UNSET) for name in (contract.key, contract.time)
-        ]
+        fields += [(name, _TEXT | None | UnsetType, UNSET) for name in (contract.key, contract.time)]
         if self._takes_ids:
             fields.append(("id", _ID | None | UnsetType, UNSET))
         self._names = names = [name for name, *_ in fields]
@@ -129,11 +127,7 @@ class Decoder:
         table = Table(fields, numbers, frozenset(lacking), found)
         ids = [*filter(None, table.column("id"))] if self._takes_ids else []
         times = filter(None, {*table.column(self._time)})
-        usual = (
-            len(set(ids)) == len(ids)
-            and all(map(str.isprintable, ids))
-            and None not in map(read_time, times)
-        )
+        usual = len(set(ids)) == len(ids) and all(map(str.isprintable, ids)) and None not in map(read_time, times)
         return table if usual else None
 
 

@@ -66,9 +66,7 @@ class FullGraph:
 
     def score(self, rows: Rows) -> Scores:
         """The output for *rows*, scored together."""
-        return self.score_columns(
-            {name: [row.get(name) for row in rows] for name in self._contract.feature_names}
-        )
+        return self.score_columns({name: [row.get(name) for row in rows] for name in self._contract.feature_names})
 
     def score_each(self, rows: Rows) -> Scores:
         """The output for *rows*, each scored alone."""

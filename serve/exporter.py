@@ -35,9 +35,7 @@ class State(Collector):
         found = {each: each.metric() for each in LOOKED_UP}
         for definition, labels, value in self._values():
             samples = found[definition]
-            samples.add_sample(
-                samples.name, dict(zip(definition.labels, labels, strict=True)), value
-            )
+            samples.add_sample(samples.name, dict(zip(definition.labels, labels, strict=True)), value)
         yield from (metric for metric in found.values() if metric.samples)
 
     def _values(self) -> Iterator[tuple[Definition, tuple[str, ...], float]]:
@@ -94,8 +92,7 @@ def _wire(state: BlueprintSetupState) -> None:
     if scorer.offers:
         scorer.offers.counted = found.shadowed
     found.bounds = lambda version: next(
-        (bounds_of(arm.bundle) for arm in standing(scorer) if arm.bundle.version == version),
-        PROBABILITIES,
+        (bounds_of(arm.bundle) for arm in standing(scorer) if arm.bundle.version == version), PROBABILITIES
     )
     state.app.extensions[EXTENSION] = found
 

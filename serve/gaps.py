@@ -12,9 +12,7 @@ Counts = Mapping[str, int]
 
 
 def gaps(
-    rows: Table | Sequence[Mapping[str, Any]],
-    names: Sequence[str],
-    known: Iterable[tuple[str, frozenset[str | None]]],
+    rows: Table | Sequence[Mapping[str, Any]], names: Sequence[str], known: Iterable[tuple[str, frozenset[str | None]]]
 ) -> tuple[Counts, Counts]:
     """How many values of the features *names* are missing in *rows*, and how many are unseen categories.
 

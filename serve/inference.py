@@ -115,9 +115,7 @@ def _body() -> tuple[bytes, memoryview]:
     body = body_here(OCTETS)
     length = int(said) if said.isascii() and said.isdigit() and len(said) < 20 else -1
     if not 0 <= length <= len(body):
-        raise RequestError(
-            400, f"{JSON_LENGTH}: expected the length of the JSON, at most {len(body):,}"
-        )
+        raise RequestError(400, f"{JSON_LENGTH}: expected the length of the JSON, at most {len(body):,}")
     return body[:length], memoryview(body)[length:]
 
 
@@ -137,9 +135,7 @@ def _spell(body: dict[str, Any], wanted: Asked) -> Response:
     return answer
 
 
-def _answer(
-    contract: Contract, answers: Sequence[Answer], id_: str | None, wanted: Sequence[str]
-) -> dict[str, Any]:
+def _answer(contract: Contract, answers: Sequence[Answer], id_: str | None, wanted: Sequence[str]) -> dict[str, Any]:
     told = bodies(contract, answers)
     count = len(told)
     outputs = [{"name": "score", "datatype": "FP32", "shape": [count], "data": _all(told, "score")}]

@@ -61,9 +61,7 @@ class Journal:
         #: Called when lines were lost, or when the journal can be written again.
         self.changed: Callable[[], None] = lambda: None
 
-    def answers(
-        self, lines: Sequence[Line], private: Iterable[str], key: str, kind: str = "answers"
-    ) -> bool:
+    def answers(self, lines: Sequence[Line], private: Iterable[str], key: str, kind: str = "answers") -> bool:
         """Write answers, or a shadow's to files of another *kind*; False if they are lost.
 
         *private* features are left out; if the field *key* is private, its hash is written.
@@ -81,9 +79,12 @@ class Journal:
     def state(self) -> dict[str, Any]:
         """What was lost since the start and why, and what waits to be uploaded."""
         return {
-            "lost": self.lost, "why": self.why, "failing": self.failing, "policy": self.policy,
+            "lost": self.lost,
+            "why": self.why,
+            "failing": self.failing,
+            "policy": self.policy,
             **backlog(self.folder),
-        }  # fmt: skip
+        }
 
     def keep_rolling(self, every: float = 5.0) -> None:
         """Start a thread that closes files in time when there are no requests, so that they are uploaded."""
@@ -112,9 +113,7 @@ class Journal:
             for kind in [*self._files]:
                 self._end(kind)
 
-    def _write(
-        self, kind: str, lines: Sequence[Line], private: frozenset[str] = frozenset(), key: str = ""
-    ) -> bool:
+    def _write(self, kind: str, lines: Sequence[Line], private: frozenset[str] = frozenset(), key: str = "") -> bool:
         try:
             content = _spell(self._private.without(lines, private, key) if private else lines)
             with self._lock:

@@ -24,9 +24,7 @@ def read_live(path: Path) -> tuple[Live, bool]:
         text = read_regular(path, LARGEST).decode()
         live, problems = usable(text)
     except FileNotFoundError as error:
-        raise LiveFileError(
-            f"there is no {path}: nothing is live yet, or the store is elsewhere"
-        ) from error
+        raise LiveFileError(f"there is no {path}: nothing is live yet, or the store is elsewhere") from error
     except LiveError as error:
         why = str(error).removeprefix("live.toml ")
         raise LiveFileError(f"{path} cannot be read: it {why}") from error
@@ -43,6 +41,4 @@ def read_live(path: Path) -> tuple[Live, bool]:
 def loaded_slots(live: Live) -> dict[str, Slot]:
     """The slots whose bundles are loaded, by role: the champion first, then those that get rows."""
     slots: dict[str, Slot | None] = {role: getattr(live, role) for role in ROLES}
-    return {
-        role: slot for role, slot in slots.items() if slot and (role == "champion" or slot.scores)
-    }
+    return {role: slot for role, slot in slots.items() if slot and (role == "champion" or slot.scores)}

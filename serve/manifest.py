@@ -118,8 +118,7 @@ def _wrong_data(data: Any) -> Iterator[str]:
         yield "data.window is not a list"
     categories = data.get("categories", {})
     if not isinstance(categories, dict) or not all(
-        isinstance(values, list) and all(isinstance(value, str) for value in values)
-        for values in categories.values()
+        isinstance(values, list) and all(isinstance(value, str) for value in values) for values in categories.values()
     ):
         yield "data.categories is not an object of lists of strings"
 

@@ -180,9 +180,7 @@ class Metrics(Collector):
     def losses(self) -> Losses:
         """What the journals of all workers lost in this run."""
         total = self._counters.total
-        return Losses(
-            *(int(total(each.key())) for each in (defined.LOST, defined.FAILING, defined.WORKERS))
-        )
+        return Losses(*(int(total(each.key())) for each in (defined.LOST, defined.FAILING, defined.WORKERS)))
 
     def served(self) -> Served:
         """What this worker's file holds of requests and of the seconds that answers took."""
@@ -223,9 +221,7 @@ class Metrics(Collector):
                 found = self._places[definition.name, values] = places[0]
         return found
 
-    def _histogram(
-        self, definition: Definition, bounds: Sequence[float], *values: str
-    ) -> _Histogram:
+    def _histogram(self, definition: Definition, bounds: Sequence[float], *values: str) -> _Histogram:
         places = self._counters.places(definition.buckets(bounds, *values))
         if places is None:
             return _Histogram((), [self._uncounted], 0)
@@ -236,9 +232,7 @@ class Metrics(Collector):
         self._scores[version, arm] = found
         return found
 
-    def _counts(
-        self, missing: Mapping[str, int], unseen: Mapping[str, int]
-    ) -> Sequence[tuple[int, int]]:
+    def _counts(self, missing: Mapping[str, int], unseen: Mapping[str, int]) -> Sequence[tuple[int, int]]:
         return [
             (self._place(definition, name), count)
             for definition, found in ((defined.MISSING, missing), (defined.UNSEEN, unseen))

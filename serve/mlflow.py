@@ -75,9 +75,7 @@ def _header() -> bool | None:
     """Whether the CSV at hand has a header line; None if its Content-Type does not say."""
     parameters = request.mimetype_params
     if parameters.get("charset", "utf-8").lower() not in CHARSETS:
-        raise RequestError(
-            415, f"the CSV is in another charset than UTF-8; send {CSV}; charset=utf-8"
-        )
+        raise RequestError(415, f"the CSV is in another charset than UTF-8; send {CSV}; charset=utf-8")
     if "header" not in parameters:
         return None
     found = HEADERS.get(parameters["header"].lower())
@@ -156,16 +154,10 @@ def _columns(content: Mapping[str, Any], fields: Fields, most: int) -> list[Mapp
 
 def _flat(values: Any) -> Any:
     """A column as one list, also where each value is in a list of its own."""
-    if not isinstance(values, list) or any(
-        not isinstance(value, list) or len(value) != 1 for value in values
-    ):
+    if not isinstance(values, list) or any(not isinstance(value, list) or len(value) != 1 for value in values):
         return values
     return [value[0] for value in values]
 
 
 def _problem(field: str, expected: str, got: Any) -> dict[str, Any]:
-    return {
-        "field": field,
-        "expected": expected,
-        "got": "nothing" if got is None else describe(got),
-    }
+    return {"field": field, "expected": expected, "got": "nothing" if got is None else describe(got)}

@@ -44,12 +44,7 @@ BINARY: Schema = {
     "description": f"JSON, as long as the header {JSON_LENGTH} says, and after it the bytes of tensors"
     " (the binary tensor data extension).",
 }
-SECTIONS = {
-    "v2": "Open Inference Protocol",
-    "invocations": "MLflow",
-    "score": "Rows",
-    "outcome": "Rows",
-}
+SECTIONS = {"v2": "Open Inference Protocol", "invocations": "MLflow", "score": "Rows", "outcome": "Rows"}
 
 routes = Blueprint("openapi", __name__)
 
@@ -185,12 +180,7 @@ def _operation(rule: str, endpoint: str, examples: Mapping[str, Any]) -> dict[st
 def _parameter(name: str, contract: Contract | None, live: Sequence[str]) -> dict[str, Any]:
     known = {"model": [contract.name] if contract else [], "version": list(live)}[name]
     schema: Schema = {"type": "string", "minLength": 1}
-    return {
-        "name": name,
-        "in": "path",
-        "required": True,
-        "schema": schema | ({"enum": known} if known else {}),
-    }
+    return {"name": name, "in": "path", "required": True, "schema": schema | ({"enum": known} if known else {})}
 
 
 def _schemas(contract: Contract | None) -> dict[str, Schema]:

@@ -28,11 +28,7 @@ POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:;"
     " connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
-HEADERS = {
-    "Content-Security-Policy": POLICY,
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-}
+HEADERS = {"Content-Security-Policy": POLICY, "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
 KINDS = {".js": "text/javascript", ".css": "text/css", ".html": "text/html"}
 
 routes = Blueprint("page", __name__, template_folder="templates")
@@ -107,9 +103,7 @@ def _told(arm: Arm, now: datetime) -> dict[str, Any]:
     return {
         "name": arm.name,
         "version": arm.bundle.version,
-        "share": "answers nobody"
-        if arm.name == "shadow"
-        else f"{arm.share:.3%}".replace(".000", ""),
+        "share": "answers nobody" if arm.name == "shadow" else f"{arm.share:.3%}".replace(".000", ""),
         "since": arm.since,
         "since_words": arm.since.replace("T", " ").replace("Z", " UTC"),
         "ago": _ago(_seconds_since(arm.since, now)),
@@ -123,16 +117,11 @@ def _told(arm: Arm, now: datetime) -> dict[str, Any]:
 def _fields(contract: Contract, champion: Arm, row: Mapping[str, Any]) -> list[dict[str, Any]]:
     """What the form asks: each feature, filled in from *row*, then what may be left out."""
     seen = categories(contract, champion.bundle.manifest)
-    found = [
-        _field(feature, seen[feature.name], row[feature.name]) for feature in contract.features
-    ]
+    found = [_field(feature, seen[feature.name], row[feature.name]) for feature in contract.features]
     more = [(contract.key, "whose row it is"), (contract.time, "the moment it is about")]
     if takes_ids(contract):
         more.append(("id", "an id of your own"))
-    return found + [
-        {"name": name, "kind": "text", "says": says, "needed": False, "value": ""}
-        for name, says in more
-    ]
+    return found + [{"name": name, "kind": "text", "says": says, "needed": False, "value": ""} for name, says in more]
 
 
 def _field(feature: Feature, seen: Sequence[str], value: Any) -> dict[str, Any]:

@@ -68,10 +68,17 @@ def _day(folder: Path, path: Path) -> date:
 
 
 def _delete(folder: Path, path: Path, day: date, now: datetime) -> None:
-    entry = json.dumps({
-        "at": now.astimezone(UTC).isoformat(), "file": path.relative_to(folder).as_posix(),
-        "day": day.isoformat(), "bytes": path.stat().st_size,
-    }) + "\n"  # fmt: skip
+    entry = (
+        json.dumps(
+            {
+                "at": now.astimezone(UTC).isoformat(),
+                "file": path.relative_to(folder).as_posix(),
+                "day": day.isoformat(),
+                "bytes": path.stat().st_size,
+            }
+        )
+        + "\n"
+    )
     try:
         _log(folder, entry)  # before it is deleted, so that a kill leaves no deletion out
     except OSError as error:

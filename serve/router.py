@@ -140,8 +140,7 @@ class Router:
         if not self.live.champion:
             return why
         return (
-            f"{why}: {self.live.champion.bundle.version} goes on; to serve nothing, it must say:"
-            f' champion = "{NOTHING}"'
+            f'{why}: {self.live.champion.bundle.version} goes on; to serve nothing, it must say: champion = "{NOTHING}"'
         )
 
     def _swap(self, named: Live, first: Slot) -> tuple[str, str]:
@@ -150,10 +149,7 @@ class Router:
         Raises `BundleError` if the champion, *first*, is bad.
         """
         before, now, slots = self.live, self._now(), loaded_slots(named)
-        loaded = {
-            (arm.bundle.version, arm.bundle.digest, arm.name == SHADOW): arm.bundle
-            for arm in before.all()
-        }
+        loaded = {(arm.bundle.version, arm.bundle.digest, arm.name == SHADOW): arm.bundle for arm in before.all()}
         champion = self._load(first, loaded)
         arms: dict[str, Arm] = {}
         refused: dict[str, str] = {}
@@ -162,8 +158,7 @@ class Router:
                 bundle = self._load(slot, loaded)
                 if problems := cannot_read(bundle.contract, champion.contract):
                     raise BundleError(
-                        f"the {role} {slot.version} cannot read the champion's rows:"
-                        f" {'; '.join(problems)}"
+                        f"the {role} {slot.version} cannot read the champion's rows: {'; '.join(problems)}"
                     )
             except BundleError as error:
                 refused[slot.version] = str(error)

@@ -29,8 +29,7 @@ def row(contract: Contract) -> Schema:
     )
     if takes_ids(contract):
         properties["id"] = _or_null(
-            ID
-            | {"description": "An id of your own, to tell the outcome by; in a list each differs."}
+            ID | {"description": "An id of your own, to tell the outcome by; in a list each differs."}
         )
     return {
         "type": "object",

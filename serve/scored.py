@@ -45,13 +45,7 @@ def score_arms(
 
 
 def score(
-    bundle: Bundle,
-    arm: str,
-    rows: Sequence[Mapping[str, Any]],
-    ids: Sequence[str],
-    at: str,
-    *,
-    each: bool = False,
+    bundle: Bundle, arm: str, rows: Sequence[Mapping[str, Any]], ids: Sequence[str], at: str, *, each: bool = False
 ) -> list[Answer]:
     """The answers of *rows* that fit the bundle's contract, scored together, or *each* alone."""
     if type(rows) is Table:
@@ -77,9 +71,7 @@ def score(
     ]
 
 
-def _score_columns(
-    bundle: Bundle, arm: str, table: Table, ids: Sequence[str], at: str
-) -> list[Answer]:
+def _score_columns(bundle: Bundle, arm: str, table: Table, ids: Sequence[str], at: str) -> list[Answer]:
     values = _finite(bundle, bundle.score_columns(table.columns(bundle.names)))
     keys: Iterable[str] = ids
     times: Iterable[str] = repeat(at)

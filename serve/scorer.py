@@ -26,16 +26,7 @@ from serve.metrics import Metrics
 from serve.replies import spell
 from serve.router import Router
 from serve.scored import ids_of, score_arms
-from serve.scoring import (
-    MOST_ROWS,
-    RequestError,
-    problems_of,
-    read_outcomes,
-    read_rows,
-    refuse,
-    repeated,
-    takes_ids,
-)
+from serve.scoring import MOST_ROWS, RequestError, problems_of, read_outcomes, read_rows, refuse, repeated, takes_ids
 from serve.shadow import Offers
 from serve.strict_json import DEEPEST, read_json
 from serve.table import Table
@@ -201,9 +192,7 @@ class Scorer:
             return spell(responses(contract, self.answer([found], trace=trace, fits=fits))[0])
         return spell(responses(contract, self.answer(found, trace=trace, fits=fits)))
 
-    def _together(
-        self, contract: Contract, rows: Rows, traces: Sequence[str]
-    ) -> Sequence[bytes | Exception | None]:
+    def _together(self, contract: Contract, rows: Rows, traces: Sequence[str]) -> Sequence[bytes | Exception | None]:
         """The responses to *rows*, each from a separate request; None for all if one fails."""
         try:
             answers = self._counted(rows, traces, contract, each=True)
@@ -213,9 +202,7 @@ class Scorer:
             return [None] * len(rows)  # it may be because of one, which gets its error when alone
         return [spell(response) for response in responses(contract, answers)]
 
-    def _counted(
-        self, rows: Rows, traces: Sequence[str], fits: Contract | None, *, each: bool = False
-    ) -> list[Answer]:
+    def _counted(self, rows: Rows, traces: Sequence[str], fits: Contract | None, *, each: bool = False) -> list[Answer]:
         """The answers of *rows*: of one request, or *each* of its own."""
         if not self.metrics:
             return self._answer(rows, traces, fits, each)
@@ -228,9 +215,7 @@ class Scorer:
             self.metrics.in_progress(-requests, answered)
         return found
 
-    def _answer(
-        self, rows: Rows, traces: Sequence[str], fits: Contract | None, each: bool
-    ) -> list[Answer]:
+    def _answer(self, rows: Rows, traces: Sequence[str], fits: Contract | None, each: bool) -> list[Answer]:
         began = time.perf_counter()
         live = self.router.live  # one look: all of a request's answers are of one moment
         contract = must_be_live(live.bundle).contract
@@ -254,9 +239,7 @@ class Scorer:
                 self.metrics.answered(version, arm.name, tops(found), *lacks, seconds, requests)
         answers = scored[0][2] if scored else []
         if len(scored) > 1:
-            place = {
-                n: a for _, numbers, found in scored for n, a in zip(numbers, found, strict=True)
-            }
+            place = {n: a for _, numbers, found in scored for n, a in zip(numbers, found, strict=True)}
             answers = [place[n] for n in range(len(rows))]
         if live.shadow and self.offers:
             self.offers.offer(live.shadow, answers, rows)

@@ -27,12 +27,7 @@ class RequestError(Exception):
     """
 
     def __init__(
-        self,
-        status: int,
-        words: str,
-        problems: Sequence[Mapping[str, Any]] = (),
-        count: int = 0,
-        rows: int = 1,
+        self, status: int, words: str, problems: Sequence[Mapping[str, Any]] = (), count: int = 0, rows: int = 1
     ) -> None:
         super().__init__(words)
         self.status, self.words, self.problems = status, words, problems
@@ -74,9 +69,7 @@ def refuse_more(rows: int, most: int) -> None:
         raise RequestError(413, f"{rows:,} rows in one request; at most {most:,} are taken")
 
 
-def problems_of(
-    contract: Contract, rows: Sequence[Mapping[str, Any]]
-) -> Iterator[Mapping[str, Any]]:
+def problems_of(contract: Contract, rows: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
     """Everything that is wrong with *rows*, a problem at a time.
 
     Each name that the contract does not have is compared with its fields' names, so of such names a
@@ -158,17 +151,10 @@ def repeated(rows: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
         id_ = row.get("id")
         if _is_id(id_) and first.setdefault(id_, number) != number:
             got = f"that of row {first[id_]}"
-            yield {
-                "row": number,
-                "field": "id",
-                "expected": "a different id for each row",
-                "got": got,
-            }
+            yield {"row": number, "field": "id", "expected": "a different id for each row", "got": got}
 
 
-def _wrong_outcomes(
-    contract: Contract, outcomes: Sequence[Mapping[str, Any]]
-) -> Iterator[Mapping[str, Any]]:
+def _wrong_outcomes(contract: Contract, outcomes: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
     for number, outcome in enumerate(outcomes):
         if not _is_id(outcome.get("id")):
             yield {"row": number, **_wrong_id(outcome.get("id"))}
@@ -183,8 +169,4 @@ def _is_id(value: object) -> bool:
 
 def _wrong_id(value: object) -> dict[str, Any]:
     got = "nothing" if value is None else show(value)
-    return {
-        "field": "id",
-        "expected": f"a string of 1 to {LONGEST_ID} printable characters",
-        "got": got,
-    }
+    return {"field": "id", "expected": f"a string of 1 to {LONGEST_ID} printable characters", "got": got}

@@ -51,11 +51,7 @@ SAME = 0.5
 #: Errors of the HTTP server go to stderr: stdout has the address.
 LOGS = {
     "handlers": {
-        "console": {
-            "class": "logging.StreamHandler",
-            "formatter": "generic",
-            "stream": "ext://sys.stderr",
-        },
+        "console": {"class": "logging.StreamHandler", "formatter": "generic", "stream": "ext://sys.stderr"},
         "access": {"class": "logging.NullHandler"},
     }
 }
@@ -86,9 +82,7 @@ class Server(MPServer):
             websockets=False,
             backlog=QUEUE,
             backpressure=room(settings.connections),
-            http1_settings=HTTP1Settings(
-                header_read_timeout=settings.keep_alive * 1000, max_buffer_size=LARGEST_HEAD
-            ),
+            http1_settings=HTTP1Settings(header_read_timeout=settings.keep_alive * 1000, max_buffer_size=LARGEST_HEAD),
             log_level=LogLevels.error,
             log_dictconfig=LOGS,
             workers_kill_timeout=settings.stop_within,
@@ -106,9 +100,7 @@ class Server(MPServer):
 
     def run(self) -> None:
         """Start the workers, and look after them until the end."""
-        make: Any = partial(
-            self._worker, self._settings, self._shared, Offers(self._offers), os.getpid()
-        )
+        make: Any = partial(self._worker, self._settings, self._shared, Offers(self._offers), os.getpid())
         try:
             self.serve(target_loader=make, wrap_loader=False)
         finally:
@@ -202,9 +194,7 @@ class Server(MPServer):
         if self._aside:
             say("the process aside ended; another is started")
         self._aside_after = now + ASIDE_EVERY
-        self._aside = _fork.Process(
-            target=aside.work, args=(self._settings, self._offered, os.getpid())
-        )
+        self._aside = _fork.Process(target=aside.work, args=(self._settings, self._offered, os.getpid()))
         try:
             self._aside.start()
         except OSError as error:

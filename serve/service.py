@@ -56,10 +56,13 @@ class Service:
         new = [after - before for after, before in zip(counted, self._written, strict=True)]
         return {
             # The line belongs to the day and the champion of its start.
-            "at": f"{self._since:%Y-%m-%dT%H:%M:%S.%fZ}", "until": f"{now:%Y-%m-%dT%H:%M:%S.%fZ}",
-            "version": self._version, **dict(zip(STATUSES, map(int, new), strict=False)),
-            "bounds": SECONDS, "answers": new[len(STATUSES) :],
-        }  # fmt: skip
+            "at": f"{self._since:%Y-%m-%dT%H:%M:%S.%fZ}",
+            "until": f"{now:%Y-%m-%dT%H:%M:%S.%fZ}",
+            "version": self._version,
+            **dict(zip(STATUSES, map(int, new), strict=False)),
+            "bounds": SECONDS,
+            "answers": new[len(STATUSES) :],
+        }
 
     def _now(self) -> datetime:
         return self._clock().astimezone(UTC)

@@ -66,14 +66,18 @@ NewFile = Annotated[Path | None, Meta(extra={"read": new_file})]
 TokenFile = Annotated[Path | None, Meta(extra={"read": token_file})]
 Origins = Annotated[
     tuple[Annotated[str, Meta(pattern=r"^https?://[^/*?\s]+$")], ...],
-    Meta(extra={"expected": "origins separated by commas, each scheme://host[:port] such as"
-        " https://shop.example, without a path and without *"}),
-]  # fmt: skip
+    Meta(
+        extra={
+            "expected": "origins separated by commas, each scheme://host[:port] such as"
+            " https://shop.example, without a path and without *"
+        }
+    ),
+]
 #: Without *, which a browser takes for all of them (RFC 9110, 5.6.2).
 HeaderNames = Annotated[
     tuple[Annotated[str, Meta(pattern=r"^[A-Za-z0-9!#$%&'+.^_`|~-]+$")], ...],
     Meta(extra={"expected": "names of headers separated by commas, such as X-Request-Id, without *"}),
-]  # fmt: skip
+]
 Processes = Annotated[int, Meta(ge=1, le=256)]
 Seconds = Annotated[int, Meta(ge=1, le=3600)]
 Most = Annotated[int, Meta(ge=1, le=1_000_000)]
@@ -166,8 +170,7 @@ def parser() -> argparse.ArgumentParser:
     """The flags, for `--help`; `read_settings` reads the values and checks them."""
     found = argparse.ArgumentParser(
         "python -m serve",
-        description="Run the scorer. Every flag has an environment variable: --largest-body is"
-        f" {PREFIX}LARGEST_BODY.",
+        description=f"Run the scorer. Every flag has an environment variable: --largest-body is {PREFIX}LARGEST_BODY.",
         allow_abbrev=False,
     )
     for each in fields(Settings):
@@ -180,8 +183,7 @@ def parser() -> argparse.ArgumentParser:
 def table() -> str:
     """The settings as the reference lists them."""
     rows = [
-        f"| `{flag(each)}` | `{variable(each)}` | {_default(each)} | {description(each)} |"
-        for each in fields(Settings)
+        f"| `{flag(each)}` | `{variable(each)}` | {_default(each)} | {description(each)} |" for each in fields(Settings)
     ]
     return "\n".join(["| flag | variable | default | |", "|---|---|---|---|", *rows]) + "\n"
 

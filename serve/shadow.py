@@ -142,10 +142,7 @@ class Shadow:
 
 
 def _lines(
-    arm: Arm,
-    chunk: Sequence[AnsweredRow],
-    rows: Sequence[Mapping[str, Any]],
-    scores: NDArray[Any],
+    arm: Arm, chunk: Sequence[AnsweredRow], rows: Sequence[Mapping[str, Any]], scores: NDArray[Any]
 ) -> list[dict[str, Any]]:
     """The journal's lines for *rows*, which are *chunk* as *arm* reads it."""
     names = arm.bundle.contract.feature_names

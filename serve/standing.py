@@ -48,9 +48,7 @@ def body_here(*kinds: str) -> bytes:
     like_json = not kind or body.lstrip()[:1] in (b"", b"{", b"[")
     if not request.is_json and kind not in kinds and (from_a_page or not like_json):
         others = "".join(f", or {each}" for each in kinds)
-        raise RequestError(
-            415, f"the body is {kind or 'of no kind'}; send JSON, as Content-Type: {JSON}{others}"
-        )
+        raise RequestError(415, f"the body is {kind or 'of no kind'}; send JSON, as Content-Type: {JSON}{others}")
     return body
 
 

@@ -38,9 +38,7 @@ class Stored:
     Every process may load from the copies; one of them *keeps* them.
     """
 
-    def __init__(
-        self, store: Path, copies: Path | None, passes: Callable[[], float], *, keeps: bool = True
-    ) -> None:
+    def __init__(self, store: Path, copies: Path | None, passes: Callable[[], float], *, keeps: bool = True) -> None:
         self._bundles, self._copies, self._keeps = store / "bundles", copies, keeps
         self._passes, self._next, self._logged = passes, passes() + RECHECK, ""
         #: What was found of a folder ("" if it is sound), and the stats of its files then.
@@ -141,8 +139,7 @@ def _read(folder: Path, slot: Slot, read: Callable[[Path, str], Bundle]) -> Bund
     bundle = read(folder, slot.digest)
     if bundle.version != slot.version:
         raise BundleError(
-            f"{folder} holds {bundle.version} ({bundle.digest}), live.toml names"
-            f" {slot.version} ({slot.digest})"
+            f"{folder} holds {bundle.version} ({bundle.digest}), live.toml names {slot.version} ({slot.digest})"
         )
     return bundle
 

@@ -73,10 +73,7 @@ def agreement(
     elif refused:
         why = f"{refused['what']} is refused: {refused['why']}"
     elif status.every and late > max(LATE * status.every, LEAST):
-        why = (
-            f"forge sync last looked {late:,.0f} seconds ago, and should every {status.every:g}:"
-            " does it run?"
-        )
+        why = f"forge sync last looked {late:,.0f} seconds ago, and should every {status.every:g}: does it run?"
     return Agreement(not why, seconds, why)
 
 

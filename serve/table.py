@@ -46,6 +46,4 @@ class Table(Sequence[Row]):
 
     def __iter__(self) -> Iterator[Row]:
         names = tuple(self._fields)
-        return (
-            dict(zip(names, row, strict=True)) for row in zip(*self._fields.values(), strict=True)
-        )
+        return (dict(zip(names, row, strict=True)) for row in zip(*self._fields.values(), strict=True))

@@ -15,9 +15,7 @@ from serve.binary_tensors import DATATYPES, SHORT, TensorDataError, read_values,
 from serve.column_rows import Fields
 from serve.scoring import RequestError, refuse_form, refuse_more, takes_ids
 
-NUMBERS = (
-    "FP32", "FP64", "FP16", "INT8", "INT16", "INT32", "INT64", "UINT8", "UINT16", "UINT32", "UINT64",
-)  # fmt: skip
+NUMBERS = ("FP32", "FP64", "FP16", "INT8", "INT16", "INT32", "INT64", "UINT8", "UINT16", "UINT32", "UINT64")
 #: The types that a feature's kind may come as; the first is what the metadata tells.
 TYPES = {"number": NUMBERS, "boolean": ("BOOL",), "category": ("BYTES",)}
 
@@ -76,9 +74,7 @@ def read_request(fields: Fields, asked: Any, most: int, tail: memoryview) -> Ask
 
 def _tensors(tensors: Any, most: int, problems: list[dict[str, Any]]) -> list[Any]:
     if not isinstance(tensors, list) or not tensors:
-        problems.append(
-            _problem("inputs", "a list of tensors, one for each feature", _said(tensors))
-        )
+        problems.append(_problem("inputs", "a list of tensors, one for each feature", _said(tensors)))
     elif len(tensors) > most:
         problems.append(_problem("inputs", f"at most {most:,} tensors", f"{len(tensors):,}"))
     else:
@@ -86,9 +82,7 @@ def _tensors(tensors: Any, most: int, problems: list[dict[str, Any]]) -> list[An
     return []
 
 
-def _parts(
-    tensors: Sequence[Any], tail: memoryview, problems: list[dict[str, Any]]
-) -> list[memoryview | None]:
+def _parts(tensors: Sequence[Any], tail: memoryview, problems: list[dict[str, Any]]) -> list[memoryview | None]:
     """The bytes of each tensor that has some, one after the other; [] if they do not add up."""
     before = len(problems)
     sizes = [
@@ -104,15 +98,10 @@ def _parts(
     if len(problems) > before:
         return []
     ends = accumulate(size or 0 for size in sizes)
-    return [
-        None if size is None else tail[end - size : end]
-        for size, end in zip(sizes, ends, strict=True)
-    ]
+    return [None if size is None else tail[end - size : end] for size, end in zip(sizes, ends, strict=True)]
 
 
-def _parameter(
-    owner: Mapping[str, Any], name: str, kind: type[int], where: str, problems: list[dict[str, Any]]
-) -> Any:
+def _parameter(owner: Mapping[str, Any], name: str, kind: type[int], where: str, problems: list[dict[str, Any]]) -> Any:
     """A parameter of a request, a tensor or an output; None if it has none."""
     parameters = owner.get("parameters")
     if parameters is None:
@@ -134,11 +123,7 @@ def _named(tensor: Mapping[str, Any]) -> str:
 
 
 def _column(
-    tensor: Any,
-    part: memoryview | None,
-    kinds: Mapping[str, Sequence[str]],
-    most: int,
-    problems: list[dict[str, Any]],
+    tensor: Any, part: memoryview | None, kinds: Mapping[str, Sequence[str]], most: int, problems: list[dict[str, Any]]
 ) -> tuple[str, list[Any] | None]:
     """A tensor's name and values; None, and a problem more, if it has none."""
     if not isinstance(tensor, dict) or not isinstance(tensor.get("name"), str):

@@ -24,9 +24,7 @@ def typical_row(contract: Contract, manifest: Mapping[str, Any]) -> dict[str, An
     rows, seen = manifest["golden"]["rows"][:ROWS], categories(contract, manifest)
     private = contract.private
     return {
-        each.name: _usual(
-            each, [row.get(each.name) for row in rows if each.name not in private], seen[each.name]
-        )
+        each.name: _usual(each, [row.get(each.name) for row in rows if each.name not in private], seen[each.name])
         for each in contract.features
     }
 
@@ -34,10 +32,7 @@ def typical_row(contract: Contract, manifest: Mapping[str, Any]) -> dict[str, An
 def categories(contract: Contract, manifest: Mapping[str, Any]) -> dict[str, Sequence[str]]:
     """For each feature the categories seen in training that may be shown: none of a private one."""
     seen = manifest.get("data", {}).get("categories", {})
-    return {
-        each.name: () if each.name in contract.private else seen.get(each.name, ())
-        for each in contract.features
-    }
+    return {each.name: () if each.name in contract.private else seen.get(each.name, ()) for each in contract.features}
 
 
 def _usual(feature: Feature, values: Sequence[Any], seen: Sequence[str]) -> Any:

@@ -51,9 +51,7 @@ class Shared:
 class Worker:
     """What granian calls in the process of worker *number*; it ends when the process *parent* does."""
 
-    def __init__(
-        self, settings: Settings, shared: Shared, offers: Offers, parent: int, number: int
-    ) -> None:
+    def __init__(self, settings: Settings, shared: Shared, offers: Offers, parent: int, number: int) -> None:
         # A terminal's Ctrl-C is the parent's alone, which says when the workers stop.
         os.setpgid(0, 0)
         self._shared, self._parent, self._number = shared, parent, number

@@ -90,9 +90,8 @@ class Browser:
     def look_at(self, width, height, scheme="light"):
         """The same, with so many pixels; one that is as narrow as a phone is one."""
         self.chrome(
-            "Emulation.setDeviceMetricsOverride",
-            width=width, height=height, deviceScaleFactor=1, mobile=width < 500,
-        )  # fmt: skip
+            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 500
+        )
         feature = {"name": "prefers-color-scheme", "value": scheme}
         self.chrome("Emulation.setEmulatedMedia", features=[feature])
 

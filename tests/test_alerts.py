@@ -67,6 +67,5 @@ def test_prometheus_scrapes_the_port_of_each_replica():
 
     assert endpoint["port"] in [port["name"] for port in scorer["ports"]]
     assert (
-        scraped["spec"]["selector"]["matchLabels"].items()
-        <= deployed["spec"]["template"]["metadata"]["labels"].items()
+        scraped["spec"]["selector"]["matchLabels"].items() <= deployed["spec"]["template"]["metadata"]["labels"].items()
     )

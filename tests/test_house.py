@@ -73,9 +73,7 @@ def test_dependabot_updates_each_lock_that_it_resolves_as_the_script_does():
     special = {lock.stem for lock in LOCKS if "--override" in lock.read_text().splitlines()[1]}
     older = {lock.stem for lock in LOCKS if "deepchecks" in pins(lock)}
     assert left == special | older
-    assert {f"**/{name}.{kind}" for name in left for kind in ("in", "txt")} == set(
-        entry["exclude-paths"]
-    )
+    assert {f"**/{name}.{kind}" for name in left for kind in ("in", "txt")} == set(entry["exclude-paths"])
 
 
 def test_what_nobody_wants_of_nannyml_is_not_locked():
@@ -88,10 +86,7 @@ def test_what_nobody_wants_of_nannyml_is_not_locked():
 
 def test_one_onnx_runtime_judges_exports_and_serves():
     """The gate judges what will be served: by the very same version."""
-    versions = [
-        pins(ROOT / f"requirements/{name}.txt")["onnxruntime"]
-        for name in ("serve", "work", "checks")
-    ]
+    versions = [pins(ROOT / f"requirements/{name}.txt")["onnxruntime"] for name in ("serve", "work", "checks")]
 
     assert len(set(map(frozenset, versions))) == 1
 
@@ -111,15 +106,7 @@ def test_deepchecks_lives_in_its_environment_alone():
 def test_configuration_is_in_pyproject_alone():
     """No second place to look."""
     configured = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]
-    others = [
-        "setup.cfg",
-        "tox.ini",
-        "pytest.ini",
-        "mypy.ini",
-        "ruff.toml",
-        ".flake8",
-        ".coveragerc",
-    ]
+    others = ["setup.cfg", "tox.ini", "pytest.ini", "mypy.ini", "ruff.toml", ".flake8", ".coveragerc"]
 
     assert {"pytest", "ruff", "mypy"} <= configured.keys()
     assert [name for name in others if (ROOT / name).exists()] == []
@@ -174,9 +161,7 @@ def test_packages_whose_types_are_checked_say_so():
 def test_the_quick_part_runs_in_each_environment():
     """Leaving out the files that are marked, of which every folder has others."""
     (parts,) = re.findall(r"^test: ([a-z -]+) ##", MAKEFILE, re.MULTILINE)
-    (fast,) = re.findall(
-        r'^test-fast: .*\n\t.* -m "not slow"\' ([a-z -]+)$', MAKEFILE, re.MULTILINE
-    )
+    (fast,) = re.findall(r'^test-fast: .*\n\t.* -m "not slow"\' ([a-z -]+)$', MAKEFILE, re.MULTILINE)
     assert sorted(fast.split()) == sorted(parts.split())
     quick = [
         path.parent.name

@@ -32,26 +32,12 @@ NOT_COPIED = (".git", ".venv", ".demo", ".forge", "build", "*cache*", "__pycache
 LIVE = "serve/live.toml"
 #: What measures takes minutes; its parts are tested in tests/bench and tests/drill.
 LONG = {
-    *(
-        "make bench",
-        "make bench-experiment",
-        "make bench-gate",
-        "make bench-scale",
-        "make bench-watch",
-    ),
+    *("make bench", "make bench-experiment", "make bench-gate", "make bench-scale", "make bench-watch"),
     *("make soak", "make drill", "make drill PEERS=all"),
 }
 #: These run tests or linters, install or resolve, and would do so within a test.
 HOUSE = {
-    *(
-        "make test",
-        "make test-fast",
-        "make test-clients",
-        "make test-spark",
-        "make lint",
-        "make setup",
-        "make lock",
-    ),
+    *("make test", "make test-fast", "make test-clients", "make test-spark", "make lint", "make setup", "make lock"),
     *("make docs", "make coverage", "requirements/install.sh spark"),
 }
 ON_GITHUB = "FORGE=github:OWNER/NAME make serve"
@@ -66,9 +52,7 @@ ELSEWHERE = {
 
 def commands():
     """Every command of the instructions, once."""
-    return dict.fromkeys(
-        command for page in INSTRUCTIONS for command in commands_of(page.read_text())
-    )
+    return dict.fromkeys(command for page in INSTRUCTIONS for command in commands_of(page.read_text()))
 
 
 class Checkout:
@@ -156,23 +140,12 @@ def test_the_loop_step_by_step_goes_as_the_pages_say(checkout):
     ship, prune = (command for command in commands() if " -m serve " in command)
     assert re.search(r"\d+ files made, \d+ sent", checkout.type(ship))
     assert "deleted" in checkout.type(prune)
-    comes, goes = (
-        command for command in commands() if re.search(" -m model feature (add|drop) ", command)
-    )
+    comes, goes = (command for command in commands() if re.search(" -m model feature (add|drop) ", command))
     assert "hour is a feature now" in checkout.type(comes)
     assert "visib is a feature no more" in checkout.type(goes)
     told = checkout.type("RECIPE=tests/recipes/buys.py make retrain TODAY=2026-02-20")
     assert "buys: model" in told
-    in_other_tests = {
-        "make demo",
-        "make serve",
-        "make retrain gate",
-        ON_GITHUB,
-        curl,
-        *LONG,
-        *HOUSE,
-        *ELSEWHERE,
-    }
+    in_other_tests = {"make demo", "make serve", "make retrain gate", ON_GITHUB, curl, *LONG, *HOUSE, *ELSEWHERE}
     assert commands().keys() - checkout.typed == in_other_tests
 
 
@@ -183,12 +156,7 @@ def test_a_scorer_follows_a_repository_as_the_readme_says(checkout, bundles):
     forge = GitHubForge(NAME, "secret", fake.url, sleep=lambda _: None)
     loaded = Bundle.load(bundles[0])
     forge.upload(loaded.version, bundles[0])
-    forge.propose(
-        "retrain",
-        "model",
-        "",
-        {LIVE: with_champion(Live(), loaded.version, loaded.digest).to_toml()},
-    )
+    forge.propose("retrain", "model", "", {LIVE: with_champion(Live(), loaded.version, loaded.digest).to_toml()})
     forge.status("retrain", True, "good")
     forge.merge("retrain", "model")
 
@@ -224,16 +192,12 @@ def test_every_page_is_linked_from_the_readme_or_from_a_page_of_its_section():
         for link in re.findall(r"\]\(([^)#]+\.md)[^)]*\)", page.read_text())
     }
 
-    assert [
-        page for page in PAGES if page not in linked and page.parent not in (ROOT, ROOT / "docs")
-    ] == []
+    assert [page for page in PAGES if page not in linked and page.parent not in (ROOT, ROOT / "docs")] == []
 
 
 def test_what_the_tutorial_says_the_demo_prints_is_what_it_prints():
     """The shape of it: numbers, names and times differ from run to run."""
-    shown = re.search(
-        r"```text\n(.*?)```", (ROOT / "docs/tutorials/demo.md").read_text(), re.DOTALL
-    ).group(1)
+    shown = re.search(r"```text\n(.*?)```", (ROOT / "docs/tutorials/demo.md").read_text(), re.DOTALL).group(1)
     story = (ROOT / "tests/loop/__main__.py").read_text()
 
     chapters = re.findall(r"\((\d)\) (.+)", shown)
@@ -275,9 +239,7 @@ def score(curl, address):
     """What the curl on the pages would get: curl itself may not be installed."""
     words = shlex.split(curl)
     headers = dict([words[words.index("-H") + 1].split(": ")])
-    request = urllib.request.Request(
-        f"http://{address}/score", words[words.index("-d") + 1].encode(), headers
-    )
+    request = urllib.request.Request(f"http://{address}/score", words[words.index("-d") + 1].encode(), headers)
     assert words[2] == "localhost:8000/score"
     with urllib.request.urlopen(request, timeout=30) as answer:
         return json.load(answer)
@@ -292,10 +254,7 @@ def a_later_release(forge, release):
     (folder / "manifest.json").write_text(json.dumps(manifest | {"version": later}))
     forge.upload(later, folder)
     forge.propose(
-        "retrain",
-        later,
-        "",
-        {LIVE: with_champion(parse_live(forge.read(LIVE)), later, release.digest).to_toml()},
+        "retrain", later, "", {LIVE: with_champion(parse_live(forge.read(LIVE)), later, release.digest).to_toml()}
     )
     forge.status("retrain", True, "good")
     forge.merge("retrain", later)

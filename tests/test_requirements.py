@@ -68,11 +68,7 @@ def machine(tmp_path):
 
 @pytest.mark.parametrize(
     ("user", "apt", "has_venv", "calls"),
-    [
-        (0, APT, True, [PIP]),
-        (1000, None, True, [PIP]),
-        (0, APT, False, [UPDATE, INSTALL, PIP]),
-    ],
+    [(0, APT, True, [PIP]), (1000, None, True, [PIP]), (0, APT, False, [UPDATE, INSTALL, PIP])],
     ids=["with venv", "with venv and no apt", "root without venv"],
 )
 def test_the_first_environment_is_made(machine, tmp_path, user, apt, has_venv, calls):
@@ -86,11 +82,7 @@ def test_the_first_environment_is_made(machine, tmp_path, user, apt, has_venv, c
 
 @pytest.mark.parametrize(
     ("user", "apt", "calls", "remedy"),
-    [
-        (1000, APT, [], COMMAND),
-        (0, None, [], "make setup PYTHON="),
-        (0, NO_NETWORK, [UPDATE], COMMAND),
-    ],
+    [(1000, APT, [], COMMAND), (0, None, [], "make setup PYTHON="), (0, NO_NETWORK, [UPDATE], COMMAND)],
     ids=["not root", "no apt", "apt fails"],
 )
 def test_the_command_to_type_is_printed(machine, tmp_path, user, apt, calls, remedy):

@@ -108,9 +108,7 @@ def test_the_job_that_runs_a_proposals_code_has_no_token_at_all():
 
 DEFAULT = "ref: ${{ github.event.repository.default_branch }}"
 #: A schedule runs in the repository that it is meant for: a fork has to ask for it.
-HERE = (
-    "github.event_name != 'schedule' || !github.event.repository.fork || vars.RUN_IN_FORK == 'on'"
-)
+HERE = "github.event_name != 'schedule' || !github.event.repository.fork || vars.RUN_IN_FORK == 'on'"
 
 
 def jobs(text):
@@ -120,18 +118,7 @@ def jobs(text):
 
 
 @pytest.mark.parametrize(
-    "name",
-    [
-        "land",
-        "release",
-        "rollback",
-        "retrain",
-        "monitor",
-        "features",
-        "commands",
-        "nightly",
-        "pages",
-    ],
+    "name", ["land", "release", "rollback", "retrain", "monitor", "features", "commands", "nightly", "pages"]
 )
 def test_a_job_that_can_write_runs_the_default_branchs_code(name):
     """Whatever was proposed, and whatever the default branch is called."""
@@ -139,10 +126,7 @@ def test_a_job_that_can_write_runs_the_default_branchs_code(name):
     own = 0
     if name == "retrain":  # what it attests is what it ran on: it stops on any other branch
         train = jobs(text)["train"].partition("actions/checkout@")[0]
-        assert (
-            "github.ref != format('refs/heads/{0}', github.event.repository.default_branch)"
-            in train
-        )
+        assert "github.ref != format('refs/heads/{0}', github.event.repository.default_branch)" in train
         assert "exit 1" in train
         own = 1
 
@@ -170,8 +154,7 @@ def test_no_code_knows_the_name_of_the_default_branch():
             for node in ast.walk(ast.parse(path.read_text())):
                 text = node.value if isinstance(node, ast.Constant) else None
                 if isinstance(text, str) and re.fullmatch(
-                    r"(main|master)|.*(heads|origin|blob|tree)/(main|master)|(main|master)\.{2,3}.*",
-                    text,
+                    r"(main|master)|.*(heads|origin|blob|tree)/(main|master)|(main|master)\.{2,3}.*", text
                 ):
                     known.append(path.relative_to(ROOT).as_posix())
 
@@ -184,7 +167,7 @@ def test_a_push_counts_where_it_is_one_to_the_default_branch():
         text = (ROOT / f".github/workflows/{name}.yml").read_text()
 
         assert 'branches: ["**"]' in text.partition("\njobs:")[0]
-        assert "github.ref == format('refs/heads/{0}', github.event.repository.default_branch)" in jobs(text)[job]  # fmt: skip
+        assert "github.ref == format('refs/heads/{0}', github.event.repository.default_branch)" in jobs(text)[job]
 
 
 def test_a_job_that_did_not_run_stands_in_for_no_required_check():
@@ -282,9 +265,7 @@ def test_pages_are_off_until_somebody_wants_them():
 
 def test_uv_is_the_one_that_is_locked():
     """Not the newest, in jobs that can write."""
-    (version,) = re.findall(
-        r'version: "(.+)"', (ROOT / ".github/actions/setup/action.yml").read_text()
-    )
+    (version,) = re.findall(r'version: "(.+)"', (ROOT / ".github/actions/setup/action.yml").read_text())
 
     assert f"uv=={version} " in (ROOT / "requirements/tools.txt").read_text()
 
@@ -323,15 +304,8 @@ def test_a_ruleset_lets_a_robot_through_that_has_a_good_status_from_actions(name
 
     assert ruleset["enforcement"] == "active"
     assert ruleset["conditions"]["ref_name"]["include"] == ["~DEFAULT_BRANCH"]
-    assert rules.keys() == {
-        "deletion",
-        "non_fast_forward",
-        "pull_request",
-        "required_status_checks",
-    }
-    assert rules["required_status_checks"]["required_status_checks"] == [
-        {"context": "gate", "integration_id": 15368}
-    ]
+    assert rules.keys() == {"deletion", "non_fast_forward", "pull_request", "required_status_checks"}
+    assert rules["required_status_checks"]["required_status_checks"] == [{"context": "gate", "integration_id": 15368}]
     assert "squash" in rules["pull_request"]["allowed_merge_methods"]
     assert rules["pull_request"]["require_code_owner_review"]
     assert rules["pull_request"]["required_approving_review_count"] == int(name == "with-app")

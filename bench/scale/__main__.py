@@ -84,16 +84,30 @@ class Bench:
         """Run the watch as of the end of *day*."""
         today = FIRST + timedelta(days=day + 1)
         words = [
-            "-m", "monitoring", "watch", "--today", f"{today}", "--forge", self.folder / "forge",
-            "--journal", self.journal, "--kept", self.folder / "kept", "--out", self.folder / "watch",
-        ]  # fmt: skip
+            "-m",
+            "monitoring",
+            "watch",
+            "--today",
+            f"{today}",
+            "--forge",
+            self.folder / "forge",
+            "--journal",
+            self.journal,
+            "--kept",
+            self.folder / "kept",
+            "--out",
+            self.folder / "watch",
+        ]
         return cost([sys.executable, *map(str, words)])
 
 
 def watch(bench: Bench, history_days: str, rules: Monitoring, remark: str) -> list[str]:
     """The part on the watch, as Markdown, with a *remark* on the machine."""
     written, linked = 0, 0
-    table = ["| days of history | first run | the run a day later | processor | peak memory | a run at once after |", "|---:|---:|---:|---:|---:|---:|"]  # fmt: skip
+    table = [
+        "| days of history | first run | the run a day later | processor | peak memory | a run at once after |",
+        "|---:|---:|---:|---:|---:|---:|",
+    ]
     for history in map(int, history_days.split(",")):
         # Days further back than a run looks need not be written.
         for day in range(written, min(history, rules.window_days + 2)):

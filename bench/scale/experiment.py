@@ -62,9 +62,18 @@ class Trial:
         """Run the experiment as of the end of *day*."""
         today = self.first + timedelta(days=day + 1)
         words = [
-            "-m", "monitoring", "experiment", "--today", f"{today}", "--forge", self.folder / "forge",
-            "--journal", self.folder / "journal", "--kept", self.kept,
-        ]  # fmt: skip
+            "-m",
+            "monitoring",
+            "experiment",
+            "--today",
+            f"{today}",
+            "--forge",
+            self.folder / "forge",
+            "--journal",
+            self.folder / "journal",
+            "--kept",
+            self.kept,
+        ]
         return cost([sys.executable, *map(str, words)])
 
     @property

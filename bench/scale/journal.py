@@ -51,9 +51,7 @@ class Source:
             "id": ids,
             "at": _moments(day, at),
             "version": pa.array(np.array(self.versions, dtype=object)[challenger.astype(int)]),
-            "arm": pa.array(
-                np.array(["champion", "challenger"], dtype=object)[challenger.astype(int)]
-            ),
+            "arm": pa.array(np.array(["champion", "challenger"], dtype=object)[challenger.astype(int)]),
             "share": pa.array(np.where(challenger, share, 1 - share)),
             "split": pa.array(split),
             "key": _ids(random, count),
@@ -69,9 +67,7 @@ class Source:
         for late in range(len(TOLD)):
             of = np.flatnonzero(when == late)
             on = day + timedelta(days=late)
-            table = pa.table({
-                "id": ids.take(of), "outcome": pa.array(truth[of].tolist()), "at": _moments(on, at[of]),
-            })  # fmt: skip
+            table = pa.table({"id": ids.take(of), "outcome": pa.array(truth[of].tolist()), "at": _moments(on, at[of])})
             _write(folder, "outcomes", on, table, part=late)
 
 
@@ -101,9 +97,7 @@ def _write(folder: Path, kind: str, day: date, table: pa.Table, part: int = 0) -
     place.mkdir(parents=True, exist_ok=True)
     forms = {_FORM: json.dumps([table.column_names]).encode()}
     whole = table.append_column("form", pa.array(np.zeros(len(table), dtype=np.int16)))
-    whole = whole.append_column("line", pa.nulls(len(table), pa.binary())).replace_schema_metadata(
-        forms
-    )
+    whole = whole.append_column("line", pa.nulls(len(table), pa.binary())).replace_schema_metadata(forms)
     edges = np.linspace(0, len(whole), FILES + 1).astype(int)
     for number, (first, last) in enumerate(pairwise(edges)):
         began = datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(minutes=15 * number)

@@ -26,9 +26,7 @@ class Run:
 def cost(command: Sequence[str]) -> Run:
     """Run a *command* to its end. Raises RuntimeError if it fails."""
     began = time.monotonic()
-    with subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    ) as run:
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as run:
         told = (run.stdout.read() if run.stdout else b"").decode()
         _, status, used = os.wait4(run.pid, 0)
         run.returncode = os.waitstatus_to_exitcode(status)

@@ -32,7 +32,5 @@ class Flights(litserve.LitAPI):
 
 
 if __name__ == "__main__":
-    server = litserve.LitServer(
-        Flights(api_path="/score"), accelerator="cpu", devices=1, workers_per_device=2
-    )
+    server = litserve.LitServer(Flights(api_path="/score"), accelerator="cpu", devices=1, workers_per_device=2)
     server.run(host="127.0.0.1", port=int(sys.argv[1]), generate_client_file=False)

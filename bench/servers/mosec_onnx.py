@@ -15,13 +15,8 @@ class Flights(Worker):
         super().__init__()
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
-        self.session = onnxruntime.InferenceSession(
-            os.environ["MODEL"], options, ["CPUExecutionProvider"]
-        )
-        self.inputs = [
-            (i.name, object if "string" in i.type else np.float32)
-            for i in self.session.get_inputs()
-        ]
+        self.session = onnxruntime.InferenceSession(os.environ["MODEL"], options, ["CPUExecutionProvider"])
+        self.inputs = [(i.name, object if "string" in i.type else np.float32) for i in self.session.get_inputs()]
         self.output = self.session.get_outputs()[-1].name
 
     def forward(self, data: dict[str, Any]) -> dict[str, float]:

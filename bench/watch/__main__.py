@@ -43,9 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run; returns the exit code."""
     parser = argparse.ArgumentParser("python -m bench.watch", description=__doc__)
     parser.add_argument("--seeds", type=int, default=12)
-    parser.add_argument(
-        "--pools", default="", help="names with commas between, arrivals among them (default: all)"
-    )
+    parser.add_argument("--pools", default="", help="names with commas between, arrivals among them (default: all)")
     parser.add_argument("--data", type=Path, help="a folder with more streams")
     parser.add_argument("--work", type=Path, default=ROOT / "build/bench/watch")
     parser.add_argument("--out", type=Path, default=ROOT / "BENCHMARKS.md")
@@ -110,11 +108,15 @@ def measured(kept: Kept, seeds: Sequence[int], work: Path) -> Result:
     say(f"{name}: {remarks[-1]}")
     own = {each: rate([v > DEFAULTS[each] for v in values]) for each, values in alarming.items()}
     return Result(
-        name, len(kept.pool.features),
+        name,
+        len(kept.pool.features),
         {tier: [each[tier] for each in rates] for tier in rates[0]},
         own if math.isnan(adwin.own) else {**own, ADWIN: adwin.own},
-        equal, late, costs, remarks,
-    )  # fmt: skip
+        equal,
+        late,
+        costs,
+        remarks,
+    )
 
 
 def document(found: Sequence[Result], seeds: int) -> list[str]:
@@ -138,10 +140,22 @@ def document(found: Sequence[Result], seeds: int) -> list[str]:
     )
     tables = [line for each in found for line in delays(each)]
     return [
-        "## The watch", "", introduction, "", *budgets(found, BUDGET), "", equal, "",
-        f"![Days until a change is noticed, by pool and change]({CHART})", "",
-        *later(found), "", why, "", *tables,
-    ]  # fmt: skip
+        "## The watch",
+        "",
+        introduction,
+        "",
+        *budgets(found, BUDGET),
+        "",
+        equal,
+        "",
+        f"![Days until a change is noticed, by pool and change]({CHART})",
+        "",
+        *later(found),
+        "",
+        why,
+        "",
+        *tables,
+    ]
 
 
 def say(words: str) -> None:

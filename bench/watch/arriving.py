@@ -32,9 +32,7 @@ Numbers = np.ndarray[Any, Any]
 LATE, BEFORE, CALM, AFTER = 1.5, 36, 3, 14
 KINDS = ("row_rate", "label_coverage")
 QUIET = "nothing changes"
-CHANGES = (
-    "94 % fewer rows", "no more rows", "no more outcomes", "outcomes take three days longer",
-)  # fmt: skip
+CHANGES = ("94 % fewer rows", "no more rows", "no more outcomes", "outcomes take three days longer")
 
 
 def arriving(change: str, days: int, seed: int) -> tuple[Numbers, Numbers]:
@@ -75,9 +73,7 @@ def alarms(change: str, days: int, seed: int, rules: Monitoring) -> dict[str, Nu
         signals = charted([(before, now)], {}, rules)
         for kind in KINDS:
             newest = max((s.day for s in signals if s.kind == kind), default="")
-            found[kind][n - BEFORE] = any(
-                s.breached for s in signals if s.kind == kind and s.day == newest
-            )
+            found[kind][n - BEFORE] = any(s.breached for s in signals if s.kind == kind and s.day == newest)
     return found
 
 

@@ -34,10 +34,7 @@ class Ours:
         for tier, (series, values) in _tiers(found).items():
             known = values[:REFERENCE]
             each = Budget(budget / len(RULES), WEIGHT, 400, 7)
-            charts[tier] = (
-                series,
-                solve(known, np.arange(REFERENCE) % 7, series, RULES[tier], each),
-            )
+            charts[tier] = (series, solve(known, np.arange(REFERENCE) % 7, series, RULES[tier], each))
         return cls(charts)
 
     def alarms(self, found: Statistics) -> dict[str, Numbers]:
@@ -45,9 +42,7 @@ class Ours:
         days = {}
         for tier, (series, values) in _tiers(found).items():
             limits = self.charts[tier][1]
-            mean, deviation = (
-                np.array([getattr(each, n) for each in limits]) for n in ("mean", "deviation")
-            )
+            mean, deviation = (np.array([getattr(each, n) for each in limits]) for n in ("mean", "deviation"))
             level = ewma((values[REFERENCE:] - mean) / deviation, WEIGHT) * deviation + mean
             beyond = np.zeros_like(level, dtype=bool)
             for n, (one, limit) in enumerate(zip(series, limits, strict=True)):
@@ -67,16 +62,24 @@ def _tiers(found: Statistics) -> dict[str, tuple[list[Series], Numbers]]:
     error = 0.01 * float(np.nanmean(found["error"][:REFERENCE]))
     return {
         "page": (
-            [Series("estimate", "lower", 0.01), Series("auc", "lower", 0.01),
-             Series("accuracy", "lower", 0.01), Series("bias", "both", 0.02),
-             Series("bias by score", "both", 0.02),
-             *(Series(f"unseen {n}", "upper", share, absolute=True) for n in range(found["unseen"].shape[1]))],
-            np.column_stack([found["estimate"], late["auc"], late["accuracy"], late["bias"],
-                             late["bias by score"], found["unseen"]]),
+            [
+                Series("estimate", "lower", 0.01),
+                Series("auc", "lower", 0.01),
+                Series("accuracy", "lower", 0.01),
+                Series("bias", "both", 0.02),
+                Series("bias by score", "both", 0.02),
+                *(Series(f"unseen {n}", "upper", share, absolute=True) for n in range(found["unseen"].shape[1])),
+            ],
+            np.column_stack(
+                [found["estimate"], late["auc"], late["accuracy"], late["bias"], late["bias by score"], found["unseen"]]
+            ),
         ),
         "issue": (
-            [Series("score", "upper", 0.1, absolute=True), Series("score mean", "both", 0.1),
-             Series("error", "upper", error)],
+            [
+                Series("score", "upper", 0.1, absolute=True),
+                Series("score mean", "both", 0.1),
+                Series("error", "upper", error),
+            ],
             np.column_stack([found["js"][:, last], found["mean"][:, -1], found["error"]]),
         ),
         "digest": (
@@ -84,24 +87,18 @@ def _tiers(found: Statistics) -> dict[str, tuple[list[Series], Numbers]]:
             + [Series(f"mean {n}", "both", 0.1) for n in range(found["mean"].shape[1] - 1)],
             np.column_stack([found["js"][:, :last], found["mean"][:, :-1]]),
         ),
-    }  # fmt: skip
+    }
 
 
 def others(found: Statistics) -> dict[str, Numbers]:
     """How alarming each day after the reference is to each of the others; their limit is one number."""
-    parts = np.column_stack([
-        found["js within"], found["error within"], found["estimate within"], _late(found["auc"]),
-    ])  # fmt: skip
+    parts = np.column_stack([found["js within"], found["error within"], found["estimate within"], _late(found["auc"])])
     usual = parts[:REFERENCE]
     spread = np.maximum(np.nanstd(usual, axis=0), 1e-9)
     apart = np.abs(parts[REFERENCE:] - np.nanmean(usual, axis=0)) / spread
     columns = found["evidently"]
     half = math.ceil(columns.shape[1] / 2)
-    return {
-        NANNYML: np.nanmax(apart, axis=1),
-        HALF: np.sort(columns, axis=1)[:, -half],
-        ANY: columns.max(axis=1),
-    }
+    return {NANNYML: np.nanmax(apart, axis=1), HALF: np.sort(columns, axis=1)[:, -half], ANY: columns.max(axis=1)}
 
 
 #: What each of the others takes for a limit by itself.

@@ -57,12 +57,12 @@ def _panel(result: Result, top: int, marks: dict[str, tuple[str, str]]) -> tuple
         )
     for row, (change, of) in enumerate(result.delays.items()):
         y = top + ROW * row + 13
-        parts.append(f'<text class="quiet" x="{LEFT - 14}" y="{y}" text-anchor="end">{escape(change)}</text>')  # fmt: skip
+        parts.append(f'<text class="quiet" x="{LEFT - 14}" y="{y}" text-anchor="end">{escape(change)}</text>')
         # The watch's is drawn last, so that no other hides it.
         for name, (sign, colour) in reversed(marks.items()):
             if name in of:
                 at = _x(median(of[name]))
-                parts.append(f'<text class="mark" x="{at:.1f}" y="{y}" style="fill:{colour}">{sign}</text>')  # fmt: skip
+                parts.append(f'<text class="mark" x="{at:.1f}" y="{y}" style="fill:{colour}">{sign}</text>')
     return parts, height
 
 

@@ -32,17 +32,9 @@ def main(source: str) -> None:
     for metric in snapshot.dict()["metrics"]:
         column = metric.get("config", {}).get("column") or metric["metric_name"]
         for name in names:
-            if (
-                column == name
-                or f"column={name}," in str(column)
-                or f"column={name})" in str(column)
-            ):
+            if column == name or f"column={name}," in str(column) or f"column={name})" in str(column):
                 found[name] = float(metric["value"])
-    apart = [
-        abs(found[name] - ours)
-        for name, ours in zip(names, told["ours"], strict=True)
-        if name in found
-    ]
+    apart = [abs(found[name] - ours) for name, ours in zip(names, told["ours"], strict=True) if name in found]
     print(f"{len(apart)} of {len(names)} columns compared; largest difference {max(apart):.2g}")
 
 

@@ -28,8 +28,7 @@ class Kept:
         self.pool, self.folder = pool, folder
         folder.mkdir(parents=True, exist_ok=True)
         code = b"".join(
-            Path(__file__).with_name(f"{name}.py").read_bytes()
-            for name in ("pools", "streams", "statistics")
+            Path(__file__).with_name(f"{name}.py").read_bytes() for name in ("pools", "streams", "statistics")
         )
         rows = (pool.rows, pool.truth, pool.segment, pool.score(pool.rows[:500]))
         self._made = hashlib.sha256(b"".join([code, *(part.tobytes() for part in rows)]))

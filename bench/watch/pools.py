@@ -50,26 +50,20 @@ def pools(more: Path | None, wanted: Sequence[str]) -> Iterator[Pool]:
 def _flights() -> Pool:
     from model import recipe  # noqa: PLC0415 -- reads 8 MB
 
-    rows = recipe.load(
-        *(datetime.fromisoformat(f"{at}T00:00+00:00") for at in ("2013-04-08", "2013-12-20"))
-    )
+    rows = recipe.load(*(datetime.fromisoformat(f"{at}T00:00+00:00") for at in ("2013-04-08", "2013-12-20")))
     frame = rows[[*recipe.CONTRACT.feature_names, "late", "scheduled_at"]].dropna()
     segment = (frame["origin"] == "JFK").to_numpy()
     weekday = frame["scheduled_at"].dt.day_of_week.to_numpy()
     kinds = {feature.name: feature.kind for feature in recipe.CONTRACT.features}
     table = frame[list(recipe.CONTRACT.feature_names)]
-    return _pool(
-        "flights", table, frame["late"], weekday, segment, [kinds[c] == "number" for c in table]
-    )
+    return _pool("flights", table, frame["late"], weekday, segment, [kinds[c] == "number" for c in table])
 
 
 def _census() -> Pool:
     spec = importlib.util.find_spec("nannyml.datasets")
     if spec is None or not spec.submodule_search_locations:
         raise ModuleNotFoundError("nannyml is not installed; type: make setup")
-    frame = pd.read_parquet(
-        Path(spec.submodule_search_locations[0]) / "data/employment_MA_reference.pq"
-    )
+    frame = pd.read_parquet(Path(spec.submodule_search_locations[0]) / "data/employment_MA_reference.pq")
     table = frame.drop(columns=["id", "employed", "year", "prediction", "predicted_probability"])
     numeric = [column in ("AGEP", "SCHL") for column in table]
     segment = (pd.to_numeric(table["MIG"]) != 1).to_numpy()  # who moved house within the year
@@ -95,19 +89,17 @@ def _hotels(path: Path) -> Pool:
 
 
 def _pool(
-    name: str,
-    table: pd.DataFrame,
-    truth: pd.Series,
-    weekday: Numbers | None,
-    segment: Numbers,
-    numeric: list[bool],
+    name: str, table: pd.DataFrame, truth: pd.Series, weekday: Numbers | None, segment: Numbers, numeric: list[bool]
 ) -> Pool:
     """The pool of every second stretch of 500 rows; the model learns from the others."""
-    rows = np.column_stack([
-        table[column].to_numpy(dtype=float) if number
-        else pd.Categorical(table[column].astype(str)).codes.astype(float)
-        for column, number in zip(table, numeric, strict=True)
-    ])  # fmt: skip
+    rows = np.column_stack(
+        [
+            table[column].to_numpy(dtype=float)
+            if number
+            else pd.Categorical(table[column].astype(str)).codes.astype(float)
+            for column, number in zip(table, numeric, strict=True)
+        ]
+    )
     stretch = np.arange(len(rows)) // min(500, len(rows) // 20)
     learnt = (stretch % 2 == 0) & ~segment
     y = truth.to_numpy(dtype=float)
@@ -115,7 +107,12 @@ def _pool(
     model.fit(rows[learnt], y[learnt])
     kept = stretch % 2 == 1
     return Pool(
-        name, tuple(table), rows[kept], y[kept],
+        name,
+        tuple(table),
+        rows[kept],
+        y[kept],
         np.full(kept.sum(), -1) if weekday is None else weekday[kept],
-        np.array(numeric), segment[kept], lambda these: model.predict_proba(these)[:, 1],
-    )  # fmt: skip
+        np.array(numeric),
+        segment[kept],
+        lambda these: model.predict_proba(these)[:, 1],
+    )

@@ -56,9 +56,7 @@ def budgets(results: Iterable[Result], budget: float) -> list[str]:
     for each in results:
         total = each.total
         error = statistics.stdev(total) / math.sqrt(len(total)) if len(total) > 1 else math.nan
-        tiers = " | ".join(
-            f"{statistics.mean(each.rates[t]):.2f}" for t in ("page", "issue", "digest")
-        )
+        tiers = " | ".join(f"{statistics.mean(each.rates[t]):.2f}" for t in ("page", "issue", "digest"))
         own = ", ".join(f"{name}: {value:.1f}" for name, value in each.own.items())
         lines.append(
             f"| {each.pool} | {each.features} | **{statistics.mean(total):.2f}** | {error:.2f} | {tiers} | {own} |"
@@ -90,16 +88,12 @@ def later(results: Iterable[Result]) -> list[str]:
     for each in results:
         for change, of in each.delays.items():
             among += 1
-            best = min(
-                (name for name in of if name not in (WATCH, WOKEN)),
-                key=lambda name: median(of[name]),
-            )
+            best = min((name for name in of if name not in (WATCH, WOKEN)), key=lambda name: median(of[name]))
             ours, theirs = median(of[WATCH]), median(of[best])
             if ours > theirs:
                 lines.append(f"- {each.pool}, {change}: {_days(ours)}, {best} {_days(theirs)}")
-    head = (
-        f"Of {among} changes the watch is later than the best of the others, by the median, on {len(lines)}"
-        + (":" if lines else ".")
+    head = f"Of {among} changes the watch is later than the best of the others, by the median, on {len(lines)}" + (
+        ":" if lines else "."
     )
     return [head, "", *lines] if lines else [head]
 

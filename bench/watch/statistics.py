@@ -81,9 +81,7 @@ def unseen(reference: Numbers, days: Numbers) -> Numbers:
     return np.asarray((~np.isin(days, np.unique(reference))).mean(axis=1))
 
 
-def daily(
-    stream: Stream, alike: dict[str, Numbers] | None = None, *, folds: int = 3
-) -> dict[str, Numbers]:
+def daily(stream: Stream, alike: dict[str, Numbers] | None = None, *, folds: int = 3) -> dict[str, Numbers]:
     """Every statistic of every day, the reference's as well: (days,) or (days, columns).
 
     "…" as ours: the reference's days are measured by folds that they are not in. "… within":
@@ -103,24 +101,15 @@ def daily(
     found: dict[str, Numbers] = {}
     for known, days, within in parts:
         before = whole[known].reshape(-1, width + 1)
-        distance = np.column_stack([
-            jensen_shannon(before[:, i], whole[days][:, :, i], numeric=bool(numeric[i]))
-            for i in range(width + 1)
-        ])  # fmt: skip
+        distance = np.column_stack(
+            [jensen_shannon(before[:, i], whole[days][:, :, i], numeric=bool(numeric[i])) for i in range(width + 1)]
+        )
         means = (whole[days].mean(axis=1) - before.mean(axis=0)) / _unit(before)
         error = reconstruction(before[:, :width], rows[days], numeric[:width])
-        chances = IsotonicRegression(out_of_bounds="clip").fit(
-            scores[known].ravel(), truth[known].ravel()
-        )
+        chances = IsotonicRegression(out_of_bounds="clip").fit(scores[known].ravel(), truth[known].ravel())
         estimate = estimated_auc(chances.predict(scores[days].ravel()).reshape(len(days), -1))
         new = [unseen(before[:, i], whole[days][:, :, i]) for i in np.flatnonzero(~numeric)]
-        measured = (
-            distance,
-            means[:, numeric],
-            error,
-            estimate,
-            np.reshape(new, (-1, len(days))).T,
-        )
+        measured = (distance, means[:, numeric], error, estimate, np.reshape(new, (-1, len(days))).T)
         for name, values in zip(names, measured, strict=True):
             place = found.setdefault(name + within, np.full((len(rows), *values.shape[1:]), np.nan))
             place[days] = values
@@ -131,12 +120,14 @@ def daily(
                 place[:REFERENCE] = alike[key][:REFERENCE]
         found[name][REFERENCE:] = found[f"{name} within"][REFERENCE:]
     before, after = whole[:REFERENCE].reshape(-1, width + 1), whole[REFERENCE:]
-    found["evidently"] = np.column_stack([
-        wasserstein(before[:, i], after[:, :, i])
-        if numeric[i] and len(np.unique(before[:5000, i])) > 5
-        else _evidently_shares(before[:, i], after[:, :, i])
-        for i in range(width + 1)
-    ])  # fmt: skip
+    found["evidently"] = np.column_stack(
+        [
+            wasserstein(before[:, i], after[:, :, i])
+            if numeric[i] and len(np.unique(before[:5000, i])) > 5
+            else _evidently_shares(before[:, i], after[:, :, i])
+            for i in range(width + 1)
+        ]
+    )
     found["auc"] = np.array([auc(y, s) for y, s in zip(truth, scores, strict=True)])
     found["accuracy"] = ((scores >= 0.5) == truth).mean(axis=1)
     found["bias"] = (scores - truth).mean(axis=1)

@@ -20,10 +20,16 @@ Numbers = np.ndarray[Any, Any]
 REFERENCE, A_DAY, BLOCK = 56, 250, 25
 BEFORE, AFTER = 14, 60
 CHANGES = (
-    "mean +0.25 sd, 1 feature", "mean +0.25 sd, 5 features", "mean +0.5 sd, 1 feature",
-    "mean +0.5 sd, 5 features", "new segment, 0 to 20 %", "covariates, AUC -0.03", "concept (labels only)",
-    "unit change", "slow ramp to 1 sd",
-)  # fmt: skip
+    "mean +0.25 sd, 1 feature",
+    "mean +0.25 sd, 5 features",
+    "mean +0.5 sd, 1 feature",
+    "mean +0.5 sd, 5 features",
+    "new segment, 0 to 20 %",
+    "covariates, AUC -0.03",
+    "concept (labels only)",
+    "unit change",
+    "slow ramp to 1 sd",
+)
 
 
 @dataclass(frozen=True)
@@ -94,10 +100,7 @@ def _stream(pool: Pool, rows: Numbers, truth: Numbers) -> Stream:
 def _picked(pool: Pool, usual: Numbers, days: int, random: np.random.Generator) -> Numbers:
     """Rows (days * `A_DAY`,) of the *usual* ones."""
     weekday = pool.weekday[usual]
-    starts = {
-        day: np.flatnonzero((weekday[:-BLOCK] == day) & (weekday[BLOCK:] == day))
-        for day in range(7)
-    }
+    starts = {day: np.flatnonzero((weekday[:-BLOCK] == day) & (weekday[BLOCK:] == day)) for day in range(7)}
     every = np.arange(len(usual) - BLOCK)
     found = []
     for day in range(days):
@@ -109,10 +112,7 @@ def _picked(pool: Pool, usual: Numbers, days: int, random: np.random.Generator) 
 
 def _telling(pool: Pool) -> Numbers:
     """Numbers that vary on a scale (a flag that is mostly 0 has no mean worth shifting)."""
-    most = [
-        np.unique(pool.rows[:2000, i], return_counts=True)[1].max()
-        for i in range(pool.rows.shape[1])
-    ]
+    most = [np.unique(pool.rows[:2000, i], return_counts=True)[1].max() for i in range(pool.rows.shape[1])]
     return np.flatnonzero(pool.numeric & (np.array(most) < 1400))
 
 

@@ -19,11 +19,7 @@ rect{fill:#f6f8fa;stroke:#8c959f}path{stroke:#8c959f;fill:none}
 
 PACKAGES: dict[str, list[list[Box]]] = {
     "contracts": [
-        [
-            ("row_contract", "fields of a row"),
-            ("thresholds", "every limit"),
-            ("live_config", "what is live"),
-        ],
+        [("row_contract", "fields of a row"), ("thresholds", "every limit"), ("live_config", "what is live")],
         [
             ("journal_format", "files of the journal"),
             ("onnx_core", "inputs of the core"),
@@ -33,25 +29,13 @@ PACKAGES: dict[str, list[list[Box]]] = {
     "reporting": [[("markdown", "text for issues and reports")]],
     "model": [
         [("__main__", "train, propose, retrain, feature")],
-        [
-            ("train", "recipe to estimator"),
-            ("features", "add, drop, prune"),
-            ("card", "text of a proposal"),
-        ],
-        [
-            ("data", "rows, holdout"),
-            ("onnx_export", "ONNX, parity"),
-            ("source_profile", "fingerprint"),
-        ],
+        [("train", "recipe to estimator"), ("features", "add, drop, prune"), ("card", "text of a proposal")],
+        [("data", "rows, holdout"), ("onnx_export", "ONNX, parity"), ("source_profile", "fingerprint")],
     ],
     "checks": [
         [("__main__", "gate, anchor")],
         [("gate", "findings to verdict"), ("reports", "what a reviewer reads")],
-        [
-            ("rules", "one module a topic"),
-            ("comparison", "paired intervals"),
-            ("insights", "churn, importance"),
-        ],
+        [("rules", "one module a topic"), ("comparison", "paired intervals"), ("insights", "churn, importance")],
         [("evidence", "rows and scores of the models"), ("waivers", "rules that may fail")],
     ],
     "serve": [
@@ -62,11 +46,7 @@ PACKAGES: dict[str, list[list[Box]]] = {
     ],
     "monitoring": [
         [("__main__", "watch, experiment, answer, site")],
-        [
-            ("incidents", "rules, issues, commands"),
-            ("experiment", "who wins"),
-            ("dashboard", "one page"),
-        ],
+        [("incidents", "rules, issues, commands"), ("experiment", "who wins"), ("dashboard", "one page")],
         [("charts", "control limits"), ("metrics", "values of a day")],
         [("journal", "files to days, cached")],
     ],
@@ -78,11 +58,7 @@ PACKAGES: dict[str, list[list[Box]]] = {
     ],
     "drill": [
         [("__main__", "make, judge, peers")],
-        [
-            ("faults", "faults to inject"),
-            ("clean_candidates", "no fault"),
-            ("peers", "other tools"),
-        ],
+        [("faults", "faults to inject"), ("clean_candidates", "no fault"), ("peers", "other tools")],
     ],
 }
 
@@ -96,21 +72,15 @@ def picture(package: str, rows: Sequence[Sequence[Box]]) -> str:
         top = 1 + place * ROW
         for column, (name, words) in enumerate(row):
             left, middle = 1 + column * (width + GAP), 1 + column * (width + GAP) + width / 2
-            parts.append(
-                f'<rect x="{left:.1f}" y="{top}" width="{width:.1f}" height="{BOX_HEIGHT}" rx="6"/>'
-            )
+            parts.append(f'<rect x="{left:.1f}" y="{top}" width="{width:.1f}" height="{BOX_HEIGHT}" rx="6"/>')
             parts.append(f'<text x="{middle:.1f}" y="{top + 22}">{escape(name)}</text>')
-            parts.append(
-                f'<text class="small" x="{middle:.1f}" y="{top + 41}">{escape(words)}</text>'
-            )
+            parts.append(f'<text class="small" x="{middle:.1f}" y="{top + 41}">{escape(words)}</text>')
         if place + 1 < len(rows):
             x, y, end = WIDTH / 2, top + BOX_HEIGHT + 4, top + ROW - 5
             parts.append(f'<path d="M{x} {y}V{end}m-5 -6l5 6l5 -6"/>')
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" role="img">\n'
-        f"<title>Package {package}</title>\n<style>{STYLE}</style>\n"
-        + "\n".join(parts)
-        + "\n</svg>\n"
+        f"<title>Package {package}</title>\n<style>{STYLE}</style>\n" + "\n".join(parts) + "\n</svg>\n"
     )
 
 

@@ -37,36 +37,23 @@ def main(report: Path = REPORT, site: Path = SITE, into: Path = PICTURES) -> int
     if missing:
         return _stop(f"{' and '.join(missing)} cannot be found; type: make demo")
     if browser is None:
-        return _stop(
-            "Chromium is not installed; type: sudo apt-get install chromium fonts-noto-color-emoji"
-        )
+        return _stop("Chromium is not installed; type: sudo apt-get install chromium fonts-noto-color-emoji")
     with tempfile.TemporaryDirectory() as folder:
         markdown = MarkdownIt("commonmark", {"html": True}).enable("table")
         pages = {
             "verdict": (COMMENT % markdown.render(report.read_text(encoding="utf-8")), VERDICT),
             # Commands on the page name the folder of this checkout.
-            "control-room": (
-                site.read_text(encoding="utf-8").replace(f"{ROOT}/", ""),
-                CONTROL_ROOM,
-            ),
+            "control-room": (site.read_text(encoding="utf-8").replace(f"{ROOT}/", ""), CONTROL_ROOM),
         }
         for name, (text, (width, height)) in pages.items():
             page = Path(folder) / f"{name}.html"
             page.write_text(text, encoding="utf-8")
             picture = into / f"{name}.png"
             words = ["--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"]
-            words += [
-                f"--user-data-dir={folder}/profile",
-                f"--window-size={width},{height}",
-                f"--screenshot={picture}",
-            ]
-            subprocess.run(
-                [browser, *words, page.as_uri()], check=True, capture_output=True, timeout=60
-            )
+            words += [f"--user-data-dir={folder}/profile", f"--window-size={width},{height}", f"--screenshot={picture}"]
+            subprocess.run([browser, *words, page.as_uri()], check=True, capture_output=True, timeout=60)
             if (size := picture.stat().st_size) > LARGEST:
-                return _stop(
-                    f"{picture} has {size:,} bytes; expected at most {LARGEST:,}: show less of the page"
-                )
+                return _stop(f"{picture} has {size:,} bytes; expected at most {LARGEST:,}: show less of the page")
             print(picture)
     return 0
 

@@ -31,12 +31,7 @@ KINDS = {
 def metrics() -> str:
     """Every metric that Prometheus can scrape."""
     rows = [
-        [
-            f"`{each.exported}`",
-            each.kind,
-            ", ".join(f"`{label}`" for label in each.labels),
-            each.says,
-        ]
+        [f"`{each.exported}`", each.kind, ", ".join(f"`{label}`" for label in each.labels), each.says]
         for each in (*COUNTED, *LOOKED_UP)
     ]
     return table(["Metric", "Type", "Labels", "Meaning"], rows)
@@ -51,16 +46,7 @@ def routes() -> str:
             takes = _kinds(operation.get("requestBody", {}))
             gives = f"{good}: {_kinds(operation['responses'][good])}"
             token = "yes" if "security" in operation else ""
-            rows.append(
-                [
-                    f"`{method.upper()} {path}`",
-                    operation["summary"],
-                    takes,
-                    gives,
-                    ", ".join(bad),
-                    token,
-                ]
-            )
+            rows.append([f"`{method.upper()} {path}`", operation["summary"], takes, gives, ", ".join(bad), token])
     return table(["Route", "Purpose", "Takes", "Returns", "Errors", "Token"], rows)
 
 
@@ -76,9 +62,7 @@ def _document() -> dict[str, Any]:
         store = Path(folder)
         (store / "bundles").mkdir()
         (store / "bundles" / bundle.name).symlink_to(bundle)
-        (store / "live.toml").write_text(
-            f'[champion]\nversion = "{bundle.name}"\ndigest = "{digest}"\n'
-        )
+        (store / "live.toml").write_text(f'[champion]\nversion = "{bundle.name}"\ndigest = "{digest}"\n')
         with Path(os.devnull).open("w") as log, redirect_stderr(log):
             app = create_app(store, store / "journal", follow_every=None)
         return dict(app.test_client().get("/openapi.json").json or {})

@@ -53,9 +53,7 @@ def read_groups(content: str) -> tuple[str, list[Group]]:
                 comment = ""
             groups[-1].values.append(_value(found[1], line[found.end() :]))
         else:
-            raise ValueError(
-                f"a line of thresholds.toml is neither a table, a value nor a comment: {line}"
-            )
+            raise ValueError(f"a line of thresholds.toml is neither a table, a value nor a comment: {line}")
     return top, [group for group in groups if group.table]
 
 

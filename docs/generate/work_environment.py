@@ -42,14 +42,7 @@ def _values(group: Group, readers: dict[str, list[str]]) -> str:
     rows = []
     for each in group.values:
         rules = readers[f"{group.table}.{each.name}"]
-        rows.append(
-            [
-                f"`{each.name}`",
-                f"`{each.text}`",
-                each.meaning,
-                ", ".join(f"`{rule}`" for rule in rules),
-            ]
-        )
+        rows.append([f"`{each.name}`", f"`{each.text}`", each.meaning, ", ".join(f"`{rule}`" for rule in rules)])
     if any(row[3] for row in rows):
         return table(["Name", "Value", "Meaning", "Read by"], rows)
     return table(["Name", "Value", "Meaning"], [row[:3] for row in rows])
@@ -59,9 +52,7 @@ def _readers() -> dict[str, list[str]]:
     """threshold -> the rules and signals that name it on their pages."""
     found = defaultdict(list)
     for page in ("rules.md", "signals.md"):
-        for name, limits in NAMED.findall(
-            (ROOT / "docs/reference" / page).read_text(encoding="utf-8")
-        ):
+        for name, limits in NAMED.findall((ROOT / "docs/reference" / page).read_text(encoding="utf-8")):
             for limit in re.findall(r"`([\w.]+)`", limits):
                 found[limit].append(name)
     return found

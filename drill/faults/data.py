@@ -113,11 +113,7 @@ def _renamed(frame: Frame, subject: Subject) -> Frame:
 def _case(frame: Frame, subject: Subject) -> Frame:
     name = category(subject).name
     hit = subject.random("case").random(len(frame)) < 0.3
-    other = (
-        frame[name]
-        .str.lower()
-        .where(frame[name].str.lower() != frame[name], frame[name].str.upper())
-    )
+    other = frame[name].str.lower().where(frame[name].str.lower() != frame[name], frame[name].str.upper())
     return frame.assign(**{name: frame[name].mask(hit & frame[name].notna(), other)})
 
 
@@ -129,9 +125,7 @@ def _space(frame: Frame, subject: Subject) -> Frame:
 
 def _words(frame: Frame, subject: Subject) -> Frame:
     name = number(subject).name
-    return frame.assign(
-        **{name: frame[name].map(lambda each: None if pd.isna(each) else str(each))}
-    )
+    return frame.assign(**{name: frame[name].map(lambda each: None if pd.isna(each) else str(each))})
 
 
 def _truncated(frame: Frame, subject: Subject) -> Frame:
@@ -148,9 +142,7 @@ def _twice(frame: Frame, subject: Subject) -> Frame:
 
 def _zone(frame: Frame, subject: Subject) -> Frame:
     time = subject.contract.time
-    return frame.assign(
-        **{time: frame[time].where(~_late(frame, subject), frame[time] - timedelta(hours=6))}
-    )
+    return frame.assign(**{time: frame[time].where(~_late(frame, subject), frame[time] - timedelta(hours=6))})
 
 
 def _skew(frame: Frame, subject: Subject) -> Frame:
@@ -172,21 +164,107 @@ def _biased(frame: Frame, subject: Subject) -> Frame:
 
 
 FAULTS = (
-    Fault("unit change", "a number comes a hundredth as large, since the champion was made", ("upstream.units", "data.rewritten"), BESIDE, rows(_unit)),
-    Fault("columns swapped", "two numbers have each other's values", ("data.rewritten", "train.contract"), BESIDE, rows(_swapped)),
+    Fault(
+        "unit change",
+        "a number comes a hundredth as large, since the champion was made",
+        ("upstream.units", "data.rewritten"),
+        BESIDE,
+        rows(_unit),
+    ),
+    Fault(
+        "columns swapped",
+        "two numbers have each other's values",
+        ("data.rewritten", "train.contract"),
+        BESIDE,
+        rows(_swapped),
+    ),
     Fault("sign flipped", "a number has the other sign", ("data.rewritten", "train.contract"), BESIDE, rows(_sign)),
-    Fault("sentinel -999", "a tenth of a number is -999 for unknown", ("train.contract", "data.sentinels", "upstream.units"), BESIDE, rows(_nines)),
-    Fault("sentinel within the contract", "a tenth of a number is a large one for unknown, since the champion was made", ("data.sentinels", "upstream.units"), BESIDE, rows(_sentinel)),
-    Fault("null flood", "two in five of a number are missing, since the champion was made", ("data.missing_jump", "upstream.missing"), (*BESIDE, "data.missing"), rows(_nulls)),
-    Fault("a feed hangs", "a number repeats its last value, since the champion was made", ("data.frozen",), BESIDE, rows(_frozen)),
-    Fault("category renamed", "the commonest value has another name, since the champion was made", ("upstream.renamed",), BESIDE, rows(_renamed)),
-    Fault("case changed", "three in ten values of a category come in the other case", ("data.variants",), BESIDE, rows(_case)),
-    Fault("white space added", "three in ten values of a category end in a blank", ("data.variants",), BESIDE, rows(_space)),
+    Fault(
+        "sentinel -999",
+        "a tenth of a number is -999 for unknown",
+        ("train.contract", "data.sentinels", "upstream.units"),
+        BESIDE,
+        rows(_nines),
+    ),
+    Fault(
+        "sentinel within the contract",
+        "a tenth of a number is a large one for unknown, since the champion was made",
+        ("data.sentinels", "upstream.units"),
+        BESIDE,
+        rows(_sentinel),
+    ),
+    Fault(
+        "null flood",
+        "two in five of a number are missing, since the champion was made",
+        ("data.missing_jump", "upstream.missing"),
+        (*BESIDE, "data.missing"),
+        rows(_nulls),
+    ),
+    Fault(
+        "a feed hangs",
+        "a number repeats its last value, since the champion was made",
+        ("data.frozen",),
+        BESIDE,
+        rows(_frozen),
+    ),
+    Fault(
+        "category renamed",
+        "the commonest value has another name, since the champion was made",
+        ("upstream.renamed",),
+        BESIDE,
+        rows(_renamed),
+    ),
+    Fault(
+        "case changed",
+        "three in ten values of a category come in the other case",
+        ("data.variants",),
+        BESIDE,
+        rows(_case),
+    ),
+    Fault(
+        "white space added",
+        "three in ten values of a category end in a blank",
+        ("data.variants",),
+        BESIDE,
+        rows(_space),
+    ),
     Fault("dtype changed", "a number comes as text", ("train.contract",), (), rows(_words)),
-    Fault("export truncated", "two thirds of each day are missing, since the champion was made", ("data.rate", "upstream.stopped", "upstream.rows", "data.lost"), (*BESIDE, "data.clock", "data.fresh_rows"), rows(_truncated)),
-    Fault("a day loaded twice", "one day's rows are there twice", ("data.repeated", "data.duplicates"), (*MOVED,), rows(_twice)),
-    Fault("time zone shifted", "the clock is six hours behind, since the champion was made", ("data.clock",), (*BESIDE, "data.rate"), rows(_zone)),
-    Fault("clock skew", "a fifth of the rows come from a month ahead", ("train.contract", "bundle.clock"), (), rows(_skew)),
-    Fault("stale snapshot", "nothing newer than half of the holdout", ("data.stale", "upstream.stopped"), (*BESIDE, "data.fresh_rows", "data.time_overlap"), rows(_stale)),
-    Fault("sampling bias towards a slice", "one slice is exported whole, of the others a quarter", ("data.lost",), (*BESIDE, "data.fresh_rows"), rows(_biased)),
-)  # fmt: skip
+    Fault(
+        "export truncated",
+        "two thirds of each day are missing, since the champion was made",
+        ("data.rate", "upstream.stopped", "upstream.rows", "data.lost"),
+        (*BESIDE, "data.clock", "data.fresh_rows"),
+        rows(_truncated),
+    ),
+    Fault(
+        "a day loaded twice",
+        "one day's rows are there twice",
+        ("data.repeated", "data.duplicates"),
+        (*MOVED,),
+        rows(_twice),
+    ),
+    Fault(
+        "time zone shifted",
+        "the clock is six hours behind, since the champion was made",
+        ("data.clock",),
+        (*BESIDE, "data.rate"),
+        rows(_zone),
+    ),
+    Fault(
+        "clock skew", "a fifth of the rows come from a month ahead", ("train.contract", "bundle.clock"), (), rows(_skew)
+    ),
+    Fault(
+        "stale snapshot",
+        "nothing newer than half of the holdout",
+        ("data.stale", "upstream.stopped"),
+        (*BESIDE, "data.fresh_rows", "data.time_overlap"),
+        rows(_stale),
+    ),
+    Fault(
+        "sampling bias towards a slice",
+        "one slice is exported whole, of the others a quarter",
+        ("data.lost",),
+        (*BESIDE, "data.fresh_rows"),
+        rows(_biased),
+    ),
+)

@@ -53,16 +53,12 @@ def _swapped(graph: Any) -> bool:
 
 def _rounded(graph: Any) -> bool:
     """Every threshold one float32 up: rows on it go the other way."""
-    return _trees(
-        graph, "nodes_values", lambda values: np.nextafter(np.float32(values), np.float32(np.inf))
-    )
+    return _trees(graph, "nodes_values", lambda values: np.nextafter(np.float32(values), np.float32(np.inf)))
 
 
 def _routed(graph: Any) -> bool:
     """Missing values go to the other side of every split."""
-    return _trees(
-        graph, "nodes_missing_value_tracks_true", lambda sides: 1 - np.array(sides, dtype=int)
-    )
+    return _trees(graph, "nodes_missing_value_tracks_true", lambda sides: 1 - np.array(sides, dtype=int))
 
 
 def _bloated(graph: Any) -> bool:
@@ -73,10 +69,7 @@ def _bloated(graph: Any) -> bool:
         node.input[:] = ["lean" if name == output else name for name in node.input]
     graph.initializer.extend(
         numpy_helper.from_array(values, name)
-        for name, values in (
-            ("table", np.zeros((SIDE, SIDE), np.float32)),
-            ("row", np.zeros((1, SIDE), np.float32)),
-        )
+        for name, values in (("table", np.zeros((SIDE, SIDE), np.float32)), ("row", np.zeros((1, SIDE), np.float32)))
     )
     # By way of the number of rows, else the runtime works it out beforehand, and drops the table.
     for kind, inputs, made, more in (
@@ -100,9 +93,7 @@ def _trees(graph: Any, attribute: str, change: Callable[[Any], Any]) -> bool:
                 field = each.floats if attribute == "nodes_values" else each.ints
                 changed = change(list(field))
                 field[:] = [
-                    kind(value)
-                    for value in changed
-                    for kind in (float if attribute == "nodes_values" else int,)
+                    kind(value) for value in changed for kind in (float if attribute == "nodes_values" else int,)
                 ]
                 found = True
     return found
@@ -155,10 +146,46 @@ def _foreign(folder: Path) -> Path:
 FAULTS = (
     Fault("class order swapped", "the probabilities' columns are exchanged", PARITY, (), convert=spoilt(_swapped)),
     Fault("thresholds rounded", "every threshold is one float32 too high", PARITY, (), convert=spoilt(_rounded)),
-    Fault("missing values routed wrongly", "they take the other branch of every split", PARITY, (), convert=spoilt(_routed)),
-    Fault("an unknown category crashes", "the encoder knows what it saw, and raises for all else", ("export.graph", "export.parity", "train.recipe"), (), _strict),
-    Fault("oversized and slow", "a table of 36 MB that each answer reads for nothing", ("serving.size", "serving.latency"), ("serving.memory",), convert=spoilt(_bloated)),
-    Fault("opset of the future", "the graph asks for operators that no runtime has", ("gate.cannot_judge",), (), bundle=_opset),
-    Fault("metadata of another model", "the manifest lists the classes in another order", ("bundle.metadata", "gate.cannot_judge"), (), bundle=_order),
-    Fault("inputs of another model", "the manifest's contract has a feature that the graph has not", ("gate.cannot_judge",), (), bundle=_foreign),
-)  # fmt: skip
+    Fault(
+        "missing values routed wrongly",
+        "they take the other branch of every split",
+        PARITY,
+        (),
+        convert=spoilt(_routed),
+    ),
+    Fault(
+        "an unknown category crashes",
+        "the encoder knows what it saw, and raises for all else",
+        ("export.graph", "export.parity", "train.recipe"),
+        (),
+        _strict,
+    ),
+    Fault(
+        "oversized and slow",
+        "a table of 36 MB that each answer reads for nothing",
+        ("serving.size", "serving.latency"),
+        ("serving.memory",),
+        convert=spoilt(_bloated),
+    ),
+    Fault(
+        "opset of the future",
+        "the graph asks for operators that no runtime has",
+        ("gate.cannot_judge",),
+        (),
+        bundle=_opset,
+    ),
+    Fault(
+        "metadata of another model",
+        "the manifest lists the classes in another order",
+        ("bundle.metadata", "gate.cannot_judge"),
+        (),
+        bundle=_order,
+    ),
+    Fault(
+        "inputs of another model",
+        "the manifest's contract has a feature that the graph has not",
+        ("gate.cannot_judge",),
+        (),
+        bundle=_foreign,
+    ),
+)

@@ -9,15 +9,7 @@ from drill.subject import Frame, Subject
 from model.contract import Target
 
 #: What spoilt labels may show in, besides their own rule.
-SPOILT = (
-    *WORSE,
-    "drift.label",
-    "drift.predictions",
-    "model.constant",
-    "labels.*",
-    "upstream.*",
-    "calibration*",
-)
+SPOILT = (*WORSE, "drift.label", "drift.predictions", "model.constant", "labels.*", "upstream.*", "calibration*")
 #: Outcomes come so many days late.
 LATE = 5
 
@@ -73,9 +65,33 @@ def _slice(subject: Subject) -> str:
 
 
 FAULTS = (
-    Fault("labels shuffled", "every row has the outcome of another: a join went wrong", ("data.rewritten",), SPOILT, rows(_shuffled)),
-    Fault("labels flipped for a slice", "one slice's outcomes are turned round", ("data.rewritten",), SPOILT, rows(_flipped)),
-    Fault("delayed labels taken as negatives", f"outcomes of the last {LATE} days are not in yet, and count as none", ("labels.maturing",), SPOILT, rows(_late)),
+    Fault(
+        "labels shuffled",
+        "every row has the outcome of another: a join went wrong",
+        ("data.rewritten",),
+        SPOILT,
+        rows(_shuffled),
+    ),
+    Fault(
+        "labels flipped for a slice",
+        "one slice's outcomes are turned round",
+        ("data.rewritten",),
+        SPOILT,
+        rows(_flipped),
+    ),
+    Fault(
+        "delayed labels taken as negatives",
+        f"outcomes of the last {LATE} days are not in yet, and count as none",
+        ("labels.maturing",),
+        SPOILT,
+        rows(_late),
+    ),
     Fault("a class gone", "rows of one class are missing", ("train.data",), (), rows(_gone)),
-    Fault("labels nearly constant", "99 % of the outcomes are set to the commonest class", ("data.rewritten", "labels.balance"), SPOILT, rows(_constant)),
-)  # fmt: skip
+    Fault(
+        "labels nearly constant",
+        "99 % of the outcomes are set to the commonest class",
+        ("data.rewritten", "labels.balance"),
+        SPOILT,
+        rows(_constant),
+    ),
+)

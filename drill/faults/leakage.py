@@ -22,9 +22,7 @@ def told(change: Change) -> Callable[[Subject], SimpleNamespace]:
     """A recipe with one feature more, whose values *change* makes."""
 
     def recipe(subject: Subject) -> SimpleNamespace:
-        contract = with_feature(
-            subject.contract, Feature(ADDED, "number", "what somebody joined on", nullable=True)
-        )
+        contract = with_feature(subject.contract, Feature(ADDED, "number", "what somebody joined on", nullable=True))
         return subject.changed(change, CONTRACT=contract, estimator=lambda: plain(contract))
 
     return recipe
@@ -77,9 +75,7 @@ def relearnt(fitted: Fitted, split: Split, time: str) -> Fitted:
     """The estimator fitted to another split, sorted by *time*."""
     from model.data import encoded_target, model_inputs  # noqa: PLC0415
 
-    split = Split(
-        *(part.sort_values(time, ignore_index=True) for part in (split.train, split.holdout))
-    )
+    split = Split(*(part.sort_values(time, ignore_index=True) for part in (split.train, split.holdout)))
     contract = fitted.contract
     fitted.estimator.fit(model_inputs(split.train, contract), encoded_target(split.train, contract))
     return replace(fitted, split=split)
@@ -99,10 +95,40 @@ FAULTS = (
     Fault("target copied", "the target is among the features, under another name", SOLO, GIVES_AWAY, told(_copied)),
     Fault("target-derived feature", "a feature is the target and some noise", SOLO, GIVES_AWAY, told(_derived)),
     Fault(
-        "future rows in training", "rows are split by chance, not by time",
-        ("data.time_overlap",), ("data.fresh_rows", "compare.*", "slice*", "calibration*", "upstream.*", "data.rate", "data.lost", "labels.maturing"), fitted=_future,
+        "future rows in training",
+        "rows are split by chance, not by time",
+        ("data.time_overlap",),
+        (
+            "data.fresh_rows",
+            "compare.*",
+            "slice*",
+            "calibration*",
+            "upstream.*",
+            "data.rate",
+            "data.lost",
+            "labels.maturing",
+        ),
+        fitted=_future,
     ),
-    Fault("rows on both sides of the split", "two in five rows to judge with are learnt from as well", ("leak.split",), ("model.degradation", "data.duplicates"), fitted=_copies),
-    Fault("key leakage", "a feature numbers the rows by their outcome, as an id given afterwards", SOLO, GIVES_AWAY, told(_key)),
-    Fault("group leakage", "a feature is the mean outcome of a row's group, its own outcome included", SOLO, GIVES_AWAY, told(_group)),
-)  # fmt: skip
+    Fault(
+        "rows on both sides of the split",
+        "two in five rows to judge with are learnt from as well",
+        ("leak.split",),
+        ("model.degradation", "data.duplicates"),
+        fitted=_copies,
+    ),
+    Fault(
+        "key leakage",
+        "a feature numbers the rows by their outcome, as an id given afterwards",
+        SOLO,
+        GIVES_AWAY,
+        told(_key),
+    ),
+    Fault(
+        "group leakage",
+        "a feature is the mean outcome of a row's group, its own outcome included",
+        SOLO,
+        GIVES_AWAY,
+        told(_group),
+    ),
+)

@@ -20,12 +20,7 @@ from model.train import Fitted
 
 #: Rows that are too few to learn from.
 FEW = 300
-BESIDE = (
-    *WORSE,
-    "drift.predictions",
-    "calibration*",
-    "model.constant",
-)
+BESIDE = (*WORSE, "drift.predictions", "calibration*", "model.constant")
 
 
 def learning(settle: Callable[[Contract, Subject], Any]) -> Callable[[Subject], SimpleNamespace]:
@@ -62,15 +57,15 @@ def _slice_lost(fitted: Fitted) -> Fitted:
 def _learnt_from(fitted: Fitted, spoil: Callable[[Any, Any], Any]) -> Fitted:
     contract, train = fitted.contract, fitted.split.train
     truth = spoil(codes(train, contract), train)
-    labels = (
-        [contract.target.classes[int(each)] for each in truth] if contract.target.classes else truth
-    )
+    labels = [contract.target.classes[int(each)] for each in truth] if contract.target.classes else truth
     spoilt = Split(train.assign(**{contract.target.name: labels}), fitted.split.holdout)
     return replace(relearnt(fitted, spoilt, contract.time), split=fitted.split)
 
 
 def _memoriser(contract: Contract, _: Subject) -> Any:
-    return plain(contract, max_iter=250, learning_rate=0.4, max_leaf_nodes=255, min_samples_leaf=1, l2_regularization=0.0)  # fmt: skip
+    return plain(
+        contract, max_iter=250, learning_rate=0.4, max_leaf_nodes=255, min_samples_leaf=1, l2_regularization=0.0
+    )
 
 
 def _constant(contract: Contract, _: Subject) -> Any:
@@ -89,9 +84,7 @@ def _directed(subject: Subject) -> SimpleNamespace:
     if subject.contract.task == "multiclass":
         raise DoesNotApplyError("a direction is for one score")
     name = number(subject).name
-    features = tuple(
-        replace(f, direction="up") if f.name == name else f for f in subject.contract.features
-    )
+    features = tuple(replace(f, direction="up") if f.name == name else f for f in subject.contract.features)
     contract = again(subject.contract, features=features)
     numbers = [f.name for f in features if f.kind != "category"]
     after = [-1 if each == name else 0 for each in numbers]
@@ -128,14 +121,7 @@ def _unstable(contract: Contract, _: Subject) -> Any:
     made = plain(contract)
     made.steps[-1] = (
         "trees",
-        kind(
-            n_estimators=4,
-            max_depth=12,
-            min_samples_leaf=5,
-            max_features=1,
-            bootstrap=True,
-            random_state=0,
-        ),
+        kind(n_estimators=4, max_depth=12, min_samples_leaf=5, max_features=1, bootstrap=True, random_state=0),
     )
     made.steps.insert(1, ("fill", _imputer()))
     return made
@@ -158,12 +144,49 @@ def _eager(contract: Contract, _: Subject) -> Any:
 
 
 FAULTS = (
-    Fault("trained on noise", "the outcomes were shuffled while it learnt", ("compare.*", "model.gain"), BESIDE, fitted=_noise),
+    Fault(
+        "trained on noise",
+        "the outcomes were shuffled while it learnt",
+        ("compare.*", "model.gain"),
+        BESIDE,
+        fitted=_noise,
+    ),
     Fault("a memoriser", "trees that learn each row by heart", ("model.degradation",), BESIDE, learning(_memoriser)),
     Fault("a constant", "the same answer for every row", ("model.constant",), BESIDE, learning(_constant)),
-    Fault("one slice regressed", "one slice was learnt the wrong way round, the rest as ever", ("slice*", "compare.slice*"), BESIDE, fitted=_slice_lost),
-    Fault("miscalibrated", "positives weigh as much as negatives", ("model.calibration", "calibration*", "compare.calibration*"), BESIDE, learning(_loud)),
-    Fault("monotone constraint broken", "the score falls where the contract says it rises", ("model.direction",), BESIDE, _directed),
-    Fault("seed-unstable", "four wild trees: another seed, another model", ("model.stability",), BESIDE, learning(_unstable)),
-    Fault("worse than the baseline", f"eager trees that saw {FEW} rows only", ("compare.baseline",), BESIDE, learning(_eager), fitted=_few),
-)  # fmt: skip
+    Fault(
+        "one slice regressed",
+        "one slice was learnt the wrong way round, the rest as ever",
+        ("slice*", "compare.slice*"),
+        BESIDE,
+        fitted=_slice_lost,
+    ),
+    Fault(
+        "miscalibrated",
+        "positives weigh as much as negatives",
+        ("model.calibration", "calibration*", "compare.calibration*"),
+        BESIDE,
+        learning(_loud),
+    ),
+    Fault(
+        "monotone constraint broken",
+        "the score falls where the contract says it rises",
+        ("model.direction",),
+        BESIDE,
+        _directed,
+    ),
+    Fault(
+        "seed-unstable",
+        "four wild trees: another seed, another model",
+        ("model.stability",),
+        BESIDE,
+        learning(_unstable),
+    ),
+    Fault(
+        "worse than the baseline",
+        f"eager trees that saw {FEW} rows only",
+        ("compare.baseline",),
+        BESIDE,
+        learning(_eager),
+        fitted=_few,
+    ),
+)

@@ -57,22 +57,42 @@ def _alien(folder: Path) -> Path:
 
 
 #: What cannot hold where there are no rows later than those learnt from.
-NOT_FRESH = (
-    "data.fresh_rows",
-    "compare.*",
-    "slice*",
-    "data.stale",
-    "calibration*",
-)
+NOT_FRESH = ("data.fresh_rows", "compare.*", "slice*", "data.stale", "calibration*")
 
 FAULTS = (
     Fault("a check crashes", "the first of Deepchecks' checks raises", ("data.missing",), (), gate="crash"),
-    Fault("a check is skipped", "the first of Deepchecks' checks leaves no finding", ("data.missing",), (), gate="skip"),
+    Fault(
+        "a check is skipped", "the first of Deepchecks' checks leaves no finding", ("data.missing",), (), gate="skip"
+    ),
     Fault("a rule crashes", "one of our own rules raises", ("leak.solo",), (), gate="crash_own"),
     Fault("digest tampered with", "a byte was added to the model's file", ("gate.cannot_judge",), (), bundle=_tampered),
-    Fault("holdout equal to training", "it is judged on what it learnt from", ("data.time_overlap", "leak.split"), NOT_FRESH, bundle=_same),
-    Fault("champion missing", "live.toml names a champion that is not stored", ("gate.cannot_judge",), (), gate="no_champion"),
+    Fault(
+        "holdout equal to training",
+        "it is judged on what it learnt from",
+        ("data.time_overlap", "leak.split"),
+        NOT_FRESH,
+        bundle=_same,
+    ),
+    Fault(
+        "champion missing",
+        "live.toml names a champion that is not stored",
+        ("gate.cannot_judge",),
+        (),
+        gate="no_champion",
+    ),
     Fault("clock in the future", "the bundle was made in 2099", ("bundle.clock",), (), bundle=_future),
-    Fault("evidence of another model", "the scores beside the rows are not this model's", ("bundle.scores",), (), bundle=_another),
-    Fault("evidence from another contract", "the rows lack a field of the contract", ("gate.cannot_judge",), (), bundle=_alien),
-)  # fmt: skip
+    Fault(
+        "evidence of another model",
+        "the scores beside the rows are not this model's",
+        ("bundle.scores",),
+        (),
+        bundle=_another,
+    ),
+    Fault(
+        "evidence from another contract",
+        "the rows lack a field of the contract",
+        ("gate.cannot_judge",),
+        (),
+        bundle=_alien,
+    ),
+)

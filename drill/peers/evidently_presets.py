@@ -20,22 +20,14 @@ warnings.simplefilter("ignore")
 import pandas as pd  # noqa: E402
 from cases import judge_all, parts_of  # noqa: E402
 from evidently import BinaryClassification, DataDefinition, Dataset, Report  # noqa: E402
-from evidently.presets import (  # noqa: E402
-    ClassificationPreset,
-    DataDriftPreset,
-    DataSummaryPreset,
-)
+from evidently.presets import ClassificationPreset, DataDriftPreset, DataSummaryPreset  # noqa: E402
 
 
 def _failed(case: dict[str, Any]) -> set[str]:
     parts = parts_of(case)
     scored = "score" in parts[0] and case["task"] == "binary"
     train, test = (_dataset(part, case, scored) for part in parts)
-    presets = [
-        DataDriftPreset(),
-        DataSummaryPreset(),
-        *([ClassificationPreset()] if scored else []),
-    ]
+    presets = [DataDriftPreset(), DataSummaryPreset(), *([ClassificationPreset()] if scored else [])]
     failed = set()
     for preset in presets:
         try:
@@ -66,10 +58,8 @@ def _dataset(rows: pd.DataFrame, case: dict[str, Any], scored: bool) -> Dataset:
     if scored:
         found[case["target"]] = found[case["target"]].astype(int)
         found["score"] = rows["score"]
-        more["classification"] = [
-            BinaryClassification(target=case["target"], prediction_probas="score", pos_label=1)
-        ]
-    definition = DataDefinition(numerical_columns=numbers, categorical_columns=[*words, case["target"]], **more)  # fmt: skip
+        more["classification"] = [BinaryClassification(target=case["target"], prediction_probas="score", pos_label=1)]
+    definition = DataDefinition(numerical_columns=numbers, categorical_columns=[*words, case["target"]], **more)
     return Dataset.from_pandas(found, data_definition=definition)
 
 

@@ -69,12 +69,8 @@ def _do(forge: Forge, deed: Deed, split: Split) -> str:
     if (live.champion.version, live.challenger.version) != (split.champion, split.challenger):
         return "What is live has changed while this was measured: the next look begins with what is live then."
     version, digest = live.challenger.version, live.challenger.digest
-    after = (
-        with_champion(live, version, digest) if deed.promotes else replace(live, challenger=None)
-    )
-    proposal = forge.propose(
-        deed.branch, deed.title, f"{deed.why}.\n", {LIVE: after.to_toml()}, labels=("experiment",)
-    )
+    after = with_champion(live, version, digest) if deed.promotes else replace(live, challenger=None)
+    proposal = forge.propose(deed.branch, deed.title, f"{deed.why}.\n", {LIVE: after.to_toml()}, labels=("experiment",))
     _say(f"proposal {proposal.number}: {proposal.title}")
     told = f"Pull request {proposal.number} ({text(proposal.title)}) is open."
     if deed.promotes:

@@ -20,15 +20,7 @@ import pandas as pd
 from model.contract import Contract, read_time
 from monitoring.experiment.sequences import Numbers
 from monitoring.experiment.texts import Among, factorized, only
-from monitoring.experiment.units import (
-    Split,
-    Units,
-    arms_rows,
-    chosen,
-    collected,
-    in_time,
-    valued,
-)
+from monitoring.experiment.units import Split, Units, arms_rows, chosen, collected, in_time, valued
 from monitoring.partitions import LOT, Listing, Part, Place, frames, in_order
 
 _ANSWER = ("id", "at", "version", "arm", "key", "score", "share", "split")
@@ -129,9 +121,7 @@ class Book:
         rows = rows.assign(id=codes)
         ours = _places(ids.iloc[used].reset_index(drop=True), lambda lines: only(lines["id"]))
         if asked.split.shadow:
-            scores = self._rows(
-                self._lines("shadow", [today, *later], (start, end), odd, ours), odd
-            )
+            scores = self._rows(self._lines("shadow", [today, *later], (start, end), odd, ours), odd)
             scores = scores.sort_values("at", kind="stable").drop_duplicates("place")
             rows = rows.assign(other=rows["id"].map(scores.set_index("place")["score"]))
         told = _joined([*self._lines("outcomes", [today, *later], (start, end), odd, ours)])
@@ -202,9 +192,7 @@ class Book:
                 if len(lines):
                     yield lines
 
-    def _lots(
-        self, kind: str, some: Iterable[Part], names: Sequence[str], odd: Counter[str]
-    ) -> Iterator[pd.DataFrame]:
+    def _lots(self, kind: str, some: Iterable[Part], names: Sequence[str], odd: Counter[str]) -> Iterator[pd.DataFrame]:
         """The lines of files, of many small ones at once: each lot costs as much as its lines, and a little."""
         waiting: list[pd.DataFrame] = []
         for each in self._read(kind, some, names, odd):
@@ -215,15 +203,11 @@ class Book:
         if waiting:
             yield _joined(waiting)
 
-    def _read(
-        self, kind: str, some: Iterable[Part], names: Sequence[str], odd: Counter[str]
-    ) -> Iterator[pd.DataFrame]:
+    def _read(self, kind: str, some: Iterable[Part], names: Sequence[str], odd: Counter[str]) -> Iterator[pd.DataFrame]:
         """The lines of files with their times as such; what is torn, or without one, is counted."""
         for found, torn in frames(self._place, some, names):
             if found["at"].dtype != TIMES:
-                found["at"] = pd.to_datetime(
-                    found["at"].astype("string"), utc=True, errors="coerce", format="ISO8601"
-                )
+                found["at"] = pd.to_datetime(found["at"].astype("string"), utc=True, errors="coerce", format="ISO8601")
             odd[f"lines of {kind} that are torn"] += torn + int(found["at"].isna().sum())
             yield valued(found, self._asked.contract) if kind == "outcomes" else found
 
@@ -235,9 +219,7 @@ class Book:
 
 def hashed(keys: Iterable[str]) -> Numbers:
     """Keys as (n,) unsigned integers of eight bytes."""
-    digests = (
-        hashlib.blake2b(key.encode(errors="replace"), digest_size=8).digest() for key in keys
-    )
+    digests = (hashlib.blake2b(key.encode(errors="replace"), digest_size=8).digest() for key in keys)
     return np.frombuffer(b"".join(digests), dtype="<u8")
 
 

@@ -148,9 +148,7 @@ def _chart(reading: Reading) -> str:
     if len(shown) < 2:
         return ""
     lines = (reading.band.mean, low, high)
-    drawn = "\n".join(
-        f"  line [{', '.join(f'{float(values[day]):.4g}' for day in shown)}]" for values in lines
-    )
+    drawn = "\n".join(f"  line [{', '.join(f'{float(values[day]):.4g}' for day in shown)}]" for values in lines)
     names = ", ".join(f'"{day + 1}"' for day in shown)
     return (
         f'```mermaid\nxychart-beta\n  title "gain in {reading.name}: the mean between the ends of its interval"\n'

@@ -101,31 +101,28 @@ def compared(tally: Tally, split: Split, contract: Contract, rules: Experiment) 
     sums = tally.units.sums(LABELLED, tally.days).sum(axis=0)
     champions, challenged = map(int, sums[:2])
     return Result(
-        split, tally.days,
+        split,
+        tally.days,
         (champions, champions - tally.unscored) if split.shadow else (champions, challenged),
-        int(sums[2] if split.shadow else sums[2] + sums[3]), readings, slices, novelty,
+        int(sums[2] if split.shadow else sums[2] + sums[3]),
+        readings,
+        slices,
+        novelty,
         judge(readings, tally.days, wrong, rules),
         tuple(f"{count:,} {what}" for what, count in tally.odd.items() if count),
-    )  # fmt: skip
+    )
 
 
 class _Comparison:
     """Reads measures off the units that have an outcome."""
 
-    def __init__(
-        self, tally: Tally, split: Split, contract: Contract, rules: Experiment, least: int
-    ) -> None:
+    def __init__(self, tally: Tally, split: Split, contract: Contract, rules: Experiment, least: int) -> None:
         self._tally, self._split, self._rules, self._least = tally, split, rules, least
         self._contract = contract
         self._rho = rho_of(tally.known.first, rules.alpha)
 
     def read(
-        self,
-        measure: str,
-        title: str = "",
-        part: Part | None = None,
-        days: slice = slice(None),
-        tests: int = 1,
+        self, measure: str, title: str = "", part: Part | None = None, days: slice = slice(None), tests: int = 1
     ) -> Reading:
         """The gain in *measure* over a *part* of the units and some *days*, one of so many *tests*."""
         part = self._tally.known if part is None else part
@@ -133,9 +130,7 @@ class _Comparison:
         sign = 1.0 if measure in LARGER or good else -1.0
         summed = part.gains(measure, self._tally.days, sign).part(days)
         units = part.sums(measure, self._tally.days)[days].sum(axis=0)
-        champion, challenger = (
-            float(units[2 + arm] / units[arm]) if units[arm] else math.nan for arm in (0, 1)
-        )
+        champion, challenger = (float(units[2 + arm] / units[arm]) if units[arm] else math.nan for arm in (0, 1))
         margin = self._rules.measures(self._contract.task).margins[measure]
         if self._contract.task == "regression":
             margin *= abs(champion)
@@ -162,12 +157,14 @@ def _split(change: Any) -> Split | None:
         live = tomllib.loads(change.text)
         challenger = live["challenger"]
         found = Split(
-            str(live["champion"]["version"]), str(challenger["version"]), change.at,
+            str(live["champion"]["version"]),
+            str(challenger["version"]),
+            change.at,
             share=float(challenger.get("share", 0)),
             held=float(live.get("anchor", {}).get("share", 0)),
             shadow=challenger.get("mode") == "shadow",
             salt=live.get("split", {}).get("salt"),
-        )  # fmt: skip
+        )
     except (tomllib.TOMLDecodeError, KeyError, TypeError, ValueError):
         return None
     return found if found.shadow or found.share > 0 else None

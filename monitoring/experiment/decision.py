@@ -128,9 +128,7 @@ def faults(tally: Tally, split: Split, least: int) -> list[str]:
     gains, rho = tally.units.gains(LABELLED, tally.days), rho_of(tally.units.first, SURE)
     told = band(gains, SURE, rho, least)
     if told.units.any() and (told.low[-1] > 0 or told.high[-1] < 0):
-        shares = [
-            k / max(count, 1) for k, count in zip(known, (champions, challengers), strict=True)
-        ]
+        shares = [k / max(count, 1) for k, count in zip(known, (champions, challengers), strict=True)]
         found.append(
             f"outcomes are known for {shares[0]:.1%} of the champion's units and for"
             f" {shares[1]:.1%} of the challenger's: what is left cannot be compared"
@@ -146,9 +144,7 @@ def rho_of(first: float, alpha: float) -> float:
 def _shadow_faults(asked: int, unscored: int) -> list[str]:
     scored = asked - unscored
     if asked and scored < UNSCORED * asked:
-        return [
-            f"the shadow scored {scored:,} of {asked:,} units only; /ready of the scorers says why"
-        ]
+        return [f"the shadow scored {scored:,} of {asked:,} units only; /ready of the scorers says why"]
     return []
 
 

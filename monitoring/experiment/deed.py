@@ -51,6 +51,4 @@ def deed_of(result: Result, policy: Policy) -> Deed | None:
 
 def settled(deed: Deed, proposals: Iterable[Any]) -> Any | None:
     """The proposal of just this deed that is merged, or that a person closed: it is not made again."""
-    return next(
-        (each for each in proposals if each.title == deed.title and each.state != "open"), None
-    )
+    return next((each for each in proposals if each.title == deed.title and each.state != "open"), None)

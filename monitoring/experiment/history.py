@@ -69,14 +69,7 @@ def _read(book: Book, asked: Asked, shelf: Shelf) -> Tally:
 def _digests(book: Book, asked: Asked) -> Iterator[str]:
     """What tells each day, with all that it depends on, from any other."""
     split = asdict(asked.split)
-    told = [
-        FORMAT,
-        split,
-        asked.contract.to_json(),
-        asked.features,
-        asked.measures,
-        asked.unit_days,
-    ]
+    told = [FORMAT, split, asked.contract.to_json(), asked.features, asked.measures, asked.unit_days]
     digest = digest_of(told)
     for day in range(asked.days):
         digest = digest_of([digest, book.depends(day)])

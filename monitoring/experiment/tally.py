@@ -60,9 +60,11 @@ class Part:
             found = before = np.zeros_like(values)
             if 0 < self._split.chance < 1:
                 found, before = self._adjustment.day(
-                    values, challenger.astype(float), self._split.chance,
+                    values,
+                    challenger.astype(float),
+                    self._split.chance,
                     lambda now: coded(frame.iloc[now], self._codes),
-                )  # fmt: skip
+                )
         said = [total for told in (found, before) for total in (told.sum(0), (told**2).sum(0))]
         units = [np.full(len(self._measures), count) for count in counts]
         self._days.append(day)
@@ -95,9 +97,11 @@ class Part:
     def to_json(self) -> dict[str, Any]:
         """As plain values."""
         return {
-            "days": self._days, "sums": [each.tolist() for each in self._sums],
-            "codes": [each.to_json() for each in self._codes], "adjustment": self._adjustment.to_json(),
-        }  # fmt: skip
+            "days": self._days,
+            "sums": [each.tolist() for each in self._sums],
+            "codes": [each.to_json() for each in self._codes],
+            "adjustment": self._adjustment.to_json(),
+        }
 
     @classmethod
     def from_json(cls, told: Mapping[str, Any], split: Split, measures: Sequence[str]) -> Part:
@@ -149,24 +153,24 @@ class Tally:
     def slices(self) -> dict[str, Part]:
         """By each value of the contract's slices: "device = phone"."""
         names = {name: place for place, name in enumerate(self._contract.slices)}
-        ordered = sorted(
-            self._slices, key=lambda each: (names[each[0]], type(each[1]).__name__, each[1])
-        )
+        ordered = sorted(self._slices, key=lambda each: (names[each[0]], type(each[1]).__name__, each[1]))
         return {f"{name} = {value}": self._slices[name, value] for name, value in ordered}
 
     def to_json(self) -> dict[str, Any]:
         """As plain values: all that later days need of these."""
         return {
-            "days": self.days, "crossed": self.crossed, "misdealt": self.misdealt,
-            "unscored": self.unscored, "odd": dict(self.odd),
-            "units": self.units.to_json(), "known": self.known.to_json(),
+            "days": self.days,
+            "crossed": self.crossed,
+            "misdealt": self.misdealt,
+            "unscored": self.unscored,
+            "odd": dict(self.odd),
+            "units": self.units.to_json(),
+            "known": self.known.to_json(),
             "slices": [[*which, part.to_json()] for which, part in self._slices.items()],
-        }  # fmt: skip
+        }
 
     @classmethod
-    def from_json(
-        cls, told: Mapping[str, Any], split: Split, contract: Contract, measures: Sequence[str]
-    ) -> Tally:
+    def from_json(cls, told: Mapping[str, Any], split: Split, contract: Contract, measures: Sequence[str]) -> Tally:
         """What `to_json` gave. Raises KeyError, TypeError or ValueError if it is nothing of the kind."""
         found = cls(split, contract, measures)
         for name in ("days", "crossed", "misdealt", "unscored"):
@@ -174,10 +178,7 @@ class Tally:
         found.odd.update(told["odd"])
         found.units = Part.from_json(told["units"], split, [LABELLED])
         found.known = Part.from_json(told["known"], split, measures)
-        found._slices = {
-            (name, value): Part.from_json(part, split, measures)
-            for name, value, part in told["slices"]
-        }
+        found._slices = {(name, value): Part.from_json(part, split, measures) for name, value, part in told["slices"]}
         return found
 
     def _part(self) -> Part:

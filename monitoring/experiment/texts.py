@@ -73,9 +73,7 @@ def _numbers(column: pd.Series[str]) -> Numbers | None:
     if array.null_count or not len(array):
         return None
     wide = np.int64 if str(array.type).startswith("large") else np.int32
-    _, edges, texts = (
-        buffer and np.frombuffer(buffer, dtype=np.uint8) for buffer in array.buffers()
-    )
+    _, edges, texts = (buffer and np.frombuffer(buffer, dtype=np.uint8) for buffer in array.buffers())
     edges = edges.view(wide)[array.offset :][: len(array) + 1]
     sizes = np.diff(edges)
     longest = int(sizes.max())

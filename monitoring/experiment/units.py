@@ -110,9 +110,7 @@ _MEASURES: Mapping[str, Callable[[Numbers, Numbers], Numbers]] = {
 }
 
 
-def arms_rows(
-    lines: pd.DataFrame, split: Split, contract: Contract, odd: Counter[str]
-) -> pd.DataFrame:
+def arms_rows(lines: pd.DataFrame, split: Split, contract: Contract, odd: Counter[str]) -> pd.DataFrame:
     """The answers of both arms (or the shadow's scores) among *lines*: a row each."""
     arm, version = lines["arm"], lines["version"]
     challenger, champion = arm == "challenger", arm == "champion"
@@ -158,9 +156,7 @@ def in_time(rows: pd.DataFrame, lasts: timedelta) -> pd.DataFrame:
     return chosen(rows, ~rows.duplicated(["place", "id"]))
 
 
-def collected(
-    rows: pd.DataFrame, outcomes: pd.DataFrame, measures: Sequence[str], lasts: timedelta
-) -> pd.DataFrame:
+def collected(rows: pd.DataFrame, outcomes: pd.DataFrame, measures: Sequence[str], lasts: timedelta) -> pd.DataFrame:
     """Rows that are `in_time` -> units with the label of their first row, means over what was known in time.
 
     *outcomes* are the first of each id, by id. Columns are as those of `Units`, but without features and
@@ -208,9 +204,7 @@ def _scored(scores: pd.Series[Any], contract: Contract) -> pd.Series[bool]:
     classes = len(contract.target.classes)
     return scores.map(
         lambda told: (
-            np.ndim(told) == 1
-            and len(told) == classes
-            and bool(np.isfinite(np.asarray(told, dtype=float)).all())
+            np.ndim(told) == 1 and len(told) == classes and bool(np.isfinite(np.asarray(told, dtype=float)).all())
         )
     ).astype(bool)
 

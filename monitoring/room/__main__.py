@@ -50,14 +50,16 @@ def run(asked: argparse.Namespace, forge: Forge) -> None:
     if journal:
         limits = read_rules(asked.rules).monitoring
         with journal_at(journal) as rows:
-            series, notes = with_journal(
-                series, rows, manifests, limits, folder_of(asked.kept, journal)
-            )
+            series, notes = with_journal(series, rows, manifests, limits, folder_of(asked.kept, journal))
         lost += notes
     shell = Told(
-        f"{asked.now:%Y-%m-%dT%H:%MZ}", asked.forge, _address(asked.forge),
-        _back(forge, history), read_drill(asked.drill), _unfollowed(forge, history),
-    )  # fmt: skip
+        f"{asked.now:%Y-%m-%dT%H:%MZ}",
+        asked.forge,
+        _address(asked.forge),
+        _back(forge, history),
+        read_drill(asked.drill),
+        _unfollowed(forge, history),
+    )
     out = asked.out / PAGE
     write_whole(out, page(gather(told, manifests, series, shell, tuple(lost))))
     print(f"control room: {out}", flush=True)

@@ -19,10 +19,23 @@ EXPERIMENT = "experiment:"
 DIGEST = "digest:"
 #: How each word looks besides its colour.
 _SIGNS = {
-    "PROMOTE": "✔", "HOLD": "◌", "REJECT": "✖", "page": "▲", "issue": "△", "open": "●", "closed": "○",
-    "merged": "✔", "published": "●", "withdrawn": "✖", "candidate": "○", "running": "◔", "wins": "✔",
-    "loses": "✖", "equivalent": "≈", "broken": "▲",
-}  # fmt: skip
+    "PROMOTE": "✔",
+    "HOLD": "◌",
+    "REJECT": "✖",
+    "page": "▲",
+    "issue": "△",
+    "open": "●",
+    "closed": "○",
+    "merged": "✔",
+    "published": "●",
+    "withdrawn": "✖",
+    "candidate": "○",
+    "running": "◔",
+    "wins": "✔",
+    "loses": "✖",
+    "equivalent": "≈",
+    "broken": "▲",
+}
 _GOOD = {"PROMOTE", "wins", "published"}
 _BAD = {"REJECT", "page", "withdrawn", "broken", "loses"}
 #: Closed incidents and verdicts that are shown; the forge has them all.
@@ -93,9 +106,7 @@ def _incident(story: Story, alert: Any, unfolded: bool = False) -> str:
         f"<span class='soft'>{escape(' · '.join(facts))}</span></summary>"
     )
     history = "".join(f"<li>{escape(line)}</li>" for line in alert.history[-10:])
-    inside = prose(alert.body) + (
-        f"<details><summary>history</summary><ul>{history}</ul></details>" if history else ""
-    )
+    inside = prose(alert.body) + (f"<details><summary>history</summary><ul>{history}</ul></details>" if history else "")
     return f'<details class="case"{" open" if unfolded else ""}>{head}{inside}</details>'
 
 
@@ -192,7 +203,9 @@ def drill(story: Story) -> str:
     """What the last drill said of the gate."""
     when, sentence = story.told.drill
     if not sentence:
-        return "How good is the gate itself? Faults are put into your own data, one at a time, by <code>make drill</code>."
+        return (
+            "How good is the gate itself? Faults are put into your own data, one at a time, by <code>make drill</code>."
+        )
     return f"<strong>The drill{f' of {escape(when)}' if when else ''}:</strong> {escape(sentence)}."
 
 

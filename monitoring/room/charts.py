@@ -119,9 +119,7 @@ def _metric(story: Story, metric: str) -> str:
         if usual is not None:
             days = sorted({day for day, _ in (*realised, *estimated)})
             judged = ((days[0], usual), *((day, usual) for day in days[1:]))
-            lines.append(
-                Line(f"{name} when judged: {usual:.3f}", number, judged, bare=True, end="judged")
-            )
+            lines.append(Line(f"{name} when judged: {usual:.3f}", number, judged, bare=True, end="judged"))
     if estimates:
         lines.append(Line("estimated", 5, tuple(sorted(estimates.items()))))
     if not lines:
@@ -133,8 +131,7 @@ def _metric(story: Story, metric: str) -> str:
 
 def _has(story: Story, version: str, metric: str) -> bool:
     return any(metric in d.metrics for d in story.days if d.version == version) or any(
-        owner == version and s.kind == "estimated_performance" and s.metric == metric
-        for owner, s in story.signals
+        owner == version and s.kind == "estimated_performance" and s.metric == metric for owner, s in story.signals
     )
 
 

@@ -112,15 +112,10 @@ def chart(
         [
             (y(line.points[-1][1]), line)
             for line in lines
-            if line.points
-            and x(line.points[-1][0]) > WIDTH - 2 * RIGHT  # else it ends in the midst
+            if line.points and x(line.points[-1][0]) > WIDTH - 2 * RIGHT  # else it ends in the midst
         ]
     )
-    legend = "".join(
-        f"<li>{_key(line)} {escape(line.label)}</li>"
-        for line in lines
-        if not (line.bare and line.end)
-    )
+    legend = "".join(f"<li>{_key(line)} {escape(line.label)}</li>" for line in lines if not (line.bare and line.end))
     if any(line.alarms for line in lines):
         legend += f"<li>{swatch(_alarm(8, 8))} beyond the limit</li>"
     below = f'<ul class="legend">{legend}</ul>' + _numbers(lines)
@@ -138,9 +133,7 @@ def _uprights(marks: Sequence[tuple[float, str]]) -> Iterable[str]:
         free = at + (COLUMN + 8 if to_right else 4)
         if to_right or to_left:
             place, anchor = (at + 6, "start") if to_right else (at - 6, "end")
-            yield (
-                f'<text class="word" x="{place:.1f}" y="{TOP - 9}" text-anchor="{anchor}">{escape(label)}</text>'
-            )
+            yield (f'<text class="word" x="{place:.1f}" y="{TOP - 9}" text-anchor="{anchor}">{escape(label)}</text>')
 
 
 def _ends(ends: Sequence[tuple[float, Line]]) -> Iterable[str]:
@@ -154,9 +147,7 @@ def _ends(ends: Sequence[tuple[float, Line]]) -> Iterable[str]:
         free = where + ROW
 
 
-def figure(
-    title: str, told: str, inside: str, size: tuple[int, int], below: str, *, above: str = ""
-) -> str:
+def figure(title: str, told: str, inside: str, size: tuple[int, int], below: str, *, above: str = "") -> str:
     """An SVG of *size* with its name and its description, and what belongs *above* and *below* it."""
     return (
         f"<figure><figcaption>{escape(title)}</figcaption>{above}"
@@ -168,13 +159,8 @@ def figure(
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """An HTML table of text."""
     head = "".join(f'<th scope="col">{escape(each)}</th>' for each in heads)
-    body = "".join(
-        "<tr>" + "".join(f"<td>{escape(each)}</td>" for each in row) + "</tr>" for row in rows
-    )
-    return (
-        f'<div class="scroll" tabindex="0"><table><thead><tr>{head}</tr></thead>'
-        f"<tbody>{body}</tbody></table></div>"
-    )
+    body = "".join("<tr>" + "".join(f"<td>{escape(each)}</td>" for each in row) + "</tr>" for row in rows)
+    return f'<div class="scroll" tabindex="0"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
 
 
 def shape(style: int, x: float, y: float, size: float = 3.2) -> str:

@@ -15,9 +15,13 @@ def first(story: Story) -> str:
     tiles = "".join(
         f'<li><a href="#{where}"><span class="name">{name}</span>{value}<span class="soft">{said}</span></a></li>'
         for where, name, value, said in (
-            _incidents(story), _watch(story), _verdict(story), _experiment(story), _drill(story)
+            _incidents(story),
+            _watch(story),
+            _verdict(story),
+            _experiment(story),
+            _drill(story),
         )
-    )  # fmt: skip
+    )
     return (
         f'<div class="first"><section class="card" aria-labelledby="live"><h2 id="live">Serving now</h2>{_live(story)}'
         f'</section><section class="card" aria-labelledby="back"><h2 id="back">Roll back</h2>{_back(story)}</section>'
@@ -37,11 +41,7 @@ def summary(story: Story) -> str:
         else ""
     )
     opened = sum(a.state == "open" and is_incident(a) for a in story.alerts)
-    return (
-        live
-        + answered
-        + (f"{_count(opened, 'incident')} open." if opened else "No incident is open.")
-    )
+    return live + answered + (f"{_count(opened, 'incident')} open." if opened else "No incident is open.")
 
 
 def _live(story: Story) -> str:
@@ -60,11 +60,7 @@ def _live(story: Story) -> str:
     return (
         f'<p class="version">{escape(champion.version)}</p>'
         f'<p class="soft">champion since {_time(champion.since)}</p>'
-        + (
-            f'<p><b class="bad">▲ Check that scorers follow</b></p><ul>{wrong}</ul>'
-            if wrong
-            else ""
-        )
+        + (f'<p><b class="bad">▲ Check that scorers follow</b></p><ul>{wrong}</ul>' if wrong else "")
         + f"<p>{escape(summary(story).partition('. ')[2])}</p>"
         + (f"<ul>{arms}</ul>" if arms else "")
     )
@@ -116,9 +112,7 @@ def _back(story: Story) -> str:
 def _incidents(story: Story) -> tuple[str, str, str, str]:
     every = [a for a in story.alerts if is_incident(a)]
     opened = [a for a in every if a.state == "open"]
-    value = (
-        f'<b class="{"bad" if opened else "good"}">{"▲ " if opened else "✔ "}{len(opened)} open</b>'
-    )
+    value = f'<b class="{"bad" if opened else "good"}">{"▲ " if opened else "✔ "}{len(opened)} open</b>'
     newest = opened[0].title if opened else f"{len(every) - len(opened)} past"
     return "incidents", "Incidents", value, escape(newest)
 
@@ -137,12 +131,7 @@ def _verdict(story: Story) -> tuple[str, str, str, str]:
     if not found:
         return "verdicts", "Last verdict", "<b>none yet</b>", "<code>make gate</code>"
     verdict, *_ = found[0]
-    return (
-        "verdicts",
-        "Last verdict",
-        f"<b>{chip(verdict.decision)}</b>",
-        escape(short(verdict.version)),
-    )
+    return ("verdicts", "Last verdict", f"<b>{chip(verdict.decision)}</b>", escape(short(verdict.version)))
 
 
 def _experiment(story: Story) -> tuple[str, str, str, str]:
@@ -151,9 +140,7 @@ def _experiment(story: Story) -> tuple[str, str, str, str]:
         return "experiments", "Experiment", "<b>none</b>", "no challenger has a share"
     state = str(found.memory.get("state", "open"))
     needs = found.memory.get("needs")
-    said = (
-        f"about {needs} more days" if isinstance(needs, int) else str(found.memory.get("why", ""))
-    )
+    said = f"about {needs} more days" if isinstance(needs, int) else str(found.memory.get("why", ""))
     return "experiments", "Experiment", f"<b>{chip(state)}</b>", escape(said)
 
 

@@ -6,17 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from html import escape
 
-from monitoring.room.drawing import (
-    LEFT,
-    RIGHT,
-    STYLES,
-    WIDTH,
-    ends_of,
-    figure,
-    folded,
-    swatch,
-    table,
-)
+from monitoring.room.drawing import LEFT, RIGHT, STYLES, WIDTH, ends_of, figure, folded, swatch, table
 from monitoring.story import ARMS, Span
 
 #: After the last change an axis is cut where it would leave the changes no room.
@@ -58,9 +48,7 @@ def timeline(spans: Sequence[Span], now: str, styles: dict[str, int]) -> str:
         rows.append(f'<div class="lane"><h4>{arm}</h4><ol>{bars}</ol>{none}</div>')
     to = f"now, {_day(end)}" + (": not to scale from the last change on" if cut else "")
     axis = f'<p class="axis"><span>{_day(first)}</span><span>{to}</span></p>'
-    cells = [
-        [s.arm, s.version, _time(s.since), _time(s.until) or "now", s.how] for s in spans[::-1]
-    ]
+    cells = [[s.arm, s.version, _time(s.since), _time(s.until) or "now", s.how] for s in spans[::-1]]
     below = folded(table(["arm", "version", "from", "until", "how much"], cells))
     return f'<div class="timeline" aria-hidden="true">{"".join(rows)}{axis}</div>{below}'
 
@@ -96,9 +84,7 @@ def grid(title: str, told: str, days: Sequence[str], rows: Sequence[tuple[str, s
     inside = []
     for number, (label, marks) in enumerate(rows):
         top = 4 + number * high
-        inside.append(
-            f'<text x="{left - 6}" y="{top + 11}" text-anchor="end">{escape(_fitting(label))}</text>'
-        )
+        inside.append(f'<text x="{left - 6}" y="{top + 11}" text-anchor="end">{escape(_fitting(label))}</text>')
         inside += [_mark(mark, left + i * cell, top, cell) for i, mark in enumerate(marks)]
     foot = 4 + len(rows) * high
     at = {date.fromisoformat(day): left + i * cell for i, day in enumerate(days)}
@@ -107,10 +93,7 @@ def grid(title: str, told: str, days: Sequence[str], rows: Sequence[tuple[str, s
         for day, anchor in ends_of(min(at), max(at))
         if day in at
     ]
-    counts = [
-        [label, str(marks.count("#")), str(sum(mark in "#." for mark in marks))]
-        for label, marks in rows
-    ]
+    counts = [[label, str(marks.count("#")), str(sum(mark in "#." for mark in marks))] for label, marks in rows]
     legend = (
         f'<ul class="legend"><li>{swatch(_mark("#", 2, 1, 12))} beyond its limit</li>'
         f"<li>{swatch(_mark('.', 2, 1, 12))} within</li><li>blank: not judged</li></ul>"
@@ -124,9 +107,7 @@ def grid(title: str, told: str, days: Sequence[str], rows: Sequence[tuple[str, s
     )
 
 
-def lanes(
-    title: str, told: str, rows: Sequence[tuple[str, int, Sequence[tuple[date, int]]]]
-) -> str:
+def lanes(title: str, told: str, rows: Sequence[tuple[str, int, Sequence[tuple[date, int]]]]) -> str:
     """A lane per version (label, style, [(day, rows)]): a bar a day, as high as its rows."""
     bars = [bar for _, _, days in rows for bar in days]
     if not bars:
@@ -150,13 +131,11 @@ def lanes(
             )
     foot = len(rows) * high
     inside += [
-        f'<text x="{LEFT + (day - first).days * step:.1f}" y="{foot + 16}"'
-        f' text-anchor="{anchor}">{day:%d %b}</text>'
+        f'<text x="{LEFT + (day - first).days * step:.1f}" y="{foot + 16}" text-anchor="{anchor}">{day:%d %b}</text>'
         for day, anchor in ends_of(first, last)
     ]
     counts = [
-        [label, f"{days[0][0]}", f"{days[-1][0]}", f"{sum(count for _, count in days):,}"]
-        for label, _, days in rows
+        [label, f"{days[0][0]}", f"{days[-1][0]}", f"{sum(count for _, count in days):,}"] for label, _, days in rows
     ]
     below = folded(table(["version", "from", "to", "rows"], counts))
     return figure(title, told, "".join(inside), (WIDTH, foot + 22), below)

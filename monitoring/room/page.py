@@ -62,16 +62,16 @@ def _served(story: Story) -> str:
             '<p class="empty">A lane for each arm (champion, challenger, anchor) appears here with the first release:'
             " <code>make retrain gate land</code>.</p>"
         )
-    moves = [
-        [m.at[:16].replace("T", " "), m.champion or "none", m.message] for m in story.moves[::-1]
-    ]
-    answered = [
-        version for version in story.versions if any(d.version == version for d in story.days)
-    ]
+    moves = [[m.at[:16].replace("T", " "), m.champion or "none", m.message] for m in story.moves[::-1]]
+    answered = [version for version in story.versions if any(d.version == version for d in story.days)]
     rows = [
-        (short(version), styles[version], [(date.fromisoformat(d.day), d.rows) for d in story.days if d.version == version])
+        (
+            short(version),
+            styles[version],
+            [(date.fromisoformat(d.day), d.rows) for d in story.days if d.version == version],
+        )
         for version in answered[-LANES:]
-    ]  # fmt: skip
+    ]
     told = "; ".join(f"{name} from {days[0][0]} to {days[-1][0]}" for name, _, days in rows)
     drawn = lanes("Rows answered by day, by the rows' own time", told, rows)
     none = (

@@ -57,9 +57,7 @@ def prose(text: str) -> str:
     if not text:
         return ""
     found = str(_MARKDOWN.render(text))
-    return (
-        f'<div class="prose">{found if _is_paired(found) else f"<pre>{escape(text)}</pre>"}</div>'
-    )
+    return f'<div class="prose">{found if _is_paired(found) else f"<pre>{escape(text)}</pre>"}</div>'
 
 
 def _tags(content: str) -> str:

@@ -44,9 +44,7 @@ def results():
     taken = measured(ours=100, bare=40, flask=6000, mlflow=9000, mosec_onnx=350)
     extra = {"lists": 1.9, "installed": 151.0, "ready": 0.5, "resident": 79.0, "swaps": 2.0}
     extra["shadow"] = 1.05
-    return Results(
-        [*OURS, *PEERS], taken, FLOOR, extra, {"lists": "JSON"}, {}, {"bentoml": "no wheel"}
-    )
+    return Results([*OURS, *PEERS], taken, FLOOR, extra, {"lists": "JSON"}, {}, {"bentoml": "no wheel"})
 
 
 def test_a_figure_is_the_median_of_the_rounds(results):
@@ -69,9 +67,7 @@ def test_each_goal_is_met_or_missed_and_says_by_how_much(results):
     assert [goal.met for goal in found] == [True, False, True, True, False, True, True, True, True]
     assert "**missed** by 12%" in found[1].row()
     assert "**missed** by 1%" in found[4].row()
-    assert (
-        "with a shadow, over that without | at most 1.10 times | 1.05 times | met" in found[7].row()
-    )
+    assert "with a shadow, over that without | at most 1.10 times | 1.05 times | met" in found[7].row()
     assert len(table(found)) == 2 + len(found)
 
 
@@ -87,12 +83,7 @@ def test_the_document_names_everybody_and_who_was_left_out(results, tmp_path):
     document.write(results, tmp_path / "B.md", facts)
     text = (tmp_path / "B.md").read_text()
 
-    for words in (
-        "**ours**, 1 worker",
-        "mosec",
-        "bentoml was left out: no wheel",
-        "python -m bench",
-    ):
+    for words in ("**ours**, 1 worker", "mosec", "bentoml was left out: no wheel", "python -m bench"):
         assert words in text
     assert str(ROOT) not in text
 
@@ -123,7 +114,7 @@ def test_a_soak_says_what_memory_did(memory, problems):
     found = Outcome(Books(answers=1), memory=memory)
 
     assert found.problems() == problems
-    assert found.lines()[-1] == (problems or ["no row is lost, no answer is of another version, memory is flat"])[0]  # fmt: skip
+    assert found.lines()[-1] == (problems or ["no row is lost, no answer is of another version, memory is flat"])[0]
 
 
 @pytest.mark.parametrize("peer", PEERS, ids=lambda peer: peer.name)
@@ -188,9 +179,7 @@ def alive(pid):
 
 def test_a_server_that_ends_says_why(tmp_path):
     """With the end of its log."""
-    server = Server(
-        [sys.executable, "-c", "raise SystemExit('no model')"], tmp_path, tmp_path / "l"
-    )
+    server = Server([sys.executable, "-c", "raise SystemExit('no model')"], tmp_path, tmp_path / "l")
 
     with pytest.raises(ServerError, match="ended with 1: no model"):
         server.wait(free_port(), "/", None)

@@ -36,12 +36,19 @@ def test_each_length_is_measured_anew_and_a_day_later(tmp_path):
     told = [*lines(trial, [2, 4])]
 
     assert trial.asked == [
-        "add 0", "add 1", "look 1, nothing kept", "add 2", "look 2", "look 2",
-        "add 3", "look 3, nothing kept", "add 4", "look 4", "look 4",
-    ]  # fmt: skip
-    assert told[0].startswith(
-        "**The experiment.** `python -m monitoring experiment` on 1,000 answers"
-    )
+        "add 0",
+        "add 1",
+        "look 1, nothing kept",
+        "add 2",
+        "look 2",
+        "look 2",
+        "add 3",
+        "look 3, nothing kept",
+        "add 4",
+        "look 4",
+        "look 4",
+    ]
+    assert told[0].startswith("**The experiment.** `python -m monitoring experiment` on 1,000 answers")
     assert told[-2:] == [
         "| 2 | 1.0 s | 0.50 GB | **2.0 s** | 2.0 s | **0.50 GB** | 2.0 s |",
         "| 4 | 3.0 s | 0.50 GB | **4.0 s** | 2.0 s | **0.50 GB** | 4.0 s |",
@@ -50,9 +57,7 @@ def test_each_length_is_measured_anew_and_a_day_later(tmp_path):
 
 def test_a_drawn_row_is_answered_by_the_arm_that_its_point_says(tmp_path):
     """Else the experiment would be broken, and cheap."""
-    rows = pd.DataFrame(
-        {"pages": [1.0, 2.0], "device": ["a", "b"], "score": [0.1, 0.9], "bought": [0, 1]}
-    )
+    rows = pd.DataFrame({"pages": [1.0, 2.0], "device": ["a", "b"], "score": [0.1, 0.9], "bought": [0, 1]})
     Source(CONTRACT, (OLD, NEW), rows).day(tmp_path, date(2026, 3, 2), 3000, seed=1, share=SHARE)
     place = Folder(tmp_path)
     names = ["version", "arm", "share", "split"]

@@ -6,9 +6,7 @@ from hypothesis import strategies as st
 
 from bench.sections import SECTIONS, put
 
-WORDS = st.text(st.characters(blacklist_characters="<\r", codec="utf-8"), min_size=1).map(
-    lambda words: f"## x{words}x"
-)
+WORDS = st.text(st.characters(blacklist_characters="<\r", codec="utf-8"), min_size=1).map(lambda words: f"## x{words}x")
 
 
 @given(st.lists(st.tuples(st.sampled_from(SECTIONS), WORDS), min_size=1, max_size=8))
@@ -22,9 +20,7 @@ def test_a_section_is_replaced_and_the_others_stay(tmp_path_factory, puts):
 
     for name, words in wanted.items():
         assert f"<!-- {name} -->\n{words.strip(chr(10))}\n<!-- /{name} -->" in text
-    assert [each for each in SECTIONS if f"<!-- {each} -->" in text] == [
-        each for each in SECTIONS if each in wanted
-    ]
+    assert [each for each in SECTIONS if f"<!-- {each} -->" in text] == [each for each in SECTIONS if each in wanted]
     assert text.startswith("# Benchmarks\n")
 
 

@@ -32,9 +32,9 @@ def rows():
     """Two numbers, a count with few values and a category; ten days of reference, five to judge."""
     random = np.random.default_rng(3)
     n = 15 * 100
-    return np.column_stack([
-        random.normal(size=n), random.gamma(2, size=n), random.poisson(2, n), random.integers(0, 5, n),
-    ])  # fmt: skip
+    return np.column_stack(
+        [random.normal(size=n), random.gamma(2, size=n), random.poisson(2, n), random.integers(0, 5, n)]
+    )
 
 
 def nannyml(calculator, rows):
@@ -51,9 +51,13 @@ def nannyml(calculator, rows):
 def test_our_jensen_shannon_distance_is_nannymls(rows):
     """Of numbers in Doane's bins, and of categories."""
     calculator = nml.UnivariateDriftCalculator(
-        column_names=list("abcd"), treat_as_categorical=["d"], timestamp_column_name="at", chunk_period="D",
-        continuous_methods=["jensen_shannon"], categorical_methods=["jensen_shannon"],
-    )  # fmt: skip
+        column_names=list("abcd"),
+        treat_as_categorical=["d"],
+        timestamp_column_name="at",
+        chunk_period="D",
+        continuous_methods=["jensen_shannon"],
+        categorical_methods=["jensen_shannon"],
+    )
     moved = rows.copy()
     moved[1200:, 0] += 5  # beyond every bin
     moved[1300:, 3] = 7  # never seen
@@ -73,9 +77,7 @@ def test_our_reconstruction_error_is_nannymls(rows):
     found = nannyml(calculator, rows)[("reconstruction_error", "value")].to_numpy(dtype=float)[-5:]
     numeric = np.array([True, True, True, False])
 
-    assert reconstruction(rows[:1000], rows[1000:].reshape(5, 100, 4), numeric) == pytest.approx(
-        found
-    )
+    assert reconstruction(rows[:1000], rows[1000:].reshape(5, 100, 4), numeric) == pytest.approx(found)
 
 
 def test_the_estimate_is_the_auc_that_calibrated_scores_expect():
@@ -93,10 +95,15 @@ def pool():
     rows = random.normal(size=(4000, 6))
     chance = 1 / (1 + np.exp(-2 * rows[:, 0]))
     return Pool(
-        "made up", tuple("abcdef"), rows, (random.random(4000) < chance).astype(float),
-        np.arange(4000) // 250 % 7, np.ones(6, dtype=bool), rows[:, 5] > 1.5,
+        "made up",
+        tuple("abcdef"),
+        rows,
+        (random.random(4000) < chance).astype(float),
+        np.arange(4000) // 250 % 7,
+        np.ones(6, dtype=bool),
+        rows[:, 5] > 1.5,
         lambda these: 1 / (1 + np.exp(-2 * these[:, 0])),
-    )  # fmt: skip
+    )
 
 
 def test_a_stream_is_quiet_until_its_change(pool):
@@ -114,9 +121,7 @@ def test_harder_rows_cost_what_they_should(pool):
     """0.03 of AUC, and what a row means stays."""
     moved = changed(pool, "covariates, AUC -0.03", np.random.default_rng(1))
     start = (REFERENCE + BEFORE) * A_DAY
-    before, after = (
-        auc(moved.truth[part], moved.scores[part]) for part in (slice(start), slice(start, None))
-    )
+    before, after = (auc(moved.truth[part], moved.scores[part]) for part in (slice(start), slice(start, None)))
 
     assert before - after == pytest.approx(0.03, abs=0.015)
 
@@ -162,22 +167,27 @@ def test_a_run_that_was_stopped_goes_on_where_it_was(pool, tmp_path):
 
 
 RESULT = Result(
-    "flights", 12, {"page": [0.0, 0.5], "issue": [0.0, 0.0], "digest": [0.25, 0.25]}, {"ADWIN": 7.0}, 0.5,
+    "flights",
+    12,
+    {"page": [0.0, 0.5], "issue": [0.0, 0.0], "digest": [0.25, 0.25]},
+    {"ADWIN": 7.0},
+    0.5,
     {"ramp": {WATCH: [9.0, 4.0], "ADWIN": [3.0, 8.0]}, "unit": {WATCH: [1.0, float("inf")], "ADWIN": [2.0, 3.0]}},
-    {"ramp": -0.01, "unit": 0.0}, ["A remark."],
-)  # fmt: skip
+    {"ramp": -0.01, "unit": 0.0},
+    ["A remark."],
+)
 
 
 def test_the_tables_say_what_was_measured():
     """The upper median, so "never" for half of the seeds is never."""
-    assert budgets([RESULT], 1)[-1] == (
-        "| flights | 12 | **0.50** | 0.25 | 0.25 | 0.00 | 0.25 | ADWIN: 7.0 |"
-    )
+    assert budgets([RESULT], 1)[-1] == ("| flights | 12 | **0.50** | 0.25 | 0.25 | 0.00 | 0.25 | ADWIN: 7.0 |")
     assert "| ramp | -0.010 | 9 (4 to 9) | 8 (3 to 8) |" in delays(RESULT)
     assert later([RESULT]) == [
-        "Of 2 changes the watch is later than the best of the others, by the median, on 2:", "",
-        "- flights, ramp: 9, ADWIN 8", "- flights, unit: > 60, ADWIN 3",
-    ]  # fmt: skip
+        "Of 2 changes the watch is later than the best of the others, by the median, on 2:",
+        "",
+        "- flights, ramp: 9, ADWIN 8",
+        "- flights, unit: > 60, ADWIN 3",
+    ]
 
 
 def test_the_chart_has_a_mark_for_everybody():

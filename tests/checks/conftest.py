@@ -18,9 +18,7 @@ def bundles():
 
 @pytest.fixture(scope="session")
 def by_task():
-    return {
-        task: min((FORMAT_1 / task).iterdir()) for task in ("binary", "multiclass", "regression")
-    }
+    return {task: min((FORMAT_1 / task).iterdir()) for task in ("binary", "multiclass", "regression")}
 
 
 @pytest.fixture(scope="session")

@@ -23,13 +23,7 @@ def stream(seed, days=8, per=25, keys=None):
     truth[:2] = 0, 1
     ours, theirs = ((1 / (1 + np.exp(-logit - random.normal(0, 0.5, n)))).round(2) for _ in "ab")
     key = random.integers(0, keys, n) if keys else np.arange(n)
-    return (
-        truth,
-        ours,
-        theirs,
-        np.repeat(np.arange(days), per),
-        np.unique(key, return_inverse=True)[1],
-    )
+    return (truth, ours, theirs, np.repeat(np.arange(days), per), np.unique(key, return_inverse=True)[1])
 
 
 @pytest.mark.parametrize("metric", BINARY)
@@ -66,17 +60,13 @@ def test_of_a_mean_over_equal_days_it_is_students_interval():
     random = np.random.default_rng(0)
     errors = random.normal(1, 0.2, (2, 30))
     truth, day = np.zeros(30), np.arange(30)
-    gap = paired(
-        "brier", measures("brier", truth, *np.sqrt(errors)), Blocks(day, day, 20_000, 0), 0.95
-    )
+    gap = paired("brier", measures("brier", truth, *np.sqrt(errors)), Blocks(day, day, 20_000, 0), 0.95)
     each = errors[1] - errors[0]
     low, high = stats.t.interval(0.95, 29, each.mean(), each.std(ddof=1) / np.sqrt(30))
 
     assert (gap.low, gap.high) == pytest.approx((low, high), abs=0.004)
     assert gap.error == pytest.approx(each.std(ddof=1) / np.sqrt(30), rel=0.02)
-    assert gap.chance_of_less(0.0) == pytest.approx(
-        stats.ttest_1samp(each, 0.0, alternative="less").pvalue, abs=0.01
-    )
+    assert gap.chance_of_less(0.0) == pytest.approx(stats.ttest_1samp(each, 0.0, alternative="less").pvalue, abs=0.01)
 
 
 def test_rows_of_one_key_go_together():
@@ -115,9 +105,7 @@ def test_a_day_of_few_rows_hardly_counts_as_a_day():
 def test_too_few_days_give_no_interval():
     """One day is one observation, however many rows it has."""
     truth, ours, theirs, day, key = stream(0, days=2, per=500)
-    gap = paired(
-        "log_loss", measures("log_loss", truth, ours, theirs), Blocks(day, key, 10, 0), 0.95, 3
-    )
+    gap = paired("log_loss", measures("log_loss", truth, ours, theirs), Blocks(day, key, 10, 0), 0.95, 3)
 
     assert (gap.low, gap.high, gap.days) == (None, None, 2)
     assert gap.days_to_tell(0.0) is None
@@ -155,7 +143,12 @@ def test_the_difference_is_turned_so_that_more_is_better():
 
 def test_what_cannot_be_measured_has_no_interval():
     """One class alone has no ROC AUC; it is not settled, and it is said why."""
-    gap = paired("roc_auc", measures("roc_auc", np.zeros(40), np.arange(40.0), np.arange(40.0)), Blocks(np.arange(40) % 8, np.arange(40), 50, 0), 0.95)  # fmt: skip
+    gap = paired(
+        "roc_auc",
+        measures("roc_auc", np.zeros(40), np.arange(40.0), np.arange(40.0)),
+        Blocks(np.arange(40) % 8, np.arange(40), 50, 0),
+        0.95,
+    )
     found = finding("compare.roc_auc", gap, 0.01, "the champion")
 
     assert (gap.low, found.outcome, found.more_rows) == (None, "INCONCLUSIVE", None)

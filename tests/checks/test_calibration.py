@@ -16,8 +16,5 @@ def test_calibration_error_is_the_published_one():
 
 def test_bins_hold_equally_many_rows_the_least_likely_first():
     """And none is empty, however few rows there are."""
-    assert reliability(TRUTH, SCORES, 2) == [
-        (pytest.approx(0.1), 0.0, 2),
-        (pytest.approx(0.8), 0.5, 2),
-    ]
+    assert reliability(TRUTH, SCORES, 2) == [(pytest.approx(0.1), 0.0, 2), (pytest.approx(0.8), 0.5, 2)]
     assert [rows for *_, rows in reliability(TRUTH, SCORES, 10)] == [1, 1, 1, 1]

@@ -33,11 +33,9 @@ def hostile(place):
         tensor.external_data.add(key=key, value=value)
     given = helper.make_tensor_value_info("x", TensorProto.FLOAT, [4])
     out = helper.make_tensor_value_info("y", TensorProto.FLOAT, [4])
-    graph = helper.make_graph([helper.make_node("Add", ["x", "w"], ["y"])], "g", [given], [out], [tensor])  # fmt: skip
+    graph = helper.make_graph([helper.make_node("Add", ["x", "w"], ["y"])], "g", [given], [out], [tensor])
     opsets = [helper.make_opsetid("", 21)]
-    return helper.make_model(graph, opset_imports=opsets, ir_version=10).SerializeToString(
-        deterministic=True
-    )
+    return helper.make_model(graph, opset_imports=opsets, ir_version=10).SerializeToString(deterministic=True)
 
 
 def with_file(bundle, into, name, spoilt):
@@ -85,7 +83,7 @@ def test_a_proposal_that_reads_other_files_is_rejected(bundles, tmp_path):
 def test_bytes_that_are_not_canonical_are_rejected(bundles, tmp_path):
     """Though ONNX Runtime would score with them."""
     model = (bundles[1] / "model.onnx").read_bytes()
-    bundle, found = load_candidate(with_file(bundles[1], tmp_path, "model.onnx", model + b"\xc2\x3e\x00"))  # fmt: skip
+    bundle, found = load_candidate(with_file(bundles[1], tmp_path, "model.onnx", model + b"\xc2\x3e\x00"))
 
     assert found.outcome == "FAIL"
     assert "not the canonical ones" in found.observed

@@ -70,8 +70,11 @@ def test_the_first_of_all_is_promoted_without_a_champion(gate, out, bundles, cap
     assert gate("--candidate", bundles[0]) == OK
 
     assert sorted(path.name for path in out.iterdir()) == [
-        "deepchecks.html", "report.html", "report.md", "verdict.json",
-    ]  # fmt: skip
+        "deepchecks.html",
+        "report.html",
+        "report.md",
+        "verdict.json",
+    ]
     assert "There is no champion yet to compare with." in verdict(out)["summary"]
     assert verdict(out)["champion"] is None
     assert verdict(out)["churn"] is None
@@ -91,8 +94,8 @@ def test_every_required_rule_is_in_the_verdict(gate, out, bundles, rules):
     assert found >= {"calibration.ece", "calibration.brier", "calibration.mean"}
     assert found >= {"bundle.scores", "bundle.quarantine", "data.fresh_rows", "model.calibration"}
     assert found >= {"contract.compatible", *SERVING}
-    assert {each["name"] for each in verdict(out)["features"]} == {*Bundle.load(bundles[1]).contract.feature_names}  # fmt: skip
-    assert [each["version"] for each in verdict(out)["serving"]] == [bundles[1].name, bundles[0].name]  # fmt: skip
+    assert {each["name"] for each in verdict(out)["features"]} == {*Bundle.load(bundles[1]).contract.feature_names}
+    assert [each["version"] for each in verdict(out)["serving"]] == [bundles[1].name, bundles[0].name]
 
 
 def test_the_proposal_is_judged_against_what_is_live(gate, out, forge, bundles):
@@ -138,9 +141,7 @@ def asked(work, *words):
     return _subject(parser("").parse_args(["gate", "--out", "-", *map(str, words)]), work)
 
 
-def test_what_was_rolled_back_is_known_though_its_release_is_gone_or_not_settled(
-    forge, bundles, tmp_path
-):
+def test_what_was_rolled_back_is_known_though_its_release_is_gone_or_not_settled(forge, bundles, tmp_path):
     """live.toml's history says it before the releases do, and after."""
     old, new = (Bundle.load(bundle) for bundle in bundles)
     gone = "sha256:" + "9" * 64
@@ -150,15 +151,15 @@ def test_what_was_rolled_back_is_known_though_its_release_is_gone_or_not_settled
     forge.status("move", True, "good")
     forge.merge("move", "move")
     move(forge, bundles[0])
-    found = asked(tmp_path / "w", "--forge", forge.root, "--candidate", bundles[1], "--against-live")  # fmt: skip
+    found = asked(tmp_path / "w", "--forge", forge.root, "--candidate", bundles[1], "--against-live")
 
     assert {release.state for release in forge.releases()} == {"candidate", "published"}
     assert found.quarantine == {gone, new.digest, new.manifest["files"]["model.onnx"]}
     move(forge, bundles[1])
-    found = asked(tmp_path / "v", "--forge", forge.root, "--candidate", bundles[1], "--against-live")  # fmt: skip
+    found = asked(tmp_path / "v", "--forge", forge.root, "--candidate", bundles[1], "--against-live")
     assert found.quarantine == {gone}
     move(forge, bundles[0])
-    found = asked(tmp_path / "x", "--forge", forge.root, "--candidate", bundles[1], "--against-live")  # fmt: skip
+    found = asked(tmp_path / "x", "--forge", forge.root, "--candidate", bundles[1], "--against-live")
     assert found.quarantine == {gone, new.digest, new.manifest["files"]["model.onnx"]}
     assert found.champion.digest == old.digest
 
@@ -171,9 +172,7 @@ def test_no_bundle_is_downloaded_to_know_what_is_in_quarantine(forge, bundles, t
     assert [folder.name for folder in tmp_path.glob("2*")] == [bundles[0].name]
 
 
-def test_a_bundle_in_a_folder_is_judged_against_what_is_live(
-    gate, out, forge, bundles, tmp_path, monkeypatch
-):
+def test_a_bundle_in_a_folder_is_judged_against_what_is_live(gate, out, forge, bundles, tmp_path, monkeypatch):
     """A pull request changes the recipe and the rules: its bundle is in no forge, and was here before."""
     told, outputs = tmp_path / "summary.md", tmp_path / "outputs"
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(told))
@@ -191,9 +190,7 @@ def test_a_bundle_in_a_folder_is_judged_against_what_is_live(
     assert 0 < found["churn"] < 1
     report = (out / "report.md").read_text()
     assert "Rules changed here" in report
-    assert (
-        f"Decisions that change: {found['churn']:.1%} of 600 fresh rows, over the budget" in report
-    )
+    assert f"Decisions that change: {found['churn']:.1%} of 600 fresh rows, over the budget" in report
     assert told.read_text().rstrip() == report.rstrip()
     assert outputs.read_text() == "decision=REJECT\n"
 
@@ -237,7 +234,7 @@ def test_a_live_file_that_names_nobody_cannot_be_judged(gate, forge, tmp_path, c
     assert "names no champion" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("words", [["--against-live"], ["--against-live", "--candidate", "a", "--champion", "b"]])  # fmt: skip
+@pytest.mark.parametrize("words", [["--against-live"], ["--against-live", "--candidate", "a", "--champion", "b"]])
 def test_against_live_needs_a_candidate_and_no_other_champion(gate, words, capsys):
     """A mistake of the command line is said as one."""
     with pytest.raises(SystemExit) as stopped:
@@ -256,9 +253,7 @@ def test_the_champion_itself_has_nothing_to_gain(gate, out, bundles):
 def test_too_few_fresh_rows_reject(gate, out, bundles, root, tmp_path):
     """On few rows chance decides; what was not compared did not run."""
     text = (root / "checks/thresholds.toml").read_text()
-    (tmp_path / "rules.toml").write_text(
-        text.replace("min_fresh_rows = 500", "min_fresh_rows = 5_000")
-    )
+    (tmp_path / "rules.toml").write_text(text.replace("min_fresh_rows = 500", "min_fresh_rows = 5_000"))
 
     assert gate("--candidate", bundles[0], "--rules", tmp_path / "rules.toml") == REJECT
     found = {f["rule"]: f["outcome"] for f in verdict(out)["findings"]}
@@ -312,9 +307,7 @@ def test_no_proposal_is_nothing_to_judge(gate, tmp_path, capsys):
     assert "no open proposal on branch retrain; open one: make retrain" in capsys.readouterr().err
 
 
-def test_a_proposal_that_names_other_bytes_than_are_stored_is_not_judged(
-    gate, forge, bundles, capsys
-):
+def test_a_proposal_that_names_other_bytes_than_are_stored_is_not_judged(gate, forge, bundles, capsys):
     """Digest and version must agree."""
     live = with_champion(Live(), bundles[1].name, "sha256:" + "0" * 64)
     forge.propose("retrain", "odd", "", {LIVE: live.to_toml()})
@@ -326,9 +319,7 @@ def test_a_proposal_that_names_other_bytes_than_are_stored_is_not_judged(
 def test_it_can_be_stopped_and_leaves_no_verdict(out, bundles, root):
     """Ctrl-C while Deepchecks is at work."""
     command = [sys.executable, "-u", "-m", "checks", "gate", "--candidate", str(bundles[0])]
-    with subprocess.Popen(
-        [*command, "--out", str(out)], cwd=root, text=True, stdout=PIPE, stderr=PIPE
-    ) as process:
+    with subprocess.Popen([*command, "--out", str(out)], cwd=root, text=True, stdout=PIPE, stderr=PIPE) as process:
         while "loading Deepchecks" not in process.stdout.readline():
             pass
         process.send_signal(signal.SIGINT)
@@ -381,18 +372,9 @@ def test_a_proposal_of_a_model_that_moves_the_anchor_is_rejected(gate, out, forg
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (
-            lambda live, digest: replace(live, challenger=Slot(OTHER, digest, 0.1)),
-            "no release has it",
-        ),
-        (
-            lambda live, digest: replace(live, challenger=replace(live.anchor, digest=digest)),
-            "main has named it with",
-        ),
-        (
-            lambda live, _: replace(live, challenger=replace(live.champion, share=1)),
-            "was not judged",
-        ),
+        (lambda live, digest: replace(live, challenger=Slot(OTHER, digest, 0.1)), "no release has it"),
+        (lambda live, digest: replace(live, challenger=replace(live.anchor, digest=digest)), "main has named it with"),
+        (lambda live, _: replace(live, challenger=replace(live.champion, share=1)), "was not judged"),
         (lambda live, _: replace(live, challenger=replace(live.anchor, share=0.1)), ""),
         (lambda live, _: replace(live, salt="spring"), ""),
     ],
@@ -408,11 +390,7 @@ def test_every_slot_of_a_proposal_is_looked_at(forge, bundles, tmp_path, change,
     more = ["--live", tmp_path / "live.toml"] if by == "file" else []
     found = asked(tmp_path / "work", "--forge", forge.root, *more).moves[-1]
 
-    assert (found.rule, found.outcome, found.severity) == (
-        "live.slots",
-        "FAIL" if words else "PASS",
-        "block",
-    )
+    assert (found.rule, found.outcome, found.severity) == ("live.slots", "FAIL" if words else "PASS", "block")
     assert words in found.observed
 
 
@@ -494,10 +472,7 @@ def test_an_anchor_whose_contract_is_gone_needs_no_other_reason(forge, bundles, 
     [
         (["--to", "20200101T0000-0000000"], "is not stored"),
         # Its digest would come from text that somebody can edit.
-        (
-            ["--to", "20260315T0317-36558c2", "--reason", "x"],
-            "has never named 20260315T0317-36558c2",
-        ),
+        (["--to", "20260315T0317-36558c2", "--reason", "x"], "has never named 20260315T0317-36558c2"),
         (["--reason", "why not"], "is the anchor already"),
     ],
 )
@@ -513,14 +488,10 @@ def test_before_the_first_model_there_is_nothing_to_anchor(tmp_path, capsys):
     assert "the first model becomes the anchor by itself" in capsys.readouterr().err
 
 
-def test_a_waiver_that_nothing_needs_rejects_and_a_look_is_counted(
-    gate, out, forge, bundles, tmp_path
-):
+def test_a_waiver_that_nothing_needs_rejects_and_a_look_is_counted(gate, out, forge, bundles, tmp_path):
     """The report that a landing keeps tells the next gate that these rows were looked at."""
     waivers = tmp_path / "waivers.toml"
-    waivers.write_text(
-        '[[waiver]]\nrule = "compare.baseline"\nreason = "r"\nauthor = "ann"\nuntil = 2999-01-01\n'
-    )
+    waivers.write_text('[[waiver]]\nrule = "compare.baseline"\nreason = "r"\nauthor = "ann"\nuntil = 2999-01-01\n')
     propose(forge, bundles[1])
     assert gate("--forge", forge.root, "--waivers", waivers) == REJECT
     assert "waivers.compare.baseline fails: nothing needs it" in verdict(out)["summary"]

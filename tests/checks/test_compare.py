@@ -43,9 +43,7 @@ def test_binary_metrics_are_scikit_learns_with_weights_too(seed):
         assert METRICS["roc_auc"](truth, scores)(weight) == pytest.approx(
             reference.roc_auc_score(truth, scores, **given)
         )
-        assert METRICS["log_loss"](truth, scores)(weight) == pytest.approx(
-            reference.log_loss(truth, scores, **given)
-        )
+        assert METRICS["log_loss"](truth, scores)(weight) == pytest.approx(reference.log_loss(truth, scores, **given))
         assert METRICS["brier"](truth, scores)(weight) == pytest.approx(
             reference.brier_score_loss(truth, scores, **given)
         )
@@ -81,9 +79,7 @@ def test_regression_metrics_are_scikit_learns(seed):
 
 def test_a_sure_mistake_costs_much_but_not_infinitely_much():
     """A float32 of exactly 0 happens."""
-    assert METRICS["log_loss"](np.array([1.0]), np.array([0.0]))(None) == pytest.approx(
-        16.118, abs=1e-3
-    )
+    assert METRICS["log_loss"](np.array([1.0]), np.array([0.0]))(None) == pytest.approx(16.118, abs=1e-3)
 
 
 def test_auc_of_a_single_class_is_unknown_not_half():
@@ -147,15 +143,12 @@ def test_the_comparison_is_the_same_each_time(evidence, rules):
     assert compare(evidence, rules.gate.compare) == compare(evidence, rules.gate.compare)
 
 
-def test_a_champion_with_another_contract_is_scored_as_far_as_it_can_read_the_rows(
-    bundles, by_task
-):
+def test_a_champion_with_another_contract_is_scored_as_far_as_it_can_read_the_rows(bundles, by_task):
     """One that needs a feature these rows have not cannot be compared, and that is said."""
     candidate = load_bundle(bundles[1])
     champion = load_bundle(bundles[0])
     more = replace(
-        champion.contract,
-        features=(*champion.contract.features, replace(champion.contract.features[0], name="gone")),
+        champion.contract, features=(*champion.contract.features, replace(champion.contract.features[0], name="gone"))
     )
     found = gather(candidate, replace(champion, contract=more))
 

@@ -26,18 +26,38 @@ def told(features, **more):
         ((AGE, DEVICE), "PASS", SAME),
         ((AGE,), "PASS", f"device may go on being sent, and is not used; {SAME}"),
         ((AGE, DEVICE, Feature("more", "number", nullable=True)), "PASS", SAME),
-        ((AGE, DEVICE, Feature("more", "number")), "FAIL", "more is new and required: nobody sends it yet (nullable=True takes rows without it); 4 of 4 rows would be refused: more (expected a number)"),
-        ((replace(AGE, maximum=95), DEVICE), "PASS", "age takes a number from 0 to 95 only, and took a number from 0 to 100; 0 of 4"),
-        ((replace(AGE, maximum=60), DEVICE), "FAIL", "1 of 4 rows would be refused: age (expected a number from 0 to 60)"),
+        (
+            (AGE, DEVICE, Feature("more", "number")),
+            "FAIL",
+            "more is new and required: nobody sends it yet (nullable=True takes rows without it); 4 of 4 rows would be refused: more (expected a number)",
+        ),
+        (
+            (replace(AGE, maximum=95), DEVICE),
+            "PASS",
+            "age takes a number from 0 to 95 only, and took a number from 0 to 100; 0 of 4",
+        ),
+        (
+            (replace(AGE, maximum=60), DEVICE),
+            "FAIL",
+            "1 of 4 rows would be refused: age (expected a number from 0 to 60)",
+        ),
         ((replace(AGE, maximum=None), DEVICE), "PASS", SAME),
         ((AGE, replace(DEVICE, choices=("phone", "tablet"))), "FAIL", "device no longer takes desk; 1 of 4"),
         ((AGE, replace(DEVICE, choices=("phone", "desk", "tablet"))), "PASS", SAME),
         ((AGE, replace(DEVICE, choices=())), "PASS", SAME),
         ((AGE, replace(DEVICE, nullable=False)), "FAIL", "device may no longer be missing; 1 of 4"),
-        ((AGE, Feature("device", "boolean", nullable=True)), "FAIL", "device must be a boolean now, and was a category; 3 of 4"),
-        ((AGE, Feature("devices", "category", nullable=True)), "FAIL", "4 of 4 rows would be refused: device (expected the field devices)"),
+        (
+            (AGE, Feature("device", "boolean", nullable=True)),
+            "FAIL",
+            "device must be a boolean now, and was a category; 3 of 4",
+        ),
+        (
+            (AGE, Feature("devices", "category", nullable=True)),
+            "FAIL",
+            "4 of 4 rows would be refused: device (expected the field devices)",
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_refuses_todays_rows_breaks(features, outcome, words):
     """A range that is narrower in words alone is told, and passes."""
     found = told(features)
@@ -65,4 +85,4 @@ def test_other_answers_break_too():
 def test_without_a_champion_nobody_sends_rows():
     """The first of all."""
     assert compatible(None, TODAY, {}, "block").outcome == "PASS"
-    assert compatible(TODAY, replace(TODAY, features=(AGE, Feature("more", "number"))), {}, "warn").severity == "warn"  # fmt: skip
+    assert compatible(TODAY, replace(TODAY, features=(AGE, Feature("more", "number"))), {}, "warn").severity == "warn"

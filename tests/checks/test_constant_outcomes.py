@@ -24,9 +24,13 @@ def regression(evidence, train, outcome, scores):
     old = evidence.contract
     contract = Contract(old.name, "regression", old.features, Target("bought"), old.key, old.time)
     return replace(
-        evidence, contract=contract, champion=None, holdout_scores=scores,
-        train=evidence.train.assign(bought=train), holdout=evidence.holdout.assign(bought=outcome),
-    )  # fmt: skip
+        evidence,
+        contract=contract,
+        champion=None,
+        holdout_scores=scores,
+        train=evidence.train.assign(bought=train),
+        holdout=evidence.holdout.assign(bought=outcome),
+    )
 
 
 def rounded(value, n):
@@ -39,7 +43,7 @@ def test_the_spread_of_a_constant_is_exactly_0(value):
     """Also of one of several columns, and where the last bit differs; a small spread is one."""
     assert spread_of(np.full(600, value)) == 0
     assert spread_of(rounded(value, 600)) == 0
-    assert spread_of(np.column_stack([np.full(600, value), np.arange(600)])).tolist() == [0, np.arange(600).std()]  # fmt: skip
+    assert spread_of(np.column_stack([np.full(600, value), np.arange(600)])).tolist() == [0, np.arange(600).std()]
     assert spread_of([value, value * (1 + 1e-9)]) > 0
 
 
@@ -51,7 +55,9 @@ def test_no_feature_explains_a_constant_outcome(evidence, rules, value):
     for train in (varied, value):
         for outcome in (np.full(n, value), rounded(value, n)):
             changed = regression(evidence, train, outcome, np.arange(n) * 1.0)
-            assert [_power(changed, feature) for feature in changed.contract.features] == [0.0] * len(changed.contract.features)  # fmt: skip
+            assert [_power(changed, feature) for feature in changed.contract.features] == [0.0] * len(
+                changed.contract.features
+            )
             assert "0% of the way" in solo(changed, rules.gate.leakage).observed
 
 
@@ -65,7 +71,7 @@ def test_scores_that_are_all_equal_are_constant_whatever_the_outcomes(evidence, 
             found = spread(changed, rules.gate.behaviour)
             assert (found.outcome, found.observed) == ("FAIL", "every row has the same score")
     found = spread(regression(evidence, 0.0, np.full(n, value), np.arange(n)), rules.gate.behaviour)
-    assert (found.outcome, found.observed) == ("PASS", "the scores differ, and every outcome is the same")  # fmt: skip
+    assert (found.outcome, found.observed) == ("PASS", "the scores differ, and every outcome is the same")
 
 
 @pytest.mark.parametrize("value", CONSTANTS)
@@ -94,8 +100,16 @@ def test_the_last_bit_of_a_feature_is_neither_a_placeholder_nor_a_standstill(evi
     """0.1 + 0.2 is not 0.3, and means the same."""
     n, days = len(evidence.holdout), np.arange(len(evidence.holdout)) % 14
     at = evidence.holdout["at"].iloc[0] + days.astype("timedelta64[D]")
-    other = replace(evidence, train=evidence.train.assign(pages=0.3), holdout=evidence.holdout.assign(pages=np.where(np.arange(n) % 2, 0.3, 0.1 + 0.2), at=at))  # fmt: skip
-    mixed = replace(evidence, train=evidence.train.assign(pages=rounded(0.3, len(evidence.train))), holdout=evidence.holdout.assign(pages=0.3))  # fmt: skip
+    other = replace(
+        evidence,
+        train=evidence.train.assign(pages=0.3),
+        holdout=evidence.holdout.assign(pages=np.where(np.arange(n) % 2, 0.3, 0.1 + 0.2), at=at),
+    )
+    mixed = replace(
+        evidence,
+        train=evidence.train.assign(pages=rounded(0.3, len(evidence.train))),
+        holdout=evidence.holdout.assign(pages=0.3),
+    )
 
     assert sentinels(other, rules.gate.rows).outcome == "PASS"
     assert frozen(mixed, rules.gate.rows).outcome == "PASS"

@@ -34,7 +34,7 @@ def test_a_probability_that_crosses_the_half_is_another_decision(of_task):
 
 def test_of_many_classes_the_likeliest_decides(of_task):
     """One row of two changes."""
-    found = of_task("multiclass", [[0.5, 0.3, 0.2], [0.1, 0.2, 0.7]], [[0.4, 0.3, 0.3], [0.4, 0.3, 0.3]])  # fmt: skip
+    found = of_task("multiclass", [[0.5, 0.3, 0.2], [0.1, 0.2, 0.7]], [[0.4, 0.3, 0.3], [0.4, 0.3, 0.3]])
 
     assert churn(found) == 0.5
 
@@ -85,7 +85,7 @@ def test_of_many_classes_each_way_has_its_name(of_task):
     found = of_task("multiclass", [[0.5, 0.3, 0.2]] * 2, [[0.1, 0.3, 0.6], [0.4, 0.3, 0.3]])
     first, *_, last = (str(each) for each in found.contract.target.classes)
 
-    assert diff(replace(found, holdout=found.holdout.head(2))).whole.ways == {f"{last} to {first}": 0.5}  # fmt: skip
+    assert diff(replace(found, holdout=found.holdout.head(2))).whole.ways == {f"{last} to {first}": 0.5}
 
 
 def test_the_biggest_movers_come_with_what_is_odd_about_them(of_task):

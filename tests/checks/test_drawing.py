@@ -62,7 +62,7 @@ def test_without_a_champion_there_are_bars_alone(evidence):
     assert "Line: champion" not in words
 
 
-@pytest.mark.parametrize(("task", "metric", "count"), [("multiclass", "accuracy", 3), ("regression", "mae", 2)])  # fmt: skip
+@pytest.mark.parametrize(("task", "metric", "count"), [("multiclass", "accuracy", 3), ("regression", "mae", 2)])
 def test_every_task_is_drawn(by_task, task, metric, count):
     """A number has no calibration."""
     assert len(drawn(charts(gather(load_bundle(by_task[task]), None), metric))) == count

@@ -92,7 +92,7 @@ SPOILT = {
     "data.clock": lambda e: mornings(e, 5),
     "model.constant": lambda e: replace(e, holdout_scores=np.full(len(e.holdout), 0.3)),
     "bundle.metadata": lambda e: told(e, at=e.holdout["at"] - timedelta(days=3)),
-}  # fmt: skip
+}
 
 
 def outcome(name, evidence, candidate, gate):
@@ -166,7 +166,7 @@ def test_rows_that_are_alike_since_they_say_little_are_no_copies(honest, candida
 def test_good_data_holds(evidence, honest, candidate, rules):
     """With rows that the champion knows, and with none."""
     for found in (honest, evidence, mornings(honest, 0)):
-        ran = [each for each in examination(found, candidate, rules.gate) if each.rule != "bundle.metadata"]  # fmt: skip
+        ran = [each for each in examination(found, candidate, rules.gate) if each.rule != "bundle.metadata"]
         assert [each for each in ran if each.outcome != "PASS"] == []
 
 
@@ -200,11 +200,11 @@ def test_a_season_that_turns_is_no_feed_that_stops(honest, candidate, rules, kep
     """Days learnt from that kept two fifths tell that it happens; less than half of that is no weather."""
     random = np.random.default_rng(0)
     day = pd.factorize(honest.days)[0]
-    train = honest.train.assign(at=honest.train["at"].iloc[0] + pd.to_timedelta(np.arange(len(honest.train)) * 40 // len(honest.train), "D"))  # fmt: skip
-    calm = pd.factorize(train["at"].dt.floor("D"))[0] >= 37
-    train = train.assign(
-        bought=train["bought"].mask(calm & (random.random(len(train)) > 0.25), 0.0)
+    train = honest.train.assign(
+        at=honest.train["at"].iloc[0] + pd.to_timedelta(np.arange(len(honest.train)) * 40 // len(honest.train), "D")
     )
+    calm = pd.factorize(train["at"].dt.floor("D"))[0] >= 37
+    train = train.assign(bought=train["bought"].mask(calm & (random.random(len(train)) > 0.25), 0.0))
     stays = (day <= 10) | (random.random(len(day)) < kept)
     dry = replace(told(honest, bought=np.where(stays, honest.truth, 0.0)), train=train)
     found = outcome("labels.maturing", dry, candidate, rules.gate)
@@ -222,10 +222,7 @@ def test_a_direction_that_is_stated_is_kept(evidence, candidate, rules):
     """More pages make a purchase likelier, for this model; the contract may promise it."""
 
     def stated(way):
-        features = tuple(
-            replace(f, direction=way) if f.name == "pages" else f
-            for f in evidence.contract.features
-        )
+        features = tuple(replace(f, direction=way) if f.name == "pages" else f for f in evidence.contract.features)
         return replace(evidence, contract=replace(evidence.contract, features=features))
 
     assert outcome("model.direction", stated("up"), candidate, rules.gate).outcome == "PASS"
@@ -256,7 +253,7 @@ def test_a_rule_that_crashes_did_not_run(evidence, candidate, rules):
     def crashes(*_):
         raise RuntimeError("no such column")
 
-    found = examination(evidence, candidate, rules.gate, {"a": crashes, "leak.solo": RULES["leak.solo"]})  # fmt: skip
+    found = examination(evidence, candidate, rules.gate, {"a": crashes, "leak.solo": RULES["leak.solo"]})
     assert [each.outcome for each in found] == ["NOT_RUN", "PASS"]
     assert found[0].observed == "RuntimeError: no such column"
 

@@ -10,7 +10,7 @@ from checks.evidence import gather, load_bundle
 from checks.features import TIMES, benefits, changed, interval
 from model.contract import Contract, Feature, Target
 
-FEATURES = (Feature("useful", "number"), Feature("idle", "number", nullable=True), Feature("kind", "category"))  # fmt: skip
+FEATURES = (Feature("useful", "number"), Feature("idle", "number", nullable=True), Feature("kind", "category"))
 CONTRACT = Contract("toy", "binary", FEATURES, Target("y", (False, True)), key="who", time="at")
 
 
@@ -29,11 +29,16 @@ def rows():
     """Ten days of forty rows; the truth is what the useful feature says, nine times of ten."""
     random = np.random.default_rng(1)
     useful = random.normal(0, 1, 400)
-    return pd.DataFrame({
-        "who": "v", "at": pd.date_range("2026-03-01", periods=400, freq="36min", tz="UTC"),
-        "useful": useful, "idle": [None, 1.0] * 200, "kind": ["a", "a", "b", "new"] * 100,
-        "y": ((useful > 0) ^ (random.random(400) < 0.1)).astype(float),
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "who": "v",
+            "at": pd.date_range("2026-03-01", periods=400, freq="36min", tz="UTC"),
+            "useful": useful,
+            "idle": [None, 1.0] * 200,
+            "kind": ["a", "a", "b", "new"] * 100,
+            "y": ((useful > 0) ^ (random.random(400) < 0.1)).astype(float),
+        }
+    )
 
 
 @pytest.fixture
@@ -62,7 +67,11 @@ def test_what_a_removed_feature_was_good_for_the_champion_tells(evidence, rows):
     fewer = Model(replace(CONTRACT, features=FEATURES[:1]))
     found = benefits(fewer, Model(), evidence, rows)
 
-    assert [(each.name, each.status) for each in found] == [("useful", "kept"), ("idle", "removed"), ("kind", "removed")]  # fmt: skip
+    assert [(each.name, each.status) for each in found] == [
+        ("useful", "kept"),
+        ("idle", "removed"),
+        ("kind", "removed"),
+    ]
     assert found[1].rows == 400
     assert [each.name for each in benefits(fewer, Model(), evidence, None)] == ["useful"]
 
@@ -72,12 +81,19 @@ def test_what_a_retired_feature_was_good_for_is_told_of_the_fresh_rows(evidence)
     fewer = Model(replace(CONTRACT, features=FEATURES[:1], retired=FEATURES[1:]))
     found = benefits(fewer, Model(), evidence, None)
 
-    assert [(each.name, each.status, each.rows) for each in found[1:]] == [("idle", "removed", 350), ("kind", "removed", 350)]  # fmt: skip
+    assert [(each.name, each.status, each.rows) for each in found[1:]] == [
+        ("idle", "removed", 350),
+        ("kind", "removed", 350),
+    ]
 
 
 def test_what_became_of_each_feature_is_told():
     """Added, changed (and how), removed; another description is no change."""
-    new = (Feature("useful", "number", maximum=9, unit="m"), replace(FEATURES[1], owner="me"), Feature("more", "boolean"))  # fmt: skip
+    new = (
+        Feature("useful", "number", maximum=9, unit="m"),
+        replace(FEATURES[1], owner="me"),
+        Feature("more", "boolean"),
+    )
     status, what = changed(replace(CONTRACT, features=new), CONTRACT)
 
     assert status == {"useful": "changed", "idle": "kept", "more": "added", "kind": "removed"}

@@ -22,7 +22,7 @@ def test_a_line_is_read_back_whatever_it_holds(look, words):
 
 @pytest.mark.parametrize(
     "notes", ["", "<!-- looked {} -->", "<!-- looked {x} -->", '<!-- looked {"a": 1} -->', "a <!-- looked"]
-)  # fmt: skip
+)
 def test_what_somebody_edited_is_passed_over(notes):
     """It is a count, not a lock."""
     assert looks_in([notes]) == []

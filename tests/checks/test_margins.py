@@ -38,13 +38,13 @@ def test_a_combination_says_what_it_needs(words, least, name):
         ("0 of roc_auc, brier", "expected such as"),
         (7, "is 7; expected such as"),
     ],
-)  # fmt: skip
+)
 def test_what_is_none_is_told(words, told):
     """With what was meant."""
     assert told in parse_combination(words, KNOWN)
 
 
-@given(st.integers(1, 4), st.lists(st.sampled_from(["PASS", "FAIL", "INCONCLUSIVE"]), min_size=4, max_size=4))  # fmt: skip
+@given(st.integers(1, 4), st.lists(st.sampled_from(["PASS", "FAIL", "INCONCLUSIVE"]), min_size=4, max_size=4))
 def test_the_logic_is_that_of_what_may_still_come(least, outcomes):
     """PASS and FAIL only where no way of settling the open ones changes it."""
     found = Combination(least, ("a", "b", "c", "d")).outcome(outcomes)
@@ -58,12 +58,16 @@ def test_what_a_combination_takes_in_does_not_block_by_itself():
     """The combination does."""
     margins = Margins(
         "log_loss", dict.fromkeys(KNOWN, 0.01), {}, (), (parse_combination("any of roc_auc, brier", KNOWN),)
-    )  # fmt: skip
+    )
     outcomes = {"log_loss": "PASS", "roc_auc": "FAIL", "brier": "INCONCLUSIVE"}
     found = combined(
-        [Finding(f"compare.{m}", o, "", "", "", more_rows=70 if o == "INCONCLUSIVE" else None) for m, o in outcomes.items()],
-        margins, "compare.",
-    )  # fmt: skip
+        [
+            Finding(f"compare.{m}", o, "", "", "", more_rows=70 if o == "INCONCLUSIVE" else None)
+            for m, o in outcomes.items()
+        ],
+        margins,
+        "compare.",
+    )
 
     assert {f.rule: (f.outcome, f.severity) for f in found} == {
         "compare.log_loss": ("PASS", "block"),
@@ -102,11 +106,17 @@ def test_a_difference_is_settled_on_one_side_or_not_at_all(measured, superior, o
     ("measured", "told"),
     [
         (gap(-0.002, -0.0058, 0.0018), "Needs about 6,200 more labelled rows, eight days at this rate."),
-        (gap(-0.006, -0.0096, -0.0024), "As it looks it is worse than allowed; to be sure of that needs about 110,000 more labelled rows, 138 days at this rate."),
-        (gap(-0.00501, -0.009, -0.001), "It lies so close to the limit that no number of rows within reach tells. To pass it must hold."),
+        (
+            gap(-0.006, -0.0096, -0.0024),
+            "As it looks it is worse than allowed; to be sure of that needs about 110,000 more labelled rows, 138 days at this rate.",
+        ),
+        (
+            gap(-0.00501, -0.009, -0.001),
+            "It lies so close to the limit that no number of rows within reach tells. To pass it must hold.",
+        ),
         (gap(-0.002, None, None, days=1), "The rows are of one day; an interval needs more days."),
     ],
-)  # fmt: skip
+)
 def test_what_is_not_settled_says_what_is_missing(measured, told):
     """In rows and in days."""
     assert missing(measured, -0.005, "hold") == told

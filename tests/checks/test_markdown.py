@@ -22,7 +22,7 @@ def test_nothing_that_github_acts_on_is_left(value):
 
 def test_what_is_harmless_is_left_as_it_is():
     """The report is read in a terminal too."""
-    assert text("log_loss is -0.04 (95%: +0.1), {'a': 1}") == "log_loss is -0.04 (95%: +0.1), {'a': 1}"  # fmt: skip
+    assert text("log_loss is -0.04 (95%: +0.1), {'a': 1}") == "log_loss is -0.04 (95%: +0.1), {'a': 1}"
     assert text("see #12, GH-12 and @me") == ("see &#35;&#8203;12, GH&#8203;-12 and &#64;&#8203;me")
     assert text("_all_") == "&#95;all&#95;"
 
@@ -45,12 +45,11 @@ def test_a_page_that_is_too_long_loses_its_largest_folded_section_first():
         Section("charts", "c" * 300, folded=True),
     ]
     left = {
-        longest: [name for name in "vmsc" if name * 50 in page(sections, longest)]
-        for longest in (900, 500, 230, 150)
+        longest: [name for name in "vmsc" if name * 50 in page(sections, longest)] for longest in (900, 500, 230, 150)
     }
 
     assert left == {900: [*"vmsc"], 500: [*"vms"], 230: [*"vm"], 150: [*"v"]}
-    assert page(sections, 500).endswith("Left out, to fit here: charts; verdict.json has all of it.\n")  # fmt: skip
+    assert page(sections, 500).endswith("Left out, to fit here: charts; verdict.json has all of it.\n")
     assert "empty" not in page(sections, 150)
     assert page([sections[0]], 10).startswith("v" * 50)
 

@@ -29,7 +29,9 @@ REVIEW = Review(
             Flipped("origin = LGA", 3987, 0.01, {"true to false": 0.01}),
         ),
         (
-            Mover("2013-04-18 21:45", 0.12, 0.71, "true", {"precip": "0.4 (typical 0)", "dest": "XNA (in 0.3% of rows)"}),
+            Mover(
+                "2013-04-18 21:45", 0.12, 0.71, "true", {"precip": "0.4 (typical 0)", "dest": "XNA (in 0.3% of rows)"}
+            ),
             Mover("2013-04-19 12:00", 0.6, 0.4, "false", {}),
         ),
     ),
@@ -42,22 +44,30 @@ REVIEW = Review(
     (Shift("temp", 0.312, 0.01, 0.02, 0.0), Shift("dest", 0.08, 0.0, 0.0, 0.013)),
     (
         Change("units", "price", "2013-04-10", "is about 100 times larger: cents, or per cent? (since 2013-04-10)"),
-        Change("outlook", "temp", "2013-05-02", "(missing values) moves by +0.80% a day: if it goes on like this, it passes 50% about 2013-05-02"),
+        Change(
+            "outlook",
+            "temp",
+            "2013-05-02",
+            "(missing values) moves by +0.80% a day: if it goes on like this, it passes 50% about 2013-05-02",
+        ),
     ),
     (
         Served("20260102T0000-bbbbbbb", 500, 1.2e-7, 812_345, 123_000_000, [0.0004] * 20),
         Served("20260101T0000-aaaaaaa", 500, 0.0, 640_000, None, [0.0005] * 20),
     ),
-)  # fmt: skip
+)
 CHART = Chart("log_loss by day", "log_loss", "By day.", ("04-15", "04-16"), (0.5, 0.4), (0.6, 0.3))
 TABLE = [Compared("log_loss", 0.545, 0.5725, 0.504, -0.0406, -0.052, -0.0297, 0.005)]
-FINDINGS = [Finding("a.rule", "FAIL", "seen", "a limit", "it matters"), Finding("b.rule", "PASS", "seen", "a limit", "so")]  # fmt: skip
+FINDINGS = [
+    Finding("a.rule", "FAIL", "seen", "a limit", "it matters"),
+    Finding("b.rule", "PASS", "seen", "a limit", "so"),
+]
 
 
 def manifest(version, end):
-    data = {part: {"rows": 25608, "start": "2013-01-29T00:00:00Z", "end": end} for part in ("train", "holdout")}  # fmt: skip
+    data = {part: {"rows": 25608, "start": "2013-01-29T00:00:00Z", "end": end} for part in ("train", "holdout")}
     window = ["2013-01-29T00:00:00Z", end]
-    return {"version": version, "contract": {"name": "flight-late"}, "data": data | {"window": window}}  # fmt: skip
+    return {"version": version, "contract": {"name": "flight-late"}, "data": data | {"window": window}}
 
 
 CANDIDATE, CHAMPION = manifest("v2", "2013-04-29T00:00:00Z"), manifest("v1", "2013-04-22T00:00:00Z")
@@ -126,7 +136,18 @@ def test_the_page_is_one_file_that_fetches_nothing_and_runs_nothing():
     assert "prefers-color-scheme: dark" in words
     assert 'name="viewport"' in words
     assert words.count("<svg") == words.count("as a table") == 4
-    assert all(each in words for each in ("REJECT: flight-late v2", "a.rule", "origin = JFK", "minute", "about 100 times larger", "0.40 ms", "unknown"))  # fmt: skip
+    assert all(
+        each in words
+        for each in (
+            "REJECT: flight-late v2",
+            "a.rule",
+            "origin = JFK",
+            "minute",
+            "about 100 times larger",
+            "0.40 ms",
+            "unknown",
+        )
+    )
 
 
 EVIL = "<img src=x onerror=alert(1)> | @all `x` </svg> \u202e"
@@ -162,7 +183,7 @@ def test_remarks_on_the_data_are_a_list_of_their_own_and_escaped():
     """Below the findings; no heading without any, as in older bundles."""
     words = drawn(name=CANDIDATE | {"remarks": ["article: 3 merge in float32", EVIL]})
 
-    assert "(they do not change the verdict)</h2><ul><li>article: 3 merge in float32</li><li>&lt;img" in words  # fmt: skip
+    assert "(they do not change the verdict)</h2><ul><li>article: 3 merge in float32</li><li>&lt;img" in words
     assert words.index("<h2>Findings") < words.index("<h2>Remarks") < words.index("<h2>Against")
     assert "<img" not in words
     assert Page(words).open == []

@@ -37,18 +37,20 @@ def shop(pages=0.0, desk=0.5, bought=0.3, then=None):
     def of(name):
         return np.where(web, np.where(late, (then or first)[name], first[name]), usual[name])
 
-    return pd.DataFrame({
-        "visitor": [f"v{n}" for n in range(many)],
-        "at": at,
-        "channel": np.where(web, "web", random.choice(["shop", "phone"], many)),
-        "device": np.where(random.random(many) < of("desk"), "desk", "phone"),
-        "pages": random.normal(of("pages"), 1) + 2 * late,  # all rows have more since
-        "bought": (random.random(many) < of("bought")).astype(float),
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "visitor": [f"v{n}" for n in range(many)],
+            "at": at,
+            "channel": np.where(web, "web", random.choice(["shop", "phone"], many)),
+            "device": np.where(random.random(many) < of("desk"), "desk", "phone"),
+            "pages": random.normal(of("pages"), 1) + 2 * late,  # all rows have more since
+            "bought": (random.random(many) < of("bought")).astype(float),
+        }
+    )
 
 
 def renamed(rows):
-    return rows.assign(channel=rows["channel"].mask((rows["channel"] == "web") & (rows["at"] >= SINCE), "www"))  # fmt: skip
+    return rows.assign(channel=rows["channel"].mask((rows["channel"] == "web") & (rows["at"] >= SINCE), "www"))
 
 
 KNOWN = {"pages": 1.0, "desk": 0.5, "bought": 0.3}
@@ -93,7 +95,7 @@ def test_a_rename_blocks_where_the_rows_show_it(rules, rows, severity, words):
     rows = renamed(rows)
     end = rows["at"].max().ceil("D")
     source = source_of(rows, CONTRACT, end.to_pydatetime())
-    data = {"source": source, "holdout": {"start": f"{SINCE}"}, "window": [f"{rows['at'].min()}", f"{end}"]}  # fmt: skip
+    data = {"source": source, "holdout": {"start": f"{SINCE}"}, "window": [f"{rows['at'].min()}", f"{end}"]}
     manifest = {"contract": CONTRACT.to_json(), "data": data}
     findings, _ = upstream(manifest, None, rules.gate, lambda: rows)
     (found,) = (each for each in findings if each.rule == "upstream.renamed")

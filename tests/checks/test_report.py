@@ -16,12 +16,14 @@ from checks.verdict import Finding, judge
 
 GOLDEN = Path(__file__).parent / "report.md"
 FINDINGS = [
-    Finding("compare.log_loss", "FAIL", "-0.0406 against the champion (95%: -0.0520 to -0.0297)", "-0.0050", "It is worse."),
+    Finding(
+        "compare.log_loss", "FAIL", "-0.0406 against the champion (95%: -0.0520 to -0.0297)", "-0.0050", "It is worse."
+    ),
     Finding("drift.features", "FAIL", "temp: 0.57", "below 0.4", "The next rows will differ too.", "warn"),
     Finding("compare.brier", "INCONCLUSIVE", "-0.001 against the champion", "-0.003", "4 days do not tell."),
     Finding("model.gain", "NOT_RUN", "KeyError: 'x'", "more than 5%", "It must learn something."),
     Finding("data.missing", "PASS", "as it should be", "at most 50%", "It would carry little."),
-]  # fmt: skip
+]
 TABLE = [
     Compared("log_loss", 0.545, 0.5725, 0.504, -0.0406, -0.052, -0.0297, 0.005),
     Compared("roc_auc", 0.71, 0.67, 0.74, -0.03, -0.05, -0.01, 0.01),
@@ -35,7 +37,7 @@ def manifest(version, features, **more):
         "data": {"train": {"rows": 25608, "start": "2013-01-29T00:00:00Z", "end": "2013-04-14T23:50:00Z"}},
         "recipe": {"sha256": "sha256:" + "ab" * 32},
         "build": {"commit": "c0ffee" * 6 + "c0ff", "python": "3.11.7", "libraries": {"scikit-learn": "1.5.2"}},
-    } | more  # fmt: skip
+    } | more
 
 
 REMARK = 'article: 3 of 9 different whole numbers above 16,777,216 become equal (rows["article"].astype(str))'
@@ -56,9 +58,7 @@ def told(findings=FINDINGS, candidate=CANDIDATE, champion=CHAMPION, slices=(), *
 def test_it_reads_as_it_did():
     """A change of the report shows here as a reviewer would see it."""
     files = ["serve/live.toml", "checks/thresholds.toml", "checks/suite.py", "model/recipe.py"]
-    words = told(
-        slices=SLICES, churn=0.0324, budget=0.1, hit="It hits some.", files=files, charts=CHART
-    )
+    words = told(slices=SLICES, churn=0.0324, budget=0.1, hit="It hits some.", files=files, charts=CHART)
 
     assert words == GOLDEN.read_text()
 
@@ -66,7 +66,22 @@ def test_it_reads_as_it_did():
 def test_what_decides_is_read_first():
     """The verdict, what to do, changed rules, what speaks against it, numbers, what changed; folded, the rest."""
     words = told(slices=SLICES, churn=0.03, files=["checks/thresholds.toml"], charts=CHART)
-    order = [words.index(each) for each in ("REJECT", "What to do", "Rules changed here", "What speaks against", "| log_loss ↓", "| What changed", "Decisions that change: 3.0%", "Worth knowing", "Slices: 2", "Rules that hold: 1", "```mermaid")]  # fmt: skip
+    order = [
+        words.index(each)
+        for each in (
+            "REJECT",
+            "What to do",
+            "Rules changed here",
+            "What speaks against",
+            "| log_loss ↓",
+            "| What changed",
+            "Decisions that change: 3.0%",
+            "Worth knowing",
+            "Slices: 2",
+            "Rules that hold: 1",
+            "```mermaid",
+        )
+    ]
 
     assert order == sorted(order)
     assert words.index("<details>") > words.index("Worth knowing")
@@ -84,7 +99,17 @@ def test_the_anchor_has_a_column_if_there_is_one():
 def test_what_blocks_comes_before_what_does_not():
     """NOT_RUN, FAIL, INCONCLUSIVE, then what is only said; what holds is folded away."""
     words = told()
-    order = [words.index(rule) for rule in ("**model.gain", "- **compare.log_loss", "**compare.brier", "**drift.features", "Rules that hold", "| data.missing")]  # fmt: skip
+    order = [
+        words.index(rule)
+        for rule in (
+            "**model.gain",
+            "- **compare.log_loss",
+            "**compare.brier",
+            "**drift.features",
+            "Rules that hold",
+            "| data.missing",
+        )
+    ]
 
     assert order == sorted(order)
     assert "**drift.features** ⚠️ out of limits" in words
@@ -113,21 +138,18 @@ def test_where_nothing_was_measured_there_is_no_table():
 def test_remarks_on_the_data_stand_above_the_numbers_and_decide_nothing():
     """Absent without any, as in bundles that are older; what is no list of texts is no remark."""
     plain = {name: value for name, value in CANDIDATE.items() if name != "remarks"}
-    for old in (
-        plain,
-        *(plain | {"remarks": each} for each in ([], None, "text", {"a": "b"}, [5])),
-    ):
+    for old in (plain, *(plain | {"remarks": each} for each in ([], None, "text", {"a": "b"}, [5]))):
         assert "Remarks" not in told(candidate=old)
         assert told(candidate=old).splitlines()[:3] == told().splitlines()[:3]
     many = told(candidate=plain | {"remarks": [f"field_{n}: merged" for n in range(400)]})
-    assert many.index("What speaks against") < many.index("Remarks on the data") < many.index("| log_loss ↓")  # fmt: skip
+    assert many.index("What speaks against") < many.index("Remarks on the data") < many.index("| log_loss ↓")
     assert "- field_9: merged\n- … and 390 more: see verdict.json\n" in many
 
 
 def test_what_is_the_same_takes_one_line():
     """And a commit with changes that nobody committed is never the same."""
     same = told(champion=CANDIDATE)
-    assert "The same in both: version, learnt from, rows learnt from, features, recipe, commit, libraries." in same  # fmt: skip
+    assert "The same in both: version, learnt from, rows learnt from, features, recipe, commit, libraries." in same
     assert "| What changed" not in same
     dirty = manifest("v", ["wind"], build={"commit": "c0ffee" * 6 + "c0ff-dirty"})
     assert "| commit | c0ffeec0ffee-dirty | c0ffeec0ffee-dirty |" in told([], dirty, dirty)
@@ -138,14 +160,16 @@ def test_libraries_and_the_window_that_differ_are_told():
     other = manifest("w", ["wind"], build={"commit": "d", "libraries": {"scikit-learn": "1.6.0"}})
     words = told(candidate=other)
 
-    assert "| libraries | only here: scikit-learn 1.6.0 | only here: Python 3.11.7, scikit-learn 1.5.2 |" in words  # fmt: skip
+    assert "| libraries | only here: scikit-learn 1.6.0 | only here: Python 3.11.7, scikit-learn 1.5.2 |" in words
     assert "The same in both: learnt from, rows learnt from, features, recipe." in words
 
 
 def test_rules_are_said_to_be_mains_where_a_proposal_changes_them():
     """Nothing of it where it does not."""
     assert "Rules changed here" not in told(files=["serve/live.toml", "model/recipe.py"])
-    assert "more than <code>serve/live.toml</code>: <code>model/recipe.py</code>." in told(files=["serve/live.toml", "model/recipe.py"])  # fmt: skip
+    assert "more than <code>serve/live.toml</code>: <code>model/recipe.py</code>." in told(
+        files=["serve/live.toml", "model/recipe.py"]
+    )
     words = told(files=["checks/suite.py"])
     assert "This proposal changes the code that judges: <code>checks/suite.py</code>." in words
     assert "The verdict above applied the rules of `main`" in words
@@ -156,7 +180,9 @@ def test_rules_are_said_to_be_mains_where_a_proposal_changes_them():
 def test_who_is_hit_is_said_and_the_worst_first():
     """By the metric's own direction."""
     worse = [("a", 60, 0.5, 0.4), ("b", 70, 0.9, 0.4), ("c", 80, 0.3, 0.4)]
-    assert "Worse than the champion in 2 of 3 slices: b (log_loss 0.9000 against 0.4000, 70 rows); a (" in told(slices=worse)  # fmt: skip
+    assert "Worse than the champion in 2 of 3 slices: b (log_loss 0.9000 against 0.4000, 70 rows); a (" in told(
+        slices=worse
+    )
     assert "in 1 of 3 slices: c (roc_auc" in told(slices=worse, table=TABLE[1:])
     assert "No worse than the champion in any of 1 slices." in told(slices=worse[2:])
 
@@ -165,7 +191,7 @@ def test_an_error_is_compared_in_per_cent():
     """Of the champion's."""
     row = Compared("mae", 2.0, 3.0, 2.1, 0.0476, 0.01, 0.08, 0.02)
 
-    assert "| mae ↓ | 2.0000 | 2.1000 | 3.0000 | +4.76% (+1.00% to +8.00%) | at least -2.00% |" in told(table=[row])  # fmt: skip
+    assert "| mae ↓ | 2.0000 | 2.1000 | 3.0000 | +4.76% (+1.00% to +8.00%) | at least -2.00% |" in told(table=[row])
 
 
 HOSTILE = [
@@ -205,9 +231,7 @@ def unharmed(words):
     assert words.count("```") == 2
     assert [line for line in words.splitlines() if line.startswith("```")] == ["```mermaid", "```"]
     assert words.count("<details>") == words.count("</details>") == 3
-    assert [line for line in words.splitlines() if line.startswith("#")] == [
-        "## ❌ REJECT", "### ⚠️ Rules changed here",
-    ]  # fmt: skip
+    assert [line for line in words.splitlines() if line.startswith("#")] == ["## ❌ REJECT", "### ⚠️ Rules changed here"]
     assert len(words) <= LONGEST
     words.encode()
     for each in OURS:

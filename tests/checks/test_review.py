@@ -101,19 +101,36 @@ def manifest(factor=1.0, start="2026-03-01", days=20, source=True):
     from datetime import date, timedelta
 
     at = [date.fromisoformat(start) + timedelta(days=n) for n in range(days)]
-    numbers = [[x * (factor if n >= days - 3 else 1) for x in (1, 2, 4, 5, 6, 8, 9)] for n in range(days)]  # fmt: skip
+    numbers = [[x * (factor if n >= days - 3 else 1) for x in (1, 2, 4, 5, 6, 8, 9)] for n in range(days)]
     told = {
-        "format": 1, "rows": 2400, "start": f"{at[0]}T00:00:00Z", "end": f"{at[-1]}T23:59:00Z",
-        "until": f"{at[-1] + timedelta(days=1)}T00:00:00Z", "days": [f"{day}" for day in at],
+        "format": 1,
+        "rows": 2400,
+        "start": f"{at[0]}T00:00:00Z",
+        "end": f"{at[-1]}T23:59:00Z",
+        "until": f"{at[-1] + timedelta(days=1)}T00:00:00Z",
+        "days": [f"{day}" for day in at],
         "hours": [[5] * 24 for _ in at],
-        "fields": {"price": {"kind": "number", "missing": 0.0, "daily": {
-            "missing": [0.0] * days, "quantiles": numbers, "ends": [[0.01, 0.01]] * days,
-            "size": [each[3] for each in numbers]}}},
-    }  # fmt: skip
+        "fields": {
+            "price": {
+                "kind": "number",
+                "missing": 0.0,
+                "daily": {
+                    "missing": [0.0] * days,
+                    "quantiles": numbers,
+                    "ends": [[0.01, 0.01]] * days,
+                    "size": [each[3] for each in numbers],
+                },
+            }
+        },
+    }
     contract = {
-        "name": "toy", "task": "binary", "features": [{"name": "price", "kind": "number"}],
-        "target": {"name": "y", "classes": [False, True]}, "key": "who", "time": "at",
-    }  # fmt: skip
+        "name": "toy",
+        "task": "binary",
+        "features": [{"name": "price", "kind": "number"}],
+        "target": {"name": "y", "classes": [False, True]},
+        "key": "who",
+        "time": "at",
+    }
     data = {"window": [told["start"], told["until"]], "holdout": {"start": f"{at[-5]}T00:00:00Z"}}
     return {"contract": contract, "data": data | ({"source": told} if source else {})}
 
@@ -125,7 +142,9 @@ def test_a_unit_that_changed_upstream_blocks_and_is_named(rules):
 
     assert found["upstream.units"].outcome == "FAIL"
     assert found["upstream.units"].severity == "block"
-    assert "`price` is about 100 times larger: cents, or per cent? (since 2026-03-18)" in found["upstream.units"].observed  # fmt: skip
+    assert (
+        "`price` is about 100 times larger: cents, or per cent? (since 2026-03-18)" in found["upstream.units"].observed
+    )
     assert [change.kind for change in changes] == ["units"]
     assert found["upstream.rows"].outcome == "PASS"
     assert found["upstream.categories"].severity == "warn"
@@ -137,9 +156,7 @@ def test_without_the_champions_fingerprint_its_own_days_tell(rules, champion):
     findings, _ = upstream(manifest(100.0), champion, rules.gate, pd.DataFrame)
 
     assert outcomes(findings)["upstream.units"] == "FAIL"
-    assert set(outcomes(upstream(manifest(), champion, rules.gate, pd.DataFrame)[0]).values()) == {
-        "PASS"
-    }
+    assert set(outcomes(upstream(manifest(), champion, rules.gate, pd.DataFrame)[0]).values()) == {"PASS"}
 
 
 def test_a_candidate_without_a_fingerprint_is_said_and_not_blocked(rules, bundles):
@@ -147,7 +164,7 @@ def test_a_candidate_without_a_fingerprint_is_said_and_not_blocked(rules, bundle
     old = json.loads((Path(bundles[1]) / "manifest.json").read_text())
     (finding,), changes = upstream(old, None, rules.gate, pd.DataFrame)
 
-    assert (finding.rule, finding.outcome, finding.severity) == ("upstream.fingerprint", "FAIL", "warn")  # fmt: skip
+    assert (finding.rule, finding.outcome, finding.severity) == ("upstream.fingerprint", "FAIL", "warn")
     assert changes == []
 
 
@@ -161,7 +178,10 @@ def test_what_was_seen_of_a_sample_only_is_said(evidence, bundles, rules):
     many = bundle.manifest["data"] | {"train": {"rows": 1_000_000}, "holdout": {"rows": 600}}
     large = replace(bundle, manifest=bundle.manifest | {"data": many})
     told = {f.rule: f.observed for f in soundness(evidence, large, set(), rules.gate)}
-    assert told["data.fresh_rows"] == "600 rows that neither model learnt from (the evidence is a sample: 1,200 of 1,000,000 rows learnt from)"  # fmt: skip
+    assert (
+        told["data.fresh_rows"]
+        == "600 rows that neither model learnt from (the evidence is a sample: 1,200 of 1,000,000 rows learnt from)"
+    )
     assert "sample" not in f"{soundness(evidence, bundle, set(), rules.gate)}"
     assert sampled(evidence, 700) == " (seen on a sample: 700 of 1,200 rows of training)"
     assert sampled(evidence, 1200) == ""

@@ -89,21 +89,13 @@ def test_every_mistake_is_said_at_once_with_what_was_meant(tmp_path, original):
             "anchor = { log_los = 0.005 }",
             "gate.compare.binary.anchor is {'log_los': 0.005}; expected margins of metrics",
         ),
-        (
-            "anchor = { log_loss = 0.005, roc_auc = 0.010 }",
-            "",
-            "gate.compare.binary.anchor is None",
-        ),
+        ("anchor = { log_loss = 0.005, roc_auc = 0.010 }", "", "gate.compare.binary.anchor is None"),
         (
             "anchor = { mae = 0.02, rmse = 0.02 }",
             "anchor = { mae = true }",
             "gate.compare.regression.anchor.mae is True; expected a number",
         ),
-        (
-            "superior = []",
-            'superior = ["brier"]',
-            "superior is ['brier']; expected a list of metrics with a margin",
-        ),
+        ("superior = []", 'superior = ["brier"]', "superior is ['brier']; expected a list of metrics with a margin"),
         ("superior = []", "", "superior is None"),
         (
             "require = []",
@@ -164,9 +156,11 @@ def test_each_limit_says_what_it_means(original):
     bare = [
         line
         for line in original.splitlines()
-        if re.match(r"(max|min)_", line) and "#" not in line and "label_drift" not in line
+        if re.match(r"(max|min)_", line)
+        and "#" not in line
+        and "label_drift" not in line
         and "prediction_drift" not in line
-    ]  # fmt: skip
+    ]
 
     assert bare == []
     assert tomllib.loads(original)
@@ -175,23 +169,11 @@ def test_each_limit_says_what_it_means(original):
 @pytest.mark.parametrize(
     ("before", "after", "words"),
     [
-        (
-            'policy = "propose"',
-            'policy = "ask"',
-            "experiment.policy is 'ask'; expected one of always",
-        ),
+        ('policy = "propose"', 'policy = "ask"', "experiment.policy is 'ask'; expected one of always"),
         ("alpha = 0.05", "alpha = 1.5", "experiment.alpha is 1.5; expected between 0 and 1"),
         ("min_weeks = 2", "min_weeks = 0", "experiment.min_weeks is 0; expected 1 or more"),
-        (
-            "mse = 0.04",
-            "rmse = 0.04",
-            "experiment.regression.rmse is not a measure; measures are mae, mse, outcome",
-        ),
-        (
-            'automatic = "off"',
-            "automatic = false",
-            "rollback.automatic is False; expected one of on",
-        ),
+        ("mse = 0.04", "rmse = 0.04", "experiment.regression.rmse is not a measure; measures are mae, mse, outcome"),
+        ('automatic = "off"', "automatic = false", "rollback.automatic is False; expected one of on"),
     ],
 )
 def test_an_experiment_that_cannot_be_judged_is_said(tmp_path, original, before, after, words):

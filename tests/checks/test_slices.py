@@ -18,10 +18,14 @@ def evidence(seed, hurt=lambda rows: np.zeros(len(rows), dtype=bool)):
     random = np.random.default_rng(seed)
     n = DAYS * PER
     contract = Contract(
-        "shop", "binary",
+        "shop",
+        "binary",
         (Feature("country", "category"), Feature("device", "category"), Feature("age", "number", nullable=True)),
-        Target("bought", (0, 1)), "visitor", "at", slices=("country",),
-    )  # fmt: skip
+        Target("bought", (0, 1)),
+        "visitor",
+        "at",
+        slices=("country",),
+    )
     rows = pd.DataFrame(
         {
             "visitor": [f"v{i}" for i in range(n)],
@@ -30,7 +34,7 @@ def evidence(seed, hurt=lambda rows: np.zeros(len(rows), dtype=bool)):
             "device": random.choice(["phone", "desk"], n),
             "age": np.where(random.random(n) < 0.1, np.nan, random.normal(40, 12, n)),
         }
-    )  # fmt: skip
+    )
     logit = random.normal(0, 1.5, n)
     rows["bought"] = (random.random(n) < 1 / (1 + np.exp(-logit))).astype(int)
     champion, ours = (1 / (1 + np.exp(-logit - random.normal(0, 0.3, n))) for _ in "ab")
@@ -46,16 +50,14 @@ def test_a_slice_of_the_contract_that_got_worse_fails(rules):
     """And the others do not."""
     found = slices(evidence(0, lambda rows: rows["country"] == "CH"), rules.gate)
 
-    assert {f.rule for f in found} == {"slice.country=AT", "slice.country=CH", "slice.country=DE", FOUND}  # fmt: skip
+    assert {f.rule for f in found} == {"slice.country=AT", "slice.country=CH", "slice.country=DE", FOUND}
     assert "slice.country=CH" in failed(found)
     assert failed(found) <= {"slice.country=CH", FOUND}
 
 
 def test_one_that_nobody_named_is_found_and_told_in_words(rules):
     """By conditions on features that are no slices of the contract."""
-    found = slices(
-        evidence(1, lambda rows: (rows["device"] == "desk") & (rows["age"] > 42)), rules.gate
-    )
+    found = slices(evidence(1, lambda rows: (rows["device"] == "desk") & (rows["age"] > 42)), rules.gate)
     told = [f.observed for f in found if (f.rule, f.outcome) == (FOUND, "FAIL")]
 
     assert any("device" in words and "age > " in words for words in told)

@@ -50,24 +50,22 @@ def spoilt_train(evidence, **columns):
 SPOILT = {
     "data.missing": lambda e: spoilt_train(e, age=np.nan),
     "data.duplicates": lambda e: replace(
-        e, train=pd.concat([e.train, e.train.iloc[:300]], ignore_index=True),
+        e,
+        train=pd.concat([e.train, e.train.iloc[:300]], ignore_index=True),
         train_scores=np.concatenate([e.train_scores, e.train_scores[:300]]),
     ),
-    "data.variants": lambda e: spoilt_train(
-        e, country=e.train["country"].where(e.train.index % 50 > 0, "at")
-    ),
+    "data.variants": lambda e: spoilt_train(e, country=e.train["country"].where(e.train.index % 50 > 0, "at")),
     "data.label_correlation": lambda e: spoilt_train(e, pages=e.train["bought"].astype(float)),
     "data.time_overlap": lambda e: replace(e, holdout=e.holdout.assign(at=e.train["at"].iloc[0])),
     "drift.features": lambda e: replace(e, holdout=e.holdout.assign(pages=e.holdout["pages"] + 50)),
-    "drift.label": lambda e: replace(e, holdout=e.holdout.assign(
-        bought=(np.arange(len(e.holdout)) < 20).astype(float))),
+    "drift.label": lambda e: replace(
+        e, holdout=e.holdout.assign(bought=(np.arange(len(e.holdout)) < 20).astype(float))
+    ),
     "drift.predictions": lambda e: replace(e, holdout_scores=np.clip(e.holdout_scores + 0.7, 0, 1)),
     "drift.new_categories": lambda e: replace(e, holdout=e.holdout.assign(country="FR")),
-    "model.gain": lambda e: replace(
-        e, holdout_scores=np.random.default_rng(0).random(len(e.holdout))
-    ),
+    "model.gain": lambda e: replace(e, holdout_scores=np.random.default_rng(0).random(len(e.holdout))),
     "model.degradation": lambda e: replace(e, train_scores=e.train["bought"].to_numpy(float)),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", SPOILT)
@@ -178,8 +176,11 @@ def test_nothing_is_sent_to_anybody(bundles, root, tmp_path):
     )
     done = subprocess.run(
         [sys.executable, "-c", code, "gate", "--candidate", str(bundles[0]), "--out", str(tmp_path)],
-        cwd=root, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        cwd=root,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert "PROMOTE" in done.stdout
@@ -189,17 +190,13 @@ def test_nothing_is_sent_to_anybody(bundles, root, tmp_path):
 def test_of_many_features_the_power_is_measured_on_fewer_rows_and_that_is_said(rules, evidence):
     """Deepchecks takes as long as for a hundred."""
     few, many = (
-        next(
-            rule
-            for rule in chosen(rules.gate, "binary", n)
-            if rule.name == "data.label_correlation"
-        )
+        next(rule for rule in chosen(rules.gate, "binary", n) if rule.name == "data.label_correlation")
         for n in (100, 320)
     )
 
     assert few.check.ppscore_params == {"sample": 5_000}
     assert many.check.ppscore_params == {"sample": 1_562}
-    assert "by 1,562 rows of each part, for there are 320 features" in run(evidence, [many], rules.gate)[0].observed  # fmt: skip
+    assert "by 1,562 rows of each part, for there are 320 features" in run(evidence, [many], rules.gate)[0].observed
     assert "rows of each part" not in run(evidence, [few], rules.gate)[0].observed
 
 

@@ -61,7 +61,10 @@ def test_the_file_is_read_and_may_be_missing(tmp_path, root):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("[[waiver]]\n" + GOOD.replace("2026-12-31", '"soon"'), "until is 'soon'; expected a day such as 2026-12-31, without quotes"),
+        (
+            "[[waiver]]\n" + GOOD.replace("2026-12-31", '"soon"'),
+            "until is 'soon'; expected a day such as 2026-12-31, without quotes",
+        ),
         ("[[waiver]]\n" + GOOD.replace('"ann"', '" "'), "waiver 1: author is ' '; expected words"),
         ("[[waiver]]\n" + GOOD.replace("reason", "why"), "why is not known; keys are rule, reason, author, until"),
         (("[[waiver]]\n" + GOOD) * 2, "a is waived twice"),
@@ -69,7 +72,7 @@ def test_the_file_is_read_and_may_be_missing(tmp_path, root):
         ("[waiver]\n" + GOOD, "waiver is one table; expected [[waiver]] for each"),
         ("[[waiver", "cannot be read"),
     ],
-)  # fmt: skip
+)
 def test_every_mistake_is_said(tmp_path, text, words):
     """Nobody is waived by a misspelt file."""
     path = tmp_path / "waivers.toml"

@@ -47,9 +47,7 @@ def run():
 
     def start(name, *words, content=b""):
         path = shutil.which(name) or missing(name)
-        done = subprocess.run(
-            [path, *map(str, words)], input=content, capture_output=True, timeout=120, check=False
-        )
+        done = subprocess.run([path, *map(str, words)], input=content, capture_output=True, timeout=120, check=False)
         assert done.returncode == 0, done.stderr.decode()
         return done.stdout
 
@@ -71,11 +69,23 @@ def address(tmp_path_factory):
     with log.open("w") as output:
         process = subprocess.Popen(
             [
-                SERVE, "-m", "serve", "--store", folder / "store", "--journal", folder / "journal",
-                "--port", "0", "--ready-file", ready,
+                SERVE,
+                "-m",
+                "serve",
+                "--store",
+                folder / "store",
+                "--journal",
+                folder / "journal",
+                "--port",
+                "0",
+                "--ready-file",
+                ready,
             ],
-            cwd=ROOT, env=environment, stdout=output, stderr=output,
-        )  # fmt: skip
+            cwd=ROOT,
+            env=environment,
+            stdout=output,
+            stderr=output,
+        )
         try:
             end = time.monotonic() + 60
             while not ready.is_file():
@@ -91,10 +101,7 @@ def address(tmp_path_factory):
 @pytest.fixture(scope="session")
 def row():
     """A visit that fits the contract, its features in the contract's order."""
-    return {
-        "country": "AT", "campaign": "search", "device": "phone", "returning": True, "age": 41.0,
-        "pages": 3.0,
-    }  # fmt: skip
+    return {"country": "AT", "campaign": "search", "device": "phone", "returning": True, "age": 41.0, "pages": 3.0}
 
 
 @pytest.fixture(scope="session")

@@ -61,8 +61,16 @@ PACKED = ["-H", "Content-Encoding: gzip"]
 def test_curl(run, address, body, row, scores, words, pack):
     """By each way of saying how long the body is, and how it is packed."""
     output = run(
-        "curl", "--silent", "--show-error", "--max-time", "20", *words, "--data-binary", "@-",
-        f"{address}/score", content=pack(body.encode()),
-    )  # fmt: skip
+        "curl",
+        "--silent",
+        "--show-error",
+        "--max-time",
+        "20",
+        *words,
+        "--data-binary",
+        "@-",
+        f"{address}/score",
+        content=pack(body.encode()),
+    )
 
     assert json.loads(output)["score"] == scores([row])[0]

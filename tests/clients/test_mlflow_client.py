@@ -32,12 +32,7 @@ def test_a_missing_number_is_missing(client, frame, scores, kind):
     """pandas writes NaN, or null."""
     frame = frame.astype({"age": kind})
     frame.loc[1, "age"] = None
-    expected = scores(
-        [
-            row | {"age": row["age"] if n == 0 else None}
-            for n, row in enumerate(frame.to_dict("records"))
-        ]
-    )
+    expected = scores([row | {"age": row["age"] if n == 0 else None} for n, row in enumerate(frame.to_dict("records"))])
 
     assert invoke(client, frame) == expected
 
@@ -62,8 +57,7 @@ def test_a_frame_as_csv_is_scored(module, address, frame, scores):
     frame.loc[1, ["age", "campaign"]] = None
     pandas = module("pandas")
     rows = [
-        {name: None if pandas.isna(value) else value for name, value in row.items()}
-        for row in frame.to_dict("records")
+        {name: None if pandas.isna(value) else value for name, value in row.items()} for row in frame.to_dict("records")
     ]
     for body in (frame.to_csv(), frame.to_csv(index=False)):
         answer = module("requests").post(

@@ -40,13 +40,9 @@ def test_json_is_scored(invoke, scores, row, kind):
 
 
 @pytest.mark.parametrize("kind", ["text/csv", "text/csv; header=absent"])
-def test_csv_without_a_header_is_answered_with_a_line_of_scores_for_each_row(
-    invoke, scores, row, kind
-):
+def test_csv_without_a_header_is_answered_with_a_line_of_scores_for_each_row(invoke, scores, row, kind):
     """As the built-in algorithms take it and answer."""
-    kind_of_answer, body = invoke(
-        "AT,search,phone,True,41,3\nAT,,desk,1,,9", kind, Accept="text/csv"
-    )
+    kind_of_answer, body = invoke("AT,search,phone,True,41,3\nAT,,desk,1,,9", kind, Accept="text/csv")
     rows = [row, row | {"campaign": None, "device": "desk", "age": None, "pages": 9}]
 
     assert kind_of_answer.startswith("text/csv")

@@ -3,12 +3,14 @@
 import pytest
 
 KINDS = {
-    "country": "BYTES", "campaign": "BYTES", "device": "BYTES", "returning": "BOOL",
-    "age": "FP32", "pages": "FP32",
-}  # fmt: skip
-TYPES = {
-    "BYTES": object, "BOOL": bool, "FP32": "float32", "FP64": "float64", "INT64": "int64",
-}  # fmt: skip
+    "country": "BYTES",
+    "campaign": "BYTES",
+    "device": "BYTES",
+    "returning": "BOOL",
+    "age": "FP32",
+    "pages": "FP32",
+}
+TYPES = {"BYTES": object, "BOOL": bool, "FP32": "float32", "FP64": "float64", "INT64": "int64"}
 
 
 @pytest.fixture
@@ -74,19 +76,14 @@ def test_nan_is_missing(infer, scores, row, binary, kind):
     """There is no null in NumPy."""
     answer = infer([row | {"age": float("nan")}], KINDS | {"age": kind}, binary=binary)
 
-    assert answer.as_numpy("score").tolist() == pytest.approx(
-        scores([row | {"age": None}]), rel=1e-7
-    )
+    assert answer.as_numpy("score").tolist() == pytest.approx(scores([row | {"age": None}]), rel=1e-7)
 
 
 @pytest.mark.parametrize("binary", [True, False])
 def test_outputs_are_as_the_client_asks(module, infer, rows, binary):
     """Its default is binary data; one of each is an answer with both."""
     http = module("tritonclient.http")
-    wanted = [
-        http.InferRequestedOutput("score"),
-        http.InferRequestedOutput("version", binary_data=False),
-    ]
+    wanted = [http.InferRequestedOutput("score"), http.InferRequestedOutput("version", binary_data=False)]
     answer = infer(rows, binary=binary, outputs=wanted)
 
     assert [one["name"] for one in answer.get_response()["outputs"]] == ["score", "version"]
@@ -106,7 +103,7 @@ def test_outputs_are_as_the_client_asks(module, infer, rows, binary):
             "row 1: device: expected one of phone, tablet, desk, got 'fridge' (1 of 2 problems)",
         ),
     ],
-)  # fmt: skip
+)
 def test_the_exception_says_what_is_wrong(module, infer, row, binary, change, said):
     """The client shows nothing but `error`."""
     with pytest.raises(module("tritonclient.utils").InferenceServerException) as caught:

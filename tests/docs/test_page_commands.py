@@ -11,33 +11,21 @@ from docs.generate.work_environment import parsers
 from tests.docs.shell_commands import commands_of
 
 ROOT = Path(__file__).parents[2]
-PAGES = [
-    ROOT / "README.md",
-    ROOT / ".github/CONTRIBUTING.md",
-    *sorted((ROOT / "docs").rglob("*.md")),
-]
+PAGES = [ROOT / "README.md", ROOT / ".github/CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 MAKEFILE = (ROOT / "Makefile").read_text()
-TARGETS = {
-    name
-    for line in re.findall(r"^([a-z][a-z -]*):", MAKEFILE, re.MULTILINE)
-    for name in line.split()
-}
+TARGETS = {name for line in re.findall(r"^([a-z][a-z -]*):", MAKEFILE, re.MULTILINE) for name in line.split()}
 #: What the Makefile reads, and what programs that it starts read.
 VARIABLES = {*re.findall(r"\b[A-Z]{2,}\b", MAKEFILE), "GITHUB_TOKEN", "PYTHONPATH"}
 PARSERS = {parser.prog.split()[-1]: parser for parser in parsers()}
 COMMANDS = dict.fromkeys(
-    (page.relative_to(ROOT).as_posix(), command)
-    for page in PAGES
-    for command in commands_of(page.read_text())
+    (page.relative_to(ROOT).as_posix(), command) for page in PAGES for command in commands_of(page.read_text())
 )
 
 
 def problems(command):
     """What is wrong with *command*."""
     words = shlex.split(command)
-    variables = [
-        words.pop(0).partition("=")[0] for word in [*words] if re.match(r"[A-Z_]+=", words[0])
-    ]
+    variables = [words.pop(0).partition("=")[0] for word in [*words] if re.match(r"[A-Z_]+=", words[0])]
     unknown = [name for name in variables if name not in VARIABLES]
     if words[0] == "make":
         given = [word.partition("=")[0] for word in words[1:] if "=" in word]
@@ -87,9 +75,4 @@ def test_commands_are_read_from_blocks_and_sentences():
     """A comment is not typed, and neither is text in a block without `sh`."""
     page = "Type `TODAY=2026-03-01 make watch`.\n```sh\nmake demo   # it\n\ncd there\n```\n```text\nno\n```\n```sh\ncurl -s a \\\n  -d '{}'\n```\n"
 
-    assert commands_of(page) == [
-        "make demo",
-        "cd there",
-        "curl -s a \\\n  -d '{}'",
-        "TODAY=2026-03-01 make watch",
-    ]
+    assert commands_of(page) == ["make demo", "cd there", "curl -s a \\\n  -d '{}'", "TODAY=2026-03-01 make watch"]

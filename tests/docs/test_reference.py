@@ -106,9 +106,7 @@ def names_in_the_code():
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 text = node.value
             elif isinstance(node, ast.JoinedStr):
-                parts = [
-                    each.value if isinstance(each, ast.Constant) else "\0" for each in node.values
-                ]
+                parts = [each.value if isinstance(each, ast.Constant) else "\0" for each in node.values]
                 text = "".join(parts)
             if re.fullmatch(rf"({FAMILIES})\.[a-z_.=\0]*[a-z_\0]", text) and text not in NOT_RULES:
                 yield re.escape(text).replace("\0", ".+")
@@ -126,12 +124,8 @@ def test_the_rules_are_those_of_the_code():
 
 def test_every_limit_of_the_gate_has_a_rule():
     """But for severities, seeds and the size of Deepchecks' sample; no rule names a limit that does not exist."""
-    gate = set(
-        thresholds({"gate": tomllib.loads((ROOT / "checks/thresholds.toml").read_text())["gate"]})
-    )
-    rows = re.findall(
-        r"^\| `[^`]+` \|.*\| ([^|]*) \|$", (PAGES / "rules.md").read_text(), re.MULTILINE
-    )
+    gate = set(thresholds({"gate": tomllib.loads((ROOT / "checks/thresholds.toml").read_text())["gate"]}))
+    rows = re.findall(r"^\| `[^`]+` \|.*\| ([^|]*) \|$", (PAGES / "rules.md").read_text(), re.MULTILINE)
     named = {name for row in rows for name in re.findall(r"`([\w.]+)`", row)}
 
     assert named - gate == set()
@@ -197,10 +191,7 @@ def test_the_manifests_fields_are_those_that_are_written(recipe, recipes, tmp_pa
     inner = {name.partition(".")[0] for name in shown if "." in name}
 
     for manifest in map(read_manifest, folders):
-        found = {
-            *manifest,
-            *(f"{name}.{each}" for name in inner for each in manifest.get(name, ())),
-        }
+        found = {*manifest, *(f"{name}.{each}" for name in inner for each in manifest.get(name, ()))}
         assert found - {*shown} == set()
         missing = {name for name in {*shown} - found if name.partition(".")[0] not in OPTIONAL}
         assert missing - LATER == set()
@@ -209,12 +200,7 @@ def test_the_manifests_fields_are_those_that_are_written(recipe, recipes, tmp_pa
 @pytest.mark.parametrize("part", [Contract, Feature, Target])
 def test_the_contracts_fields_are_those_of_the_code(part):
     """In their order; one without a default is required."""
-    text = (
-        (PAGES / "recipe.md")
-        .read_text()
-        .partition(f"\n## {part.__name__}\n")[2]
-        .partition("\n## ")[0]
-    )
+    text = (PAGES / "recipe.md").read_text().partition(f"\n## {part.__name__}\n")[2].partition("\n## ")[0]
     shown = re.findall(r"^\| `(\w+)` \| (\w+) \|", text, re.MULTILINE)
 
     public = [field for field in fields(part) if field.init]
@@ -251,16 +237,11 @@ def test_parquet_has_the_columns_of_the_page():
     for field in Shape().schema():
         assert f"| `{field.name}` | {field.type} |" in text
     for kind in COLUMNS.values():
-        assert (
-            re.sub(r"list<.*: (\w+)>", r"list of \1", str(kind)).replace("double", "float64")
-            in text
-        )
+        assert re.sub(r"list<.*: (\w+)>", r"list of \1", str(kind)).replace("double", "float64") in text
 
 
 def test_variables_and_secrets_are_those_of_the_workflows():
     """Each that one reads, and no other."""
     text = "".join(path.read_text() for path in (ROOT / ".github").rglob("*.yml"))
 
-    assert set(first_column("repository-variables.md")) == set(
-        re.findall(r"\b(?:vars|secrets)\.([A-Z_]+)", text)
-    )
+    assert set(first_column("repository-variables.md")) == set(re.findall(r"\b(?:vars|secrets)\.([A-Z_]+)", text))

@@ -18,9 +18,7 @@ pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
 MKDOCS = ROOT / ".venv/docs/bin/mkdocs"
 #: What a browser loads with a page; an <a> is only a link.
-LOADED = re.compile(
-    r"<(?:script|link|img|iframe|source)\b[^>]*?\b(?:src|href)=[\"']?((?:https?:)?//[^\"' >]+)"
-)
+LOADED = re.compile(r"<(?:script|link|img|iframe|source)\b[^>]*?\b(?:src|href)=[\"']?((?:https?:)?//[^\"' >]+)")
 
 
 def build(config, site):
@@ -125,9 +123,7 @@ def test_a_page_is_searched_and_read_without_another_host(tmp_path):
             " field.dispatchEvent(new Event('keyup'))"
         )
         browser.until("return document.querySelector('.md-search-result__item')")
-        loaded = browser.run(
-            "return performance.getEntriesByType('resource').map((each) => each.name)"
-        )
+        loaded = browser.run("return performance.getEntriesByType('resource').map((each) => each.name)")
         complaints = browser.complaints()
         server.shutdown()
 

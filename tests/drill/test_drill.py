@@ -38,8 +38,11 @@ def held(root, tmp_path_factory):
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     subprocess.run(
         [root / ".venv/checks/bin/python", "-m", "drill", "judge", "--out", out],
-        cwd=root, env=environment, check=True, capture_output=True,
-    )  # fmt: skip
+        cwd=root,
+        env=environment,
+        check=True,
+        capture_output=True,
+    )
     return out
 
 
@@ -57,13 +60,18 @@ def test_each_is_caught_for_its_own_reason(held):
     }
     assert [each["beyond"] for each in told["faults"]] == [[]] * 6
     assert told["score"] | {"clean": 0, "rejected": 0} == {
-        "faults": 6, "caught": 6, "precisely": 6, "clean": 0, "rejected": 0, "left_out": 0,
-    }  # fmt: skip
+        "faults": 6,
+        "caught": 6,
+        "precisely": 6,
+        "clean": 0,
+        "rejected": 0,
+        "left_out": 0,
+    }
 
 
 def test_what_has_no_bundle_has_rows_for_those_who_look_at_rows(held):
     """The others are shown what training refused."""
-    gone = read(next(path for path in held.glob("*/case.json") if "a class gone" in path.read_text()))  # fmt: skip
+    gone = read(next(path for path in held.glob("*/case.json") if "a class gone" in path.read_text()))
 
     assert (held / "labels-3/raw/holdout.parquet").is_file()
     assert _shown(gone, _contract(held))["train"].endswith("raw/train.parquet")
@@ -82,11 +90,24 @@ def test_the_catalogue_is_whole():
 def test_every_rule_that_is_expected_exists():
     """A misspelt one would be a fault that nothing can catch."""
     known = {
-        "train.contract", "train.data", "train.recipe", "export.parity", "export.graph",
-        "gate.cannot_judge", "bundle.scores", "model.calibration", "model.gain", "model.degradation",
-        "data.missing", "data.variants", "data.duplicates", "data.label_correlation",
-        "data.time_overlap", "drift.new_categories", *_examined(),
-    }  # fmt: skip
+        "train.contract",
+        "train.data",
+        "train.recipe",
+        "export.parity",
+        "export.graph",
+        "gate.cannot_judge",
+        "bundle.scores",
+        "model.calibration",
+        "model.gain",
+        "model.degradation",
+        "data.missing",
+        "data.variants",
+        "data.duplicates",
+        "data.label_correlation",
+        "data.time_overlap",
+        "drift.new_categories",
+        *_examined(),
+    }
     asked_for = {rule for each in FAMILIES.values() for fault in each for rule in fault.rules}
     later = ("upstream.*", "serving.*", "slice*", "calibration*", "compare.*")
 
@@ -104,18 +125,9 @@ def test_a_score_counts_what_was_caught_and_by_what_else():
     clean = [{"decision": "PROMOTE"}, {"decision": "HOLD"}, {"decision": "REJECT"}]
     found = score.score(faults, clean)
 
-    assert found == {
-        "faults": 3,
-        "caught": 2,
-        "precisely": 1,
-        "clean": 3,
-        "rejected": 1,
-        "left_out": 0,
-    }
+    assert found == {"faults": 3, "caught": 2, "precisely": 1, "clean": 3, "rejected": 1, "left_out": 0}
     assert score.sentence(found).startswith("2 of 3 faults caught for their own reason")
-    assert score.sentence(score.score(faults, clean, [{}])).endswith(
-        "; 1 does not apply to this recipe"
-    )
+    assert score.sentence(score.score(faults, clean, [{}])).endswith("; 1 does not apply to this recipe")
 
 
 def test_the_others_stand_beside(held):

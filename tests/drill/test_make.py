@@ -70,17 +70,26 @@ def test_a_refusal_that_the_fault_names_is_a_catch(tmp_path, error, refused):
 @pytest.mark.parametrize(
     ("error", "words"),
     [
-        (RecipeError("the encoder met 'Graz-new'"), "for another reason than the fault's (train.recipe): the encoder met"),
+        (
+            RecipeError("the encoder met 'Graz-new'"),
+            "for another reason than the fault's (train.recipe): the encoder met",
+        ),
         (DataError("no rows"), "for another reason than the fault's (train.data)"),
-        (ValueError("Found unknown categories\n in column 0"), "ValueError: Found unknown categories in column 0 (test_make.py:"),
+        (
+            ValueError("Found unknown categories\n in column 0"),
+            "ValueError: Found unknown categories in column 0 (test_make.py:",
+        ),
         (KeyError("age"), "KeyError: 'age'"),
         (MemoryError("320 columns"), "MemoryError: 320 columns"),
         (SystemExit("no password for the warehouse"), "SystemExit: no password"),
         (DoesNotApplyError("there is no category"), "there is no category"),
         (caused(ExportError("…"), DoesNotApplyError("the graph has no trees")), "the graph has no trees"),
-        (caused(ContractError("…", []), caused(ValueError("…"), DoesNotApplyError("nothing to swap"))), "nothing to swap"),
+        (
+            caused(ContractError("…", []), caused(ValueError("…"), DoesNotApplyError("nothing to swap"))),
+            "nothing to swap",
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_else_is_raised_does_not_apply_with_the_reason(tmp_path, error, words):
     """It is neither a catch nor a miss: nothing came before the gate."""
     case = faulty(tmp_path, Subjected(error))
@@ -105,7 +114,7 @@ def strict(root, tmp_path):
     here = root / "tests/recipes"
     text = (here / "buys.py").read_text()
     assert 'OneHotEncoder(handle_unknown="ignore"' in text
-    (tmp_path / "buys.py").write_text(text.replace('handle_unknown="ignore"', 'handle_unknown="error"'))  # fmt: skip
+    (tmp_path / "buys.py").write_text(text.replace('handle_unknown="ignore"', 'handle_unknown="error"'))
     (tmp_path / "visits.py").write_text((here / "visits.py").read_text())
     return tmp_path / "buys.py"
 
@@ -129,7 +138,17 @@ def test_what_cannot_be_done_is_said_without_a_traceback(tmp_path, capsys, words
 def test_a_run_that_was_cut_off_goes_on_where_it_was(root, tmp_path, capsys):
     """With the same recipe, day and code; what is done is not done again."""
     out = tmp_path / "drill"
-    words = ["make", "--recipe", str(root / "tests/recipes/buys.py"), "--clean", "0", "--out", str(out), "--only", "digest"]  # fmt: skip
+    words = [
+        "make",
+        "--recipe",
+        str(root / "tests/recipes/buys.py"),
+        "--clean",
+        "0",
+        "--out",
+        str(out),
+        "--only",
+        "digest",
+    ]
     assert main([*words, "--today", "2026-02-20"]) == OK
     (out / "process-3/case.json").unlink()
     before = (out / "clean-0/case.json").stat()
@@ -198,8 +217,8 @@ def test_a_case_whose_process_was_killed_does_not_apply(tmp_path, root):
 def test_a_window_that_is_no_stretch_of_time_is_said_before_a_case_is_made(root, tmp_path, capsys):
     """As when a model is trained, with the line; else each case would be left out for it."""
     recipe = tmp_path / "dates.py"
-    recipe.write_text((root / "model/recipe.py").read_text() + "\ndef window(today): return today, today\n")  # fmt: skip
-    words = ["make", "--recipe", str(recipe), "--out", str(tmp_path / "out"), "--today", "2026-02-20"]  # fmt: skip
+    recipe.write_text((root / "model/recipe.py").read_text() + "\ndef window(today): return today, today\n")
+    words = ["make", "--recipe", str(recipe), "--out", str(tmp_path / "out"), "--today", "2026-02-20"]
 
     assert main(words) == NO_DRILL
     assert "window() returned date and date (dates.py:" in capsys.readouterr().err

@@ -19,10 +19,13 @@ from tests.forge.fake_github import NAME, ROUTES, SaysNoError
 
 #: the first that matches names the permission of a path
 PERMISSIONS = {
-    r"pulls/\d+/merge": "contents", r"pulls|issues/(\d+/(comments|labels)|comments)": "pull-requests",
-    r"issues": "issues", r"statuses|commits/[^/]+/status": "statuses", r"actions": "actions",
+    r"pulls/\d+/merge": "contents",
+    r"pulls|issues/(\d+/(comments|labels)|comments)": "pull-requests",
+    r"issues": "issues",
+    r"statuses|commits/[^/]+/status": "statuses",
+    r"actions": "actions",
     r"": "contents",
-}  # fmt: skip
+}
 #: lists that are always given two at a time
 PAGED = re.compile(r"issues|releases|issues/\d+/comments|releases/\d+/assets|pulls/\d+/files")
 

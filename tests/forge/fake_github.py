@@ -98,9 +98,12 @@ class FakeGitHub:
     def commit(self, tree, parents, message):
         sha = hashlib.sha1(f"{tree}{parents}{message}{self.next()}".encode()).hexdigest()
         self.commits[sha] = {
-            "sha": sha, "tree": {"sha": tree}, "parents": [{"sha": each} for each in parents],
-            "message": message, "committer": {"date": self.at()},
-        }  # fmt: skip
+            "sha": sha,
+            "tree": {"sha": tree},
+            "parents": [{"sha": each} for each in parents],
+            "message": message,
+            "committer": {"date": self.at()},
+        }
         return sha
 
     def push(self, files, message="by hand", branch=None):
@@ -143,11 +146,17 @@ class FakeGitHub:
         pull, repo = self.pulls[number], {"id": 1, "full_name": NAME}
         if self.issues[number]["state"] == "open":
             pull["sha"] = self.refs.get(f"heads/{pull['branch']}", pull["sha"])
-        return self.issues[number] | {
-            "head": {"ref": pull["branch"], "sha": pull["sha"], "repo": pull.get("repo", repo)},
-            "base": {"ref": pull["base"], "repo": repo}, "merged_at": pull["merged_at"],
-            "merge_commit_sha": pull["commit"], "merged": bool(pull["merged_at"]),
-        } | pull.get("shown", {})  # fmt: skip
+        return (
+            self.issues[number]
+            | {
+                "head": {"ref": pull["branch"], "sha": pull["sha"], "repo": pull.get("repo", repo)},
+                "base": {"ref": pull["base"], "repo": repo},
+                "merged_at": pull["merged_at"],
+                "merge_commit_sha": pull["commit"],
+                "merged": bool(pull["merged_at"]),
+            }
+            | pull.get("shown", {})
+        )
 
     def release(self, number):
         assets = [each for each in self.assets.values() if each["release"] == number]
@@ -156,9 +165,7 @@ class FakeGitHub:
     def asset(self, number):
         asset = self.assets[number]
         digest = "sha256:" + hashlib.sha256(asset["content"]).hexdigest()
-        return {key: asset[key] for key in ("id", "name", "state")} | {
-            "size": len(asset["content"]), "digest": digest,
-        }  # fmt: skip
+        return {key: asset[key] for key in ("id", "name", "state")} | {"size": len(asset["content"]), "digest": digest}
 
     def latest(self):
         good = [r for r in self.releases.values() if not (r["draft"] or r["prerelease"])]

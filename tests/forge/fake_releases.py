@@ -51,9 +51,7 @@ def change_release(fake, asked, query, number):
         others = (r for r in fake.releases.values() if not r["draft"])
         if tag in fake.burned or tag in {each["tag_name"] for each in others}:
             raise invalid("Release", "tag_name", "already_exists")
-        head = fake.refs.setdefault(
-            f"tags/{tag}", fake.resolve(after.get("target_commitish", fake.default))
-        )
+        head = fake.refs.setdefault(f"tags/{tag}", fake.resolve(after.get("target_commitish", fake.default)))
         created = fake.commits[head]["committer"]["date"]
         after |= {"created_at": created, "immutable": fake.immutable}
     if pin == "true":

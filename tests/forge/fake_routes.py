@@ -86,9 +86,10 @@ def compare(fake, asked, query, one, other):
     one, other = fake.resolve(one), fake.resolve(other)
     base = fake.base(other, one)
     return 200, {
-        "merge_base_commit": {"sha": base}, "behind_by": fake.log(one).index(base),
+        "merge_base_commit": {"sha": base},
+        "behind_by": fake.log(one).index(base),
         "files": [{"filename": path} for path in fake.changed(base, other)],
-    }  # fmt: skip
+    }
 
 
 # Pull requests
@@ -98,10 +99,16 @@ def new_issue(fake, asked, values, labels=()):
     number = 1 + len(fake.issues)
     _, user, association = asked.who
     fake.issues[number] = {
-        "number": number, "title": values["title"], "body": values.get("body"), "state": "open",
-        "labels": [{"name": each} for each in labels], "user": user,
-        "author_association": association, "closed_at": None, "html_url": f"https://github.com/{NAME}/issues/{number}",
-    }  # fmt: skip
+        "number": number,
+        "title": values["title"],
+        "body": values.get("body"),
+        "state": "open",
+        "labels": [{"name": each} for each in labels],
+        "user": user,
+        "author_association": association,
+        "closed_at": None,
+        "html_url": f"https://github.com/{NAME}/issues/{number}",
+    }
     return number
 
 
@@ -119,25 +126,19 @@ def pulls(fake, asked, query):
 
 @route("GET", r"pulls/(\d+)")
 def pull(fake, asked, query, number):
-    return 200, {"draft": False, "mergeable": True, "mergeable_state": "clean"} | fake.pull(
-        int(number)
-    )
+    return 200, {"draft": False, "mergeable": True, "mergeable_state": "clean"} | fake.pull(int(number))
 
 
 @route("POST", "pulls")
 def new_pull(fake, asked, query):
     sent = query["sent"]
     if not fake.may_open_pulls:
-        raise SaysNoError(
-            403, "GitHub Actions is not permitted to create or approve pull requests."
-        )
+        raise SaysNoError(403, "GitHub Actions is not permitted to create or approve pull requests.")
     text("PullRequest", sent)
     branch, head = sent["head"], fake.refs.get(f"heads/{sent['head']}")
     if head is None:
         raise invalid("PullRequest", "head", "invalid")
-    if any(
-        fake.pull(n)["state"] == "open" and p["branch"] == branch for n, p in fake.pulls.items()
-    ):
+    if any(fake.pull(n)["state"] == "open" and p["branch"] == branch for n, p in fake.pulls.items()):
         what = f"A pull request already exists for {NAME.split('/')[0]}:{branch}."
         raise invalid("PullRequest", "head", "custom", message=what)
     base = sent["base"]
@@ -147,13 +148,7 @@ def new_pull(fake, asked, query):
         what = f"No commits between {base} and {branch}"
         raise invalid("PullRequest", "head", "custom", message=what)
     number = new_issue(fake, asked, sent)
-    fake.pulls[number] = {
-        "branch": branch,
-        "sha": head,
-        "merged_at": None,
-        "commit": None,
-        "base": base,
-    }
+    fake.pulls[number] = {"branch": branch, "sha": head, "merged_at": None, "commit": None, "base": base}
     return 201, fake.pull(number)
 
 
@@ -317,9 +312,6 @@ def setting(fake, asked, query, path):
     found = fake.settings.get(path, 404)
     if isinstance(found, int):
         raise SaysNoError(
-            found,
-            {401: "Requires authentication", 403: "Resource not accessible"}.get(
-                found, "Not Found"
-            ),
+            found, {401: "Requires authentication", 403: "Resource not accessible"}.get(found, "Not Found")
         )
     return 200, found

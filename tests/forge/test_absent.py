@@ -102,9 +102,7 @@ def test_a_history_that_is_behind_what_main_has_is_an_error(two, fake):
 
 def test_a_live_file_that_was_removed_is_known_by_the_list_of_all_files(two, fake):
     """What scorers serve is still what was live before."""
-    tree = {
-        path: text for path, text in fake.files(fake.refs["heads/main"]).items() if path != LIVE
-    }
+    tree = {path: text for path, text in fake.files(fake.refs["heads/main"]).items() if path != LIVE}
     fake.refs["heads/main"] = fake.commit(fake.tree(tree), [fake.refs["heads/main"]], "Remove")
 
     assert two.history(LIVE)[0].text == ""

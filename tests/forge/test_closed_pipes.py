@@ -18,7 +18,7 @@ COMMANDS = sorted(
     for path in (ROOT / package).rglob("*.py")
     if path.name == "__main__.py"
     or path.relative_to(ROOT).as_posix() in ("bench/experiments.py", "bench/gate.py", "bench/gate_speed.py")
-)  # fmt: skip
+)
 
 
 def run(python, words, closed=("stdout",)):
@@ -77,7 +77,7 @@ def test_what_is_read_arrives_as_it_was_printed():
     """In the stream's own encoding."""
     code = "from forge.closed_pipes import ignore_closed_pipes as i; i(); print('é'); i(); print('end')"
     environment = os.environ | {"PYTHONIOENCODING": "latin-1", "PYTHONPATH": str(ROOT)}
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, env=environment, check=True)  # fmt: skip
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, env=environment, check=True)
 
     assert done.stdout.decode("latin-1") == "é\nend\n"
 
@@ -86,6 +86,6 @@ def test_what_is_read_arrives_as_it_was_printed():
 def test_every_command_line_begins_with_it(module):
     """Before anything is printed."""
     tree = ast.parse((ROOT / module).read_text())
-    blocks = [each for each in tree.body if isinstance(each, ast.If) and "__main__" in ast.unparse(each.test)]  # fmt: skip
+    blocks = [each for each in tree.body if isinstance(each, ast.If) and "__main__" in ast.unparse(each.test)]
 
     assert ast.unparse(blocks[0].body[0]) == "ignore_closed_pipes()"

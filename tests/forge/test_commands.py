@@ -48,9 +48,7 @@ class Bench:
     def verdict(self, slot, decision="PROMOTE", **changes):
         live = parse_live(self.forge.read(LIVE))
         named = {"version": slot.version, "digest": slot.digest}
-        content = {
-            "format": 1, "decision": decision, "summary": "as it is", "candidate": named,
-        } | changes  # fmt: skip
+        content = {"format": 1, "decision": decision, "summary": "as it is", "candidate": named} | changes
         for role, each in (("champion", live.champion), ("anchor", live.anchor)):
             content[role] = {"version": each.version, "digest": each.digest} if each else None
         path = self.folder / "verdict.json"
@@ -95,9 +93,7 @@ def test_who_merges_against_the_verdict_is_told_of_in_the_release_notes(bench):
     assert bench.type("release") == OK
     assert bench.type("release") == OK
     (notes,) = (each.notes for each in bench.forge.releases() if each.state == "published")
-    assert notes == (
-        "> **Override:** a person merged this; the verdict was HOLD.\n\n## ⏸️ HOLD\n\n**Not settled.**\n"
-    )
+    assert notes == ("> **Override:** a person merged this; the verdict was HOLD.\n\n## ⏸️ HOLD\n\n**Not settled.**\n")
 
 
 def test_a_promoted_candidate_becomes_live_and_is_published(bench, capsys):
@@ -112,9 +108,7 @@ def test_a_promoted_candidate_becomes_live_and_is_published(bench, capsys):
     assert "is live" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(
-    ("decision", "code", "state"), [("REJECT", REJECTED, "closed"), ("HOLD", HELD, "open")]
-)
+@pytest.mark.parametrize(("decision", "code", "state"), [("REJECT", REJECTED, "closed"), ("HOLD", HELD, "open")])
 def test_nothing_else_lands(bench, capsys, decision, code, state):
     """The verdict is kept with the proposal, and its status says so."""
     assert bench.land(bench.slots[0], decision) == code
@@ -190,10 +184,7 @@ def test_a_revert_by_hand_becomes_a_withdrawn_release(bench):
     bench.land(old)
     bench.land(new)
     subprocess.run(
-        ["git", "revert", "--no-edit", "HEAD"],
-        cwd=bench.forge.root / "repo",
-        check=True,
-        capture_output=True,
+        ["git", "revert", "--no-edit", "HEAD"], cwd=bench.forge.root / "repo", check=True, capture_output=True
     )
 
     assert bench.type("release") == OK
@@ -278,10 +269,7 @@ def test_sync_that_follows_ends_when_it_is_told(bench, root, tmp_path):
 @pytest.mark.parametrize(
     ("rules", "words"),
     [
-        (
-            '[land]\npolicy = "allways"\n',
-            "land.policy is 'allways'; expected one of always, boring, never",
-        ),
+        ('[land]\npolicy = "allways"\n', "land.policy is 'allways'; expected one of always, boring, never"),
         ("[land\n", "cannot be read"),
         (None, "cannot be read"),
     ],
@@ -297,9 +285,7 @@ def test_rules_that_cannot_be_used_land_nothing(bench, capsys, tmp_path, rules, 
     assert bench.live() == ""
 
 
-def test_a_live_file_that_is_broken_is_said_by_every_command_and_a_rollback_repairs_it(
-    bench, capsys
-):
+def test_a_live_file_that_is_broken_is_said_by_every_command_and_a_rollback_repairs_it(bench, capsys):
     """With what is wrong in it."""
     bench.land(bench.slots[0])
     bench.forge.propose("edit", "edit", "", {LIVE: "[champian]\n"})
@@ -333,17 +319,7 @@ def test_a_live_file_that_was_broken_once_does_not_count(bench):
 class Dying:
     """A forge whose process is killed before its *last* write: what was written stays."""
 
-    WRITES = (
-        "describe",
-        "comment",
-        "status",
-        "merge",
-        "propose",
-        "publish",
-        "withdraw",
-        "alert",
-        "close",
-    )
+    WRITES = ("describe", "comment", "status", "merge", "propose", "publish", "withdraw", "alert", "close")
 
     def __init__(self, forge, last):
         self._forge, self._left = forge, last
@@ -437,9 +413,7 @@ def test_a_revert_that_nobody_settled_is_not_undone_by_the_night(bench):
     bench.land(old)
     bench.land(new)
     repo = bench.forge.root / "repo"
-    subprocess.run(
-        ["git", "revert", "--no-edit", "HEAD"], cwd=repo, check=True, capture_output=True
-    )
+    subprocess.run(["git", "revert", "--no-edit", "HEAD"], cwd=repo, check=True, capture_output=True)
 
     assert bench.land(new) == OK
     assert bench.live() == old.version
@@ -457,9 +431,7 @@ def test_a_hand_on_a_release_is_not_undone_by_a_night_that_comes_first(bench):
 
     bench.type("land", "--verdict", verdict)
     assert bench.live() == old.version
-    assert [release.version for release in bench.forge.releases() if release.latest] == [
-        old.version
-    ]
+    assert [release.version for release in bench.forge.releases() if release.latest] == [old.version]
     assert bench.states()[new.version] == "withdrawn"
 
 
@@ -497,10 +469,7 @@ def test_a_proposal_that_could_not_be_judged_says_so(bench, capsys):
     bench.forge.status("retrain", True, "yesterday's")
 
     assert bench.type("land", "--verdict", str(bench.folder / "gone.json")) == FORGE
-    assert bench.forge.proposal("retrain").status == (
-        False,
-        "could not be judged, and that is no pass",
-    )
+    assert bench.forge.proposal("retrain").status == (False, "could not be judged, and that is no pass")
     assert "Not judged" in bench.forge.proposal("retrain").comments["verdict"]
     assert "there is no verdict at" in capsys.readouterr().err
 
@@ -524,9 +493,7 @@ def test_live_follows_what_a_person_did_to_a_release(bench, capsys, hand):
     assert bench.type("release") == OK
     assert bench.live() == old.version
     assert bench.states().get(new.version, "withdrawn") == "withdrawn"
-    assert [release.version for release in bench.forge.releases() if release.latest] == [
-        old.version
-    ]
+    assert [release.version for release in bench.forge.releases() if release.latest] == [old.version]
     assert [alert.marker for alert in bench.forge.alerts()] == [f"incident:{new.version}"]
     assert "by hand" in capsys.readouterr().out
     before = told(bench)
@@ -602,9 +569,7 @@ def test_nothing_is_overdue_on_a_laptop(bench):
         (LIVE, "none", "rollback"),
     ],
 )
-def test_the_gate_is_asked_what_a_pull_request_changes(
-    bench, tmp_path, monkeypatch, path, text, expected
-):
+def test_the_gate_is_asked_what_a_pull_request_changes(bench, tmp_path, monkeypatch, path, text, expected):
     """Two checkouts are compared: main's, and what it would be."""
     slots = dict(zip(("old", "new"), bench.slots, strict=True))
     now = Slot("2-x", "sha256:" + "0" * 64)

@@ -75,10 +75,16 @@ def test_artifacts_are_taken_from_the_default_branchs_runs(fake):
     ours = {"repository_id": 1, "head_repository_id": 1}
     for number, branch in ((1, fake.default), (2, "improve")):
         fake.assets[number] = {"id": number, "release": 0, "content": content.getvalue()}
-        fake.artifacts.append({
-            "id": number, "name": "signals", "expired": False, "size_in_bytes": 9,
-            "created_at": f"2026-03-0{number}T00:00:00Z", "workflow_run": ours | {"head_branch": branch},
-        })  # fmt: skip
+        fake.artifacts.append(
+            {
+                "id": number,
+                "name": "signals",
+                "expired": False,
+                "size_in_bytes": 9,
+                "created_at": f"2026-03-0{number}T00:00:00Z",
+                "workflow_run": ours | {"head_branch": branch},
+            }
+        )
 
     assert on_github(fake).artifact("signals", "days.json") == b"ours"
     fake.artifacts[:] = fake.artifacts[1:]

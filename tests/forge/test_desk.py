@@ -70,10 +70,22 @@ def answers(forge, on=NOW):
 def told(forge):
     """What a person sees, but for times; of GitHub's, notes are counted by the forge's own tests."""
     notes = [body for _, body in forge._comments.all()] if isinstance(forge, LocalForge) else []
-    return notes, [
-        (a.marker, a.title, a.body, a.state, a.by_hand, a.memory, [(c.body, c.reply) for c in forge.comments(a.number)])
-        for a in forge.alerts()
-    ], [(p.branch, p.title, p.state, p.status) for p in forge.proposals()]  # fmt: skip
+    return (
+        notes,
+        [
+            (
+                a.marker,
+                a.title,
+                a.body,
+                a.state,
+                a.by_hand,
+                a.memory,
+                [(c.body, c.reply) for c in forge.comments(a.number)],
+            )
+            for a in forge.alerts()
+        ],
+        [(p.branch, p.title, p.state, p.status) for p in forge.proposals()],
+    )
 
 
 def test_an_incident_lives_and_ends(forge):
@@ -178,8 +190,12 @@ def test_in_a_workflow_a_robot_is_started_by_outputs(forge, dana, bundles, tmp_p
 
     author, link = forge.comments(alert.number)[0].author, alert.link
     assert (tmp_path / "output").read_text().splitlines() == [
-        "retrain=true", "rollback=true", f"version={older}", f"bad={newer}", f"reason=asked for by {author} below {link}",
-    ]  # fmt: skip
+        "retrain=true",
+        "rollback=true",
+        f"version={older}",
+        f"bad={newer}",
+        f"reason=asked for by {author} below {link}",
+    ]
     assert parse_live(forge.read(LIVE)).champion.version != older
 
 
@@ -203,12 +219,10 @@ def test_on_a_laptop_a_rollback_is_the_button_s(tmp_path, bundles, capsys):
 STORY = {
     "a new incident": ((), lambda f: run(f, CAUSE)),
     "an update": ((CAUSE,), lambda f: run(f, replace(CAUSE, now=3, peak=3))),
-    "it becomes graver": (
-        (CAUSE,), lambda f: run(f, CAUSE, replace(CAUSE, kind="missing_values", tier="page")),
-    ),
+    "it becomes graver": ((CAUSE,), lambda f: run(f, CAUSE, replace(CAUSE, kind="missing_values", tier="page"))),
     "it closes": ((CAUSE,), lambda f: run(f, on=NOW + timedelta(days=5))),
     "commands": (("/ack 7d", "/akc", "/expected until 2026-04-01 because x"), answers),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("after", [False, True])

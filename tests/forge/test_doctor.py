@@ -16,13 +16,13 @@ from tests.forge.fake_server import serve
 
 ROOT = Path(__file__).parents[2]
 OWNERS = (ROOT / ".github/CODEOWNERS").read_text()
-PATHS = [".github/workflows/gate.yml", "checks/thresholds.toml", "requirements/work.txt", LIVE, "README.md"]  # fmt: skip
+PATHS = [".github/workflows/gate.yml", "checks/thresholds.toml", "requirements/work.txt", LIVE, "README.md"]
 
 
 def rules_of(name):
     """What is in force once the ruleset file *name* is imported, and the ruleset."""
     ruleset = json.loads((ROOT / f".github/rulesets/{name}.json").read_text())
-    return [rule | {"ruleset_id": 7, "ruleset_source_type": "Repository"} for rule in ruleset["rules"]], ruleset  # fmt: skip
+    return [rule | {"ruleset_id": 7, "ruleset_source_type": "Repository"} for rule in ruleset["rules"]], ruleset
 
 
 def all_set():
@@ -43,7 +43,7 @@ def all_set():
         "environments/automation/deployment-branch-policies": {"branch_policies": [{"name": "trunk"}]},
         "actions/secrets": {"total_count": 0, "secrets": []},
         "actions/organization-secrets": {"total_count": 0, "secrets": []},
-    }  # fmt: skip
+    }
 
 
 @pytest.fixture
@@ -93,9 +93,7 @@ def with_parameters(kind, **parameters):
 
 
 def checks(*sources):
-    required = [
-        {"context": "gate"} | ({"integration_id": each} if each else {}) for each in sources
-    ]
+    required = [{"context": "gate"} | ({"integration_id": each} if each else {}) for each in sources]
     return with_parameters("required_status_checks", required_status_checks=required)
 
 
@@ -109,30 +107,74 @@ ROBOT = ("Integration", "always")
 POLICY = "environments/automation"
 #: what somebody did not set -> what is said of it
 NOT_SET_YET = {
-    "no rule": ({"rules/branches/trunk": [], "branches/trunk": {"protected": False, "commit": {"sha": "f" * 40}}}, "Import a ruleset"),
+    "no rule": (
+        {"rules/branches/trunk": [], "branches/trunk": {"protected": False, "commit": {"sha": "f" * 40}}},
+        "Import a ruleset",
+    ),
     "no pull request": (with_rules(without=["pull_request"]), "by pull requests alone"),
     "gate not required": (with_rules(without=["required_status_checks"]), "the check `gate` is required"),
-    "another check": (with_parameters("required_status_checks", required_status_checks=[{"context": "required"}]), "the check `gate`"),
+    "another check": (
+        with_parameters("required_status_checks", required_status_checks=[{"context": "required"}]),
+        "the check `gate`",
+    ),
     "gate from any source": (checks(None), "from any source, so whoever may write can post it"),
     "may be deleted": (with_rules(without=["deletion"]), "cannot be deleted"),
     "may be force-pushed": (with_rules(without=["non_fast_forward"]), "force-pushed"),
-    "code owners inert": (with_parameters("pull_request", required_approving_review_count=0), "only where at least one approval is required"),
+    "code owners inert": (
+        with_parameters("pull_request", required_approving_review_count=0),
+        "only where at least one approval is required",
+    ),
     "code owners off": (with_parameters("pull_request", require_code_owner_review=False), "wants an owner's review"),
-    "some folders reviewed": (with_parameters("pull_request", required_approving_review_count=0, required_reviewers=[{"minimum_approvals": 1, "file_patterns": [".github/**", "checks/**"]}]), "wants an owner's review"),
-    "optional reviewers": (with_parameters("pull_request", required_approving_review_count=0, required_reviewers=[{"minimum_approvals": 0, "file_patterns": ["*"]}]), "wants an owner's review"),
+    "some folders reviewed": (
+        with_parameters(
+            "pull_request",
+            required_approving_review_count=0,
+            required_reviewers=[{"minimum_approvals": 1, "file_patterns": [".github/**", "checks/**"]}],
+        ),
+        "wants an owner's review",
+    ),
+    "optional reviewers": (
+        with_parameters(
+            "pull_request",
+            required_approving_review_count=0,
+            required_reviewers=[{"minimum_approvals": 0, "file_patterns": ["*"]}],
+        ),
+        "wants an owner's review",
+    ),
     "administrators push past": (actors(ROBOT, ("RepositoryRole", "always")), "RepositoryRole may push past the rules"),
     "deploy keys push past": (actors(ROBOT, ("DeployKey", "always")), "DeployKey may push past"),
     "robots are held": (actors(), "each landing and rollback waits for a person"),
-    "merge queue": ({**with_rules({"type": "merge_queue", "ruleset_id": 7}), **actors()}, "an approval and a merge queue is required"),
-    "owner unknown": ({"codeowners/errors": {"errors": [{"line": 4, "kind": "Unknown owner"}]}}, "line 4: Unknown owner"),
+    "merge queue": (
+        {**with_rules({"type": "merge_queue", "ruleset_id": 7}), **actors()},
+        "an approval and a merge queue is required",
+    ),
+    "owner unknown": (
+        {"codeowners/errors": {"errors": [{"line": 4, "kind": "Unknown owner"}]}},
+        "line 4: Unknown owner",
+    ),
     "no environment": ({POLICY: 404}, "there is none yet"),
     "any branch": ({POLICY: {"deployment_branch_policy": None, "protection_rules": []}}, "limited to trunk"),
-    "protected branches": ({POLICY: {"deployment_branch_policy": {"protected_branches": True, "custom_branch_policies": False}}}, "limited to trunk"),
-    "other branches": ({f"{POLICY}/deployment-branch-policies": {"branch_policies": [{"name": "trunk"}, {"name": "release/*"}]}}, "it lets in trunk, release/*"),
-    "reviewers": ({POLICY: all_set()[POLICY] | {"protection_rules": [{"type": "required_reviewers"}]}}, "required_reviewers of the environment"),
-    "loose secret": ({"actions/secrets": {"secrets": [{"name": "APP_PRIVATE_KEY"}, {"name": "OTHER"}]}}, "any branch can read APP_PRIVATE_KEY"),
-    "shared secret": ({"actions/organization-secrets": {"secrets": [{"name": "AWS_SECRET_ACCESS_KEY"}]}}, "to the whole organisation"),
-}  # fmt: skip
+    "protected branches": (
+        {POLICY: {"deployment_branch_policy": {"protected_branches": True, "custom_branch_policies": False}}},
+        "limited to trunk",
+    ),
+    "other branches": (
+        {f"{POLICY}/deployment-branch-policies": {"branch_policies": [{"name": "trunk"}, {"name": "release/*"}]}},
+        "it lets in trunk, release/*",
+    ),
+    "reviewers": (
+        {POLICY: all_set()[POLICY] | {"protection_rules": [{"type": "required_reviewers"}]}},
+        "required_reviewers of the environment",
+    ),
+    "loose secret": (
+        {"actions/secrets": {"secrets": [{"name": "APP_PRIVATE_KEY"}, {"name": "OTHER"}]}},
+        "any branch can read APP_PRIVATE_KEY",
+    ),
+    "shared secret": (
+        {"actions/organization-secrets": {"secrets": [{"name": "AWS_SECRET_ACCESS_KEY"}]}},
+        "to the whole organisation",
+    ),
+}
 
 
 @pytest.mark.parametrize(("changed", "said"), NOT_SET_YET.values(), ids=NOT_SET_YET)
@@ -149,7 +191,14 @@ def test_what_is_not_set_is_named_with_the_step_to_take(fake, ask, changed, said
 UNSEEN = {
     "rules": ({"rules/branches/trunk": 403, "rulesets/7": 403}, "by pull requests alone"),
     "who may bypass": ({"rulesets/7": {"name": "Tidegate"}}, "rules are bypassed"),
-    "older protection": ({"rules/branches/trunk": [], "branches/trunk": {"protected": True, "protection": {"enabled": True}, "commit": {"sha": "f" * 40}}, "branches/trunk/protection": 404}, "by pull requests alone"),
+    "older protection": (
+        {
+            "rules/branches/trunk": [],
+            "branches/trunk": {"protected": True, "protection": {"enabled": True}, "commit": {"sha": "f" * 40}},
+            "branches/trunk/protection": 404,
+        },
+        "by pull requests alone",
+    ),
     "branch": ({"branches/trunk": 403}, "CODEOWNERS names owners"),
     "owners' mistakes": ({"codeowners/errors": 403}, "GitHub knows every owner"),
     "environment": ({POLICY: 403}, "limited to trunk"),
@@ -158,7 +207,7 @@ UNSEEN = {
     "secrets, to the anonymous": ({"actions/secrets": 401}, "to the whole repository"),
     "the organisation's": ({"actions/organization-secrets": 404}, "to the whole organisation"),
     "another App's gate": (checks(4711), "the App with the number 4711"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(("changed", "said"), UNSEEN.values(), ids=UNSEEN)
@@ -197,10 +246,22 @@ def test_the_ruleset_for_robots_without_an_app_lets_them_through(fake, ask):
     assert code == NOT_SET
     assert len(wrong) == 1
     assert "Require review from specific teams" in wrong[0]
-    fake.settings |= {"rules/branches/trunk": [
-        each | {"parameters": each["parameters"] | {"required_reviewers": [{"minimum_approvals": 1, "file_patterns": [".github/**", "checks/**", "requirements/**"]}]}}
-        if each["type"] == "pull_request" else each for each in rules
-    ]}  # fmt: skip
+    fake.settings |= {
+        "rules/branches/trunk": [
+            each
+            | {
+                "parameters": each["parameters"]
+                | {
+                    "required_reviewers": [
+                        {"minimum_approvals": 1, "file_patterns": [".github/**", "checks/**", "requirements/**"]}
+                    ]
+                }
+            }
+            if each["type"] == "pull_request"
+            else each
+            for each in rules
+        ]
+    }
     assert ask() == (SET, [])
 
 
@@ -209,12 +270,18 @@ def test_the_older_branch_protection_counts_as_well(fake, ask):
     check = {"context": "gate", "app_id": 15368}
     fake.settings |= {
         "rules/branches/trunk": [],
-        "branches/trunk": {"protected": True, "commit": {"sha": "f" * 40}, "protection": {"enabled": True, "required_status_checks": {"contexts": ["gate"], "checks": [check]}}},
+        "branches/trunk": {
+            "protected": True,
+            "commit": {"sha": "f" * 40},
+            "protection": {"enabled": True, "required_status_checks": {"contexts": ["gate"], "checks": [check]}},
+        },
         "branches/trunk/protection": {
             "required_pull_request_reviews": {"require_code_owner_reviews": True, "required_approving_review_count": 0},
-            "allow_deletions": {"enabled": False}, "allow_force_pushes": {"enabled": False}, "enforce_admins": {"enabled": True},
+            "allow_deletions": {"enabled": False},
+            "allow_force_pushes": {"enabled": False},
+            "enforce_admins": {"enabled": True},
         },
-    }  # fmt: skip
+    }
     code, wrong = ask()
 
     assert code == NOT_SET

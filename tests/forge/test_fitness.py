@@ -65,9 +65,7 @@ class Bench:
             path = self.folder / name / LIVE
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text if isinstance(text, str) else text.to_toml())
-        return self.type(
-            "subject", str(self.folder / "after"), "--main", str(self.folder / "before")
-        )
+        return self.type("subject", str(self.folder / "after"), "--main", str(self.folder / "before"))
 
     def bundle(self, slot):
         return self.forge.root / "releases" / slot.version / "bundle"
@@ -104,58 +102,89 @@ def output(tmp_path, monkeypatch):
 
 CHANGES = {
     "a rollback": (lambda b: replace(b.live, champion=b.first), "rollback", ""),
-    "a rollback and no challenger": (
-        lambda b: Live(b.first, anchor=b.live.anchor), "rollback", ""),
+    "a rollback and no challenger": (lambda b: Live(b.first, anchor=b.live.anchor), "rollback", ""),
     "nothing": (lambda b: Live(nothing=True), "rollback", ""),
     "a candidate": (lambda b: replace(b.live, champion=b.held), "candidate", ""),
-    "a judged challenger": (
-        lambda b: replace(b.live, challenger=replace(b.held, share=0.1)), "nothing", ""),
+    "a judged challenger": (lambda b: replace(b.live, challenger=replace(b.held, share=0.1)), "nothing", ""),
     "a challenger that was champion": (
-        lambda b: replace(b.live, challenger=replace(b.first, mode="shadow")), "nothing", ""),
+        lambda b: replace(b.live, challenger=replace(b.first, mode="shadow")),
+        "nothing",
+        "",
+    ),
     "another anchor": (lambda b: replace(b.live, anchor=b.second), "nothing", ""),
     "no anchor": (lambda b: replace(b.live, anchor=None), "nothing", ""),
-    "the anchor's share": (
-        lambda b: replace(b.live, anchor=replace(b.live.anchor, share=0.05)), "nothing", ""),
+    "the anchor's share": (lambda b: replace(b.live, anchor=replace(b.live.anchor, share=0.05)), "nothing", ""),
     "a salt": (lambda b: replace(b.live, salt="spring"), "nothing", ""),
     "an old name with another digest": (
-        lambda b: replace(b.live, champion=Slot(b.first.version, WRONG)), None, "main has named it with"),
+        lambda b: replace(b.live, champion=Slot(b.first.version, WRONG)),
+        None,
+        "main has named it with",
+    ),
     "its own name with another digest": (
-        lambda b: replace(b.live, champion=Slot(b.second.version, WRONG)), None, "main has named it with"),
+        lambda b: replace(b.live, champion=Slot(b.second.version, WRONG)),
+        None,
+        "main has named it with",
+    ),
     "a new name with another digest": (
-        lambda b: replace(b.live, champion=Slot(b.held.version, WRONG)), None, "does not begin as the name says"),
+        lambda b: replace(b.live, champion=Slot(b.held.version, WRONG)),
+        None,
+        "does not begin as the name says",
+    ),
     "a champion that is not stored": (
-        lambda b: replace(b.live, champion=Slot("20260101T0000-0000000", WRONG)), None, "no release has it"),
+        lambda b: replace(b.live, champion=Slot("20260101T0000-0000000", WRONG)),
+        None,
+        "no release has it",
+    ),
     "a challenger with another digest": (
-        lambda b: replace(b.live, challenger=Slot(b.first.version, WRONG, 0.1)), None, "main has named it with"),
+        lambda b: replace(b.live, challenger=Slot(b.first.version, WRONG, 0.1)),
+        None,
+        "main has named it with",
+    ),
     "a challenger that begins alike": (
         lambda b: replace(b.live, challenger=Slot(b.held.version, b.held.digest[:20] + "0" * 51, 0.1)),
-        None, "is not what live.toml names"),
+        None,
+        "is not what live.toml names",
+    ),
     "a challenger that is not stored": (
-        lambda b: replace(b.live, challenger=Slot("20260101T0000-0000000", WRONG, 0.1)), None, "no release has it"),
+        lambda b: replace(b.live, challenger=Slot("20260101T0000-0000000", WRONG, 0.1)),
+        None,
+        "no release has it",
+    ),
     "a challenger by a word": (
-        lambda b: replace(b.live, challenger=Slot("best", WRONG, 0.1)), None, "the name is none of a bundle"),
+        lambda b: replace(b.live, challenger=Slot("best", WRONG, 0.1)),
+        None,
+        "the name is none of a bundle",
+    ),
     "a challenger that nobody judged": (
-        lambda b: replace(b.live, challenger=replace(b.unjudged, share=1.0)), None, "it was not judged"),
+        lambda b: replace(b.live, challenger=replace(b.unjudged, share=1.0)),
+        None,
+        "it was not judged",
+    ),
     "a shadow that nobody judged": (
-        lambda b: replace(b.live, challenger=replace(b.unjudged, mode="shadow")), None, "it was not judged"),
-    "an anchor that nobody judged": (
-        lambda b: replace(b.live, anchor=b.unjudged), None, "it was not judged"),
+        lambda b: replace(b.live, challenger=replace(b.unjudged, mode="shadow")),
+        None,
+        "it was not judged",
+    ),
+    "an anchor that nobody judged": (lambda b: replace(b.live, anchor=b.unjudged), None, "it was not judged"),
     "a good champion beside a bad challenger": (
         lambda b: replace(b.live, champion=b.held, challenger=replace(b.unjudged, share=0.1)),
-        None, "the challenger"),
+        None,
+        "the challenger",
+    ),
     "a rollback beside a bad anchor": (
-        lambda b: replace(b.live, champion=b.first, anchor=Slot(b.first.version, WRONG)), None, "the anchor"),
+        lambda b: replace(b.live, champion=b.first, anchor=Slot(b.first.version, WRONG)),
+        None,
+        "the anchor",
+    ),
     "an empty file": (lambda b: "", None, 'it must say: champion = "none"'),
     "an anchor alone": (lambda b: Live(anchor=b.first), None, 'it must say: champion = "none"'),
     "half a table": (lambda b: "[champion", None, "live.toml is not TOML"),
     "a role of another name": (lambda b: b.live.to_toml() + "[other]\n", None, "[other] is not a role"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_the_gate_says_of_each_slot_why_it_cannot_be_served(
-    bench, change, output, capsys, tmp_path
-):
+def test_the_gate_says_of_each_slot_why_it_cannot_be_served(bench, change, output, capsys, tmp_path):
     """In the log, in the job's summary and for the job that reports; what can be served stays green."""
     make, expected, words = CHANGES[change]
     code = bench.asked(make(bench))
@@ -237,10 +266,7 @@ def test_a_link_in_place_of_the_live_file_is_red(bench, target, output):
     path.unlink()
     path.symlink_to(target)
 
-    assert (
-        bench.type("subject", str(bench.folder / "after"), "--main", str(bench.folder / "before"))
-        == FORGE
-    )
+    assert bench.type("subject", str(bench.folder / "after"), "--main", str(bench.folder / "before")) == FORGE
     assert "is no regular file" in output()["why"]
 
 
@@ -249,17 +275,11 @@ def test_the_first_model_of_all_is_its_own_anchor(bench, output):
     fresh = LocalForge(bench.folder / "fresh")
     fresh.upload(bench.first.version, bench.bundle(bench.first))
     bench.forge = fresh
-    for name, live in (
-        ("before", Live()),
-        ("after", with_champion(Live(), *slot_pair(bench.first))),
-    ):
+    for name, live in (("before", Live()), ("after", with_champion(Live(), *slot_pair(bench.first)))):
         (bench.folder / name / LIVE).parent.mkdir(parents=True)
         (bench.folder / name / LIVE).write_text(live.to_toml())
 
-    assert (
-        bench.type("subject", str(bench.folder / "after"), "--main", str(bench.folder / "before"))
-        == OK
-    )
+    assert bench.type("subject", str(bench.folder / "after"), "--main", str(bench.folder / "before")) == OK
     assert output()["subject"] == "candidate"
 
 

@@ -113,9 +113,7 @@ def test_a_merged_proposal_is_not_merged_again(forge):
     """The next one opens under a new number."""
     land(forge, "20260101T0000-aaaaaaa")
 
-    with pytest.raises(
-        ForgeError, match="no open proposal on branch retrain; open one: make retrain"
-    ):
+    with pytest.raises(ForgeError, match="no open proposal on branch retrain; open one: make retrain"):
         forge.merge("retrain", "again")
     assert propose(forge, "20260102T0000-bbbbbbb").number == 2
 
@@ -165,21 +163,13 @@ def test_a_bundle_comes_back_as_it_was_stored(forge, bundles, tmp_path):
     forge.upload(bundles[0].name, bundles[0])
     forge.download(bundles[0].name, tmp_path / "back")
 
-    there = {
-        p.relative_to(bundles[0]): p.read_bytes() for p in bundles[0].rglob("*") if p.is_file()
-    }
-    back = {
-        p.relative_to(tmp_path / "back"): p.read_bytes()
-        for p in (tmp_path / "back").rglob("*")
-        if p.is_file()
-    }
+    there = {p.relative_to(bundles[0]): p.read_bytes() for p in bundles[0].rglob("*") if p.is_file()}
+    back = {p.relative_to(tmp_path / "back"): p.read_bytes() for p in (tmp_path / "back").rglob("*") if p.is_file()}
     assert back == there
     assert [(r.version, r.state) for r in forge.releases()] == [(bundles[0].name, "candidate")]
 
 
-def test_a_bundle_stored_again_changes_nothing_and_another_under_its_name_is_refused(
-    forge, bundles, bundle
-):
+def test_a_bundle_stored_again_changes_nothing_and_another_under_its_name_is_refused(forge, bundles, bundle):
     """A version always means the same bytes."""
     forge.upload(bundles[0].name, bundles[0])
     forge.publish(bundles[0].name)
@@ -258,8 +248,9 @@ def test_a_release_can_be_published_and_leave_the_latest_alone(forge, bundles):
     forge.publish(bundles[0].name, latest=False)
 
     assert [(r.version, r.state, r.latest) for r in forge.releases()] == [
-        (bundles[1].name, "published", True), (bundles[0].name, "published", False),
-    ]  # fmt: skip
+        (bundles[1].name, "published", True),
+        (bundles[0].name, "published", False),
+    ]
 
 
 def test_there_is_one_alert_per_marker(forge):
@@ -275,9 +266,11 @@ def test_there_is_one_alert_per_marker(forge):
     assert (second.title, second.body) == ("drift since Sunday", "body 2")
     assert (closed.state, closed.body) == ("closed", "all quiet")
     assert [line.split(" ", 1)[1] for line in again.history] == [
-        "opened: drift since Monday", "updated: drift since Sunday", "closed",
+        "opened: drift since Monday",
+        "updated: drift since Sunday",
+        "closed",
         "opened again: drift again",
-    ]  # fmt: skip
+    ]
 
 
 def test_there_is_nothing_to_close_where_nothing_is_open(forge):
@@ -343,8 +336,10 @@ def test_people_comment_and_robots_answer_once(forge, dana):
 
     found = forge.comments(number)
     assert [(each.body, each.reply) for each in found] == [
-        ("looks bad", None), ("/ack 7d", "acknowledged until Monday"), ("/ack 7d", None),
-    ]  # fmt: skip
+        ("looks bad", None),
+        ("/ack 7d", "acknowledged until Monday"),
+        ("/ack 7d", None),
+    ]
     assert found[0] == first
     assert all(forge.may_write(each.author) for each in found)
     assert first.at < second.at
@@ -360,9 +355,7 @@ def test_there_are_links_between_alert_and_proposal(forge):
     assert {proposal.link, forge.proposal("retrain").link} in ({"proposal 1"}, {"#2"})
 
 
-@pytest.mark.parametrize(
-    "text", ["", "--> <!-- tidegate: {}", "ü 漢字 🌊\r\nline", "```\n@everyone"]
-)
+@pytest.mark.parametrize("text", ["", "--> <!-- tidegate: {}", "ü 漢字 🌊\r\nline", "```\n@everyone"])
 def test_any_text_survives(forge, text):
     """Bodies come from data and from people."""
     title = " ".join(text.split()) or "nothing"

@@ -46,23 +46,25 @@ def published(forge):
 
 def everything(fake):
     """What a person would see, without numbers, times and what no branch leads to."""
-    return deepcopy({
-        "refs": {name: fake.files(sha) for name, sha in fake.refs.items()},
-        "log": [fake.commits[sha]["message"] for sha in fake.log(fake.refs["heads/main"])],
-        "issues": [
-            {k: i[k] for k in ("title", "state", "labels")} | {"said": i["body"].partition("\n")[2]}
-            for i in fake.issues.values()
-        ],
-        "pulls": [(n, p["branch"], bool(p["merged_at"])) for n, p in fake.pulls.items()],
-        "comments": [each["body"] for each in fake.comments.values()],
-        "statuses": [(each["state"], each["description"]) for each in fake.statuses],
-        "releases": [
-            {k: r[k] for k in ("tag_name", "name", "draft", "prerelease")}
-            | {"said": r["body"].partition("\n")[2], "latest": fake.latest() == r["id"]}
-            for r in fake.releases.values()
-        ],
-        "assets": sorted((a["name"], a["state"], len(a["content"])) for a in fake.assets.values()),
-    })  # fmt: skip
+    return deepcopy(
+        {
+            "refs": {name: fake.files(sha) for name, sha in fake.refs.items()},
+            "log": [fake.commits[sha]["message"] for sha in fake.log(fake.refs["heads/main"])],
+            "issues": [
+                {k: i[k] for k in ("title", "state", "labels")} | {"said": i["body"].partition("\n")[2]}
+                for i in fake.issues.values()
+            ],
+            "pulls": [(n, p["branch"], bool(p["merged_at"])) for n, p in fake.pulls.items()],
+            "comments": [each["body"] for each in fake.comments.values()],
+            "statuses": [(each["state"], each["description"]) for each in fake.statuses],
+            "releases": [
+                {k: r[k] for k in ("tag_name", "name", "draft", "prerelease")}
+                | {"said": r["body"].partition("\n")[2], "latest": fake.latest() == r["id"]}
+                for r in fake.releases.values()
+            ],
+            "assets": sorted((a["name"], a["state"], len(a["content"])) for a in fake.assets.values()),
+        }
+    )
 
 
 #: operation -> what comes before it, and the operation
@@ -78,20 +80,14 @@ WRITES = {
         lambda forge: forge.alert("watch", "drift", "body"),
         lambda forge: forge.alert("watch", "more drift", "body"),
     ),
-    "resolve": (
-        lambda forge: forge.alert("watch", "drift", "body"),
-        lambda forge: forge.resolve("watch", "quiet"),
-    ),
-    "note": (
-        lambda forge: forge.alert("watch", "drift", "body"),
-        lambda forge: forge.note(1, "reply:7", "done"),
-    ),
+    "resolve": (lambda forge: forge.alert("watch", "drift", "body"), lambda forge: forge.resolve("watch", "quiet")),
+    "note": (lambda forge: forge.alert("watch", "drift", "body"), lambda forge: forge.note(1, "reply:7", "done")),
     "upload": (lambda forge: None, stored),
     "describe": (stored, lambda forge: forge.describe(A, "notes\n")),
     "publish": (stored, lambda forge: forge.publish(A)),
     "withdraw": (published, lambda forge: forge.withdraw(A, "wrong")),
     "discard": (stored, lambda forge: forge.discard(A)),
-}  # fmt: skip
+}
 
 
 @pytest.fixture
@@ -109,9 +105,7 @@ def begun():
 
 @pytest.mark.parametrize("killed", ["before", "after"])
 @pytest.mark.parametrize("name", WRITES)
-def test_a_write_that_was_killed_anywhere_is_finished_by_the_next_and_doubles_nothing(
-    begun, name, killed
-):
+def test_a_write_that_was_killed_anywhere_is_finished_by_the_next_and_doubles_nothing(begun, name, killed):
     """Whichever request was the last, carried out or not."""
     before, write = WRITES[name]
     calm = begun(before)
@@ -191,10 +185,7 @@ def test_a_github_that_cannot_be_reached_is_told(fake):
     ("write", "permission"),
     [
         (propose, "contents"),
-        (
-            lambda forge: forge.comment("retrain", "c", ""),
-            "pull-requests: write, and for an alert issues",
-        ),
+        (lambda forge: forge.comment("retrain", "c", ""), "pull-requests: write, and for an alert issues"),
         (lambda forge: forge.status("retrain", True, ""), "statuses"),
         (lambda forge: forge.alert("m", "t", ""), "issues"),
         (stored, "contents"),
@@ -329,9 +320,7 @@ def test_a_stranger_cannot_answer_for_a_robot(github, fake):
     (asked,) = github.comments(number)
     on_github(fake, "mallory").note(number, f"reply:{asked.id}", "done")
 
-    assert [(each.author, each.reply) for each in github.comments(number)] == [
-        ("dana", None), ("mallory", None),
-    ]  # fmt: skip
+    assert [(each.author, each.reply) for each in github.comments(number)] == [("dana", None), ("mallory", None)]
 
 
 def test_a_comment_whose_answer_was_lost_is_said_once(github, fake):
@@ -427,8 +416,9 @@ def test_a_bundle_is_stored_and_rolled_back_where_releases_are_immutable(github,
     github.withdraw(B, "wrong")
 
     assert [(r.version, r.state, r.latest) for r in github.releases()] == [
-        (B, "withdrawn", False), (A, "published", True),
-    ]  # fmt: skip
+        (B, "withdrawn", False),
+        (A, "published", True),
+    ]
     for release in fake.releases:
         names = [a["name"] for a in fake.assets.values() if a["release"] == release]
         assert (names[0], names[-1]) == ("attestation.jsonl", "manifest.json")
@@ -497,9 +487,7 @@ def test_a_merge_that_github_refuses_is_told(github, fake):
     """And one that came between is looked at anew."""
     judged(github)
     fake.trouble(405, path="merge", message="Required status check is expected.", times=99)
-    with pytest.raises(
-        ForgeError, match="does not merge proposal 1 .retrain. after 10 minutes: Requ"
-    ):
+    with pytest.raises(ForgeError, match="does not merge proposal 1 .retrain. after 10 minutes: Requ"):
         github.merge("retrain", "model")
     fake.faults.clear()
     fake.trouble(405, path="merge", message="Squash merges are not allowed.")
@@ -509,9 +497,7 @@ def test_a_merge_that_github_refuses_is_told(github, fake):
     fake.trouble(409, path="merge", message="Head branch was modified. Review and try again.")
 
     assert github.merge("retrain", "model") == fake.refs["heads/main"]
-    assert (
-        github.merge("retrain", "model") == fake.refs["heads/main"]
-    )  # a killed robot's second try
+    assert github.merge("retrain", "model") == fake.refs["heads/main"]  # a killed robot's second try
     assert len(fake.log(fake.refs["heads/main"])) == 2
 
 
@@ -536,9 +522,13 @@ def left(fake, name, files, **more):
     fake.assets[number] = {"content": packed.getvalue(), "release": 0}
     run = {"head_branch": "main", "repository_id": 1, "head_repository_id": 1}
     told = {
-        "id": number, "name": name, "expired": False, "created_at": f"2026-03-01T00:00:{number:02}Z",
-        "size_in_bytes": len(packed.getvalue()), "workflow_run": run,
-    }  # fmt: skip
+        "id": number,
+        "name": name,
+        "expired": False,
+        "created_at": f"2026-03-01T00:00:{number:02}Z",
+        "size_in_bytes": len(packed.getvalue()),
+        "workflow_run": run,
+    }
     fake.artifacts.append(told | {"workflow_run": run | more.pop("run", {})} | more)
     return number
 

@@ -6,15 +6,7 @@ from dataclasses import replace
 import pytest
 
 from forge import ForgeError
-from forge.landing import (
-    Policy,
-    is_landed,
-    read_policy,
-    read_verdict,
-    reason_to_wait,
-    refuse_if_stale,
-    with_earlier,
-)
+from forge.landing import Policy, is_landed, read_policy, read_verdict, reason_to_wait, refuse_if_stale, with_earlier
 from forge.live import Live, Slot
 
 OLD, NEW, NEWER = "20260101T0000-aaaaaaa", "20260102T0000-bbbbbbb", "20260103T0000-ccccccc"
@@ -31,9 +23,12 @@ def named(version):
 
 def written(tmp_path, **changes):
     content = {
-        "format": 1, "decision": "PROMOTE", "summary": "good", "candidate": named(NEW),
+        "format": 1,
+        "decision": "PROMOTE",
+        "summary": "good",
+        "candidate": named(NEW),
         "champion": named(OLD),
-    } | changes  # fmt: skip
+    } | changes
     path = tmp_path / "verdict.json"
     path.write_text(json.dumps({k: v for k, v in content.items() if v != "gone"}))
     return path
@@ -51,11 +46,17 @@ def test_a_verdict_is_read_as_far_as_landing_needs_it(tmp_path):
 @pytest.mark.parametrize(
     "changes",
     [
-        {"format": 2}, {"decision": "PROMOTED"}, {"decision": None}, {"summary": "gone"},
-        {"candidate": "gone"}, {"candidate": None}, {"candidate": {"version": NEW}}, {"champion": 7},
+        {"format": 2},
+        {"decision": "PROMOTED"},
+        {"decision": None},
+        {"summary": "gone"},
+        {"candidate": "gone"},
+        {"candidate": None},
+        {"candidate": {"version": NEW}},
+        {"champion": 7},
     ],
     ids=str,
-)  # fmt: skip
+)
 def test_what_is_no_verdict_is_refused(tmp_path, changes):
     """It comes from a job that ran a proposal's code."""
     with pytest.raises(ForgeError, match="is not a verdict .*; make one: make gate"):
@@ -204,9 +205,7 @@ def test_while_an_experiment_runs_no_robot_begins_it_anew(tmp_path, challenger, 
     policy = Policy("always", 0.1, during)
     why = reason_to_wait(verdict, policy, ["serve/live.toml"], (), now)
 
-    assert why == (
-        waits * f"an experiment with {NEWER} runs, which another champion would begin anew"
-    )
+    assert why == (waits * f"an experiment with {NEWER} runs, which another champion would begin anew")
 
 
 def test_earlier_verdicts_are_folded_below_the_newest():

@@ -36,12 +36,7 @@ def lives(draw):
         Slot, VERSIONS, DIGESTS, mode=st.just("shadow")
     )
     anchor = st.builds(Slot, VERSIONS, DIGESTS, st.just(rest))
-    return Live(
-        draw(st.none() | PLAIN),
-        draw(st.none() | challenger),
-        draw(st.none() | anchor),
-        draw(SALTS),
-    )
+    return Live(draw(st.none() | PLAIN), draw(st.none() | challenger), draw(st.none() | anchor), draw(SALTS))
 
 
 LIVES = lives()
@@ -69,13 +64,9 @@ def test_a_new_champion_leaves_all_else(live, slot):
 def test_a_challenger_that_becomes_champion_leaves_its_place(extra):
     """Nobody challenges itself; the holdback and the salt stay."""
     digest = "sha256:" + "a" * 64
-    live = Live(
-        Slot("v1", digest), Slot("v2", digest, **extra), Slot("v0", digest, 0.05), salt="s-1"
-    )
+    live = Live(Slot("v1", digest), Slot("v2", digest, **extra), Slot("v0", digest, 0.05), salt="s-1")
 
-    assert with_champion(live, "v2", digest) == Live(
-        Slot("v2", digest), None, Slot("v0", digest, 0.05), "s-1"
-    )
+    assert with_champion(live, "v2", digest) == Live(Slot("v2", digest), None, Slot("v0", digest, 0.05), "s-1")
 
 
 @given(st.text())
@@ -149,8 +140,7 @@ def test_arms_that_make_no_sense_are_refused_in_a_sentence(text, words):
 def test_shares_that_are_written_to_sum_to_one_do(tenths):
     """0.1 and 0.9 are no sum that a float can spoil."""
     text = "".join(
-        f"[{role}]\n{SOME}share = {share / 10}\n"
-        for role, share in (("challenger", tenths), ("anchor", 10 - tenths))
+        f"[{role}]\n{SOME}share = {share / 10}\n" for role, share in (("challenger", tenths), ("anchor", 10 - tenths))
     )
 
     assert parse_live(text).challenger.share == tenths / 10
@@ -190,9 +180,7 @@ def test_a_broken_file_is_no_live_file(text):
         (["1-a", "3-c", "2-b", "3-c"], {"2-b": "2-b"}, set()),
     ],
 )
-def test_a_move_to_an_earlier_champion_withdraws_all_that_came_after_it(
-    champions, withdrawn, restored
-):
+def test_a_move_to_an_earlier_champion_withdraws_all_that_came_after_it(champions, withdrawn, restored):
     """Until that rollback is undone."""
     assert withdrawn_by(champions) == withdrawn
     assert restored_by(champions) == restored
@@ -227,8 +215,7 @@ def test_the_digests_to_trust_are_those_of_mains_history():
 
 
 @pytest.mark.parametrize(
-    ("when", "expected"),
-    [("03:00:00", ""), ("03:00:01", "a"), ("04:00:00", "a"), ("04:00:01", "b"), ("09:00:00", "b")],
+    ("when", "expected"), [("03:00:00", ""), ("03:00:01", "a"), ("04:00:00", "a"), ("04:00:01", "b"), ("09:00:00", "b")]
 )
 def test_what_was_live_at_a_time_is_in_the_history(when, expected):
     """A change of the same second came after: a comment is not about what it did not see."""

@@ -29,9 +29,7 @@ def land(forge, version):
 
 
 def git(folder, *words):
-    return subprocess.run(
-        ["git", *words], cwd=folder, check=True, capture_output=True, text=True
-    ).stdout
+    return subprocess.run(["git", *words], cwd=folder, check=True, capture_output=True, text=True).stdout
 
 
 @pytest.fixture
@@ -62,9 +60,7 @@ def test_it_is_read_with_git_and_an_editor(local, folder, bundles):
     assert git(folder / "repo", "log", "--format=%s").splitlines() == [A, "Nothing is live yet"]
     assert A in (folder / "repo" / LIVE).read_text()
     assert (folder / "alerts/0001.md").read_text().endswith("-->\nLook at **origin**.\n")
-    assert sorted(path.name for path in folder.iterdir()) == [
-        "alerts", "lock", "proposals", "releases", "repo",
-    ]  # fmt: skip
+    assert sorted(path.name for path in folder.iterdir()) == ["alerts", "lock", "proposals", "releases", "repo"]
 
 
 def test_a_revert_by_hand_is_history_like_any_other(local, folder):
@@ -161,9 +157,7 @@ def test_a_full_disk_is_said_and_leaves_everything_as_it_was(local, folder):
     local.alert("watch", "Drift", "before")
     (folder / "alerts/0001.unfinished").symlink_to("/dev/full")
 
-    with pytest.raises(
-        ForgeError, match=f"cannot be written.*{os.strerror(errno.ENOSPC)}.*as it was"
-    ):
+    with pytest.raises(ForgeError, match=f"cannot be written.*{os.strerror(errno.ENOSPC)}.*as it was"):
         local.alert("watch", "Drift", "after")
     assert local.alerts()[0].body == "before"
 
@@ -192,10 +186,7 @@ def test_processes_that_begin_at_once_make_one_repository(folder, root):
         "import sys; from forge.local import LocalForge; from pathlib import Path;"
         "LocalForge(Path(sys.argv[1])).alert(sys.argv[2], 't', '')"
     )
-    processes = [
-        subprocess.Popen([sys.executable, "-c", code, str(folder), f"m{n}"], cwd=root)
-        for n in range(4)
-    ]
+    processes = [subprocess.Popen([sys.executable, "-c", code, str(folder), f"m{n}"], cwd=root) for n in range(4)]
 
     assert [process.wait(60) for process in processes] == [0, 0, 0, 0]
     assert len(open_forge(str(folder)).alerts()) == 4

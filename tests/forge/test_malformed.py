@@ -99,9 +99,12 @@ class Main:
 
     def watch(self):
         """The scorers' errors are beyond limits a moment after the landing."""
-        return bake(str(self.folder), self.forge, Rollback("on", 1e6, 0.01, 250), [
-            Alarm("errors", self.slots[1].version, "9 of 10 failed"),
-        ])  # fmt: skip
+        return bake(
+            str(self.folder),
+            self.forge,
+            Rollback("on", 1e6, 0.01, 250),
+            [Alarm("errors", self.slots[1].version, "9 of 10 failed")],
+        )
 
 
 @pytest.fixture(scope="module")
@@ -128,12 +131,8 @@ def _delete(here):
 
 GESTURES = {
     "rollback": lambda here: here.type("rollback", "--reason", "odd"),
-    "rollback --bad": lambda here: here.type(
-        "rollback", "--reason", "odd", "--bad", here.slots[1].version
-    ),
-    "rollback --to": lambda here: here.type(
-        "rollback", "--reason", "odd", "--to", here.slots[0].version
-    ),
+    "rollback --bad": lambda here: here.type("rollback", "--reason", "odd", "--bad", here.slots[1].version),
+    "rollback --to": lambda here: here.type("rollback", "--reason", "odd", "--to", here.slots[0].version),
     "/rollback": lambda here: here.comment("/rollback"),
     "release": _delete,
     "automatic": lambda here: here.watch(),
@@ -142,14 +141,10 @@ GESTURES = {
 
 def rows(table, *whole):
     """Every content with the button, and those of *whole* with every gesture."""
-    return [
-        (each, gesture) for each in table for gesture in GESTURES if gesture == "rollback" or each in whole
-    ]  # fmt: skip
+    return [(each, gesture) for each in table for gesture in GESTURES if gesture == "rollback" or each in whole]
 
 
-@pytest.mark.parametrize(
-    ("beside", "gesture"), rows(BESIDE, "a digest of 63 digits", "an anchor of 63 digits")
-)
+@pytest.mark.parametrize(("beside", "gesture"), rows(BESIDE, "a digest of 63 digits", "an anchor of 63 digits"))
 def test_a_slot_that_is_malformed_is_left_out_by_the_rollback(here, capsys, beside, gesture):
     """And said, whoever goes back."""
     text, words = BESIDE[beside]
@@ -165,9 +160,7 @@ def test_a_slot_that_is_malformed_is_left_out_by_the_rollback(here, capsys, besi
 
 
 @pytest.mark.parametrize(("whole", "gesture"), rows(WHOLE, "not TOML", "a champion of 63 digits"))
-def test_a_live_file_that_names_no_champion_is_repaired_by_the_rollback(
-    here, capsys, whole, gesture
-):
+def test_a_live_file_that_names_no_champion_is_repaired_by_the_rollback(here, capsys, whole, gesture):
     """With what scorers serve; a rollback that names the bad version, or the good one, goes back from it."""
     text, words = WHOLE[whole]
     here.merge(text)
@@ -229,7 +222,10 @@ def test_a_refusal_is_in_the_summary_of_the_job_once(here, capsys, tmp_path, mon
     """As it is on the terminal."""
     summary = tmp_path / "summary.md"
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(summary))
-    more = {"rollback": ["--reason", "x", "--bad", "20250101T0000-fffffff"], "land": ["--verdict", str(tmp_path / "none.json")]}  # fmt: skip
+    more = {
+        "rollback": ["--reason", "x", "--bad", "20250101T0000-fffffff"],
+        "land": ["--verdict", str(tmp_path / "none.json")],
+    }
     if command in ("release", "tidy"):
         here.merge(Live(here.slots[1]).to_toml() + slot("challenger", digest=SHORT))
     if command == "tidy":

@@ -38,7 +38,7 @@ AT_ONCE = {
     'Required status check "required" is failing.': "see why the check failed",
     "2 of 3 required status checks have not succeeded: 1 expected and 1 failing.": "see why the check failed",
     'Required status check "gate" was not set by the expected GitHub app.': "python -m forge doctor",
-}  # fmt: skip
+}
 #: what passes by itself
 WAITED_FOR = [
     EXPECTED,
@@ -68,9 +68,7 @@ def judged(fake, slept):
 
 @pytest.mark.parametrize("before", ["", RULES])
 @pytest.mark.parametrize(("said", "cure"), AT_ONCE.items(), ids=AT_ONCE)
-def test_a_rule_that_no_waiting_cures_is_named_at_once_with_what_to_do(
-    judged, fake, slept, before, said, cure
-):
+def test_a_rule_that_no_waiting_cures_is_named_at_once_with_what_to_do(judged, fake, slept, before, said, cure):
     """One request, no pause; also where a check that runs is missing as well."""
     fake.trouble(405, path="merge", message=f"{before}{said} {EXPECTED if before else ''}", times=9)
 
@@ -100,7 +98,7 @@ def test_what_passes_by_itself_is_waited_for(judged, fake, slept, said):
         ({"head": {"sha": "0" * 40}}, "its branch has changed meanwhile"),
         ({"state": "closed"}, "it was closed meanwhile"),
     ],
-)  # fmt: skip
+)
 def test_where_the_words_say_little_the_pull_requests_state_does(shown, said):
     """GitHub has one sentence for many reasons."""
     found = obstacle("Pull Request is not mergeable", {"number": 1} | shown, "1" * 40)

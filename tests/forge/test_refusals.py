@@ -23,12 +23,10 @@ OF_THE_REPOSITORY = {
     "single sign-on": (403, "Resource protected by organization SAML enforcement.", {}, "sign-on"),
     "allow list": (403, "the organization has an IP allow list enabled", {}, "ask its owners"),
     "reader": (403, "Write access to repository not granted.", {}, "give it write access"),
-}  # fmt: skip
+}
 
 
-@pytest.mark.parametrize(
-    ("status", "message", "shown", "said"), OF_THE_REPOSITORY.values(), ids=OF_THE_REPOSITORY
-)
+@pytest.mark.parametrize(("status", "message", "shown", "said"), OF_THE_REPOSITORY.values(), ids=OF_THE_REPOSITORY)
 def test_the_cause_is_named_and_no_permission(github, fake, status, message, shown, said):
     """Whoever adds a permission to the workflow has lost an hour."""
     fake.shown = shown
@@ -66,7 +64,7 @@ def test_a_permission_that_is_missing_is_still_named(github, fake):
         ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": "1772323800"}, 1, [600]),
         ({}, 3, [60, 60, 60]),
     ],
-)  # fmt: skip
+)
 def test_github_is_waited_for_as_long_as_the_job_has_time(fake, headers, times, pauses):
     """However often it asks; a request that it put off was not carried out."""
     slept = []

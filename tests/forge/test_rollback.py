@@ -9,18 +9,7 @@ from forge import Alert, Change, ForgeError, Release
 from forge.landing import INCIDENT
 from forge.live import Live, Slot, with_champion
 from forge.quarantine import due, live_again, over, reason_of, rolled_back, troubles
-from forge.rollback import (
-    Back,
-    back_to,
-    backs,
-    cleared,
-    put_back,
-    settle,
-    since,
-    stopped,
-    taken_off,
-    undone,
-)
+from forge.rollback import Back, back_to, backs, cleared, put_back, settle, since, stopped, taken_off, undone
 
 OLD, NEW, NEWER = "20260101T0000-aaaaaaa", "20260102T0000-bbbbbbb", "20260103T0000-ccccccc"
 DIGEST = {name: "sha256:" + name[-1] * 64 for name in (OLD, NEW, NEWER)}
@@ -57,11 +46,7 @@ def release(version, state="published", **more):
         # One that was withdrawn by hand stays so, whatever live.toml says of its time.
         (["", OLD, NEW], {OLD: "withdrawn", NEW: "published"}, {}),
         # A night that was cut off before it published.
-        (
-            ["", OLD, NEW],
-            {OLD: "candidate", NEW: "candidate"},
-            {OLD: "published", NEW: "published"},
-        ),
+        (["", OLD, NEW], {OLD: "candidate", NEW: "candidate"}, {OLD: "published", NEW: "published"}),
     ],
 )
 def test_releases_are_made_to_agree_with_the_history(champions, states, expected):
@@ -154,7 +139,7 @@ def test_what_a_person_withdrew_is_not_published_again():
         # A candidate whose notes were rewritten stays one.
         ([OLD], release(NEW, "candidate", by_hand=True), None, None),
     ],
-)  # fmt: skip
+)
 def test_what_a_person_changed_and_does_not_last_is_said(champions, one, expected, words):
     """A robot that undoes what a person did, and says nothing, is fought for an hour."""
     releases = [one, release(OLD)]
@@ -208,15 +193,11 @@ def test_nothing_is_taken_off_where_nothing_is_live():
 
 def history(*champions, messages=None):
     """One change a day, newest first."""
-    texts = [
-        (with_champion(Live(), v, DIGEST[v]) if v else Live(nothing=True)).to_toml()
-        for v in ("", *champions)
-    ]
+    texts = [(with_champion(Live(), v, DIGEST[v]) if v else Live(nothing=True)).to_toml() for v in ("", *champions)]
     words = messages or [f"model {v}" for v in ("", *champions)]
-    return [
-        Change(f"c{day}", f"2026-01-0{day}T00:00:00Z", words[day - 1], text)
-        for day, text in enumerate(texts, 1)
-    ][::-1]
+    return [Change(f"c{day}", f"2026-01-0{day}T00:00:00Z", words[day - 1], text) for day, text in enumerate(texts, 1)][
+        ::-1
+    ]
 
 
 def alert(marker, state="open", body="", memory=None, **more):
@@ -266,7 +247,7 @@ def test_a_rollback_by_two_names_the_one_in_the_middle():
         ([OLD, NEW, NEWER, OLD], [NEW, NEWER], [], [NEWER]),
         ([OLD, NEW], [], [], []),
     ],
-)  # fmt: skip
+)
 def test_a_rollback_has_one_incident(champions, withdrawn, alerts, expected):
     """Whoever finishes it, and whoever closed it."""
     found = due(history(*champions), withdrawn, {each.marker: each for each in alerts})
@@ -314,17 +295,25 @@ def test_notes_of_what_is_live_again_do_not_say_that_it_is_withdrawn():
         ([OLD], [], ["stuck:" + OLD], f"python -m forge restore STORE/bundles/{OLD}"),
         ([OLD], [release(OLD, "withdrawn", by_hand=True)], ["stuck:" + OLD], "from a pre-release into a release"),
         ([OLD, NEW], [release(OLD, "withdrawn")], ["stuck:" + NEW], "store it again from a copy"),
-        ([OLD, NEW, NEWER, NEW], [release(OLD, "withdrawn"), release(NEWER)], ["stuck:" + NEW], "a model that the gate has judged"),
+        (
+            [OLD, NEW, NEWER, NEW],
+            [release(OLD, "withdrawn"), release(NEWER)],
+            ["stuck:" + NEW],
+            "a model that the gate has judged",
+        ),
         ([OLD, NEW], [release(OLD)], [], ""),
-        ([OLD, NEW], [replace(release(OLD), digest=DIGEST[NEWER]), release(NEW)], ["changed:" + OLD], "Find out who changed what"),
+        (
+            [OLD, NEW],
+            [replace(release(OLD), digest=DIGEST[NEWER]), release(NEW)],
+            ["changed:" + OLD],
+            "Find out who changed what",
+        ),
         ([OLD, NEW], [replace(release(NEW), digest=DIGEST[NEWER])], ["changed:" + NEW], "revert that change"),
         ([OLD], [release(OLD), release(NEWER, "candidate")], [], ""),
         ([], [release(NEWER, "candidate")], [], ""),
     ],
-)  # fmt: skip
-def test_what_no_robot_can_put_right_is_an_incident_with_the_step_that_helps(
-    champions, releases, markers, step
-):
+)
+def test_what_no_robot_can_put_right_is_an_incident_with_the_step_that_helps(champions, releases, markers, step):
     """The live release is gone and there is none before it, or one is not what main has named."""
     now = live(champions[-1] if champions else "")
     found = troubles(now, history(*champions), releases)
@@ -345,12 +334,20 @@ def test_an_incident_closes_when_what_is_live_has_a_release_again():
 @pytest.mark.parametrize(
     ("bad", "champions", "words"),
     [
-        (NEWER, [OLD, NEW, NEWER, NEW], f"{NEWER}, which this is about, was rolled back before; {NEW} is live, since 2026-01-05"),
-        (NEW, [OLD, NEW, NEWER], f"{NEW}, which this is about, is not live any more; {NEWER} is live, since 2026-01-04"),
+        (
+            NEWER,
+            [OLD, NEW, NEWER, NEW],
+            f"{NEWER}, which this is about, was rolled back before; {NEW} is live, since 2026-01-05",
+        ),
+        (
+            NEW,
+            [OLD, NEW, NEWER],
+            f"{NEW}, which this is about, is not live any more; {NEWER} is live, since 2026-01-04",
+        ),
         ("", [OLD, NEW, OLD], f"{NEW} was a moment ago; {OLD} is live"),
         (NEW, [OLD, NEW, ""], "was rolled back before; nothing is live"),
     ],
-)  # fmt: skip
+)
 def test_a_rollback_that_is_about_another_version_says_so(bad, champions, words):
     """With what is live, since when, and how to roll that back."""
     found = stopped(bad, history(*champions))
@@ -373,9 +370,7 @@ def test_a_rollback_that_is_about_another_version_says_so(bad, champions, words)
         ([], 9, True, False),
     ],
 )
-def test_what_was_put_back_a_moment_ago_is_not_what_the_next_press_means(
-    champions, minutes, unfinished, expected
-):
+def test_what_was_put_back_a_moment_ago_is_not_what_the_next_press_means(champions, minutes, unfinished, expected):
     """Two people press within a minute, and it goes back by one."""
     changes = history(*champions)
     last = datetime.fromisoformat(changes[0].at)
@@ -387,10 +382,7 @@ def test_a_rollback_is_a_move_to_an_earlier_champion():
     """With the commit that made it, and all that it withdrew."""
     changes = history(OLD, NEW, NEWER, OLD, "")
 
-    assert backs(changes) == [
-        Back(NEWER, OLD, changes[1], (NEW, NEWER)),
-        Back(OLD, "", changes[0], (OLD,)),
-    ]
+    assert backs(changes) == [Back(NEWER, OLD, changes[1], (NEW, NEWER)), Back(OLD, "", changes[0], (OLD,))]
     assert since(changes) == changes[0]
     assert since([]) is None
     assert backs([]) == []

@@ -29,7 +29,7 @@ from tests.forge.fake_github import FakeGitHub
 
 pytestmark = pytest.mark.slow
 
-ACTIONS = ("land", "button", "comment", "automatic", "revert", "unrevert", "latest", "delete", "edit", "experiment")  # fmt: skip
+ACTIONS = ("land", "button", "comment", "automatic", "revert", "unrevert", "latest", "delete", "edit", "experiment")
 #: What must be true at the end. A row is the first of the two, a column the second, in the order of ACTIONS.
 #: The number is what is live. "s": the second said that it is about another version, and stopped.
 #:   4    v4 landed, and nothing was withdrawn
@@ -80,9 +80,7 @@ class World:
     def __init__(self, folder):
         self.folder = folder
         folder.mkdir(exist_ok=True)
-        (folder / "rules.toml").write_text(
-            '[land]\npolicy = "always"\nmax_churn = 1\nduring_experiment = "land"\n'
-        )
+        (folder / "rules.toml").write_text('[land]\npolicy = "always"\nmax_churn = 1\nduring_experiment = "land"\n')
         self.slots = {n: self.bundle(n) for n in range(1, 6)}
 
     def bundle(self, n):
@@ -133,10 +131,12 @@ class World:
         }
         live = self.n(self.live().champion.version)
         assert [self.n(r.version) for r in releases if r.latest] in ([live], [])
-        return live, states["published"], states["withdrawn"], {
-            self.n(a.marker.removeprefix(INCIDENT)): a.state
-            for a in forge.alerts() if a.marker.startswith(INCIDENT)
-        }  # fmt: skip
+        return (
+            live,
+            states["published"],
+            states["withdrawn"],
+            {self.n(a.marker.removeprefix(INCIDENT)): a.state for a in forge.alerts() if a.marker.startswith(INCIDENT)},
+        )
 
     def seen(self):
         """All that there is, but for when."""
@@ -207,9 +207,7 @@ class InFolder(World):
 
     def git(self, *words):
         place = self.folder / "forge/repo"
-        return subprocess.run(
-            ["git", *words], cwd=place, check=True, capture_output=True, text=True
-        ).stdout
+        return subprocess.run(["git", *words], cwd=place, check=True, capture_output=True, text=True).stdout
 
     def main(self):
         return self.git("rev-parse", "main").strip()
@@ -234,9 +232,7 @@ class InFolder(World):
         """What is hidden stays: a folder's record without it cannot be read, and is put right by hand."""
         path = self.folder / "forge/releases" / self.of(n)[0] / "release.md"
         if path.exists():
-            path.write_text(
-                path.read_text().partition("\n")[0] + "\nRoot cause: a join upstream.\n"
-            )
+            path.write_text(path.read_text().partition("\n")[0] + "\nRoot cause: a join upstream.\n")
 
 
 @pytest.fixture(scope="module")
@@ -291,9 +287,16 @@ def ask(world, action, monkeypatch):
             asked = dict(line.split("=", 1) for line in output.read_text().splitlines())
             assert asked["bad"] == version
         return lambda: world.type(
-            "rollback", "--bad", asked["bad"], "--requested", requested, "--to", asked["version"],
-            "--reason", asked["reason"],
-        )  # fmt: skip
+            "rollback",
+            "--bad",
+            asked["bad"],
+            "--requested",
+            requested,
+            "--to",
+            asked["version"],
+            "--reason",
+            asked["reason"],
+        )
     return lambda: GESTURES[action](world)
 
 
@@ -328,20 +331,21 @@ def experiment(world):
 
 
 GESTURES = {
-    "revert": revert, "unrevert": unrevert, "latest": by_hand("latest", 2),
-    "delete": by_hand("delete", 3), "edit": by_hand("edit", 3), "experiment": experiment,
-}  # fmt: skip
+    "revert": revert,
+    "unrevert": unrevert,
+    "latest": by_hand("latest", 2),
+    "delete": by_hand("delete", 3),
+    "edit": by_hand("edit", 3),
+    "experiment": experiment,
+}
 
 
 @pytest.mark.parametrize(
     ("kind", "first", "second", "end"),
-    [(OnGitHub, *case) for case in CASES]
-    + [(InFolder, *case) for case in CASES if {*case[:2]} <= {*IN_FOLDER}],
+    [(OnGitHub, *case) for case in CASES] + [(InFolder, *case) for case in CASES if {*case[:2]} <= {*IN_FOLDER}],
     ids=lambda each: getattr(each, "__name__", each),
 )
-def test_of_two_at_once_each_does_what_it_was_asked_for(
-    world_of, monkeypatch, capsys, kind, first, second, end
-):
+def test_of_two_at_once_each_does_what_it_was_asked_for(world_of, monkeypatch, capsys, kind, first, second, end):
     """And no robot undoes what another, or a person, did."""
     world = world_of(kind)
     turns = [ask(world, action, monkeypatch) for action in (first, second)]
@@ -365,9 +369,7 @@ def test_of_two_at_once_each_does_what_it_was_asked_for(
             assert "**Why" in alert.body
     notes = {world.n(r.version): r.notes for r in world.forge().releases()}
     said_so = {n for n, text in notes.items() if text.startswith("Withdrawn: ")}
-    if second != "edit" or isinstance(
-        world, OnGitHub
-    ):  # where only the text was replaced, it stays
+    if second != "edit" or isinstance(world, OnGitHub):  # where only the text was replaced, it stays
         assert said_so == {int(n) for n in withdrawn}
     before = world.seen()
     assert world.type("release") == 0
@@ -388,7 +390,19 @@ class Killed(BaseException):
 class Dying:
     """A forge whose process is killed just after a write, and so just before the next."""
 
-    WRITES = ("describe", "comment", "status", "merge", "propose", "publish", "withdraw", "alert", "close", "resolve", "note")  # fmt: skip
+    WRITES = (
+        "describe",
+        "comment",
+        "status",
+        "merge",
+        "propose",
+        "publish",
+        "withdraw",
+        "alert",
+        "close",
+        "resolve",
+        "note",
+    )
 
     def __init__(self, forge, number):
         self.forge, self.left = forge, number
@@ -438,16 +452,20 @@ KILLED = {
     "only one deleted": (lambda w: [w.delete(n) for n in (1, 2, 3)], lambda w: ["release"], None),
     "stored again": (lambda w: w.delete(2), lambda w: ["restore", str(w.folder / "bundles" / w.of(2)[0])], None),
     "undone by two": (
-        lambda w: [landed(w), w.type("rollback", "--to", w.of(2)[0], "--reason", "odd"), w.push(with_champion(w.live(), *w.of(4)), 'Revert "Roll back"')],
-        lambda w: ["release"], None,
+        lambda w: [
+            landed(w),
+            w.type("rollback", "--to", w.of(2)[0], "--reason", "odd"),
+            w.push(with_champion(w.live(), *w.of(4)), 'Revert "Roll back"'),
+        ],
+        lambda w: ["release"],
+        None,
     ),
     "withdrawn marked latest": (lambda w: [rolled_back(w), w.latest(3)], lambda w: ["release"], None),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(
-    ("kind", "name"),
-    [*((OnGitHub, name) for name in KILLED), (InFolder, "button"), (InFolder, "undone by two")],
+    ("kind", "name"), [*((OnGitHub, name) for name in KILLED), (InFolder, "button"), (InFolder, "undone by two")]
 )
 def test_what_is_killed_after_any_write_is_finished_by_the_next_run(world_of, kind, name):
     """Each write in turn; then the same command again, or the hourly one."""
@@ -527,7 +545,7 @@ def digest_on(world, n, digest):
 
 def bundle_on(world, n):
     """Somebody puts another bundle where one was, under its name."""
-    content = json.dumps({"format": 1, "files": {}, "number": 9, "version": world.of(n)[0], "digest": world.of(n)[1]})  # fmt: skip
+    content = json.dumps({"format": 1, "files": {}, "number": 9, "version": world.of(n)[0], "digest": world.of(n)[1]})
     if isinstance(world, OnGitHub):
         number = world.release(n)["id"]
         (asset,) = (a for a in world.fake.assets.values() if a["release"] == number)
@@ -541,7 +559,7 @@ FORGED = {
     "notes": lambda w: digest_on(w, 2, w.of(4)[1]),
     "files": lambda w: bundle_on(w, 2),
     "both": lambda w: [bundle_on(w, 2), digest_on(w, 2, content_digest({"format": 1, "files": {}, "number": 9}))],
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("how", FORGED)
@@ -569,7 +587,9 @@ def test_the_name_that_notes_hide_is_not_believed(github):
     assert {github.n(r.version) for r in github.forge().releases()} == {1, 2, 3, 4, 5}
 
 
-@pytest.mark.parametrize("hidden", ['{"state": "published"}', '{"state": 7}', "{", '{"state": "published", "digest": "x", "at": "now"}'])  # fmt: skip
+@pytest.mark.parametrize(
+    "hidden", ['{"state": "published"}', '{"state": 7}', "{", '{"state": "published", "digest": "x", "at": "now"}']
+)
 def test_a_hidden_line_that_somebody_spoilt_is_passed_over(github, hidden):
     """What a release is then comes from GitHub and from the bundle."""
     github.release(2)["body"] = f"<!-- tidegate: {hidden} -->\nWords.\n"
@@ -673,9 +693,7 @@ def test_notes_of_a_withdrawn_release_that_are_rewritten_change_no_incident(worl
 
 
 @pytest.mark.parametrize("closed", [False, True])
-def test_a_withdrawn_version_that_is_marked_latest_is_withdrawn_again_with_a_word(
-    worlds, capsys, closed
-):
+def test_a_withdrawn_version_that_is_marked_latest_is_withdrawn_again_with_a_word(worlds, capsys, closed):
     """Below its incident, and in the run's summary; the incident stays as it was."""
     world = worlds()
     world.type("rollback", "--reason", "odd")
@@ -708,9 +726,7 @@ def test_a_candidate_that_is_marked_latest_is_not_the_latest_and_that_is_said(wo
     world.latest(4)
 
     assert world.type("release") == 0
-    assert f"{world.of(4)[0]} was marked as the latest by hand, and was never live" in (
-        capsys.readouterr().out
-    )
+    assert f"{world.of(4)[0]} was marked as the latest by hand, and was never live" in (capsys.readouterr().out)
     assert world.live().champion == world.slots[3]
     assert [world.n(r.version) for r in world.forge().releases() if r.latest] == [3]
 

@@ -76,9 +76,7 @@ def test_every_role_is_brought(stored, store, bundles):
     make_live(stored, champion=slot(bundles[0]), challenger=slot(bundles[1]))
     sync(stored, store)
 
-    assert sorted(path.name for path in (store / "bundles").iterdir()) == [
-        bundle.name for bundle in bundles
-    ]
+    assert sorted(path.name for path in (store / "bundles").iterdir()) == [bundle.name for bundle in bundles]
 
 
 def test_a_damaged_copy_is_brought_anew(stored, store, bundles):
@@ -96,15 +94,10 @@ def test_a_damaged_copy_is_brought_anew(stored, store, bundles):
     [
         (lambda forge, bundle: shutil.rmtree(forge / "releases" / bundle), "there is no release"),
         (
-            lambda forge, bundle: (forge / "releases" / bundle / "bundle/model.onnx").write_bytes(
-                b""
-            ),
+            lambda forge, bundle: (forge / "releases" / bundle / "bundle/model.onnx").write_bytes(b""),
             "model.onnx is damaged",
         ),
-        (
-            lambda forge, bundle: (forge / "releases" / bundle / "bundle/manifest.json").unlink(),
-            "it cannot be read",
-        ),
+        (lambda forge, bundle: (forge / "releases" / bundle / "bundle/manifest.json").unlink(), "it cannot be read"),
         (
             lambda forge, bundle: (forge / "releases" / bundle / "bundle/manifest.json").write_text(
                 '{"digest": "sha256:0"}'
@@ -190,11 +183,7 @@ def served(github, fake, store, bundles):
 
 def everything(store):
     """What the store holds, but for what sync says of its looks."""
-    return {
-        p.relative_to(store): p.read_bytes()
-        for p in store.rglob("*")
-        if p.is_file() and p.name != STATUS
-    }
+    return {p.relative_to(store): p.read_bytes() for p in store.rglob("*") if p.is_file() and p.name != STATUS}
 
 
 TROUBLE = {
@@ -207,7 +196,7 @@ TROUBLE = {
     "hidden": ({"what": 404, "times": 99}, "GitHub knows no repository"),
     "an asset that is cut": ({"what": "cut", "path": "/store/", "times": 99}, "no answer"),
     "an asset that is gone": ({"what": 404, "path": "/store/", "times": 99}, "found nothing"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", TROUBLE)
@@ -285,19 +274,22 @@ WRONG = "sha256:" + "0" * 64
 @pytest.mark.parametrize(
     ("more", "why"),
     [
-        ('[challenger]\nversion = "20260101T0000-0000000"\ndigest = "{wrong}"\nshare = 0.1\n',
-         "the challenger 20260101T0000-0000000 cannot be had: there is no release"),
-        ('[challenger]\nversion = "{other}"\ndigest = "{wrong}"\nmode = "shadow"\n',
-         "is not what live.toml names"),
+        (
+            '[challenger]\nversion = "20260101T0000-0000000"\ndigest = "{wrong}"\nshare = 0.1\n',
+            "the challenger 20260101T0000-0000000 cannot be had: there is no release",
+        ),
+        ('[challenger]\nversion = "{other}"\ndigest = "{wrong}"\nmode = "shadow"\n', "is not what live.toml names"),
         ('[anchor]\nversion = "{other}"\ndigest = "{wrong}"\n', "the anchor {other} cannot be had"),
         ('[anchor]\nversion = "../{other}"\ndigest = "{wrong}"\n', "anchor.version is"),
         ('[challenger]\nversion = "{other}"\ndigest = "sha256:12"\n', "challenger.digest is"),
         ('[challenger]\nversion = "{other}"\ndigest = "{right}"\nshare = 7\n', "challenger.share"),
         ('[challanger]\nversion = "{other}"\ndigest = "{right}"\n', "[challanger] is not a role"),
-        ('[challenger]\nversion = "{other}"\ndigest = "{right}"\nshare = 0.1\n[split]\nsalt = "a b"\n',
-         "split.salt is"),
+        (
+            '[challenger]\nversion = "{other}"\ndigest = "{right}"\nshare = 0.1\n[split]\nsalt = "a b"\n',
+            "split.salt is",
+        ),
     ],
-)  # fmt: skip
+)
 def test_the_champion_is_followed_whatever_is_wrong_beside_it(stored, store, bundles, more, why):
     """A rollback, say; what is wrong is said, and left out of the store."""
     old, new = (slot(bundle) for bundle in bundles)
@@ -324,9 +316,7 @@ def test_the_champion_is_followed_whatever_is_wrong_beside_it(stored, store, bun
         lambda place: (place / "bundle/manifest.json").unlink(),
     ],
 )
-def test_a_slot_beside_the_champion_joins_when_it_can_be_had(
-    local, store, bundles, spoil, tmp_path
-):
+def test_a_slot_beside_the_champion_joins_when_it_can_be_had(local, store, bundles, spoil, tmp_path):
     """A new store begins without it."""
     old, new = (slot(bundle) for bundle in bundles)
     make_live(local, champion=new, anchor=replace(old, share=0.1))
@@ -360,9 +350,7 @@ class Scripted:
         self.forge.download(version, folder)
 
 
-@pytest.mark.parametrize(
-    "error", [OSError(28, "No space left on device"), ForgeError("GitHub gave no answer")]
-)
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), ForgeError("GitHub gave no answer")])
 def test_what_cannot_be_had_is_asked_for_less_and_less_often(local, store, bundles, error):
     """The champion is looked for as often as ever."""
     old, new = (slot(bundle) for bundle in bundles)
@@ -420,9 +408,7 @@ def test_a_live_file_that_is_gone_on_github_drops_nothing(served, fake):
     assert sync(on_github(fake), served).changed
 
 
-@pytest.mark.parametrize(
-    "text", ["a = " + "[" * 30_000, "champion = 0x" + "f" * 9_000, "#" * 2**17]
-)
+@pytest.mark.parametrize("text", ["a = " + "[" * 30_000, "champion = 0x" + "f" * 9_000, "#" * 2**17])
 def test_a_text_that_no_reader_takes_does_not_end_the_following(local, store, bundles, text):
     """It is refused in words."""
     make_live(local, champion=slot(bundles[0]))
@@ -456,9 +442,7 @@ def test_whatever_lies_in_the_store_is_put_right(local, store, bundles, name, ma
     assert report(store)["problem"] == ""
 
 
-def test_a_live_file_of_bytes_on_main_is_refused_and_does_not_break_the_history(
-    local, store, bundles
-):
+def test_a_live_file_of_bytes_on_main_is_refused_and_does_not_break_the_history(local, store, bundles):
     """Somebody committed UTF-16 with git, and somebody took the file away."""
     make_live(local, champion=slot(bundles[0]))
     sync(local, store)
@@ -469,10 +453,7 @@ def test_a_live_file_of_bytes_on_main_is_refused_and_does_not_break_the_history(
     git(repository, "rm", "-q", LIVE)
     git(repository, "commit", "-qm", "gone")
     assert "there is no serve/live.toml" in sync(local, store).words
-    assert [slot and slot.version for _, slot in moves(local.history(LIVE))] == [
-        None,
-        bundles[0].name,
-    ]
+    assert [slot and slot.version for _, slot in moves(local.history(LIVE))] == [None, bundles[0].name]
 
 
 def git(folder, *words):
@@ -487,9 +468,12 @@ def test_each_look_leaves_word_of_when_store_and_forge_agreed_last(local, store,
 
     following.look()
     assert report(store) == {
-        "format": 1, "at": "2026-03-01T01:00:00Z", "agreed": "2026-03-01T01:00:00Z",
-        "every": 15.0, "problem": "",
-    }  # fmt: skip
+        "format": 1,
+        "at": "2026-03-01T01:00:00Z",
+        "agreed": "2026-03-01T01:00:00Z",
+        "every": 15.0,
+        "problem": "",
+    }
     push(local, "[champion")
     following.look()
     assert report(store)["at"] == "2026-03-01T02:00:00Z"

@@ -95,18 +95,33 @@ def locked(issue):
 
 
 EDITS = [
-    without_line, without_line_in_a_browser, emptied, gone, half_a_line, no_end, no_beginning, below_a_remark,
-    other_json, without_values, without_marker, other_types, over_several_lines,
-]  # fmt: skip
+    without_line,
+    without_line_in_a_browser,
+    emptied,
+    gone,
+    half_a_line,
+    no_end,
+    no_beginning,
+    below_a_remark,
+    other_json,
+    without_values,
+    without_marker,
+    other_types,
+    over_several_lines,
+]
 #: What people did -> it is found under its marker
 LOST = {
     "+".join(edit.__name__ for edit in edits): edits
     for edits in [
-        (unlabelled,), (retitled,), (locked, unlabelled), (unlabelled, retitled),
-        *((edit,) for edit in EDITS), *((unlabelled, edit) for edit in EDITS),
+        (unlabelled,),
+        (retitled,),
+        (locked, unlabelled),
+        (unlabelled, retitled),
+        *((edit,) for edit in EDITS),
+        *((unlabelled, edit) for edit in EDITS),
         *((retitled, edit) for edit in EDITS if edit not in (emptied, gone)),
     ]
-}  # fmt: skip
+}
 
 
 def incident(fake, robot=ACTIONS):
@@ -265,7 +280,7 @@ def titles():
     now = datetime(2026, 3, 1, tzinfo=UTC)
     shown = SimpleNamespace(
         split=SimpleNamespace(shadow=False, challenger="v9"), judgement=SimpleNamespace(state="running")
-    )  # fmt: skip
+    )
     found = {
         INCIDENT[1]: INCIDENT[0],
         changed("v9", ["a"], ["b"]).title: "incident:changed:v9",
@@ -289,9 +304,14 @@ def titles():
 def test_a_title_leads_to_the_marker(title, marker):
     """Of an issue without label and hidden line."""
     issue = {
-        "number": 4, "title": title, "body": "words", "labels": [], "state": "open",
-        "user": {"login": ACTIONS, "type": "Bot"}, "author_association": "NONE",
-    }  # fmt: skip
+        "number": 4,
+        "title": title,
+        "body": "words",
+        "labels": [],
+        "state": "open",
+        "user": {"login": ACTIONS, "type": "Bot"},
+        "author_association": "NONE",
+    }
     (found,) = recognise([issue], lambda: "")
 
     assert found.meta["marker"] == (f"{marker}4" if marker.endswith("lost-") else marker)
@@ -305,7 +325,7 @@ def test_a_title_leads_to_the_marker(title, marker):
         ("robot:retrain.yml", "retrain.yml is switched off, or is not there"),
         ("service", "Scorers: errors beyond limits"),
     ],
-)  # fmt: skip
+)
 def test_an_alert_of_any_kind_is_opened_once(fake, marker, title):
     """Label and hidden line are gone; then it is raised again."""
     github, _ = incident(fake)
@@ -346,10 +366,7 @@ def test_a_proposal_whose_hidden_line_was_removed_is_still_one(fake):
             github.close("retrain", "worse")
             without_line(fake.issues[1])
 
-    assert [(each.number, each.state) for each in github.proposals()] == [
-        (2, "open"),
-        (1, "closed"),
-    ]
+    assert [(each.number, each.state) for each in github.proposals()] == [(2, "open"), (1, "closed")]
     without_line(fake.issues[2])
     assert github.proposal("retrain").number == 2
     assert github.propose("retrain", "model 3", "card", {"file": "3"}).number == 2

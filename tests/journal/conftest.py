@@ -12,9 +12,7 @@ import pytest
 from serve.segments import segments
 
 ROOT = Path(__file__).parents[2]
-KEYS = {
-    "AWS_ACCESS_KEY_ID": "nobody", "AWS_SECRET_ACCESS_KEY": "nothing", "AWS_DEFAULT_REGION": "us-east-1",
-}  # fmt: skip
+KEYS = {"AWS_ACCESS_KEY_ID": "nobody", "AWS_SECRET_ACCESS_KEY": "nothing", "AWS_DEFAULT_REGION": "us-east-1"}
 
 
 @pytest.fixture
@@ -45,10 +43,15 @@ def answer():
 
     def make(n, day="2026-03-01", **more):
         return {
-            "id": f"i{n}", "at": f"{day}T12:00:00.{n:06}Z", "version": "20260220T0317-0000000",
-            "arm": "champion", "key": f"k{n}", "time": f"{day}T11:00:00Z",
-            "row": {"country": "AT", "returning": True, "age": 41.0, "pages": n}, "score": 0.25,
-        } | more  # fmt: skip
+            "id": f"i{n}",
+            "at": f"{day}T12:00:00.{n:06}Z",
+            "version": "20260220T0317-0000000",
+            "arm": "champion",
+            "key": f"k{n}",
+            "time": f"{day}T11:00:00Z",
+            "row": {"country": "AT", "returning": True, "age": 41.0, "pages": n},
+            "score": 0.25,
+        } | more
 
     return make
 

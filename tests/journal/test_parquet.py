@@ -55,13 +55,13 @@ names = st.sampled_from(["age", "pages", "country", "", "row", "line", "form", "
 records = st.dictionaries(
     st.sampled_from(["id", "at", "score", "row", "key", "line", "form", "row.age", "\ud800"]),
     values | st.lists(st.floats() | st.integers(), max_size=3) | st.dictionaries(names, values, max_size=4),
-)  # fmt: skip
+)
 anything = records.map(lambda found: json.dumps(found).encode()) | st.binary(max_size=9).filter(
     lambda found: b"\n" not in found
 )
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)  # fmt: skip
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(st.lists(anything, max_size=8))
 def test_whatever_is_in_a_segment_is_in_its_parquet(tmp_path_factory, found):
     """Numbers that no column holds, names that are ours, halves of lines."""

@@ -90,9 +90,7 @@ def test_the_command_says_what_it_did(three_days, journal, capsys):
     assert "3 deleted, 0 wait to be shipped" in told
 
 
-def test_one_file_that_cannot_be_deleted_does_not_stop_the_others(
-    three_days, journal, put, answer, capsys
-):
+def test_one_file_that_cannot_be_deleted_does_not_stop_the_others(three_days, journal, put, answer, capsys):
     """It is reported, and the command fails; the others are deleted."""
     segment = put([answer(9)], day="20260228")
     os.utime(segment, (1_770_000_000, 1_770_000_000))
@@ -107,8 +105,7 @@ def test_one_file_that_cannot_be_deleted_does_not_stop_the_others(
 
 
 @pytest.mark.parametrize(
-    ("days", "words"),
-    [("0", "--days is 0"), ("9", "there is no journal"), ("99999999999", "expected 1 to 36,500")],
+    ("days", "words"), [("0", "--days is 0"), ("9", "there is no journal"), ("99999999999", "expected 1 to 36,500")]
 )
 def test_a_mistake_in_how_it_is_started_is_said(tmp_path, capsys, days, words):
     """Before anything is deleted."""

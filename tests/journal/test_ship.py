@@ -75,7 +75,7 @@ def test_what_arrived_is_not_sent_again(put, answer, journal, to):
     assert there(to) == here(journal)
 
 
-@pytest.mark.parametrize("spoil", ["no marker", "torn marker", "half a file", "no file and no marker"])  # fmt: skip
+@pytest.mark.parametrize("spoil", ["no marker", "torn marker", "half a file", "no file and no marker"])
 def test_killed_at_any_point_it_goes_on_and_nothing_is_there_twice(put, answer, journal, to, spoil):
     """After the upload and before the marker; in the middle of either."""
     put([answer(1)])
@@ -107,9 +107,7 @@ def test_another_place_gets_all_of_it(put, answer, journal, to, tmp_path):
     assert there(to) == here(journal)
 
 
-def test_a_lost_marker_costs_no_second_upload_where_the_far_side_has_digests(
-    put, answer, journal, bucket
-):
+def test_a_lost_marker_costs_no_second_upload_where_the_far_side_has_digests(put, answer, journal, bucket):
     """An ETag is the MD5."""
     put([answer(1)])
     Shipping(journal, bucket).once()
@@ -183,7 +181,7 @@ def test_a_deletion_that_fails_is_reported_and_ends_no_run(put, answer, journal,
 
 def test_the_command_goes_on_until_it_is_told_to_stop(put, answer, journal, to):
     """`python -m serve ship --every 0.1` beside a scorer; killed by force, a second one takes over."""
-    command = [sys.executable, "-m", "serve", "ship", "--journal", str(journal), "--to", to, "--every", "0.1"]  # fmt: skip
+    command = [sys.executable, "-m", "serve", "ship", "--journal", str(journal), "--to", to, "--every", "0.1"]
     codes = []
     for n, ending in enumerate((signal.SIGKILL, signal.SIGTERM)):
         if n == 0:
@@ -203,7 +201,7 @@ def test_the_command_goes_on_until_it_is_told_to_stop(put, answer, journal, to):
 def test_told_to_stop_it_sends_what_was_closed_last(put, answer, journal, tmp_path):
     """A pod ends: the scorer closes its files, then what ships them is stopped."""
     to = f"file://{tmp_path}/far/journal"
-    command = [sys.executable, "-m", "serve", "ship", "--journal", str(journal), "--to", to, "--every", "600"]  # fmt: skip
+    command = [sys.executable, "-m", "serve", "ship", "--journal", str(journal), "--to", to, "--every", "600"]
     put([answer(1)])
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         until(lambda: len(there(to)) == 1)
@@ -215,9 +213,7 @@ def test_told_to_stop_it_sends_what_was_closed_last(put, answer, journal, tmp_pa
     assert len(there(to)) == 2
 
 
-def test_what_is_old_and_has_arrived_is_deleted_if_that_is_asked_for(
-    put, answer, journal, tmp_path, capsys
-):
+def test_what_is_old_and_has_arrived_is_deleted_if_that_is_asked_for(put, answer, journal, tmp_path, capsys):
     """What has not arrived stays, however old."""
     put([answer(1)])
     words = ["ship", "--journal", str(journal), "--days", "1", "--to"]
@@ -237,10 +233,8 @@ def test_it_runs_from_what_its_image_holds(put, answer, journal, tmp_path):
     for package in ("serve", "forge"):
         shutil.copytree(ROOT / package, tmp_path / "app" / package, ignore=ignored)
     put([answer(1)])
-    command = [sys.executable, "-m", "serve", "ship", "--journal", str(journal), "--to", f"file://{tmp_path}/far"]  # fmt: skip
-    done = subprocess.run(
-        command, cwd=tmp_path / "app", capture_output=True, text=True, check=False
-    )
+    command = [sys.executable, "-m", "serve", "ship", "--journal", str(journal), "--to", f"file://{tmp_path}/far"]
+    done = subprocess.run(command, cwd=tmp_path / "app", capture_output=True, text=True, check=False)
 
     assert (done.returncode, done.stdout) == (0, "1 files made, 1 sent\n")
 

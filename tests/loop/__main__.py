@@ -20,15 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from model.train import read_recipe
-from tests.loop.laptop import (
-    PROMOTE,
-    REJECT,
-    ROOT,
-    Laptop,
-    UnexpectedError,
-    environments_missing,
-    wait_for,
-)
+from tests.loop.laptop import PROMOTE, REJECT, ROOT, Laptop, UnexpectedError, environments_missing, wait_for
 from tests.loop.website import Answers, Traffic, Website
 
 RECIPE = ROOT / "model/recipe.py"
@@ -64,13 +56,9 @@ def tell_story(laptop: Laptop, narrator: Narrator) -> None:
 
     def days(first: str, last: str) -> Any:
         """The flights from *first* up to *last*, not included."""
-        return recipe.load(
-            *(datetime.fromisoformat(day).replace(tzinfo=UTC) for day in (first, last))
-        )
+        return recipe.load(*(datetime.fromisoformat(day).replace(tzinfo=UTC) for day in (first, last)))
 
-    narrator.chapter(
-        1, "1 April 2013. The site sells LaGuardia only. The first model is trained and judged."
-    )
+    narrator.chapter(1, "1 April 2013. The site sells LaGuardia only. The first model is trained and judged.")
     laptop.retrain("2013-04-01")
     laptop.gate("first", PROMOTE)
 
@@ -86,9 +74,7 @@ def tell_story(laptop: Laptop, narrator: Narrator) -> None:
     narrator.tell(expect_no_failure(quiet))
     narrator.tell(f"{website.tell_outcomes(quiet):,} outcomes told")
 
-    narrator.chapter(
-        4, "From 8 April Newark and Kennedy are sold too. No outcome is in yet; the watch looks."
-    )
+    narrator.chapter(4, "From 8 April Newark and Kennedy are sold too. No outcome is in yet; the watch looks.")
     drifting = website.send(days("2013-04-08", "2013-04-19"))
     narrator.tell(expect_no_failure(drifting))
     laptop.watch("2013-04-19")
@@ -99,14 +85,10 @@ def tell_story(laptop: Laptop, narrator: Narrator) -> None:
     told = website.tell_outcomes(drifting) + website.tell_outcomes(later)
     narrator.tell(f"{told:,} outcomes are in now")
     laptop.watch("2013-04-29")
-    if [alert.number for alert in expect_alerts(laptop, "open")] != [
-        alert.number for alert in opened
-    ]:
+    if [alert.number for alert in expect_alerts(laptop, "open")] != [alert.number for alert in opened]:
         raise UnexpectedError("a second alert was opened")
 
-    narrator.chapter(
-        5, "29 April: a retrain. Pages go on being landed on while it is judged and swapped in."
-    )
+    narrator.chapter(5, "29 April: a retrain. Pages go on being landed on while it is judged and swapped in.")
     traffic = Traffic(website, days("2013-04-29", "2013-05-01"), pause=0.1)
     laptop.retrain("2013-04-29")
     laptop.gate("second", PROMOTE)
@@ -116,9 +98,7 @@ def tell_story(laptop: Laptop, narrator: Narrator) -> None:
     wait_for(lambda: traffic.answers.versions[second] >= 50, 60, "no swap")
     swapped = traffic.end()
     narrator.tell(expect_no_failure(swapped))
-    narrator.tell(
-        f"{second} answered {swapped.first_seen[second] - landed:.1f} s after `land` was typed"
-    )
+    narrator.tell(f"{second} answered {swapped.first_seen[second] - landed:.1f} s after `land` was typed")
 
     narrator.chapter(6, "A week with the new model: the stream is back within limits.")
     back = website.send(days("2013-04-30", "2013-05-07"))
@@ -134,9 +114,7 @@ def tell_story(laptop: Laptop, narrator: Narrator) -> None:
     if laptop.live() != second:
         raise UnexpectedError("the bad candidate went live")
 
-    narrator.chapter(
-        8, "Somebody is not happy with the new model: one gesture, and the older one serves."
-    )
+    narrator.chapter(8, "Somebody is not happy with the new model: one gesture, and the older one serves.")
     traffic = Traffic(website, days("2013-05-07", "2013-05-08"))
     pressed = time.monotonic()
     laptop.rollback("the demo's on-call does not trust it")
@@ -149,9 +127,7 @@ def tell_story(laptop: Laptop, narrator: Narrator) -> None:
 def expect_no_failure(answers: Answers) -> str:
     """The summary of *answers*, every one of which must be good."""
     if answers.failed:
-        raise UnexpectedError(
-            f"{len(answers.failed)} requests failed, the first: {answers.failed[0]}"
-        )
+        raise UnexpectedError(f"{len(answers.failed)} requests failed, the first: {answers.failed[0]}")
     return answers.summary()
 
 
@@ -167,9 +143,7 @@ def expect_alerts(laptop: Laptop, state: str) -> list[Any]:
 def main() -> int:
     """Run the demo in its folder; returns the exit code."""
     parser = argparse.ArgumentParser("python -m tests.loop", description=__doc__)
-    parser.add_argument(
-        "--folder", type=Path, default=Path(".demo"), help="where it leaves its traces"
-    )
+    parser.add_argument("--folder", type=Path, default=Path(".demo"), help="where it leaves its traces")
     folder: Path = parser.parse_args().folder.resolve()
     missing = environments_missing()
     if missing:
@@ -184,10 +158,7 @@ def main() -> int:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            print(
-                f"error: a demo is running in {folder}; wait for it, or give this one --folder",
-                file=sys.stderr,
-            )
+            print(f"error: a demo is running in {folder}; wait for it, or give this one --folder", file=sys.stderr)
             return 2
         sweep(folder)
         try:

@@ -42,10 +42,7 @@ class Laptop:
         return self
 
     def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         for server in reversed(self._servers):
             server.terminate()
@@ -59,15 +56,7 @@ class Laptop:
     def retrain(self, today: str, recipe: Path | None = None) -> None:
         """Train as of *today*, store the candidate, open or refresh the proposal."""
         original = {"ORIGINAL": str(self.recipe)}
-        command = [
-            "-m",
-            "model",
-            "retrain",
-            "--today",
-            today,
-            "--recipe",
-            str(recipe or self.recipe),
-        ]
+        command = ["-m", "model", "retrain", "--today", today, "--recipe", str(recipe or self.recipe)]
         self._run("work", command, more=original)
 
     def gate(self, name: str, expect: int) -> dict[str, Any]:
@@ -93,31 +82,18 @@ class Laptop:
 
     def write_site(self) -> Path:
         """The control room: one page."""
-        told = [
-            "--journal",
-            str(self.journal),
-            "--watch",
-            str(self.watched),
-            "--out",
-            str(self.site),
-        ]
+        told = ["--journal", str(self.journal), "--watch", str(self.watched), "--out", str(self.site)]
         self._run("work", ["-m", "monitoring", "site", *told])
         return self.site / "index.html"
 
     def start_serving(self) -> str:
         """Start the sync and the scorer; returns the scorer's host:port once a model is ready."""
-        self._start(
-            "work", ["-m", "forge", "sync", "--store", str(self.store), "--every", "0.5"], "sync"
-        )
+        self._start("work", ["-m", "forge", "sync", "--store", str(self.store), "--every", "0.5"], "sync")
         ready = self.folder / "scorer.address"
         ready.unlink(missing_ok=True)
         places = ["--store", str(self.store), "--journal", str(self.journal)]
-        self._start(
-            "serve", ["-m", "serve", *places, "--port", "0", "--ready-file", str(ready)], "scorer"
-        )
-        wait_for(
-            lambda: ready.is_file() and ready.read_text().strip(), 30, "the scorer does not start"
-        )
+        self._start("serve", ["-m", "serve", *places, "--port", "0", "--ready-file", str(ready)], "scorer")
+        wait_for(lambda: ready.is_file() and ready.read_text().strip(), 30, "the scorer does not start")
         address = ready.read_text().strip().removeprefix("http://")
         wait_for(lambda: self.ready(address).get("version"), 30, "no model becomes ready")
         return address
@@ -142,13 +118,7 @@ class Laptop:
         champion = parse_live(open_forge(str(self.forge)).read("serve/live.toml") or "").champion
         return champion.version if champion else ""
 
-    def _run(
-        self,
-        environment: str,
-        command: list[str],
-        expect: int = 0,
-        more: dict[str, str] | None = None,
-    ) -> str:
+    def _run(self, environment: str, command: list[str], expect: int = 0, more: dict[str, str] | None = None) -> str:
         process = self._popen(environment, command, subprocess.PIPE, more or {})
         assert process.stdout
         said = []
@@ -164,18 +134,14 @@ class Laptop:
             process.stdout.close()
         if code != expect:
             words = "".join(said)
-            raise UnexpectedError(
-                f"{' '.join(command)}: exit code {code}, expected {expect}\n{words}"
-            )
+            raise UnexpectedError(f"{' '.join(command)}: exit code {code}, expected {expect}\n{words}")
         return "".join(said)
 
     def _start(self, environment: str, command: list[str], name: str) -> None:
         with (self.folder / f"{name}.log").open("a") as log:
             self._servers.append(self._popen(environment, command, log, {}))
 
-    def _popen(
-        self, environment: str, command: list[str], out: Any, more: dict[str, str]
-    ) -> subprocess.Popen[str]:
+    def _popen(self, environment: str, command: list[str], out: Any, more: dict[str, str]) -> subprocess.Popen[str]:
         python = ROOT / ".venv" / environment / "bin/python"
         return subprocess.Popen(
             [str(python), *command],
@@ -199,8 +165,4 @@ def wait_for(condition: Callable[[], object], seconds: float, otherwise: str) ->
 
 def environments_missing() -> list[str]:
     """The environments that are not installed."""
-    return [
-        name
-        for name in ("serve", "work", "checks")
-        if not (ROOT / ".venv" / name / "installed").is_file()
-    ]
+    return [name for name in ("serve", "work", "checks") if not (ROOT / ".venv" / name / "installed").is_file()]

@@ -57,8 +57,7 @@ def still_running(folder):
 
 
 @pytest.mark.parametrize(
-    ("sign", "number"),
-    [("recipe ", signal.SIGINT), ("(3)", signal.SIGINT), ("(1)", signal.SIGTERM)],
+    ("sign", "number"), [("recipe ", signal.SIGINT), ("(3)", signal.SIGINT), ("(1)", signal.SIGTERM)]
 )
 def test_it_can_be_stopped_at_any_point(root, tmp_path, sign, number):
     """In training, while pages are served: no process is left, and the forge is whole."""
@@ -108,9 +107,7 @@ def test_it_begins_anew_and_removes_only_what_it_made(tmp_path):
 def test_traffic_counts_what_failed():
     """A website that cannot reach the scorer has no answer, and says so."""
     contract = Contract("t", "regression", (Feature("x", "number"),), Target("y"), "k", "at")
-    rows = pd.DataFrame(
-        {"k": ["a"], "at": [pd.Timestamp("2026-01-01", tz="UTC")], "x": [1.0], "y": [1.0]}
-    )
+    rows = pd.DataFrame({"k": ["a"], "at": [pd.Timestamp("2026-01-01", tz="UTC")], "x": [1.0], "y": [1.0]})
     answers = Website("127.0.0.1:9", contract).send(rows)  # the discard port: nobody listens
 
     assert len(answers.failed) == 1

@@ -25,9 +25,7 @@ def test_another_recipe_goes_through_the_whole_loop(laptop):
     recipe = read_recipe(laptop.recipe)
 
     def days(first, last):
-        return recipe.load(
-            *(datetime.fromisoformat(day).replace(tzinfo=UTC) for day in (first, last))
-        )
+        return recipe.load(*(datetime.fromisoformat(day).replace(tzinfo=UTC) for day in (first, last)))
 
     laptop.retrain("2026-02-20")
     assert laptop.gate("first", PROMOTE)["champion"] is None
@@ -62,7 +60,5 @@ def test_another_recipe_goes_through_the_whole_loop(laptop):
 def answers(laptop):
     """The journal's answers."""
     return [
-        json.loads(line)
-        for path in laptop.journal.glob("answers-*.jsonl")
-        for line in path.read_text().splitlines()
+        json.loads(line) for path in laptop.journal.glob("answers-*.jsonl") for line in path.read_text().splitlines()
     ]

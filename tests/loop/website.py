@@ -30,9 +30,7 @@ class Answers:
     def summary(self) -> str:
         """One line for a person."""
         taken = sorted(self.seconds)
-        half, most = (
-            taken[int(len(taken) * share)] * 1000 if taken else 0 for share in (0.5, 0.99)
-        )
+        half, most = (taken[int(len(taken) * share)] * 1000 if taken else 0 for share in (0.5, 0.99))
         served = ", ".join(f"{version} {count:,}" for version, count in self.versions.items())
         return f"{len(self.ids):,} answers ({served}), {len(self.failed)} failed, half within {half:.1f} ms, 99% within {most:.1f}"
 
@@ -119,9 +117,7 @@ def as_requests(rows: pd.DataFrame, contract: Contract) -> list[tuple[dict[str, 
     columns = {name: plain(rows[name]) for name in (contract.key, *contract.feature_names)}
     columns[contract.time] = rows[contract.time].dt.strftime("%Y-%m-%dT%H:%M:%SZ").tolist()
     truths = rows[contract.target.name].tolist()
-    sent = [
-        dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)
-    ]
+    sent = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
     return list(zip(sent, truths, strict=True))
 
 

@@ -69,11 +69,7 @@ FEATURES = (
     Feature("member", "boolean", nullable=True),
 )
 NUMBERS, WORDS = ["income", "age", "member"], ["town", "channel", "shirt"]
-TARGETS = {
-    "binary": Target("y", (False, True)),
-    "multiclass": Target("y", ("a", "b", "c")),
-    "regression": Target("y"),
-}
+TARGETS = {"binary": Target("y", (False, True)), "multiclass": Target("y", ("a", "b", "c")), "regression": Target("y")}
 ENCODERS = {
     "one-hot, ignore": lambda: OneHotEncoder(handle_unknown="ignore", sparse_output=False),
     "one-hot": lambda: OneHotEncoder(sparse_output=False),
@@ -93,7 +89,7 @@ ESTIMATORS = {
     "old boosting": ("binary", lambda: GradientBoostingClassifier(n_estimators=5)),
     "linear": ("binary", lambda: make_pipeline(StandardScaler(), LogisticRegression())),
     "linear, imputed": ("binary", lambda: make_pipeline(SimpleImputer(), StandardScaler(), LogisticRegression())),
-}  # fmt: skip
+}
 
 
 def fit(task, estimator, nulls, target=lambda signal: signal * 300, features=FEATURES):
@@ -112,23 +108,21 @@ def fit(task, estimator, nulls, target=lambda signal: signal * 300, features=FEA
             "member": (rng.random(n) < 0.5).astype(object),
         }
     )
-    signal = np.log(rows["income"]) - 7.5 + 0.02 * (rows["age"] - 45) + (rows["town"] == "Wels") + rng.normal(0, 0.3, n)  # fmt: skip
+    signal = np.log(rows["income"]) - 7.5 + 0.02 * (rows["age"] - 45) + (rows["town"] == "Wels") + rng.normal(0, 0.3, n)
     if nulls:
         for name in ("income", "channel", "member"):
             rows.loc[rng.random(n) < 0.15, name] = None
     classes = TARGETS[task].classes
     values = target(signal) if task == "regression" else pd.qcut(signal, len(classes), labels=False)
     rows["y"] = values if not classes else [classes[i] for i in values]
-    contract = Contract(name="c", task=task, features=features, target=TARGETS[task], key="key", time="at")  # fmt: skip
+    contract = Contract(name="c", task=task, features=features, target=TARGETS[task], key="key", time="at")
     split = Split(rows[:180].reset_index(drop=True), rows[180:].reset_index(drop=True))
     estimator.fit(model_inputs(split.train, contract), encoded_target(split.train, contract))
     return Fitted(estimator, contract, split, (NOON - timedelta(hours=n), NOON), {})
 
 
 def pipeline(encoder, estimator):
-    return make_pipeline(
-        ColumnTransformer([("n", "passthrough", NUMBERS), ("w", encoder, WORDS)]), estimator
-    )
+    return make_pipeline(ColumnTransformer([("n", "passthrough", NUMBERS), ("w", encoder, WORDS)]), estimator)
 
 
 def attempt(fitted, limit=1e-5):
@@ -140,12 +134,8 @@ def attempt(fitted, limit=1e-5):
     return score, replay(fitted, score, points, limit)
 
 
-@pytest.mark.parametrize(
-    ("kind", "encoder", "nulls"), list(itertools.product(ESTIMATORS, ENCODERS, (False, True)))
-)
-def test_every_combination_is_exported_correctly_or_refused_with_a_field_and_a_cure(
-    kind, encoder, nulls
-):
+@pytest.mark.parametrize(("kind", "encoder", "nulls"), list(itertools.product(ESTIMATORS, ENCODERS, (False, True))))
+def test_every_combination_is_exported_correctly_or_refused_with_a_field_and_a_cure(kind, encoder, nulls):
     """Correct on rows of the test's own making: each field null or unseen, alone and together."""
     task, make = ESTIMATORS[kind]
     try:
@@ -162,21 +152,26 @@ def test_every_combination_is_exported_correctly_or_refused_with_a_field_and_a_c
     assert encoder in ("one-hot, ignore", "ordinal, -1")
     tried = model_inputs(fitted.split.holdout, fitted.contract)
     for change in (
-        {"income": np.nan}, {"channel": ""}, {"member": np.nan}, {"town": "new"},
+        {"income": np.nan},
+        {"channel": ""},
+        {"member": np.nan},
+        {"town": "new"},
         {"income": np.nan, "channel": "", "member": np.nan, "town": "new"},
-        {"income": 0.0}, {"income": 10_000.0}, {"age": 110.0, "channel": "WEB"},
-    ):  # fmt: skip
-        rows = tried.assign(**{name: np.float32(v) if isinstance(v, float) else v for name, v in change.items()})  # fmt: skip
+        {"income": 0.0},
+        {"income": 10_000.0},
+        {"age": 110.0, "channel": "WEB"},
+    ):
+        rows = tried.assign(**{name: np.float32(v) if isinstance(v, float) else v for name, v in change.items()})
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             expected = scores_of(fitted.estimator, rows, fitted.contract)
         found = score({name: rows[name].to_numpy() for name in rows})
-        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-4 if task == "regression" else 1e-6)  # fmt: skip
+        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-4 if task == "regression" else 1e-6)
 
 
 def test_the_message_names_each_field_an_example_and_the_cure():
     """All problems at once, each with the line of the recipe."""
-    fitted = fit("binary", pipeline(OrdinalEncoder(), GradientBoostingClassifier(n_estimators=3)), False)  # fmt: skip
+    fitted = fit("binary", pipeline(OrdinalEncoder(), GradientBoostingClassifier(n_estimators=3)), False)
     fitted = replace(fitted, where=Declared({"income": "shop.py:12"}))
 
     with pytest.raises(ParityError) as caught:
@@ -184,10 +179,16 @@ def test_the_message_names_each_field_an_example_and_the_cure():
 
     said = str(caught.value)
     for words in (
-        "- shop.py:12: income: null is admitted", "Input X contains NaN", "SimpleImputer", "nullable=False",
-        "town: an unseen category is admitted", "town = 'never seen'", 'handle_unknown="ignore"',
-        "member: null is admitted", "channel: null is admitted",
-    ):  # fmt: skip
+        "- shop.py:12: income: null is admitted",
+        "Input X contains NaN",
+        "SimpleImputer",
+        "nullable=False",
+        "town: an unseen category is admitted",
+        "town = 'never seen'",
+        'handle_unknown="ignore"',
+        "member: null is admitted",
+        "channel: null is admitted",
+    ):
         assert words in said
 
 
@@ -207,12 +208,17 @@ def test_an_estimator_that_answers_with_no_number_is_refused():
     fitted = fit("regression", Leaves(), False)
 
     with pytest.raises(ParityError, match=r"income: null .*\n? ?.*not a finite number"):
-        replay(fitted, lambda columns: fitted.estimator.inner.predict(pd.DataFrame({"age": columns["age"]})), Thresholds(), 1e-5)  # fmt: skip
+        replay(
+            fitted,
+            lambda columns: fitted.estimator.inner.predict(pd.DataFrame({"age": columns["age"]})),
+            Thresholds(),
+            1e-5,
+        )
 
 
 def test_golden_rows_have_the_estimators_scores(tmp_path, recipes):
     """Each nullable field null, each open category unseen, and both together."""
-    fitted = fit("regression", pipeline(ENCODERS["one-hot, ignore"](), RandomForestRegressor(8, random_state=0)), False)  # fmt: skip
+    fitted = fit("regression", pipeline(ENCODERS["one-hot, ignore"](), RandomForestRegressor(8, random_state=0)), False)
     folder = export(fitted, Build(NOON, "", recipes / "buys.py"), tmp_path, 1e-5)
     golden = json.loads((folder / "manifest.json").read_text())["golden"]
     rows = pd.DataFrame(golden["rows"], dtype=object)
@@ -242,9 +248,14 @@ def test_golden_rows_have_the_estimators_scores(tmp_path, recipes):
 )
 def test_float32_noise_passes_and_a_real_difference_does_not(target):
     """A thousandth of the scores' deviation is a real one, whatever their unit."""
-    fitted = fit("regression", pipeline(ENCODERS["ordinal, -1"](), HistGradientBoostingRegressor(max_iter=30, min_samples_leaf=5)), True, target)  # fmt: skip
+    fitted = fit(
+        "regression",
+        pipeline(ENCODERS["ordinal, -1"](), HistGradientBoostingRegressor(max_iter=30, min_samples_leaf=5)),
+        True,
+        target,
+    )
     score, _ = attempt(fitted)
-    scores = scores_of(fitted.estimator, model_inputs(fitted.split.holdout, fitted.contract), fitted.contract)  # fmt: skip
+    scores = scores_of(fitted.estimator, model_inputs(fitted.split.holdout, fitted.contract), fitted.contract)
     real = 1e-3 * (scores.std() or abs(scores[0]) or 1.0)
 
     with pytest.raises(ParityError, match="differs from the estimator"):
@@ -272,7 +283,9 @@ def test_small_probabilities_are_measured_by_their_own_spread():
 
 def test_each_feature_is_moved_over_its_own_thresholds_only():
     """The graph's trees look at income and age; a threshold of one says nothing of the other."""
-    fitted = fit("binary", pipeline(ENCODERS["one-hot, ignore"](), DecisionTreeClassifier(max_depth=4, random_state=0)), False)  # fmt: skip
+    fitted = fit(
+        "binary", pipeline(ENCODERS["one-hot, ignore"](), DecisionTreeClassifier(max_depth=4, random_state=0)), False
+    )
     inputs = model_inputs(fitted.split.holdout, fitted.contract)
     points = thresholds(to_graph(fitted), inputs, fitted.contract).points
     tree = fitted.estimator[-1].tree_
@@ -301,7 +314,9 @@ STEPS = {
 def of_income(steps, estimator, names=("income",)):
     """Steps and an estimator on some of the numbers."""
     features = (Feature("income", "number", minimum=1, maximum=10_000), *FEATURES[1:])
-    return fit("binary", make_pipeline(ColumnTransformer([("n", steps, list(names))]), estimator), False, features=features)  # fmt: skip
+    return fit(
+        "binary", make_pipeline(ColumnTransformer([("n", steps, list(names))]), estimator), False, features=features
+    )
 
 
 def found_in(fitted):
@@ -338,7 +353,9 @@ def test_a_step_that_rounds_differently_before_trees_is_refused(step):
     """Trees split the same rows without it."""
     fitted = of_income(STEPS[step](), RandomForestClassifier(30, max_depth=6, random_state=0))
 
-    with pytest.raises(ParityError, match=r"income: a value beside a threshold[^*]*give trees and bins the number as it is"):  # fmt: skip
+    with pytest.raises(
+        ParityError, match=r"income: a value beside a threshold[^*]*give trees and bins the number as it is"
+    ):
         attempt(fitted)
 
 
@@ -358,8 +375,9 @@ def test_a_number_on_the_edge_of_a_bin_is_in_the_estimators_bin(strategy, encode
     assert found["beside_thresholds"]["replayed"] >= 2 * len(on)
     np.testing.assert_allclose(
         score({name: rows[name].to_numpy() for name in rows}),
-        scores_of(fitted.estimator, rows, fitted.contract), rtol=1e-5,
-    )  # fmt: skip
+        scores_of(fitted.estimator, rows, fitted.contract),
+        rtol=1e-5,
+    )
     for before, after in zip(edges, bins_of(fitted), strict=True):
         assert np.abs(after - before).max() < 1e-6 * before.max()
 
@@ -370,11 +388,17 @@ def bins_of(fitted):
 
 COMBINING = {
     "components": lambda: make_pipeline(PCA(2), DecisionTreeClassifier(max_depth=3)),
-    "products": lambda: make_pipeline(PolynomialFeatures(2, interaction_only=True), DecisionTreeClassifier(max_depth=4)),
+    "products": lambda: make_pipeline(
+        PolynomialFeatures(2, interaction_only=True), DecisionTreeClassifier(max_depth=4)
+    ),
     "length": lambda: make_pipeline(Normalizer(), DecisionTreeClassifier(max_depth=3)),
-    "bins of components": lambda: make_pipeline(PCA(2), KBinsDiscretizer(4, encode="onehot-dense", strategy="uniform"), LogisticRegression()),
-    "a model's scores": lambda: StackingClassifier([("l", make_pipeline(StandardScaler(), LogisticRegression()))], DecisionTreeClassifier(max_depth=2), cv=2),
-}  # fmt: skip
+    "bins of components": lambda: make_pipeline(
+        PCA(2), KBinsDiscretizer(4, encode="onehot-dense", strategy="uniform"), LogisticRegression()
+    ),
+    "a model's scores": lambda: StackingClassifier(
+        [("l", make_pipeline(StandardScaler(), LogisticRegression()))], DecisionTreeClassifier(max_depth=2), cv=2
+    ),
+}
 
 
 @pytest.mark.parametrize("kind", COMBINING)
@@ -385,16 +409,16 @@ def test_features_whose_thresholds_are_not_known_are_named(kind):
     remarks = recorded({"parity": parity, "remarks": ["of the data"]})
 
     assert set(parity["beside_thresholds"]["unchecked"]) == {"income", "age"}
-    assert remarks[0].startswith(
-        "not checked beside thresholds: features that are combined with others"
-    )
+    assert remarks[0].startswith("not checked beside thresholds: features that are combined with others")
     assert "income, age" in remarks[0]
     assert remarks[1:] == ["of the data"]
 
 
 def test_a_linear_model_has_no_thresholds_and_no_remark():
     """Components and powers are continuous."""
-    fitted = of_income("passthrough", make_pipeline(PCA(2), PowerTransformer(), LogisticRegression()), ["income", "age"])  # fmt: skip
+    fitted = of_income(
+        "passthrough", make_pipeline(PCA(2), PowerTransformer(), LogisticRegression()), ["income", "age"]
+    )
     _, parity = attempt(fitted)
 
     assert recorded({"parity": parity}) == []
@@ -407,14 +431,32 @@ def test_a_remark_names_ten_features_and_counts_the_others():
 
     assert len(said) < 500
     assert "feature_9 and 310 more" in said
-    assert replayed({"beside_thresholds": {"replayed": 5, "of": 6_000}, "unbounded": ["a"]})[0] == "replayed 5 of 6,000 rows beside thresholds, evenly picked"  # fmt: skip
-    for odd in (None, 5, "text", [5], {}, {"beside_thresholds": 5}, {"beside_thresholds": {"replayed": "a", "of": 5, "unchecked": ["a"]}, "unbounded": 5}):  # fmt: skip
+    assert (
+        replayed({"beside_thresholds": {"replayed": 5, "of": 6_000}, "unbounded": ["a"]})[0]
+        == "replayed 5 of 6,000 rows beside thresholds, evenly picked"
+    )
+    for odd in (
+        None,
+        5,
+        "text",
+        [5],
+        {},
+        {"beside_thresholds": 5},
+        {"beside_thresholds": {"replayed": "a", "of": 5, "unchecked": ["a"]}, "unbounded": 5},
+    ):
         assert recorded({"parity": odd}) == []
 
 
 def test_rows_beside_thresholds_are_capped_and_counted():
     """What is left out is said."""
-    contract = Contract(name="c", task="regression", features=(Feature("a", "number"), Feature("b", "number")), target=Target("y"), key="k", time="t")  # fmt: skip
+    contract = Contract(
+        name="c",
+        task="regression",
+        features=(Feature("a", "number"), Feature("b", "number")),
+        target=Target("y"),
+        key="k",
+        time="t",
+    )
     many = np.linspace(0, 1, 50_000, dtype=np.float32)
 
     found, of = beside(contract, {"a": many, "b": many})
@@ -425,7 +467,7 @@ def test_rows_beside_thresholds_are_capped_and_counted():
 
 def test_every_case_is_a_row_that_the_contract_admits():
     """Nothing is refused for a row that no request may carry."""
-    fitted = fit("binary", pipeline(ENCODERS["ordinal, -1"](), DecisionTreeClassifier(max_depth=2)), True)  # fmt: skip
+    fitted = fit("binary", pipeline(ENCODERS["ordinal, -1"](), DecisionTreeClassifier(max_depth=2)), True)
     contract = fitted.contract
     inputs = model_inputs(fitted.split.holdout, contract)
     asked = cases(contract, inputs, {"town": ["Graz"], "channel": ["web"]})
@@ -434,14 +476,32 @@ def test_every_case_is_a_row_that_the_contract_admits():
     for feature in contract.features:
         for value in rows[feature.name].drop_duplicates():
             missing = value == "" or value != value
-            given = None if missing else bool(value) if feature.kind == "boolean" else value if isinstance(value, str) else float(value)  # fmt: skip
+            given = (
+                None
+                if missing
+                else bool(value)
+                if feature.kind == "boolean"
+                else value
+                if isinstance(value, str)
+                else float(value)
+            )
             assert feature.problem(given) is None
 
 
 def test_a_field_without_bounds_is_named_where_very_large_values_fail():
     """A bundle all the same: the contract's author is asked for a minimum and a maximum."""
     free = (Feature("income", "number", nullable=True), *FEATURES[1:])
-    fitted = fit("binary", make_pipeline(ColumnTransformer([("n", make_pipeline(SimpleImputer(), StandardScaler(with_mean=False)), ["income", "age"])]), LogisticRegression()), False, features=free)  # fmt: skip
+    fitted = fit(
+        "binary",
+        make_pipeline(
+            ColumnTransformer(
+                [("n", make_pipeline(SimpleImputer(), StandardScaler(with_mean=False)), ["income", "age"])]
+            ),
+            LogisticRegression(),
+        ),
+        False,
+        features=free,
+    )
     honest = runner(to_graph(fitted), fitted.contract)
 
     def overflows(columns):

@@ -28,10 +28,9 @@ def forge(tmp_path):
 @pytest.fixture
 def retrain(forge, recipes):
     """What a person types, with the exit code."""
-    return lambda *words: main([
-        "retrain", "--forge", str(forge.root), "--recipe", str(recipes / "buys.py"), *DAY,
-        *map(str, words),
-    ])  # fmt: skip
+    return lambda *words: main(
+        ["retrain", "--forge", str(forge.root), "--recipe", str(recipes / "buys.py"), *DAY, *map(str, words)]
+    )
 
 
 def altered(recipes, tmp_path, more):
@@ -74,9 +73,7 @@ def test_the_proposal_shows_the_remarks_on_the_data(retrain, forge, recipes, tmp
     assert retrain("--recipe", altered(recipes, tmp_path, more)) == OK
 
     body = forge.proposal("retrain").body
-    assert body.index("on the rows held back") < body.index(
-        "**Remarks on the data and the export**"
-    )
+    assert body.index("on the rows held back") < body.index("**Remarks on the data and the export**")
     assert "\n- pages: " in body
     assert "become equal to another one" in body
     assert "\n- at: the times have no zone and are read as UTC" in body
@@ -180,27 +177,19 @@ def test_bytes_that_were_rolled_back_do_not_come_back_unseen(retrain, forge, cap
     capsys.readouterr()
 
     assert retrain() == OK
-    assert f"careful: these are the bytes of {release.version}, which was rolled back" in (
-        capsys.readouterr().out
-    )
+    assert f"careful: these are the bytes of {release.version}, which was rolled back" in (capsys.readouterr().out)
 
 
 LOAD = "\n_load = load\ndef load(start, end):\n    rows = _load(start, end)\n    "
 BAD = {
     "an empty window": (LOAD + "return rows[:0]", "there is not one row from"),
-    "one class": (
-        LOAD + "return rows.assign(bought='no')",
-        "have no bought of yes: expected every class",
-    ),
+    "one class": (LOAD + "return rows.assign(bought='no')", "have no bought of yes: expected every class"),
     "a column gone": (LOAD + "return rows.drop(columns='pages')", "pages is missing"),
     "a column renamed": (
         LOAD + "return rows.rename(columns={'pages': 'pages_seen'})",
         "pages is missing; is it called 'pages_seen' now?",
     ),
-    "a wrong type": (
-        LOAD + "return rows.assign(pages='3')",
-        "pages: expected a number of at least 0",
-    ),
+    "a wrong type": (LOAD + "return rows.assign(pages='3')", "pages: expected a number of at least 0"),
     "a target that is missing": (
         LOAD + "rows.loc[:9, 'bought'] = None\n    return rows",
         "bought: expected one of 'no', 'yes', got nothing (10 rows",
@@ -226,9 +215,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_what_cannot_be_learnt_from_is_said_and_nothing_is_stored(
-    retrain, forge, recipes, tmp_path, capsys, name
-):
+def test_what_cannot_be_learnt_from_is_said_and_nothing_is_stored(retrain, forge, recipes, tmp_path, capsys, name):
     """Exit code 5; the forge is as it was."""
     more, words = BAD[name]
 
@@ -247,9 +234,7 @@ def test_a_recipe_that_is_not_there_is_said(retrain, tmp_path, capsys):
     assert "gone.py" in capsys.readouterr().err
 
 
-def test_a_graph_beyond_the_limit_is_refused_with_its_worst_row(
-    retrain, root, recipes, tmp_path, capsys
-):
+def test_a_graph_beyond_the_limit_is_refused_with_its_worst_row(retrain, root, recipes, tmp_path, capsys):
     """A limit of zero, which no sum in float32 keeps, shows what is printed."""
     text = (root / "checks/thresholds.toml").read_text().replace("parity = 1e-5", "parity = 0")
     (tmp_path / "rules.toml").write_text(text)
@@ -294,8 +279,12 @@ def test_a_full_disk_leaves_nothing_that_looks_like_a_bundle(root, recipes, tmp_
     out = tmp_path / "out"
     done = subprocess.run(
         [sys.executable, "-m", "model", "train", "--recipe", str(recipes / "buys.py"), *DAY, "--out", str(out)],
-        cwd=root, preexec_fn=no_room, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        cwd=root,
+        preexec_fn=no_room,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
     assert done.returncode == NO_MODEL, done.stderr
     assert "error: no model was made. " in done.stderr
@@ -304,16 +293,13 @@ def test_a_full_disk_leaves_nothing_that_looks_like_a_bundle(root, recipes, tmp_
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
-def test_a_run_that_is_ended_leaves_nothing_that_looks_like_a_bundle(
-    root, recipes, tmp_path, number
-):
+def test_a_run_that_is_ended_leaves_nothing_that_looks_like_a_bundle(root, recipes, tmp_path, number):
     """By Ctrl-C, or without a word."""
     out = tmp_path / "out"
     command = [sys.executable, "-u", "-m", "model", "train", "--recipe", str(recipes / "buys.py")]
     with subprocess.Popen(
-        [*command, *DAY, "--out", str(out)], cwd=root, text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-    ) as process:  # fmt: skip
+        [*command, *DAY, "--out", str(out)], cwd=root, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
         while "learnt from" not in process.stdout.readline():
             pass
         process.send_signal(number)
@@ -328,10 +314,7 @@ def test_two_runs_at_once_are_both_right(root, recipes, forge):
     """One proposal, one candidate: the same data give the same bytes."""
     command = [sys.executable, "-m", "model", "retrain", "--recipe", str(recipes / "buys.py"), *DAY]
     both = [
-        subprocess.Popen(
-            [*command, "--forge", str(forge.root)], cwd=root, stdout=subprocess.DEVNULL
-        )
-        for _ in range(2)
+        subprocess.Popen([*command, "--forge", str(forge.root)], cwd=root, stdout=subprocess.DEVNULL) for _ in range(2)
     ]
 
     assert [process.wait(120) for process in both] == [0, 0]

@@ -39,10 +39,7 @@ def test_a_row_that_fits_has_no_problems():
         ({"age": True}, "age: expected a number from 0 to 120 (years) or null, got true"),
         ({"age": 121}, "age: expected a number from 0 to 120 (years) or null, got 121"),
         ({"age": float("nan")}, "age: expected a number from 0 to 120 (years) or null, got NaN"),
-        (
-            {"age": float("inf")},
-            "age: expected a number from 0 to 120 (years) or null, got Infinity",
-        ),
+        ({"age": float("inf")}, "age: expected a number from 0 to 120 (years) or null, got Infinity"),
         ({"age": [1]}, "age: expected a number from 0 to 120 (years) or null, got a list of 1"),
         ({"country": None}, "country: expected a string, got nothing"),
         ({"country": ""}, "country: expected a string, got ''"),
@@ -203,11 +200,7 @@ def test_json_that_is_no_contract_is_refused(data):
         (Target("y", (False, True)), 1, "y: expected one of false, true, got 1"),
         (Target("y", (False, True)), None, "y: expected one of false, true, got nothing"),
         (Target("y", ("a", "b")), "c", "y: expected one of 'a', 'b', got 'c'"),
-        (
-            Target("y", minimum=0, unit="EUR"),
-            -1,
-            "y: expected a number of at least 0 (EUR), got -1",
-        ),
+        (Target("y", minimum=0, unit="EUR"), -1, "y: expected a number of at least 0 (EUR), got -1"),
     ],
 )
 def test_an_outcome_is_checked_like_a_field(target, value, words):
@@ -263,13 +256,10 @@ def test_no_row_whatever_makes_the_contract_raise(row):
         ({"features": (Feature("size", "category", choices="ab"),)}, "expected a tuple: ('ab',)"),
         ({"features": (Feature("2nd.größe (m)", "number"),)}, "'x_2nd_größe_m'"),
     ],
-)  # fmt: skip
+)
 def test_a_value_of_another_type_in_a_contract_is_named(changed, words):
     """A comma that was forgotten, a number as text."""
-    wrong = {
-        "features": (Feature("size", "number"),),
-        "target": Target("y", (False, True)),
-    } | changed
+    wrong = {"features": (Feature("size", "number"),), "target": Target("y", (False, True))} | changed
 
     with pytest.raises(ContractError) as caught:
         Contract("x", "binary", key="who", time="at", **wrong)

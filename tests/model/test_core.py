@@ -47,10 +47,9 @@ ESTIMATORS = {
         RandomForestClassifier(n_estimators=10, max_depth=4, random_state=0),
     ),
     "a linear model on categories alone": lambda: make_pipeline(
-        ColumnTransformer([("c", OneHotEncoder(handle_unknown="ignore"), CATEGORIES)]),
-        LogisticRegression(),
+        ColumnTransformer([("c", OneHotEncoder(handle_unknown="ignore"), CATEGORIES)]), LogisticRegression()
     ),
-}  # fmt: skip
+}
 
 
 @pytest.fixture(scope="module", params=TASKS)
@@ -100,9 +99,7 @@ def test_a_core_that_disagrees_is_left_out_and_it_is_said(fitted):
             if attribute.name in ("coefficients", "class_weights", "target_weights"):
                 attribute.floats[0] += 1
     told_of, _ = cut(other.SerializeToString(), fitted.contract)
-    core, told = core_of(
-        graph.SerializeToString(), fitted, [], lambda *given: (told_of, cut(*given)[1])
-    )
+    core, told = core_of(graph.SerializeToString(), fitted, [], lambda *given: (told_of, cut(*given)[1]))
 
     assert core is None
     assert "does not give the full graph's scores" in told["left_out"]
@@ -111,24 +108,36 @@ def test_a_core_that_disagrees_is_left_out_and_it_is_said(fitted):
 def test_a_string_that_is_not_looked_up_has_no_core():
     """A normalizer changes it first: a table of the values seen says nothing of the others."""
     contract = Contract(
-        name="c", task="regression", key="k", time="t", target=Target("y"),
+        name="c",
+        task="regression",
+        key="k",
+        time="t",
+        target=Target("y"),
         features=(Feature("word", "category"), Feature("n", "number")),
-    )  # fmt: skip
+    )
     nodes = [
         helper.make_node("StringNormalizer", ["word"], ["lower"], case_change_action="LOWER"),
         helper.make_node(
-            "LabelEncoder", ["lower"], ["code"], domain="ai.onnx.ml",
-            keys_strings=["a"], values_floats=[1.0], default_float=0.0,
+            "LabelEncoder",
+            ["lower"],
+            ["code"],
+            domain="ai.onnx.ml",
+            keys_strings=["a"],
+            values_floats=[1.0],
+            default_float=0.0,
         ),
         helper.make_node("Add", ["code", "n"], ["y"]),
-    ]  # fmt: skip
+    ]
     graph = helper.make_graph(
-        nodes, "g",
-        [helper.make_tensor_value_info("word", TensorProto.STRING, [None, 1]),
-         helper.make_tensor_value_info("n", TensorProto.FLOAT, [None, 1])],
+        nodes,
+        "g",
+        [
+            helper.make_tensor_value_info("word", TensorProto.STRING, [None, 1]),
+            helper.make_tensor_value_info("n", TensorProto.FLOAT, [None, 1]),
+        ],
         [helper.make_tensor_value_info("y", TensorProto.FLOAT, [None, 1])],
-    )  # fmt: skip
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21), helper.make_opsetid("ai.onnx.ml", 3)])  # fmt: skip
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21), helper.make_opsetid("ai.onnx.ml", 3)])
 
     with pytest.raises(CutError, match="StringNormalizer is no look-up of word"):
         cut(model.SerializeToString(), contract)
@@ -148,13 +157,17 @@ def test_the_trial_has_every_category_and_only_rows_that_fit(fitted):
 @pytest.mark.parametrize(
     "told",
     [
-        {}, {"parts": 3}, {"parts": [{}]}, {"parts": [{"numbers": ["country"]}]},
-        {"parts": [{"numbers": ["nothing"]}]}, {"parts": [{"category": "age", "unseen": [], "seen": {}}]},
+        {},
+        {"parts": 3},
+        {"parts": [{}]},
+        {"parts": [{"numbers": ["country"]}]},
+        {"parts": [{"numbers": ["nothing"]}]},
+        {"parts": [{"category": "age", "unseen": [], "seen": {}}]},
         {"parts": [{"category": "country", "unseen": [0.0], "seen": {"AT": [[5, 1.0]]}}]},
         {"parts": [{"category": "country", "unseen": ["x"], "seen": {}}]},
     ],
     ids=json.dumps,
-)  # fmt: skip
+)
 def test_a_manifest_that_tells_of_no_core_is_refused(told, recipes):
     """Whatever it says instead."""
     with pytest.raises(CoreError):

@@ -88,11 +88,7 @@ def test_every_column_that_is_gone_is_named_with_what_it_may_be_called_now():
         ("at", START - timedelta(days=1), "at: 1 rows lie outside the window"),
         ("who", None, "who: 1 rows have no key"),
         ("who", 5, "who: expected a string, got 5 (int) (1 rows of this kind)"),
-        (
-            "who",
-            2**53 + 1,
-            'got 9007199254740993 (int) (1 rows of this kind); write rows["who"].astype',
-        ),
+        ("who", 2**53 + 1, 'got 9007199254740993 (int) (1 rows of this kind); write rows["who"].astype'),
         ("size", np.inf, "replace([np.inf, -np.inf], np.nan)"),
         ("size", pd.Timestamp("2026-01-01"), 'such as (rows["at"] - rows["size"]).dt.days'),
         ("size", pd.Timedelta(days=1), 'rows["size"].dt.total_seconds()'),
@@ -167,16 +163,21 @@ def test_a_float_label_is_the_class_of_the_same_value(values):
 @pytest.mark.parametrize(
     ("broken", "words"),
     [
-        (lambda rows: pd.concat([rows, rows[["size"]]], axis=1), "size: load() returned the column 2 times; drop all but one"),
+        (
+            lambda rows: pd.concat([rows, rows[["size"]]], axis=1),
+            "size: load() returned the column 2 times; drop all but one",
+        ),
         (lambda rows: rows.set_index("who"), "who is missing; it is the index: write rows.reset_index()"),
         (lambda rows: rows.assign(at=range(len(rows))), 'pd.to_datetime(rows["at"], unit="s", utc=True)'),
         (lambda rows: rows.assign(at=True), "at: expected times, got true"),
         (
-            lambda rows: rows.assign(at=rows["at"].dt.tz_convert("Europe/Vienna").dt.tz_localize(None) + pd.Timedelta(days=9)),
+            lambda rows: rows.assign(
+                at=rows["at"].dt.tz_convert("Europe/Vienna").dt.tz_localize(None) + pd.Timedelta(days=9)
+            ),
             "the times have no zone and are read as UTC",
         ),
     ],
-)  # fmt: skip
+)
 def test_what_is_wrong_with_a_table_is_said_with_what_to_write(broken, words):
     """A column twice, a key in the index, numbers for times, times without a zone."""
     with pytest.raises((DataError, ContractError)) as caught:
@@ -243,9 +244,7 @@ def test_columns_and_values_are_reported_together_each_with_its_place():
     """So that one run is enough to repair them."""
     broken = rows().assign(size=-1.0, who=5, at="today or so").drop(columns="city")
     broken = pd.concat([broken, broken[["new"]]], axis=1)
-    where = Declared(
-        {name: f"shop.py:{n}" for n, name in enumerate(["who", "at", "size", "city", "new", "y"])}
-    )
+    where = Declared({name: f"shop.py:{n}" for n, name in enumerate(["who", "at", "size", "city", "new", "y"])})
 
     with pytest.raises(DataError) as caught:
         check(broken, CONTRACT, START, END, where)
@@ -253,13 +252,15 @@ def test_columns_and_values_are_reported_together_each_with_its_place():
     first, *lines = str(caught.value).split("\n")
     assert first == "100 rows do not fit the contract 'x':"
     assert [line[: line.index(" ", 5)] for line in lines] == [
-        "  - shop.py:3:", "  - shop.py:4:", "  - shop.py:0:", "  - shop.py:1:", "  - shop.py:2:",
-    ]  # fmt: skip
+        "  - shop.py:3:",
+        "  - shop.py:4:",
+        "  - shop.py:0:",
+        "  - shop.py:1:",
+        "  - shop.py:2:",
+    ]
     assert "city is missing; load() must return it: the other columns are spare" in lines[0]
     assert "new: load() returned the column 2 times; drop all but one: rows.loc[" in lines[1]
-    assert (
-        'who: expected a string, got 5 (int) (100 rows of this kind); write rows["who"]' in lines[2]
-    )
+    assert 'who: expected a string, got 5 (int) (100 rows of this kind); write rows["who"]' in lines[2]
     assert "at: 100 rows have no time that can be read, such as 'today or so'" in lines[3]
     assert "size: expected a number of at least 0 or null, got -1.0" in lines[4]
 
@@ -267,14 +268,26 @@ def test_columns_and_values_are_reported_together_each_with_its_place():
 @pytest.mark.parametrize(
     ("broken", "words"),
     [
-        (lambda rows: rows.assign(y=rows["size"]).drop(columns=["who", "at"]), ["who is missing", "at is missing", "y: expected one of false, true"]),
+        (
+            lambda rows: rows.assign(y=rows["size"]).drop(columns=["who", "at"]),
+            ["who is missing", "at is missing", "y: expected one of false, true"],
+        ),
         (lambda rows: rows.set_index(["who"]).assign(new="yes"), ["it is the index", "new: expected true or false"]),
-        (lambda rows: pd.DataFrame(index=range(3)), [f"{name} is missing" for name in ("who", "at", "size", "city", "new", "y")]),
-        (lambda rows: pd.concat([rows] * 2, axis=1), [f"{name}: load() returned the column 2 times" for name in ("who", "at", "size", "city", "new", "y")]),
+        (
+            lambda rows: pd.DataFrame(index=range(3)),
+            [f"{name} is missing" for name in ("who", "at", "size", "city", "new", "y")],
+        ),
+        (
+            lambda rows: pd.concat([rows] * 2, axis=1),
+            [f"{name}: load() returned the column 2 times" for name in ("who", "at", "size", "city", "new", "y")],
+        ),
         (lambda rows: rows[["y"]].T.T, ["who is missing; load() must return it: it returned no other column"]),
-        (lambda rows: rows.rename(columns=dict.fromkeys(["size"], 5)).assign(city=3), ["size is missing", "city: expected a string or null, got 3"]),
+        (
+            lambda rows: rows.rename(columns=dict.fromkeys(["size"], 5)).assign(city=3),
+            ["size is missing", "city: expected a string or null, got 3"],
+        ),
     ],
-)  # fmt: skip
+)
 def test_whatever_is_wrong_with_columns_the_values_of_the_others_are_checked(broken, words):
     """Missing, there twice, in the index, not named by text."""
     with pytest.raises(DataError) as caught:

@@ -59,9 +59,14 @@ def test_target_key_time_and_functions_have_their_lines(tmp_path):
     path.write_text(CONTRACT.format(features='Feature("load", "number")') + FUNCTIONS)
 
     assert places(path) == {
-        "load": "5", "bought": "7", "visitor": "8", "at": "9",
-        "window()": "12", "load()": "13", "estimator()": "14",
-    }  # fmt: skip
+        "load": "5",
+        "bought": "7",
+        "visitor": "8",
+        "at": "9",
+        "window()": "12",
+        "load()": "13",
+        "estimator()": "14",
+    }
 
 
 def test_what_another_file_of_the_users_declares_is_found_there(tmp_path, monkeypatch):
@@ -71,7 +76,7 @@ def test_what_another_file_of_the_users_declares_is_found_there(tmp_path, monkey
         'from model.contract import Feature\n\nAGE = Feature("age", "number")\nNAMES = ["pages"]\n'
     )
     features = 'shop_fields.AGE, *(Feature(each, "number") for each in shop_fields.NAMES)'
-    (tmp_path / "shop_contract.py").write_text("import shop_fields\n" + CONTRACT.format(features=features))  # fmt: skip
+    (tmp_path / "shop_contract.py").write_text("import shop_fields\n" + CONTRACT.format(features=features))
     path = tmp_path / "shop.py"
     path.write_text("from shop_contract import CONTRACT\n" + FUNCTIONS)
 
@@ -85,8 +90,8 @@ def test_what_another_file_of_the_users_declares_is_found_there(tmp_path, monkey
 
 def test_a_recipe_without_a_text_has_places_without_a_line():
     """One that is made in memory, with functions that Python has no line of."""
-    contract = SimpleNamespace(columns=[SimpleNamespace(name="a")], target=SimpleNamespace(name="y"), key="k", time="t")  # fmt: skip
-    recipe = SimpleNamespace(CONTRACT=contract, __file__="nowhere.py", window=len, load=len, estimator=len)  # fmt: skip
+    contract = SimpleNamespace(columns=[SimpleNamespace(name="a")], target=SimpleNamespace(name="y"), key="k", time="t")
+    recipe = SimpleNamespace(CONTRACT=contract, __file__="nowhere.py", window=len, load=len, estimator=len)
 
     assert set(declared(recipe).places.values()) == {"nowhere.py"}
     assert Declared().at("a") == ""

@@ -14,11 +14,7 @@ from sklearn.compose import ColumnTransformer
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import (
-    FunctionTransformer,
-    SplineTransformer,
-    StandardScaler,
-)
+from sklearn.preprocessing import FunctionTransformer, SplineTransformer, StandardScaler
 
 from model.contract import Contract, Feature, Target
 from model.data import Split, model_inputs
@@ -52,9 +48,21 @@ def test_a_bundle_is_what_the_scorer_loads(fitted, build, tmp_path):
     assert bundle.contract == fitted.contract
     assert bundle.version.startswith("20260220T1200-")
     assert set(bundle.manifest) - {"stability"} == {
-        "format", "version", "digest", "task", "contract", "classes", "files", "golden", "data",
-        "metrics", "parity", "core", "recipe", "build",
-    }  # fmt: skip
+        "format",
+        "version",
+        "digest",
+        "task",
+        "contract",
+        "classes",
+        "files",
+        "golden",
+        "data",
+        "metrics",
+        "parity",
+        "core",
+        "recipe",
+        "build",
+    }
 
 
 def test_training_twice_gives_the_same_digest_at_another_time_too(fitted, build, recipes, tmp_path):
@@ -77,8 +85,11 @@ def test_another_process_gives_the_same_digest_too(name, root, recipes, tmp_path
         command = [sys.executable, "-m", "model", "train", "--today", str(TODAY)]
         subprocess.run(
             [*command, "--recipe", str(recipes / f"{name}.py"), "--out", str(tmp_path / seed)],
-            cwd=root, env=os.environ | {"PYTHONHASHSEED": seed}, check=True, stdout=subprocess.DEVNULL,
-        )  # fmt: skip
+            cwd=root,
+            env=os.environ | {"PYTHONHASHSEED": seed},
+            check=True,
+            stdout=subprocess.DEVNULL,
+        )
 
     assert len({path.name[14:] for path in tmp_path.glob("*/*")}) == 1
 
@@ -153,25 +164,14 @@ def test_exporting_the_same_bundle_again_finds_it_there(fitted, build, tmp_path)
 
 def test_the_last_golden_row_has_unseen_categories_and_missing_values(fitted, build, tmp_path):
     """The rows that break a graph first are replayed before every swap."""
-    golden = json.loads((export(fitted, build, tmp_path, 1e-5) / "manifest.json").read_text())[
-        "golden"
-    ]
+    golden = json.loads((export(fitted, build, tmp_path, 1e-5) / "manifest.json").read_text())["golden"]
 
     assert golden["rows"][-1]["country"] == "never seen"
     assert golden["rows"][-1]["age"] is None
     assert len(golden["rows"]) == len(golden["scores"])
 
 
-NAMES = (
-    "label",
-    "probabilities",
-    "variable",
-    "output_label",
-    "output_probability",
-    "input",
-    "class",
-    "größe",
-)
+NAMES = ("label", "probabilities", "variable", "output_label", "output_probability", "input", "class", "größe")
 
 
 @pytest.mark.parametrize("classifier", [True, False])
@@ -185,9 +185,7 @@ def test_features_may_be_called_as_the_converter_calls_its_own_tensors(classifie
         key="who",
         time="at",
     )
-    inputs = pd.DataFrame(
-        np.random.default_rng(0).random((80, len(NAMES))), columns=list(NAMES)
-    ).astype("float32")
+    inputs = pd.DataFrame(np.random.default_rng(0).random((80, len(NAMES))), columns=list(NAMES)).astype("float32")
     truth = inputs["label"] > inputs["variable"]
     last = LogisticRegression() if classifier else LinearRegression()
     encoder = ColumnTransformer([("n", StandardScaler(), list(NAMES))])
@@ -203,12 +201,7 @@ def test_features_may_be_called_as_the_converter_calls_its_own_tensors(classifie
 def test_text_is_lowered_by_a_locale_that_every_image_has():
     """C.UTF-8 is part of glibc; en_US.UTF-8, ONNX Runtime's own choice, is not in slim images."""
     contract = Contract(
-        "text",
-        "binary",
-        (Feature("words", "category"),),
-        Target("y", (False, True)),
-        key="who",
-        time="at",
+        "text", "binary", (Feature("words", "category"),), Target("y", (False, True)), key="who", time="at"
     )
     inputs = pd.DataFrame({"words": ["Küche NEU", "neu", "ÄRGER", "küche", "Neu ärger", "alt"] * 5})
     words = TfidfVectorizer(token_pattern="[a-zA-ZäöüÄÖÜ]+")
@@ -224,14 +217,11 @@ def test_text_is_lowered_by_a_locale_that_every_image_has():
 
 @pytest.mark.parametrize(
     ("step", "words"),
-    [
-        (SplineTransformer(), "SplineTransformer"),
-        (FunctionTransformer(np.log1p), "FunctionTransformer"),
-    ],
+    [(SplineTransformer(), "SplineTransformer"), (FunctionTransformer(np.log1p), "FunctionTransformer")],
 )
 def test_a_step_that_has_no_converter_is_named_with_what_to_use(step, words):
     """Not skl2onnx's own words alone."""
-    contract = Contract("one", "binary", (Feature("size", "number"),), Target("y", (False, True)), key="who", time="at")  # fmt: skip
+    contract = Contract("one", "binary", (Feature("size", "number"),), Target("y", (False, True)), key="who", time="at")
     inputs = pd.DataFrame({"size": np.arange(60, dtype="float32")})
     estimator = make_pipeline(step, LogisticRegression()).fit(inputs, [0, 1, 1] * 20)
 

@@ -81,9 +81,7 @@ def test_what_is_dropped_twice_is_gone_for_good(recipe):
         recipe.write_text(drop(recipe.read_text(), read_recipe(recipe).CONTRACT, name))
 
     assert read_recipe(recipe).CONTRACT.columns == contract.features[:-2]
-    assert [line for line in changed(text, recipe.read_text()) if line[0] == "+"] == [
-        "+retired=(),"
-    ]
+    assert [line for line in changed(text, recipe.read_text()) if line[0] == "+"] == ["+retired=(),"]
 
 
 @pytest.mark.parametrize(
@@ -101,7 +99,7 @@ def test_however_it_is_laid_out(before, features, after):
     made = [Feature(each, "number") for each in "ab"]
     contract = Contract("toy", "binary", tuple(made), Target("y", (0, 1)), key="k", time="t")
 
-    assert drop(f"CONTRACT = Contract({before}{features})", contract, "b") == f"CONTRACT = Contract({after})"  # fmt: skip
+    assert drop(f"CONTRACT = Contract({before}{features})", contract, "b") == f"CONTRACT = Contract({after})"
 
 
 def _spelt(words, named):
@@ -142,9 +140,7 @@ def test_who_uses_it_is_told(recipe, tmp_path):
     contract = read_recipe(recipe).CONTRACT
     waivers, expected = tmp_path / "waivers.toml", tmp_path / "expected.toml"
     waivers.write_text('# the origin\n[[waiver]]\nrule = "slice.origin=LGA"\nreason = "origin"\n')
-    expected.write_text(
-        '[[expected]]\ncauses = ["page/missing_values/origin", "issue/drift/dest"]\n'
-    )
+    expected.write_text('[[expected]]\ncauses = ["page/missing_values/origin", "issue/drift/dest"]\n')
     journal = tmp_path / "journal"
     journal.mkdir()
     answers = [
@@ -213,7 +209,7 @@ def test_what_is_added_is_tried_before_it_is_said(basket, capsys):
         (["add", "x", "--kind", "category", "--value", "rows.pages"], "rows do not fit the contract"),
         (["drop", "age"], "is named in line"),
     ],
-)  # fmt: skip
+)
 def test_where_the_edit_makes_no_recipe_the_file_stays_as_it_was(basket, capsys, words, said):
     """And it is not called a feature."""
     text = basket.read_text().replace('["age", "pages"', '[str("age"), "pages"')
@@ -233,9 +229,7 @@ def test_where_no_list_can_be_chosen_the_lines_are_named(basket, capsys):
 
     assert asked(basket, *words) == OK
     told = capsys.readouterr().out
-    line = next(
-        n for n, line in enumerate(basket.read_text().split("\n"), 1) if '"device"]' in line
-    )
+    line = next(n for n, line in enumerate(basket.read_text().split("\n"), 1) if '"device"]' in line)
     assert f"the columns in line {line}, add it there by hand" in told
     assert "the estimator leaves it out as it is: add it to one of these" in told
     assert "hour" in read_recipe(basket).CONTRACT.feature_names
@@ -253,13 +247,13 @@ def test_a_recipe_that_fails_as_it_is_can_be_edited(basket, capsys):
     basket.write_text(text)
 
     assert asked(basket, "add", "x", "--value", "rows.pages") == OK
-    assert (
-        "not tried: its rows cannot be loaded as it is: OSError: no warehouse"
-        in capsys.readouterr().out
-    )
+    assert "not tried: its rows cannot be loaded as it is: OSError: no warehouse" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("returned", ["(today, today)", "None", "('2026-01-01', '2026-02-01')", "(datetime(2026, 1, 1), datetime(2026, 2, 1))"])  # fmt: skip
+@pytest.mark.parametrize(
+    "returned",
+    ["(today, today)", "None", "('2026-01-01', '2026-02-01')", "(datetime(2026, 1, 1), datetime(2026, 2, 1))"],
+)
 def test_a_window_that_is_no_stretch_of_time_is_said_with_its_line(basket, capsys, returned):
     """As when a model is trained; the edit is not to blame."""
     basket.write_text(basket.read_text() + f"\n\ndef window(today): return {returned}\n")
@@ -274,9 +268,7 @@ def test_a_window_that_is_no_stretch_of_time_is_said_with_its_line(basket, capsy
 def test_a_value_that_does_not_fit_is_said_with_the_line_of_its_field(basket, capsys):
     """In the recipe as it is: the edit is not written."""
     text = basket.read_text()
-    text += (
-        "\nwhole = load\ndef load(start, end):\n    return whole(start, end).assign(pages='many')\n"
-    )
+    text += "\nwhole = load\ndef load(start, end):\n    return whole(start, end).assign(pages='many')\n"
     basket.write_text(text)
     line = next(n for n, line in enumerate(text.split("\n"), 1) if 'Feature("pages"' in line)
 
@@ -287,15 +279,21 @@ def test_a_value_that_does_not_fit_is_said_with_the_line_of_its_field(basket, ca
 @pytest.mark.parametrize(
     ("columns", "left_out"),
     [
-        (["a", "b"], False), (["a"], True), ([0, 1], False), ([0], True), (slice(0, 2), False), (slice(0, 1), True),
-        (slice("a", "b"), False), ([True, True], False), ([True, False], True), (lambda frame: ["b"], False),
+        (["a", "b"], False),
+        (["a"], True),
+        ([0, 1], False),
+        ([0], True),
+        (slice(0, 2), False),
+        (slice(0, 1), True),
+        (slice("a", "b"), False),
+        ([True, True], False),
+        ([True, False], True),
+        (lambda frame: ["b"], False),
     ],
-)  # fmt: skip
+)
 def test_what_a_column_transformer_drops_is_seen(columns, left_out):
     """However it selects columns; the remainder counts."""
     frame = pd.DataFrame({"a": [1.0, 2], "b": [3.0, 4]})
     for remainder in ("drop", "passthrough"):
-        made = make_pipeline(
-            ColumnTransformer([("x", "passthrough", columns)], remainder=remainder)
-        )
+        made = make_pipeline(ColumnTransformer([("x", "passthrough", columns)], remainder=remainder))
         assert drops(made.fit(frame), "b") == (left_out and remainder == "drop")

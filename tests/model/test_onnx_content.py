@@ -94,27 +94,51 @@ OUTSIDE = "keeps its data in another file"
 REFUSED = {
     "external initialiser": (model(holds=[elsewhere()]), OUTSIDE),
     "external, by its location alone": (
-        model(holds=[TensorProto(name="w", data_type=1, dims=[1], data_location=1)]), OUTSIDE,
+        model(holds=[TensorProto(name="w", data_type=1, dims=[1], data_location=1)]),
+        OUTSIDE,
     ),
     "external, by its list alone": (
-        model(holds=[TensorProto(name="w", data_type=1, dims=[1], external_data=[onnx.StringStringEntryProto(key="location", value="a")])]), OUTSIDE,
+        model(
+            holds=[
+                TensorProto(
+                    name="w",
+                    data_type=1,
+                    dims=[1],
+                    external_data=[onnx.StringStringEntryProto(key="location", value="a")],
+                )
+            ]
+        ),
+        OUTSIDE,
     ),
     "external, in memory": (
-        model(holds=[TensorProto(name="w", data_type=1, dims=[1], data_location=1, external_data=[onnx.StringStringEntryProto(key="location", value="*/_ORT_MEM_ADDR_/*")])]), OUTSIDE,
+        model(
+            holds=[
+                TensorProto(
+                    name="w",
+                    data_type=1,
+                    dims=[1],
+                    data_location=1,
+                    external_data=[onnx.StringStringEntryProto(key="location", value="*/_ORT_MEM_ADDR_/*")],
+                )
+            ]
+        ),
+        OUTSIDE,
     ),
     "external attribute": (model(valued(t=elsewhere())), OUTSIDE),
     "external list of attributes": (model(valued(tensors=[elsewhere()])), OUTSIDE),
     "external in a branch": (model(branch(graph(holds=[elsewhere()]))), OUTSIDE),
     "external in a list of graphs": (model(valued(graphs=[graph(holds=[elsewhere()])])), OUTSIDE),
     "sparse initialiser": (
-        helper.make_model(onnx.GraphProto(name="g", sparse_initializer=[sparse(elsewhere())])), "sparse tensors",
+        helper.make_model(onnx.GraphProto(name="g", sparse_initializer=[sparse(elsewhere())])),
+        "sparse tensors",
     ),
     "sparse attribute": (model(valued(sparse_tensor=sparse())), "sparse tensors"),
     "sparse attributes": (model(valued(sparse_tensors=[sparse()])), "sparse tensors"),
     "functions": (model(functions=[FUNCTION]), "it has functions"),
     "training": (model(training_info=[onnx.TrainingInfoProto()]), "training information"),
     "annotations": (
-        helper.make_model(onnx.GraphProto(name="g", quantization_annotation=[onnx.TensorAnnotation()])), "TensorAnnotation",
+        helper.make_model(onnx.GraphProto(name="g", quantization_annotation=[onnx.TensorAnnotation()])),
+        "TensorAnnotation",
     ),
     "another domain": (model(node("FusedGemm", domain="com.microsoft")), "com.microsoft.FusedGemm"),
     "another domain in a branch": (model(branch(graph(node("A", domain="b")))), "b.A"),
@@ -126,41 +150,58 @@ REFUSED = {
     "a negative shape": (model(holds=[shaped(-(2**62), -4)]), "has the shape"),
     "a type that there is not": (model(holds=[shaped(1, kind=99)]), "no known type"),
     "ConstantOfShape": (model(node("ConstantOfShape", "s"), holds=[ints("s", *HUGE)]), "1,000,000,000,000"),
-    "of a Constant": (
-        model(node("Constant", (), "s", value=ints("", *HUGE)), node("Expand", "xs")), "Expand makes",
-    ),
-    "of a Constant's list": (
-        model(node("Constant", (), "s", value_ints=HUGE), node("Tile", "xs")), "Tile makes",
-    ),
+    "of a Constant": (model(node("Constant", (), "s", value=ints("", *HUGE)), node("Expand", "xs")), "Expand makes"),
+    "of a Constant's list": (model(node("Constant", (), "s", value_ints=HUGE), node("Tile", "xs")), "Tile makes"),
     "through Identity and Cast": (
-        model(node("Identity", "s", "t"), node("Cast", "t", "u", to=7), node("ConstantOfShape", "u"), holds=[floats("s", *HUGE)]), "ConstantOfShape makes",
+        model(
+            node("Identity", "s", "t"),
+            node("Cast", "t", "u", to=7),
+            node("ConstantOfShape", "u"),
+            holds=[floats("s", *HUGE)],
+        ),
+        "ConstantOfShape makes",
     ),
     "through Concat": (
-        model(node("Concat", "ss", "t", axis=0), node("ConstantOfShape", "t"), holds=[ints("s", 10**6)]), "'y' is of",
+        model(node("Concat", "ss", "t", axis=0), node("ConstantOfShape", "t"), holds=[ints("s", 10**6)]),
+        "'y' is of",
     ),
     "by a product": (
-        model(node("Expand", "xs", "t"), node("Transpose", "t", "u"), node("MatMul", "ut"), holds=[ints("s", 1, 10**6)]), "'y' is of",
+        model(
+            node("Expand", "xs", "t"), node("Transpose", "t", "u"), node("MatMul", "ut"), holds=[ints("s", 1, 10**6)]
+        ),
+        "'y' is of",
     ),
     "by doubling": (
-        model(*(node("Concat", [f"x{n}" if n else "x"] * 2, [f"x{n + 1}"], axis=1) for n in range(40))), "is of",
+        model(*(node("Concat", [f"x{n}" if n else "x"] * 2, [f"x{n + 1}"], axis=1) for n in range(40))),
+        "is of",
     ),
     "Range": (
-        model(node("Range", "abc"), holds=[ints("c", 1), numpy_helper.from_array(np.array(0), "a"), numpy_helper.from_array(np.array(10**12), "b")]), "Range makes",
+        model(
+            node("Range", "abc"),
+            holds=[
+                ints("c", 1),
+                numpy_helper.from_array(np.array(0), "a"),
+                numpy_helper.from_array(np.array(10**12), "b"),
+            ],
+        ),
+        "Range makes",
     ),
     "RandomNormal": (model(node("RandomNormal", (), shape=HUGE)), "RandomNormal makes"),
     "Pad": (model(node("Pad", "xs"), holds=[ints("s", 0, 0, 10**12, 0)]), "Pad makes"),
     "Resize": (model(node("Resize", ["x", "", "s"]), holds=[floats("s", 1e6, 1e6)]), "Resize makes"),
     "OneHot": (model(node("OneHot", "xdv"), holds=[ints("d", 10**12), floats("v", 0, 1)]), "OneHot makes"),
     "in a branch": (
-        model(branch(graph(node("ConstantOfShape", "s"))), holds=[ints("s", *HUGE)]), "ConstantOfShape makes",
+        model(branch(graph(node("ConstantOfShape", "s"))), holds=[ints("s", *HUGE)]),
+        "ConstantOfShape makes",
     ),
     "a name used twice": (
-        model(branch(graph(node("Expand", "xs"), holds=[ints("s", *HUGE)])), holds=[ints("s", 1, 1)]), "Expand makes",
+        model(branch(graph(node("Expand", "xs"), holds=[ints("s", *HUGE)])), holds=[ints("s", 1, 1)]),
+        "Expand makes",
     ),
     "too deep": (model(branch(nested(DEEPEST))), "nested more than"),
     "another format": (model(producer_name="ORTM"), "own format"),
     "no graph": (onnx.ModelProto(ir_version=10), "no graph"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", REFUSED)

@@ -105,7 +105,7 @@ def test_the_monthly_command_ends_well_where_it_cannot_edit(root, tmp_path, monk
     (tmp_path / "verdict.json").write_text(json.dumps(verdict(visib=(-1, 1))))
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary.md"))
-    words = ["feature", "prune", "--verdict", "verdict.json", "--forge", "forge", "--recipe", "recipe.py"]  # fmt: skip
+    words = ["feature", "prune", "--verdict", "verdict.json", "--forge", "forge", "--recipe", "recipe.py"]
 
     assert main(words) == OK
     assert LocalForge(tmp_path / "forge").proposals() == []
@@ -118,7 +118,7 @@ def test_one_pull_request_changes_the_recipe_alone(root, tmp_path, monkeypatch, 
     (tmp_path / "recipe.py").write_text((root / "model/recipe.py").read_text())
     (tmp_path / "verdict.json").write_text(json.dumps(verdict(visib=(-1, 1), origin=(-1, 1))))
     monkeypatch.chdir(tmp_path)
-    words = ["feature", "prune", "--verdict", "verdict.json", "--forge", "forge", "--recipe", "recipe.py"]  # fmt: skip
+    words = ["feature", "prune", "--verdict", "verdict.json", "--forge", "forge", "--recipe", "recipe.py"]
 
     assert main(words) == OK
     assert main(words) == OK
@@ -128,6 +128,6 @@ def test_one_pull_request_changes_the_recipe_alone(root, tmp_path, monkeypatch, 
     assert proposal.title == "Drop 2 features with no shown benefit: visib, origin"
     assert proposal.files == ("recipe.py",)
     (tmp_path / "recipe.py").write_text(text)
-    assert [each.name for each in read_recipe(tmp_path / "recipe.py").CONTRACT.retired] == ["visib", "origin"]  # fmt: skip
+    assert [each.name for each in read_recipe(tmp_path / "recipe.py").CONTRACT.retired] == ["visib", "origin"]
     assert "slices=()" in text
     assert "proposal 1 on branch features" in capsys.readouterr().out

@@ -108,7 +108,7 @@ TARGETS = {
     "three classes": ("multiclass", ("a", "b", "c"), 'np.array(["a", "b", "c"])[np.searchsorted([-0.5, 0.5], signal)]'),
     "positive": ("regression", (), "np.exp(signal)"),
     "signed": ("regression", (), "signal * 100"),
-}  # fmt: skip
+}
 NUMBER = "make_pipeline(SimpleImputer(), StandardScaler())"
 ONE_HOT = 'OneHotEncoder(handle_unknown="ignore", sparse_output=False)'
 FLAG = 'SimpleImputer(strategy="most_frequent")'
@@ -126,31 +126,52 @@ def imputed(step):
 
 
 CATEGORIES = [
-    "OneHotEncoder()", 'OneHotEncoder(handle_unknown="ignore")', 'OneHotEncoder(drop="first", handle_unknown="ignore")',
-    'OneHotEncoder(handle_unknown="infrequent_if_exist", min_frequency=10)', 'OneHotEncoder(handle_unknown="warn", sparse_output=False)',
-    'OneHotEncoder(handle_unknown="ignore", min_frequency=120)', "OrdinalEncoder()",
+    "OneHotEncoder()",
+    'OneHotEncoder(handle_unknown="ignore")',
+    'OneHotEncoder(drop="first", handle_unknown="ignore")',
+    'OneHotEncoder(handle_unknown="infrequent_if_exist", min_frequency=10)',
+    'OneHotEncoder(handle_unknown="warn", sparse_output=False)',
+    'OneHotEncoder(handle_unknown="ignore", min_frequency=120)',
+    "OrdinalEncoder()",
     'OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)',
     'OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=np.nan)',
     'make_pipeline(SimpleImputer(strategy="constant", fill_value="none"), OneHotEncoder(handle_unknown="ignore"))',
     'make_pipeline(SimpleImputer(missing_values="", strategy="most_frequent"), OneHotEncoder(handle_unknown="ignore"))',
-    "TargetEncoder(cv=3)", '"passthrough"', '"drop"',
-]  # fmt: skip
+    "TargetEncoder(cv=3)",
+    '"passthrough"',
+    '"drop"',
+]
 NUMBERS = [
-    "StandardScaler()", imputed("MinMaxScaler(clip=True)"), imputed("RobustScaler()"), imputed("PowerTransformer()"),
-    imputed('PowerTransformer("box-cox")'), imputed("QuantileTransformer(n_quantiles=50)"),
-    imputed('QuantileTransformer(n_quantiles=50, output_distribution="normal")'), imputed("KBinsDiscretizer(4)"),
-    imputed('KBinsDiscretizer(4, encode="onehot-dense", strategy="uniform")'), imputed("SplineTransformer()"),
-    imputed("PolynomialFeatures(2)"), 'SimpleImputer(strategy="mean", add_indicator=True)',
-    'SimpleImputer(strategy="median", add_indicator=True)', 'SimpleImputer(strategy="most_frequent", add_indicator=True)',
-    'SimpleImputer(strategy="constant", fill_value=-1, add_indicator=True)', "KNNImputer()",
-    imputed("FunctionTransformer()"), imputed("FunctionTransformer(np.abs)"), 'OneHotEncoder(handle_unknown="ignore")',
-    'FeatureUnion([("a", SimpleImputer()), ("b", MissingIndicator())])', '"passthrough"',
+    "StandardScaler()",
+    imputed("MinMaxScaler(clip=True)"),
+    imputed("RobustScaler()"),
+    imputed("PowerTransformer()"),
+    imputed('PowerTransformer("box-cox")'),
+    imputed("QuantileTransformer(n_quantiles=50)"),
+    imputed('QuantileTransformer(n_quantiles=50, output_distribution="normal")'),
+    imputed("KBinsDiscretizer(4)"),
+    imputed('KBinsDiscretizer(4, encode="onehot-dense", strategy="uniform")'),
+    imputed("SplineTransformer()"),
+    imputed("PolynomialFeatures(2)"),
+    'SimpleImputer(strategy="mean", add_indicator=True)',
+    'SimpleImputer(strategy="median", add_indicator=True)',
+    'SimpleImputer(strategy="most_frequent", add_indicator=True)',
+    'SimpleImputer(strategy="constant", fill_value=-1, add_indicator=True)',
+    "KNNImputer()",
+    imputed("FunctionTransformer()"),
+    imputed("FunctionTransformer(np.abs)"),
+    'OneHotEncoder(handle_unknown="ignore")',
+    'FeatureUnion([("a", SimpleImputer()), ("b", MissingIndicator())])',
+    '"passthrough"',
     'make_pipeline(ColumnTransformer([("a", make_pipeline(SimpleImputer(), StandardScaler()), ["amount"])], remainder="passthrough"), MinMaxScaler())',
-]  # fmt: skip
+]
 TEXTS = [
-    "TfidfVectorizer()", 'TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 3))', "CountVectorizer(ngram_range=(1, 2))",
-    'CountVectorizer(binary=True, token_pattern="[a-z]+")', "HashingVectorizer(n_features=16)",
-]  # fmt: skip
+    "TfidfVectorizer()",
+    'TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 3))',
+    "CountVectorizer(ngram_range=(1, 2))",
+    'CountVectorizer(binary=True, token_pattern="[a-z]+")',
+    "HashingVectorizer(n_features=16)",
+]
 #: The columns of a ColumnTransformer, and the steps between it and the last one.
 TRANSFORMERS = [
     *((columns(category=step), "") for step in CATEGORIES),
@@ -163,25 +184,51 @@ TRANSFORMERS = [
     ('[("n", make_pipeline(SimpleImputer(), StandardScaler()), make_column_selector(dtype_include="number"))]', ""),
     (f'[("all", make_pipeline(ColumnTransformer({columns(flag="")}), StandardScaler()), [*NUMBERS, *CATEGORIES])]', ""),
     ("[]", ""),
-]  # fmt: skip
+]
 CLASSIFIERS = [
-    "LogisticRegression()", 'SGDClassifier(loss="log_loss", random_state=0)', "SGDClassifier()", "RandomForestClassifier(3, max_depth=3)",
-    "ExtraTreesClassifier(3, max_depth=3, random_state=0)", "HistGradientBoostingClassifier(max_iter=3)",
-    "HistGradientBoostingClassifier(max_iter=3, categorical_features=[2])", "GradientBoostingClassifier(n_estimators=3)",
-    "DecisionTreeClassifier(max_depth=3)", "KNeighborsClassifier()", 'KNeighborsClassifier(weights="distance")', "GaussianNB()",
-    "CalibratedClassifierCV(LinearSVC(), cv=2)", 'CalibratedClassifierCV(LinearSVC(), method="isotonic", cv=2)',
-    "MLPClassifier((3,), max_iter=3, random_state=0)", "LinearDiscriminantAnalysis()", "DummyClassifier()",
+    "LogisticRegression()",
+    'SGDClassifier(loss="log_loss", random_state=0)',
+    "SGDClassifier()",
+    "RandomForestClassifier(3, max_depth=3)",
+    "ExtraTreesClassifier(3, max_depth=3, random_state=0)",
+    "HistGradientBoostingClassifier(max_iter=3)",
+    "HistGradientBoostingClassifier(max_iter=3, categorical_features=[2])",
+    "GradientBoostingClassifier(n_estimators=3)",
+    "DecisionTreeClassifier(max_depth=3)",
+    "KNeighborsClassifier()",
+    'KNeighborsClassifier(weights="distance")',
+    "GaussianNB()",
+    "CalibratedClassifierCV(LinearSVC(), cv=2)",
+    'CalibratedClassifierCV(LinearSVC(), method="isotonic", cv=2)',
+    "MLPClassifier((3,), max_iter=3, random_state=0)",
+    "LinearDiscriminantAnalysis()",
+    "DummyClassifier()",
     'VotingClassifier([("a", LogisticRegression()), ("b", GaussianNB())], voting="soft")',
-    'StackingClassifier([("a", LogisticRegression()), ("b", GaussianNB())], cv=2)', "DecisionTreeClassifier(min_samples_leaf=999)",
-    'GridSearchCV(LogisticRegression(), {"C": [0.1, 1]}, cv=2)', "LinearRegression()", "LogisticRegression(C=-3)", "LogisticRegression", '"logistic"',
-]  # fmt: skip
+    'StackingClassifier([("a", LogisticRegression()), ("b", GaussianNB())], cv=2)',
+    "DecisionTreeClassifier(min_samples_leaf=999)",
+    'GridSearchCV(LogisticRegression(), {"C": [0.1, 1]}, cv=2)',
+    "LinearRegression()",
+    "LogisticRegression(C=-3)",
+    "LogisticRegression",
+    '"logistic"',
+]
 REGRESSORS = [
-    "Ridge()", "Lasso(0.1)", "HuberRegressor()", "PoissonRegressor()", "GammaRegressor()", "RandomForestRegressor(3, max_depth=3)",
-    "HistGradientBoostingRegressor(max_iter=3)", 'HistGradientBoostingRegressor(max_iter=3, loss="poisson")',
-    "GradientBoostingRegressor(n_estimators=3)", "KNeighborsRegressor()", "DummyRegressor()", "LogisticRegression()",
-    'VotingRegressor([("a", Ridge()), ("b", DecisionTreeRegressor(max_depth=3))])', "TransformedTargetRegressor(Ridge(), func=np.log1p, inverse_func=np.expm1)",
-]  # fmt: skip
-for module, kind in (("xgboost", "XGB{}(n_estimators=3)"), ("lightgbm", "LGBM{}(n_estimators=3, verbose=-1)")):  # fmt: skip
+    "Ridge()",
+    "Lasso(0.1)",
+    "HuberRegressor()",
+    "PoissonRegressor()",
+    "GammaRegressor()",
+    "RandomForestRegressor(3, max_depth=3)",
+    "HistGradientBoostingRegressor(max_iter=3)",
+    'HistGradientBoostingRegressor(max_iter=3, loss="poisson")',
+    "GradientBoostingRegressor(n_estimators=3)",
+    "KNeighborsRegressor()",
+    "DummyRegressor()",
+    "LogisticRegression()",
+    'VotingRegressor([("a", Ridge()), ("b", DecisionTreeRegressor(max_depth=3))])',
+    "TransformedTargetRegressor(Ridge(), func=np.log1p, inverse_func=np.expm1)",
+]
+for module, kind in (("xgboost", "XGB{}(n_estimators=3)"), ("lightgbm", "LGBM{}(n_estimators=3, verbose=-1)")):
     CLASSIFIERS.append(f"__import__({module!r}).{kind.format('Classifier')}")
     REGRESSORS.append(f"__import__({module!r}).{kind.format('Regressor')}")
 
@@ -199,7 +246,10 @@ ADMITTED = [
     ("", 'rows["town"] = rows["town"].astype("string"); rows["age"] = rows["age"].astype("int64[pyarrow]")'),
     ("", 'rows["town"] = rows["town"].astype("category"); rows["age"] = rows["age"].astype("category")'),
     ("", 'rows["y"] = rows["y"].astype("category")'),
-    ("", 'rows["age"] = rows["age"].astype(pd.SparseDtype("int64", 0)); rows["amount"] = rows["amount"].astype("float16")'),
+    (
+        "",
+        'rows["age"] = rows["age"].astype(pd.SparseDtype("int64", 0)); rows["amount"] = rows["amount"].astype("float16")',
+    ),
     ("", 'rows["age"] = [Decimal(int(v)) for v in rows["age"]]; rows["amount"] = Decimal("NaN")'),
     ("", 'rows["amount"] = pd.NaT'),
     ("", 'rows.loc[:100, "amount"] = -0.0'),
@@ -220,14 +270,21 @@ ADMITTED = [
     ("another()", 'rows["extra"] = np.where(rng.random(n) < .5, 3.4e38, -3.4e38)'),
     ("another()", 'rows["extra"] = rng.normal(0, 1e-42, n)'),
     ("another(nullable=True)", 'rows["extra"] = None'),
-    *((f"rename('age', {name!r})", f"rows = rows.rename(columns={{'age': {name!r}}})") for name in (
-        "label", "variable", "probabilities", "float_input", "größe", "class", "index", "None", "values")),
-    *((f"rename({old!r}, {new!r})", f"rows = rows.rename(columns={{{old!r}: {new!r}}})") for old, new in (
-        ("town", "label"), ("town", "都市"), ("note", "variable"), ("member", "label"))),
+    *(
+        (f"rename('age', {name!r})", f"rows = rows.rename(columns={{'age': {name!r}}})")
+        for name in ("label", "variable", "probabilities", "float_input", "größe", "class", "index", "None", "values")
+    ),
+    *(
+        (f"rename({old!r}, {new!r})", f"rows = rows.rename(columns={{{old!r}: {new!r}}})")
+        for old, new in (("town", "label"), ("town", "都市"), ("note", "variable"), ("member", "label"))
+    ),
     ("", "rows['member'] = rows['member'].astype(int)"),
-    ('CONTRACT |= {"retired": (Feature("old", "number", nullable=True),)}', 'rows["old"] = pd.Series([1, None] * (n // 2), dtype="Int64")'),
+    (
+        'CONTRACT |= {"retired": (Feature("old", "number", nullable=True),)}',
+        'rows["old"] = pd.Series([1, None] * (n // 2), dtype="Int64")',
+    ),
     ('CONTRACT |= {"slices": ["member"], "private": ["age", "k"], "zone": "Europe/Vienna"}', ""),
-]  # fmt: skip
+]
 
 #: The same for rows and contracts that cannot be used; what the message must name, and the cure.
 REFUSED = [
@@ -294,7 +351,7 @@ REFUSED = [
     ('CONTRACT["target"] = Target("y", np.array([1, 2]))', "", "y: classes is", "expected a tuple"),
     ('CONTRACT["target"] = Target("y", tuple(np.array(["a", "b"])))', "", "y: classes has", "text, whole numbers"),
     ('CONTRACT["target"] = Target("y", (["a"], ["b"]))', "", "y: classes has", "text, whole numbers"),
-]  # fmt: skip
+]
 
 OWN = """
 class Mine(ClassifierMixin, BaseEstimator):
@@ -312,11 +369,22 @@ ENDS = [
     ("HOLDOUT = 14", "HOLDOUT is 14", "timedelta(days=14)"),
     ("def window(today): return pd.NaT, pd.NaT", "window() returned no time", "expected two datetimes"),
     ("def window(today): return today, today", "window() returned date and date", "expected two datetimes"),
-    ("from zoneinfo import ZoneInfo\ndef window(today): return datetime.min.replace(tzinfo=ZoneInfo('Asia/Tokyo')), datetime.now(UTC)",
-     "window() returned times that UTC cannot express", "expected two datetimes"),
+    (
+        "from zoneinfo import ZoneInfo\ndef window(today): return datetime.min.replace(tzinfo=ZoneInfo('Asia/Tokyo')), datetime.now(UTC)",
+        "window() returned times that UTC cannot express",
+        "expected two datetimes",
+    ),
     ("def load(start, end): raise GeneratorExit", "load() failed: GeneratorExit", "recipe.py:"),
-    ("def load(start, end): raise BaseExceptionGroup('many', [KeyboardInterrupt()])", "load() failed: BaseExceptionGroup", "recipe.py:"),
-    ("class Odd(Exception):\n    def __str__(self): return None\ndef load(start, end): raise Odd", "load() failed: Odd", "recipe.py:"),
+    (
+        "def load(start, end): raise BaseExceptionGroup('many', [KeyboardInterrupt()])",
+        "load() failed: BaseExceptionGroup",
+        "recipe.py:",
+    ),
+    (
+        "class Odd(Exception):\n    def __str__(self): return None\ndef load(start, end): raise Odd",
+        "load() failed: Odd",
+        "recipe.py:",
+    ),
     ("def load(start, end): assert False", "load() failed: AssertionError (", "recipe.py:"),
     ("raise BaseException('stop')", "cannot be imported: BaseException: stop", "recipe.py:"),
     ("estimator = 5", "has no estimator", "complete example"),
@@ -327,11 +395,20 @@ ENDS = [
     (OWN.format("return np.full((len(rows), 2), 5.0)"), "returned 5 to 5", "probabilities"),
     (OWN.format("return np.full((len(rows), 2), np.nan)"), "finite", "Mine"),
     (OWN.format("return np.full((len(rows), 2), 0.5)"), "Mine cannot be exported", "use "),
-    (OWN.format("return np.full((len(rows), 2), 0.5)").replace("ClassifierMixin, BaseEstimator", "").replace("    def fit", "    def get_params(self, deep=True): return {}\n    def fit"),
-     "cannot be exported", "Mine"),
-]  # fmt: skip
-CURE = re.compile(r"write |use |expected |What to do|give |fill |encode |replace |add |declare |scale |look at |correct |has no predict")  # fmt: skip
-NAMED = re.compile(r"[a-z]\w*: |[A-Z]\w+(Encoder|Imputer|Transformer|Scaler|Vectorizer|Regress\w+|Classifier|Boosting|Discretizer|Selector|Pipeline|Indicator|Analysis)|recipe\.py")  # fmt: skip
+    (
+        OWN.format("return np.full((len(rows), 2), 0.5)")
+        .replace("ClassifierMixin, BaseEstimator", "")
+        .replace("    def fit", "    def get_params(self, deep=True): return {}\n    def fit"),
+        "cannot be exported",
+        "Mine",
+    ),
+]
+CURE = re.compile(
+    r"write |use |expected |What to do|give |fill |encode |replace |add |declare |scale |look at |correct |has no predict"
+)
+NAMED = re.compile(
+    r"[a-z]\w*: |[A-Z]\w+(Encoder|Imputer|Transformer|Scaler|Vectorizer|Regress\w+|Classifier|Boosting|Discretizer|Selector|Pipeline|Indicator|Analysis)|recipe\.py"
+)
 
 
 @pytest.fixture
@@ -343,14 +420,20 @@ def run(tmp_path, capfd):
         task, classes, outcome = TARGETS[target]
         table, step = transformer
         parts = {
-            "TASK": repr(task), "CLASSES": repr(classes), "OUTCOME": outcome, "BEFORE": before,
-            "LOAD": indent(load, "    "), "COLUMNS": table, "STEPS": f"{step}, {last}" if step else last, "AFTER": after,
-        }  # fmt: skip
+            "TASK": repr(task),
+            "CLASSES": repr(classes),
+            "OUTCOME": outcome,
+            "BEFORE": before,
+            "LOAD": indent(load, "    "),
+            "COLUMNS": table,
+            "STEPS": f"{step}, {last}" if step else last,
+            "AFTER": after,
+        }
         folder = tmp_path / str(next(numbers))
         folder.mkdir()
         text = re.sub(r"@([A-Z]+)@", lambda found: parts[found[1]], RECIPE)
         (folder / "recipe.py").write_text(text, encoding="utf-8")
-        words = ["train", "--recipe", str(folder / "recipe.py"), "--today", "2026-02-20", "--out", str(folder / "out")]  # fmt: skip
+        words = ["train", "--recipe", str(folder / "recipe.py"), "--today", "2026-02-20", "--out", str(folder / "out")]
         capfd.readouterr()
         with warnings.catch_warnings(record=True) as warned:
             warnings.simplefilter("always")
@@ -386,15 +469,20 @@ def drawn(seed, many, *axes):
 
 USUAL = (columns(), "")
 DRAWN = [
-    *drawn(23, max(len(TRANSFORMERS), len(ADMITTED)), TRANSFORMERS, CLASSIFIERS, ADMITTED, ["booleans", "text", "0 and 1", "three classes"]),
+    *drawn(
+        23,
+        max(len(TRANSFORMERS), len(ADMITTED)),
+        TRANSFORMERS,
+        CLASSIFIERS,
+        ADMITTED,
+        ["booleans", "text", "0 and 1", "three classes"],
+    ),
     *drawn(24, len(REGRESSORS), TRANSFORMERS, REGRESSORS, ADMITTED, ["positive", "signed"]),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("transformer", "last", "rows", "target"), DRAWN, ids=range(len(DRAWN)))
-def test_every_recipe_makes_a_bundle_or_a_sentence_with_a_name_and_a_cure(
-    run, transformer, last, rows, target
-):
+def test_every_recipe_makes_a_bundle_or_a_sentence_with_a_name_and_a_cure(run, transformer, last, rows, target):
     """Transformers, estimators, rows and targets that meet by chance."""
     before, load = rows
     code, said, case = run(target, transformer, last, before, load)
@@ -406,11 +494,18 @@ def test_every_recipe_makes_a_bundle_or_a_sentence_with_a_name_and_a_cure(
 
 #: With the usual steps before them and the usual rows, these make a bundle.
 SERVED = {
-    "LogisticRegression()", 'SGDClassifier(loss="log_loss", random_state=0)', "GaussianNB()",
-    "CalibratedClassifierCV(LinearSVC(), cv=2)", "MLPClassifier((3,), max_iter=3, random_state=0)",
-    'StackingClassifier([("a", LogisticRegression()), ("b", GaussianNB())], cv=2)', "DecisionTreeClassifier(min_samples_leaf=999)",
-    'GridSearchCV(LogisticRegression(), {"C": [0.1, 1]}, cv=2)', "Ridge()", "Lasso(0.1)", "HuberRegressor()",
-}  # fmt: skip
+    "LogisticRegression()",
+    'SGDClassifier(loss="log_loss", random_state=0)',
+    "GaussianNB()",
+    "CalibratedClassifierCV(LinearSVC(), cv=2)",
+    "MLPClassifier((3,), max_iter=3, random_state=0)",
+    'StackingClassifier([("a", LogisticRegression()), ("b", GaussianNB())], cv=2)',
+    "DecisionTreeClassifier(min_samples_leaf=999)",
+    'GridSearchCV(LogisticRegression(), {"C": [0.1, 1]}, cv=2)',
+    "Ridge()",
+    "Lasso(0.1)",
+    "HuberRegressor()",
+}
 
 #: What does the same as these, which differ in ONNX or cannot be fitted.
 CURES = {
@@ -425,8 +520,7 @@ CURES = {
 
 
 @pytest.mark.parametrize(
-    ("target", "last"),
-    [*(("booleans", each) for each in CLASSIFIERS), *(("positive", each) for each in REGRESSORS)],
+    ("target", "last"), [*(("booleans", each) for each in CLASSIFIERS), *(("positive", each) for each in REGRESSORS)]
 )
 def test_each_estimator_alone(run, target, last):
     """With the usual steps before it, so that nothing else is what is refused."""
@@ -440,9 +534,7 @@ def test_each_estimator_alone(run, target, last):
 
 
 @pytest.mark.parametrize(("before", "load", "name", "cure"), REFUSED, ids=range(len(REFUSED)))
-def test_rows_and_contracts_that_cannot_be_used_are_named_with_a_cure(
-    run, before, load, name, cure
-):
+def test_rows_and_contracts_that_cannot_be_used_are_named_with_a_cure(run, before, load, name, cure):
     """The field, and what to write."""
     code, said, case = run("booleans", USUAL, "LogisticRegression()", before, load)
     assert code == NO_MODEL, case
@@ -487,10 +579,8 @@ def test_a_recipe_is_a_module_like_any_other(run, name):
         ((columns(imputed("KBinsDiscretizer(4)")), ""), "Ridge()", "encode='onehot-dense'"),
         ((columns(text='TfidfVectorizer(analyzer="char_wb")'), ""), "Ridge()", "analyzer='word'"),
     ],
-)  # fmt: skip
-def test_a_step_that_differs_in_onnx_is_named_with_what_does_the_same(
-    run, transformer, last, words
-):
+)
+def test_a_step_that_differs_in_onnx_is_named_with_what_does_the_same(run, transformer, last, words):
     """The cure is of the step, not of skl2onnx."""
     code, said, case = run("positive", transformer, last)
     assert code == NO_MODEL, case
@@ -500,8 +590,6 @@ def test_a_step_that_differs_in_onnx_is_named_with_what_does_the_same(
 def test_an_empty_column_is_named_wherever_it_fails(run):
     """An imputer drops it, and the model then has one column fewer than its contract."""
     for field in ("amount", "member"):
-        _, said, case = run(
-            "booleans", USUAL, "LogisticRegression()", load=f"rows[{field!r}] = None"
-        )
+        _, said, case = run("booleans", USUAL, "LogisticRegression()", load=f"rows[{field!r}] = None")
         assert f"{field}: every one of the 256 rows to train on is null" in said, case
         assert f"feature drop {field}" in said, case

@@ -44,8 +44,10 @@ def test_the_default_recipe_learns_from_laguardia_alone_until_april():
 
     assert set(before["origin"]) == {"LGA"}
     assert after.groupby("origin")["scheduled_at"].min().dt.strftime("%m-%d").to_dict() == {
-        "EWR": "04-08", "JFK": "04-08", "LGA": "01-29",
-    }  # fmt: skip
+        "EWR": "04-08",
+        "JFK": "04-08",
+        "LGA": "01-29",
+    }
 
 
 def test_the_default_recipe_has_a_yesterday_on_every_night():
@@ -64,17 +66,13 @@ def test_what_a_recipe_lacks_is_listed(tmp_path):
     path = tmp_path / "empty.py"
     path.write_text("def load(start, end): pass")
 
-    with pytest.raises(
-        RecipeError, match=r"has no CONTRACT .*, window, estimator; model/recipe.py"
-    ):
+    with pytest.raises(RecipeError, match=r"has no CONTRACT .*, window, estimator; model/recipe.py"):
         read_recipe(path)
 
 
 def test_a_recipe_that_is_not_there_says_what_to_type(tmp_path):
     """A typing error in --recipe is answered in a sentence."""
-    with pytest.raises(
-        RecipeError, match=r"no recipe at .*nowhere\.py; name a Python file: --recipe"
-    ):
+    with pytest.raises(RecipeError, match=r"no recipe at .*nowhere\.py; name a Python file: --recipe"):
         read_recipe(tmp_path / "nowhere.py")
 
 
@@ -83,15 +81,9 @@ def test_a_recipe_that_is_not_there_says_what_to_type(tmp_path):
     [
         ("\n1 / 0\n", "cannot be imported: ZeroDivisionError"),
         ("\ndef window(today): raise KeyError('x')\n", r"window\(\) failed: KeyError"),
-        (
-            "\ndef load(start, end): raise OSError('no disk')\n",
-            r"load\(\) failed: OSError: no disk",
-        ),
+        ("\ndef load(start, end): raise OSError('no disk')\n", r"load\(\) failed: OSError: no disk"),
         ("\ndef estimator(): return nothing\n", r"estimator\(\) failed: NameError"),
-        (
-            "\ndef estimator(): return object()\n",
-            r"estimator\(\) returned object; expected a scikit-learn estimator",
-        ),
+        ("\ndef estimator(): return object()\n", r"estimator\(\) returned object; expected a scikit-learn estimator"),
     ],
 )
 def test_a_recipe_that_raises_is_told_with_the_line(recipes, tmp_path, more, words):
@@ -121,8 +113,14 @@ def test_data_that_cannot_be_learnt_from_is_refused(recipes, tmp_path, change, e
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ("rows.assign(pages='many', returning='no')", r"- visits.py:\d+: returning: expected true or.*\n  - visits.py:\d+: pages: expected a number"),
-        ("rows.drop(columns='device').assign(age='old')", r"- visits.py:\d+: device is missing.*\n  - visits.py:\d+: age: expected a number"),
+        (
+            "rows.assign(pages='many', returning='no')",
+            r"- visits.py:\d+: returning: expected true or.*\n  - visits.py:\d+: pages: expected a number",
+        ),
+        (
+            "rows.drop(columns='device').assign(age='old')",
+            r"- visits.py:\d+: device is missing.*\n  - visits.py:\d+: age: expected a number",
+        ),
         ("rows.assign(visitor=7)", r"- buys.py:26: visitor: expected a string, got 7"),
         ("rows.assign(at=rows['at'] + pd.Timedelta('400D'))", r"- buys.py:27: at: .* lie outside the window"),
         ("rows.assign(bought=1)", r"- buys.py:25: bought: expected one of 'no', 'yes', got 1"),
@@ -131,10 +129,8 @@ def test_data_that_cannot_be_learnt_from_is_refused(recipes, tmp_path, change, e
         ("5", r"buys.py:\d+: load returned int"),
         ("rows.assign(pages=None)", r"visits.py:\d+: pages: expected a number .*nullable=True"),
     ],
-)  # fmt: skip
-def test_what_is_wrong_with_the_rows_is_said_with_the_line_of_the_field(
-    recipes, tmp_path, change, words
-):
+)
+def test_what_is_wrong_with_the_rows_is_said_with_the_line_of_the_field(recipes, tmp_path, change, words):
     """Of the file that declares it: the recipe, or one that it imports."""
     more = f"\nwhole = load\ndef load(start, end):\n    rows = whole(start, end)\n    return {change}\n"
     recipe = altered(recipes, tmp_path, more, name="buys.py")
@@ -143,9 +139,7 @@ def test_what_is_wrong_with_the_rows_is_said_with_the_line_of_the_field(
         train(recipe, TODAY)
 
 
-@pytest.mark.parametrize(
-    ("splitter", "learnt", "changes"), [("best", 3, False), ("random", 4, True)]
-)
+@pytest.mark.parametrize(("splitter", "learnt", "changes"), [("best", 3, False), ("random", 4, True)])
 def test_where_no_seed_matters_nothing_is_learnt_twice(splitter, learnt, changes):
     """A few rows tell; where it does matter, the second model learns from all rows."""
     values = pd.Series(range(3 * PROBE))
@@ -159,18 +153,29 @@ def test_where_no_seed_matters_nothing_is_learnt_twice(splitter, learnt, changes
             sizes.append(len(rows))
             return super().fit(rows, truth)
 
-    rows = pd.DataFrame({
-        "k": "k", "t": at, "a": (values * 7919 % 1009).astype(float), "b": (values * 104_729 % 997).astype(float),
-        "y": (values * 31 % 101 + values * 7919 % 1009 / 10) > 100,
-    })  # fmt: skip
+    rows = pd.DataFrame(
+        {
+            "k": "k",
+            "t": at,
+            "a": (values * 7919 % 1009).astype(float),
+            "b": (values * 104_729 % 997).astype(float),
+            "y": (values * 31 % 101 + values * 7919 % 1009 / 10) > 100,
+        }
+    )
     recipe = SimpleNamespace(
         CONTRACT=Contract(
-            "toy", "binary", (Feature("a", "number"), Feature("b", "number")),
-            Target("y", (False, True)), key="k", time="t",
+            "toy",
+            "binary",
+            (Feature("a", "number"), Feature("b", "number")),
+            Target("y", (False, True)),
+            key="k",
+            time="t",
         ),
-        window=lambda _: (at.iloc[0], at.iloc[-1] + pd.Timedelta("1D")), load=lambda *_: rows,
-        estimator=lambda: Tree(splitter=splitter, max_depth=4), __file__="recipe.py",
-    )  # fmt: skip
+        window=lambda _: (at.iloc[0], at.iloc[-1] + pd.Timedelta("1D")),
+        load=lambda *_: rows,
+        estimator=lambda: Tree(splitter=splitter, max_depth=4),
+        __file__="recipe.py",
+    )
     unstable = train(recipe, TODAY).unstable
 
     assert sizes[1:3] == [PROBE, PROBE]
@@ -185,10 +190,7 @@ def test_where_no_seed_matters_nothing_is_learnt_twice(splitter, learnt, changes
         ("('2026-01-01', '2026-02-01')", "returned str and str"),
         ("(today, today)", "returned date and date"),
         ("(datetime(2026, 1, 1), datetime(2026, 2, 1))", "datetimes without a zone"),
-        (
-            "(datetime(2026, 2, 1, tzinfo=UTC), datetime(2026, 1, 1, tzinfo=UTC))",
-            "not before the end",
-        ),
+        ("(datetime(2026, 2, 1, tzinfo=UTC), datetime(2026, 1, 1, tzinfo=UTC))", "not before the end"),
         ("(today, today, today)", "returned a tuple of 3"),
         ("today", "returned a date"),
         (
@@ -197,9 +199,7 @@ def test_where_no_seed_matters_nothing_is_learnt_twice(splitter, learnt, changes
         ),
     ],
 )
-def test_a_window_that_is_no_stretch_of_time_is_refused_with_its_line(
-    recipes, tmp_path, returned, words
-):
+def test_a_window_that_is_no_stretch_of_time_is_refused_with_its_line(recipes, tmp_path, returned, words):
     """What came back, where window() is, and what to write."""
     with pytest.raises(RecipeError, match=words + r".*\(altered.py:\d+\); expected two datetimes"):
         train(altered(recipes, tmp_path, f"\ndef window(today): return {returned}\n"), TODAY)
@@ -211,7 +211,10 @@ def test_a_window_that_is_no_stretch_of_time_is_refused_with_its_line(
         ("\ndef load(start, end: pass\n", r"SyntaxError.*\(altered.py:\d+\)"),
         ("\nimport nothing_here\n", r"ModuleNotFoundError.*\(altered.py:\d+\)"),
         ("\nraise SystemExit(3)\n", r"SystemExit: 3 \(altered.py:\d+\)"),
-        ("\nfrom model.contract import Feature\nFeature('a', 'number', minimun=0)\n", "Feature takes name, kind, .*minimum"),
+        (
+            "\nfrom model.contract import Feature\nFeature('a', 'number', minimun=0)\n",
+            "Feature takes name, kind, .*minimum",
+        ),
         ("\nfrom model.contract import Feature\nFeature('a')\n", "kind is number, category or boolean"),
         ("\nHOLDOUT = 14\n", r"HOLDOUT is 14; expected a time such as timedelta\(days=14\)"),
         (
@@ -220,10 +223,8 @@ def test_a_window_that_is_no_stretch_of_time_is_refused_with_its_line(
         ),
         ("\ndef estimator():\n    from sklearn.svm import LinearSVC\n    return LinearSVC()\n", "fit"),
     ],
-)  # fmt: skip
-def test_a_mistake_of_the_recipe_is_said_with_its_line_and_what_to_write(
-    recipes, tmp_path, more, words
-):
+)
+def test_a_mistake_of_the_recipe_is_said_with_its_line_and_what_to_write(recipes, tmp_path, more, words):
     """Whatever it raises, and wherever in a library."""
     with pytest.raises(RecipeError, match=words):
         train(altered(recipes, tmp_path, more), TODAY)
@@ -232,9 +233,7 @@ def test_a_mistake_of_the_recipe_is_said_with_its_line_and_what_to_write(
 @pytest.mark.parametrize("value", [0.3, 49.99, 1e9 + 0.1])
 def test_r2_of_a_constant_outcome_is_0(value):
     """Its variance as computed is float noise, which would make a number with twenty digits of R²."""
-    contract = Contract(
-        "x", "regression", (Feature("a", "number"),), Target("y"), key="k", time="t"
-    )
+    contract = Contract("x", "regression", (Feature("a", "number"),), Target("y"), key="k", time="t")
     truth = np.where(np.arange(600) % 3 == 0, np.nextafter(value, np.inf), value)
 
     assert measure(contract, truth, np.arange(600.0))["r2"] == 0.0

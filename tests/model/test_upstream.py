@@ -31,9 +31,7 @@ CONTRACT = Contract(
     target=Target("bought", (False, True)),
     private=("secret",),
 )
-LIMITS = Limits(
-    missing_rise=0.1, category_share=0.01, sentinel_share=0.005, max_missing=0.5, horizon=30
-)
+LIMITS = Limits(missing_rise=0.1, category_share=0.01, sentinel_share=0.005, max_missing=0.5, horizon=30)
 DAY = timedelta(days=1)
 START, CHAMPION, CANDIDATE = (datetime(2026, 2, day, tzinfo=UTC) for day in (1, 22, 28))
 
@@ -47,16 +45,21 @@ def rows(seed=0):
     many = len(found)
     minutes = pd.to_timedelta(random.integers(0, 60, many), unit="min")
     weather = 45 + 4 * np.sin(np.arange(27) / 3) + random.normal(0, 2, 27)
-    return pd.DataFrame({
-        "visitor": [f"v{n}" for n in range(many)],
-        "at": pd.Timestamp(START) + pd.to_timedelta(found["day"], unit="D") + pd.to_timedelta(found["hour"], unit="h") + minutes,
-        "price": random.lognormal(2.5, 0.4, many),
-        "distance": random.gamma(3, 200, many),
-        "temp": weather[found["day"]] + random.normal(0, 5, many),
-        "channel": random.choice(["web", "shop", "phone"], many, p=[0.5, 0.3, 0.2]),
-        "secret": random.normal(5, 1, many),
-        "member": random.random(many) < 0.4,
-    }).sort_values("at", ignore_index=True)  # fmt: skip
+    return pd.DataFrame(
+        {
+            "visitor": [f"v{n}" for n in range(many)],
+            "at": pd.Timestamp(START)
+            + pd.to_timedelta(found["day"], unit="D")
+            + pd.to_timedelta(found["hour"], unit="h")
+            + minutes,
+            "price": random.lognormal(2.5, 0.4, many),
+            "distance": random.gamma(3, 200, many),
+            "temp": weather[found["day"]] + random.normal(0, 5, many),
+            "channel": random.choice(["web", "shop", "phone"], many, p=[0.5, 0.3, 0.2]),
+            "secret": random.normal(5, 1, many),
+            "member": random.random(many) < 0.4,
+        }
+    ).sort_values("at", ignore_index=True)
 
 
 def since(day):
@@ -89,27 +92,110 @@ def told(spoil, old=True):
 
 
 FAULTS = {
-    "cents": (spoilt("price", lambda x: x * 100), "units", "2026-02-24", "`price` is about 100 times larger: cents, or per cent? (since 2026-02-24)"),
+    "cents": (
+        spoilt("price", lambda x: x * 100),
+        "units",
+        "2026-02-24",
+        "`price` is about 100 times larger: cents, or per cent? (since 2026-02-24)",
+    ),
     "kilometres": (spoilt("distance", lambda x: x * 1.609), "units", "2026-02-24", "kilometres in place of miles?"),
-    "another unit": (spoilt("price", lambda x: x / 9), "units", "2026-02-24", "`price` is about 9 times smaller: another unit?"),
+    "another unit": (
+        spoilt("price", lambda x: x / 9),
+        "units",
+        "2026-02-24",
+        "`price` is about 9 times smaller: another unit?",
+    ),
     "celsius": (spoilt("temp", lambda x: (x - 32) / 1.8), "units", "2026-02-24", "Celsius in place of Fahrenheit?"),
     "sign": (spoilt("price", lambda x: -x), "units", "2026-02-24", "`price` changed its sign"),
-    "sentinel": (spoilt("temp", lambda x: x.where(np.arange(len(x)) % 20 > 0, -999)), "units", "2026-02-24", "`temp` is -999 in 5"),
-    "rename": (spoilt("channel", lambda x: x.replace("web", "www")), "renamed", "2026-02-24", "`channel` renamed? 'web' is gone, 'www' with"),
-    "case": (spoilt("channel", lambda x: x.replace("web", "WEB ")), "renamed", "2026-02-24", "; only case or white space differ"),
-    "gone": (lambda f: f[~since(24)(f) | (f["channel"] != "phone")], "categories", "2026-02-24", "`channel` has no 'phone' since 2026-02-24, which was 20% of rows"),
-    "new": (spoilt("channel", lambda x: x.where(np.arange(len(x)) % 10 > 0, "app")), "categories", "2026-02-24", "`channel` has a new value 'app' since 2026-02-24, in 10% of rows"),
-    "an id": (spoilt("channel", lambda x: [f"c{n}" for n in range(len(x))]), "categories", "2026-02-24", "values a day since 2026-02-24 that never came before: an id?"),
-    "nulls": (spoilt("temp", lambda x: x.where(np.arange(len(x)) % 2 > 0)), "missing", "2026-02-24", "`temp` is missing in 50% of rows since 2026-02-24"),
+    "sentinel": (
+        spoilt("temp", lambda x: x.where(np.arange(len(x)) % 20 > 0, -999)),
+        "units",
+        "2026-02-24",
+        "`temp` is -999 in 5",
+    ),
+    "rename": (
+        spoilt("channel", lambda x: x.replace("web", "www")),
+        "renamed",
+        "2026-02-24",
+        "`channel` renamed? 'web' is gone, 'www' with",
+    ),
+    "case": (
+        spoilt("channel", lambda x: x.replace("web", "WEB ")),
+        "renamed",
+        "2026-02-24",
+        "; only case or white space differ",
+    ),
+    "gone": (
+        lambda f: f[~since(24)(f) | (f["channel"] != "phone")],
+        "categories",
+        "2026-02-24",
+        "`channel` has no 'phone' since 2026-02-24, which was 20% of rows",
+    ),
+    "new": (
+        spoilt("channel", lambda x: x.where(np.arange(len(x)) % 10 > 0, "app")),
+        "categories",
+        "2026-02-24",
+        "`channel` has a new value 'app' since 2026-02-24, in 10% of rows",
+    ),
+    "an id": (
+        spoilt("channel", lambda x: [f"c{n}" for n in range(len(x))]),
+        "categories",
+        "2026-02-24",
+        "values a day since 2026-02-24 that never came before: an id?",
+    ),
+    "nulls": (
+        spoilt("temp", lambda x: x.where(np.arange(len(x)) % 2 > 0)),
+        "missing",
+        "2026-02-24",
+        "`temp` is missing in 50% of rows since 2026-02-24",
+    ),
     "private nulls": (spoilt("secret", lambda x: x * np.nan), "missing", "2026-02-24", "`secret` is missing in 100%"),
-    "stopped": (lambda f: f[f["at"] < pd.Timestamp(CANDIDATE - timedelta(hours=10))], "stopped", "2026-02-27", "UTC on 2026-02-27, where about 100 are usual until 2026-02-28 00:00"),
-    "stopped for days": (lambda f: f[f["at"] < pd.Timestamp(CANDIDATE - 2.5 * DAY)], "stopped", "2026-02-25", "on 2026-02-25, where about 4"),
-    "hours": (lambda f: f[~since(24)(f) | (f["at"].dt.hour < 20)], "stopped", "2026-02-24", "no rows in the hours from 20:00, 21:00, 22:00, … UTC since 2026-02-24"),
-    "cut": (lambda f: f[~since(24)(f) | (np.arange(len(f)) % 2 > 0)], "rows", "2026-02-24", "of the usual rows a day since 2026-02-24: is the export cut?"),
-    "twice": (lambda f: pd.concat([f, f[since(24)(f)]]), "rows", "2026-02-24", "2.0 times as many rows a day since 2026-02-24"),
-    "clock": (lambda f: f.assign(at=f["at"].where(~since(22)(f), f["at"] - timedelta(hours=5))), "rows", "2026-02-22", "the hours of the day moved by -5"),
-    "swap": (lambda f: f.assign(price=f["price"].where(~since(22)(f), f["distance"]), distance=f["distance"].where(~since(22)(f), f["price"])), "units", "2026-02-22", "two columns swapped"),
-}  # fmt: skip
+    "stopped": (
+        lambda f: f[f["at"] < pd.Timestamp(CANDIDATE - timedelta(hours=10))],
+        "stopped",
+        "2026-02-27",
+        "UTC on 2026-02-27, where about 100 are usual until 2026-02-28 00:00",
+    ),
+    "stopped for days": (
+        lambda f: f[f["at"] < pd.Timestamp(CANDIDATE - 2.5 * DAY)],
+        "stopped",
+        "2026-02-25",
+        "on 2026-02-25, where about 4",
+    ),
+    "hours": (
+        lambda f: f[~since(24)(f) | (f["at"].dt.hour < 20)],
+        "stopped",
+        "2026-02-24",
+        "no rows in the hours from 20:00, 21:00, 22:00, … UTC since 2026-02-24",
+    ),
+    "cut": (
+        lambda f: f[~since(24)(f) | (np.arange(len(f)) % 2 > 0)],
+        "rows",
+        "2026-02-24",
+        "of the usual rows a day since 2026-02-24: is the export cut?",
+    ),
+    "twice": (
+        lambda f: pd.concat([f, f[since(24)(f)]]),
+        "rows",
+        "2026-02-24",
+        "2.0 times as many rows a day since 2026-02-24",
+    ),
+    "clock": (
+        lambda f: f.assign(at=f["at"].where(~since(22)(f), f["at"] - timedelta(hours=5))),
+        "rows",
+        "2026-02-22",
+        "the hours of the day moved by -5",
+    ),
+    "swap": (
+        lambda f: f.assign(
+            price=f["price"].where(~since(22)(f), f["distance"]),
+            distance=f["distance"].where(~since(22)(f), f["price"]),
+        ),
+        "units",
+        "2026-02-22",
+        "two columns swapped",
+    ),
+}
 
 
 @pytest.mark.parametrize("fault", FAULTS)

@@ -42,10 +42,13 @@ def made(recipes, tmp_path_factory):
             folder = export(train(recipe, TODAY), build, tmp_path_factory.mktemp(task), 1e-5)
             bundle = Bundle.load(folder)
             known[task] = SimpleNamespace(
-                recipe=recipe, folder=folder, bundle=bundle, contract=bundle.contract,
+                recipe=recipe,
+                folder=folder,
+                bundle=bundle,
+                contract=bundle.contract,
                 reference=read_reference(folder, bundle.contract),
                 seen=bundle.manifest["data"]["categories"],
-            )  # fmt: skip
+            )
         return known[task]
 
     return make
@@ -71,26 +74,24 @@ def answered(made, first, days, *, labelled=True, change=None):
         rows = change(rows)
     contract = made.contract
     columns = {name: plain(rows[name]) for name in contract.feature_names if name in rows}
-    records = [
-        dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)
-    ]
+    records = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
     scores = made.bundle.score(records).tolist()
     kept = set(columns) - set(contract.private)
     answers = [
         {
-            "id": f"{at:%m%d}-{number}", "at": at.isoformat(), "version": made.bundle.version,
-            "arm": "champion", "key": "k", "time": at.strftime("%Y-%m-%dT%H:%M:%SZ"),
-            "row": {name: value for name, value in record.items() if name in kept}, "score": score,
+            "id": f"{at:%m%d}-{number}",
+            "at": at.isoformat(),
+            "version": made.bundle.version,
+            "arm": "champion",
+            "key": "k",
+            "time": at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "row": {name: value for name, value in record.items() if name in kept},
+            "score": score,
         }
-        for number, (record, score, at) in enumerate(
-            zip(records, scores, rows[contract.time], strict=True)
-        )
-    ]  # fmt: skip
-    truths = rows[contract.target.name].tolist()
-    outcomes = [
-        {"id": answer["id"], "outcome": truth}
-        for answer, truth in zip(answers, truths, strict=True)
+        for number, (record, score, at) in enumerate(zip(records, scores, rows[contract.time], strict=True))
     ]
+    truths = rows[contract.target.name].tolist()
+    outcomes = [{"id": answer["id"], "outcome": truth} for answer, truth in zip(answers, truths, strict=True)]
     return answers, outcomes if labelled else []
 
 

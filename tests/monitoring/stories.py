@@ -15,9 +15,7 @@ NEXT = "20261020T0317-ddddddd"
 CONTRACT = {
     "name": "flight-late",
     "task": "binary",
-    "features": [
-        {"name": "origin", "kind": "category", "description": "airport", "owner": "sales"}
-    ],
+    "features": [{"name": "origin", "kind": "category", "description": "airport", "owner": "sales"}],
     "target": {"name": "late", "classes": [False, True], "description": "late"},
     "key": "flight",
     "time": "scheduled_at",
@@ -50,7 +48,7 @@ xychart-beta
 The drill of 2026-10-01 on this gate: 31 of 33 faults caught for their own reason, 30 of them by no rule that does not concern them; 0 of 4 clean candidates rejected.
 <!-- looked {{}} -->
 """
-SEQUENCE = [[day, 0.004 * (1 - 1 / day), 0.004 - 0.05 / day**0.5, 0.004 + 0.05 / day**0.5] for day in range(3, 17)]  # fmt: skip
+SEQUENCE = [[day, 0.004 * (1 - 1 / day), 0.004 - 0.05 / day**0.5, 0.004 + 0.05 / day**0.5] for day in range(3, 17)]
 
 
 def report(decision, version, sentence):
@@ -60,9 +58,7 @@ def report(decision, version, sentence):
 
 def live(champion, challenger="", share=0.2):
     text = f'[champion]\nversion = "{champion}"\n[anchor]\nversion = "{OLD}"\n'
-    return text + (
-        f'[challenger]\nversion = "{challenger}"\nshare = {share}\n' if challenger else ""
-    )
+    return text + (f'[challenger]\nversion = "{challenger}"\nshare = {share}\n' if challenger else "")
 
 
 HISTORY = [
@@ -77,7 +73,9 @@ HISTORY = [
 def answering(number):
     """Which version answered on the *number*-th day."""
     day = f"{FIRST + timedelta(days=number)}"
-    return next(v for since, v in (("2026-10-10", NEW), ("2026-10-08", BAD), ("2026-09-25", NEW), ("", OLD)) if day >= since)  # fmt: skip
+    return next(
+        v for since, v in (("2026-10-10", NEW), ("2026-10-08", BAD), ("2026-09-25", NEW), ("", OLD)) if day >= since
+    )
 
 
 def series(days=61, features=6):
@@ -92,50 +90,192 @@ def series(days=61, features=6):
             loss, auc = 0.46 + 0.012 * wave + 0.09 * bad, 0.72 + 0.01 * wave - 0.05 * bad
             labelled = 900 if n < days - 7 else 0
             metrics = {"log_loss": loss, "roc_auc": auc, "accuracy": auc + 0.08} if labelled else {}
-            counts.append(
-                Day(version, day, 1000 + int(80 * wave) - 250 * (n % 7 > 4), labelled, metrics)
-            )
+            counts.append(Day(version, day, 1000 + int(80 * wave) - 250 * (n % 7 > 4), labelled, metrics))
             signals += [
-                Signal("estimated_performance", "roc_auc", "", day, auc + 0.004 * wave, 0.72, 0.69, None, 1000, tier="page", run_length=9000.0),
-                Signal("score_drift", "mean", "", day, 0.02 + 0.004 * wave + 0.05 * bad, 0.02, None, 0.045, 1000, run_length=12000.0),
-                Signal("unseen_categories", "share", "origin", day, max(0.0, (n - 40) / 90 if 40 < n < 52 else 0.001), 0.001, None, 0.01, 1000, tier="page", run_length=36400.0),
+                Signal(
+                    "estimated_performance",
+                    "roc_auc",
+                    "",
+                    day,
+                    auc + 0.004 * wave,
+                    0.72,
+                    0.69,
+                    None,
+                    1000,
+                    tier="page",
+                    run_length=9000.0,
+                ),
+                Signal(
+                    "score_drift",
+                    "mean",
+                    "",
+                    day,
+                    0.02 + 0.004 * wave + 0.05 * bad,
+                    0.02,
+                    None,
+                    0.045,
+                    1000,
+                    run_length=12000.0,
+                ),
+                Signal(
+                    "unseen_categories",
+                    "share",
+                    "origin",
+                    day,
+                    max(0.0, (n - 40) / 90 if 40 < n < 52 else 0.001),
+                    0.001,
+                    None,
+                    0.01,
+                    1000,
+                    tier="page",
+                    run_length=36400.0,
+                ),
                 *(
-                    Signal("univariate_drift", "jensen_shannon", f"feature_{each}", day, 0.03 + 0.006 * wave + 0.004 * each, 0.03, None, 0.09, 1000, tier="digest", run_length=30000.0)
+                    Signal(
+                        "univariate_drift",
+                        "jensen_shannon",
+                        f"feature_{each}",
+                        day,
+                        0.03 + 0.006 * wave + 0.004 * each,
+                        0.03,
+                        None,
+                        0.09,
+                        1000,
+                        tier="digest",
+                        run_length=30000.0,
+                    )
                     for each in range(features)
                 ),
-            ]  # fmt: skip
-        told = told.told(version, signals, counts, {"at": "2026-10-31T10:41Z", "version": version, "state": "raised", "why": "lasting"})  # fmt: skip
+            ]
+        told = told.told(
+            version,
+            signals,
+            counts,
+            {"at": "2026-10-31T10:41Z", "version": version, "state": "raised", "why": "lasting"},
+        )
     return told
 
 
 MEMORY = {
-    "causes": ["page/unseen_categories/origin"], "words": ["origin: 12% never seen"], "since": "2026-10-12",
-    "last": "2026-10-22", "now": 4.0, "peak": 12.2, "peak_day": "2026-10-21", "ack": "2026-11-02", "ack_by": "ana",
-    "runs": [["2026-10-12", "up to 2026-10-12: unseen categories"]], "actions": [["2026-10-13", "called a retrain"]],
-}  # fmt: skip
+    "causes": ["page/unseen_categories/origin"],
+    "words": ["origin: 12% never seen"],
+    "since": "2026-10-12",
+    "last": "2026-10-22",
+    "now": 4.0,
+    "peak": 12.2,
+    "peak_day": "2026-10-21",
+    "ack": "2026-11-02",
+    "ack_by": "ana",
+    "runs": [["2026-10-12", "up to 2026-10-12: unseen categories"]],
+    "actions": [["2026-10-13", "called a retrain"]],
+}
 ALERTS = [
-    Alert(7, f"experiment:{NEXT}:2026-10-20", f"Experiment: challenger {NEXT}: running", "⏳ **running**: not decided yet.\n\n| | gain |\n|---|---:|\n| log_loss | +0.003 |\n", "open", ("opened",), {"state": "running", "why": "not decided yet", "days": 16, "needs": 12, "since": "2026-10-20T04:00:00Z", "measure": "log_loss", "margin": 0.005, "gain": SEQUENCE}, link="#7"),
-    Alert(6, "watch:flight-late:page/unseen_categories/origin", "flight-late: unseen categories since 2026-10-12 (origin)", "**flight-late**: beyond its limits since 2026-10-12.\n\n- unseen categories: origin: 0.122 on 2026-10-21, limit 0.010\n\n**What to do.** Run *nightly*.\n", "open", ("2026-10-12T10:41:00Z opened",), MEMORY, link="#6"),
-    Alert(4, "incident:" + BAD, f"Rolled back from {BAD}", f"`{BAD}` was live for two days.\n", "closed", ("opened", "closed"), {}, closed_at="2026-10-14T08:00:00Z", link="#4"),
-]  # fmt: skip
+    Alert(
+        7,
+        f"experiment:{NEXT}:2026-10-20",
+        f"Experiment: challenger {NEXT}: running",
+        "⏳ **running**: not decided yet.\n\n| | gain |\n|---|---:|\n| log_loss | +0.003 |\n",
+        "open",
+        ("opened",),
+        {
+            "state": "running",
+            "why": "not decided yet",
+            "days": 16,
+            "needs": 12,
+            "since": "2026-10-20T04:00:00Z",
+            "measure": "log_loss",
+            "margin": 0.005,
+            "gain": SEQUENCE,
+        },
+        link="#7",
+    ),
+    Alert(
+        6,
+        "watch:flight-late:page/unseen_categories/origin",
+        "flight-late: unseen categories since 2026-10-12 (origin)",
+        "**flight-late**: beyond its limits since 2026-10-12.\n\n- unseen categories: origin: 0.122 on 2026-10-21, limit 0.010\n\n**What to do.** Run *nightly*.\n",
+        "open",
+        ("2026-10-12T10:41:00Z opened",),
+        MEMORY,
+        link="#6",
+    ),
+    Alert(
+        4,
+        "incident:" + BAD,
+        f"Rolled back from {BAD}",
+        f"`{BAD}` was live for two days.\n",
+        "closed",
+        ("opened", "closed"),
+        {},
+        closed_at="2026-10-14T08:00:00Z",
+        link="#4",
+    ),
+]
 RELEASES = [
-    Release(version, "sha256:0", state, report("PROMOTE", version, f"Better than the champion: log_loss {loss}."), f"{version[:4]}-{version[4:6]}-{version[6:8]}T03:17:00Z", latest)
-    for version, state, loss, latest in (
-        (NEXT, "candidate", 0.449, False), (BAD, "withdrawn", 0.452, False), (NEW, "published", 0.458, True), (OLD, "published", 0.466, False),
+    Release(
+        version,
+        "sha256:0",
+        state,
+        report("PROMOTE", version, f"Better than the champion: log_loss {loss}."),
+        f"{version[:4]}-{version[4:6]}-{version[6:8]}T03:17:00Z",
+        latest,
     )
-]  # fmt: skip
+    for version, state, loss, latest in (
+        (NEXT, "candidate", 0.449, False),
+        (BAD, "withdrawn", 0.452, False),
+        (NEW, "published", 0.458, True),
+        (OLD, "published", 0.466, False),
+    )
+]
 PROPOSALS = [
-    Proposal(9, "retrain", "flight-late: model eeeeeee", "card", "closed", "e", (), (False, "REJECT"), {"verdict": report("REJECT", "20261025T0317-eeeeeee", "data.rewritten fails: late differs in 27.9% of 22,223 rows; and 8 more.")}),
-    Proposal(8, "retrain", "flight-late: model ddddddd", "card", "merged", "d", (), (True, "PROMOTE"), {"verdict": report("HOLD", NEXT, "Not settled: about 4 more days of labels are needed.")}),
-    Proposal(5, "rollback", "Roll back to bbbbbbb", "the on-call does not trust it", "merged", "c", (), (True, "rolled back: the on-call does not trust it"), {}),
-]  # fmt: skip
+    Proposal(
+        9,
+        "retrain",
+        "flight-late: model eeeeeee",
+        "card",
+        "closed",
+        "e",
+        (),
+        (False, "REJECT"),
+        {
+            "verdict": report(
+                "REJECT",
+                "20261025T0317-eeeeeee",
+                "data.rewritten fails: late differs in 27.9% of 22,223 rows; and 8 more.",
+            )
+        },
+    ),
+    Proposal(
+        8,
+        "retrain",
+        "flight-late: model ddddddd",
+        "card",
+        "merged",
+        "d",
+        (),
+        (True, "PROMOTE"),
+        {"verdict": report("HOLD", NEXT, "Not settled: about 4 more days of labels are needed.")},
+    ),
+    Proposal(
+        5,
+        "rollback",
+        "Roll back to bbbbbbb",
+        "the on-call does not trust it",
+        "merged",
+        "c",
+        (),
+        (True, "rolled back: the on-call does not trust it"),
+        {},
+    ),
+]
 
 
 def quarter(address="https://github.com/acme/flights", **more):
     """The story of it, as the control room tells it."""
     forge = {"history": HISTORY, "releases": RELEASES, "proposals": PROPOSALS, "alerts": ALERTS}
-    manifests = {v: {"contract": CONTRACT, "metrics": {"holdout": {"log_loss": 0.465, "roc_auc": 0.72, "accuracy": 0.8}}} for v in (OLD, NEW, BAD)}  # fmt: skip
-    told = Told(
-        "2026-11-05T10:41Z", "github:acme/flights" if address else ".forge", address, (OLD, "")
-    )
+    manifests = {
+        v: {"contract": CONTRACT, "metrics": {"holdout": {"log_loss": 0.465, "roc_auc": 0.72, "accuracy": 0.8}}}
+        for v in (OLD, NEW, BAD)
+    }
+    told = Told("2026-11-05T10:41Z", "github:acme/flights" if address else ".forge", address, (OLD, ""))
     return gather(forge | more, manifests, series(), told)

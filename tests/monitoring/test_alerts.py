@@ -10,9 +10,7 @@ from monitoring.alerts import assess, moved_features, since_when
 from monitoring.signals import Signal, Unknown, by_series
 
 
-def series(
-    marks, kind="multivariate_drift", feature="", metric="reconstruction_error", tier="issue"
-):
+def series(marks, kind="multivariate_drift", feature="", metric="reconstruction_error", tier="issue"):
     """A day per mark: # beyond the limit, . within."""
     return [
         Signal(
@@ -70,9 +68,7 @@ def test_one_odd_day_of_drift_never_opens_an_alert(rules, marks):
         assert situation.state != "quiet"
 
 
-@pytest.mark.parametrize(
-    ("marks", "state"), [("#", "raised"), ("#..", "raised"), ("#...", "quiet")]
-)
+@pytest.mark.parametrize(("marks", "state"), [("#", "raised"), ("#..", "raised"), ("#...", "quiet")])
 def test_a_page_needs_one_day(rules, marks, state):
     """A loss of performance, or broken data."""
     situation = assess(series(marks, "missing_values", "wind", "share", tier="page"), [], rules)
@@ -82,9 +78,7 @@ def test_a_page_needs_one_day(rules, marks, state):
 
 def test_pages_come_before_what_lasts(rules):
     """Of all that is beyond its limits."""
-    signals = series("####") + series(
-        "####", "estimated_performance", metric="accuracy", tier="page"
-    )
+    signals = series("####") + series("####", "estimated_performance", metric="accuracy", tier="page")
 
     assert assess(signals, [], rules).lasting[0].startswith("estimated")
 
@@ -131,12 +125,7 @@ def test_every_opening_series_must_be_quiet(rules):
 
 @pytest.mark.parametrize(
     ("marks", "since"),
-    [
-        ("..####", "2026-01-03"),
-        ("##..####", "2026-01-05"),
-        ("#.####", "2026-01-01"),
-        ("#####", "2026-01-01"),
-    ],
+    [("..####", "2026-01-03"), ("##..####", "2026-01-05"), ("#.####", "2026-01-01"), ("#####", "2026-01-01")],
 )
 def test_a_spell_has_a_first_day(marks, since):
     """One quiet day in between does not begin it anew."""
@@ -147,10 +136,7 @@ def test_the_features_that_moved_are_named_the_farthest_first():
     """Those beyond their limits on most days."""
     signals = series("#####")
     for number, name in enumerate("abcd"):
-        signals += [
-            replace(s, value=2.0 + number)
-            for s in series("#####", "univariate_drift", name, "jensen_shannon")
-        ]
+        signals += [replace(s, value=2.0 + number) for s in series("#####", "univariate_drift", name, "jensen_shannon")]
     signals += series("#....", "univariate_drift", "calm", "jensen_shannon")
 
     assert moved_features(signals, "2026-01-01") == ["d", "c", "b", "a"]

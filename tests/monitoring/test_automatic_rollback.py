@@ -170,14 +170,10 @@ def test_in_a_workflow_a_job_presses_the_button(watch, forge, buys, scorer, tmp_
     assert watch(*scorer) == OK
     assert champion(forge) == buys.bundle.version
     told = (tmp_path / "told").read_text()
-    assert told.startswith(
-        f"rollback=true\nversion=\nbad={buys.bundle.version}\nreason=by itself, 0.0 hours after"
-    )
+    assert told.startswith(f"rollback=true\nversion=\nbad={buys.bundle.version}\nreason=by itself, 0.0 hours after")
 
 
-def test_a_release_that_is_not_what_main_names_is_not_watched_by(
-    watch, forge, buys, journal, capsys
-):
+def test_a_release_that_is_not_what_main_names_is_not_watched_by(watch, forge, buys, journal, capsys):
     """Its evidence is the reference: who edits the release would say what is usual."""
     write(journal, *answered(buys, SIX_DAYS, 6))
     place = forge.root / "releases" / buys.bundle.version / "bundle/manifest.json"

@@ -17,9 +17,7 @@ def ago(hours):
     return (NOW - timedelta(hours=hours)).isoformat()
 
 
-def alarm(
-    kind="realised_performance", version=NEW, words="roc_auc 0.610 on 2026-03-03, usual 0.740"
-):
+def alarm(kind="realised_performance", version=NEW, words="roc_auc 0.610 on 2026-03-03, usual 0.740"):
     return Alarm(kind, version, words)
 
 

@@ -29,13 +29,17 @@ def alert(kind, state="open", by_hand=False, closed_at="", memory=None):
     ("answered", "live_since", "words"),
     [
         ("2026-01-14T12:00:00+00:00", "2026-01-01T00:00:00Z", None),
-        ("2026-01-13T11:00:00+00:00", "2026-01-01T00:00:00Z", "the newest answer is of 2026-01-13T11:00:00+00:00: more than 2 days ago"),
+        (
+            "2026-01-13T11:00:00+00:00",
+            "2026-01-01T00:00:00Z",
+            "the newest answer is of 2026-01-13T11:00:00+00:00: more than 2 days ago",
+        ),
         ("", "2026-01-01T00:00:00Z", "no answer since 2026-01-01T00:00:00Z, when it went live: more than 2 days ago"),
         ("", "2026-01-14T00:00:00Z", None),
         ("2026-01-01T00:00:00Z", "2026-01-14T00:00:00+01:00", None),
         ("", "", None),
     ],
-)  # fmt: skip
+)
 def test_no_rows_is_told_after_a_while(answered, live_since, words):
     """A version that has just gone live has none yet."""
     assert silent(answered, live_since, NOW, 2) == ([Broken("rows", (words,))] if words else [])
@@ -62,9 +66,7 @@ def test_an_error_says_what_is_broken():
 def test_each_kind_has_an_issue_and_a_whole_run_closes_those_that_are_well():
     """One that did not come to its end knows nothing of the others."""
     broken = [Broken("rows", ("none since Monday",))]
-    raised, closed = issues(
-        broken, [alert("journal"), alert("rows"), alert("run", "closed")], NOW, 14
-    )
+    raised, closed = issues(broken, [alert("journal"), alert("rows"), alert("run", "closed")], NOW, 14)
 
     assert isinstance(raised, Raise)
     assert (raised.marker, raised.title) == ("monitor:rows", "The watch: no rows arrive")
@@ -79,7 +81,7 @@ def test_each_kind_has_an_issue_and_a_whole_run_closes_those_that_are_well():
     assert len(issues(broken, [alert("journal")], NOW, 14, whole=False)) == 1
 
 
-@pytest.mark.parametrize(("closed_at", "left"), [("2026-01-14T00:00:00Z", True), ("2026-01-01T00:00:00Z", False)])  # fmt: skip
+@pytest.mark.parametrize(("closed_at", "left"), [("2026-01-14T00:00:00Z", True), ("2026-01-01T00:00:00Z", False)])
 def test_one_that_a_person_closed_is_left_alone_for_a_while(closed_at, left):
     """Somebody knows of it."""
     known = [alert("rows", "closed", by_hand=True, closed_at=closed_at)]
@@ -98,9 +100,14 @@ JOINED = [
     ({}, ["row_rate"], [Note, Raise], "row_rate"),
     ({"state": "closed"}, ["row_rate"], [Raise], ""),
     ({"state": "closed", "by_hand": True, "closed_at": "2026-01-14T00:00:00Z"}, ["score_drift"], [], ""),
-    ({"state": "closed", "by_hand": True, "closed_at": "2026-01-14T00:00:00Z"}, ["score_drift", "row_rate"], [Note, Raise], "row_rate"),
+    (
+        {"state": "closed", "by_hand": True, "closed_at": "2026-01-14T00:00:00Z"},
+        ["score_drift", "row_rate"],
+        [Note, Raise],
+        "row_rate",
+    ),
     ({"state": "closed", "by_hand": True, "closed_at": "2026-01-01T00:00:00Z"}, ["score_drift"], [Raise], ""),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("left", "kinds", "done", "named"), JOINED)

@@ -7,8 +7,7 @@ from monitoring.chart import FARTHEST, ewma, ewma_run_length, shewhart_run_lengt
 
 
 @pytest.mark.parametrize(
-    ("shift", "published"),
-    [(0, 370.4), (0.5, 155.2), (1.0, 43.9), (1.5, 15.0), (2.0, 6.30), (3.0, 2.00)],
+    ("shift", "published"), [(0, 370.4), (0.5, 155.2), (1.0, 43.9), (1.5, 15.0), (2.0, 6.30), (3.0, 2.00)]
 )
 def test_shewharts_run_lengths_are_the_published_ones(shift, published):
     """Three standard deviations, both sides: Montgomery, Statistical Quality Control, chapter 6."""

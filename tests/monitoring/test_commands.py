@@ -50,14 +50,10 @@ def watch(forge, journal, tmp_path, clock):
     """What a person types, with the exit code."""
     out = tmp_path / "runs"
     places = ["--forge", str(forge.root), "--journal", str(journal), "--out", str(out)]
-    return lambda *words: main(
-        ["watch", *places, *map(str, words)], lambda: clock.now, measure_once
-    )
+    return lambda *words: main(["watch", *places, *map(str, words)], lambda: clock.now, measure_once)
 
 
-def test_one_alert_opens_is_kept_up_to_date_and_closes(
-    watch, forge, buys, journal, tmp_path, capsys, clock
-):
+def test_one_alert_opens_is_kept_up_to_date_and_closes(watch, forge, buys, journal, tmp_path, capsys, clock):
     """A person gets one issue, not one a day."""
     write(journal, *answered(buys, QUIET, 6), name="1")
     assert watch() == OK
@@ -101,19 +97,13 @@ def test_one_alert_opens_is_kept_up_to_date_and_closes(
 
 
 @pytest.mark.parametrize("slow", [True, False])
-def test_a_slow_release_is_an_incident_that_says_so(
-    watch, forge, buys, journal, clock, slow, capsys
-):
+def test_a_slow_release_is_an_incident_that_says_so(watch, forge, buys, journal, clock, slow, capsys):
     """By the journal alone, in milliseconds; answers that take as long as ever are none."""
     clock.now = datetime(2026, 2, 27, 6, tzinfo=UTC)
     write(journal, *answered(buys, QUIET, 6))
     for n in range(35):
         version = buys.bundle.version if n >= 33 else "20260101T0000-aaaaaaa"
-        new = (
-            (0, 0, 0, 0, 0, 300, 700, 0)
-            if slow and n >= 33
-            else (0, 980 + n % 3, 0, 0, 20, 0, 0, 0)
-        )
+        new = (0, 0, 0, 0, 0, 300, 700, 0) if slow and n >= 33 else (0, 980 + n % 3, 0, 0, 20, 0, 0, 0)
         day = f"{date(2026, 1, 23) + timedelta(days=n)}"
         write_counts(journal, [line(day, version, new)], f"{day}T1")
 
@@ -136,10 +126,7 @@ def test_a_journal_without_counts_of_the_scorers_is_not_broken(watch, forge, buy
 
     assert watch() == OK
     assert forge.alerts() == []
-    assert (
-        "not yet watched: latency: the journal has no counts of the scorers"
-        in capsys.readouterr().out
-    )
+    assert "not yet watched: latency: the journal has no counts of the scorers" in capsys.readouterr().out
 
 
 def test_a_release_that_fails_on_every_request_is_an_incident(watch, forge, buys, journal, clock):
@@ -191,16 +178,20 @@ def test_a_thin_stream_is_no_alarm_and_no_pass(watch, forge, buys, journal, caps
     [
         (lambda f, b, j: None, "journal", "there is no journal at"),
         (
-            lambda f, b, j: (f.root / "releases" / b.bundle.version / "bundle/evidence/holdout.parquet").write_bytes(b""),
-            "evidence", "holdout.parquet cannot be read",
+            lambda f, b, j: (f.root / "releases" / b.bundle.version / "bundle/evidence/holdout.parquet").write_bytes(
+                b""
+            ),
+            "evidence",
+            "holdout.parquet cannot be read",
         ),
         (
             lambda f, b, j: (f.root / "releases" / b.bundle.version / "bundle/manifest.json").write_text("{"),
-            "evidence", "no manifest that can be read",
+            "evidence",
+            "no manifest that can be read",
         ),
     ],
     ids=["no journal", "cut evidence", "cut manifest"],
-)  # fmt: skip
+)
 def test_what_cannot_be_watched_is_said_and_changes_no_incident(
     watch, forge, buys, journal, capsys, spoil, kind, words
 ):
@@ -215,9 +206,7 @@ def test_what_cannot_be_watched_is_said_and_changes_no_incident(
     assert (broken.state, broken.marker) == ("open", f"monitor:{kind}")
 
 
-def test_a_watch_that_is_blind_says_so_once_and_that_it_sees_again(
-    watch, forge, buys, journal, clock
-):
+def test_a_watch_that_is_blind_says_so_once_and_that_it_sees_again(watch, forge, buys, journal, clock):
     """No journal, then no rows for long, then rows: issues of its own, and none of the model's."""
     assert watch() == NO_WATCH
     answers, outcomes = answered(buys, QUIET, 6)
@@ -226,8 +215,9 @@ def test_a_watch_that_is_blind_says_so_once_and_that_it_sees_again(
     for _ in range(2):
         assert watch() == OK
     assert [(a.marker, a.state, len(a.history)) for a in forge.alerts()] == [
-        ("monitor:rows", "open", 1), ("monitor:journal", "closed", 2),
-    ]  # fmt: skip
+        ("monitor:rows", "open", 1),
+        ("monitor:journal", "closed", 2),
+    ]
     assert "the newest answer is of 2026-02-25" in forge.alerts()[0].body
     clock.now = datetime.now(UTC)
     assert watch() == OK
@@ -246,9 +236,7 @@ def test_what_was_typed_below_an_incident_is_answered_without_a_look(forge, cloc
 
 def test_nothing_live_is_nothing_to_watch(tmp_path, journal, capsys):
     """With that in words."""
-    code = main(
-        ["watch", "--forge", str(tmp_path / "f"), "--journal", str(journal), "--out", str(tmp_path)]
-    )
+    code = main(["watch", "--forge", str(tmp_path / "f"), "--journal", str(journal), "--out", str(tmp_path)])
 
     assert code == NO_WATCH
     assert "nothing is live, so there is nothing to watch" in capsys.readouterr().err
@@ -266,18 +254,14 @@ def test_a_mistake_in_the_rules_is_said(watch, root, tmp_path, capsys):
 def test_it_can_be_stopped_and_changes_nothing(forge, buys, journal, root, tmp_path):
     """Ctrl-C while NannyML is at work."""
     write(journal, *answered(buys, SWISS, 5))
-    places = [
-        "--forge",
-        str(forge.root),
-        "--journal",
-        str(journal),
-        "--out",
-        str(tmp_path / "runs"),
-    ]
+    places = ["--forge", str(forge.root), "--journal", str(journal), "--out", str(tmp_path / "runs")]
     with subprocess.Popen(
         [sys.executable, "-u", "-m", "monitoring", "watch", *places, "--today", "2026-03-07"],
-        cwd=root, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-    ) as process:  # fmt: skip
+        cwd=root,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
         while "loading NannyML" not in process.stdout.readline():
             pass
         process.send_signal(signal.SIGINT)
@@ -331,18 +315,14 @@ def test_nothing_is_sent_to_anybody(forge, buys, journal, root, tmp_path):
         "from monitoring.__main__ import main\n"
         "sys.exit(main(sys.argv[1:]))\n"
     )
-    places = [
-        "--forge",
-        str(forge.root),
-        "--journal",
-        str(journal),
-        "--out",
-        str(tmp_path / "runs"),
-    ]
+    places = ["--forge", str(forge.root), "--journal", str(journal), "--out", str(tmp_path / "runs")]
     done = subprocess.run(
         [sys.executable, "-c", code, "watch", *places, "--today", "2026-03-07"],
-        cwd=root, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        cwd=root,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stderr == ""

@@ -23,10 +23,7 @@ def buys(recipes, tmp_path_factory):
     """The small recipe where all visitors are from Austria and see the same number of pages."""
     place = tmp_path_factory.mktemp("constant")
     visits = (recipes / "visits.py").read_text()
-    for varied, constant in (
-        ('"country": country,', '"country": "AT",'),
-        ('"pages": pages,', f'"pages": {PAGES},'),
-    ):
+    for varied, constant in (('"country": country,', '"country": "AT",'), ('"pages": pages,', f'"pages": {PAGES},')):
         assert varied in visits
         visits = visits.replace(varied, constant)
     (place / "visits.py").write_text(visits)
@@ -91,11 +88,26 @@ def test_a_constant_feature_raises_no_alarm(watched, as_issue, capsys):
 @pytest.mark.parametrize(
     ("changed", "as_issue", "marker", "words"),
     [
-        ({"country": "CH"}, "score_drift", "watch:buys:page/unseen_categories/web", "country: 1.000 on 2026-03-01; usual 0.000, limit 0.0"),
-        ({"pages": PAGES + 1}, "score_drift", "digest:buys", "| pages | univariate drift mean | unknown | 7 of 7 | 1.000 | 0.000 |"),
-        ({"pages": PAGES - 1}, "univariate_drift", "watch:buys:issue/univariate_drift/web", "mean pages: -1.000 on 2026-03-01; usual 0.000, limit -0.1"),
+        (
+            {"country": "CH"},
+            "score_drift",
+            "watch:buys:page/unseen_categories/web",
+            "country: 1.000 on 2026-03-01; usual 0.000, limit 0.0",
+        ),
+        (
+            {"pages": PAGES + 1},
+            "score_drift",
+            "digest:buys",
+            "| pages | univariate drift mean | unknown | 7 of 7 | 1.000 | 0.000 |",
+        ),
+        (
+            {"pages": PAGES - 1},
+            "univariate_drift",
+            "watch:buys:issue/univariate_drift/web",
+            "mean pages: -1.000 on 2026-03-01; usual 0.000, limit -0.1",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_change_of_a_constant_feature_opens_an_alarm(watched, changed, as_issue, marker, words):
     """How much the score depends on it is not known, so it is not taken for nothing."""
     alerts = watched(changed, as_issue)

@@ -84,9 +84,7 @@ def test_signals_are_the_same_from_kept_days(made, journal, tmp_path, rules):
         if step == 1:
             put_away(journal)
         window = read_window(journal, reading(buys, folder=tmp_path / "kept" if step else None), 21)
-        signals, _, _ = look(
-            window, buys.reference, buys.contract, buys.seen, rules, measuring=measure_once
-        )
+        signals, _, _ = look(window, buys.reference, buys.contract, buys.seen, rules, measuring=measure_once)
         found.append(signals)
 
     assert found[0]
@@ -144,10 +142,7 @@ def test_what_is_kept_goes_with_its_day(made, journal, tmp_path):
         path.unlink()
     read_window(journal, reading(buys, folder=tmp_path / "kept"), 21)
 
-    assert {path.name[8:18] for path in (tmp_path / "kept").glob("answers-*")} == {
-        "2026-02-24",
-        "2026-02-25",
-    }
+    assert {path.name[8:18] for path in (tmp_path / "kept").glob("answers-*")} == {"2026-02-24", "2026-02-25"}
 
 
 def test_what_is_kept_goes_when_no_run_looks_back_so_far(made, journal, tmp_path):
@@ -180,9 +175,7 @@ def test_a_sample_is_the_same_rows_with_their_outcomes(each, journal):
     assert any("1 in 4 was looked at by itself" in said for said in two.oddities)
 
 
-@pytest.mark.parametrize(
-    ("lines", "level"), [(0, 0), (100, 0), (101, 1), (200, 1), (201, 2), (1600, 4)]
-)
+@pytest.mark.parametrize(("lines", "level"), [(0, 0), (100, 0), (101, 1), (200, 1), (201, 2), (1600, 4)])
 def test_a_level_halves_the_rows_until_they_are_few(lines, level):
     """A power of two: the sample of a level holds that of the next."""
     assert level_for(lines, 100) == level

@@ -15,11 +15,19 @@ def moved(feature, first, marks, tier="digest"):
     """A day per mark, # beyond its limit."""
     return [
         Signal(
-            "univariate_drift", "mean", feature, f"{date.fromisoformat(first) + timedelta(days=n)}",
-            2.0 if mark == "#" else 0.1, 0.0, -1.0, 1.0, 100, tier=tier,
+            "univariate_drift",
+            "mean",
+            feature,
+            f"{date.fromisoformat(first) + timedelta(days=n)}",
+            2.0 if mark == "#" else 0.1,
+            0.0,
+            -1.0,
+            1.0,
+            100,
+            tier=tier,
         )
         for n, mark in enumerate(marks)
-    ]  # fmt: skip
+    ]
 
 
 def test_features_are_ranked_by_what_the_score_owes_them():
@@ -50,8 +58,9 @@ def test_it_is_about_whole_weeks(marks, week):
 def test_a_quiet_week_ends_it():
     """With a word."""
     assert digest(moved("age", "2026-03-02", "......."), {}, *TOLD) == (
-        "", "In the week of 2026-03-02 nothing was beyond its limits.",
-    )  # fmt: skip
+        "",
+        "In the week of 2026-03-02 nothing was beyond its limits.",
+    )
 
 
 def test_what_is_for_others_is_not_told_here():
@@ -61,10 +70,7 @@ def test_what_is_for_others_is_not_told_here():
 
 def test_what_is_about_no_feature_is_told_by_its_kind_and_in_its_unit():
     """Of who wants to hear of latency once a week."""
-    signals = [
-        replace(each, kind="latency", metric="p99", value=120.4)
-        for each in moved("", "2026-03-02", "..##...")
-    ]
+    signals = [replace(each, kind="latency", metric="p99", value=120.4) for each in moved("", "2026-03-02", "..##...")]
     heading, words = digest(signals, {}, *TOLD)
 
     assert heading == "buys: latency moved in the week of 2026-03-02"

@@ -50,19 +50,13 @@ class Board:
         for act in acts:
             mine = [a for a in self.alerts if a.marker == getattr(act, "marker", None)]
             if isinstance(act, Raise):
-                alert = mine[0] if mine else SimpleNamespace(
-                    number=len(self.alerts) + 1, marker=act.marker, closed_at=""
-                )  # fmt: skip
+                alert = (
+                    mine[0] if mine else SimpleNamespace(number=len(self.alerts) + 1, marker=act.marker, closed_at="")
+                )
                 vars(alert).update(vars(act) | {"state": "open", "by_hand": False})
                 self.alerts += [] if mine else [alert]
             elif isinstance(act, Resolve):
-                vars(mine[0]).update(
-                    body=act.body,
-                    memory=act.memory,
-                    state="closed",
-                    by_hand=False,
-                    closed_at=seen.at,
-                )
+                vars(mine[0]).update(body=act.body, memory=act.memory, state="closed", by_hand=False, closed_at=seen.at)
             elif isinstance(act, Note):
                 self.notes[act.number, act.marker] = act.body
         return acts
@@ -84,19 +78,11 @@ def board():
 
 def test_an_incident_opens_once_and_is_kept_up_to_date(board):
     """The same cause on another day, for another version, is the same incident."""
-    board.run(
-        replace(
-            look(replace(DRIFT, last="2026-01-15", now=3, peak=3), at="2026-01-16"), version="w"
-        )
-    )
+    board.run(replace(look(replace(DRIFT, last="2026-01-15", now=3, peak=3), at="2026-01-16"), version="w"))
 
     (alert,) = board.alerts
     assert (alert.marker, alert.state, alert.title) == (MARKER, "open", "open since 2026-01-10")
-    assert (board.memory.last, board.memory.peak, board.memory.peak_day) == (
-        "2026-01-15",
-        3,
-        "2026-01-15",
-    )
+    assert (board.memory.last, board.memory.peak, board.memory.peak_day) == ("2026-01-15", 3, "2026-01-15")
     assert [at for at, _ in board.memory.runs] == ["2026-01-15T06:00Z", "2026-01-16T06:00Z"]
 
 
@@ -124,9 +110,7 @@ def test_another_model_s_incident_is_left_alone(board):
     assert board.run(replace(look(), model="fli")) == []
 
 
-@pytest.mark.parametrize(
-    ("at", "state"), [("2026-01-16", "open"), ("2026-01-17", "open"), ("2026-01-18", "closed")]
-)
+@pytest.mark.parametrize(("at", "state"), [("2026-01-16", "open"), ("2026-01-17", "open"), ("2026-01-18", "closed")])
 def test_it_closes_itself_after_so_many_quiet_windows(board, at, state):
     """The 15th, the 16th and the 17th are three."""
     board.run(look(at=at))
@@ -139,13 +123,15 @@ def test_it_closes_with_a_summary(board):
     moves = (("2026-01-09T03:17", "too early"), ("2026-01-15T03:17", "v2 went live: a new model"))
     board.run(look(at="2026-01-18", moves=moves))
 
-    assert board.notes == {(1, "closed:2026-01-14"): (
-        "Closed by itself: within limits for 3 of 3 windows.\n\n"
-        "- Duration: 5 days, from 2026-01-10 to 2026-01-14.\n"
-        "- Peak: 2.5 times its limit, on 2026-01-14.\n"
-        "- Action taken: 2026-01-15T03:17: v2 went live: a new model.\n\n"
-        "It opens again if this comes back.\n"
-    )}  # fmt: skip
+    assert board.notes == {
+        (1, "closed:2026-01-14"): (
+            "Closed by itself: within limits for 3 of 3 windows.\n\n"
+            "- Duration: 5 days, from 2026-01-10 to 2026-01-14.\n"
+            "- Peak: 2.5 times its limit, on 2026-01-14.\n"
+            "- Action taken: 2026-01-15T03:17: v2 went live: a new model.\n\n"
+            "It opens again if this comes back.\n"
+        )
+    }
 
 
 def test_a_day_beyond_that_does_not_last_is_no_quiet_one(board):
@@ -194,9 +180,7 @@ def test_a_person_who_closed_it_is_not_fought(board, causes, at, state):
     acts = board.run(look(*causes, at=at))
 
     assert [a.state for a in board.alerts] == [state]
-    assert any(isinstance(act, Say) and "a person closed it" in act.words for act in acts) == (
-        state == "closed"
-    )
+    assert any(isinstance(act, Say) and "a person closed it" in act.words for act in acts) == (state == "closed")
 
 
 def test_one_that_a_person_opened_again_is_for_a_person_to_close(board):
@@ -226,16 +210,21 @@ def test_what_is_expected_is_no_alarm_until_its_day(board):
 @pytest.mark.parametrize(
     ("setting", "cause", "calls"),
     [
-        ("never", LOSS, 0), ("page", BROKEN, 0), ("issue", BROKEN, 0), ("page", LOSS, 1), ("page", DRIFT, 0), ("issue", DRIFT, 1), ("issue", LOSS, 1),
-        ("page", SLOW, 0), ("issue", SLOW, 0),
+        ("never", LOSS, 0),
+        ("page", BROKEN, 0),
+        ("issue", BROKEN, 0),
+        ("page", LOSS, 1),
+        ("page", DRIFT, 0),
+        ("issue", DRIFT, 1),
+        ("issue", LOSS, 1),
+        ("page", SLOW, 0),
+        ("issue", SLOW, 0),
     ],
-)  # fmt: skip
+)
 def test_an_incident_may_call_a_retrain_by_itself(setting, cause, calls):
     """If the rules say so; and once. Never from rows that are broken, nor because machines are slow."""
     board, rules = Board(), replace(RULES, retrain=setting)
-    acts = [
-        act for at in range(15, 22) for act in board.run(look(cause, at=f"2026-01-{at}"), rules)
-    ]
+    acts = [act for at in range(15, 22) for act in board.run(look(cause, at=f"2026-01-{at}"), rules)]
 
     assert sum(isinstance(act, Start) for act in acts) == calls
     assert (("2026-01-15", "called a retrain") in board.memory.actions) == bool(calls)
@@ -255,9 +244,18 @@ def test_it_calls_again_after_a_while_and_not_while_somebody_knows_of_it():
 def test_an_alert_that_remembers_nothing_is_carried_on():
     """One that an older watch left open."""
     board = Board()
-    board.alerts.append(SimpleNamespace(
-        number=1, marker="watch:flights", state="open", by_hand=False, memory={}, title="drift", body="", closed_at=""
-    ))  # fmt: skip
+    board.alerts.append(
+        SimpleNamespace(
+            number=1,
+            marker="watch:flights",
+            state="open",
+            by_hand=False,
+            memory={},
+            title="drift",
+            body="",
+            closed_at="",
+        )
+    )
     board.run(look(DRIFT))
     assert [a.title for a in board.alerts] == ["open since 2026-01-10"]
     board.alerts[0].memory = {}
@@ -269,8 +267,7 @@ def test_an_alert_that_remembers_nothing_is_carried_on():
 @given(
     st.lists(
         st.tuples(
-            st.sampled_from([(), (DRIFT,), (LOSS,), (DRIFT, LOSS, BROKEN)]),
-            st.sampled_from(["", "open", "closed"]),
+            st.sampled_from([(), (DRIFT,), (LOSS,), (DRIFT, LOSS, BROKEN)]), st.sampled_from(["", "open", "closed"])
         ),
         max_size=12,
     )
@@ -293,7 +290,12 @@ def test_whatever_happens_a_second_run_changes_nothing_and_no_cause_has_two_issu
     assert len(known) == len({*known})
 
 
-@given(st.dictionaries(st.sampled_from([*Memory().__dict__, "x"]), st.none() | st.text() | st.floats() | st.booleans() | st.lists(st.text() | st.lists(st.text()))))  # fmt: skip
+@given(
+    st.dictionaries(
+        st.sampled_from([*Memory().__dict__, "x"]),
+        st.none() | st.text() | st.floats() | st.booleans() | st.lists(st.text() | st.lists(st.text())),
+    )
+)
 def test_a_memory_that_somebody_edited_is_read_as_far_as_it_fits(data):
     """A hidden line is for anybody who may edit the issue."""
     memory = Memory.from_json(data)
@@ -380,9 +382,9 @@ def test_a_page_of_an_earlier_spell_is_named_when_it_joins_the_next(board):
 
 
 @pytest.mark.parametrize(
-    "joined", [LOSS, replace(DRIFT, kind="multivariate_drift"), replace(DRIFT, tier="page"),
-               replace(DRIFT, family="web")],
-)  # fmt: skip
+    "joined",
+    [LOSS, replace(DRIFT, kind="multivariate_drift"), replace(DRIFT, tier="page"), replace(DRIFT, family="web")],
+)
 def test_what_a_closed_incident_never_had_opens_it_again_with_the_reason(board, joined):
     """A person who closed it did not know of it; closed again, it stays closed."""
     board.by_hand("closed")

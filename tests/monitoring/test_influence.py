@@ -8,10 +8,13 @@ from model.contract import Contract, Feature, Target
 from monitoring.influence import influence
 
 CONTRACT = Contract(
-    "t", "binary",
+    "t",
+    "binary",
     (Feature("much", "number", nullable=True), Feature("kind", "category"), Feature("none", "number")),
-    Target("y", (False, True)), "k", "at",
-)  # fmt: skip
+    Target("y", (False, True)),
+    "k",
+    "at",
+)
 
 
 def test_each_feature_tells_its_share():
@@ -20,9 +23,7 @@ def test_each_feature_tells_its_share():
     much, none = random.normal(size=(2, 4000))
     kind = random.choice(["a", "b", "c"], 4000)
     score = 2 * much + (kind == "a")
-    found = influence(
-        pd.DataFrame({"much": much, "kind": kind, "none": none, "score": score}), CONTRACT
-    )
+    found = influence(pd.DataFrame({"much": much, "kind": kind, "none": none, "score": score}), CONTRACT)
 
     assert found["much"] == pytest.approx(4 / 4.22, abs=0.05)
     assert found["kind"] == pytest.approx(0.22 / 4.22, abs=0.02)
@@ -57,9 +58,7 @@ def test_missing_values_are_a_group():
 )
 def test_what_never_varied_has_no_influence_that_is_known(change, known):
     """None is not the same as no influence, which would keep it out of every alarm."""
-    frame = pd.DataFrame(
-        {"much": np.arange(400.0), "kind": ["a", "b"] * 200, "score": np.arange(400) % 7}
-    )
+    frame = pd.DataFrame({"much": np.arange(400.0), "kind": ["a", "b"] * 200, "score": np.arange(400) % 7})
 
     assert {*influence(frame.assign(**change), CONTRACT)} == known
     many = frame.assign(**change).rename(columns={"score": "score_0"}).assign(score_1=0.2)

@@ -10,7 +10,7 @@ from monitoring.signals import Signal
 
 CONTRACT = Contract(
     "t", "binary", (Feature("place", "category"),), Target("y", (False, True)), "k", "at", slices=("place",)
-)  # fmt: skip
+)
 
 
 def rows(days=5, a_day=4, **columns):
@@ -37,9 +37,7 @@ def test_bias_is_told_by_slice_where_rows_suffice():
     """A slice's day with fewer rows has no verdict."""
     found = bias(rows(days=1, y=[1.0, 0.0, 1.0, 0.0]), CONTRACT, 1, 2)
 
-    assert {each.feature: each.value for each in found} == pytest.approx(
-        {"": -0.25, "place=a": -0.75, "place=b": 0.25}
-    )
+    assert {each.feature: each.value for each in found} == pytest.approx({"": -0.25, "place=a": -0.75, "place=b": 0.25})
     assert [each.feature for each in bias(rows(days=1, y=0.0), CONTRACT, 1, 3)] == [""]
 
 
@@ -55,9 +53,7 @@ def test_bias_that_grows_with_the_score_is_told():
 
     assert leaning([0.0, 0.0, 1.0, 1.0], [0.0, 1.0, 0.0, 1.0]) == pytest.approx([0.5])
     assert leaning(promised, promised) == pytest.approx([0.0])
-    assert leaning(promised - 0.1, promised) == pytest.approx(
-        [0.0]
-    )  # all alike: that is bias alone
+    assert leaning(promised - 0.1, promised) == pytest.approx([0.0])  # all alike: that is bias alone
     assert leaning(0.25, [1.0, 0.0, 1.0, 0.0]) == []
 
 

@@ -4,16 +4,7 @@ import numpy as np
 import pytest
 
 from monitoring.chart import ewma
-from monitoring.limits import (
-    Budget,
-    Limits,
-    Rule,
-    Series,
-    alarms_begin,
-    lasts,
-    solve,
-    towards,
-)
+from monitoring.limits import Budget, Limits, Rule, Series, alarms_begin, lasts, solve, towards
 from monitoring.quiet import quiet_days
 
 pytestmark = pytest.mark.slow
@@ -40,8 +31,7 @@ def stream(random, days, kind, draws=1):
 def false_alarms(limits, quarters, rule):
     """Alarms per quarter of quiet *quarters* (n, 14 days before and 91, series)."""
     mean, deviation, day, level = (
-        np.array([getattr(each, name) for each in limits])
-        for name in ("mean", "deviation", "day", "level")
+        np.array([getattr(each, name) for each in limits]) for name in ("mean", "deviation", "day", "level")
     )
     scaled = (quarters - mean) / deviation
     sides = [each.side for each in SERIES]
@@ -72,9 +62,7 @@ def test_a_smaller_budget_means_wider_limits():
     )
 
     assert all(a.day > b.day and a.level > b.level for a, b in zip(rare, often, strict=True))
-    assert np.median([each.run_length for each in rare]) > np.median(
-        [each.run_length for each in often]
-    )
+    assert np.median([each.run_length for each in rare]) > np.median([each.run_length for each in often])
 
 
 def test_a_series_of_few_odd_days_hardly_widens_the_others_limits():
@@ -95,9 +83,7 @@ def test_every_chart_alarms_as_rarely_as_any_other():
     """Whatever its tail: the budget is not spent on the wildest among them."""
     random = np.random.default_rng(1)
     odd = np.where(random.random((56, 4)) < 0.05, random.gamma(2.0, size=(56, 4)), 0.0)
-    mixed = np.column_stack([
-        stream(random, 56, kind)[0][:, :4] for kind in ("plain", "skewed")
-    ] + [odd])  # fmt: skip
+    mixed = np.column_stack([stream(random, 56, kind)[0][:, :4] for kind in ("plain", "skewed")] + [odd])
     limits = solve(mixed, np.arange(56) % 7, SERIES, Rule(1, 1, 3), Budget(8.0, WEIGHT, 400, 7))
     lengths = [each.run_length for each in limits]
 
@@ -107,10 +93,7 @@ def test_every_chart_alarms_as_rarely_as_any_other():
 def test_the_same_reference_gives_the_same_limits():
     """A run of today and one of tomorrow judge alike."""
     reference = stream(np.random.default_rng(1), 14, "plain")[0]
-    solved = [
-        solve(reference, np.arange(14) % 7, SERIES, Rule(1, 1, 3), Budget(1, WEIGHT, 100, 7))
-        for _ in range(2)
-    ]
+    solved = [solve(reference, np.arange(14) % 7, SERIES, Rule(1, 1, 3), Budget(1, WEIGHT, 100, 7)) for _ in range(2)]
 
     assert solved[0] == solved[1]
 
@@ -131,9 +114,12 @@ def test_drawn_days_keep_the_weekday_and_the_spread():
 def test_a_series_without_variance_has_limits():
     """No missing value in the whole reference: the trifle is the limit."""
     (limits,) = solve(
-        np.zeros((14, 1)), np.arange(14) % 7, [Series("s", "upper", 0.01, absolute=True)],
-        Rule(1, 1, 3), Budget(1, WEIGHT, 100, 7),
-    )  # fmt: skip
+        np.zeros((14, 1)),
+        np.arange(14) % 7,
+        [Series("s", "upper", 0.01, absolute=True)],
+        Rule(1, 1, 3),
+        Budget(1, WEIGHT, 100, 7),
+    )
 
     assert Series("s", "upper", 0.01, absolute=True).above(limits) == (0.01, 0.01)
 
@@ -150,11 +136,7 @@ def test_a_day_without_a_verdict_is_no_reason_to_crash():
 
 @pytest.mark.parametrize(
     ("side", "above", "below"),
-    [
-        ("upper", (14.0, 12.0), (None, None)),
-        ("both", (14.0, 12.0), (6.0, 8.0)),
-        ("lower", (None, None), (6.0, 8.0)),
-    ],
+    [("upper", (14.0, 12.0), (None, None)), ("both", (14.0, 12.0), (6.0, 8.0)), ("lower", (None, None), (6.0, 8.0))],
 )
 def test_limits_are_on_the_side_that_is_bad(side, above, below):
     """Four deviations of 1 for the day, two for the level, in the series' units."""
@@ -166,8 +148,7 @@ def test_limits_are_on_the_side_that_is_bad(side, above, below):
 
 
 @pytest.mark.parametrize(
-    ("marks", "begins"),
-    [("..#..", "..#.."), ("##.#.", "#...."), ("#...#", "#...#"), ("#..#.", "#....")],
+    ("marks", "begins"), [("..#..", "..#.."), ("##.#.", "#...."), ("#...#", "#...#"), ("#..#.", "#....")]
 )
 def test_alarms_that_belong_together_are_one(marks, begins):
     """Until three quiet days are over."""

@@ -28,15 +28,11 @@ def test_they_are_scikit_learns(seed):
 
     assert metrics.roc_auc(truth, scores) == pytest.approx(reference.roc_auc_score(truth, scores))
     assert metrics.log_loss(truth, scores) == pytest.approx(reference.log_loss(truth, scores))
-    assert metrics.accuracy(truth, scores) == pytest.approx(
-        reference.accuracy_score(truth, scores >= 0.5)
-    )
+    assert metrics.accuracy(truth, scores) == pytest.approx(reference.accuracy_score(truth, scores >= 0.5))
     assert metrics.log_loss(classes, many) == pytest.approx(reference.log_loss(classes, many))
     assert metrics.accuracy(classes, many) == reference.accuracy_score(classes, many.argmax(axis=1))
     assert metrics.mae(truth, scores) == pytest.approx(reference.mean_absolute_error(truth, scores))
-    assert metrics.rmse(truth, scores) == pytest.approx(
-        reference.root_mean_squared_error(truth, scores)
-    )
+    assert metrics.rmse(truth, scores) == pytest.approx(reference.root_mean_squared_error(truth, scores))
 
 
 def test_a_single_class_has_no_auc():

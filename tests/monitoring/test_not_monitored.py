@@ -34,28 +34,35 @@ ESTIMATE, DRIFT = "estimated_performance", "multivariate_drift"
 LABELS = "not monitored: too few rows of class "
 #: name -> (the change of rows, kinds not monitored where the reference is so, and where the judged rows are)
 ODD = {
-    "a category that is always missing": (lambda r, c: r.assign(country=pd.Series([None] * len(r), dtype=object)), {}, {}),
+    "a category that is always missing": (
+        lambda r, c: r.assign(country=pd.Series([None] * len(r), dtype=object)),
+        {},
+        {},
+    ),
     "a category with one value": (lambda r, c: r.assign(country="AT"), {}, {}),
     "a boolean with one value": (lambda r, c: r.assign(returning=pd.Series(True, r.index, dtype="boolean")), {}, {}),
     "a number that is always missing": (lambda r, c: r.assign(age=np.nan), {}, {}),
-    "a number that is constant in a slice": (lambda r, c: r.assign(pages=r["pages"].mask(r["device"] == "phone", 0.1)), {}, {}),
+    "a number that is constant in a slice": (
+        lambda r, c: r.assign(pages=r["pages"].mask(r["device"] == "phone", 0.1)),
+        {},
+        {},
+    ),
     "a number that is constant on a day": (lambda r, c: on_day(r, c.time, pages=0.1), {}, {}),
     "a day of one class": (lambda r, c: on_day(r, c.time, **{c.target.name: 1}), {}, {}),
     "a day of one row": (lambda r, c: few_of_a_day(r, c.time), {}, {}),
     "outcomes of one class": (lambda r, c: r.assign(**{c.target.name: 1}), {ESTIMATE: LABELS}, {}),
     "no outcome": (lambda r, c: r.assign(**{c.target.name: np.nan}), {ESTIMATE: "not monitored: too few rows "}, {}),
     "a constant score": (lambda r, c: r.assign(**dict.fromkeys(scores_of(r), 1 / max(len(scores_of(r)), 2))), {}, {}),
-    "one row": (lambda r, c: r.head(1), {ESTIMATE: "not monitored: too few rows "}, dict.fromkeys(("univariate_drift", "score_drift", DRIFT, ESTIMATE), "not monitored: too few rows to judge (1)")),
-}  # fmt: skip
+    "one row": (
+        lambda r, c: r.head(1),
+        {ESTIMATE: "not monitored: too few rows "},
+        dict.fromkeys(("univariate_drift", "score_drift", DRIFT, ESTIMATE), "not monitored: too few rows to judge (1)"),
+    ),
+}
 
 
 #: Where a task has a way of its own to look at it.
-OF_TASKS = [
-    "a category that is always missing",
-    "outcomes of one class",
-    "a constant score",
-    "one row",
-]
+OF_TASKS = ["a category that is always missing", "outcomes of one class", "a constant score", "one row"]
 CASES = [("binary", odd) for odd in ODD]
 CASES += [(task, odd) for task in ("multiclass", "regression") for odd in OF_TASKS]
 CASES += [("regression", "no outcome")]

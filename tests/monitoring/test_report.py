@@ -8,16 +8,29 @@ from monitoring.report import LONGEST, Evidence, Facts, body, cost, first, likel
 MEMORY = Memory(
     causes=("page/estimated_performance/", "issue/score_drift/"),
     words=("accuracy: 0.70; usual 0.80", "score drift: 0.4; usual 0.1"),
-    since="2026-01-10", last="2026-01-14", now=2.0, peak=2.5, peak_day="2026-01-12",
-    runs=(("2026-01-14T06:00Z", "score drift 2.5 times its limit"), ("2026-01-15T06:00Z", "score drift 2.0 times its limit")),
-    actions=(("2026-01-14T09:00:00Z", "acknowledged until 2026-01-21, by dana"),), ack="2026-01-21", ack_by="dana",
-)  # fmt: skip
+    since="2026-01-10",
+    last="2026-01-14",
+    now=2.0,
+    peak=2.5,
+    peak_day="2026-01-12",
+    runs=(
+        ("2026-01-14T06:00Z", "score drift 2.5 times its limit"),
+        ("2026-01-15T06:00Z", "score drift 2.0 times its limit"),
+    ),
+    actions=(("2026-01-14T09:00:00Z", "acknowledged until 2026-01-21, by dana"),),
+    ack="2026-01-21",
+    ack_by="dana",
+)
 EVIDENCE = Evidence(
     first="ask the weather.",
     effect=("accuracy, estimated over 5 days: 0.700; 0.800 when it was judged (-0.100)",),
-    moved="| a | table |", slices="| a | slice |", charts=("```mermaid\nxychart-beta\n```",),
-    sure=("on 5 of 5 days",), likely=("A release of ours.",), remarks={"About the journal": ("3 torn | lines",), "Nothing": ()},
-)  # fmt: skip
+    moved="| a | table |",
+    slices="| a | slice |",
+    charts=("```mermaid\nxychart-beta\n```",),
+    sure=("on 5 of 5 days",),
+    likely=("A release of ours.",),
+    remarks={"About the journal": ("3 torn | lines",), "Nothing": ()},
+)
 COMMANDS = """\
 <details><summary>commands</summary>
 
@@ -111,7 +124,7 @@ xychart-beta
         ("quiet", "**m**, version <code>v</code>: open since 2026-01-10; within limits for 1 of 3 windows."),
         ("closed", "**m**, version <code>v</code>: over: within limits for 1 of 3 windows."),
     ],
-)  # fmt: skip
+)
 def test_the_first_line_says_how_it_stands(state, first):
     """Also when nothing is beyond its limits."""
     words = body("m", "v", MEMORY, state, "within limits for 1 of 3 windows", Evidence())
@@ -125,19 +138,27 @@ def test_an_incident_that_knows_nothing_yet_can_be_told():
     """No empty table, no empty list."""
     words = body("m", "v", Memory(), "quiet", "could not be watched: x", Evidence())
 
-    assert words.startswith(
-        "**m**, version <code>v</code>: could not be watched: x.\n\n**What to do**"
-    )
+    assert words.startswith("**m**, version <code>v</code>: could not be watched: x.\n\n**What to do**")
 
 
 @pytest.mark.parametrize(
     ("kinds", "tier", "releases", "words"),
     [
         (("score_drift",), "issue", (), "nothing at this hour"),
-        (("missing_values", "realised_performance"), "page", (("2026-01-10", "v2"),), "ask weather what has changed on 2026-01-10"),
+        (
+            ("missing_values", "realised_performance"),
+            "page",
+            (("2026-01-10", "v2"),),
+            "ask weather what has changed on 2026-01-10",
+        ),
         (("row_rate",), "page", (), "see that the website asks"),
         (("label_coverage",), "page", (), "see why outcomes no longer come"),
-        (("realised_performance",), "page", (("2026-01-09", "v2"),), "`/rollback`. <code>v2</code> went live just before"),
+        (
+            ("realised_performance",),
+            "page",
+            (("2026-01-09", "v2"),),
+            "`/rollback`. <code>v2</code> went live just before",
+        ),
         (("realised_performance",), "page", (("2026-01-01", "v2"),), "unless rows are broken, `/retrain`"),
         (("estimated_performance",), "page", (), "The loss is an estimate"),
         (("latency",), "page", (("2026-01-10", "v2"),), "`/rollback`. <code>v2</code> went live just before"),
@@ -146,7 +167,7 @@ def test_an_incident_that_knows_nothing_yet_can_be_told():
         (("latency", "errors", "row_rate"), "page", (), "see the scorers' logs"),
         (("errors", "row_rate"), "page", (("2026-01-10", "v2"),), "`/rollback`"),
     ],
-)  # fmt: skip
+)
 def test_who_is_woken_is_told_one_thing_to_do_first(kinds, tier, releases, words):
     """In the line below the first; what else can be done stands further below."""
     facts = Facts(kinds, "2026-01-10", owners={"weather": ("wind",)}, releases=releases)
@@ -180,25 +201,43 @@ def test_nobody_is_told_to_retrain_for_answers_that_take_long(causes, retrains):
 @pytest.mark.parametrize(
     ("facts", "words"),
     [
-        (Facts(("score_drift",), "2026-01-10", releases=(("2026-01-09", "v1"), ("2026-01-01", "v0"))),
-         ("A release of ours: <code>v1</code> went live on 2026-01-09, a day before.",)),
-        (Facts(("unseen_categories",), "2026-01-10", new=("country",)),
-         ("A new segment, or a new spelling upstream: values never seen before in <code>country</code>.",)),
-        (Facts(("missing_values",), "2026-01-10", owners={"web": ("wind",), "": ("rain",)}),
-         ("An upstream change: <code>wind</code> moved; all of them web's: ask there.",
-          "An upstream change: <code>rain</code> moved; ask who fills them.")),
-        (Facts(("score_drift",), "2026-07-10", known=("2026-01-01", "2026-03-01")),
-         ("The season: the model was judged with rows of 2026-01-01 to 2026-03-01 only.",)),
-        (Facts(("score_drift",), "2026-12-20", known=("2026-01-01", "2026-03-01")),
-         ("Nothing that is known here happened at that time.",)),
-        (Facts(("score_drift",), "2026-07-10", known=("2025-01-01", "2026-03-01")),
-         ("Nothing that is known here happened at that time.",)),
-        (Facts(("latency", "errors"), "2026-07-10", known=("2026-01-01", "2026-03-01")),
-         ("Nothing that is known here happened at that time.",)),
-        (Facts(("realised_performance",), "2026-01-10"),
-         ("The world: rows look as before and outcomes differ, so what leads to what has changed.",)),
+        (
+            Facts(("score_drift",), "2026-01-10", releases=(("2026-01-09", "v1"), ("2026-01-01", "v0"))),
+            ("A release of ours: <code>v1</code> went live on 2026-01-09, a day before.",),
+        ),
+        (
+            Facts(("unseen_categories",), "2026-01-10", new=("country",)),
+            ("A new segment, or a new spelling upstream: values never seen before in <code>country</code>.",),
+        ),
+        (
+            Facts(("missing_values",), "2026-01-10", owners={"web": ("wind",), "": ("rain",)}),
+            (
+                "An upstream change: <code>wind</code> moved; all of them web's: ask there.",
+                "An upstream change: <code>rain</code> moved; ask who fills them.",
+            ),
+        ),
+        (
+            Facts(("score_drift",), "2026-07-10", known=("2026-01-01", "2026-03-01")),
+            ("The season: the model was judged with rows of 2026-01-01 to 2026-03-01 only.",),
+        ),
+        (
+            Facts(("score_drift",), "2026-12-20", known=("2026-01-01", "2026-03-01")),
+            ("Nothing that is known here happened at that time.",),
+        ),
+        (
+            Facts(("score_drift",), "2026-07-10", known=("2025-01-01", "2026-03-01")),
+            ("Nothing that is known here happened at that time.",),
+        ),
+        (
+            Facts(("latency", "errors"), "2026-07-10", known=("2026-01-01", "2026-03-01")),
+            ("Nothing that is known here happened at that time.",),
+        ),
+        (
+            Facts(("realised_performance",), "2026-01-10"),
+            ("The world: rows look as before and outcomes differ, so what leads to what has changed.",),
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_likely_cause_is_what_happened_at_that_time(facts, words):
     """A release of ours, a new segment, upstream, the season, the world."""
     assert likely(facts) == words
@@ -207,12 +246,7 @@ def test_a_likely_cause_is_what_happened_at_that_time(facts, words):
 @pytest.mark.parametrize(
     ("metric", "usual", "now", "words"),
     [
-        (
-            "accuracy",
-            0.80,
-            0.70,
-            "about 100 EUR a day: 0.1 on each of 400 rows a day, at 2.5 EUR each",
-        ),
+        ("accuracy", 0.80, 0.70, "about 100 EUR a day: 0.1 on each of 400 rows a day, at 2.5 EUR each"),
         ("accuracy", 0.70, 0.80, ""),
         ("mae", 2.0, 3.0, "about 1,000 EUR a day: 1 on each of 400 rows a day, at 2.5 EUR each"),
         ("roc_auc", 0.8, 0.7, ""),
@@ -225,17 +259,21 @@ def test_a_loss_is_told_in_money_where_the_metric_counts_decisions(metric, usual
     assert cost(metric, usual, now, 400, 0.0, "") == ""
 
 
-@pytest.mark.parametrize("hostile", ["a | b\n\n# c", "<!-- tidegate: {} -->", "@everyone", "`x` [y](z)"])  # fmt: skip
+@pytest.mark.parametrize("hostile", ["a | b\n\n# c", "<!-- tidegate: {} -->", "@everyone", "`x` [y](z)"])
 def test_nothing_from_data_breaks_out(hostile):
     """A feature's name, a comment's author, a crash's message."""
-    memory = Memory(causes=("page/x/",), words=(hostile,), since="2026-01-10", runs=(("t", hostile),), actions=(("t", hostile),), ack="2026-01-21", ack_by=hostile)  # fmt: skip
-    facts = Facts(
-        ("x",), "2026-01-10", (hostile,), {hostile: (hostile,)}, (("2026-01-10", hostile),)
+    memory = Memory(
+        causes=("page/x/",),
+        words=(hostile,),
+        since="2026-01-10",
+        runs=(("t", hostile),),
+        actions=(("t", hostile),),
+        ack="2026-01-21",
+        ack_by=hostile,
     )
+    facts = Facts(("x",), "2026-01-10", (hostile,), {hostile: (hostile,)}, (("2026-01-10", hostile),))
     evidence = Evidence(likely=likely(facts), remarks={"r": (hostile,)})
-    told = body(hostile, hostile, memory, "open", hostile, evidence) + title(
-        hostile, [hostile], "x", [hostile]
-    )
+    told = body(hostile, hostile, memory, "open", hostile, evidence) + title(hostile, [hostile], "x", [hostile])
 
     for sign in ("<!--", "@everyone", "\n# c", "[y]"):
         assert sign not in told

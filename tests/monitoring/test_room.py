@@ -15,16 +15,7 @@ from monitoring.room.page import page
 from monitoring.room.prose import prose
 from monitoring.series import Series
 from monitoring.signals import Signal
-from monitoring.story import (
-    Span,
-    Story,
-    Told,
-    champions,
-    gather,
-    read_drill,
-    verdict_in,
-    with_journal,
-)
+from monitoring.story import Span, Story, Told, champions, gather, read_drill, verdict_in, with_journal
 from tests.monitoring.conftest import answered, write
 from tests.monitoring.stories import BAD, HISTORY, NEW, NEXT, OLD, quarter, report
 
@@ -45,9 +36,7 @@ class Checked(HTMLParser):
         if tag not in VOID:
             self.open.append(tag)
         names = {name for name, _ in attrs}
-        if tag in ("script", "iframe", "object", "link", "img") or any(
-            n.startswith("on") for n in names
-        ):
+        if tag in ("script", "iframe", "object", "link", "img") or any(n.startswith("on") for n in names):
             self.loads.append(tag)
         self.loads += [v for n, v in attrs if n in ("src", "srcset", "action", "xlink:href")]
         self.links += [v for n, v in attrs if n == "href"]
@@ -67,9 +56,10 @@ def test_latency_is_told_in_milliseconds_and_errors_as_a_share(story):
     signals = [
         Signal(kind, metric, "", "2026-09-01", value, usual, None, limit, 1000, tier="page")
         for kind, metric, value, usual, limit in (
-            ("latency", "p99", 123.4, 20.0, 30.0), ("errors", "share", 0.02, 0.0, 0.01),
+            ("latency", "p99", 123.4, 20.0, 30.0),
+            ("errors", "share", 0.02, 0.0, 0.01),
         )
-    ]  # fmt: skip
+    ]
     told = page(replace(story, signals=tuple((OLD, signal) for signal in signals)))
 
     assert "latency: p99 in ms" in told
@@ -91,25 +81,29 @@ def test_the_first_screen_says_how_it_stands_and_how_to_roll_back(story):
     words = page(story).partition("<nav")[0]
 
     for expected in (
-        NEW, "champion since 2026-10-10 09:12 UTC", f"<code>{OLD}</code> serves again within seconds",
-        "https://github.com/acme/flights/actions/workflows/rollback.yml", "20% of keys",
-        "1 open", "0 beyond", "REJECT", "about 12 more days", "31 of 33",
-    ):  # fmt: skip
+        NEW,
+        "champion since 2026-10-10 09:12 UTC",
+        f"<code>{OLD}</code> serves again within seconds",
+        "https://github.com/acme/flights/actions/workflows/rollback.yml",
+        "20% of keys",
+        "1 open",
+        "0 beyond",
+        "REJECT",
+        "about 12 more days",
+        "31 of 33",
+    ):
         assert expected in words, expected
 
 
 @pytest.mark.parametrize(
-    ("forge", "typed"),
-    [(".forge", "make rollback"), ("/a b/forge", "FORGE=&#x27;/a b/forge&#x27; make rollback")],
+    ("forge", "typed"), [(".forge", "make rollback"), ("/a b/forge", "FORGE=&#x27;/a b/forge&#x27; make rollback")]
 )
 def test_on_a_laptop_the_gesture_is_a_line_to_type(story, forge, typed):
     """With the forge that was asked for."""
     words = page(replace(story, told=Told(forge=forge, back=(OLD, ""))))
 
     assert f'<pre class="gesture">{typed}</pre>' in words
-    assert "there is no release before" in page(
-        replace(story, told=Told(back=("", "there is no release before")))
-    )
+    assert "there is no release before" in page(replace(story, told=Told(back=("", "there is no release before"))))
 
 
 def test_scorers_that_cannot_follow_are_on_the_first_screen(story):
@@ -143,7 +137,10 @@ def test_it_tells_what_served_when_by_arm(story):
         ("anchor", OLD, "2026-08-15", "", ""),
     ]
     told = page(story)
-    assert "<td>challenger</td><td>20261020T0317-ddddddd</td><td>2026-10-20 04:00</td><td>now</td><td>20% of keys</td>" in told  # fmt: skip
+    assert (
+        "<td>challenger</td><td>20261020T0317-ddddddd</td><td>2026-10-20 04:00</td><td>now</td><td>20% of keys</td>"
+        in told
+    )
     assert "Roll back to bbbbbbb" in told
 
 
@@ -181,13 +178,9 @@ def test_verdicts_are_joined_with_what_became_of_them(story):
     cases = re.findall(r"<summary>(.*?)</summary>", words)
     plain = [re.sub(r"<[^>]+>", "", each) for each in cases]
 
-    assert any(
-        "REJECT" in each and "eeeeeee" in each and "proposal 9, closed" in each for each in plain
-    )
+    assert any("REJECT" in each and "eeeeeee" in each and "proposal 9, closed" in each for each in plain)
     assert any("PROMOTE" in each and BAD in each and "withdrawn" in each for each in plain)
-    assert any(
-        "HOLD" in each and NEXT in each and "about 4 more days of labels" in each for each in plain
-    )
+    assert any("HOLD" in each and NEXT in each and "about 4 more days of labels" in each for each in plain)
     assert "The drill of 2026-10-01:</strong> 31 of 33 faults caught" in words
     assert "Other proposals" in words
 
@@ -217,9 +210,7 @@ def test_incidents_and_experiments_are_told_apart(story):
     assert '<th scope="col">at least</th>' in words
 
 
-@pytest.mark.parametrize(
-    "gain", [None, [], [[1]], [[1, "a", 0, 0]], [[1, 0.0, float("inf"), 0.0]], "x"]
-)
+@pytest.mark.parametrize("gain", [None, [], [[1]], [[1, "a", 0, 0]], [[1, 0.0, float("inf"), 0.0]], "x"])
 def test_a_memory_that_somebody_edited_draws_nothing(story, gain):
     """And breaks nothing."""
     alert = replace(story.alerts[0], memory={"since": "2026-10-20", "gain": gain})
@@ -237,10 +228,7 @@ def test_every_chart_can_be_read_without_seeing_it(story):
     assert len(charts) >= 12
     assert all(chart.startswith("<title>") and "<desc>" in chart for chart in charts)
     assert words.count("as a table") == len(charts) + 1  # the timeline, too
-    assert re.findall(r"<h(\d)", words.partition("<main>")[2].partition("<details")[0])[:2] == [
-        "2",
-        "2",
-    ]
+    assert re.findall(r"<h(\d)", words.partition("<main>")[2].partition("<details")[0])[:2] == ["2", "2"]
 
 
 def test_it_adapts_to_dark_mode_and_to_a_phone(story):
@@ -265,30 +253,53 @@ def test_a_story_without_anything_says_what_will_appear_and_what_to_type():
     assert summary(Story()) == "Nothing is live. No incident is open."
     assert Checked(words).wrong == []
     for expected in (
-        "no model yet", "make retrain gate land", "make watch", "make experiment", "make drill", "make rollback",
-        "A lane for each arm", "A control chart per signal", "A chart per metric", "A verdict in words",
-    ):  # fmt: skip
+        "no model yet",
+        "make retrain gate land",
+        "make watch",
+        "make experiment",
+        "make drill",
+        "make rollback",
+        "A lane for each arm",
+        "A control chart per signal",
+        "A chart per metric",
+        "A verdict in words",
+    ):
         assert expected in words, expected
 
 
 @pytest.mark.parametrize(
     "hostile",
     [
-        "<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "</style></svg>&", "</details></main>",
-        "<details><summary>", "[x](javascript:alert(1))", "![x](https://a.example/b.png)", "<br onload=alert(1)>",
+        "<script>alert(1)</script>",
+        '"><img src=x onerror=alert(1)>',
+        "</style></svg>&",
+        "</details></main>",
+        "<details><summary>",
+        "[x](javascript:alert(1))",
+        "![x](https://a.example/b.png)",
+        "<br onload=alert(1)>",
     ],
-)  # fmt: skip
+)
 def test_nothing_from_data_is_markup(story, hostile):
     """Names of features, reasons, titles, messages, texts of people."""
     signal = Signal("unseen_categories", "share", hostile, "2026-09-01", 3.0, 0.0, None, 1.0, 9)
     hurt = replace(
-        story, name=hostile, signals=((OLD, signal), (OLD, replace(signal, day="2026-09-02"))),
-        spans=(Span("champion", hostile, "2026-09-01", "", hostile),), notes=(hostile,),
-        alerts=[Alert(1, hostile, hostile, hostile, "open", (hostile,)), Alert(2, "experiment:x", hostile, hostile, "open", (), {"state": hostile, "why": hostile})],
-        releases=[Release(hostile, hostile, "published", hostile, hostile), Release("v", "", "withdrawn", report("HOLD", "v", hostile), "")],
+        story,
+        name=hostile,
+        signals=((OLD, signal), (OLD, replace(signal, day="2026-09-02"))),
+        spans=(Span("champion", hostile, "2026-09-01", "", hostile),),
+        notes=(hostile,),
+        alerts=[
+            Alert(1, hostile, hostile, hostile, "open", (hostile,)),
+            Alert(2, "experiment:x", hostile, hostile, "open", (), {"state": hostile, "why": hostile}),
+        ],
+        releases=[
+            Release(hostile, hostile, "published", hostile, hostile),
+            Release("v", "", "withdrawn", report("HOLD", "v", hostile), ""),
+        ],
         proposals=[Proposal(1, hostile, hostile, hostile, "open", hostile, (), (False, hostile), {"v": hostile})],
         told=Told("2026-09-03", hostile, "https://github.com/acme/x", (hostile, ""), (hostile, hostile)),
-    )  # fmt: skip
+    )
     found = Checked(page(hurt))
 
     assert (found.wrong, found.open, found.loads) == ([], [], [])
@@ -297,9 +308,16 @@ def test_nothing_from_data_is_markup(story, hostile):
 
 def test_a_report_is_read_as_it_was_written():
     """Tables, folds and code; drawings of GitHub's and hidden lines are left out."""
-    found = prose("## Hi\n\n| a |\n|---|\n| `b` |\n\n<details><summary>more</summary>\n\n- **c**\n\n</details>\n\n```mermaid\nx\n```\n<!-- looked {} -->")  # fmt: skip
+    found = prose(
+        "## Hi\n\n| a |\n|---|\n| `b` |\n\n<details><summary>more</summary>\n\n- **c**\n\n</details>\n\n```mermaid\nx\n```\n<!-- looked {} -->"
+    )
 
-    for expected in ("<h4>Hi</h4>", "<td><code>b</code></td>", "<details><summary>more</summary>", "<strong>c</strong>"):  # fmt: skip
+    for expected in (
+        "<h4>Hi</h4>",
+        "<td><code>b</code></td>",
+        "<details><summary>more</summary>",
+        "<strong>c</strong>",
+    ):
         assert expected in found
     assert "mermaid" not in found
     assert "looked" not in found
@@ -353,11 +371,7 @@ def test_nothing_to_draw_is_nothing():
 def test_a_mark_has_its_word_where_there_is_room():
     """Two releases on one day are two flags and one word."""
     points = tuple((date(2026, 2, day), 1.0 * day) for day in range(1, 28))
-    marks = [
-        Mark(date(2026, 2, 10), "aaa"),
-        Mark(date(2026, 2, 11), "bbb"),
-        Mark(date(2026, 1, 1), "c"),
-    ]
+    marks = [Mark(date(2026, 2, 10), "aaa"), Mark(date(2026, 2, 11), "bbb"), Mark(date(2026, 1, 1), "c")]
     drawn = chart("t", "", [Line("a", 0, points)], marks)
 
     assert drawn.count('class="flag"') == 2

@@ -70,14 +70,12 @@ def test_a_screen_reader_finds_a_name_for_everything(browser, folder):
     browser.open((folder / "quarter.html").as_uri())
     nodes = browser.chrome("Accessibility.getFullAXTree")["nodes"]
     named = [
-        (node["role"]["value"], node.get("name", {}).get("value", ""))
-        for node in nodes
-        if not node.get("ignored")
+        (node["role"]["value"], node.get("name", {}).get("value", "")) for node in nodes if not node.get("ignored")
     ]
     of_interest = {"image", "region", "link", "heading", "navigation"}
 
     assert [each for each in named if each[0] in of_interest and not each[1].strip()] == []
     assert {"main", "banner", "contentinfo", *of_interest} <= {role for role, _ in named}
-    levels = browser.run("return [...document.querySelectorAll('h1,h2,h3,h4,h5,h6')].map((h) => +h.tagName[1])")  # fmt: skip
+    levels = browser.run("return [...document.querySelectorAll('h1,h2,h3,h4,h5,h6')].map((h) => +h.tagName[1])")
     assert levels[0] == 1
     assert levels.count(1) == 1

@@ -11,24 +11,40 @@ from monitoring.seen import Seen, chart, first_day, moves_of
 from monitoring.signals import Signal, Unknown
 
 CONTRACT = Contract(
-    "flight-late", "binary",
-    (Feature("wind", "number", owner="weather"), Feature("rain", "number", owner="weather"), Feature("origin", "category")),
-    Target("late", ("no", "yes"), worth=10.0, currency="EUR"), key="id", time="at",
-)  # fmt: skip
+    "flight-late",
+    "binary",
+    (
+        Feature("wind", "number", owner="weather"),
+        Feature("rain", "number", owner="weather"),
+        Feature("origin", "category"),
+    ),
+    Target("late", ("no", "yes"), worth=10.0, currency="EUR"),
+    key="id",
+    time="at",
+)
 MOVES = (("2026-01-04T03:17", "v1", "model v1"),)
 
 
-def series(
-    marks, kind="multivariate_drift", feature="", metric="reconstruction_error", tier="issue"
-):
+def series(marks, kind="multivariate_drift", feature="", metric="reconstruction_error", tier="issue"):
     """A day per mark: # beyond the limit, . within."""
     return [
         Signal(
-            kind, metric, feature, f"2026-01-{n:02}", 2.0 if mark == "#" else 0.5, 0.4, None, 1.0, 100,
-            level=0.5, level_upper=1.0, tier=tier, run_length=730.0,
+            kind,
+            metric,
+            feature,
+            f"2026-01-{n:02}",
+            2.0 if mark == "#" else 0.5,
+            0.4,
+            None,
+            1.0,
+            100,
+            level=0.5,
+            level_upper=1.0,
+            tier=tier,
+            run_length=730.0,
         )
         for n, mark in enumerate(marks, 1)
-    ]  # fmt: skip
+    ]
 
 
 def seen(signals, rules, unknown=(), **more):
@@ -52,14 +68,14 @@ def test_a_cause_has_a_fingerprint_whatever_the_day_the_version_and_the_metric(r
     look = seen(signals, rules).look()
 
     assert sorted(cause.fingerprint for cause in look.causes) == [
-        "issue/multivariate_drift/", "page/missing_values/origin", "page/missing_values/weather",
-    ]  # fmt: skip
+        "issue/multivariate_drift/",
+        "page/missing_values/origin",
+        "page/missing_values/weather",
+    ]
     weather = next(cause for cause in look.causes if cause.family == "weather")
     assert (weather.since, weather.last) == ("2026-01-04", "2026-01-07")
     assert weather.now == weather.peak == pytest.approx((2.0 - 0.4) / (1.0 - 0.4))
-    assert (
-        weather.words == "missing values share wind: 2.000 on 2026-01-07; usual 0.400, limit 1.000"
-    )
+    assert weather.words == "missing values share wind: 2.000 on 2026-01-07; usual 0.400, limit 1.000"
 
 
 def test_where_the_level_is_the_alarm_it_is_told_and_else_it_is_not(rules):
@@ -79,10 +95,7 @@ def test_the_digests_signals_are_no_cause(rules):
 
 def test_a_look_tells_what_was_judged_what_stirred_and_what_became_live(rules):
     """And what could not be watched; what will be is not broken."""
-    unknown = [
-        Unknown("score_drift wind", "ValueError", crashed=True),
-        Unknown("row_rate", "soon", yet=True),
-    ]
+    unknown = [Unknown("score_drift wind", "ValueError", crashed=True), Unknown("row_rate", "soon", yet=True)]
     look = seen(series("..#...."), rules, unknown).look()
 
     assert look.judged == {"multivariate_drift": tuple(f"2026-01-0{n}" for n in range(1, 8))}
@@ -98,20 +111,11 @@ def test_title_and_body_tell_a_person_all(rules):
         + series("....###", "univariate_drift", "wind", "mean", "digest")
         + series("....###", "missing_values", "wind", "share", "page")
         + [replace(s, value=0.3) for s in series(".......", "estimated_performance", metric="accuracy", tier="page")]
-    )  # fmt: skip
+    )
     unknown = [Unknown("score_drift", "ValueError: <b>")]
-    found = seen(
-        signals,
-        rules,
-        unknown,
-        oddities=("3 torn",),
-        unjudged=("2026-01-09",),
-        slices="| a | slice |",
-    )
+    found = seen(signals, rules, unknown, oddities=("3 torn",), unjudged=("2026-01-09",), slices="| a | slice |")
     look = found.look()
-    memory = Memory(
-        tuple(c.fingerprint for c in look.causes), tuple(c.words for c in look.causes), "2026-01-05"
-    )
+    memory = Memory(tuple(c.fingerprint for c in look.causes), tuple(c.words for c in look.causes), "2026-01-05")
     title, words = found.words(look, memory, "open", "")
 
     assert title == "flight-late: missing values, multivariate drift since 2026-01-05 (wind)"
@@ -132,7 +136,7 @@ def test_title_and_body_tell_a_person_all(rules):
         "- 2026-01-09",
         "```mermaid",
         "do not retrain on them",
-    ):  # fmt: skip
+    ):
         assert expected in words
 
 
@@ -151,9 +155,7 @@ def test_nothing_from_data_breaks_out(rules, hostile):
     signals = series("#######", "unseen_categories", hostile, "share", "page")
     found = seen(signals, rules, [Unknown(hostile, hostile)], oddities=(hostile,))
     look = found.look()
-    memory = Memory(
-        tuple(c.fingerprint for c in look.causes), tuple(c.words for c in look.causes), "2026-01-01"
-    )
+    memory = Memory(tuple(c.fingerprint for c in look.causes), tuple(c.words for c in look.causes), "2026-01-01")
 
     for sign in ("<!--", "@everyone", "\n# c", "[y]", 'a" |'):
         assert sign not in "\n".join(found.words(look, memory, "open", ""))

@@ -30,10 +30,15 @@ BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1)
 def line(day, version=OLD, answers=(0, 980, 0, 0, 20, 0, 0, 0), failed=0, refused=0, hour=12):
     """A worker's, of some minutes of the *day*."""
     return {
-        "at": f"{day}T{hour:02}:00:00.000000Z", "until": f"{day}T{hour:02}:05:00.000000Z", "version": version,
-        "answered": sum(answers), "refused": refused, "failed": failed, "bounds": BOUNDS,
+        "at": f"{day}T{hour:02}:00:00.000000Z",
+        "until": f"{day}T{hour:02}:05:00.000000Z",
+        "version": version,
+        "answered": sum(answers),
+        "refused": refused,
+        "failed": failed,
+        "bounds": BOUNDS,
         "answers": [float(count) for count in answers],
-    }  # fmt: skip
+    }
 
 
 def day(n):
@@ -81,9 +86,19 @@ def beyond(signals):
         ({0.001: 0, math.inf: 0}, 0.5, math.nan),
         ({}, 0.5, math.nan),
     ],
-    ids=["half way, by factors", "the end of a bucket", "at a bound", "within the next", "over an empty bucket",
-         "all in the first", "half of the first", "beyond the last", "none", "no bucket"],
-)  # fmt: skip
+    ids=[
+        "half way, by factors",
+        "the end of a bucket",
+        "at a bound",
+        "within the next",
+        "over an empty bucket",
+        "all in the first",
+        "half of the first",
+        "beyond the last",
+        "none",
+        "no bucket",
+    ],
+)
 def test_a_quantile_lies_within_its_bucket(seconds, share, told):
     """As Prometheus tells it of bounds that grow by factors."""
     assert quantile(seconds, share) == pytest.approx(told, nan_ok=True)
@@ -103,24 +118,25 @@ def test_a_quantile_never_falls_and_is_the_true_one_but_for_its_bucket():
 
 def test_lines_of_all_workers_are_a_day(journal):
     """Empty buckets among them; what is torn or of another hand is left out."""
-    some = [
-        line(day(0)),
-        line(day(0), answers=(0, 10, 0, 0, 0, 0, 0, 5), failed=3, refused=2, hour=13),
-    ]
+    some = [line(day(0)), line(day(0), answers=(0, 10, 0, 0, 0, 0, 0, 5), failed=3, refused=2, hour=13)]
     path = write(journal, [*some, line(day(0), NEW)])
-    odd = [{}, {"at": 1}, line("2026-13-01"), line(day(0)) | {"answers": [1.0]}, line(day(0)) | {"failed": -1},
-           line(day(0)) | {"bounds": [0.0] * 7}, line(day(0)) | {"answers": None}, []]  # fmt: skip
-    path.write_text(
-        path.read_text() + "".join(json.dumps(each) + "\n" for each in odd) + '{"at": "20'
-    )
+    odd = [
+        {},
+        {"at": 1},
+        line("2026-13-01"),
+        line(day(0)) | {"answers": [1.0]},
+        line(day(0)) | {"failed": -1},
+        line(day(0)) | {"bounds": [0.0] * 7},
+        line(day(0)) | {"answers": None},
+        [],
+    ]
+    path.write_text(path.read_text() + "".join(json.dumps(each) + "\n" for each in odd) + '{"at": "20')
     found = read_days(journal, 35, None)
 
     assert {day: sorted(by_version) for day, by_version in found.items()} == {day(0): [OLD, NEW]}
     counts = found[day(0)][OLD]
     assert counts.statuses == {"2xx": 1015, "4xx": 2, "5xx": 3}
-    assert dict(counts.seconds) == {
-        0.001: 0, 0.0025: 990, 0.005: 0, 0.01: 0, 0.025: 20, 0.05: 0, 0.1: 0, math.inf: 5,
-    }  # fmt: skip
+    assert dict(counts.seconds) == {0.001: 0, 0.0025: 990, 0.005: 0, 0.01: 0, 0.025: 20, 0.05: 0, 0.1: 0, math.inf: 5}
 
 
 def test_days_that_were_put_away_are_the_same_days(journal):
@@ -145,9 +161,7 @@ def test_a_closed_day_is_read_once(journal, tmp_path):
     for path in files:
         path.write_bytes(b"")
     assert read_days(journal, 35, None, kept) == before
-    assert [each.name[:18] for each in sorted(kept.glob("*.json"))] == [
-        f"service-{day(n)}" for n in range(3)
-    ]
+    assert [each.name[:18] for each in sorted(kept.glob("*.json"))] == [f"service-{day(n)}" for n in range(3)]
 
     for path, content in contents.items():
         path.write_bytes(content)
@@ -167,9 +181,7 @@ def test_only_the_days_that_are_asked_for_are_there(journal):
     write(journal, [line(day(20))], "20260121T120000000000-2")
 
     assert list(read_days(journal, 3, None)) == [day(n) for n in (17, 18, 19, 20)]
-    assert list(read_days(journal, 3, pd.Timestamp(day(10), tz="UTC"))) == [
-        day(n) for n in (6, 7, 8, 9)
-    ]
+    assert list(read_days(journal, 3, pd.Timestamp(day(10), tz="UTC"))) == [day(n) for n in (6, 7, 8, 9)]
     with pytest.raises(JournalError, match="there is no journal"):
         read_days(journal / "nowhere", 3, None)
 
@@ -180,9 +192,7 @@ def test_a_quiet_month_is_quiet(journal, rules):
     signals, found = judged(journal, rules, OLD)
 
     assert found.unknown == []
-    assert {(s.kind, s.metric) for s in signals} == {
-        ("latency", "p50"), ("latency", "p99"), ("errors", "share"),
-    }  # fmt: skip
+    assert {(s.kind, s.metric) for s in signals} == {("latency", "p50"), ("latency", "p99"), ("errors", "share")}
     assert {s.tier for s in signals} == {"page"}
     assert min(s.day for s in signals) == day(35 - RECENT)
     assert beyond(signals) == set()
@@ -232,8 +242,12 @@ def test_what_was_slow_before_a_release_is_not_the_releases_fault(journal, rules
         ((0, 0, 980, 0, 20, 0, 0, 0), set()),
         ((980, 0, 0, 0, 20, 0, 0, 0), set()),
     ],
-    ids=["everybody waits for twice as long, the slowest for longer than that", "of what is fast enough anyhow", "faster"],
-)  # fmt: skip
+    ids=[
+        "everybody waits for twice as long, the slowest for longer than that",
+        "of what is fast enough anyhow",
+        "faster",
+    ],
+)
 def test_a_trifle_is_no_alarm(journal, rules, change, beyond_limits):
     """Twice as long as a millisecond and a half is fast, and nobody minds what is faster than usual."""
     write(journal, month(release=33, slow=change))
@@ -269,9 +283,7 @@ def test_a_few_days_are_not_yet_enough(journal, rules, days, release, version, k
     signals, found = judged(journal, rules, version)
 
     assert bool(signals) == (known >= rules.min_reference_days)
-    told = [
-        (each.kind, each.yet, each.why.endswith(f"there are {known}")) for each in found.unknown
-    ]
+    told = [(each.kind, each.yet, each.why.endswith(f"there are {known}")) for each in found.unknown]
     assert told == ([] if signals else [("latency", True, True), ("errors", True, True)])
 
 
@@ -281,10 +293,7 @@ def test_a_journal_without_counts_is_not_broken(journal, rules):
     found = served(read_days(journal, 35, None), OLD, rules)
 
     assert (found.before, found.now) == ([], [])
-    assert [(each.kind, each.yet) for each in found.unknown] == [
-        ("latency", True),
-        ("errors", True),
-    ]
+    assert [(each.kind, each.yet) for each in found.unknown] == [("latency", True), ("errors", True)]
     assert "the journal has no counts of the scorers" in found.unknown[0].why
 
 
@@ -329,9 +338,7 @@ def test_quiet_machines_keep_to_the_budget(rules):
             told = Counter({bound: places[at] for at, bound in enumerate(bounds)})
             days[day(n)] = {OLD: Counts(Counter({"2xx": 4000}), told)}
         found = served(days, OLD, rules)
-        signals = charted(
-            [(found.before, found.now)], {}, replace(rules, false_alarms_per_quarter=0.5)
-        )
+        signals = charted([(found.before, found.now)], {}, replace(rules, false_alarms_per_quarter=0.5))
         alarms += bool(beyond(signals))
 
     assert alarms <= 12 * 0.5 * RECENT / 91 + 2

@@ -61,8 +61,20 @@ def test_what_a_scorer_exposes_is_read():
         (counts(ok=900, wrong=90), counts(wrong=80), []),
         (counts(), Counts(), []),
     ],
-    ids=["well", "at the limit", "errors", "old errors", "few", "slow enough", "slow", "stuck", "few slow", "restarted", "nothing"],
-)  # fmt: skip
+    ids=[
+        "well",
+        "at the limit",
+        "errors",
+        "old errors",
+        "few",
+        "slow enough",
+        "slow",
+        "stuck",
+        "few slow",
+        "restarted",
+        "nothing",
+    ],
+)
 def test_only_what_came_between_two_looks_counts(before, after, words):
     """And only where enough was asked to tell."""
     found = alarms_between(before, after, NEW, RULES)
@@ -100,16 +112,11 @@ def test_a_running_scorer_is_asked_twice(scorer, monkeypatch):
     monkeypatch.setenv("TIDEGATE_WATCH_TOKEN", "secret")
     (alarm,) = observe([f"{address}/metrics"], 0, NEW, RULES)
 
-    assert (alarm.kind, alarm.words) == (
-        "errors",
-        "500 of 500 requests failed (100.0%; limit 1.0%)",
-    )
+    assert (alarm.kind, alarm.words) == ("errors", "500 of 500 requests failed (100.0%; limit 1.0%)")
     assert seen == ["Bearer secret"] * 2
 
 
-@pytest.mark.parametrize(
-    "address", ["{}/nowhere", "http://127.0.0.1:9/metrics", "file:///etc/passwd"]
-)
+@pytest.mark.parametrize("address", ["{}/nowhere", "http://127.0.0.1:9/metrics", "file:///etc/passwd"])
 def test_a_scorer_that_cannot_be_read_is_said(scorer, address):
     """It is no pass."""
     with pytest.raises(ServiceError, match="cannot be read|not the address"):

@@ -20,7 +20,7 @@ def window(mine=0, every=None, count=36, **more):
     """A window of *count* days of so many rows of the live version, and of every version."""
     counts = pd.DataFrame({"rows": days(mine, count)}) if mine else pd.DataFrame({"rows": []})
     traffic = days(mine if every is None else every, count)
-    return Window(pd.DataFrame(), (), "2026-02-05T20:00:00Z", counts, until=UNTIL, traffic=traffic[traffic > 0], **more)  # fmt: skip
+    return Window(pd.DataFrame(), (), "2026-02-05T20:00:00Z", counts, until=UNTIL, traffic=traffic[traffic > 0], **more)
 
 
 def said(window, kind="row_rate", unknown=(), history=LIVE):
@@ -40,11 +40,15 @@ SHORT = Unknown("score_drift", "the reference has 3 full days; 5 are needed for 
         (window(12, count=3), [], "a usual day has 12 rows"),
         (window(1000), [SHORT], "the reference has 3 full days; 5 are needed for limits"),
         (window(every=1000), [], "none of 36,000 answers fits the contract"),
-        (window(every=10, strangers=("x-1", "x-2")), [], "all 360 answers are of versions that were never live: x-1, x-2"),
+        (
+            window(every=10, strangers=("x-1", "x-2")),
+            [],
+            "all 360 answers are of versions that were never live: x-1, x-2",
+        ),
         (window(ahead=50, began="2026-02-01T00:00:00Z"), [], "all 50 rows are about days after 2026-02-06"),
         (window(ahead=9, began="2026-02-05T23:00:00Z"), [], ""),  # who books weeks ahead has begun
     ],
-)  # fmt: skip
+)
 def test_what_keeps_every_day_from_being_judged_is_said(seen, unknown, expected):
     """With the reason, and what cures it."""
     assert said(seen, unknown=unknown).startswith(expected)
@@ -53,7 +57,7 @@ def test_what_keeps_every_day_from_being_judged_is_said(seen, unknown, expected)
 
 def test_answers_of_the_future_are_said_at_once():
     """Clocks that differ are put right by no waiting."""
-    seen = Window(pd.DataFrame(), (), "2026-03-01T00:00:00Z", until=UNTIL, ahead=9, began="2026-02-20T00:00:00Z")  # fmt: skip
+    seen = Window(pd.DataFrame(), (), "2026-03-01T00:00:00Z", until=UNTIL, ahead=9, began="2026-02-20T00:00:00Z")
 
     assert said(seen).startswith("all 9 rows are about days after 2026-02-06")
 

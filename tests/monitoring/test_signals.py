@@ -58,15 +58,17 @@ def test_every_kind_of_signal_is_there_for_each_task(each, journal, rules):
     kinds = {signal.kind for signal in signals}
 
     assert kinds == {
-        "univariate_drift", "multivariate_drift", "score_drift", "missing_values",
-        "unseen_categories", "estimated_performance", "realised_performance", "prediction_bias",
-    }  # fmt: skip
-    assert all(
-        np.isfinite([signal.value, signal.level, signal.run_length]).all() for signal in signals
-    )
-    assert {s.day for s in signals if s.kind == "score_drift"} == {
-        f"2026-02-{day}" for day in range(20, 28)
+        "univariate_drift",
+        "multivariate_drift",
+        "score_drift",
+        "missing_values",
+        "unseen_categories",
+        "estimated_performance",
+        "realised_performance",
+        "prediction_bias",
     }
+    assert all(np.isfinite([signal.value, signal.level, signal.run_length]).all() for signal in signals)
+    assert {s.day for s in signals if s.kind == "score_drift"} == {f"2026-02-{day}" for day in range(20, 28)}
 
 
 def test_a_new_segment_is_seen(each, journal, rules):
@@ -90,9 +92,7 @@ def test_a_feature_that_goes_missing_is_seen(each, journal, rules):
     assert breached(signals, "missing_values")["country"] == 0
 
 
-@pytest.mark.parametrize(
-    ("rows", "strange", "alarms"), [(250, 4, False), (250, 6, True), (10_000, 110, True)]
-)
+@pytest.mark.parametrize(("rows", "strange", "alarms"), [(250, 4, False), (250, 6, True), (10_000, 110, True)])
 def test_a_handful_of_rows_is_no_share(rows, strange, alarms, rules):
     """Four of 250 are more than a hundredth, and luck; a hundredth of many rows is not."""
 
@@ -191,19 +191,14 @@ def test_a_step_that_crashes_is_something_that_could_not_be_told():
 
     assert signals == [signal]
     assert [(each.kind, each.why) for each in unknown] == [
-        ("a", "ValueError: no such column"), ("c", "it gave no value for any day"),
-    ]  # fmt: skip
+        ("a", "ValueError: no such column"),
+        ("c", "it gave no value for any day"),
+    ]
 
 
 @pytest.mark.parametrize(
     ("value", "lower", "upper", "expected"),
-    [
-        (1, None, 2, False),
-        (3, None, 2, True),
-        (2, None, 2, False),
-        (1, 2, None, True),
-        (9, None, None, False),
-    ],
+    [(1, None, 2, False), (3, None, 2, True), (2, None, 2, False), (1, 2, None, True), (9, None, None, False)],
 )
 def test_a_signal_is_beyond_its_limit_or_not(value, lower, upper, expected):
     """A limit itself is within."""
@@ -236,11 +231,7 @@ def test_a_signal_travels_as_json():
 def test_the_estimate_is_near_the_truth_while_features_mean_what_they_meant(made, journal, rules):
     """CBPE on its own assumption (Kivimäki et al. 2024): the mean over days, within 0.05."""
     signals, _ = seen(made("binary"), journal, rules, BEFORE, 9)
-    means = (
-        pd.DataFrame([s.to_json() for s in signals if s.metric == "accuracy"])
-        .groupby("kind")["value"]
-        .mean()
-    )
+    means = pd.DataFrame([s.to_json() for s in signals if s.metric == "accuracy"]).groupby("kind")["value"].mean()
 
     assert abs(means["estimated_performance"] - means["realised_performance"]) < 0.05
 

@@ -21,12 +21,7 @@ def test_a_new_segment_is_the_slice_that_moved_the_most(made, rows):
     buys = made("binary")
     first = slices(buys.reference, rows, buys.contract, 100)[0]
 
-    assert (first.feature, first.value, first.usual, first.usual_score) == (
-        "country",
-        "CH",
-        0.0,
-        None,
-    )
+    assert (first.feature, first.value, first.usual, first.usual_score) == ("country", "CH", 0.0, None)
     assert first.share == pytest.approx(first.rows / len(rows))
     assert first.metric > 0
     shown = table([first], "log_loss")

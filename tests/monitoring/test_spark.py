@@ -15,15 +15,13 @@ from tests.monitoring.conftest import answered, reading, write
 pytest.importorskip("pyspark", reason="no Spark here; type: make test-spark")
 
 MONDAY = date(2026, 2, 23)
-LOCAL = "--master local[1] --conf spark.ui.enabled=false --conf spark.driver.bindAddress=127.0.0.1 --conf spark.driver.host=127.0.0.1 --conf spark.sql.shuffle.partitions=1"  # fmt: skip
+LOCAL = "--master local[1] --conf spark.ui.enabled=false --conf spark.driver.bindAddress=127.0.0.1 --conf spark.driver.host=127.0.0.1 --conf spark.sql.shuffle.partitions=1"
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.timeout(300),
     # Of pyspark's own.
     pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning"),
-    pytest.mark.filterwarnings(
-        "ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"
-    ),
+    pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"),
     pytest.mark.filterwarnings("ignore::UserWarning"),
 ]
 
@@ -56,10 +54,7 @@ def test_both_engines_read_the_same(made, journal, spark, task, sample):
     (journal / "answers-3.jsonl").write_text('{"id": "torn\n' + odd + "\n")
     for path in segments(journal):
         convert(path)
-    one, two = (
-        read_window(journal, reading(each, sample, engine=engine), 21)
-        for engine in ("duckdb", "spark")
-    )
+    one, two = (read_window(journal, reading(each, sample, engine=engine), 21) for engine in ("duckdb", "spark"))
 
     assert len(one.rows) > 50
     pd.testing.assert_frame_equal(one.rows, two.rows)

@@ -11,40 +11,37 @@ from hypothesis import strategies as st
 from forge import Alert
 from monitoring.acts import Note, Propose, Raise, Start
 from monitoring.commands import Desk, answer
-from monitoring.expected import (
-    HEAD,
-    Expected,
-    ExpectedError,
-    covering,
-    read_expected,
-    write_expected,
-)
+from monitoring.expected import HEAD, Expected, ExpectedError, covering, read_expected, write_expected
 from monitoring.memory import Memory
 from monitoring.typed import Command, read
 
 A = "20260101T0317-a1b2c3d"
 MEMORY = Memory(
-    causes=("issue/score_drift/",),
-    words=("scores moved",),
-    since="2026-01-10",
-    peak=2.5,
-    peak_day="2026-01-12",
+    causes=("issue/score_drift/",), words=("scores moved",), since="2026-01-10", peak=2.5, peak_day="2026-01-12"
 )
 ALERT = Alert(
-    number=3, marker="watch:flights:issue/score_drift/", title="drift", body="words", state="open",
-    history=(), memory=MEMORY.to_json(), link="#3",
-)  # fmt: skip
+    number=3,
+    marker="watch:flights:issue/score_drift/",
+    title="drift",
+    body="words",
+    state="open",
+    history=(),
+    memory=MEMORY.to_json(),
+    link="#3",
+)
 BAD = "20260114T0317-0123456789ab"
 DESK = Desk(
-    at=datetime(2026, 1, 15, 12, tzinfo=UTC), meant=BAD, live=BAD,
-    back=lambda wanted: (wanted or A, ""), quiet=3, run="https://github.com/acme/toy/actions/runs/7",
-)  # fmt: skip
+    at=datetime(2026, 1, 15, 12, tzinfo=UTC),
+    meant=BAD,
+    live=BAD,
+    back=lambda wanted: (wanted or A, ""),
+    quiet=3,
+    run="https://github.com/acme/toy/actions/runs/7",
+)
 
 
 def comment(body, author="dana", at="2026-01-15T11:00:00Z", **more):
-    return SimpleNamespace(
-        **{"id": 42, "author": author, "at": at, "body": body, "reply": None} | more
-    )
+    return SimpleNamespace(**{"id": 42, "author": author, "at": at, "body": body, "reply": None} | more)
 
 
 def answered(body, alert=ALERT, desk=DESK, earlier=(), **more):
@@ -66,10 +63,13 @@ def answered(body, alert=ALERT, desk=DESK, earlier=(), **more):
         (f"/rollback {BAD}", Command("rollback", version=BAD)),
         ("/explain", Command("explain")),
         ("/help", Command("help")),
-        ("/expected until 2026-12-08 because of the sale", Command("expected", until="2026-12-08", reason="of the sale")),
+        (
+            "/expected until 2026-12-08 because of the sale",
+            Command("expected", until="2026-12-08", reason="of the sale"),
+        ),
         ("/expected until 2026-12-08, because: sale", Command("expected", until="2026-12-08", reason="sale")),
     ],
-)  # fmt: skip
+)
 def test_a_command_is_a_line_of_a_comment(body, command):
     """In any case, with what it takes."""
     assert [each for _, each in read(body)] == [command]
@@ -77,7 +77,7 @@ def test_a_command_is_a_line_of_a_comment(body, command):
 
 @pytest.mark.parametrize(
     "body", ["", "looks bad", "I would /ack 7d", "> /ack 7d", "```\n/ack\n```", "/etc/passwd is gone", "/", "//x", "/1"]
-)  # fmt: skip
+)
 def test_whatever_else_people_say_is_no_command(body):
     """They may talk."""
     assert read(body) == []
@@ -133,10 +133,23 @@ def test_what_github_shows_as_code_or_as_a_quotation_is_no_command(name, body, e
 
 @pytest.mark.parametrize(
     "body",
-    ["/retrain", "   /retrain  ", "\n\n/retrain", "I looked.\n/retrain\nThanks", "/retrain\n--\nDana",
-     "> quoted\n\n/retrain", "```\nlog\n```\n/retrain", "<details>\n\nx\n\n</details>\n\n/retrain", "1 < 2 <b>\n/retrain",
-     "<br>\n\n/retrain", "- a list\n\n/retrain", "a ` b\n/retrain", "~~a~~\n/retrain", "x\r/retrain"],
-)  # fmt: skip
+    [
+        "/retrain",
+        "   /retrain  ",
+        "\n\n/retrain",
+        "I looked.\n/retrain\nThanks",
+        "/retrain\n--\nDana",
+        "> quoted\n\n/retrain",
+        "```\nlog\n```\n/retrain",
+        "<details>\n\nx\n\n</details>\n\n/retrain",
+        "1 < 2 <b>\n/retrain",
+        "<br>\n\n/retrain",
+        "- a list\n\n/retrain",
+        "a ` b\n/retrain",
+        "~~a~~\n/retrain",
+        "x\r/retrain",
+    ],
+)
 def test_a_line_that_github_shows_as_text_is_a_command(body):
     """Wherever in the comment it is."""
     assert [each for _, each in read(body)] == [Command("retrain")]
@@ -150,13 +163,17 @@ def test_each_command_of_a_comment_gets_an_answer_in_one_reply():
     assert [type(act) for act in acts] == [Raise, Start, Raise]
     memory = Memory.from_json(acts[-1].memory)
     assert (memory.ack, [words for _, words in memory.actions]) == (
-        "2026-01-22", ["acknowledged until 2026-01-22, by dana", "retrain, by dana"]
-    )  # fmt: skip
+        "2026-01-22",
+        ["acknowledged until 2026-01-22, by dana", "retrain, by dana"],
+    )
     order = [
-        "<code>/ack 7d</code>: Acknowledged until", "<code>/retrain</code>: A retrain is started",
-        "<code>/akc</code>: `/akc` is not a command", "<code>/retrain</code>: This was typed above already",
-        "<code>/explain</code>: **What is beyond its limits**", "- `/ack 7d`: ",
-    ]  # fmt: skip
+        "<code>/ack 7d</code>: Acknowledged until",
+        "<code>/retrain</code>: A retrain is started",
+        "<code>/akc</code>: `/akc` is not a command",
+        "<code>/retrain</code>: This was typed above already",
+        "<code>/explain</code>: **What is beyond its limits**",
+        "- `/ack 7d`: ",
+    ]
     places = [note.body.find(words) for words in order]
     assert -1 not in places
     assert places == sorted(places)
@@ -187,10 +204,7 @@ def test_a_comment_with_more_commands_than_are_read_says_so():
     [
         ("/akc 7d", "`/akc` is not a command; did you mean `/ack`?"),
         ("/please", "`/please` is not a command."),
-        (
-            "/ack 7 years",
-            "`/ack` takes hours, days or weeks, of at most 90 days, such as `/ack 7d`.",
-        ),
+        ("/ack 7 years", "`/ack` takes hours, days or weeks, of at most 90 days, such as `/ack 7d`."),
         ("/ack 91d", "of at most 90 days"),
         ("/ack 0d", "of at most 90 days"),
         ("/expected", "`/expected` takes a day and a reason"),
@@ -258,10 +272,7 @@ def test_expected_becomes_a_proposal_that_a_person_merges():
 
 @pytest.mark.parametrize(
     ("until", "words"),
-    [
-        ("2026-01-14", "Nothing was proposed: 2026-01-14 is over."),
-        ("2028-01-01", "more than 366 days away"),
-    ],
+    [("2026-01-14", "Nothing was proposed: 2026-01-14 is over."), ("2028-01-01", "more than 366 days away")],
 )
 def test_a_waiver_has_a_day_that_is_not_over_and_not_far(until, words):
     """For ever is no exception."""
@@ -273,15 +284,11 @@ def test_a_waiver_has_a_day_that_is_not_over_and_not_far(until, words):
 def test_a_waiver_that_is_there_or_says_nothing_is_not_proposed():
     """Nor beside a file that nobody can read."""
     (act,) = answered("/expected until 2026-02-08 because x")
-    (again,) = answered(
-        "/expected until 2026-02-08 because x", desk=replace(DESK, waivers=act.text)
-    )
+    (again,) = answered("/expected until 2026-02-08 because x", desk=replace(DESK, waivers=act.text))
     assert "expected already" in again.body
     (empty,) = answered("/expected until 2026-02-08 because x", replace(ALERT, memory={}))
     assert "not known yet" in empty.body
-    (torn,) = answered(
-        "/expected until 2026-02-08 because x", desk=replace(DESK, waivers="[[expected")
-    )
+    (torn,) = answered("/expected until 2026-02-08 because x", desk=replace(DESK, waivers="[[expected"))
     assert "is not TOML" in torn.body
 
 
@@ -289,9 +296,7 @@ def test_retrain_and_rollback_start_a_robot_and_say_where_it_runs():
     """Which version is settled before the reply: a second look goes no further back."""
     start, raised, note = answered("/retrain")
     assert start == Start("retrain", "asked for by dana below #3")
-    assert Memory.from_json(raised.memory).actions == (
-        ("2026-01-15T11:00:00Z", "retrain, by dana"),
-    )
+    assert Memory.from_json(raised.memory).actions == (("2026-01-15T11:00:00Z", "retrain, by dana"),)
     assert "[this run](https://github.com/acme/toy/actions/runs/7)" in note.body
     start, raised, note = answered("/rollback")
 
@@ -303,10 +308,7 @@ def test_on_a_laptop_it_is_said_what_to_type():
     """No robot runs there by itself; a rollback is done at once."""
     desk = replace(DESK, run="")
 
-    assert (
-        answered("/retrain", desk=desk)[-1].body
-        == "Nothing runs by itself here. Type: `make retrain gate land`\n"
-    )
+    assert answered("/retrain", desk=desk)[-1].body == "Nothing runs by itself here. Type: `make retrain gate land`\n"
     assert answered("/rollback", desk=desk)[-1].body == f"Rolled back: `{A}` is live.\n"
 
 
@@ -363,12 +365,7 @@ def test_below_a_closed_incident_a_robot_can_still_be_started():
 @given(st.text())
 def test_no_comment_whatever_breaks_it(body):
     """Anybody may write one."""
-    for text in (
-        body,
-        "/" + body,
-        "/expected until 2026-02-08 because " + body,
-        "/rollback " + body,
-    ):
+    for text in (body, "/" + body, "/expected until 2026-02-08 because " + body, "/rollback " + body):
         for act in answered(text):
             assert isinstance(act, Note | Propose | Raise | Start)
             if isinstance(act, Propose):
@@ -408,11 +405,14 @@ def test_the_file_that_comes_with_the_repository_expects_nothing(root):
         ("[[expected]\n", "is not TOML"),
         ("expected = 3\n", "expected entries that begin with"),
         ("expected = [3]\n", "entry 1: 3 is no table"),
-        ("[[expected]]\ncauses = [1]\nuntil = 2026-01-01T00:00:00\n", "entry 1: causes is .1.; expected a list of strings"),
+        (
+            "[[expected]]\ncauses = [1]\nuntil = 2026-01-01T00:00:00\n",
+            "entry 1: causes is .1.; expected a list of strings",
+        ),
         ("[[expected]]\nuntil = 2026-01-01T00:00:00\n", "entry 1: until is .*; expected a day such as"),
         ("[[expected]]\nuntill = 2026-01-01\n", "untill is not known; there are: causes, until"),
     ],
-)  # fmt: skip
+)
 def test_a_mistake_in_the_waivers_is_said(text, words):
     """All of them at once."""
     with pytest.raises(ExpectedError, match=words):

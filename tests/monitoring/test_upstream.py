@@ -15,9 +15,13 @@ from monitoring.seen import Seen
 from monitoring.upstream import likely_changes
 
 CONTRACT = Contract(
-    "shop", "binary", (Feature("price", "number"), Feature("channel", "category")),
-    Target("bought", (False, True)), key="who", time="at",
-)  # fmt: skip
+    "shop",
+    "binary",
+    (Feature("price", "number"), Feature("channel", "category")),
+    Target("bought", (False, True)),
+    key="who",
+    time="at",
+)
 LEARNT = datetime(2026, 2, 21, tzinfo=UTC)
 NOW = datetime(2026, 3, 3, tzinfo=UTC)
 
@@ -74,21 +78,9 @@ def test_the_incident_names_it():
     """As the first likely cause, and harmless."""
     change = "`price` is about 100 times larger: <b>cents?</b>"
     seen = Seen(
-        CONTRACT,
-        "v",
-        "2026-03-03T06:00Z",
-        [],
-        [],
-        Situation("undecided", (), "no"),
-        1,
-        1,
-        1.0,
-        upstream=[change],
+        CONTRACT, "v", "2026-03-03T06:00Z", [], [], Situation("undecided", (), "no"), 1, 1, 1.0, upstream=[change]
     )
     _, words = seen.words(seen.look(), Memory(), "quiet", "")
 
-    assert (
-        "**Likely cause**\n\n- Changed upstream: price is about 100 times larger: &lt;b&gt;cents?"
-        in words
-    )
+    assert "**Likely cause**\n\n- Changed upstream: price is about 100 times larger: &lt;b&gt;cents?" in words
     assert f"likely changed upstream: {change}" in list(seen.said(quietly=True))

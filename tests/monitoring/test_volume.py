@@ -84,7 +84,7 @@ def test_a_fall_in_traffic_is_seen_whatever_is_left_of_it(rules, last, expected)
 
 def test_zeros_are_among_the_usual_days_where_a_stream_rests(rules):
     """A shop that is shut on Sundays raises no alarm each Sunday."""
-    sizes = [0 if (FIRST + timedelta(days=n)).weekday() == 6 else size for n, size in enumerate(poisson(1000))]  # fmt: skip
+    sizes = [0 if (FIRST + timedelta(days=n)).weekday() == 6 else size for n, size in enumerate(poisson(1000))]
     found, _ = alarms(stream(sizes, half_a_day), rules, "row_rate")
 
     assert found == []
@@ -174,7 +174,7 @@ def test_coverage_is_what_was_known_at_an_age():
     found = pd.DataFrame({"day": [0, 0, 0, 0, 1, 1], "age": [0, 1, 3, np.nan, 0, 1]})
     triangle = Triangle.of(found, 2)
 
-    assert [(m.day, m.value) for m in triangle.coverage(1)] == [("1970-01-01", 0.5), ("1970-01-02", 1.0)]  # fmt: skip
+    assert [(m.day, m.value) for m in triangle.coverage(1)] == [("1970-01-01", 0.5), ("1970-01-02", 1.0)]
     assert [(m.day, m.value) for m in triangle.coverage(2)] == [("1970-01-01", 0.5)]
 
 
@@ -184,7 +184,7 @@ def answers(at, late_hours=0.0, zone=""):
     rows = pd.DataFrame({"id": [str(n) for n in range(len(times))], "time": times})
     given = times + pd.Timedelta(hours=late_hours)
     rows["at"] = given.map(lambda t: t.isoformat())
-    told = pd.DataFrame({"id": rows["id"], "at": (given + pd.Timedelta(days=1)).map(lambda t: t.isoformat())})  # fmt: skip
+    told = pd.DataFrame({"id": rows["id"], "at": (given + pd.Timedelta(days=1)).map(lambda t: t.isoformat())})
     return arrivals(rows, told, zone)
 
 
@@ -236,11 +236,9 @@ def test_the_window_has_the_days_without_rows_and_those_of_other_versions(buys, 
     for line in lines[: 5 * 150]:
         line["version"] = "20260101T0000-aaaaaaa"
     until = pd.Timestamp("2026-01-18", tz="UTC")
-    today = [{**line, "id": f"t{n}", "time": f"2026-01-18T0{n}:00:00Z"} for n, line in enumerate(lines[-3:])]  # fmt: skip
+    today = [{**line, "id": f"t{n}", "time": f"2026-01-18T0{n}:00:00Z"} for n, line in enumerate(lines[-3:])]
     write(journal, [*lines, *today], outcomes)
-    window = read_window(
-        journal, reading(buys), 35, until, 100, datetime(2026, 1, 18, 12, tzinfo=UTC)
-    )
+    window = read_window(journal, reading(buys), 35, until, 100, datetime(2026, 1, 18, 12, tzinfo=UTC))
 
     assert [m.value for m in rates(window)] == [150.0] * 9 + [0.0] * 3
     assert window.counts["rows"].tolist() == [150] * 5

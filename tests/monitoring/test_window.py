@@ -36,9 +36,7 @@ def test_a_window_is_shaped_like_the_evidence(each, journal):
 
     assert len(window.rows) == 300
     for name in window.rows.columns.drop([each.contract.key, each.contract.target.name]):
-        found, expected = (
-            frame[name].dropna().map(type).iloc[0] for frame in (window.rows, each.reference)
-        )
+        found, expected = (frame[name].dropna().map(type).iloc[0] for frame in (window.rows, each.reference))
         assert found is expected, name
     assert window.rows[each.contract.time].is_monotonic_increasing
 
@@ -54,9 +52,7 @@ def test_an_answer_without_an_outcome_has_no_label(each, journal):
 def test_outcomes_are_joined_by_id(buys, journal):
     """In whatever order they come."""
     answers, outcomes = answered(buys, MONDAY, 1)
-    one, two = (
-        read(buys, write(journal, answers, told)).rows for told in (outcomes, outcomes[::-1])
-    )
+    one, two = (read(buys, write(journal, answers, told)).rows for told in (outcomes, outcomes[::-1]))
 
     pd.testing.assert_frame_equal(one, two)
 
@@ -90,9 +86,7 @@ def test_the_window_ends_with_the_newest_full_day(buys, journal):
 
 def test_the_window_can_end_earlier(buys, journal):
     """To see what a past day looked like."""
-    window = read(
-        buys, write(journal, *answered(buys, MONDAY, 4)), until=pd.Timestamp("2026-02-25", tz="UTC")
-    )
+    window = read(buys, write(journal, *answered(buys, MONDAY, 4)), until=pd.Timestamp("2026-02-25", tz="UTC"))
 
     assert window.rows["at"].dt.day.unique().tolist() == [23, 24]
 
@@ -137,9 +131,7 @@ def test_what_does_not_belong_is_counted_and_the_rest_is_read(buys, journal, nam
     window = read(buys, folder)
 
     assert len(window.rows) == 150
-    assert [odd for odd in window.oddities if not odd.startswith("private")] == (
-        [words] if words else []
-    )
+    assert [odd for odd in window.oddities if not odd.startswith("private")] == ([words] if words else [])
 
 
 def test_what_came_twice_counts_once(buys, journal):
@@ -159,11 +151,7 @@ def test_what_came_twice_counts_once(buys, journal):
 def test_outcomes_that_belong_to_nothing_are_counted(buys, journal):
     """Or that are no outcome."""
     answers, outcomes = answered(buys, MONDAY, 1)
-    more = [
-        {"id": "nobody's", "outcome": "yes"},
-        {"id": answers[0]["id"], "outcome": "perhaps"},
-        {},
-    ]
+    more = [{"id": "nobody's", "outcome": "yes"}, {"id": answers[0]["id"], "outcome": "perhaps"}, {}]
     window = read(buys, write(journal, answers, outcomes + more))
 
     assert "1 outcomes of answers that are not in the journal" in window.oddities
@@ -194,14 +182,8 @@ def test_no_journal_is_a_mistake(buys, journal):
 
 def test_days_that_are_cut_or_thin_are_not_judged():
     """The first and the last need half of a usual day, each needs the least."""
-    counts = {
-        "2026-01-01": 20,
-        "2026-01-02": 100,
-        "2026-01-03": 5,
-        "2026-01-04": 100,
-        "2026-01-05": 60,
-    }
-    at = [pd.Timestamp(day, tz="UTC") + pd.Timedelta(minutes=n) for day, size in counts.items() for n in range(size)]  # fmt: skip
+    counts = {"2026-01-01": 20, "2026-01-02": 100, "2026-01-03": 5, "2026-01-04": 100, "2026-01-05": 60}
+    at = [pd.Timestamp(day, tz="UTC") + pd.Timedelta(minutes=n) for day, size in counts.items() for n in range(size)]
     rows, unjudged = full_days(pd.DataFrame({"at": at}), "at", 10)
 
     assert sorted(rows["at"].dt.strftime("%d").unique()) == ["02", "04", "05"]
@@ -217,9 +199,7 @@ def test_evidence_that_cannot_be_read_is_said(buys, tmp_path, spoil):
     path.write_bytes((buys.folder / "evidence/holdout.parquet").read_bytes())
     spoil(path)
 
-    with pytest.raises(
-        EvidenceError, match="20260220T0317-0000000: holdout.parquet cannot be read"
-    ):
+    with pytest.raises(EvidenceError, match="20260220T0317-0000000: holdout.parquet cannot be read"):
         read_reference(folder, buys.contract)
 
 

@@ -43,10 +43,7 @@ def estimator() -> Pipeline:
     encoder = OneHotEncoder(handle_unknown="ignore", sparse_output=False)
     return make_pipeline(
         ColumnTransformer(
-            [
-                ("categories", encoder, ["country", "device"]),
-                ("numbers", "passthrough", ["age", "pages", "returning"]),
-            ]
+            [("categories", encoder, ["country", "device"]), ("numbers", "passthrough", ["age", "pages", "returning"])]
         ),
         HistGradientBoostingRegressor(max_iter=40, min_samples_leaf=20, random_state=0),
     )

@@ -47,11 +47,7 @@ def estimator() -> Pipeline:
         ColumnTransformer(
             [
                 ("numbers", numbers, ["age", "pages", "returning"]),
-                (
-                    "categories",
-                    OneHotEncoder(handle_unknown="ignore"),
-                    ["country", "campaign", "device"],
-                ),
+                ("categories", OneHotEncoder(handle_unknown="ignore"), ["country", "campaign", "device"]),
             ]
         ),
         LogisticRegression(),

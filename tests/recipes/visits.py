@@ -53,9 +53,7 @@ def _day(day: int) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "visitor": [f"v{day}-{i}" for i in range(n)],
-            "at": START
-            + timedelta(days=day)
-            + pd.to_timedelta(np.sort(random.integers(0, 86_400, n)), "s"),
+            "at": START + timedelta(days=day) + pd.to_timedelta(np.sort(random.integers(0, 86_400, n)), "s"),
             "country": country,
             "campaign": np.where(random.random(n) < 0.1, None, campaign),
             "device": device,

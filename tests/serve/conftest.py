@@ -52,9 +52,7 @@ class Store:
     def serve(self, bundle, digest=None):
         self.put(bundle)
         manifest = json.loads((bundle / "manifest.json").read_text())
-        self.write(
-            f'[champion]\nversion = "{bundle.name}"\ndigest = "{digest or manifest["digest"]}"\n'
-        )
+        self.write(f'[champion]\nversion = "{bundle.name}"\ndigest = "{digest or manifest["digest"]}"\n')
         return bundle.name
 
     def write(self, text):
@@ -110,17 +108,21 @@ def client(app):
 def row():
     """A visit that fits the contract of every small recipe."""
     return {
-        "visitor": "v1", "at": "2026-03-01T11:00:00Z", "country": "AT", "campaign": "search",
-        "device": "phone", "returning": True, "age": 41.0, "pages": 3.0,
-    }  # fmt: skip
+        "visitor": "v1",
+        "at": "2026-03-01T11:00:00Z",
+        "country": "AT",
+        "campaign": "search",
+        "device": "phone",
+        "returning": True,
+        "age": 41.0,
+        "pages": 3.0,
+    }
 
 
 def lines(folder, kind):
     """What the journal holds, in order."""
     return [
-        json.loads(line)
-        for path in sorted(folder.glob(f"{kind}-*.jsonl"))
-        for line in path.read_text().splitlines()
+        json.loads(line) for path in sorted(folder.glob(f"{kind}-*.jsonl")) for line in path.read_text().splitlines()
     ]
 
 

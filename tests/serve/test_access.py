@@ -12,11 +12,7 @@ from serve.settings import Settings
 
 pytestmark = pytest.mark.slow
 
-ONE, TWO, WATCHING = (
-    "first-token-of-the-shop",
-    "second-token-of-the-shop",
-    "token-for-the-dashboard",
-)
+ONE, TWO, WATCHING = ("first-token-of-the-shop", "second-token-of-the-shop", "token-for-the-dashboard")
 SHOP = "https://shop.example"
 TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
@@ -38,25 +34,15 @@ def watch_tokens(tmp_path):
 @pytest.fixture
 def guarded(store, journal, clock, bundles, tokens, watch_tokens):
     store.serve(bundles[0])
-    settings = Settings(
-        store=store.folder,
-        journal=journal,
-        tokens=tokens,
-        watch_tokens=watch_tokens,
-        origins=(SHOP,),
-    )
-    return create_app(
-        store.folder, journal, settings=settings, follow_every=None, clock=clock
-    ).test_client()
+    settings = Settings(store=store.folder, journal=journal, tokens=tokens, watch_tokens=watch_tokens, origins=(SHOP,))
+    return create_app(store.folder, journal, settings=settings, follow_every=None, clock=clock).test_client()
 
 
 def bearing(token):
     return {"Authorization": f"Bearer {token}"}
 
 
-@pytest.mark.parametrize(
-    "path", ["/score", "/outcome", "/invocations", "/v2/models/x/infer", "/v2"]
-)
+@pytest.mark.parametrize("path", ["/score", "/outcome", "/invocations", "/v2/models/x/infer", "/v2"])
 @pytest.mark.parametrize(
     ("authorization", "words"),
     [
@@ -85,7 +71,7 @@ def test_each_of_several_tokens_is_as_good(guarded, row):
     for token in (ONE, TWO):
         answer = guarded.post("/score", json=row, headers=bearing(token))
         assert answer.status_code == 200
-    assert guarded.post("/score", json=row, headers={"Authorization": f"bearer  {ONE}"}).status_code == 200  # fmt: skip
+    assert guarded.post("/score", json=row, headers={"Authorization": f"bearer  {ONE}"}).status_code == 200
 
 
 def test_those_who_look_on_have_tokens_of_their_own(guarded):
@@ -96,9 +82,17 @@ def test_those_who_look_on_have_tokens_of_their_own(guarded):
         assert guarded.get(path, headers=bearing(WATCHING)).status_code != 401
 
 
-@pytest.mark.parametrize(("name", "password", "status"), [
-    ("", WATCHING, 200), ("anybody", WATCHING, 200), ("ünï", WATCHING, 200), ("", ONE, 401), (WATCHING, "", 401), ("", "", 401),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "password", "status"),
+    [
+        ("", WATCHING, 200),
+        ("anybody", WATCHING, 200),
+        ("ünï", WATCHING, 200),
+        ("", ONE, 401),
+        (WATCHING, "", 401),
+        ("", "", 401),
+    ],
+)
 def test_a_browser_sends_the_token_as_a_password(guarded, name, password, status):
     """It asks for it when it is challenged (RFC 7617); the name says nothing."""
     told = "Basic " + base64.b64encode(f"{name}:{password}".encode()).decode()
@@ -108,9 +102,7 @@ def test_a_browser_sends_the_token_as_a_password(guarded, name, password, status
         challenged = guarded.get(path)
         assert challenged.headers["WWW-Authenticate"] == 'Basic realm="Tidegate", charset="UTF-8"'
         assert challenged.content_type == "application/problem+json"
-    assert ("journal" in guarded.get("/ready", headers={"Authorization": told}).json) == (
-        status == 200
-    )
+    assert ("journal" in guarded.get("/ready", headers={"Authorization": told}).json) == (status == 200)
 
 
 @pytest.mark.parametrize(
@@ -157,7 +149,7 @@ def test_a_file_is_read_again_when_it_changes(tokens):
     assert found.hold(TWO)
 
 
-@pytest.mark.parametrize("spoil", [lambda p: p.unlink(), lambda p: p.write_text(""), lambda p: p.write_text("short")])  # fmt: skip
+@pytest.mark.parametrize("spoil", [lambda p: p.unlink(), lambda p: p.write_text(""), lambda p: p.write_text("short")])
 def test_a_file_that_went_bad_leaves_the_old_tokens_in_force(tokens, spoil):
     """Neither everybody nor nobody is let in by a mistake."""
     found = Tokens(tokens)
@@ -171,7 +163,7 @@ def test_a_file_that_went_bad_leaves_the_old_tokens_in_force(tokens, spoil):
 @pytest.mark.parametrize(
     ("text", "words"),
     [("", "at least one token"), ("# none\n", "at least one token"), ("a\nb\n" + ONE, "2 of 3 are shorter")],
-)  # fmt: skip
+)
 def test_a_file_without_good_tokens_is_refused_without_showing_them(tmp_path, text, words):
     """At the start."""
     (tmp_path / "tokens").write_text(text)
@@ -182,12 +174,8 @@ def test_a_file_without_good_tokens_is_refused_without_showing_them(tmp_path, te
 
 def test_a_page_of_a_named_origin_may_read_the_answer(guarded, row):
     """And the preflight tells it so, without a token, for browsers send none."""
-    asked = guarded.options(
-        "/score", headers={"Origin": SHOP, "Access-Control-Request-Method": "POST"}
-    )
-    answer = guarded.post(
-        "/score", json=row, headers=bearing(ONE) | {"Origin": SHOP, "traceparent": TRACE}
-    )
+    asked = guarded.options("/score", headers={"Origin": SHOP, "Access-Control-Request-Method": "POST"})
+    answer = guarded.post("/score", json=row, headers=bearing(ONE) | {"Origin": SHOP, "traceparent": TRACE})
 
     assert asked.status_code == 204
     assert asked.headers["Access-Control-Allow-Origin"] == SHOP
@@ -198,31 +186,28 @@ def test_a_page_of_a_named_origin_may_read_the_answer(guarded, row):
 
 
 @pytest.mark.parametrize("named", [(), ("X-Request-Id", "x-b3-traceid")])
-def test_headers_of_tracing_pass_the_preflight_and_others_by_a_setting(
-    store, journal, bundles, named
-):
+def test_headers_of_tracing_pass_the_preflight_and_others_by_a_setting(store, journal, bundles, named):
     """OpenTelemetry's and Sentry's scripts add theirs to every request of a page."""
     store.serve(bundles[0])
     settings = Settings(store=store.folder, journal=journal, origins=(SHOP,), cors_headers=named)
     client = create_app(store.folder, journal, settings=settings, follow_every=None).test_client()
-    asked = client.options(
-        "/score", headers={"Origin": SHOP, "Access-Control-Request-Method": "POST"}
-    )
+    asked = client.options("/score", headers={"Origin": SHOP, "Access-Control-Request-Method": "POST"})
 
     assert asked.headers["Access-Control-Allow-Headers"].lower().split(", ") == [
-        "authorization", "content-type", "traceparent", "tracestate", "baggage", "sentry-trace",
+        "authorization",
+        "content-type",
+        "traceparent",
+        "tracestate",
+        "baggage",
+        "sentry-trace",
         *map(str.lower, named),
-    ]  # fmt: skip
+    ]
 
 
-@pytest.mark.parametrize(
-    "origin", ["https://other.example", "null", "http://shop.example", "*", ""]
-)
+@pytest.mark.parametrize("origin", ["https://other.example", "null", "http://shop.example", "*", ""])
 def test_a_page_of_another_origin_may_not(guarded, row, origin):
     """Its browser keeps the answer from it."""
-    asked = guarded.options(
-        "/score", headers={"Origin": origin, "Access-Control-Request-Method": "POST"}
-    )
+    asked = guarded.options("/score", headers={"Origin": origin, "Access-Control-Request-Method": "POST"})
     answer = guarded.post("/score", json=row, headers=bearing(ONE) | {"Origin": origin})
 
     for told in (asked, answer):
@@ -233,11 +218,7 @@ def test_a_page_of_another_origin_may_not(guarded, row, origin):
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", None])
 def test_a_page_cannot_go_round_the_preflight(client, row, kept, path, kind):
     """A browser sends what is called text or a form without asking, from any page to any server."""
-    told = {
-        "/score": row,
-        "/outcome": {"id": "x", "outcome": "yes"},
-        "/invocations": {"inputs": row},
-    }
+    told = {"/score": row, "/outcome": {"id": "x", "outcome": "yes"}, "/invocations": {"inputs": row}}
     body = json.dumps(told[path])
     answer = client.post(path, data=body, content_type=kind, headers={"Origin": SHOP})
 
@@ -249,12 +230,7 @@ def test_a_page_cannot_go_round_the_preflight(client, row, kept, path, kind):
 
 def test_an_error_can_be_read_by_the_page_as_well(guarded):
     """Or a developer sees nothing but a failure."""
-    answer = guarded.post(
-        "/score",
-        data=b"{",
-        headers=bearing(ONE) | {"Origin": SHOP},
-        content_type="application/json",
-    )
+    answer = guarded.post("/score", data=b"{", headers=bearing(ONE) | {"Origin": SHOP}, content_type="application/json")
 
     assert answer.status_code == 400
     assert answer.headers["Access-Control-Allow-Origin"] == SHOP

@@ -38,11 +38,7 @@ def test_a_list_is_answered_in_its_order(client, row):
 def test_each_task_answers_in_its_own_words(store, journal, clock, each_task, row, kept):
     """Probability, probabilities with the likeliest label, value."""
     store.serve(each_task)
-    answer = post(
-        create_app(store.folder, journal, follow_every=None, clock=clock).test_client(),
-        "/score",
-        row,
-    ).json
+    answer = post(create_app(store.folder, journal, follow_every=None, clock=clock).test_client(), "/score", row).json
     (line,) = kept("answers")
 
     if "value" in answer:
@@ -63,9 +59,7 @@ def test_the_journal_has_what_was_asked_and_answered(client, row, kept):
     assert line["id"] == answer["id"]
     assert (line["version"], line["score"]) == (answer["version"], answer["score"])
     assert (line["time"], line["at"]) == ("2026-03-01T11:00:00Z", "2026-03-01T12:00:00.000000Z")
-    assert line["row"] == {
-        "country": "AT", "campaign": "search", "device": "phone", "returning": True, "pages": 3.0,
-    }  # fmt: skip
+    assert line["row"] == {"country": "AT", "campaign": "search", "device": "phone", "returning": True, "pages": 3.0}
     assert "v1" not in json.dumps(line)
 
 
@@ -81,9 +75,7 @@ def test_a_website_may_bring_its_own_id(client, row, kept):
     """The outcome is told by it."""
     assert post(client, "/score", row | {"id": "order-7"}).json["id"] == "order-7"
     assert post(client, "/outcome", {"id": "order-7", "outcome": "yes"}).status_code == 202
-    assert kept("outcomes") == [
-        {"id": "order-7", "outcome": "yes", "at": "2026-03-01T12:00:00.000000Z"}
-    ]
+    assert kept("outcomes") == [{"id": "order-7", "outcome": "yes", "at": "2026-03-01T12:00:00.000000Z"}]
 
 
 def test_a_category_never_seen_and_missing_values_are_answered(client, row):
@@ -156,9 +148,7 @@ def test_a_body_of_another_kind_is_refused_with_what_to_send(client, kept, path,
     answer = client.post(path, content_type=kind, **body)
 
     assert (answer.status_code, answer.content_type) == (415, "application/problem+json")
-    assert answer.json["detail"].startswith(
-        f"the body is {kind}; send JSON, as Content-Type: application/json"
-    )
+    assert answer.json["detail"].startswith(f"the body is {kind}; send JSON, as Content-Type: application/json")
     assert kept("answers") == kept("outcomes") == []
 
 
@@ -172,9 +162,7 @@ def test_too_many_rows_or_bytes_are_refused(client, row):
     assert "larger than 2,097,152 bytes" in large.json["error"]
 
 
-@settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=100, deadline=None
-)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=100, deadline=None)
 @given(
     st.dictionaries(
         st.sampled_from(["country", "age", "pages", "device", "returning", "campaign", "at", "visitor", "id"]),
@@ -184,7 +172,7 @@ def test_too_many_rows_or_bytes_are_refused(client, row):
             max_leaves=3,
         ),
     )
-)  # fmt: skip
+)
 def test_whatever_comes_is_answered_or_refused_never_a_failure(client, row, changes):
     """No value of a field makes the scorer fail."""
     answer = post(client, "/score", row | changes)
@@ -201,10 +189,7 @@ def test_whatever_comes_is_answered_or_refused_never_a_failure(client, row, chan
         ({"outcome": "yes"}, "a string of 1 to 200 printable characters"),
         ({"id": "", "outcome": "yes"}, "a string of 1 to 200 printable characters"),
         ({"id": "a\nb", "outcome": "yes"}, "a string of 1 to 200 printable characters"),
-        (
-            [{"id": "a", "outcome": "yes"}, {"id": "a", "outcome": "no"}],
-            "a different id for each row",
-        ),
+        ([{"id": "a", "outcome": "yes"}, {"id": "a", "outcome": "no"}], "a different id for each row"),
     ],
     ids=str,
 )
@@ -227,9 +212,7 @@ def test_an_outcome_that_cannot_be_kept_is_not_accepted(store, bundles, journal,
     assert client.get("/ready").json["journal"]["lost"] == 1
 
 
-def test_an_answer_is_given_although_the_journal_cannot_be_written(
-    store, bundles, journal, clock, row
-):
+def test_an_answer_is_given_although_the_journal_cannot_be_written(store, bundles, journal, clock, row):
     """And /ready says what is lost."""
     store.serve(bundles[0])
     journal.write_text("a file where the folder should be")
@@ -240,9 +223,7 @@ def test_an_answer_is_given_although_the_journal_cannot_be_written(
     assert client.get("/ready").status_code == 200
 
 
-def test_ready_tells_what_answers_since_when_and_what_was_refused(
-    app, client, store, bundles, clock
-):
+def test_ready_tells_what_answers_since_when_and_what_was_refused(app, client, store, bundles, clock):
     """The old model goes on, and it is said."""
     clock.pass_by(hours=1)
     store.serve(bundles[1])
@@ -273,12 +254,7 @@ def test_before_the_first_release_it_is_healthy_and_not_ready(store, journal, ro
     [
         ("GET", "/score", 405, "/score does not take GET; there is POST /score"),
         ("POST", "/ready", 405, "does not take POST"),
-        (
-            "GET",
-            "/x",
-            404,
-            "there is nothing at /x; there is POST /score, POST /outcome, GET /ready",
-        ),
+        ("GET", "/x", 404, "there is nothing at /x; there is POST /score, POST /outcome, GET /ready"),
         ("POST", "/scores", 404, "there is nothing at /scores"),
     ],
 )
@@ -325,16 +301,9 @@ SECRETS = {"country": "Ruritania", "age": 97531, "visitor": 86420, "pages": 7531
         ("/v2/models/buys/infer", {"inputs": "Ruritania", "outputs": SECRETS, "id": [97531]}),
         (
             "/v2/models/buys/infer",
-            {
-                "inputs": [
-                    {"name": "age", "datatype": ["Ruritania"], "shape": SECRETS, "data": 97531}
-                ]
-            },
+            {"inputs": [{"name": "age", "datatype": ["Ruritania"], "shape": SECRETS, "data": 97531}]},
         ),
-        (
-            "/v2/models/buys/infer",
-            {"inputs": [{"name": "age", "datatype": "INT64", "shape": [1], "data": [97531]}]},
-        ),
+        ("/v2/models/buys/infer", {"inputs": [{"name": "age", "datatype": "INT64", "shape": [1], "data": [97531]}]}),
     ],
     ids=lambda value: str(value)[:40],
 )
@@ -367,8 +336,5 @@ def test_a_number_that_is_too_large_to_read_is_not_shown(client, path):
 )
 def test_the_error_says_the_first_problem(client, rows, said):
     """Some clients, such as Triton's, show nothing else."""
-    for path, body in (
-        ("/score", rows),
-        ("/invocations", {"instances": rows if isinstance(rows, list) else [rows]}),
-    ):
+    for path, body in (("/score", rows), ("/invocations", {"instances": rows if isinstance(rows, list) else [rows]})):
         assert client.post(path, json=body).json["error"] == said

@@ -21,9 +21,7 @@ FEATURES = (
     Feature("device", "category", choices=("phone", "desk")),
     Feature("country", "category"),
 )
-CONTRACT = Contract(
-    "buys", "binary", FEATURES, Target("bought", ("no", "yes")), key="visitor", time="at"
-)
+CONTRACT = Contract("buys", "binary", FEATURES, Target("bought", ("no", "yes")), key="visitor", time="at")
 SHARES = st.tuples(st.floats(0, 1), st.floats(0, 1)).filter(lambda shares: sum(shares) <= 1)
 POINTS = st.integers(0, WHOLE - 1)
 
@@ -104,9 +102,7 @@ def test_an_arm_gets_the_part_of_all_points_that_its_share_says(shares, at):
 
 
 @given(SHARES, st.floats(0, 1), st.sampled_from(["challenger", "anchor"]), POINTS)
-def test_a_share_that_changes_moves_only_keys_between_that_arm_and_the_champion(
-    shares, share, who, at
-):
+def test_a_share_that_changes_moves_only_keys_between_that_arm_and_the_champion(shares, share, who, at):
     """And only in one direction: what has to move moves, nothing else."""
     before = dict(zip(("challenger", "anchor"), shares, strict=True))
     after = before | {who: min(share, 1 - sum(shares) + before[who])}
@@ -131,8 +127,7 @@ def test_another_salt_is_another_split():
     """The next experiment does not have the visitors of the last."""
     keys = [f"visitor-{number}" for number in range(2_000)]
     first, second = (
-        {key for key in keys if arms(0.5, salt=salt).pick(key).name == "challenger"}
-        for salt in ("one", "two")
+        {key for key in keys if arms(0.5, salt=salt).pick(key).name == "challenger"} for salt in ("one", "two")
     )
 
     assert 0.4 < len(first & second) / len(first) < 0.6
@@ -177,11 +172,7 @@ def test_the_journal_is_told_why_a_key_fell_to_an_arm():
     """Enough to do the split again; of a private key, nothing that could be tried out."""
     live = arms(0.25)
 
-    assert live.mark(live.challenger, "v1") == {
-        "salt": "buys",
-        "share": 0.25,
-        "split": fraction(point("buys", "v1")),
-    }
+    assert live.mark(live.challenger, "v1") == {"salt": "buys", "share": 0.25, "split": fraction(point("buys", "v1"))}
     private = replace(CONTRACT, private=("visitor",))
     hidden = Arm("challenger", SimpleNamespace(contract=CONTRACT), 0.25, "", private)
     assert live.mark(hidden, "v1") == {"salt": "buys", "share": 0.25}
@@ -198,14 +189,8 @@ def test_the_journal_is_told_why_a_key_fell_to_an_arm():
         (other(device=Feature("device", "category")), None),
         (other(wind=Feature("wind", "number", nullable=True)), None),
         (replace(CONTRACT, name="other", private=("age",), slices=("device",)), None),
-        (
-            other(wind=Feature("wind", "number")),
-            "wind is not in the champion's rows and may not be missing",
-        ),
-        (
-            other(age=Feature("age", "number", minimum=0, maximum=120)),
-            "age may not be missing, the champion's may",
-        ),
+        (other(wind=Feature("wind", "number")), "wind is not in the champion's rows and may not be missing"),
+        (other(age=Feature("age", "number", minimum=0, maximum=120)), "age may not be missing, the champion's may"),
         (
             other(pages=Feature("pages", "number", minimum=1)),
             "pages takes a number of at least 1, the champion's takes a number of at least 0",
@@ -222,10 +207,7 @@ def test_the_journal_is_told_why_a_key_fell_to_an_arm():
             other(country=Feature("country", "category", choices=("AT",))),
             "country takes one of AT, the champion's takes a string",
         ),
-        (
-            other(country=Feature("country", "boolean")),
-            "country is a boolean, the champion's is a category",
-        ),
+        (other(country=Feature("country", "boolean")), "country is a boolean, the champion's is a category"),
         (
             other(id=Feature("id", "number", nullable=True)),
             "it has a feature called id, which the champion's rows use for the row's id",
@@ -243,10 +225,7 @@ def test_the_journal_is_told_why_a_key_fell_to_an_arm():
         ),
         (replace(CONTRACT, key="user"), "its key is 'user', the champion's is 'visitor'"),
         (replace(CONTRACT, time="when"), "its time is 'when', the champion's is 'at'"),
-        (
-            replace(CONTRACT, target=Target("paid", ("no", "yes"))),
-            "its target is 'paid', the champion's is 'bought'",
-        ),
+        (replace(CONTRACT, target=Target("paid", ("no", "yes"))), "its target is 'paid', the champion's is 'bought'"),
     ],
 )
 def test_a_contract_that_cannot_read_the_champions_rows_is_named(reader, words):
@@ -323,8 +302,4 @@ def test_the_champions_own_rows_are_read_as_they_are():
     equal = Contract.from_json(json.loads(json.dumps(CONTRACT.to_json())))
 
     assert arm("challenger", 0.5, equal).read(row) is row
-    assert arm("challenger", 0.5, other(age=None)).read(row) == {
-        "pages": None,
-        "device": None,
-        "country": None,
-    }
+    assert arm("challenger", 0.5, other(age=None)).read(row) == {"pages": None, "device": None, "country": None}

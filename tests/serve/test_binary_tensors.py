@@ -15,9 +15,13 @@ from serve.inference import JSON_LENGTH
 
 INFER = "/v2/models/buys/infer"
 KINDS = {
-    "country": "BYTES", "campaign": "BYTES", "device": "BYTES", "returning": "BOOL",
-    "age": "FP64", "pages": "FP64",
-}  # fmt: skip
+    "country": "BYTES",
+    "campaign": "BYTES",
+    "device": "BYTES",
+    "returning": "BOOL",
+    "age": "FP64",
+    "pages": "FP64",
+}
 
 
 def texts(*values):
@@ -36,12 +40,7 @@ def asked(rows, kinds=KINDS, **more):
     """The JSON and the bytes of a request, all of whose tensors are binary."""
     parts = [spelled(kind, [row[name] for row in rows]) for name, kind in kinds.items()]
     inputs = [
-        {
-            "name": name,
-            "datatype": kind,
-            "shape": [len(rows), 1],
-            "parameters": {"binary_data_size": len(part)},
-        }
+        {"name": name, "datatype": kind, "shape": [len(rows), 1], "parameters": {"binary_data_size": len(part)}}
         for (name, kind), part in zip(kinds.items(), parts, strict=True)
     ]
     return {"inputs": inputs, **more}, b"".join(parts)
@@ -72,9 +71,7 @@ def outputs(answer):
                 values.append(part[4 : 4 + length].decode())
                 part = part[4 + length :]
         else:
-            values = np.frombuffer(
-                part, {"FP32": "<f4", "INT64": "<i8", "BOOL": "?"}[output["datatype"]]
-            )
+            values = np.frombuffer(part, {"FP32": "<f4", "INT64": "<i8", "BOOL": "?"}[output["datatype"]])
         found[output["name"]] = (output["datatype"], list(values))
     assert tail == b""
     return found
@@ -127,8 +124,7 @@ def test_an_answer_is_as_bytes_where_that_is_wanted(client, row, more, as_bytes)
         (
             {
                 "inputs": [
-                    {"name": name, "datatype": kind, "shape": [1], "data": [row[name]]}
-                    for name, kind in KINDS.items()
+                    {"name": name, "datatype": kind, "shape": [1], "data": [row[name]]} for name, kind in KINDS.items()
                 ],
                 **more,
             },
@@ -239,7 +235,7 @@ SPOILT = [
         422,
         "score.parameters.binary_data",
     ),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("spoil", "status", "words"), SPOILT)
@@ -256,9 +252,7 @@ def test_lengths_that_do_not_add_up_are_refused(client, row, kept, spoil, status
 def test_a_length_of_the_json_that_cannot_be_is_refused(client, row, length):
     """It is a number of bytes, and the body has them."""
     answer = client.post(
-        INFER,
-        data=json.dumps(asked([row])[0]),
-        headers={JSON_LENGTH: length.encode().decode("latin-1")},
+        INFER, data=json.dumps(asked([row])[0]), headers={JSON_LENGTH: length.encode().decode("latin-1")}
     )
 
     assert answer.status_code == 400
@@ -350,12 +344,7 @@ def test_a_float32_at_a_bound_is_within_it(store, journal, clock, bundles, row, 
     body, tail = asked([row | {"pages": value}], KINDS | {"pages": "FP32"})
     if not binary:
         body["inputs"] = [
-            {
-                "name": name,
-                "datatype": "FP32" if name == "pages" else kind,
-                "shape": [1],
-                "data": [data],
-            }
+            {"name": name, "datatype": "FP32" if name == "pages" else kind, "shape": [1], "data": [data]}
             for name, kind in KINDS.items()
             for data in [value if name == "pages" else row[name]]
         ]
@@ -363,9 +352,7 @@ def test_a_float32_at_a_bound_is_within_it(store, journal, clock, bundles, row, 
     answer = post(client, body, tail)
 
     assert value != 0.1
-    assert answer.json["outputs"][0]["data"] == [
-        client.post("/score", json=row | {"pages": 0.1}).json["score"]
-    ]
+    assert answer.json["outputs"][0]["data"] == [client.post("/score", json=row | {"pages": 0.1}).json["score"]]
     assert [line["row"]["pages"] for line in kept("answers")] == [0.1, 0.1]
 
 

@@ -81,40 +81,32 @@ def test_what_is_wrong_is_said_beside_its_field(browser, address):
     """And the first of them has the focus."""
     browser.open(address + "/")
     for name, value in (("age", "old"), ("pages", ""), ("at", "noon")):
-        browser.run(
-            "document.getElementById(arguments[0]).value = arguments[1]", f"f-{name}", value
-        )
+        browser.run("document.getElementById(arguments[0]).value = arguments[1]", f"f-{name}", value)
     browser.run("document.querySelector('button[type=submit]').click()")
     browser.until("return document.querySelector('#answer.bad li')")
 
-    wrong = browser.run(
-        "return [...document.querySelectorAll('[aria-invalid=true]')].map((one) => one.name)"
-    )
+    wrong = browser.run("return [...document.querySelectorAll('[aria-invalid=true]')].map((one) => one.name)")
     assert wrong == ["age", "pages", "at"]
     assert browser.run("return document.getElementById('e-age').textContent") == (
         "Expected a number from 0 to 120 (years) or null; got a string (private, not shown)."
     )
     assert browser.run("return document.activeElement.id") == "f-age"
-    assert browser.run("return document.querySelector('#answer p').textContent").startswith(
-        "3 problems in the row"
-    )
+    assert browser.run("return document.querySelector('#answer p').textContent").startswith("3 problems in the row")
     browser.run("document.querySelector('button[type=reset]').click()")
     browser.until("return !document.querySelector('[aria-invalid]')")
     assert browser.run("return document.getElementById('f-age').value") == "60"
     assert '"age":60' in browser.run("return document.getElementById('curl-line').textContent")
 
 
-def test_who_has_the_tokens_looks_on_and_tries_a_row(
-    browser, store, journal, clock, bundles, tmp_path
-):
+def test_who_has_the_tokens_looks_on_and_tries_a_row(browser, store, journal, clock, bundles, tmp_path):
     """The one is the browser's password, the other goes into the form, and stays out of sight."""
     store.serve(bundles[0])
     asking, watching = "token-for-asking-rows", "token-for-looking-on"
     (tmp_path / "asking").write_text(asking)
     (tmp_path / "watching").write_text(watching)
     settings = Settings(
-        store=store.folder, journal=journal, tokens=tmp_path / "asking", watch_tokens=tmp_path / "watching",
-    )  # fmt: skip
+        store=store.folder, journal=journal, tokens=tmp_path / "asking", watch_tokens=tmp_path / "watching"
+    )
     app = create_app(store.folder, journal, settings=settings, follow_every=None, clock=clock)
     with served(app) as address:
         browser.open(address.replace("//", f"//me:{watching}@") + "/")
@@ -185,9 +177,7 @@ def test_a_screen_reader_finds_a_name_for_everything(browser, address, row):
     browser.open(address + "/")
     nodes = browser.chrome("Accessibility.getFullAXTree")["nodes"]
     named = [
-        (node["role"]["value"], node.get("name", {}).get("value", ""))
-        for node in nodes
-        if not node.get("ignored")
+        (node["role"]["value"], node.get("name", {}).get("value", "")) for node in nodes if not node.get("ignored")
     ]
     of_interest = {"textbox", "combobox", "button", "region", "link", "article", "heading"}
 
@@ -217,9 +207,7 @@ def test_the_example_asks_with_the_snippet(browser, address, row, bundles):
     assert told.startswith("Score 0.25, fallen back on: refused with status 422: ")
 
 
-def test_a_website_of_another_origin_asks_and_never_waits(
-    browser, store, journal, clock, bundles, row, kept
-):
+def test_a_website_of_another_origin_asks_and_never_waits(browser, store, journal, clock, bundles, row, kept):
     """An answer, an outcome; a server that is silent, one that is gone, an origin that may not."""
     store.serve(bundles[0])
     place = []
@@ -239,15 +227,10 @@ def test_a_website_of_another_origin_asks_and_never_waits(
             ask = "tidegate.address = arguments[0];"
             ask += "return tidegate.score({}, {fallback: 0.1, timeout: 200})"
             answer = browser.run(ask, f"http://127.0.0.1:{silent.getsockname()[1]}/")
-            assert answer == {
-                "id": None, "score": 0.1, "fallback": True, "why": "no answer within 200 ms",
-            }  # fmt: skip
+            assert answer == {"id": None, "score": 0.1, "fallback": True, "why": "no answer within 200 ms"}
         assert browser.run(ask, address + "/")["fallback"] is True
 
-    with (
-        website(lambda: f"<script src='{place[0]}/snippet.js'></script>") as other,
-        served(app) as it,
-    ):
+    with website(lambda: f"<script src='{place[0]}/snippet.js'></script>") as other, served(app) as it:
         place[0] = it
         browser.open(other)
         answer = browser.run("return tidegate.score(arguments[0], {timeout: 20000})", row)

@@ -45,9 +45,7 @@ def test_a_name_has_the_first_digits_of_the_digest(copy, digits):
 
     edit(copy, rename)
 
-    assert read_manifest(copy)["version"].endswith(
-        f"-{digest_of(read_manifest(copy))[7 : 7 + digits]}"
-    )
+    assert read_manifest(copy)["version"].endswith(f"-{digest_of(read_manifest(copy))[7 : 7 + digits]}")
 
 
 @pytest.mark.parametrize("end", ["", "0" * 7, "0" * 12, "{0:.8}", "{0:.11}", "{0:.13}", "{0:.7}0"])
@@ -107,30 +105,15 @@ def test_no_rows_give_no_scores(each_task):
         (lambda f: edit(f, lambda m: m.pop("golden")), "has no golden"),
         (lambda f: edit(f, lambda m: m["metrics"].clear()), "was edited"),
         (lambda f: edit(f, lambda m: m.update(digest="sha256:0")), "was edited"),
-        (
-            lambda f: edit(f, lambda m: m.update(version="20260220T0317-0000000")),
-            "does not name the digest",
-        ),
+        (lambda f: edit(f, lambda m: m.update(version="20260220T0317-0000000")), "does not name the digest"),
         (
             lambda f: edit(f, lambda m: m["files"].update({"../x": "sha256:0"}), sign=True),
             "../x lies outside the bundle",
         ),
-        (
-            lambda f: edit(f, lambda m: m["files"].pop("model.onnx"), sign=True),
-            "does not list model.onnx",
-        ),
-        (
-            lambda f: edit(f, lambda m: m["contract"].pop("features"), sign=True),
-            "this is not a contract",
-        ),
-        (
-            lambda f: edit(f, lambda m: m["golden"]["scores"].__setitem__(1, 0.9), sign=True),
-            "golden row 1 scores",
-        ),
-        (
-            lambda f: edit(f, lambda m: m["golden"]["scores"].pop(), sign=True),
-            "finite scores, expected",
-        ),
+        (lambda f: edit(f, lambda m: m["files"].pop("model.onnx"), sign=True), "does not list model.onnx"),
+        (lambda f: edit(f, lambda m: m["contract"].pop("features"), sign=True), "this is not a contract"),
+        (lambda f: edit(f, lambda m: m["golden"]["scores"].__setitem__(1, 0.9), sign=True), "golden row 1 scores"),
+        (lambda f: edit(f, lambda m: m["golden"]["scores"].pop(), sign=True), "finite scores, expected"),
         (
             lambda f: edit(f, lambda m: m["golden"]["scores"].__setitem__(0, math.nan), sign=True),
             "golden.scores is not a list of numbers",
@@ -143,18 +126,9 @@ def test_no_rows_give_no_scores(each_task):
             lambda f: edit(f, lambda m: m["golden"].update(scores=[[0.1, 0.9], [1.0]]), sign=True),
             "golden.scores is not a list of numbers, or of lists of as many numbers each",
         ),
-        (
-            lambda f: edit(f, lambda m: m["golden"].update(scores=10**400), sign=True),
-            "golden.scores is not",
-        ),
-        (
-            lambda f: edit(f, lambda m: m["golden"].update(scores=[10**400]), sign=True),
-            "golden.scores is not",
-        ),
-        (
-            lambda f: edit(f, lambda m: m.update(data=[]), sign=True),
-            "data is not an object",
-        ),
+        (lambda f: edit(f, lambda m: m["golden"].update(scores=10**400), sign=True), "golden.scores is not"),
+        (lambda f: edit(f, lambda m: m["golden"].update(scores=[10**400]), sign=True), "golden.scores is not"),
+        (lambda f: edit(f, lambda m: m.update(data=[]), sign=True), "data is not an object"),
         (
             lambda f: edit(f, lambda m: m["data"].update(categories={"device": [1]}), sign=True),
             "data.categories is not an object of lists of strings",
@@ -163,22 +137,13 @@ def test_no_rows_give_no_scores(each_task):
             lambda f: edit(f, lambda m: m["data"].update(window=7, categories=[]), sign=True),
             "data.window is not a list; data.categories is not",
         ),
-        (
-            lambda f: edit(f, lambda m: m.update(build="mine"), sign=True),
-            "build is not an object",
-        ),
+        (lambda f: edit(f, lambda m: m.update(build="mine"), sign=True), "build is not an object"),
         (
             lambda f: edit(f, lambda m: m["files"].update({"a\0b": "sha256:0"}), sign=True),
             "'a\\x00b' is not a file name",
         ),
-        (
-            lambda f: edit(f, lambda m: m["data"].update(note="\ud800")),
-            "manifest.json cannot be read",
-        ),
-        (
-            lambda f: edit(f, lambda m: m["golden"].update(rows=[{}]), sign=True),
-            "golden row",
-        ),
+        (lambda f: edit(f, lambda m: m["data"].update(note="\ud800")), "manifest.json cannot be read"),
+        (lambda f: edit(f, lambda m: m["golden"].update(rows=[{}]), sign=True), "golden row"),
     ],
 )
 def test_what_is_wrong_with_a_bundle_is_said(copy, spoil, words):

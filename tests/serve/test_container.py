@@ -63,9 +63,7 @@ def image(tmp_path):
 
 def test_the_dockerfile_has_nothing_that_a_linter_minds():
     """hadolint, with every rule of its own."""
-    done = subprocess.run(
-        [tool("hadolint"), DOCKERFILE], capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([tool("hadolint"), DOCKERFILE], capture_output=True, text=True, check=False)
 
     assert done.returncode == 0, done.stdout
 
@@ -85,10 +83,7 @@ def test_the_image_runs_as_nobody_in_particular():
 
     assert instructions("USER", SHIP) == [user]
     assert re.fullmatch(r"[1-9]\d+:[1-9]\d+", user)
-    assert (
-        "runAsUser: " + user.split(":")[0]
-        in (ROOT / "serve/kubernetes/deployment.yaml").read_text()
-    )
+    assert "runAsUser: " + user.split(":")[0] in (ROOT / "serve/kubernetes/deployment.yaml").read_text()
 
 
 def test_the_image_installs_by_hash():
@@ -118,27 +113,21 @@ def test_the_image_holds_every_module_that_the_scorer_imports(image):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.ImportFrom) and node.module.startswith("model"):
                 place = image / (node.module.replace(".", "/"))
-                assert place.is_dir() or place.with_suffix(".py").is_file(), (
-                    f"{path}: {node.module}"
-                )
+                assert place.is_dir() or place.with_suffix(".py").is_file(), f"{path}: {node.module}"
 
 
 def test_what_the_image_holds_runs_on_a_read_only_root(image, store, journal, bundles, tmp_path):
     """Its command and its health check, with nothing else of the checkout to import."""
     store.serve(bundles[0])
     port = free_port()
-    places = {
-        "/store": store.folder, "/journal": journal, "0.0.0.0": "127.0.0.1", "8000": port,
-    }  # fmt: skip
+    places = {"/store": store.folder, "/journal": journal, "0.0.0.0": "127.0.0.1", "8000": port}
     (command,) = instructions("CMD")[-1:]
     words = [places.get(word, word) for word in json.loads(command)]
     (check,) = re.findall(r'"(import urllib.+?)"\]', DOCKERFILE.read_text())
     for folder in (image, *image.rglob("*")):
         folder.chmod(0o555 if folder.is_dir() else 0o444)
     environment = {"PYTHONPATH": str(image), "PYTHONDONTWRITEBYTECODE": "1"}
-    server = Server(
-        [sys.executable, "-m", *words], image, tmp_path / "log", environment
-    )  # fmt: skip
+    server = Server([sys.executable, "-m", *words], image, tmp_path / "log", environment)
     try:
         server.wait(port, "/ready", None)
         done = subprocess.run([sys.executable, "-c", check.replace("8000", str(port))], check=False)
@@ -162,9 +151,7 @@ def test_the_deployment_starts_the_scorer_with_settings_that_there_are():
     found = read_settings(arguments, named)
 
     assert (str(found.store), str(found.journal), found.host) == ("/store", "/journal", "0.0.0.0")
-    assert found.drain + found.stop_within < int(
-        re.findall(r"terminationGracePeriodSeconds: (\d+)", text)[0]
-    )
+    assert found.drain + found.stop_within < int(re.findall(r"terminationGracePeriodSeconds: (\d+)", text)[0])
 
 
 def test_what_is_deployed_ships_and_prunes_the_journal():
@@ -174,15 +161,12 @@ def test_what_is_deployed_ships_and_prunes_the_journal():
     flags = [word.strip('"') for word in words.split(", ")]
     asked = dict(zip(flags[::2], flags[1::2], strict=True))
 
-    assert asked == {
-        "--journal": "/journal", "--to": "s3://BUCKET/journal", "--every": "60", "--days": "1",
-    }  # fmt: skip
+    assert asked == {"--journal": "/journal", "--to": "s3://BUCKET/journal", "--every": "60", "--days": "1"}
     (sidecar,) = re.findall(r"- name: ship\n(.+?)\n      containers:", text, re.DOTALL)
     for promise in ("restartPolicy: Always", "mountPath: /journal", "limits:", "*locked"):
         assert promise in sidecar
     assert not {"flask", "granian"} & {
-        line.partition("==")[0]
-        for line in (ROOT / "requirements/ship.txt").read_text().splitlines()
+        line.partition("==")[0] for line in (ROOT / "requirements/ship.txt").read_text().splitlines()
     }
 
 
@@ -192,9 +176,12 @@ def test_the_sync_runs_from_the_image(image):
     (words,) = re.findall(r"args: \[forge, (.+)\]", text)
     asked = parser("").parse_args([word.strip('"') for word in words.split(", ")])
     done = subprocess.run(
-        [sys.executable, "-m", "forge", "sync", "--help"], cwd=image, check=False, capture_output=True,
+        [sys.executable, "-m", "forge", "sync", "--help"],
+        cwd=image,
+        check=False,
+        capture_output=True,
         env=os.environ | {"PYTHONPATH": str(image)},
-    )  # fmt: skip
+    )
 
     assert (asked.command, str(asked.store), asked.every) == ("sync", "/store", 30)
     assert done.returncode == 0, done.stderr
@@ -203,11 +190,18 @@ def test_the_sync_runs_from_the_image(image):
 @pytest.mark.parametrize(
     "promise",
     [
-        "runAsNonRoot: true", "readOnlyRootFilesystem: true", "allowPrivilegeEscalation: false",
-        "drop: [ALL]", "type: RuntimeDefault", "automountServiceAccountToken: false",
-        "path: /ready", "path: /health", "restartPolicy: Always", "enableServiceLinks: false",
+        "runAsNonRoot: true",
+        "readOnlyRootFilesystem: true",
+        "allowPrivilegeEscalation: false",
+        "drop: [ALL]",
+        "type: RuntimeDefault",
+        "automountServiceAccountToken: false",
+        "path: /ready",
+        "path: /health",
+        "restartPolicy: Always",
+        "enableServiceLinks: false",
     ],
-)  # fmt: skip
+)
 def test_the_deployment_is_locked_up_and_probed(promise):
     """The schema allows less, so it is said here."""
     assert promise in (ROOT / "serve/kubernetes/deployment.yaml").read_text()

@@ -44,10 +44,14 @@ def test_every_route_reads_a_compressed_body(client, row, coding, pack):
     tensors = [
         {"name": name, "datatype": kind, "shape": [1], "data": [row[name]]}
         for name, kind in [
-            ("country", "BYTES"), ("campaign", "BYTES"), ("device", "BYTES"),
-            ("returning", "BOOL"), ("age", "FP64"), ("pages", "FP64"),
+            ("country", "BYTES"),
+            ("campaign", "BYTES"),
+            ("device", "BYTES"),
+            ("returning", "BOOL"),
+            ("age", "FP64"),
+            ("pages", "FP64"),
         ]
-    ]  # fmt: skip
+    ]
     expected = client.post("/score", json=row).json["score"]
     for path, body in (
         ("/score", row),
@@ -55,9 +59,7 @@ def test_every_route_reads_a_compressed_body(client, row, coding, pack):
         ("/invocations", {"instances": [row]}),
         (INFER, {"inputs": tensors}),
     ):
-        answer = client.post(
-            path, data=pack(json.dumps(body).encode()), headers={"Content-Encoding": coding}
-        )
+        answer = client.post(path, data=pack(json.dumps(body).encode()), headers={"Content-Encoding": coding})
         assert answer.status_code in (200, 202), answer.text
         assert path == "/outcome" or str(expected) in answer.text
 
@@ -71,8 +73,7 @@ def test_what_was_packed_is_unpacked(content, packed):
 
 @pytest.mark.parametrize("path", ["/score", "/outcome", "/invocations", INFER])
 @pytest.mark.parametrize(
-    "coding",
-    ["br", "zstd", "compress", "gzip, gzip", "gzip, br", "deflate,gzip", "aws-chunked", "*"],
+    "coding", ["br", "zstd", "compress", "gzip, gzip", "gzip, br", "deflate,gzip", "aws-chunked", "*"]
 )
 def test_other_codings_and_several_are_refused_by_name(client, path, coding):
     """With the header that says which are read (RFC 7694)."""

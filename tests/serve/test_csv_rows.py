@@ -85,9 +85,7 @@ def test_many_rows_are_answered_in_order(client, row):
     assert scores(answer) == [one["score"] for one in client.post("/score", json=rows).json]
 
 
-@pytest.mark.parametrize(
-    "accept", ["text/csv", "text/csv, */*;q=0.1", "text/*", "text/csv; charset=utf-8"]
-)
+@pytest.mark.parametrize("accept", ["text/csv", "text/csv, */*;q=0.1", "text/*", "text/csv; charset=utf-8"])
 def test_who_accepts_csv_gets_a_line_of_scores_for_each_row(client, accept):
     """As SageMaker's algorithms answer; JSON requests, too."""
     answer = post(client, LINE + LINE.replace("3", "9"), Accept=accept)
@@ -101,32 +99,26 @@ def test_who_accepts_csv_gets_a_line_of_scores_for_each_row(client, accept):
 
 
 @pytest.mark.parametrize(
-    "accept",
-    ["*/*", "application/json", "application/json, text/csv", "x/y", "text/csv;q=0", "", ";;,"],
+    "accept", ["*/*", "application/json", "application/json, text/csv", "x/y", "text/csv;q=0", "", ";;,"]
 )
 def test_others_get_json(client, expected, accept):
     """As MLflow answers."""
     assert scores(post(client, LINE, Accept=accept)) == [expected]
 
 
-def test_a_multiclass_model_answers_the_probability_of_each_class(
-    store, journal, clock, each_task, row
-):
+def test_a_multiclass_model_answers_the_probability_of_each_class(store, journal, clock, each_task, row):
     """In the contract's order; other models one score."""
     store.serve(each_task)
     client = create_app(store.folder, journal, follow_every=None, clock=clock).test_client()
     scored = client.post("/score", json=row).json
-    wanted = (
-        list(scored["probabilities"].values()) if "probabilities" in scored else [scored["score"]]
-    )
+    wanted = list(scored["probabilities"].values()) if "probabilities" in scored else [scored["score"]]
     answer = post(client, LINE, Accept="text/csv")
 
     assert [float(value) for value in answer.text.strip().split(",")] == wanted
 
 
 @pytest.mark.parametrize(
-    ("header", "body"),
-    [("present", HEADER + LINE), ("absent", LINE), ("Present", HEADER + LINE), ('"absent"', LINE)],
+    ("header", "body"), [("present", HEADER + LINE), ("absent", LINE), ("Present", HEADER + LINE), ('"absent"', LINE)]
 )
 def test_the_parameter_says_whether_there_is_a_header(client, expected, header, body):
     """RFC 4180."""
@@ -158,10 +150,18 @@ def test_a_parameter_is_believed(client, kind, body, words):
         (b"\xff\xfe,1", 400, "it is not UTF-8 text"),
         ('AT,"search,phone,True,41,3', 400, "line 1"),
         ('AT,"sea"rch,phone,True,41,3', 400, "line 1"),
-        ("AT,search,phone,True,41\n", 422, "expected 6 values with commas between them, the features in the contract's order, got 5 values"),
+        (
+            "AT,search,phone,True,41\n",
+            422,
+            "expected 6 values with commas between them, the features in the contract's order, got 5 values",
+        ),
         (LINE + "AT,search\n" + LINE, 422, "row 1: expected 6 values"),
         ("AT;search;phone;True;41;3", 422, "got 1 values"),
-        (HEADER + "AT,search\n", 422, "expected 6 values with commas between them, as the first line has, got 2 values"),
+        (
+            HEADER + "AT,search\n",
+            422,
+            "expected 6 values with commas between them, as the first line has, got 2 values",
+        ),
         ("country,country,campaign,device,pages\nA,A,,phone,1\n", 422, "country: expected one column of a name, got 2"),
         ("country,campaign,device,returning,age,page\n" + LINE, 422, "1 of 2 problems"),
         (HEADER.upper() + LINE, 422, "country: expected a string, got nothing (1 of"),
@@ -176,14 +176,18 @@ def test_a_parameter_is_believed(client, kind, body, words):
         ("AT,search,phone,True,41,1_000", 422, "got '1_000'"),
         ("AT,search,phone,True,41,0x10", 422, "got '0x10'"),
         ("AT,search,phone,True,41,٣", 422, "pages: expected a number"),
-        (LINE + LINE + ",search,phone,True,41,-3", 422, "row 2: country: expected a string, got nothing (1 of 2 problems)"),
+        (
+            LINE + LINE + ",search,phone,True,41,-3",
+            422,
+            "row 2: country: expected a string, got nothing (1 of 2 problems)",
+        ),
         ("AT,search,phone,True,97531,3", 422, "a number (private, not shown)"),
         (LINE * 10_001, 413, "10,001 rows in one request; at most 10,000"),
         (HEADER + LINE * 10_001, 413, "10,001 rows in one request"),
         (LINE * 60_000, 413, "60,000 rows in one request"),
     ],
     ids=lambda value: str(value)[:40],
-)  # fmt: skip
+)
 def test_what_is_wrong_is_said_with_row_and_field(client, kept, body, status, words):
     """And nothing is taken."""
     answer = post(client, body)
@@ -224,9 +228,7 @@ def test_a_category_is_what_is_written():
     rows = read_csv(body.getvalue().encode(), Fields([CONTRACT]), 100)
 
     assert [row["country"] for row in rows] == texts
-    assert rows[0] == {
-        "country": texts[0], "campaign": None, "returning": None, "age": None, "pages": 1,
-    }  # fmt: skip
+    assert rows[0] == {"country": texts[0], "campaign": None, "returning": None, "age": None, "pages": 1}
 
 
 CELLS = st.none() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False)
@@ -258,9 +260,7 @@ def test_rows_round_trip(rows, header):
     writer.writerows(["" if row[n] is None else row[n] for n in names] for row in rows)
 
     read = read_csv(body.getvalue().encode(), Fields([CONTRACT]), 100, header=header)
-    assert [json.dumps(row, sort_keys=True) for row in read] == [
-        json.dumps(row, sort_keys=True) for row in rows
-    ]
+    assert [json.dumps(row, sort_keys=True) for row in read] == [json.dumps(row, sort_keys=True) for row in rows]
 
 
 @pytest.mark.parametrize(
@@ -296,9 +296,7 @@ def test_columns_that_no_arm_reads_cost_one_row(client):
 
 def test_a_column_of_a_challenger_alone_is_read(bundles):
     """As the type that its contract says: the champion does not know it."""
-    challenger = replace(
-        CONTRACT, features=(*CONTRACT.features, Feature("visits", "number", nullable=True))
-    )
+    challenger = replace(CONTRACT, features=(*CONTRACT.features, Feature("visits", "number", nullable=True)))
     fields = Fields([CONTRACT, challenger])
     header = "country,pages,visits\n"
 
@@ -306,8 +304,5 @@ def test_a_column_of_a_challenger_alone_is_read(bundles):
         {"country": "AT", "pages": 1, "visits": 7},
         {"country": "DE", "pages": 2, "visits": None},
     ]
-    assert fields.rows({"visits": [7, 8], "other": [1, 2]}, 2) == [
-        {"visits": 7, "other": 1},
-        {"visits": 8},
-    ]
+    assert fields.rows({"visits": [7, 8], "other": [1, 2]}, 2) == [{"visits": 7, "other": 1}, {"visits": 8}]
     assert len(read_csv(b"AT,,True,41,3\n", fields, 100)[0]) == len(CONTRACT.features)

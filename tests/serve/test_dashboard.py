@@ -33,9 +33,7 @@ def expressions():
     for panel in PANELS:
         for target in panel["targets"]:
             yield pytest.param(target["expr"], id=f"{panel['title']} {target['refId']}")
-    rules = re.findall(
-        r"alert: (\w+)\n +expr: (?:\|\n)?((?:.+\n)+?) +(?:for|labels):", rules_text()
-    )
+    rules = re.findall(r"alert: (\w+)\n +expr: (?:\|\n)?((?:.+\n)+?) +(?:for|labels):", rules_text())
     for name, expression in rules:
         yield pytest.param(expression, id=name)
 
@@ -50,9 +48,7 @@ def test_an_expression_names_metrics_and_labels_that_there_are(expression):
     known = labels_by_name()
     names = re.findall(r"tidegate_\w+", expression)
     selected = re.findall(r"(tidegate_\w+)\{([^}]*)\}", expression)
-    grouped = [
-        name for some in re.findall(r"by \(([^)]*)\)", expression) for name in some.split(", ")
-    ]
+    grouped = [name for some in re.findall(r"by \(([^)]*)\)", expression) for name in some.split(", ")]
 
     assert names
     assert set(names) <= set(known)
@@ -107,7 +103,4 @@ def test_the_dashboard_is_whole():
     for panel in PANELS:
         sources = [panel["datasource"], *(target["datasource"] for target in panel["targets"])]
         assert {source["uid"] for source in sources} == {"${datasource}"}
-        assert set(re.findall(r"\$(\w+)", json.dumps(panel["targets"]))) <= {
-            *variables,
-            "__rate_interval",
-        }
+        assert set(re.findall(r"\$(\w+)", json.dumps(panel["targets"]))) <= {*variables, "__rate_interval"}

@@ -13,7 +13,11 @@ from serve.strict_json import read_json
 from serve.table import Table
 
 CONTRACT = Contract(
-    name="c", task="binary", key="visitor", time="at", target=Target("bought", ("no", "yes")),
+    name="c",
+    task="binary",
+    key="visitor",
+    time="at",
+    target=Target("bought", ("no", "yes")),
     features=(
         Feature("pages", "number", minimum=0, maximum=100),
         Feature("age", "number", minimum=0.5, nullable=True),
@@ -24,7 +28,7 @@ CONTRACT = Contract(
         Feature("class", "category", nullable=True),
         Feature("returning", "boolean", nullable=True),
     ),
-)  # fmt: skip
+)
 ROW = {"pages": 3, "device": "desk"}
 MOST = 100
 READER = decoder(CONTRACT)
@@ -59,8 +63,10 @@ TAKEN = [
     [ROW, ROW],
     [],
     [ROW | {"id": "a"}, ROW | {"id": "b"}, ROW],
-    ROW | {"pages": 3.0}, ROW | {"pages": 100}, ROW | {"free": 2**53},
-]  # fmt: skip
+    ROW | {"pages": 3.0},
+    ROW | {"pages": 100},
+    ROW | {"free": 2**53},
+]
 
 
 @pytest.mark.parametrize("body", TAKEN, ids=str)
@@ -75,16 +81,29 @@ def test_what_is_usual_is_taken_fast(body):
 @pytest.mark.parametrize(
     "content",
     [
-        b"", b"{", b"7", b"null", b"[1]", b"[[]]", b"\xff", b'{"pages":3,"device":"desk"}}',
-        b'{"pages":3,"device":"desk","pages":4}', b'{"pages":3,"device":"desk","pages" : 4}',
+        b"",
+        b"{",
+        b"7",
+        b"null",
+        b"[1]",
+        b"[[]]",
+        b"\xff",
+        b'{"pages":3,"device":"desk"}}',
+        b'{"pages":3,"device":"desk","pages":4}',
+        b'{"pages":3,"device":"desk","pages" : 4}',
         b'{"pages":3,"device":"desk","device":"phone"}',
         b'{"pages":3,"device":"desk","country":"null","age":1,"age":null}',
         b'{"pages":3,"device":"desk","country":"a","country":null}',
         b'[{"pages":3,"device":"desk","pages":3},{"pages":3,"device":"desk"}]',
-        b'{"pages":NaN,"device":"desk"}', b'{"pages":3,"device":"desk","free":1e999}',
-        b'{"pages":3,"device":"desk","free":1e39}', b'{"pages":-1,"device":"desk"}',
-        b'{"pages":true,"device":"desk"}', b'{"pages":"3","device":"desk"}',
-        b'{"pages":3,"device":"fridge"}', b'{"pages":3,"device":null}', b'{"pages":3}',
+        b'{"pages":NaN,"device":"desk"}',
+        b'{"pages":3,"device":"desk","free":1e999}',
+        b'{"pages":3,"device":"desk","free":1e39}',
+        b'{"pages":-1,"device":"desk"}',
+        b'{"pages":true,"device":"desk"}',
+        b'{"pages":"3","device":"desk"}',
+        b'{"pages":3,"device":"fridge"}',
+        b'{"pages":3,"device":null}',
+        b'{"pages":3}',
         b'{"pages":3,"device":"desk","country":""}',
         b'{"pages":3,"device":"desk","country":"' + b"x" * 1001 + b'"}',
         b'{"pages":3,"device":"desk","country":"\\u0000"}',
@@ -92,15 +111,18 @@ def test_what_is_usual_is_taken_fast(body):
         b'{"pages":3,"device":"desk","country":"\xed\xa0\x80"}',
         b'{"pages":3,"device":"desk","country":"a\nb"}',
         b'{"pages":3,"device":"desk","at":"yesterday"}',
-        b'{"pages":3,"device":"desk","visitor":7}', b'{"pages":3,"device":"desk","visitor":""}',
-        b'{"pages":3,"device":"desk","id":""}', b'{"pages":3,"device":"desk","id":"a\xc2\x85b"}',
+        b'{"pages":3,"device":"desk","visitor":7}',
+        b'{"pages":3,"device":"desk","visitor":""}',
+        b'{"pages":3,"device":"desk","id":""}',
+        b'{"pages":3,"device":"desk","id":"a\xc2\x85b"}',
         b'[{"pages":3,"device":"desk","id":"a"},{"pages":3,"device":"desk","id":"a"}]',
-        b'{"pages":3,"device":"desk","agee":4}', b'{"pages":3,"device":"desk","free":01}',
+        b'{"pages":3,"device":"desk","agee":4}',
+        b'{"pages":3,"device":"desk","free":01}',
         b'{"pages":3,"device":"desk","free":' + b"9" * 400 + b"}",
         b'{"pages":0.1,"device":"desk","fraction":0}',
     ],
     ids=lambda content: repr(content)[-40:],
-)  # fmt: skip
+)
 def test_what_is_wrong_is_left_to_the_authoritative_way_which_refuses_it(content):
     """So that every error is said in the same words."""
     assert READER.rows(content, MOST) is None
@@ -110,11 +132,14 @@ def test_what_is_wrong_is_left_to_the_authoritative_way_which_refuses_it(content
 @pytest.mark.parametrize(
     "body",
     [
-        ROW | {"bought": "yes"}, ROW | {"new": [1]}, ROW | {"country": 'say "hi"'},
-        ROW | {"free": 10**30}, ROW | {"country": "\\"},
+        ROW | {"bought": "yes"},
+        ROW | {"new": [1]},
+        ROW | {"country": 'say "hi"'},
+        ROW | {"free": 10**30},
+        ROW | {"country": "\\"},
     ],
     ids=str,
-)  # fmt: skip
+)
 def test_what_is_unusual_and_right_is_taken_the_other_way(body):
     """Fields that nobody knows, escapes, numbers that no float64 holds."""
     content = json.dumps(body, ensure_ascii=False).encode()
@@ -151,27 +176,29 @@ def test_more_rows_than_are_taken_are_left_to_the_other_way():
 
 
 SCALARS = (
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5)
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=5)
     | st.sampled_from(["phone", "desk", "2026-03-01", "null", 0, 0.5, 100, 1e39, 2**53 + 1, -0.0])
-)  # fmt: skip
-NAMES = st.sampled_from(
-    [*CONTRACT.feature_names, "visitor", "at", "id", "bought", "page", "agee", "x"]
 )
+NAMES = st.sampled_from([*CONTRACT.feature_names, "visitor", "at", "id", "bought", "page", "agee", "x"])
 FITTING = st.fixed_dictionaries(
     {"pages": st.integers(0, 100) | st.floats(0, 100), "device": st.sampled_from(["phone", "desk"])},
     optional={
-        "age": st.none() | st.floats(0.5, 1e30), "free": st.none() | st.integers(-(2**53), 2**53),
+        "age": st.none() | st.floats(0.5, 1e30),
+        "free": st.none() | st.integers(-(2**53), 2**53),
         "country": st.none() | st.text("aä\"\\'ß ", min_size=1, max_size=4),
-        "returning": st.none() | st.booleans(), "visitor": st.none() | st.text(min_size=1, max_size=3),
+        "returning": st.none() | st.booleans(),
+        "visitor": st.none() | st.text(min_size=1, max_size=3),
     },
-)  # fmt: skip
+)
 
 
 @settings(max_examples=400, deadline=None)
 @given(
-    st.lists(
-        st.tuples(FITTING, st.dictionaries(NAMES, SCALARS, max_size=2)), min_size=1, max_size=3
-    ),
+    st.lists(st.tuples(FITTING, st.dictionaries(NAMES, SCALARS, max_size=2)), min_size=1, max_size=3),
     st.booleans(),
     st.booleans(),
 )
@@ -191,10 +218,14 @@ def test_whatever_it_takes_the_authoritative_way_takes_alike(parts, many, ascii_
 def test_a_name_that_is_there_twice_is_never_passed_over(pairs):
     """Whatever its values are."""
     pairs = [("pages", 3), ("device", "desk"), *pairs]
-    content = b"{" + b",".join(
-        json.dumps(name).encode() + b":" + json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass")
-        for name, value in pairs
-    ) + b"}"  # fmt: skip
+    content = (
+        b"{"
+        + b",".join(
+            json.dumps(name).encode() + b":" + json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass")
+            for name, value in pairs
+        )
+        + b"}"
+    )
 
     fast = READER.rows(content, MOST)
     names = [name for name, _ in pairs]
@@ -206,9 +237,13 @@ def test_a_name_that_is_there_twice_is_never_passed_over(pairs):
 def test_a_contract_that_the_struct_cannot_say_is_read_the_other_way():
     """A bound that no float64 holds, a number whose range holds no whole one."""
     odd = Contract(
-        name="c", task="regression", key="k", time="t", target=Target("y"),
+        name="c",
+        task="regression",
+        key="k",
+        time="t",
+        target=Target("y"),
         features=(Feature("n", "number", minimum=2**60 + 1),),
-    )  # fmt: skip
+    )
 
     assert decoder(odd) is None
     assert READER.rows(b'{"pages":1,"device":"desk","fraction":0.5}', 1)["fraction"] == 0.5
@@ -217,9 +252,8 @@ def test_a_contract_that_the_struct_cannot_say_is_read_the_other_way():
 def test_a_field_called_id_is_a_field_like_others():
     """Then a row has no id of its own."""
     keyed = Contract(
-        name="c", task="regression", key="id", time="t", target=Target("y"),
-        features=(Feature("n", "number"),),
-    )  # fmt: skip
+        name="c", task="regression", key="id", time="t", target=Target("y"), features=(Feature("n", "number"),)
+    )
 
     rows = [*decoder(keyed).rows(b'[{"n":1,"id":"a"},{"n":2,"id":"a"}]', 2)]
     assert [row["id"] for row in rows] == ["a", "a"]

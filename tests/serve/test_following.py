@@ -35,8 +35,7 @@ def text(champion, *roles, more=""):
     """A live.toml: the champion's bundle, then (role, bundle, keys)."""
     slots = [("champion", champion, ""), *roles]
     return more + "".join(
-        f'[{role}]\nversion = "{bundle.name}"\ndigest = "{digest(bundle)}"\n{keys}\n'
-        for role, bundle, keys in slots
+        f'[{role}]\nversion = "{bundle.name}"\ndigest = "{digest(bundle)}"\n{keys}\n' for role, bundle, keys in slots
     )
 
 
@@ -97,10 +96,7 @@ KINDS = {
     "UTF-16": (lambda path: path.write_bytes("[champion]\n".encode("utf-16")), "cannot be read"),
     "a byte order mark": (lambda path: path.write_text("\ufeff[champion]\n"), "cannot be read"),
     "deep": (lambda path: path.write_text("a = " + "[" * 30_000), "cannot be read"),
-    "a long number": (
-        lambda path: path.write_text("champion = 0x" + "f" * 9_000),
-        "cannot be read",
-    ),
+    "a long number": (lambda path: path.write_text("champion = 0x" + "f" * 9_000), "cannot be read"),
     "empty": (lambda path: path.write_text(""), "names no champion"),
     "a comment": (lambda path: path.write_text("# What is live.\n"), "names no champion"),
     "other roles": (lambda path: path.write_text("[anchor]\n"), "anchor.version is None"),
@@ -146,9 +142,7 @@ def test_a_live_file_that_may_not_be_read_is_refused(router, store, bundles):
     assert router.refused
 
 
-def test_what_goes_on_without_a_champion_is_named_with_the_word_that_ends_it(
-    router, store, bundles, journal, clock
-):
+def test_what_goes_on_without_a_champion_is_named_with_the_word_that_ends_it(router, store, bundles, journal, clock):
     """In /ready as in the log; with the word it is gone."""
     app = create_app(store.folder, journal, follow_every=None, clock=clock)
     (store.folder / "live.toml").write_text("")
@@ -158,8 +152,7 @@ def test_what_goes_on_without_a_champion_is_named_with_the_word_that_ends_it(
     assert ready.status_code == 200
     assert ready.json["version"] == bundles[0].name
     assert ready.json["refused"]["why"] == (
-        f"live.toml names no champion: {bundles[0].name} goes on; to serve nothing, it must say:"
-        ' champion = "none"'
+        f'live.toml names no champion: {bundles[0].name} goes on; to serve nothing, it must say: champion = "none"'
     )
     store.write('champion = "none"\n')
     app.extensions["tidegate"].router.refresh()
@@ -169,9 +162,7 @@ def test_what_goes_on_without_a_champion_is_named_with_the_word_that_ends_it(
 
 @pytest.mark.parametrize("kind", ["a FIFO", "a folder", "a socket", "a link to itself", "a device"])
 @pytest.mark.parametrize("name", ["manifest.json", "model.onnx"])
-def test_whatever_lies_in_a_bundle_is_refused_and_the_model_goes_on(
-    router, store, bundles, kind, name, here
-):
+def test_whatever_lies_in_a_bundle_is_refused_and_the_model_goes_on(router, store, bundles, kind, name, here):
     """The open of a FIFO would wait for ever."""
     make, _ = KINDS[kind]
     path = store.folder / "bundles" / bundles[1].name / name
@@ -214,16 +205,10 @@ def test_a_copy_in_place_is_followed_when_it_has_come_to_rest(router, store, bun
     assert router.live is before
     seconds.now += SETTLED
     router.refresh()
-    assert arms(router) == {
-        "champion": (new.name, 0.8),
-        "challenger": (old.name, 0.15),
-        "anchor": (old.name, 0.05),
-    }
+    assert arms(router) == {"champion": (new.name, 0.8), "challenger": (old.name, 0.15), "anchor": (old.name, 0.05)}
 
 
-def test_what_forge_sync_wrote_is_followed_at_once_and_never_in_part(
-    router, store, bundles, seconds
-):
+def test_what_forge_sync_wrote_is_followed_at_once_and_never_in_part(router, store, bundles, seconds):
     """However long a copy of it stays half done."""
     old, new = bundles
     path = store.folder / "live.toml"
@@ -266,9 +251,7 @@ def test_an_arm_that_is_named_no_more_goes_though_another_is_bad(router, store, 
     old, new = bundles
     store.write(text(old, ("challenger", new, "share = 0.5"), ("anchor", new, "share = 0.1")))
     router.refresh()
-    store.write(
-        text(old, ("anchor", new, "share = 0.2")).replace(digest(new), "sha256:" + "0" * 64)
-    )
+    store.write(text(old, ("anchor", new, "share = 0.2")).replace(digest(new), "sha256:" + "0" * 64))
     router.refresh()
 
     assert arms(router) == {"champion": (old.name, 0.9), "anchor": (new.name, 0.1)}
@@ -305,21 +288,9 @@ REFUSED = {"what": "v2", "why": "it is damaged"}
         (status(), None, True, 10, ""),
         (status(at=moment(-90), agreed=moment(-90)), None, True, 0, ""),
         (status(every=None, at=moment(9e5), agreed=moment(9e5)), None, True, 9e5, ""),
-        (
-            status(at=moment(61), agreed=moment(61)),
-            None,
-            False,
-            61,
-            "should every 15: does it run?",
-        ),
+        (status(at=moment(61), agreed=moment(61)), None, False, 61, "should every 15: does it run?"),
         (status(at=moment(61), agreed=moment(61), every=60), None, True, 61, ""),
-        (
-            status(problem="no answer", agreed=moment(500)),
-            None,
-            False,
-            500,
-            "forge sync: no answer",
-        ),
+        (status(problem="no answer", agreed=moment(500)), None, False, 500, "forge sync: no answer"),
         (status(problem="no answer", agreed=None), None, False, math.inf, "no answer"),
         (status(), REFUSED, False, 300, "v2 is refused: it is damaged"),
         (status(agreed=moment(500)), REFUSED, False, 500, "v2 is refused"),
@@ -353,15 +324,8 @@ def test_ready_and_metrics_say_that_the_forge_cannot_be_followed(store, journal,
 
     ready = client.get("/ready")
     assert ready.status_code == 200
-    assert ready.json["refused"] == {
-        "what": "live.toml",
-        "why": "forge sync: GitHub gave no answer",
-    }
-    assert ready.json["forge"] == {
-        "agrees": False,
-        "seconds": 3600.0,
-        "why": "forge sync: GitHub gave no answer",
-    }
+    assert ready.json["refused"] == {"what": "live.toml", "why": "forge sync: GitHub gave no answer"}
+    assert ready.json["forge"] == {"agrees": False, "seconds": 3600.0, "why": "forge sync: GitHub gave no answer"}
     told = client.get("/metrics").text
     assert "\ntidegate_forge_agreement_age_seconds 3600.0\n" in told
     assert "\ntidegate_forge_agrees 0.0\n" in told

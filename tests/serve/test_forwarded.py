@@ -7,12 +7,35 @@ from serve.forwarded import address, prefix
 from serve.settings import Settings
 
 PREFIXES = {
-    "/model": "/model", "/model/": "/model", "/a/b-c_d~e.f/9": "/a/b-c_d~e.f/9", "": "", "/": "",
-    "model": "", "//evil.example": "", "/model//x": "", "/model//": "", "/../x": "", "/a/..": "",
-    "/a/./b": "", "/a, /b": "", "/a,/b": "", "/a b": "", "/a?b": "", "/a#b": "", "/a%2fb": "",
-    "/a\\b": "", '/"><script>': "", "/{{7*7}}": "", "/ä": "", "/a\n": "", "/a\r\nX: y": "",
-    "https://evil.example/a": "", "/a@b": "", "/a:b": "", "/" + "a" * 300: "",
-}  # fmt: skip
+    "/model": "/model",
+    "/model/": "/model",
+    "/a/b-c_d~e.f/9": "/a/b-c_d~e.f/9",
+    "": "",
+    "/": "",
+    "model": "",
+    "//evil.example": "",
+    "/model//x": "",
+    "/model//": "",
+    "/../x": "",
+    "/a/..": "",
+    "/a/./b": "",
+    "/a, /b": "",
+    "/a,/b": "",
+    "/a b": "",
+    "/a?b": "",
+    "/a#b": "",
+    "/a%2fb": "",
+    "/a\\b": "",
+    '/"><script>': "",
+    "/{{7*7}}": "",
+    "/ä": "",
+    "/a\n": "",
+    "/a\r\nX: y": "",
+    "https://evil.example/a": "",
+    "/a@b": "",
+    "/a:b": "",
+    "/" + "a" * 300: "",
+}
 
 
 @pytest.mark.parametrize("said", PREFIXES)
@@ -29,7 +52,12 @@ def test_a_prefix_is_a_path_of_plain_characters(said):
         ({}, "http://localhost"),
         ({"Host": "a'; rm -rf ~ #"}, "http://localhost"),
         (
-            {"Host": "scorer", "X-Forwarded-Host": "shop.example", "X-Forwarded-Proto": "https", "X-Forwarded-Prefix": "/model/"},
+            {
+                "Host": "scorer",
+                "X-Forwarded-Host": "shop.example",
+                "X-Forwarded-Proto": "https",
+                "X-Forwarded-Prefix": "/model/",
+            },
             "https://shop.example/model",
         ),
         ({"Host": "scorer", "X-Forwarded-Host": "a.example, b.example"}, "http://scorer"),
@@ -39,7 +67,7 @@ def test_a_prefix_is_a_path_of_plain_characters(said):
         ({"Host": "scorer", "X-Forwarded-Proto": "https, http"}, "http://scorer"),
         ({"Host": "scorer", "X-Forwarded-Prefix": "//evil"}, "http://scorer"),
     ],
-)  # fmt: skip
+)
 def test_an_address_is_made_of_plain_values(headers, expected):
     """What is not plain is as if it were not said."""
     assert address(headers, "http") == expected
@@ -47,8 +75,15 @@ def test_an_address_is_made_of_plain_values(headers, expected):
 
 @pytest.mark.parametrize(
     ("path", "status"),
-    [("/score/", 404), ("/v2//models/buys", 404), ("/page.css/", 404), ("/ready//", 404), ("//ready", 200), ("//", 200)],
-)  # fmt: skip
+    [
+        ("/score/", 404),
+        ("/v2//models/buys", 404),
+        ("/page.css/", 404),
+        ("/ready//", 404),
+        ("//ready", 200),
+        ("//", 200),
+    ],
+)
 def test_no_path_is_answered_with_a_redirect(client, path, status):
     """A proxy's prefix would be lost in it."""
     answer = client.get("/", environ_overrides={"PATH_INFO": path})
@@ -58,8 +93,9 @@ def test_no_path_is_answered_with_a_redirect(client, path, status):
 
 
 @pytest.mark.parametrize(
-    ("said", "server"), [({}, "."), ({"X-Forwarded-Prefix": "/model"}, "/model"), ({"X-Forwarded-Prefix": "//evil"}, ".")]
-)  # fmt: skip
+    ("said", "server"),
+    [({}, "."), ({"X-Forwarded-Prefix": "/model"}, "/model"), ({"X-Forwarded-Prefix": "//evil"}, ".")],
+)
 def test_the_description_is_relative_to_its_own_address(client, said, server):
     """Or begins with the prefix, where that is known."""
     assert client.get("/openapi.json", headers=said).json["servers"] == [{"url": server}]

@@ -121,9 +121,7 @@ def test_old_files_of_a_full_disk_are_deleted(disk):
     old.parent.mkdir(parents=True)
     old.write_bytes(bytes(2**16))
     # The next entry begins on the last bytes of a page, which are all that is left for it.
-    (journal / "deleted.log").write_text(
-        json.dumps({"file": "x" * (os.sysconf("SC_PAGESIZE") - 40)}) + "\n"
-    )
+    (journal / "deleted.log").write_text(json.dumps({"file": "x" * (os.sysconf("SC_PAGESIZE") - 40)}) + "\n")
     fill(disk, 0)
     found = prune(journal, 1, datetime.now(UTC))
 

@@ -35,16 +35,9 @@ def both(store, journal, clock, bundles, tmp_path):
     found = []
     for name in ("one", "two"):
         settings = Settings(
-            store=store.folder,
-            journal=journal / name,
-            tokens=tokens,
-            origins=("https://shop.example",),
+            store=store.folder, journal=journal / name, tokens=tokens, origins=("https://shop.example",)
         )
-        found.append(
-            create_app(
-                store.folder, journal / name, settings=settings, follow_every=None, clock=clock
-            )
-        )
+        found.append(create_app(store.folder, journal / name, settings=settings, follow_every=None, clock=clock))
     return found
 
 

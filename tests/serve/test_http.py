@@ -127,7 +127,7 @@ def statuses(content):
         (CHUNKED + b"2;" + b"x" * 400_000, [400]),
     ],
     ids=lambda value: None if isinstance(value, list) else repr(value[:90]),
-)  # fmt: skip
+)
 @pytest.mark.parametrize("pieces", [False, True], ids=["at once", "in pieces"])
 def test_what_is_sent_is_answered_so(running, sent, expected, pieces):
     """Whichever way the bytes come. Behind an error nothing more is read."""
@@ -145,10 +145,7 @@ def test_nothing_but_http_1_is_spoken(running):
 @pytest.mark.parametrize("way", ["at once", "two packets", "chunked", "kept alive"])
 def test_an_upgrade_that_is_not_made_loses_no_body(running, way):
     """As Java's HttpClient and curl --http2 ask for h2c with every request (RFC 9110, 7.8)."""
-    asks = (
-        POST
-        + b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAEAAEAAAAIA\r\n"
-    )
+    asks = POST + b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAEAAEAAAAIA\r\n"
     plain = asks + b"Content-Length: 2\r\n\r\n"
     parts = {
         "at once": [plain + b"{}"],
@@ -289,13 +286,8 @@ def test_requests_of_one_turn_are_each_answered_their_own(running, row, root):
             id_ = f"{number}-{n}"
             wrong = (number + n) % 3 == 0
             body = json.dumps({} if wrong else row | {"id": id_}).encode()
-            found = ask(
-                running,
-                POST + b"Connection: close\r\nContent-Length: %d\r\n\r\n" % len(body) + body,
-            )
-            if statuses(found) != ([READ] if wrong else [200]) or (
-                not wrong and id_.encode() not in found
-            ):
+            found = ask(running, POST + b"Connection: close\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+            if statuses(found) != ([READ] if wrong else [200]) or (not wrong and id_.encode() not in found):
                 failed.append(found)
 
     threads = [threading.Thread(target=partial(client, number)) for number in range(8)]
@@ -306,9 +298,7 @@ def test_requests_of_one_turn_are_each_answered_their_own(running, row, root):
     assert failed == []
 
 
-def test_an_answer_that_cannot_be_kept_is_refused_and_counted_under_its_route(
-    root, store, bundles, row, tmp_path
-):
+def test_an_answer_that_cannot_be_kept_is_refused_and_counted_under_its_route(root, store, bundles, row, tmp_path):
     """Its row fits, so the event loop answers, and no view counts."""
     store.serve(bundles[0])
     journal = tmp_path / "journal"

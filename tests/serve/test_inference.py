@@ -80,9 +80,7 @@ def test_the_outputs_that_are_wanted_are_the_ones_told(client, row):
 
     answer = client.post(INFER, json=asked | {"outputs": [{"name": "scores"}]})
     assert answer.status_code == 422
-    assert answer.json["error"] == (
-        "scores: no such output; there is score, label, id, version, arm"
-    )
+    assert answer.json["error"] == ("scores: no such output; there is score, label, id, version, arm")
 
 
 def test_server_and_model_say_what_they_are(client, bundles):
@@ -181,10 +179,7 @@ def test_a_row_that_breaks_the_contract_is_refused_as_on_every_route(client, row
     answer = client.post(INFER, json=asked)
 
     assert answer.status_code == 422
-    assert {(each["row"], each["field"]) for each in answer.json["problems"]} == {
-        (1, "age"),
-        (1, "device"),
-    }
+    assert {(each["row"], each["field"]) for each in answer.json["problems"]} == {(1, "age"), (1, "device")}
 
 
 @pytest.mark.parametrize(("body", "status"), [(b"", 400), (b"[]", 400), (b"7", 400), (b"{}", 422)])
@@ -213,10 +208,7 @@ def test_a_version_is_asked_for_by_name(client, row, bundles):
 def test_a_version_is_not_asked_for_while_rows_are_divided(client, app, store, bundles, row):
     """The key says who answers; each row tells who did."""
     text = ""
-    for role, bundle, more in (
-        ("champion", bundles[0], ""),
-        ("challenger", bundles[1], "share = 0.5"),
-    ):
+    for role, bundle, more in (("champion", bundles[0], ""), ("challenger", bundles[1], "share = 0.5")):
         digest = json.loads((store.put(bundle) / "manifest.json").read_text())["digest"]
         text += f'[{role}]\nversion = "{bundle.name}"\ndigest = "{digest}"\n{more}\n'
     store.write(text)
@@ -275,9 +267,7 @@ ROWS = st.lists(
 )
 
 
-@settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None
-)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
 @given(ROWS)
 def test_every_interface_gives_the_same_scores_bit_for_bit(client, rows):
     """One function is behind them all; JSON carries a double without loss."""
@@ -285,19 +275,11 @@ def test_every_interface_gives_the_same_scores_bit_for_bit(client, rows):
     columns = {name: [row[name] for row in rows] for name in NAMES}
     asked = [
         {"dataframe_records": rows},
-        {
-            "dataframe_split": {
-                "columns": list(NAMES),
-                "data": [[r[name] for name in NAMES] for r in rows],
-            }
-        },
+        {"dataframe_split": {"columns": list(NAMES), "data": [[r[name] for name in NAMES] for r in rows]}},
         {"instances": rows},
         {"inputs": columns},
     ]
 
     inferred = outputs(client.post(INFER, json={"inputs": tensors(rows)}))["score"]["data"]
-    invoked = [
-        [each["score"] for each in client.post("/invocations", json=body).json["predictions"]]
-        for body in asked
-    ]
+    invoked = [[each["score"] for each in client.post("/invocations", json=body).json["predictions"]] for body in asked]
     assert [inferred, *invoked] == [expected] * 5

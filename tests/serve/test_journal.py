@@ -83,9 +83,7 @@ def test_a_new_day_begins_a_new_file(writing, journal, clock):
     clock.pass_by(days=1)
     writing.answers([line(2)], (), "visitor")
 
-    assert [path.name[:16] for path in sorted(journal.glob("answers-*"))] == [
-        "answers-20260301", "answers-20260302",
-    ]  # fmt: skip
+    assert [path.name[:16] for path in sorted(journal.glob("answers-*"))] == ["answers-20260301", "answers-20260302"]
 
 
 def test_a_folder_that_cannot_be_written_costs_no_answer_but_is_counted(journal, clock):
@@ -99,9 +97,7 @@ def test_a_folder_that_cannot_be_written_costs_no_answer_but_is_counted(journal,
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
-def test_a_full_disk_is_counted_and_writing_goes_on_when_there_is_room(
-    writing, journal, kept, clock
-):
+def test_a_full_disk_is_counted_and_writing_goes_on_when_there_is_room(writing, journal, kept, clock):
     """The first file is one that is always full."""
     writing.answers([line(1)], (), "visitor")
     writing._files["answers"]._file = os.open("/dev/full", os.O_WRONLY)
@@ -186,7 +182,7 @@ def whole_and_a_half(folder):
         (whole_and_a_half, 2),
     ],
     ids=["folder", "file", "replaced", "linked", "renamed", "truncated", "copied", "half"],
-)  # fmt: skip
+)
 @pytest.mark.parametrize("seconds", [0, 1])
 def test_every_row_is_in_a_file_that_exists_or_is_counted(tmp_path, clock, tidy, lost, seconds):
     """Whoever tidies up under a running scorer; at once, without a second's delay."""
@@ -270,12 +266,7 @@ def test_rows_are_found_or_counted_while_the_folder_is_deleted_under_load(journa
 
 @pytest.mark.parametrize(
     ("how", "passes", "files"),
-    [
-        ({"largest": 100}, 0, 3),
-        ({"lasts": 60}, 30, 3),
-        ({"lasts": 60}, -90, 5),
-        ({}, 1, 1),
-    ],
+    [({"largest": 100}, 0, 3), ({"lasts": 60}, 30, 3), ({"lasts": 60}, -90, 5), ({}, 1, 1)],
     ids=["by size", "by time", "by a clock set back", "not yet"],
 )
 def test_a_file_ends_by_size_and_by_time(journal, clock, kept, how, passes, files):
@@ -388,9 +379,7 @@ def test_an_answer_that_cannot_be_kept_leaves_or_not_as_the_setting_says(
 
 
 @pytest.mark.parametrize("victims", ["a worker", "all of them"])
-def test_a_kill_under_load_loses_no_row_that_was_answered(
-    root, store, journal, tmp_path, bundles, row, kept, victims
-):
+def test_a_kill_under_load_loses_no_row_that_was_answered(root, store, journal, tmp_path, bundles, row, kept, victims):
     """By force, in the middle of things; every id that a client has is in the journal."""
     store.serve(bundles[0])
     answers = []
@@ -424,9 +413,7 @@ def test_a_kill_under_load_loses_no_row_that_was_answered(
         (["ship", "--to", "file:///x"], 2, "type .venv/work/bin/python -m serve ship"),
     ],
 )
-def test_old_days_are_deleted_from_here_and_shipped_from_elsewhere(
-    root, journal, command, code, said
-):
+def test_old_days_are_deleted_from_here_and_shipped_from_elsewhere(root, journal, command, code, said):
     """The scorer's environment has no Parquet in it."""
     journal.mkdir()
     words = [sys.executable, "-m", "serve", *command, "--journal", str(journal)]

@@ -163,9 +163,7 @@ def test_workers_are_added_up(tmp_path):
 
 def test_prometheus_reads_what_its_client_wrote(tmp_path):
     """The text by the parser of prometheus_client: kinds, samples, and no sample twice."""
-    metrics = Metrics(
-        tmp_path, lambda version: (-10.0, 2.5, 250_000.0) if version == "v2" else (0.5, 1.0)
-    )
+    metrics = Metrics(tmp_path, lambda version: (-10.0, 2.5, 250_000.0) if version == "v2" else (0.5, 1.0))
     metrics.answered("v1", "champion", [0.25, 0.5, 0.75], {}, {}, 1e-4)
     metrics.answered("v2", "challenger", [-50.0, 2.5, 1e6], {}, {}, 1e-4)
     families = {each.name: each for each in text_string_to_metric_families(exposed(metrics))}
@@ -175,9 +173,7 @@ def test_prometheus_reads_what_its_client_wrote(tmp_path):
         for sample in families["tidegate_score"].samples
     }
 
-    assert kinds == {
-        each.metric().name: each.kind for each in COUNTED if each.metric().name in families
-    }
+    assert kinds == {each.metric().name: each.kind for each in COUNTED if each.metric().name in families}
     assert scores == {
         ("tidegate_score_bucket", "v1", "0.5"): 2,
         ("tidegate_score_bucket", "v1", "1.0"): 3,
@@ -349,16 +345,13 @@ def test_a_run_counts_from_zero_and_removes_what_ended_runs_left(tmp_path, root)
     (tmp_path / ".metrics/12-ab.slots").write_text("of an earlier version")
     folders = []
     with subprocess.Popen(
-        [sys.executable, "-c", code, str(tmp_path)],
-        cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-    ) as other:  # fmt: skip
+        [sys.executable, "-c", code, str(tmp_path)], cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as other:
         folders.append(Path(other.stdout.readline().strip()))
         environment = {}
         begin_run(tmp_path, environment)
         folders.append(Path(environment[VARIABLE]))
-        assert sorted(folders) == sorted(
-            each for each in (tmp_path / ".metrics").iterdir() if each.is_dir()
-        )
+        assert sorted(folders) == sorted(each for each in (tmp_path / ".metrics").iterdir() if each.is_dir())
         assert not (tmp_path / ".metrics/12-ab.slots").exists()
         other.stdin.close()
     begin_run(tmp_path, environment)
@@ -426,12 +419,8 @@ def test_the_scorer_tells_what_it_did(client, row, bundles, journal, app):
     assert value(told, "tidegate_journal_bytes") > 0
     made = json.loads((bundles[0] / "manifest.json").read_text())["build"]["made_at"]
     assert made == "2026-02-20T03:17:00Z"
-    assert (
-        value(told, "tidegate_model_age_seconds", version=version, arm="champion") == 809_000 - 20
-    )
-    assert [dict(labels)["name"] for name, labels in told if name == "tidegate_model_info"] == [
-        "buys"
-    ]
+    assert value(told, "tidegate_model_age_seconds", version=version, arm="champion") == 809_000 - 20
+    assert [dict(labels)["name"] for name, labels in told if name == "tidegate_model_info"] == ["buys"]
 
 
 def test_the_reference_lists_every_metric(root, client, row):
@@ -461,9 +450,7 @@ def test_what_the_journal_loses_is_counted(store, bundles, journal, clock, row):
     app = create_app(store.folder, journal, follow_every=None, clock=clock)
     app.test_client().post("/score", json=[row] * 3)
 
-    assert (
-        value(parse(exposed(app.extensions[EXTENSION])), "tidegate_journal_lost_lines_total") == 3
-    )
+    assert value(parse(exposed(app.extensions[EXTENSION])), "tidegate_journal_lost_lines_total") == 3
 
 
 def test_before_the_first_release_there_are_metrics(store, journal):

@@ -17,11 +17,7 @@ def forms(row):
     names = list(row)
     return {
         "dataframe_records": rows,
-        "dataframe_split": {
-            "index": [0, 1],
-            "columns": names,
-            "data": [list(each.values()) for each in rows],
-        },
+        "dataframe_split": {"index": [0, 1], "columns": names, "data": [list(each.values()) for each in rows]},
         "instances": rows,
         "inputs": {name: [each[name] for each in rows] for name in names},
     }
@@ -133,13 +129,8 @@ def test_nan_is_missing_where_python_clients_send_it(client, row, kept, path):
 
 
 @pytest.mark.parametrize("path", ["/invocations", INFER])
-@pytest.mark.parametrize(
-    ("value", "got"),
-    [(math.nan, "nothing"), (math.inf, "Infinity"), (-math.inf, "-Infinity")],
-)
-def test_nan_that_must_not_be_and_infinities_are_refused_by_the_name_of_the_field(
-    client, row, kept, path, value, got
-):
+@pytest.mark.parametrize(("value", "got"), [(math.nan, "nothing"), (math.inf, "Infinity"), (-math.inf, "-Infinity")])
+def test_nan_that_must_not_be_and_infinities_are_refused_by_the_name_of_the_field(client, row, kept, path, value, got):
     """And of the constant."""
     answer = client.post(path, data=json.dumps(said_to(path, row | {"pages": value})))
 
@@ -155,11 +146,14 @@ def test_nan_that_must_not_be_and_infinities_are_refused_by_the_name_of_the_fiel
 def test_a_constant_in_another_place_is_refused(client, path, word):
     """Where an object, a list, a name or a size is expected."""
     for body in (
-        "%", '{"inputs": %}', '{"instances": [%]}', '{"dataframe_split": {"columns": [%], "data": []}}',
+        "%",
+        '{"inputs": %}',
+        '{"instances": [%]}',
+        '{"dataframe_split": {"columns": [%], "data": []}}',
         '{"inputs": [{"name": %, "datatype": %, "shape": [%], "data": %}], "outputs": %, "id": %}',
         '{"inputs": [{"name": "age", "datatype": "FP64", "shape": [%], "data": [%]}]}',
         '{"inputs": [{"name": "age", "shape": [1], "parameters": {"binary_data_size": %}}]}',
-    ):  # fmt: skip
+    ):
         assert client.post(path, data=body.replace("%", word)).status_code in (400, 422)
 
 

@@ -19,10 +19,7 @@ from tests.serve.test_browser import served
 from tests.serve.test_page import Page
 
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
-pytestmark = [
-    pytest.mark.skipif(not NGINX, reason="nginx is not installed; apt-get install nginx"),
-    pytest.mark.slow,
-]
+pytestmark = [pytest.mark.skipif(not NGINX, reason="nginx is not installed; apt-get install nginx"), pytest.mark.slow]
 #: One process with all its files in a folder; the paths are as people write them.
 CONFIGURATION = """
 daemon off; master_process off; pid {folder}/pid; error_log stderr crit;
@@ -149,8 +146,8 @@ def test_a_browser_logs_in_under_the_prefix(store, journal, clock, bundles, tmp_
     (tmp_path / "asking").write_text(asking)
     (tmp_path / "watching").write_text(watching)
     settings = Settings(
-        store=store.folder, journal=journal, tokens=tmp_path / "asking", watch_tokens=tmp_path / "watching",
-    )  # fmt: skip
+        store=store.folder, journal=journal, tokens=tmp_path / "asking", watch_tokens=tmp_path / "watching"
+    )
     app = create_app(store.folder, journal, settings=settings, follow_every=None, clock=clock)
     with behind(app, tmp_path) as address, chromium(tmp_path / "profile") as browser:
         browser.open(address.replace("//", f"//me:{watching}@") + "/model/")

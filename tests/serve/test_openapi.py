@@ -48,11 +48,7 @@ def test_every_route_is_described_and_nothing_else(client, app):
 
 def test_the_reference_explains_every_status(root):
     """That a route may answer with, and those of the server before any route."""
-    told = re.findall(
-        r"^\| (\d{3})(?:, (\d{3}))? \|",
-        (root / "docs/reference/http-api.md").read_text(),
-        re.MULTILINE,
-    )
+    told = re.findall(r"^\| (\d{3})(?:, (\d{3}))? \|", (root / "docs/reference/http-api.md").read_text(), re.MULTILINE)
     described = {status for route in ROUTES.values() for status in route.errors}
 
     assert {int(status) for pair in told for status in pair if status} == described | {405, 408}
@@ -79,10 +75,7 @@ def test_a_row_is_described_as_the_contract_has_it(client):
     assert row["properties"]["device"]["enum"] == ["phone", "tablet", "desk"]
     assert row["properties"]["returning"]["type"] == ["boolean", "null"]
     assert {"visitor", "at", "id"} <= row["properties"].keys()
-    assert document["components"]["schemas"]["Outcome"]["properties"]["outcome"]["enum"] == [
-        "no",
-        "yes",
-    ]
+    assert document["components"]["schemas"]["Outcome"]["properties"]["outcome"]["enum"] == ["no", "yes"]
 
 
 def test_each_task_describes_its_own_answer(store, journal, clock, each_task, row):
@@ -166,12 +159,8 @@ def schemathesis():
     return [found] if found else None
 
 
-@pytest.mark.skipif(
-    schemathesis() is None, reason="schemathesis is not installed; type: make extra"
-)
-def test_schemathesis_finds_no_failure_and_no_undocumented_answer(
-    root, store, journal, tmp_path, bundles
-):
+@pytest.mark.skipif(schemathesis() is None, reason="schemathesis is not installed; type: make extra")
+def test_schemathesis_finds_no_failure_and_no_undocumented_answer(root, store, journal, tmp_path, bundles):
     """From the server's own description, good and bad requests alike.
 
     One check is left out: a schema cannot say that ids differ, nor that tensors are of one length,
@@ -189,9 +178,7 @@ def test_schemathesis_finds_no_failure_and_no_undocumented_answer(
             command = [*schemathesis(), "run", ready.read_text().strip() + "/openapi.json"]
             command += ["--exclude-checks", "positive_data_acceptance", "--max-examples", "20"]
             command += ["--phases", "examples,coverage,fuzzing", "--generation-deterministic"]
-            told = subprocess.run(
-                [*command, "--no-color"], cwd=tmp_path, capture_output=True, text=True, check=False
-            )
+            told = subprocess.run([*command, "--no-color"], cwd=tmp_path, capture_output=True, text=True, check=False)
         finally:
             server.terminate()
 

@@ -53,7 +53,7 @@ def test_it_says_what_is_live_and_since_when(client, bundles):
 
 @pytest.mark.parametrize(
     ("said", "root"), [("", ""), ("/model", "/model/"), ("/model/", "/model/"), ("//evil", ""), ("/a, /b", "")]
-)  # fmt: skip
+)
 def test_links_stay_under_the_path_that_a_proxy_adds(client, said, root):
     """Relative, or with the prefix that is named: a page at /model, without its last slash, has its style."""
     found = Page(client.get("/", headers={"X-Forwarded-Prefix": said}).text)
@@ -62,7 +62,7 @@ def test_links_stay_under_the_path_that_a_proxy_adds(client, said, root):
     assert sorted(links) == sorted(
         ["#try", "data:,"]
         + [root + name for name in ("example.html", "metrics", "openapi.json", "page.css", "page.js", "ready")]
-    )  # fmt: skip
+    )
     for name, value in [pair for _, attributes in found.elements for pair in attributes.items()]:
         assert name not in ("href", "src", "action") or value[:2] != "//"
 
@@ -82,7 +82,7 @@ def test_categories_of_a_private_field_are_not_offered(store, journal, clock, bu
 
 def test_the_line_for_a_shell_is_in_the_page(client, row):
     """Without a script too; it has the address that the client sees, and scores the row in the form."""
-    said = {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "shop.example", "X-Forwarded-Prefix": "/model"}  # fmt: skip
+    said = {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "shop.example", "X-Forwarded-Prefix": "/model"}
     for headers, address in (({}, "http://localhost"), (said, "https://shop.example/model")):
         text = client.get("/", headers=headers).text
         line = unescape(re.sub("<[^>]*>", "", text[text.index("curl <") : text.index("</pre>")]))
@@ -117,9 +117,7 @@ def test_an_experiment_shows_every_arm(client, app, store, bundles):
     """With its share; a shadow answers nobody."""
     roles = {"champion": "", "challenger": 'mode = "shadow"', "anchor": "share = 0.25"}
     text = ""
-    for (role, more), bundle in zip(
-        roles.items(), [bundles[0], bundles[1], bundles[1]], strict=True
-    ):
+    for (role, more), bundle in zip(roles.items(), [bundles[0], bundles[1], bundles[1]], strict=True):
         digest = json.loads((store.put(bundle) / "manifest.json").read_text())["digest"]
         text += f'[{role}]\nversion = "{bundle.name}"\ndigest = "{digest}"\n{more}\n'
     store.write(text)
@@ -156,20 +154,13 @@ def test_the_form_asks_what_the_contract_has(client):
     labels = {each["for"] for each in found.all("label")}
     ids = {attributes["id"] for _, attributes in found.elements if "id" in attributes}
 
-    assert list(fields) == [
-        "country", "campaign", "device", "returning", "age", "pages", "visitor", "at", "id",
-    ]  # fmt: skip
-    assert {each["data-kind"] for each in fields.values()} == {
-        "category", "boolean", "number", "text",
-    }  # fmt: skip
+    assert list(fields) == ["country", "campaign", "device", "returning", "age", "pages", "visitor", "at", "id"]
+    assert {each["data-kind"] for each in fields.values()} == {"category", "boolean", "number", "text"}
     for each in fields.values():
         assert each["id"] in labels
         assert set(each["aria-describedby"].split()) <= ids
     assert [fields[name]["value"] for name in ("age", "country", "visitor")] == ["60", "DE", ""]
-    assert [each["value"] for each in found.all("option") if "selected" in each] == [
-        "phone",
-        "false",
-    ]
+    assert [each["value"] for each in found.all("option") if "selected" in each] == ["phone", "false"]
     assert {each.get("value") for each in found.all("option")} >= {"AT", "DE", "search"}
     assert "a number from 0 to 120 (years)" in found.text
 

@@ -90,9 +90,7 @@ class Load(threading.Thread):
         return list(dict.fromkeys(answer["version"] for answer in self.answers))
 
 
-def test_it_swaps_under_load_and_no_request_fails(
-    root, store, journal, tmp_path, bundles, row, kept
-):
+def test_it_swaps_under_load_and_no_request_fails(root, store, journal, tmp_path, bundles, row, kept):
     """Forwards, back, and past a bundle that is bad; every answer is in the journal."""
     old, new = bundles
     store.serve(old)
@@ -114,14 +112,10 @@ def test_it_swaps_under_load_and_no_request_fails(
     answers = [answer for each in load for answer in each.answers]
     assert [each.failed for each in load] == [[], []]
     assert load[0].versions() == [old.name, new.name]
-    assert {a["id"]: a["version"] for a in answers} == {
-        line["id"]: line["version"] for line in kept("answers")
-    }
+    assert {a["id"]: a["version"] for a in answers} == {line["id"]: line["version"] for line in kept("answers")}
 
 
-def test_it_stops_when_told_and_finishes_what_it_began(
-    root, store, journal, tmp_path, bundles, row
-):
+def test_it_stops_when_told_and_finishes_what_it_began(root, store, journal, tmp_path, bundles, row):
     """SIGTERM, as a service is stopped; exit code 0, the address is gone."""
     store.serve(bundles[0])
     with scorer(root, store.folder, journal, tmp_path) as (process, address):
@@ -154,9 +148,7 @@ def test_workers_do_not_outlive_a_server_that_is_killed(root, store, journal, tm
         until(lambda: not any(alive(worker) for worker in workers))
 
 
-def test_several_workers_share_store_and_journal(
-    root, store, journal, tmp_path, bundles, row, kept
-):
+def test_several_workers_share_store_and_journal(root, store, journal, tmp_path, bundles, row, kept):
     """Two processes, one port."""
     store.serve(bundles[0])
     with scorer(root, store.folder, journal, tmp_path, "--workers", "2") as (process, address):
@@ -183,20 +175,24 @@ def test_a_port_in_use_is_said_with_what_to_type(store, journal, capsys):
 def test_every_mistake_in_how_it_is_started_is_said_at_once(tmp_path, capsys):
     """One look is enough."""
     (tmp_path / "file").write_text("")
-    code = main([
-        "--store", str(tmp_path / "file"), "--journal", str(tmp_path / "file"), "--port", "70000",
-        "--workers", "0", "--ready-file", str(tmp_path / "missing" / "address"),
-    ])  # fmt: skip
+    code = main(
+        [
+            "--store",
+            str(tmp_path / "file"),
+            "--journal",
+            str(tmp_path / "file"),
+            "--port",
+            "70000",
+            "--workers",
+            "0",
+            "--ready-file",
+            str(tmp_path / "missing" / "address"),
+        ]
+    )
 
     assert code == USAGE
     told = capsys.readouterr().err
-    for words in (
-        "--port is '70000'",
-        "--workers is '0'",
-        "--store is",
-        "--journal is",
-        "--ready-file is",
-    ):
+    for words in ("--port is '70000'", "--workers is '0'", "--store is", "--journal is", "--ready-file is"):
         assert words in told
 
 
@@ -227,18 +223,14 @@ print(room(50), resource.getrlimit(resource.RLIMIT_NOFILE)[0])
 print(room(250), resource.getrlimit(resource.RLIMIT_NOFILE)[0])
 print(room(1000), resource.getrlimit(resource.RLIMIT_NOFILE)[0])
 """
-    found = subprocess.run(
-        [sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True
-    )
+    found = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
 
     assert found.stdout.split() == ["50", "200", "250", "350", "300", "400"]
     assert "limit of open files (ulimit -Hn) is 400" in found.stderr
     assert "of --connections 1,000 there are 300" in found.stderr
 
 
-@pytest.mark.parametrize(
-    "package", ["pandas", "sklearn", "deepchecks", "nannyml", "skl2onnx", "scipy", "pyarrow"]
-)
+@pytest.mark.parametrize("package", ["pandas", "sklearn", "deepchecks", "nannyml", "skl2onnx", "scipy", "pyarrow"])
 def test_what_is_heavy_is_not_installed_here(package):
     """These tests run in the scorer's own environment."""
     with pytest.raises(ModuleNotFoundError):
@@ -252,9 +244,7 @@ def children(pid):
 
 def asides(pid):
     """The children of *pid* that run and do not answer."""
-    return [
-        each for each in _children(pid) if Path(f"/proc/{each}/comm").read_text() == NAME + "\n"
-    ]
+    return [each for each in _children(pid) if Path(f"/proc/{each}/comm").read_text() == NAME + "\n"]
 
 
 def _children(pid):
@@ -274,9 +264,7 @@ def stat(pid):
         return ["X", ""]
 
 
-def test_slow_clients_hold_up_nobody_and_are_sent_away(
-    root, store, journal, tmp_path, bundles, row
-):
+def test_slow_clients_hold_up_nobody_and_are_sent_away(root, store, journal, tmp_path, bundles, row):
     """More of them than there are threads, each with a body that never comes."""
     store.serve(bundles[0])
     words = ["--threads", "2", "--body-timeout", "1"]
@@ -300,9 +288,7 @@ def test_slow_clients_hold_up_nobody_and_are_sent_away(
 
 
 @pytest.mark.parametrize("tell", [os.kill, os.killpg], ids=["the server", "its workers, too"])
-def test_readiness_goes_red_before_the_port_closes(
-    root, store, journal, tmp_path, bundles, row, tell
-):
+def test_readiness_goes_red_before_the_port_closes(root, store, journal, tmp_path, bundles, row, tell):
     """Requests go on being answered meanwhile; a signal that also comes handed on is one signal."""
     store.serve(bundles[0])
     with scorer(root, store.folder, journal, tmp_path, "--drain", "2") as (process, address):
@@ -325,9 +311,7 @@ def test_readiness_goes_red_before_the_port_closes(
         assert process.wait(30) == 0
 
 
-def test_what_is_in_flight_at_a_stop_is_answered_and_kept(
-    root, store, journal, tmp_path, bundles, row, kept
-):
+def test_what_is_in_flight_at_a_stop_is_answered_and_kept(root, store, journal, tmp_path, bundles, row, kept):
     """Readiness is red first; the rest of the body comes when nothing new is taken any more."""
     store.serve(bundles[0])
     body = json.dumps(row | {"id": "in-flight"}).encode()
@@ -369,8 +353,12 @@ def test_settings_may_come_from_variables(root, store, journal, tmp_path, bundle
     store.serve(bundles[0])
     found = subprocess.run(
         [sys.executable, "-m", "serve", "--store", str(store.folder)],
-        cwd=root, env=os.environ | {"TIDEGATE_PROT": "1"}, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        cwd=root,
+        env=os.environ | {"TIDEGATE_PROT": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
     assert found.returncode == USAGE
     assert "TIDEGATE_PROT is not a setting; did you mean TIDEGATE_PORT?" in found.stderr

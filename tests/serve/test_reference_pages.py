@@ -56,6 +56,4 @@ def test_an_answer_has_the_fields_of_its_task(root):
 
     for task, answer in RESPONSES.items():
         (cell,) = re.findall(rf"^\| {task} \| (.*) \|$", text, re.MULTILINE)
-        assert re.findall(r"`(\w+)`", cell) == [
-            each.name for each in msgspec.structs.fields(answer)
-        ]
+        assert re.findall(r"`(\w+)`", cell) == [each.name for each in msgspec.structs.fields(answer)]

@@ -69,11 +69,7 @@ def binary(content, count):
         "parameters": {"binary_data_size": len(content)},
     }
     told = json.dumps({"inputs": [tensor]}).encode()
-    return (
-        told + content,
-        "application/octet-stream",
-        {"Inference-Header-Content-Length": len(told)},
-    )
+    return (told + content, "application/octet-stream", {"Inference-Header-Content-Length": len(told)})
 
 
 def many_parts(count):
@@ -118,11 +114,7 @@ BODIES = [
     ("/invocations", table(lambda count: "," * count), 50_000),
     ("/invocations", table(lambda count: "country,pages," + "," * count + "\nAT"), 50_000),
     ("/invocations", table(lambda count: '"' * count), 50_000),
-    (
-        "/invocations",
-        table(lambda count: "country,pages," + objects(count).replace(":1", "")),
-        2_000,
-    ),
+    ("/invocations", table(lambda count: "country,pages," + objects(count).replace(":1", "")), 2_000),
     ("/invocations", table(lambda count: "country,pages\n" + "AT,1\n" * count + "AT\n"), 2_000),
     ("/score", packed(lambda count: gzip.compress(b"[" + b"{}," * count + b"{}]")), 2_000),
     ("/score", packed(lambda count: gzip.compress(b" ") * count), 200),
@@ -155,9 +147,7 @@ def measured(client, path, body):
     return answer, events, peak
 
 
-@pytest.mark.parametrize(
-    ("path", "body", "size"), BODIES, ids=[f"{path} {n}" for n, (path, *_) in enumerate(BODIES)]
-)
+@pytest.mark.parametrize(("path", "body", "size"), BODIES, ids=[f"{path} {n}" for n, (path, *_) in enumerate(BODIES)])
 def test_twice_the_body_costs_at_most_twice_as_much(client, path, body, size):
     """Names, rows, problems, nesting, numbers, tensors: none of them costs more than its share."""
     post(client, path, body(size))  # what is loaded once
@@ -238,14 +228,11 @@ def test_tensors_and_outputs_are_limited(client, body, expected):
 
 
 @pytest.mark.parametrize(
-    ("name", "meant"),
-    [("pages_", "pages"), ("page", "pages"), ("retruning", "returning"), ("xyzzy", None)],
+    ("name", "meant"), [("pages_", "pages"), ("page", "pages"), ("retruning", "returning"), ("xyzzy", None)]
 )
 def test_a_misspelling_is_found_among_the_fields_that_are_missing(bundles, name, meant):
     """As `difflib` finds it among them."""
-    contract = Contract.from_json(
-        json.loads((bundles[0] / "manifest.json").read_text())["contract"]
-    )
+    contract = Contract.from_json(json.loads((bundles[0] / "manifest.json").read_text())["contract"])
     problems = [problem for problem in contract.problems({name: 1}) if problem.field == name]
 
     close = difflib.get_close_matches(name, contract.feature_names, n=1, cutoff=0.8)

@@ -70,10 +70,7 @@ def test_since_says_when_it_began_to_answer(router, store, bundles, clock):
     ("spoil", "words"),
     [
         (lambda s, b: shutil.rmtree(s.folder / "bundles" / b.name), "is not a bundle"),
-        (
-            lambda s, b: (s.folder / "bundles" / b.name / "model.onnx").write_bytes(b"cut"),
-            "is damaged",
-        ),
+        (lambda s, b: (s.folder / "bundles" / b.name / "model.onnx").write_bytes(b"cut"), "is damaged"),
         (lambda s, b: s.serve(b, "sha256:" + "0" * 64), "live.toml names"),
         (lambda s, b: (s.folder / "live.toml").write_text("[champion"), "cannot be read"),
         (lambda s, b: (s.folder / "live.toml").write_bytes(b"\xff"), "cannot be read"),
@@ -173,9 +170,7 @@ def test_it_follows_by_itself(router, store, bundles):
 def test_all_that_is_wrong_with_a_slot_is_said_at_once(tmp_path):
     """Version and digest."""
     (tmp_path / "live.toml").write_text('[champion]\nversion = 7\ndigest = "md5:1"\n')
-    with pytest.raises(
-        LiveFileError, match=r"champion\.version is 7.*; champion\.digest is 'md5:1'"
-    ):
+    with pytest.raises(LiveFileError, match=r"champion\.version is 7.*; champion\.digest is 'md5:1'"):
         read_live(tmp_path / "live.toml")
 
     (tmp_path / "live.toml").write_text("champion = 3\n")
@@ -188,18 +183,9 @@ def test_all_that_is_wrong_with_a_slot_is_said_at_once(tmp_path):
     [
         (Live(Slot("v1", DIGEST)), ["champion"]),
         (Live(Slot("v1", DIGEST), Slot("v2", DIGEST, 0.1)), ["champion", "challenger"]),
-        (
-            Live(Slot("v1", DIGEST), Slot("v2", DIGEST, mode="shadow")),
-            ["champion", "challenger"],
-        ),
-        (
-            Live(Slot("v1", DIGEST), Slot("v2", DIGEST, 0), Slot("v0", DIGEST), "s-1"),
-            ["champion"],
-        ),
-        (
-            Live(Slot("v1", DIGEST), anchor=Slot("v0", DIGEST, 0.05)),
-            ["champion", "anchor"],
-        ),
+        (Live(Slot("v1", DIGEST), Slot("v2", DIGEST, mode="shadow")), ["champion", "challenger"]),
+        (Live(Slot("v1", DIGEST), Slot("v2", DIGEST, 0), Slot("v0", DIGEST), "s-1"), ["champion"]),
+        (Live(Slot("v1", DIGEST), anchor=Slot("v0", DIGEST, 0.05)), ["champion", "anchor"]),
         (Live(nothing=True), []),
     ],
 )
@@ -226,9 +212,7 @@ TABLES = st.fixed_dictionaries(
     optional={
         "challenger": st.just({"version": "v2", "digest": DIGEST, "share": 0.5}) | SLOT,
         "anchor": st.just({"version": "v0", "digest": DIGEST, "share": 0.5}) | SLOT,
-        "split": st.dictionaries(
-            st.sampled_from(["salt", "solt"]), st.sampled_from(["s-1", "", "a b", 3, "x" * 65])
-        ),
+        "split": st.dictionaries(st.sampled_from(["salt", "solt"]), st.sampled_from(["s-1", "", "a b", 3, "x" * 65])),
         "champian": SLOT,
     },
 )
@@ -286,11 +270,7 @@ def test_every_arm_that_has_rows_is_loaded_and_has_its_share(router, store, bund
     router.refresh()
 
     assert router.refused is None
-    assert names(router) == {
-        "champion": (old.name, 0.85),
-        "challenger": (new.name, 0.1),
-        "anchor": (old.name, 0.05),
-    }
+    assert names(router) == {"champion": (old.name, 0.85), "challenger": (new.name, 0.1), "anchor": (old.name, 0.05)}
     assert router.live.anchor.bundle is router.live.bundle
     assert router.live.salt == "buys"
     found = [router.live.pick(f"visitor-{number}") for number in range(200)]
@@ -347,19 +327,11 @@ def test_a_share_changes_without_loading_anything(router, store, bundles, clock)
     [
         ("share = 1.5", "challenger.share is 1.5; expected a number from 0 to 1"),
         ('mode = "canary"', "challenger.mode is 'canary'; expected \"shadow\", or a share instead"),
-        (
-            "share = 0.7",
-            "the shares of challenger (0.7) and anchor (0.5) sum to 1.2; expected at most 1",
-        ),
-        (
-            'share = 0.1\nmode = "shadow"',
-            "challenger has a share and a mode; a shadow answers nobody, so take one out",
-        ),
+        ("share = 0.7", "the shares of challenger (0.7) and anchor (0.5) sum to 1.2; expected at most 1"),
+        ('share = 0.1\nmode = "shadow"', "challenger has a share and a mode; a shadow answers nobody, so take one out"),
     ],
 )
-def test_arms_that_make_no_sense_are_refused_and_the_old_ones_go_on(
-    router, store, bundles, challenger, words
-):
+def test_arms_that_make_no_sense_are_refused_and_the_old_ones_go_on(router, store, bundles, challenger, words):
     """In a sentence that says what would."""
     old, new = bundles
     name(store, champion=old, challenger=(new, "share = 0.1"))
@@ -373,9 +345,7 @@ def test_arms_that_make_no_sense_are_refused_and_the_old_ones_go_on(
 
 
 @pytest.mark.parametrize("more", ["share = 0.1", 'mode = "shadow"'])
-def test_a_challenger_that_cannot_read_the_champions_rows_is_refused(
-    router, store, bundles, regression, more
-):
+def test_a_challenger_that_cannot_read_the_champions_rows_is_refused(router, store, bundles, regression, more):
     """Before a visitor finds out; what was live goes on."""
     name(store, champion=bundles[0], challenger=(bundles[1], "share = 0.3"))
     router.refresh()
@@ -385,10 +355,7 @@ def test_a_challenger_that_cannot_read_the_champions_rows_is_refused(
 
     assert router.live is before
     assert router.refused["what"] == regression.name
-    assert (
-        f"the challenger {regression.name} cannot read the champion's rows: its task is"
-        in (router.refused["why"])
-    )
+    assert f"the challenger {regression.name} cannot read the champion's rows: its task is" in (router.refused["why"])
 
 
 def test_a_champion_does_not_wait_for_an_arm_that_is_bad(router, store, bundles):

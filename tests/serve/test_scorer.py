@@ -74,9 +74,7 @@ def value_of(feature):
     return found | st.none() if feature.nullable else found
 
 
-@settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150, deadline=None
-)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150, deadline=None)
 @given(data=st.data())
 def test_any_row_that_the_contract_accepts_is_scored(scorer, data):
     """Through bytes as they come, fast or slow; alone and in a list, with the same score."""
@@ -92,19 +90,20 @@ def test_any_row_that_the_contract_accepts_is_scored(scorer, data):
 
 
 ANYTHING = (
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
-    | st.text(max_size=5) | st.just([]) | st.just({})
-)  # fmt: skip
-
-
-@settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200, deadline=None
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=5)
+    | st.just([])
+    | st.just({})
 )
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200, deadline=None)
 @given(
     changes=st.dictionaries(
-        st.sampled_from(
-            ["country", "age", "pages", "device", "returning", "at", "visitor", "agee"]
-        ),
+        st.sampled_from(["country", "age", "pages", "device", "returning", "at", "visitor", "agee"]),
         ANYTHING,
         max_size=3,
     ),
@@ -184,9 +183,18 @@ def test_a_trace_is_kept_with_its_answer(scorer, row, kept):
 
 @pytest.mark.parametrize(
     "text",
-    ["", "00", TRACE.upper(), TRACE + "\n", "ff" + TRACE[2:], TRACE[:3] + "0" * 32 + TRACE[35:],
-     TRACE[:36] + "0" * 16 + TRACE[52:], TRACE + "0", "ü" * 55],
-)  # fmt: skip
+    [
+        "",
+        "00",
+        TRACE.upper(),
+        TRACE + "\n",
+        "ff" + TRACE[2:],
+        TRACE[:3] + "0" * 32 + TRACE[35:],
+        TRACE[:36] + "0" * 16 + TRACE[52:],
+        TRACE + "0",
+        "ü" * 55,
+    ],
+)
 def test_what_is_no_traceparent_is_neither_kept_nor_echoed(text):
     """Nothing of a request's head goes into an answer's unseen."""
     assert read_trace(text) == ""
@@ -207,17 +215,13 @@ def test_what_is_answered_is_counted_with_what_was_missing_and_unseen(scorer, ro
     assert (counts.now, counts.most) == (0, 1)
 
 
-def test_answers_come_in_the_order_of_their_rows_whatever_the_arm(
-    store, journal, bundles, clock, row
-):
+def test_answers_come_in_the_order_of_their_rows_whatever_the_arm(store, journal, bundles, clock, row):
     """Half of the keys go to the challenger."""
     store.serve(bundles[0])
     store.put(bundles[1])
     digest = json.loads((bundles[1] / "manifest.json").read_text())["digest"]
     with (store.folder / "live.toml").open("a") as file:
-        file.write(
-            f'[challenger]\nversion = "{bundles[1].name}"\ndigest = "{digest}"\nshare = 0.5\n'
-        )
+        file.write(f'[challenger]\nversion = "{bundles[1].name}"\ndigest = "{digest}"\nshare = 0.5\n')
     app = create_app(store.folder, journal, follow_every=None, clock=clock)
     rows = [row | {"visitor": f"v{n}", "id": f"i{n}", "pages": n} for n in range(40)]
     scorer = app.extensions["tidegate"]
@@ -259,9 +263,7 @@ def test_requests_of_one_moment_are_answered_as_each_alone_would_be(
             alone.append(scorer.score(*each))
         except RequestError as error:
             alone.append(error)
-    assert [getattr(each, "words", each) for each in together] == [
-        getattr(each, "words", each) for each in alone
-    ]
+    assert [getattr(each, "words", each) for each in together] == [getattr(each, "words", each) for each in alone]
     assert sum(isinstance(each, bytes) for each in together) == 22
 
     def of(some):
@@ -289,9 +291,7 @@ def test_one_that_fails_takes_no_other_with_it(scorer, row, kept):
     champion = scorer.router.live.champion
     bundle = replace(champion.bundle, engine=Half())
     scorer.router.live = replace(scorer.router.live, champion=replace(champion, bundle=bundle))
-    told = scorer.scores(
-        [(json.dumps(row | {"pages": pages}).encode(), "") for pages in (12, 13, 14)]
-    )
+    told = scorer.scores([(json.dumps(row | {"pages": pages}).encode(), "") for pages in (12, 13, 14)])
 
     assert [type(each) for each in told] == [bytes, ArithmeticError, bytes]
     assert [line["row"]["pages"] for line in kept("answers")] == [12, 14]

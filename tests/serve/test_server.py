@@ -66,9 +66,13 @@ def serve(root, tmp_path):
     def start(number=1, begins="pass", ends="pass", stop_within=20):
         script = SCRIPT.format(number=number, begins=begins, ends=ends, stop_within=stop_within)
         process = subprocess.Popen(
-            [sys.executable, "-c", script, str(tmp_path)], cwd=root, text=True,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
-        )  # fmt: skip
+            [sys.executable, "-c", script, str(tmp_path)],
+            cwd=root,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
         started.append(process)
         return process
 

@@ -55,9 +55,7 @@ def worker(clock):
     ],
     ids=["soon", "after minutes", "the last", "a new champion", "set back", "another day"],
 )
-def test_a_line_comes_in_time_and_with_whatever_a_line_is_about(
-    worker, clock, passes, change, last, told
-):
+def test_a_line_comes_in_time_and_with_whatever_a_line_is_about(worker, clock, passes, change, last, told):
     """Minutes, a day, a champion, the end: each has lines of its own."""
     worker.count()
     clock.pass_by(**passes)
@@ -80,9 +78,7 @@ def test_a_line_has_what_came_since_the_line_before(worker, clock):
     worker.service.write()
     first, second = worker.lines
 
-    assert (first["at"], first["until"]) == (
-        "2026-03-01T12:00:00.000000Z", "2026-03-01T12:05:00.000000Z",
-    )  # fmt: skip
+    assert (first["at"], first["until"]) == ("2026-03-01T12:00:00.000000Z", "2026-03-01T12:05:00.000000Z")
     assert second["at"] == first["until"]
     assert [first[name] for name in ("answered", "refused", "failed")] == [7, 2, 1]
     assert [second[name] for name in ("answered", "refused", "failed")] == [4, 0, 0]
@@ -198,9 +194,7 @@ def test_a_worker_keeps_no_line_of_what_the_one_before_it_counted(tmp_path, cloc
         assert sum(worker.lines[0]["answers"]) == count
 
 
-def test_lines_of_all_workers_sum_to_what_metrics_says(
-    root, store, journal, tmp_path, bundles, row, kept
-):
+def test_lines_of_all_workers_sum_to_what_metrics_says(root, store, journal, tmp_path, bundles, row, kept):
     """At a graceful stop nothing of it is missing."""
     store.serve(bundles[0])
     with scorer(root, store.folder, journal, tmp_path, "--workers", "2") as (process, address):
@@ -210,24 +204,16 @@ def test_lines_of_all_workers_sum_to_what_metrics_says(
         process.wait(30)
 
     lines = kept("service")
-    assert total(lines, "answered") == value(
-        told, "tidegate_requests_total", route="/score", status="200"
-    )
+    assert total(lines, "answered") == value(told, "tidegate_requests_total", route="/score", status="200")
     assert total(lines, "failed") == 0
-    assert sum(sum(line["answers"]) for line in lines) == value(
-        told, "tidegate_answer_seconds_count"
-    )
+    assert sum(sum(line["answers"]) for line in lines) == value(told, "tidegate_answer_seconds_count")
     assert {line["version"] for line in lines} == {bundles[0].name}
-    buckets = [
-        value(told, "tidegate_answer_seconds_bucket", le=str(bound)) for bound in SECONDS[:-1]
-    ]
+    buckets = [value(told, "tidegate_answer_seconds_bucket", le=str(bound)) for bound in SECONDS[:-1]]
     summed = [sum(column) for column in zip(*(line["answers"] for line in lines), strict=True)]
     assert [sum(summed[: n + 1]) for n in range(len(buckets))] == buckets
 
 
-def test_a_kill_loses_counts_of_minutes_and_no_answer(
-    root, store, journal, tmp_path, bundles, row, kept
-):
+def test_a_kill_loses_counts_of_minutes_and_no_answer(root, store, journal, tmp_path, bundles, row, kept):
     """The other worker's are whole; every answer is in the journal."""
     store.serve(bundles[0])
     with scorer(root, store.folder, journal, tmp_path, "--workers", "2") as (process, address):

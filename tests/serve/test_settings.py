@@ -5,16 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from serve.settings import (
-    Settings,
-    SettingsError,
-    description,
-    flag,
-    parser,
-    read_settings,
-    table,
-    variable,
-)
+from serve.settings import Settings, SettingsError, description, flag, parser, read_settings, table, variable
 
 NEEDED = ["--store", "a", "--journal", "b"]
 
@@ -48,23 +39,29 @@ def test_everything_wrong_is_said_at_once(tmp_path):
     told = refused(
         ["--port", "70000", "--threads", "x", "--bodytimeout", "3", "more", "--follow-every", "nan"],
         {
-            "TIDEGATE_STORE": str(tmp_path / "file"), "TIDEGATE_WORKER": "3",
-            "TIDEGATE_TOKENS": str(tmp_path / "none"), "TIDEGATE_ORIGINS": "shop.example", "OTHER": "1",
+            "TIDEGATE_STORE": str(tmp_path / "file"),
+            "TIDEGATE_WORKER": "3",
+            "TIDEGATE_TOKENS": str(tmp_path / "none"),
+            "TIDEGATE_ORIGINS": "shop.example",
+            "OTHER": "1",
         },
-    )  # fmt: skip
+    )
 
     for words in (
         "--port is '70000'; expected a whole number from 0 to 65,535",
         "--threads is 'x'; expected a whole number",
         "--bodytimeout is not a setting; did you mean --body-timeout?",
         "--follow-every is 'nan'; expected seconds from",
-        "'3' is not expected", "'more' is not expected",
-        "TIDEGATE_STORE is", "expected a folder, and this is none",
+        "'3' is not expected",
+        "'more' is not expected",
+        "TIDEGATE_STORE is",
+        "expected a folder, and this is none",
         "TIDEGATE_WORKER is not a setting; did you mean TIDEGATE_WORKERS?",
-        "TIDEGATE_TOKENS is", "expected a file that can be read (No such file or directory)",
+        "TIDEGATE_TOKENS is",
+        "expected a file that can be read (No such file or directory)",
         "TIDEGATE_ORIGINS is 'shop.example'; expected origins",
         "--journal is missing",
-    ):  # fmt: skip
+    ):
         assert any(words in problem for problem in told), (words, told)
     assert not any("OTHER" in problem for problem in told)
 

@@ -52,9 +52,7 @@ def rows(loaded):
 @pytest.fixture
 def answered(loaded):
     """The champion's answers."""
-    return lambda rows: score(
-        loaded[0], "champion", rows, [f"id-{n}" for n in range(len(rows))], AT
-    )
+    return lambda rows: score(loaded[0], "champion", rows, [f"id-{n}" for n in range(len(rows))], AT)
 
 
 @pytest.fixture
@@ -197,9 +195,7 @@ def test_no_more_is_taken_than_may_wait(arm, rows, offer, counted):
 
 
 @pytest.mark.parametrize("other", [0, None], ids=["another", "none"])
-def test_rows_for_a_shadow_that_is_no_more_are_dropped(
-    shadow, arm, rows, offer, loaded, counted, other
-):
+def test_rows_for_a_shadow_that_is_no_more_are_dropped(shadow, arm, rows, offer, loaded, counted, other):
     """Between two releases, a worker and the process aside may be of two minds."""
     offer(shadow, arm, rows[:3])
     score_all(shadow, other if other is None else replace(arm, bundle=loaded[other]))
@@ -216,18 +212,14 @@ def test_rows_for_a_shadow_that_is_no_more_are_dropped(
         (lambda rows: np.zeros(0, np.float32), "ValueError"),
     ],
 )
-def test_a_challenger_that_fails_is_counted(
-    shadow, arm, rows, offer, loaded, counted, spoil, words, capsys
-):
+def test_a_challenger_that_fails_is_counted(shadow, arm, rows, offer, loaded, counted, spoil, words, capsys):
     """The next rows are scored as if nothing had been."""
     offer(shadow, arm, rows[:3])
     shadow.turn(spoilt(arm, spoil))
     offer(shadow, arm, rows[:2])
     shadow.turn(arm)
 
-    assert [(found.get("failed"), found.get("scored")) for _, found in counted] == [
-        (3, None), (None, 2),
-    ]  # fmt: skip
+    assert [(found.get("failed"), found.get("scored")) for _, found in counted] == [(3, None), (None, 2)]
     assert len(shadow.kept) == 2
     told = capsys.readouterr().err
     assert f"shadow failed: {loaded[1].version}" in told
@@ -302,9 +294,8 @@ def running(store, journal, clock, pair, tmp_path):
     def run(champion, more=""):
         serve(store, champion, more)
         app = create_app(
-            store.folder, journal, follow_every=None, clock=clock, metrics=Metrics(folder),
-            offers=Offers(pair[0]),
-        )  # fmt: skip
+            store.folder, journal, follow_every=None, clock=clock, metrics=Metrics(folder), offers=Offers(pair[0])
+        )
         settings = Settings(store=store.folder, journal=journal)
         aside = Aside(settings, pair[1], clock, Metrics(folder, worker=False))
         aside.router.refresh()
@@ -316,9 +307,7 @@ def running(store, journal, clock, pair, tmp_path):
         aside.close()
 
 
-def test_a_shadow_is_journalled_apart_and_told_to_nobody(
-    running, store, bundles, row, kept, loaded
-):
+def test_a_shadow_is_journalled_apart_and_told_to_nobody(running, store, bundles, row, kept, loaded):
     """The watch reads answers, and a shadow's lines have the ids of answers."""
     client, _, aside = running(bundles[0], slot(store, "challenger", bundles[1], SHADOWED))
     told = client.post("/score", json=[row | {"visitor": f"v{n}"} for n in range(40)]).json
@@ -390,9 +379,7 @@ def test_a_shadow_that_fails_fails_no_answer(running, store, bundles, row, kept)
     assert kept("shadow") == []
 
 
-def test_a_shadow_that_does_not_score_its_golden_rows_is_refused_aside(
-    running, store, bundles, row, capsys
-):
+def test_a_shadow_that_does_not_score_its_golden_rows_is_refused_aside(running, store, bundles, row, capsys):
     """The worker answers as ever, and its rows for it are dropped and counted."""
     place = store.put(bundles[1])
     manifest = json.loads((place / "manifest.json").read_text())
@@ -430,8 +417,7 @@ def test_every_row_is_answered_by_the_arm_of_its_key(running, store, bundles, ro
     """One by one, and in a batch; the scores are those of the arm's own model, the order is kept."""
     client, scorer, _ = running(
         bundles[0],
-        slot(store, "challenger", bundles[1], "share = 0.4")
-        + slot(store, "anchor", bundles[0], "share = 0.2"),
+        slot(store, "challenger", bundles[1], "share = 0.4") + slot(store, "anchor", bundles[0], "share = 0.2"),
     )
     rows = [row | {"visitor": f"v{n}", "pages": float(n)} for n in range(60)]
     told = client.post("/score", json=rows).json
@@ -446,17 +432,16 @@ def test_every_row_is_answered_by_the_arm_of_its_key(running, store, bundles, ro
         again = client.post("/score", json=asked).json
         assert again["arm"] == before["arm"]
         assert again["score"] == pytest.approx(before["score"], abs=1e-6)
-    assert {line["id"]: line["arm"] for line in kept("answers") if line["id"] in {
-        each["id"] for each in told
-    }} == {each["id"]: each["arm"] for each in told}  # fmt: skip
+    assert {line["id"]: line["arm"] for line in kept("answers") if line["id"] in {each["id"] for each in told}} == {
+        each["id"]: each["arm"] for each in told
+    }
 
 
 def test_the_journal_says_salt_split_and_share(running, store, bundles, row, kept):
     """A private key's point is left out: it would tell a key that somebody guesses."""
     multiclass = min((bundles[0].parents[1] / "multiclass").iterdir())
     client, _, _ = running(
-        multiclass,
-        slot(store, "challenger", multiclass, "share = 0.5") + '[split]\nsalt = "spring"\n',
+        multiclass, slot(store, "challenger", multiclass, "share = 0.5") + '[split]\nsalt = "spring"\n'
     )
     client.post("/score", json=[row | {"visitor": f"v{n}"} for n in range(20)])
     client.post("/score", json={k: v for k, v in row.items() if k != "visitor"})

@@ -60,9 +60,7 @@ def answering(status, body):
 
 def test_an_answer_says_nothing_in_the_console(run, app, row, bundles, kept):
     """The score, then the outcome, also where the page's address of the scorer lacks its last slash."""
-    script = (
-        "tidegate.address = address; const answer = await tidegate.score(row, {timeout: 20000});"
-    )
+    script = "tidegate.address = address; const answer = await tidegate.score(row, {timeout: 20000});"
     script += "return [answer, await tidegate.outcome(answer.id, 'yes')]"
     with listening(make_server("127.0.0.1", 0, app)) as address:
         result = run(address, script, row)
@@ -99,19 +97,13 @@ def test_a_missing_token_is_said(run, store, journal, bundles, tmp_path, row):
     assert result["found"] is sent["found"] is False
     (said,) = result["warnings"]
     assert "refused with status 401: the token is missing" in said
-    assert sent["warnings"][0].startswith(
-        "tidegate: an outcome was not taken: refused with status 401"
-    )
+    assert sent["warnings"][0].startswith("tidegate: an outcome was not taken: refused with status 401")
 
 
 @pytest.mark.parametrize(
     ("status", "body", "why"),
     [
-        (
-            502,
-            b"<html>Bad Gateway</html>",
-            "status 502, and not the scorer's JSON: <html>Bad Gateway",
-        ),
+        (502, b"<html>Bad Gateway</html>", "status 502, and not the scorer's JSON: <html>Bad Gateway"),
         (200, b"<html>Welcome</html>", "status 200, and not the scorer's JSON: <html>Welcome"),
         (200, b"{}", "the answer has no score"),
         (200, b"null", "the answer has no score"),
@@ -145,8 +137,14 @@ def test_silence_and_no_connection_are_said_apart(run):
 
 @pytest.mark.parametrize(
     "call",
-    ["{}, null", "{n: 1n}", "{}, {timeout: 'soon'}", "{}, {timeout: -1}", "(() => {const a = {}; a.a = a; return a})()"],
-)  # fmt: skip
+    [
+        "{}, null",
+        "{n: 1n}",
+        "{}, {timeout: 'soon'}",
+        "{}, {timeout: -1}",
+        "(() => {const a = {}; a.a = a; return a})()",
+    ],
+)
 def test_a_call_that_is_wrong_is_a_fallback_too(run, call):
     """No options, what is not JSON, no time: a page never fails with the snippet."""
     with listening(answering(500, b"{}")) as address:

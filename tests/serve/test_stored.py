@@ -148,8 +148,10 @@ def test_a_copy_holds_what_scores_and_nothing_else(start, place, copies, cored, 
     """No evidence; and of what is live only."""
     start()
     assert sorted(path.name for path in (copies / cored.name).rglob("*")) == [
-        "core.onnx", "manifest.json", "model.onnx",
-    ]  # fmt: skip
+        "core.onnx",
+        "manifest.json",
+        "model.onnx",
+    ]
 
     store.serve(bundles[0])
     start()
@@ -166,7 +168,7 @@ def test_what_is_refused_is_not_copied(start, place, copies, cored, store, bundl
     (folder / "manifest.json").write_text(json.dumps(manifest))
     folder.rename(folder.with_name(version))
     live = (store.folder / "live.toml").read_text()
-    store.write(f'{live}[challenger]\nversion = "{version}"\ndigest = "{manifest["digest"]}"\nshare = 0.5\n')  # fmt: skip
+    store.write(f'{live}[challenger]\nversion = "{version}"\ndigest = "{manifest["digest"]}"\nshare = 0.5\n')
     router = start()
 
     assert router.refused["what"] == version
@@ -248,7 +250,7 @@ def test_a_full_disk_costs_the_copy_and_nothing_else(store, clock, copies, place
     assert capsys.readouterr().err.count("no copy of what serves could be kept") == 1
 
 
-def test_a_folder_that_cannot_be_written_costs_the_copy_and_nothing_else(store, clock, place, tmp_path, capsys):  # fmt: skip
+def test_a_folder_that_cannot_be_written_costs_the_copy_and_nothing_else(store, clock, place, tmp_path, capsys):
     """A journal that is a file, say."""
     (tmp_path / "file").write_text("")
     router = Router(store.folder, clock, passes=lambda: 0.0, copies=tmp_path / "file/copies")

@@ -111,24 +111,15 @@ def test_fifty_swaps_under_load(root, store, journal, tmp_path, bundles, rows, k
     assert len({*scores.values()}) == len(scores)
     store.serve(bundles[0])
     follow = ("--follow-every", "0.01")
-    with (
-        scorer(root, store.folder, journal, tmp_path, *follow) as address,
-        load(address, rows, 3) as asking,
-    ):
+    with scorer(root, store.folder, journal, tmp_path, *follow) as address, load(address, rows, 3) as asking:
         for number in range(1, SWAPS + 1):
             since = [len(each.answers) for each in asking]
             version = store.serve(bundles[number % 2])
-            until(
-                lambda v=version, s=since: all(
-                    each.sees(v, n) for each, n in zip(asking, s, strict=True)
-                )
-            )
+            until(lambda v=version, s=since: all(each.sees(v, n) for each, n in zip(asking, s, strict=True)))
 
     answers = [answer for each in asking for answer in each.answers]
     assert [each.failed for each in asking] == [[], [], []]
-    assert [
-        (row, body) for row, body in answers if body["score"] != scores[body["version"], row]
-    ] == []
+    assert [(row, body) for row, body in answers if body["score"] != scores[body["version"], row]] == []
     assert {line["id"]: (line["version"], line["score"]) for line in kept("answers")} == {
         body["id"]: (body["version"], body["score"]) for _, body in answers
     }
@@ -142,11 +133,7 @@ def test_an_arm_is_the_same_in_every_worker(root, store, journal, tmp_path, bund
     (store.folder / "live.toml").write_text(
         "".join(
             f'[{role}]\nversion = "{slots[n]}"\ndigest = "{digests[n]}"\n{more}\n'
-            for role, n, more in (
-                ("champion", 0, ""),
-                ("challenger", 1, "share = 0.4"),
-                ("anchor", 1, "share = 0.3"),
-            )
+            for role, n, more in (("champion", 0, ""), ("challenger", 1, "share = 0.4"), ("anchor", 1, "share = 0.3"))
         )
         + '[split]\nsalt = "spring"\n'
     )
@@ -157,18 +144,13 @@ def test_an_arm_is_the_same_in_every_worker(root, store, journal, tmp_path, bund
         for name, share in (("champion", 0.3), ("challenger", 0.4), ("anchor", 0.3))
     ]
     expected = [Arms("", *arms, salt="spring").pick(row["visitor"]).name for row in rows]
-    with (
-        scorer(root, store.folder, journal, tmp_path) as address,
-        load(address, rows, 3) as asking,
-    ):
+    with scorer(root, store.folder, journal, tmp_path) as address, load(address, rows, 3) as asking:
         until(lambda: all(len(each.answers) > 100 for each in asking))
         # A connection goes to whichever worker takes it: more of them, until each has answered.
         until(lambda: ask_anew(address, rows[0]) and len([*journal.glob("answers-*")]) >= 2)
 
     assert [each.failed for each in asking] == [[], [], []]
-    assert {(row, body["arm"]) for each in asking for row, body in each.answers} == {
-        *enumerate(expected)
-    }
+    assert {(row, body["arm"]) for each in asking for row, body in each.answers} == {*enumerate(expected)}
     assert {*expected} == {"champion", "challenger", "anchor"}
     assert {line["salt"] for line in kept("answers")} == {"spring"}
 

@@ -27,9 +27,7 @@ MORE = {
     "campaign": st.sampled_from(["search", "never seen", None]),
     "age": st.sampled_from([41, 41.0, 0.1 + 0.2, 1e2, None]),
     "visitor": st.sampled_from(["v1", "v2", None]),
-    "at": st.sampled_from(
-        ["2026-03-01T11:00:00Z", "2026-03-01T12:00:00+01:00", "2026-03-01", None]
-    ),
+    "at": st.sampled_from(["2026-03-01T11:00:00Z", "2026-03-01T12:00:00+01:00", "2026-03-01", None]),
 }
 
 
@@ -77,10 +75,7 @@ def both(scorer, rows, trace=""):
     content = json.dumps(rows, ensure_ascii=False).encode()
     assert type(scorer._read_fast(contract, content)) is Table
     found = []
-    for score in (
-        lambda: scorer.score(content, trace),
-        lambda: scorer._respond(contract, rows, trace, contract),
-    ):
+    for score in (lambda: scorer.score(content, trace), lambda: scorer._respond(contract, rows, trace, contract)):
         before = journalled(scorer)
         response = score()
         lines = journalled(scorer).removeprefix(before)
@@ -88,9 +83,7 @@ def both(scorer, rows, trace=""):
     return found
 
 
-@settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None
-)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None)
 @given(rows=st.lists(st.fixed_dictionaries({}, optional=MORE), min_size=2, max_size=6))
 def test_a_list_is_scored_journalled_and_counted_as_its_rows_are(scorer, rows):
     """Whatever is missing, null, unseen or left out."""

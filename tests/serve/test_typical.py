@@ -61,11 +61,7 @@ def test_the_usual_value_is_one_that_is_admitted(feature, values, seen, expected
 
 @pytest.mark.parametrize(
     ("feature", "values", "seen", "made"),
-    [
-        (NUMBER, [7, 7], (), 0),
-        (CATEGORY, ["ann"], ("ann", "bob"), "x"),
-        (BOOLEAN, [False], (), True),
-    ],
+    [(NUMBER, [7, 7], (), 0), (CATEGORY, ["ann"], ("ann", "bob"), "x"), (BOOLEAN, [False], (), True)],
 )
 def test_a_private_field_is_made_up(feature, values, seen, made):
     """Golden rows are real."""

@@ -23,10 +23,14 @@ SINCE = "2026-03-02T00:00:00Z"
 MONDAY = datetime(2026, 3, 2, tzinfo=UTC)
 SHADOW = Split(OLD, NEW, SINCE, shadow=True)
 CONTRACT = Contract(
-    name="buys", task="binary", key="visitor", time="at", slices=("device",),
+    name="buys",
+    task="binary",
+    key="visitor",
+    time="at",
+    slices=("device",),
     features=(Feature("pages", "number"), Feature("device", "category")),
     target=Target("bought", ("no", "yes")),
-)  # fmt: skip
+)
 
 
 @pytest.fixture(scope="session")
@@ -59,10 +63,15 @@ def a_journal(folder, split, days, visitors=120, *, skill=(1.0, 1.0), seed=0, ro
             }
             version = {"champion": OLD, "challenger": NEW, "anchor": "20260101T0000-ccccccc"}[arm]
             line = {
-                "id": f"{number}-{again}", "at": (at + timedelta(minutes=again)).isoformat(),
-                "version": version, "arm": arm, "key": key, "time": at.isoformat(),
-                "row": {"pages": pages, "device": device}, "score": score.get(arm, 0.5),
-            }  # fmt: skip
+                "id": f"{number}-{again}",
+                "at": (at + timedelta(minutes=again)).isoformat(),
+                "version": version,
+                "arm": arm,
+                "key": key,
+                "time": at.isoformat(),
+                "row": {"pages": pages, "device": device},
+                "score": score.get(arm, 0.5),
+            }
             if not split.shadow:
                 share = {"challenger": split.share, "anchor": split.held}
                 told = round(1 - split.share - split.held, 12)
@@ -101,10 +110,11 @@ def read_units(journal, asked):
     empty = pd.DataFrame({"key": [], "day": []})
     frames = [each.frame for each in found]
     return Units(
-        pd.concat(frames, ignore_index=True) if frames else empty, asked.days,
+        pd.concat(frames, ignore_index=True) if frames else empty,
+        asked.days,
         *(sum(getattr(each, name) for each in found) for name in ("crossed", "misdealt", "unscored")),
         odd=+(odd + book.odd),
-    )  # fmt: skip
+    )
 
 
 def by_day(values, day, days):

@@ -18,9 +18,7 @@ def differences(value, challenger, day, chance, features):
     gains, plain = np.zeros(len(value)), np.zeros(len(value))
     for each in np.unique(day):
         now = day == each
-        found = told.day(
-            value[now, None], challenger[now], chance, lambda some, now=now: features[now][some]
-        )
+        found = told.day(value[now, None], challenger[now], chance, lambda some, now=now: features[now][some])
         gains[now], plain[now] = (values[:, 0] for values in found)
     return gains, 1 - gains.var() / plain.var() if plain.var() > 0 else 0.0
 
@@ -88,13 +86,15 @@ def test_one_arm_alone_is_no_error():
 
 def test_columns_are_coded_by_the_first_day():
     """Numbers, missing ones, categories; a level that comes later has no column."""
-    frame = pd.DataFrame({
-        "row.pages": [*range(60), 59, 1000, None],
-        "row.device": ["phone"] * 30 + ["desk"] * 20 + ["watch"] * 10 + ["tv", "desk", None],
-        "row.member": [True, False] * 30 + [True, True, None],
-        "row.same": [7.0] * 63,
-        "row.wind": [None] * 20 + [1, 2] * 20 + [1.0, None, 2.0],
-    }).astype({"row.member": object, "row.wind": object})  # fmt: skip
+    frame = pd.DataFrame(
+        {
+            "row.pages": [*range(60), 59, 1000, None],
+            "row.device": ["phone"] * 30 + ["desk"] * 20 + ["watch"] * 10 + ["tv", "desk", None],
+            "row.member": [True, False] * 30 + [True, True, None],
+            "row.same": [7.0] * 63,
+            "row.wind": [None] * 20 + [1, 2] * 20 + [1.0, None, 2.0],
+        }
+    ).astype({"row.member": object, "row.wind": object})
     kinds = {"pages": "number", "device": "category", "member": "boolean", "same": "number"}
     features = [Feature(name, kind) for name, kind in (kinds | {"wind": "number"}).items()]
     how = codes(frame[:60], features)

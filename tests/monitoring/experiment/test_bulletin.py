@@ -26,18 +26,28 @@ def reading(name, low, high, days=4, saved=0.0):
 
 
 WON = Result(
-    a_split(0.1), 16, (7200, 800), 7900,
+    a_split(0.1),
+    16,
+    (7200, 800),
+    7900,
     (reading("log_loss", 0.002, 0.02, saved=0.21), reading("brier", -0.001, 0.004)),
     (reading("origin = JFK", -0.09, -0.01), reading("origin = <b>@all</b>", -0.1, 0.1)),
     (reading("the first week", 0.05, 0.06), reading("since then", -0.01, 0.02)),
     Judgement("wins", "log_loss: better; brier: no worse than the margin"),
     ("3 rows that were answered under other shares, left out",),
-)  # fmt: skip
+)
 RUNNING = replace(
-    WON, split=replace(a_split(0), shadow=True), days=3, units=(400, 390), labelled=380, slices=(),
-    readings=(reading("log_loss", -0.01, 0.02),), novelty=(), odd=(),
+    WON,
+    split=replace(a_split(0), shadow=True),
+    days=3,
+    units=(400, 390),
+    labelled=380,
+    slices=(),
+    readings=(reading("log_loss", -0.01, 0.02),),
+    novelty=(),
+    odd=(),
     judgement=Judgement("running", "2 whole weeks are the least", 11),
-)  # fmt: skip
+)
 
 
 @pytest.mark.parametrize(("name", "result"), [("won", WON), ("running", RUNNING)])

@@ -182,10 +182,7 @@ def test_a_result_about_another_split_does_nothing_to_the_one_that_is_live(forge
     """Somebody merged another champion while the journal was read."""
     deed = Deed("end-experiment", "End the experiment: it lost", "it lost", True)
     split = split_of(forge.history(LIVE))
-    make_live(
-        forge,
-        replace(BEGUN, champion=Slot(NEW, DIGEST[NEW]), challenger=Slot(OLD, DIGEST[OLD], 0.5)),
-    )
+    make_live(forge, replace(BEGUN, champion=Slot(NEW, DIGEST[NEW]), challenger=Slot(OLD, DIGEST[OLD], 0.5)))
     before = forge.read(LIVE)
 
     assert "has changed while this was measured" in _do(forge, deed, split)

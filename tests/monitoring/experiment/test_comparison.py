@@ -13,15 +13,7 @@ from model.contract import Contract, Feature, Target
 from monitoring.experiment.comparison import compared, measures, split_of
 from monitoring.experiment.history import read_tally
 from monitoring.shelf import Shelf
-from tests.monitoring.experiment.conftest import (
-    CONTRACT,
-    NEW,
-    OLD,
-    SHADOW,
-    a_journal,
-    a_split,
-    asked,
-)
+from tests.monitoring.experiment.conftest import CONTRACT, NEW, OLD, SHADOW, a_journal, a_split, asked
 
 pytestmark = pytest.mark.slow
 
@@ -86,9 +78,7 @@ def test_the_first_week_is_told_apart(journal, rules):
         return (
             answers,
             [
-                each | {"outcome": bought[arms[each["id"]][1]]}
-                if arms[each["id"]][0] == "challenger"
-                else each
+                each | {"outcome": bought[arms[each["id"]][1]]} if arms[each["id"]][0] == "challenger" else each
                 for each in outcomes
             ],
             shadow,
@@ -125,9 +115,7 @@ def test_a_shadow_is_not_measured_by_what_came_of_it(rules):
 
     assert measures(both, "binary", shadow=False) == ["outcome", "brier"]
     assert measures(both, "binary", shadow=True) == ["brier"]
-    with pytest.raises(
-        ConfigurationError, match="a shadow cannot change; add another measure: log"
-    ):
+    with pytest.raises(ConfigurationError, match="a shadow cannot change; add another measure: log"):
         measures(alone, "binary", shadow=True)
 
 
@@ -135,9 +123,8 @@ def test_margins_of_a_regression_are_shares(journal, rules):
     """Of the champion's own error, whatever the unit."""
     split = a_split()
     contract = Contract(
-        name="t", task="regression", key="k", time="at", features=(Feature("pages", "number"),),
-        target=Target("amount"),
-    )  # fmt: skip
+        name="t", task="regression", key="k", time="at", features=(Feature("pages", "number"),), target=Target("amount")
+    )
 
     def in_cents(answers, outcomes, shadow):
         return answers, [each | {"outcome": 100.0} for each in outcomes], shadow

@@ -72,14 +72,8 @@ def test_the_days_needed_are_until_the_first_that_would_decide():
 def units(first, challengers, labelled=1.0, days=10, **more):
     """*first* units a day, so many of them the challenger's, of which a share is labelled."""
     one = [False] * (first - challengers) + [True] * challengers
-    known = [True] * (first - challengers) + [
-        n < labelled * challengers for n in range(challengers)
-    ]
-    frame = pd.DataFrame({
-        "day": np.repeat(np.arange(days), first),
-        "challenger": one * days,
-        "labelled": known * days,
-    })  # fmt: skip
+    known = [True] * (first - challengers) + [n < labelled * challengers for n in range(challengers)]
+    frame = pd.DataFrame({"day": np.repeat(np.arange(days), first), "challenger": one * days, "labelled": known * days})
     return Units(frame, days, **more)
 
 
@@ -107,7 +101,7 @@ def tallied(seen, split):
         (units(100, 0, unscored=501), Split("a", "b", SINCE, shadow=True), "scored 499 of 1,000"),
         (units(0, 0), Split("a", "b", SINCE, shadow=True), None),
     ],
-)  # fmt: skip
+)
 def test_what_must_not_be_believed_is_said(seen, split, words):
     """Before any figure is."""
     found = faults(tallied(seen, split), split, 200)

@@ -17,15 +17,7 @@ from monitoring.partitions import Folder
 from monitoring.shelf import Shelf
 from serve.arms import fraction, point
 from serve.parquet import convert
-from tests.monitoring.experiment.conftest import (
-    MONDAY,
-    NEW,
-    OLD,
-    SHADOW,
-    a_journal,
-    a_split,
-    asked,
-)
+from tests.monitoring.experiment.conftest import MONDAY, NEW, OLD, SHADOW, a_journal, a_split, asked
 
 pytestmark = pytest.mark.slow
 
@@ -48,10 +40,16 @@ def lines_of(seed, split, days, keys=9, rows=60):
             arm = {"champion": "challenger", "challenger": "champion"}[arm]
         line = {
             "id": f"{key} {number}" if rng.random() < 0.9 else f"{key} again",
-            "at": at(hours), "time": at(hours), "version": VERSIONS[arm], "arm": arm, "key": key,
+            "at": at(hours),
+            "time": at(hours),
+            "version": VERSIONS[arm],
+            "arm": arm,
+            "key": key,
             "row": {"pages": rng.choice([1, 2.5, None]), "device": rng.choice(["phone", "desk"])},
-            "score": round(rng.random(), 3), "share": 0.5, "split": share,
-        }  # fmt: skip
+            "score": round(rng.random(), 3),
+            "share": 0.5,
+            "split": share,
+        }
         answers.append(line)
         if rng.random() < 0.8:
             score = {"arm": "shadow", "version": NEW, "score": round(rng.random(), 3)}
@@ -117,13 +115,8 @@ def flat(told):
 
 
 @settings(max_examples=5, phases=[Phase.generate])  # to shrink one would take minutes
-@given(
-    seed=st.integers(0, 10**6), unit_days=st.integers(1, 2), shadow=st.booleans(),
-    waits=st.sets(st.integers(0, 5)),
-)  # fmt: skip
-def test_kept_days_tell_what_reading_all_anew_tells(
-    tmp_path_factory, seed, unit_days, shadow, waits
-):
+@given(seed=st.integers(0, 10**6), unit_days=st.integers(1, 2), shadow=st.booleans(), waits=st.sets(st.integers(0, 5)))
+def test_kept_days_tell_what_reading_all_anew_tells(tmp_path_factory, seed, unit_days, shadow, waits):
     """Morning after morning: keys that return, late outcomes, segments put away a day later, a file that comes late."""
     split, days = SHADOW if shadow else SPLIT, 5
     folder = tmp_path_factory.mktemp("any")

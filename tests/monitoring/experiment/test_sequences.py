@@ -7,14 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitoring.experiment.sequences import (
-    Days,
-    band,
-    half_width,
-    ratio_p_value,
-    tuned,
-    units_needed,
-)
+from monitoring.experiment.sequences import Days, band, half_width, ratio_p_value, tuned, units_needed
 from tests.monitoring.experiment.conftest import by_day
 
 ALPHA, DAYS, RUNS = 0.05, 60, 2000
@@ -118,9 +111,7 @@ def test_a_true_ratio_looked_at_daily_is_seldom_suspected():
     assert suspected / 300 <= ALPHA
 
 
-@pytest.mark.parametrize(
-    ("seen", "wrong"), [(0.100, False), (0.101, False), (0.11, True), (0.09, True)]
-)
+@pytest.mark.parametrize(("seen", "wrong"), [(0.100, False), (0.101, False), (0.11, True), (0.09, True)])
 def test_a_wrong_ratio_is_found(seen, wrong):
     """A tenth of one arm that gets lost, within a month."""
     new = np.full(30, round(2000 * seen))

@@ -9,9 +9,7 @@ from monitoring.experiment.texts import Among, factorized, only
 
 #: Two texts that become the same number.
 ALIKE = ("visitor1DA00BBAA", "azztufexYZLccxnr")
-TEXT = st.one_of(
-    st.sampled_from(["", "a", "a\0", "é", "x" * 8, "x" * 9, "x" * 65, *ALIKE]), st.text(max_size=20)
-)
+TEXT = st.one_of(st.sampled_from(["", "a", "a\0", "é", "x" * 8, "x" * 9, "x" * 65, *ALIKE]), st.text(max_size=20))
 COLUMNS = st.lists(st.one_of(TEXT, st.none()), max_size=12)
 
 
@@ -53,6 +51,4 @@ def test_texts_that_become_the_same_number_stay_two(known):
 
 def test_what_is_no_text_is_missing():
     """A column of JSON has anything in it."""
-    assert only(pd.Series(["a", 1, None, ["b"]], dtype=object)).notna().tolist() == [
-        True, False, False, False,
-    ]  # fmt: skip
+    assert only(pd.Series(["a", 1, None, ["b"]], dtype=object)).notna().tolist() == [True, False, False, False]

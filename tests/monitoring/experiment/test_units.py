@@ -79,9 +79,7 @@ def test_the_first_outcome_stands(journal):
 
     split = a_split()
     once = read(a_journal(journal, split, 3, 10), split, 3, ("outcome",)).frame
-    assert read(a_journal(journal, split, 3, 10, spoil=again), split, 3, ("outcome",)).frame.equals(
-        once
-    )
+    assert read(a_journal(journal, split, 3, 10, spoil=again), split, 3, ("outcome",)).frame.equals(once)
 
 
 def test_what_belongs_to_another_split_is_left_out(journal):
@@ -89,32 +87,27 @@ def test_what_belongs_to_another_split_is_left_out(journal):
 
     def mixed(answers, outcomes, shadow):
         others = [
-            {"share": 0.2}, {"share": None}, {"version": "20250101T0000-ddddddd"}, {"arm": "anchor"},
-            {"at": "2026-03-01T23:59:59Z"}, {"at": "never"},
-        ]  # fmt: skip
-        return (
-            [*answers, *(answers[0] | each | {"id": f"x{n}"} for n, each in enumerate(others))],
-            outcomes, shadow,
-        )  # fmt: skip
+            {"share": 0.2},
+            {"share": None},
+            {"version": "20250101T0000-ddddddd"},
+            {"arm": "anchor"},
+            {"at": "2026-03-01T23:59:59Z"},
+            {"at": "never"},
+        ]
+        return ([*answers, *(answers[0] | each | {"id": f"x{n}"} for n, each in enumerate(others))], outcomes, shadow)
 
     split = a_split()
     units = read(a_journal(journal, split, 3, 10, spoil=mixed), split, 3)
 
     assert len(units.frame) == 20
-    assert units.odd == {
-        "lines of answers that are torn": 1,
-        "rows that were answered under other shares, left out": 2,
-    }
+    assert units.odd == {"lines of answers that are torn": 1, "rows that were answered under other shares, left out": 2}
 
 
 def test_who_was_in_both_arms_or_in_the_wrong_one_is_counted(journal):
     """That is a fault of the split, and no visitor."""
 
     def crossed(answers, outcomes, shadow):
-        arms = {
-            "champion": {"arm": "challenger", "version": NEW},
-            "challenger": {"arm": "champion", "version": OLD},
-        }
+        arms = {"champion": {"arm": "challenger", "version": NEW}, "challenger": {"arm": "champion", "version": OLD}}
         first = answers[0]
         return [*answers, first | arms[first["arm"]] | {"id": "again"}], outcomes, shadow
 
@@ -182,15 +175,20 @@ def test_many_classes_and_numbers_are_read_as_well(journal):
     """Lists of scores; an error for a number."""
     split = a_split()
     three = Contract(
-        name="t", task="multiclass", key="k", time="at", features=(Feature("pages", "number"),),
+        name="t",
+        task="multiclass",
+        key="k",
+        time="at",
+        features=(Feature("pages", "number"),),
         target=Target("tariff", ("a", "b", "c")),
-    )  # fmt: skip
+    )
 
     def as_classes(answers, outcomes, shadow):
         return (
             [each | {"score": [0.5, 0.3, 0.2]} for each in answers],
-            [each | {"outcome": "b"} for each in outcomes], shadow,
-        )  # fmt: skip
+            [each | {"outcome": "b"} for each in outcomes],
+            shadow,
+        )
 
     a_journal(journal, split, 3, 10, spoil=as_classes)
     units = read_units(journal, asked(split, 3, three))
@@ -206,11 +204,7 @@ def test_a_journal_that_was_put_away_reads_the_same(journal):
         told = [each | {"outcome": int(each["outcome"] == "yes")} for each in outcomes]
         told[3]["outcome"] = "none"
         wrong = answers[0] | {"id": "w", "score": "high"}
-        return (
-            [*answers[:7], wrong, answers[7] | {"row": {"pages": 41.5}}, *answers[8:]],
-            told,
-            shadow,
-        )
+        return ([*answers[:7], wrong, answers[7] | {"row": {"pages": 41.5}}, *answers[8:]], told, shadow)
 
     def found():
         more = {"features": ("pages", "device"), "measures": ("brier",)}
