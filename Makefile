@@ -15,7 +15,7 @@ WORK := .venv/work/bin/python
 CHECKS := .venv/checks/bin/python
 SERVE := .venv/serve/bin/python
 ENVIRONMENTS := serve work checks
-PACKAGES := bench checks drill forge model monitoring serve
+PACKAGES := bench checks contracts drill forge model monitoring reporting serve
 INSTALLED := $(ENVIRONMENTS:%=.venv/%/installed)
 SCHEMA := .venv/tools/bin/check-jsonschema --builtin-schema
 MEASURED :=
@@ -105,7 +105,7 @@ lint-code: .venv/tools/installed
 	.venv/tools/bin/ruff check .
 
 lint-types: .venv/tools/installed .venv/work/installed .venv/serve/installed
-	.venv/tools/bin/mypy --python-executable $(WORK) --exclude '^(drill/peers/|docs/generate/serve_)' forge model monitoring checks drill docs
+	.venv/tools/bin/mypy --python-executable $(WORK) --exclude '^(drill/peers/|docs/generate/serve_)' contracts reporting forge model monitoring checks drill docs
 	.venv/tools/bin/mypy --python-executable $(SERVE) --exclude '^bench/(servers/|watch/(adwin|evidently_check)\.py)' serve bench docs/generate/serve_environment.py
 
 lint-schemas: .venv/tools/installed
@@ -132,10 +132,10 @@ bench: .venv/serve/installed .venv/work/installed .venv/tools/installed ## the s
 	@$(SERVE) -m bench --peers $(or $(PEERS),all) --seconds $(or $(SECONDS),2)
 
 bench-experiment: .venv/work/installed ## how often an experiment errs, how long it takes: a section of BENCHMARKS.md  [RUNS=400]
-	@$(WORK) -m bench.experiments --runs $(or $(RUNS),400)
+	@$(WORK) -m bench.experiment_errors --runs $(or $(RUNS),400)
 
 bench-gate: .venv/work/installed ## what the gate accepts, what creeps in, whether its intervals are true: BENCHMARKS.md  [REPEATS=200]
-	@OMP_NUM_THREADS=1 $(WORK) -m bench.gate --repeats $(or $(REPEATS),200)
+	@OMP_NUM_THREADS=1 $(WORK) -m bench.gate_simulation --repeats $(or $(REPEATS),200)
 
 bench-watch: .venv/work/installed .venv/tools/installed ## the watch beside NannyML, Evidently and river  [SEEDS=12 POOLS=flights,digits DATA=FOLDER]
 	@$(WORK) -W ignore -m bench.watch --seeds $(or $(SEEDS),12) $(if $(POOLS),--pools $(POOLS)) $(if $(DATA),--data "$(DATA)")

@@ -21,18 +21,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 
-from bench import before, document, single
-from bench.chart import draw
-from bench.contest import contestants, rounds
+from bench import document
+from bench import earlier_checkout as before
+from bench import scorer_alone as single
+from bench.benchmark_model import ROOT, SERVE, Subject, SubjectError
 from bench.entrant import Entrant
 from bench.environments import versions_in
 from bench.goals import goals
-from bench.ours import OURS
-from bench.peers import PEERS
-from bench.results import LEVELS, Results
+from bench.own_servers import OURS
 from bench.sections import put
+from bench.server_chart import draw
+from bench.server_peers import PEERS
+from bench.server_results import LEVELS, Results
+from bench.server_rounds import contestants, rounds
 from bench.soak import Soak, soak
-from bench.subject import ROOT, SERVE, Subject, SubjectError
 from forge.closed_pipes import ignore_closed_pipes
 
 OK, FOUND, USAGE = 0, 1, 2

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.streams import LEAST, Stream, scores
-from checks.bootstrap import Blocks, measures, paired
-from checks.compare import finding
-from checks.rules import Compare
+from bench.gate_streams import LEAST, Stream, scores
+from checks.comparison.bootstrap import Blocks, measures, paired
+from checks.comparison.compare import finding
+from contracts.thresholds import Compare
 
 GAPS = (-0.03, -0.02, -0.015, -0.01, -0.005, -0.0025, 0.0, 0.005, 0.01)
 SIZES = (500, 2_000, 10_000)

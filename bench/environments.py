@@ -8,7 +8,7 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.subject import ROOT
+from bench.benchmark_model import ROOT
 
 UV, TOOLS = ROOT / ".venv/tools/bin/uv", ROOT / ".venv/tools/bin/python"
 #: What the pipeline was pickled with has to read it; the graph is run by the version that we run.

@@ -102,7 +102,7 @@ def main() -> None:
 
 def _bundle(rows: int, features: int, day: str, folder: Path) -> Path:
     if not list(folder.glob("*/manifest.json")):
-        words = ["-m", "model", "train", "--recipe", "bench/many.py", "--today", day, "--out", str(folder)]
+        words = ["-m", "model", "train", "--recipe", "bench/generated_recipe.py", "--today", day, "--out", str(folder)]
         # Three words and a flag are among the features.
         _run(WORK, words, {"BENCH_ROWS": str(rows), "BENCH_NUMBERS": str(features - 4)})
     return next(folder.glob("*/manifest.json")).parent

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from bench.results import Results
+from bench.server_results import Results
 
 #: Why answers are slower while models are swapped.
 SWAPPING = (

@@ -19,9 +19,9 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from bench.floor import run
+from bench.raw_session import run
 from serve.app import create_app
-from serve.scorer import Scorer
+from serve.scoring.scorer import Scorer
 
 #: Rows that are scored in one turn of the event loop.
 TOGETHER = 8

@@ -15,9 +15,9 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from bench.ledger import Books, compare
-from bench.process import Server, ask, free_port, memory
-from bench.subject import ROOT, Store
+from bench.answer_ledger import Books, compare
+from bench.benchmark_model import ROOT, Store
+from bench.server_process import Server, ask, free_port, memory
 
 SWAP_EVERY, KILL_EVERY, VISITORS, THREADS = 1.0, 5.0, 2, 4
 #: Of the worker that lives throughout: how many megabytes its memory may grow by from the second

@@ -18,27 +18,27 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from checks.anchor import unmoved
-from checks.arguments import parser
 from checks.candidate import as_named, load_candidate
-from checks.drilled import drilled
+from checks.comparison.anchor import unmoved
 from checks.evidence import cannot_read, load_bundle
-from checks.judgement import judgement
-from checks.markdown import text
-from checks.proposed import fit
-from checks.rules import ConfigurationError, Rules, read_rules
-from checks.subject import Subject, named
+from checks.gate import judgement
+from checks.gate_subject import Subject, named
+from checks.insights.drill_score import drilled
+from checks.insights.proposed_slots import fit
+from checks.options import parser
 from checks.verdict import Finding, Named, Verdict
 from checks.waivers import Waiver, read_waivers
-from forge import Forge, ForgeError
-from forge.actions import output, summary
+from contracts.live_config import LIVE, Live, LiveError, Slot, champions_of, digests_of, parse_live, withdrawn_by
+from contracts.row_contract import Contract, ContractError
+from contracts.thresholds import ConfigurationError, Rules, read_rules
 from forge.closed_pipes import ignore_closed_pipes
-from forge.fitness import changed_slots, compared_with, unfetched, unfit
-from forge.live import LIVE, Live, LiveError, Slot, champions_of, digests_of, parse_live, withdrawn_by
+from forge.interface import Forge, ForgeError
 from forge.opening import open_forge
-from model.contract import Contract, ContractError
-from serve.bundle import Bundle
-from serve.manifest import BundleError
+from forge.releases.slot_checks import changed_slots, compared_with, unfetched, unfit
+from forge.workflow_output import output, summary
+from reporting.markdown import text
+from serve.release.bundle import Bundle
+from serve.release.manifest import BundleError
 
 OK, USAGE, REJECT, HOLD, CANNOT_JUDGE, FORGE = 0, 2, 3, 4, 5, 6
 CODES = {"PROMOTE": OK, "REJECT": REJECT, "HOLD": HOLD}

@@ -1,7 +1,7 @@
 """Candidate, champion and anchor -> frames, scored with the scorer's own code.
 
 What is judged is what will be served: every score here comes from the ONNX files, through
-`serve.bundle`. All are scored on the candidate's holdout, as far as none of them learnt from it.
+`serve.release.bundle`. All are scored on the candidate's holdout, as far as none of them learnt from it.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from checks.past import Past, past
-from model.contract import Contract
-from model.tolerance import relative, spread_of
-from serve.bundle import Bundle
-from serve.manifest import BundleError
+from checks.earlier_rows import Past, past
+from contracts.row_contract import Contract
+from contracts.tolerance import relative, spread_of
+from serve.release.bundle import Bundle
+from serve.release.manifest import BundleError
 
 #: How far the scores in the evidence may be from those computed here.
 SAME = 1e-5

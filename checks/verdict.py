@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from checks.rules import Severity
+from contracts.thresholds import Severity
 
 Outcome = Literal["PASS", "FAIL", "NOT_RUN", "INCONCLUSIVE"]
 Decision = Literal["PROMOTE", "HOLD", "REJECT"]
@@ -97,7 +97,7 @@ def ruled(rule: str, holds: bool, observed: str, limit: str, why: str, severity:
 
 def rules_changed(files: Iterable[str]) -> list[str]:
     """Those of a proposal's *files* that judge it, the limits first."""
-    found = {path for path in files if path.startswith("checks/")}
+    found = {path for path in files if path.startswith(("checks/", "contracts/"))}
     return sorted(found, key=lambda path: (path != LIMITS, path))
 
 

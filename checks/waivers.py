@@ -13,8 +13,8 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-from checks.rules import ConfigurationError
 from checks.verdict import Finding
+from contracts.thresholds import ConfigurationError
 
 LIMIT = "a waiver that is needed, and not over"
 

@@ -21,7 +21,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-from drill.identity import beside, identity
+from drill.drill_digest import beside, identity
 from drill.workers import spread
 from forge.closed_pipes import ignore_closed_pipes
 
@@ -41,7 +41,7 @@ class DrillError(Exception):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns its exit code."""
-    from checks.rules import ConfigurationError  # noqa: PLC0415 -- each environment has its own half
+    from contracts.thresholds import ConfigurationError  # noqa: PLC0415 -- each environment has its own half
 
     asked = _parser().parse_args(arguments)
     began = time.monotonic()
@@ -60,9 +60,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _make(asked: argparse.Namespace) -> None:
-    from checks.rules import read_rules  # noqa: PLC0415
+    from contracts.thresholds import read_rules  # noqa: PLC0415
     from drill import make  # noqa: PLC0415
-    from drill.subject import ROWS, Subject  # noqa: PLC0415
+    from drill.thinned_recipe import ROWS, Subject  # noqa: PLC0415
     from model.train import RecipeError, read_recipe, training_window  # noqa: PLC0415
 
     rules = read_rules(asked.rules)
@@ -111,7 +111,7 @@ def _judge(asked: argparse.Namespace) -> None:
     undone = [each for each in names if not (asked.out / each / CASE).is_file()]
     if undone:
         raise DrillError(f"{len(undone)} of {len(names)} cases are not made yet; type: python -m drill make, as before")
-    from checks.rules import read_rules  # noqa: PLC0415
+    from contracts.thresholds import read_rules  # noqa: PLC0415
 
     read_rules(asked.rules)
     _say("loading Deepchecks ...")
@@ -156,7 +156,8 @@ def _judge(asked: argparse.Namespace) -> None:
 
 def _peers(asked: argparse.Namespace) -> None:
     from bench.sections import put  # noqa: PLC0415
-    from drill import make, rivals, score  # noqa: PLC0415
+    from drill import make, score  # noqa: PLC0415
+    from drill import peer_suites as rivals  # noqa: PLC0415
     from model.train import read_recipe  # noqa: PLC0415
 
     cases = [make.read(asked.out / each / CASE) for each in _run(asked.out)["cases"]]

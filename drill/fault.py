@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 
-from drill.subject import Change, Subject
-from model.export import to_graph
+from drill.thinned_recipe import Change, Subject
+from model.onnx_export.export import to_graph
 from model.train import Fitted
 
 
@@ -31,7 +31,7 @@ class Fault:
     *rules* are patterns of the rules for which it should be caught, any one of them; *also* of those
     that may fail beside, since the fault fairly concerns them. The rest says where it is put in: the
     recipe, the fitted model, its graph, the finished bundle, or the gate itself (a name of
-    `drill.sabotage`).
+    `drill.gate_faults`).
     """
 
     name: str

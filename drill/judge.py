@@ -15,11 +15,11 @@ from typing import Any
 
 from checks.__main__ import CANNOT_JUDGE, USAGE
 from checks.__main__ import main as gate
-from checks.rules import ConfigurationError
-from drill.sabotage import sabotaged
-from forge.live import Live, with_champion
-from forge.local import LocalForge
-from serve.bundle import Bundle
+from contracts.live_config import Live, with_champion
+from contracts.thresholds import ConfigurationError
+from drill.gate_faults import sabotaged
+from forge.local.folder_forge import LocalForge
+from serve.release.bundle import Bundle
 
 Told = Mapping[str, Any]
 

@@ -11,15 +11,15 @@ from fnmatch import fnmatch
 from pathlib import Path
 from types import SimpleNamespace
 
-from drill.clean import candidates
+from contracts.row_contract import ContractError
+from drill.clean_candidates import candidates
 from drill.fault import DoesNotApplyError, Fault
 from drill.faults import FAMILIES
 from drill.score import AS_IT_IS, CLEAN
-from drill.subject import Subject
-from model.contract import ContractError
+from drill.thinned_recipe import Subject
 from model.data import DataError
-from model.export import ExportError
-from model.parity import ParityError
+from model.onnx_export.export import ExportError
+from model.onnx_export.parity import ParityError
 from model.train import RecipeError, training_window
 
 #: Who refused before there was a bundle, by what was raised.

@@ -63,7 +63,7 @@ def line(each: Outcome) -> str:
 def markdown(drill: Mapping[str, Any], peers: Mapping[str, Any] | None = None) -> str:
     """The drill's part of BENCHMARKS.md: kill scores side by side, then fault by fault.
 
-    *peers* has what `drill.rivals.compare` gives, and notes.
+    *peers* has what `drill.peer_suites.compare` gives, and notes.
     """
     found, faults = drill["score"], drill["faults"]
     others = list((peers or {}).get("peers", {}).values())

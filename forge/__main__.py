@@ -26,22 +26,22 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from forge import Forge, ForgeError, Proposal
-from forge.actions import output, summary
-from forge.agreement import agree, follow, restore, roll_back
-from forge.arguments import parser
+from contracts.live_config import LIVE, Live, LiveError, champion_of, champions_of, moves
+from forge.bundles.sync import follow as follow_live
 from forge.closed_pipes import ignore_closed_pipes
-from forge.desk import comment, move, status
-from forge.doctor import doctor
-from forge.fitness import changed_slots, unfetched, unfit
-from forge.landing import is_landed, read_policy, read_verdict, reason_to_wait, refuse_if_stale, with_earlier
-from forge.live import LIVE, Live, LiveError, champion_of, champions_of, moves
-from forge.observed import live_on, releases_with, served_on
+from forge.command_line import parser
+from forge.github.doctor import doctor
+from forge.interface import Forge, ForgeError, Proposal
+from forge.maintenance import SILENT, leftovers, overdue
 from forge.opening import open_forge
-from forge.quarantine import stuck
-from forge.subject import changed, subject
-from forge.sync import follow as follow_live
-from forge.upkeep import SILENT, leftovers, overdue
+from forge.releases.gate_request import changed, subject
+from forge.releases.landing import is_landed, read_policy, read_verdict, reason_to_wait, refuse_if_stale, with_earlier
+from forge.releases.observed_state import live_on, releases_with, served_on
+from forge.releases.quarantine import stuck
+from forge.releases.reconciliation import agree, follow, restore, roll_back
+from forge.releases.slot_checks import changed_slots, unfetched, unfit
+from forge.terminal import comment, move, status
+from forge.workflow_output import output, summary
 
 OK, USAGE, REJECTED, HELD, FORGE = 0, 2, 3, 4, 6
 

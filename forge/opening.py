@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from forge import GITHUB, Forge, ForgeError
-from forge.github import GitHubForge
-from forge.local import LocalForge
+from forge.github.github_forge import GitHubForge
+from forge.interface import GITHUB, Forge, ForgeError
+from forge.local.folder_forge import LocalForge
 
 
 def open_forge(where: str) -> Forge:

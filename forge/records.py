@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from forge import ForgeError
+from forge.interface import ForgeError
 
 _MARK, _END = "<!-- tidegate: ", " -->"
 Meta = dict[str, Any]

@@ -20,24 +20,24 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import get_args
 
-from checks.rules import ConfigurationError, read_rules
-from forge import WATCH, Forge, ForgeError
-from forge.actions import output, summary
-from forge.bundle import as_named
+from contracts.live_config import LIVE, LiveError, Slot, parse_live, with_champion
+from contracts.row_contract import Contract, ContractError, Feature, Kind
+from contracts.thresholds import ConfigurationError, read_rules
+from forge.bundles.bundle_files import as_named
 from forge.closed_pipes import ignore_closed_pipes
-from forge.live import LIVE, LiveError, Slot, parse_live, with_champion
+from forge.interface import WATCH, Forge, ForgeError
 from forge.opening import open_forge
+from forge.workflow_output import output, summary
 from model.card import card, nothing_to_gain, title
-from model.contract import Contract, ContractError, Feature, Kind
 from model.data import DataError
-from model.edited import Edited
-from model.export import Build, ExportError, export, read_manifest
-from model.parity import ParityError
-from model.prune import pruned
-from model.remarks import replayed
-from model.syntax import EditError
+from model.features.feature_uses import uses
+from model.features.prune import pruned
+from model.features.recipe_edit import Edited
+from model.features.recipe_syntax import EditError
+from model.notices import replayed
+from model.onnx_export.export import Build, ExportError, export, read_manifest
+from model.onnx_export.parity import ParityError
 from model.train import RecipeError, read_recipe, train
-from model.uses import uses
 
 OK, USAGE, NO_MODEL, FORGE = 0, 2, 5, 6
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from checks.markdown import bullets, text
-from model.remarks import HEADING, recorded
+from model.notices import HEADING, recorded
+from reporting.markdown import bullets, text
 
 
 def title(manifest: Mapping[str, Any]) -> str:

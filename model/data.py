@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from model.contract import Contract, ContractError, Problem, show
-from model.declared import Declared
-from model.loaded import plain, reading, remedy, settled
-from model.remarks import NAIVE, without_zone
+from contracts.row_contract import Contract, ContractError, Problem, show
+from model.declarations import Declared
+from model.loaded_columns import plain, reading, remedy, settled
+from model.notices import NAIVE, without_zone
 
 #: Columns that a message names where one is missing.
 MOST_SPARE = 8

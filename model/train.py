@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from model.contract import Contract, ContractError
-from model.convertible import unfit
+from contracts.row_contract import Contract, ContractError
 from model.data import NOWHERE, DataError, Split, check, encoded_target, model_inputs, split_by_time
-from model.declared import Declared, Recipe, declared, defined
-from model.raised import described, place
-from model.remarks import remarks
-from model.scores import Scores, check_scores, decisions, measure, scores_of
+from model.declarations import Declared, Recipe, declared, defined
+from model.estimator_scores import Scores, check_scores, decisions, measure, scores_of
+from model.notices import remarks
+from model.onnx_export.convertibility import unfit
+from model.recipe_errors import described, place
 
 #: With more rows than these to learn from, nothing is learnt twice: a seed hardly matters then.
 SECOND_FIT = 100_000

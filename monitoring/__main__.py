@@ -19,42 +19,42 @@ from zoneinfo import ZoneInfo
 
 import pandas as pd
 
-from checks.rules import ConfigurationError, Rules, read_rules
-from forge import Change, Forge, ForgeError
-from forge.bundle import as_named
+from contracts.live_config import LiveError, readable
+from contracts.row_contract import Contract, ContractError
+from contracts.thresholds import ConfigurationError, Rules, read_rules
+from forge.bundles.bundle_files import as_named
 from forge.closed_pipes import ignore_closed_pipes
-from forge.live import LiveError, readable
+from forge.interface import Change, Forge, ForgeError
 from forge.opening import open_forge
-from model.contract import Contract, ContractError
-from monitoring.acts import Resolve
-from monitoring.alerts import assess
-from monitoring.baking import Alarm
-from monitoring.broken import Broken, cause_of, crashed, issues, silent
-from monitoring.counted import days_of_all
-from monitoring.desk import answer_all, bake, champion_on, do, serves_badly
-from monitoring.digest import digest
-from monitoring.expected import PATH, ExpectedError, read_expected
-from monitoring.experiment.__main__ import run as run_experiment
-from monitoring.incident import decide, expected
-from monitoring.influence import influence
-from monitoring.journal import journal_at
-from monitoring.kept import Reading
-from monitoring.look import Measuring, look, measure
-from monitoring.metrics import METRICS, measured
-from monitoring.reference import EvidenceError, read_manifest, read_reference
-from monitoring.room.__main__ import run as write_site
-from monitoring.runs import write_run
-from monitoring.seen import Seen, first_day, moves_of
-from monitoring.series import ARTIFACT, NAME, SeriesError, keep_series, read_series
-from monitoring.served import read_days, served
-from monitoring.service import ServiceError, observe
-from monitoring.shelf import folder_of
-from monitoring.sightless import sightless
-from monitoring.signals import Signal, Unknown
-from monitoring.slices import since, slices, table
-from monitoring.upstream import likely_changes
-from monitoring.volume import delay_words
-from monitoring.window import JournalError, Window, read_window
+from monitoring.charts.signals import Signal, Unknown
+from monitoring.dashboard.build import run as write_site
+from monitoring.experiment.run import run as run_experiment
+from monitoring.incidents.actions import Resolve
+from monitoring.incidents.alert_rules import assess
+from monitoring.incidents.auto_rollback import Alarm
+from monitoring.incidents.digest import digest
+from monitoring.incidents.expected_causes import PATH, ExpectedError, read_expected
+from monitoring.incidents.forge_actions import answer_all, bake, champion_on, do, serves_badly
+from monitoring.incidents.incident import decide, expected
+from monitoring.incidents.self_check import Broken, cause_of, crashed, issues, silent
+from monitoring.journal.day_cache import Reading
+from monitoring.journal.frame_store import folder_of
+from monitoring.journal.remote_files import journal_at
+from monitoring.journal.sample_correction import days_of_all
+from monitoring.journal.service_history import read_days, served
+from monitoring.journal.window import JournalError, Window, read_window
+from monitoring.measure import Measuring, look, measure
+from monitoring.metric_history import ARTIFACT, NAME, SeriesError, keep_series, read_series
+from monitoring.metrics.arriving_changes import likely_changes
+from monitoring.metrics.daily_metrics import METRICS, measured
+from monitoring.metrics.feature_influence import influence
+from monitoring.metrics.service_metrics import ServiceError, observe
+from monitoring.metrics.slice_metrics import since, slices, table
+from monitoring.metrics.unjudged_rows import sightless
+from monitoring.metrics.volume import delay_words
+from monitoring.observations import Seen, first_day, moves_of
+from monitoring.reference_period import EvidenceError, read_manifest, read_reference
+from monitoring.run_files import write_run
 
 OK, USAGE, NO_WATCH = 0, 2, 5
 _KINDS: dict[type[BaseException], str] = {

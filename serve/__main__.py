@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 
 from forge.closed_pipes import ignore_closed_pipes
-from serve.commands import run
+from serve.journal.commands import run
 
 if __name__ == "__main__":
     ignore_closed_pipes()
@@ -26,8 +26,8 @@ if __name__ == "__main__" and (done := run(sys.argv[1:])) is not None:
 # NumPy's threads would never get anything to do, and the fewer a parent has, the better it forks.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-from serve.counters import begin_run
-from serve.server import QUEUE, Server
+from serve.http.server import QUEUE, Server
+from serve.metrics.counters import begin_run
 from serve.settings import SettingsError, read_settings
 
 OK, FAILED, USAGE, PORT_IN_USE = 0, 1, 2, 7

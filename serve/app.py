@@ -13,26 +13,26 @@ import msgspec
 from flask import Blueprint, Flask, Response, current_app, request
 from werkzeug.exceptions import BadRequest, HTTPException, RequestEntityTooLarge
 
-from serve.access import Access
-from serve.bodies import Ok, State
-from serve.bundle import Bundle
-from serve.content_coding import CODINGS, CodingError
-from serve.forwarded import prefix
-from serve.journal import Journal
-from serve.metrics import Metrics
-from serve.proof import PATIENCE, Proofs
-from serve.replies import JSON, Reply, refusal, reply
-from serve.router import Router
-from serve.scorer import Scorer
-from serve.scoring import RequestError, read_rows
+from serve.http.auth import Access
+from serve.http.content_coding import CODINGS, CodingError
+from serve.http.forwarded import prefix
+from serve.http.responses import JSON, Reply, refusal, reply
+from serve.http.trace_context import echo
+from serve.journal.writer import Journal
+from serve.metrics.scorer_metrics import Metrics
+from serve.release.bundle import Bundle
+from serve.release.bundle_copies import COPIES
+from serve.release.follower import Router
+from serve.release.validation_cache import PATIENCE, Proofs
+from serve.routes.live_models import body_here, json_here, scorer_here
+from serve.routes.response_bodies import Ok, State
+from serve.scoring.scorer import Scorer
+from serve.scoring.validation import RequestError, read_rows
 from serve.settings import Settings
-from serve.shadow import Offers
-from serve.standing import body_here, json_here, scorer_here
-from serve.stored import COPIES
-from serve.trace import echo
+from serve.traffic.shadow import Offers
 
 #: Modules with routes of their own.
-OTHERS = ("serve.inference", "serve.page", "serve.openapi", "serve.exporter")
+OTHERS = ("serve.routes.open_inference", "serve.routes.status_page", "serve.routes.openapi", "serve.metrics.exporter")
 ROUTES = "POST /score, POST /outcome, GET /ready, GET /health"
 
 routes = Blueprint("scorer", __name__)

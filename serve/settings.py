@@ -18,7 +18,7 @@ import msgspec
 from msgspec import Meta
 from msgspec.inspect import FloatType, IntType, LiteralType, VarTupleType, type_info
 
-from serve.access import read_tokens
+from serve.http.auth import read_tokens
 
 PREFIX = "TIDEGATE_"
 #: Variables with our prefix that are read elsewhere.
@@ -132,7 +132,7 @@ class Settings:
 
     @property
     def proofs(self) -> Path:
-        """The folder of what is proven (`serve.proof`)."""
+        """The folder of what is proven (`serve.release.validation_cache`)."""
         return self.journal / ".proven"
 # fmt: on
 

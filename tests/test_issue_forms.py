@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from forge.traces import LABEL, recognise
+from forge.github.robot_issues import LABEL, recognise
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / ".github/ISSUE_TEMPLATE"

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from forge.github import GitHubForge
-from forge.live import Live, parse_live, with_champion
-from forge.local import LocalForge
-from serve.bundle import Bundle
+from contracts.live_config import Live, parse_live, with_champion
+from forge.github.github_forge import GitHubForge
+from forge.local.folder_forge import LocalForge
+from serve.release.bundle import Bundle
 from tests.docs.shell_commands import commands_of
 from tests.forge.fake_github import NAME, FakeGitHub
 from tests.forge.fake_server import serve
@@ -28,7 +28,7 @@ README = (ROOT / "README.md").read_text()
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 #: A page of the reference names commands, and is no instruction.
 INSTRUCTIONS = [page for page in PAGES if page.parent.name != "reference"]
-NOT_COPIED = (".git", ".venv", ".demo", ".forge", "build", "*cache*", "__pycache__")
+NOT_COPIED = (".git", ".venv", ".demo", ".forge", "build", ".*_cache", "__pycache__")
 LIVE = "serve/live.toml"
 #: What measures takes minutes; its parts are tested in tests/bench and tests/drill.
 LONG = {

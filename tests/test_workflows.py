@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from forge.codeowners import owners_of, read_owners
+from forge.github.codeowners import owners_of, read_owners
 
 ROOT = Path(__file__).parents[1]
 WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
@@ -143,7 +143,7 @@ def test_no_workflow_knows_the_name_of_the_default_branch(path):
 
 
 #: module -> why it may know one
-OWN_BRANCH = {"forge/repository.py": "a forge in a folder begins its repository itself"}
+OWN_BRANCH = {"forge/local/git_repository.py": "a forge in a folder begins its repository itself"}
 
 
 def test_no_code_knows_the_name_of_the_default_branch():

@@ -20,18 +20,18 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from statistics import median
 
-from bench.scale.experiment import Trial, lines
-from bench.scale.journal import Source
-from bench.scale.run import ROOT, Run, cost, say
+from bench.benchmark_model import Subject
+from bench.scale.command_cost import ROOT, Run, cost, say
+from bench.scale.experiment_cost import Trial, lines
+from bench.scale.large_journal import Source
 from bench.sections import put
-from bench.subject import Subject
-from checks.rules import read_rules
-from checks.watch import Monitoring
+from contracts.live_config import LIVE, Live, with_champion
+from contracts.monitoring_limits import Monitoring
+from contracts.row_contract import Contract
+from contracts.thresholds import read_rules
 from forge.closed_pipes import ignore_closed_pipes
-from forge.live import LIVE, Live, with_champion
-from forge.local import LocalForge
-from model.contract import Contract
-from monitoring.reference import read_reference
+from forge.local.folder_forge import LocalForge
+from monitoring.reference_period import read_reference
 
 FIRST = date(2013, 5, 1)
 #: Days that come after, one at a time.

@@ -9,9 +9,9 @@ import time
 from typing import Any
 
 from serve.__main__ import listen
-from serve.server import Server
+from serve.http.server import Server
+from serve.http.worker import Shared
 from serve.settings import read_settings
-from serve.worker import Shared
 
 
 class Empty:

@@ -21,14 +21,14 @@ from typing import Any
 import numpy as np
 
 from bench.sections import put
-from bench.watch.arriving import section
-from bench.watch.contest import DEFAULTS, Ours, delay, limit_at, others, rate
-from bench.watch.drawing import draw
-from bench.watch.kept import QUIET, YEAR, Kept
-from bench.watch.peers import Adwin, evidently
+from bench.watch.daily_streams import A_DAY, BEFORE, CHANGES, REFERENCE
+from bench.watch.delay_svg import draw
+from bench.watch.detector_peers import Adwin, evidently
+from bench.watch.detector_results import WATCH, WOKEN, Result, budgets, delays, later, told
+from bench.watch.detector_rounds import DEFAULTS, Ours, delay, limit_at, others, rate
+from bench.watch.late_arrivals import section
 from bench.watch.pools import pools
-from bench.watch.results import WATCH, WOKEN, Result, budgets, delays, later, told
-from bench.watch.streams import A_DAY, BEFORE, CHANGES, REFERENCE
+from bench.watch.statistics_cache import QUIET, YEAR, Kept
 from forge.closed_pipes import ignore_closed_pipes
 
 ROOT = Path(__file__).parents[2]

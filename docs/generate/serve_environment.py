@@ -11,8 +11,8 @@ from typing import Any
 
 from docs.generate.markdown_table import table
 from serve.app import create_app
-from serve.definitions import COUNTED, LOOKED_UP
-from serve.manifest import read_manifest
+from serve.metrics.metric_definitions import COUNTED, LOOKED_UP
+from serve.release.manifest import read_manifest
 from serve.settings import table as settings
 
 ROOT = Path(__file__).parents[2]

@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
-import checks.arguments
+import checks.options
 import drill.__main__
-import forge.arguments
+import forge.command_line
 import model.__main__
 import monitoring.__main__
-import serve.commands
+import serve.journal.commands
 from docs.generate.markdown_table import table
 from docs.generate.thresholds_file import Group, read_groups
 
@@ -67,9 +67,9 @@ def parsers() -> list[argparse.ArgumentParser]:
     """The parser of each package with commands; of `serve`, of those without the server."""
     return [
         model.__main__._parser(),
-        checks.arguments.parser(""),
-        forge.arguments.parser(""),
-        serve.commands._parser(),
+        checks.options.parser(""),
+        forge.command_line.parser(""),
+        serve.journal.commands._parser(),
         monitoring.__main__._parser(),
         drill.__main__._parser(),
     ]

@@ -2,5 +2,5 @@
 
 `book` reads the journal a day at a time, `texts` says which keys and ids are equal, `units` makes units
 of the rows, `tally` sums them, and `history` keeps the sums. `adjustment` and `sequences` are the statistics, `comparison` measures,
-`decision` judges, `bulletin` tells. Imports of ours: `model.contract`, `checks.rules`.
+`decision` judges, `bulletin` tells. Imports of ours: `contracts.row_contract`, `contracts.thresholds`.
 """

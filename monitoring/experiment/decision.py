@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from checks.live import Experiment
-from monitoring.experiment.sequences import Band, band, ratio_p_value, tuned
-from monitoring.experiment.tally import LABELLED, Tally
-from monitoring.experiment.units import Split
+from contracts.release_policy import Experiment
+from monitoring.experiment.aggregates import LABELLED, Tally
+from monitoring.experiment.confidence_sequences import Band, band, ratio_p_value, tuned
+from monitoring.experiment.experiment_units import Split
 
 State = Literal["running", "wins", "loses", "equivalent", "broken"]
 WEEK = 7

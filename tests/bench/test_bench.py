@@ -12,14 +12,14 @@ import pytest
 
 from bench import client, document
 from bench.__main__ import chosen
-from bench.chart import FIGURE, svg
-from bench.contest import Measurement
+from bench.answer_ledger import Books, compare
 from bench.goals import Goal, goals, table
-from bench.ledger import Books, compare
-from bench.ours import OURS
-from bench.peers import PEERS
-from bench.process import Server, ServerError, ask, free_port
-from bench.results import LEVELS, Results
+from bench.own_servers import OURS
+from bench.server_chart import FIGURE, svg
+from bench.server_peers import PEERS
+from bench.server_process import Server, ServerError, ask, free_port
+from bench.server_results import LEVELS, Results
+from bench.server_rounds import Measurement
 from bench.soak import Outcome
 
 pytestmark = pytest.mark.slow

@@ -5,10 +5,10 @@ from datetime import date
 import pandas as pd
 import pytest
 
-from bench.scale.experiment import SHARE, lines
-from bench.scale.journal import Source
-from bench.scale.run import Run, cost
-from monitoring.partitions import Folder, frames, parts
+from bench.scale.command_cost import Run, cost
+from bench.scale.experiment_cost import SHARE, lines
+from bench.scale.large_journal import Source
+from contracts.journal_format import Folder, frames, parts
 from tests.monitoring.experiment.conftest import CONTRACT, NEW, OLD
 
 

@@ -9,16 +9,16 @@ import pandas as pd
 import pytest
 
 import monitoring  # noqa: F401 -- switches NannyML's telemetry off
-from bench.watch.arriving import BEFORE as HISTORY
-from bench.watch.arriving import CALM, CHANGES, QUIET, alarms, window
-from bench.watch.contest import delay, limit_at, rate
-from bench.watch.drawing import draw
-from bench.watch.kept import Kept
+from bench.watch.daily_statistics import estimated_auc, jensen_shannon, reconstruction, unseen
+from bench.watch.daily_streams import A_DAY, BEFORE, REFERENCE, auc, changed, quiet
+from bench.watch.delay_svg import draw
+from bench.watch.detector_results import WATCH, Result, budgets, delays, later
+from bench.watch.detector_rounds import delay, limit_at, rate
+from bench.watch.late_arrivals import BEFORE as HISTORY
+from bench.watch.late_arrivals import CALM, CHANGES, QUIET, alarms, window
 from bench.watch.pools import Pool
-from bench.watch.results import WATCH, Result, budgets, delays, later
-from bench.watch.statistics import estimated_auc, jensen_shannon, reconstruction, unseen
-from bench.watch.streams import A_DAY, BEFORE, REFERENCE, auc, changed, quiet
-from checks.rules import read_rules
+from bench.watch.statistics_cache import Kept
+from contracts.thresholds import read_rules
 
 pytestmark = pytest.mark.slow
 

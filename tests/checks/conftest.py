@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from checks.evidence import gather, load_bundle
-from checks.rules import read_rules
+from contracts.thresholds import read_rules
 
 FORMAT_1 = Path(__file__).parents[1] / "bundles/format-1"
 

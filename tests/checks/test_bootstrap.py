@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from checks.bootstrap import Blocks, Gap, difference, measures, paired
-from checks.compare import finding
-from checks.metrics import METRICS
+from checks.comparison.bootstrap import Blocks, Gap, difference, measures, paired
+from checks.comparison.compare import finding
+from checks.comparison.weighted_metrics import METRICS
 
 SEEDS = st.integers(0, 10_000)
 BINARY = ("log_loss", "roc_auc", "brier", "ece", "mean")

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from checks.calibration import calibration_error, reliability
+from checks.comparison.calibration import calibration_error, reliability
 
 TRUTH, SCORES = np.array([0, 0, 1, 0.0]), np.array([0.1, 0.1, 0.8, 0.8])
 

@@ -12,14 +12,14 @@ from onnx import TensorProto, helper
 
 from checks.__main__ import REJECT, main
 from checks.candidate import CONTENT, content, load_candidate
-from checks.judgement import judgement
-from checks.subject import Subject
+from checks.gate import judgement
+from checks.gate_subject import Subject
 from checks.verdict import LIVE
-from forge.live import Live, with_champion
-from forge.local import LocalForge
-from serve.bundle import Bundle
-from serve.engine import session
-from serve.manifest import digest_of
+from contracts.live_config import Live, with_champion
+from forge.local.folder_forge import LocalForge
+from serve.release.bundle import Bundle
+from serve.release.manifest import digest_of
+from serve.release.onnx_session import session
 
 pytestmark = pytest.mark.slow
 

@@ -11,14 +11,14 @@ from subprocess import PIPE
 import pytest
 
 from checks.__main__ import CANNOT_JUDGE, FORGE, HOLD, OK, REJECT, USAGE, _subject, main
-from checks.arguments import parser
-from checks.review import SERVING
-from checks.soundness import soundness
-from forge import ForgeError
-from forge.live import Live, Slot, parse_live, with_champion
-from forge.local import LocalForge
-from serve.bundle import Bundle
-from serve.manifest import digest_of
+from checks.insights.review import SERVING
+from checks.options import parser
+from checks.rules.bundle_sanity import soundness
+from contracts.live_config import Live, Slot, parse_live, with_champion
+from forge.interface import ForgeError
+from forge.local.folder_forge import LocalForge
+from serve.release.bundle import Bundle
+from serve.release.manifest import digest_of
 
 pytestmark = pytest.mark.slow
 
@@ -84,7 +84,7 @@ def test_the_first_of_all_is_promoted_without_a_champion(gate, out, bundles, cap
 
 def test_every_required_rule_is_in_the_verdict(gate, out, bundles, rules):
     """By name, with its outcome."""
-    from checks.suite import chosen
+    from checks.rules.deepchecks_suite import chosen
 
     gate("--candidate", bundles[1], "--champion", bundles[0])
     found = {f["rule"] for f in verdict(out)["findings"]}

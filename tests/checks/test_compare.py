@@ -8,11 +8,11 @@ import sklearn.metrics as reference
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from checks.baseline import baseline
-from checks.compare import compare, gain
+from checks.comparison.baseline import baseline
+from checks.comparison.compare import compare, gain
+from checks.comparison.slices import by_slice
+from checks.comparison.weighted_metrics import METRICS
 from checks.evidence import gather, load_bundle
-from checks.metrics import METRICS
-from checks.slices import by_slice
 
 SEEDS = st.integers(0, 10_000)
 

@@ -5,15 +5,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from checks.behaviour import spread
-from checks.bootstrap import Blocks, paired
-from checks.bootstrap import measures as measured
-from checks.diff import _odd, _typical
-from checks.leakage import _power, solo
-from checks.metrics import METRICS
-from checks.rows import frozen, sentinels
-from model.contract import Contract, Target
-from model.tolerance import spread_of
+from checks.comparison.bootstrap import Blocks, paired
+from checks.comparison.bootstrap import measures as measured
+from checks.comparison.weighted_metrics import METRICS
+from checks.insights.prediction_churn import _odd, _typical
+from checks.rules.data_quality import frozen, sentinels
+from checks.rules.leakage import _power, solo
+from checks.rules.model_behaviour import spread
+from contracts.row_contract import Contract, Target
+from contracts.tolerance import spread_of
 
 #: Of most numbers of rows, the standard deviation of each as computed is not 0.
 CONSTANTS = [0.3, 49.99, -7.3e-5, 1e9 + 0.1]

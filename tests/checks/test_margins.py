@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checks.bootstrap import Gap
-from checks.compare import combined, finding, missing
-from checks.margins import Combination, Margins, parse_combination
+from checks.comparison.bootstrap import Gap
+from checks.comparison.compare import combined, finding, missing
 from checks.verdict import Finding
+from contracts.comparison_limits import Combination, Margins, parse_combination
 
 KNOWN = ["log_loss", "roc_auc", "brier"]
 

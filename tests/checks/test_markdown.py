@@ -5,7 +5,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checks.markdown import Section, code, page, text
+from reporting.markdown import Section, code, page, text
 
 SIGNS = st.text(st.sampled_from("a1 <!->@#`~|*_[]()\\$&;:/.\n\rGHw\u202e\x00\ud800"), max_size=60)
 

@@ -11,9 +11,9 @@ import pandas as pd
 import pytest
 
 from checks.evidence import gather, load_bundle
-from checks.review import SERVING, serving
-from checks.serving import VARIABLE, Served, interpreter, ratio
-from checks.upstream import upstream
+from checks.insights.review import SERVING, serving
+from checks.rules.serving_load import VARIABLE, Served, interpreter, ratio
+from checks.rules.source_changes import upstream
 
 pytestmark = pytest.mark.slow
 
@@ -66,7 +66,7 @@ def test_a_server_that_cannot_be_asked_is_no_pass(evidence, bundles, quick, monk
 
 def test_slow_large_and_heavy_are_told_from_the_champions(bundles, rules):
     """Only what is not little anyhow, and beyond the ratio, fails."""
-    from checks.review import _judged
+    from checks.insights.review import _judged
 
     bundle, usual = load_bundle(bundles[1]), [0.010] * 200
     champion = Served("champion", 500, 0.0, 30_000_000, 400_000_000, usual)
@@ -97,7 +97,7 @@ def test_a_moments_noise_is_no_slowness():
 
 
 def manifest(factor=1.0, start="2026-03-01", days=20, source=True):
-    """A manifest whose source has one number, a hundred rows a day, told as `model.source` does."""
+    """A manifest whose source has one number, a hundred rows a day, told as `model.source_profile.fingerprint` does."""
     from datetime import date, timedelta
 
     at = [date.fromisoformat(start) + timedelta(days=n) for n in range(days)]
@@ -170,9 +170,9 @@ def test_a_candidate_without_a_fingerprint_is_said_and_not_blocked(rules, bundle
 
 def test_what_was_seen_of_a_sample_only_is_said(evidence, bundles, rules):
     """Of a bundle's evidence, of what Deepchecks is given, of the rows that are tried."""
-    from checks.compatible import MOST_ROWS, compatible
-    from checks.sample import sampled
-    from checks.soundness import soundness
+    from checks.insights.evidence_sample import sampled
+    from checks.rules.bundle_sanity import soundness
+    from checks.rules.contract_compatibility import MOST_ROWS, compatible
 
     bundle = load_bundle(bundles[1])
     many = bundle.manifest["data"] | {"train": {"rows": 1_000_000}, "holdout": {"rows": 600}}

@@ -5,7 +5,7 @@ import tomllib
 
 import pytest
 
-from checks.rules import ConfigurationError, read_rules
+from contracts.thresholds import ConfigurationError, read_rules
 
 
 @pytest.fixture

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from checks.comparison.slices import FOUND, holm, slices
 from checks.evidence import Evidence
-from checks.slices import FOUND, holm, slices
-from model.contract import Contract, Feature, Target
+from contracts.row_contract import Contract, Feature, Target
 
 DAYS, PER = 14, 300
 

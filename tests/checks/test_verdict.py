@@ -108,7 +108,7 @@ def test_it_travels_as_json():
 
 def test_the_rules_that_a_proposal_changes_are_named_the_limits_first():
     """Whatever else it changes is not about judging."""
-    files = ["serve/live.toml", "checks/suite.py", "checks/thresholds.toml", "model/recipe.py"]
+    files = ["serve/live.toml", "checks/rules/deepchecks_suite.py", "checks/thresholds.toml", "model/recipe.py"]
 
-    assert rules_changed(files) == ["checks/thresholds.toml", "checks/suite.py"]
+    assert rules_changed(files) == ["checks/thresholds.toml", "checks/rules/deepchecks_suite.py"]
     assert rules_changed(["serve/live.toml", "checks.py"]) == []

@@ -4,9 +4,9 @@ from datetime import date
 
 import pytest
 
-from checks.rules import ConfigurationError
 from checks.verdict import Finding, judge
 from checks.waivers import Waiver, read_waivers, waive, waived
+from contracts.thresholds import ConfigurationError
 
 TODAY = date(2026, 11, 24)
 GOOD = 'rule = "a"\nreason = "it is known."\nauthor = "ann"\nuntil = 2026-12-31\n'

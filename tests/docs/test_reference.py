@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from checks.watch import SIGNALS
+from contracts.monitoring_limits import SIGNALS
+from contracts.row_contract import Contract, Feature, Target
 from docs.generate.thresholds_file import read_groups
-from model.contract import Contract, Feature, Target
-from model.declared import FUNCTIONS
-from model.export import Build, export
+from model.declarations import FUNCTIONS
+from model.onnx_export.export import Build, export
 from model.train import read_recipe, train
-from serve.manifest import read_manifest
-from serve.parquet import COLUMNS, Shape
+from serve.journal.parquet import COLUMNS, Shape
+from serve.release.manifest import read_manifest
 
 pytestmark = pytest.mark.slow
 

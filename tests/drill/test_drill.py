@@ -12,7 +12,7 @@ from drill import score
 from drill.__main__ import main
 from drill.faults import FAMILIES
 from drill.make import asked, read
-from drill.rivals import _shown
+from drill.peer_suites import _shown
 from model.train import read_recipe
 
 pytestmark = pytest.mark.slow
@@ -157,5 +157,5 @@ def _examined():
     """The names of our own rules, from the text: the gate's environment has what they import."""
     import re
 
-    text = (Path(__file__).parents[2] / "checks/examination.py").read_text()
+    text = (Path(__file__).parents[2] / "checks/rules/registry.py").read_text()
     return re.findall(r'^    "([a-z_.]+)": lambda', text, re.MULTILINE)

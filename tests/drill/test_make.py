@@ -7,17 +7,17 @@ from pathlib import Path
 
 import pytest
 
+from contracts.row_contract import ContractError
 from drill import make as making
 from drill.__main__ import NO_DRILL, OK, _goes_on, main
+from drill.drill_digest import beside, identity
 from drill.fault import DoesNotApplyError, Fault
-from drill.identity import beside, identity
 from drill.make import Case, make, read
-from drill.subject import Subject
+from drill.thinned_recipe import Subject
 from drill.workers import spread
-from model.contract import ContractError
 from model.data import DataError
-from model.export import ExportError
-from model.parity import ParityError
+from model.onnx_export.export import ExportError
+from model.onnx_export.parity import ParityError
 from model.train import RecipeError
 
 pytestmark = pytest.mark.slow

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from forge.github import GitHubForge
-from forge.live import LIVE, Live
-from forge.local import LocalForge
+from contracts.live_config import LIVE, Live
+from forge.github.github_forge import GitHubForge
+from forge.local.folder_forge import LocalForge
 from tests.forge.fake_answers import session_with
 from tests.forge.fake_github import IN_PROCESS, NAME, FakeGitHub
 from tests.forge.fake_server import serve

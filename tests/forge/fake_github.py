@@ -1,7 +1,7 @@
 """A GitHub of one repository in memory: what it stores, and what it shows of that.
 
 Its rules are beside the requests they belong to: `fake_routes`, `fake_releases`. `fake_answers`
-answers requests from it, and `fake_server` puts it on the loopback. It knows what `forge.github`
+answers requests from it, and `fake_server` puts it on the loopback. It knows what `forge.github.github_forge`
 asks for; whatever is missing answers 501.
 """
 

@@ -2,13 +2,13 @@
 
 import pytest
 
-from forge import ForgeError
-from forge.agreement import agree, roll_back
-from forge.live import LIVE, parse_live, with_champion
-from serve.bundle import Bundle
+from contracts.live_config import LIVE, parse_live, with_champion
+from forge.interface import ForgeError
+from forge.releases.reconciliation import agree, roll_back
+from serve.release.bundle import Bundle
 from tests.forge.conftest import BUNDLES, on_github
-from tests.forge.test_desk import NOW
-from tests.forge.test_github import A, B, everything
+from tests.forge.test_github_forge import A, B, everything
+from tests.forge.test_terminal import NOW
 
 pytestmark = pytest.mark.slow
 

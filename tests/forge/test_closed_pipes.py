@@ -14,10 +14,11 @@ ROOT = Path(__file__).parents[2]
 #: What people run: each package's command line, and the benchmarks.
 COMMANDS = sorted(
     path.relative_to(ROOT).as_posix()
-    for package in ("bench", "checks", "drill", "forge", "model", "monitoring", "serve")
+    for package in ("bench", "checks", "contracts", "drill", "forge", "model", "monitoring", "reporting", "serve")
     for path in (ROOT / package).rglob("*.py")
     if path.name == "__main__.py"
-    or path.relative_to(ROOT).as_posix() in ("bench/experiments.py", "bench/gate.py", "bench/gate_speed.py")
+    or path.relative_to(ROOT).as_posix()
+    in ("bench/experiment_errors.py", "bench/gate_simulation.py", "bench/gate_speed.py")
 )
 
 

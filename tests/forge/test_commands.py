@@ -7,12 +7,12 @@ import sys
 
 import pytest
 
-from forge import Schedule
+from contracts.live_config import Live, Slot, parse_live, with_champion
 from forge.__main__ import FORGE, HELD, OK, REJECTED, USAGE, main
-from forge.live import Live, Slot, parse_live, with_champion
-from forge.local import LocalForge
+from forge.interface import Schedule
+from forge.local.folder_forge import LocalForge
 from forge.opening import open_forge
-from serve.bundle import Bundle
+from serve.release.bundle import Bundle
 
 pytestmark = pytest.mark.slow
 

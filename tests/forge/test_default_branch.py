@@ -5,9 +5,9 @@ import zipfile
 
 import pytest
 
-from forge import ForgeError
+from contracts.live_config import LIVE, Live, parse_live
 from forge.__main__ import OK, main
-from forge.live import LIVE, Live, parse_live
+from forge.interface import ForgeError
 from tests.forge.conftest import BUNDLES, on_github
 from tests.forge.fake_github import FakeGitHub
 from tests.forge.fake_server import serve

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from contracts.live_config import LIVE, Live
 from forge.__main__ import main
-from forge.codeowners import owners_of, read_owners, unowned
-from forge.doctor import NOT_CHECKED, NOT_SET, SET
-from forge.live import LIVE, Live
+from forge.github.codeowners import owners_of, read_owners, unowned
+from forge.github.doctor import NOT_CHECKED, NOT_SET, SET
 from tests.forge.conftest import on_github
 from tests.forge.fake_github import NAME, FakeGitHub
 from tests.forge.fake_server import serve
@@ -253,7 +253,10 @@ def test_the_ruleset_for_robots_without_an_app_lets_them_through(fake, ask):
                 "parameters": each["parameters"]
                 | {
                     "required_reviewers": [
-                        {"minimum_approvals": 1, "file_patterns": [".github/**", "checks/**", "requirements/**"]}
+                        {
+                            "minimum_approvals": 1,
+                            "file_patterns": [".github/**", "checks/**", "contracts/**", "requirements/**"],
+                        }
                     ]
                 }
             }

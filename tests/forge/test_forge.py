@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from forge import ForgeError
-from forge.live import Live, parse_live, with_champion
+from contracts.live_config import Live, parse_live, with_champion
+from forge.interface import ForgeError
 
 pytestmark = pytest.mark.slow
 

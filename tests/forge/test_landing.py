@@ -5,9 +5,17 @@ from dataclasses import replace
 
 import pytest
 
-from forge import ForgeError
-from forge.landing import Policy, is_landed, read_policy, read_verdict, reason_to_wait, refuse_if_stale, with_earlier
-from forge.live import Live, Slot
+from contracts.live_config import Live, Slot
+from forge.interface import ForgeError
+from forge.releases.landing import (
+    Policy,
+    is_landed,
+    read_policy,
+    read_verdict,
+    reason_to_wait,
+    refuse_if_stale,
+    with_earlier,
+)
 
 OLD, NEW, NEWER = "20260101T0000-aaaaaaa", "20260102T0000-bbbbbbb", "20260103T0000-ccccccc"
 DIGEST = {name: "sha256:" + name[-1] * 64 for name in (OLD, NEW, NEWER)}

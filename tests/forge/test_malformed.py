@@ -6,15 +6,15 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from checks.live import Rollback
+from contracts.live_config import LIVE, Live, Slot, digests_of, parse_live, served, with_champion
+from contracts.release_policy import Rollback
 from forge.__main__ import FORGE, OK, main
-from forge.live import LIVE, Live, Slot, digests_of, parse_live, served, with_champion
-from forge.local import LocalForge
+from forge.local.folder_forge import LocalForge
 from forge.opening import open_forge
-from monitoring.baking import Alarm
-from monitoring.desk import answer_all, bake
-from serve.bundle import Bundle
-from tests.forge.test_desk import NOW
+from monitoring.incidents.auto_rollback import Alarm
+from monitoring.incidents.forge_actions import answer_all, bake
+from serve.release.bundle import Bundle
+from tests.forge.test_terminal import NOW
 
 pytestmark = pytest.mark.slow
 

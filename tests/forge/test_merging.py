@@ -2,10 +2,10 @@
 
 import pytest
 
-from forge import ForgeError
-from forge.github import GitHubForge
-from forge.live import LIVE, Live, with_champion
-from forge.merging import MERGE_PAUSES, obstacle
+from contracts.live_config import LIVE, Live, with_champion
+from forge.github.github_forge import GitHubForge
+from forge.github.merging import MERGE_PAUSES, obstacle
+from forge.interface import ForgeError
 from tests.forge.conftest import BUNDLES, Clock
 from tests.forge.fake_github import NAME
 

@@ -5,11 +5,11 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from forge import Alert, Change, ForgeError, Release
-from forge.landing import INCIDENT
-from forge.live import Live, Slot, with_champion
-from forge.quarantine import due, live_again, over, reason_of, rolled_back, troubles
-from forge.rollback import Back, back_to, backs, cleared, put_back, settle, since, stopped, taken_off, undone
+from contracts.live_config import Live, Slot, with_champion
+from forge.interface import Alert, Change, ForgeError, Release
+from forge.releases.landing import INCIDENT
+from forge.releases.quarantine import due, live_again, over, reason_of, rolled_back, troubles
+from forge.releases.rollback import Back, back_to, backs, cleared, put_back, settle, since, stopped, taken_off, undone
 
 OLD, NEW, NEWER = "20260101T0000-aaaaaaa", "20260102T0000-bbbbbbb", "20260103T0000-ccccccc"
 DIGEST = {name: "sha256:" + name[-1] * 64 for name in (OLD, NEW, NEWER)}

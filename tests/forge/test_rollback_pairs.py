@@ -13,17 +13,17 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from checks.live import Rollback
+from contracts.live_config import LIVE, Live, Slot, parse_live, with_champion
+from contracts.release_policy import Rollback
 from forge.__main__ import main
-from forge.bundle import content_digest
-from forge.landing import INCIDENT
-from forge.live import LIVE, Live, Slot, parse_live, with_champion
-from forge.local import LocalForge
-from monitoring.baking import Alarm
-from monitoring.desk import answer_all, bake
-from monitoring.experiment.__main__ import _do
-from monitoring.experiment.comparison import split_of
-from monitoring.experiment.deed import Deed
+from forge.bundles.bundle_files import content_digest
+from forge.local.folder_forge import LocalForge
+from forge.releases.landing import INCIDENT
+from monitoring.experiment.run import _do
+from monitoring.experiment.slot_changes import Deed
+from monitoring.experiment.variant_comparison import split_of
+from monitoring.incidents.auto_rollback import Alarm
+from monitoring.incidents.forge_actions import answer_all, bake
 from tests.forge.conftest import on_github, person
 from tests.forge.fake_github import FakeGitHub
 

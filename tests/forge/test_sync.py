@@ -10,12 +10,12 @@ from datetime import UTC, datetime
 
 import pytest
 
-from forge import ForgeError
-from forge.live import Live, Slot, moves
-from forge.local import LocalForge
-from forge.sync import KEPT, PATIENCE, STATUS, Sync, sync
-from serve.bundle import Bundle
-from serve.live import read_live
+from contracts.live_config import Live, Slot, moves
+from forge.bundles.sync import KEPT, PATIENCE, STATUS, Sync, sync
+from forge.interface import ForgeError
+from forge.local.folder_forge import LocalForge
+from serve.release.bundle import Bundle
+from serve.release.live_slots import read_live
 from tests.forge.conftest import on_github
 
 pytestmark = pytest.mark.slow

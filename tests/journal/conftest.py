@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from serve.segments import segments
+from serve.journal.segments import segments
 
 ROOT = Path(__file__).parents[2]
 KEYS = {"AWS_ACCESS_KEY_ID": "nobody", "AWS_SECRET_ACCESS_KEY": "nothing", "AWS_DEFAULT_REGION": "us-east-1"}

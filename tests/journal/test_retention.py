@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 
 import pytest
 
-from serve.commands import run
-from serve.parquet import convert
-from serve.retention import partitions, prune
-from serve.segments import Segment, segments
-from serve.ship import Shipping
+from serve.journal.commands import run
+from serve.journal.parquet import convert
+from serve.journal.retention import partitions, prune
+from serve.journal.segments import Segment, segments
+from serve.journal.upload import Shipping
 
 NOW = datetime(2026, 3, 11, 9, tzinfo=UTC)
 

@@ -11,11 +11,11 @@ import time
 import fsspec
 import pytest
 
-from monitoring.journal import journal_at
-from monitoring.partitions import lines, parts
-from serve.commands import run
-from serve.retention import marker, partitions
-from serve.ship import Shipping
+from contracts.journal_format import lines, parts
+from monitoring.journal.remote_files import journal_at
+from serve.journal.commands import run
+from serve.journal.retention import marker, partitions
+from serve.journal.upload import Shipping
 from tests.journal.conftest import ROOT
 
 pytestmark = pytest.mark.slow

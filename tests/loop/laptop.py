@@ -17,7 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from forge.live import parse_live
+from contracts.live_config import parse_live
 from forge.opening import open_forge
 
 ROOT = Path(__file__).parents[2]

@@ -10,8 +10,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from forge.local import LocalForge
-from model.contract import Contract, Feature, Target
+from contracts.row_contract import Contract, Feature, Target
+from forge.local.folder_forge import LocalForge
 from tests.loop.__main__ import sweep
 from tests.loop.website import Website
 

@@ -13,8 +13,8 @@ from typing import Any
 
 import pandas as pd
 
-from model.contract import Contract
-from model.loaded import plain
+from contracts.row_contract import Contract
+from model.loaded_columns import plain
 
 
 @dataclass

@@ -45,17 +45,17 @@ from sklearn.preprocessing import (
 )
 from sklearn.tree import DecisionTreeClassifier
 
-from model.contract import Contract, Feature, Target
+from contracts.row_contract import Contract, Feature, Target
 from model.data import Split, encoded_target, model_inputs
-from model.declared import Declared
-from model.edge_cases import MOST_BESIDE, beside, cases, frame
-from model.export import Build, ExportError, export, to_graph
-from model.parity import ParityError, replay, round_thresholds, runner
-from model.remarks import recorded, replayed
-from model.scores import scores_of
-from model.thresholds import COMBINED, Thresholds, thresholds
+from model.declarations import Declared
+from model.estimator_scores import scores_of
+from model.notices import recorded, replayed
+from model.onnx_export.edge_cases import MOST_BESIDE, beside, cases, frame
+from model.onnx_export.export import Build, ExportError, export, to_graph
+from model.onnx_export.parity import ParityError, replay, round_thresholds, runner
+from model.onnx_export.split_points import COMBINED, Thresholds, thresholds
 from model.train import Fitted
-from serve.bundle import Bundle
+from serve.release.bundle import Bundle
 
 pytestmark = pytest.mark.slow
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.contract import Contract, ContractError, Feature, Target, read_time
+from contracts.row_contract import Contract, ContractError, Feature, Target, read_time
 
 CONTRACT = Contract(
     name="buys",

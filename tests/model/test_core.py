@@ -13,13 +13,13 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder
 
-from model.contract import Contract, Feature, Target
-from model.core import CoreError, Encoder, trial
-from model.cut import CutError, cut
-from model.export import Build, export, to_graph
-from model.proof import categories_of, core_of
+from contracts.onnx_core import CoreError, Encoder, trial
+from contracts.row_contract import Contract, Feature, Target
+from model.onnx_export.core_extraction import CutError, cut
+from model.onnx_export.core_proof import categories_of, core_of
+from model.onnx_export.export import Build, export, to_graph
 from model.train import read_recipe, train
-from serve.bundle import Bundle
+from serve.release.bundle import Bundle
 
 pytestmark = pytest.mark.slow
 

@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from model.contract import Contract, ContractError, Feature, Target
+from contracts.row_contract import Contract, ContractError, Feature, Target
 from model.data import DataError, check, fingerprint, model_inputs, split_by_time
-from model.declared import Declared
-from model.loaded import plain
-from model.remarks import remarks
+from model.declarations import Declared
+from model.loaded_columns import plain
+from model.notices import remarks
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 END = START + timedelta(days=10)

@@ -16,13 +16,13 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, SplineTransformer, StandardScaler
 
-from model.contract import Contract, Feature, Target
+from contracts.row_contract import Contract, Feature, Target
 from model.data import Split, model_inputs
-from model.export import Build, ExportError, export, to_graph
-from model.parity import ParityError, replay, runner
-from model.thresholds import Thresholds, thresholds
+from model.onnx_export.export import Build, ExportError, export, to_graph
+from model.onnx_export.parity import ParityError, replay, runner
+from model.onnx_export.split_points import Thresholds, thresholds
 from model.train import Fitted, read_recipe, train
-from serve.bundle import Bundle
+from serve.release.bundle import Bundle
 
 pytestmark = pytest.mark.slow
 

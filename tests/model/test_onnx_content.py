@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from onnx import AttributeProto, TensorProto, helper, numpy_helper
 
-from model.onnx_content import DEEPEST, LARGEST, MOST_PROBLEMS, problems
+from model.onnx_export.onnx_content import DEEPEST, LARGEST, MOST_PROBLEMS, problems
 
 HUGE = [10**6, 10**6]
 WRITTEN = sorted((Path(__file__).parents[1] / "bundles").rglob("*.onnx"))

@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from forge.local import LocalForge
+from contracts.row_contract import Contract, Feature, Target
+from forge.local.folder_forge import LocalForge
 from model.__main__ import OK, main
-from model.contract import Contract, Feature, Target
-from model.prune import pruned
+from model.features.prune import pruned
 from model.train import read_recipe
 
 
@@ -44,7 +44,7 @@ def test_where_nothing_was_measured_or_all_are_of_use_nothing_is_proposed(root):
 
 
 HEAD = """\
-from model.contract import Contract, Feature, Target
+from contracts.row_contract import Contract, Feature, Target
 
 KINDS = {"temp": "number", "visib": "number", "wind": "number"}
 """

@@ -14,7 +14,7 @@ from textwrap import indent
 import pytest
 
 from model.__main__ import NO_MODEL, OK, main
-from serve.bundle import Bundle
+from serve.release.bundle import Bundle
 
 pytestmark = pytest.mark.slow
 
@@ -45,7 +45,7 @@ from sklearn.pipeline import *
 from sklearn.preprocessing import *
 from sklearn.svm import *
 from sklearn.tree import *
-from model.contract import Contract, Feature, Target
+from contracts.row_contract import Contract, Feature, Target
 
 NUMBERS, CATEGORIES, FLAGS, TEXT = ["amount", "age"], ["town", "channel"], ["member"], "note"
 FEATURES = [

@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 from sklearn.tree import DecisionTreeClassifier
 
-from model.contract import Contract, ContractError, Feature, Target
+from contracts.row_contract import Contract, ContractError, Feature, Target
 from model.data import DataError
-from model.scores import measure
+from model.estimator_scores import measure
 from model.train import PROBE, RecipeError, read_recipe, train
 
 pytestmark = pytest.mark.slow

@@ -8,14 +8,14 @@ from types import SimpleNamespace
 import pytest
 from pandas.util import hash_pandas_object
 
-from checks.rules import read_rules
-from model.export import Build, export
-from model.loaded import plain
+from contracts.thresholds import read_rules
+from model.loaded_columns import plain
+from model.onnx_export.export import Build, export
 from model.train import read_recipe, train
-from monitoring.kept import Reading
-from monitoring.look import measure
-from monitoring.reference import read_reference
-from serve.bundle import Bundle
+from monitoring.journal.day_cache import Reading
+from monitoring.measure import measure
+from monitoring.reference_period import read_reference
+from serve.release.bundle import Bundle
 
 #: The last day that the bundles know; Swiss visitors arrive from 2 March on.
 TODAY = date(2026, 2, 20)

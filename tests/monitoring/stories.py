@@ -3,11 +3,11 @@
 import math
 from datetime import date, timedelta
 
-from forge import Alert, Change, Proposal, Release
-from monitoring.metrics import Day
-from monitoring.series import Series
-from monitoring.signals import Signal
-from monitoring.story import Told, gather
+from forge.interface import Alert, Change, Proposal, Release
+from monitoring.charts.signals import Signal
+from monitoring.dashboard.dashboard_data import Told, gather
+from monitoring.metric_history import Series
+from monitoring.metrics.daily_metrics import Day
 
 FIRST = date(2026, 9, 1)
 OLD, NEW, BAD = "20260815T0317-aaaaaaa", "20260925T0317-bbbbbbb", "20261008T0317-ccccccc"

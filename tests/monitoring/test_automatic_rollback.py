@@ -8,13 +8,13 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from forge.live import LIVE, Live, parse_live, with_champion
-from forge.local import LocalForge
+from contracts.live_config import LIVE, Live, parse_live, with_champion
+from forge.local.folder_forge import LocalForge
 from monitoring.__main__ import NO_WATCH, OK, main
-from monitoring.expected import PATH, Expected, write_expected
+from monitoring.incidents.expected_causes import PATH, Expected, write_expected
 from tests.monitoring.conftest import answered, measure_once, write
-from tests.monitoring.test_served import line
-from tests.monitoring.test_served import write as write_counts
+from tests.monitoring.test_service_history import line
+from tests.monitoring.test_service_history import write as write_counts
 
 pytestmark = pytest.mark.slow
 

@@ -5,12 +5,12 @@ from types import SimpleNamespace
 
 import pytest
 
-from forge.live import LIVE, Live, with_champion
-from forge.local import LocalForge
-from model.export import Build, export
+from contracts.live_config import LIVE, Live, with_champion
+from forge.local.folder_forge import LocalForge
+from model.onnx_export.export import Build, export
 from model.train import read_recipe, train
 from monitoring.__main__ import OK, main
-from serve.bundle import Bundle
+from serve.release.bundle import Bundle
 from tests.monitoring.conftest import TODAY, answered, measure_once, write
 
 pytestmark = pytest.mark.slow

@@ -5,8 +5,8 @@ from datetime import date, timedelta
 
 import pytest
 
-from monitoring.digest import digest
-from monitoring.signals import Signal
+from monitoring.charts.signals import Signal
+from monitoring.incidents.digest import digest
 
 TOLD = ("buys", "v")
 

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checks.watch import Incident
-from monitoring.acts import Note, Raise, Resolve, Say, Start
-from monitoring.cause import Cause
-from monitoring.expected import Expected
-from monitoring.incident import Look, decide
-from monitoring.memory import KEPT, Memory
+from contracts.monitoring_limits import Incident
+from monitoring.incidents.actions import Note, Raise, Resolve, Say, Start
+from monitoring.incidents.cause import Cause
+from monitoring.incidents.expected_causes import Expected
+from monitoring.incidents.incident import Look, decide
+from monitoring.incidents.incident_state import KEPT, Memory
 
 RULES = Incident(7, 14, 1.5, "never", 7, 2)
 DRIFT = Cause("score_drift", "issue", "", "2026-01-10", "2026-01-14", 2.0, 2.5, "scores moved")

@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from monitoring.broken import crashed
-from monitoring.drift import attempt
-from monitoring.look import measure
-from monitoring.window import days_of
+from monitoring.incidents.self_check import crashed
+from monitoring.journal.window import days_of
+from monitoring.measure import measure
+from monitoring.metrics.drift import attempt
 
 pytestmark = pytest.mark.slow
 

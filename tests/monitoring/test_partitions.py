@@ -6,12 +6,12 @@ from datetime import date
 import pandas as pd
 import pytest
 
-from monitoring.journal import journal_at
-from monitoring.partitions import Folder
-from monitoring.window import JournalError, read_window
-from serve.parquet import convert
-from serve.segments import segments
-from serve.ship import Shipping
+from contracts.journal_format import Folder
+from monitoring.journal.remote_files import journal_at
+from monitoring.journal.window import JournalError, read_window
+from serve.journal.parquet import convert
+from serve.journal.segments import segments
+from serve.journal.upload import Shipping
 from tests.monitoring.conftest import answered, reading, write
 
 pytestmark = pytest.mark.slow

@@ -7,15 +7,24 @@ from html.parser import HTMLParser
 
 import pytest
 
-from forge import Alert, Change, Proposal, Release
-from monitoring.room.drawing import STYLES, Line, Mark, chart, shape
-from monitoring.room.first import summary, unfollowed
-from monitoring.room.lanes import grid, lanes, timeline
-from monitoring.room.page import page
-from monitoring.room.prose import prose
-from monitoring.series import Series
-from monitoring.signals import Signal
-from monitoring.story import Span, Story, Told, champions, gather, read_drill, verdict_in, with_journal
+from forge.interface import Alert, Change, Proposal, Release
+from monitoring.charts.signals import Signal
+from monitoring.dashboard.chart_svg import STYLES, Line, Mark, chart, shape
+from monitoring.dashboard.dashboard_data import (
+    Span,
+    Story,
+    Told,
+    champions,
+    gather,
+    read_drill,
+    verdict_in,
+    with_journal,
+)
+from monitoring.dashboard.dashboard_page import page
+from monitoring.dashboard.overview import summary, unfollowed
+from monitoring.dashboard.timeline import grid, lanes, timeline
+from monitoring.dashboard.untrusted_markdown import prose
+from monitoring.metric_history import Series
 from tests.monitoring.conftest import answered, write
 from tests.monitoring.stories import BAD, HISTORY, NEW, NEXT, OLD, quarter, report
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from monitoring.room.page import page
-from monitoring.story import Story
+from monitoring.dashboard.dashboard_data import Story
+from monitoring.dashboard.dashboard_page import page
 from tests.chromium import CONTRAST, chromium, needs_chromium
 from tests.monitoring.stories import quarter
 

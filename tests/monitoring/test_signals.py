@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from monitoring.drift import attempt
-from monitoring.look import OWN, charted, look
-from monitoring.signals import Measure, Signal
-from monitoring.window import read_window
+from monitoring.charts.signals import Measure, Signal
+from monitoring.journal.window import read_window
+from monitoring.measure import OWN, charted, look
+from monitoring.metrics.drift import attempt
 from tests.monitoring.conftest import answered, measure_once, reading, write
 
 pytestmark = pytest.mark.slow

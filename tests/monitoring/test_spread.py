@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from monitoring.drift import drift
-from monitoring.look import measure
-from monitoring.performance import performance
-from monitoring.spread import departure, deviation, is_constant
+from monitoring.measure import measure
+from monitoring.metrics.drift import drift
+from monitoring.metrics.performance import performance
+from monitoring.metrics.spread import departure, deviation, is_constant
 
 pytestmark = pytest.mark.slow
 

@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from monitoring.arrivals import Triangle, arrivals, day_of, number_of, whole_until
-from monitoring.look import charted
-from monitoring.volume import delay_words, rates, settled, volume
-from monitoring.window import Window, read_window
+from monitoring.journal.arrival_times import Triangle, arrivals, day_of, number_of, whole_until
+from monitoring.journal.window import Window, read_window
+from monitoring.measure import charted
+from monitoring.metrics.volume import delay_words, rates, settled, volume
 from tests.monitoring.conftest import answered, reading, write
 
 pytestmark = pytest.mark.slow

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from monitoring.reference import EvidenceError, read_reference
-from monitoring.window import JournalError, full_days, read_window
+from monitoring.journal.window import JournalError, full_days, read_window
+from monitoring.reference_period import EvidenceError, read_reference
 from tests.monitoring.conftest import answered, reading, write
 
 pytestmark = pytest.mark.slow
@@ -215,7 +215,7 @@ def test_evidence_that_lacks_a_column_is_said(buys, tmp_path):
 
 def test_what_the_scorer_writes_is_what_is_read(buys, journal):
     """The one format between the two packages."""
-    from serve.journal import Journal
+    from serve.journal.writer import Journal
 
     answers, outcomes = answered(buys, MONDAY, 1)
     by_hand = read(buys, write(journal, answers, outcomes)).rows

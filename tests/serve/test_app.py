@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from serve.app import create_app
-from serve.scoring import MOST_ROWS
+from serve.scoring.validation import MOST_ROWS
 from serve.settings import Settings
 
 

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from serve.app import create_app
-from serve.binary_tensors import DATATYPES, TensorDataError, read_values, shorten, write_values
-from serve.inference import JSON_LENGTH
+from serve.routes.binary_tensors import DATATYPES, TensorDataError, read_values, shorten, write_values
+from serve.routes.open_inference import JSON_LENGTH
 
 INFER = "/v2/models/buys/infer"
 KINDS = {

@@ -8,8 +8,8 @@ import shutil
 import numpy as np
 import pytest
 
-from serve.bundle import Bundle
-from serve.manifest import BundleError, digest_of, read_manifest
+from serve.release.bundle import Bundle
+from serve.release.manifest import BundleError, digest_of, read_manifest
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.process import Server, free_port
-from forge.arguments import parser
+from bench.server_process import Server, free_port
+from forge.command_line import parser
 from serve.settings import read_settings
 
 pytestmark = pytest.mark.slow
@@ -108,10 +108,10 @@ def test_what_the_image_takes_is_let_through_by_dockerignore():
 
 
 def test_the_image_holds_every_module_that_the_scorer_imports(image):
-    """Of the other packages it takes single files."""
-    for path in [*image.glob("serve/*.py"), *image.glob("model/*.py")]:
+    """Of the other packages it takes `contracts` and `forge`."""
+    for path in [*image.rglob("serve/**/*.py"), *image.rglob("contracts/*.py")]:
         for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.ImportFrom) and node.module.startswith("model"):
+            if isinstance(node, ast.ImportFrom) and node.module.split(".")[0] in ("contracts", "model", "serve"):
                 place = image / (node.module.replace(".", "/"))
                 assert place.is_dir() or place.with_suffix(".py").is_file(), f"{path}: {node.module}"
 

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from serve.app import create_app
-from serve.content_coding import CODINGS, MOST_MEMBERS, unpack
-from serve.scoring import RequestError
+from serve.http.content_coding import CODINGS, MOST_MEMBERS, unpack
+from serve.scoring.validation import RequestError
 from serve.settings import Settings
 
 INFER = "/v2/models/buys/infer"

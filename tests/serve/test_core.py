@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from model.core import trial
+from contracts.onnx_core import trial
 from serve.app import create_app
-from serve.bundle import Bundle
-from serve.manifest import digest_of
+from serve.release.bundle import Bundle
+from serve.release.manifest import digest_of
 from serve.settings import Settings
 
 WITH_CORE = Path(__file__).parents[1] / "bundles/with-core"

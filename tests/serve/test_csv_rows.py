@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.contract import Contract, Feature, Target
+from contracts.row_contract import Contract, Feature, Target
 from serve.app import create_app
-from serve.column_rows import Fields
-from serve.csv_rows import read_csv
-from serve.scoring import RequestError
+from serve.routes.column_rows import Fields
+from serve.routes.csv_rows import read_csv
+from serve.scoring.validation import RequestError
 
 NAMES = ("country", "campaign", "device", "returning", "age", "pages")
 HEADER = ",".join(NAMES) + "\n"

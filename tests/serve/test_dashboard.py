@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from serve.definitions import COUNTED, LOOKED_UP
-from serve.service import ASKED
+from serve.journal.service_counts import ASKED
+from serve.metrics.metric_definitions import COUNTED, LOOKED_UP
 
 FOLDER = Path(__file__).parents[2] / "serve/kubernetes/monitoring"
 DASHBOARD = json.loads((FOLDER / "grafana.json").read_text())

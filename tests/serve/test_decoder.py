@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model.contract import Contract, Feature, Target
-from serve.decoder import decoder
-from serve.scoring import RequestError, problems_of, read_rows, repeated
-from serve.strict_json import read_json
-from serve.table import Table
+from contracts.row_contract import Contract, Feature, Target
+from serve.http.strict_json import read_json
+from serve.scoring.decoder import decoder
+from serve.scoring.row_table import Table
+from serve.scoring.validation import RequestError, problems_of, read_rows, repeated
 
 CONTRACT = Contract(
     name="c",

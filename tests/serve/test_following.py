@@ -12,11 +12,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from serve.app import create_app
-from serve.live import BEGINS, ENDS
-from serve.manifest import BundleError, read_manifest, verify
-from serve.proof import Proofs
-from serve.router import SETTLED, Router
-from serve.synced import agreement
+from serve.release.follower import SETTLED, Router
+from serve.release.live_slots import BEGINS, ENDS
+from serve.release.manifest import BundleError, read_manifest, verify
+from serve.release.sync_status import agreement
+from serve.release.validation_cache import Proofs
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

@@ -3,7 +3,7 @@
 import pytest
 
 from serve.app import create_app
-from serve.forwarded import address, prefix
+from serve.http.forwarded import address, prefix
 from serve.settings import Settings
 
 PREFIXES = {

@@ -7,8 +7,8 @@ import shutil
 import pytest
 
 from serve.app import create_app
-from serve.hot_path import LARGEST, HotPath
-from serve.scoring import RequestError
+from serve.http.hot_path import LARGEST, HotPath
+from serve.scoring.validation import RequestError
 from serve.settings import Settings
 
 TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"

@@ -16,7 +16,7 @@ from serve.app import create_app
 from serve.settings import Settings
 from tests.chromium import chromium, needs_chromium, wait_for
 from tests.serve.test_browser import served
-from tests.serve.test_page import Page
+from tests.serve.test_status_page import Page
 
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
 pytestmark = [pytest.mark.skipif(not NGINX, reason="nginx is not installed; apt-get install nginx"), pytest.mark.slow]

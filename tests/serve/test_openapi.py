@@ -12,9 +12,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from serve import bodies
 from serve.app import create_app
-from serve.openapi import KEPT, ROUTES
+from serve.routes import response_bodies as bodies
+from serve.routes.openapi import KEPT, ROUTES
 
 pytestmark = pytest.mark.slow
 

@@ -17,8 +17,8 @@ from pathlib import Path
 import pytest
 
 from serve.__main__ import PORT_IN_USE, USAGE, listen, main
-from serve.aside import NAME
-from serve.segments import closed, segments
+from serve.journal.segments import closed, segments
+from serve.traffic.background import NAME
 
 pytestmark = pytest.mark.slow
 
@@ -217,7 +217,7 @@ def test_connections_are_as_many_as_files_may_be_open(root):
     """The soft limit is raised as far as it may be; what still is too much is said."""
     code = """
 import resource
-from serve.server import room
+from serve.http.server import room
 resource.setrlimit(resource.RLIMIT_NOFILE, (200, 400))
 print(room(50), resource.getrlimit(resource.RLIMIT_NOFILE)[0])
 print(room(250), resource.getrlimit(resource.RLIMIT_NOFILE)[0])

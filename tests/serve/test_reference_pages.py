@@ -5,9 +5,9 @@ import re
 import msgspec
 import pytest
 
-from serve.answers import RESPONSES, Answer
-from serve.metrics import Served
-from serve.service import Service
+from serve.journal.service_counts import Service
+from serve.metrics.scorer_metrics import Served
+from serve.scoring.answer_lines import RESPONSES, Answer
 
 
 @pytest.fixture

@@ -8,10 +8,10 @@ import tracemalloc
 
 import pytest
 
-from model.contract import Contract
-from serve.scoring import MOST_LISTED, MOST_UNKNOWN, RequestError
-from serve.strict_json import MOST_NAMES, _once, read_json
-from serve.tensors import MOST_OUTPUTS, MOST_TENSORS
+from contracts.row_contract import Contract
+from serve.http.strict_json import MOST_NAMES, _once, read_json
+from serve.routes.tensors import MOST_OUTPUTS, MOST_TENSORS
+from serve.scoring.validation import MOST_LISTED, MOST_UNKNOWN, RequestError
 
 pytestmark = pytest.mark.slow
 

@@ -10,15 +10,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from model.contract import LARGEST
+from contracts.row_contract import LARGEST
 from serve.app import create_app
-from serve.bundle import Bundle
-from serve.journal import Journal
-from serve.router import Router
-from serve.scorer import Scorer
-from serve.scoring import RequestError
+from serve.http.trace_context import echo, read_trace
+from serve.journal.writer import Journal
+from serve.release.bundle import Bundle
+from serve.release.follower import Router
+from serve.scoring.scorer import Scorer
+from serve.scoring.validation import RequestError
 from serve.settings import Settings
-from serve.trace import echo, read_trace
 
 TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 

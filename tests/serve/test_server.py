@@ -12,7 +12,7 @@ import pytest
 SCRIPT = """
 import os, socket, sys, time
 from pathlib import Path
-from serve.server import Server
+from serve.http.server import Server
 from serve.settings import Settings
 
 def say(*words):  # in one write and on a line by itself, whatever others are writing

@@ -11,15 +11,15 @@ import numpy as np
 import pytest
 
 from serve.app import create_app
-from serve.arms import Arm
-from serve.aside import Aside
-from serve.bundle import Bundle
-from serve.manifest import digest_of
-from serve.metrics import Metrics
-from serve.scored import score
+from serve.metrics.scorer_metrics import Metrics
+from serve.release.bundle import Bundle
+from serve.release.manifest import digest_of
+from serve.scoring.score_rows import score
 from serve.settings import Settings
-from serve.shadow import CHUNK, FEW, LARGEST, Offers, Shadow
-from tests.serve.test_metrics import parse
+from serve.traffic.background import Aside
+from serve.traffic.shadow import CHUNK, FEW, LARGEST, Offers, Shadow
+from serve.traffic.split import Arm
+from tests.serve.test_scorer_metrics import parse
 
 AT = "2026-03-01T12:00:00.000000Z"
 SOON = 30  # seconds that a test waits before it gives up

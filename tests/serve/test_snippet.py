@@ -22,7 +22,7 @@ globalThis.window = globalThis;
 globalThis.document = { currentScript: { src: `${address}/snippet.js` } };
 const warnings = [];
 console.warn = (words) => warnings.push(words);
-(0, eval)(require("fs").readFileSync("serve/snippet.js", "utf8"));
+(0, eval)(require("fs").readFileSync("serve/routes/snippet.js", "utf8"));
 (async () => {
   const found = await (async () => { %s })();
   console.log(JSON.stringify({ found, warnings, address: tidegate.address, names: Object.keys(window).filter((name) => name === "warn") }));

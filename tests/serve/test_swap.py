@@ -11,8 +11,8 @@ from http.client import HTTPConnection
 
 import pytest
 
-from serve.arms import Arm, Arms
-from serve.bundle import Bundle
+from serve.release.bundle import Bundle
+from serve.traffic.split import Arm, Arms
 
 pytestmark = pytest.mark.slow
 

@@ -9,13 +9,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from checks.rules import read_rules
-from model.contract import Contract, Feature, Target
-from monitoring.experiment.book import Asked, Book
-from monitoring.experiment.sequences import Days
-from monitoring.experiment.units import Split, Units
-from monitoring.partitions import Folder
-from serve.arms import fraction, point
+from contracts.journal_format import Folder
+from contracts.row_contract import Contract, Feature, Target
+from contracts.thresholds import read_rules
+from monitoring.experiment.confidence_sequences import Days
+from monitoring.experiment.experiment_units import Split, Units
+from monitoring.experiment.reader import Asked, Book
+from serve.traffic.split import fraction, point
 
 OLD, NEW = "20260201T0000-aaaaaaa", "20260301T0000-bbbbbbb"
 #: 2 March 2026 is a Monday.

@@ -7,14 +7,14 @@ from datetime import date, timedelta
 
 import pytest
 
-from forge import ForgeError
-from forge.bundle import content_digest
-from forge.live import LIVE, Live, Slot, parse_live
-from forge.local import LocalForge
+from contracts.live_config import LIVE, Live, Slot, parse_live
+from forge.bundles.bundle_files import content_digest
+from forge.interface import ForgeError
+from forge.local.folder_forge import LocalForge
 from monitoring.__main__ import NO_WATCH, OK, main
-from monitoring.experiment.__main__ import _do, run
-from monitoring.experiment.comparison import split_of
-from monitoring.experiment.deed import Deed
+from monitoring.experiment.run import _do, run
+from monitoring.experiment.slot_changes import Deed
+from monitoring.experiment.variant_comparison import split_of
 from tests.monitoring.experiment.conftest import CONTRACT, NEW, OLD, SINCE, a_journal, a_split
 
 pytestmark = pytest.mark.slow

@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from checks.live import Experiment, Measures
+from contracts.release_policy import Experiment, Measures
+from monitoring.experiment.aggregates import Tally
+from monitoring.experiment.confidence_sequences import Band
 from monitoring.experiment.decision import Reading, faults, judge
-from monitoring.experiment.sequences import Band
-from monitoring.experiment.tally import Tally
-from monitoring.experiment.units import Units
+from monitoring.experiment.experiment_units import Units
 from tests.monitoring.experiment.conftest import CONTRACT, SINCE, Split, a_split
 
 MARGINS = Measures("log_loss", {"log_loss": 0.01, "brier": 0.01})

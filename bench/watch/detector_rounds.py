@@ -1,0 +1,129 @@
+"""Ours and the others on the same streams: on which days each alarms, at one rate of false alarms."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from bench.watch.daily_streams import A_DAY, REFERENCE
+from monitoring.charts.control_chart import ewma
+from monitoring.charts.control_limits import QUARTER, Budget, Limits, Rule, Series, alarms_begin, lasts, solve
+
+Numbers = np.ndarray[Any, Any]
+Statistics = dict[str, Numbers]
+#: Outcomes are known so many days later, for everybody.
+LATE = 2
+RULES = {"page": Rule(1, 1, 3), "issue": Rule(2, 3, 3), "digest": Rule(1, 1, 3)}
+WEIGHT = 0.2
+NANNYML, HALF, ANY = "NannyML, mean ± k sd", "Evidently, half of columns", "Evidently, any column"
+
+
+@dataclass(frozen=True)
+class Ours:
+    """The watch's charts by tier, solved on one reference for a budget a quarter."""
+
+    charts: dict[str, tuple[list[Series], list[Limits]]]
+
+    @classmethod
+    def solved(cls, found: Statistics, budget: float) -> Ours:
+        """On the reference's days of *found*; the same shares, floors and rules as in the watch."""
+        charts = {}
+        for tier, (series, values) in _tiers(found).items():
+            known = values[:REFERENCE]
+            each = Budget(budget / len(RULES), WEIGHT, 400, 7)
+            charts[tier] = (series, solve(known, np.arange(REFERENCE) % 7, series, RULES[tier], each))
+        return cls(charts)
+
+    def alarms(self, found: Statistics) -> dict[str, Numbers]:
+        """By tier, whether it alarms on each day after the reference."""
+        days = {}
+        for tier, (series, values) in _tiers(found).items():
+            limits = self.charts[tier][1]
+            mean, deviation = (np.array([getattr(each, n) for each in limits]) for n in ("mean", "deviation"))
+            level = ewma((values[REFERENCE:] - mean) / deviation, WEIGHT) * deviation + mean
+            beyond = np.zeros_like(level, dtype=bool)
+            for n, (one, limit) in enumerate(zip(series, limits, strict=True)):
+                for part, place in ((values[REFERENCE:, n], 0), (level[:, n], 1)):
+                    upper, lower = one.above(limit)[place], one.below(limit)[place]
+                    beyond[:, n] |= part > (math.inf if upper is None else upper)
+                    beyond[:, n] |= part < (-math.inf if lower is None else lower)
+            days[tier] = np.asarray(lasts(beyond, RULES[tier]).any(axis=1))
+        return days
+
+
+def _tiers(found: Statistics) -> dict[str, tuple[list[Series], Numbers]]:
+    """Series and values (days, series) of each tier, with the floors of thresholds.toml."""
+    late = {name: _late(found[name]) for name in ("auc", "accuracy", "bias", "bias by score")}
+    last = found["js"].shape[1] - 1
+    share = max(0.01, 5 / A_DAY)
+    error = 0.01 * float(np.nanmean(found["error"][:REFERENCE]))
+    return {
+        "page": (
+            [
+                Series("estimate", "lower", 0.01),
+                Series("auc", "lower", 0.01),
+                Series("accuracy", "lower", 0.01),
+                Series("bias", "both", 0.02),
+                Series("bias by score", "both", 0.02),
+                *(Series(f"unseen {n}", "upper", share, absolute=True) for n in range(found["unseen"].shape[1])),
+            ],
+            np.column_stack(
+                [found["estimate"], late["auc"], late["accuracy"], late["bias"], late["bias by score"], found["unseen"]]
+            ),
+        ),
+        "issue": (
+            [
+                Series("score", "upper", 0.1, absolute=True),
+                Series("score mean", "both", 0.1),
+                Series("error", "upper", error),
+            ],
+            np.column_stack([found["js"][:, last], found["mean"][:, -1], found["error"]]),
+        ),
+        "digest": (
+            [Series(f"js {n}", "upper", 0.1, absolute=True) for n in range(last)]
+            + [Series(f"mean {n}", "both", 0.1) for n in range(found["mean"].shape[1] - 1)],
+            np.column_stack([found["js"][:, :last], found["mean"][:, :-1]]),
+        ),
+    }
+
+
+def others(found: Statistics) -> dict[str, Numbers]:
+    """How alarming each day after the reference is to each of the others; their limit is one number."""
+    parts = np.column_stack([found["js within"], found["error within"], found["estimate within"], _late(found["auc"])])
+    usual = parts[:REFERENCE]
+    spread = np.maximum(np.nanstd(usual, axis=0), 1e-9)
+    apart = np.abs(parts[REFERENCE:] - np.nanmean(usual, axis=0)) / spread
+    columns = found["evidently"]
+    half = math.ceil(columns.shape[1] / 2)
+    return {NANNYML: np.nanmax(apart, axis=1), HALF: np.sort(columns, axis=1)[:, -half], ANY: columns.max(axis=1)}
+
+
+#: What each of the others takes for a limit by itself.
+DEFAULTS = {NANNYML: 3.0, HALF: 0.1, ANY: 0.1}
+
+
+def rate(days: list[Numbers]) -> float:
+    """Alarms a quarter over quiet streams of *days*; one that lasts counts anew every fortnight."""
+    alarms = sum(max(alarms_begin(each, 3).sum(), each.sum() / 14) for each in days)
+    return float(alarms / sum(len(each) for each in days) * QUARTER)
+
+
+def limit_at(quiet: list[Numbers], wanted: float) -> float:
+    """The smallest limit at which quiet streams have no more than *wanted* alarms a quarter."""
+    for value in np.unique(np.concatenate(quiet))[::-1]:
+        if rate([each >= value for each in quiet]) > wanted:
+            return float(np.nextafter(value, np.inf))
+    return 0.0
+
+
+def delay(days: Numbers, before: int) -> float:
+    """Days from a change after *before* days to the first alarm on or after it; infinite for never."""
+    late = np.flatnonzero(days[before:])
+    return float(late[0] + 1) if len(late) else math.inf
+
+
+def _late(values: Numbers) -> Numbers:
+    return np.concatenate([np.full(LATE, np.nan), values[:-LATE]])

@@ -1,0 +1,1 @@
+"""The paired comparison of candidate, champion and anchor."""

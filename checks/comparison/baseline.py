@@ -1,0 +1,46 @@
+"""A simple model trained anew on the candidate's own rows: what it cannot beat is not worth its upkeep."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.preprocessing import OrdinalEncoder
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
+
+from checks.evidence import Array, Evidence, target
+from contracts.row_contract import Contract
+
+DEPTH = 3
+
+
+def baseline(evidence: Evidence) -> Array:
+    """The holdout's scores by a tree of depth three, fitted to the candidate's training rows."""
+    contract = evidence.contract
+    train, holdout = inputs(contract, evidence.train, evidence.holdout)
+    tree = (DecisionTreeRegressor if contract.task == "regression" else DecisionTreeClassifier)(
+        max_depth=DEPTH, min_samples_leaf=20, random_state=0
+    )
+    tree.fit(train, target(evidence.train, contract))
+    if contract.task == "regression":
+        return np.asarray(tree.predict(holdout), dtype=float)
+    chances = np.asarray(tree.predict_proba(holdout), dtype=float)
+    return chances[:, 1] if contract.task == "binary" else chances
+
+
+def inputs(contract: Contract, *tables: Any) -> list[Array]:
+    """The features of each table as numbers, (n, features), the contract's numbers first.
+
+    Categories are numbered by the first table; a missing value is -1, and so is one never seen.
+    """
+    numbers = [f.name for f in contract.features if f.kind != "category"]
+    words = [f.name for f in contract.features if f.kind == "category"]
+    encoder = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)
+    found = []
+    for number, rows in enumerate(tables):
+        parts = [rows[numbers].astype(float).fillna(-1.0).to_numpy()]
+        if words:
+            text = rows[words].astype(object).fillna("")
+            parts.append(encoder.transform(text) if number else encoder.fit_transform(text))
+        found.append(np.hstack(parts))
+    return found

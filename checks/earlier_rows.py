@@ -1,0 +1,50 @@
+"""What is known of the candidate's rows from before: the manifest's extents, and the champion's rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pandas as pd
+
+from contracts.row_contract import Contract
+
+
+@dataclass(frozen=True)
+class Past:
+    """*extents* (of "train" and "holdout": rows, start, end) and *window* are the manifest's.
+
+    *before* are the rows of the champion's evidence, None without any; *both* those that the
+    candidate's holds too (same key, same time; the champion's columns end in `_before`), of about
+    *expected* that it should hold.
+    """
+
+    extents: Mapping[str, Mapping[str, Any]]
+    window: tuple[str, str]
+    before: pd.DataFrame | None = None
+    both: pd.DataFrame = field(default_factory=pd.DataFrame)
+    expected: float = 0.0
+
+
+def past(
+    contract: Contract, data: Mapping[str, Any], parts: Mapping[str, pd.DataFrame], before: pd.DataFrame | None
+) -> Past:
+    """The past of *parts* ("train", "holdout"), of which the manifest says *data*.
+
+    Evidence may be a sample of the rows: then as many fewer are expected in both.
+    """
+    extents = {part: data[part] for part in parts}
+    window = (str(data["window"][0]), str(data["window"][1]))
+    names = [contract.key, contract.time]
+    if before is None or not set(names) <= set(before):
+        return Past(extents, window)
+    theirs = before.drop_duplicates(names, keep=False)
+    expected = 0.0
+    for part, rows in parts.items():
+        start, end = (pd.Timestamp(data[part][each]) for each in ("start", "end"))
+        within = (theirs[contract.time] >= start) & (theirs[contract.time] <= end)
+        expected += int(within.sum()) * min(1.0, len(rows) / data[part]["rows"])
+    ours = pd.concat([rows.drop_duplicates(names, keep=False) for rows in parts.values()])
+    both = ours.merge(theirs, on=names, suffixes=("", "_before"))
+    return Past(extents, window, before, both, expected)

@@ -1,0 +1,1 @@
+"""The verdict, written for a reviewer."""

@@ -1,0 +1,1 @@
+"""What the packages agree on: rows, thresholds, live.toml, the journal's format."""

@@ -1,0 +1,62 @@
+"""Fifty candidates with nothing wrong: other seeds, other windows, other recipes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from types import SimpleNamespace
+
+from drill.thinned_recipe import Subject, again, plain
+
+COUNT = 50
+#: Settings of the trees of other recipes, all of them reasonable.
+SETTINGS: tuple[dict[str, object], ...] = (
+    {"max_iter": 60},
+    {"max_iter": 120, "learning_rate": 0.06},
+    {"max_leaf_nodes": 7, "max_iter": 150},
+    {"max_leaf_nodes": 31, "learning_rate": 0.05},
+    {"min_samples_leaf": 100},
+    {"l2_regularization": 20.0},
+    {"max_bins": 63},
+)
+
+
+def candidates(subject: Subject) -> Iterator[tuple[str, Subject, SimpleNamespace | None]]:
+    """What it is called, what it is held on, and its recipe; None for the user's own.
+
+    One salt's rows are those of several, so that they share a champion.
+    """
+    others = [replace(subject, salt=f"rows {n}") for n in range(16)]
+    for n, other in enumerate(others):
+        yield f"other rows and seed {n}", other, _seeded(other, n)
+    for n in range(1, 17):
+        yield f"window {n} weeks ago", replace(subject, today=subject.today - timedelta(days=7 * n)), None
+    for n in range(COUNT - 32):
+        other, settings = others[n % len(others)], SETTINGS[n % len(SETTINGS)]
+        if n < 2 * len(SETTINGS):
+            yield f"recipe: trees with {settings}, {n}", other, _trees(other, settings)
+        else:
+            yield (
+                f"recipe: a slow learner, {n}",
+                other,
+                _trees(other, {"max_iter": 200, "learning_rate": 0.03, "random_state": n}),
+            )
+
+
+def _seeded(subject: Subject, seed: int) -> SimpleNamespace:
+    recipe = subject.recipe
+    make = recipe.estimator
+
+    def estimator() -> object:
+        made = make()
+        made.set_params(**{name: seed for name in made.get_params() if name.endswith("random_state")})
+        return made
+
+    recipe.estimator = estimator
+    return recipe
+
+
+def _trees(subject: Subject, settings: dict[str, object]) -> SimpleNamespace:
+    contract = again(subject.contract)
+    return subject.changed(lambda frame, _: frame, estimator=lambda: plain(contract, **settings))

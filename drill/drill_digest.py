@@ -1,0 +1,25 @@
+"""What the results of a drill depend on, as one digest: with another one, nothing of a run is kept."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+#: Whose code makes the bundles and judges them.
+PACKAGES = ("checks", "contracts", "drill", "forge", "model", "reporting", "serve")
+
+
+def identity(*parts: object, files: Iterable[Path] = (), root: Path = ROOT) -> str:
+    """The digest of the code, of its locked libraries, of *files* and of *parts* in words."""
+    found = hashlib.sha256(repr(tuple(map(str, parts))).encode())
+    code = [path for package in PACKAGES for path in (root / package).rglob("*.py")]
+    for path in sorted({*code, *(root / "requirements").glob("*.txt"), *files}):
+        found.update(f"{path.name} {path.stat().st_size} ".encode() + path.read_bytes())
+    return found.hexdigest()
+
+
+def beside(recipe: Path) -> list[Path]:
+    """The recipe, and the Python files in its folder, which it may import."""
+    return sorted(recipe.resolve().parent.glob("*.py"))

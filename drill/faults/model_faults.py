@@ -1,0 +1,192 @@
+"""Model: it learnt the wrong thing, or nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
+
+from contracts.row_contract import Contract
+from drill.fault import WORSE, DoesNotApplyError, Fault
+from drill.faults.data_faults import number
+from drill.faults.leakage_faults import relearnt
+from drill.thinned_recipe import Subject, again, codes, plain
+from model.data import Split
+from model.train import Fitted
+
+#: Rows that are too few to learn from.
+FEW = 300
+BESIDE = (*WORSE, "drift.predictions", "calibration*", "model.constant")
+
+
+def learning(settle: Callable[[Contract, Subject], Any]) -> Callable[[Subject], SimpleNamespace]:
+    """The recipe with another estimator."""
+
+    def recipe(subject: Subject) -> SimpleNamespace:
+        contract = subject.contract
+        return subject.changed(lambda frame, _: frame, estimator=lambda: settle(contract, subject))
+
+    return recipe
+
+
+def _noise(fitted: Fitted) -> Fitted:
+    """Learnt from rows whose outcomes were dealt anew; the evidence shows the true ones."""
+    return _learnt_from(fitted, lambda truth, _: np.random.default_rng(0).permutation(truth))
+
+
+def _slice_lost(fitted: Fitted) -> Fitted:
+    """The smaller slices' outcomes are turned round while it learns: one in six rows or fewer."""
+
+    def spoilt(truth: Any, train: Any) -> Any:
+        name = next((f.name for f in fitted.contract.features if f.kind == "category"), None)
+        name = (*fitted.contract.slices, name)[0]
+        if name is None:
+            raise DoesNotApplyError("there is no category to slice by")
+        shares = train[name].value_counts(normalize=True)
+        lost = shares[(shares >= 0.05)].index[-1]
+        other = truth.max() - truth
+        return np.where(train[name] == lost, other, truth)
+
+    return _learnt_from(fitted, spoilt)
+
+
+def _learnt_from(fitted: Fitted, spoil: Callable[[Any, Any], Any]) -> Fitted:
+    contract, train = fitted.contract, fitted.split.train
+    truth = spoil(codes(train, contract), train)
+    labels = [contract.target.classes[int(each)] for each in truth] if contract.target.classes else truth
+    spoilt = Split(train.assign(**{contract.target.name: labels}), fitted.split.holdout)
+    return replace(relearnt(fitted, spoilt, contract.time), split=fitted.split)
+
+
+def _memoriser(contract: Contract, _: Subject) -> Any:
+    return plain(
+        contract, max_iter=250, learning_rate=0.4, max_leaf_nodes=255, min_samples_leaf=1, l2_regularization=0.0
+    )
+
+
+def _constant(contract: Contract, _: Subject) -> Any:
+    return plain(contract, max_iter=1, learning_rate=1e-4, max_leaf_nodes=2)
+
+
+def _loud(contract: Contract, _: Subject) -> Any:
+    """Positives weigh as much as negatives: good ranks, and probabilities that are none."""
+    if contract.task == "regression":
+        raise DoesNotApplyError("a regression has no probabilities")
+    return plain(contract, class_weight="balanced")
+
+
+def _directed(subject: Subject) -> SimpleNamespace:
+    """The contract states a direction, and the model was made to go the other way."""
+    if subject.contract.task == "multiclass":
+        raise DoesNotApplyError("a direction is for one score")
+    name = number(subject).name
+    features = tuple(replace(f, direction="up") if f.name == name else f for f in subject.contract.features)
+    contract = again(subject.contract, features=features)
+    numbers = [f.name for f in features if f.kind != "category"]
+    after = [-1 if each == name else 0 for each in numbers]
+
+    def estimator() -> Any:
+        made = plain(contract)
+
+        def width(columns: int) -> list[int]:
+            return [0] * (columns - len(after)) + after
+
+        return _Constrained(made, width)
+
+    return subject.changed(lambda frame, _: frame, CONTRACT=contract, estimator=estimator)
+
+
+class _Constrained:
+    """A pipeline whose trees are told their directions once the encoder says how wide it is."""
+
+    def __new__(cls, made: Any, width: Callable[[int], list[int]]) -> Any:
+        fit = made.fit
+
+        def fitted(inputs: Any, truth: Any) -> Any:
+            columns = made[0].fit(inputs).transform(inputs).shape[1]
+            made[-1].set_params(monotonic_cst=width(columns))
+            return fit(inputs, truth)
+
+        made.fit = fitted
+        return made
+
+
+def _unstable(contract: Contract, _: Subject) -> Any:
+    """A few wild trees: another seed gives another model."""
+    kind = ExtraTreesRegressor if contract.task == "regression" else ExtraTreesClassifier
+    made = plain(contract)
+    made.steps[-1] = (
+        "trees",
+        kind(n_estimators=4, max_depth=12, min_samples_leaf=5, max_features=1, bootstrap=True, random_state=0),
+    )
+    made.steps.insert(1, ("fill", _imputer()))
+    return made
+
+
+def _imputer() -> Any:
+    from sklearn.impute import SimpleImputer  # noqa: PLC0415
+
+    return SimpleImputer(strategy="median")
+
+
+def _few(fitted: Fitted) -> Fitted:
+    """Learnt from the first rows alone: somebody tried something, and left it in."""
+    few = Split(fitted.split.train.head(FEW), fitted.split.holdout)
+    return replace(relearnt(fitted, few, fitted.contract.time), split=fitted.split)
+
+
+def _eager(contract: Contract, _: Subject) -> Any:
+    return plain(contract, learning_rate=0.3, min_samples_leaf=3, l2_regularization=0.0)
+
+
+FAULTS = (
+    Fault(
+        "trained on noise",
+        "the outcomes were shuffled while it learnt",
+        ("compare.*", "model.gain"),
+        BESIDE,
+        fitted=_noise,
+    ),
+    Fault("a memoriser", "trees that learn each row by heart", ("model.degradation",), BESIDE, learning(_memoriser)),
+    Fault("a constant", "the same answer for every row", ("model.constant",), BESIDE, learning(_constant)),
+    Fault(
+        "one slice regressed",
+        "one slice was learnt the wrong way round, the rest as ever",
+        ("slice*", "compare.slice*"),
+        BESIDE,
+        fitted=_slice_lost,
+    ),
+    Fault(
+        "miscalibrated",
+        "positives weigh as much as negatives",
+        ("model.calibration", "calibration*", "compare.calibration*"),
+        BESIDE,
+        learning(_loud),
+    ),
+    Fault(
+        "monotone constraint broken",
+        "the score falls where the contract says it rises",
+        ("model.direction",),
+        BESIDE,
+        _directed,
+    ),
+    Fault(
+        "seed-unstable",
+        "four wild trees: another seed, another model",
+        ("model.stability",),
+        BESIDE,
+        learning(_unstable),
+    ),
+    Fault(
+        "worse than the baseline",
+        f"eager trees that saw {FEW} rows only",
+        ("compare.baseline",),
+        BESIDE,
+        learning(_eager),
+        fitted=_few,
+    ),
+)

@@ -1,0 +1,50 @@
+"""Faults of the gate itself, put in while one candidate is judged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+from unittest.mock import patch
+
+from checks.rules import deepchecks_suite as suite
+from checks.rules import registry as examination
+
+
+@contextmanager
+def sabotaged(how: str) -> Iterator[None]:
+    """The gate with one part that does not work: `crash`, `skip`, `crash_own`; or as it is."""
+    run = suite.run
+
+    def crash(evidence: Any, rules: Any, *more: Any, **named: Any) -> Any:
+        class Crashes(type(rules[0].check)):  # type: ignore[misc]
+            def run_logic(self, *_: Any, **__: Any) -> Any:
+                raise RuntimeError("a drill")
+
+        return run(evidence, [replace(rules[0], check=_like(Crashes, rules[0])), *rules[1:]], *more, **named)
+
+    def skip(evidence: Any, rules: Any, *more: Any, **named: Any) -> Any:
+        return run(evidence, rules[1:], *more, **named)
+
+    if how in ("crash", "skip"):
+        with patch.object(suite, "run", {"crash": crash, "skip": skip}[how]):
+            yield
+    elif how == "crash_own":
+        rules = dict(examination.RULES)
+
+        def raises(*_: Any) -> Any:
+            raise RuntimeError("a drill")
+
+        with patch.dict(examination.RULES, {next(iter(rules)): raises}):
+            yield
+    else:
+        yield
+
+
+def _like(kind: Any, rule: Any) -> Any:
+    check = kind()
+    for name, condition in rule.check._conditions.items():  # noqa: SLF001 -- it has no other way
+        check.add_condition(condition.name, condition.function)
+        del name
+    return check

@@ -1,0 +1,62 @@
+"""What a forge knows of a bundle: the file that describes it, and the digest that names its content."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from contracts.live_config import Slot
+from forge.interface import ForgeError
+
+MANIFEST = "manifest.json"
+#: What the digest of a bundle leaves out: its own name, and when and by whom it was made.
+UNSIGNED = ("version", "digest", "build")
+
+
+def manifest_in(bundle: Path) -> dict[str, Any]:
+    """The manifest of *bundle*, with at least a version and a digest. Raises `ForgeError`."""
+    try:
+        manifest = dict(json.loads((bundle / MANIFEST).read_bytes()))
+        str(manifest["version"]), str(manifest["digest"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ForgeError(f"{bundle} is not a bundle: {error!r}") from error
+    return manifest
+
+
+def digest_in(bundle: Path) -> str:
+    """The digest that *bundle* says it has. Raises `ForgeError`."""
+    return str(manifest_in(bundle)["digest"])
+
+
+def parse_manifest(version: str, content: bytes) -> dict[str, Any]:
+    """The manifest of *version* in *content*. Raises `ForgeError`."""
+    try:
+        found = dict(json.loads(content))
+        found["files"].items()
+        return found
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ForgeError(f"the manifest of {version} is not one: {error!r}; go back to another release") from error
+
+
+def content_digest(manifest: Mapping[str, Any]) -> str:
+    """The digest of what a *manifest* says, the files' digests with it, whatever digest it claims."""
+    content = {key: value for key, value in manifest.items() if key not in UNSIGNED}
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
+
+
+def as_named(manifest: Mapping[str, Any], slot: Slot) -> dict[str, Any]:
+    """The *manifest*, if it is the one that live.toml names. Raises `ForgeError`.
+
+    What is stored with a release can be edited; whoever judges, watches or trains by it must know.
+    """
+    found = content_digest(manifest)
+    if found != slot.digest:
+        raise ForgeError(
+            f"the release {slot.version} is not what live.toml names: it has {found} instead of"
+            f" {slot.digest}; see the incident on it, or type: python -m forge release"
+        )
+    return dict(manifest)

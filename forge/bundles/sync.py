@@ -1,0 +1,184 @@
+"""Bring what `live.toml` names to where a scorer runs; it follows the store, never the forge.
+
+The store's own `live.toml` is replaced last and atomically, and names only what is there and
+verified. The champion waits for no slot beside it: a challenger or an anchor that cannot be had is
+left out, and tried again. Without a champion that can be had the store stays as it was; so it does
+where the forge does not say what is live. `sync.json` beside it says how each look ended, for the
+scorer to repeat.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from contracts.live_config import LARGEST, LIVE, Live, LiveError, Slot, parse_live, usable
+from contracts.live_tables import ROLES
+from forge.bundles.fetched_bundle import fetch, read_regular, replace_whole
+from forge.interface import Forge, ForgeError
+
+PATIENCE = 300.0  # seconds between looks in trouble, at most
+KEPT = 5  # bundles that are not live any more: a rollback to one of them needs no download
+STATUS = "sync.json"
+#: First and last line of the store's live.toml, so that a copy of it that was cut off is known.
+BEGINS, ENDS = "# Written by forge sync. The last line is: # end", "# end"
+
+
+@dataclass(frozen=True)
+class SyncResult:
+    """Whether the store changed, what it serves now, and why it does not agree with the forge.
+
+    *follows* is false where the store stays as it was.
+    """
+
+    changed: bool
+    words: str
+    failed: bool = False
+    follows: bool = True
+
+
+class Sync:
+    """Makes *store* hold what is live in *forge*; it looks *every* so many seconds, or once."""
+
+    def __init__(
+        self,
+        forge: Forge,
+        store: Path,
+        every: float | None = None,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._forge, self._store, self._every, self._now, self._clock = (forge, store, every, now, clock)
+        self._lost: dict[Slot, tuple[str, float, float]] = {}
+
+    def look(self) -> SyncResult:
+        """Follow what is live. Never raises for a forge, a bundle or a store that is bad."""
+        try:
+            result = self._follow()
+        except (ForgeError, LiveError, OSError) as error:
+            result = SyncResult(False, f"the store stays as it was: {error}", True, False)
+        except Exception as error:
+            # Whatever a forge or a store holds, the next look is not given up.
+            why = f"{type(error).__name__}: {error}"
+            result = SyncResult(False, f"the store stays as it was: {why}", True, False)
+        self._report(result)
+        return result
+
+    def _follow(self) -> SyncResult:
+        text = self._forge.read(LIVE)
+        if text is None:
+            raise ForgeError(f"there is no {LIVE} on the forge's main branch, or the token may not read it")
+        wanted, problems = usable(text)
+        if not wanted.says and problems:
+            raise LiveError(f"{LIVE}: {'; '.join(problems)}")
+        if not wanted.says and self._names_champion():
+            raise LiveError(f'{LIVE} names no champion; to serve nothing, it must say: champion = "none"')
+        self._store.mkdir(parents=True, exist_ok=True)
+        if wanted.champion:
+            fetch(self._forge, self._store, wanted.champion)
+        beside: dict[str, Slot | None] = {"challenger": wanted.challenger, "anchor": wanted.anchor}
+        for role, slot in beside.items():
+            if slot and (why := self._lacks(slot)):
+                problems.append(f"the {role} {slot.version} cannot be had: {why}")
+                beside[role] = None
+        live = replace(wanted, challenger=beside["challenger"], anchor=beside["anchor"])
+        changed = self._write(live)
+        left = f", without what is wrong: {'; '.join(problems)}" if problems else ""
+        named = live.champion.version if live.champion else "nothing"
+        words = f"live: {named}{left}" if changed or problems else "nothing new"
+        return SyncResult(changed, words, bool(problems))
+
+    def _lacks(self, slot: Slot) -> str:
+        """Why the bundle of *slot* cannot be had; "" if it is in the store.
+
+        One that could not be had is asked for less and less often: the champion is looked for no
+        less often for that, and GitHub counts requests.
+        """
+        why, pause, until = self._lost.get(slot, ("", self._every or 0.0, 0.0))
+        if self._clock() < until:
+            return why
+        try:
+            fetch(self._forge, self._store, slot)
+        except (ForgeError, OSError) as error:
+            pause = min(pause * 2, PATIENCE)
+            self._lost[slot] = (str(error), pause, self._clock() + pause)
+            return str(error)
+        self._lost.pop(slot, None)
+        return ""
+
+    def _names_champion(self) -> bool:
+        """Whether the store names a champion, or has something in its live.toml's place."""
+        path = self._store / "live.toml"
+        try:
+            return bool(parse_live(read_regular(path, LARGEST).decode()).champion)
+        except FileNotFoundError:
+            return False
+        except (OSError, ValueError):
+            return True
+
+    def _write(self, live: Live) -> bool:
+        text = f"{BEGINS}\n{live.to_toml()}{ENDS}\n"
+        path = self._store / "live.toml"
+        try:
+            if read_regular(path, LARGEST) == text.encode():
+                return False
+        except OSError:
+            pass  # there is none, or something else is in its place
+        replace_whole(path, text, durable=True)
+        _forget(self._store, {slot.version for role in ROLES if (slot := getattr(live, role))})
+        return True
+
+    def _report(self, result: SyncResult) -> None:
+        """Leave word of the look in the store, so far as that can be written."""
+        at = self._now().astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        agreed: str | None = at
+        if result.failed:
+            try:
+                agreed = json.loads(read_regular(self._store / STATUS, LARGEST))["agreed"]
+            except (OSError, ValueError, KeyError, TypeError, RecursionError):
+                agreed = None
+        said = {
+            "format": 1,
+            "at": at,
+            "agreed": agreed,
+            "every": self._every,
+            "problem": result.words if result.failed else "",
+        }
+        try:
+            self._store.mkdir(parents=True, exist_ok=True)
+            replace_whole(self._store / STATUS, json.dumps(said) + "\n")
+        except OSError:
+            pass  # then the word of an earlier look grows old, and the scorer says so
+
+
+def sync(forge: Forge, store: Path) -> SyncResult:
+    """Make *store* hold what is live in *forge*, once."""
+    return Sync(forge, store).look()
+
+
+def follow(forge: Forge, store: Path, every: float | None, done: threading.Event) -> SyncResult:
+    """Sync every so many seconds until *done*, or once; says what changes, and each new trouble.
+
+    While the forge cannot be followed it is asked less and less often, at least every five minutes.
+    """
+    follower, before, failures = Sync(forge, store, every), "", 0
+    while True:
+        result = follower.look()
+        trouble = result.words if result.failed else ""
+        if result.changed or every is None or trouble != before:
+            print(result.words, flush=True)
+        before, failures = trouble, 0 if result.follows else failures + 1
+        if every is None or done.wait(min(every * 2 ** min(failures, 20), max(every, PATIENCE))):
+            return result
+
+
+def _forget(store: Path, live: set[str]) -> None:
+    others = [p for p in (store / "bundles").glob("[0-9]*") if p.is_dir() and p.name not in live]
+    for path in sorted(others, key=lambda p: p.stat().st_mtime, reverse=True)[KEPT:]:
+        shutil.rmtree(path, ignore_errors=True)

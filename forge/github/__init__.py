@@ -1,0 +1,1 @@
+"""A forge on GitHub, by its REST API."""

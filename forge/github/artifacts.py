@@ -1,0 +1,44 @@
+"""What runs of workflows left behind on GitHub: one file of the newest artifact of a name."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from typing import Any
+
+from forge.github.rest import JSON, Rest
+from forge.interface import ForgeError
+
+#: A larger one is none of ours.
+LARGEST = 64 * 2**20
+
+
+def file_of(rest: Rest, name: str, path: str) -> bytes | None:
+    """The file *path* of the newest artifact *name* of the default branch's own runs; None if there is none.
+
+    A fork's pull request may leave an artifact of any name here: it is told by where its run's branch is.
+    Raises `ForgeError`.
+    """
+    told = rest.get("actions/artifacts", name=name, per_page=100) or {"artifacts": []}
+    default = rest.default_branch()
+    ours = [each for each in told["artifacts"] if not each["expired"] and _is_ours(each, default)]
+    if not ours:
+        return None
+    newest = max(ours, key=lambda each: (each["created_at"], each["id"]))
+    if newest["size_in_bytes"] > LARGEST:
+        raise ForgeError(f"artifact {name} has {newest['size_in_bytes']:,} bytes; none of ours has")
+    content = rest.content(f"actions/artifacts/{newest['id']}/zip", JSON)
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as packed:
+            if path not in packed.namelist():
+                return None
+            if packed.getinfo(path).file_size > LARGEST:
+                raise ForgeError(f"{path} of artifact {name} is larger than any of ours")
+            return packed.read(path)
+    except zipfile.BadZipFile as error:
+        raise ForgeError(f"artifact {name} of GitHub's is no archive: {error}; ask again later") from error
+
+
+def _is_ours(artifact: Any, default: str) -> bool:
+    run = artifact.get("workflow_run") or {}
+    return run.get("head_branch") == default and run.get("repository_id") == run.get("head_repository_id")

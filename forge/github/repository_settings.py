@@ -1,0 +1,113 @@
+"""What GitHub shows of a repository's settings. Nothing is written; what a token may not see is said."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from forge.github.api_errors import RefusedError
+from forge.github.codeowners import PLACES
+from forge.github.rest import Rest
+from forge.interface import ForgeError
+
+#: The environment whose secrets the workflows use.
+ENVIRONMENT = "automation"
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Unseen:
+    """What this token may not see, and GitHub's words for it."""
+
+    why: str
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The rules of the *default* branch, the owners, the environment and the names of secrets.
+
+    *rules* are those in force, with the *rulesets* they come from by number; *branch* and *protection*
+    are those of the older branch protection. A setting that is not there is None; one that cannot be
+    seen is `Unseen`. *files* are all paths on the default branch.
+    """
+
+    default: str
+    rules: list[Any] | Unseen
+    rulesets: dict[int, Any]
+    branch: Any
+    protection: Any
+    files: list[str] | Unseen
+    owners: str | None
+    mistakes: list[Any] | Unseen
+    environment: Any
+    branches: list[str] | Unseen
+    secrets: list[str] | Unseen
+    shared: list[str] | Unseen
+
+
+def read_settings(rest: Rest) -> Settings:
+    """Ask GitHub for all of it."""
+    default = rest.default_branch()
+    rules = _seen(lambda: list(rest.pages(f"rules/branches/{default}")))
+    branch = _seen(lambda: rest.get(f"branches/{default}"))
+    numbers = {rule["ruleset_id"] for rule in _known(rules) if "ruleset_id" in rule}
+    where = f"environments/{ENVIRONMENT}"
+    return Settings(
+        default,
+        rules,
+        {n: _seen(lambda n=n: rest.get(f"rulesets/{n}")) for n in sorted(numbers)},  # type: ignore[misc]
+        branch,
+        _seen(lambda: _protection(rest, default)),
+        _seen(lambda: _files(rest, branch)),
+        next(filter(None, (rest.text(f"contents/{place}") for place in PLACES)), None),
+        _seen(lambda: _listed(rest, "codeowners/errors", "errors")),
+        _seen(lambda: rest.get(where)),
+        _seen(lambda: _names(rest, f"{where}/deployment-branch-policies", "branch_policies")),
+        _seen(lambda: _names(rest, "actions/secrets", "secrets")),
+        [] if _is_persons(rest) else _seen(lambda: _names(rest, "actions/organization-secrets", "secrets")),
+    )
+
+
+def _is_persons(rest: Rest) -> bool:
+    """Whether no organisation owns it, whose secrets it could read."""
+    return ((rest.get("") or {}).get("owner") or {}).get("type") == "User"
+
+
+def _seen(ask: Callable[[], T]) -> T | Unseen:
+    try:
+        return ask()
+    except RefusedError as refused:
+        if refused.status not in (401, 403, 404):
+            raise
+        return Unseen(refused.said)
+
+
+def _known(items: list[Any] | Unseen) -> list[Any]:
+    return [] if isinstance(items, Unseen) else items
+
+
+def _protection(rest: Rest, default: str) -> Any:
+    """None if there is none; GitHub answers who may not see it in just the same way."""
+    return rest.get(f"branches/{default}/protection")
+
+
+def _listed(rest: Rest, path: str, name: str) -> list[Any]:
+    found = rest.get(path, per_page=100)
+    if found is None:  # not there, or not for this token: GitHub does not say which
+        raise RefusedError(f"GitHub shows no {path}", 404, "Not Found")
+    return list(found[name])
+
+
+def _names(rest: Rest, path: str, name: str) -> list[str]:
+    return [str(each["name"]) for each in _listed(rest, path, name)]
+
+
+def _files(rest: Rest, branch: Any) -> list[str]:
+    if isinstance(branch, Unseen) or branch is None:
+        raise RefusedError("GitHub shows no branch", 404, "Not Found")
+    found = rest.get(f"git/trees/{branch['commit']['sha']}", recursive=1)
+    if found is None or found.get("truncated"):
+        raise ForgeError("GitHub does not list every file of the default branch")
+    return [each["path"] for each in found["tree"] if each["type"] == "blob"]

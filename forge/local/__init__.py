@@ -1,0 +1,1 @@
+"""A forge in a folder, for a laptop and for tests."""

@@ -1,0 +1,1 @@
+"""What becomes live: landing, rollback, quarantine, and live.toml held against the releases."""

@@ -1,0 +1,79 @@
+"""An estimator's scores: their shape, what is decided by them, and how good they are."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+from sklearn import metrics
+
+from contracts.row_contract import Contract
+from contracts.tolerance import spread_of
+from model.data import DataError
+from model.onnx_export.convertibility import steps_of
+
+Scores = np.ndarray[Any, np.dtype[np.float64]]
+#: How far a sum of rounded probabilities may be outside 0 to 1.
+SLACK = 1e-6
+
+
+def scores_of(estimator: Any, inputs: Any, contract: Contract) -> Scores:
+    """The estimator's scores of *inputs*: (n,), or (n, classes) for multiclass."""
+    name = "predict" if contract.task == "regression" else "predict_proba"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of a library's own steps: the scores are what counts
+        found = np.asarray(getattr(estimator, name)(inputs), dtype=np.float64)
+    classes = len(contract.target.classes)
+    expected = (len(inputs), classes) if classes else (len(inputs),)
+    if found.shape == (len(inputs), 1):
+        found = found.reshape(-1)
+    if found.shape != expected:
+        raise DataError(f"{name} returned an array of shape {found.shape} for {len(inputs)} rows; expected {expected}")
+    return found[:, 1] if contract.task == "binary" else found
+
+
+def check_scores(estimator: Any, scores: Scores, contract: Contract) -> None:
+    """Raises `DataError` for scores of the holdout that are not finite, or no probabilities."""
+    if not np.isfinite(scores).all():
+        steps = steps_of(estimator)
+        raise DataError(f"the scores of the holdout are not all finite numbers; the steps are {steps}")
+    low, high = scores.min(), scores.max()
+    if contract.task != "regression" and not -SLACK <= low <= high <= 1 + SLACK:
+        raise DataError(f"predict_proba returned {low:g} to {high:g}; expected probabilities, from 0 to 1")
+
+
+def decisions(contract: Contract, scores: Scores, like: Scores) -> Any:
+    """What is decided by *scores*, (n,), cut where *like*, a rival's scores, are cut.
+
+    Binary: as many positives as *like* expects; multiclass: the likeliest class; regression: which
+    fourth of *like* the value falls into.
+    """
+    if contract.task == "multiclass":
+        return scores.argmax(axis=1)
+    cuts = [1 - like.mean()] if contract.task == "binary" else [0.25, 0.5, 0.75]
+    return np.searchsorted(np.quantile(like, cuts), scores)
+
+
+def measure(contract: Contract, truth: np.ndarray[Any, Any], scores: Scores) -> dict[str, float]:
+    """The task's usual metrics, rounded to six digits: truth (n,), scores as `scores_of` gives."""
+    if contract.task == "regression":
+        found = {
+            "mae": metrics.mean_absolute_error(truth, scores),
+            "rmse": metrics.root_mean_squared_error(truth, scores),
+            "r2": metrics.r2_score(truth, scores) if spread_of(truth) else 0.0,
+        }
+    elif contract.task == "binary":
+        found = {
+            "roc_auc": metrics.roc_auc_score(truth, scores),
+            "log_loss": metrics.log_loss(truth, scores, labels=[0, 1]),
+            "brier": metrics.brier_score_loss(truth, scores),
+        }
+    else:
+        labels = list(range(len(contract.target.classes)))
+        found = {
+            "roc_auc": metrics.roc_auc_score(truth, scores, multi_class="ovr", labels=labels),
+            "log_loss": metrics.log_loss(truth, scores, labels=labels),
+            "accuracy": metrics.accuracy_score(truth, scores.argmax(axis=1)),
+        }
+    return {name: round(float(value), 6) for name, value in found.items()}

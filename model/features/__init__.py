@@ -1,0 +1,1 @@
+"""Adding, dropping and pruning a feature in a recipe's file."""

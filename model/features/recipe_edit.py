@@ -1,0 +1,202 @@
+"""A recipe's file, edited: a text is tried on a few rows before it takes the file's place."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pandas as pd
+from sklearn.base import BaseEstimator
+from sklearn.compose import ColumnTransformer
+
+from contracts.row_contract import Contract, Feature
+from model.data import Split, check, encoded_target, model_inputs
+from model.declarations import declared
+from model.features.add_drop import add, drop, undecided
+from model.features.column_lists import mentions
+from model.features.recipe_syntax import EditError
+from model.onnx_export.export import to_graph
+from model.train import Fitted, training_window
+
+#: The share of the window that is loaded, and the rows of it that are fitted to.
+SHARE, ROWS = 10, 2_000
+
+
+@dataclass(frozen=True)
+class Tried:
+    """What became of the trial.
+
+    *wrong* is why the text must not be written: it does not load, or the estimator refuses the rows.
+    *unsure* is why that could not be tried. *dropped* says that the estimator leaves the column out.
+    """
+
+    wrong: str = ""
+    unsure: str = ""
+    dropped: bool = False
+
+
+class Edited:
+    """The *recipe* that the file *path* holds, and how its features change. Rows are loaded up to *today*."""
+
+    def __init__(self, recipe: ModuleType, path: Path, today: date) -> None:
+        self.contract: Contract = recipe.CONTRACT
+        self._recipe, self._path, self._today = recipe, path, today
+
+    def add(self, feature: Feature, value: str = "") -> list[str]:
+        """Put *feature* in; `load` gives it *value*, if there is one. What there is to say of it.
+
+        Raises `EditError`, and leaves the file as it was.
+        """
+        problems = list(feature.own_problems())
+        if problems:
+            raise EditError("; ".join(problems))
+        text, contract, name = self._text(), self.contract, feature.name
+        new, found = self._write(name, [add(text, contract, feature, value, listed=listed) for listed in (True, False)])
+        said = [f"{self._path}: {name} is a feature now"]
+        if not value:
+            said.append(f"  load() must give it: `return rows.assign({name}=…)`, or type it again with --value")
+        elif found.unsure:
+            said.append(f"  not tried: {found.unsure}")
+        lines = undecided(new, contract, feature)
+        for number, line in lines:
+            said.append(f"  if it belongs to the columns in line {number}, add it there by hand: {line}")
+        if found.dropped:
+            where = "one of these" if lines else "the columns of one of its transformers"
+            said.append(f"  the estimator leaves it out as it is: add it to {where}")
+        return said
+
+    def drop(self, name: str) -> list[str]:
+        """Retire a feature, or take a retired one out for good. As `add`."""
+        new, found = self._write(name, [drop(self._text(), self.contract, name)])
+        retired = "a feature no more; its column stays, for live models that read it. Typed again, it goes, too"
+        what = retired if name in self.contract.feature_names else "gone, and its column with it"
+        said = [f"{self._path}: {name} is {what}"]
+        said += [f"  still named in line {number}: {line}" for number, line in mentions(new, name)]
+        return [*said, f"  not tried: {found.unsure}"] if found.unsure else said
+
+    def _write(self, name: str, texts: Sequence[str]) -> tuple[str, Tried]:
+        """Write the first of *texts* that is a recipe; the text, and what the trial showed."""
+        for text in texts:
+            found = tried(self._recipe, text, self._path, name, self._today)
+            if not found.wrong:
+                self._path.write_text(text, encoding="utf-8")
+                return text, found
+        lines = [f"\n  {name} is named in line {number}: {line}" for number, line in mentions(self._text(), name)]
+        raise EditError(f"{self._path} stays as it was: with the edit, {found.wrong}{''.join(lines)}")
+
+    def _text(self) -> str:
+        return self._path.read_text(encoding="utf-8")
+
+
+def tried(before: ModuleType, text: str, path: Path, name: str, today: date) -> Tried:
+    """Load and fit the recipe of *text*, which changes the feature *name* of the recipe *before*.
+
+    A few rows up to *today* are loaded, the estimator is fitted to them and exported. What fails with
+    the recipe *before* as well is not the edit's fault. Nothing is written.
+    """
+    try:
+        after = _read(text, path)
+    except Exception as error:  # whatever the file raises
+        return Tried(wrong=f"it cannot be imported: {_said(error)}")
+    rows, failed = _outcome(lambda: _loaded(after, today))
+    if failed:
+        usual = _outcome(lambda: _loaded(before, today))[1]
+        return (
+            Tried(unsure=f"its rows cannot be loaded as it is: {usual}")
+            if usual
+            else Tried(wrong=f"its rows cannot be loaded: {failed}")
+        )
+    if name in after.CONTRACT.feature_names and name not in rows:
+        return Tried(unsure="load() does not give it yet")
+    estimator, failed = _outcome(lambda: _fitted(after, rows, today))
+    if failed:
+        usual = _outcome(lambda: _fitted(before, _loaded(before, today), today))[1]
+        few = "the recipe as it is fails on the few rows it was tried on"
+        return Tried(unsure=f"{few}: {usual}") if usual else Tried(wrong=failed)
+    return Tried(dropped=name in after.CONTRACT.feature_names and drops(estimator, name))
+
+
+def drops(estimator: Any, name: str) -> bool:
+    """Whether the fitted *estimator* hands the column *name* to none of its parts.
+
+    That is read off the outermost `ColumnTransformer` that is given the column, if there is one.
+    """
+    for part in _parts(estimator):
+        given = [str(each) for each in getattr(part, "feature_names_in_", ())]
+        if isinstance(part, ColumnTransformer) and name in given:
+            return not any(
+                name in _columns(given, columns)
+                for _, step, columns in part.transformers_
+                if not (isinstance(step, str) and step == "drop")
+            )
+    return False
+
+
+def _read(text: str, path: Path) -> ModuleType:
+    """The recipe of *text*, as if it stood in the file *path*; nothing is written there."""
+    recipe = ModuleType("recipe")
+    recipe.__file__ = str(path)
+    exec(compile(text, str(path), "exec"), recipe.__dict__)  # noqa: S102 -- the user's own file
+    if not isinstance(getattr(recipe, "CONTRACT", None), Contract):
+        raise TypeError("it has no CONTRACT")
+    return recipe
+
+
+def _loaded(recipe: ModuleType, today: date) -> pd.DataFrame:
+    """The rows of the last part of the window, as `load` gives them."""
+    start, end = training_window(recipe, today)
+    start = max(start, end - max((end - start) / SHARE, timedelta(days=1)))
+    rows = recipe.load(start, end)
+    absent = {each.name for each in recipe.CONTRACT.features} - {*rows.columns}
+    return rows if absent else check(rows, recipe.CONTRACT, start, end, declared(recipe))
+
+
+def _fitted(recipe: ModuleType, rows: pd.DataFrame, today: date) -> Any:
+    contract: Contract = recipe.CONTRACT
+    if len(rows) > ROWS:
+        rows = rows.sample(ROWS, random_state=0).sort_index(ignore_index=True)
+    estimator = recipe.estimator()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # few rows: what is said of them is not of the recipe
+        estimator.fit(model_inputs(rows, contract), encoded_target(rows, contract))
+        to_graph(Fitted(estimator, contract, Split(rows, rows), training_window(recipe, today), {}))
+    return estimator
+
+
+def _outcome(attempt: Callable[[], Any]) -> tuple[Any, str]:
+    """What *attempt* gives, and what it raises, in words; "" if nothing."""
+    try:
+        return attempt(), ""
+    except Exception as error:  # whatever the recipe raises
+        return None, _said(error)
+
+
+def _said(error: Exception) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+
+
+def _parts(thing: Any) -> Iterator[BaseEstimator]:
+    """An estimator and the estimators within it, from the outside in."""
+    if isinstance(thing, BaseEstimator):
+        yield thing
+        thing = vars(thing)
+    children = thing.values() if isinstance(thing, dict) else thing
+    if isinstance(thing, (dict, list, tuple)):
+        for child in children:
+            yield from _parts(child)
+
+
+def _columns(given: list[str], columns: Any) -> list[str]:
+    """The names of what a transformer's *columns* select: names, places, a slice or a mask."""
+    frame = pd.DataFrame(columns=given)
+    asked = [columns] if isinstance(columns, (str, int)) else columns
+    listed = [*asked] if not isinstance(asked, slice) else []
+    places = any(isinstance(each, int) and not isinstance(each, bool) for each in listed)
+    by_place = places or (isinstance(asked, slice) and not isinstance(asked.start or asked.stop, str))
+    found = frame.iloc[:, asked] if by_place else frame.loc[:, asked]
+    return [str(each) for each in found.columns]

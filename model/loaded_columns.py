@@ -1,0 +1,186 @@
+"""The columns that a recipe loaded, as the plain Python values that a contract checks.
+
+A database driver, a left join and NumPy each have types of their own for a number, a label or a
+boolean. What means the same without loss is converted; everything else is left for the contract to
+refuse.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import date, timedelta
+from decimal import Decimal
+from numbers import Real
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from contracts.row_contract import LARGEST, LONGEST, Contract, ContractError, Feature, Target
+from model.recipe_errors import words_of
+
+#: kind of a feature -> NumPy's kinds of columns that need no conversion
+SETTLED = {"number": "fiu", "boolean": "b"}
+ONE = "write one plain value for each row in load(), or leave the field out of the contract"
+UTF8 = 'write {}.str.encode("utf-8", "replace").str.decode("utf-8"): it has characters that no file can hold'
+
+
+def plain(column: pd.Series[Any]) -> list[Any]:
+    """A column as Python values, with None for whatever pandas means by missing."""
+    values: list[Any] = column.astype(object).where(column.notna(), None).tolist()
+    return [_python(value) for value in values] if column.dtype == object else values
+
+
+def settled(rows: pd.DataFrame, contract: Contract) -> pd.DataFrame:
+    """*rows* with the columns of the contract that they have, but its time, in the contract's own types.
+
+    `Decimal` becomes a float, 0 and 1 a boolean, a float label such as 1.0 the class 1, and NumPy's
+    scalars and pandas' nullable and categorical types their Python values.
+    """
+    ways: dict[str, Callable[[Any], Any]] = {f.name: _of_kind(f) for f in contract.columns}
+    kinds = {feature.name: feature.kind for feature in contract.columns}
+    ways |= {contract.target.name: _label(contract.target), contract.key: lambda value: value}
+    found = {}
+    for name, way in ways.items():
+        if name not in rows:
+            continue
+        kind = SETTLED.get(kinds.get(name, ""), "")
+        if isinstance(rows[name].dtype, np.dtype) and rows[name].dtype.kind in kind:
+            continue
+        with reading(name):
+            before = plain(rows[name])
+            after = [None if value is None else way(value) for value in before]
+            foreign = not isinstance(rows[name].dtype, np.dtype)
+            if foreign or any(type(a) is not type(b) for a, b in zip(after, rows[name], strict=True)):
+                found[name] = _series(after, rows.index)
+    return rows.assign(**found)
+
+
+@contextmanager
+def reading(name: str) -> Iterator[None]:
+    """Whatever the values of the column *name* raise when they are looked at, as a `ContractError`."""
+    try:
+        yield
+    except ContractError:
+        raise
+    except Exception as error:  # an object in a cell may raise anything
+        what = f"{name}: its values raise {type(error).__name__}: {words_of(error)}"
+        cure = "write numbers, text, booleans, times or None there"
+        raise ContractError("a column cannot be read", [f"{what}; {cure}"]) from error
+
+
+def remedy(contract: Contract, name: str, value: Any) -> str:
+    """What to write in the recipe so that *value* fits the column *name*."""
+    column, time = f'rows["{name}"]', f'rows["{contract.time}"]'
+    if name == contract.target.name:
+        return _label_remedy(contract.target, time, column, value)
+    if name == contract.key:
+        return _key_remedy(column, value)
+    feature = next(f for f in contract.columns if f.name == name)
+    if value is None:
+        return "write nullable=True in the contract, or leave such rows out of load()"
+    if feature.kind == "number":
+        return _number_remedy(time, column, value)
+    if feature.kind == "boolean":
+        numeric = isinstance(value, (int, float))
+        return f"write {column} > 0" if numeric else f"write {column} == 'yes', with your word for true"
+    return _category_remedy(feature, column, value)
+
+
+def _key_remedy(column: str, value: Any) -> str:
+    if value is None or value == "":
+        return "leave rows without a key out of load()"
+    return UTF8.format(column) if isinstance(value, str) else f"write {column}.astype(str)"
+
+
+def _category_remedy(feature: Feature, column: str, value: Any) -> str:
+    if not isinstance(value, str):
+        return f"write {column}.astype(str), or another kind in the contract"
+    if feature.choices:
+        return "add it to choices in the contract, or replace it in load()"
+    if not value:
+        return f'write {column}.replace("", None), and nullable=True in the contract'
+    if len(value) > LONGEST:
+        return f"write {column}.str.slice(0, {LONGEST}): a category has at most {LONGEST:,} characters"
+    if "\0" in value:
+        return f'write {column}.str.replace("\\0", ""): it has the character NUL'
+    return UTF8.format(column)
+
+
+def _number_remedy(time: str, column: str, value: Any) -> str:
+    number = isinstance(value, Real)
+    infinite = isinstance(value, float) and not np.isfinite(value)
+    for fits, words in (
+        (isinstance(value, (date, np.datetime64)), f"write how long ago it was, such as ({time} - {column}).dt.days"),
+        (isinstance(value, (timedelta, np.timedelta64)), f"write {column}.dt.total_seconds()"),
+        (isinstance(value, str), f"write pd.to_numeric({column}), or make it a category"),
+        (isinstance(value, bool), 'write kind="boolean" in the contract'),
+        (infinite, f"write {column}.replace([np.inf, -np.inf], np.nan), and nullable=True in the contract"),
+    ):
+        if fits:
+            return words
+    if not isinstance(value, (int, float)):
+        return f"write {column}.astype(float)" if number else ONE
+    if abs(value) > LARGEST:
+        return f"leave such rows out of load(): float32 holds numbers up to {LARGEST:.1e}"
+    return "write another minimum or maximum in the contract, or leave such rows out of load()"
+
+
+def _label_remedy(target: Target, time: str, column: str, value: Any) -> str:
+    kinds = {type(label) for label in target.classes}
+    binary = isinstance(value, (bool, int, float)) and value in (0, 1)
+    for fits, words in (
+        (value is None, "leave rows whose outcome is not known yet out of load()"),
+        (isinstance(value, bool) and kinds and bool not in kinds, "write classes=(False, True) in the contract"),
+        (
+            isinstance(value, str) and kinds == {bool},
+            f"write {column} == {value!r}, with your word for true, or add it to classes in the contract",
+        ),
+        (binary and kinds == {bool}, f"write {column}.astype(bool), or classes=(0, 1) in the contract"),
+        (kinds == {str} and not isinstance(value, (str, list)), f"write {column}.astype(str)"),
+        (kinds, "add it to classes in the contract, replace it in load(), or leave such rows out of load()"),
+    ):
+        if fits:
+            return words
+    return _number_remedy(time, column, value)
+
+
+def _of_kind(feature: Feature) -> Callable[[Any], Any]:
+    return {"number": _number, "boolean": _boolean}.get(feature.kind, lambda value: value)
+
+
+def _number(value: Any) -> Any:
+    return float(value) if isinstance(value, Decimal) else value
+
+
+def _boolean(value: Any) -> Any:
+    value = _number(value)
+    return bool(value) if isinstance(value, (int, float)) and value in (0, 1) else value
+
+
+def _label(target: Target) -> Callable[[Any], Any]:
+    whole = {label for label in target.classes if type(label) is int}
+
+    def label(value: Any) -> Any:
+        value = _number(value)
+        return int(value) if isinstance(value, float) and value in whole else value
+
+    return label
+
+
+def _python(value: Any) -> Any:
+    # The item of a datetime64 in nanoseconds is an integer: it would pass for a number.
+    foreign = isinstance(value, np.generic) and not isinstance(value, (np.datetime64, np.timedelta64))
+    return value.item() if foreign else value
+
+
+def _series(values: list[Any], index: Any) -> pd.Series[Any]:
+    """Booleans and numbers in NumPy's types where they fit, everything else as it is."""
+    if values and all(type(value) is bool for value in values):
+        return pd.Series(values, index, dtype=bool)
+    if values and all(value is None or type(value) in (int, float) for value in values):
+        if None not in values and all(type(value) is int for value in values):
+            return pd.Series(values, index, dtype=object).infer_objects()
+        return pd.Series([np.nan if v is None else v for v in values], index).astype("float64")
+    return pd.Series(values, index, dtype=object)

@@ -1,0 +1,109 @@
+"""What is allowed in a recipe's rows or in an export, and still likely to surprise.
+
+Said when a model is trained, in its proposal and in the gate's report.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from contracts.row_contract import Contract
+
+#: float32 holds every whole number up to here, and not every one above.
+WHOLE = 2**24
+#: Fields that a remark names; the manifest has all of them.
+SHOWN = 10
+HEADING = "Remarks on the data and the export"
+
+
+def remarks(rows: pd.DataFrame, contract: Contract) -> tuple[str, ...]:
+    """Sentences about *rows* as the recipe loaded them: merged integers, times without a zone."""
+    found = [line for f in contract.features if f.kind == "number" for line in _merged(rows, f.name)]
+    return (*found, *_naive(rows, contract))
+
+
+def recorded(manifest: Mapping[str, Any]) -> list[str]:
+    """The remarks on a bundle's export, of which there are few, and those on its data.
+
+    None for a bundle without any, as older ones are, and none of what is not of the form that export
+    writes: the gate reads manifests of anybody.
+    """
+    return [*replayed(_table(manifest.get("parity"))), *_texts(manifest.get("remarks"))]
+
+
+def replayed(parity: Mapping[str, Any]) -> list[str]:
+    """What of a manifest's `parity` a person must know: what was not tried, and fields without a bound."""
+    found = []
+    near, unbounded = _table(parity.get("beside_thresholds")), _texts(parity.get("unbounded"))
+    tried, of = near.get("replayed"), near.get("of")
+    if isinstance(tried, int) and isinstance(of, int) and tried < of:
+        found.append(f"replayed {tried:,} of {of:,} rows beside thresholds, evenly picked")
+    why: dict[str, list[str]] = {}
+    for name, reason in _table(near.get("unchecked")).items():
+        why.setdefault(str(reason), []).append(name)
+    for reason, names in why.items():
+        found.append(
+            f"not checked beside thresholds: features that are {reason}: {_few(names)}. A value very close to"
+            " a threshold may get the score of its other side"
+        )
+    if unbounded:
+        found.append(
+            f"for very large values of {_few(unbounded)} the estimator fails or ONNX"
+            " differs from it; the contract admits any number there: give minimum and maximum"
+        )
+    return found
+
+
+def _texts(value: Any) -> list[str]:
+    return [each for each in value if isinstance(each, str)] if isinstance(value, list) else []
+
+
+def _table(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _few(names: Sequence[str]) -> str:
+    more = f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more
+
+
+def without_zone(column: pd.Series[Any]) -> bool:
+    """Whether a column of times, or its first value, has no time zone."""
+    if isinstance(column.dtype, pd.DatetimeTZDtype):
+        return False
+    first = next(iter(column.dropna()), None)
+    try:
+        return first is not None and pd.Timestamp(first).tzinfo is None
+    except (ValueError, TypeError):
+        return False
+
+
+def _merged(rows: pd.DataFrame, name: str) -> Iterable[str]:
+    values = rows[name].dropna().unique()
+    try:
+        exact = np.array([v for v in values.tolist() if abs(v) > WHOLE and v == int(v)])
+    except (TypeError, ValueError, OverflowError):
+        return  # the contract's check says what is wrong with them
+    lost = len(exact) - len(np.unique(exact.astype("float64").astype("float32")))
+    if lost:
+        yield (
+            f"{name}: {lost:,} of {len(exact):,} different whole numbers above {WHOLE:,} become equal"
+            " to another one, since models compute in float32: make codes a category"
+            f' (rows["{name}"].astype(str)), and subtract a fixed number from times and counters'
+        )
+
+
+def _naive(rows: pd.DataFrame, contract: Contract) -> Iterable[str]:
+    if without_zone(rows[contract.time]):
+        yield f"{contract.time}: {NAIVE.format(name=contract.time)}"
+
+
+NAIVE = (
+    "the times have no zone and are read as UTC; if they are local, rows are shifted, and where the clocks"
+    " change an hour is missing or there twice: store times with their zone, or write"
+    ' rows["{name}"].dt.tz_localize("Europe/Vienna", ambiguous=False, nonexistent="shift_forward"), with your zone'
+)

@@ -1,0 +1,282 @@
+"""Fitted -> bundle folder; refuses if the ONNX file and the estimator disagree.
+
+The same data and the same libraries give the same bytes. Writing is atomic: the folder appears
+under its name when it is whole.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import shutil
+import tempfile
+import warnings
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from skl2onnx import to_onnx
+from skl2onnx.common.data_types import FloatTensorType, StringTensorType
+from sklearn.base import is_classifier
+
+from contracts.onnx_core import FILE as CORE
+from contracts.row_contract import Contract
+from contracts.tolerance import spread_of
+from model.data import encoded_target, fingerprint, model_inputs
+from model.estimator_scores import scores_of
+from model.loaded_columns import plain
+from model.onnx_export.convertibility import likely_causes, why_not
+from model.onnx_export.core_proof import categories_of, core_of
+from model.onnx_export.onnx_content import problems
+from model.onnx_export.parity import Score, replay, round_thresholds, runner
+from model.onnx_export.portable_graph import make_portable
+from model.onnx_export.split_points import thresholds
+from model.onnx_export.trees import route_missing
+from model.source_profile.fingerprint import source_of
+from model.train import Fitted
+
+FORMAT = 1
+OPSET = {"": 21, "ai.onnx.ml": 3}
+GOLDEN_ROWS = 24
+#: The largest tolerance that a scorer accepts of a bundle's golden rows.
+LOOSEST = 0.05
+TRAIN_SAMPLE, HOLDOUT_SAMPLE = 20_000, 50_000
+LIBRARIES = ("numpy", "onnx", "onnxruntime", "pandas", "pyarrow", "scikit-learn", "skl2onnx")
+
+
+class ExportError(Exception):
+    """An estimator cannot be written as ONNX, or a folder is no bundle. The message says why."""
+
+
+@dataclass(frozen=True)
+class Build:
+    """Who makes a bundle, from what and when: recorded, and no part of its digest."""
+
+    made_at: datetime
+    commit: str
+    recipe: Path
+
+
+def export(
+    fitted: Fitted, build: Build, into: Path, parity_limit: float, convert: Callable[[Fitted], bytes] | None = None
+) -> Path:
+    """Write the bundle folder *into*/<version> and return it. *convert* replaces `to_graph`.
+
+    Raises `ExportError` if skl2onnx does not know a part of the estimator, or writes what a bundle may
+    not contain (`model.onnx_export.onnx_content`), `ParityError` if any score differs by more than *parity_limit*
+    (see `contracts.tolerance`), or a row that the contract admits cannot be scored.
+    """
+    contract = fitted.contract
+    round_thresholds(fitted.estimator)
+    graph = (convert or to_graph)(fitted)
+    _check("exported graph", graph, fitted)
+    try:
+        score = runner(graph, contract)
+        found = thresholds(graph, model_inputs(fitted.split.holdout, contract), contract)
+    except Exception as error:  # ONNX Runtime raises a dozen types of its own
+        words = " ".join(str(error).split())[:300]
+        raise ExportError(f"ONNX Runtime cannot run the exported model: {words}{_causes(fitted)}") from error
+    parity = replay(fitted, score, found, parity_limit)
+    into.mkdir(parents=True, exist_ok=True)
+    work = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=into))
+    try:
+        golden = _golden(fitted, parity_limit)
+        core, told = core_of(graph, fitted, golden["rows"])
+        if core:
+            _check("exported core", core, fitted)
+        files = {"model.onnx": graph} | ({CORE: core} if core else {})
+        files |= {
+            f"evidence/{name}.parquet": _parquet(_evidence(rows, contract, score)) for name, rows in _samples(fitted)
+        }
+        manifest = _manifest(fitted, build, files, golden, parity, told)
+        version = f"{build.made_at:%Y%m%dT%H%M}-{manifest['digest'][7:19]}"
+        manifest = {"format": FORMAT, "version": version, **manifest}
+        files["manifest.json"] = (json.dumps(manifest, indent=1, ensure_ascii=False) + "\n").encode()
+        for name, content in files.items():
+            _write(work / name, content)
+        return _put_in_place(work, into / version)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """The manifest of a bundle. Raises `ExportError` if *folder* is none."""
+    try:
+        return dict(json.loads((folder / "manifest.json").read_bytes()))
+    except (OSError, ValueError) as error:
+        raise ExportError(f"{folder} is not a bundle: {error}") from error
+
+
+def to_graph(fitted: Fitted) -> bytes:
+    """The estimator, preprocessing included, as an ONNX model: one input of (n, 1) per feature.
+
+    Raises `ExportError`.
+    """
+    inputs = [
+        (f.name, StringTensorType([None, 1]) if f.kind == "category" else FloatTensorType([None, 1]))
+        for f in fitted.contract.features
+    ]
+    try:
+        classes = is_classifier(fitted.estimator)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what may not work: the scores are compared
+            model = to_onnx(
+                fitted.estimator,
+                initial_types=inputs,
+                options={id(fitted.estimator): {"zipmap": False}} if classes else None,
+                target_opset=OPSET,
+                name=fitted.contract.name,  # else a random one, and never the same bytes twice
+            )
+    except Exception as error:  # skl2onnx raises a dozen types of its own
+        raise ExportError(why_not(fitted.estimator, error) + _causes(fitted)) from error
+    make_portable(model, fitted.contract.feature_names)
+    route_missing(model, fitted.estimator)
+    # They come in the order of a set, another one in each process.
+    opsets = sorted(model.opset_import, key=lambda opset: opset.domain)
+    del model.opset_import[:]
+    model.opset_import.extend(opsets)
+    return bytes(model.SerializeToString(deterministic=True))
+
+
+def _causes(fitted: Fitted) -> str:
+    return likely_causes(fitted.estimator, fitted.split.train, fitted.contract, fitted.where)
+
+
+def _check(what: str, graph: bytes, fitted: Fitted) -> None:
+    if wrong := problems(graph):
+        said = f"the {what} is not what a bundle may contain: {'; '.join(wrong)}"
+        raise ExportError(said + _causes(fitted))
+
+
+def _samples(fitted: Fitted) -> Iterable[tuple[str, pd.DataFrame]]:
+    for name, rows, most in (
+        ("train", fitted.split.train, TRAIN_SAMPLE),
+        ("holdout", fitted.split.holdout, HOLDOUT_SAMPLE),
+    ):
+        few = rows if len(rows) <= most else rows.sample(most, random_state=0).sort_index()
+        yield name, few.reset_index(drop=True)
+
+
+def _evidence(rows: pd.DataFrame, contract: Contract, score: Score) -> pd.DataFrame:
+    """Rows with the target encoded and the graph's scores beside them."""
+    inputs = model_inputs(rows, contract)
+    scores = score({name: inputs[name].to_numpy() for name in inputs})
+    found = rows.assign(**{contract.target.name: encoded_target(rows, contract)})
+    for feature in contract.columns:
+        if feature.kind == "number":
+            found[feature.name] = found[feature.name].astype("float64")
+        elif feature.kind == "boolean":
+            found[feature.name] = found[feature.name].astype("boolean")
+    if contract.task == "multiclass":
+        return found.assign(**{f"score_{i}": scores[:, i] for i in range(scores.shape[1])})
+    return found.assign(score=scores)
+
+
+def _golden(fitted: Fitted, limit: float) -> dict[str, Any]:
+    """Holdout rows, evenly spread in time, and rows with nulls and unseen categories.
+
+    The scores are the estimator's. A scorer compares with twice the *limit*: another machine may
+    round the other way.
+    """
+    contract = fitted.contract
+    holdout = fitted.split.holdout
+    spread = np.unique(np.linspace(0, len(holdout) - 1, GOLDEN_ROWS).astype(int))
+    picked = holdout.iloc[spread][list(contract.feature_names)]
+    columns = {name: plain(picked[name]) for name in picked}
+    rows = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+    nulls: dict[str, Any] = {f.name: None for f in contract.features if f.nullable}
+    unseen = {f.name: "never seen" for f in contract.features if f.kind == "category" and not f.choices}
+    alone = [{name: value} for name, value in (*nulls.items(), *unseen.items())]
+    rows += [rows[0] | change for change in (*alone[:GOLDEN_ROWS], unseen, unseen | nulls)]
+    inputs = model_inputs(pd.DataFrame(rows, columns=list(columns), dtype=object), contract)
+    scores = scores_of(fitted.estimator, inputs, contract)
+    everything = scores_of(fitted.estimator, model_inputs(holdout, contract), contract)
+    return {
+        "rows": rows,
+        "scores": scores.tolist(),
+        "tolerance": min(2 * limit, LOOSEST),
+        "spread": spread_of(everything).tolist(),
+    }
+
+
+def _manifest(
+    fitted: Fitted,
+    build: Build,
+    files: Mapping[str, bytes],
+    golden: Mapping[str, Any],
+    parity: Mapping[str, Any],
+    core: Mapping[str, Any],
+) -> dict[str, Any]:
+    contract, split, at = fitted.contract, fitted.split, fitted.contract.time
+    manifest: dict[str, Any] = {
+        "task": contract.task,
+        "contract": contract.to_json(),
+        "classes": list(contract.target.classes),
+        "files": {name: _digest(content) for name, content in sorted(files.items())},
+        "golden": golden,
+        "data": {
+            "window": [_iso(moment) for moment in fitted.window],
+            "train": _extent(split.train, at),
+            "holdout": _extent(split.holdout, at),
+            "fingerprint": fingerprint(pd.concat([split.train, split.holdout])),
+            "categories": categories_of(fitted),
+            "source": source_of(pd.concat([split.train, split.holdout]), contract, fitted.window[1]),
+        },
+        **({"remarks": list(fitted.remarks)} if fitted.remarks else {}),
+        "metrics": {"holdout": fitted.metrics},
+        "parity": dict(parity),
+        "core": dict(core),
+        **({} if fitted.unstable is None else {"stability": {"decisions": fitted.unstable}}),
+        "recipe": {"file": build.recipe.name, "sha256": _digest(build.recipe.read_bytes())},
+    }
+    content = json.dumps({"format": FORMAT, **manifest}, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return manifest | {
+        "digest": _digest(content.encode()),
+        "build": {
+            "made_at": _iso(build.made_at),
+            "commit": build.commit,
+            "python": platform.python_version(),
+            "libraries": {name: metadata.version(name) for name in LIBRARIES},
+        },
+    }
+
+
+def _extent(rows: pd.DataFrame, time: str) -> dict[str, Any]:
+    return {"rows": len(rows), "start": _iso(rows[time].iloc[0]), "end": _iso(rows[time].iloc[-1])}
+
+
+def _iso(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _digest(content: bytes) -> str:
+    return "sha256:" + hashlib.sha256(content).hexdigest()
+
+
+def _parquet(rows: pd.DataFrame) -> bytes:
+    return bytes(rows.to_parquet(index=False))
+
+
+def _write(path: Path, content: bytes) -> None:
+    path.parent.mkdir(exist_ok=True)
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _put_in_place(work: Path, folder: Path) -> Path:
+    try:
+        work.rename(folder)
+    except OSError:
+        # The name holds the digest of the content: what stands there is what we made.
+        if not (folder / "manifest.json").is_file():
+            raise
+    return folder

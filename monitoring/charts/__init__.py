@@ -1,0 +1,1 @@
+"""Control charts and their limits."""

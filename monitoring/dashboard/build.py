@@ -1,0 +1,113 @@
+"""Forge and the watch's series -> the control room's page, in a folder.
+
+python -m monitoring site [--out FOLDER]
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from contracts.live_config import LIVE, Live, LiveError, champions_of, usable
+from contracts.thresholds import read_rules
+from forge.bundles.bundle_files import as_named
+from forge.closed_pipes import ignore_closed_pipes
+from forge.interface import GITHUB, Change, Forge, ForgeError
+from forge.releases.observed_state import releases_with, served_on
+from forge.releases.rollback import back_to
+from forge.releases.slot_checks import changed_slots, unfit
+from monitoring.dashboard.dashboard_data import Told, champions, gather, read_drill, with_journal
+from monitoring.dashboard.dashboard_page import page
+from monitoring.journal.frame_store import folder_of
+from monitoring.journal.remote_files import journal_at
+from monitoring.metric_history import ARTIFACT, NAME, Series, read_series
+from monitoring.run_files import write_whole
+
+PAGE = "index.html"
+
+
+def run(asked: argparse.Namespace, forge: Forge) -> None:
+    """What the forge tells, and what the watch kept -> FOLDER/index.html."""
+    history = forge.history(LIVE)
+    manifests, lost = _manifests(forge, champions(history))
+    told: dict[str, Any] = {
+        "history": history,
+        "releases": forge.releases(),
+        "proposals": forge.proposals(),
+        "alerts": forge.alerts(),
+    }
+    place = Path(".forge" if asked.forge.startswith(GITHUB) else asked.forge)
+    try:
+        series = read_series(asked.watch or place / "watch", lambda: forge.artifact(ARTIFACT, NAME))
+    except ForgeError as error:  # GitHub shows artifacts to those with a token alone
+        series = Series()
+        lost.append(f"what the watch kept: {error}")
+    journal = asked.journal or (str(place / "journal") if (place / "journal").is_dir() else "")
+    if journal:
+        limits = read_rules(asked.rules).monitoring
+        with journal_at(journal) as rows:
+            series, notes = with_journal(series, rows, manifests, limits, folder_of(asked.kept, journal))
+        lost += notes
+    shell = Told(
+        f"{asked.now:%Y-%m-%dT%H:%MZ}",
+        asked.forge,
+        _address(asked.forge),
+        _back(forge, history),
+        read_drill(asked.drill),
+        _unfollowed(forge, history),
+    )
+    out = asked.out / PAGE
+    write_whole(out, page(gather(told, manifests, series, shell, tuple(lost))))
+    print(f"control room: {out}", flush=True)
+
+
+def _manifests(forge: Forge, versions: set[str]) -> tuple[dict[str, dict[str, Any]], list[str]]:
+    """Those that can be had; a release that somebody deleted is no reason to show nothing."""
+    found, lost = {}, []
+    for version in sorted(versions):
+        try:
+            found[version] = forge.manifest(version)
+        except ForgeError as error:
+            lost.append(f"{version}: {error}")
+    return found, lost
+
+
+def _back(forge: Forge, history: Sequence[Change]) -> tuple[str, str]:
+    try:
+        live, _, _ = served_on(forge)
+        return back_to(None, live, champions_of(history), releases_with(forge, live)), ""
+    except (ForgeError, LiveError) as error:
+        return "", str(error)
+
+
+def _unfollowed(forge: Forge, history: Sequence[Change]) -> tuple[str, ...]:
+    """Why scorers cannot follow all that main names; () if they can, as far as the forge knows."""
+    try:
+        live, found = usable(forge.read(LIVE) or "")
+    except LiveError as error:
+        return (str(error),)
+    before = "" if live.says else "".join(champions_of(history)[-1:])
+    if before:
+        found.append(f"{LIVE} names no champion, so scorers go on with {before}")
+    found += unfit(Live(live.champion), live, history, forge.releases())
+    for role, slot in changed_slots(Live(), live).items():
+        try:
+            as_named(forge.manifest(slot.version), slot)
+        except ForgeError as error:
+            found.append(f"the {role} {slot.version} cannot be had: {error}")
+    return tuple(found)
+
+
+def _address(forge: str) -> str:
+    """The repository's web page; "" of a folder."""
+    server = os.environ.get("GITHUB_SERVER_URL", "https://github.com")
+    return f"{server}/{forge.removeprefix(GITHUB)}" if forge.startswith(GITHUB) else ""
+
+
+if __name__ == "__main__":
+    ignore_closed_pipes()
+    sys.exit("type: python -m monitoring site")

@@ -1,0 +1,1 @@
+"""Incidents: when one opens, what its issue says, what people type below it."""

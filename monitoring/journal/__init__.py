@@ -1,0 +1,1 @@
+"""The journal, read: files, queries, closed days."""

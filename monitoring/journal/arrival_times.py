@@ -1,0 +1,143 @@
+"""When answers and outcomes arrived, by the day that a row is about: which days are whole, and how late outcomes are.
+
+Outcomes of a day are counted by their age: the days from the row's day to the day on which the outcome came. What was
+known of a day at one age is compared with what was known of earlier days at the same age, so outcomes that are late as
+they always were are no loss (the additive method of claims reserving reads the same triangle: Schmidt, 2006).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from monitoring.charts.signals import Measure
+
+Numbers = np.ndarray[Any, Any]
+
+#: Outcomes are in when so many of those that come at all are.
+SETTLED = 0.95
+#: Fewer outcomes give no estimate of how late they are.
+LEAST_OUTCOMES = 50
+#: Of the days before, so many must have had nearly all of their rows after the delay that is waited for.
+DAYS_IN, ROWS_IN, LEAST_DAYS = 0.9, 0.95, 5
+
+
+def local_days(times: pd.Series, zone: str) -> pd.Series:
+    """The day of each of *times* (aware), counted from 1970 in *zone*; NaN where there is no time."""
+    local = times.dt.tz_convert(zone or "UTC").dt.tz_localize(None)
+    return (local - pd.Timestamp(0)) // pd.Timedelta(days=1)
+
+
+def read_times(texts: pd.Series) -> pd.Series:
+    """ISO 8601 texts as times in UTC; NaT where there is none."""
+    return pd.to_datetime(texts, utc=True, errors="coerce", format="ISO8601").astype("datetime64[us, UTC]")
+
+
+def arrivals(rows: pd.DataFrame, outcomes: pd.DataFrame, zone: str) -> pd.DataFrame:
+    """Of each of the *rows* its "day" (from 1970), "late" and "age".
+
+    "late" are the seconds from the end of the row's day to its answer, negative within the day. "age" are the
+    days after which its outcome came, from the row's day or the answer's, whichever is later; NaN without an outcome.
+    An outcome without a time counts as known from the start.
+    """
+    rows = rows[rows["time"].notna()]
+    day = local_days(rows["time"].astype("datetime64[us, UTC]"), zone)
+    answered = read_times(rows["at"])
+    known = outcomes.drop_duplicates("id").set_index("id")["at"]
+    came = local_days(read_times(rows["id"].map(known)), zone)
+    begun = np.fmax(day, local_days(answered, zone))
+    age = (came - begun).clip(lower=0).fillna(0).where(rows["id"].isin(known.index))
+    late = (answered - _midnights(day + 1, zone)).dt.total_seconds()
+    return pd.DataFrame({"day": day.astype(int), "late": late, "age": age})
+
+
+def whole_until(end: str, found: pd.DataFrame, now: datetime, zone: str) -> str:
+    """The day after the last whole one, *end* or before it, by the clock *now* and when rows were in so far."""
+    first, last = int(found["day"].min()) if len(found) else number_of(end), number_of(end)
+    wait = pd.Timedelta(seconds=delay(found[found["day"] < last]))
+    while last > first and _midnights(pd.Series([last]), zone)[0] + wait > pd.Timestamp(now):
+        last -= 1
+    return day_of(last)
+
+
+def delay(found: pd.DataFrame) -> float:
+    """The seconds after a day's end until its rows are in, as on nine of ten days; 0 where rows are answered at once.
+
+    A job that scores yesterday's rows at night makes a day whole only after that. With fewer than
+    `LEAST_DAYS` days it is not known, and nothing is waited for.
+    """
+    by_day = found.dropna(subset=["late"]).groupby("day")["late"].quantile(ROWS_IN)
+    return max(float(by_day.quantile(DAYS_IN)), 0.0) if len(by_day) >= LEAST_DAYS else 0.0
+
+
+@dataclass(frozen=True)
+class Triangle:
+    """Outcomes by day and age: *days* (from 1970, n), their *rows* (n,), and how many came at each age (n, ages).
+
+    *last* is the last whole day; a day's ages after it are not known yet.
+    """
+
+    days: Numbers
+    rows: Numbers
+    came: Numbers
+    last: int
+
+    @classmethod
+    def of(cls, found: pd.DataFrame, last: int) -> Triangle:
+        """Of what `arrivals` *found*, up to the day *last*."""
+        found = found[found["day"] <= last]
+        sizes = found.groupby("day").size()
+        days = sizes.index.to_numpy()
+        ages = last - int(days.min()) + 1 if len(days) else 1
+        came = np.zeros((len(days), ages))
+        known = found[found["age"].notna() & (found["age"] <= last - found["day"])]
+        np.add.at(came, (np.searchsorted(days, known["day"]), known["age"].to_numpy(dtype=int)), 1)
+        return cls(days, sizes.to_numpy(), came, last)
+
+    def coverage(self, age: int) -> list[Measure]:
+        """The share of each day's rows whose outcome was known after *age* days, of days that are as old."""
+        share = self.came[:, : age + 1].sum(axis=1) / self.rows
+        return [
+            Measure("label_coverage", "share", "", day_of(day), float(value), int(rows))
+            for day, value, rows in zip(self.days, share, self.rows, strict=True)
+            if day + age <= self.last
+        ]
+
+    def settled(self, least: int, recent: int) -> int | None:
+        """The age at which `SETTLED` of the outcomes that come are in; None while there are too few to tell.
+
+        By what was known *recent* days ago, so that outcomes that stop coming do not change it, or where that
+        is too little by what is known now. An age counts that *least* days have reached.
+        """
+        for until in (self.last - recent, self.last):
+            ages = until - np.sort(self.days)[least - 1] + 1 if len(self.days) >= least else 0
+            if ages < 1:
+                continue
+            old = self.days[:, None] + np.arange(ages) <= until
+            came = np.where(old, self.came[:, :ages], 0).sum(axis=0)
+            share = np.cumsum(came / np.where(old, self.rows[:, None], 0).sum(axis=0))
+            if came.sum() >= LEAST_OUTCOMES:
+                return int(np.argmax(share >= SETTLED * share[-1]))
+        return None
+
+
+def _midnights(days: pd.Series, zone: str) -> pd.Series:
+    """When *days* (from 1970) begin in *zone*, in UTC: where the clock skips midnight, the moment after it."""
+    local = pd.to_datetime(days * 86_400, unit="s").astype("datetime64[us]")
+    first = np.ones(len(days), dtype=bool)
+    begun = local.dt.tz_localize(zone or "UTC", ambiguous=first, nonexistent="shift_forward")
+    return begun.dt.tz_convert("UTC")
+
+
+def day_of(number: int) -> str:
+    """A day counted from 1970, such as 2026-11-23."""
+    return str(np.datetime64(int(number), "D"))
+
+
+def number_of(day: str) -> int:
+    """The number of a day such as 2026-11-23."""
+    return int(np.datetime64(day, "D").astype(int))

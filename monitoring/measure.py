@@ -1,0 +1,265 @@
+"""Window + reference -> signals: what is measured of each day, on its chart, against its limits.
+
+The reference's days are measured by calculators that never saw them (in a few folds), as the days to
+come will be; and with no more rows a day than the window has, for a distance grows where rows are few.
+What the reference cannot tell (how many rows a day are usual, how many outcomes come, how long answers take)
+is held against earlier days. A day of few rows has no distances and no estimates; its counts are judged like any other's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from contracts.monitoring_limits import Monitoring
+from contracts.row_contract import Contract
+from monitoring.charts import control_chart as chart
+from monitoring.charts.control_limits import Budget, Limits, Numbers, Rule, Series, solve
+from monitoring.charts.signals import COUNTS, SERVICE, Measure, Signal, Unknown, by_series
+from monitoring.journal.sample_correction import counted, counts_of, shares
+from monitoring.journal.window import Window, days_of, full_days
+from monitoring.metrics.feature_influence import influence
+from monitoring.metrics.label_delay import bias, mature
+from monitoring.metrics.spread import deviation
+from monitoring.metrics.volume import volume, waiting
+
+#: `measure`, or what does as it does.
+Measuring = Callable[..., tuple[list[Measure], list[Unknown]]]
+FOLDS = 3
+#: What is held against earlier days: the window's own, or (how the scorers answered) those of whatever was live.
+OWN = ("row_rate", "label_coverage", *SERVICE)
+#: Kinds whose value is a share of a day's rows.
+SHARES = ("missing_values", "unseen_categories", "label_coverage", "errors")
+
+
+def look(
+    window: Window,
+    reference: pd.DataFrame,
+    contract: Contract,
+    seen: Mapping[str, list[str]],
+    rules: Monitoring,
+    say: Callable[[str], object] = len,
+    served: tuple[list[Measure], list[Measure]] = ([], []),
+    measuring: Measuring | None = None,
+) -> tuple[list[Signal], list[Unknown], list[str]]:
+    """Every signal of the window, what could not be told, and the days that could not be judged.
+
+    *served* are measures of how the scorers answered: of earlier days, and of those to judge. They
+    need no row that could be judged. *measuring* is what measures; `measure` by default.
+    """
+    measuring = measuring or measure
+    own, later, unknown = volume(window, rules)
+    rows, unjudged = full_days(window.rows, contract.time, rules.min_rows)
+    kinds = [kind for kind in (*rules.page, *rules.issue) if kind not in OWN]
+    if window.rows.empty:
+        signals = charted([(own, later), served], {}, rules)
+        if signals:  # which are no verdict on the model
+            unknown += [Unknown(kind, "there is no row of it yet", yet=True) for kind in kinds]
+        return signals, unknown, unjudged
+    usual = reference if rows.empty else _thinned(reference, rows, contract.time)
+    usual, _ = full_days(usual, contract.time, rules.min_rows)
+    day = days_of(usual, contract.time)
+    days = sorted(day.unique())
+    if len(days) < rules.min_reference_days:
+        why = f"the reference has {len(days)} full days; {rules.min_reference_days} are needed for limits"
+        unknown += [Unknown(kind, why) for kind in kinds]
+        return charted([(own, later), served], {}, rules), unknown, unjudged
+    names = [f.name for f in contract.features if f.name in window.rows and f.name in usual]
+    if rows.empty:
+        why = f"no day has {rules.min_rows} rows, as [monitoring] min_rows asks for"
+        unknown += [Unknown(kind, why, yet=True) for kind in kinds if kind not in COUNTS]
+        before = shares(counts_of(usual, contract, seen), contract, names)
+        now = shares(window.counts, contract, names)
+    else:
+        say("loading NannyML ...")
+        wait = waiting(window, rules)
+        now, failed = measuring(usual, rows, contract, seen, rules, (wait, window.until))
+        now = counted(now, window.counts, window.weight, usual)
+        judged = {*days_of(rows, contract.time)}
+        now += shares(window.counts, contract, names, judged)
+        unknown += failed
+        before = []
+        for fold in np.array_split(np.array(days, dtype=object), min(FOLDS, len(days))):
+            at = day.isin(list(fold))
+            found, failed = measuring(usual[~at], usual[at], contract, seen, rules)
+            before += found
+            unknown += [each for each in failed if each not in unknown]
+    powers = influence(usual, contract)
+    say("solving the limits ...")
+    return charted([(before, now), (own, later), served], powers, rules), unknown, unjudged
+
+
+def measure(
+    reference: pd.DataFrame,
+    rows: pd.DataFrame,
+    contract: Contract,
+    seen: Mapping[str, list[str]],
+    rules: Monitoring,
+    late: tuple[int, str] | None = None,
+) -> tuple[list[Measure], list[Unknown]]:
+    """What is measured of each day of *rows*, and what could not be told.
+
+    *late*: for how many days before which day outcomes are waited for; without it all are in.
+    """
+    # Ten seconds, which a window without rows need not wait for.
+    from monitoring.metrics.drift import drift  # noqa: PLC0415
+    from monitoring.metrics.performance import performance  # noqa: PLC0415
+
+    target = contract.target.name
+    due = rows
+    if late is not None:
+        due = mature(rows, contract, late[0], f"{pd.Timestamp(late[1]) - pd.Timedelta(days=1)}")
+    known, _ = full_days(due.dropna(subset=[target]), contract.time, rules.min_rows)
+    found, unknown = drift(reference, rows, contract, seen)
+    more, more_unknown = performance(reference, rows, known, contract)
+    spread = deviation(reference[target])
+    return (
+        [*found, *more, *(bias(known, contract, spread, rules.min_rows) if len(known) else [])],
+        unknown + more_unknown,
+    )
+
+
+def charted(
+    parts: Sequence[tuple[list[Measure], list[Measure]]], influences: Mapping[str, float], rules: Monitoring
+) -> list[Signal]:
+    """Measures of days to judge, each part's on charts with the limits of its own reference's."""
+    tiers = {
+        "page": Rule(1, 1, rules.quiet),
+        "issue": Rule(rules.lasting, rules.of, rules.quiet),
+        "digest": Rule(1, 1, rules.quiet),
+    }
+    groups = []
+    for before, now in parts:
+        known, wanted = by_series(before), by_series(now)
+        for tier in tiers:
+            mine = {
+                name: days
+                for name, days in wanted.items()
+                if len(known.get(name, ())) >= rules.min_reference_days and tier_of(days[0], influences, rules) == tier
+            }
+            if mine:
+                groups.append((tier, {name: known[name] for name in mine}, mine))
+    found = []
+    for tier, known, mine in groups:
+        budget = Budget(rules.false_alarms_per_quarter / len(groups), rules.ewma_weight, rules.draws, rules.seed)
+        reference, days = _matrix(known)
+        series = [_series(name, known[name], rules) for name in known]
+        weekdays = pd.to_datetime(days).day_of_week.to_numpy()
+        limits = solve(reference, weekdays, series, tiers[tier], budget)
+        for each, limit in zip(series, limits, strict=True):
+            found += _signals(each, limit, known[each.name], mine[each.name], tier, rules)
+    return found
+
+
+def tier_of(measure: Measure, influences: Mapping[str, float], rules: Monitoring) -> str:
+    """Who hears of it: "page", "issue" or "digest"; "" for nobody.
+
+    What happens to a feature that the score does not depend on is for the digest.
+    """
+    power = influences.get(measure.feature)
+    if power is not None and power < rules.min_influence:
+        return "digest"
+    kinds = {"page": rules.page, "issue": rules.issue, "digest": rules.digest}
+    return next((tier for tier, those in kinds.items() if measure.kind in those), "")
+
+
+def _thinned(reference: pd.DataFrame, rows: pd.DataFrame, time: str) -> pd.DataFrame:
+    """The reference with at most as many rows a day as a usual day of *rows* has."""
+    most = int(rows.groupby(days_of(rows, time)).size().median())
+    shuffled = reference.sample(frac=1, random_state=0)
+    kept = shuffled.groupby(days_of(shuffled, time)).cumcount() < most
+    return reference.loc[kept[kept].index.sort_values()].reset_index(drop=True)
+
+
+def _series(name: str, known: list[Measure], rules: Monitoring) -> Series:
+    """On which side a series is bad, and what is a trifle."""
+    first = known[0]
+    usual = abs(float(np.mean([each.value for each in known])))
+    share = max(rules.min_share, rules.min_share_rows / _usual_rows(known))
+    by_kind = {
+        "prediction_bias": Series(name, "both", rules.min_bias),
+        "row_rate": Series(name, "both", rules.min_rate * usual),
+        "label_coverage": Series(name, "lower", rules.min_loss),
+        "missing_values": Series(name, "upper", share, absolute=True),
+        "unseen_categories": Series(name, "upper", share, absolute=True),
+        "latency": Series(name, "upper", max(rules.min_slower * usual, rules.min_slow - usual)),
+        "errors": Series(name, "upper", rules.min_errors, absolute=True),
+    }
+    error = Series(name, "upper", rules.min_loss * usual)
+    by_metric = {
+        "mean": Series(name, "both", rules.min_shift),
+        "jensen_shannon": Series(name, "upper", rules.min_drift, absolute=True),
+        "reconstruction_error": error,
+        "mae": error,
+        "rmse": error,
+        "roc_auc": Series(name, "lower", rules.min_loss),
+        "accuracy": Series(name, "lower", rules.min_loss),
+    }
+    return by_kind.get(first.kind) or by_metric[first.metric]
+
+
+def _matrix(known: Mapping[str, list[Measure]]) -> tuple[Numbers, list[str]]:
+    days = sorted({each.day for measures in known.values() for each in measures})
+    place = {day: n for n, day in enumerate(days)}
+    found = np.full((len(days), len(known)), np.nan)
+    for column, measures in enumerate(known.values()):
+        for each in measures:
+            found[place[each.day], column] = each.value
+    return found, days
+
+
+def _usual_rows(known: list[Measure]) -> float:
+    return max(float(np.median([each.rows for each in known])), 1.0)
+
+
+def _of_day(
+    series: Series, limits: Limits, known: list[Measure], day: Measure, rules: Monitoring
+) -> tuple[Series, Limits]:
+    """Series and limits of a day: a share of fewer rows than usual varies more, as a binomial one does.
+
+    Control limits of a p-chart with samples of several sizes, on top of what days differ by anyway (Laney,
+    2002, "Improved control charts for attributes", Quality Engineering 14). A few rows are never an alarm.
+    """
+    usual = _usual_rows(known)
+    if day.kind not in SHARES or not 0 < day.rows < usual:
+        return series, limits
+    mean = min(max(limits.mean, 0.0), 1.0)
+    wider = mean * (1 - mean) * (1 / day.rows - 1 / usual)
+    trifle = max(series.trifle, rules.min_share_rows / day.rows)
+    deviation = float(np.sqrt(limits.deviation**2 + wider))
+    return replace(series, trifle=trifle), replace(limits, deviation=deviation)
+
+
+def _signals(
+    series: Series, limits: Limits, known: list[Measure], measures: list[Measure], tier: str, rules: Monitoring
+) -> list[Signal]:
+    first, last = (pd.Timestamp(measures[n].day) for n in (0, -1))
+    scaled = np.full(((last - first).days + 1, 1), np.nan)
+    of_day = [_of_day(series, limits, known, each, rules) for each in measures]
+    for each, (_, own) in zip(measures, of_day, strict=True):
+        place = (pd.Timestamp(each.day) - first).days
+        scaled[place, 0] = (each.value - limits.mean) / own.deviation
+    levels = chart.ewma(scaled, rules.ewma_weight)[:, 0]
+    level_upper, level_lower = series.above(limits)[1], series.below(limits)[1]
+    return [
+        Signal(
+            each.kind,
+            each.metric,
+            each.feature,
+            each.day,
+            each.value,
+            limits.mean,
+            mine.below(own)[0],
+            mine.above(own)[0],
+            each.rows,
+            limits.mean + limits.deviation * float(levels[(pd.Timestamp(each.day) - first).days]),
+            level_lower,
+            level_upper,
+            tier,
+            limits.run_length,
+        )
+        for each, (mine, own) in zip(measures, of_day, strict=True)
+    ]

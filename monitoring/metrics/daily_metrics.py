@@ -1,0 +1,107 @@
+"""Metrics of a day that NannyML does not offer, or that the page needs without it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from contracts.row_contract import Contract
+from monitoring.journal.window import days_of
+
+Numbers = np.ndarray[Any, Any]
+
+#: A float32 score of exactly 0 or 1 must not make one row infinitely wrong.
+SMALLEST = 1e-7
+#: The metrics by task, the most telling first. Smaller is better for those in `LOSSES`.
+METRICS = {
+    "binary": ("log_loss", "roc_auc", "accuracy"),
+    "multiclass": ("log_loss", "accuracy"),
+    "regression": ("mae", "rmse"),
+}
+LOSSES = frozenset({"log_loss", "mae", "rmse"})
+
+
+@dataclass(frozen=True)
+class Day:
+    """What one version did on one day: rows answered, outcomes known, metrics of those."""
+
+    version: str
+    day: str
+    rows: int
+    labelled: int
+    metrics: Mapping[str, float]
+
+
+def log_loss(truth: Numbers, scores: Numbers) -> float:
+    """Mean negative log-likelihood: truth (n,) as class indices, scores (n,) or (n, classes)."""
+    chances = np.column_stack([1 - scores, scores]) if scores.ndim == 1 else scores
+    chosen = chances[np.arange(len(truth)), truth.astype(int)]
+    return float(-np.log(np.clip(chosen, SMALLEST, 1)).mean())
+
+
+def roc_auc(truth: Numbers, scores: Numbers) -> float:
+    """The chance that a positive row scores above a negative one; NaN if one of them is missing.
+
+    By ranks (Mann and Whitney, 1947); ties count half. Of several classes, scores (n, classes): the mean
+    over classes of each against the rest.
+    """
+    if scores.ndim == 2:
+        each = [roc_auc((truth == i).astype(float), of) for i, of in enumerate(scores.T)]
+        return float(np.mean(each))
+    positive = int((truth == 1).sum())
+    negative = len(truth) - positive
+    if not positive or not negative:
+        return float("nan")
+    ranks = pd.Series(scores).rank().to_numpy()[truth == 1].sum()
+    return float((ranks - positive * (positive + 1) / 2) / (positive * negative))
+
+
+def accuracy(truth: Numbers, scores: Numbers) -> float:
+    """The share of rows for which the likeliest class came true (binary: from 0.5 on, the positive)."""
+    likeliest = scores >= 0.5 if scores.ndim == 1 else scores.argmax(axis=1)
+    return float((likeliest == truth).mean())
+
+
+def mae(truth: Numbers, scores: Numbers) -> float:
+    """Mean absolute error."""
+    return float(np.abs(truth - scores).mean())
+
+
+def rmse(truth: Numbers, scores: Numbers) -> float:
+    """Root of the mean squared error."""
+    return float(np.sqrt(((truth - scores) ** 2).mean()))
+
+
+_BY_NAME: dict[str, Callable[[Numbers, Numbers], float]] = {
+    "log_loss": log_loss,
+    "roc_auc": roc_auc,
+    "accuracy": accuracy,
+    "mae": mae,
+    "rmse": rmse,
+}
+
+
+def measured(
+    rows: pd.DataFrame, contract: Contract, version: str, least: int, metrics: Iterable[str] | None = None
+) -> list[Day]:
+    """The days of *rows* (as `Window` says), in order; *metrics* from *least* outcomes on.
+
+    A metric that a day cannot have (ROC AUC of one class) is left out.
+    """
+    scores = [name for name in rows if name == "score" or name.startswith("score_")]
+    found = []
+    for day, part in rows.groupby(days_of(rows, contract.time)):
+        known = part.dropna(subset=[contract.target.name])
+        values: dict[str, float] = {}
+        if len(known) >= least:
+            truth = known[contract.target.name].to_numpy(dtype=float)
+            chances = known[scores].to_numpy(dtype=float)
+            chances = chances if len(scores) > 1 else chances[:, 0]
+            values = {name: _BY_NAME[name](truth, chances) for name in metrics or METRICS[contract.task]}
+        whole = {name: value for name, value in values.items() if np.isfinite(value)}
+        found.append(Day(version, str(day), len(part), len(known), whole))
+    return found

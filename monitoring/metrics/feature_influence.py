@@ -1,0 +1,55 @@
+"""How much of the score each feature tells, by the reference's rows alone.
+
+The correlation ratio (Pearson, 1905): the share of the scores' variance that lies between a feature's
+categories, or between tenths of a number. It needs no model, which the watch must not run. It looks
+at one feature at a time, so it errs upward where features go together (an alarm too many, not one too
+few), and misses a feature that matters only together with another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from contracts.row_contract import Contract
+from monitoring.metrics.spread import is_constant
+
+TENTHS = 10
+#: Categories of fewer rows are taken together: a category of one row tells its score by itself.
+FEWEST = 20
+
+
+def influence(rows: pd.DataFrame, contract: Contract) -> Mapping[str, float]:
+    """The share of the scores' variance that each feature tells, 0 to 1, by name.
+
+    Left out where the *rows* cannot say: of a feature with one value, and of all where every score is the same.
+    """
+    scores = [name for name in rows if name == "score" or name.startswith("score_")]
+    scores = [name for name in scores if not is_constant(rows[name])]
+    return {
+        feature.name: max(_ratio(rows[score], _groups(rows[feature.name], feature.kind)) for score in scores)
+        for feature in contract.features
+        if scores and feature.name in rows and _varies(rows[feature.name], feature.kind)
+    }
+
+
+def _varies(values: pd.Series, kind: str) -> bool:
+    if kind == "number" and values.notna().all():
+        return not is_constant(values)
+    return len(values.unique()) > 1
+
+
+def _groups(values: pd.Series, kind: str) -> pd.Series:
+    if kind == "number" and values.nunique() > TENTHS:
+        values = pd.qcut(values.astype(float), TENTHS, labels=False, duplicates="drop")
+    groups = values.astype(object).where(values.notna(), "missing").astype(str)
+    return groups.where(groups.map(groups.value_counts()) >= FEWEST, "rare")
+
+
+def _ratio(scores: pd.Series, groups: pd.Series) -> float:
+    """Adjusted for what groups of chance would tell (Kelley, 1935)."""
+    total = scores.var(ddof=0)
+    count, number = len(scores), groups.nunique()
+    between = 1 - scores.groupby(groups).transform("mean").rsub(scores).var(ddof=0) / total
+    return max(0.0, float(1 - (1 - between) * (count - 1) / max(count - number, 1)))

@@ -1,0 +1,274 @@
+"""Signals -> what the run saw (`Look`), and what it has to show for it (`Evidence`). Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from contracts.row_contract import Contract
+from monitoring.charts.signals import Signal, Unknown, by_series
+from monitoring.incidents.alert_rules import Situation, excess, limit_of, moved_features, since_when
+from monitoring.incidents.cause import Cause
+from monitoring.incidents.incident import Look, State
+from monitoring.incidents.incident_state import Memory
+from monitoring.incidents.issue_text import Evidence, Facts, body, cost, first, likely, title
+from monitoring.metrics.label_delay import trust
+from reporting.markdown import text
+
+CHARTS = 3
+
+
+@dataclass(frozen=True)
+class Seen:
+    """All that a run found: the signals and what they amount to, and what is told beside them.
+
+    *rows* and *labelled* are counts; *budget* is how many false alarms a quarter the limits were solved
+    for; *moves* are (time, version, words), oldest first, of what became live; *known* the first
+    and last day of the reference.
+    """
+
+    contract: Contract
+    version: str
+    at: str
+    signals: list[Signal]
+    unknown: Sequence[Unknown]
+    situation: Situation
+    rows: int
+    labelled: int
+    budget: float
+    moves: tuple[tuple[str, str, str], ...] = ()
+    known: tuple[str, str] = ("", "")
+    slices: str = ""
+    oddities: Sequence[str] = ()
+    unjudged: Sequence[str] = ()
+    upstream: Sequence[str] = ()
+
+    def look(self) -> Look:
+        """What is decided by."""
+        series = {name: days for name, days in by_series(self.signals).items() if days[0].tier != "digest"}
+        restless: dict[str, str] = {}
+        judged: dict[str, set[str]] = {}
+        for days in series.values():
+            judged.setdefault(days[0].kind, set()).update(day.day for day in days)
+            newest = max((day.day for day in days if day.breached), default="")
+            mark = self._cause([days]).fingerprint
+            restless[mark] = max(newest, restless.get(mark, ""))
+        lasting: dict[str, list[list[Signal]]] = {}
+        for name in self.situation.lasting:
+            lasting.setdefault(self._cause([series[name]]).fingerprint, []).append(series[name])
+        return Look(
+            model=self.contract.name,
+            version=self.version,
+            at=self.at,
+            judged={kind: tuple(sorted(days)) for kind, days in judged.items()},
+            causes=tuple(self._cause(group) for group in lasting.values()),
+            restless=restless,
+            blind=tuple(each.kind.split()[0] for each in self.unknown if not each.yet),
+            moves=tuple((at, f"{version} went live: {words}") for at, version, words in self.moves),
+        )
+
+    def pages(self, expected: Collection[str]) -> list[Signal]:
+        """The newest day of each series that pages, unless its cause (a fingerprint) is *expected*."""
+        series = by_series(self.signals)
+        lasting = [series[name] for name in self.situation.lasting]
+        return [
+            days[-1] for days in lasting if days[0].tier == "page" and self._cause([days]).fingerprint not in expected
+        ]
+
+    def words(self, look: Look, memory: Memory, state: State, why: str) -> tuple[str, str]:
+        """Title and body of an incident."""
+        since = memory.since or min((signal.day for signal in self.signals), default=self.at[:10])
+        kinds = [cause.kind for cause in look.causes if cause.fingerprint in memory.causes]
+        moved = moved_features(self.signals, since)
+        facts = replace(self._facts(since, moved), kinds=tuple(kinds))
+        evidence = replace(self.evidence(since), first=first(facts, memory.tier))
+        shown = title(look.model, kinds, since, moved)
+        return shown, body(look.model, look.version, memory, state, why, evidence)
+
+    def evidence(self, since: str) -> Evidence:
+        """What there is to show of the time *since* a day."""
+        series = by_series(self.signals)
+        lasting = [series[name] for name in self.situation.lasting]
+        moved = moved_features(self.signals, since)
+        drifted = [days for days in series.values() if _is_drift_of(days[0], moved)]
+        return Evidence(
+            effect=tuple(self.effect(since)),
+            moved=table([*lasting, *drifted][:20]),
+            slices=self.slices,
+            charts=tuple(chart(days) for days in lasting[:CHARTS]),
+            sure=tuple(self._sure(lasting)),
+            likely=(
+                *(f"Changed upstream: {text(change.replace('`', ''))}" for change in self.upstream),
+                *likely(self._facts(since, moved)),
+            ),
+            remarks={
+                "How far the estimate could be trusted so far": list(map(str, trust(self.signals))),
+                "Could not be watched": [f"{each.kind}: {each.why}" for each in self.unknown],
+                "About the journal": list(self.oddities),
+                "Days with too few rows to judge": list(self.unjudged)[-20:],
+            },
+        )
+
+    def said(self, *, quietly: bool) -> Iterable[str]:
+        """Lines for the terminal; *quietly*, also that nothing is to be told."""
+        if self.situation.state == "raised":
+            yield from (f"  {line}" for line in self.effect())
+        elif quietly:
+            word = "quiet" if self.situation.state == "quiet" else "no change"
+            yield f"{word}: {self.situation.why}"
+        yield from (f"likely changed upstream: {change}" for change in self.upstream)
+        for each in self.unknown:
+            yield f"{'not yet' if each.yet else 'could not be'} watched: {each.kind}: {each.why}"
+        yield from (f"the estimate of {metric}" for metric in trust(self.signals))
+
+    def _cause(self, group: Sequence[list[Signal]]) -> Cause:
+        """The one cause of a *group* of series of one kind and one family."""
+        first = group[0][0]
+        begun = min(since_when(days) for days in group)
+        beyond = [day for days in group for day in days if day.breached and day.day >= begun]
+        last = max((day.day for day in beyond), default="")
+        newest = [day for day in beyond if day.day == last] or [days[-1] for days in group]
+        return Cause(
+            kind=first.kind,
+            tier="page" if first.tier == "page" else "issue",
+            family=self._family(first),
+            since=begun,
+            last=last,
+            now=max(excess(days[-1]) for days in group),
+            peak=max(map(excess, beyond), default=0.0),
+            words=_words(max(newest, key=excess)),
+        )
+
+    def _family(self, signal: Signal) -> str:
+        """Whose it is, or which: what is put right in one place is one cause."""
+        names = self.contract.feature_names
+        if signal.feature not in names:
+            return ""
+        return self.contract.feature(signal.feature).owner or signal.feature
+
+    def _facts(self, since: str, moved: Sequence[str]) -> Facts:
+        kinds = [name.split()[0] for name in self.situation.lasting]
+        new = [s.feature for s in self.signals if s.kind == "unseen_categories" and s.breached]
+        gone = [s.feature for s in self.signals if s.kind == "missing_values" and s.breached]
+        owners: dict[str, list[str]] = {}
+        for name in dict.fromkeys((*gone, *moved)):
+            if name in self.contract.feature_names:
+                owners.setdefault(self.contract.feature(name).owner, []).append(name)
+        return Facts(
+            kinds=tuple(dict.fromkeys(kinds)),
+            since=since,
+            new=tuple(dict.fromkeys(new)),
+            owners={owner: tuple(names) for owner, names in owners.items()},
+            releases=tuple((at[:10], version) for at, version, _ in self.moves if version),
+            known=self.known,
+        )
+
+    def effect(self, since: str = "") -> Iterable[str]:
+        """Performance *since* a day, estimated and realised, against the reference's; and in money.
+
+        Without a day, since the first of what is beyond its limits.
+        """
+        target = self.contract.target
+        since = since or first_day(self.signals, self.situation.lasting)
+        for kind in ("estimated_performance", "realised_performance"):
+            word = kind.split("_")[0]
+            some = [s for s in self.signals if s.kind == kind and s.day >= since]
+            for days in by_series(some).values():
+                rows = sum(day.rows for day in days)
+                mean, usual = sum(day.value * day.rows for day in days) / rows, days[0].expected
+                money = cost(days[0].metric, usual, mean, rows / len(days), target.worth or 0.0, target.currency)
+                yield (
+                    f"{days[0].metric}, {word} over {len(days)} days: {mean:.3f}; {usual:.3f} when it was judged"
+                    f" ({mean - usual:+.3f})" + (f", {money}" if money else "")
+                )
+        share = f"{self.labelled / self.rows:.0%}" if self.rows else "none"
+        yield f"outcomes are known for {self.labelled:,} of {self.rows:,} rows ({share})"
+
+    def _sure(self, lasting: Sequence[list[Signal]]) -> Iterable[str]:
+        for days in lasting[:5]:
+            beyond, length = sum(day.breached for day in days), days[-1].run_length
+            alone = "" if length is None else f"; alone it raises a false alarm once in {_long(length)}"
+            yield f"{text(_name(days[0]))}: beyond its limits on {beyond} of {len(days)} days{alone}"
+        yield (
+            f"where nothing has changed, false alarms of all charts together are {self.budget:g} a quarter: their limits"
+            " were solved for that, and each one's own counted, on quiet quarters drawn from the days that the model was judged with"
+        )
+
+
+def first_day(signals: list[Signal], lasting: Sequence[str]) -> str:
+    """The day the earliest of the *lasting* series began to be beyond its limits; "" of none."""
+    series = by_series(signals)
+    return min((since_when(series[name]) for name in lasting), default="")
+
+
+def table(series: Sequence[list[Signal]]) -> str:
+    """The newest day of each series; "" of none."""
+    if not series:
+        return ""
+    lines = [
+        "| | last day | value | usual | limit | lately | days beyond | a false alarm in |",
+        "|---|---|---:|---:|---:|---:|---:|---:|",
+    ]
+    for days in series:
+        last = days[-1]
+        limit, beyond = _limit(last), sum(day.breached for day in days)
+        lines.append(
+            f"| {text(_name(last))} | {last.day} | {last.told(last.value)} | {last.told(last.expected)}"
+            f" | {'' if limit is None else last.told(limit)} | {_lately(last)}"
+            f" | {beyond} of {len(days)} | {'' if last.run_length is None else _long(last.run_length)} |"
+        )
+    return "\n".join(lines)
+
+
+def chart(days: Sequence[Signal]) -> str:
+    """A series with its limit, as GitHub draws it. Names in it hold no sign that ends the string."""
+    limit = ", ".join(f"{_limit(day) or 0.0:.4g}" for day in days)
+    names = ", ".join(f'"{day.day[5:]}"' for day in days)
+    values = ", ".join(f"{day.value:.4g}" for day in days)
+    unit = " in ms" if days[0].kind == "latency" else ""
+    told = "".join(sign for sign in _name(days[0]) + unit if sign.isalnum() or sign in " _-.=")[:80]
+    return (
+        f'```mermaid\nxychart-beta\n  title "{told}: the line is its limit"\n'
+        f"  x-axis [{names}]\n  bar [{values}]\n  line [{limit}]\n```"
+    )
+
+
+def moves_of(history: Iterable[tuple[str, str, str]]) -> tuple[tuple[str, str, str], ...]:
+    """What became live, of changes (time, version, words), oldest first: where the version changed."""
+    found: list[tuple[str, str, str]] = []
+    for at, version, words in history:
+        if version and (not found or found[-1][1] != version):
+            found.append((at[:16], version, words))
+    return tuple(found)
+
+
+def _is_drift_of(signal: Signal, moved: Sequence[str]) -> bool:
+    return signal.kind == "univariate_drift" and signal.feature in moved
+
+
+def _name(signal: Signal) -> str:
+    return signal.name.replace("_", " ")
+
+
+def _limit(day: Signal) -> float | None:
+    return limit_of(day.value, day.expected, day.lower, day.upper)
+
+
+def _words(day: Signal) -> str:
+    limit = _limit(day)
+    told = "" if limit is None else f", limit {day.told(limit)}"
+    lately = f"; lately {_lately(day)}" if _lately(day) else ""
+    return f"{_name(day)}: {day.told(day.value)} on {day.day}; usual {day.told(day.expected)}{told}{lately}"
+
+
+def _lately(day: Signal) -> str:
+    """The level and its limit, where it is the alarm: else the day says it, and the level holds it down."""
+    limit = limit_of(day.level, day.expected, day.level_lower, day.level_upper)
+    if day.level is None or limit is None or not day.breached or replace(day, level=None).breached:
+        return ""
+    return f"{day.told(day.level)} (limit {day.told(limit)})"
+
+
+def _long(days: float) -> str:
+    """A chart's own run length, in words."""
+    return f"{days / 365:.1f} years" if days >= 365 else f"{days:.0f} days"

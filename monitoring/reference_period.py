@@ -1,0 +1,42 @@
+"""What a bundle says of itself: its manifest, and the rows that its model was judged with."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from contracts.row_contract import Contract
+
+
+class EvidenceError(Exception):
+    """A bundle's evidence cannot be read. The message names the file and what is wrong."""
+
+
+def read_manifest(bundle: Path) -> dict[str, Any]:
+    """The manifest of the bundle in the folder *bundle*. Raises `EvidenceError` if it is none."""
+    try:
+        manifest = json.loads((bundle / "manifest.json").read_bytes())
+    except (OSError, ValueError) as error:
+        raise EvidenceError(f"{bundle.name} has no manifest that can be read: {error}") from error
+    if not isinstance(manifest, dict) or not manifest.keys() >= {"contract", "data"}:
+        raise EvidenceError(f"the manifest of {bundle.name} lacks its contract or its data")
+    return manifest
+
+
+def read_reference(bundle: Path, contract: Contract) -> pd.DataFrame:
+    """The rows that the model in the folder *bundle* was judged with, as in a `Window`.
+
+    Raises `EvidenceError` if they cannot be read, or lack a column.
+    """
+    path = bundle / "evidence" / "holdout.parquet"
+    try:
+        rows = pd.read_parquet(path)
+    except (OSError, ValueError) as error:
+        raise EvidenceError(f"{bundle.name}: {path.name} cannot be read: {error}") from error
+    lacking = {contract.time, contract.target.name, *contract.feature_names} - {*rows.columns}
+    if lacking:
+        raise EvidenceError(f"{bundle.name}: {path.name} lacks {', '.join(sorted(lacking))}")
+    return rows.assign(**{contract.time: rows[contract.time].dt.tz_convert(contract.zone or "UTC")})

@@ -1,0 +1,1 @@
+"""How text and charts for people are written."""

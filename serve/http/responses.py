@@ -1,0 +1,60 @@
+"""What goes back over HTTP: bodies as bytes, and errors as problems (RFC 9457).
+
+An error also has `problems` (what is wrong with which field of which row) and `error`, which says the
+first of them: some clients, such as Triton's, show nothing else. Of a row it shows only the values
+that do not fit, and of private fields none; it shows no path.
+"""
+
+from __future__ import annotations
+
+import json
+from http import HTTPStatus
+from typing import Any, NamedTuple
+
+import msgspec
+from msgspec import UNSET
+
+from serve.routes.response_bodies import Problem, Wrong
+from serve.scoring.validation import RequestError
+
+JSON, PROBLEM = "application/json", "application/problem+json"
+_encode = msgspec.json.Encoder().encode
+
+
+class Reply(NamedTuple):
+    """Status, kind and body of what goes back."""
+
+    status: int
+    kind: str
+    body: bytes
+
+
+def spell(value: Any) -> bytes:
+    """*value* as a line of JSON."""
+    try:
+        return _encode(value) + b"\n"
+    except (UnicodeEncodeError, OverflowError):
+        # A lone surrogate, which JSON can spell and UTF-8 cannot, goes back as it came.
+        plain = msgspec.to_builtins(value)
+        text = json.dumps(plain, ensure_ascii=False, separators=(",", ":")) + "\n"
+        return text.encode("utf-8", "backslashreplace")
+
+
+def reply(value: Any, status: int = 200) -> Reply:
+    """*value* as JSON."""
+    return Reply(status, JSON, spell(value))
+
+
+def refusal(error: RequestError) -> Reply:
+    """*error* as a problem."""
+    problems = msgspec.convert(error.problems, list[Wrong]) if error.problems else UNSET
+    title = _title(error.status)
+    body = Problem("about:blank", title, error.status, error.words, error.first(), problems)
+    return Reply(error.status, PROBLEM, spell(body))
+
+
+def _title(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "Error"

@@ -1,0 +1,1 @@
+"""The journal: written, closed, converted, uploaded, deleted."""

@@ -1,0 +1,109 @@
+"""`python -m serve ship` and `python -m serve prune`: upload a journal's closed files, delete old ones."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from serve.journal.retention import Pruned, prune
+
+OK, USAGE, FAILED = 0, 2, 8
+#: Packages that `ship` needs and the scorer's environment does not have.
+ELSEWHERE = {"fsspec", "pyarrow"}
+#: The largest values of --days and --every: a hundred years, and a day.
+MOST_DAYS, MOST_SECONDS = 36_500, 86_400
+
+
+def run(words: Sequence[str]) -> int | None:
+    """Run the command that *words* begin with; its exit code, or None if they are for the server."""
+    if not words or words[0] not in ("ship", "prune"):
+        return None
+    asked = _parser().parse_args(words)
+    if problems := [*_problems(asked)]:
+        return _fail(problems, USAGE)
+    return _ship(asked) if words[0] == "ship" else _prune(asked)
+
+
+def _ship(asked: argparse.Namespace) -> int:
+    try:
+        shipping = import_module("serve.journal.upload").Shipping(asked.journal, asked.to)
+    except ModuleNotFoundError as error:
+        if error.name not in ELSEWHERE:
+            raise
+        needs = f"ship needs {error.name}, which the scorer's environment does not have"
+        return _fail([f"{needs}; type .venv/work/bin/python -m serve ship"], USAGE)
+    except (ValueError, ImportError, OSError) as error:
+        expected = "expected a URL such as s3://bucket/journal"
+        return _fail([f"--to is {asked.to!r}: {error}; {expected}"], USAGE)
+    if asked.every is None:
+        return _ship_once(shipping, asked.days)
+    stopped = threading.Event()
+    for each in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(each, lambda *_: stopped.set())
+    _ship_once(shipping, asked.days)
+    while not stopped.wait(asked.every):
+        _ship_once(shipping, asked.days)
+    # The scorer closes its files at the same stop.
+    return _ship_once(shipping, asked.days)
+
+
+def _ship_once(shipping: Any, days: int | None) -> int:
+    found = shipping.once()
+    if found.converted or found.sent or found.there:
+        again = f" ({found.there} were there already)" if found.there else ""
+        print(f"{found.converted} files made, {found.sent} sent{again}", flush=True)
+    pruned = Pruned() if days is None else prune(shipping.folder, days, datetime.now(UTC))
+    if pruned.deleted:
+        print(f"{len(pruned.deleted)} deleted", flush=True)
+    problems = found.problems + pruned.problems
+    return _fail(problems) if problems else OK
+
+
+def _prune(asked: argparse.Namespace) -> int:
+    found = prune(asked.journal, asked.days, datetime.now(UTC))
+    for name in found.deleted:
+        print(f"deleted {name}")
+    for name in found.waiting:
+        print(f"kept {name}: it is old, and not uploaded yet")
+    print(f"{len(found.deleted)} deleted, {len(found.waiting)} wait to be shipped")
+    return _fail(found.problems) if found.problems else OK
+
+
+def _problems(asked: argparse.Namespace) -> Iterator[str]:
+    """Everything that is wrong with the options."""
+    if not asked.journal.is_dir():
+        yield f"there is no journal at {asked.journal}; the scorer's --journal names it"
+    if asked.days is not None and not 1 <= asked.days <= MOST_DAYS:
+        yield f"--days is {asked.days}; expected 1 to {MOST_DAYS:,}"
+    every = getattr(asked, "every", None)
+    if every is not None and not 0 < every <= MOST_SECONDS:
+        yield f"--every is {every}; expected more than 0, and {MOST_SECONDS:,} at most"
+
+
+def _fail(problems: Sequence[str], code: int = FAILED) -> int:
+    for problem in problems:
+        print(f"error: {problem}", file=sys.stderr, flush=True)
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    journal = argparse.ArgumentParser(add_help=False)
+    journal.add_argument("--journal", type=Path, required=True, help="the scorer's journal")
+    found = argparse.ArgumentParser("python -m serve")
+    commands = found.add_subparsers(required=True)
+    text = "Convert the closed files of a journal to Parquet and upload them to a folder or bucket."
+    ship = commands.add_parser("ship", parents=[journal], description=text)
+    ship.add_argument("--to", required=True, metavar="URL", help="file://, s3://, … (fsspec)")
+    ship.add_argument("--every", type=float, metavar="SECONDS", help="repeat (default: run once)")
+    ship.add_argument("--days", type=int, help="delete uploaded files older than this (default: none)")
+    text = "Delete the old days of a journal; a log in its folder lists what was deleted."
+    prune_ = commands.add_parser("prune", parents=[journal], description=text)
+    prune_.add_argument("--days", type=int, required=True, help="how many days to keep")
+    return found

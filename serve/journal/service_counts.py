@@ -1,0 +1,77 @@
+"""A worker's counts in the journal: how many requests failed, and how long answers took.
+
+A line every few minutes, on a new day, for a new champion and at the end has what was counted since the
+line before. The thread that closes the journal's files writes it, so no request waits for it. `kill -9`
+loses what was counted since the last line, but no answer.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from serve.metrics.metric_definitions import SECONDS
+from serve.metrics.scorer_metrics import Served
+
+EVERY = timedelta(minutes=5)
+#: Routes whose requests count, with those that end with /infer: a health check that is refused is no failure.
+ASKED = frozenset({"/score", "/outcome", "/invocations"})
+#: Requests by their status: below 400, below 500, others.
+STATUSES = ("answered", "refused", "failed")
+
+
+class Service:
+    """Writes lines by *keep*, which returns whether it could; if not, the next line has the counts, too.
+
+    *held* returns the worker's counts, which at the start are those of the worker whose file it took over.
+    *champion* returns the live version, "" for none.
+    """
+
+    def __init__(
+        self,
+        held: Callable[[], Served],
+        keep: Callable[[Mapping[str, Any]], bool],
+        champion: Callable[[], str],
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._held, self._keep, self._champion, self._clock = held, keep, champion, clock
+        self._lock = threading.Lock()
+        self._written = _counted(held())
+        self._since, self._version = self._now(), champion()
+
+    def write(self, *, last: bool = False) -> None:
+        """Write a line if it is due or the *last* one, and something was counted."""
+        with self._lock:
+            now, version, counted = self._now(), self._champion(), _counted(self._held())
+            if counted != self._written:
+                recent = self._since <= now < self._since + EVERY
+                same = (version, now.date()) == (self._version, self._since.date())
+                if (recent and same and not last) or not self._keep(self._line(now, counted)):
+                    return
+            self._written, self._since, self._version = counted, now, version
+
+    def _line(self, now: datetime, counted: Sequence[float]) -> dict[str, Any]:
+        new = [after - before for after, before in zip(counted, self._written, strict=True)]
+        return {
+            # The line belongs to the day and the champion of its start.
+            "at": f"{self._since:%Y-%m-%dT%H:%M:%S.%fZ}",
+            "until": f"{now:%Y-%m-%dT%H:%M:%S.%fZ}",
+            "version": self._version,
+            **dict(zip(STATUSES, map(int, new), strict=False)),
+            "bounds": SECONDS,
+            "answers": new[len(STATUSES) :],
+        }
+
+    def _now(self) -> datetime:
+        return self._clock().astimezone(UTC)
+
+
+def _counted(held: Served) -> list[float]:
+    """Requests by `STATUSES`, then answers by their bucket of seconds."""
+    found = dict.fromkeys(STATUSES, 0.0)
+    for (route, status), count in held.requests.items():
+        if route in ASKED or route.endswith("/infer"):
+            found[STATUSES[(status >= "400") + (status >= "500")]] += count
+    return [*found.values(), *held.answers]

@@ -1,0 +1,115 @@
+"""`GET /metrics`: what all workers counted, and what is looked up when Prometheus asks."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from flask import Blueprint, Response, current_app, request
+from flask.blueprints import BlueprintSetupState
+from prometheus_client import CollectorRegistry, Metric, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+from prometheus_client.registry import Collector
+
+from serve.journal.service_counts import Service
+from serve.metrics import metric_definitions as defined
+from serve.metrics.counters import run_folder
+from serve.metrics.metric_definitions import LOOKED_UP, PROBABILITIES, Definition
+from serve.metrics.scorer_metrics import Metrics
+from serve.release.bundle import Bundle
+from serve.routes.live_models import age, standing
+from serve.scoring.scorer import Scorer
+
+EXTENSION = "tidegate.metrics"
+routes = Blueprint("metrics", __name__)
+
+
+class State(Collector):
+    """What *scorer* serves at the moment of the scrape, and what waits in its journal's folder."""
+
+    def __init__(self, scorer: Scorer) -> None:
+        self._scorer = scorer
+
+    def collect(self) -> Iterator[Metric]:
+        """The metrics that have a value now."""
+        found = {each: each.metric() for each in LOOKED_UP}
+        for definition, labels, value in self._values():
+            samples = found[definition]
+            samples.add_sample(samples.name, dict(zip(definition.labels, labels, strict=True)), value)
+        yield from (metric for metric in found.values() if metric.samples)
+
+    def _values(self) -> Iterator[tuple[Definition, tuple[str, ...], float]]:
+        """Each metric with the values of its labels and its own."""
+        for arm in standing(self._scorer):
+            contract, version = arm.bundle.contract, arm.bundle.version
+            labels = (version, arm.name, contract.name, contract.task, arm.bundle.digest)
+            yield defined.INFO, labels, 1.0
+            yield defined.SHARE, (arm.name,), arm.share
+            seconds = age(arm.bundle, self._scorer.clock())
+            if seconds is not None:
+                yield defined.AGE, (version, arm.name), seconds
+        state = self._scorer.state()
+        yield defined.READY, (), float(state["ready"])
+        yield defined.REFUSED, (), float(bool(state["refused"]))
+        if forge := self._scorer.router.agreement():
+            yield defined.AGREES, (), float(forge.agrees)
+            yield defined.AGREEMENT_AGE, (), forge.seconds
+        for definition in (defined.SEGMENTS, defined.BYTES, defined.UNSHIPPED):
+            value = state["journal"].get(definition.name.removeprefix("journal_"))
+            if value is not None:
+                yield definition, (), value
+
+
+def bounds_of(bundle: Bundle) -> tuple[float, ...]:
+    """Buckets for the scores of *bundle*: those of probabilities, or round ones for its values."""
+    if bundle.contract.task != "regression":
+        return PROBABILITIES
+    golden = bundle.manifest["golden"]["scores"]
+    low, high = min(golden, default=0.0), max(golden, default=1.0)
+    rough = max(high - low, abs(high) * 1e-3, 1e-6) / 16
+    size = 10.0 ** math.floor(math.log10(rough))
+    step = next(size * n for n in (1, 2, 5, 10) if size * n >= rough)
+    first = math.floor(low / step)
+    return tuple(round((first + n) * step, 12) for n in range(20))
+
+
+@routes.get("/metrics")
+def metrics() -> Response:
+    """What all workers counted, and what is live, in Prometheus' text format."""
+    registry = CollectorRegistry()
+    registry.register(current_app.extensions[EXTENSION])
+    registry.register(State(current_app.extensions["tidegate"]))
+    return Response(generate_latest(registry), content_type=CONTENT_TYPE_PLAIN_0_0_4)
+
+
+@routes.record_once
+def _wire(state: BlueprintSetupState) -> None:
+    scorer: Scorer = state.app.extensions["tidegate"]
+    found = scorer.metrics = scorer.metrics or Metrics(run_folder())
+    journal = scorer.journal
+    found.watch(journal)
+    journal.also = Service(found.served, journal.service, scorer.champion, scorer.clock).write
+    if scorer.offers:
+        scorer.offers.counted = found.shadowed
+    found.bounds = lambda version: next(
+        (bounds_of(arm.bundle) for arm in standing(scorer) if arm.bundle.version == version), PROBABILITIES
+    )
+    state.app.extensions[EXTENSION] = found
+
+
+@routes.before_app_request
+def _begin() -> None:
+    current_app.extensions[EXTENSION].in_flask(begins=True)
+
+
+@routes.after_app_request
+def _end(response: Response) -> Response:
+    # The rule that matched, never the path: what clients make up must not become a series.
+    route = str(request.url_rule) if request.url_rule else "none"
+    current_app.extensions[EXTENSION].request(route, response.status_code)
+    return response
+
+
+@routes.teardown_app_request
+def _over(_: BaseException | None) -> None:
+    current_app.extensions[EXTENSION].in_flask(begins=False)

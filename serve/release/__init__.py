@@ -1,0 +1,1 @@
+"""Which bundles serve: read, verified, loaded, swapped."""

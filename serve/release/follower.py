@@ -1,0 +1,244 @@
+"""Which bundles answer: follows `live.toml` in the store, and replaces models while the scorer runs.
+
+A new set of bundles is loaded and verified beside the old one; then one assignment puts it in place.
+If something is wrong, the old set continues and `refused` says why; so it does if live.toml does not say
+what is live. But a good champion never waits for a challenger or an anchor that is bad, since it may be
+a rollback: it starts without that variant. While the champion stays the same, a variant that is
+bad does not replace the one that had its role, and the other roles change.
+
+A live.toml that was written in place is followed after it has not changed for `SETTLED` seconds: it may
+be written still. One that was moved into place, or ends with the last line of `forge sync`, is complete.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from contracts.live_config import Live, Slot
+from contracts.live_tables import NOTHING, SHADOW
+from serve.log import log
+from serve.release.bundle import Bundle
+from serve.release.bundle_copies import Stat, Stored, stat_of
+from serve.release.live_slots import LiveFileError, loaded_slots, read_live
+from serve.release.manifest import BundleError
+from serve.release.sync_status import Agreement, agreement
+from serve.traffic.row_adaptation import cannot_read
+from serve.traffic.split import Arm, Arms
+
+#: Seconds after which a thread that loads a bundle hands over the interpreter: Python's own 5 ms
+#: are ten times what an answer takes, and an answer needs several turns.
+TURN = 0.0002
+#: Seconds for which a live.toml that was written in place must not change to be followed.
+SETTLED = 2.0
+
+
+class Router:
+    """Follows the *store*; `live` is what answers now. `refresh` may be called at any time.
+
+    *load* makes a bundle that answers from a folder and a digest; *shadow* one that is only described
+    here, since another process scores with it. *prefix* begins each line of the log. *copies* is the
+    folder for copies of what is served, which this router *keeps*, or only loads from.
+    """
+
+    def __init__(
+        self,
+        store: Path,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        load: Callable[[Path, str], Bundle] = Bundle.load,
+        *,
+        shadow: Callable[[Path, str], Bundle] = Bundle.described,
+        prefix: str = "",
+        passes: Callable[[], float] = time.monotonic,
+        copies: Path | None = None,
+        keeps: bool = True,
+    ) -> None:
+        self.store, self._clock, self._prefix, self._passes = store, clock, prefix, passes
+        self._stored = Stored(store, copies, passes, keeps=keeps)
+        self._load_model, self._load_shadow = load, shadow
+        self.live = Arms()
+        self.refused: dict[str, str] | None = None
+        #: Since when something is refused.
+        self.refused_at: datetime | None = None
+        #: live.toml at the last look, and the second in which it was changed in place.
+        self._written: tuple[Stat, float | None] = (None, None)
+        self._seen: tuple[Stat, ...] | None = None
+        self._named = Live()
+        self._stopped = threading.Event()
+        self._one_at_a_time = threading.Lock()
+
+    def refresh(self) -> None:
+        """Look whether the store has changed since the last look, and follow it if it is good."""
+        with self._one_at_a_time:
+            if self._look() == self._seen and not self._stored.is_due():
+                return
+            what, why = "live.toml", ""
+            # Before the file is read, so that a change from here on is seen at the next look.
+            live = stat_of(self.store / "live.toml")
+            try:
+                settled = self._is_settled(live)
+                named, is_whole = read_live(self.store / "live.toml")
+                if named.says and not (settled or is_whole):
+                    return
+                self._named = named
+                self._seen = (live, *self._look()[1:])
+                if named.champion:
+                    what = named.champion.version
+                    what, why = self._swap(named, named.champion)
+                elif named.nothing:
+                    if self.live.champion:
+                        self._put_in_place(Arms(self._now()))
+                else:
+                    why = self._without_champion()
+            except LiveFileError as error:
+                why, self._named, self._seen = str(error), Live(), (live,)
+            except BundleError as error:
+                why = str(error)
+            except Exception as error:
+                # Whatever the store holds, the model in memory continues; the next look tries again.
+                why, self._seen = f"{type(error).__name__}: {error}", None
+            self._refuse(what, why)
+
+    def agreement(self) -> Agreement | None:
+        """Whether what the forge names is served; None where no `forge sync` fills the store."""
+        return agreement(self.store, self.refused, self.refused_at, self._clock())
+
+    def follow(self, interval: float) -> None:
+        """Refresh now, and every *interval* seconds from a thread of this process, until `stop`."""
+        self.refresh()
+        threading.Thread(target=self._follow, args=(interval,), name="follow", daemon=True).start()
+
+    def stop(self) -> None:
+        """Follow no longer."""
+        self._stopped.set()
+
+    def _follow(self, interval: float) -> None:
+        while not self._stopped.wait(interval):
+            self.refresh()
+
+    def _look(self) -> tuple[Stat, ...]:
+        slots = loaded_slots(self._named).values()
+        return (stat_of(self.store / "live.toml"), *self._stored.stats(slots))
+
+    def _is_settled(self, live: Stat) -> bool:
+        """Whether live.toml, whose stat is *live*, is not being written; assumed while nothing is live."""
+        before, since = self._written
+        if live != before:
+            in_place = live and before and live[2] == before[2]  # the same inode
+            since = self._passes() if in_place else None
+            self._written = (live, since)
+        return since is None or not self.live.champion or self._passes() - since >= SETTLED
+
+    def _without_champion(self) -> str:
+        why = "live.toml names no champion"
+        if not self.live.champion:
+            return why
+        return (
+            f'{why}: {self.live.champion.bundle.version} goes on; to serve nothing, it must say: champion = "{NOTHING}"'
+        )
+
+    def _swap(self, named: Live, first: Slot) -> tuple[str, str]:
+        """Make live what *named* says. Returns which versions were refused, and why ("": none).
+
+        Raises `BundleError` if the champion, *first*, is bad.
+        """
+        before, now, slots = self.live, self._now(), loaded_slots(named)
+        loaded = {(arm.bundle.version, arm.bundle.digest, arm.name == SHADOW): arm.bundle for arm in before.all()}
+        champion = self._load(first, loaded)
+        arms: dict[str, Arm] = {}
+        refused: dict[str, str] = {}
+        for role, slot in slots.items():
+            try:
+                bundle = self._load(slot, loaded)
+                if problems := cannot_read(bundle.contract, champion.contract):
+                    raise BundleError(
+                        f"the {role} {slot.version} cannot read the champion's rows: {'; '.join(problems)}"
+                    )
+            except BundleError as error:
+                refused[slot.version] = str(error)
+                continue
+            if damage := self._stored.damage(slot):
+                refused[slot.version] = damage
+            name = SHADOW if slot.shadow else role
+            since = _since(before, name, bundle) or now
+            arms[name] = Arm(name, bundle, float(slot.share or 0), since, champion.contract)
+        if champion is before.bundle:
+            arms |= _that_stay(before, slots, arms)
+        left = round(1 - sum(arm.share for arm in arms.values()), 12)
+        arms["champion"] = replace(arms["champion"], share=left)
+        salt = champion.contract.name if named.salt is None else named.salt
+        live = Arms(arms["champion"].since, **arms, salt=salt)
+        if live != before:
+            self._put_in_place(live)
+        served = {arm.bundle.version for arm in live.all()}
+        self._stored.keep(slot for slot in slots.values() if slot.version in served)
+        return ", ".join(refused) or first.version, "; ".join(refused.values())
+
+    def _load(self, slot: Slot, loaded: dict[tuple[str, str, bool], Bundle]) -> Bundle:
+        """The bundle of *slot*, taken from *loaded* or put there: two roles may have the same."""
+        known = (slot.version, slot.digest, slot.shadow)
+        if known not in loaded:
+            with _short_turns():
+                read = self._load_shadow if slot.shadow else self._load_model
+                loaded[known] = self._stored.load(slot, read)
+        return loaded[known]
+
+    def _put_in_place(self, live: Arms) -> None:
+        self.live = live
+        log(f"{self._prefix}live: {_in_words(live)}")
+
+    def _refuse(self, what: str, why: str) -> None:
+        refused = {"what": what, "why": why} if why else None
+        if refused and refused != self.refused:
+            log(f"{self._prefix}refused {what}: {why}")
+        if bool(refused) != bool(self.refused):
+            self.refused_at = self._clock().astimezone(UTC) if refused else None
+        self.refused = refused
+
+    def _now(self) -> str:
+        return self._clock().astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+@contextmanager
+def _short_turns() -> Iterator[None]:
+    """While this thread computes in Python, other threads wait for `TURN` seconds at most."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(TURN)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)
+
+
+def _since(before: Arms, name: str, bundle: Bundle) -> str:
+    """Since when *bundle* has the role *name* in *before*; "" if it does not."""
+    return next((a.since for a in before.all() if a.name == name and a.bundle is bundle), "")
+
+
+def _that_stay(before: Arms, roles: Iterable[str], arms: dict[str, Arm]) -> dict[str, Arm]:
+    """Variants of *before* for those of *roles* that have none in *arms*, if their shares fit."""
+    left, found = 1 - sum(arm.share for arm in arms.values()), {}
+    for role in roles:
+        names = {role, SHADOW} if role == "challenger" else {role}
+        arm = next((arm for arm in before.all() if arm.name in names), None)
+        if arm and not names & arms.keys() and arm.share <= left:
+            left -= arm.share
+            found[arm.name] = arm
+    return found
+
+
+def _in_words(live: Arms) -> str:
+    """The versions with their roles and shares; "nothing" without any."""
+    return (
+        ", ".join(
+            arm.bundle.version + ("" if arm.name == "champion" else f" ({arm.name} {arm.share:g})")
+            for arm in live.all()
+        )
+        or "nothing"
+    )

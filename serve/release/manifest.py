@@ -1,0 +1,172 @@
+"""A bundle's manifest: read, checked, and compared with its own digest and those of the files.
+
+`digest` in it covers its content, however that is written; `seal_of` covers its bytes. The standard
+library alone, since the gate reads manifests too.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from serve.release.regular_file import read_regular
+
+FORMAT = 1
+MODEL, MANIFEST, EVIDENCE = "model.onnx", "manifest.json", "evidence"
+#: What the digest of a bundle leaves out: its name, and when and by whom it was made.
+UNSIGNED = ("version", "digest", "build")
+REQUIRED = ("version", "digest", "task", "contract", "files", "golden")
+#: Bytes of the largest manifest, rows that are replayed, and the largest tolerance of their scores.
+LARGEST, MOST_GOLDEN, LOOSEST = 64 * 2**20, 10_000, 0.05
+#: The minute it was made in, and how its digest begins: twelve digits, in old bundles seven.
+VERSION = re.compile(r"\d{8}T\d{4}-([0-9a-f]{12}|[0-9a-f]{7})")
+
+
+class BundleError(Exception):
+    """A folder is not a bundle that can be served. The message says what is wrong with it."""
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """The manifest of the bundle in *folder*; its own digest is checked, the files' are not.
+
+    Raises `BundleError` if it is missing, not JSON, of an unknown format or edited.
+    """
+    path, content = folder / MANIFEST, content_of(folder)
+    try:
+        manifest: dict[str, Any] = json.loads(content)
+        found = manifest.get("format") if isinstance(manifest, dict) else None
+        digest = digest_of(manifest) if found == FORMAT else ""
+    except (ValueError, RecursionError) as error:  # also half of a character, as "\ud800"
+        raise BundleError(f"{path} cannot be read: {error}") from error
+    if found != FORMAT:
+        raise BundleError(f"{path} has format {found!r}; this scorer reads format {FORMAT}")
+    if missing := [key for key in REQUIRED if key not in manifest]:
+        raise BundleError(f"{path} has no {', '.join(missing)}")
+    if problems := [*_problems(manifest)]:
+        raise BundleError(f"{path} is not as it should be: {'; '.join(problems)}")
+    if manifest["digest"] != digest:
+        raise BundleError(f"{path} was edited: its content does not have the digest it claims")
+    version = str(manifest["version"])
+    match = VERSION.fullmatch(version)
+    if not match or not digest.startswith(f"sha256:{match[1]}"):
+        raise BundleError(f"{path}: version {version!r} does not name the digest {digest}")
+    return manifest
+
+
+def seal_of(folder: Path) -> str:
+    """`sha256:` and the digest of the manifest's bytes. Raises `BundleError`."""
+    return sha256(content_of(folder))
+
+
+def verify(folder: Path, manifest: Mapping[str, Any], *, evidence: bool = False) -> None:
+    """Compare the files with their digests. Raises `BundleError` naming every one that differs."""
+    if wrong := [*_wrong_files(folder, manifest["files"], evidence)]:
+        raise BundleError(f"{folder} is damaged: {'; '.join(wrong)}")
+
+
+def digest_of(manifest: Mapping[str, Any]) -> str:
+    """`sha256:` and the digest of the manifest's content, apart from `UNSIGNED`.
+
+    It includes the files' digests, so it covers the whole bundle; the time of making is left out, so
+    the same content always has the same digest.
+    """
+    content = {key: value for key, value in manifest.items() if key not in UNSIGNED}
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return sha256(text.encode())
+
+
+def sha256(content: bytes) -> str:
+    """`sha256:` and the digest of *content*, as manifests write it."""
+    return "sha256:" + hashlib.sha256(content).hexdigest()
+
+
+def content_of(folder: Path) -> bytes:
+    """The manifest's bytes. BundleError if there are none, or too many."""
+    path = folder / MANIFEST
+    try:
+        return read_regular(path, LARGEST)
+    except FileNotFoundError as error:
+        raise BundleError(f"{folder} is not a bundle: it has no {MANIFEST}") from error
+    except OSError as error:
+        raise BundleError(f"{path} cannot be read: {error}") from error
+
+
+def _problems(manifest: Mapping[str, Any]) -> Iterator[str]:
+    """What in a manifest does not have the form that it should have."""
+    if not isinstance(manifest["digest"], str):
+        yield "digest is not a string"
+    files = manifest["files"]
+    if not isinstance(files, dict) or not all(isinstance(each, str) for each in files.values()):
+        yield "files is not an object of digests by name"
+    if not isinstance(manifest.get("build", {}), dict):
+        yield "build is not an object"
+    yield from _wrong_data(manifest.get("data", {}))
+    yield from _wrong_golden(manifest["golden"])
+
+
+def _wrong_data(data: Any) -> Iterator[str]:
+    if not isinstance(data, dict):
+        yield "data is not an object"
+        return
+    if not isinstance(data.get("window", []), list):
+        yield "data.window is not a list"
+    categories = data.get("categories", {})
+    if not isinstance(categories, dict) or not all(
+        isinstance(values, list) and all(isinstance(value, str) for value in values) for values in categories.values()
+    ):
+        yield "data.categories is not an object of lists of strings"
+
+
+def _wrong_golden(golden: Any) -> Iterator[str]:
+    if not isinstance(golden, dict) or {"rows", "scores", "tolerance"} - golden.keys():
+        yield "golden has no rows, scores and tolerance"
+        return
+    rows, scores, tolerance = golden["rows"], golden["scores"], golden["tolerance"]
+    if not isinstance(rows, list) or not 1 <= len(rows) <= MOST_GOLDEN:
+        yield f"golden.rows is not a list of 1 to {MOST_GOLDEN:,} rows"
+    elif not all(isinstance(row, dict) for row in rows):
+        yield "golden.rows has a row that is not an object"
+    if not isinstance(scores, list) or not (
+        all(map(_is_number, scores))
+        or (
+            all(isinstance(each, list) and all(map(_is_number, each)) for each in scores)
+            and len({*map(len, scores)}) == 1
+        )
+    ):
+        yield "golden.scores is not a list of numbers, or of lists of as many numbers each"
+    if not isinstance(tolerance, float) or not 0 <= tolerance <= LOOSEST:
+        yield f"golden.tolerance is {tolerance!r}; expected 0 to {LOOSEST:g}"
+    spread = golden.get("spread", 1.0)
+    each_class = spread if isinstance(spread, list) else [spread]
+    if not all(isinstance(value, float) and 0 <= value < math.inf for value in each_class):
+        yield f"golden.spread is {spread!r}; expected a number, or one for each class"
+
+
+def _is_number(value: Any) -> bool:
+    """Whether *value* is a finite number; a comparison with NaN would pass for every score."""
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return is_number and abs(value) <= sys.float_info.max
+
+
+def _wrong_files(folder: Path, files: Mapping[str, str], evidence: bool) -> Iterator[str]:
+    if MODEL not in files:
+        yield f"{MANIFEST} does not list {MODEL}"
+    for name, expected in files.items():
+        if ".." in Path(name).parts or Path(name).is_absolute():
+            yield f"{name} lies outside the bundle"
+        elif evidence or not name.startswith(EVIDENCE + "/"):
+            try:
+                found = sha256(read_regular(folder / name))
+            except OSError as error:
+                yield f"{name} cannot be read ({error.strerror})"
+            except ValueError as error:  # a name with a zero byte
+                yield f"{name!r} is not a file name ({error})"
+            else:
+                if found != expected:
+                    yield f"{name} has not the digest that {MANIFEST} gives"

@@ -1,0 +1,1 @@
+"""The routes besides POST /score, and the formats that their clients send."""

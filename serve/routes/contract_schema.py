@@ -1,0 +1,122 @@
+"""A contract as JSON Schema: what a request must look like, and what an answer does."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from msgspec.json import schema
+
+from contracts.row_contract import LARGEST, LONGEST, Contract, Feature, Label, Target
+from serve.routes.tensors import columns
+from serve.scoring.answer_lines import RESPONSES
+from serve.scoring.validation import LONGEST_ID, takes_ids
+
+Schema = dict[str, Any]
+TEXT: Schema = {"type": "string", "minLength": 1, "maxLength": LONGEST, "pattern": r"^[^\u0000]+$"}
+TIME: Schema = {"type": "string", "format": "date-time", "examples": ["2026-11-23T03:17:00Z"]}
+ID: Schema = {"type": "string", "minLength": 1, "maxLength": LONGEST_ID, "pattern": "^[ -~]+$"}
+
+
+def row(contract: Contract) -> Schema:
+    """What a row must look like."""
+    properties = {feature.name: value(feature) for feature in contract.features}
+    properties[contract.key] = _or_null(
+        TEXT | {"description": "Whose row it is: an arm sticks to it. Left out, the id stands in."}
+    )
+    properties[contract.time] = _or_null(
+        TIME | {"description": "The moment the row is about. Left out, the present stands in."}
+    )
+    if takes_ids(contract):
+        properties["id"] = _or_null(
+            ID | {"description": "An id of your own, to tell the outcome by; in a list each differs."}
+        )
+    return {
+        "type": "object",
+        "description": contract.description or f"What {contract.name} looks at.",
+        "required": [feature.name for feature in contract.features if not feature.nullable],
+        "properties": properties,
+    }
+
+
+def value(feature: Feature) -> Schema:
+    """What a value of *feature* must look like."""
+    found: Schema = {"type": feature.kind}
+    if feature.kind == "number":
+        low = -LARGEST if feature.minimum is None else feature.minimum
+        high = LARGEST if feature.maximum is None else feature.maximum
+        found |= {"minimum": max(low, -LARGEST), "maximum": min(high, LARGEST)}
+    elif feature.kind == "category":
+        found = {"type": "string", "enum": list(feature.choices)} if feature.choices else dict(TEXT)
+    unit = f" ({feature.unit})" if feature.unit else ""
+    if feature.description or unit:
+        found["description"] = feature.description + unit
+    return _or_null(found) if feature.nullable else found
+
+
+def answer(contract: Contract) -> Schema:
+    """What the answer to a row is."""
+    found: Schema = schema(RESPONSES[contract.task])["$defs"][RESPONSES[contract.task].__name__]
+    properties, words = found["properties"], {"description": _words(contract.target)}
+    share = {"minimum": 0, "maximum": 1}
+    if contract.task == "regression":
+        properties["value"] |= words
+    else:
+        properties["score"] |= share
+        properties["label"] = label(contract.target.classes) | words
+    if contract.task == "multiclass":
+        properties["probabilities"]["additionalProperties"] |= share
+    return found
+
+
+def outcome(contract: Contract) -> Schema:
+    """What was told to be true of a row answered before."""
+    target = contract.target
+    told: Schema = {"type": "number", "minimum": -LARGEST, "maximum": LARGEST}
+    if target.classes:
+        told = label(target.classes)
+    else:
+        told |= {} if target.minimum is None else {"minimum": target.minimum}
+        told |= {} if target.maximum is None else {"maximum": target.maximum}
+    return record(id=ID, outcome=told | {"description": _words(target)})
+
+
+def label(classes: Sequence[Label]) -> Schema:
+    """One of *classes*."""
+    kinds = {bool: "boolean", int: "integer", str: "string"}
+    return {"type": sorted({kinds[type(each)] for each in classes}), "enum": list(classes)}
+
+
+def tensors(contract: Contract) -> Schema:
+    """A request of the Open Inference Protocol."""
+    values = {feature.name: value(feature) for feature in contract.features}
+    shape = {"type": "array", "items": {"type": "integer"}, "examples": [[1, 1]]}
+    named = [
+        record(
+            name={"const": name},
+            datatype={"type": "string", "examples": [kind]},
+            shape=shape,
+            data={"type": "array", "items": values.get(name, {})},
+        )
+        for name, kind, _ in columns(contract)
+    ]
+    found = record(inputs={"type": "array", "minItems": 1, "items": {"anyOf": named}})
+    found["properties"] |= {
+        "id": {"type": ["string", "null"]},
+        "outputs": {"type": ["array", "null"], "items": record(name={"enum": ["score"]})},
+    }
+    return found
+
+
+def record(**properties: Schema) -> Schema:
+    """An object that has all of *properties*."""
+    return {"type": "object", "required": list(properties), "properties": properties}
+
+
+def _or_null(schema: Schema) -> Schema:
+    found = schema | {"type": [schema["type"], "null"]}
+    return found | {"enum": [*schema["enum"], None]} if "enum" in schema else found
+
+
+def _words(target: Target) -> str:
+    return (target.description or target.name) + (f" ({target.unit})" if target.unit else "")

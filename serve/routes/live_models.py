@@ -1,0 +1,86 @@
+"""What the interfaces share: the body of the request at hand, and the variants that are live."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+from flask import current_app, request
+from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
+
+from serve.http.content_coding import unpack
+from serve.http.responses import JSON
+from serve.http.strict_json import read_json
+from serve.release.bundle import Bundle
+from serve.routes.column_rows import Fields
+from serve.scoring.scorer import Scorer
+from serve.scoring.validation import RequestError
+from serve.traffic.split import Arm
+
+
+def scorer_here() -> Scorer:
+    """The scorer of the application that the request came to."""
+    found: Scorer = current_app.extensions["tidegate"]
+    return found
+
+
+def json_here(scorer: Scorer) -> Any:
+    """The JSON of the request at hand."""
+    return read_json(body_here(), scorer.deepest)
+
+
+def body_here(*kinds: str) -> bytes:
+    """The body of the request at hand, unpacked; JSON, or one of the media types *kinds*.
+
+    What looks like JSON is accepted as any media type (`curl -d` calls it a form), but not from a web
+    page: some media types a browser sends without a CORS preflight. Raises `RequestError`.
+    """
+    try:
+        body = request.get_data(cache=False)
+    except ClientDisconnected as error:
+        raise RequestError(400, "the body is shorter than its Content-Length") from error
+    most = current_app.config["MAX_CONTENT_LENGTH"]
+    if request.content_length is None and len(body) >= most:
+        raise RequestEntityTooLarge  # Werkzeug cuts off a body without a length
+    body = unpack(body, request.headers.get("Content-Encoding", ""), most)
+    kind, from_a_page = request.mimetype, "Origin" in request.headers
+    like_json = not kind or body.lstrip()[:1] in (b"", b"{", b"[")
+    if not request.is_json and kind not in kinds and (from_a_page or not like_json):
+        others = "".join(f", or {each}" for each in kinds)
+        raise RequestError(415, f"the body is {kind or 'of no kind'}; send JSON, as Content-Type: {JSON}{others}")
+    return body
+
+
+def standing(scorer: Scorer) -> list[Arm]:
+    """The variants that are live, the champion first; none before the first release."""
+    return scorer.router.live.all()
+
+
+def must_stand(scorer: Scorer) -> list[Arm]:
+    """As `standing`; a 503 if there is none."""
+    found = standing(scorer)
+    if not found:
+        raise RequestError(503, "no model is live yet; GET /ready says why")
+    return found
+
+
+def versions(arms: Iterable[Arm]) -> list[str]:
+    """The versions that answer, each once; a shadow does not answer."""
+    return list(dict.fromkeys(arm.bundle.version for arm in arms if arm.name != "shadow"))
+
+
+def fields_of(arms: Iterable[Arm]) -> Fields:
+    """The fields that one of *arms* reads."""
+    return Fields([arm.bundle.contract for arm in arms])
+
+
+def age(bundle: Bundle, now: datetime) -> float | None:
+    """Seconds since *bundle* was made; None if its manifest does not say."""
+    made = bundle.manifest.get("build", {}).get("made_at")
+    try:
+        then = datetime.fromisoformat(str(made))
+    except ValueError:
+        return None
+    then = then if then.tzinfo else then.replace(tzinfo=UTC)
+    return max(0.0, (now - then).total_seconds())

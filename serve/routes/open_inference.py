@@ -1,0 +1,189 @@
+"""The Open Inference Protocol, version 2, as Triton, KServe and MLServer speak it: an adapter.
+
+A row's features are columns here: one tensor of shape [n] or [n, 1] for each, as JSON or as bytes
+after the JSON (the binary tensor data extension, which Triton's client uses by default).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from flask import Blueprint, Response, request
+
+from contracts.row_contract import Contract, Label
+from serve.http.responses import Reply, reply, spell
+from serve.http.strict_json import read_json
+from serve.routes import mlflow
+from serve.routes.binary_tensors import write_values
+from serve.routes.live_models import body_here, fields_of, must_stand, scorer_here, versions
+from serve.routes.response_bodies import Live, Model, ModelReady, Ready, Server, Tensor
+from serve.routes.tensors import Asked, columns, read_request
+from serve.scoring.answer_lines import Answer, bodies
+from serve.scoring.validation import RequestError
+from serve.traffic.split import Arm
+
+NAME, PLATFORM = "tidegate", "onnx_onnxruntime"
+EXTENSIONS = ["binary_tensor_data"]
+#: How many bytes of a body are its JSON, where the bytes of tensors follow.
+JSON_LENGTH = "Inference-Header-Content-Length"
+OCTETS = "application/octet-stream"
+#: What is told of each row besides the score.
+TOLD = ("id", "version", "arm")
+
+routes = Blueprint("inference", __name__)
+routes.register_blueprint(mlflow.routes)
+
+
+@routes.get("/v2")
+def server() -> Response:
+    """Who answers."""
+    return _response(reply(Server(NAME, "2", EXTENSIONS)))
+
+
+@routes.get("/v2/health/live")
+def live() -> Response:
+    """The process is up."""
+    return _response(reply(Live(live=True)))
+
+
+@routes.get("/v2/health/ready")
+def ready() -> Response:
+    """Whether rows can be answered."""
+    is_ready = bool(scorer_here().state()["ready"])
+    return _response(reply(Ready(is_ready), 200 if is_ready else 503))
+
+
+@routes.get("/v2/models/<model>")
+@routes.get("/v2/models/<model>/versions/<version>")
+def metadata(model: str, version: str | None = None) -> Response:
+    """The model's inputs and outputs, from the contract."""
+    found = _named(model, version)
+    contract = found[0].bundle.contract
+    told = [("score", "FP32", [-1]), *((name, "BYTES", [-1]) for name in TOLD)]
+    if contract.target.classes:
+        told.insert(1, ("label", datatype(contract.target.classes), [-1]))
+    if contract.task == "multiclass":
+        told.insert(2, ("probabilities", "FP32", [-1, len(contract.target.classes)]))
+    inputs = [Tensor(*column) for column in columns(contract)]
+    outputs = [Tensor(*output) for output in told]
+    return _response(reply(Model(contract.name, versions(found), PLATFORM, inputs, outputs)))
+
+
+@routes.get("/v2/models/<model>/ready")
+@routes.get("/v2/models/<model>/versions/<version>/ready")
+def model_ready(model: str, version: str | None = None) -> Response:
+    """Whether the model, or that version of it, answers."""
+    _named(model, version)
+    is_ready = bool(scorer_here().state()["ready"])
+    return _response(reply(ModelReady(model, is_ready), 200 if is_ready else 503))
+
+
+@routes.post("/v2/models/<model>/infer")
+@routes.post("/v2/models/<model>/versions/<version>/infer")
+def infer(model: str, version: str | None = None) -> Response:
+    """Tensors -> tensors. With a version, it must be the one that answers all of the rows."""
+    found = _named(model, version)
+    contract = found[0].bundle.contract
+    scorer = scorer_here()
+    content, tail = _body()
+    asked = read_json(content, scorer.deepest, nan_is_missing=True)
+    wanted = read_request(fields_of(found), asked, scorer.most_rows, tail)
+    if version and len(versions(found)) > 1:
+        raise RequestError(
+            409,
+            f"rows are divided among {', '.join(versions(found))} by their key;"
+            f" ask for the model without a version, each row says which one answered it",
+        )
+    answers = scorer.answer(wanted.rows, trace=request.headers.get("traceparent", ""))
+    return _spell(_answer(contract, answers, asked.get("id"), wanted.outputs), wanted)
+
+
+def datatype(classes: Sequence[Label]) -> str:
+    """The protocol's type of labels."""
+    kinds = {type(label) for label in classes}
+    if kinds == {int} and all(-(2**63) <= label < 2**63 for label in classes):  # type: ignore[operator]
+        return "INT64"
+    return "BOOL" if kinds == {bool} else "BYTES"
+
+
+def _body() -> tuple[bytes, memoryview]:
+    """The JSON of the request at hand, and the bytes after it."""
+    said = request.headers.get(JSON_LENGTH)
+    if said is None:
+        return body_here(), memoryview(b"")
+    body = body_here(OCTETS)
+    length = int(said) if said.isascii() and said.isdigit() and len(said) < 20 else -1
+    if not 0 <= length <= len(body):
+        raise RequestError(400, f"{JSON_LENGTH}: expected the length of the JSON, at most {len(body):,}")
+    return body[:length], memoryview(body)[length:]
+
+
+def _spell(body: dict[str, Any], wanted: Asked) -> Response:
+    """*body* as it is sent: JSON, and after it the outputs that are wanted as bytes."""
+    tail = []
+    for output in body["outputs"]:
+        if wanted.as_bytes.get(output["name"], wanted.all_as_bytes):
+            content = write_values(output["datatype"], output.pop("data"))
+            output["parameters"] = {"binary_data_size": len(content)}
+            tail.append(content)
+    if not tail:
+        return _response(reply(body))
+    head = spell(body)
+    answer = Response(head + b"".join(tail), content_type=OCTETS)
+    answer.headers[JSON_LENGTH] = str(len(head))
+    return answer
+
+
+def _answer(contract: Contract, answers: Sequence[Answer], id_: str | None, wanted: Sequence[str]) -> dict[str, Any]:
+    told = bodies(contract, answers)
+    count = len(told)
+    outputs = [{"name": "score", "datatype": "FP32", "shape": [count], "data": _all(told, "score")}]
+    classes = contract.target.classes
+    if classes:
+        kind = datatype(classes)
+        labels = _all(told, "label")
+        if kind == "BYTES":
+            labels = [label if isinstance(label, str) else str(label) for label in labels]
+        outputs.append({"name": "label", "datatype": kind, "shape": [count], "data": labels})
+    if contract.task == "multiclass":
+        data = [value for one in told for value in one["probabilities"].values()]
+        shape = [count, len(classes)]
+        outputs.append({"name": "probabilities", "datatype": "FP32", "shape": shape, "data": data})
+    for name in TOLD:
+        data = _all(told, name)
+        outputs.append({"name": name, "datatype": "BYTES", "shape": [count], "data": data})
+    unknown = [name for name in wanted if name not in {output["name"] for output in outputs}]
+    if unknown:
+        given = ", ".join(str(output["name"]) for output in outputs)
+        raise RequestError(422, f"{', '.join(unknown)}: no such output; there is {given}")
+    body: dict[str, Any] = {"model_name": contract.name}
+    answered = {answer.version for answer in answers}
+    if len(answered) == 1:
+        body["model_version"] = answered.pop()
+    if id_ is not None:
+        body["id"] = id_
+    kept = [output for output in outputs if not wanted or output["name"] in wanted]
+    return body | {"outputs": kept}
+
+
+def _all(bodies: Sequence[Mapping[str, Any]], name: str) -> list[Any]:
+    return [body[name] for body in bodies]
+
+
+def _named(model: str, version: str | None) -> list[Arm]:
+    """What is live, if it is *model* (and *version* is among it)."""
+    found = must_stand(scorer_here())
+    name = found[0].bundle.contract.name
+    if model != name:
+        raise RequestError(404, f"there is no such model; there is {name}")
+    if version is None:
+        return found
+    if version not in versions(found):
+        live_ones = ", ".join(versions(found))
+        raise RequestError(404, f"that version of {name} is not live; live is {live_ones}")
+    return found
+
+
+def _response(found: Reply) -> Response:
+    return Response(found.body, found.status, content_type=found.kind)

@@ -1,0 +1,153 @@
+"""`GET /`: what is live, what is refused, and a form to try a row; for people.
+
+Plain HTML that needs no script to be read. The script and the style are files of their own, so that
+the page can forbid every other. Links are relative, or begin with the prefix that a proxy names.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from flask import Blueprint, Response, current_app, render_template, request
+
+from contracts.row_contract import Contract, Feature
+from serve.http.forwarded import address, prefix
+from serve.routes.live_models import age, scorer_here, standing
+from serve.routes.typical_row import categories, typical_row
+from serve.scoring.validation import takes_ids
+from serve.traffic.split import Arm
+
+HERE = Path(__file__).parent
+#: Nothing but what this server itself sends; no page may frame it.
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:;"
+    " connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+HEADERS = {"Content-Security-Policy": POLICY, "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
+KINDS = {".js": "text/javascript", ".css": "text/css", ".html": "text/html"}
+
+routes = Blueprint("page", __name__, template_folder="templates")
+
+
+@routes.get("/")
+def page() -> Response:
+    """The status page."""
+    scorer = scorer_here()
+    arms = standing(scorer)
+    contract = arms[0].bundle.contract if arms else None
+    row = typical_row(contract, arms[0].bundle.manifest) if contract else {}
+    path = prefix(request.headers)
+    text = render_template(
+        "page.html",
+        state=scorer.state(),
+        arms=[_told(arm, scorer.clock()) for arm in arms],
+        contract=contract,
+        fields=_fields(contract, arms[0], row) if contract else [],
+        row=shlex.quote(json.dumps(row, ensure_ascii=False, separators=(",", ":"))),
+        needs_token=current_app.extensions["tidegate.access"].needs_token("/score"),
+        now=scorer.clock().astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC"),
+        address=address(request.headers, request.scheme),
+        root=f"{path}/" if path else "",
+    )
+    return _sent(text, ".html", "no-store")
+
+
+@routes.get("/page.js")
+def script() -> Response:
+    """The script of the status page."""
+    return _file("page.js")
+
+
+@routes.get("/page.css")
+def style() -> Response:
+    """The style of the status page and of the example."""
+    return _file("page.css")
+
+
+@routes.get("/snippet.js")
+def snippet() -> Response:
+    """What a website asks with: a time limit, and a value to fall back on."""
+    return _file("snippet.js")
+
+
+@routes.get("/example.html")
+def example_page() -> Response:
+    """A small page that uses the snippet."""
+    return _file("example.html")
+
+
+@routes.get("/example.js")
+def example_script() -> Response:
+    """The script of the example."""
+    return _file("example.js")
+
+
+def _file(name: str) -> Response:
+    return _sent((HERE / name).read_text(encoding="utf-8"), Path(name).suffix, "no-cache")
+
+
+def _sent(text: str, suffix: str, cached: str) -> Response:
+    kind = f"{KINDS[suffix]}; charset=utf-8"
+    return Response(text, headers={**HEADERS, "Cache-Control": cached}, content_type=kind)
+
+
+def _told(arm: Arm, now: datetime) -> dict[str, Any]:
+    manifest = arm.bundle.manifest
+    seconds = age(arm.bundle, now)
+    window = [str(day)[:10] for day in manifest.get("data", {}).get("window", [])]
+    return {
+        "name": arm.name,
+        "version": arm.bundle.version,
+        "share": "answers nobody" if arm.name == "shadow" else f"{arm.share:.3%}".replace(".000", ""),
+        "since": arm.since,
+        "since_words": arm.since.replace("T", " ").replace("Z", " UTC"),
+        "ago": _ago(_seconds_since(arm.since, now)),
+        "made": "" if seconds is None else f"{_ago(seconds)} ago",
+        "digest": arm.bundle.digest,
+        "commit": str(manifest.get("build", {}).get("commit", ""))[:12],
+        "window": window,
+    }
+
+
+def _fields(contract: Contract, champion: Arm, row: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What the form asks: each feature, filled in from *row*, then what may be left out."""
+    seen = categories(contract, champion.bundle.manifest)
+    found = [_field(feature, seen[feature.name], row[feature.name]) for feature in contract.features]
+    more = [(contract.key, "whose row it is"), (contract.time, "the moment it is about")]
+    if takes_ids(contract):
+        more.append(("id", "an id of your own"))
+    return found + [{"name": name, "kind": "text", "says": says, "needed": False, "value": ""} for name, says in more]
+
+
+def _field(feature: Feature, seen: Sequence[str], value: Any) -> dict[str, Any]:
+    options = ("true", "false") if feature.kind == "boolean" else feature.choices
+    return {
+        "name": feature.name,
+        "kind": feature.kind,
+        "says": feature.description,
+        "expects": feature.expects().removesuffix(" or null"),
+        "options": options,
+        "seen": () if options else seen,
+        "needed": not feature.nullable,
+        "value": value if isinstance(value, str) else json.dumps(value),
+    }
+
+
+def _seconds_since(moment: str, now: datetime) -> float:
+    try:
+        return max(0.0, (now - datetime.fromisoformat(moment)).total_seconds())
+    except ValueError:
+        return 0.0
+
+
+def _ago(seconds: float) -> str:
+    for size, word in ((86_400, "day"), (3_600, "hour"), (60, "minute")):
+        count = int(seconds // size)
+        if count:
+            return f"{count:,} {word}{'s' if count > 1 else ''}"
+    return "less than a minute"

@@ -1,0 +1,286 @@
+"""The scorer: rows in, answers out, every answer journalled; the one function behind every route.
+
+Nothing here knows HTTP. A request that cannot be answered raises `RequestError` with everything
+that is wrong with it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from itertools import chain
+from typing import Any
+
+import msgspec
+from msgspec import UNSET
+
+from contracts.row_contract import Contract
+from serve.http.responses import spell
+from serve.http.strict_json import DEEPEST, read_json
+from serve.http.trace_context import read_trace
+from serve.journal.writer import REFUSE, Journal
+from serve.metrics.scorer_metrics import Metrics
+from serve.release.bundle import Bundle
+from serve.release.follower import Router
+from serve.scoring.answer_lines import Answer, responses, tops
+from serve.scoring.decoder import Decoder, decoder
+from serve.scoring.missing_counts import gaps
+from serve.scoring.row_table import Table
+from serve.scoring.score_rows import ids_of, score_arms
+from serve.scoring.validation import (
+    MOST_ROWS,
+    RequestError,
+    problems_of,
+    read_outcomes,
+    read_rows,
+    refuse,
+    repeated,
+    takes_ids,
+)
+from serve.traffic.shadow import Offers
+from serve.traffic.split import Arm, Arms
+
+Rows = Sequence[Mapping[str, Any]]
+#: Of a time with its microseconds, which msgspec leaves out where there are none.
+LENGTH = len("2026-03-01T12:00:00.000000Z")
+
+
+class Scorer:
+    """Answers rows with what the router says is live, and keeps every answer."""
+
+    def __init__(
+        self,
+        router: Router,
+        journal: Journal,
+        clock: Callable[[], datetime],
+        metrics: Metrics | None = None,
+        *,
+        most_rows: int = MOST_ROWS,
+        deepest: int = DEEPEST,
+        stopping: Callable[[], bool] = lambda: False,
+        offers: Offers | None = None,
+    ) -> None:
+        self.router, self.journal, self.clock, self.metrics = router, journal, clock, metrics
+        self.most_rows, self.deepest, self._stopping = most_rows, deepest, stopping
+        self.offers = offers
+        self._read: tuple[Contract, Decoder | None, bool] | None = None
+
+    def score(self, content: bytes, trace: str = "") -> bytes:
+        """The JSON response to a body: an object for one row, a list for a list.
+
+        Raises `RequestError`, and whatever the model raises.
+        """
+        contract = must_be_live(self.router.live.bundle).contract
+        found = self._read_fast(contract, content)
+        if found is not None:
+            return self._respond(contract, found, trace, contract)
+        found = read_json(content, self.deepest)
+        read_rows(found, self.most_rows)
+        return self._respond(contract, found, trace, None)
+
+    def scores(self, asked: Sequence[tuple[bytes, str]]) -> list[bytes | Exception]:
+        """What `score` returns or raises for each body and trace of *asked*, to the bit."""
+        found: list[Any] = self.try_fast(asked)
+        if None in found:
+            for n, each in enumerate(asked):
+                if found[n] is None:
+                    found[n] = self._score(*each)
+        return found
+
+    def try_fast(self, asked: Sequence[tuple[bytes, str]]) -> list[bytes | Exception | None]:
+        """As `scores`, without the bodies that do not fit the contract or are unusual: None.
+
+        A body is read and refused here within microseconds for each kilobyte. To find all that is
+        wrong with it can take a thousand times as long, so an event loop calls this, and `score` in
+        a thread for each None, and for bodies of so many rows that scoring them takes too long.
+
+        Bodies of one row share the clock, the journal's write and the metrics' lock: together they
+        cost half of what they cost one by one.
+        """
+        found: list[bytes | Exception | None] = [None] * len(asked)
+        try:
+            contract = must_be_live(self.router.live.bundle).contract
+        except RequestError as error:
+            return [error] * len(asked)
+        reader, _ = self._reading(contract)
+        if reader is None:
+            return found
+        read: list[Any] = [reader.rows(content, self.most_rows) for content, _ in asked]
+        single = [n for n, row in enumerate(read) if type(row) is dict] if len(asked) > 1 else ()
+        if len(single) > 1:
+            traces = [asked[n][1] for n in single]
+            together = self._together(contract, [read[n] for n in single], traces)
+            for n, response in zip(single, together, strict=True):
+                found[n] = response
+        for n, rows in enumerate(read):
+            if rows is not None and found[n] is None:
+                try:
+                    found[n] = self._respond(contract, rows, asked[n][1], contract)
+                except Exception as error:
+                    found[n] = error
+        return found
+
+    def answer(self, rows: Rows, *, trace: str = "", fits: Contract | None = None) -> list[Answer]:
+        """The answers of *rows*, in their order; all of them, or `RequestError`.
+
+        *fits* is a contract that the rows are known to fit.
+        """
+        return self._counted(rows, [trace] * len(rows) if trace else (), fits)
+
+    def tell(self, told: Rows) -> dict[str, int]:
+        """Keep outcomes, and say how many; RequestError if one is wrong or cannot be kept.
+
+        Each is kept, whether or not this machine gave the answer: the watch joins outcomes to answers
+        by id, over all machines, and counts the first of an id.
+        """
+        bundle = must_be_live(self.router.live.bundle)
+        at = self.now()
+        lines = [{**line, "at": at} for line in read_outcomes(bundle.contract, told)]
+        if not self.journal.outcomes(lines):
+            raise RequestError(503, "the journal cannot be written; send the outcomes again")
+        if self.metrics:
+            self.metrics.outcomes(len(lines))
+        return {"accepted": len(lines)}
+
+    def state(self) -> dict[str, Any]:
+        """Whether rows can be answered, by what since when; what is refused; what was lost.
+
+        What keeps `forge sync` from following is refused as well; *why* it is not ready, if it is not.
+        """
+        live, forge, refused = self.router.live, self.router.agreement(), self.router.refused
+        if not refused and forge and not forge.agrees:
+            refused = {"what": "live.toml", "why": forge.why}
+        why = refused["why"] if refused else 'live.toml says: champion = "none"'
+        ready = live.bundle is not None and not self._stopping()
+        return {
+            "ready": ready,
+            "why": None if ready else "it is stopping" if live.bundle else why,
+            "version": live.bundle.version if live.bundle else None,
+            "since": live.since or None,
+            "arms": live.state(),
+            "shadow": self.offers.state() if live.shadow and self.offers else None,
+            "refused": refused,
+            "forge": forge.state() if forge else None,
+            "journal": self._journal_state(),
+        }
+
+    def _journal_state(self) -> dict[str, Any]:
+        """What the journals of so many `workers` lost, and what waits in their folder."""
+        found = self.journal.state()
+        if self.metrics:
+            lost, failing, workers = self.metrics.losses()
+            found |= {"lost": lost, "failing": failing > 0, "workers": workers}
+            if (lost or failing) and not found["why"]:
+                found["why"] = "another worker could not write; the log says why"
+        return found
+
+    def champion(self) -> str:
+        """The version that is live; "" for none."""
+        live = self.router.live.bundle
+        return live.version if live else ""
+
+    def now(self) -> str:
+        """The present as the journal writes it."""
+        found: str = msgspec.to_builtins(self.clock().astimezone(UTC))
+        return found if len(found) == LENGTH else found[:-1] + ".000000Z"
+
+    def close(self) -> None:
+        """Follow the store no longer, and write out what the journal holds."""
+        self.router.stop()
+        self.journal.close()
+
+    def _score(self, content: bytes, trace: str) -> bytes | Exception:
+        try:
+            return self.score(content, trace)
+        except Exception as error:
+            return error
+
+    def _respond(self, contract: Contract, found: Any, trace: str, fits: Contract | None) -> bytes:
+        if isinstance(found, dict):
+            return spell(responses(contract, self.answer([found], trace=trace, fits=fits))[0])
+        return spell(responses(contract, self.answer(found, trace=trace, fits=fits)))
+
+    def _together(self, contract: Contract, rows: Rows, traces: Sequence[str]) -> Sequence[bytes | Exception | None]:
+        """The responses to *rows*, each from a separate request; None for all if one fails."""
+        try:
+            answers = self._counted(rows, traces, contract, each=True)
+        except RequestError as error:
+            return [error] * len(rows)  # none could be kept, or nothing is live any more
+        except Exception:
+            return [None] * len(rows)  # it may be because of one, which gets its error when alone
+        return [spell(response) for response in responses(contract, answers)]
+
+    def _counted(self, rows: Rows, traces: Sequence[str], fits: Contract | None, *, each: bool = False) -> list[Answer]:
+        """The answers of *rows*: of one request, or *each* of its own."""
+        if not self.metrics:
+            return self._answer(rows, traces, fits, each)
+        requests, answered = len(rows) if each else 1, 0
+        self.metrics.in_progress(requests)
+        try:
+            found = self._answer(rows, traces, fits, each)
+            answered = requests
+        finally:
+            self.metrics.in_progress(-requests, answered)
+        return found
+
+    def _answer(self, rows: Rows, traces: Sequence[str], fits: Contract | None, each: bool) -> list[Answer]:
+        began = time.perf_counter()
+        live = self.router.live  # one look: all of a request's answers are of one moment
+        contract = must_be_live(live.bundle).contract
+        _, own = self._reading(contract)
+        if type(rows) is Table and (live.split or fits is not contract):
+            rows = [*rows]  # its columns are those of one contract
+        if fits is not contract:
+            refuse(chain(problems_of(contract, rows), repeated(rows) if own else ()), len(rows))
+        at = self.now()
+        ids = ids_of(rows, own)
+        # All are scored before any is kept: all are answered, or none.
+        scored = list(score_arms(live, rows, ids, at, each))
+        for arm, numbers, found in scored:
+            self._keep(live, arm, found, [traces[n] for n in numbers] if any(traces) else ())
+        if self.metrics:
+            seconds = time.perf_counter() - began
+            for arm, _, found in scored:
+                features: Any = rows if type(rows) is Table else [a.row for a in found]
+                lacks = gaps(features, arm.bundle.names, arm.bundle.known)
+                requests, version = len(found) if each else 1, arm.bundle.version
+                self.metrics.answered(version, arm.name, tops(found), *lacks, seconds, requests)
+        answers = scored[0][2] if scored else []
+        if len(scored) > 1:
+            place = {n: a for _, numbers, found in scored for n, a in zip(numbers, found, strict=True)}
+            answers = [place[n] for n in range(len(rows))]
+        if live.shadow and self.offers:
+            self.offers.offer(live.shadow, answers, rows)
+        return answers
+
+    def _keep(self, live: Arms, arm: Arm, answers: Sequence[Answer], traces: Sequence[str]) -> None:
+        for answer in answers if live.split else ():
+            for name, value in live.mark(arm, answer.key).items():
+                setattr(answer, name, value)
+        if traces:
+            valid = {trace: read_trace(trace) or UNSET for trace in set(traces)}
+            for answer, trace in zip(answers, traces, strict=True):
+                answer.trace = valid[trace]
+        kept = self.journal.answers(answers, arm.private, arm.rows.key)
+        if not kept and self.journal.policy == REFUSE:
+            raise RequestError(503, "the journal cannot be written, and no answer leaves unkept")
+
+    def _read_fast(self, contract: Contract, content: bytes) -> Any:
+        """The row or rows in *content*, if they fit and are usual; else None."""
+        reader, _ = self._reading(contract)
+        return reader.rows(content, self.most_rows) if reader else None
+
+    def _reading(self, contract: Contract) -> tuple[Decoder | None, bool]:
+        """How rows of *contract* are read, and whether they may bring ids."""
+        read = self._read
+        if read is None or read[0] is not contract:
+            read = self._read = (contract, decoder(contract), takes_ids(contract))
+        return read[1:]
+
+
+def must_be_live(bundle: Bundle | None) -> Bundle:
+    """*bundle*, or a 503 if there is none."""
+    if bundle is None:
+        raise RequestError(503, "no model is live yet; GET /ready says why")
+    return bundle

@@ -1,0 +1,1 @@
+"""The traffic split between champion and challenger, and the shadow."""

@@ -1,0 +1,136 @@
+"""The traffic split: which variant (champion, challenger, anchor) answers which key.
+
+A row's key has a point in [0, 1) from a salted hash. It is the same in every worker, replica and
+language, and does not depend on the shares. The anchor has the low end of the interval, the challenger the
+high end, the champion the middle: so a share that grows takes keys from the champion alone, and one that
+shrinks returns them to it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from contracts.row_contract import Contract
+from serve.release.bundle import Bundle
+from serve.traffic.row_adaptation import as_read_by
+
+#: Points are whole numbers below this.
+WHOLE = 2**64
+
+
+@dataclass(frozen=True)
+class Arm:
+    """A variant: a bundle under a name (champion, challenger, anchor, shadow), its share, since when.
+
+    `rows` is the champion's contract, by which rows are validated for every variant.
+    """
+
+    name: str
+    bundle: Bundle
+    share: float
+    since: str
+    rows: Contract = field(compare=False, repr=False)
+
+    def read(self, row: Mapping[str, Any]) -> Mapping[str, Any]:
+        """*row* as this variant's bundle takes it."""
+        return row if self._alike else as_read_by(self.bundle.contract, self.rows, row)
+
+    @cached_property
+    def private(self) -> frozenset[str]:
+        """The fields that are not written to the journal in clear."""
+        return frozenset({*self.bundle.contract.private, *self.rows.private})
+
+    @cached_property
+    def _alike(self) -> bool:
+        return self.bundle.contract == self.rows
+
+
+@dataclass(frozen=True)
+class Arms:
+    """The variants that are live at one moment. A request takes it once and uses that to its end."""
+
+    since: str = ""
+    champion: Arm | None = None
+    challenger: Arm | None = None
+    anchor: Arm | None = None
+    shadow: Arm | None = None
+    salt: str = ""
+
+    @cached_property
+    def bundle(self) -> Bundle | None:
+        """The champion's; None before the first release."""
+        return self.champion.bundle if self.champion else None
+
+    @cached_property
+    def split(self) -> bool:
+        """Whether the variant depends on the key."""
+        return bool(self.challenger or self.anchor)
+
+    def all(self) -> list[Arm]:
+        """Every variant, the champion first."""
+        found = (self.champion, self.challenger, self.anchor, self.shadow)
+        return [arm for arm in found if arm]
+
+    def at(self, point: int) -> Arm | None:
+        """The variant that answers the keys at *point*."""
+        if self.anchor and point < self._anchor_ends:
+            return self.anchor
+        if self.challenger and point >= self._challenger_begins:
+            return self.challenger
+        return self.champion
+
+    def pick(self, key: str) -> Arm | None:
+        """The variant that answers *key*; None if nothing is live."""
+        return self.at(point(self.salt, key)) if self.split else self.champion
+
+    def deal(self, keys: Sequence[str]) -> list[tuple[Arm, Sequence[int]]]:
+        """The variants that answer *keys*, each with the positions of its keys."""
+        if not (self.champion and keys):
+            return []
+        if not self.split:
+            return [(self.champion, range(len(keys)))]
+        found: dict[str, tuple[Arm, list[int]]] = {}
+        for number, key in enumerate(keys):
+            arm = self.pick(key) or self.champion
+            found.setdefault(arm.name, (arm, []))[1].append(number)
+        return [*found.values()]
+
+    def mark(self, arm: Arm, key: str) -> dict[str, Any]:
+        """For the journal, why *arm* answers *key*: the salt, the arm's share, the key's point.
+
+        The point of a private key is left out: with the salt it would confirm a guessed key.
+        """
+        found = {"salt": self.salt, "share": arm.share}
+        if arm.rows.key not in arm.private:
+            found["split"] = fraction(point(self.salt, key))
+        return found
+
+    def state(self) -> list[dict[str, Any]]:
+        """The variants as `/ready` shows them."""
+        return [
+            {"arm": arm.name, "version": arm.bundle.version, "share": arm.share, "since": arm.since}
+            for arm in self.all()
+        ]
+
+    @cached_property
+    def _anchor_ends(self) -> int:
+        return int(self.anchor.share * WHOLE) if self.anchor else 0
+
+    @cached_property
+    def _challenger_begins(self) -> int:
+        return WHOLE - int(self.challenger.share * WHOLE) if self.challenger else WHOLE
+
+
+def point(salt: str, key: str) -> int:
+    """The point of *key*: the first 8 bytes of SHA-256 over salt, a zero byte, and the key."""
+    hashed = f"{salt}\0{key}".encode("utf-8", "surrogatepass")
+    return int.from_bytes(hashlib.sha256(hashed).digest()[:8], "big")
+
+
+def fraction(point: int) -> float:
+    """*point* as a number in [0, 1); the last 11 of its 64 bits do not fit a float."""
+    return (point >> 11) / 2**53

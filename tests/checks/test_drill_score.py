@@ -1,0 +1,21 @@
+"""The report quotes the last drill, if there was one."""
+
+import json
+
+from checks.insights.drill_score import drilled
+
+
+def test_the_score_is_a_line(tmp_path):
+    """With its day."""
+    path = tmp_path / "drill.json"
+    path.write_text(json.dumps({"when": "2026-11-24", "sentence": "3 of 3 faults caught"}))
+
+    assert drilled(path) == "The drill of 2026-11-24 on this gate: 3 of 3 faults caught."
+
+
+def test_no_drill_is_no_line_and_a_broken_one_is_said(tmp_path):
+    """A score that cannot be read is none."""
+    (tmp_path / "broken.json").write_text("{")
+
+    assert drilled(tmp_path / "gone.json") == ""
+    assert "cannot be read" in drilled(tmp_path / "broken.json")

@@ -1,0 +1,281 @@
+"""The report that a tired reviewer reads; nothing from data can break it."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from checks.comparison.compare import Compared
+from checks.reports.mermaid import xychart
+from checks.reports.pull_request import report
+from checks.verdict import Finding, judge
+from reporting.markdown import LONGEST
+
+GOLDEN = Path(__file__).parent / "report.md"
+FINDINGS = [
+    Finding(
+        "compare.log_loss", "FAIL", "-0.0406 against the champion (95%: -0.0520 to -0.0297)", "-0.0050", "It is worse."
+    ),
+    Finding("drift.features", "FAIL", "temp: 0.57", "below 0.4", "The next rows will differ too.", "warn"),
+    Finding("compare.brier", "INCONCLUSIVE", "-0.001 against the champion", "-0.003", "4 days do not tell."),
+    Finding("model.gain", "NOT_RUN", "KeyError: 'x'", "more than 5%", "It must learn something."),
+    Finding("data.missing", "PASS", "as it should be", "at most 50%", "It would carry little."),
+]
+TABLE = [
+    Compared("log_loss", 0.545, 0.5725, 0.504, -0.0406, -0.052, -0.0297, 0.005),
+    Compared("roc_auc", 0.71, 0.67, 0.74, -0.03, -0.05, -0.01, 0.01),
+]
+
+
+def manifest(version, features, **more):
+    return {
+        "version": version,
+        "contract": {"features": [{"name": n, "kind": "number"} for n in features]},
+        "data": {"train": {"rows": 25608, "start": "2013-01-29T00:00:00Z", "end": "2013-04-14T23:50:00Z"}},
+        "recipe": {"sha256": "sha256:" + "ab" * 32},
+        "build": {"commit": "c0ffee" * 6 + "c0ff", "python": "3.11.7", "libraries": {"scikit-learn": "1.5.2"}},
+    } | more
+
+
+REMARK = 'article: 3 of 9 different whole numbers above 16,777,216 become equal (rows["article"].astype(str))'
+CANDIDATE = manifest("20260102T0000-bbbbbbb", ["wind", "temp"], remarks=[REMARK])
+CHAMPION = manifest("20260101T0000-aaaaaaa", ["wind"])
+
+
+CHART = xychart("log_loss by day", "log_loss", ["04-15", "04-16"], [0.5, 0.4], [0.6, 0.3])
+SLICES = [("origin = EWR", 4924, 0.5521, 0.6466), ("origin = JFK", 4278, 0.5164, 0.5153)]
+
+
+def told(findings=FINDINGS, candidate=CANDIDATE, champion=CHAMPION, slices=(), **more):
+    verdict = judge(findings, [], True, "It is better.")
+    given = {"table": TABLE, "fresh": 13189} | more
+    return report(verdict, candidate, champion, slices=slices, **given)
+
+
+def test_it_reads_as_it_did():
+    """A change of the report shows here as a reviewer would see it."""
+    files = ["serve/live.toml", "checks/thresholds.toml", "checks/rules/deepchecks_suite.py", "model/recipe.py"]
+    words = told(slices=SLICES, churn=0.0324, budget=0.1, hit="It hits some.", files=files, charts=CHART)
+
+    assert words == GOLDEN.read_text()
+
+
+def test_what_decides_is_read_first():
+    """The verdict, what to do, changed rules, what speaks against it, numbers, what changed; folded, the rest."""
+    words = told(slices=SLICES, churn=0.03, files=["checks/thresholds.toml"], charts=CHART)
+    order = [
+        words.index(each)
+        for each in (
+            "REJECT",
+            "What to do",
+            "Rules changed here",
+            "What speaks against",
+            "| log_loss ↓",
+            "| What changed",
+            "Decisions that change: 3.0%",
+            "Worth knowing",
+            "Slices: 2",
+            "Rules that hold: 1",
+            "```mermaid",
+        )
+    ]
+
+    assert order == sorted(order)
+    assert words.index("<details>") > words.index("Worth knowing")
+
+
+def test_the_anchor_has_a_column_if_there_is_one():
+    """Of the metrics that have a margin against it."""
+    anchored = [replace(TABLE[0], anchor=0.5123), TABLE[1]]
+
+    assert "| 0.5450 | 0.5040 | 0.5123 | 0.5725 |" in told(table=anchored)
+    assert "| 0.7100 | 0.7400 |  | 0.6700 |" in told(table=anchored)
+    assert "anchor" not in told()
+
+
+def test_what_blocks_comes_before_what_does_not():
+    """NOT_RUN, FAIL, INCONCLUSIVE, then what is only said; what holds is folded away."""
+    words = told()
+    order = [
+        words.index(rule)
+        for rule in (
+            "**model.gain",
+            "- **compare.log_loss",
+            "**compare.brier",
+            "**drift.features",
+            "Rules that hold",
+            "| data.missing",
+        )
+    ]
+
+    assert order == sorted(order)
+    assert "**drift.features** ⚠️ out of limits" in words
+
+
+def test_without_a_champion_it_says_so():
+    """The first of all: no column, no row and no difference to nothing."""
+    bare = [replace(row, champion=None, difference=None, margin=None) for row in TABLE]
+    verdict = judge([FINDINGS[-1]], [], True, "Every rule holds.")
+    words = report(verdict, CANDIDATE, None, table=bare, slices=[("a", 60, 0.5, None)], fresh=500)
+
+    assert "There is no champion yet, so nothing to compare with." in words
+    assert "| version | 20260102T0000-bbbbbbb |" in words
+    assert "champion |" not in words.partition("<details>")[0]
+    assert "None" not in words
+
+
+def test_where_nothing_was_measured_there_is_no_table():
+    """Too few fresh rows."""
+    words = told(table=[], fresh=7)
+
+    assert "Only 7 fresh rows that no model here learnt from: nothing was measured." in words
+    assert "| candidate | champion | baseline" not in words
+
+
+def test_remarks_on_the_data_stand_above_the_numbers_and_decide_nothing():
+    """Absent without any, as in bundles that are older; what is no list of texts is no remark."""
+    plain = {name: value for name, value in CANDIDATE.items() if name != "remarks"}
+    for old in (plain, *(plain | {"remarks": each} for each in ([], None, "text", {"a": "b"}, [5]))):
+        assert "Remarks" not in told(candidate=old)
+        assert told(candidate=old).splitlines()[:3] == told().splitlines()[:3]
+    many = told(candidate=plain | {"remarks": [f"field_{n}: merged" for n in range(400)]})
+    assert many.index("What speaks against") < many.index("Remarks on the data") < many.index("| log_loss ↓")
+    assert "- field_9: merged\n- … and 390 more: see verdict.json\n" in many
+
+
+def test_what_is_the_same_takes_one_line():
+    """And a commit with changes that nobody committed is never the same."""
+    same = told(champion=CANDIDATE)
+    assert "The same in both: version, learnt from, rows learnt from, features, recipe, commit, libraries." in same
+    assert "| What changed" not in same
+    dirty = manifest("v", ["wind"], build={"commit": "c0ffee" * 6 + "c0ff-dirty"})
+    assert "| commit | c0ffeec0ffee-dirty | c0ffeec0ffee-dirty |" in told([], dirty, dirty)
+
+
+def test_libraries_and_the_window_that_differ_are_told():
+    """Each side's own."""
+    other = manifest("w", ["wind"], build={"commit": "d", "libraries": {"scikit-learn": "1.6.0"}})
+    words = told(candidate=other)
+
+    assert "| libraries | only here: scikit-learn 1.6.0 | only here: Python 3.11.7, scikit-learn 1.5.2 |" in words
+    assert "The same in both: learnt from, rows learnt from, features, recipe." in words
+
+
+def test_rules_are_said_to_be_mains_where_a_proposal_changes_them():
+    """Nothing of it where it does not."""
+    assert "Rules changed here" not in told(files=["serve/live.toml", "model/recipe.py"])
+    assert "more than <code>serve/live.toml</code>: <code>model/recipe.py</code>." in told(
+        files=["serve/live.toml", "model/recipe.py"]
+    )
+    words = told(files=["checks/rules/deepchecks_suite.py"])
+    assert "This proposal changes the code that judges: <code>checks/rules/deepchecks_suite.py</code>." in words
+    assert "The verdict above applied the rules of `main`" in words
+    many = told(files=[f"checks/{n}.py" for n in range(1000)])
+    assert "<code>checks/106.py</code> and 990 more." in many
+
+
+def test_who_is_hit_is_said_and_the_worst_first():
+    """By the metric's own direction."""
+    worse = [("a", 60, 0.5, 0.4), ("b", 70, 0.9, 0.4), ("c", 80, 0.3, 0.4)]
+    assert "Worse than the champion in 2 of 3 slices: b (log_loss 0.9000 against 0.4000, 70 rows); a (" in told(
+        slices=worse
+    )
+    assert "in 1 of 3 slices: c (roc_auc" in told(slices=worse, table=TABLE[1:])
+    assert "No worse than the champion in any of 1 slices." in told(slices=worse[2:])
+
+
+def test_an_error_is_compared_in_per_cent():
+    """Of the champion's."""
+    row = Compared("mae", 2.0, 3.0, 2.1, 0.0476, 0.01, 0.08, 0.02)
+
+    assert "| mae ↓ | 2.0000 | 2.1000 | 3.0000 | +4.76% (+1.00% to +8.00%) | at least -2.00% |" in told(table=[row])
+
+
+HOSTILE = [
+    "| a | b |\n\n# Big\n\n- [x] done",
+    "<!-- tidegate: {} --> <img src=x onerror=alert(1)>",
+    "@everyone [link](http://x) `code` **bold**",
+    "</details></table>\n```\n~~~\n",
+    "fixes #123, GH-123, https://evil.example/ and www.evil.example",
+    "\u202egnirts\x00\x1b[31m",
+    "\ud800 half of a pair",
+]
+#: The tags that a report has of its own.
+OURS = ("<code>", "</code>", "<details>", "</details>", "<summary>", "</summary>")
+
+
+def spoilt(evil):
+    """A report with *evil* wherever there is somebody else's text."""
+    odd = {
+        "version": evil,
+        "contract": {"features": [{"name": evil, "kind": evil}]},
+        "data": {"train": {"rows": evil, "start": evil, "end": evil}},
+        "recipe": {"sha256": evil},
+        "build": {"commit": evil, "python": evil, "libraries": {evil: evil}},
+        "remarks": [evil, evil],
+    }
+    findings = [
+        Finding(evil, outcome, evil, evil, evil, severity)
+        for outcome in ("PASS", "FAIL", "NOT_RUN", "INCONCLUSIVE")
+        for severity in ("warn", "block")
+    ]
+    files, slices = [evil, f"checks/{evil}"], [(evil, 60, 0.5, 0.4)]
+    return told(findings, odd, slices=slices, files=files, charts=CHART, churn=0.1)
+
+
+def unharmed(words):
+    """Its folds, fences, tables and headings are our own, and it mentions nobody."""
+    assert words.count("```") == 2
+    assert [line for line in words.splitlines() if line.startswith("```")] == ["```mermaid", "```"]
+    assert words.count("<details>") == words.count("</details>") == 3
+    assert [line for line in words.splitlines() if line.startswith("#")] == ["## ❌ REJECT", "### ⚠️ Rules changed here"]
+    assert len(words) <= LONGEST
+    words.encode()
+    for each in OURS:
+        words = words.replace(each, "")
+    for sign in ("<", ">", "@", "://", "~", "[link]", "**bold**"):
+        assert sign not in words.replace("-->", "").replace('x-axis ["', "")
+    tables = [line for line in words.splitlines() if line.startswith("|")]
+    assert {line.count("|") for line in tables} <= {4, 5, 7}
+
+
+@pytest.mark.parametrize("evil", HOSTILE)
+def test_nothing_from_data_breaks_out_of_its_place(evil):
+    """A category's name, a message of a crash, a recipe's commit."""
+    words = spoilt(evil)
+
+    unharmed(words)
+    assert "GH-" not in words
+    assert "www." not in words
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.one_of(st.text(), st.text(st.sampled_from("<!->@#`~|*[]()\n\\ a1"), max_size=40)))
+def test_no_text_whatever_breaks_out_of_its_place(evil):
+    """No marker, no mention, no fence."""
+    unharmed(spoilt(evil))
+
+
+@pytest.mark.parametrize("sign", ["x", "<", "@"])
+def test_it_fits_where_it_is_posted(sign):
+    """GitHub takes 65,536 characters; what is left out goes as a whole, and is named."""
+    many = [replace(FINDINGS[n % 5], rule=f"rule.{n}", observed=sign * 400) for n in range(1000)]
+    files = [f"checks/{sign * 400}{n}" for n in range(1000)]
+    words = told(many, slices=[(sign * 400, 60, 0.5, 0.4)] * 1000, files=files, charts=CHART)
+
+    assert len(words) <= LONGEST
+    assert words.endswith("verdict.json has all of it.\n")
+    assert "Left out, to fit here: Rules that hold: 200" in words
+    assert words.count("<details>") == words.count("</details>")
+    assert words.count("```") % 2 == 0
+    assert words.startswith("## ❌ REJECT\n\n**rule.")
+
+
+def test_the_verdict_is_json_that_anybody_reads():
+    """No NaN, no infinity."""
+    verdict = judge(FINDINGS, [], True, "")
+
+    assert json.loads(json.dumps([f.__dict__ for f in verdict.findings], allow_nan=False))

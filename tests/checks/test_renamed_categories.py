@@ -1,0 +1,105 @@
+"""Whether a value goes on under another name: the rows tell, where anything hangs on the value."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from checks.rules.renamed_categories import likeness
+from checks.rules.source_changes import upstream
+from contracts.row_contract import Contract, Feature, Target
+from model.source_profile.fingerprint import source_of
+from model.source_profile.fingerprint_changes import Change
+
+SINCE = pd.Timestamp("2026-02-21", tz="UTC")
+CONTRACT = Contract(
+    name="shop",
+    task="binary",
+    key="visitor",
+    time="at",
+    features=(
+        Feature("channel", "category"),
+        Feature("device", "category", nullable=True),
+        Feature("pages", "number", nullable=True),
+    ),
+    target=Target("bought", (False, True)),
+)
+
+
+def shop(pages=0.0, desk=0.5, bought=0.3, then=None):
+    """Thirty days of visits. Those of the channel "web" differ so from the others; *then* from the 21st on."""
+    random = np.random.default_rng(0)
+    many = 6_000
+    at = SINCE + pd.to_timedelta(np.arange(many) / many * 30 - 20, unit="D")
+    web, late = random.random(many) < 0.4, at >= SINCE
+    usual = {"pages": 0.0, "desk": 0.5, "bought": 0.3}
+    first = {"pages": pages, "desk": desk, "bought": bought}
+
+    def of(name):
+        return np.where(web, np.where(late, (then or first)[name], first[name]), usual[name])
+
+    return pd.DataFrame(
+        {
+            "visitor": [f"v{n}" for n in range(many)],
+            "at": at,
+            "channel": np.where(web, "web", random.choice(["shop", "phone"], many)),
+            "device": np.where(random.random(many) < of("desk"), "desk", "phone"),
+            "pages": random.normal(of("pages"), 1) + 2 * late,  # all rows have more since
+            "bought": (random.random(many) < of("bought")).astype(float),
+        }
+    )
+
+
+def renamed(rows):
+    return rows.assign(channel=rows["channel"].mask((rows["channel"] == "web") & (rows["at"] >= SINCE), "www"))
+
+
+KNOWN = {"pages": 1.0, "desk": 0.5, "bought": 0.3}
+CASES = {
+    "known by a number": (shop(pages=0.5), True),
+    "known by a category": (shop(desk=0.8), True),
+    "known by the outcome alone": (shop(bought=0.5), True),
+    "nothing hangs on it": (shop(), False),
+    "the new one is like all others": (shop(**KNOWN, then=KNOWN | {"pages": 0.0}), False),
+    "the new one differs, and less": (shop(**KNOWN, then=KNOWN | {"pages": 0.6}), False),
+    "the new one differs the other way": (shop(**KNOWN, then=KNOWN | {"pages": -1.0}), False),
+    "the new one buys otherwise": (shop(bought=0.6, then=KNOWN | {"pages": 0.0}), False),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_what_is_one_value_is_told_from_another_in_its_place(case):
+    """Though both came on the same day, with the same share."""
+    rows, same = CASES[case]
+    change = Change("renamed", "channel", f"{SINCE:%Y-%m-%d}", "renamed?", ("web", "www"))
+
+    assert likeness(renamed(rows), CONTRACT, change).same == same
+
+
+def test_a_few_rows_tell_nothing():
+    """A night's are too few."""
+    rows = renamed(shop(pages=1.0))
+    change = Change("renamed", "channel", f"{SINCE:%Y-%m-%d}", "renamed?", ("web", "www"))
+
+    assert likeness(rows[rows["at"] < SINCE + pd.Timedelta("6h")], CONTRACT, change) is None
+
+
+@pytest.mark.parametrize(
+    ("rows", "severity", "words"),
+    [
+        (shop(pages=1.0), "block", "all else in its rows is as it was: one value under two names"),
+        (shop(), "warn", "all else in its rows does not show it"),
+    ],
+)
+def test_a_rename_blocks_where_the_rows_show_it(rules, rows, severity, words):
+    """Else it is said, since a new campaign may have come in the place of an old one."""
+    rows = renamed(rows)
+    end = rows["at"].max().ceil("D")
+    source = source_of(rows, CONTRACT, end.to_pydatetime())
+    data = {"source": source, "holdout": {"start": f"{SINCE}"}, "window": [f"{rows['at'].min()}", f"{end}"]}
+    manifest = {"contract": CONTRACT.to_json(), "data": data}
+    findings, _ = upstream(manifest, None, rules.gate, lambda: rows)
+    (found,) = (each for each in findings if each.rule == "upstream.renamed")
+
+    assert (found.outcome, found.severity) == ("FAIL", severity)
+    assert words in found.observed
+    assert "`channel` renamed? 'web' is gone, 'www'" in found.observed

@@ -1,0 +1,419 @@
+"""What people type below an alert: a table of commands, and what each does."""
+
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from types import SimpleNamespace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from forge.interface import Alert
+from monitoring.incidents.actions import Note, Propose, Raise, Start
+from monitoring.incidents.command_parser import Command, read
+from monitoring.incidents.comment_commands import Desk, answer
+from monitoring.incidents.expected_causes import HEAD, Expected, ExpectedError, covering, read_expected, write_expected
+from monitoring.incidents.incident_state import Memory
+
+A = "20260101T0317-a1b2c3d"
+MEMORY = Memory(
+    causes=("issue/score_drift/",), words=("scores moved",), since="2026-01-10", peak=2.5, peak_day="2026-01-12"
+)
+ALERT = Alert(
+    number=3,
+    marker="watch:flights:issue/score_drift/",
+    title="drift",
+    body="words",
+    state="open",
+    history=(),
+    memory=MEMORY.to_json(),
+    link="#3",
+)
+BAD = "20260114T0317-0123456789ab"
+DESK = Desk(
+    at=datetime(2026, 1, 15, 12, tzinfo=UTC),
+    meant=BAD,
+    live=BAD,
+    back=lambda wanted: (wanted or A, ""),
+    quiet=3,
+    run="https://github.com/acme/toy/actions/runs/7",
+)
+
+
+def comment(body, author="dana", at="2026-01-15T11:00:00Z", **more):
+    return SimpleNamespace(**{"id": 42, "author": author, "at": at, "body": body, "reply": None} | more)
+
+
+def answered(body, alert=ALERT, desk=DESK, earlier=(), **more):
+    return answer(comment(body, **more), alert, earlier, lambda author: author == "dana", desk)
+
+
+@pytest.mark.parametrize(
+    ("body", "command"),
+    [
+        ("/ack 7d", Command("ack", days=7)),
+        ("/ack", Command("ack", days=7)),
+        ("/ACK 2w", Command("ack", days=14)),
+        ("/ack 36 h", Command("ack", days=2)),
+        ("  /ack 7d  \r\nI am on it.", Command("ack", days=7)),
+        ("/retrain", Command("retrain")),
+        ("/rollback", Command("rollback")),
+        (f"/rollback {A}", Command("rollback", version=A)),
+        (f"/rollback `{A}`", Command("rollback", version=A)),
+        (f"/rollback {BAD}", Command("rollback", version=BAD)),
+        ("/explain", Command("explain")),
+        ("/help", Command("help")),
+        (
+            "/expected until 2026-12-08 because of the sale",
+            Command("expected", until="2026-12-08", reason="of the sale"),
+        ),
+        ("/expected until 2026-12-08, because: sale", Command("expected", until="2026-12-08", reason="sale")),
+    ],
+)
+def test_a_command_is_a_line_of_a_comment(body, command):
+    """In any case, with what it takes."""
+    assert [each for _, each in read(body)] == [command]
+
+
+@pytest.mark.parametrize(
+    "body", ["", "looks bad", "I would /ack 7d", "> /ack 7d", "```\n/ack\n```", "/etc/passwd is gone", "/", "//x", "/1"]
+)
+def test_whatever_else_people_say_is_no_command(body):
+    """They may talk."""
+    assert read(body) == []
+    assert answered(body) == []
+
+
+NOT_COMMANDS = {
+    "fence": "```\n/retrain\n```",
+    "fence with a language": "```sh title=x\n/retrain\n```",
+    "longer fence": "````\n```\n/retrain\n```\n/retrain\n````",
+    "fence of tildes": "~~~ text\n/retrain\n```\n/retrain\n~~~",
+    "fence without an end": "see\n\n   ```\n/retrain",
+    "fence in a list": "- so:\n  ```\n  /retrain\n  ```",
+    "indented": "    /retrain",
+    "indented by a tab": "look:\n\n\t/retrain",
+    "code span": "`/retrain`",
+    "code span over lines": "`\n/retrain\n`",
+    "longer code span": "``a ` b\n/retrain\nc``",
+    "quotation": "> /retrain",
+    "quotation that goes on": "> she said\n/retrain",
+    "alert": "> [!NOTE]\n> /retrain",
+    "comment": "<!--\n/retrain\n-->",
+    "comment in a paragraph": "a <!-- b\n/retrain\n--> c",
+    "comment without an end": "<!--\n\n/retrain",
+    "pre": "<pre>\n\n/retrain\n\n</pre>",
+    "pre in capitals": "<PRE class='x>'>\n/retrain\n</PRE>",
+    "code": "<code>\n\n/retrain\n\n</code>",
+    "code in a paragraph": "a <code>\n/retrain\n</code>",
+    "fold": "<details><summary>log</summary>\n\n/retrain\n\n</details>",
+    "fold in a fold": "<details><details>\n\nx\n\n</details>\n\n/retrain\n\n</details>",
+    "quotation in HTML": "<blockquote>\n\n/retrain\n\n</blockquote>",
+    "other HTML": "<div>\n/retrain\n</div>",
+    "struck out": "~~no:\n/retrain\nno~~",
+    "heading": "# /retrain",
+    "list": "- /retrain\n1. /retrain",
+    "table": "|a|\n|-|\n|/retrain|",
+    "escaped": "\\/retrain",
+    "emphasis": "**/retrain**",
+    "target of a link": "[a]:\n/retrain",
+    "within a line": "please /retrain",
+}
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"], ids=["LF", "CRLF"])
+@pytest.mark.parametrize(("name", "body"), NOT_COMMANDS.items(), ids=NOT_COMMANDS)
+def test_what_github_shows_as_code_or_as_a_quotation_is_no_command(name, body, end):
+    """A plain line after it still is one."""
+    after = "" if "without an end" in name else "\n\n/ack 7d"
+    found = read((body + after).replace("\n", end))
+
+    assert [each for _, each in found] == ([Command("ack", days=7)] if after else [])
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "/retrain",
+        "   /retrain  ",
+        "\n\n/retrain",
+        "I looked.\n/retrain\nThanks",
+        "/retrain\n--\nDana",
+        "> quoted\n\n/retrain",
+        "```\nlog\n```\n/retrain",
+        "<details>\n\nx\n\n</details>\n\n/retrain",
+        "1 < 2 <b>\n/retrain",
+        "<br>\n\n/retrain",
+        "- a list\n\n/retrain",
+        "a ` b\n/retrain",
+        "~~a~~\n/retrain",
+        "x\r/retrain",
+    ],
+)
+def test_a_line_that_github_shows_as_text_is_a_command(body):
+    """Wherever in the comment it is."""
+    assert [each for _, each in read(body)] == [Command("retrain")]
+
+
+def test_each_command_of_a_comment_gets_an_answer_in_one_reply():
+    """In order; one that is repeated is done once, and one that is not known stops none."""
+    body = "/ack 7d\r\n/retrain\r\n/akc\r\n/retrain\r\n```\r\n/rollback\r\n```\r\n/explain"
+    *acts, note = answered(body)
+
+    assert [type(act) for act in acts] == [Raise, Start, Raise]
+    memory = Memory.from_json(acts[-1].memory)
+    assert (memory.ack, [words for _, words in memory.actions]) == (
+        "2026-01-22",
+        ["acknowledged until 2026-01-22, by dana", "retrain, by dana"],
+    )
+    order = [
+        "<code>/ack 7d</code>: Acknowledged until",
+        "<code>/retrain</code>: A retrain is started",
+        "<code>/akc</code>: `/akc` is not a command",
+        "<code>/retrain</code>: This was typed above already",
+        "<code>/explain</code>: **What is beyond its limits**",
+        "- `/ack 7d`: ",
+    ]
+    places = [note.body.find(words) for words in order]
+    assert -1 not in places
+    assert places == sorted(places)
+
+
+def test_commands_of_a_comment_that_exclude_each_other_are_not_all_done():
+    """Of two waivers, and of two rollbacks, the first counts; the proposal's link is in the one reply."""
+    waiver, body = "/expected until 2026-02-08 because x", "/rollback\n" + f"/rollback {A}"
+    start, _, note = answered(body)
+    assert (start.robot, note.body.count("the first counts")) == ("rollback", 1)
+    *_, act = answered(f"{waiver}\n{waiver} y\n/ack 7d")
+
+    assert isinstance(act, Propose)
+    assert act.note.body.count("the first counts") == 1
+    assert act.note.body.count("{proposal}") == 1
+    assert "Acknowledged until" in act.note.body
+
+
+def test_a_comment_with_more_commands_than_are_read_says_so():
+    """Nothing is left out in silence."""
+    *_, note = answered("\n".join(f"/ack {n}d" for n in range(1, 26)))
+
+    assert "The other 5 were not read: one comment takes 20 commands." in note.body
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ("/akc 7d", "`/akc` is not a command; did you mean `/ack`?"),
+        ("/please", "`/please` is not a command."),
+        ("/ack 7 years", "`/ack` takes hours, days or weeks, of at most 90 days, such as `/ack 7d`."),
+        ("/ack 91d", "of at most 90 days"),
+        ("/ack 0d", "of at most 90 days"),
+        ("/expected", "`/expected` takes a day and a reason"),
+        ("/expected until Monday because", "takes a day and a reason"),
+        ("/expected until 2026-13-01 because x", "takes a day and a reason"),
+        ("/expected until 2026-12-01", "takes a day and a reason"),
+        ("/retrain now", "`/retrain` takes nothing after it."),
+        ("/rollback $(reboot)", "a version such as `20260101T0317-a1b2c3d4e5f6`"),
+        ("/rollback v1; echo", "a version such as"),
+    ],
+)
+def test_a_command_that_is_mistyped_gets_a_sentence_with_what_can_be_typed(body, words):
+    """And nothing is done."""
+    (note,) = answered(body)
+
+    assert (note.number, note.marker) == (3, "reply:42")
+    assert words in note.body
+    assert "- `/ack 7d`: " in note.body
+    assert "- `/rollback`: " in note.body
+
+
+def test_who_may_not_write_here_gets_one_polite_word():
+    """Whatever was typed, however often."""
+    (note,) = answered("/rollback", author="mallory")
+    assert note.body.startswith("Thank you. Commands are taken here only from people who may write")
+    before = comment("/retrain", author="mallory", reply="Thank you.")
+
+    assert answered("/rollback", author="mallory", earlier=[before]) == []
+    assert answered("what is this?", author="mallory") == []
+
+
+def test_a_comment_that_has_its_reply_is_done():
+    """It is read at every look."""
+    assert answered("/retrain", reply="A retrain is started.") == []
+
+
+def test_ack_is_remembered_from_when_it_was_written():
+    """So it means the same whenever it is read; the incident's words stay."""
+    raised, note = answered("/ack 7d")
+    memory = Memory.from_json(raised.memory)
+
+    assert (raised.title, raised.body) == ("drift", "words")
+    assert (memory.ack, memory.ack_by) == ("2026-01-22", "dana")
+    assert memory.actions == (("2026-01-15T11:00:00Z", "acknowledged until 2026-01-22, by dana"),)
+    assert note.body.startswith("Acknowledged until 2026-01-22")
+    assert memory.acknowledged("2026-01-22")
+    assert not memory.acknowledged("2026-01-23")
+
+
+def test_expected_becomes_a_proposal_that_a_person_merges():
+    """With the reason, which cannot break out of the file or of the page."""
+    because = 'a "sale" #7 @all\t<!-- x'
+    (act,) = answered(f"/expected until 2026-02-08 because {because}")
+
+    assert (act.branch, act.path) == ("expected-3", "monitoring/expected.toml")
+    assert read_expected(act.text) == [
+        Expected(("issue/score_drift/",), date(2026, 2, 8), 'a "sale" #7 @all <!-- x', "dana", "#3")
+    ]
+    assert "Asked for by dana below #3" in act.body
+    assert "@all" not in act.body
+    assert "<!--" not in act.body
+    assert act.note == Note(3, "reply:42", act.note.body)
+    assert "{proposal}" in act.note.body
+
+
+@pytest.mark.parametrize(
+    ("until", "words"),
+    [("2026-01-14", "Nothing was proposed: 2026-01-14 is over."), ("2028-01-01", "more than 366 days away")],
+)
+def test_a_waiver_has_a_day_that_is_not_over_and_not_far(until, words):
+    """For ever is no exception."""
+    (note,) = answered(f"/expected until {until} because x")
+
+    assert words in note.body
+
+
+def test_a_waiver_that_is_there_or_says_nothing_is_not_proposed():
+    """Nor beside a file that nobody can read."""
+    (act,) = answered("/expected until 2026-02-08 because x")
+    (again,) = answered("/expected until 2026-02-08 because x", desk=replace(DESK, waivers=act.text))
+    assert "expected already" in again.body
+    (empty,) = answered("/expected until 2026-02-08 because x", replace(ALERT, memory={}))
+    assert "not known yet" in empty.body
+    (torn,) = answered("/expected until 2026-02-08 because x", desk=replace(DESK, waivers="[[expected"))
+    assert "is not TOML" in torn.body
+
+
+def test_retrain_and_rollback_start_a_robot_and_say_where_it_runs():
+    """Which version is settled before the reply: a second look goes no further back."""
+    start, raised, note = answered("/retrain")
+    assert start == Start("retrain", "asked for by dana below #3")
+    assert Memory.from_json(raised.memory).actions == (("2026-01-15T11:00:00Z", "retrain, by dana"),)
+    assert "[this run](https://github.com/acme/toy/actions/runs/7)" in note.body
+    start, raised, note = answered("/rollback")
+
+    assert start == Start("rollback", "asked for by dana below #3", A, BAD)
+    assert f"`{A}`" in note.body
+
+
+def test_on_a_laptop_it_is_said_what_to_type():
+    """No robot runs there by itself; a rollback is done at once."""
+    desk = replace(DESK, run="")
+
+    assert answered("/retrain", desk=desk)[-1].body == "Nothing runs by itself here. Type: `make retrain gate land`\n"
+    assert answered("/rollback", desk=desk)[-1].body == f"Rolled back: `{A}` is live.\n"
+
+
+def test_a_rollback_that_cannot_be_is_told():
+    """With what there is to go back to."""
+    desk = replace(DESK, back=lambda wanted: ("", "cannot go back; releases to go back to: none"))
+    (note,) = answered("/rollback", desk=desk)
+
+    assert note.body == "Nothing was rolled back: cannot go back; releases to go back to: none.\n"
+
+
+@pytest.mark.parametrize("body", ["/rollback", f"/rollback {A}"])
+@pytest.mark.parametrize(("meant", "live"), [(BAD, A), ("", BAD), (BAD, "")])
+def test_a_rollback_is_not_followed_where_another_is_live_by_now(body, meant, live):
+    """It is about what was live when it was written, whichever version it goes back to."""
+    (note,) = answered(body, desk=replace(DESK, meant=meant, live=live))
+
+    assert f"about `{meant or 'nothing'}`, which was live when it was written" in note.body
+    assert f"`{live or 'nothing'}` is live now, so nothing was done" in note.body
+
+
+def test_what_starts_a_robot_is_not_followed_a_day_late():
+    """A run that was killed does not go back twice."""
+    for body in ("/retrain", f"/rollback {A}"):
+        (note,) = answered(body, at="2026-01-14T11:00:00Z")
+        assert "more than a day after it was written" in note.body
+
+
+def test_explain_tells_how_it_came_about_and_what_ends_it():
+    """From what the incident knows of itself."""
+    (note,) = answered("/explain")
+
+    assert "- scores moved" in note.body
+    assert "It began on 2026-01-10; at its worst, on 2026-01-12, it was 2.5 times" in note.body
+    assert "3 windows in a row" in note.body
+
+
+@pytest.mark.parametrize("body", ["/ack", "/expected until 2026-02-08 because x", "/explain"])
+def test_what_is_for_an_incident_is_not_done_below_another_alert(body):
+    """A robot that went silent cannot be expected."""
+    (note,) = answered(body, replace(ALERT, marker="robot:nightly.yml"))
+
+    assert "no incident of the watch" in note.body
+
+
+def test_below_a_closed_incident_a_robot_can_still_be_started():
+    """And it stays closed."""
+    closed = replace(ALERT, state="closed")
+
+    assert [type(act) for act in answered("/retrain", closed)] == [Start, Note]
+    assert [type(act) for act in answered("/ack", closed)] == [Note]
+
+
+@given(st.text())
+def test_no_comment_whatever_breaks_it(body):
+    """Anybody may write one."""
+    for text in (body, "/" + body, "/expected until 2026-02-08 because " + body, "/rollback " + body):
+        for act in answered(text):
+            assert isinstance(act, Note | Propose | Raise | Start)
+            if isinstance(act, Propose):
+                (entry,) = read_expected(act.text)
+                assert entry.reason.split() == entry.reason.split()
+                assert "\n" not in entry.reason
+
+
+def test_waivers_hold_up_to_and_with_their_day():
+    """And the longest counts."""
+    short, long = (Expected(("a", "b"), date(2026, 1, n), "x", "dana", "#1") for n in (10, 12))
+
+    assert covering([short, long], "a", date(2026, 1, 10)) == long
+    assert covering([short, long], "a", date(2026, 1, 12)) == long
+    assert covering([short, long], "a", date(2026, 1, 13)) is None
+    assert covering([short, long], "c", date(2026, 1, 10)) is None
+
+
+def test_a_file_of_waivers_comes_back_without_what_is_over():
+    """Whoever reviews it sees both."""
+    entries = [Expected(("a",), date(2026, 1, n), 'ü "x" \\ \x7f', "dana", "#1") for n in (9, 10)]
+    text = write_expected(entries, date(2026, 1, 10))
+
+    assert read_expected(text) == entries[1:]
+    assert text.startswith(HEAD)
+    assert read_expected(None) == read_expected(HEAD) == []
+
+
+def test_the_file_that_comes_with_the_repository_expects_nothing(root):
+    """It is there so that a person finds it."""
+    assert (root / "monitoring/expected.toml").read_text() == HEAD
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[[expected]\n", "is not TOML"),
+        ("expected = 3\n", "expected entries that begin with"),
+        ("expected = [3]\n", "entry 1: 3 is no table"),
+        (
+            "[[expected]]\ncauses = [1]\nuntil = 2026-01-01T00:00:00\n",
+            "entry 1: causes is .1.; expected a list of strings",
+        ),
+        ("[[expected]]\nuntil = 2026-01-01T00:00:00\n", "entry 1: until is .*; expected a day such as"),
+        ("[[expected]]\nuntill = 2026-01-01\n", "untill is not known; there are: causes, until"),
+    ],
+)
+def test_a_mistake_in_the_waivers_is_said(text, words):
+    """All of them at once."""
+    with pytest.raises(ExpectedError, match=words):
+        read_expected(text)

@@ -1,0 +1,159 @@
+"""A watch that cannot see says so in an issue of its own, and is never a pass."""
+
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+
+import pytest
+
+from monitoring.charts.signals import Unknown
+from monitoring.incidents.actions import Note, Raise, Resolve
+from monitoring.incidents.self_check import Broken, cause_of, crashed, issues, silent
+from monitoring.journal.window import JournalError
+
+NOW = datetime(2026, 1, 15, 12, tzinfo=UTC)
+
+
+def alert(kind, state="open", by_hand=False, closed_at="", memory=None):
+    return SimpleNamespace(
+        number=1,
+        memory=memory or {},
+        marker=f"monitor:{kind}",
+        state=state,
+        by_hand=by_hand,
+        closed_at=closed_at,
+        body="it was so",
+    )
+
+
+@pytest.mark.parametrize(
+    ("answered", "live_since", "words"),
+    [
+        ("2026-01-14T12:00:00+00:00", "2026-01-01T00:00:00Z", None),
+        (
+            "2026-01-13T11:00:00+00:00",
+            "2026-01-01T00:00:00Z",
+            "the newest answer is of 2026-01-13T11:00:00+00:00: more than 2 days ago",
+        ),
+        ("", "2026-01-01T00:00:00Z", "no answer since 2026-01-01T00:00:00Z, when it went live: more than 2 days ago"),
+        ("", "2026-01-14T00:00:00Z", None),
+        ("2026-01-01T00:00:00Z", "2026-01-14T00:00:00+01:00", None),
+        ("", "", None),
+    ],
+)
+def test_no_rows_is_told_after_a_while(answered, live_since, words):
+    """A version that has just gone live has none yet."""
+    assert silent(answered, live_since, NOW, 2) == ([Broken("rows", (words,))] if words else [])
+
+
+def test_a_check_that_crashed_is_told_and_one_that_has_too_little_to_go_by_is_not():
+    """The first days of a model are no fault."""
+    few = Unknown("score_drift", "the reference has 3 full days")
+    torn = Unknown("realised_performance", "ValueError: no", crashed=True)
+
+    assert crashed([few]) == []
+    words = "realised_performance: ValueError: no"
+    assert crashed([few, torn]) == [Broken("checks", (words,), {"realised_performance": words})]
+
+
+def test_an_error_says_what_is_broken():
+    """The first kind that fits; whatever is not known is the run."""
+    kinds = {JournalError: "journal", OSError: "journal"}
+
+    assert cause_of(JournalError("gone"), kinds) == Broken("journal", ("JournalError: gone",))
+    assert cause_of(KeyError("x"), kinds) == Broken("run", ("KeyError: 'x'",))
+
+
+def test_each_kind_has_an_issue_and_a_whole_run_closes_those_that_are_well():
+    """One that did not come to its end knows nothing of the others."""
+    broken = [Broken("rows", ("none since Monday",))]
+    raised, closed = issues(broken, [alert("journal"), alert("rows"), alert("run", "closed")], NOW, 14)
+
+    assert isinstance(raised, Raise)
+    assert (raised.marker, raised.title) == ("monitor:rows", "The watch: no rows arrive")
+    assert raised.body == (
+        "**No rows arrive.** That is no alarm about the model, and no pass either: it is not watched.\n\n"
+        "- none since Monday\n\n"
+        "**What to do.** See that the scorer answers (`/health`), that the website asks it, and that its journal is"
+        " shipped here. This closes itself with the next run that is whole.\n"
+    )
+    assert isinstance(closed, Resolve)
+    assert (closed.marker, closed.body) == ("monitor:journal", "It is well again.\n\nit was so")
+    assert len(issues(broken, [alert("journal")], NOW, 14, whole=False)) == 1
+
+
+@pytest.mark.parametrize(("closed_at", "left"), [("2026-01-14T00:00:00Z", True), ("2026-01-01T00:00:00Z", False)])
+def test_one_that_a_person_closed_is_left_alone_for_a_while(closed_at, left):
+    """Somebody knows of it."""
+    known = [alert("rows", "closed", by_hand=True, closed_at=closed_at)]
+
+    assert bool(issues([Broken("rows", ())], known, NOW, 14)) is not left
+
+
+def checks(*kinds):
+    return crashed([Unknown(kind, "KeyError: 'x'", crashed=True) for kind in kinds])
+
+
+#: The alert as it was left, the checks that crash now -> what is done, and which checks the comment names.
+JOINED = [
+    ({}, ["score_drift"], [Raise], ""),
+    ({}, ["score_drift", "row_rate"], [Note, Raise], "row_rate"),
+    ({}, ["row_rate"], [Note, Raise], "row_rate"),
+    ({"state": "closed"}, ["row_rate"], [Raise], ""),
+    ({"state": "closed", "by_hand": True, "closed_at": "2026-01-14T00:00:00Z"}, ["score_drift"], [], ""),
+    (
+        {"state": "closed", "by_hand": True, "closed_at": "2026-01-14T00:00:00Z"},
+        ["score_drift", "row_rate"],
+        [Note, Raise],
+        "row_rate",
+    ),
+    ({"state": "closed", "by_hand": True, "closed_at": "2026-01-01T00:00:00Z"}, ["score_drift"], [Raise], ""),
+]
+
+
+@pytest.mark.parametrize(("left", "kinds", "done", "named"), JOINED)
+def test_a_check_that_joins_an_issue_of_the_watch_is_named_by_one_comment(left, kinds, done, named):
+    """An edit notifies nobody; what was announced is not announced again, and a killed run doubles nothing."""
+    (opened,) = issues(checks("score_drift"), [], NOW, 14)
+    known = alert("checks", **left, memory=opened.memory)
+    found = issues(checks(*kinds), [known], NOW, 14)
+
+    assert [type(act) for act in found] == done
+    later = issues(checks(*kinds), [known], NOW + timedelta(hours=1), 14)
+    assert [act.marker for act in later] == [act.marker for act in found]
+    if named:
+        note, raised = found
+        assert f"- {named}: KeyError" in note.body
+        assert "score" not in note.body
+        assert ("which a person closed" in note.body) is (known.state == "closed")
+        after = issues(checks(*kinds), [alert("checks", memory=raised.memory)], NOW, 14)
+        assert [type(act) for act in after] == [Raise]
+
+
+def test_a_check_that_returns_after_the_issue_closed_itself_joins_with_a_comment_of_its_own():
+    """The same comment brought up to date would notify nobody."""
+    markers = []
+    for day in (1, 3):
+        now = NOW + timedelta(days=day)
+        (opened,) = issues(checks("score_drift"), [alert("checks", "closed")], now, 14)
+        both = checks("score_drift", "row_rate")
+        note, _ = issues(both, [alert("checks", memory=opened.memory)], now, 14)
+        markers.append(note.marker)
+
+    assert markers[0] != markers[1]
+
+
+@pytest.mark.parametrize("memory", [{}, {"announced": "x"}, {"announced": None, "since": 3}])
+def test_an_issue_that_remembers_no_causes_announces_none_and_notes_them(memory):
+    """It is from before they were noted, or somebody edited it."""
+    (raised,) = issues(checks("score_drift"), [alert("checks", memory=memory)], NOW, 14)
+
+    assert raised.memory["announced"] == ["score_drift"]
+
+
+@pytest.mark.parametrize("kind", ["journal", "evidence", "rows", "checks", "settings", "run"])
+def test_words_from_an_error_cannot_break_out(kind):
+    """A message may hold anything."""
+    (raised,) = issues([Broken(kind, ("<!-- @all\n# x",))], [], NOW, 14)
+
+    for sign in ("<!--", "@all", "\n# x"):
+        assert sign not in raised.body
