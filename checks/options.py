@@ -37,8 +37,12 @@ def _gate(gate: argparse.ArgumentParser) -> None:
         metavar="FILES",
         help="files of checks/ that the proposal changes, where no forge can say",
     )
-    gate.add_argument("--rules", type=Path, default=Path("checks/thresholds.toml"))
-    gate.add_argument("--waivers", type=Path, default=Path("checks/waivers.toml"))
+    gate.add_argument(
+        "--rules", type=Path, default=Path("checks/thresholds.toml"), help="the limits: a thresholds.toml"
+    )
+    gate.add_argument(
+        "--waivers", type=Path, default=Path("checks/waivers.toml"), help="rules that may fail until a date"
+    )
     gate.add_argument(
         "--drill", type=Path, default=Path("build/drill/drill.json"), help="what the last drill found, for the report"
     )

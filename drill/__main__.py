@@ -214,16 +214,22 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     make = commands.add_parser("make", help="a bundle per fault, and the clean ones")
-    make.add_argument("--recipe", type=Path, default=Path(os.environ.get("RECIPE") or "model/recipe.py"))
+    make.add_argument(
+        "--recipe", type=Path, default=Path(os.environ.get("RECIPE") or "model/recipe.py"), help="the recipe's file"
+    )
     make.add_argument("--today", type=_day, default="", help="the day to train as of (YYYY-MM-DD)")
     make.add_argument("--clean", type=int, default=50, help="candidates with nothing wrong")
     make.add_argument("--only", nargs="+", default=(), help="parts of families' or faults' names")
     judge = commands.add_parser("judge", help="the gate on each of them")
     peers = commands.add_parser("peers", help="the same before others, into BENCHMARKS.md")
-    peers.add_argument("--document", type=Path, default=Path("BENCHMARKS.md"))
+    peers.add_argument(
+        "--document", type=Path, default=Path("BENCHMARKS.md"), help="the document to write a section of"
+    )
     for command in (make, judge, peers):
-        command.add_argument("--out", type=Path, default=FOLDER)
-        command.add_argument("--rules", type=Path, default=Path("checks/thresholds.toml"))
+        command.add_argument("--out", type=Path, default=FOLDER, help="the drill's folder")
+        command.add_argument(
+            "--rules", type=Path, default=Path("checks/thresholds.toml"), help="the limits: a thresholds.toml"
+        )
     return parser
 
 

@@ -25,13 +25,20 @@ def parser(words: str) -> argparse.ArgumentParser:
     land = command("land", "merge and publish what the verdict allows")
     land.add_argument("--verdict", type=Path, required=True, help="verdict.json of the gate")
     land.add_argument("--policy", type=_given, choices=(*POLICIES, None), help="instead of land.policy in the rules")
-    land.add_argument("--rules", type=Path, default=Path("checks/thresholds.toml"))
-    land.add_argument("--branch", default="retrain")
+    land.add_argument(
+        "--rules", type=Path, default=Path("checks/thresholds.toml"), help="the limits: a thresholds.toml"
+    )
+    land.add_argument("--branch", default="retrain", help="the proposal's branch")
     land.add_argument("--exit-zero", action="store_true", help="also where nothing landed")
     merge = command("merge", "merge a proposal whose status is good")
-    merge.add_argument("branch", nargs="?", default="retrain")
+    merge.add_argument("branch", nargs="?", default="retrain", help="the proposal's branch")
     rollback = command("rollback", "the older model becomes live again")
-    rollback.add_argument("--to", metavar="VERSION", type=_given, help="default: the published release before")
+    rollback.add_argument(
+        "--to",
+        metavar="VERSION",
+        type=_given,
+        help="the version that becomes live (default: the published release before)",
+    )
     rollback.add_argument(
         "--bad",
         metavar="VERSION",
@@ -51,27 +58,27 @@ def parser(words: str) -> argparse.ArgumentParser:
     command("status", "what is live, proposed, released, alarming")
     command("doctor", "what of the guard rails on GitHub is not set")
     comment = command("comment", "say something below an alert, such as a command")
-    comment.add_argument("number", type=int)
+    comment.add_argument("number", type=int, help="the alert's number")
     comment.add_argument("words", help='such as "/ack 7d"; "/help" lists them')
     for name, state, what in (
         ("close", "closed", "close an alert, as a person does"),
         ("reopen", "open", "open a closed alert again, as a person does"),
     ):
         move = command(name, what)
-        move.add_argument("number", type=int)
+        move.add_argument("number", type=int, help="the alert's number")
         move.set_defaults(state=state)
     follow = command("sync", "make a scorer's folder hold what is live")
-    follow.add_argument("--store", type=Path, required=True)
+    follow.add_argument("--store", type=Path, required=True, help="the scorer's folder")
     follow.add_argument("--every", type=float, metavar="SECONDS", help="go on following")
     tidy = command("tidy", "remove candidates that came to nothing")
     tidy.add_argument("--days", type=int, default=14, help="those older than this (default: 14)")
     tidy.add_argument("--branch", default="retrain", help="what is proposed there stays")
     overdue = command("overdue", "raise an alert if a robot has not run for days")
     overdue.add_argument("workflow", help="its file, such as nightly.yml")
-    overdue.add_argument("--days", type=float, default=2, help="default: 2")
+    overdue.add_argument("--days", type=float, default=2, help="days without a run (default: 2)")
     about = command("subject", "what a checkout of a pull request asks the gate to judge")
-    about.add_argument("proposal", type=Path)
-    about.add_argument("--main", type=Path, default=Path())
+    about.add_argument("proposal", type=Path, help="a checkout of the pull request")
+    about.add_argument("--main", type=Path, default=Path(), help="a checkout of the default branch")
     return found
 
 

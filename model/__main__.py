@@ -227,24 +227,28 @@ def _parser() -> argparse.ArgumentParser:
     feature = commands.add_parser("feature", help="add a feature to the recipe, or drop one")
     changes = feature.add_subparsers(dest="change", required=True, metavar="CHANGE")
     adding = changes.add_parser("add", help="one line more in the contract")
-    adding.add_argument("--kind", choices=get_args(Kind), default="number")
+    adding.add_argument("--kind", choices=get_args(Kind), default="number", help="what its values are")
     adding.add_argument("--value", default="", help="an expression of load's rows: rows['minute'] // 60")
     for name in ("description", "unit", "owner"):
-        adding.add_argument(f"--{name}", default="")
+        adding.add_argument(f"--{name}", default="", help=f"its {name} in the contract")
     for name in ("minimum", "maximum"):
-        adding.add_argument(f"--{name}", type=float)
-    adding.add_argument("--nullable", action="store_true")
+        adding.add_argument(f"--{name}", type=float, help=f"its {name}, for a number")
+    adding.add_argument("--nullable", action="store_true", help="values may be missing")
     dropping = changes.add_parser("drop", help="gone from contract and lists; says who uses it")
     dropping.add_argument("--journal", type=Path, help="who sends it to the scorer")
     for command in (adding, dropping):
-        command.add_argument("name", metavar="NAME")
+        command.add_argument("name", metavar="NAME", help="the feature")
     pruning = changes.add_parser("prune", help="propose to drop what shows no benefit")
-    pruning.add_argument("--verdict", type=Path, default=Path("build/gate/verdict.json"))
-    pruning.add_argument("--forge", default=os.environ.get("FORGE") or ".forge")
+    pruning.add_argument("--verdict", type=Path, default=Path("build/gate/verdict.json"), help="what the gate wrote")
+    pruning.add_argument("--forge", default=os.environ.get("FORGE") or ".forge", help="a folder, or github:OWNER/NAME")
     pruning.add_argument("--branch", default="features", help="the proposal's branch")
     for command in (train, retrain, adding, dropping, pruning):
-        command.add_argument("--recipe", type=Path, default=Path(os.environ.get("RECIPE") or "model/recipe.py"))
-        command.add_argument("--rules", type=Path, default=Path("checks/thresholds.toml"))
+        command.add_argument(
+            "--recipe", type=Path, default=Path(os.environ.get("RECIPE") or "model/recipe.py"), help="the recipe's file"
+        )
+        command.add_argument(
+            "--rules", type=Path, default=Path("checks/thresholds.toml"), help="the limits: a thresholds.toml"
+        )
         command.add_argument("--today", type=_day, default="", help="the day to train as of (YYYY-MM-DD)")
     return parser
 

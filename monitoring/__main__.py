@@ -279,7 +279,9 @@ def _parser() -> argparse.ArgumentParser:
         metavar="URL",
         help="a scorer's /metrics, for errors and latency; may be repeated",
     )
-    watch.add_argument("--metrics-seconds", type=float, default=30, metavar="SECONDS")
+    watch.add_argument(
+        "--metrics-seconds", type=float, default=30, metavar="SECONDS", help="seconds between two readings of --metrics"
+    )
     watch.set_defaults(run=_watch)
     experiment = commands.add_parser("experiment", help="say who wins, and propose what is due")
     experiment.add_argument("--today", type=_day, metavar="YYYY-MM-DD", help="count the days before (default: today)")
@@ -291,7 +293,7 @@ def _parser() -> argparse.ArgumentParser:
         "--journal", help="the scorer's journal, for what the watch has not seen (default: beside the forge)"
     )
     site.add_argument("--watch", type=Path, help="the watch's folder (default: beside the forge)")
-    site.add_argument("--drill", type=Path, default=Path("build/drill/drill.json"))
+    site.add_argument("--drill", type=Path, default=Path("build/drill/drill.json"), help="result of the last drill")
     site.add_argument("--out", type=Path, default=Path("build/site"), help="folder for index.html")
     site.set_defaults(run=write_site)
     for command in (watch, experiment):
@@ -306,7 +308,9 @@ def _parser() -> argparse.ArgumentParser:
         )
     for command in commands.choices.values():
         command.add_argument("--forge", default=os.environ.get("FORGE") or ".forge", help="the forge's folder")
-        command.add_argument("--rules", type=Path, default=Path("checks/thresholds.toml"))
+        command.add_argument(
+            "--rules", type=Path, default=Path("checks/thresholds.toml"), help="the limits: a thresholds.toml"
+        )
     return parser
 
 

@@ -133,6 +133,11 @@ def test_every_limit_of_the_gate_has_a_rule():
     assert left == {"gate.max_rows"}
 
 
+def test_every_argument_has_a_meaning():
+    """A row of the commands' tables has words in its last cell."""
+    assert re.findall(r"^\| (.*) \|  \|$", (PAGES / "commands.md").read_text(), re.MULTILINE) == []
+
+
 def test_the_signals_are_those_that_are_monitored():
     """With every smallest effect; none names a limit that does not exist."""
     limits = tomllib.loads((ROOT / "checks/thresholds.toml").read_text())["monitoring"]
