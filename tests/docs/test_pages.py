@@ -59,6 +59,31 @@ def test_a_page_uses_the_terms_of_the_field(page):
     assert PRIVATE.findall(page.read_text().lower()) == []
 
 
+@pytest.mark.parametrize(
+    "term",
+    [
+        *("training window", "holdout", "validation", "confidence interval", "non-inferiority", "margin"),
+        *(
+            "permutation importance",
+            "prediction churn",
+            "data drift",
+            "concept drift",
+            "covariate shift",
+            "label shift",
+        ),
+        *("control chart", "control limit", "false alarm", "run length", "reference period", "label delay"),
+        *("label coverage", "realised performance", "estimated performance", "incident", "acknowledged", "resolved"),
+        *("traffic split", "variant", "challenger", "holdback", "feedback", "segment file", "upload", "withdrawn"),
+        *("quarantined", "training-serving skew", "staleness", "backtest"),
+    ],
+)
+def test_a_term_of_the_field_is_in_the_glossary(term):
+    """A reader who knows the field finds the word that they know."""
+    words = (ROOT / "docs/explanation/glossary.md").read_text().lower()
+
+    assert term in words or all(part in words for part in term.split())
+
+
 @pytest.mark.parametrize("package", PACKAGES)
 def test_the_picture_of_a_package_is_that_of_its_table(package):
     """`python -m docs.generate.package_pictures` draws it."""
