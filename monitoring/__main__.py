@@ -29,14 +29,20 @@ from forge.opening import open_forge
 from monitoring.charts.signals import Signal, Unknown
 from monitoring.dashboard.build import run as write_site
 from monitoring.experiment.run import run as run_experiment
-from monitoring.incidents.actions import Resolve
+from monitoring.incidents.actions import ResolveAlert
 from monitoring.incidents.alert_rules import assess
 from monitoring.incidents.auto_rollback import Alarm
 from monitoring.incidents.digest import digest
 from monitoring.incidents.expected_causes import PATH, ExpectedError, read_expected
-from monitoring.incidents.forge_actions import answer_all, bake, champion_on, do, serves_badly
-from monitoring.incidents.incident import decide, expected
-from monitoring.incidents.self_check import Broken, cause_of, crashed, issues, silent
+from monitoring.incidents.forge_actions import (
+    answer_comments,
+    apply,
+    current_champion,
+    handle_service_alarms,
+    roll_back_if_due,
+)
+from monitoring.incidents.incident import decide, waived_causes
+from monitoring.incidents.self_check import MonitoringFault, crashed_checks, fault_issues, fault_of, no_recent_rows
 from monitoring.journal.day_cache import Reading
 from monitoring.journal.frame_store import folder_of
 from monitoring.journal.remote_files import journal_at
@@ -104,22 +110,22 @@ def _watch(asked: argparse.Namespace, forge: Forge) -> None:
     except Exception as error:
         # Otherwise nothing is live, or there is nowhere to say it.
         if not isinstance(error, LiveError | ForgeError):
-            told = issues([cause_of(error, _KINDS)], forge.alerts(), now, 0, whole=False)
-            do(asked.forge, forge, told)
+            told = fault_issues([fault_of(error, _KINDS)], forge.alerts(), now, 0, whole=False)
+            apply(asked.forge, forge, told)
         raise
     if broken is not None:
-        do(asked.forge, forge, issues(broken, forge.alerts(), now, rules.incident.respect_days))
+        apply(asked.forge, forge, fault_issues(broken, forge.alerts(), now, rules.incident.respect_days))
 
 
-def _look(asked: argparse.Namespace, forge: Forge, rules: Rules) -> list[Broken] | None:
+def _look(asked: argparse.Namespace, forge: Forge, rules: Rules) -> list[MonitoringFault] | None:
     """live.toml -> bundle's evidence; journal -> window; both -> signals -> incidents.
 
     Returns what is broken in the watch; None if it did not come to look.
     """
-    limits, (live, history) = rules.monitoring, champion_on(forge)
+    limits, (live, history) = rules.monitoring, current_champion(forge)
     pages = [*filter(None, asked.metrics)]
     alarms = observe(pages, asked.metrics_seconds, live.version, rules.rollback) if pages else []
-    if pages and serves_badly(asked.forge, forge, alarms, rules.rollback):
+    if pages and handle_service_alarms(asked.forge, forge, alarms, rules.rollback):
         return None
     with tempfile.TemporaryDirectory() as work:
         forge.download(live.version, Path(work) / live.version)
@@ -159,7 +165,7 @@ def _look(asked: argparse.Namespace, forge: Forge, rules: Rules) -> list[Broken]
     unknown = [*unknown, *answers.unknown]
     situation = assess(signals, unknown, limits)
     upstream = [*map(str, likely_changes(window.rows, contract, manifest, rules, until))]
-    begun = first_day(signals, situation.lasting)
+    begun = first_day(signals, situation.breaching)
     write_run(
         asked.out,
         {
@@ -195,7 +201,7 @@ def _look(asked: argparse.Namespace, forge: Forge, rules: Rules) -> list[Broken]
     waivers = read_expected(forge.read(PATH))
     looked = seen.look()
     todo = decide(looked, forge.alerts(), waivers, limits.quiet, rules.incident, seen.words)
-    do(asked.forge, forge, todo)
+    apply(asked.forge, forge, todo)
     run = {
         "at": f"{asked.now:%Y-%m-%dT%H:%MZ}",
         "version": live.version,
@@ -205,7 +211,7 @@ def _look(asked: argparse.Namespace, forge: Forge, rules: Rules) -> list[Broken]
     told = days_of_all(measured(window.rows, contract, live.version, limits.min_rows), window.counts, window.weight)
     before = read_series(asked.out, lambda: forge.artifact(ARTIFACT, NAME))
     keep_series(asked.out, before.told(live.version, signals, told, run))
-    closes = any(isinstance(act, Resolve) for act in todo)
+    closes = any(isinstance(act, ResolveAlert) for act in todo)
     for line in oddities[: len(oddities) - len(window.oddities)]:
         _say(line)
     for line in seen.said(quietly=not closes):
@@ -213,17 +219,17 @@ def _look(asked: argparse.Namespace, forge: Forge, rules: Rules) -> list[Broken]
     if situation.state != "raised":  # else the incident tells it all
         powers = influence(reference, contract)
         _digest(forge, contract.name, digest(signals, powers, contract.name, live.version))
-    bake(
+    roll_back_if_due(
         asked.forge,
         forge,
         rules.rollback,
         [
             Alarm(s.kind, live.version, f"{s.metric} {s.told(s.value)} on {s.day}, usual {s.told(s.expected)}")
-            for s in seen.pages(expected(looked, waivers))
+            for s in seen.pages(waived_causes(looked, waivers))
             if not answers.was_so(s)
         ],
     )
-    return crashed(unknown) + _blind(asked, window, signals, unknown, history, rules)
+    return crashed_checks(unknown) + _blind(asked, window, signals, unknown, history, rules)
 
 
 def _blind(
@@ -233,10 +239,10 @@ def _blind(
     unknown: list[Unknown],
     history: Sequence[Change],
     rules: Rules,
-) -> list[Broken]:
+) -> list[MonitoringFault]:
     """Whether no rows come, or none that can be judged. Of a past day the scorers' clock says nothing."""
     days, live_since = rules.incident.silent_days, history[0].at if history else ""
-    if not asked.today and (found := silent(window.answered, live_since, asked.now, days)):
+    if not asked.today and (found := no_recent_rows(window.answered, live_since, asked.now, days)):
         return found
     known = "".join(change.text for change in history)
     return sightless(window, signals, unknown, known, rules.monitoring.min_rows, days)
@@ -244,7 +250,7 @@ def _blind(
 
 def _answer(asked: argparse.Namespace, forge: Forge) -> None:
     """Comments that are commands -> what they ask for, and a reply to each."""
-    answer_all(asked.forge, forge, asked.now, read_rules(asked.rules).monitoring.quiet)
+    answer_comments(asked.forge, forge, asked.now, read_rules(asked.rules).monitoring.quiet)
 
 
 def _digest(forge: Forge, model: str, week: tuple[str, str] | None) -> None:

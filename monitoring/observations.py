@@ -1,4 +1,4 @@
-"""Signals -> what the run saw (`Look`), and what it has to show for it (`Evidence`). Pure."""
+"""Signals -> what the run saw (`RunFindings`), and what it has to show for it (`Evidence`). Pure."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 
 from contracts.row_contract import Contract
 from monitoring.charts.signals import Signal, Unknown, by_series
-from monitoring.incidents.alert_rules import Situation, excess, limit_of, moved_features, since_when
+from monitoring.incidents.alert_rules import Assessment, breach_start, drifted_features, excess, limit_of
 from monitoring.incidents.cause import Cause
-from monitoring.incidents.incident import Look, State
-from monitoring.incidents.incident_state import Memory
-from monitoring.incidents.issue_text import Evidence, Facts, body, cost, first, likely, title
+from monitoring.incidents.incident import RunFindings, State
+from monitoring.incidents.incident_state import IncidentState
+from monitoring.incidents.issue_text import CauseFacts, Evidence, body, daily_cost, first_step, likely_causes, title
 from monitoring.metrics.label_delay import trust
 from reporting.markdown import text
 
@@ -32,7 +32,7 @@ class Seen:
     at: str
     signals: list[Signal]
     unknown: Sequence[Unknown]
-    situation: Situation
+    situation: Assessment
     rows: int
     labelled: int
     budget: float
@@ -43,7 +43,7 @@ class Seen:
     unjudged: Sequence[str] = ()
     upstream: Sequence[str] = ()
 
-    def look(self) -> Look:
+    def look(self) -> RunFindings:
         """What is decided by."""
         series = {name: days for name, days in by_series(self.signals).items() if days[0].tier != "digest"}
         restless: dict[str, str] = {}
@@ -54,42 +54,42 @@ class Seen:
             mark = self._cause([days]).fingerprint
             restless[mark] = max(newest, restless.get(mark, ""))
         lasting: dict[str, list[list[Signal]]] = {}
-        for name in self.situation.lasting:
+        for name in self.situation.breaching:
             lasting.setdefault(self._cause([series[name]]).fingerprint, []).append(series[name])
-        return Look(
+        return RunFindings(
             model=self.contract.name,
             version=self.version,
             at=self.at,
-            judged={kind: tuple(sorted(days)) for kind, days in judged.items()},
+            evaluated={kind: tuple(sorted(days)) for kind, days in judged.items()},
             causes=tuple(self._cause(group) for group in lasting.values()),
-            restless=restless,
-            blind=tuple(each.kind.split()[0] for each in self.unknown if not each.yet),
-            moves=tuple((at, f"{version} went live: {words}") for at, version, words in self.moves),
+            last_breach=restless,
+            not_monitored=tuple(each.kind.split()[0] for each in self.unknown if not each.yet),
+            deployments=tuple((at, f"{version} went live: {words}") for at, version, words in self.moves),
         )
 
     def pages(self, expected: Collection[str]) -> list[Signal]:
         """The newest day of each series that pages, unless its cause (a fingerprint) is *expected*."""
         series = by_series(self.signals)
-        lasting = [series[name] for name in self.situation.lasting]
+        lasting = [series[name] for name in self.situation.breaching]
         return [
             days[-1] for days in lasting if days[0].tier == "page" and self._cause([days]).fingerprint not in expected
         ]
 
-    def words(self, look: Look, memory: Memory, state: State, why: str) -> tuple[str, str]:
+    def words(self, look: RunFindings, memory: IncidentState, state: State, why: str) -> tuple[str, str]:
         """Title and body of an incident."""
         since = memory.since or min((signal.day for signal in self.signals), default=self.at[:10])
         kinds = [cause.kind for cause in look.causes if cause.fingerprint in memory.causes]
-        moved = moved_features(self.signals, since)
+        moved = drifted_features(self.signals, since)
         facts = replace(self._facts(since, moved), kinds=tuple(kinds))
-        evidence = replace(self.evidence(since), first=first(facts, memory.tier))
+        evidence = replace(self.evidence(since), first=first_step(facts, memory.tier))
         shown = title(look.model, kinds, since, moved)
         return shown, body(look.model, look.version, memory, state, why, evidence)
 
     def evidence(self, since: str) -> Evidence:
         """What there is to show of the time *since* a day."""
         series = by_series(self.signals)
-        lasting = [series[name] for name in self.situation.lasting]
-        moved = moved_features(self.signals, since)
+        lasting = [series[name] for name in self.situation.breaching]
+        moved = drifted_features(self.signals, since)
         drifted = [days for days in series.values() if _is_drift_of(days[0], moved)]
         return Evidence(
             effect=tuple(self.effect(since)),
@@ -99,7 +99,7 @@ class Seen:
             sure=tuple(self._sure(lasting)),
             likely=(
                 *(f"Changed upstream: {text(change.replace('`', ''))}" for change in self.upstream),
-                *likely(self._facts(since, moved)),
+                *likely_causes(self._facts(since, moved)),
             ),
             remarks={
                 "How far the estimate could be trusted so far": list(map(str, trust(self.signals))),
@@ -124,7 +124,7 @@ class Seen:
     def _cause(self, group: Sequence[list[Signal]]) -> Cause:
         """The one cause of a *group* of series of one kind and one family."""
         first = group[0][0]
-        begun = min(since_when(days) for days in group)
+        begun = min(breach_start(days) for days in group)
         beyond = [day for days in group for day in days if day.breached and day.day >= begun]
         last = max((day.day for day in beyond), default="")
         newest = [day for day in beyond if day.day == last] or [days[-1] for days in group]
@@ -136,7 +136,7 @@ class Seen:
             last=last,
             now=max(excess(days[-1]) for days in group),
             peak=max(map(excess, beyond), default=0.0),
-            words=_words(max(newest, key=excess)),
+            summary=_words(max(newest, key=excess)),
         )
 
     def _family(self, signal: Signal) -> str:
@@ -146,15 +146,15 @@ class Seen:
             return ""
         return self.contract.feature(signal.feature).owner or signal.feature
 
-    def _facts(self, since: str, moved: Sequence[str]) -> Facts:
-        kinds = [name.split()[0] for name in self.situation.lasting]
+    def _facts(self, since: str, moved: Sequence[str]) -> CauseFacts:
+        kinds = [name.split()[0] for name in self.situation.breaching]
         new = [s.feature for s in self.signals if s.kind == "unseen_categories" and s.breached]
         gone = [s.feature for s in self.signals if s.kind == "missing_values" and s.breached]
         owners: dict[str, list[str]] = {}
         for name in dict.fromkeys((*gone, *moved)):
             if name in self.contract.feature_names:
                 owners.setdefault(self.contract.feature(name).owner, []).append(name)
-        return Facts(
+        return CauseFacts(
             kinds=tuple(dict.fromkeys(kinds)),
             since=since,
             new=tuple(dict.fromkeys(new)),
@@ -169,14 +169,14 @@ class Seen:
         Without a day, since the first of what is beyond its limits.
         """
         target = self.contract.target
-        since = since or first_day(self.signals, self.situation.lasting)
+        since = since or first_day(self.signals, self.situation.breaching)
         for kind in ("estimated_performance", "realised_performance"):
             word = kind.split("_")[0]
             some = [s for s in self.signals if s.kind == kind and s.day >= since]
             for days in by_series(some).values():
                 rows = sum(day.rows for day in days)
                 mean, usual = sum(day.value * day.rows for day in days) / rows, days[0].expected
-                money = cost(days[0].metric, usual, mean, rows / len(days), target.worth or 0.0, target.currency)
+                money = daily_cost(days[0].metric, usual, mean, rows / len(days), target.worth or 0.0, target.currency)
                 yield (
                     f"{days[0].metric}, {word} over {len(days)} days: {mean:.3f}; {usual:.3f} when it was judged"
                     f" ({mean - usual:+.3f})" + (f", {money}" if money else "")
@@ -198,7 +198,7 @@ class Seen:
 def first_day(signals: list[Signal], lasting: Sequence[str]) -> str:
     """The day the earliest of the *lasting* series began to be beyond its limits; "" of none."""
     series = by_series(signals)
-    return min((since_when(series[name]) for name in lasting), default="")
+    return min((breach_start(series[name]) for name in lasting), default="")
 
 
 def table(series: Sequence[list[Signal]]) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 from monitoring.dashboard.chart_svg import Line, chart, table
 from monitoring.dashboard.dashboard_data import Story, Verdict, verdict_in
 from monitoring.dashboard.untrusted_markdown import prose
-from monitoring.incidents.incident_state import Memory, days_between
+from monitoring.incidents.incident_state import IncidentState, days_between
 
 #: Begins the marker of an experiment's alert.
 EXPERIMENT = "experiment:"
@@ -91,7 +91,7 @@ def incidents(story: Story) -> str:
 
 
 def _incident(story: Story, alert: Any, unfolded: bool = False) -> str:
-    memory = Memory.from_json(alert.memory)
+    memory = IncidentState.from_json(alert.memory)
     facts = []
     if memory.since and memory.last:
         long = days_between(memory.last, memory.since) + 1

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 
 @dataclass(frozen=True)
-class Raise:
+class OpenAlert:
     """Open the alert with *marker*, open it again, or bring it up to date."""
 
     marker: str
@@ -21,7 +21,7 @@ class Raise:
 
 
 @dataclass(frozen=True)
-class Resolve:
+class ResolveAlert:
     """Close the alert with *marker*; *why* is for the terminal."""
 
     marker: str
@@ -31,7 +31,7 @@ class Resolve:
 
 
 @dataclass(frozen=True)
-class Note:
+class PostComment:
     """Write the robots' one comment with *marker* below alert *number*."""
 
     number: int
@@ -40,7 +40,7 @@ class Note:
 
 
 @dataclass(frozen=True)
-class Propose:
+class ProposeChange:
     """Open the proposal of *branch*, for a person to merge, then write *note* with its link in it."""
 
     branch: str
@@ -48,27 +48,27 @@ class Propose:
     body: str
     path: str
     text: str
-    note: Note
+    note: PostComment
 
 
 @dataclass(frozen=True)
-class Start:
+class StartWorkflow:
     """Start a robot: in a workflow by its outputs, on a laptop at once or in words.
 
     A rollback is about the *bad* version, and goes to *version* if that is not empty.
     """
 
-    robot: Literal["retrain", "rollback"]
+    workflow: Literal["retrain", "rollback"]
     reason: str
     version: str = ""
     bad: str = ""
 
 
 @dataclass(frozen=True)
-class Say:
+class LogLine:
     """A line for the terminal."""
 
-    words: str
+    text: str
 
 
-Act = Raise | Resolve | Note | Propose | Start | Say
+Action = OpenAlert | ResolveAlert | PostComment | ProposeChange | StartWorkflow | LogLine

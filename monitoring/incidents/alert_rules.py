@@ -19,16 +19,16 @@ FARTHEST = 99.0  # times its limit: beyond it nobody counts
 
 
 @dataclass(frozen=True)
-class Situation:
+class Assessment:
     """What the signals amount to, and the series that are beyond their limits, pages first."""
 
     state: Literal["raised", "quiet", "undecided"]
-    lasting: tuple[str, ...]
+    breaching: tuple[str, ...]
     why: str
     tier: str = ""
 
 
-def assess(signals: list[Signal], unknown: Sequence[Unknown], rules: Monitoring) -> Situation:
+def assess(signals: list[Signal], unknown: Sequence[Unknown], rules: Monitoring) -> Assessment:
     """Whether an alert is due, over, or neither, by the last days of each opening series."""
     opening = {name: days for name, days in by_series(signals).items() if days[0].tier != "digest"}
     needed = {"page": 1, "issue": rules.lasting}
@@ -44,25 +44,25 @@ def assess(signals: list[Signal], unknown: Sequence[Unknown], rules: Monitoring)
         tier = opening[lasting[0]][0].tier
         often = "one day or more" if tier == "page" else f"{rules.lasting} or more"
         why = f"beyond limits on {often} of the last {rules.of} days"
-        return Situation("raised", tuple(lasting), why, tier)
+        return Assessment("raised", tuple(lasting), why, tier)
     watched = {*rules.page, *rules.issue}
     early = {each.kind for each in unknown if each.yet}
     if not opening or watched - {*COUNTS, *SERVICE} <= early:  # counts alone are no verdict
-        return Situation("undecided", (), "no day could be judged yet")
+        return Assessment("undecided", (), "no day could be judged yet")
     blind = [each.kind for each in unknown if each.kind.split()[0] in watched and not each.yet]
     if blind:
-        return Situation("undecided", (), f"could not be watched: {', '.join(blind)}")
+        return Assessment("undecided", (), f"could not be watched: {', '.join(blind)}")
     # A series that is only known later (by outcomes, or in thin slices) is quiet as far as it is known.
     restless = [name for name, days in opening.items() if any(day.breached for day in days[-rules.quiet :])]
     short = max(len(days) for days in opening.values()) < rules.quiet
     if restless:
-        return Situation("undecided", (), f"beyond limits within the last {rules.quiet} days: {', '.join(restless)}")
+        return Assessment("undecided", (), f"beyond limits within the last {rules.quiet} days: {', '.join(restless)}")
     if short:
-        return Situation("undecided", (), f"fewer than {rules.quiet} days could be judged")
-    return Situation("quiet", (), f"within limits for the last {rules.quiet} days")
+        return Assessment("undecided", (), f"fewer than {rules.quiet} days could be judged")
+    return Assessment("quiet", (), f"within limits for the last {rules.quiet} days")
 
 
-def moved_features(signals: list[Signal], since: str) -> list[str]:
+def drifted_features(signals: list[Signal], since: str) -> list[str]:
     """The features beyond their limits on most days *since* then, the farthest first."""
     found: dict[str, float] = {}
     for days in by_series([s for s in signals if s.kind == "univariate_drift" and s.day >= since]).values():
@@ -94,7 +94,7 @@ def limit_of(value: float | None, usual: float, lower: float | None, upper: floa
     return near if near is not None else other
 
 
-def since_when(days: list[Signal]) -> str:
+def breach_start(days: list[Signal]) -> str:
     """The first day of the spell that the last breach belongs to; one quiet day does not end it."""
     start = ""
     calm = 0

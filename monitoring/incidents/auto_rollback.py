@@ -24,14 +24,14 @@ class Alarm:
 
     kind: str
     version: str
-    words: str
+    details: str
 
 
 @dataclass(frozen=True)
 class Decision:
     """Whether to roll back, and why, or why not; *bad* is the version that it is about."""
 
-    goes_back: bool
+    roll_back: bool
     why: str
     bad: str = ""
 
@@ -57,7 +57,7 @@ def decide(alarms: Iterable[Alarm], moves: Sequence[tuple[str, str]], now: datet
         return Decision(False, f"{live} is the first: there is nothing to go back to")
     if age > timedelta(hours=rules.baking_hours):
         return Decision(False, f"{live} is {_hours(age)} old, longer than it bakes ({rules.baking_hours:g} hours)")
-    told = "; ".join(f"{each.kind.replace('_', ' ')}: {each.words}" for each in found)
+    told = "; ".join(f"{each.kind.replace('_', ' ')}: {each.details}" for each in found)
     why = f"by itself, {_hours(age)} after {live} became champion: {told}"
     if rules.automatic == "off":
         return Decision(False, f'rollback.automatic is "off"; else it would go back, {why}')

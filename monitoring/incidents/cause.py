@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from monitoring.incidents.incident_state import Memory
+from monitoring.incidents.incident_state import IncidentState
 from reporting.markdown import text
 
 Tier = Literal["page", "issue"]
@@ -28,7 +28,7 @@ class Cause:
     last: str
     now: float
     peak: float
-    words: str
+    summary: str
 
     @property
     def fingerprint(self) -> str:
@@ -42,7 +42,7 @@ class Cause:
         return f"{self.kind.replace('_', ' ')}{whose} {self.now:.1f} times its limit"
 
 
-def joined_by(before: Memory, causes: Sequence[Cause], state: str) -> list[Cause]:
+def new_causes(before: IncidentState, causes: Sequence[Cause], state: str) -> list[Cause]:
     """The causes that an incident did not have, or not as a page, when people were last notified of it.
 
     An incident from before this was noted has announced what it knew. One that closed by itself and
@@ -53,12 +53,12 @@ def joined_by(before: Memory, causes: Sequence[Cause], state: str) -> list[Cause
     return [cause for cause in causes if cause.fingerprint not in known and f"{cause.kind}/{cause.family}" not in pages]
 
 
-def said(cause: Cause) -> str:
+def describe(cause: Cause) -> str:
     """A line of Markdown."""
-    return f"**{text(cause.kind.replace('_', ' '))}** ({cause.tier}): {text(cause.words)}"
+    return f"**{text(cause.kind.replace('_', ' '))}** ({cause.tier}): {text(cause.summary)}"
 
 
-def joined_words(lines: Sequence[str], state: str) -> str:
+def new_causes_comment(lines: Sequence[str], state: str) -> str:
     """The comment that names what has joined an incident, in *lines* of Markdown: an edit notifies nobody."""
     again = ", which a person closed and which is open again because of it" if state == "closed" else ""
     listed = [f"- {line}" for line in lines]

@@ -12,11 +12,11 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from monitoring.incidents.actions import Act, Note, Propose, Raise, Start
+from monitoring.incidents.actions import Action, OpenAlert, PostComment, ProposeChange, StartWorkflow
 from monitoring.incidents.command_parser import Command, read
-from monitoring.incidents.expected_causes import PATH, Expected, ExpectedError, read_expected, write_expected
-from monitoring.incidents.incident_state import Memory
-from monitoring.incidents.issue_text import commands, explain
+from monitoring.incidents.expected_causes import PATH, ExpectedCause, ExpectedError, read_expected, write_expected
+from monitoring.incidents.incident_state import IncidentState
+from monitoring.incidents.issue_text import command_help, explanation
 from reporting.markdown import code, text
 
 #: So many commands of one comment are read.
@@ -27,7 +27,7 @@ LONGEST_WAIVER = 366
 
 
 @dataclass(frozen=True)
-class Desk:
+class CommandContext:
     """Where a command is answered.
 
     *at* is the time now; *meant* was live when the command was written, and *live* is now ("" for
@@ -35,16 +35,18 @@ class Desk:
     address of the workflow's run, "" on a laptop. *waivers* is the text of the file there is.
     """
 
-    at: datetime
-    meant: str
-    live: str
-    back: Callable[[str], tuple[str, str]]
+    now: datetime
+    champion_then: str
+    champion_now: str
+    rollback_target: Callable[[str], tuple[str, str]]
     quiet: int
     run: str = ""
     waivers: str | None = None
 
 
-def answer(comment: Any, alert: Any, earlier: Sequence[Any], may_write: Callable[[str], bool], desk: Desk) -> list[Act]:
+def answer(
+    comment: Any, alert: Any, earlier: Sequence[Any], may_write: Callable[[str], bool], context: CommandContext
+) -> list[Action]:
     """What is to be done about the commands of a *comment* below an *alert*; the one reply is the last.
 
     Nothing if there is none, or if it is answered already. Who may not write here gets one polite word
@@ -56,36 +58,36 @@ def answer(comment: Any, alert: Any, earlier: Sequence[Any], may_write: Callable
     if not may_write(comment.author):
         answered = any(each.author == comment.author and each.reply is not None for each in earlier)
         return [] if answered else [_reply(alert, comment, _POLITE)]
-    acts: list[Act] = []
+    acts: list[Action] = []
     replies: list[str] = []
     for place, (_, command) in enumerate(typed[:MOST]):
         words = _repeated(command, [each for _, each in typed[:place]])
-        words = words or _refusal(command, comment, alert, desk)
+        words = words or _refusal(command, comment, alert, context)
         if words or isinstance(command, str):
             replies.append(words)
             continue
-        *done, last = _DO[command.name](command, comment, alert, desk)
+        *done, last = _DO[command.name](command, comment, alert, context)
         for act in done:
-            if isinstance(act, Raise):  # the next command of this comment adds to it
+            if isinstance(act, OpenAlert):  # the next command of this comment adds to it
                 alert = replace(alert, memory=act.memory)
         acts += done
-        if isinstance(last, Propose):
+        if isinstance(last, ProposeChange):
             acts.append(last)
             last = last.note
-        if isinstance(last, Note):
+        if isinstance(last, PostComment):
             replies.append(last.body)
     if any(isinstance(command, str) for _, command in typed[:MOST]):
-        replies[-1] += f"\n{commands()}\n"
+        replies[-1] += f"\n{command_help()}\n"
     note = _reply(alert, comment, _joined([line for line, _ in typed], replies))
     return _with_note(acts, note)
 
 
-def _with_note(acts: Sequence[Act], note: Note) -> list[Act]:
+def _with_note(acts: Sequence[Action], note: PostComment) -> list[Action]:
     """The *acts* with the reply at the end: that of a proposal holds its link."""
-    last: Act = note
-    done: list[Act] = []
+    last: Action = note
+    done: list[Action] = []
     for act in acts:
-        if isinstance(act, Propose):
+        if isinstance(act, ProposeChange):
             last = replace(act, note=note)
         else:
             done.append(act)
@@ -112,16 +114,16 @@ def _repeated(command: Command | str, before: Sequence[Command | str]) -> str:
     return ""
 
 
-def _refusal(command: Command | str, comment: Any, alert: Any, desk: Desk) -> str:
+def _refusal(command: Command | str, comment: Any, alert: Any, context: CommandContext) -> str:
     """What is said instead of doing it; "" if it can be done."""
     if isinstance(command, str):
         return f"{command}\n"
     if command.name == "help":
-        return commands() + "\n"
+        return command_help() + "\n"
     starts = command.name in ("retrain", "rollback")
-    if starts and desk.at - datetime.fromisoformat(comment.at) > FRESH:
+    if starts and context.now - datetime.fromisoformat(comment.at) > FRESH:
         return (
-            f"This was read at {desk.at:%Y-%m-%d %H:%M} UTC, more than a day after it was written, so nothing"
+            f"This was read at {context.now:%Y-%m-%d %H:%M} UTC, more than a day after it was written, so nothing"
             " was started: write it again if it still holds.\n"
         )
     if not starts and not alert.marker.startswith("watch:"):
@@ -129,26 +131,26 @@ def _refusal(command: Command | str, comment: Any, alert: Any, desk: Desk) -> st
     return ""
 
 
-def _ack(command: Command, comment: Any, alert: Any, _: Desk) -> Sequence[Act]:
+def _ack(command: Command, comment: Any, alert: Any, _: CommandContext) -> Sequence[Action]:
     if alert.state != "open":
         return [_reply(alert, comment, "This is closed already: there is nothing to acknowledge.\n")]
     # From when it was written, so that it means the same whenever it is read.
     until = (date.fromisoformat(comment.at[:10]) + timedelta(days=command.days)).isoformat()
-    memory = replace(Memory.from_json(alert.memory), ack=until, ack_by=comment.author)
+    memory = replace(IncidentState.from_json(alert.memory), ack=until, ack_by=comment.author)
     words = f"Acknowledged until {until}: until then this calls no retrain, and says below only what joins it as a page. It is kept up to date.\n"
     return [*_noted(alert, memory, comment, f"acknowledged until {until}"), _reply(alert, comment, words)]
 
 
-def _expected(command: Command, comment: Any, alert: Any, desk: Desk) -> Sequence[Act]:
-    until, today = date.fromisoformat(command.until), desk.at.date()
-    memory = Memory.from_json(alert.memory)
-    known: list[Expected] = []
+def _expected(command: Command, comment: Any, alert: Any, context: CommandContext) -> Sequence[Action]:
+    until, today = date.fromisoformat(command.until), context.now.date()
+    memory = IncidentState.from_json(alert.memory)
+    known: list[ExpectedCause] = []
     wrong = ""
     try:
-        known = read_expected(desk.waivers)
+        known = read_expected(context.waivers)
     except ExpectedError as error:
         wrong = f"{text(error)}."
-    entry = Expected(memory.causes, until, command.reason, comment.author, alert.link)
+    entry = ExpectedCause(memory.causes, until, command.reason, comment.author, alert.link)
     if until < today:
         wrong = f"{until} is over."
     elif (until - today).days > LONGEST_WAIVER:
@@ -173,7 +175,7 @@ def _expected(command: Command, comment: Any, alert: Any, desk: Desk) -> Sequenc
         " incident goes on.\n"
     )
     return [
-        Propose(
+        ProposeChange(
             f"expected-{alert.number}",
             f"Expected until {until}: {alert.title}",
             body,
@@ -184,65 +186,65 @@ def _expected(command: Command, comment: Any, alert: Any, desk: Desk) -> Sequenc
     ]
 
 
-def _retrain(_: Command, comment: Any, alert: Any, desk: Desk) -> Sequence[Act]:
+def _retrain(_: Command, comment: Any, alert: Any, context: CommandContext) -> Sequence[Action]:
     words = (
-        f"A retrain is started, by [this run]({desk.run}): it trains, judges and lands as every night does.\n"
-        if desk.run
+        f"A retrain is started, by [this run]({context.run}): it trains, judges and lands as every night does.\n"
+        if context.run
         else "Nothing runs by itself here. Type: `make retrain gate land`\n"
     )
-    memory = Memory.from_json(alert.memory)
+    memory = IncidentState.from_json(alert.memory)
     return [
-        Start("retrain", f"asked for by {comment.author} below {alert.link}"),
+        StartWorkflow("retrain", f"asked for by {comment.author} below {alert.link}"),
         *_noted(alert, memory, comment, "retrain"),
         _reply(alert, comment, words),
     ]
 
 
-def _rollback(command: Command, comment: Any, alert: Any, desk: Desk) -> Sequence[Act]:
-    if desk.meant != desk.live:
-        then, now = desk.meant or "nothing", desk.live or "nothing"
+def _rollback(command: Command, comment: Any, alert: Any, context: CommandContext) -> Sequence[Action]:
+    if context.champion_then != context.champion_now:
+        then, now = context.champion_then or "nothing", context.champion_now or "nothing"
         words = (
             f"This is about `{then}`, which was live when it was written; `{now}` is live now, so nothing was"
             f" done. Write it again if `{now}` is bad, too.\n"
         )
         return [_reply(alert, comment, words)]
-    version, problem = desk.back(command.version)
+    version, problem = context.rollback_target(command.version)
     if not version:
         return [_reply(alert, comment, f"Nothing was rolled back: {text(problem)}.\n")]
     words = (
-        f"The way back to `{version}` is started, by [this run]({desk.run}).\n"
-        if desk.run
+        f"The way back to `{version}` is started, by [this run]({context.run}).\n"
+        if context.run
         else f"Rolled back: `{version}` is live.\n"
     )
-    memory = Memory.from_json(alert.memory)
+    memory = IncidentState.from_json(alert.memory)
     return [
-        Start("rollback", f"asked for by {comment.author} below {alert.link}", version, desk.meant),
+        StartWorkflow("rollback", f"asked for by {comment.author} below {alert.link}", version, context.champion_then),
         *_noted(alert, memory, comment, f"rollback to {version}"),
         _reply(alert, comment, words),
     ]
 
 
-def _explain(_: Command, comment: Any, alert: Any, desk: Desk) -> Sequence[Act]:
-    return [_reply(alert, comment, explain(Memory.from_json(alert.memory), desk.quiet))]
+def _explain(_: Command, comment: Any, alert: Any, context: CommandContext) -> Sequence[Action]:
+    return [_reply(alert, comment, explanation(IncidentState.from_json(alert.memory), context.quiet))]
 
 
-def _noted(alert: Any, memory: Memory, comment: Any, what: str) -> Sequence[Act]:
+def _noted(alert: Any, memory: IncidentState, comment: Any, what: str) -> Sequence[Action]:
     """The incident, with what was done noted; nothing where it is closed, or is another alert."""
     if alert.state != "open" or not alert.marker.startswith("watch:"):
         return []
-    memory = memory.acted(comment.at, f"{what}, by {comment.author}")
-    return [Raise(alert.marker, alert.title, alert.body, memory.to_json())]
+    memory = memory.with_action(comment.at, f"{what}, by {comment.author}")
+    return [OpenAlert(alert.marker, alert.title, alert.body, memory.to_json())]
 
 
-def _reply(alert: Any, comment: Any, words: str) -> Note:
-    return Note(alert.number, f"reply:{comment.id}", words)
+def _reply(alert: Any, comment: Any, words: str) -> PostComment:
+    return PostComment(alert.number, f"reply:{comment.id}", words)
 
 
 _POLITE = (
     "Thank you. Commands are taken here only from people who may write to this repository, so nothing was"
     " done; one of them can type it for you.\n"
 )
-_DO: dict[str, Callable[[Command, Any, Any, Desk], Sequence[Act]]] = {
+_DO: dict[str, Callable[[Command, Any, Any, CommandContext], Sequence[Action]]] = {
     "ack": _ack,
     "expected": _expected,
     "retrain": _retrain,

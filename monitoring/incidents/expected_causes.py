@@ -26,7 +26,7 @@ class ExpectedError(ValueError):
 
 
 @dataclass(frozen=True)
-class Expected:
+class ExpectedCause:
     """*causes* (as `Cause.fingerprint` tells them) that are no alarm up to and with the day *until*."""
 
     causes: tuple[str, ...]
@@ -36,7 +36,7 @@ class Expected:
     incident: str
 
 
-def read_expected(text: str | None) -> list[Expected]:
+def read_expected(text: str | None) -> list[ExpectedCause]:
     """The entries of the file. Raises `ExpectedError`, with every mistake."""
     try:
         entries: Any = tomllib.loads(text or "").get("expected", [])
@@ -49,10 +49,10 @@ def read_expected(text: str | None) -> list[Expected]:
     ]
     if problems:
         raise ExpectedError(f"{PATH}:\n" + "\n".join(problems))
-    return [Expected(tuple(e["causes"]), e["until"], e["reason"], e["author"], e["incident"]) for e in entries]
+    return [ExpectedCause(tuple(e["causes"]), e["until"], e["reason"], e["author"], e["incident"]) for e in entries]
 
 
-def write_expected(entries: Iterable[Expected], today: date) -> str:
+def write_expected(entries: Iterable[ExpectedCause], today: date) -> str:
     """The file of *entries*; those that were over before *today* are left out."""
     parts = [
         "[[expected]]\n"
@@ -67,7 +67,7 @@ def write_expected(entries: Iterable[Expected], today: date) -> str:
     return "\n".join([HEAD, *parts])
 
 
-def covering(entries: Sequence[Expected], cause: str, today: date) -> Expected | None:
+def active_waiver(entries: Sequence[ExpectedCause], cause: str, today: date) -> ExpectedCause | None:
     """The entry that expects *cause* on the day *today*: the one that does so the longest."""
     found = [entry for entry in entries if cause in entry.causes and entry.until >= today]
     return max(found, key=lambda entry: entry.until, default=None)

@@ -14,18 +14,18 @@ from forge.interface import Change, Forge, ForgeError
 from forge.releases.observed_state import releases_with, served_on
 from forge.releases.rollback import back_to
 from forge.workflow_output import output, run_address
-from monitoring.incidents.actions import Act, Note, Propose, Raise, Resolve, Start
+from monitoring.incidents.actions import Action, OpenAlert, PostComment, ProposeChange, ResolveAlert, StartWorkflow
 from monitoring.incidents.auto_rollback import Alarm, decide
 from monitoring.incidents.command_parser import read
-from monitoring.incidents.comment_commands import Desk, answer
+from monitoring.incidents.comment_commands import CommandContext, answer
 from monitoring.incidents.expected_causes import PATH
-from monitoring.incidents.self_check import joining
+from monitoring.incidents.self_check import announce_new
 
 #: Days for which comments below a closed alert are still heard.
 HEARD = 30
 
 
-def champion_on(forge: Forge) -> tuple[Slot, list[Change]]:
+def current_champion(forge: Forge) -> tuple[Slot, list[Change]]:
     """The champion that is served, and live.toml's history. Raises `ForgeError` if nothing is live."""
     live, wrong, history = served_on(forge)
     if wrong:
@@ -35,7 +35,7 @@ def champion_on(forge: Forge) -> tuple[Slot, list[Change]]:
     return live.champion, history
 
 
-def answer_all(where: str, forge: Forge, now: datetime, quiet: int) -> None:
+def answer_comments(where: str, forge: Forge, now: datetime, quiet: int) -> None:
     """Comments that are commands -> what they ask for, and one reply to each."""
     for number in forge.put_back():
         _say(f"alert {number} had lost its label or its hidden line: put back")
@@ -48,7 +48,7 @@ def answer_all(where: str, forge: Forge, now: datetime, quiet: int) -> None:
             if comment.reply is not None or not read(comment.body):
                 continue
             history = forge.history(LIVE)
-            desk = Desk(
+            context = CommandContext(
                 now,
                 champion_at(history, datetime.fromisoformat(comment.at)),
                 ["", *champions_of(history)][-1],
@@ -58,36 +58,36 @@ def answer_all(where: str, forge: Forge, now: datetime, quiet: int) -> None:
                 forge.read(PATH),
             )
             alert = next(each for each in forge.alerts() if each.number == number)
-            do(where, forge, answer(comment, alert, comments[:place], may_write, desk))
+            apply(where, forge, answer(comment, alert, comments[:place], may_write, context))
             comments[place] = replace(comment, reply="")
             _say(f"looked at comment {comment.id} below alert {number}")
 
 
-def serves_badly(where: str, forge: Forge, alarms: Sequence[Alarm], rules: Rollback) -> bool:
+def handle_service_alarms(where: str, forge: Forge, alarms: Sequence[Alarm], rules: Rollback) -> bool:
     """Whether the scorers' errors or latency put the champion before back; one alert tells them."""
-    words = "".join(f"- {each.kind}: {each.words}\n" for each in alarms)
+    words = "".join(f"- {each.kind}: {each.details}\n" for each in alarms)
     if alarms:
         kinds = " and ".join(each.kind for each in alarms)
         known = next((each for each in forge.alerts() if each.marker == "service"), None)
-        causes = {each.kind: f"{each.kind}: {each.words}" for each in alarms}
-        notes, memory = joining(known, causes, datetime.now(UTC))
-        do(where, forge, notes)
+        causes = {each.kind: f"{each.kind}: {each.details}" for each in alarms}
+        notes, memory = announce_new(known, causes, datetime.now(UTC))
+        apply(where, forge, notes)
         number = forge.alert("service", f"Scorers: {kinds} beyond limits", words, memory).number
-        _say(f"alert {number} is open: {'; '.join(each.words for each in alarms)}")
+        _say(f"alert {number} is open: {'; '.join(each.details for each in alarms)}")
     elif forge.resolve("service", "Errors and latency are within their limits again.\n"):
         _say("the scorers' alert is closed: errors and latency are within their limits")
-    return bake(where, forge, rules, alarms)
+    return roll_back_if_due(where, forge, rules, alarms)
 
 
-def bake(where: str, forge: Forge, rules: Rollback, alarms: Sequence[Alarm]) -> bool:
+def roll_back_if_due(where: str, forge: Forge, rules: Rollback, alarms: Sequence[Alarm]) -> bool:
     """Press the button if a new version's *alarms* call for it; in a workflow, a job presses it."""
     told = [(at, slot.version if slot else "") for at, slot in moves(forge.history(LIVE))]
     decision = decide(alarms, told, datetime.now(UTC), rules)
     if alarms:
-        _say(f"{'rolling back' if decision.goes_back else 'no rollback'}: {decision.why}")
-    if decision.goes_back:
-        _start(where, Start("rollback", decision.why, bad=decision.bad))
-    return decision.goes_back
+        _say(f"{'rolling back' if decision.roll_back else 'no rollback'}: {decision.why}")
+    if decision.roll_back:
+        _start(where, StartWorkflow("rollback", decision.why, bad=decision.bad))
+    return decision.roll_back
 
 
 def _back(forge: Forge, wanted: str) -> tuple[str, str]:
@@ -102,38 +102,38 @@ def _back(forge: Forge, wanted: str) -> tuple[str, str]:
         return "", str(error)
 
 
-def do(where: str, forge: Forge, acts: Iterable[Act]) -> None:
+def apply(where: str, forge: Forge, acts: Iterable[Action]) -> None:
     """Carry out what was decided on the *forge* at *where*; each may be done again."""
     for act in acts:
-        if isinstance(act, Raise):
+        if isinstance(act, OpenAlert):
             alert = forge.alert(act.marker, act.title, act.body, act.memory)
             _say(f"alert {alert.number} is open: {alert.title}")
-        elif isinstance(act, Resolve):
+        elif isinstance(act, ResolveAlert):
             closed = forge.resolve(act.marker, act.body, act.memory)
             _say(f"alert {closed.number} is closed: {act.why}" if closed else act.why)
-        elif isinstance(act, Note):
+        elif isinstance(act, PostComment):
             forge.note(act.number, act.marker, act.body)
-        elif isinstance(act, Propose):
+        elif isinstance(act, ProposeChange):
             proposal = forge.propose(act.branch, act.title, act.body, {act.path: act.text}, ("waiver",))
             forge.status(act.branch, True, "a waiver of the watch: who merges it has reviewed it")
             note = act.note
             forge.note(note.number, note.marker, note.body.replace("{proposal}", proposal.link))
-        elif isinstance(act, Start):
+        elif isinstance(act, StartWorkflow):
             _start(where, act)
         else:
-            _say(act.words)
+            _say(act.text)
 
 
-def _start(where: str, act: Start) -> None:
+def _start(where: str, act: StartWorkflow) -> None:
     """In a workflow a job starts the robot; on a laptop a rollback is the button's, a retrain a word."""
-    output(act.robot, "true")
-    if act.robot == "rollback":
+    output(act.workflow, "true")
+    if act.workflow == "rollback":
         output("version", act.version)
         output("bad", act.bad)
         output("reason", act.reason)
     if run_address():
-        _say(f"{act.robot} is started: {act.reason}")
-    elif act.robot == "rollback":
+        _say(f"{act.workflow} is started: {act.reason}")
+    elif act.workflow == "rollback":
         words = ["rollback", "--forge", where, "--bad", act.bad, "--to", act.version]
         if press([*words, "--reason", act.reason]):
             raise ForgeError("the rollback failed, as said above; it is tried again at the next look")

@@ -14,11 +14,11 @@ from typing import Any, Literal
 
 from contracts.monitoring_limits import Incident
 from monitoring.charts.signals import COUNTS, SERVICE
-from monitoring.incidents.actions import Act, Note, Raise, Resolve, Say, Start
-from monitoring.incidents.cause import Cause, joined_by, joined_words, said
-from monitoring.incidents.expected_causes import Expected, covering
-from monitoring.incidents.incident_state import Memory, days_between
-from monitoring.incidents.issue_text import summary
+from monitoring.incidents.actions import Action, LogLine, OpenAlert, PostComment, ResolveAlert, StartWorkflow
+from monitoring.incidents.cause import Cause, describe, new_causes, new_causes_comment
+from monitoring.incidents.expected_causes import ExpectedCause, active_waiver
+from monitoring.incidents.incident_state import IncidentState, days_between
+from monitoring.incidents.issue_text import resolution_comment
 
 #: What tells that rows are broken: nobody should learn from them.
 BROKEN = {"missing_values", "row_rate", "label_coverage"}
@@ -26,7 +26,7 @@ State = Literal["open", "quiet", "closed"]
 
 
 @dataclass(frozen=True)
-class Look:
+class RunFindings:
     """What one run of the watch saw.
 
     *judged* are the days that could be judged, by kind; *restless* is the newest day on which a cause
@@ -37,15 +37,15 @@ class Look:
     model: str
     version: str
     at: str
-    judged: Mapping[str, tuple[str, ...]]
+    evaluated: Mapping[str, tuple[str, ...]]
     causes: tuple[Cause, ...]
-    restless: Mapping[str, str] = field(default_factory=dict)
-    blind: tuple[str, ...] = ()
-    moves: tuple[tuple[str, str], ...] = ()
+    last_breach: Mapping[str, str] = field(default_factory=dict)
+    not_monitored: tuple[str, ...] = ()
+    deployments: tuple[tuple[str, str], ...] = ()
 
 
 #: (what was seen, its memory, open, quiet or closed, why) -> title and body
-Words = Callable[[Look, Memory, State, str], tuple[str, str]]
+Words = Callable[[RunFindings, IncidentState, State, str], tuple[str, str]]
 
 
 def prefix(model: str) -> str:
@@ -54,8 +54,13 @@ def prefix(model: str) -> str:
 
 
 def decide(
-    look: Look, alerts: Sequence[Any], waivers: Sequence[Expected], quiet: int, rules: Incident, words: Words
-) -> list[Act]:
+    look: RunFindings,
+    alerts: Sequence[Any],
+    waivers: Sequence[ExpectedCause],
+    quiet: int,
+    rules: Incident,
+    words: Words,
+) -> list[Action]:
     """What is to be done with every incident of the model, open, closed or new.
 
     *alerts* are the forge's, newest first; *quiet* is the number of windows in a row within limits
@@ -63,60 +68,65 @@ def decide(
     """
     mine = [a for a in alerts if _is_ours(a.marker, look.model)]
     mine.sort(key=lambda alert: alert.state != "open")
-    waived = expected(look, waivers)
+    waived = waived_causes(look, waivers)
     real = [cause for cause in look.causes if cause.fingerprint not in waived]
     groups = _together(real, mine, look.model, rules.together_days)
-    acts: list[Act] = []
+    acts: list[Action] = []
     for alert in mine:
         if alert.marker in groups:
             acts += _raised(alert, groups.pop(alert.marker), look, rules, words)
         elif alert.state == "open":
-            known = Memory.from_json(alert.memory).causes
+            known = IncidentState.from_json(alert.memory).causes
             why = next((w for name, w in waived.items() if name in known), None)
             acts += _calm(alert, look, quiet, why, words)
     for marker, causes in groups.items():
-        memory = _seen(Memory(), causes, look)
-        memory = memory.announcing(memory.causes)
+        memory = _seen(IncidentState(), causes, look)
+        memory = memory.with_announced(memory.causes)
         start, memory = _call(memory, look, rules)
         title, body = words(look, memory, "open", "")
-        acts += [*start, Raise(marker, title, body, memory.to_json())]
-    acts += [Say(f"expected until {w.until}, because {w.reason}: {name}") for name, w in waived.items()]
+        acts += [*start, OpenAlert(marker, title, body, memory.to_json())]
+    acts += [LogLine(f"expected until {w.until}, because {w.reason}: {name}") for name, w in waived.items()]
     return acts
 
 
-def expected(look: Look, waivers: Sequence[Expected]) -> dict[str, Expected]:
+def waived_causes(look: RunFindings, waivers: Sequence[ExpectedCause]) -> dict[str, ExpectedCause]:
     """The causes (by their fingerprints) that are no alarm today, each with its waiver."""
     today = date.fromisoformat(look.at[:10])
-    found = {c.fingerprint: covering(waivers, c.fingerprint, today) for c in look.causes}
+    found = {c.fingerprint: active_waiver(waivers, c.fingerprint, today) for c in look.causes}
     return {name: waiver for name, waiver in found.items() if waiver}
 
 
-def _raised(alert: Any, causes: Sequence[Cause], look: Look, rules: Incident, words: Words) -> list[Act]:
-    before = Memory.from_json(alert.memory)
+def _raised(alert: Any, causes: Sequence[Cause], look: RunFindings, rules: Incident, words: Words) -> list[Action]:
+    before = IncidentState.from_json(alert.memory)
     memory = _seen(before, causes, look)
-    acts: list[Act] = []
-    joined = joined_by(before, causes, alert.state)
+    acts: list[Action] = []
+    joined = new_causes(before, causes, alert.state)
     if alert.state == "closed":
         why = _why_reopen(alert, before, causes, joined, look, rules)
         if not why:
-            return [Say(f"alert {alert.number} stays closed: a person closed it, and it is as it was")]
-        memory = memory.acted(look.at, f"opened again: {why}")
+            return [LogLine(f"alert {alert.number} stays closed: a person closed it, and it is as it was")]
+        memory = memory.with_action(look.at, f"opened again: {why}")
     elif alert.by_hand:
         memory = replace(memory, held=True)
     named = joined if alert.state == "closed" and alert.by_hand else [cause for cause in joined if cause.tier == "page"]
     if named and before.causes:
         names = sorted({cause.fingerprint for cause in named})
         marker = f"joined:{before.since}:{','.join(names)}"
-        acts.append(Note(alert.number, marker, joined_words([*map(said, named)], alert.state)))
+        acts.append(PostComment(alert.number, marker, new_causes_comment([*map(describe, named)], alert.state)))
     known = () if alert.state == "closed" else before.announced or before.causes
-    memory = replace(memory, announced=known).announcing(cause.fingerprint for cause in causes)
+    memory = replace(memory, announced=known).with_announced(cause.fingerprint for cause in causes)
     start, memory = _call(memory, look, rules)
     title, body = words(look, memory, "open", "")
-    return [*start, *acts, Raise(alert.marker, title, body, memory.to_json())]
+    return [*start, *acts, OpenAlert(alert.marker, title, body, memory.to_json())]
 
 
 def _why_reopen(
-    alert: Any, before: Memory, causes: Sequence[Cause], joined: Sequence[Cause], look: Look, rules: Incident
+    alert: Any,
+    before: IncidentState,
+    causes: Sequence[Cause],
+    joined: Sequence[Cause],
+    look: RunFindings,
+    rules: Incident,
 ) -> str:
     """Why a closed incident opens again; "" if a person closed it and that is to be respected."""
     if not alert.by_hand:
@@ -132,13 +142,13 @@ def _why_reopen(
     return f"it goes on {days} days after a person closed it" if days >= rules.respect_days else ""
 
 
-def _calm(alert: Any, look: Look, quiet: int, waiver: Expected | None, words: Words) -> list[Act]:
+def _calm(alert: Any, look: RunFindings, quiet: int, waiver: ExpectedCause | None, words: Words) -> list[Action]:
     """An open incident of which nothing is beyond its limits for long enough."""
-    memory = Memory.from_json(alert.memory)
-    last = max([memory.last, *(look.restless.get(cause, "") for cause in memory.causes)])
+    memory = IncidentState.from_json(alert.memory)
+    last = max([memory.last, *(look.last_breach.get(cause, "") for cause in memory.causes)])
     memory = replace(memory, last=last, now=0.0, held=memory.held or alert.by_hand)
     still = _windows_since(last, look, memory.kinds)
-    blind = sorted(memory.kinds & set(look.blind))
+    blind = sorted(memory.kinds & set(look.not_monitored))
     if memory.held:
         why = f"{still} quiet windows; a person opened it again, so a person closes it"
     elif waiver is not None:
@@ -150,24 +160,24 @@ def _calm(alert: Any, look: Look, quiet: int, waiver: Expected | None, words: Wo
     memory = _noted(memory, look, why)
     if not memory.held and not blind and (waiver or still >= quiet):
         _, body = words(look, memory, "closed", why)
-        done = Resolve(alert.marker, body, memory.to_json(), why)
-        return [Note(alert.number, f"closed:{last}", summary(memory, why)), done]
+        done = ResolveAlert(alert.marker, body, memory.to_json(), why)
+        return [PostComment(alert.number, f"closed:{last}", resolution_comment(memory, why)), done]
     _, body = words(look, memory, "quiet", why)
-    return [Raise(alert.marker, alert.title, body, memory.to_json())]
+    return [OpenAlert(alert.marker, alert.title, body, memory.to_json())]
 
 
-def _windows_since(last: str, look: Look, kinds: set[str]) -> int:
+def _windows_since(last: str, look: RunFindings, kinds: set[str]) -> int:
     """How many days after *last* were judged, of the kind that is behind the most.
 
     A kind of which none was (outcomes come late) holds nothing up, unless it is alone.
     """
-    counts = {kind: sum(day > last for day in days) for kind, days in look.judged.items()}
+    counts = {kind: sum(day > last for day in days) for kind, days in look.evaluated.items()}
     if not kinds:  # an alert that remembers nothing: counts alone do not say that it is over
         return max((n for kind, n in counts.items() if kind not in COUNTS), default=0)
     return min((counts[kind] for kind in kinds if counts.get(kind)), default=0)
 
 
-def _seen(memory: Memory, causes: Sequence[Cause], look: Look) -> Memory:
+def _seen(memory: IncidentState, causes: Sequence[Cause], look: RunFindings) -> IncidentState:
     """The memory, after the *causes* were seen."""
     begun, worst = min(cause.since for cause in causes), max(causes, key=lambda cause: cause.peak)
     if begun > memory.last:  # it was over, and this is a return
@@ -175,7 +185,7 @@ def _seen(memory: Memory, causes: Sequence[Cause], look: Look) -> Memory:
     found = replace(
         memory,
         causes=tuple(dict.fromkeys((*memory.causes, *(c.fingerprint for c in causes)))),
-        words=tuple(cause.words for cause in causes)[:12],
+        words=tuple(cause.summary for cause in causes)[:12],
         since=min(memory.since, begun),
         last=max(memory.last, *(cause.last for cause in causes)),
         now=max(cause.now for cause in causes),
@@ -186,15 +196,15 @@ def _seen(memory: Memory, causes: Sequence[Cause], look: Look) -> Memory:
     return _noted(found, look, f"up to {found.last}: {told}")
 
 
-def _noted(memory: Memory, look: Look, words: str) -> Memory:
+def _noted(memory: IncidentState, look: RunFindings, words: str) -> IncidentState:
     """A line of history for this run, unless it says what the last says; and what became live."""
-    for at, what in look.moves:
+    for at, what in look.deployments:
         if memory.since and at[:10] >= memory.since:
-            memory = memory.acted(at, what)
-    return memory.ran(look.at, words)
+            memory = memory.with_action(at, what)
+    return memory.with_run(look.at, words)
 
 
-def _call(memory: Memory, look: Look, rules: Incident) -> tuple[list[Act], Memory]:
+def _call(memory: IncidentState, look: RunFindings, rules: Incident) -> tuple[list[Action], IncidentState]:
     """A retrain, if the rules let an incident call one, and it is time."""
     wanted = rules.retrain == "issue" or (rules.retrain == "page" and memory.tier == "page")
     # How the scorers answer, no model that is learnt anew would mend.
@@ -203,18 +213,18 @@ def _call(memory: Memory, look: Look, rules: Incident) -> tuple[list[Act], Memor
     lately = memory.called and _later(memory.called, rules.retrain_days) > today
     if not wanted or lately or memory.acknowledged(today):
         return [], memory
-    memory = replace(memory, called=today).acted(today, "called a retrain")
-    return [Start("retrain", f"the incident since {memory.since}")], memory
+    memory = replace(memory, called=today).with_action(today, "called a retrain")
+    return [StartWorkflow("retrain", f"the incident since {memory.since}")], memory
 
 
 def _together(causes: Sequence[Cause], mine: Sequence[Any], model: str, days: int) -> dict[str, list[Cause]]:
     """The causes of each incident, by its marker: where they are known, or began together."""
     groups: dict[str, list[Cause]] = {}
     # One that a person closed still gathers what belongs to it.
-    begun = {a.marker: Memory.from_json(a.memory).since for a in mine if a.state == "open" or a.by_hand}
+    begun = {a.marker: IncidentState.from_json(a.memory).since for a in mine if a.state == "open" or a.by_hand}
     left = []
     for cause in sorted(causes, key=_gravest_first):
-        home = next((a.marker for a in mine if cause.fingerprint in Memory.from_json(a.memory).causes), None)
+        home = next((a.marker for a in mine if cause.fingerprint in IncidentState.from_json(a.memory).causes), None)
         if home is None:
             left.append(cause)
         else:

@@ -15,7 +15,7 @@ _DAYS = ("since", "last", "peak_day", "ack", "called")
 
 
 @dataclass(frozen=True)
-class Memory:
+class IncidentState:
     """What an incident knows of itself. *runs* and *actions* are pairs of a time and words.
 
     *held* says that a person opened it again: then a person closes it. *ack* is the day until which
@@ -39,12 +39,12 @@ class Memory:
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, what was never set left out."""
-        known, empty = asdict(self), asdict(Memory())
+        known, empty = asdict(self), asdict(IncidentState())
         found = {name: value for name, value in known.items() if value != empty[name]}
         return dict(json.loads(json.dumps(found)))
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Memory:
+    def from_json(cls, data: Mapping[str, Any]) -> IncidentState:
         """What `to_json` gave. A person may have edited it: what does not fit is forgotten."""
         found: dict[str, Any] = {}
         for each in fields(cls):
@@ -74,14 +74,14 @@ class Memory:
         """The kinds of its causes."""
         return {cause.split("/", 2)[1] for cause in self.causes if cause.count("/") >= 2}
 
-    def acted(self, at: str, words: str) -> Memory:
+    def with_action(self, at: str, words: str) -> IncidentState:
         """It, with something done about it; the same is noted once."""
         words = _short(words)
         if (at, words) in self.actions:
             return self
         return replace(self, actions=(*self.actions, (at, words))[-KEPT:])
 
-    def ran(self, at: str, words: str) -> Memory:
+    def with_run(self, at: str, words: str) -> IncidentState:
         """It, with a line of history more; what the last line says is not said again.
 
         Of a day that is over the last line stays: an hourly watch would soon have no room for weeks.
@@ -93,7 +93,7 @@ class Memory:
         today = [(then, said) for then, said in self.runs if then[:10] == day]
         return replace(self, runs=(*earlier.values(), *today, (at, words))[-KEPT:])
 
-    def announcing(self, causes: Iterable[str]) -> Memory:
+    def with_announced(self, causes: Iterable[str]) -> IncidentState:
         """It, with *causes* that people are notified of by this run."""
         return replace(self, announced=tuple(dict.fromkeys((*self.announced, *causes))))
 

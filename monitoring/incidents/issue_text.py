@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from monitoring.charts.signals import SERVICE
-from monitoring.incidents.incident_state import Memory, days_between
+from monitoring.incidents.incident_state import IncidentState, days_between
 from reporting.markdown import Section, code, page, text
 
 COMMANDS = (
@@ -65,8 +65,8 @@ class Evidence:
 
 
 @dataclass(frozen=True)
-class Facts:
-    """What `likely` goes by.
+class CauseFacts:
+    """What `likely_causes` goes by.
 
     *kinds* are those of the causes, *new* the features with values never seen, *owners* of the
     features that moved, *releases* (day, version) of ours, *known* the first and last day of the
@@ -89,7 +89,7 @@ def title(model: str, kinds: Iterable[str], since: str, features: Sequence[str])
     return f"{text(model)}: {what} since {since}" + (f" ({where})" if where else "")
 
 
-def body(model: str, version: str, memory: Memory, state: str, why: str, evidence: Evidence) -> str:
+def body(model: str, version: str, memory: IncidentState, state: str, why: str, evidence: Evidence) -> str:
     """The whole issue. *state* is open, quiet (open, and nothing beyond its limits) or closed."""
     head = {
         "open": f"beyond its limits since {memory.since}.",
@@ -115,12 +115,12 @@ def body(model: str, version: str, memory: Memory, state: str, why: str, evidenc
         Section("in figures", evidence.moved, folded=True),
         Section("history", _history(memory.runs), folded=True),
         Section("what was done", _history(memory.actions), folded=True),
-        Section("commands", commands(), folded=True, kept=True),
+        Section("commands", command_help(), folded=True, kept=True),
     ]
     return page(sections, LONGEST, "the artifact of the run")
 
 
-def first(facts: Facts, tier: str) -> str:
+def first_step(facts: CauseFacts, tier: str) -> str:
     """What to do first, for who is woken: one step, the one that the kinds and a release point to."""
     kinds, owners = {*facts.kinds}, [text(owner) for owner in facts.owners or {} if owner]
     ask = f"ask {', '.join(owners) or 'who fills them'} what has changed" + (
@@ -164,7 +164,7 @@ def first(facts: Facts, tier: str) -> str:
     return next(words for applies, words in steps if applies)
 
 
-def likely(facts: Facts) -> tuple[str, ...]:
+def likely_causes(facts: CauseFacts) -> tuple[str, ...]:
     """Causes to look at first, the likeliest first: what happened at that time, and what fits the kind."""
     found = []
     for day, version in facts.releases:
@@ -189,7 +189,7 @@ def likely(facts: Facts) -> tuple[str, ...]:
     return tuple(found) or ("Nothing that is known here happened at that time.",)
 
 
-def cost(metric: str, usual: float, now: float, rows: float, worth: float, currency: str) -> str:
+def daily_cost(metric: str, usual: float, now: float, rows: float, worth: float, currency: str) -> str:
     """What a *metric* that is off costs a day, where one decision has a *worth*; "" where it has none.
 
     Accuracy counts decisions: each one more that is wrong costs the worth. A mean absolute error
@@ -204,7 +204,7 @@ def cost(metric: str, usual: float, now: float, rows: float, worth: float, curre
     )
 
 
-def summary(memory: Memory, why: str) -> str:
+def resolution_comment(memory: IncidentState, why: str) -> str:
     """What an incident was, in the comment that closes it: how long, how bad, what was done."""
     lines = [f"Closed by itself: {text(why)}.", ""]
     if memory.since and memory.last:
@@ -217,7 +217,7 @@ def summary(memory: Memory, why: str) -> str:
     return "\n".join([*lines, f"- Action taken: {done}.", "", "It opens again if this comes back.\n"])
 
 
-def explain(memory: Memory, quiet: int) -> str:
+def explanation(memory: IncidentState, quiet: int) -> str:
     """How an alarm came about, and what ends it: the answer to `/explain`."""
     seen = [text(words) for words in memory.words] or ["nothing at the moment"]
     begun, worst = memory.since or "a day that is not known", memory.peak_day or "an unknown day"
@@ -226,7 +226,7 @@ def explain(memory: Memory, quiet: int) -> str:
     )
 
 
-def commands() -> str:
+def command_help() -> str:
     """What can be typed below an incident."""
     lines = [f"- `{typed}`: {does}." for typed, does in COMMANDS]
     first = (
@@ -237,7 +237,7 @@ def commands() -> str:
     return "\n".join([first, "", *lines])
 
 
-def _facts(memory: Memory) -> str:
+def _facts(memory: IncidentState) -> str:
     rows = [("Since", f"{memory.since}, last on {memory.last}" if memory.since else "")]
     now = f"{memory.now:.1f} times its limit now; " if memory.now else "within its limits now; "
     peak = f"{memory.peak:.1f} times at its peak, on {memory.peak_day}" if memory.peak else ""
@@ -249,7 +249,7 @@ def _facts(memory: Memory) -> str:
     return "\n".join(["| | |", "|---|---|", *told]) if told else ""
 
 
-def _what_to_do(memory: Memory, state: str) -> str:
+def _what_to_do(memory: IncidentState, state: str) -> str:
     if state == "closed":
         return "Nothing is to be done. It opens again if this comes back."
     lines = []

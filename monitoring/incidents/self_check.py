@@ -12,8 +12,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from monitoring.charts.signals import Unknown
-from monitoring.incidents.actions import Act, Note, Raise, Resolve
-from monitoring.incidents.cause import joined_words
+from monitoring.incidents.actions import Action, OpenAlert, PostComment, ResolveAlert
+from monitoring.incidents.cause import new_causes_comment
 from reporting.markdown import text
 
 #: Begins the marker of an issue about the watch itself.
@@ -39,51 +39,51 @@ _WHAT_TO_DO = {
 
 
 @dataclass(frozen=True)
-class Broken:
+class MonitoringFault:
     """One thing that is broken: its *kind*, and what there is to say.
 
     *causes* are words by cause, where one issue may have several that come one after another.
     """
 
     kind: str
-    words: tuple[str, ...]
+    details: tuple[str, ...]
     causes: Mapping[str, str] = field(default_factory=dict)
 
 
-def silent(answered: str, live_since: str, now: datetime, days: float) -> list[Broken]:
+def no_recent_rows(answered: str, live_since: str, now: datetime, days: float) -> list[MonitoringFault]:
     """Whether no row arrived for *days*: since the newest answer, or since the version went live."""
     newest = max(filter(None, (answered, live_since)), key=_time, default="")
     if not newest or now - _time(newest) <= timedelta(days=days):
         return []
     told = f"the newest answer is of {answered}" if answered else f"no answer since {live_since}, when it went live"
-    return [Broken("rows", (f"{told}: more than {days:g} days ago",))]
+    return [MonitoringFault("rows", (f"{told}: more than {days:g} days ago",))]
 
 
-def crashed(unknown: Sequence[Unknown]) -> list[Broken]:
+def crashed_checks(unknown: Sequence[Unknown]) -> list[MonitoringFault]:
     """Whether a check crashed. One that has too little to go by yet did not."""
     found = {each.kind: f"{each.kind}: {each.why}" for each in unknown if each.crashed}
-    return [Broken("checks", tuple(found.values()), found)] if found else []
+    return [MonitoringFault("checks", tuple(found.values()), found)] if found else []
 
 
-def issues(
-    broken: Iterable[Broken], alerts: Sequence[Any], now: datetime, respect: float, whole: bool = True
-) -> list[Act]:
+def fault_issues(
+    broken: Iterable[MonitoringFault], alerts: Sequence[Any], now: datetime, respect: float, whole: bool = True
+) -> list[Action]:
     """Issues that open, are kept up to date and close. Of a run that was not *whole*, none closes.
 
     One that a person closed is left alone for *respect* days, unless a cause joins that it never had.
     """
     known = {each.kind: each for each in broken}
     of_marker = {alert.marker: alert for alert in alerts}
-    found: list[Act] = []
+    found: list[Action] = []
     for kind, each in known.items():
         alert = of_marker.get(f"{MARKER}{kind}")
-        notes, memory = joining(alert, each.causes, now)
+        notes, memory = announce_new(alert, each.causes, now)
         if notes or not _is_respected(alert, now, respect):
             title = f"The watch: {_TITLES[kind]}"
-            found += [*notes, Raise(f"{MARKER}{kind}", title, _body(each), memory)]
+            found += [*notes, OpenAlert(f"{MARKER}{kind}", title, _body(each), memory)]
     if whole:
         found += [
-            Resolve(alert.marker, f"It is well again.\n\n{alert.body}", {}, "it is well again")
+            ResolveAlert(alert.marker, f"It is well again.\n\n{alert.body}", {}, "it is well again")
             for alert in alerts
             if alert.marker.startswith(MARKER)
             and alert.state == "open"
@@ -92,7 +92,7 @@ def issues(
     return found
 
 
-def joining(alert: Any, causes: Mapping[str, str], now: datetime) -> tuple[list[Act], dict[str, Any]]:
+def announce_new(alert: Any, causes: Mapping[str, str], now: datetime) -> tuple[list[Action], dict[str, Any]]:
     """The comment about *causes* that join an *alert*, and the alert's memory with all that were announced.
 
     An edit of the alert notifies nobody. No comment where the alert opens with them, which notifies by itself;
@@ -112,13 +112,13 @@ def joining(alert: Any, causes: Mapping[str, str], now: datetime) -> tuple[list[
         return [], told
     marker = f"joined:{since}:{','.join(sorted(new))}"
     lines = [text(words) for words in new.values()]
-    return [Note(alert.number, marker, joined_words(lines, alert.state))], told
+    return [PostComment(alert.number, marker, new_causes_comment(lines, alert.state))], told
 
 
-def cause_of(error: BaseException, kinds: Mapping[type[BaseException], str]) -> Broken:
+def fault_of(error: BaseException, kinds: Mapping[type[BaseException], str]) -> MonitoringFault:
     """What an *error* that ended a run says is broken; *kinds* names some, the first that fits."""
     kind = next((name for each, name in kinds.items() if isinstance(error, each)), "run")
-    return Broken(kind, (f"{type(error).__name__}: {error}",))
+    return MonitoringFault(kind, (f"{type(error).__name__}: {error}",))
 
 
 def _is_respected(alert: Any, now: datetime, respect: float) -> bool:
@@ -128,15 +128,15 @@ def _is_respected(alert: Any, now: datetime, respect: float) -> bool:
     return now - _time(alert.closed_at) < timedelta(days=respect)
 
 
-def _body(broken: Broken) -> str:
-    lines = [f"- {text(words)}" for words in broken.words[:20]]
+def _body(fault: MonitoringFault) -> str:
+    lines = [f"- {text(words)}" for words in fault.details[:20]]
     return "\n".join(
         [
-            f"**{_TITLES[broken.kind].capitalize()}.** That is no alarm about the model, and no pass either: it is not watched.",
+            f"**{_TITLES[fault.kind].capitalize()}.** That is no alarm about the model, and no pass either: it is not watched.",
             "",
             *lines,
             "",
-            f"**What to do.** {_WHAT_TO_DO[broken.kind]} This closes itself with the next run that is whole.\n",
+            f"**What to do.** {_WHAT_TO_DO[fault.kind]} This closes itself with the next run that is whole.\n",
         ]
     )
 

@@ -6,13 +6,13 @@ from collections.abc import Iterable
 from datetime import date
 
 from monitoring.charts.signals import COUNTS, SERVICE, Signal, Unknown
-from monitoring.incidents.self_check import Broken
+from monitoring.incidents.self_check import MonitoringFault
 from monitoring.journal.window import Window
 
 
 def sightless(
     window: Window, signals: Iterable[Signal], unknown: Iterable[Unknown], history: str, least: int, days: float
-) -> list[Broken]:
+) -> list[MonitoringFault]:
     """What to say where rows have come for more than *days* days, and the model could be judged on none of them.
 
     *history* has every version that was ever live; a day needs *least* rows. That no row comes at all is `silent`'s.
@@ -23,7 +23,7 @@ def sightless(
         since, words = _of_no_row(window, history)
     else:
         since, words = min(window.counts.index), _of_rows(window, unknown, least)
-    return [Broken("days", tuple(words))] if words and _days(since, window.until) > days else []
+    return [MonitoringFault("days", tuple(words))] if words and _days(since, window.until) > days else []
 
 
 def _of_rows(window: Window, unknown: Iterable[Unknown], least: int) -> list[str]:

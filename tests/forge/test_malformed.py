@@ -12,7 +12,7 @@ from forge.__main__ import FORGE, OK, main
 from forge.local.folder_forge import LocalForge
 from forge.opening import open_forge
 from monitoring.incidents.auto_rollback import Alarm
-from monitoring.incidents.forge_actions import answer_all, bake
+from monitoring.incidents.forge_actions import answer_comments, roll_back_if_due
 from serve.release.bundle import Bundle
 from tests.forge.test_terminal import NOW
 
@@ -95,11 +95,11 @@ class Main:
     def comment(self, words):
         number = self.forge.alert("watch", "drift", "body").number
         self.forge.say(number, words)
-        answer_all(str(self.folder), self.forge, NOW, 3)
+        answer_comments(str(self.folder), self.forge, NOW, 3)
 
     def watch(self):
         """The scorers' errors are beyond limits a moment after the landing."""
-        return bake(
+        return roll_back_if_due(
             str(self.folder),
             self.forge,
             Rollback("on", 1e6, 0.01, 250),

@@ -15,7 +15,7 @@ from forge.releases.landing import Policy, Verdict, reason_to_wait
 from forge.releases.quarantine import changed
 from monitoring.experiment.experiment_report import title as experiment
 from monitoring.incidents.issue_text import title as drift
-from monitoring.incidents.self_check import Broken, issues
+from monitoring.incidents.self_check import MonitoringFault, fault_issues
 from tests.forge.conftest import on_github, person
 from tests.forge.test_terminal import CAUSE, NOW, answers, run
 
@@ -296,7 +296,7 @@ def titles():
     return found | {
         act.title: "monitor:lost-"
         for kind in ("journal", "rows", "days", "run")
-        for act in issues([Broken(kind, ("words",))], (), now, 7)
+        for act in fault_issues([MonitoringFault(kind, ("words",))], (), now, 7)
     }
 
 

@@ -23,7 +23,7 @@ from monitoring.experiment.run import _do
 from monitoring.experiment.slot_changes import Deed
 from monitoring.experiment.variant_comparison import split_of
 from monitoring.incidents.auto_rollback import Alarm
-from monitoring.incidents.forge_actions import answer_all, bake
+from monitoring.incidents.forge_actions import answer_comments, roll_back_if_due
 from tests.forge.conftest import on_github, person
 from tests.forge.fake_github import FakeGitHub
 
@@ -281,9 +281,9 @@ def ask(world, action, monkeypatch):
             monkeypatch.setenv("GITHUB_ACTIONS", "true")
             if action == "comment":
                 world.say("/rollback")
-                answer_all("here", world.forge(), world.now(), 3)
+                answer_comments("here", world.forge(), world.now(), 3)
             else:
-                bake("here", world.forge(), RULES, [Alarm("errors", version, "9 of 10 failed")])
+                roll_back_if_due("here", world.forge(), RULES, [Alarm("errors", version, "9 of 10 failed")])
             asked = dict(line.split("=", 1) for line in output.read_text().splitlines())
             assert asked["bad"] == version
         return lambda: world.type(

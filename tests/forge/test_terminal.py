@@ -10,9 +10,9 @@ from contracts.monitoring_limits import Incident
 from forge.local.folder_forge import LocalForge
 from monitoring.incidents.cause import Cause
 from monitoring.incidents.expected_causes import PATH, read_expected
-from monitoring.incidents.forge_actions import answer_all, do
-from monitoring.incidents.incident import Look, decide
-from monitoring.incidents.incident_state import Memory
+from monitoring.incidents.forge_actions import answer_comments, apply
+from monitoring.incidents.incident import RunFindings, decide
+from monitoring.incidents.incident_state import IncidentState
 from serve.release.bundle import Bundle
 from tests.forge.conftest import on_github, person
 
@@ -55,16 +55,16 @@ class Dying:
 def run(forge, *causes, on=NOW, waivers=()):
     """One look of the watch."""
     newest = tuple((on.date() - timedelta(days=n)).isoformat() for n in (3, 2, 1))
-    seen = Look("flights", "v", f"{on:%Y-%m-%dT%H:%MZ}", {"score_drift": newest}, causes)
+    seen = RunFindings("flights", "v", f"{on:%Y-%m-%dT%H:%MZ}", {"score_drift": newest}, causes)
 
     def words(look, memory, state, why):
         return f"drift since {memory.since}", f"{state}: {why}; {len(memory.runs)} lines"
 
-    do("here", forge, decide(seen, forge.alerts(), waivers, 3, RULES, words))
+    apply("here", forge, decide(seen, forge.alerts(), waivers, 3, RULES, words))
 
 
 def answers(forge, on=NOW):
-    answer_all(str(getattr(forge, "root", "here")), forge, on, 3)
+    answer_comments(str(getattr(forge, "root", "here")), forge, on, 3)
 
 
 def told(forge):
@@ -99,7 +99,7 @@ def test_an_incident_lives_and_ends(forge):
 
     (alert,) = forge.alerts()
     assert (alert.number, alert.state, alert.title) == (1, "open", "drift since 2026-03-08")
-    assert len(Memory.from_json(alert.memory).runs) == 4
+    assert len(IncidentState.from_json(alert.memory).runs) == 4
 
 
 def test_a_person_who_closed_it_is_not_fought(forge, dana):
@@ -126,7 +126,7 @@ def test_a_command_is_done_and_answered_once(forge, dana):
     assert first.reply.startswith("Acknowledged until")
     assert second.reply is None
     assert "did you mean `/ack`?" in third.reply
-    assert Memory.from_json(forge.alerts()[0].memory).ack_by == first.author
+    assert IncidentState.from_json(forge.alerts()[0].memory).ack_by == first.author
 
 
 def test_expected_is_a_proposal_and_the_two_name_each_other(forge, dana):

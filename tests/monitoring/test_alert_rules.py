@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitoring.charts.signals import Signal, Unknown, by_series
-from monitoring.incidents.alert_rules import assess, moved_features, since_when
+from monitoring.incidents.alert_rules import assess, breach_start, drifted_features
 
 
 def series(marks, kind="multivariate_drift", feature="", metric="reconstruction_error", tier="issue"):
@@ -80,7 +80,7 @@ def test_pages_come_before_what_lasts(rules):
     """Of all that is beyond its limits."""
     signals = series("####") + series("####", "estimated_performance", metric="accuracy", tier="page")
 
-    assert assess(signals, [], rules).lasting[0].startswith("estimated")
+    assert assess(signals, [], rules).breaching[0].startswith("estimated")
 
 
 def test_what_cannot_be_told_yet_keeps_nothing_open(rules):
@@ -129,7 +129,7 @@ def test_every_opening_series_must_be_quiet(rules):
 )
 def test_a_spell_has_a_first_day(marks, since):
     """One quiet day in between does not begin it anew."""
-    assert since_when(series(marks)) == since
+    assert breach_start(series(marks)) == since
 
 
 def test_the_features_that_moved_are_named_the_farthest_first():
@@ -139,7 +139,7 @@ def test_the_features_that_moved_are_named_the_farthest_first():
         signals += [replace(s, value=2.0 + number) for s in series("#####", "univariate_drift", name, "jensen_shannon")]
     signals += series("#....", "univariate_drift", "calm", "jensen_shannon")
 
-    assert moved_features(signals, "2026-01-01") == ["d", "c", "b", "a"]
+    assert drifted_features(signals, "2026-01-01") == ["d", "c", "b", "a"]
 
 
 def test_series_are_in_order_of_days():

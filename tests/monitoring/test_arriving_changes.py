@@ -9,8 +9,8 @@ import pytest
 from contracts.row_contract import Contract, Feature, Target
 from contracts.thresholds import read_rules
 from model.source_profile.fingerprint import source_of
-from monitoring.incidents.alert_rules import Situation
-from monitoring.incidents.incident_state import Memory
+from monitoring.incidents.alert_rules import Assessment
+from monitoring.incidents.incident_state import IncidentState
 from monitoring.metrics.arriving_changes import likely_changes
 from monitoring.observations import Seen
 
@@ -78,9 +78,9 @@ def test_the_incident_names_it():
     """As the first likely cause, and harmless."""
     change = "`price` is about 100 times larger: <b>cents?</b>"
     seen = Seen(
-        CONTRACT, "v", "2026-03-03T06:00Z", [], [], Situation("undecided", (), "no"), 1, 1, 1.0, upstream=[change]
+        CONTRACT, "v", "2026-03-03T06:00Z", [], [], Assessment("undecided", (), "no"), 1, 1, 1.0, upstream=[change]
     )
-    _, words = seen.words(seen.look(), Memory(), "quiet", "")
+    _, words = seen.words(seen.look(), IncidentState(), "quiet", "")
 
     assert "**Likely cause**\n\n- Changed upstream: price is about 100 times larger: &lt;b&gt;cents?" in words
     assert f"likely changed upstream: {change}" in list(seen.said(quietly=True))

@@ -17,8 +17,8 @@ def ago(hours):
     return (NOW - timedelta(hours=hours)).isoformat()
 
 
-def alarm(kind="realised_performance", version=NEW, words="roc_auc 0.610 on 2026-03-03, usual 0.740"):
-    return Alarm(kind, version, words)
+def alarm(kind="realised_performance", version=NEW, details="roc_auc 0.610 on 2026-03-03, usual 0.740"):
+    return Alarm(kind, version, details)
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_an_alarm_on_what_is_new_puts_back_what_was(alarms, moves, rules, goes, 
     """New, of a kind that a release can be at fault for, and only once."""
     decision = decide(alarms, [(ago(hours), version) for hours, version in moves], NOW, rules)
 
-    assert decision.goes_back == goes
+    assert decision.roll_back == goes
     assert why in decision.why
     assert decision.bad == (NEW if goes else "")
 
@@ -54,8 +54,8 @@ def test_an_alarm_on_what_is_new_puts_back_what_was(alarms, moves, rules, goes, 
 def test_the_reason_has_the_evidence_and_fits_a_message():
     """It is what the incident tells."""
     moves = [(ago(900), OLD), (ago(5), NEW)]
-    told = decide([alarm(), alarm("errors", words="9 of 100")], moves, NOW, ON).why
-    long = decide([alarm(kind, words="x" * 300) for kind in KINDS], moves, NOW, ON).why
+    told = decide([alarm(), alarm("errors", details="9 of 100")], moves, NOW, ON).why
+    long = decide([alarm(kind, details="x" * 300) for kind in KINDS], moves, NOW, ON).why
 
     assert told == (
         f"by itself, 5.0 hours after {NEW} became champion: realised performance: roc_auc 0.610 on"

@@ -11,7 +11,7 @@ import pytest
 from contracts.live_config import LIVE, Live, parse_live, with_champion
 from forge.local.folder_forge import LocalForge
 from monitoring.__main__ import NO_WATCH, OK, main
-from monitoring.incidents.expected_causes import PATH, Expected, write_expected
+from monitoring.incidents.expected_causes import PATH, ExpectedCause, write_expected
 from tests.monitoring.conftest import answered, measure_once, write
 from tests.monitoring.test_service_history import line
 from tests.monitoring.test_service_history import write as write_counts
@@ -116,7 +116,7 @@ def test_what_is_expected_puts_nothing_back(watch, forge, buys, journal):
     write(journal, answers, [each | {"outcome": other[each["outcome"]]} for each in outcomes])
     kinds = ("realised_performance", "prediction_bias", "estimated_performance")
     causes = tuple(f"page/{kind}/" for kind in kinds)
-    waiver = Expected(causes, date.max, "the sale", "anna", "12")
+    waiver = ExpectedCause(causes, date.max, "the sale", "anna", "12")
     forge.propose("expected", "the sale", "", {PATH: write_expected([waiver], date.min)})
     forge.status("expected", True, "good")
     forge.merge("expected", "the sale")

@@ -9,14 +9,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from forge.interface import Alert
-from monitoring.incidents.actions import Note, Propose, Raise, Start
+from monitoring.incidents.actions import OpenAlert, PostComment, ProposeChange, StartWorkflow
 from monitoring.incidents.command_parser import Command, read
-from monitoring.incidents.comment_commands import Desk, answer
-from monitoring.incidents.expected_causes import HEAD, Expected, ExpectedError, covering, read_expected, write_expected
-from monitoring.incidents.incident_state import Memory
+from monitoring.incidents.comment_commands import CommandContext, answer
+from monitoring.incidents.expected_causes import (
+    HEAD,
+    ExpectedCause,
+    ExpectedError,
+    active_waiver,
+    read_expected,
+    write_expected,
+)
+from monitoring.incidents.incident_state import IncidentState
 
 A = "20260101T0317-a1b2c3d"
-MEMORY = Memory(
+MEMORY = IncidentState(
     causes=("issue/score_drift/",), words=("scores moved",), since="2026-01-10", peak=2.5, peak_day="2026-01-12"
 )
 ALERT = Alert(
@@ -30,11 +37,11 @@ ALERT = Alert(
     link="#3",
 )
 BAD = "20260114T0317-0123456789ab"
-DESK = Desk(
-    at=datetime(2026, 1, 15, 12, tzinfo=UTC),
-    meant=BAD,
-    live=BAD,
-    back=lambda wanted: (wanted or A, ""),
+CONTEXT = CommandContext(
+    now=datetime(2026, 1, 15, 12, tzinfo=UTC),
+    champion_then=BAD,
+    champion_now=BAD,
+    rollback_target=lambda wanted: (wanted or A, ""),
     quiet=3,
     run="https://github.com/acme/toy/actions/runs/7",
 )
@@ -44,8 +51,8 @@ def comment(body, author="dana", at="2026-01-15T11:00:00Z", **more):
     return SimpleNamespace(**{"id": 42, "author": author, "at": at, "body": body, "reply": None} | more)
 
 
-def answered(body, alert=ALERT, desk=DESK, earlier=(), **more):
-    return answer(comment(body, **more), alert, earlier, lambda author: author == "dana", desk)
+def answered(body, alert=ALERT, context=CONTEXT, earlier=(), **more):
+    return answer(comment(body, **more), alert, earlier, lambda author: author == "dana", context)
 
 
 @pytest.mark.parametrize(
@@ -160,8 +167,8 @@ def test_each_command_of_a_comment_gets_an_answer_in_one_reply():
     body = "/ack 7d\r\n/retrain\r\n/akc\r\n/retrain\r\n```\r\n/rollback\r\n```\r\n/explain"
     *acts, note = answered(body)
 
-    assert [type(act) for act in acts] == [Raise, Start, Raise]
-    memory = Memory.from_json(acts[-1].memory)
+    assert [type(act) for act in acts] == [OpenAlert, StartWorkflow, OpenAlert]
+    memory = IncidentState.from_json(acts[-1].memory)
     assert (memory.ack, [words for _, words in memory.actions]) == (
         "2026-01-22",
         ["acknowledged until 2026-01-22, by dana", "retrain, by dana"],
@@ -183,10 +190,10 @@ def test_commands_of_a_comment_that_exclude_each_other_are_not_all_done():
     """Of two waivers, and of two rollbacks, the first counts; the proposal's link is in the one reply."""
     waiver, body = "/expected until 2026-02-08 because x", "/rollback\n" + f"/rollback {A}"
     start, _, note = answered(body)
-    assert (start.robot, note.body.count("the first counts")) == ("rollback", 1)
+    assert (start.workflow, note.body.count("the first counts")) == ("rollback", 1)
     *_, act = answered(f"{waiver}\n{waiver} y\n/ack 7d")
 
-    assert isinstance(act, Propose)
+    assert isinstance(act, ProposeChange)
     assert act.note.body.count("the first counts") == 1
     assert act.note.body.count("{proposal}") == 1
     assert "Acknowledged until" in act.note.body
@@ -244,7 +251,7 @@ def test_a_comment_that_has_its_reply_is_done():
 def test_ack_is_remembered_from_when_it_was_written():
     """So it means the same whenever it is read; the incident's words stay."""
     raised, note = answered("/ack 7d")
-    memory = Memory.from_json(raised.memory)
+    memory = IncidentState.from_json(raised.memory)
 
     assert (raised.title, raised.body) == ("drift", "words")
     assert (memory.ack, memory.ack_by) == ("2026-01-22", "dana")
@@ -261,12 +268,12 @@ def test_expected_becomes_a_proposal_that_a_person_merges():
 
     assert (act.branch, act.path) == ("expected-3", "monitoring/expected.toml")
     assert read_expected(act.text) == [
-        Expected(("issue/score_drift/",), date(2026, 2, 8), 'a "sale" #7 @all <!-- x', "dana", "#3")
+        ExpectedCause(("issue/score_drift/",), date(2026, 2, 8), 'a "sale" #7 @all <!-- x', "dana", "#3")
     ]
     assert "Asked for by dana below #3" in act.body
     assert "@all" not in act.body
     assert "<!--" not in act.body
-    assert act.note == Note(3, "reply:42", act.note.body)
+    assert act.note == PostComment(3, "reply:42", act.note.body)
     assert "{proposal}" in act.note.body
 
 
@@ -284,38 +291,41 @@ def test_a_waiver_has_a_day_that_is_not_over_and_not_far(until, words):
 def test_a_waiver_that_is_there_or_says_nothing_is_not_proposed():
     """Nor beside a file that nobody can read."""
     (act,) = answered("/expected until 2026-02-08 because x")
-    (again,) = answered("/expected until 2026-02-08 because x", desk=replace(DESK, waivers=act.text))
+    (again,) = answered("/expected until 2026-02-08 because x", context=replace(CONTEXT, waivers=act.text))
     assert "expected already" in again.body
     (empty,) = answered("/expected until 2026-02-08 because x", replace(ALERT, memory={}))
     assert "not known yet" in empty.body
-    (torn,) = answered("/expected until 2026-02-08 because x", desk=replace(DESK, waivers="[[expected"))
+    (torn,) = answered("/expected until 2026-02-08 because x", context=replace(CONTEXT, waivers="[[expected"))
     assert "is not TOML" in torn.body
 
 
 def test_retrain_and_rollback_start_a_robot_and_say_where_it_runs():
     """Which version is settled before the reply: a second look goes no further back."""
     start, raised, note = answered("/retrain")
-    assert start == Start("retrain", "asked for by dana below #3")
-    assert Memory.from_json(raised.memory).actions == (("2026-01-15T11:00:00Z", "retrain, by dana"),)
+    assert start == StartWorkflow("retrain", "asked for by dana below #3")
+    assert IncidentState.from_json(raised.memory).actions == (("2026-01-15T11:00:00Z", "retrain, by dana"),)
     assert "[this run](https://github.com/acme/toy/actions/runs/7)" in note.body
     start, raised, note = answered("/rollback")
 
-    assert start == Start("rollback", "asked for by dana below #3", A, BAD)
+    assert start == StartWorkflow("rollback", "asked for by dana below #3", A, BAD)
     assert f"`{A}`" in note.body
 
 
 def test_on_a_laptop_it_is_said_what_to_type():
     """No robot runs there by itself; a rollback is done at once."""
-    desk = replace(DESK, run="")
+    context = replace(CONTEXT, run="")
 
-    assert answered("/retrain", desk=desk)[-1].body == "Nothing runs by itself here. Type: `make retrain gate land`\n"
-    assert answered("/rollback", desk=desk)[-1].body == f"Rolled back: `{A}` is live.\n"
+    assert (
+        answered("/retrain", context=context)[-1].body
+        == "Nothing runs by itself here. Type: `make retrain gate land`\n"
+    )
+    assert answered("/rollback", context=context)[-1].body == f"Rolled back: `{A}` is live.\n"
 
 
 def test_a_rollback_that_cannot_be_is_told():
     """With what there is to go back to."""
-    desk = replace(DESK, back=lambda wanted: ("", "cannot go back; releases to go back to: none"))
-    (note,) = answered("/rollback", desk=desk)
+    context = replace(CONTEXT, rollback_target=lambda wanted: ("", "cannot go back; releases to go back to: none"))
+    (note,) = answered("/rollback", context=context)
 
     assert note.body == "Nothing was rolled back: cannot go back; releases to go back to: none.\n"
 
@@ -324,7 +334,7 @@ def test_a_rollback_that_cannot_be_is_told():
 @pytest.mark.parametrize(("meant", "live"), [(BAD, A), ("", BAD), (BAD, "")])
 def test_a_rollback_is_not_followed_where_another_is_live_by_now(body, meant, live):
     """It is about what was live when it was written, whichever version it goes back to."""
-    (note,) = answered(body, desk=replace(DESK, meant=meant, live=live))
+    (note,) = answered(body, context=replace(CONTEXT, champion_then=meant, champion_now=live))
 
     assert f"about `{meant or 'nothing'}`, which was live when it was written" in note.body
     assert f"`{live or 'nothing'}` is live now, so nothing was done" in note.body
@@ -358,8 +368,8 @@ def test_below_a_closed_incident_a_robot_can_still_be_started():
     """And it stays closed."""
     closed = replace(ALERT, state="closed")
 
-    assert [type(act) for act in answered("/retrain", closed)] == [Start, Note]
-    assert [type(act) for act in answered("/ack", closed)] == [Note]
+    assert [type(act) for act in answered("/retrain", closed)] == [StartWorkflow, PostComment]
+    assert [type(act) for act in answered("/ack", closed)] == [PostComment]
 
 
 @given(st.text())
@@ -367,8 +377,8 @@ def test_no_comment_whatever_breaks_it(body):
     """Anybody may write one."""
     for text in (body, "/" + body, "/expected until 2026-02-08 because " + body, "/rollback " + body):
         for act in answered(text):
-            assert isinstance(act, Note | Propose | Raise | Start)
-            if isinstance(act, Propose):
+            assert isinstance(act, PostComment | ProposeChange | OpenAlert | StartWorkflow)
+            if isinstance(act, ProposeChange):
                 (entry,) = read_expected(act.text)
                 assert entry.reason.split() == entry.reason.split()
                 assert "\n" not in entry.reason
@@ -376,17 +386,17 @@ def test_no_comment_whatever_breaks_it(body):
 
 def test_waivers_hold_up_to_and_with_their_day():
     """And the longest counts."""
-    short, long = (Expected(("a", "b"), date(2026, 1, n), "x", "dana", "#1") for n in (10, 12))
+    short, long = (ExpectedCause(("a", "b"), date(2026, 1, n), "x", "dana", "#1") for n in (10, 12))
 
-    assert covering([short, long], "a", date(2026, 1, 10)) == long
-    assert covering([short, long], "a", date(2026, 1, 12)) == long
-    assert covering([short, long], "a", date(2026, 1, 13)) is None
-    assert covering([short, long], "c", date(2026, 1, 10)) is None
+    assert active_waiver([short, long], "a", date(2026, 1, 10)) == long
+    assert active_waiver([short, long], "a", date(2026, 1, 12)) == long
+    assert active_waiver([short, long], "a", date(2026, 1, 13)) is None
+    assert active_waiver([short, long], "c", date(2026, 1, 10)) is None
 
 
 def test_a_file_of_waivers_comes_back_without_what_is_over():
     """Whoever reviews it sees both."""
-    entries = [Expected(("a",), date(2026, 1, n), 'ü "x" \\ \x7f', "dana", "#1") for n in (9, 10)]
+    entries = [ExpectedCause(("a",), date(2026, 1, n), 'ü "x" \\ \x7f', "dana", "#1") for n in (9, 10)]
     text = write_expected(entries, date(2026, 1, 10))
 
     assert read_expected(text) == entries[1:]

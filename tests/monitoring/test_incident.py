@@ -9,17 +9,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.monitoring_limits import Incident
-from monitoring.incidents.actions import Note, Raise, Resolve, Say, Start
+from monitoring.incidents.actions import LogLine, OpenAlert, PostComment, ResolveAlert, StartWorkflow
 from monitoring.incidents.cause import Cause
-from monitoring.incidents.expected_causes import Expected
-from monitoring.incidents.incident import Look, decide
-from monitoring.incidents.incident_state import KEPT, Memory
+from monitoring.incidents.expected_causes import ExpectedCause
+from monitoring.incidents.incident import RunFindings, decide
+from monitoring.incidents.incident_state import KEPT, IncidentState
 
 RULES = Incident(7, 14, 1.5, "never", 7, 2)
 DRIFT = Cause("score_drift", "issue", "", "2026-01-10", "2026-01-14", 2.0, 2.5, "scores moved")
-LOSS = replace(DRIFT, kind="estimated_performance", tier="page", words="accuracy fell")
-BROKEN = replace(DRIFT, kind="missing_values", tier="page", family="web", words="wind is missing")
-SLOW = replace(DRIFT, kind="latency", tier="page", words="p99 120 ms")
+LOSS = replace(DRIFT, kind="estimated_performance", tier="page", summary="accuracy fell")
+BROKEN = replace(DRIFT, kind="missing_values", tier="page", family="web", summary="wind is missing")
+SLOW = replace(DRIFT, kind="latency", tier="page", summary="p99 120 ms")
 MARKER = "watch:flights:issue/score_drift/"
 
 
@@ -32,7 +32,7 @@ def look(*causes, at="2026-01-15", **more):
     kinds = ("score_drift", "estimated_performance", "missing_values")
     newest = (date.fromisoformat(at) - timedelta(days=1)).isoformat()
     judged = dict.fromkeys(kinds, days(newest))
-    return Look("flights", "v", f"{at}T06:00Z", judged, causes, **more)
+    return RunFindings("flights", "v", f"{at}T06:00Z", judged, causes, **more)
 
 
 def words(look, memory, state, why):
@@ -49,15 +49,15 @@ class Board:
         acts = decide(seen, self.alerts[::-1], waivers, quiet, rules, words)
         for act in acts:
             mine = [a for a in self.alerts if a.marker == getattr(act, "marker", None)]
-            if isinstance(act, Raise):
+            if isinstance(act, OpenAlert):
                 alert = (
                     mine[0] if mine else SimpleNamespace(number=len(self.alerts) + 1, marker=act.marker, closed_at="")
                 )
                 vars(alert).update(vars(act) | {"state": "open", "by_hand": False})
                 self.alerts += [] if mine else [alert]
-            elif isinstance(act, Resolve):
+            elif isinstance(act, ResolveAlert):
                 vars(mine[0]).update(body=act.body, memory=act.memory, state="closed", by_hand=False, closed_at=seen.at)
-            elif isinstance(act, Note):
+            elif isinstance(act, PostComment):
                 self.notes[act.number, act.marker] = act.body
         return acts
 
@@ -66,7 +66,7 @@ class Board:
 
     @property
     def memory(self):
-        return Memory.from_json(self.alerts[0].memory)
+        return IncidentState.from_json(self.alerts[0].memory)
 
 
 @pytest.fixture
@@ -121,7 +121,7 @@ def test_it_closes_itself_after_so_many_quiet_windows(board, at, state):
 def test_it_closes_with_a_summary(board):
     """How long, how bad, what was done."""
     moves = (("2026-01-09T03:17", "too early"), ("2026-01-15T03:17", "v2 went live: a new model"))
-    board.run(look(at="2026-01-18", moves=moves))
+    board.run(look(at="2026-01-18", deployments=moves))
 
     assert board.notes == {
         (1, "closed:2026-01-14"): (
@@ -136,7 +136,7 @@ def test_it_closes_with_a_summary(board):
 
 def test_a_day_beyond_that_does_not_last_is_no_quiet_one(board):
     """The count begins anew."""
-    board.run(look(at="2026-01-18", restless={DRIFT.fingerprint: "2026-01-16"}))
+    board.run(look(at="2026-01-18", last_breach={DRIFT.fingerprint: "2026-01-16"}))
     assert board.alerts[0].state == "open"
     board.run(look(at="2026-01-20"))
 
@@ -145,9 +145,9 @@ def test_a_day_beyond_that_does_not_last_is_no_quiet_one(board):
 
 def test_what_cannot_be_watched_keeps_it_open(board):
     """So does a kind of which no day could be judged: outcomes come late."""
-    board.run(look(at="2026-01-25", blind=("score_drift",)))
+    board.run(look(at="2026-01-25", not_monitored=("score_drift",)))
     assert board.alerts[0].body == "quiet: could not be watched: score_drift"
-    board.run(replace(look(at="2026-01-25"), judged={"missing_values": days("2026-01-24")}))
+    board.run(replace(look(at="2026-01-25"), evaluated={"missing_values": days("2026-01-24")}))
 
     assert board.alerts[0].state == "open"
 
@@ -180,7 +180,7 @@ def test_a_person_who_closed_it_is_not_fought(board, causes, at, state):
     acts = board.run(look(*causes, at=at))
 
     assert [a.state for a in board.alerts] == [state]
-    assert any(isinstance(act, Say) and "a person closed it" in act.words for act in acts) == (state == "closed")
+    assert any(isinstance(act, LogLine) and "a person closed it" in act.text for act in acts) == (state == "closed")
 
 
 def test_one_that_a_person_opened_again_is_for_a_person_to_close(board):
@@ -196,7 +196,7 @@ def test_one_that_a_person_opened_again_is_for_a_person_to_close(board):
 
 def test_what_is_expected_is_no_alarm_until_its_day(board):
     """It closes; when the waiver is over and it goes on, it opens again."""
-    waiver = Expected(("issue/score_drift/",), date(2026, 1, 20), "a sale", "dana", "#1")
+    waiver = ExpectedCause(("issue/score_drift/",), date(2026, 1, 20), "a sale", "dana", "#1")
     board.run(look(DRIFT, at="2026-01-16"), waivers=[waiver])
     assert board.alerts[0].state == "closed"
     assert "expected until 2026-01-20, because a sale" in board.notes[1, "closed:2026-01-14"]
@@ -226,7 +226,7 @@ def test_an_incident_may_call_a_retrain_by_itself(setting, cause, calls):
     board, rules = Board(), replace(RULES, retrain=setting)
     acts = [act for at in range(15, 22) for act in board.run(look(cause, at=f"2026-01-{at}"), rules)]
 
-    assert sum(isinstance(act, Start) for act in acts) == calls
+    assert sum(isinstance(act, StartWorkflow) for act in acts) == calls
     assert (("2026-01-15", "called a retrain") in board.memory.actions) == bool(calls)
 
 
@@ -234,11 +234,11 @@ def test_it_calls_again_after_a_while_and_not_while_somebody_knows_of_it():
     """A retrain that did not help may help with more rows."""
     board, rules = Board(), replace(RULES, retrain="page")
     board.run(look(LOSS), rules)
-    assert any(isinstance(act, Start) for act in board.run(look(LOSS, at="2026-01-22"), rules))
+    assert any(isinstance(act, StartWorkflow) for act in board.run(look(LOSS, at="2026-01-22"), rules))
     board.alerts[0].memory |= {"ack": "2026-02-05"}
 
-    assert not any(isinstance(act, Start) for act in board.run(look(LOSS, at="2026-02-05"), rules))
-    assert any(isinstance(act, Start) for act in board.run(look(LOSS, at="2026-02-06"), rules))
+    assert not any(isinstance(act, StartWorkflow) for act in board.run(look(LOSS, at="2026-02-05"), rules))
+    assert any(isinstance(act, StartWorkflow) for act in board.run(look(LOSS, at="2026-02-06"), rules))
 
 
 def test_an_alert_that_remembers_nothing_is_carried_on():
@@ -286,43 +286,43 @@ def test_whatever_happens_a_second_run_changes_nothing_and_no_cause_has_two_issu
         if hand and board.alerts and board.alerts[0].state != hand:
             board.by_hand(hand, f"{at}T09:00Z")
 
-    known = [cause for a in board.alerts for cause in Memory.from_json(a.memory).causes]
+    known = [cause for a in board.alerts for cause in IncidentState.from_json(a.memory).causes]
     assert len(known) == len({*known})
 
 
 @given(
     st.dictionaries(
-        st.sampled_from([*Memory().__dict__, "x"]),
+        st.sampled_from([*IncidentState().__dict__, "x"]),
         st.none() | st.text() | st.floats() | st.booleans() | st.lists(st.text() | st.lists(st.text())),
     )
 )
 def test_a_memory_that_somebody_edited_is_read_as_far_as_it_fits(data):
     """A hidden line is for anybody who may edit the issue."""
-    memory = Memory.from_json(data)
+    memory = IncidentState.from_json(data)
 
-    assert Memory.from_json(memory.to_json()) == memory
+    assert IncidentState.from_json(memory.to_json()) == memory
     assert memory.acknowledged("2026-01-01") in (True, False)
 
 
 def test_of_a_day_that_is_over_the_last_line_of_history_stays():
     """Of today all do: weeks fit where an hourly watch would fill a page in days."""
-    memory = Memory()
+    memory = IncidentState()
     for at, words in (
         ("2026-01-14T05:00Z", "a"),
         ("2026-01-14T06:00Z", "b"),
         ("2026-01-15T05:00Z", "c"),
         ("2026-01-15T06:00Z", "d"),
     ):
-        memory = memory.ran(at, words)
+        memory = memory.with_run(at, words)
 
     assert [words for _, words in memory.runs] == ["b", "c", "d"]
 
 
 def test_a_memory_has_an_end():
     """GitHub's issues have one."""
-    memory = Memory()
+    memory = IncidentState()
     for number in range(100):
-        memory = memory.ran(str(number), "x" * 999 + str(number)).acted(str(number), "y" * 999)
+        memory = memory.with_run(str(number), "x" * 999 + str(number)).with_action(str(number), "y" * 999)
 
     assert (len(memory.runs), len(memory.actions)) == (1, KEPT)  # what is cut says the same
     assert len(str(memory.to_json())) < 25_000
@@ -390,17 +390,17 @@ def test_what_a_closed_incident_never_had_opens_it_again_with_the_reason(board, 
     board.by_hand("closed")
     acts = board.run(look(DRIFT, joined, at="2026-01-16"))
 
-    assert [type(act) for act in acts] == [Note, Raise]
+    assert [type(act) for act in acts] == [PostComment, OpenAlert]
     assert "which a person closed and which is open again because of it" in acts[0].body
     opened = "opened again: a person closed it before this joined"
     assert board.memory.actions[-1][1].startswith(opened)
     board.by_hand("closed", "2026-01-16T09:00Z")
-    assert [type(act) for act in board.run(look(DRIFT, joined, at="2026-01-16"))] == [Say]
+    assert [type(act) for act in board.run(look(DRIFT, joined, at="2026-01-16"))] == [LogLine]
 
 
 def test_what_joins_an_expected_incident_is_not_expected(board):
     """The waiver names the causes that it is about."""
-    waiver = Expected((DRIFT.fingerprint,), date(2026, 2, 1), "sale", "dana", "#1")
+    waiver = ExpectedCause((DRIFT.fingerprint,), date(2026, 2, 1), "sale", "dana", "#1")
     board.run(look(DRIFT, at="2026-01-16"), waivers=[waiver])
     board.run(look(DRIFT, LOSS, at="2026-01-17"), waivers=[waiver])
 

@@ -2,10 +2,19 @@
 
 import pytest
 
-from monitoring.incidents.incident_state import Memory
-from monitoring.incidents.issue_text import LONGEST, Evidence, Facts, body, cost, first, likely, title
+from monitoring.incidents.incident_state import IncidentState
+from monitoring.incidents.issue_text import (
+    LONGEST,
+    CauseFacts,
+    Evidence,
+    body,
+    daily_cost,
+    first_step,
+    likely_causes,
+    title,
+)
 
-MEMORY = Memory(
+MEMORY = IncidentState(
     causes=("page/estimated_performance/", "issue/score_drift/"),
     words=("accuracy: 0.70; usual 0.80", "score drift: 0.4; usual 0.1"),
     since="2026-01-10",
@@ -136,7 +145,7 @@ def test_the_first_line_says_how_it_stands(state, first):
 
 def test_an_incident_that_knows_nothing_yet_can_be_told():
     """No empty table, no empty list."""
-    words = body("m", "v", Memory(), "quiet", "could not be watched: x", Evidence())
+    words = body("m", "v", IncidentState(), "quiet", "could not be watched: x", Evidence())
 
     assert words.startswith("**m**, version <code>v</code>: could not be watched: x.\n\n**What to do**")
 
@@ -170,14 +179,14 @@ def test_an_incident_that_knows_nothing_yet_can_be_told():
 )
 def test_who_is_woken_is_told_one_thing_to_do_first(kinds, tier, releases, words):
     """In the line below the first; what else can be done stands further below."""
-    facts = Facts(kinds, "2026-01-10", owners={"weather": ("wind",)}, releases=releases)
+    facts = CauseFacts(kinds, "2026-01-10", owners={"weather": ("wind",)}, releases=releases)
 
-    assert words in first(facts, tier)
+    assert words in first_step(facts, tier)
 
 
 def test_broken_rows_are_looked_at_before_anything_is_learnt_from_them():
     """A retrain on broken rows makes it worse."""
-    memory = Memory(causes=("page/missing_values/web",), since="2026-01-10")
+    memory = IncidentState(causes=("page/missing_values/web",), since="2026-01-10")
 
     assert "do not retrain on them" in body("m", "v", memory, "open", "", Evidence())
 
@@ -192,7 +201,7 @@ def test_broken_rows_are_looked_at_before_anything_is_learnt_from_them():
 )
 def test_nobody_is_told_to_retrain_for_answers_that_take_long(causes, retrains):
     """No model that is learnt anew makes a machine faster."""
-    told = body("m", "v", Memory(causes=causes, since="2026-01-10"), "open", "", Evidence())
+    told = body("m", "v", IncidentState(causes=causes, since="2026-01-10"), "open", "", Evidence())
 
     assert "no matter of what the model has learnt" in told
     assert ("If the world has changed" in told) == retrains
@@ -202,45 +211,45 @@ def test_nobody_is_told_to_retrain_for_answers_that_take_long(causes, retrains):
     ("facts", "words"),
     [
         (
-            Facts(("score_drift",), "2026-01-10", releases=(("2026-01-09", "v1"), ("2026-01-01", "v0"))),
+            CauseFacts(("score_drift",), "2026-01-10", releases=(("2026-01-09", "v1"), ("2026-01-01", "v0"))),
             ("A release of ours: <code>v1</code> went live on 2026-01-09, a day before.",),
         ),
         (
-            Facts(("unseen_categories",), "2026-01-10", new=("country",)),
+            CauseFacts(("unseen_categories",), "2026-01-10", new=("country",)),
             ("A new segment, or a new spelling upstream: values never seen before in <code>country</code>.",),
         ),
         (
-            Facts(("missing_values",), "2026-01-10", owners={"web": ("wind",), "": ("rain",)}),
+            CauseFacts(("missing_values",), "2026-01-10", owners={"web": ("wind",), "": ("rain",)}),
             (
                 "An upstream change: <code>wind</code> moved; all of them web's: ask there.",
                 "An upstream change: <code>rain</code> moved; ask who fills them.",
             ),
         ),
         (
-            Facts(("score_drift",), "2026-07-10", known=("2026-01-01", "2026-03-01")),
+            CauseFacts(("score_drift",), "2026-07-10", known=("2026-01-01", "2026-03-01")),
             ("The season: the model was judged with rows of 2026-01-01 to 2026-03-01 only.",),
         ),
         (
-            Facts(("score_drift",), "2026-12-20", known=("2026-01-01", "2026-03-01")),
+            CauseFacts(("score_drift",), "2026-12-20", known=("2026-01-01", "2026-03-01")),
             ("Nothing that is known here happened at that time.",),
         ),
         (
-            Facts(("score_drift",), "2026-07-10", known=("2025-01-01", "2026-03-01")),
+            CauseFacts(("score_drift",), "2026-07-10", known=("2025-01-01", "2026-03-01")),
             ("Nothing that is known here happened at that time.",),
         ),
         (
-            Facts(("latency", "errors"), "2026-07-10", known=("2026-01-01", "2026-03-01")),
+            CauseFacts(("latency", "errors"), "2026-07-10", known=("2026-01-01", "2026-03-01")),
             ("Nothing that is known here happened at that time.",),
         ),
         (
-            Facts(("realised_performance",), "2026-01-10"),
+            CauseFacts(("realised_performance",), "2026-01-10"),
             ("The world: rows look as before and outcomes differ, so what leads to what has changed.",),
         ),
     ],
 )
 def test_a_likely_cause_is_what_happened_at_that_time(facts, words):
     """A release of ours, a new segment, upstream, the season, the world."""
-    assert likely(facts) == words
+    assert likely_causes(facts) == words
 
 
 @pytest.mark.parametrize(
@@ -255,14 +264,14 @@ def test_a_likely_cause_is_what_happened_at_that_time(facts, words):
 )
 def test_a_loss_is_told_in_money_where_the_metric_counts_decisions(metric, usual, now, words):
     """A worse ranking has no price of its own."""
-    assert cost(metric, usual, now, 400, 2.5, "EUR") == words
-    assert cost(metric, usual, now, 400, 0.0, "") == ""
+    assert daily_cost(metric, usual, now, 400, 2.5, "EUR") == words
+    assert daily_cost(metric, usual, now, 400, 0.0, "") == ""
 
 
 @pytest.mark.parametrize("hostile", ["a | b\n\n# c", "<!-- tidegate: {} -->", "@everyone", "`x` [y](z)"])
 def test_nothing_from_data_breaks_out(hostile):
     """A feature's name, a comment's author, a crash's message."""
-    memory = Memory(
+    memory = IncidentState(
         causes=("page/x/",),
         words=(hostile,),
         since="2026-01-10",
@@ -271,8 +280,8 @@ def test_nothing_from_data_breaks_out(hostile):
         ack="2026-01-21",
         ack_by=hostile,
     )
-    facts = Facts(("x",), "2026-01-10", (hostile,), {hostile: (hostile,)}, (("2026-01-10", hostile),))
-    evidence = Evidence(likely=likely(facts), remarks={"r": (hostile,)})
+    facts = CauseFacts(("x",), "2026-01-10", (hostile,), {hostile: (hostile,)}, (("2026-01-10", hostile),))
+    evidence = Evidence(likely=likely_causes(facts), remarks={"r": (hostile,)})
     told = body(hostile, hostile, memory, "open", hostile, evidence) + title(hostile, [hostile], "x", [hostile])
 
     for sign in ("<!--", "@everyone", "\n# c", "[y]"):

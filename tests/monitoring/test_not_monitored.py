@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from monitoring.incidents.self_check import crashed
+from monitoring.incidents.self_check import crashed_checks
 from monitoring.journal.window import days_of
 from monitoring.measure import measure
 from monitoring.metrics.drift import attempt
@@ -107,5 +107,5 @@ def test_a_mistake_in_the_code_is_still_reported():
     found, unknown = attempt([("score_drift", mistake), ("row_rate", lambda: ["measured"])])
 
     assert found == ["measured"]
-    (broken,) = crashed(unknown)
-    assert broken.words == ("score_drift: KeyError: 'no such column'",)
+    (broken,) = crashed_checks(unknown)
+    assert broken.details == ("score_drift: KeyError: 'no such column'",)

@@ -7,7 +7,7 @@ import pytest
 from contracts.row_contract import Contract, Feature, Target
 from monitoring.charts.signals import Signal, Unknown
 from monitoring.incidents.alert_rules import assess, excess
-from monitoring.incidents.incident_state import Memory
+from monitoring.incidents.incident_state import IncidentState
 from monitoring.observations import Seen, chart, first_day, moves_of
 
 CONTRACT = Contract(
@@ -75,7 +75,7 @@ def test_a_cause_has_a_fingerprint_whatever_the_day_the_version_and_the_metric(r
     weather = next(cause for cause in look.causes if cause.family == "weather")
     assert (weather.since, weather.last) == ("2026-01-04", "2026-01-07")
     assert weather.now == weather.peak == pytest.approx((2.0 - 0.4) / (1.0 - 0.4))
-    assert weather.words == "missing values share wind: 2.000 on 2026-01-07; usual 0.400, limit 1.000"
+    assert weather.summary == "missing values share wind: 2.000 on 2026-01-07; usual 0.400, limit 1.000"
 
 
 def test_where_the_level_is_the_alarm_it_is_told_and_else_it_is_not(rules):
@@ -83,14 +83,14 @@ def test_where_the_level_is_the_alarm_it_is_told_and_else_it_is_not(rules):
     low = [replace(s, level=1.2) for s in series(".......")]
     (cause,) = seen(low, rules).look().causes
 
-    assert cause.words.endswith("usual 0.400, limit 1.000; lately 1.200 (limit 1.000)")
+    assert cause.summary.endswith("usual 0.400, limit 1.000; lately 1.200 (limit 1.000)")
 
 
 def test_the_digests_signals_are_no_cause(rules):
     """Nor do their days count."""
     look = seen(series("#######", "univariate_drift", "wind", "mean", "digest"), rules).look()
 
-    assert (look.causes, look.judged, look.restless) == ((), {}, {})
+    assert (look.causes, look.evaluated, look.last_breach) == ((), {}, {})
 
 
 def test_a_look_tells_what_was_judged_what_stirred_and_what_became_live(rules):
@@ -98,10 +98,10 @@ def test_a_look_tells_what_was_judged_what_stirred_and_what_became_live(rules):
     unknown = [Unknown("score_drift wind", "ValueError", crashed=True), Unknown("row_rate", "soon", yet=True)]
     look = seen(series("..#...."), rules, unknown).look()
 
-    assert look.judged == {"multivariate_drift": tuple(f"2026-01-0{n}" for n in range(1, 8))}
-    assert look.restless == {"issue/multivariate_drift/": "2026-01-03"}
-    assert look.blind == ("score_drift",)
-    assert look.moves == (("2026-01-04T03:17", "v1 went live: model v1"),)
+    assert look.evaluated == {"multivariate_drift": tuple(f"2026-01-0{n}" for n in range(1, 8))}
+    assert look.last_breach == {"issue/multivariate_drift/": "2026-01-03"}
+    assert look.not_monitored == ("score_drift",)
+    assert look.deployments == (("2026-01-04T03:17", "v1 went live: model v1"),)
 
 
 def test_title_and_body_tell_a_person_all(rules):
@@ -115,7 +115,9 @@ def test_title_and_body_tell_a_person_all(rules):
     unknown = [Unknown("score_drift", "ValueError: <b>")]
     found = seen(signals, rules, unknown, oddities=("3 torn",), unjudged=("2026-01-09",), slices="| a | slice |")
     look = found.look()
-    memory = Memory(tuple(c.fingerprint for c in look.causes), tuple(c.words for c in look.causes), "2026-01-05")
+    memory = IncidentState(
+        tuple(c.fingerprint for c in look.causes), tuple(c.summary for c in look.causes), "2026-01-05"
+    )
     title, words = found.words(look, memory, "open", "")
 
     assert title == "flight-late: missing values, multivariate drift since 2026-01-05 (wind)"
@@ -143,7 +145,7 @@ def test_title_and_body_tell_a_person_all(rules):
 def test_nothing_seen_can_be_told(rules):
     """No rows, no day, no division by zero."""
     found = seen([], rules, rows=0, labelled=0)
-    _, words = found.words(found.look(), Memory(), "quiet", "no day could be judged")
+    _, words = found.words(found.look(), IncidentState(), "quiet", "no day could be judged")
 
     assert "outcomes are known for 0 of 0 rows (none)" in words
     assert first_day([], ()) == ""
@@ -155,7 +157,9 @@ def test_nothing_from_data_breaks_out(rules, hostile):
     signals = series("#######", "unseen_categories", hostile, "share", "page")
     found = seen(signals, rules, [Unknown(hostile, hostile)], oddities=(hostile,))
     look = found.look()
-    memory = Memory(tuple(c.fingerprint for c in look.causes), tuple(c.words for c in look.causes), "2026-01-01")
+    memory = IncidentState(
+        tuple(c.fingerprint for c in look.causes), tuple(c.summary for c in look.causes), "2026-01-01"
+    )
 
     for sign in ("<!--", "@everyone", "\n# c", "[y]", 'a" |'):
         assert sign not in "\n".join(found.words(look, memory, "open", ""))

@@ -6,8 +6,8 @@ from types import SimpleNamespace
 import pytest
 
 from monitoring.charts.signals import Unknown
-from monitoring.incidents.actions import Note, Raise, Resolve
-from monitoring.incidents.self_check import Broken, cause_of, crashed, issues, silent
+from monitoring.incidents.actions import OpenAlert, PostComment, ResolveAlert
+from monitoring.incidents.self_check import MonitoringFault, crashed_checks, fault_issues, fault_of, no_recent_rows
 from monitoring.journal.window import JournalError
 
 NOW = datetime(2026, 1, 15, 12, tzinfo=UTC)
@@ -42,7 +42,7 @@ def alert(kind, state="open", by_hand=False, closed_at="", memory=None):
 )
 def test_no_rows_is_told_after_a_while(answered, live_since, words):
     """A version that has just gone live has none yet."""
-    assert silent(answered, live_since, NOW, 2) == ([Broken("rows", (words,))] if words else [])
+    assert no_recent_rows(answered, live_since, NOW, 2) == ([MonitoringFault("rows", (words,))] if words else [])
 
 
 def test_a_check_that_crashed_is_told_and_one_that_has_too_little_to_go_by_is_not():
@@ -50,25 +50,25 @@ def test_a_check_that_crashed_is_told_and_one_that_has_too_little_to_go_by_is_no
     few = Unknown("score_drift", "the reference has 3 full days")
     torn = Unknown("realised_performance", "ValueError: no", crashed=True)
 
-    assert crashed([few]) == []
+    assert crashed_checks([few]) == []
     words = "realised_performance: ValueError: no"
-    assert crashed([few, torn]) == [Broken("checks", (words,), {"realised_performance": words})]
+    assert crashed_checks([few, torn]) == [MonitoringFault("checks", (words,), {"realised_performance": words})]
 
 
 def test_an_error_says_what_is_broken():
     """The first kind that fits; whatever is not known is the run."""
     kinds = {JournalError: "journal", OSError: "journal"}
 
-    assert cause_of(JournalError("gone"), kinds) == Broken("journal", ("JournalError: gone",))
-    assert cause_of(KeyError("x"), kinds) == Broken("run", ("KeyError: 'x'",))
+    assert fault_of(JournalError("gone"), kinds) == MonitoringFault("journal", ("JournalError: gone",))
+    assert fault_of(KeyError("x"), kinds) == MonitoringFault("run", ("KeyError: 'x'",))
 
 
 def test_each_kind_has_an_issue_and_a_whole_run_closes_those_that_are_well():
     """One that did not come to its end knows nothing of the others."""
-    broken = [Broken("rows", ("none since Monday",))]
-    raised, closed = issues(broken, [alert("journal"), alert("rows"), alert("run", "closed")], NOW, 14)
+    broken = [MonitoringFault("rows", ("none since Monday",))]
+    raised, closed = fault_issues(broken, [alert("journal"), alert("rows"), alert("run", "closed")], NOW, 14)
 
-    assert isinstance(raised, Raise)
+    assert isinstance(raised, OpenAlert)
     assert (raised.marker, raised.title) == ("monitor:rows", "The watch: no rows arrive")
     assert raised.body == (
         "**No rows arrive.** That is no alarm about the model, and no pass either: it is not watched.\n\n"
@@ -76,9 +76,9 @@ def test_each_kind_has_an_issue_and_a_whole_run_closes_those_that_are_well():
         "**What to do.** See that the scorer answers (`/health`), that the website asks it, and that its journal is"
         " shipped here. This closes itself with the next run that is whole.\n"
     )
-    assert isinstance(closed, Resolve)
+    assert isinstance(closed, ResolveAlert)
     assert (closed.marker, closed.body) == ("monitor:journal", "It is well again.\n\nit was so")
-    assert len(issues(broken, [alert("journal")], NOW, 14, whole=False)) == 1
+    assert len(fault_issues(broken, [alert("journal")], NOW, 14, whole=False)) == 1
 
 
 @pytest.mark.parametrize(("closed_at", "left"), [("2026-01-14T00:00:00Z", True), ("2026-01-01T00:00:00Z", False)])
@@ -86,47 +86,47 @@ def test_one_that_a_person_closed_is_left_alone_for_a_while(closed_at, left):
     """Somebody knows of it."""
     known = [alert("rows", "closed", by_hand=True, closed_at=closed_at)]
 
-    assert bool(issues([Broken("rows", ())], known, NOW, 14)) is not left
+    assert bool(fault_issues([MonitoringFault("rows", ())], known, NOW, 14)) is not left
 
 
 def checks(*kinds):
-    return crashed([Unknown(kind, "KeyError: 'x'", crashed=True) for kind in kinds])
+    return crashed_checks([Unknown(kind, "KeyError: 'x'", crashed=True) for kind in kinds])
 
 
 #: The alert as it was left, the checks that crash now -> what is done, and which checks the comment names.
 JOINED = [
-    ({}, ["score_drift"], [Raise], ""),
-    ({}, ["score_drift", "row_rate"], [Note, Raise], "row_rate"),
-    ({}, ["row_rate"], [Note, Raise], "row_rate"),
-    ({"state": "closed"}, ["row_rate"], [Raise], ""),
+    ({}, ["score_drift"], [OpenAlert], ""),
+    ({}, ["score_drift", "row_rate"], [PostComment, OpenAlert], "row_rate"),
+    ({}, ["row_rate"], [PostComment, OpenAlert], "row_rate"),
+    ({"state": "closed"}, ["row_rate"], [OpenAlert], ""),
     ({"state": "closed", "by_hand": True, "closed_at": "2026-01-14T00:00:00Z"}, ["score_drift"], [], ""),
     (
         {"state": "closed", "by_hand": True, "closed_at": "2026-01-14T00:00:00Z"},
         ["score_drift", "row_rate"],
-        [Note, Raise],
+        [PostComment, OpenAlert],
         "row_rate",
     ),
-    ({"state": "closed", "by_hand": True, "closed_at": "2026-01-01T00:00:00Z"}, ["score_drift"], [Raise], ""),
+    ({"state": "closed", "by_hand": True, "closed_at": "2026-01-01T00:00:00Z"}, ["score_drift"], [OpenAlert], ""),
 ]
 
 
 @pytest.mark.parametrize(("left", "kinds", "done", "named"), JOINED)
 def test_a_check_that_joins_an_issue_of_the_watch_is_named_by_one_comment(left, kinds, done, named):
     """An edit notifies nobody; what was announced is not announced again, and a killed run doubles nothing."""
-    (opened,) = issues(checks("score_drift"), [], NOW, 14)
+    (opened,) = fault_issues(checks("score_drift"), [], NOW, 14)
     known = alert("checks", **left, memory=opened.memory)
-    found = issues(checks(*kinds), [known], NOW, 14)
+    found = fault_issues(checks(*kinds), [known], NOW, 14)
 
     assert [type(act) for act in found] == done
-    later = issues(checks(*kinds), [known], NOW + timedelta(hours=1), 14)
+    later = fault_issues(checks(*kinds), [known], NOW + timedelta(hours=1), 14)
     assert [act.marker for act in later] == [act.marker for act in found]
     if named:
         note, raised = found
         assert f"- {named}: KeyError" in note.body
         assert "score" not in note.body
         assert ("which a person closed" in note.body) is (known.state == "closed")
-        after = issues(checks(*kinds), [alert("checks", memory=raised.memory)], NOW, 14)
-        assert [type(act) for act in after] == [Raise]
+        after = fault_issues(checks(*kinds), [alert("checks", memory=raised.memory)], NOW, 14)
+        assert [type(act) for act in after] == [OpenAlert]
 
 
 def test_a_check_that_returns_after_the_issue_closed_itself_joins_with_a_comment_of_its_own():
@@ -134,9 +134,9 @@ def test_a_check_that_returns_after_the_issue_closed_itself_joins_with_a_comment
     markers = []
     for day in (1, 3):
         now = NOW + timedelta(days=day)
-        (opened,) = issues(checks("score_drift"), [alert("checks", "closed")], now, 14)
+        (opened,) = fault_issues(checks("score_drift"), [alert("checks", "closed")], now, 14)
         both = checks("score_drift", "row_rate")
-        note, _ = issues(both, [alert("checks", memory=opened.memory)], now, 14)
+        note, _ = fault_issues(both, [alert("checks", memory=opened.memory)], now, 14)
         markers.append(note.marker)
 
     assert markers[0] != markers[1]
@@ -145,7 +145,7 @@ def test_a_check_that_returns_after_the_issue_closed_itself_joins_with_a_comment
 @pytest.mark.parametrize("memory", [{}, {"announced": "x"}, {"announced": None, "since": 3}])
 def test_an_issue_that_remembers_no_causes_announces_none_and_notes_them(memory):
     """It is from before they were noted, or somebody edited it."""
-    (raised,) = issues(checks("score_drift"), [alert("checks", memory=memory)], NOW, 14)
+    (raised,) = fault_issues(checks("score_drift"), [alert("checks", memory=memory)], NOW, 14)
 
     assert raised.memory["announced"] == ["score_drift"]
 
@@ -153,7 +153,7 @@ def test_an_issue_that_remembers_no_causes_announces_none_and_notes_them(memory)
 @pytest.mark.parametrize("kind", ["journal", "evidence", "rows", "checks", "settings", "run"])
 def test_words_from_an_error_cannot_break_out(kind):
     """A message may hold anything."""
-    (raised,) = issues([Broken(kind, ("<!-- @all\n# x",))], [], NOW, 14)
+    (raised,) = fault_issues([MonitoringFault(kind, ("<!-- @all\n# x",))], [], NOW, 14)
 
     for sign in ("<!--", "@all", "\n# x"):
         assert sign not in raised.body

@@ -9,7 +9,7 @@ import pytest
 from contracts.release_policy import Rollback
 from forge.local.folder_forge import LocalForge
 from monitoring.incidents.auto_rollback import Alarm
-from monitoring.incidents.forge_actions import serves_badly
+from monitoring.incidents.forge_actions import handle_service_alarms
 from monitoring.metrics.service_metrics import Counts, ServiceError, alarms_between, look, observe, parse_counts
 
 pytestmark = pytest.mark.slow
@@ -79,7 +79,7 @@ def test_only_what_came_between_two_looks_counts(before, after, words):
     """And only where enough was asked to tell."""
     found = alarms_between(before, after, NEW, RULES)
 
-    assert [each.words for each in found] == words
+    assert [each.details for each in found] == words
     assert {each.version for each in found} <= {NEW}
 
 
@@ -112,7 +112,7 @@ def test_a_running_scorer_is_asked_twice(scorer, monkeypatch):
     monkeypatch.setenv("TIDEGATE_WATCH_TOKEN", "secret")
     (alarm,) = observe([f"{address}/metrics"], 0, NEW, RULES)
 
-    assert (alarm.kind, alarm.words) == ("errors", "500 of 500 requests failed (100.0%; limit 1.0%)")
+    assert (alarm.kind, alarm.details) == ("errors", "500 of 500 requests failed (100.0%; limit 1.0%)")
     assert seen == ["Bearer secret"] * 2
 
 
@@ -144,12 +144,12 @@ def test_latency_that_joins_errors_is_one_comment(tmp_path, by_hand):
     latency = Alarm("latency", "v", "p99 of 200 answers is up to 500 ms")
 
     for _ in range(2):
-        serves_badly("", forge, [errors], RULES)
+        handle_service_alarms("", forge, [errors], RULES)
     assert forge.notes == {}
     if by_hand:
         forge.set_state(1, "closed")
     for _ in range(2):
-        serves_badly("", forge, [errors, latency], RULES)
+        handle_service_alarms("", forge, [errors, latency], RULES)
         (body,) = forge.notes.values()
         assert "- latency: p99 of 200 answers" in body
         assert "errors" not in body
@@ -157,6 +157,6 @@ def test_latency_that_joins_errors_is_one_comment(tmp_path, by_hand):
     (alert,) = forge.alerts()
     assert (alert.state, alert.title) == ("open", "Scorers: errors and latency beyond limits")
 
-    serves_badly("", forge, [], RULES)
-    serves_badly("", forge, [errors], RULES)
+    handle_service_alarms("", forge, [], RULES)
+    handle_service_alarms("", forge, [errors], RULES)
     assert len(forge.notes) == 1

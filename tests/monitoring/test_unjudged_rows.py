@@ -26,7 +26,7 @@ def window(mine=0, every=None, count=36, **more):
 def said(window, kind="row_rate", unknown=(), history=LIVE):
     signal = Signal(kind, "rows", "", "2026-02-05", 12.0, 12.0, None, None, 12)
     found = sightless(window, [signal], unknown, history, 100, 2)
-    return " / ".join(words for each in found for words in each.words)
+    return " / ".join(words for each in found for words in each.details)
 
 
 FEW = Unknown("score_drift", "no day has 100 rows", yet=True)
