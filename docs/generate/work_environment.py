@@ -89,9 +89,9 @@ def _command(parser: argparse.ArgumentParser, words: str) -> Iterator[str]:
     if rows:
         yield table(["Argument", "Default", "Meaning"], rows)
     for each in subcommands:
-        told = {choice.dest: choice.help or "" for choice in each._choices_actions}
+        summaries = {choice.dest: choice.help or "" for choice in each._choices_actions}
         for name, child in each.choices.items():
-            yield from _command(child, told.get(name) or child.description or "")
+            yield from _command(child, summaries.get(name) or child.description or "")
 
 
 def _names(action: argparse.Action) -> str:

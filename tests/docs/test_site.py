@@ -46,6 +46,7 @@ def test_the_site_is_built_and_loads_nothing_from_another_host(tmp_path):
     assert built.returncode == 0, built.stderr
     pages = {path: path.read_text() for path in tmp_path.rglob("*.html")}
     assert len(pages) == len(list((ROOT / "docs").rglob("*.md"))) + 1  # and 404.html
+    assert not (tmp_path / "generate").exists()
     assert {path: LOADED.findall(page) for path, page in pages.items() if LOADED.search(page)} == {}
     assert not [path for path, page in pages.items() if re.search(r'class="[^"]*\bmermaid\b', page)]
 
