@@ -45,45 +45,6 @@ def test_a_name_that_a_page_finds_in_a_module_is_there(page):
     assert [(name, path) for name, path in said if not re.search(rf"\b{name}\b", (ROOT / path).read_text())] == []
 
 
-#: Words that the glossary has better ones for.
-PRIVATE = re.compile(
-    r"\b(told|tells?|learnt|anew|lest|nought|whom|hears|trifles?|lately|beforehand|of its own|by so much|is none|stands for)\b"
-)
-
-
-@pytest.mark.parametrize(
-    "page", [*PAGES, ROOT / "README.md", ROOT / ".github/CONTRIBUTING.md"], ids=lambda path: path.name
-)
-def test_a_page_uses_the_terms_of_the_field(page):
-    """As the glossary has them."""
-    assert PRIVATE.findall(page.read_text().lower()) == []
-
-
-@pytest.mark.parametrize(
-    "term",
-    [
-        *("training window", "holdout", "validation", "confidence interval", "non-inferiority", "margin"),
-        *(
-            "permutation importance",
-            "prediction churn",
-            "data drift",
-            "concept drift",
-            "covariate shift",
-            "label shift",
-        ),
-        *("control chart", "control limit", "false alarm", "run length", "reference period", "label delay"),
-        *("label coverage", "realised performance", "estimated performance", "incident", "acknowledged", "resolved"),
-        *("traffic split", "variant", "challenger", "holdback", "feedback", "segment file", "upload", "withdrawn"),
-        *("quarantined", "training-serving skew", "staleness", "backtest"),
-    ],
-)
-def test_a_term_of_the_field_is_in_the_glossary(term):
-    """A reader who knows the field finds the word that they know."""
-    words = (ROOT / "docs/explanation/glossary.md").read_text().lower()
-
-    assert term in words or all(part in words for part in term.split())
-
-
 @pytest.mark.parametrize("package", PACKAGES)
 def test_the_picture_of_a_package_is_that_of_its_table(package):
     """`python -m docs.generate.package_pictures` draws it."""
