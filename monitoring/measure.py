@@ -26,7 +26,7 @@ from monitoring.metrics.label_delay import bias, mature
 from monitoring.metrics.spread import deviation
 from monitoring.metrics.volume import volume, waiting
 
-#: `measure`, or what does as it does.
+#: `measure_days`, or what does as it does.
 Measuring = Callable[..., tuple[list[Measure], list[Unknown]]]
 FOLDS = 3
 #: What is held against earlier days: the window's own, or (how the scorers answered) those of whatever was live.
@@ -35,7 +35,7 @@ OWN = ("row_rate", "label_coverage", *SERVICE)
 SHARES = ("missing_values", "unseen_categories", "label_coverage", "errors")
 
 
-def look(
+def measure_window(
     window: Window,
     reference: pd.DataFrame,
     contract: Contract,
@@ -48,14 +48,14 @@ def look(
     """Every signal of the window, what could not be told, and the days that could not be judged.
 
     *served* are measures of how the scorers answered: of earlier days, and of those to judge. They
-    need no row that could be judged. *measuring* is what measures; `measure` by default.
+    need no row that could be judged. *measuring* is what measures; `measure_days` by default.
     """
-    measuring = measuring or measure
+    measuring = measuring or measure_days
     own, later, unknown = volume(window, rules)
     rows, unjudged = full_days(window.rows, contract.time, rules.min_rows)
     kinds = [kind for kind in (*rules.page, *rules.issue) if kind not in OWN]
     if window.rows.empty:
-        signals = charted([(own, later), served], {}, rules)
+        signals = chart_signals([(own, later), served], {}, rules)
         if signals:  # which are no verdict on the model
             unknown += [Unknown(kind, "there is no row of it yet", yet=True) for kind in kinds]
         return signals, unknown, unjudged
@@ -66,7 +66,7 @@ def look(
     if len(days) < rules.min_reference_days:
         why = f"the reference has {len(days)} full days; {rules.min_reference_days} are needed for limits"
         unknown += [Unknown(kind, why) for kind in kinds]
-        return charted([(own, later), served], {}, rules), unknown, unjudged
+        return chart_signals([(own, later), served], {}, rules), unknown, unjudged
     names = [f.name for f in contract.features if f.name in window.rows and f.name in usual]
     if rows.empty:
         why = f"no day has {rules.min_rows} rows, as [monitoring] min_rows asks for"
@@ -89,10 +89,10 @@ def look(
             unknown += [each for each in failed if each not in unknown]
     powers = influence(usual, contract)
     say("solving the limits ...")
-    return charted([(before, now), (own, later), served], powers, rules), unknown, unjudged
+    return chart_signals([(before, now), (own, later), served], powers, rules), unknown, unjudged
 
 
-def measure(
+def measure_days(
     reference: pd.DataFrame,
     rows: pd.DataFrame,
     contract: Contract,
@@ -122,7 +122,7 @@ def measure(
     )
 
 
-def charted(
+def chart_signals(
     parts: Sequence[tuple[list[Measure], list[Measure]]], influences: Mapping[str, float], rules: Monitoring
 ) -> list[Signal]:
     """Measures of days to judge, each part's on charts with the limits of its own reference's."""

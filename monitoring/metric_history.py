@@ -37,7 +37,7 @@ class Series:
     days: tuple[Day, ...] = ()
     run: Mapping[str, Any] = field(default_factory=dict)
 
-    def told(self, version: str, signals: Iterable[Signal], days: Iterable[Day], run: Mapping[str, Any]) -> Series:
+    def updated(self, version: str, signals: Iterable[Signal], days: Iterable[Day], run: Mapping[str, Any]) -> Series:
         """It, after a run said *run* of itself, and *signals* and *days* of *version*."""
         known = {(v, s.name, s.day): (v, s) for v, s in self.signals}
         known |= {(version, s.name, s.day): (version, s) for s in signals}

@@ -19,7 +19,7 @@ CHARTS = 3
 
 
 @dataclass(frozen=True)
-class Seen:
+class Observations:
     """All that a run found: the signals and what they amount to, and what is told beside them.
 
     *rows* and *labelled* are counts; *budget* is how many false alarms a quarter the limits were solved
@@ -36,14 +36,14 @@ class Seen:
     rows: int
     labelled: int
     budget: float
-    moves: tuple[tuple[str, str, str], ...] = ()
-    known: tuple[str, str] = ("", "")
+    deployments: tuple[tuple[str, str, str], ...] = ()
+    reference: tuple[str, str] = ("", "")
     slices: str = ""
     oddities: Sequence[str] = ()
     unjudged: Sequence[str] = ()
     upstream: Sequence[str] = ()
 
-    def look(self) -> RunFindings:
+    def findings(self) -> RunFindings:
         """What is decided by."""
         series = {name: days for name, days in by_series(self.signals).items() if days[0].tier != "digest"}
         restless: dict[str, str] = {}
@@ -64,7 +64,7 @@ class Seen:
             causes=tuple(self._cause(group) for group in lasting.values()),
             last_breach=restless,
             not_monitored=tuple(each.kind.split()[0] for each in self.unknown if not each.yet),
-            deployments=tuple((at, f"{version} went live: {words}") for at, version, words in self.moves),
+            deployments=tuple((at, f"{version} went live: {words}") for at, version, words in self.deployments),
         )
 
     def pages(self, expected: Collection[str]) -> list[Signal]:
@@ -75,15 +75,15 @@ class Seen:
             days[-1] for days in lasting if days[0].tier == "page" and self._cause([days]).fingerprint not in expected
         ]
 
-    def words(self, look: RunFindings, memory: IncidentState, state: State, why: str) -> tuple[str, str]:
+    def issue_text(self, findings: RunFindings, memory: IncidentState, state: State, why: str) -> tuple[str, str]:
         """Title and body of an incident."""
         since = memory.since or min((signal.day for signal in self.signals), default=self.at[:10])
-        kinds = [cause.kind for cause in look.causes if cause.fingerprint in memory.causes]
+        kinds = [cause.kind for cause in findings.causes if cause.fingerprint in memory.causes]
         moved = drifted_features(self.signals, since)
         facts = replace(self._facts(since, moved), kinds=tuple(kinds))
         evidence = replace(self.evidence(since), first=first_step(facts, memory.tier))
-        shown = title(look.model, kinds, since, moved)
-        return shown, body(look.model, look.version, memory, state, why, evidence)
+        shown = title(findings.model, kinds, since, moved)
+        return shown, body(findings.model, findings.version, memory, state, why, evidence)
 
     def evidence(self, since: str) -> Evidence:
         """What there is to show of the time *since* a day."""
@@ -109,11 +109,11 @@ class Seen:
             },
         )
 
-    def said(self, *, quietly: bool) -> Iterable[str]:
+    def summary(self, *, with_state: bool) -> Iterable[str]:
         """Lines for the terminal; *quietly*, also that nothing is to be told."""
         if self.situation.state == "raised":
             yield from (f"  {line}" for line in self.effect())
-        elif quietly:
+        elif with_state:
             word = "quiet" if self.situation.state == "quiet" else "no change"
             yield f"{word}: {self.situation.why}"
         yield from (f"likely changed upstream: {change}" for change in self.upstream)
@@ -159,8 +159,8 @@ class Seen:
             since=since,
             new=tuple(dict.fromkeys(new)),
             owners={owner: tuple(names) for owner, names in owners.items()},
-            releases=tuple((at[:10], version) for at, version, _ in self.moves if version),
-            known=self.known,
+            releases=tuple((at[:10], version) for at, version, _ in self.deployments if version),
+            known=self.reference,
         )
 
     def effect(self, since: str = "") -> Iterable[str]:
@@ -233,7 +233,7 @@ def chart(days: Sequence[Signal]) -> str:
     )
 
 
-def moves_of(history: Iterable[tuple[str, str, str]]) -> tuple[tuple[str, str, str], ...]:
+def deployments_of(history: Iterable[tuple[str, str, str]]) -> tuple[tuple[str, str, str], ...]:
     """What became live, of changes (time, version, words), oldest first: where the version changed."""
     found: list[tuple[str, str, str]] = []
     for at, version, words in history:

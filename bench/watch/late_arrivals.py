@@ -23,7 +23,7 @@ from contracts.thresholds import read_rules
 from monitoring.charts.control_limits import QUARTER, alarms_begin
 from monitoring.journal.arrival_times import day_of
 from monitoring.journal.window import Window
-from monitoring.measure import charted
+from monitoring.measure import chart_signals
 from monitoring.metrics.volume import volume
 
 Numbers = np.ndarray[Any, Any]
@@ -70,7 +70,7 @@ def alarms(change: str, days: int, seed: int, rules: Monitoring) -> dict[str, Nu
     found = {kind: np.zeros(days - BEFORE, dtype=bool) for kind in KINDS}
     for n in range(BEFORE, days):
         before, now, _ = volume(window(rows, outcomes, n + hours[n], rules), rules)
-        signals = charted([(before, now)], {}, rules)
+        signals = chart_signals([(before, now)], {}, rules)
         for kind in KINDS:
             newest = max((s.day for s in signals if s.kind == kind), default="")
             found[kind][n - BEFORE] = any(s.breached for s in signals if s.kind == kind and s.day == newest)

@@ -1,13 +1,9 @@
-"""Forge and the watch's series -> the control room's page, in a folder.
-
-python -m monitoring site [--out FOLDER]
-"""
+"""Write the dashboard: what the forge has, and the history that monitoring keeps, as one page in a folder."""
 
 from __future__ import annotations
 
 import argparse
 import os
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +11,6 @@ from typing import Any
 from contracts.live_config import LIVE, Live, LiveError, champions_of, usable
 from contracts.thresholds import read_rules
 from forge.bundles.bundle_files import as_named
-from forge.closed_pipes import ignore_closed_pipes
 from forge.interface import GITHUB, Change, Forge, ForgeError
 from forge.releases.observed_state import releases_with, served_on
 from forge.releases.rollback import back_to
@@ -106,8 +101,3 @@ def _address(forge: str) -> str:
     """The repository's web page; "" of a folder."""
     server = os.environ.get("GITHUB_SERVER_URL", "https://github.com")
     return f"{server}/{forge.removeprefix(GITHUB)}" if forge.startswith(GITHUB) else ""
-
-
-if __name__ == "__main__":
-    ignore_closed_pipes()
-    sys.exit("type: python -m monitoring site")

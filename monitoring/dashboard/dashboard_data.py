@@ -190,7 +190,7 @@ def with_journal(
             reading = Reading(contract, version, seen, limits.sample_rows, limits.engine, kept)
             window = read_window(journal, reading, limits.window_days)
             days = measured(window.rows, contract, version, limits.min_rows)
-            series = series.told(version, (), days_of_all(days, window.counts, window.weight), series.run)
+            series = series.updated(version, (), days_of_all(days, window.counts, window.weight), series.run)
         except JournalError as error:
             notes.append(f"{version}: {error}")
         except (ContractError, KeyError):

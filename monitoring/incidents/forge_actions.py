@@ -7,11 +7,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from contracts.live_config import LIVE, Slot, champion_at, champions_of, moves
+from contracts.live_config import LIVE, LiveError, Slot, champion_at, champions_of, moves
 from contracts.release_policy import Rollback
-from forge.__main__ import main as press
 from forge.interface import Change, Forge, ForgeError
 from forge.releases.observed_state import releases_with, served_on
+from forge.releases.reconciliation import roll_back
 from forge.releases.rollback import back_to
 from forge.workflow_output import output, run_address
 from monitoring.incidents.actions import Action, OpenAlert, PostComment, ProposeChange, ResolveAlert, StartWorkflow
@@ -35,7 +35,7 @@ def current_champion(forge: Forge) -> tuple[Slot, list[Change]]:
     return live.champion, history
 
 
-def answer_comments(where: str, forge: Forge, now: datetime, quiet: int) -> None:
+def answer_comments(forge: Forge, now: datetime, quiet: int) -> None:
     """Comments that are commands -> what they ask for, and one reply to each."""
     for number in forge.put_back():
         _say(f"alert {number} had lost its label or its hidden line: put back")
@@ -58,12 +58,12 @@ def answer_comments(where: str, forge: Forge, now: datetime, quiet: int) -> None
                 forge.read(PATH),
             )
             alert = next(each for each in forge.alerts() if each.number == number)
-            apply(where, forge, answer(comment, alert, comments[:place], may_write, context))
+            apply(forge, answer(comment, alert, comments[:place], may_write, context))
             comments[place] = replace(comment, reply="")
             _say(f"looked at comment {comment.id} below alert {number}")
 
 
-def handle_service_alarms(where: str, forge: Forge, alarms: Sequence[Alarm], rules: Rollback) -> bool:
+def handle_service_alarms(forge: Forge, alarms: Sequence[Alarm], rules: Rollback) -> bool:
     """Whether the scorers' errors or latency put the champion before back; one alert tells them."""
     words = "".join(f"- {each.kind}: {each.details}\n" for each in alarms)
     if alarms:
@@ -71,22 +71,22 @@ def handle_service_alarms(where: str, forge: Forge, alarms: Sequence[Alarm], rul
         known = next((each for each in forge.alerts() if each.marker == "service"), None)
         causes = {each.kind: f"{each.kind}: {each.details}" for each in alarms}
         notes, memory = announce_new(known, causes, datetime.now(UTC))
-        apply(where, forge, notes)
+        apply(forge, notes)
         number = forge.alert("service", f"Scorers: {kinds} beyond limits", words, memory).number
         _say(f"alert {number} is open: {'; '.join(each.details for each in alarms)}")
     elif forge.resolve("service", "Errors and latency are within their limits again.\n"):
         _say("the scorers' alert is closed: errors and latency are within their limits")
-    return roll_back_if_due(where, forge, rules, alarms)
+    return roll_back_if_due(forge, rules, alarms)
 
 
-def roll_back_if_due(where: str, forge: Forge, rules: Rollback, alarms: Sequence[Alarm]) -> bool:
-    """Press the button if a new version's *alarms* call for it; in a workflow, a job presses it."""
+def roll_back_if_due(forge: Forge, rules: Rollback, alarms: Sequence[Alarm]) -> bool:
+    """Roll back if a new version's *alarms* call for it; in a workflow, a job of its own does. Returns whether it is due."""
     told = [(at, slot.version if slot else "") for at, slot in moves(forge.history(LIVE))]
     decision = decide(alarms, told, datetime.now(UTC), rules)
     if alarms:
         _say(f"{'rolling back' if decision.roll_back else 'no rollback'}: {decision.why}")
     if decision.roll_back:
-        _start(where, StartWorkflow("rollback", decision.why, bad=decision.bad))
+        _start(forge, StartWorkflow("rollback", decision.why, bad=decision.bad))
     return decision.roll_back
 
 
@@ -102,8 +102,8 @@ def _back(forge: Forge, wanted: str) -> tuple[str, str]:
         return "", str(error)
 
 
-def apply(where: str, forge: Forge, acts: Iterable[Action]) -> None:
-    """Carry out what was decided on the *forge* at *where*; each may be done again."""
+def apply(forge: Forge, acts: Iterable[Action]) -> None:
+    """Carry out what was decided on the *forge*; each may be repeated."""
     for act in acts:
         if isinstance(act, OpenAlert):
             alert = forge.alert(act.marker, act.title, act.body, act.memory)
@@ -119,13 +119,30 @@ def apply(where: str, forge: Forge, acts: Iterable[Action]) -> None:
             note = act.note
             forge.note(note.number, note.marker, note.body.replace("{proposal}", proposal.link))
         elif isinstance(act, StartWorkflow):
-            _start(where, act)
+            _start(forge, act)
         else:
             _say(act.text)
 
 
-def _start(where: str, act: StartWorkflow) -> None:
-    """In a workflow a job starts the robot; on a laptop a rollback is the button's, a retrain a word."""
+def update_digest(forge: Forge, model: str, week: tuple[str, str] | None) -> None:
+    """One issue a week of what moved and harms nobody yet; it closes with a week where nothing did.
+
+    One that a person closed stays closed for its week.
+    """
+    if week is None:
+        return
+    marker, (heading, words) = f"digest:{model}", week
+    known = next((alert for alert in forge.alerts() if alert.marker == marker), None)
+    if heading and known and known.state == "closed" and known.title == heading:
+        return
+    if heading:
+        _say(f"digest {forge.alert(marker, heading, words).number}: {heading}")
+    elif closed := forge.resolve(marker, words):
+        _say(f"digest {closed.number} is closed: {words}")
+
+
+def _start(forge: Forge, act: StartWorkflow) -> None:
+    """Start a workflow; outside of GitHub Actions a rollback is carried out here, and a retrain is announced."""
     output(act.workflow, "true")
     if act.workflow == "rollback":
         output("version", act.version)
@@ -134,9 +151,10 @@ def _start(where: str, act: StartWorkflow) -> None:
     if run_address():
         _say(f"{act.workflow} is started: {act.reason}")
     elif act.workflow == "rollback":
-        words = ["rollback", "--forge", where, "--bad", act.bad, "--to", act.version]
-        if press([*words, "--reason", act.reason]):
-            raise ForgeError("the rollback failed, as said above; it is tried again at the next look")
+        try:
+            roll_back(forge, act.bad, act.version or None, act.reason, "", datetime.now(UTC))
+        except (ForgeError, LiveError) as error:
+            raise ForgeError(f"the rollback failed, and the next run tries it again: {error}") from error
     else:
         _say(f"a retrain is due, {act.reason}; type: make retrain gate land")
 

@@ -95,15 +95,12 @@ class Main:
     def comment(self, words):
         number = self.forge.alert("watch", "drift", "body").number
         self.forge.say(number, words)
-        answer_comments(str(self.folder), self.forge, NOW, 3)
+        answer_comments(self.forge, NOW, 3)
 
     def watch(self):
         """The scorers' errors are beyond limits a moment after the landing."""
         return roll_back_if_due(
-            str(self.folder),
-            self.forge,
-            Rollback("on", 1e6, 0.01, 250),
-            [Alarm("errors", self.slots[1].version, "9 of 10 failed")],
+            self.forge, Rollback("on", 1e6, 0.01, 250), [Alarm("errors", self.slots[1].version, "9 of 10 failed")]
         )
 
 

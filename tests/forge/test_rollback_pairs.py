@@ -19,7 +19,7 @@ from forge.__main__ import main
 from forge.bundles.bundle_files import content_digest
 from forge.local.folder_forge import LocalForge
 from forge.releases.landing import INCIDENT
-from monitoring.experiment.run import _do
+from monitoring.experiment.experiment_run import _do
 from monitoring.experiment.slot_changes import Deed
 from monitoring.experiment.variant_comparison import split_of
 from monitoring.incidents.auto_rollback import Alarm
@@ -281,9 +281,9 @@ def ask(world, action, monkeypatch):
             monkeypatch.setenv("GITHUB_ACTIONS", "true")
             if action == "comment":
                 world.say("/rollback")
-                answer_comments("here", world.forge(), world.now(), 3)
+                answer_comments(world.forge(), world.now(), 3)
             else:
-                roll_back_if_due("here", world.forge(), RULES, [Alarm("errors", version, "9 of 10 failed")])
+                roll_back_if_due(world.forge(), RULES, [Alarm("errors", version, "9 of 10 failed")])
             asked = dict(line.split("=", 1) for line in output.read_text().splitlines())
             assert asked["bad"] == version
         return lambda: world.type(

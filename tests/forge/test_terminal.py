@@ -60,11 +60,11 @@ def run(forge, *causes, on=NOW, waivers=()):
     def words(look, memory, state, why):
         return f"drift since {memory.since}", f"{state}: {why}; {len(memory.runs)} lines"
 
-    apply("here", forge, decide(seen, forge.alerts(), waivers, 3, RULES, words))
+    apply(forge, decide(seen, forge.alerts(), waivers, 3, RULES, words))
 
 
 def answers(forge, on=NOW):
-    answer_comments(str(getattr(forge, "root", "here")), forge, on, 3)
+    answer_comments(forge, on, 3)
 
 
 def told(forge):

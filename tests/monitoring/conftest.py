@@ -13,7 +13,7 @@ from model.loaded_columns import plain
 from model.onnx_export.export import Build, export
 from model.train import read_recipe, train
 from monitoring.journal.day_cache import Reading
-from monitoring.measure import measure
+from monitoring.measure import measure_days
 from monitoring.reference_period import read_reference
 from serve.release.bundle import Bundle
 
@@ -55,14 +55,14 @@ def made(recipes, tmp_path_factory):
 
 
 def measure_once(reference, rows, contract, seen, rules, late=None):
-    """As `measure` of the same rows by the same reference did before: most tests share the reference."""
+    """As `measure_days` of the same rows by the same reference did before: most tests share the reference."""
     frames = (
         (tuple(each), tuple(map(str, each.dtypes)), hash_pandas_object(each).to_numpy().tobytes())
         for each in (reference, rows)
     )
     key = (contract.name, str(seen), rules, late, *frames)
     if key not in MEASURED:
-        MEASURED[key] = measure(reference, rows, contract, seen, rules, late)
+        MEASURED[key] = measure_days(reference, rows, contract, seen, rules, late)
     return tuple(map(list, MEASURED[key]))
 
 

@@ -12,7 +12,7 @@ from model.source_profile.fingerprint import source_of
 from monitoring.incidents.alert_rules import Assessment
 from monitoring.incidents.incident_state import IncidentState
 from monitoring.metrics.arriving_changes import likely_changes
-from monitoring.observations import Seen
+from monitoring.observations import Observations
 
 CONTRACT = Contract(
     "shop",
@@ -77,10 +77,10 @@ def test_a_bundle_without_a_fingerprint_is_no_trouble(limits):
 def test_the_incident_names_it():
     """As the first likely cause, and harmless."""
     change = "`price` is about 100 times larger: <b>cents?</b>"
-    seen = Seen(
+    seen = Observations(
         CONTRACT, "v", "2026-03-03T06:00Z", [], [], Assessment("undecided", (), "no"), 1, 1, 1.0, upstream=[change]
     )
-    _, words = seen.words(seen.look(), IncidentState(), "quiet", "")
+    _, words = seen.issue_text(seen.findings(), IncidentState(), "quiet", "")
 
     assert "**Likely cause**\n\n- Changed upstream: price is about 100 times larger: &lt;b&gt;cents?" in words
-    assert f"likely changed upstream: {change}" in list(seen.said(quietly=True))
+    assert f"likely changed upstream: {change}" in list(seen.summary(with_state=True))

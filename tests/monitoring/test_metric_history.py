@@ -16,7 +16,7 @@ SIGNAL = Signal("score_drift", "mean", "", "2026-02-20", 0.5, 0.1, None, 0.9, 15
 
 def test_what_was_kept_is_read_as_it_was(tmp_path):
     """Nothing at first."""
-    told = Series().told("v", [SIGNAL], [Day("v", "2026-02-20", 9, 3, {"log_loss": 0.1})], {"at": "x"})
+    told = Series().updated("v", [SIGNAL], [Day("v", "2026-02-20", 9, 3, {"log_loss": 0.1})], {"at": "x"})
     assert read_series(tmp_path) == Series()
 
     keep_series(tmp_path, told)
@@ -26,7 +26,7 @@ def test_what_was_kept_is_read_as_it_was(tmp_path):
 
 def test_where_the_folder_has_none_it_is_what_the_last_run_left_elsewhere(tmp_path):
     """A runner begins with an empty folder; the forge has what the run before kept."""
-    told = Series().told("v", [SIGNAL], [], {})
+    told = Series().updated("v", [SIGNAL], [], {})
 
     assert read_series(tmp_path, lambda: told.to_json().encode()) == told
     keep_series(tmp_path, Series())
@@ -35,8 +35,8 @@ def test_where_the_folder_has_none_it_is_what_the_last_run_left_elsewhere(tmp_pa
 
 def test_a_later_runs_word_on_a_day_is_the_last():
     """Outcomes come late, and limits are solved anew."""
-    told = Series().told("v", [SIGNAL], [Day("v", "2026-02-20", 9, 3, {})], {})
-    told = told.told("v", [replace(SIGNAL, value=0.7)], [Day("v", "2026-02-20", 9, 8, {})], {"n": 2})
+    told = Series().updated("v", [SIGNAL], [Day("v", "2026-02-20", 9, 3, {})], {})
+    told = told.updated("v", [replace(SIGNAL, value=0.7)], [Day("v", "2026-02-20", 9, 8, {})], {"n": 2})
 
     assert [signal.value for _, signal in told.signals] == [0.7]
     assert [day.labelled for day in told.days] == [8]
@@ -46,7 +46,9 @@ def test_a_later_runs_word_on_a_day_is_the_last():
 def test_it_stays_small():
     """Of a thousand days the newest are kept."""
     days = [f"{date(2024, 1, 1) + timedelta(days=n)}" for n in range(1000)]
-    told = Series().told("v", [replace(SIGNAL, day=day) for day in days], [Day("v", day, 1, 0, {}) for day in days], {})
+    told = Series().updated(
+        "v", [replace(SIGNAL, day=day) for day in days], [Day("v", day, 1, 0, {}) for day in days], {}
+    )
 
     assert [len(told.signals), len(told.days)] == [KEPT, KEPT]
     assert told.days[-1].day == days[-1]

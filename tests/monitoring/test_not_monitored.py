@@ -6,7 +6,7 @@ import pytest
 
 from monitoring.incidents.self_check import crashed_checks
 from monitoring.journal.window import days_of
-from monitoring.measure import measure
+from monitoring.measure import measure_days
 from monitoring.metrics.drift import attempt
 
 pytestmark = pytest.mark.slow
@@ -78,7 +78,7 @@ def test_odd_rows_are_a_reason_and_never_a_crash(made, rules, task, odd):
     if task == "regression" and changed[contract.target.name].notna().any():  # it has no classes
         of_reference = {kind: why for kind, why in of_reference.items() if why != LABELS}
     for reference, rows, expected in ((changed, usual, of_reference), (usual, changed, of_rows)):
-        found, unknown = measure(reference, rows, contract, ours.seen, rules)
+        found, unknown = measure_days(reference, rows, contract, ours.seen, rules)
         reasons = {each.kind: each.why for each in unknown}
 
         assert [each for each in unknown if each.crashed] == []
@@ -92,7 +92,7 @@ def test_scores_that_are_no_probabilities_are_said(made, rules):
     """No waiting mends them, so the kind is blind."""
     ours = made("multiclass")
     wrong = ours.reference.assign(score_0=0.2, score_1=0.2, score_2=0.2)
-    _, (one,) = measure(wrong, ours.reference, ours.contract, ours.seen, rules)
+    _, (one,) = measure_days(wrong, ours.reference, ours.contract, ours.seen, rules)
 
     assert (one.kind, one.yet, one.crashed) == (ESTIMATE, False, False)
     assert "do not add up to 1" in one.why

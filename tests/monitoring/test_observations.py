@@ -8,7 +8,7 @@ from contracts.row_contract import Contract, Feature, Target
 from monitoring.charts.signals import Signal, Unknown
 from monitoring.incidents.alert_rules import assess, excess
 from monitoring.incidents.incident_state import IncidentState
-from monitoring.observations import Seen, chart, first_day, moves_of
+from monitoring.observations import Observations, chart, deployments_of, first_day
 
 CONTRACT = Contract(
     "flight-late",
@@ -53,10 +53,10 @@ def seen(signals, rules, unknown=(), **more):
         "rows": 1000,
         "labelled": 250,
         "budget": 1.0,
-        "moves": MOVES,
-        "known": ("2025-12-01", "2025-12-31"),
+        "deployments": MOVES,
+        "reference": ("2025-12-01", "2025-12-31"),
     } | more
-    return Seen(CONTRACT, "v1", "2026-01-08T06:00Z", signals, unknown, situation, **values)
+    return Observations(CONTRACT, "v1", "2026-01-08T06:00Z", signals, unknown, situation, **values)
 
 
 def test_a_cause_has_a_fingerprint_whatever_the_day_the_version_and_the_metric(rules):
@@ -65,14 +65,14 @@ def test_a_cause_has_a_fingerprint_whatever_the_day_the_version_and_the_metric(r
     signals += series("....###", "missing_values", "rain", "share", "page") + series(
         "....###", "missing_values", "origin", "share", "page"
     )
-    look = seen(signals, rules).look()
+    findings = seen(signals, rules).findings()
 
-    assert sorted(cause.fingerprint for cause in look.causes) == [
+    assert sorted(cause.fingerprint for cause in findings.causes) == [
         "issue/multivariate_drift/",
         "page/missing_values/origin",
         "page/missing_values/weather",
     ]
-    weather = next(cause for cause in look.causes if cause.family == "weather")
+    weather = next(cause for cause in findings.causes if cause.family == "weather")
     assert (weather.since, weather.last) == ("2026-01-04", "2026-01-07")
     assert weather.now == weather.peak == pytest.approx((2.0 - 0.4) / (1.0 - 0.4))
     assert weather.summary == "missing values share wind: 2.000 on 2026-01-07; usual 0.400, limit 1.000"
@@ -81,27 +81,27 @@ def test_a_cause_has_a_fingerprint_whatever_the_day_the_version_and_the_metric(r
 def test_where_the_level_is_the_alarm_it_is_told_and_else_it_is_not(rules):
     """No day is beyond its limit: what lasts is."""
     low = [replace(s, level=1.2) for s in series(".......")]
-    (cause,) = seen(low, rules).look().causes
+    (cause,) = seen(low, rules).findings().causes
 
     assert cause.summary.endswith("usual 0.400, limit 1.000; lately 1.200 (limit 1.000)")
 
 
 def test_the_digests_signals_are_no_cause(rules):
     """Nor do their days count."""
-    look = seen(series("#######", "univariate_drift", "wind", "mean", "digest"), rules).look()
+    findings = seen(series("#######", "univariate_drift", "wind", "mean", "digest"), rules).findings()
 
-    assert (look.causes, look.evaluated, look.last_breach) == ((), {}, {})
+    assert (findings.causes, findings.evaluated, findings.last_breach) == ((), {}, {})
 
 
 def test_a_look_tells_what_was_judged_what_stirred_and_what_became_live(rules):
     """And what could not be watched; what will be is not broken."""
     unknown = [Unknown("score_drift wind", "ValueError", crashed=True), Unknown("row_rate", "soon", yet=True)]
-    look = seen(series("..#...."), rules, unknown).look()
+    findings = seen(series("..#...."), rules, unknown).findings()
 
-    assert look.evaluated == {"multivariate_drift": tuple(f"2026-01-0{n}" for n in range(1, 8))}
-    assert look.last_breach == {"issue/multivariate_drift/": "2026-01-03"}
-    assert look.not_monitored == ("score_drift",)
-    assert look.deployments == (("2026-01-04T03:17", "v1 went live: model v1"),)
+    assert findings.evaluated == {"multivariate_drift": tuple(f"2026-01-0{n}" for n in range(1, 8))}
+    assert findings.last_breach == {"issue/multivariate_drift/": "2026-01-03"}
+    assert findings.not_monitored == ("score_drift",)
+    assert findings.deployments == (("2026-01-04T03:17", "v1 went live: model v1"),)
 
 
 def test_title_and_body_tell_a_person_all(rules):
@@ -114,11 +114,11 @@ def test_title_and_body_tell_a_person_all(rules):
     )
     unknown = [Unknown("score_drift", "ValueError: <b>")]
     found = seen(signals, rules, unknown, oddities=("3 torn",), unjudged=("2026-01-09",), slices="| a | slice |")
-    look = found.look()
+    findings = found.findings()
     memory = IncidentState(
-        tuple(c.fingerprint for c in look.causes), tuple(c.summary for c in look.causes), "2026-01-05"
+        tuple(c.fingerprint for c in findings.causes), tuple(c.summary for c in findings.causes), "2026-01-05"
     )
-    title, words = found.words(look, memory, "open", "")
+    title, words = found.issue_text(findings, memory, "open", "")
 
     assert title == "flight-late: missing values, multivariate drift since 2026-01-05 (wind)"
     for expected in (
@@ -145,7 +145,7 @@ def test_title_and_body_tell_a_person_all(rules):
 def test_nothing_seen_can_be_told(rules):
     """No rows, no day, no division by zero."""
     found = seen([], rules, rows=0, labelled=0)
-    _, words = found.words(found.look(), IncidentState(), "quiet", "no day could be judged")
+    _, words = found.issue_text(found.findings(), IncidentState(), "quiet", "no day could be judged")
 
     assert "outcomes are known for 0 of 0 rows (none)" in words
     assert first_day([], ()) == ""
@@ -156,13 +156,13 @@ def test_nothing_from_data_breaks_out(rules, hostile):
     """A name in a journal, or a crash's message."""
     signals = series("#######", "unseen_categories", hostile, "share", "page")
     found = seen(signals, rules, [Unknown(hostile, hostile)], oddities=(hostile,))
-    look = found.look()
+    findings = found.findings()
     memory = IncidentState(
-        tuple(c.fingerprint for c in look.causes), tuple(c.summary for c in look.causes), "2026-01-01"
+        tuple(c.fingerprint for c in findings.causes), tuple(c.summary for c in findings.causes), "2026-01-01"
     )
 
     for sign in ("<!--", "@everyone", "\n# c", "[y]", 'a" |'):
-        assert sign not in "\n".join(found.words(look, memory, "open", ""))
+        assert sign not in "\n".join(found.issue_text(findings, memory, "open", ""))
     assert chart(signals).count('"') % 2 == 0
 
 
@@ -185,4 +185,4 @@ def test_what_became_live_is_where_the_version_changed():
         ("t4", "a", "back"),
     ]
 
-    assert moves_of(history) == (("t1", "a", "first"), ("t3", "b", "second"), ("t4", "a", "back"))
+    assert deployments_of(history) == (("t1", "a", "first"), ("t3", "b", "second"), ("t4", "a", "back"))

@@ -399,7 +399,7 @@ def test_the_story_is_gathered_from_forge_journal_and_series(made, journal, rule
     ]
     forge = {"history": history, "releases": [], "proposals": [], "alerts": []}
     manifests = {version: buys.bundle.manifest, "broken": {"contract": {}}}
-    series, lost = with_journal(Series().told(version, [signal], [], {}), journal, manifests, rules)
+    series, lost = with_journal(Series().updated(version, [signal], [], {}), journal, manifests, rules)
     story = gather(forge, manifests, series, Told(), lost)
 
     assert champions(history) == {version}

@@ -10,7 +10,7 @@ from contracts.journal_format import Folder
 from monitoring.journal.day_cache import level_for
 from monitoring.journal.sample_correction import counted
 from monitoring.journal.window import days_of, read_window
-from monitoring.measure import look
+from monitoring.measure import measure_window
 from monitoring.metrics.drift import means, shares, unseen_categories
 from serve.journal.parquet import convert
 from serve.journal.segments import segments
@@ -84,7 +84,7 @@ def test_signals_are_the_same_from_kept_days(made, journal, tmp_path, rules):
         if step == 1:
             put_away(journal)
         window = read_window(journal, reading(buys, folder=tmp_path / "kept" if step else None), 21)
-        signals, _, _ = look(window, buys.reference, buys.contract, buys.seen, rules, measuring=measure_once)
+        signals, _, _ = measure_window(window, buys.reference, buys.contract, buys.seen, rules, measuring=measure_once)
         found.append(signals)
 
     assert found[0]

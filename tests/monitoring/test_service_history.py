@@ -14,7 +14,7 @@ from monitoring.charts.signals import Signal
 from monitoring.incidents.alert_rules import assess
 from monitoring.journal.service_history import Served, quantile, read_days, served
 from monitoring.journal.window import JournalError, read_window
-from monitoring.measure import charted, look
+from monitoring.measure import chart_signals, measure_window
 from monitoring.metrics.service_metrics import Counts
 from monitoring.metrics.volume import RECENT
 from serve.journal.parquet import convert
@@ -65,7 +65,7 @@ def write(folder, lines, name="20260101T120000000000-1"):
 
 def judged(folder, rules, version, until=None):
     found = served(read_days(folder, rules.window_days, until), version, rules)
-    return charted([(found.before, found.now)], {}, rules), found
+    return chart_signals([(found.before, found.now)], {}, rules), found
 
 
 def beyond(signals):
@@ -315,7 +315,7 @@ def test_scorers_are_watched_though_no_row_could_be_judged(made, journal, rules)
     buys = made("binary")
     window = read_window(journal, reading(buys), 35)
     found = served(read_days(journal, 35, None), NEW, rules)
-    signals, unknown, _ = look(
+    signals, unknown, _ = measure_window(
         window, buys.reference, buys.contract, buys.seen, rules, served=(found.before, found.now)
     )
 
@@ -338,7 +338,7 @@ def test_quiet_machines_keep_to_the_budget(rules):
             told = Counter({bound: places[at] for at, bound in enumerate(bounds)})
             days[day(n)] = {OLD: Counts(Counter({"2xx": 4000}), told)}
         found = served(days, OLD, rules)
-        signals = charted([(found.before, found.now)], {}, replace(rules, false_alarms_per_quarter=0.5))
+        signals = chart_signals([(found.before, found.now)], {}, replace(rules, false_alarms_per_quarter=0.5))
         alarms += bool(beyond(signals))
 
     assert alarms <= 12 * 0.5 * RECENT / 91 + 2

@@ -144,12 +144,12 @@ def test_latency_that_joins_errors_is_one_comment(tmp_path, by_hand):
     latency = Alarm("latency", "v", "p99 of 200 answers is up to 500 ms")
 
     for _ in range(2):
-        handle_service_alarms("", forge, [errors], RULES)
+        handle_service_alarms(forge, [errors], RULES)
     assert forge.notes == {}
     if by_hand:
         forge.set_state(1, "closed")
     for _ in range(2):
-        handle_service_alarms("", forge, [errors, latency], RULES)
+        handle_service_alarms(forge, [errors, latency], RULES)
         (body,) = forge.notes.values()
         assert "- latency: p99 of 200 answers" in body
         assert "errors" not in body
@@ -157,6 +157,6 @@ def test_latency_that_joins_errors_is_one_comment(tmp_path, by_hand):
     (alert,) = forge.alerts()
     assert (alert.state, alert.title) == ("open", "Scorers: errors and latency beyond limits")
 
-    handle_service_alarms("", forge, [], RULES)
-    handle_service_alarms("", forge, [errors], RULES)
+    handle_service_alarms(forge, [], RULES)
+    handle_service_alarms(forge, [errors], RULES)
     assert len(forge.notes) == 1

@@ -10,13 +10,13 @@ import pytest
 
 from monitoring.charts.signals import Measure, Signal
 from monitoring.journal.window import read_window
-from monitoring.measure import OWN, charted, look
+from monitoring.measure import OWN, chart_signals, measure_window
 from monitoring.metrics.drift import attempt
 from tests.monitoring.conftest import answered, measure_once, reading, write
 
 pytestmark = pytest.mark.slow
 
-look = partial(look, measuring=measure_once)
+measure_window = partial(measure_window, measuring=measure_once)
 BEFORE = date(2026, 2, 20)  # the ten days before Swiss visitors arrive
 SWISS = date(2026, 3, 2)
 
@@ -25,7 +25,7 @@ def seen(made, folder, rules, *arguments, **more):
     """The signals of what was answered, and what could not be told."""
     write(folder, *answered(made, *arguments, **more))
     window = read_window(folder, reading(made), 21)
-    signals, unknown, _ = look(window, made.reference, made.contract, made.seen, rules)
+    signals, unknown, _ = measure_window(window, made.reference, made.contract, made.seen, rules)
     return signals, unknown
 
 
@@ -101,7 +101,7 @@ def test_a_handful_of_rows_is_no_share(rows, strange, alarms, rules):
         return Measure("unseen_categories", "share", "country", at, value, rows)
 
     before = [day(number, 0.0) for number in range(28)]
-    (signal,) = charted([(before, [day(28, strange / rows)])], {}, rules)
+    (signal,) = chart_signals([(before, [day(28, strange / rows)])], {}, rules)
 
     assert signal.breached is alarms
 
@@ -140,7 +140,7 @@ def test_outcomes_and_rows_that_stop_coming_are_alarms_that_page(made, journal, 
     write(journal, few, [each for each in outcomes if each["id"] in known])
     window = read_window(journal, reading(buys), 35)
     loose = replace(rules, min_rows=30)
-    signals, _, _ = look(window, buys.reference, buys.contract, buys.seen, loose)
+    signals, _, _ = measure_window(window, buys.reference, buys.contract, buys.seen, loose)
 
     for kind in ("row_rate", "label_coverage"):
         beyond = [s.day for s in signals if s.kind == kind and s.breached]
@@ -177,7 +177,7 @@ def test_an_empty_window_has_no_signals(made, journal, rules):
     journal.mkdir()
     window = read_window(journal, reading(buys), 21)
 
-    assert look(window, buys.reference, buys.contract, buys.seen, rules) == ([], [], [])
+    assert measure_window(window, buys.reference, buys.contract, buys.seen, rules) == ([], [], [])
 
 
 def test_a_step_that_crashes_is_something_that_could_not_be_told():
@@ -256,7 +256,7 @@ def test_a_share_of_few_rows_is_judged_by_limits_that_are_wider(kind, rows, bad,
 
     usual = 0.2 if kind == "missing_values" else 0.0
     before = [day(number, usual + 0.01 * (number % 3 - 1) * usual, 1000) for number in range(28)]
-    (signal,) = charted([(before, [day(28, bad / rows, rows)])], {}, rules)
+    (signal,) = chart_signals([(before, [day(28, bad / rows, rows)])], {}, rules)
 
     assert signal.breached is alarms
 
@@ -271,7 +271,7 @@ def test_counts_of_a_day_with_few_rows_are_judged(made, journal, rules):
             each["row"]["campaign"] = None
     write(journal, few, outcomes)
     window = read_window(journal, reading(buys), 21, pd.Timestamp("2026-02-28", tz="UTC"))
-    signals, _, unjudged = look(window, buys.reference, buys.contract, buys.seen, rules)
+    signals, _, unjudged = measure_window(window, buys.reference, buys.contract, buys.seen, rules)
 
     assert unjudged == ["2026-02-26", "2026-02-27"]
     gone = {s.day for s in signals if s.kind == "missing_values" and s.breached}
@@ -287,7 +287,7 @@ def test_a_stream_of_few_rows_has_its_counts_judged(made, journal, rules):
         each["row"]["campaign"] = None
     write(journal, answers[::12], outcomes[::12])
     window = read_window(journal, reading(buys), 21, pd.Timestamp("2026-02-28", tz="UTC"))
-    signals, unknown, _ = look(window, buys.reference, buys.contract, buys.seen, rules)
+    signals, unknown, _ = measure_window(window, buys.reference, buys.contract, buys.seen, rules)
 
     assert {s.kind for s in signals} == {"missing_values", "unseen_categories"}
     assert breached(signals, "missing_values")["campaign"] == 1

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from monitoring.measure import measure
+from monitoring.measure import measure_days
 from monitoring.metrics.drift import drift
 from monitoring.metrics.performance import performance
 from monitoring.metrics.spread import departure, deviation, is_constant
@@ -80,7 +80,7 @@ def test_a_constant_target_ends_no_run(made, rules):
     """A regression whose outcomes are all the same number."""
     ours = made("regression")
     reference = ours.reference.assign(**{ours.contract.target.name: 0.1})
-    found, unknown = measure(reference, reference, ours.contract, {}, rules)
+    found, unknown = measure_days(reference, reference, ours.contract, {}, rules)
 
     assert [each for each in unknown if each.crashed] == []
     assert np.isfinite([each.value for each in found]).all()

@@ -9,7 +9,7 @@ import pytest
 
 from monitoring.journal.arrival_times import Triangle, arrivals, day_of, number_of, whole_until
 from monitoring.journal.window import Window, read_window
-from monitoring.measure import charted
+from monitoring.measure import chart_signals
 from monitoring.metrics.volume import delay_words, rates, settled, volume
 from tests.monitoring.conftest import answered, reading, write
 
@@ -36,7 +36,7 @@ def stream(sizes, delays, until=UNTIL, seed=1):
 def alarms(window, rules, kind):
     """The days on which a kind is beyond its limits, and what is wanting."""
     before, now, unknown = volume(window, rules)
-    signals = charted([(before, now)], {}, rules)
+    signals = chart_signals([(before, now)], {}, rules)
     return [s.day for s in signals if s.kind == kind and s.breached], unknown
 
 

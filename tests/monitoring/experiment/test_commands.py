@@ -12,7 +12,7 @@ from forge.bundles.bundle_files import content_digest
 from forge.interface import ForgeError
 from forge.local.folder_forge import LocalForge
 from monitoring.__main__ import NO_WATCH, OK, main
-from monitoring.experiment.run import _do, run
+from monitoring.experiment.experiment_run import _do, run
 from monitoring.experiment.slot_changes import Deed
 from monitoring.experiment.variant_comparison import split_of
 from tests.monitoring.experiment.conftest import CONTRACT, NEW, OLD, SINCE, a_journal, a_split

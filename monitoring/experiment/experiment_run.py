@@ -1,12 +1,8 @@
-"""Who wins? Reads the journal and live.toml, keeps the experiment's one issue, proposes what is due.
-
-python -m monitoring experiment --journal DIR
-"""
+"""One run of the experiment: read the journal, compare the variants, keep the one issue, propose what is due."""
 
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, time
@@ -15,7 +11,6 @@ from contracts.live_config import LIVE, parse_live, with_champion
 from contracts.row_contract import Contract
 from contracts.thresholds import read_rules
 from forge.bundles.bundle_files import as_named
-from forge.closed_pipes import ignore_closed_pipes
 from forge.interface import Alert, Forge
 from forge.workflow_output import output
 from monitoring.experiment.day_sums import forget, read_tally
@@ -110,8 +105,3 @@ def _end(forge: Forge, alerts: Sequence[Alert], but: str = "") -> None:
 
 def _say(words: str) -> None:
     print(words, flush=True)
-
-
-if __name__ == "__main__":
-    ignore_closed_pipes()
-    sys.exit("type: python -m monitoring experiment --journal DIR")
