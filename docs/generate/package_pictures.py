@@ -46,6 +46,7 @@ PACKAGES: dict[str, list[list[Box]]] = {
     ],
     "monitoring": [
         [("__main__", "watch, experiment, answer, site")],
+        [("run", "read, measure, decide, act")],
         [("incidents", "rules, issues, commands"), ("experiment", "who wins"), ("dashboard", "one page")],
         [("charts", "control limits"), ("metrics", "values of a day")],
         [("journal", "files to days, cached")],
