@@ -33,7 +33,7 @@ def main(store: Path, rows: list[dict[str, Any]], seconds: float) -> Figures:
     with tempfile.TemporaryDirectory() as work:
         app = create_app(store, Path(work) / "journal", follow_every=None)
         scorer: Scorer = app.extensions["tidegate"]
-        bundle = scorer.router.live.bundle
+        bundle = scorer.follower.live.bundle
         if bundle is None:
             raise SystemExit(f"error: nothing is live in {store}")
         gc.collect()

@@ -40,33 +40,33 @@ SENT = 128 * 2**10
 def main(arguments: list[str] | None = None) -> int:
     """Serve until SIGTERM or SIGINT; returns the exit code."""
     try:
-        asked = read_settings(sys.argv[1:] if arguments is None else arguments, os.environ)
+        settings = read_settings(sys.argv[1:] if arguments is None else arguments, os.environ)
     except SettingsError as error:
         print("error: " + "\n       ".join(error.problems), file=sys.stderr)
         return USAGE
     try:
-        listener = listen(asked.host, asked.port)
+        listener = listen(settings.host, settings.port)
     except OSError as error:
         if error.errno != errno.EADDRINUSE:
-            print(f"error: cannot listen on {asked.host}:{asked.port}: {error.strerror}", file=sys.stderr)
+            print(f"error: cannot listen on {settings.host}:{settings.port}: {error.strerror}", file=sys.stderr)
             return USAGE
         print(
-            f"error: port {asked.port} of {asked.host} is in use; type --port 0 for a free one, or name another",
+            f"error: port {settings.port} of {settings.host} is in use; type --port 0 for a free one, or name another",
             file=sys.stderr,
         )
         return PORT_IN_USE
-    _forget(asked.ready_file)
-    begin_run(asked.journal)
+    _remove(settings.ready_file)
+    begin_run(settings.journal)
     with listener:
         host, port = listener.getsockname()[:2]
-        server = Server(asked, listener, partial(_announce, host, port, asked.ready_file))
+        server = Server(settings, listener, partial(_announce, host, port, settings.ready_file))
         server.run()
-    _forget(asked.ready_file)
+    _remove(settings.ready_file)
     return FAILED if server.failed else OK
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A socket that listens on *port* (0: a free one), and nobody else on it. Raises OSError."""
+    """A socket that listens on *port* (0: a free one), and no other process on it. Raises OSError."""
     family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     listener = socket.socket(family, kind, protocol)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -96,7 +96,7 @@ def _announce(host: str, port: int, ready_file: Path | None) -> None:
         draft.replace(ready_file)
 
 
-def _forget(ready_file: Path | None) -> None:
+def _remove(ready_file: Path | None) -> None:
     if ready_file:
         ready_file.unlink(missing_ok=True)
 

@@ -22,8 +22,8 @@ from serve.journal.writer import Journal
 from serve.metrics.scorer_metrics import Metrics
 from serve.release.bundle import Bundle
 from serve.release.bundle_copies import COPIES
-from serve.release.follower import Router
-from serve.release.validation_cache import PATIENCE, Proofs
+from serve.release.follower import Follower
+from serve.release.validation_cache import PATIENCE, ValidationCache
 from serve.routes.live_models import body_here, json_here, scorer_here
 from serve.routes.response_bodies import Ok, State
 from serve.scoring.scorer import Scorer
@@ -51,8 +51,8 @@ def create_app(
 ) -> Flask:
     """The application that answers from *store* and writes to *journal*.
 
-    It follows the store from a thread of its own every *follow_every* seconds; with None it looks
-    once, and again when `router.refresh()` is called. Make it after a fork, in the worker. While
+    It follows the store from a separate thread every *follow_every* seconds; with None it looks
+    once, and again when `follower.refresh()` is called. Make it after a fork, in the worker. While
     *stopping* says so, it is not ready, and answers all the same. *offers* lead to a process aside,
     which scores for a shadow, and whose proofs are waited for; without them there is neither.
     """
@@ -60,15 +60,15 @@ def create_app(
     app = Flask("tidegate", static_folder=None)
     app.url_map.merge_slashes = False  # a redirect would leave out the path that a proxy adds
     app.config["MAX_CONTENT_LENGTH"] = settings.largest_body
-    proofs = Proofs(settings.proofs, core=settings.core == "auto")
+    validated = ValidationCache(settings.proofs, core=settings.core == "auto")
 
     def load(folder: Path, digest: str) -> Bundle:
-        # While nothing is live, nobody is held up by what is done here.
-        return proofs.load(folder, digest, PATIENCE if offers and router.live.champion else 0.0)
+        # While nothing is live, loading delays no answer.
+        return validated.load(folder, digest, PATIENCE if offers and follower.live.champion else 0.0)
 
-    router = Router(store, clock, load, copies=settings.proofs / COPIES, keeps=offers is None)
+    follower = Follower(store, clock, load, copies=settings.proofs / COPIES, keeps=offers is None)
     scorer = Scorer(
-        router,
+        follower,
         Journal(
             journal,
             clock,
@@ -96,9 +96,9 @@ def create_app(
     app.register_error_handler(RequestEntityTooLarge, _too_large)
     app.register_error_handler(HTTPException, _http)
     if follow_every is None:
-        router.refresh()
+        follower.refresh()
     else:
-        router.follow(follow_every)
+        follower.follow(follow_every)
         scorer.journal.keep_rolling()
     return app
 
@@ -106,16 +106,16 @@ def create_app(
 @routes.post("/score")
 def score_rows() -> Response:
     """One object -> its answer; a list -> the answers, scored together."""
-    told = scorer_here().score(body_here(), request.headers.get("traceparent", ""))
-    return Response(told, mimetype=JSON)
+    answers = scorer_here().score(body_here(), request.headers.get("traceparent", ""))
+    return Response(answers, mimetype=JSON)
 
 
 @routes.post("/outcome")
-def tell_outcomes() -> Response:
-    """The truth about rows answered before: `{"id": …, "outcome": …}`, or a list of them."""
+def record_outcomes() -> Response:
+    """Outcomes of rows answered before: `{"id": …, "outcome": …}`, or a list of them."""
     scorer = scorer_here()
-    told = read_rows(json_here(scorer), scorer.most_rows)
-    return _response(reply(scorer.tell(told), 202))
+    outcomes = read_rows(json_here(scorer), scorer.most_rows)
+    return _response(reply(scorer.record_outcomes(outcomes), 202))
 
 
 @routes.get("/health")
@@ -140,9 +140,9 @@ def _access() -> Access:
 
 def _admit() -> Response | None:
     if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
-        told = _access().preflight(request.headers.get("Origin", ""))
-        if told:
-            return Response(status=204, headers=told)
+        headers = _access().preflight(request.headers.get("Origin", ""))
+        if headers:
+            return Response(status=204, headers=headers)
     if request.method != "OPTIONS":
         _access().admit(request.path, request.headers.get("Authorization", ""))
     return None
@@ -156,8 +156,8 @@ def _add_headers(response: Response) -> Response:
     return response
 
 
-def _response(told: Reply) -> Response:
-    return Response(told.body, told.status, mimetype=told.kind)
+def _response(answer: Reply) -> Response:
+    return Response(answer.body, answer.status, mimetype=answer.kind)
 
 
 def _refused(error: RequestError) -> Response:

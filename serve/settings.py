@@ -37,7 +37,7 @@ def folder(text: str) -> Path:
     """A folder; it may be made later."""
     path = Path(text)
     if not text or (path.exists() and not path.is_dir()):
-        raise ValueError("a folder, and this is none")
+        raise ValueError("a folder; this is a file")
     return path
 
 
@@ -142,8 +142,8 @@ _TYPES = get_type_hints(Settings, include_extras=True)
 
 def read_settings(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
     """The settings from flags and variables. Raises `SettingsError`; `--help` exits."""
-    asked, strange = parser().parse_known_args(list(arguments))
-    flags = {flag(each): getattr(asked, each.name) for each in fields(Settings)}
+    args, strange = parser().parse_known_args(list(arguments))
+    flags = {flag(each): getattr(args, each.name) for each in fields(Settings)}
     variables = [variable(each) for each in fields(Settings)]
     problems = [_unknown(word.partition("=")[0], flags) for word in strange if word.startswith("-")]
     problems += [f"{word!r} is not expected" for word in strange if not word.startswith("-")]

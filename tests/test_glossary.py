@@ -46,13 +46,6 @@ NOT_YET = {
     "monitoring/incidents",
     "monitoring/journal",
     "monitoring/metrics",
-    "serve",
-    "serve/http",
-    "serve/kubernetes",
-    "serve/metrics",
-    "serve/release",
-    "serve/routes",
-    "serve/scoring",
 }
 #: terms that are missing in a place that needs them
 TERMS_NOT_YET = {"severity", "resolved", "holdback", "quarantined"}

@@ -24,7 +24,7 @@ SHORTEST = 16
 LOOK_EVERY = 1.0
 ASKING = ("/score", "/outcome", "/invocations", "/v2")
 WATCHING = ("/metrics", "/")
-#: Probes have no token, and learn no more than whether to wait.
+#: Probes have no token, and are answered only whether to wait.
 OPEN = ("/v2/health/live", "/v2/health/ready")
 METHODS = "GET, POST"
 #: Headers that a web page may send: what a row needs, and what tracing adds by itself (W3C Trace
@@ -44,7 +44,7 @@ class Tokens:
         self._digests, self._seen, self._looked = read_tokens(path), self._stat(), time.monotonic()
 
     def hold(self, token: str) -> bool:
-        """Whether *token* is one of them, in a time that does not tell how much of it is right."""
+        """Whether *token* is one of them, in a time that does not depend on how much of it is right."""
         if time.monotonic() - self._looked > LOOK_EVERY:
             self._refresh()
         digest, found = _digest(token), False
@@ -96,7 +96,7 @@ class Access:
             raise RequestError(401, f"the token {what}; send the header Authorization: Bearer …")
 
     def challenge(self, path: str, prefix: str = "") -> str:
-        """What a client without a token for *path* is asked for; a browser asks who looks at it.
+        """The `WWW-Authenticate` header for a client without a token for *path*; a browser asks for a password.
 
         A browser has one password for each realm of a host, so scorers that a proxy shows there under
         different paths have different realms: *prefix* is this one's path.
@@ -116,21 +116,21 @@ class Access:
         """What lets a page of *origin* read the answer, if it may."""
         if not self._origins:
             return []
-        told = [("Vary", "Origin")]
+        headers = [("Vary", "Origin")]
         if origin in self._origins:
-            told += [("Access-Control-Allow-Origin", origin), ("Access-Control-Expose-Headers", "traceparent")]
-        return told
+            headers += [("Access-Control-Allow-Origin", origin), ("Access-Control-Expose-Headers", "traceparent")]
+        return headers
 
     def preflight(self, origin: str) -> list[tuple[str, str]]:
         """The answer to a page that asks whether it may ask."""
-        told = self.headers(origin)
-        if len(told) > 1:
-            told += [
+        headers = self.headers(origin)
+        if len(headers) > 1:
+            headers += [
                 ("Access-Control-Allow-Methods", METHODS),
                 ("Access-Control-Allow-Headers", self._headers),
                 ("Access-Control-Max-Age", "600"),
             ]
-        return told
+        return headers
 
     def _needed(self, path: str) -> Tokens | None:
         if path in OPEN:
@@ -157,13 +157,13 @@ def _held(tokens: Tokens | None, authorization: str, *, as_password: bool) -> bo
 
 
 def _said(authorization: str, as_password: bool) -> str:
-    """The token in a header; nothing where there is none."""
-    scheme, _, told = authorization.partition(" ")
+    """The token in a header; "" without one."""
+    scheme, _, credentials = authorization.partition(" ")
     if scheme.lower() == "bearer":
-        return told.strip()
+        return credentials.strip()
     if scheme.lower() == "basic" and as_password:
         try:
-            return base64.b64decode(told, validate=True).decode().partition(":")[2]
+            return base64.b64decode(credentials, validate=True).decode().partition(":")[2]
         except ValueError:
             return ""
     return ""

@@ -25,15 +25,15 @@ def run(words: Sequence[str]) -> int | None:
     """Run the command that *words* begin with; its exit code, or None if they are for the server."""
     if not words or words[0] not in ("ship", "prune"):
         return None
-    asked = _parser().parse_args(words)
-    if problems := [*_problems(asked)]:
+    args = _parser().parse_args(words)
+    if problems := [*_problems(args)]:
         return _fail(problems, USAGE)
-    return _ship(asked) if words[0] == "ship" else _prune(asked)
+    return _ship(args) if words[0] == "ship" else _prune(args)
 
 
-def _ship(asked: argparse.Namespace) -> int:
+def _ship(args: argparse.Namespace) -> int:
     try:
-        shipping = import_module("serve.journal.upload").Shipping(asked.journal, asked.to)
+        shipping = import_module("serve.journal.upload").Shipping(args.journal, args.to)
     except ModuleNotFoundError as error:
         if error.name not in ELSEWHERE:
             raise
@@ -41,17 +41,17 @@ def _ship(asked: argparse.Namespace) -> int:
         return _fail([f"{needs}; type .venv/work/bin/python -m serve ship"], USAGE)
     except (ValueError, ImportError, OSError) as error:
         expected = "expected a URL such as s3://bucket/journal"
-        return _fail([f"--to is {asked.to!r}: {error}; {expected}"], USAGE)
-    if asked.every is None:
-        return _ship_once(shipping, asked.days)
+        return _fail([f"--to is {args.to!r}: {error}; {expected}"], USAGE)
+    if args.every is None:
+        return _ship_once(shipping, args.days)
     stopped = threading.Event()
     for each in (signal.SIGTERM, signal.SIGINT):
         signal.signal(each, lambda *_: stopped.set())
-    _ship_once(shipping, asked.days)
-    while not stopped.wait(asked.every):
-        _ship_once(shipping, asked.days)
+    _ship_once(shipping, args.days)
+    while not stopped.wait(args.every):
+        _ship_once(shipping, args.days)
     # The scorer closes its files at the same stop.
-    return _ship_once(shipping, asked.days)
+    return _ship_once(shipping, args.days)
 
 
 def _ship_once(shipping: Any, days: int | None) -> int:
@@ -66,8 +66,8 @@ def _ship_once(shipping: Any, days: int | None) -> int:
     return _fail(problems) if problems else OK
 
 
-def _prune(asked: argparse.Namespace) -> int:
-    found = prune(asked.journal, asked.days, datetime.now(UTC))
+def _prune(args: argparse.Namespace) -> int:
+    found = prune(args.journal, args.days, datetime.now(UTC))
     for name in found.deleted:
         print(f"deleted {name}")
     for name in found.waiting:
@@ -76,13 +76,13 @@ def _prune(asked: argparse.Namespace) -> int:
     return _fail(found.problems) if found.problems else OK
 
 
-def _problems(asked: argparse.Namespace) -> Iterator[str]:
+def _problems(args: argparse.Namespace) -> Iterator[str]:
     """Everything that is wrong with the options."""
-    if not asked.journal.is_dir():
-        yield f"there is no journal at {asked.journal}; the scorer's --journal names it"
-    if asked.days is not None and not 1 <= asked.days <= MOST_DAYS:
-        yield f"--days is {asked.days}; expected 1 to {MOST_DAYS:,}"
-    every = getattr(asked, "every", None)
+    if not args.journal.is_dir():
+        yield f"there is no journal at {args.journal}; the scorer's --journal names it"
+    if args.days is not None and not 1 <= args.days <= MOST_DAYS:
+        yield f"--days is {args.days}; expected 1 to {MOST_DAYS:,}"
+    every = getattr(args, "every", None)
     if every is not None and not 0 < every <= MOST_SECONDS:
         yield f"--every is {every}; expected more than 0, and {MOST_SECONDS:,} at most"
 

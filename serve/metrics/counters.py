@@ -147,7 +147,7 @@ def _size(key: str) -> int:
 
 
 def is_held(path: Path) -> bool:
-    """Whether a process has locked the file at *path*. Raises OSError where there is none."""
+    """Whether a process has locked the file at *path*. Raises OSError if the file does not exist."""
     with path.open("rb") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -184,7 +184,7 @@ def say_why(why: str) -> None:
 
 
 def run_folder() -> Path | None:
-    """The folder of the run that this process belongs to; None if there is none."""
+    """The folder of the run that this process belongs to; None without one."""
     found = os.environ.get(VARIABLE)
     return Path(found) if found else None
 

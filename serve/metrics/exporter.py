@@ -17,7 +17,7 @@ from serve.metrics.counters import run_folder
 from serve.metrics.metric_definitions import LOOKED_UP, PROBABILITIES, Definition
 from serve.metrics.scorer_metrics import Metrics
 from serve.release.bundle import Bundle
-from serve.routes.live_models import age, standing
+from serve.routes.live_models import age, live_variants
 from serve.scoring.scorer import Scorer
 
 EXTENSION = "tidegate.metrics"
@@ -40,18 +40,18 @@ class State(Collector):
 
     def _values(self) -> Iterator[tuple[Definition, tuple[str, ...], float]]:
         """Each metric with the values of its labels and its own."""
-        for arm in standing(self._scorer):
-            contract, version = arm.bundle.contract, arm.bundle.version
-            labels = (version, arm.name, contract.name, contract.task, arm.bundle.digest)
+        for variant in live_variants(self._scorer):
+            contract, version = variant.bundle.contract, variant.bundle.version
+            labels = (version, variant.name, contract.name, contract.task, variant.bundle.digest)
             yield defined.INFO, labels, 1.0
-            yield defined.SHARE, (arm.name,), arm.share
-            seconds = age(arm.bundle, self._scorer.clock())
+            yield defined.SHARE, (variant.name,), variant.share
+            seconds = age(variant.bundle, self._scorer.clock())
             if seconds is not None:
-                yield defined.AGE, (version, arm.name), seconds
+                yield defined.AGE, (version, variant.name), seconds
         state = self._scorer.state()
         yield defined.READY, (), float(state["ready"])
         yield defined.REFUSED, (), float(bool(state["refused"]))
-        if forge := self._scorer.router.agreement():
+        if forge := self._scorer.follower.agreement():
             yield defined.AGREES, (), float(forge.agrees)
             yield defined.AGREEMENT_AGE, (), forge.seconds
         for definition in (defined.SEGMENTS, defined.BYTES, defined.UNSHIPPED):
@@ -92,7 +92,8 @@ def _wire(state: BlueprintSetupState) -> None:
     if scorer.offers:
         scorer.offers.counted = found.shadowed
     found.bounds = lambda version: next(
-        (bounds_of(arm.bundle) for arm in standing(scorer) if arm.bundle.version == version), PROBABILITIES
+        (bounds_of(variant.bundle) for variant in live_variants(scorer) if variant.bundle.version == version),
+        PROBABILITIES,
     )
     state.app.extensions[EXTENSION] = found
 

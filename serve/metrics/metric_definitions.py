@@ -76,7 +76,7 @@ REQUESTS = Definition("requests", "counter", "Requests, by route and status.", (
 ANSWERS = Definition("answer_seconds", "histogram",
     "Seconds from rows to answers, journal included, on every route.")
 IN_PROGRESS = Definition("requests_in_progress", "gauge", "Requests being answered.")
-SCORES = Definition("score", "histogram", "Scores given, by version and arm.", ("version", "arm"))
+SCORES = Definition("score", "histogram", "Scores given, by version and variant.", ("version", "arm"))
 MISSING = Definition("missing_values", "counter",
     "Values that were missing in rows answered.", ("feature",))
 UNSEEN = Definition("unseen_values", "counter",
@@ -96,7 +96,7 @@ UNCOUNTED = Definition("uncounted", "counter",
 
 INFO = Definition("model_info", "gauge", "What is live; always 1.",
     ("version", "arm", "name", "task", "digest"))
-SHARE = Definition("arm_share", "gauge", "Share of the keys of an arm.", ("arm",))
+SHARE = Definition("arm_share", "gauge", "Share of the keys that a variant answers.", ("arm",))
 AGE = Definition("model_age_seconds", "gauge", "Seconds since a model was made.", ("version", "arm"))
 READY = Definition("ready", "gauge", "Whether rows can be answered.")
 REFUSED = Definition("release_refused", "gauge",

@@ -110,7 +110,7 @@ class Metrics(Collector):
         seconds: float,
         requests: int = 1,
     ) -> None:
-        """Rows of so many *requests* were answered, all by one arm, within *seconds*."""
+        """Rows of so many *requests* were answered, all by one variant, within *seconds*."""
         arm_scores = self._scores.get((version, arm)) or self._new_arm(version, arm)
         counts = self._counts(missing, unseen) if missing or unseen else ()
         values, taken = self._values, self._seconds

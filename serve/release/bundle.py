@@ -147,7 +147,7 @@ class Bundle:
         golden = self.manifest["golden"]
         try:
             scores = self.score(golden["rows"]).astype(float)
-        except Exception as error:  # ONNX Runtime raises a dozen types of its own
+        except Exception as error:  # ONNX Runtime raises a dozen types
             raise BundleError(f"{self.folder}: the golden rows cannot be scored: {error}") from error
         expected = np.asarray(golden["scores"], dtype=float)
         if scores.shape != expected.shape or not np.isfinite(scores).all():
@@ -199,7 +199,7 @@ def _made(described: Bundle, name: str, make: Callable[[bytes], Engine]) -> Engi
         raise BundleError(f"{path} has changed since it was verified")
     try:
         return make(content)
-    except Exception as error:  # ONNX Runtime raises a dozen types of its own
+    except Exception as error:  # ONNX Runtime raises a dozen types
         raise BundleError(f"{path}: ONNX Runtime cannot load it: {error}") from error
 
 

@@ -32,7 +32,7 @@ _UNFINISHED = ".unfinished-"
 Stat = tuple[int, int, int, int] | None
 
 
-class Stored:
+class BundleCopies:
     """The bundles in *store*, and copies in the folder *copies* if one is given.
 
     Every process may load from the copies; one of them *keeps* them.

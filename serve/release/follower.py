@@ -25,12 +25,12 @@ from contracts.live_config import Live, Slot
 from contracts.live_tables import NOTHING, SHADOW
 from serve.log import log
 from serve.release.bundle import Bundle
-from serve.release.bundle_copies import Stat, Stored, stat_of
+from serve.release.bundle_copies import BundleCopies, Stat, stat_of
 from serve.release.live_slots import LiveFileError, loaded_slots, read_live
 from serve.release.manifest import BundleError
 from serve.release.sync_status import Agreement, agreement
 from serve.traffic.row_adaptation import cannot_read
-from serve.traffic.split import Arm, Arms
+from serve.traffic.split import TrafficSplit, Variant
 
 #: Seconds after which a thread that loads a bundle hands over the interpreter: Python's own 5 ms
 #: are ten times what an answer takes, and an answer needs several turns.
@@ -39,7 +39,7 @@ TURN = 0.0002
 SETTLED = 2.0
 
 
-class Router:
+class Follower:
     """Follows the *store*; `live` is what answers now. `refresh` may be called at any time.
 
     *load* makes a bundle that answers from a folder and a digest; *shadow* one that is only described
@@ -60,9 +60,9 @@ class Router:
         keeps: bool = True,
     ) -> None:
         self.store, self._clock, self._prefix, self._passes = store, clock, prefix, passes
-        self._stored = Stored(store, copies, passes, keeps=keeps)
+        self._stored = BundleCopies(store, copies, passes, keeps=keeps)
         self._load_model, self._load_shadow = load, shadow
-        self.live = Arms()
+        self.live = TrafficSplit()
         self.refused: dict[str, str] | None = None
         #: Since when something is refused.
         self.refused_at: datetime | None = None
@@ -93,7 +93,7 @@ class Router:
                     what, why = self._swap(named, named.champion)
                 elif named.nothing:
                     if self.live.champion:
-                        self._put_in_place(Arms(self._now()))
+                        self._put_in_place(TrafficSplit(self._now()))
                 else:
                     why = self._without_champion()
             except LiveFileError as error:
@@ -149,9 +149,12 @@ class Router:
         Raises `BundleError` if the champion, *first*, is bad.
         """
         before, now, slots = self.live, self._now(), loaded_slots(named)
-        loaded = {(arm.bundle.version, arm.bundle.digest, arm.name == SHADOW): arm.bundle for arm in before.all()}
+        loaded = {
+            (variant.bundle.version, variant.bundle.digest, variant.name == SHADOW): variant.bundle
+            for variant in before.all()
+        }
         champion = self._load(first, loaded)
-        arms: dict[str, Arm] = {}
+        variants: dict[str, Variant] = {}
         refused: dict[str, str] = {}
         for role, slot in slots.items():
             try:
@@ -167,16 +170,16 @@ class Router:
                 refused[slot.version] = damage
             name = SHADOW if slot.shadow else role
             since = _since(before, name, bundle) or now
-            arms[name] = Arm(name, bundle, float(slot.share or 0), since, champion.contract)
+            variants[name] = Variant(name, bundle, float(slot.share or 0), since, champion.contract)
         if champion is before.bundle:
-            arms |= _that_stay(before, slots, arms)
-        left = round(1 - sum(arm.share for arm in arms.values()), 12)
-        arms["champion"] = replace(arms["champion"], share=left)
+            variants |= _that_stay(before, slots, variants)
+        left = round(1 - sum(variant.share for variant in variants.values()), 12)
+        variants["champion"] = replace(variants["champion"], share=left)
         salt = champion.contract.name if named.salt is None else named.salt
-        live = Arms(arms["champion"].since, **arms, salt=salt)
+        live = TrafficSplit(variants["champion"].since, **variants, salt=salt)
         if live != before:
             self._put_in_place(live)
-        served = {arm.bundle.version for arm in live.all()}
+        served = {variant.bundle.version for variant in live.all()}
         self._stored.keep(slot for slot in slots.values() if slot.version in served)
         return ", ".join(refused) or first.version, "; ".join(refused.values())
 
@@ -189,7 +192,7 @@ class Router:
                 loaded[known] = self._stored.load(slot, read)
         return loaded[known]
 
-    def _put_in_place(self, live: Arms) -> None:
+    def _put_in_place(self, live: TrafficSplit) -> None:
         self.live = live
         log(f"{self._prefix}live: {_in_words(live)}")
 
@@ -216,29 +219,29 @@ def _short_turns() -> Iterator[None]:
         sys.setswitchinterval(before)
 
 
-def _since(before: Arms, name: str, bundle: Bundle) -> str:
+def _since(before: TrafficSplit, name: str, bundle: Bundle) -> str:
     """Since when *bundle* has the role *name* in *before*; "" if it does not."""
     return next((a.since for a in before.all() if a.name == name and a.bundle is bundle), "")
 
 
-def _that_stay(before: Arms, roles: Iterable[str], arms: dict[str, Arm]) -> dict[str, Arm]:
-    """Variants of *before* for those of *roles* that have none in *arms*, if their shares fit."""
-    left, found = 1 - sum(arm.share for arm in arms.values()), {}
+def _that_stay(before: TrafficSplit, roles: Iterable[str], variants: dict[str, Variant]) -> dict[str, Variant]:
+    """Variants of *before* for those of *roles* that have none in *variants*, if their shares fit."""
+    left, found = 1 - sum(variant.share for variant in variants.values()), {}
     for role in roles:
         names = {role, SHADOW} if role == "challenger" else {role}
-        arm = next((arm for arm in before.all() if arm.name in names), None)
-        if arm and not names & arms.keys() and arm.share <= left:
-            left -= arm.share
-            found[arm.name] = arm
+        variant = next((variant for variant in before.all() if variant.name in names), None)
+        if variant and not names & variants.keys() and variant.share <= left:
+            left -= variant.share
+            found[variant.name] = variant
     return found
 
 
-def _in_words(live: Arms) -> str:
+def _in_words(live: TrafficSplit) -> str:
     """The versions with their roles and shares; "nothing" without any."""
     return (
         ", ".join(
-            arm.bundle.version + ("" if arm.name == "champion" else f" ({arm.name} {arm.share:g})")
-            for arm in live.all()
+            variant.bundle.version + ("" if variant.name == "champion" else f" ({variant.name} {variant.share:g})")
+            for variant in live.all()
         )
         or "nothing"
     )

@@ -19,7 +19,7 @@ from serve.release.regular_file import read_regular
 
 FORMAT = 1
 MODEL, MANIFEST, EVIDENCE = "model.onnx", "manifest.json", "evidence"
-#: What the digest of a bundle leaves out: its name, and when and by whom it was made.
+#: What the digest of a bundle leaves out: its name, and when and on what machine it was made.
 UNSIGNED = ("version", "digest", "build")
 REQUIRED = ("version", "digest", "task", "contract", "files", "golden")
 #: Bytes of the largest manifest, rows that are replayed, and the largest tolerance of their scores.

@@ -31,7 +31,7 @@ class Proof(msgspec.Struct):
     core: str
 
 
-class Proofs:
+class ValidationCache:
     """Proofs in *folder*, one file for each version; *core* as in `Bundle.load`."""
 
     def __init__(self, folder: Path, *, core: bool = True) -> None:

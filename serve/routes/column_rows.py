@@ -9,11 +9,11 @@ from contracts.row_contract import Contract, Feature
 
 
 class Fields:
-    """What rows may hold that an arm reads: *contracts* are those of all arms, the champion's first."""
+    """What rows may hold that a variant reads: *contracts* are those of all variants, the champion's first."""
 
     def __init__(self, contracts: Sequence[Contract]) -> None:
         self.contract = contracts[0]
-        #: The champion's word counts where arms declare a feature differently.
+        #: The champion's word counts where variants declare a feature differently.
         self.features: Mapping[str, Feature] = {
             feature.name: feature for contract in reversed(contracts) for feature in contract.features
         }
@@ -26,7 +26,7 @@ class Fields:
     def rows(self, columns: Mapping[str, Sequence[Any]], count: int) -> list[Mapping[str, Any]]:
         """The *count* rows of *columns*.
 
-        What no arm reads is in the first row alone: its name may be a misspelling, which is said
+        What no variant reads is in the first row alone: its name may be a misspelling, which is said
         once, and its values would be most of the memory that a request takes.
         """
         kept = {name: values for name, values in columns.items() if name in self._names}

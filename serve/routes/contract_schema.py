@@ -22,14 +22,14 @@ def row(contract: Contract) -> Schema:
     """What a row must look like."""
     properties = {feature.name: value(feature) for feature in contract.features}
     properties[contract.key] = _or_null(
-        TEXT | {"description": "Whose row it is: an arm sticks to it. Left out, the id stands in."}
+        TEXT | {"description": "Whose row it is: the same key gets the same variant. Without it, the id is the key."}
     )
     properties[contract.time] = _or_null(
-        TIME | {"description": "The moment the row is about. Left out, the present stands in."}
+        TIME | {"description": "The time that the row is about. Without it, the present."}
     )
     if takes_ids(contract):
         properties["id"] = _or_null(
-            ID | {"description": "An id of your own, to tell the outcome by; in a list each differs."}
+            ID | {"description": "Your id of the row, which its outcome refers to; unique within a list."}
         )
     return {
         "type": "object",
@@ -70,15 +70,15 @@ def answer(contract: Contract) -> Schema:
 
 
 def outcome(contract: Contract) -> Schema:
-    """What was told to be true of a row answered before."""
+    """The outcome of a row answered before."""
     target = contract.target
-    told: Schema = {"type": "number", "minimum": -LARGEST, "maximum": LARGEST}
+    outcome: Schema = {"type": "number", "minimum": -LARGEST, "maximum": LARGEST}
     if target.classes:
-        told = label(target.classes)
+        outcome = label(target.classes)
     else:
-        told |= {} if target.minimum is None else {"minimum": target.minimum}
-        told |= {} if target.maximum is None else {"maximum": target.maximum}
-    return record(id=ID, outcome=told | {"description": _words(target)})
+        outcome |= {} if target.minimum is None else {"minimum": target.minimum}
+        outcome |= {} if target.maximum is None else {"maximum": target.maximum}
+    return record(id=ID, outcome=outcome | {"description": _words(target)})
 
 
 def label(classes: Sequence[Label]) -> Schema:

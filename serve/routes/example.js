@@ -18,26 +18,26 @@ async function ask() {
   try {
     row = JSON.parse(field("json").value);
   } catch (error) {
-    tell("bad", `The row is not JSON: ${error.message}`);
+    show("bad", `The row is not JSON: ${error.message}`);
     return;
   }
   const fallback = Number(field("fallback").value);
   tidegate.token = field("token").value;
   const answer = await tidegate.score(row, { fallback, timeout: Number(field("timeout").value) });
-  if (answer.fallback) tell("bad", `Score ${answer.score}, fallen back on: ${answer.why}`);
-  else tell("good", `Score ${answer.score}, from ${answer.version}`);
+  if (answer.fallback) show("bad", `Score ${answer.score}, fallen back on: ${answer.why}`);
+  else show("good", `Score ${answer.score}, from ${answer.version}`);
 }
 
-function tell(kind, words) {
-  field("told").className = `note ${kind}`;
-  field("told").textContent = words;
+function show(kind, words) {
+  field("result").className = `note ${kind}`;
+  field("result").textContent = words;
 }
 
 // A row to begin with, from what the scorer says of itself.
 async function fill() {
   try {
-    const told = await (await fetch(new URL("openapi.json", tidegate.address))).json();
-    const { example } = told.paths["/score"].post.requestBody.content["application/json"];
+    const described = await (await fetch(new URL("openapi.json", tidegate.address))).json();
+    const { example } = described.paths["/score"].post.requestBody.content["application/json"];
     if (example && field("json").value === "{}") field("json").value = JSON.stringify(example);
   } catch {
     // Then somebody types one.

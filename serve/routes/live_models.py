@@ -16,7 +16,7 @@ from serve.release.bundle import Bundle
 from serve.routes.column_rows import Fields
 from serve.scoring.scorer import Scorer
 from serve.scoring.validation import RequestError
-from serve.traffic.split import Arm
+from serve.traffic.split import Variant
 
 
 def scorer_here() -> Scorer:
@@ -52,27 +52,27 @@ def body_here(*kinds: str) -> bytes:
     return body
 
 
-def standing(scorer: Scorer) -> list[Arm]:
+def live_variants(scorer: Scorer) -> list[Variant]:
     """The variants that are live, the champion first; none before the first release."""
-    return scorer.router.live.all()
+    return scorer.follower.live.all()
 
 
-def must_stand(scorer: Scorer) -> list[Arm]:
-    """As `standing`; a 503 if there is none."""
-    found = standing(scorer)
+def require_live(scorer: Scorer) -> list[Variant]:
+    """As `live_variants`; a 503 if no variant is live."""
+    found = live_variants(scorer)
     if not found:
         raise RequestError(503, "no model is live yet; GET /ready says why")
     return found
 
 
-def versions(arms: Iterable[Arm]) -> list[str]:
+def versions(variants: Iterable[Variant]) -> list[str]:
     """The versions that answer, each once; a shadow does not answer."""
-    return list(dict.fromkeys(arm.bundle.version for arm in arms if arm.name != "shadow"))
+    return list(dict.fromkeys(variant.bundle.version for variant in variants if variant.name != "shadow"))
 
 
-def fields_of(arms: Iterable[Arm]) -> Fields:
-    """The fields that one of *arms* reads."""
-    return Fields([arm.bundle.contract for arm in arms])
+def fields_of(variants: Iterable[Variant]) -> Fields:
+    """The fields that one of *variants* reads."""
+    return Fields([variant.bundle.contract for variant in variants])
 
 
 def age(bundle: Bundle, now: datetime) -> float | None:

@@ -17,7 +17,7 @@ from serve.http.responses import JSON, spell
 from serve.http.strict_json import read_json
 from serve.routes.column_rows import Fields
 from serve.routes.csv_rows import read_csv, write_csv
-from serve.routes.live_models import body_here, fields_of, must_stand, scorer_here, versions
+from serve.routes.live_models import body_here, fields_of, require_live, scorer_here, versions
 from serve.scoring.answer_lines import bodies
 from serve.scoring.validation import RequestError, read_rows, refuse_form, refuse_more
 
@@ -39,13 +39,13 @@ routes = Blueprint("mlflow", __name__)
 def invocations() -> Response:
     """Rows in one of MLflow's four forms, or as CSV -> `{"predictions": […]}`, or scores as CSV."""
     scorer = scorer_here()
-    fields, most = fields_of(must_stand(scorer)), scorer.most_rows
+    fields, most = fields_of(require_live(scorer)), scorer.most_rows
     body = body_here(CSV)
     if request.mimetype == CSV:
         rows = read_csv(body, fields, most, header=_header())
     else:
-        asked = read_json(body, scorer.deepest, nan_is_missing=True)
-        rows = read_rows(rows_of(asked, fields, most), most)
+        content = read_json(body, scorer.deepest, nan_is_missing=True)
+        rows = read_rows(rows_of(content, fields, most), most)
     answers = scorer.answer(rows, trace=request.headers.get("traceparent", ""))
     if _accepts_csv():
         return Response(write_csv(fields.contract, answers), content_type=f"{CSV}; charset=utf-8")
@@ -61,12 +61,12 @@ def ping() -> Response:
 @routes.get("/version")
 def version() -> Response:
     """The version that is live; those of an experiment one a line."""
-    told = "".join(f"{name}\n" for name in versions(must_stand(scorer_here())))
-    return Response(told, mimetype="text/plain")
+    lines = "".join(f"{name}\n" for name in versions(require_live(scorer_here())))
+    return Response(lines, mimetype="text/plain")
 
 
 def _accepts_csv() -> bool:
-    """Whether CSV is wanted rather than JSON; its parameters say nothing of who wants it."""
+    """Whether CSV is wanted rather than JSON; its parameters do not matter."""
     accepted = [(kind.partition(";")[0], weight) for kind, weight in request.accept_mimetypes]
     return MIMEAccept(accepted).best_match((JSON, CSV)) == CSV
 
@@ -84,21 +84,21 @@ def _header() -> bool | None:
     return found
 
 
-def rows_of(asked: Any, fields: Fields, most: int) -> list[Any]:
+def rows_of(body: Any, fields: Fields, most: int) -> list[Any]:
     """The rows in a request, whichever form it has; at most *most* where they are made here."""
-    if not isinstance(asked, dict):
-        raise RequestError(400, f"expected {ONE_OF_THEM}; got {describe(asked)}")
-    forms = [name for name in asked if name in FORMS]
+    if not isinstance(body, dict):
+        raise RequestError(400, f"expected {ONE_OF_THEM}; got {describe(body)}")
+    forms = [name for name in body if name in FORMS]
     if len(forms) != 1:
         got = " and ".join(forms) if forms else "none of them"
         raise RequestError(400, f"expected {ONE_OF_THEM}; got {got}")
-    odd = [name for name in asked if name not in (*FORMS, *BESIDE)]
+    odd = [name for name in body if name not in (*FORMS, *BESIDE)]
     if odd:
         more = ", …" if len(odd) > MOST_NAMED else ""
         names = ", ".join(map(show, odd[:MOST_NAMED])) + more
         raise RequestError(400, f"{names}: not known; expected {ONE_OF_THEM}")
     (form,) = forms
-    content = asked[form]
+    content = body[form]
     if form == "dataframe_split":
         return _split(content, fields, most)
     if form == "inputs" and isinstance(content, dict):
@@ -110,8 +110,8 @@ def rows_of(asked: Any, fields: Fields, most: int) -> list[Any]:
 
 def _split(content: Any, fields: Fields, most: int) -> list[Mapping[str, Any]]:
     """Names once, then the values of each row."""
-    told: dict[str, Any] = content if isinstance(content, dict) else {}
-    names, data = told.get("columns"), told.get("data")
+    table: dict[str, Any] = content if isinstance(content, dict) else {}
+    names, data = table.get("columns"), table.get("data")
     if not (isinstance(names, list) and all(isinstance(name, str) for name in names)):
         refuse_form("dataframe_split", [_problem("columns", "a list of names", names)])
         return []
@@ -153,7 +153,7 @@ def _columns(content: Mapping[str, Any], fields: Fields, most: int) -> list[Mapp
 
 
 def _flat(values: Any) -> Any:
-    """A column as one list, also where each value is in a list of its own."""
+    """A column as one list, also where each value is in a list by itself."""
     if not isinstance(values, list) or any(not isinstance(value, list) or len(value) != 1 for value in values):
         return values
     return [value[0] for value in values]

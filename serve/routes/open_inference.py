@@ -16,20 +16,20 @@ from serve.http.responses import Reply, reply, spell
 from serve.http.strict_json import read_json
 from serve.routes import mlflow
 from serve.routes.binary_tensors import write_values
-from serve.routes.live_models import body_here, fields_of, must_stand, scorer_here, versions
+from serve.routes.live_models import body_here, fields_of, require_live, scorer_here, versions
 from serve.routes.response_bodies import Live, Model, ModelReady, Ready, Server, Tensor
-from serve.routes.tensors import Asked, columns, read_request
+from serve.routes.tensors import InferenceRequest, columns, read_request
 from serve.scoring.answer_lines import Answer, bodies
 from serve.scoring.validation import RequestError
-from serve.traffic.split import Arm
+from serve.traffic.split import Variant
 
 NAME, PLATFORM = "tidegate", "onnx_onnxruntime"
 EXTENSIONS = ["binary_tensor_data"]
 #: How many bytes of a body are its JSON, where the bytes of tensors follow.
 JSON_LENGTH = "Inference-Header-Content-Length"
 OCTETS = "application/octet-stream"
-#: What is told of each row besides the score.
-TOLD = ("id", "version", "arm")
+#: Outputs of each row besides the score.
+ROW_OUTPUTS = ("id", "version", "arm")
 
 routes = Blueprint("inference", __name__)
 routes.register_blueprint(mlflow.routes)
@@ -60,14 +60,14 @@ def metadata(model: str, version: str | None = None) -> Response:
     """The model's inputs and outputs, from the contract."""
     found = _named(model, version)
     contract = found[0].bundle.contract
-    told = [("score", "FP32", [-1]), *((name, "BYTES", [-1]) for name in TOLD)]
+    outputs = [("score", "FP32", [-1]), *((name, "BYTES", [-1]) for name in ROW_OUTPUTS)]
     if contract.target.classes:
-        told.insert(1, ("label", datatype(contract.target.classes), [-1]))
+        outputs.insert(1, ("label", datatype(contract.target.classes), [-1]))
     if contract.task == "multiclass":
-        told.insert(2, ("probabilities", "FP32", [-1, len(contract.target.classes)]))
+        outputs.insert(2, ("probabilities", "FP32", [-1, len(contract.target.classes)]))
     inputs = [Tensor(*column) for column in columns(contract)]
-    outputs = [Tensor(*output) for output in told]
-    return _response(reply(Model(contract.name, versions(found), PLATFORM, inputs, outputs)))
+    tensors = [Tensor(*output) for output in outputs]
+    return _response(reply(Model(contract.name, versions(found), PLATFORM, inputs, tensors)))
 
 
 @routes.get("/v2/models/<model>/ready")
@@ -87,8 +87,8 @@ def infer(model: str, version: str | None = None) -> Response:
     contract = found[0].bundle.contract
     scorer = scorer_here()
     content, tail = _body()
-    asked = read_json(content, scorer.deepest, nan_is_missing=True)
-    wanted = read_request(fields_of(found), asked, scorer.most_rows, tail)
+    body = read_json(content, scorer.deepest, nan_is_missing=True)
+    wanted = read_request(fields_of(found), body, scorer.most_rows, tail)
     if version and len(versions(found)) > 1:
         raise RequestError(
             409,
@@ -96,7 +96,7 @@ def infer(model: str, version: str | None = None) -> Response:
             f" ask for the model without a version, each row says which one answered it",
         )
     answers = scorer.answer(wanted.rows, trace=request.headers.get("traceparent", ""))
-    return _spell(_answer(contract, answers, asked.get("id"), wanted.outputs), wanted)
+    return _spell(_answer(contract, answers, body.get("id"), wanted.outputs), wanted)
 
 
 def datatype(classes: Sequence[Label]) -> str:
@@ -119,7 +119,7 @@ def _body() -> tuple[bytes, memoryview]:
     return body[:length], memoryview(body)[length:]
 
 
-def _spell(body: dict[str, Any], wanted: Asked) -> Response:
+def _spell(body: dict[str, Any], wanted: InferenceRequest) -> Response:
     """*body* as it is sent: JSON, and after it the outputs that are wanted as bytes."""
     tail = []
     for output in body["outputs"]:
@@ -136,22 +136,22 @@ def _spell(body: dict[str, Any], wanted: Asked) -> Response:
 
 
 def _answer(contract: Contract, answers: Sequence[Answer], id_: str | None, wanted: Sequence[str]) -> dict[str, Any]:
-    told = bodies(contract, answers)
-    count = len(told)
-    outputs = [{"name": "score", "datatype": "FP32", "shape": [count], "data": _all(told, "score")}]
+    rows = bodies(contract, answers)
+    count = len(rows)
+    outputs = [{"name": "score", "datatype": "FP32", "shape": [count], "data": _all(rows, "score")}]
     classes = contract.target.classes
     if classes:
         kind = datatype(classes)
-        labels = _all(told, "label")
+        labels = _all(rows, "label")
         if kind == "BYTES":
             labels = [label if isinstance(label, str) else str(label) for label in labels]
         outputs.append({"name": "label", "datatype": kind, "shape": [count], "data": labels})
     if contract.task == "multiclass":
-        data = [value for one in told for value in one["probabilities"].values()]
+        data = [value for one in rows for value in one["probabilities"].values()]
         shape = [count, len(classes)]
         outputs.append({"name": "probabilities", "datatype": "FP32", "shape": shape, "data": data})
-    for name in TOLD:
-        data = _all(told, name)
+    for name in ROW_OUTPUTS:
+        data = _all(rows, name)
         outputs.append({"name": name, "datatype": "BYTES", "shape": [count], "data": data})
     unknown = [name for name in wanted if name not in {output["name"] for output in outputs}]
     if unknown:
@@ -171,9 +171,9 @@ def _all(bodies: Sequence[Mapping[str, Any]], name: str) -> list[Any]:
     return [body[name] for body in bodies]
 
 
-def _named(model: str, version: str | None) -> list[Arm]:
+def _named(model: str, version: str | None) -> list[Variant]:
     """What is live, if it is *model* (and *version* is among it)."""
-    found = must_stand(scorer_here())
+    found = require_live(scorer_here())
     name = found[0].bundle.contract.name
     if model != name:
         raise RequestError(404, f"there is no such model; there is {name}")

@@ -28,7 +28,7 @@ from serve.routes.mlflow import CSV
 from serve.routes.open_inference import JSON_LENGTH, OCTETS
 from serve.routes.tensors import columns
 from serve.routes.typical_row import typical_row
-from serve.traffic.split import Arm
+from serve.traffic.split import Variant
 
 HTML, TEXT = "text/html; charset=utf-8", "text/plain; charset=utf-8"
 #: What may be wrong with a body, from its bytes to its rows; or no model is live; or it failed.
@@ -54,9 +54,9 @@ routes = Blueprint("openapi", __name__)
 class Route:
     """What goes in (a schema's name), what comes out, and what else may."""
 
-    told: Schema | str
+    answer: Schema | str
     kind: str = JSON
-    asked: str = ""
+    body: str = ""
     status: int = 200
     errors: Sequence[int] = ()
     #: Other kinds of bodies that are taken and given.
@@ -64,11 +64,11 @@ class Route:
 
 
 ROUTES: Mapping[str, Route] = {
-    "/score": Route("Answers", asked="Rows", errors=OF_A_BODY),
-    "/outcome": Route("Accepted", asked="Outcomes", status=202, errors=OF_A_BODY),
-    "/invocations": Route("Predictions", asked="Invocation", errors=OF_A_BODY, others={CSV: TABLE}),
+    "/score": Route("Answers", body="Rows", errors=OF_A_BODY),
+    "/outcome": Route("Accepted", body="Outcomes", status=202, errors=OF_A_BODY),
+    "/invocations": Route("Predictions", body="Invocation", errors=OF_A_BODY, others={CSV: TABLE}),
     "/v2/models/<model>/infer": Route(
-        "Inferred", asked="Inference", errors=(*OF_A_BODY, 404, 409), others={OCTETS: BINARY}
+        "Inferred", body="Inference", errors=(*OF_A_BODY, 404, 409), others={OCTETS: BINARY}
     ),
     "/v2/models/<model>": Route("Model", errors=OF_A_MODEL),
     "/v2/models/<model>/ready": Route("ModelReady", errors=OF_A_MODEL),
@@ -101,15 +101,15 @@ def openapi() -> Response:
     """What every route takes and answers, made from the contract of the live model."""
     # Relative to the document's own address: that is right behind any proxy.
     servers = [{"url": prefix(request.headers) or "."}]
-    told = reply({**_kept(), "servers": servers})
+    document = reply({**_kept(), "servers": servers})
     # It depends on what is live and on a header, so no cache may answer with it by itself.
     headers = {"Cache-Control": "no-cache"}
-    return Response(told.body, told.status, headers=headers, content_type=told.kind)
+    return Response(document.body, document.status, headers=headers, content_type=document.kind)
 
 
 def _kept() -> Mapping[str, Any]:
     """The document without its servers, made and spelled once for what is live."""
-    live = scorer_here().router.live
+    live = scorer_here().follower.live
     kept = current_app.extensions.get(KEPT)
     if not kept or kept[0] is not live:
         found = {name: msgspec.Raw(spell(part)) for name, part in _document(live.all()).items()}
@@ -118,16 +118,16 @@ def _kept() -> Mapping[str, Any]:
     return described
 
 
-def _document(arms: Sequence[Arm]) -> dict[str, Any]:
+def _document(variants: Sequence[Variant]) -> dict[str, Any]:
     """The OpenAPI 3.1 document of the application at hand, without its servers."""
-    contract = arms[0].bundle.contract if arms else None
-    examples = _examples(arms[0].bundle) if arms else {}
+    contract = variants[0].bundle.contract if variants else None
+    examples = _examples(variants[0].bundle) if variants else {}
     paths: dict[str, Any] = {}
     for rule in current_app.url_map.iter_rules():
         path, names = re.sub(r"<(\w+)>", r"{\1}", rule.rule), sorted(rule.arguments)
         operation = _operation(rule.rule, rule.endpoint, examples)
         if names:
-            operation["parameters"] = [_parameter(name, contract, versions(arms)) for name in names]
+            operation["parameters"] = [_parameter(name, contract, versions(variants)) for name in names]
         for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
             paths.setdefault(path, {})[method.lower()] = operation
     return {
@@ -135,7 +135,7 @@ def _document(arms: Sequence[Arm]) -> dict[str, Any]:
         "info": {
             "title": f"Tidegate: {contract.name}" if contract else "Tidegate: no model is live yet",
             "description": contract.description if contract else "",
-            "version": arms[0].bundle.version if arms else "0",
+            "version": variants[0].bundle.version if variants else "0",
         },
         "paths": dict(sorted(paths.items())),
         "components": {
@@ -151,14 +151,14 @@ def _document(arms: Sequence[Arm]) -> dict[str, Any]:
 def _operation(rule: str, endpoint: str, examples: Mapping[str, Any]) -> dict[str, Any]:
     words = (current_app.view_functions[endpoint].__doc__ or "").strip().split("\n")[0]
     route = ROUTES[rule.replace("/versions/<version>", "")]
-    schema = _ref(route.told) if isinstance(route.told, str) else route.told
-    told = {route.kind: {"schema": schema}}
+    schema = _ref(route.answer) if isinstance(route.answer, str) else route.answer
+    content_of_200 = {route.kind: {"schema": schema}}
     others = {kind: {"schema": schema} for kind, schema in route.others.items()}
-    answers = {str(route.status): {"description": words, "content": told | others}}
+    answers = {str(route.status): {"description": words, "content": content_of_200 | others}}
     for status in route.errors:
         content = {PROBLEM: {"schema": _ref("Problem")}}
         if status == 503 and rule.replace("/versions/<version>", "") in STATES:
-            content |= told
+            content |= content_of_200
         answers[str(status)] = {"description": HTTPStatus(status).phrase, "content": content}
     found: dict[str, Any] = {
         "summary": words,
@@ -166,10 +166,10 @@ def _operation(rule: str, endpoint: str, examples: Mapping[str, Any]) -> dict[st
         "tags": [SECTIONS.get(rule.split("/")[1], "State")],
         "responses": answers,
     }
-    if route.asked:
-        body: dict[str, Any] = {"schema": _ref(route.asked)}
-        if route.asked in examples:
-            body["example"] = examples[route.asked]
+    if route.body:
+        body: dict[str, Any] = {"schema": _ref(route.body)}
+        if route.body in examples:
+            body["example"] = examples[route.body]
         found["requestBody"] = {"required": True, "content": {JSON: body} | others}
     if 401 in route.errors:
         found["security"] = [{}, {"token": []}]

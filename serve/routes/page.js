@@ -3,7 +3,7 @@
 
 const REFRESH = 10_000;
 // Where this file came from: behind a proxy the page may have a path. An address with a password in it,
-// as in http://name:password@…, may not be asked, so the origin is put in front instead.
+// as in http://name:password@…, must not be fetched, so the origin is put in front instead.
 const root = location.origin + new URL(".", document.currentScript.src).pathname;
 const form = document.getElementById("row");
 
@@ -31,14 +31,14 @@ if (form) {
     let reply, body;
     try {
       // Without the browser's password: refused here, it would be forgotten for the page as well.
-      const asked = { method: "POST", headers: headers(), body: JSON.stringify(row()), credentials: "omit" };
-      reply = await fetch(root + "score", asked);
+      const request = { method: "POST", headers: headers(), body: JSON.stringify(row()), credentials: "omit" };
+      reply = await fetch(root + "score", request);
       body = await reply.json();
     } catch (error) {
       say("bad", `No answer: ${reply ? `status ${reply.status}` : error.message}`);
       return;
     }
-    if (reply.ok) tell(body);
+    if (reply.ok) showScore(body);
     else if (reply.status === 401 && token) ask(body);
     else refuse(body);
   }
@@ -71,7 +71,7 @@ if (form) {
     token.focus();
   }
 
-  function tell(body) {
+  function showScore(body) {
     const list = document.createElement("dl");
     list.className = "answer";
     for (const [name, value] of Object.entries(body)) add(list, name, value);
@@ -85,11 +85,11 @@ if (form) {
     }
     const pair = document.createElement("div");
     const term = document.createElement("dt");
-    const told = document.createElement("dd");
+    const description = document.createElement("dd");
     term.textContent = name;
-    told.textContent = typeof value === "number" ? String(Number(value.toPrecision(6))) : String(value);
+    description.textContent = typeof value === "number" ? String(Number(value.toPrecision(6))) : String(value);
     if (name === "score") pair.className = "first";
-    pair.append(term, told);
+    pair.append(term, description);
     list.append(pair);
   }
 

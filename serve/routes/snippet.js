@@ -56,11 +56,11 @@
     async ask(path, content, more) {
       const headers = { "Content-Type": "application/json" };
       if (this.token) headers.Authorization = `Bearer ${this.token}`;
-      const asked = { method: "POST", headers, body: JSON.stringify(content), ...more };
+      const request = { method: "POST", headers, body: JSON.stringify(content), ...more };
       const address = new URL(path, String(this.address).replace(/\/*$/, "/"));
       let reply, text, answer;
       try {
-        reply = await fetch(address, asked);
+        reply = await fetch(address, request);
         text = await reply.text();
       } catch (error) {
         if (error.name !== "TypeError") throw error; // it was too late

@@ -17,10 +17,10 @@ from flask import Blueprint, Response, current_app, render_template, request
 
 from contracts.row_contract import Contract, Feature
 from serve.http.forwarded import address, prefix
-from serve.routes.live_models import age, scorer_here, standing
+from serve.routes.live_models import age, live_variants, scorer_here
 from serve.routes.typical_row import categories, typical_row
 from serve.scoring.validation import takes_ids
-from serve.traffic.split import Arm
+from serve.traffic.split import Variant
 
 HERE = Path(__file__).parent
 #: Nothing but what this server itself sends; no page may frame it.
@@ -38,16 +38,16 @@ routes = Blueprint("page", __name__, template_folder="templates")
 def page() -> Response:
     """The status page."""
     scorer = scorer_here()
-    arms = standing(scorer)
-    contract = arms[0].bundle.contract if arms else None
-    row = typical_row(contract, arms[0].bundle.manifest) if contract else {}
+    variants = live_variants(scorer)
+    contract = variants[0].bundle.contract if variants else None
+    row = typical_row(contract, variants[0].bundle.manifest) if contract else {}
     path = prefix(request.headers)
     text = render_template(
         "page.html",
         state=scorer.state(),
-        arms=[_told(arm, scorer.clock()) for arm in arms],
+        variants=[_described(variant, scorer.clock()) for variant in variants],
         contract=contract,
-        fields=_fields(contract, arms[0], row) if contract else [],
+        fields=_fields(contract, variants[0], row) if contract else [],
         row=shlex.quote(json.dumps(row, ensure_ascii=False, separators=(",", ":"))),
         needs_token=current_app.extensions["tidegate.access"].needs_token("/score"),
         now=scorer.clock().astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC"),
@@ -96,25 +96,25 @@ def _sent(text: str, suffix: str, cached: str) -> Response:
     return Response(text, headers={**HEADERS, "Cache-Control": cached}, content_type=kind)
 
 
-def _told(arm: Arm, now: datetime) -> dict[str, Any]:
-    manifest = arm.bundle.manifest
-    seconds = age(arm.bundle, now)
+def _described(variant: Variant, now: datetime) -> dict[str, Any]:
+    manifest = variant.bundle.manifest
+    seconds = age(variant.bundle, now)
     window = [str(day)[:10] for day in manifest.get("data", {}).get("window", [])]
     return {
-        "name": arm.name,
-        "version": arm.bundle.version,
-        "share": "answers nobody" if arm.name == "shadow" else f"{arm.share:.3%}".replace(".000", ""),
-        "since": arm.since,
-        "since_words": arm.since.replace("T", " ").replace("Z", " UTC"),
-        "ago": _ago(_seconds_since(arm.since, now)),
+        "name": variant.name,
+        "version": variant.bundle.version,
+        "share": "no answers" if variant.name == "shadow" else f"{variant.share:.3%}".replace(".000", ""),
+        "since": variant.since,
+        "since_words": variant.since.replace("T", " ").replace("Z", " UTC"),
+        "ago": _ago(_seconds_since(variant.since, now)),
         "made": "" if seconds is None else f"{_ago(seconds)} ago",
-        "digest": arm.bundle.digest,
+        "digest": variant.bundle.digest,
         "commit": str(manifest.get("build", {}).get("commit", ""))[:12],
         "window": window,
     }
 
 
-def _fields(contract: Contract, champion: Arm, row: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _fields(contract: Contract, champion: Variant, row: Mapping[str, Any]) -> list[dict[str, Any]]:
     """What the form asks: each feature, filled in from *row*, then what may be left out."""
     seen = categories(contract, champion.bundle.manifest)
     found = [_field(feature, seen[feature.name], row[feature.name]) for feature in contract.features]

@@ -16,7 +16,7 @@ from serve.routes.column_rows import Fields
 from serve.scoring.validation import RequestError, refuse_form, refuse_more, takes_ids
 
 NUMBERS = ("FP32", "FP64", "FP16", "INT8", "INT16", "INT32", "INT64", "UINT8", "UINT16", "UINT32", "UINT64")
-#: The types that a feature's kind may come as; the first is what the metadata tells.
+#: The types that a feature's kind may come as; the first is the one in the metadata.
 TYPES = {"number": NUMBERS, "boolean": ("BOOL",), "category": ("BYTES",)}
 
 #: Tensors of a request besides the contract's features, and outputs that it may ask for.
@@ -34,7 +34,7 @@ def columns(contract: Contract) -> list[tuple[str, str, list[int]]]:
     return found + [(name, "BYTES", [-1, 1]) for name in more]
 
 
-class Asked(NamedTuple):
+class InferenceRequest(NamedTuple):
     """A request: its rows, the outputs it wants (none named: all), and which of these as bytes."""
 
     rows: Sequence[Mapping[str, Any]]
@@ -44,16 +44,16 @@ class Asked(NamedTuple):
     all_as_bytes: bool
 
 
-def read_request(fields: Fields, asked: Any, most: int, tail: memoryview) -> Asked:
-    """What is asked for in the JSON *asked* and in the *tail* of bytes after it; at most *most* rows."""
-    if not isinstance(asked, dict):
+def read_request(fields: Fields, body: Any, most: int, tail: memoryview) -> InferenceRequest:
+    """The request in the JSON *body* and in the *tail* of bytes after it; at most *most* rows."""
+    if not isinstance(body, dict):
         raise RequestError(400, "expected an object with inputs, a list of tensors")
     problems: list[dict[str, Any]] = []
-    outputs, as_bytes = _outputs(asked.get("outputs"), problems)
-    all_as_bytes = _parameter(asked, "binary_data_output", bool, "", problems)
-    if not isinstance(asked.get("id"), (str, type(None))):
-        problems.append(_problem("id", "a string", describe(asked["id"])))
-    tensors = _tensors(asked.get("inputs"), MOST_TENSORS + len(fields.features), problems)
+    outputs, as_bytes = _outputs(body.get("outputs"), problems)
+    all_as_bytes = _parameter(body, "binary_data_output", bool, "", problems)
+    if not isinstance(body.get("id"), (str, type(None))):
+        problems.append(_problem("id", "a string", describe(body["id"])))
+    tensors = _tensors(body.get("inputs"), MOST_TENSORS + len(fields.features), problems)
     parts = _parts(tensors, tail, problems)
     kinds = {name: TYPES[feature.kind] for name, feature in fields.features.items()}
     found: dict[str, list[Any]] = {}
@@ -69,7 +69,7 @@ def read_request(fields: Fields, asked: Any, most: int, tail: memoryview) -> Ask
         said = ", ".join(f"{name} {len(values)}" for name, values in found.items())
         problems.append(_problem("inputs", "tensors of one length", said))
     refuse_form("the tensors", problems)
-    return Asked(fields.rows(found, lengths.pop()), outputs, as_bytes, bool(all_as_bytes))
+    return InferenceRequest(fields.rows(found, lengths.pop()), outputs, as_bytes, bool(all_as_bytes))
 
 
 def _tensors(tensors: Any, most: int, problems: list[dict[str, Any]]) -> list[Any]:

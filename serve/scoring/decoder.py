@@ -42,7 +42,7 @@ class Decoder:
         if self._takes_ids:
             fields.append(("id", _ID | None | UnsetType, UNSET))
         self._names = names = [name for name, *_ in fields]
-        # Named by number, lest a field be called as something of the struct's own.
+        # Named by number, since a field may have the name of an attribute of the struct.
         inside = [f"f{number}" for number in range(len(fields))]
         kind = msgspec.defstruct(
             "Row",
@@ -59,7 +59,7 @@ class Decoder:
         self._always = frozenset(f.name for f in contract.features if not f.nullable)
 
     def rows(self, content: bytes, most: int) -> Table | list[Row] | Row | None:
-        """The row, or at most *most* rows, in *content*; None if only the other way can tell.
+        """The row, or at most *most* rows, in *content*; None if it needs the full validation.
 
         Two rows or more are a table.
         """

@@ -16,7 +16,7 @@ from serve.release.bundle import Bundle
 from serve.release.onnx_session import Scores
 from serve.scoring.answer_lines import Answer
 from serve.scoring.row_table import Table
-from serve.traffic.split import Arm, Arms
+from serve.traffic.split import TrafficSplit, Variant
 
 #: Ids for answers to come; another list after a fork.
 _IDS: list[str] = []
@@ -29,8 +29,8 @@ class NoFiniteScoreError(ArithmeticError):
 
 
 def score_arms(
-    live: Arms, rows: Sequence[Mapping[str, Any]], ids: Sequence[str], at: str, each: bool
-) -> Iterator[tuple[Arm, Sequence[int], list[Answer]]]:
+    live: TrafficSplit, rows: Sequence[Mapping[str, Any]], ids: Sequence[str], at: str, each: bool
+) -> Iterator[tuple[Variant, Sequence[int], list[Answer]]]:
     """Each arm, the numbers of its rows, and its answers to them."""
     first = live.champion
     if first and rows and not live.split:
@@ -38,7 +38,7 @@ def score_arms(
     elif first and rows:
         key = first.rows.key
         keys = [row.get(key) or id_ for row, id_ in zip(rows, ids, strict=True)]
-        for arm, numbers in live.deal(keys):
+        for arm, numbers in live.assign(keys):
             theirs = [arm.read(rows[n]) for n in numbers]
             own = [ids[n] for n in numbers]
             yield arm, numbers, score(arm.bundle, arm.name, theirs, own, at, each=each)
@@ -63,7 +63,7 @@ def score(
             version,
             arm,
             row.get(key) or id_,
-            _moment(told, at) if (told := row.get(time)) else at,
+            _moment(given, at) if (given := row.get(time)) else at,
             features,
             value,
         )
@@ -117,13 +117,13 @@ def _id() -> str:
 
 
 def _ids(count: int) -> list[str]:
-    # One call to the system for many; from there they come, since nobody shall guess one.
+    # From the system, since an id must not be guessed; one call for many.
     return os.urandom(16 * count).hex(" ", 16).split()
 
 
-def _moment(told: str, at: str) -> str:
+def _moment(given: str, at: str) -> str:
     """The time that a row is about, in UTC; the present where it says none."""
-    if _USUAL.fullmatch(told):
-        return told  # as it would be spelt here
-    moment = read_time(told)
+    if _USUAL.fullmatch(given):
+        return given  # as it would be spelt here
+    moment = read_time(given)
     return moment.isoformat().replace("+00:00", "Z") if moment else at

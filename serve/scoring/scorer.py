@@ -22,7 +22,7 @@ from serve.http.trace_context import read_trace
 from serve.journal.writer import REFUSE, Journal
 from serve.metrics.scorer_metrics import Metrics
 from serve.release.bundle import Bundle
-from serve.release.follower import Router
+from serve.release.follower import Follower
 from serve.scoring.answer_lines import Answer, responses, tops
 from serve.scoring.decoder import Decoder, decoder
 from serve.scoring.missing_counts import gaps
@@ -39,7 +39,7 @@ from serve.scoring.validation import (
     takes_ids,
 )
 from serve.traffic.shadow import Offers
-from serve.traffic.split import Arm, Arms
+from serve.traffic.split import TrafficSplit, Variant
 
 Rows = Sequence[Mapping[str, Any]]
 #: Of a time with its microseconds, which msgspec leaves out where there are none.
@@ -51,7 +51,7 @@ class Scorer:
 
     def __init__(
         self,
-        router: Router,
+        follower: Follower,
         journal: Journal,
         clock: Callable[[], datetime],
         metrics: Metrics | None = None,
@@ -61,7 +61,7 @@ class Scorer:
         stopping: Callable[[], bool] = lambda: False,
         offers: Offers | None = None,
     ) -> None:
-        self.router, self.journal, self.clock, self.metrics = router, journal, clock, metrics
+        self.follower, self.journal, self.clock, self.metrics = follower, journal, clock, metrics
         self.most_rows, self.deepest, self._stopping = most_rows, deepest, stopping
         self.offers = offers
         self._read: tuple[Contract, Decoder | None, bool] | None = None
@@ -71,7 +71,7 @@ class Scorer:
 
         Raises `RequestError`, and whatever the model raises.
         """
-        contract = must_be_live(self.router.live.bundle).contract
+        contract = must_be_live(self.follower.live.bundle).contract
         found = self._read_fast(contract, content)
         if found is not None:
             return self._respond(contract, found, trace, contract)
@@ -79,16 +79,16 @@ class Scorer:
         read_rows(found, self.most_rows)
         return self._respond(contract, found, trace, None)
 
-    def scores(self, asked: Sequence[tuple[bytes, str]]) -> list[bytes | Exception]:
-        """What `score` returns or raises for each body and trace of *asked*, to the bit."""
-        found: list[Any] = self.try_fast(asked)
+    def scores(self, requests: Sequence[tuple[bytes, str]]) -> list[bytes | Exception]:
+        """What `score` returns or raises for each body and trace of *requests*, to the bit."""
+        found: list[Any] = self.try_fast(requests)
         if None in found:
-            for n, each in enumerate(asked):
+            for n, each in enumerate(requests):
                 if found[n] is None:
                     found[n] = self._score(*each)
         return found
 
-    def try_fast(self, asked: Sequence[tuple[bytes, str]]) -> list[bytes | Exception | None]:
+    def try_fast(self, requests: Sequence[tuple[bytes, str]]) -> list[bytes | Exception | None]:
         """As `scores`, without the bodies that do not fit the contract or are unusual: None.
 
         A body is read and refused here within microseconds for each kilobyte. To find all that is
@@ -98,25 +98,25 @@ class Scorer:
         Bodies of one row share the clock, the journal's write and the metrics' lock: together they
         cost half of what they cost one by one.
         """
-        found: list[bytes | Exception | None] = [None] * len(asked)
+        found: list[bytes | Exception | None] = [None] * len(requests)
         try:
-            contract = must_be_live(self.router.live.bundle).contract
+            contract = must_be_live(self.follower.live.bundle).contract
         except RequestError as error:
-            return [error] * len(asked)
+            return [error] * len(requests)
         reader, _ = self._reading(contract)
         if reader is None:
             return found
-        read: list[Any] = [reader.rows(content, self.most_rows) for content, _ in asked]
-        single = [n for n, row in enumerate(read) if type(row) is dict] if len(asked) > 1 else ()
+        read: list[Any] = [reader.rows(content, self.most_rows) for content, _ in requests]
+        single = [n for n, row in enumerate(read) if type(row) is dict] if len(requests) > 1 else ()
         if len(single) > 1:
-            traces = [asked[n][1] for n in single]
+            traces = [requests[n][1] for n in single]
             together = self._together(contract, [read[n] for n in single], traces)
             for n, response in zip(single, together, strict=True):
                 found[n] = response
         for n, rows in enumerate(read):
             if rows is not None and found[n] is None:
                 try:
-                    found[n] = self._respond(contract, rows, asked[n][1], contract)
+                    found[n] = self._respond(contract, rows, requests[n][1], contract)
                 except Exception as error:
                     found[n] = error
         return found
@@ -128,15 +128,15 @@ class Scorer:
         """
         return self._counted(rows, [trace] * len(rows) if trace else (), fits)
 
-    def tell(self, told: Rows) -> dict[str, int]:
+    def record_outcomes(self, outcomes: Rows) -> dict[str, int]:
         """Keep outcomes, and say how many; RequestError if one is wrong or cannot be kept.
 
-        Each is kept, whether or not this machine gave the answer: the watch joins outcomes to answers
-        by id, over all machines, and counts the first of an id.
+        Each is kept, whether or not this machine gave the answer: monitoring joins outcomes to answers by
+        id, over all machines, and counts the first of an id.
         """
-        bundle = must_be_live(self.router.live.bundle)
+        bundle = must_be_live(self.follower.live.bundle)
         at = self.now()
-        lines = [{**line, "at": at} for line in read_outcomes(bundle.contract, told)]
+        lines = [{**line, "at": at} for line in read_outcomes(bundle.contract, outcomes)]
         if not self.journal.outcomes(lines):
             raise RequestError(503, "the journal cannot be written; send the outcomes again")
         if self.metrics:
@@ -148,7 +148,7 @@ class Scorer:
 
         What keeps `forge sync` from following is refused as well; *why* it is not ready, if it is not.
         """
-        live, forge, refused = self.router.live, self.router.agreement(), self.router.refused
+        live, forge, refused = self.follower.live, self.follower.agreement(), self.follower.refused
         if not refused and forge and not forge.agrees:
             refused = {"what": "live.toml", "why": forge.why}
         why = refused["why"] if refused else 'live.toml says: champion = "none"'
@@ -177,7 +177,7 @@ class Scorer:
 
     def champion(self) -> str:
         """The version that is live; "" for none."""
-        live = self.router.live.bundle
+        live = self.follower.live.bundle
         return live.version if live else ""
 
     def now(self) -> str:
@@ -187,7 +187,7 @@ class Scorer:
 
     def close(self) -> None:
         """Follow the store no longer, and write out what the journal holds."""
-        self.router.stop()
+        self.follower.stop()
         self.journal.close()
 
     def _score(self, content: bytes, trace: str) -> bytes | Exception:
@@ -212,7 +212,7 @@ class Scorer:
         return [spell(response) for response in responses(contract, answers)]
 
     def _counted(self, rows: Rows, traces: Sequence[str], fits: Contract | None, *, each: bool = False) -> list[Answer]:
-        """The answers of *rows*: of one request, or *each* of its own."""
+        """The answers of *rows*: of one request, or *each* row of a separate request."""
         if not self.metrics:
             return self._answer(rows, traces, fits, each)
         requests, answered = len(rows) if each else 1, 0
@@ -226,7 +226,7 @@ class Scorer:
 
     def _answer(self, rows: Rows, traces: Sequence[str], fits: Contract | None, each: bool) -> list[Answer]:
         began = time.perf_counter()
-        live = self.router.live  # one look: all of a request's answers are of one moment
+        live = self.follower.live  # one look: all of a request's answers are of one moment
         contract = must_be_live(live.bundle).contract
         _, own = self._reading(contract)
         if type(rows) is Table and (live.split or fits is not contract):
@@ -254,7 +254,7 @@ class Scorer:
             self.offers.offer(live.shadow, answers, rows)
         return answers
 
-    def _keep(self, live: Arms, arm: Arm, answers: Sequence[Answer], traces: Sequence[str]) -> None:
+    def _keep(self, live: TrafficSplit, arm: Variant, answers: Sequence[Answer], traces: Sequence[str]) -> None:
         for answer in answers if live.split else ():
             for name, value in live.mark(arm, answer.key).items():
                 setattr(answer, name, value)
@@ -280,7 +280,7 @@ class Scorer:
 
 
 def must_be_live(bundle: Bundle | None) -> Bundle:
-    """*bundle*, or a 503 if there is none."""
+    """*bundle*, or a 503 without one."""
     if bundle is None:
         raise RequestError(503, "no model is live yet; GET /ready says why")
     return bundle

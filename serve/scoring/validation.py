@@ -124,10 +124,10 @@ def counted(problems: int) -> str:
     return words if problems <= MOST_LISTED else f"{words} (the first {MOST_LISTED} are listed)"
 
 
-def read_outcomes(contract: Contract, told: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def read_outcomes(contract: Contract, outcomes: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Outcomes, each with the id of an answer; `RequestError` with the problems of all of them."""
-    refuse(chain(_wrong_outcomes(contract, told), repeated(told)), len(told))
-    return [{"id": outcome["id"], "outcome": outcome["outcome"]} for outcome in told]
+    refuse(chain(_wrong_outcomes(contract, outcomes), repeated(outcomes)), len(outcomes))
+    return [{"id": outcome["id"], "outcome": outcome["outcome"]} for outcome in outcomes]
 
 
 def _problems(contract: Contract, row: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -26,9 +26,9 @@ from serve.metrics.counters import run_folder
 from serve.metrics.scorer_metrics import Metrics
 from serve.release.bundle import Bundle
 from serve.release.bundle_copies import COPIES
-from serve.release.follower import Router
+from serve.release.follower import Follower
 from serve.release.onnx_session import NoGraph
-from serve.release.validation_cache import Proofs
+from serve.release.validation_cache import ValidationCache
 from serve.settings import Settings
 from serve.traffic.shadow import LARGEST, Shadow
 
@@ -58,9 +58,9 @@ class Aside:
         metrics: Metrics | None = None,
     ) -> None:
         self._offers = offers
-        self.proofs = Proofs(settings.proofs, core=settings.core == "auto")
+        self.proofs = ValidationCache(settings.proofs, core=settings.core == "auto")
         # A bundle that answers is loaded to be proven; only a shadow stays in memory.
-        self.router = Router(
+        self.follower = Follower(
             settings.store,
             clock,
             self._prove,
@@ -100,12 +100,12 @@ class Aside:
                 if self.shadow.has_room:
                     self.shadow.take(self._offers.recv(LARGEST, socket.MSG_DONTWAIT))
         some = self.shadow.waiting > 0
-        self.shadow.turn(self.router.live.shadow)
+        self.shadow.turn(self.follower.live.shadow)
         return some
 
     def close(self) -> None:
         """Stop following the store, and close the journal."""
-        self.router.stop()
+        self.follower.stop()
         self.journal.close()
 
     def _prove(self, folder: Path, digest: str) -> Bundle:
@@ -123,7 +123,7 @@ def work(settings: Settings, offers: socket.socket, parent: int) -> None:
     signal.signal(signal.SIGTERM, lambda number, _: stopped.append(number))
     aside = Aside(settings, offers)
     aside.proofs.clear()
-    aside.router.follow(min(LOOK_EVERY, settings.follow_every))
+    aside.follower.follow(min(LOOK_EVERY, settings.follow_every))
     aside.journal.keep_rolling()
     _give_way()  # this thread only, not those started before
     aside.run(woken, lambda: bool(stopped) or os.getppid() != parent)

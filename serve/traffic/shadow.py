@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from contracts.live_tables import SHADOW
 from serve.log import log
 from serve.scoring.answer_lines import Answer
-from serve.traffic.split import Arm
+from serve.traffic.split import Variant
 
 #: Rows that may wait; rows in a message; rows that are scored together.
 MOST, CHUNK, FEW = 10_000, 32, 16
@@ -63,13 +63,13 @@ class Offers:
         self.offered = self.dropped = 0
         self.counted: Counted = lambda _, __: None
 
-    def offer(self, arm: Arm, answers: Sequence[Answer], rows: Sequence[Mapping[str, Any]]) -> None:
+    def offer(self, variant: Variant, answers: Sequence[Answer], rows: Sequence[Mapping[str, Any]]) -> None:
         """Send *rows*, which got *answers*, or drop them. Neither waits nor raises."""
         answered = [
             AnsweredRow(a.id, a.at, a.key, a.time, a.score, row)  # type: ignore[arg-type]
             for a, row in zip(answers, rows, strict=True)
         ]
-        version, dropped = arm.bundle.version, 0
+        version, dropped = variant.bundle.version, 0
         for start in range(0, len(answered), CHUNK):
             chunk = answered[start : start + CHUNK]
             try:
@@ -112,24 +112,24 @@ class Shadow:
         received = _decode(message)
         self._waiting.extend((received.version, row) for row in received.rows)
 
-    def turn(self, arm: Arm | None) -> None:
-        """Score a few of the rows that wait with *arm*; rows for another version are dropped."""
+    def turn(self, variant: Variant | None) -> None:
+        """Score a few of the rows that wait with *variant*; rows for another version are dropped."""
         if not self._waiting:
             return
         version = self._waiting[0][0]
         chunk: list[AnsweredRow] = []
         while self._waiting and self._waiting[0][0] == version and len(chunk) < FEW:
             chunk.append(self._waiting.popleft()[1])
-        if arm is None or arm.bundle.version != version:
+        if variant is None or variant.bundle.version != version:
             self._counted(version, {"dropped": len(chunk)})
             return
         try:
-            rows = [arm.read(each.row) for each in chunk]
-            scores = arm.bundle.score(rows)
+            rows = [variant.read(each.row) for each in chunk]
+            scores = variant.bundle.score(rows)
             if not np.isfinite(scores).all():
                 raise ArithmeticError("it gave a score that is not finite")
-            differences = _differences(arm, chunk, scores)
-            if not self._keep(_lines(arm, chunk, rows, scores), arm.private, arm.rows.key):
+            differences = _differences(variant, chunk, scores)
+            if not self._keep(_lines(variant, chunk, rows, scores), variant.private, variant.rows.key):
                 raise OSError("the journal cannot be written")
         except Exception as error:  # whatever is wrong with a challenger is counted as its failure
             self._counted(version, {"failed": len(chunk)})
@@ -142,15 +142,15 @@ class Shadow:
 
 
 def _lines(
-    arm: Arm, chunk: Sequence[AnsweredRow], rows: Sequence[Mapping[str, Any]], scores: NDArray[Any]
+    variant: Variant, chunk: Sequence[AnsweredRow], rows: Sequence[Mapping[str, Any]], scores: NDArray[Any]
 ) -> list[dict[str, Any]]:
-    """The journal's lines for *rows*, which are *chunk* as *arm* reads it."""
-    names = arm.bundle.contract.feature_names
+    """The journal's lines for *rows*, which are *chunk* as *variant* reads it."""
+    names = variant.bundle.contract.feature_names
     return [
         {
             "id": each.id,
             "at": each.at,
-            "version": arm.bundle.version,
+            "version": variant.bundle.version,
             "arm": SHADOW,
             "key": each.key,
             "time": each.time,
@@ -161,7 +161,7 @@ def _lines(
     ]
 
 
-def _differences(arm: Arm, chunk: Sequence[AnsweredRow], scores: NDArray[Any]) -> dict[str, float]:
+def _differences(variant: Variant, chunk: Sequence[AnsweredRow], scores: NDArray[Any]) -> dict[str, float]:
     """In how many rows the predicted label differs, and the sum of the distances of the scores.
 
     Between probabilities by class, the distance is the total variation: half of the absolute
@@ -173,6 +173,6 @@ def _differences(arm: Arm, chunk: Sequence[AnsweredRow], scores: NDArray[Any]) -
         disagreed = answered.argmax(axis=1) != scores.argmax(axis=1)
         return {"disagreed": int(disagreed.sum()), "difference": float(apart.sum()) / 2}
     found = {"difference": float(apart.sum())}
-    if arm.rows.task != "regression":
+    if variant.rows.task != "regression":
         found["disagreed"] = int(((answered >= 0.5) != (scores >= 0.5)).sum())
     return found

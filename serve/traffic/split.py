@@ -23,7 +23,7 @@ WHOLE = 2**64
 
 
 @dataclass(frozen=True)
-class Arm:
+class Variant:
     """A variant: a bundle under a name (champion, challenger, anchor, shadow), its share, since when.
 
     `rows` is the champion's contract, by which rows are validated for every variant.
@@ -50,14 +50,14 @@ class Arm:
 
 
 @dataclass(frozen=True)
-class Arms:
+class TrafficSplit:
     """The variants that are live at one moment. A request takes it once and uses that to its end."""
 
     since: str = ""
-    champion: Arm | None = None
-    challenger: Arm | None = None
-    anchor: Arm | None = None
-    shadow: Arm | None = None
+    champion: Variant | None = None
+    challenger: Variant | None = None
+    anchor: Variant | None = None
+    shadow: Variant | None = None
     salt: str = ""
 
     @cached_property
@@ -70,12 +70,12 @@ class Arms:
         """Whether the variant depends on the key."""
         return bool(self.challenger or self.anchor)
 
-    def all(self) -> list[Arm]:
+    def all(self) -> list[Variant]:
         """Every variant, the champion first."""
         found = (self.champion, self.challenger, self.anchor, self.shadow)
-        return [arm for arm in found if arm]
+        return [variant for variant in found if variant]
 
-    def at(self, point: int) -> Arm | None:
+    def at(self, point: int) -> Variant | None:
         """The variant that answers the keys at *point*."""
         if self.anchor and point < self._anchor_ends:
             return self.anchor
@@ -83,37 +83,37 @@ class Arms:
             return self.challenger
         return self.champion
 
-    def pick(self, key: str) -> Arm | None:
+    def pick(self, key: str) -> Variant | None:
         """The variant that answers *key*; None if nothing is live."""
         return self.at(point(self.salt, key)) if self.split else self.champion
 
-    def deal(self, keys: Sequence[str]) -> list[tuple[Arm, Sequence[int]]]:
+    def assign(self, keys: Sequence[str]) -> list[tuple[Variant, Sequence[int]]]:
         """The variants that answer *keys*, each with the positions of its keys."""
         if not (self.champion and keys):
             return []
         if not self.split:
             return [(self.champion, range(len(keys)))]
-        found: dict[str, tuple[Arm, list[int]]] = {}
+        found: dict[str, tuple[Variant, list[int]]] = {}
         for number, key in enumerate(keys):
-            arm = self.pick(key) or self.champion
-            found.setdefault(arm.name, (arm, []))[1].append(number)
+            variant = self.pick(key) or self.champion
+            found.setdefault(variant.name, (variant, []))[1].append(number)
         return [*found.values()]
 
-    def mark(self, arm: Arm, key: str) -> dict[str, Any]:
-        """For the journal, why *arm* answers *key*: the salt, the arm's share, the key's point.
+    def mark(self, variant: Variant, key: str) -> dict[str, Any]:
+        """For the journal, why *variant* answers *key*: the salt, the arm's share, the key's point.
 
         The point of a private key is left out: with the salt it would confirm a guessed key.
         """
-        found = {"salt": self.salt, "share": arm.share}
-        if arm.rows.key not in arm.private:
+        found = {"salt": self.salt, "share": variant.share}
+        if variant.rows.key not in variant.private:
             found["split"] = fraction(point(self.salt, key))
         return found
 
     def state(self) -> list[dict[str, Any]]:
         """The variants as `/ready` shows them."""
         return [
-            {"arm": arm.name, "version": arm.bundle.version, "share": arm.share, "since": arm.since}
-            for arm in self.all()
+            {"arm": variant.name, "version": variant.bundle.version, "share": variant.share, "since": variant.since}
+            for variant in self.all()
         ]
 
     @cached_property

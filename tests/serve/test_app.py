@@ -228,7 +228,7 @@ def test_ready_tells_what_answers_since_when_and_what_was_refused(app, client, s
     clock.pass_by(hours=1)
     store.serve(bundles[1])
     shutil.rmtree(store.folder / "bundles" / bundles[1].name)
-    app.extensions["tidegate"].router.refresh()
+    app.extensions["tidegate"].follower.refresh()
     answer = client.get("/ready")
 
     assert answer.status_code == 200
@@ -270,7 +270,7 @@ def test_a_failure_of_its_own_is_a_500_as_json(store, journal, bundles, clock, r
     """And is not journalled as an answer."""
     store.serve(bundles[0])
     app = create_app(store.folder, journal, follow_every=None, clock=clock)
-    app.extensions["tidegate"].router = None
+    app.extensions["tidegate"].follower = None
 
     answer = post(app.test_client(), "/score", row)
     assert answer.status_code == 500

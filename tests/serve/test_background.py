@@ -7,7 +7,7 @@ import pytest
 
 from serve.release.bundle import Bundle
 from serve.release.manifest import BundleError
-from serve.release.validation_cache import Proofs
+from serve.release.validation_cache import ValidationCache
 from tests.serve.test_process import Load, asides, get, scorer, until
 from tests.serve.test_shadow import SHADOWED, serve, slot
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def proofs(tmp_path):
-    return Proofs(tmp_path / "proofs")
+    return ValidationCache(tmp_path / "proofs")
 
 
 def test_what_is_proven_is_loaded_without_another_trial(proofs, each_task):
@@ -33,7 +33,7 @@ def test_what_is_proven_is_loaded_without_another_trial(proofs, each_task):
 
 def test_where_the_core_is_off_the_proof_says_so(tmp_path, each_task):
     """And the full graph is what answers."""
-    proofs = Proofs(tmp_path / "proofs", core=False)
+    proofs = ValidationCache(tmp_path / "proofs", core=False)
     proofs.prove(each_task)
 
     assert proofs.load(each_task).core == "the full graph was asked for"
@@ -82,7 +82,7 @@ def test_nothing_is_proven_twice(proofs, store, bundles):
 def test_a_disk_that_is_full_costs_a_proof_and_no_more(tmp_path, bundles):
     """Here a file stands where the folder should be."""
     (tmp_path / "proofs").write_text("")
-    proofs = Proofs(tmp_path / "proofs")
+    proofs = ValidationCache(tmp_path / "proofs")
 
     assert proofs.prove(bundles[0]).version == bundles[0].name
     assert proofs.load(bundles[0]).version == bundles[0].name

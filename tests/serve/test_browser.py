@@ -135,13 +135,13 @@ def test_the_state_is_kept_fresh(browser, app, address, store, bundles):
     """Without a reload, and without a change of the form: a refusal, another model, a server that is gone."""
     browser.open(address + "/")
     store.serve(bundles[1], digest="sha256:" + "0" * 64)
-    app.extensions["tidegate"].router.refresh()
+    app.extensions["tidegate"].follower.refresh()
     browser.run("document.getElementById('f-age').value = '33'; await refresh()")
     assert "Refused" in browser.run("return document.querySelector('#now [role=alert]').innerText")
     assert browser.run("return document.getElementById('f-age').value") == "33"
 
     store.serve(bundles[1])
-    app.extensions["tidegate"].router.refresh()
+    app.extensions["tidegate"].follower.refresh()
     browser.run("await refresh()")
     assert bundles[1].name in browser.run("return document.getElementById('now').innerText")
     stale = "return document.getElementById('stale').textContent"
@@ -194,16 +194,16 @@ def test_the_example_asks_with_the_snippet(browser, address, row, bundles):
     browser.until("return document.getElementById('json').value !== '{}'")
     browser.run("document.getElementById('timeout').value = '10000'")
     browser.run("document.querySelector('button[type=submit]').click()")
-    told = browser.until("return document.querySelector('#told.good')?.textContent")
+    told = browser.until("return document.querySelector('#result.good')?.textContent")
     assert told.endswith(f"from {bundles[0].name}")
 
     asked = urllib.parse.quote(json.dumps(row))
     browser.open(f"{address}/example.html?timeout=10000&row={asked}")
-    told = browser.until("return document.querySelector('#told.good')?.textContent")
+    told = browser.until("return document.querySelector('#result.good')?.textContent")
     assert told.endswith(f"from {bundles[0].name}")
 
     browser.open(f"{address}/example.html?timeout=10000&fallback=0.25&row=%7B%7D")
-    told = browser.until("return document.querySelector('#told.bad')?.textContent")
+    told = browser.until("return document.querySelector('#result.bad')?.textContent")
     assert told.startswith("Score 0.25, fallen back on: refused with status 422: ")
 
 

@@ -10,7 +10,7 @@ import pytest
 from serve.app import create_app
 from serve.release.bundle import Bundle
 from serve.release.bundle_copies import RECHECK
-from serve.release.follower import Router
+from serve.release.follower import Follower
 from serve.release.manifest import digest_of
 
 CORED = "20261124T1026-5e396d8"
@@ -32,7 +32,7 @@ def start(store, clock, seconds, copies):
     """A router as a process that starts has it, after its first look."""
 
     def start():
-        found = Router(store.folder, clock, passes=seconds, copies=copies)
+        found = Follower(store.folder, clock, passes=seconds, copies=copies)
         found.refresh()
         return found
 
@@ -107,16 +107,16 @@ def test_damage_is_said_while_the_model_goes_on_and_a_restart_loads_the_copy(
     start, place, cored, bundles, name, capsys
 ):
     """Until the store has the files again: then nothing is refused."""
-    router = start()
-    live = router.live
-    assert router.refused is None
+    follower = start()
+    live = follower.live
+    assert follower.refused is None
 
     DAMAGE[name](place, bundles)
-    router.refresh()
-    assert router.live is live
-    assert router.refused["what"] == cored.name
-    assert "the model in memory goes on" in router.refused["why"]
-    assert "the scorer's own copy is loaded" in router.refused["why"]
+    follower.refresh()
+    assert follower.live is live
+    assert follower.refused["what"] == cored.name
+    assert "the model in memory goes on" in follower.refused["why"]
+    assert "the scorer's own copy is loaded" in follower.refused["why"]
     assert f"refused {cored.name}" in capsys.readouterr().err
 
     again = start()
@@ -127,21 +127,21 @@ def test_damage_is_said_while_the_model_goes_on_and_a_restart_loads_the_copy(
 
     _remove(place)
     shutil.copytree(cored, place)
-    for each in (router, again):
+    for each in (follower, again):
         each.refresh()
         assert each.refused is None
 
 
 def test_lost_permissions_are_noticed(start, place, cored):
     """A file that cannot be read by who runs this; the superuser reads it, and then it is sound."""
-    router = start()
+    follower = start()
     (place / "model.onnx").chmod(0)
-    router.refresh()
+    follower.refresh()
 
-    assert bool(router.refused) == (not os.access(place / "model.onnx", os.R_OK))
+    assert bool(follower.refused) == (not os.access(place / "model.onnx", os.R_OK))
     (place / "model.onnx").chmod(0o644)
-    router.refresh()
-    assert router.refused is None
+    follower.refresh()
+    assert follower.refused is None
 
 
 def test_a_copy_holds_what_scores_and_nothing_else(start, place, copies, cored, store, bundles):
@@ -169,9 +169,9 @@ def test_what_is_refused_is_not_copied(start, place, copies, cored, store, bundl
     folder.rename(folder.with_name(version))
     live = (store.folder / "live.toml").read_text()
     store.write(f'{live}[challenger]\nversion = "{version}"\ndigest = "{manifest["digest"]}"\nshare = 0.5\n')
-    router = start()
+    follower = start()
 
-    assert router.refused["what"] == version
+    assert follower.refused["what"] == version
     assert [path.name for path in copies.iterdir()] == [cored.name]
 
 
@@ -192,10 +192,10 @@ def test_a_copy_that_was_tampered_with_is_made_again_from_the_store(
     start, place, copies, cored, bundles, seconds, name
 ):
     """Within `RECHECK` seconds, though nothing changes in the store."""
-    router = start()
+    follower = start()
     DAMAGE[name](copies / cored.name, bundles)
     seconds.now += RECHECK
-    router.refresh()
+    follower.refresh()
 
     manifest = json.loads((cored / "manifest.json").read_text())
     assert Bundle.load(copies / cored.name, manifest["digest"]).core == ""
@@ -211,25 +211,25 @@ def test_files_are_read_again_though_they_seem_unchanged(store, clock, seconds, 
         read.append(folder)
         return Bundle.load(folder, digest)
 
-    router = Router(store.folder, clock, load, passes=seconds, copies=copies)
-    router.refresh()
-    router.refresh()
-    assert not router._stored.is_due()
+    follower = Follower(store.folder, clock, load, passes=seconds, copies=copies)
+    follower.refresh()
+    follower.refresh()
+    assert not follower._stored.is_due()
     seconds.now += RECHECK
-    assert router._stored.is_due()
-    assert not router._stored.is_due()
+    assert follower._stored.is_due()
+    assert not follower._stored.is_due()
     assert len(read) == 1  # what is in memory is not loaded again
 
 
 def test_damage_of_files_and_copy_is_said_as_such(start, place, copies):
     """After a restart nothing would serve."""
-    router = start()
+    follower = start()
     shutil.rmtree(copies)
     shutil.rmtree(place)
-    router.refresh()
+    follower.refresh()
 
-    assert "there is no copy to load" in router.refused["why"]
-    assert router.live.champion
+    assert "there is no copy to load" in follower.refused["why"]
+    assert follower.live.champion
 
 
 def test_a_full_disk_costs_the_copy_and_nothing_else(store, clock, copies, place, cored, capsys):
@@ -237,15 +237,15 @@ def test_a_full_disk_costs_the_copy_and_nothing_else(store, clock, copies, place
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (500, before[1]))
     try:
-        router = Router(store.folder, clock, passes=lambda: 0.0, copies=copies)
-        router.refresh()
+        follower = Follower(store.folder, clock, passes=lambda: 0.0, copies=copies)
+        follower.refresh()
         (place / "model.onnx").touch()
-        router.refresh()
+        follower.refresh()
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
-    assert router.live.champion.bundle.version == cored.name
-    assert router.refused is None
+    assert follower.live.champion.bundle.version == cored.name
+    assert follower.refused is None
     assert list(copies.iterdir()) == []
     assert capsys.readouterr().err.count("no copy of what serves could be kept") == 1
 
@@ -253,10 +253,10 @@ def test_a_full_disk_costs_the_copy_and_nothing_else(store, clock, copies, place
 def test_a_folder_that_cannot_be_written_costs_the_copy_and_nothing_else(store, clock, place, tmp_path, capsys):
     """A journal that is a file, say."""
     (tmp_path / "file").write_text("")
-    router = Router(store.folder, clock, passes=lambda: 0.0, copies=tmp_path / "file/copies")
-    router.refresh()
+    follower = Follower(store.folder, clock, passes=lambda: 0.0, copies=tmp_path / "file/copies")
+    follower.refresh()
 
-    assert router.live.champion
+    assert follower.live.champion
     assert "no copy of what serves could be kept" in capsys.readouterr().err
 
 
@@ -284,11 +284,11 @@ def test_what_is_bad_in_the_store_is_in_the_readiness(store, journal, clock, cor
 def test_without_a_folder_for_copies_the_reason_is_the_stores(store, clock, place):
     """As `bench` and tests have it."""
     shutil.rmtree(place)
-    router = Router(store.folder, clock, passes=lambda: 0.0)
-    router.refresh()
+    follower = Follower(store.folder, clock, passes=lambda: 0.0)
+    follower.refresh()
 
-    assert "is not a bundle" in router.refused["why"]
-    assert "copy" not in router.refused["why"]
+    assert "is not a bundle" in follower.refused["why"]
+    assert "copy" not in follower.refused["why"]
 
 
 def test_a_bundle_error_names_both_places(start, place, copies, cored):

@@ -56,7 +56,7 @@ def test_a_setting_turns_it_off(core, words, cored, store, journal):
     asked = Settings(store=store.folder, journal=journal, core=core)
     app = create_app(store.folder, journal, settings=asked, follow_every=None)
 
-    assert app.extensions["tidegate"].router.live.bundle.core == words
+    assert app.extensions["tidegate"].follower.live.bundle.core == words
 
 
 def test_columns_score_as_rows_do(cored):

@@ -13,16 +13,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.live_config import Live, LiveError, Slot, parse_live
-from serve.release.follower import Router
+from serve.release.follower import Follower
 from serve.release.live_slots import LiveFileError, loaded_slots, read_live
 
 DIGEST = "sha256:" + "a" * 64
 
 
 @pytest.fixture
-def router(store, clock):
+def follower(store, clock):
     """Whose looks are so far apart that whatever was written in place has come to rest."""
-    return Router(store.folder, clock, passes=itertools.count(step=10).__next__)
+    return Follower(store.folder, clock, passes=itertools.count(step=10).__next__)
 
 
 @pytest.fixture
@@ -31,39 +31,39 @@ def regression(bundles):
     return min((bundles[0].parents[1] / "regression").iterdir())
 
 
-def version(router):
-    return router.live.bundle.version if router.live.bundle else None
+def version(follower):
+    return follower.live.bundle.version if follower.live.bundle else None
 
 
-def test_an_empty_store_answers_nothing_and_says_why(router):
+def test_an_empty_store_answers_nothing_and_says_why(follower):
     """The scorer may start before the first release."""
-    router.refresh()
+    follower.refresh()
 
-    assert router.live.bundle is None
-    assert "there is no" in router.refused["why"]
+    assert follower.live.bundle is None
+    assert "there is no" in follower.refused["why"]
 
 
-def test_it_follows_what_is_live(router, store, bundles):
+def test_it_follows_what_is_live(follower, store, bundles):
     """Forwards and back."""
     for bundle in (bundles[0], bundles[1], bundles[0]):
         store.serve(bundle)
-        router.refresh()
+        follower.refresh()
 
-        assert version(router) == bundle.name
-        assert router.refused is None
+        assert version(follower) == bundle.name
+        assert follower.refused is None
 
 
-def test_since_says_when_it_began_to_answer(router, store, bundles, clock):
+def test_since_says_when_it_began_to_answer(follower, store, bundles, clock):
     """And does not move while nothing changes."""
     store.serve(bundles[0])
-    router.refresh()
+    follower.refresh()
     clock.pass_by(hours=1)
-    router.refresh()
+    follower.refresh()
 
-    assert router.live.since == "2026-03-01T12:00:00Z"
+    assert follower.live.since == "2026-03-01T12:00:00Z"
     store.serve(bundles[1])
-    router.refresh()
-    assert router.live.since == "2026-03-01T13:00:00Z"
+    follower.refresh()
+    assert follower.live.since == "2026-03-01T13:00:00Z"
 
 
 @pytest.mark.parametrize(
@@ -85,86 +85,86 @@ def test_since_says_when_it_began_to_answer(router, store, bundles, clock):
         ),
     ],
 )
-def test_what_is_bad_is_refused_and_the_old_model_goes_on(router, store, bundles, spoil, words):
+def test_what_is_bad_is_refused_and_the_old_model_goes_on(follower, store, bundles, spoil, words):
     """Downtime is lost revenue."""
     store.serve(bundles[0])
-    router.refresh()
+    follower.refresh()
     store.serve(bundles[1])
     spoil(store, bundles[1])
-    router.refresh()
+    follower.refresh()
 
-    assert version(router) == bundles[0].name
-    assert words in router.refused["why"]
+    assert version(follower) == bundles[0].name
+    assert words in follower.refused["why"]
     store.serve(bundles[0])
-    router.refresh()
-    assert router.refused is None
+    follower.refresh()
+    assert follower.refused is None
 
 
-def test_a_bundle_that_is_put_right_is_taken(router, store, bundles):
+def test_a_bundle_that_is_put_right_is_taken(follower, store, bundles):
     """Without a change of live.toml."""
     store.serve(bundles[0])
-    router.refresh()
+    follower.refresh()
     store.serve(bundles[1])
     place = store.folder / "bundles" / bundles[1].name
     good = (place / "model.onnx").read_bytes()
     (place / "model.onnx").write_bytes(good[:-1])
-    router.refresh()
-    assert version(router) == bundles[0].name
+    follower.refresh()
+    assert version(follower) == bundles[0].name
 
     (place / "model.onnx").write_bytes(good)
-    router.refresh()
-    assert version(router) == bundles[1].name
+    follower.refresh()
+    assert version(follower) == bundles[1].name
 
 
-def test_nothing_is_live_once_the_live_file_says_so(router, store, bundles):
+def test_nothing_is_live_once_the_live_file_says_so(follower, store, bundles):
     """In a word of its own, not by saying nothing."""
     store.serve(bundles[0])
-    router.refresh()
+    follower.refresh()
     name(store, 'champion = "none"\n')
-    router.refresh()
+    follower.refresh()
 
-    assert router.live.bundle is None
-    assert router.refused is None
+    assert follower.live.bundle is None
+    assert follower.refused is None
 
 
-def test_nothing_is_loaded_again_while_nothing_changes(router, store, bundles):
+def test_nothing_is_loaded_again_while_nothing_changes(follower, store, bundles):
     """A look costs three stats."""
     store.serve(bundles[0])
-    router.refresh()
-    first = router.live.bundle
-    router.refresh()
+    follower.refresh()
+    first = follower.live.bundle
+    follower.refresh()
     os.utime(store.folder / "live.toml")
-    router.refresh()
+    follower.refresh()
 
-    assert router.live.bundle is first
+    assert follower.live.bundle is first
 
 
-def test_looks_at_once_are_one_after_the_other(router, store, bundles):
+def test_looks_at_once_are_one_after_the_other(follower, store, bundles):
     """A follower and a caller."""
     store.serve(bundles[0])
-    threads = [threading.Thread(target=router.refresh) for _ in range(8)]
+    threads = [threading.Thread(target=follower.refresh) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
 
-    assert version(router) == bundles[0].name
+    assert version(follower) == bundles[0].name
 
 
-def test_it_follows_by_itself(router, store, bundles):
+def test_it_follows_by_itself(follower, store, bundles):
     """From a thread of its own."""
     store.serve(bundles[0])
-    router.follow(0.01)
+    follower.follow(0.01)
     try:
         store.serve(bundles[1])
         for _ in range(1000):
-            if version(router) == bundles[1].name:
+            if version(follower) == bundles[1].name:
                 break
             threading.Event().wait(0.01)
     finally:
-        router.stop()
+        follower.stop()
 
-    assert version(router) == bundles[1].name
+    assert version(follower) == bundles[1].name
 
 
 def test_all_that_is_wrong_with_a_slot_is_said_at_once(tmp_path):
@@ -258,68 +258,68 @@ def name(store, text="", **roles):
     store.write(text)
 
 
-def names(router):
+def names(follower):
     """The arms, with their versions and shares."""
-    return {arm.name: (arm.bundle.version, arm.share) for arm in router.live.all()}
+    return {arm.name: (arm.bundle.version, arm.share) for arm in follower.live.all()}
 
 
-def test_every_arm_that_has_rows_is_loaded_and_has_its_share(router, store, bundles):
+def test_every_arm_that_has_rows_is_loaded_and_has_its_share(follower, store, bundles):
     """The champion gets the rest."""
     old, new = bundles
     name(store, champion=old, challenger=(new, "share = 0.1"), anchor=(old, "share = 0.05"))
-    router.refresh()
+    follower.refresh()
 
-    assert router.refused is None
-    assert names(router) == {"champion": (old.name, 0.85), "challenger": (new.name, 0.1), "anchor": (old.name, 0.05)}
-    assert router.live.anchor.bundle is router.live.bundle
-    assert router.live.salt == "buys"
-    found = [router.live.pick(f"visitor-{number}") for number in range(200)]
+    assert follower.refused is None
+    assert names(follower) == {"champion": (old.name, 0.85), "challenger": (new.name, 0.1), "anchor": (old.name, 0.05)}
+    assert follower.live.anchor.bundle is follower.live.bundle
+    assert follower.live.salt == "buys"
+    found = [follower.live.pick(f"visitor-{number}") for number in range(200)]
     assert {(arm.name, arm.bundle.version) for arm in found} == {
-        (arm, version) for arm, (version, _) in names(router).items()
+        (arm, version) for arm, (version, _) in names(follower).items()
     }
 
 
-def test_a_shadow_has_no_rows_of_its_own(router, store, bundles):
+def test_a_shadow_has_no_rows_of_its_own(follower, store, bundles):
     """All are answered by the champion."""
     old, new = bundles
     name(store, '[split]\nsalt = "s-1"\n', champion=old, challenger=(new, 'mode = "shadow"'))
-    router.refresh()
+    follower.refresh()
 
-    assert names(router) == {"champion": (old.name, 1), "shadow": (new.name, 0)}
-    assert not router.live.split
-    assert router.live.salt == "s-1"
-    assert {router.live.pick(f"v{number}").name for number in range(50)} == {"champion"}
+    assert names(follower) == {"champion": (old.name, 1), "shadow": (new.name, 0)}
+    assert not follower.live.split
+    assert follower.live.salt == "s-1"
+    assert {follower.live.pick(f"v{number}").name for number in range(50)} == {"champion"}
 
 
-def test_a_bundle_without_rows_is_not_loaded(router, store, bundles):
+def test_a_bundle_without_rows_is_not_loaded(follower, store, bundles):
     """An anchor that is merely named, a challenger of share 0: neither memory nor harm."""
     old, new = bundles
     name(store, champion=old, challenger=(new, "share = 0"), anchor=new)
     (store.folder / "bundles" / new.name / "model.onnx").write_bytes(b"cut")
-    router.refresh()
+    follower.refresh()
 
-    assert router.refused is None
-    assert names(router) == {"champion": (old.name, 1)}
+    assert follower.refused is None
+    assert names(follower) == {"champion": (old.name, 1)}
 
 
-def test_a_share_changes_without_loading_anything(router, store, bundles, clock):
+def test_a_share_changes_without_loading_anything(follower, store, bundles, clock):
     """And each arm is what it was since when it was."""
     old, new = bundles
     name(store, champion=old, challenger=(new, "share = 0.1"))
-    router.refresh()
-    before = router.live
+    follower.refresh()
+    before = follower.live
     clock.pass_by(hours=1)
     name(store, champion=old, challenger=(new, "share = 0.2"))
-    router.refresh()
+    follower.refresh()
 
-    assert router.live.challenger.share == 0.2
-    assert router.live.challenger.bundle is before.challenger.bundle
-    assert router.live.challenger.since == before.challenger.since == router.live.since
+    assert follower.live.challenger.share == 0.2
+    assert follower.live.challenger.bundle is before.challenger.bundle
+    assert follower.live.challenger.since == before.challenger.since == follower.live.since
     clock.pass_by(hours=1)
     name(store, champion=new)
-    router.refresh()
-    assert router.live.bundle is before.challenger.bundle
-    assert router.live.since == "2026-03-01T14:00:00Z"
+    follower.refresh()
+    assert follower.live.bundle is before.challenger.bundle
+    assert follower.live.since == "2026-03-01T14:00:00Z"
 
 
 @pytest.mark.parametrize(
@@ -331,83 +331,83 @@ def test_a_share_changes_without_loading_anything(router, store, bundles, clock)
         ('share = 0.1\nmode = "shadow"', "challenger has a share and a mode; a shadow answers nobody, so take one out"),
     ],
 )
-def test_arms_that_make_no_sense_are_refused_and_the_old_ones_go_on(router, store, bundles, challenger, words):
+def test_arms_that_make_no_sense_are_refused_and_the_old_ones_go_on(follower, store, bundles, challenger, words):
     """In a sentence that says what would."""
     old, new = bundles
     name(store, champion=old, challenger=(new, "share = 0.1"))
-    router.refresh()
-    before = router.live
+    follower.refresh()
+    before = follower.live
     name(store, champion=new, challenger=(old, challenger), anchor=(old, "share = 0.5"))
-    router.refresh()
+    follower.refresh()
 
-    assert router.live is before
-    assert words in router.refused["why"]
+    assert follower.live is before
+    assert words in follower.refused["why"]
 
 
 @pytest.mark.parametrize("more", ["share = 0.1", 'mode = "shadow"'])
-def test_a_challenger_that_cannot_read_the_champions_rows_is_refused(router, store, bundles, regression, more):
+def test_a_challenger_that_cannot_read_the_champions_rows_is_refused(follower, store, bundles, regression, more):
     """Before a visitor finds out; what was live goes on."""
     name(store, champion=bundles[0], challenger=(bundles[1], "share = 0.3"))
-    router.refresh()
-    before = router.live
+    follower.refresh()
+    before = follower.live
     name(store, champion=bundles[0], challenger=(regression, more))
-    router.refresh()
+    follower.refresh()
 
-    assert router.live is before
-    assert router.refused["what"] == regression.name
-    assert f"the challenger {regression.name} cannot read the champion's rows: its task is" in (router.refused["why"])
+    assert follower.live is before
+    assert follower.refused["what"] == regression.name
+    assert f"the challenger {regression.name} cannot read the champion's rows: its task is" in (follower.refused["why"])
 
 
-def test_a_champion_does_not_wait_for_an_arm_that_is_bad(router, store, bundles):
+def test_a_champion_does_not_wait_for_an_arm_that_is_bad(follower, store, bundles):
     """It begins without it, and the arm joins once it is put right."""
     old, new = bundles
     name(store, champion=old, challenger=(new, "share = 0.5"))
     place = store.folder / "bundles" / new.name / "model.onnx"
     good = place.read_bytes()
     place.write_bytes(b"cut")
-    router.refresh()
-    assert names(router) == {"champion": (old.name, 1)}
-    assert router.refused["what"] == new.name
-    assert "is damaged" in router.refused["why"]
+    follower.refresh()
+    assert names(follower) == {"champion": (old.name, 1)}
+    assert follower.refused["what"] == new.name
+    assert "is damaged" in follower.refused["why"]
 
     place.write_bytes(good)
-    router.refresh()
-    assert names(router) == {"champion": (old.name, 0.5), "challenger": (new.name, 0.5)}
-    assert router.refused is None
+    follower.refresh()
+    assert names(follower) == {"champion": (old.name, 0.5), "challenger": (new.name, 0.5)}
+    assert follower.refused is None
 
 
-def test_a_rollback_is_not_held_up_by_a_challenger(router, store, bundles, regression):
+def test_a_rollback_is_not_held_up_by_a_challenger(follower, store, bundles, regression):
     """One that reads the rows of the newer champion only, say."""
     old, new = bundles
     name(store, champion=new)
-    router.refresh()
+    follower.refresh()
     name(store, champion=old, challenger=(regression, "share = 0.5"))
-    router.refresh()
+    follower.refresh()
 
-    assert names(router) == {"champion": (old.name, 1)}
-    assert router.refused["what"] == regression.name
+    assert names(follower) == {"champion": (old.name, 1)}
+    assert follower.refused["what"] == regression.name
 
 
-def test_memory_returns_to_one_set(router, store, bundles):
+def test_memory_returns_to_one_set(follower, store, bundles):
     """Whatever was live before is gone, its session with it."""
     old, new = bundles
     gone = []
     for first, second in ((old, new), (new, old), (old, new)):
         name(store, champion=first)
-        router.refresh()
+        follower.refresh()
         name(store, champion=first, challenger=(second, "share = 0.5"))
-        router.refresh()
-        for arm in router.live.all():
+        follower.refresh()
+        for arm in follower.live.all():
             gone += [weakref.ref(arm.bundle), weakref.ref(arm.bundle.session)]
         del arm
     name(store, 'champion = "none"\n')
-    router.refresh()
+    follower.refresh()
     gc.collect()
 
     assert [each() for each in gone if each() is not None] == []
 
 
-def test_a_set_is_never_seen_half_changed(router, store, bundles):
+def test_a_set_is_never_seen_half_changed(follower, store, bundles):
     """A look while it swaps sees the old arms or the new ones."""
     sets = [{"champion": bundles[0].name, "challenger": bundles[1].name}]
     sets.append({"champion": bundles[1].name, "challenger": bundles[0].name})
@@ -415,15 +415,15 @@ def test_a_set_is_never_seen_half_changed(router, store, bundles):
 
     def look():
         while not ended.is_set():
-            seen.append({arm.name: arm.bundle.version for arm in router.live.all()})
+            seen.append({arm.name: arm.bundle.version for arm in follower.live.all()})
 
     name(store, champion=bundles[0], challenger=(bundles[1], "share = 0.5"))
-    router.refresh()
+    follower.refresh()
     thread = threading.Thread(target=look)
     thread.start()
     for first, second in ((bundles[1], bundles[0]), (bundles[0], bundles[1])) * 5:
         name(store, champion=first, challenger=(second, "share = 0.5"))
-        router.refresh()
+        follower.refresh()
     ended.set()
     thread.join()
 

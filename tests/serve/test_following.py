@@ -12,21 +12,21 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from serve.app import create_app
-from serve.release.follower import SETTLED, Router
+from serve.release.follower import SETTLED, Follower
 from serve.release.live_slots import BEGINS, ENDS
 from serve.release.manifest import BundleError, read_manifest, verify
 from serve.release.sync_status import agreement
-from serve.release.validation_cache import Proofs
+from serve.release.validation_cache import ValidationCache
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
 @pytest.fixture
-def router(store, clock, seconds, bundles):
+def follower(store, clock, seconds, bundles):
     """A router whose store has both bundles; the older is live."""
     store.put(bundles[1])
     store.serve(bundles[0])
-    found = Router(store.folder, clock, passes=seconds)
+    found = Follower(store.folder, clock, passes=seconds)
     found.refresh()
     return found
 
@@ -43,8 +43,8 @@ def digest(bundle):
     return json.loads((bundle / "manifest.json").read_text())["digest"]
 
 
-def arms(router):
-    return {arm.name: (arm.bundle.version, arm.share) for arm in router.live.all()}
+def arms(follower):
+    return {arm.name: (arm.bundle.version, arm.share) for arm in follower.live.all()}
 
 
 def fifo(path):
@@ -112,41 +112,41 @@ def here(monkeypatch, tmp_path):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_whatever_lies_in_place_of_live_toml_is_refused_and_the_model_goes_on(
-    router, store, bundles, kind, here, seconds
+    follower, store, bundles, kind, here, seconds
 ):
     """With a reason, and the next good one is followed."""
     make, words = KINDS[kind]
     path = store.folder / "live.toml"
     path.unlink()
     make(path)
-    router.refresh()
+    follower.refresh()
 
-    assert arms(router) == {"champion": (bundles[0].name, 1)}
-    assert words in router.refused["why"]
+    assert arms(follower) == {"champion": (bundles[0].name, 1)}
+    assert words in follower.refused["why"]
     if path.is_dir():
         path.rmdir()
     store.serve(bundles[1])
-    router.refresh()
+    follower.refresh()
     seconds.now += SETTLED  # the file may have the number in the file system that was just given up
-    router.refresh()
-    assert arms(router) == {"champion": (bundles[1].name, 1)}
-    assert router.refused is None
+    follower.refresh()
+    assert arms(follower) == {"champion": (bundles[1].name, 1)}
+    assert follower.refused is None
 
 
-def test_a_live_file_that_may_not_be_read_is_refused(router, store, bundles):
+def test_a_live_file_that_may_not_be_read_is_refused(follower, store, bundles):
     """Where the system holds us to it: root may read everything."""
     closed(store.folder / "live.toml")
-    router.refresh()
+    follower.refresh()
 
-    assert arms(router) == {"champion": (bundles[0].name, 1)}
-    assert router.refused
+    assert arms(follower) == {"champion": (bundles[0].name, 1)}
+    assert follower.refused
 
 
-def test_what_goes_on_without_a_champion_is_named_with_the_word_that_ends_it(router, store, bundles, journal, clock):
+def test_what_goes_on_without_a_champion_is_named_with_the_word_that_ends_it(follower, store, bundles, journal, clock):
     """In /ready as in the log; with the word it is gone."""
     app = create_app(store.folder, journal, follow_every=None, clock=clock)
     (store.folder / "live.toml").write_text("")
-    app.extensions["tidegate"].router.refresh()
+    app.extensions["tidegate"].follower.refresh()
 
     ready = app.test_client().get("/ready")
     assert ready.status_code == 200
@@ -155,24 +155,24 @@ def test_what_goes_on_without_a_champion_is_named_with_the_word_that_ends_it(rou
         f'live.toml names no champion: {bundles[0].name} goes on; to serve nothing, it must say: champion = "none"'
     )
     store.write('champion = "none"\n')
-    app.extensions["tidegate"].router.refresh()
+    app.extensions["tidegate"].follower.refresh()
     ready = app.test_client().get("/ready")
     assert (ready.status_code, ready.json["why"]) == (503, 'live.toml says: champion = "none"')
 
 
 @pytest.mark.parametrize("kind", ["a FIFO", "a folder", "a socket", "a link to itself", "a device"])
 @pytest.mark.parametrize("name", ["manifest.json", "model.onnx"])
-def test_whatever_lies_in_a_bundle_is_refused_and_the_model_goes_on(router, store, bundles, kind, name, here):
+def test_whatever_lies_in_a_bundle_is_refused_and_the_model_goes_on(follower, store, bundles, kind, name, here):
     """The open of a FIFO would wait for ever."""
     make, _ = KINDS[kind]
     path = store.folder / "bundles" / bundles[1].name / name
     path.unlink()
     make(path)
     store.serve(bundles[1])
-    router.refresh()
+    follower.refresh()
 
-    assert arms(router) == {"champion": (bundles[0].name, 1)}
-    assert router.refused["what"] == bundles[1].name
+    assert arms(follower) == {"champion": (bundles[0].name, 1)}
+    assert follower.refused["what"] == bundles[1].name
     with pytest.raises(BundleError):
         verify(path.parent, read_manifest(path.parent))
 
@@ -184,47 +184,47 @@ def test_a_proof_that_is_none_is_not_believed(tmp_path, bundles, proof):
     path.parent.mkdir()
     path.write_text(proof) if proof else fifo(path)
 
-    assert Proofs(path.parent).load(bundles[0]).version == bundles[0].name
+    assert ValidationCache(path.parent).load(bundles[0]).version == bundles[0].name
 
 
-def test_a_copy_in_place_is_followed_when_it_has_come_to_rest(router, store, bundles, seconds):
+def test_a_copy_in_place_is_followed_when_it_has_come_to_rest(follower, store, bundles, seconds):
     """Each beginning of it lies there for a while; what parses is not what was meant."""
     old, new = bundles
     path = store.folder / "live.toml"
     store.write(text(old, ("challenger", new, "share = 0.5")))
-    router.refresh()
+    follower.refresh()
     whole = text(new, ("challenger", old, "share = 0.15"), ("anchor", old, "share = 0.05"))
-    before = router.live
+    before = follower.live
     for end in range(0, len(whole), 7):
         path.write_text(whole[:end])
         seconds.now += SETTLED / 2
-        router.refresh()
-        assert router.live is before
+        follower.refresh()
+        assert follower.live is before
     path.write_text(whole)
-    router.refresh()
-    assert router.live is before
+    follower.refresh()
+    assert follower.live is before
     seconds.now += SETTLED
-    router.refresh()
-    assert arms(router) == {"champion": (new.name, 0.8), "challenger": (old.name, 0.15), "anchor": (old.name, 0.05)}
+    follower.refresh()
+    assert arms(follower) == {"champion": (new.name, 0.8), "challenger": (old.name, 0.15), "anchor": (old.name, 0.05)}
 
 
-def test_what_forge_sync_wrote_is_followed_at_once_and_never_in_part(router, store, bundles, seconds):
+def test_what_forge_sync_wrote_is_followed_at_once_and_never_in_part(follower, store, bundles, seconds):
     """However long a copy of it stays half done."""
     old, new = bundles
     path = store.folder / "live.toml"
     whole = f"{BEGINS}\n{text(new, ('challenger', old, 'share = 0.15'))}{ENDS}\n"
-    before = router.live
+    before = follower.live
     for end in range(len(BEGINS), len(whole), 7):
         path.write_text(whole[:end])
-        router.refresh()
+        follower.refresh()
         seconds.now += 10 * SETTLED
-        router.refresh()
-        assert router.live is before
-        assert router.refused
+        follower.refresh()
+        assert follower.live is before
+        assert follower.refused
     path.write_text(whole)
-    router.refresh()
-    assert arms(router) == {"champion": (new.name, 0.85), "challenger": (old.name, 0.15)}
-    assert router.refused is None
+    follower.refresh()
+    assert arms(follower) == {"champion": (new.name, 0.85), "challenger": (old.name, 0.15)}
+    assert follower.refused is None
 
 
 class Full(io.StringIO):
@@ -234,40 +234,40 @@ class Full(io.StringIO):
         raise OSError(errno.ENOSPC, "No space left on device")
 
 
-def test_a_log_that_cannot_be_written_does_not_end_the_following(router, store, bundles):
+def test_a_log_that_cannot_be_written_does_not_end_the_following(follower, store, bundles):
     """An error would end the thread that follows."""
     with redirect_stderr(Full()):
         store.write("[champian]\n")
-        router.refresh()
-        assert "champian" in router.refused["why"]
+        follower.refresh()
+        assert "champian" in follower.refused["why"]
         store.serve(bundles[1])
-        router.refresh()
-    assert arms(router) == {"champion": (bundles[1].name, 1)}
-    assert router.refused is None
+        follower.refresh()
+    assert arms(follower) == {"champion": (bundles[1].name, 1)}
+    assert follower.refused is None
 
 
-def test_an_arm_that_is_named_no_more_goes_though_another_is_bad(router, store, bundles):
+def test_an_arm_that_is_named_no_more_goes_though_another_is_bad(follower, store, bundles):
     """The end of an experiment does not wait for an anchor's digest."""
     old, new = bundles
     store.write(text(old, ("challenger", new, "share = 0.5"), ("anchor", new, "share = 0.1")))
-    router.refresh()
+    follower.refresh()
     store.write(text(old, ("anchor", new, "share = 0.2")).replace(digest(new), "sha256:" + "0" * 64))
-    router.refresh()
+    follower.refresh()
 
-    assert arms(router) == {"champion": (old.name, 0.9), "anchor": (new.name, 0.1)}
-    assert router.refused["what"] == new.name
+    assert arms(follower) == {"champion": (old.name, 0.9), "anchor": (new.name, 0.1)}
+    assert follower.refused["what"] == new.name
 
 
-def test_an_arm_that_stays_for_a_bad_one_fits_beside_the_others(router, store, bundles):
+def test_an_arm_that_stays_for_a_bad_one_fits_beside_the_others(follower, store, bundles):
     """Shares never sum to more than one."""
     old, new = bundles
     store.write(text(old, ("challenger", new, "share = 0.5")))
-    router.refresh()
+    follower.refresh()
     bad = text(old, ("challenger", new, "share = 0.1")).replace(digest(new), "sha256:" + "0" * 64)
     store.write(bad + text(old).replace("champion", "anchor") + "share = 0.7\n")
-    router.refresh()
+    follower.refresh()
 
-    assert arms(router) == {"champion": (old.name, 0.3), "anchor": (old.name, 0.7)}
+    assert arms(follower) == {"champion": (old.name, 0.3), "anchor": (old.name, 0.7)}
 
 
 def moment(seconds):

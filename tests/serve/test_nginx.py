@@ -134,7 +134,7 @@ def test_the_page_is_styled_and_scores(proxy, place, tmp_path, bundles):
         browser.open(proxy + place.rstrip("/") + "/example.html?timeout=20000")
         browser.until("return document.getElementById('json').value !== '{}'")
         browser.run("document.querySelector('button[type=submit]').click()")
-        answer = browser.until("return document.querySelector('#told.good')?.textContent")
+        answer = browser.until("return document.querySelector('#result.good')?.textContent")
         assert answer.endswith(f"from {bundles[0].name}")
 
 

@@ -212,7 +212,7 @@ def test_a_version_is_not_asked_for_while_rows_are_divided(client, app, store, b
         digest = json.loads((store.put(bundle) / "manifest.json").read_text())["digest"]
         text += f'[{role}]\nversion = "{bundle.name}"\ndigest = "{digest}"\n{more}\n'
     store.write(text)
-    app.extensions["tidegate"].router.refresh()
+    app.extensions["tidegate"].follower.refresh()
     rows = [row | {"visitor": f"v{number}"} for number in range(40)]
     asked = {"inputs": tensors(rows, (*NAMES, "visitor"))}
 

@@ -123,7 +123,7 @@ def test_the_description_is_made_once_for_what_is_live(app, client, store, bundl
     assert again == first | {"servers": [{"url": "/model"}]}
 
     version = store.serve(bundles[1])
-    app.extensions["tidegate"].router.refresh()
+    app.extensions["tidegate"].follower.refresh()
 
     assert first["info"]["version"] != version
     assert client.get("/openapi.json").json["info"]["version"] == version

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from serve.journal.writer import Journal
 from serve.release.bundle import Bundle
-from serve.release.follower import Router
+from serve.release.follower import Follower
 from serve.scoring.row_table import Table
 from serve.scoring.scorer import Scorer
 from serve.scoring.validation import RequestError
@@ -52,9 +52,9 @@ def make(store, journal, clock):
             bundle = Bundle.load(place, digest, core=core)
             return replace(bundle, contract=change(bundle.contract))
 
-        router = Router(store.folder, clock, load=load)
-        router.refresh()
-        return Scorer(router, Journal(journal, clock), clock, Counts())
+        follower = Follower(store.folder, clock, load=load)
+        follower.refresh()
+        return Scorer(follower, Journal(journal, clock), clock, Counts())
 
     return make
 
@@ -71,7 +71,7 @@ def journalled(scorer):
 
 def both(scorer, rows, trace=""):
     """Response, journal's bytes, and what is counted: by columns, and by rows."""
-    contract = scorer.router.live.bundle.contract
+    contract = scorer.follower.live.bundle.contract
     content = json.dumps(rows, ensure_ascii=False).encode()
     assert type(scorer._read_fast(contract, content)) is Table
     found = []
@@ -122,13 +122,13 @@ def test_ids_that_nobody_sent_are_long_random_and_different(make, binary):
 def test_rows_read_for_another_contract_are_checked_again(make, binary):
     """A release between reading and scoring."""
     scorer = make(binary)
-    old = scorer.router.live.bundle.contract
+    old = scorer.follower.live.bundle.contract
     table = scorer._read_fast(old, json.dumps([BASE | {"visitor": "v"}, BASE]).encode())
     features = tuple(replace(f, maximum=2) if f.name == "pages" else f for f in old.features)
-    champion = scorer.router.live.champion
+    champion = scorer.follower.live.champion
     bundle = replace(champion.bundle, contract=replace(old, features=features))
     champion = replace(champion, bundle=bundle, rows=bundle.contract)
-    scorer.router.live = replace(scorer.router.live, champion=champion)
+    scorer.follower.live = replace(scorer.follower.live, champion=champion)
 
     with pytest.raises(RequestError) as caught:
         scorer.answer(table, fits=old)
@@ -140,7 +140,7 @@ def test_a_table_is_a_sequence_of_rows(make, binary):
     scorer = make(binary)
     rows = [BASE | {"visitor": f"v{n}"} for n in range(3)]
     content = json.dumps(rows).encode()
-    table = scorer._read_fast(scorer.router.live.bundle.contract, content)
+    table = scorer._read_fast(scorer.follower.live.bundle.contract, content)
 
     assert len(table) == 3
     assert [row["visitor"] for row in table] == ["v0", "v1", "v2"]
@@ -203,7 +203,7 @@ def test_what_fits_is_answered_beside_what_does_not(make, binary):
 
 def test_where_nothing_is_live_each_body_gets_the_error(store, journal, clock):
     """Without being read."""
-    router = Router(store.folder, clock, load=partial(Bundle.load))
-    found = Scorer(router, Journal(journal, clock), clock).try_fast([(b"{}", ""), (b"!", "")])
+    follower = Follower(store.folder, clock, load=partial(Bundle.load))
+    found = Scorer(follower, Journal(journal, clock), clock).try_fast([(b"{}", ""), (b"!", "")])
 
     assert [error.status for error in found] == [503, 503]

@@ -15,7 +15,7 @@ from serve.app import create_app
 from serve.http.trace_context import echo, read_trace
 from serve.journal.writer import Journal
 from serve.release.bundle import Bundle
-from serve.release.follower import Router
+from serve.release.follower import Follower
 from serve.scoring.scorer import Scorer
 from serve.scoring.validation import RequestError
 from serve.settings import Settings
@@ -78,7 +78,7 @@ def value_of(feature):
 @given(data=st.data())
 def test_any_row_that_the_contract_accepts_is_scored(scorer, data):
     """Through bytes as they come, fast or slow; alone and in a list, with the same score."""
-    contract = scorer.router.live.bundle.contract
+    contract = scorer.follower.live.bundle.contract
     row = data.draw(st.fixed_dictionaries({f.name: value_of(f) for f in contract.features}))
     assert contract.problems(row) == []
     alone = json.loads(scorer.score(json.dumps(row).encode()))
@@ -111,7 +111,7 @@ ANYTHING = (
 )
 def test_any_other_row_is_refused_with_each_of_its_problems(scorer, row, changes, gone):
     """Just those that the contract names, and nothing is kept."""
-    contract = scorer.router.live.bundle.contract
+    contract = scorer.follower.live.bundle.contract
     asked = {name: value for name, value in (row | changes).items() if name not in gone}
     expected = {problem.field for problem in contract.problems(asked)}
     body = json.dumps([row, asked]).encode()
@@ -168,8 +168,8 @@ def test_every_outcome_is_kept_and_counted(scorer, row, kept):
     """Also a repeated one, and one of an id that another machine answered: the watch joins by id."""
     ids = [*(answer.id for answer in scorer.answer([row, row])), "of-another-machine"]
 
-    assert scorer.tell([{"id": id_, "outcome": "yes"} for id_ in ids]) == {"accepted": 3}
-    assert scorer.tell([{"id": ids[0], "outcome": "no"}]) == {"accepted": 1}
+    assert scorer.record_outcomes([{"id": id_, "outcome": "yes"} for id_ in ids]) == {"accepted": 3}
+    assert scorer.record_outcomes([{"id": ids[0], "outcome": "no"}]) == {"accepted": 1}
     assert [line["id"] for line in kept("outcomes")] == [*ids, ids[0]]
 
 
@@ -248,10 +248,10 @@ def test_requests_of_one_moment_are_answered_as_each_alone_would_be(
         more = f'[challenger]\nversion = "{bundles[1].name}"\ndigest = "{digest}"\nshare = 0.5\n'
         with (store.folder / "live.toml").open("a") as file:
             file.write(more)
-    router = Router(store.folder, clock, load=partial(Bundle.load, core=core))
-    router.refresh()
+    follower = Follower(store.folder, clock, load=partial(Bundle.load, core=core))
+    follower.refresh()
     counts = Counts()
-    scorer = Scorer(router, Journal(journal, clock), clock, counts)
+    scorer = Scorer(follower, Journal(journal, clock), clock, counts)
     asked: list = [row | {"visitor": f"v{n}", "id": f"i{n % 19}", "age": n} for n in range(20)]
     asked[3:3] = [[asked[1], asked[2]], row | {"age": "old"}, 7, []]
     contents = [(json.dumps(each).encode(), TRACE if n % 2 else "") for n, each in enumerate(asked)]
@@ -275,7 +275,7 @@ def test_requests_of_one_moment_are_answered_as_each_alone_would_be(
 
 def test_one_that_fails_takes_no_other_with_it(scorer, row, kept):
     """Those of its moment are then asked one by one, and each is kept once."""
-    engine = scorer.router.live.bundle.engine
+    engine = scorer.follower.live.bundle.engine
 
     class Half:
         session = engine.session
@@ -288,9 +288,9 @@ def test_one_that_fails_takes_no_other_with_it(scorer, row, kept):
         def score_each(self, rows):
             return np.concatenate([self.score([each]) for each in rows])
 
-    champion = scorer.router.live.champion
+    champion = scorer.follower.live.champion
     bundle = replace(champion.bundle, engine=Half())
-    scorer.router.live = replace(scorer.router.live, champion=replace(champion, bundle=bundle))
+    scorer.follower.live = replace(scorer.follower.live, champion=replace(champion, bundle=bundle))
     told = scorer.scores([(json.dumps(row | {"pages": pages}).encode(), "") for pages in (12, 13, 14)])
 
     assert [type(each) for each in told] == [bytes, ArithmeticError, bytes]

@@ -55,7 +55,7 @@ def test_everything_wrong_is_said_at_once(tmp_path):
         "'3' is not expected",
         "'more' is not expected",
         "TIDEGATE_STORE is",
-        "expected a folder, and this is none",
+        "expected a folder; this is a file",
         "TIDEGATE_WORKER is not a setting; did you mean TIDEGATE_WORKERS?",
         "TIDEGATE_TOKENS is",
         "expected a file that can be read (No such file or directory)",

@@ -18,7 +18,7 @@ from serve.scoring.score_rows import score
 from serve.settings import Settings
 from serve.traffic.background import Aside
 from serve.traffic.shadow import CHUNK, FEW, LARGEST, Offers, Shadow
-from serve.traffic.split import Arm
+from serve.traffic.split import Variant
 from tests.serve.test_scorer_metrics import parse
 
 AT = "2026-03-01T12:00:00.000000Z"
@@ -41,7 +41,7 @@ def loaded(bundles):
 
 @pytest.fixture
 def arm(loaded):
-    return Arm("shadow", loaded[1], 0.0, "", loaded[0].contract)
+    return Variant("shadow", loaded[1], 0.0, "", loaded[0].contract)
 
 
 @pytest.fixture
@@ -249,7 +249,7 @@ def test_it_holds_no_bundle_that_has_nothing_to_score(shadow, bundles, loaded, r
     """Memory returns to one set's worth after a swap."""
     bundle = Bundle.load(bundles[1])
     gone = weakref.ref(bundle.session)
-    arm = Arm("shadow", bundle, 0.0, "", loaded[0].contract)
+    arm = Variant("shadow", bundle, 0.0, "", loaded[0].contract)
     offer(shadow, arm, rows)
     score_all(shadow, arm)
     del bundle, arm
@@ -298,7 +298,7 @@ def running(store, journal, clock, pair, tmp_path):
         )
         settings = Settings(store=store.folder, journal=journal)
         aside = Aside(settings, pair[1], clock, Metrics(folder, worker=False))
-        aside.router.refresh()
+        aside.follower.refresh()
         begun.append(aside)
         return app.test_client(), app.extensions["tidegate"], aside
 
@@ -356,7 +356,7 @@ def test_how_a_shadow_differs_is_counted(running, store, bundles, row, task):
 def test_the_models_are_where_they_are_needed(running, store, bundles):
     """A worker knows of the shadow what its manifest says; the process aside, of the champion."""
     _, scorer, aside = running(bundles[0], slot(store, "challenger", bundles[1], SHADOWED))
-    here, there = scorer.router.live, aside.router.live
+    here, there = scorer.follower.live, aside.follower.live
 
     assert here.champion.bundle.session
     assert there.shadow.bundle.session
@@ -368,8 +368,8 @@ def test_the_models_are_where_they_are_needed(running, store, bundles):
 def test_a_shadow_that_fails_fails_no_answer(running, store, bundles, row, kept):
     """It is counted."""
     client, _, aside = running(bundles[0], slot(store, "challenger", bundles[1], SHADOWED))
-    live = aside.router.live
-    aside.router.live = replace(live, shadow=spoilt(live.shadow, raising))
+    live = aside.follower.live
+    aside.follower.live = replace(live, shadow=spoilt(live.shadow, raising))
     answer = client.post("/score", json=row)
     aside.settle(SOON)
 
@@ -424,7 +424,7 @@ def test_every_row_is_answered_by_the_arm_of_its_key(running, store, bundles, ro
 
     assert {each["arm"] for each in told} == {"champion", "challenger", "anchor"}
     for each, asked in zip(told, rows, strict=True):
-        arm = scorer.router.live.pick(asked["visitor"])
+        arm = scorer.follower.live.pick(asked["visitor"])
         assert (each["arm"], each["version"]) == (arm.name, arm.bundle.version)
         # Some rows at once differ in the last bit from each by itself.
         assert each["score"] == pytest.approx(float(arm.bundle.score([asked])[0]), abs=1e-6)

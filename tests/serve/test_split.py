@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from contracts.row_contract import Contract, Feature, Target
 from serve.traffic.row_adaptation import as_read_by, cannot_read
-from serve.traffic.split import WHOLE, Arm, Arms, fraction, point
+from serve.traffic.split import WHOLE, TrafficSplit, Variant, fraction, point
 
 FEATURES = (
     Feature("age", "number", minimum=0, maximum=120, nullable=True),
@@ -27,11 +27,11 @@ POINTS = st.integers(0, WHOLE - 1)
 
 
 def arm(name, share, contract=CONTRACT):
-    return Arm(name, SimpleNamespace(contract=contract, version=name), share, "", CONTRACT)
+    return Variant(name, SimpleNamespace(contract=contract, version=name), share, "", CONTRACT)
 
 
 def arms(challenger=0.0, anchor=0.0, salt="buys"):
-    return Arms(
+    return TrafficSplit(
         "",
         arm("champion", 1 - challenger - anchor),
         arm("challenger", challenger) if challenger else None,
@@ -145,7 +145,7 @@ def test_a_point_is_written_as_a_fraction_below_one(at):
 def test_keys_are_dealt_each_to_its_arm(shares, keys):
     """Every row once, in order within an arm."""
     live = arms(*shares)
-    dealt = live.deal(keys)
+    dealt = live.assign(keys)
 
     assert sorted(number for _, numbers in dealt for number in numbers) == [*range(len(keys))]
     assert all(list(numbers) == sorted(numbers) for _, numbers in dealt)
@@ -154,9 +154,9 @@ def test_keys_are_dealt_each_to_its_arm(shares, keys):
 
 def test_nothing_is_dealt_where_nothing_is_live():
     """Before the first release."""
-    assert Arms().deal(["a"]) == []
-    assert Arms().pick("a") is None
-    assert Arms().bundle is None
+    assert TrafficSplit().assign(["a"]) == []
+    assert TrafficSplit().pick("a") is None
+    assert TrafficSplit().bundle is None
 
 
 def test_a_champion_alone_needs_no_hash():
@@ -165,7 +165,7 @@ def test_a_champion_alone_needs_no_hash():
 
     assert not live.split
     assert live.pick(object()) is live.champion
-    assert live.deal([object()] * 3) == [(live.champion, range(3))]
+    assert live.assign([object()] * 3) == [(live.champion, range(3))]
 
 
 def test_the_journal_is_told_why_a_key_fell_to_an_arm():
@@ -174,7 +174,7 @@ def test_the_journal_is_told_why_a_key_fell_to_an_arm():
 
     assert live.mark(live.challenger, "v1") == {"salt": "buys", "share": 0.25, "split": fraction(point("buys", "v1"))}
     private = replace(CONTRACT, private=("visitor",))
-    hidden = Arm("challenger", SimpleNamespace(contract=CONTRACT), 0.25, "", private)
+    hidden = Variant("challenger", SimpleNamespace(contract=CONTRACT), 0.25, "", private)
     assert live.mark(hidden, "v1") == {"salt": "buys", "share": 0.25}
 
 

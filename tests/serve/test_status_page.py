@@ -108,30 +108,30 @@ def test_what_the_journal_lost_is_said(client, app):
 def test_why_it_is_not_ready_is_said(app, client, store):
     """A model that was taken off."""
     store.write('champion = "none"\n')
-    app.extensions["tidegate"].router.refresh()
+    app.extensions["tidegate"].follower.refresh()
 
     assert 'Not ready. live.toml says: champion = "none"' in page(client).text
 
 
 def test_an_experiment_shows_every_arm(client, app, store, bundles):
-    """With its share; a shadow answers nobody."""
+    """With its share; a shadow no answers."""
     roles = {"champion": "", "challenger": 'mode = "shadow"', "anchor": "share = 0.25"}
     text = ""
     for (role, more), bundle in zip(roles.items(), [bundles[0], bundles[1], bundles[1]], strict=True):
         digest = json.loads((store.put(bundle) / "manifest.json").read_text())["digest"]
         text += f'[{role}]\nversion = "{bundle.name}"\ndigest = "{digest}"\n{more}\n'
     store.write(text)
-    app.extensions["tidegate"].router.refresh()
+    app.extensions["tidegate"].follower.refresh()
     found = page(client)
 
-    for words in ("champion 75%", "anchor 25%", "shadow answers nobody", bundles[1].name):
+    for words in ("champion 75%", "anchor 25%", "shadow no answers", bundles[1].name):
         assert words in found.text
 
 
 def test_what_is_refused_is_said_on_top(app, client, store, bundles):
     """The old model goes on."""
     store.serve(bundles[1], digest="sha256:" + "0" * 64)
-    app.extensions["tidegate"].router.refresh()
+    app.extensions["tidegate"].follower.refresh()
     found = page(client)
 
     assert f"Refused: {bundles[1].name}." in found.text

@@ -12,7 +12,7 @@ from http.client import HTTPConnection
 import pytest
 
 from serve.release.bundle import Bundle
-from serve.traffic.split import Arm, Arms
+from serve.traffic.split import TrafficSplit, Variant
 
 pytestmark = pytest.mark.slow
 
@@ -140,10 +140,10 @@ def test_an_arm_is_the_same_in_every_worker(root, store, journal, tmp_path, bund
     rows = [rows[0] | {"visitor": f"v{number}"} for number in range(25)]
     bundle = Bundle.load(one)
     arms = [
-        Arm(name, bundle, share, "", bundle.contract)
+        Variant(name, bundle, share, "", bundle.contract)
         for name, share in (("champion", 0.3), ("challenger", 0.4), ("anchor", 0.3))
     ]
-    expected = [Arms("", *arms, salt="spring").pick(row["visitor"]).name for row in rows]
+    expected = [TrafficSplit("", *arms, salt="spring").pick(row["visitor"]).name for row in rows]
     with scorer(root, store.folder, journal, tmp_path) as address, load(address, rows, 3) as asking:
         until(lambda: all(len(each.answers) > 100 for each in asking))
         # A connection goes to whichever worker takes it: more of them, until each has answered.
