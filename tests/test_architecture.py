@@ -69,6 +69,9 @@ STANDARD_ONLY = [
     "model/source_profile/drift_projection.py",
     "model/source_profile/unit_changes.py",
     "model/source_profile/fingerprint_changes.py",
+    "model/source_profile/compared_periods.py",
+    "model/source_profile/row_changes.py",
+    "model/source_profile/source_change.py",
     "model/source_profile/category_changes.py",
     "contracts/gate_limits.py",
     "contracts/comparison_limits.py",
@@ -145,8 +148,7 @@ def test_nothing_pickles():
 def test_no_module_is_longer_than_a_sitting():
     """Three hundred lines, as a habit; a longer one is listed here with its reason."""
     longer = {
-        "contracts/row_contract.py",  # one noun, read by every environment: two files would be two imports
-        "model/source_profile/fingerprint_changes.py",
+        "contracts/row_contract.py"  # one noun, read by every environment: two files would be two imports
     }
 
     found = {m for m in MODULES if len((ROOT / m).read_text().splitlines()) > 300}

@@ -23,7 +23,7 @@ from checks.rules.source_changes import upstream
 from checks.verdict import Finding, ruled
 from contracts.gate_limits import Serving
 from contracts.thresholds import Gate
-from model.source_profile.fingerprint_changes import Change
+from model.source_profile.source_change import Change
 from serve.release.bundle import Bundle
 from serve.release.manifest import BundleError
 

@@ -21,7 +21,7 @@ from sklearn.metrics import roc_auc_score
 from checks.comparison.baseline import inputs
 from checks.evidence import Array, days_of, target
 from contracts.row_contract import Contract
-from model.source_profile.fingerprint_changes import Change
+from model.source_profile.source_change import Change
 
 #: Rows with the name, and without, that each part must have; rows of a part that are looked at.
 FEWEST, MOST = 50, 20_000

@@ -12,7 +12,8 @@ from checks.rules.renamed_categories import likeness
 from checks.verdict import Finding, Outcome
 from contracts.row_contract import Contract
 from contracts.thresholds import Gate, Severity
-from model.source_profile.fingerprint_changes import Change, Kind, Limits, changes, outlook
+from model.source_profile.fingerprint_changes import changes, outlook
+from model.source_profile.source_change import Change, Kind, Limits
 
 Rows = Callable[[], pd.DataFrame]
 #: kind of change -> what must not be, and why it matters.

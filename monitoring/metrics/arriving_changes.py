@@ -15,7 +15,8 @@ import pandas as pd
 from contracts.row_contract import Contract
 from contracts.thresholds import Rules
 from model.source_profile.fingerprint import source_of
-from model.source_profile.fingerprint_changes import Change, Limits, changes, outlook
+from model.source_profile.fingerprint_changes import changes, outlook
+from model.source_profile.source_change import Change, Limits
 
 #: What an arm's share of the traffic does not change.
 _OF_VALUES = ("units", "missing", "renamed", "categories")

@@ -17,7 +17,7 @@ from checks.reports.html_page import page
 from checks.reports.mermaid import Chart
 from checks.rules.serving_load import Served
 from checks.verdict import Finding, judge
-from model.source_profile.fingerprint_changes import Change
+from model.source_profile.source_change import Change
 
 GOLDEN = Path(__file__).parent / "review.md"
 WHOLE = Flipped("all", 13_189, 0.0324, {"false to true": 0.02, "true to false": 0.0124})

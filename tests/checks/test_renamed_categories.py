@@ -8,7 +8,7 @@ from checks.rules.renamed_categories import likeness
 from checks.rules.source_changes import upstream
 from contracts.row_contract import Contract, Feature, Target
 from model.source_profile.fingerprint import source_of
-from model.source_profile.fingerprint_changes import Change
+from model.source_profile.source_change import Change
 
 SINCE = pd.Timestamp("2026-02-21", tz="UTC")
 CONTRACT = Contract(

@@ -9,7 +9,8 @@ import pytest
 
 from contracts.row_contract import Contract, Feature, Target
 from model.source_profile.fingerprint import source_of
-from model.source_profile.fingerprint_changes import Limits, changes
+from model.source_profile.fingerprint_changes import changes
+from model.source_profile.source_change import Limits
 
 pytestmark = pytest.mark.slow
 

@@ -11,7 +11,8 @@ import pytest
 from contracts.row_contract import Contract, Feature, Target
 from model.source_profile.drift_projection import kendall_z, projected, sen_slope
 from model.source_profile.fingerprint import source_of
-from model.source_profile.fingerprint_changes import Limits, changes, outlook
+from model.source_profile.fingerprint_changes import changes, outlook
+from model.source_profile.source_change import Limits
 
 pytestmark = pytest.mark.slow
 
