@@ -10,10 +10,10 @@ from pathlib import Path
 
 from checks.evidence import load_bundle
 from checks.verdict import LIVE, Finding
+from contracts.regular_file import read_regular
 from model.onnx_export.onnx_content import problems
 from serve.release.bundle import Bundle
 from serve.release.manifest import BundleError
-from serve.release.regular_file import read_regular
 
 #: The rule on what the ONNX files contain.
 CONTENT = "bundle.onnx"

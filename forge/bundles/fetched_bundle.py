@@ -6,15 +6,14 @@ never ends.
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
 import os
 import shutil
-import stat
 from pathlib import Path
 
 from contracts.live_config import Slot
+from contracts.regular_file import read_regular
 from forge.bundles.bundle_files import MANIFEST, content_digest
 from forge.interface import Forge, ForgeError
 
@@ -56,21 +55,6 @@ def problem(folder: Path, slot: Slot) -> str:
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         return f"it cannot be read: {error!r}"
     return ""
-
-
-def read_regular(path: Path, most: int | None = None) -> bytes:
-    """The content of the regular file at *path*, of at most *most* bytes. Raises OSError, with why."""
-    number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    try:
-        if not stat.S_ISREG(os.fstat(number).st_mode):
-            raise OSError(errno.EINVAL, "it is not a regular file", str(path))
-        with open(number, "rb", closefd=False) as file:
-            content = file.read() if most is None else file.read(most + 1)
-    finally:
-        os.close(number)
-    if most is not None and len(content) > most:
-        raise OSError(errno.EFBIG, f"it is larger than {most:,} bytes", str(path))
-    return content
 
 
 def replace_whole(path: Path, text: str, *, durable: bool = False) -> None:

@@ -20,7 +20,8 @@ from pathlib import Path
 
 from contracts.live_config import LARGEST, LIVE, Live, LiveError, Slot, parse_live, usable
 from contracts.live_tables import ROLES
-from forge.bundles.fetched_bundle import fetch, read_regular, replace_whole
+from contracts.regular_file import read_regular
+from forge.bundles.fetched_bundle import fetch, replace_whole
 from forge.interface import Forge, ForgeError
 
 PATIENCE = 300.0  # seconds between looks in trouble, at most

@@ -23,11 +23,11 @@ import onnxruntime
 
 from contracts.onnx_core import FILE as CORE
 from contracts.onnx_core import CoreError, Encoder, trial
+from contracts.regular_file import read_regular
 from contracts.row_contract import Contract, ContractError
 from contracts.tolerance import allowed
 from serve.release.manifest import MANIFEST, MODEL, BundleError, content_of, read_manifest, sha256, verify
 from serve.release.onnx_session import CoreGraph, Engine, FullGraph, NoGraph, Rows, Scores, disagreement
-from serve.release.regular_file import read_regular
 
 
 @dataclass(frozen=True, eq=False)

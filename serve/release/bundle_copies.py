@@ -17,10 +17,10 @@ from pathlib import Path
 
 from contracts.live_config import Slot
 from contracts.onnx_core import FILE as CORE
+from contracts.regular_file import read_regular
 from serve.log import log
 from serve.release.bundle import Bundle
 from serve.release.manifest import EVIDENCE, MANIFEST, MODEL, BundleError
-from serve.release.regular_file import read_regular
 
 #: The folder of copies, beside the proofs.
 COPIES = "bundles"

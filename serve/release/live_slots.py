@@ -6,7 +6,7 @@ from pathlib import Path
 
 from contracts.live_config import Live, LiveError, Slot, usable
 from contracts.live_tables import ROLES
-from serve.release.regular_file import read_regular
+from contracts.regular_file import read_regular
 
 #: First and last line of a file that `forge sync` wrote.
 BEGINS, ENDS = "# Written by forge sync. The last line is: # end", "# end"

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from serve.release.regular_file import read_regular
+from contracts.regular_file import read_regular
 
 FORMAT = 1
 MODEL, MANIFEST, EVIDENCE = "model.onnx", "manifest.json", "evidence"

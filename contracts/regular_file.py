@@ -1,7 +1,4 @@
-"""Regular files, read whole: what anybody may put in the store's place must not hold up who reads it.
-
-The open of a FIFO waits for a writer, a device never ends, and a file may be larger than the memory.
-"""
+"""Reads a whole regular file, of a limited size; a FIFO or a device in its place blocks nothing."""
 
 from __future__ import annotations
 
@@ -15,8 +12,7 @@ def read_regular(path: Path, most: int | None = None) -> bytes:
     """The content of the regular file at *path*, of at most *most* bytes. Raises OSError, with why."""
     number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
-        found = os.fstat(number)
-        if not stat.S_ISREG(found.st_mode):
+        if not stat.S_ISREG(os.fstat(number).st_mode):
             raise OSError(errno.EINVAL, "it is not a regular file", str(path))
         with open(number, "rb", closefd=False) as file:
             content = file.read() if most is None else file.read(most + 1)
