@@ -511,7 +511,7 @@ def test_people_command_below_an_incident(make):
     assert f"#{number}" in waiver["body"]
     assert f"#{waiver['number']}" in replies()[-1]
     say("/rollback", login="rita")
-    assert "Thank you. Commands are taken here only" in replies()[-1]
+    assert "Thank you. Commands require write access" in replies()[-1]
     assert here.live() == new
     say("/rollback")
     assert f"`{old}` is started" in replies()[-1]

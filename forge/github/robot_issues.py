@@ -38,10 +38,10 @@ _TITLES = {
         r"Rolled back from (\S+)$": INCIDENT + "{}",
         r"The release (\S+) is not what main names$": INCIDENT + "changed:{}",
         r"(\S+) is live, its release is gone, and there is none": INCIDENT + "stuck:{}",
-        r"(.+): .+ moved in the week of \d{4}-\d\d-\d\d$": "digest:{}",
+        r"(.+): .+ (?:moved|outside control limits) in the week of \d{4}-\d\d-\d\d$": "digest:{}",
         r"(.+): .+ since \d{4}-\d\d-\d\d(?: \(.*\))?$": WATCH + "{}:" + _LOST,
-        r"Scorers: .+ beyond limits$": "service",
-        r"The watch: ": "monitor:" + _LOST,
+        r"Scorers: .+ (?:beyond|above) limits$": "service",
+        r"(?:The watch|Monitoring): ": "monitor:" + _LOST,
         r"Experiment: (?:shadow|challenger) (\S+): ": "experiment:{}:" + _LOST,
         r"(\S+) (?:has not run to a good end for|is switched off)": "robot:{}",
     }.items()

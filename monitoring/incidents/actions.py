@@ -1,6 +1,6 @@
-"""What a run of the watch wants done, as plain values: the shell does them one by one.
+"""What a monitoring run wants done, as plain values; `forge_actions.apply` carries them out.
 
-Each may be done twice and doubles nothing, so a run that was killed is simply run again.
+Every action is idempotent, so a run that was interrupted can be repeated.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 @dataclass(frozen=True)
 class OpenAlert:
-    """Open the alert with *marker*, open it again, or bring it up to date."""
+    """Open, reopen or update the alert with *marker*."""
 
     marker: str
     title: str
@@ -22,7 +22,7 @@ class OpenAlert:
 
 @dataclass(frozen=True)
 class ResolveAlert:
-    """Close the alert with *marker*; *why* is for the terminal."""
+    """Close the alert with *marker*; *why* is printed."""
 
     marker: str
     body: str
@@ -32,7 +32,7 @@ class ResolveAlert:
 
 @dataclass(frozen=True)
 class PostComment:
-    """Write the robots' one comment with *marker* below alert *number*."""
+    """Write, or update, the one comment with *marker* below alert *number*."""
 
     number: int
     marker: str
@@ -41,7 +41,7 @@ class PostComment:
 
 @dataclass(frozen=True)
 class ProposeChange:
-    """Open the proposal of *branch*, for a person to merge, then write *note* with its link in it."""
+    """Open a pull request from *branch* for a person to merge, then post *note* with its link."""
 
     branch: str
     title: str
@@ -53,9 +53,9 @@ class ProposeChange:
 
 @dataclass(frozen=True)
 class StartWorkflow:
-    """Start a robot: in a workflow by its outputs, on a laptop at once or in words.
+    """Start a retrain or a rollback: by a job's outputs on GitHub Actions, at once or by hand elsewhere.
 
-    A rollback is about the *bad* version, and goes to *version* if that is not empty.
+    A rollback is of the *bad* version, to *version* or (if that is empty) the champion before it.
     """
 
     workflow: Literal["retrain", "rollback"]
@@ -66,7 +66,7 @@ class StartWorkflow:
 
 @dataclass(frozen=True)
 class LogLine:
-    """A line for the terminal."""
+    """A line to print."""
 
     text: str
 

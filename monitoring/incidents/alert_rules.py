@@ -1,9 +1,8 @@
-"""Signals + limits -> raised, quiet or undecided.
+"""Assesses signals: raised, quiet or undecided. Pure.
 
-Pure. Three tiers: a page opens an alert on one day beyond its limits, an issue when it lasts, and the
-digest tells once a week what else moved. An alert closes after enough quiet days in a row. In between
-nothing changes: an open alert stays open, a closed one closed. What could not be watched is no alarm, and
-it keeps an open alert open.
+Three severities: a page alerts after one day outside its control limits, an issue when the breach lasts, and the
+digest lists the rest once a week. An alert is resolved after enough consecutive days within limits; until then
+nothing changes. What could not be monitored raises no alarm, and keeps an open alert open.
 """
 
 from __future__ import annotations
@@ -15,12 +14,13 @@ from typing import Literal
 from contracts.monitoring_limits import Monitoring
 from monitoring.charts.signals import COUNTS, SERVICE, Signal, Unknown, by_series
 
-FARTHEST = 99.0  # times its limit: beyond it nobody counts
+#: Largest excess that is reported.
+MAX_EXCESS = 99.0
 
 
 @dataclass(frozen=True)
 class Assessment:
-    """What the signals amount to, and the series that are beyond their limits, pages first."""
+    """The state, the *breaching* series (pages first) and the severity."""
 
     state: Literal["raised", "quiet", "undecided"]
     breaching: tuple[str, ...]
@@ -29,7 +29,7 @@ class Assessment:
 
 
 def assess(signals: list[Signal], unknown: Sequence[Unknown], rules: Monitoring) -> Assessment:
-    """Whether an alert is due, over, or neither, by the last days of each opening series."""
+    """The state by the last days of each series that can raise an alert."""
     opening = {name: days for name, days in by_series(signals).items() if days[0].tier != "digest"}
     needed = {"page": 1, "issue": rules.lasting}
     lasting = sorted(
@@ -42,65 +42,65 @@ def assess(signals: list[Signal], unknown: Sequence[Unknown], rules: Monitoring)
     )
     if lasting:
         tier = opening[lasting[0]][0].tier
-        often = "one day or more" if tier == "page" else f"{rules.lasting} or more"
-        why = f"beyond limits on {often} of the last {rules.of} days"
+        why = f"outside control limits on at least {needed[tier]} of the last {rules.of} days"
         return Assessment("raised", tuple(lasting), why, tier)
     watched = {*rules.page, *rules.issue}
     early = {each.kind for each in unknown if each.yet}
-    if not opening or watched - {*COUNTS, *SERVICE} <= early:  # counts alone are no verdict
-        return Assessment("undecided", (), "no day could be judged yet")
-    blind = [each.kind for each in unknown if each.kind.split()[0] in watched and not each.yet]
-    if blind:
-        return Assessment("undecided", (), f"could not be watched: {', '.join(blind)}")
-    # A series that is only known later (by outcomes, or in thin slices) is quiet as far as it is known.
-    restless = [name for name, days in opening.items() if any(day.breached for day in days[-rules.quiet :])]
+    if not opening or watched - {*COUNTS, *SERVICE} <= early:  # counts alone do not assess the model
+        return Assessment("undecided", (), "no day could be evaluated yet")
+    missed = [each.kind for each in unknown if each.kind.split()[0] in watched and not each.yet]
+    if missed:
+        return Assessment("undecided", (), f"could not be monitored: {', '.join(missed)}")
+    # A series that lags behind (label delay, few rows) counts as far as it is known.
+    recent = [name for name, days in opening.items() if any(day.breached for day in days[-rules.quiet :])]
     short = max(len(days) for days in opening.values()) < rules.quiet
-    if restless:
-        return Assessment("undecided", (), f"beyond limits within the last {rules.quiet} days: {', '.join(restless)}")
+    if recent:
+        why = f"outside control limits within the last {rules.quiet} days: {', '.join(recent)}"
+        return Assessment("undecided", (), why)
     if short:
-        return Assessment("undecided", (), f"fewer than {rules.quiet} days could be judged")
+        return Assessment("undecided", (), f"fewer than {rules.quiet} days could be evaluated")
     return Assessment("quiet", (), f"within limits for the last {rules.quiet} days")
 
 
 def drifted_features(signals: list[Signal], since: str) -> list[str]:
-    """The features beyond their limits on most days *since* then, the farthest first."""
-    found: dict[str, float] = {}
+    """The features outside their limits on most days *since* then, the largest mean excess first."""
+    drifted: dict[str, float] = {}
     for days in by_series([s for s in signals if s.kind == "univariate_drift" and s.day >= since]).values():
         if 2 * sum(day.breached for day in days) > len(days):
-            far = sum(map(excess, days)) / len(days)
-            found[days[0].feature] = max(far, found.get(days[0].feature, 0.0))
-    return sorted(found, key=lambda name: -found[name])
+            mean = sum(map(excess, days)) / len(days)
+            drifted[days[0].feature] = max(mean, drifted.get(days[0].feature, 0.0))
+    return sorted(drifted, key=lambda name: -drifted[name])
 
 
 def excess(day: Signal) -> float:
-    """How far from usual a day or its level lies, as a multiple of the way to the limit there."""
+    """Distance of a day's value or level from the reference mean, as a multiple of that to the control limit."""
     return max(
-        _far(day.value, day.expected, day.lower, day.upper),
-        _far(day.level, day.expected, day.level_lower, day.level_upper),
+        _excess(day.value, day.expected, day.lower, day.upper),
+        _excess(day.level, day.expected, day.level_lower, day.level_upper),
     )
 
 
-def _far(value: float | None, usual: float, lower: float | None, upper: float | None) -> float:
-    limit = limit_of(value, usual, lower, upper)
-    if value is None or limit is None or limit == usual:
+def _excess(value: float | None, mean: float, lower: float | None, upper: float | None) -> float:
+    limit = limit_of(value, mean, lower, upper)
+    if value is None or limit is None or limit == mean:
         return 0.0
-    return min(max((value - usual) / (limit - usual), 0.0), FARTHEST)
+    return min(max((value - mean) / (limit - mean), 0.0), MAX_EXCESS)
 
 
-def limit_of(value: float | None, usual: float, lower: float | None, upper: float | None) -> float | None:
+def limit_of(value: float | None, mean: float, lower: float | None, upper: float | None) -> float | None:
     """The limit on the side where the *value* lies."""
-    below = value is not None and value < usual
+    below = value is not None and value < mean
     near, other = (lower, upper) if below else (upper, lower)
     return near if near is not None else other
 
 
 def breach_start(days: list[Signal]) -> str:
-    """The first day of the spell that the last breach belongs to; one quiet day does not end it."""
+    """The first day of the last breach; a single day within limits does not end a breach."""
     start = ""
-    calm = 0
+    within = 0
     for day in reversed(days):
-        calm = 0 if day.breached else calm + 1
-        if calm > 1 and start:
+        within = 0 if day.breached else within + 1
+        if within > 1 and start:
             break
         if day.breached:
             start = day.day

@@ -1,7 +1,7 @@
-"""Does an alarm so soon after a release put the champion before it back? Pure.
+"""Whether alarms soon after a release start an automatic rollback. Pure.
 
-A version bakes for so many hours after it became champion. It goes back once: what a rollback
-put back is not new, so a second alarm goes no further, and a run that is repeated does nothing more.
+A new champion is observed for `baking_hours`. A version that was restored by a rollback is not new, so a second
+alarm goes no further back, and a repeated run changes nothing.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ from datetime import datetime, timedelta
 
 from contracts.release_policy import Rollback
 
-#: What a release can be at fault for at once. Drift is not: the old model would see it, too.
+#: Signals that a release can be responsible for. Drift is not: it would affect the previous model as well.
 KINDS = ("errors", "latency", "realised_performance")
-#: The reason becomes the rollback's message, and the evidence in its incident.
+#: The reason becomes the rollback's commit message and the evidence in its incident.
 LONGEST = 600
 
 
 @dataclass(frozen=True)
 class Alarm:
-    """A page-tier alarm: what kind, on which *version*, and its figures in words."""
+    """An alarm of severity page: its kind, the *version* it is about, and its figures as text."""
 
     kind: str
     version: str
@@ -29,7 +29,7 @@ class Alarm:
 
 @dataclass(frozen=True)
 class Decision:
-    """Whether to roll back, and why, or why not; *bad* is the version that it is about."""
+    """Whether to roll back, and why (not); *bad* is the version to roll back from."""
 
     roll_back: bool
     why: str
@@ -37,30 +37,32 @@ class Decision:
 
 
 def decide(alarms: Iterable[Alarm], moves: Sequence[tuple[str, str]], now: datetime, rules: Rollback) -> Decision:
-    """Whether *alarms* put back what was live before.
+    """Whether *alarms* roll back the champion.
 
-    *moves* are when which version was champion, oldest first, as live.toml's history tells them; a
-    change that left the champion alone is one that names it again.
+    *moves* are (time, champion), oldest first, from live.toml's history; a change that left the champion
+    alone repeats it.
     """
     live = moves[-1][1] if moves else ""
-    found = [each for each in alarms if each.kind in KINDS and each.version == live]
-    if not (live and found):
-        return Decision(False, "no alarm that a new version answers for")
+    attributable = [each for each in alarms if each.kind in KINDS and each.version == live]
+    if not (live and attributable):
+        return Decision(False, "no alarm that the live version can be responsible for")
     began = len(moves)
     while began and moves[began - 1][1] == live:
         began -= 1
     since, before = moves[began][0], [version for _, version in moves[:began]]
     age = now - datetime.fromisoformat(since)
     if live in before:
-        return Decision(False, f"{live} was put back itself, and goes no further by itself")
+        return Decision(False, f"{live} was itself restored by a rollback; going further back needs a person")
     if not any(before):
-        return Decision(False, f"{live} is the first: there is nothing to go back to")
+        return Decision(False, f"{live} is the first champion: there is nothing to roll back to")
     if age > timedelta(hours=rules.baking_hours):
-        return Decision(False, f"{live} is {_hours(age)} old, longer than it bakes ({rules.baking_hours:g} hours)")
-    told = "; ".join(f"{each.kind.replace('_', ' ')}: {each.details}" for each in found)
-    why = f"by itself, {_hours(age)} after {live} became champion: {told}"
+        return Decision(
+            False, f"{live} has been live for {_hours(age)}, longer than baking_hours ({rules.baking_hours:g})"
+        )
+    evidence = "; ".join(f"{each.kind.replace('_', ' ')}: {each.details}" for each in attributable)
+    why = f"automatic, {_hours(age)} after {live} became champion: {evidence}"
     if rules.automatic == "off":
-        return Decision(False, f'rollback.automatic is "off"; else it would go back, {why}')
+        return Decision(False, f'rollback.automatic is "off"; "on" would roll back: {why}')
     return Decision(True, why if len(why) <= LONGEST else why[: LONGEST - 1] + "…", live)
 
 

@@ -1,4 +1,4 @@
-"""A cause of an incident, and the comment about causes that join one. Pure."""
+"""A cause of an incident, and the comment about causes that are new in one. Pure."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ Tier = Literal["page", "issue"]
 
 @dataclass(frozen=True)
 class Cause:
-    """Something beyond its limits for long enough.
+    """Signals of one kind and one owner that are outside their control limits for long enough to alert.
 
-    *kind* is that of its signals, *family* the owner of its features, or the feature ("" for whole
-    rows); *since* and *last* are the first and the newest day beyond; *now* and *peak* tell how far
-    beyond, as a multiple of the way from usual to the limit.
+    *family* is the owner of the features, or the feature ("" for whole rows); *since* and *last* are the
+    first and the newest day of the breach; *now* and *peak* are its size, as a multiple of the distance
+    from the reference mean to the control limit.
     """
 
     kind: str
@@ -32,21 +32,21 @@ class Cause:
 
     @property
     def fingerprint(self) -> str:
-        """The same on every day and for every version."""
+        """Identifies the cause, whatever the day and the version."""
         return f"{self.tier}/{self.kind}/{self.family}"
 
     @property
     def short(self) -> str:
         """For a line of history."""
-        whose = f" of {self.family}" if self.family else ""
-        return f"{self.kind.replace('_', ' ')}{whose} {self.now:.1f} times its limit"
+        owner = f" of {self.family}" if self.family else ""
+        return f"{self.kind.replace('_', ' ')}{owner} {self.now:.1f} times the control limit"
 
 
 def new_causes(before: IncidentState, causes: Sequence[Cause], state: str) -> list[Cause]:
-    """The causes that an incident did not have, or not as a page, when people were last notified of it.
+    """The causes that people were not notified of since the incident last opened, or not as a page.
 
-    An incident from before this was noted has announced what it knew. One that closed by itself and
-    opens again is news as a whole.
+    An incident that does not record notifications has announced the causes it lists. One that was resolved
+    automatically and reopens has announced none.
     """
     known = {*before.causes} if state == "closed" else {*(before.announced or before.causes)}
     pages = {name.partition("/")[2] for name in known if name.startswith("page/")}
@@ -59,7 +59,6 @@ def describe(cause: Cause) -> str:
 
 
 def new_causes_comment(lines: Sequence[str], state: str) -> str:
-    """The comment that names what has joined an incident, in *lines* of Markdown: an edit notifies nobody."""
-    again = ", which a person closed and which is open again because of it" if state == "closed" else ""
-    listed = [f"- {line}" for line in lines]
-    return "\n".join([f"This has joined the incident{again}:", "", *listed, ""])
+    """The comment that lists new causes as *lines* of Markdown: editing the issue notifies nobody."""
+    heading = "Reopened: new since a person closed this incident:" if state == "closed" else "New in this incident:"
+    return "\n".join([heading, "", *(f"- {line}" for line in lines), ""])

@@ -1,4 +1,4 @@
-"""A comment -> the commands that it gives. Pure."""
+"""Parses the commands in a comment. Pure."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _VERSION = r"\d{8}T\d{4}-(?:[0-9a-f]{12}|[0-9a-f]{7})"
 
 @dataclass(frozen=True)
 class Command:
-    """What was asked for; what a command does not take is empty."""
+    """A command and its arguments; those that it does not take are empty."""
 
     name: str
     days: int = 0
@@ -28,7 +28,7 @@ class Command:
 
 
 def read(body: str) -> list[tuple[str, Command | str]]:
-    """The commands in a comment, in order, each as it was typed; a sentence for one that is mistyped."""
+    """(line, command) for each command in a comment, in order; an error message instead of an invalid command."""
     if "/" not in body:
         return []
     return [
@@ -47,14 +47,14 @@ def _command(name: str, rest: str) -> Command | str:
 
 
 def _bare(name: str, rest: str) -> Command | str:
-    return f"`/{name}` takes nothing after it." if rest else Command(name)
+    return f"`/{name}` takes no argument." if rest else Command(name)
 
 
 def _read_ack(rest: str) -> Command | str:
     found = re.fullmatch(r"(\d{1,4})\s*([hdw])", rest.lower() or "7d")
     days = math.ceil(int(found[1]) * _HOURS[found[2]] / 24) if found else 0
     if not 1 <= days <= LONGEST_ACK:
-        return f"`/ack` takes hours, days or weeks, of at most {LONGEST_ACK} days, such as `/ack 7d`."
+        return f"`/ack` takes a duration in hours, days or weeks, at most {LONGEST_ACK} days, such as `/ack 7d`."
     return Command("ack", days=days)
 
 
@@ -65,14 +65,14 @@ def _read_expected(rest: str) -> Command | str:
     except ValueError:
         until = ""
     if not found or not until:
-        return "`/expected` takes a day and a reason, such as `/expected until 2026-12-08 because of the sale`."
+        return "`/expected` takes a date and a reason, such as `/expected until 2026-12-08 because of the sale`."
     return Command("expected", until=until, reason=" ".join(found[2].split())[:300])
 
 
 def _read_rollback(rest: str) -> Command | str:
     version = rest.strip("`")
     if version and not re.fullmatch(_VERSION, version):
-        return "`/rollback` takes nothing, or a version such as `20260101T0317-a1b2c3d4e5f6`."
+        return "`/rollback` takes no argument or a version, such as `20260101T0317-a1b2c3d4e5f6`."
     return Command("rollback", version=version)
 
 

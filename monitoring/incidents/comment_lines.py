@@ -1,7 +1,7 @@
-"""A comment on GitHub -> the lines that GitHub shows as plain text of the comment's author. Pure.
+"""The lines of a GitHub comment that are shown as the author's plain text. Pure.
 
-What is shown as code, as a quotation, struck out, folded away or not at all is not among them. Blocks
-and code spans are found by a CommonMark parser, so fences of any kind end where GitHub ends them.
+Code, quotations, struck-out, folded and hidden text are left out. Blocks and code spans are found by a
+CommonMark parser, so fences of any kind end where GitHub ends them.
 """
 
 from __future__ import annotations
@@ -13,29 +13,15 @@ from typing import Any
 from markdown_it import MarkdownIt
 
 #: Elements of raw HTML within which a line is not plain text.
-_HIDING = {
-    "blockquote",
-    "code",
-    "del",
-    "details",
-    "kbd",
-    "pre",
-    "s",
-    "samp",
-    "script",
-    "strike",
-    "style",
-    "template",
-    "textarea",
-    "tt",
-}
+_HIDING = {"blockquote", "code", "del", "details", "kbd", "pre", "s", "samp"}
+_HIDING |= {"script", "strike", "style", "template", "textarea", "tt"}
 _BLOCKS = ["table"]
-# Emphasis, links and escapes are left as they were typed: they hide no line.
+# Emphasis, links and escapes hide no line, so they are left as typed.
 _AS_TYPED = ["autolink", "emphasis", "entity", "escape", "image", "link"]
 
 
 def plain_lines(body: str) -> list[str]:
-    """The plain lines of a comment, in order, without the white space around them."""
+    """The plain lines of a comment, in order and stripped."""
     parser = MarkdownIt("commonmark").enable([*_BLOCKS, "strikethrough"]).disable(_AS_TYPED)
     hidden, found = _OpenElements(), []
     before: Any = None
@@ -44,7 +30,7 @@ def plain_lines(body: str) -> list[str]:
             hidden.feed(token.content)
         elif token.type == "inline":
             lines = list(_lines(token.children or (), hidden))
-            # A line above dashes, as a mail's signature has them, is a heading to Markdown.
+            # A line above dashes (an e-mail signature) is a heading in Markdown, but was typed as text.
             if before.level == 0 and (before.type == "paragraph_open" or before.markup in "-="):
                 found += [line.strip() for line in lines if line is not None]
         before = token
@@ -52,7 +38,7 @@ def plain_lines(body: str) -> list[str]:
 
 
 def _lines(children: Sequence[Any], hidden: _OpenElements) -> Iterator[str | None]:
-    """The lines of a paragraph as they were typed; None for one that begins hidden."""
+    """The lines of a paragraph as typed; None for one that begins hidden."""
     line: str | None = None if hidden.any else ""
     struck = 0
     for token in children:
@@ -71,7 +57,7 @@ def _lines(children: Sequence[Any], hidden: _OpenElements) -> Iterator[str | Non
 
 
 class _OpenElements(HTMLParser):
-    """Counts the elements that hide, and that are open after what was fed."""
+    """Counts the open elements whose content is not plain text."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -79,10 +65,10 @@ class _OpenElements(HTMLParser):
 
     @property
     def any(self) -> bool:
-        """Whether one is open."""
+        """Whether at least one is open."""
         return self._open > 0
 
-    def handle_starttag(self, tag: str, attrs: Any) -> None:  # noqa: ARG002 -- HTMLParser's
+    def handle_starttag(self, tag: str, attrs: Any) -> None:  # noqa: ARG002 -- HTMLParser's signature
         self._open += tag in _HIDING
 
     def handle_endtag(self, tag: str) -> None:

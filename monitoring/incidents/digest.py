@@ -1,6 +1,6 @@
-"""Signals -> the week's digest: what moved and woke nobody, the most influential feature first.
+"""The weekly digest: series outside their control limits that raise no incident, most influential feature first.
 
-Pure. A digest is about whole weeks, Monday to Sunday, so it changes once a week and no more.
+Pure. A digest covers a whole week, Monday to Sunday, so it changes once a week.
 """
 
 from __future__ import annotations
@@ -11,42 +11,44 @@ from datetime import date, timedelta
 from monitoring.charts.signals import Signal, by_series
 from reporting.markdown import text
 
+SHOWN = 50
+
 
 def digest(signals: list[Signal], influences: Mapping[str, float], model: str, version: str) -> tuple[str, str] | None:
-    """Title and body for the last whole week of *signals*; None without one, no title if it was quiet."""
+    """Title and body for the last whole week of *signals*; None without one, no title if no limit was breached."""
     days = {signal.day for signal in signals if signal.tier == "digest"}
-    monday = max((day for day in map(_monday, days) if _whole(day, days)), default=None)
+    monday = max((day for day in map(_monday, days) if _is_over(day, days)), default=None)
     if monday is None:
         return None
     week = [signal for signal in signals if signal.tier == "digest" and _monday(signal.day) == monday]
-    moved = {name: those for name, those in by_series(week).items() if any(signal.breached for signal in those)}
-    if not moved:
-        return "", f"In the week of {monday} nothing was beyond its limits."
-    order = sorted(moved, key=lambda name: (-influences.get(moved[name][0].feature, 0.0), name))
-    firsts = [moved[name][0] for name in order]
+    breached = {name: days for name, days in by_series(week).items() if any(day.breached for day in days)}
+    if not breached:
+        return "", f"In the week of {monday} all series were within their control limits."
+    order = sorted(breached, key=lambda name: (-influences.get(breached[name][0].feature, 0.0), name))
+    firsts = [breached[name][0] for name in order]
     features = list(dict.fromkeys(text(f.feature or f.kind.replace("_", " ")) for f in firsts))
     lines = [
         (
-            f"**{text(model)}**, version `{text(version)}`: in the week of {monday} these were beyond their"
-            " limits. Nothing that the score or its performance says is wrong; the first lines matter the most."
+            f"**{text(model)}**, version `{text(version)}`: these series were outside their control limits in the week"
+            f" of {monday}. They raise no incident: no effect on scores or performance was detected. The features"
+            " that influence the score most come first."
         ),
         "",
-        "| feature | what | of the score's variance | days beyond | last value | usual |",
+        "| feature | signal | share of the score's variance | days outside limits | last value | reference mean |",
         "|---|---|---:|---:|---:|---:|",
     ]
-    for name in order[:50]:
-        last = moved[name][-1]
-        what = f"{last.kind} {last.metric}".replace("_", " ")
-        power = influences.get(last.feature) if last.feature else 0.0
+    for name in order[:SHOWN]:
+        last = breached[name][-1]
+        signal = f"{last.kind} {last.metric}".replace("_", " ")
+        influence = influences.get(last.feature) if last.feature else 0.0
         lines.append(
-            f"| {text(last.feature)} | {text(what)} | {'unknown' if power is None else f'{power:.0%}'}"
-            f" | {sum(signal.breached for signal in moved[name])} of {len(moved[name])}"
+            f"| {text(last.feature)} | {text(signal)} | {'unknown' if influence is None else f'{influence:.0%}'}"
+            f" | {sum(day.breached for day in breached[name])} of {len(breached[name])}"
             f" | {last.told(last.value)} | {last.told(last.expected)} |"
         )
-    more = len(order) - 50
-    if more > 0:
-        lines.append(f"\n… and {more} more, in the file of the run.")
-    title = f"{text(model)}: {', '.join(features[:3])} moved in the week of {monday}"
+    if len(order) > SHOWN:
+        lines.append(f"\n… and {len(order) - SHOWN} more, in the run's artifact.")
+    title = f"{text(model)}: {', '.join(features[:3])} outside control limits in the week of {monday}"
     return title, "\n".join(lines) + "\n"
 
 
@@ -55,7 +57,7 @@ def _monday(day: str) -> date:
     return at - timedelta(days=at.weekday())
 
 
-def _whole(monday: date, days: set[str]) -> bool:
-    """Whether the week is over: a later day was judged, or its Sunday."""
+def _is_over(monday: date, days: set[str]) -> bool:
+    """Whether its Sunday, or a later day, was evaluated."""
     sunday = monday + timedelta(days=6)
     return max(days) >= sunday.isoformat()

@@ -1,6 +1,6 @@
-"""Waivers of the watch: what is expected until a day, and so no alarm. Pure.
+"""Waivers of monitoring: causes that raise no incident until a day. Pure.
 
-They come by `/expected until … because …` below an incident, as a proposal that a person merges.
+`/expected until … because …` below an incident proposes one, in a pull request that a person merges.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ from typing import Any
 
 PATH = "monitoring/expected.toml"
 HEAD = """\
-# What the watch expects, and so does not raise: causes of an incident, until a day, with a reason. `/expected until
-# YYYY-MM-DD because …` below an incident proposes an entry; whoever merges it has reviewed it. What is over may go.
+# Waivers of monitoring: causes that raise no incident until a day, with a reason. `/expected until YYYY-MM-DD because …`
+# below an incident proposes an entry; merging it is the review. Expired entries can be deleted.
 """
 _KINDS: dict[str, Any] = {"causes": list, "until": date, "reason": str, "author": str, "incident": str}
-_WORDS = {list: "a list of strings", date: "a day such as 2026-12-08", str: "a string"}
+_EXPECTED = {list: "a list of strings", date: "a day such as 2026-12-08", str: "a string"}
 
 
 class ExpectedError(ValueError):
-    """The file of waivers cannot be used. The message lists every mistake."""
+    """The file of waivers is invalid. The message lists every problem."""
 
 
 @dataclass(frozen=True)
 class ExpectedCause:
-    """*causes* (as `Cause.fingerprint` tells them) that are no alarm up to and with the day *until*."""
+    """A waiver: *causes* (fingerprints of `Cause`) raise no incident up to and including *until*."""
 
     causes: tuple[str, ...]
     until: date
@@ -37,7 +37,7 @@ class ExpectedCause:
 
 
 def read_expected(text: str | None) -> list[ExpectedCause]:
-    """The entries of the file. Raises `ExpectedError`, with every mistake."""
+    """The entries of the file. Raises `ExpectedError`, which lists every problem."""
     try:
         entries: Any = tomllib.loads(text or "").get("expected", [])
     except tomllib.TOMLDecodeError as error:
@@ -53,7 +53,7 @@ def read_expected(text: str | None) -> list[ExpectedCause]:
 
 
 def write_expected(entries: Iterable[ExpectedCause], today: date) -> str:
-    """The file of *entries*; those that were over before *today* are left out."""
+    """The file with *entries*; those that expired before *today* are left out."""
     parts = [
         "[[expected]]\n"
         f"causes = {json.dumps(entry.causes)}\n"
@@ -68,26 +68,26 @@ def write_expected(entries: Iterable[ExpectedCause], today: date) -> str:
 
 
 def active_waiver(entries: Sequence[ExpectedCause], cause: str, today: date) -> ExpectedCause | None:
-    """The entry that expects *cause* on the day *today*: the one that does so the longest."""
+    """The waiver of *cause* that is valid on the day *today*; of several the one that expires last."""
     found = [entry for entry in entries if cause in entry.causes and entry.until >= today]
     return max(found, key=lambda entry: entry.until, default=None)
 
 
 def _problems(entry: Any) -> Iterable[str]:
     if not isinstance(entry, dict):
-        yield f"{entry!r} is no table"
+        yield f"{entry!r} is not a table"
         return
     for name, kind in _KINDS.items():
         value = entry.get(name)
-        fits = type(value) is kind and (  # a time is a date, too, and cannot be compared with one
+        fits = type(value) is kind and (  # a datetime is a date, too, but cannot be compared with one
             name != "causes" or all(isinstance(each, str) for each in entry["causes"])
         )
         if not fits:
-            yield f"{name} is {value!r}; expected {_WORDS[kind]}"
+            yield f"{name} is {value!r}; expected {_EXPECTED[kind]}"
     for name in entry.keys() - _KINDS.keys():
-        yield f"{name} is not known; there are: {', '.join(_KINDS)}"
+        yield f"{name} is not a key; the keys are: {', '.join(_KINDS)}"
 
 
-def _string(words: str) -> str:
-    """A TOML basic string: JSON's escapes are among TOML's, which also wants DEL escaped."""
-    return json.dumps(words, ensure_ascii=False).replace("\x7f", "\\u007f")
+def _string(value: str) -> str:
+    """A TOML basic string: JSON's escapes are valid in TOML, which also requires DEL to be escaped."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -1,4 +1,4 @@
-"""What was decided, done on a forge; what people typed there, answered; the button, pressed."""
+"""Carries out actions on a forge, answers comments, starts rollbacks."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ from monitoring.incidents.comment_commands import CommandContext, answer
 from monitoring.incidents.expected_causes import PATH
 from monitoring.incidents.self_check import announce_new
 
-#: Days for which comments below a closed alert are still heard.
-HEARD = 30
+#: Days for which comments below a closed alert are still read.
+COMMENT_DAYS = 30
 
 
 def current_champion(forge: Forge) -> tuple[Slot, list[Change]]:
-    """The champion that is served, and live.toml's history. Raises `ForgeError` if nothing is live."""
+    """The champion that is served, and the history of live.toml. Raises `ForgeError` if nothing is live."""
     live, wrong, history = served_on(forge)
     if wrong:
-        _say(f"scorers leave out what is wrong in {LIVE}: {'; '.join(wrong)}")
+        _say(f"scorers ignore invalid parts of {LIVE}: {'; '.join(wrong)}")
     if live.champion is None:
-        raise ForgeError("nothing is live, so there is nothing to watch")
+        raise ForgeError("nothing is live, so there is nothing to monitor")
     return live.champion, history
 
 
 def answer_comments(forge: Forge, now: datetime, quiet: int) -> None:
-    """Comments that are commands -> what they ask for, and one reply to each."""
+    """Follow the commands in comments below alerts, and reply once to each comment."""
     for number in forge.put_back():
-        _say(f"alert {number} had lost its label or its hidden line: put back")
-    oldest = f"{now - timedelta(days=HEARD):%Y-%m-%dT%H:%M:%SZ}"
+        _say(f"alert {number}: its label or hidden line was missing and is restored")
+    oldest = f"{now - timedelta(days=COMMENT_DAYS):%Y-%m-%dT%H:%M:%SZ}"
     may_write = functools.cache(forge.may_write)
     numbers = [a.number for a in forge.alerts() if a.state == "open" or a.closed_at > oldest]
     for number in numbers:
@@ -52,7 +52,7 @@ def answer_comments(forge: Forge, now: datetime, quiet: int) -> None:
                 now,
                 champion_at(history, datetime.fromisoformat(comment.at)),
                 ["", *champions_of(history)][-1],
-                functools.partial(_back, forge),
+                functools.partial(_rollback_target, forge),
                 quiet,
                 run_address(),
                 forge.read(PATH),
@@ -60,29 +60,29 @@ def answer_comments(forge: Forge, now: datetime, quiet: int) -> None:
             alert = next(each for each in forge.alerts() if each.number == number)
             apply(forge, answer(comment, alert, comments[:place], may_write, context))
             comments[place] = replace(comment, reply="")
-            _say(f"looked at comment {comment.id} below alert {number}")
+            _say(f"read comment {comment.id} below alert {number}")
 
 
 def handle_service_alarms(forge: Forge, alarms: Sequence[Alarm], rules: Rollback) -> bool:
-    """Whether the scorers' errors or latency put the champion before back; one alert tells them."""
-    words = "".join(f"- {each.kind}: {each.details}\n" for each in alarms)
+    """Keep the one alert on errors and latency up to date; whether they start a rollback."""
     if alarms:
         kinds = " and ".join(each.kind for each in alarms)
         known = next((each for each in forge.alerts() if each.marker == "service"), None)
         causes = {each.kind: f"{each.kind}: {each.details}" for each in alarms}
         notes, memory = announce_new(known, causes, datetime.now(UTC))
         apply(forge, notes)
-        number = forge.alert("service", f"Scorers: {kinds} beyond limits", words, memory).number
+        body = "".join(f"- {line}\n" for line in causes.values())
+        number = forge.alert("service", f"Scorers: {kinds} above limits", body, memory).number
         _say(f"alert {number} is open: {'; '.join(each.details for each in alarms)}")
-    elif forge.resolve("service", "Errors and latency are within their limits again.\n"):
+    elif forge.resolve("service", "Resolved: errors and latency are within their limits.\n"):
         _say("the scorers' alert is closed: errors and latency are within their limits")
     return roll_back_if_due(forge, rules, alarms)
 
 
 def roll_back_if_due(forge: Forge, rules: Rollback, alarms: Sequence[Alarm]) -> bool:
-    """Roll back if a new version's *alarms* call for it; in a workflow, a job of its own does. Returns whether it is due."""
-    told = [(at, slot.version if slot else "") for at, slot in moves(forge.history(LIVE))]
-    decision = decide(alarms, told, datetime.now(UTC), rules)
+    """Start a rollback if *alarms* about a new champion call for one; on GitHub Actions another job does it."""
+    champions = [(at, slot.version if slot else "") for at, slot in moves(forge.history(LIVE))]
+    decision = decide(alarms, champions, datetime.now(UTC), rules)
     if alarms:
         _say(f"{'rolling back' if decision.roll_back else 'no rollback'}: {decision.why}")
     if decision.roll_back:
@@ -90,74 +90,70 @@ def roll_back_if_due(forge: Forge, rules: Rollback, alarms: Sequence[Alarm]) -> 
     return decision.roll_back
 
 
-def _back(forge: Forge, wanted: str) -> tuple[str, str]:
+def apply(forge: Forge, actions: Iterable[Action]) -> None:
+    """Carry out *actions* on the *forge*; each can be repeated."""
+    for action in actions:
+        if isinstance(action, OpenAlert):
+            alert = forge.alert(action.marker, action.title, action.body, action.memory)
+            _say(f"alert {alert.number} is open: {alert.title}")
+        elif isinstance(action, ResolveAlert):
+            closed = forge.resolve(action.marker, action.body, action.memory)
+            _say(f"alert {closed.number} is closed: {action.why}" if closed else action.why)
+        elif isinstance(action, PostComment):
+            forge.note(action.number, action.marker, action.body)
+        elif isinstance(action, ProposeChange):
+            proposal = forge.propose(action.branch, action.title, action.body, {action.path: action.text}, ("waiver",))
+            forge.status(action.branch, True, "a waiver of monitoring: merging it is the review")
+            note = action.note
+            forge.note(note.number, note.marker, note.body.replace("{proposal}", proposal.link))
+        elif isinstance(action, StartWorkflow):
+            _start(forge, action)
+        else:
+            _say(action.text)
+
+
+def update_digest(forge: Forge, model: str, week: tuple[str, str] | None) -> None:
+    """Keep the weekly digest: one issue, closed by a week within limits. One that a person closed stays so for its week."""
+    if week is None:
+        return
+    marker, (title, body) = f"digest:{model}", week
+    known = next((alert for alert in forge.alerts() if alert.marker == marker), None)
+    if title and known and known.state == "closed" and known.title[-10:] == title[-10:]:  # the week
+        return
+    if title:
+        _say(f"digest {forge.alert(marker, title, body).number}: {title}")
+    elif closed := forge.resolve(marker, body):
+        _say(f"digest {closed.number} is closed: {body}")
+
+
+def _rollback_target(forge: Forge, wanted: str) -> tuple[str, str]:
     """The version that a rollback goes to, or why there is none."""
     live, _, history = served_on(forge)
-    champions = champions_of(history)
     if live.champion and wanted == live.champion.version:
-        return "", f"{wanted} is what is live; /rollback alone goes back from it"
+        return "", f"{wanted} is what is live; `/rollback` without a version goes back from it"
     try:
-        return back_to(wanted or None, live, champions, releases_with(forge, live)), ""
+        return back_to(wanted or None, live, champions_of(history), releases_with(forge, live)), ""
     except ForgeError as error:
         return "", str(error)
 
 
-def apply(forge: Forge, acts: Iterable[Action]) -> None:
-    """Carry out what was decided on the *forge*; each may be repeated."""
-    for act in acts:
-        if isinstance(act, OpenAlert):
-            alert = forge.alert(act.marker, act.title, act.body, act.memory)
-            _say(f"alert {alert.number} is open: {alert.title}")
-        elif isinstance(act, ResolveAlert):
-            closed = forge.resolve(act.marker, act.body, act.memory)
-            _say(f"alert {closed.number} is closed: {act.why}" if closed else act.why)
-        elif isinstance(act, PostComment):
-            forge.note(act.number, act.marker, act.body)
-        elif isinstance(act, ProposeChange):
-            proposal = forge.propose(act.branch, act.title, act.body, {act.path: act.text}, ("waiver",))
-            forge.status(act.branch, True, "a waiver of the watch: who merges it has reviewed it")
-            note = act.note
-            forge.note(note.number, note.marker, note.body.replace("{proposal}", proposal.link))
-        elif isinstance(act, StartWorkflow):
-            _start(forge, act)
-        else:
-            _say(act.text)
-
-
-def update_digest(forge: Forge, model: str, week: tuple[str, str] | None) -> None:
-    """One issue a week of what moved and harms nobody yet; it closes with a week where nothing did.
-
-    One that a person closed stays closed for its week.
-    """
-    if week is None:
-        return
-    marker, (heading, words) = f"digest:{model}", week
-    known = next((alert for alert in forge.alerts() if alert.marker == marker), None)
-    if heading and known and known.state == "closed" and known.title == heading:
-        return
-    if heading:
-        _say(f"digest {forge.alert(marker, heading, words).number}: {heading}")
-    elif closed := forge.resolve(marker, words):
-        _say(f"digest {closed.number} is closed: {words}")
-
-
-def _start(forge: Forge, act: StartWorkflow) -> None:
-    """Start a workflow; outside of GitHub Actions a rollback is carried out here, and a retrain is announced."""
-    output(act.workflow, "true")
-    if act.workflow == "rollback":
-        output("version", act.version)
-        output("bad", act.bad)
-        output("reason", act.reason)
+def _start(forge: Forge, action: StartWorkflow) -> None:
+    """Set the outputs that start a job. Outside GitHub Actions, roll back now, or print the retrain's command."""
+    output(action.workflow, "true")
+    if action.workflow == "rollback":
+        output("version", action.version)
+        output("bad", action.bad)
+        output("reason", action.reason)
     if run_address():
-        _say(f"{act.workflow} is started: {act.reason}")
-    elif act.workflow == "rollback":
+        _say(f"{action.workflow} is started: {action.reason}")
+    elif action.workflow == "rollback":
         try:
-            roll_back(forge, act.bad, act.version or None, act.reason, "", datetime.now(UTC))
+            roll_back(forge, action.bad, action.version or None, action.reason, "", datetime.now(UTC))
         except (ForgeError, LiveError) as error:
             raise ForgeError(f"the rollback failed, and the next run tries it again: {error}") from error
     else:
-        _say(f"a retrain is due, {act.reason}; type: make retrain gate land")
+        _say(f"a retrain is due ({action.reason}); type: make retrain gate land")
 
 
-def _say(words: str) -> None:
-    print(words, flush=True)
+def _say(line: str) -> None:
+    print(line, flush=True)

@@ -1,4 +1,4 @@
-"""What an incident knows of itself from run to run: plain values in its alert's memory. Pure."""
+"""The state of an incident between runs, stored as JSON in the hidden line of its issue. Pure."""
 
 from __future__ import annotations
 
@@ -9,17 +9,20 @@ from dataclasses import asdict, dataclass, fields, replace
 from datetime import date
 from typing import Any
 
-KEPT, LONGEST = (40, 200)  # lines of history and of actions, and the characters of one: GitHub's issues end
+#: Lines of history and of actions, and characters of a line: the size of a GitHub issue is limited.
+KEPT, LONGEST = 40, 200
 LARGEST = 1e9
 _DAYS = ("since", "last", "peak_day", "ack", "called")
 
 
 @dataclass(frozen=True)
 class IncidentState:
-    """What an incident knows of itself. *runs* and *actions* are pairs of a time and words.
+    """The state of an incident; the names of the fields are JSON keys in existing issues.
 
-    *held* says that a person opened it again: then a person closes it. *ack* is the day until which
-    somebody knows of it. *announced* are the causes that people were notified of since it last opened.
+    *causes* are fingerprints, *words* describe them; *since* and *last* are the first and newest day of the breach;
+    *now* and *peak* its size (see `Cause`). *runs* and *actions* are (time, text). *ack* is the day until which
+    *ack_by* acknowledged it. *called* is the day of the last automatic retrain. With *held* a person
+    reopened it, so only a person closes it. *announced* are the causes notified since it last opened.
     """
 
     causes: tuple[str, ...] = ()
@@ -38,14 +41,14 @@ class IncidentState:
     announced: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values, what was never set left out."""
-        known, empty = asdict(self), asdict(IncidentState())
-        found = {name: value for name, value in known.items() if value != empty[name]}
-        return dict(json.loads(json.dumps(found)))
+        """The fields that differ from their defaults, as JSON values."""
+        default = asdict(IncidentState())
+        changed = {name: value for name, value in asdict(self).items() if value != default[name]}
+        return dict(json.loads(json.dumps(changed)))
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> IncidentState:
-        """What `to_json` gave. A person may have edited it: what does not fit is forgotten."""
+        """From `to_json`. A person may have edited it: a value of the wrong type is dropped."""
         found: dict[str, Any] = {}
         for each in fields(cls):
             value, empty = data.get(each.name), each.default
@@ -57,16 +60,15 @@ class IncidentState:
                     if not pairs or (isinstance(item, (list, tuple)) and len(item) == 2)
                 )
             elif isinstance(empty, float) and isinstance(value, (int, float)):
-                if not abs(value) < LARGEST:  # nor is "not a number" one
-                    continue
-                found[each.name] = float(value)
+                if abs(value) < LARGEST:  # false for NaN
+                    found[each.name] = float(value)
             elif type(value) is type(empty) and (each.name not in _DAYS or _is_day(value)):
                 found[each.name] = value
         return cls(**found)
 
     @property
     def tier(self) -> str:
-        """The gravest tier it has had."""
+        """The highest severity of its causes."""
         return "page" if any(cause.startswith("page/") for cause in self.causes) else "issue"
 
     @property
@@ -74,36 +76,36 @@ class IncidentState:
         """The kinds of its causes."""
         return {cause.split("/", 2)[1] for cause in self.causes if cause.count("/") >= 2}
 
-    def with_action(self, at: str, words: str) -> IncidentState:
-        """It, with something done about it; the same is noted once."""
-        words = _short(words)
-        if (at, words) in self.actions:
+    def with_action(self, at: str, action: str) -> IncidentState:
+        """The state with an action added; an identical one is recorded once."""
+        action = _short(action)
+        if (at, action) in self.actions:
             return self
-        return replace(self, actions=(*self.actions, (at, words))[-KEPT:])
+        return replace(self, actions=(*self.actions, (at, action))[-KEPT:])
 
-    def with_run(self, at: str, words: str) -> IncidentState:
-        """It, with a line of history more; what the last line says is not said again.
+    def with_run(self, at: str, line: str) -> IncidentState:
+        """The state with a line of history added, unless it repeats the last one.
 
-        Of a day that is over the last line stays: an hourly watch would soon have no room for weeks.
+        Of each earlier day only the last line is kept, so that hourly runs leave room for weeks.
         """
-        words, day = _short(words), at[:10]
-        if self.runs and self.runs[-1][1] == words:
+        line, day = _short(line), at[:10]
+        if self.runs and self.runs[-1][1] == line:
             return self
-        earlier = {then[:10]: (then, said) for then, said in self.runs if then[:10] != day}
-        today = [(then, said) for then, said in self.runs if then[:10] == day]
-        return replace(self, runs=(*earlier.values(), *today, (at, words))[-KEPT:])
+        earlier = {run[0][:10]: run for run in self.runs if run[0][:10] != day}
+        today = [run for run in self.runs if run[0][:10] == day]
+        return replace(self, runs=(*earlier.values(), *today, (at, line))[-KEPT:])
 
     def with_announced(self, causes: Iterable[str]) -> IncidentState:
-        """It, with *causes* that people are notified of by this run."""
+        """The state after people were notified of *causes*."""
         return replace(self, announced=tuple(dict.fromkeys((*self.announced, *causes))))
 
     def acknowledged(self, day: str) -> bool:
-        """Whether somebody knows of it on the *day*."""
+        """Whether the incident is acknowledged on the *day*."""
         return bool(self.ack) and day <= self.ack
 
 
-def _short(words: str) -> str:
-    return words if len(words) <= LONGEST else words[: LONGEST - 1] + "…"
+def _short(line: str) -> str:
+    return line if len(line) <= LONGEST else line[: LONGEST - 1] + "…"
 
 
 def _is_day(value: Any) -> bool:
@@ -113,6 +115,6 @@ def _is_day(value: Any) -> bool:
         return False
 
 
-def days_between(one: str, other: str) -> int:
-    """How many days the day (or time) *one* is after *other*."""
-    return (date.fromisoformat(one[:10]) - date.fromisoformat(other[:10])).days
+def days_between(later: str, earlier: str) -> int:
+    """Days from the day (or time) *earlier* to *later*; negative if it is the other way round."""
+    return (date.fromisoformat(later[:10]) - date.fromisoformat(earlier[:10])).days

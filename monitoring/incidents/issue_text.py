@@ -1,7 +1,6 @@
-"""An incident in words, for those who get the issue. Pure; Markdown.
+"""Title, body and comments of an incident's issue. Pure; Markdown.
 
-The body is always about now: what moved, since when, how sure, where, what it costs, the likely cause, what
-to do. What was, is in its history, a line a run.
+The body describes the current state: what is affected, how severe it is and what to do; evidence is folded.
 """
 
 from __future__ import annotations
@@ -15,43 +14,50 @@ from monitoring.incidents.incident_state import IncidentState, days_between
 from reporting.markdown import Section, code, page, text
 
 COMMANDS = (
-    ("/ack 7d", "somebody knows of it; until then it calls no retrain and says below only what joins it as a page"),
-    ("/expected until 2026-12-08 because …", "proposes a waiver: once merged, this is no alarm up to that day"),
-    ("/retrain", "trains, judges and lands a new model, as every night does"),
-    ("/rollback", "the model before this one serves again; or `/rollback VERSION`"),
-    ("/explain", "how this alarm came about, and what ends it"),
+    (
+        "/ack 7d",
+        "acknowledge: until then no retrain starts automatically, and only new causes of severity page are announced",
+    ),
+    ("/expected until 2026-12-08 because …", "propose a waiver; once merged, these causes raise no alert until then"),
+    ("/retrain", "start the nightly workflow: train, gate and release a new model"),
+    ("/rollback", "make the previous champion live again; or `/rollback VERSION`"),
+    ("/explain", "why this alert was raised, and how it is resolved"),
 )
-_EXPLAINED = """\
-**What is beyond its limits**
+_COMMANDS_INTRODUCTION = (
+    "Write each command on its own line of a comment; it is read at the next run. Text in code blocks and quotations is"
+    " ignored, and so are edits of a comment that has a reply. Commands require write access to this repository."
+)
+_EXPLANATION = """\
+**Outside control limits**
 
-{seen}
+{breaches}
 
-It began on {begun}; at its worst, on {worst}, it was {peak:.1f} times as far from usual as its limit is.
+First breach on {since}; peak on {peak_day}, at {peak:.1f} times the control limit.
 
-**How an alarm comes about.** Each day's rows are held against those the model was judged with. Each signal has limits
-that quiet days stay within; a day alone is no alarm, it has to last. A page is about performance, broken data, or answers
-that fail or take long; an issue about rows or scores that no longer look as they did.
+**Why this alert was raised.** Each day is compared with the reference period on which the model was validated. Each
+signal is a control chart; its limits are solved from the budget of false alarms in `checks/thresholds.toml`. Severity
+*page* is for performance, broken data, and responses that fail or are slow, and needs one day outside the limits;
+severity *issue* is for drift of features or scores, and needs several.
 
-**What ends it.** {quiet} windows in a row within the limits close it by themselves. A new model is judged by its own
-rows, so a retrain that lands ends a drift that it has learnt. Whoever closes it by hand is not fought: it stays closed
-unless it becomes clearly worse, or goes on for long.
+**How it is resolved.** After {quiet} consecutive days within limits it closes automatically. A new model has its own
+reference period, so a retrain that includes the drifted data also ends it. If a person closes it, it stays closed
+unless it becomes clearly worse, has a new cause, or persists.
 """
-_WHAT_TO_DO = """\
-If the world has changed: `/retrain` (or *Actions → nightly*, or `make retrain gate land`). A new model learns from the rows as they are now, and the gate says whether it is better.
-If the model itself is at fault: `/rollback` (or *Actions → rollback*, or `make rollback`).
-If it is meant to be so for a while: `/expected until … because …`.
-""".splitlines()
-LONGEST = 35_000  # characters: what the robots remember needs room, too
+_NEXT_STEPS = (
+    "Data or concept drift: `/retrain` (*Actions → nightly*, `make retrain gate land`). The gate compares the new model.",
+    "Faulty model: `/rollback` (*Actions → rollback*, `make rollback`).",
+    "Expected, temporary change: `/expected until … because …`.",
+)
+LONGEST = 35_000  # characters; the hidden line with the state needs room, too
 _DATA = ("missing_values", "unseen_categories", "row_rate", "label_coverage")
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """What the charts have to show, ready to be read.
+    """The evidence to show.
 
-    *first* is what to do first, *effect* are lines on performance, *moved* and *slices* are tables, *charts* Mermaid, *sure*
-    sentences on how sure the alarm is, *likely* causes, the likeliest first, *remarks* lists by
-    heading.
+    *first* is the first step, *effect* lines on performance, *moved* and *slices* tables, *charts* Mermaid,
+    *sure* lines on false alarms, *likely* causes in order of likelihood, *remarks* lists by heading.
     """
 
     first: str = ""
@@ -66,12 +72,10 @@ class Evidence:
 
 @dataclass(frozen=True)
 class CauseFacts:
-    """What `likely_causes` goes by.
+    """What `likely_causes` and `first_step` are based on.
 
-    *kinds* are those of the causes, *new* the features with values never seen, *owners* of the
-    features that moved, *releases* (day, version) of ours, *known* the first and last day of the
-    rows that the model was judged with, *recent* tells whether labels say that the relation of
-    features to target itself has changed.
+    *kinds* of the causes; *new* are features with unseen categories; *owners* maps owners to features that
+    drifted; *releases* are (day, version); *known* is the first and last day of the reference period.
     """
 
     kinds: tuple[str, ...]
@@ -83,190 +87,177 @@ class CauseFacts:
 
 
 def title(model: str, kinds: Iterable[str], since: str, features: Sequence[str]) -> str:
-    """One line: which model, what, since when, which features."""
-    what = ", ".join(dict.fromkeys(text(kind.replace("_", " ")) for kind in kinds))
+    """One line: model, signals, since when, and up to three features."""
+    signals = ", ".join(dict.fromkeys(text(kind.replace("_", " ")) for kind in kinds))
     where = ", ".join(text(name) for name in features[:3])
-    return f"{text(model)}: {what} since {since}" + (f" ({where})" if where else "")
+    return f"{text(model)}: {signals} outside control limits since {since}" + (f" ({where})" if where else "")
 
 
 def body(model: str, version: str, memory: IncidentState, state: str, why: str, evidence: Evidence) -> str:
-    """The whole issue. *state* is open, quiet (open, and nothing beyond its limits) or closed."""
-    head = {
-        "open": f"beyond its limits since {memory.since}.",
-        "quiet": f"open since {memory.since}; {text(why)}." if memory.since else f"{text(why)}.",
-        "closed": f"over: {text(why)}.",
+    """The body of the issue. *state* is open, inactive (open, with no cause at present) or resolved."""
+    status = {
+        "open": f"outside control limits since {memory.since}.",
+        "inactive": f"open since {memory.since}; {text(why)}." if memory.since else f"{text(why)}.",
+        "resolved": f"resolved: {text(why)}.",
     }[state]
+    is_open = state == "open"
+    breaches = [text(line) for line in memory.words] if is_open else ()
     remarks = [
-        Section(heading, _listed(heading, [text(line) for line in lines]))
+        Section(heading, "\n".join(f"- {text(line)}" for line in lines), folded=True)
         for heading, lines in (evidence.remarks or {}).items()
     ]
     sections = [
-        Section("head", f"**{text(model)}**, version {code(version)}: {head}", kept=True),
-        Section("first", f"**First:** {evidence.first}" if evidence.first and state == "open" else ""),
+        Section("head", f"**{text(model)}**, version {code(version)}: {status}", kept=True),
+        Section("first", f"**Do now:** {evidence.first}" if evidence.first and is_open else ""),
         Section("facts", _facts(memory), kept=True),
-        Section("what moved", _listed("What moved", [text(w) for w in memory.words] if state == "open" else ())),
-        Section("cost", _listed("What it costs", evidence.effect)),
-        Section("likely cause", _listed("Likely cause", evidence.likely)),
-        Section("what to do", _what_to_do(memory, state), kept=True),
-        *(Section("chart", chart) for chart in evidence.charts),
-        Section("slices", evidence.slices),
-        Section("how sure", _listed("How sure", evidence.sure)),
+        Section("breaches", _listed("Outside control limits", breaches)),
+        Section("impact", _listed("Impact", evidence.effect)),
+        Section("likely causes", _listed("Likely causes", evidence.likely)),
+        Section("next steps", _next_steps(memory, state), kept=True),
+        Section("Signals in figures", "\n\n".join(filter(None, [evidence.moved, *evidence.charts])), folded=True),
+        Section("Slices", evidence.slices, folded=True),
+        Section("False alarm rate", "\n".join(f"- {line}" for line in evidence.sure), folded=True),
         *remarks,
-        Section("in figures", evidence.moved, folded=True),
-        Section("history", _history(memory.runs), folded=True),
-        Section("what was done", _history(memory.actions), folded=True),
-        Section("commands", command_help(), folded=True, kept=True),
+        Section("History", _history(memory.runs), folded=True),
+        Section("Actions taken", _history(memory.actions), folded=True),
+        Section("Commands", command_help(), folded=True, kept=True),
     ]
-    return page(sections, LONGEST, "the artifact of the run")
+    return page(sections, LONGEST, "the run's artifact")
 
 
 def first_step(facts: CauseFacts, tier: str) -> str:
-    """What to do first, for who is woken: one step, the one that the kinds and a release point to."""
+    """The one step that the kinds and a recent release suggest, for whoever is paged."""
     kinds, owners = {*facts.kinds}, [text(owner) for owner in facts.owners or {} if owner]
-    ask = f"ask {', '.join(owners) or 'who fills them'} what has changed" + (
+    ask = f"ask {', '.join(owners) or 'the maintainers of these features'} what changed" + (
         f" on {facts.since}" if facts.since else ""
     )
     new = [code(version) for day, version in facts.releases if _just_before(day, facts.since)][-1:]
-    back = f"`/rollback`. {''.join(new)} went live just before it began; the way back takes seconds, and can be undone."
+    rollback = f"`/rollback`. {''.join(new)} went live just before; a rollback takes seconds and can be undone."
     steps = (
-        (
-            tier != "page",
-            "nothing at this hour. Something looks different, and no loss is told of; it waits for the day.",
-        ),
-        (kinds & {*SERVICE} and new, back),
-        (
-            "errors" in kinds,
-            "see the scorers' logs: requests fail, and pages that asked fell back to what they do without a model.",
-        ),
+        (tier != "page", "nothing urgent. Distributions changed, but no performance loss is known; no need to page."),
+        (kinds & {*SERVICE} and new, rollback),
+        ("errors" in kinds, "check the scorers' logs: requests fail, and callers use their fallback without a model."),
         (
             "row_rate" in kinds,
-            "see that the website asks the scorer, and that its journal is shipped here: rows are not as many as usual.",
+            "check that the website calls the scorer and that the journal is uploaded: the row rate is unusual.",
         ),
-        (
-            kinds & {"missing_values", "unseen_categories"},
-            f"{ask}. Broken rows are put right upstream, and nothing learns from them.",
-        ),
+        (kinds & {"missing_values", "unseen_categories"}, f"{ask}. Fix broken data upstream; do not retrain on it."),
         (
             "label_coverage" in kinds,
-            "see why outcomes no longer come. The model may be as good as ever; nobody can tell.",
+            "check why outcomes no longer arrive. Until they do, performance cannot be measured.",
         ),
-        (new, back),
+        (new, rollback),
         (
             kinds & {"realised_performance", "prediction_bias"},
-            "look at the likely cause; unless rows are broken, `/retrain`. Outcomes tell the loss: it is real.",
+            "review the likely causes; unless the data is broken, `/retrain`. The loss is measured on outcomes.",
         ),
         (
             kinds == {"latency"},
-            "see what else the scorers' machines do, and whether more is asked at once: answers take longer, and no release of ours explains it.",
+            "check load and other processes on the scorers' machines: responses are slow, without a recent release.",
         ),
-        (True, "look at the likely cause. The loss is an estimate, and outcomes do not tell of it yet."),
+        (True, "review the likely causes. The loss is an estimate that outcomes do not confirm yet."),
     )
-    return next(words for applies, words in steps if applies)
+    return next(step for applies, step in steps if applies)
 
 
 def likely_causes(facts: CauseFacts) -> tuple[str, ...]:
-    """Causes to look at first, the likeliest first: what happened at that time, and what fits the kind."""
-    found = []
+    """Likely causes, the most likely first: what happened at that time, and what fits the kinds."""
+    causes = []
     for day, version in facts.releases:
         if _just_before(day, facts.since):
             days = days_between(facts.since, day)
-            ago = {0: "the day it began", 1: "a day before"}.get(days, f"{days} days before")
-            found.append(f"A release of ours: {code(version)} went live on {day}, {ago}.")
+            when = {0: "the day the breach began", 1: "1 day before"}.get(days, f"{days} days before")
+            causes.append(f"Release: {code(version)} went live on {day}, {when}.")
     if facts.new:
         names = ", ".join(code(name) for name in facts.new[:5])
-        found.append(f"A new segment, or a new spelling upstream: values never seen before in {names}.")
-    for owner, theirs in (facts.owners or {}).items():
-        what = ", ".join(code(name) for name in theirs[:5])
-        whose = f"all of them {text(owner)}'s: ask there" if owner else "ask who fills them"
-        found.append(f"An upstream change: {what} moved; {whose}.")
+        causes.append(f"New segment, or changed encoding upstream: categories not seen in training in {names}.")
+    for owner, features in (facts.owners or {}).items():
+        names = ", ".join(code(name) for name in features[:5])
+        causes.append(f"Upstream change: {names} drifted; owner: {text(owner) or 'not recorded in the recipe'}.")
     first, last = facts.known
     about_rows = {*facts.kinds} - {*SERVICE}
     if about_rows and first and facts.since and not _same_season(facts.since, first, last):
-        found.append(f"The season: the model was judged with rows of {first} to {last} only.")
-    moved = {"multivariate_drift", "score_drift", "univariate_drift", *_DATA} & {*facts.kinds}
-    if "realised_performance" in facts.kinds and not moved:
-        found.append("The world: rows look as before and outcomes differ, so what leads to what has changed.")
-    return tuple(found) or ("Nothing that is known here happened at that time.",)
+        causes.append(f"Seasonality: the reference period is {first} to {last}, another time of the year.")
+    drift = {"multivariate_drift", "score_drift", "univariate_drift", *_DATA} & {*facts.kinds}
+    if "realised_performance" in facts.kinds and not drift:
+        causes.append(
+            "Concept drift: no feature or score drifted, so the relation between features and target has changed."
+        )
+    return tuple(causes) or ("Unknown: no release, upstream change or season matches the start of the breach.",)
 
 
 def daily_cost(metric: str, usual: float, now: float, rows: float, worth: float, currency: str) -> str:
-    """What a *metric* that is off costs a day, where one decision has a *worth*; "" where it has none.
+    """The daily cost of a loss in *metric*, where a decision has a *worth*; "" where it has none.
 
-    Accuracy counts decisions: each one more that is wrong costs the worth. A mean absolute error
-    counts units: each one more costs the worth.
+    Accuracy counts decisions: each additional wrong one costs *worth*. The mean absolute error counts
+    units: each additional one costs *worth*.
     """
-    off = {"accuracy": usual - now, "mae": now - usual}.get(metric)
-    if off is None or off <= 0 or not worth:
+    loss = {"accuracy": usual - now, "mae": now - usual}.get(metric)
+    if loss is None or loss <= 0 or not worth:
         return ""
-    return (
-        f"about {off * rows * worth:,.0f} {text(currency)} a day: {off:.4g} on each of {rows:,.0f} rows a day,"
-        f" at {worth:g} {text(currency)} each"
-    )
+    unit = text(currency)
+    return f"about {loss * rows * worth:,.0f} {unit} a day ({loss:.4g} a row, {rows:,.0f} rows a day, {worth:g} {unit} each)"
 
 
 def resolution_comment(memory: IncidentState, why: str) -> str:
-    """What an incident was, in the comment that closes it: how long, how bad, what was done."""
-    lines = [f"Closed by itself: {text(why)}.", ""]
+    """The comment that closes an incident: duration, peak, actions."""
+    lines = [f"Resolved: {text(why)}.", ""]
     if memory.since and memory.last:
         days = days_between(memory.last, memory.since) + 1
-        long = "a day" if days == 1 else f"{days} days"
-        lines.append(f"- Duration: {long}, from {memory.since} to {memory.last}.")
+        duration = "1 day" if days == 1 else f"{days} days"
+        lines.append(f"- Duration: {duration}, from {memory.since} to {memory.last}.")
     if memory.peak:
-        lines.append(f"- Peak: {memory.peak:.1f} times its limit, on {memory.peak_day}.")
-    done = "; ".join(f"{at}: {text(words)}" for at, words in memory.actions) or "none is noted here"
-    return "\n".join([*lines, f"- Action taken: {done}.", "", "It opens again if this comes back.\n"])
+        lines.append(f"- Peak: {memory.peak:.1f} times the control limit, on {memory.peak_day}.")
+    actions = "; ".join(f"{at}: {text(action)}" for at, action in memory.actions) or "none recorded"
+    return "\n".join([*lines, f"- Actions: {actions}.", "", "It reopens if the signals leave their limits again.\n"])
 
 
 def explanation(memory: IncidentState, quiet: int) -> str:
-    """How an alarm came about, and what ends it: the answer to `/explain`."""
-    seen = [text(words) for words in memory.words] or ["nothing at the moment"]
-    begun, worst = memory.since or "a day that is not known", memory.peak_day or "an unknown day"
-    return _EXPLAINED.format(
-        seen="\n".join(f"- {words}" for words in seen), begun=begun, worst=worst, peak=memory.peak, quiet=quiet
+    """The reply to `/explain`: why the alert was raised, and how it is resolved."""
+    breaches = [text(line) for line in memory.words] or ["nothing at present"]
+    return _EXPLANATION.format(
+        breaches="\n".join(f"- {line}" for line in breaches),
+        since=memory.since or "an unknown day",
+        peak_day=memory.peak_day or "an unknown day",
+        peak=memory.peak,
+        quiet=quiet,
     )
 
 
 def command_help() -> str:
-    """What can be typed below an incident."""
-    lines = [f"- `{typed}`: {does}." for typed, does in COMMANDS]
-    first = (
-        "Write each on a line of its own in a comment; it is read at the next look. What is shown as code or as a"
-        " quotation is no command, and a comment that has its reply is not read again after an edit. Only people"
-        " who may write to this repository can give commands."
-    )
-    return "\n".join([first, "", *lines])
+    """The commands that can be typed below an incident."""
+    return "\n".join([_COMMANDS_INTRODUCTION, "", *(f"- `{typed}`: {effect}." for typed, effect in COMMANDS)])
 
 
 def _facts(memory: IncidentState) -> str:
-    rows = [("Since", f"{memory.since}, last on {memory.last}" if memory.since else "")]
-    now = f"{memory.now:.1f} times its limit now; " if memory.now else "within its limits now; "
-    peak = f"{memory.peak:.1f} times at its peak, on {memory.peak_day}" if memory.peak else ""
-    rows.append(("How far", now + peak if peak else ""))
-    rows.append(("Tier", memory.tier if memory.causes else ""))
-    known = f"until {memory.ack}, by {text(memory.ack_by)}" if memory.ack else ""
-    rows.append(("Acknowledged", known))
-    told = [f"| **{name}** | {value} |" for name, value in rows if value]
-    return "\n".join(["| | |", "|---|---|", *told]) if told else ""
+    now = f"{memory.now:.1f} times the control limit now" if memory.now else "within the control limits now"
+    rows = {
+        "Severity": memory.tier if memory.causes else "",
+        "Since": f"{memory.since}; last breach on {memory.last}" if memory.since else "",
+        "Deviation": f"{now}; peak {memory.peak:.1f} times on {memory.peak_day}" if memory.peak else "",
+        "Acknowledged": f"until {memory.ack}, by {text(memory.ack_by)}" if memory.ack else "",
+    }
+    lines = [f"| **{name}** | {value} |" for name, value in rows.items() if value]
+    return "\n".join(["| | |", "|---|---|", *lines]) if lines else ""
 
 
-def _what_to_do(memory: IncidentState, state: str) -> str:
-    if state == "closed":
-        return "Nothing is to be done. It opens again if this comes back."
+def _next_steps(memory: IncidentState, state: str) -> str:
+    if state == "resolved":
+        return "No action needed. The incident reopens if the signals leave their limits again."
     lines = []
     if memory.kinds & {*_DATA}:
-        lines.append(
-            "Look at the rows first: if they are broken upstream, have that put right, and do not retrain on them."
-        )
+        lines.append("Check the data first: if it is broken upstream, have it fixed, and do not retrain on it.")
     if memory.kinds & {*SERVICE}:
         lines.append(
-            "Answers that fail or take long are no matter of what the model has learnt: if a release brought it, `/rollback`; else it is the scorers' machines, or what is asked of them."
+            "Errors and latency do not depend on the training data: `/rollback` if they began with a release;"
+            " otherwise check the scorers' machines and their load."
         )
-    lines += _WHAT_TO_DO[1:] if memory.kinds and memory.kinds <= {*SERVICE} else _WHAT_TO_DO
-    return _listed("What to do", lines)
+    steps = _NEXT_STEPS[1:] if memory.kinds and memory.kinds <= {*SERVICE} else _NEXT_STEPS
+    return _listed("Next steps", [*lines, *steps])
 
 
 def _history(lines: Sequence[tuple[str, str]]) -> str:
-    return "\n".join(f"- {text(at)}: {text(words)}" for at, words in reversed(lines))
+    return "\n".join(f"- {text(at)}: {text(line)}" for at, line in reversed(lines))
 
 
 def _listed(heading: str, lines: Sequence[str]) -> str:
@@ -278,10 +269,9 @@ def _just_before(day: str, since: str) -> bool:
 
 
 def _same_season(day: str, first: str, last: str) -> bool:
-    """Whether rows from *first* to *last* hold a time of year within three weeks of *day*'s."""
+    """Whether the reference period includes a time of year within three weeks of *day*'s."""
     if days_between(last, first) >= 344:
         return True
-    there = date.fromisoformat(day).timetuple().tm_yday
-    begin = date.fromisoformat(first).timetuple().tm_yday
-    after = (there - begin) % 365
+    day_of_year = date.fromisoformat(day).timetuple().tm_yday
+    after = (day_of_year - date.fromisoformat(first).timetuple().tm_yday) % 365
     return after <= days_between(last, first) + 21 or after >= 365 - 21

@@ -287,8 +287,13 @@ def titles():
         "v9 is live, its release is gone, and there is none to go back to": "incident:stuck:v9",
         drift("flight-late", ["score_drift"], "2026-02-20", ["age"]): "watch:flight-late:lost-",
         drift("a_b*c", ["score_drift"], "2026-02-20", []): "watch:a_b*c:lost-",
+        "flight-late: age outside control limits in the week of 2026-02-23": "digest:flight-late",
+        "Scorers: errors and latency above limits": "service",
+        # The titles of earlier versions.
+        "flight-late: score drift since 2026-02-20 (age)": "watch:flight-late:lost-",
         "flight-late: age moved in the week of 2026-02-23": "digest:flight-late",
         "Scorers: errors and latency beyond limits": "service",
+        "The watch: no rows arrive": "monitor:lost-",
         experiment(shown): "experiment:v9:lost-",
         overdue("retrain.yml", Schedule(False, ""), now, 2): "robot:retrain.yml",
         overdue("retrain.yml", Schedule(True, "2026-01-01T00:00:00Z"), now, 2): "robot:retrain.yml",
@@ -320,7 +325,7 @@ def test_a_title_leads_to_the_marker(title, marker):
 @pytest.mark.parametrize(
     ("marker", "title"),
     [
-        ("monitor:rows", "The watch: no rows arrive"),
+        ("monitor:rows", "Monitoring: no rows arrive"),
         ("experiment:v9:2026-02-20", "Experiment: challenger v9: running"),
         ("robot:retrain.yml", "retrain.yml is switched off, or is not there"),
         ("service", "Scorers: errors beyond limits"),

@@ -1,4 +1,4 @@
-"""The watch presses the button: on a forge in a folder, with the evidence in the incident."""
+"""Automatic rollback on a local forge, with the evidence in the incident."""
 
 import http.server
 import json
@@ -159,18 +159,18 @@ def test_errors_put_back_what_was_and_nothing_more(watch, forge, buys, scorer, c
     moves = len(forge.history(LIVE))
     assert watch(*scorer) == NO_WATCH  # there is no journal
     assert len(forge.history(LIVE)) == moves
-    assert f"no rollback: {OLD} was put back itself" in capsys.readouterr().out
+    assert f"no rollback: {OLD} was itself restored" in capsys.readouterr().out
 
 
-def test_in_a_workflow_a_job_presses_the_button(watch, forge, buys, scorer, tmp_path, monkeypatch):
-    """The job that watches may not change what is live."""
+def test_on_github_actions_another_job_rolls_back(watch, forge, buys, scorer, tmp_path, monkeypatch):
+    """The monitoring job has no permission to change what is live."""
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
     monkeypatch.setenv("GITHUB_OUTPUT", str(tmp_path / "told"))
 
     assert watch(*scorer) == OK
     assert champion(forge) == buys.bundle.version
     told = (tmp_path / "told").read_text()
-    assert told.startswith(f"rollback=true\nversion=\nbad={buys.bundle.version}\nreason=by itself, 0.0 hours after")
+    assert told.startswith(f"rollback=true\nversion=\nbad={buys.bundle.version}\nreason=automatic, 0.0 hours after")
 
 
 def test_a_release_that_is_not_what_main_names_is_not_watched_by(watch, forge, buys, journal, capsys):

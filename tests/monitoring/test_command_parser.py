@@ -1,4 +1,4 @@
-"""What people type below an alert: a table of commands, and what each does."""
+"""Commands in comments: how they are parsed, and what each does."""
 
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -85,8 +85,8 @@ def test_a_command_is_a_line_of_a_comment(body, command):
 @pytest.mark.parametrize(
     "body", ["", "looks bad", "I would /ack 7d", "> /ack 7d", "```\n/ack\n```", "/etc/passwd is gone", "/", "//x", "/1"]
 )
-def test_whatever_else_people_say_is_no_command(body):
-    """They may talk."""
+def test_other_comments_have_no_command(body):
+    """They are left alone."""
     assert read(body) == []
     assert answered(body) == []
 
@@ -175,10 +175,10 @@ def test_each_command_of_a_comment_gets_an_answer_in_one_reply():
     )
     order = [
         "<code>/ack 7d</code>: Acknowledged until",
-        "<code>/retrain</code>: A retrain is started",
+        "<code>/retrain</code>: Retrain started",
         "<code>/akc</code>: `/akc` is not a command",
-        "<code>/retrain</code>: This was typed above already",
-        "<code>/explain</code>: **What is beyond its limits**",
+        "<code>/retrain</code>: Ignored: the same command is above",
+        "<code>/explain</code>: **Outside control limits**",
         "- `/ack 7d`: ",
     ]
     places = [note.body.find(words) for words in order]
@@ -203,7 +203,7 @@ def test_a_comment_with_more_commands_than_are_read_says_so():
     """Nothing is left out in silence."""
     *_, note = answered("\n".join(f"/ack {n}d" for n in range(1, 26)))
 
-    assert "The other 5 were not read: one comment takes 20 commands." in note.body
+    assert "The other 5 were not read: the limit is 20 commands a comment." in note.body
 
 
 @pytest.mark.parametrize(
@@ -211,14 +211,14 @@ def test_a_comment_with_more_commands_than_are_read_says_so():
     [
         ("/akc 7d", "`/akc` is not a command; did you mean `/ack`?"),
         ("/please", "`/please` is not a command."),
-        ("/ack 7 years", "`/ack` takes hours, days or weeks, of at most 90 days, such as `/ack 7d`."),
-        ("/ack 91d", "of at most 90 days"),
-        ("/ack 0d", "of at most 90 days"),
-        ("/expected", "`/expected` takes a day and a reason"),
-        ("/expected until Monday because", "takes a day and a reason"),
-        ("/expected until 2026-13-01 because x", "takes a day and a reason"),
-        ("/expected until 2026-12-01", "takes a day and a reason"),
-        ("/retrain now", "`/retrain` takes nothing after it."),
+        ("/ack 7 years", "`/ack` takes a duration in hours, days or weeks, at most 90 days, such as `/ack 7d`."),
+        ("/ack 91d", "at most 90 days"),
+        ("/ack 0d", "at most 90 days"),
+        ("/expected", "`/expected` takes a date and a reason"),
+        ("/expected until Monday because", "takes a date and a reason"),
+        ("/expected until 2026-13-01 because x", "takes a date and a reason"),
+        ("/expected until 2026-12-01", "takes a date and a reason"),
+        ("/retrain now", "`/retrain` takes no argument."),
         ("/rollback $(reboot)", "a version such as `20260101T0317-a1b2c3d4e5f6`"),
         ("/rollback v1; echo", "a version such as"),
     ],
@@ -233,23 +233,23 @@ def test_a_command_that_is_mistyped_gets_a_sentence_with_what_can_be_typed(body,
     assert "- `/rollback`: " in note.body
 
 
-def test_who_may_not_write_here_gets_one_polite_word():
+def test_an_author_without_write_access_gets_one_reply():
     """Whatever was typed, however often."""
     (note,) = answered("/rollback", author="mallory")
-    assert note.body.startswith("Thank you. Commands are taken here only from people who may write")
+    assert note.body.startswith("Thank you. Commands require write access")
     before = comment("/retrain", author="mallory", reply="Thank you.")
 
     assert answered("/rollback", author="mallory", earlier=[before]) == []
     assert answered("what is this?", author="mallory") == []
 
 
-def test_a_comment_that_has_its_reply_is_done():
-    """It is read at every look."""
-    assert answered("/retrain", reply="A retrain is started.") == []
+def test_a_comment_that_has_a_reply_is_done():
+    """It is read by every run."""
+    assert answered("/retrain", reply="Retrain started.") == []
 
 
-def test_ack_is_remembered_from_when_it_was_written():
-    """So it means the same whenever it is read; the incident's words stay."""
+def test_ack_counts_from_when_it_was_written():
+    """Not from when it is read; title and body stay."""
     raised, note = answered("/ack 7d")
     memory = IncidentState.from_json(raised.memory)
 
@@ -270,7 +270,7 @@ def test_expected_becomes_a_proposal_that_a_person_merges():
     assert read_expected(act.text) == [
         ExpectedCause(("issue/score_drift/",), date(2026, 2, 8), 'a "sale" #7 @all <!-- x', "dana", "#3")
     ]
-    assert "Asked for by dana below #3" in act.body
+    assert "Requested by dana below #3" in act.body
     assert "@all" not in act.body
     assert "<!--" not in act.body
     assert act.note == PostComment(3, "reply:42", act.note.body)
@@ -279,7 +279,7 @@ def test_expected_becomes_a_proposal_that_a_person_merges():
 
 @pytest.mark.parametrize(
     ("until", "words"),
-    [("2026-01-14", "Nothing was proposed: 2026-01-14 is over."), ("2028-01-01", "more than 366 days away")],
+    [("2026-01-14", "No waiver was proposed: 2026-01-14 is in the past."), ("2028-01-01", "more than 366 days away")],
 )
 def test_a_waiver_has_a_day_that_is_not_over_and_not_far(until, words):
     """For ever is no exception."""
@@ -292,15 +292,15 @@ def test_a_waiver_that_is_there_or_says_nothing_is_not_proposed():
     """Nor beside a file that nobody can read."""
     (act,) = answered("/expected until 2026-02-08 because x")
     (again,) = answered("/expected until 2026-02-08 because x", context=replace(CONTEXT, waivers=act.text))
-    assert "expected already" in again.body
+    assert "exists already" in again.body
     (empty,) = answered("/expected until 2026-02-08 because x", replace(ALERT, memory={}))
-    assert "not known yet" in empty.body
+    assert "no recorded causes yet" in empty.body
     (torn,) = answered("/expected until 2026-02-08 because x", context=replace(CONTEXT, waivers="[[expected"))
     assert "is not TOML" in torn.body
 
 
-def test_retrain_and_rollback_start_a_robot_and_say_where_it_runs():
-    """Which version is settled before the reply: a second look goes no further back."""
+def test_retrain_and_rollback_start_a_workflow_and_link_to_it():
+    """The version is decided before the reply: a repeated run goes no further back."""
     start, raised, note = answered("/retrain")
     assert start == StartWorkflow("retrain", "asked for by dana below #3")
     assert IncidentState.from_json(raised.memory).actions == (("2026-01-15T11:00:00Z", "retrain, by dana"),)
@@ -311,23 +311,20 @@ def test_retrain_and_rollback_start_a_robot_and_say_where_it_runs():
     assert f"`{A}`" in note.body
 
 
-def test_on_a_laptop_it_is_said_what_to_type():
-    """No robot runs there by itself; a rollback is done at once."""
+def test_outside_github_actions_the_reply_has_the_command():
+    """A rollback is done at once."""
     context = replace(CONTEXT, run="")
 
-    assert (
-        answered("/retrain", context=context)[-1].body
-        == "Nothing runs by itself here. Type: `make retrain gate land`\n"
-    )
+    assert answered("/retrain", context=context)[-1].body == "No workflow runs here. Type: `make retrain gate land`\n"
     assert answered("/rollback", context=context)[-1].body == f"Rolled back: `{A}` is live.\n"
 
 
-def test_a_rollback_that_cannot_be_is_told():
-    """With what there is to go back to."""
+def test_a_rollback_that_is_not_possible_gets_the_reason():
+    """With the releases to go back to."""
     context = replace(CONTEXT, rollback_target=lambda wanted: ("", "cannot go back; releases to go back to: none"))
     (note,) = answered("/rollback", context=context)
 
-    assert note.body == "Nothing was rolled back: cannot go back; releases to go back to: none.\n"
+    assert note.body == "Not rolled back: cannot go back; releases to go back to: none.\n"
 
 
 @pytest.mark.parametrize("body", ["/rollback", f"/rollback {A}"])
@@ -336,35 +333,35 @@ def test_a_rollback_is_not_followed_where_another_is_live_by_now(body, meant, li
     """It is about what was live when it was written, whichever version it goes back to."""
     (note,) = answered(body, context=replace(CONTEXT, champion_then=meant, champion_now=live))
 
-    assert f"about `{meant or 'nothing'}`, which was live when it was written" in note.body
-    assert f"`{live or 'nothing'}` is live now, so nothing was done" in note.body
+    then, now = meant or "nothing", live or "nothing"
+    assert note.body.startswith(f"Not rolled back: `{then}` was live when this was written, and `{now}` is live now.")
 
 
-def test_what_starts_a_robot_is_not_followed_a_day_late():
-    """A run that was killed does not go back twice."""
+def test_commands_that_start_a_workflow_expire_after_a_day():
+    """An interrupted run does not roll back twice."""
     for body in ("/retrain", f"/rollback {A}"):
         (note,) = answered(body, at="2026-01-14T11:00:00Z")
         assert "more than a day after it was written" in note.body
 
 
-def test_explain_tells_how_it_came_about_and_what_ends_it():
-    """From what the incident knows of itself."""
+def test_explain_says_why_the_alert_was_raised_and_how_it_is_resolved():
+    """From the state of the incident."""
     (note,) = answered("/explain")
 
     assert "- scores moved" in note.body
-    assert "It began on 2026-01-10; at its worst, on 2026-01-12, it was 2.5 times" in note.body
-    assert "3 windows in a row" in note.body
+    assert "First breach on 2026-01-10; peak on 2026-01-12, at 2.5 times the control limit." in note.body
+    assert "3 consecutive days" in note.body
 
 
 @pytest.mark.parametrize("body", ["/ack", "/expected until 2026-02-08 because x", "/explain"])
 def test_what_is_for_an_incident_is_not_done_below_another_alert(body):
-    """A robot that went silent cannot be expected."""
+    """A workflow that does not run cannot be waived."""
     (note,) = answered(body, replace(ALERT, marker="robot:nightly.yml"))
 
-    assert "no incident of the watch" in note.body
+    assert "not an incident of a model" in note.body
 
 
-def test_below_a_closed_incident_a_robot_can_still_be_started():
+def test_below_a_closed_incident_a_workflow_can_be_started():
     """And it stays closed."""
     closed = replace(ALERT, state="closed")
 

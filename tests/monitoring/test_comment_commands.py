@@ -218,7 +218,7 @@ def test_a_watch_that_is_blind_says_so_once_and_that_it_sees_again(watch, forge,
         ("monitor:rows", "open", 1),
         ("monitor:journal", "closed", 2),
     ]
-    assert "the newest answer is of 2026-02-25" in forge.alerts()[0].body
+    assert "the newest response is of 2026-02-25" in forge.alerts()[0].body
     clock.now = datetime.now(UTC)
     assert watch() == OK
 
@@ -231,7 +231,7 @@ def test_what_was_typed_below_an_incident_is_answered_without_a_look(forge, cloc
     forge.say(1, "/explain")
 
     assert main(["answer", "--forge", str(forge.root)], lambda: clock.now) == OK
-    assert "It began on 2026-02-20" in forge.comments(1)[0].reply
+    assert "First breach on 2026-02-20" in forge.comments(1)[0].reply
 
 
 def test_nothing_live_is_nothing_to_watch(tmp_path, journal, capsys):
@@ -239,7 +239,7 @@ def test_nothing_live_is_nothing_to_watch(tmp_path, journal, capsys):
     code = main(["watch", "--forge", str(tmp_path / "f"), "--journal", str(journal), "--out", str(tmp_path)])
 
     assert code == NO_WATCH
-    assert "nothing is live, so there is nothing to watch" in capsys.readouterr().err
+    assert "nothing is live, so there is nothing to monitor" in capsys.readouterr().err
 
 
 def test_a_mistake_in_the_rules_is_said(watch, root, tmp_path, capsys):

@@ -1,4 +1,4 @@
-"""The digest: one a week, of what moved and woke nobody."""
+"""The weekly digest: series outside their limits that raise no incident."""
 
 from dataclasses import replace
 from datetime import date, timedelta
@@ -8,11 +8,11 @@ import pytest
 from monitoring.charts.signals import Signal
 from monitoring.incidents.digest import digest
 
-TOLD = ("buys", "v")
+MODEL = ("buys", "v")
 
 
 def moved(feature, first, marks, tier="digest"):
-    """A day per mark, # beyond its limit."""
+    """A day per mark, # outside its limit."""
     return [
         Signal(
             "univariate_drift",
@@ -30,13 +30,13 @@ def moved(feature, first, marks, tier="digest"):
     ]
 
 
-def test_features_are_ranked_by_what_the_score_owes_them():
-    """Not by how far they went."""
+def test_features_are_ranked_by_their_influence_on_the_score():
+    """Not by the size of the drift."""
     signals = moved("age", "2026-03-02", "#......") + moved("pages", "2026-03-02", "..##...")
-    heading, words = digest(signals, {"age": 0.02, "pages": 0.6}, *TOLD)
+    title, body = digest(signals, {"age": 0.02, "pages": 0.6}, *MODEL)
 
-    assert heading == "buys: pages, age moved in the week of 2026-03-02"
-    assert words.index("| pages | univariate drift mean | 60% | 2 of 7 |") < words.index("| age |")
+    assert title == "buys: pages, age outside control limits in the week of 2026-03-02"
+    assert body.index("| pages | univariate drift mean | 60% | 2 of 7 |") < body.index("| age |")
 
 
 @pytest.mark.parametrize(
@@ -49,37 +49,37 @@ def test_features_are_ranked_by_what_the_score_owes_them():
     ],
 )
 def test_it_is_about_whole_weeks(marks, week):
-    """So it changes once a week, however often it is asked."""
-    found = digest(moved("age", "2026-03-02", marks), {}, *TOLD)
+    """So it changes once a week."""
+    found = digest(moved("age", "2026-03-02", marks), {}, *MODEL)
 
     assert (found and found[0].rpartition(" ")[2]) == week
 
 
-def test_a_quiet_week_ends_it():
-    """With a word."""
-    assert digest(moved("age", "2026-03-02", "......."), {}, *TOLD) == (
+def test_a_week_within_limits_resolves_it():
+    """With a sentence."""
+    assert digest(moved("age", "2026-03-02", "......."), {}, *MODEL) == (
         "",
-        "In the week of 2026-03-02 nothing was beyond its limits.",
+        "In the week of 2026-03-02 all series were within their control limits.",
     )
 
 
-def test_what_is_for_others_is_not_told_here():
-    """A page is a page."""
-    assert digest(moved("age", "2026-03-02", "#######", tier="page"), {}, *TOLD) is None
+def test_other_severities_are_not_in_the_digest():
+    """A page is an incident."""
+    assert digest(moved("age", "2026-03-02", "#######", tier="page"), {}, *MODEL) is None
 
 
-def test_what_is_about_no_feature_is_told_by_its_kind_and_in_its_unit():
-    """Of who wants to hear of latency once a week."""
+def test_a_signal_of_no_feature_is_named_by_its_kind_in_its_unit():
+    """If latency is configured for the digest."""
     signals = [replace(each, kind="latency", metric="p99", value=120.4) for each in moved("", "2026-03-02", "..##...")]
-    heading, words = digest(signals, {}, *TOLD)
+    title, body = digest(signals, {}, *MODEL)
 
-    assert heading == "buys: latency moved in the week of 2026-03-02"
-    assert "| latency p99 | 0% | 7 of 7 | 120 ms | 0 ms |" in words
+    assert title == "buys: latency outside control limits in the week of 2026-03-02"
+    assert "| latency p99 | 0% | 7 of 7 | 120 ms | 0 ms |" in body
 
 
 def test_names_from_data_do_not_break_out():
     """Of a feature, in the title and in the table."""
-    heading, words = digest(moved("a | b @everyone", "2026-03-02", "#######"), {}, *TOLD)
+    title, body = digest(moved("a | b @everyone", "2026-03-02", "#######"), {}, *MODEL)
 
-    assert "@everyone" not in heading + words
-    assert "a | b" not in words
+    assert "@everyone" not in title + body
+    assert "a | b" not in body

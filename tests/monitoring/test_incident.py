@@ -1,4 +1,4 @@
-"""One issue per incident: opened, kept up to date, closed, opened again; and a person is not fought."""
+"""One issue per incident: opened, updated, resolved, reopened; and the decisions of people are respected."""
 
 from dataclasses import replace
 from datetime import date, timedelta
@@ -40,7 +40,7 @@ def words(look, memory, state, why):
 
 
 class Board:
-    """Alerts as a forge keeps them, in memory."""
+    """A forge's alerts, in memory."""
 
     def __init__(self):
         self.alerts, self.notes = [], {}
@@ -76,7 +76,7 @@ def board():
     return board
 
 
-def test_an_incident_opens_once_and_is_kept_up_to_date(board):
+def test_an_incident_opens_once_and_is_updated(board):
     """The same cause on another day, for another version, is the same incident."""
     board.run(replace(look(replace(DRIFT, last="2026-01-15", now=3, peak=3), at="2026-01-16"), version="w"))
 
@@ -94,8 +94,8 @@ def test_a_run_that_is_repeated_changes_nothing(board):
     assert vars(board.alerts[0]) == before
 
 
-def test_causes_that_began_together_are_one_incident_and_a_later_one_is_its_own(board):
-    """A loss seen late belongs to the drift that it began with."""
+def test_causes_that_began_together_are_one_incident(board):
+    """A loss that is known late belongs to the drift that it began with; a later cause has its own incident."""
     board.run(look(DRIFT, LOSS, replace(BROKEN, since="2026-01-25"), at="2026-01-27"))
 
     assert [a.marker for a in board.alerts] == [MARKER, "watch:flights:page/missing_values/web"]
@@ -111,31 +111,31 @@ def test_another_model_s_incident_is_left_alone(board):
 
 
 @pytest.mark.parametrize(("at", "state"), [("2026-01-16", "open"), ("2026-01-17", "open"), ("2026-01-18", "closed")])
-def test_it_closes_itself_after_so_many_quiet_windows(board, at, state):
+def test_it_is_resolved_after_enough_days_within_limits(board, at, state):
     """The 15th, the 16th and the 17th are three."""
     board.run(look(at=at))
 
     assert board.alerts[0].state == state
 
 
-def test_it_closes_with_a_summary(board):
-    """How long, how bad, what was done."""
+def test_a_resolved_incident_has_a_summary(board):
+    """Duration, peak, actions."""
     moves = (("2026-01-09T03:17", "too early"), ("2026-01-15T03:17", "v2 went live: a new model"))
     board.run(look(at="2026-01-18", deployments=moves))
 
     assert board.notes == {
         (1, "closed:2026-01-14"): (
-            "Closed by itself: within limits for 3 of 3 windows.\n\n"
+            "Resolved: within control limits for the last 3 days.\n\n"
             "- Duration: 5 days, from 2026-01-10 to 2026-01-14.\n"
-            "- Peak: 2.5 times its limit, on 2026-01-14.\n"
-            "- Action taken: 2026-01-15T03:17: v2 went live: a new model.\n\n"
-            "It opens again if this comes back.\n"
+            "- Peak: 2.5 times the control limit, on 2026-01-14.\n"
+            "- Actions: 2026-01-15T03:17: v2 went live: a new model.\n\n"
+            "It reopens if the signals leave their limits again.\n"
         )
     }
 
 
-def test_a_day_beyond_that_does_not_last_is_no_quiet_one(board):
-    """The count begins anew."""
+def test_a_single_breach_restarts_the_count_of_days_within_limits(board):
+    """Though it does not last long enough to alert."""
     board.run(look(at="2026-01-18", last_breach={DRIFT.fingerprint: "2026-01-16"}))
     assert board.alerts[0].state == "open"
     board.run(look(at="2026-01-20"))
@@ -143,24 +143,24 @@ def test_a_day_beyond_that_does_not_last_is_no_quiet_one(board):
     assert board.alerts[0].state == "closed"
 
 
-def test_what_cannot_be_watched_keeps_it_open(board):
-    """So does a kind of which no day could be judged: outcomes come late."""
+def test_what_cannot_be_monitored_keeps_it_open(board):
+    """So does a kind without an evaluated day (label delay)."""
     board.run(look(at="2026-01-25", not_monitored=("score_drift",)))
-    assert board.alerts[0].body == "quiet: could not be watched: score_drift"
+    assert board.alerts[0].body == "inactive: could not be monitored: score_drift"
     board.run(replace(look(at="2026-01-25"), evaluated={"missing_values": days("2026-01-24")}))
 
     assert board.alerts[0].state == "open"
 
 
-def test_it_opens_again_if_it_returns_under_the_same_number(board):
-    """With a peak and a duration of its own, and no second issue."""
+def test_a_breach_that_returns_reopens_the_same_issue(board):
+    """With a new peak and duration."""
     board.run(look(at="2026-01-18"))
     back = replace(DRIFT, since="2026-03-01", last="2026-03-05", now=1.2, peak=1.2)
     board.run(look(back, at="2026-03-06"))
 
     (alert,) = board.alerts
     assert (alert.state, board.memory.since, board.memory.peak) == ("open", "2026-03-01", 1.2)
-    assert board.memory.actions == (("2026-03-06T06:00Z", "opened again: it is back"),)
+    assert board.memory.actions == (("2026-03-06T06:00Z", "reopened: outside control limits again"),)
 
 
 @pytest.mark.parametrize(
@@ -174,8 +174,8 @@ def test_it_opens_again_if_it_returns_under_the_same_number(board):
         ([DRIFT], "2026-01-29", "open"),  # two weeks later
     ],
 )
-def test_a_person_who_closed_it_is_not_fought(board, causes, at, state):
-    """Unless it becomes clearly worse, or goes on for long."""
+def test_an_incident_that_a_person_closed_stays_closed(board, causes, at, state):
+    """Unless it becomes clearly worse, or persists."""
     board.by_hand("closed")
     acts = board.run(look(*causes, at=at))
 
@@ -183,8 +183,8 @@ def test_a_person_who_closed_it_is_not_fought(board, causes, at, state):
     assert any(isinstance(act, LogLine) and "a person closed it" in act.text for act in acts) == (state == "closed")
 
 
-def test_one_that_a_person_opened_again_is_for_a_person_to_close(board):
-    """However quiet it is."""
+def test_one_that_a_person_reopened_is_not_resolved_automatically(board):
+    """However long it is within limits."""
     board.run(look(at="2026-01-18"))
     board.by_hand("open")
     for day in range(19, 30):
@@ -194,14 +194,14 @@ def test_one_that_a_person_opened_again_is_for_a_person_to_close(board):
     assert "a person closes it" in board.alerts[0].body
 
 
-def test_what_is_expected_is_no_alarm_until_its_day(board):
-    """It closes; when the waiver is over and it goes on, it opens again."""
+def test_a_waived_cause_raises_no_alert_until_the_waiver_expires(board):
+    """The incident is resolved, and reopens if the cause persists."""
     waiver = ExpectedCause(("issue/score_drift/",), date(2026, 1, 20), "a sale", "dana", "#1")
     board.run(look(DRIFT, at="2026-01-16"), waivers=[waiver])
     assert board.alerts[0].state == "closed"
     assert "expected until 2026-01-20, because a sale" in board.notes[1, "closed:2026-01-14"]
     board.run(look(DRIFT, LOSS, at="2026-01-17"), waivers=[waiver])
-    assert [a.state for a in board.alerts] == ["closed", "open"]  # of the loss nobody spoke
+    assert [a.state for a in board.alerts] == ["closed", "open"]  # the loss is not waived
     board.run(look(DRIFT, at="2026-01-21"), waivers=[waiver])
 
     assert board.alerts[0].state == "open"
@@ -221,16 +221,16 @@ def test_what_is_expected_is_no_alarm_until_its_day(board):
         ("issue", SLOW, 0),
     ],
 )
-def test_an_incident_may_call_a_retrain_by_itself(setting, cause, calls):
-    """If the rules say so; and once. Never from rows that are broken, nor because machines are slow."""
+def test_an_incident_may_start_a_retrain(setting, cause, calls):
+    """Once, if the rules allow it; never on broken data, nor for latency."""
     board, rules = Board(), replace(RULES, retrain=setting)
     acts = [act for at in range(15, 22) for act in board.run(look(cause, at=f"2026-01-{at}"), rules)]
 
     assert sum(isinstance(act, StartWorkflow) for act in acts) == calls
-    assert (("2026-01-15", "called a retrain") in board.memory.actions) == bool(calls)
+    assert (("2026-01-15", "started a retrain") in board.memory.actions) == bool(calls)
 
 
-def test_it_calls_again_after_a_while_and_not_while_somebody_knows_of_it():
+def test_it_starts_another_retrain_after_some_days_unless_acknowledged():
     """A retrain that did not help may help with more rows."""
     board, rules = Board(), replace(RULES, retrain="page")
     board.run(look(LOSS), rules)
@@ -241,8 +241,8 @@ def test_it_calls_again_after_a_while_and_not_while_somebody_knows_of_it():
     assert any(isinstance(act, StartWorkflow) for act in board.run(look(LOSS, at="2026-02-06"), rules))
 
 
-def test_an_alert_that_remembers_nothing_is_carried_on():
-    """One that an older watch left open."""
+def test_an_alert_without_recorded_state_is_continued():
+    """From an earlier version."""
     board = Board()
     board.alerts.append(
         SimpleNamespace(
@@ -272,8 +272,8 @@ def test_an_alert_that_remembers_nothing_is_carried_on():
         max_size=12,
     )
 )
-def test_whatever_happens_a_second_run_changes_nothing_and_no_cause_has_two_issues(story):
-    """Runs and persons in any order."""
+def test_runs_are_idempotent_and_no_cause_has_two_issues(story):
+    """For runs and people in any order."""
     board = Board()
     for number, (causes, hand) in enumerate(story):
         at = f"2026-01-{15 + number}"
@@ -296,16 +296,16 @@ def test_whatever_happens_a_second_run_changes_nothing_and_no_cause_has_two_issu
         st.none() | st.text() | st.floats() | st.booleans() | st.lists(st.text() | st.lists(st.text())),
     )
 )
-def test_a_memory_that_somebody_edited_is_read_as_far_as_it_fits(data):
-    """A hidden line is for anybody who may edit the issue."""
+def test_of_an_edited_state_valid_values_are_read(data):
+    """Anybody who may edit the issue may edit its hidden line."""
     memory = IncidentState.from_json(data)
 
     assert IncidentState.from_json(memory.to_json()) == memory
     assert memory.acknowledged("2026-01-01") in (True, False)
 
 
-def test_of_a_day_that_is_over_the_last_line_of_history_stays():
-    """Of today all do: weeks fit where an hourly watch would fill a page in days."""
+def test_the_history_has_one_line_for_each_earlier_day():
+    """And all of today: hourly runs leave room for weeks."""
     memory = IncidentState()
     for at, words in (
         ("2026-01-14T05:00Z", "a"),
@@ -318,8 +318,8 @@ def test_of_a_day_that_is_over_the_last_line_of_history_stays():
     assert [words for _, words in memory.runs] == ["b", "c", "d"]
 
 
-def test_a_memory_has_an_end():
-    """GitHub's issues have one."""
+def test_the_size_of_the_state_is_limited():
+    """As that of a GitHub issue."""
     memory = IncidentState()
     for number in range(100):
         memory = memory.with_run(str(number), "x" * 999 + str(number)).with_action(str(number), "y" * 999)
@@ -330,8 +330,8 @@ def test_a_memory_has_an_end():
 
 @pytest.mark.parametrize("acknowledged", [False, True])
 @pytest.mark.parametrize("held", [False, True])
-def test_a_page_that_joins_an_open_incident_is_named_by_one_comment(board, acknowledged, held):
-    """An edit notifies nobody; hourly runs, and a run that was killed before the edit, repeat nothing."""
+def test_a_new_page_in_an_open_incident_is_announced_by_one_comment(board, acknowledged, held):
+    """Editing the issue notifies nobody; hourly and interrupted runs repeat nothing."""
     if acknowledged:
         board.alerts[0].memory = dict(board.memory.to_json(), ack="2026-02-01", ack_by="dana")
     if held:
@@ -349,7 +349,7 @@ def test_a_page_that_joins_an_open_incident_is_named_by_one_comment(board, ackno
     assert len(board.notes) == 2
 
 
-def test_a_cause_that_rises_to_a_page_is_named_and_one_that_falls_is_not(board):
+def test_a_cause_that_rises_to_a_page_is_announced_once(board):
     """The same kind, of the same features."""
     risen = replace(DRIFT, tier="page")
     board.run(look(risen, at="2026-01-16"))
@@ -360,15 +360,15 @@ def test_a_cause_that_rises_to_a_page_is_named_and_one_that_falls_is_not(board):
     assert len(board.notes) == 1
 
 
-def test_an_issue_that_joins_is_not_worth_a_comment(board):
-    """It waits for whoever looks."""
+def test_a_new_cause_of_severity_issue_is_not_announced(board):
+    """It is in the body."""
     board.run(look(DRIFT, replace(DRIFT, kind="multivariate_drift")))
 
     assert board.notes == {}
 
 
-def test_a_page_of_an_earlier_spell_is_named_when_it_joins_the_next(board):
-    """The incident knows it, and people were notified of it weeks ago."""
+def test_a_page_of_an_earlier_breach_is_announced_again_in_the_next(board):
+    """The incident lists it, but people were notified weeks ago."""
     board.run(look(DRIFT, LOSS, at="2026-01-15"))
     board.run(look(at="2026-01-19"))
     assert board.alerts[0].state == "closed"
@@ -385,21 +385,21 @@ def test_a_page_of_an_earlier_spell_is_named_when_it_joins_the_next(board):
     "joined",
     [LOSS, replace(DRIFT, kind="multivariate_drift"), replace(DRIFT, tier="page"), replace(DRIFT, family="web")],
 )
-def test_what_a_closed_incident_never_had_opens_it_again_with_the_reason(board, joined):
-    """A person who closed it did not know of it; closed again, it stays closed."""
+def test_a_new_cause_reopens_an_incident_that_a_person_closed(board, joined):
+    """Who did not know of it; closed again, it stays closed."""
     board.by_hand("closed")
     acts = board.run(look(DRIFT, joined, at="2026-01-16"))
 
     assert [type(act) for act in acts] == [PostComment, OpenAlert]
-    assert "which a person closed and which is open again because of it" in acts[0].body
-    opened = "opened again: a person closed it before this joined"
+    assert "Reopened: new since a person closed this incident" in acts[0].body
+    opened = "reopened: new since a person closed it"
     assert board.memory.actions[-1][1].startswith(opened)
     board.by_hand("closed", "2026-01-16T09:00Z")
     assert [type(act) for act in board.run(look(DRIFT, joined, at="2026-01-16"))] == [LogLine]
 
 
-def test_what_joins_an_expected_incident_is_not_expected(board):
-    """The waiver names the causes that it is about."""
+def test_a_new_cause_in_a_waived_incident_is_not_waived(board):
+    """A waiver lists its causes."""
     waiver = ExpectedCause((DRIFT.fingerprint,), date(2026, 2, 1), "sale", "dana", "#1")
     board.run(look(DRIFT, at="2026-01-16"), waivers=[waiver])
     board.run(look(DRIFT, LOSS, at="2026-01-17"), waivers=[waiver])
@@ -407,8 +407,8 @@ def test_what_joins_an_expected_incident_is_not_expected(board):
     assert [alert.state for alert in board.alerts] == ["closed", "open"]
 
 
-def test_an_incident_from_before_announcements_were_noted_announces_only_what_is_new(board):
-    """It has announced what it knows."""
+def test_an_incident_without_recorded_announcements_announces_only_new_causes(board):
+    """It has announced those it lists."""
     board.run(look(DRIFT, LOSS))
     board.notes.clear()
     memory = dict(board.alerts[0].memory)

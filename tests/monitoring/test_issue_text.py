@@ -1,4 +1,4 @@
-"""An incident in words: the whole body once, letter by letter, and what must hold of any."""
+"""The text of an incident's issue: one body in full, and properties of all."""
 
 import pytest
 
@@ -32,92 +32,100 @@ MEMORY = IncidentState(
 )
 EVIDENCE = Evidence(
     first="ask the weather.",
-    effect=("accuracy, estimated over 5 days: 0.700; 0.800 when it was judged (-0.100)",),
+    effect=("accuracy, estimated over 5 days: 0.700; 0.800 in the reference period (-0.100)",),
     moved="| a | table |",
     slices="| a | slice |",
     charts=("```mermaid\nxychart-beta\n```",),
     sure=("on 5 of 5 days",),
     likely=("A release of ours.",),
-    remarks={"About the journal": ("3 torn | lines",), "Nothing": ()},
+    remarks={"Journal": ("3 torn | lines",), "Nothing": ()},
 )
 COMMANDS = """\
-<details><summary>commands</summary>
+<details><summary>Commands</summary>
 
-Write each on a line of its own in a comment; it is read at the next look. What is shown as code or as a quotation is no command, and a comment that has its reply is not read again after an edit. Only people who may write to this repository can give commands.
+Write each command on its own line of a comment; it is read at the next run. Text in code blocks and quotations is ignored, and so are edits of a comment that has a reply. Commands require write access to this repository.
 
-- `/ack 7d`: somebody knows of it; until then it calls no retrain and says below only what joins it as a page.
-- `/expected until 2026-12-08 because …`: proposes a waiver: once merged, this is no alarm up to that day.
-- `/retrain`: trains, judges and lands a new model, as every night does.
-- `/rollback`: the model before this one serves again; or `/rollback VERSION`.
-- `/explain`: how this alarm came about, and what ends it.
+- `/ack 7d`: acknowledge: until then no retrain starts automatically, and only new causes of severity page are announced.
+- `/expected until 2026-12-08 because …`: propose a waiver; once merged, these causes raise no alert until then.
+- `/retrain`: start the nightly workflow: train, gate and release a new model.
+- `/rollback`: make the previous champion live again; or `/rollback VERSION`.
+- `/explain`: why this alert was raised, and how it is resolved.
 
 </details>
 """
 
 
-def test_the_body_is_all_that_a_person_needs():
-    """What moved, since when, how sure, where, what it costs, why, what to do, what was."""
+def test_the_body_in_full():
+    """What is affected, how severe, what to do; then the evidence, folded."""
     assert (
         body("flights", "v1", MEMORY, "open", "", EVIDENCE)
         == f"""\
-**flights**, version <code>v1</code>: beyond its limits since 2026-01-10.
+**flights**, version <code>v1</code>: outside control limits since 2026-01-10.
 
-**First:** ask the weather.
+**Do now:** ask the weather.
 
 | | |
 |---|---|
-| **Since** | 2026-01-10, last on 2026-01-14 |
-| **How far** | 2.0 times its limit now; 2.5 times at its peak, on 2026-01-12 |
-| **Tier** | page |
+| **Severity** | page |
+| **Since** | 2026-01-10; last breach on 2026-01-14 |
+| **Deviation** | 2.0 times the control limit now; peak 2.5 times on 2026-01-12 |
 | **Acknowledged** | until 2026-01-21, by dana |
 
-**What moved**
+**Outside control limits**
 
 - accuracy: 0.70; usual 0.80
 - score drift: 0.4; usual 0.1
 
-**What it costs**
+**Impact**
 
-- accuracy, estimated over 5 days: 0.700; 0.800 when it was judged (-0.100)
+- accuracy, estimated over 5 days: 0.700; 0.800 in the reference period (-0.100)
 
-**Likely cause**
+**Likely causes**
 
 - A release of ours.
 
-**What to do**
+**Next steps**
 
-- If the world has changed: `/retrain` (or *Actions → nightly*, or `make retrain gate land`). A new model learns from the rows as they are now, and the gate says whether it is better.
-- If the model itself is at fault: `/rollback` (or *Actions → rollback*, or `make rollback`).
-- If it is meant to be so for a while: `/expected until … because …`.
+- Data or concept drift: `/retrain` (*Actions → nightly*, `make retrain gate land`). The gate compares the new model.
+- Faulty model: `/rollback` (*Actions → rollback*, `make rollback`).
+- Expected, temporary change: `/expected until … because …`.
+
+<details><summary>Signals in figures</summary>
+
+| a | table |
 
 ```mermaid
 xychart-beta
 ```
 
+</details>
+
+<details><summary>Slices</summary>
+
 | a | slice |
-
-**How sure**
-
-- on 5 of 5 days
-
-**About the journal**
-
-- 3 torn &#124; lines
-
-<details><summary>in figures</summary>
-
-| a | table |
 
 </details>
 
-<details><summary>history</summary>
+<details><summary>False alarm rate</summary>
+
+- on 5 of 5 days
+
+</details>
+
+<details><summary>Journal</summary>
+
+- 3 torn &#124; lines
+
+</details>
+
+<details><summary>History</summary>
 
 - 2026-01-15T06:00Z: score drift 2.0 times its limit
 - 2026-01-14T06:00Z: score drift 2.5 times its limit
 
 </details>
 
-<details><summary>what was done</summary>
+<details><summary>Actions taken</summary>
 
 - 2026-01-14T09:00:00Z: acknowledged until 2026-01-21, by dana
 
@@ -130,65 +138,65 @@ xychart-beta
 @pytest.mark.parametrize(
     ("state", "first"),
     [
-        ("quiet", "**m**, version <code>v</code>: open since 2026-01-10; within limits for 1 of 3 windows."),
-        ("closed", "**m**, version <code>v</code>: over: within limits for 1 of 3 windows."),
+        ("inactive", "**m**, version <code>v</code>: open since 2026-01-10; within control limits."),
+        ("resolved", "**m**, version <code>v</code>: resolved: within control limits."),
     ],
 )
-def test_the_first_line_says_how_it_stands(state, first):
-    """Also when nothing is beyond its limits."""
-    words = body("m", "v", MEMORY, state, "within limits for 1 of 3 windows", Evidence())
+def test_the_first_line_is_the_state(state, first):
+    """Also without a current breach."""
+    words = body("m", "v", MEMORY, state, "within control limits", Evidence())
 
     assert words.splitlines()[0] == first
-    assert ("Nothing is to be done" in words) == (state == "closed")
-    assert "What moved" not in words
+    assert ("No action needed" in words) == (state == "resolved")
+    assert "**Outside" not in words
 
 
-def test_an_incident_that_knows_nothing_yet_can_be_told():
+def test_an_incident_without_recorded_state_has_a_body():
     """No empty table, no empty list."""
-    words = body("m", "v", IncidentState(), "quiet", "could not be watched: x", Evidence())
+    words = body("m", "v", IncidentState(), "inactive", "could not be monitored: x", Evidence())
 
-    assert words.startswith("**m**, version <code>v</code>: could not be watched: x.\n\n**What to do**")
+    assert words.startswith("**m**, version <code>v</code>: could not be monitored: x.\n\n**Next steps**")
 
 
 @pytest.mark.parametrize(
     ("kinds", "tier", "releases", "words"),
     [
-        (("score_drift",), "issue", (), "nothing at this hour"),
+        (("score_drift",), "issue", (), "nothing urgent"),
         (
             ("missing_values", "realised_performance"),
             "page",
             (("2026-01-10", "v2"),),
-            "ask weather what has changed on 2026-01-10",
+            "ask weather what changed on 2026-01-10",
         ),
-        (("row_rate",), "page", (), "see that the website asks"),
-        (("label_coverage",), "page", (), "see why outcomes no longer come"),
+        (("row_rate",), "page", (), "check that the website calls"),
+        (("label_coverage",), "page", (), "check why outcomes no longer arrive"),
         (
             ("realised_performance",),
             "page",
             (("2026-01-09", "v2"),),
             "`/rollback`. <code>v2</code> went live just before",
         ),
-        (("realised_performance",), "page", (("2026-01-01", "v2"),), "unless rows are broken, `/retrain`"),
+        (("realised_performance",), "page", (("2026-01-01", "v2"),), "unless the data is broken, `/retrain`"),
         (("estimated_performance",), "page", (), "The loss is an estimate"),
         (("latency",), "page", (("2026-01-10", "v2"),), "`/rollback`. <code>v2</code> went live just before"),
-        (("latency",), "page", (), "see what else the scorers' machines do"),
+        (("latency",), "page", (), "check load and other processes"),
         (("latency", "estimated_performance"), "page", (), "The loss is an estimate"),
-        (("latency", "errors", "row_rate"), "page", (), "see the scorers' logs"),
+        (("latency", "errors", "row_rate"), "page", (), "check the scorers' logs"),
         (("errors", "row_rate"), "page", (("2026-01-10", "v2"),), "`/rollback`"),
     ],
 )
-def test_who_is_woken_is_told_one_thing_to_do_first(kinds, tier, releases, words):
-    """In the line below the first; what else can be done stands further below."""
+def test_the_first_step_follows_from_kinds_and_releases(kinds, tier, releases, words):
+    """One step for whoever is paged; the others are below."""
     facts = CauseFacts(kinds, "2026-01-10", owners={"weather": ("wind",)}, releases=releases)
 
     assert words in first_step(facts, tier)
 
 
-def test_broken_rows_are_looked_at_before_anything_is_learnt_from_them():
-    """A retrain on broken rows makes it worse."""
+def test_broken_data_is_checked_before_a_retrain():
+    """A retrain on broken data makes it worse."""
     memory = IncidentState(causes=("page/missing_values/web",), since="2026-01-10")
 
-    assert "do not retrain on them" in body("m", "v", memory, "open", "", Evidence())
+    assert "do not retrain on it" in body("m", "v", memory, "open", "", Evidence())
 
 
 @pytest.mark.parametrize(
@@ -199,12 +207,12 @@ def test_broken_rows_are_looked_at_before_anything_is_learnt_from_them():
         (("page/latency/", "issue/score_drift/"), True),
     ],
 )
-def test_nobody_is_told_to_retrain_for_answers_that_take_long(causes, retrains):
-    """No model that is learnt anew makes a machine faster."""
-    told = body("m", "v", IncidentState(causes=causes, since="2026-01-10"), "open", "", Evidence())
+def test_a_retrain_is_not_proposed_for_latency_and_errors(causes, retrains):
+    """A new model makes no machine faster."""
+    words = body("m", "v", IncidentState(causes=causes, since="2026-01-10"), "open", "", Evidence())
 
-    assert "no matter of what the model has learnt" in told
-    assert ("If the world has changed" in told) == retrains
+    assert "Errors and latency do not depend on the training data" in words
+    assert ("Data or concept drift" in words) == retrains
 
 
 @pytest.mark.parametrize(
@@ -212,58 +220,58 @@ def test_nobody_is_told_to_retrain_for_answers_that_take_long(causes, retrains):
     [
         (
             CauseFacts(("score_drift",), "2026-01-10", releases=(("2026-01-09", "v1"), ("2026-01-01", "v0"))),
-            ("A release of ours: <code>v1</code> went live on 2026-01-09, a day before.",),
+            ("Release: <code>v1</code> went live on 2026-01-09, 1 day before.",),
         ),
         (
             CauseFacts(("unseen_categories",), "2026-01-10", new=("country",)),
-            ("A new segment, or a new spelling upstream: values never seen before in <code>country</code>.",),
+            ("New segment, or changed encoding upstream: categories not seen in training in <code>country</code>.",),
         ),
         (
             CauseFacts(("missing_values",), "2026-01-10", owners={"web": ("wind",), "": ("rain",)}),
             (
-                "An upstream change: <code>wind</code> moved; all of them web's: ask there.",
-                "An upstream change: <code>rain</code> moved; ask who fills them.",
+                "Upstream change: <code>wind</code> drifted; owner: web.",
+                "Upstream change: <code>rain</code> drifted; owner: not recorded in the recipe.",
             ),
         ),
         (
             CauseFacts(("score_drift",), "2026-07-10", known=("2026-01-01", "2026-03-01")),
-            ("The season: the model was judged with rows of 2026-01-01 to 2026-03-01 only.",),
+            ("Seasonality: the reference period is 2026-01-01 to 2026-03-01, another time of the year.",),
         ),
         (
             CauseFacts(("score_drift",), "2026-12-20", known=("2026-01-01", "2026-03-01")),
-            ("Nothing that is known here happened at that time.",),
+            ("Unknown: no release, upstream change or season matches the start of the breach.",),
         ),
         (
             CauseFacts(("score_drift",), "2026-07-10", known=("2025-01-01", "2026-03-01")),
-            ("Nothing that is known here happened at that time.",),
+            ("Unknown: no release, upstream change or season matches the start of the breach.",),
         ),
         (
             CauseFacts(("latency", "errors"), "2026-07-10", known=("2026-01-01", "2026-03-01")),
-            ("Nothing that is known here happened at that time.",),
+            ("Unknown: no release, upstream change or season matches the start of the breach.",),
         ),
         (
             CauseFacts(("realised_performance",), "2026-01-10"),
-            ("The world: rows look as before and outcomes differ, so what leads to what has changed.",),
+            ("Concept drift: no feature or score drifted, so the relation between features and target has changed.",),
         ),
     ],
 )
-def test_a_likely_cause_is_what_happened_at_that_time(facts, words):
-    """A release of ours, a new segment, upstream, the season, the world."""
+def test_likely_causes_follow_from_the_facts(facts, words):
+    """A release, a new segment, an upstream change, seasonality, concept drift."""
     assert likely_causes(facts) == words
 
 
 @pytest.mark.parametrize(
     ("metric", "usual", "now", "words"),
     [
-        ("accuracy", 0.80, 0.70, "about 100 EUR a day: 0.1 on each of 400 rows a day, at 2.5 EUR each"),
+        ("accuracy", 0.80, 0.70, "about 100 EUR a day (0.1 a row, 400 rows a day, 2.5 EUR each)"),
         ("accuracy", 0.70, 0.80, ""),
-        ("mae", 2.0, 3.0, "about 1,000 EUR a day: 1 on each of 400 rows a day, at 2.5 EUR each"),
+        ("mae", 2.0, 3.0, "about 1,000 EUR a day (1 a row, 400 rows a day, 2.5 EUR each)"),
         ("roc_auc", 0.8, 0.7, ""),
         ("rmse", 2.0, 3.0, ""),
     ],
 )
-def test_a_loss_is_told_in_money_where_the_metric_counts_decisions(metric, usual, now, words):
-    """A worse ranking has no price of its own."""
+def test_a_loss_has_a_cost_where_the_metric_counts_decisions(metric, usual, now, words):
+    """A worse ranking has none."""
     assert daily_cost(metric, usual, now, 400, 2.5, "EUR") == words
     assert daily_cost(metric, usual, now, 400, 0.0, "") == ""
 
@@ -282,17 +290,17 @@ def test_nothing_from_data_breaks_out(hostile):
     )
     facts = CauseFacts(("x",), "2026-01-10", (hostile,), {hostile: (hostile,)}, (("2026-01-10", hostile),))
     evidence = Evidence(likely=likely_causes(facts), remarks={"r": (hostile,)})
-    told = body(hostile, hostile, memory, "open", hostile, evidence) + title(hostile, [hostile], "x", [hostile])
+    words = body(hostile, hostile, memory, "open", hostile, evidence) + title(hostile, [hostile], "x", [hostile])
 
     for sign in ("<!--", "@everyone", "\n# c", "[y]"):
-        assert sign not in told
+        assert sign not in words
 
 
-def test_it_fits_where_it_is_posted():
-    """Whole sections are left out, and that is said."""
+def test_a_body_that_is_too_long_leaves_out_sections():
+    """And names them."""
     evidence = Evidence(remarks={str(n): ("x" * 400,) * 20 for n in range(9)})
     words = body("m", "v", MEMORY, "open", "", evidence)
 
     assert len(words) <= LONGEST
     assert "Left out, to fit here:" in words
-    assert "the artifact of the run has all of it." in words
+    assert "the run's artifact has all of it." in words

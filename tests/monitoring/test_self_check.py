@@ -1,4 +1,4 @@
-"""A watch that cannot see says so in an issue of its own, and is never a pass."""
+"""Faults of monitoring have issues of their own, and are never a pass."""
 
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
@@ -32,20 +32,20 @@ def alert(kind, state="open", by_hand=False, closed_at="", memory=None):
         (
             "2026-01-13T11:00:00+00:00",
             "2026-01-01T00:00:00Z",
-            "the newest answer is of 2026-01-13T11:00:00+00:00: more than 2 days ago",
+            "the newest response is of 2026-01-13T11:00:00+00:00: more than 2 days ago",
         ),
-        ("", "2026-01-01T00:00:00Z", "no answer since 2026-01-01T00:00:00Z, when it went live: more than 2 days ago"),
+        ("", "2026-01-01T00:00:00Z", "no response since 2026-01-01T00:00:00Z, when it went live: more than 2 days ago"),
         ("", "2026-01-14T00:00:00Z", None),
         ("2026-01-01T00:00:00Z", "2026-01-14T00:00:00+01:00", None),
         ("", "", None),
     ],
 )
-def test_no_rows_is_told_after_a_while(answered, live_since, words):
-    """A version that has just gone live has none yet."""
+def test_missing_rows_are_a_fault_after_some_days(answered, live_since, words):
+    """A version that just went live has none yet."""
     assert no_recent_rows(answered, live_since, NOW, 2) == ([MonitoringFault("rows", (words,))] if words else [])
 
 
-def test_a_check_that_crashed_is_told_and_one_that_has_too_little_to_go_by_is_not():
+def test_a_check_that_crashed_is_a_fault_and_one_with_too_little_data_is_not():
     """The first days of a model are no fault."""
     few = Unknown("score_drift", "the reference has 3 full days")
     torn = Unknown("realised_performance", "ValueError: no", crashed=True)
@@ -55,35 +55,35 @@ def test_a_check_that_crashed_is_told_and_one_that_has_too_little_to_go_by_is_no
     assert crashed_checks([few, torn]) == [MonitoringFault("checks", (words,), {"realised_performance": words})]
 
 
-def test_an_error_says_what_is_broken():
-    """The first kind that fits; whatever is not known is the run."""
+def test_an_error_is_a_fault_of_a_kind():
+    """The first kind that fits; any other is a fault of the run."""
     kinds = {JournalError: "journal", OSError: "journal"}
 
     assert fault_of(JournalError("gone"), kinds) == MonitoringFault("journal", ("JournalError: gone",))
     assert fault_of(KeyError("x"), kinds) == MonitoringFault("run", ("KeyError: 'x'",))
 
 
-def test_each_kind_has_an_issue_and_a_whole_run_closes_those_that_are_well():
-    """One that did not come to its end knows nothing of the others."""
+def test_each_kind_has_an_issue_and_a_complete_run_closes_the_resolved_ones():
+    """A run that failed closes none."""
     broken = [MonitoringFault("rows", ("none since Monday",))]
     raised, closed = fault_issues(broken, [alert("journal"), alert("rows"), alert("run", "closed")], NOW, 14)
 
     assert isinstance(raised, OpenAlert)
-    assert (raised.marker, raised.title) == ("monitor:rows", "The watch: no rows arrive")
+    assert (raised.marker, raised.title) == ("monitor:rows", "Monitoring: no rows arrive")
     assert raised.body == (
-        "**No rows arrive.** That is no alarm about the model, and no pass either: it is not watched.\n\n"
+        "**No rows arrive.** The model may be healthy, but it is not monitored until this is fixed.\n\n"
         "- none since Monday\n\n"
-        "**What to do.** See that the scorer answers (`/health`), that the website asks it, and that its journal is"
-        " shipped here. This closes itself with the next run that is whole.\n"
+        "**What to do:** Check that the scorer responds (`/health`), that the website calls it, and that its journal is"
+        " uploaded. The next complete run closes this issue.\n"
     )
     assert isinstance(closed, ResolveAlert)
-    assert (closed.marker, closed.body) == ("monitor:journal", "It is well again.\n\nit was so")
+    assert (closed.marker, closed.body) == ("monitor:journal", "Resolved: the last run was complete.\n\nit was so")
     assert len(fault_issues(broken, [alert("journal")], NOW, 14, whole=False)) == 1
 
 
 @pytest.mark.parametrize(("closed_at", "left"), [("2026-01-14T00:00:00Z", True), ("2026-01-01T00:00:00Z", False)])
-def test_one_that_a_person_closed_is_left_alone_for_a_while(closed_at, left):
-    """Somebody knows of it."""
+def test_one_that_a_person_closed_stays_closed_for_some_days(closed_at, left):
+    """Then it reopens."""
     known = [alert("rows", "closed", by_hand=True, closed_at=closed_at)]
 
     assert bool(fault_issues([MonitoringFault("rows", ())], known, NOW, 14)) is not left
@@ -111,8 +111,8 @@ JOINED = [
 
 
 @pytest.mark.parametrize(("left", "kinds", "done", "named"), JOINED)
-def test_a_check_that_joins_an_issue_of_the_watch_is_named_by_one_comment(left, kinds, done, named):
-    """An edit notifies nobody; what was announced is not announced again, and a killed run doubles nothing."""
+def test_a_new_check_in_an_issue_is_announced_by_one_comment(left, kinds, done, named):
+    """Editing notifies nobody; nothing is announced twice, by interrupted runs either."""
     (opened,) = fault_issues(checks("score_drift"), [], NOW, 14)
     known = alert("checks", **left, memory=opened.memory)
     found = fault_issues(checks(*kinds), [known], NOW, 14)
@@ -124,13 +124,13 @@ def test_a_check_that_joins_an_issue_of_the_watch_is_named_by_one_comment(left, 
         note, raised = found
         assert f"- {named}: KeyError" in note.body
         assert "score" not in note.body
-        assert ("which a person closed" in note.body) is (known.state == "closed")
+        assert ("a person closed" in note.body) is (known.state == "closed")
         after = fault_issues(checks(*kinds), [alert("checks", memory=raised.memory)], NOW, 14)
         assert [type(act) for act in after] == [OpenAlert]
 
 
-def test_a_check_that_returns_after_the_issue_closed_itself_joins_with_a_comment_of_its_own():
-    """The same comment brought up to date would notify nobody."""
+def test_a_check_that_returns_after_the_issue_was_resolved_has_a_new_comment():
+    """Updating the earlier comment would notify nobody."""
     markers = []
     for day in (1, 3):
         now = NOW + timedelta(days=day)
@@ -143,8 +143,8 @@ def test_a_check_that_returns_after_the_issue_closed_itself_joins_with_a_comment
 
 
 @pytest.mark.parametrize("memory", [{}, {"announced": "x"}, {"announced": None, "since": 3}])
-def test_an_issue_that_remembers_no_causes_announces_none_and_notes_them(memory):
-    """It is from before they were noted, or somebody edited it."""
+def test_an_issue_without_recorded_causes_announces_none_and_records_them(memory):
+    """From an earlier version, or edited by a person."""
     (raised,) = fault_issues(checks("score_drift"), [alert("checks", memory=memory)], NOW, 14)
 
     assert raised.memory["announced"] == ["score_drift"]

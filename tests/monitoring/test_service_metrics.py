@@ -155,7 +155,7 @@ def test_latency_that_joins_errors_is_one_comment(tmp_path, by_hand):
         assert "errors" not in body
         assert ("which a person closed" in body) is by_hand
     (alert,) = forge.alerts()
-    assert (alert.state, alert.title) == ("open", "Scorers: errors and latency beyond limits")
+    assert (alert.state, alert.title) == ("open", "Scorers: errors and latency above limits")
 
     handle_service_alarms(forge, [], RULES)
     handle_service_alarms(forge, [errors], RULES)
