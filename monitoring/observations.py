@@ -102,10 +102,10 @@ class Observations:
                 *likely_causes(self._facts(since, moved)),
             ),
             remarks={
-                "How far the estimate could be trusted so far": list(map(str, trust(self.signals))),
-                "Could not be watched": [f"{each.kind}: {each.why}" for each in self.unknown],
-                "About the journal": list(self.oddities),
-                "Days with too few rows to judge": list(self.unjudged)[-20:],
+                "Accuracy of the performance estimate": list(map(str, trust(self.signals))),
+                "Not monitored": [f"{each.kind}: {each.why}" for each in self.unknown],
+                "Journal": list(self.oddities),
+                "Days with too few rows to evaluate": list(self.unjudged)[-20:],
             },
         )
 
@@ -118,7 +118,7 @@ class Observations:
             yield f"{word}: {self.situation.why}"
         yield from (f"likely changed upstream: {change}" for change in self.upstream)
         for each in self.unknown:
-            yield f"{'not yet' if each.yet else 'could not be'} watched: {each.kind}: {each.why}"
+            yield f"{'not yet' if each.yet else 'could not be'} monitored: {each.kind}: {each.why}"
         yield from (f"the estimate of {metric}" for metric in trust(self.signals))
 
     def _cause(self, group: Sequence[list[Signal]]) -> Cause:
@@ -178,20 +178,20 @@ class Observations:
                 mean, usual = sum(day.value * day.rows for day in days) / rows, days[0].expected
                 money = daily_cost(days[0].metric, usual, mean, rows / len(days), target.worth or 0.0, target.currency)
                 yield (
-                    f"{days[0].metric}, {word} over {len(days)} days: {mean:.3f}; {usual:.3f} when it was judged"
+                    f"{days[0].metric}, {word} over {len(days)} days: {mean:.3f}; {usual:.3f} in the reference period"
                     f" ({mean - usual:+.3f})" + (f", {money}" if money else "")
                 )
         share = f"{self.labelled / self.rows:.0%}" if self.rows else "none"
-        yield f"outcomes are known for {self.labelled:,} of {self.rows:,} rows ({share})"
+        yield f"label coverage: {self.labelled:,} of {self.rows:,} rows ({share})"
 
     def _sure(self, lasting: Sequence[list[Signal]]) -> Iterable[str]:
         for days in lasting[:5]:
             beyond, length = sum(day.breached for day in days), days[-1].run_length
-            alone = "" if length is None else f"; alone it raises a false alarm once in {_long(length)}"
-            yield f"{text(_name(days[0]))}: beyond its limits on {beyond} of {len(days)} days{alone}"
+            alone = "" if length is None else f"; expected false alarms: one in {_long(length)}"
+            yield f"{text(_name(days[0]))}: outside its limits on {beyond} of {len(days)} days{alone}"
         yield (
-            f"where nothing has changed, false alarms of all charts together are {self.budget:g} a quarter: their limits"
-            " were solved for that, and each one's own counted, on quiet quarters drawn from the days that the model was judged with"
+            f"all charts together: {self.budget:g} expected false alarms a quarter without drift. Limits and rates are"
+            " solved on quarters resampled from the reference period"
         )
 
 
@@ -206,7 +206,7 @@ def table(series: Sequence[list[Signal]]) -> str:
     if not series:
         return ""
     lines = [
-        "| | last day | value | usual | limit | lately | days beyond | a false alarm in |",
+        "| signal | last day | value | reference mean | control limit | EWMA | days outside limits | false alarm in |",
         "|---|---|---:|---:|---:|---:|---:|---:|",
     ]
     for days in series:
@@ -228,7 +228,7 @@ def chart(days: Sequence[Signal]) -> str:
     unit = " in ms" if days[0].kind == "latency" else ""
     told = "".join(sign for sign in _name(days[0]) + unit if sign.isalnum() or sign in " _-.=")[:80]
     return (
-        f'```mermaid\nxychart-beta\n  title "{told}: the line is its limit"\n'
+        f'```mermaid\nxychart-beta\n  title "{told} and its control limit"\n'
         f"  x-axis [{names}]\n  bar [{values}]\n  line [{limit}]\n```"
     )
 
@@ -257,7 +257,7 @@ def _limit(day: Signal) -> float | None:
 def _words(day: Signal) -> str:
     limit = _limit(day)
     told = "" if limit is None else f", limit {day.told(limit)}"
-    lately = f"; lately {_lately(day)}" if _lately(day) else ""
+    lately = f"; EWMA {_lately(day)}" if _lately(day) else ""
     return f"{_name(day)}: {day.told(day.value)} on {day.day}; usual {day.told(day.expected)}{told}{lately}"
 
 

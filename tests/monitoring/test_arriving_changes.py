@@ -80,7 +80,7 @@ def test_the_incident_names_it():
     seen = Observations(
         CONTRACT, "v", "2026-03-03T06:00Z", [], [], Assessment("undecided", (), "no"), 1, 1, 1.0, upstream=[change]
     )
-    _, words = seen.issue_text(seen.findings(), IncidentState(), "quiet", "")
+    _, words = seen.issue_text(seen.findings(), IncidentState(), "inactive", "")
 
-    assert "**Likely cause**\n\n- Changed upstream: price is about 100 times larger: &lt;b&gt;cents?" in words
+    assert "**Likely causes**\n\n- Changed upstream: price is about 100 times larger: &lt;b&gt;cents?" in words
     assert f"likely changed upstream: {change}" in list(seen.summary(with_state=True))

@@ -190,11 +190,11 @@ def test_commands_of_a_comment_that_exclude_each_other_are_not_all_done():
     """Of two waivers, and of two rollbacks, the first counts; the proposal's link is in the one reply."""
     waiver, body = "/expected until 2026-02-08 because x", "/rollback\n" + f"/rollback {A}"
     start, _, note = answered(body)
-    assert (start.workflow, note.body.count("the first counts")) == ("rollback", 1)
+    assert (start.workflow, note.body.count("only the first")) == ("rollback", 1)
     *_, act = answered(f"{waiver}\n{waiver} y\n/ack 7d")
 
     assert isinstance(act, ProposeChange)
-    assert act.note.body.count("the first counts") == 1
+    assert act.note.body.count("only the first") == 1
     assert act.note.body.count("{proposal}") == 1
     assert "Acknowledged until" in act.note.body
 
@@ -219,8 +219,8 @@ def test_a_comment_with_more_commands_than_are_read_says_so():
         ("/expected until 2026-13-01 because x", "takes a date and a reason"),
         ("/expected until 2026-12-01", "takes a date and a reason"),
         ("/retrain now", "`/retrain` takes no argument."),
-        ("/rollback $(reboot)", "a version such as `20260101T0317-a1b2c3d4e5f6`"),
-        ("/rollback v1; echo", "a version such as"),
+        ("/rollback $(reboot)", "a version, such as `20260101T0317-a1b2c3d4e5f6`"),
+        ("/rollback v1; echo", "a version, such as"),
     ],
 )
 def test_a_command_that_is_mistyped_gets_a_sentence_with_what_can_be_typed(body, words):
@@ -302,12 +302,12 @@ def test_a_waiver_that_is_there_or_says_nothing_is_not_proposed():
 def test_retrain_and_rollback_start_a_workflow_and_link_to_it():
     """The version is decided before the reply: a repeated run goes no further back."""
     start, raised, note = answered("/retrain")
-    assert start == StartWorkflow("retrain", "asked for by dana below #3")
+    assert start == StartWorkflow("retrain", "requested by dana below #3")
     assert IncidentState.from_json(raised.memory).actions == (("2026-01-15T11:00:00Z", "retrain, by dana"),)
     assert "[this run](https://github.com/acme/toy/actions/runs/7)" in note.body
     start, raised, note = answered("/rollback")
 
-    assert start == StartWorkflow("rollback", "asked for by dana below #3", A, BAD)
+    assert start == StartWorkflow("rollback", "requested by dana below #3", A, BAD)
     assert f"`{A}`" in note.body
 
 
@@ -411,13 +411,13 @@ def test_the_file_that_comes_with_the_repository_expects_nothing(root):
     [
         ("[[expected]\n", "is not TOML"),
         ("expected = 3\n", "expected entries that begin with"),
-        ("expected = [3]\n", "entry 1: 3 is no table"),
+        ("expected = [3]\n", "entry 1: 3 is not a table"),
         (
             "[[expected]]\ncauses = [1]\nuntil = 2026-01-01T00:00:00\n",
             "entry 1: causes is .1.; expected a list of strings",
         ),
         ("[[expected]]\nuntil = 2026-01-01T00:00:00\n", "entry 1: until is .*; expected a day such as"),
-        ("[[expected]]\nuntill = 2026-01-01\n", "untill is not known; there are: causes, until"),
+        ("[[expected]]\nuntill = 2026-01-01\n", "untill is not a key; the keys are: causes, until"),
     ],
 )
 def test_a_mistake_in_the_waivers_is_said(text, words):

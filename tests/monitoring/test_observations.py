@@ -83,7 +83,7 @@ def test_where_the_level_is_the_alarm_it_is_told_and_else_it_is_not(rules):
     low = [replace(s, level=1.2) for s in series(".......")]
     (cause,) = seen(low, rules).findings().causes
 
-    assert cause.summary.endswith("usual 0.400, limit 1.000; lately 1.200 (limit 1.000)")
+    assert cause.summary.endswith("usual 0.400, limit 1.000; EWMA 1.200 (limit 1.000)")
 
 
 def test_the_digests_signals_are_no_cause(rules):
@@ -120,24 +120,24 @@ def test_title_and_body_tell_a_person_all(rules):
     )
     title, words = found.issue_text(findings, memory, "open", "")
 
-    assert title == "flight-late: missing values, multivariate drift since 2026-01-05 (wind)"
+    assert title == "flight-late: missing values, multivariate drift outside control limits since 2026-01-05 (wind)"
     for expected in (
-        "**flight-late**, version <code>v1</code>: beyond its limits since 2026-01-05.",
-        "**First:** ask weather what has changed on 2026-01-05.",
-        "- missing values share wind: beyond its limits on 3 of 7 days; alone it raises a false alarm once in 2.0 years",
-        "false alarms of all charts together are 1 a quarter",
+        "**flight-late**, version <code>v1</code>: outside control limits since 2026-01-05.",
+        "**Do now:** ask weather what changed on 2026-01-05.",
+        "- missing values share wind: outside its limits on 3 of 7 days; expected false alarms: one in 2.0 years",
+        "all charts together: 1 expected false alarms a quarter",
         "| multivariate drift reconstruction error | 2026-01-07 | 2.000 | 0.400 | 1.000 |  | 3 of 7 | 2.0 years |",
         "| univariate drift mean wind |",
         "| a | slice |",
-        "- accuracy, estimated over 3 days: 0.300; 0.400 when it was judged (-0.100), about 100 EUR a day: 0.1 on each of 100 rows a day, at 10 EUR each",
-        "- outcomes are known for 250 of 1,000 rows (25%)",
-        "- A release of ours: <code>v1</code> went live on 2026-01-04, a day before.",
-        "- An upstream change: <code>wind</code> moved; all of them weather's: ask there.",
+        "- accuracy, estimated over 3 days: 0.300; 0.400 in the reference period (-0.100), about 100 EUR a day (0.1 a row, 100 rows a day, 10 EUR each)",
+        "- label coverage: 250 of 1,000 rows (25%)",
+        "- Release: <code>v1</code> went live on 2026-01-04, 1 day before.",
+        "- Upstream change: <code>wind</code> drifted; owner: weather.",
         "- score_drift: ValueError: &lt;b&gt;",
         "- 3 torn",
         "- 2026-01-09",
         "```mermaid",
-        "do not retrain on them",
+        "do not retrain on it",
     ):
         assert expected in words
 
@@ -145,9 +145,9 @@ def test_title_and_body_tell_a_person_all(rules):
 def test_nothing_seen_can_be_told(rules):
     """No rows, no day, no division by zero."""
     found = seen([], rules, rows=0, labelled=0)
-    _, words = found.issue_text(found.findings(), IncidentState(), "quiet", "no day could be judged")
+    _, words = found.issue_text(found.findings(), IncidentState(), "inactive", "no day could be evaluated")
 
-    assert "outcomes are known for 0 of 0 rows (none)" in words
+    assert "label coverage: 0 of 0 rows (none)" in words
     assert first_day([], ()) == ""
 
 
