@@ -194,7 +194,7 @@ def test_in_a_workflow_a_robot_is_started_by_outputs(forge, dana, bundles, tmp_p
         "rollback=true",
         f"version={older}",
         f"bad={newer}",
-        f"reason=asked for by {author} below {link}",
+        f"reason=requested by {author} below {link}",
     ]
     assert parse_live(forge.read(LIVE)).champion.version != older
 

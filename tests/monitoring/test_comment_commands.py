@@ -110,14 +110,14 @@ def test_a_slow_release_is_an_incident_that_says_so(watch, forge, buys, journal,
     assert watch() == OK
     if not slow:
         assert forge.alerts() == []
-        assert "not yet watched: latency" not in capsys.readouterr().out
+        assert "not yet monitored: latency" not in capsys.readouterr().out
         return
     (opened,) = forge.alerts()
     assert opened.marker == "watch:buys:page/latency/"
-    assert opened.title == "buys: latency since 2026-02-25"
+    assert opened.title == "buys: latency outside control limits since 2026-02-25"
     assert "- latency p50: 61 ms on 2026-02-26; usual 1.6" in opened.body
     assert "latency p99 in ms" in opened.body
-    assert "no matter of what the model has learnt" in opened.body
+    assert "do not depend on the training data" in opened.body
 
 
 def test_a_journal_without_counts_of_the_scorers_is_not_broken(watch, forge, buys, journal, capsys):
@@ -126,7 +126,7 @@ def test_a_journal_without_counts_of_the_scorers_is_not_broken(watch, forge, buy
 
     assert watch() == OK
     assert forge.alerts() == []
-    assert "not yet watched: latency: the journal has no counts of the scorers" in capsys.readouterr().out
+    assert "not yet monitored: latency: the journal has no counts of the scorers" in capsys.readouterr().out
 
 
 def test_a_release_that_fails_on_every_request_is_an_incident(watch, forge, buys, journal, clock):
@@ -140,7 +140,7 @@ def test_a_release_that_fails_on_every_request_is_an_incident(watch, forge, buys
 
     assert watch() == OK
     opened = next(each for each in forge.alerts() if each.marker.startswith("watch:"))
-    assert opened.title == "buys: errors since 2026-02-25"
+    assert opened.title == "buys: errors outside control limits since 2026-02-25"
     assert "errors share: 100.00% on 2026-02-26; usual 0.00%, limit 1.00%" in opened.body
 
 
@@ -170,7 +170,7 @@ def test_a_thin_stream_is_no_alarm_and_no_pass(watch, forge, buys, journal, caps
 
     assert watch() == OK
     assert forge.alerts()[0].state == "open"
-    assert "no change: no day could be judged yet" in capsys.readouterr().out
+    assert "no change: no day could be evaluated yet" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
