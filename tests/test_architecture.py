@@ -29,7 +29,7 @@ OF_OURS = {
 #: package -> third-party packages
 OF_OTHERS = {
     "contracts": {"numpy", "pandas"},
-    "reporting": set(),
+    "reporting": {"jinja2"},
     "forge": {"requests"},
     "model": {"numpy", "onnx", "onnxruntime", "pandas", "skl2onnx", "sklearn"},
     "serve": {

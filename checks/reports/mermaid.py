@@ -25,7 +25,10 @@ _ALONE = "Bars: candidate."
 
 @dataclass(frozen=True)
 class Chart:
-    """A bar for each label, with a line over them or without; *words* say what it shows."""
+    """A bar for each label, with or without a line over them; *words* describe it.
+
+    *axis* is the quantity of the bars with its unit, *across* that of the labels.
+    """
 
     title: str
     axis: str
@@ -33,6 +36,7 @@ class Chart:
     labels: tuple[str, ...]
     bars: tuple[float, ...]
     line: tuple[float, ...] = ()
+    across: str = ""
 
     def mermaid(self) -> str:
         """Markdown: the words, for who cannot see it, and the chart."""
@@ -93,7 +97,7 @@ def _days(evidence: Evidence, metric: str) -> list[Chart]:
     if len(labels) < 2:
         return []
     words = f"{metric} by day. {_key(evidence)}"
-    return [Chart(f"{metric} by day", metric, words, tuple(labels), tuple(bars), tuple(line))]
+    return [Chart(f"{metric} by day", metric, words, tuple(labels), tuple(bars), tuple(line), "day")]
 
 
 def _scores(evidence: Evidence) -> list[Chart]:
@@ -112,7 +116,7 @@ def _scores(evidence: Evidence) -> list[Chart]:
     labels = tuple(f"{number(a, 3)} to {number(b, 3)}" for a, b in pairwise(edges))
     bars, *line = (tuple(map(float, each)) for each in shares)
     words = f"Rows by {what}. {_key(evidence)}"
-    return [Chart(f"Rows by {what}", "% of rows", words, labels, bars, *line)]
+    return [Chart(f"Rows by {what}", "% of rows", words, labels, bars, line[0] if line else (), what)]
 
 
 def _calibration(evidence: Evidence) -> list[Chart]:
@@ -125,7 +129,7 @@ def _calibration(evidence: Evidence) -> list[Chart]:
         labels = tuple(str(tenth) for tenth in range(1, len(found) + 1))
         title = f"Calibration of the {name}"
         words = f"{title}, in tenths of the rows, the least likely first. Bars: observed. Line: predicted."
-        charts.append(Chart(title, "share", words, labels, observed, predicted))
+        charts.append(Chart(title, "share", words, labels, observed, predicted, "tenth of the rows"))
     return charts
 
 

@@ -1,24 +1,25 @@
-"""Charts as SVG for the report's page: bars with a line, and intervals. Words are escaped here.
-
-What tells two series apart is their shape, bar or line with points, as well as their colour.
-"""
+"""Charts of the report's page: bars with a line over them, bars by name, and intervals."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
 
 from checks.reports.mermaid import Chart, number
+from reporting import svg
+from reporting.html import Figure, Table
 
-WIDTH, HEIGHT = 460, 230
-LEFT, RIGHT, TOP, BOTTOM = 48, 8, 10, 64
-ROW, NAME = 22, 150
+WIDTH, HEIGHT = 360, 220
+LEFT, RIGHT, TOP, BOTTOM = 44, 8, 26, 78
+ROW, NAME, LONGEST_NAME = 20, 132, 22
+#: Labels below an axis that have room beside each other.
+LABELS = 6
 
 
 @dataclass(frozen=True)
 class Interval:
-    """A value with its interval, and the limit that the whole of it should lie above (None: none)."""
+    """A value with its interval, and the limit that the whole of it should lie above (None: 0)."""
 
     name: str
     value: float
@@ -27,88 +28,75 @@ class Interval:
     limit: float | None = None
 
 
-def bars(chart: Chart) -> str:
-    """A figure: bars from nought, the line over them, and the same as a table."""
-    top = max([*chart.bars, *chart.line, 0.0]) * 1.1 or 1.0
+def bars(chart: Chart) -> Figure:
+    """Bars from 0 in the order of *chart*, such as days, and its line over them."""
+    floor = HEIGHT - BOTTOM
+    y = svg.linear([0.0, *chart.bars, *chart.line], floor, TOP)
     step = (WIDTH - LEFT - RIGHT) / len(chart.bars)
-
-    def y(value: float) -> float:
-        return HEIGHT - BOTTOM - max(value, 0.0) / top * (HEIGHT - TOP - BOTTOM)
-
-    inside = [
-        f'<path class="rule" d="M{LEFT} {y(tick):.1f}H{WIDTH - RIGHT}"/>'
-        f'<text x="{LEFT - 5}" y="{y(tick) + 4:.1f}" text-anchor="end">{number(tick, 2)}</text>'
-        for tick in (0, top / 2, top)
-    ]
-    every = max(1, round(len(chart.bars) / 6))
+    every = math.ceil(len(chart.bars) / LABELS)
+    parts = [svg.y_axis(y, LEFT, WIDTH - RIGHT, chart.axis)]
     for place, (label, value) in enumerate(zip(chart.labels, chart.bars, strict=True)):
-        left = LEFT + place * step
-        inside.append(
-            f'<rect class="bar" x="{left + step * 0.12:.1f}" y="{y(value):.1f}" width="{step * 0.76:.1f}" height="{HEIGHT - BOTTOM - y(value):.1f}"/>'
-        )
+        left, top = LEFT + place * step, y(max(value, 0.0))
+        parts.append(svg.rect("bar v0", left + step * 0.12, top, step * 0.76, floor - top))
         if place % every == 0:
-            inside.append(
-                f'<text x="{left + step / 2:.1f}" y="{HEIGHT - BOTTOM + 14}" text-anchor="end" transform="rotate(-30 {left + step / 2:.1f} {HEIGHT - BOTTOM + 14})">{escape(label[:14])}</text>'
+            x = left + step / 2
+            parts.append(
+                f'<g transform="rotate(-30 {x:.1f} {floor + 14})">{svg.text(x, floor + 14, label[:16], anchor="end")}</g>'
             )
+    parts.append(svg.text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 6, chart.across, "axis-name", "middle"))
     points = [(LEFT + (n + 0.5) * step, y(value)) for n, value in enumerate(chart.line)]
     if points:
-        inside.append(f'<path class="line" d="M{" L".join(f"{x:.1f} {at:.1f}" for x, at in points)}"/>')
-        inside += [f'<circle class="point" cx="{x:.1f}" cy="{at:.1f}" r="3.5"/>' for x, at in points]
-    names = ["", chart.axis, *(["line"] if chart.line else [])]
+        parts.append(svg.polyline("line v1", points))
+        parts += [svg.shape(1, x, at) for x, at in points]
     rows = [
-        [label, number(value), *([number(chart.line[n])] if chart.line else [])]
+        [label, number(value), *(number(each) for each in chart.line[n : n + 1])]
         for n, (label, value) in enumerate(zip(chart.labels, chart.bars, strict=True))
     ]
-    return _figure(chart.title, chart.words, inside, HEIGHT) + _folded(names, rows)
+    table = Table([chart.across, chart.axis, *(["line"] if chart.line else [])], rows)
+    return Figure(chart.title, svg.drawing(chart.title, chart.words, (WIDTH, HEIGHT), parts), table, chart.words)
 
 
-def intervals(title: str, words: str, each: Sequence[Interval]) -> str:
-    """A figure: a line for each interval, a point for its value, a bar for its limit; nought is marked."""
+def named_bars(title: str, note: str, axis: str, shares: Sequence[tuple[str, float]]) -> Figure:
+    """A bar for each name, one below the other; *axis* is the quantity with its unit."""
+    bottom = ROW * len(shares) + 8
+    x = svg.linear([0.0, *(value for _, value in shares)], NAME, WIDTH - RIGHT - 4)
+    parts = [svg.x_axis(x, 4, bottom, axis)]
+    for place, (name, value) in enumerate(shares):
+        top = ROW * place + 8
+        parts += [_name(name, top + 11), svg.rect("bar v0", NAME, top + 2, x(value) - NAME, ROW - 8)]
+    table = Table(["", axis], [[name, number(value)] for name, value in shares])
+    return Figure(title, svg.drawing(title, note, (WIDTH, bottom + 36), parts), table, note)
+
+
+def intervals(title: str, note: str, axis: str, each: Sequence[Interval]) -> Figure | None:
+    """A line for each interval, a point for its value, a bar for its limit; None without any.
+
+    An interval that is not wholly above its limit is dashed, and its point is hollow.
+    """
     if not each:
-        return ""
-    ends = [0.0, *(v for one in each for v in (one.low, one.high, one.value, one.limit or 0.0))]
-    low, high = min(ends), max(ends)
-    room = (high - low or 1.0) * 0.05
-    low, high = low - room, high + room
-    height = ROW * len(each) + 30
-
-    def x(value: float) -> float:
-        return NAME + (value - low) / (high - low) * (WIDTH - NAME - RIGHT)
-
-    inside = [
-        (
-            f'<path class="rule" d="M{x(0):.1f} 4V{height - 22}"/>'
-            f'<text x="{x(0):.1f}" y="{height - 6}" text-anchor="middle">0</text>'
-        )
-    ]
+        return None
+    bottom = ROW * len(each) + 8
+    ends = (value for one in each for value in (one.low, one.high, one.value, one.limit or 0.0))
+    x = svg.linear([0.0, *ends], NAME, WIDTH - RIGHT - 10)
+    parts = [svg.x_axis(x, 4, bottom, axis), svg.path("zero", f"M{x(0):.1f} 4V{bottom}")]
     for place, one in enumerate(each):
         y = ROW * place + 16
-        sure = one.low > (0.0 if one.limit is None else one.limit)
-        inside.append(f'<text x="{NAME - 8}" y="{y + 4}" text-anchor="end">{escape(one.name[:22])}</text>')
-        inside.append(f'<path class="{"line" if sure else "unsure"}" d="M{x(one.low):.1f} {y}H{x(one.high):.1f}"/>')
-        inside.append(f'<circle class="{"point" if sure else "hollow"}" cx="{x(one.value):.1f}" cy="{y}" r="4"/>')
+        parts.append(_name(one.name, y + 4))
+        if not all(map(math.isfinite, (one.value, one.low, one.high))):
+            continue
+        above = one.low > (one.limit or 0.0)
+        parts.append(svg.path(f"line {'v0' if above else 'v5 unsure'}", f"M{x(one.low):.1f} {y}H{x(one.high):.1f}"))
+        parts.append(svg.shape(0 if above else 5, x(one.value), y, 4))
         if one.limit is not None:
-            inside.append(f'<path class="limit" d="M{x(one.limit):.1f} {y - 8}V{y + 8}"/>')
+            parts.append(svg.path("limit", f"M{x(one.limit):.1f} {y - 8}V{y + 8}"))
     rows = [
         [o.name, f"{o.value:+.4f}", f"{o.low:+.4f}", f"{o.high:+.4f}", "" if o.limit is None else f"{o.limit:+.4f}"]
         for o in each
     ]
-    return _figure(title, words, inside, height) + _folded(["", "value", "from", "to", "limit"], rows)
+    table = Table(["", "value", "from", "to", "limit"], rows)
+    return Figure(title, svg.drawing(title, note, (WIDTH, bottom + 36), parts), table, note)
 
 
-def table(names: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table that scrolls by itself where the page is narrow."""
-    head = "".join(f"<th>{escape(name)}</th>" for name in names)
-    body = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows)
-    return f'<div class="scroll" tabindex="0"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
-
-
-def _figure(title: str, words: str, inside: Sequence[str], height: int) -> str:
-    return (
-        f'<figure><figcaption>{escape(title)}</figcaption><svg viewBox="0 0 {WIDTH} {height}" role="img"'
-        f' aria-label="{escape(words)}">{"".join(inside)}</svg><p class="soft">{escape(words)}</p></figure>'
-    )
-
-
-def _folded(names: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    return f"<details><summary>as a table</summary>{table(names, rows)}</details>"
+def _name(name: str, y: float) -> str:
+    short = name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
+    return svg.text(NAME - 8, y, short, "name", "end")

@@ -15,6 +15,7 @@ from checks.insights.review import Review
 from checks.reports.folded_sections import hit, sections
 from checks.reports.html_page import page
 from checks.reports.mermaid import Chart
+from checks.reports.report_svg import Interval, bars, intervals, named_bars
 from checks.rules.serving_load import Served
 from checks.verdict import Finding, judge
 from model.source_profile.source_change import Change
@@ -102,7 +103,8 @@ def test_without_a_champion_only_what_there_is_is_told():
     assert "The real server" not in words
     assert "<details><summary>Data since the last training</summary>" in words
     assert "None" not in words
-    assert "It could not be asked" in drawn(bare)
+    assert "The server was not measured" in drawn(bare)
+    assert "Prediction churn" not in drawn(bare)
 
 
 class Page(HTMLParser):
@@ -135,7 +137,7 @@ def test_the_page_is_one_file_that_fetches_nothing_and_runs_nothing():
     assert "default-src 'none'" in words
     assert "prefers-color-scheme: dark" in words
     assert 'name="viewport"' in words
-    assert words.count("<svg") == words.count("as a table") == 4
+    assert words.count("<svg viewBox") == words.count('role="img"') == words.count("as a table") == 4
     assert all(
         each in words
         for each in (
@@ -148,6 +150,32 @@ def test_the_page_is_one_file_that_fetches_nothing_and_runs_nothing():
             "unknown",
         )
     )
+
+
+def test_the_page_begins_with_the_metrics():
+    """Models, gain, confidence interval and limit are a table that is not folded."""
+    words = drawn()
+    first = words.partition("<main>")[2].partition("</section>")[0].partition("<details>")[0]
+    cells = re.findall(r"<t[hd](?: [^>]*)?>(.*?)</t[hd]>", first)
+
+    assert cells == [
+        *("metric", "candidate", "champion", "baseline", "gain", "confidence interval", "lower limit"),
+        *("log_loss (lower is better)", "0.5450", "0.5040", "0.5725", "-0.0406", "-0.0520 to -0.0297", "-0.0050"),
+    ]
+    assert "Nothing was measured" in page(judge([], [], True, "Good."), REVIEW, [], CANDIDATE, [])
+
+
+def test_every_axis_has_ticks_and_its_quantity():
+    """Also a chart of values that are all equal."""
+    flat = replace(CHART, bars=(0.0, 0.0), line=(), across="day")
+    for figure, names in (
+        (bars(replace(CHART, across="day")), ["log_loss", "day"]),
+        (bars(flat), ["log_loss", "day"]),
+        (intervals("t", "", "gain", [Interval("a", 0.0, 0.0, 0.0)]), ["gain"]),
+        (named_bars("t", "", "% of rows", [("a", 0.0)]), ["% of rows"]),
+    ):
+        assert re.findall(r'class="axis-name"[^>]*>([^<]+)<', figure.svg) == names
+        assert len(re.findall(r">-?[\d.,]+</text>", figure.svg)) >= 2
 
 
 EVIL = "<img src=x onerror=alert(1)> | @all `x` </svg> \u202e"
@@ -184,7 +212,7 @@ def test_remarks_on_the_data_are_a_list_of_their_own_and_escaped():
     words = drawn(name=CANDIDATE | {"remarks": ["article: 3 merge in float32", EVIL]})
 
     assert "(they do not change the verdict)</h2><ul><li>article: 3 merge in float32</li><li>&lt;img" in words
-    assert words.index("<h2>Findings") < words.index("<h2>Remarks") < words.index("<h2>Against")
+    assert words.index("<h2>Findings") < words.index("<h2>Remarks") < words.index("<h2>Prediction churn")
     assert "<img" not in words
     assert Page(words).open == []
     assert "Remarks" not in drawn()
