@@ -21,7 +21,7 @@ from contracts.journal_format import LOT, Listing, Part, Place, frames, in_order
 from contracts.row_contract import Contract, read_time
 from monitoring.experiment.confidence_sequences import Numbers
 from monitoring.experiment.experiment_units import Split, Units, arms_rows, chosen, collected, in_time, valued
-from monitoring.experiment.text_codes import Among, factorized, only
+from monitoring.experiment.text_codes import Among, only
 
 _ANSWER = ("id", "at", "version", "arm", "key", "score", "share", "split")
 #: Of a row, what is needed to make units of it.
@@ -104,7 +104,7 @@ class Book:
         start, end = self._window(day)
         tomorrow = min(end, asked.midnight(day + 1))
         begun = self._rows(self._lines("answers", [today], (start, tomorrow), odd), odd)
-        codes, keys = factorized(begun["key"])
+        codes, keys = _distinct(begun["key"])
         hashes = hashed(keys.to_numpy(dtype=object))  # else each is asked for by itself
         fresh = ~_among(hashes, known)
         mine = np.append(fresh, False)[codes]  # the last is for rows without a key
@@ -115,7 +115,7 @@ class Book:
         theirs = _places(keys, lambda lines: lines["key"].astype(str))
         more = self._lines("answers", later, (tomorrow, end), uncounted, theirs)
         rows = _joined([rows, self._rows(more, uncounted)[[*_ROW, "place"]]])
-        codes, ids = factorized(rows["id"])
+        codes, ids = _distinct(rows["id"])
         rows = in_time(rows.assign(id=codes), lasts)
         codes, used = pd.factorize(rows["id"])
         rows = rows.assign(id=codes)
@@ -234,6 +234,12 @@ def _among(hashes: Numbers, known: Keys) -> Numbers:
         place = np.minimum(np.searchsorted(ordered, maybe), len(ordered) - 1)
         found.append(maybe[ordered[place] == maybe])
     return np.isin(hashes, np.concatenate(found))
+
+
+def _distinct(column: pd.Series[str]) -> tuple[Numbers, pd.Series[str]]:
+    """The place of each text of a *column*, (n,), among its distinct ones, and these; -1 of a missing one."""
+    codes, texts = pd.factorize(column)
+    return codes, pd.Series(texts)
 
 
 def _places(known: pd.Series[str], told: Callable[[pd.DataFrame], pd.Series[str]]) -> Places:

@@ -1,7 +1,8 @@
-"""Columns of texts as numbers: which are equal, and where each is among others. Exact, and quick for many.
+"""Looks up texts in a column of known ones: exact, and quick for many.
 
-A text becomes a number of eight bytes; texts whose numbers are equal are compared, so numbers only say where
-to look. Columns that are in no Arrow array, or have long or missing texts, are read by pandas itself.
+A text becomes a number of eight bytes, and texts whose numbers are equal are compared. Unlike Arrow's `index_in` or a
+join, the table of known texts is built once for many columns. Columns that are no Arrow array, or have long or
+missing texts, are compared by pandas.
 """
 
 from __future__ import annotations
@@ -23,20 +24,6 @@ def only(column: pd.Series[Any]) -> pd.Series[Any]:
     if isinstance(column.dtype, pd.StringDtype):
         return column
     return column.map(lambda told: told if isinstance(told, str) else None)
-
-
-def factorized(column: pd.Series[str]) -> tuple[Numbers, pd.Series[str]]:
-    """The place of each text of a *column*, (n,), among its different ones, and these; -1 of a missing one."""
-    numbers = _numbers(column)
-    if numbers is not None:
-        codes, distinct = pd.factorize(numbers)
-        first = np.empty(len(distinct), dtype=np.intp)
-        first[codes[::-1]] = np.arange(len(codes))[::-1]
-        texts = column.iloc[first].reset_index(drop=True)
-        if len(texts) == len(column) or _equal(texts.iloc[codes], column):
-            return codes, texts
-    codes, found = pd.factorize(column)
-    return codes, pd.Series(found)
 
 
 class Among:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitoring.experiment.text_codes import Among, factorized, only
+from monitoring.experiment.text_codes import Among, only
 
 #: Two texts that become the same number.
 ALIKE = ("visitor1DA00BBAA", "azztufexYZLccxnr")
@@ -22,16 +22,6 @@ def odd(text):
     return text is not None and any("\ud800" <= sign <= "\udfff" for sign in text)
 
 
-@given(COLUMNS)
-def test_each_text_has_the_place_of_the_first_that_equals_it(texts):
-    """In the order in which they came; one that is missing has none."""
-    codes, different = factorized(column(texts))
-    told = [text for text in texts if text is not None]
-
-    assert different.tolist() == list(dict.fromkeys(told))
-    assert [different[code] if code >= 0 else None for code in codes] == texts
-
-
 @given(st.lists(TEXT, max_size=12, unique=True), COLUMNS)
 def test_a_text_is_found_where_it_is_and_nowhere_else(known, texts):
     """Whatever number it becomes, of however many bytes it is."""
@@ -45,7 +35,6 @@ def test_texts_that_become_the_same_number_stay_two(known):
     """They are compared, then."""
     both = column(list(ALIKE))
 
-    assert factorized(both)[0].tolist() == [0, 1]
     assert Among(column(list(known)))(both).tolist() == [0, 1 if len(known) == 2 else -1]
 
 
