@@ -1,4 +1,4 @@
-"""A command's standard output, whose reader may leave before the command is done (`make status | head`)."""
+"""Writes to a closed standard output are dropped (`make status | head`)."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from typing import Any
 
 
 def ignore_closed_pipes() -> None:
-    """From now on what this process prints into a closed pipe is dropped, and raises nothing.
+    """Drop what this process prints to a closed pipe, without an error.
 
-    The command goes on to its end, with its own exit code: a landing must not stop half-way because
-    nobody reads what it prints. For SIGPIPE's default, which would end the process, the same pipe and
-    a peer that hangs up are one.
+    A landing must not stop half-way because its output is not read. The default action of SIGPIPE would end
+    the process, also for a network connection that is closed.
     """
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
@@ -33,10 +32,10 @@ def ignore_closed_pipes() -> None:
 
 
 class _Dropping(io.FileIO):
-    """A file that takes all it is given, whether or not anything reads the other end."""
+    """A file that ignores a closed pipe."""
 
     def write(self, content: Any) -> int:
-        """The number of bytes taken."""
+        """Write *content*; returns the number of bytes."""
         try:
             return super().write(content) or 0
         except BrokenPipeError:

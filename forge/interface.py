@@ -1,8 +1,4 @@
-"""Proposals, releases, alerts: the place where people and robots meet.
-
-`Forge` is what the rest of the project knows of it. GitHub is one (`forge.github.github_forge`), a folder on a
-laptop is another (`forge.local.folder_forge`).
-"""
+"""The interface `Forge` (proposals, releases, alerts), with two implementations: GitHub and a folder."""
 
 from __future__ import annotations
 
@@ -14,23 +10,23 @@ from typing import Any, Literal, Protocol
 from contracts.live_config import Change as Change  # noqa: PLC0414 -- part of the interface
 
 GITHUB = "github:"
-#: Begins the marker of an incident that the watch keeps.
+#: Begins the marker of an incident of monitoring.
 WATCH = "watch:"
-#: Begins the marker of a note that answers a comment; its id follows.
+#: Begins the marker of a note that answers a comment; followed by the comment's id.
 REPLY = "reply:"
 
 
 class ForgeError(Exception):
-    """The forge refuses, or cannot be reached. The message says why and what to do."""
+    """The forge refuses a request or cannot be reached. The message says why and what to do."""
 
 
 @dataclass(frozen=True)
 class Release:
-    """A stored bundle: a candidate, published, or withdrawn (rolled back, and so in quarantine).
+    """A stored bundle: a candidate, published, or withdrawn (rolled back, and so quarantined).
 
-    *latest* is the one that people and programs take who ask for no version. *by_hand* says that a
-    person changed its state on the forge, or lost what robots noted there, and no robot has followed
-    yet. *digest* is what its notes say; only the history of live.toml says what may be served.
+    *latest* is the default for downloads without a version. *by_hand*: a person changed its state on the forge,
+    or removed the hidden line, and no robot has followed yet. *digest* is taken from its notes; only the history
+    of live.toml decides what may be served.
     """
 
     version: str
@@ -44,10 +40,10 @@ class Release:
 
 @dataclass(frozen=True)
 class Proposal:
-    """A change of files that waits for a verdict, on a branch of its own.
+    """A change of files on a branch, which waits for a verdict; on GitHub a pull request.
 
-    *files* are the paths it changes, *head* its newest commit. *comments* are the robots' own, by
-    marker. *link* leads to it from another text.
+    *files* are the paths it changes, *head* its newest commit, *comments* those of robots, by marker, and *link*
+    refers to it in Markdown.
     """
 
     number: int
@@ -65,10 +61,10 @@ class Proposal:
 
 @dataclass(frozen=True)
 class Alert:
-    """Something that somebody should look at; one per marker.
+    """Something a person should look at, one per *marker*; on GitHub an issue.
 
-    *memory* is what robots noted for their next run, as JSON. *by_hand* says that a person closed
-    it, or opened it again, and no robot has followed yet. *link* leads to it from another text.
+    *memory* is JSON kept for the next run. *by_hand*: a person closed or reopened it, and no robot has followed
+    yet. *link* refers to it in Markdown.
     """
 
     number: int
@@ -85,7 +81,7 @@ class Alert:
 
 @dataclass(frozen=True)
 class Comment:
-    """What a person wrote below an alert; *reply* is the robots' word on it, None if there is none."""
+    """A person's comment on an alert; *reply* is the robots' answer, None if there is none."""
 
     id: int
     author: str
@@ -96,21 +92,18 @@ class Comment:
 
 @dataclass(frozen=True)
 class Schedule:
-    """A robot that should run by itself: whether it is switched on, and when it last ran well.
-
-    One that never did counts from when it was set up.
-    """
+    """A scheduled workflow: whether it is enabled, and its last success (or when it was created)."""
 
     enabled: bool
     last_success: str
 
 
 class Forge(Protocol):
-    """What a forge can do. Every write may be repeated: it finishes the job and doubles nothing.
+    """What a forge can do. Every write is idempotent.
 
-    A file is read from the default branch where none is named. A title is one line. An alert whose label or hidden line a person removed is still one;
-    `put_back` puts back what is missing. `history` may know the newest fifty changes only. `say` and `set_state` are
-    what a person does to an alert; a robot uses `alert`, `resolve` and `note`.
+    `read` uses the default branch unless one is named. Titles are one line. An alert is recognised without its
+    label or hidden line, and `put_back` restores both. `history` may be limited to the newest fifty changes.
+    People use `say` and `set_state` on an alert; robots use `alert`, `resolve` and `note`.
     """
 
     def read(self, path: str, branch: str | None = None) -> str | None: ...

@@ -1,4 +1,4 @@
-"""What a repository that runs itself has to look after: leftovers, and robots that went silent. Pure."""
+"""Maintenance: candidates to remove, and scheduled workflows that do not run. Pure."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from datetime import datetime, timedelta
 
 from forge.interface import Release, Schedule
 
-#: What to do about a robot that went silent.
+#: What to do about a scheduled workflow that does not run.
 SILENT = """\
-Look at its newest runs on the Actions page, and run it by hand there. GitHub also switches a schedule off
-after 60 days without a commit, this watch's own with it: switch both on again there.
+Look at its newest runs on the Actions page, and run it by hand there. GitHub disables schedules after 60 days
+without a commit, including the one of this check: enable both again there.
 """
 
 
 def leftovers(releases: Iterable[Release], wanted: Collection[str], now: datetime, days: int) -> list[str]:
-    """Candidates older than so many *days* that came to nothing; *wanted* are live or proposed."""
+    """Candidates older than *days* that are not *wanted* (live or proposed)."""
     return [
         release.version
         for release in releases
@@ -26,7 +26,7 @@ def leftovers(releases: Iterable[Release], wanted: Collection[str], now: datetim
 
 
 def overdue(name: str, schedule: Schedule, now: datetime, days: float) -> str:
-    """What is wrong with a robot that should have run within *days*; "" if nothing is."""
+    """Why the workflow *name* counts as not running: disabled, or no success within *days*; "" if it runs."""
     if not schedule.enabled:
         return f"{name} is switched off, or is not there"
     since = now - datetime.fromisoformat(schedule.last_success)

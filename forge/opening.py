@@ -1,4 +1,4 @@
-"""Which forge a command talks to: `open_forge`."""
+"""`open_forge`: the forge in a folder or on GitHub that a command uses."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from forge.local.folder_forge import LocalForge
 def open_forge(where: str) -> Forge:
     """The forge at *where*: a folder, or `github:OWNER/NAME` with the token in GITHUB_TOKEN.
 
-    WAIT_MINUTES is how long GitHub may make a command wait: a job says there what its time allows.
+    WAIT_MINUTES limits how long a command waits for GitHub's rate limits.
     """
     if where.startswith(GITHUB):
         minutes = os.environ.get("WAIT_MINUTES") or "1"

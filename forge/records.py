@@ -1,7 +1,4 @@
-"""Records: Markdown that begins with a hidden line of JSON. A folder keeps files of it, GitHub bodies.
-
-What follows that line is for people; all of it can be read, and put right, with an editor.
-"""
+"""Records: Markdown text below a hidden line of JSON; files in a folder, bodies of issues on GitHub."""
 
 from __future__ import annotations
 
@@ -17,7 +14,7 @@ Meta = dict[str, Any]
 
 
 class Records:
-    """The numbered records in *folder*: 0001.md, 0002.md, … Whoever writes must hold the lock."""
+    """The numbered records in *folder*: 0001.md, 0002.md, … The caller holds the lock while writing."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -47,37 +44,37 @@ class Records:
 
 
 def read_record(path: Path) -> tuple[Meta, str]:
-    """Values and text of a record. Raises `ForgeError` if it is none."""
+    """Values and text of a record. Raises `ForgeError` if it is not a record."""
     try:
         return parse(path.read_bytes().decode())
     except (OSError, ValueError) as error:
-        raise ForgeError(f"{path} cannot be read: {error}; put it right, or back from a copy") from error
+        raise ForgeError(f"{path} cannot be read: {error}; correct it, or restore it from a copy") from error
 
 
 def write_record(path: Path, meta: Meta, body: str) -> None:
-    """Write a record, whole or not at all."""
+    """Write a record atomically."""
     write_whole(path, render(meta, body))
 
 
 def parse(text: str) -> tuple[Meta, str]:
-    """Values and text of what `render` gave. Raises ValueError if it is none."""
+    """Values and text of a record that `render` made. Raises ValueError."""
     first, _, body = text.partition("\n")
     if not (first.startswith(_MARK) and first.endswith(_END)):
-        raise ValueError("the first line is not the hidden line of JSON it should be")
+        raise ValueError("the first line is not a hidden line of JSON")
     try:
         return dict(json.loads(first[len(_MARK) : -len(_END)])), body
     except (TypeError, RecursionError) as error:
-        raise ValueError("the hidden line is not the JSON object it should be") from error
+        raise ValueError("the hidden line is not a JSON object") from error
 
 
 def render(meta: Meta, body: str) -> str:
-    """A text whose first line hides *meta* from the reader."""
+    """*body* below a hidden line with *meta*."""
     hidden = json.dumps(meta, ensure_ascii=False).replace("-->", "--\\u003e")
     return f"{_MARK}{hidden}{_END}\n{body}"
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Write a file, whole or not at all."""
+    """Write a file atomically."""
     work = path.with_suffix(".unfinished")
     with work.open("wb") as file:
         file.write(text.encode())

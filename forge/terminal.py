@@ -1,4 +1,4 @@
-"""What a person at a terminal sees of a forge, and does to its alerts."""
+"""The commands for a person at a terminal: status, comment, close and reopen."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from forge.interface import Forge, ForgeError
 
 
 def status(_: argparse.Namespace, forge: Forge) -> int:
-    """Print what is live, proposed, released, alarming."""
+    """Print what is live, the open proposals, the releases and the alerts."""
     live, changes = champion_of(forge.read(LIVE) or ""), forge.history(LIVE)
     since = f", since {changes[0].at}: {changes[0].message}" if changes else ""
     print(f"live      {live or 'nothing'}{since}")
@@ -27,25 +27,24 @@ def status(_: argparse.Namespace, forge: Forge) -> int:
     return 0
 
 
-def comment(asked: argparse.Namespace, forge: Forge) -> int:
-    """Say something below an alert; the watch answers commands when it looks next."""
-    _refuse_unknown(forge, asked.number)
-    forge.say(asked.number, asked.words)
-    print(f"said below alert {asked.number}; the watch reads it when it looks next: make watch")
+def comment(args: argparse.Namespace, forge: Forge) -> int:
+    """Comment on an alert; the next monitoring run answers commands."""
+    _refuse_unknown(forge, args.number)
+    forge.say(args.number, args.text)
+    print(f"commented on alert {args.number}; the next monitoring run reads it: make watch")
     return 0
 
 
-def move(asked: argparse.Namespace, forge: Forge) -> int:
-    """Close an alert, or open it again: the watch does not fight a person who did."""
-    _refuse_unknown(forge, asked.number)
-    state = asked.state
-    forge.set_state(asked.number, state)
-    print(f"alert {asked.number} is {state}")
+def move(args: argparse.Namespace, forge: Forge) -> int:
+    """Close an alert, or open it again; monitoring respects what a person did."""
+    _refuse_unknown(forge, args.number)
+    state = args.state
+    forge.set_state(args.number, state)
+    print(f"alert {args.number} is {state}")
     return 0
 
 
 def _refuse_unknown(forge: Forge, number: int) -> None:
-    known = [alert.number for alert in forge.alerts()]
-    if number not in known:
-        there = ", ".join(map(str, known)) or "none"
-        raise ForgeError(f"there is no alert {number}; there are: {there}")
+    numbers = [alert.number for alert in forge.alerts()]
+    if number not in numbers:
+        raise ForgeError(f"there is no alert {number}; alerts: {', '.join(map(str, numbers)) or 'none'}")

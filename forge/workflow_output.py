@@ -1,4 +1,4 @@
-"""What a command tells the workflow it runs in; on a laptop, nothing is told."""
+"""Outputs and summary of a workflow's job; outside GitHub Actions nothing is written."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def summary(text: str) -> None:
 
 
 def run_address() -> str:
-    """Where this run of a workflow can be seen; "" on a laptop."""
+    """The address of this workflow run; "" outside GitHub Actions."""
     names = ("GITHUB_SERVER_URL", "GITHUB_REPOSITORY", "GITHUB_RUN_ID")
     server, repository, run = (os.environ.get(name, "") for name in names)
     return f"{server}/{repository}/actions/runs/{run}" if os.environ.get("GITHUB_ACTIONS") else ""

@@ -129,7 +129,7 @@ def test_the_loop_step_by_step_goes_as_the_pages_say(checkout):
         wait_for(lambda: ready(address)["version"] == second, 60, "no swap")
         (anchor,) = (command for command in commands() if " -m checks anchor " in command)
         assert f"moves the anchor from {first.version} to {second}" in checkout.type(anchor)
-        said = f"scorers serve {first.version} when they look next"
+        said = f"scorers serve {first.version} after their next sync"
         assert said in checkout.type("make rollback")
         wait_for(lambda: ready(address)["version"] == first.version, 60, "no rollback")
 

@@ -1,4 +1,4 @@
-"""What a forge knows of a bundle: the file that describes it, and the digest that names its content."""
+"""A bundle's manifest, and the digest of its content."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from contracts.live_config import Slot
 from forge.interface import ForgeError
 
 MANIFEST = "manifest.json"
-#: What the digest of a bundle leaves out: its own name, and when and by whom it was made.
+#: Fields that are not part of a bundle's digest: its name, and the build's time and author.
 UNSIGNED = ("version", "digest", "build")
 
 
@@ -38,11 +38,11 @@ def parse_manifest(version: str, content: bytes) -> dict[str, Any]:
         found["files"].items()
         return found
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ForgeError(f"the manifest of {version} is not one: {error!r}; go back to another release") from error
+        raise ForgeError(f"the manifest of {version} is not valid: {error!r}; roll back to another release") from error
 
 
 def content_digest(manifest: Mapping[str, Any]) -> str:
-    """The digest of what a *manifest* says, the files' digests with it, whatever digest it claims."""
+    """The digest of a *manifest*'s content, which includes the files' digests; its own `digest` is not read."""
     content = {key: value for key, value in manifest.items() if key not in UNSIGNED}
     text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
@@ -51,12 +51,12 @@ def content_digest(manifest: Mapping[str, Any]) -> str:
 def as_named(manifest: Mapping[str, Any], slot: Slot) -> dict[str, Any]:
     """The *manifest*, if it is the one that live.toml names. Raises `ForgeError`.
 
-    What is stored with a release can be edited; whoever judges, watches or trains by it must know.
+    A release can be edited on the forge, so every reader has to check it.
     """
     found = content_digest(manifest)
     if found != slot.digest:
         raise ForgeError(
-            f"the release {slot.version} is not what live.toml names: it has {found} instead of"
+            f"the release {slot.version} is not what live.toml names: its digest is {found} instead of"
             f" {slot.digest}; see the incident on it, or type: python -m forge release"
         )
     return dict(manifest)

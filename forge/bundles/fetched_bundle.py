@@ -1,7 +1,6 @@
-"""A bundle in a folder, brought from the forge and verified: what it must be to be served.
+"""Fetch a bundle from the forge to a store, and verify it.
 
-Files are read only where they are regular ones: the open of a FIFO waits for a writer, and a device
-never ends.
+Only regular files are read: opening a FIFO blocks until there is a writer, and a device has no end.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ LARGEST = 64 * 2**20
 
 
 def fetch(forge: Forge, store: Path, slot: Slot) -> None:
-    """Have the bundle of *slot* in the *store*. Raises `ForgeError` or OSError; then nothing is left."""
+    """Fetch the bundle of *slot* to the *store*, if needed. Raises `ForgeError` or OSError, and then leaves nothing."""
     place = store / "bundles" / slot.version
     if place.is_dir() and not problem(place, slot):
         os.utime(place)
@@ -41,7 +40,7 @@ def fetch(forge: Forge, store: Path, slot: Slot) -> None:
 
 
 def problem(folder: Path, slot: Slot) -> str:
-    """What keeps *folder* from being the bundle that *slot* names; "" if nothing does."""
+    """Why *folder* is not the bundle that *slot* names; "" if it is."""
     try:
         manifest = json.loads(read_regular(folder / MANIFEST, LARGEST))
         found = content_digest(manifest)
@@ -58,7 +57,7 @@ def problem(folder: Path, slot: Slot) -> str:
 
 
 def replace_whole(path: Path, text: str, *, durable: bool = False) -> None:
-    """Write the file at *path*, whole or not at all; a *durable* one outlives a crash of the system."""
+    """Write the file at *path* atomically; a *durable* one survives a crash of the system."""
     work = path.with_name(f".{path.name}-{os.getpid()}")
     with work.open("w", encoding="utf-8") as file:
         file.write(text)

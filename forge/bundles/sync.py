@@ -1,10 +1,9 @@
-"""Bring what `live.toml` names to where a scorer runs; it follows the store, never the forge.
+"""Copy what `live.toml` names from the forge to a store, which a scorer follows.
 
-The store's own `live.toml` is replaced last and atomically, and names only what is there and
-verified. The champion waits for no slot beside it: a challenger or an anchor that cannot be had is
-left out, and tried again. Without a champion that can be had the store stays as it was; so it does
-where the forge does not say what is live. `sync.json` beside it says how each look ended, for the
-scorer to repeat.
+The store's own `live.toml` is replaced last and atomically, and names only verified bundles. A challenger or an
+anchor that cannot be fetched is left out and tried again. Without a champion that can be fetched, or without a
+readable `live.toml` on the forge, the store stays as it was. `sync.json` has the result of the last sync, which the
+scorer reports.
 """
 
 from __future__ import annotations
@@ -24,28 +23,28 @@ from contracts.regular_file import read_regular
 from forge.bundles.fetched_bundle import fetch, replace_whole
 from forge.interface import Forge, ForgeError
 
-PATIENCE = 300.0  # seconds between looks in trouble, at most
-KEPT = 5  # bundles that are not live any more: a rollback to one of them needs no download
+PATIENCE = 300.0  # longest pause after a failure, in seconds
+KEPT = 5  # earlier bundles that are kept, so that a rollback needs no download
 STATUS = "sync.json"
-#: First and last line of the store's live.toml, so that a copy of it that was cut off is known.
+#: First and last line of the store's live.toml, to recognise an incomplete copy.
 BEGINS, ENDS = "# Written by forge sync. The last line is: # end", "# end"
 
 
 @dataclass(frozen=True)
 class SyncResult:
-    """Whether the store changed, what it serves now, and why it does not agree with the forge.
+    """The result of one sync. *failed*: the store differs from the forge, as *message* says.
 
     *follows* is false where the store stays as it was.
     """
 
     changed: bool
-    words: str
+    message: str
     failed: bool = False
     follows: bool = True
 
 
 class Sync:
-    """Makes *store* hold what is live in *forge*; it looks *every* so many seconds, or once."""
+    """Copies what is live in *forge* to *store*, *every* so many seconds, or once."""
 
     def __init__(
         self,
@@ -59,13 +58,13 @@ class Sync:
         self._lost: dict[Slot, tuple[str, float, float]] = {}
 
     def look(self) -> SyncResult:
-        """Follow what is live. Never raises for a forge, a bundle or a store that is bad."""
+        """Sync once. Does not raise for a bad forge, bundle or store."""
         try:
             result = self._follow()
         except (ForgeError, LiveError, OSError) as error:
             result = SyncResult(False, f"the store stays as it was: {error}", True, False)
         except Exception as error:
-            # Whatever a forge or a store holds, the next look is not given up.
+            # No content of a forge or a store ends the loop.
             why = f"{type(error).__name__}: {error}"
             result = SyncResult(False, f"the store stays as it was: {why}", True, False)
         self._report(result)
@@ -86,20 +85,19 @@ class Sync:
         beside: dict[str, Slot | None] = {"challenger": wanted.challenger, "anchor": wanted.anchor}
         for role, slot in beside.items():
             if slot and (why := self._lacks(slot)):
-                problems.append(f"the {role} {slot.version} cannot be had: {why}")
+                problems.append(f"the {role} {slot.version} cannot be fetched: {why}")
                 beside[role] = None
         live = replace(wanted, challenger=beside["challenger"], anchor=beside["anchor"])
         changed = self._write(live)
-        left = f", without what is wrong: {'; '.join(problems)}" if problems else ""
+        left = f", except: {'; '.join(problems)}" if problems else ""
         named = live.champion.version if live.champion else "nothing"
-        words = f"live: {named}{left}" if changed or problems else "nothing new"
-        return SyncResult(changed, words, bool(problems))
+        message = f"live: {named}{left}" if changed or problems else "nothing new"
+        return SyncResult(changed, message, bool(problems))
 
     def _lacks(self, slot: Slot) -> str:
-        """Why the bundle of *slot* cannot be had; "" if it is in the store.
+        """Why the bundle of *slot* cannot be fetched; "" if it is in the store.
 
-        One that could not be had is asked for less and less often: the champion is looked for no
-        less often for that, and GitHub counts requests.
+        After a failure it is tried less and less often (GitHub counts requests); other slots are not delayed.
         """
         why, pause, until = self._lost.get(slot, ("", self._every or 0.0, 0.0))
         if self._clock() < until:
@@ -114,7 +112,7 @@ class Sync:
         return ""
 
     def _names_champion(self) -> bool:
-        """Whether the store names a champion, or has something in its live.toml's place."""
+        """Whether the store has a live.toml that names a champion, or one that cannot be read."""
         path = self._store / "live.toml"
         try:
             return bool(parse_live(read_regular(path, LARGEST).decode()).champion)
@@ -130,13 +128,13 @@ class Sync:
             if read_regular(path, LARGEST) == text.encode():
                 return False
         except OSError:
-            pass  # there is none, or something else is in its place
+            pass  # no such file, or not a file
         replace_whole(path, text, durable=True)
         _forget(self._store, {slot.version for role in ROLES if (slot := getattr(live, role))})
         return True
 
     def _report(self, result: SyncResult) -> None:
-        """Leave word of the look in the store, so far as that can be written."""
+        """Write the result to the store's sync.json, if possible."""
         at = self._now().astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         agreed: str | None = at
         if result.failed:
@@ -144,36 +142,36 @@ class Sync:
                 agreed = json.loads(read_regular(self._store / STATUS, LARGEST))["agreed"]
             except (OSError, ValueError, KeyError, TypeError, RecursionError):
                 agreed = None
-        said = {
+        status = {
             "format": 1,
             "at": at,
             "agreed": agreed,
             "every": self._every,
-            "problem": result.words if result.failed else "",
+            "problem": result.message if result.failed else "",
         }
         try:
             self._store.mkdir(parents=True, exist_ok=True)
-            replace_whole(self._store / STATUS, json.dumps(said) + "\n")
+            replace_whole(self._store / STATUS, json.dumps(status) + "\n")
         except OSError:
-            pass  # then the word of an earlier look grows old, and the scorer says so
+            pass  # the scorer reports that sync.json is old
 
 
 def sync(forge: Forge, store: Path) -> SyncResult:
-    """Make *store* hold what is live in *forge*, once."""
+    """Copy what is live in *forge* to *store*, once."""
     return Sync(forge, store).look()
 
 
 def follow(forge: Forge, store: Path, every: float | None, done: threading.Event) -> SyncResult:
-    """Sync every so many seconds until *done*, or once; says what changes, and each new trouble.
+    """Sync every so many seconds until *done*, or once; prints changes and new problems.
 
-    While the forge cannot be followed it is asked less and less often, at least every five minutes.
+    After failures the pauses grow, to at most five minutes.
     """
     follower, before, failures = Sync(forge, store, every), "", 0
     while True:
         result = follower.look()
-        trouble = result.words if result.failed else ""
+        trouble = result.message if result.failed else ""
         if result.changed or every is None or trouble != before:
-            print(result.words, flush=True)
+            print(result.message, flush=True)
         before, failures = trouble, 0 if result.follows else failures + 1
         if every is None or done.wait(min(every * 2 ** min(failures, 20), max(every, PATIENCE))):
             return result

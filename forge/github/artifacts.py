@@ -1,4 +1,4 @@
-"""What runs of workflows left behind on GitHub: one file of the newest artifact of a name."""
+"""Artifacts of workflow runs on GitHub: one file of the newest artifact with a name."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from typing import Any
 from forge.github.rest import JSON, Rest
 from forge.interface import ForgeError
 
-#: A larger one is none of ours.
+#: Our artifacts are smaller.
 LARGEST = 64 * 2**20
 
 
 def file_of(rest: Rest, name: str, path: str) -> bytes | None:
-    """The file *path* of the newest artifact *name* of the default branch's own runs; None if there is none.
+    """The file *path* of the newest artifact *name* of the default branch's runs; None if there is none.
 
-    A fork's pull request may leave an artifact of any name here: it is told by where its run's branch is.
+    A fork's pull request may upload an artifact with any name: artifacts of other repositories' branches are ignored.
     Raises `ForgeError`.
     """
-    told = rest.get("actions/artifacts", name=name, per_page=100) or {"artifacts": []}
+    listing = rest.get("actions/artifacts", name=name, per_page=100) or {"artifacts": []}
     default = rest.default_branch()
-    ours = [each for each in told["artifacts"] if not each["expired"] and _is_ours(each, default)]
+    ours = [each for each in listing["artifacts"] if not each["expired"] and _is_ours(each, default)]
     if not ours:
         return None
     newest = max(ours, key=lambda each: (each["created_at"], each["id"]))

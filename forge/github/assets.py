@@ -1,8 +1,7 @@
 """Bundles as GitHub releases: a candidate is a prerelease, its files are assets with flat names.
 
-A release is a draft until every asset is there and verified; after that none is ever touched, as
-GitHub's immutable releases demand. What changes later is the hidden line of the notes, whether it
-is a prerelease, and which release is the latest.
+A release is a draft until every asset is uploaded and verified; assets never change after that (GitHub's immutable
+releases). Later changes concern the hidden line of the notes, the prerelease flag, and which release is the latest.
 """
 
 from __future__ import annotations
@@ -19,12 +18,12 @@ from typing import Any
 from contracts.live_tables import DIGEST
 from forge.bundles.bundle_files import MANIFEST, digest_in, parse_manifest
 from forge.github.api_errors import RefusedError
-from forge.github.hidden_metadata import body_of, told
+from forge.github.hidden_metadata import body_of, parse_body
 from forge.github.rest import Rest, surely
 from forge.interface import ForgeError, Release
 from forge.records import Meta
 
-#: The minute it was made in, and how its digest begins: seven digits of it before, twelve now.
+#: Minute of the build and first digits of the digest: twelve, in older versions seven.
 VERSION = re.compile(r"\d{8}T\d{4}-(?:[0-9a-f]{12}|[0-9a-f]{7})")
 ATTESTATION = "attestation.jsonl"
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
@@ -43,13 +42,13 @@ class Assets:
     def upload(self, version: str, folder: Path, attestation: Path | None = None) -> None:
         """Store the bundle in *folder* as a candidate, with the *attestation* of how it was built.
 
-        The same content again changes nothing. What a killed upload left is finished.
+        The same content again changes nothing. An interrupted upload is completed.
         """
         digest = digest_in(folder)
         files = _files(folder)
         stored = self._stored(version)
         if stored and not stored["draft"]:
-            # The manifest of the same content made twice tells two times, under one digest.
+            # Two builds of the same content have the same digest, but manifests with different times.
             other = set(_wrong(files, stored["assets"])) - {MANIFEST}
             if not other and self.manifest(version)["digest"] == digest:
                 return
@@ -68,7 +67,7 @@ class Assets:
             },
         )
         if attestation:
-            # The manifest stays the last.
+            # The manifest is uploaded last.
             files = {ATTESTATION: attestation.read_bytes()} | files
         path = f"releases/{draft['id']}"
         self._fill(draft, files)
@@ -120,13 +119,13 @@ class Assets:
             state: Any = "published"
             if each["prerelease"]:
                 state = "candidate" if noted == "candidate" else "withdrawn"
-            by_hand = state != noted or not _told(each)[0]
+            by_hand = state != noted or not _metadata(each)[0]
             is_latest = version == latest
             found.append(Release(version, meta["digest"], state, notes, meta["at"], is_latest, by_hand))
         return sorted(found, key=lambda release: release.version, reverse=True)
 
     def has_release(self, version: str) -> bool:
-        """Whether the release of *version* is there, asked for by its name and not in the list."""
+        """Whether the release of *version* exists, by a request for that release, not by the list."""
         release = self._rest.get(f"releases/tags/{version}")
         return bool(release and _is_ours(release))
 
@@ -134,16 +133,16 @@ class Assets:
     def describe(self, version: str, notes: str) -> None:
         """Write the notes of *version*, whatever its state."""
         release = self._release(version)
-        meta, _ = self._told(release)
+        meta, _ = self._metadata(release)
         if release["body"] != body_of(meta, notes):
             path = f"releases/{release['id']}"
             self._rest.write("PATCH", path, {"body": body_of(meta, notes)})
 
     @surely
     def publish(self, version: str, latest: bool = True) -> None:
-        """Make *version* a published release, and the *latest*, or leave that as it is."""
+        """Publish *version*, and mark it as the *latest* if wanted."""
         release = self._release(version)
-        meta, notes = self._told(release)
+        meta, notes = self._metadata(release)
         self._rest.write(
             "PATCH",
             f"releases/{release['id']}",
@@ -157,9 +156,9 @@ class Assets:
 
     @surely
     def withdraw(self, version: str, reason: str) -> None:
-        """Put *version* into quarantine; *reason* goes before the notes it has, once."""
+        """Quarantine *version*; *reason* is put before its notes, once."""
         release = self._release(version)
-        meta, before = self._told(release)
+        meta, before = self._metadata(release)
         known = before.replace("\r\n", "\n").startswith(reason)
         notes = before if known else f"{reason}\n\n{before}".rstrip() + "\n"
         self._rest.write(
@@ -175,17 +174,17 @@ class Assets:
 
     @surely
     def discard(self, version: str) -> None:
-        """Remove a candidate that came to nothing; one that is gone is no mistake."""
+        """Remove a candidate, if it is there."""
         for each in self._rest.pages("releases"):
             if each["tag_name"] == version:
-                state = each["prerelease"] and self._told(each)[0]["state"]
+                state = each["prerelease"] and self._metadata(each)[0]["state"]
                 if not each["draft"] and state != "candidate":
                     raise ForgeError(f"release {version} was live; only candidates are discarded")
                 self._remove(f"releases/{each['id']}")
         self._remove(f"git/refs/tags/{version}")
 
     def _fill(self, draft: Any, files: dict[str, bytes]) -> None:
-        """Let the *draft* have *files* and nothing else; what is there and whole stays."""
+        """Make *files* the assets of the *draft*; intact ones are kept."""
         there = {each["name"]: each for each in self._rest.pages(f"releases/{draft['id']}/assets")}
         for name, asset in there.items():
             if name not in files or not _is(asset, files[name]):
@@ -198,16 +197,17 @@ class Assets:
         try:
             self._rest.write("DELETE", path)
         except RefusedError as refused:
-            # 422 is what git says of a tag that is gone, and of one that an immutable release had.
+            # 422: the tag does not exist, or belonged to an immutable release.
             if refused.status not in (404, 422):
                 raise
 
     def _stored(self, version: str) -> Any:
-        """The release of *version*, or the draft of it: that is not found by its tag."""
+        """The release of *version*, or its draft, which GitHub does not find by the tag."""
         found = [
             each
             for each in self._rest.pages("releases")
-            if each["tag_name"] == version and (not each["draft"] or told(each["body"])[0].get("version") == version)
+            if each["tag_name"] == version
+            and (not each["draft"] or parse_body(each["body"])[0].get("version") == version)
         ]
         return min(found, key=lambda each: (each["draft"], each["id"]), default=None)
 
@@ -221,15 +221,15 @@ class Assets:
     def _all(self) -> Iterator[tuple[Any, Meta, str]]:
         for each in self._rest.pages("releases"):
             if not each["draft"] and _is_ours(each):
-                yield each, *self._told(each)
+                yield each, *self._metadata(each)
 
-    def _told(self, release: Any) -> tuple[Meta, str]:
-        """What a release's notes hide and show.
+    def _metadata(self, release: Any) -> tuple[Meta, str]:
+        """Metadata and text of a release's notes.
 
-        Who rewrites the notes in a browser loses the hidden line; then the release itself says
-        what it is, and the next robot that writes puts the line back.
+        Editing the notes in a browser may remove the hidden line. Then the release's own state is used, and the next
+        robot that writes restores the line.
         """
-        meta, notes = _told(release)
+        meta, notes = _metadata(release)
         if meta:
             return meta, notes
         version = release["tag_name"]
@@ -246,7 +246,7 @@ class Assets:
     def _asset(self, release: Any, name: str) -> bytes:
         asset = next((each for each in release["assets"] if each["name"] == name), None)
         if asset is None:
-            raise ForgeError(f"release {release['tag_name']} has no asset {name}; make it again")
+            raise ForgeError(f"release {release['tag_name']} has no asset {name}; train again")
         content = self._rest.content(f"releases/assets/{asset['id']}")
         if not _is(asset, content):
             raise ForgeError(
@@ -275,22 +275,22 @@ def _digest(content: bytes) -> str:
 
 
 def _is(asset: Any, content: bytes) -> bool:
-    """Whether an asset is whole and is *content*; an older GitHub tells no digest."""
+    """Whether an asset is complete and is *content*; older GitHub versions report no digest."""
     digest = asset.get("digest") or _digest(content)
     whole = asset["state"] == "uploaded" and asset["size"] == len(content)
     return bool(whole and digest == _digest(content))
 
 
 def _wrong(files: dict[str, bytes], assets: list[Any]) -> list[str]:
-    """The names of what is not as in *files*; the attestation of a bundle may be another one."""
+    """The names of assets that differ from *files*; the attestation may differ."""
     there = {each["name"]: each for each in assets}
     missing = [name for name, c in files.items() if name not in there or not _is(there[name], c)]
     return missing + sorted(there.keys() - files.keys() - {ATTESTATION})
 
 
-def _told(release: Any) -> tuple[Meta, str]:
-    """What a release's notes hide and show; nothing is hidden where somebody spoilt the line."""
-    meta, notes = told(release["body"])
+def _metadata(release: Any) -> tuple[Meta, str]:
+    """Metadata and text of a release's notes; no metadata if the hidden line is damaged."""
+    meta, notes = parse_body(release["body"])
     whole = meta.get("state") in _STATES and DIGEST.fullmatch(str(meta.get("digest")))
     return (meta if whole and _TIME.fullmatch(str(meta.get("at"))) else {}), notes
 

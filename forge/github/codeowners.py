@@ -1,4 +1,4 @@
-"""Who owns a file by CODEOWNERS: GitHub's rules for its patterns. Pure."""
+"""Owners of files by CODEOWNERS, with GitHub's rules for patterns. Pure."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-#: Where GitHub looks for the file; the first that is there counts.
+#: Where GitHub looks for the file; the first one counts.
 PLACES = (".github/CODEOWNERS", "CODEOWNERS", "docs/CODEOWNERS")
-#: Begins the owners that this repository comes with.
+#: Prefix of the placeholder owners that this repository comes with.
 PLACEHOLDER = "@your-org/"
 
 
 @dataclass(frozen=True)
 class Line:
-    """A pattern and its owners; none where it takes files out."""
+    """A pattern and its owners; a line without owners excludes files."""
 
     pattern: re.Pattern[str]
     owners: tuple[str, ...]
@@ -22,8 +22,8 @@ class Line:
 
 def read_owners(text: str) -> list[Line]:
     """The lines of a CODEOWNERS file, in its order."""
-    words = (line.split("#")[0].split() for line in text.splitlines())
-    return [Line(_compiled(each[0]), tuple(each[1:])) for each in words if each]
+    fields = (line.split("#")[0].split() for line in text.splitlines())
+    return [Line(_compiled(each[0]), tuple(each[1:])) for each in fields if each]
 
 
 def owners_of(path: str, lines: Sequence[Line]) -> tuple[str, ...]:
@@ -32,12 +32,12 @@ def owners_of(path: str, lines: Sequence[Line]) -> tuple[str, ...]:
 
 
 def unowned(paths: Iterable[str], lines: Sequence[Line]) -> list[str]:
-    """Those of *paths* that nobody owns; a placeholder is no owner."""
+    """Those of *paths* without an owner; placeholders do not count."""
     return [path for path in paths if all(owner.startswith(PLACEHOLDER) for owner in owners_of(path, lines))]
 
 
 def _compiled(pattern: str) -> re.Pattern[str]:
-    """As in .gitignore: anchored if there is a slash before its end; a folder has all that is in it."""
+    """The pattern as a regular expression, as in .gitignore: a slash before its end anchors it, a folder includes its files."""
     inner = pattern.rstrip("/")
     anchored = "/" in inner
     parts = re.split(r"(\*\*/|/\*\*$|\*\*|\*|\?)", inner.lstrip("/"))

@@ -1,4 +1,4 @@
-"""`python -m forge doctor`: what of the guard rails on GitHub is not set. Nothing is written."""
+"""`python -m forge doctor`: guard rails that are not set on GitHub. Read-only."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from forge.github.guardrails import findings
 from forge.interface import Forge, ForgeError
 from forge.workflow_output import summary
 
-#: Exit codes: all is set; something is not; nothing is known to be missing, and not all could be seen.
+#: Exit codes: all are set; some are not set; none is known to be missing, but some could not be checked.
 SET, NOT_SET, NOT_CHECKED = 0, 3, 4
 _MARKS = {"set": "set", "not set": "NOT SET", "not checked": "NOT CHECKED"}
 
 
 def doctor(_: argparse.Namespace, forge: Forge) -> int:
-    """Print each guard rail, with the step to take; what could not be checked is no pass."""
+    """Print each guard rail, with the step to take; one that could not be checked does not pass."""
     if not isinstance(forge, GitHubForge):
         raise ForgeError("a forge in a folder has no guard rails; type --forge github:OWNER/NAME")
     found = findings(forge.settings())

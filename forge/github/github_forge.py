@@ -1,6 +1,6 @@
-"""A forge on GitHub: releases are GitHub's, proposals are pull requests, alerts are issues.
+"""A forge on GitHub: releases, pull requests as proposals, issues as alerts.
 
-Nothing else is kept anywhere. What the robots must remember is a hidden line in the bodies.
+All state is on GitHub; robots keep theirs in a hidden line of the bodies.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import requests
 
 from forge.github.artifacts import file_of
 from forge.github.assets import Assets
-from forge.github.hidden_metadata import TITLE, body_of, one_line, told_by_us
+from forge.github.hidden_metadata import TITLE, body_of, one_line, parse_trusted
 from forge.github.pulls import Pulls
 from forge.github.repository_settings import Settings, read_settings
 from forge.github.rest import LONGEST_WAIT, Rest, surely
@@ -35,14 +35,14 @@ from forge.interface import REPLY, Alert, Comment, ForgeError, Schedule
 from forge.records import Meta
 
 REMEMBERED = 50  # lines of an alert's history
-#: Closed issues without the label that are looked at, newest changes first; robots put it back within hours.
+#: How many closed issues without the label are read, newest changes first; robots restore the label within hours.
 CLOSED = 100
 
 
 class GitHubForge(Assets, Pulls):
     """The forge of the *repository* owner/name; reading a public one needs no *token*.
 
-    *patience* is for how many seconds GitHub may make a command wait, beyond a minute for one request.
+    *patience*: seconds that a command may wait for rate limits in all, beyond a minute for one request.
     *session* sends the requests; a new one by default.
     """
 
@@ -64,28 +64,25 @@ class GitHubForge(Assets, Pulls):
 
     @surely
     def alert(self, marker: str, title: str, body: str, memory: Mapping[str, Any] | None = None) -> Alert:
-        """Raise the one alert with *marker*, or bring it up to date; a closed one opens again.
-
-        What it says already is not said a second time.
-        """
+        """Open, update or reopen the one alert with *marker*; an unchanged one is not written."""
         title = one_line(title, TITLE)
         found = home_of(marker, title, self._found())
-        issue, known, said = (found.issue, found.meta, found.text) if found else (None, {}, "")
+        issue, known, text = (found.issue, found.meta, found.text) if found else (None, {}, "")
         meta = {"marker": marker, "history": known.get("history", []), "left": "open"}
         meta["memory"] = dict(known.get("memory", {}) if memory is None else memory)
-        same = issue and (issue["state"], issue["title"], said) == ("open", title, body)
+        same = issue and (issue["state"], issue["title"], text) == ("open", title, body)
         if found and found.whole and same and known == meta:
-            return _alert(issue, meta, said)
+            return _alert(issue, meta, text)
         word = "updated" if issue and issue["state"] == "open" else "opened again"
         line = f"{self._now()} {word if issue else 'opened'}: {title}"
         meta["history"] = [*meta["history"], line][-REMEMBERED:]
-        words = {"title": title, "body": body_of(meta, body)}
+        fields = {"title": title, "body": body_of(meta, body)}
         if issue is None:
-            issue = self._rest.write("POST", "issues", words | {"labels": [LABEL]})
+            issue = self._rest.write("POST", "issues", fields | {"labels": [LABEL]})
         else:
             self._label(issue)
             path = f"issues/{issue['number']}"
-            issue = self._rest.write("PATCH", path, words | {"state": "open"})
+            issue = self._rest.write("PATCH", path, fields | {"state": "open"})
         return _alert(issue, meta, body)
 
     def resolve(self, marker: str, body: str, memory: Mapping[str, Any] | None = None) -> Alert | None:
@@ -101,12 +98,12 @@ class GitHubForge(Assets, Pulls):
         return self._settle(found.issue["number"], meta, body)
 
     def alerts(self) -> list[Alert]:
-        """Every alert there was, newest first; one that lost its label or its hidden line is one."""
+        """All alerts, newest first, including those without their label or hidden line."""
         return [_alert(each.issue, each.meta, each.text) for each in self._found()]
 
     @surely
     def put_back(self) -> list[int]:
-        """Put back what alerts have lost, and close those that were opened twice; returns their numbers."""
+        """Restore labels and hidden lines of alerts, and close duplicates; returns their numbers."""
         every = recognise(self._issues(), self._rest.me)
         kept = carried_on(every)
         changed = []
@@ -115,24 +112,24 @@ class GitHubForge(Assets, Pulls):
                 number = each.issue["number"]
                 self._label(each.issue)
                 if each.issue["body"] != body_of(each.meta, each.text):
-                    words = {"body": body_of(each.meta, each.text)}
-                    self._rest.write("PATCH", f"issues/{number}", words)
+                    fields = {"body": body_of(each.meta, each.text)}
+                    self._rest.write("PATCH", f"issues/{number}", fields)
                 changed.append(number)
         goes_on = {each.meta["marker"]: each.issue["number"] for each in kept}
         for each in every:
             if each not in kept and each.issue["state"] == "open":
                 number, other = each.issue["number"], goes_on[each.meta["marker"]]
-                why = f"This is the same alert as #{other}, which is carried on. Write commands there.\n"
+                why = f"This duplicates #{other}, which stays open. Write commands there.\n"
                 self._comment(number, "duplicate", why)
                 self._rest.write("PATCH", f"issues/{number}", {"state": "closed"})
                 changed.append(number)
         return changed
 
     def comments(self, number: int) -> list[Comment]:
-        """What people wrote below an alert, oldest first; a robot's word is no person's.
+        """People's comments on an alert, oldest first.
 
-        A robot's comment that lost its hidden line by an edit answers what was unanswered before it: a
-        command must not be carried out twice.
+        A robot's comment without its hidden line counts as the answer to all comments before it, so that no command
+        is carried out twice.
         """
         notes, every = self._comments(number), list(self._rest.pages(f"issues/{number}/comments"))
         found: list[Comment] = []
@@ -141,19 +138,19 @@ class GitHubForge(Assets, Pulls):
             body = each["body"] or ""
             if author["type"] == "Bot" and is_bare(each) and self._is_robot_of(number, each, every):
                 found = [replace(c, reply=body) if c.reply is None else c for c in found]
-            elif author["type"] == "User" and "comment" not in told_by_us(each, self._rest.me)[0]:
+            elif author["type"] == "User" and "comment" not in parse_trusted(each, self._rest.me)[0]:
                 _, reply = notes.get(f"{REPLY}{each['id']}", (0, None))
                 found.append(Comment(each["id"], author["login"], each["created_at"], body, reply))
         return found
 
     @surely
     def note(self, number: int, marker: str, body: str) -> None:
-        """Write the robots' one comment with *marker* below an alert, or bring it up to date."""
+        """Write or update the robots' one comment with *marker* on an alert."""
         self._comment(number, marker, body)
 
     @surely
     def say(self, number: int, body: str) -> None:
-        """Write a comment below an alert, as a person does. The same twice in a row is one."""
+        """Comment on an alert, as a person; repeating the last comment does nothing."""
         *_, last = [None, *self._rest.pages(f"issues/{number}/comments")]
         by = (last["user"] or {}).get("login") if last else None
         if last is None or (by, last["body"]) != (self._rest.me(), body):
@@ -161,20 +158,19 @@ class GitHubForge(Assets, Pulls):
 
     @surely
     def set_state(self, number: int, state: Literal["open", "closed"]) -> None:
-        """Close an alert, or open it again, as a person does."""
+        """Close or reopen an alert, as a person."""
         self._rest.write("PATCH", f"issues/{number}", {"state": state})
 
     def may_write(self, person: str) -> bool:
         """Whether *person* may change the repository.
 
-        What GitHub writes beside a comment (`author_association`) does not tell: a member of the
-        organisation, or a collaborator, may be one who only reads. Any token may ask this.
+        A comment's `author_association` is not enough: members and collaborators may have read access only.
         """
         found = self._rest.get(f"collaborators/{person}/permission")
         return found is not None and found["permission"] in ("admin", "write")
 
     def schedule(self, name: str) -> Schedule | None:
-        """Whether the workflow file *name* is switched on, and when it last ended well."""
+        """Whether the workflow file *name* is enabled, and its last success."""
         workflow = self._rest.get(f"actions/workflows/{name}")
         if workflow is None:
             return Schedule(False, self._now())
@@ -184,11 +180,11 @@ class GitHubForge(Assets, Pulls):
         return Schedule(workflow["state"] == "active", since)
 
     def artifact(self, name: str, path: str) -> bytes | None:
-        """The file *path* of the newest artifact *name* that the default branch's own runs left, if any."""
+        """The file *path* of the newest artifact *name* of the default branch's runs, if any."""
         return file_of(self._rest, name, path)
 
     def settings(self) -> Settings:
-        """What GitHub shows this token of the repository's settings."""
+        """The repository's settings, as far as this token may read them."""
         return read_settings(self._rest)
 
     def public(self) -> bool:
@@ -197,18 +193,18 @@ class GitHubForge(Assets, Pulls):
 
     @surely
     def _settle(self, number: int, meta: Meta, body: str) -> Alert:
-        """Close an issue. It is done once or twice with the same words: there is nothing to look for."""
-        words = {"state": "closed", "body": body_of(meta, body)}
-        return _alert(self._rest.write("PATCH", f"issues/{number}", words), meta, body)
+        """Close an issue; doing it twice is harmless."""
+        fields = {"state": "closed", "body": body_of(meta, body)}
+        return _alert(self._rest.write("PATCH", f"issues/{number}", fields), meta, body)
 
     def _label(self, issue: Any) -> None:
-        """Put the label back that makes an issue an alert, beside its others."""
+        """Restore the label of alerts, beside the issue's others."""
         if not is_labelled(issue):
             names = [*(each["name"] for each in issue["labels"]), LABEL]
             self._rest.write("PUT", f"issues/{issue['number']}/labels", {"labels": names})
 
     def _is_robot_of(self, number: int, comment: Any, others: Iterable[Any]) -> bool:
-        """Whether a robot wrote *comment* that wrote others with a hidden line here, or the alert."""
+        """Whether the author of *comment* is a robot that wrote the alert or a comment with a hidden line."""
         login = comment["user"]["login"]
         if login == ACTIONS or login in authors(others):
             return True
@@ -216,11 +212,11 @@ class GitHubForge(Assets, Pulls):
         return bool(login == (issue.get("user") or {}).get("login"))
 
     def _found(self) -> list[Trace]:
-        """Every alert, newest first, one of each marker."""
+        """All alerts, newest first, one per marker."""
         return carried_on(recognise(self._issues(), self._rest.me))
 
     def _issues(self) -> list[Any]:
-        """All issues with the label, those without it that are open, and what was closed last."""
+        """All issues with the label, all open ones, and those closed last."""
         last = {"state": "closed", "sort": "updated", "direction": "desc", "per_page": CLOSED}
         found = [
             *self._rest.pages("issues", labels=LABEL, state="all"),

@@ -1,4 +1,4 @@
-"""What of the guard rails on GitHub is set: settings -> findings, each with the step to take. Pure."""
+"""Guard rails on GitHub: settings -> findings, each with the step to take. Pure."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from contracts.live_config import LIVE
 from forge.github.codeowners import owners_of, read_owners, unowned
 from forge.github.repository_settings import ENVIRONMENT, Settings, Unseen
 
-#: GitHub Actions, as the source of a check or a status.
+#: GitHub Actions' id, as the source of a check or a status.
 ACTIONS = 15368
 GATE = "gate"
-#: What judges everything else: a change of it wants a review by an owner.
+#: The folders whose changes need an owner's review, because they judge everything else.
 GUARDED = (".github/", "checks/", "contracts/", "requirements/")
 #: The secrets that the workflows use.
 SECRETS = {"APP_PRIVATE_KEY", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "TIDEGATE_WATCH_TOKEN"}
@@ -26,7 +26,7 @@ _ADMIN = "run it with the token of an administrator: GITHUB_TOKEN=$(gh auth toke
 
 @dataclass(frozen=True)
 class Finding:
-    """One guard rail. *step* is what to do where it is not set, or why it could not be checked."""
+    """One guard rail. *step* is how to set it, or why it could not be checked."""
 
     what: str
     state: Literal["set", "not set", "not checked"]
@@ -34,7 +34,7 @@ class Finding:
 
 
 def findings(settings: Settings) -> list[Finding]:
-    """Every guard rail, set or not."""
+    """All guard rails, set or not."""
     return [
         _pull_request(settings),
         _gate(settings),
@@ -48,7 +48,7 @@ def findings(settings: Settings) -> list[Finding]:
 
 
 def _pull_request(settings: Settings) -> Finding:
-    what = f"{settings.default} changes by pull requests alone"
+    what = f"{settings.default} changes only through pull requests"
     if _of(settings, "pull_request") or _classic(settings, "required_pull_request_reviews"):
         return Finding(what, "set")
     return _missing(settings, what, IMPORT)
@@ -66,10 +66,10 @@ def _gate(settings: Settings) -> Finding:
         return Finding(what, "set")
     others = [each for each in sources if each and each > 0]
     if others:
-        why = f"it is taken from the App with the number {others[0]}: see that it is yours, and that it reports on every pull request"
+        why = f"its source is the App with the id {others[0]}: check that it is yours and reports on every pull request"
         return Finding(what, "not checked", why)
     if sources or GATE in (older.get("contexts") or ()):
-        step = "it is taken from any source, so whoever may write can post it: choose GitHub Actions as its source in the rule"
+        step = "it is accepted from any source, so anybody with write access can post it: choose GitHub Actions as its source in the rule"
         return Finding(what, "not set", step)
     return _missing(settings, what, IMPORT)
 
@@ -85,7 +85,7 @@ def _history(settings: Settings) -> Finding:
 
 
 def _bypass(settings: Settings) -> Finding:
-    what = "rules are bypassed by the robots' App alone, and by others in pull requests alone"
+    what = "only the robots' App may bypass the rules; others only in pull requests"
     if not settings.rulesets:
         admins = _classic(settings, "enforce_admins") or {}
         return Finding(what, "set") if admins.get("enabled") else _missing(settings, what, IMPORT)
@@ -100,11 +100,11 @@ def _bypass(settings: Settings) -> Finding:
 
 
 def _robots(settings: Settings) -> Finding:
-    """Robots merge by a pull request with a good status, and no review."""
+    """Robots merge pull requests with a good status, without a review."""
     what = "robots land and roll back without waiting for a person"
     held = [
-        words
-        for rule, words in (
+        text
+        for rule, text in (
             ("merge_queue", "a merge queue"),
             ("update", "a restriction of updates"),
             ("required_signatures", "signed commits"),
@@ -119,7 +119,7 @@ def _robots(settings: Settings) -> Finding:
     actors = _actors(settings)
     if isinstance(actors, Unseen):
         return Finding(
-            what, "not checked", f"{' and '.join(held)} is required, and who may bypass is not shown: {_ADMIN}"
+            what, "not checked", f"{' and '.join(held)} is required, and the bypass list is not shown: {_ADMIN}"
         )
     if any(each["actor_type"] == "Integration" for each in actors):
         return Finding(what, "set")
@@ -140,7 +140,7 @@ def _owners(settings: Settings) -> Iterator[Finding]:
         yield Finding(what, "not checked", f"{settings.files.why}; {_ADMIN}")
     else:
         open_ = unowned((f for f in settings.files if f.startswith(GUARDED)), lines)
-        step = f"nobody owns {_few(open_)} (@your-org is a placeholder): put your teams into .github/CODEOWNERS"
+        step = f"{_few(open_)} has no owner (@your-org is a placeholder): put your teams into .github/CODEOWNERS"
         yield Finding(what, "not set", step) if open_ else Finding(what, "set")
     what = "GitHub knows every owner, with write access"
     if isinstance(settings.mistakes, Unseen):
@@ -166,14 +166,14 @@ def _owners(settings: Settings) -> Iterator[Finding]:
 
 
 def _review(settings: Settings) -> Finding:
-    what = f"a change of {', '.join('/' + each for each in GUARDED)} wants an owner's review"
+    what = f"a change of {', '.join('/' + each for each in GUARDED)} needs an owner's review"
     for rule in _of(settings, "pull_request"):
-        asked = rule["parameters"]
-        if asked.get("require_code_owner_review") and asked.get("required_approving_review_count"):
+        parameters = rule["parameters"]
+        if parameters.get("require_code_owner_review") and parameters.get("required_approving_review_count"):
             return Finding(what, "set")
         covered = {
             pattern
-            for each in asked.get("required_reviewers") or ()
+            for each in parameters.get("required_reviewers") or ()
             if each.get("minimum_approvals")
             for pattern in each.get("file_patterns") or ()
         }
@@ -212,28 +212,28 @@ def _secrets(settings: Settings) -> Iterator[Finding]:
             yield (
                 Finding(what, "set")
                 if only
-                else Finding(what, "not set", f"it lets in {_few(settings.branches)}. {step}")
+                else Finding(what, "not set", f"it also allows {_few(settings.branches)}. {step}")
             )
         waits = [each["type"] for each in found.get("protection_rules") or () if each["type"] != "branch_policy"]
         if waits:
             yield Finding(
                 "no job waits for a person or a timer",
                 "not set",
-                f"{_few(waits)} of the environment `{ENVIRONMENT}` would hold up a rollback: take it away",
+                f"{_few(waits)} of the environment `{ENVIRONMENT}` would delay a rollback: remove it",
             )
     for names, where in ((settings.secrets, "repository"), (settings.shared, "organisation")):
         what = f"no secret of the workflows belongs to the whole {where}"
         if isinstance(names, Unseen):
             yield Finding(what, "not checked", f"{names.why}; {_ADMIN}")
         else:
-            loose = sorted(SECRETS & set(names))
+            exposed = sorted(SECRETS & set(names))
             yield (
                 Finding(
                     what,
                     "not set",
-                    f"any branch can read {_few(loose)}: move it to the environment `{ENVIRONMENT}`, and delete it there",
+                    f"any branch can read {_few(exposed)}: move it to the environment `{ENVIRONMENT}`, and delete it there",
                 )
-                if loose
+                if exposed
                 else Finding(what, "set")
             )
 
@@ -250,24 +250,24 @@ def _classic(settings: Settings, name: str) -> Any:
 
 def _approvals(settings: Settings) -> bool:
     older = _classic(settings, "required_pull_request_reviews") or {}
-    asked = [rule["parameters"] for rule in _of(settings, "pull_request")] + [older]
-    return any(each.get("required_approving_review_count") for each in asked)
+    parameters = [rule["parameters"] for rule in _of(settings, "pull_request")] + [older]
+    return any(each.get("required_approving_review_count") for each in parameters)
 
 
 def _actors(settings: Settings) -> list[Any] | Unseen:
-    """Who may bypass the rules; only who may change a ruleset is shown that."""
+    """Who may bypass the rules; GitHub shows it only to those who may change a ruleset."""
     found: list[Any] = []
     if isinstance(settings.rules, Unseen):
         return settings.rules
     for ruleset in settings.rulesets.values():
         if not isinstance(ruleset, dict) or "bypass_actors" not in ruleset:
-            return Unseen("who may bypass is shown to administrators only")
+            return Unseen("the bypass list is shown to administrators only")
         found += ruleset["bypass_actors"]
     return found
 
 
 def _blind(settings: Settings) -> bool:
-    """Whether a rule may be there that this token is not shown: of the older protection, to administrators only."""
+    """Whether there may be rules that this token cannot see: classic branch protection is shown to administrators only."""
     if isinstance(settings.rules, Unseen) or not isinstance(settings.branch, dict):
         return True
     older = settings.branch.get("protection") or {}
@@ -277,7 +277,7 @@ def _blind(settings: Settings) -> bool:
 
 def _missing(settings: Settings, what: str, step: str) -> Finding:
     if _blind(settings):
-        return Finding(what, "not checked", f"this token is not shown every rule: {_ADMIN}")
+        return Finding(what, "not checked", f"this token cannot see every rule: {_ADMIN}")
     return Finding(what, "not set", step)
 
 

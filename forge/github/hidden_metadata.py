@@ -1,6 +1,6 @@
-"""What GitHub keeps for the robots: a hidden line at the head of a body, of an author to be trusted.
+"""Metadata of robots in a hidden line at the head of an issue's or comment's body; read from trusted authors only.
 
-Anybody may open an issue or write a comment on a public repository, with any hidden line in it.
+On a public repository anybody may write an issue or a comment with a hidden line in it.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ MEMBERS = {"OWNER", "MEMBER", "COLLABORATOR"}
 
 
 def body_of(meta: Meta, text: str) -> str:
-    """The body that hides *meta* and shows *text*, as much of it as GitHub takes."""
+    """A body with *meta* hidden and *text* visible, cut to GitHub's limit."""
     body = render(meta, text)
     return body if len(body) <= LIMIT else body[: LIMIT - len(CUT)] + CUT
 
 
-def told(body: str | None) -> tuple[Meta, str]:
-    """What `body_of` hid and showed; no values at all if it is not ours."""
-    # Somebody who edits it in a browser gives it other ends of lines.
+def parse_body(body: str | None) -> tuple[Meta, str]:
+    """Metadata and text of a body made by `body_of`; no metadata for any other body."""
+    # Editing in a browser changes the line ends.
     first, newline, rest = (body or "").partition("\n")
     try:
         return parse(first.removesuffix("\r") + newline + rest)
@@ -34,12 +34,12 @@ def told(body: str | None) -> tuple[Meta, str]:
         return {}, body or ""
 
 
-def found_in(body: str | None) -> tuple[Meta, str]:
-    """What is left of an alert's hidden line anywhere in *body*, and the text without it.
+def recover_metadata(body: str | None) -> tuple[Meta, str]:
+    """The remains of an alert's hidden line anywhere in *body*, and the text without it.
 
-    Values of another type than a robot writes are left out. Of a line that is no JSON any more, its marker.
+    Values of an unexpected type are dropped. From a line that is not valid JSON only the marker is read.
     """
-    meta, text = told(body)
+    meta, text = parse_body(body)
     for pattern in () if meta else _LEFT:
         match = pattern.search(text)
         if match:
@@ -60,7 +60,7 @@ def _is(value: object, kind: type) -> bool:
 
 
 _KINDS = {"marker": str, "history": list, "memory": dict, "left": str}
-#: A hidden line that was moved or broken into several, and one that lost its end or its beginning.
+#: A hidden line that was moved or broken, and one without its end or its beginning.
 _LEFT = [
     re.compile(r"^[ \t]*<!--\s*tidegate:(.*?)-->[ \r]*\n?", re.MULTILINE | re.DOTALL),
     re.compile(r"^[ \t]*(?:<!--\s*)?tidegate:(.*)\n?", re.MULTILINE),
@@ -68,12 +68,12 @@ _LEFT = [
 _MARKER = re.compile(r'"marker"\s*:\s*"([^"\\]+)"')
 
 
-def told_by_us(written: Mapping[str, Any], me: Callable[[], str]) -> tuple[Meta, str]:
-    """The same of an issue, a proposal or a comment: a stranger's hidden line says nothing.
+def parse_trusted(written: Mapping[str, Any], me: Callable[[], str]) -> tuple[Meta, str]:
+    """Metadata and text of an issue, a proposal or a comment; metadata only from a trusted author.
 
-    *me* gives who we are. GitHub may call somebody a stranger who hides that he is a member.
+    *me* returns our own login. GitHub may not show that an author is a member of the organisation.
     """
-    meta, text = told(written["body"])
+    meta, text = parse_body(written["body"])
     author = written["user"] or {"type": "User", "login": None}
     robot, member = author["type"] == "Bot", written["author_association"] in MEMBERS
     ours = bool(meta) and (robot or member or author["login"] == me())

@@ -1,8 +1,8 @@
-"""The merge of a pull request: what is waited for, and what a person has to do.
+"""Merging a pull request: waiting for temporary obstacles, and what a person has to do about others.
 
-GitHub refuses a merge for reasons that pass (a required check runs, the base has just moved) and for
-rules that no waiting cures (a review, a merge queue, signatures). `obstacle` tells them apart by
-GitHub's words and by the pull request's state; `squash` waits for the first kind only.
+GitHub refuses a merge for temporary reasons (a required check is running, the base has just moved) and for rules that
+need a person (a review, a merge queue, signatures). `obstacle` distinguishes them by GitHub's message and the pull
+request's state; `squash` waits for the first kind only.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from forge.github.api_errors import BYPASS, RefusedError
 from forge.github.rest import Rest
 from forge.interface import ForgeError
 
-#: Between the tries to merge, in seconds: for what settles at once, and for checks, ten minutes.
+#: Pauses between attempts to merge, in seconds: short ones first, ten minutes in all for checks.
 MERGE_PAUSES = (1.0, 2.0, 4.0, 8.0, 15.0, *(30.0,) * 19)
-#: So many of these pauses are made for a reason that is not known here.
+#: How many of these pauses are made for an unknown reason.
 BRIEFLY = 5
 
 
@@ -26,8 +26,7 @@ BRIEFLY = 5
 class Obstacle:
     """Why a pull request is not merged.
 
-    *cure* is what a person can do. *pauses* is how many of `MERGE_PAUSES` are waited for it; 0 if no
-    waiting cures it.
+    *cure* is what a person can do. *pauses* is how many of `MERGE_PAUSES` to wait; 0 if waiting does not help.
     """
 
     cure: str
@@ -41,14 +40,14 @@ _BEHIND = (
 )
 _DRAFT = "press `Ready for review` in pull request {number} and merge it: that is enough"
 _CONFLICT = "it conflicts with the default branch: close pull request {number}, and the next run proposes again"
-_CHANGED = "its branch has changed meanwhile: judge it again"
+_CHANGED = "its branch has changed meanwhile: run the gate again"
 _UNMET = f"a rule of the default branch is not met: {_APPROVE}; {BYPASS}"
 _FAILED = "see why the check failed, run it again, and merge pull request {number}: that is enough"
 _RUNS = (
-    "merge pull request {number} when its checks are green: that is enough. A check that waits for a"
-    " click on `Approve workflows to run` begins with that click"
+    "merge pull request {number} when its checks are green: that is enough. A check may wait for a"
+    " click on `Approve workflows to run`"
 )
-#: GitHub's words -> the cure; the first that matches counts. Names of checks were taken out.
+#: pattern of GitHub's message, without names of checks -> the cure; the first match counts
 _RULES = (
     (r"expected (github )?(app|source)", "a rule takes this check from another source: python -m forge doctor"),
     (
@@ -74,7 +73,7 @@ _RULES = (
     (r"conversation|thread", "resolve the conversations of pull request {number} and merge it: that is enough"),
     (
         r"deploy",
-        f"deploy the branch of pull request {{number}} to where the rule wants it, and merge it: that is enough; {BYPASS}",
+        f"deploy the branch of pull request {{number}} to the environment of the rule, and merge it: that is enough; {BYPASS}",
     ),
     (
         r"\block",
@@ -88,7 +87,7 @@ _RULES = (
     (r"out of date|not up to date|behind", _BEHIND),
     (
         r"must (not )?(match|start|end|contain)|pattern",
-        f"merge pull request {{number}} by hand, with the words that the rule wants: that is enough; {BYPASS}",
+        f"merge pull request {{number}} by hand, with the message that the rule requires: that is enough; {BYPASS}",
     ),
     (r"(check|scanning|quality|workflow).*(fail|error|cancel|timed out|action required)", _FAILED),
 )
@@ -98,45 +97,45 @@ _PASSING = re.compile(r"base branch was modified|already in progress|try (the me
 _STATES = {"dirty": _CONFLICT, "behind": _BEHIND, "draft": _DRAFT, "blocked": _UNMET}
 
 
-def obstacle(said: str, pull: Mapping[str, Any], head: str) -> Obstacle:
-    """What keeps the *pull* request, whose commit *head* was to be merged, by the words GitHub *said*.
+def obstacle(message: str, pull: Mapping[str, Any], head: str) -> Obstacle:
+    """Why the *pull* request with the commit *head* was not merged, by GitHub's *message*.
 
-    A rule that no waiting cures counts before a check that still runs: both may be said at once.
+    A rule that needs a person takes precedence over a check that still runs; GitHub may name both.
     """
-    words = re.sub(r'"[^"]*"', '""', said)
+    text = re.sub(r'"[^"]*"', '""', message)
     if pull.get("state") == "closed":
         found = Obstacle("it was closed meanwhile: propose again")
     elif (pull.get("head") or {}).get("sha", head) != head:
         found = Obstacle(_CHANGED)
     else:
-        found = _by_rule(words) or _by_state(words, pull)
+        found = _by_rule(text) or _by_state(text, pull)
     return Obstacle(found.cure.replace("{number}", str(pull.get("number", ""))), found.pauses)
 
 
-def _by_rule(words: str) -> Obstacle | None:
+def _by_rule(text: str) -> Obstacle | None:
     for pattern, cure in _RULES:
-        if re.search(pattern, words, re.IGNORECASE):
+        if re.search(pattern, text, re.IGNORECASE):
             return Obstacle(cure)
-    return Obstacle(_RUNS, len(MERGE_PAUSES)) if _CHECKS.search(words) else None
+    return Obstacle(_RUNS, len(MERGE_PAUSES)) if _CHECKS.search(text) else None
 
 
-def _by_state(words: str, pull: Mapping[str, Any]) -> Obstacle:
+def _by_state(text: str, pull: Mapping[str, Any]) -> Obstacle:
     state, mergeable = pull.get("mergeable_state"), pull.get("mergeable", True)
-    if "Head branch was modified" in words:
-        return Obstacle(_CHANGED, BRIEFLY)  # or GitHub has not seen our own push yet
+    if "Head branch was modified" in text:
+        return Obstacle(_CHANGED, BRIEFLY)  # or GitHub has not processed our push yet
     if pull.get("draft"):
         return Obstacle(_DRAFT)
-    if mergeable is None or state == "unknown" or _PASSING.search(words):
-        return Obstacle("", len(MERGE_PAUSES))  # GitHub is still finding out
+    if mergeable is None or state == "unknown" or _PASSING.search(text):
+        return Obstacle("", len(MERGE_PAUSES))  # GitHub has not computed it yet
     if mergeable is False or state in _STATES:
         return Obstacle(_STATES.get(state or "", _CONFLICT))
     return Obstacle("", BRIEFLY)
 
 
 def squash(rest: Rest, pull: Mapping[str, Any], how: Mapping[str, Any], name: str) -> str:
-    """Merge *pull* as one commit, and return it; raises `ForgeError` with what is missing.
+    """Squash-merge *pull*; returns the commit. Raises `ForgeError` with what is missing.
 
-    *how* is the body of the request. A merge by a person that came first is as good.
+    *how* is the body of the request. A merge by a person in the meantime counts.
     """
     path, tries = f"pulls/{pull['number']}", 0
     while True:
@@ -146,13 +145,13 @@ def squash(rest: Rest, pull: Mapping[str, Any], how: Mapping[str, Any], name: st
             now = dict(pull) | (rest.get(path) or {})
             if now.get("merged"):
                 return str(now["merge_commit_sha"])
-            found = obstacle(refused.said, now, how["sha"])
-            if refused.status not in (405, 409) and not ("rule" in refused.said and found.cure):
+            found = obstacle(refused.message, now, how["sha"])
+            if refused.status not in (405, 409) and not ("rule" in refused.message and found.cure):
                 raise
             if tries >= found.pauses:
                 minutes = round(sum(MERGE_PAUSES[:tries]) / 60)
                 waited = f" after {minutes} minutes" if minutes > 1 else ""
-                why = "; ".join(filter(None, (refused.said.rstrip("."), found.cure)))
+                why = "; ".join(filter(None, (refused.message.rstrip("."), found.cure)))
                 raise ForgeError(f"GitHub does not merge {name}{waited}: {why}. See {pull['html_url']}") from refused
             rest.sleep(MERGE_PAUSES[tries])
             tries += 1

@@ -1,16 +1,16 @@
-"""Proposals as pull requests: files, branches, statuses, comments, merges."""
+"""Proposals as pull requests: files, branches, statuses, comments and merges."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from forge.github.hidden_metadata import DESCRIPTION, TITLE, body_of, one_line, told, told_by_us
+from forge.github.hidden_metadata import DESCRIPTION, TITLE, body_of, one_line, parse_body, parse_trusted
 from forge.github.merging import squash
 from forge.github.rest import Rest, surely
 from forge.interface import Change, ForgeError, Proposal
 
-GATE = "gate"  # the context of the status that lets a proposal be merged
+GATE = "gate"  # the context of the status that a merge requires
 _STATES = {"success": True, "failure": False, "error": False, "pending": None}
 _WORDS = {True: "success", False: "failure", None: "pending"}
 
@@ -23,11 +23,11 @@ class Pulls:
         self._texts: dict[tuple[str, str], str] = {}
 
     def read(self, path: str, branch: str | None = None) -> str | None:
-        """The text of *path* as it stands on *branch* (the default one); None if there is none."""
+        """The text of *path* on *branch* (the default one); None if there is none."""
         return self._rest.text(f"contents/{path}", **({"ref": branch} if branch else {}))
 
     def history(self, path: str) -> list[Change]:
-        """What *path* was on the default branch, newest first: the newest fifty changes."""
+        """The newest fifty changes of *path* on the default branch, newest first."""
         found = self._rest.newest("commits", path=path, per_page=50)
         return [
             Change(
@@ -49,15 +49,15 @@ class Pulls:
             raise ForgeError(f"a proposal needs a branch other than {default}")
         title = one_line(title, TITLE)
         head = self._push(branch, title, files)
-        told_as = {"title": title, "body": body_of({"branch": branch}, body)}
+        fields = {"title": title, "body": body_of({"branch": branch}, body)}
         pull = self._newest(branch)
         if pull is None:
-            pull = self._rest.write("POST", "pulls", told_as | {"head": branch, "base": default})
-        elif any(pull[key] != value for key, value in told_as.items()):
-            pull = self._rest.write("PATCH", f"pulls/{pull['number']}", told_as)
+            pull = self._rest.write("POST", "pulls", fields | {"head": branch, "base": default})
+        elif any(pull[key] != value for key, value in fields.items()):
+            pull = self._rest.write("PATCH", f"pulls/{pull['number']}", fields)
         if {each["name"] for each in pull["labels"]} != set(labels):
             pull["labels"] = self._rest.write("PUT", f"issues/{pull['number']}/labels", {"labels": list(labels)})
-        pull["head"]["sha"] = head  # GitHub may need a moment to see the push
+        pull["head"]["sha"] = head  # GitHub may need a moment to process the push
         return self._proposal(pull)
 
     def proposal(self, branch: str) -> Proposal | None:
@@ -68,38 +68,35 @@ class Pulls:
     def proposals(self) -> list[Proposal]:
         """The proposals among the newest thirty pull requests, newest first."""
         pulls = self._pulls(state="all", per_page=30)
-        ours = {each["head"]["ref"] for each in pulls if told_by_us(each, self._rest.me)[0]}
+        ours = {each["head"]["ref"] for each in pulls if parse_trusted(each, self._rest.me)[0]}
         return [
             self._proposal(each)
             for each in pulls
-            if told_by_us(each, self._rest.me)[0]
+            if parse_trusted(each, self._rest.me)[0]
             or (each["head"]["ref"] in ours and (each["state"] == "open" or (each["user"] or {}).get("type") == "Bot"))
         ]
 
     @surely
     def status(self, branch: str, ok: bool | None, summary: str, head: str | None = None) -> None:
-        """Say on the head of the proposal whether it may be merged; None is pending.
+        """Set the status of the proposal's head: whether it may be merged; None is pending.
 
-        Refused if the head is not *head* any more.
+        Raises `ForgeError` if the head is not *head*.
         """
         now, summary = self._changing(branch)["head"]["sha"], one_line(summary, DESCRIPTION)
         if head not in (None, now):
-            raise ForgeError(f"the proposal on branch {branch} has changed; judge it again")
+            raise ForgeError(f"the proposal on branch {branch} has changed; run the gate again")
         if self._status(now) != (ok, summary):
-            words = {"context": GATE, "state": _WORDS[ok], "description": summary}
-            self._rest.write("POST", f"statuses/{now}", words)
+            fields = {"context": GATE, "state": _WORDS[ok], "description": summary}
+            self._rest.write("POST", f"statuses/{now}", fields)
 
     @surely
     def comment(self, branch: str, marker: str, body: str) -> None:
-        """Write the one comment with *marker*, or bring it up to date."""
+        """Write or update the one comment with *marker*."""
         self._comment(self._changing(branch)["number"], marker, body)
 
     @surely
     def merge(self, branch: str, message: str) -> str:
-        """Put the proposal on the default branch as one commit; returns the commit.
-
-        One that this very *message* has merged already is not merged again.
-        """
+        """Squash-merge the proposal; returns the commit. A merge with the same *message* is not repeated."""
         pull = self._newest(branch)
         if pull is None:
             done = self._merged(branch, message)
@@ -107,9 +104,9 @@ class Pulls:
                 raise _nothing_open(branch)
             return done
         head, name = pull["head"]["sha"], f"proposal {pull['number']} ({branch})"
-        ok, said = self._status(head) or (None, "no status yet")
+        ok, written = self._status(head) or (None, "no status yet")
         if not ok:
-            raise ForgeError(f"{name} may not be merged: {said}")
+            raise ForgeError(f"{name} may not be merged: {written}")
         moved = self._moved(head)
         if moved:
             raise ForgeError(f"{self._rest.default_branch()} has changed {', '.join(moved)} since then; propose again")
@@ -125,14 +122,14 @@ class Pulls:
             pull = self._newest(branch, "closed")
             closed = pull and not pull["merged_at"] and self._comments(pull["number"]).get("closed")
             if closed and closed[1] == reason:
-                return  # by this very call, whose answer was lost
+                return  # by this call, whose answer was lost
             raise _nothing_open(branch)
         number = pull["number"]
         self._comment(number, "closed", reason)
         self._rest.write("PATCH", f"pulls/{number}", {"state": "closed"})
 
     def _text_at(self, path: str, commit: str) -> str:
-        """A commit never changes; a file that it removed is empty. Raises `ForgeError` if it may not have."""
+        """The text of *path* on a *commit*, empty if the commit removed it. Raises `ForgeError` if that is not certain."""
         if (path, commit) not in self._texts:
             text = self._rest.text(f"contents/{path}", ref=commit)
             if text is None:
@@ -141,7 +138,7 @@ class Pulls:
         return self._texts[path, commit]
 
     def _refuse_unless_removed(self, path: str, commit: str) -> None:
-        """A token without access to a file is answered as if there were no file; the list of all files is proof."""
+        """Raise `ForgeError` unless the commit's list of files shows that *path* was removed: a token without access gets a 404, too."""
         found = self._rest.get(f"git/trees/{commit}", recursive=1)
         files = [each["path"] for each in found["tree"]] if found else [path]
         if path in files or found["truncated"]:
@@ -151,9 +148,9 @@ class Pulls:
             )
 
     def _push(self, branch: str, title: str, files: Mapping[str, str]) -> str:
-        """Let *branch* be one commit on the default branch with *files* changed; returns it.
+        """Make *branch* one commit on top of the default branch with *files* changed; returns the commit.
 
-        A status belongs to a content: what is on the branch already is not pushed again.
+        Unchanged content is not pushed again, so that its status stays.
         """
         default = self._rest.default_branch()
         parent = self._ref(default)
@@ -181,7 +178,7 @@ class Pulls:
         return found["object"]["sha"] if found else None
 
     def _pulls(self, **query: Any) -> list[Any]:
-        """The newest pull requests to the default branch; a fork's branch may have the name of one of ours."""
+        """The newest pull requests to the default branch, without those of forks."""
         query |= {"base": self._rest.default_branch(), "sort": "created", "direction": "desc"}
         found = self._rest.newest("pulls", **query)
         return [each for each in found if (each["head"]["repo"] or {}).get("id") == each["base"]["repo"]["id"]]
@@ -201,14 +198,11 @@ class Pulls:
         if pull is None or not pull["merged_at"]:
             return None
         commit: str = pull["merge_commit_sha"]
-        said = self._rest.get(f"git/commits/{commit}")["message"]
-        return commit if said.rstrip() == message.rstrip() else None
+        written = self._rest.get(f"git/commits/{commit}")["message"]
+        return commit if written.rstrip() == message.rstrip() else None
 
     def _moved(self, head: str) -> list[str]:
-        """What the default branch has changed since the proposal was made, of the files that it changes.
-
-        GitHub would merge two changes of one file that are far enough apart.
-        """
+        """The files of the proposal that the default branch has changed since; GitHub would merge both changes."""
         default = self._rest.default_branch()
         ours = self._rest.get(f"compare/{default}...{head}")
         if not ours["behind_by"]:
@@ -224,7 +218,7 @@ class Pulls:
             number,
             head["ref"],
             pull["title"],
-            told(pull["body"])[1],
+            parse_body(pull["body"])[1],
             state,
             head["sha"],
             tuple(each["name"] for each in pull["labels"]),
@@ -245,21 +239,21 @@ class Pulls:
         known, text = self._comments(number).get(marker), body_of({"comment": marker}, body)
         if known is None:
             self._rest.write("POST", f"issues/{number}/comments", {"body": text})
-        elif known[1] != told(text)[1]:
+        elif known[1] != parse_body(text)[1]:
             self._rest.write("PATCH", f"issues/comments/{known[0]}", {"body": text})
 
     def _comments(self, number: int) -> dict[str, tuple[int, str]]:
-        """The robots' own comments: number and text by marker."""
+        """The robots' comments: id and text by marker."""
         found: dict[str, tuple[int, str]] = {}
         for each in self._rest.pages(f"issues/{number}/comments"):
-            meta, text = told_by_us(each, self._rest.me)
+            meta, text = parse_trusted(each, self._rest.me)
             if "comment" in meta:
                 found.setdefault(meta["comment"], (each["id"], text))
         return found
 
 
 def _names(files: Any) -> set[str]:
-    """The paths that were touched: both, of a file that was renamed."""
+    """The changed paths; both paths of a renamed file."""
     pairs = ((each["filename"], each.get("previous_filename")) for each in files)
     return {name for pair in pairs for name in pair if name}
 

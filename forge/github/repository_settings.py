@@ -1,4 +1,4 @@
-"""What GitHub shows of a repository's settings. Nothing is written; what a token may not see is said."""
+"""A repository's settings on GitHub. Read-only; a setting that the token cannot see is `Unseen`."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Unseen:
-    """What this token may not see, and GitHub's words for it."""
+    """A setting that this token cannot see, with GitHub's message."""
 
     why: str
 
 
 @dataclass(frozen=True)
 class Settings:
-    """The rules of the *default* branch, the owners, the environment and the names of secrets.
+    """Rules of the *default* branch, owners, environment and names of secrets.
 
-    *rules* are those in force, with the *rulesets* they come from by number; *branch* and *protection*
-    are those of the older branch protection. A setting that is not there is None; one that cannot be
-    seen is `Unseen`. *files* are all paths on the default branch.
+    *rules* are those in force, *rulesets* their sources by id; *branch* and *protection* belong to classic branch
+    protection. A missing setting is None, one that the token cannot see `Unseen`. *files* are all paths on the
+    default branch.
     """
 
     default: str
@@ -48,7 +48,7 @@ class Settings:
 
 
 def read_settings(rest: Rest) -> Settings:
-    """Ask GitHub for all of it."""
+    """Read all settings from GitHub."""
     default = rest.default_branch()
     rules = _seen(lambda: list(rest.pages(f"rules/branches/{default}")))
     branch = _seen(lambda: rest.get(f"branches/{default}"))
@@ -71,7 +71,7 @@ def read_settings(rest: Rest) -> Settings:
 
 
 def _is_persons(rest: Rest) -> bool:
-    """Whether no organisation owns it, whose secrets it could read."""
+    """Whether a person owns it: only an organisation has secrets for its repositories."""
     return ((rest.get("") or {}).get("owner") or {}).get("type") == "User"
 
 
@@ -81,7 +81,7 @@ def _seen(ask: Callable[[], T]) -> T | Unseen:
     except RefusedError as refused:
         if refused.status not in (401, 403, 404):
             raise
-        return Unseen(refused.said)
+        return Unseen(refused.message)
 
 
 def _known(items: list[Any] | Unseen) -> list[Any]:
@@ -89,13 +89,13 @@ def _known(items: list[Any] | Unseen) -> list[Any]:
 
 
 def _protection(rest: Rest, default: str) -> Any:
-    """None if there is none; GitHub answers who may not see it in just the same way."""
+    """The setting; None if there is none. GitHub's answer is the same for a token without access."""
     return rest.get(f"branches/{default}/protection")
 
 
 def _listed(rest: Rest, path: str, name: str) -> list[Any]:
     found = rest.get(path, per_page=100)
-    if found is None:  # not there, or not for this token: GitHub does not say which
+    if found is None:  # missing, or not visible to this token
         raise RefusedError(f"GitHub shows no {path}", 404, "Not Found")
     return list(found[name])
 

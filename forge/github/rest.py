@@ -1,7 +1,7 @@
-"""GitHub's REST API: what is read is asked for again, what is written is not.
+"""GitHub's REST API. Reads are retried; writes are not.
 
-A write whose answer was lost may have happened or not. It raises `UnsureError`, and whoever wrote looks
-before writing again: that is what `surely` is for.
+A write whose answer was lost may have happened or not. It raises `UnsureError`; an operation decorated with `surely`
+reads the state again before it repeats the write.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from forge.interface import ForgeError
 PAUSES = (1.0, 2.0, 4.0, 0.0)  # after each try, in seconds
 LONGEST_WAIT = 60.0  # for one request, where no more is granted, in seconds
 TIMEOUT = (10, 60)  # seconds to connect, seconds without a byte
-KEPT = 500  # answers to ask about with "has it changed?"
+KEPT = 500  # answers kept for conditional requests
 JSON = "application/vnd.github+json"
 RAW = "application/vnd.github.raw+json"
 BYTES = "application/octet-stream"
@@ -36,7 +36,7 @@ class UnsureError(ForgeError):
 
 
 def surely(operation: Callable[Concatenate[S, P], T]) -> Callable[Concatenate[S, P], T]:
-    """*operation*, a method that looks and then writes, run again when an answer was lost."""
+    """Repeat *operation*, a method that reads and then writes, when an answer was lost."""
 
     @functools.wraps(operation)
     def again(self: S, /, *args: P.args, **named: P.kwargs) -> T:
@@ -44,16 +44,16 @@ def surely(operation: Callable[Concatenate[S, P], T]) -> Callable[Concatenate[S,
             try:
                 return operation(self, *args, **named)
             except UnsureError:
-                pass  # the client has paused before it said so
+                pass  # the client has paused already
         return operation(self, *args, **named)
 
     return again
 
 
 class Rest:
-    """The API of one *repository*. No token is needed to read a public one.
+    """The API of one *repository*. Reading a public one needs no token.
 
-    What GitHub asks to wait is waited: a minute for one request, and *patience* seconds in all.
+    Rate limits are respected: at most a minute for one request, and *patience* seconds in all.
     """
 
     def __init__(
@@ -71,19 +71,19 @@ class Rest:
         self._root = f"{self._api}/repos/{repository}"
         self._token = token.strip()
         if not (self._token.isascii() and self._token.isprintable()):
-            raise ForgeError("the token in GITHUB_TOKEN has characters no token has; set it again")
+            raise ForgeError("GITHUB_TOKEN has characters that a token cannot have; set it again")
         self._now, self.sleep = now, sleep
         self._patience, self._waited = patience, 0.0
         self._session = session or requests.Session()
         self._session.headers.update({"User-Agent": "tidegate", "X-GitHub-Api-Version": "2022-11-28"})
-        # Not as a header of the session: a .netrc would replace it.
+        # Not a header of the session, which a .netrc file would replace.
         self._session.auth = self._sign
         self._answers: dict[tuple[str, str], requests.Response] = {}
         self._me: str | None = None
         self._default_branch = ""
 
     def default_branch(self) -> str:
-        """The branch that GitHub calls the repository's default."""
+        """The repository's default branch."""
         if not self._default_branch:
             self._default_branch = str((self.get("") or {}).get("default_branch") or "HEAD")
         return self._default_branch
@@ -99,10 +99,9 @@ class Rest:
         return None if answer is None else answer.content.decode(errors="replace")
 
     def pages(self, path: str, /, **query: Any) -> Iterator[Any]:
-        """Every item of the list at *path*. Raises `ForgeError` for a list, or a page of it, that is not shown.
+        """All items of the list at *path*. Raises `ForgeError` if the list or one of its pages is not shown.
 
-        It is read again each time: a full page stays the same, with the same ETag, when there
-        begins to be a next one.
+        Without conditional requests: a full page keeps its ETag when a next page appears.
         """
         where: str | None = path
         query |= {"per_page": 100}
@@ -117,12 +116,12 @@ class Rest:
         return _listed(path, self.get(path, **query))
 
     def content(self, path: str, accept: str = BYTES) -> bytes:
-        """The bytes of an asset, or of what GitHub leads to where only its own type may be asked for. The store that GitHub sends us to never sees the token."""
+        """The bytes of an asset or archive. The token is not sent to the storage that GitHub redirects to."""
         content: bytes = self._call("GET", path, headers={"Accept": accept}).content
         return content
 
     def write(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
-        """What GitHub says to a write; raises `UnsureError` or `RefusedError`."""
+        """The answer to a write. Raises `UnsureError` or `RefusedError`."""
         return _json(self._call(method, path, json=body))
 
     def send(self, url: str, name: str, content: bytes) -> None:
@@ -131,7 +130,7 @@ class Rest:
         self._call("POST", where, data=content, headers={"Content-Type": BYTES})
 
     def me(self) -> str:
-        """Who this token writes as; "" for a robot's token, to which GitHub does not tell it."""
+        """The login of the token's user; "" for a robot's token, which cannot read it."""
         if self._me is None:
             try:
                 self._me = _json(self._call("GET", f"{self._api}/user"))["login"] if self._token else ""
@@ -159,14 +158,14 @@ class Rest:
         except RefusedError as refused:
             if refused.status == 404:
                 self._look_for_repository()
-            elif refused.status != 409:  # a repository that has no commit yet
+            elif refused.status != 409:  # a repository without a commit
                 raise
         return None
 
     def _look_for_repository(self) -> None:
-        """Raise `ForgeError` if the repository is not shown either: then a 404 says nothing of a file.
+        """Raise `ForgeError` if the repository is not shown either: then a 404 does not mean that a file is missing.
 
-        It is asked each time: a token may lose its access between two requests.
+        Checked each time, since a token may lose its access between two requests.
         """
         try:
             self._call("GET", "")
@@ -179,13 +178,13 @@ class Rest:
         trouble, waited, tries = "", 0.0, 0
         while tries < len(PAUSES):
             try:
-                # A write that follows a redirect would become a read.
+                # A redirected write would become a read.
                 answer = self._session.request(method, url, timeout=TIMEOUT, allow_redirects=reading, **more)
             except LOST as error:
                 trouble = type(error).__name__
             except (requests.RequestException, ValueError) as error:
                 raise ForgeError(
-                    f"GitHub cannot be asked at {self._root} ({type(error).__name__});"
+                    f"GitHub cannot be reached at {self._root} ({type(error).__name__});"
                     " check GITHUB_API_URL, HTTPS_PROXY and the network"
                 ) from None
             else:
@@ -204,15 +203,15 @@ class Rest:
             tries += 1
             if not reading:
                 raise UnsureError(
-                    f"GitHub gave no answer to {what} ({trouble}): it may have been done or not; run"
-                    " the command again, which looks first and doubles nothing"
+                    f"GitHub gave no answer to {what} ({trouble}): it may or may not have been done; run"
+                    " the command again, which does nothing twice"
                 )
         raise ForgeError(f"GitHub gave no answer to {what} ({trouble}); run the command again later")
 
     def _about(self, url: str, reading: bool, status: int) -> Mapping[str, Any]:
-        """What GitHub shows of the repository, where that may explain a refusal; empty if nothing."""
-        is_telling = status in ((403,) if reading else (301, 302, 307, 308, 403, 404))
-        if not is_telling or url in (self._root, f"{self._api}/user"):
+        """The repository's description, where it may explain a refusal; else empty."""
+        explains = status in ((403,) if reading else (301, 302, 307, 308, 403, 404))
+        if not explains or url in (self._root, f"{self._api}/user"):
             return {}
         try:
             found = _json(self._call("GET", ""))
@@ -223,7 +222,7 @@ class Rest:
         return found if isinstance(found, Mapping) else {}
 
     def _asked_to_wait(self, answer: requests.Response) -> float | None:
-        """Seconds; None if GitHub did not ask. Such a request was not carried out."""
+        """Seconds to wait, if GitHub refused the request by a rate limit; else None."""
         headers, status = answer.headers, answer.status_code
         after = headers.get("Retry-After", "")
         if after.isdigit() and status in (403, 429, 503):
@@ -236,7 +235,7 @@ class Rest:
         return LONGEST_WAIT if status == 429 or "rate limit" in answer.text else None
 
     def _wait(self, wait: float, waited: float) -> None:
-        """Sleep for *wait* seconds, the last of *waited* for one request; raises if that is too long."""
+        """Sleep for *wait* seconds, the last of *waited* for one request. Raises `ForgeError` if that is too long."""
         self._waited += wait
         if waited > LONGEST_WAIT and self._waited > self._patience:
             when = (self._now() + timedelta(seconds=wait)).astimezone(UTC)
@@ -253,11 +252,11 @@ class Rest:
 
 
 def _listed(path: str, found: Any) -> list[Any]:
-    """The list *found* at *path*. GitHub shows an empty list as one: any other answer is not known to be empty."""
+    """The list *found* at *path*. Raises `ForgeError` for an answer that is not a list, even an empty one."""
     if not isinstance(found, list):
         raise ForgeError(
-            f"GitHub shows no list for GET {path.partition('?')[0]}, where it has one: the token may have no"
-            " access to it. Nothing was decided by that; check the token's permissions, or run the command"
+            f"GitHub shows no list for GET {path.partition('?')[0]}: the token may have no access to it. Nothing was"
+            " changed; check the token's permissions, or run the command"
             " again later"
         )
     return found

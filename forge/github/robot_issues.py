@@ -1,8 +1,8 @@
-"""Which issues are the robots' alerts, where people removed a label or edited a body or a title. Pure.
+"""Recognise the robots' alerts among issues, also after people removed a label or edited a body or a title. Pure.
 
-An alert has several traces: its label, its hidden line, its author, its title and the beginning of its
-text. Anybody may open an issue on a public repository, and a robot's issue can be changed only by those who
-may write or triage. So the author decides what the other traces are worth:
+An alert has several traces: its label, hidden line, author, title and text. On a public repository anybody may
+open an issue, but only those with write or triage access can change a robot's issue. So the author decides which of
+the other traces are believed:
 
 | hidden line | label | believed if its author is |
 |---|---|---|
@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from forge.github.hidden_metadata import MEMBERS, found_in, told
+from forge.github.hidden_metadata import MEMBERS, parse_body, recover_metadata
 from forge.interface import WATCH
 from forge.records import Meta
 from forge.releases.landing import INCIDENT
@@ -31,7 +31,7 @@ LABEL = "alert"
 ACTIONS = "github-actions[bot]"
 _GHOST = {"type": "User", "login": None}  # the author's account was deleted
 _LOST = "lost-"
-#: What a title says of the marker.
+#: Titles, with the part of the marker they contain.
 _TITLES = {
     re.compile(pattern): marker
     for pattern, marker in {
@@ -46,7 +46,7 @@ _TITLES = {
         r"(\S+) (?:has not run to a good end for|is switched off)": "robot:{}",
     }.items()
 }
-#: What a line of the text says of it, where the title was edited.
+#: Lines of the text with a part of the marker, for alerts whose title was edited.
 _TEXTS = {
     re.compile(pattern, re.MULTILINE): marker
     for pattern, marker in {
@@ -60,7 +60,7 @@ _TEXTS = {
 
 @dataclass(frozen=True)
 class Trace:
-    """An issue that is an alert; *whole* says that it has its label and its hidden line."""
+    """An issue that is an alert; *whole*: it has its label and its hidden line."""
 
     issue: Any
     meta: Meta
@@ -69,13 +69,15 @@ class Trace:
 
 
 def recognise(issues: Iterable[Any], me: Callable[[], str]) -> list[Trace]:
-    """The alerts among *issues*, in their order. *me* gives who we are, "" for a robot.
+    """The alerts among *issues*, in their order. *me* returns our own login, "" for a robot.
 
-    One that says nothing of its marker but has the label and is a robot's counts as an incident: nothing
-    lands until a person has looked at it.
+    A robot's issue with the label but without a recognisable marker counts as an incident: no robot lands until a
+    person has looked at it.
     """
     read = [
-        (issue, issue["user"] or _GHOST, *found_in(issue["body"])) for issue in issues if "pull_request" not in issue
+        (issue, issue["user"] or _GHOST, *recover_metadata(issue["body"]))
+        for issue in issues
+        if "pull_request" not in issue
     ]
     known = {by["login"] for _, by, meta, _ in read if by["type"] == "Bot" and "marker" in meta}
     known.add(ACTIONS)
@@ -91,13 +93,13 @@ def recognise(issues: Iterable[Any], me: Callable[[], str]) -> list[Trace]:
             believed = believed or bool(named and (by["login"] in known or by["login"] == me()))
         if believed:
             meta = {"marker": named or f"{INCIDENT}{_LOST}{issue['number']}"} | left
-            whole = labelled and told(issue["body"])[0] == meta and "history" in meta
+            whole = labelled and parse_body(issue["body"])[0] == meta and "history" in meta
             found.append(Trace(issue, {"memory": {}, "history": []} | meta, text, whole))
     return found
 
 
 def carried_on(found: Sequence[Trace]) -> list[Trace]:
-    """One of each marker: of several an open one, and of these the oldest."""
+    """One alert per marker: of several the oldest open one."""
     best: dict[str, Trace] = {}
     for each in sorted(found, key=lambda e: (e.issue["state"] != "open", e.issue["number"])):
         best.setdefault(each.meta["marker"], each)
@@ -105,10 +107,10 @@ def carried_on(found: Sequence[Trace]) -> list[Trace]:
 
 
 def home_of(marker: str, title: str, found: Sequence[Trace]) -> Trace | None:
-    """The alert with *marker* among *found*; else one whose marker is lost and that was this one.
+    """The alert with *marker* among *found*; else one that lost its marker and matches.
 
-    Its title is the same, or it is of the same kind and subject, or it is an incident without a text, or
-    with one that names the same subject.
+    It matches by the same title, by the same kind and subject, or as an incident whose text is empty or names the same
+    subject.
     """
     for each in found:
         if each.meta["marker"] == marker:
@@ -120,9 +122,9 @@ def home_of(marker: str, title: str, found: Sequence[Trace]) -> Trace | None:
             continue
         same = each.issue["title"] == title or (kind.count(":") > 1 and marker.startswith(kind))
         if kind == INCIDENT == marker[: len(INCIDENT)]:
-            words = f"{each.issue['title']}\n{each.text}"
-            same = same or subject in words or not each.text.strip()
-        if same and not marker.startswith(WATCH):  # the watch finds those of its model itself
+            text = f"{each.issue['title']}\n{each.text}"
+            same = same or subject in text or not each.text.strip()
+        if same and not marker.startswith(WATCH):  # monitoring finds those of its model itself
             return each
     return None
 
@@ -134,7 +136,7 @@ def is_labelled(issue: Any) -> bool:
 
 def is_bare(comment: Any) -> bool:
     """Whether a comment was edited and has no hidden line."""
-    return not told(comment["body"])[0] and comment.get("updated_at") != comment["created_at"]
+    return not parse_body(comment["body"])[0] and comment.get("updated_at") != comment["created_at"]
 
 
 def authors(comments: Iterable[Any]) -> set[str]:
@@ -142,12 +144,12 @@ def authors(comments: Iterable[Any]) -> set[str]:
     return {
         each["user"]["login"]
         for each in comments
-        if each["user"] and each["user"]["type"] == "Bot" and "comment" in told(each["body"])[0]
+        if each["user"] and each["user"]["type"] == "Bot" and "comment" in parse_body(each["body"])[0]
     }
 
 
 def _named(issue: Any, text: str) -> str:
-    """The marker that a title or a text leads to; "" if none does."""
+    """The marker by a title or a text; "" if neither has one."""
     title = issue["title"].strip()
     found = [(pattern.match(title), marker) for pattern, marker in _TITLES.items()]
     found += [(pattern.search(text), marker) for pattern, marker in _TEXTS.items()]

@@ -1,4 +1,4 @@
-"""The alerts of a forge in a folder, and what is said below them."""
+"""The alerts of a forge in a folder, and their comments."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ REMEMBERED = 50  # lines of an alert's history
 class Board:
     """The part of a forge in the folder *root* that keeps alerts.
 
-    *time* gives the time as text, *lock* what must be held while something is written.
+    *time* returns the time as text, *lock* the lock for writing.
     """
 
     def __init__(self, root: Path, time: Callable[[], str], lock: Callable[[], AbstractContextManager[None]]) -> None:
@@ -26,16 +26,13 @@ class Board:
         self._comments = Records(root / "comments")
 
     def alert(self, marker: str, title: str, body: str, memory: Mapping[str, Any] | None = None) -> Alert:
-        """Raise the one alert with *marker*, or bring it up to date; a closed one opens again.
-
-        What it says already is not said a second time.
-        """
+        """Open, update or reopen the one alert with *marker*; an unchanged one is not written."""
         with self._lock():
             found = self._alerts.find(marker=marker)
-            meta, said = found or ({"number": self._alerts.new_number(), "history": []}, "")
+            meta, text = found or ({"number": self._alerts.new_number(), "history": []}, "")
             new = meta | {"marker": marker, "title": title, "state": "open", "left": "open"}
             new["memory"] = dict(meta.get("memory", {}) if memory is None else memory)
-            if (new, body) != (meta, said):
+            if (new, body) != (meta, text):
                 word = {None: "opened", "open": "updated", "closed": "opened again"}
                 line = f"{self._time()} {word[meta.get('state')]}: {title}"
                 new["history"] = [*meta["history"], line][-REMEMBERED:]
@@ -56,15 +53,15 @@ class Board:
             return _alert(meta, body)
 
     def alerts(self) -> list[Alert]:
-        """Every alert there was, newest first."""
+        """All alerts, newest first."""
         return [_alert(*record) for record in self._alerts.all()]
 
     def put_back(self) -> list[int]:
-        """Nothing is lost here: a record without its hidden line is refused, with its path."""
+        """Nothing to restore: a record without its hidden line is refused, with its path."""
         return []
 
     def comments(self, number: int) -> list[Comment]:
-        """What people wrote below an alert, oldest first."""
+        """People's comments on an alert, oldest first."""
         here = [each for each in reversed(self._comments.all()) if each[0]["alert"] == number]
         notes = {meta["note"]: body for meta, body in here if "note" in meta}
         return [
@@ -74,27 +71,27 @@ class Board:
         ]
 
     def note(self, number: int, marker: str, body: str) -> None:
-        """Write the robots' one comment with *marker* below an alert, or bring it up to date."""
+        """Write or update the robots' one comment with *marker* on an alert."""
         with self._changing_alert(number):
             found = self._comments.find(alert=number, note=marker)
             self._put_comment(number, body, found and found[0], note=marker, author="robot")
 
     def say(self, number: int, body: str) -> None:
-        """Write a comment below an alert, as a person does. The same twice in a row is one."""
+        """Comment on an alert, as a person; repeating the last comment does nothing."""
         with self._changing_alert(number):
             found = self._comments.find(alert=number)
             if found is None or "note" in found[0] or found[1] != body:
                 self._put_comment(number, body, None, author=_who())
 
     def set_state(self, number: int, state: Literal["open", "closed"]) -> None:
-        """Close an alert, or open it again, as a person does."""
+        """Close or reopen an alert, as a person."""
         with self._changing_alert(number) as (meta, body):
             if meta["state"] != state:
                 closed = {"state": state, "closed_at": self._time()}
                 self._alerts.put({"left": meta["state"]} | meta | closed, body)
 
     def may_write(self, person: str) -> bool:  # noqa: ARG002 -- see the protocol
-        """Whether *person* may change the repository: whoever can write here can."""
+        """Whether *person* may change the repository: here everybody may."""
         return True
 
     @contextmanager

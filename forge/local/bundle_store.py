@@ -1,4 +1,4 @@
-"""The stored bundles of a forge in a folder: each whole, with the record of what became of it."""
+"""The bundles of a forge in a folder, each with a record of its release."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from forge.interface import ForgeError, Release
 from forge.records import read_record, write_record, write_whole
 
 
-class Shelf:
-    """The bundles in *folder*, and which is the latest. Whoever writes must hold the forge's lock."""
+class BundleStore:
+    """The bundles in *folder*, and which is the latest. The caller holds the forge's lock while writing."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -40,7 +40,7 @@ class Shelf:
         work.rename(place)
 
     def copy(self, version: str, folder: Path) -> None:
-        """Copy a bundle to a new *folder*, whole or not at all. Raises `ForgeError`."""
+        """Copy a bundle to a new *folder*, atomically. Raises `ForgeError`."""
         source = self._bundle(version)
         if folder.exists():
             raise ForgeError(f"{folder} is there already; a bundle is downloaded to a new folder")
@@ -62,14 +62,14 @@ class Shelf:
             raise ForgeError(f"the manifest of {version} cannot be read: {error}") from error
 
     def releases(self) -> list[Release]:
-        """Every bundle with what became of it, newest first."""
+        """All releases, newest first."""
         found, latest = [], self._latest()
         for path in sorted(self.folder.glob("[!.]*/release.md"), reverse=True):
             meta, notes = read_record(path)
             version, state = meta["version"], meta["state"]
             hand = state != meta.get("settled", state)
-            told = (version, meta["digest"], state, notes, meta["at"])
-            found.append(Release(*told, latest=version == latest, by_hand=hand))
+            fields = (version, meta["digest"], state, notes, meta["at"])
+            found.append(Release(*fields, latest=version == latest, by_hand=hand))
         return found
 
     def describe(self, version: str, notes: str) -> None:
@@ -78,17 +78,17 @@ class Shelf:
         write_record(path, read_record(path)[0], notes)
 
     def publish(self, version: str, latest: bool) -> None:
-        """Make a bundle a published release, and the *latest*, or leave that as it is."""
+        """Publish a release, and mark it as the *latest* if wanted."""
         self._mark(version, "published")
         if latest:
             write_whole(self.folder / "latest", f"{version}\n")
 
     def withdraw(self, version: str, reason: str) -> None:
-        """Put a bundle into quarantine; *reason* goes before the notes it has, once."""
+        """Quarantine a release; *reason* is put before its notes, once."""
         self._mark(version, "withdrawn", reason)
 
     def _mark(self, version: str, state: Literal["published", "withdrawn"], reason: str = "") -> None:
-        # The state is kept twice: where they differ, a person edited the first.
+        # The state is stored twice: if they differ, a person edited the first.
         path = self._bundle(version).with_name("release.md")
         meta, notes = read_record(path)
         if not notes.startswith(reason):
@@ -96,7 +96,7 @@ class Shelf:
         write_record(path, meta | {"state": state, "settled": state}, notes)
 
     def discard(self, version: str) -> None:
-        """Remove a candidate, if it is there. Raises `ForgeError` if it is more than that."""
+        """Remove a candidate, if it is there. Raises `ForgeError` for a release that was live."""
         place = self.folder / version
         if not place.exists():
             return
@@ -121,7 +121,7 @@ class Shelf:
 
 
 def _content(folder: Path) -> dict[str, bytes | str]:
-    """The files of a bundle; of its manifest only the digest: it leaves out who made it and when."""
+    """The files of a bundle; of its manifest only the digest, which does not depend on the time of the build."""
     files = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*")}
     found: dict[str, bytes | str] = {name: path.read_bytes() for name, path in files.items() if path.is_file()}
     return found | {MANIFEST: digest_in(folder)}

@@ -1,12 +1,12 @@
-"""A forge in a folder: what GitHub does in production, for a laptop.
+"""A forge in a folder, for a laptop and tests, in place of GitHub.
 
-Everything in it can be read with an editor and with git:
+Everything in it can be read with an editor and git:
 
     repo/                     a git repository; main holds serve/live.toml, a proposal is a branch
     releases/<version>/       bundle/ and release.md, and attestation.jsonl if there is one
-    releases/latest           the version that is served to those who ask for none
+    releases/latest           the default version for downloads
     proposals/0001.md         alerts/0001.md         comments/0001.md
-    lock                      held while something is written, so two processes are both right
+    lock                      held while something is written
 """
 
 from __future__ import annotations
@@ -21,32 +21,32 @@ from typing import Any
 from contracts.live_config import LIVE, Live
 from forge.interface import Change, ForgeError, Proposal, Release, Schedule
 from forge.local.alert_files import Board
-from forge.local.bundle_store import Shelf
+from forge.local.bundle_store import BundleStore
 from forge.local.git_repository import BRANCH, Repository
 from forge.records import Meta, Records
 
 
 class LocalForge(Board):
-    """The forge in the folder *root*, made when it is first written to."""
+    """The forge in the folder *root*, created by the first write."""
 
     def __init__(self, root: Path, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self.root = root.resolve()
         self._clock = clock
         self._repository = Repository(self.root / "repo")
-        self._shelf = Shelf(self.root / "releases")
+        self._bundles = BundleStore(self.root / "releases")
         self._proposals = Records(self.root / "proposals")
         Board.__init__(self, self.root, self._now, self._writing)
 
     # Files and their history
 
     def read(self, path: str, branch: str | None = None) -> str | None:
-        """The text of *path* as it stands on *branch* (main); None if there is none."""
+        """The text of *path* on *branch* (main); None if there is none."""
         if not self._repository.exists():
             return Live().to_toml() if path == LIVE else None
         return self._repository.read(path, branch or BRANCH)
 
     def history(self, path: str) -> list[Change]:
-        """What *path* was on main, newest first."""
+        """The changes of *path* on main, newest first."""
         return self._repository.history(path) if self._repository.exists() else []
 
     # Releases
@@ -54,46 +54,46 @@ class LocalForge(Board):
     def upload(self, version: str, folder: Path, attestation: Path | None = None) -> None:
         """Store the bundle in *folder* as a candidate, with the *attestation* of how it was built.
 
-        The same bytes again change nothing.
+        The same content again changes nothing.
         """
         with self._writing():
-            self._shelf.put(version, folder, attestation, self._now())
+            self._bundles.put(version, folder, attestation, self._now())
 
     def download(self, version: str, folder: Path) -> None:
-        """Copy the bundle of *version* to *folder*, which must not be there; whole, or not at all."""
-        self._shelf.copy(version, folder)
+        """Copy the bundle of *version* to *folder*, which must not exist, atomically."""
+        self._bundles.copy(version, folder)
 
     def manifest(self, version: str) -> dict[str, Any]:
         """The manifest of the bundle of *version*."""
-        return self._shelf.manifest(version)
+        return self._bundles.manifest(version)
 
     def releases(self) -> list[Release]:
         """Every stored bundle, newest first."""
-        return self._shelf.releases()
+        return self._bundles.releases()
 
     def has_release(self, version: str) -> bool:
-        """Whether the release of *version* is there."""
-        return any(each.version == version for each in self._shelf.releases())
+        """Whether the release of *version* exists."""
+        return any(each.version == version for each in self._bundles.releases())
 
     def describe(self, version: str, notes: str) -> None:
         """Write the notes of *version*, whatever its state."""
         with self._writing():
-            self._shelf.describe(version, notes)
+            self._bundles.describe(version, notes)
 
     def publish(self, version: str, latest: bool = True) -> None:
-        """Make *version* a published release, and the *latest*, or leave that as it is."""
+        """Publish *version*, and mark it as the *latest* if wanted."""
         with self._writing():
-            self._shelf.publish(version, latest)
+            self._bundles.publish(version, latest)
 
     def withdraw(self, version: str, reason: str) -> None:
-        """Put *version* into quarantine; *reason* goes before the notes it has, once."""
+        """Quarantine *version*; *reason* is put before its notes, once."""
         with self._writing():
-            self._shelf.withdraw(version, reason)
+            self._bundles.withdraw(version, reason)
 
     def discard(self, version: str) -> None:
-        """Remove a candidate that came to nothing; one that is gone is no mistake."""
+        """Remove a candidate, if it is there."""
         with self._writing():
-            self._shelf.discard(version)
+            self._bundles.discard(version)
 
     # Proposals
 
@@ -109,7 +109,7 @@ class LocalForge(Board):
                 raise ForgeError(f"nothing to propose: {', '.join(files)} would be what it is on main")
             found = self._proposals.find(branch=branch, state="open")
             meta: Meta = found[0] if found else {"number": self._proposals.new_number(), "comments": {}}
-            # A status belongs to a content: one that was judged need not be judged again.
+            # Unchanged content keeps its status.
             if not (found and self._repository.is_same(meta["head"], head)):
                 self._repository.branch(branch, head)
                 meta |= {"head": head, "status": None}
@@ -124,31 +124,31 @@ class LocalForge(Board):
         return _proposal(*found) if found else None
 
     def proposals(self) -> list[Proposal]:
-        """Every proposal there was, newest first."""
+        """All proposals, newest first."""
         return [_proposal(*record) for record in self._proposals.all()]
 
     def status(self, branch: str, ok: bool | None, summary: str, head: str | None = None) -> None:
-        """Say on the head of the proposal whether it may be merged; None is pending.
+        """Set the status of the proposal's head: whether it may be merged; None is pending.
 
-        Refused if the head is not *head* any more.
+        Raises `ForgeError` if the head is not *head*.
         """
         with self._changing_proposal(branch) as (meta, body):
             if head not in (None, meta["head"]):
-                raise ForgeError(f"the proposal on branch {branch} has changed; judge it again")
+                raise ForgeError(f"the proposal on branch {branch} has changed; run the gate again")
             self._proposals.put(meta | {"status": [ok, summary]}, body)
 
     def comment(self, branch: str, marker: str, body: str) -> None:
-        """Write the one comment with *marker*, or bring it up to date."""
+        """Write or update the one comment with *marker*."""
         with self._changing_proposal(branch) as (meta, text):
             comments = meta["comments"] | {marker: body}
             self._proposals.put(meta | {"comments": comments}, text)
 
     def merge(self, branch: str, message: str) -> str:
-        """Put the proposal on main as one commit; returns the commit."""
+        """Merge the proposal as one commit; returns the commit."""
         with self._changing_proposal(branch) as (meta, body):
-            ok, said = meta["status"] or (None, "no status yet")
+            ok, text = meta["status"] or (None, "no status yet")
             if not ok:
-                raise ForgeError(f"proposal {meta['number']} ({branch}) may not be merged: {said}")
+                raise ForgeError(f"proposal {meta['number']} ({branch}) may not be merged: {text}")
             commit = self._repository.squash(meta["head"], message)
             self._proposals.put(meta | {"state": "merged"}, body)
             return commit
@@ -162,18 +162,18 @@ class LocalForge(Board):
     # Robots
 
     def schedule(self, name: str) -> Schedule | None:  # noqa: ARG002 -- see the protocol
-        """None: nothing runs by itself on a laptop."""
+        """None: a folder has no scheduled workflows."""
         return None
 
     def artifact(self, name: str, path: str) -> bytes | None:  # noqa: ARG002 -- see the protocol
-        """None: what runs leave on a laptop is in their folders."""
+        """None: a folder has no artifacts."""
         return None
 
     def public(self) -> bool:
-        """Whether anybody may read it."""
+        """False: a folder is not public."""
         return False
 
-    # How it is kept
+    # Storage
 
     def _now(self) -> str:
         return self._clock().astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -188,9 +188,7 @@ class LocalForge(Board):
                     self._repository.begin({LIVE: Live().to_toml()}, "Nothing is live yet")
                 yield
         except OSError as error:
-            raise ForgeError(
-                f"the forge in {self.root} cannot be written: {error}; what was there is as it was"
-            ) from error
+            raise ForgeError(f"the forge in {self.root} cannot be written: {error}; nothing was changed") from error
 
     @contextmanager
     def _changing_proposal(self, branch: str) -> Iterator[tuple[Meta, str]]:

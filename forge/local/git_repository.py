@@ -1,6 +1,6 @@
-"""The git repository of a forge in a folder: main, branches, commits. It is driven by the git command.
+"""The git repository of a forge in a folder: main, branches and commits, by the git command.
 
-Commits are made beside the working tree, so that nobody's half-done edit is taken along.
+Commits do not use the working tree, so that unfinished edits are not included.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from forge.interface import Change, ForgeError
 
-#: The one branch of a forge in a folder that is no proposal.
+#: The default branch of a forge in a folder.
 BRANCH = "main"
 MAIN = f"refs/heads/{BRANCH}"
 _WHO = {
@@ -25,25 +25,25 @@ _WHO = {
 
 
 class Repository:
-    """The repository in *folder*. Whoever writes must hold the forge's lock."""
+    """The repository in *folder*. The caller holds the forge's lock while writing."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def exists(self) -> bool:
-        """Whether it was begun."""
+        """Whether the repository exists."""
         return (self.folder / ".git").exists()
 
     def begin(self, files: Mapping[str, str], message: str) -> None:
-        """Make it, with one commit of *files* on main; whole, or not at all."""
+        """Create it atomically, with one commit of *files* on main."""
         work = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=self.folder.parent)) / "repo"
         for path, text in files.items():
             (work / path).parent.mkdir(parents=True, exist_ok=True)
             (work / path).write_bytes(text.encode())
         fresh = Repository(work)
-        # Without a template: its sample hooks are fourteen files that no one runs here.
+        # Without a template, which would add sample hooks.
         fresh.git("init", "--quiet", "--template=", f"--initial-branch={BRANCH}")
-        # So that a person can `git revert` here on a machine where git knows nobody.
+        # So that `git revert` works here without a configured identity.
         fresh.git("config", "user.name", "tidegate")
         fresh.git("config", "user.email", "tidegate@localhost")
         fresh.git("add", "--all")
@@ -53,19 +53,19 @@ class Repository:
         work.parent.rmdir()
 
     def read(self, path: str, branch: str) -> str | None:
-        """The text of *path* as it stands on *branch*, or on a commit; None if there is none."""
+        """The text of *path* on *branch*, or on a commit; None if there is none."""
         place = branch if re.fullmatch("[0-9a-f]{40}", branch) else f"refs/heads/{branch}"
         return self._text(f"{place}:{path}")
 
     def history(self, path: str) -> list[Change]:
-        """What *path* was on main, newest first; a file that a commit removed is empty."""
+        """The changes of *path* on main, newest first; the text is empty where a commit removed the file."""
         lines = self.git("log", "--format=%H%x09%aI%x09%s", MAIN, "--", path).splitlines()
         commits = [line.split("\t", 2) for line in lines]
         texts = self._texts([f"{sha}:{path}" for sha, _, _ in commits])
         return [Change(sha, at, words, text) for (sha, at, words), text in zip(commits, texts, strict=True)]
 
     def commit(self, files: Mapping[str, str], message: str) -> str | None:
-        """A commit on top of main with *files* changed, on no branch yet; None if nothing changes."""
+        """A new commit on top of main with *files* changed; None if nothing changes."""
         main = self.git("rev-parse", MAIN).strip()
         tree = self._tree(main, files)
         if tree == self.git("rev-parse", f"{main}^{{tree}}").strip():
@@ -77,14 +77,13 @@ class Repository:
         return self._content(one) == self._content(other)
 
     def branch(self, name: str, commit: str) -> None:
-        """Let the branch *name* point to *commit*."""
+        """Point the branch *name* to *commit*."""
         self.git("update-ref", f"refs/heads/{name}", commit)
 
     def squash(self, head: str, message: str) -> str:
-        """Put what the commit *head* changed on main, as one commit; returns it.
+        """Merge the commit *head* into main, as one commit; returns it.
 
-        Raises `ForgeError` if main has changed the same files since, or if somebody has edits in
-        the working tree that would be lost.
+        Raises `ForgeError` if main has changed the same files since, or if edits in the working tree would be lost.
         """
         self._refuse_if_dirty()
         main, old = self.git("rev-parse", MAIN, f"{head}^").split()
@@ -99,24 +98,24 @@ class Repository:
         return commit
 
     def git(self, *words: str, given: str | None = None, more: Mapping[str, str] | None = None) -> str:
-        """What git says; nothing of the user's own settings or hooks counts. Raises `ForgeError`."""
+        """The output of git, run without the user's settings and hooks. Raises `ForgeError`."""
         done = self._run(*words, given=given, more=more)
         return done.decode()  # not as text: that would change the ends of lines
 
     def _text(self, what: str) -> str | None:
-        """The text of a committed file, None if there is none; what is not UTF-8 in it is replaced."""
+        """The text of a committed file, None if there is none; invalid UTF-8 is replaced."""
         try:
             return self._run("show", what).decode(errors="replace")
         except ForgeError:
             return None
 
     def _texts(self, names: Sequence[str]) -> Iterator[str]:
-        """The texts of committed files, "" where there is none, by one process: a history may be long."""
+        """The texts of committed files, "" for a missing one, by one process since a history may be long."""
         given = "".join(f"{name}\n" for name in names)
         left = self._run("cat-file", "--batch", given=given)
         while left:
             about, _, left = left.partition(b"\n")
-            # After a text, which is of any bytes, there is one end of a line more.
+            # git adds a line end after each text.
             size = -1 if about.endswith(b" missing") else int(about.rpartition(b" ")[2])
             yield left[: max(size, 0)].decode(errors="replace")
             left = left[size + 1 :]

@@ -1,1 +1,1 @@
-"""What becomes live: landing, rollback, quarantine, and live.toml held against the releases."""
+"""What becomes live: landing, rollback, quarantine, and reconciliation of releases with live.toml."""

@@ -1,4 +1,4 @@
-"""What a pull request asks the gate: to judge a candidate, a recipe, or nothing. Pure but for reading files."""
+"""What the gate has to judge in a pull request: a candidate, a recipe, a rollback or nothing. Only reads files."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from contracts.live_config import LIVE, Live, LiveError, moves, parse_live, read
 from forge.interface import Change, ForgeError
 
 Subject = Literal["candidate", "recipe", "rollback", "nothing"]
-#: A change of these may change what is learnt.
-LEARNING = ("model", "requirements/work.txt")
+#: A change of these may change the trained model.
+TRAINING = ("model", "requirements/work.txt")
 NONE = 'champion = "none"'
 
 
@@ -21,40 +21,40 @@ def subject(
 ) -> Subject:
     """What the checkout *proposal* changes in the checkout *main*, whose live.toml has this *history*.
 
-    A live.toml that names another champion is a candidate to be judged, or a rollback if that was
-    live before: going back is not held up by a verdict. *check* says why slots that were changed
-    cannot be served. Raises `LiveError` if live.toml cannot be read, `ForgeError` with all that *check*
-    says, if both what is live and what is learnt change (one would hide the other), and if the
-    candidate would follow another champion than the live one, which it would be compared with: an
-    entry of a merge queue comes after the entries before it.
+    A new champion in live.toml is a candidate to be judged, or a rollback if it was live before, which needs no
+    verdict. *check* returns why changed slots cannot be served.
+
+    Raises `LiveError` if live.toml cannot be read. Raises `ForgeError` with the problems of *check*; if live.toml and
+    training both change, since one could hide the other; and if the candidate would replace another champion than the
+    live one, as an entry of a merge queue may.
     """
     texts = [_text(folder) for folder in (main, proposal)]
-    learns = any(_content(main / path) != _content(proposal / path) for path in (*LEARNING, recipe))
+    trains = any(_content(main / path) != _content(proposal / path) for path in (*TRAINING, recipe))
     if texts[0] == texts[1]:
-        return "recipe" if learns else "nothing"
+        return "recipe" if trains else "nothing"
     if texts[1] is None:
-        raise ForgeError(f"{LIVE} is no regular file any more; to serve nothing: {NONE}")
+        raise ForgeError(f"{LIVE} is not a regular file; to serve nothing, write {NONE}")
     before, after = _before(texts[0], history), parse_live(texts[1])
     if wrong := check(before, after):
         raise ForgeError(f"{LIVE} may not be merged: {'; '.join(wrong)}")
     was, now = before.champion, after.champion
     if was == now:
-        return "recipe" if learns else "nothing"
-    if learns:
-        raise ForgeError(f"{LIVE} and what is learnt change at once; make two pull requests of it")
+        return "recipe" if trains else "nothing"
+    if trains:
+        raise ForgeError(f"{LIVE} and the training change at once; open two pull requests")
     champions = [slot for _, slot in moves(history)]
     if not now or now in champions:
         return "rollback"
     if was != (champions[-1] if champions else None):
         raise ForgeError(
-            f"{LIVE} would go from {was.version if was else 'nothing'} to {now.version}, and another"
-            " model is live: what comes first changes it. Queue this again when that is merged"
+            f"{LIVE} would go from {was.version if was else 'nothing'} to {now.version}, but another"
+            " model becomes live first. Queue this again after that merge"
         )
     return "candidate"
 
 
 def changed(main: Path, proposal: Path) -> list[str]:
-    """The files of a folder that differ, each with the folder's name before it."""
+    """The files of a folder that differ, as FOLDER/FILE."""
     ours, theirs = _content(main), _content(proposal)
     names = sorted({*ours, *theirs})
     return [f"{main.name}/{name}" for name in names if ours.get(name) != theirs.get(name)]
@@ -69,7 +69,7 @@ def _text(folder: Path) -> str | None:
 
 
 def _before(text: str | None, history: Sequence[Change]) -> Live:
-    """What *text* has live; where it cannot be read, what scorers went on with."""
+    """What *text* has live; if it cannot be read, the last readable state, which scorers keep."""
     try:
         return parse_live(text or "")
     except LiveError:
@@ -77,6 +77,6 @@ def _before(text: str | None, history: Sequence[Change]) -> Live:
 
 
 def _content(path: Path) -> dict[str, bytes]:
-    """The files at *path*, a file or a folder; compiled ones do not count."""
+    """The files at *path*, a file or a folder, without compiled ones."""
     files = [path] if path.is_file() else [f for f in sorted(path.rglob("*")) if f.is_file()]
     return {str(file.relative_to(path)): file.read_bytes() for file in files if "__pycache__" not in file.parts}

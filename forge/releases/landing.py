@@ -1,7 +1,6 @@
-"""What a verdict allows: pure decisions of `land`.
+"""Decisions of `land`: what a verdict allows. Pure.
 
-A verdict comes from a job that ran a proposal's code: it is data, and nothing of it is believed
-before it is checked against the proposal and against what is live now.
+A verdict comes from a job that ran a proposal's code, so it is checked against the proposal and against what is live.
 """
 
 from __future__ import annotations
@@ -18,12 +17,12 @@ from contracts.live_config import LIVE, Live, Slot
 from forge.interface import Alert, ForgeError
 
 POLICIES = ("always", "boring", "never")
-#: What a good candidate does while an experiment runs, which its landing would begin anew.
+#: What a good candidate does while an experiment runs, which its landing would restart.
 DURING = ("wait", "land")
 DECISIONS = ("PROMOTE", "HOLD", "REJECT")
-#: Begins the marker of an alert on a rollback.
+#: Prefix of the marker of an alert on a rollback.
 INCIDENT = "incident:"
-#: So many earlier verdicts stay, folded, below the newest.
+#: How many earlier verdicts stay, folded, below the newest.
 EARLIER = 10
 
 
@@ -31,8 +30,8 @@ EARLIER = 10
 class Verdict:
     """The part of verdict.json that landing needs.
 
-    *champion* and *anchor* are what it was compared with. *churn* is the share of fresh rows whose
-    decision changes, *head* the commit of the proposal that was judged; None where that is not known.
+    *champion* and *anchor* were compared with. *churn* is the prediction churn: the share of fresh rows whose decision
+    changes; *head* the judged commit of the proposal; None if unknown.
     """
 
     decision: Literal["PROMOTE", "HOLD", "REJECT"]
@@ -46,7 +45,7 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Policy:
-    """What is done with a good verdict, from [land] in thresholds.toml."""
+    """What to do with a good verdict, from [land] in thresholds.toml."""
 
     name: str
     max_churn: float
@@ -54,7 +53,7 @@ class Policy:
 
 
 def read_verdict(path: Path) -> Verdict:
-    """The verdict in the file *path*. Raises `ForgeError` if it is none."""
+    """The verdict in the file *path*. Raises `ForgeError`."""
     try:
         data = json.loads(path.read_bytes())
         if data["format"] != 1 or data["decision"] not in DECISIONS:
@@ -70,7 +69,7 @@ def read_verdict(path: Path) -> Verdict:
             _named(data["anchor"]) if data.get("anchor") else None,
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ForgeError(f"{path} is not a verdict ({error!r}); make one: make gate") from error
+        raise ForgeError(f"{path} is not a verdict ({error!r}); run: make gate") from error
 
 
 def read_policy(rules: Path, instead: str | None = None) -> Policy:
@@ -91,25 +90,23 @@ def read_policy(rules: Path, instead: str | None = None) -> Policy:
 
 
 def is_landed(verdict: Verdict, live: Live) -> bool:
-    """Whether what was judged is live: a landing that was cut off is finished, not refused."""
+    """Whether the judged candidate is live: an interrupted landing is completed, not refused."""
     champion = _slot(live.champion) if live.champion else None
     return verdict.decision == "PROMOTE" and verdict.candidate == champion
 
 
 def refuse_if_stale(verdict: Verdict, head: str, proposed: Live, live: Live) -> None:
-    """Raise `ForgeError` unless the verdict is about just this proposal, this champion, this anchor."""
+    """Raise `ForgeError` unless the verdict is about this proposal, champion and anchor."""
     if verdict.head not in (None, head):
-        raise ForgeError("the proposal has changed since it was judged; judge again: make gate")
+        raise ForgeError("the proposal has changed since the gate ran; run: make gate")
     if proposed.champion is None or verdict.candidate != _slot(proposed.champion):
         now = proposed.champion.version if proposed.champion else "nothing"
-        raise ForgeError(
-            f"the verdict is about {verdict.candidate[0]}, but the proposal is for {now}; judge again: make gate"
-        )
+        raise ForgeError(f"the verdict is about {verdict.candidate[0]}, but the proposal is for {now}; run: make gate")
     for role, judged, slot in (("champion", verdict.champion, live.champion), ("anchor", verdict.anchor, live.anchor)):
         if judged != (_slot(slot) if slot else None):
             then = f"{role} {judged[0]}" if judged else f"no {role}"
             now = f"{slot.version} is the {role}" if slot else f"there is no {role}"
-            raise ForgeError(f"the verdict compared with {then}, but {now} now; judge again: make gate")
+            raise ForgeError(f"the verdict compared with {then}, but {now} now; run: make gate")
 
 
 def reason_to_wait(
@@ -117,25 +114,25 @@ def reason_to_wait(
 ) -> str:
     """Why a proposal of *files* with a good verdict is left to a person; "" if it is merged.
 
-    While an incident is open, no robot lands: the next night would only bring back, with a day more
-    of data, what somebody took off. While an experiment runs, none lands but the challenger.
+    While an incident is open, no robot lands: the next night's candidate would be much like the one that was rolled
+    back. While an experiment runs, only its challenger lands.
     """
     for alert in alerts:
         if alert.state == "open" and alert.marker.startswith(INCIDENT):
-            return f"incident {alert.number} is open ({alert.title}); close it, and robots land again"
+            return f"incident {alert.number} is open ({alert.title}); robots land again when it is closed"
     tried = _tried(live) if policy.during_experiment == "wait" else ""
     if tried not in ("", verdict.candidate[0]):
-        return f"an experiment with {tried} runs, which another champion would begin anew"
+        return f"an experiment with {tried} is running, which another champion would restart"
     more = sorted(set(files) - {LIVE})
     if more:
         return f"it changes {', '.join(more)} besides {LIVE}"
     if policy.name == "never":
-        return "the policy is that a person merges"
+        return "by the policy a person merges"
     return "" if policy.name == "always" else _not_boring(verdict, policy.max_churn)
 
 
 def _tried(live: Live | None) -> str:
-    """The challenger that has rows, in the shadow or not; "" if none has."""
+    """The challenger that scores rows, in shadow mode or not; "" if there is none."""
     slot = live.challenger if live else None
     return slot.version if slot and slot.scores else ""
 
@@ -144,29 +141,29 @@ def _not_boring(verdict: Verdict, budget: float) -> str:
     if verdict.champion is None:
         return ""
     if verdict.churn is None:
-        return "how many decisions change is not known"
+        return "the prediction churn is not known"
     if verdict.churn > budget:
-        return f"{verdict.churn:.1%} of the decisions change; the policy lets {budget:.1%} by"
+        return f"{verdict.churn:.1%} of the decisions change; the policy allows {budget:.1%}"
     return ""
 
 
 def overridden(notes: str) -> str:
-    """The *notes* of a release that goes live, which say so first if the verdict was against it."""
+    """The *notes* of a release that becomes live, with a remark at the top if the verdict was against it."""
     against = re.match(r"## \S+ (HOLD|REJECT)$", notes, re.MULTILINE)
     return f"> **Override:** a person merged this; the verdict was {against[1]}.\n\n{notes}" if against else notes
 
 
-def with_earlier(words: str, before: str | None) -> str:
-    """The comment *words*, with the verdict of the comment *before* and its elders folded below."""
+def with_earlier(text: str, before: str | None) -> str:
+    """The comment *text*, with the verdict of the comment *before* and the ones before that folded below."""
     if before is None:
-        return words
-    last, _, elders = before.partition(_FOLD)
-    if last.rstrip() == words.rstrip():
+        return text
+    last, _, earlier = before.partition(_FOLD)
+    if last.rstrip() == text.rstrip():
         return before
     # A report begins with the decision as its heading, and one sentence.
     lines = [line.removeprefix("## ") for line in last.split("\n") if line.strip()]
-    told = [f"- {': '.join(lines[:2])[:400]}", *re.findall(r"^- .+$", elders, re.MULTILINE)]
-    return f"{words.rstrip()}\n\n{_FOLD}\n\n" + "\n".join(told[:EARLIER]) + "\n\n</details>\n"
+    entries = [f"- {': '.join(lines[:2])[:400]}", *re.findall(r"^- .+$", earlier, re.MULTILINE)]
+    return f"{text.rstrip()}\n\n{_FOLD}\n\n" + "\n".join(entries[:EARLIER]) + "\n\n</details>\n"
 
 
 _FOLD = "<details><summary>Earlier verdicts</summary>"

@@ -1,7 +1,7 @@
-"""What a forge shows of live.toml, its history and the releases, each checked against the others.
+"""live.toml, its history and the releases as a forge shows them, each checked against the others.
 
-GitHub may show less than there is: a token that lost its access, an answer that comes too late, a list that is
-cut short. What is missing from such an answer was not deleted by anybody, so that raises `ForgeError`.
+GitHub may show less than there is: a token may lose its access, an answer may be out of date, a list incomplete.
+What is missing there was not deleted, so a contradiction raises `ForgeError`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from forge.interface import Change, Forge, ForgeError, Release
 
 
 def live_on(forge: Forge, branch: str | None = None) -> Live:
-    """What *branch* (the default one), or a commit, has live. Raises `ForgeError`."""
+    """What is live by live.toml on *branch* (the default one), or on a commit. Raises `ForgeError`."""
     text = forge.read(LIVE, branch)
     if text is None:
         where = branch or "the default branch"
@@ -22,11 +22,11 @@ def live_on(forge: Forge, branch: str | None = None) -> Live:
 
 
 def served_on(forge: Forge) -> tuple[Live, list[str], list[Change]]:
-    """What scorers serve by the default branch, what is wrong in live.toml, and its history.
+    """What scorers serve by the default branch, the problems of live.toml, and its history.
 
-    Raises `ForgeError` where the text and the history contradict each other: one of them was not shown whole.
+    Raises `ForgeError` where the text and the history contradict each other, as one of them is incomplete.
     """
-    for _ in range(2):  # once more, as a merge may have come between the two
+    for _ in range(2):  # twice, as there may have been a merge between the two requests
         history, text = forge.history(LIVE), forge.read(LIVE)
         newest = history[0].text if history else None
         if newest == (text or ""):
@@ -37,28 +37,28 @@ def served_on(forge: Forge) -> tuple[Live, list[str], list[Change]]:
     if newest is None and not parse_live(text or "").says:
         return Live(), [], []
     raise ForgeError(
-        f"{LIVE} on the default branch is not what its newest commit has made it: it changes at this"
-        " moment, or was not shown whole. Nothing was decided by that; run the command again"
+        f"{LIVE} on the default branch differs from its newest commit: it is changing, or was not shown completely."
+        " Nothing was changed; run the command again"
     )
 
 
 def releases_with(forge: Forge, live: Live) -> list[Release]:
     """The releases, with that of the champion of *live* unless it was deleted.
 
-    A list may lack a release that is there; that is no deletion. Raises `ForgeError`.
+    Raises `ForgeError` if the list lacks a release that exists.
     """
     found = forge.releases()
     version = live.champion.version if live.champion else ""
     if version and version not in [each.version for each in found] and forge.has_release(version):
         raise ForgeError(
-            f"the list of releases does not have {version}, and its release is there: the list was not"
-            " shown whole. Nothing was decided by it; run the command again later"
+            f"the list of releases lacks {version}, although its release exists. Nothing was changed; run the"
+            " command again later"
         )
     return found
 
 
 def named_on(forge: Forge, commit: str, history: Sequence[Change]) -> str:
-    """The champion that live.toml named on *commit*; "" where it named none that can be read.
+    """The champion in live.toml on *commit*; "" if it has none or cannot be read.
 
     Raises `ForgeError` where there is no live.toml on *commit*, although main has one: *history* is main's.
     """
@@ -73,7 +73,7 @@ def named_on(forge: Forge, commit: str, history: Sequence[Change]) -> str:
 
 
 def says(forge: Forge) -> bool:
-    """Whether live.toml on the default branch itself says what is live."""
+    """Whether live.toml on the default branch can be read and names what is live."""
     try:
         return usable(forge.read(LIVE) or "")[0].says
     except LiveError:

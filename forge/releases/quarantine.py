@@ -1,4 +1,4 @@
-"""What issues say of versions that were rolled back, and of releases that are not what main names. Pure."""
+"""Texts of the issues on rollbacks, and on releases that differ from live.toml. Pure."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from dataclasses import dataclass, field
 from contracts.live_config import LIVE, Live, champions_of, digests_of, moves, withdrawn_by
 from forge.interface import Alert, Change, Release
 from forge.releases.landing import INCIDENT
-from forge.releases.rollback import Back, backs, older, since, taken_off
+from forge.releases.rollback import Back, backs, older, since, withdrawn_by_hand
 
-#: Begin what follows `INCIDENT` in the markers of the two other kinds of incident.
+#: What follows `INCIDENT` in the markers of the two other kinds of incident.
 STUCK, CHANGED = "stuck:", "changed:"
 _HELD = "is in quarantine"
 
 
 @dataclass(frozen=True)
 class Trouble:
-    """Something about a release that a person has to put right."""
+    """A problem of a release that a person has to solve."""
 
     marker: str
     title: str
@@ -26,14 +26,14 @@ class Trouble:
 
 
 def rolled_back(back: Back, history: Sequence[Change]) -> Trouble:
-    """The incident of a rollback; *history* is live.toml's, newest first."""
+    """The incident on a rollback; *history* is that of live.toml, newest first."""
     spans = _spans(history)
     place = max((n for n, (at, _) in enumerate(spans) if at == back.change.at), default=0)
     began = spans[place - 1][0] if place else "an unknown time"
     served = "\n".join(f"| {when} | `{version}` |" for when, version in spans[-10:])
     also = ", ".join(f"`{version}`" for version in back.gone if version != back.bad)
-    more = f"\nWithdrawn with it, since they came after `{back.good}`: {also}.\n" if also else ""
-    words = f"""\
+    more = f"\nAlso withdrawn, since they came after `{back.good}`: {also}.\n" if also else ""
+    body = f"""\
 `{back.bad}` was live from {began} to {back.change.at}. `{back.good or "nothing"}` serves again.
 
 **Why:** {back.reason}
@@ -44,19 +44,19 @@ def rolled_back(back: Back, history: Sequence[Change]) -> Trouble:
 |---|---|
 {served}
 
-**What to do.** Find out what was wrong with `{back.bad}`: its release has the verdict it was promoted with.
-If the gate should have seen it, add the rule to `checks/thresholds.toml`. While this issue is open, no
-candidate lands by itself: a good one waits for a person to merge it. Close it, and the nights go on.
+**What to do.** Find the cause: the release of `{back.bad}` has the verdict it was promoted with. If the gate
+should have found it, change `checks/thresholds.toml`. While this issue is open, no candidate is merged
+automatically; a person may merge one. Close this issue to resume automatic merges.
 """
     title = f"Rolled back from {back.bad}"
-    return Trouble(f"{INCIDENT}{back.bad}", title, words, {"change": back.change.commit})
+    return Trouble(f"{INCIDENT}{back.bad}", title, body, {"change": back.change.commit})
 
 
 def due(history: Sequence[Change], withdrawn: Iterable[str], alerts: Mapping[str, Alert]) -> list[Back]:
-    """The rollbacks that have no incident yet: the one that made live what is, and those of the *withdrawn*.
+    """The rollbacks without an incident: the one that led to the live version, and those of the *withdrawn*.
 
-    *withdrawn* are the versions whose releases follow just now, *alerts* what there is by marker. An
-    incident from before the commit was noted in it is known by the time in its text.
+    *withdrawn* are the versions whose releases are being withdrawn now, *alerts* the existing ones by marker. An older
+    incident, without a commit in its memory, is recognised by the time in its text.
     """
     found, gone = backs(history), withdrawn_by(champions_of(history))
     wanted = {gone[version] for version in withdrawn}
@@ -74,13 +74,13 @@ def _is_about(alert: Alert | None, back: Back) -> bool:
 
 
 def reason_of(version: str, history: Sequence[Change]) -> str:
-    """Why *version*, which is withdrawn, was rolled back."""
+    """Why the withdrawn *version* was rolled back."""
     bad = withdrawn_by(champions_of(history))[version]
     return next(back.reason for back in reversed(backs(history)) if back.bad == bad)
 
 
 def live_again(version: str, alerts: Mapping[str, Alert], history: Sequence[Change]) -> str:
-    """What the incident of *version*, which is live, says from now on; "" if it does not need to.
+    """The new text of the incident on *version*, which is live again; "" if no change is needed.
 
     The rollback was reverted, or a person landed the version again.
     """
@@ -88,7 +88,7 @@ def live_again(version: str, alerts: Mapping[str, Alert], history: Sequence[Chan
     change = since(history)
     if alert is None or change is None:
         return ""
-    left_open = alert.state == "open" and not alert.by_hand  # a person may go on with it
+    left_open = alert.state == "open" and not alert.by_hand  # a person may still work on it
     if not left_open and _HELD not in alert.body:
         return ""
     before = [back for back in backs(history) if back.bad == version][-1:]
@@ -101,14 +101,14 @@ def live_again(version: str, alerts: Mapping[str, Alert], history: Sequence[Chan
 
 
 def troubles(live: Live, history: Sequence[Change], releases: Sequence[Release]) -> list[Trouble]:
-    """What of the *releases* no robot can put right."""
+    """The problems of *releases* that only a person can solve."""
     return [*stuck(live, history, releases), *_changed(live, history, releases)]
 
 
 def over(alerts: Iterable[Alert], wrong: Iterable[Trouble]) -> list[str]:
-    """The markers of incidents that can be closed: what is live has a release again, or another is live.
+    """The markers of incidents to close: the live version has a release again, or another is live.
 
-    That a release was edited is for a person to close.
+    An incident on an edited release is closed by a person.
     """
     still = {each.marker for each in wrong}
     return [
@@ -119,7 +119,7 @@ def over(alerts: Iterable[Alert], wrong: Iterable[Trouble]) -> list[str]:
 
 
 def changed(version: str, known: Iterable[str], found: Iterable[str]) -> Trouble:
-    """The trouble of a release that has not the digest which main has given its *version*."""
+    """The incident on a release whose digest differs from the one that main has for its *version*."""
     names, has = ", ".join(sorted(known)) or "no digest", ", ".join(sorted(found))
     return Trouble(
         f"{INCIDENT}{CHANGED}{version}",
@@ -127,21 +127,20 @@ def changed(version: str, known: Iterable[str], found: Iterable[str]) -> Trouble
         f"""\
 {LIVE} has named `{version}` with {names}. Its release has {has}.
 
-Somebody edited the release, or `{LIVE}`. Nothing goes back to a release that is not what main has named, and
-no scorer serves it.
+The release or `{LIVE}` was edited. No rollback goes to this release, and no scorer serves it.
 
-**What to do.** Find out who changed what. If its notes were edited, remove their first line, which is hidden: what it
-said is then read from the bundle. If its files were changed, delete the release and store the bundle again from a copy, such as
-a scorer's store: `python -m forge restore STORE/bundles/{version}`. If the digest
-in `{LIVE}` is wrong, revert that change. While this issue is open, no candidate lands by itself.
+**What to do.** Find out who changed what. If its notes were edited, remove their first line, which is hidden: the
+bundle has the same values. If its files were changed, delete the release and store the bundle again from a copy,
+such as a scorer's store: `python -m forge restore STORE/bundles/{version}`. If the digest in `{LIVE}` is wrong,
+revert that change. While this issue is open, no candidate is merged automatically.
 """,
     )
 
 
 def stuck(live: Live, history: Sequence[Change], releases: Sequence[Release]) -> Iterator[Trouble]:
-    """A person took the live release off, and there is none before it."""
+    """The incident on a live release that was withdrawn or deleted by hand, without an earlier one to go back to."""
     champions = champions_of(history)
-    hand = taken_off(live, champions, releases)
+    hand = withdrawn_by_hand(live, champions, releases)
     if not hand or not live.champion or older(live, champions, releases):
         return
     version = live.champion.version
@@ -154,17 +153,17 @@ def stuck(live: Live, history: Sequence[Change], releases: Sequence[Release]) ->
         f"{INCIDENT}{STUCK}{version}",
         f"{version} is live, its release is gone, and there is none to go back to",
         f"""\
-{hand[1][0].upper()}{hand[1][1:]}, and there is no published release before it. `{LIVE}` still names it: a scorer
-that has it goes on with it, a new one may not be able to start.
+{hand[1][0].upper()}{hand[1][1:]}, and there is no published release before it. `{LIVE}` still names it: a running
+scorer keeps it, a new one may not be able to start.
 
 **What to do**, one of these:
 
 - To keep `{version}`: {restore}.
 - To replace it: merge the pull request of a model that the gate has judged.
-- Where there is neither: merge a pull request in which `{LIVE}` says `champion = "none"` instead of `[champion]`, then
-  `make retrain gate land`. The next model is judged as a first one.
+- Otherwise: merge a pull request in which `{LIVE}` has `champion = "none"` instead of `[champion]`, then run
+  `make retrain gate land`. The next model is judged as the first one.
 
-While this issue is open, no candidate lands by itself.
+While this issue is open, no candidate is merged automatically.
 """,
     )
 
@@ -180,7 +179,7 @@ def _changed(live: Live, history: Sequence[Change], releases: Iterable[Release])
 
 
 def _spans(history: Sequence[Change]) -> list[tuple[str, str]]:
-    """From when which champion was live, oldest first."""
+    """The champions with the time since when each was live, oldest first."""
     found: list[tuple[str, str]] = []
     for when, slot in moves(history):
         version = slot.version if slot else "nothing"

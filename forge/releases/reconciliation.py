@@ -1,7 +1,6 @@
-"""live.toml, the releases and the incidents are made to agree: after a rollback, a revert, a person's hand.
+"""Make live.toml, the releases and the incidents agree, after a rollback, a revert or a change by hand.
 
-Each step looks at what is there, and is done once however often it is repeated: a run that was
-killed anywhere is finished by the next one, whichever command that is.
+Each step is idempotent: an interrupted run is completed by the next command.
 """
 
 from __future__ import annotations
@@ -17,19 +16,29 @@ from forge.interface import Alert, Change, Forge, ForgeError, Release
 from forge.releases.landing import INCIDENT, overridden
 from forge.releases.observed_state import named_on, releases_with, says, served_on
 from forge.releases.quarantine import Trouble, changed, due, live_again, over, reason_of, rolled_back, troubles
-from forge.releases.rollback import WITHDRAWN, back_to, cleared, older, put_back, settle, stopped, taken_off, undone
+from forge.releases.rollback import (
+    WITHDRAWN,
+    back_to,
+    cleared,
+    older,
+    put_back,
+    settle,
+    stopped,
+    undone,
+    withdrawn_by_hand,
+)
 from forge.releases.slot_checks import changed_slots, unfetched
 from forge.workflow_output import summary
 
 
 def agree(forge: Forge) -> bool:
-    """What a person did to a release, live.toml follows; what is live, the releases follow.
+    """Update live.toml after a person changed a release, then the releases by live.toml.
 
-    Returns whether anything was done. What a person has to put right becomes an incident.
+    Returns whether anything was done. A problem that only a person can solve becomes an incident.
     """
     live, _, history = served_on(forge)
     releases = releases_with(forge, live)
-    hand = taken_off(live, champions_of(history), releases)
+    hand = withdrawn_by_hand(live, champions_of(history), releases)
     if hand and older(live, champions_of(history), releases):
         go_back(forge, *hand)
         return True
@@ -37,11 +46,11 @@ def agree(forge: Forge) -> bool:
 
 
 def roll_back(forge: Forge, bad: str, wanted: str | None, reason: str, requested: str, now: datetime) -> None:
-    """Go back from the *bad* version, to *wanted* or the published one before it.
+    """Roll back from the *bad* version to *wanted*, or to the previous published one.
 
-    Where *bad* is empty it is what was live on the commit *requested*, or, without that, what is live now. If
-    another version is live by now, nothing is rolled back, and an earlier rollback is finished. Where
-    live.toml on main does not say what is live, what scorers serve is named again, unless that is the bad one.
+    By default *bad* is what was live on the commit *requested*, or without that, what is live now. If another version
+    is live by now, nothing is rolled back, and an earlier rollback is completed. If live.toml on main cannot be read,
+    what scorers serve is named again, unless that is the bad version.
     """
     now_live, wrong, history = served_on(forge)
     champions, live = champions_of(history), now_live.champion
@@ -57,7 +66,7 @@ def roll_back(forge: Forge, bad: str, wanted: str | None, reason: str, requested
     again = not bad and wanted is None and put_back(history, now, unfinished)
     if again or (bad and bad != version):
         if forge.proposal("rollback"):
-            forge.close("rollback", f"{bad or version} is not what is rolled back any more")
+            forge.close("rollback", f"{bad or version} is not the version to roll back any more")
         follow(forge)
         _say(stopped(bad, history))
     elif wanted and wanted == version:
@@ -68,9 +77,9 @@ def roll_back(forge: Forge, bad: str, wanted: str | None, reason: str, requested
 
 
 def go_back(forge: Forge, wanted: str | None, reason: str) -> None:
-    """live.toml first, by a merged proposal; the releases follow.
+    """Change live.toml first, by a merged proposal, then the releases.
 
-    So a rollback that was cut off is known by releases that do not agree, and is finished.
+    An interrupted rollback is recognised by releases that do not agree, and is completed.
     """
     text = forge.read(LIVE)
     live, wrong, history = served_on(forge)
@@ -82,29 +91,29 @@ def go_back(forge: Forge, wanted: str | None, reason: str) -> None:
     after = with_champion(live, target, _digest(forge, target, history, releases))
     if after.challenger and after.challenger.version in withdrawn_by([*champions, target]):
         after = replace(after, challenger=None)
-    deed = f"Name {target} again" if repairs else f"Roll back to {target}"
+    title = f"Name {target} again" if repairs else f"Roll back to {target}"
     became = [] if repairs else [f"{bad} is withdrawn"]
-    left_out = [f"what was wrong in {LIVE} is left out ({'; '.join(wrong)})"] if wrong else []
+    left_out = [f"problems of {LIVE} are removed ({'; '.join(wrong)})"] if wrong else []
     proposal = forge.propose(
         "rollback",
-        deed,
+        title,
         f"{reason}\n\n{'; '.join([*became, *left_out])}.\n",
         {LIVE: after.to_toml()},
         labels=("rollback",),
     )
     if forge.read(LIVE) != text:
-        raise ForgeError(f"{LIVE} changed while {bad} was rolled back; nothing was done: try again")
+        raise ForgeError(f"{LIVE} changed during the rollback of {bad}; nothing was done: try again")
     forge.status("rollback", True, f"rolled back: {reason}", proposal.head)
-    forge.merge("rollback", f"{deed}: {reason}")
+    forge.merge("rollback", f"{title}: {reason}")
     done = ", ".join([f"{LIVE} names {target}", *became, *left_out])
     _say(f"{'repaired' if repairs else 'rolled back'}: {done}: {reason}")
     follow(forge)
     lost = unfetched(forge, changed_slots(Live(), after))
-    _say("; ".join(lost) or f"scorers serve {target} when they look next")
+    _say("; ".join(lost) or f"scorers serve {target} after their next sync")
 
 
 def follow(forge: Forge) -> Mapping[str, str]:
-    """Make releases and incidents agree with live.toml's history; returns what each release became."""
+    """Make releases and incidents agree with the history of live.toml; returns the new state of each changed release."""
     forge.put_back()
     live, _, history = served_on(forge)
     releases = releases_with(forge, live)
@@ -132,9 +141,9 @@ def follow(forge: Forge) -> Mapping[str, str]:
 
 
 def restore(forge: Forge, bundle: Path) -> str:
-    """Store the *bundle* of a release that was deleted again; returns its version.
+    """Store the *bundle* of a deleted release again; returns its version.
 
-    Raises `ForgeError` unless main has named its version with the digest that it has.
+    Raises `ForgeError` unless main has named that version with the bundle's digest.
     """
     manifest = manifest_in(bundle)
     version, digest = str(manifest["version"]), content_digest(manifest)
@@ -151,9 +160,9 @@ def _has_published(releases: Iterable[Release], version: str) -> bool:
 
 
 def _digest(forge: Forge, version: str, history: Sequence[Change], releases: Sequence[Release]) -> str:
-    """The digest that main has given *version*. Its release must have just that, in its files and its notes.
+    """The digest that main has for *version*; files and notes of its release must have the same.
 
-    Raises `ForgeError`, and an incident, where they differ: what is on a release can be edited.
+    If they differ, opens an incident and raises `ForgeError`, since a release can be edited.
     """
     known = digests_of(history).get(version, set())
     noted = {release.digest for release in releases if release.version == version}
@@ -163,7 +172,7 @@ def _digest(forge: Forge, version: str, history: Sequence[Change], releases: Seq
         _raise(forge, alerts, [changed(version, known, found)])
         raise ForgeError(
             f"nothing was rolled back: {LIVE} has named {version} with {', '.join(sorted(known))}, and its"
-            f" release has {', '.join(sorted(found))}. Go back to another: --to VERSION"
+            f" release has {', '.join(sorted(found))}. Roll back to another: --to VERSION"
         )
     return found.pop()
 
@@ -179,7 +188,7 @@ def _refuse_other_digest(live: Live, releases: Sequence[Release]) -> None:
 
 
 def _raise(forge: Forge, alerts: Mapping[str, Alert], wanted: Iterable[Trouble]) -> None:
-    """Open an incident for each that is *wanted*, unless a person closed it as it is."""
+    """Open each *wanted* incident, unless a person closed it with the same text."""
     for each in wanted:
         known = alerts.get(each.marker)
         if known and known.state == "closed" and known.body.strip() == each.body.strip():
@@ -189,25 +198,25 @@ def _raise(forge: Forge, alerts: Mapping[str, Alert], wanted: Iterable[Trouble])
 
 
 def _explain(forge: Forge, incident: Alert | None, version: str, why: str) -> None:
-    """Say that a person's hand on a release does not last: below its *incident*, if there is one."""
+    """Report that a change of a release by hand is undone, on its *incident* if there is one."""
     _say(why)
     if incident:
         forge.note(incident.number, f"undone:{version}", f"{why}.\n")
 
 
 def _clear(forge: Forge, version: str, alerts: Mapping[str, Alert], history: Sequence[Change]) -> None:
-    """What is live is not in quarantine: its incident says so, and closes."""
-    words = live_again(version, alerts, history)
-    if words:
+    """Close the incident on a version that is live again."""
+    message = live_again(version, alerts, history)
+    if message:
         marker = f"{INCIDENT}{version}"
-        if alerts[marker].state == "closed":  # its text changes only while it is open
-            forge.alert(marker, alerts[marker].title, words)
-        closed = forge.resolve(marker, words)
+        if alerts[marker].state == "closed":  # only an open alert can be changed
+            forge.alert(marker, alerts[marker].title, message)
+        closed = forge.resolve(marker, message)
         _say(f"incident {closed.number if closed else ''} is closed: {version} is live again")
 
 
 def _publish(forge: Forge, versions: Iterable[str], releases: Iterable[Release], live: str) -> None:
-    """Only what is *live* becomes the latest: an older one that did would be taken for a wish to go back."""
+    """Mark only what is *live* as the latest: an older latest release would count as a rollback by hand."""
     notes = {release.version: release.notes for release in releases}
     for version in versions:
         better = overridden(cleared(notes[version]))
@@ -217,6 +226,6 @@ def _publish(forge: Forge, versions: Iterable[str], releases: Iterable[Release],
         _say(f"published: {version}")
 
 
-def _say(words: str) -> None:
-    print(words, flush=True)
-    summary(words)
+def _say(message: str) -> None:
+    print(message, flush=True)
+    summary(message)

@@ -1,9 +1,8 @@
-"""What is to be done when live.toml and the releases differ. Pure.
+"""Decisions where live.toml and the releases differ. Pure.
 
-The history of live.toml on main decides; a release only shows it. Robots change live.toml first and
-let the releases follow (`settle`). A person may also go the other way: withdraw or delete the live
-release, or mark an older one as the latest; then live.toml follows (`taken_off`). `back_to` says
-where a rollback goes, `stopped` why one does not go anywhere.
+The history of live.toml on main decides what releases should be (`settle`). A person may also withdraw or delete the
+live release, or mark an older one as the latest; then live.toml is changed (`withdrawn_by_hand`). `back_to` gives the
+target of a rollback, `stopped` why a rollback does nothing.
 """
 
 from __future__ import annotations
@@ -16,9 +15,9 @@ from datetime import datetime, timedelta
 from contracts.live_config import Live, age, champions_of, readable, restored_by, withdrawals, withdrawn_by
 from forge.interface import Change, ForgeError, Release
 
-#: Begins the reason that a withdrawn release shows before its notes.
+#: Prefix of the reason at the top of a withdrawn release's notes.
 WITHDRAWN = "Withdrawn: "
-#: What a rollback put back is not what the next one means, if that names no version and comes so soon.
+#: A rollback without a version, this soon after another, does not mean the version that was just restored.
 AGAIN = timedelta(minutes=10)
 
 
@@ -36,12 +35,12 @@ class Back:
 
     @property
     def reason(self) -> str:
-        """Why, as the message of the commit says it."""
+        """The reason, from the commit's message."""
         return self.change.message.removeprefix(f"Roll back to {self.good}: ")
 
 
 def backs(history: Sequence[Change]) -> list[Back]:
-    """Every rollback, oldest first; *history* is live.toml's, newest first."""
+    """All rollbacks, oldest first; *history* is that of live.toml, newest first."""
     changes = [change for change, _ in readable(history)]
     champions = champions_of(history)
     steps = zip(["", *champions], champions, changes, withdrawals(champions), strict=False)
@@ -49,11 +48,11 @@ def backs(history: Sequence[Change]) -> list[Back]:
 
 
 def settle(champions: Sequence[str], releases: Sequence[Release]) -> Mapping[str, str]:
-    """What each release should become, by the *champions* there were, oldest first.
+    """The new state of each release, by the *champions* so far, oldest first.
 
-    What is live is published, last of all that is, and is the latest. What a rollback withdrew is withdrawn,
-    whatever a person has made of its release since, and published again if that rollback is undone.
-    An older release that a person withdrew stays so. The live one, withdrawn by hand, is left to `taken_off`.
+    What is live is published, last, and becomes the latest. What a rollback withdrew is withdrawn, also after a
+    person published it, and is published again if that rollback is undone. An older release that a person withdrew
+    stays withdrawn. The live one, if withdrawn by hand, is left to `withdrawn_by_hand`.
     """
     live, withdrawn = champions[-1] if champions else "", withdrawn_by(champions)
     restored = restored_by(champions)
@@ -75,7 +74,7 @@ def settle(champions: Sequence[str], releases: Sequence[Release]) -> Mapping[str
 
 
 def older(live: Live, champions: Sequence[str], releases: Iterable[Release]) -> list[str]:
-    """The versions that a rollback can go to, newest first: published, and champion before the live one."""
+    """The possible targets of a rollback, newest first: published, and champion before the live one."""
     if live.champion is None:
         return []
     key, gone = age(champions), withdrawn_by(champions)
@@ -89,9 +88,9 @@ def older(live: Live, champions: Sequence[str], releases: Iterable[Release]) -> 
 
 
 def back_to(wanted: str | None, live: Live, champions: Sequence[str], releases: Iterable[Release]) -> str:
-    """The version that a rollback goes to: *wanted*, or the newest published one before the live.
+    """The target of a rollback: *wanted*, or the newest published one before the live version.
 
-    Raises `ForgeError`, with what there is to go back to, if that cannot be.
+    Raises `ForgeError` with the possible targets if there is no such target.
     """
     if live.champion is None:
         raise ForgeError("nothing is live: there is nothing to roll back")
@@ -99,20 +98,21 @@ def back_to(wanted: str | None, live: Live, champions: Sequence[str], releases: 
     if wanted is None:
         if not good:
             raise ForgeError(
-                f"there is no published release before {now}; nothing to go back to. Land a better"
+                f"there is no published release before {now}; nothing to roll back to. Land a better"
                 " model instead: make retrain gate land"
             )
         return good[0]
     if wanted not in good:
-        raise ForgeError(f"cannot go back from {now} to {wanted}; releases to go back to: {', '.join(good) or 'none'}")
+        raise ForgeError(f"cannot roll back from {now} to {wanted}; possible targets: {', '.join(good) or 'none'}")
     return wanted
 
 
-def taken_off(live: Live, champions: Sequence[str], releases: Sequence[Release]) -> tuple[str | None, str] | None:
-    """Where a person's hand on the releases goes back to (None: wherever), and what it was.
+def withdrawn_by_hand(
+    live: Live, champions: Sequence[str], releases: Sequence[Release]
+) -> tuple[str | None, str] | None:
+    """The target (None: the default one) and the description of a rollback by hand on the releases; None if there is none.
 
-    None if nobody touched them. Only a move backwards counts: a *latest* that is newer than what is
-    live is a rollback that has not settled yet, not a wish.
+    A *latest* release newer than the live one is an unfinished rollback, not a change by hand.
     """
     if live.champion is None:
         return None
@@ -129,7 +129,7 @@ def taken_off(live: Live, champions: Sequence[str], releases: Sequence[Release])
 
 
 def undone(champions: Sequence[str], releases: Iterable[Release]) -> dict[str, str]:
-    """What of a person's hand on the releases does not last, and why, by version."""
+    """Changes by hand on releases that are undone: version -> why."""
     live, gone = champions[-1] if champions else "", withdrawn_by(champions)
     found = {}
     for each in releases:
@@ -155,7 +155,7 @@ def undone(champions: Sequence[str], releases: Iterable[Release]) -> dict[str, s
 
 
 def put_back(history: Sequence[Change], now: datetime, unfinished: bool) -> bool:
-    """Whether what is live was put back by a rollback a moment ago, or by one that is *unfinished*."""
+    """Whether what is live was restored by a recent rollback, or by one that is *unfinished*."""
     last = [back.change for back in backs(history)][-1:]
     if last != [since(history)]:
         return False
@@ -174,17 +174,17 @@ def since(history: Sequence[Change]) -> Change | None:
 
 
 def stopped(bad: str, history: Sequence[Change]) -> str:
-    """Why a rollback from *bad* ("": the live one) does nothing: what is live now is another."""
+    """Why a rollback from *bad* ("": the live one) does nothing, as another version is live."""
     champions, found, change = champions_of(history), backs(history), since(history)
     now = ["", *champions][-1] or "nothing"
     lives = f"{now} is live" + (f", since {change.at} ({change.message})" if change else "")
-    again = f"If {now} is bad, too, name it: --bad {now}, or the input `bad` of the workflow"
+    again = f"If {now} is bad, too, pass --bad {now}, or the workflow's input `bad`"
     if not bad:
-        return f"nothing was rolled back: {found[-1].bad} was a moment ago; {lives}. {again}"
+        return f"nothing was rolled back: {found[-1].bad} was just rolled back; {lives}. {again}"
     why = "was rolled back before" if bad in withdrawn_by(champions) else "is not live any more"
-    return f"nothing was rolled back: {bad}, which this is about, {why}; {lives}. {again}"
+    return f"nothing was rolled back: {bad} {why}; {lives}. {again}"
 
 
 def cleared(notes: str) -> str:
-    """The *notes* of a release that is live again, without the reasons it was withdrawn for."""
+    """The *notes* of a release that is live again, without the reasons of earlier withdrawals."""
     return re.sub(rf"^{WITHDRAWN}.*(\r?\n)*", "", notes, flags=re.MULTILINE)

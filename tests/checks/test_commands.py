@@ -372,7 +372,7 @@ def test_a_proposal_of_a_model_that_moves_the_anchor_is_rejected(gate, out, forg
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda live, digest: replace(live, challenger=Slot(OTHER, digest, 0.1)), "no release has it"),
+        (lambda live, digest: replace(live, challenger=Slot(OTHER, digest, 0.1)), "there is no such release"),
         (lambda live, digest: replace(live, challenger=replace(live.anchor, digest=digest)), "main has named it with"),
         (lambda live, _: replace(live, challenger=replace(live.champion, share=1)), "was not judged"),
         (lambda live, _: replace(live, challenger=replace(live.anchor, share=0.1)), ""),
@@ -402,7 +402,7 @@ def test_a_slot_that_was_not_judged_rejects_and_the_report_says_why(gate, out, f
     forge.propose("retrain", "both", "", {LIVE: text})
 
     assert gate("--forge", forge.root) == REJECT
-    assert f"the challenger {OTHER}: no release has it" in (out / "report.md").read_text()
+    assert f"the challenger {OTHER}: there is no such release" in (out / "report.md").read_text()
 
 
 @pytest.mark.parametrize("text", ["", "# What is live.\n"])

@@ -139,7 +139,7 @@ def test_a_stale_verdict_does_not_land(bench, capsys):
     verdict = bench.verdict(new)
 
     assert bench.type("land", "--verdict", verdict) == FORGE
-    assert "judge again: make gate" in capsys.readouterr().err
+    assert "run: make gate" in capsys.readouterr().err
     assert bench.live() == ""
 
 
@@ -233,7 +233,7 @@ def test_a_person_at_a_terminal_comments_on_an_alert_closes_it_and_opens_it_agai
     assert bench.type("reopen", "1") == OK
     assert bench.forge.alerts()[0].state == "open"
     assert bench.type("close", "7") == FORGE
-    assert "there is no alert 7; there are: 1" in capsys.readouterr().err
+    assert "there is no alert 7; alerts: 1" in capsys.readouterr().err
 
 
 def test_status_of_nothing(bench, capsys, tmp_path):
@@ -400,7 +400,7 @@ def test_the_night_after_a_rollback_does_not_undo_it(bench, capsys):
 
     assert bench.land(new) == OK
     assert bench.live() == old.version
-    assert "left to a person, for incident 1 is open" in capsys.readouterr().out
+    assert "left to a person: incident 1 is open" in capsys.readouterr().out
 
     bench.forge.resolve(f"incident:{new.version}", "found it\n")
     assert bench.land(new) == OK
@@ -445,7 +445,7 @@ def test_a_rollback_to_a_version_is_done_also_where_another_was_unfinished(bench
     bench.forge.merge("retrain", "by hand")
 
     assert bench.type("rollback", "--reason", "x", "--to", "20200101T0000-0000000") == FORGE
-    assert "cannot go back from" in capsys.readouterr().err
+    assert "cannot roll back from" in capsys.readouterr().err
     assert bench.type("rollback", "--reason", "x", "--to", old.version) == OK
 
 
@@ -469,7 +469,7 @@ def test_a_proposal_that_could_not_be_judged_says_so(bench, capsys):
     bench.forge.status("retrain", True, "yesterday's")
 
     assert bench.type("land", "--verdict", str(bench.folder / "gone.json")) == FORGE
-    assert bench.forge.proposal("retrain").status == (False, "could not be judged, and that is no pass")
+    assert bench.forge.proposal("retrain").status == (False, "could not be judged, which is not a pass")
     assert "Not judged" in bench.forge.proposal("retrain").comments["verdict"]
     assert "there is no verdict at" in capsys.readouterr().err
 

@@ -111,27 +111,27 @@ NOT_SET_YET = {
         {"rules/branches/trunk": [], "branches/trunk": {"protected": False, "commit": {"sha": "f" * 40}}},
         "Import a ruleset",
     ),
-    "no pull request": (with_rules(without=["pull_request"]), "by pull requests alone"),
+    "no pull request": (with_rules(without=["pull_request"]), "only through pull requests"),
     "gate not required": (with_rules(without=["required_status_checks"]), "the check `gate` is required"),
     "another check": (
         with_parameters("required_status_checks", required_status_checks=[{"context": "required"}]),
         "the check `gate`",
     ),
-    "gate from any source": (checks(None), "from any source, so whoever may write can post it"),
+    "gate from any source": (checks(None), "from any source, so anybody with write access can post it"),
     "may be deleted": (with_rules(without=["deletion"]), "cannot be deleted"),
     "may be force-pushed": (with_rules(without=["non_fast_forward"]), "force-pushed"),
     "code owners inert": (
         with_parameters("pull_request", required_approving_review_count=0),
         "only where at least one approval is required",
     ),
-    "code owners off": (with_parameters("pull_request", require_code_owner_review=False), "wants an owner's review"),
+    "code owners off": (with_parameters("pull_request", require_code_owner_review=False), "needs an owner's review"),
     "some folders reviewed": (
         with_parameters(
             "pull_request",
             required_approving_review_count=0,
             required_reviewers=[{"minimum_approvals": 1, "file_patterns": [".github/**", "checks/**"]}],
         ),
-        "wants an owner's review",
+        "needs an owner's review",
     ),
     "optional reviewers": (
         with_parameters(
@@ -139,7 +139,7 @@ NOT_SET_YET = {
             required_approving_review_count=0,
             required_reviewers=[{"minimum_approvals": 0, "file_patterns": ["*"]}],
         ),
-        "wants an owner's review",
+        "needs an owner's review",
     ),
     "administrators push past": (actors(ROBOT, ("RepositoryRole", "always")), "RepositoryRole may push past the rules"),
     "deploy keys push past": (actors(ROBOT, ("DeployKey", "always")), "DeployKey may push past"),
@@ -160,7 +160,7 @@ NOT_SET_YET = {
     ),
     "other branches": (
         {f"{POLICY}/deployment-branch-policies": {"branch_policies": [{"name": "trunk"}, {"name": "release/*"}]}},
-        "it lets in trunk, release/*",
+        "it also allows trunk, release/*",
     ),
     "reviewers": (
         {POLICY: all_set()[POLICY] | {"protection_rules": [{"type": "required_reviewers"}]}},
@@ -189,15 +189,15 @@ def test_what_is_not_set_is_named_with_the_step_to_take(fake, ask, changed, said
 
 #: what a token may not see -> what is said to be unchecked
 UNSEEN = {
-    "rules": ({"rules/branches/trunk": 403, "rulesets/7": 403}, "by pull requests alone"),
-    "who may bypass": ({"rulesets/7": {"name": "Tidegate"}}, "rules are bypassed"),
+    "rules": ({"rules/branches/trunk": 403, "rulesets/7": 403}, "only through pull requests"),
+    "who may bypass": ({"rulesets/7": {"name": "Tidegate"}}, "may bypass the rules"),
     "older protection": (
         {
             "rules/branches/trunk": [],
             "branches/trunk": {"protected": True, "protection": {"enabled": True}, "commit": {"sha": "f" * 40}},
             "branches/trunk/protection": 404,
         },
-        "by pull requests alone",
+        "only through pull requests",
     ),
     "branch": ({"branches/trunk": 403}, "CODEOWNERS names owners"),
     "owners' mistakes": ({"codeowners/errors": 403}, "GitHub knows every owner"),
@@ -206,7 +206,7 @@ UNSEEN = {
     "secrets": ({"actions/secrets": 403}, "to the whole repository"),
     "secrets, to the anonymous": ({"actions/secrets": 401}, "to the whole repository"),
     "the organisation's": ({"actions/organization-secrets": 404}, "to the whole organisation"),
-    "another App's gate": (checks(4711), "the App with the number 4711"),
+    "another App's gate": (checks(4711), "the App with the id 4711"),
 }
 
 
@@ -233,7 +233,7 @@ def test_a_repository_as_it_is_copied_has_much_to_set(fake, ask):
     code, wrong = ask()
 
     assert code == NOT_SET
-    assert any("nobody owns .github/workflows/gate.yml, checks" in line for line in wrong)
+    assert any(".github/workflows/gate.yml, checks" in line for line in wrong)
     assert any("put your teams into .github/CODEOWNERS" in line for line in wrong)
 
 

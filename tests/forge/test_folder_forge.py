@@ -157,7 +157,7 @@ def test_a_full_disk_is_said_and_leaves_everything_as_it_was(local, folder):
     local.alert("watch", "Drift", "before")
     (folder / "alerts/0001.unfinished").symlink_to("/dev/full")
 
-    with pytest.raises(ForgeError, match=f"cannot be written.*{os.strerror(errno.ENOSPC)}.*as it was"):
+    with pytest.raises(ForgeError, match=f"cannot be written.*{os.strerror(errno.ENOSPC)}.*nothing was changed"):
         local.alert("watch", "Drift", "after")
     assert local.alerts()[0].body == "before"
 

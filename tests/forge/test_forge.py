@@ -81,7 +81,7 @@ def test_a_status_is_refused_where_the_proposal_has_changed_meanwhile(forge):
     judged = propose(forge, "20260101T0000-aaaaaaa").head
     propose(forge, "20260102T0000-bbbbbbb")
 
-    with pytest.raises(ForgeError, match="has changed; judge it again"):
+    with pytest.raises(ForgeError, match="has changed; run the gate again"):
         forge.status("retrain", True, "good", judged)
     assert forge.proposal("retrain").status is None
 

@@ -67,7 +67,7 @@ def test_a_verdict_is_read_as_far_as_landing_needs_it(tmp_path):
 )
 def test_what_is_no_verdict_is_refused(tmp_path, changes):
     """It comes from a job that ran a proposal's code."""
-    with pytest.raises(ForgeError, match="is not a verdict .*; make one: make gate"):
+    with pytest.raises(ForgeError, match="is not a verdict .*; run: make gate"):
         read_verdict(written(tmp_path, **changes))
 
 
@@ -104,7 +104,7 @@ def test_a_verdict_counts_for_its_own_candidate_and_champion_alone(tmp_path, pro
     ("judged", "now", "words"),
     [
         (OLD, OLD, None),
-        (OLD, NEWER, f"compared with anchor {OLD}, but {NEWER} is the anchor now; judge again"),
+        (OLD, NEWER, f"compared with anchor {OLD}, but {NEWER} is the anchor now; run: make gate"),
         (None, NEWER, f"compared with no anchor, but {NEWER} is the anchor now"),
         (OLD, None, "but there is no anchor now"),
     ],
@@ -125,7 +125,7 @@ def test_a_verdict_counts_for_the_commit_it_was_given_on(tmp_path):
     verdict = read_verdict(written(tmp_path, head="judged"))
     refuse_if_stale(verdict, "judged", live(NEW), live(OLD))
 
-    with pytest.raises(ForgeError, match="has changed since it was judged"):
+    with pytest.raises(ForgeError, match="has changed since the gate ran"):
         refuse_if_stale(verdict, "pushed", live(NEW), live(OLD))
 
 
@@ -133,7 +133,7 @@ def test_the_same_version_with_other_bytes_is_another_candidate(tmp_path):
     """The digest counts."""
     verdict = read_verdict(written(tmp_path))
 
-    with pytest.raises(ForgeError, match="judge again: make gate"):
+    with pytest.raises(ForgeError, match="run: make gate"):
         refuse_if_stale(verdict, "head", Live(Slot(NEW, DIGEST[OLD])), live(OLD))
 
 
@@ -153,7 +153,7 @@ def test_a_landing_that_was_cut_off_is_known_again(tmp_path):
         ("always", 0.0, ["serve/live.toml", "model/recipe.py"], "it changes model/recipe.py"),
         ("never", 0.0, ["serve/live.toml"], "a person merges"),
         ("boring", 0.1, ["serve/live.toml"], ""),
-        ("boring", 0.11, ["serve/live.toml"], "11.0% of the decisions change; the policy lets 10"),
+        ("boring", 0.11, ["serve/live.toml"], "11.0% of the decisions change; the policy allows 10"),
         ("boring", None, ["serve/live.toml"], "is not known"),
         ("boring", 0.0, ["checks/thresholds.toml"], "it changes checks/thresholds.toml besides"),
     ],
@@ -213,7 +213,7 @@ def test_while_an_experiment_runs_no_robot_begins_it_anew(tmp_path, challenger, 
     policy = Policy("always", 0.1, during)
     why = reason_to_wait(verdict, policy, ["serve/live.toml"], (), now)
 
-    assert why == (waits * f"an experiment with {NEWER} runs, which another champion would begin anew")
+    assert why == (waits * f"an experiment with {NEWER} is running, which another champion would restart")
 
 
 def test_earlier_verdicts_are_folded_below_the_newest():

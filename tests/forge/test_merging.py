@@ -34,7 +34,7 @@ AT_ONCE = {
     "Cannot update this protected ref.": "that the rule allows",
     "You're not authorized to push to this branch.": "that the rule allows",
     "Head branch is out of date. Review and try the merge again.": "`Update branch`",
-    "Commit message must match a given regex pattern": "with the words that the rule wants",
+    "Commit message must match a given regex pattern": "with the message that the rule requires",
     'Required status check "required" is failing.': "see why the check failed",
     "2 of 3 required status checks have not succeeded: 1 expected and 1 failing.": "see why the check failed",
     'Required status check "gate" was not set by the expected GitHub app.': "python -m forge doctor",

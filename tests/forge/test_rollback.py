@@ -9,7 +9,18 @@ from contracts.live_config import Live, Slot, with_champion
 from forge.interface import Alert, Change, ForgeError, Release
 from forge.releases.landing import INCIDENT
 from forge.releases.quarantine import due, live_again, over, reason_of, rolled_back, troubles
-from forge.releases.rollback import Back, back_to, backs, cleared, put_back, settle, since, stopped, taken_off, undone
+from forge.releases.rollback import (
+    Back,
+    back_to,
+    backs,
+    cleared,
+    put_back,
+    settle,
+    since,
+    stopped,
+    undone,
+    withdrawn_by_hand,
+)
 
 OLD, NEW, NEWER = "20260101T0000-aaaaaaa", "20260102T0000-bbbbbbb", "20260103T0000-ccccccc"
 DIGEST = {name: "sha256:" + name[-1] * 64 for name in (OLD, NEW, NEWER)}
@@ -92,9 +103,9 @@ def test_of_two_made_in_one_minute_a_rollback_goes_to_the_one_that_was_live_firs
     [
         (None, "", [], [], "nothing is live"),
         (None, OLD, [OLD], [release(OLD)], f"no published release before {OLD}"),
-        (NEWER, NEW, [OLD, NEW], [release(OLD), release(NEW)], f"releases to go back to: {OLD}"),
-        ("x", NEW, [OLD, NEW], [release(OLD, "withdrawn")], "releases to go back to: none"),
-        (None, NEW, [NEW], [release(OLD, "candidate")], "nothing to go back to"),
+        (NEWER, NEW, [OLD, NEW], [release(OLD), release(NEW)], f"possible targets: {OLD}"),
+        ("x", NEW, [OLD, NEW], [release(OLD, "withdrawn")], "possible targets: none"),
+        (None, NEW, [NEW], [release(OLD, "candidate")], "nothing to roll back to"),
     ],
 )
 def test_a_rollback_that_cannot_be_says_what_can(wanted, now, champions, releases, words):
@@ -113,7 +124,7 @@ def test_what_is_live_is_made_the_latest_before_anything_is_withdrawn():
 
 
 def test_what_a_person_withdrew_is_not_published_again():
-    """A live one is `taken_off`'s matter; an older one stays as the person left it."""
+    """A live one is `withdrawn_by_hand`'s matter; an older one stays as the person left it."""
     by_hand = replace(release(OLD, "withdrawn"), by_hand=True)
 
     assert settle(["", OLD, NEW], [by_hand, release(NEW, latest=True)]) == {}
@@ -170,7 +181,7 @@ def test_what_a_person_changed_and_does_not_last_is_said(champions, one, expecte
 )
 def test_a_persons_hand_on_a_release_is_a_rollback(releases, expected):
     """And nothing else is."""
-    found = taken_off(live(NEW), ["", OLD, NEW], releases)
+    found = withdrawn_by_hand(live(NEW), ["", OLD, NEW], releases)
 
     if expected is None:
         assert found is None
@@ -183,12 +194,12 @@ def test_a_latest_that_is_newer_than_what_is_live_is_no_wish():
     """It is a rollback whose releases have not followed yet: robots do not undo each other."""
     releases = [release(NEW, latest=True), release(OLD)]
 
-    assert taken_off(live(OLD), ["", OLD, NEW, OLD], releases) is None
+    assert withdrawn_by_hand(live(OLD), ["", OLD, NEW, OLD], releases) is None
 
 
 def test_nothing_is_taken_off_where_nothing_is_live():
     """A new repository."""
-    assert taken_off(live(""), [""], []) is None
+    assert withdrawn_by_hand(live(""), [""], []) is None
 
 
 def history(*champions, messages=None):
@@ -334,17 +345,9 @@ def test_an_incident_closes_when_what_is_live_has_a_release_again():
 @pytest.mark.parametrize(
     ("bad", "champions", "words"),
     [
-        (
-            NEWER,
-            [OLD, NEW, NEWER, NEW],
-            f"{NEWER}, which this is about, was rolled back before; {NEW} is live, since 2026-01-05",
-        ),
-        (
-            NEW,
-            [OLD, NEW, NEWER],
-            f"{NEW}, which this is about, is not live any more; {NEWER} is live, since 2026-01-04",
-        ),
-        ("", [OLD, NEW, OLD], f"{NEW} was a moment ago; {OLD} is live"),
+        (NEWER, [OLD, NEW, NEWER, NEW], f"{NEWER} was rolled back before; {NEW} is live, since 2026-01-05"),
+        (NEW, [OLD, NEW, NEWER], f"{NEW} is not live any more; {NEWER} is live, since 2026-01-04"),
+        ("", [OLD, NEW, OLD], f"{NEW} was just rolled back; {OLD} is live"),
         (NEW, [OLD, NEW, ""], "was rolled back before; nothing is live"),
     ],
 )

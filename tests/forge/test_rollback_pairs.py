@@ -357,11 +357,11 @@ def test_of_two_at_once_each_does_what_it_was_asked_for(world_of, monkeypatch, c
 
     assert world.ended() == (live, published, withdrawn, incidents)
     assert world.forge().proposal("rollback") is None
-    stops = f"{world.of(3)[0]}, which this is about, "
+    stops = f"{world.of(3)[0]} "
     assert (stops in said) == end.endswith("s")
     assert "It is withdrawn again" not in said
     if second == "land" and live != 4:
-        assert UNLANDED.get(first, "judge again") in said
+        assert UNLANDED.get(first, "run: make gate") in said
     assert (world.live().challenger is None) == ("experiment" in (first, second))
     for alert in world.forge().alerts():
         if alert.marker.startswith(INCIDENT):
@@ -571,7 +571,7 @@ def test_no_rollback_goes_to_a_release_that_is_not_what_main_has_named(worlds, c
 
     assert world.type("rollback", "--reason", "odd") == 6
     assert world.live() == before
-    assert "Go back to another: --to VERSION" in capsys.readouterr().err
+    assert "Roll back to another: --to VERSION" in capsys.readouterr().err
     incident = alerts(world)[f"{INCIDENT}changed:{world.of(2)[0]}"]
     assert world.of(2)[1] in incident.body
     assert "python -m forge restore" in incident.body

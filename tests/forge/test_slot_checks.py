@@ -128,12 +128,12 @@ CHANGES = {
     "a new name with another digest": (
         lambda b: replace(b.live, champion=Slot(b.held.version, WRONG)),
         None,
-        "does not begin as the name says",
+        "does not match the name",
     ),
     "a champion that is not stored": (
         lambda b: replace(b.live, champion=Slot("20260101T0000-0000000", WRONG)),
         None,
-        "no release has it",
+        "there is no such release",
     ),
     "a challenger with another digest": (
         lambda b: replace(b.live, challenger=Slot(b.first.version, WRONG, 0.1)),
@@ -148,24 +148,24 @@ CHANGES = {
     "a challenger that is not stored": (
         lambda b: replace(b.live, challenger=Slot("20260101T0000-0000000", WRONG, 0.1)),
         None,
-        "no release has it",
+        "there is no such release",
     ),
     "a challenger by a word": (
         lambda b: replace(b.live, challenger=Slot("best", WRONG, 0.1)),
         None,
-        "the name is none of a bundle",
+        "not a bundle's name",
     ),
     "a challenger that nobody judged": (
         lambda b: replace(b.live, challenger=replace(b.unjudged, share=1.0)),
         None,
-        "it was not judged",
+        "the gate did not judge it",
     ),
     "a shadow that nobody judged": (
         lambda b: replace(b.live, challenger=replace(b.unjudged, mode="shadow")),
         None,
-        "it was not judged",
+        "the gate did not judge it",
     ),
-    "an anchor that nobody judged": (lambda b: replace(b.live, anchor=b.unjudged), None, "it was not judged"),
+    "an anchor that nobody judged": (lambda b: replace(b.live, anchor=b.unjudged), None, "the gate did not judge it"),
     "a good champion beside a bad challenger": (
         lambda b: replace(b.live, champion=b.held, challenger=replace(b.unjudged, share=0.1)),
         None,
@@ -267,7 +267,7 @@ def test_a_link_in_place_of_the_live_file_is_red(bench, target, output):
     path.symlink_to(target)
 
     assert bench.type("subject", str(bench.folder / "after"), "--main", str(bench.folder / "before")) == FORGE
-    assert "is no regular file" in output()["why"]
+    assert "is not a regular file" in output()["why"]
 
 
 def test_the_first_model_of_all_is_its_own_anchor(bench, output):
@@ -329,4 +329,4 @@ def test_a_rollback_says_what_scorers_cannot_have(bench, capsys):
     bench.merge_text(bench.live.to_toml())
     bench.type("release")
     assert bench.type("rollback", "--reason", "odd") == OK
-    assert f"scorers serve {bench.first.version} when they look next" in capsys.readouterr().out
+    assert f"scorers serve {bench.first.version} after their next sync" in capsys.readouterr().out

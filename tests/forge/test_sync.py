@@ -57,7 +57,7 @@ def store(tmp_path):
 
 def test_nothing_live_makes_an_empty_store(stored, store):
     """Which says so to the scorer."""
-    assert sync(stored, store).words == "live: nothing"
+    assert sync(stored, store).message == "live: nothing"
     assert sorted(path.name for path in store.iterdir()) == ["live.toml", "sync.json"]
 
 
@@ -66,8 +66,8 @@ def test_what_is_live_is_brought_and_loads(stored, store, bundles):
     make_live(stored, champion=slot(bundles[0]))
     first, second = sync(stored, store), sync(stored, store)
 
-    assert (first.changed, first.words) == (True, f"live: {bundles[0].name}")
-    assert (second.changed, second.words) == (False, "nothing new")
+    assert (first.changed, first.message) == (True, f"live: {bundles[0].name}")
+    assert (second.changed, second.message) == (False, "nothing new")
     assert Bundle.load(store / "bundles" / bundles[0].name).version == bundles[0].name
 
 
@@ -117,8 +117,8 @@ def test_what_cannot_be_verified_leaves_the_store_as_it_was(local, store, bundle
     result = sync(local, store)
 
     assert result.failed
-    assert "the store stays as it was" in result.words
-    assert why in result.words
+    assert "the store stays as it was" in result.message
+    assert why in result.message
     assert (store / "live.toml").read_text() == before
     assert [path.name for path in (store / "bundles").iterdir()] == [bundles[0].name]
 
@@ -133,7 +133,7 @@ def test_a_live_file_that_is_broken_is_not_followed(stored, store, bundles):
     result = sync(stored, store)
 
     assert result.failed
-    assert "live.toml is not TOML" in result.words
+    assert "live.toml is not TOML" in result.message
     assert bundles[0].name in (store / "live.toml").read_text()
 
 
@@ -195,7 +195,7 @@ TROUBLE = {
     ),
     "hidden": ({"what": 404, "times": 99}, "GitHub knows no repository"),
     "an asset that is cut": ({"what": "cut", "path": "/store/", "times": 99}, "no answer"),
-    "an asset that is gone": ({"what": 404, "path": "/store/", "times": 99}, "found nothing"),
+    "an asset that is gone": ({"what": 404, "path": "/store/", "times": 99}, "returned 404"),
 }
 
 
@@ -208,7 +208,7 @@ def test_whatever_github_does_the_store_stays_as_it_was(served, fake, name):
     result = sync(on_github(fake), served)
 
     assert result.failed
-    assert words in result.words
+    assert words in result.message
     assert everything(served) == before
     fake.faults.clear()
     assert sync(on_github(fake), served).changed
@@ -221,7 +221,7 @@ def test_a_cold_start_in_trouble_says_why_and_leaves_nothing_half(served, fake, 
     fake.trouble(**trouble)
     result = sync(on_github(fake), tmp_path / "cold")
 
-    assert words in result.words
+    assert words in result.message
     assert everything(tmp_path / "cold") == {}
     fake.faults.clear()
     assert sync(on_github(fake), tmp_path / "cold").changed
@@ -276,10 +276,10 @@ WRONG = "sha256:" + "0" * 64
     [
         (
             '[challenger]\nversion = "20260101T0000-0000000"\ndigest = "{wrong}"\nshare = 0.1\n',
-            "the challenger 20260101T0000-0000000 cannot be had: there is no release",
+            "the challenger 20260101T0000-0000000 cannot be fetched: there is no release",
         ),
         ('[challenger]\nversion = "{other}"\ndigest = "{wrong}"\nmode = "shadow"\n', "is not what live.toml names"),
-        ('[anchor]\nversion = "{other}"\ndigest = "{wrong}"\n', "the anchor {other} cannot be had"),
+        ('[anchor]\nversion = "{other}"\ndigest = "{wrong}"\n', "the anchor {other} cannot be fetched"),
         ('[anchor]\nversion = "../{other}"\ndigest = "{wrong}"\n', "anchor.version is"),
         ('[challenger]\nversion = "{other}"\ndigest = "sha256:12"\n', "challenger.digest is"),
         ('[challenger]\nversion = "{other}"\ndigest = "{right}"\nshare = 7\n', "challenger.share"),
@@ -300,11 +300,11 @@ def test_the_champion_is_followed_whatever_is_wrong_beside_it(stored, store, bun
     result = sync(stored, store)
 
     assert (result.changed, result.failed, result.follows) == (True, True, True)
-    assert f"live: {old.version}, without what is wrong: " in result.words
-    assert why.format(**words) in result.words
+    assert f"live: {old.version}, except: " in result.message
+    assert why.format(**words) in result.message
     assert read_live(store / "live.toml") == (Live(Slot(old.version, old.digest)), True)
-    assert report(store)["problem"] == result.words
-    assert (sync(stored, store).changed, sync(stored, store).words) == (False, result.words)
+    assert report(store)["problem"] == result.message
+    assert (sync(stored, store).changed, sync(stored, store).message) == (False, result.message)
 
 
 @pytest.mark.parametrize(
@@ -324,11 +324,11 @@ def test_a_slot_beside_the_champion_joins_when_it_can_be_had(local, store, bundl
     shutil.copytree(place, tmp_path / "kept")
     spoil(place)
 
-    assert sync(local, store).words.startswith(f"live: {new.version}, without what is wrong")
+    assert sync(local, store).message.startswith(f"live: {new.version}, except")
     assert [path.name for path in (store / "bundles").iterdir()] == [new.version]
     shutil.rmtree(place, ignore_errors=True)
     shutil.copytree(tmp_path / "kept", place)
-    assert sync(local, store).words == f"live: {new.version}"
+    assert sync(local, store).message == f"live: {new.version}"
     assert read_live(store / "live.toml")[0].anchor.version == old.version
 
 
@@ -361,8 +361,8 @@ def test_what_cannot_be_had_is_asked_for_less_and_less_often(local, store, bundl
     results = [following.look() for _ in range(200)]
 
     assert all(result.failed and result.follows for result in results)
-    assert len({result.words for result in results}) == 1
-    assert str(error) in results[-1].words
+    assert len({result.message for result in results}) == 1
+    assert str(error) in results[-1].message
     assert 3 <= forge.asked <= 5 + 200 * 10 / PATIENCE
     assert [path.name for path in (store / "bundles").iterdir()] == [old.version]
 
@@ -379,9 +379,9 @@ def test_nothing_is_live_only_where_the_forge_says_so(local, store, bundles, tex
     result = sync(Saying(text), store)
 
     assert (result.failed, result.follows) == (True, False)
-    assert "the store stays as it was" in result.words
+    assert "the store stays as it was" in result.message
     assert everything(store) == before
-    assert sync(Saying('champion = "none"\n'), store).words == "live: nothing"
+    assert sync(Saying('champion = "none"\n'), store).message == "live: nothing"
     assert read_live(store / "live.toml")[0].nothing
     assert not sync(Saying("# The template's\n"), store).failed
 
@@ -403,7 +403,7 @@ def test_a_live_file_that_is_gone_on_github_drops_nothing(served, fake):
     result = sync(on_github(fake), served)
 
     assert result.failed
-    assert "there is no serve/live.toml" in result.words
+    assert "there is no serve/live.toml" in result.message
     assert everything(served) == before
     assert sync(on_github(fake), served).changed
 
@@ -414,7 +414,7 @@ def test_a_text_that_no_reader_takes_does_not_end_the_following(local, store, bu
     make_live(local, champion=slot(bundles[0]))
     sync(local, store)
 
-    assert "live.toml is not" in sync(Saying(text), store).words
+    assert "live.toml is not" in sync(Saying(text), store).message
 
 
 @pytest.mark.parametrize("name", ["live.toml", "sync.json", "bundles/{}/manifest.json"])
@@ -449,10 +449,10 @@ def test_a_live_file_of_bytes_on_main_is_refused_and_does_not_break_the_history(
     repository = local.root / "repo"
     (repository / LIVE).write_bytes("[champion]\n".encode("utf-16"))
     git(repository, "commit", "-qam", "as Windows writes it")
-    assert "live.toml is not TOML" in sync(local, store).words
+    assert "live.toml is not TOML" in sync(local, store).message
     git(repository, "rm", "-q", LIVE)
     git(repository, "commit", "-qm", "gone")
-    assert "there is no serve/live.toml" in sync(local, store).words
+    assert "there is no serve/live.toml" in sync(local, store).message
     assert [slot and slot.version for _, slot in moves(local.history(LIVE))] == [None, bundles[0].name]
 
 
