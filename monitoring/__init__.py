@@ -1,6 +1,6 @@
-"""What happens after release."""
+"""Monitoring of the live model: data drift, performance, incidents, experiments, the dashboard."""
 
 import os
 
-# Before anything imports NannyML, which else reports its use to its makers.
+# Set before NannyML is imported, which otherwise reports its use to its developers.
 os.environ["NML_DISABLE_USAGE_LOGGING"] = "1"

@@ -1,9 +1,9 @@
-"""Watch what is live; tell how it goes.
+"""Monitor the live model: incidents, the experiment, commands in comments, the dashboard.
 
-python -m monitoring watch --journal DIR --out DIR    open, update or close incidents
-python -m monitoring experiment --journal DIR         who wins; one issue, and a proposal when it is due
-python -m monitoring answer                           what people typed below them is done
-python -m monitoring site [--out FOLDER]              the control room, one page
+python -m monitoring watch --journal DIR --out DIR    open, update or resolve incidents
+python -m monitoring experiment --journal DIR         update the experiment's issue; propose its result when due
+python -m monitoring answer                           carry out the commands in comments on issues, and reply
+python -m monitoring site [--out FOLDER]              write the dashboard, one page
 """
 
 from __future__ import annotations
@@ -40,11 +40,11 @@ def main(
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     measuring: Measuring = measure_days,
 ) -> int:
-    """Run a command; returns its exit code. *measuring* is what measures rows."""
-    asked = _parser().parse_args(arguments)
-    asked.now, asked.measuring = clock(), measuring
+    """Run a command; returns its exit code. *measuring* replaces `measure_days` in tests."""
+    args = _parser().parse_args(arguments)
+    args.now, args.measuring = clock(), measuring
     try:
-        asked.run(asked, open_forge(asked.forge))
+        args.run(args, open_forge(args.forge))
     except (ConfigurationError, ExpectedError) as error:
         return _stop(USAGE, error)
     except (
@@ -57,46 +57,50 @@ def main(
         ServiceError,
         OSError,
     ) as error:
-        return _stop(NO_WATCH, f"could not watch: {error}")
+        return _stop(NO_WATCH, f"{args.command} failed: {error}")
     except KeyboardInterrupt:
         return _stop(130, "stopped; nothing was changed")
     return OK
 
 
-def _answer(asked: argparse.Namespace, forge: Forge) -> None:
-    """Comments that are commands -> what they ask for, and a reply to each."""
-    answer_comments(forge, asked.now, read_rules(asked.rules).monitoring.quiet)
+def _answer(args: argparse.Namespace, forge: Forge) -> None:
+    """Carry out the commands in comments on issues, and reply to each."""
+    answer_comments(forge, args.now, read_rules(args.rules).monitoring.quiet)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("python -m monitoring", description=__doc__.split("\n")[0])
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    watch = commands.add_parser("watch", help="look at the journal; open, update or close the alert")
+    watch = commands.add_parser("watch", help="measure the journal's days; open, update or resolve incidents")
     watch.add_argument(
-        "--today", type=_day, metavar="YYYY-MM-DD", help="look at the days before this one (default: today)"
+        "--today", type=_day, metavar="YYYY-MM-DD", help="measure the days before this one (default: today)"
     )
-    watch.add_argument("--out", type=Path, required=True, help="folder to keep the run's signals in")
+    watch.add_argument("--out", type=Path, required=True, help="folder for the signals of each run")
     watch.add_argument(
         "--metrics",
         action="append",
         default=[],
         metavar="URL",
-        help="a scorer's /metrics, for errors and latency; may be repeated",
+        help="a scorer's /metrics, for errors and latency; can be repeated",
     )
     watch.add_argument(
         "--metrics-seconds", type=float, default=30, metavar="SECONDS", help="seconds between two readings of --metrics"
     )
     watch.set_defaults(run=run_monitoring)
-    experiment = commands.add_parser("experiment", help="say who wins, and propose what is due")
-    experiment.add_argument("--today", type=_day, metavar="YYYY-MM-DD", help="count the days before (default: today)")
-    experiment.set_defaults(run=run_experiment)
-    answer = commands.add_parser("answer", help="do what people typed below alerts, and reply")
-    answer.set_defaults(run=_answer)
-    site = commands.add_parser("site", help="write the control room, one page in a folder")
-    site.add_argument(
-        "--journal", help="the scorer's journal, for what the watch has not seen (default: beside the forge)"
+    experiment = commands.add_parser(
+        "experiment", help="compare champion and challenger, and propose the result when it is due"
     )
-    site.add_argument("--watch", type=Path, help="the watch's folder (default: beside the forge)")
+    experiment.add_argument(
+        "--today", type=_day, metavar="YYYY-MM-DD", help="count the days before this one (default: today)"
+    )
+    experiment.set_defaults(run=run_experiment)
+    answer = commands.add_parser("answer", help="carry out the commands in comments on issues, and reply")
+    answer.set_defaults(run=_answer)
+    site = commands.add_parser("site", help="write the dashboard, one page in a folder")
+    site.add_argument(
+        "--journal", help="the scorer's journal, for days that no run has measured (default: beside the forge)"
+    )
+    site.add_argument("--watch", type=Path, help="the folder given to watch --out (default: beside the forge)")
     site.add_argument("--drill", type=Path, default=Path("build/drill/drill.json"), help="result of the last drill")
     site.add_argument("--out", type=Path, default=Path("build/site"), help="folder for index.html")
     site.set_defaults(run=write_site)
@@ -108,13 +112,11 @@ def _parser() -> argparse.ArgumentParser:
             type=Path,
             default=Path("build/kept"),
             metavar="FOLDER",
-            help="where what was counted of closed days is kept (default: build/kept)",
+            help="folder for the counts of closed days (default: build/kept)",
         )
     for command in commands.choices.values():
         command.add_argument("--forge", default=os.environ.get("FORGE") or ".forge", help="the forge's folder")
-        command.add_argument(
-            "--rules", type=Path, default=Path("checks/thresholds.toml"), help="the limits: a thresholds.toml"
-        )
+        command.add_argument("--rules", type=Path, default=Path("checks/thresholds.toml"), help="the thresholds file")
     return parser
 
 
@@ -123,8 +125,8 @@ def _day(text: str) -> date | None:
     return date.fromisoformat(text) if text else None
 
 
-def _stop(code: int, why: object) -> int:
-    print(f"error: {why}", file=sys.stderr)
+def _stop(code: int, message: object) -> int:
+    print(f"error: {message}", file=sys.stderr)
     return code
 
 

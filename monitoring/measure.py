@@ -1,9 +1,9 @@
-"""Window + reference -> signals: what is measured of each day, on its chart, against its limits.
+"""Measure the days of a window and place them on control charts, with limits from the reference period.
 
-The reference's days are measured by calculators that never saw them (in a few folds), as the days to
-come will be; and with no more rows a day than the window has, for a distance grows where rows are few.
-What the reference cannot tell (how many rows a day are usual, how many outcomes come, how long answers take)
-is held against earlier days. A day of few rows has no distances and no estimates; its counts are judged like any other's.
+The reference's days are measured by calculators that were not fitted to them (in a few folds), as the window's days
+are, and with no more rows a day than the window has: a distance is larger where rows are few. Row rate, label coverage
+and the service metrics are compared with earlier days of the journal. A day with few rows has no distances and no
+estimates; its counts are evaluated like those of any other day.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from monitoring.metrics.label_delay import bias, mature
 from monitoring.metrics.spread import deviation
 from monitoring.metrics.volume import volume, waiting
 
-#: `measure_days`, or what does as it does.
+#: `measure_days`, or a function with its signature.
 Measuring = Callable[..., tuple[list[Measure], list[Unknown]]]
 FOLDS = 3
-#: What is held against earlier days: the window's own, or (how the scorers answered) those of whatever was live.
-OWN = ("row_rate", "label_coverage", *SERVICE)
-#: Kinds whose value is a share of a day's rows.
+#: Kinds that are compared with earlier days of the journal instead of the reference.
+COMPARED_WITH_EARLIER_DAYS = ("row_rate", "label_coverage", *SERVICE)
+#: Kinds whose value is a proportion of a day's rows.
 SHARES = ("missing_values", "unseen_categories", "label_coverage", "errors")
 
 
@@ -45,51 +45,51 @@ def measure_window(
     served: tuple[list[Measure], list[Measure]] = ([], []),
     measuring: Measuring | None = None,
 ) -> tuple[list[Signal], list[Unknown], list[str]]:
-    """Every signal of the window, what could not be told, and the days that could not be judged.
+    """The signals of the window, what could not be measured, and the days with too few rows.
 
-    *served* are measures of how the scorers answered: of earlier days, and of those to judge. They
-    need no row that could be judged. *measuring* is what measures; `measure_days` by default.
+    *seen* are the categories of training, by feature. *served* are service metrics of earlier days, and of the days to
+    evaluate; they need no rows. *measuring* replaces `measure_days`.
     """
     measuring = measuring or measure_days
-    own, later, unknown = volume(window, rules)
+    earlier, recent, unknown = volume(window, rules)
     rows, unjudged = full_days(window.rows, contract.time, rules.min_rows)
-    kinds = [kind for kind in (*rules.page, *rules.issue) if kind not in OWN]
+    kinds = [kind for kind in (*rules.page, *rules.issue) if kind not in COMPARED_WITH_EARLIER_DAYS]
     if window.rows.empty:
-        signals = chart_signals([(own, later), served], {}, rules)
-        if signals:  # which are no verdict on the model
-            unknown += [Unknown(kind, "there is no row of it yet", yet=True) for kind in kinds]
+        signals = chart_signals([(earlier, recent), served], {}, rules)
+        if signals:  # they say nothing about the model
+            unknown += [Unknown(kind, "this version has no rows yet", yet=True) for kind in kinds]
         return signals, unknown, unjudged
-    usual = reference if rows.empty else _thinned(reference, rows, contract.time)
-    usual, _ = full_days(usual, contract.time, rules.min_rows)
-    day = days_of(usual, contract.time)
+    sampled = reference if rows.empty else _as_many_rows(reference, rows, contract.time)
+    sampled, _ = full_days(sampled, contract.time, rules.min_rows)
+    day = days_of(sampled, contract.time)
     days = sorted(day.unique())
     if len(days) < rules.min_reference_days:
         why = f"the reference has {len(days)} full days; {rules.min_reference_days} are needed for limits"
         unknown += [Unknown(kind, why) for kind in kinds]
-        return chart_signals([(own, later), served], {}, rules), unknown, unjudged
-    names = [f.name for f in contract.features if f.name in window.rows and f.name in usual]
+        return chart_signals([(earlier, recent), served], {}, rules), unknown, unjudged
+    names = [f.name for f in contract.features if f.name in window.rows and f.name in sampled]
     if rows.empty:
         why = f"no day has {rules.min_rows} rows, as [monitoring] min_rows asks for"
         unknown += [Unknown(kind, why, yet=True) for kind in kinds if kind not in COUNTS]
-        before = shares(counts_of(usual, contract, seen), contract, names)
+        before = shares(counts_of(sampled, contract, seen), contract, names)
         now = shares(window.counts, contract, names)
     else:
         say("loading NannyML ...")
         wait = waiting(window, rules)
-        now, failed = measuring(usual, rows, contract, seen, rules, (wait, window.until))
-        now = counted(now, window.counts, window.weight, usual)
-        judged = {*days_of(rows, contract.time)}
-        now += shares(window.counts, contract, names, judged)
+        now, failed = measuring(sampled, rows, contract, seen, rules, (wait, window.until))
+        now = counted(now, window.counts, window.weight, sampled)
+        measured_days = {*days_of(rows, contract.time)}
+        now += shares(window.counts, contract, names, measured_days)
         unknown += failed
         before = []
         for fold in np.array_split(np.array(days, dtype=object), min(FOLDS, len(days))):
             at = day.isin(list(fold))
-            found, failed = measuring(usual[~at], usual[at], contract, seen, rules)
-            before += found
+            measures, failed = measuring(sampled[~at], sampled[at], contract, seen, rules)
+            before += measures
             unknown += [each for each in failed if each not in unknown]
-    powers = influence(usual, contract)
+    influences = influence(sampled, contract)
     say("solving the limits ...")
-    return chart_signals([(before, now), (own, later), served], powers, rules), unknown, unjudged
+    return chart_signals([(before, now), (earlier, recent), served], influences, rules), unknown, unjudged
 
 
 def measure_days(
@@ -100,11 +100,11 @@ def measure_days(
     rules: Monitoring,
     late: tuple[int, str] | None = None,
 ) -> tuple[list[Measure], list[Unknown]]:
-    """What is measured of each day of *rows*, and what could not be told.
+    """The measures of each day of *rows*, and what could not be measured.
 
-    *late*: for how many days before which day outcomes are waited for; without it all are in.
+    *late* is the label delay in days, and the day from which it is counted back; without it every outcome has come.
     """
-    # Ten seconds, which a window without rows need not wait for.
+    # Importing NannyML takes ten seconds, which a window without rows does not need.
     from monitoring.metrics.drift import drift  # noqa: PLC0415
     from monitoring.metrics.performance import performance  # noqa: PLC0415
 
@@ -113,11 +113,11 @@ def measure_days(
     if late is not None:
         due = mature(rows, contract, late[0], f"{pd.Timestamp(late[1]) - pd.Timedelta(days=1)}")
     known, _ = full_days(due.dropna(subset=[target]), contract.time, rules.min_rows)
-    found, unknown = drift(reference, rows, contract, seen)
+    measures, unknown = drift(reference, rows, contract, seen)
     more, more_unknown = performance(reference, rows, known, contract)
     spread = deviation(reference[target])
     return (
-        [*found, *more, *(bias(known, contract, spread, rules.min_rows) if len(known) else [])],
+        [*measures, *more, *(bias(known, contract, spread, rules.min_rows) if len(known) else [])],
         unknown + more_unknown,
     )
 
@@ -125,8 +125,11 @@ def measure_days(
 def chart_signals(
     parts: Sequence[tuple[list[Measure], list[Measure]]], influences: Mapping[str, float], rules: Monitoring
 ) -> list[Signal]:
-    """Measures of days to judge, each part's on charts with the limits of its own reference's."""
-    tiers = {
+    """The measures of the days to evaluate, on control charts with limits from the days before them.
+
+    Each of the *parts* has the measures of its reference days, and of the days to evaluate.
+    """
+    alarm_rules = {
         "page": Rule(1, 1, rules.quiet),
         "issue": Rule(rules.lasting, rules.of, rules.quiet),
         "digest": Rule(1, 1, rules.quiet),
@@ -134,40 +137,41 @@ def chart_signals(
     groups = []
     for before, now in parts:
         known, wanted = by_series(before), by_series(now)
-        for tier in tiers:
+        for severity in alarm_rules:
             mine = {
                 name: days
                 for name, days in wanted.items()
-                if len(known.get(name, ())) >= rules.min_reference_days and tier_of(days[0], influences, rules) == tier
+                if len(known.get(name, ())) >= rules.min_reference_days
+                and severity_of(days[0], influences, rules) == severity
             }
             if mine:
-                groups.append((tier, {name: known[name] for name in mine}, mine))
-    found = []
-    for tier, known, mine in groups:
+                groups.append((severity, {name: known[name] for name in mine}, mine))
+    signals = []
+    for severity, known, evaluated in groups:
         budget = Budget(rules.false_alarms_per_quarter / len(groups), rules.ewma_weight, rules.draws, rules.seed)
         reference, days = _matrix(known)
         series = [_series(name, known[name], rules) for name in known]
         weekdays = pd.to_datetime(days).day_of_week.to_numpy()
-        limits = solve(reference, weekdays, series, tiers[tier], budget)
+        limits = solve(reference, weekdays, series, alarm_rules[severity], budget)
         for each, limit in zip(series, limits, strict=True):
-            found += _signals(each, limit, known[each.name], mine[each.name], tier, rules)
-    return found
+            signals += _signals(each, limit, known[each.name], evaluated[each.name], severity, rules)
+    return signals
 
 
-def tier_of(measure: Measure, influences: Mapping[str, float], rules: Monitoring) -> str:
-    """Who hears of it: "page", "issue" or "digest"; "" for nobody.
+def severity_of(measure: Measure, influences: Mapping[str, float], rules: Monitoring) -> str:
+    """The severity of a measure: "page", "issue" or "digest"; "" for one that is not monitored.
 
-    What happens to a feature that the score does not depend on is for the digest.
+    A feature that the score does not depend on is for the digest.
     """
-    power = influences.get(measure.feature)
-    if power is not None and power < rules.min_influence:
+    influence_of_feature = influences.get(measure.feature)
+    if influence_of_feature is not None and influence_of_feature < rules.min_influence:
         return "digest"
     kinds = {"page": rules.page, "issue": rules.issue, "digest": rules.digest}
-    return next((tier for tier, those in kinds.items() if measure.kind in those), "")
+    return next((severity for severity, named in kinds.items() if measure.kind in named), "")
 
 
-def _thinned(reference: pd.DataFrame, rows: pd.DataFrame, time: str) -> pd.DataFrame:
-    """The reference with at most as many rows a day as a usual day of *rows* has."""
+def _as_many_rows(reference: pd.DataFrame, rows: pd.DataFrame, time: str) -> pd.DataFrame:
+    """The reference, with at most as many rows a day as the median day of *rows*."""
     most = int(rows.groupby(days_of(rows, time)).size().median())
     shuffled = reference.sample(frac=1, random_state=0)
     kept = shuffled.groupby(days_of(shuffled, time)).cumcount() < most
@@ -175,7 +179,7 @@ def _thinned(reference: pd.DataFrame, rows: pd.DataFrame, time: str) -> pd.DataF
 
 
 def _series(name: str, known: list[Measure], rules: Monitoring) -> Series:
-    """On which side a series is bad, and what is a trifle."""
+    """The side on which a series raises an alarm, and the difference that is too small to matter."""
     first = known[0]
     usual = abs(float(np.mean([each.value for each in known])))
     share = max(rules.min_share, rules.min_share_rows / _usual_rows(known))
@@ -218,10 +222,10 @@ def _usual_rows(known: list[Measure]) -> float:
 def _of_day(
     series: Series, limits: Limits, known: list[Measure], day: Measure, rules: Monitoring
 ) -> tuple[Series, Limits]:
-    """Series and limits of a day: a share of fewer rows than usual varies more, as a binomial one does.
+    """The series and limits of a day: a proportion of fewer rows than usual varies more, with its binomial variance.
 
-    Control limits of a p-chart with samples of several sizes, on top of what days differ by anyway (Laney,
-    2002, "Improved control charts for attributes", Quality Engineering 14). A few rows are never an alarm.
+    This is a p-chart with unequal sample sizes, plus the variance between days (Laney, 2002, "Improved control charts
+    for attributes", Quality Engineering 14). A few rows never raise an alarm.
     """
     usual = _usual_rows(known)
     if day.kind not in SHARES or not 0 < day.rows < usual:
@@ -234,7 +238,7 @@ def _of_day(
 
 
 def _signals(
-    series: Series, limits: Limits, known: list[Measure], measures: list[Measure], tier: str, rules: Monitoring
+    series: Series, limits: Limits, known: list[Measure], measures: list[Measure], severity: str, rules: Monitoring
 ) -> list[Signal]:
     first, last = (pd.Timestamp(measures[n].day) for n in (0, -1))
     scaled = np.full(((last - first).days + 1, 1), np.nan)
@@ -258,7 +262,7 @@ def _signals(
             limits.mean + limits.deviation * float(levels[(pd.Timestamp(each.day) - first).days]),
             level_lower,
             level_upper,
-            tier,
+            severity,
             limits.run_length,
         )
         for each, (mine, own) in zip(measures, of_day, strict=True)

@@ -1,7 +1,7 @@
-"""What the watch has seen so far, in one file that stays small: `series.json` in the folder of its runs.
+"""The history of signals and daily metrics, for the dashboard: `series.json` in the folder of the runs.
 
-A run looks a few weeks back; the control room shows a quarter and keeps a year. A later run's word on a
-day is the last.
+A run covers a few weeks; the dashboard shows a quarter, and the file keeps a year. A later run replaces the values of
+a day.
 """
 
 from __future__ import annotations
@@ -18,41 +18,41 @@ from monitoring.metrics.daily_metrics import Day
 from monitoring.run_files import write_whole
 
 NAME = "series.json"
-#: What the watch's workflow calls the artifact that has it.
+#: The artifact of the workflow that contains the file.
 ARTIFACT = "signals"
-#: Days that are kept, back from the newest: a year, and some to compare it with the one before.
+#: How many days are kept, back from the newest: a year, and some to compare it with the year before.
 KEPT = 400
 _SIGNAL, _DAY = ([each.name for each in fields(of)] for of in (Signal, Day))
 
 
 class SeriesError(ValueError):
-    """The file is none of ours. The message says what to do."""
+    """The file cannot be read. The message says what to do."""
 
 
 @dataclass(frozen=True)
 class Series:
-    """Signals with their version, days of versions, and what the newest run said of itself."""
+    """Signals with their version, daily metrics, and the state of the newest run."""
 
     signals: tuple[tuple[str, Signal], ...] = ()
     days: tuple[Day, ...] = ()
     run: Mapping[str, Any] = field(default_factory=dict)
 
     def updated(self, version: str, signals: Iterable[Signal], days: Iterable[Day], run: Mapping[str, Any]) -> Series:
-        """It, after a run said *run* of itself, and *signals* and *days* of *version*."""
+        """The history after a run with the state *run*, and the *signals* and *days* of *version*."""
         known = {(v, s.name, s.day): (v, s) for v, s in self.signals}
         known |= {(version, s.name, s.day): (version, s) for s in signals}
-        seen = {(d.version, d.day): d for d in self.days}
-        seen |= {(d.version, d.day): d for d in days}
-        first = _first([*(key[2] for key in known), *(key[1] for key in seen)])
+        metrics = {(d.version, d.day): d for d in self.days}
+        metrics |= {(d.version, d.day): d for d in days}
+        first = _first([*(key[2] for key in known), *(key[1] for key in metrics)])
         return Series(
             tuple(known[key] for key in sorted(known, key=_by_day) if key[2] >= first),
-            tuple(seen[key] for key in sorted(seen, key=lambda key: key[::-1]) if key[1] >= first),
+            tuple(metrics[key] for key in sorted(metrics, key=lambda key: key[::-1]) if key[1] >= first),
             run,
         )
 
     def to_json(self) -> str:
-        """Names once, then values: a tenth of what a name for each value would take."""
-        told = {
+        """The names once, then rows of values: a tenth of the size of objects."""
+        content = {
             "format": 1,
             "run": dict(self.run),
             "day": _DAY,
@@ -60,37 +60,35 @@ class Series:
             "signal": ["version", *_SIGNAL],
             "signals": [[version, *astuple(signal)] for version, signal in self.signals],
         }
-        return json.dumps(told, separators=(",", ":")) + "\n"
+        return json.dumps(content, separators=(",", ":")) + "\n"
 
 
 def read_series(folder: Path, elsewhere: Callable[[], bytes | None] = lambda: None) -> Series:
-    """What *folder* keeps, else what is kept *elsewhere*; nothing at first. Raises `SeriesError`."""
+    """The history in *folder*, or the one that *elsewhere* returns; empty at first. Raises `SeriesError`."""
     path = folder / NAME
     try:
         content = path.read_bytes() if path.exists() else elsewhere()
         if content is None:
             return Series()
-        told = json.loads(content)
+        found = json.loads(content)
         return Series(
-            tuple((row[0], Signal(*row[1:])) for row in _rows(told, "signal", ["version", *_SIGNAL])),
-            tuple(Day(*row) for row in _rows(told, "day", _DAY)),
-            dict(told["run"]),
+            tuple((row[0], Signal(*row[1:])) for row in _rows(found, "signal", ["version", *_SIGNAL])),
+            tuple(Day(*row) for row in _rows(found, "day", _DAY)),
+            dict(found["run"]),
         )
     except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
-        raise SeriesError(
-            f"{path} cannot be read ({error!r}); take it away, and it begins anew with the next watch"
-        ) from error
+        raise SeriesError(f"{path} cannot be read ({error!r}); delete it, and the next run starts a new one") from error
 
 
 def keep_series(folder: Path, series: Series) -> None:
-    """Write it, whole or not at all."""
+    """Write the history to *folder* atomically."""
     write_whole(folder / NAME, series.to_json())
 
 
-def _rows(told: Mapping[str, Any], names: str, expected: Sequence[str]) -> Iterable[list[Any]]:
-    """The rows, their values in the order that is *expected*."""
-    order = [list(told[names]).index(name) for name in expected]
-    for row in told[f"{names}s"]:
+def _rows(found: Mapping[str, Any], names: str, expected: Sequence[str]) -> Iterable[list[Any]]:
+    """The rows, with their values in the *expected* order."""
+    order = [list(found[names]).index(name) for name in expected]
+    for row in found[f"{names}s"]:
         yield [row[place] for place in order]
 
 

@@ -1,4 +1,4 @@
-"""Signals -> what the run saw (`RunFindings`), and what it has to show for it (`Evidence`). Pure."""
+"""A run's signals -> its findings, from which incidents are decided, and the evidence in their text. Pure."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ CHARTS = 3
 
 @dataclass(frozen=True)
 class Observations:
-    """All that a run found: the signals and what they amount to, and what is told beside them.
+    """The signals of a run, their assessment, and what is reported beside them.
 
-    *rows* and *labelled* are counts; *budget* is how many false alarms a quarter the limits were solved
-    for; *moves* are (time, version, words), oldest first, of what became live; *known* the first
-    and last day of the reference.
+    *rows* and *labelled* are counts; *budget* is the number of false alarms a quarter that the limits were solved for;
+    *deployments* are (time, version, message), oldest first; *reference* is the first and the last day of the
+    reference period.
     """
 
     contract: Contract
@@ -32,7 +32,7 @@ class Observations:
     at: str
     signals: list[Signal]
     unknown: Sequence[Unknown]
-    situation: Assessment
+    assessment: Assessment
     rows: int
     labelled: int
     budget: float
@@ -44,35 +44,35 @@ class Observations:
     upstream: Sequence[str] = ()
 
     def findings(self) -> RunFindings:
-        """What is decided by."""
+        """The findings from which incidents are decided."""
         series = {name: days for name, days in by_series(self.signals).items() if days[0].tier != "digest"}
-        restless: dict[str, str] = {}
-        judged: dict[str, set[str]] = {}
+        last_breach: dict[str, str] = {}
+        evaluated: dict[str, set[str]] = {}
         for days in series.values():
-            judged.setdefault(days[0].kind, set()).update(day.day for day in days)
+            evaluated.setdefault(days[0].kind, set()).update(day.day for day in days)
             newest = max((day.day for day in days if day.breached), default="")
             mark = self._cause([days]).fingerprint
-            restless[mark] = max(newest, restless.get(mark, ""))
-        lasting: dict[str, list[list[Signal]]] = {}
-        for name in self.situation.breaching:
-            lasting.setdefault(self._cause([series[name]]).fingerprint, []).append(series[name])
+            last_breach[mark] = max(newest, last_breach.get(mark, ""))
+        breaching: dict[str, list[list[Signal]]] = {}
+        for name in self.assessment.breaching:
+            breaching.setdefault(self._cause([series[name]]).fingerprint, []).append(series[name])
         return RunFindings(
             model=self.contract.name,
             version=self.version,
             at=self.at,
-            evaluated={kind: tuple(sorted(days)) for kind, days in judged.items()},
-            causes=tuple(self._cause(group) for group in lasting.values()),
-            last_breach=restless,
+            evaluated={kind: tuple(sorted(days)) for kind, days in evaluated.items()},
+            causes=tuple(self._cause(group) for group in breaching.values()),
+            last_breach=last_breach,
             not_monitored=tuple(each.kind.split()[0] for each in self.unknown if not each.yet),
-            deployments=tuple((at, f"{version} went live: {words}") for at, version, words in self.deployments),
+            deployments=tuple((at, f"{version} went live: {message}") for at, version, message in self.deployments),
         )
 
     def pages(self, expected: Collection[str]) -> list[Signal]:
-        """The newest day of each series that pages, unless its cause (a fingerprint) is *expected*."""
+        """The newest day of each breaching series that pages, unless the fingerprint of its cause is *expected*."""
         series = by_series(self.signals)
-        lasting = [series[name] for name in self.situation.breaching]
+        breaching = [series[name] for name in self.assessment.breaching]
         return [
-            days[-1] for days in lasting if days[0].tier == "page" and self._cause([days]).fingerprint not in expected
+            days[-1] for days in breaching if days[0].tier == "page" and self._cause([days]).fingerprint not in expected
         ]
 
     def issue_text(self, findings: RunFindings, memory: IncidentState, state: State, why: str) -> tuple[str, str]:
@@ -86,17 +86,17 @@ class Observations:
         return shown, body(findings.model, findings.version, memory, state, why, evidence)
 
     def evidence(self, since: str) -> Evidence:
-        """What there is to show of the time *since* a day."""
+        """The evidence of the time *since* a day."""
         series = by_series(self.signals)
-        lasting = [series[name] for name in self.situation.breaching]
+        breaching = [series[name] for name in self.assessment.breaching]
         moved = drifted_features(self.signals, since)
         drifted = [days for days in series.values() if _is_drift_of(days[0], moved)]
         return Evidence(
             effect=tuple(self.effect(since)),
-            moved=table([*lasting, *drifted][:20]),
+            moved=table([*breaching, *drifted][:20]),
             slices=self.slices,
-            charts=tuple(chart(days) for days in lasting[:CHARTS]),
-            sure=tuple(self._sure(lasting)),
+            charts=tuple(chart(days) for days in breaching[:CHARTS]),
+            sure=tuple(self._sure(breaching)),
             likely=(
                 *(f"Changed upstream: {text(change.replace('`', ''))}" for change in self.upstream),
                 *likely_causes(self._facts(since, moved)),
@@ -110,19 +110,19 @@ class Observations:
         )
 
     def summary(self, *, with_state: bool) -> Iterable[str]:
-        """Lines for the terminal; *quietly*, also that nothing is to be told."""
-        if self.situation.state == "raised":
+        """Lines for the terminal; *with_state* also the state where there is no alarm."""
+        if self.assessment.state == "raised":
             yield from (f"  {line}" for line in self.effect())
         elif with_state:
-            word = "quiet" if self.situation.state == "quiet" else "no change"
-            yield f"{word}: {self.situation.why}"
+            state = "quiet" if self.assessment.state == "quiet" else "no change"
+            yield f"{state}: {self.assessment.why}"
         yield from (f"likely changed upstream: {change}" for change in self.upstream)
         for each in self.unknown:
             yield f"{'not yet' if each.yet else 'could not be'} monitored: {each.kind}: {each.why}"
         yield from (f"the estimate of {metric}" for metric in trust(self.signals))
 
     def _cause(self, group: Sequence[list[Signal]]) -> Cause:
-        """The one cause of a *group* of series of one kind and one family."""
+        """The cause of a *group* of series of one kind and one family."""
         first = group[0][0]
         begun = min(breach_start(days) for days in group)
         beyond = [day for days in group for day in days if day.breached and day.day >= begun]
@@ -136,18 +136,18 @@ class Observations:
             last=last,
             now=max(excess(days[-1]) for days in group),
             peak=max(map(excess, beyond), default=0.0),
-            summary=_words(max(newest, key=excess)),
+            summary=_summary(max(newest, key=excess)),
         )
 
     def _family(self, signal: Signal) -> str:
-        """Whose it is, or which: what is put right in one place is one cause."""
+        """The owner of the feature, or the feature: what is repaired in one place is one cause."""
         names = self.contract.feature_names
         if signal.feature not in names:
             return ""
         return self.contract.feature(signal.feature).owner or signal.feature
 
     def _facts(self, since: str, moved: Sequence[str]) -> CauseFacts:
-        kinds = [name.split()[0] for name in self.situation.breaching]
+        kinds = [name.split()[0] for name in self.assessment.breaching]
         new = [s.feature for s in self.signals if s.kind == "unseen_categories" and s.breached]
         gone = [s.feature for s in self.signals if s.kind == "missing_values" and s.breached]
         owners: dict[str, list[str]] = {}
@@ -164,30 +164,30 @@ class Observations:
         )
 
     def effect(self, since: str = "") -> Iterable[str]:
-        """Performance *since* a day, estimated and realised, against the reference's; and in money.
+        """Performance *since* a day, estimated and realised, compared with the reference period; and in money.
 
-        Without a day, since the first of what is beyond its limits.
+        Without a day: since the first breach.
         """
         target = self.contract.target
-        since = since or first_day(self.signals, self.situation.breaching)
+        since = since or first_day(self.signals, self.assessment.breaching)
         for kind in ("estimated_performance", "realised_performance"):
-            word = kind.split("_")[0]
+            how = kind.split("_")[0]
             some = [s for s in self.signals if s.kind == kind and s.day >= since]
             for days in by_series(some).values():
                 rows = sum(day.rows for day in days)
                 mean, usual = sum(day.value * day.rows for day in days) / rows, days[0].expected
                 money = daily_cost(days[0].metric, usual, mean, rows / len(days), target.worth or 0.0, target.currency)
                 yield (
-                    f"{days[0].metric}, {word} over {len(days)} days: {mean:.3f}; {usual:.3f} in the reference period"
+                    f"{days[0].metric}, {how} over {len(days)} days: {mean:.3f}; {usual:.3f} in the reference period"
                     f" ({mean - usual:+.3f})" + (f", {money}" if money else "")
                 )
         share = f"{self.labelled / self.rows:.0%}" if self.rows else "none"
         yield f"label coverage: {self.labelled:,} of {self.rows:,} rows ({share})"
 
-    def _sure(self, lasting: Sequence[list[Signal]]) -> Iterable[str]:
-        for days in lasting[:5]:
+    def _sure(self, breaching: Sequence[list[Signal]]) -> Iterable[str]:
+        for days in breaching[:5]:
             beyond, length = sum(day.breached for day in days), days[-1].run_length
-            alone = "" if length is None else f"; expected false alarms: one in {_long(length)}"
+            alone = "" if length is None else f"; expected false alarms: one in {_duration(length)}"
             yield f"{text(_name(days[0]))}: outside its limits on {beyond} of {len(days)} days{alone}"
         yield (
             f"all charts together: {self.budget:g} expected false alarms a quarter without drift. Limits and rates are"
@@ -195,14 +195,14 @@ class Observations:
         )
 
 
-def first_day(signals: list[Signal], lasting: Sequence[str]) -> str:
-    """The day the earliest of the *lasting* series began to be beyond its limits; "" of none."""
+def first_day(signals: list[Signal], breaching: Sequence[str]) -> str:
+    """The first day of the earliest of the *breaching* series; "" if there are none."""
     series = by_series(signals)
-    return min((breach_start(series[name]) for name in lasting), default="")
+    return min((breach_start(series[name]) for name in breaching), default="")
 
 
 def table(series: Sequence[list[Signal]]) -> str:
-    """The newest day of each series; "" of none."""
+    """The newest day of each series as a Markdown table; "" if there are none."""
     if not series:
         return ""
     lines = [
@@ -214,31 +214,31 @@ def table(series: Sequence[list[Signal]]) -> str:
         limit, beyond = _limit(last), sum(day.breached for day in days)
         lines.append(
             f"| {text(_name(last))} | {last.day} | {last.told(last.value)} | {last.told(last.expected)}"
-            f" | {'' if limit is None else last.told(limit)} | {_lately(last)}"
-            f" | {beyond} of {len(days)} | {'' if last.run_length is None else _long(last.run_length)} |"
+            f" | {'' if limit is None else last.told(limit)} | {_smoothed(last)}"
+            f" | {beyond} of {len(days)} | {'' if last.run_length is None else _duration(last.run_length)} |"
         )
     return "\n".join(lines)
 
 
 def chart(days: Sequence[Signal]) -> str:
-    """A series with its limit, as GitHub draws it. Names in it hold no sign that ends the string."""
+    """A series and its limit as a Mermaid chart, which GitHub draws; the title has no character that ends its string."""
     limit = ", ".join(f"{_limit(day) or 0.0:.4g}" for day in days)
     names = ", ".join(f'"{day.day[5:]}"' for day in days)
     values = ", ".join(f"{day.value:.4g}" for day in days)
     unit = " in ms" if days[0].kind == "latency" else ""
-    told = "".join(sign for sign in _name(days[0]) + unit if sign.isalnum() or sign in " _-.=")[:80]
+    heading = "".join(char for char in _name(days[0]) + unit if char.isalnum() or char in " _-.=")[:80]
     return (
-        f'```mermaid\nxychart-beta\n  title "{told} and its control limit"\n'
+        f'```mermaid\nxychart-beta\n  title "{heading} and its control limit"\n'
         f"  x-axis [{names}]\n  bar [{values}]\n  line [{limit}]\n```"
     )
 
 
 def deployments_of(history: Iterable[tuple[str, str, str]]) -> tuple[tuple[str, str, str], ...]:
-    """What became live, of changes (time, version, words), oldest first: where the version changed."""
+    """The changes (time, version, message), oldest first, at which another version became live."""
     found: list[tuple[str, str, str]] = []
-    for at, version, words in history:
+    for at, version, message in history:
         if version and (not found or found[-1][1] != version):
-            found.append((at[:16], version, words))
+            found.append((at[:16], version, message))
     return tuple(found)
 
 
@@ -254,21 +254,21 @@ def _limit(day: Signal) -> float | None:
     return limit_of(day.value, day.expected, day.lower, day.upper)
 
 
-def _words(day: Signal) -> str:
+def _summary(day: Signal) -> str:
     limit = _limit(day)
-    told = "" if limit is None else f", limit {day.told(limit)}"
-    lately = f"; EWMA {_lately(day)}" if _lately(day) else ""
-    return f"{_name(day)}: {day.told(day.value)} on {day.day}; usual {day.told(day.expected)}{told}{lately}"
+    beyond = "" if limit is None else f", limit {day.told(limit)}"
+    smoothed = f"; EWMA {_smoothed(day)}" if _smoothed(day) else ""
+    return f"{_name(day)}: {day.told(day.value)} on {day.day}; usual {day.told(day.expected)}{beyond}{smoothed}"
 
 
-def _lately(day: Signal) -> str:
-    """The level and its limit, where it is the alarm: else the day says it, and the level holds it down."""
+def _smoothed(day: Signal) -> str:
+    """The smoothed level (EWMA) and its limit, where only the level is beyond its limit."""
     limit = limit_of(day.level, day.expected, day.level_lower, day.level_upper)
     if day.level is None or limit is None or not day.breached or replace(day, level=None).breached:
         return ""
     return f"{day.told(day.level)} (limit {day.told(limit)})"
 
 
-def _long(days: float) -> str:
-    """A chart's own run length, in words."""
+def _duration(days: float) -> str:
+    """A chart's in-control run length, as text."""
     return f"{days / 365:.1f} years" if days >= 365 else f"{days:.0f} days"

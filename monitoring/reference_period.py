@@ -1,4 +1,4 @@
-"""What a bundle says of itself: its manifest, and the rows that its model was judged with."""
+"""A bundle's evidence: its manifest, and the rows of its holdout, which are the reference period."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class EvidenceError(Exception):
 
 
 def read_manifest(bundle: Path) -> dict[str, Any]:
-    """The manifest of the bundle in the folder *bundle*. Raises `EvidenceError` if it is none."""
+    """The manifest of the bundle in the folder *bundle*. Raises `EvidenceError` if it cannot be used."""
     try:
         manifest = json.loads((bundle / "manifest.json").read_bytes())
     except (OSError, ValueError) as error:
@@ -27,9 +27,9 @@ def read_manifest(bundle: Path) -> dict[str, Any]:
 
 
 def read_reference(bundle: Path, contract: Contract) -> pd.DataFrame:
-    """The rows that the model in the folder *bundle* was judged with, as in a `Window`.
+    """The holdout of the model in the folder *bundle*, with the columns of `Window.rows`.
 
-    Raises `EvidenceError` if they cannot be read, or lack a column.
+    Raises `EvidenceError` if it cannot be read, or lacks a column.
     """
     path = bundle / "evidence" / "holdout.parquet"
     try:

@@ -1,4 +1,4 @@
-"""What runs leave in a folder: files that are whole or not there, and not more than are of use."""
+"""The files of runs: written atomically, and only the newest are kept."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import os
 from pathlib import Path
 from typing import Any
 
-#: Runs of which the file is kept: two days of an hourly watch, with room.
+#: How many runs keep their file: more than two days of hourly runs.
 KEPT = 60
 
 
 def write_run(folder: Path, run: dict[str, Any]) -> None:
-    """Keep a *run* in *folder*, under the next number, and remove those long past."""
+    """Write a *run* to *folder* under the next number, and remove old ones."""
     numbers = [path.stem.removeprefix("watch-") for path in folder.glob("watch-*.json")]
     known = {int(each): folder / f"watch-{each}.json" for each in numbers if each.isdecimal()}
     number = 1 + max(known, default=0)
@@ -23,7 +23,7 @@ def write_run(folder: Path, run: dict[str, Any]) -> None:
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Write *text* to *path*, whole or not at all."""
+    """Write *text* to *path* atomically."""
     path.parent.mkdir(parents=True, exist_ok=True)
     work = path.with_name(f".{path.name}-{os.getpid()}")
     try:

@@ -301,7 +301,7 @@ def test_a_site_of_a_forge_where_nothing_happened_says_what_will_appear(tmp_path
     (tmp_path / "nothing/watch").mkdir(parents=True)
     (tmp_path / "nothing/watch/series.json").write_text("torn")
     assert main(words) == NO_WATCH
-    assert "take it away" in capsys.readouterr().err
+    assert "delete it" in capsys.readouterr().err
 
 
 def test_nothing_is_sent_to_anybody(forge, buys, journal, root, tmp_path):

@@ -59,7 +59,7 @@ def test_a_file_that_is_none_of_ours_says_what_to_do(tmp_path, text):
     """It is not written over: somebody may want it."""
     (tmp_path / NAME).write_text(text)
 
-    with pytest.raises(SeriesError, match="take it away"):
+    with pytest.raises(SeriesError, match="delete it"):
         read_series(tmp_path)
 
 
