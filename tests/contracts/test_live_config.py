@@ -7,6 +7,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from contracts.live_config import (
+    Change,
     Live,
     LiveError,
     Slot,
@@ -17,7 +18,6 @@ from contracts.live_config import (
     with_champion,
     withdrawn_by,
 )
-from forge.interface import Change
 
 VERSIONS = st.from_regex(r"20[0-9]{6}T[0-9]{4}-([0-9a-f]{7}|[0-9a-f]{12})", fullmatch=True)
 DIGESTS = st.integers(0, 16**64 - 1).map(lambda number: f"sha256:{number:064x}")
