@@ -1,7 +1,7 @@
-"""The candidate: its ONNX files are checked before a session is made of them.
+"""The candidate: its ONNX files are checked before ONNX Runtime loads them.
 
-Anybody may propose a bundle, and a session is made by a C++ library that reads files and allocates
-memory as the model says. The champion and the anchor passed this check when they were candidates.
+A proposal may come from anyone, and ONNX Runtime reads files and allocates memory as a model demands. Champion and
+anchor passed this check when they were candidates.
 """
 
 from __future__ import annotations
@@ -9,36 +9,36 @@ from __future__ import annotations
 from pathlib import Path
 
 from checks.evidence import load_bundle
-from checks.verdict import LIVE, Finding
+from checks.verdict import LIVE, Finding, ruled
 from contracts.regular_file import read_regular
 from model.onnx_export.onnx_content import problems
 from serve.release.bundle import Bundle
 from serve.release.manifest import BundleError
 
-#: The rule on what the ONNX files contain.
+#: The rule on the content of the ONNX files.
 CONTENT = "bundle.onnx"
 
 
 def load_candidate(folder: Path) -> tuple[Bundle, Finding]:
-    """The bundle in *folder*, and whether its ONNX files contain what an exported model may.
+    """The bundle in *folder*, and the finding on its ONNX files; unless that is a PASS, the bundle cannot score.
 
-    If they do not, the bundle cannot score. Raises `BundleError`.
+    Raises `BundleError`.
     """
     described = Bundle.described(folder, evidence=True)
-    found = content(described)
-    return (load_bundle(folder) if found.outcome == "PASS" else described), found
+    finding = content(described)
+    return (load_bundle(folder) if finding.outcome == "PASS" else described), finding
 
 
 def content(bundle: Bundle) -> Finding:
-    """What is wrong with the ONNX files of *bundle*; they are parsed, not loaded."""
+    """The finding on the ONNX files of *bundle*, which are parsed and not loaded."""
     names = sorted(name for name in bundle.manifest["files"] if name.endswith(".onnx"))
-    wrong = [f"{name}: {each}" for name in names for each in problems(_read(bundle.folder / name))]
-    return Finding(
+    faults = [f"{name}: {each}" for name in names for each in problems(_read(bundle.folder / name))]
+    return ruled(
         CONTENT,
-        "FAIL" if wrong else "PASS",
-        "; ".join(wrong) or f"{' and '.join(names)} hold only what an exported model needs",
-        "canonical bytes, ONNX's own operators, all data inside, no tensor beyond 512 MB",
-        "A model file can make the scorer read other files, or run out of memory.",
+        not faults,
+        "; ".join(faults) or f"{' and '.join(names)} hold only what an exported model needs",
+        "canonical bytes, standard ONNX operators, no external data, no tensor above 512 MB",
+        "A model file can make the scorer read other files or run out of memory.",
     )
 
 

@@ -1,4 +1,4 @@
-"""What is known of the candidate's rows from before: the manifest's extents, and the champion's rows."""
+"""Earlier rows: the extents in the candidate's manifest, and the rows of the champion's evidence."""
 
 from __future__ import annotations
 
@@ -15,9 +15,8 @@ from contracts.row_contract import Contract
 class Past:
     """*extents* (of "train" and "holdout": rows, start, end) and *window* are the manifest's.
 
-    *before* are the rows of the champion's evidence, None without any; *both* those that the
-    candidate's holds too (same key, same time; the champion's columns end in `_before`), of about
-    *expected* that it should hold.
+    *before* are the rows of the champion's evidence, None without it; *both* those that the candidate's evidence has as
+    well (same key and time; the champion's columns end in `_before`), of about *expected*.
     """
 
     extents: Mapping[str, Mapping[str, Any]]
@@ -30,9 +29,9 @@ class Past:
 def past(
     contract: Contract, data: Mapping[str, Any], parts: Mapping[str, pd.DataFrame], before: pd.DataFrame | None
 ) -> Past:
-    """The past of *parts* ("train", "holdout"), of which the manifest says *data*.
+    """The past of *parts* ("train", "holdout"), which the manifest describes as *data*.
 
-    Evidence may be a sample of the rows: then as many fewer are expected in both.
+    Where the evidence is a sample of the rows, fewer are expected in both.
     """
     extents = {part: data[part] for part in parts}
     window = (str(data["window"][0]), str(data["window"][1]))

@@ -1,7 +1,7 @@
-"""Candidate, champion and anchor -> frames, scored with the scorer's own code.
+"""Evidence: the candidate's rows, scored by candidate, champion and anchor.
 
-What is judged is what will be served: every score here comes from the ONNX files, through
-`serve.release.bundle`. All are scored on the candidate's holdout, as far as none of them learnt from it.
+Every score comes from the ONNX files through the scorer's code (`serve.release.bundle`). Models are compared on the
+fresh rows: those of the candidate's holdout that none of them was trained on.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ from contracts.tolerance import relative, spread_of
 from serve.release.bundle import Bundle
 from serve.release.manifest import BundleError
 
-#: How far the scores in the evidence may be from those computed here.
+#: Largest difference between the scores in the evidence and those computed here.
 SAME = 1e-5
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """What the rules look at.
+    """What the rules read.
 
-    *train* and *holdout* are the candidate's rows; *fresh* says which of the holdout are later than
-    all that any of the models learnt from. Scores are (n,), or (n, classes) for multiclass, in the
-    order of the rows; *champion* and *anchor* are None where there is none, and *unreadable* and
-    *anchor_unreadable* say why one could not be scored. *past* is what is known from before.
+    *train* and *holdout* are the candidate's rows; *fresh* masks those of the holdout that are later than every
+    training row of any model. Scores are (n,), or (n, classes) for multiclass, in the order of the rows; *champion*
+    and *anchor* are None without a model, and *unreadable* and *anchor_unreadable* give the reason why one cannot
+    score. *past* has earlier rows.
     """
 
     contract: Contract
@@ -70,13 +70,13 @@ class Evidence:
 
 
 def days_of(rows: pd.DataFrame, contract: Contract) -> Any:
-    """The day of each row, such as 2026-11-23: (n,). Each is spelt once; every row's would take seconds."""
+    """The day of each row, such as 2026-11-23: (n,). Each day is formatted once; each row would take seconds."""
     which, days = pd.factorize(rows[contract.time].dt.floor("D"))
     return days.strftime("%Y-%m-%d").to_numpy()[which]
 
 
 def load_bundle(folder: Path) -> Bundle:
-    """The bundle in *folder*, its evidence verified too. Raises `BundleError`."""
+    """The bundle in *folder*, evidence included. Raises `BundleError`."""
     return Bundle.load(folder, evidence=True)
 
 
@@ -85,17 +85,17 @@ def gather(
 ) -> Evidence:
     """Score what the rules need. Raises `BundleError` if the candidate's evidence cannot be read.
 
-    *anchor_unreadable* says why there is no *anchor* though one is named.
+    *anchor_unreadable* is the reason where live.toml names an anchor and *anchor* is None.
     """
     contract = candidate.contract
     train, holdout = (rows_of(candidate, part) for part in ("train", "holdout"))
     scores = score(candidate, holdout)
-    other, unreadable = _scored(champion, contract, holdout, "champion")
-    first, lost = _scored(anchor, contract, holdout, "anchor")
-    models = [candidate, champion, anchor if first is not None else None]
+    champion_scores, unreadable = _scored(champion, contract, holdout, "champion")
+    anchor_scores, reason = _scored(anchor, contract, holdout, "anchor")
+    models = [candidate, champion, anchor if anchor_scores is not None else None]
     last = max(pd.Timestamp(each.manifest["data"]["train"]["end"]) for each in models if each)
     stored = holdout.filter(regex=r"^score(_\d+)?$").to_numpy(dtype=float).reshape(scores.shape)
-    off = relative(stored, scores, spread_of(scores), SAME, contract.task != "regression")
+    difference = relative(stored, scores, spread_of(scores), SAME, contract.task != "regression")
     return Evidence(
         contract=contract,
         train=train,
@@ -103,11 +103,11 @@ def gather(
         train_scores=score(candidate, train),
         holdout_scores=scores,
         fresh=(holdout[contract.time] > last).to_numpy(),
-        champion=other,
+        champion=champion_scores,
         unreadable=unreadable,
-        stored_scores_agree=bool((off <= SAME).all()),
-        anchor=first,
-        anchor_unreadable=anchor_unreadable or lost,
+        stored_scores_agree=bool((difference <= SAME).all()),
+        anchor=anchor_scores,
+        anchor_unreadable=anchor_unreadable or reason,
         past=past(
             contract,
             candidate.manifest["data"],
@@ -123,27 +123,27 @@ def score(bundle: Bundle, rows: pd.DataFrame) -> Array:
 
 
 def score_columns(bundle: Bundle, columns: Mapping[str, Any]) -> Array:
-    """As `score`, of the features' columns as `columns_of` gives them."""
-    found: Array = bundle.score_columns(columns).astype(np.float64)
-    return found
+    """As `score`, for columns that `columns_of` made."""
+    scores: Array = bundle.score_columns(columns).astype(np.float64)
+    return scores
 
 
 def columns_of(contract: Contract, rows: pd.DataFrame) -> dict[str, Any]:
     """feature -> its values in *rows*, (n,): float64 with NaN for missing, or strings with None."""
-    found: dict[str, Any] = {}
+    columns: dict[str, Any] = {}
     for feature in contract.features:
         column = rows[feature.name]
         if feature.kind == "category":
-            found[feature.name] = column.astype(object).where(column.notna(), None).to_numpy()
+            columns[feature.name] = column.astype(object).where(column.notna(), None).to_numpy()
         else:
-            found[feature.name] = column.astype("float64").to_numpy()
-    return found
+            columns[feature.name] = column.astype("float64").to_numpy()
+    return columns
 
 
 def target(rows: pd.DataFrame, contract: Contract) -> Array:
     """The target of *rows*, encoded: (n,)."""
-    found: Array = rows[contract.target.name].to_numpy(dtype=float)
-    return found
+    encoded: Array = rows[contract.target.name].to_numpy(dtype=float)
+    return encoded
 
 
 def rows_of(bundle: Bundle, part: str) -> pd.DataFrame:
@@ -155,10 +155,10 @@ def rows_of(bundle: Bundle, part: str) -> pd.DataFrame:
         raise BundleError(f"{path} cannot be read: {error}") from error
     contract = bundle.contract
     fields = [feature.name for feature in contract.columns]
-    wanted = [contract.key, contract.time, *fields, contract.target.name]
-    missing = [name for name in wanted if name not in rows]
+    required = [contract.key, contract.time, *fields, contract.target.name]
+    missing = [name for name in required if name not in rows]
     if missing or rows.empty:
-        raise BundleError(f"{path} has {len(rows)} rows, and no column {', '.join(missing) or '-'}")
+        raise BundleError(f"{path} has {len(rows)} rows; missing columns: {', '.join(missing) or 'none'}")
     return rows
 
 
@@ -168,22 +168,22 @@ def _before(champion: Bundle) -> pd.DataFrame:
 
 
 def _scored(bundle: Bundle | None, contract: Contract, rows: pd.DataFrame, role: str) -> tuple[Array | None, str]:
-    """The scores of *rows* by the *bundle*, or why there are none; neither where it is None."""
+    """The scores of *rows* by *bundle*, or the reason why it cannot score them; (None, "") without a bundle."""
     if bundle is None:
         return None, ""
-    lost = cannot_read(bundle.contract, contract, role)
-    return (None, lost) if lost else (score(bundle, rows), "")
+    reason = cannot_read(bundle.contract, contract, role)
+    return (None, reason) if reason else (score(bundle, rows), "")
 
 
 def cannot_read(old: Contract, candidate: Contract, role: str) -> str:
-    """Why a model of contract *old* cannot score the candidate's rows; "" if it can."""
+    """The reason why a model of contract *old* cannot score the candidate's rows; "" if it can."""
     kinds = {feature.name: feature.kind for feature in candidate.columns}
-    wrong = [f"{f.name} ({f.kind})" for f in old.features if kinds.get(f.name) != f.kind]
+    missing = [f"{f.name} ({f.kind})" for f in old.features if kinds.get(f.name) != f.kind]
     if old.task != candidate.task or old.target.classes != candidate.target.classes:
         return f"{role} and candidate predict different things"
-    if not wrong:
+    if not missing:
         return ""
     return (
-        f"the {role} needs {', '.join(wrong)}, which the candidate's rows lack; name them in the"
-        " contract's `retired`, as `model feature drop` does, and the rows keep them"
+        f"the {role} needs {', '.join(missing)}, which the candidate's rows lack; to keep such columns, list them in the"
+        " contract's `retired`, as `model feature drop` does"
     )

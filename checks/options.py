@@ -1,4 +1,4 @@
-"""What can be typed after `python -m checks`."""
+"""The command line of `python -m checks`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def parser(description: str) -> argparse.ArgumentParser:
-    """The command line of the gate and of the anchor."""
+    """The parser of the commands gate and anchor."""
     parser = argparse.ArgumentParser(
         "python -m checks", description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -19,23 +19,27 @@ def parser(description: str) -> argparse.ArgumentParser:
 
 
 def _gate(gate: argparse.ArgumentParser) -> None:
-    gate.add_argument("--forge", default=os.environ.get("FORGE") or ".forge", help="where the proposal is")
+    gate.add_argument(
+        "--forge",
+        default=os.environ.get("FORGE") or ".forge",
+        help="the forge with the proposal: a folder, or github:OWNER/NAME",
+    )
     gate.add_argument("--branch", default="retrain", help="the proposal's branch")
-    gate.add_argument("--live", type=Path, help="a live.toml that names the candidate, instead")
+    gate.add_argument("--live", type=Path, help="a live.toml that names the candidate, instead of a proposal")
     gate.add_argument("--candidate", type=Path, help="a bundle's folder, instead of a proposal")
     gate.add_argument("--champion", type=Path, help="with --candidate: the bundle to compare with")
     gate.add_argument("--anchor", type=Path, help="with --champion: the bundle that is the anchor")
     gate.add_argument(
         "--against-live",
         action="store_true",
-        help="with --candidate: compare with what is live in the forge, quarantine included",
+        help="with --candidate: compare with what is live in the forge, and check the quarantine",
     )
-    gate.add_argument("--exit-zero", action="store_true", help="exit code 0 whatever the verdict, if there is one")
+    gate.add_argument("--exit-zero", action="store_true", help="exit code 0 for every verdict")
     gate.add_argument(
         "--rules-changed",
         default="",
         metavar="FILES",
-        help="files of checks/ that the proposal changes, where no forge can say",
+        help="files of checks/ that the proposal changes, where no forge lists them",
     )
     gate.add_argument(
         "--rules", type=Path, default=Path("checks/thresholds.toml"), help="the limits: a thresholds.toml"
@@ -44,12 +48,19 @@ def _gate(gate: argparse.ArgumentParser) -> None:
         "--waivers", type=Path, default=Path("checks/waivers.toml"), help="rules that may fail until a date"
     )
     gate.add_argument(
-        "--drill", type=Path, default=Path("build/drill/drill.json"), help="what the last drill found, for the report"
+        "--drill",
+        type=Path,
+        default=Path("build/drill/drill.json"),
+        help="the result of the last drill, for the report",
     )
     gate.add_argument("--out", type=Path, required=True, help="folder for verdict.json, report.md, deepchecks.html")
 
 
 def _anchor(anchor: argparse.ArgumentParser) -> None:
-    anchor.add_argument("--forge", default=os.environ.get("FORGE") or ".forge", help="where live.toml is")
+    anchor.add_argument(
+        "--forge",
+        default=os.environ.get("FORGE") or ".forge",
+        help="the forge with live.toml: a folder, or github:OWNER/NAME",
+    )
     anchor.add_argument("--to", metavar="VERSION", help="a stored model (default: the champion)")
-    anchor.add_argument("--reason", default="", help="why; needed while the present anchor can still be read")
+    anchor.add_argument("--reason", default="", help="the reason; required while the present anchor can still be read")

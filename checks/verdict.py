@@ -1,6 +1,6 @@
-"""Findings -> Verdict: PROMOTE, HOLD or REJECT, in words. Pure.
+"""The verdict on all findings: PROMOTE, HOLD or REJECT. Pure.
 
-Could not tell is not a pass: a required rule that did not run rejects, whatever the others say.
+A required rule that could not be checked rejects, whatever the other rules find.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from contracts.thresholds import Severity
 Outcome = Literal["PASS", "FAIL", "NOT_RUN", "INCONCLUSIVE"]
 Decision = Literal["PROMOTE", "HOLD", "REJECT"]
 FORMAT = 1
-#: What is live, the one file that a proposal of a model changes; and the limits it is judged by.
+#: The one file that a proposal of a model changes, and the file with the gate's limits.
 LIVE, LIMITS = "serve/live.toml", "checks/thresholds.toml"
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What one rule found: what was seen, against which limit, and why that matters.
+    """The result of one rule: what was observed, the limit, and why it matters.
 
-    *more_rows* is about how many more labelled rows would settle what is INCONCLUSIVE, if known.
+    *more_rows* is about how many more labelled rows would settle an INCONCLUSIVE comparison, None if unknown.
     """
 
     rule: str
@@ -44,14 +44,14 @@ class Named:
 
 @dataclass(frozen=True)
 class Verdict:
-    """All findings together."""
+    """The decision, its summary in one sentence, and all findings."""
 
     decision: Decision
     summary: str
     findings: tuple[Finding, ...]
 
     def to_json(self, candidate: Named, champion: Named | None, more: Mapping[str, Any]) -> dict[str, Any]:
-        """What verdict.json holds."""
+        """The content of verdict.json: the verdict and *more*."""
         return {
             "format": FORMAT,
             "decision": self.decision,
@@ -64,49 +64,48 @@ class Verdict:
 
 
 def judge(findings: Sequence[Finding], required: Iterable[str], gains: bool, good: str) -> Verdict:
-    """The verdict on *findings*; rules of *required* that none of them is about did not run.
+    """The verdict on *findings*; a rule in *required* without a finding is NOT_RUN.
 
-    *gains* is false where the candidate is the champion, byte for byte: then there is nothing to
-    promote. *good* is the summary of a PROMOTE.
+    *gains* is false where the candidate is the champion, byte for byte: then there is nothing to promote. *good* is
+    the summary of a PROMOTE.
     """
-    seen = {finding.rule for finding in findings}
+    present = {finding.rule for finding in findings}
     missing = [
         Finding(
-            rule, "NOT_RUN", "nothing: the rule did not run", "it must run", "A check that is skipped proves nothing."
+            rule, "NOT_RUN", "no finding: the rule did not run", "the rule must run", "A skipped rule checked nothing."
         )
         for rule in required
-        if rule not in seen
+        if rule not in present
     ]
-    found = (*findings, *missing)
-    bad = [f for f in found if f.outcome == "NOT_RUN" or (f.outcome == "FAIL" and f.severity == "block")]
-    open_ = [f for f in found if f.outcome == "INCONCLUSIVE" and f.severity == "block"]
+    complete = (*findings, *missing)
+    bad = [f for f in complete if f.outcome == "NOT_RUN" or (f.outcome == "FAIL" and f.severity == "block")]
+    open_ = [f for f in complete if f.outcome == "INCONCLUSIVE" and f.severity == "block"]
     if bad:
-        return Verdict("REJECT", _sentence(bad), found)
+        return Verdict("REJECT", _sentence(bad), complete)
     if not gains:
-        return Verdict("HOLD", "The candidate is the champion, byte for byte; there is nothing to gain.", found)
+        return Verdict("HOLD", "The candidate is the champion, byte for byte; there is nothing to gain.", complete)
     if open_:
-        longest = sorted(open_, key=lambda f: -(f.more_rows or 0))  # settles the others, too
-        return Verdict("HOLD", _sentence(longest), found)
-    return Verdict("PROMOTE", good, found)
+        longest = sorted(open_, key=lambda f: -(f.more_rows or 0))  # so many settle the others, too
+        return Verdict("HOLD", _sentence(longest), complete)
+    return Verdict("PROMOTE", good, complete)
 
 
-def ruled(rule: str, holds: bool, observed: str, limit: str, why: str, severity: Severity) -> Finding:
+def ruled(rule: str, holds: bool, observed: str, limit: str, why: str, severity: Severity = "block") -> Finding:
     """The finding of a rule that ran: PASS where it *holds*, else FAIL."""
     return Finding(rule, "PASS" if holds else "FAIL", observed, limit, why, severity)
 
 
 def rules_changed(files: Iterable[str]) -> list[str]:
-    """Those of a proposal's *files* that judge it, the limits first."""
-    found = {path for path in files if path.startswith(("checks/", "contracts/"))}
-    return sorted(found, key=lambda path: (path != LIMITS, path))
+    """Those of a proposal's *files* that the gate consists of, the limits first."""
+    changed = {path for path in files if path.startswith(("checks/", "contracts/"))}
+    return sorted(changed, key=lambda path: (path != LIMITS, path))
 
 
 def _sentence(findings: Sequence[Finding]) -> str:
     first = findings[0]
-    word = "fails" if first.outcome == "FAIL" else "is not settled"
-    said = f"{word}: {first.observed}; limit {first.limit}"
-    what = "could not be checked" if first.outcome == "NOT_RUN" else said
-    more = f"; and {len(findings) - 1} more" if len(findings) > 1 else ""
-    if first.outcome == "INCONCLUSIVE":
-        return f"{first.rule} {what}{more}. {first.why}"
-    return f"{first.rule} {what}{more}."
+    others = f"; and {len(findings) - 1} more" if len(findings) > 1 else ""
+    if first.outcome == "NOT_RUN":
+        return f"{first.rule} could not be checked{others}."
+    inconclusive = first.outcome == "INCONCLUSIVE"
+    result = f"{'is inconclusive' if inconclusive else 'fails'}: {first.observed}; limit {first.limit}"
+    return f"{first.rule} {result}{others}." + (f" {first.why}" if inconclusive else "")

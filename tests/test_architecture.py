@@ -58,6 +58,9 @@ ALONE = {
 }
 #: besides the __main__s: where the watch's decisions are carried out
 KNOWS_THE_FORGE = {
+    "checks/anchor_proposal.py",
+    "checks/gate_inputs.py",
+    "checks/gate_output.py",
     "monitoring/dashboard/build.py",
     "monitoring/experiment/experiment_run.py",
     "monitoring/incidents/forge_actions.py",

@@ -1,7 +1,7 @@
-"""The anchor: an older model that stays, so that a hundred small steps down from it are one large one.
+"""The anchor: an older model that stays, so that many small losses in a row add up. Pure.
 
-The first model that lands becomes it (`contracts.live_config.with_champion`); from then on a pull request of
-its own moves it: `python -m checks anchor`. Pure.
+The first model that lands becomes the anchor (`contracts.live_config.with_champion`). After that only a separate pull
+request moves it: `python -m checks anchor`.
 """
 
 from __future__ import annotations
@@ -9,44 +9,40 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from checks.evidence import Evidence
-from checks.verdict import Finding, Named
+from checks.verdict import Finding, Named, ruled
 
 COMMAND = "python -m checks anchor"
-_WHY = "Without it, many small losses in a row go unseen."
+_WHY = "Without an anchor, many small losses in a row go unnoticed."
 
 
-def state(evidence: Evidence, anchor: Named | None, quarantine: Collection[str]) -> Finding:
-    """Whether there is an anchor to compare with; one that cannot be read is said, and how to move it.
-
-    *anchor* is what live.toml names.
-    """
+def anchor_state(evidence: Evidence, anchor: Named | None, quarantine: Collection[str]) -> Finding:
+    """Whether the anchor that live.toml names can be compared with; if not, with the command that moves it."""
     limit = "an anchor that can be read"
     if anchor is None and evidence.champion is None and not evidence.unreadable:
-        return Finding("compare.anchor", "PASS", "none yet; the first model becomes it", limit, _WHY)
+        return Finding("compare.anchor", "PASS", "none yet; the first model becomes the anchor", limit, _WHY)
     if anchor is None:
-        told, todo = "live.toml names no anchor", f"To propose one, type: {COMMAND}."
+        observed, todo = "live.toml names no anchor", f"To propose one, type: {COMMAND}."
     elif evidence.anchor is None:
-        told, todo = evidence.anchor_unreadable, f"To propose another, type: {COMMAND}."
+        observed, todo = evidence.anchor_unreadable, f"To propose another, type: {COMMAND}."
     elif anchor.digest in quarantine:
-        told = f"{anchor.version} was rolled back, and still is the anchor"
+        observed = f"the anchor {anchor.version} was rolled back"
         todo = f'To propose another, type: {COMMAND} --reason "it was rolled back".'
     else:
         return Finding("compare.anchor", "PASS", f"{anchor.version} is the anchor", limit, _WHY)
-    return Finding("compare.anchor", "FAIL", told, limit, f"{_WHY} {todo}", "warn")
+    return Finding("compare.anchor", "FAIL", observed, limit, f"{_WHY} {todo}", "warn")
 
 
 def unmoved(now: Named | None, proposed: Named | None, first: Named | None) -> Finding:
-    """Whether a proposal of a model leaves the anchor alone.
+    """Whether a proposal of a model keeps the anchor.
 
-    *now* is main's; *first* the candidate, where there is neither champion nor anchor yet: that one
-    may name itself.
+    *now* is the anchor on main; *first* the candidate where there is no champion yet: it may become the anchor.
     """
-    good = proposed == now or (now is None and proposed is not None and proposed == first)
+    kept = proposed == now or (now is None and proposed is not None and proposed == first)
     names = [each.version if each else "none" for each in (now, proposed)]
-    return Finding(
+    return ruled(
         "live.anchor",
-        "PASS" if good else "FAIL",
-        f"the anchor stays {names[1]}" if good else f"it moves the anchor from {names[0]} to {names[1]}",
-        "a proposal of a model leaves the anchor alone",
-        f"What brings its own yardstick is not measured. The anchor has a proposal of its own: {COMMAND}.",
+        kept,
+        f"the anchor stays {names[1]}" if kept else f"the proposal moves the anchor from {names[0]} to {names[1]}",
+        "a proposal of a model keeps the anchor",
+        f"A candidate must not choose what it is compared with. A separate proposal moves the anchor: {COMMAND}.",
     )

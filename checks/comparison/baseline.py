@@ -1,4 +1,4 @@
-"""A simple model trained anew on the candidate's own rows: what it cannot beat is not worth its upkeep."""
+"""The baseline: a decision tree of depth three, trained on the candidate's training rows."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ DEPTH = 3
 
 
 def baseline(evidence: Evidence) -> Array:
-    """The holdout's scores by a tree of depth three, fitted to the candidate's training rows."""
+    """The scores of the holdout by the baseline."""
     contract = evidence.contract
     train, holdout = inputs(contract, evidence.train, evidence.holdout)
     tree = (DecisionTreeRegressor if contract.task == "regression" else DecisionTreeClassifier)(
@@ -24,23 +24,23 @@ def baseline(evidence: Evidence) -> Array:
     tree.fit(train, target(evidence.train, contract))
     if contract.task == "regression":
         return np.asarray(tree.predict(holdout), dtype=float)
-    chances = np.asarray(tree.predict_proba(holdout), dtype=float)
-    return chances[:, 1] if contract.task == "binary" else chances
+    probabilities = np.asarray(tree.predict_proba(holdout), dtype=float)
+    return probabilities[:, 1] if contract.task == "binary" else probabilities
 
 
 def inputs(contract: Contract, *tables: Any) -> list[Array]:
     """The features of each table as numbers, (n, features), the contract's numbers first.
 
-    Categories are numbered by the first table; a missing value is -1, and so is one never seen.
+    Categories are numbered by the first table; a missing or unknown value is -1.
     """
     numbers = [f.name for f in contract.features if f.kind != "category"]
-    words = [f.name for f in contract.features if f.kind == "category"]
+    categories = [f.name for f in contract.features if f.kind == "category"]
     encoder = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)
-    found = []
+    matrices = []
     for number, rows in enumerate(tables):
         parts = [rows[numbers].astype(float).fillna(-1.0).to_numpy()]
-        if words:
-            text = rows[words].astype(object).fillna("")
+        if categories:
+            text = rows[categories].astype(object).fillna("")
             parts.append(encoder.transform(text) if number else encoder.fit_transform(text))
-        found.append(np.hstack(parts))
-    return found
+        matrices.append(np.hstack(parts))
+    return matrices

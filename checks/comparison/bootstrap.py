@@ -1,11 +1,9 @@
-"""The interval of a paired difference, when rows of one day go together, and rows of one key too.
+"""The confidence interval of a paired difference, where rows of one day, and of one key, are dependent.
 
-Days are drawn with replacement, all their rows with them (a paired cluster bootstrap; Efron and
-Tibshirani 1993, ch. 8; Field and Welsh 2007). Two things it does not see are put right by
-stretching its percentiles around the estimate:
+Days are drawn with replacement, with all of their rows (a paired cluster bootstrap; Efron and Tibshirani 1993, ch. 8;
+Field and Welsh 2007). Its percentiles are stretched around the estimate to correct for two things:
 
-- a key with rows on several days ties days together: the standard error is made the two-way
-  cluster-robust one, V(day) + V(key) - V(day and key) (Cameron, Gelbach and Miller 2011), never
+- keys with rows on several days make days dependent: the standard error becomes the two-way cluster-robust one, V(day) + V(key) - V(day and key) (Cameron, Gelbach and Miller 2011), never
   less than that of days alone;
 - few days make percentiles too narrow: they are widened by sqrt(G / (G - 1)) and by Student's t
   over the normal quantile (Hesterberg 2015), G being the effective number of days (Carter, Schnepel
@@ -27,7 +25,7 @@ from checks.comparison.weighted_metrics import METRICS, RELATIVE, Measure
 from checks.evidence import Array
 from contracts.thresholds import LARGER_IS_BETTER
 
-#: So many times the days there are is as far as anybody looks ahead.
+#: Longest forecast of the days that would settle a comparison, in multiples of the days so far.
 FAR = 1_000
 
 
@@ -60,25 +58,25 @@ class Blocks:
 
     @cached_property
     def effective(self) -> float:
-        """The number of days of equal size that would tell as much."""
+        """The effective number of days: of days of equal size with as much information."""
         return _effective(self.day)
 
     @cached_property
     def freedom(self) -> float:
-        """Degrees of freedom: the effective number of days, or of recurring keys, less one."""
+        """Degrees of freedom: the effective number of days, or of recurring keys, minus one."""
         keys = _effective(self.key) if self.recurs else math.inf
         return max(1.0, min(self.effective, keys) - 1)
 
     def of(self, rows: Any) -> Blocks:
-        """The blocks of some *rows* (a mask) alone."""
+        """The blocks of the *rows* in a mask."""
         day, key = (np.unique(each[rows], return_inverse=True)[1] for each in (self.day, self.key))
         return Blocks(day, key, self.draws, self.seed)
 
-    def tie(self, pull: Array) -> float:
-        """By how much keys that recur widen a standard error; *pull* is the influence (n,)."""
+    def key_factor(self, influence: Array) -> float:
+        """The factor by which recurring keys widen a standard error; *influence* is (n,)."""
         if not self.recurs:
             return 1.0
-        day, key, both = (_squares(each, pull) for each in (self.day, self.key, self._cell))
+        day, key, both = (_squares(each, influence) for each in (self.day, self.key, self._cell))
         return math.sqrt(1 + max(0.0, key - both) / day) if day > 0 else 1.0
 
     @cached_property
@@ -88,11 +86,11 @@ class Blocks:
 
 @dataclass(frozen=True)
 class Gap:
-    """How much better one is than the other, and the interval of that.
+    """The gain of one model over another, with its confidence interval.
 
-    *ours*, *theirs* are the metric's values; *value* is the difference, turned so that more is
-    better, for `RELATIVE` metrics as a share of *theirs*. *low* and *high* are None where there is no
-    interval. *error* is the standard error, *freedom* its degrees.
+    *ours* and *theirs* are the values of the metric; *value* is the gain: the difference with the sign by which larger
+    is better, for `RELATIVE` metrics as a share of *theirs*. *low* and *high* are None without an interval. *error* is
+    the standard error, *freedom* its degrees of freedom.
     """
 
     metric: str
@@ -107,60 +105,59 @@ class Gap:
     days: int
     confidence: float
 
-    def chance_of_less(self, than: float) -> float:
-        """The one-sided p-value of the difference being *than* or more; small if it is less."""
+    def p_value(self, limit: float) -> float:
+        """The one-sided p-value of the hypothesis that the gain is *limit* or more."""
         if self.error == 0:
-            return float(self.value >= than)
-        return float(special.stdtr(self.freedom, (self.value - than) / self.error))
+            return float(self.value >= limit)
+        return float(special.stdtr(self.freedom, (self.value - limit) / self.error))
 
-    def days_to_tell(self, limit: float) -> int | None:
-        """How many more days like these until the interval is on one side of *limit*.
+    def days_to_settle(self, limit: float) -> int | None:
+        """How many more days like these until the interval is on one side of *limit*, if the estimate stays.
 
-        As if the estimate stayed what it is; None where that is further than anybody looks. The
-        interval narrows with the root of the days, and Student's t with it.
+        The interval narrows with the root of the days, and with Student's t. None beyond `FAR`.
         """
         if self.low is None or self.high is None:
             return None
         away = self.value - limit
         side = self.value - self.low if away > 0 else self.high - self.value
 
-        def tells(days: int) -> bool:
-            """Whether so many days would; more days always do as well."""
+        def settles(days: int) -> bool:
+            """Whether so many days settle it; if so, more days do as well."""
             share = days / self.days
             narrower = _stretch(self.freedom * share, self.confidence) / math.sqrt(share)
             return side * narrower / _stretch(self.freedom, self.confidence) <= abs(away)
 
         far = range(self.days + 1, self.days * FAR + 1)
-        found = bisect.bisect_left(far, True, key=tells)
-        return far[found] - self.days if found < len(far) else None
+        place = bisect.bisect_left(far, True, key=settles)
+        return far[place] - self.days if place < len(far) else None
 
 
 def paired(metric: str, measures: tuple[Measure, Measure], blocks: Blocks, confidence: float, least: int = 2) -> Gap:
-    """The *metric* of ours less that of theirs on the same rows, with its interval.
+    """The gain of the first of *measures* over the second on the same rows, with its interval.
 
-    With fewer than *least* days there is none, nor where it cannot be measured (one class is absent).
+    There is no interval with fewer than *least* days, or where the metric is undefined (one class is absent).
     """
     ours, theirs = (float(measure()) for measure in measures)
     value = float(difference(metric, ours, theirs))
     rows, days, freedom = len(blocks.day), blocks.days, blocks.freedom if blocks.days else 1.0
-    told = (freedom, rows, days, confidence)
+    sizes = (freedom, rows, days, confidence)
     if days < max(2, least) or not math.isfinite(value):
-        return Gap(metric, ours, theirs, value, None, None, math.inf, *told)
+        return Gap(metric, ours, theirs, value, None, None, math.inf, *sizes)
     drawn = difference(metric, *(m.drawn(blocks.day, blocks.times) for m in measures))
     drawn = drawn[np.isfinite(drawn)]
-    wider = _wider(blocks.effective) * blocks.tie(_pull(metric, measures, ours, theirs))
+    wider = _wider(blocks.effective) * blocks.key_factor(_influence(metric, measures, ours, theirs))
     far = wider * _stretch(blocks.freedom, confidence)
     tail = (1 - confidence) / 2 * 100
-    # Around the estimate, not around the draws' own middle: of a difference they are one.
+    # Around the estimate rather than the mean of the draws, which for a difference are nearly equal.
     low, high = (float(each) for each in np.percentile(drawn, [tail, 100 - tail]))
     low, high = value - far * max(0.0, value - low), value + far * max(0.0, high - value)
-    return Gap(metric, ours, theirs, value, low, high, wider * float(drawn.std()), *told)
+    return Gap(metric, ours, theirs, value, low, high, wider * float(drawn.std()), *sizes)
 
 
 def difference(metric: str, ours: Any, theirs: Any) -> Any:
-    """How much better *ours* is; a share of *theirs* for `RELATIVE` metrics.
+    """The gain of *ours* over *theirs*; a share of *theirs* for `RELATIVE` metrics.
 
-    Of an error of 0, as of a constant outcome that is predicted exactly, only 0 is a share: NaN.
+    Relative to an error of 0 (a constant outcome, predicted exactly) any gain but 0 is NaN.
     """
     gap = ours - theirs if metric in LARGER_IS_BETTER else theirs - ours
     return _share(gap, theirs) if metric in RELATIVE else gap
@@ -171,7 +168,7 @@ def measures(metric: str, truth: Array, *scores: Array) -> tuple[Measure, ...]:
     return tuple(METRICS[metric](truth, each) for each in scores)
 
 
-def _pull(metric: str, both: tuple[Measure, Measure], ours: float, theirs: float) -> Array:
+def _influence(metric: str, both: tuple[Measure, Measure], ours: float, theirs: float) -> Array:
     """The influence of each row on the difference."""
     here, there = (measure.influence() for measure in both)
     if metric in RELATIVE:
@@ -180,10 +177,10 @@ def _pull(metric: str, both: tuple[Measure, Measure], ours: float, theirs: float
 
 
 def _share(part: Any, whole: Any) -> Any:
-    """*part* of *whole*; of a whole of 0 it is 0 where the part is as well, and NaN where not."""
-    nothing = np.where(np.asarray(part) == 0, 0.0, np.nan)
+    """*part* over *whole*; where *whole* is 0: 0 if *part* is 0, else NaN."""
+    undefined = np.where(np.asarray(part) == 0, 0.0, np.nan)
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(np.asarray(whole) == 0, nothing, np.divide(part, whole))
+        return np.where(np.asarray(whole) == 0, undefined, np.divide(part, whole))
 
 
 def _wider(blocks: float) -> float:
@@ -195,9 +192,9 @@ def _stretch(freedom: float, confidence: float) -> float:
     return float(special.stdtrit(freedom, tail) / special.ndtri(tail))
 
 
-def _squares(group: Any, pull: Array) -> float:
+def _squares(group: Any, influence: Array) -> float:
     _, code = np.unique(group, return_inverse=True)
-    return float((np.bincount(code, pull) ** 2).sum())
+    return float((np.bincount(code, influence) ** 2).sum())
 
 
 def _effective(group: Any) -> float:

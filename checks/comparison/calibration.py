@@ -1,4 +1,4 @@
-"""Is a probability one? Predicted against observed, in bins of equally many rows."""
+"""Calibration: predicted against observed frequencies, in bins of equally many rows."""
 
 from __future__ import annotations
 
@@ -8,19 +8,18 @@ from checks.evidence import Array
 
 
 def reliability(truth: Array, scores: Array, bins: int = 10) -> list[tuple[float, float, int]]:
-    """Mean predicted, share observed and rows of each bin, the least likely first.
+    """Mean predicted probability, observed share and rows of each bin, the lowest first.
 
-    For multiclass, of the likeliest class.
+    For multiclass, of the class with the highest probability.
     """
-    chance, right = scores, truth
+    predicted, correct = scores, truth
     if scores.ndim == 2:
-        chance, right = scores.max(axis=1), (scores.argmax(axis=1) == truth).astype(float)
-    parts = np.array_split(np.argsort(chance, kind="stable"), bins)
-    return [(float(chance[p].mean()), float(right[p].mean()), len(p)) for p in parts if len(p)]
+        predicted, correct = scores.max(axis=1), (scores.argmax(axis=1) == truth).astype(float)
+    parts = np.array_split(np.argsort(predicted, kind="stable"), bins)
+    return [(float(predicted[p].mean()), float(correct[p].mean()), len(p)) for p in parts if len(p)]
 
 
 def calibration_error(truth: Array, scores: Array, bins: int = 10) -> float:
     """Expected calibration error over *bins* of equal size (Naeini et al. 2015)."""
-    found = reliability(truth, scores, bins)
-    apart = sum(rows * abs(predicted - observed) for predicted, observed, rows in found)
-    return float(apart / len(truth))
+    parts = reliability(truth, scores, bins)
+    return float(sum(rows * abs(predicted - observed) for predicted, observed, rows in parts) / len(truth))

@@ -1,9 +1,9 @@
-"""Is somebody hit whom the average hides?
+"""Segment (slice) regressions: slices in which the candidate is worse than the champion.
 
-The contract names slices; others are found by a shallow tree on the difference of the two models'
-losses (after Chung et al. 2019, "Slice Finder"). What was found because it looks bad will look less
-bad on other rows: so a slice is found on every other day, and judged on the days between (sample
-splitting; Cox 1975). All slices together are corrected for by Holm (1979), whatever their overlap.
+The contract names slices; others are discovered by a shallow tree on the difference of the two models' losses (after
+Chung et al. 2019, "Slice Finder"). A slice that is selected for its loss regresses to the mean, so slices are discovered
+on every other day and tested on the days between (sample splitting; Cox 1975). Holm's method (1979) corrects for the
+number of slices, whatever their overlap.
 """
 
 from __future__ import annotations
@@ -19,39 +19,39 @@ from checks.comparison.bootstrap import Blocks, Gap, measures, paired
 from checks.comparison.compare import fresh_blocks, gain
 from checks.comparison.weighted_metrics import METRICS, losses
 from checks.evidence import Array, Evidence
-from checks.verdict import Finding
+from checks.verdict import Finding, ruled
 from contracts.thresholds import Gate
 
 FOUND = "slice.discovered"
-#: A slice of fewer rows is not even told of.
-TOLD = 50
-#: A found slice has at most so many conditions, on features as they are or on their commonest values.
+#: Fewest rows of a slice in the report.
+SHOWN = 50
+#: Most conditions of a discovered slice; values of a category that conditions may name.
 DEPTH, COMMONEST = 2, 10
-#: More rows find no other slices.
+#: Most rows for the discovery.
 ENOUGH = 50_000
-_WHY = "An average may hide whom a model got worse for."
+_WHY = "A gain on average can hide a loss in a segment."
 
 
 @dataclass(frozen=True)
 class Slice:
-    """Some of the fresh rows: its rule, what it is in words, and which rows (a mask)."""
+    """Some of the fresh rows: its rule, its description, and a mask of the rows."""
 
     rule: str
-    words: str
+    name: str
     rows: Any
 
 
 def slices(evidence: Evidence, gate: Gate) -> list[Finding]:
-    """A finding for each slice that is large enough, and at least one on the discovered ones."""
+    """A finding for each slice that is large enough, and at least one on discovered slices."""
     rules = gate.slices
     if evidence.champion is None:
-        lost = evidence.unreadable
+        unreadable = evidence.unreadable
         return [
             Finding(
                 FOUND,
-                "NOT_RUN" if lost else "PASS",
-                lost or "no champion yet",
-                "the champion's scores" if lost else "none",
+                "NOT_RUN" if unreadable else "PASS",
+                unreadable or "no champion yet",
+                "the champion's scores" if unreadable else "none",
                 _WHY,
                 rules.severity,
             )
@@ -59,58 +59,55 @@ def slices(evidence: Evidence, gate: Gate) -> list[Finding]:
     margins = gate.compare.margins(evidence.contract.task)
     metric, limit = margins.primary, -rules.margin * margins.margins[margins.primary]
     blocks = fresh_blocks(evidence, gate.compare)
-    looked = [*_named(evidence, rules.min_rows), *_discovered(evidence, metric, blocks, gate)]
-    looked = [each for each in looked if _can_be_measured(evidence, metric, each)]
-    gaps = [_gap(evidence, metric, each, blocks, gate) for each in looked]
-    fails = holm([gap.chance_of_less(limit) for gap in gaps], (1 - gate.compare.confidence) / 2)
-    found = [
-        Finding(
+    tested = [*_named(evidence, rules.min_rows), *_discovered(evidence, metric, blocks, gate)]
+    tested = [each for each in tested if _is_defined(evidence, metric, each)]
+    gaps = [_gap(evidence, metric, each, blocks, gate) for each in tested]
+    fails = holm([gap.p_value(limit) for gap in gaps], (1 - gate.compare.confidence) / 2)
+    findings = [
+        ruled(
             each.rule,
-            "FAIL" if fail else "PASS",
-            f"{each.words}: {gain(metric, gap.value)} against the champion on {gap.rows:,} rows",
-            f"{gain(metric, limit)}, corrected for {len(looked)} slices",
+            not fail,
+            f"{each.name}: gain {gain(metric, gap.value)} over the champion on {gap.rows:,} rows",
+            f"at least {gain(metric, limit)}, corrected for {len(tested)} slices",
             _WHY,
             rules.severity,
         )
-        for each, gap, fail in zip(looked, gaps, fails, strict=True)
+        for each, gap, fail in zip(tested, gaps, fails, strict=True)
     ]
-    if FOUND not in {each.rule for each in found}:
-        found.append(Finding(FOUND, "PASS", "no slice was found in which it is worse", "none", _WHY, rules.severity))
-    return found
+    if FOUND not in {each.rule for each in findings}:
+        findings.append(Finding(FOUND, "PASS", "no worse slice was discovered", "none", _WHY, rules.severity))
+    return findings
 
 
-def holm(chances: Sequence[float], level: float) -> list[bool]:
-    """Which of the hypotheses with these p-values are rejected (Holm 1979).
-
-    The chance of one mistake among all is at most *level*.
-    """
-    rejected = [False] * len(chances)
-    for place, number in enumerate(np.argsort(chances, kind="stable")):
-        if not chances[number] <= level / (len(chances) - place):
+def holm(p_values: Sequence[float], level: float) -> list[bool]:
+    """Which of the hypotheses are rejected, with a family-wise error rate of at most *level* (Holm 1979)."""
+    rejected = [False] * len(p_values)
+    for place, number in enumerate(np.argsort(p_values, kind="stable")):
+        if not p_values[number] <= level / (len(p_values) - place):
             break
         rejected[number] = True
     return rejected
 
 
 def by_slice(evidence: Evidence, metric: str) -> list[tuple[str, int, float, float | None]]:
-    """The *metric* by the contract's slices: name, rows, candidate, champion. For the reader."""
+    """The *metric* by the contract's slices, for the report: name, rows, candidate, champion."""
     function, fresh = METRICS[metric], evidence.fresh
     truth, ours = evidence.truth[fresh], evidence.holdout_scores[fresh]
     theirs = None if evidence.champion is None else evidence.champion[fresh]
     return [
         (
-            each.words,
+            each.name,
             int(each.rows.sum()),
             function(truth[each.rows], ours[each.rows])(),
             None if theirs is None else function(truth[each.rows], theirs[each.rows])(),
         )
-        for each in _named(evidence, TOLD)
+        for each in _named(evidence, SHOWN)
         if len(np.unique(truth[each.rows])) > 1
     ]
 
 
 def _named(evidence: Evidence, least: int) -> Iterator[Slice]:
-    """The contract's slices of at least so many fresh rows."""
+    """The contract's slices with at least so many fresh rows."""
     for name in evidence.contract.slices:
         values = evidence.holdout[name].astype(object).to_numpy()[evidence.fresh].astype(str)
         for value in np.unique(values):
@@ -120,19 +117,19 @@ def _named(evidence: Evidence, least: int) -> Iterator[Slice]:
 
 
 def _discovered(evidence: Evidence, metric: str, blocks: Blocks, gate: Gate) -> list[Slice]:
-    """Where a shallow tree finds the candidate worse on every other day: the rows of the days between."""
+    """Slices in which a shallow tree finds the candidate worse on every other day, with the rows of the other days."""
     rules, fresh = gate.slices, evidence.fresh
-    find, judge = (np.asarray(blocks.day % 2 == side) for side in (0, 1))
-    if not rules.max_found or min(find.sum(), judge.sum()) < rules.min_rows:
+    discovery, test = (np.asarray(blocks.day % 2 == side) for side in (0, 1))
+    if not rules.max_found or min(discovery.sum(), test.sum()) < rules.min_rows:
         return []
     truth = evidence.truth[fresh]
     ours, theirs = (losses(metric, truth, scores[fresh]) for scores in _both(evidence))
     worse = ours - theirs
-    names, matrix = _questions(evidence)
+    names, matrix = _conditions(evidence)
     random = np.random.default_rng(gate.compare.seed)
-    some = random.permutation(np.flatnonzero(find))[:ENOUGH]
+    some = random.permutation(np.flatnonzero(discovery))[:ENOUGH]
     tree = DecisionTreeRegressor(
-        max_depth=DEPTH, min_samples_leaf=max(TOLD, min(rules.min_rows, len(some) // 10)), random_state=0
+        max_depth=DEPTH, min_samples_leaf=max(SHOWN, min(rules.min_rows, len(some) // 10)), random_state=0
     ).fit(matrix[some], worse[some])
     leaf = tree.apply(matrix)
     values = tree.tree_.value.ravel()
@@ -140,21 +137,21 @@ def _discovered(evidence: Evidence, metric: str, blocks: Blocks, gate: Gate) -> 
     return [
         Slice(FOUND, _path(tree.tree_, names, each), rows)
         for each in worst[: rules.max_found]
-        if (rows := (leaf == each) & judge).sum() >= rules.min_rows
+        if (rows := (leaf == each) & test).sum() >= rules.min_rows
     ]
 
 
-def _questions(evidence: Evidence) -> tuple[list[str], Array]:
-    """What the tree may ask of a fresh row, and the answers (n, questions).
+def _conditions(evidence: Evidence) -> tuple[list[str], Array]:
+    """The columns that the tree splits on: names, and values (n, columns).
 
-    A name with " = " is a question of yes or no.
+    A name with " = " is a condition with the values 0 and 1.
     """
     names, columns = [], []
     for feature in evidence.contract.features:
         column = evidence.holdout.loc[evidence.fresh, feature.name]
         missing = column.isna().to_numpy()
         if missing.any() and not missing.all():
-            names.append(f"{feature.name} = nothing")
+            names.append(f"{feature.name} = missing")
             columns.append(missing.astype(float))
         if feature.kind == "category":
             for value in column.value_counts().index[:COMMONEST]:
@@ -168,22 +165,22 @@ def _questions(evidence: Evidence) -> tuple[list[str], Array]:
 
 
 def _path(tree: Any, names: Sequence[str], leaf: int) -> str:
-    """The conditions that lead to a *leaf*, in words."""
-    said: list[str] = []
+    """The conditions that lead to a *leaf*."""
+    conditions: list[str] = []
     node = leaf
     while node:
         left, right = tree.children_left == node, tree.children_right == node
         parent = int(np.flatnonzero(left | right)[0])
         name, at = names[tree.feature[parent]], tree.threshold[parent]
         if " = " in name:
-            said.append(name.replace(" = ", " is not ") if left[parent] else name)
+            conditions.append(name.replace(" = ", " is not ") if left[parent] else name)
         else:
-            said.append(f"{name} {'≤' if left[parent] else '>'} {at:.4g}")
+            conditions.append(f"{name} {'≤' if left[parent] else '>'} {at:.4g}")
         node = parent
-    return " and ".join(reversed(said))
+    return " and ".join(reversed(conditions))
 
 
-def _can_be_measured(evidence: Evidence, metric: str, each: Slice) -> bool:
+def _is_defined(evidence: Evidence, metric: str, each: Slice) -> bool:
     return metric != "roc_auc" or len(np.unique(evidence.truth[evidence.fresh][each.rows])) > 1
 
 

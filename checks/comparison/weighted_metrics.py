@@ -1,8 +1,7 @@
-"""What is measured, as functions of how often each row counts, and of how often each block was drawn.
+"""Metrics of weighted rows: functions of weighted means (`Means`), and the area under the ROC curve (`Ranks`).
 
-Two kinds are enough: functions of weighted means (`Means`), and the area under the ROC curve
-(`Ranks`). Both are exact functions of a few sums per block, so that thousands of bootstrap draws
-are one product of matrices. Each knows its influence function as well: how much each row pulls.
+Both are exact functions of a few sums per block, so that thousands of bootstrap draws are one matrix product. Each has
+its influence function. `METRICS` at the end has all metrics by name.
 """
 
 from __future__ import annotations
@@ -16,13 +15,13 @@ import numpy as np
 from checks.evidence import Array
 from contracts.tolerance import spread_of
 
-#: A probability of exactly 0 or 1 would cost infinitely much.
+#: Bound of probabilities: the log loss of exactly 0 or 1 may be infinite.
 CLIP = 1e-7
-#: The difference of these is told as a share of the champion's error.
+#: Metrics whose gain is a share of the champion's error.
 RELATIVE = frozenset({"mae", "rmse"})
 #: Bins of the calibration error, each of equally many rows.
 BINS = 10
-#: How often each row counts, (n,); None for once.
+#: The weight of each row, (n,); None for 1.
 Weights = Any
 
 
@@ -30,20 +29,20 @@ class Measure(Protocol):
     """A metric of given rows."""
 
     def __call__(self, weights: Weights = None) -> float:
-        """Its value, each row counted *weights* (n,) times."""
+        """Its value with rows weighted by *weights* (n,)."""
         ...
 
     def drawn(self, block: Any, times: Array) -> Array:
         """Its value in each draw: (draws,).
 
-        *block* (n,) is a row's block, *times* (draws, blocks) how often each block was drawn.
+        *block* (n,) is the block of each row, *times* (draws, blocks) how often each block was drawn.
         """
         ...
 
     def influence(self) -> Array:
-        """How much each row pulls (Hampel 1974): (n,).
+        """The influence of each row (Hampel 1974): (n,).
 
-        They sum to 0, and their squares to the metric's variance if rows are independent.
+        They sum to 0, and their squares to the variance of the metric if rows are independent.
         """
         ...
 
@@ -68,7 +67,7 @@ class Means:
         return self.value(means)
 
     def influence(self) -> Array:
-        """See `Measure`. The gradient is taken by differences: the functions are simple."""
+        """See `Measure`. The gradient is numerical: the functions are smooth."""
         mean = self.parts.mean(axis=0)
         steps = np.diag(1e-6 * np.maximum(np.abs(mean), 1e-3))
         slope = (self.value(mean + steps) - self.value(mean - steps)) / (2 * steps.diagonal())
@@ -76,10 +75,10 @@ class Means:
 
 
 class Ranks:
-    """The chance that a positive row scores above a negative one, ties counting half (ROC AUC).
+    """ROC AUC: the probability that a positive row scores above a negative one, ties counting half.
 
-    By weighted ranks (Mann and Whitney 1947). Over blocks it is a quadratic form: pairs are counted
-    once for each two blocks. NaN if a class is absent.
+    By weighted ranks (Mann and Whitney 1947). Over blocks it is a quadratic form: pairs of rows are counted once for
+    each pair of blocks. NaN if a class is absent.
     """
 
     def __init__(self, truth: Array, scores: Array) -> None:
@@ -99,13 +98,13 @@ class Ranks:
         count = times.shape[1]
         level, up = self._level[self._positive], block[self._positive]
         down, other = block[~self._positive], self._level[~self._positive]
-        won = np.zeros((count, count))
+        wins = np.zeros((count, count))
         for each in np.unique(down):
             below = _below(np.bincount(other[down == each], minlength=self._count))
-            won[:, each] = np.bincount(up, below[level], count)
+            wins[:, each] = np.bincount(up, below[level], count)
         pairs = (times @ np.bincount(up, minlength=count)) * (times @ np.bincount(down, minlength=count))
         with np.errstate(invalid="ignore"):
-            return np.asarray(((times @ won) * times).sum(axis=1) / pairs)
+            return np.asarray(((times @ wins) * times).sum(axis=1) / pairs)
 
     def influence(self) -> Array:
         """See `Measure`: the placements of DeLong, DeLong and Clarke-Pearson (1988)."""
@@ -114,29 +113,29 @@ class Ranks:
         up, down = positive.sum(), negative.sum()
         if not up * down:
             return np.full(len(self._level), np.nan)
-        beats, beaten = _below(negative) / down, 1 - _below(positive) / up
-        area = float(positive @ beats / up)
+        above, below = _below(negative) / down, 1 - _below(positive) / up
+        area = float(positive @ above / up)
         return np.asarray(
-            np.where(self._positive, (beats[self._level] - area) / up, (beaten[self._level] - area) / down)
+            np.where(self._positive, (above[self._level] - area) / up, (below[self._level] - area) / down)
         )
 
 
 def losses(metric: str, truth: Array, scores: Array) -> Array:
-    """What each row costs, (n,); for ROC AUC, which has no such thing, its Brier score."""
+    """The loss of each row, (n,); for ROC AUC, which is not a mean of losses, the Brier score."""
     return MEANS.get(metric, squared)(truth, scores)
 
 
 def logarithmic(truth: Array, scores: Array) -> Array:
     """Negative log-likelihood; scores (n,) for binary, (n, classes) for multiclass."""
     if scores.ndim == 1:
-        chance = np.where(truth == 1, scores, 1 - scores)
+        probability = np.where(truth == 1, scores, 1 - scores)
     else:
-        chance = scores[np.arange(len(truth)), truth.astype(int)]
-    return np.asarray(-np.log(np.clip(chance, CLIP, 1)))
+        probability = scores[np.arange(len(truth)), truth.astype(int)]
+    return np.asarray(-np.log(np.clip(probability, CLIP, 1)))
 
 
 def squared(truth: Array, scores: Array) -> Array:
-    """Squared distance of prediction and outcome; of a probability, the Brier score (Brier 1950)."""
+    """Squared error; of a probability, the Brier score (Brier 1950)."""
     if scores.ndim == 1:
         return np.asarray((scores - truth) ** 2)
     outcomes = np.arange(scores.shape[1]) == truth[:, None]
@@ -144,17 +143,17 @@ def squared(truth: Array, scores: Array) -> Array:
 
 
 def absolute(truth: Array, scores: Array) -> Array:
-    """Absolute distance of prediction and outcome."""
+    """Absolute error."""
     return np.asarray(np.abs(scores - truth))
 
 
 def wrong(truth: Array, scores: Array) -> Array:
-    """1 where the likeliest class is not the true one."""
+    """1 where the class with the highest probability is not the true one."""
     return np.asarray(scores.argmax(axis=1) != truth).astype(float)
 
 
-def likeliest(truth: Array, scores: Array) -> tuple[Array, Array]:
-    """The chance of the positive class and whether it came; for multiclass, of the likeliest."""
+def top_class(truth: Array, scores: Array) -> tuple[Array, Array]:
+    """The probability of a class, and whether it is the true one: the positive class, for multiclass the most probable."""
     if scores.ndim == 1:
         return scores, truth
     return scores.max(axis=1), (scores.argmax(axis=1) == truth).astype(float)
@@ -162,34 +161,34 @@ def likeliest(truth: Array, scores: Array) -> tuple[Array, Array]:
 
 def calibration_error(truth: Array, scores: Array) -> Means:
     """Expected calibration error over bins of equally many rows (Naeini et al. 2015)."""
-    chance, came = likeliest(truth, scores)
-    order = np.argsort(chance, kind="stable")
-    bins = np.empty(len(chance), dtype=int)
-    bins[order] = np.arange(len(chance)) * BINS // len(chance)
-    apart = np.zeros((len(chance), BINS))
-    apart[np.arange(len(chance)), bins] = chance - came
-    return Means(apart, lambda means: np.abs(means).sum(axis=-1))
+    predicted, observed = top_class(truth, scores)
+    order = np.argsort(predicted, kind="stable")
+    bins = np.empty(len(predicted), dtype=int)
+    bins[order] = np.arange(len(predicted)) * BINS // len(predicted)
+    differences = np.zeros((len(predicted), BINS))
+    differences[np.arange(len(predicted)), bins] = predicted - observed
+    return Means(differences, lambda means: np.abs(means).sum(axis=-1))
 
 
 def bias(truth: Array, scores: Array) -> Means:
-    """How far the mean predicted probability is from the share observed."""
-    chance, came = likeliest(truth, scores)
-    return Means((chance - came)[:, None], lambda means: np.abs(means[..., 0]))
+    """Calibration in the large: the distance of the mean predicted probability from the observed share."""
+    predicted, observed = top_class(truth, scores)
+    return Means((predicted - observed)[:, None], lambda means: np.abs(means[..., 0]))
 
 
 def offset(truth: Array, scores: Array) -> Means:
-    """The same of a number, in standard deviations of the outcome."""
+    """The distance of the mean prediction from the mean outcome, in standard deviations of the outcome."""
     scale = float(spread_of(truth)) or 1.0
     return Means(((scores - truth) / scale)[:, None], lambda means: np.abs(means[..., 0]))
 
 
 def _below(counts: Any) -> Array:
-    """How many lie below each level, its own counting half."""
+    """How many are below each level, those at the level counting half."""
     return np.asarray(np.cumsum(counts) - counts / 2)
 
 
-def _mean_of(cost: Callable[[Array, Array], Array]) -> Callable[[Array, Array], Means]:
-    return lambda truth, scores: Means(cost(truth, scores)[:, None], lambda means: means[..., 0])
+def _mean_of(loss: Callable[[Array, Array], Array]) -> Callable[[Array, Array], Means]:
+    return lambda truth, scores: Means(loss(truth, scores)[:, None], lambda means: means[..., 0])
 
 
 MEANS: dict[str, Callable[[Array, Array], Array]] = {
@@ -200,6 +199,7 @@ MEANS: dict[str, Callable[[Array, Array], Array]] = {
     "rmse": squared,
 }
 
+#: All metrics by name; a new one is an entry here (see docs/how-to/add-a-gate-metric.md).
 METRICS: dict[str, Callable[[Array, Array], Measure]] = {
     "log_loss": _mean_of(logarithmic),
     "roc_auc": Ranks,

@@ -1,4 +1,4 @@
-"""How the fresh rows differ from those that were learnt from, feature by feature: for the reader."""
+"""Data drift of each feature from training to fresh rows, for the report."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from checks.evidence import Evidence
 
 @dataclass(frozen=True)
 class Shift:
-    """A feature's distance between training and fresh rows, from 0 to 1, and shares of fresh rows.
+    """The distance of a feature between training and fresh rows, from 0 to 1, and shares of rows.
 
-    The distance is Kolmogorov and Smirnov's for numbers, the total variation for what else there is.
+    The distance is the Kolmogorov-Smirnov statistic for numbers, the total variation distance otherwise.
+    *missing_then* is of training, *missing_now* of fresh rows; *new* is the share with values unknown in training.
     """
 
     name: str
@@ -25,9 +26,9 @@ class Shift:
 
 
 def shifts(evidence: Evidence) -> list[Shift]:
-    """Every feature that is not private, the farthest first."""
+    """Every feature that is not private, the largest distance first."""
     fresh = evidence.holdout[evidence.fresh]
-    found = []
+    result = []
     for feature in evidence.contract.features:
         if feature.name in evidence.contract.private or fresh.empty:
             continue
@@ -39,8 +40,8 @@ def shifts(evidence: Evidence) -> list[Shift]:
             distance = _variation(then, now)
             new = float((~now[now.notna()].isin(then.dropna().unique())).sum() / len(now))
         missing = float(then.isna().mean()), float(now.isna().mean())
-        found.append(Shift(feature.name, distance, *missing, new))
-    return sorted(found, key=lambda each: -each.distance)
+        result.append(Shift(feature.name, distance, *missing, new))
+    return sorted(result, key=lambda each: -each.distance)
 
 
 def _numbers(column: Any) -> Any:

@@ -1,4 +1,4 @@
-"""What the last drill said of this gate: a line for the report."""
+"""The result of the last drill, as a line for the report."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from pathlib import Path
 from reporting.markdown import text
 
 
-def drilled(path: Path) -> str:
-    """The score in `drill.json`; "" where no drill was held, and what is wrong with a broken file."""
+def drill_sentence(path: Path) -> str:
+    """The score in the file `drill.json`; "" without a file, and what is wrong with a broken one."""
     if not path.is_file():
         return ""
     try:
-        told = json.loads(path.read_text(encoding="utf-8"))
-        return f"The drill of {text(told['when'])} on this gate: {text(told['sentence'])}."
+        drill = json.loads(path.read_text(encoding="utf-8"))
+        return f"Drill of this gate on {text(drill['when'])}: {text(drill['sentence'])}."
     except (OSError, ValueError, KeyError, TypeError) as error:
-        return f"The last drill's result cannot be read ({type(error).__name__}); hold it again: make drill"
+        return f"The last drill's result cannot be read ({type(error).__name__}); run it again: make drill"

@@ -1,8 +1,8 @@
-"""What each feature is good for, and what it costs: by shuffling it, through the ONNX file.
+"""Permutation importance of each feature, through the ONNX model.
 
-A feature's benefit is how much the loss of fresh rows grows when its values are dealt anew among them
-(permutation importance; Breiman 2001; Fisher, Rudin and Dominici 2019). Features that tell the same share
-the benefit. The interval draws whole days with replacement, since rows of a day go together.
+The importance is how much the loss of fresh rows grows when the feature's values are shuffled among them (Breiman 2001;
+Fisher, Rudin and Dominici 2019). Correlated features share it. The confidence interval draws whole days with
+replacement, since rows of a day are dependent.
 """
 
 from __future__ import annotations
@@ -20,17 +20,16 @@ from contracts.row_contract import Contract
 from serve.release.bundle import Bundle
 
 Status = Literal["kept", "added", "changed", "removed"]
-#: Rows that are shuffled, how often, and draws of days: more would narrow the interval by little, since
-#: days are what varies.
+#: Most rows, shuffles, and draws of days: more would hardly narrow the interval, since days vary most.
 MOST_ROWS, TIMES, DRAWS = 5_000, 3, 1_000
 
 
 @dataclass(frozen=True)
 class Benefit:
-    """A feature: what the loss would grow by without it (with its interval), and what it lacks.
+    """The permutation importance *benefit* of a feature, with its confidence interval.
 
-    *missing* and *unseen* are shares of the rows: without a value, with a category that training did
-    not see. *what* says how it changed. For a removed one all of it is the champion's.
+    *missing* and *unseen* are shares of the rows: without a value, with a category that training does not have. *what*
+    describes a change. For a removed feature all values are the champion's.
     """
 
     name: str
@@ -46,31 +45,31 @@ class Benefit:
 
     @property
     def shown(self) -> bool:
-        """Whether its benefit is beyond doubt."""
+        """Whether the importance is significantly above 0."""
         return self.low > 0
 
 
 def benefits(
     candidate: Bundle, champion: Bundle | None, evidence: Evidence, removed_rows: pd.DataFrame | None
 ) -> list[Benefit]:
-    """Every feature of the candidate, on fresh rows, then those it no longer has.
+    """The importance of every feature of the candidate on fresh rows, then of removed ones; the largest first.
 
-    What a removed one was good for, the champion shows: on the fresh rows if they keep its column,
-    else on *removed_rows*, its own holdout. The most useful first.
+    For a removed feature it is that in the champion: on the fresh rows if they keep its column, else on *removed_rows*,
+    the champion's holdout.
     """
     status, what = changed(candidate.contract, champion.contract if champion else None)
     fresh = evidence.holdout[evidence.fresh]
-    found = _benefits(candidate, fresh, [n for n, s in status.items() if s != "removed"], status, what)
+    result = _benefits(candidate, fresh, [n for n, s in status.items() if s != "removed"], status, what)
     gone = [name for name, each in status.items() if each == "removed"]
     if gone and champion is not None:
         kept = {each.name for each in candidate.contract.columns}
         rows = fresh if kept.issuperset(champion.contract.feature_names) else removed_rows
-        found += _benefits(champion, rows, gone, status, what) if rows is not None else []
-    return sorted(found, key=lambda each: (each.status == "removed", -each.benefit))
+        result += _benefits(champion, rows, gone, status, what) if rows is not None else []
+    return sorted(result, key=lambda each: (each.status == "removed", -each.benefit))
 
 
 def changed(candidate: Contract, champion: Contract | None) -> tuple[dict[str, Status], dict[str, str]]:
-    """feature -> what became of it between the two contracts, and in which words."""
+    """feature -> its status between the two contracts, and feature -> a description of the change."""
     old = {f.name: f for f in champion.features} if champion else {}
     status: dict[str, Status] = {}
     what: dict[str, str] = {}
@@ -85,7 +84,7 @@ def changed(candidate: Contract, champion: Contract | None) -> tuple[dict[str, S
             parts = [f"{n} {_shown(a)} to {_shown(b)}" for n, a, b in pairs if a != b]
             if parts:
                 what[feature.name] = "; ".join(parts)
-            else:  # only its description or owner
+            else:  # only its description or owner changed
                 status[feature.name] = "kept"
     names_now = {*candidate.feature_names}
     status |= {name: "removed" for name in old if name not in names_now}
@@ -102,11 +101,11 @@ def _benefits(
         rows = rows.iloc[np.sort(random.choice(len(rows), MOST_ROWS, replace=False))]
     rows = rows.reset_index(drop=True)
     truth = target(rows, contract)
-    # Once: a shuffled feature is another column among the same others, however many they are.
+    # Once: a shuffled feature replaces one column, and the others stay.
     columns = columns_of(contract, rows)
     usual = _loss(contract, truth, score_columns(bundle, columns))
     days = days_of(rows, contract)
-    found = []
+    result = []
     for name in names:
         grown = np.zeros(len(rows))
         for _ in range(TIMES):
@@ -114,21 +113,21 @@ def _benefits(
             grown += _loss(contract, truth, score_columns(bundle, shuffled)) - usual
         grown /= TIMES
         low, high = interval(grown, days)
-        seen = bundle.categories.get(name)
+        known = bundle.categories.get(name)
         present = rows[name][rows[name].notna()]
-        unseen = 0.0 if seen is None else float((~present.isin(seen)).sum() / len(rows))
+        unseen = 0.0 if known is None else float((~present.isin(known)).sum() / len(rows))
         missing = float(rows[name].isna().mean())
         loss = "absolute error" if contract.task == "regression" else "log loss"
-        found.append(
+        result.append(
             Benefit(
                 name, status[name], loss, float(grown.mean()), low, high, len(rows), missing, unseen, what.get(name, "")
             )
         )
-    return found
+    return result
 
 
 def interval(values: Array, days: Any, level: float = 0.95, seed: int = 0) -> tuple[float, float]:
-    """The percentile interval of the mean of *values* when whole days are drawn (one day: rows)."""
+    """The percentile interval of the mean of *values* when whole days are drawn (with one day, rows)."""
     _, day = np.unique(days, return_inverse=True)
     if day.max() == 0:
         day = np.arange(len(values))

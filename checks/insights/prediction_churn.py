@@ -1,7 +1,7 @@
-"""Which answers a release changes: how many decisions, whose, which way, and the rows that move most.
+"""Prediction churn: the decisions that a release changes, by slice and direction, and the largest score changes.
 
-Two models of the same quality may still disagree on many rows, and whoever acts on the answers
-sees each change (prediction churn; Milani Fard et al. 2016, "Launch and iterate").
+Two models of the same quality may disagree on many rows, and users notice each changed decision (Milani Fard et al.
+2016, "Launch and iterate").
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ from checks.evidence import Array, Evidence
 from contracts.row_contract import Contract, show
 from contracts.tolerance import EQUAL
 
-#: A score at or above it decides for the positive class.
+#: Decision threshold: a score at or above it decides for the positive class.
 CUT = 0.5
-#: A number decides otherwise if it moves by more than this share of the champion's quartile range.
+#: A prediction of a number changes the decision if it moves by more than this share of the champion's quartile range.
 MOVED = 0.1
-#: Rows that are shown, and features of each.
+#: Most rows shown, and most features of each.
 MOST_MOVERS, MOST_ODD = 8, 4
-#: A slice of fewer fresh rows is not told.
+#: Fewest fresh rows of a slice in the report.
 LEAST_ROWS = 30
-#: A number this many quartile ranges from the median, a category in fewer rows than this: not typical.
+#: Unusual: a number this many quartile ranges from the median, a category in a smaller share of rows.
 FAR, RARE = 1.0, 0.02
 
 
 @dataclass(frozen=True)
 class Flipped:
-    """Of *rows* rows of a slice: the shares that are decided otherwise, by direction."""
+    """The share of a slice's *rows* whose decision changes, in all and by direction."""
 
     name: str
     rows: int
@@ -41,7 +41,7 @@ class Flipped:
 
 @dataclass(frozen=True)
 class Mover:
-    """A row whose score moved far: when, old and new, what came true, what is odd about it, its slices."""
+    """A row whose score changed most: time, old and new score, outcome, and its unusual values and slices."""
 
     when: str
     old: float
@@ -52,7 +52,7 @@ class Mover:
 
 @dataclass(frozen=True)
 class Diff:
-    """All fresh rows together, each slice (the most changed first), and the biggest movers."""
+    """Churn of all fresh rows and of each slice (the largest first), and the largest score changes."""
 
     whole: Flipped
     slices: tuple[Flipped, ...]
@@ -60,14 +60,14 @@ class Diff:
 
 
 def diff(evidence: Evidence) -> Diff | None:
-    """Candidate against champion on the fresh rows; None without one."""
+    """Candidate against champion on the fresh rows; None without a champion."""
     fresh, contract = evidence.fresh, evidence.contract
     if evidence.champion is None or not fresh.any():
         return None
     rows = evidence.holdout[fresh].reset_index(drop=True)
     ours, theirs = evidence.holdout_scores[fresh], evidence.champion[fresh]
-    differs = decided_otherwise(contract, ours, theirs)
-    way = _ways(contract, ours, theirs)
+    differs = changed_decisions(contract, ours, theirs)
+    way = _directions(contract, ours, theirs)
     slices = []
     for name in contract.slices:
         if name in contract.private:
@@ -86,15 +86,15 @@ def diff(evidence: Evidence) -> Diff | None:
 
 
 def churn(evidence: Evidence) -> float | None:
-    """The share of fresh rows that candidate and champion decide differently; None without one."""
+    """The share of fresh rows whose decision changes; None without a champion."""
     if evidence.champion is None or not evidence.fresh.any():
         return None
     ours, theirs = evidence.holdout_scores[evidence.fresh], evidence.champion[evidence.fresh]
-    return float(decided_otherwise(evidence.contract, ours, theirs).mean())
+    return float(changed_decisions(evidence.contract, ours, theirs).mean())
 
 
-def decided_otherwise(contract: Contract, ours: Array, theirs: Array) -> Array:
-    """For each row whether the two scores decide differently: (n,) of bool."""
+def changed_decisions(contract: Contract, ours: Array, theirs: Array) -> Array:
+    """For each row whether the two scores give different decisions: (n,) of bool."""
     if contract.task == "regression":
         low, high = np.percentile(theirs, [25, 75])
         return np.asarray(np.abs(ours - theirs) > MOVED * (high - low))
@@ -103,15 +103,15 @@ def decided_otherwise(contract: Contract, ours: Array, theirs: Array) -> Array:
     return np.asarray(ours.argmax(axis=1) != theirs.argmax(axis=1))
 
 
-def _ways(contract: Contract, ours: Array, theirs: Array) -> Any:
-    """For each row the way its decision went, if it went any: words."""
+def _directions(contract: Contract, ours: Array, theirs: Array) -> Any:
+    """For each row the direction of a change of its decision, as text."""
     if contract.task == "multiclass":
-        names = [_word(label) for label in contract.target.classes]
+        names = [_text(label) for label in contract.target.classes]
         pairs = zip(theirs.argmax(axis=1), ours.argmax(axis=1), strict=True)
         return np.array([f"{names[a]} to {names[b]}" for a, b in pairs], dtype=object)
     up, down = "up", "down"
     if contract.task == "binary":
-        no, yes = (_word(label) for label in contract.target.classes)
+        no, yes = (_text(label) for label in contract.target.classes)
         up, down = f"{no} to {yes}", f"{yes} to {no}"
     return np.where(ours > theirs, up, down).astype(object)
 
@@ -119,48 +119,48 @@ def _ways(contract: Contract, ours: Array, theirs: Array) -> Any:
 def _flipped(name: str, differs: Array, way: Any) -> Flipped:
     ways, counts = np.unique(way[differs.astype(bool)].astype(str), return_counts=True)
     order = sorted(zip(ways, counts, strict=True), key=lambda each: (-each[1], each[0]))
-    shares = {str(words): float(count / len(differs)) for words, count in order}
+    shares = {str(name): float(count / len(differs)) for name, count in order}
     return Flipped(name, len(differs), float(differs.mean()), shares)
 
 
 def _movers(evidence: Evidence, rows: Any, ours: Array, theirs: Array) -> Sequence[Mover]:
     contract = evidence.contract
     old, new = theirs, ours
-    if contract.task == "multiclass":  # of the class that the candidate prefers
+    if contract.task == "multiclass":  # of the candidate's most probable class
         at = (np.arange(len(ours)), ours.argmax(axis=1))
         old, new = theirs[at], ours[at]
     typical = {name: _typical(evidence.train[name]) for name in _shown(contract)}
-    found = []
+    movers = []
     for place in np.argsort(-np.abs(new - old), kind="stable")[:MOST_MOVERS]:
         row = rows.iloc[int(place)]
         outcome = row[contract.target.name]
-        truth = _word(contract.target.classes[int(outcome)]) if contract.target.classes else f"{float(outcome):.4g}"
+        truth = _text(contract.target.classes[int(outcome)]) if contract.target.classes else f"{float(outcome):.4g}"
         odd = {name: _odd(row[name], typical[name]) for name in typical}
-        told = sorted(((k, v) for k, v in odd.items() if v), key=lambda each: -each[1][0])
-        slices = {n: _word(row[n]) for n in contract.slices if n in typical and not odd[n]}
-        found.append(
+        unusual = sorted(((k, v) for k, v in odd.items() if v), key=lambda each: -each[1][0])
+        slices = {n: _text(row[n]) for n in contract.slices if n in typical and not odd[n]}
+        movers.append(
             Mover(
                 f"{row[contract.time]:%Y-%m-%d %H:%M}",
                 float(old[place]),
                 float(new[place]),
                 truth,
-                {name: words for name, (_, words) in told[:MOST_ODD]} | slices,
+                {name: note for name, (_, note) in unusual[:MOST_ODD]} | slices,
             )
         )
-    return found
+    return movers
 
 
-def _word(value: Any) -> str:
+def _text(value: Any) -> str:
     return value if isinstance(value, str) else show(value)
 
 
 def _shown(contract: Contract) -> list[str]:
-    """Features that may be shown: what is private never leaves the evidence."""
+    """Features that may be shown: private ones never leave the evidence."""
     return [name for name in contract.feature_names if name not in contract.private]
 
 
 def _typical(column: Any) -> tuple[float, float] | dict[str, float]:
-    """A number's median and quartile range, or how often each value comes."""
+    """The median and quartile range of a number, or the share of each value."""
     if column.dtype == object or str(column.dtype) in ("boolean", "bool", "str", "string"):
         return {str(k): float(v) for k, v in column.value_counts(normalize=True).items()}
     low, middle, high = (float(each) for each in column.quantile([0.25, 0.5, 0.75]))
@@ -168,14 +168,14 @@ def _typical(column: Any) -> tuple[float, float] | dict[str, float]:
 
 
 def _odd(value: Any, typical: tuple[float, float] | dict[str, float]) -> tuple[float, str] | None:
-    """How far from typical, and in which words; None if it is."""
+    """How unusual a value is, and as text; None if it is usual."""
     if pd.isna(value):
         return (0.5, "missing")
     if isinstance(typical, dict):
         share = typical.get(str(value), 0.0)
         if share >= RARE:
             return None
-        return (1 / max(share, 1e-3) * RARE, f"{_word(value)} (in {share:.1%} of rows)")
+        return (1 / max(share, 1e-3) * RARE, f"{_text(value)} (in {share:.1%} of rows)")
     middle, wide = typical
     apart = abs(float(value) - middle) / wide if wide else float(value != middle)
     return (apart, f"{float(value):.4g} (typical {middle:.4g})") if apart > FAR else None

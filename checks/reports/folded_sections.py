@@ -1,4 +1,4 @@
-"""The review in Markdown: sections that are folded, and the line on who is hit that is not."""
+"""Folded sections of the report: prediction churn, permutation importance, data drift, serving."""
 
 from __future__ import annotations
 
@@ -12,59 +12,59 @@ from checks.reports.mermaid import xychart
 from checks.rules.serving_load import Served
 from reporting.markdown import Section, table_row, text
 
-#: More of a kind than these are counted, not told.
+#: More of a kind than these are counted, and not listed.
 MOST_SLICES, MOST_FEATURES, MOST_SHIFTS, MOST_BARS = 15, 40, 12, 12
 
 
 def sections(review: Review, candidate: Mapping[str, Any], champion: Mapping[str, Any] | None) -> list[Section]:
-    """What is folded, in the order of the questions that a reviewer has."""
-    found = [
+    """The sections, in the order of a reviewer's questions."""
+    parts = [
         Section(_decisions_title(review.diff), _decisions(review.diff), folded=True),
         Section(_features_title(review.benefits), _features(review.benefits), folded=True),
         Section(_news_title(review), _news(review, candidate, champion), folded=True),
         Section(_served_title(review.served), _served(review.served), folded=True),
     ]
-    return [section for section in found if section.words]
+    return [section for section in parts if section.words]
 
 
-def hit(diff: Diff | None) -> str:
-    """The slice whose decisions change most, if it is hit more than all rows together."""
+def most_churn(diff: Diff | None) -> str:
+    """A sentence on the slice with the most churn, if that is clearly above the average."""
     if diff is None or not diff.slices:
         return ""
     worst = diff.slices[0]
     if worst.share <= 1.2 * diff.whole.share:
         return ""
-    return f"Decisions change most for {text(worst.name, 80)}: {_ways(worst)}."
+    return f"Most churn in the slice {text(worst.name, 80)}: {_directions(worst)}."
 
 
-def upstream_words(review: Review) -> list[str]:
-    """The changes upstream, as lines."""
+def source_changes(review: Review) -> list[str]:
+    """The changes of the source, as lines."""
     return [text(str(change).replace("`", "")) for change in review.changes]
 
 
 def _decisions_title(diff: Diff | None) -> str:
-    return f"Decisions that change: {diff.whole.share:.1%}" if diff else ""
+    return f"Prediction churn: {diff.whole.share:.1%} of decisions change" if diff else ""
 
 
 def _decisions(diff: Diff | None) -> str:
     if diff is None:
         return ""
-    lines = ["| slice | rows | change | which way |", "|---|---:|---:|---|"]
+    lines = ["| slice | rows | changed decisions | direction |", "|---|---:|---:|---|"]
     lines += [
-        table_row([text(each.name, 80), f"{each.rows:,}", f"{each.share:.1%}", _ways(each)])
+        table_row([text(each.name, 80), f"{each.rows:,}", f"{each.share:.1%}", _directions(each)])
         for each in (diff.whole, *diff.slices[:MOST_SLICES])
     ]
-    lines += ["", "The rows whose score moves most:", ""]
-    lines += ["| when | champion | candidate | came true | not typical |", "|---|---:|---:|---|---|"]
+    lines += ["", "Largest score changes:", ""]
+    lines += ["| time | champion | candidate | outcome | unusual values |", "|---|---:|---:|---|---|"]
     for each in diff.movers:
-        odd = "; ".join(f"{name} {value}" for name, value in each.odd.items())
-        lines.append(table_row([each.when, f"{each.old:.4g}", f"{each.new:.4g}", text(each.truth, 60), text(odd)]))
+        unusual = "; ".join(f"{name} {value}" for name, value in each.odd.items())
+        lines.append(table_row([each.when, f"{each.old:.4g}", f"{each.new:.4g}", text(each.truth, 60), text(unusual)]))
     return "\n".join(lines)
 
 
-def _ways(flipped: Flipped) -> str:
+def _directions(flipped: Flipped) -> str:
     few = list(flipped.ways.items())[:4]
-    return ", ".join(f"{share:.1%} {text(way, 60)}" for way, share in few) or "none"
+    return ", ".join(f"{share:.1%} {text(way, 60)}" for way, share in few) or "no change"
 
 
 def _features_title(benefits: Sequence[Benefit]) -> str:
@@ -74,8 +74,8 @@ def _features_title(benefits: Sequence[Benefit]) -> str:
     parts = [f"{len(benefits) - counts['removed']}"]
     parts += [f"{count} {status}" for status, count in counts.items() if count]
     idle = sum(not each.shown for each in benefits if each.status != "removed")
-    parts += [f"{idle} without a shown benefit"] if idle else []
-    return f"Features: {', '.join(parts)}"
+    parts += [f"{idle} without significant importance"] if idle else []
+    return f"Features and permutation importance: {', '.join(parts)}"
 
 
 def _features(benefits: Sequence[Benefit]) -> str:
@@ -84,17 +84,17 @@ def _features(benefits: Sequence[Benefit]) -> str:
     first = benefits[0]
     lines = [
         (
-            f"What the {first.loss} of {first.rows:,} fresh rows would grow by if a feature's values were"
-            " dealt anew among them, with its 95% interval over days; of a removed one the champion's."
-            " Features that tell the same share the benefit."
+            f"Permutation importance: the rise of the {first.loss} on {first.rows:,} fresh rows when a feature's values"
+            " are shuffled, with the 95% confidence interval over days. For a removed feature it is that in the champion."
+            " Correlated features share it."
         ),
         "",
-        "| feature | | benefit | 95% | missing | never seen |",
+        "| feature | change | importance | 95% confidence interval | missing | unknown category |",
         "|---|---|---:|---:|---:|---:|",
     ]
     for each in benefits[:MOST_FEATURES]:
         status = "" if each.status == "kept" else f"**{each.status}** {text(each.what)}".strip()
-        name = text(each.name) if each.shown else f"{text(each.name)} (none shown)"
+        name = text(each.name) if each.shown else f"{text(each.name)} (not significant)"
         lines.append(
             table_row(
                 [
@@ -108,29 +108,29 @@ def _features(benefits: Sequence[Benefit]) -> str:
             )
         )
     if len(benefits) > MOST_FEATURES:
-        lines += ["", f"… and {len(benefits) - MOST_FEATURES} more; verdict.json has all of it."]
+        lines += ["", f"… and {len(benefits) - MOST_FEATURES} more; see verdict.json."]
     few = [each for each in benefits if each.status != "removed"][:MOST_BARS]
     if any(each.benefit > 0 for each in few):
         bars = [max(each.benefit, 0.0) for each in few]
-        lines += ["", xychart("Benefit of a feature", first.loss, [each.name for each in few], bars)]
+        lines += ["", xychart("Permutation importance", first.loss, [each.name for each in few], bars)]
     return "\n".join(lines)
 
 
 def _news_title(review: Review) -> str:
     changes = len(review.changes)
-    more = f": {changes} likely change{'s' if changes > 1 else ''} upstream" if changes else ""
-    return f"Data since the last training{more}"
+    more = f", {changes} likely change{'s' if changes > 1 else ''} of the source" if changes else ""
+    return f"Data drift since the last training{more}"
 
 
 def _news(review: Review, candidate: Mapping[str, Any], champion: Mapping[str, Any] | None) -> str:
     lines = ["| | candidate | champion |", "|---|---|---|"]
     ours, theirs = _extent(candidate), _extent(champion or {})
     lines += [table_row([name, text(ours[name]), text(theirs[name])]) for name in ours]
-    lines += ["", *(f"- {each}" for each in upstream_words(review))]
+    lines += ["", *(f"- {each}" for each in source_changes(review))]
     if review.shifts:
         lines += [
             "",
-            "| feature | distance of fresh rows from learnt ones | missing then | now | never seen |",
+            "| feature | distance, training to fresh rows | missing in training | missing in fresh rows | unknown category |",
             "|---|---:|---:|---:|---:|",
         ]
         lines += [
@@ -144,29 +144,29 @@ def _news(review: Review, candidate: Mapping[str, Any], champion: Mapping[str, A
 
 def _extent(manifest: Mapping[str, Any]) -> dict[str, str]:
     data = manifest.get("data", {})
-    found = {}
-    for name, key in (("learnt from", "train"), ("judged on", "holdout")):
+    extent = {}
+    for name, key in (("training", "train"), ("holdout", "holdout")):
         part = data.get(key, {})
         days = " to ".join(str(part.get(each, ""))[:10] for each in ("start", "end"))
         rows = part.get("rows")
-        found[name] = f"{rows:,} rows, {days}" if isinstance(rows, int) else ""
+        extent[name] = f"{rows:,} rows, {days}" if isinstance(rows, int) else ""
     window = data.get("window") or ["", ""]
-    found["window"] = " to ".join(str(each)[:10] for each in window) if window[0] else ""
-    return found
+    extent["window"] = " to ".join(str(each)[:10] for each in window) if window[0] else ""
+    return extent
 
 
 def _served_title(served: Sequence[Served]) -> str:
     if not served:
         return ""
-    told = f"The real server: 95% of rows within {served[0].p95 * 1e3:.2g} ms"
-    return told + (f", the champion's {served[1].p95 * 1e3:.2g}" if len(served) > 1 else "")
+    latency = f"Serving: 95% of rows within {served[0].p95 * 1e3:.2g} ms"
+    return latency + (f", champion {served[1].p95 * 1e3:.2g} ms" if len(served) > 1 else "")
 
 
 def _served(served: Sequence[Served]) -> str:
     if not served:
         return ""
     lines = [
-        "| | version | rows compared | worst score off by | p95 of one row | ONNX files | memory |",
+        "| | version | rows compared | largest score difference | p95 latency of a row | ONNX files | memory |",
         "|---|---|---:|---:|---:|---:|---:|",
     ]
     for role, each in zip(("candidate", "champion"), served, strict=False):

@@ -1,1 +1,1 @@
-"""The rules of the gate, a family each."""
+"""The rules of the gate by topic; `registry` is the table of all."""

@@ -1,81 +1,107 @@
-"""What is found without Deepchecks and without a champion: is this a bundle to judge at all?"""
+"""Bundle sanity: stored scores, quarantine, enough fresh rows, metadata, dates."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
+from datetime import UTC, datetime, timedelta
 
-import numpy as np
+import pandas as pd
 
-from checks.comparison.bootstrap import Blocks, measures
 from checks.evidence import Evidence
-from checks.verdict import Finding
+from checks.verdict import Finding, ruled
+from contracts.gate_limits import Behaviour
 from contracts.thresholds import Gate
 from serve.release.bundle import Bundle
 
 
-def soundness(evidence: Evidence, candidate: Bundle, quarantine: Collection[str], gate: Gate) -> list[Finding]:
-    """Findings on the bundle's bytes, its fresh rows, and whether its probabilities are any.
-
-    *quarantine* holds the digests of what was rolled back, of bundles and of model files.
-    """
-    fresh, contract = int(evidence.fresh.sum()), evidence.contract
-    model = candidate.manifest["files"]["model.onnx"]
-    known = sorted({candidate.digest, model} & set(quarantine))
-    found = [
-        Finding(
-            "bundle.scores",
-            "PASS" if evidence.stored_scores_agree else "FAIL",
-            "the ONNX file gives the scores that its evidence holds"
-            if evidence.stored_scores_agree
-            else "the ONNX file does not give the scores that its evidence holds",
-            "the same scores",
-            "What was measured must be what is served.",
-        ),
-        Finding(
-            "bundle.quarantine",
-            "FAIL" if known else "PASS",
-            f"these bytes were rolled back before ({known[0][:19]}…)" if known else "never rolled back",
-            "not in quarantine",
-            "A model that somebody took off must not come back unseen.",
-        ),
-        Finding(
-            "data.fresh_rows",
-            "PASS" if fresh >= gate.min_fresh_rows else "FAIL",
-            f"{fresh:,} rows that neither model learnt from{_sampled(evidence, candidate)}",
-            f"at least {gate.min_fresh_rows:,}",
-            "On few rows, chance decides.",
-        ),
-    ]
-    if contract.task != "regression":
-        off, error = _calibration_error(evidence, gate)
-        found.append(
-            Finding(
-                "model.calibration",
-                "PASS" if off - 2 * error <= gate.model.max_calibration_error else "FAIL",
-                f"{off:.3f} mean distance of predicted from observed"
-                f" (days differ: {2 * error:.3f} more or less would be chance)",
-                f"at most {gate.model.max_calibration_error:g}",
-                "Who acts on a probability needs it to be one.",
-                gate.model.severity,
-            )
-        )
-    return found
+def scores(evidence: Evidence) -> Finding:
+    """The ONNX model gives the scores that the evidence holds."""
+    agree = evidence.stored_scores_agree
+    return ruled(
+        "bundle.scores",
+        agree,
+        f"the scores of the ONNX model {'equal' if agree else 'differ from'} those in the evidence",
+        "equal scores",
+        "The model that is served must be the one that was evaluated.",
+    )
 
 
-def _calibration_error(evidence: Evidence, gate: Gate) -> tuple[float, float]:
-    """In ten bins (Naeini et al. 2015), and its standard error when whole days are drawn: a stormy week is no fault."""
-    (measure,) = measures("ece", evidence.truth, evidence.holdout_scores)
-    rules = gate.compare
-    blocks = Blocks(evidence.day_codes, evidence.key_codes, rules.draws, rules.seed)
-    return float(measure()), float(np.std(measure.drawn(blocks.day, blocks.times)))
+def quarantine(candidate: Bundle, quarantined: Collection[str]) -> Finding:
+    """Neither the bundle nor its model file was rolled back; *quarantined* holds the digests of both kinds."""
+    known = sorted({candidate.digest, candidate.manifest["files"]["model.onnx"]} & set(quarantined))
+    return ruled(
+        "bundle.quarantine",
+        not known,
+        f"this model was rolled back before ({known[0][:19]}…)" if known else "this model was never rolled back",
+        "not quarantined",
+        "A model that was rolled back must not return unnoticed.",
+    )
+
+
+def fresh_rows(evidence: Evidence, candidate: Bundle, gate: Gate) -> Finding:
+    """The holdout has enough rows that no model was trained on."""
+    fresh = int(evidence.fresh.sum())
+    return ruled(
+        "data.fresh_rows",
+        fresh >= gate.min_fresh_rows,
+        f"{fresh:,} holdout rows that no model was trained on{_sampled(evidence, candidate)}",
+        f"at least {gate.min_fresh_rows:,}",
+        "A comparison on few rows is decided by chance.",
+    )
+
+
+def metadata(evidence: Evidence, candidate: Bundle, limits: Behaviour) -> Finding:
+    """Manifest and evidence agree."""
+    problems = list(_contradictions(evidence, candidate))
+    return ruled(
+        "bundle.metadata",
+        not problems,
+        "; ".join(problems) or "manifest and evidence agree",
+        "no contradiction",
+        "Evidence about another model or other rows says nothing about this one.",
+        limits.severity,
+    )
+
+
+def clock(candidate: Bundle, limits: Behaviour, now: datetime | None = None) -> Finding:
+    """No date in the bundle is in the future."""
+    manifest, latest = candidate.manifest, (now or datetime.now(UTC)) + timedelta(days=1)
+    times = {
+        "it was built": manifest.get("build", {}).get("made_at"),
+        "its newest row is": manifest["data"]["holdout"]["end"],
+    }
+    late = [f"{what} on {when}" for what, when in times.items() if when and pd.Timestamp(when) > latest]
+    return ruled(
+        "bundle.clock",
+        not late,
+        "; ".join(late) or "no date is in the future",
+        f"not after {latest:%Y-%m-%d}",
+        "Versions sort by time: a date in the future would make this one the newest for ever.",
+        limits.severity,
+    )
 
 
 def _sampled(evidence: Evidence, candidate: Bundle) -> str:
-    """What to add where a bundle's evidence holds a sample of its rows only."""
-    parts = (("learnt from", "train", evidence.train), ("held back", "holdout", evidence.holdout))
-    told = []
-    for name, part, rows in parts:
+    """A note where the evidence holds only a sample of the rows."""
+    notes = []
+    for name, part, rows in (("training", "train", evidence.train), ("holdout", "holdout", evidence.holdout)):
         whole = candidate.manifest["data"][part]["rows"]
         if len(rows) < whole:
-            told.append(f"{len(rows):,} of {whole:,} rows {name}")
-    return f" (the evidence is a sample: {', '.join(told)})" if told else ""
+            notes.append(f"{len(rows):,} of {whole:,} {name} rows")
+    return f" (the evidence is a sample: {', '.join(notes)})" if notes else ""
+
+
+def _contradictions(evidence: Evidence, candidate: Bundle) -> Iterable[str]:
+    manifest, contract = candidate.manifest, candidate.contract
+    if manifest["task"] != contract.task:
+        yield f"the task is {manifest['task']} in the manifest and {contract.task} in the contract"
+    if list(manifest.get("classes", contract.target.classes)) != list(contract.target.classes):
+        yield "the classes differ between manifest and contract"
+    for part, rows in (("train", evidence.train), ("holdout", evidence.holdout)):
+        stated = manifest["data"][part]
+        at = rows[contract.time].dt.floor("s")
+        outside = int(((at < pd.Timestamp(stated["start"])) | (at > pd.Timestamp(stated["end"]))).sum())
+        if outside:
+            yield f"{outside:,} rows of evidence ({part}) are outside {stated['start']} to {stated['end']}"
+        if len(rows) > stated["rows"]:
+            yield f"the evidence ({part}) has {len(rows):,} rows, and the manifest states {stated['rows']:,}"

@@ -1,7 +1,7 @@
-"""Are the rows those that the world made? What a broken export, feed or join leaves behind.
+"""Data quality: what a broken export, feed or join leaves in the rows.
 
-Two yardsticks: the rows that the champion's evidence also holds, which must say the same; and the
-rows learnt from, which the later rows to judge with should resemble.
+Rows that the champion's evidence holds as well must have the same values there; the holdout is compared with the
+training rows.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from checks.verdict import Finding, ruled
 from contracts.gate_limits import Rows
 from contracts.tolerance import EQUAL, spread_of
 
-#: Rows that both must hold before anything is said about what changed in them.
+#: Fewest rows in both bundles for a comparison of their values.
 FEWEST = 200
-#: A value that made less than this share of the rows before is new.
+#: A value with less than this share of the earlier rows is new.
 HARDLY = 0.002
-#: Days on which it must come: a fog or a frost has one or two.
+#: Fewest days with the new value: weather explains one or two.
 LASTS = 3
 
 
 def rewritten(evidence: Evidence, limits: Rows) -> Finding:
-    """Rows that the champion's evidence also holds (same key, same time) say the same there."""
+    """Rows that the champion's evidence holds as well (same key and time) have the same values there."""
     contract, both = evidence.contract, evidence.past.both
     changed: dict[str, float] = {}
     if len(both) >= FEWEST:
@@ -34,38 +34,38 @@ def rewritten(evidence: Evidence, limits: Rows) -> Finding:
             if f"{name}_before" in both:
                 changed[name] = float(_differs(both[name], both[f"{name}_before"]).mean())
     worst = sorted(changed, key=lambda name: -changed[name])
-    said = "no rows to compare with" if not worst else f"of {len(both):,} rows that both hold, "
-    said += ", ".join(f"{name} differs in {changed[name]:.1%}" for name in worst[:3])
+    observed = f"of {len(both):,} rows in both bundles, " if worst else "too few rows in both bundles to compare"
+    observed += ", ".join(f"{name} differs in {changed[name]:.1%}" for name in worst[:3])
     fails = bool(worst) and changed[worst[0]] > limits.max_rewritten
     return ruled(
         "data.rewritten",
         not fails,
-        said,
+        observed,
         f"at most {limits.max_rewritten:.0%} of a column",
-        "The past does not change: a join, a unit or a recipe did, and the website's rows did not.",
+        "Past values should not change: a join, a unit or the recipe changed, and requests did not.",
         limits.severity,
     )
 
 
 def lost(evidence: Evidence, limits: Rows) -> Finding:
-    """Rows that the champion's evidence holds are still there, as far as the window reaches."""
+    """Rows of the champion's evidence are still in the window."""
     gone = 1 - len(evidence.past.both) / evidence.past.expected if evidence.past.expected >= FEWEST else 0.0
     return ruled(
         "data.lost",
         gone <= limits.max_lost,
-        f"{max(gone, 0.0):.1%} of about {evidence.past.expected:,.0f} rows that the champion's evidence holds"
-        " are gone, or have another key or time",
+        f"{max(gone, 0.0):.1%} of about {evidence.past.expected:,.0f} rows of the champion's evidence are missing,"
+        " or have another key or time",
         f"at most {limits.max_lost:.0%}",
-        "An export that leaves rows out chooses what is learnt.",
+        "A source that loses rows biases the training data.",
         limits.severity,
     )
 
 
 def missing_jump(evidence: Evidence, limits: Rows) -> Finding:
-    """No feature goes missing much more often than in the rows before.
+    """No feature is missing much more often than in earlier rows.
 
-    By day, since what keeps a source from answering keeps it for a day: the rise must be beyond the
-    limit by two standard errors of the days before.
+    Shares are by day, since outages last for a day: the rise must exceed the limit by two standard errors of the
+    earlier days.
     """
     time = evidence.contract.time
     jumps = {
@@ -78,18 +78,18 @@ def missing_jump(evidence: Evidence, limits: Rows) -> Finding:
     return ruled(
         "data.missing_jump",
         rise - 2 * error <= limits.max_missing_jump,
-        f"{name} is missing in {max(rise, 0.0):.1%} of a day's rows more than before"
-        f" (days differ: {2 * error:.1%} more or less would be chance)",
-        f"at most {limits.max_missing_jump:.0%} more",
-        "A source that stopped answering looks like a row with nothing to say.",
+        f"the daily share of missing {name} rose by {max(rise, 0.0):.1%}"
+        f" (two standard errors over days: {2 * error:.1%})",
+        f"a rise of at most {limits.max_missing_jump:.0%}",
+        "A source that fails leaves missing values, which the model reads as ordinary rows.",
         limits.severity,
     )
 
 
 def sentinels(evidence: Evidence, limits: Rows) -> Finding:
-    """No value far from all others, hardly seen before, takes the place of many, on several days."""
+    """No number far from all others, and rare before, is frequent on several days."""
     time = evidence.contract.time
-    found = [
+    sentinel_values = [
         f"{feature.name} = {value:g} in {share:.1%} of rows"
         for feature in evidence.contract.features
         if feature.kind == "number"
@@ -100,29 +100,29 @@ def sentinels(evidence: Evidence, limits: Rows) -> Finding:
     ]
     return ruled(
         "data.sentinels",
-        not found,
-        "; ".join(found[:3]) or "none",
+        not sentinel_values,
+        "; ".join(sentinel_values[:3]) or "no sentinel value",
         f"at most {limits.max_sentinel:.0%} of rows",
-        "A number that stands for “unknown” is read as a number.",
+        "A code for “unknown”, such as -999, is read as a number.",
         limits.severity,
     )
 
 
 def frozen(evidence: Evidence, limits: Rows) -> Finding:
-    """No number that varied before stands still now."""
-    found = []
+    """No number that varied in the training rows is constant in the holdout."""
+    constant = []
     for feature in evidence.contract.features:
         if feature.kind != "number":
             continue
         before, now = (_top(rows[feature.name]) for rows in (evidence.train, evidence.holdout))
         if now > limits.max_frozen and before < limits.max_frozen - 0.15 and _varies(evidence.train[feature.name]):
-            found.append(f"{feature.name} is the same in {now:.1%} of rows, {before:.1%} before")
+            constant.append(f"{feature.name} has one value in {now:.1%} of rows, {before:.1%} in training")
     return ruled(
         "data.frozen",
-        not found,
-        "; ".join(found) or "every number still moves",
+        not constant,
+        "; ".join(constant) or "every number varies",
         f"at most {limits.max_frozen:.0%} of rows",
-        "A feed that hangs repeats its last word.",
+        "A feed that hangs repeats its last value.",
         limits.severity,
     )
 
@@ -130,38 +130,38 @@ def frozen(evidence: Evidence, limits: Rows) -> Finding:
 def repeated(evidence: Evidence, limits: Rows) -> Finding:
     """No day was loaded twice."""
     contract = evidence.contract
-    found: list[tuple[float, str]] = []
+    worst: list[tuple[float, str]] = []
     for rows in (evidence.train, evidence.holdout):
         twice = rows.duplicated([contract.key, contract.time])
         by_day = twice.groupby(days_of(rows, contract)).mean()
-        found.append((float(by_day.max()), str(by_day.idxmax())))
-    share, day = max(found)
-    said = f"{share:.0%} of the rows of {day} came before" if share else "no row came twice"
+        worst.append((float(by_day.max()), str(by_day.idxmax())))
+    share, day = max(worst)
+    observed = f"{share:.0%} of the rows of {day} are copies of earlier rows" if share else "no row occurs twice"
     return ruled(
         "data.repeated",
         share <= limits.max_repeated,
-        said,
-        f"at most {limits.max_repeated:.0%} of a day's",
-        "A day that is loaded twice counts twice.",
+        observed,
+        f"at most {limits.max_repeated:.0%} of a day's rows",
+        "A day that is loaded twice counts twice in training and evaluation.",
         limits.severity,
     )
 
 
 def rate(evidence: Evidence, limits: Rows) -> Finding:
-    """As many rows a day as before, or more."""
+    """Rows per day do not fall."""
     before, now = (_per_day(evidence.past.extents[part]) for part in ("train", "holdout"))
     return ruled(
         "data.rate",
         now >= before * limits.min_rate,
-        f"{now:,.0f} rows a day to judge with, {before:,.0f} learnt from",
-        f"at least {limits.min_rate:.0%} of them",
-        "An export that stops early leaves out what comes late.",
+        f"{now:,.0f} rows per day in the holdout, {before:,.0f} in training",
+        f"at least {limits.min_rate:.0%} of training",
+        "An export that stops early loses rows that arrive late.",
         limits.severity,
     )
 
 
-def fresh(evidence: Evidence, limits: Rows) -> Finding:
-    """The newest rows reach up to the end of the window."""
+def stale(evidence: Evidence, limits: Rows) -> Finding:
+    """The newest row is close to the end of the window."""
     end = pd.Timestamp(evidence.past.window[1])
     behind = (end - pd.Timestamp(evidence.past.extents["holdout"]["end"])) / pd.Timedelta(days=1)
     return ruled(
@@ -169,25 +169,25 @@ def fresh(evidence: Evidence, limits: Rows) -> Finding:
         behind <= limits.max_stale_days,
         f"the newest row is {behind:.1f} days older than the window's end",
         f"at most {limits.max_stale_days:g} days",
-        "A snapshot that nobody renews is learnt again and again.",
+        "A snapshot that is no longer updated gives the same model each night.",
         limits.severity,
     )
 
 
 def clock(evidence: Evidence, limits: Rows) -> Finding:
-    """The hours of the day are those of before: no shift of some hours fits much better."""
+    """The distribution over the hours of the day is not shifted by some hours."""
     before, now = (_hours(rows[evidence.contract.time]) for rows in (evidence.train, evidence.holdout))
     apart = [float(np.abs(np.roll(now, -shift) - before).sum() / 2) for shift in range(24)]
     best = int(np.argmin(apart))
     shifted = best != 0 and apart[0] - apart[best] > limits.max_clock
-    said = f"the hours of the day are {apart[0]:.0%} apart from those before"
+    observed = f"the distribution over the hours of the day differs by {apart[0]:.0%} from training"
     if shifted:
         hours = best if best <= 12 else best - 24
-        said += f"; {apart[best]:.0%} if the clock is {hours:+d} hours off"
+        observed += f", and by {apart[best]:.0%} if shifted by {hours:+d} hours"
     return ruled(
         "data.clock",
         not shifted,
-        said,
+        observed,
         f"no shift that explains more than {limits.max_clock:.0%}",
         "A change of time zone moves every row to another hour, and some to another day.",
         limits.severity,
@@ -195,14 +195,14 @@ def clock(evidence: Evidence, limits: Rows) -> Finding:
 
 
 def _pairs(evidence: Evidence, name: str) -> Iterable[tuple[pd.DataFrame, pd.DataFrame]]:
-    """Earlier rows beside later ones: the champion's and those learnt from, and the latter's."""
+    """Earlier and later rows: the champion's with the training rows, and these with the holdout."""
     if evidence.past.before is not None and name in evidence.past.before:
         yield evidence.past.before, evidence.train
     yield evidence.train, evidence.holdout
 
 
 def _rise(was: Any, then: Any, now: Any, when: Any) -> tuple[float, float]:
-    """How much larger a day's mean is now than before, and the standard error of that."""
+    """How much the mean of the days rose, and its standard error."""
     before, after = (each.groupby(at.dt.floor("D")).mean() for each, at in ((was, then), (now, when)))
     spread = float(before.std()) if len(before) > 1 else 0.0
     return float(after.mean() - before.mean()), spread * float(np.sqrt(1 / len(before) + 1 / len(after)))
@@ -219,7 +219,7 @@ def _differs(ours: pd.Series[Any], theirs: pd.Series[Any]) -> Any:
 
 
 def _spikes(earlier: pd.Series[Any], later: pd.Series[Any]) -> Iterable[tuple[float, float]]:
-    """Values that hardly came before, and lie far from all others: value, share of rows now."""
+    """Values that were rare before and are far from all others: value, share of later rows."""
     seen = earlier.dropna().astype(float)
     shares = later.dropna().astype(float).value_counts().head(5) / max(len(later), 1)
     for value, share in shares.items():
@@ -233,7 +233,7 @@ def _spikes(earlier: pd.Series[Any], later: pd.Series[Any]) -> Iterable[tuple[fl
 
 
 def _days(at: Any, which: Any, share: float) -> int:
-    """On how many days more than a *share* of the rows are of *which*."""
+    """On how many days more than a *share* of the rows is in the mask *which*."""
     return int((which.groupby(at.dt.floor("D")).mean() > share).sum())
 
 

@@ -1,27 +1,25 @@
-"""How often the rows that a candidate is judged on were looked at before.
+"""Holdout reuse: how many candidates were compared on the same days before.
 
-Who looks at one holdout often enough finds a model that is good on it by accident (Dwork et al.
-2015; Blum and Hardt 2015). Fresh rows roll with time, so each is looked at by a few candidates and
-then no more. The ledger has no file of its own: each report carries a hidden line, a landing keeps
-the report as the candidate's release notes, and whoever judges next reads them all.
+Repeated comparison on one holdout selects a model that is good on it by chance (Dwork et al. 2015; Blum and Hardt
+2015). The holdout moves with time, so that a day is used by a few candidates. Uses are recorded in a hidden line of
+each report, which landing keeps as the release notes.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 
-from checks.verdict import Finding
-from contracts.thresholds import Severity
+from checks.verdict import Finding, ruled
 
 _LINE = re.compile(r"^<!-- looked (\{.*\}) -->\s*$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
-class Look:
-    """One *candidate* (a digest) judged on the days from *first* to *last* of a contract's rows."""
+class Use:
+    """One *candidate* (a digest) compared on the days from *first* to *last* of a contract's rows."""
 
     contract: str
     first: str
@@ -29,44 +27,41 @@ class Look:
     candidate: str
 
 
-def line(look: Look) -> str:
+def hidden_line(use: Use) -> str:
     """The hidden line of a report; nothing in it ends the comment."""
-    words = json.dumps(asdict(look)).replace("<", "\\u003c").replace(">", "\\u003e")
-    return f"<!-- looked {words} -->"
+    content = json.dumps(asdict(use)).replace("<", "\\u003c").replace(">", "\\u003e")
+    return f"<!-- looked {content} -->"
 
 
-def looks_in(notes: Iterable[str]) -> list[Look]:
-    """The looks that release notes tell of; what is no such line is passed over."""
-    found = []
+def recorded_uses(notes: Iterable[str]) -> list[Use]:
+    """The uses that release notes record; broken lines are skipped."""
+    uses = []
     for text in notes:
-        for words in _LINE.findall(text):
+        for content in _LINE.findall(text):
             try:
-                found.append(Look(**{k: str(v) for k, v in json.loads(words).items()}))
+                uses.append(Use(**{k: str(v) for k, v in json.loads(content).items()}))
             except (ValueError, TypeError, AttributeError):
-                continue  # somebody edited the notes
-    return found
+                continue  # the notes were edited
+    return uses
 
 
-def times_looked(look: Look, days: Iterable[str], earlier: Iterable[Look]) -> list[int]:
-    """How many other candidates were judged on each of the *days* before.
-
-    The same candidate again on the same rows says nothing new, and does not count.
-    """
-    others = {each for each in earlier if each.contract == look.contract}
-    spans = {(e.candidate, e.first, e.last) for e in others if e.candidate != look.candidate}
+def count_earlier(use: Use, days: Iterable[str], earlier: Iterable[Use]) -> list[int]:
+    """How many other candidates were compared on each of the *days* before; repeating this one does not count."""
+    others = {each for each in earlier if each.contract == use.contract}
+    spans = {(e.candidate, e.first, e.last) for e in others if e.candidate != use.candidate}
     return [len({candidate for candidate, first, last in spans if first <= day <= last}) for day in sorted(days)]
 
 
-def looked(look: Look, times: Sequence[int], most: int, severity: Severity = "warn") -> Finding:
-    """The finding on how often the fresh rows' days were looked at; *times* is per day."""
-    new = sum(1 for each in times if each == 0)
-    worst = max(times, default=0)
-    return Finding(
+def earlier_uses(use: Use, times: Mapping[str, int], most: int) -> Finding:
+    """The finding on *times*, the number of other candidates by day."""
+    new = sum(1 for each in times.values() if each == 0)
+    worst = max(times.values(), default=0)
+    return ruled(
         "data.looks",
-        "PASS" if worst <= most else "FAIL",
-        f"{look.first} to {look.last}: {new} of {len(times)} days were never looked at before,"
+        worst <= most,
+        f"{use.first} to {use.last}: {new} of {len(times)} days were not used before,"
         f" the others by at most {worst} candidates",
         f"at most {most}",
-        "Who looks often enough at the same rows finds a model that is good on them by accident.",
-        severity,
+        "Repeated comparison on the same rows selects a model that is good on them by chance.",
+        "warn",
     )

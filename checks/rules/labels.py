@@ -1,4 +1,4 @@
-"""Are the labels the outcomes? Some come late, and some stop coming."""
+"""Labels: label delay at the end of the holdout, and rare classes."""
 
 from __future__ import annotations
 
@@ -10,55 +10,55 @@ from checks.evidence import Array, Evidence, days_of, target
 from checks.verdict import Finding, ruled
 from contracts.gate_limits import Labels
 
-#: The end of the holdout that is compared with its beginning; and fewer days than this tell nothing.
+#: The last share of the holdout's days, which is compared with the rest; fewest days for that.
 END, FEWEST_DAYS = 0.25, 8
 
 
 def maturing(evidence: Evidence, limits: Labels) -> Finding:
-    """Outcomes do not dry up at the end: late ones would be learnt as "it did not happen".
+    """Outcomes do not fall off at the end of the holdout, where labels may still be missing.
 
-    By day, what happened (any class but the first) over what was predicted, so that a calm week is
-    not taken for a late feed. The last quarter of the days must fall by more than the limit *and*
-    by more than two standard errors. It blocks where they keep less than half of what the calmest
-    days learnt from kept: seasons turn within days, too, and that is only said.
+    Compared is the ratio of outcomes (any class but the first) to predicted outcomes by day, since a quiet week
+    lowers both. The rule fails if the last quarter of the days falls by more than the limit *and* by more than two
+    standard errors. It blocks where those days keep less than half of what the quietest days in training kept, and
+    warns otherwise: seasons change within days, too.
     """
-    said, fails, severity = "regression: a missing outcome is no row", False, limits.severity
+    observed, fails, severity = "regression: rows without an outcome are excluded", False, limits.severity
     if evidence.contract.task != "regression":
         scores = evidence.holdout_scores
         predicted = scores if scores.ndim == 1 else 1 - scores[:, 0]
         ratio = _by_day(evidence.days, evidence.truth > 0, predicted)
         last = max(2, int(len(ratio) * END))
         early, late = ratio[:-last], ratio[-last:]
-        said = f"{len(ratio)} days are too few to tell"
+        observed = f"{len(ratio)} days are too few to compare"
         if len(ratio) >= FEWEST_DAYS and early.mean() > 0:
             kept = late.mean() / early.mean()
             error = early.std(ddof=1) * np.sqrt(1 / len(late) + 1 / len(early))
             fails = bool(1 - kept > limits.max_fall and early.mean() - late.mean() > 2 * error)
-            calmest = _calmest(evidence, len(early), last)
-            severity = "warn" if fails and kept >= calmest / 2 else limits.severity
-            said = (
-                f"over the last {last} days {late.mean():.2f} outcomes for each one predicted,"
-                f" {early.mean():.2f} before: {kept:.0%} kept; the calmest days learnt from kept {calmest:.0%}"
+            quietest = _quietest(evidence, len(early), last)
+            severity = "warn" if fails and kept >= quietest / 2 else limits.severity
+            observed = (
+                f"{late.mean():.2f} outcomes per predicted outcome over the last {last} days, {early.mean():.2f} before:"
+                f" {kept:.0%} kept; the quietest days in training kept {quietest:.0%}"
             )
     return ruled(
         "labels.maturing",
         not fails,
-        said,
+        observed,
         f"a fall of at most {limits.max_fall:.0%}",
-        "Outcomes that come late are taken for outcomes that never came.",
+        "With label delay, outcomes that are still missing are trained on as negatives.",
         severity,
     )
 
 
 def _by_day(days: Any, happened: Any, expected: Any) -> Array:
-    """What happened over what was expected, by day."""
+    """Outcomes over expected outcomes, by day."""
     _, day = np.unique(days, return_inverse=True)
-    found: Array = np.bincount(day, happened) / np.maximum(np.bincount(day, expected), 1e-9)
-    return found
+    ratio: Array = np.bincount(day, happened) / np.maximum(np.bincount(day, expected), 1e-9)
+    return ratio
 
 
-def _calmest(evidence: Evidence, before: int, last: int) -> float:
-    """Of the rows learnt from: the least that *last* days kept of the share of outcomes of those before."""
+def _quietest(evidence: Evidence, before: int, last: int) -> float:
+    """In training: the least share of outcomes that *last* days kept, relative to the days *before* them."""
     contract, rows = evidence.contract, evidence.train
     share = _by_day(days_of(rows, contract), target(rows, contract) > 0, np.ones(len(rows)))
     means = [
@@ -68,20 +68,20 @@ def _calmest(evidence: Evidence, before: int, last: int) -> float:
 
 
 def balance(evidence: Evidence, limits: Labels) -> Finding:
-    """Every class is there often enough to be learnt."""
+    """Every class is frequent enough in the training rows."""
     contract = evidence.contract
-    said, least = "regression: no classes", 1.0
+    observed, least = "regression: no classes", 1.0
     if contract.task != "regression":
         codes = target(evidence.train, contract).astype(int)
         shares = np.bincount(codes, minlength=len(contract.target.classes)) / len(codes)
         rare = int(shares.argmin())
         least = float(shares[rare])
-        said = f"{least:.2%} of the rows learnt from are {contract.target.classes[rare]}"
-    return Finding(
+        observed = f"{least:.2%} of the training rows have the class {contract.target.classes[rare]}"
+    return ruled(
         "labels.balance",
-        "PASS" if least >= limits.min_class else "FAIL",
-        said,
+        least >= limits.min_class,
+        observed,
         f"at least {limits.min_class:.2%} of each class",
-        "A class that hardly comes cannot be learnt; often its outcomes were lost.",
+        "A class that is this rare cannot be predicted; often its labels were lost.",
         limits.severity,
     )

@@ -1,49 +1,45 @@
-"""Does the bundle behave as its manifest says? Spread, directions, stability, metadata, clock."""
+"""Model behaviour: constant scores, monotone directions, stability with another seed, calibration."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
-
 import numpy as np
-import pandas as pd
 
+from checks.comparison.bootstrap import Blocks, measures
 from checks.evidence import Evidence, score
 from checks.verdict import Finding, ruled
 from contracts.gate_limits import Behaviour
+from contracts.thresholds import Gate
 from contracts.tolerance import spread_of
 from serve.release.bundle import Bundle
 
-#: Rows, and steps of the feature, that a stated direction is tried on.
+#: Rows, and values of the feature, that a stated direction is tested on.
 ROWS, STEPS = 300, 8
 
 
 def spread(evidence: Evidence, limits: Behaviour) -> Finding:
-    """The scores tell rows apart: their standard deviation against the outcome's."""
+    """The scores vary: their standard deviation, relative to that of the outcomes."""
     scores, truth = evidence.holdout_scores, evidence.truth
     if scores.ndim == 2:
         truth = np.eye(scores.shape[1])[truth.astype(int)]
     ours, outcomes = (float(np.max(spread_of(each))) for each in (scores, truth))
-    said, holds = "every row has the same score", False
+    observed, holds = "every row has the same score", False
     if ours and outcomes:
-        said, holds = (
-            f"the scores spread {ours / outcomes:.1%} as far as the outcomes",
-            ours / outcomes >= limits.min_spread,
-        )
+        observed = f"the standard deviation of the scores is {ours / outcomes:.1%} of that of the outcomes"
+        holds = ours / outcomes >= limits.min_spread
     elif ours:
-        said, holds = "the scores differ, and every outcome is the same", True
+        observed, holds = "the scores vary, and all outcomes are the same", True
     return ruled(
         "model.constant",
         holds,
-        said,
+        observed,
         f"at least {limits.min_spread:.0%}",
-        "A model that answers every row alike has nothing to say.",
+        "A model with nearly constant scores does not discriminate.",
         limits.severity,
     )
 
 
 def direction(evidence: Evidence, candidate: Bundle, limits: Behaviour) -> Finding:
-    """Where the contract states a direction, more of the feature never means the opposite."""
+    """Where the contract states a direction, a larger value of the feature never moves the score the other way."""
     broken = {}
     for feature in evidence.contract.features:
         if feature.direction and evidence.holdout_scores.ndim == 1:
@@ -56,71 +52,45 @@ def direction(evidence: Evidence, candidate: Bundle, limits: Behaviour) -> Findi
     return ruled(
         "model.direction",
         not broken or broken[worst] <= limits.max_against,
-        f"{worst} goes against its direction for {broken[worst]:.1%} of rows" if broken else "none is stated",
+        f"{worst} violates its direction for {broken[worst]:.1%} of rows"
+        if broken
+        else "the contract states no direction",
         f"at most {limits.max_against:.0%} of rows",
-        "The contract promises whoever reads a score which way it moves.",
+        "The contract promises that the score is monotone in this feature.",
         limits.severity,
     )
 
 
 def stability(candidate: Bundle, limits: Behaviour) -> Finding:
-    """The same rows learnt again with another seed give the same decisions."""
-    told = candidate.manifest.get("stability")
-    share = float(told["decisions"]) if told else 0.0
+    """Training on the same rows with another seed gives the same decisions."""
+    second = candidate.manifest.get("stability")
+    share = float(second["decisions"]) if second else 0.0
     return ruled(
         "model.stability",
         share <= limits.max_unstable,
-        f"another seed changes {share:.1%} of decisions"
-        if told
-        else "no second fit: nothing in the estimator is random",
+        f"another seed changes {share:.1%} of decisions" if second else "no second fit: the estimator is deterministic",
         f"at most {limits.max_unstable:.0%}",
-        "What hangs on a seed changes every night, for no reason.",
+        "Decisions that depend on the seed change at each retraining without a reason.",
         limits.severity,
     )
 
 
-def metadata(evidence: Evidence, candidate: Bundle, limits: Behaviour) -> Finding:
-    """What the manifest says of the model and its evidence is so."""
-    wrong = list(_wrong(evidence, candidate))
-    return ruled(
-        "bundle.metadata",
-        not wrong,
-        "; ".join(wrong) or "the manifest describes what is there",
-        "no contradiction",
-        "Evidence of another model, or of other rows, proves nothing about this one.",
-        limits.severity,
+def calibration(evidence: Evidence, gate: Gate) -> list[Finding]:
+    """Expected calibration error in ten bins (Naeini et al. 2015), beyond two standard errors; not for regression.
+
+    The standard error is that of drawing whole days, since calibration differs from day to day.
+    """
+    if evidence.contract.task == "regression":
+        return []
+    (measure,) = measures("ece", evidence.truth, evidence.holdout_scores)
+    blocks = Blocks(evidence.day_codes, evidence.key_codes, gate.compare.draws, gate.compare.seed)
+    error, deviation = float(measure()), float(np.std(measure.drawn(blocks.day, blocks.times)))
+    finding = ruled(
+        "model.calibration",
+        error - 2 * deviation <= gate.model.max_calibration_error,
+        f"expected calibration error {error:.3f} (two standard errors over days: {2 * deviation:.3f})",
+        f"at most {gate.model.max_calibration_error:g}",
+        "Users who act on a probability need it to match the observed frequency.",
+        gate.model.severity,
     )
-
-
-def clock(candidate: Bundle, limits: Behaviour, now: datetime | None = None) -> Finding:
-    """Nothing in the bundle is from the future."""
-    manifest, latest = candidate.manifest, (now or datetime.now(UTC)) + timedelta(days=1)
-    times = {
-        "it was made": manifest.get("build", {}).get("made_at"),
-        "its newest row": manifest["data"]["holdout"]["end"],
-    }
-    late = [f"{what} on {when}" for what, when in times.items() if when and pd.Timestamp(when) > latest]
-    return ruled(
-        "bundle.clock",
-        not late,
-        "; ".join(late) or "nothing is from the future",
-        f"not after {latest:%Y-%m-%d}",
-        "Versions sort by time: one from the future would pass for the newest for ever.",
-        limits.severity,
-    )
-
-
-def _wrong(evidence: Evidence, candidate: Bundle) -> Iterable[str]:
-    manifest, contract = candidate.manifest, candidate.contract
-    if manifest["task"] != contract.task:
-        yield f"the task is {manifest['task']} here and {contract.task} in the contract"
-    if list(manifest.get("classes", contract.target.classes)) != list(contract.target.classes):
-        yield "the classes are not the contract's"
-    for part, rows in (("train", evidence.train), ("holdout", evidence.holdout)):
-        told = manifest["data"][part]
-        at = rows[contract.time].dt.floor("s")
-        outside = int(((at < pd.Timestamp(told["start"])) | (at > pd.Timestamp(told["end"]))).sum())
-        if outside:
-            yield f"{outside:,} rows of evidence ({part}) lie outside {told['start']} to {told['end']}"
-        if len(rows) > told["rows"]:
-            yield f"{len(rows):,} rows of evidence ({part}), more than the {told['rows']:,} there were"
+    return [finding]

@@ -1,58 +1,99 @@
-"""Every rule that needs neither Deepchecks nor a comparison, by name.
+"""The table of all rules of the gate, in the order of the verdict. A new rule is a line here.
 
-A rule that crashes is NOT_RUN, and that is no pass; one that is gone from a verdict is missed by
-name.
+A rule is a function of the measurements that returns its finding, or for a family (`serving.*`) the findings of all
+its rules. A rule that crashes is NOT_RUN, and so is a required one without a finding: neither is a pass.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
-from checks.evidence import Evidence
+from checks.comparison.anchor import anchor_state
+from checks.comparison.compare import required_comparisons
+from checks.comparison.slices import FOUND
+from checks.measurements import Measurements
+from checks.rules import bundle_sanity as bundle
+from checks.rules import contract_compatibility as contract
 from checks.rules import data_quality as rows
-from checks.rules import labels, leakage
+from checks.rules import holdout_reuse, labels, leakage, serving_limits
 from checks.rules import model_behaviour as behaviour
 from checks.verdict import Finding
-from contracts.thresholds import Gate
-from serve.release.bundle import Bundle
 
-Examined = Callable[[Evidence, Bundle, Gate], Finding]
-RULES: Mapping[str, Examined] = {
-    "leak.solo": lambda e, _, gate: leakage.solo(e, gate.leakage),
-    "leak.split": lambda e, _, gate: leakage.split(e, gate.leakage),
-    "labels.maturing": lambda e, _, gate: labels.maturing(e, gate.labels),
-    "labels.balance": lambda e, _, gate: labels.balance(e, gate.labels),
-    "data.rewritten": lambda e, _, gate: rows.rewritten(e, gate.rows),
-    "data.lost": lambda e, _, gate: rows.lost(e, gate.rows),
-    "data.missing_jump": lambda e, _, gate: rows.missing_jump(e, gate.rows),
-    "data.sentinels": lambda e, _, gate: rows.sentinels(e, gate.rows),
-    "data.frozen": lambda e, _, gate: rows.frozen(e, gate.rows),
-    "data.repeated": lambda e, _, gate: rows.repeated(e, gate.rows),
-    "data.rate": lambda e, _, gate: rows.rate(e, gate.rows),
-    "data.stale": lambda e, _, gate: rows.fresh(e, gate.rows),
-    "data.clock": lambda e, _, gate: rows.clock(e, gate.rows),
-    "model.constant": lambda e, _, gate: behaviour.spread(e, gate.behaviour),
-    "model.direction": lambda e, b, gate: behaviour.direction(e, b, gate.behaviour),
-    "model.stability": lambda _, b, gate: behaviour.stability(b, gate.behaviour),
-    "bundle.metadata": lambda e, b, gate: behaviour.metadata(e, b, gate.behaviour),
-    "bundle.clock": lambda _, b, gate: behaviour.clock(b, gate.behaviour),
+
+def _compatible(m: Measurements) -> Finding:
+    requests = {"fresh rows": m.evidence.holdout[m.evidence.fresh]}
+    if m.champion_rows is not None:
+        requests["rows of the champion's holdout"] = m.champion_rows
+    champion = m.inputs.champion.contract if m.inputs.champion else None
+    return contract.compatible(champion, m.evidence.contract, requests, m.gate.contract.severity)
+
+
+def _retired(m: Measurements) -> list[Finding]:
+    if m.inputs.anchor_unreadable:  # the anchor may read any column
+        return []
+    live = [each.contract for each in (m.inputs.champion, m.inputs.anchor) if each]
+    return contract.retired(m.evidence.contract, live)
+
+
+Rule = Callable[[Measurements], Finding | Sequence[Finding]]
+RULES: Mapping[str, Rule] = {
+    "bundle.onnx": lambda m: [m.inputs.content] if m.inputs.content else [],
+    "bundle.scores": lambda m: bundle.scores(m.evidence),
+    "bundle.quarantine": lambda m: bundle.quarantine(m.inputs.candidate, m.inputs.quarantine),
+    "data.fresh_rows": lambda m: bundle.fresh_rows(m.evidence, m.inputs.candidate, m.gate),
+    "model.calibration": lambda m: behaviour.calibration(m.evidence, m.gate),
+    "contract.compatible": _compatible,
+    "upstream.*": lambda m: m.upstream,
+    "serving.*": lambda m: m.serving,
+    "leak.solo": lambda m: leakage.solo(m.evidence, m.gate.leakage),
+    "leak.split": lambda m: leakage.split(m.evidence, m.gate.leakage),
+    "labels.maturing": lambda m: labels.maturing(m.evidence, m.gate.labels),
+    "labels.balance": lambda m: labels.balance(m.evidence, m.gate.labels),
+    "data.rewritten": lambda m: rows.rewritten(m.evidence, m.gate.rows),
+    "data.lost": lambda m: rows.lost(m.evidence, m.gate.rows),
+    "data.missing_jump": lambda m: rows.missing_jump(m.evidence, m.gate.rows),
+    "data.sentinels": lambda m: rows.sentinels(m.evidence, m.gate.rows),
+    "data.frozen": lambda m: rows.frozen(m.evidence, m.gate.rows),
+    "data.repeated": lambda m: rows.repeated(m.evidence, m.gate.rows),
+    "data.rate": lambda m: rows.rate(m.evidence, m.gate.rows),
+    "data.stale": lambda m: rows.stale(m.evidence, m.gate.rows),
+    "data.clock": lambda m: rows.clock(m.evidence, m.gate.rows),
+    "model.constant": lambda m: behaviour.spread(m.evidence, m.gate.behaviour),
+    "model.direction": lambda m: behaviour.direction(m.evidence, m.inputs.candidate, m.gate.behaviour),
+    "model.stability": lambda m: behaviour.stability(m.inputs.candidate, m.gate.behaviour),
+    "bundle.metadata": lambda m: bundle.metadata(m.evidence, m.inputs.candidate, m.gate.behaviour),
+    "bundle.clock": lambda m: bundle.clock(m.inputs.candidate, m.gate.behaviour),
+    "compare.anchor": lambda m: anchor_state(m.evidence, m.inputs.anchor_slot, m.inputs.quarantine),
+    "contract.retired": _retired,
+    "compare.*": lambda m: m.comparison.findings,
+    "deepchecks.*": lambda m: m.deepchecks,
+    "live.*": lambda m: m.inputs.slots,
+    "data.looks": lambda m: holdout_reuse.earlier_uses(m.use, m.earlier_uses, m.gate.max_looks),
 }
+#: Not for every task, or only where there is something to report.
+OPTIONAL = {"contract.retired", "model.calibration"}
 
 
-def examination(
-    evidence: Evidence, candidate: Bundle, gate: Gate, rules: Mapping[str, Examined] = RULES
-) -> list[Finding]:
-    """A finding per rule, whatever became of it."""
-    found = []
+def run_rules(measured: Measurements, rules: Mapping[str, Rule] = RULES) -> list[Finding]:
+    """The findings of all *rules*, in their order."""
+    findings: list[Finding] = []
     for name, rule in rules.items():
         try:
-            found.append(rule(evidence, candidate, gate))
-        except Exception as error:  # data of any shape: a rule must not take the others with it
-            found.append(_crashed(name, error))
-    return found
+            found = rule(measured)
+        except Exception as error:  # data of any shape: the other rules must run all the same
+            found = _crashed(name, error)
+        findings += [found] if isinstance(found, Finding) else found
+    return findings
+
+
+def required_rules(measured: Measurements) -> list[str]:
+    """The names of the rules that must have a finding."""
+    single = [name for name in RULES if not name.endswith("*") and name not in OPTIONAL]
+    compared = required_comparisons(measured.evidence, measured.gate.compare)
+    return [*single, *compared, FOUND, *serving_limits.SERVING, *measured.deepchecks_rules]
 
 
 def _crashed(name: str, error: Exception) -> Finding:
     return Finding(
-        name, "NOT_RUN", f"{type(error).__name__}: {error}", "it must run", "A check that crashed proves nothing."
+        name, "NOT_RUN", f"{type(error).__name__}: {error}", "the rule must run", "A rule that crashed checked nothing."
     )

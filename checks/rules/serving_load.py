@@ -1,7 +1,7 @@
-"""The real server, started in its own environment and sent real rows before anything is blessed.
+"""The scorer, started in its own environment with each bundle and sent rows of the holdout.
 
-Candidate and champion are asked in turns, so whatever else the machine does befalls both. The answers
-must be the scores that were judged; how fast they come is compared at the 95th percentile.
+Candidate and champion answer in turns, so that other load on the machine affects both. Answers are compared with the
+evaluated scores, latency at the 95th percentile.
 """
 
 from __future__ import annotations
@@ -25,25 +25,25 @@ from contracts.tolerance import relative, spread_of
 from serve.release.bundle import Bundle
 
 ROOT = Path(__file__).parents[2]
-#: Names the interpreter of the scorer's environment, where it is not beside ours.
+#: Variable with the path of the Python of the scorer's environment, where that is not .venv/serve.
 VARIABLE = "TIDEGATE_SERVE_PYTHON"
-#: What the server is told of our environment: no token, no setting of another scorer's.
+#: Environment variables that the server gets: no token, and no setting of another scorer.
 KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR")
-#: Seconds for a start; rows of the one request that checks answers; requests of a turn; turns at least.
+#: Seconds to wait for a start; rows of the request that checks answers; requests of a turn; least number of turns.
 PATIENCE, BATCH, TURN, TURNS = 30.0, 500, 10, 10
-#: Scores may differ by this: the scorer's ONNX Runtime may be another than the gate's.
+#: Scores may differ by this: scorer and gate may have different versions of ONNX Runtime.
 CLOSE = 1e-5
 
 
 class ServingError(Exception):
-    """The server did not start, or did not answer a row. The message says which, with its log's end."""
+    """The server did not start, or did not answer a row; the message has the end of its log."""
 
 
 @dataclass(frozen=True)
 class Served:
-    """What the server did with one bundle: *worst* is how far its answers were from what was judged.
+    """The server with one bundle: *worst* is the largest difference of an answer from the evaluated score.
 
-    *seconds* are those of single rows, in order; *memory* is in bytes, None where it is not known.
+    *seconds* has the latency of single rows, in order; *size* and *memory* are bytes, memory None if unknown.
     """
 
     version: str
@@ -60,8 +60,8 @@ class Served:
 
 
 @dataclass(frozen=True)
-class Asked:
-    """A bundle with the rows it is sent, as JSON values, and the scores that they should have."""
+class Load:
+    """A bundle with the rows that it is sent, as JSON values, and the expected scores."""
 
     bundle: Bundle
     rows: Sequence[Mapping[str, Any]]
@@ -69,24 +69,24 @@ class Asked:
 
 
 def interpreter() -> Path | None:
-    """The Python of the scorer's environment: named by a variable, or installed beside the gate's."""
+    """The Python of the scorer's environment: the one that `VARIABLE` names, else .venv/serve; None without either."""
     named = os.environ.get(VARIABLE)
-    found = Path(named) if named else ROOT / ".venv/serve/bin/python"
-    return found if found.is_file() else None
+    path = Path(named) if named else ROOT / ".venv/serve/bin/python"
+    return path if path.is_file() else None
 
 
-def serve(asked: Sequence[Asked], python: Path, seconds: float) -> list[Served]:
-    """Serve each bundle, check its answers, then ask all in turns for *seconds* each.
+def serve(loads: Sequence[Load], python: Path, seconds: float) -> list[Served]:
+    """Serve each bundle, check its answers, then send all of them rows in turns for *seconds* each.
 
     Raises `ServingError`.
     """
     with ExitStack() as stack:
         work = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         servers = [
-            stack.enter_context(_server(each.bundle, python, work / f"{number}")) for number, each in enumerate(asked)
+            stack.enter_context(_server(each.bundle, python, work / f"{number}")) for number, each in enumerate(loads)
         ]
-        worst = [server.worst(each) for server, each in zip(servers, asked, strict=True)]
-        times = _in_turns(servers, asked, seconds)
+        worst = [server.worst(each) for server, each in zip(servers, loads, strict=True)]
+        times = _in_turns(servers, loads, seconds)
         return [
             Served(
                 each.bundle.version,
@@ -96,14 +96,14 @@ def serve(asked: Sequence[Asked], python: Path, seconds: float) -> list[Served]:
                 server.memory(),
                 took,
             )
-            for each, server, off, took in zip(asked, servers, worst, times, strict=True)
+            for each, server, off, took in zip(loads, servers, worst, times, strict=True)
         ]
 
 
 def ratio(ours: Sequence[float], theirs: Sequence[float]) -> tuple[float, float]:
-    """How many times slower *ours* is than *theirs* at the 95th percentile, and at least so many.
+    """Latency of *ours* over *theirs* at the 95th percentile, and a lower bound of that.
 
-    The second is what it is in nine of ten stretches of time: a moment's noise is no slowness.
+    The bound is exceeded in nine of ten periods, so that a short pause of the machine does not count.
     """
     parts = [
         float(np.percentile(one, 95) / np.percentile(other, 95))
@@ -133,22 +133,22 @@ class _Server:
             raise ServingError(f"it answers {answer.status}: {content[:300].decode(errors='replace')}")
         return json.loads(content)
 
-    def worst(self, asked: Asked) -> float:
-        """How far its answers are from the scores at most, in units of `CLOSE` (`contracts.tolerance`)."""
-        rows = asked.rows[:BATCH]
+    def worst(self, load: Load) -> float:
+        """The largest difference of its answers from the expected scores (see `contracts.tolerance.relative`)."""
+        rows = load.rows[:BATCH]
         answers = self.ask(json.dumps(rows).encode())
         versions = {each["version"] for each in answers}
-        if versions != {asked.bundle.version}:
-            raise ServingError(f"{', '.join(sorted(versions))} answered for {asked.bundle.version}")
-        found = np.array([_scores(each) for each in answers], dtype=float)
-        wanted = asked.scores[: len(rows)]
-        if found.shape != wanted.shape:
-            raise ServingError(f"it gives scores of shape {found.shape}, expected {wanted.shape}")
-        probability = asked.bundle.contract.task != "regression"
-        return float(relative(found, wanted, spread_of(asked.scores), CLOSE, probability).max())
+        if versions != {load.bundle.version}:
+            raise ServingError(f"{', '.join(sorted(versions))} answered instead of {load.bundle.version}")
+        scores = np.array([_scores(each) for each in answers], dtype=float)
+        expected = load.scores[: len(rows)]
+        if scores.shape != expected.shape:
+            raise ServingError(f"its scores have the shape {scores.shape}, expected {expected.shape}")
+        probability = load.bundle.contract.task != "regression"
+        return float(relative(scores, expected, spread_of(load.scores), CLOSE, probability).max())
 
     def memory(self) -> int | None:
-        """Bytes that it and its workers hold; None where `ps` does not tell."""
+        """Resident bytes of the server and its workers; None without a usable `ps`."""
         try:
             listed = subprocess.run(
                 ["ps", "-A", "-o", "pid=,ppid=,rss="], capture_output=True, text=True, check=True
@@ -163,14 +163,14 @@ class _Server:
         return 1024 * sum(size for pid, _, size in rows if pid in mine)
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         self._connection.close()
 
 
 def _scores(answer: Mapping[str, Any]) -> Any:
-    """The score of a row, or those of all classes in their order."""
-    chances = answer.get("probabilities")
-    return list(chances.values()) if chances and len(chances) > 2 else answer["score"]
+    """The score of a row, or the probabilities of all classes in their order."""
+    probabilities = answer.get("probabilities")
+    return list(probabilities.values()) if probabilities and len(probabilities) > 2 else answer["score"]
 
 
 @contextmanager
@@ -227,9 +227,9 @@ def _port(process: subprocess.Popen[bytes], ready: Path, log: Path) -> int:
     raise ServingError(f"it did not start within {PATIENCE:.0f} s: {tail(log)}")
 
 
-def _in_turns(servers: Sequence[_Server], asked: Sequence[Asked], seconds: float) -> list[list[float]]:
-    bodies = [[json.dumps(row).encode() for row in each.rows[:BATCH]] for each in asked]
-    for server, rows in zip(servers, bodies, strict=True):  # the first ones are slow
+def _in_turns(servers: Sequence[_Server], loads: Sequence[Load], seconds: float) -> list[list[float]]:
+    bodies = [[json.dumps(row).encode() for row in each.rows[:BATCH]] for each in loads]
+    for server, rows in zip(servers, bodies, strict=True):  # warm-up
         for body in rows[:50]:
             server.ask(body)
     times: list[list[float]] = [[] for _ in servers]
@@ -245,6 +245,6 @@ def _in_turns(servers: Sequence[_Server], asked: Sequence[Asked], seconds: float
 
 
 def tail(log: Path) -> str:
-    """The end of its log, on one line."""
-    words = log.read_text(errors="replace") if log.is_file() else ""
-    return " ".join(words.split())[-300:] or "it said nothing"
+    """The end of the log, on one line."""
+    lines = log.read_text(errors="replace") if log.is_file() else ""
+    return " ".join(lines.split())[-300:] or "the log is empty"

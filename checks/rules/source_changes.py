@@ -1,4 +1,4 @@
-"""Fingerprints of the source, candidate's against champion's -> findings that name what changed upstream."""
+"""Source changes: the fingerprint of the source in the candidate's manifest against the champion's."""
 
 from __future__ import annotations
 
@@ -9,29 +9,29 @@ from typing import Any
 import pandas as pd
 
 from checks.rules.renamed_categories import likeness
-from checks.verdict import Finding, Outcome
+from checks.verdict import Finding, ruled
 from contracts.row_contract import Contract
 from contracts.thresholds import Gate, Severity
 from model.source_profile.fingerprint_changes import changes, outlook
 from model.source_profile.source_change import Change, Kind, Limits
 
 Rows = Callable[[], pd.DataFrame]
-#: kind of change -> what must not be, and why it matters.
+#: kind of change -> limit, and why it matters.
 KINDS: dict[Kind, tuple[str, str]] = {
-    "units": ("no number in another unit", "Before and after the change one number means two things."),
-    "stopped": ("rows up to the end of the window", "What did not come is missing from what is learnt and judged."),
-    "missing": ("no field that is missing far more often", "Something upstream no longer fills it."),
+    "units": ("no number in another unit", "One number has two meanings, before and after the change."),
+    "stopped": ("rows up to the end of the window", "Training and holdout lack the rows that did not arrive."),
+    "missing": ("no field that is missing far more often", "A step upstream no longer fills the field."),
     "renamed": (
         "no value under another name",
-        "What was learnt of the old name is lost: to the model a new name is a new thing.",
+        "The model reads the new name as an unknown category, and loses what it was trained on.",
     ),
-    "categories": ("no value that went or came", "A new segment, or one that ended."),
+    "categories": ("no value that appeared or disappeared", "A segment is new, or ended."),
     "rows": (
         "as many rows a day as before, at the same hours",
-        "A cut or doubled export, another clock, or a new segment.",
+        "A truncated or doubled export, another time zone, or a new segment.",
     ),
-    "schema": ("the same fields", "Who owns the field knows whether it was meant."),
-    "outlook": ("no limit that will break soon", "There is still time to ask upstream."),
+    "schema": ("the same fields", "The owner of the field knows whether the change was intended."),
+    "outlook": ("no limit that will be exceeded soon", "There is time to ask the owner of the source."),
 }
 
 
@@ -40,19 +40,19 @@ def upstream(
 ) -> tuple[list[Finding], list[Change]]:
     """A finding for each kind of change, from both manifests, and the changes themselves.
 
-    The candidate's *rows*, which are asked for only then, tell whether a value that seems renamed is; where they cannot, it is said only.
+    The candidate's *rows* are loaded only to confirm a renamed value; without confirmation the rule warns.
     """
     rules = gate.upstream
     source = _source(candidate)
     if source is None:
-        why = "the candidate's bundle tells nothing of its source: it was made before bundles did"
+        observed = "the candidate's bundle has no fingerprint of its source: it was built by an older version"
         return [
             Finding(
                 "upstream.fingerprint",
                 "FAIL",
-                why,
+                observed,
                 "a fingerprint of the source",
-                "Changes upstream cannot be named.",
+                "Changes of the source cannot be detected without it.",
                 "warn",
             )
         ], []
@@ -61,20 +61,20 @@ def upstream(
     )
     old = _source(champion) if champion else None
     since = _since(candidate, champion, old)
-    found = changes(old, source, since, limits)
+    detected = changes(old, source, since, limits)
     contract = Contract.from_json(candidate["contract"])
-    found += outlook(source, contract, limits)
-    findings = [_finding(kind, found, rules.severity, since, gate) for kind in KINDS]
-    return [_settled(each, found, rows, contract) for each in findings], found
+    detected += outlook(source, contract, limits)
+    findings = [_finding(kind, detected, rules.severity, since, gate) for kind in KINDS]
+    return [_confirmed(each, detected, rows, contract) for each in findings], detected
 
 
 def _source(manifest: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    found = manifest.get("data", {}).get("source")
-    return found if isinstance(found, dict) and found.get("format") == 1 else None
+    source = manifest.get("data", {}).get("source")
+    return source if isinstance(source, dict) and source.get("format") == 1 else None
 
 
 def _since(candidate: Mapping[str, Any], champion: Mapping[str, Any] | None, old: Mapping[str, Any] | None) -> str:
-    """The first day that is new: since the champion's window, or in the holdout."""
+    """The first day after the champion's window, or without one of the holdout."""
     if old:
         return str(old["until"])[:10]
     if champion and champion.get("data", {}).get("window"):
@@ -82,24 +82,23 @@ def _since(candidate: Mapping[str, Any], champion: Mapping[str, Any] | None, old
     return str(candidate["data"]["holdout"]["start"])[:10]
 
 
-def _finding(kind: Kind, found: Sequence[Change], usual: Severity, since: str, gate: Gate) -> Finding:
+def _finding(kind: Kind, detected: Sequence[Change], usual: Severity, since: str, gate: Gate) -> Finding:
     limit, why = KINDS[kind]
-    mine = [change for change in found if change.kind == kind]
-    severity = getattr(gate.upstream, kind, usual)  # some kinds have their own
-    outcome: Outcome = "FAIL" if mine else "PASS"
-    told = "; ".join(map(str, mine)) if mine else f"nothing of the kind since {since}"
-    if kind == "outlook" and not mine:
-        told = f"none within {gate.upstream.horizon_days} days, if it goes on like this"
-    return Finding(f"upstream.{kind}", outcome, told, limit, why, severity)
+    of_kind = [change for change in detected if change.kind == kind]
+    severity = getattr(gate.upstream, kind, usual)  # some kinds have a severity in thresholds.toml
+    observed = "; ".join(map(str, of_kind)) if of_kind else f"no such change since {since}"
+    if kind == "outlook" and not of_kind:
+        observed = f"none within {gate.upstream.horizon_days} days at the present trend"
+    return ruled(f"upstream.{kind}", not of_kind, observed, limit, why, severity)
 
 
-def _settled(finding: Finding, found: Sequence[Change], rows: Rows, contract: Contract) -> Finding:
-    """The *finding*; if of names, with what the rows say, and it blocks only where they show it."""
-    renamed = [change for change in found if change.kind == "renamed"]
+def _confirmed(finding: Finding, detected: Sequence[Change], rows: Rows, contract: Contract) -> Finding:
+    """The *finding*; a renamed value blocks only where the rows confirm it."""
+    renamed = [change for change in detected if change.kind == "renamed"]
     if finding.rule != "upstream.renamed" or not renamed:
         return finding
     whole = rows()
-    seen = [(change, likeness(whole, contract, change)) for change in renamed]
-    told = "; ".join(f"{change}; {alike or 'too few rows to tell'}" for change, alike in seen)
-    shown = any(alike and alike.same for _, alike in seen)
-    return replace(finding, observed=told, severity=finding.severity if shown else "warn")
+    tested = [(change, likeness(whole, contract, change)) for change in renamed]
+    observed = "; ".join(f"{change}; {alike or 'too few rows to confirm it'}" for change, alike in tested)
+    confirmed = any(alike and alike.same for _, alike in tested)
+    return replace(finding, observed=observed, severity=finding.severity if confirmed else "warn")

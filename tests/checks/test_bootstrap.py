@@ -66,7 +66,7 @@ def test_of_a_mean_over_equal_days_it_is_students_interval():
 
     assert (gap.low, gap.high) == pytest.approx((low, high), abs=0.004)
     assert gap.error == pytest.approx(each.std(ddof=1) / np.sqrt(30), rel=0.02)
-    assert gap.chance_of_less(0.0) == pytest.approx(stats.ttest_1samp(each, 0.0, alternative="less").pvalue, abs=0.01)
+    assert gap.p_value(0.0) == pytest.approx(stats.ttest_1samp(each, 0.0, alternative="less").pvalue, abs=0.01)
 
 
 def test_rows_of_one_key_go_together():
@@ -108,17 +108,17 @@ def test_too_few_days_give_no_interval():
     gap = paired("log_loss", measures("log_loss", truth, ours, theirs), Blocks(day, key, 10, 0), 0.95, 3)
 
     assert (gap.low, gap.high, gap.days) == (None, None, 2)
-    assert gap.days_to_tell(0.0) is None
+    assert gap.days_to_settle(0.0) is None
 
 
 def test_how_many_days_are_missing_is_right_once_they_are_there():
     """Four times the days halve the interval, and Student's t shrinks with it."""
     gap = Gap("roc_auc", 0.7, 0.702, -0.002, -0.008, 0.004, 0.003, 99, 10_000, 100, 0.95)
 
-    assert gap.days_to_tell(-0.005) == pytest.approx(293, abs=3)  # 300 without Student
-    assert gap.days_to_tell(-0.0020001) is None
+    assert gap.days_to_settle(-0.005) == pytest.approx(293, abs=3)  # 300 without Student
+    assert gap.days_to_settle(-0.0020001) is None
     wider = Gap("roc_auc", 0.7, 0.702, -0.006, -0.012, 0.0, 0.003, 99, 10_000, 100, 0.95)
-    assert wider.days_to_tell(-0.005) == pytest.approx(3400, rel=0.02)  # to be sure it is worse
+    assert wider.days_to_settle(-0.005) == pytest.approx(3400, rel=0.02)  # to be sure it is worse
 
 
 def test_the_interval_covers_what_is_true():

@@ -12,8 +12,8 @@ from onnx import TensorProto, helper
 
 from checks.__main__ import REJECT, main
 from checks.candidate import CONTENT, content, load_candidate
-from checks.gate import judgement
-from checks.gate_subject import Subject
+from checks.gate import run_gate
+from checks.gate_inputs import GateInputs
 from checks.verdict import LIVE
 from contracts.live_config import Live, with_champion
 from forge.local.folder_forge import LocalForge
@@ -102,12 +102,12 @@ def test_what_the_export_writes_is_loaded(by_task):
 
 def test_a_candidate_whose_files_were_not_checked_is_no_pass(bundles, rules, tmp_path):
     """A required rule that did not run rejects."""
-    subject = Subject(Bundle.load(bundles[0]))
-    found = judgement(subject, rules, (), None, tmp_path / "page", lambda _: None).verdict
+    inputs = GateInputs(Bundle.load(bundles[0]))
+    found = run_gate(inputs, rules, (), None, tmp_path / "page", lambda _: None).verdict
 
     assert found.decision == "REJECT"
     assert {f.rule: f.outcome for f in found.findings}[CONTENT] == "NOT_RUN"
-    assert content(subject.candidate).outcome == "PASS"
+    assert content(inputs.candidate).outcome == "PASS"
 
 
 @pytest.mark.parametrize("place", ["secret.bin", "../work/secret.bin", "{0}/secret.bin"])

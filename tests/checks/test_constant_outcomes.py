@@ -58,7 +58,7 @@ def test_no_feature_explains_a_constant_outcome(evidence, rules, value):
             assert [_power(changed, feature) for feature in changed.contract.features] == [0.0] * len(
                 changed.contract.features
             )
-            assert "0% of the way" in solo(changed, rules.gate.leakage).observed
+            assert "has 0% of a perfect model's predictive power" in solo(changed, rules.gate.leakage).observed
 
 
 @pytest.mark.parametrize("value", CONSTANTS)
@@ -71,7 +71,7 @@ def test_scores_that_are_all_equal_are_constant_whatever_the_outcomes(evidence, 
             found = spread(changed, rules.gate.behaviour)
             assert (found.outcome, found.observed) == ("FAIL", "every row has the same score")
     found = spread(regression(evidence, 0.0, np.full(n, value), np.arange(n)), rules.gate.behaviour)
-    assert (found.outcome, found.observed) == ("PASS", "the scores differ, and every outcome is the same")
+    assert (found.outcome, found.observed) == ("PASS", "the scores vary, and all outcomes are the same")
 
 
 @pytest.mark.parametrize("value", CONSTANTS)

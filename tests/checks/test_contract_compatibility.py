@@ -1,4 +1,4 @@
-"""Would today's rows still be answered? By the contract's own checks, and counted."""
+"""Contract compatibility, by the contract's own validation of today's rows."""
 
 from dataclasses import replace
 
@@ -15,7 +15,7 @@ ROWS = pd.DataFrame({"age": [10.0, 50.0, 90.0, 20.0], "device": ["phone", "desk"
 SAME = "0 of 4 rows would be refused"
 
 
-def told(features, **more):
+def outcome_of(features, **more):
     found = compatible(TODAY, replace(TODAY, features=features, **more), {"rows": ROWS}, "block")
     return found.outcome, found.observed
 
@@ -24,17 +24,17 @@ def told(features, **more):
     ("features", "outcome", "words"),
     [
         ((AGE, DEVICE), "PASS", SAME),
-        ((AGE,), "PASS", f"device may go on being sent, and is not used; {SAME}"),
+        ((AGE,), "PASS", f"device may still be sent, and is ignored; {SAME}"),
         ((AGE, DEVICE, Feature("more", "number", nullable=True)), "PASS", SAME),
         (
             (AGE, DEVICE, Feature("more", "number")),
             "FAIL",
-            "more is new and required: nobody sends it yet (nullable=True takes rows without it); 4 of 4 rows would be refused: more (expected a number)",
+            "more is new and required, and no client sends it yet (nullable=True accepts rows without it); 4 of 4 rows would be refused: more (expected a number)",
         ),
         (
             (replace(AGE, maximum=95), DEVICE),
             "PASS",
-            "age takes a number from 0 to 95 only, and took a number from 0 to 100; 0 of 4",
+            "age accepts only a number from 0 to 95, and accepted a number from 0 to 100; 0 of 4",
         ),
         (
             (replace(AGE, maximum=60), DEVICE),
@@ -42,7 +42,7 @@ def told(features, **more):
             "1 of 4 rows would be refused: age (expected a number from 0 to 60)",
         ),
         ((replace(AGE, maximum=None), DEVICE), "PASS", SAME),
-        ((AGE, replace(DEVICE, choices=("phone", "tablet"))), "FAIL", "device no longer takes desk; 1 of 4"),
+        ((AGE, replace(DEVICE, choices=("phone", "tablet"))), "FAIL", "device no longer accepts desk; 1 of 4"),
         ((AGE, replace(DEVICE, choices=("phone", "desk", "tablet"))), "PASS", SAME),
         ((AGE, replace(DEVICE, choices=())), "PASS", SAME),
         ((AGE, replace(DEVICE, nullable=False)), "FAIL", "device may no longer be missing; 1 of 4"),
@@ -59,8 +59,8 @@ def told(features, **more):
     ],
 )
 def test_what_refuses_todays_rows_breaks(features, outcome, words):
-    """A range that is narrower in words alone is told, and passes."""
-    found = told(features)
+    """A narrower range that refuses no row is reported, and passes."""
+    found = outcome_of(features)
 
     assert found[0] == outcome
     assert words in found[1]
@@ -72,14 +72,14 @@ def test_a_retired_feature_that_no_live_model_reads_is_said():
     found = retired(fewer, [fewer])
 
     assert [(each.outcome, each.severity, each.observed) for each in found] == [
-        ("FAIL", "warn", "device: nothing that is live reads it")
+        ("FAIL", "warn", "device: no live model reads it")
     ]
     assert retired(fewer, [fewer, TODAY]) == []
 
 
 def test_other_answers_break_too():
     """A website that knows two classes cannot read a third."""
-    assert told((AGE, DEVICE), target=Target("y", ("no", "yes")))[0] == "FAIL"
+    assert outcome_of((AGE, DEVICE), target=Target("y", ("no", "yes")))[0] == "FAIL"
 
 
 def test_without_a_champion_nobody_sends_rows():

@@ -196,7 +196,7 @@ def test_of_many_features_the_power_is_measured_on_fewer_rows_and_that_is_said(r
 
     assert few.check.ppscore_params == {"sample": 5_000}
     assert many.check.ppscore_params == {"sample": 1_562}
-    assert "by 1,562 rows of each part, for there are 320 features" in run(evidence, [many], rules.gate)[0].observed
+    assert "on 1,562 rows of each part, with 320 features" in run(evidence, [many], rules.gate)[0].observed
     assert "rows of each part" not in run(evidence, [few], rules.gate)[0].observed
 
 

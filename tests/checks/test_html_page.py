@@ -12,7 +12,7 @@ from checks.insights.distribution_shift import Shift
 from checks.insights.permutation_importance import Benefit
 from checks.insights.prediction_churn import Diff, Flipped, Mover
 from checks.insights.review import Review
-from checks.reports.folded_sections import hit, sections
+from checks.reports.folded_sections import most_churn, sections
 from checks.reports.html_page import page
 from checks.reports.mermaid import Chart
 from checks.reports.report_svg import Interval, bars, intervals, named_bars
@@ -84,14 +84,14 @@ def drawn(review=REVIEW, findings=FINDINGS, name=CANDIDATE):
 
 def test_it_reads_as_it_did():
     """A change of the review shows here as a reviewer would see it."""
-    assert told() + "\n\n" + hit(REVIEW.diff) + "\n" == GOLDEN.read_text()
+    assert told() + "\n\n" + most_churn(REVIEW.diff) + "\n" == GOLDEN.read_text()
 
 
-def test_who_is_hit_most_is_one_line_and_only_where_somebody_is():
+def test_the_slice_with_the_most_churn_is_one_line():
     """A slice that changes like the rest is not named."""
-    assert hit(REVIEW.diff).startswith("Decisions change most for origin = JFK: 4.0% false to true")
-    assert hit(replace(REVIEW.diff, slices=(replace(WHOLE, name="a"),))) == ""
-    assert hit(None) == ""
+    assert most_churn(REVIEW.diff).startswith("Most churn in the slice origin = JFK: 4.0% false to true")
+    assert most_churn(replace(REVIEW.diff, slices=(replace(WHOLE, name="a"),))) == ""
+    assert most_churn(None) == ""
 
 
 def test_without_a_champion_only_what_there_is_is_told():
@@ -99,9 +99,9 @@ def test_without_a_champion_only_what_there_is_is_told():
     bare = replace(REVIEW, diff=None, served=(), changes=())
     words = told(bare, None)
 
-    assert "Decisions that change" not in words
-    assert "The real server" not in words
-    assert "<details><summary>Data since the last training</summary>" in words
+    assert "Prediction churn" not in words
+    assert "Serving:" not in words
+    assert "<details><summary>Data drift since the last training</summary>" in words
     assert "None" not in words
     assert "The server was not measured" in drawn(bare)
     assert "Prediction churn" not in drawn(bare)
@@ -221,8 +221,8 @@ def test_remarks_on_the_data_are_a_list_of_their_own_and_escaped():
 
 @pytest.mark.parametrize("value", [0.0, -1.0, float("nan")])
 def test_a_benefit_that_is_none_is_drawn_all_the_same(value):
-    """No bar below nought, and no chart of nothing."""
+    """No bar below 0, and no empty chart."""
     lone = replace(REVIEW, benefits=(replace(REVIEW.benefits[0], benefit=value, low=-1.0),))
 
     assert "xychart" not in told(lone)
-    assert "minute (none shown)" in told(lone)
+    assert "minute (not significant)" in told(lone)

@@ -29,7 +29,7 @@ def test_a_combination_says_what_it_needs(words, least, name):
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         ("some of roc_auc", "expected such as"),
         ("any of roc_auk, brier", "roc_auk has no margin there; metrics with a margin are log_loss"),
@@ -39,9 +39,9 @@ def test_a_combination_says_what_it_needs(words, least, name):
         (7, "is 7; expected such as"),
     ],
 )
-def test_what_is_none_is_told(words, told):
-    """With what was meant."""
-    assert told in parse_combination(words, KNOWN)
+def test_a_mistake_is_reported(words, message):
+    """With what was expected."""
+    assert message in parse_combination(words, KNOWN)
 
 
 @given(st.integers(1, 4), st.lists(st.sampled_from(["PASS", "FAIL", "INCONCLUSIVE"]), min_size=4, max_size=4))
@@ -75,24 +75,24 @@ def test_what_a_combination_takes_in_does_not_block_by_itself():
         "compare.brier": ("INCONCLUSIVE", "warn"),
         "compare.any_of.roc_auc.brier": ("INCONCLUSIVE", "block"),
     }
-    assert found[-1].observed == "roc_auc fails; brier is not settled"
+    assert found[-1].observed == "roc_auc fails; brier is inconclusive"
     assert found[-1].more_rows == 70
 
 
 def gap(value, low, high, **more):
-    told = {"freedom": 13.0, "rows": 10_850, "days": 14} | more
-    return Gap("roc_auc", 0.7, 0.7 - value, value, low, high, 0.003, confidence=0.95, **told)
+    sizes = {"freedom": 13.0, "rows": 10_850, "days": 14} | more
+    return Gap("roc_auc", 0.7, 0.7 - value, value, low, high, 0.003, confidence=0.95, **sizes)
 
 
 @pytest.mark.parametrize(
     ("measured", "superior", "outcome", "limit"),
     [
-        (gap(-0.002, -0.004, 0.001), False, "PASS", "-0.0050"),
+        (gap(-0.002, -0.004, 0.001), False, "PASS", "at least -0.0050"),
         (gap(-0.002, -0.004, 0.001), True, "INCONCLUSIVE", "above 0"),
         (gap(0.004, 0.001, 0.007), True, "PASS", "above 0"),
         (gap(-0.004, -0.007, -0.001), True, "FAIL", "above 0"),
-        (gap(-0.002, -0.008, 0.004), False, "INCONCLUSIVE", "-0.0050"),
-        (gap(-0.012, -0.018, -0.006), False, "FAIL", "-0.0050"),
+        (gap(-0.002, -0.008, 0.004), False, "INCONCLUSIVE", "at least -0.0050"),
+        (gap(-0.012, -0.018, -0.006), False, "FAIL", "at least -0.0050"),
     ],
 )
 def test_a_difference_is_settled_on_one_side_or_not_at_all(measured, superior, outcome, limit):
@@ -103,20 +103,20 @@ def test_a_difference_is_settled_on_one_side_or_not_at_all(measured, superior, o
 
 
 @pytest.mark.parametrize(
-    ("measured", "told"),
+    ("measured", "expected"),
     [
         (gap(-0.002, -0.0058, 0.0018), "Needs about 6,200 more labelled rows, eight days at this rate."),
         (
             gap(-0.006, -0.0096, -0.0024),
-            "As it looks it is worse than allowed; to be sure of that needs about 110,000 more labelled rows, 138 days at this rate.",
+            "The estimate is below the limit; confirming it needs about 110,000 more labelled rows, 138 days at this rate.",
         ),
         (
             gap(-0.00501, -0.009, -0.001),
-            "It lies so close to the limit that no number of rows within reach tells. To pass it must hold.",
+            "The gain is so close to the limit that no realistic number of rows settles it.",
         ),
-        (gap(-0.002, None, None, days=1), "The rows are of one day; an interval needs more days."),
+        (gap(-0.002, None, None, days=1), "The rows cover one day; a confidence interval needs more."),
     ],
 )
-def test_what_is_not_settled_says_what_is_missing(measured, told):
+def test_what_is_not_settled_says_what_is_missing(measured, expected):
     """In rows and in days."""
-    assert missing(measured, -0.005, "hold") == told
+    assert missing(measured, -0.005) == expected

@@ -32,7 +32,7 @@ def test_a_probability_that_crosses_the_half_is_another_decision(of_task):
     assert churn(found) == 0.5
 
 
-def test_of_many_classes_the_likeliest_decides(of_task):
+def test_of_many_classes_the_most_probable_decides(of_task):
     """One row of two changes."""
     found = of_task("multiclass", [[0.5, 0.3, 0.2], [0.1, 0.2, 0.7]], [[0.4, 0.3, 0.3], [0.4, 0.3, 0.3]])
 
@@ -47,13 +47,13 @@ def test_a_number_must_move_by_a_tenth_of_the_quartile_range(of_task):
 
 
 def test_only_fresh_rows_count(of_task):
-    """The others are what a model learnt from."""
+    """The others are training rows of a model."""
     assert churn(of_task("binary", [0.1, 0.9], [0.9, 0.9], [False, True])) == 0.0
     assert churn(of_task("binary", [0.1, 0.9], [0.9, 0.9], [False, False])) is None
 
 
 def test_without_a_champion_nothing_is_known(evidence):
-    """Null in verdict.json, not nought."""
+    """Null in verdict.json, not 0."""
     assert churn(replace(evidence, champion=None)) is None
 
 
@@ -68,14 +68,14 @@ def test_it_is_a_share_and_does_not_ask_who_is_who(of_task, theirs, data):
     assert churn(of_task("binary", theirs, theirs)) == 0
 
 
-def test_both_directions_are_told_for_each_slice(of_task):
-    """One row of four each way; a slice of a few rows is not told."""
+def test_both_directions_are_shown_for_each_slice(of_task):
+    """One row of four each way; a slice of a few rows is left out."""
     found = of_task("binary", [0.1, 0.9, 0.2, 0.8] * 50, [0.9, 0.1, 0.3, 0.7] * 50)
     found = replace(found, holdout=found.holdout.head(200).assign(device=["phone", "desk"] * 100))
-    told = diff(found)
+    changes = diff(found)
 
-    assert told.whole == Flipped("all", 200, 0.5, {"no to yes": 0.25, "yes to no": 0.25})
-    by_name = {each.name: each for each in told.slices}
+    assert changes.whole == Flipped("all", 200, 0.5, {"no to yes": 0.25, "yes to no": 0.25})
+    by_name = {each.name: each for each in changes.slices}
     assert by_name["device = phone"].ways == {"yes to no": 0.5}
     assert by_name["device = desk"].ways == {"no to yes": 0.5}
 
@@ -89,25 +89,25 @@ def test_of_many_classes_each_way_has_its_name(of_task):
 
 
 def test_the_biggest_movers_come_with_what_is_odd_about_them(of_task):
-    """Old and new score, and the features that are not as usual; the rest of the row is not told."""
+    """Old and new score, and the features that are not as usual; the rest of the row is left out."""
     found = of_task("binary", [0.5, 0.1, 0.5], [0.5, 0.9, 0.6])
     holdout = found.holdout.head(3).assign(pages=[4.0, 99.0, None], country=["AT", "XX", "AT"])
-    told = diff(replace(found, holdout=holdout)).movers
+    movers = diff(replace(found, holdout=holdout)).movers
 
-    assert [(mover.old, mover.new) for mover in told] == [(0.9, 0.1), (0.6, 0.5), (0.5, 0.5)]
-    assert told[0].odd["country"] == "XX (in 0.0% of rows)"
-    assert told[0].odd["pages"].startswith("99 (typical ")
-    assert told[1].odd["pages"] == "missing"
-    assert "pages" not in told[2].odd
+    assert [(mover.old, mover.new) for mover in movers] == [(0.9, 0.1), (0.6, 0.5), (0.5, 0.5)]
+    assert movers[0].odd["country"] == "XX (in 0.0% of rows)"
+    assert movers[0].odd["pages"].startswith("99 (typical ")
+    assert movers[1].odd["pages"] == "missing"
+    assert "pages" not in movers[2].odd
 
 
 def test_a_private_field_is_shown_nowhere(of_task):
     """Not as a slice, and not beside a score."""
     found = of_task("binary", [0.5, 0.1] * 50, [0.5, 0.9] * 50)
     holdout = found.holdout.head(100).assign(pages=1e6, country="XX")
-    told = f"{diff(replace(found, holdout=holdout))}"
-    assert "1e+06" in told
-    assert "XX" in told
+    shown = f"{diff(replace(found, holdout=holdout))}"
+    assert "1e+06" in shown
+    assert "XX" in shown
     contract = replace(found.contract, private=("pages", "country"))
     hidden = f"{diff(replace(found, holdout=holdout, contract=contract))}"
 

@@ -1,4 +1,4 @@
-"""Whether a value goes on under another name: the rows tell, where anything hangs on the value."""
+"""Renamed categories are confirmed by the other columns, where these depend on the value."""
 
 import numpy as np
 import pandas as pd
@@ -67,7 +67,7 @@ CASES = {
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_what_is_one_value_is_told_from_another_in_its_place(case):
+def test_a_renamed_value_is_distinguished_from_a_new_one(case):
     """Though both came on the same day, with the same share."""
     rows, same = CASES[case]
     change = Change("renamed", "channel", f"{SINCE:%Y-%m-%d}", "renamed?", ("web", "www"))
@@ -75,8 +75,8 @@ def test_what_is_one_value_is_told_from_another_in_its_place(case):
     assert likeness(renamed(rows), CONTRACT, change).same == same
 
 
-def test_a_few_rows_tell_nothing():
-    """A night's are too few."""
+def test_too_few_rows_confirm_nothing():
+    """Those of a night."""
     rows = renamed(shop(pages=1.0))
     change = Change("renamed", "channel", f"{SINCE:%Y-%m-%d}", "renamed?", ("web", "www"))
 
@@ -86,8 +86,8 @@ def test_a_few_rows_tell_nothing():
 @pytest.mark.parametrize(
     ("rows", "severity", "words"),
     [
-        (shop(pages=1.0), "block", "all else in its rows is as it was: one value under two names"),
-        (shop(), "warn", "all else in its rows does not show it"),
+        (shop(pages=1.0), "block", "the other columns confirm one value under two names"),
+        (shop(), "warn", "the other columns do not confirm it"),
     ],
 )
 def test_a_rename_blocks_where_the_rows_show_it(rules, rows, severity, words):

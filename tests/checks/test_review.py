@@ -1,4 +1,4 @@
-"""The real server is asked; fingerprints are compared; what could not be asked is no pass."""
+"""The scorer is started and measured; fingerprints are compared; what could not be checked is not a pass."""
 
 import json
 import re
@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from checks.evidence import gather, load_bundle
-from checks.insights.review import SERVING, serving
+from checks.rules.serving_limits import SERVING, check_serving, judge_served
 from checks.rules.serving_load import VARIABLE, Served, interpreter, ratio
 from checks.rules.source_changes import upstream
 
@@ -30,11 +30,11 @@ def outcomes(findings):
 
 @pytest.mark.skipif(interpreter() is None, reason="the scorer's environment is not installed")
 @pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
-def test_the_real_server_answers_what_was_judged(by_task, quick, task):
+def test_the_real_server_answers_what_wasjudge_served(by_task, quick, task):
     """Of every task, with the champion beside it."""
     bundle = load_bundle(by_task[task])
     evidence = gather(bundle, bundle)
-    served, findings = serving(bundle, bundle, evidence, quick)
+    served, findings = check_serving(bundle, bundle, evidence, quick)
 
     assert outcomes(findings) == dict.fromkeys(SERVING, "PASS")
     assert [each.version for each in served] == [bundle.version] * 2
@@ -46,17 +46,17 @@ def test_the_real_server_answers_what_was_judged(by_task, quick, task):
 def test_answers_that_are_not_the_scores_that_were_judged_fail(evidence, bundles, quick):
     """A server that computes otherwise, or evidence that lies; without a champion as well."""
     lying = replace(evidence, holdout_scores=evidence.holdout_scores + 0.01)
-    _, findings = serving(load_bundle(bundles[1]), None, lying, quick)
+    _, findings = check_serving(load_bundle(bundles[1]), None, lying, quick)
 
     assert outcomes(findings)["serving.answers"] == "FAIL"
-    assert re.search(r"the worst off by 0\.0[1-9]$", findings[0].observed)
+    assert re.search(r"largest difference 0\.0[1-9]$", findings[0].observed)
 
 
 @pytest.mark.parametrize("python", ["/nowhere/python", sys.executable])
 def test_a_server_that_cannot_be_asked_is_no_pass(evidence, bundles, quick, monkeypatch, python):
     """No environment, or one in which it does not start (here the gate's own, without the server)."""
     monkeypatch.setenv(VARIABLE, python)
-    served, findings = serving(load_bundle(bundles[1]), None, evidence, quick)
+    served, findings = check_serving(load_bundle(bundles[1]), None, evidence, quick)
 
     assert served == []
     assert set(outcomes(findings)) == set(SERVING)
@@ -64,25 +64,23 @@ def test_a_server_that_cannot_be_asked_is_no_pass(evidence, bundles, quick, monk
     assert any(word in findings[0].observed for word in (VARIABLE, "it ended with"))
 
 
-def test_slow_large_and_heavy_are_told_from_the_champions(bundles, rules):
+def test_latency_size_and_memory_are_compared_with_the_champions(bundles, rules):
     """Only what is not little anyhow, and beyond the ratio, fails."""
-    from checks.insights.review import _judged
-
     bundle, usual = load_bundle(bundles[1]), [0.010] * 200
     champion = Served("champion", 500, 0.0, 30_000_000, 400_000_000, usual)
     good = Served("candidate", 500, 0.0, 80_000_000, 700_000_000, [0.019] * 200)
     bad = Served("candidate", 500, 0.1, 91_000_000, 801_000_000, [0.021] * 200)
     judged = {
-        name: outcomes(_judged([ours, champion], bundle, rules.gate.serving))
+        name: outcomes(judge_served([ours, champion], bundle, rules.gate.serving))
         for name, ours in (("good", good), ("bad", bad))
     }
 
     assert set(judged["good"].values()) == {"PASS"}
     assert set(judged["bad"].values()) == {"FAIL"}
-    alone = outcomes(_judged([bad], bundle, rules.gate.serving))
+    alone = outcomes(judge_served([bad], bundle, rules.gate.serving))
     assert [rule for rule, outcome in alone.items() if outcome == "FAIL"] == ["serving.answers"]
     blind = replace(good, memory=None)
-    assert outcomes(_judged([blind], bundle, rules.gate.serving))["serving.memory"] == "NOT_RUN"
+    assert outcomes(judge_served([blind], bundle, rules.gate.serving))["serving.memory"] == "NOT_RUN"
 
 
 def test_a_moments_noise_is_no_slowness():
@@ -97,12 +95,12 @@ def test_a_moments_noise_is_no_slowness():
 
 
 def manifest(factor=1.0, start="2026-03-01", days=20, source=True):
-    """A manifest whose source has one number, a hundred rows a day, told as `model.source_profile.fingerprint` does."""
+    """A manifest whose source has one number, a hundred rows a day, as `model.source_profile.fingerprint` writes it."""
     from datetime import date, timedelta
 
     at = [date.fromisoformat(start) + timedelta(days=n) for n in range(days)]
     numbers = [[x * (factor if n >= days - 3 else 1) for x in (1, 2, 4, 5, 6, 8, 9)] for n in range(days)]
-    told = {
+    source_ = {
         "format": 1,
         "rows": 2400,
         "start": f"{at[0]}T00:00:00Z",
@@ -131,8 +129,8 @@ def manifest(factor=1.0, start="2026-03-01", days=20, source=True):
         "key": "who",
         "time": "at",
     }
-    data = {"window": [told["start"], told["until"]], "holdout": {"start": f"{at[-5]}T00:00:00Z"}}
-    return {"contract": contract, "data": data | ({"source": told} if source else {})}
+    data = {"window": [source_["start"], source_["until"]], "holdout": {"start": f"{at[-5]}T00:00:00Z"}}
+    return {"contract": contract, "data": data | ({"source": source_} if source else {})}
 
 
 def test_a_unit_that_changed_upstream_blocks_and_is_named(rules):
@@ -168,22 +166,21 @@ def test_a_candidate_without_a_fingerprint_is_said_and_not_blocked(rules, bundle
     assert changes == []
 
 
-def test_what_was_seen_of_a_sample_only_is_said(evidence, bundles, rules):
+def test_a_sample_is_stated(evidence, bundles, rules):
     """Of a bundle's evidence, of what Deepchecks is given, of the rows that are tried."""
     from checks.insights.evidence_sample import sampled
-    from checks.rules.bundle_sanity import soundness
+    from checks.rules.bundle_sanity import fresh_rows
     from checks.rules.contract_compatibility import MOST_ROWS, compatible
 
     bundle = load_bundle(bundles[1])
     many = bundle.manifest["data"] | {"train": {"rows": 1_000_000}, "holdout": {"rows": 600}}
     large = replace(bundle, manifest=bundle.manifest | {"data": many})
-    told = {f.rule: f.observed for f in soundness(evidence, large, set(), rules.gate)}
     assert (
-        told["data.fresh_rows"]
-        == "600 rows that neither model learnt from (the evidence is a sample: 1,200 of 1,000,000 rows learnt from)"
+        fresh_rows(evidence, large, rules.gate).observed
+        == "600 holdout rows that no model was trained on (the evidence is a sample: 1,200 of 1,000,000 training rows)"
     )
-    assert "sample" not in f"{soundness(evidence, bundle, set(), rules.gate)}"
-    assert sampled(evidence, 700) == " (seen on a sample: 700 of 1,200 rows of training)"
+    assert "sample" not in fresh_rows(evidence, bundle, rules.gate).observed
+    assert sampled(evidence, 700) == " (on a sample: 700 of 1,200 rows of training)"
     assert sampled(evidence, 1200) == ""
     rows = evidence.holdout.sample(MOST_ROWS + 1, replace=True)
     found = compatible(bundle.contract, bundle.contract, {"rows": rows}, "block")

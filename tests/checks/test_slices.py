@@ -1,4 +1,4 @@
-"""Whom an average hides is found, and chance is not taken for it."""
+"""Segment (slice) regressions are found, and chance differences are not."""
 
 from dataclasses import replace
 
@@ -55,12 +55,12 @@ def test_a_slice_of_the_contract_that_got_worse_fails(rules):
     assert failed(found) <= {"slice.country=CH", FOUND}
 
 
-def test_one_that_nobody_named_is_found_and_told_in_words(rules):
+def test_a_slice_outside_the_contract_is_discovered_with_its_conditions(rules):
     """By conditions on features that are no slices of the contract."""
     found = slices(evidence(1, lambda rows: (rows["device"] == "desk") & (rows["age"] > 42)), rules.gate)
-    told = [f.observed for f in found if (f.rule, f.outcome) == (FOUND, "FAIL")]
+    observed = [f.observed for f in found if (f.rule, f.outcome) == (FOUND, "FAIL")]
 
-    assert any("device" in words and "age > " in words for words in told)
+    assert any("device" in words and "age > " in words for words in observed)
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -75,7 +75,7 @@ def test_a_small_slice_is_not_judged_and_none_are_looked_for_if_so_wished(rules)
     found = slices(evidence(0), gate)
 
     assert [f.rule for f in found] == ["slice.country=AT", "slice.country=DE", FOUND]
-    assert found[-1].observed == "no slice was found in which it is worse"
+    assert found[-1].observed == "no worse slice was discovered"
 
 
 def test_without_a_champion_that_can_be_read_nothing_passes(rules):

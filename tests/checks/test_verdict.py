@@ -88,7 +88,7 @@ def test_the_summary_says_what_was_seen_and_the_limit():
     )
     assert judge([seen, seen], [], True, "").summary.endswith("; and 1 more.")
     open_ = replace(seen, outcome="INCONCLUSIVE")
-    assert judge([open_], [], True, "").summary.startswith("compare.log_loss is not settled: -0.04")
+    assert judge([open_], [], True, "").summary.startswith("compare.log_loss is inconclusive: -0.04")
     assert judge([], ["x"], True, "").summary == "x could not be checked."
     assert judge([], [], True, "It is better.").summary == "It is better."
     assert "byte for byte" in judge([], [], False, "").summary

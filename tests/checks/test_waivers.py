@@ -1,4 +1,4 @@
-"""A waiver has a rule, a reason, an author and an end; one that nothing needs fails."""
+"""A waiver has a rule, a reason, an author and an end; one that is not needed fails."""
 
 from datetime import date
 
@@ -22,26 +22,26 @@ def found(outcome, severity="block", rule="a"):
         ("FAIL", "block", "2026-12-31", "PROMOTE", "Waived until 2026-12-31 by ann: it is known."),
         ("FAIL", "block", "2026-11-24", "PROMOTE", "Waived until 2026-11-24"),
         ("INCONCLUSIVE", "block", "2026-12-31", "PROMOTE", "Waived"),
-        ("FAIL", "block", "2026-11-23", "REJECT", "it is over. Waived until 2026-11-23"),
-        ("PASS", "block", "2026-12-31", "REJECT", "nothing needs it"),
-        ("FAIL", "warn", "2026-12-31", "REJECT", "nothing needs it"),
+        ("FAIL", "block", "2026-11-23", "REJECT", "it expired. Waived until 2026-11-23"),
+        ("PASS", "block", "2026-12-31", "REJECT", "the rule does not fail"),
+        ("FAIL", "warn", "2026-12-31", "REJECT", "the rule does not fail"),
         ("NOT_RUN", "block", "2026-12-31", "REJECT", "could not be checked"),
     ],
 )
 def test_what_a_waiver_does_is_a_table(outcome, severity, until, decision, words):
-    """Could not tell is not a pass, whoever signs."""
+    """A rule that could not be checked is not a pass, with or without a waiver."""
     waiver = Waiver("a", "it is known.", "ann", date.fromisoformat(until))
     findings = waive([found(outcome, severity), found("PASS", rule="b")], [waiver], TODAY)
     verdict = judge(findings, ["a", "b"], True, "good")
-    (told,) = [f for f in findings if f.rule == "waivers.a"]
+    (finding,) = [f for f in findings if f.rule == "waivers.a"]
 
     assert verdict.decision == decision
-    assert words in told.observed
+    assert words in finding.observed
     assert waived(findings) == (["a"] if decision == "PROMOTE" else [])
 
 
-def test_the_report_tells_it_with_the_finding():
-    """What it would have failed for stays to be read."""
+def test_a_waiver_is_stated_in_the_finding():
+    """The reason for the failure remains."""
     waiver = Waiver("a", "it is known", "ann", date(2026, 12, 31))
     first = waive([found("FAIL")], [waiver], TODAY)[0]
 
@@ -65,16 +65,16 @@ def test_the_file_is_read_and_may_be_missing(tmp_path, root):
             "[[waiver]]\n" + GOOD.replace("2026-12-31", '"soon"'),
             "until is 'soon'; expected a day such as 2026-12-31, without quotes",
         ),
-        ("[[waiver]]\n" + GOOD.replace('"ann"', '" "'), "waiver 1: author is ' '; expected words"),
-        ("[[waiver]]\n" + GOOD.replace("reason", "why"), "why is not known; keys are rule, reason, author, until"),
+        ("[[waiver]]\n" + GOOD.replace('"ann"', '" "'), "waiver 1: author is ' '; expected text"),
+        ("[[waiver]]\n" + GOOD.replace("reason", "why"), "why is unknown; keys are rule, reason, author, until"),
         (("[[waiver]]\n" + GOOD) * 2, "a is waived twice"),
-        ("[waivers]\n", "waivers is not known; expected [[waiver]]"),
-        ("[waiver]\n" + GOOD, "waiver is one table; expected [[waiver]] for each"),
+        ("[waivers]\n", "waivers is unknown; expected [[waiver]]"),
+        ("[waiver]\n" + GOOD, "waiver is one table; expected a [[waiver]] for each"),
         ("[[waiver", "cannot be read"),
     ],
 )
-def test_every_mistake_is_said(tmp_path, text, words):
-    """Nobody is waived by a misspelt file."""
+def test_every_mistake_is_reported(tmp_path, text, words):
+    """A misspelt file waives no rule."""
     path = tmp_path / "waivers.toml"
     path.write_text(text)
     with pytest.raises(ConfigurationError) as caught:

@@ -1,0 +1,139 @@
+"""What the rules and the report read: everything that is computed once, and takes time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+
+from checks.comparison.compare import Compared, calibration, compare
+from checks.comparison.slices import by_slice, slices
+from checks.evidence import Evidence, rows_of
+from checks.gate_inputs import GateInputs
+from checks.insights.distribution_shift import shifts
+from checks.insights.permutation_importance import benefits
+from checks.insights.prediction_churn import churn, diff
+from checks.insights.review import Review
+from checks.rules.holdout_reuse import Use, count_earlier, recorded_uses
+from checks.rules.serving_limits import check_serving
+from checks.rules.source_changes import upstream
+from checks.verdict import Finding
+from contracts.thresholds import Gate
+from serve.release.bundle import Bundle
+from serve.release.manifest import BundleError
+
+#: A slice for the reader: name, rows, the metric of candidate and champion.
+Slice = tuple[str, int, float, float | None]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Candidate against champion, anchor and baseline: empty with too few fresh rows.
+
+    *slices* has the contract's slices for the report, *churn* the share of decisions that change.
+    """
+
+    table: list[Compared] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    slices: list[Slice] = field(default_factory=list)
+    churn: float | None = None
+
+
+@dataclass(frozen=True)
+class Measurements:
+    """What was measured of the candidate in *inputs* under the limits of *gate*.
+
+    *champion_rows* are the champion's own holdout, None without it. *upstream*, *serving* and *deepchecks* are the
+    findings of those steps, *deepchecks_rules* the names that the last must give. *use* is this use of the holdout
+    and *earlier_uses* how many other candidates were compared on each of its days.
+    """
+
+    inputs: GateInputs
+    evidence: Evidence
+    gate: Gate
+    review: Review = field(default_factory=lambda: Review(None, (), (), (), ()))
+    comparison: Comparison = field(default_factory=Comparison)
+    champion_rows: pd.DataFrame | None = None
+    upstream: tuple[Finding, ...] = ()
+    serving: tuple[Finding, ...] = ()
+    deepchecks: tuple[Finding, ...] = ()
+    deepchecks_rules: tuple[str, ...] = ()
+    use: Use = field(default_factory=lambda: Use("", "", "", ""))
+    earlier_uses: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def fresh_rows(self) -> int:
+        """How many rows of the holdout no model was trained on."""
+        return int(self.evidence.fresh.sum())
+
+
+def measure(
+    evidence: Evidence, inputs: GateInputs, gate: Gate, deepchecks_page: Path, progress: Callable[[str], None]
+) -> Measurements:
+    """Run every step that takes time; *progress* gets a line before each."""
+    candidate, champion = inputs.candidate, inputs.champion
+    champion_rows = rows_of_champion(champion, evidence)
+    progress(f"permutation importance of {len(candidate.contract.features)} features ...")
+    importance = tuple(benefits(candidate, champion, evidence, champion_rows))
+    progress("starting the scorer with candidate and champion ...")
+    served, serving = check_serving(candidate, champion, evidence, gate.serving)
+    source, changes = upstream(
+        candidate.manifest,
+        champion.manifest if champion else None,
+        gate,
+        lambda: pd.concat([evidence.train, evidence.holdout], ignore_index=True),
+    )
+    comparison = Comparison()
+    if evidence.fresh.sum() >= gate.min_fresh_rows:
+        progress(f"comparing on {int(evidence.fresh.sum()):,} fresh rows ...")
+        comparison = _compare(evidence, gate)
+    progress("loading Deepchecks ...")
+    from checks.rules import deepchecks_suite  # noqa: PLC0415 -- takes ten seconds and more
+
+    rules = deepchecks_suite.chosen(gate, evidence.contract.task, len(evidence.contract.features))
+    progress(f"running {len(rules)} Deepchecks checks ...")
+    deepchecks = deepchecks_suite.run(evidence, rules, gate, deepchecks_page)
+    use = this_use(evidence, candidate)
+    days = sorted(set(evidence.days[evidence.fresh]))
+    return Measurements(
+        inputs,
+        evidence,
+        gate,
+        Review(diff(evidence), importance, tuple(shifts(evidence)), tuple(changes), tuple(served)),
+        comparison,
+        champion_rows,
+        tuple(source),
+        tuple(serving),
+        tuple(deepchecks),
+        tuple(rule.name for rule in rules),
+        use,
+        dict(zip(days, count_earlier(use, days, recorded_uses(inputs.notes)), strict=True)),
+    )
+
+
+def rows_of_champion(champion: Bundle | None, evidence: Evidence) -> pd.DataFrame | None:
+    """The champion's own holdout, as requests of today; None without a champion or its evidence."""
+    if champion is None:
+        return None
+    if evidence.past.before is not None:  # already read
+        rows, end = evidence.past.before, champion.manifest["data"]["train"]["end"]
+        return rows[rows[champion.contract.time] > pd.Timestamp(end)]
+    try:
+        return rows_of(champion, "holdout")
+    except BundleError:  # the evidence of old bundles may be deleted; the contract is in the manifest
+        return None
+
+
+def this_use(evidence: Evidence, candidate: Bundle) -> Use:
+    """The use of the holdout that this run makes."""
+    days = sorted(set(evidence.days[evidence.fresh]))
+    first, last = (days[0], days[-1]) if days else ("", "")
+    return Use(evidence.contract.name, first, last, candidate.digest)
+
+
+def _compare(evidence: Evidence, gate: Gate) -> Comparison:
+    table, findings = compare(evidence, gate.compare)
+    findings += calibration(evidence, gate.compare, gate.calibration) + slices(evidence, gate)
+    return Comparison(table, findings, by_slice(evidence, table[0].metric), churn(evidence))
