@@ -25,9 +25,9 @@ from contracts.release_policy import Experiment, Measures
 from contracts.row_contract import Contract, Feature, Target
 from contracts.thresholds import read_rules
 from forge.closed_pipes import ignore_closed_pipes
-from monitoring.experiment.aggregates import Tally
+from monitoring.experiment.aggregates import ExperimentSums
 from monitoring.experiment.experiment_units import Split, Units
-from monitoring.experiment.variant_comparison import Result, compared, measures
+from monitoring.experiment.variant_comparison import Result, compare, measures
 
 DAYS = 60
 RATE, LIFT = 0.10, 0.05
@@ -83,9 +83,9 @@ def looked_at(site: Site, rules: Experiment, seed: int) -> tuple[Result, pd.Data
     """What sixty daily looks saw: the sequence of a result has every day's interval as it was then."""
     units = drawn(site, seed)
     split = Split("champion", "challenger", "2026-01-01T00:00:00Z", site.share)
-    tally = Tally(split, CONTRACT, measures(rules, CONTRACT.task, shadow=False))
-    tally.add(units)
-    return compared(tally, split, CONTRACT, rules), units.frame
+    sums = ExperimentSums(split, CONTRACT, measures(rules, CONTRACT.task, shadow=False))
+    sums.add(units)
+    return compare(sums, split, CONTRACT, rules), units.frame
 
 
 def naive(frame: pd.DataFrame) -> Iterator[float]:
@@ -108,7 +108,7 @@ def fixed_days(site: Site, power: float) -> int:
 
 def won_on(result: Result, rules: Experiment) -> int | None:
     """The first day on which the state was *wins*; without guardrails that is the interval's alone."""
-    low = result.readings[0].band.low
+    low = result.measures[0].sequence.low
     days = [day + 1 for day in np.flatnonzero(low > 0) if day + 1 >= 7 * rules.min_weeks]
     return int(days[0]) if days else None
 
@@ -160,12 +160,12 @@ def _nothing(site: Site, runs: int, rules: Experiment) -> str:
     found = dict.fromkeys(("early", "judged", "outside", "broken", "z above", "z outside"), 0)
     for seed in range(runs):
         result, frame = looked_at(site, rules, seed)
-        band = result.readings[0].band
+        band = result.measures[0].sequence
         z = np.array(list(naive(frame)))
         found["early"] += bool((band.low > 0).any())
         found["judged"] += won_on(result, rules) is not None
         found["outside"] += bool(((band.low > 0) | (band.high < 0)).any())
-        found["broken"] += result.judgement.state == "broken"
+        found["broken"] += result.decision.state == "broken"
         found["z above"] += bool((z > 1.96).any())
         found["z outside"] += bool((np.abs(z) > 1.96).any())
     return f"| {_site(site)} | " + " | ".join(f"{n / runs:.1%}" for n in found.values()) + " |"

@@ -1,7 +1,7 @@
-"""What is known of an experiment after so many days: sums by day, and not one of its units.
+"""Sums by day of an experiment's units: all that its intervals need.
 
-A unit never changes once it counts, and what a day says is told with the days before alone. So sums
-are enough for every interval, and a day is added to them without looking at an earlier one again.
+A unit never changes once it counts, and a day is adjusted with earlier days only, so a day is added without reading
+earlier ones again.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ import numpy as np
 import pandas as pd
 
 from contracts.row_contract import Contract
-from monitoring.experiment.confidence_sequences import Days, Numbers
-from monitoring.experiment.cuped import Adjustment, Code, coded, codes, plain
+from monitoring.experiment.confidence_sequences import DailySums, Numbers
+from monitoring.experiment.cuped import Adjustment, FeatureCode, encode, feature_codes, plain
 from monitoring.experiment.experiment_units import OTHER, Split, Units
 
-#: What is summed of a day, for each measure: units and values by arm; what units say, and its squares,
-#: adjusted and plain.
+#: Sums of a day for each measure: units and values by variant; differences and their squares, adjusted (CUPED)
+#: and unadjusted.
 SUMS = 8
 
 
-class Part:
-    """Some of the units: their *measures*, (days, SUMS, measures), and what these days foretell.
+class SumsByDay:
+    """Sums by day over some of the units, (days, SUMS, measures), and the adjustment fitted to them.
 
-    In the shadow each unit is of both arms.
+    In shadow mode each unit is in both variants.
     """
 
     def __init__(self, split: Split, measures: Sequence[str]) -> None:
@@ -35,67 +35,67 @@ class Part:
         self._counts = slice(1 if split.shadow else 2)
         self._days: list[int] = []
         self._sums: list[Numbers] = []
-        self._codes: list[Code] = []
+        self._codes: list[FeatureCode] = []
         self._adjustment = Adjustment(0, len(self._measures))
 
     def add(self, day: int, frame: pd.DataFrame, contract: Contract | None = None) -> None:
-        """Add the units of the next *day*; with a *contract* its features are looked at."""
+        """Add the units of the next *day*; with a *contract* they are adjusted for its features."""
         if frame.empty:
             return
         values = frame[self._measures].to_numpy(dtype=float)
         if not self._days and contract and not self._split.shadow:
-            there = [each for each in contract.features if f"row.{each.name}" in frame]
-            self._codes = codes(frame, there)
-            width = coded(frame[:1], self._codes).shape[1]
+            present = [each for each in contract.features if f"row.{each.name}" in frame]
+            self._codes = feature_codes(frame, present)
+            width = encode(frame[:1], self._codes).shape[1]
             self._adjustment = Adjustment(width, len(self._measures))
         if self._split.shadow:
             others = [m + OTHER if m + OTHER in frame else m for m in self._measures]
             other = frame[others].to_numpy(dtype=float)
             counts, totals = [len(frame)] * 2, [values.sum(axis=0), other.sum(axis=0)]
-            found = before = other - values
+            adjusted = plain_ = other - values
         else:
             challenger = frame["challenger"].to_numpy(dtype=bool)
             counts = [int((~challenger).sum()), int(challenger.sum())]
             totals = [values[~challenger].sum(axis=0), values[challenger].sum(axis=0)]
-            found = before = np.zeros_like(values)
+            adjusted = plain_ = np.zeros_like(values)
             if 0 < self._split.chance < 1:
-                found, before = self._adjustment.day(
+                adjusted, plain_ = self._adjustment.day(
                     values,
                     challenger.astype(float),
                     self._split.chance,
-                    lambda now: coded(frame.iloc[now], self._codes),
+                    lambda now: encode(frame.iloc[now], self._codes),
                 )
-        said = [total for told in (found, before) for total in (told.sum(0), (told**2).sum(0))]
+        differences = [total for each in (adjusted, plain_) for total in (each.sum(0), (each**2).sum(0))]
         units = [np.full(len(self._measures), count) for count in counts]
         self._days.append(day)
-        self._sums.append(np.array([*units, *totals, *said], dtype=float))
+        self._sums.append(np.array([*units, *totals, *differences], dtype=float))
 
     def sums(self, measure: str, days: int) -> Numbers:
-        """Of a measure, (days, SUMS); a day without a unit has zeros."""
-        found = np.zeros((days, SUMS))
+        """The sums of a measure, (days, SUMS); a day without units has zeros."""
+        sums = np.zeros((days, SUMS))
         for day, each in zip(self._days, self._sums, strict=True):
-            found[day] = each[:, self._measures.index(measure)]
-        return found
+            sums[day] = each[:, self._measures.index(measure)]
+        return sums
 
     @property
     def first(self) -> float:
-        """How many units the first day had that had any."""
+        """The units of the first day that has any."""
         return float(self._sums[0][self._counts, 0].sum()) if self._sums else 0.0
 
-    def gains(self, measure: str, days: int, sign: float = 1.0) -> Days:
-        """What the units say about "challenger less champion", times *sign*."""
-        found = self.sums(measure, days)
-        return Days(found[:, self._counts].sum(axis=1), sign * found[:, 4], found[:, 5])
+    def gains(self, measure: str, days: int, sign: float = 1.0) -> DailySums:
+        """The units' adjusted differences, challenger minus champion, times *sign*."""
+        sums = self.sums(measure, days)
+        return DailySums(sums[:, self._counts].sum(axis=1), sign * sums[:, 4], sums[:, 5])
 
     def saved(self, measure: str, days: int) -> float:
-        """The share of the variance that the features took away."""
+        """The share of the variance that the adjustment removes."""
         count = self.gains(measure, days).count.sum()
-        _, _, _, _, *said = self.sums(measure, days).sum(axis=0) / max(count, 1)
-        after, before = said[1] - said[0] ** 2, said[3] - said[2] ** 2
+        mean, square, plain_mean, plain_square = self.sums(measure, days).sum(axis=0)[4:] / max(count, 1)
+        after, before = square - mean**2, plain_square - plain_mean**2
         return max(0.0, float(1 - after / before)) if before > 0 else 0.0
 
     def to_json(self) -> dict[str, Any]:
-        """As plain values."""
+        """As JSON values."""
         return {
             "days": self._days,
             "sums": [each.tolist() for each in self._sums],
@@ -104,34 +104,34 @@ class Part:
         }
 
     @classmethod
-    def from_json(cls, told: Mapping[str, Any], split: Split, measures: Sequence[str]) -> Part:
-        """What `to_json` gave."""
-        found = cls(split, measures)
-        found._days = [*told["days"]]
-        found._sums = [np.array(each, dtype=float) for each in told["sums"]]
-        found._codes = [Code(**{**each, "levels": tuple(each["levels"])}) for each in told["codes"]]
-        found._adjustment = Adjustment.from_json(told["adjustment"])
-        return found
+    def from_json(cls, data: Mapping[str, Any], split: Split, measures: Sequence[str]) -> SumsByDay:
+        """From `to_json`."""
+        sums = cls(split, measures)
+        sums._days = [*data["days"]]
+        sums._sums = [np.array(each, dtype=float) for each in data["sums"]]
+        sums._codes = [FeatureCode(**{**each, "levels": tuple(each["levels"])}) for each in data["codes"]]
+        sums._adjustment = Adjustment.from_json(data["adjustment"])
+        return sums
 
 
 LABELLED = "labelled"
 
 
-class Tally:
-    """The sums of *days* days: of all units, of those with an outcome, and of these by slice.
+class ExperimentSums:
+    """Sums over *days* days: of all units, of the labelled ones, and of these by slice.
 
-    *crossed*, *misdealt*, *unscored* and *odd* are as `Units` has them.
+    *in_both*, *misassigned*, *unscored* and *ignored* are those of `Units`.
     """
 
     def __init__(self, split: Split, contract: Contract, measures: Sequence[str]) -> None:
         self._split, self._contract, self._measures = split, contract, [*measures]
-        self.days = self.crossed = self.misdealt = self.unscored = 0
-        self.odd: Counter[str] = Counter()
-        self.units, self.known = Part(split, [LABELLED]), Part(split, measures)
-        self._slices: dict[tuple[str, Any], Part] = {}
+        self.days = self.in_both = self.misassigned = self.unscored = 0
+        self.ignored: Counter[str] = Counter()
+        self.units, self.known = SumsByDay(split, [LABELLED]), SumsByDay(split, measures)
+        self._slices: dict[tuple[str, Any], SumsByDay] = {}
 
     def add(self, units: Units) -> None:
-        """Add the days that are in *units* and not here yet."""
+        """Add the days of *units* that are not included yet."""
         for day in range(self.days, units.days):
             frame = units.frame[units.frame["day"] == day]
             self.units.add(day, frame)
@@ -144,42 +144,46 @@ class Tally:
                     part = self._slices.setdefault((name, plain(value)), self._part())
                     part.add(day, rows, self._contract)
         self.days = units.days
-        self.crossed += units.crossed
-        self.misdealt += units.misdealt
+        self.in_both += units.in_both
+        self.misassigned += units.misassigned
         self.unscored += units.unscored
-        self.odd.update(units.odd)
+        self.ignored.update(units.ignored)
 
     @property
-    def slices(self) -> dict[str, Part]:
-        """By each value of the contract's slices: "device = phone"."""
+    def slices(self) -> dict[str, SumsByDay]:
+        """By "device = phone", for each value of the contract's slices."""
         names = {name: place for place, name in enumerate(self._contract.slices)}
         ordered = sorted(self._slices, key=lambda each: (names[each[0]], type(each[1]).__name__, each[1]))
         return {f"{name} = {value}": self._slices[name, value] for name, value in ordered}
 
     def to_json(self) -> dict[str, Any]:
-        """As plain values: all that later days need of these."""
+        """As JSON values."""
         return {
             "days": self.days,
-            "crossed": self.crossed,
-            "misdealt": self.misdealt,
+            "in_both": self.in_both,
+            "misassigned": self.misassigned,
             "unscored": self.unscored,
-            "odd": dict(self.odd),
+            "ignored": dict(self.ignored),
             "units": self.units.to_json(),
             "known": self.known.to_json(),
             "slices": [[*which, part.to_json()] for which, part in self._slices.items()],
         }
 
     @classmethod
-    def from_json(cls, told: Mapping[str, Any], split: Split, contract: Contract, measures: Sequence[str]) -> Tally:
-        """What `to_json` gave. Raises KeyError, TypeError or ValueError if it is nothing of the kind."""
-        found = cls(split, contract, measures)
-        for name in ("days", "crossed", "misdealt", "unscored"):
-            setattr(found, name, int(told[name]))
-        found.odd.update(told["odd"])
-        found.units = Part.from_json(told["units"], split, [LABELLED])
-        found.known = Part.from_json(told["known"], split, measures)
-        found._slices = {(name, value): Part.from_json(part, split, measures) for name, value, part in told["slices"]}
-        return found
+    def from_json(
+        cls, data: Mapping[str, Any], split: Split, contract: Contract, measures: Sequence[str]
+    ) -> ExperimentSums:
+        """From `to_json`. Raises KeyError, TypeError or ValueError if it is something else."""
+        sums = cls(split, contract, measures)
+        for name in ("days", "in_both", "misassigned", "unscored"):
+            setattr(sums, name, int(data[name]))
+        sums.ignored.update(data["ignored"])
+        sums.units = SumsByDay.from_json(data["units"], split, [LABELLED])
+        sums.known = SumsByDay.from_json(data["known"], split, measures)
+        sums._slices = {
+            (name, value): SumsByDay.from_json(part, split, measures) for name, value, part in data["slices"]
+        }
+        return sums
 
-    def _part(self) -> Part:
-        return Part(self._split, self._measures)
+    def _part(self) -> SumsByDay:
+        return SumsByDay(self._split, self._measures)

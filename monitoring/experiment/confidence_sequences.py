@@ -1,7 +1,7 @@
-"""Statistics that may be looked at every day: intervals and tests that hold at all times at once.
+"""Anytime-valid statistics: intervals and tests that are valid at all times at once.
 
-A confidence sequence is an interval per moment, so made that *all* of them cover the truth with
-chance 1 - alpha: whoever looks daily, and stops when he likes what he sees, is wrong no more often.
+A confidence sequence is a sequence of intervals that *all* cover the true value with probability 1 - alpha, so
+evaluating daily, and stopping at any time, does not increase the error probability.
 
 - For means: the asymptotic sequence of Waudby-Smith, Arbour, Sinha, Kennedy and Ramdas, "Time-uniform
   central limit theory and asymptotic confidence sequences" (Annals of Statistics, 2024), theorem
@@ -22,33 +22,30 @@ import numpy as np
 
 Numbers = np.ndarray[Any, Any]
 
-#: How sure the sample ratio's alternative is that shares are about right: it looks for small faults.
+#: Concentration of the alternative about the expected shares: it is sensitive to small deviations.
 CONCENTRATION = 10_000.0
-#: A search for the units needed goes no further.
+#: Upper limit of the search for the units needed.
 MOST = 1e12
 
 
 @dataclass(frozen=True)
-class Days:
-    """Values of independent units, summed by the day they came: count, sum and sum of squares.
-
-    Each is (days,); a day without a unit has zeros.
-    """
+class DailySums:
+    """Values of independent units by day: count, sum and sum of squares, each (days,)."""
 
     count: Numbers
     total: Numbers
     squares: Numbers
 
-    def part(self, which: slice) -> Days:
+    def part(self, which: slice) -> DailySums:
         """Some of the days."""
-        return Days(self.count[which], self.total[which], self.squares[which])
+        return DailySums(self.count[which], self.total[which], self.squares[which])
 
 
 @dataclass(frozen=True)
-class Band:
+class ConfidenceSequence:
     """A confidence sequence at the end of each day: (days,) of units so far, mean, low and high.
 
-    Where there are too few units to say anything, low and high are infinite.
+    With too few units low and high are infinite.
     """
 
     units: Numbers
@@ -60,12 +57,12 @@ class Band:
     rho: float
 
     def units_until(self, target: float) -> float:
-        """How many units it takes until the half-width is *target*, as far as one can tell now."""
+        """The units at which the half-width is *target*, by the present standard deviation."""
         return units_needed(target, self.sd, self.alpha, self.rho)
 
 
 def half_width(units: Any, sd: Any, alpha: float, rho: float) -> Any:
-    """Half the interval's width after *units* units with standard deviation *sd*.
+    """Half the width of the interval after *units* units with standard deviation *sd*.
 
     sd * sqrt(2 (t r² + 1) / (t² r²) * log(sqrt(t r² + 1) / alpha)), t units and r = *rho*: the
     Gaussian mixture of Waudby-Smith et al. (2024), theorem 2.2.
@@ -77,13 +74,13 @@ def half_width(units: Any, sd: Any, alpha: float, rho: float) -> Any:
 def tuned(units: float, alpha: float) -> float:
     """The rho with which the sequence is tightest about *units* units (appendix of the same paper).
 
-    sqrt((-2 log alpha + log(-2 log alpha + 1)) / t); any other is as valid, and a little wider then.
+    sqrt((-2 log alpha + log(-2 log alpha + 1)) / t); any other rho is valid, and a little wider there.
     """
     surprise = -2 * math.log(alpha)
     return math.sqrt((surprise + math.log(surprise + 1)) / max(units, 1.0))
 
 
-def band(days: Days, alpha: float, rho: float, least: int = 2) -> Band:
+def confidence_sequence(days: DailySums, alpha: float, rho: float, least: int = 2) -> ConfidenceSequence:
     """The confidence sequence of the units' mean, two-sided, from *least* units on."""
     units = np.cumsum(days.count)
     known = np.maximum(units, 1)
@@ -92,11 +89,11 @@ def band(days: Days, alpha: float, rho: float, least: int = 2) -> Band:
     sd = np.sqrt(variance * known / np.maximum(known - 1, 1))
     wide = np.where(units >= max(least, 2), half_width(known, sd, alpha, rho), np.inf)
     newest = float(sd[-1]) if len(sd) else math.nan
-    return Band(units, mean, mean - wide, mean + wide, newest, alpha, rho)
+    return ConfidenceSequence(units, mean, mean - wide, mean + wide, newest, alpha, rho)
 
 
 def units_needed(target: float, sd: float, alpha: float, rho: float) -> float:
-    """How many units make the half-width *target*; infinite if none do."""
+    """The units at which the half-width is *target*; infinite beyond `MOST`."""
     if not (target > 0 and math.isfinite(sd)):
         return math.inf
     low, high = 1.0, 2.0
@@ -111,17 +108,17 @@ def units_needed(target: float, sd: float, alpha: float, rho: float) -> float:
 
 
 def ratio_p_value(counts: Numbers, shares: Sequence[float]) -> float:
-    """How surprising the units per arm are if each falls to an arm by *shares*, looked at daily.
+    """Anytime-valid p-value of the hypothesis that units are assigned to variants by *shares*.
 
-    *counts* is (days, arms), new units of each day. The smallest value so far of 1 / Bayes factor
-    of Dirichlet-multinomial against multinomial, which falls below alpha with a chance of alpha at
-    most, however long one looks (Ville's inequality; Lindon and Malek, 2022).
+    *counts* is (days, variants), new units of each day. It is the smallest value so far of 1 / Bayes factor of
+    Dirichlet-multinomial against multinomial, which ever falls below alpha with a probability of at most alpha
+    (Ville's inequality; Lindon and Malek, 2022).
     """
     prior = CONCENTRATION * np.asarray(shares, dtype=float)
     smallest = 0.0
-    for seen in np.cumsum(counts, axis=0):
-        factor = math.lgamma(prior.sum()) - math.lgamma(prior.sum() + seen.sum())
-        for start, count, share in zip(prior, seen, shares, strict=True):
+    for total in np.cumsum(counts, axis=0):
+        factor = math.lgamma(prior.sum()) - math.lgamma(prior.sum() + total.sum())
+        for start, count, share in zip(prior, total, shares, strict=True):
             factor += math.lgamma(start + count) - math.lgamma(start) - count * math.log(share)
         smallest = min(smallest, -factor)
     return math.exp(smallest)

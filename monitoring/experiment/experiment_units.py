@@ -1,9 +1,8 @@
-"""Rows -> units of an experiment: one per key, with what its rows came to. Pure.
+"""Makes units of an experiment from rows: one per key, with its measures. Pure.
 
-Arms stick to a row's key, so rows of one key are no more than one unit. A unit counts once, when
-the days for which it is looked at are over: rows and outcomes until then are its value, whatever
-comes later. So each unit is independent of the others and never changes, and a look too many harms
-nothing. A unit without an outcome by then has no value: it is never taken for a negative.
+Keys are assigned to variants, so all rows of a key are one unit. A unit counts once, `unit_days` after its first row: its
+rows and outcomes until then are its value, and later ones are ignored. So units are independent and never change. A
+unit without an outcome by then has no value; it is not a negative.
 """
 
 from __future__ import annotations
@@ -18,86 +17,85 @@ import numpy as np
 import pandas as pd
 
 from contracts.row_contract import Contract
-from monitoring.experiment.text_codes import only
+from monitoring.experiment.text_codes import texts_only
 from monitoring.metrics.daily_metrics import SMALLEST
 
 Numbers = np.ndarray[Any, Any]
-#: How far a point may be from the arm's end, for points are floats.
+#: Tolerance of shares and of assignment points, which are floats.
 CLOSE = 1e-9
 
 
 @dataclass(frozen=True)
 class Split:
-    """What is compared, since when: a challenger with its *share*, or in the shadow.
+    """The traffic split: a challenger with its *share*, or in shadow mode, *since* when.
 
-    *held* is the anchor's share, which is in neither arm.
+    *holdback* is the anchor's share, which is in neither variant.
     """
 
     champion: str
     challenger: str
     since: str
     share: float = 0.0
-    held: float = 0.0
+    holdback: float = 0.0
     shadow: bool = False
     salt: str | None = None
 
     @property
     def chance(self) -> float:
-        """The chance that a unit of the two arms is the challenger's."""
-        return self.share / (1 - self.held)
+        """The probability that a unit of the two variants is the challenger's."""
+        return self.share / (1 - self.holdback)
 
 
 @dataclass(frozen=True)
 class Units:
-    """The units of both arms, in order of their first row, of a day or several, and what was odd.
+    """The units of both variants of one or several days, in order of their first row.
 
-    Columns of *frame*: key, first (time), day (whole days since the experiment's first), challenger
-    (whether it is the challenger's), labelled, a column per measure (NaN without an outcome), the
-    first row's features ("row.pages"). In the shadow each unit has both arms': "<measure>" is the
-    champion's, "<measure> of the challenger" the other's. *days* are over, the newest of them these.
-    *crossed* units were in both arms, *misdealt* in the wrong one; *unscored* ones were not looked at
-    by the shadow. *odd* is how many of what.
+    Columns of *frame*: key, first (time), day (0 is the experiment's first), challenger (whether it is the
+    challenger's), labelled, a column per measure (NaN without an outcome), the first row's features ("row.pages"). In
+    shadow mode "<measure>" is the champion's and "<measure> of the challenger" the other's. *days* counts all days so
+    far. *in_both* units were in both variants, *misassigned* in the wrong one, *unscored* not scored by the shadow.
+    *ignored* counts ignored rows by reason.
     """
 
     frame: pd.DataFrame
     days: int
-    crossed: int = 0
-    misdealt: int = 0
+    in_both: int = 0
+    misassigned: int = 0
     unscored: int = 0
-    odd: Mapping[str, int] = field(default_factory=dict)
+    ignored: Mapping[str, int] = field(default_factory=dict)
 
 
-#: The challenger's column of a measure, in the shadow.
+#: Suffix of the challenger's column of a measure, in shadow mode.
 OTHER = " of the challenger"
 
 
-def shared(champion: Contract, challenger: Contract) -> list[str]:
-    """The features that every row in the journal has, whoever answered it.
+def shared_features(champion: Contract, challenger: Contract) -> list[str]:
+    """The features that the rows of both variants have.
 
-    One that is in the rows of one arm alone would tell the arms apart, and bias what is compared.
+    A feature of one variant alone would identify the variant, and bias the comparison.
     """
     hidden = {*champion.private, *challenger.private}
     theirs = {*challenger.feature_names} - hidden
     return [name for name in champion.feature_names if name in theirs]
 
 
-def measured(measure: str, scores: Numbers, truth: Numbers) -> Numbers:
+def row_measure(measure: str, scores: Numbers, truth: Numbers) -> Numbers:
     """A *measure* of each row, (n,): scores are (n,) or (n, classes), truth the encoded outcomes."""
-    found: Numbers = _MEASURES[measure](scores, truth)
-    return found
+    values: Numbers = _MEASURES[measure](scores, truth)
+    return values
 
 
 def _log_loss(scores: Numbers, truth: Numbers) -> Numbers:
-    chances = np.column_stack([1 - scores, scores]) if scores.ndim == 1 else scores
-    chosen = chances[np.arange(len(truth)), truth.astype(int)]
-    found: Numbers = -np.log(np.clip(chosen, SMALLEST, 1))
-    return found
+    probabilities = np.column_stack([1 - scores, scores]) if scores.ndim == 1 else scores
+    of_class = probabilities[np.arange(len(truth)), truth.astype(int)]
+    loss: Numbers = -np.log(np.clip(of_class, SMALLEST, 1))
+    return loss
 
 
 def _accuracy(scores: Numbers, truth: Numbers) -> Numbers:
-    likeliest = scores >= 0.5 if scores.ndim == 1 else scores.argmax(axis=1)
-    found: Numbers = (likeliest == truth).astype(float)
-    return found
+    predicted = scores >= 0.5 if scores.ndim == 1 else scores.argmax(axis=1)
+    correct: Numbers = (predicted == truth).astype(float)
+    return correct
 
 
 _MEASURES: Mapping[str, Callable[[Numbers, Numbers], Numbers]] = {
@@ -110,105 +108,103 @@ _MEASURES: Mapping[str, Callable[[Numbers, Numbers], Numbers]] = {
 }
 
 
-def arms_rows(lines: pd.DataFrame, split: Split, contract: Contract, odd: Counter[str]) -> pd.DataFrame:
-    """The answers of both arms (or the shadow's scores) among *lines*: a row each."""
+def variant_rows(lines: pd.DataFrame, split: Split, contract: Contract, ignored: Counter[str]) -> pd.DataFrame:
+    """The rows of both variants (or the shadow's scores) among *lines* of the journal."""
     arm, version = lines["arm"], lines["version"]
     challenger, champion = arm == "challenger", arm == "champion"
     point = pd.to_numeric(lines["split"], errors="coerce")
     other = (version == split.challenger) & (challenger | (arm == "shadow"))
     mine = other | ((version == split.champion) & champion)
     if not split.shadow:
-        dealt = [1 - split.held - split.share, split.share]
-        expected = np.select([champion, challenger], dealt, np.nan)
+        shares = [1 - split.holdback - split.share, split.share]
+        expected = np.select([champion, challenger], shares, np.nan)
         off = (pd.to_numeric(lines["share"], errors="coerce") - expected).abs()
-        _count(odd, "rows that were answered under other shares, left out", mine & ~(off < CLOSE))
+        _count(ignored, "rows under another traffic split, ignored", mine & ~(off < CLOSE))
         mine &= off < CLOSE
-    whole = _scored(lines["score"], contract) & only(lines["id"]).notna()
-    _count(odd, "answers that do not fit the contract", mine & ~whole)
+    valid = _has_scores(lines["score"], contract) & texts_only(lines["id"]).notna()
+    _count(ignored, "rows that do not fit the contract, ignored", mine & ~valid)
     edge = 1 - split.share
     wrong = ((point - edge).abs() > CLOSE) & ((point > edge) != challenger) & (not split.shadow)
     rows = lines.drop(columns=["version", "arm", "share", "split"])
-    rows = rows.assign(challenger=challenger, misdealt=wrong, key=lines["key"].astype(str))
-    return chosen(rows, mine & whole)
+    rows = rows.assign(challenger=challenger, misassigned=wrong, key=lines["key"].astype(str))
+    return selected(rows, mine & valid)
 
 
-def valued(lines: pd.DataFrame, contract: Contract) -> pd.DataFrame:
-    """The outcomes among *lines* that fit the contract: id, at, and its value."""
+def encoded_outcomes(lines: pd.DataFrame, contract: Contract) -> pd.DataFrame:
+    """The outcomes among *lines* that fit the contract: id, at, encoded value."""
     target, column = contract.target, lines["outcome"]
-    if column.dtype == object:  # which may tell 1 from True, as nothing that looks for equals does
-        codes, told = np.arange(len(lines)), column.tolist()
+    if column.dtype == object:  # where 1 and True are different outcomes, but equal
+        codes, outcomes = np.arange(len(lines)), column.tolist()
     else:
         codes, distinct = pd.factorize(column)
-        told = distinct.tolist()
-    values = [target.encode(each) if target.problem(each) is None else np.nan for each in told]
-    value = np.array([*values, np.nan])[codes]  # the last is for one that is missing
-    return chosen(lines[["id", "at"]].assign(value=value), ~np.isnan(value))
+        outcomes = distinct.tolist()
+    values = [target.encode(each) if target.problem(each) is None else np.nan for each in outcomes]
+    value = np.array([*values, np.nan])[codes]  # the last one is for missing outcomes
+    return selected(lines[["id", "at"]].assign(value=value), ~np.isnan(value))
 
 
-def in_time(rows: pd.DataFrame, lasts: timedelta) -> pd.DataFrame:
-    """Rows in order of time, those for which their key is looked at; one that was told twice once.
+def within_unit_days(rows: pd.DataFrame, lasts: timedelta) -> pd.DataFrame:
+    """Rows within *lasts* after the first row of their key, in order of time, without repeated ids.
 
-    A row's *place* is its key's among all keys, its *id* is a number as well.
+    *place* is the index of a row's key among all keys; *id* is an integer as well.
     """
     rows = rows.sort_values("at", kind="stable")
     first = rows.groupby("place", sort=False)["at"].transform("min")
-    rows = chosen(rows.assign(first=first), rows["at"] < first + lasts)
-    return chosen(rows, ~rows.duplicated(["place", "id"]))
+    rows = selected(rows.assign(first=first), rows["at"] < first + lasts)
+    return selected(rows, ~rows.duplicated(["place", "id"]))
 
 
-def collected(rows: pd.DataFrame, outcomes: pd.DataFrame, measures: Sequence[str], lasts: timedelta) -> pd.DataFrame:
-    """Rows that are `in_time` -> units with the label of their first row, means over what was known in time.
+def unit_values(rows: pd.DataFrame, outcomes: pd.DataFrame, measures: Sequence[str], lasts: timedelta) -> pd.DataFrame:
+    """Units of rows that are `within_unit_days`, indexed by their first row: means over outcomes known in time.
 
-    *outcomes* are the first of each id, by id. Columns are as those of `Units`, but without features and
-    with *place* for the key; and: *arms* that the unit was in, whether it was *misdealt*, *unscored*.
+    *outcomes* are the first of each id, by id. Columns are those of `Units` without features, with *place* for the
+    key, and the number of *variants* of the unit, whether it was *misassigned*, and *unscored*.
     """
     over = rows["first"] + lasts
     matched = outcomes.reindex(rows["id"]).set_axis(rows.index)
     scored = rows["other"].notna() if "other" in rows else pd.Series(True, rows.index)
-    told = ((matched["at"] < over) & scored).to_numpy(dtype=bool)
-    truth = matched["value"].to_numpy(dtype=float)[told]
+    labelled = ((matched["at"] < over) & scored).to_numpy(dtype=bool)
+    truth = matched["value"].to_numpy(dtype=float)[labelled]
     values: dict[str, Any] = {}
     for column, suffix in (("score", ""), ("other", OTHER)):
         if column in rows:
-            scores = _array(rows[column][told])
+            scores = _array(rows[column][labelled])
             for measure in measures:
                 values[measure + suffix] = np.full(len(rows), np.nan)
-                if told.any():
-                    values[measure + suffix][told] = measured(measure, scores, truth)
-    rows = rows.assign(labelled=told, unscored=~scored, **values)
-    how = dict.fromkeys(("labelled", "misdealt", "unscored"), "max")
+                if labelled.any():
+                    values[measure + suffix][labelled] = row_measure(measure, scores, truth)
+    rows = rows.assign(labelled=labelled, unscored=~scored, **values)
+    how = dict.fromkeys(("labelled", "misassigned", "unscored"), "max")
     groups = rows.groupby("place", sort=False)
     units = groups.agg(how | dict.fromkeys(values, "mean"))
-    units["arms"] = groups["challenger"].nunique()
+    units["variants"] = groups["challenger"].nunique()
     begun = rows.drop_duplicates("place")[["place", "first", "challenger"]]
     return begun.join(units, on="place")
 
 
-def chosen(lines: pd.DataFrame, which: Any) -> pd.DataFrame:
-    """Those of the *lines*; nearly always it is all of them, which are not copied."""
+def selected(lines: pd.DataFrame, which: Any) -> pd.DataFrame:
+    """The *lines* for which *which* is true, without a copy if it is all of them."""
     return lines if which.all() else lines[which]
 
 
 def _array(scores: pd.Series[Any]) -> Numbers:
     """Scores as numbers, (n,) or (n, classes)."""
     if pd.api.types.is_numeric_dtype(scores.dtype):
-        found: Numbers = scores.to_numpy(dtype=float)
-        return found
+        numbers: Numbers = scores.to_numpy(dtype=float)
+        return numbers
     return np.array(scores.tolist(), dtype=float)
 
 
-def _scored(scores: pd.Series[Any], contract: Contract) -> pd.Series[bool]:
-    """Which scores are of the contract's task: a finite number, or one for each class."""
+def _has_scores(scores: pd.Series[Any], contract: Contract) -> pd.Series[bool]:
+    """Which scores fit the task: a finite number, or one for each class."""
     if contract.task != "multiclass":
         return pd.to_numeric(scores, errors="coerce").abs() < np.inf
     classes = len(contract.target.classes)
     return scores.map(
-        lambda told: (
-            np.ndim(told) == 1 and len(told) == classes and bool(np.isfinite(np.asarray(told, dtype=float)).all())
-        )
+        lambda row: np.ndim(row) == 1 and len(row) == classes and bool(np.isfinite(np.asarray(row, dtype=float)).all())
     ).astype(bool)
 
 
-def _count(odd: Counter[str], what: str, which: pd.Series[bool]) -> None:
+def _count(ignored: Counter[str], what: str, which: pd.Series[bool]) -> None:
     if which.any():
-        odd[what] += int(which.sum())
+        ignored[what] += int(which.sum())

@@ -1,4 +1,4 @@
-"""What an experiment's result has done to live.toml, by policy. Pure."""
+"""The change of live.toml that an experiment's result calls for, by policy. Pure."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ Policy = Literal["always", "propose", "never"]
 
 
 @dataclass(frozen=True)
-class Deed:
-    """A change of live.toml to propose: the challenger becomes champion, or leaves.
+class SlotChange:
+    """A change of live.toml to propose: the challenger becomes champion, or is removed.
 
-    *alone* says that no person is asked. Who becomes champion is judged by the gate all the same.
+    *automatic* needs no person. The gate evaluates a new champion in any case.
     """
 
     branch: Literal["promote", "end-experiment"]
     title: str
     why: str
-    alone: bool
+    automatic: bool
 
     @property
     def promotes(self) -> bool:
@@ -29,26 +29,27 @@ class Deed:
         return self.branch == "promote"
 
 
-def deed_of(result: Result, policy: Policy) -> Deed | None:
-    """What is due; None if nothing is, or the policy leaves it to people.
+def change_due(result: Result, policy: Policy) -> SlotChange | None:
+    """The change that is due; None if there is none, or the policy is "never".
 
-    Where a slice is hurt, or the gain wears off, a person decides whatever the policy.
+    With a harmed slice or a novelty effect a person decides, whatever the policy.
     """
-    version, judgement = result.split.challenger, result.judgement
+    version, decision = result.split.challenger, result.decision
     if policy == "never":
         return None
-    if judgement.state == "wins":
-        doubts = [f"worse for sure: {', '.join(result.hurt)}"] if result.hurt else []
-        doubts += ["the first week's gain is not that of later"] if result.wears_off else []
-        why = "; ".join([judgement.why, *doubts])
-        title = f"Promote {version}: it won its experiment"
-        return Deed("promote", title, why, policy == "always" and not doubts)
-    if judgement.state == "loses":
+    if decision.state == "wins":
+        doubts = [f"worse in slices: {', '.join(result.harmed_slices)}"] if result.harmed_slices else []
+        doubts += ["novelty effect: the first week's gain differs from later ones"] if result.novelty_effect else []
+        why = "; ".join([decision.why, *doubts])
+        return SlotChange(
+            "promote", f"Promote {version}: it won its experiment", why, policy == "always" and not doubts
+        )
+    if decision.state == "loses":
         title = f"End the experiment with {version}: it lost"
-        return Deed("end-experiment", title, judgement.why, policy == "always")
+        return SlotChange("end-experiment", title, decision.why, policy == "always")
     return None
 
 
-def settled(deed: Deed, proposals: Iterable[Any]) -> Any | None:
-    """The proposal of just this deed that is merged, or that a person closed: it is not made again."""
-    return next((each for each in proposals if each.title == deed.title and each.state != "open"), None)
+def decided_proposal(change: SlotChange, proposals: Iterable[Any]) -> Any | None:
+    """The merged or closed proposal of the same change: it is not proposed again."""
+    return next((each for each in proposals if each.title == change.title and each.state != "open"), None)

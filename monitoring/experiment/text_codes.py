@@ -1,8 +1,8 @@
-"""Looks up texts in a column of known ones: exact, and quick for many.
+"""Exact look-up of texts in a column of known ones, faster than pandas for many rows.
 
-A text becomes a number of eight bytes, and texts whose numbers are equal are compared. Unlike Arrow's `index_in` or a
-join, the table of known texts is built once for many columns. Columns that are no Arrow array, or have long or
-missing texts, are compared by pandas.
+Texts are hashed to 64 bits, and those with equal hashes are compared. Unlike Arrow's `index_in` or a join, the table of
+known texts is built once for many columns. Columns that are not Arrow arrays, or have long or missing texts, are left to
+pandas.
 """
 
 from __future__ import annotations
@@ -13,35 +13,35 @@ import numpy as np
 import pandas as pd
 
 Numbers = np.ndarray[Any, Any]
-#: Texts of more bytes are not made numbers of.
+#: Bytes of the longest text that is hashed.
 LONGEST = 64
-#: Odd, and its bits look random (Steele, Lea and Flood, 2014: SplitMix).
+#: An odd multiplier with well mixed bits (SplitMix: Steele, Lea and Flood, 2014).
 FACTOR, SHIFT = np.uint64(0x9E3779B97F4A7C15), np.uint64(29)
 
 
-def only(column: pd.Series[Any]) -> pd.Series[Any]:
-    """What is text in a *column*; the rest is missing."""
+def texts_only(column: pd.Series[Any]) -> pd.Series[Any]:
+    """A *column* with everything but texts missing."""
     if isinstance(column.dtype, pd.StringDtype):
         return column
-    return column.map(lambda told: told if isinstance(told, str) else None)
+    return column.map(lambda value: value if isinstance(value, str) else None)
 
 
-class Among:
-    """Looks up texts among *known* ones, each of which is there once."""
+class TextIndex:
+    """Looks up texts among *known*, distinct ones."""
 
     def __init__(self, known: pd.Series[str]) -> None:
         self._known = known
-        numbers = _numbers(known)
-        index = None if numbers is None else pd.Index(numbers)
+        hashes = _hashes(known)
+        index = None if hashes is None else pd.Index(hashes)
         self._index = index if index is not None and index.is_unique else None
 
     def __call__(self, column: pd.Series[str]) -> Numbers:
-        """The place of each text of a *column* among those that are known, (n,); -1 if it is not."""
-        numbers = None if self._index is None else _numbers(column)
-        if self._index is not None and numbers is not None:
-            place: Numbers = self._index.get_indexer(numbers)
-            there = place >= 0
-            if _equal(self._known.iloc[place[there]], column[there]):
+        """The place of each text of a *column* among the known ones, (n,); -1 for others."""
+        hashes = None if self._index is None else _hashes(column)
+        if self._index is not None and hashes is not None:
+            place: Numbers = self._index.get_indexer(hashes)
+            known = place >= 0
+            if _equal(self._known.iloc[place[known]], column[known]):
                 return place
         codes, _ = pd.factorize(pd.concat([self._known, column], ignore_index=True))
         place = codes[len(self._known) :]
@@ -52,8 +52,8 @@ def _equal(some: pd.Series[str], others: pd.Series[str]) -> bool:
     return bool((some.array == others.array).all())
 
 
-def _numbers(column: pd.Series[str]) -> Numbers | None:
-    """A number for each text, the same for the same, (n,); None where that would not be quick."""
+def _hashes(column: pd.Series[str]) -> Numbers | None:
+    """Hashes (n,); None where pandas is used instead."""
     if not isinstance(column.dtype, pd.StringDtype) or column.dtype.storage != "pyarrow":
         return None
     array = column.array.__arrow_array__().combine_chunks()
@@ -73,8 +73,8 @@ def _numbers(column: pd.Series[str]) -> Numbers | None:
         padded[:, :longest] = mine.reshape(len(array), longest)
     else:
         padded[np.arange(8 * words) < sizes[:, None]] = mine
-    found = sizes.astype(np.uint64)
+    hashes = sizes.astype(np.uint64)
     for place, word in enumerate(padded.view("<u8").T):
-        more = (found ^ word) * FACTOR
-        found = np.where(sizes > 8 * place, more ^ (more >> SHIFT), found)
-    return found
+        mixed = (hashes ^ word) * FACTOR
+        hashes = np.where(sizes > 8 * place, mixed ^ (mixed >> SHIFT), hashes)
+    return hashes

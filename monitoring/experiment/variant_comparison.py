@@ -1,4 +1,4 @@
-"""Champion against challenger, from the sums of its units: what is measured, and what it amounts to. Pure."""
+"""Compares champion and challenger on the sums of their units. Pure."""
 
 from __future__ import annotations
 
@@ -11,167 +11,166 @@ from typing import Any
 from contracts.release_policy import MEASURES, Experiment
 from contracts.row_contract import Contract
 from contracts.thresholds import ConfigurationError
-from monitoring.experiment.aggregates import LABELLED, Part, Tally
-from monitoring.experiment.confidence_sequences import band
-from monitoring.experiment.decision import WEEK, Judgement, Reading, faults, judge, rho_of
+from monitoring.experiment.aggregates import LABELLED, ExperimentSums, SumsByDay
+from monitoring.experiment.confidence_sequences import confidence_sequence
+from monitoring.experiment.decision import WEEK, Decision, MeasureResult, decide, rho_of, validity_problems
 from monitoring.experiment.experiment_units import Split
 
-#: Measures of which more is better; an outcome may be.
+#: Measures of which larger is better; for "outcome" a setting says so.
 LARGER = frozenset({"accuracy"})
 
 
 @dataclass(frozen=True)
 class Result:
-    """What an experiment came to after *days* days.
+    """The result of an experiment after *days* days.
 
-    *units* are the champion's and the challenger's, *labelled* those of both with an outcome;
-    *readings* the primary measure and the guardrails; *slices* and *novelty* (the first week, later)
-    are of the primary measure.
+    *units* are the champion's and the challenger's, *labelled* those of both with an outcome; *measures* are the
+    primary measure and the guardrails; *slices* and *novelty* (first week, later) are of the primary measure;
+    *ignored* says which rows did not count.
     """
 
     split: Split
     days: int
     units: tuple[int, int]
     labelled: int
-    readings: tuple[Reading, ...]
-    slices: tuple[Reading, ...]
-    novelty: tuple[Reading, ...]
-    judgement: Judgement
-    odd: tuple[str, ...] = ()
+    measures: tuple[MeasureResult, ...]
+    slices: tuple[MeasureResult, ...]
+    novelty: tuple[MeasureResult, ...]
+    decision: Decision
+    ignored: tuple[str, ...] = ()
 
     @property
-    def hurt(self) -> list[str]:
-        """The slices that are worse off for sure."""
+    def harmed_slices(self) -> list[str]:
+        """The slices whose interval is below 0."""
         return [each.name for each in self.slices if each.gain[2] < 0]
 
     @property
-    def wears_off(self) -> bool:
-        """Whether the first week's gain and the later ones' differ for sure."""
+    def novelty_effect(self) -> bool:
+        """Whether the intervals of the first week and of later days are disjoint."""
         if len(self.novelty) < 2:
             return False
-        (_, low, high), (_, then, most) = (each.gain for each in self.novelty)
-        return high < then or most < low
+        (_, low, high), (_, later_low, later_high) = (each.gain for each in self.novelty)
+        return high < later_low or later_high < low
 
 
 def split_of(history: Iterable[Any]) -> Split | None:
-    """The experiment that live.toml's *history* (newest first) ends with; None if none runs.
+    """The experiment that runs, from live.toml's *history* (newest first); None if there is none.
 
-    Another share, salt, champion or challenger begins a new one: units are dealt anew, or compared
-    with something else.
+    Another share, salt, champion or challenger starts a new one: it changes the assignment of units, or the models.
     """
-    found: Split | None = None
+    current: Split | None = None
     for number, change in enumerate(history):
         split = _split(change)
-        if split is None or (number and _terms(split) != _terms(found)):
+        if split is None or (number and _terms(split) != _terms(current)):
             break
-        found = split
-    return found
+        current = split
+    return current
 
 
 def measures(rules: Experiment, task: str, shadow: bool) -> list[str]:
-    """What is measured, the primary measure first. Raises `ConfigurationError`.
+    """The names of the measures, the primary one first. Raises `ConfigurationError`.
 
-    In the shadow an outcome says nothing: nobody saw the challenger's answer.
+    In shadow mode the outcome does not depend on the challenger, so it is left out.
     """
     margins = rules.measures(task)
     names = [margins.primary, *(name for name in margins.margins if name != margins.primary)]
-    found = [name for name in names if not (shadow and name == "outcome")]
-    if not found:
+    names = [name for name in names if not (shadow and name == "outcome")]
+    if not names:
         raise ConfigurationError(
-            f"experiment.{task} measures the outcome alone, which a shadow cannot change; add another"
-            f" measure: {', '.join(MEASURES[task])}"
+            f"experiment.{task} has only the measure outcome, which a shadow cannot affect; add another: "
+            f"{', '.join(MEASURES[task])}"
         )
-    return found
+    return names
 
 
-def compared(tally: Tally, split: Split, contract: Contract, rules: Experiment) -> Result:
-    """What the units in *tally* say about the challenger."""
+def compare(sums: ExperimentSums, split: Split, contract: Contract, rules: Experiment) -> Result:
+    """The result for the units in *sums*."""
     share = 1.0 if split.shadow else min(split.chance, 1 - split.chance)
     least = math.ceil(rules.min_units / share) if share > 0 else 0
-    wrong = faults(tally, split, least)
-    comparison = _Comparison(tally, split, contract, rules, least)
-    readings: tuple[Reading, ...] = ()
-    slices: tuple[Reading, ...] = ()
-    novelty: tuple[Reading, ...] = ()
+    problems = validity_problems(sums, split, least)
+    comparison = _Comparison(sums, split, contract, rules, least)
+    results: tuple[MeasureResult, ...] = ()
+    slices: tuple[MeasureResult, ...] = ()
+    novelty: tuple[MeasureResult, ...] = ()
     if share > 0:
         names = measures(rules, contract.task, split.shadow)
-        readings = tuple(comparison.read(name) for name in names)
+        results = tuple(comparison.evaluate(name) for name in names)
         slices = tuple(comparison.slices(names[0]))
         novelty = tuple(comparison.novelty(names[0]))
-    sums = tally.units.sums(LABELLED, tally.days).sum(axis=0)
-    champions, challenged = map(int, sums[:2])
+    totals = sums.units.sums(LABELLED, sums.days).sum(axis=0)
+    champions, challengers = map(int, totals[:2])
     return Result(
         split,
-        tally.days,
-        (champions, champions - tally.unscored) if split.shadow else (champions, challenged),
-        int(sums[2] if split.shadow else sums[2] + sums[3]),
-        readings,
+        sums.days,
+        (champions, champions - sums.unscored) if split.shadow else (champions, challengers),
+        int(totals[2] if split.shadow else totals[2] + totals[3]),
+        results,
         slices,
         novelty,
-        judge(readings, tally.days, wrong, rules),
-        tuple(f"{count:,} {what}" for what, count in tally.odd.items() if count),
+        decide(results, sums.days, problems, rules),
+        tuple(f"{count:,} {what}" for what, count in sums.ignored.items() if count),
     )
 
 
 class _Comparison:
-    """Reads measures off the units that have an outcome."""
+    """Evaluates measures on the labelled units."""
 
-    def __init__(self, tally: Tally, split: Split, contract: Contract, rules: Experiment, least: int) -> None:
-        self._tally, self._split, self._rules, self._least = tally, split, rules, least
+    def __init__(self, sums: ExperimentSums, split: Split, contract: Contract, rules: Experiment, least: int) -> None:
+        self._sums, self._split, self._rules, self._least = sums, split, rules, least
         self._contract = contract
-        self._rho = rho_of(tally.known.first, rules.alpha)
+        self._rho = rho_of(sums.known.first, rules.alpha)
 
-    def read(
-        self, measure: str, title: str = "", part: Part | None = None, days: slice = slice(None), tests: int = 1
-    ) -> Reading:
-        """The gain in *measure* over a *part* of the units and some *days*, one of so many *tests*."""
-        part = self._tally.known if part is None else part
+    def evaluate(
+        self, measure: str, title: str = "", part: SumsByDay | None = None, days: slice = slice(None), tests: int = 1
+    ) -> MeasureResult:
+        """The gain in *measure* over a *part* of the units and some *days*, as one of *tests* tests (Bonferroni)."""
+        part = self._sums.known if part is None else part
         good = measure == "outcome" and self._rules.outcome_is == "good"
         sign = 1.0 if measure in LARGER or good else -1.0
-        summed = part.gains(measure, self._tally.days, sign).part(days)
-        units = part.sums(measure, self._tally.days)[days].sum(axis=0)
-        champion, challenger = (float(units[2 + arm] / units[arm]) if units[arm] else math.nan for arm in (0, 1))
+        gains = part.gains(measure, self._sums.days, sign).part(days)
+        totals = part.sums(measure, self._sums.days)[days].sum(axis=0)
+        champion, challenger = (float(totals[2 + n] / totals[n]) if totals[n] else math.nan for n in (0, 1))
         margin = self._rules.measures(self._contract.task).margins[measure]
         if self._contract.task == "regression":
             margin *= abs(champion)
-        found = band(summed, self._rules.alpha / tests, self._rho, self._least)
-        saved = part.saved(measure, self._tally.days)
-        return Reading(title or measure, found, champion, challenger, margin, saved)
+        sequence = confidence_sequence(gains, self._rules.alpha / tests, self._rho, self._least)
+        saved = part.saved(measure, self._sums.days)
+        return MeasureResult(title or measure, sequence, champion, challenger, margin, saved)
 
-    def slices(self, measure: str) -> Iterator[Reading]:
-        """By each value of the contract's slices; their chances of a mistake add up to alpha."""
-        parts = self._tally.slices
+    def slices(self, measure: str) -> Iterator[MeasureResult]:
+        """By value of the contract's slices; their error probabilities add up to alpha."""
+        parts = self._sums.slices
         for title, part in parts.items():
-            yield self.read(measure, title, part, tests=len(parts))
+            yield self.evaluate(measure, title, part, tests=len(parts))
 
-    def novelty(self, measure: str) -> Iterator[Reading]:
-        """The first week, and what came after: what is new may please or annoy for being new."""
-        if self._tally.days > WEEK:
-            yield self.read(measure, "the first week", days=slice(0, WEEK), tests=2)
-            yield self.read(measure, "since then", days=slice(WEEK, None), tests=2)
+    def novelty(self, measure: str) -> Iterator[MeasureResult]:
+        """The first week and the days after it: a novelty effect is a difference between them."""
+        if self._sums.days > WEEK:
+            yield self.evaluate(measure, "first week", days=slice(0, WEEK), tests=2)
+            yield self.evaluate(measure, "later", days=slice(WEEK, None), tests=2)
 
 
 def _split(change: Any) -> Split | None:
-    """The experiment of one text of live.toml."""
+    """The experiment of one version of live.toml; None if it has none."""
     try:
         live = tomllib.loads(change.text)
         challenger = live["challenger"]
-        found = Split(
+        split = Split(
             str(live["champion"]["version"]),
             str(challenger["version"]),
             change.at,
             share=float(challenger.get("share", 0)),
-            held=float(live.get("anchor", {}).get("share", 0)),
+            holdback=float(live.get("anchor", {}).get("share", 0)),
             shadow=challenger.get("mode") == "shadow",
             salt=live.get("split", {}).get("salt"),
         )
     except (tomllib.TOMLDecodeError, KeyError, TypeError, ValueError):
         return None
-    return found if found.shadow or found.share > 0 else None
+    return split if split.shadow or split.share > 0 else None
 
 
 def _terms(split: Split | None) -> object:
-    """What must stay the same for units to be of one experiment."""
+    """What identifies the experiment that units belong to."""
     if split is None:
         return None
-    return split.champion, split.challenger, split.share, split.held, split.shadow, split.salt
+    return split.champion, split.challenger, split.share, split.holdback, split.shadow, split.salt

@@ -279,7 +279,7 @@ def titles():
     """Every title that a robot gives an alert -> what its marker begins with."""
     now = datetime(2026, 3, 1, tzinfo=UTC)
     shown = SimpleNamespace(
-        split=SimpleNamespace(shadow=False, challenger="v9"), judgement=SimpleNamespace(state="running")
+        split=SimpleNamespace(shadow=False, challenger="v9"), decision=SimpleNamespace(state="running")
     )
     found = {
         INCIDENT[1]: INCIDENT[0],

@@ -19,8 +19,8 @@ from forge.__main__ import main
 from forge.bundles.bundle_files import content_digest
 from forge.local.folder_forge import LocalForge
 from forge.releases.landing import INCIDENT
-from monitoring.experiment.experiment_run import _do
-from monitoring.experiment.slot_changes import Deed
+from monitoring.experiment.experiment_run import _propose
+from monitoring.experiment.slot_changes import SlotChange
 from monitoring.experiment.variant_comparison import split_of
 from monitoring.incidents.auto_rollback import Alarm
 from monitoring.incidents.forge_actions import answer_comments, roll_back_if_due
@@ -324,10 +324,10 @@ def by_hand(gesture, n):
 
 
 def experiment(world):
-    deed = Deed("end-experiment", "End the experiment: it lost", "it lost", True)
+    deed = SlotChange("end-experiment", "End the experiment: it lost", "it lost", True)
     split = split_of(world.forge().history(LIVE))
     if split:
-        _do(world.forge(), deed, split)
+        _propose(world.forge(), deed, split)
 
 
 GESTURES = {

@@ -12,9 +12,9 @@ import pytest
 from contracts.journal_format import Folder
 from contracts.row_contract import Contract, Feature, Target
 from contracts.thresholds import read_rules
-from monitoring.experiment.confidence_sequences import Days
+from monitoring.experiment.confidence_sequences import DailySums
 from monitoring.experiment.experiment_units import Split, Units
-from monitoring.experiment.reader import Asked, Book
+from monitoring.experiment.reader import ExperimentJournal, ReadRequest
 from serve.traffic.split import fraction, point
 
 OLD, NEW = "20260201T0000-aaaaaaa", "20260301T0000-bbbbbbb"
@@ -43,7 +43,7 @@ def a_split(share=0.5, **more):
 
 
 def a_journal(folder, split, days, visitors=120, *, skill=(1.0, 1.0), seed=0, rows=1, spoil=None):
-    """*skill* is how much of what there is to know each arm's score knows: champion, challenger."""
+    """*skill* is the quality of the scores of champion and challenger, 1 for the true probability."""
     rng = np.random.default_rng(seed)
     answers, outcomes, shadow = [], [], []
     for number in range(days * visitors):
@@ -52,7 +52,7 @@ def a_journal(folder, split, days, visitors=120, *, skill=(1.0, 1.0), seed=0, ro
         at = MONDAY + timedelta(days=day, seconds=600 * second * 120 // visitors)
         at_point = fraction(point(salt, key))
         arm = "challenger" if at_point >= 1 - split.share else "champion"
-        if at_point < split.held:
+        if at_point < split.holdback:
             arm = "anchor"
         pages, device = int(rng.integers(1, 20)), ("phone", "desk")[number % 2]
         for again in range(rows):
@@ -73,13 +73,13 @@ def a_journal(folder, split, days, visitors=120, *, skill=(1.0, 1.0), seed=0, ro
                 "score": score.get(arm, 0.5),
             }
             if not split.shadow:
-                share = {"challenger": split.share, "anchor": split.held}
-                told = round(1 - split.share - split.held, 12)
-                line |= {"salt": salt, "share": share.get(arm, told), "split": at_point}
+                share = {"challenger": split.share, "anchor": split.holdback}
+                of_champion = round(1 - split.share - split.holdback, 12)
+                line |= {"salt": salt, "share": share.get(arm, of_champion), "split": at_point}
             answers.append(line)
-            told = (at + timedelta(hours=1)).isoformat()
+            answered = (at + timedelta(hours=1)).isoformat()
             truth = ("no", "yes")[int(rng.random() < chance)]
-            outcomes.append({"id": line["id"], "outcome": truth, "at": told})
+            outcomes.append({"id": line["id"], "outcome": truth, "at": answered})
             shadow.append(line | {"arm": "shadow", "version": NEW, "score": score["challenger"]})
     if not split.shadow:
         shadow = []
@@ -92,35 +92,35 @@ def a_journal(folder, split, days, visitors=120, *, skill=(1.0, 1.0), seed=0, ro
     return folder
 
 
-def asked(split, days, contract=CONTRACT, **more):
+def read_request(split, days, contract=CONTRACT, **more):
     """What is read on the *days*-th morning."""
-    told = {"features": ("pages",), "measures": ("log_loss",), "unit_days": 1} | more
-    return Asked(split, contract, today=MONDAY + timedelta(days=days), **told)
+    settings = {"features": ("pages",), "measures": ("log_loss",), "unit_days": 1} | more
+    return ReadRequest(split, contract, today=MONDAY + timedelta(days=days), **settings)
 
 
-def read_units(journal, asked):
+def read_units(journal, wanted):
     """All units that count, day by day, none of them kept."""
-    book = Book(Folder(journal), asked)
-    keys, found, odd = [], [], Counter()
-    for day in range(asked.days):
-        units, new = book.units(day, lambda: keys)
+    source = ExperimentJournal(Folder(journal), wanted)
+    keys, found, ignored = [], [], Counter()
+    for day in range(wanted.days):
+        units, new = source.units(day, lambda: keys)
         keys.append(new)
         found.append(units)
-        odd.update(units.odd)
+        ignored.update(units.ignored)
     empty = pd.DataFrame({"key": [], "day": []})
     frames = [each.frame for each in found]
     return Units(
         pd.concat(frames, ignore_index=True) if frames else empty,
-        asked.days,
-        *(sum(getattr(each, name) for each in found) for name in ("crossed", "misdealt", "unscored")),
-        odd=+(odd + book.odd),
+        wanted.days,
+        *(sum(getattr(each, name) for each in found) for name in ("in_both", "misassigned", "unscored")),
+        ignored=+(ignored + source.ignored),
     )
 
 
 def by_day(values, day, days):
     """*values* of units that came on *day* as sums over *days* days."""
     weights = (None, values, values * values)
-    return Days(*(np.bincount(day, each, days).astype(float) for each in weights))
+    return DailySums(*(np.bincount(day, each, days).astype(float) for each in weights))
 
 
 @pytest.fixture

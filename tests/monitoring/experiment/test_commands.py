@@ -1,4 +1,4 @@
-"""`python -m monitoring experiment`: one issue, brought up to date daily, and a proposal when it is due."""
+"""`python -m monitoring experiment`: one issue, updated daily, and a proposal when it is due."""
 
 import json
 from argparse import Namespace
@@ -12,8 +12,8 @@ from forge.bundles.bundle_files import content_digest
 from forge.interface import ForgeError
 from forge.local.folder_forge import LocalForge
 from monitoring.__main__ import NO_WATCH, OK, main
-from monitoring.experiment.experiment_run import _do, run
-from monitoring.experiment.slot_changes import Deed
+from monitoring.experiment.experiment_run import _propose, run
+from monitoring.experiment.slot_changes import SlotChange
 from monitoring.experiment.variant_comparison import split_of
 from tests.monitoring.experiment.conftest import CONTRACT, NEW, OLD, SINCE, a_journal, a_split
 
@@ -52,21 +52,21 @@ def make_live(forge, live):
 
 
 @pytest.fixture
-def look(forge, journal, root, tmp_path, monkeypatch):
-    """A run on the *days*-th morning, with a policy; returns what the workflow is told."""
+def evaluate(forge, journal, root, tmp_path, monkeypatch):
+    """A run on the *days*-th morning, with a policy; returns the outputs of the job."""
 
-    def look(days, policy="propose"):
+    def evaluate(days, policy="propose"):
         rules = (root / "checks/thresholds.toml").read_text()
         (tmp_path / "rules.toml").write_text(rules.replace('"propose"', f'"{policy}"'))
-        told = tmp_path / "told"
-        told.write_text("")
-        monkeypatch.setenv("GITHUB_OUTPUT", str(told))
+        output = tmp_path / "output"
+        output.write_text("")
+        monkeypatch.setenv("GITHUB_OUTPUT", str(output))
         today = date(2026, 3, 3) + timedelta(days=days)
-        asked = {"rules": tmp_path / "rules.toml", "kept": tmp_path / "kept", "today": today}
-        run(Namespace(journal=str(journal), **asked), forge)
-        return dict(line.split("=") for line in told.read_text().splitlines())
+        arguments = {"rules": tmp_path / "rules.toml", "kept": tmp_path / "kept", "today": today}
+        run(Namespace(journal=str(journal), **arguments), forge)
+        return dict(line.split("=") for line in output.read_text().splitlines())
 
-    return look
+    return evaluate
 
 
 def live(forge):
@@ -77,20 +77,20 @@ def proposed(forge):
     return [each for each in forge.proposals() if each.branch != "by-hand"]
 
 
-def test_one_issue_tells_how_it_stands_and_what_was_done(look, forge, journal, capsys):
-    """From the first day until it is over."""
+def test_one_issue_has_the_state_and_what_was_done(evaluate, forge, journal, capsys):
+    """From the first day to the end."""
     a_journal(journal, a_split(), 16, skill=(0.3, 1.0))
 
-    assert look(3) == {}
+    assert evaluate(3) == {}
     (issue,) = forge.alerts()
     assert issue.title == f"Experiment: challenger {NEW}: running"
     assert "more days are needed" in issue.body
     assert proposed(forge) == []
-    assert look(3) == {}
+    assert evaluate(3) == {}
     assert len(forge.alerts()[0].history) == 1
     assert "issue 1 is up to date" in capsys.readouterr().out
 
-    assert look(15) == {"promote": "promote", "policy": "never"}
+    assert evaluate(15) == {"promote": "promote", "policy": "never"}
     (issue,), (proposal,) = forge.alerts(), proposed(forge)
     assert issue.title.endswith(": wins")
     assert f"Pull request {proposal.number} (Promote {NEW}" in issue.body
@@ -98,72 +98,72 @@ def test_one_issue_tells_how_it_stands_and_what_was_done(look, forge, journal, c
     assert parse_live(forge.read(LIVE, "promote")) == Live(Slot(NEW, DIGEST[NEW]))
     assert live(forge) == BEGUN
 
-    forge.status("promote", True, "the gate's word")
-    assert look(15) == {}
+    forge.status("promote", True, "the gate's verdict")
+    assert evaluate(15) == {}
     forge.merge("promote", "merged")
-    assert look(16) == {}
+    assert evaluate(16) == {}
     assert [(each.number, each.state) for each in forge.alerts()] == [(1, "closed")]
-    assert "The experiment is over." in forge.alerts()[0].body
+    assert "The experiment has ended." in forge.alerts()[0].body
     assert "no experiment runs" in capsys.readouterr().out
 
 
-def test_a_robot_asks_nobody_where_the_policy_says_so(look, forge, journal):
-    """But the gate: it has the last word on who becomes champion."""
+def test_with_the_policy_always_no_person_is_asked(evaluate, forge, journal):
+    """But the gate evaluates the new champion."""
     a_journal(journal, a_split(), 16, skill=(0.3, 1.0))
 
-    assert look(15, "always") == {"promote": "promote", "policy": ""}
+    assert evaluate(15, "always") == {"promote": "promote", "policy": ""}
     assert live(forge) == BEGUN
 
 
-def test_a_split_that_loses_ends(look, forge, journal):
-    """By the robot, or by a person."""
+def test_an_experiment_that_loses_ends(evaluate, forge, journal):
+    """Automatically, or by a person."""
     a_journal(journal, a_split(), 8, skill=(1.0, 0.1))
-    look(7, "propose")
+    evaluate(7, "propose")
     (proposal,) = proposed(forge)
     assert (proposal.state, proposal.status[0]) == ("open", True)
     assert live(forge) == BEGUN
 
-    look(7, "always")
+    evaluate(7, "always")
     assert live(forge) == Live(BEGUN.champion)
     assert [each.state for each in proposed(forge)] == ["merged"]
     assert "is merged." in forge.alerts()[0].body
-    look(8, "always")
+    evaluate(8, "always")
     assert forge.alerts()[0].state == "closed"
 
 
-def test_a_policy_that_only_tells_only_tells(look, forge, journal):
+def test_with_the_policy_never_only_the_issue_is_updated(evaluate, forge, journal):
     """People do the rest."""
     a_journal(journal, a_split(), 8, skill=(1.0, 0.1))
 
-    assert look(7, "never") == {}
+    assert evaluate(7, "never") == {}
     assert proposed(forge) == []
-    assert "take `[challenger]` out of" in forge.alerts()[0].body
+    assert "remove `[challenger]` from" in forge.alerts()[0].body
 
 
-def test_what_a_person_closed_stays_closed(look, forge, journal, capsys):
+def test_what_a_person_closed_stays_closed(evaluate, forge, journal, capsys):
     """The issue, and the pull request."""
     a_journal(journal, a_split(), 16, skill=(0.3, 1.0))
-    look(15)
+    evaluate(15)
     forge.close("promote", "not now")
     forge.resolve(forge.alerts()[0].marker, "seen")
 
-    assert look(16) == {}
+    assert evaluate(16) == {}
     assert [each.state for each in proposed(forge)] == ["closed"]
     assert forge.alerts()[0].state == "closed"
-    assert "issue 1 was closed, and is left alone" in capsys.readouterr().out
+    assert "issue 1 was closed by a person and stays closed" in capsys.readouterr().out
 
 
-def test_another_experiment_has_another_issue(look, forge, journal):
-    """The one before is over."""
+def test_another_experiment_has_another_issue(evaluate, forge, journal):
+    """The earlier one is closed."""
     a_journal(journal, a_split(), 5)
-    look(3)
+    evaluate(3)
     other = "20260302T0000-ddddddd"
     folder = forge.root.parent / "bundles" / NEW
     manifest = json.loads((folder / "manifest.json").read_text())
     (folder / "manifest.json").write_text(json.dumps(manifest | {"version": other}))
     forge.upload(other, folder)
     make_live(forge, replace(BEGUN, challenger=Slot(other, DIGEST[NEW], mode="shadow")))
-    look(4)
+    evaluate(4)
 
     assert [each.state for each in reversed(forge.alerts())] == ["closed", "open"]
 
@@ -179,18 +179,18 @@ def test_it_is_typed_as_the_readme_says(forge, journal, tmp_path, capsys):
 
 
 def test_a_result_about_another_split_does_nothing_to_the_one_that_is_live(forge):
-    """Somebody merged another champion while the journal was read."""
-    deed = Deed("end-experiment", "End the experiment: it lost", "it lost", True)
+    """A person merged another champion while the journal was read."""
+    change = SlotChange("end-experiment", "End the experiment: it lost", "it lost", True)
     split = split_of(forge.history(LIVE))
     make_live(forge, replace(BEGUN, champion=Slot(NEW, DIGEST[NEW]), challenger=Slot(OLD, DIGEST[OLD], 0.5)))
     before = forge.read(LIVE)
 
-    assert "has changed while this was measured" in _do(forge, deed, split)
+    assert "what is live changed during this run" in _propose(forge, change, split)
     assert forge.read(LIVE) == before
     assert proposed(forge) == []
 
 
-def test_a_release_that_is_not_what_main_names_is_not_measured_by(look, forge, journal):
+def test_a_release_that_is_not_what_main_names_is_not_measured_by(evaluate, forge, journal):
     """Its contract says what a row means."""
     a_journal(journal, a_split(), 16)
     place = forge.root / "releases" / NEW / "bundle/manifest.json"
@@ -198,4 +198,4 @@ def test_a_release_that_is_not_what_main_names_is_not_measured_by(look, forge, j
     place.write_text(json.dumps(manifest | {"of": "somebody"}))
 
     with pytest.raises(ForgeError, match=f"the release {NEW} is not what live.toml names"):
-        look(16)
+        evaluate(16)

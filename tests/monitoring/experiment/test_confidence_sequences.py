@@ -7,7 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitoring.experiment.confidence_sequences import Days, band, half_width, ratio_p_value, tuned, units_needed
+from monitoring.experiment.confidence_sequences import (
+    DailySums,
+    confidence_sequence,
+    half_width,
+    ratio_p_value,
+    tuned,
+    units_needed,
+)
 from tests.monitoring.experiment.conftest import by_day
 
 ALPHA, DAYS, RUNS = 0.05, 60, 2000
@@ -21,7 +28,7 @@ def peeked(draw, truth, units, seed):
     rho = tuned(14 * units, ALPHA)
     for _ in range(RUNS):
         total, squares = draw(rng, (DAYS, units))
-        found = band(Days(np.full(DAYS, float(units)), total, squares), ALPHA, rho, 200)
+        found = confidence_sequence(DailySums(np.full(DAYS, float(units)), total, squares), ALPHA, rho, 200)
         missed += bool(((found.low > truth) | (found.high < truth)).any())
     return missed / RUNS
 
@@ -94,7 +101,7 @@ def test_what_is_never_reached_needs_for_ever(target):
 def test_too_few_units_say_nothing():
     """No interval, no opinion; nor does a day without any."""
     days = by_day(np.array([1.0, 0.0, 1.0]), np.array([1, 1, 3]), 5)
-    found = band(days, ALPHA, 0.1, 3)
+    found = confidence_sequence(days, ALPHA, 0.1, 3)
 
     assert found.units.tolist() == [0, 0 + 2, 2, 3, 3]
     assert np.isinf(found.high).tolist() == [True, True, True, False, False]

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from contracts.row_contract import Feature
-from monitoring.experiment.confidence_sequences import band, tuned
-from monitoring.experiment.cuped import CHUNK, Adjustment, coded, codes
+from monitoring.experiment.confidence_sequences import confidence_sequence, tuned
+from monitoring.experiment.cuped import CHUNK, Adjustment, encode, feature_codes
 from tests.monitoring.experiment.conftest import by_day
 
 ALPHA, DAYS = 0.05, 30
@@ -40,7 +40,7 @@ def test_thirty_looks_miss_the_gain_no_more_often_than_stated(chance, units, gai
         value, challenger, day, features = drawn(seed, chance, units, gain)
         gains, _ = differences(value, challenger, day, chance, features)
         days = by_day(gains, day, DAYS)
-        found = band(days, ALPHA, tuned(14 * units, ALPHA), 100 / min(chance, 1 - chance))
+        found = confidence_sequence(days, ALPHA, tuned(14 * units, ALPHA), 100 / min(chance, 1 - chance))
         missed += bool(((found.low > gain) | (found.high < gain)).any())
         means.append(found.mean[-1])
 
@@ -97,14 +97,14 @@ def test_columns_are_coded_by_the_first_day():
     ).astype({"row.member": object, "row.wind": object})
     kinds = {"pages": "number", "device": "category", "member": "boolean", "same": "number"}
     features = [Feature(name, kind) for name, kind in (kinds | {"wind": "number"}).items()]
-    how = codes(frame[:60], features)
-    found = coded(frame, how)
+    how = feature_codes(frame[:60], features)
+    found = encode(frame, how)
 
     assert found.shape == (63, 1 + 2 + 1 + 2)  # "same" tells nothing; "wind" is missing at times
     assert np.abs(found).max() == 5.0
     assert found[60, 1:3].tolist() == [0.0, 0.0]
     assert found[61, -2:].tolist() == [0.0, 1.0]
-    assert coded(frame, []).shape == (63, 0)
+    assert encode(frame, []).shape == (63, 0)
 
 
 def test_a_large_day_is_looked_at_in_lots():
@@ -126,4 +126,4 @@ def test_a_constant_number_is_no_covariate(constant):
     first = pd.DataFrame({"row.much": np.arange(999.0), "row.same": constant})
     features = [Feature("much", "number"), Feature("same", "number")]
 
-    assert [code.name for code in codes(first, features)] == ["row.much"]
+    assert [code.name for code in feature_codes(first, features)] == ["row.much"]

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from contracts.journal_format import Folder
 from monitoring.experiment.aggregates import LABELLED
-from monitoring.experiment.day_sums import forget, read_tally
+from monitoring.experiment.day_sums import delete_kept_days, read_sums
 from monitoring.journal.frame_store import Shelf
 from serve.journal.parquet import convert
 from serve.traffic.split import fraction, point
-from tests.monitoring.experiment.conftest import MONDAY, NEW, OLD, SHADOW, a_journal, a_split, asked
+from tests.monitoring.experiment.conftest import MONDAY, NEW, OLD, SHADOW, a_journal, a_split, read_request
 
 pytestmark = pytest.mark.slow
 
@@ -125,8 +125,8 @@ def test_kept_days_tell_what_reading_all_anew_tells(tmp_path_factory, seed, unit
     more = {"measures": ("brier",) if shadow else ("outcome", "brier"), "unit_days": unit_days}
 
     def told(shelf, morning):
-        wanted = asked(split, morning, features=("pages", "device"), **more)
-        return read_tally(scorer.folder, wanted, shelf)
+        wanted = read_request(split, morning, features=("pages", "device"), **more)
+        return read_sums(scorer.folder, wanted, shelf)
 
     for morning in range(1, days + 3):
         scorer.write(lines, 24 * (morning - 1), 24 * morning)
@@ -171,7 +171,7 @@ def opened(journal, tmp_path):
     def opened(days, split=SPLIT):
         place = Counting(journal)
         place.opened.clear()
-        found = read_tally(place, asked(split, days), shelf)
+        found = read_sums(place, read_request(split, days), shelf)
         return found, sorted({name[12:14] for name in place.opened})
 
     return opened
@@ -218,7 +218,7 @@ def test_of_another_experiment_nothing_is_kept(opened, tmp_path):
 
     assert len(before) == len(after) == 2 * 5
     assert before & after == set()
-    forget(Shelf(tmp_path / "kept"))
+    delete_kept_days(Shelf(tmp_path / "kept"))
     assert list((tmp_path / "kept").iterdir()) == []
 
 

@@ -1,4 +1,4 @@
-"""What a person reads about an experiment: whole texts, and what must be in any."""
+"""The issue of an experiment: two in full, and properties of all."""
 
 import json
 import re
@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from monitoring.experiment.confidence_sequences import Band
-from monitoring.experiment.decision import Judgement, Reading
-from monitoring.experiment.experiment_report import NEXT, POINTS, REMEMBERED, bulletin, marker, memory, title
+from monitoring.experiment.confidence_sequences import ConfidenceSequence
+from monitoring.experiment.decision import Decision, MeasureResult
+from monitoring.experiment.experiment_report import NEXT, POINTS, REMEMBERED, marker, memory, report, title
 from monitoring.experiment.variant_comparison import Result
 from tests.monitoring.experiment.conftest import SINCE, a_split
 
@@ -21,8 +21,8 @@ def reading(name, low, high, days=4, saved=0.0):
     widths = np.array([np.inf, *np.linspace(3, 1, days - 1)])
     middle = np.full(days, (low + high) / 2)
     half = (high - low) / 2 * widths
-    band = Band(np.arange(1, days + 1) * 500.0, middle, middle - half, middle + half, 1, 0.05, 0.01)
-    return Reading(name, band, 0.4512, 0.4402, 0.005, saved)
+    band = ConfidenceSequence(np.arange(1, days + 1) * 500.0, middle, middle - half, middle + half, 1, 0.05, 0.01)
+    return MeasureResult(name, band, 0.4512, 0.4402, 0.005, saved)
 
 
 WON = Result(
@@ -32,9 +32,9 @@ WON = Result(
     7900,
     (reading("log_loss", 0.002, 0.02, saved=0.21), reading("brier", -0.001, 0.004)),
     (reading("origin = JFK", -0.09, -0.01), reading("origin = <b>@all</b>", -0.1, 0.1)),
-    (reading("the first week", 0.05, 0.06), reading("since then", -0.01, 0.02)),
-    Judgement("wins", "log_loss: better; brier: no worse than the margin"),
-    ("3 rows that were answered under other shares, left out",),
+    (reading("first week", 0.05, 0.06), reading("later", -0.01, 0.02)),
+    Decision("wins", "log_loss: superior; brier: non-inferior"),
+    ("3 rows under another traffic split, ignored",),
 )
 RUNNING = replace(
     WON,
@@ -43,21 +43,21 @@ RUNNING = replace(
     units=(400, 390),
     labelled=380,
     slices=(),
-    readings=(reading("log_loss", -0.01, 0.02),),
+    measures=(reading("log_loss", -0.01, 0.02),),
     novelty=(),
-    odd=(),
-    judgement=Judgement("running", "2 whole weeks are the least", 11),
+    ignored=(),
+    decision=Decision("running", "the minimum is 2 whole weeks", 11),
 )
 
 
 @pytest.mark.parametrize(("name", "result"), [("won", WON), ("running", RUNNING)])
 def test_the_whole_text(name, result):
-    """As it is posted; a change of words is a change of the file beside this test."""
-    assert bulletin(result) == (GOLDEN / f"{name}.md").read_text()
+    """As it is posted."""
+    assert report(result) == (GOLDEN / f"{name}.md").read_text()
 
 
-def test_a_title_says_who_and_how():
-    """The list of issues is read more often than an issue."""
+def test_the_title_has_challenger_and_state():
+    """For the list of issues."""
     assert title(WON) == "Experiment: challenger 20260301T0000-bbbbbbb: wins"
     assert title(RUNNING) == "Experiment: shadow 20260301T0000-bbbbbbb: running"
     assert marker(WON) == f"experiment:20260301T0000-bbbbbbb:{SINCE}"
@@ -66,41 +66,41 @@ def test_a_title_says_who_and_how():
 @pytest.mark.parametrize("state", ["running", "wins", "loses", "equivalent", "broken"])
 def test_every_state_says_what_to_do(state):
     """Or what was done."""
-    result = replace(WON, judgement=Judgement(state, "because"))
+    result = replace(WON, decision=Decision(state, "because"))
 
-    assert NEXT[state] in bulletin(result)
-    assert "**What to do.** Pull request 3 is open." in bulletin(result, "Pull request 3 is open.")
+    assert NEXT[state] in report(result)
+    assert "**What to do:** Pull request 3 is open." in report(result, "Pull request 3 is open.")
 
 
 def test_a_long_run_is_drawn_with_few_points():
     """The newest day among them."""
-    long = replace(WON, readings=(reading("log_loss", 0.002, 0.02, days=90),))
-    (axis,) = re.findall(r"x-axis .*\[(.*)\]", bulletin(long))
+    long = replace(WON, measures=(reading("log_loss", 0.002, 0.02, days=90),))
+    (axis,) = re.findall(r"x-axis .*\[(.*)\]", report(long))
 
     assert len(axis.split(", ")) <= POINTS
     assert axis.endswith('"90"')
-    assert "Infinity" not in bulletin(long)
-    assert "inf" not in re.sub("information", "", bulletin(long))
+    assert "Infinity" not in report(long)
+    assert "inf" not in re.sub("information|non-inferior", "", report(long))
 
 
-def test_the_issue_remembers_what_a_chart_of_it_needs():
-    """State, days needed and the sequence, as plain values, and not more than an issue can hold."""
-    long = replace(WON, readings=(reading("log_loss", 0.002, 0.02, days=200),))
-    told = json.loads(json.dumps(memory(long)))
+def test_the_memory_has_what_the_dashboard_draws():
+    """State, days needed and the sequence, as JSON of limited size."""
+    long = replace(WON, measures=(reading("log_loss", 0.002, 0.02, days=200),))
+    state = json.loads(json.dumps(memory(long)))
 
-    assert (told["state"], told["measure"]) == ("wins", "log_loss")
-    assert len(told["gain"]) <= REMEMBERED
-    assert told["gain"][-1][0] == 200
-    assert all(low <= mean <= high for _, mean, low, high in told["gain"])
-    assert "gain" not in memory(replace(WON, readings=()))
+    assert (state["state"], state["measure"]) == ("wins", "log_loss")
+    assert len(state["gain"]) <= REMEMBERED
+    assert state["gain"][-1][0] == 200
+    assert all(low <= mean <= high for _, mean, low, high in state["gain"])
+    assert "gain" not in memory(replace(WON, measures=()))
 
 
-def test_before_the_first_interval_nothing_is_drawn():
-    """And no figure is told that is none."""
-    young = Reading("log_loss", Band(*[np.zeros(0)] * 4, np.nan, 0.05, 0.01), np.nan, np.nan, 0.005)
-    words = bulletin(replace(RUNNING, readings=(young,), judgement=Judgement("running", "young")))
+def test_without_an_interval_nothing_is_drawn():
+    """And no figure is shown."""
+    young = MeasureResult("log_loss", ConfidenceSequence(*[np.zeros(0)] * 4, np.nan, 0.05, 0.01), np.nan, np.nan, 0.005)
+    words = report(replace(RUNNING, measures=(young,), decision=Decision("running", "young")))
 
     assert "mermaid" not in words
     assert "nan" not in words
     assert "too few units" in words
-    assert "How long it will take cannot be said yet." in words
+    assert "The days needed cannot be estimated yet." in words

@@ -1,4 +1,4 @@
-"""The journal becomes units: one per key, once, when its days are over."""
+"""Units of the journal: one per key, counted once, after its days."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 from contracts.row_contract import Contract, Feature, Target
-from monitoring.experiment.day_sums import read_tally
-from monitoring.experiment.experiment_units import OTHER, measured, shared
+from monitoring.experiment.day_sums import read_sums
+from monitoring.experiment.experiment_units import OTHER, row_measure, shared_features
 from monitoring.journal.frame_store import Shelf
 from monitoring.journal.window import JournalError
 from serve.journal.parquet import convert
@@ -22,17 +22,17 @@ from tests.monitoring.experiment.conftest import (
     SINCE,
     a_journal,
     a_split,
-    asked,
+    read_request,
     read_units,
 )
 
 
 def read(journal, split, days, measures=("log_loss",), unit_days=1):
-    return read_units(journal, asked(split, days, measures=measures, unit_days=unit_days))
+    return read_units(journal, read_request(split, days, measures=measures, unit_days=unit_days))
 
 
 def test_a_key_is_one_unit_however_many_rows_it_has(journal):
-    """With the mean of what they came to."""
+    """With the mean of their measures."""
     split = a_split()
     many = read(a_journal(journal, split, 3, 40, rows=4), split, 3).frame
 
@@ -43,8 +43,8 @@ def test_a_key_is_one_unit_however_many_rows_it_has(journal):
     assert 0.4 < many["challenger"].mean() < 0.6
 
 
-def test_a_unit_counts_when_its_days_are_over(journal):
-    """Not before; so what was counted never changes."""
+def test_a_unit_counts_after_its_days(journal):
+    """Not before, so it never changes."""
     split = a_split()
     a_journal(journal, split, 6, 40)
 
@@ -69,8 +69,8 @@ def test_an_outcome_that_comes_too_late_does_not_count(journal):
     assert np.isnan(frame["log_loss"][0])
 
 
-def test_the_first_outcome_stands(journal):
-    """As for the watch."""
+def test_the_first_outcome_counts(journal):
+    """As in monitoring."""
 
     def again(answers, outcomes, shadow):
         more = [each | {"outcome": "yes", "at": each["at"] + "0"} for each in outcomes]
@@ -82,8 +82,8 @@ def test_the_first_outcome_stands(journal):
     assert read(a_journal(journal, split, 3, 10, spoil=again), split, 3, ("outcome",)).frame.equals(once)
 
 
-def test_what_belongs_to_another_split_is_left_out(journal):
-    """Other shares, other versions, what was before; what is torn is counted."""
+def test_rows_of_another_split_are_ignored(journal):
+    """Other shares, other versions, earlier ones; torn lines are counted."""
 
     def mixed(answers, outcomes, shadow):
         others = [
@@ -100,36 +100,36 @@ def test_what_belongs_to_another_split_is_left_out(journal):
     units = read(a_journal(journal, split, 3, 10, spoil=mixed), split, 3)
 
     assert len(units.frame) == 20
-    assert units.odd == {"lines of answers that are torn": 1, "rows that were answered under other shares, left out": 2}
+    assert units.ignored == {"torn lines of answers, ignored": 1, "rows under another traffic split, ignored": 2}
 
 
-def test_who_was_in_both_arms_or_in_the_wrong_one_is_counted(journal):
-    """That is a fault of the split, and no visitor."""
+def test_units_in_both_variants_or_in_the_wrong_one_are_counted(journal):
+    """They are no units, but a fault of the split."""
 
-    def crossed(answers, outcomes, shadow):
+    def in_both(answers, outcomes, shadow):
         arms = {"champion": {"arm": "challenger", "version": NEW}, "challenger": {"arm": "champion", "version": OLD}}
         first = answers[0]
         return [*answers, first | arms[first["arm"]] | {"id": "again"}], outcomes, shadow
 
     split = a_split()
-    units = read(a_journal(journal, split, 3, 10, spoil=crossed), split, 3)
+    units = read(a_journal(journal, split, 3, 10, spoil=in_both), split, 3)
 
-    assert (units.crossed, units.misdealt) == (1, 1)
+    assert (units.in_both, units.misassigned) == (1, 1)
     assert len(units.frame) == 19
 
 
-def test_the_held_back_are_in_neither_arm(journal):
-    """Their answers are the anchor's."""
-    split = a_split(0.3, held=0.3)
+def test_the_holdback_is_in_neither_variant(journal):
+    """It is answered by the anchor."""
+    split = a_split(0.3, holdback=0.3)
     units = read(a_journal(journal, split, 3, 200), split, 3)
 
     assert 200 < len(units.frame) < 360
-    assert units.misdealt == 0
+    assert units.misassigned == 0
     assert units.frame["challenger"].mean() == pytest.approx(split.chance, abs=0.1)
 
 
 def test_a_shadow_is_compared_on_the_same_rows(journal):
-    """Row by row; one that it did not score is counted, and not compared."""
+    """Row by row; rows that it did not score are counted, and not compared."""
 
     def dropped(answers, outcomes, shadow):
         return answers, outcomes, shadow[5:]
@@ -141,38 +141,38 @@ def test_a_shadow_is_compared_on_the_same_rows(journal):
     assert (frame["log_loss"] != frame["log_loss" + OTHER]).all()
 
 
-def test_features_of_one_arm_alone_are_not_looked_at():
-    """They would tell the arms apart, and bias what is compared; so would a private one."""
+def test_features_of_one_variant_are_not_used():
+    """They would identify the variant, and bias the comparison; nor are private ones."""
     fewer = replace(CONTRACT, features=CONTRACT.features[:1], slices=())
 
-    assert shared(CONTRACT, CONTRACT) == ["pages", "device"]
-    assert shared(CONTRACT, fewer) == shared(fewer, CONTRACT) == ["pages"]
-    assert shared(CONTRACT, replace(CONTRACT, private=("pages",))) == ["device"]
+    assert shared_features(CONTRACT, CONTRACT) == ["pages", "device"]
+    assert shared_features(CONTRACT, fewer) == shared_features(fewer, CONTRACT) == ["pages"]
+    assert shared_features(CONTRACT, replace(CONTRACT, private=("pages",))) == ["device"]
 
 
-def test_the_measures_are_those_of_the_books():
-    """By hand."""
+def test_measures_by_hand():
+    """Against values from a calculator."""
     scores, truth = np.array([0.8, 0.3]), np.array([1.0, 1.0])
     many = np.array([[0.7, 0.2, 0.1], [0.1, 0.2, 0.7]])
 
-    assert measured("log_loss", scores, truth) == pytest.approx([0.22314355, 1.2039728])
-    assert measured("brier", scores, truth) == pytest.approx([0.04, 0.49])
-    assert measured("accuracy", scores, truth).tolist() == [1, 0]
-    assert measured("outcome", scores, truth).tolist() == [1, 1]
-    assert measured("mae", scores, truth) == pytest.approx([0.2, 0.7])
-    assert measured("mse", scores, truth) == pytest.approx([0.04, 0.49])
-    assert measured("log_loss", many, np.array([0, 1])) == pytest.approx([0.35667494, 1.6094379])
-    assert measured("accuracy", many, np.array([0, 1])).tolist() == [1, 0]
+    assert row_measure("log_loss", scores, truth) == pytest.approx([0.22314355, 1.2039728])
+    assert row_measure("brier", scores, truth) == pytest.approx([0.04, 0.49])
+    assert row_measure("accuracy", scores, truth).tolist() == [1, 0]
+    assert row_measure("outcome", scores, truth).tolist() == [1, 1]
+    assert row_measure("mae", scores, truth) == pytest.approx([0.2, 0.7])
+    assert row_measure("mse", scores, truth) == pytest.approx([0.04, 0.49])
+    assert row_measure("log_loss", many, np.array([0, 1])) == pytest.approx([0.35667494, 1.6094379])
+    assert row_measure("accuracy", many, np.array([0, 1])).tolist() == [1, 0]
 
 
-def test_no_journal_is_said(tmp_path):
-    """With where it was looked for."""
+def test_a_missing_journal_is_an_error(tmp_path):
+    """With its place."""
     with pytest.raises(JournalError, match="there is no journal at"):
-        read_tally(tmp_path / "nowhere", asked(a_split(), 3), Shelf(None))
+        read_sums(tmp_path / "nowhere", read_request(a_split(), 3), Shelf(None))
 
 
-def test_many_classes_and_numbers_are_read_as_well(journal):
-    """Lists of scores; an error for a number."""
+def test_multiclass_scores_are_read(journal):
+    """Lists of scores."""
     split = a_split()
     three = Contract(
         name="t",
@@ -191,16 +191,16 @@ def test_many_classes_and_numbers_are_read_as_well(journal):
         )
 
     a_journal(journal, split, 3, 10, spoil=as_classes)
-    units = read_units(journal, asked(split, 3, three))
+    units = read_units(journal, read_request(split, 3, three))
     assert units.frame["log_loss"].to_numpy() == pytest.approx(np.full(20, -np.log(0.3)))
 
 
-def test_a_journal_that_was_put_away_reads_the_same(journal):
+def test_a_converted_journal_reads_the_same(journal):
     """Parquet by the day, with lines that fit no columns, and whole numbers for an outcome."""
     split = a_split()
     numbers = replace(CONTRACT, target=Target("bought", (0, 1)))
 
-    def odd(answers, outcomes, shadow):
+    def ignored(answers, outcomes, shadow):
         told = [each | {"outcome": int(each["outcome"] == "yes")} for each in outcomes]
         told[3]["outcome"] = "none"
         wrong = answers[0] | {"id": "w", "score": "high"}
@@ -208,9 +208,9 @@ def test_a_journal_that_was_put_away_reads_the_same(journal):
 
     def found():
         more = {"features": ("pages", "device"), "measures": ("brier",)}
-        return read_units(journal, asked(split, 3, numbers, **more))
+        return read_units(journal, read_request(split, 3, numbers, **more))
 
-    a_journal(journal, split, 3, 40, spoil=odd)
+    a_journal(journal, split, 3, 40, spoil=ignored)
     before = found()
     for segment in list(journal.glob("*.jsonl")):
         convert(segment)
@@ -219,5 +219,5 @@ def test_a_journal_that_was_put_away_reads_the_same(journal):
     assert list(journal.glob("*.jsonl")) == []
     assert len(before.frame) == 80
     assert before.frame["labelled"].sum() == 79
-    assert after.odd == before.odd == {"answers that do not fit the contract": 1}
+    assert after.ignored == before.ignored == {"rows that do not fit the contract, ignored": 1}
     pd.testing.assert_frame_equal(after.frame, before.frame, check_dtype=False)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitoring.experiment.text_codes import Among, only
+from monitoring.experiment.text_codes import TextIndex, texts_only
 
 #: Two texts that become the same number.
 ALIKE = ("visitor1DA00BBAA", "azztufexYZLccxnr")
@@ -27,7 +27,7 @@ def test_a_text_is_found_where_it_is_and_nowhere_else(known, texts):
     """Whatever number it becomes, of however many bytes it is."""
     places = {text: place for place, text in enumerate(known)}
 
-    assert Among(column(known))(column(texts)).tolist() == [places.get(each, -1) for each in texts]
+    assert TextIndex(column(known))(column(texts)).tolist() == [places.get(each, -1) for each in texts]
 
 
 @pytest.mark.parametrize("known", [ALIKE, ALIKE[:1]])
@@ -35,9 +35,9 @@ def test_texts_that_become_the_same_number_stay_two(known):
     """They are compared, then."""
     both = column(list(ALIKE))
 
-    assert Among(column(list(known)))(both).tolist() == [0, 1 if len(known) == 2 else -1]
+    assert TextIndex(column(list(known)))(both).tolist() == [0, 1 if len(known) == 2 else -1]
 
 
 def test_what_is_no_text_is_missing():
     """A column of JSON has anything in it."""
-    assert only(pd.Series(["a", 1, None, ["b"]], dtype=object)).notna().tolist() == [True, False, False, False]
+    assert texts_only(pd.Series(["a", 1, None, ["b"]], dtype=object)).notna().tolist() == [True, False, False, False]

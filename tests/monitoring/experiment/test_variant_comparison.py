@@ -10,10 +10,10 @@ from contracts.release_policy import Measures
 from contracts.row_contract import Contract, Feature, Target
 from contracts.thresholds import ConfigurationError
 from forge.interface import Change
-from monitoring.experiment.day_sums import read_tally
-from monitoring.experiment.variant_comparison import compared, measures, split_of
+from monitoring.experiment.day_sums import read_sums
+from monitoring.experiment.variant_comparison import compare, measures, split_of
 from monitoring.journal.frame_store import Shelf
-from tests.monitoring.experiment.conftest import CONTRACT, NEW, OLD, SHADOW, a_journal, a_split, asked
+from tests.monitoring.experiment.conftest import CONTRACT, NEW, OLD, SHADOW, a_journal, a_split, read_request
 
 pytestmark = pytest.mark.slow
 
@@ -22,8 +22,8 @@ DIGEST = "sha256:" + "a" * 64
 
 def result(journal, split, days, rules, contract=CONTRACT):
     names = tuple(measures(rules, contract.task, split.shadow))
-    wanted = asked(split, days + 1, contract, features=contract.feature_names, measures=names)
-    return compared(read_tally(journal, wanted, Shelf(None)), split, contract, rules)
+    wanted = read_request(split, days + 1, contract, features=contract.feature_names, measures=names)
+    return compare(read_sums(journal, wanted, Shelf(None)), split, contract, rules)
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ def result(journal, split, days, rules, contract=CONTRACT):
     [
         (a_split(), (0.3, 1.0), "wins"),
         (a_split(), (1.0, 0.3), "loses"),
-        (a_split(0.3, held=0.1), (0.3, 1.0), "wins"),
+        (a_split(0.3, holdback=0.1), (0.3, 1.0), "wins"),
         (a_split(), (0.9, 0.9), "running"),
         (SHADOW, (0.8, 1.0), "wins"),
         (SHADOW, (1.0, 0.6), "loses"),
@@ -42,8 +42,8 @@ def test_the_better_one_wins(journal, rules, split, skill, state):
     """By what it knows of the visitors: split, with a holdback, in the shadow."""
     found = result(a_journal(journal, split, 16, skill=skill), split, 15, rules)
 
-    assert (found.judgement.state, found.days) == (state, 15)
-    assert found.hurt == (["device = desk", "device = phone"] if state == "loses" else [])
+    assert (found.decision.state, found.days) == (state, 15)
+    assert found.harmed_slices == (["device = desk", "device = phone"] if state == "loses" else [])
     assert sum(found.units) <= 2 * 16 * 120
 
 
@@ -53,9 +53,9 @@ def test_an_early_look_saw_what_a_later_one_says_it_saw(journal, rules):
     a_journal(journal, split, 12, 150, skill=(0.5, 1))
     early, late = result(journal, split, 6, rules), result(journal, split, 11, rules)
 
-    for before, after in zip(early.readings, late.readings, strict=True):
-        assert before.band.low == pytest.approx(after.band.low[:6])
-        assert before.band.mean == pytest.approx(after.band.mean[:6])
+    for before, after in zip(early.measures, late.measures, strict=True):
+        assert before.sequence.low == pytest.approx(after.sequence.low[:6])
+        assert before.sequence.mean == pytest.approx(after.sequence.mean[:6])
 
 
 def test_rows_of_one_key_are_one_unit(journal, rules):
@@ -65,7 +65,7 @@ def test_rows_of_one_key_are_one_unit(journal, rules):
     often = result(a_journal(journal, split, 6, 100, rows=8), split, 5, rules)
 
     assert once.units == often.units
-    assert often.readings[0].band.sd < once.readings[0].band.sd
+    assert often.measures[0].sequence.sd < once.measures[0].sequence.sd
 
 
 def test_the_first_week_is_told_apart(journal, rules):
@@ -90,11 +90,11 @@ def test_the_first_week_is_told_apart(journal, rules):
     found = result(a_journal(journal, split, 16, spoil=pleases), split, 15, watched)
     first, later = found.novelty
 
-    assert found.wears_off
+    assert found.novelty_effect
     assert first.gain[1] > 0 > later.gain[2]
     assert first.challenger == 1.0
     assert later.challenger == 0.0
-    assert not result(journal, split, 6, watched).wears_off
+    assert not result(journal, split, 6, watched).novelty_effect
 
 
 def test_more_of_the_outcome_is_what_the_rules_say_it_is(journal, rules):
@@ -102,8 +102,8 @@ def test_more_of_the_outcome_is_what_the_rules_say_it_is(journal, rules):
     split = a_split()
     outcome = replace(rules, binary=Measures("outcome", {"outcome": 0.01}))
     a_journal(journal, split, 6)
-    good = result(journal, split, 5, outcome).readings[0]
-    bad = result(journal, split, 5, replace(outcome, outcome_is="bad")).readings[0]
+    good = result(journal, split, 5, outcome).measures[0]
+    bad = result(journal, split, 5, replace(outcome, outcome_is="bad")).measures[0]
 
     assert good.gain[0] == pytest.approx(-bad.gain[0])
 
@@ -115,7 +115,7 @@ def test_a_shadow_is_not_measured_by_what_came_of_it(rules):
 
     assert measures(both, "binary", shadow=False) == ["outcome", "brier"]
     assert measures(both, "binary", shadow=True) == ["brier"]
-    with pytest.raises(ConfigurationError, match="a shadow cannot change; add another measure: log"):
+    with pytest.raises(ConfigurationError, match="a shadow cannot affect; add another: log"):
         measures(alone, "binary", shadow=True)
 
 
@@ -131,8 +131,8 @@ def test_margins_of_a_regression_are_shares(journal, rules):
 
     found = result(a_journal(journal, split, 6, spoil=in_cents), split, 5, rules, contract)
 
-    assert [each.name for each in found.readings] == ["mae", "mse"]
-    assert found.readings[0].margin == pytest.approx(0.02 * found.readings[0].champion)
+    assert [each.name for each in found.measures] == ["mae", "mse"]
+    assert found.measures[0].margin == pytest.approx(0.02 * found.measures[0].champion)
     assert found.slices == ()
 
 
@@ -142,8 +142,8 @@ def test_the_first_days_are_no_error(journal, rules, days):
     split = a_split()
     found = result(a_journal(journal, split, 2, 20), split, days, rules)
 
-    assert found.judgement.state == "running"
-    assert np.isinf(found.readings[0].gain[2])
+    assert found.decision.state == "running"
+    assert np.isinf(found.measures[0].gain[2])
 
 
 def live(at, share=0.1, **more):
