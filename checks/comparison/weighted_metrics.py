@@ -147,7 +147,7 @@ def absolute(truth: Array, scores: Array) -> Array:
     return np.asarray(np.abs(scores - truth))
 
 
-def wrong(truth: Array, scores: Array) -> Array:
+def misclassified(truth: Array, scores: Array) -> Array:
     """1 where the class with the highest probability is not the true one."""
     return np.asarray(scores.argmax(axis=1) != truth).astype(float)
 
@@ -194,7 +194,7 @@ def _mean_of(loss: Callable[[Array, Array], Array]) -> Callable[[Array, Array], 
 MEANS: dict[str, Callable[[Array, Array], Array]] = {
     "log_loss": logarithmic,
     "brier": squared,
-    "accuracy": wrong,
+    "accuracy": misclassified,
     "mae": absolute,
     "rmse": squared,
 }
@@ -204,7 +204,7 @@ METRICS: dict[str, Callable[[Array, Array], Measure]] = {
     "log_loss": _mean_of(logarithmic),
     "roc_auc": Ranks,
     "brier": _mean_of(squared),
-    "accuracy": lambda truth, scores: Means(1 - wrong(truth, scores)[:, None], lambda means: means[..., 0]),
+    "accuracy": lambda truth, scores: Means(1 - misclassified(truth, scores)[:, None], lambda means: means[..., 0]),
     "mae": _mean_of(absolute),
     "rmse": lambda truth, scores: Means(
         squared(truth, scores)[:, None], lambda means: np.sqrt(np.maximum(means[..., 0], 0))

@@ -18,18 +18,18 @@ from contracts.gate_limits import Rows
 from contracts.tolerance import EQUAL, spread_of
 
 #: Fewest rows in both bundles for a comparison of their values.
-FEWEST = 200
+MIN_ROWS = 200
 #: A value with less than this share of the earlier rows is new.
-HARDLY = 0.002
+NEW_SHARE = 0.002
 #: Fewest days with the new value: weather explains one or two.
-LASTS = 3
+MIN_DAYS = 3
 
 
 def rewritten(evidence: Evidence, limits: Rows) -> Finding:
     """Rows that the champion's evidence holds as well (same key and time) have the same values there."""
     contract, both = evidence.contract, evidence.past.both
     changed: dict[str, float] = {}
-    if len(both) >= FEWEST:
+    if len(both) >= MIN_ROWS:
         for name in [*contract.feature_names, contract.target.name]:
             if f"{name}_before" in both:
                 changed[name] = float(_differs(both[name], both[f"{name}_before"]).mean())
@@ -49,7 +49,7 @@ def rewritten(evidence: Evidence, limits: Rows) -> Finding:
 
 def lost(evidence: Evidence, limits: Rows) -> Finding:
     """Rows of the champion's evidence are still in the window."""
-    gone = 1 - len(evidence.past.both) / evidence.past.expected if evidence.past.expected >= FEWEST else 0.0
+    gone = 1 - len(evidence.past.both) / evidence.past.expected if evidence.past.expected >= MIN_ROWS else 0.0
     return ruled(
         "data.lost",
         gone <= limits.max_lost,
@@ -96,7 +96,7 @@ def sentinels(evidence: Evidence, limits: Rows) -> Finding:
         for earlier, later in _pairs(evidence, feature.name)
         for value, share in _spikes(earlier[feature.name], later[feature.name])
         if share > limits.max_sentinel
-        and _days(later[time], later[feature.name] == value, limits.max_sentinel) >= LASTS
+        and _days(later[time], later[feature.name] == value, limits.max_sentinel) >= MIN_DAYS
     ]
     return ruled(
         "data.sentinels",
@@ -224,7 +224,7 @@ def _spikes(earlier: pd.Series[Any], later: pd.Series[Any]) -> Iterable[tuple[fl
     shares = later.dropna().astype(float).value_counts().head(5) / max(len(later), 1)
     for value, share in shares.items():
         others = np.concatenate([seen[seen != value], later.dropna()[later.dropna() != value]])
-        if len(others) < FEWEST or float((seen == value).mean()) > HARDLY:
+        if len(others) < MIN_ROWS or float((seen == value).mean()) > NEW_SHARE:
             continue
         low, high = np.percentile(others, [0.5, 99.5])
         room = max((high - low) / 8, EQUAL * max(abs(low), abs(high)))

@@ -11,7 +11,7 @@ from checks.verdict import Finding, ruled
 from contracts.gate_limits import Labels
 
 #: The last share of the holdout's days, which is compared with the rest; fewest days for that.
-END, FEWEST_DAYS = 0.25, 8
+END, MIN_DAYS = 0.25, 8
 
 
 def maturing(evidence: Evidence, limits: Labels) -> Finding:
@@ -30,7 +30,7 @@ def maturing(evidence: Evidence, limits: Labels) -> Finding:
         last = max(2, int(len(ratio) * END))
         early, late = ratio[:-last], ratio[-last:]
         observed = f"{len(ratio)} days are too few to compare"
-        if len(ratio) >= FEWEST_DAYS and early.mean() > 0:
+        if len(ratio) >= MIN_DAYS and early.mean() > 0:
             kept = late.mean() / early.mean()
             error = early.std(ddof=1) * np.sqrt(1 / len(late) + 1 / len(early))
             fails = bool(1 - kept > limits.max_fall and early.mean() - late.mean() > 2 * error)

@@ -364,7 +364,7 @@ def test_a_proposal_of_a_model_that_moves_the_anchor_is_rejected(gate, out, forg
     [
         (lambda live, digest: replace(live, challenger=Slot(OTHER, digest, 0.1)), "there is no such release"),
         (lambda live, digest: replace(live, challenger=replace(live.anchor, digest=digest)), "main has named it with"),
-        (lambda live, _: replace(live, challenger=replace(live.champion, share=1)), "was not judged"),
+        (lambda live, _: replace(live, challenger=replace(live.champion, share=1)), "the gate did not judge it"),
         (lambda live, _: replace(live, challenger=replace(live.anchor, share=0.1)), ""),
         (lambda live, _: replace(live, salt="spring"), ""),
     ],
@@ -403,7 +403,7 @@ def test_where_main_does_not_say_what_is_live_nothing_can_be_judged(forge, bundl
     forge.status("move", True, "good")
     forge.merge("move", "move")
 
-    with pytest.raises(ForgeError, match=f"scorers go on with {bundles[0].name}"):
+    with pytest.raises(ForgeError, match=f"scorers keep {bundles[0].name}"):
         inputs(tmp_path, "--forge", forge.root)
 
 
