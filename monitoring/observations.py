@@ -221,7 +221,7 @@ def table(series: Sequence[list[Signal]]) -> str:
 
 
 def chart(days: Sequence[Signal]) -> str:
-    """A series and its limit as a Mermaid chart, which GitHub draws; the title has no character that ends its string."""
+    """A series and its limit as a Mermaid chart, which GitHub draws; no character of the title ends its string."""
     limit = ", ".join(f"{_limit(day) or 0.0:.4g}" for day in days)
     names = ", ".join(f'"{day.day[5:]}"' for day in days)
     values = ", ".join(f"{day.value:.4g}" for day in days)

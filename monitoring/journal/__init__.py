@@ -1,1 +1,1 @@
-"""The journal, read: files, queries, closed days."""
+"""Reading the journal: files, queries, closed days."""

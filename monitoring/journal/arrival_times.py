@@ -1,8 +1,8 @@
-"""When answers and outcomes arrived, by the day that a row is about: which days are whole, and how late outcomes are.
+"""When answers and outcomes arrived, by the day that a row is about: which days are complete, and the label delay.
 
-Outcomes of a day are counted by their age: the days from the row's day to the day on which the outcome came. What was
-known of a day at one age is compared with what was known of earlier days at the same age, so outcomes that are late as
-they always were are no loss (the additive method of claims reserving reads the same triangle: Schmidt, 2006).
+Outcomes of a day are counted by their age: the days from the row's day to the day on which the outcome came. Label
+coverage at one age is compared with earlier days at the same age, so a usual delay lowers nothing (the additive method
+of claims reserving reads the same triangle: Schmidt, 2006).
 """
 
 from __future__ import annotations
@@ -18,31 +18,31 @@ from monitoring.charts.signals import Measure
 
 Numbers = np.ndarray[Any, Any]
 
-#: Outcomes are in when so many of those that come at all are.
+#: The proportion of all outcomes that ever come, at which outcomes are complete.
 SETTLED = 0.95
-#: Fewer outcomes give no estimate of how late they are.
+#: With fewer outcomes the delay is not estimated.
 LEAST_OUTCOMES = 50
-#: Of the days before, so many must have had nearly all of their rows after the delay that is waited for.
+#: The delay of rows is the one after which `DAYS_IN` of the days had `ROWS_IN` of their rows; it needs `LEAST_DAYS`.
 DAYS_IN, ROWS_IN, LEAST_DAYS = 0.9, 0.95, 5
 
 
 def local_days(times: pd.Series, zone: str) -> pd.Series:
-    """The day of each of *times* (aware), counted from 1970 in *zone*; NaN where there is no time."""
+    """The day of each of *times* (aware), counted from 1970 in *zone*; NaN where the time is missing."""
     local = times.dt.tz_convert(zone or "UTC").dt.tz_localize(None)
     return (local - pd.Timestamp(0)) // pd.Timedelta(days=1)
 
 
 def read_times(texts: pd.Series) -> pd.Series:
-    """ISO 8601 texts as times in UTC; NaT where there is none."""
+    """ISO 8601 texts as times in UTC; NaT where a text is not a time."""
     return pd.to_datetime(texts, utc=True, errors="coerce", format="ISO8601").astype("datetime64[us, UTC]")
 
 
 def arrivals(rows: pd.DataFrame, outcomes: pd.DataFrame, zone: str) -> pd.DataFrame:
-    """Of each of the *rows* its "day" (from 1970), "late" and "age".
+    """The "day" (from 1970), "late" and "age" of each of the *rows*.
 
-    "late" are the seconds from the end of the row's day to its answer, negative within the day. "age" are the
+    "late" is the seconds from the end of the row's day to its answer, negative within the day. "age" is the number of
     days after which its outcome came, from the row's day or the answer's, whichever is later; NaN without an outcome.
-    An outcome without a time counts as known from the start.
+    An outcome without a time has age 0.
     """
     rows = rows[rows["time"].notna()]
     day = local_days(rows["time"].astype("datetime64[us, UTC]"), zone)
@@ -55,30 +55,30 @@ def arrivals(rows: pd.DataFrame, outcomes: pd.DataFrame, zone: str) -> pd.DataFr
     return pd.DataFrame({"day": day.astype(int), "late": late, "age": age})
 
 
-def whole_until(end: str, found: pd.DataFrame, now: datetime, zone: str) -> str:
-    """The day after the last whole one, *end* or before it, by the clock *now* and when rows were in so far."""
-    first, last = int(found["day"].min()) if len(found) else number_of(end), number_of(end)
-    wait = pd.Timedelta(seconds=delay(found[found["day"] < last]))
+def complete_until(end: str, arrived: pd.DataFrame, now: datetime, zone: str) -> str:
+    """The day after the last complete one, *end* or earlier, by the clock *now* and the usual delay of rows."""
+    first, last = int(arrived["day"].min()) if len(arrived) else number_of(end), number_of(end)
+    wait = pd.Timedelta(seconds=row_delay(arrived[arrived["day"] < last]))
     while last > first and _midnights(pd.Series([last]), zone)[0] + wait > pd.Timestamp(now):
         last -= 1
     return day_of(last)
 
 
-def delay(found: pd.DataFrame) -> float:
-    """The seconds after a day's end until its rows are in, as on nine of ten days; 0 where rows are answered at once.
+def row_delay(arrived: pd.DataFrame) -> float:
+    """The seconds from a day's end until its rows have arrived, on nine of ten days; 0 where rows are answered at once.
 
-    A job that scores yesterday's rows at night makes a day whole only after that. With fewer than
-    `LEAST_DAYS` days it is not known, and nothing is waited for.
+    A job that scores yesterday's rows at night completes a day only then. With fewer than `LEAST_DAYS` days the delay
+    is unknown, and 0.
     """
-    by_day = found.dropna(subset=["late"]).groupby("day")["late"].quantile(ROWS_IN)
+    by_day = arrived.dropna(subset=["late"]).groupby("day")["late"].quantile(ROWS_IN)
     return max(float(by_day.quantile(DAYS_IN)), 0.0) if len(by_day) >= LEAST_DAYS else 0.0
 
 
 @dataclass(frozen=True)
 class Triangle:
-    """Outcomes by day and age: *days* (from 1970, n), their *rows* (n,), and how many came at each age (n, ages).
+    """Outcomes by day and age: *days* (from 1970, n), their *rows* (n,), and outcomes that *came* at each age (n, ages).
 
-    *last* is the last whole day; a day's ages after it are not known yet.
+    *last* is the last complete day; a day's ages after it are not known yet.
     """
 
     days: Numbers
@@ -87,19 +87,19 @@ class Triangle:
     last: int
 
     @classmethod
-    def of(cls, found: pd.DataFrame, last: int) -> Triangle:
-        """Of what `arrivals` *found*, up to the day *last*."""
-        found = found[found["day"] <= last]
-        sizes = found.groupby("day").size()
+    def of(cls, arrived: pd.DataFrame, last: int) -> Triangle:
+        """The triangle of what `arrivals` returned, up to the day *last*."""
+        arrived = arrived[arrived["day"] <= last]
+        sizes = arrived.groupby("day").size()
         days = sizes.index.to_numpy()
         ages = last - int(days.min()) + 1 if len(days) else 1
         came = np.zeros((len(days), ages))
-        known = found[found["age"].notna() & (found["age"] <= last - found["day"])]
+        known = arrived[arrived["age"].notna() & (arrived["age"] <= last - arrived["day"])]
         np.add.at(came, (np.searchsorted(days, known["day"]), known["age"].to_numpy(dtype=int)), 1)
         return cls(days, sizes.to_numpy(), came, last)
 
     def coverage(self, age: int) -> list[Measure]:
-        """The share of each day's rows whose outcome was known after *age* days, of days that are as old."""
+        """The label coverage of each day after *age* days; only days that are as old."""
         share = self.came[:, : age + 1].sum(axis=1) / self.rows
         return [
             Measure("label_coverage", "share", "", day_of(day), float(value), int(rows))
@@ -108,10 +108,10 @@ class Triangle:
         ]
 
     def settled(self, least: int, recent: int) -> int | None:
-        """The age at which `SETTLED` of the outcomes that come are in; None while there are too few to tell.
+        """The label delay: the age at which `SETTLED` of the outcomes have come; None while there are too few outcomes.
 
-        By what was known *recent* days ago, so that outcomes that stop coming do not change it, or where that
-        is too little by what is known now. An age counts that *least* days have reached.
+        Estimated from what was known *recent* days ago, so that outcomes that stop coming do not change it; if that
+        is too little, from what is known now. Only ages that *least* days have reached count.
         """
         for until in (self.last - recent, self.last):
             ages = until - np.sort(self.days)[least - 1] + 1 if len(self.days) >= least else 0
@@ -126,7 +126,7 @@ class Triangle:
 
 
 def _midnights(days: pd.Series, zone: str) -> pd.Series:
-    """When *days* (from 1970) begin in *zone*, in UTC: where the clock skips midnight, the moment after it."""
+    """When *days* (from 1970) begin in *zone*, in UTC; where clocks skip midnight, the moment after it."""
     local = pd.to_datetime(days * 86_400, unit="s").astype("datetime64[us]")
     first = np.ones(len(days), dtype=bool)
     begun = local.dt.tz_localize(zone or "UTC", ambiguous=first, nonexistent="shift_forward")
@@ -134,7 +134,7 @@ def _midnights(days: pd.Series, zone: str) -> pd.Series:
 
 
 def day_of(number: int) -> str:
-    """A day counted from 1970, such as 2026-11-23."""
+    """The text of a day counted from 1970, such as 2026-11-23."""
     return str(np.datetime64(int(number), "D"))
 
 

@@ -1,8 +1,8 @@
-"""The journal's days, each read once: what was counted of a day, and its sample, are kept.
+"""A cache of the journal's closed days: the counts of each day, and a sample of its rows.
 
-A day is a folder of the journal: what was written then. It is read again when another file came to it.
-Outcomes are kept by the day that they were told on, and meet their answers in each run: one that comes
-late changes no day but its own. What is still in segments is read each time.
+A day is a folder of the journal: the lines that were written then. It is read again when a file was added. Outcomes are
+kept by the day that they came on, and joined with their answers in each run, so a late outcome changes no earlier day.
+Segment files that are still open are read in each run.
 """
 
 from __future__ import annotations
@@ -20,17 +20,18 @@ import pandas as pd
 
 from contracts.journal_format import Listing, Part, Place, lines, parsed
 from contracts.row_contract import Contract
-from monitoring.journal import raw_rows as loose
-from monitoring.journal.frame_store import Shelf, digest_of
+from monitoring.journal import raw_rows
+from monitoring.journal.frame_store import FrameStore, digest_of
 
-FORMAT = 2
+#: Counts that are kept in an earlier format are read again.
+FORMAT = 3
 
 
 @dataclass(frozen=True)
 class Reading:
-    """Whose rows are read, and how: by which *engine*, what is kept in which *folder* (None: nothing).
+    """Which version's rows are read, and how: the SQL *engine*, and the *folder* of the cache (None: no cache).
 
-    *seen* are the categories of training. *sample* is how many rows of a usual day are looked at by themselves.
+    *seen* are the categories of training, by feature. *sample* is the number of rows of a usual day in the sample.
     """
 
     contract: Contract
@@ -43,11 +44,11 @@ class Reading:
 
 @dataclass(frozen=True)
 class Day:
-    """What is known of one kind of lines of a day.
+    """The lines of one kind of a day.
 
-    *counts* are by the day that rows are about, as `query.daily` says; *odd* is what was odd; *frame*
-    is the sample of *level*: 1 row of 2 ** level. *lines* are all of the day. *traffic* is how many answers each
-    version gave, by the day that they are about.
+    *counts* are by the day that rows are about (see `queries.daily`); *odd* counts lines that were left out; *frame*
+    is the sample of *level*: 1 row in 2 ** level. *lines* is the number of all lines. *traffic* is the number of
+    answers by version and the day that they are about.
     """
 
     counts: pd.DataFrame
@@ -58,25 +59,25 @@ class Day:
     traffic: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     def at(self, level: int) -> pd.DataFrame:
-        """The sample of a *level* that is no finer."""
+        """The sample of the same or a higher *level*."""
         if level == self.level:
             return self.frame
         return self.frame[self.frame["hash"].astype(str) < _below(level)]
 
 
 class Days:
-    """The days of a journal, "" for what is in segments. Raises OSError."""
+    """The days of a journal; "" is the day of segments. Raises OSError."""
 
     def __init__(self, place: Place, reading: Reading) -> None:
         self._place, self._reading = place, reading
         self._listing = Listing(place)
-        #: Rows of a day that are kept: twice what is needed, for the next day may be a quiet one.
+        #: Rows of a day that are kept: twice what is needed, because the next day may have few.
         self._share = 2 * reading.sample
         self._known: dict[tuple[str, str], Day] = {}
-        self._shelf = Shelf(reading.folder)
+        self._cache = FrameStore(reading.folder)
 
     def back(self, kind: str) -> Iterator[str]:
-        """The days with lines of a *kind*, segments first, then from the newest on; each is listed when it is due."""
+        """The days with lines of a *kind*: segments, then days from the newest; each is listed when it is needed."""
         return (day for day in ["", *reversed(self._listing.days)] if self._listing.of(kind, day))
 
     def since(self, kind: str, first: str) -> list[str]:
@@ -84,11 +85,11 @@ class Days:
         return sorted(self._listing.every(kind, first), key=lambda day: day or "9")
 
     def answers(self, day: str, level: int | None = None) -> Day:
-        """A day's answers, sampled at *level* or finer."""
+        """A day's answers, with a sample of *level* or lower."""
         return self._day("answers", day, level)
 
     def outcomes(self, day: str, level: int) -> Day:
-        """A day's outcomes, those of the sample of *level* or a finer one."""
+        """A day's outcomes, with a sample of *level* or lower."""
         return self._day("outcomes", day, level)
 
     def _day(self, kind: str, day: str, level: int | None) -> Day:
@@ -102,59 +103,59 @@ class Days:
 
     @cached_property
     def _engine(self) -> Any:
-        from monitoring.journal.sql_engine import Engine  # noqa: PLC0415 -- a second, where all days are kept
+        from monitoring.journal.sql_engine import Engine  # noqa: PLC0415 -- a second, if not all days are cached
 
         return Engine(self._reading.engine)
 
     def _answers(self, day: str, level: int | None) -> Day:
-        from monitoring.journal import queries as query  # noqa: PLC0415
+        from monitoring.journal import queries  # noqa: PLC0415
 
         contract, version = self._reading.contract, self._reading.version
         odd: Counter[str] = Counter()
-        names, files = query.names_of(contract), self._listing.of("answers", day)
+        names, files = queries.names_of(contract), self._listing.of("answers", day)
         tables, raw = self._columns(files, names) if day else ([], self._lines(files, names))
         for table in tables:
             there = [name for name in names if name in table.columns]
-            others = self._engine.lines(query.rest(table).select(*there))
-            raw += [loose.line_of(each) for each in others]
-        rows = [query.typed(table, contract, version) for table in tables]
-        rest = loose.answers(raw, contract, version, odd)
-        if len(rest) or not rows:
-            rows.append(query.memtable(rest, contract))
-        with self._engine.once(reduce(lambda one, other: one.union(other), rows)) as every:
-            whole, told = every, self._totals(every)
-            if told["ids"] < told["lines"]:
-                odd["answers whose id came before (the first stands)"] = told["lines"] - told["ids"]
-                whole = query.firsts(every)
-                told = self._totals(whole)
-            odd["answers that do not fit the contract"] = told["mine"] - told["fitting"]
+            untyped = self._engine.lines(queries.untyped(table).select(*there))
+            raw += [raw_rows.line_of(each) for each in untyped]
+        rows = [queries.typed(table, contract, version) for table in tables]
+        others = raw_rows.answers(raw, contract, version, odd)
+        if len(others) or not rows:
+            rows.append(queries.memtable(others, contract))
+        with self._engine.computed_once(reduce(lambda one, other: one.union(other), rows)) as every:
+            unique, totals = every, self._totals(every)
+            if totals["ids"] < totals["lines"]:
+                odd[raw_rows.REPEATED_ANSWERS] = totals["lines"] - totals["ids"]
+                unique = queries.first_of_each_id(every)
+                totals = self._totals(unique)
+            odd["answers that do not fit the contract"] = totals["mine"] - totals["fitting"]
             if level is None:
-                level = level_for(told["lines"], self._share)
-            counts = self._engine.frame(query.daily(whole, contract, self._reading.seen))
-            traffic = self._engine.frame(query.traffic(whole, contract))
-            frame = self._engine.frame(query.sampled(whole, level))
+                level = level_for(totals["lines"], self._share)
+            counts = self._engine.frame(queries.daily(unique, contract, self._reading.seen))
+            traffic = self._engine.frame(queries.traffic(unique, contract))
+            frame = self._engine.frame(queries.sampled(unique, level))
         counts = _local(counts, contract.zone).set_index("day").rename_axis(None)
         traffic = _local(traffic, contract.zone)
         frame = frame.drop(columns="version")
-        return Day(counts, +odd, told["lines"], level, frame, traffic)
+        return Day(counts, +odd, totals["lines"], level, frame, traffic)
 
     def _totals(self, rows: Any) -> dict[str, int]:
-        from monitoring.journal import queries as query  # noqa: PLC0415
+        from monitoring.journal import queries  # noqa: PLC0415
 
-        found = self._engine.frame(query.totals(rows)).fillna(0).iloc[0]
+        found = self._engine.frame(queries.totals(rows)).fillna(0).iloc[0]
         return {str(name): int(count) for name, count in found.items()}
 
     def _outcomes(self, day: str, level: int | None) -> Day:
-        from monitoring.journal import queries as query  # noqa: PLC0415
+        from monitoring.journal import queries  # noqa: PLC0415
 
         odd: Counter[str] = Counter()
         names, files = ("id", "outcome", "at"), self._listing.of("outcomes", day)
         tables, raw = self._columns(files, names) if day else ([], self._lines(files, names))
-        whole = [table for table in tables if {"id", "outcome"} <= {*table.columns}]
-        told = [line for table in whole for line in self._engine.lines(query.told(table, level or 0))]
-        frame = loose.outcomes([*told, *raw], self._reading.contract, odd)
+        complete = [table for table in tables if {"id", "outcome"} <= {*table.columns}]
+        found = [line for table in complete for line in self._engine.lines(queries.outcomes(table, level or 0))]
+        frame = raw_rows.outcomes([*found, *raw], self._reading.contract, odd)
         repeated = frame["id"].duplicated()
-        odd["outcomes told again (the first stands)"] = int(repeated.sum())
+        odd[raw_rows.REPEATED_OUTCOMES] = int(repeated.sum())
         frame = frame[~repeated]
         if not day and level:
             frame = frame[frame["hash"] < _below(level)]
@@ -164,59 +165,59 @@ class Days:
         return [line for part in files for line in lines(self._place, part, names)]
 
     def _columns(self, files: Sequence[Part], names: Sequence[str]) -> tuple[list[Any], list[Any]]:
-        """A day's files as tables of lines, and the lines that are in no columns."""
-        found = self._engine.tables(self._place, files, {*names, "form", "line"})
+        """A day's files as tables of lines, and the lines that did not fit into columns."""
+        tables = self._engine.tables(self._place, files, {*names, "form", "line"})
         raw = [
             parsed(each["line"])
-            for table in found
-            for each in self._engine.lines(table.filter(table.form.isnull()).select("line"))  # noqa: PD003 -- Ibis's own
+            for table in tables
+            for each in self._engine.lines(table.filter(table.form.isnull()).select("line"))  # noqa: PD003 -- Ibis
         ]
-        return [table.filter(table.form.notnull()) for table in found], raw  # noqa: PD004
+        return [table.filter(table.form.notnull()) for table in tables], raw  # noqa: PD004
 
     def _name(self, kind: str, day: str) -> tuple[str, str]:
-        """Of a day that is kept: what it is, and the digest of all that it depends on."""
-        mine = self._reading
-        whose = [FORMAT, mine.version, mine.contract.to_json(), {n: [*v] for n, v in mine.seen.items()}]
-        told = [whose, [part.name for part in self._listing.of(kind, day)]]
-        return f"{kind}-{day}-{mine.version}", digest_of(told)
+        """The entry of a day in the cache, and the digest of everything that it depends on."""
+        by = self._reading
+        reading = [FORMAT, by.version, by.contract.to_json(), {n: [*v] for n, v in by.seen.items()}]
+        depends = [reading, [part.name for part in self._listing.of(kind, day)]]
+        return f"{kind}-{day}-{by.version}", digest_of(depends)
 
     def forget(self, first: str) -> None:
-        """What was kept of days before *first* goes, and of those that are no longer in the journal."""
+        """Remove from the cache the days before *first*, and those that are no longer in the journal."""
         for kind in ("answers", "outcomes"):
             days = self.since(kind, first)
-            for name in self._shelf.names(f"{kind}-"):
+            for name in self._cache.names(f"{kind}-"):
                 if _day_in(name) not in days:
-                    self._shelf.remove(name)
+                    self._cache.remove(name)
 
     def _load(self, kind: str, day: str) -> Day | None:
         if not day:
             return None
         name = "-".join(self._name(kind, day))
-        told, frame = self._shelf.told(name), self._shelf.frame(name)
-        if told is None or frame is None:
+        values, frame = self._cache.values(name), self._cache.frame(name)
+        if values is None or frame is None:
             return None
         try:
-            counts = pd.DataFrame.from_dict(told["counts"], orient="index")
-            traffic = pd.DataFrame(told["traffic"], columns=["day", "version", "rows"])
-            return Day(counts, Counter(told["odd"]), told["lines"], told["level"], frame, traffic)
+            counts = pd.DataFrame.from_dict(values["counts"], orient="index")
+            traffic = pd.DataFrame(values["traffic"], columns=["day", "version", "rows"])
+            return Day(counts, Counter(values["odd"]), values["lines"], values["level"], frame, traffic)
         except (ValueError, KeyError, TypeError):
-            return None  # by another hand: read anew
+            return None  # changed by hand: the day is read again
 
     def _keep(self, kind: str, day: str, found: Day) -> None:
         if not day:
             return
-        told = {
+        values = {
             "counts": json.loads(found.counts.to_json(orient="index", double_precision=15)),
             "odd": {what: int(count) for what, count in found.odd.items()},
             "lines": found.lines,
             "level": found.level,
             "traffic": found.traffic.to_numpy().tolist(),
         }
-        self._shelf.keep(*self._name(kind, day), told, found.frame)
+        self._cache.keep(*self._name(kind, day), values, found.frame)
 
 
 def level_for(lines: int, most: int) -> int:
-    """The level at which of so many *lines* no more than *most* are in the sample."""
+    """The lowest level at which a sample of so many *lines* has at most *most*."""
     level = 0
     while lines > most * 2**level and level < 24:
         level += 1
@@ -224,7 +225,7 @@ def level_for(lines: int, most: int) -> int:
 
 
 def _local(found: pd.DataFrame, zone: str) -> pd.DataFrame:
-    """What `query.daily` or `query.traffic` gave, with the days of *zone* instead of quarters of an hour."""
+    """The result of `queries.daily` or `queries.traffic`, with days of *zone* instead of quarters of an hour."""
     if not zone:
         return found
     from monitoring.journal.queries import QUARTER  # noqa: PLC0415
@@ -239,10 +240,10 @@ def _local(found: pd.DataFrame, zone: str) -> pd.DataFrame:
 def _below(level: int) -> str:
     from monitoring.journal.queries import below  # noqa: PLC0415
 
-    return below(level) if level else "g"  # after every hexadecimal digit
+    return below(level) if level else "g"  # greater than every hexadecimal digit
 
 
 def _day_in(name: str) -> str:
-    """The day that an entry is of; "" for what is none."""
+    """The day of an entry; "" if it has no day."""
     named = re.match(r"[a-z]+-(\d{4}-\d\d-\d\d)-", name)
     return named[1] if named else ""

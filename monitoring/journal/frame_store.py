@@ -1,6 +1,6 @@
-"""What was made of closed days, kept on the disk: values and a frame each, under a name that tells all it depends on.
+"""A store on disk for results of closed days: values and a frame under a name with a digest of their inputs.
 
-Another digest is another entry, so nothing that is kept is ever out of date: it is found, or it is not.
+Other inputs have another digest, so an entry is never out of date.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from monitoring.run_files import write_whole
 
 
 @dataclass(frozen=True)
-class Shelf:
-    """Entries in a *folder* (None: nothing is kept). One is "<what>-<digest>", a day's in *what*."""
+class FrameStore:
+    """Entries in a *folder* (None: nothing is stored), named "<what>-<digest>"; *what* includes the day."""
 
     folder: Path | None
 
     def has(self, name: str) -> bool:
-        """Whether an entry is whole."""
+        """Whether an entry is complete."""
         return self.folder is not None and all((self.folder / f"{name}.{end}").is_file() for end in ("json", "parquet"))
 
-    def told(self, name: str) -> Any:
-        """An entry's values; None if it was never kept, or half of it is gone."""
+    def values(self, name: str) -> Any:
+        """An entry's values; None if it does not exist or cannot be read."""
         if self.folder is None:
             return None
         try:
@@ -36,8 +36,10 @@ class Shelf:
         except (OSError, ValueError):
             return None
 
+    told = values
+
     def frame(self, name: str) -> pd.DataFrame | None:
-        """An entry's frame; None as above."""
+        """An entry's frame; None if it does not exist or cannot be read."""
         if self.folder is None:
             return None
         try:
@@ -45,8 +47,8 @@ class Shelf:
         except (OSError, ValueError):
             return None
 
-    def keep(self, what: str, digest: str, told: Any, frame: pd.DataFrame) -> None:
-        """Keep an entry instead of what was kept as *what* before."""
+    def keep(self, what: str, digest: str, values: Any, frame: pd.DataFrame) -> None:
+        """Store an entry, in place of earlier entries of the same *what*."""
         if self.folder is None:
             return
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -55,30 +57,33 @@ class Shelf:
         work = self.folder / f".{name}"
         frame.to_parquet(work)
         work.replace(self.folder / f"{name}.parquet")
-        write_whole(self.folder / f"{name}.json", json.dumps(told))
+        write_whole(self.folder / f"{name}.json", json.dumps(values))
 
     def names(self, begins: str) -> list[str]:
-        """The entries whose name *begins* so, and halves of them."""
+        """The entries whose names begin with *begins*, complete or not."""
         return sorted({path.stem for path in self.folder.glob(f"{begins}*")} if self.folder else ())
 
     def remove(self, name: str) -> None:
-        """Remove an entry, if there is one."""
+        """Remove an entry, if it exists."""
         if self.folder:
             for end in ("json", "parquet"):
                 (self.folder / f"{name}.{end}").unlink(missing_ok=True)
 
     def only(self, begins: str, names: Collection[str]) -> None:
-        """Remove what begins so and is not among *names*."""
+        """Remove the entries whose names begin with *begins*, except *names*."""
         for name in {*self.names(begins)} - {*names}:
             self.remove(name)
 
 
-def digest_of(told: Any) -> str:
-    """What tells things that something depends on, plain values, from all others."""
-    return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:16]
+Shelf = FrameStore
+
+
+def digest_of(inputs: Any) -> str:
+    """A digest of plain values that an entry depends on."""
+    return hashlib.sha256(json.dumps(inputs).encode()).hexdigest()[:16]
 
 
 def folder_of(kept: Path, journal: str) -> Path:
-    """Where in *kept* the days of a *journal* are: each has a folder of its own, however it is named."""
+    """The folder in *kept* for the entries of a *journal*, whether its path is relative or absolute."""
     named = journal if "://" in journal else str(Path(journal).resolve())
     return kept / hashlib.sha256(named.encode()).hexdigest()[:12]

@@ -1,8 +1,7 @@
-"""What is asked of a day of the journal, once, as queries: DuckDB answers them, or Spark, equally.
+"""The queries on a day of the journal, for DuckDB or Spark.
 
-All rows are counted: how many there are, what is missing, what training never saw, sums of numbers and
-scores. What needs rows one by one gets a sample of them, by a hash of the request's id: a row is in it
-or not, whoever asks and when; its outcome, which comes on another day, is in it as well.
+All rows are counted: rows, missing values, unseen categories, sums of numbers and scores. What needs single rows gets a
+sample, by a hash of the request's id: every run samples the same rows, and their outcomes, which come on other days.
 """
 
 from __future__ import annotations
@@ -19,79 +18,79 @@ from contracts.row_contract import LARGEST, LONGEST, Contract, Feature
 
 #: Seconds of a quarter of an hour.
 QUARTER = 900
-#: A hash is so many hexadecimal digits.
+#: The number of hexadecimal digits of a hash.
 DIGITS = 8
 
 
 @ibis.udf.scalar.builtin  # type: ignore[untyped-decorator]
 def md5(text: str) -> str:  # type: ignore[empty-body]
-    """Of UTF-8, in hexadecimal: the one hash that engines have in common."""
+    """MD5 of the UTF-8 text, in hexadecimal: the hash that both engines have."""
 
 
 def hash_of(id_: str) -> str:
-    """A request's place in every sample, as `typed` tells it."""
+    """The hash of a request's id, as `typed` computes it."""
     return hashlib.md5(id_.encode(errors="replace"), usedforsecurity=False).hexdigest()[:DIGITS]
 
 
 def below(level: int) -> str:
-    """Hashes before this are in the sample of *level*, 1 row of 2 ** level; from 1 on."""
+    """Hashes less than this are in the sample of *level* (1 or more), which has 1 row in 2 ** level."""
     return f"{2 ** (4 * DIGITS - level):0{DIGITS}x}"
 
 
 def names_of(contract: Contract) -> list[str]:
-    """The columns of an answer's file that are read."""
+    """The columns that are read from a file of answers."""
     return ["id", "at", "version", "key", "time", "score", *(f"row.{n}" for n in contract.feature_names)]
 
 
 def scores_of(contract: Contract) -> list[str]:
-    """The columns that scores become."""
+    """The names of the score columns."""
     many = contract.task == "multiclass"
     return [f"score_{i}" for i in range(len(contract.target.classes))] if many else ["score"]
 
 
 def typed(lines: ir.Table, contract: Contract, version: str) -> ir.Table:
-    """The answers in *lines* (a file's columns), by type; what a file has not is missing.
+    """The answers in *lines* (a file's columns), typed; columns that the file does not have are missing values.
 
-    *mine* are the version's, *fits* says whether one can be a row. Lines that lack what each answer must
-    have, or whose time only Python can read, are none: `rest` has them.
+    *mine* marks the answers of the *version*, *fits* those that fit the contract. Lines that lack a required field, or
+    whose time only Python can parse, are left out: `untyped` has them.
     """
     columns = lines.schema()
-    whole = [_text(lines, name) for name in ("id", "version", "time")]
-    at = whole[2].try_cast("timestamp('UTC')")
+    id_, by, time = (_text(lines, name) for name in ("id", "version", "time"))
+    at = time.try_cast("timestamp('UTC')")
     scores, scored = _scores(lines, contract)
     fits = [scored]
     values: dict[str, Any] = {}
     for feature in contract.features:
         name = f"row.{feature.name}"
         if name in columns:
-            values[feature.name], right = _value(lines[name], feature)
-            fits.append(right)
+            values[feature.name], valid = _value(lines[name], feature)
+            fits.append(valid)
         else:
             values[feature.name] = ibis.null(_KINDS[feature.kind])
     return lines.select(
-        id=whole[0],
-        hash=md5(whole[0]).substr(0, DIGITS),
+        id=id_,
+        hash=md5(id_).substr(0, DIGITS),
         at=_text(lines, "at"),
-        version=whole[1],
+        version=by,
         key=_text(lines, "key"),
         time=at,
-        mine=whole[1] == version,
+        mine=by == version,
         fits=reduce(lambda one, other: one & other, fits),
         **values,
         **scores,
     ).filter(ibis._.id.notnull(), ibis._.version.notnull(), ibis._.time.notnull())
 
 
-def rest(lines: ir.Table) -> ir.Table:
-    """The lines that `typed` leaves out, but for those that are kept as they came."""
-    whole = [_text(lines, name) for name in ("id", "version", "time")]
-    lacks = [each.isnull() for each in whole]
-    unread = whole[2].try_cast("timestamp('UTC')").isnull()
+def untyped(lines: ir.Table) -> ir.Table:
+    """The lines that `typed` leaves out, except those that are in no columns."""
+    required = [_text(lines, name) for name in ("id", "version", "time")]
+    lacks = [each.isnull() for each in required]
+    unread = required[2].try_cast("timestamp('UTC')").isnull()
     return lines.filter(reduce(lambda one, other: one | other, [*lacks, unread]))
 
 
 def daily(rows: ir.Table, contract: Contract, seen: Mapping[str, Sequence[str]]) -> ir.Table:
-    """By the day that rows are about: how many, and by column what is missing, unseen, and the sum."""
+    """By the day that rows are about: the number of rows; by column, missing values, unseen categories and the sum."""
     mine = rows.filter(rows.mine & rows.fits)
     mine = mine.mutate(day=_day(mine.time, contract.zone))
     found: dict[str, Any] = {"rows": mine.count(), "asked": mine["at"].min(), "answered": mine["at"].max()}
@@ -99,8 +98,8 @@ def daily(rows: ir.Table, contract: Contract, seen: Mapping[str, Sequence[str]])
         column = mine[feature.name]
         found[f"missing {feature.name}"] = column.isnull().sum()
         if feature.name in seen and not feature.choices:
-            strange = column.notnull() & column.cast("string").notin([*seen[feature.name], ""])
-            found[f"unseen {feature.name}"] = strange.sum()
+            unseen = column.notnull() & column.cast("string").notin([*seen[feature.name], ""])
+            found[f"unseen {feature.name}"] = unseen.sum()
         if feature.kind == "number":
             found[f"sum {feature.name}"] = column.sum()
     for name in scores_of(contract):
@@ -109,31 +108,31 @@ def daily(rows: ir.Table, contract: Contract, seen: Mapping[str, Sequence[str]])
 
 
 def traffic(rows: ir.Table, contract: Contract) -> ir.Table:
-    """By the day that rows are about and the version that answered: how many there are."""
+    """The number of rows by the day that they are about and the version that answered."""
     days = rows.mutate(day=_day(rows.time, contract.zone))
     return days.group_by(["day", "version"]).agg(rows=days.count()).order_by(["day", "version"])
 
 
 def totals(rows: ir.Table) -> ir.Table:
-    """One row: how many there are, ids, those of the version, and of these those that fit."""
+    """One row: the number of lines, of distinct ids, of the version's rows, and of those that fit."""
     return rows.agg(
         lines=rows.count(), ids=rows.id.nunique(), mine=rows.mine.sum(), fitting=(rows.mine & rows.fits).sum()
     )
 
 
-def firsts(rows: ir.Table) -> ir.Table:
-    """Of rows with the same id, the first."""
-    place = ibis.row_number().over(group_by=rows.id, order_by=[rows["at"], rows.time])
-    return rows.mutate(place=place).filter(ibis._.place == 0).drop("place")
+def first_of_each_id(rows: ir.Table) -> ir.Table:
+    """The first of the rows with the same id."""
+    order = ibis.row_number().over(group_by=rows.id, order_by=[rows["at"], rows.time])
+    return rows.mutate(place=order).filter(ibis._.place == 0).drop("place")
 
 
 def sampled(rows: ir.Table, level: int) -> ir.Table:
-    """The sample of *level*, in an order that no engine changes."""
+    """The sample of *level*, in an order that is the same in each engine."""
     some = rows.filter(rows.hash < below(level)) if level else rows
     return some.order_by(["at", "id"])
 
 
-def told(lines: ir.Table, level: int) -> ir.Table:
+def outcomes(lines: ir.Table, level: int) -> ir.Table:
     """The outcomes in *lines* whose answers are in the sample of *level*."""
     found = lines.select("id", "outcome", at=_text(lines, "at"), hash=md5(_text(lines, "id")).substr(0, DIGITS))
     some = found.filter(found.hash.isnull() | (found.hash < below(level))) if level else found
@@ -141,7 +140,7 @@ def told(lines: ir.Table, level: int) -> ir.Table:
 
 
 def schema_of(contract: Contract) -> ibis.Schema:
-    """Of what `typed` gives."""
+    """The schema of `typed`."""
     found = dict.fromkeys(("id", "hash", "at", "version", "key"), "string")
     found |= {"time": "timestamp('UTC')", "mine": "boolean", "fits": "boolean"}
     found |= {feature.name: _KINDS[feature.kind] for feature in contract.features}
@@ -152,20 +151,20 @@ _KINDS: Mapping[str, Any] = {"number": "float64", "category": "string", "boolean
 
 
 def _day(time: Any, zone: str) -> Any:
-    """The day of a *time*; of another zone than UTC the quarter of an hour, which no engine reckons differently.
+    """The day of a *time*; with a *zone* its quarter of an hour, so that engines need no time zones.
 
-    Every zone's days begin, and its clock changes, at a quarter of an hour of UTC.
+    In every zone days begin, and clocks change, at a quarter of an hour of UTC.
     """
     return time.epoch_seconds() // QUARTER if zone else time.date().cast("string")
 
 
 def _text(lines: ir.Table, name: str) -> Any:
-    there = name in lines.schema() and lines[name].type().is_string()
-    return lines[name] if there else ibis.null("string")
+    is_text = name in lines.schema() and lines[name].type().is_string()
+    return lines[name] if is_text else ibis.null("string")
 
 
 def _scores(lines: ir.Table, contract: Contract) -> tuple[dict[str, Any], Any]:
-    """The columns of the score, and whether it is the task's."""
+    """The score columns, and whether the score has the shape of the task."""
     names = scores_of(contract)
     score = lines["score"] if "score" in lines.schema() else ibis.null("float64")
     kind = score.type()
@@ -177,9 +176,9 @@ def _scores(lines: ir.Table, contract: Contract) -> tuple[dict[str, Any], Any]:
 
 
 def _value(column: Any, feature: Feature) -> tuple[Any, Any]:
-    """A feature's values, and whether each is missing or what the contract expects."""
+    """A feature's values, and whether each is missing or fits the contract."""
     kind = column.type()
-    right: Any = ibis.literal(False)
+    valid: Any = ibis.literal(False)
     fits = {
         "number": kind.is_numeric() and not kind.is_boolean(),
         "category": kind.is_string(),
@@ -190,16 +189,16 @@ def _value(column: Any, feature: Feature) -> tuple[Any, Any]:
     if feature.kind == "number":
         least = -LARGEST if feature.minimum is None else feature.minimum
         most = LARGEST if feature.maximum is None else feature.maximum
-        right = column.between(max(least, -LARGEST), min(most, LARGEST))
+        valid = column.between(max(least, -LARGEST), min(most, LARGEST))
     elif feature.choices:
-        right = column.isin(feature.choices)
+        valid = column.isin(feature.choices)
     elif feature.kind == "category":
-        right = column.length().between(1, LONGEST)
+        valid = column.length().between(1, LONGEST)
     else:
-        right = ibis.literal(True)
-    return column.cast(_KINDS[feature.kind]), column.isnull() | right.fill_null(False)
+        valid = ibis.literal(True)
+    return column.cast(_KINDS[feature.kind]), column.isnull() | valid.fill_null(False)
 
 
 def memtable(rows: Any, contract: Contract) -> ir.Table:
-    """A frame that has the columns of `typed`, as a table."""
+    """A frame with the columns of `typed`, as a table."""
     return ibis.memtable(rows, schema=schema_of(contract))

@@ -1,6 +1,6 @@
-"""Lines of the journal -> rows by type: those that are in no columns, or that only Python can read.
+"""Lines of the journal -> typed rows, in Python: open segments, lines that fit no columns, times in rare formats.
 
-Segments that are still open, what fits no columns, times in a rare spelling: few, whatever the traffic.
+These are few, whatever the traffic; `queries` reads the rest.
 """
 
 from __future__ import annotations
@@ -16,15 +16,18 @@ from contracts.row_contract import Contract, read_time
 from monitoring.journal.queries import hash_of, scores_of
 
 Line = dict[str, Any]
-#: What each answer must have.
+#: The fields that each answer must have.
 ANSWER: dict[str, Any] = {"id": str, "version": str, "time": str, "row": dict, "score": (int, float, list)}
+#: What is reported of lines with an id that came before.
+REPEATED_ANSWERS = "answers with the id of an earlier one (the first counts)"
+REPEATED_OUTCOMES = "outcomes for an id that had one (the first counts)"
 _DTYPES = {"number": "float64", "category": "object", "boolean": "boolean"}
 
 
 def answers(lines: Iterable[Line | None], contract: Contract, version: str, odd: Counter[str]) -> pd.DataFrame:
-    """The answers in *lines*, in columns as `query.typed` has them; what is none is counted."""
+    """The answers in *lines*, with the columns of `queries.typed`; *odd* counts the lines that are left out."""
     found = []
-    for line in untorn(lines, "answers", odd):
+    for line in complete_lines(lines, "answers", odd):
         if any(not isinstance(line.get(name), kind) for name, kind in ANSWER.items()):
             odd["answers that lack something"] += 1
         else:
@@ -54,9 +57,9 @@ def answers(lines: Iterable[Line | None], contract: Contract, version: str, odd:
 
 
 def outcomes(lines: Iterable[Line | None], contract: Contract, odd: Counter[str]) -> pd.DataFrame:
-    """The outcomes in *lines*: id, hash, value and when they came ("at"); what is none is counted."""
+    """The outcomes in *lines*: id, hash, value and arrival time ("at"); *odd* counts the lines that are left out."""
     found = []
-    for line in untorn(lines, "outcomes", odd):
+    for line in complete_lines(lines, "outcomes", odd):
         if not isinstance(line.get("id"), str) or contract.target.problem(line.get("outcome")):
             odd["outcomes that do not fit the contract"] += 1
         else:
@@ -66,8 +69,8 @@ def outcomes(lines: Iterable[Line | None], contract: Contract, odd: Counter[str]
     return frame.astype({"id": object, "hash": object, "value": float, "at": object})
 
 
-def untorn(lines: Iterable[Line | None], kind: str, odd: Counter[str]) -> Iterator[Line]:
-    """The lines that are whole; the others are counted."""
+def complete_lines(lines: Iterable[Line | None], kind: str, odd: Counter[str]) -> Iterator[Line]:
+    """The lines that are complete; *odd* counts the others."""
     for line in lines:
         if line is not None:
             yield line
@@ -76,10 +79,10 @@ def untorn(lines: Iterable[Line | None], kind: str, odd: Counter[str]) -> Iterat
 
 
 def line_of(record: Mapping[str, Any]) -> Line:
-    """A line that was put into columns, as it was; what is null there was not in it."""
-    told = {name: value for name, value in record.items() if value is not None}
-    row = {name[4:]: value for name, value in told.items() if name.startswith("row.")}
-    return {name: value for name, value in told.items() if not name.startswith("row.")} | {"row": row}
+    """A line from a *record* of columns; a null is a field that the line did not have."""
+    fields = {name: value for name, value in record.items() if value is not None}
+    row = {name[4:]: value for name, value in fields.items() if name.startswith("row.")}
+    return {name: value for name, value in fields.items() if not name.startswith("row.")} | {"row": row}
 
 
 def _texts(values: Iterable[Any]) -> pd.Series[Any]:
@@ -87,7 +90,7 @@ def _texts(values: Iterable[Any]) -> pd.Series[Any]:
 
 
 def _fits(line: Mapping[str, Any], contract: Contract) -> bool:
-    """Whether an answer can be a row: the scorer writes none that cannot, a person may."""
+    """Whether an answer fits the contract; only a line that was edited does not."""
     row, score = line["row"], line["score"]
     many = contract.task == "multiclass"
     numbers = score if isinstance(score, list) else [score]

@@ -1,4 +1,4 @@
-"""A journal that lies elsewhere, read where it lies: the files that are asked for, no others."""
+"""A journal behind a URL that fsspec can open; only the files that are needed are read."""
 
 from __future__ import annotations
 
@@ -13,35 +13,35 @@ from contracts.journal_format import DAYS, SEGMENTS, WITHIN, Place
 from monitoring.journal.window import JournalError
 
 
-class Behind:
-    """A journal behind a URL that fsspec can open. What an fsspec raises comes as OSError."""
+class RemoteJournal:
+    """A journal behind a URL, as a `Place`."""
 
     def __init__(self, where: str) -> None:
-        #: For who reads files by themselves.
+        #: For readers that open files themselves.
         self.filesystem: Any
         self.filesystem, root = fsspec.url_to_fs(where)
         self._root = root.rstrip("/")
 
     def days(self) -> list[str]:
-        """From the folders' names."""
-        return [name.removeprefix("day=") for name in self._found(DAYS)]
+        """The days, from the names of folders."""
+        return [name.removeprefix("day=") for name in self._glob(DAYS)]
 
     def names(self, day: str) -> list[str]:
-        """A page of a listing or two."""
-        return self._found(WITHIN.format(day) if day else SEGMENTS)
+        """The files of a *day*; of "" the segments."""
+        return self._glob(WITHIN.format(day) if day else SEGMENTS)
 
     def open(self, name: str) -> BinaryIO:
-        """One of them; of Parquet, only the columns asked for come over."""
+        """Open a file; of Parquet, only the columns that are read are transferred."""
         return cast("BinaryIO", self.filesystem.open(f"{self._root}/{name}", "rb"))
 
     def url(self, name: str) -> str:
-        """With its scheme."""
+        """The URL of a file, with its scheme."""
         return str(self.filesystem.unstrip_protocol(f"{self._root}/{name}"))
 
-    def _found(self, pattern: str) -> list[str]:
+    def _glob(self, pattern: str) -> list[str]:
         self.filesystem.invalidate_cache()
-        found = self.filesystem.glob(f"{self._root}/{pattern}")
-        return [name.removeprefix(f"{self._root}/") for name in found]
+        paths = self.filesystem.glob(f"{self._root}/{pattern}")
+        return [name.removeprefix(f"{self._root}/") for name in paths]
 
 
 @contextmanager
@@ -54,9 +54,9 @@ def journal_at(where: str) -> Iterator[Path | Place]:
         yield Path(where)
         return
     try:
-        place = Behind(where)
+        place = RemoteJournal(where)
         place.days()
-    # Each kind of storage has errors of its own, for a wrong name, key or network.
+    # Each kind of storage raises other exceptions for a wrong name, key or network.
     except Exception as error:
         raise JournalError(f"the journal at {where} cannot be read: {error}") from error
     yield place

@@ -1,4 +1,4 @@
-"""What is measured of a sample, put right by what was counted of all rows; and what is counted of few rows."""
+"""Corrects measures of a sample by the counts of all rows; and measures shares from counts alone."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from monitoring.journal.window import days_of
 from monitoring.metrics.daily_metrics import Day
 from monitoring.metrics.spread import departure, is_constant
 
-#: A measure's kind -> what was counted for it, over the day's rows.
+#: The kind of a measure -> the count that it is a share of the day's rows of.
 _SHARES = {"missing_values": "missing", "unseen_categories": "unseen"}
 
 
 def counted(measures: Iterable[Measure], counts: pd.DataFrame, weight: int, reference: pd.DataFrame) -> list[Measure]:
-    """The *measures* of a sample, 1 row in *weight*, as they are of all rows where those were counted.
+    """The *measures* of a sample of 1 row in *weight*, corrected to all rows where those were counted.
 
-    *counts* are by day, as `Window` has them; the *reference* is what means are told from.
+    *counts* are by day, as in `Window`; means are standardised by the *reference*.
     """
     return [_of_all(each, counts.loc[each.day], weight, reference) for each in measures]
 
@@ -29,9 +29,9 @@ def counted(measures: Iterable[Measure], counts: pd.DataFrame, weight: int, refe
 def shares(
     counts: pd.DataFrame, contract: Contract, names: Collection[str], but: Collection[str] = ()
 ) -> list[Measure]:
-    """The shares of missing values and unseen categories of the features *names*, on every day with a row.
+    """The shares of missing values and unseen categories of the features *names*, on every day that has rows.
 
-    *counts* are by day, as `Window` has them; days in *but* are left out.
+    *counts* are by day, as in `Window`; days in *but* are left out.
     """
     return [
         Measure(kind, "share", name, str(day), float(each[f"{what} {name}"] / each["rows"]), int(each["rows"]))
@@ -44,20 +44,20 @@ def shares(
 
 
 def counts_of(rows: pd.DataFrame, contract: Contract, seen: Mapping[str, Collection[str]]) -> pd.DataFrame:
-    """The counts by day of *rows* that are at hand, such as the reference's, as far as `shares` asks for them."""
+    """The counts by day of *rows*, such as the reference's, that `shares` needs."""
     found: dict[str, Any] = {"rows": 1}
     for feature in contract.features:
         if feature.name in rows:
-            there = rows[feature.name].notna()
-            found[f"missing {feature.name}"] = ~there
+            present = rows[feature.name].notna()
+            found[f"missing {feature.name}"] = ~present
             if feature.name in seen and not feature.choices:
                 new = ~rows[feature.name].isin(seen[feature.name])
-                found[f"unseen {feature.name}"] = there & new
+                found[f"unseen {feature.name}"] = present & new
     return pd.DataFrame(found, index=rows.index).groupby(days_of(rows, contract.time)).sum()
 
 
 def days_of_all(days: Iterable[Day], counts: pd.DataFrame, weight: int) -> list[Day]:
-    """The *days* of a sample with the rows of all, and as many outcomes as there are about."""
+    """The *days* of a sample, with the number of all rows, and an estimate of the outcomes."""
     return [replace(day, rows=int(counts["rows"][day.day]), labelled=weight * day.labelled) for day in days]
 
 
@@ -69,9 +69,9 @@ def _of_all(measure: Measure, day: pd.Series, weight: int, reference: pd.DataFra
         name = feature or "score"
         known = rows - int(day.get(f"missing {name}", 0))
         mean = day[f"sum {name}"] / known
-        if is_constant(reference[name]):  # a share of rows, which a sum does not give
+        if is_constant(reference[name]):  # then the measure is a share of rows, which a sum does not determine
             return replace(measure, rows=known)
         value = departure(reference[name], pd.Series([mean])).iloc[0]
         return replace(measure, value=float(value), rows=known)
-    # Of a day's outcomes, and of its rows, the sample has as many in every so many.
+    # The sample has the same proportion of a day's outcomes as of its rows.
     return replace(measure, rows=min(weight * measure.rows, rows))

@@ -1,9 +1,8 @@
-"""Journal and outcomes -> one frame of rows per version, shaped like a bundle's evidence.
+"""The window: the rows that a version answered, joined with their outcomes, in the columns of a bundle's evidence.
 
-What a crash tore, what came twice, what belongs to nothing is counted and said, and never stops the
-watch. An answer whose outcome is not known yet has no label: it is never taken for a negative.
-
-Of a journal that was put away by the day, the newest days are read, back to where the window begins.
+Incomplete lines, repeated ids and outcomes without an answer are counted and reported, and never stop a run. An answer
+whose outcome is not known yet has no label. Of a journal with folders by day, the newest are read, back to the window's
+first day.
 """
 
 from __future__ import annotations
@@ -21,29 +20,29 @@ import pandas as pd
 
 from contracts.journal_format import Folder, Place
 from contracts.row_contract import Contract, read_time
-from monitoring.journal import raw_rows as loose
-from monitoring.journal.arrival_times import arrivals, number_of, whole_until
+from monitoring.journal import raw_rows
+from monitoring.journal.arrival_times import arrivals, complete_until, number_of
 from monitoring.journal.day_cache import Days, Reading, level_for
 
 _DTYPES = {"number": "float64", "category": "object", "boolean": "boolean"}
 
 
 class JournalError(Exception):
-    """The journal cannot be read. The message says where it was looked for."""
+    """The journal cannot be read. The message says which."""
 
 
 @dataclass(frozen=True)
 class Window:
-    """The rows that one version answered, oldest first, and what was odd about the journal.
+    """The rows that one version answered, oldest first, and what was left out of the journal.
 
-    Columns: the contract's key, time and features (private ones only if they were kept), the target
-    encoded (NaN without an outcome), `score` or `score_0` … `score_{k-1}`. *answered* is when the
-    newest answer of this version was given, by the scorer's clock; "" if none was. *counts* are of all
-    rows, by day, as `query.daily` says; *rows* are 1 in *weight* of them. *until* is the day after the last one;
-    *ahead* is how many rows are about days after *until*, *began* when the oldest answer that was read was given.
+    Columns: the contract's key, time and features (private ones only if the journal has them), the encoded target (NaN
+    without an outcome), `score` or `score_0` … `score_{k-1}`. *counts* are of all rows, by day (see `queries.daily`);
+    *rows* are 1 in *weight* of them. *answered* is the time of this version's newest answer by the scorer's clock,
+    *began* that of the oldest answer that was read; "" without answers. *until* is the day after the last one, *ahead*
+    the number of rows about later days.
 
-    Of all versions, since traffic and its outcomes are not one version's: *traffic* is how many answers are
-    about each day, *arrivals* when they and their outcomes came, *strangers* the other versions that answered.
+    Of all versions, since traffic and outcomes do not belong to one: *traffic* is the number of answers about each day,
+    *arrivals* when they and their outcomes came, *other_versions* the other versions that answered.
     """
 
     rows: pd.DataFrame
@@ -56,7 +55,7 @@ class Window:
     began: str = ""
     traffic: pd.Series[Any] = field(default_factory=lambda: pd.Series(dtype=int))
     arrivals: pd.DataFrame = field(default_factory=pd.DataFrame)
-    strangers: tuple[str, ...] = ()
+    other_versions: tuple[str, ...] = ()
 
 
 def read_window(
@@ -67,48 +66,46 @@ def read_window(
     least: int = 1,
     now: datetime | None = None,
 ) -> Window:
-    """The rows of a day and the *days* days before it (by the rows' own time) that a version answered.
+    """The rows of a day and the *days* days before it (by the rows' time) that a version answered.
 
-    They end with the day before *until*, though it may have none. With *now* that day must be whole: where rows are
-    answered hours after the day that they are about, it is an earlier one. Without *until* they end with the newest
-    day that has *least* rows: the website says what a row's time is, and one that says 2113 must not hide the
-    present. Raises `JournalError` if there is no journal.
+    The last day is the one before *until*, even if it has no rows. With *now* it must be complete: where rows are
+    answered hours after the day that they are about, it is an earlier day. Without *until* it is the newest day with
+    *least* rows: a single row with a time in 2113 must not hide the present. Raises `JournalError` if the journal
+    cannot be read.
     """
     place = place_of(journal)
     contract = reading.contract
     odd: Counter[str] = Counter()
     try:
-        book = Days(place, reading)
-        read, whole = _back(book, _Asked(days, until, least, 2 if contract.zone else 1))
-        answers = {day: book.answers(day) for day in read}
+        cache = Days(place, reading)
+        read, complete = _days_back(cache, _Span(days, until, least, 2 if contract.zone else 1))
+        answers = {day: cache.answers(day) for day in read}
         counts = _summed([day.counts for day in answers.values()])
         traffic = _traffic([day.traffic for day in answers.values()])
         usual = max(1, int((counts["rows"] >= least).sum()))
         level = level_for(sum(day.lines for day in answers.values()), reading.sample * usual)
-        frames = [book.answers(day, level).at(level) for day in read]
-        oldest = "" if whole else min(filter(None, read), default="")
-        told = [book.outcomes(day, level) for day in book.since("outcomes", oldest)]
-        book.forget(oldest)
+        frames = [cache.answers(day, level).at(level) for day in read]
+        oldest = "" if complete else min(filter(None, read), default="")
+        later = [cache.outcomes(day, level) for day in cache.since("outcomes", oldest)]
+        cache.forget(oldest)
     except OSError as error:
         raise JournalError(f"the journal cannot be read: {error}") from error
-    for day in (*answers.values(), *told):
+    for day in (*answers.values(), *later):
         odd += day.odd
-    frames.append(loose.answers([], contract, reading.version, odd))
-    rows = _firsts(frames, odd, "answers whose id came before (the first stands)")
+    frames.append(raw_rows.answers([], contract, reading.version, odd))
+    rows = _firsts(frames, odd, raw_rows.REPEATED_ANSWERS)
     outcomes = _firsts(
-        [*(day.at(level) for day in told), loose.outcomes([], contract, odd)],
-        odd,
-        "outcomes told again (the first stands)",
+        [*(day.at(level) for day in later), raw_rows.outcomes([], contract, odd)], odd, raw_rows.REPEATED_OUTCOMES
     )
-    if whole and not level:  # else they may be of days or rows that are not looked at
+    if complete and not level:  # otherwise their answers may be of other days, or not in the sample
         odd["outcomes of answers that are not in the journal"] = int((~outcomes["id"].isin(rows["id"])).sum())
     came = arrivals(rows, outcomes, contract.zone)
     end = _end(counts, until, least)
     if now is not None and end:
-        end = whole_until(end, came, now, contract.zone)
+        end = complete_until(end, came, now, contract.zone)
     today, ahead = (int(counts["rows"][at].sum()) for at in (counts.index == end, counts.index > end))
     if until is None:
-        odd["rows of later days, too few to judge"] = today + ahead
+        odd["rows of later days, too few to evaluate"] = today + ahead
     else:
         odd[f"rows of {end}, which is not over"] = today
         odd[f"rows of days after {end}"] = ahead
@@ -119,22 +116,21 @@ def read_window(
     rows = _shaped(rows, outcomes, contract)
     hidden = [f.name for f in contract.features if f.name in contract.private and rows[f.name].isna().all()]
     rows = rows.drop(columns=hidden)
-    said = [f"{count:,} {what}" for what, count in sorted(odd.items()) if count]
+    oddities = [f"{count:,} {what}" for what, count in sorted(odd.items()) if count]
     if hidden:
-        said.append(f"private, so not in the journal and not watched: {', '.join(hidden)}")
+        oddities.append(f"private, so not in the journal and not monitored: {', '.join(hidden)}")
     if level:
-        said.append(
-            f"of {int(counts['rows'].sum()):,} rows 1 in {2**level} was looked at by itself, the same by its id in each"
-            " run: for distances, estimates, outcomes and slices; all were counted for rows, missing values, unseen"
-            " categories and means"
+        oddities.append(
+            f"1 in {2**level} of {int(counts['rows'].sum()):,} rows is in the sample for distances, estimates, outcomes"
+            " and slices; rows, missing values, unseen categories and means are counted over all rows"
         )
     answered = max((str(day.counts["answered"].max() or "") for day in answers.values() if len(day.counts)), default="")
     began = min((str(day.counts["asked"].min() or "") for day in answers.values() if len(day.counts)), default="")
     inside = days_of(rows, contract.time).isin(counts.index)
-    strangers = sorted({*traffic["version"]} - {reading.version})
+    other_versions = sorted({*traffic["version"]} - {reading.version})
     return Window(
         rows[inside].reset_index(drop=True),
-        tuple(said),
+        tuple(oddities),
         answered,
         counts,
         2**level,
@@ -143,15 +139,15 @@ def read_window(
         began,
         traffic.groupby("day")["rows"].sum(),
         came,
-        tuple(strangers),
+        tuple(other_versions),
     )
 
 
 @dataclass(frozen=True)
-class _Asked:
-    """Which rows are wanted: *days* days of them, before *until*, of days with *least* rows.
+class _Span:
+    """The rows to read: *days* days before *until*, or before the newest day with *least* rows.
 
-    *slack* are the days that a journal's days may differ from the rows', by clocks and time zones.
+    *slack* is the number of days by which a journal's days may differ from the rows', by clocks and time zones.
     """
 
     days: int
@@ -160,25 +156,25 @@ class _Asked:
     slack: int
 
 
-def _back(book: Days, asked: _Asked) -> tuple[list[str], bool]:
-    """The days of the journal that are needed, back to where the window begins, and whether that is all of them.
+def _days_back(cache: Days, span: _Span) -> tuple[list[str], bool]:
+    """The days of the journal that are needed, back to the window's first day, and whether those are all.
 
-    A day's files have the rows that were answered then, which may be about another day: as far ahead
-    as rows were seen to be, so much further back is read.
+    A day's files have the rows that were answered then, which may be about a later day. So many days as rows were ahead
+    are read in addition.
     """
     sizes: Counter[str] = Counter()
     read: list[str] = []
     ahead = 0
-    for day in book.back("answers"):
-        full = [each for each, size in sizes.items() if size >= asked.least]
-        if asked.until is not None:
-            full = [_earlier(f"{asked.until:%Y-%m-%d}", 1)]
+    for day in cache.back("answers"):
+        full = [each for each, size in sizes.items() if size >= span.least]
+        if span.until is not None:
+            full = [_earlier(f"{span.until:%Y-%m-%d}", 1)]
         if day and full:
-            first = _ordinal(max(full)) - asked.days - asked.slack
+            first = _ordinal(max(full)) - span.days - span.slack
             if _ordinal(day) + ahead < first:
                 return read[::-1], False
         read.append(day)
-        for at, count in book.answers(day).counts.iterrows():
+        for at, count in cache.answers(day).counts.iterrows():
             sizes[str(at)] += int(count["rows"])
             answered = str(count["asked"])[:10]
             if re.fullmatch(r"\d{4}-\d\d-\d\d", answered) and read_time(answered):
@@ -191,23 +187,23 @@ def _ordinal(day: str) -> int:
 
 
 def _summed(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """Counts of the days that rows are about, over all days that they were written on."""
-    whole = [part.drop(columns=["asked", "answered"]) for part in parts if len(part)]
-    if not whole:
+    """The counts by the day that rows are about, summed over the days on which they were written."""
+    filled = [part.drop(columns=["asked", "answered"]) for part in parts if len(part)]
+    if not filled:
         return pd.DataFrame({"rows": pd.Series(dtype=int)}, index=pd.Index([], dtype=object))
-    return pd.concat(whole).astype(float).groupby(level=0).sum().sort_index()
+    return pd.concat(filled).astype(float).groupby(level=0).sum().sort_index()
 
 
 def _traffic(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """Answers by day and version, over all days that they were written on."""
-    whole = [part for part in parts if len(part)]
-    if not whole:
+    """The answers by day and version, summed over the days on which they were written."""
+    filled = [part for part in parts if len(part)]
+    if not filled:
         return pd.DataFrame(columns=["day", "version", "rows"], dtype=object)
-    return pd.concat(whole).groupby(["day", "version"], as_index=False)["rows"].sum()
+    return pd.concat(filled).groupby(["day", "version"], as_index=False)["rows"].sum()
 
 
 def _end(counts: pd.DataFrame, until: pd.Timestamp | None, least: int) -> str:
-    """The day after the last that is looked at; "" of nothing."""
+    """The day after the last one; "" without days."""
     if until is not None:
         return f"{until:%Y-%m-%d}"
     full = counts.index[counts["rows"] >= least]
@@ -220,16 +216,16 @@ def _earlier(day: str, days: int) -> str:
 
 
 def _firsts(frames: Sequence[pd.DataFrame], odd: Counter[str], what: str) -> pd.DataFrame:
-    """All rows of the *frames*; of those with the same id, the first. The others are counted."""
-    whole = [frame for frame in frames if len(frame)] or list(frames[-1:])
-    found = pd.concat(whole, ignore_index=True)
+    """The rows of all *frames*; of those with the same id the first, and *odd* counts the others as *what*."""
+    filled = [frame for frame in frames if len(frame)] or list(frames[-1:])
+    found = pd.concat(filled, ignore_index=True)
     again = found["id"].duplicated()
     odd[what] += int(again.sum())
     return found[~again]
 
 
 def _shaped(rows: pd.DataFrame, outcomes: pd.DataFrame, contract: Contract) -> pd.DataFrame:
-    """Rows by type -> as a bundle's evidence has them, oldest first."""
+    """Typed rows with their outcomes, in the columns of a bundle's evidence, oldest first."""
     names = [f.name for f in contract.features]
     scores = [name for name in rows if name == "score" or name.startswith("score_")]
     rows = rows[rows["mine"].astype(bool) & rows["fits"].astype(bool)]
@@ -244,7 +240,7 @@ def _shaped(rows: pd.DataFrame, outcomes: pd.DataFrame, contract: Contract) -> p
 
 
 def place_of(journal: Path | Place) -> Place:
-    """Where a journal's files are. Raises `JournalError` if there is no such folder."""
+    """The place of a journal's files. Raises `JournalError` if the folder does not exist."""
     if not isinstance(journal, Path):
         return journal
     if not journal.is_dir():
@@ -253,9 +249,9 @@ def place_of(journal: Path | Place) -> Place:
 
 
 def days_of(rows: pd.DataFrame, time: str) -> Any:
-    """The day of each row by the column *time* in its own zone, such as 2026-11-23; none where it has no time.
+    """The day of each row by the column *time* in its time zone, such as 2026-11-23; None where the time is missing.
 
-    Each day is spelt once: every row's would take seconds.
+    Each distinct day is formatted once: formatting every row would take seconds.
     """
     which, days = pd.factorize(rows[time].dt.tz_localize(None).dt.floor("D"))
     names = np.array([*days.strftime("%Y-%m-%d"), None], dtype=object)
@@ -263,14 +259,14 @@ def days_of(rows: pd.DataFrame, time: str) -> Any:
 
 
 def full_days(rows: pd.DataFrame, time: str, least: int) -> tuple[pd.DataFrame, list[str]]:
-    """The rows of days that can be judged, and the days that cannot.
+    """The rows of days with enough rows, and the other days.
 
-    A day needs *least* rows; the first and the last, which may be cut, half of the median day's too.
+    A day needs *least* rows; the first and the last, which may be incomplete, also half of the median day's.
     """
     if rows.empty:
         return rows, []
     day = days_of(rows, time)
     sizes = day.value_counts().sort_index()
-    whole = sizes >= least
-    whole.iloc[[0, -1]] &= sizes.iloc[[0, -1]] >= sizes.median() / 2
-    return rows[day.isin(sizes[whole].index)], sizes[~whole].index.tolist()
+    enough = sizes >= least
+    enough.iloc[[0, -1]] &= sizes.iloc[[0, -1]] >= sizes.median() / 2
+    return rows[day.isin(sizes[enough].index)], sizes[~enough].index.tolist()

@@ -40,7 +40,7 @@ def _of_rows(window: Window, unknown: Iterable[Unknown], least: int) -> list[str
 
 def _of_no_row(window: Window, history: str) -> tuple[str, list[str]]:
     """Since when answers come, none of which is a row of a whole day, and why."""
-    traffic, strangers = window.traffic, window.strangers
+    traffic, other_versions = window.traffic, window.other_versions
     first = min(traffic.index, default=window.until)
     if window.ahead:
         what = f"all {window.ahead:,} rows are about days after {window.until}"
@@ -48,11 +48,11 @@ def _of_no_row(window: Window, history: str) -> tuple[str, list[str]]:
         # No row is answered in the future: the clocks differ, which no waiting mends.
         wrong = window.answered[:10] > window.until
         return "" if wrong else window.began[:10], [f"{what}: {cure}"]
-    if traffic.empty or any(version in history for version in strangers):
+    if traffic.empty or any(version in history for version in other_versions):
         return first, []  # nothing has come yet, or an earlier version has answered until now
     total = f"{traffic.sum():,} answers"
-    if strangers:
-        shown = ", ".join(strangers[:5])
+    if other_versions:
+        shown = ", ".join(other_versions[:5])
         words = f"all {total} are of versions that were never live: {shown}. Is it the journal of this model?"
         return first, [words]
     return first, [f"none of {total} fits the contract of what is live"]

@@ -294,7 +294,7 @@ def test_a_journal_without_counts_is_not_broken(journal, rules):
 
     assert (found.before, found.now) == ([], [])
     assert [(each.kind, each.yet) for each in found.unknown] == [("latency", True), ("errors", True)]
-    assert "the journal has no counts of the scorers" in found.unknown[0].why
+    assert "the journal has no service counts" in found.unknown[0].why
 
 
 def test_days_without_the_version_end_its_time(rules):
@@ -319,7 +319,7 @@ def test_scorers_are_watched_though_no_row_could_be_judged(made, journal, rules)
         window, buys.reference, buys.contract, buys.seen, rules, served=(found.before, found.now)
     )
 
-    assert {each.why for each in unknown} == {"there is no row of it yet"}
+    assert {each.why for each in unknown} == {"this version has no rows yet"}
     assert all(each.yet for each in unknown)
     assert beyond(signals) == {("errors", "share", day(n)) for n in (33, 34)}
 

@@ -41,7 +41,7 @@ SHORT = Unknown("score_drift", "the reference has 3 full days; 5 are needed for 
         (window(1000), [SHORT], "the reference has 3 full days; 5 are needed for limits"),
         (window(every=1000), [], "none of 36,000 answers fits the contract"),
         (
-            window(every=10, strangers=("x-1", "x-2")),
+            window(every=10, other_versions=("x-1", "x-2")),
             [],
             "all 360 answers are of versions that were never live: x-1, x-2",
         ),
@@ -66,7 +66,7 @@ def test_answers_of_the_future_are_said_at_once():
     "seen",
     [
         window(12, count=2),  # it has just begun
-        window(every=1000, strangers=(LIVE,)),  # a landing: until now another version answered
+        window(every=1000, other_versions=(LIVE,)),  # a landing: until now another version answered
         window(),  # that no row comes is said elsewhere
     ],
 )

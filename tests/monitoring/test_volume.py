@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from monitoring.journal.arrival_times import Triangle, arrivals, day_of, number_of, whole_until
+from monitoring.journal.arrival_times import Triangle, arrivals, complete_until, day_of, number_of
 from monitoring.journal.window import Window, read_window
 from monitoring.measure import chart_signals
 from monitoring.metrics.volume import delay_words, rates, settled, volume
@@ -205,7 +205,7 @@ def test_a_day_is_whole_when_it_is_over_where_the_contract_counts_days(now, zone
     moment = datetime.fromisoformat(now)
     hours = pd.date_range(moment - timedelta(days=20), moment, freq="h")
 
-    assert whole_until("2026-12-31", answers(hours, zone=zone), moment, zone) == until
+    assert complete_until("2026-12-31", answers(hours, zone=zone), moment, zone) == until
 
 
 def test_a_day_whose_rows_are_answered_at_night_is_whole_once_they_are():
@@ -215,7 +215,7 @@ def test_a_day_whose_rows_are_answered_at_night_is_whole_once_they_are():
 
     for now, until in (("02:30", "2026-01-20"), ("03:30", "2026-01-21")):
         moment = datetime.fromisoformat(f"2026-01-21T{now}+00:00")
-        assert whole_until("2026-01-21", found, moment, "") == until
+        assert complete_until("2026-01-21", found, moment, "") == until
 
 
 def test_a_replay_is_as_old_as_its_answers():
@@ -242,7 +242,7 @@ def test_the_window_has_the_days_without_rows_and_those_of_other_versions(buys, 
 
     assert [m.value for m in rates(window)] == [150.0] * 9 + [0.0] * 3
     assert window.counts["rows"].tolist() == [150] * 5
-    assert window.strangers == ("20260101T0000-aaaaaaa",)
+    assert window.other_versions == ("20260101T0000-aaaaaaa",)
     assert "3 rows of 2026-01-18, which is not over" in window.oddities
 
 

@@ -62,7 +62,7 @@ def test_private_fields_are_named_as_not_watched(buys, journal):
     window = read(buys, write(journal, *answered(buys, MONDAY, 1)))
 
     assert "age" not in window.rows
-    assert "private, so not in the journal and not watched: age" in window.oddities
+    assert "private, so not in the journal and not monitored: age" in window.oddities
 
 
 def test_only_the_versions_own_rows_count(buys, journal):
@@ -81,7 +81,7 @@ def test_the_window_ends_with_the_newest_full_day(buys, journal):
     window = read(buys, write(journal, answers, outcomes), days=2, least=100)
 
     assert window.rows["at"].dt.day.unique().tolist() == [24, 25, 26]
-    assert "1 rows of later days, too few to judge" in window.oddities
+    assert "1 rows of later days, too few to evaluate" in window.oddities
 
 
 def test_the_window_can_end_earlier(buys, journal):
@@ -144,8 +144,8 @@ def test_what_came_twice_counts_once(buys, journal):
     once, twice = read(buys, write(journal, answers, outcomes)), read(buys, folder)
 
     pd.testing.assert_frame_equal(once.rows, twice.rows)
-    assert "150 answers whose id came before (the first stands)" in twice.oddities
-    assert "150 outcomes told again (the first stands)" in twice.oddities
+    assert "150 answers with the id of an earlier one (the first counts)" in twice.oddities
+    assert "150 outcomes for an id that had one (the first counts)" in twice.oddities
 
 
 def test_outcomes_that_belong_to_nothing_are_counted(buys, journal):
