@@ -15,7 +15,7 @@ from forge.interface import GITHUB, Change, Forge, ForgeError
 from forge.releases.observed_state import releases_with, served_on
 from forge.releases.rollback import back_to
 from forge.releases.slot_checks import changed_slots, unfit
-from monitoring.dashboard.dashboard_data import Told, champions, gather, read_drill, with_journal
+from monitoring.dashboard.dashboard_data import Context, champions, gather, read_drill, with_journal
 from monitoring.dashboard.dashboard_page import page
 from monitoring.journal.frame_store import folder_of
 from monitoring.journal.remote_files import journal_at
@@ -25,43 +25,43 @@ from monitoring.run_files import write_whole
 PAGE = "index.html"
 
 
-def run(asked: argparse.Namespace, forge: Forge) -> None:
-    """What the forge tells, and what the watch kept -> FOLDER/index.html."""
+def run(args: argparse.Namespace, forge: Forge) -> None:
+    """Write FOLDER/index.html."""
     history = forge.history(LIVE)
     manifests, lost = _manifests(forge, champions(history))
-    told: dict[str, Any] = {
+    known: dict[str, Any] = {
         "history": history,
         "releases": forge.releases(),
         "proposals": forge.proposals(),
         "alerts": forge.alerts(),
     }
-    place = Path(".forge" if asked.forge.startswith(GITHUB) else asked.forge)
+    place = Path(".forge" if args.forge.startswith(GITHUB) else args.forge)
     try:
-        series = read_series(asked.watch or place / "watch", lambda: forge.artifact(ARTIFACT, NAME))
-    except ForgeError as error:  # GitHub shows artifacts to those with a token alone
+        series = read_series(args.watch or place / "watch", lambda: forge.artifact(ARTIFACT, NAME))
+    except ForgeError as error:  # GitHub shows artifacts only to those with a token
         series = Series()
-        lost.append(f"what the watch kept: {error}")
-    journal = asked.journal or (str(place / "journal") if (place / "journal").is_dir() else "")
+        lost.append(f"the history that monitoring keeps: {error}")
+    journal = args.journal or (str(place / "journal") if (place / "journal").is_dir() else "")
     if journal:
-        limits = read_rules(asked.rules).monitoring
+        limits = read_rules(args.rules).monitoring
         with journal_at(journal) as rows:
-            series, notes = with_journal(series, rows, manifests, limits, folder_of(asked.kept, journal))
+            series, notes = with_journal(series, rows, manifests, limits, folder_of(args.kept, journal))
         lost += notes
-    shell = Told(
-        f"{asked.now:%Y-%m-%dT%H:%MZ}",
-        asked.forge,
-        _address(asked.forge),
+    context = Context(
+        f"{args.now:%Y-%m-%dT%H:%MZ}",
+        args.forge,
+        _address(args.forge),
         _back(forge, history),
-        read_drill(asked.drill),
+        read_drill(args.drill),
         _unfollowed(forge, history),
     )
-    out = asked.out / PAGE
-    write_whole(out, page(gather(told, manifests, series, shell, tuple(lost))))
-    print(f"control room: {out}", flush=True)
+    out = args.out / PAGE
+    write_whole(out, page(gather(known, manifests, series, context, tuple(lost))))
+    print(f"dashboard: {out}", flush=True)
 
 
 def _manifests(forge: Forge, versions: set[str]) -> tuple[dict[str, dict[str, Any]], list[str]]:
-    """Those that can be had; a release that somebody deleted is no reason to show nothing."""
+    """The manifests that can be read, and why others cannot: a deleted release does not prevent the page."""
     found, lost = {}, []
     for version in sorted(versions):
         try:
@@ -80,7 +80,7 @@ def _back(forge: Forge, history: Sequence[Change]) -> tuple[str, str]:
 
 
 def _unfollowed(forge: Forge, history: Sequence[Change]) -> tuple[str, ...]:
-    """Why scorers cannot follow all that main names; () if they can, as far as the forge knows."""
+    """Why scorers cannot follow live.toml on main; () if they can, as far as the forge knows."""
     try:
         live, found = usable(forge.read(LIVE) or "")
     except LiveError as error:
@@ -93,7 +93,7 @@ def _unfollowed(forge: Forge, history: Sequence[Change]) -> tuple[str, ...]:
         try:
             as_named(forge.manifest(slot.version), slot)
         except ForgeError as error:
-            found.append(f"the {role} {slot.version} cannot be had: {error}")
+            found.append(f"the {role} {slot.version} cannot be read: {error}")
     return tuple(found)
 
 

@@ -1,6 +1,6 @@
-"""Forge, journal and the watch's series -> Story: all that the control room tells, as plain values.
+"""Forge, journal and the history that monitoring keeps -> DashboardData: what the page shows, as plain values.
 
-What cannot be read is left out and said, so that the page appears even where something is broken.
+What cannot be read is left out and noted, so that the page appears even where something is broken.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from monitoring.journal.window import JournalError, read_window
 from monitoring.metric_history import Series
 from monitoring.metrics.daily_metrics import METRICS, Day, measured
 
-ARMS = ("champion", "challenger", "anchor")
+ROLES = ("champion", "challenger", "anchor")
 #: The champion in live.toml where nothing is to be served.
 NOTHING = "none"
-#: Days that are shown, back from the newest: a quarter, for which the budget of false alarms is set.
+#: Days that are shown, back from the newest: a quarter, for which the rate of false alarms is set.
 SHOWN = 92
 _DECISION = re.compile(r"^## \S+ (PROMOTE|HOLD|REJECT)\s*$", re.MULTILINE)
 _SENTENCE = re.compile(r"^\*\*(.+?)\*\*\s*$", re.MULTILINE)
@@ -37,7 +37,7 @@ _DRILL = re.compile(r"The drill of (\S+) on this gate: (.+?)\.?\s*$", re.MULTILI
 
 @dataclass(frozen=True)
 class Move:
-    """A change of live.toml: when, to which champion ("" for none), in whose words."""
+    """A change of live.toml: when, to which champion ("" for none), and its commit message."""
 
     at: str
     champion: str
@@ -46,9 +46,9 @@ class Move:
 
 @dataclass(frozen=True)
 class Span:
-    """An arm that had *version* from *since* on, until *until* ("": it still has); *how* in words."""
+    """A role that *version* had from *since* until *until* ("": it still has it); *how* is its traffic, as text."""
 
-    arm: str
+    role: str
     version: str
     since: str
     until: str
@@ -57,7 +57,7 @@ class Span:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the gate said of *version* ("" where its words do not tell), in the report *body*."""
+    """The gate's decision on *version* ("" where the report does not name it), with the report as *body*."""
 
     version: str
     decision: str
@@ -66,12 +66,11 @@ class Verdict:
 
 
 @dataclass(frozen=True)
-class Told:
-    """What the shell knows that no forge's noun tells.
+class Context:
+    """When and where the page is written.
 
-    *back* is where a rollback goes, or why it goes nowhere; *address* the repository's web page ("" for
-    a folder); *drill* the day and the score of the last drill; *unfollowed* why scorers cannot follow
-    all that live.toml names.
+    *back* is the version that a rollback restores, or why there is none; *address* the repository's web page ("" for a
+    folder); *drill* the day and the score of the last drill; *unfollowed* why scorers cannot follow live.toml.
     """
 
     at: str = ""
@@ -83,12 +82,12 @@ class Told:
 
 
 @dataclass(frozen=True)
-class Story:
+class DashboardData:
     """What happened, oldest first.
 
-    *versions* are those that answered or were live, in order of their first time; *usual* has a
-    version's metrics on its holdout; *signals* are the newest run's for each day, *run* what that run
-    said of itself. *releases*, *proposals* and *alerts* are the forge's own nouns, newest first.
+    *versions* are those that answered or were live, in order of their first time; *usual* has a version's metrics on
+    its holdout; *signals* are the newest run's for each day, *run* is about that run. *releases*, *proposals* and
+    *alerts* are as the forge gives them, newest first.
     """
 
     name: str = ""
@@ -104,16 +103,16 @@ class Story:
     proposals: Sequence[Any] = ()
     alerts: Sequence[Any] = ()
     notes: tuple[str, ...] = ()
-    told: Told = Told()
+    context: Context = Context()
 
     @property
-    def arms(self) -> dict[str, Span]:
-        """What every arm has now."""
-        return {span.arm: span for span in self.spans if not span.until}
+    def roles(self) -> dict[str, Span]:
+        """The version that each role has now."""
+        return {span.role: span for span in self.spans if not span.until}
 
     @property
     def first_days(self) -> dict[str, str]:
-        """The first day that each version answered on, by its rows' own time; else when it came live."""
+        """The first day on which each version answered, by its rows' own time; otherwise when it went live."""
         found: dict[str, str] = {}
         for day, version in (
             *((d.day, d.version) for d in self.days),
@@ -130,13 +129,13 @@ def gather(
     forge: Mapping[str, Sequence[Any]],
     manifests: Mapping[str, Mapping[str, Any]],
     series: Series,
-    told: Told,
+    context: Context,
     lost: Sequence[str] = (),
-) -> Story:
-    """The story so far.
+) -> DashboardData:
+    """Everything that the page shows.
 
     *forge* has `history` (of live.toml), `releases`, `proposals` and `alerts`, each newest first;
-    *manifests* those of the versions that were live; *lost* says what could not be read so far.
+    *manifests* those of the versions that were live; *lost* is what could not be read so far.
     """
     notes, task, name = [*lost], "", ""
     for version, manifest in sorted(manifests.items()):
@@ -147,8 +146,8 @@ def gather(
             notes.append(f"{version}: {error}")
     newest = max([*(d.day for d in series.days), *(s.day for _, s in series.signals)], default="")
     first = f"{date.fromisoformat(newest) - timedelta(days=SHOWN - 1)}" if newest else ""
-    spans = sorted(_spans(forge["history"]), key=lambda span: (ARMS.index(span.arm), span.since))
-    found = Story(
+    spans = sorted(_spans(forge["history"]), key=lambda span: (ROLES.index(span.role), span.since))
+    data = DashboardData(
         name=name,
         metrics=METRICS.get(task, ()),
         days=tuple(day for day in series.days if day.day >= first),
@@ -161,14 +160,14 @@ def gather(
         proposals=forge["proposals"],
         alerts=forge["alerts"],
         notes=tuple(notes),
-        told=told,
+        context=context,
     )
-    days = found.first_days
+    days = data.first_days
     answered = sorted(days, key=lambda version: (days[version], version))
     live = [span.version for span in spans]
     versions = dict.fromkeys([*answered, *live])
-    drill = told.drill if told.drill[1] else _drilled(found)
-    return replace(found, versions=tuple(versions), told=replace(told, drill=drill))
+    drill = context.drill if context.drill[1] else _drilled(data)
+    return replace(data, versions=tuple(versions), context=replace(context, drill=drill))
 
 
 def with_journal(
@@ -178,9 +177,9 @@ def with_journal(
     limits: Monitoring,
     kept: Path | None = None,
 ) -> tuple[Series, list[str]]:
-    """*series* with each version's window as the *journal* has it now; what it lacks.
+    """*series* with each version's window as the *journal* has it now, and what could not be read.
 
-    *kept* is where its closed days are kept.
+    *kept* is the folder of its closed days.
     """
     notes = []
     for version, manifest in sorted(manifests.items()):
@@ -194,7 +193,7 @@ def with_journal(
         except JournalError as error:
             notes.append(f"{version}: {error}")
         except (ContractError, KeyError):
-            continue  # the manifest, which `gather` tells of
+            continue  # `gather` notes a manifest that cannot be read
     return series, notes
 
 
@@ -204,7 +203,7 @@ def champions(history: Iterable[Any]) -> set[str]:
 
 
 def verdict_in(text: str) -> Verdict | None:
-    """The verdict that a report (a comment, a release's notes) begins with; None if it is none."""
+    """The verdict of a report (a comment, a release's notes); None if *text* is another text."""
     decision = _DECISION.search(text)
     if decision is None:
         return None
@@ -214,52 +213,52 @@ def verdict_in(text: str) -> Verdict | None:
 
 
 def read_drill(path: Path) -> tuple[str, str]:
-    """The day and the score in `drill.json`; nothing where no drill was held."""
+    """The day and the score in `drill.json`; empty where no drill was run."""
     if not path.is_file():
         return "", ""
     try:
-        told = json.loads(path.read_text(encoding="utf-8"))
-        return str(told["when"]), str(told["sentence"])
+        result = json.loads(path.read_text(encoding="utf-8"))
+        return str(result["when"]), str(result["sentence"])
     except (OSError, ValueError, KeyError, TypeError) as error:
-        return "", f"{path} cannot be read ({error!r}); hold the drill again: make drill"
+        return "", f"{path} cannot be read ({error!r}); type: make drill"
 
 
-def _drilled(story: Story) -> tuple[str, str]:
-    """What the newest report says of the drill."""
+def _drilled(data: DashboardData) -> tuple[str, str]:
+    """The day and the score of the drill in the newest report."""
     texts = [
-        *(text for each in story.proposals for text in each.comments.values()),
-        *(each.notes for each in story.releases),
+        *(text for each in data.proposals for text in each.comments.values()),
+        *(each.notes for each in data.releases),
     ]
-    told = [found.groups() for text in texts if (found := _DRILL.search(text))]
-    when, sentence = max(told, default=("", ""))
+    drills = [match.groups() for text in texts if (match := _DRILL.search(text))]
+    when, sentence = max(drills, default=("", ""))
     return str(when), str(sentence)
 
 
 def _spans(history: Iterable[Any]) -> Iterable[Span]:
-    """What each arm had when. A text that does not say what is live changed nothing."""
+    """Which version each role had when. A text that cannot be read changed nothing."""
     open_: dict[str, Span] = {}
     for change in reversed(list(history)):
         roles = _roles(change.text)
         if roles is None:
             continue
         try:
-            now = {arm: (str(role["version"]), _how(role)) for arm, role in roles.items()}
+            now = {role: (str(slot["version"]), _how(slot)) for role, slot in roles.items()}
         except (KeyError, TypeError, ValueError):
             continue
-        for arm in ARMS:
-            before, after = open_.get(arm), now.get(arm)
+        for role in ROLES:
+            before, after = open_.get(role), now.get(role)
             if before and (before.version, before.how) != after:
-                yield replace(open_.pop(arm), until=change.at)
+                yield replace(open_.pop(role), until=change.at)
                 before = None
             if after and before is None:
-                open_[arm] = Span(arm, after[0], change.at, "", after[1])
+                open_[role] = Span(role, after[0], change.at, "", after[1])
     yield from open_.values()
 
 
-def _how(role: Mapping[str, Any]) -> str:
-    if role.get("mode"):
-        return "in the shadow"
-    return f"{float(role['share']):.0%} of keys" if role.get("share") else ""
+def _how(slot: Mapping[str, Any]) -> str:
+    if slot.get("mode"):
+        return "shadow mode"
+    return f"{float(slot['share']):.0%} of keys" if slot.get("share") else ""
 
 
 def _moves(history: Iterable[Any]) -> list[Move]:
@@ -274,14 +273,14 @@ def _moves(history: Iterable[Any]) -> list[Move]:
 
 
 def _roles(text: str) -> dict[str, dict[str, Any]] | None:
-    """The tables of the arms; {} if nothing is to be served, None if *text* does not say what is."""
+    """The tables of the roles; {} if nothing is to be served, None if *text* cannot be read."""
     try:
-        told = tomllib.loads(text)
+        tables = tomllib.loads(text)
     except (ValueError, RecursionError):
         return None
-    if told.get("champion") == NOTHING:
+    if tables.get("champion") == NOTHING:
         return {}
-    found = {arm: told[arm] for arm in ARMS if isinstance(told.get(arm), dict)}
+    found = {role: tables[role] for role in ROLES if isinstance(tables.get(role), dict)}
     return found if "champion" in found else None
 
 

@@ -1,67 +1,48 @@
-"""How well it did and what moved: a chart per metric and per signal, all with one time. HTML from a story."""
+"""Performance and control charts: a figure per metric and per signal, all with one time axis."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date
+from typing import Any
 
 from monitoring.charts.signals import Signal, by_series
-from monitoring.dashboard.chart_svg import Line, Mark, chart
-from monitoring.dashboard.dashboard_data import Story
-from monitoring.dashboard.timeline import grid
+from monitoring.dashboard.dashboard_data import DashboardData
+from monitoring.dashboard.day_charts import Flag, Line, day_grid, line_chart
 from monitoring.metrics.daily_metrics import LOSSES
+from reporting.html import Figure
 
 #: Versions whose lines one chart can hold; the newest.
 TOGETHER = 4
-#: The order of what is watched, as its tiers have it.
-_TIERS = {"page": 0, "issue": 1, "digest": 2}
+#: The order of signals, by their severity.
+_SEVERITIES = {"page": 0, "issue": 1, "digest": 2}
 
 
-def performance(story: Story) -> str:
-    """A chart per metric: realised, estimated, and as it was judged."""
-    drawn = "".join(_metric(story, metric) for metric in story.metrics)
-    if not drawn:
-        return (
-            '<p class="empty">A chart per metric appears when outcomes are told (<code>POST /outcome</code>) and'
-            " the watch has looked at them: <code>make watch</code>.</p>"
-        )
-    return (
-        '<p class="soft">Realised: by the outcomes told. Estimated: by the watch, before outcomes are in; it assumes'
-        " that features still mean for the target what they meant. Dashed: when it was judged. Flags: another"
-        f' version answers.</p><div class="charts">{drawn}</div>'
-    )
+def performance(data: DashboardData) -> list[Figure]:
+    """A chart per metric: realised and estimated performance, and the value on the holdout."""
+    figures = (_metric(data, metric) for metric in data.metrics)
+    return [figure for figure in figures if figure]
 
 
-def signals(story: Story) -> str:
-    """Every signal on its control chart: those that were beyond a limit first, the quiet ones folded."""
-    if not story.signals:
-        return (
-            '<p class="empty">A control chart per signal appears here, with its alarms and the releases marked, once'
-            " the watch has judged a day: <code>make watch</code>.</p>"
-        )
+def signals(data: DashboardData) -> dict[str, Any]:
+    """A control chart per signal: *loud* are those that were beyond a limit; {} without a signal."""
     by_name: dict[str, dict[str, list[Signal]]] = {}
-    for version in story.versions:
-        mine = [signal for owner, signal in story.signals if owner == version]
+    for version in data.versions:
+        mine = [signal for owner, signal in data.signals if owner == version]
         for name, days in by_series(mine).items():
             by_name.setdefault(name, {})[version] = days
+    if not by_name:
+        return {}
     ordered = sorted(by_name.values(), key=_loudest_first)
     loud = [each for each in ordered if _alarms(each)]
     quiet = [each for each in ordered if not _alarms(each)]
-    told = (
-        f"Beyond a limit at some time: {len(loud)} of {len(ordered)} signals."
-        " Dashed: the limit. Ringed: beyond it. Flags: another version answers."
-    )
-    parts = [f'<p class="soft">{told}</p>']
-    if loud:
-        parts.append(_grid("What moved together", story, loud))
-        parts.append(f'<div class="charts">{"".join(_signal(story, each) for each in loud)}</div>')
-    if quiet:
-        charts = "".join(_signal(story, each) for each in quiet)
-        words = f"{len(quiet)} {'chart' if len(quiet) == 1 else 'charts'} that stayed within limits"
-        parts.append(
-            f'<details class="more"><summary>{words}</summary>{_grid("Day by day", story, quiet)}<div class="charts">{charts}</div></details>'
-        )
-    return "".join(parts)
+    return {
+        "count": len(ordered),
+        "loud": [_signal(data, each) for each in loud],
+        "quiet": [_signal(data, each) for each in quiet],
+        "loud_grid": _grid("Beyond a limit, by day", data, loud),
+        "quiet_grid": _grid("Within limits, by day", data, quiet),
+    }
 
 
 def series_words(signal: Signal) -> str:
@@ -74,73 +55,72 @@ def series_words(signal: Signal) -> str:
 
 
 def short(version: str) -> str:
-    """What tells versions apart, in seven signs."""
+    """The part of a version's name that identifies it, at most seven characters."""
     return version.rpartition("-")[2][:7]
 
 
-def marks(story: Story) -> list[Mark]:
-    """Each day on which another version than before answered the most rows, by the rows' own time.
+def releases(data: DashboardData) -> list[Flag]:
+    """Each day on which another version than the day before answered most rows, by the rows' own time.
 
-    Where no rows are known: on which another was watched.
+    Where no rows are known: on which another version was monitored.
     """
     most: dict[str, tuple[int, str]] = {}
-    for version, signal in story.signals:
+    for version, signal in data.signals:
         most[signal.day] = (0, version)
-    for day in story.days:
+    for day in data.days:
         most[day.day] = max(most.get(day.day, (0, "")), (day.rows, day.version))
     found, before = [], ""
     for at, (_, version) in sorted(most.items()):
         if before and version != before:
-            found.append(Mark(_day(at), short(version)))
+            found.append(Flag(_day(at), short(version)))
         before = version
     return found
 
 
-def _metric(story: Story, metric: str) -> str:
-    lines, told = [], []
+def _metric(data: DashboardData, metric: str) -> Figure | None:
+    lines, means = [], []
     estimates: dict[date, float] = {}
-    shown = [v for v in story.versions if _has(story, v, metric)][-TOGETHER:]
+    shown = [v for v in data.versions if _has(data, v, metric)][-TOGETHER:]
     for version in shown:
-        number = story.versions.index(version)
-        mine = [d for d in story.days if d.version == version]
+        number = data.versions.index(version)
+        mine = [d for d in data.days if d.version == version]
         realised = tuple((_day(d.day), d.metrics[metric]) for d in mine if metric in d.metrics)
         estimated = tuple(
             (_day(s.day), s.value)
-            for owner, s in story.signals
+            for owner, s in data.signals
             if owner == version and s.kind == "estimated_performance" and s.metric == metric
         )
-        usual = story.usual.get(version, {}).get(metric)
+        usual = data.usual.get(version, {}).get(metric)
         name = short(version)
         if realised:
             mean = sum(value for _, value in realised) / len(realised)
-            told.append(f"{name}: realised {mean:.3f} on average over {len(realised)} days")
+            means.append(f"{name}: realised {mean:.3f} on average over {len(realised)} days")
             lines.append(Line(f"{name} realised", number, realised))
         estimates |= dict(estimated)
         if usual is not None:
             days = sorted({day for day, _ in (*realised, *estimated)})
-            judged = ((days[0], usual), *((day, usual) for day in days[1:]))
-            lines.append(Line(f"{name} when judged: {usual:.3f}", number, judged, bare=True, end="judged"))
+            lines.append(
+                Line(f"{name} on the holdout", number, tuple((d, usual) for d in days), bare=True, end="holdout")
+            )
     if estimates:
         lines.append(Line("estimated", 5, tuple(sorted(estimates.items()))))
-    if not lines:
-        return ""
-    better = "smaller" if metric in LOSSES else "larger"
+    better = "lower" if metric in LOSSES else "higher"
     title = f"{_words(metric)} ({better} is better)"
-    return chart(title, "; ".join(told), lines, marks(story), _span(story))
+    return line_chart(title, "; ".join(means), lines, releases(data), _span(data), unit=_words(metric))
 
 
-def _has(story: Story, version: str, metric: str) -> bool:
-    return any(metric in d.metrics for d in story.days if d.version == version) or any(
-        owner == version and s.kind == "estimated_performance" and s.metric == metric for owner, s in story.signals
+def _has(data: DashboardData, version: str, metric: str) -> bool:
+    return any(metric in d.metrics for d in data.days if d.version == version) or any(
+        owner == version and s.kind == "estimated_performance" and s.metric == metric for owner, s in data.signals
     )
 
 
-def _signal(story: Story, by_version: Mapping[str, Sequence[Signal]]) -> str:
-    """One series over all versions: each has limits of its own."""
+def _signal(data: DashboardData, by_version: Mapping[str, Sequence[Signal]]) -> Figure | None:
+    """One series over all versions, each with its own control limits."""
     lines: list[Line] = []
     shown = list(by_version)[-TOGETHER:]
     for version in shown:
-        days, number = by_version[version], story.versions.index(version)
+        days, number = by_version[version], data.versions.index(version)
         alarms = frozenset(_day(d.day) for d in days if d.breached)
         values = tuple((_day(d.day), d.value) for d in days)
         name = short(version)
@@ -150,32 +130,38 @@ def _signal(story: Story, by_version: Mapping[str, Sequence[Signal]]) -> str:
             lines.append(Line(f"{name}: limit", number, limits, bare=True, end="limit"))
         if any(d.breached and not _is_jump(d) for d in days):
             levels = tuple((_day(d.day), d.level) for d in days if d.level is not None)
-            lines.append(Line(f"{name}: lately", 5, levels, end="lately"))
+            lines.append(Line(f"{name}: level", 5, levels, end="level"))
     every = [day for days in by_version.values() for day in days]
     beyond, last = sum(d.breached for d in every), max(every, key=lambda d: d.day)
     often = f" · a false alarm in {_long(last.run_length)}" if last.run_length else ""
-    told = (
+    description = (
         f"{last.tier} · beyond on {beyond} of {len(every)} days · {last.told(last.value, '.3g')} on {last.day},"
         f" usually {last.told(last.expected, '.3g')}{often}"
     )
-    return chart(series_words(every[0]), told, lines, marks(story), _span(story), said=True)
+    title, unit = series_words(every[0]), _unit(every[0])
+    return line_chart(title, description, lines, releases(data), _span(data), unit=unit, note=True)
+
+
+def _unit(signal: Signal) -> str:
+    """The quantity of a series with its unit, for the axis."""
+    units = {"latency": "ms", "errors": "share of requests", "row_rate": "rows a day", "score_drift": "mean score"}
+    return units.get(signal.kind, _words(signal.metric))
 
 
 def _long(days: float) -> str:
     return f"{days / 365:.0f} years" if days >= 730 else f"{days:.0f} days"
 
 
-def _grid(title: str, story: Story, series: Sequence[Mapping[str, Sequence[Signal]]]) -> str:
-    """Signals, day by day: what moved together is one column."""
-    days = sorted({signal.day for _, signal in story.signals})
+def _grid(title: str, data: DashboardData, series: Sequence[Mapping[str, Sequence[Signal]]]) -> Figure | None:
+    """Which signals were beyond a limit on which day: what was so together is one column."""
+    days = sorted({signal.day for _, signal in data.signals})
     rows = []
     for each in series:
-        every = sorted((d for found in each.values() for d in found), key=lambda d: d.breached)
-        marked = {d.day: "#" if d.breached else "." for d in every}
+        every = sorted((day for found in each.values() for day in found), key=lambda day: day.breached)
+        marked = {day.day: "#" if day.breached else "." for day in every}
         rows.append((series_words(every[0]), "".join(marked.get(day, " ") for day in days)))
-    loud = [label for label, found in rows if "#" in found]
-    told = "Beyond limits at least once: " + (", ".join(loud) or "none")
-    return grid(title, told, days, rows)
+    beyond = [label for label, marks in rows if "#" in marks]
+    return day_grid(title, "Beyond limits at least once: " + (", ".join(beyond) or "none"), days, rows)
 
 
 def _limit(day: Signal) -> float | None:
@@ -196,11 +182,11 @@ def _alarms(by_version: Mapping[str, Sequence[Signal]]) -> int:
 def _loudest_first(by_version: Mapping[str, Sequence[Signal]]) -> tuple[bool, int, int, str]:
     first = next(iter(by_version.values()))[0]
     alarms = _alarms(by_version)
-    return not alarms, _TIERS.get(first.tier, 3), -alarms, first.name
+    return not alarms, _SEVERITIES.get(first.tier, 3), -alarms, first.name
 
 
-def _span(story: Story) -> tuple[date, date]:
-    days = [*(d.day for d in story.days), *(s.day for _, s in story.signals)]
+def _span(data: DashboardData) -> tuple[date, date]:
+    days = [*(d.day for d in data.days), *(s.day for _, s in data.signals)]
     return _day(min(days)), _day(max(days))
 
 

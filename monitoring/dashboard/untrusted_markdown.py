@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from html import escape
 from typing import Any
 
@@ -19,7 +20,7 @@ _DEEPER = {"h1": "h4", "h2": "h4", "h3": "h5", "h4": "h5", "h5": "h6", "h6": "h6
 
 
 class _Renderer(RendererHTML):
-    """What the library renders, but for tags of the text's own, headings, tables and drawings."""
+    """The library's renderer, except for tags within the text, headings, tables and charts."""
 
     def html_block(self, tokens: Sequence[Any], idx: int, *_: Any) -> str:
         return _tags(tokens[idx].content)
@@ -40,7 +41,7 @@ class _Renderer(RendererHTML):
         return "</table></div>\n"
 
     def fence(self, tokens: Sequence[Any], idx: int, *_: Any) -> str:
-        """A Mermaid chart is GitHub's to draw; the words and the table beside it tell the same."""
+        """A Mermaid chart is left out: only GitHub draws it, and the text beside it has its numbers."""
         token = tokens[idx]
         if token.info.strip() == "mermaid":
             return ""
@@ -51,8 +52,19 @@ _MARKDOWN = MarkdownIt("commonmark", {"html": True}, renderer_cls=_Renderer)
 _MARKDOWN.enable("table").disable("image")
 
 
+@dataclass(frozen=True)
+class Markdown:
+    """A text by robots or people. A template writes it as HTML."""
+
+    text: str
+
+    def __html__(self) -> str:
+        """For templates: all but the tags that reports use is escaped."""
+        return prose(self.text)
+
+
 def prose(text: str) -> str:
-    """The *text* as HTML; "" of nothing."""
+    """The *text* as HTML; "" for an empty one."""
     text = _COMMENT.sub("", text).strip()
     if not text:
         return ""
@@ -61,7 +73,7 @@ def prose(text: str) -> str:
 
 
 def _tags(content: str) -> str:
-    """Known tags as they are, all else as text."""
+    """Known tags as they are, everything else as text."""
     found, at = [], 0
     for tag in _TAG.finditer(content):
         found += [escape(content[at : tag.start()]), tag[0].lower()]
@@ -70,7 +82,7 @@ def _tags(content: str) -> str:
 
 
 def _is_paired(found: str) -> bool:
-    """Whether every tag closes what was opened last."""
+    """Whether every closing tag closes the one that was opened last."""
     opened: list[str] = []
     for tag in re.finditer(r"<(/?)([a-z0-9]+)[^>]*?(/?)>", found):
         closes, name, empty = tag.groups()

@@ -1,11 +1,11 @@
-"""A quarter in the life of a model, as values: for the control room to tell."""
+"""A quarter in the life of a model, as values: for the dashboard."""
 
 import math
 from datetime import date, timedelta
 
 from forge.interface import Alert, Change, Proposal, Release
 from monitoring.charts.signals import Signal
-from monitoring.dashboard.dashboard_data import Told, gather
+from monitoring.dashboard.dashboard_data import Context, gather
 from monitoring.metric_history import Series
 from monitoring.metrics.daily_metrics import Day
 
@@ -271,11 +271,11 @@ PROPOSALS = [
 
 
 def quarter(address="https://github.com/acme/flights", **more):
-    """The story of it, as the control room tells it."""
+    """What the dashboard shows of it."""
     forge = {"history": HISTORY, "releases": RELEASES, "proposals": PROPOSALS, "alerts": ALERTS}
     manifests = {
         v: {"contract": CONTRACT, "metrics": {"holdout": {"log_loss": 0.465, "roc_auc": 0.72, "accuracy": 0.8}}}
         for v in (OLD, NEW, BAD)
     }
-    told = Told("2026-11-05T10:41Z", "github:acme/flights" if address else ".forge", address, (OLD, ""))
+    told = Context("2026-11-05T10:41Z", "github:acme/flights" if address else ".forge", address, (OLD, ""))
     return gather(forge | more, manifests, series(), told)

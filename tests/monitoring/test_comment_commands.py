@@ -288,7 +288,7 @@ def test_the_control_room_is_written_whole(forge, buys, journal, watch, tmp_path
     assert "charts that stayed within limits" in page.read_text()
     assert "Rows answered by day" in page.read_text()
     assert [path.name for path in out.iterdir()] == ["index.html"]
-    assert f"control room: {page}" in capsys.readouterr().out
+    assert f"dashboard: {page}" in capsys.readouterr().out
 
 
 def test_a_site_of_a_forge_where_nothing_happened_says_what_will_appear(tmp_path, capsys):

@@ -1,8 +1,8 @@
-"""The control room in Chromium, from a folder: on a phone and a desk, light and dark."""
+"""The dashboard in Chromium, from a folder: on a phone and a desk, light and dark."""
 
 import pytest
 
-from monitoring.dashboard.dashboard_data import Story
+from monitoring.dashboard.dashboard_data import DashboardData
 from monitoring.dashboard.dashboard_page import page
 from tests.chromium import CONTRAST, chromium, needs_chromium
 from tests.monitoring.stories import quarter
@@ -30,7 +30,7 @@ def browser(tmp_path_factory):
 def folder(tmp_path_factory):
     """The pages of a quarter, and of a fresh checkout."""
     folder = tmp_path_factory.mktemp("a site")
-    for name, story in (("quarter", quarter()), ("empty", Story())):
+    for name, story in (("quarter", quarter()), ("empty", DashboardData())):
         (folder / f"{name}.html").write_text(page(story))
     return folder
 
