@@ -147,7 +147,7 @@ def series(days=61, features=6):
                     for each in range(features)
                 ),
             ]
-        told = told.told(
+        told = told.updated(
             version,
             signals,
             counts,
