@@ -70,14 +70,24 @@ def _metrics(compared: Sequence[Compared]) -> Table:
     for row in compared:
         better = "higher" if row.metric in LARGER_IS_BETTER else "lower"
         models = (row.candidate, row.champion, row.anchor, row.baseline)
-        cells = [f"{row.metric} ({better} is better)", *("" if each is None else f"{each:.4f}" for each in models)]
+        cells = [row.metric, better, *("" if each is None else f"{each:.4f}" for each in models)]
         if row.difference is None or row.low is None or row.high is None:
             rows.append([*cells, "", "", ""])
             continue
         low, high = gain(row.metric, row.low), gain(row.metric, row.high)
         margin = "" if row.margin is None else gain(row.metric, -row.margin)
         rows.append([*cells, gain(row.metric, row.difference), f"{low} to {high}", margin])
-    heads = ["metric", "candidate", "champion", "anchor", "baseline", "gain", "confidence interval", "lower limit"]
+    heads = [
+        "metric",
+        "better",
+        "candidate",
+        "champion",
+        "anchor",
+        "baseline",
+        "gain",
+        "confidence interval",
+        "lower limit",
+    ]
     kept = [n for n in range(len(heads)) if any(row[n] for row in rows)]
     return Table([heads[n] for n in kept], [[row[n] for n in kept] for row in rows])
 

@@ -104,6 +104,8 @@ def _metric(data: DashboardData, metric: str) -> Figure | None:
             )
     if estimates:
         lines.append(Line("estimated", 5, tuple(sorted(estimates.items()))))
+    if not lines:
+        return None
     better = "lower" if metric in LOSSES else "higher"
     title = f"{_words(metric)} ({better} is better)"
     return line_chart(title, "; ".join(means), lines, releases(data), _span(data), unit=_words(metric))

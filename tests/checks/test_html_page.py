@@ -159,8 +159,8 @@ def test_the_page_begins_with_the_metrics():
     cells = re.findall(r"<t[hd](?: [^>]*)?>(.*?)</t[hd]>", first)
 
     assert cells == [
-        *("metric", "candidate", "champion", "baseline", "gain", "confidence interval", "lower limit"),
-        *("log_loss (lower is better)", "0.5450", "0.5040", "0.5725", "-0.0406", "-0.0520 to -0.0297", "-0.0050"),
+        *("metric", "better", "candidate", "champion", "baseline", "gain", "confidence interval", "lower limit"),
+        *("log_loss", "lower", "0.5450", "0.5040", "0.5725", "-0.0406", "-0.0520 to -0.0297", "-0.0050"),
     ]
     assert "Nothing was measured" in page(judge([], [], True, "Good."), REVIEW, [], CANDIDATE, [])
 

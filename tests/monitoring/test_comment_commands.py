@@ -279,13 +279,13 @@ def test_the_control_room_is_written_whole(forge, buys, journal, watch, tmp_path
     page = out / "index.html"
 
     assert main([*words, "--out", str(out)]) == OK
-    assert "once the watch has judged a day" in page.read_text()
+    assert "once monitoring has judged a day" in page.read_text()
     assert buys.bundle.version in page.read_text()
     assert main([*words, "--journal", str(journal), "--out", str(out)]) == OK
     assert "Rows answered by day" in page.read_text()
     watch()
     assert main([*words, "--out", str(out)]) == OK
-    assert "charts that stayed within limits" in page.read_text()
+    assert "charts within their limits" in page.read_text()
     assert "Rows answered by day" in page.read_text()
     assert [path.name for path in out.iterdir()] == ["index.html"]
     assert f"dashboard: {page}" in capsys.readouterr().out
