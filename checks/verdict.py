@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from contracts.thresholds import Severity
+from contracts.limit_types import Severity
 
 Outcome = Literal["PASS", "FAIL", "NOT_RUN", "INCONCLUSIVE"]
 Decision = Literal["PROMOTE", "HOLD", "REJECT"]

@@ -1,15 +1,27 @@
-"""How much worse each metric may be, and which combinations of metrics are enough.
+"""`[gate.compare.TASK]`: the margin of each metric, and combinations of metrics.
 
-Each metric must hold by itself, unless a combination takes it in: "any of a, b", "2 of a, b, c", or,
-for the reader, "all of a, b". The standard library alone: `contracts.thresholds` reads it everywhere.
+Each metric must hold by itself, unless a combination contains it: "any of a, b" or "2 of a, b, c". "all of a, b" is
+allowed, for the reader.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any
 
+from pydantic import BeforeValidator, model_validator
+
+from contracts.limit_types import Number, Table, unknown, with_margins
+
+#: The metrics that can be compared, by task. Larger is better for those in `LARGER_IS_BETTER`.
+METRICS = {
+    "binary": ("log_loss", "roc_auc", "brier"),
+    "multiclass": ("log_loss", "accuracy"),
+    "regression": ("mae", "rmse"),
+}
+LARGER_IS_BETTER = frozenset({"roc_auc", "accuracy"})
 _COMBINATION = re.compile(r"(all|any|[1-9]\d*) of ([a-z_]+(?:, [a-z_]+)*)")
 
 
@@ -22,7 +34,7 @@ class Combination:
 
     @property
     def name(self) -> str:
-        """What its rule is called: `any_of.a.b`, `2_of.a.b.c`."""
+        """The name of its rule: `any_of.a.b`, `2_of.a.b.c`."""
         word = {1: "any", len(self.metrics): "all"}.get(self.least, str(self.least))
         return ".".join([f"{word}_of", *self.metrics])
 
@@ -32,7 +44,7 @@ class Combination:
         return self.least < len(self.metrics)
 
     def outcome(self, outcomes: Iterable[str]) -> str:
-        """What its metrics' *outcomes* come to: enough passed, enough failed, or not settled."""
+        """The outcome of its metrics' *outcomes*: PASS if enough pass, FAIL if too many fail, else INCONCLUSIVE."""
         found = list(outcomes)
         passed, failed = found.count("PASS"), found.count("FAIL") + found.count("NOT_RUN")
         if passed >= self.least:
@@ -40,19 +52,36 @@ class Combination:
         return "FAIL" if len(found) - failed < self.least else "INCONCLUSIVE"
 
 
+def parse_combination(text: object) -> Combination:
+    """The combination that *text* states. Raises ValueError."""
+    if isinstance(text, Combination):
+        return text
+    match = _COMBINATION.fullmatch(text) if isinstance(text, str) else None
+    if match is None:
+        raise ValueError(f'{text!r}; expected for example "any of roc_auc, brier" or "2 of log_loss, roc_auc, brier"')
+    metrics = tuple(match[2].split(", "))
+    if len(set(metrics)) < len(metrics):
+        raise ValueError(f"{text!r}: a metric is named twice")
+    least = {"any": 1, "all": len(metrics)}.get(match[1]) or int(match[1])
+    if least > len(metrics):
+        raise ValueError(f"{text!r}: it has only {len(metrics)} metrics")
+    return Combination(least, metrics)
+
+
 @dataclass(frozen=True)
-class Margins:
+class Margins(Table):
     """How much worse than the champion, and than the anchor, each metric may be.
 
-    *primary* is named first, and by it slices are looked at. Of those in *superior* the candidate
-    must be better than the champion, not only no worse. *require* holds the combinations.
+    The report shows *primary* first, and slices are compared by it. For metrics in *superior* the candidate must be
+    better than the champion (superiority), not only non-inferior. *known* are the metrics of the task.
     """
 
     primary: str
-    margins: Mapping[str, float]
-    anchor: Mapping[str, float]
+    margins: Mapping[str, Number]
+    anchor: Mapping[str, Number]
     superior: tuple[str, ...] = ()
-    require: tuple[Combination, ...] = ()
+    require: tuple[Annotated[Combination, BeforeValidator(parse_combination)], ...] = ()
+    known: tuple[str, ...] = field(default=(), repr=False)
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -64,25 +93,39 @@ class Margins:
         return [each for each in self.require if each.is_loose]
 
     def is_free(self, metric: str) -> bool:
-        """Whether *metric* need not hold by itself, since a combination takes it in."""
+        """Whether *metric* need not hold by itself, since only combinations contain it."""
         taken = [each for each in self.require if metric in each.metrics]
         return bool(taken) and all(each.is_loose for each in taken)
 
+    @model_validator(mode="after")
+    def _agrees(self) -> Margins:
+        if problems := [*self._problems()]:
+            raise ValueError("\n".join(problems))
+        return self
 
-def parse_combination(words: object, known: Sequence[str]) -> Combination | str:
-    """The combination that *words* state of the metrics *known*, or what is wrong with it."""
-    found = _COMBINATION.fullmatch(words) if isinstance(words, str) else None
-    if found is None:
-        return (
-            f'is {words!r}; expected such as "any of {", ".join(known[:2])}",'
-            f' "all of {", ".join(known[:2])}" or a number in place of any'
-        )
-    metrics = tuple(found[2].split(", "))
-    unknown = [name for name in metrics if name not in known]
-    if unknown or len(set(metrics)) < len(metrics):
-        what = f"{', '.join(unknown)} has no margin there" if unknown else "a metric is named twice"
-        return f"is {words!r}: {what}; metrics with a margin are {', '.join(known)}"
-    least = {"any": 1, "all": len(metrics)}.get(found[1]) or int(found[1])
-    if least > len(metrics):
-        return f"is {words!r}: of {len(metrics)} metrics never {least} hold"
-    return Combination(least, metrics)
+    def _problems(self) -> Iterator[str]:
+        with_margin = f"expected metrics with a margin there: {', '.join(self.margins)}"
+        if self.known:
+            yield from (unknown(name, self.known) for name in self.margins if name not in self.known)
+            if not self.anchor or self.anchor.keys() - self.margins.keys():
+                yield f"anchor is {dict(self.anchor)}; {with_margin}"
+        if any(name not in self.margins for name in self.superior):
+            yield f"superior is {[*self.superior]}; {with_margin}"
+        for each in self.require:
+            if lacking := [name for name in each.metrics if name not in self.margins]:
+                yield f"require has {', '.join(lacking)}; {with_margin}"
+        if self.primary not in self.margins:
+            yield f"primary is {self.primary!r}; {with_margin}"
+        if self.is_free(self.primary):
+            yield f"require contains the primary metric {self.primary}, which must hold alone"
+
+
+def margins_of(task: str) -> BeforeValidator:
+    """Reads the table of margins of a *task*."""
+
+    def read(value: Any) -> Any:
+        if isinstance(value, Mapping):
+            value = {"superior": None, "require": None} | {**value}
+        return with_margins(value, METRICS[task], ("primary", "anchor", "superior", "require"))
+
+    return BeforeValidator(read)

@@ -1,127 +1,123 @@
-"""The gate's tables of thresholds.toml, but for those of the comparison.
-
-The standard library alone, as `contracts.thresholds`, which reads them.
-"""
+"""The gate's tables of thresholds.toml, apart from those of the comparison. Each value is explained in the file."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
-Severity = Literal["block", "warn"]
+from contracts.limit_types import Count, Number, Severity, Share, Table
 
 
 @dataclass(frozen=True)
-class Data:
-    """Limits of data integrity; shares of rows, or of a feature's values."""
+class Data(Table):
+    """`[gate.data]`: data integrity."""
 
-    max_missing: float
-    max_duplicates: float
-    max_variants: float
-    max_mixed_types: float
-    max_label_correlation: float
-    max_time_overlap: float
+    max_missing: Share
+    max_duplicates: Share
+    max_variants: Share
+    max_mixed_types: Share
+    max_label_correlation: Share
+    max_time_overlap: Share
     severity: Severity = "block"
 
 
 @dataclass(frozen=True)
-class Leakage:
-    """Limits of what a model may know."""
+class Leakage(Table):
+    """`[gate.leakage]`: features that contain the outcome, rows in both training and holdout."""
 
-    max_solo: float
-    max_new: float
-    max_split_copies: float
+    max_solo: Share
+    max_new: Share
+    max_split_copies: Share
     severity: Severity = "block"
 
 
 @dataclass(frozen=True)
-class Labels:
-    """Limits of the outcomes."""
+class Labels(Table):
+    """`[gate.labels]`: outcomes that are missing or not yet known."""
 
-    max_fall: float
-    min_class: float
+    max_fall: Share
+    min_class: Number
     severity: Severity = "block"
 
 
 @dataclass(frozen=True)
-class Rows:
-    """Limits between the rows learnt from, those the champion learnt from, and those to judge with."""
+class Rows(Table):
+    """`[gate.rows]`: the holdout against the training rows, and both against the champion's."""
 
-    max_rewritten: float
-    max_lost: float
-    max_missing_jump: float
-    max_sentinel: float
-    max_frozen: float
-    max_repeated: float
-    min_rate: float
-    max_stale_days: int
-    max_clock: float
+    max_rewritten: Share
+    max_lost: Share
+    max_missing_jump: Share
+    max_sentinel: Share
+    max_frozen: Share
+    max_repeated: Share
+    min_rate: Number
+    max_stale_days: Count
+    max_clock: Share
     severity: Severity = "block"
 
 
 @dataclass(frozen=True)
-class Behaviour:
-    """Limits of how the bundle behaves."""
+class Behaviour(Table):
+    """`[gate.behaviour]`: spread, direction and stability of the scores."""
 
-    min_spread: float
-    max_unstable: float
-    max_against: float
+    min_spread: Number
+    max_unstable: Share
+    max_against: Share
     severity: Severity = "block"
 
 
 @dataclass(frozen=True)
-class Drift:
-    """Limits between training and holdout."""
+class Drift(Table):
+    """`[gate.drift]`: from the training rows to the holdout."""
 
-    max_feature_drift: float
-    max_label_drift: float
-    max_prediction_drift: float
-    max_new_categories: float
+    max_feature_drift: Share
+    max_label_drift: Share
+    max_prediction_drift: Share
+    max_new_categories: Share
     severity: Severity = "block"
 
 
 @dataclass(frozen=True)
-class Model:
-    """Limits of the model by itself."""
+class Model(Table):
+    """`[gate.model]`: the model's performance by itself."""
 
-    min_gain: float
-    max_degradation: float
-    max_calibration_error: float
+    min_gain: Number
+    max_degradation: Share
+    max_calibration_error: Share
     severity: Severity = "block"
 
 
 @dataclass(frozen=True)
-class Compatibility:
-    """What it is to refuse rows that a website sends today."""
+class Compatibility(Table):
+    """`[gate.contract]`: rows that the champion accepts and the candidate refuses."""
 
     severity: Severity = "block"
 
 
 @dataclass(frozen=True)
-class Serving:
-    """Limits of the real server: how long it is asked, and how much more than the champion's it may take.
+class Serving(Table):
+    """`[gate.serving]`: latency, size and memory of the real server, relative to the champion's.
 
-    Below *fast* seconds, *small* bytes of model and *light* bytes of memory nothing is too much.
+    Below *fast* seconds, *small* bytes of model and *light* bytes of memory the ratios do not matter.
     """
 
-    seconds: float
-    fast: float
-    latency_ratio: float
-    small: int
-    size_ratio: float
-    light: int
-    memory_ratio: float
+    seconds: Number
+    fast: Number
+    latency_ratio: Number
+    small: Count
+    size_ratio: Number
+    light: Count
+    memory_ratio: Number
     severity: Severity = "block"
 
 
 @dataclass(frozen=True)
-class Upstream:
-    """What counts as a change of the source, and which changes block."""
+class Upstream(Table):
+    """`[gate.upstream]`: what counts as a change of the source, and which changes block."""
 
-    missing_rise: float
-    category_share: float
-    sentinel_share: float
-    horizon_days: int
+    missing_rise: Number
+    category_share: Number
+    sentinel_share: Number
+    horizon_days: Count
     units: Severity
     renamed: Severity
     stopped: Severity

@@ -1,12 +1,16 @@
-"""The watch's part of thresholds.toml: [monitoring] and [incident]. The standard library alone."""
+"""`[monitoring]` and `[incident]` of thresholds.toml. Each value is explained in the file."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
-#: What can be watched, and so stand in a tier.
+from pydantic import AfterValidator, Field, model_validator
+
+from contracts.limit_types import AtLeastOne, Count, Draws, Number, Positive, Table, unknown
+
+#: What can be monitored, at one of three severities.
 SIGNALS = (
     "univariate_drift",
     "multivariate_drift",
@@ -23,66 +27,70 @@ SIGNALS = (
 )
 
 
-@dataclass(frozen=True)
-class Monitoring:
-    """Every limit of the watch."""
+def _signal(name: str) -> str:
+    if name not in SIGNALS:
+        raise ValueError(unknown(name, SIGNALS))
+    return name
 
-    false_alarms_per_quarter: float
-    page: tuple[str, ...]
-    issue: tuple[str, ...]
-    digest: tuple[str, ...]
-    lasting: int
-    of: int
-    quiet: int
-    window_days: int
-    min_rows: int
-    min_reference_days: int
-    maturity_days: int
-    ewma_weight: float
-    draws: int
-    seed: int
-    sample_rows: int
+
+Signals = tuple[Annotated[str, AfterValidator(_signal)], ...]
+
+
+@dataclass(frozen=True)
+class Monitoring(Table):
+    """Every limit of monitoring."""
+
+    false_alarms_per_quarter: Positive
+    page: Signals
+    issue: Signals
+    digest: Signals
+    lasting: AtLeastOne
+    of: AtLeastOne
+    quiet: AtLeastOne
+    window_days: Count
+    min_rows: AtLeastOne
+    min_reference_days: AtLeastOne
+    maturity_days: Count
+    ewma_weight: Annotated[float, Field(strict=True, gt=0, le=1)]
+    draws: Draws
+    seed: Count
+    sample_rows: AtLeastOne
     engine: Literal["duckdb", "spark"]
-    min_drift: float
-    min_shift: float
-    min_share: float
-    min_share_rows: int
-    min_loss: float
-    min_bias: float
-    min_rate: float
-    min_slow: float
-    min_slower: float
-    min_errors: float
-    min_influence: float
+    min_drift: Number
+    min_shift: Number
+    min_share: Number
+    min_share_rows: Count
+    min_loss: Number
+    min_bias: Number
+    min_rate: Number
+    min_slow: Number
+    min_slower: Number
+    min_errors: Number
+    min_influence: Number
+
+    @model_validator(mode="after")
+    def _agrees(self) -> Monitoring:
+        if problems := [*self._problems()]:
+            raise ValueError("\n".join(problems))
+        return self
+
+    def _problems(self) -> Iterator[str]:
+        if self.lasting > self.of:
+            yield f"lasting is {self.lasting}, and of is {self.of}; expected lasting from 1 to of"
+        if self.window_days < max(self.of, self.quiet):
+            yield f"window_days is {self.window_days}; expected at least of and quiet"
+        names = [*self.page, *self.issue, *self.digest]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            yield f"in more than one of page, issue and digest: {', '.join(twice)}"
 
 
 @dataclass(frozen=True)
-class Incident:
-    """How an incident lives: what belongs to it, when a closed one opens again, what it may start."""
+class Incident(Table):
+    """How an incident lives: which causes belong to it, when a closed one opens again, what it may start."""
 
-    together_days: int
-    respect_days: int
-    worse: float
+    together_days: Count
+    respect_days: Count
+    worse: Annotated[float, Field(strict=True, ge=1, le=1e9)]
     retrain: Literal["never", "page", "issue"]
-    retrain_days: int
-    silent_days: float
-
-
-def unwatchable(watch: Monitoring, incident: Incident) -> Iterable[str]:
-    """What contradicts itself there."""
-    if incident.worse < 1:
-        yield f"incident.worse is {incident.worse}; expected 1 or more, a multiple of the peak"
-    if not 1 <= watch.lasting <= watch.of:
-        yield f"monitoring.lasting is {watch.lasting} of {watch.of}; expected from 1 to monitoring.of"
-    if watch.window_days < max(watch.of, watch.quiet):
-        yield f"monitoring.window_days is {watch.window_days}, too short for monitoring.of and monitoring.quiet"
-    for name in ("quiet", "min_rows", "min_reference_days", "false_alarms_per_quarter", "sample_rows"):
-        if getattr(watch, name) <= 0:
-            yield f"monitoring.{name} is {getattr(watch, name)}; expected more than 0"
-    if not 0 < watch.ewma_weight <= 1:
-        yield f"monitoring.ewma_weight is {watch.ewma_weight}; expected above 0, up to 1"
-    if watch.draws < 100:
-        yield f"monitoring.draws is {watch.draws}; expected at least 100"
-    told = [*watch.page, *watch.issue, *watch.digest]
-    if twice := sorted({kind for kind in told if told.count(kind) > 1}):
-        yield f"monitoring: in more than one of page, issue and digest: {', '.join(twice)}"
+    retrain_days: Count
+    silent_days: Number

@@ -1,15 +1,16 @@
-"""What may change what is live: landing, experiments, and going back by itself. Read by `contracts.thresholds`.
-
-The standard library alone.
-"""
+"""`[land]`, `[experiment]` and `[rollback]` of thresholds.toml: what may change which model is live."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal
 
-#: What an experiment can measure, by task: means over rows. "outcome" is what came of it.
+from pydantic import BeforeValidator, model_validator
+
+from contracts.limit_types import AtLeastOne, Count, Number, Probability, Share, Table, unknown, with_margins
+
+#: What an experiment can measure, by task: means over rows. "outcome" is the outcome itself.
 MEASURES = {
     "binary": ("log_loss", "brier", "accuracy", "outcome"),
     "multiclass": ("log_loss", "accuracy"),
@@ -18,35 +19,55 @@ MEASURES = {
 
 
 @dataclass(frozen=True)
-class Land:
-    """What happens with a good verdict; *max_churn* is the budget of the policy "boring"."""
+class Land(Table):
+    """What happens after the verdict PROMOTE; *max_churn* is the limit of the policy "boring"."""
 
     policy: Literal["always", "boring", "never"]
-    max_churn: float
+    max_churn: Share
     during_experiment: Literal["wait", "land"]
 
 
 @dataclass(frozen=True)
-class Measures:
-    """What an experiment measures, and how much worse each may be; *primary* decides."""
+class Measures(Table):
+    """What an experiment measures, and how much worse each may be; *primary* decides. *known* are those of the task."""
 
     primary: str
-    margins: Mapping[str, float]
+    margins: Mapping[str, Number]
+    known: tuple[str, ...] = field(default=(), repr=False)
+
+    @model_validator(mode="after")
+    def _agrees(self) -> Measures:
+        if problems := [*self._problems()]:
+            raise ValueError("\n".join(problems))
+        return self
+
+    def _problems(self) -> Iterator[str]:
+        if self.known:
+            yield from (unknown(name, self.known) for name in self.margins if name not in self.known)
+        if self.primary not in self.margins:
+            yield f"primary is {self.primary!r}; expected one with a margin there: {', '.join(self.margins)}"
+
+
+def _measures_of(task: str) -> BeforeValidator:
+    def read(value: Any) -> Any:
+        return with_margins(value, MEASURES[task], ("primary",))
+
+    return BeforeValidator(read)
 
 
 @dataclass(frozen=True)
-class Experiment:
+class Experiment(Table):
     """How champion and challenger are compared while both serve, and who acts on the result."""
 
     policy: Literal["always", "propose", "never"]
-    alpha: float
-    min_weeks: int
-    unit_days: int
-    min_units: int
+    alpha: Probability
+    min_weeks: AtLeastOne
+    unit_days: AtLeastOne
+    min_units: AtLeastOne
     outcome_is: Literal["good", "bad"]
-    binary: Measures
-    multiclass: Measures
-    regression: Measures
+    binary: Annotated[Measures, _measures_of("binary")]
+    multiclass: Annotated[Measures, _measures_of("multiclass")]
+    regression: Annotated[Measures, _measures_of("regression")]
 
     def measures(self, task: str) -> Measures:
         """What is measured for a *task*."""
@@ -55,35 +76,10 @@ class Experiment:
 
 
 @dataclass(frozen=True)
-class Rollback:
+class Rollback(Table):
     """Whether an alarm soon after a release puts the champion before it back."""
 
     automatic: Literal["on", "off"]
-    baking_hours: float
-    max_errors: float
-    max_p99_ms: int
-
-
-def parse_measures(table: Mapping[str, Any], place: str, problems: list[str]) -> Measures:
-    """The measures that *table*, of the task that *place* ends with, names; mistakes to *problems*."""
-    known = MEASURES[place.rpartition(".")[2]]
-    margins = {name: value for name, value in table.items() if name != "primary"}
-    for name, value in margins.items():
-        if name not in known:
-            problems.append(f"{place}.{name} is not a measure; measures are {', '.join(known)}")
-        elif isinstance(value, bool) or not isinstance(value, (int, float)) or not value >= 0:
-            problems.append(f"{place}.{name} is {value!r}; expected 0 or more")
-    if table.get("primary") not in margins:
-        problems.append(
-            f"{place}.primary is {table.get('primary')!r}; expected one of the measures with a margin there"
-        )
-    return Measures(str(table.get("primary")), margins)
-
-
-def contradictions(rules: Experiment) -> Iterable[str]:
-    """What of an experiment's rules cannot be."""
-    if not 0 < rules.alpha < 1:
-        yield f"experiment.alpha is {rules.alpha}; expected between 0 and 1"
-    for name in ("min_weeks", "unit_days", "min_units"):
-        if getattr(rules, name) < 1:
-            yield f"experiment.{name} is {getattr(rules, name)}; expected 1 or more"
+    baking_hours: Number
+    max_errors: Share
+    max_p99_ms: Count

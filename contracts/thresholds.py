@@ -1,74 +1,67 @@
-"""thresholds.toml -> Rules. Everything that is wrong with the file is said at once.
+"""checks/thresholds.toml -> `Rules`: every limit, for export, gate, landing and monitoring.
 
-The standard library alone, since export, gate and watch read it in environments of their own.
+pydantic checks the values; all problems of the file are reported at once.
 """
 
 from __future__ import annotations
 
-import difflib
 import tomllib
-from collections.abc import Iterable, Mapping
-from dataclasses import MISSING, dataclass, fields, is_dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, get_type_hints
 
-from contracts.comparison_limits import Margins, parse_combination
+from pydantic import Field, TypeAdapter, ValidationError, model_validator
+
+from contracts.comparison_limits import Margins, margins_of
 from contracts.gate_limits import Behaviour, Compatibility, Data, Drift, Labels, Leakage, Model, Rows, Serving, Upstream
-from contracts.gate_limits import Severity as Severity  # noqa: PLC0414 -- known from here
-from contracts.monitoring_limits import SIGNALS, Incident, Monitoring, unwatchable
-from contracts.release_policy import Experiment, Land, Measures, Rollback, contradictions, parse_measures
-
-#: The metrics that can be compared, by task. Larger is better for those in `LARGER_IS_BETTER`.
-METRICS = {
-    "binary": ("log_loss", "roc_auc", "brier"),
-    "multiclass": ("log_loss", "accuracy"),
-    "regression": ("mae", "rmse"),
-}
-LARGER_IS_BETTER = frozenset({"roc_auc", "accuracy"})
+from contracts.limit_types import Count, Draws, Number, Probability, Severity, Table, unknown
+from contracts.monitoring_limits import Incident, Monitoring
+from contracts.release_policy import Experiment, Land, Rollback
 
 
 class ConfigurationError(Exception):
-    """The rules cannot be used. The message lists every mistake, each with its place."""
+    """The rules cannot be used. The message lists every problem with its place in the file."""
 
 
 @dataclass(frozen=True)
-class Export:
-    """Limits of the export."""
+class Export(Table):
+    """`[export]`."""
 
-    parity: float
+    parity: Number
 
 
 @dataclass(frozen=True)
-class Calibration:
-    """How much worse than the champion's a calibration may be."""
+class Calibration(Table):
+    """`[gate.calibration]`: how much worse than the champion's the calibration may be."""
 
-    ece: float
-    brier: float
-    mean: float
+    ece: Number
+    brier: Number
+    mean: Number
     severity: Severity = "block"
 
 
 @dataclass(frozen=True)
-class Slices:
-    """What slices must not lose; *margin* is so many times the primary metric's."""
+class Slices(Table):
+    """`[gate.slices]`: slices must not lose more than *margin* times the primary metric's margin."""
 
-    min_rows: int
-    margin: float
-    max_found: int
+    min_rows: Count
+    margin: Number
+    max_found: Count
     severity: Severity = "block"
 
 
 @dataclass(frozen=True)
-class Compare:
-    """How candidate, champion and anchor are compared."""
+class Compare(Table):
+    """`[gate.compare]`: how candidate, champion and anchor are compared."""
 
-    confidence: float
-    draws: int
-    seed: int
-    min_days: int
-    binary: Margins
-    multiclass: Margins
-    regression: Margins
+    confidence: Probability
+    draws: Draws
+    seed: Count
+    min_days: Annotated[int, Field(strict=True, ge=2, le=10**9)]
+    binary: Annotated[Margins, margins_of("binary")]
+    multiclass: Annotated[Margins, margins_of("multiclass")]
+    regression: Annotated[Margins, margins_of("regression")]
 
     def margins(self, task: str) -> Margins:
         """The margins of a *task*."""
@@ -77,12 +70,12 @@ class Compare:
 
 
 @dataclass(frozen=True)
-class Gate:
-    """Every limit of the gate."""
+class Gate(Table):
+    """`[gate]`: every limit of the gate."""
 
-    min_fresh_rows: int
-    max_looks: int
-    max_rows: int
+    min_fresh_rows: Count
+    max_looks: Count
+    max_rows: Count
     data: Data
     leakage: Leakage
     labels: Labels
@@ -97,9 +90,15 @@ class Gate:
     calibration: Calibration
     slices: Slices
 
+    @model_validator(mode="after")
+    def _agrees(self) -> Gate:
+        if self.max_rows < self.min_fresh_rows:
+            raise ValueError(f"max_rows is {self.max_rows}; expected at least min_fresh_rows ({self.min_fresh_rows})")
+        return self
+
 
 @dataclass(frozen=True)
-class Rules:
+class Rules(Table):
     """All of thresholds.toml."""
 
     export: Export
@@ -119,111 +118,51 @@ def read_rules(path: Path) -> Rules:
         raise ConfigurationError(f"{path} cannot be read: {error.strerror}") from error
     except ValueError as error:
         raise ConfigurationError(f"{path} is not TOML: {error}") from error
-    problems: list[str] = []
-    rules = _table(Rules, tables, "", problems)
-    if not problems:
-        problems += [*_contradictions(rules), *contradictions(rules.experiment)]
-    if problems:
-        raise ConfigurationError(f"{path}:\n" + "\n".join(f"  - {problem}" for problem in problems))
-    found: Rules = rules
-    return found
+    try:
+        rules: Rules = TypeAdapter(Rules).validate_python(tables)
+    except ValidationError as error:
+        problems = [line for each in error.errors() for line in _problems(each)]
+        raise ConfigurationError(f"{path}:\n" + "\n".join(f"  - {problem}" for problem in problems)) from error
+    return rules
 
 
-def _table(kind: Any, table: Any, place: str, problems: list[str]) -> Any:
-    """An instance of the dataclass *kind* from *table*, or None with the reasons in *problems*."""
-    if not isinstance(table, dict):
-        problems.append(f"{place} is {table!r}; expected a table [{place}]")
-        return None
-    if kind in (Margins, Measures):
-        return (_margins if kind is Margins else parse_measures)(table, place, problems)
-    hints, known = get_type_hints(kind), {field.name: field for field in fields(kind)}
-    problems += [_unknown(f"{place}.{name}".strip("."), name, known) for name in table if name not in known]
-    values = {}
-    before = len(problems)
-    for name, field in known.items():
-        where = f"{place}.{name}".strip(".")
-        if name not in table:
-            if field.default is MISSING:
-                problems.append(f"{where} is missing")
-        elif is_dataclass(hints[name]):
-            values[name] = _table(hints[name], table[name], where, problems)
-        else:
-            values[name] = _value(hints[name], table[name], where, problems)
-    return kind(**values) if len(problems) == before else None
+def _problems(error: Mapping[str, Any]) -> Iterator[str]:
+    """What an *error* of pydantic says, with the place in the file first."""
+    names = [str(each) for each in error["loc"] if isinstance(each, str) and each != "margins"]
+    place, context, value = ".".join(names), error.get("ctx", {}), error["input"]
+    match error["type"]:
+        case "missing":
+            yield f"{place} is missing"
+        case "unexpected_keyword_argument":
+            yield f"{'.'.join(names[:-1])}: ".removeprefix(": ") + unknown(names[-1], _names(names[:-1]))
+        case "value_error":
+            yield from (f"{place}: {line}" for line in str(context["error"]).split("\n"))
+        case kind:
+            yield f"{place} is {value!r}; expected {_expected(kind, context, place)}"
 
 
-def _value(hint: Any, value: Any, where: str, problems: list[str]) -> Any:
-    if get_origin(hint) is Literal:
-        choices = get_args(hint)
-        if value not in choices:
-            problems.append(f"{where} is {value!r}; expected one of {', '.join(choices)}")
-        return value
-    if get_origin(hint) is tuple:
-        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-            problems.append(f"{where} is {value!r}; expected a list of strings")
-            return ()
-        problems += [_unknown(f"{where}: {item!r}", item, SIGNALS) for item in value if item not in SIGNALS]
-        return tuple(value)
-    if isinstance(value, bool) or not isinstance(value, int if hint is int else (int, float)):
-        what = "a whole number" if hint is int else "a number"
-        problems.append(f"{where} is {value!r}; expected {what}")
-    elif not 0 <= value <= 1e9:
-        problems.append(f"{where} is {value!r}; expected 0 or more")
-    elif where.rpartition(".")[2].startswith("max_") and hint is float and value > 1:
-        problems.append(f"{where} is {value!r}; expected a share, from 0 to 1")
-    return value
+def _expected(kind: str, context: Mapping[str, Any], place: str) -> str:
+    if kind == "less_than_equal" and context["le"] == 1:
+        return "a share, from 0 to 1"
+    return {
+        "literal_error": f"one of {context.get('expected', '')}",
+        "int_type": "a whole number",
+        "int_from_float": "a whole number",
+        "float_type": "a number",
+        "greater_than": f"more than {context.get('gt')}",
+        "greater_than_equal": f"{context.get('ge', 0):g} or more",
+        "less_than": f"less than {context.get('lt')}",
+        "less_than_equal": f"{context.get('le', 0):,.0f} or less",
+        "dataclass_type": f"a table [{place}]",
+        "string_type": "a text",
+        "tuple_type": "a list",
+        "mapping_type": "a table of margins",
+    }.get(kind, kind)
 
 
-def _margins(table: Mapping[str, Any], place: str, problems: list[str]) -> Margins:
-    metrics = METRICS[place.rpartition(".")[2]]
-    words = {"primary", "anchor", "superior", "require"}
-    margins = {name: value for name, value in table.items() if name not in words}
-    anchor, superior, require = (table.get(name) for name in ("anchor", "superior", "require"))
-    for name, value in margins.items():
-        if name not in metrics:
-            problems.append(_unknown(f"{place}.{name}", name, metrics))
-        else:
-            _value(float, value, f"{place}.{name}", problems)
-    if not isinstance(anchor, dict) or anchor.keys() - margins.keys() or not anchor:
-        problems.append(
-            f"{place}.anchor is {anchor!r}; expected margins of metrics that have one there, such as"
-            f" {{ {', '.join(f'{name} = {value!r}' for name, value in margins.items())} }}"
-        )
-        anchor = {}
-    for name, value in anchor.items():
-        _value(float, value, f"{place}.anchor.{name}", problems)
-    if not isinstance(superior, list) or any(name not in margins for name in superior):
-        problems.append(f"{place}.superior is {superior!r}; expected a list of metrics with a margin there")
-        superior = []
-    if not isinstance(require, list):
-        problems.append(f"{place}.require is {require!r}; expected a list of combinations")
-        require = []
-    found = [parse_combination(words, list(margins)) for words in require]
-    problems += [f"{place}.require {wrong}" for wrong in found if isinstance(wrong, str)]
-    primary = table.get("primary")
-    if primary not in margins:
-        problems.append(f"{place}.primary is {primary!r}; expected one of the metrics with a margin there")
-    combinations = tuple(each for each in found if not isinstance(each, str))
-    made = Margins(str(primary), margins, anchor, tuple(superior), combinations)
-    if made.is_free(made.primary):
-        problems.append(f"{place}.require takes in the primary {primary}; that one must hold alone")
-    return made
-
-
-def _contradictions(rules: Rules) -> Iterable[str]:
-    if not 0 < rules.gate.compare.confidence < 1:
-        yield f"gate.compare.confidence is {rules.gate.compare.confidence}; expected between 0 and 1"
-    if rules.gate.compare.draws < 100:
-        yield f"gate.compare.draws is {rules.gate.compare.draws}; expected at least 100"
-    if rules.gate.compare.min_days < 2:
-        yield f"gate.compare.min_days is {rules.gate.compare.min_days}; expected at least 2"
-    if rules.gate.max_rows < rules.gate.min_fresh_rows:
-        yield f"gate.max_rows is {rules.gate.max_rows}, below gate.min_fresh_rows of {rules.gate.min_fresh_rows}"
-    yield from unwatchable(rules.monitoring, rules.incident)
-
-
-def _unknown(where: str, name: str, known: Iterable[str]) -> str:
-    known = list(known)
-    close = difflib.get_close_matches(name, known, n=1)
-    hint = f"; did you mean {close[0]}?" if close else "."
-    return f"{where} is not a rule{hint} Rules there are: {', '.join(known)}"
+def _names(place: list[str]) -> list[str]:
+    """The names that the table at *place* may have."""
+    kind: Any = Rules
+    for name in place:
+        kind = get_type_hints(kind)[name]
+    return [field.name for field in fields(kind)]

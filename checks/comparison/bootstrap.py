@@ -23,7 +23,7 @@ from scipy import special
 
 from checks.comparison.weighted_metrics import METRICS, RELATIVE, Measure
 from checks.evidence import Array
-from contracts.thresholds import LARGER_IS_BETTER
+from contracts.comparison_limits import LARGER_IS_BETTER
 
 #: Longest forecast of the days that would settle a comparison, in multiples of the days so far.
 FAR = 1_000

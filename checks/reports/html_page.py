@@ -17,7 +17,7 @@ from checks.reports.mermaid import Chart
 from checks.reports.pull_request import REMARKS, TO_DO
 from checks.reports.report_svg import Interval, bars, intervals, named_bars
 from checks.verdict import Verdict
-from contracts.thresholds import LARGER_IS_BETTER
+from contracts.comparison_limits import LARGER_IS_BETTER
 from model.notices import recorded
 from reporting.html import Table, render
 

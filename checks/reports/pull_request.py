@@ -17,7 +17,7 @@ from checks.reports.mermaid import charts as mermaid_charts
 from checks.reports.model_changes import changed_names, model_changes
 from checks.rules.holdout_reuse import hidden_line
 from checks.verdict import LIMITS, LIVE, Finding, Verdict, rules_changed
-from contracts.thresholds import LARGER_IS_BETTER
+from contracts.comparison_limits import LARGER_IS_BETTER
 from model.notices import HEADING, recorded
 from reporting.markdown import Section, bullets, code, page, table_row, text
 

@@ -13,8 +13,8 @@ from typing import Any
 import pandas as pd
 
 from checks.verdict import Finding, ruled
+from contracts.limit_types import Severity
 from contracts.row_contract import Contract, Feature
-from contracts.thresholds import Severity
 
 RULE = "contract.compatible"
 _LIMIT = "no row of today's requests is refused"

@@ -33,7 +33,8 @@ set_verbosity(logging.ERROR)  # no progress bars
 from checks.evidence import Array, Evidence  # noqa: E402
 from checks.insights.evidence_sample import sample, sampled  # noqa: E402
 from checks.verdict import Finding  # noqa: E402
-from contracts.thresholds import Gate, Severity  # noqa: E402
+from contracts.limit_types import Severity  # noqa: E402
+from contracts.thresholds import Gate  # noqa: E402
 
 #: Rows of each part for the predictive power score, with up to so many features; with more there are fewer rows each,
 #: and the finding states how many.

@@ -10,8 +10,9 @@ import pandas as pd
 
 from checks.rules.renamed_categories import likeness
 from checks.verdict import Finding, ruled
+from contracts.limit_types import Severity
 from contracts.row_contract import Contract
-from contracts.thresholds import Gate, Severity
+from contracts.thresholds import Gate
 from model.source_profile.fingerprint_changes import changes, outlook
 from model.source_profile.source_change import Change, Kind, Limits
 

@@ -1,5 +1,7 @@
 """Combinations of metrics: a tiny syntax, and logic of three values."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,7 +24,7 @@ KNOWN = ["log_loss", "roc_auc", "brier"]
 )
 def test_a_combination_says_what_it_needs(words, least, name):
     """In words that anybody reads."""
-    found = parse_combination(words, KNOWN)
+    found = parse_combination(words)
 
     assert (found.least, found.name) == (least, name)
     assert found.is_loose == (not words.startswith("all"))
@@ -31,17 +33,17 @@ def test_a_combination_says_what_it_needs(words, least, name):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ("some of roc_auc", "expected such as"),
-        ("any of roc_auk, brier", "roc_auk has no margin there; metrics with a margin are log_loss"),
+        ("some of roc_auc", "expected for example"),
         ("any of brier, brier", "named twice"),
-        ("3 of roc_auc, brier", "of 2 metrics never 3 hold"),
-        ("0 of roc_auc, brier", "expected such as"),
-        (7, "is 7; expected such as"),
+        ("3 of roc_auc, brier", "it has only 2 metrics"),
+        ("0 of roc_auc, brier", "expected for example"),
+        (7, "7; expected for example"),
     ],
 )
 def test_a_mistake_is_reported(words, message):
-    """With what was expected."""
-    assert message in parse_combination(words, KNOWN)
+    """With an example."""
+    with pytest.raises(ValueError, match=re.escape(message)):
+        parse_combination(words)
 
 
 @given(st.integers(1, 4), st.lists(st.sampled_from(["PASS", "FAIL", "INCONCLUSIVE"]), min_size=4, max_size=4))
@@ -56,9 +58,7 @@ def test_the_logic_is_that_of_what_may_still_come(least, outcomes):
 
 def test_what_a_combination_takes_in_does_not_block_by_itself():
     """The combination does."""
-    margins = Margins(
-        "log_loss", dict.fromkeys(KNOWN, 0.01), {}, (), (parse_combination("any of roc_auc, brier", KNOWN),)
-    )
+    margins = Margins("log_loss", dict.fromkeys(KNOWN, 0.01), {}, (), (parse_combination("any of roc_auc, brier"),))
     outcomes = {"log_loss": "PASS", "roc_auc": "FAIL", "brier": "INCONCLUSIVE"}
     found = combined(
         [

@@ -47,15 +47,15 @@ def test_every_mistake_is_said_at_once_with_what_was_meant(tmp_path, original):
     told = mistakes(tmp_path, text)
 
     for words in (
-        "gate.min_fresh_row is not a rule; did you mean min_fresh_rows?",
+        "gate: min_fresh_row is not known; did you mean min_fresh_rows?",
         "gate.min_fresh_rows is missing",
-        "land.policy is 'allways'; expected one of always, boring, never",
-        "gate.compare.binary.roc_acu is not a rule; did you mean roc_auc?",
+        "land.policy is 'allways'; expected one of 'always', 'boring' or 'never'",
+        "gate.compare.binary: roc_acu is not known; did you mean roc_auc?",
         "gate.compare.draws is 2000.5; expected a whole number",
         "export.parity is 'small'; expected a number",
         "gate.data.max_missing is 50; expected a share, from 0 to 1",
-        "monitoring.issue: 'score_drfit' is not a rule; did you mean score_drift?",
-        "gate.drifft is not a rule; did you mean drift?",
+        "monitoring.issue: score_drfit is not known; did you mean score_drift?",
+        "gate: drifft is not known; did you mean drift?",
         "gate.drift is missing",
     ):
         assert words in told, told
@@ -65,48 +65,48 @@ def test_every_mistake_is_said_at_once_with_what_was_meant(tmp_path, original):
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
-        ("confidence = 0.95", "confidence = 1", "expected between 0 and 1"),
-        ("draws = 2000", "draws = 10", "expected at least 100"),
-        ("max_rows = 20_000", "max_rows = 100", "below gate.min_fresh_rows"),
-        ("lasting = 2", "lasting = 6", "expected from 1 to monitoring.of"),
-        ("window_days = 35", "window_days = 2", "too short"),
-        ("quiet = 3", "quiet = 0", "expected more than 0"),
-        ("ewma_weight = 0.2", "ewma_weight = 0", "expected above 0, up to 1"),
-        ("draws = 400", "draws = 99", "monitoring.draws is 99; expected at least 100"),
+        ("confidence = 0.95", "confidence = 1", "gate.compare.confidence is 1; expected less than 1"),
+        ("draws = 2000", "draws = 10", "gate.compare.draws is 10; expected 100 or more"),
+        ("max_rows = 20_000", "max_rows = 100", "gate: max_rows is 100; expected at least min_fresh_rows (500)"),
+        ("lasting = 2", "lasting = 6", "expected lasting from 1 to of"),
+        ("window_days = 35", "window_days = 2", "monitoring: window_days is 2; expected at least of and quiet"),
+        ("quiet = 3", "quiet = 0", "monitoring.quiet is 0; expected 1 or more"),
+        ("ewma_weight = 0.2", "ewma_weight = 0", "expected more than 0"),
+        ("draws = 400", "draws = 99", "monitoring.draws is 99; expected 100 or more"),
         (
             'digest = ["univariate_drift"]',
             'digest = ["score_drift"]',
             "in more than one of page, issue and digest: score_drift",
         ),
-        ("ewma_weight = 0.2", "ewma_weight = -1", "expected 0 or more"),
+        ("ewma_weight = 0.2", "ewma_weight = -1", "expected more than 0"),
         ("ewma_weight = 0.2", "ewma_weight = true", "expected a number"),
-        ("ewma_weight = 0.2", "ewma_weight = nan", "expected 0 or more"),
-        ('primary = "mae"', 'primary = "r2"', "expected one of the metrics with a margin there"),
+        ("ewma_weight = 0.2", "ewma_weight = nan", "monitoring.ewma_weight is nan; expected"),
+        ('primary = "mae"', 'primary = "r2"', "primary is 'r2'; expected metrics with a margin there: mae, rmse"),
         ("[export]", "export = 3\n[exports]", "expected a table [export]"),
-        ("min_days = 3", "min_days = 1", "expected at least 2"),
+        ("min_days = 3", "min_days = 1", "expected 2 or more"),
         (
             "anchor = { log_loss = 0.005, roc_auc = 0.010 }",
             "anchor = { log_los = 0.005 }",
-            "gate.compare.binary.anchor is {'log_los': 0.005}; expected margins of metrics",
+            "gate.compare.binary: anchor is {'log_los': 0.005}; expected metrics with a margin there: log_loss, roc_auc",
         ),
-        ("anchor = { log_loss = 0.005, roc_auc = 0.010 }", "", "gate.compare.binary.anchor is None"),
+        ("anchor = { log_loss = 0.005, roc_auc = 0.010 }", "", "gate.compare.binary.anchor is missing"),
         (
             "anchor = { mae = 0.02, rmse = 0.02 }",
             "anchor = { mae = true }",
             "gate.compare.regression.anchor.mae is True; expected a number",
         ),
-        ("superior = []", 'superior = ["brier"]', "superior is ['brier']; expected a list of metrics with a margin"),
-        ("superior = []", "", "superior is None"),
+        ("superior = []", 'superior = ["brier"]', "superior is ['brier']; expected metrics with a margin there"),
+        ("superior = []", "", "gate.compare.binary.superior is None; expected a list"),
         (
             "require = []",
             'require = ["some of roc_auc"]',
-            "gate.compare.binary.require is 'some of roc_auc'; expected such as",
+            "gate.compare.binary.require: 'some of roc_auc'; expected for example",
         ),
-        ("require = []", 'require = "any of roc_auc"', "expected a list of combinations"),
+        ("require = []", 'require = "any of roc_auc"', "require is 'any of roc_auc'; expected a list"),
         (
             "require = []",
             'require = ["any of log_loss, roc_auc"]',
-            "takes in the primary log_loss; that one must hold alone",
+            "require contains the primary metric log_loss, which must hold alone",
         ),
     ],
 )
@@ -169,11 +169,15 @@ def test_each_limit_says_what_it_means(original):
 @pytest.mark.parametrize(
     ("before", "after", "words"),
     [
-        ('policy = "propose"', 'policy = "ask"', "experiment.policy is 'ask'; expected one of always"),
-        ("alpha = 0.05", "alpha = 1.5", "experiment.alpha is 1.5; expected between 0 and 1"),
+        ('policy = "propose"', 'policy = "ask"', "experiment.policy is 'ask'; expected one of 'always'"),
+        ("alpha = 0.05", "alpha = 1.5", "experiment.alpha is 1.5; expected less than 1"),
         ("min_weeks = 2", "min_weeks = 0", "experiment.min_weeks is 0; expected 1 or more"),
-        ("mse = 0.04", "rmse = 0.04", "experiment.regression.rmse is not a measure; measures are mae, mse, outcome"),
-        ('automatic = "off"', "automatic = false", "rollback.automatic is False; expected one of on"),
+        (
+            "mse = 0.04",
+            "rmse = 0.04",
+            "experiment.regression: rmse is not known; did you mean mse? Expected one of mae, mse, outcome",
+        ),
+        ('automatic = "off"', "automatic = false", "rollback.automatic is False; expected one of 'on' or 'off'"),
     ],
 )
 def test_an_experiment_that_cannot_be_judged_is_said(tmp_path, original, before, after, words):
