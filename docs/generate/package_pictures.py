@@ -26,7 +26,7 @@ PACKAGES: dict[str, list[list[Box]]] = {
             ("tolerance", "equal scores"),
         ],
     ],
-    "reporting": [[("markdown", "text for issues and reports")]],
+    "reporting": [[("markdown", "text for issues and reports"), ("html", "pages from templates"), ("svg", "charts")]],
     "model": [
         [("__main__", "train, propose, retrain, feature")],
         [("train", "recipe to estimator"), ("features", "add, drop, prune"), ("card", "text of a proposal")],
@@ -34,9 +34,9 @@ PACKAGES: dict[str, list[list[Box]]] = {
     ],
     "checks": [
         [("__main__", "gate, anchor")],
-        [("gate", "findings to verdict"), ("reports", "what a reviewer reads")],
-        [("rules", "one module a topic"), ("comparison", "paired intervals"), ("insights", "churn, importance")],
-        [("evidence", "rows and scores of the models"), ("waivers", "rules that may fail")],
+        [("gate_inputs", "candidate, champion, anchor"), ("gate", "the steps"), ("reports", "for reviewers")],
+        [("measurements", "what takes time"), ("rules", "the table of rules"), ("verdict", "findings to decision")],
+        [("comparison", "paired intervals"), ("insights", "churn, importance"), ("evidence", "rows and scores")],
     ],
     "serve": [
         [("__main__", "options, ship, prune"), ("http", "granian, hot path, tokens")],
