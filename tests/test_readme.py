@@ -119,8 +119,8 @@ def test_the_loop_step_by_step_goes_as_the_pages_say(checkout):
         answer = score(curl, address)
         assert answer["version"] == first.version
         assert 0 < answer["score"] < 1
-        assert "no change: no day could be judged yet" in checkout.type("make watch")
-        assert "no day could be judged yet" in checkout.type("TODAY=2026-03-01 make watch")
+        assert "no change: no day could be evaluated yet" in checkout.type("make watch")
+        assert "no day could be evaluated yet" in checkout.type("TODAY=2026-03-01 make watch")
         assert "no experiment runs" in checkout.type("make experiment")
         (prune,) = (command for command in commands() if " feature prune " in command)
         checkout.type(prune)
@@ -141,8 +141,11 @@ def test_the_loop_step_by_step_goes_as_the_pages_say(checkout):
     assert re.search(r"\d+ files made, \d+ sent", checkout.type(ship))
     assert "deleted" in checkout.type(prune)
     comes, goes = (command for command in commands() if re.search(" -m model feature (add|drop) ", command))
-    assert "hour is a feature now" in checkout.type(comes)
-    assert "visib is a feature no more" in checkout.type(goes)
+    recipe = checkout.folder / "model/recipe.py"
+    checkout.type(comes)
+    assert 'Feature("hour"' in recipe.read_text()
+    checkout.type(goes)
+    assert "retired" in recipe.read_text()
     told = checkout.type("RECIPE=tests/recipes/buys.py make retrain TODAY=2026-02-20")
     assert "buys: model" in told
     in_other_tests = {"make demo", "make serve", "make retrain gate", ON_GITHUB, curl, *LONG, *HOUSE, *ELSEWHERE}
