@@ -36,7 +36,6 @@ NOT_YET = {
     "monitoring/dashboard",
     "monitoring/experiment",
     "monitoring/incidents",
-    "monitoring/journal",
     "monitoring/metrics",
 }
 #: terms that are missing in a place that needs them

@@ -17,7 +17,7 @@ from contracts.journal_format import Place
 from monitoring.experiment.aggregates import ExperimentSums
 from monitoring.experiment.confidence_sequences import Numbers
 from monitoring.experiment.reader import ExperimentJournal, ReadRequest
-from monitoring.journal.frame_store import Shelf, digest_of
+from monitoring.journal.frame_store import FrameStore, digest_of
 from monitoring.journal.window import JournalError, place_of
 
 FORMAT = 2
@@ -25,44 +25,44 @@ FORMAT = 2
 KIND = "experiment-"
 
 
-def read_sums(journal: Path | Place, request: ReadRequest, shelf: Shelf) -> ExperimentSums:
+def read_sums(journal: Path | Place, request: ReadRequest, store: FrameStore) -> ExperimentSums:
     """The sums of all units that count. Raises `JournalError`. Kept days of other experiments are deleted."""
     place = place_of(journal)
     try:
         source = ExperimentJournal(place, request)
         try:
-            sums = _read(source, request, shelf)
+            sums = _read(source, request, store)
         except LookupError:  # a kept day is incomplete or was changed: read all days again
-            delete_kept_days(shelf)
-            sums = _read(source, request, shelf)
+            delete_kept_days(store)
+            sums = _read(source, request, store)
     except OSError as error:
         raise JournalError(f"the journal cannot be read: {error}") from error
     sums.ignored.update(source.ignored)
     return sums
 
 
-def delete_kept_days(shelf: Shelf) -> None:
+def delete_kept_days(store: FrameStore) -> None:
     """Delete all kept days."""
-    shelf.only(KIND, ())
+    store.only(KIND, ())
 
 
-def _read(source: ExperimentJournal, request: ReadRequest, shelf: Shelf) -> ExperimentSums:
+def _read(source: ExperimentJournal, request: ReadRequest, store: FrameStore) -> ExperimentSums:
     digests = [*_digests(source, request)]
     days = [f"{KIND}{request.midnight(day):%Y-%m-%d}" for day in range(request.days)]
     names = [f"{what}-{digest}" for what, digest in zip(days, digests, strict=True)]
-    shelf.only(KIND, names)
-    sums = _kept(names, request, shelf)
+    store.only(KIND, names)
+    sums = _kept(names, request, store)
     keys: list[Numbers | str] = [*names[: sums.days]]
 
     def known() -> Iterator[Numbers]:
         for each in keys:
-            yield _keys(shelf, each) if isinstance(each, str) else each
+            yield _keys(store, each) if isinstance(each, str) else each
 
     for day in range(sums.days, request.days):
         units, new = source.units(day, known)
         sums.add(units)
-        shelf.keep(days[day], digests[day], sums.to_json(), pd.DataFrame({"key": new}))
-        keys.append(names[day] if shelf.has(names[day]) else new)
+        store.keep(days[day], digests[day], sums.to_json(), pd.DataFrame({"key": new}))
+        keys.append(names[day] if store.has(names[day]) else new)
     return sums
 
 
@@ -77,19 +77,19 @@ def _digests(source: ExperimentJournal, request: ReadRequest) -> Iterator[str]:
         yield digest
 
 
-def _kept(names: list[str], request: ReadRequest, shelf: Shelf) -> ExperimentSums:
+def _kept(names: list[str], request: ReadRequest, store: FrameStore) -> ExperimentSums:
     """The newest kept sums for which the keys of every day so far are kept, too; else empty ones."""
-    complete = next((day for day, name in enumerate(names) if not shelf.has(name)), len(names))
+    complete = next((day for day, name in enumerate(names) if not store.has(name)), len(names))
     for day in reversed(range(complete)):
         try:
-            return ExperimentSums.from_json(shelf.told(names[day]), request.split, request.contract, request.measures)
+            return ExperimentSums.from_json(store.values(names[day]), request.split, request.contract, request.measures)
         except (KeyError, TypeError, ValueError):
             continue  # changed or incomplete
     return ExperimentSums(request.split, request.contract, request.measures)
 
 
-def _keys(shelf: Shelf, name: str) -> Numbers:
-    frame = shelf.frame(name)
+def _keys(store: FrameStore, name: str) -> Numbers:
+    frame = store.frame(name)
     if frame is None:
         raise LookupError(name)
     keys: Numbers = frame["key"].to_numpy(dtype=np.uint64)

@@ -19,7 +19,7 @@ from monitoring.experiment.experiment_units import Split, shared_features
 from monitoring.experiment.reader import ReadRequest
 from monitoring.experiment.slot_changes import SlotChange, change_due, decided_proposal
 from monitoring.experiment.variant_comparison import Result, compare, measures, split_of
-from monitoring.journal.frame_store import Shelf, folder_of
+from monitoring.journal.frame_store import FrameStore, folder_of
 from monitoring.journal.remote_files import journal_at
 from reporting.markdown import text
 
@@ -29,10 +29,10 @@ def run(args: argparse.Namespace, forge: Forge) -> None:
     rules = read_rules(args.rules).experiment
     split = split_of(forge.history(LIVE))
     alerts = forge.alerts()
-    shelf = Shelf(folder_of(args.kept, args.journal))
+    store = FrameStore(folder_of(args.kept, args.journal))
     if split is None:
         _close_others(forge, alerts)
-        delete_kept_days(shelf)
+        delete_kept_days(store)
         _say("no experiment runs: serve/live.toml has no challenger with a share or in shadow mode")
         return
     live = parse_live(forge.read(LIVE) or "")
@@ -46,7 +46,7 @@ def run(args: argparse.Namespace, forge: Forge) -> None:
     with journal_at(args.journal) as journal:
         features = tuple(shared_features(contract, other))
         request = ReadRequest(split, contract, features, tuple(names), rules.unit_days, today)
-        sums = read_sums(journal, request, shelf)
+        sums = read_sums(journal, request, store)
     result = compare(sums, split, contract, rules)
     _say(f"{title(result)}: {result.decision.why}")
     change = change_due(result, rules.policy)

@@ -36,8 +36,6 @@ class FrameStore:
         except (OSError, ValueError):
             return None
 
-    told = values
-
     def frame(self, name: str) -> pd.DataFrame | None:
         """An entry's frame; None if it does not exist or cannot be read."""
         if self.folder is None:
@@ -73,9 +71,6 @@ class FrameStore:
         """Remove the entries whose names begin with *begins*, except *names*."""
         for name in {*self.names(begins)} - {*names}:
             self.remove(name)
-
-
-Shelf = FrameStore
 
 
 def digest_of(inputs: Any) -> str:

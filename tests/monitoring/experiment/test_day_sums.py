@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from contracts.journal_format import Folder
 from monitoring.experiment.aggregates import LABELLED
 from monitoring.experiment.day_sums import delete_kept_days, read_sums
-from monitoring.journal.frame_store import Shelf
+from monitoring.journal.frame_store import FrameStore
 from serve.journal.parquet import convert
 from serve.traffic.split import fraction, point
 from tests.monitoring.experiment.conftest import MONDAY, NEW, OLD, SHADOW, a_journal, a_split, read_request
@@ -120,13 +120,13 @@ def test_kept_days_tell_what_reading_all_anew_tells(tmp_path_factory, seed, unit
     """Morning after morning: keys that return, late outcomes, segments put away a day later, a file that comes late."""
     split, days = SHADOW if shadow else SPLIT, 5
     folder = tmp_path_factory.mktemp("any")
-    scorer, kept = Scorer(folder / "journal"), Shelf(folder / "kept")
+    scorer, kept = Scorer(folder / "journal"), FrameStore(folder / "kept")
     lines, late = lines_of(seed, split, days), lines_of(seed + 1, split, days, keys=20, rows=6)
     more = {"measures": ("brier",) if shadow else ("outcome", "brier"), "unit_days": unit_days}
 
-    def told(shelf, morning):
+    def told(store, morning):
         wanted = read_request(split, morning, features=("pages", "device"), **more)
-        return read_sums(scorer.folder, wanted, shelf)
+        return read_sums(scorer.folder, wanted, store)
 
     for morning in range(1, days + 3):
         scorer.write(lines, 24 * (morning - 1), 24 * morning)
@@ -136,7 +136,7 @@ def test_kept_days_tell_what_reading_all_anew_tells(tmp_path_factory, seed, unit
             scorer.put_away()
         found = told(kept, morning)
         if morning in {3, 5, days + 2}:
-            anew = told(Shelf(None), morning)
+            anew = told(FrameStore(None), morning)
             assert flat(found.to_json()) == pytest.approx(flat(anew.to_json()))
 
     every = {kind: [*lines[kind], *late[kind]] for kind in lines}
@@ -166,12 +166,12 @@ def opened(journal, tmp_path):
     a_journal(journal, SPLIT, 8, 20)
     for path in journal.glob("*.jsonl"):
         convert(path)
-    shelf = Shelf(tmp_path / "kept")
+    store = FrameStore(tmp_path / "kept")
 
     def opened(days, split=SPLIT):
         place = Counting(journal)
         place.opened.clear()
-        found = read_sums(place, read_request(split, days), shelf)
+        found = read_sums(place, read_request(split, days), store)
         return found, sorted({name[12:14] for name in place.opened})
 
     return opened
@@ -218,7 +218,7 @@ def test_of_another_experiment_nothing_is_kept(opened, tmp_path):
 
     assert len(before) == len(after) == 2 * 5
     assert before & after == set()
-    delete_kept_days(Shelf(tmp_path / "kept"))
+    delete_kept_days(FrameStore(tmp_path / "kept"))
     assert list((tmp_path / "kept").iterdir()) == []
 
 

@@ -10,7 +10,7 @@ import pytest
 from contracts.row_contract import Contract, Feature, Target
 from monitoring.experiment.day_sums import read_sums
 from monitoring.experiment.experiment_units import OTHER, row_measure, shared_features
-from monitoring.journal.frame_store import Shelf
+from monitoring.journal.frame_store import FrameStore
 from monitoring.journal.window import JournalError
 from serve.journal.parquet import convert
 from tests.monitoring.experiment.conftest import (
@@ -168,7 +168,7 @@ def test_measures_by_hand():
 def test_a_missing_journal_is_an_error(tmp_path):
     """With its place."""
     with pytest.raises(JournalError, match="there is no journal at"):
-        read_sums(tmp_path / "nowhere", read_request(a_split(), 3), Shelf(None))
+        read_sums(tmp_path / "nowhere", read_request(a_split(), 3), FrameStore(None))
 
 
 def test_multiclass_scores_are_read(journal):

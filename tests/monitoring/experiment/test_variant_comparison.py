@@ -12,7 +12,7 @@ from contracts.thresholds import ConfigurationError
 from forge.interface import Change
 from monitoring.experiment.day_sums import read_sums
 from monitoring.experiment.variant_comparison import compare, measures, split_of
-from monitoring.journal.frame_store import Shelf
+from monitoring.journal.frame_store import FrameStore
 from tests.monitoring.experiment.conftest import CONTRACT, NEW, OLD, SHADOW, a_journal, a_split, read_request
 
 pytestmark = pytest.mark.slow
@@ -23,7 +23,7 @@ DIGEST = "sha256:" + "a" * 64
 def result(journal, split, days, rules, contract=CONTRACT):
     names = tuple(measures(rules, contract.task, split.shadow))
     wanted = read_request(split, days + 1, contract, features=contract.feature_names, measures=names)
-    return compare(read_sums(journal, wanted, Shelf(None)), split, contract, rules)
+    return compare(read_sums(journal, wanted, FrameStore(None)), split, contract, rules)
 
 
 @pytest.mark.parametrize(
