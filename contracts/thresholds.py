@@ -138,7 +138,16 @@ def _problems(error: Mapping[str, Any]) -> Iterator[str]:
         case "value_error":
             yield from (f"{place}: {line}" for line in str(context["error"]).split("\n"))
         case kind:
-            yield f"{place} is {value!r}; expected {_expected(kind, context, place)}"
+            yield f"{place} is {_shown(value)}; expected {_expected(kind, context, place)}"
+
+
+def _shown(value: Any) -> str:
+    """*value* as the file has it, shortened."""
+    try:
+        text = repr(value)
+    except ValueError:  # Python writes no number of more than 4,300 digits
+        return "a number of thousands of digits"
+    return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 def _expected(kind: str, context: Mapping[str, Any], place: str) -> str:

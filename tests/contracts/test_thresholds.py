@@ -80,6 +80,12 @@ def test_every_mistake_is_said_at_once_with_what_was_meant(tmp_path, original):
         ),
         ("ewma_weight = 0.2", "ewma_weight = -1", "expected more than 0"),
         ("ewma_weight = 0.2", "ewma_weight = true", "expected a number"),
+        (
+            "ewma_weight = 0.2",
+            f"ewma_weight = 0x1{'0' * 5000}",
+            "ewma_weight is a number of thousands of digits; expected",
+        ),
+        ('engine = "duckdb"', f'engine = "{"duck" * 100}"', "engine is 'duckduck"),
         ("ewma_weight = 0.2", "ewma_weight = nan", "monitoring.ewma_weight is nan; expected"),
         ('primary = "mae"', 'primary = "r2"', "primary is 'r2'; expected metrics with a margin there: mae, rmse"),
         ("[export]", "export = 3\n[exports]", "expected a table [export]"),
