@@ -13,8 +13,8 @@ from checks.comparison.slices import by_slice, slices
 from checks.evidence import Evidence, rows_of
 from checks.gate_inputs import GateInputs
 from checks.insights.distribution_shift import shifts
-from checks.insights.permutation_importance import benefits
-from checks.insights.prediction_churn import churn, diff
+from checks.insights.permutation_importance import importances
+from checks.insights.prediction_churn import churn_by_slice, churn_share
 from checks.insights.review import Review
 from checks.rules.holdout_reuse import Use, count_earlier, recorded_uses
 from checks.rules.serving_limits import check_serving
@@ -76,7 +76,7 @@ def measure(
     candidate, champion = inputs.candidate, inputs.champion
     champion_rows = rows_of_champion(champion, evidence)
     progress(f"permutation importance of {len(candidate.contract.features)} features ...")
-    importance = tuple(benefits(candidate, champion, evidence, champion_rows))
+    importance = tuple(importances(candidate, champion, evidence, champion_rows))
     progress("starting the scorer with candidate and champion ...")
     served, serving = check_serving(candidate, champion, evidence, gate.serving)
     source, changes = upstream(
@@ -101,7 +101,7 @@ def measure(
         inputs,
         evidence,
         gate,
-        Review(diff(evidence), importance, tuple(shifts(evidence)), tuple(changes), tuple(served)),
+        Review(churn_by_slice(evidence), importance, tuple(shifts(evidence)), tuple(changes), tuple(served)),
         comparison,
         champion_rows,
         tuple(source),
@@ -136,4 +136,4 @@ def this_use(evidence: Evidence, candidate: Bundle) -> Use:
 def _compare(evidence: Evidence, gate: Gate) -> Comparison:
     table, findings = compare(evidence, gate.compare)
     findings += calibration(evidence, gate.compare, gate.calibration) + slices(evidence, gate)
-    return Comparison(table, findings, by_slice(evidence, table[0].metric), churn(evidence))
+    return Comparison(table, findings, by_slice(evidence, table[0].metric), churn_share(evidence))

@@ -161,10 +161,10 @@ def finding(rule: str, gap: Gap, margin: float, against: str, superior: bool = F
     """The finding on a gain: not worse than the *margin* (non-inferiority), or *superior*: better."""
     limit = 0.0 if superior else -margin
     outcome = settled(gap, limit)
+    required = f"better than {against}" if superior else f"not worse than {against} by more than the margin"
     why = {
-        "PASS": f"The candidate is {'better' if superior else 'not worse by more than the margin'} than {against}.",
-        "FAIL": f"The candidate is {'not better, as required,' if superior else 'worse by more than the margin'}"
-        f" than {against}.",
+        "PASS": f"The candidate is {required}.",
+        "FAIL": f"The candidate must be {required}.",
         "INCONCLUSIVE": missing(gap, limit),
     }[outcome]
     interval = f"{gap.days} days: too few for an interval"

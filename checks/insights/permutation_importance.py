@@ -25,7 +25,7 @@ MOST_ROWS, TIMES, DRAWS = 5_000, 3, 1_000
 
 
 @dataclass(frozen=True)
-class Benefit:
+class Importance:
     """The permutation importance *benefit* of a feature, with its confidence interval.
 
     *missing* and *unseen* are shares of the rows: without a value, with a category that training does not have. *what*
@@ -49,9 +49,9 @@ class Benefit:
         return self.low > 0
 
 
-def benefits(
+def importances(
     candidate: Bundle, champion: Bundle | None, evidence: Evidence, removed_rows: pd.DataFrame | None
-) -> list[Benefit]:
+) -> list[Importance]:
     """The importance of every feature of the candidate on fresh rows, then of removed ones; the largest first.
 
     For a removed feature it is that in the champion: on the fresh rows if they keep its column, else on *removed_rows*,
@@ -59,12 +59,12 @@ def benefits(
     """
     status, what = changed(candidate.contract, champion.contract if champion else None)
     fresh = evidence.holdout[evidence.fresh]
-    result = _benefits(candidate, fresh, [n for n, s in status.items() if s != "removed"], status, what)
+    result = _importances(candidate, fresh, [n for n, s in status.items() if s != "removed"], status, what)
     gone = [name for name, each in status.items() if each == "removed"]
     if gone and champion is not None:
         kept = {each.name for each in candidate.contract.columns}
         rows = fresh if kept.issuperset(champion.contract.feature_names) else removed_rows
-        result += _benefits(champion, rows, gone, status, what) if rows is not None else []
+        result += _importances(champion, rows, gone, status, what) if rows is not None else []
     return sorted(result, key=lambda each: (each.status == "removed", -each.benefit))
 
 
@@ -91,9 +91,9 @@ def changed(candidate: Contract, champion: Contract | None) -> tuple[dict[str, S
     return status, what
 
 
-def _benefits(
+def _importances(
     bundle: Bundle, rows: pd.DataFrame, names: list[str], status: Mapping[str, Status], what: Mapping[str, str]
-) -> list[Benefit]:
+) -> list[Importance]:
     contract, random = bundle.contract, np.random.default_rng(0)
     if rows.empty or not names:
         return []
@@ -119,7 +119,7 @@ def _benefits(
         missing = float(rows[name].isna().mean())
         loss = "absolute error" if contract.task == "regression" else "log loss"
         result.append(
-            Benefit(
+            Importance(
                 name, status[name], loss, float(grown.mean()), low, high, len(rows), missing, unseen, what.get(name, "")
             )
         )

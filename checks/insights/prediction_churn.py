@@ -30,7 +30,7 @@ FAR, RARE = 1.0, 0.02
 
 
 @dataclass(frozen=True)
-class Flipped:
+class SliceChurn:
     """The share of a slice's *rows* whose decision changes, in all and by direction."""
 
     name: str
@@ -40,7 +40,7 @@ class Flipped:
 
 
 @dataclass(frozen=True)
-class Mover:
+class ScoreChange:
     """A row whose score changed most: time, old and new score, outcome, and its unusual values and slices."""
 
     when: str
@@ -51,15 +51,15 @@ class Mover:
 
 
 @dataclass(frozen=True)
-class Diff:
+class Churn:
     """Churn of all fresh rows and of each slice (the largest first), and the largest score changes."""
 
-    whole: Flipped
-    slices: tuple[Flipped, ...]
-    movers: tuple[Mover, ...]
+    whole: SliceChurn
+    slices: tuple[SliceChurn, ...]
+    movers: tuple[ScoreChange, ...]
 
 
-def diff(evidence: Evidence) -> Diff | None:
+def churn_by_slice(evidence: Evidence) -> Churn | None:
     """Candidate against champion on the fresh rows; None without a champion."""
     fresh, contract = evidence.fresh, evidence.contract
     if evidence.champion is None or not fresh.any():
@@ -77,15 +77,15 @@ def diff(evidence: Evidence) -> Diff | None:
         for value in sorted(set(shown)):
             inside = shown == value
             if inside.sum() >= LEAST_ROWS:
-                slices.append(_flipped(f"{name} = {value}", differs[inside], way[inside]))
-    return Diff(
-        _flipped("all", differs, way),
+                slices.append(_slice_churn(f"{name} = {value}", differs[inside], way[inside]))
+    return Churn(
+        _slice_churn("all", differs, way),
         tuple(sorted(slices, key=lambda each: (-each.share, each.name))),
         tuple(_movers(evidence, rows, ours, theirs)),
     )
 
 
-def churn(evidence: Evidence) -> float | None:
+def churn_share(evidence: Evidence) -> float | None:
     """The share of fresh rows whose decision changes; None without a champion."""
     if evidence.champion is None or not evidence.fresh.any():
         return None
@@ -116,14 +116,14 @@ def _directions(contract: Contract, ours: Array, theirs: Array) -> Any:
     return np.where(ours > theirs, up, down).astype(object)
 
 
-def _flipped(name: str, differs: Array, way: Any) -> Flipped:
+def _slice_churn(name: str, differs: Array, way: Any) -> SliceChurn:
     ways, counts = np.unique(way[differs.astype(bool)].astype(str), return_counts=True)
     order = sorted(zip(ways, counts, strict=True), key=lambda each: (-each[1], each[0]))
-    shares = {str(name): float(count / len(differs)) for name, count in order}
-    return Flipped(name, len(differs), float(differs.mean()), shares)
+    shares = {str(direction): float(count / len(differs)) for direction, count in order}
+    return SliceChurn(name, len(differs), float(differs.mean()), shares)
 
 
-def _movers(evidence: Evidence, rows: Any, ours: Array, theirs: Array) -> Sequence[Mover]:
+def _movers(evidence: Evidence, rows: Any, ours: Array, theirs: Array) -> Sequence[ScoreChange]:
     contract = evidence.contract
     old, new = theirs, ours
     if contract.task == "multiclass":  # of the candidate's most probable class
@@ -139,7 +139,7 @@ def _movers(evidence: Evidence, rows: Any, ours: Array, theirs: Array) -> Sequen
         unusual = sorted(((k, v) for k, v in odd.items() if v), key=lambda each: -each[1][0])
         slices = {n: _text(row[n]) for n in contract.slices if n in typical and not odd[n]}
         movers.append(
-            Mover(
+            ScoreChange(
                 f"{row[contract.time]:%Y-%m-%d %H:%M}",
                 float(old[place]),
                 float(new[place]),

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from checks.insights.permutation_importance import Benefit
-from checks.insights.prediction_churn import Diff, Flipped
+from checks.insights.permutation_importance import Importance
+from checks.insights.prediction_churn import Churn, SliceChurn
 from checks.insights.review import Review
 from checks.reports.mermaid import xychart
 from checks.rules.serving_load import Served
@@ -19,20 +19,20 @@ MOST_SLICES, MOST_FEATURES, MOST_SHIFTS, MOST_BARS = 15, 40, 12, 12
 def sections(review: Review, candidate: Mapping[str, Any], champion: Mapping[str, Any] | None) -> list[Section]:
     """The sections, in the order of a reviewer's questions."""
     parts = [
-        Section(_decisions_title(review.diff), _decisions(review.diff), folded=True),
-        Section(_features_title(review.benefits), _features(review.benefits), folded=True),
+        Section(_decisions_title(review.churn), _decisions(review.churn), folded=True),
+        Section(_features_title(review.importances), _features(review.importances), folded=True),
         Section(_news_title(review), _news(review, candidate, champion), folded=True),
         Section(_served_title(review.served), _served(review.served), folded=True),
     ]
     return [section for section in parts if section.words]
 
 
-def most_churn(diff: Diff | None) -> str:
+def most_churn(churn: Churn | None) -> str:
     """A sentence on the slice with the most churn, if that is clearly above the average."""
-    if diff is None or not diff.slices:
+    if churn is None or not churn.slices:
         return ""
-    worst = diff.slices[0]
-    if worst.share <= 1.2 * diff.whole.share:
+    worst = churn.slices[0]
+    if worst.share <= 1.2 * churn.whole.share:
         return ""
     return f"Most churn in the slice {text(worst.name, 80)}: {_directions(worst)}."
 
@@ -42,46 +42,46 @@ def source_changes(review: Review) -> list[str]:
     return [text(str(change).replace("`", "")) for change in review.changes]
 
 
-def _decisions_title(diff: Diff | None) -> str:
-    return f"Prediction churn: {diff.whole.share:.1%} of decisions change" if diff else ""
+def _decisions_title(churn: Churn | None) -> str:
+    return f"Prediction churn: {churn.whole.share:.1%} of decisions change" if churn else ""
 
 
-def _decisions(diff: Diff | None) -> str:
-    if diff is None:
+def _decisions(churn: Churn | None) -> str:
+    if churn is None:
         return ""
     lines = ["| slice | rows | changed decisions | direction |", "|---|---:|---:|---|"]
     lines += [
         table_row([text(each.name, 80), f"{each.rows:,}", f"{each.share:.1%}", _directions(each)])
-        for each in (diff.whole, *diff.slices[:MOST_SLICES])
+        for each in (churn.whole, *churn.slices[:MOST_SLICES])
     ]
     lines += ["", "Largest score changes:", ""]
     lines += ["| time | champion | candidate | outcome | unusual values |", "|---|---:|---:|---|---|"]
-    for each in diff.movers:
+    for each in churn.movers:
         unusual = "; ".join(f"{name} {value}" for name, value in each.odd.items())
         lines.append(table_row([each.when, f"{each.old:.4g}", f"{each.new:.4g}", text(each.truth, 60), text(unusual)]))
     return "\n".join(lines)
 
 
-def _directions(flipped: Flipped) -> str:
+def _directions(flipped: SliceChurn) -> str:
     few = list(flipped.ways.items())[:4]
     return ", ".join(f"{share:.1%} {text(way, 60)}" for way, share in few) or "no change"
 
 
-def _features_title(benefits: Sequence[Benefit]) -> str:
-    if not benefits:
+def _features_title(importances: Sequence[Importance]) -> str:
+    if not importances:
         return ""
-    counts = {status: sum(each.status == status for each in benefits) for status in ("added", "changed", "removed")}
-    parts = [f"{len(benefits) - counts['removed']}"]
+    counts = {status: sum(each.status == status for each in importances) for status in ("added", "changed", "removed")}
+    parts = [f"{len(importances) - counts['removed']}"]
     parts += [f"{count} {status}" for status, count in counts.items() if count]
-    idle = sum(not each.shown for each in benefits if each.status != "removed")
+    idle = sum(not each.shown for each in importances if each.status != "removed")
     parts += [f"{idle} without significant importance"] if idle else []
     return f"Features and permutation importance: {', '.join(parts)}"
 
 
-def _features(benefits: Sequence[Benefit]) -> str:
-    if not benefits:
+def _features(importances: Sequence[Importance]) -> str:
+    if not importances:
         return ""
-    first = benefits[0]
+    first = importances[0]
     lines = [
         (
             f"Permutation importance: the rise of the {first.loss} on {first.rows:,} fresh rows when a feature's values"
@@ -92,7 +92,7 @@ def _features(benefits: Sequence[Benefit]) -> str:
         "| feature | change | importance | 95% confidence interval | missing | unknown category |",
         "|---|---|---:|---:|---:|---:|",
     ]
-    for each in benefits[:MOST_FEATURES]:
+    for each in importances[:MOST_FEATURES]:
         status = "" if each.status == "kept" else f"**{each.status}** {text(each.what)}".strip()
         name = text(each.name) if each.shown else f"{text(each.name)} (not significant)"
         lines.append(
@@ -107,9 +107,9 @@ def _features(benefits: Sequence[Benefit]) -> str:
                 ]
             )
         )
-    if len(benefits) > MOST_FEATURES:
-        lines += ["", f"… and {len(benefits) - MOST_FEATURES} more; see verdict.json."]
-    few = [each for each in benefits if each.status != "removed"][:MOST_BARS]
+    if len(importances) > MOST_FEATURES:
+        lines += ["", f"… and {len(importances) - MOST_FEATURES} more; see verdict.json."]
+    few = [each for each in importances if each.status != "removed"][:MOST_BARS]
     if any(each.benefit > 0 for each in few):
         bars = [max(each.benefit, 0.0) for each in few]
         lines += ["", xychart("Permutation importance", first.loss, [each.name for each in few], bars)]

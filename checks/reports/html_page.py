@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from checks.comparison.compare import Compared, gain
-from checks.insights.permutation_importance import Benefit
-from checks.insights.prediction_churn import Diff
+from checks.insights.permutation_importance import Importance
+from checks.insights.prediction_churn import Churn
 from checks.insights.review import Review
 from checks.reports.mermaid import Chart
 from checks.reports.pull_request import REMARKS, TO_DO
@@ -50,8 +50,8 @@ def page(
         held=Table(["rule", "observed", "limit", "why it matters"], held),
         remarks_heading=REMARKS,
         remarks=recorded(candidate),
-        churn=_churn(review.diff) if review.diff else None,
-        importance=_importance(review.benefits) if review.benefits else None,
+        churn=_churn(review.churn) if review.churn else None,
+        importance=_importance(review.importances) if review.importances else None,
         changes=[_plain(str(change)) for change in review.changes],
         shifts=_shifts(review),
         served=_served(review),
@@ -105,9 +105,9 @@ def _gains(compared: Sequence[Compared]) -> Any:
     return intervals("Gain by metric", note, "gain, in the metric's unit", each)
 
 
-def _churn(diff: Diff) -> dict[str, Any]:
+def _churn(churn: Churn) -> dict[str, Any]:
     """Decisions that differ from the champion's: by slice, and the rows whose score changes most."""
-    every = (diff.whole, *diff.slices)
+    every = (churn.whole, *churn.slices)
     note = "Share of holdout rows whose decision differs from the champion's, by slice."
     shares = [(each.name, each.share * 100) for each in every[: DRAWN_SLICES + 1]]
     slices = [
@@ -121,7 +121,7 @@ def _churn(diff: Diff) -> dict[str, Any]:
     ]
     rows = [
         [m.when, f"{m.old:.4g}", f"{m.new:.4g}", m.truth, "; ".join(f"{k} {v}" for k, v in m.odd.items())]
-        for m in diff.movers
+        for m in churn.movers
     ]
     return {
         "chart": named_bars("Decisions that change", note, "% of rows", shares),
@@ -130,13 +130,13 @@ def _churn(diff: Diff) -> dict[str, Any]:
     }
 
 
-def _importance(benefits: Sequence[Benefit]) -> dict[str, Any]:
-    loss = benefits[0].loss
+def _importance(importances: Sequence[Importance]) -> dict[str, Any]:
+    loss = importances[0].loss
     note = (
         f"By how much the {loss} grows when the feature's values are permuted, with its 95% confidence interval."
         " Dashed and hollow: the interval includes 0."
     )
-    kept = [Interval(b.name, b.benefit, b.low, b.high) for b in benefits if b.status != "removed"]
+    kept = [Interval(b.name, b.benefit, b.low, b.high) for b in importances if b.status != "removed"]
     rows = [
         [
             b.name,
@@ -147,7 +147,7 @@ def _importance(benefits: Sequence[Benefit]) -> dict[str, Any]:
             f"{b.missing:.1%}",
             f"{b.unseen:.1%}",
         ]
-        for b in benefits
+        for b in importances
     ]
     heads = ["feature", "change", "importance", "95% confidence interval", "rows", "missing", "unseen categories"]
     return {

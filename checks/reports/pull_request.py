@@ -59,7 +59,7 @@ def markdown(verdict: Verdict, measured: Measurements, max_churn: float) -> str:
         files=inputs.files,
         charts=mermaid_charts(measured.evidence, table[0].metric) if table else "",
         budget=max_churn,
-        most_churn=most_churn(measured.review.diff),
+        most_churn=most_churn(measured.review.churn),
         more=sections(measured.review, candidate, champion),
     )
     return body + (f"\n{hidden_line(measured.use)}\n" if table else "")
@@ -96,7 +96,7 @@ def report(
     failing = [f for f in verdict.findings if f.outcome != "PASS" and not _is_warning(f)]
     metric = table[0].metric if table else ""
     heading = f"## {_SIGN[verdict.decision]} {verdict.decision}\n\n**{text(verdict.summary)}**"
-    changes = [_churn(churn, budget, fresh), most_churn, _slice_regressions(slices, metric)]
+    changes = [_churn(churn, budget, fresh), most_churn, _worse_slices(slices, metric)]
     return page(
         [
             Section("verdict", heading, kept=True),
@@ -185,8 +185,8 @@ def _list(heading: str, lines: Sequence[str]) -> str:
     return "\n".join([f"**{heading}**\n", *items]) if items else ""
 
 
-def _slice_regressions(slices: Sequence[Slice], metric: str) -> str:
-    """The slices in which the champion is better, the largest difference first."""
+def _worse_slices(slices: Sequence[Slice], metric: str) -> str:
+    """The slices in which the point estimate is worse than the champion's, the largest difference first."""
     sign = 1 if metric in LARGER_IS_BETTER else -1
     rated = [
         (sign * (ours - theirs), name, rows, ours, theirs) for name, rows, ours, theirs in slices if theirs is not None
@@ -195,13 +195,16 @@ def _slice_regressions(slices: Sequence[Slice], metric: str) -> str:
         return ""
     worse = sorted((each for each in rated if each[0] < 0), key=lambda each: each[0])
     if not worse:
-        return f"Segment (slice) regressions: none, in {len(rated)} slices."
+        return f"Segments (slices): the {metric} is not worse than the champion's in any of {len(rated)}."
     listed = [
-        f"{text(name, 80)} ({metric} {ours:.4f}, champion {theirs:.4f}, {rows:,} rows)"
+        f"{text(name, 80)} ({ours:.4f}, champion {theirs:.4f}, {rows:,} rows)"
         for _, name, rows, ours, theirs in worse[:_MOST_WORSE]
     ]
     more = _and_more(len(worse), _MOST_WORSE)
-    return f"Segment (slice) regressions: worse than the champion in {len(worse)} of {len(rated)} slices: {'; '.join(listed)}{more}."
+    return (
+        f"Segments (slices): the {metric} is worse than the champion's in {len(worse)} of {len(rated)}:"
+        f" {'; '.join(listed)}{more}. A significant regression fails a rule `slice.…`."
+    )
 
 
 def _findings(heading: str, findings: Sequence[Finding]) -> str:

@@ -49,12 +49,17 @@ def rewritten(evidence: Evidence, limits: Rows) -> Finding:
 
 def lost(evidence: Evidence, limits: Rows) -> Finding:
     """Rows of the champion's evidence are still in the window."""
-    gone = 1 - len(evidence.past.both) / evidence.past.expected if evidence.past.expected >= MIN_ROWS else 0.0
+    expected, gone, observed = evidence.past.expected, 0.0, "too few rows in both bundles to compare"
+    if expected >= MIN_ROWS:
+        gone = 1 - len(evidence.past.both) / expected
+        observed = (
+            f"{max(gone, 0.0):.1%} of about {expected:,.0f} rows of the champion's evidence are missing,"
+            " or have another key or time"
+        )
     return ruled(
         "data.lost",
         gone <= limits.max_lost,
-        f"{max(gone, 0.0):.1%} of about {evidence.past.expected:,.0f} rows of the champion's evidence are missing,"
-        " or have another key or time",
+        observed,
         f"at most {limits.max_lost:.0%}",
         "A source that loses rows biases the training data.",
         limits.severity,

@@ -9,8 +9,8 @@ import pytest
 
 from checks.comparison.compare import Compared
 from checks.insights.distribution_shift import Shift
-from checks.insights.permutation_importance import Benefit
-from checks.insights.prediction_churn import Diff, Flipped, Mover
+from checks.insights.permutation_importance import Importance
+from checks.insights.prediction_churn import Churn, ScoreChange, SliceChurn
 from checks.insights.review import Review
 from checks.reports.folded_sections import most_churn, sections
 from checks.reports.html_page import page
@@ -21,26 +21,26 @@ from checks.verdict import Finding, judge
 from model.source_profile.source_change import Change
 
 GOLDEN = Path(__file__).parent / "review.md"
-WHOLE = Flipped("all", 13_189, 0.0324, {"false to true": 0.02, "true to false": 0.0124})
+WHOLE = SliceChurn("all", 13_189, 0.0324, {"false to true": 0.02, "true to false": 0.0124})
 REVIEW = Review(
-    Diff(
+    Churn(
         WHOLE,
         (
-            Flipped("origin = JFK", 4278, 0.05, {"false to true": 0.04, "true to false": 0.01}),
-            Flipped("origin = LGA", 3987, 0.01, {"true to false": 0.01}),
+            SliceChurn("origin = JFK", 4278, 0.05, {"false to true": 0.04, "true to false": 0.01}),
+            SliceChurn("origin = LGA", 3987, 0.01, {"true to false": 0.01}),
         ),
         (
-            Mover(
+            ScoreChange(
                 "2013-04-18 21:45", 0.12, 0.71, "true", {"precip": "0.4 (typical 0)", "dest": "XNA (in 0.3% of rows)"}
             ),
-            Mover("2013-04-19 12:00", 0.6, 0.4, "false", {}),
+            ScoreChange("2013-04-19 12:00", 0.6, 0.4, "false", {}),
         ),
     ),
     (
-        Benefit("minute", "kept", "log loss", 0.0412, 0.03, 0.052, 5000, 0.0, 0.0),
-        Benefit("wind", "changed", "log loss", 0.001, -0.0004, 0.0024, 5000, 0.02, 0.0, "maximum 250 to 200"),
-        Benefit("temp", "added", "log loss", -0.0002, -0.001, 0.0006, 5000, 0.01, 0.0),
-        Benefit("humid", "removed", "log loss", 0.003, 0.001, 0.005, 4800, 0.0, 0.0),
+        Importance("minute", "kept", "log loss", 0.0412, 0.03, 0.052, 5000, 0.0, 0.0),
+        Importance("wind", "changed", "log loss", 0.001, -0.0004, 0.0024, 5000, 0.02, 0.0, "maximum 250 to 200"),
+        Importance("temp", "added", "log loss", -0.0002, -0.001, 0.0006, 5000, 0.01, 0.0),
+        Importance("humid", "removed", "log loss", 0.003, 0.001, 0.005, 4800, 0.0, 0.0),
     ),
     (Shift("temp", 0.312, 0.01, 0.02, 0.0), Shift("dest", 0.08, 0.0, 0.0, 0.013)),
     (
@@ -84,19 +84,19 @@ def drawn(review=REVIEW, findings=FINDINGS, name=CANDIDATE):
 
 def test_it_reads_as_it_did():
     """A change of the review shows here as a reviewer would see it."""
-    assert told() + "\n\n" + most_churn(REVIEW.diff) + "\n" == GOLDEN.read_text()
+    assert told() + "\n\n" + most_churn(REVIEW.churn) + "\n" == GOLDEN.read_text()
 
 
 def test_the_slice_with_the_most_churn_is_one_line():
     """A slice that changes like the rest is not named."""
-    assert most_churn(REVIEW.diff).startswith("Most churn in the slice origin = JFK: 4.0% false to true")
-    assert most_churn(replace(REVIEW.diff, slices=(replace(WHOLE, name="a"),))) == ""
+    assert most_churn(REVIEW.churn).startswith("Most churn in the slice origin = JFK: 4.0% false to true")
+    assert most_churn(replace(REVIEW.churn, slices=(replace(WHOLE, name="a"),))) == ""
     assert most_churn(None) == ""
 
 
 def test_without_a_champion_only_what_there_is_is_told():
     """No decisions that change; the server alone; nothing empty."""
-    bare = replace(REVIEW, diff=None, served=(), changes=())
+    bare = replace(REVIEW, churn=None, served=(), changes=())
     words = told(bare, None)
 
     assert "Prediction churn" not in words
@@ -183,10 +183,10 @@ EVIL = "<img src=x onerror=alert(1)> | @all `x` </svg> \u202e"
 
 def spoilt():
     """A review with evil wherever there is somebody else's text."""
-    flipped = Flipped(EVIL, 50, 0.9, {EVIL: 0.9})
+    flipped = SliceChurn(EVIL, 50, 0.9, {EVIL: 0.9})
     return Review(
-        Diff(flipped, (flipped,), (Mover("2026-01-01 00:00", 0.1, 0.9, EVIL, {EVIL: EVIL}),)),
-        (Benefit(EVIL, "changed", "log loss", 0.1, 0.0, 0.2, 5, 0.0, 0.0, EVIL),),
+        Churn(flipped, (flipped,), (ScoreChange("2026-01-01 00:00", 0.1, 0.9, EVIL, {EVIL: EVIL}),)),
+        (Importance(EVIL, "changed", "log loss", 0.1, 0.0, 0.2, 5, 0.0, 0.0, EVIL),),
         (Shift(EVIL, 0.1, 0.0, 0.0, 0.0),),
         (Change("units", EVIL, "", EVIL),),
         (Served(EVIL, 5, 0.0, 1, 1, [0.1]),),
@@ -222,7 +222,7 @@ def test_remarks_on_the_data_are_a_list_of_their_own_and_escaped():
 @pytest.mark.parametrize("value", [0.0, -1.0, float("nan")])
 def test_a_benefit_that_is_none_is_drawn_all_the_same(value):
     """No bar below 0, and no empty chart."""
-    lone = replace(REVIEW, benefits=(replace(REVIEW.benefits[0], benefit=value, low=-1.0),))
+    lone = replace(REVIEW, importances=(replace(REVIEW.importances[0], benefit=value, low=-1.0),))
 
     assert "xychart" not in told(lone)
     assert "minute (not significant)" in told(lone)

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from checks.evidence import gather, load_bundle
-from checks.insights.permutation_importance import TIMES, benefits, changed, interval
+from checks.insights.permutation_importance import TIMES, changed, importances, interval
 from contracts.row_contract import Contract, Feature, Target
 
 FEATURES = (Feature("useful", "number"), Feature("idle", "number", nullable=True), Feature("kind", "category"))
@@ -50,7 +50,7 @@ def evidence(bundles, rows):
 
 def test_what_the_model_uses_has_a_benefit_and_what_it_does_not_has_none(evidence):
     """With what it lacks: half of it missing, a quarter never seen in training."""
-    found = {each.name: each for each in benefits(Model(), None, evidence, None)}
+    found = {each.name: each for each in importances(Model(), None, evidence, None)}
 
     assert found["useful"].shown
     # Dealt anew, half of the rows change sides: from 90 % right to 50 %.
@@ -65,7 +65,7 @@ def test_what_the_model_uses_has_a_benefit_and_what_it_does_not_has_none(evidenc
 def test_what_a_removed_feature_was_good_for_the_champion_tells(evidence, rows):
     """On its own rows; it comes last."""
     fewer = Model(replace(CONTRACT, features=FEATURES[:1]))
-    found = benefits(fewer, Model(), evidence, rows)
+    found = importances(fewer, Model(), evidence, rows)
 
     assert [(each.name, each.status) for each in found] == [
         ("useful", "kept"),
@@ -73,13 +73,13 @@ def test_what_a_removed_feature_was_good_for_the_champion_tells(evidence, rows):
         ("kind", "removed"),
     ]
     assert found[1].rows == 400
-    assert [each.name for each in benefits(fewer, Model(), evidence, None)] == ["useful"]
+    assert [each.name for each in importances(fewer, Model(), evidence, None)] == ["useful"]
 
 
 def test_what_a_retired_feature_was_good_for_is_told_of_the_fresh_rows(evidence):
     """They keep its column, so nothing older is needed."""
     fewer = Model(replace(CONTRACT, features=FEATURES[:1], retired=FEATURES[1:]))
-    found = benefits(fewer, Model(), evidence, None)
+    found = importances(fewer, Model(), evidence, None)
 
     assert [(each.name, each.status, each.rows) for each in found[1:]] == [
         ("idle", "removed", 350),
@@ -117,7 +117,7 @@ def test_every_task_is_measured(by_task):
     """By its own loss, through its ONNX file."""
     for task, loss in (("multiclass", "log loss"), ("regression", "absolute error")):
         bundle = load_bundle(by_task[task])
-        found = benefits(bundle, None, gather(bundle, None), None)
+        found = importances(bundle, None, gather(bundle, None), None)
 
         assert {each.name for each in found} == set(bundle.contract.feature_names)
         assert {each.loss for each in found} == {loss}
@@ -134,7 +134,7 @@ def test_a_shuffled_feature_is_the_only_column_that_is_made_again(evidence):
             asked.append(columns)
             return super().score_columns(columns)
 
-    benefits(Watched(), None, evidence, None)
+    importances(Watched(), None, evidence, None)
     usual, *shuffled = asked
 
     assert len(shuffled) == 3 * TIMES

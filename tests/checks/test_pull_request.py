@@ -205,11 +205,13 @@ def test_rules_are_said_to_be_mains_where_a_proposal_changes_them():
 def test_slice_regressions_are_listed_and_the_worst_first():
     """By the metric's own direction."""
     worse = [("a", 60, 0.5, 0.4), ("b", 70, 0.9, 0.4), ("c", 80, 0.3, 0.4)]
-    assert "worse than the champion in 2 of 3 slices: b (log_loss 0.9000, champion 0.4000, 70 rows); a (" in report_on(
+    assert "log_loss is worse than the champion's in 2 of 3: b (0.9000, champion 0.4000, 70 rows); a (" in report_on(
         slices=worse
     )
-    assert "in 1 of 3 slices: c (roc_auc" in report_on(slices=worse, table=TABLE[1:])
-    assert "Segment (slice) regressions: none, in 1 slices." in report_on(slices=worse[2:])
+    assert "roc_auc is worse than the champion's in 1 of 3: c (" in report_on(slices=worse, table=TABLE[1:])
+    assert "Segments (slices): the log_loss is not worse than the champion's in any of 1." in report_on(
+        slices=worse[2:]
+    )
 
 
 def test_an_error_is_compared_in_per_cent():
