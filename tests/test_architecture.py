@@ -207,6 +207,13 @@ def test_no_packages_import_each_other():
     assert in_circles(packages) == set()
 
 
+@pytest.mark.parametrize("module", MODULES)
+def test_a_command_line_is_called_by_a_person_alone(module):
+    """Packages call functions; only a __main__ parses arguments, and none calls another's."""
+    assert not any(name.endswith("__main__") for name in imports(module))
+    assert module.endswith("__main__.py") or '__name__ == "__main__"' not in (ROOT / module).read_text()
+
+
 def test_a_module_name_occurs_once():
     """A name in a traceback or a search is one module; entry points and packages are found by their folder."""
     everywhere = [path for package in (*OURS, "bench", "drill") for path in (ROOT / package).rglob("*.py")]

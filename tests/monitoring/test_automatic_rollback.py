@@ -182,3 +182,17 @@ def test_a_release_that_is_not_what_main_names_is_not_watched_by(watch, forge, b
 
     assert watch() == NO_WATCH
     assert "is not what live.toml names" in capsys.readouterr().err
+
+
+def test_a_rollback_that_fails_is_reported_with_its_reason(watch, forge, buys, journal, capsys):
+    """The older release was edited: nothing is rolled back, and the next run tries again."""
+    answers, outcomes = answered(buys, SIX_DAYS, 6)
+    other = {"no": "yes", "yes": "no"}
+    write(journal, answers, [each | {"outcome": other[each["outcome"]]} for each in outcomes])
+    place = forge.root / "releases" / OLD / "bundle/manifest.json"
+    place.write_text(json.dumps(json.loads(place.read_text()) | {"metrics": {}}))
+
+    assert watch() == NO_WATCH
+    assert champion(forge) == buys.bundle.version
+    error = capsys.readouterr().err
+    assert "error: watch failed: the rollback failed, and the next run tries it again: nothing was rolled back" in error
