@@ -232,9 +232,9 @@ def _of_day(
         return series, limits
     mean = min(max(limits.mean, 0.0), 1.0)
     wider = mean * (1 - mean) * (1 / day.rows - 1 / usual)
-    trifle = max(series.trifle, rules.min_share_rows / day.rows)
+    tolerance = max(series.tolerance, rules.min_share_rows / day.rows)
     deviation = float(np.sqrt(limits.deviation**2 + wider))
-    return replace(series, trifle=trifle), replace(limits, deviation=deviation)
+    return replace(series, tolerance=tolerance), replace(limits, deviation=deviation)
 
 
 def _signals(

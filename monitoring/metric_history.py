@@ -22,7 +22,9 @@ NAME = "series.json"
 ARTIFACT = "signals"
 #: How many days are kept, back from the newest: a year, and some to compare it with the year before.
 KEPT = 400
-_SIGNAL, _DAY = ([each.name for each in fields(of)] for of in (Signal, Day))
+#: Names in the file; "tier" is the key of `severity` in existing ones.
+_SIGNAL = ["tier" if each.name == "severity" else each.name for each in fields(Signal)]
+_DAY = [each.name for each in fields(Day)]
 
 
 class SeriesError(ValueError):

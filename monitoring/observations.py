@@ -12,7 +12,7 @@ from monitoring.incidents.cause import Cause
 from monitoring.incidents.incident import RunFindings, State
 from monitoring.incidents.incident_state import IncidentState
 from monitoring.incidents.issue_text import CauseFacts, Evidence, body, daily_cost, first_step, likely_causes, title
-from monitoring.metrics.label_delay import trust
+from monitoring.metrics.label_delay import estimate_errors
 from reporting.markdown import text
 
 CHARTS = 3
@@ -45,7 +45,7 @@ class Observations:
 
     def findings(self) -> RunFindings:
         """The findings from which incidents are decided."""
-        series = {name: days for name, days in by_series(self.signals).items() if days[0].tier != "digest"}
+        series = {name: days for name, days in by_series(self.signals).items() if days[0].severity != "digest"}
         last_breach: dict[str, str] = {}
         evaluated: dict[str, set[str]] = {}
         for days in series.values():
@@ -72,7 +72,9 @@ class Observations:
         series = by_series(self.signals)
         breaching = [series[name] for name in self.assessment.breaching]
         return [
-            days[-1] for days in breaching if days[0].tier == "page" and self._cause([days]).fingerprint not in expected
+            days[-1]
+            for days in breaching
+            if days[0].severity == "page" and self._cause([days]).fingerprint not in expected
         ]
 
     def issue_text(self, findings: RunFindings, memory: IncidentState, state: State, why: str) -> tuple[str, str]:
@@ -81,7 +83,7 @@ class Observations:
         kinds = [cause.kind for cause in findings.causes if cause.fingerprint in memory.causes]
         moved = drifted_features(self.signals, since)
         facts = replace(self._facts(since, moved), kinds=tuple(kinds))
-        evidence = replace(self.evidence(since), first=first_step(facts, memory.tier))
+        evidence = replace(self.evidence(since), first=first_step(facts, memory.severity))
         shown = title(findings.model, kinds, since, moved)
         return shown, body(findings.model, findings.version, memory, state, why, evidence)
 
@@ -102,7 +104,7 @@ class Observations:
                 *likely_causes(self._facts(since, moved)),
             ),
             remarks={
-                "Accuracy of the performance estimate": list(map(str, trust(self.signals))),
+                "Accuracy of the performance estimate": list(map(str, estimate_errors(self.signals))),
                 "Not monitored": [f"{each.kind}: {each.why}" for each in self.unknown],
                 "Journal": list(self.oddities),
                 "Days with too few rows to evaluate": list(self.unjudged)[-20:],
@@ -119,7 +121,7 @@ class Observations:
         yield from (f"likely changed upstream: {change}" for change in self.upstream)
         for each in self.unknown:
             yield f"{'not yet' if each.yet else 'could not be'} monitored: {each.kind}: {each.why}"
-        yield from (f"the estimate of {metric}" for metric in trust(self.signals))
+        yield from (f"the estimate of {metric}" for metric in estimate_errors(self.signals))
 
     def _cause(self, group: Sequence[list[Signal]]) -> Cause:
         """The cause of a *group* of series of one kind and one family."""
@@ -130,7 +132,7 @@ class Observations:
         newest = [day for day in beyond if day.day == last] or [days[-1] for days in group]
         return Cause(
             kind=first.kind,
-            tier="page" if first.tier == "page" else "issue",
+            severity="page" if first.severity == "page" else "issue",
             family=self._family(first),
             since=begun,
             last=last,
@@ -213,8 +215,8 @@ def table(series: Sequence[list[Signal]]) -> str:
         last = days[-1]
         limit, beyond = _limit(last), sum(day.breached for day in days)
         lines.append(
-            f"| {text(_name(last))} | {last.day} | {last.told(last.value)} | {last.told(last.expected)}"
-            f" | {'' if limit is None else last.told(limit)} | {_smoothed(last)}"
+            f"| {text(_name(last))} | {last.day} | {last.formatted(last.value)} | {last.formatted(last.expected)}"
+            f" | {'' if limit is None else last.formatted(limit)} | {_smoothed(last)}"
             f" | {beyond} of {len(days)} | {'' if last.run_length is None else _duration(last.run_length)} |"
         )
     return "\n".join(lines)
@@ -256,9 +258,11 @@ def _limit(day: Signal) -> float | None:
 
 def _summary(day: Signal) -> str:
     limit = _limit(day)
-    beyond = "" if limit is None else f", limit {day.told(limit)}"
+    beyond = "" if limit is None else f", limit {day.formatted(limit)}"
     smoothed = f"; EWMA {_smoothed(day)}" if _smoothed(day) else ""
-    return f"{_name(day)}: {day.told(day.value)} on {day.day}; usual {day.told(day.expected)}{beyond}{smoothed}"
+    return (
+        f"{_name(day)}: {day.formatted(day.value)} on {day.day}; usual {day.formatted(day.expected)}{beyond}{smoothed}"
+    )
 
 
 def _smoothed(day: Signal) -> str:
@@ -266,7 +270,7 @@ def _smoothed(day: Signal) -> str:
     limit = limit_of(day.level, day.expected, day.level_lower, day.level_upper)
     if day.level is None or limit is None or not day.breached or replace(day, level=None).breached:
         return ""
-    return f"{day.told(day.level)} (limit {day.told(limit)})"
+    return f"{day.formatted(day.level)} (limit {day.formatted(limit)})"
 
 
 def _duration(days: float) -> str:

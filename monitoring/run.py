@@ -42,13 +42,13 @@ from monitoring.journal.service_history import Served, read_days, served
 from monitoring.journal.window import JournalError, Window, read_window
 from monitoring.measure import Measuring, measure_window
 from monitoring.metric_history import ARTIFACT, NAME, keep_series, read_series
-from monitoring.metrics.arriving_changes import likely_changes
-from monitoring.metrics.daily_metrics import METRICS, measured
+from monitoring.metrics.arriving_changes import upstream_changes
+from monitoring.metrics.daily_metrics import METRICS, daily_metrics
 from monitoring.metrics.feature_influence import influence
 from monitoring.metrics.service_metrics import observe
 from monitoring.metrics.slice_metrics import since, slices, table
-from monitoring.metrics.unjudged_rows import sightless
-from monitoring.metrics.volume import delay_words
+from monitoring.metrics.unjudged_rows import days_fault
+from monitoring.metrics.volume import delay_text
 from monitoring.observations import Observations, deployments_of, first_day
 from monitoring.reference_period import EvidenceError, read_manifest, read_reference
 from monitoring.run_files import write_run
@@ -195,7 +195,7 @@ def measure(inputs: Inputs, rules: Rules, measuring: Measuring) -> Results:
         measuring,
     )
     unknown = [*unknown, *inputs.service.unknown]
-    upstream = [*map(str, likely_changes(window.rows, contract, manifest, rules, inputs.until))]
+    upstream = [*map(str, upstream_changes(window.rows, contract, manifest, rules, inputs.until))]
     return Results(signals, unknown, unjudged, upstream, assess(signals, unknown, rules.monitoring))
 
 
@@ -220,13 +220,13 @@ def decide(inputs: Inputs, results: Results, alerts: Sequence[Alert], now: datet
         deployments=deployments_of(changes),
         reference=(str(times.min())[:10], str(times.max())[:10]),
         slices=table(segments, METRICS[contract.task][0]),
-        oddities=[*filter(None, [delay_words(window, limits)]), *window.oddities],
+        oddities=[*filter(None, [delay_text(window, limits)]), *window.oddities],
         unjudged=results.unjudged,
         upstream=results.upstream,
     )
     findings = observations.findings()
     alarms = [
-        Alarm(s.kind, inputs.version, f"{s.metric} {s.told(s.value)} on {s.day}, usual {s.told(s.expected)}")
+        Alarm(s.kind, inputs.version, f"{s.metric} {s.formatted(s.value)} on {s.day}, usual {s.formatted(s.expected)}")
         for s in observations.pages(waived_causes(findings, inputs.waivers))
         if not inputs.service.was_so(s)
     ]
@@ -242,7 +242,7 @@ def _blind(inputs: Inputs, results: Results, now: datetime, rules: Rules) -> lis
     if not inputs.past and (silent := no_recent_rows(window.answered, live_since, now, days)):
         return silent
     named = "".join(change.text for change in history)
-    return sightless(window, results.signals, results.unknown, named, rules.monitoring.min_rows, days)
+    return days_fault(window, results.signals, results.unknown, named, rules.monitoring.min_rows, days)
 
 
 def act(
@@ -253,7 +253,7 @@ def act(
     write_run(args.out, _run_file(inputs, results))
     apply(forge, decision.actions)
     _keep_history(args, forge, inputs, results, rules)
-    if delay := delay_words(inputs.window, rules.monitoring):
+    if delay := delay_text(inputs.window, rules.monitoring):
         _say(delay)
     resolves = any(isinstance(action, ResolveAlert) for action in decision.actions)
     for line in decision.observations.summary(with_state=not resolves):
@@ -270,7 +270,7 @@ def _run_file(inputs: Inputs, results: Results) -> dict[str, Any]:
         "state": results.assessment.state,
         "why": results.assessment.why,
         "signals": [signal.to_json() for signal in results.signals],
-        "tier": results.assessment.tier,
+        "tier": results.assessment.severity,
         "unknown": [[each.kind, each.why] for each in results.unknown],
         "upstream": results.upstream,
     }
@@ -279,7 +279,7 @@ def _run_file(inputs: Inputs, results: Results) -> dict[str, Any]:
 def _keep_history(args: argparse.Namespace, forge: Forge, inputs: Inputs, results: Results, rules: Rules) -> None:
     """Add the signals and the days' metrics to the history that the dashboard shows."""
     window, assessment = inputs.window, results.assessment
-    days = measured(window.rows, inputs.contract, inputs.version, rules.monitoring.min_rows)
+    days = daily_metrics(window.rows, inputs.contract, inputs.version, rules.monitoring.min_rows)
     state = {
         "at": f"{args.now:%Y-%m-%dT%H:%MZ}",
         "version": inputs.version,

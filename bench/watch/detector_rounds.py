@@ -10,7 +10,7 @@ import numpy as np
 
 from bench.watch.daily_streams import A_DAY, REFERENCE
 from monitoring.charts.control_chart import ewma
-from monitoring.charts.control_limits import QUARTER, Budget, Limits, Rule, Series, alarms_begin, lasts, solve
+from monitoring.charts.control_limits import QUARTER, Budget, Limits, Rule, Series, alarms_begin, persistent, solve
 
 Numbers = np.ndarray[Any, Any]
 Statistics = dict[str, Numbers]
@@ -50,7 +50,7 @@ class Ours:
                     upper, lower = one.above(limit)[place], one.below(limit)[place]
                     beyond[:, n] |= part > (math.inf if upper is None else upper)
                     beyond[:, n] |= part < (-math.inf if lower is None else lower)
-            days[tier] = np.asarray(lasts(beyond, RULES[tier]).any(axis=1))
+            days[tier] = np.asarray(persistent(beyond, RULES[tier]).any(axis=1))
         return days
 
 

@@ -1,14 +1,13 @@
-"""Limits of control charts, solved from one budget of false alarms.
+"""Control limits, solved from a budget of false alarms.
 
-Quiet quarters are drawn from the reference (`monitoring.charts.in_control_days`). Mean and deviation are estimated anew on a
-resampled reference in each draw: an unlucky one is a cause of false alarms like any other (Jones, Champ
-and Rigdon, 2001; Gandy and Kvaløy, 2013).
+In-control quarters are resampled from the reference (`monitoring.charts.in_control_days`). Mean and standard deviation are
+re-estimated in each draw on a resampled reference, so that estimation error counts (Jones, Champ and Rigdon, 2001;
+Gandy and Kvaløy, 2013).
 
-A tier of alarms is solved by itself, so that fifty features do not drown the one estimate of performance.
-Within a tier every chart has as rare an alarm as any other: a limit is exceeded by the largest value of one
-quarter in so many, among those drawn, and beyond the last few of them by an exponential tail (the
-mean excess is its scale: Pickands, 1975, with shape 0). How rare, for all charts alike, is found so that the tier's
-alarms keep to its share of the budget.
+Each severity is solved separately, so that many drifting features do not use up the budget of performance. Within a
+severity all charts have the same false alarm rate: a limit is a quantile of the largest values of quarters, extended by
+an exponential tail (its scale is the mean excess: Pickands, 1975, with shape 0). The rate is found by bisection, so
+that the alarms of all charts stay within the share of the budget.
 """
 
 from __future__ import annotations
@@ -20,27 +19,26 @@ from typing import Any, Literal
 import numpy as np
 
 from monitoring.charts.control_chart import ewma
-from monitoring.charts.in_control_days import quiet_days
+from monitoring.charts.in_control_days import resampled_days
 
 Numbers = np.ndarray[Any, Any]
 Side = Literal["upper", "lower", "both"]
 
 QUARTER = 91
-#: The share of the budget that is spent; the rest is for what a reference cannot know: that its tails are
-#: longer than they looked, that it was an unusually calm month.
-SPENT = 0.15
-#: Numbers that are held at once: series are many, quarters are drawn a few at a time.
+#: The share of the budget that is used; the rest allows for references whose tails or months are not typical.
+BUDGET_SHARE = 0.15
+#: Numbers in memory at once: quarters are drawn in batches.
 AT_ONCE = 6_000_000
-#: Of the drawn quarters' largest values so many are a chart's tail.
+#: The largest values of quarters that the tail is fitted to.
 TAIL = 16
 
 
 @dataclass(frozen=True)
 class Limits:
-    """A chart's limits: *day* (Shewhart's) and *level* (the EWMA's), in standard deviations.
+    """A chart's limits: *day* (Shewhart) and *level* (EWMA), in standard deviations.
 
-    *mean* and *deviation* are the reference's, in the series' units. *run_length*: days from one
-    false alarm of this chart to the next, as resampled; all days that were drawn where there was none.
+    *mean* and *deviation* are the reference's, in units of the series. *run_length* is the in-control run length of the
+    chart in days, by resampling; without a false alarm, all resampled days.
     """
 
     mean: float
@@ -52,38 +50,38 @@ class Limits:
 
 @dataclass(frozen=True)
 class Series:
-    """What is charted: the *side* that is bad, and what is a *trifle*, in the series' own units.
+    """A charted series: the *side* of deterioration and the *tolerance*, in units of the series.
 
-    With *absolute* a value below the trifle is one, else a distance from the mean is.
+    The tolerance is the smallest relevant distance from the mean, or (with *absolute*) the smallest relevant value.
     """
 
     name: str
     side: Side
-    trifle: float
+    tolerance: float
     absolute: bool = False
 
     def above(self, limits: Limits) -> tuple[float | None, float | None]:
-        """The upper limits of the day and of the level, in the series' units."""
+        """The upper limits of day and level, in units of the series."""
         if self.side == "lower":
             return None, None
         return self._limit(limits, limits.day, 1), self._limit(limits, limits.level, 1)
 
     def below(self, limits: Limits) -> tuple[float | None, float | None]:
-        """The lower ones."""
+        """The lower limits of day and level."""
         if self.side == "upper":
             return None, None
         return self._limit(limits, limits.day, -1), self._limit(limits, limits.level, -1)
 
-    def _limit(self, limits: Limits, far: float, sign: int) -> float:
-        away = far * limits.deviation
+    def _limit(self, limits: Limits, deviations: float, sign: int) -> float:
+        distance = deviations * limits.deviation
         if self.absolute:
-            return max(limits.mean + away, self.trifle)
-        return limits.mean + sign * max(away, self.trifle)
+            return max(limits.mean + distance, self.tolerance)
+        return limits.mean + sign * max(distance, self.tolerance)
 
 
 @dataclass(frozen=True)
 class Rule:
-    """When a tier alarms: a chart is beyond on *lasting* of *of* days; *quiet* days end it."""
+    """An alarm: a chart is outside its limits on *lasting* of *of* days; *quiet* days within them end it."""
 
     lasting: int
     of: int
@@ -92,7 +90,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class Budget:
-    """*alarms* a quarter over a tier's series, by a number of *draws* of quarters, reproducible by *seed*."""
+    """False *alarms* a quarter for all series of a severity, by *draws* of quarters, reproducible by *seed*."""
 
     alarms: float
     weight: float
@@ -101,88 +99,88 @@ class Budget:
 
 
 def solve(reference: Numbers, weekdays: Numbers, series: Sequence[Series], rule: Rule, budget: Budget) -> list[Limits]:
-    """The limits of the *series* of one tier: *reference* is (days, series), NaN without a verdict.
+    """The limits of the *series* of one severity: *reference* is (days, series), NaN for missing.
 
     *weekdays* (days,) are 0 to 6.
     """
-    trifles = np.array([each.trifle for each in series])
+    tolerances = np.array([each.tolerance for each in series])
     sides: list[Side] = [each.side for each in series]
-    drawn = _drawn(reference, weekdays, trifles, sides, budget)
-    day, level, lengths = _solved(*drawn, rule, SPENT * budget.alarms)
-    columns = (*_moments(reference, trifles), day, level, lengths)
+    resampled = _resampled(reference, weekdays, tolerances, sides, budget)
+    day, level, lengths = _solved(*resampled, rule, BUDGET_SHARE * budget.alarms)
+    columns = (*_moments(reference, tolerances), day, level, lengths)
     return [Limits(*map(float, each)) for each in zip(*columns, strict=True)]
 
 
-def towards(values: Numbers, sides: Sequence[Side]) -> Numbers:
-    """Values (..., series) with what is bad upward: as they are, negated, or without their sign."""
+def oriented(values: Numbers, sides: Sequence[Side]) -> Numbers:
+    """Values (..., series) oriented so that larger is worse: unchanged, negated, or absolute."""
     signs = np.array([-1.0 if side == "lower" else 1.0 for side in sides])
     both = np.array([side == "both" for side in sides])
     return np.where(both, np.abs(values), values * signs)
 
 
-def lasts(beyond: Numbers, rule: Rule) -> Numbers:
-    """The *lasting*-th largest of the last *of* days, along the first axis but one; NaN counts as none.
+def persistent(values: Numbers, rule: Rule) -> Numbers:
+    """The *lasting*-th largest of the last *of* days, along the second last axis.
 
-    With booleans: whether it was so on that many of them.
+    Of booleans: whether at least *lasting* of them are true.
     """
     if rule.of == 1:
-        return beyond
-    earlier = [np.roll(beyond, n, axis=-2) for n in range(rule.of)]
+        return values
+    earlier = [np.roll(values, n, axis=-2) for n in range(rule.of)]
     for n, shifted in enumerate(earlier):
         shifted[..., :n, :] = 0
     return np.asarray(np.sort(np.stack(earlier), axis=0)[-rule.lasting])
 
 
 def alarms_begin(beyond: Numbers, quiet: int) -> Numbers:
-    """The days (..., days) on which an alarm begins: beyond, and not so on the *quiet* days before."""
+    """The days (..., days) on which an alarm begins: outside limits, after *quiet* days within them."""
     begins = beyond.copy()
     for n in range(1, quiet + 1):
         begins[..., n:] &= ~beyond[..., :-n]
     return begins
 
 
-def _moments(days: Numbers, trifles: Numbers) -> tuple[Numbers, Numbers]:
-    """Mean and deviation along the first axis but one; a trifle's twentieth is the least deviation."""
+def _moments(days: Numbers, tolerances: Numbers) -> tuple[Numbers, Numbers]:
+    """Mean and standard deviation along the second last axis; the deviation is at least 1/20 of the tolerance."""
     known = ~np.isnan(days)
     count = np.maximum(known.sum(axis=-2, keepdims=True), 1)
     mean = np.where(known, days, 0).sum(axis=-2, keepdims=True) / count
     square = np.where(known, (days - mean) ** 2, 0).sum(axis=-2) / np.maximum(count[..., 0, :] - 1, 1)
-    return mean[..., 0, :], np.maximum(np.sqrt(square), np.maximum(trifles / 20, 1e-12))
+    return mean[..., 0, :], np.maximum(np.sqrt(square), np.maximum(tolerances / 20, 1e-12))
 
 
-def _drawn(
-    reference: Numbers, weekdays: Numbers, trifles: Numbers, sides: Sequence[Side], budget: Budget
+def _resampled(
+    reference: Numbers, weekdays: Numbers, tolerances: Numbers, sides: Sequence[Side], budget: Budget
 ) -> tuple[Numbers, Numbers]:
-    """Days and levels of quiet quarters, bad upward: two of (draws, days, series)."""
+    """Days and levels of in-control quarters, oriented: two of (draws, days, series)."""
     random = np.random.default_rng(budget.seed)
     count, before = len(reference), QUARTER // 7
     each = max(1, AT_ONCE // ((QUARTER + before + count) * reference.shape[1]))
     days, levels = [], []
     for first in range(0, budget.draws, each):
         draws = min(each, budget.draws - first)
-        both = quiet_days(reference, weekdays, draws, count + before + QUARTER, random)
-        known, quarter = both[:, :count], both[:, count:]
-        mean, deviation = _moments(known, trifles)
+        drawn = resampled_days(reference, weekdays, draws, count + before + QUARTER, random)
+        known, quarter = drawn[:, :count], drawn[:, count:]
+        mean, deviation = _moments(known, tolerances)
         scaled = (quarter - mean[:, None, :]) / deviation[:, None, :]
-        level = towards(ewma(scaled, budget.weight), sides)[:, before:].astype(np.float32)
-        day = np.nan_to_num(towards(scaled, sides)[:, before:]).astype(np.float32)
+        level = oriented(ewma(scaled, budget.weight), sides)[:, before:].astype(np.float32)
+        day = np.nan_to_num(oriented(scaled, sides)[:, before:]).astype(np.float32)
         days.append(day)
         levels.append(level)
     return np.concatenate(days), np.concatenate(levels)
 
 
 def _solved(days: Numbers, levels: Numbers, rule: Rule, alarms: float) -> tuple[Numbers, Numbers, Numbers]:
-    """Limits of days and levels at which quarters have *alarms* on average; each chart's run length."""
-    drawn = days, levels
-    extremes = [_Extremes.of(lasts(each, rule)) for each in drawn]
-    rarities = [one.rarity(each) for one, each in zip(extremes, drawn, strict=True)]
-    apart = lasts(np.maximum(*rarities), rule)
+    """Limits of day and level at which quarters have *alarms* on average, and run lengths."""
+    both = days, levels
+    extremes = [_Extremes.of(persistent(each, rule)) for each in both]
+    rarities = [one.rarity(each) for one, each in zip(extremes, both, strict=True)]
+    apart = persistent(np.maximum(*rarities), rule)
     worst = apart.max(axis=-1)
     low, high = 0.0, float(worst.max()) * 1.01
     for _ in range(40):
         middle = (low + high) / 2
         begun = alarms_begin(worst > middle, rule.quiet).sum() / len(worst)
-        # Where nothing is rare, alarms run together and are few: the budget is sought from above.
+        # With low limits alarms merge and are few again, so that side is excluded.
         low, high = (middle, high) if begun > alarms or (worst > middle).mean() > 0.5 else (low, middle)
     begun = alarms_begin(np.moveaxis(apart, -1, 0) > high, rule.quiet).sum(axis=(1, 2))
     day, level = (each.value(high) for each in extremes)
@@ -191,10 +189,10 @@ def _solved(days: Numbers, levels: Numbers, rule: Rule, alarms: float) -> tuple[
 
 @dataclass(frozen=True)
 class _Extremes:
-    """The largest values of quarters, by series, and so how rare a value is.
+    """The distribution of the largest values of quarters, by series.
 
-    *tops* (quarters, series) rise; each is exceeded in one of ``exp(rarities)`` quarters. Beyond the last a
-    value is rarer by 1 for each *scale* (series,).
+    *tops* (quarters, series) are sorted; each is exceeded in one of ``exp(rarities)`` quarters. Beyond the last,
+    rarity rises by 1 for each *scale* (series,).
     """
 
     tops: Numbers
@@ -203,7 +201,7 @@ class _Extremes:
 
     @classmethod
     def of(cls, values: Numbers) -> _Extremes:
-        """Those of *values* (quarters, days, series), bad upward."""
+        """From oriented *values* (quarters, days, series)."""
         tops = np.maximum(np.sort(values.max(axis=1), axis=0), 0.1)
         tail = min(TAIL, len(tops) // 2)
         known, beyond = tops[: 1 - tail], tops[1 - tail :]
@@ -211,13 +209,13 @@ class _Extremes:
         return cls(known, rarities, np.maximum((beyond - known[-1]).mean(axis=0), 0.01))
 
     def rarity(self, values: Numbers) -> Numbers:
-        """How rare *values* (..., series) are; 0 where every quarter goes further."""
-        found = np.maximum(values - self.tops[-1], 0) / self.scale
+        """The rarity of *values* (..., series); 0 where every quarter exceeds them."""
+        rarity = np.maximum(values - self.tops[-1], 0) / self.scale
         for n, tops in enumerate(self.tops.T):
-            found[..., n] += np.interp(values[..., n], tops, self.rarities)
-        return np.asarray(found)
+            rarity[..., n] += np.interp(values[..., n], tops, self.rarities)
+        return np.asarray(rarity)
 
     def value(self, rarity: float) -> Numbers:
-        """The values (series,) that are so rare."""
+        """The values (series,) with that rarity."""
         known = [np.interp(rarity, self.rarities, tops) for tops in self.tops.T]
         return np.asarray(known + self.scale * max(rarity - self.rarities[-1], 0))

@@ -1,19 +1,19 @@
-"""A signal: one metric on one day, on its control chart."""
+"""A signal: a metric on a day, with its control limits."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol, TypeVar
 
-#: Kinds that are about how the scorers answer, and about no row.
+#: Kinds that are about the scorers' responses, not about rows.
 SERVICE = ("latency", "errors")
-#: Kinds that are counted, of however few rows, and so judged on every whole day.
+#: Kinds that are counts, which are evaluated on every whole day, with any number of rows.
 COUNTS = ("missing_values", "unseen_categories", "row_rate", "label_coverage")
 
 
 @dataclass(frozen=True)
 class Measure:
-    """A metric of *kind* on *day*, over *rows*, before any limit; *feature* is "" for the whole row."""
+    """A metric of *kind* on *day*, over *rows*, without limits; *feature* is "" for whole rows."""
 
     kind: str
     metric: str
@@ -24,18 +24,17 @@ class Measure:
 
     @property
     def name(self) -> str:
-        """What tells the series that it belongs to."""
+        """The name of its series."""
         return named(self.kind, self.metric, self.feature)
 
 
 @dataclass(frozen=True)
 class Signal:
-    """A metric of *kind* on *day*; *feature* is "" where it is about the whole row.
+    """A metric of *kind* on *day*, with its control limits; *feature* is "" for whole rows.
 
-    *expected* is the mean of the reference's days, *lower* and *upper* are the limits of the day
-    (Shewhart's chart; None where there is none on that side). *level* is where the series has been
-    lately, with limits of its own (EWMA); the level has no verdict where it is None. *tier*: page, issue
-    or digest. *run_length*: days from one false alarm of this chart to the next.
+    *expected* is the mean of the reference's days; *lower* and *upper* are the limits of the day (Shewhart; None on a
+    side without a limit). *level* is the EWMA, with its limits. *severity* is page, issue or digest. *run_length* is the
+    chart's in-control run length in days.
     """
 
     kind: str
@@ -50,35 +49,37 @@ class Signal:
     level: float | None = None
     level_lower: float | None = None
     level_upper: float | None = None
-    tier: str = "issue"
+    severity: str = "issue"
     run_length: float | None = None
 
     @property
     def breached(self) -> bool:
-        """Whether the day's value or the level lies beyond a limit."""
-        return _beyond(self.value, self.lower, self.upper) or _beyond(self.level, self.level_lower, self.level_upper)
+        """Whether the day's value or the level is outside its limits."""
+        return _outside(self.value, self.lower, self.upper) or _outside(self.level, self.level_lower, self.level_upper)
 
     @property
     def name(self) -> str:
-        """What tells the series that the signal belongs to."""
+        """The name of its series."""
         return named(self.kind, self.metric, self.feature)
 
-    def told(self, value: float, plain: str = ".3f") -> str:
-        """A *value* of the series for people: in its unit, or as *plain* formats it where it has none."""
+    def formatted(self, value: float, plain: str = ".3f") -> str:
+        """A *value* of the series in its unit, or in the format *plain* without one."""
         if self.kind == "latency":
             return f"{value:,.0f} ms" if value >= 100 else f"{value:.3g} ms"
         return f"{value:.2%}" if self.kind == "errors" else format(value, plain)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values, for the file of a run."""
-        return asdict(self) | {"breached": self.breached}
+        """As JSON values, for the file of a run."""
+        values = asdict(self) | {"breached": self.breached}
+        values["tier"] = values.pop("severity")  # the key in existing files
+        return values
 
 
 @dataclass(frozen=True)
 class Unknown:
-    """Something that could not be watched, and why: no alarm, and no pass either.
+    """A kind that could not be monitored, and why: neither an alarm nor a pass.
 
-    With *yet* nothing is broken: there are not enough days so far. *crashed* tells of a mistake.
+    With *yet* it only needs more days. With *crashed* the check failed.
     """
 
     kind: str
@@ -88,7 +89,7 @@ class Unknown:
 
 
 class Dated(Protocol):
-    """What belongs to a series and to a day."""
+    """Has the name of a series and a day."""
 
     @property
     def name(self) -> str: ...
@@ -101,10 +102,10 @@ OfSeries = TypeVar("OfSeries", bound=Dated)
 
 def by_series(signals: list[OfSeries]) -> dict[str, list[OfSeries]]:
     """The signals (or measures) of each series, in order of days."""
-    found: dict[str, list[OfSeries]] = {}
+    series: dict[str, list[OfSeries]] = {}
     for signal in sorted(signals, key=lambda each: each.day):
-        found.setdefault(signal.name, []).append(signal)
-    return found
+        series.setdefault(signal.name, []).append(signal)
+    return series
 
 
 def named(kind: str, metric: str, feature: str) -> str:
@@ -112,6 +113,6 @@ def named(kind: str, metric: str, feature: str) -> str:
     return " ".join(part for part in (kind, metric, feature) if part)
 
 
-def _beyond(value: float | None, lower: float | None, upper: float | None) -> bool:
+def _outside(value: float | None, lower: float | None, upper: float | None) -> bool:
     above = value is not None and upper is not None and value > upper
     return above or (value is not None and lower is not None and value < lower)

@@ -22,7 +22,7 @@ from monitoring.journal.day_cache import Reading
 from monitoring.journal.sample_correction import days_of_all
 from monitoring.journal.window import JournalError, read_window
 from monitoring.metric_history import Series
-from monitoring.metrics.daily_metrics import METRICS, Day, measured
+from monitoring.metrics.daily_metrics import METRICS, Day, daily_metrics
 
 ROLES = ("champion", "challenger", "anchor")
 #: The champion in live.toml where nothing is to be served.
@@ -188,7 +188,7 @@ def with_journal(
             seen = manifest["data"]["categories"]
             reading = Reading(contract, version, seen, limits.sample_rows, limits.engine, kept)
             window = read_window(journal, reading, limits.window_days)
-            days = measured(window.rows, contract, version, limits.min_rows)
+            days = daily_metrics(window.rows, contract, version, limits.min_rows)
             series = series.updated(version, (), days_of_all(days, window.counts, window.weight), series.run)
         except JournalError as error:
             notes.append(f"{version}: {error}")

@@ -137,8 +137,8 @@ def _signal(data: DashboardData, by_version: Mapping[str, Sequence[Signal]]) -> 
     beyond, last = sum(d.breached for d in every), max(every, key=lambda d: d.day)
     often = f" · a false alarm in {_long(last.run_length)}" if last.run_length else ""
     description = (
-        f"{last.tier} · beyond on {beyond} of {len(every)} days · {last.told(last.value, '.3g')} on {last.day},"
-        f" usually {last.told(last.expected, '.3g')}{often}"
+        f"{last.severity} · beyond on {beyond} of {len(every)} days · {last.formatted(last.value, '.3g')} on {last.day},"
+        f" usually {last.formatted(last.expected, '.3g')}{often}"
     )
     title, unit = series_words(every[0]), _unit(every[0])
     return line_chart(title, description, lines, releases(data), _span(data), unit=unit, note=True)
@@ -184,7 +184,7 @@ def _alarms(by_version: Mapping[str, Sequence[Signal]]) -> int:
 def _loudest_first(by_version: Mapping[str, Sequence[Signal]]) -> tuple[bool, int, int, str]:
     first = next(iter(by_version.values()))[0]
     alarms = _alarms(by_version)
-    return not alarms, _SEVERITIES.get(first.tier, 3), -alarms, first.name
+    return not alarms, _SEVERITIES.get(first.severity, 3), -alarms, first.name
 
 
 def _span(data: DashboardData) -> tuple[date, date]:

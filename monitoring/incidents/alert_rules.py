@@ -25,25 +25,25 @@ class Assessment:
     state: Literal["raised", "quiet", "undecided"]
     breaching: tuple[str, ...]
     why: str
-    tier: str = ""
+    severity: str = ""
 
 
 def assess(signals: list[Signal], unknown: Sequence[Unknown], rules: Monitoring) -> Assessment:
     """The state by the last days of each series that can raise an alert."""
-    opening = {name: days for name, days in by_series(signals).items() if days[0].tier != "digest"}
+    opening = {name: days for name, days in by_series(signals).items() if days[0].severity != "digest"}
     needed = {"page": 1, "issue": rules.lasting}
     lasting = sorted(
         (
             name
             for name, days in opening.items()
-            if sum(day.breached for day in days[-rules.of :]) >= needed[days[0].tier]
+            if sum(day.breached for day in days[-rules.of :]) >= needed[days[0].severity]
         ),
-        key=lambda name: opening[name][0].tier == "issue",
+        key=lambda name: opening[name][0].severity == "issue",
     )
     if lasting:
-        tier = opening[lasting[0]][0].tier
-        why = f"outside control limits on at least {needed[tier]} of the last {rules.of} days"
-        return Assessment("raised", tuple(lasting), why, tier)
+        severity = opening[lasting[0]][0].severity
+        why = f"outside control limits on at least {needed[severity]} of the last {rules.of} days"
+        return Assessment("raised", tuple(lasting), why, severity)
     watched = {*rules.page, *rules.issue}
     early = {each.kind for each in unknown if each.yet}
     if not opening or watched - {*COUNTS, *SERVICE} <= early:  # counts alone do not assess the model

@@ -9,7 +9,7 @@ from typing import Literal
 from monitoring.incidents.incident_state import IncidentState
 from reporting.markdown import text
 
-Tier = Literal["page", "issue"]
+Severity = Literal["page", "issue"]
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Cause:
     """
 
     kind: str
-    tier: Tier
+    severity: Severity
     family: str
     since: str
     last: str
@@ -33,7 +33,7 @@ class Cause:
     @property
     def fingerprint(self) -> str:
         """Identifies the cause, whatever the day and the version."""
-        return f"{self.tier}/{self.kind}/{self.family}"
+        return f"{self.severity}/{self.kind}/{self.family}"
 
     @property
     def short(self) -> str:
@@ -55,7 +55,7 @@ def new_causes(before: IncidentState, causes: Sequence[Cause], state: str) -> li
 
 def describe(cause: Cause) -> str:
     """A line of Markdown."""
-    return f"**{text(cause.kind.replace('_', ' '))}** ({cause.tier}): {text(cause.summary)}"
+    return f"**{text(cause.kind.replace('_', ' '))}** ({cause.severity}): {text(cause.summary)}"
 
 
 def new_causes_comment(lines: Sequence[str], state: str) -> str:

@@ -16,11 +16,11 @@ SHOWN = 50
 
 def digest(signals: list[Signal], influences: Mapping[str, float], model: str, version: str) -> tuple[str, str] | None:
     """Title and body for the last whole week of *signals*; None without one, no title if no limit was breached."""
-    days = {signal.day for signal in signals if signal.tier == "digest"}
+    days = {signal.day for signal in signals if signal.severity == "digest"}
     monday = max((day for day in map(_monday, days) if _is_over(day, days)), default=None)
     if monday is None:
         return None
-    week = [signal for signal in signals if signal.tier == "digest" and _monday(signal.day) == monday]
+    week = [signal for signal in signals if signal.severity == "digest" and _monday(signal.day) == monday]
     breached = {name: days for name, days in by_series(week).items() if any(day.breached for day in days)}
     if not breached:
         return "", f"In the week of {monday} all series were within their control limits."
@@ -44,7 +44,7 @@ def digest(signals: list[Signal], influences: Mapping[str, float], model: str, v
         lines.append(
             f"| {text(last.feature)} | {text(signal)} | {'unknown' if influence is None else f'{influence:.0%}'}"
             f" | {sum(day.breached for day in breached[name])} of {len(breached[name])}"
-            f" | {last.told(last.value)} | {last.told(last.expected)} |"
+            f" | {last.formatted(last.value)} | {last.formatted(last.expected)} |"
         )
     if len(order) > SHOWN:
         lines.append(f"\n… and {len(order) - SHOWN} more, in the run's artifact.")

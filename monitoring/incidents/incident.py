@@ -107,7 +107,9 @@ def _with_current_causes(
         memory = memory.with_action(findings.at, f"reopened: {why}")
     elif alert.by_hand:
         memory = replace(memory, held=True)
-    announced = new if alert.state == "closed" and alert.by_hand else [cause for cause in new if cause.tier == "page"]
+    announced = (
+        new if alert.state == "closed" and alert.by_hand else [cause for cause in new if cause.severity == "page"]
+    )
     if announced and before.causes:
         names = sorted({cause.fingerprint for cause in announced})
         marker = f"joined:{before.since}:{','.join(names)}"
@@ -210,7 +212,7 @@ def _retrain_if_due(
     memory: IncidentState, findings: RunFindings, rules: Incident
 ) -> tuple[list[Action], IncidentState]:
     """The action that starts a retrain, if the rules allow incidents to start one and it is time."""
-    wanted = rules.retrain == "issue" or (rules.retrain == "page" and memory.tier == "page")
+    wanted = rules.retrain == "issue" or (rules.retrain == "page" and memory.severity == "page")
     # A retrain changes neither errors nor latency.
     wanted = wanted and not memory.kinds & BROKEN_DATA and not memory.kinds <= {*SERVICE}
     today = findings.at[:10]
@@ -243,7 +245,7 @@ def _grouped(causes: Sequence[Cause], mine: Sequence[Any], model: str, days: int
 
 
 def _most_severe_first(cause: Cause) -> tuple[bool, float, str]:
-    return cause.tier != "page", -cause.peak, cause.fingerprint
+    return cause.severity != "page", -cause.peak, cause.fingerprint
 
 
 def _is_ours(marker: str, model: str) -> bool:

@@ -67,7 +67,7 @@ class IncidentState:
         return cls(**found)
 
     @property
-    def tier(self) -> str:
+    def severity(self) -> str:
         """The highest severity of its causes."""
         return "page" if any(cause.startswith("page/") for cause in self.causes) else "issue"
 

@@ -125,7 +125,7 @@ def body(model: str, version: str, memory: IncidentState, state: str, why: str, 
     return page(sections, LONGEST, "the run's artifact")
 
 
-def first_step(facts: CauseFacts, tier: str) -> str:
+def first_step(facts: CauseFacts, severity: str) -> str:
     """The one step that the kinds and a recent release suggest, for whoever is paged."""
     kinds, owners = {*facts.kinds}, [text(owner) for owner in facts.owners or {} if owner]
     ask = f"ask {', '.join(owners) or 'the maintainers of these features'} what changed" + (
@@ -134,7 +134,10 @@ def first_step(facts: CauseFacts, tier: str) -> str:
     new = [code(version) for day, version in facts.releases if _just_before(day, facts.since)][-1:]
     rollback = f"`/rollback`. {''.join(new)} went live just before; a rollback takes seconds and can be undone."
     steps = (
-        (tier != "page", "nothing urgent. Distributions changed, but no performance loss is known; no need to page."),
+        (
+            severity != "page",
+            "nothing urgent. Distributions changed, but no performance loss is known; no need to page.",
+        ),
         (kinds & {*SERVICE} and new, rollback),
         ("errors" in kinds, "check the scorers' logs: requests fail, and callers use their fallback without a model."),
         (
@@ -232,7 +235,7 @@ def command_help() -> str:
 def _facts(memory: IncidentState) -> str:
     now = f"{memory.now:.1f} times the control limit now" if memory.now else "within the control limits now"
     rows = {
-        "Severity": memory.tier if memory.causes else "",
+        "Severity": memory.severity if memory.causes else "",
         "Since": f"{memory.since}; last breach on {memory.last}" if memory.since else "",
         "Deviation": f"{now}; peak {memory.peak:.1f} times on {memory.peak_day}" if memory.peak else "",
         "Acknowledged": f"until {memory.ack}, by {text(memory.ack_by)}" if memory.ack else "",

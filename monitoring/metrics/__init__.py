@@ -1,1 +1,1 @@
-"""What is measured of a day."""
+"""Metrics of a day: drift, performance, label delay, volume, slices, errors and latency."""

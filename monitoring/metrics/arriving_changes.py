@@ -1,7 +1,7 @@
-"""What probably changed upstream, by the rows that came in: for the alert's reader.
+"""Changes upstream that explain drift, from the rows in the journal.
 
-The rows that were answered are held against the fingerprint of what the model learnt from. How many rows
-come, and when, is held against their own days before: an arm sees a share of the traffic only.
+Values are compared with the source profile of the training data. Numbers and times of rows are compared with their own
+earlier days, because a variant has only a share of the traffic.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from model.source_profile.fingerprint import source_of
 from model.source_profile.fingerprint_changes import changes, outlook
 from model.source_profile.source_change import Change, Limits
 
-#: What an arm's share of the traffic does not change.
+#: Changes that do not depend on the share of the traffic.
 _OF_VALUES = ("units", "missing", "renamed", "categories")
 _OF_ROWS = ("stopped", "rows")
 
 
-def likely_changes(
+def upstream_changes(
     rows: pd.DataFrame, contract: Contract, manifest: Mapping[str, Any], rules: Rules, until: datetime | None = None
 ) -> list[Change]:
-    """The changes, those of values first, and the limits that will break if it goes on like this.
+    """The changes, those of values first, and the limits that will be exceeded if they continue.
 
-    *rows* are a `Window`'s, *manifest* the bundle's that answered them. *until* is when the rows were
-    asked for; without it, it is the newest row, and that rows stopped coming cannot be seen. A bundle
-    without a fingerprint is compared with the rows' own days before the last one.
+    *rows* are a `Window`'s, *manifest* is the bundle's. *until* is the time of the run; by default that of the newest
+    row, where missing rows cannot be detected. A bundle without a source profile is compared with the rows' own days
+    before the last one.
     """
     if rows.empty:
         return []
@@ -38,20 +38,24 @@ def likely_changes(
     end = until or rows[contract.time].max().to_pydatetime()
     now = source_of(rows, contract, end)
     last = f"{(end - timedelta(seconds=1)) - timedelta(days=1):%Y-%m-%d}"
-    told = manifest.get("data", {}).get("source")
-    old = told if isinstance(told, dict) and told.get("format") == 1 else None
-    found = changes(old, now, str(old["until"])[:10] if old else last, limits)
+    profile = manifest.get("data", {}).get("source")
+    old = profile if isinstance(profile, dict) and profile.get("format") == 1 else None
+    of_profile = changes(old, now, str(old["until"])[:10] if old else last, limits)
     own = changes(None, now, last, limits)
     return [
-        *(change for change in found if change.kind in _OF_VALUES),
+        *(change for change in of_profile if change.kind in _OF_VALUES),
         *(change for change in own if change.kind in _OF_ROWS),
         *outlook(now, contract, limits),
     ]
 
 
 def limits_of(rules: Rules) -> Limits:
-    """The gate's limits: a change is one wherever it is seen."""
-    asked = rules.gate.upstream
+    """The limits, which are those of the gate."""
+    upstream = rules.gate.upstream
     return Limits(
-        asked.missing_rise, asked.category_share, asked.sentinel_share, rules.gate.data.max_missing, asked.horizon_days
+        upstream.missing_rise,
+        upstream.category_share,
+        upstream.sentinel_share,
+        rules.gate.data.max_missing,
+        upstream.horizon_days,
     )

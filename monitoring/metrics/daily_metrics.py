@@ -1,4 +1,4 @@
-"""Metrics of a day that NannyML does not offer, or that the page needs without it."""
+"""Daily metrics computed without NannyML, for the dashboard, slices and realised performance."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from monitoring.journal.window import days_of
 
 Numbers = np.ndarray[Any, Any]
 
-#: A float32 score of exactly 0 or 1 must not make one row infinitely wrong.
+#: Probabilities are clipped here, so that a float32 score of 0 or 1 has a finite log loss.
 SMALLEST = 1e-7
-#: The metrics by task, the most telling first. Smaller is better for those in `LOSSES`.
+#: The metrics by task, the most sensitive first. Smaller is better for those in `LOSSES`.
 METRICS = {
     "binary": ("log_loss", "roc_auc", "accuracy"),
     "multiclass": ("log_loss", "accuracy"),
@@ -27,7 +27,7 @@ LOSSES = frozenset({"log_loss", "mae", "rmse"})
 
 @dataclass(frozen=True)
 class Day:
-    """What one version did on one day: rows answered, outcomes known, metrics of those."""
+    """One version on one day: rows, labelled rows, metrics of the labelled ones."""
 
     version: str
     day: str
@@ -38,16 +38,16 @@ class Day:
 
 def log_loss(truth: Numbers, scores: Numbers) -> float:
     """Mean negative log-likelihood: truth (n,) as class indices, scores (n,) or (n, classes)."""
-    chances = np.column_stack([1 - scores, scores]) if scores.ndim == 1 else scores
-    chosen = chances[np.arange(len(truth)), truth.astype(int)]
-    return float(-np.log(np.clip(chosen, SMALLEST, 1)).mean())
+    probabilities = np.column_stack([1 - scores, scores]) if scores.ndim == 1 else scores
+    of_class = probabilities[np.arange(len(truth)), truth.astype(int)]
+    return float(-np.log(np.clip(of_class, SMALLEST, 1)).mean())
 
 
 def roc_auc(truth: Numbers, scores: Numbers) -> float:
-    """The chance that a positive row scores above a negative one; NaN if one of them is missing.
+    """The probability that a positive row scores above a negative one; NaN without both.
 
-    By ranks (Mann and Whitney, 1947); ties count half. Of several classes, scores (n, classes): the mean
-    over classes of each against the rest.
+    By ranks (Mann and Whitney, 1947); ties count half. For several classes, scores (n, classes): the mean over classes
+    of one against the rest.
     """
     if scores.ndim == 2:
         each = [roc_auc((truth == i).astype(float), of) for i, of in enumerate(scores.T)]
@@ -61,9 +61,9 @@ def roc_auc(truth: Numbers, scores: Numbers) -> float:
 
 
 def accuracy(truth: Numbers, scores: Numbers) -> float:
-    """The share of rows for which the likeliest class came true (binary: from 0.5 on, the positive)."""
-    likeliest = scores >= 0.5 if scores.ndim == 1 else scores.argmax(axis=1)
-    return float((likeliest == truth).mean())
+    """The share of rows whose most likely class is the outcome (binary: positive from 0.5 on)."""
+    predicted = scores >= 0.5 if scores.ndim == 1 else scores.argmax(axis=1)
+    return float((predicted == truth).mean())
 
 
 def mae(truth: Numbers, scores: Numbers) -> float:
@@ -85,23 +85,23 @@ _BY_NAME: dict[str, Callable[[Numbers, Numbers], float]] = {
 }
 
 
-def measured(
+def daily_metrics(
     rows: pd.DataFrame, contract: Contract, version: str, least: int, metrics: Iterable[str] | None = None
 ) -> list[Day]:
-    """The days of *rows* (as `Window` says), in order; *metrics* from *least* outcomes on.
+    """The days of *rows* (see `Window`), in order; *metrics* from *least* outcomes on.
 
-    A metric that a day cannot have (ROC AUC of one class) is left out.
+    A metric that is not defined on a day (ROC AUC of one class) is left out.
     """
     scores = [name for name in rows if name == "score" or name.startswith("score_")]
-    found = []
+    days = []
     for day, part in rows.groupby(days_of(rows, contract.time)):
         known = part.dropna(subset=[contract.target.name])
         values: dict[str, float] = {}
         if len(known) >= least:
             truth = known[contract.target.name].to_numpy(dtype=float)
-            chances = known[scores].to_numpy(dtype=float)
-            chances = chances if len(scores) > 1 else chances[:, 0]
-            values = {name: _BY_NAME[name](truth, chances) for name in metrics or METRICS[contract.task]}
-        whole = {name: value for name, value in values.items() if np.isfinite(value)}
-        found.append(Day(version, str(day), len(part), len(known), whole))
-    return found
+            predictions = known[scores].to_numpy(dtype=float)
+            predictions = predictions if len(scores) > 1 else predictions[:, 0]
+            values = {name: _BY_NAME[name](truth, predictions) for name in metrics or METRICS[contract.task]}
+        finite = {name: value for name, value in values.items() if np.isfinite(value)}
+        days.append(Day(version, str(day), len(part), len(known), finite))
+    return days

@@ -1,8 +1,8 @@
-"""Do rows and scores still look like the reference? NannyML's univariate and multivariate drift.
+"""Univariate and multivariate data drift and score drift against the reference period, by NannyML.
 
-Univariate: Jensen-Shannon distance, for numbers, categories and scores alike, and for numbers the mean,
-in the reference's standard deviations. Multivariate: the error of reconstructing a day's rows
-from the reference's principal components. Only measured here: the limits are `monitoring.charts.control_limits`'s.
+Univariate: the Jensen-Shannon distance of features and scores, and for numbers the mean in the reference's standard
+deviations. Multivariate: the reconstruction error of a day's rows by the reference's principal components. Control limits
+are in `monitoring.charts.control_limits`.
 """
 
 from __future__ import annotations
@@ -26,26 +26,26 @@ Step = tuple[str, Callable[[], Iterable[Measure]]]
 
 
 class NotMonitoredError(Exception):
-    """The rows do not allow a measure, and no code is at fault. The message says why."""
+    """A measure is not defined for the rows. The message says why."""
 
 
 class TooFewRowsError(NotMonitoredError):
-    """There are too few rows for a measure yet. The message says of what."""
+    """There are too few rows for a measure yet. The message says which."""
 
 
 def drift(
     reference: pd.DataFrame, rows: pd.DataFrame, contract: Contract, seen: Mapping[str, list[str]]
 ) -> tuple[list[Measure], list[Unknown]]:
-    """Every drift of *rows*, a day at a time, and what could not be told.
+    """Drift of *rows* by day, and what could not be measured.
 
-    Both frames are as `Window` says, of full days only. *seen*: the categories of training.
+    Both frames are as in `Window`, of full days only. *seen* are the categories in training.
     """
     features = [f for f in contract.features if f.name in rows and f.name in reference]
     scores = [name for name in reference if name == "score" or name.startswith("score_")]
     before, now = prepared(reference, contract), prepared(rows, contract)
     numbers = [f.name for f in features if f.kind == "number"]
     others = [f.name for f in features if f.kind != "number"]
-    # A distance of distributions has no bins where all values are the same.
+    # The distance has no bins where all values are equal.
     constant = {name for name in (*numbers, *scores) if is_constant(reference[name])}
     fit = partial(fitted, before, contract.time)
 
@@ -63,7 +63,7 @@ def drift(
             continuous_methods=[JENSEN_SHANNON],
             categorical_methods=[JENSEN_SHANNON],
         )
-        found = judged(calculator.calculate, now)
+        found = result_of(calculator.calculate, now)
         for column in columns:
             feature = "" if column == "score" else column
             yield from series(found, (column, JENSEN_SHANNON), kind, JENSEN_SHANNON, feature)
@@ -72,7 +72,7 @@ def drift(
 
     def multivariate() -> Iterable[Measure]:
         calculator = fit(nml.DataReconstructionDriftCalculator, column_names=spread_out)
-        found = judged(calculator.calculate, now)
+        found = result_of(calculator.calculate, now)
         metric = "reconstruction_error"
         yield from series(found, (metric,), "multivariate_drift", metric, "")
 
@@ -80,7 +80,7 @@ def drift(
     steps = [("univariate_drift", numbers + others), ("score_drift", scores)]
     found, unknown = [], []
     for kind, columns in steps:
-        # All at once is several times quicker; one that crashes must not hide the others.
+        # All at once is several times faster; if one crashes, each is measured alone.
         measures, failed = attempt([(kind, partial(univariate, columns, kind))])
         if any(each.crashed for each in failed):
             alone = [(f"{kind} {name}", partial(univariate, [name], kind)) for name in columns]
@@ -95,9 +95,9 @@ def drift(
 
 
 class Days(PeriodBasedChunker):  # type: ignore[misc]
-    """A chunk a day of the column *time*; until *fitted*, all in one.
+    """One chunk a day of the column *time*; until *fitted*, a single chunk.
 
-    Of the reference's chunks NannyML makes limits of its own, which are not used and took half of the time.
+    NannyML computes limits from the chunks of the reference, which are not used and took half of the time.
     """
 
     def __init__(self, time: str) -> None:
@@ -113,7 +113,7 @@ class Days(PeriodBasedChunker):  # type: ignore[misc]
 
 
 def fitted(reference: pd.DataFrame, time: str, kind: Callable[..., Any], **more: Any) -> Any:
-    """A calculator or estimator of NannyML's, fitted to a *reference*, that judges a day at a time."""
+    """A NannyML calculator or estimator that is fitted to a *reference*, and evaluates one day at a time."""
     days = Days(time)
     found = kind(timestamp_column_name=time, chunker=days, **more).fit(reference)
     days.fitted = True
@@ -121,20 +121,20 @@ def fitted(reference: pd.DataFrame, time: str, kind: Callable[..., Any], **more:
 
 
 def known_in(reference: pd.DataFrame, names: Iterable[str]) -> list[str]:
-    """The columns *names* that have a value in the *reference*: without one there is nothing to encode them by."""
+    """The columns of *names* that have a value in the *reference*; others cannot be encoded."""
     return [name for name in names if reference[name].notna().any()]
 
 
-def judged(judge: Callable[[pd.DataFrame], Any], rows: pd.DataFrame) -> pd.DataFrame:
-    """What NannyML's *judge* says of *rows*. Raises `TooFewRowsError` for a single row, which it squeezes to a column."""
+def result_of(evaluate: Callable[[pd.DataFrame], Any], rows: pd.DataFrame) -> pd.DataFrame:
+    """NannyML's result for *rows*. Raises `TooFewRowsError` for a single row, which NannyML cannot handle."""
     if len(rows) < 2:
-        raise TooFewRowsError("too few rows to judge (1); 2 are needed")
-    found: pd.DataFrame = judge(rows).to_df()
+        raise TooFewRowsError("too few rows (1); 2 are needed")
+    found: pd.DataFrame = evaluate(rows).to_df()
     return found
 
 
 def means(reference: pd.Series, values: pd.Series, days: pd.Series, kind: str, feature: str) -> Iterable[Measure]:
-    """How far a number's mean by day departs from the reference, as `departure` has it."""
+    """Departure of a number's daily mean from the reference, see `departure`."""
     groups = departure(reference, values).groupby(days)
     counts = groups.count()
     for day, mean in groups.mean().dropna().items():
@@ -142,7 +142,7 @@ def means(reference: pd.Series, values: pd.Series, days: pd.Series, kind: str, f
 
 
 def shares(true: pd.DataFrame, days: pd.Series, kind: str) -> list[Measure]:
-    """The share of a day's rows for which each column of *true* is so."""
+    """The share of a day's rows for which each column of *true* is true."""
     groups = true.groupby(days)
     sizes = groups.size()
     found = groups.mean()
@@ -154,26 +154,26 @@ def shares(true: pd.DataFrame, days: pd.Series, kind: str) -> list[Measure]:
 
 
 def unseen_categories(rows: pd.DataFrame, contract: Contract, seen: Mapping[str, list[str]]) -> list[Measure]:
-    """The share of rows with a category that training never saw (*seen*, from the manifest)."""
-    news = {
+    """The share of rows with a category that is not in training (*seen*, from the manifest)."""
+    unseen = {
         name: rows[name].notna() & ~rows[name].isin(known)
         for name, known in seen.items()
         if name in rows and not contract.feature(name).choices
     }
-    if not news:
+    if not unseen:
         return []
-    return shares(pd.DataFrame(news), days_of(rows, contract.time), "unseen_categories")
+    return shares(pd.DataFrame(unseen), days_of(rows, contract.time), "unseen_categories")
 
 
 def attempt(steps: Iterable[Step]) -> tuple[list[Measure], list[Unknown]]:
-    """Run each step; one that crashes is something that could not be told, not a pass."""
+    """Run each step; one that crashes could not be monitored, which is not a pass."""
     measures: list[Measure] = []
     unknown: list[Unknown] = []
     for kind, step in steps:
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # NannyML's own use of pandas and scikit-learn
-                with pd.option_context("future.infer_string", False):  # its DLE knows no other
+                warnings.simplefilter("ignore")  # NannyML's use of pandas and scikit-learn
+                with pd.option_context("future.infer_string", False):  # DLE supports no other
                     found = list(step())
         except NotMonitoredError as error:
             yet = isinstance(error, TooFewRowsError)
@@ -183,12 +183,12 @@ def attempt(steps: Iterable[Step]) -> tuple[list[Measure], list[Unknown]]:
         else:
             measures += found
             if not found:
-                unknown.append(Unknown(kind, "it gave no value for any day"))
+                unknown.append(Unknown(kind, "no value for any day"))
     return measures, unknown
 
 
 def series(found: pd.DataFrame, column: tuple[str, ...], kind: str, metric: str, feature: str) -> Iterable[Measure]:
-    """The analysed days of one column of a NannyML result; a day without a value is left out."""
+    """One column of a NannyML result by day of the analysis period; days without a value are left out."""
     chunk = found["chunk"]["chunk"] if len(found.columns.names) == 3 else found["chunk"]
     values = found
     for part in column:
@@ -201,7 +201,7 @@ def series(found: pd.DataFrame, column: tuple[str, ...], kind: str, metric: str,
 
 
 def prepared(rows: pd.DataFrame, contract: Contract) -> pd.DataFrame:
-    """The rows as NannyML takes them: no time zone, categories and booleans as category columns."""
+    """The rows for NannyML: times without a zone, categories and booleans as category columns."""
     found = rows.assign(**{contract.time: rows[contract.time].dt.tz_localize(None)})
     for feature in contract.features:
         if feature.name in found and feature.kind != "number":

@@ -1,9 +1,8 @@
-"""How much of the score each feature tells, by the reference's rows alone.
+"""Influence of each feature on the score, from the reference's rows alone.
 
-The correlation ratio (Pearson, 1905): the share of the scores' variance that lies between a feature's
-categories, or between tenths of a number. It needs no model, which the watch must not run. It looks
-at one feature at a time, so it errs upward where features go together (an alarm too many, not one too
-few), and misses a feature that matters only together with another.
+The correlation ratio (Pearson, 1905): the share of the scores' variance between a feature's categories, or between deciles
+of a number. It needs no model, which monitoring does not run. Features are considered one at a time, so correlated
+features are overestimated (too many alarms, not too few), and pure interactions are missed.
 """
 
 from __future__ import annotations
@@ -15,15 +14,15 @@ import pandas as pd
 from contracts.row_contract import Contract
 from monitoring.metrics.spread import is_constant
 
-TENTHS = 10
-#: Categories of fewer rows are taken together: a category of one row tells its score by itself.
+DECILES = 10
+#: Categories with fewer rows are merged: a category of one row explains its score completely.
 FEWEST = 20
 
 
 def influence(rows: pd.DataFrame, contract: Contract) -> Mapping[str, float]:
-    """The share of the scores' variance that each feature tells, 0 to 1, by name.
+    """The share of the scores' variance that each feature explains, 0 to 1, by name.
 
-    Left out where the *rows* cannot say: of a feature with one value, and of all where every score is the same.
+    Constant features are left out, and all features if the scores are constant.
     """
     scores = [name for name in rows if name == "score" or name.startswith("score_")]
     scores = [name for name in scores if not is_constant(rows[name])]
@@ -41,14 +40,14 @@ def _varies(values: pd.Series, kind: str) -> bool:
 
 
 def _groups(values: pd.Series, kind: str) -> pd.Series:
-    if kind == "number" and values.nunique() > TENTHS:
-        values = pd.qcut(values.astype(float), TENTHS, labels=False, duplicates="drop")
+    if kind == "number" and values.nunique() > DECILES:
+        values = pd.qcut(values.astype(float), DECILES, labels=False, duplicates="drop")
     groups = values.astype(object).where(values.notna(), "missing").astype(str)
     return groups.where(groups.map(groups.value_counts()) >= FEWEST, "rare")
 
 
 def _ratio(scores: pd.Series, groups: pd.Series) -> float:
-    """Adjusted for what groups of chance would tell (Kelley, 1935)."""
+    """Epsilon squared: corrected for what random groups would explain (Kelley, 1935)."""
     total = scores.var(ddof=0)
     count, number = len(scores), groups.nunique()
     between = 1 - scores.groupby(groups).transform("mean").rsub(scores).var(ddof=0) / total

@@ -1,8 +1,7 @@
-"""Labels come late: which of them count, whether they come at all, and what they say of the scores.
+"""Label delay: which outcomes count, prediction bias, and the error of performance estimates.
 
-A day's outcomes count once the day is mature: those that are known early are not like the rest (a
-cancellation is known before an arrival is). A row without an outcome has none: it is never taken for
-a negative.
+A day's outcomes count once the day is mature, because outcomes that are known early differ from the rest (a
+cancellation is known before an arrival). A row without an outcome is not a negative.
 """
 
 from __future__ import annotations
@@ -17,12 +16,12 @@ from contracts.row_contract import Contract
 from monitoring.charts.signals import Measure, Signal
 from monitoring.journal.window import days_of
 
-#: Scores that lie no further apart are one score.
+#: Scores with a smaller standard deviation are constant.
 SAME = 1e-6
 
 
 def mature(rows: pd.DataFrame, contract: Contract, days: int, newest: str = "") -> pd.DataFrame:
-    """The *rows* of days that ended at least *days* days before the *newest* day (by default the rows') began to."""
+    """The *rows* of days at least *days* before the *newest* day (by default the newest of the rows)."""
     if rows.empty:
         return rows
     day = rows[contract.time].dt.tz_localize(None).dt.floor("D")
@@ -31,10 +30,10 @@ def mature(rows: pd.DataFrame, contract: Contract, days: int, newest: str = "") 
 
 
 def bias(rows: pd.DataFrame, contract: Contract, spread: float, least: int) -> list[Measure]:
-    """Mean predicted less mean observed, by day: of all *rows* (with outcomes), by slice, and by score.
+    """Mean predicted minus mean observed, by day: of all *rows* (with outcomes), by slice, and by score.
 
-    For regression in the target's standard deviations, *spread*; for multiclass each class's share. A
-    slice of a day with fewer than *least* rows has no verdict.
+    For regression in the target's standard deviations, *spread*; for multiclass by class. A slice of a day with fewer
+    than *least* rows is left out.
     """
     found = []
     for metric, (score, off) in _off(rows, contract, spread).items():
@@ -60,10 +59,10 @@ def bias(rows: pd.DataFrame, contract: Contract, spread: float, least: int) -> l
 
 
 @dataclass(frozen=True)
-class Trust:
-    """How far an estimate of *metric* was off, on the *days* whose outcomes are in.
+class EstimateError:
+    """The error of the estimate of *metric* on *days* whose outcomes are known.
 
-    *off* is the mean distance, *lean* the mean of estimated less realised.
+    *off* is the mean absolute error, *lean* the mean of estimated minus realised.
     """
 
     metric: str
@@ -73,33 +72,33 @@ class Trust:
 
     def __str__(self) -> str:
         return (
-            f"{self.metric}: on {self.days} days whose outcomes are in, the estimate was off by"
-            f" {self.off:.3f} on average ({self.lean:+.3f})"
+            f"{self.metric}: mean absolute error {self.off:.3f}, mean error {self.lean:+.3f}, on {self.days} days whose"
+            " outcomes are known"
         )
 
 
-def trust(signals: Iterable[Signal]) -> list[Trust]:
-    """The estimates held against what was realised later, where both are known."""
+def estimate_errors(signals: Iterable[Signal]) -> list[EstimateError]:
+    """Estimated against realised performance, on days that have both."""
     values: dict[str, dict[tuple[str, str], float]] = {}
     for signal in signals:
         values.setdefault(signal.kind, {})[signal.metric, signal.day] = signal.value
     estimated = values.get("estimated_performance", {})
     realised = values.get("realised_performance", {})
-    found = []
+    errors = []
     for metric in dict.fromkeys(metric for metric, _ in realised):
         apart = [estimated[key] - value for key, value in realised.items() if key[0] == metric and key in estimated]
         if apart:
             off, lean = float(np.mean(np.abs(apart))), float(np.mean(apart))
-            found.append(Trust(metric, len(apart), off, lean))
-    return found
+            errors.append(EstimateError(metric, len(apart), off, lean))
+    return errors
 
 
 def _by_score(metric: str, score: pd.Series, off: pd.Series, day: pd.Series, least: int) -> list[Measure]:
-    """By how much more a row is off, a standard deviation of the day's scores above the day's mean.
+    """The increase of the error for one standard deviation of the day's scores.
 
-    The slope beside bias's intercept (Cox, 1958, Biometrika 45): scores that tell less than they promise are
-    too high where they are high and too low where they are low. Which rows a day has hardly moves it, so a
-    changed relation of features to target shows in days where the ROC AUC needs weeks.
+    The calibration slope, beside the bias as the intercept (Cox, 1958, Biometrika 45): overconfident scores are too high
+    where they are high and too low where they are low. It hardly depends on which rows a day has, so it detects concept
+    drift in days, where the ROC AUC needs weeks.
     """
     apart = score - score.groupby(day).transform("mean")
     spread = (apart**2).groupby(day).mean() ** 0.5
@@ -113,7 +112,7 @@ def _by_score(metric: str, score: pd.Series, off: pd.Series, day: pd.Series, lea
 
 
 def _off(rows: pd.DataFrame, contract: Contract, spread: float) -> Mapping[str, tuple[pd.Series, pd.Series]]:
-    """By metric the scores, and how far each is above the truth."""
+    """By metric the scores, and scores minus outcomes."""
     truth = rows[contract.target.name].astype(float)
     if contract.task == "multiclass":
         scores = {str(c): rows[f"score_{i}"] for i, c in enumerate(contract.target.classes)}

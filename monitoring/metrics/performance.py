@@ -1,8 +1,7 @@
-"""How good are the scores? Estimated before outcomes are in, realised once they are.
+"""Performance by day: estimated before outcomes are known, realised afterwards.
 
-Estimated: CBPE for classes (the reference calibrates the scores, and a calibrated score says how
-often it is right), DLE for regression (a second model predicts the error). Both assume that the
-relation of features to target holds: a change of that relation shows only in what is realised.
+Estimated by NannyML: CBPE for classification (from scores calibrated on the reference), DLE for regression (a second model
+predicts the error). Both assume no concept drift, which only realised performance detects.
 """
 
 from __future__ import annotations
@@ -17,21 +16,21 @@ import pandas as pd
 
 from contracts.row_contract import Contract
 from monitoring.charts.signals import Measure, Unknown
-from monitoring.metrics.daily_metrics import measured
+from monitoring.metrics.daily_metrics import daily_metrics
 from monitoring.metrics.drift import (
     NotMonitoredError,
     TooFewRowsError,
     attempt,
     fitted,
-    judged,
     known_in,
     prepared,
+    result_of,
     series,
 )
 
 #: Rows of a class that CBPE needs, and rows with an outcome that DLE needs.
 FEWEST = 2
-#: The metrics that estimate and reality share, and the side on which they are a loss.
+#: The metrics that are both estimated and realised, and the side on which they deteriorate.
 METRICS = {
     "binary": {"roc_auc": "lower", "accuracy": "lower"},
     "multiclass": {"roc_auc": "lower", "accuracy": "lower"},
@@ -42,12 +41,12 @@ METRICS = {
 def performance(
     reference: pd.DataFrame, rows: pd.DataFrame, known: pd.DataFrame, contract: Contract
 ) -> tuple[list[Measure], list[Unknown]]:
-    """Estimated performance of *rows* and realised of *known*, by day, and what could not be told.
+    """Estimated performance of *rows* and realised performance of *known*, by day, and what could not be measured.
 
-    The frames are as `Window` says, of full days only; *known* has rows whose outcome is mature.
+    The frames are as in `Window`, of full days only; *known* has rows with mature outcomes.
     """
     metrics = METRICS[contract.task]
-    before, now = _judged(reference, contract), _judged(rows, contract)
+    before, now = _with_predictions(reference, contract), _with_predictions(rows, contract)
     shared = {"metrics": list(metrics), "y_true": contract.target.name, **_predictions(contract)}
     fit = partial(fitted, before, contract.time)
 
@@ -55,14 +54,14 @@ def performance(
         if contract.task == "regression":
             _check_outcomes(reference, contract)
             features = known_in(before, [f.name for f in contract.features if f.name in now])
-            # One thread: on a few thousand rows more of them only wait for each other.
+            # One thread: more are slower on a few thousand rows.
             own = {"n_jobs": 1, "verbosity": -1}
             estimator = fit(nml.DLE, feature_column_names=features, hyperparameters=own, **shared)
         else:
             _check_classes(reference, contract)
             _check_probabilities(reference, contract)
             estimator = fit(nml.CBPE, **shared)
-        found = judged(estimator.estimate, now)
+        found = result_of(estimator.estimate, now)
         for metric in metrics:
             yield from series(found, (metric,), "estimated_performance", metric, "")
 
@@ -71,7 +70,7 @@ def performance(
 
 
 def _check_classes(reference: pd.DataFrame, contract: Contract) -> None:
-    """Refuse a *reference* in which a class has too few rows to calibrate its scores by."""
+    """Raise `TooFewRowsError` if a class of the *reference* has too few rows for calibration."""
     counts = reference[contract.target.name].astype(float).value_counts()
     labels = contract.target.classes or ("0", "1")
     few = {label: int(counts.get(float(i), 0)) for i, label in enumerate(labels)}
@@ -82,7 +81,7 @@ def _check_classes(reference: pd.DataFrame, contract: Contract) -> None:
 
 
 def _check_probabilities(reference: pd.DataFrame, contract: Contract) -> None:
-    """Refuse a *reference* whose scores are not probabilities, which there is no calibrating."""
+    """Raise `NotMonitoredError` if the scores of the *reference* are not probabilities."""
     if contract.task == "multiclass":
         total = reference[_scores(contract)].sum(axis=1)
         off = int((~np.isclose(total, 1)).sum())
@@ -93,17 +92,17 @@ def _check_probabilities(reference: pd.DataFrame, contract: Contract) -> None:
 
 
 def _check_outcomes(reference: pd.DataFrame, contract: Contract) -> None:
-    """Refuse a *reference* with too few outcomes to fit a model of the errors to."""
+    """Raise `TooFewRowsError` if the *reference* has too few outcomes for DLE."""
     count = int(reference[contract.target.name].count())
     if count < FEWEST:
         raise TooFewRowsError(f"too few rows with an outcome ({count}); {FEWEST} are needed in the reference")
 
 
 def realised(known: pd.DataFrame, contract: Contract) -> list[Measure]:
-    """The same metrics by day of the rows whose outcome is known."""
+    """Realised performance by day."""
     return [
         Measure("realised_performance", metric, "", day.day, value, day.labelled)
-        for day in measured(known, contract, "", 1, METRICS[contract.task])
+        for day in daily_metrics(known, contract, "", 1, METRICS[contract.task])
         for metric, value in day.metrics.items()
     ]
 
@@ -122,8 +121,8 @@ def _scores(contract: Contract) -> list[str]:
     return [f"score_{i}" for i in range(len(contract.target.classes))]
 
 
-def _judged(rows: pd.DataFrame, contract: Contract) -> pd.DataFrame:
-    """The rows for NannyML, with the class each score decides for."""
+def _with_predictions(rows: pd.DataFrame, contract: Contract) -> pd.DataFrame:
+    """The rows for NannyML, with the predicted class."""
     found = prepared(rows, contract)
     found[contract.target.name] = found[contract.target.name].astype(float)
     if contract.task == "binary":

@@ -1,4 +1,4 @@
-"""Errors and latency of the scorers, from what they count for Prometheus: two looks, and what came between."""
+"""Errors and latency of the scorers between two scrapes of their Prometheus metrics."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from monitoring.incidents.auto_rollback import Alarm
 
 _SAMPLE = re.compile(r"tidegate_(requests(?:_total)?|answer_seconds_bucket)\{(.*)\} (\S+)", re.MULTILINE)
 _LABEL = re.compile(r'(\w+)="([^"]*)"')
-#: Fewer requests between two looks tell nothing.
+#: Requests between two scrapes that are needed.
 LEAST = 100
 SLOWEST = 0.99
 
 
 class ServiceError(Exception):
-    """A scorer's counts cannot be read. The message says where they were looked for."""
+    """The metrics of a scorer cannot be read. The message has the address."""
 
 
 @dataclass(frozen=True)
 class Counts:
-    """Requests by their status, and answers by the upper bound of their bucket, in seconds."""
+    """Requests by status, and responses by the upper bound of their latency bucket, in seconds."""
 
     statuses: Counter[str] = field(default_factory=Counter)
     seconds: Counter[float] = field(default_factory=Counter)
@@ -37,17 +37,17 @@ class Counts:
 
 
 def parse_counts(text: str) -> Counts:
-    """What Prometheus' text format says. Raises `ServiceError` if it says nothing of requests."""
+    """Parse Prometheus' text format. Raises `ServiceError` if it has no requests."""
     counts = Counts()
     below: Counter[float] = Counter()
-    for name, told, value in _SAMPLE.findall(text):
-        labels = dict(_LABEL.findall(told))
+    for name, pairs, value in _SAMPLE.findall(text):
+        labels = dict(_LABEL.findall(pairs))
         if name.startswith("requests"):
             counts.statuses[labels.get("status", "")] += int(float(value))
         else:
             below[float(labels["le"])] += int(float(value))
     if not counts.statuses and not below:
-        raise ServiceError("it counts no requests: is this a scorer's /metrics?")
+        raise ServiceError("it has no metrics of requests; expected a scorer's /metrics")
     last = 0
     for bound, count in sorted(below.items()):
         counts.seconds[bound] = count - last
@@ -56,37 +56,37 @@ def parse_counts(text: str) -> Counts:
 
 
 def alarms_between(before: Counts, after: Counts, version: str, rules: Rollback) -> list[Alarm]:
-    """What is beyond its limit between two looks; [] also where too little was asked to tell."""
+    """Errors and latency above their limits between two scrapes; [] also with too few requests."""
     statuses = {each: after.statuses[each] - before.statuses[each] for each in after.statuses}
     seconds = {each: after.seconds[each] - before.seconds[each] for each in after.seconds}
     if min([*statuses.values(), *seconds.values()], default=0) < 0:
-        return []  # a scorer began anew, and counts from nothing
-    found = []
-    asked = sum(statuses.values())
+        return []  # a scorer was restarted, and counts from 0
+    alarms = []
+    requests = sum(statuses.values())
     wrong = sum(count for status, count in statuses.items() if status.startswith("5"))
-    if asked >= LEAST and wrong > rules.max_errors * asked:
-        words = f"{wrong:,} of {asked:,} requests failed ({wrong / asked:.1%}; limit {rules.max_errors:.1%})"
-        found.append(Alarm("errors", version, words))
+    if requests >= LEAST and wrong > rules.max_errors * requests:
+        details = f"{wrong:,} of {requests:,} requests failed ({wrong / requests:.1%}; limit {rules.max_errors:.1%})"
+        alarms.append(Alarm("errors", version, details))
     answered = sum(seconds.values())
     slow = _quantile(seconds, SLOWEST)
     if answered >= LEAST and slow * 1000 > rules.max_p99_ms:
-        words = f"p99 of {answered:,} answers is {_told(slow)} (limit {rules.max_p99_ms:g} ms)"
-        found.append(Alarm("latency", version, words))
-    return found
+        details = f"p99 of {answered:,} responses is {_formatted(slow)} (limit {rules.max_p99_ms:g} ms)"
+        alarms.append(Alarm("latency", version, details))
+    return alarms
 
 
-def look(addresses: Sequence[str], timeout: float = 10) -> Counts:
-    """The counts of all scorers at *addresses* (of `/metrics`). Raises `ServiceError`."""
+def scrape(addresses: Sequence[str], timeout: float = 10) -> Counts:
+    """The counts of all scorers at *addresses* (of `/metrics`), summed. Raises `ServiceError`."""
     total = Counts()
     for address in addresses:
         if not address.startswith(("http://", "https://")):
             raise ServiceError(f"{address} is not the address of a scorer's /metrics")
         token = os.environ.get("TIDEGATE_WATCH_TOKEN")
-        asked = urllib.request.Request(  # noqa: S310 -- http, as was looked at
+        request = urllib.request.Request(  # noqa: S310 -- the scheme is checked above
             address, headers={"Authorization": f"Bearer {token}"} if token else {}
         )
         try:
-            with urllib.request.urlopen(asked, timeout=timeout) as answer:  # noqa: S310
+            with urllib.request.urlopen(request, timeout=timeout) as answer:  # noqa: S310
                 total += parse_counts(answer.read().decode("utf-8", "replace"))
         except (OSError, ValueError, ServiceError) as error:
             raise ServiceError(f"{address} cannot be read: {error}") from error
@@ -94,14 +94,14 @@ def look(addresses: Sequence[str], timeout: float = 10) -> Counts:
 
 
 def observe(addresses: Sequence[str], seconds: float, version: str, rules: Rollback) -> list[Alarm]:
-    """The alarms of so many *seconds* from now on. Raises `ServiceError`."""
-    before = look(addresses)
+    """The alarms of the next *seconds*. Raises `ServiceError`."""
+    before = scrape(addresses)
     time.sleep(seconds)
-    return alarms_between(before, look(addresses), version, rules)
+    return alarms_between(before, scrape(addresses), version, rules)
 
 
 def _quantile(seconds: dict[float, int], share: float) -> float:
-    """The bucket's upper bound below which that share of answers is; 0 without any."""
+    """The upper bound of the bucket with the quantile; 0 without responses."""
     wanted, seen = share * sum(seconds.values()), 0
     for bound, count in sorted(seconds.items()):
         seen += count
@@ -110,5 +110,5 @@ def _quantile(seconds: dict[float, int], share: float) -> float:
     return math.inf
 
 
-def _told(seconds: float) -> str:
+def _formatted(seconds: float) -> str:
     return f"up to {seconds * 1000:g} ms" if math.isfinite(seconds) else "beyond the last bucket"

@@ -1,4 +1,4 @@
-"""Where it is worst: the slices of the contract, each held against the rows that the model was judged with."""
+"""Slices of the contract, compared with the reference period."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from contracts.row_contract import Contract
-from monitoring.metrics.daily_metrics import METRICS, measured
+from monitoring.metrics.daily_metrics import METRICS, daily_metrics
 from reporting.markdown import text
 
 SHOWN = 8
@@ -18,10 +18,10 @@ SHOWN = 8
 
 @dataclass(frozen=True)
 class Slice:
-    """The rows whose *feature* is *value*: their share of all, and what is known of them.
+    """The rows whose *feature* is *value*: number, share, mean score and metric, now and in the reference period.
 
-    *usual* is the share they had; *score* and *usual_score* are mean scores (None for many classes);
-    *metric* is of the rows whose outcome is known, None if too few are.
+    *score* and *usual_score* are None for multiclass; *metric* and *usual_metric* are of labelled rows, None if these are
+    too few.
     """
 
     feature: str
@@ -36,9 +36,9 @@ class Slice:
 
 
 def slices(reference: pd.DataFrame, rows: pd.DataFrame, contract: Contract, least: int, weight: int = 1) -> list[Slice]:
-    """Every slice of at least *least* rows now or before, the one that moved most first.
+    """Every slice of at least *least* rows now or in the reference period, the largest change first.
 
-    *rows* are 1 in *weight* of all.
+    *rows* are a sample of 1 in *weight*.
     """
     found = []
     for name in contract.slices:
@@ -70,13 +70,13 @@ def since(rows: pd.DataFrame, time: str, day: str) -> pd.DataFrame:
 
 
 def table(found: Sequence[Slice], metric: str) -> str:
-    """The slices that moved most, as Markdown; "" if there are none."""
+    """The slices with the largest changes, as Markdown; "" if there are none."""
     if not found:
         return ""
     lines = [
-        "**On which slices** (now, and when the model was judged)",
+        "Now / in the reference period:",
         "",
-        f"| | rows | share | mean score | {text(metric.replace('_', ' '))}, where outcomes are known |",
+        f"| slice | rows | share | mean score | {text(metric.replace('_', ' '))} of labelled rows |",
         "|---|---:|---:|---:|---:|",
     ]
     lines += [
@@ -102,14 +102,14 @@ def _score(rows: pd.DataFrame) -> float | None:
 
 
 def _metric(rows: pd.DataFrame, contract: Contract, least: int) -> float | None:
-    """The task's first metric over all of the *rows*, as if they were of one day."""
+    """The task's first metric over all *rows*."""
     one = rows.assign(**{contract.time: pd.Timestamp("2000-01-01", tz="UTC")})
-    found = measured(one, contract, "", least)
+    found = daily_metrics(one, contract, "", least)
     return found[0].metrics.get(METRICS[contract.task][0]) if found else None
 
 
 def _moved(each: Slice) -> float:
-    """How far: the share that came or went, and what the metric lost, weighed by the share."""
+    """The change of a slice: of its share, and of score and metric weighted by the share."""
     lost = 0.0
     if each.metric is not None and each.usual_metric:
         lost = abs(each.metric - each.usual_metric) / abs(each.usual_metric) * each.share

@@ -1,30 +1,29 @@
-"""How far the values of a column lie apart, where rounding errors are not taken for a spread."""
+"""Standard deviation and standardised departure, robust to rounding errors of constant columns."""
 
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
 
-#: Values that lie closer together than this share of the largest are one value.
+#: Differences below this share of the largest value are rounding errors.
 SAME = 1e-12
 
 
 def is_constant(values: pd.Series) -> bool:
-    """Whether all known *values* are the same number, but for rounding errors."""
+    """Whether all known *values* are equal up to rounding errors."""
     known = values.dropna().astype(float)
     return bool(known.empty or known.max() - known.min() <= _noise(known))
 
 
 def deviation(values: pd.Series) -> float:
-    """The standard deviation; exactly 0 of a constant column, whose mean is rounded."""
+    """The standard deviation; exactly 0 for a constant column."""
     return 0.0 if is_constant(values) else float(values.astype(float).std())
 
 
 def departure(reference: pd.Series, values: pd.Series) -> pd.Series:
-    """By how much each of *values* departs from a *reference*.
+    """The departure of each of *values* from the mean of a *reference*, in its standard deviations.
 
-    In the reference's standard deviations from its mean. Where the reference is constant there is no such
-    unit: 1 above the constant, -1 below and 0 at it, so that a day's mean is a share of its rows.
+    For a constant reference it is 1 above the constant, -1 below and 0 at it, so a day's mean is a share of its rows.
     """
     known, numbers = reference.astype(float), values.astype(float)
     spread = deviation(reference)

@@ -1,7 +1,7 @@
-"""How many rows and outcomes arrive, compared with the stream's own earlier days: row rate and label coverage.
+"""Row rate and label coverage, compared with the stream's own earlier days.
 
-The reference cannot say what is usual there. Both are of the whole stream, whichever version answered, so a landing, a
-rollback or a traffic split does not change them. A day without a row is a value: 0 rows.
+The reference does not have them. Both are of the whole stream, whichever version answered, so a release, a rollback or a
+traffic split does not change them. A day without rows counts, with 0.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from monitoring.charts.signals import Measure, Unknown
 from monitoring.journal.arrival_times import SETTLED, Triangle, day_of, number_of
 from monitoring.journal.window import Window
 
-#: Of the window's days, so many of the last are compared with those before them.
+#: The last days of the window, which are compared with those before.
 RECENT = 14
-#: A stream has begun when a day has so much of a usual day's rows: a trial call is not its beginning.
+#: The stream starts on the first day with this share of the median day's rows, so that trial calls do not count.
 BEGUN = 0.1
 
 
 def volume(window: Window, rules: Monitoring) -> tuple[list[Measure], list[Measure], list[Unknown]]:
-    """Row rate and label coverage: of earlier days, of the last days, and what is wanting."""
+    """Row rate and label coverage: of earlier days, of the last days, and what is not monitored."""
     if window.traffic.empty:
         return [], [], []
     yesterday, age = number_of(window.until) - 1, waiting(window, rules)
@@ -31,18 +31,18 @@ def volume(window: Window, rules: Monitoring) -> tuple[list[Measure], list[Measu
         cut = day_of(last - RECENT)
         old = [each for each in found if each.day <= cut]
         if kind == "label_coverage" and settled(window, rules) is None:
-            why = "no history of delays yet: too few outcomes have come in to compare with"
+            why = "the label delay is not known yet: too few outcomes have arrived"
             unknown.append(Unknown(kind, why, yet=True))
         elif len(old) >= rules.min_reference_days:
             before += old
             now += [each for each in found if each.day > cut]
         else:
-            unknown.append(_wanting(kind, len(found), age, rules))
+            unknown.append(_too_few_days(kind, len(found), age, rules))
     return before, now, unknown
 
 
 def rates(window: Window) -> list[Measure]:
-    """The rows of each day since the stream began, but for the first, which may be cut."""
+    """The rows of each day since the stream started, without the first, which may be partial."""
     usual = float(window.traffic.median())
     begun = window.traffic.index[window.traffic >= BEGUN * usual].min()
     days = map(day_of, range(number_of(begun) + 1, number_of(window.until)))
@@ -51,7 +51,7 @@ def rates(window: Window) -> list[Measure]:
 
 
 def settled(window: Window, rules: Monitoring) -> int | None:
-    """After how many days nearly all outcomes are in, by those that came so far; None while there are too few."""
+    """The label delay: days until nearly all outcomes are known; None with too few outcomes."""
     if window.arrivals.empty:
         return None
     found = Triangle.of(window.arrivals, number_of(window.until) - 1)
@@ -59,28 +59,28 @@ def settled(window: Window, rules: Monitoring) -> int | None:
 
 
 def waiting(window: Window, rules: Monitoring) -> int:
-    """How many days a day's outcomes are waited for: until nearly all are in, and `maturity_days` at least."""
+    """Days until a day is mature: the label delay, and at least `maturity_days`."""
     return max(settled(window, rules) or 0, rules.maturity_days)
 
 
-def delay_words(window: Window, rules: Monitoring) -> str:
-    """When outcomes are in, for people; "" while it is not known."""
+def delay_text(window: Window, rules: Monitoring) -> str:
+    """The label delay as a sentence; "" while it is not known."""
     days = settled(window, rules)
     if days is None:
         return ""
     waits = f"; maturity_days is {rules.maturity_days}"
     if days > rules.maturity_days:
-        waits += f", so a day's outcomes are judged after {days} days"
-    return f"{SETTLED:.0%} of outcomes are in after {days} day{'' if days == 1 else 's'}{waits}"
+        waits += f", so a day's outcomes are evaluated after {days} days"
+    return f"label delay: {SETTLED:.0%} of outcomes are known after {days} day{'' if days == 1 else 's'}{waits}"
 
 
-def _wanting(kind: str, there: int, age: int, rules: Monitoring) -> Unknown:
-    """Too few days. Where the window can never have enough, no waiting helps."""
+def _too_few_days(kind: str, there: int, age: int, rules: Monitoring) -> Unknown:
+    """Too few days; an error in the settings where the window can never have enough."""
     needed = rules.min_reference_days + RECENT
-    why = f"it needs {needed} days to be held against; there are {there}"
+    why = f"{needed} days are needed for comparison; there are {there}"
     if kind == "label_coverage" and needed + age > rules.window_days:
         why += (
-            f". {SETTLED:.0%} of outcomes are in after {age} days, so [monitoring] window_days must be"
+            f". {SETTLED:.0%} of outcomes are known after {age} days, so [monitoring] window_days must be"
             f" {needed + age} or more; it is {rules.window_days}"
         )
         return Unknown(kind, why)

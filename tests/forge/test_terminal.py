@@ -219,7 +219,7 @@ def test_on_a_laptop_a_rollback_is_the_button_s(tmp_path, bundles, capsys):
 STORY = {
     "a new incident": ((), lambda f: run(f, CAUSE)),
     "an update": ((CAUSE,), lambda f: run(f, replace(CAUSE, now=3, peak=3))),
-    "it becomes graver": ((CAUSE,), lambda f: run(f, CAUSE, replace(CAUSE, kind="missing_values", tier="page"))),
+    "it becomes graver": ((CAUSE,), lambda f: run(f, CAUSE, replace(CAUSE, kind="missing_values", severity="page"))),
     "it closes": ((CAUSE,), lambda f: run(f, on=NOW + timedelta(days=5))),
     "commands": (("/ack 7d", "/akc", "/expected until 2026-04-01 because x"), answers),
 }

@@ -102,7 +102,7 @@ def series(days=61, features=6):
                     0.69,
                     None,
                     1000,
-                    tier="page",
+                    severity="page",
                     run_length=9000.0,
                 ),
                 Signal(
@@ -127,7 +127,7 @@ def series(days=61, features=6):
                     None,
                     0.01,
                     1000,
-                    tier="page",
+                    severity="page",
                     run_length=36400.0,
                 ),
                 *(
@@ -141,7 +141,7 @@ def series(days=61, features=6):
                         None,
                         0.09,
                         1000,
-                        tier="digest",
+                        severity="digest",
                         run_length=30000.0,
                     )
                     for each in range(features)

@@ -10,7 +10,7 @@ from monitoring.charts.signals import Signal, Unknown, by_series
 from monitoring.incidents.alert_rules import assess, breach_start, drifted_features
 
 
-def series(marks, kind="multivariate_drift", feature="", metric="reconstruction_error", tier="issue"):
+def series(marks, kind="multivariate_drift", feature="", metric="reconstruction_error", severity="issue"):
     """A day per mark: # beyond the limit, . within."""
     return [
         Signal(
@@ -25,7 +25,7 @@ def series(marks, kind="multivariate_drift", feature="", metric="reconstruction_
             100,
             level=0.5,
             level_upper=1.0,
-            tier=tier,
+            severity=severity,
             run_length=730.0,
         )
         for n, mark in enumerate(marks, 1)
@@ -71,14 +71,14 @@ def test_one_odd_day_of_drift_never_opens_an_alert(rules, marks):
 @pytest.mark.parametrize(("marks", "state"), [("#", "raised"), ("#..", "raised"), ("#...", "quiet")])
 def test_a_page_needs_one_day(rules, marks, state):
     """A loss of performance, or broken data."""
-    situation = assess(series(marks, "missing_values", "wind", "share", tier="page"), [], rules)
+    situation = assess(series(marks, "missing_values", "wind", "share", severity="page"), [], rules)
 
-    assert (situation.state, situation.tier) == (state, "page" if state == "raised" else "")
+    assert (situation.state, situation.severity) == (state, "page" if state == "raised" else "")
 
 
 def test_pages_come_before_what_lasts(rules):
     """Of all that is beyond its limits."""
-    signals = series("####") + series("####", "estimated_performance", metric="accuracy", tier="page")
+    signals = series("####") + series("####", "estimated_performance", metric="accuracy", severity="page")
 
     assert assess(signals, [], rules).breaching[0].startswith("estimated")
 
@@ -90,7 +90,7 @@ def test_what_cannot_be_told_yet_keeps_nothing_open(rules):
 
 def test_a_kind_that_does_not_open_an_alert_is_only_told(rules):
     """One feature that moves need not harm."""
-    only = series("#####", "univariate_drift", "wind", tier="digest")
+    only = series("#####", "univariate_drift", "wind", severity="digest")
 
     assert assess(only, [], rules).state == "undecided"
     assert assess(only + series("....."), [], rules).state == "quiet"

@@ -11,7 +11,7 @@ from contracts.thresholds import read_rules
 from model.source_profile.fingerprint import source_of
 from monitoring.incidents.alert_rules import Assessment
 from monitoring.incidents.incident_state import IncidentState
-from monitoring.metrics.arriving_changes import likely_changes
+from monitoring.metrics.arriving_changes import upstream_changes
 from monitoring.observations import Observations
 
 CONTRACT = Contract(
@@ -45,7 +45,7 @@ def manifest():
 
 
 def told(came, manifest, limits, until=NOW):
-    return [str(change) for change in likely_changes(came, CONTRACT, manifest, limits, until)]
+    return [str(change) for change in upstream_changes(came, CONTRACT, manifest, limits, until)]
 
 
 def test_rows_as_they_were_learnt_from_say_nothing(manifest, limits):

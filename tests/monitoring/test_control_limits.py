@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from monitoring.charts.control_chart import ewma
-from monitoring.charts.control_limits import Budget, Limits, Rule, Series, alarms_begin, lasts, solve, towards
-from monitoring.charts.in_control_days import quiet_days
+from monitoring.charts.control_limits import Budget, Limits, Rule, Series, alarms_begin, oriented, persistent, solve
+from monitoring.charts.in_control_days import resampled_days
 
 pytestmark = pytest.mark.slow
 
@@ -35,8 +35,8 @@ def false_alarms(limits, quarters, rule):
     )
     scaled = (quarters - mean) / deviation
     sides = [each.side for each in SERIES]
-    beyond = (towards(scaled, sides) > day) | (towards(ewma(scaled, WEIGHT), sides) > level)
-    return alarms_begin(lasts(beyond[:, 14:], rule).any(axis=-1), rule.quiet).sum() / len(quarters)
+    beyond = (oriented(scaled, sides) > day) | (oriented(ewma(scaled, WEIGHT), sides) > level)
+    return alarms_begin(persistent(beyond[:, 14:], rule).any(axis=-1), rule.quiet).sum() / len(quarters)
 
 
 @pytest.mark.parametrize("rule", [Rule(1, 1, 3), Rule(2, 3, 3)])
@@ -101,7 +101,7 @@ def test_the_same_reference_gives_the_same_limits():
 def test_drawn_days_keep_the_weekday_and_the_spread():
     """A Sunday takes a Sunday's place; noise adds no variance."""
     reference = stream(np.random.default_rng(1), 56, "weekly")[0]
-    drawn = quiet_days(reference, np.arange(56) % 7, 300, 70, np.random.default_rng(2))
+    drawn = resampled_days(reference, np.arange(56) % 7, 300, 70, np.random.default_rng(2))
 
     assert drawn.std(axis=(0, 1)) == pytest.approx(reference.std(axis=0), rel=0.05)
     assert drawn.shape == (300, 70, 12)
@@ -112,7 +112,7 @@ def test_drawn_days_keep_the_weekday_and_the_spread():
 
 
 def test_a_series_without_variance_has_limits():
-    """No missing value in the whole reference: the trifle is the limit."""
+    """No missing value in the whole reference: the tolerance is the limit."""
     (limits,) = solve(
         np.zeros((14, 1)),
         np.arange(14) % 7,
@@ -161,4 +161,4 @@ def test_what_lasts_is_beyond_on_two_of_three_days():
     """Whichever two."""
     beyond = np.array([[mark == "#"] for mark in "#.#..##"])
 
-    assert "".join("#" if one else "." for one in lasts(beyond, Rule(2, 3, 3))[:, 0]) == "..#...#"
+    assert "".join("#" if one else "." for one in persistent(beyond, Rule(2, 3, 3))[:, 0]) == "..#...#"

@@ -11,7 +11,7 @@ from monitoring.incidents.digest import digest
 MODEL = ("buys", "v")
 
 
-def moved(feature, first, marks, tier="digest"):
+def moved(feature, first, marks, severity="digest"):
     """A day per mark, # outside its limit."""
     return [
         Signal(
@@ -24,7 +24,7 @@ def moved(feature, first, marks, tier="digest"):
             -1.0,
             1.0,
             100,
-            tier=tier,
+            severity=severity,
         )
         for n, mark in enumerate(marks)
     ]
@@ -65,7 +65,7 @@ def test_a_week_within_limits_resolves_it():
 
 def test_other_severities_are_not_in_the_digest():
     """A page is an incident."""
-    assert digest(moved("age", "2026-03-02", "#######", tier="page"), {}, *MODEL) is None
+    assert digest(moved("age", "2026-03-02", "#######", severity="page"), {}, *MODEL) is None
 
 
 def test_a_signal_of_no_feature_is_named_by_its_kind_in_its_unit():

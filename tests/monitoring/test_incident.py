@@ -17,9 +17,9 @@ from monitoring.incidents.incident_state import KEPT, IncidentState
 
 RULES = Incident(7, 14, 1.5, "never", 7, 2)
 DRIFT = Cause("score_drift", "issue", "", "2026-01-10", "2026-01-14", 2.0, 2.5, "scores moved")
-LOSS = replace(DRIFT, kind="estimated_performance", tier="page", summary="accuracy fell")
-BROKEN = replace(DRIFT, kind="missing_values", tier="page", family="web", summary="wind is missing")
-SLOW = replace(DRIFT, kind="latency", tier="page", summary="p99 120 ms")
+LOSS = replace(DRIFT, kind="estimated_performance", severity="page", summary="accuracy fell")
+BROKEN = replace(DRIFT, kind="missing_values", severity="page", family="web", summary="wind is missing")
+SLOW = replace(DRIFT, kind="latency", severity="page", summary="p99 120 ms")
 MARKER = "watch:flights:issue/score_drift/"
 
 
@@ -351,7 +351,7 @@ def test_a_new_page_in_an_open_incident_is_announced_by_one_comment(board, ackno
 
 def test_a_cause_that_rises_to_a_page_is_announced_once(board):
     """The same kind, of the same features."""
-    risen = replace(DRIFT, tier="page")
+    risen = replace(DRIFT, severity="page")
     board.run(look(risen, at="2026-01-16"))
     assert [body.count("score drift") for body in board.notes.values()] == [1]
     board.run(look(DRIFT, at="2026-01-17"))
@@ -383,7 +383,7 @@ def test_a_page_of_an_earlier_breach_is_announced_again_in_the_next(board):
 
 @pytest.mark.parametrize(
     "joined",
-    [LOSS, replace(DRIFT, kind="multivariate_drift"), replace(DRIFT, tier="page"), replace(DRIFT, family="web")],
+    [LOSS, replace(DRIFT, kind="multivariate_drift"), replace(DRIFT, severity="page"), replace(DRIFT, family="web")],
 )
 def test_a_new_cause_reopens_an_incident_that_a_person_closed(board, joined):
     """Who did not know of it; closed again, it stays closed."""

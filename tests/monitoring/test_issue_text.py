@@ -159,7 +159,7 @@ def test_an_incident_without_recorded_state_has_a_body():
 
 
 @pytest.mark.parametrize(
-    ("kinds", "tier", "releases", "words"),
+    ("kinds", "severity", "releases", "words"),
     [
         (("score_drift",), "issue", (), "nothing urgent"),
         (
@@ -185,11 +185,11 @@ def test_an_incident_without_recorded_state_has_a_body():
         (("errors", "row_rate"), "page", (("2026-01-10", "v2"),), "`/rollback`"),
     ],
 )
-def test_the_first_step_follows_from_kinds_and_releases(kinds, tier, releases, words):
+def test_the_first_step_follows_from_kinds_and_releases(kinds, severity, releases, words):
     """One step for whoever is paged; the others are below."""
     facts = CauseFacts(kinds, "2026-01-10", owners={"weather": ("wind",)}, releases=releases)
 
-    assert words in first_step(facts, tier)
+    assert words in first_step(facts, severity)
 
 
 def test_broken_data_is_checked_before_a_retrain():

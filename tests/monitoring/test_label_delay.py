@@ -6,7 +6,7 @@ import pytest
 
 from contracts.row_contract import Contract, Feature, Target
 from monitoring.charts.signals import Signal
-from monitoring.metrics.label_delay import bias, mature, trust
+from monitoring.metrics.label_delay import bias, estimate_errors, mature
 
 CONTRACT = Contract(
     "t", "binary", (Feature("place", "category"),), Target("y", (False, True)), "k", "at", slices=("place",)
@@ -65,9 +65,9 @@ def test_the_estimate_is_held_against_what_was_realised_later():
 
     estimated = [signal("estimated_performance", day, 0.8) for day in (1, 2, 3)]
     realised = [signal("realised_performance", 1, 0.7), signal("realised_performance", 2, 0.82)]
-    (found,) = trust(estimated + realised)
+    (found,) = estimate_errors(estimated + realised)
 
     assert str(found) == (
         "accuracy: on 2 days whose outcomes are in, the estimate was off by 0.060 on average (+0.040)"
     )
-    assert trust(estimated) == []
+    assert estimate_errors(estimated) == []

@@ -25,7 +25,7 @@ CONTRACT = Contract(
 MOVES = (("2026-01-04T03:17", "v1", "model v1"),)
 
 
-def series(marks, kind="multivariate_drift", feature="", metric="reconstruction_error", tier="issue"):
+def series(marks, kind="multivariate_drift", feature="", metric="reconstruction_error", severity="issue"):
     """A day per mark: # beyond the limit, . within."""
     return [
         Signal(
@@ -40,7 +40,7 @@ def series(marks, kind="multivariate_drift", feature="", metric="reconstruction_
             100,
             level=0.5,
             level_upper=1.0,
-            tier=tier,
+            severity=severity,
             run_length=730.0,
         )
         for n, mark in enumerate(marks, 1)
@@ -110,7 +110,10 @@ def test_title_and_body_tell_a_person_all(rules):
         series("....###")
         + series("....###", "univariate_drift", "wind", "mean", "digest")
         + series("....###", "missing_values", "wind", "share", "page")
-        + [replace(s, value=0.3) for s in series(".......", "estimated_performance", metric="accuracy", tier="page")]
+        + [
+            replace(s, value=0.3)
+            for s in series(".......", "estimated_performance", metric="accuracy", severity="page")
+        ]
     )
     unknown = [Unknown("score_drift", "ValueError: <b>")]
     found = seen(signals, rules, unknown, oddities=("3 torn",), unjudged=("2026-01-09",), slices="| a | slice |")

@@ -63,7 +63,7 @@ def story():
 def test_latency_is_told_in_milliseconds_and_errors_as_a_share(story):
     """Charts of how the scorers answered stand among the others."""
     signals = [
-        Signal(kind, metric, "", "2026-09-01", value, usual, None, limit, 1000, tier="page")
+        Signal(kind, metric, "", "2026-09-01", value, usual, None, limit, 1000, severity="page")
         for kind, metric, value, usual, limit in (
             ("latency", "p99", 123.4, 20.0, 30.0),
             ("errors", "share", 0.02, 0.0, 0.01),

@@ -193,7 +193,7 @@ def test_a_quiet_month_is_quiet(journal, rules):
 
     assert found.unknown == []
     assert {(s.kind, s.metric) for s in signals} == {("latency", "p50"), ("latency", "p99"), ("errors", "share")}
-    assert {s.tier for s in signals} == {"page"}
+    assert {s.severity for s in signals} == {"page"}
     assert min(s.day for s in signals) == day(35 - RECENT)
     assert beyond(signals) == set()
 
@@ -207,8 +207,8 @@ def test_a_slow_release_is_seen_on_its_first_day(journal, rules):
     assert ("latency", "p99", day(33)) in beyond(signals)
     assert max(each.day for each in found.before) == day(32)
     (p99,) = [s for s in signals if (s.metric, s.day) == ("p99", day(34))]
-    assert p99.told(p99.value) == "98.6 ms"
-    assert assess(signals, (), rules).tier == "page"
+    assert p99.formatted(p99.value) == "98.6 ms"
+    assert assess(signals, (), rules).severity == "page"
     assert not found.was_so(p99)
 
 

@@ -10,7 +10,7 @@ from contracts.release_policy import Rollback
 from forge.local.folder_forge import LocalForge
 from monitoring.incidents.auto_rollback import Alarm
 from monitoring.incidents.forge_actions import handle_service_alarms
-from monitoring.metrics.service_metrics import Counts, ServiceError, alarms_between, look, observe, parse_counts
+from monitoring.metrics.service_metrics import Counts, ServiceError, alarms_between, observe, parse_counts, scrape
 
 pytestmark = pytest.mark.slow
 
@@ -120,7 +120,7 @@ def test_a_running_scorer_is_asked_twice(scorer, monkeypatch):
 def test_a_scorer_that_cannot_be_read_is_said(scorer, address):
     """It is no pass."""
     with pytest.raises(ServiceError, match="cannot be read|not the address"):
-        look([address.format(scorer[0])])
+        scrape([address.format(scorer[0])])
     with pytest.raises(ServiceError, match="is this a scorer's /metrics"):
         parse_counts("hello")
 

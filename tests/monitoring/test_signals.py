@@ -146,7 +146,7 @@ def test_outcomes_and_rows_that_stop_coming_are_alarms_that_page(made, journal, 
         beyond = [s.day for s in signals if s.kind == kind and s.breached]
         assert beyond, kind
         assert min(beyond) >= "2026-02-12", kind
-    assert {s.tier for s in signals if s.kind in COMPARED_WITH_EARLIER_DAYS} == {"page"}
+    assert {s.severity for s in signals if s.kind in COMPARED_WITH_EARLIER_DAYS} == {"page"}
 
 
 def test_an_error_that_grows_is_seen_for_regression(made, journal, rules):
@@ -217,7 +217,7 @@ def test_a_signal_is_beyond_its_limit_or_not(value, lower, upper, expected):
 )
 def test_a_value_is_told_in_its_unit(kind, value, told):
     """Where it has one."""
-    assert Signal(kind, "m", "", "d", value, 0, None, None, 1).told(value) == told
+    assert Signal(kind, "m", "", "d", value, 0, None, None, 1).formatted(value) == told
 
 
 def test_a_signal_travels_as_json():

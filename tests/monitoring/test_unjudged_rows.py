@@ -5,7 +5,7 @@ import pytest
 
 from monitoring.charts.signals import Signal, Unknown
 from monitoring.journal.window import Window
-from monitoring.metrics.unjudged_rows import sightless
+from monitoring.metrics.unjudged_rows import days_fault
 
 UNTIL = "2026-02-06"
 LIVE = "20260101T0000-bbbbbbb"
@@ -25,7 +25,7 @@ def window(mine=0, every=None, count=36, **more):
 
 def said(window, kind="row_rate", unknown=(), history=LIVE):
     signal = Signal(kind, "rows", "", "2026-02-05", 12.0, 12.0, None, None, 12)
-    found = sightless(window, [signal], unknown, history, 100, 2)
+    found = days_fault(window, [signal], unknown, history, 100, 2)
     return " / ".join(words for each in found for words in each.details)
 
 

@@ -10,7 +10,7 @@ import pytest
 from monitoring.journal.arrival_times import Triangle, arrivals, complete_until, day_of, number_of
 from monitoring.journal.window import Window, read_window
 from monitoring.measure import chart_signals
-from monitoring.metrics.volume import delay_words, rates, settled, volume
+from monitoring.metrics.volume import delay_text, rates, settled, volume
 from tests.monitoring.conftest import answered, reading, write
 
 pytestmark = pytest.mark.slow
@@ -162,11 +162,11 @@ def test_when_outcomes_are_in_is_said(rules):
     """Beside the setting, which the estimate may exceed."""
     window = stream(poisson(500), exponential(1.5))
 
-    assert delay_words(window, rules) == (
+    assert delay_text(window, rules) == (
         "95% of outcomes are in after 4 days; maturity_days is 2, so a day's outcomes are judged after 4 days"
     )
-    assert delay_words(window, replace(rules, maturity_days=9)).endswith("maturity_days is 9")
-    assert delay_words(Window(pd.DataFrame(), ()), rules) == ""
+    assert delay_text(window, replace(rules, maturity_days=9)).endswith("maturity_days is 9")
+    assert delay_text(Window(pd.DataFrame(), ()), rules) == ""
 
 
 def test_coverage_is_what_was_known_at_an_age():
