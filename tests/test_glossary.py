@@ -32,11 +32,7 @@ NOT_YET = {
     "model/onnx_export",
     "model/source_profile",
     "monitoring",
-    "monitoring/charts",
     "monitoring/dashboard",
-    "monitoring/experiment",
-    "monitoring/incidents",
-    "monitoring/metrics",
 }
 #: terms that are missing in a place that needs them
 TERMS_NOT_YET = {"holdback"}

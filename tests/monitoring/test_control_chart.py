@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from monitoring.charts.control_chart import FARTHEST, ewma, ewma_run_length, shewhart_run_length
+from monitoring.charts.control_chart import CLIP, ewma, ewma_run_length, shewhart_run_length
 
 
 @pytest.mark.parametrize(
@@ -57,4 +57,4 @@ def test_a_day_without_a_value_is_no_verdict():
 
 def test_one_wild_day_does_not_carry_the_level_off():
     """A thousand deviations count as four."""
-    assert ewma(np.array([[1000.0]]), 0.5)[0, 0] == FARTHEST / 2
+    assert ewma(np.array([[1000.0]]), 0.5)[0, 0] == CLIP / 2

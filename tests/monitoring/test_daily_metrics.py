@@ -47,7 +47,7 @@ def test_a_day_is_measured_from_enough_outcomes_on(made, journal, task):
     answers, outcomes = answered(each, date(2026, 2, 20), 2)
     write(journal, answers, outcomes[:200])
     rows = read_window(journal, reading(each), 21).rows
-    first, second = metrics.measured(rows, each.contract, "v", 100)
+    first, second = metrics.daily_metrics(rows, each.contract, "v", 100)
 
     assert (first.day, first.rows, first.labelled) == ("2026-02-20", 150, 150)
     assert (second.rows, second.labelled, second.metrics) == (150, 50, {})

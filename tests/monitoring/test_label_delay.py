@@ -68,6 +68,6 @@ def test_the_estimate_is_held_against_what_was_realised_later():
     (found,) = estimate_errors(estimated + realised)
 
     assert str(found) == (
-        "accuracy: on 2 days whose outcomes are in, the estimate was off by 0.060 on average (+0.040)"
+        "accuracy: mean absolute error 0.060, mean error +0.040, on 2 days whose outcomes are known"
     )
     assert estimate_errors(estimated) == []

@@ -56,7 +56,7 @@ ODD = {
     "one row": (
         lambda r, c: r.head(1),
         {ESTIMATE: "not monitored: too few rows "},
-        dict.fromkeys(("univariate_drift", "score_drift", DRIFT, ESTIMATE), "not monitored: too few rows to judge (1)"),
+        dict.fromkeys(("univariate_drift", "score_drift", DRIFT, ESTIMATE), "not monitored: too few rows (1)"),
     ),
 }
 

@@ -26,7 +26,7 @@ def test_a_new_segment_is_the_slice_that_moved_the_most(made, rows):
     assert first.metric > 0
     shown = table([first], "log_loss")
     assert f"| country = CH | {first.rows:,} | {first.share:.1%} / 0.0% |" in shown
-    assert "log loss, where outcomes are known" in shown
+    assert "log loss of labelled rows" in shown
 
 
 def test_thin_slices_and_those_that_are_not_there_are_left_out(made, rows):

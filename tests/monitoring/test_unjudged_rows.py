@@ -36,30 +36,30 @@ SHORT = Unknown("score_drift", "the reference has 3 full days; 5 are needed for 
 @pytest.mark.parametrize(
     ("seen", "unknown", "expected"),
     [
-        (window(12), [FEW], "no day has 100 rows / a usual day has 12 rows, and the fullest 12"),
-        (window(12, count=3), [], "a usual day has 12 rows"),
+        (window(12), [FEW], "no day has 100 rows / the median day has 12 rows, the largest 12"),
+        (window(12, count=3), [], "the median day has 12 rows"),
         (window(1000), [SHORT], "the reference has 3 full days; 5 are needed for limits"),
-        (window(every=1000), [], "none of 36,000 answers fits the contract"),
+        (window(every=1000), [], "none of 36,000 responses fits the contract"),
         (
             window(every=10, other_versions=("x-1", "x-2")),
             [],
-            "all 360 answers are of versions that were never live: x-1, x-2",
+            "all 360 responses are of versions that were never live: x-1, x-2",
         ),
-        (window(ahead=50, began="2026-02-01T00:00:00Z"), [], "all 50 rows are about days after 2026-02-06"),
+        (window(ahead=50, began="2026-02-01T00:00:00Z"), [], "all 50 rows are of days after 2026-02-06"),
         (window(ahead=9, began="2026-02-05T23:00:00Z"), [], ""),  # who books weeks ahead has begun
     ],
 )
-def test_what_keeps_every_day_from_being_judged_is_said(seen, unknown, expected):
-    """With the reason, and what cures it."""
+def test_rows_without_an_evaluated_day_are_a_fault(seen, unknown, expected):
+    """With the reason, and the remedy."""
     assert said(seen, unknown=unknown).startswith(expected)
     assert bool(said(seen, unknown=unknown)) is bool(expected)
 
 
-def test_answers_of_the_future_are_said_at_once():
-    """Clocks that differ are put right by no waiting."""
+def test_responses_of_the_future_are_a_fault_at_once():
+    """Clocks that differ do not correct themselves."""
     seen = Window(pd.DataFrame(), (), "2026-03-01T00:00:00Z", until=UNTIL, ahead=9, began="2026-02-20T00:00:00Z")
 
-    assert said(seen).startswith("all 9 rows are about days after 2026-02-06")
+    assert said(seen).startswith("all 9 rows are of days after 2026-02-06")
 
 
 @pytest.mark.parametrize(
@@ -70,12 +70,12 @@ def test_answers_of_the_future_are_said_at_once():
         window(),  # that no row comes is said elsewhere
     ],
 )
-def test_what_has_just_begun_is_no_fault(seen):
-    """A landing, a first day."""
+def test_the_first_days_are_no_fault(seen):
+    """Of the stream, or of a release."""
     assert said(seen, unknown=[FEW]) == ""
 
 
-def test_one_day_that_was_judged_is_enough():
-    """Counts and how the scorers answer are no verdict on the model."""
+def test_one_evaluated_day_is_enough():
+    """Of a kind that assesses the model."""
     assert said(window(12), kind="score_drift") == ""
     assert said(window(12), kind="latency") != ""

@@ -152,7 +152,7 @@ def test_without_a_history_of_delays_it_is_said(rules):
     _, (long,) = alarms(late, rules, "label_coverage")
 
     assert none.yet
-    assert none.why.startswith("no history of delays yet")
+    assert none.why.startswith("the label delay is not known yet")
     assert {each.kind for each in young if each.yet} == {"row_rate", "label_coverage"}
     assert not long.yet
     assert "window_days must be 39 or more; it is 35" in long.why
@@ -163,7 +163,7 @@ def test_when_outcomes_are_in_is_said(rules):
     window = stream(poisson(500), exponential(1.5))
 
     assert delay_text(window, rules) == (
-        "95% of outcomes are in after 4 days; maturity_days is 2, so a day's outcomes are judged after 4 days"
+        "label delay: 95% of outcomes are known after 4 days; maturity_days is 2, so a day's outcomes are evaluated after 4 days"
     )
     assert delay_text(window, replace(rules, maturity_days=9)).endswith("maturity_days is 9")
     assert delay_text(Window(pd.DataFrame(), ()), rules) == ""
