@@ -127,7 +127,7 @@ def _incident(data: DashboardData, alert: Any, is_open: bool = False) -> Entry:
     if memory.ack:
         facts.append(f"acknowledged until {memory.ack} by {memory.ack_by}")
     return Entry(
-        [Chip(alert.state), *([Chip(memory.tier)] if memory.causes else [])],
+        [Chip(alert.state), *([Chip(memory.severity)] if memory.causes else [])],
         alert.title,
         _address(data, "issues", alert.number),
         facts=facts,

@@ -67,7 +67,5 @@ def test_the_estimate_is_held_against_what_was_realised_later():
     realised = [signal("realised_performance", 1, 0.7), signal("realised_performance", 2, 0.82)]
     (found,) = estimate_errors(estimated + realised)
 
-    assert str(found) == (
-        "accuracy: mean absolute error 0.060, mean error +0.040, on 2 days whose outcomes are known"
-    )
+    assert str(found) == ("accuracy: mean absolute error 0.060, mean error +0.040, on 2 days whose outcomes are known")
     assert estimate_errors(estimated) == []
