@@ -13,6 +13,13 @@ from contracts.limit_types import Severity
 
 Outcome = Literal["PASS", "FAIL", "NOT_RUN", "INCONCLUSIVE"]
 Decision = Literal["PROMOTE", "HOLD", "REJECT"]
+#: Outcomes in the text of reports, the most urgent first.
+OUTCOMES: dict[Outcome, str] = {
+    "NOT_RUN": "could not be checked",
+    "FAIL": "fails",
+    "INCONCLUSIVE": "inconclusive",
+    "PASS": "passes",
+}
 FORMAT = 1
 #: The one file that a proposal of a model changes, and the file with the gate's limits.
 LIVE, LIMITS = "serve/live.toml", "checks/thresholds.toml"

@@ -17,9 +17,3 @@ def reliability(truth: Array, scores: Array, bins: int = 10) -> list[tuple[float
         predicted, correct = scores.max(axis=1), (scores.argmax(axis=1) == truth).astype(float)
     parts = np.array_split(np.argsort(predicted, kind="stable"), bins)
     return [(float(predicted[p].mean()), float(correct[p].mean()), len(p)) for p in parts if len(p)]
-
-
-def calibration_error(truth: Array, scores: Array, bins: int = 10) -> float:
-    """Expected calibration error over *bins* of equal size (Naeini et al. 2015)."""
-    parts = reliability(truth, scores, bins)
-    return float(sum(rows * abs(predicted - observed) for predicted, observed, rows in parts) / len(truth))

@@ -16,13 +16,11 @@ from checks.insights.review import Review
 from checks.reports.mermaid import Chart
 from checks.reports.pull_request import REMARKS, TO_DO
 from checks.reports.report_svg import Interval, bars, intervals, named_bars
-from checks.verdict import Verdict
+from checks.verdict import OUTCOMES, Verdict
 from contracts.comparison_limits import LARGER_IS_BETTER
 from model.notices import recorded
 from reporting.html import Table, render
 
-#: What an outcome is called; the most urgent first.
-OUTCOMES = {"NOT_RUN": "could not be checked", "FAIL": "fails", "INCONCLUSIVE": "not settled", "PASS": "holds"}
 #: Slices that are drawn; the table has all.
 DRAWN_SLICES = 20
 
@@ -65,18 +63,18 @@ def _plain(text: str) -> str:
 
 
 def _metrics(compared: Sequence[Compared]) -> Table:
-    """A row for each metric: what the models have, and the gain with its interval and its margin."""
+    """A row for each metric: what the models have, and the gain with its interval, limit and outcome."""
     rows = []
     for row in compared:
         better = "higher" if row.metric in LARGER_IS_BETTER else "lower"
         models = (row.candidate, row.champion, row.anchor, row.baseline)
         cells = [row.metric, better, *("" if each is None else f"{each:.4f}" for each in models)]
         if row.difference is None or row.low is None or row.high is None:
-            rows.append([*cells, "", "", ""])
+            rows.append([*cells, "", "", "", ""])
             continue
         low, high = gain(row.metric, row.low), gain(row.metric, row.high)
-        margin = "" if row.margin is None else gain(row.metric, -row.margin)
-        rows.append([*cells, gain(row.metric, row.difference), f"{low} to {high}", margin])
+        outcome = OUTCOMES[row.outcome] if row.outcome else ""
+        rows.append([*cells, gain(row.metric, row.difference), f"{low} to {high}", row.limit, outcome])
     heads = [
         "metric",
         "better",
@@ -86,7 +84,8 @@ def _metrics(compared: Sequence[Compared]) -> Table:
         "baseline",
         "gain",
         "confidence interval",
-        "lower limit",
+        "limit",
+        "outcome",
     ]
     kept = [n for n in range(len(heads)) if any(row[n] for row in rows)]
     return Table([heads[n] for n in kept], [[row[n] for n in kept] for row in rows])

@@ -16,7 +16,7 @@ from checks.reports.folded_sections import most_churn, sections
 from checks.reports.mermaid import charts as mermaid_charts
 from checks.reports.model_changes import changed_names, model_changes
 from checks.rules.holdout_reuse import hidden_line
-from checks.verdict import LIMITS, LIVE, Finding, Verdict, rules_changed
+from checks.verdict import LIMITS, LIVE, OUTCOMES, Finding, Outcome, Verdict, rules_changed
 from contracts.comparison_limits import LARGER_IS_BETTER
 from model.notices import HEADING, recorded
 from reporting.markdown import Section, bullets, code, page, table_row, text
@@ -33,12 +33,7 @@ TO_DO = {
     "REJECT": "What to do: do not merge. Fix what failed and judge again (`make retrain gate`). To let a rule fail until a"
     " date, add a waiver to `checks/waivers.toml`.",
 }
-_OUTCOME = {
-    "NOT_RUN": "❔ could not be checked",
-    "FAIL": "❌ fails",
-    "INCONCLUSIVE": "⏳ inconclusive",
-    "PASS": "✅ passes",
-}
+_MARK = {"NOT_RUN": "❔", "FAIL": "❌", "INCONCLUSIVE": "⏳", "PASS": "✅"}
 #: More of a kind than these are counted, and not listed.
 _MOST_FINDINGS, _MOST_SLICES, _MOST_WORSE, _MOST_FILES = 25, 30, 5, 10
 
@@ -158,7 +153,7 @@ def _metrics(table: Sequence[Compared], fresh: int, champion: Mapping[str, Any] 
 
 
 def _gain(row: Compared) -> list[str]:
-    outcome = _OUTCOME[row.outcome] if row.outcome else ""
+    outcome = _outcome(row.outcome) if row.outcome else ""
     if row.difference is None or row.low is None or row.high is None:
         return ["", "", row.limit, outcome]
     value, low, high = (gain(row.metric, each) for each in (row.difference, row.low, row.high))
@@ -213,7 +208,7 @@ def _findings(heading: str, findings: Sequence[Finding]) -> str:
         return ""
     lines = [f"**{heading}**\n"]
     for each in sorted(findings, key=_urgency)[:_MOST_FINDINGS]:
-        sign = "⚠️" if _is_warning(each) else _OUTCOME[each.outcome]
+        sign = "⚠️" if _is_warning(each) else _outcome(each.outcome)
         lines.append(
             f"- **{text(each.rule)}** {sign}: {text(each.observed)}; limit: {text(each.limit)}. {text(each.why)}"
         )
@@ -250,8 +245,12 @@ def _and_more(count: int, most: int) -> str:
     return f" and {count - most} more" if count > most else ""
 
 
+def _outcome(outcome: Outcome) -> str:
+    return f"{_MARK[outcome]} {OUTCOMES[outcome]}"
+
+
 def _urgency(finding: Finding) -> int:
-    return [*_OUTCOME].index(finding.outcome)
+    return [*OUTCOMES].index(finding.outcome)
 
 
 def _is_warning(finding: Finding) -> bool:

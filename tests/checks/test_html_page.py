@@ -58,7 +58,11 @@ REVIEW = Review(
     ),
 )
 CHART = Chart("log_loss by day", "log_loss", "By day.", ("04-15", "04-16"), (0.5, 0.4), (0.6, 0.3))
-TABLE = [Compared("log_loss", 0.545, 0.5725, 0.504, -0.0406, -0.052, -0.0297, 0.005)]
+TABLE = [
+    Compared(
+        "log_loss", 0.545, 0.5725, 0.504, -0.0406, -0.052, -0.0297, 0.005, outcome="FAIL", limit="at least -0.0050"
+    )
+]
 FINDINGS = [
     Finding("a.rule", "FAIL", "seen", "a limit", "it matters"),
     Finding("b.rule", "PASS", "seen", "a limit", "so"),
@@ -159,8 +163,10 @@ def test_the_page_begins_with_the_metrics():
     cells = re.findall(r"<t[hd](?: [^>]*)?>(.*?)</t[hd]>", first)
 
     assert cells == [
-        *("metric", "better", "candidate", "champion", "baseline", "gain", "confidence interval", "lower limit"),
-        *("log_loss", "lower", "0.5450", "0.5040", "0.5725", "-0.0406", "-0.0520 to -0.0297", "-0.0050"),
+        *("metric", "better", "candidate", "champion", "baseline", "gain"),
+        *("confidence interval", "limit", "outcome"),
+        *("log_loss", "lower", "0.5450", "0.5040", "0.5725", "-0.0406", "-0.0520 to -0.0297"),
+        *("at least -0.0050", "fails"),
     ]
     assert "Nothing was measured" in page(judge([], [], True, "Good."), REVIEW, [], CANDIDATE, [])
 
