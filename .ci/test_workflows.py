@@ -416,7 +416,7 @@ def test_features_of_another_file_are_left_to_a_person(make):
     here.expect(runs)
 
     said = "\n".join(run.summary for run in runs)
-    assert "No benefit is shown for these features" in said
+    assert "These features show no significant permutation importance" in said
     assert "another file" in said
     assert "Traceback" not in "".join(run.output for run in runs)
     assert here.pulls() == []

@@ -1,1 +1,1 @@
-"""What we predict, and how a model is made."""
+"""Recipes, training, export to ONNX, and proposals of models."""

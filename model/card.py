@@ -1,4 +1,4 @@
-"""What a proposal says of a bundle, from manifests alone: its title, its card, whether it is worth one."""
+"""A proposal's title and model card, and whether a bundle is worth a proposal; by manifests alone."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from reporting.markdown import bullets, text
 
 
 def title(manifest: Mapping[str, Any]) -> str:
-    """The proposal's title: which model, which version."""
+    """The proposal's title: model and version."""
     return f"{manifest['contract']['name']}: model {manifest['version']}"
 
 
@@ -19,7 +19,7 @@ def nothing_to_gain(candidate: Mapping[str, Any], live: Mapping[str, Any] | None
     if live is None:
         return ""
     if candidate["digest"] == live["digest"]:
-        return f"the candidate is {live['version']}, which is live, byte for byte"
+        return f"the candidate has the same content as {live['version']}, which is live"
     same = all(_made_from(candidate)[key] == value for key, value in _made_from(live).items())
     return f"there is no new data since {live['version']}, which is live" if same else ""
 
@@ -33,7 +33,7 @@ def _made_from(manifest: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def card(manifest: Mapping[str, Any]) -> str:
-    """What was predicted, learnt from what, and how it did on rows it had not seen."""
+    """The model card: target, training window, holdout, metrics on the holdout, features and build."""
     contract, data, build = manifest["contract"], manifest["data"], manifest["build"]
     train, holdout = data["train"], data["holdout"]
     measured = manifest["metrics"]["holdout"].items()
@@ -46,19 +46,19 @@ def card(manifest: Mapping[str, Any]) -> str:
 
 | | rows | from | to |
 |---|---:|---|---|
-| learnt from | {train["rows"]:,} | {train["start"]} | {train["end"]} |
-| held back to judge with | {holdout["rows"]:,} | {holdout["start"]} | {holdout["end"]} |
+| trained on | {train["rows"]:,} | {train["start"]} | {train["end"]} |
+| holdout | {holdout["rows"]:,} | {holdout["start"]} | {holdout["end"]} |
 
-| on the rows held back | |
+| on the holdout | |
 |---|---:|
 {rows}
 
 {remarks + chr(10) * 2 if remarks else ""}Features ({len(contract["features"])}): {features}
 
-The ONNX file gives the estimator's scores on {manifest["parity"]["rows"]:,} rows, the worst apart by
-{manifest["parity"]["worst"]:g} (allowed {manifest["parity"]["limit"]:g}).
+ONNX and estimator agree on {manifest["parity"]["rows"]:,} rows; the largest difference of a score is
+{manifest["parity"]["worst"]:g} (limit {manifest["parity"]["limit"]:g}).
 
-<details><summary>How it was made</summary>
+<details><summary>Build</summary>
 
 Recipe `{text(manifest["recipe"]["file"])}` ({manifest["recipe"]["sha256"][:19]}…), commit
 `{text(build["commit"])}`, {build["made_at"]}, Python {build["python"]}, {libraries}.

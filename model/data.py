@@ -1,4 +1,4 @@
-"""Rows for learning: load a recipe's window, check it against the contract, split it by time."""
+"""Training data: load a recipe's window, check it against the contract, split it by time."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from model.declarations import Declared
 from model.loaded_columns import plain, reading, remedy, settled
 from model.notices import NAIVE, without_zone
 
-#: Columns that a message names where one is missing.
+#: How many other columns a message names where one is missing.
 MOST_SPARE = 8
 NOWHERE = Declared()
-#: What pandas calls a column of numbers (`pandas.api.types.infer_dtype`).
+#: Numeric results of `pandas.api.types.infer_dtype`.
 NUMERIC = frozenset({"integer", "floating", "mixed-integer-float", "decimal", "complex", "boolean"})
 
 
 class DataError(ValueError):
-    """The rows that a recipe loaded cannot be trained on. The message lists every problem."""
+    """A recipe's rows cannot be trained on. The message lists all problems."""
 
 
 @dataclass(frozen=True)
 class Split:
-    """Rows to learn from, and the later rows to judge with."""
+    """Training rows, and the holdout of later rows."""
 
     train: pd.DataFrame
     holdout: pd.DataFrame
@@ -40,10 +40,10 @@ class Split:
 def check(
     rows: pd.DataFrame, contract: Contract, start: datetime, end: datetime, where: Declared = NOWHERE
 ) -> pd.DataFrame:
-    """The rows with just the contract's columns, sorted by time; missing values are None or NaN.
+    """The rows with the contract's columns, sorted by time; missing values are None or NaN.
 
-    Raises an error that lists every problem, each with the place *where* its field is declared:
-    `DataError` if a column is missing or there twice, or the table has no rows, else `ContractError`.
+    Raises an error that lists all problems, each with the place *where* its field is declared: `DataError` for missing
+    or duplicate columns and empty tables, else `ContractError`.
     """
     if not isinstance(rows, pd.DataFrame):
         raise DataError(f"{where.at('load()')}load returned {type(rows).__name__}; expected a pandas DataFrame")
@@ -52,7 +52,7 @@ def check(
     columns = list(_wrong_columns(wanted, rows))
     if not len(rows):
         none = (
-            f"{where.at('window()')}there is not one row from {start:%Y-%m-%d} to {end:%Y-%m-%d}:"
+            f"{where.at('window()')}load() returned no rows from {start:%Y-%m-%d} to {end:%Y-%m-%d}:"
             " nothing to train on; look at the source, or at the recipe's window()"
         )
         lines = [where.at(name) + line for name, line in columns] if len(rows.columns) else []
@@ -82,15 +82,14 @@ def check(
 def split_by_time(
     rows: pd.DataFrame, contract: Contract, holdout: timedelta | None, where: Declared = NOWHERE
 ) -> Split:
-    """Keep back the last *holdout* of the rows' time (by default the last fifth of the rows).
+    """Split off the out-of-time holdout: the last *holdout* of the rows' time (by default the last fifth of the rows).
 
-    Every holdout row is later than every training row. Raises `DataError` if either part is empty
-    or, for classification, lacks a class.
+    All holdout rows are later than all training rows. Raises `DataError` if a part is empty or lacks a class.
     """
     at = rows[contract.time]
     if holdout is None:
         cut = at.iloc[int(len(rows) * 0.8)]
-    else:  # a longer one takes all rows, and may reach to before any date that there is
+    else:  # a longer holdout takes all rows, and may begin before the first possible date
         cut = at.iloc[-1] - min(holdout, (at.iloc[-1] - at.iloc[0]).to_pytimedelta())
     early, late = rows[at < cut], rows[at >= cut]
     problems = []
@@ -113,7 +112,7 @@ def split_by_time(
 
 
 def model_inputs(rows: pd.DataFrame, contract: Contract) -> pd.DataFrame:
-    """The features as the estimator sees them, and as the exported graph will.
+    """The features as estimator and exported graph receive them.
 
     Numbers and booleans are float32 with NaN for missing, categories strings with "" for missing.
     """
@@ -134,13 +133,13 @@ def encoded_target(rows: pd.DataFrame, contract: Contract) -> np.ndarray[Any, An
 
 
 def fingerprint(rows: pd.DataFrame) -> str:
-    """A digest of the rows' content: the same rows in the same order give the same digest."""
+    """A digest of the rows, which depends on their order."""
     hashed = pd.util.hash_pandas_object(rows, index=False).to_numpy()
     return "sha256:" + hashlib.sha256(hashed.tobytes()).hexdigest()
 
 
 def _wrong_values(column: pd.Series[Any], problem: Any, contract: Contract) -> Iterable[str]:
-    """A sentence for each type of wrong value and each cure, about the first of its kind."""
+    """A sentence for each type of wrong value and each correction, with the first such value."""
     found: dict[tuple[type, str], list[int]] = {}
     first: dict[tuple[type, str], Problem] = {}
     seen: dict[Any, tuple[Problem | None, str]] = {}
@@ -155,7 +154,7 @@ def _wrong_values(column: pd.Series[Any], problem: Any, contract: Contract) -> I
             if known not in seen:
                 seen[known] = judged(value)
             wrong, cure = seen[known]
-        except TypeError:  # a list or the like cannot be remembered
+        except TypeError:  # a list or the like cannot be hashed
             wrong, cure = judged(value)
         if wrong:
             found.setdefault((type(value), cure), []).append(number)
@@ -176,7 +175,7 @@ def _wrong_times(column: pd.Series[Any], start: datetime, end: datetime) -> Iter
         return
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of formats that are guessed: what is not read is said
+            warnings.simplefilter("ignore")  # about guessed formats: unread values are reported below
             at = pd.to_datetime(column, utc=True, errors="coerce")
         at = at if isinstance(at.dtype, pd.DatetimeTZDtype) else at.astype("datetime64[us, UTC]")
     except (TypeError, ValueError) as error:
@@ -192,7 +191,7 @@ def _wrong_times(column: pd.Series[Any], start: datetime, end: datetime) -> Iter
             got = f", such as {show(known[0])}"
             cure = f'write pd.to_datetime(rows["{name}"], format=…, utc=True), with your format'
         yield (
-            f"{name}: {int(unread.sum()):,} rows have no time that can be read{got};"
+            f"{name}: the times of {int(unread.sum()):,} rows cannot be read{got};"
             f" expected times with a zone, such as 2026-11-23T03:17:00Z: {cure}"
         )
     outside = int(((at < start) | (at >= end)).sum())
@@ -221,13 +220,13 @@ def _wrong_keys(column: pd.Series[Any], contract: Contract) -> Iterable[str]:
 def _is_utf8(text: str) -> bool:
     try:
         text.encode()
-    except UnicodeEncodeError:  # half of a pair of surrogates, as broken JSON has them
+    except UnicodeEncodeError:  # a lone surrogate, as in broken JSON
         return False
     return True
 
 
 def _wrong_columns(wanted: list[str], rows: pd.DataFrame) -> Iterable[tuple[str, str]]:
-    """The columns that are missing or there twice, each with what to write."""
+    """A sentence for each missing or duplicate column, with what to write."""
     levels = rows.columns.nlevels
     if levels > 1:
         cure = 'write rows.columns = ["_".join(names) for names in rows.columns]'
@@ -253,7 +252,7 @@ def _wrong_columns(wanted: list[str], rows: pd.DataFrame) -> Iterable[tuple[str,
 
 
 def _some(spare: list[str]) -> str:
-    """The columns that the contract does not name, the first few of them."""
+    """The first few columns that the contract does not name."""
     if not spare:
         return "it returned no other column"
     more = f" and {len(spare) - MOST_SPARE} more" if len(spare) > MOST_SPARE else ""

@@ -1,6 +1,6 @@
 """Where a recipe declares its fields and functions, as "recipe.py:23", for messages.
 
-The text of the recipe is read, and that of the user's modules that it imports. Nothing is run.
+The source code of the recipe and of the user's modules that it imports is read, not run.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from typing import Any
 from model.features.recipe_syntax import Text, assigned
 from model.recipe_errors import is_users
 
-#: What a recipe has to have, besides the contract.
+#: Functions of a recipe.
 FUNCTIONS = ("window", "load", "estimator")
-#: Where `Contract` takes the names of fields that are no features.
+#: Arguments of `Contract` that name fields other than features.
 _PLACES = {"key": 4, "time": 5}
 #: The first argument of these is a field's name.
 _FIELDS = ("Feature", "Target")
 _Lines = dict[str, int]
-#: A recipe's module, or what has the same names.
+#: A recipe's module, or an object with the same names.
 Recipe = ModuleType | SimpleNamespace
 
 
@@ -42,10 +42,10 @@ class Declared:
 
 
 def declared(recipe: Recipe) -> Declared:
-    """Where *recipe*, which has all that a recipe must have, declares its parts.
+    """Where the complete *recipe* declares its parts.
 
-    A field is where `Feature`, `Target` or `Contract` gets its name; else where its name is in what
-    CONTRACT is made of, in the recipe or in a module of the user's; else it is where CONTRACT is.
+    A field's place is where `Feature`, `Target` or `Contract` gets its name; else where its name occurs in what
+    CONTRACT is made of, in the recipe or a user's module; else the place of CONTRACT.
     """
     path, contract = Path(recipe.__file__ or "recipe"), recipe.CONTRACT
     names = [*(each.name for each in contract.columns), contract.target.name, contract.key, contract.time]
@@ -69,7 +69,7 @@ def declared(recipe: Recipe) -> Declared:
 
 
 def defined(path: Path, function: Any) -> str:
-    """File and line of a *function* of the recipe *path*; the file alone for what has no line."""
+    """File and line of a *function* of the recipe *path*; only the file if it has no line."""
     function = inspect.unwrap(function)
     while isinstance(function, functools.partial):
         function = function.func
@@ -78,13 +78,13 @@ def defined(path: Path, function: Any) -> str:
 
 
 def _texts(path: Path) -> Iterator[tuple[Path, Text]]:
-    """The recipe's text, and those of the user's modules that it imports, and that these import."""
+    """The source of the recipe, and of the user's modules that it imports, directly or not."""
     files, seen = [path], {path.resolve()}
     for file in files:
         try:
             read = Text.of(importlib.util.decode_source(file.read_bytes()))
         except (OSError, SyntaxError, ValueError):
-            continue  # a message without a line is better than none
+            continue  # then messages have no line
         yield file, read
         for name in _imported(read.tree):
             other = Path(getattr(sys.modules.get(name), "__file__", None) or "")
@@ -103,9 +103,9 @@ def _imported(tree: ast.Module) -> Iterator[str]:
 
 
 def _making(read: Text, used: set[str]) -> list[ast.AST]:
-    """What the text gives to the names *used*, the latest first, and to the names that this uses.
+    """The values assigned to the names *used*, the latest first, and to names in these values.
 
-    All of these names are added to *used*: a module that is imported may give them their values.
+    All of these names are added to *used*, since an imported module may assign them.
     """
     given: dict[str, list[ast.AST]] = {}
     for each in ast.walk(read.tree):
@@ -128,7 +128,7 @@ def _making(read: Text, used: set[str]) -> list[ast.AST]:
 
 
 def _stated(read: Text, part: ast.AST) -> _Lines:
-    """The lines on which `Feature`, `Target` or `Contract` is given a field's name."""
+    """The lines on which `Feature`, `Target` or `Contract` gets a field's name."""
     found: _Lines = {}
     for call in ast.walk(part):
         if not isinstance(call, ast.Call):

@@ -1,4 +1,4 @@
-"""An estimator's scores: their shape, what is decided by them, and how good they are."""
+"""An estimator's scores: shape, decisions, and metrics."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from model.data import DataError
 from model.onnx_export.convertibility import steps_of
 
 Scores = np.ndarray[Any, np.dtype[np.float64]]
-#: How far a sum of rounded probabilities may be outside 0 to 1.
+#: Tolerance for rounded probabilities outside 0 to 1.
 SLACK = 1e-6
 
 
@@ -22,7 +22,7 @@ def scores_of(estimator: Any, inputs: Any, contract: Contract) -> Scores:
     """The estimator's scores of *inputs*: (n,), or (n, classes) for multiclass."""
     name = "predict" if contract.task == "regression" else "predict_proba"
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of a library's own steps: the scores are what counts
+        warnings.simplefilter("ignore")  # of a library's steps: only the scores matter
         found = np.asarray(getattr(estimator, name)(inputs), dtype=np.float64)
     classes = len(contract.target.classes)
     expected = (len(inputs), classes) if classes else (len(inputs),)
@@ -34,7 +34,7 @@ def scores_of(estimator: Any, inputs: Any, contract: Contract) -> Scores:
 
 
 def check_scores(estimator: Any, scores: Scores, contract: Contract) -> None:
-    """Raises `DataError` for scores of the holdout that are not finite, or no probabilities."""
+    """Raise `DataError` for scores of the holdout that are not finite, or not probabilities."""
     if not np.isfinite(scores).all():
         steps = steps_of(estimator)
         raise DataError(f"the scores of the holdout are not all finite numbers; the steps are {steps}")
@@ -44,10 +44,10 @@ def check_scores(estimator: Any, scores: Scores, contract: Contract) -> None:
 
 
 def decisions(contract: Contract, scores: Scores, like: Scores) -> Any:
-    """What is decided by *scores*, (n,), cut where *like*, a rival's scores, are cut.
+    """Decisions by *scores*, (n,), with the thresholds of *like*, another model's scores.
 
-    Binary: as many positives as *like* expects; multiclass: the likeliest class; regression: which
-    fourth of *like* the value falls into.
+    Binary: as many positives as *like* expects; multiclass: the most probable class; regression: the quartile of *like*
+    that contains the value.
     """
     if contract.task == "multiclass":
         return scores.argmax(axis=1)
@@ -56,7 +56,7 @@ def decisions(contract: Contract, scores: Scores, like: Scores) -> Any:
 
 
 def measure(contract: Contract, truth: np.ndarray[Any, Any], scores: Scores) -> dict[str, float]:
-    """The task's usual metrics, rounded to six digits: truth (n,), scores as `scores_of` gives."""
+    """The task's usual metrics, rounded to six digits: truth (n,), scores as from `scores_of`."""
     if contract.task == "regression":
         found = {
             "mae": metrics.mean_absolute_error(truth, scores),

@@ -1,8 +1,6 @@
-"""The columns that a recipe loaded, as the plain Python values that a contract checks.
+"""The columns that a recipe loaded, as plain Python values for the contract's checks.
 
-A database driver, a left join and NumPy each have types of their own for a number, a label or a
-boolean. What means the same without loss is converted; everything else is left for the contract to
-refuse.
+Types of database drivers, NumPy and pandas are converted if no information is lost; the contract refuses the rest.
 """
 
 from __future__ import annotations
@@ -27,13 +25,13 @@ UTF8 = 'write {}.str.encode("utf-8", "replace").str.decode("utf-8"): it has char
 
 
 def plain(column: pd.Series[Any]) -> list[Any]:
-    """A column as Python values, with None for whatever pandas means by missing."""
+    """A column as Python values, with None for pandas' missing values."""
     values: list[Any] = column.astype(object).where(column.notna(), None).tolist()
     return [_python(value) for value in values] if column.dtype == object else values
 
 
 def settled(rows: pd.DataFrame, contract: Contract) -> pd.DataFrame:
-    """*rows* with the columns of the contract that they have, but its time, in the contract's own types.
+    """The contract's columns in *rows*, except time, in the contract's types.
 
     `Decimal` becomes a float, 0 and 1 a boolean, a float label such as 1.0 the class 1, and NumPy's
     scalars and pandas' nullable and categorical types their Python values.
@@ -59,7 +57,7 @@ def settled(rows: pd.DataFrame, contract: Contract) -> pd.DataFrame:
 
 @contextmanager
 def reading(name: str) -> Iterator[None]:
-    """Whatever the values of the column *name* raise when they are looked at, as a `ContractError`."""
+    """Turn an error raised by the values of the column *name* into a `ContractError`."""
     try:
         yield
     except ContractError:
@@ -170,13 +168,13 @@ def _label(target: Target) -> Callable[[Any], Any]:
 
 
 def _python(value: Any) -> Any:
-    # The item of a datetime64 in nanoseconds is an integer: it would pass for a number.
+    # The item of a datetime64 in nanoseconds is an integer, which would look like a number.
     foreign = isinstance(value, np.generic) and not isinstance(value, (np.datetime64, np.timedelta64))
     return value.item() if foreign else value
 
 
 def _series(values: list[Any], index: Any) -> pd.Series[Any]:
-    """Booleans and numbers in NumPy's types where they fit, everything else as it is."""
+    """Booleans and numbers in NumPy's types where possible, everything else unchanged."""
     if values and all(type(value) is bool for value in values):
         return pd.Series(values, index, dtype=bool)
     if values and all(value is None or type(value) in (int, float) for value in values):

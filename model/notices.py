@@ -1,6 +1,6 @@
-"""What is allowed in a recipe's rows or in an export, and still likely to surprise.
+"""Remarks on a recipe's rows or an export: allowed, but likely to surprise.
 
-Said when a model is trained, in its proposal and in the gate's report.
+Shown by training, in the proposal and in the gate's report.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ import pandas as pd
 
 from contracts.row_contract import Contract
 
-#: float32 holds every whole number up to here, and not every one above.
+#: float32 represents all whole numbers up to here.
 WHOLE = 2**24
-#: Fields that a remark names; the manifest has all of them.
+#: How many fields a remark names; the manifest has all.
 SHOWN = 10
 HEADING = "Remarks on the data and the export"
 
@@ -27,21 +27,21 @@ def remarks(rows: pd.DataFrame, contract: Contract) -> tuple[str, ...]:
 
 
 def recorded(manifest: Mapping[str, Any]) -> list[str]:
-    """The remarks on a bundle's export, of which there are few, and those on its data.
+    """The remarks on a bundle's export, and those on its data.
 
-    None for a bundle without any, as older ones are, and none of what is not of the form that export
-    writes: the gate reads manifests of anybody.
+    Older bundles have none. Values of another form than export writes are ignored, since the gate reads manifests from
+    anybody.
     """
     return [*replayed(_table(manifest.get("parity"))), *_texts(manifest.get("remarks"))]
 
 
 def replayed(parity: Mapping[str, Any]) -> list[str]:
-    """What of a manifest's `parity` a person must know: what was not tried, and fields without a bound."""
+    """The limits of the replay by a manifest's `parity`: rows that were not tried, and fields without a bound."""
     found = []
     near, unbounded = _table(parity.get("beside_thresholds")), _texts(parity.get("unbounded"))
     tried, of = near.get("replayed"), near.get("of")
     if isinstance(tried, int) and isinstance(of, int) and tried < of:
-        found.append(f"replayed {tried:,} of {of:,} rows beside thresholds, evenly picked")
+        found.append(f"replayed {tried:,} of {of:,} rows beside thresholds, a regular sample")
     why: dict[str, list[str]] = {}
     for name, reason in _table(near.get("unchecked")).items():
         why.setdefault(str(reason), []).append(name)
@@ -87,7 +87,7 @@ def _merged(rows: pd.DataFrame, name: str) -> Iterable[str]:
     try:
         exact = np.array([v for v in values.tolist() if abs(v) > WHOLE and v == int(v)])
     except (TypeError, ValueError, OverflowError):
-        return  # the contract's check says what is wrong with them
+        return  # the contract's check reports them
     lost = len(exact) - len(np.unique(exact.astype("float64").astype("float32")))
     if lost:
         yield (

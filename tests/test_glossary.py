@@ -17,20 +17,12 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGES = ["bench", "checks", "contracts", "drill", "forge", "model", "monitoring", "reporting", "serve"]
 NOT_YET = {
-    ".github/workflows",
     "bench",
     "bench/scale",
     "bench/watch",
     "checks",
     "checks/reports",
     "contracts",
-    "drill",
-    "drill/faults",
-    "drill/peers",
-    "model",
-    "model/features",
-    "model/onnx_export",
-    "model/source_profile",
     "monitoring",
     "monitoring/dashboard",
 }

@@ -1,1 +1,1 @@
-"""Adding, dropping and pruning a feature in a recipe's file."""
+"""Add, drop and prune features in a recipe's file."""

@@ -1,4 +1,4 @@
-"""A feature's life in a recipe's text: one line more in the contract, or moved to `retired`, and its lists."""
+"""Add a feature to a recipe's text, or retire it: contract, lists of columns, and `load`."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def add(text: str, contract: Contract, feature: Feature, value: str = "", *, lis
 
 
 def undecided(text: str, contract: Contract, feature: Feature) -> list[tuple[int, str]]:
-    """The lists of columns of its kind in an edited *text* that lack the *feature*: line and words.
+    """The lists of columns of its kind in an edited *text* that lack the *feature*: line number and line.
 
     *contract* is the one before. None if one of the lists has it.
     """
@@ -49,10 +49,10 @@ def undecided(text: str, contract: Contract, feature: Feature) -> list[tuple[int
 
 
 def drop(text: str, contract: Contract, name: str) -> str:
-    """The recipe with the feature *name* retired, and gone from slices and lists of columns.
+    """The recipe with the feature *name* retired, and removed from slices and lists of columns.
 
-    Its line moves to the contract's `retired`: rows keep the column, for older models that read it.
-    One that is retired already is gone for good, from `private`, too. Raises `EditError`.
+    Its line moves to the contract's `retired`: rows keep the column for older models. A feature that is retired already
+    is removed completely, also from `private`. Raises `EditError`.
     """
     if _is_retired(contract, name):
         read = Text.of(text)
@@ -70,21 +70,21 @@ def drop(text: str, contract: Contract, name: str) -> str:
     slices = _stated(read, "slices")
     nodes = [each.node for each in column_lists(read, contract.features)]
     for within in (*nodes, *([slices] if slices else [])):
-        words = read.words(within)
-        if name in words:
-            edits.append(read.without(within, within.elts[words.index(name)]))
+        arguments = read.words(within)
+        if name in arguments:
+            edits.append(read.without(within, within.elts[arguments.index(name)]))
     return read.edited(edits)
 
 
 def spelt(feature: Feature) -> str:
     """The feature as the contract's line."""
-    words = [f'"{feature.name}"', f'"{feature.kind}"']
+    arguments = [f'"{feature.name}"', f'"{feature.kind}"']
     for name in ("description", "unit", "minimum", "maximum", "nullable", "owner"):
         value = getattr(feature, name)
         if value not in ("", None) and value is not False:
             shown = json.dumps(value, ensure_ascii=False) if isinstance(value, str) else f"{value!r}"
-            words.append(f"{name}={shown}")
-    return f"Feature({', '.join(words)})"
+            arguments.append(f"{name}={shown}")
+    return f"Feature({', '.join(arguments)})"
 
 
 def _is_retired(contract: Contract, name: str) -> bool:
@@ -93,14 +93,14 @@ def _is_retired(contract: Contract, name: str) -> bool:
 
 def _retired(read: Text, gone: ast.expr) -> Edit:
     """The edit that lists the line *gone* among the contract's retired."""
-    words = read.text[read.begin(gone) : read.end(gone)]
+    arguments = read.text[read.begin(gone) : read.end(gone)]
     before = read.stated("retired")
     if isinstance(before, (ast.List, ast.Tuple)):
-        return read.after(before, words)
+        return read.after(before, arguments)
     if before is not None:
-        raise EditError("the contract's retired features are no plain list: edit it by hand")
+        raise EditError("the contract's retired features are not a plain list: edit it by hand")
     contract = read.contract
-    # Behind the features where they are named; else behind all that is stated.
+    # After `features=` if it is a keyword argument; else after the last argument.
     named = [each.value for each in contract.keywords if each.arg == "features"]
     last = (named or [*contract.args, *(each.value for each in contract.keywords)])[-1]
     end = read.end(last)
@@ -108,12 +108,12 @@ def _retired(read: Text, gone: ast.expr) -> Edit:
     start = read.starts[(line or last).lineno - 1]
     indent = read.text[start : start + (line or last).col_offset]
     if indent.strip() or not named:
-        return end, end, f", retired=({words},)"
-    return end, end, f",\n{indent}retired=(\n{indent}    {words},\n{indent})"
+        return end, end, f", retired=({arguments},)"
+    return end, end, f",\n{indent}retired=(\n{indent}    {arguments},\n{indent})"
 
 
 def _forget(read: Text, name: str) -> Iterator[Edit]:
-    """The edits that take a retired feature out."""
+    """The edits that remove a retired feature."""
     within = read.stated("retired")
     listed = within.elts if isinstance(within, (ast.List, ast.Tuple)) else []
     gone = [each for each in listed if _first(read, each) == name]
@@ -134,7 +134,7 @@ def _features(read: Text) -> Listing:
             raise EditError(f"the features are {value.id}, which another file lists: edit it there")
         value = found[-1]
     if not isinstance(value, (ast.List, ast.Tuple)):
-        raise EditError("the contract's features are no plain list: edit it by hand")
+        raise EditError("the contract's features are not a plain list: edit it by hand")
     return value
 
 
@@ -151,24 +151,24 @@ def _first(read: Text, call: ast.expr) -> str | None:
 
 
 def _stated(read: Text, keyword: str) -> Listing | None:
-    """The contract's own list of names, if it states one."""
+    """A list of names in the contract, if there is one."""
     value = read.stated(keyword)
     return value if isinstance(value, (ast.List, ast.Tuple)) else None
 
 
 def _derived(read: Text, name: str, value: str) -> Edit:
-    """What `load` returns, with one column more."""
+    """The edit that adds a column to what `load` returns."""
     try:
         ast.parse(value, mode="eval")
     except SyntaxError as error:
-        raise EditError(f"{value!r} is no Python expression: {error.msg}") from error
+        raise EditError(f"{value!r} is not a Python expression: {error.msg}") from error
     load = read.function("load")
     ends = [each for each in ast.walk(load) if isinstance(each, ast.Return)] if load else []
     if len(ends) != 1 or ends[0].value is None:
-        raise EditError("load has not one return: give the column its value there by hand")
+        raise EditError("load() does not have exactly one return: add the column by hand")
     returned = ends[0].value
     start, end = read.begin(returned), read.end(returned)
-    words = read.text[start:end]
-    inner = words if isinstance(returned, (ast.Name, ast.Call, ast.Attribute)) else f"({words})"
+    arguments = read.text[start:end]
+    inner = arguments if isinstance(returned, (ast.Name, ast.Call, ast.Attribute)) else f"({arguments})"
     given = f"**{{{name!r}: lambda rows: {value}}}" if iskeyword(name) else f"{name}=lambda rows: {value}"
     return start, end, f"{inner}.assign({given})"

@@ -1,4 +1,4 @@
-"""Lists of columns in a recipe's text, and the other lines that use a feature."""
+"""Lists of columns in a recipe's text, and other lines that use a feature."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from typing import NamedTuple
 from contracts.row_contract import Feature
 from model.features.recipe_syntax import EditError, Listing, Text
 
-#: Accessors of a pandas column: what follows one of them is no column.
+#: Accessors of a pandas column: an attribute after one of them is not a column.
 ACCESSORS = ("dt", "str", "cat")
 
 
 class Columns(NamedTuple):
-    """A list of nothing but features' names."""
+    """A list that contains only features' names."""
 
     names: list[str]
     node: Listing
 
 
 def column_lists(read: Text, features: Sequence[Feature]) -> list[Columns]:
-    """The lists of columns outside of contract, `window` and `load`: those that the estimator may use.
+    """The lists of columns outside of the contract, `window` and `load`: those that the estimator may use.
 
-    What `load` lists stays as it is: rows keep the columns of retired features.
+    Lists in `load` are not changed, since rows keep the columns of retired features.
     """
     names = {each.name for each in features}
     other = (read.contract, read.function("window"), read.function("load"))
@@ -42,8 +42,7 @@ def column_lists(read: Text, features: Sequence[Feature]) -> list[Columns]:
 def list_of(kind: str, lists: Sequence[Columns], features: Sequence[Feature]) -> Columns | None:
     """The one list of all features of a *kind*, to which another of that kind belongs.
 
-    Where there is none, the one that has all numbers and booleans, or all features; None where it
-    cannot be decided, which includes two lists alike.
+    Without such a list, the one of all numbers and booleans, or of all features; None if it is ambiguous.
     """
     kinds = {each.name: each.kind for each in features}
     mine = {name for name in kinds if kinds[name] == kind}
@@ -58,9 +57,8 @@ def list_of(kind: str, lists: Sequence[Columns], features: Sequence[Feature]) ->
 def mentions(text: str, name: str) -> list[tuple[int, str]]:
     """The lines outside of the contract whose code uses the feature: number and words.
 
-    As a string, in a string of names or of pandas' query language, by a name of the module's for that
-    string, as an attribute (`rows.age`) or an argument's name (`assign(age=…)`). Comments and
-    docstrings use nothing.
+    As a string, in a string of names or of pandas' query language, by a module's constant with that string, as an
+    attribute (`rows.age`) or keyword argument (`assign(age=…)`). Comments and docstrings do not count.
     """
     read = Text.of(text)
     try:
@@ -75,7 +73,7 @@ def mentions(text: str, name: str) -> list[tuple[int, str]]:
 def _uses(read: Text, name: str) -> Iterator[ast.expr | ast.keyword]:
     """The parts of the code that use the feature."""
     nodes = list(ast.walk(read.tree))
-    # A docstring is a statement; what is called is a method, and no column.
+    # A docstring is a statement; a called attribute is a method, not a column.
     skipped = {id(each.value) for each in nodes if isinstance(each, ast.Expr) and isinstance(each.value, ast.Constant)}
     skipped |= {id(each.func) for each in nodes if isinstance(each, ast.Call)}
     modules = set(_imported(read))
@@ -106,7 +104,7 @@ def _imported(read: Text) -> Iterator[str]:
 
 
 def _foreign(owner: ast.expr, modules: set[str]) -> bool:
-    """Whether an attribute of *owner* is something else than a column."""
+    """Whether an attribute of *owner* is not a column."""
     if isinstance(owner, ast.Attribute) and owner.attr in ACCESSORS:
         return True
     while isinstance(owner, ast.Attribute):
@@ -115,14 +113,14 @@ def _foreign(owner: ast.expr, modules: set[str]) -> bool:
 
 
 def _columns_of(call: ast.Call) -> Sequence[ast.keyword]:
-    """The arguments of *call* whose names become columns."""
+    """The keyword arguments of *call* that become columns."""
     called = call.func
     what = called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", "")
     return call.keywords if what in ("assign", "dict", "agg") else ()
 
 
 def _named(call: ast.Call) -> set[str]:
-    """The names in a string that is split into names, or that pandas evaluates."""
+    """The names in a string that is split, or that pandas evaluates."""
     called = call.func
     if not isinstance(called, ast.Attribute):
         return set()

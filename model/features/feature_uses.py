@@ -1,4 +1,4 @@
-"""Who uses a feature: the contract's slices, waivers of gate and watch, and those who send it to the scorer."""
+"""Users of a feature: the contract's slices, waivers of gate and monitoring, and clients of the scorer."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from contracts.row_contract import Contract
 
 
 def uses(contract: Contract, name: str, waivers: Iterable[Path], journal: Path | None) -> list[str]:
-    """A sentence for each use; none if nobody does. *waivers* are files of gate and watch, as TOML.
+    """A sentence for each use. *waivers* are TOML files of gate and monitoring.
 
     Raises OSError if the journal cannot be read.
     """
@@ -21,12 +21,12 @@ def uses(contract: Contract, name: str, waivers: Iterable[Path], journal: Path |
 
 def _stated(contract: Contract, name: str) -> Iterator[str]:
     if name in contract.slices:
-        yield f"slice: quality is looked at by {name}"
+        yield f"slice: the gate compares models by {name}"
     if name in contract.private:
-        yield f"private: {name} is kept out of the journal"
+        yield f"private: {name} is not written to the journal"
     for feature in contract.columns:
         if feature.name == name and feature.owner:
-            yield f"owner: {feature.owner} fills it"
+            yield f"owner: {feature.owner}"
 
 
 def _waived(files: Iterable[Path], name: str) -> Iterator[str]:
@@ -41,7 +41,7 @@ def _waived(files: Iterable[Path], name: str) -> Iterator[str]:
 
 
 def _sent(journal: Path, name: str) -> Iterator[str]:
-    """How many of the journal's answers were asked with it, by how many keys, and when last."""
+    """How many of the journal's requests have it, by how many keys, and when last."""
     place = Folder(journal)
     answers, sent, last, keys = 0, 0, "", set()
     for part in parts(place, "answers"):
@@ -56,8 +56,7 @@ def _sent(journal: Path, name: str) -> Iterator[str]:
                 last = max(last, str(line.get("at", "")))
     if sent:
         yield (
-            f"clients: {sent:,} of {answers:,} answers in the journal were asked with it,"
-            f" for {len(keys):,} keys, last at {last}"
+            f"clients: {sent:,} of {answers:,} requests in the journal have it, for {len(keys):,} keys, last at {last}"
         )
     elif answers:
-        yield f"clients: none of the {answers:,} answers in the journal was asked with it"
+        yield f"clients: none of the {answers:,} requests in the journal has it"

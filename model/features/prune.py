@@ -1,4 +1,4 @@
-"""A verdict's features -> which of them to drop, the recipe without them, and the proposal's words. Pure."""
+"""Features without significant permutation importance in a verdict: the recipe without them, and the proposal's text. Pure."""
 
 from __future__ import annotations
 
@@ -14,10 +14,9 @@ from reporting.markdown import text
 
 @dataclass(frozen=True)
 class Pruned:
-    """The features to drop, the least useful first, and the proposal: *text* is the recipe without them.
+    """The features to drop, the least important first, and the proposal; *text* is the recipe without them.
 
-    *why* says that there is nothing to drop, or which features a person has to drop by hand, because
-    the recipe's text does not list them one by one.
+    *why*: there is nothing to drop, or features have to be dropped by hand, as the recipe's text does not list them.
     """
 
     names: tuple[str, ...]
@@ -28,10 +27,7 @@ class Pruned:
 
 
 def pruned(verdict: Mapping[str, Any], contract: Contract, recipe: str) -> Pruned:
-    """What to drop of *contract*, which stands in the text *recipe*: features with no shown benefit.
-
-    No benefit is shown where the interval of the permutation importance reaches zero.
-    """
+    """What to drop of *contract* in the text *recipe*: features whose permutation importance has an interval with zero."""
     measured = [each for each in verdict.get("features") or () if each["name"] in contract.feature_names]
     if not measured:
         return Pruned((), why="nothing to drop: the verdict measured no feature of this recipe")
@@ -39,7 +35,7 @@ def pruned(verdict: Mapping[str, Any], contract: Contract, recipe: str) -> Prune
         : len(contract.features) - 1
     ]
     if not useless:
-        return Pruned((), why="nothing to drop: every feature shows a benefit")
+        return Pruned((), why="nothing to drop: all features have significant permutation importance")
     names, reasons = [], {}
     for name in (str(each["name"]) for each in useless):
         try:
@@ -53,16 +49,16 @@ def pruned(verdict: Mapping[str, Any], contract: Contract, recipe: str) -> Prune
     if not names:
         return Pruned((), why=why)
     count = f"{len(names)} feature{'s' if len(names) > 1 else ''}"
-    title = f"Drop {count} with no shown benefit: {', '.join(names)}"
+    title = f"Drop {count} without significant permutation importance: {', '.join(names)}"
     dropped = [each for each in useless if each["name"] in names]
     return Pruned(tuple(names), title, _body(verdict, dropped), why, recipe)
 
 
 def _by_hand(reasons: Mapping[str, str]) -> str:
-    """What a person can do about the features that the recipe's text does not list."""
+    """Instructions for features that the recipe's text does not list."""
     lines = "\n".join(f"- {name}: {reason}" for name, reason in reasons.items())
     return f"""\
-No benefit is shown for these features, and they were not dropped: the recipe's text does not list them one by one.
+These features show no significant permutation importance, but were not dropped: the recipe's text does not list them one by one.
 
 {lines}
 
@@ -76,21 +72,21 @@ def _body(verdict: Mapping[str, Any], dropped: Iterable[Mapping[str, Any]]) -> s
     )
     candidate = verdict.get("candidate") or {}
     return f"""\
-Measured on {text(candidate.get("version", "the live model"))}: how much the loss of fresh rows grows when a feature's
-values are dealt anew among them. For these the interval reaches zero: no benefit is shown.
+The permutation importance of {text(candidate.get("version", "the live model"))}: by how much the loss of fresh rows grows
+when a feature's values are permuted. The intervals of these features contain zero.
 
-| feature | benefit |
+| feature | permutation importance |
 |---|---:|
 {rows}
 
-The gate judges this proposal like any other: it trains the recipe without them and compares. Features that tell the
-same share a benefit, so two that look useless alone may not be both: where the gate says no, drop them one at a time
-(`python -m model feature drop NAME`, which also says who uses a feature). A website may go on sending them.
+The gate judges this proposal like any other: it trains the recipe without them and compares. Correlated features share
+their importance, so two that look useless may not both be: if the gate rejects this, drop them one at a time
+(`python -m model feature drop NAME`, which also lists the users of a feature). Clients may go on sending them.
 """
 
 
 def without(contract: Contract, name: str) -> Contract:
-    """The contract with a feature retired, and gone from the slices."""
+    """The contract with a feature retired, and removed from the slices."""
     return replace(
         contract,
         features=tuple(each for each in contract.features if each.name != name),

@@ -1,4 +1,4 @@
-"""A recipe's file, edited: a text is tried on a few rows before it takes the file's place."""
+"""Edit a recipe's file: a new text is tried on a few rows before the file is replaced."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from model.features.recipe_syntax import EditError
 from model.onnx_export.export import to_graph
 from model.train import Fitted, training_window
 
-#: The share of the window that is loaded, and the rows of it that are fitted to.
+#: The share of the window that is loaded, and how many of its rows are used for the fit.
 SHARE, ROWS = 10, 2_000
 
 
 @dataclass(frozen=True)
 class Tried:
-    """What became of the trial.
+    """The result of a trial.
 
-    *wrong* is why the text must not be written: it does not load, or the estimator refuses the rows.
-    *unsure* is why that could not be tried. *dropped* says that the estimator leaves the column out.
+    *wrong*: why the text must not be written (it does not load, or the estimator refuses the rows). *unsure*: why it
+    could not be tried. *dropped*: the estimator ignores the column.
     """
 
     wrong: str = ""
@@ -41,16 +41,16 @@ class Tried:
 
 
 class Edited:
-    """The *recipe* that the file *path* holds, and how its features change. Rows are loaded up to *today*."""
+    """Edits the *recipe* in the file *path*. Rows are loaded up to *today*."""
 
     def __init__(self, recipe: ModuleType, path: Path, today: date) -> None:
         self.contract: Contract = recipe.CONTRACT
         self._recipe, self._path, self._today = recipe, path, today
 
     def add(self, feature: Feature, value: str = "") -> list[str]:
-        """Put *feature* in; `load` gives it *value*, if there is one. What there is to say of it.
+        """Add *feature*, with the *value* in `load`, if there is one. Returns remarks.
 
-        Raises `EditError`, and leaves the file as it was.
+        Raises `EditError`, and leaves the file unchanged.
         """
         problems = list(feature.own_problems())
         if problems:
@@ -59,7 +59,9 @@ class Edited:
         new, found = self._write(name, [add(text, contract, feature, value, listed=listed) for listed in (True, False)])
         said = [f"{self._path}: {name} is a feature now"]
         if not value:
-            said.append(f"  load() must give it: `return rows.assign({name}=…)`, or type it again with --value")
+            said.append(
+                f"  load() must return it: write `return rows.assign({name}=…)`, or run the command again with --value"
+            )
         elif found.unsure:
             said.append(f"  not tried: {found.unsure}")
         lines = undecided(new, contract, feature)
@@ -67,27 +69,27 @@ class Edited:
             said.append(f"  if it belongs to the columns in line {number}, add it there by hand: {line}")
         if found.dropped:
             where = "one of these" if lines else "the columns of one of its transformers"
-            said.append(f"  the estimator leaves it out as it is: add it to {where}")
+            said.append(f"  the estimator does not use it yet: add it to {where}")
         return said
 
     def drop(self, name: str) -> list[str]:
-        """Retire a feature, or take a retired one out for good. As `add`."""
+        """Retire a feature, or remove a retired one. Returns and raises as `add`."""
         new, found = self._write(name, [drop(self._text(), self.contract, name)])
-        retired = "a feature no more; its column stays, for live models that read it. Typed again, it goes, too"
-        what = retired if name in self.contract.feature_names else "gone, and its column with it"
+        retired = "retired; its column stays for live models. Run the command again to remove the column, too"
+        what = retired if name in self.contract.feature_names else "removed, with its column"
         said = [f"{self._path}: {name} is {what}"]
         said += [f"  still named in line {number}: {line}" for number, line in mentions(new, name)]
         return [*said, f"  not tried: {found.unsure}"] if found.unsure else said
 
     def _write(self, name: str, texts: Sequence[str]) -> tuple[str, Tried]:
-        """Write the first of *texts* that is a recipe; the text, and what the trial showed."""
+        """Write the first of *texts* that is a valid recipe; returns it with the trial's result."""
         for text in texts:
             found = tried(self._recipe, text, self._path, name, self._today)
             if not found.wrong:
                 self._path.write_text(text, encoding="utf-8")
                 return text, found
         lines = [f"\n  {name} is named in line {number}: {line}" for number, line in mentions(self._text(), name)]
-        raise EditError(f"{self._path} stays as it was: with the edit, {found.wrong}{''.join(lines)}")
+        raise EditError(f"{self._path} was not changed: with the edit, {found.wrong}{''.join(lines)}")
 
     def _text(self) -> str:
         return self._path.read_text(encoding="utf-8")
@@ -96,8 +98,8 @@ class Edited:
 def tried(before: ModuleType, text: str, path: Path, name: str, today: date) -> Tried:
     """Load and fit the recipe of *text*, which changes the feature *name* of the recipe *before*.
 
-    A few rows up to *today* are loaded, the estimator is fitted to them and exported. What fails with
-    the recipe *before* as well is not the edit's fault. Nothing is written.
+    A few rows up to *today* are loaded, the estimator is fitted to them and exported. An error that the recipe *before*
+    has as well is not counted. Nothing is written.
     """
     try:
         after = _read(text, path)
@@ -107,24 +109,24 @@ def tried(before: ModuleType, text: str, path: Path, name: str, today: date) -> 
     if failed:
         usual = _outcome(lambda: _loaded(before, today))[1]
         return (
-            Tried(unsure=f"its rows cannot be loaded as it is: {usual}")
+            Tried(unsure=f"the rows of the unchanged recipe cannot be loaded: {usual}")
             if usual
             else Tried(wrong=f"its rows cannot be loaded: {failed}")
         )
     if name in after.CONTRACT.feature_names and name not in rows:
-        return Tried(unsure="load() does not give it yet")
+        return Tried(unsure="load() does not return it yet")
     estimator, failed = _outcome(lambda: _fitted(after, rows, today))
     if failed:
         usual = _outcome(lambda: _fitted(before, _loaded(before, today), today))[1]
-        few = "the recipe as it is fails on the few rows it was tried on"
+        few = "the unchanged recipe fails on the few rows of the trial"
         return Tried(unsure=f"{few}: {usual}") if usual else Tried(wrong=failed)
     return Tried(dropped=name in after.CONTRACT.feature_names and drops(estimator, name))
 
 
 def drops(estimator: Any, name: str) -> bool:
-    """Whether the fitted *estimator* hands the column *name* to none of its parts.
+    """Whether the fitted *estimator* passes the column *name* to none of its parts.
 
-    That is read off the outermost `ColumnTransformer` that is given the column, if there is one.
+    Decided by the outermost `ColumnTransformer` that receives the column, if there is one.
     """
     for part in _parts(estimator):
         given = [str(each) for each in getattr(part, "feature_names_in_", ())]
@@ -138,7 +140,7 @@ def drops(estimator: Any, name: str) -> bool:
 
 
 def _read(text: str, path: Path) -> ModuleType:
-    """The recipe of *text*, as if it stood in the file *path*; nothing is written there."""
+    """The recipe of *text*, as if it were in the file *path*; nothing is written."""
     recipe = ModuleType("recipe")
     recipe.__file__ = str(path)
     exec(compile(text, str(path), "exec"), recipe.__dict__)  # noqa: S102 -- the user's own file
@@ -148,7 +150,7 @@ def _read(text: str, path: Path) -> ModuleType:
 
 
 def _loaded(recipe: ModuleType, today: date) -> pd.DataFrame:
-    """The rows of the last part of the window, as `load` gives them."""
+    """The rows of the last part of the window, as returned by `load`."""
     start, end = training_window(recipe, today)
     start = max(start, end - max((end - start) / SHARE, timedelta(days=1)))
     rows = recipe.load(start, end)
@@ -162,14 +164,14 @@ def _fitted(recipe: ModuleType, rows: pd.DataFrame, today: date) -> Any:
         rows = rows.sample(ROWS, random_state=0).sort_index(ignore_index=True)
     estimator = recipe.estimator()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # few rows: what is said of them is not of the recipe
+        warnings.simplefilter("ignore")  # few rows: warnings about them do not concern the recipe
         estimator.fit(model_inputs(rows, contract), encoded_target(rows, contract))
         to_graph(Fitted(estimator, contract, Split(rows, rows), training_window(recipe, today), {}))
     return estimator
 
 
 def _outcome(attempt: Callable[[], Any]) -> tuple[Any, str]:
-    """What *attempt* gives, and what it raises, in words; "" if nothing."""
+    """The result of *attempt*, and its error as text; "" if there is none."""
     try:
         return attempt(), ""
     except Exception as error:  # whatever the recipe raises
@@ -181,7 +183,7 @@ def _said(error: Exception) -> str:
 
 
 def _parts(thing: Any) -> Iterator[BaseEstimator]:
-    """An estimator and the estimators within it, from the outside in."""
+    """An estimator and the estimators in it, outermost first."""
     if isinstance(thing, BaseEstimator):
         yield thing
         thing = vars(thing)

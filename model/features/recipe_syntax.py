@@ -1,6 +1,6 @@
-"""A recipe's text with its syntax tree: where its parts stand, and how one is taken out or put in.
+"""A recipe's text with its syntax tree: positions of its parts, and edits that remove or add one.
 
-The text is edited at the places that the tree names; comments and the rest stay as they are.
+Only the edited positions change; comments and formatting stay.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from functools import cached_property
 
 Listing = ast.List | ast.Tuple
-#: Where `Contract` takes what may be stated without its name.
+#: Positional arguments of `Contract`.
 _PLACES = {"features": 2}
-#: From, to, and what is written there instead.
+#: Start, end, and the replacement.
 Edit = tuple[int, int, str]
 
 
 class EditError(ValueError):
-    """A recipe cannot be edited as asked. The message says why, and what to do by hand."""
+    """A recipe cannot be edited automatically. The message says why, and what to do by hand."""
 
 
 @dataclass(frozen=True)
@@ -38,11 +38,11 @@ class Text:
         return cls(text, ast.parse(text), tuple(starts))
 
     def begin(self, node: ast.expr) -> int:
-        """Where the *node* begins."""
+        """The offset of the *node*'s start."""
         return self._at(node.lineno, node.col_offset)
 
     def end(self, node: ast.expr) -> int:
-        """Where the *node* ends."""
+        """The offset of the *node*'s end."""
         return self._at(node.end_lineno or node.lineno, node.end_col_offset or 0)
 
     def _at(self, line: int, column: int) -> int:
@@ -52,7 +52,7 @@ class Text:
         return start + len(words)
 
     def without(self, within: Listing, gone: ast.expr) -> Edit:
-        """The edit that takes one element out."""
+        """The edit that removes one element."""
         place = within.elts.index(gone)
         if len(within.elts) == 1:
             empty = "()" if isinstance(within, ast.Tuple) else "[]"
@@ -65,7 +65,7 @@ class Text:
         return before, self.end(gone), ""
 
     def after(self, within: Listing, words: str) -> Edit:
-        """The edit that puts *words* behind the last element, on a line of its own if it had one."""
+        """The edit that appends *words* after the last element, on a separate line if that element has one."""
         if not within.elts:
             return self.end(within) - 1, self.end(within) - 1, words + ("," if isinstance(within, ast.Tuple) else "")
         last = within.elts[-1]
@@ -85,7 +85,7 @@ class Text:
 
     @cached_property
     def constants(self) -> Mapping[str, str]:
-        """The module's names for a string, such as `AGE = "age"`, and the string of each."""
+        """The module's string constants, such as `AGE = "age"`: name -> string."""
         return {
             target.id: each.value.value
             for each in self.tree.body
@@ -97,7 +97,7 @@ class Text:
         }
 
     def stated(self, name: str) -> ast.expr | None:
-        """What the contract states for *name*; None if it does not."""
+        """The contract's argument *name*; None if it is missing."""
         named = [each.value for each in self.contract.keywords if each.arg == name]
         place = _PLACES.get(name, len(self.contract.args))
         return (*self.contract.args[place : place + 1], *named, None)[0]
@@ -108,17 +108,17 @@ class Text:
         return found[-1] if found else None
 
     def words(self, within: Listing) -> list[str | None]:
-        """The strings of a list's elements; None for each that is not one."""
+        """The strings of a list's elements; None for an element that is not a string."""
         return [self.word(each) for each in within.elts]
 
     def word(self, node: ast.expr) -> str | None:
-        """The string that *node* is, spelt out or by a name of the module's; None if it is not one."""
+        """The string of *node*, a literal or a module's constant; None if it is neither."""
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             return node.value
         return self.constants.get(node.id) if isinstance(node, ast.Name) else None
 
     def edited(self, edits: Iterable[Edit]) -> str:
-        """The text with all *edits* made."""
+        """The text with all *edits* applied."""
         text = self.text
         for start, end, words in sorted(edits, reverse=True):
             text = text[:start] + words + text[end:]
@@ -127,7 +127,7 @@ class Text:
 
 
 def assigned(each: ast.stmt, name: str) -> ast.expr | None:
-    """The value that the statement gives the *name*; None if it gives it none."""
+    """The value that the statement assigns to *name*; None if it does not assign it."""
     if isinstance(each, ast.AnnAssign):
         return each.value if isinstance(each.target, ast.Name) and each.target.id == name else None
     if not isinstance(each, ast.Assign):

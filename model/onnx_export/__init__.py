@@ -1,1 +1,1 @@
-"""From a fitted estimator to ONNX, and the proof that both give the same scores."""
+"""Export of a fitted estimator to ONNX, and the check that both give the same scores."""

@@ -1,4 +1,4 @@
-"""Why an estimator cannot be fitted, or gives other scores in ONNX, and what to write in its place."""
+"""Why an estimator cannot be fitted or converted, or gives other scores in ONNX, and what to use instead."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from model.onnx_export.trees import parts
 from model.recipe_errors import words_of
 
 SUPPORTED = "an estimator on sklearn-onnx's list of supported scikit-learn models"
-#: Steps that skl2onnx has no converter for -> what does the same and has one.
+#: Steps without a converter in skl2onnx -> an equivalent step with one.
 INSTEAD = {
     "DummyClassifier": "LogisticRegression(C=1e-6), which predicts little more than the mean",
     "DummyRegressor": "Ridge(alpha=1e9), which predicts little more than the mean",
-    "FunctionTransformer": "the calculation in load(), as a feature of its own",
+    "FunctionTransformer": "the calculation in load(), as a separate feature",
     "HashingVectorizer": "TfidfVectorizer",
     "LGBMClassifier": "HistGradientBoostingClassifier",
     "LGBMRegressor": "HistGradientBoostingRegressor",
@@ -38,7 +38,7 @@ def _of(step: Any, name: str) -> Any:
     return getattr(step, name, None)
 
 
-#: Kinds of steps, what makes one of them differ in ONNX (or fail there), and what to write.
+#: Kinds of steps, the condition under which one differs (or fails) in ONNX, and what to write.
 DIFFERENT: tuple[tuple[str, Callable[[Any], Any], str], ...] = (
     (
         "SimpleImputer",
@@ -108,7 +108,7 @@ DIFFERENT: tuple[tuple[str, Callable[[Any], Any], str], ...] = (
         "the losses 'poisson' and 'gamma' of histogram gradient boosting are exported without their exponential: use loss='squared_error', or PoissonRegressor",
     ),
 )
-#: Words of scikit-learn's when a fit fails -> what to write.
+#: Messages of scikit-learn when a fit fails -> what to write.
 UNFIT = (
     ("contains NaN", "fill missing values in the pipeline, with SimpleImputer"),
     ("could not convert string", "encode categories in the pipeline, with OneHotEncoder(handle_unknown='ignore')"),
@@ -152,12 +152,12 @@ def steps_of(estimator: Any) -> str:
 
 
 def likely_causes(estimator: Any, rows: pd.DataFrame, contract: Contract, where: Declared) -> str:
-    """What in *estimator* or its training *rows* is known to differ in ONNX, as lines to add."""
+    """Known differences of *estimator* or its training *rows* in ONNX, as lines for a message."""
     return _listed([*_of_rows(rows, contract, where), *_of_steps(estimator)])
 
 
 def unfit(estimator: Any, error: BaseException, rows: pd.DataFrame, contract: Contract, where: Declared) -> str:
-    """What to write when the fit of *estimator* on *rows* raised *error*, as lines to add."""
+    """What to write when the fit of *estimator* on *rows* raised *error*, as lines for a message."""
     words = words_of(error)
     found = [*_of_rows(rows, contract, where), *(cure for part, cure in UNFIT if part in words)]
     if "contains NaN" in words:
@@ -181,7 +181,7 @@ def _of_rows(rows: pd.DataFrame, contract: Contract, where: Declared) -> Iterabl
     for feature in contract.features:
         if rows[feature.name].isna().all():
             yield (
-                f"{where.at(feature.name)}{feature.name}: every one of the {len(rows):,} rows to train on is null, and most steps"
+                f"{where.at(feature.name)}{feature.name}: all {len(rows):,} training rows are null, and most steps"
                 " cannot use that, or leave the column out; look at the source, or drop it:"
                 f" python -m model feature drop {feature.name}"
             )

@@ -1,9 +1,7 @@
-"""Cuts the core out of an exported graph: what is left when categories are encoded outside.
+"""Extract the core of an exported graph: the part that is left when categories are encoded outside of it.
 
-From the scores backwards, a tensor that hangs on one category alone, and by look-up only, is cut
-off and becomes a table; numbers are cut off where they come in. What is cut off side by side comes
-in side by side, as one matrix. A graph that does anything else with a string is not understood,
-and has no core.
+From the scores backwards, a tensor that depends on one category only, by look-up, is replaced by a table; numbers are
+cut at their input. Adjacent inputs become one matrix. A graph that uses a string in another way has no core.
 """
 
 from __future__ import annotations
@@ -20,13 +18,13 @@ from onnx import TensorProto, helper, numpy_helper
 from contracts.onnx_core import INPUT, OUTPUT
 from contracts.row_contract import Contract
 
-#: Attributes that list the strings a look-up knows, by its operator.
+#: The attributes with the strings of a look-up, by operator.
 LOOKUPS = {"OneHotEncoder": "cats_strings", "LabelEncoder": "keys_strings"}
-#: What may follow a look-up: every row by itself, so that a table can stand for it.
+#: Operators that may follow a look-up: they treat each row separately, so that a table can replace them.
 ROWWISE = {"Split", "ReduceSum", "Concat", "Reshape", "Cast", "Identity", "Scaler", "Add", "Mul"}
-#: Numbers in the tables; a model with more categories than that is served by its full graph.
+#: The largest number of values in the tables; a model with more is served by its full graph.
 MOST = 200_000
-#: No category is called like this.
+#: A string that is not a category.
 NEVER = "\x1a never seen"
 
 
@@ -36,7 +34,7 @@ class CutError(Exception):
 
 @dataclass
 class _Graph:
-    """A graph to be read backwards."""
+    """A graph that is read backwards."""
 
     model: Any
     contract: Contract
@@ -51,7 +49,7 @@ class _Graph:
         self.kinds = {f.name: f.kind for f in self.contract.features}
 
     def hangs_on(self, tensor: str) -> set[str]:
-        """The inputs that *tensor* is made of."""
+        """The inputs that *tensor* depends on."""
         found, open_, done = set(), [tensor], set()
         while open_:
             each = open_.pop()
@@ -65,7 +63,7 @@ class _Graph:
         return found
 
     def piece(self, tensor: str) -> bool:
-        """Whether *tensor* is cut off: a number as it comes in, or made of one category alone."""
+        """Whether *tensor* is cut: a number's input, or computed from one category only."""
         if tensor in self.kinds:
             if self.kinds[tensor] == "category":
                 raise CutError(f"{tensor} is used as a string")
@@ -74,7 +72,7 @@ class _Graph:
         return len(inputs) == 1 and self.kinds[next(iter(inputs))] == "category"
 
     def row(self, tensor: str) -> list[str] | None:
-        """The pieces that *tensor* is, side by side and no more; None if it is something else."""
+        """The parts that *tensor* concatenates; None if it is not a concatenation."""
         if tensor in self.fixed or not tensor:
             return None
         if self.piece(tensor):
@@ -83,11 +81,11 @@ class _Graph:
         if node.op_type == "Concat":
             parts = [self.row(each) for each in node.input]
             return None if None in parts else [piece for part in parts for piece in part or []]
-        # skl2onnx reshapes to (-1, width) and casts to float32; the cut's proof is in the scores.
+        # skl2onnx reshapes to (-1, width) and casts to float32; the scores are compared afterwards.
         return self.row(node.input[0]) if node.op_type in ("Reshape", "Cast", "Identity") else None
 
     def nodes_of(self, tensor: str) -> list[Any]:
-        """The nodes that make *tensor*, in the graph's order."""
+        """The nodes that compute *tensor*, in the graph's order."""
         wanted, open_ = set(), [tensor]
         while open_:
             node = self.makers.get(open_.pop())
@@ -103,7 +101,7 @@ class _Graph:
 
 
 def cut(graph: bytes, contract: Contract) -> tuple[bytes, dict[str, Any]]:
-    """The core of *graph*, and what the manifest says of it: `parts`. Raises `CutError`."""
+    """The core of *graph*, and its entry `parts` in the manifest. Raises `CutError`."""
     whole = _Graph(onnx.load_from_string(graph), contract)
     output = whole.model.graph.output[-1].name
     rows: dict[str, list[str]] = {}
@@ -116,7 +114,7 @@ def cut(graph: bytes, contract: Contract) -> tuple[bytes, dict[str, Any]]:
 
 
 def _kept(whole: _Graph, output: str, rows: dict[str, list[str]]) -> list[Any]:
-    """The nodes of the core; puts what is cut off into *rows*."""
+    """The nodes of the core; adds the cut parts to *rows*."""
     kept, open_, done = set(), [output], set()
     while open_:
         tensor = open_.pop(0)
@@ -136,7 +134,7 @@ def _kept(whole: _Graph, output: str, rows: dict[str, list[str]]) -> list[Any]:
 
 
 def _table(whole: _Graph, piece: str) -> tuple[dict[str, Any], int]:
-    """What the manifest says of *piece*, and how many columns it has."""
+    """The manifest's entry for *piece*, and its number of columns."""
     if piece in whole.kinds:
         return {"numbers": [piece]}, 1
     (name,) = whole.hangs_on(piece)
@@ -172,7 +170,7 @@ def _strings(node: Any, attribute: str) -> Iterable[str]:
 def _run(
     whole: _Graph, name: str, nodes: Sequence[Any], piece: str, values: Sequence[str]
 ) -> np.ndarray[Any, np.dtype[np.float32]]:
-    """What the graph makes of each of *values*."""
+    """The graph's output for each of *values*."""
     source = next(each for each in whole.model.graph.input if each.name == name)
     shape = onnx.shape_inference.infer_shapes(whole.model).graph.value_info
     made = [each for each in shape if each.name == piece]
@@ -189,7 +187,7 @@ def _run(
 
 
 def _joined(parts: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Numbers that are side by side as one part."""
+    """Join adjacent numbers to one part."""
     found: list[dict[str, Any]] = []
     for part in parts:
         if "numbers" in part and found and "numbers" in found[-1]:
@@ -233,7 +231,7 @@ def runtime(graph: bytes) -> Any:
     """ONNX Runtime on *graph*, with one thread."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
-    options.log_severity_level = 4  # what fails here is told in the manifest
+    options.log_severity_level = 4  # failures are recorded in the manifest
     return onnxruntime.InferenceSession(graph, options, ["CPUExecutionProvider"])
 
 

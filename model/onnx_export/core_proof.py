@@ -1,4 +1,4 @@
-"""Whether a graph's core gives the very bits of the graph: if not, there is no core."""
+"""Check that a graph's core gives bit-identical scores; otherwise the bundle has no core."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from model.data import model_inputs
 from model.onnx_export.core_extraction import CutError, cut, runtime
 from model.train import Fitted
 
-#: Rows that are also scored alone, and values of the holdout that are tried, evenly spread.
+#: How many rows are also scored alone, and how many of the holdout are tried, evenly spread.
 ALONE, CELLS = 64, 4_000_000
 
 
@@ -23,24 +23,24 @@ def core_of(
     golden: Sequence[Mapping[str, Any]],
     cutter: Callable[[bytes, Contract], tuple[bytes, dict[str, Any]]] = cut,
 ) -> tuple[bytes | None, dict[str, Any]]:
-    """The core of *graph* if it gives the same bits, and what the manifest says of it."""
+    """The core of *graph* if its scores are bit-identical, and its entry in the manifest."""
     contract = fitted.contract
     try:
-        core, told = cutter(graph, contract)
+        core, description = cutter(graph, contract)
         holdout = fitted.split.holdout
         step = -(-holdout[list(contract.feature_names)].size // CELLS)
         inputs = model_inputs(holdout.iloc[::step], contract).to_dict("records")
         rows = [*trial(contract, categories_of(fitted), golden), *inputs]
-        wrong = _difference(graph, core, Encoder.read(told, contract), contract, rows)
+        wrong = _difference(graph, core, Encoder.read(description, contract), contract, rows)
         if wrong:
             raise CutError(wrong)
     except Exception as error:  # skl2onnx, onnx and its runtime: the full graph serves as well
         return None, {"left_out": f"{type(error).__name__}: {error}".partition("\n")[0]}
-    return core, told | {"tried": len(rows)}
+    return core, description | {"tried": len(rows)}
 
 
 def categories_of(fitted: Fitted) -> dict[str, list[str]]:
-    """The values of each category that training saw."""
+    """The values of each category in the training rows."""
     return {
         f.name: sorted(fitted.split.train[f.name].dropna().unique().tolist())
         for f in fitted.contract.features
@@ -51,7 +51,7 @@ def categories_of(fitted: Fitted) -> dict[str, list[str]]:
 def _difference(
     graph: bytes, core: bytes, encoder: Encoder, contract: Contract, rows: Sequence[Mapping[str, Any]]
 ) -> str:
-    """Where the core does not give the full graph's bits: together, and the first rows alone."""
+    """Where the core's scores differ from the full graph's: for all rows together, and for the first rows alone."""
     full, cored = runtime(graph), runtime(core)
     output = full.get_outputs()[-1].name
     for few in (rows, *([row] for row in rows[:ALONE])):

@@ -1,7 +1,7 @@
-"""Rows that the contract admits and the holdout may lack: nulls, unseen categories, bounds, splits.
+"""Rows that the contract admits but the holdout may lack: nulls, unseen categories, bounds, thresholds.
 
-A case changes one field (or several at once) of some holdout rows to values that a request may
-carry. `model.onnx_export.parity` holds the exported graph against the estimator on all of them.
+A case changes one or several fields of some holdout rows to values that a request may have.
+`model.onnx_export.parity` compares exported graph and estimator on all of them.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ import pandas as pd
 from contracts.row_contract import LARGEST, LONGEST, Contract, Feature
 from model.onnx_export.split_points import Points
 
-#: Holdout rows that each case is tried on, and rows in which many fields are changed at once.
+#: How many holdout rows each case is tried on, and how many rows have several fields changed at once.
 ROWS, COMBINED = 16, 256
-#: Rows on and beside thresholds. Above that, they are picked evenly.
+#: The largest number of rows on and beside thresholds; of more, a regular sample is used.
 MOST_BESIDE = 60_000
-#: Categories of one field that are tried one by one.
+#: How many categories of a field are tried one by one.
 MOST_KNOWN = 300
 NULL, UNSEEN, CATEGORY, BOUND, FAR, SPLIT, BOTH = (
     "null",
@@ -35,7 +35,7 @@ NULL, UNSEEN, CATEGORY, BOUND, FAR, SPLIT, BOTH = (
 
 @dataclass(frozen=True)
 class Case:
-    """*rows* holdout rows with *changes*, one value for each field changed; *kind* says of what."""
+    """*rows* holdout rows with *changes*: one value for each changed field; *kind* describes the case."""
 
     field: str
     kind: str
@@ -44,7 +44,7 @@ class Case:
 
 
 def cases(contract: Contract, inputs: pd.DataFrame, known: Mapping[str, Sequence[str]]) -> list[Case]:
-    """One field changed, and then all of them at random.
+    """Cases with one field changed, and then with several fields changed at random.
 
     *inputs* are the holdout's rows as `model_inputs` gives them, *known* the categories of the
     training rows.
@@ -56,7 +56,7 @@ def cases(contract: Contract, inputs: pd.DataFrame, known: Mapping[str, Sequence
 
 
 def beside(contract: Contract, points: Points) -> tuple[list[Case], int]:
-    """One number moved onto a threshold or to the float32 beside it, and how many such rows there are."""
+    """Cases with one number on a threshold or at the float32 next to it, and the number of all such rows."""
     pairs = []
     for feature in contract.features:
         if feature.kind != "number" or not len(points.get(feature.name, ())):
@@ -68,14 +68,14 @@ def beside(contract: Contract, points: Points) -> tuple[list[Case], int]:
     return [Case(pairs[i][0], SPLIT, {pairs[i][0]: pairs[i][1]}, 1) for i in picked], len(pairs)
 
 
-def frame(inputs: pd.DataFrame, asked: Sequence[Case]) -> pd.DataFrame:
-    """The rows of *asked*, one case after the other, made of rows spread over *inputs*."""
+def frame(inputs: pd.DataFrame, cases: Sequence[Case]) -> pd.DataFrame:
+    """The rows of *cases*, one case after the other, made of rows spread over *inputs*."""
     spread = np.unique(np.linspace(0, len(inputs) - 1, ROWS).astype(int))
-    # Cases of one row take another one each, so that all of *inputs* is used.
-    taken = [np.resize(spread, c.rows) if c.rows > 1 else [n * 7919 % len(inputs)] for n, c in enumerate(asked)]
+    # Cases with one row use different rows, so that all of *inputs* is used.
+    taken = [np.resize(spread, c.rows) if c.rows > 1 else [n * 7919 % len(inputs)] for n, c in enumerate(cases)]
     columns = {name: inputs[name].to_numpy()[np.concatenate(taken)] for name in inputs}
     start = 0
-    for case in asked:
+    for case in cases:
         for name, value in case.changes.items():
             columns[name][start : start + case.rows] = value
         start += case.rows
@@ -83,7 +83,7 @@ def frame(inputs: pd.DataFrame, asked: Sequence[Case]) -> pd.DataFrame:
 
 
 def _together(values: Mapping[str, Sequence[tuple[str, Any]]]) -> Iterable[Case]:
-    """All nulls, all unseen categories, both; then fields drawn at random, one row each."""
+    """Cases with all nulls, all unseen categories, and both; then with fields drawn at random, one row each."""
     for kinds in ((NULL,), (UNSEEN,), (UNSEEN, NULL), (NULL, UNSEEN)):
         chosen = {}
         for name, of in values.items():
@@ -100,7 +100,7 @@ def _together(values: Mapping[str, Sequence[tuple[str, Any]]]) -> Iterable[Case]
 
 
 def _values(feature: Feature, column: pd.Series[Any], known: Sequence[str]) -> Iterable[tuple[str, Any]]:
-    """Values of *feature* to try as the model receives them, each with its kind."""
+    """Values of *feature* to try, as the model receives them, each with its kind."""
     if feature.nullable:
         yield NULL, "" if feature.kind == "category" else np.float32(np.nan)
     if feature.kind == "boolean":
@@ -142,7 +142,7 @@ def _numbers(feature: Feature, seen: np.ndarray[Any, Any]) -> Iterable[tuple[str
 
 
 def _admitted(feature: Feature, values: Any) -> Any:
-    """Which float32 *values* a number within the feature's bounds is rounded to."""
+    """Those float32 *values* that a number within the feature's bounds may be rounded to."""
     low = np.float32(-LARGEST if feature.minimum is None else feature.minimum)
     high = np.float32(LARGEST if feature.maximum is None else feature.maximum)
     return (values >= low) & (values <= high)

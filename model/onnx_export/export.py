@@ -1,7 +1,6 @@
-"""Fitted -> bundle folder; refuses if the ONNX file and the estimator disagree.
+"""Write a bundle of a fitted estimator; refused if ONNX file and estimator disagree.
 
-The same data and the same libraries give the same bytes. Writing is atomic: the folder appears
-under its name when it is whole.
+The same data and libraries give the same bytes. Writing is atomic: the folder gets its name when it is complete.
 """
 
 from __future__ import annotations
@@ -45,19 +44,19 @@ from model.train import Fitted
 FORMAT = 1
 OPSET = {"": 21, "ai.onnx.ml": 3}
 GOLDEN_ROWS = 24
-#: The largest tolerance that a scorer accepts of a bundle's golden rows.
+#: The largest tolerance of golden rows that a scorer accepts.
 LOOSEST = 0.05
 TRAIN_SAMPLE, HOLDOUT_SAMPLE = 20_000, 50_000
 LIBRARIES = ("numpy", "onnx", "onnxruntime", "pandas", "pyarrow", "scikit-learn", "skl2onnx")
 
 
 class ExportError(Exception):
-    """An estimator cannot be written as ONNX, or a folder is no bundle. The message says why."""
+    """An estimator cannot be exported to ONNX, or a folder is not a bundle. The message says why."""
 
 
 @dataclass(frozen=True)
 class Build:
-    """Who makes a bundle, from what and when: recorded, and no part of its digest."""
+    """Time, commit and recipe of a build: recorded, but not part of the digest."""
 
     made_at: datetime
     commit: str
@@ -80,7 +79,7 @@ def export(
     try:
         score = runner(graph, contract)
         found = thresholds(graph, model_inputs(fitted.split.holdout, contract), contract)
-    except Exception as error:  # ONNX Runtime raises a dozen types of its own
+    except Exception as error:  # ONNX Runtime raises many exception types
         words = " ".join(str(error).split())[:300]
         raise ExportError(f"ONNX Runtime cannot run the exported model: {words}{_causes(fitted)}") from error
     parity = replay(fitted, score, found, parity_limit)
@@ -88,14 +87,14 @@ def export(
     work = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=into))
     try:
         golden = _golden(fitted, parity_limit)
-        core, told = core_of(graph, fitted, golden["rows"])
+        core, core_entry = core_of(graph, fitted, golden["rows"])
         if core:
             _check("exported core", core, fitted)
         files = {"model.onnx": graph} | ({CORE: core} if core else {})
         files |= {
             f"evidence/{name}.parquet": _parquet(_evidence(rows, contract, score)) for name, rows in _samples(fitted)
         }
-        manifest = _manifest(fitted, build, files, golden, parity, told)
+        manifest = _manifest(fitted, build, files, golden, parity, core_entry)
         version = f"{build.made_at:%Y%m%dT%H%M}-{manifest['digest'][7:19]}"
         manifest = {"format": FORMAT, "version": version, **manifest}
         files["manifest.json"] = (json.dumps(manifest, indent=1, ensure_ascii=False) + "\n").encode()
@@ -107,7 +106,7 @@ def export(
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
-    """The manifest of a bundle. Raises `ExportError` if *folder* is none."""
+    """The manifest of a bundle. Raises `ExportError` if *folder* is not a bundle."""
     try:
         return dict(json.loads((folder / "manifest.json").read_bytes()))
     except (OSError, ValueError) as error:
@@ -126,19 +125,19 @@ def to_graph(fitted: Fitted) -> bytes:
     try:
         classes = is_classifier(fitted.estimator)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of what may not work: the scores are compared
+            warnings.simplefilter("ignore")  # about possible differences: the scores are compared
             model = to_onnx(
                 fitted.estimator,
                 initial_types=inputs,
                 options={id(fitted.estimator): {"zipmap": False}} if classes else None,
                 target_opset=OPSET,
-                name=fitted.contract.name,  # else a random one, and never the same bytes twice
+                name=fitted.contract.name,  # by default random: the bytes would differ
             )
-    except Exception as error:  # skl2onnx raises a dozen types of its own
+    except Exception as error:  # skl2onnx raises many exception types
         raise ExportError(why_not(fitted.estimator, error) + _causes(fitted)) from error
     make_portable(model, fitted.contract.feature_names)
     route_missing(model, fitted.estimator)
-    # They come in the order of a set, another one in each process.
+    # They have the order of a set, which differs between processes.
     opsets = sorted(model.opset_import, key=lambda opset: opset.domain)
     del model.opset_import[:]
     model.opset_import.extend(opsets)
@@ -165,7 +164,7 @@ def _samples(fitted: Fitted) -> Iterable[tuple[str, pd.DataFrame]]:
 
 
 def _evidence(rows: pd.DataFrame, contract: Contract, score: Score) -> pd.DataFrame:
-    """Rows with the target encoded and the graph's scores beside them."""
+    """Rows with the encoded target and the graph's scores."""
     inputs = model_inputs(rows, contract)
     scores = score({name: inputs[name].to_numpy() for name in inputs})
     found = rows.assign(**{contract.target.name: encoded_target(rows, contract)})
@@ -182,8 +181,7 @@ def _evidence(rows: pd.DataFrame, contract: Contract, score: Score) -> pd.DataFr
 def _golden(fitted: Fitted, limit: float) -> dict[str, Any]:
     """Holdout rows, evenly spread in time, and rows with nulls and unseen categories.
 
-    The scores are the estimator's. A scorer compares with twice the *limit*: another machine may
-    round the other way.
+    The scores are the estimator's. A scorer compares with twice the *limit*, as another machine may round differently.
     """
     contract = fitted.contract
     holdout = fitted.split.holdout
@@ -276,7 +274,7 @@ def _put_in_place(work: Path, folder: Path) -> Path:
     try:
         work.rename(folder)
     except OSError:
-        # The name holds the digest of the content: what stands there is what we made.
+        # The name contains the digest of the content, so an existing folder has the same content.
         if not (folder / "manifest.json").is_file():
             raise
     return folder

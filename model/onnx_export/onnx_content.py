@@ -1,9 +1,7 @@
-"""What an ONNX file of a bundle may contain: checked at export, and by the gate before a session is made.
+"""What an ONNX file of a bundle may contain: checked at export, and by the gate before it creates a session.
 
-ONNX Runtime can read other files for a model (external data), and allocates tensors of whatever size the
-model asks for, while it makes the session or at the first row. Nothing that the export writes needs
-either. A proposal may name any file, so the gate refuses what the export would not have written.
-
+ONNX Runtime may read other files for a model (external data), and allocates tensors of any size that the model
+declares. The export needs neither. A proposal may name any file, so the gate refuses what the export would not write.
 The scorer does not check again: it loads the bytes whose digest `live.toml` names.
 """
 
@@ -19,14 +17,14 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-#: Bytes of the largest file and of the largest tensor.
+#: The largest size of a file and of a tensor, in bytes.
 LARGEST = 512 * 2**20
-#: Graphs within graphs (the branches of If, the bodies of Loop and Scan).
+#: The deepest nesting of graphs (branches of If, bodies of Loop and Scan).
 DEEPEST = 8
-#: Problems that are listed at most.
+#: The largest number of problems in a message.
 MOST_PROBLEMS = 10
 DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml"})
-#: The messages that an exported model consists of. All others are refused.
+#: The protobuf messages of an exported model. All others are refused.
 MESSAGES = frozenset(
     "onnx." + name
     for name in (
@@ -51,7 +49,7 @@ _REFUSED = {
     "onnx.TrainingInfoProto": "training information",
     "onnx.SparseTensorProto": "sparse tensors",
 }
-#: Operators that make a tensor of the size that a constant says: which of their inputs do.
+#: Operators that create a tensor whose size is a constant: the index of that input.
 SIZED = {
     "AffineGrid": (1,),
     "BlackmanWindow": (0,),
@@ -74,23 +72,23 @@ SIZED = {
     "Tile": (1, 2),
     "Upsample": (1,),
 }
-#: Attributes of these that do, in this or in older versions of the operators.
+#: Attributes with such a size, in any version of the operators.
 _SIZES = frozenset({"output_padding", "output_shape", "paddings", "pads", "scales", "shape"})
-#: Of these, the numbers are added to the size of an axis; of the others, they are multiplied.
+#: Operators whose constant is added to the size of an axis; the others' is multiplied.
 _ADDED = frozenset({"ConvTranspose", "Pad"})
-#: Operators that hand a constant on.
+#: Operators that pass a constant on.
 _ALIASES = frozenset({"Cast", "Identity"})
-#: Numbers in the largest constant that is a shape.
+#: The largest number of values in a constant that is a shape.
 _RANK = 16
-#: Characters of a name that a message shows.
+#: How many characters of a name a message shows.
 _NAME = 60
-#: With these four bytes from the fifth on, ONNX Runtime takes a file for its other format.
+#: With these bytes at offset 4, ONNX Runtime reads a file as its ORT format.
 _OTHER_FORMAT = b"ORTM"
 
 
 @dataclass
 class _Seen:
-    """What is known of a model while its messages are visited."""
+    """State of a visit of a model's messages."""
 
     problems: dict[str, None] = field(default_factory=dict)
     #: The numbers of small constants, by name. A nested graph may use a name again.
@@ -100,22 +98,19 @@ class _Seen:
 
 
 def problems(content: bytes) -> list[str]:
-    """Why *content* is not an ONNX model that the export could have written; empty if it could.
-
-    Never raises, whatever the bytes are.
-    """
+    """Why *content* is not an ONNX model that the export could have written; empty if it is. Does not raise."""
     if len(content) > LARGEST:
         return [f"it has {len(content):,} bytes; expected at most {LARGEST:,}"]
     model, seen = onnx.ModelProto(), _Seen()
     try:
         model.ParseFromString(content)
-    except Exception as error:  # DecodeError, which each implementation of protobuf has elsewhere
+    except Exception as error:  # DecodeError, whose module depends on the implementation of protobuf
         return [f"it is not an ONNX model: {error}"]
     try:
         if not model.HasField("graph"):
             seen.problems["it has no graph"] = None
         if content[4:8] == _OTHER_FORMAT:
-            seen.problems["it begins like ONNX Runtime's own format, which is not checked"] = None
+            seen.problems["it begins like ONNX Runtime's ORT format, which is not allowed"] = None
         _visit(model, seen, 0)
         for node in seen.sized:
             _size_of_output(node, seen)
@@ -135,7 +130,7 @@ def problems(content: bytes) -> list[str]:
 
 
 def _visit(message: Any, seen: _Seen, depth: int) -> None:
-    """Note what is wrong with *message* and with those in it; *depth* graphs are around it."""
+    """Add the problems of *message* and of those in it; *depth* is the number of enclosing graphs."""
     name = message.DESCRIPTOR.full_name
     if name not in MESSAGES:
         what = _REFUSED.get(name, name.removeprefix("onnx.") + " messages")
@@ -166,7 +161,7 @@ def _content(message: Any, seen: _Seen) -> None:
 
 
 def _each(value: Any) -> Sequence[Any]:
-    """The values of a field, which may be one; none of numbers, of which there may be millions."""
+    """The values of a field, single or repeated; numbers are skipped, as there may be millions."""
     if isinstance(value, (str, bytes)) or hasattr(value, "ListFields"):
         return [value]
     return () if isinstance(value, (int, float)) or isinstance(value[0], (int, float)) else value
@@ -192,13 +187,13 @@ def _node(node: Any, seen: _Seen) -> None:
 def _tensor(tensor: Any, seen: _Seen) -> None:
     if tensor.external_data or tensor.data_location == TensorProto.EXTERNAL:
         seen.problems[
-            f"the tensor {tensor.name[:_NAME]!r} keeps its data in another file; a bundle's model holds all of its data"
+            f"the tensor {tensor.name[:_NAME]!r} has its data in another file; a bundle's model must contain all data"
         ] = None
         return
     try:
         size = helper.tensor_dtype_to_np_dtype(tensor.data_type).itemsize
     except (KeyError, TypeError, ValueError):
-        seen.problems[f"the tensor {tensor.name[:_NAME]!r} is of no known type"] = None
+        seen.problems[f"the tensor {tensor.name[:_NAME]!r} has an unknown type"] = None
         return
     if any(each < 0 for each in tensor.dims) or math.prod(map(float, tensor.dims)) * size > LARGEST:
         shape = [*tensor.dims[:_RANK]]
@@ -217,11 +212,11 @@ def _size_of_output(node: Any, seen: _Seen) -> None:
     given += [_numbers(each) for each in node.attribute if each.name in _SIZES]
     whole = max if node.op_type in _ADDED else math.prod
     for numbers in given:
-        _most(f"{node.op_type} makes a tensor", [whole([abs(each) for each in numbers if each] or [0])], seen)
+        _most(f"{node.op_type} creates a tensor", [whole([abs(each) for each in numbers if each] or [0])], seen)
 
 
 def _infer(model: Any, seen: _Seen) -> None:
-    """Look at the shapes of all tensors for one row, as far as the `onnx` library infers them."""
+    """Check the shapes of all tensors for one row, as far as the `onnx` library infers them."""
     one = onnx.ModelProto()
     one.CopyFrom(model)
     for value in one.graph.input:
@@ -230,7 +225,7 @@ def _infer(model: Any, seen: _Seen) -> None:
                 each.dim_value = 1
     try:
         inferred = onnx.shape_inference.infer_shapes(one, data_prop=True)
-    except Exception as error:  # a C++ library: it raises whatever it has
+    except Exception as error:  # a C++ library, with several exception types
         seen.problems[f"its shapes cannot be inferred: {error}"] = None
         return
     for value in _values(inferred.graph):
@@ -247,13 +242,13 @@ def _values(graph: Any) -> Iterator[Any]:
 
 
 def _most(what: str, shape: Sequence[float], seen: _Seen) -> None:
-    count = math.prod(map(float, shape))  # of floats: integers would grow without end
+    count = math.prod(map(float, shape))  # as floats: integers could become huge
     if 4 * count > LARGEST:
         seen.problems[f"{what} of {count:,.0f} numbers; {_AT_MOST}"] = None
 
 
 def _numbers(attribute: Any) -> list[float]:
-    """The few numbers of an attribute, or none."""
+    """The numbers of an attribute, if they are few; else none."""
     if attribute.HasField("t"):
         return _numbers_of(attribute.t)
     if max(len(attribute.ints), len(attribute.floats)) > _RANK:
@@ -269,7 +264,7 @@ def _numbers_of(tensor: Any) -> list[float]:
     try:
         return _finite(np.asarray(numpy_helper.to_array(tensor), dtype=np.float64).ravel())
     except (ValueError, TypeError, KeyError, OverflowError):
-        return []  # its data do not fit its shape: ONNX Runtime refuses that without reading
+        return []  # its data do not match its shape, which ONNX Runtime refuses
 
 
 def _finite(values: Any) -> list[float]:

@@ -1,9 +1,8 @@
-"""Does the exported graph give the estimator's scores, on every kind of row the contract admits?
+"""Parity: the exported graph gives the estimator's scores on every kind of row that the contract admits.
 
-The holdout is replayed, then rows it may lack: each nullable field null, categories never seen,
-the bounds of numbers, several of these at once, and rows on and beside the thresholds of trees.
-Trees compare in float32 in ONNX Runtime and in float64 in scikit-learn, and a row close to a split
-can go the other way (onnxruntime#4130, sklearn-onnx#1074).
+The holdout is replayed, then rows it may lack: each nullable field null, unseen categories, the bounds of numbers,
+several of these at once, and rows on and beside the thresholds of trees. Trees compare in float32 in ONNX Runtime and in
+float64 in scikit-learn, so a row close to a split may take the other branch (onnxruntime#4130, sklearn-onnx#1074).
 """
 
 from __future__ import annotations
@@ -29,11 +28,11 @@ from model.onnx_export.split_points import Thresholds
 from model.onnx_export.trees import parts, rounded_down
 from model.train import Fitted
 
-#: Columns (a sequence of values per feature) to scores.
+#: A function from columns (a sequence of values per feature) to scores.
 Score = Callable[[Mapping[str, Any]], Scores]
-#: Values that are scored at once: 4,000 rows of a thousand features.
+#: How many values are scored at once: 4,000 rows of a thousand features.
 CELLS = 4_000_000
-#: Problems that a message lists.
+#: How many problems a message lists.
 SHOWN = 20
 CURES = {
     NULL: "fill it in the pipeline (an imputer such as SimpleImputer; for a category, where null is the"
@@ -49,12 +48,12 @@ CURES = {
 
 
 class ParityError(Exception):
-    """The exported model does not give the estimator's scores. The message names fields and rows."""
+    """The exported model's scores differ from the estimator's. The message names fields and rows."""
 
 
 @dataclass
 class _Replay:
-    """Estimator and graph side by side; what they disagree on by (field, kind of case)."""
+    """Compares estimator and graph; disagreements by (field, kind of case)."""
 
     fitted: Fitted
     score: Score
@@ -65,14 +64,14 @@ class _Replay:
     problems: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def hold(self, inputs: pd.DataFrame) -> tuple[Any, Scores, Scores]:
-        """Differences in units of the limit, estimator's scores, graph's scores. Raises what they do."""
+        """Differences in units of the limit, the estimator's scores, the graph's scores. Raises what they raise."""
         contract = self.fitted.contract
         expected = scores_of(self.fitted.estimator, inputs, contract)
         if not np.isfinite(expected).all():
             raise _EstimatorError("gives a score that is not a finite number")
         try:
             found = self.score({name: inputs[name].to_numpy() for name in inputs})
-        except Exception as error:  # ONNX Runtime raises a dozen types of its own
+        except Exception as error:  # ONNX Runtime raises many exception types
             raise _GraphError(_first_line(error)) from error
         if found.shape != expected.shape:
             raise ParityError(f"the graph gives scores of shape {found.shape}, expected {expected.shape}")
@@ -80,7 +79,7 @@ class _Replay:
         return relative(found, expected, self.spread, self.limit, binary), expected, found
 
     def holdout(self, inputs: pd.DataFrame) -> None:
-        """Raises `ParityError` at once: where the holdout differs, no other row says more."""
+        """Compare the holdout. Raises `ParityError` at once, without trying other rows."""
         gaps: list[Any] = []
         expected: list[Any] = []
         found: list[Any] = []
@@ -100,32 +99,32 @@ class _Replay:
                 f" The worst row: {_row(inputs, at)}: estimator {theirs[at]}, ONNX {ours[at]}{self._causes()}"
             )
 
-    def cases(self, inputs: pd.DataFrame, asked: Sequence[Case]) -> None:
-        """Replay *asked*; a chunk in which something raises is halved until the case is found."""
-        asked = [each for each in asked if (each.field, each.kind) not in self.problems]
-        if not asked:
+    def cases(self, inputs: pd.DataFrame, cases: Sequence[Case]) -> None:
+        """Replay *cases*; a chunk that raises is halved until the case is found."""
+        cases = [each for each in cases if (each.field, each.kind) not in self.problems]
+        if not cases:
             return
-        rows = frame(inputs, asked)
+        rows = frame(inputs, cases)
         try:
             gap, theirs, ours = self.hold(rows)
         except ParityError:
             raise
-        except Exception as error:  # the estimator's own steps raise anything
-            if len(asked) > 1:
-                self.cases(inputs, asked[: len(asked) // 2])
-                self.cases(inputs, asked[len(asked) // 2 :])
+        except Exception as error:  # the estimator's steps may raise anything
+            if len(cases) > 1:
+                self.cases(inputs, cases[: len(cases) // 2])
+                self.cases(inputs, cases[len(cases) // 2 :])
                 return
             what = (
                 str(error)
                 if isinstance(error, (_EstimatorError, _GraphError))
                 else f"the estimator raises {_first_line(error)}"
             )
-            self._problem(asked[0], rows, 0, what)
+            self._problem(cases[0], rows, 0, what)
             return
-        if not any(each.kind == FAR for each in asked):
+        if not any(each.kind == FAR for each in cases):
             self._count(gap)
         start = 0
-        for case in asked:
+        for case in cases:
             part = gap[start : start + case.rows]
             at = start + int(np.argmax(part))
             if gap[at] > self.limit:
@@ -145,7 +144,7 @@ class _Replay:
         fitted = self.fitted
         found = likely_causes(fitted.estimator, fitted.split.train, fitted.contract, fitted.where)
         steps = steps_of(fitted.estimator)
-        return found or f"\n  What to do: replace one step after the other, to find which it is: {steps}"
+        return found or f"\n  What to do: replace one step after the other, to find the cause: {steps}"
 
     def _count(self, gap: Any) -> None:
         self.rows += len(gap)
@@ -171,9 +170,8 @@ class _GraphError(Exception):
 def round_thresholds(estimator: Any) -> None:
     """Round the thresholds of histogram gradient boosting, and the edges of bins, to float32, in place.
 
-    All inputs are float32, and for a float32 x the questions x <= t and x <= (t rounded down) have
-    one answer, as x < t and x < (t rounded up) have; the converter would round t to the nearest, and
-    rows on it would go the other way.
+    All inputs are float32. For a float32 x, x <= t is equivalent to x <= (t rounded down), and x < t to x < (t rounded
+    up); the converter would round t to the nearest, and rows on it would take the other branch.
     """
     for part in parts(estimator):
         for trees in getattr(part, "_predictors", []):
@@ -187,11 +185,11 @@ def replay(fitted: Fitted, score: Score, thresholds: Thresholds, limit: float) -
     """Compare estimator and graph on the holdout, and on rows that the contract admits beside it.
 
     *thresholds* are those of the graph (`model.onnx_export.split_points`).
-    Returns what the manifest says: rows compared, the worst difference, the limit, how many of the
-    rows beside thresholds were replayed, for which fields they are not known, and *unbounded*, fields without a bound in the contract
-    for which estimator and graph do not agree on very large values.
+    Returns the manifest's entry: rows compared, the largest difference, the limit, how many rows beside thresholds were
+    replayed, the fields whose thresholds are not known, and *unbounded*: fields without a bound in the contract for
+    which estimator and graph differ on very large values.
 
-    Raises `ParityError` with every field that is wrong, an example and what to do.
+    Raises `ParityError` with all fields that differ, an example and what to do.
     """
     contract = fitted.contract
     inputs = model_inputs(fitted.split.holdout, contract)
@@ -201,13 +199,13 @@ def replay(fitted: Fitted, score: Score, thresholds: Thresholds, limit: float) -
     near, of = beside(contract, thresholds.points)
     edge = cases(contract, inputs, categories_of(fitted))
     with warnings.catch_warnings(), np.errstate(all="ignore"):
-        # Of unknown categories and of overflow: the scores are compared.
+        # About unknown categories and overflow: the scores are compared.
         warnings.simplefilter("ignore")
         for start, end in _steps(len(near), inputs.shape[1]):
             side.cases(inputs, near[start:end])
         for kinds in ({NULL, UNSEEN, CATEGORY, BOUND}, {BOTH}, {FAR}):
             if side.problems:
-                break  # a field that is wrong alone is wrong with others, too
+                break  # a field that differs alone differs with others, too
             some = [case for case in edge if case.kind in kinds]
             for start, end in _steps(len(some), inputs.shape[1] * 16):
                 side.cases(inputs, some[start:end])
@@ -228,8 +226,8 @@ def replay(fitted: Fitted, score: Score, thresholds: Thresholds, limit: float) -
 def runner(graph: bytes, contract: Contract) -> Score:
     """A function from columns (a sequence of values per feature) to scores, by ONNX Runtime."""
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1  # the order of a sum, and so its last bit, hangs on it
-    options.log_severity_level = 4  # what fails is raised, and reported with the row
+    options.intra_op_num_threads = 1  # the order of a sum, and so its last bit, depends on it
+    options.log_severity_level = 4  # errors are raised and reported with the row
     session = onnxruntime.InferenceSession(graph, options, ["CPUExecutionProvider"])
     output = session.get_outputs()[-1].name
     categories = {f.name for f in contract.features if f.kind == "category"}
@@ -254,9 +252,7 @@ def _message(problems: Mapping[tuple[str, str], str], where: Declared) -> str:
         for (name, kind), said in problems.items()
     ]
     more = [f"  - and {len(lines) - SHOWN} more"] if len(lines) > SHOWN else []
-    return "the ONNX model and the estimator do not agree on rows that a request may carry:\n" + "\n".join(
-        lines[:SHOWN] + more
-    )
+    return "ONNX model and estimator differ on rows that a request may have:\n" + "\n".join(lines[:SHOWN] + more)
 
 
 def _steps(rows: int, features: int) -> Iterator[tuple[int, int]]:

@@ -1,4 +1,4 @@
-"""A converted graph that runs wherever the scorer runs, whatever the features are called."""
+"""Make a converted graph independent of the machine's locales and of the features' names."""
 
 from __future__ import annotations
 
@@ -7,16 +7,15 @@ from typing import Any
 
 import onnx
 
-#: ONNX Runtime lowers text by a locale of the machine's, by default en_US.UTF-8, which slim images
-#: have not. This one is part of glibc and of every Debian and Ubuntu.
+#: ONNX Runtime lowers text with a locale of the machine, by default en_US.UTF-8, which slim images lack. This one is
+#: part of glibc and of every Debian and Ubuntu.
 LOCALE = "C.UTF-8"
 
 
 def make_portable(model: onnx.ModelProto, names: Sequence[str]) -> None:
-    """In place: inputs called *names*, in that order, and a locale that every machine has.
+    """Name the inputs *names*, in that order, and set a locale that every machine has; in place.
 
-    skl2onnx calls an input label1 where an output is called label. Here it is the other tensor that
-    gets another name.
+    skl2onnx names an input label1 if an output is named label. Here the other tensor is renamed instead.
     """
     graph = model.graph
     inputs = [value.name for value in graph.input]

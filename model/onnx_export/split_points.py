@@ -1,7 +1,7 @@
-"""The values of each number at which the graph's answer jumps: where trees split it, and edges of bins.
+"""The values of each number at which the graph's scores jump: split points of trees, and edges of bins.
 
-Steps before a threshold (a scaler, a power, quantiles) are inverted by bisection over the graph
-itself: whatever they compute, the value is found at which they pass the threshold, to the last bit.
+Steps before a threshold (a scaler, a power, quantiles) are inverted by bisection over the graph: it gives the value at
+which they pass the threshold, to the last bit.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from onnx import TensorProto, helper, numpy_helper
 
 from contracts.row_contract import LARGEST, Contract, Feature
 
-#: Rows by which it is found which columns each feature changes, and between which a threshold lies.
+#: How many rows are used to find which columns each feature changes, and between which values a threshold lies.
 SAMPLED = 256
-#: Values that are computed at once.
+#: How many values are computed at once.
 CELLS = 4_000_000
 #: A threshold of each column of a tensor.
 EVERY = -1
@@ -35,7 +35,7 @@ Run = Callable[[Mapping[str, Any]], dict[str, Any]]
 class Thresholds:
     """*points* are the last values before a jump, sorted, by feature.
 
-    *unchecked* says of a feature why such values are not known for all of its thresholds.
+    *unchecked*: why such values are not known for all thresholds of a feature.
     """
 
     points: Points = field(default_factory=dict)
@@ -72,7 +72,7 @@ def thresholds(graph: bytes, inputs: pd.DataFrame, contract: Contract) -> Thresh
 
 
 def _compared(model: Any) -> dict[str, dict[int, list[float]]]:
-    """tensor -> column -> what trees, bins and binarizers compare it with, on the way to the scores."""
+    """tensor -> column -> the thresholds of trees, bins and binarizers, on the way to the scores."""
     constants = {each.name: numpy_helper.to_array(each) for each in model.graph.initializer}
     found: dict[str, dict[int, list[float]]] = {}
     for node in _before(model, model.graph.output[-1].name):
@@ -89,13 +89,13 @@ def _compared(model: Any) -> dict[str, dict[int, list[float]]]:
             found.setdefault(node.input[0], {}).setdefault(EVERY, []).append(value)
         elif node.op_type == "Less" and node.input[1] in constants:  # KBinsDiscretizer
             edges = constants[node.input[1]].ravel().astype(np.float32)
-            values = np.nextafter(edges, np.float32(-np.inf)).tolist()  # the last that is less
+            values = np.nextafter(edges, np.float32(-np.inf)).tolist()  # the last smaller one
             found.setdefault(node.input[0], {}).setdefault(EVERY, []).extend(values)
     return found
 
 
 def _before(model: Any, tensor: str) -> Iterable[Any]:
-    """The nodes of the graph that *tensor* is computed from."""
+    """The nodes that *tensor* is computed from."""
     made_by = {name: node for node in model.graph.node for name in node.output}
     open_, seen = [tensor], set()
     while open_:
@@ -107,7 +107,7 @@ def _before(model: Any, tensor: str) -> Iterable[Any]:
 
 
 def _until(model: Any, tensors: Iterable[str]) -> Run:
-    """A function from columns to what the graph makes of them in *tensors*, (rows, columns) each."""
+    """A function from columns to the values of *tensors* in the graph, (rows, columns) each."""
     short = onnx.ModelProto()
     short.CopyFrom(model)
     del short.graph.output[:]
@@ -130,7 +130,7 @@ def _until(model: Any, tensors: Iterable[str]) -> Run:
 
 
 def _tried(feature: Feature, seen: Values) -> Values:
-    """Sorted values of *feature* to look for thresholds between: those *seen*, and beyond them."""
+    """Sorted values of *feature*, between which thresholds are searched: those *seen*, and some beyond them."""
     seen = seen[~np.isnan(seen)]
     low, high = (float(seen.min()), float(seen.max())) if len(seen) else (0.0, 1.0)
     width = (high - low) or abs(high) or 1.0
@@ -155,7 +155,7 @@ def _changed(run: Run, columns: Mapping[str, Any], tried: Mapping[str, Values], 
 
 
 def _moved(feature: Feature, column: Any, tried: Mapping[str, Values]) -> Any:
-    """Another value in each row, where there is one."""
+    """Another value in each row, if there is one."""
     if feature.kind == "boolean":
         return 1 - np.nan_to_num(column)
     if feature.kind == "category":
@@ -172,9 +172,9 @@ def _distinct(values: list[float]) -> Values:
 
 
 class _Search:
-    """Bisects between two values of a feature for the last float32 before the answer changes.
+    """Bisects between two values of a feature for the last float32 before the result changes.
 
-    A column that is searched depends on one feature alone, so a row holds a value of each feature.
+    Each searched column depends on one feature, so a row holds a value of each feature.
     """
 
     def __init__(self, run: Run, few: Mapping[str, Any], tried: Mapping[str, Values]) -> None:
@@ -187,10 +187,10 @@ class _Search:
         self._known: list[tuple[str, Values]] = []
 
     def add(self, name: str, source: str, column: int, values: Values) -> bool:
-        """Look for all *values* of a column; False if some are not passed between the values tried."""
+        """Search all *values* of a column; False if some are not passed between the values tried."""
         x = self._tried[name]
         seen = self._seen[source][: len(x), column]
-        if np.array_equal(seen, x):  # the feature as it is: nothing to invert
+        if np.array_equal(seen, x):  # the unchanged feature: nothing to invert
             self._known.append((name, values))
             return bool(((x[0] <= values) & (values < x[-1])).all())
         below = seen[:, None] <= values
@@ -200,7 +200,7 @@ class _Search:
         return len(np.unique(which)) == len(values)
 
     def found(self) -> list[tuple[str, Values]]:
-        """The values of each feature that were found."""
+        """The values found for each feature."""
         while any((job.high - job.low > 1).any() for jobs in self._jobs.values() for job in jobs):
             middle = {
                 name: np.concatenate([_number((job.low + job.high) // 2) for job in jobs])
@@ -229,7 +229,7 @@ class _Search:
 
 @dataclass
 class _Job:
-    """Thresholds of one column, each between two float32, as integers in the same order."""
+    """Thresholds of one column, each between two float32, as integers with the same order."""
 
     source: str
     column: int
@@ -246,12 +246,12 @@ class _Job:
 
 
 def _key(values: Values) -> Any:
-    """Integers in the order of float32 *values*; neighbours are one apart."""
+    """Integers with the order of float32 *values*; neighbours differ by one."""
     bits = values.view(np.int32).astype(np.int64)
     return np.where(bits < 0, -(bits & 0x7FFFFFFF), bits)
 
 
 def _number(keys: Any) -> Values:
-    """The float32 of each of `_key`'s integers."""
+    """The float32 values of integers from `_key`."""
     magnitude = np.abs(keys).astype(np.int32).view(np.float32)
     return np.asarray(np.where(keys < 0, -magnitude, magnitude), dtype=np.float32)

@@ -10,11 +10,11 @@ from sklearn.base import BaseEstimator
 
 
 def route_missing(model: Any, estimator: Any) -> None:
-    """Send missing values in the graph's trees to the side that *estimator* sends them, in place.
+    """Send missing values in the graph's trees to the same side as in *estimator*, in place.
 
-    A decision tree of scikit-learn (forests, extra trees, bagging) keeps a side for each split;
-    skl2onnx 1.20 writes "right" for all. Histogram gradient boosting is converted correctly, and no
-    tree of it is among those that are looked up here. A tree is recognised by its splits.
+    A decision tree of scikit-learn (forests, extra trees, bagging) has a side for each split; skl2onnx 1.20 writes
+    "right" for all. Histogram gradient boosting is converted correctly and not changed. A tree is recognised by its
+    splits.
     """
     sides = {}
     for part in parts(estimator):
@@ -44,7 +44,7 @@ def route_missing(model: Any, estimator: Any) -> None:
 
 
 def rounded_down(values: Any) -> Any:
-    """The largest float32 that is not above each of *values*."""
+    """The largest float32 not above each of *values*."""
     near = values.astype(np.float32)
     return np.where(near > values, np.nextafter(near, np.float32(-np.inf)), near)
 
@@ -58,7 +58,7 @@ def _signature(features: Any, left: Any, thresholds: Any) -> tuple[bytes, bytes,
 
 
 def parts(estimator: Any) -> Iterable[Any]:
-    """*estimator* and every estimator fitted inside it, at whatever depth."""
+    """*estimator* and all estimators fitted inside it, at any depth."""
     open_, done = [estimator], set()
     while open_:
         each = open_.pop()

@@ -1,9 +1,8 @@
-"""Which values of a category went, which came, and which are one value under two names.
+"""Values of a category that disappeared, appeared or were renamed. The standard library alone.
 
-Of each value a fingerprint tells its share of the rows while it came, its first day, its last, and the
-longest gap between two days on which it came. A value is missed once it has been away for longer than
-is usual for it: a weekday comes back within the week, a month within the year. The standard library
-alone.
+A fingerprint has for each value its share of the rows while it occurred, its first and last day, and the longest gap
+between two days on which it occurred. A value has disappeared when it is absent for longer than is usual for it: a
+weekday returns within the week, a month within the year.
 """
 
 from __future__ import annotations
@@ -16,18 +15,18 @@ from typing import Any, NamedTuple
 
 from contracts.row_contract import show
 
-#: With fewer rows than these, absent may be chance.
+#: With fewer rows, an absence may be chance.
 EXPECTED = 10
-#: A value that came on fewer days is none that could be missed.
+#: A value that occurred on fewer days is not expected to return.
 LIVED = 5
-#: Absences as long as so many times the longest gap are chance; of gaps beyond a week's, one time more.
+#: Absences up to so many times the longest gap are chance; one time more for gaps longer than a week.
 TIMES = 2
-#: Days that a value of a week stays away: assumed where a fingerprint, an older one, does not tell gaps.
+#: The absence of a weekly value in days: assumed for an older fingerprint without gaps.
 WEEK = 6
-#: A value with this share of the rows while it came was alone then. For fewer days than these, it is one
-#: of the calendar's, as a month or a season, whose end is no change of the source.
+#: A value with this share of the rows while it occurred was the only one. If it lasted fewer days than these, it belongs
+#: to the calendar, as a month or a season, whose end is not a change of the source.
 ALONE, SEASON = 0.9, 100
-#: What each year brings back, whoever shares the rows with it.
+#: Values that return each year, also if they share the rows with others.
 YEARLY = frozenset(
     {
         "january",
@@ -64,7 +63,7 @@ YEARLY = frozenset(
 
 
 class Moved(NamedTuple):
-    """From which day on what is so, in words; the old and the new name, if it may be one value under two."""
+    """A change: its first day, its description, and the old and the new name of a renamed value."""
 
     day: str
     words: str
@@ -72,7 +71,7 @@ class Moved(NamedTuple):
 
 
 class Value(NamedTuple):
-    """A value's share of the rows while it came, its first and last day, and its longest gap in days."""
+    """A value's share of the rows while it occurred, its first and last day, and its longest gap in days."""
 
     share: float
     first: str
@@ -86,18 +85,17 @@ class Value(NamedTuple):
 
     @property
     def passing(self) -> bool:
-        """Whether it may be one of the calendar's that follow each other."""
+        """Whether it may belong to the calendar."""
         return self.share >= ALONE and self.lived < SEASON
 
 
 def moved(
     old: Mapping[str, Any], new: Mapping[str, Any], rows: Mapping[str, int], since: str, least: float, start: str = ""
 ) -> Iterator[Moved]:
-    """What became of values with at least the share *least*.
+    """Changes of values with at least the share *least*.
 
-    *old* and *new* are a category's parts of two fingerprints (*old* may be empty), *rows* the rows of
-    each day, *start* the first day that either knows of (YYYY-MM-DD); only what is known *since* a
-    day, and could not before, is told.
+    *old* and *new* are a category's parts of two fingerprints (*old* may be empty), *rows* the rows of each day, *start*
+    the first day of either (YYYY-MM-DD). Only changes that could not be known before the day *since* are reported.
     """
     start = start or min(rows, default="")
     seen = _seen(old, new)
@@ -128,34 +126,34 @@ def moved(
 
 
 def _seen(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Value]:
-    """Each value by both fingerprints; the share is the newer one's."""
+    """Each value by both fingerprints, with the newer share."""
     found = {}
     for name in {**old.get("values", {}), **new.get("values", {})}:
         parts = [each for each in (old, new) if name in each.get("values", {})]
-        told = [each["values"][name] for each in parts]
+        values = [each["values"][name] for each in parts]
         gaps = [each["gaps"].get(name, 0) for each in parts if "gaps" in each]
-        between = _days(told[0][2], told[-1][1]) - 1  # where the one ends before the other begins
+        between = _days(values[0][2], values[-1][1]) - 1  # if one ends before the other begins
         gap = max([*gaps, between, 0]) if gaps else max(WEEK, between)
-        found[name] = Value(told[-1][0], min(e[1] for e in told), told[-1][2], gap)
+        found[name] = Value(values[-1][0], min(e[1] for e in values), values[-1][2], gap)
     return found
 
 
 def _is_away(value: Value, new: Mapping[str, Any], rows: Mapping[str, int], since: str, least: float) -> bool:
-    """Whether it is sure since then, and was not before, that the value stays away."""
+    """Whether the absence became significant after that day."""
     if new.get("distinct", 0) > len(new.get("values", {})):
-        return False  # only the commonest are told: absent may be rare
+        return False  # a fingerprint has only the most frequent values: an absent one may be rare
     return value.share >= least and value.lived >= LIVED and _sure(value, rows) >= (since or " ")
 
 
 def _sure(value: Value, rows: Mapping[str, int], before: int = 0) -> str:
-    """The day from which on the value's absence is no chance; "" if it still may be.
+    """The day since which the value's absence is significant; "" if it may be chance.
 
-    *before* are the days that it stayed away before it first came.
+    *before* are the days of absence before its first day.
     """
     gap = max(value.gap, before)
-    usual = TIMES * gap + max(0, gap - WEEK)  # the longest of some gaps of any length says less
+    usual = TIMES * gap + max(0, gap - WEEK)  # the longest of several irregular gaps is less certain
     known = min(rows, default=value.last)
-    days = max(0, _days(value.last, known) - 1)  # whose number of rows is not kept any more
+    days = max(0, _days(value.last, known) - 1)  # whose number of rows is not known any more
     expected = value.share * days * sum(rows.values()) / max(len(rows), 1)
     for day in sorted(each for each in rows if each > value.last and rows[each]):
         days, expected = days + 1, expected + value.share * rows[day]
@@ -165,7 +163,7 @@ def _sure(value: Value, rows: Mapping[str, int], before: int = 0) -> str:
 
 
 def _is_missed(name: str, value: Value, rows: Mapping[str, int], start: str) -> bool:
-    """Whether its end is news: no value of the calendar's, nor one that came for shorter than it was away."""
+    """Whether its end is a change: not of the calendar, and it occurred for longer than it was absent before."""
     if value.passing or _bare(name) in YEARLY:
         return False
     before = _days(start, value.first)
@@ -183,7 +181,7 @@ def _came(
 ) -> dict[str, Value]:
     known = old.get("values", {})
     if old.get("distinct", 0) > len(known):
-        known = known | new.get("values", {})  # it may have been there, and rare
+        known = known | new.get("values", {})  # it may have occurred, but rarely
     return {
         name: value
         for name, value in seen.items()
@@ -197,7 +195,7 @@ def _came(
 
 
 def _may_be(name: str, lost: Value, other: str, value: Value, rows: Mapping[str, int]) -> bool:
-    """Whether they are one: it came when the other should have, as often, or they are spelt alike."""
+    """Whether they are one value: the new one replaces the other as often, or their spelling is similar."""
     late = _days(_after(lost.last, 1), value.first)
     share = _share_since(value, rows)
     if not -1 <= late <= lost.gap + 1 or share * _rows_from(value.first, rows) < EXPECTED:
@@ -206,14 +204,14 @@ def _may_be(name: str, lost: Value, other: str, value: Value, rows: Mapping[str,
         return name != other
     if {_bare(name), _bare(other)} <= YEARLY or (lost.passing and value.passing):
         return False
-    # As often as that, but for chance and for one time more or fewer of a value that comes at times.
+    # As often, up to chance and one occurrence more or fewer of an occasional value.
     wanted = lost.share * _rows_from(_after(lost.last, 1), rows)
     once = lost.share * (lost.gap + 1) * sum(rows.values()) / len(rows) if lost.gap else 0.0
     return abs(share * _rows_from(value.first, rows) - wanted) <= 0.25 * wanted + 2 * math.sqrt(wanted) + once
 
 
 def _share_since(value: Value, rows: Mapping[str, int]) -> float:
-    """Its share of all rows since it came, those after it last came among them."""
+    """Its share of all rows since its first day, including those after its last day."""
     until = sum(count for day, count in rows.items() if value.first <= day <= value.last)
     whole = _rows_from(value.first, rows)
     return value.share * until / whole if whole else 0.0

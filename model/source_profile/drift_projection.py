@@ -1,6 +1,6 @@
-"""When will a limit break, if it goes on like this? A line through days, drawn only where there is one.
+"""The day on which a significant linear trend will pass a limit. The standard library alone.
 
-The standard library alone: the gate asks it of fingerprints, the watch of signals.
+The gate uses it for fingerprints, monitoring for signals.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ from datetime import date, timedelta
 from itertools import combinations
 from statistics import median
 
-#: Fewer days than these are no trend.
+#: The least number of days for a trend.
 LEAST_DAYS = 10
-#: Of Mann and Kendall's statistic: one series in some 15,000 without a trend is beyond it.
+#: Threshold of the Mann-Kendall statistic: passed by one in about 15,000 series without a trend.
 CLEAR = 4.0
 
 
 @dataclass(frozen=True)
 class Break:
-    """The day on which a *limit* breaks, with the *slope* a day that leads there."""
+    """The day on which a *limit* is passed, with the *slope* per day."""
 
     day: date
     limit: float
@@ -28,10 +28,10 @@ class Break:
 
 
 def projected(values: Mapping[date, float], limit: float, horizon: int, *, rising: bool = True) -> Break | None:
-    """When the line through *values* by day meets the *limit*: after the last day, within *horizon* days.
+    """When the trend of *values* by day passes the *limit*, within *horizon* days after the last day.
 
-    None where no trend is clear, or it leads elsewhere. The slope is Theil and Sen's (Sen 1968), the
-    test Mann and Kendall's (Kendall 1975): neither is moved by a day that is out of line.
+    None without a significant trend in that direction. Theil-Sen slope (Sen 1968) and Mann-Kendall test (Kendall 1975),
+    which are robust against single outliers.
     """
     days = sorted(values)
     if len(days) < LEAST_DAYS:
@@ -55,7 +55,7 @@ def sen_slope(at: Sequence[float], values: Sequence[float]) -> float:
 
 
 def kendall_z(values: Sequence[float]) -> float:
-    """Mann and Kendall's statistic, ties counted: standard normal where there is no trend."""
+    """The Mann-Kendall statistic, with ties: standard normal without a trend."""
     count = len(values)
     score = sum((b > a) - (b < a) for a, b in combinations(values, 2))
     ties = [values.count(value) for value in set(values)]

@@ -1,9 +1,8 @@
-"""Rows -> the fingerprint of their source: plain values, small enough to travel in a manifest.
+"""The fingerprint of training rows: plain values, small enough for a manifest.
 
-Which fields there are, how large numbers are, which categories come how often and since when, what is
-missing, how many rows come at which hour. `model.source_profile.fingerprint_changes` compares two of them. Days are UTC.
-
-Of a private field only its kind and its missing values are told.
+It has the fields, quantiles of numbers, shares of categories with their first and last day, missing values, and rows by
+hour. `model.source_profile.fingerprint_changes` compares two fingerprints. Days are UTC. A private field has only its
+kind and its missing values.
 """
 
 from __future__ import annotations
@@ -17,29 +16,29 @@ import pandas as pd
 from contracts.row_contract import Contract, Feature
 
 FORMAT = 1
-#: Days, the newest, of which each is told by itself; a source changes on a day.
+#: How many of the newest days have separate values; a source changes from one day to the next.
 MOST_DAYS = 35
-#: Values of a category that are told, the commonest.
+#: How many values of a category are kept, the most frequent ones.
 MOST_VALUES = 50
 QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 
 
 def source_of(rows: pd.DataFrame, contract: Contract, until: datetime) -> dict[str, Any]:
-    """The fingerprint of *rows* (the contract's columns, at least one row), asked for *until* then.
+    """The fingerprint of *rows* (the contract's columns, at least one row), queried up to *until*.
 
-    The same rows give the same fingerprint: numbers are told to six digits.
+    The same rows give the same fingerprint: numbers are rounded to six digits.
     """
     rows = rows.reset_index(drop=True)
     at = rows[contract.time]
     day = at.dt.floor("D")
     days = pd.date_range(day.min(), day.max(), freq="D")[-MOST_DAYS:]
-    place = pd.Series(days.get_indexer(day), index=rows.index)  # -1: before the days that are told
+    place = pd.Series(days.get_indexer(day), index=rows.index)  # -1: before the days with separate values
     late = place >= 0
     hours = np.zeros((len(days), 24), dtype=int)
     np.add.at(hours, (place[late].to_numpy(), at[late].dt.hour.to_numpy()), 1)
     private = set(contract.private)
     fields = {
-        f.name: _field(f, rows[f.name], day, place, len(days), told=f.name not in private)
+        f.name: _field(f, rows[f.name], day, place, len(days), public=f.name not in private)
         for f in contract.columns
         if f.name in rows
     }
@@ -55,14 +54,14 @@ def source_of(rows: pd.DataFrame, contract: Contract, until: datetime) -> dict[s
     }
 
 
-def _field(feature: Feature, column: Any, day: Any, place: Any, days: int, told: bool) -> dict[str, Any]:
+def _field(feature: Feature, column: Any, day: Any, place: Any, days: int, public: bool) -> dict[str, Any]:
     missing = column.isna()
     found: dict[str, Any] = {
         "kind": feature.kind,
         "missing": _number(missing.mean()),
         "daily": {"missing": _by_day(missing, place, days)},
     }
-    if not told or missing.all():
+    if not public or missing.all():
         return found
     if feature.kind == "category":
         found |= _values(column, day)
@@ -78,7 +77,7 @@ def _field(feature: Feature, column: Any, day: Any, place: Any, days: int, told:
 
 
 def _numbers(numbers: Any, place: Any, days: int) -> dict[str, Any]:
-    """Per day: quantiles, the size of what is not nought, and how often the least and the largest come."""
+    """By day: quantiles, the size of nonzero values, and the shares of the minimum and the maximum."""
     present = numbers[(place >= 0) & numbers.notna()]
     groups = present.groupby(place[present.index])
     quantiles: list[Any] = [None] * days
@@ -95,9 +94,9 @@ def _numbers(numbers: Any, place: Any, days: int) -> dict[str, Any]:
 
 
 def _values(column: Any, day: Any) -> dict[str, Any]:
-    """Of each value its share of the rows while it came, its first day and its last; and its longest gap.
+    """For each value its share of the rows while it occurred, its first and last day, and its longest gap.
 
-    A gap is counted in days with rows on which it did not come, between two on which it did.
+    A gap is a number of days with rows, but without the value, between two days with it.
     """
     present = column[column.notna()].astype(str)
     seen = day[present.index].groupby(present).agg(["size", "min", "max"])
@@ -109,8 +108,8 @@ def _values(column: Any, day: Any) -> dict[str, Any]:
         start, end = at.get_loc(first), at.get_loc(last)
         rows = total[end] - (total[start - 1] if start else 0)
         values[value] = [_number(size / rows), f"{first:%Y-%m-%d}", f"{last:%Y-%m-%d}"]
-    told = present[present.isin(top.index)]
-    came = pd.DataFrame({"value": told, "place": at.get_indexer(day[told.index])})
+    frequent = present[present.isin(top.index)]
+    came = pd.DataFrame({"value": frequent, "place": at.get_indexer(day[frequent.index])})
     came = came.drop_duplicates().sort_values(["value", "place"])
     longest = came.groupby("value")["place"].diff().groupby(came["value"]).max()
     gaps = {value: int(longest[value] - 1) for value in top.index if longest[value] > 1}
@@ -118,13 +117,13 @@ def _values(column: Any, day: Any) -> dict[str, Any]:
 
 
 def _growth(column: Any, place: Any, days: int) -> list[int]:
-    """Per day: how many values came that no row before it had."""
+    """By day: how many values occurred for the first time."""
     present = column[column.notna()].astype(str)
     first = place[present.index].groupby(present).min()
     found = np.zeros(days, dtype=int)
     np.add.at(found, first[first >= 0].to_numpy(), 1)
-    told: list[int] = found.tolist()
-    return told
+    growth: list[int] = found.tolist()
+    return growth
 
 
 def _by_day(values: Any, place: Any, days: int) -> list[float | None]:
@@ -133,7 +132,7 @@ def _by_day(values: Any, place: Any, days: int) -> list[float | None]:
 
 
 def _number(value: Any) -> float | None:
-    """To six digits, so that the last bit of a sum makes no other digest; None for NaN."""
+    """*value* rounded to six digits, so that digests do not depend on the last bit; None for NaN."""
     return float(f"{value:.6g}") if value == value else None  # noqa: PLR0124 -- NaN
 
 

@@ -1,7 +1,7 @@
 """Two fingerprints of a source -> what probably changed upstream, in words.
 
 The new days are compared with the days before them. The standard library alone, since the gate and monitoring
-run in environments of their own. A field that a fingerprint does not have is not compared.
+run in different environments. A field that a fingerprint does not have is not compared.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def outlook(source: Source, contract: Contract, limits: Limits) -> list[Change]:
             seen = projected(known, limit, limits.horizon, rising=rising)
             if seen:
                 pace = f"{seen.slope:+.2%}" if what == "missing values" else f"{seen.slope:+.3g}"
-                words = f"({what}) moves by {pace} a day: if it goes on like this, it passes {shown} about {seen.day}"
+                words = f"({what}) changes by {pace} a day: if the trend continues, it passes {shown} about {seen.day}"
                 found.append(Change("outlook", feature.name, f"{seen.day}", words))
     return sorted(found, key=lambda change: change.since)
 

@@ -1,8 +1,7 @@
-"""Has a number changed its unit? By the days after, against the days before; the standard library alone.
+"""Changes of a number's unit, by comparing days before and after. The standard library alone.
 
-A day stands for its rows by a few quantiles and by its size: the median of what is not nought, without
-its sign. Sizes differ from day to day, by a factor that the days before tell; a unit changes them by
-far more, on one day, and for all rows alike.
+A day is described by a few quantiles and its size, the median of absolute nonzero values. Sizes vary from day to day; a
+change of the unit changes them by far more, on one day, and for all rows alike.
 """
 
 from __future__ import annotations
@@ -14,17 +13,17 @@ from itertools import pairwise
 from statistics import median
 from typing import Any
 
-#: A size this many times larger or smaller is another unit, whichever.
+#: A size this many times larger or smaller means another unit, also an unknown one.
 FACTOR = 5.0
-#: How far beyond the days before, in their own spread; and what spread is taken for granted (of a logarithm).
+#: The least distance from the days before, in their standard deviations; and the least standard deviation (of a logarithm).
 SPREADS, LEAST_SPREAD = 6.0, 0.05
-#: How many times farther than the farthest day before, for a factor below `FACTOR`.
+#: The least distance, relative to the most distant day before, for a factor below `FACTOR`.
 SMALL = 2.5
-#: So many days must have moved by less than this factor: a day of fog or frost does that, too.
+#: How many days must have changed if the factor is below this: a day of fog or frost changes that much, too.
 FIRM, DAYS = 30.0, 3
-#: How alike the quantiles must have moved for a small factor to be a conversion (of a logarithm).
+#: How similar the factors of the quantiles must be for a small factor to be a conversion (of a logarithm).
 ALIKE = 0.12
-#: A factor, and what it looks like. The inverse is meant as well, in the words after it.
+#: A factor, its description, and the description of its inverse.
 CONVERSIONS = (
     (100.0, "cents, or per cent?", "no longer cents, or a share in place of per cent?"),
     (1000.0, "thousandths, such as milliseconds or grams?", "in thousands, such as seconds or kilograms?"),
@@ -39,7 +38,7 @@ CONVERSIONS = (
     (25.4, "millimetres in place of inches?", "inches in place of millimetres?"),
     (33.8639, "millibar in place of inches of mercury?", "inches of mercury in place of millibar?"),
 )
-#: Values that stand for "missing" where nobody says so.
+#: Values that often mean "missing".
 SENTINELS = frozenset({-1.0, *(sign * (10.0**n - 1) for n in range(1, 7) for sign in (1, -1))})
 
 
@@ -55,8 +54,8 @@ class Day:
 
 def days_of(field: Mapping[str, Any], days: Sequence[str]) -> list[Day]:
     """The days of a number's part of a fingerprint that have values."""
-    told = field.get("daily", {})
-    parts = (told.get(name) or [] for name in ("quantiles", "size", "ends"))
+    daily = field.get("daily", {})
+    parts = (daily.get(name) or [] for name in ("quantiles", "size", "ends"))
     return [
         Day(day, quantiles, size, ends)
         for day, quantiles, size, ends in zip(days, *parts, strict=False)
@@ -65,22 +64,22 @@ def days_of(field: Mapping[str, Any], days: Sequence[str]) -> list[Day]:
 
 
 def jump(before: Sequence[Day], after: Sequence[Day]) -> tuple[str, str] | None:
-    """Since which day a number is in another unit, and in which words; None if it is not.
+    """The day since which a number has another unit, with a description; None if it has not.
 
-    *before* needs five days; all of *after* from that day on must have moved, and be moved still.
+    *before* needs five days; all days of *after* from that day on must have changed.
     """
     if len(before) < 5 or not after:
         return None
     for start in range(len(after)):
         late = after[start:]
-        words = _turned(before, late) or _warmer(before, late) or _larger(before, late)
-        if words:
-            return late[0].day, words
+        text = _turned(before, late) or _warmer(before, late) or _larger(before, late)
+        if text:
+            return late[0].day, text
     return None
 
 
 def sentinel(before: Sequence[Day], after: Sequence[Day], least: float) -> tuple[str, str] | None:
-    """Since which day a value that stands for "missing" comes in at least *least* of the rows."""
+    """The day since which a value that often means "missing" occurs in at least *least* of the rows."""
     if not before:
         return None
     low = min(day.quantiles[0] for day in before)
@@ -94,7 +93,7 @@ def sentinel(before: Sequence[Day], after: Sequence[Day], least: float) -> tuple
                 and all(d.quantiles[end] == value and d.ends[end] >= least for d in late)
             ):
                 share = median(d.ends[end] for d in late)
-                return day.day, f"is {value:g} in {share:.1%} of rows: does that stand for missing?"
+                return day.day, f"is {value:g} in {share:.1%} of rows: does it mean missing?"
     return None
 
 
@@ -121,16 +120,16 @@ def _larger(before: Sequence[Day], after: Sequence[Day]) -> str:
 
 
 def _named(factor: float) -> tuple[float, str]:
-    """The known factor that *factor* is about, with what it looks like; itself and "" if there is none."""
+    """The known factor close to *factor*, with its description; *factor* and "" if there is none."""
     for known, larger, smaller in CONVERSIONS:
-        for one, words in ((known, larger), (1 / known, smaller)):
+        for one, text in ((known, larger), (1 / known, smaller)):
             if abs(math.log(factor / one)) < max(ALIKE, 0.03 * abs(math.log(one))):
-                return one, words
+                return one, text
     return factor, ""
 
 
 def _alike(before: Sequence[Day], after: Sequence[Day]) -> bool:
-    """Whether all quantiles that tell were multiplied by much the same."""
+    """Whether all informative quantiles changed by about the same factor."""
     ratios = []
     for n in range(1, 6):
         old, new = (median(day.quantiles[n] for day in days) for days in (before, after))
@@ -140,7 +139,7 @@ def _alike(before: Sequence[Day], after: Sequence[Day]) -> bool:
 
 
 def _turned(before: Sequence[Day], after: Sequence[Day]) -> str:
-    """Positive numbers became negative ones, or the other way."""
+    """Positive numbers became negative ones, or the reverse."""
     for sign in (1, -1):
         was = all(min(sign * day.quantiles[1], sign * day.quantiles[5]) > 0 for day in before)
         if was and all(max(sign * d.quantiles[1], sign * d.quantiles[5]) < 0 for d in after):
@@ -149,14 +148,14 @@ def _turned(before: Sequence[Day], after: Sequence[Day]) -> str:
 
 
 def _warmer(before: Sequence[Day], after: Sequence[Day]) -> str:
-    """Fahrenheit and Celsius: the day of the change against the day before it, by usual differences."""
+    """Fahrenheit and Celsius: the day of the change compared with the day before, relative to usual differences."""
     middles = [day.quantiles[3] for day in before]
     steps = [abs(b - a) for a, b in pairwise(middles)]
     usual = max(1.4826 * median(steps), 1e-9)
     now = after[0]
     last = middles[-1]
     wide, narrow = (median(day.quantiles[5] - day.quantiles[1] for day in days) for days in (before, after))
-    for words, slope, zero in (
+    for text, slope, zero in (
         ("Celsius in place of Fahrenheit?", 1 / 1.8, -32 / 1.8),
         ("Fahrenheit in place of Celsius?", 1.8, 32.0),
     ):
@@ -167,7 +166,7 @@ def _warmer(before: Sequence[Day], after: Sequence[Day]) -> str:
             and abs(narrow / wide / slope - 1) < 0.35
             and not min(middles) <= now.quantiles[3] <= max(middles)
         ):
-            return f"moved from {last:.3g} to {now.quantiles[3]:.3g} in a day: {words}"
+            return f"moved from {last:.3g} to {now.quantiles[3]:.3g} in a day: {text}"
     return ""
 
 

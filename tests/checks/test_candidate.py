@@ -59,7 +59,7 @@ def test_a_candidate_that_reads_other_files_is_rejected_by_name(bundles, tmp_pat
 
     assert code == REJECT
     assert [(each["rule"], each["outcome"]) for each in verdict["findings"]] == [(CONTENT, "FAIL")]
-    assert f"{name}: the tensor 'w' keeps its data in another file" in verdict["summary"]
+    assert f"{name}: the tensor 'w' has its data in another file" in verdict["summary"]
     assert verdict["summary"] in capsys.readouterr().out
     assert "Nothing was measured" in (out / "report.md").read_text()
     for report in ("report.md", "report.html"):

@@ -49,7 +49,7 @@ REVIEW = Review(
             "outlook",
             "temp",
             "2013-05-02",
-            "(missing values) moves by +0.80% a day: if it goes on like this, it passes 50% about 2013-05-02",
+            "(missing values) changes by +0.80% a day: if the trend continues, it passes 50% about 2013-05-02",
         ),
     ),
     (

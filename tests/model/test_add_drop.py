@@ -122,8 +122,8 @@ def test_what_was_added_or_dropped_is_a_recipe(recipe, name):
     ("text", "words"),
     [
         ("CONTRACT = Contract(features=FEATURES)", "the features are FEATURES, which another file"),
-        ("CONTRACT = Contract(features=[*a] + b)", "no plain list"),
-        ("CONTRACT = contract()", "no plain list"),
+        ("CONTRACT = Contract(features=[*a] + b)", "not a plain list"),
+        ("CONTRACT = contract()", "not a plain list"),
         ("A = 1", "there is no CONTRACT"),
     ],
 )
@@ -151,15 +151,13 @@ def test_who_uses_it_is_told(recipe, tmp_path):
 
     files = [waivers, expected, tmp_path / "no file.toml"]
     assert uses(contract, "origin", files, journal) == [
-        "slice: quality is looked at by origin",
-        "owner: inventory fills it",
+        "slice: the gate compares models by origin",
+        "owner: inventory",
         f"{waivers}: slice.origin=LGA",
         f"{expected}: page/missing_values/origin",
-        "clients: 2 of 3 answers in the journal were asked with it, for 1 keys, last at 2026-11-01T00:00:00Z",
+        "clients: 2 of 3 requests in the journal have it, for 1 keys, last at 2026-11-01T00:00:00Z",
     ]
-    assert uses(contract, "visib", files, journal)[-1] == (
-        "clients: none of the 3 answers in the journal was asked with it"
-    )
+    assert uses(contract, "visib", files, journal)[-1] == ("clients: none of the 3 requests in the journal has it")
 
 
 def test_it_is_typed_in_one_line(recipe, capsys):
@@ -171,7 +169,7 @@ def test_it_is_typed_in_one_line(recipe, capsys):
     assert main(["feature", "drop", "visibility", "--recipe", str(recipe)]) == USAGE
     told = capsys.readouterr()
     assert "hour is a feature now" in told.out
-    assert "owner: weather fills it" in told.out
+    assert "owner: weather" in told.out
     assert "the contract has no visibility; it has carrier" in told.err
 
 
@@ -217,7 +215,7 @@ def test_where_the_edit_makes_no_recipe_the_file_stays_as_it_was(basket, capsys,
 
     assert asked(basket, *words) == USAGE
     told = capsys.readouterr()
-    assert "stays as it was" in told.err
+    assert "was not changed" in told.err
     assert said in told.err
     assert "a feature" not in told.out
     assert basket.read_text() == text
@@ -231,14 +229,14 @@ def test_where_no_list_can_be_chosen_the_lines_are_named(basket, capsys):
     told = capsys.readouterr().out
     line = next(n for n, line in enumerate(basket.read_text().split("\n"), 1) if '"device"]' in line)
     assert f"the columns in line {line}, add it there by hand" in told
-    assert "the estimator leaves it out as it is: add it to one of these" in told
+    assert "the estimator does not use it yet: add it to one of these" in told
     assert "hour" in read_recipe(basket).CONTRACT.feature_names
 
 
 def test_where_load_does_not_give_it_yet_the_contract_is_changed_alone(basket, capsys):
     """What cannot be tried is written, and load is left to a person."""
     assert asked(basket, "add", "hour") == OK
-    assert "load() must give it" in capsys.readouterr().out
+    assert "load() must return it" in capsys.readouterr().out
 
 
 def test_a_recipe_that_fails_as_it_is_can_be_edited(basket, capsys):
@@ -247,7 +245,9 @@ def test_a_recipe_that_fails_as_it_is_can_be_edited(basket, capsys):
     basket.write_text(text)
 
     assert asked(basket, "add", "x", "--value", "rows.pages") == OK
-    assert "not tried: its rows cannot be loaded as it is: OSError: no warehouse" in capsys.readouterr().out
+    assert (
+        "not tried: the rows of the unchanged recipe cannot be loaded: OSError: no warehouse" in capsys.readouterr().out
+    )
 
 
 @pytest.mark.parametrize(
@@ -261,7 +261,7 @@ def test_a_window_that_is_no_stretch_of_time_is_said_with_its_line(basket, capsy
 
     assert asked(basket, "add", "x", "--value", "rows.pages") == OK
     told = capsys.readouterr().out
-    assert "not tried: its rows cannot be loaded as it is: RecipeError" in told
+    assert "not tried: the rows of the unchanged recipe cannot be loaded: RecipeError" in told
     assert f"(basket.py:{line}); expected two datetimes with a zone" in told
 
 

@@ -433,7 +433,7 @@ def test_a_remark_names_ten_features_and_counts_the_others():
     assert "feature_9 and 310 more" in said
     assert (
         replayed({"beside_thresholds": {"replayed": 5, "of": 6_000}, "unbounded": ["a"]})[0]
-        == "replayed 5 of 6,000 rows beside thresholds, evenly picked"
+        == "replayed 5 of 6,000 rows beside thresholds, a regular sample"
     )
     for odd in (
         None,

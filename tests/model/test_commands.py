@@ -61,7 +61,7 @@ def test_retrain_stores_a_candidate_and_opens_the_proposal(retrain, forge, capsy
     assert parse_live(forge.read(LIVE)).champion is None
     assert proposal.title == f"buys: model {release.version}"
     assert "model" in proposal.labels
-    assert "learnt from" in capsys.readouterr().out
+    assert "trained on" in capsys.readouterr().out
 
 
 def test_the_proposal_shows_the_remarks_on_the_data(retrain, forge, recipes, tmp_path):
@@ -73,7 +73,7 @@ def test_the_proposal_shows_the_remarks_on_the_data(retrain, forge, recipes, tmp
     assert retrain("--recipe", altered(recipes, tmp_path, more)) == OK
 
     body = forge.proposal("retrain").body
-    assert body.index("on the rows held back") < body.index("**Remarks on the data and the export**")
+    assert body.index("on the holdout") < body.index("**Remarks on the data and the export**")
     assert "\n- pages: " in body
     assert "become equal to another one" in body
     assert "\n- at: the times have no zone and are read as UTC" in body
@@ -96,7 +96,7 @@ def test_an_open_incident_and_the_proposal_name_each_other(retrain, forge):
         assert retrain() == OK
 
     (proposal,) = forge.proposals()
-    assert proposal.body.endswith("\nOpen while it was made: alert 1.\n")
+    assert proposal.body.endswith("\nOpen alerts at the time of training: alert 1.\n")
     (note,) = (forge.root / "comments").iterdir()
     assert f"proposal {proposal.number} ({proposal.title})" in note.read_text()
 
@@ -116,7 +116,7 @@ def test_the_same_bytes_as_are_live_are_not_proposed(retrain, forge, capsys):
     capsys.readouterr()
 
     assert retrain() == OK
-    assert "nothing to gain: the candidate is" in capsys.readouterr().out
+    assert "nothing to gain: the candidate has the same content as" in capsys.readouterr().out
     assert forge.proposal("retrain") is None
 
 
@@ -141,7 +141,7 @@ def test_the_same_bytes_are_proposed_once(retrain, forge, capsys):
     assert retrain() == OK
 
     assert len(forge.releases()) == 1
-    assert "the same bytes are proposed already" in capsys.readouterr().out
+    assert "the same content is proposed already" in capsys.readouterr().out
 
 
 def test_training_and_proposing_can_be_two_steps(forge, recipes, tmp_path, monkeypatch):
@@ -177,12 +177,12 @@ def test_bytes_that_were_rolled_back_do_not_come_back_unseen(retrain, forge, cap
     capsys.readouterr()
 
     assert retrain() == OK
-    assert f"careful: these are the bytes of {release.version}, which was rolled back" in (capsys.readouterr().out)
+    assert f"warning: the same content as {release.version}, which was rolled back" in (capsys.readouterr().out)
 
 
 LOAD = "\n_load = load\ndef load(start, end):\n    rows = _load(start, end)\n    "
 BAD = {
-    "an empty window": (LOAD + "return rows[:0]", "there is not one row from"),
+    "an empty window": (LOAD + "return rows[:0]", "load() returned no rows from"),
     "one class": (LOAD + "return rows.assign(bought='no')", "have no bought of yes: expected every class"),
     "a column gone": (LOAD + "return rows.drop(columns='pages')", "pages is missing"),
     "a column renamed": (
@@ -221,7 +221,7 @@ def test_what_cannot_be_learnt_from_is_said_and_nothing_is_stored(retrain, forge
 
     assert retrain("--recipe", altered(recipes, tmp_path, more)) == NO_MODEL
     told = capsys.readouterr().err
-    assert told.startswith("error: no model was made. ")
+    assert told.startswith("error: no model was trained. ")
     assert words in told
     assert "Traceback" not in told
     assert forge.releases() == []
@@ -256,7 +256,7 @@ def test_a_mistake_in_the_rules_stops_it_before_it_trains(retrain, root, tmp_pat
     told = capsys.readouterr()
     assert "export.paritty is not a rule; did you mean" not in told.out
     assert "paritty is not a rule; did you mean parity?" in told.err
-    assert "learnt" not in told.out
+    assert "trained" not in told.out
 
 
 def test_a_live_file_that_is_broken_is_the_forges_matter(retrain, forge, capsys):
@@ -287,7 +287,7 @@ def test_a_full_disk_leaves_nothing_that_looks_like_a_bundle(root, recipes, tmp_
     )
 
     assert done.returncode == NO_MODEL, done.stderr
-    assert "error: no model was made. " in done.stderr
+    assert "error: no model was trained. " in done.stderr
     assert "File too large" in done.stderr
     assert list(out.iterdir()) == []
 
@@ -300,13 +300,13 @@ def test_a_run_that_is_ended_leaves_nothing_that_looks_like_a_bundle(root, recip
     with subprocess.Popen(
         [*command, *DAY, "--out", str(out)], cwd=root, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as process:
-        while "learnt from" not in process.stdout.readline():
+        while "trained on" not in process.stdout.readline():
             pass
         process.send_signal(number)
         told = process.communicate()[1]
 
     if number == signal.SIGINT:
-        assert (process.returncode, told) == (130, "error: stopped; nothing half-made is left\n")
+        assert (process.returncode, told) == (130, "error: interrupted; nothing incomplete is left\n")
     assert [path for path in out.glob("*") if not path.name.startswith(".unfinished-")] == []
 
 

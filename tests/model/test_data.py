@@ -55,7 +55,7 @@ def test_rows_come_out_sorted_with_just_the_contracts_columns():
 
 def test_an_empty_window_is_said_in_a_sentence():
     """It names the window and where to look."""
-    with pytest.raises(DataError, match="not one row from 2026-01-01 to 2026-01-11"):
+    with pytest.raises(DataError, match="no rows from 2026-01-01 to 2026-01-11"):
         check(rows().iloc[:0], CONTRACT, START, END)
 
 
@@ -84,7 +84,7 @@ def test_every_column_that_is_gone_is_named_with_what_it_may_be_called_now():
         ("y", None, "y: expected one of false, true, got nothing (1 rows"),
         ("y", np.nan, "y: expected one of false, true, got nothing (1 rows"),
         ("y", 1, "y: expected one of false, true, got 1 (1 rows"),
-        ("at", None, "at: 1 rows have no time that can be read"),
+        ("at", None, "at: the times of 1 rows cannot be read"),
         ("at", START - timedelta(days=1), "at: 1 rows lie outside the window"),
         ("who", None, "who: 1 rows have no key"),
         ("who", 5, "who: expected a string, got 5 (int) (1 rows of this kind)"),
@@ -114,7 +114,7 @@ def test_every_column_that_is_gone_is_named_with_what_it_may_be_called_now():
         ),
         ("new", "yes", "rows[\"new\"] == 'yes'"),
         ("y", None, "leave rows whose outcome is not known yet out of load()"),
-        ("at", "tomorrow", "1 rows have no time that can be read, such as 'tomorrow'"),
+        ("at", "tomorrow", "the times of 1 rows cannot be read, such as 'tomorrow'"),
     ],
 )
 def test_a_value_that_breaks_the_contract_is_named_with_its_row(column, value, words):
@@ -236,7 +236,7 @@ def test_no_rows_and_no_column_are_said_together():
     with pytest.raises(DataError) as caught:
         check(rows().iloc[:0].drop(columns="city"), CONTRACT, START, END, where)
 
-    assert str(caught.value).startswith("shop.py:9: there is not one row from 2026-01-01")
+    assert str(caught.value).startswith("shop.py:9: load() returned no rows from 2026-01-01")
     assert "\n  - shop.py:3: city is missing" in str(caught.value)
 
 
@@ -261,7 +261,7 @@ def test_columns_and_values_are_reported_together_each_with_its_place():
     assert "city is missing; load() must return it: the other columns are spare" in lines[0]
     assert "new: load() returned the column 2 times; drop all but one: rows.loc[" in lines[1]
     assert 'who: expected a string, got 5 (int) (100 rows of this kind); write rows["who"]' in lines[2]
-    assert "at: 100 rows have no time that can be read, such as 'today or so'" in lines[3]
+    assert "at: the times of 100 rows cannot be read, such as 'today or so'" in lines[3]
     assert "size: expected a number of at least 0 or null, got -1.0" in lines[4]
 
 

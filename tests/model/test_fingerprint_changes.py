@@ -297,9 +297,9 @@ def test_the_day_a_limit_breaks_is_projected():
     found = outlook(source_of(frame, CONTRACT, CANDIDATE), CONTRACT, LIMITS)
 
     assert [change.field for change in found] == ["price", "temp"]
-    assert "(the 95th percentile) moves by +1.2" in found[0].words
-    assert "if it goes on like this, it passes 60 EUR about 2026-03-" in found[0].words
-    assert "(missing values) moves by +1.0" in found[1].words
+    assert "(the 95th percentile) changes by +1.2" in found[0].words
+    assert "if the trend continues, it passes 60 EUR about 2026-03-" in found[0].words
+    assert "(missing values) changes by +1.0" in found[1].words
     assert "it passes 50% about 2026-03-" in found[1].words
     assert outlook(source_of(rows(), CONTRACT, CANDIDATE), CONTRACT, LIMITS) == []
 

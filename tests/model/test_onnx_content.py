@@ -90,7 +90,7 @@ def canonical(made):
 
 
 FUNCTION = helper.make_function("", "F", ["x"], ["y"], [node("Identity")], [])
-OUTSIDE = "keeps its data in another file"
+OUTSIDE = "has its data in another file"
 REFUSED = {
     "external initialiser": (model(holds=[elsewhere()]), OUTSIDE),
     "external, by its location alone": (
@@ -148,10 +148,10 @@ REFUSED = {
     "a shape just too large": (model(holds=[shaped(LARGEST // 8 + 1, kind=11)]), "has the shape"),
     "a shape beyond numbers": (model(holds=[shaped(*[2**62] * 100_000)]), "has the shape"),
     "a negative shape": (model(holds=[shaped(-(2**62), -4)]), "has the shape"),
-    "a type that there is not": (model(holds=[shaped(1, kind=99)]), "no known type"),
+    "a type that there is not": (model(holds=[shaped(1, kind=99)]), "unknown type"),
     "ConstantOfShape": (model(node("ConstantOfShape", "s"), holds=[ints("s", *HUGE)]), "1,000,000,000,000"),
-    "of a Constant": (model(node("Constant", (), "s", value=ints("", *HUGE)), node("Expand", "xs")), "Expand makes"),
-    "of a Constant's list": (model(node("Constant", (), "s", value_ints=HUGE), node("Tile", "xs")), "Tile makes"),
+    "of a Constant": (model(node("Constant", (), "s", value=ints("", *HUGE)), node("Expand", "xs")), "Expand creates"),
+    "of a Constant's list": (model(node("Constant", (), "s", value_ints=HUGE), node("Tile", "xs")), "Tile creates"),
     "through Identity and Cast": (
         model(
             node("Identity", "s", "t"),
@@ -159,7 +159,7 @@ REFUSED = {
             node("ConstantOfShape", "u"),
             holds=[floats("s", *HUGE)],
         ),
-        "ConstantOfShape makes",
+        "ConstantOfShape creates",
     ),
     "through Concat": (
         model(node("Concat", "ss", "t", axis=0), node("ConstantOfShape", "t"), holds=[ints("s", 10**6)]),
@@ -184,22 +184,22 @@ REFUSED = {
                 numpy_helper.from_array(np.array(10**12), "b"),
             ],
         ),
-        "Range makes",
+        "Range creates",
     ),
-    "RandomNormal": (model(node("RandomNormal", (), shape=HUGE)), "RandomNormal makes"),
-    "Pad": (model(node("Pad", "xs"), holds=[ints("s", 0, 0, 10**12, 0)]), "Pad makes"),
-    "Resize": (model(node("Resize", ["x", "", "s"]), holds=[floats("s", 1e6, 1e6)]), "Resize makes"),
-    "OneHot": (model(node("OneHot", "xdv"), holds=[ints("d", 10**12), floats("v", 0, 1)]), "OneHot makes"),
+    "RandomNormal": (model(node("RandomNormal", (), shape=HUGE)), "RandomNormal creates"),
+    "Pad": (model(node("Pad", "xs"), holds=[ints("s", 0, 0, 10**12, 0)]), "Pad creates"),
+    "Resize": (model(node("Resize", ["x", "", "s"]), holds=[floats("s", 1e6, 1e6)]), "Resize creates"),
+    "OneHot": (model(node("OneHot", "xdv"), holds=[ints("d", 10**12), floats("v", 0, 1)]), "OneHot creates"),
     "in a branch": (
         model(branch(graph(node("ConstantOfShape", "s"))), holds=[ints("s", *HUGE)]),
-        "ConstantOfShape makes",
+        "ConstantOfShape creates",
     ),
     "a name used twice": (
         model(branch(graph(node("Expand", "xs"), holds=[ints("s", *HUGE)])), holds=[ints("s", 1, 1)]),
-        "Expand makes",
+        "Expand creates",
     ),
     "too deep": (model(branch(nested(DEEPEST))), "nested more than"),
-    "another format": (model(producer_name="ORTM"), "own format"),
+    "another format": (model(producer_name="ORTM"), "ORT format"),
     "no graph": (onnx.ModelProto(ir_version=10), "no graph"),
 }
 

@@ -29,7 +29,7 @@ def test_what_may_be_no_benefit_is_dropped_the_least_useful_first(root):
     )
 
     assert found.names == ("wind", "visib")
-    assert found.title == "Drop 2 features with no shown benefit: wind, visib"
+    assert found.title == "Drop 2 features without significant permutation importance: wind, visib"
     assert "| wind | -0.00100 (-0.00300 to +0.00100) |" in found.body
     assert "temp" not in found.body
 
@@ -54,15 +54,15 @@ LISTED = '[Feature("temp", "number"), Feature("visib", "number"), Feature("wind"
 #: how a recipe lists its features -> the reason why its text cannot be edited
 NOT_LISTED = {
     "another file": ("from shared import FEATURES\n" + BY_NAME % "FEATURES", "another file"),
-    "another module": ("import shared\n" + BY_NAME % "shared.FEATURES", "no plain list"),
-    "comprehension": (BY_NAME % "[Feature(n, k) for n, k in KINDS.items()]", "no plain list"),
-    "generated": (BY_NAME % "tuple(Feature(n, k) for n, k in KINDS.items())", "no plain list"),
-    "added": (BY_NAME % f"{LISTED} + []", "no plain list"),
+    "another module": ("import shared\n" + BY_NAME % "shared.FEATURES", "not a plain list"),
+    "comprehension": (BY_NAME % "[Feature(n, k) for n, k in KINDS.items()]", "not a plain list"),
+    "generated": (BY_NAME % "tuple(Feature(n, k) for n, k in KINDS.items())", "not a plain list"),
+    "added": (BY_NAME % f"{LISTED} + []", "not a plain list"),
     "starred": (f"FEATURES = {LISTED}\n" + BY_NAME % "[*FEATURES]", "not among"),
-    "by position": ("CONTRACT = Contract(*SHARED)\n", "no plain list"),
+    "by position": ("CONTRACT = Contract(*SHARED)\n", "not a plain list"),
     "no contract": ("from shared import CONTRACT\n", "no CONTRACT"),
-    "made by a function": ("CONTRACT = build()\n", "no plain list"),
-    "retired elsewhere": (BY_NAME % f"{LISTED}, retired=OLD", "no plain list"),
+    "made by a function": ("CONTRACT = build()\n", "not a plain list"),
+    "retired elsewhere": (BY_NAME % f"{LISTED}, retired=OLD", "not a plain list"),
 }
 
 
@@ -125,7 +125,7 @@ def test_one_pull_request_changes_the_recipe_alone(root, tmp_path, monkeypatch, 
     forge = LocalForge(tmp_path / "forge")
     (proposal,) = forge.proposals()
     text = forge.read("recipe.py", "features")
-    assert proposal.title == "Drop 2 features with no shown benefit: visib, origin"
+    assert proposal.title == "Drop 2 features without significant permutation importance: visib, origin"
     assert proposal.files == ("recipe.py",)
     (tmp_path / "recipe.py").write_text(text)
     assert [each.name for each in read_recipe(tmp_path / "recipe.py").CONTRACT.retired] == ["visib", "origin"]

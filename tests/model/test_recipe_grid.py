@@ -453,7 +453,7 @@ def run(tmp_path, capfd):
             assert Bundle.load(made[0], evidence=True).contract.name == "grid"
         else:
             assert code == NO_MODEL, case
-            assert said.startswith("error: no model was made. "), case
+            assert said.startswith("error: no model was trained. "), case
             assert made == [], case
         return code, said, case
 
@@ -591,5 +591,5 @@ def test_an_empty_column_is_named_wherever_it_fails(run):
     """An imputer drops it, and the model then has one column fewer than its contract."""
     for field in ("amount", "member"):
         _, said, case = run("booleans", USUAL, "LogisticRegression()", load=f"rows[{field!r}] = None")
-        assert f"{field}: every one of the 256 rows to train on is null" in said, case
+        assert f"{field}: all 256 training rows are null" in said, case
         assert f"feature drop {field}" in said, case

@@ -95,7 +95,7 @@ def test_a_recipe_that_raises_is_told_with_the_line(recipes, tmp_path, more, wor
 @pytest.mark.parametrize(
     ("change", "error", "words"),
     [
-        ("rows.iloc[:0]", DataError, "there is not one row"),
+        ("rows.iloc[:0]", DataError, r"load\(\) returned no rows"),
         ("rows.rename(columns={'pages': 'page_count'})", DataError, "is it called 'page_count'"),
         ("rows.assign(pages='many')", ContractError, "pages: expected a number of at least 0"),
         ("rows.assign(bought=None)", ContractError, "bought: expected one of 'no', 'yes'"),
@@ -125,7 +125,7 @@ def test_data_that_cannot_be_learnt_from_is_refused(recipes, tmp_path, change, e
         ("rows.assign(at=rows['at'] + pd.Timedelta('400D'))", r"- buys.py:27: at: .* lie outside the window"),
         ("rows.assign(bought=1)", r"- buys.py:25: bought: expected one of 'no', 'yes', got 1"),
         ("rows.assign(bought='no')", r"- buys.py:25: the .* rows to train on have no bought of yes"),
-        ("rows.iloc[:0]", r"buys.py:34: there is not one row"),
+        ("rows.iloc[:0]", r"buys.py:34: load\(\) returned no rows"),
         ("5", r"buys.py:\d+: load returned int"),
         ("rows.assign(pages=None)", r"visits.py:\d+: pages: expected a number .*nullable=True"),
     ],
