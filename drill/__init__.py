@@ -1,1 +1,1 @@
-"""Faults put into the user's own data, recipe and bundle, one at a time: does the gate catch them?"""
+"""Fault injection: faults in the user's data, recipe and bundle, one at a time, and whether the gate finds them."""

@@ -1,4 +1,4 @@
-"""Fifty candidates with nothing wrong: other seeds, other windows, other recipes."""
+"""Fifty clean candidates: other seeds, windows and recipes."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ SETTINGS: tuple[dict[str, object], ...] = (
 
 
 def candidates(subject: Subject) -> Iterator[tuple[str, Subject, SimpleNamespace | None]]:
-    """What it is called, what it is held on, and its recipe; None for the user's own.
+    """Name, subject, and recipe (None for the user's) of each.
 
-    One salt's rows are those of several, so that they share a champion.
+    Several share a salt and so their rows, so that they share a champion.
     """
     others = [replace(subject, salt=f"rows {n}") for n in range(16)]
     for n, other in enumerate(others):

@@ -1,4 +1,4 @@
-"""What the results of a drill depend on, as one digest: with another one, nothing of a run is kept."""
+"""A digest of everything that a drill's results depend on: with another digest, a run starts again."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Iterable
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-#: Whose code makes the bundles and judges them.
+#: The packages that train and judge the bundles.
 PACKAGES = ("checks", "contracts", "drill", "forge", "model", "reporting", "serve")
 
 
 def identity(*parts: object, files: Iterable[Path] = (), root: Path = ROOT) -> str:
-    """The digest of the code, of its locked libraries, of *files* and of *parts* in words."""
+    """The digest of the code, its locked libraries, *files* and the texts *parts*."""
     found = hashlib.sha256(repr(tuple(map(str, parts))).encode())
     code = [path for package in PACKAGES for path in (root / package).rglob("*.py")]
     for path in sorted({*code, *(root / "requirements").glob("*.txt"), *files}):
@@ -21,5 +21,5 @@ def identity(*parts: object, files: Iterable[Path] = (), root: Path = ROOT) -> s
 
 
 def beside(recipe: Path) -> list[Path]:
-    """The recipe, and the Python files in its folder, which it may import."""
+    """The recipe, and the Python files in its folder, which the recipe may import."""
     return sorted(recipe.resolve().parent.glob("*.py"))

@@ -1,4 +1,4 @@
-"""A fault: where it is put in, and which rules should say so."""
+"""A fault: where it is injected, and which rules should find it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from model.train import Fitted
 
 
 class DoesNotApplyError(Exception):
-    """The user's data cannot have the fault. The message says why."""
+    """The user's data cannot have this fault. The message says why."""
 
 
 def _own(subject: Subject) -> SimpleNamespace:
@@ -26,12 +26,11 @@ def _unchanged(fitted: Fitted) -> Fitted:
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing that goes wrong.
+    """One fault.
 
-    *rules* are patterns of the rules for which it should be caught, any one of them; *also* of those
-    that may fail beside, since the fault fairly concerns them. The rest says where it is put in: the
-    recipe, the fitted model, its graph, the finished bundle, or the gate itself (a name of
-    `drill.gate_faults`).
+    *rules* are patterns of the rules of which at least one should fail; *also* of those that may fail, too. The other
+    fields say where it is injected: the recipe, the fitted model, its graph, the finished bundle, or the gate itself (a
+    name of `drill.gate_faults`).
     """
 
     name: str
@@ -46,7 +45,7 @@ class Fault:
 
     @property
     def finished(self) -> bool:
-        """Whether it is put into the finished bundle, or later: what was learnt has no fault."""
+        """Whether it is injected into the finished bundle, or later: the trained model has no fault."""
         return (self.recipe, self.fitted, self.convert) == (_own, _unchanged, to_graph)
 
 
@@ -55,7 +54,7 @@ def rows(change: Change) -> Callable[[Subject], SimpleNamespace]:
     return lambda subject: subject.changed(change)
 
 
-#: What anything that spoils a model may show in: worse than the champion, than guessing, than before.
+#: Rules that any damage of a model may fail: worse than the champion, than a baseline, than before.
 WORSE = ("compare.*", "slice*", "model.gain", "model.degradation", "model.calibration")
-#: What a change of the incoming data may show in besides.
+#: Rules that a change of the incoming data may fail, too.
 MOVED = ("drift.*", "upstream.*", "data.rewritten", "data.lost", "contract.*")

@@ -1,4 +1,4 @@
-"""Faults of the gate itself, put in while one candidate is judged."""
+"""Faults of the gate itself, injected while one candidate is judged."""
 
 from __future__ import annotations
 
@@ -8,14 +8,13 @@ from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
 
-from checks.rules import deepchecks_suite as suite
-from checks.rules import registry
+from checks.rules import deepchecks_suite, registry
 
 
 @contextmanager
 def sabotaged(how: str) -> Iterator[None]:
-    """The gate with one part that does not work: `crash`, `skip`, `crash_own`; or as it is."""
-    run = suite.run
+    """Break one part of the gate (`crash`, `skip`, `crash_own`), or none."""
+    run = deepchecks_suite.run
 
     def crash(evidence: Any, rules: Any, *more: Any, **named: Any) -> Any:
         class Crashes(type(rules[0].check)):  # type: ignore[misc]
@@ -28,7 +27,7 @@ def sabotaged(how: str) -> Iterator[None]:
         return run(evidence, rules[1:], *more, **named)
 
     if how in ("crash", "skip"):
-        with patch.object(suite, "run", {"crash": crash, "skip": skip}[how]):
+        with patch.object(deepchecks_suite, "run", {"crash": crash, "skip": skip}[how]):
             yield
     elif how == "crash_own":
 
@@ -43,7 +42,6 @@ def sabotaged(how: str) -> Iterator[None]:
 
 def _like(kind: Any, rule: Any) -> Any:
     check = kind()
-    for name, condition in rule.check._conditions.items():  # noqa: SLF001 -- it has no other way
+    for condition in rule.check._conditions.values():  # noqa: SLF001 -- there is no public way
         check.add_condition(condition.name, condition.function)
-        del name
     return check

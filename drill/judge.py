@@ -1,4 +1,4 @@
-"""Bundles -> what the gate says of them, in the environment that judges: the real gate, whole."""
+"""Run the whole gate on the bundles, in the gate's environment."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from drill.gate_faults import sabotaged
 from forge.local.folder_forge import LocalForge
 from serve.release.bundle import Bundle
 
-Told = Mapping[str, Any]
+CaseFields = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What became of a case: the decision, the rules that stopped it, those that only warned."""
+    """The result of a case: the decision, the rules that failed, those that only warned."""
 
     decision: str
     said: str
@@ -34,18 +34,18 @@ class Answer:
     warned: tuple[str, ...] = ()
 
 
-def judge(case: Told, limits: Path, of: str = "") -> Answer:
-    """The gate's answer to *case*, as `drill.make` wrote it.
+def judge(case: CaseFields, limits: Path, of: str = "") -> Answer:
+    """The gate's answer to *case*, as written by `drill.make`.
 
-    It is kept beside the bundle; where it is there for the same identity *of* what it depends on, the
-    gate is not asked again. Raises ConfigurationError if *limits* cannot be read.
+    It is stored next to the bundle, and used again for the same digest *of* its inputs. Raises ConfigurationError if
+    *limits* cannot be read.
     """
     if case["refused"]:
         return Answer("REFUSED", case["said"], (case["refused"],))
     kept = Path(case["bundle"]).parent / f"answer-{hashlib.sha256(case['name'].encode()).hexdigest()[:12]}.json"
     if of and (answer := _kept(kept, of)):
         return answer
-    answer = _asked(case, limits)
+    answer = _run_gate(case, limits)
     if of:
         draft = kept.with_suffix(".draft")
         draft.write_text(json.dumps({"of": of, **asdict(answer)}), encoding="utf-8")
@@ -54,22 +54,22 @@ def judge(case: Told, limits: Path, of: str = "") -> Answer:
 
 
 def crashed(why: str) -> Answer:
-    """The answer of a gate that did not come to its end: no verdict, and so neither a pass nor a catch."""
+    """The answer for a gate that crashed: without a verdict, the fault is neither passed nor caught."""
     return Answer("CRASHED", why, ("gate.crashed",))
 
 
-def _asked(case: Told, limits: Path) -> Answer:
+def _run_gate(case: CaseFields, limits: Path) -> Answer:
     with tempfile.TemporaryDirectory() as work, sabotaged(case["gate"]):
         out = Path(work) / "gate"
-        words = ["gate", "--candidate", case["bundle"], "--rules", str(limits), "--out", str(out)]
+        command = ["gate", "--candidate", case["bundle"], "--rules", str(limits), "--out", str(out)]
         if case["gate"] == "no_champion":
-            words += ["--against-live", "--forge", str(_forge(Path(work) / "forge", case))]
+            command += ["--against-live", "--forge", str(_forge(Path(work) / "forge", case))]
         else:
-            words += ["--champion", case["champion"]]
+            command += ["--champion", case["champion"]]
         said = io.StringIO()
         try:
             with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(said):
-                code = gate(words)
+                code = gate(command)
         except (Exception, SystemExit) as error:  # a fault of the gate itself
             return crashed(f"{type(error).__name__}: {' '.join(str(error).split())[:300]}")
         if code == USAGE:
@@ -89,10 +89,10 @@ def _kept(path: Path, of: str) -> Answer | None:
     return Answer(**found | {name: tuple(found[name]) for name in ("by", "warned")})
 
 
-def outcome(case: Told, answer: Answer, usual: Collection[str] = ()) -> dict[str, Any]:
-    """Whether a fault was caught, for its own reason, and by no more than may speak.
+def outcome(case: CaseFields, answer: Answer, usual: Collection[str] = ()) -> dict[str, Any]:
+    """Whether a fault was caught by one of its rules, and which unrelated rules failed.
 
-    *usual* are the rules that stop the candidate as it is: they say nothing about a fault.
+    *usual* are the rules that fail for the unchanged candidate; they do not count.
     """
     by = [rule for rule in answer.by if rule not in usual]
     own = [rule for rule in by if _among(rule, case["rules"])]
@@ -112,8 +112,8 @@ def outcome(case: Told, answer: Answer, usual: Collection[str] = ()) -> dict[str
     }
 
 
-def _answer(verdict: Told) -> Answer:
-    """A HOLD stops a candidate for a person; it is no catch, since a clean one may get it too."""
+def _answer(verdict: CaseFields) -> Answer:
+    """The answer by a verdict; a HOLD is not a catch, since a clean candidate may get it, too."""
     found = verdict["findings"]
     by = [f for f in found if f["outcome"] == "NOT_RUN" or (f["outcome"] == "FAIL" and f["severity"] == "block")]
     warned = [f["rule"] for f in found if f["outcome"] == "FAIL" and f["severity"] == "warn"]
@@ -124,8 +124,8 @@ def _among(rule: str, patterns: Any) -> bool:
     return any(fnmatch(rule, pattern) for pattern in patterns)
 
 
-def _forge(root: Path, case: Told) -> Path:
-    """A forge whose live.toml names a champion that nobody stored."""
+def _forge(root: Path, case: CaseFields) -> Path:
+    """A forge whose live.toml names a champion that is not stored."""
     forge, live = LocalForge(root), "serve/live.toml"
     champion = Bundle.load(Path(case["champion"]))
     text = with_champion(Live(), champion.version, champion.digest).to_toml()

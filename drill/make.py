@@ -1,4 +1,4 @@
-"""Faults -> bundles, in the environment that trains. What training refuses has no bundle."""
+"""Make a bundle for each fault, in the training environment. What training refuses has no bundle."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from model.onnx_export.export import ExportError
 from model.onnx_export.parity import ParityError
 from model.train import RecipeError, training_window
 
-#: Who refused before there was a bundle, by what was raised.
+#: exception -> the rule that refused a case before there was a bundle
 REFUSED: Mapping[type[Exception], str] = {
     ContractError: "train.contract",
     DataError: "train.data",
@@ -34,10 +34,10 @@ REFUSED: Mapping[type[Exception], str] = {
 
 @dataclass(frozen=True)
 class Case:
-    """One thing to judge.
+    """One case to judge.
 
-    *refused* says which of the fault's own rules left no bundle, *raw* where the rows are then;
-    *left_out* why there is no case: the fault does not apply to this recipe.
+    *refused*: the rule by which training refused it; then *raw* is the folder of its rows. *left_out*: why the fault
+    does not apply to this recipe.
     """
 
     name: str
@@ -54,10 +54,10 @@ class Case:
     raw: str = ""
 
 
-def asked(clean: int, only: Sequence[str] = ()) -> list[tuple[str, int]]:
-    """Every case by family and number: the candidate as it is, the faults, *clean* with nothing wrong.
+def cases_of(clean: int, only: Sequence[str] = ()) -> list[tuple[str, int]]:
+    """All cases by family and number: the unchanged candidate, the faults, *clean* clean candidates.
 
-    *only* are parts of families' or faults' names; all without.
+    *only*: texts of which one must occur in the family or name; empty for all.
     """
     faults = [(family, n, fault.name) for family, each in FAMILIES.items() for n, fault in enumerate(each)]
     found = [(CLEAN, 0, ""), *faults, *((CLEAN, n, "") for n in range(1, clean + 1))]
@@ -69,7 +69,7 @@ def asked(clean: int, only: Sequence[str] = ()) -> list[tuple[str, int]]:
 
 
 def make(subject: Subject, family: str, number: int, into: Path) -> Case:
-    """The case, its bundle and its champion in *into*. Kept: what is there is not made again."""
+    """The case, with its bundle and champion in *into*. An existing case is not made again."""
     folder = into / f"{family}-{number}"
     written = folder / "case.json"
     if written.is_file():
@@ -85,9 +85,9 @@ def make(subject: Subject, family: str, number: int, into: Path) -> Case:
 
 
 def lost(subject: Subject, family: str, number: int, into: Path) -> Case:
-    """The case whose process was ended while it was made."""
+    """The case whose process was killed while it was made."""
     name = _clean_ones(subject)[number][0] if family == CLEAN else FAMILIES[family][number].name
-    why = "the process that made it was ended, for want of memory perhaps"
+    why = "the process that made it was killed, possibly for lack of memory"
     return _write(Case(name, family, left_out=why), into / f"{family}-{number}")
 
 
@@ -101,9 +101,9 @@ def _write(case: Case, folder: Path) -> Case:
 
 
 def read(path: Path) -> Case:
-    """The case that `make` wrote."""
-    told = json.loads(path.read_text(encoding="utf-8"))
-    return Case(**told | {name: tuple(told[name]) for name in ("rules", "also")})
+    """The case written by `make`."""
+    fields = json.loads(path.read_text(encoding="utf-8"))
+    return Case(**fields | {name: tuple(fields[name]) for name in ("rules", "also")})
 
 
 def _faulty(subject: Subject, fault: Fault, family: str, folder: Path) -> Case:
@@ -119,7 +119,7 @@ def _faulty(subject: Subject, fault: Fault, family: str, folder: Path) -> Case:
             raw = _raw(recipe, subject, folder / "raw")
             return replace(case, refused=rule, said=str(error)[:500], raw=raw)
         return replace(case, bundle=str(bundle), champion=str(subject.champion(folder.parent)))
-    except (Exception, SystemExit) as error:  # whatever the recipe and its libraries raise
+    except (Exception, SystemExit) as error:  # anything that the recipe or its libraries raise
         return replace(case, left_out=_why(error))
 
 
@@ -128,7 +128,7 @@ def _refusal(error: BaseException) -> str:
 
 
 def _does_not_apply(error: BaseException) -> str:
-    """What the error, or one that led to it, says of why the fault cannot be had; "" if nothing."""
+    """Why the fault does not apply, by the error or one of its causes; "" if it applies."""
     while error:
         if isinstance(error, DoesNotApplyError):
             return str(error)
@@ -137,18 +137,18 @@ def _does_not_apply(error: BaseException) -> str:
 
 
 def _why(error: BaseException) -> str:
-    """Why a case cannot be made. A refusal for another reason than the fault's is said to be one."""
+    """Why a case cannot be made; marked if training refused it for another reason than the fault."""
     if said := _does_not_apply(error):
         return said
     words = " ".join(str(error).split())[:300]
     if rule := _refusal(error):
-        return f"refused before there is a bundle, for another reason than the fault's ({rule}): {words}"
+        return f"training refused it for another reason than the fault ({rule}): {words}"
     last = traceback.extract_tb(error.__traceback__)[-1]
     return f"{type(error).__name__}: {words} ({Path(last.filename).name}:{last.lineno})"
 
 
 def _made(fault: Fault, recipe: SimpleNamespace, subject: Subject, into: Path) -> Path:
-    """The bundle with the *fault*; where that is put into a finished one, a copy of the plain one."""
+    """The bundle with the *fault*; a copy of the plain one if the fault is injected into a finished bundle."""
     if fault.finished:
         plain = subject.plain(into.parent.parent, subject.today)
         return Path(shutil.copytree(plain, into / plain.name))
@@ -156,10 +156,7 @@ def _made(fault: Fault, recipe: SimpleNamespace, subject: Subject, into: Path) -
 
 
 def _raw(recipe: SimpleNamespace, subject: Subject, folder: Path) -> str:
-    """The folder with the rows as they came, where no bundle holds them; "" if they cannot be had.
-
-    It is for those who look at rows alone.
-    """
+    """The folder with the loaded rows, for peers' suites, where there is no bundle; "" if they cannot be loaded."""
     folder.mkdir()
     try:
         start, end = training_window(recipe, subject.today)
@@ -168,13 +165,13 @@ def _raw(recipe: SimpleNamespace, subject: Subject, folder: Path) -> str:
         late = rows[recipe.CONTRACT.time] >= subject.since
         for name, part in (("train", rows[~late]), ("holdout", rows[late])):
             part.reset_index(drop=True).to_parquet(folder / f"{name}.parquet", index=False)
-    except Exception:  # the rows are spoilt: in which way, the refusal says
+    except Exception:  # the rows cannot be used, as the refusal says
         return ""
     return str(folder)
 
 
 def _clean(subject: Subject, number: int, folder: Path) -> Case:
-    """The candidate as it is, or one of the fifty; its champion trained by the user's own recipe."""
+    """The unchanged candidate, or a clean one; the champion is trained by the user's recipe."""
     name, other, recipe = _clean_ones(subject)[number]
     try:
         champion = other.champion(folder.parent)

@@ -1,4 +1,4 @@
-"""The same faults before Deepchecks' stock suites and Evidently's presets, as their makers deliver them."""
+"""Deepchecks' stock suites and Evidently's presets, with their defaults, on the same faults."""
 
 from __future__ import annotations
 
@@ -18,20 +18,19 @@ from drill.score import AS_IT_IS, CLEAN
 
 HERE = Path(__file__).parent / "peers"
 CHECKS = Path(".venv/checks/bin/python")
-#: In an environment of its own, thrown away by `make clean`.
+#: In a separate environment, which `make clean` removes.
 EVIDENTLY = ("evidently==0.7.23", "pandas<3", "pyarrow")
 NOTE = (
-    "The others look at 2,000 rows of each part, with the conditions that they come with. A fault counts as"
-    " caught by them if a condition fails that holds for the candidate as it is, whatever it says; a clean"
-    " candidate as rejected by the same measure. Rows that make them crash count as caught. Ours counts only if a rule that names its reason rejects. They see frames and scores: what an export, a digest or a gate"
-    " gets wrong is outside of what they look at, and what training refuses they are given as it came,"
-    " without scores."
+    "The peers check 2,000 rows of each part with their default conditions. A fault counts as"
+    " caught by them if any condition fails that holds for the unchanged candidate; a clean"
+    " candidate as rejected by the same measure. Rows that make them crash count as caught. Ours counts only if a rule that names its reason rejects. They get frames and scores: faults of an export, a digest or a gate"
+    " are out of their scope, and what training refuses they get as loaded, without scores."
 )
 
 
 @dataclass(frozen=True)
-class Rival:
-    """A peer: what it is called, its script, and the Python that runs it."""
+class Peer:
+    """A peer: name, title, script, and the Python that runs it."""
 
     name: str
     title: str
@@ -39,30 +38,30 @@ class Rival:
     python: Path
 
 
-def rivals(folder: Path) -> list[Rival]:
-    """Both, their environments made."""
+def peers(folder: Path) -> list[Peer]:
+    """Both peers, with their environments."""
     own = install(folder.parent / "peers/evidently", EVIDENTLY, Path(sys.executable))
     return [
-        Rival("deepchecks", "Deepchecks, stock suites", "deepchecks_stock.py", CHECKS),
-        Rival("evidently", "Evidently, presets with tests", "evidently_presets.py", own),
+        Peer("deepchecks", "Deepchecks, stock suites", "deepchecks_stock.py", CHECKS),
+        Peer("evidently", "Evidently, presets with tests", "evidently_presets.py", own),
     ]
 
 
 def compare(cases: Sequence[Case], contract: Contract, folder: Path) -> dict[str, Any]:
-    """What each rival says of every case that has frames, beyond what it says of the candidate as it is.
+    """The conditions that fail by peer and case, for cases with frames, apart from those of the unchanged candidate.
 
-    By name: title, `by` fault and by `clean` candidate, and what is `usual`.
+    By peer: title, failures `by` fault and by `clean` candidate, and the `usual` ones.
     """
-    told = [shown for case in cases if (shown := _shown(case, contract))]
+    frames = [shown for case in cases if (shown := _shown(case, contract))]
     found: dict[str, Any] = {}
-    for rival in rivals(folder):
-        failed = _asked(rival, told, folder)
+    for peer in peers(folder):
+        failed = _failed(peer, frames, folder)
         usual = set(failed[AS_IT_IS])
         new = {name: [each for each in failed[name] if each not in usual] for name in failed}
-        (version,) = versions_in(rival.python, [rival.name]).values()
+        (version,) = versions_in(peer.python, [peer.name]).values()
         clean = {case.name for case in cases if case.family == CLEAN} - {AS_IT_IS}
-        found[rival.name] = {
-            "title": f"{rival.title} ({version})",
+        found[peer.name] = {
+            "title": f"{peer.title} ({version})",
             "usual": sorted(usual),
             "clean": {name: new[name] for name in new if name in clean},
             "by": {name: new[name] for name in new if name not in clean},
@@ -70,16 +69,16 @@ def compare(cases: Sequence[Case], contract: Contract, folder: Path) -> dict[str
     return {"peers": found, "notes": [NOTE]}
 
 
-def _asked(rival: Rival, told: Sequence[Mapping[str, Any]], folder: Path) -> dict[str, list[str]]:
-    """What of each case *rival* says has failed; what it said of the same rows before is kept."""
-    kept, asked, answers = (folder / f"peers-{rival.name}{more}.json" for more in ("", "-asked", "-answers"))
+def _failed(peer: Peer, frames: Sequence[Mapping[str, Any]], folder: Path) -> dict[str, list[str]]:
+    """The conditions of *peer* that fail, by case; results for the same rows are used again."""
+    kept, args, answers = (folder / f"peers-{peer.name}{more}.json" for more in ("", "-asked", "-answers"))
     known = json.loads(kept.read_text(encoding="utf-8")) if kept.is_file() else {}
-    of = {case["name"]: _digest(case) for case in told}
-    new = [case for case in told if known.get(case["name"], {}).get("of") != of[case["name"]]]
-    print(f"{rival.title}: {len(new)} cases ...", flush=True)
+    of = {case["name"]: _digest(case) for case in frames}
+    new = [case for case in frames if known.get(case["name"], {}).get("of") != of[case["name"]]]
+    print(f"{peer.title}: {len(new)} cases ...", flush=True)
     if new:
-        asked.write_text(json.dumps(new), encoding="utf-8")
-        command = [str(rival.python), str(HERE / rival.script), str(asked), str(answers)]
+        args.write_text(json.dumps(new), encoding="utf-8")
+        command = [str(peer.python), str(HERE / peer.script), str(args), str(answers)]
         subprocess.run(command, check=True)
         for name, failed in json.loads(answers.read_text(encoding="utf-8")).items():
             known[name] = {"of": of[name], "failed": failed}
@@ -93,7 +92,7 @@ def _digest(case: Mapping[str, Any]) -> str:
 
 
 def _shown(case: Case, contract: Contract) -> Mapping[str, Any] | None:
-    """What a rival is told of *case*; None where there is nothing but what it is told of others."""
+    """The peers' input for *case*; None if it has no frames, or the same as another case."""
     evidence = Path(case.bundle) / "evidence" if case.bundle else Path(case.raw)
     if not (case.bundle or case.raw) or case.gate:
         return None
@@ -109,6 +108,6 @@ def _shown(case: Case, contract: Contract) -> Mapping[str, Any] | None:
         "time": contract.time,
         "key": contract.key,
         "numbers": [name for name, kind in kinds.items() if kind == "number"],
-        "words": [name for name, kind in kinds.items() if kind != "number"],
+        "categories": [name for name, kind in kinds.items() if kind != "number"],
         "task": contract.task,
     }

@@ -1,4 +1,4 @@
-"""A bundle that was changed and signed anew, so that what is judged is the change and not the seal."""
+"""A changed bundle with recomputed digests, so that the gate judges the change and not the digest."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from serve.release.manifest import digest_of
 
 
 def resigned(folder: Path, change: Callable[[dict[str, Any]], None] = lambda _: None) -> Path:
-    """The bundle in *folder* with its manifest changed, and every digest right again; its new folder."""
+    """Change the manifest of the bundle in *folder* and recompute all digests; returns the new folder."""
     path = folder / "manifest.json"
     manifest = json.loads(path.read_bytes())
     change(manifest)

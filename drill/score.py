@@ -1,4 +1,4 @@
-"""Outcomes -> the score: numbers, a table in the terminal, and Markdown. Pure."""
+"""The score of a drill's outcomes: numbers, a table for the terminal, and Markdown. Pure."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 Outcome = Mapping[str, Any]
-#: The family of what has nothing wrong, and the one that everything is held against.
+#: The family of clean candidates, and the name of the unchanged one.
 CLEAN, AS_IT_IS = "clean", "as it is"
 
 
 def score(faults: Sequence[Outcome], clean: Sequence[Outcome], left_out: Sequence[Outcome] = ()) -> dict[str, int]:
-    """How many faults there were, were caught, and by no other rules; of the clean, how many were rejected.
+    """Counts of faults, faults caught, and faults caught by their rules only; of clean candidates, and those rejected.
 
-    *left_out* are the cases that do not apply to the recipe: they are counted, and are neither.
+    *left_out* are the cases that do not apply to the recipe; they are counted separately.
     """
     return {
         "faults": len(faults),
@@ -26,18 +26,18 @@ def score(faults: Sequence[Outcome], clean: Sequence[Outcome], left_out: Sequenc
 
 
 def sentence(found: Mapping[str, int]) -> str:
-    """The score in words."""
+    """The score as a sentence."""
     left_out = found.get("left_out", 0)
     more = f"; {left_out} do{'es' if left_out == 1 else ''} not apply to this recipe" if left_out else ""
     return (
-        f"{found['caught']} of {found['faults']} faults caught for their own reason,"
-        f" {found['precisely']} of them by no rule that does not concern them;"
+        f"{found['caught']} of {found['faults']} faults caught by the expected rules,"
+        f" {found['precisely']} of them without a failure of an unrelated rule;"
         f" {found['rejected']} of {found['clean']} clean candidates rejected{more}"
     )
 
 
 def summary(drill: Mapping[str, Any]) -> list[str]:
-    """What is to be looked at, a line each: faults missed, clean candidates rejected, what does not apply."""
+    """A line for each fault missed, clean candidate rejected, and case that does not apply."""
     return [
         *(line(each) for each in drill["faults"] if not each["caught"] or each["beyond"]),
         *(
@@ -50,25 +50,25 @@ def summary(drill: Mapping[str, Any]) -> list[str]:
 
 
 def line(each: Outcome) -> str:
-    """One outcome, for a terminal."""
+    """One outcome, for the terminal."""
     if each["caught"]:
         return f"caught  {each['name']}: {', '.join(each['own'])}" + (
-            f" (and {', '.join(each['beyond'])}, which it hardly concerns)" if each["beyond"] else ""
+            f" (and {', '.join(each['beyond'])}, unrelated)" if each["beyond"] else ""
         )
-    told = f" (only a warning: {', '.join(each['warned'])})" if each["warned"] else ""
+    warned = f" (only a warning: {', '.join(each['warned'])})" if each["warned"] else ""
     also = f", stopped by {', '.join(each['also'])}" if each["also"] else ""
-    return f"MISSED  {each['name']}: {each['decision']}{also}{told}"
+    return f"MISSED  {each['name']}: {each['decision']}{also}{warned}"
 
 
 def markdown(drill: Mapping[str, Any], peers: Mapping[str, Any] | None = None) -> str:
-    """The drill's part of BENCHMARKS.md: kill scores side by side, then fault by fault.
+    """The drill's section of BENCHMARKS.md: the scores of gate and peers, then fault by fault.
 
-    *peers* has what `drill.peer_suites.compare` gives, and notes.
+    *peers* is the result of `drill.peer_suites.compare`.
     """
     found, faults = drill["score"], drill["faults"]
     others = list((peers or {}).get("peers", {}).values())
     head = (
-        f"Faults put into a user's own data, recipe and bundle, one at a time (`{drill['recipe']}` as of"
+        f"Faults injected into a user's data, recipe and bundle, one at a time (`{drill['recipe']}` as of"
         f" {drill['today']}, about {drill['rows']:,} rows). {sentence(found)}. Written by"
         f" `make drill PEERS=all` on {drill['when']}, on {drill['machine']}."
     )
@@ -77,7 +77,7 @@ def markdown(drill: Mapping[str, Any], peers: Mapping[str, Any] | None = None) -
         "",
         head,
         "",
-        "| | faults caught | clean candidates rejected | fails for the candidate as it is |",
+        "| | faults caught | clean candidates rejected | fails for the unchanged candidate |",
         "|---|---:|---:|---:|",
         f"| **the gate** | **{found['caught']} of {found['faults']}** | **{found['rejected']} of {found['clean']}** | {len(drill['usual'])} rules |",
     ]

@@ -1,4 +1,4 @@
-"""What the drill is held on: the user's own recipe and data, thinned so that a model takes a second."""
+"""The drill's subject: the user's recipe and data, thinned so that training takes a second."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from contracts.row_contract import Contract, Feature
 from model.onnx_export.export import Build, export, to_graph
 from model.train import Fitted, read_recipe, train, training_window
 
-#: Rows of a window that are kept, about.
+#: About how many rows of a window are kept.
 ROWS = 12_000
 Frame: TypeAlias = pd.DataFrame
 Change = Callable[[Frame, "Subject"], Frame]
@@ -30,7 +30,7 @@ Change = Callable[[Frame, "Subject"], Frame]
 
 @dataclass(frozen=True)
 class Subject:
-    """A recipe's data as of a day. *salt* picks which rows are kept, the same ones in each window."""
+    """A recipe's data as of a day. *salt* selects which rows are kept, the same ones in each window."""
 
     path: Path
     today: date
@@ -53,22 +53,22 @@ class Subject:
 
     @property
     def held(self) -> timedelta:
-        """How much of the end of a window is held back to judge with; whole days."""
+        """The length of the holdout, in whole days."""
         recipe = self.recipe
         start, end = training_window(recipe, self.today)
         return getattr(recipe, "HOLDOUT", None) or timedelta(days=max(1, (end - start).days // 5))
 
     @property
     def since(self) -> datetime:
-        """The moment up to which the champion has seen the world."""
+        """The end of the champion's data."""
         return training_window(self.recipe, self.today)[1] - self.held
 
     def random(self, name: str) -> np.random.Generator:
-        """The same dice for the same *name*."""
+        """A generator seeded by *name*."""
         return np.random.default_rng(zlib.crc32(f"{self.salt}{name}".encode()))
 
     def changed(self, change: Change, **more: Any) -> SimpleNamespace:
-        """The recipe with its rows changed by *change*, and whatever else is in *more*."""
+        """The recipe with its rows changed by *change*, and the attributes *more*."""
         recipe = self.recipe
         load = recipe.load
         recipe.load = lambda start, end: change(load(start, end), self)
@@ -77,13 +77,13 @@ class Subject:
         return recipe
 
     def plain(self, into: Path, today: date) -> Path:
-        """The bundle of the user's own recipe as of *today*, made once and kept in a folder of *into*."""
+        """The bundle of the user's recipe as of *today*, made once in a folder of *into*."""
         folder = into / f"plain-{today}-{self.salt.replace(' ', '-')}"
         made = sorted(path.parent for path in folder.glob("2*/manifest.json"))
         return made[0] if made else self.make(self.recipe, folder, today=today)
 
     def champion(self, into: Path) -> Path:
-        """The bundle that was made when the candidate's holdout began."""
+        """The bundle as of the start of the candidate's holdout."""
         return self.plain(into, self.today - self.held)
 
     def make(
@@ -95,15 +95,15 @@ class Subject:
         convert: Callable[[Fitted], bytes] = to_graph,
         fitted: Callable[[Fitted], Fitted] = lambda each: each,
     ) -> Path:
-        """A bundle of *recipe*, by the same functions as every other. Raises what they raise."""
-        asked = today or self.today
-        made = fitted(train(recipe, asked))
-        at = datetime.combine(asked, time(3), UTC)
+        """A bundle of *recipe*, by the functions of `model`. Raises what they raise."""
+        args = today or self.today
+        made = fitted(train(recipe, args))
+        at = datetime.combine(args, time(3), UTC)
         return export(made, Build(at, "", self.path), into, self.parity, convert)
 
     def _thin(self, rows: Frame, contract: Contract) -> Frame:
         if not isinstance(rows, pd.DataFrame) or [*rows.columns].count(contract.key) != 1:
-            return rows  # training says what is wrong with them
+            return rows  # training reports what is wrong with them
         share = min(1.0, ROWS / max(len(rows), 1))
         words = (self.salt + rows[contract.key].astype(str)).to_numpy(object)
         kept = pd.util.hash_array(words) % 10_000 < share * 10_000
@@ -121,17 +121,17 @@ def _load(path: Path, start: datetime, end: datetime) -> Frame:
 
 
 def plain(contract: Contract, **settings: Any) -> Pipeline:
-    """An estimator that takes any contract's features: where a fault needs one of its own."""
+    """An estimator for any contract's features, for faults that need one."""
     words = [f.name for f in contract.features if f.kind == "category"]
     encoder = OneHotEncoder(handle_unknown="ignore", min_frequency=20, sparse_output=False)
     kind = HistGradientBoostingRegressor if contract.task == "regression" else HistGradientBoostingClassifier
-    asked = {"max_iter": 80, "max_leaf_nodes": 15, "min_samples_leaf": 50, "l2_regularization": 5.0}
-    trees = kind(**(asked | {"early_stopping": False, "random_state": 0} | settings))
+    args = {"max_iter": 80, "max_leaf_nodes": 15, "min_samples_leaf": 50, "l2_regularization": 5.0}
+    trees = kind(**(args | {"early_stopping": False, "random_state": 0} | settings))
     return make_pipeline(ColumnTransformer([("categories", encoder, words)], remainder="passthrough"), trees)
 
 
 def with_feature(contract: Contract, feature: Feature) -> Contract:
-    """The contract with one feature more."""
+    """The contract with an additional feature."""
     return again(contract, features=(*contract.features, feature))
 
 

@@ -1,4 +1,4 @@
-"""Tasks, spread over processes that share what is imported."""
+"""Run tasks in processes that share imported modules."""
 
 from __future__ import annotations
 
@@ -15,11 +15,10 @@ Task = tuple[Any, ...]
 
 
 def spread(work: Callable[..., Any], tasks: Sequence[Task], lost: Callable[..., Any]) -> Iterator[Any]:
-    """Each task's result as it comes.
+    """Each task's result, as they are done.
 
-    A process that is killed, for want of memory for instance, takes its pool with it: what was not
-    done by then is done one task at a time, and one that ends its process again has the result of
-    *lost*, which is called with the task as well.
+    A killed process (for lack of memory, for example) breaks its pool. Remaining tasks are then run one at a time, and
+    the result of one that kills its process again is *lost*, called with the task.
     """
     undone: list[Task] = []
     with _pool(WORKERS) as pool:
@@ -47,7 +46,7 @@ def spread(work: Callable[..., Any], tasks: Sequence[Task], lost: Callable[..., 
 
 @contextmanager
 def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
-    """Processes that leave an interruption to their parent, which waits for no task but those begun."""
+    """A pool whose processes ignore interruptions; the parent waits only for tasks that have begun."""
     ignore = (signal.SIGINT, signal.SIG_IGN)
     pool = ProcessPoolExecutor(workers, get_context("fork"), signal.signal, ignore)
     try:

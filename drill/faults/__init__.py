@@ -1,18 +1,13 @@
-"""The catalogue, by family."""
+"""The catalogue of faults, by family."""
 
 from drill.fault import Fault
-from drill.faults import data_faults as data
-from drill.faults import export_faults as export
-from drill.faults import label_faults as labels
-from drill.faults import leakage_faults as leakage
-from drill.faults import model_faults as model
-from drill.faults import process_faults as process
+from drill.faults import data_faults, export_faults, label_faults, leakage_faults, model_faults, process_faults
 
 FAMILIES: dict[str, tuple[Fault, ...]] = {
-    "leakage": leakage.FAULTS,
-    "labels": labels.FAULTS,
-    "data": data.FAULTS,
-    "model": model.FAULTS,
-    "export": export.FAULTS,
-    "process": process.FAULTS,
+    "leakage": leakage_faults.FAULTS,
+    "labels": label_faults.FAULTS,
+    "data": data_faults.FAULTS,
+    "model": model_faults.FAULTS,
+    "export": export_faults.FAULTS,
+    "process": process_faults.FAULTS,
 }

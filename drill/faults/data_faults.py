@@ -1,4 +1,4 @@
-"""Data: what comes in is not what came in. Of everything loaded, or since the champion was made."""
+"""Data faults: in all loaded rows, or in those since the champion was trained."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ BESIDE = (*MOVED, *WORSE, "labels.maturing", "calibration*", "model.constant")
 
 
 def number(subject: Subject, fits: Callable[[Feature], bool] = lambda _: True) -> Feature:
-    """A number of the contract's, one that may be missing by preference."""
+    """A numeric feature of the contract, preferably a nullable one."""
     found = [f for f in subject.contract.features if f.kind == "number" and fits(f)]
     if not found:
-        raise DoesNotApplyError("there is no such number among the features")
+        raise DoesNotApplyError("there is no such numeric feature")
     return max(found, key=lambda feature: feature.nullable)
 
 
 def category(subject: Subject) -> Feature:
-    """An open category of the contract's."""
+    """A category of the contract without a list of choices."""
     found = [f for f in subject.contract.features if f.kind == "category" and not f.choices]
     if not found:
-        raise DoesNotApplyError("there is no open category among the features")
+        raise DoesNotApplyError("there is no category without a list of choices")
     return found[0]
 
 
 def _late(frame: Frame, subject: Subject) -> Any:
-    """The rows since the champion was made."""
+    """The rows since the champion was trained."""
     return frame[subject.contract.time] >= subject.since
 
 
 def _unit(frame: Frame, subject: Subject) -> Frame:
-    # Thousandths instead of ones; what a contract's bounds let through.
+    # Thousandths instead of ones, or as far as the contract's bounds allow.
     name = number(subject, lambda f: f.minimum is None or f.minimum <= 0).name
     return frame.assign(**{name: frame[name].where(~_late(frame, subject), frame[name] / 100)})
 
@@ -81,7 +81,7 @@ def _sentinel(frame: Frame, subject: Subject) -> Frame:
 
 
 def _roomy(frame: Frame, subject: Subject) -> Feature:
-    """A number whose bounds leave room for a value that says "unknown"."""
+    """A number whose bounds allow a value that means "unknown"."""
     return number(subject, lambda f: _far(frame, f) > frame[f.name].max() * 1.2)
 
 
@@ -166,18 +166,12 @@ def _biased(frame: Frame, subject: Subject) -> Frame:
 FAULTS = (
     Fault(
         "unit change",
-        "a number comes a hundredth as large, since the champion was made",
+        "a number is a hundredth as large, since the champion was trained",
         ("upstream.units", "data.rewritten"),
         BESIDE,
         rows(_unit),
     ),
-    Fault(
-        "columns swapped",
-        "two numbers have each other's values",
-        ("data.rewritten", "train.contract"),
-        BESIDE,
-        rows(_swapped),
-    ),
+    Fault("columns swapped", "two numbers are swapped", ("data.rewritten", "train.contract"), BESIDE, rows(_swapped)),
     Fault("sign flipped", "a number has the other sign", ("data.rewritten", "train.contract"), BESIDE, rows(_sign)),
     Fault(
         "sentinel -999",
@@ -188,35 +182,35 @@ FAULTS = (
     ),
     Fault(
         "sentinel within the contract",
-        "a tenth of a number is a large one for unknown, since the champion was made",
+        "a tenth of a number is a large one for unknown, since the champion was trained",
         ("data.sentinels", "upstream.units"),
         BESIDE,
         rows(_sentinel),
     ),
     Fault(
         "null flood",
-        "two in five of a number are missing, since the champion was made",
+        "two in five of a number are missing, since the champion was trained",
         ("data.missing_jump", "upstream.missing"),
         (*BESIDE, "data.missing"),
         rows(_nulls),
     ),
     Fault(
         "a feed hangs",
-        "a number repeats its last value, since the champion was made",
+        "a number repeats its last value, since the champion was trained",
         ("data.frozen",),
         BESIDE,
         rows(_frozen),
     ),
     Fault(
         "category renamed",
-        "the commonest value has another name, since the champion was made",
+        "the most frequent value has another name, since the champion was trained",
         ("upstream.renamed",),
         BESIDE,
         rows(_renamed),
     ),
     Fault(
         "case changed",
-        "three in ten values of a category come in the other case",
+        "three in ten values of a category are in the other case",
         ("data.variants",),
         BESIDE,
         rows(_case),
@@ -228,24 +222,24 @@ FAULTS = (
         BESIDE,
         rows(_space),
     ),
-    Fault("dtype changed", "a number comes as text", ("train.contract",), (), rows(_words)),
+    Fault("dtype changed", "a number is text", ("train.contract",), (), rows(_words)),
     Fault(
         "export truncated",
-        "two thirds of each day are missing, since the champion was made",
+        "two thirds of each day are missing, since the champion was trained",
         ("data.rate", "upstream.stopped", "upstream.rows", "data.lost"),
         (*BESIDE, "data.clock", "data.fresh_rows"),
         rows(_truncated),
     ),
     Fault(
         "a day loaded twice",
-        "one day's rows are there twice",
+        "one day's rows are loaded twice",
         ("data.repeated", "data.duplicates"),
         (*MOVED,),
         rows(_twice),
     ),
     Fault(
         "time zone shifted",
-        "the clock is six hours behind, since the champion was made",
+        "the clock is six hours behind, since the champion was trained",
         ("data.clock",),
         (*BESIDE, "data.rate"),
         rows(_zone),
@@ -262,7 +256,7 @@ FAULTS = (
     ),
     Fault(
         "sampling bias towards a slice",
-        "one slice is exported whole, of the others a quarter",
+        "one slice is complete, of the others there is a quarter",
         ("data.lost",),
         (*BESIDE, "data.fresh_rows"),
         rows(_biased),

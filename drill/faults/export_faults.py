@@ -1,4 +1,4 @@
-"""Export: the file does not compute what the estimator does, or cannot be served."""
+"""Export faults: the ONNX file differs from the estimator, or cannot be served."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from model.onnx_export.export import to_graph
 from model.train import Fitted
 
 PARITY = ("export.parity",)
-#: Of a square table, float32: 36 MB.
+#: The width of a square table of float32: 36 MB.
 SIDE = 3_000
 
 
 def spoilt(change: Callable[[Any], bool]) -> Callable[[Fitted], bytes]:
-    """A converter whose graph *change* spoils; it says whether there was something to spoil."""
+    """A converter whose graph is damaged by *change*, which returns whether it changed anything."""
 
     def convert(fitted: Fitted) -> bytes:
         model = onnx.load_from_string(to_graph(fitted))
@@ -52,7 +52,7 @@ def _swapped(graph: Any) -> bool:
 
 
 def _rounded(graph: Any) -> bool:
-    """Every threshold one float32 up: rows on it go the other way."""
+    """Every threshold is one float32 higher: rows on it take the other branch."""
     return _trees(graph, "nodes_values", lambda values: np.nextafter(np.float32(values), np.float32(np.inf)))
 
 
@@ -62,7 +62,7 @@ def _routed(graph: Any) -> bool:
 
 
 def _bloated(graph: Any) -> bool:
-    """A table of 36 MB that each answer reads, and that changes none."""
+    """A table of 36 MB that each answer reads, without an effect."""
     output = graph.output[-1].name
     for node in graph.node:
         node.output[:] = ["lean" if name == output else name for name in node.output]
@@ -71,7 +71,7 @@ def _bloated(graph: Any) -> bool:
         numpy_helper.from_array(values, name)
         for name, values in (("table", np.zeros((SIDE, SIDE), np.float32)), ("row", np.zeros((1, SIDE), np.float32)))
     )
-    # By way of the number of rows, else the runtime works it out beforehand, and drops the table.
+    # Depends on the number of rows, else the runtime would fold it into a constant and drop the table.
     for kind, inputs, made, more in (
         ("Shape", ["lean"], "shape", {}),
         ("Cast", ["shape"], "rows", {"to": onnx.TensorProto.FLOAT}),
@@ -100,7 +100,7 @@ def _trees(graph: Any, attribute: str, change: Callable[[Any], Any]) -> bool:
 
 
 def _strict(subject: Subject) -> SimpleNamespace:
-    """An encoder that raises for a category it never saw."""
+    """An encoder that raises for an unknown category."""
     category(subject)
     contract = subject.contract
     words = [f.name for f in contract.features if f.kind == "category"]
@@ -155,21 +155,21 @@ FAULTS = (
     ),
     Fault(
         "an unknown category crashes",
-        "the encoder knows what it saw, and raises for all else",
+        "the encoder raises for an unknown category",
         ("export.graph", "export.parity", "train.recipe"),
         (),
         _strict,
     ),
     Fault(
         "oversized and slow",
-        "a table of 36 MB that each answer reads for nothing",
+        "a table of 36 MB that each answer reads without need",
         ("serving.size", "serving.latency"),
         ("serving.memory",),
         convert=spoilt(_bloated),
     ),
     Fault(
         "opset of the future",
-        "the graph asks for operators that no runtime has",
+        "the graph uses an operator set that no runtime supports",
         ("gate.cannot_judge",),
         (),
         bundle=_opset,

@@ -1,4 +1,4 @@
-"""Labels: what is learnt is not what happened."""
+"""Label faults: the outcomes to train on are wrong."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from contracts.row_contract import Target
 from drill.fault import WORSE, DoesNotApplyError, Fault, rows
 from drill.thinned_recipe import Frame, Subject
 
-#: What spoilt labels may show in, besides their own rule.
+#: Rules that wrong labels may fail, besides their own rule.
 SPOILT = (*WORSE, "drift.label", "drift.predictions", "model.constant", "labels.*", "upstream.*", "calibration*")
-#: Outcomes come so many days late.
+#: The label delay in days.
 LATE = 5
 
 
@@ -73,15 +73,11 @@ FAULTS = (
         rows(_shuffled),
     ),
     Fault(
-        "labels flipped for a slice",
-        "one slice's outcomes are turned round",
-        ("data.rewritten",),
-        SPOILT,
-        rows(_flipped),
+        "labels flipped for a slice", "one slice's outcomes are inverted", ("data.rewritten",), SPOILT, rows(_flipped)
     ),
     Fault(
         "delayed labels taken as negatives",
-        f"outcomes of the last {LATE} days are not in yet, and count as none",
+        f"outcomes of the last {LATE} days have not arrived, and count as negatives",
         ("labels.maturing",),
         SPOILT,
         rows(_late),
@@ -89,7 +85,7 @@ FAULTS = (
     Fault("a class gone", "rows of one class are missing", ("train.data",), (), rows(_gone)),
     Fault(
         "labels nearly constant",
-        "99 % of the outcomes are set to the commonest class",
+        "99 % of the outcomes are set to the most frequent class",
         ("data.rewritten", "labels.balance"),
         SPOILT,
         rows(_constant),

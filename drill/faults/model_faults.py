@@ -1,4 +1,4 @@
-"""Model: it learnt the wrong thing, or nothing."""
+"""Model faults: wrong training, or a useless estimator."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
 from contracts.row_contract import Contract
 from drill.fault import WORSE, DoesNotApplyError, Fault
 from drill.faults.data_faults import number
-from drill.faults.leakage_faults import relearnt
+from drill.faults.leakage_faults import refitted
 from drill.thinned_recipe import Subject, again, codes, plain
 from model.data import Split
 from model.train import Fitted
 
-#: Rows that are too few to learn from.
+#: Too few rows to train on.
 FEW = 300
 BESIDE = (*WORSE, "drift.predictions", "calibration*", "model.constant")
 
 
-def learning(settle: Callable[[Contract, Subject], Any]) -> Callable[[Subject], SimpleNamespace]:
+def with_estimator(settle: Callable[[Contract, Subject], Any]) -> Callable[[Subject], SimpleNamespace]:
     """The recipe with another estimator."""
 
     def recipe(subject: Subject) -> SimpleNamespace:
@@ -34,12 +34,12 @@ def learning(settle: Callable[[Contract, Subject], Any]) -> Callable[[Subject], 
 
 
 def _noise(fitted: Fitted) -> Fitted:
-    """Learnt from rows whose outcomes were dealt anew; the evidence shows the true ones."""
-    return _learnt_from(fitted, lambda truth, _: np.random.default_rng(0).permutation(truth))
+    """Trained on permuted outcomes; the evidence has the true ones."""
+    return _fitted_to(fitted, lambda truth, _: np.random.default_rng(0).permutation(truth))
 
 
 def _slice_lost(fitted: Fitted) -> Fitted:
-    """The smaller slices' outcomes are turned round while it learns: one in six rows or fewer."""
+    """The smaller slices' outcomes are inverted for training: one in six rows or fewer."""
 
     def spoilt(truth: Any, train: Any) -> Any:
         name = next((f.name for f in fitted.contract.features if f.kind == "category"), None)
@@ -51,15 +51,15 @@ def _slice_lost(fitted: Fitted) -> Fitted:
         other = truth.max() - truth
         return np.where(train[name] == lost, other, truth)
 
-    return _learnt_from(fitted, spoilt)
+    return _fitted_to(fitted, spoilt)
 
 
-def _learnt_from(fitted: Fitted, spoil: Callable[[Any, Any], Any]) -> Fitted:
+def _fitted_to(fitted: Fitted, spoil: Callable[[Any, Any], Any]) -> Fitted:
     contract, train = fitted.contract, fitted.split.train
     truth = spoil(codes(train, contract), train)
     labels = [contract.target.classes[int(each)] for each in truth] if contract.target.classes else truth
     spoilt = Split(train.assign(**{contract.target.name: labels}), fitted.split.holdout)
-    return replace(relearnt(fitted, spoilt, contract.time), split=fitted.split)
+    return replace(refitted(fitted, spoilt, contract.time), split=fitted.split)
 
 
 def _memoriser(contract: Contract, _: Subject) -> Any:
@@ -73,14 +73,14 @@ def _constant(contract: Contract, _: Subject) -> Any:
 
 
 def _loud(contract: Contract, _: Subject) -> Any:
-    """Positives weigh as much as negatives: good ranks, and probabilities that are none."""
+    """Positives weigh as much as negatives: a good ranking, but no calibrated probabilities."""
     if contract.task == "regression":
         raise DoesNotApplyError("a regression has no probabilities")
     return plain(contract, class_weight="balanced")
 
 
 def _directed(subject: Subject) -> SimpleNamespace:
-    """The contract states a direction, and the model was made to go the other way."""
+    """The contract has a direction, and the model is trained with the opposite one."""
     if subject.contract.task == "multiclass":
         raise DoesNotApplyError("a direction is for one score")
     name = number(subject).name
@@ -101,7 +101,7 @@ def _directed(subject: Subject) -> SimpleNamespace:
 
 
 class _Constrained:
-    """A pipeline whose trees are told their directions once the encoder says how wide it is."""
+    """A pipeline whose trees get their directions when the encoder's width is known."""
 
     def __new__(cls, made: Any, width: Callable[[int], list[int]]) -> Any:
         fit = made.fit
@@ -116,7 +116,7 @@ class _Constrained:
 
 
 def _unstable(contract: Contract, _: Subject) -> Any:
-    """A few wild trees: another seed gives another model."""
+    """A few extremely random trees: another seed gives another model."""
     kind = ExtraTreesRegressor if contract.task == "regression" else ExtraTreesClassifier
     made = plain(contract)
     made.steps[-1] = (
@@ -134,9 +134,9 @@ def _imputer() -> Any:
 
 
 def _few(fitted: Fitted) -> Fitted:
-    """Learnt from the first rows alone: somebody tried something, and left it in."""
+    """Trained on the first rows only, as after an experiment that was left in the code."""
     few = Split(fitted.split.train.head(FEW), fitted.split.holdout)
-    return replace(relearnt(fitted, few, fitted.contract.time), split=fitted.split)
+    return replace(refitted(fitted, few, fitted.contract.time), split=fitted.split)
 
 
 def _eager(contract: Contract, _: Subject) -> Any:
@@ -146,16 +146,16 @@ def _eager(contract: Contract, _: Subject) -> Any:
 FAULTS = (
     Fault(
         "trained on noise",
-        "the outcomes were shuffled while it learnt",
+        "the outcomes were shuffled for training",
         ("compare.*", "model.gain"),
         BESIDE,
         fitted=_noise,
     ),
-    Fault("a memoriser", "trees that learn each row by heart", ("model.degradation",), BESIDE, learning(_memoriser)),
-    Fault("a constant", "the same answer for every row", ("model.constant",), BESIDE, learning(_constant)),
+    Fault("a memoriser", "trees that memorise each row", ("model.degradation",), BESIDE, with_estimator(_memoriser)),
+    Fault("a constant", "the same answer for every row", ("model.constant",), BESIDE, with_estimator(_constant)),
     Fault(
         "one slice regressed",
-        "one slice was learnt the wrong way round, the rest as ever",
+        "one slice was trained on inverted outcomes",
         ("slice*", "compare.slice*"),
         BESIDE,
         fitted=_slice_lost,
@@ -165,7 +165,7 @@ FAULTS = (
         "positives weigh as much as negatives",
         ("model.calibration", "calibration*", "compare.calibration*"),
         BESIDE,
-        learning(_loud),
+        with_estimator(_loud),
     ),
     Fault(
         "monotone constraint broken",
@@ -176,17 +176,17 @@ FAULTS = (
     ),
     Fault(
         "seed-unstable",
-        "four wild trees: another seed, another model",
+        "four extremely random trees: another seed gives another model",
         ("model.stability",),
         BESIDE,
-        learning(_unstable),
+        with_estimator(_unstable),
     ),
     Fault(
         "worse than the baseline",
-        f"eager trees that saw {FEW} rows only",
+        f"overfitted trees, trained on {FEW} rows only",
         ("compare.baseline",),
         BESIDE,
-        learning(_eager),
+        with_estimator(_eager),
         fitted=_few,
     ),
 )

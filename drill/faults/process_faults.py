@@ -1,4 +1,4 @@
-"""Process: what surrounds the model is not as it should be, the gate included."""
+"""Process faults: evidence, digests, live.toml, or the gate itself."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def _tampered(folder: Path) -> Path:
 
 
 def _same(folder: Path) -> Path:
-    """What it is judged on is what it learnt from."""
+    """The holdout is the training data."""
     shutil.copy(folder / "evidence/train.parquet", folder / "evidence/holdout.parquet")
 
     def change(manifest: dict[str, Any]) -> None:
@@ -37,7 +37,7 @@ def _future(folder: Path) -> Path:
 
 
 def _another(folder: Path) -> Path:
-    """Rows of another window and another thing, under this model's contract."""
+    """Rows of another window and another model, with this model's contract."""
     path = folder / "evidence/holdout.parquet"
     rows = pd.read_parquet(path)
     columns = [name for name in rows if not name.startswith("score")]
@@ -49,14 +49,14 @@ def _another(folder: Path) -> Path:
 
 
 def _alien(folder: Path) -> Path:
-    """Evidence that lacks a feature, as an older contract's would."""
+    """Evidence without a feature, as by an older contract."""
     path = folder / "evidence/holdout.parquet"
     rows = pd.read_parquet(path)
     rows.rename(columns={rows.columns[2]: "older_name"}).to_parquet(path, index=False)
     return resigned(folder)
 
 
-#: What cannot hold where there are no rows later than those learnt from.
+#: Rules that fail without rows later than the training data.
 NOT_FRESH = ("data.fresh_rows", "compare.*", "slice*", "data.stale", "calibration*")
 
 FAULTS = (
@@ -68,7 +68,7 @@ FAULTS = (
     Fault("digest tampered with", "a byte was added to the model's file", ("gate.cannot_judge",), (), bundle=_tampered),
     Fault(
         "holdout equal to training",
-        "it is judged on what it learnt from",
+        "the holdout is the training data",
         ("data.time_overlap", "leak.split"),
         NOT_FRESH,
         bundle=_same,
@@ -83,7 +83,7 @@ FAULTS = (
     Fault("clock in the future", "the bundle was made in 2099", ("bundle.clock",), (), bundle=_future),
     Fault(
         "evidence of another model",
-        "the scores beside the rows are not this model's",
+        "the scores in the evidence are another model's",
         ("bundle.scores",),
         (),
         bundle=_another,

@@ -1,1 +1,1 @@
-"""The same faults before others: each script runs in its own environment, on frames in files."""
+"""The peers' suites on the same faults: each script runs in its own environment, on frames in files."""

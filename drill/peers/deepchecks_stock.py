@@ -2,7 +2,7 @@
 
     python deepchecks_stock.py CASES.json OUT.json
 
-Both files are those of cases.py. A suite that crashed has failed; a check that did, inside of one, has not.
+Both files are described in peer_cases.py. A suite that crashed has failed; a check that crashed in a suite has not.
 """
 
 from __future__ import annotations
@@ -60,16 +60,16 @@ def _failed(case: dict[str, Any]) -> set[str]:
 
 
 def _dataset(rows: pd.DataFrame, case: dict[str, Any]) -> Dataset:
-    columns = [case["key"], case["time"], *case["numbers"], *case["words"], case["target"]]
+    columns = [case["key"], case["time"], *case["numbers"], *case["categories"], case["target"]]
     found = rows[[name for name in columns if name in rows]].copy()
     found[case["time"]] = pd.to_datetime(found[case["time"]], utc=True).dt.tz_localize(None)
-    words = [name for name in case["words"] if name in found]
+    words = [name for name in case["categories"] if name in found]
     for name in words:
         found[name] = found[name].astype(object).where(found[name].notna(), None)
     return Dataset(
         found,
         label=case["target"],
-        features=[name for name in (*case["numbers"], *case["words"]) if name in found],
+        features=[name for name in (*case["numbers"], *case["categories"]) if name in found],
         cat_features=words,
         datetime_name=case["time"],
         label_type=case["task"],

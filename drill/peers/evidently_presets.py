@@ -1,8 +1,8 @@
-"""Evidently's presets with the tests that come with them, on frames: which tests fail.
+"""Evidently's presets with their default tests, on frames: which tests fail.
 
     python evidently_presets.py CASES.json OUT.json
 
-Both files are those of cases.py.
+Both files are described in peer_cases.py.
 """
 
 from __future__ import annotations
@@ -44,13 +44,13 @@ def _failed(case: dict[str, Any]) -> set[str]:
 
 
 def _without_numbers(test: str) -> str:
-    """The test's name without the numbers, which are the reference's: else each case has tests of its own."""
+    """The test's name without the reference's numbers, so that names are the same for all cases."""
     return re.sub(r"-?\d[\d.]*( ± [\d.]+)?", "…", test)
 
 
 def _dataset(rows: pd.DataFrame, case: dict[str, Any], scored: bool) -> Dataset:
     numbers = [name for name in case["numbers"] if name in rows]
-    words = [name for name in case["words"] if name in rows]
+    words = [name for name in case["categories"] if name in rows]
     found = rows[[*numbers, *words, case["target"]]].copy()
     for name in words:
         found[name] = found[name].astype(object).where(found[name].notna(), None)

@@ -1,7 +1,6 @@
-"""The cases that the others are given, for the scripts beside: each runs in an environment of its own.
+"""Read the cases and write the failures, for the peers' scripts, which run in separate environments.
 
-CASES.json: a list of {name, train, holdout, target, time, key, numbers, words, task}. OUT.json: name -> what
-failed.
+CASES.json: a list of {name, train, holdout, target, time, key, numbers, categories, task}. OUT.json: name -> failures.
 """
 
 from __future__ import annotations
@@ -15,28 +14,28 @@ from typing import Any
 
 import pandas as pd
 
-#: Rows of each part: the suites take their time.
+#: How many rows of each part are used, as the suites are slow.
 MOST, WORKERS = 2_000, 2
 
 
 def judge_all(cases: Path, out: Path, failed: Callable[[dict[str, Any]], set[str]]) -> None:
-    """Write to *out* what of every case has *failed*."""
+    """Write the conditions of every case that *failed* to *out*."""
     found: dict[str, list[str]] = {}
-    told = json.loads(cases.read_text(encoding="utf-8"))
+    inputs = json.loads(cases.read_text(encoding="utf-8"))
     with ProcessPoolExecutor(WORKERS, mp_context=get_context("fork")) as pool:
-        waiting = {pool.submit(failed, case): case["name"] for case in told}
+        waiting = {pool.submit(failed, case): case["name"] for case in inputs}
         for number, done in enumerate(as_completed(waiting), 1):
             name = waiting[done]
             try:
                 found[name] = sorted(done.result())
-            except Exception as error:  # rows that it cannot even read
+            except Exception as error:  # rows that it cannot read
                 found[name] = [f"crashed: {type(error).__name__}"]
                 print(f"    {name}: {type(error).__name__}: {str(error)[:100]}")
-            print(f"[{number:>3} of {len(told)}] {name}", flush=True)
+            print(f"[{number:>3} of {len(inputs)}] {name}", flush=True)
     out.write_text(json.dumps(found, indent=1), encoding="utf-8")
 
 
 def parts_of(case: dict[str, Any]) -> list[pd.DataFrame]:
-    """The rows learnt from and those to judge with, at most `MOST` of each."""
+    """Training rows and holdout, at most `MOST` of each."""
     parts = [pd.read_parquet(case[part]) for part in ("train", "holdout")]
     return [p.sample(MOST, random_state=0).sort_index() if len(p) > MOST else p for p in parts]

@@ -11,7 +11,7 @@ import pytest
 from drill import score
 from drill.__main__ import main
 from drill.faults import FAMILIES
-from drill.make import asked, read
+from drill.make import cases_of, read
 from drill.peer_suites import _shown
 from model.train import read_recipe
 
@@ -84,7 +84,7 @@ def test_the_catalogue_is_whole():
     assert list(FAMILIES) == ["leakage", "labels", "data", "model", "export", "process"]
     assert len({fault.name for fault in faults}) == len(faults) >= 40
     assert [fault.name for fault in faults if not fault.rules] == []
-    assert len(asked(50)) == len(faults) + 51
+    assert len(cases_of(50)) == len(faults) + 51
 
 
 def test_every_rule_that_is_expected_exists():
@@ -126,7 +126,7 @@ def test_a_score_counts_what_was_caught_and_by_what_else():
     found = score.score(faults, clean)
 
     assert found == {"faults": 3, "caught": 2, "precisely": 1, "clean": 3, "rejected": 1, "left_out": 0}
-    assert score.sentence(found).startswith("2 of 3 faults caught for their own reason")
+    assert score.sentence(found).startswith("2 of 3 faults caught by the expected rules")
     assert score.sentence(score.score(faults, clean, [{}])).endswith("; 1 does not apply to this recipe")
 
 

@@ -72,9 +72,9 @@ def test_a_refusal_that_the_fault_names_is_a_catch(tmp_path, error, refused):
     [
         (
             RecipeError("the encoder met 'Graz-new'"),
-            "for another reason than the fault's (train.recipe): the encoder met",
+            "for another reason than the fault (train.recipe): the encoder met",
         ),
-        (DataError("no rows"), "for another reason than the fault's (train.data)"),
+        (DataError("no rows"), "for another reason than the fault (train.data)"),
         (
             ValueError("Found unknown categories\n in column 0"),
             "ValueError: Found unknown categories in column 0 (test_make.py:",
@@ -154,7 +154,7 @@ def test_a_run_that_was_cut_off_goes_on_where_it_was(root, tmp_path, capsys):
     before = (out / "clean-0/case.json").stat()
 
     assert main([*words, "--today", "2026-02-20"]) == OK
-    assert "1 are there from the run that was cut off" in capsys.readouterr().out
+    assert "1 are done by the interrupted run" in capsys.readouterr().out
     assert (out / "clean-0/case.json").stat().st_ino == before.st_ino
     assert read(out / "process-3/case.json").bundle
 
@@ -209,7 +209,7 @@ def test_a_case_whose_process_was_killed_does_not_apply(tmp_path, root):
 
     assert making.lost(subject, "data", 2, tmp_path).name == "sign flipped"
     assert making.lost(subject, "clean", 1, tmp_path).name == "other rows and seed 0"
-    assert "ended" in json.loads((tmp_path / "data-2/case.json").read_text())["left_out"]
+    assert "killed" in json.loads((tmp_path / "data-2/case.json").read_text())["left_out"]
     assert make(subject, "data", 2, tmp_path) == read(tmp_path / "data-2/case.json")
     assert Case("x", "data").left_out == ""
 
