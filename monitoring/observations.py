@@ -13,6 +13,7 @@ from monitoring.incidents.incident import RunFindings, State
 from monitoring.incidents.incident_state import IncidentState
 from monitoring.incidents.issue_text import CauseFacts, Evidence, body, daily_cost, first_step, likely_causes, title
 from monitoring.metrics.label_delay import estimate_errors
+from monitoring.metrics.spread import mean_interval
 from reporting.markdown import text
 
 CHARTS = 3
@@ -179,9 +180,11 @@ class Observations:
                 rows = sum(day.rows for day in days)
                 mean, usual = sum(day.value * day.rows for day in days) / rows, days[0].expected
                 money = daily_cost(days[0].metric, usual, mean, rows / len(days), target.worth or 0.0, target.currency)
+                interval = mean_interval([day.value for day in days], [day.rows for day in days])
+                between = f" (95 % interval {interval[0]:.3f} to {interval[1]:.3f})" if interval else ""
                 yield (
-                    f"{days[0].metric}, {how} over {len(days)} days: {mean:.3f}; {usual:.3f} in the reference period"
-                    f" ({mean - usual:+.3f})" + (f", {money}" if money else "")
+                    f"{days[0].metric}, {how} over {len(days)} days: {mean:.3f}{between}; {usual:.3f} in the reference"
+                    f" period ({mean - usual:+.3f})" + (f", {money}" if money else "")
                 )
         share = f"{self.labelled / self.rows:.0%}" if self.rows else "none"
         yield f"label coverage: {self.labelled:,} of {self.rows:,} rows ({share})"

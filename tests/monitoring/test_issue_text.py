@@ -32,7 +32,9 @@ MEMORY = IncidentState(
 )
 EVIDENCE = Evidence(
     first="ask the weather.",
-    effect=("accuracy, estimated over 5 days: 0.700; 0.800 in the reference period (-0.100)",),
+    effect=(
+        "accuracy, estimated over 5 days: 0.700 (95 % interval 0.680 to 0.720); 0.800 in the reference period (-0.100)",
+    ),
     moved="| a | table |",
     slices="| a | slice |",
     charts=("```mermaid\nxychart-beta\n```",),
@@ -78,7 +80,7 @@ def test_the_body_in_full():
 
 **Impact**
 
-- accuracy, estimated over 5 days: 0.700; 0.800 in the reference period (-0.100)
+- accuracy, estimated over 5 days: 0.700 (95 % interval 0.680 to 0.720); 0.800 in the reference period (-0.100)
 
 **Likely causes**
 

@@ -145,6 +145,17 @@ def test_title_and_body_tell_a_person_all(rules):
         assert expected in words
 
 
+def test_performance_has_its_interval_from_enough_days(rules):
+    """Realised and estimated, from the variation between days."""
+    days = series("#######", "realised_performance", metric="accuracy", severity="page")
+    days = [replace(day, value=0.7 + 0.01 * (n % 2)) for n, day in enumerate(days)]
+
+    first, *_ = seen(days, rules).effect("2026-01-01")
+    assert first.startswith(
+        "accuracy, realised over 7 days: 0.704 (95 % interval 0.699 to 0.709); 0.400 in the reference"
+    )
+
+
 def test_nothing_seen_can_be_told(rules):
     """No rows, no day, no division by zero."""
     found = seen([], rules, rows=0, labelled=0)

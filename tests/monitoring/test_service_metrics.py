@@ -121,7 +121,7 @@ def test_a_scorer_that_cannot_be_read_is_said(scorer, address):
     """It is no pass."""
     with pytest.raises(ServiceError, match="cannot be read|not the address"):
         scrape([address.format(scorer[0])])
-    with pytest.raises(ServiceError, match="is this a scorer's /metrics"):
+    with pytest.raises(ServiceError, match="expected a scorer's /metrics"):
         parse_counts("hello")
 
 

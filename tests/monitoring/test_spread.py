@@ -7,7 +7,7 @@ import pytest
 from monitoring.measure import measure_days
 from monitoring.metrics.drift import drift
 from monitoring.metrics.performance import performance
-from monitoring.metrics.spread import departure, deviation, is_constant
+from monitoring.metrics.spread import departure, deviation, is_constant, mean_interval
 
 pytestmark = pytest.mark.slow
 
@@ -85,3 +85,19 @@ def test_a_constant_target_ends_no_run(made, rules):
     assert [each for each in unknown if each.crashed] == []
     assert np.isfinite([each.value for each in found]).all()
     assert max(abs(each.value) for each in found if each.kind == "prediction_bias") < 1e6
+
+
+@pytest.mark.parametrize("days", [4, 7, 30])
+def test_the_interval_of_a_mean_covers_it_in_95_of_100_cases(days):
+    """For independent days of different sizes."""
+    random = np.random.default_rng(days)
+    rows = random.integers(50, 150, days)
+    intervals = [mean_interval(random.normal(0.7, 0.1, days), rows) for _ in range(4000)]
+
+    assert np.mean([low <= 0.7 <= high for low, high in intervals]) == pytest.approx(0.95, abs=0.015)
+
+
+def test_an_interval_needs_some_days():
+    """Three say too little about the variation between days; with equal sizes it is Student's."""
+    assert mean_interval([0.7, 0.6, 0.8], [1, 1, 1]) is None
+    assert mean_interval([0.6, 0.7, 0.8, 0.7], [5] * 4) == pytest.approx((0.7 - 0.1299, 0.7 + 0.1299), abs=1e-3)
