@@ -1,4 +1,4 @@
-# Every command of the project. Type `make` to list them.
+# Every command of the project; `make` lists them.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -6,7 +6,7 @@ SHELL := /bin/bash
 RECIPE ?= model/recipe.py
 FORGE ?= .forge
 export RECIPE FORGE
-# What a scorer keeps lies beside the forge if that is a folder.
+# The scorer's files are in the forge's folder, if it is one.
 # Without a token GitHub answers sixty times an hour.
 PAUSE := $(if $(filter github:%,$(FORGE)),$(if $(GITHUB_TOKEN),10,60),1)
 PLACE := $(if $(filter github:%,$(FORGE)),.forge,$(FORGE))
@@ -22,7 +22,7 @@ MEASURED :=
 PYTEST := -m pytest -q -p no:cacheprovider -n 2 --dist worksteal
 
 ##@ Try it
-demo: $(INSTALLED) ## the whole loop on real data, on this machine, in two to four minutes
+demo: $(INSTALLED) ## run the whole loop on real data, on this machine, in two to four minutes
 	@$(WORK) -m tests.loop
 
 test: test-serve test-checks test-work ## every test, each in the environment it is about, on two cores
@@ -52,17 +52,17 @@ coverage-report: .venv/work/installed .venv/test/installed
 	@printf '| package | lines and branches run by tests |\n|---|---:|\n'
 	@for package in $(PACKAGES); do printf '| %s | %s %% |\n' $$package "$$($(COVERAGE) report --format=total --precision=1 --include="$$package/*")"; done
 
-test-clients: .venv/clients/installed .venv/serve/installed .venv/test/installed ## the scorer asked by tritonclient, MLflow, boto3, node, Java and curl
+test-clients: .venv/clients/installed .venv/serve/installed .venv/test/installed ## test the scorer with tritonclient, MLflow, boto3, node, Java and curl
 	PYTHONPATH=.venv/test .venv/clients/bin/python -m pytest -q -p no:cacheprovider tests/clients
 
-test-spark: .venv/work/installed .venv/test/installed .venv/spark/installed ## the watch's queries on a local Spark, and on DuckDB: equal? (needs Java 17)
+test-spark: .venv/work/installed .venv/test/installed .venv/spark/installed ## test that monitoring's queries are equal on a local Spark and on DuckDB (needs Java 17)
 	PYTHONPATH=.venv/test:.venv/spark $(WORK) -m pytest -q -p no:cacheprovider tests/monitoring/test_spark.py
 
 ##@ The loop, a step at a time (RECIPE=FILE, FORGE=FOLDER or github:OWNER/NAME)
 retrain: .venv/work/installed ## train, store the candidate, open or refresh its proposal  [TODAY=2013-04-01]
 	@$(WORK) -m model retrain $(if $(TODAY),--today $(TODAY))
 
-gate: .venv/checks/installed .venv/serve/installed ## judge the proposed candidate: verdict.json, report.md, report.html, deepchecks.html in build/gate
+gate: .venv/checks/installed .venv/serve/installed ## run the gate on the proposed candidate: verdict.json, report.md, report.html, deepchecks.html in build/gate
 	@$(CHECKS) -m checks gate --out build/gate
 
 land: .venv/work/installed ## merge and publish the proposal if the verdict allows
@@ -72,33 +72,33 @@ serve: .venv/serve/installed ## follow the forge and answer on http://127.0.0.1:
 	@$(SERVE) -m forge sync --store "$(PLACE)/store" --every $(or $(EVERY),$(PAUSE)) & syncing=$$!; trap "kill $$syncing" EXIT; \
 	$(SERVE) -m serve --store "$(PLACE)/store" --journal "$(PLACE)/journal" --port $(or $(PORT),8000)
 
-watch: .venv/work/installed ## do what was typed below incidents; look at the journal: they open, are updated, close  [TODAY=a past day's morning]
+watch: .venv/work/installed ## answer commands below incidents, then monitor the journal: incidents open, are updated, resolve  [TODAY=a past day's morning]
 	@$(WORK) -m monitoring answer
 	@$(WORK) -m monitoring watch --journal "$(or $(JOURNAL),$(PLACE)/journal)" --kept "$(PLACE)/kept" --out "$(PLACE)/watch" $(if $(TODAY),--today $(TODAY))
 
-experiment: .venv/work/installed ## who wins, champion or challenger; one issue, a proposal when it is due
+experiment: .venv/work/installed ## compare champion and challenger: one issue, and a proposal when one wins
 	@$(WORK) -m monitoring experiment --journal "$(or $(JOURNAL),$(PLACE)/journal)" --kept "$(PLACE)/kept"
 
-site: .venv/work/installed ## the control room: one page, build/site/index.html
+site: .venv/work/installed ## the dashboard: one page, build/site/index.html
 	@$(WORK) -m monitoring site --kept "$(PLACE)/kept"
 
-rollback: .venv/work/installed ## the older model serves again  [BAD=version] [TO=version] [REASON="why"]
+rollback: .venv/work/installed ## roll back: the earlier model serves again  [BAD=version] [TO=version] [REASON="why"]
 	@$(WORK) -m forge rollback $(if $(BAD),--bad $(BAD)) $(if $(TO),--to $(TO)) --reason "$(or $(REASON),asked for by hand)"
 
-status: .venv/work/installed ## what is live, proposed, released, alarming
+status: .venv/work/installed ## what is live, proposed, released, and which incidents are open
 	@$(WORK) -m forge status
 
-drill: $(INSTALLED) ## faults put into your data, recipe and bundle, one at a time: does the gate catch them?  [TODAY=2013-08-15] [PEERS=all]
+drill: $(INSTALLED) ## inject faults into your data, recipe and bundle: which does the gate catch?  [TODAY=2013-08-15] [PEERS=all]
 	@$(WORK) -m drill make $(if $(TODAY),--today $(TODAY))
 	@$(CHECKS) -m drill judge
 	$(if $(PEERS),@$(WORK) -m drill peers)
 
-##@ The house
+##@ Develop
 setup: $(INSTALLED) .venv/test/installed .venv/s3/installed .venv/docs/installed ## install everything now
 
-extra: .venv/extra/installed ## what a few tests start if it is there: a fuzzer of APIs, linters of containers (Chromium and nginx, too: apt-get)
+extra: .venv/extra/installed ## install what a few tests use if present: an API fuzzer, linters of containers (Chromium and nginx: apt-get)
 
-lint: lint-code lint-types lint-schemas ## formatting, habits, types, and the files that GitHub reads
+lint: lint-code lint-types lint-schemas ## check formatting, style, types, and the files that GitHub reads
 
 lint-code: .venv/tools/installed
 	.venv/tools/bin/ruff format --check .
@@ -128,24 +128,24 @@ reference: .venv/work/installed .venv/serve/installed ## the tables of docs/refe
 pictures: .venv/work/installed ## screenshots for the documentation, of the last `make demo` (needs Chromium)
 	@$(WORK) -m docs.generate.screenshots
 
-bench: .venv/serve/installed .venv/work/installed .venv/tools/installed ## the scorer beside its peers: BENCHMARKS.md  [PEERS=all|none|a,b SECONDS=2]
+bench: .venv/serve/installed .venv/work/installed .venv/tools/installed ## compare the scorer with its peers: BENCHMARKS.md  [PEERS=all|none|a,b SECONDS=2]
 	@$(SERVE) -m bench --peers $(or $(PEERS),all) --seconds $(or $(SECONDS),2)
 
-bench-experiment: .venv/work/installed ## how often an experiment errs, how long it takes: a section of BENCHMARKS.md  [RUNS=400]
+bench-experiment: .venv/work/installed ## simulate experiments: error rates and durations, into BENCHMARKS.md  [RUNS=400]
 	@$(WORK) -m bench.experiment_errors --runs $(or $(RUNS),400)
 
-bench-gate: .venv/work/installed ## what the gate accepts, what creeps in, whether its intervals are true: BENCHMARKS.md  [REPEATS=200]
+bench-gate: .venv/work/installed ## simulate the gate's comparison: acceptance, cumulative loss, coverage of intervals, into BENCHMARKS.md  [REPEATS=200]
 	@OMP_NUM_THREADS=1 $(WORK) -m bench.gate_simulation --repeats $(or $(REPEATS),200)
 
-bench-watch: .venv/work/installed .venv/tools/installed ## the watch beside NannyML, Evidently and river  [SEEDS=12 POOLS=flights,digits DATA=FOLDER]
+bench-watch: .venv/work/installed .venv/tools/installed ## compare monitoring with NannyML, Evidently and river  [SEEDS=12 POOLS=flights,digits DATA=FOLDER]
 	@$(WORK) -W ignore -m bench.watch --seeds $(or $(SEEDS),12) $(if $(POOLS),--pools $(POOLS)) $(if $(DATA),--data "$(DATA)")
 
 bench-scale: HISTORY ?= 10,35,100
 bench-scale: DAYS ?= 7,14,28
-bench-scale: .venv/work/installed ## what the watch and an experiment cost with a million rows a day: BENCHMARKS.md  [HISTORY=10,35,100 DAYS=7,14,28]
+bench-scale: .venv/work/installed ## measure monitoring and an experiment with a million rows a day: BENCHMARKS.md  [HISTORY=10,35,100 DAYS=7,14,28]
 	@$(WORK) -m bench.scale --history $(HISTORY) --experiment $(DAYS)
 
-soak: .venv/serve/installed .venv/work/installed ## full load, swaps and kills: is a row lost?  [MINUTES=5]
+soak: .venv/serve/installed .venv/work/installed ## full load with swaps and kills: no acknowledged row may be lost  [MINUTES=5]
 	@$(SERVE) -m bench soak --minutes $(or $(MINUTES),5)
 
 lock: .venv/tools/installed ## resolve the requirements to the newest versions

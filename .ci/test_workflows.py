@@ -610,7 +610,7 @@ def test_the_way_with_an_app(make):
     here.is_clean()
 
 
-def test_the_control_room_is_a_web_page_if_it_is_wanted(make):
+def test_the_dashboard_is_a_web_page_if_it_is_wanted(make):
     """From a forge where nothing happened yet; the permissions are enough for what is read."""
     here = make()
     (unwanted,) = here.world.dispatch("pages.yml", {})

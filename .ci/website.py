@@ -26,5 +26,5 @@ answers = website.send(recipe.load(*asked.days))
 if answers.failed:
     sys.exit(f"{len(answers.failed)} requests failed, the first: {answers.failed[0]}")
 if asked.outcomes:
-    website.tell_outcomes(answers)
+    website.report_outcomes(answers)
 print(answers.summary())

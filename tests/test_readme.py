@@ -101,7 +101,7 @@ def test_the_demo_goes_as_the_tutorial_says(checkout):
     assert "0 failed" in told
     assert {path.name for path in checkout.folder.iterdir()} - before == {".demo"}
     page = checkout.folder / ".demo/site/index.html"
-    assert f"{page}  the control room" in told
+    assert f"{page}  the dashboard" in told
     assert "What moved together" in page.read_text()
 
 

@@ -1,4 +1,4 @@
-"""Take docs/pictures/verdict.png and control-room.png with a headless Chromium, from what `make demo` left.
+"""Take docs/pictures/verdict.png and dashboard.png with a headless Chromium, from what `make demo` left.
 
 python -m docs.generate.screenshots
 """
@@ -43,7 +43,7 @@ def main(report: Path = REPORT, site: Path = SITE, into: Path = PICTURES) -> int
         pages = {
             "verdict": (COMMENT % markdown.render(report.read_text(encoding="utf-8")), VERDICT),
             # Commands on the page name the folder of this checkout.
-            "control-room": (site.read_text(encoding="utf-8").replace(f"{ROOT}/", ""), CONTROL_ROOM),
+            "dashboard": (site.read_text(encoding="utf-8").replace(f"{ROOT}/", ""), CONTROL_ROOM),
         }
         for name, (text, (width, height)) in pages.items():
             page = Path(folder) / f"{name}.html"

@@ -1,1 +1,1 @@
-"""The control room: one page, in a folder, that needs no server and no network. Text from values."""
+"""The dashboard: one page, in a folder, that needs no server and no network. Text from values."""

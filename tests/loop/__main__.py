@@ -1,9 +1,9 @@
-"""The demo: the whole loop on the default recipe's real data, told step by step.
+"""The demo: the whole loop on the default recipe's real data, step by step.
 
     python -m tests.loop [--folder .demo]
 
-Every step is the command a person would type; the flights, their delays and the drift are what
-happened in New York in 2013.
+Every step runs the command that a user would type. The flights, their delays and the drift are those of New York
+in 2013.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ SHUFFLED = ROOT / "tests/recipes/shuffled.py"
 
 
 class Narrator:
-    """Prints the story, with the time since it began."""
+    """Prints the steps, each with the time since the start."""
 
     def __init__(self) -> None:
         self.began = time.monotonic()
@@ -37,7 +37,7 @@ class Narrator:
         """Begin a step."""
         print(f"\n{self._clock()}  ({number}) {words}", flush=True)
 
-    def tell(self, words: str) -> None:
+    def note(self, words: str) -> None:
         """What happened."""
         print(f"            {words}", flush=True)
 
@@ -50,45 +50,52 @@ class Narrator:
         return f"[{seconds // 60}:{seconds % 60:02}]"
 
 
-def tell_story(laptop: Laptop, narrator: Narrator) -> None:
-    """The loop, from the first model to the rollback. Raises `UnexpectedError` if it goes otherwise."""
+def run_demo(laptop: Laptop, narrator: Narrator) -> None:
+    """The loop, from the first model to the rollback. Raises `UnexpectedError` where a step has another result."""
     recipe = read_recipe(laptop.recipe)
 
     def days(first: str, last: str) -> Any:
         """The flights from *first* up to *last*, not included."""
         return recipe.load(*(datetime.fromisoformat(day).replace(tzinfo=UTC) for day in (first, last)))
 
-    narrator.chapter(1, "1 April 2013. The site sells LaGuardia only. The first model is trained and judged.")
+    narrator.chapter(
+        1,
+        "1 April 2013. The website sells flights from LaGuardia only. The first model is trained and passes the gate.",
+    )
     laptop.retrain("2013-04-01")
     laptop.gate("first", PROMOTE)
 
-    narrator.chapter(2, "It lands: merged, released, and the scorer starts and serves it.")
+    narrator.chapter(2, "The pull request is merged, the model released; the scorer starts and serves it.")
     laptop.land("first", PROMOTE)
     address = laptop.start_serving()
     first = laptop.live()
     website = Website(address, recipe.CONTRACT)
-    narrator.tell(f"{first} answers on http://{address}")
+    narrator.note(f"{first} answers on http://{address}")
 
-    narrator.chapter(3, "The first week of April: pages are landed on, the truth follows.")
+    narrator.chapter(3, "The first week of April: visitors are scored, their outcomes are reported.")
     quiet = website.send(days("2013-04-01", "2013-04-08"))
-    narrator.tell(expect_no_failure(quiet))
-    narrator.tell(f"{website.tell_outcomes(quiet):,} outcomes told")
+    narrator.note(expect_no_failure(quiet))
+    narrator.note(f"{website.report_outcomes(quiet):,} outcomes reported")
 
-    narrator.chapter(4, "From 8 April Newark and Kennedy are sold too. No outcome is in yet; the watch looks.")
+    narrator.chapter(
+        4, "From 8 April flights from Newark and Kennedy are sold too. Monitoring runs before any outcome is known."
+    )
     drifting = website.send(days("2013-04-08", "2013-04-19"))
-    narrator.tell(expect_no_failure(drifting))
+    narrator.note(expect_no_failure(drifting))
     laptop.watch("2013-04-19")
     opened = expect_alerts(laptop, "open")
-    narrator.tell("Ten days on it looks again: the same alert, brought up to date.")
+    narrator.note("The next run, ten days later, updates the same incident.")
     later = website.send(days("2013-04-19", "2013-04-29"))
-    narrator.tell(expect_no_failure(later))
-    told = website.tell_outcomes(drifting) + website.tell_outcomes(later)
-    narrator.tell(f"{told:,} outcomes are in now")
+    narrator.note(expect_no_failure(later))
+    reported = website.report_outcomes(drifting) + website.report_outcomes(later)
+    narrator.note(f"{reported:,} more outcomes are known now")
     laptop.watch("2013-04-29")
     if [alert.number for alert in expect_alerts(laptop, "open")] != [alert.number for alert in opened]:
         raise UnexpectedError("a second alert was opened")
 
-    narrator.chapter(5, "29 April: a retrain. Pages go on being landed on while it is judged and swapped in.")
+    narrator.chapter(
+        5, "29 April: the model is retrained. Visitors are scored while the gate runs and the model is swapped."
+    )
     traffic = Traffic(website, days("2013-04-29", "2013-05-01"), pause=0.1)
     laptop.retrain("2013-04-29")
     laptop.gate("second", PROMOTE)
@@ -97,30 +104,30 @@ def tell_story(laptop: Laptop, narrator: Narrator) -> None:
     second = laptop.live()
     wait_for(lambda: traffic.answers.versions[second] >= 50, 60, "no swap")
     swapped = traffic.end()
-    narrator.tell(expect_no_failure(swapped))
-    narrator.tell(f"{second} answered {swapped.first_seen[second] - landed:.1f} s after `land` was typed")
+    narrator.note(expect_no_failure(swapped))
+    narrator.note(f"{second} answered its first request {swapped.first_seen[second] - landed:.1f} s after `land` began")
 
-    narrator.chapter(6, "A week with the new model: the stream is back within limits.")
+    narrator.chapter(6, "A week with the new model: all signals are back within their control limits.")
     back = website.send(days("2013-04-30", "2013-05-07"))
-    narrator.tell(expect_no_failure(back))
-    narrator.tell(f"{website.tell_outcomes(swapped) + website.tell_outcomes(back):,} outcomes told")
+    narrator.note(expect_no_failure(back))
+    narrator.note(f"{website.report_outcomes(swapped) + website.report_outcomes(back):,} outcomes reported")
     laptop.watch("2013-05-07")
     expect_alerts(laptop, "closed")
 
-    narrator.chapter(7, "A bad candidate: a join upstream went wrong, the labels are shuffled.")
+    narrator.chapter(7, "A bad candidate: an upstream join is wrong, so the labels are shuffled.")
     laptop.retrain("2013-05-07", SHUFFLED)
     laptop.gate("shuffled", REJECT)
     laptop.land("shuffled", REJECT)
     if laptop.live() != second:
         raise UnexpectedError("the bad candidate went live")
 
-    narrator.chapter(8, "Somebody is not happy with the new model: one gesture, and the older one serves.")
+    narrator.chapter(8, "Rollback: one command, and the earlier model serves again.")
     traffic = Traffic(website, days("2013-05-07", "2013-05-08"))
     pressed = time.monotonic()
-    laptop.rollback("the demo's on-call does not trust it")
+    laptop.rollback("the demo's on-call engineer does not trust it")
     wait_for(lambda: laptop.ready(address).get("version") == first, 30, "no rollback")
-    narrator.tell(f"{first} serves again {time.monotonic() - pressed:.1f} s after it was typed")
-    narrator.tell(expect_no_failure(traffic.end()))
+    narrator.note(f"{first} serves again {time.monotonic() - pressed:.1f} s after the command began")
+    narrator.note(expect_no_failure(traffic.end()))
     laptop.write_site()
 
 
@@ -143,7 +150,7 @@ def expect_alerts(laptop: Laptop, state: str) -> list[Any]:
 def main() -> int:
     """Run the demo in its folder; returns the exit code."""
     parser = argparse.ArgumentParser("python -m tests.loop", description=__doc__)
-    parser.add_argument("--folder", type=Path, default=Path(".demo"), help="where it leaves its traces")
+    parser.add_argument("--folder", type=Path, default=Path(".demo"), help="folder for everything that the demo writes")
     folder: Path = parser.parse_args().folder.resolve()
     missing = environments_missing()
     if missing:
@@ -151,7 +158,7 @@ def main() -> int:
         return 2
     folder.mkdir(parents=True, exist_ok=True)
     narrator = Narrator()
-    # Whichever way it is stopped, it takes its servers along.
+    # However it is stopped, its servers stop too.
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
     with (folder / "lock").open("w") as lock:
@@ -163,12 +170,12 @@ def main() -> int:
         sweep(folder)
         try:
             with Laptop(folder, RECIPE, narrator.show) as laptop:
-                tell_story(laptop, narrator)
+                run_demo(laptop, narrator)
         except UnexpectedError as error:
-            print(f"\nerror: the story went otherwise than it should: {error}", file=sys.stderr)
+            print(f"\nerror: a step had another result than expected: {error}", file=sys.stderr)
             return 1
         except KeyboardInterrupt:
-            print(f"\nstopped; what was done so far is in {folder}", file=sys.stderr)
+            print(f"\nstopped; the results so far are in {folder}", file=sys.stderr)
             return 130
     print(closing(laptop, narrator))
     return 0
@@ -186,15 +193,15 @@ def closing(laptop: Laptop, narrator: Narrator) -> str:
     """What happened, and where to look."""
     seconds = int(time.monotonic() - narrator.began)
     return f"""
-Done in {seconds // 60}:{seconds % 60:02}. A model was trained, judged, released and served; it drifted, the watch said so
-before the labels came; a better one took over without a failed request, a bad one was refused, a rollback
-took seconds, and the alert closed itself.
+Done in {seconds // 60}:{seconds % 60:02}. A model was trained, passed the gate, was released and served. Its data drifted, and
+monitoring opened an incident before any outcome was known. A better model replaced it without a failed request, a bad
+one was rejected, a rollback took seconds, and the incident was resolved by itself.
 
 Look at
-  {laptop.site / "index.html"}  the control room: what served when, its charts, incidents, verdicts
-  {laptop.folder / "gate/second/report.md"}  what a reviewer reads
-  {laptop.folder / "gate/shuffled/report.md"}  why the bad one was refused
-  {laptop.forge / "alerts"}  the alert, from open to closed
+  {laptop.site / "index.html"}  the dashboard: what served when, control charts, incidents, verdicts
+  {laptop.folder / "gate/second/report.md"}  the report that a reviewer reads
+  {laptop.folder / "gate/shuffled/report.md"}  why the bad candidate was rejected
+  {laptop.forge / "alerts"}  the incident, from open to resolved
 and type  FORGE={shlex.quote(str(laptop.forge))} make status
 """
 

@@ -81,7 +81,7 @@ class Laptop:
         return self._run("work", ["-m", "monitoring", "watch", *watched])
 
     def write_site(self) -> Path:
-        """The control room: one page."""
+        """The dashboard: one page."""
         told = ["--journal", str(self.journal), "--watch", str(self.watched), "--out", str(self.site)]
         self._run("work", ["-m", "monitoring", "site", *told])
         return self.site / "index.html"

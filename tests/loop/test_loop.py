@@ -34,7 +34,7 @@ def test_another_recipe_goes_through_the_whole_loop(laptop):
     website, first = Website(address, recipe.CONTRACT), laptop.live()
 
     quiet = website.send(days("2026-02-20", "2026-02-25"))
-    assert website.tell_outcomes(quiet) == len(quiet.ids) == 750
+    assert website.report_outcomes(quiet) == len(quiet.ids) == 750
     assert "no change" in laptop.watch("2026-02-25") or laptop.alerts() == []
     swiss = website.send(days("2026-03-02", "2026-03-07"))
     assert (quiet.failed, swiss.failed) == ([], [])

@@ -47,7 +47,7 @@ class Website:
         traffic.join()
         return traffic.answers
 
-    def tell_outcomes(self, answers: Answers) -> int:
+    def report_outcomes(self, answers: Answers) -> int:
         """Post what became of the rows, in lots of 500; returns how many were taken."""
         told = [{"id": id_, "outcome": truth} for id_, truth in answers.ids.items()]
         connection = HTTPConnection(self.address, timeout=30)

@@ -271,7 +271,7 @@ def test_it_can_be_stopped_and_changes_nothing(forge, buys, journal, root, tmp_p
     assert forge.alerts() == []
 
 
-def test_the_control_room_is_written_whole(forge, buys, journal, watch, tmp_path, capsys):
+def test_the_dashboard_is_written_whole(forge, buys, journal, watch, tmp_path, capsys):
     """Before the first run of the watch, and after; from the watch's folder alone, too."""
     write(journal, *answered(buys, QUIET, 6))
     words = ["site", "--forge", str(forge.root), "--watch", str(tmp_path / "runs")]
