@@ -70,7 +70,7 @@ def test_of_a_mean_over_equal_days_it_is_students_interval():
 
 
 def test_rows_of_one_key_go_together():
-    """Two hundred rows a day of the same five customers tell less than of a thousand."""
+    """Two hundred rows a day of the same five customers have less information than those of a thousand."""
     random = np.random.default_rng(1)
     day, key = np.repeat(np.arange(20), 50), np.tile(np.arange(50) % 5, 20)
     errors = 1 + 0.2 * random.normal(size=5)[key] + 0.05 * random.normal(size=1000)
@@ -142,7 +142,7 @@ def test_the_difference_is_turned_so_that_more_is_better():
 
 
 def test_what_cannot_be_measured_has_no_interval():
-    """One class alone has no ROC AUC; it is not settled, and it is said why."""
+    """One class alone has no ROC AUC; it is inconclusive, with the reason."""
     gap = paired(
         "roc_auc",
         measures("roc_auc", np.zeros(40), np.arange(40.0), np.arange(40.0)),

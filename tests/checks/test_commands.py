@@ -1,4 +1,4 @@
-"""`python -m checks gate`: exit codes as an API, files that are whole or not there."""
+"""`python -m checks gate`: exit codes, and files that are written whole or not at all."""
 
 import json
 import shutil
@@ -335,7 +335,7 @@ def finding(out, rule):
 
 
 def test_the_first_model_is_the_anchor_and_the_next_is_held_against_it(gate, out, forge, bundles):
-    """With margins of its own, on the same rows."""
+    """With separate margins, on the same rows."""
     assert parse_live(forge.read(LIVE)).anchor == parse_live(forge.read(LIVE)).champion
     propose(forge, bundles[1])
 
@@ -479,7 +479,7 @@ def test_before_the_first_model_there_is_nothing_to_anchor(tmp_path, capsys):
 
 
 def test_a_waiver_that_nothing_needs_rejects_and_a_look_is_counted(gate, out, forge, bundles, tmp_path):
-    """The report that a landing keeps tells the next gate that these rows were looked at."""
+    """The report that a landing keeps records the use of these rows for the next gate."""
     waivers = tmp_path / "waivers.toml"
     waivers.write_text('[[waiver]]\nrule = "compare.baseline"\nreason = "r"\nauthor = "ann"\nuntil = 2999-01-01\n')
     propose(forge, bundles[1])

@@ -1,4 +1,4 @@
-"""Metrics against scikit-learn's; the paired bootstrap of days against what it must say."""
+"""Metrics against scikit-learn's; the paired comparison of known models."""
 
 from dataclasses import replace
 
@@ -130,8 +130,8 @@ def test_where_the_days_disagree_the_comparison_is_open(evidence, rules):
     assert "more labelled rows" in log_loss.why
 
 
-def test_rows_that_either_model_learnt_from_do_not_count(bundles):
-    """Only what both have never seen is fair."""
+def test_training_rows_of_either_model_do_not_count(bundles):
+    """The comparison uses rows that are new to both."""
     old, new = (load_bundle(bundle) for bundle in bundles)
 
     assert gather(old, None).fresh.all()
@@ -182,7 +182,7 @@ def test_each_task_has_a_baseline_of_its_own_shape(by_task, task):
 
 
 def test_a_candidate_that_a_simple_tree_beats_fails(evidence, rules):
-    """Guessing is not worth its upkeep."""
+    """Scores that are all 0.5."""
     guessing = replace(evidence, holdout_scores=np.full(len(evidence.holdout), 0.5), champion=None)
     _, findings = compare(guessing, rules.gate.compare)
 
@@ -190,7 +190,7 @@ def test_a_candidate_that_a_simple_tree_beats_fails(evidence, rules):
     assert findings[-1].outcome == "FAIL"
 
 
-def test_slices_are_told_one_by_one(evidence):
+def test_each_slice_has_its_metric(evidence):
     """As far as a slice has rows enough and both outcomes."""
     found = by_slice(evidence, "log_loss")
 

@@ -14,7 +14,7 @@ def test_the_score_is_a_line(tmp_path):
 
 
 def test_no_drill_is_no_line_and_a_broken_one_is_said(tmp_path):
-    """A score that cannot be read is none."""
+    """A broken file is reported, a missing one is not."""
     (tmp_path / "broken.json").write_text("{")
 
     assert drill_sentence(tmp_path / "gone.json") == ""

@@ -78,7 +78,7 @@ def manifest(version, end):
 CANDIDATE, CHAMPION = manifest("v2", "2013-04-29T00:00:00Z"), manifest("v1", "2013-04-22T00:00:00Z")
 
 
-def told(review=REVIEW, champion=CHAMPION):
+def folded(review=REVIEW, champion=CHAMPION):
     return "\n\n".join(map(str, sections(review, CANDIDATE, champion)))
 
 
@@ -88,7 +88,7 @@ def drawn(review=REVIEW, findings=FINDINGS, name=CANDIDATE):
 
 def test_it_reads_as_it_did():
     """A change of the review shows here as a reviewer would see it."""
-    assert told() + "\n\n" + most_churn(REVIEW.churn) + "\n" == GOLDEN.read_text()
+    assert folded() + "\n\n" + most_churn(REVIEW.churn) + "\n" == GOLDEN.read_text()
 
 
 def test_the_slice_with_the_most_churn_is_one_line():
@@ -98,10 +98,10 @@ def test_the_slice_with_the_most_churn_is_one_line():
     assert most_churn(None) == ""
 
 
-def test_without_a_champion_only_what_there_is_is_told():
+def test_without_a_champion_its_parts_are_left_out():
     """No decisions that change; the server alone; nothing empty."""
     bare = replace(REVIEW, churn=None, served=(), changes=())
-    words = told(bare, None)
+    words = folded(bare, None)
 
     assert "Prediction churn" not in words
     assert "Serving:" not in words
@@ -201,7 +201,7 @@ def spoilt():
 
 def test_nothing_from_data_breaks_out_of_its_place():
     """Neither in Markdown nor in HTML."""
-    words = told(spoilt())
+    words = folded(spoilt())
     html = drawn(spoilt(), [Finding(EVIL, "FAIL", EVIL, EVIL, EVIL)], CANDIDATE | {"version": EVIL})
 
     assert "<img" not in words + html
@@ -230,5 +230,5 @@ def test_a_benefit_that_is_none_is_drawn_all_the_same(value):
     """No bar below 0, and no empty chart."""
     lone = replace(REVIEW, importances=(replace(REVIEW.importances[0], benefit=value, low=-1.0),))
 
-    assert "xychart" not in told(lone)
-    assert "minute (not significant)" in told(lone)
+    assert "xychart" not in folded(lone)
+    assert "minute (not significant)" in folded(lone)

@@ -1,4 +1,4 @@
-"""A feature's benefit is what is lost without it; doubles stand for the model."""
+"""Permutation importance, with test doubles as models."""
 
 from dataclasses import replace
 
@@ -53,7 +53,7 @@ def test_what_the_model_uses_has_a_benefit_and_what_it_does_not_has_none(evidenc
     found = {each.name: each for each in importances(Model(), None, evidence, None)}
 
     assert found["useful"].shown
-    # Dealt anew, half of the rows change sides: from 90 % right to 50 %.
+    # Shuffled, half of the rows change sides: from 90 % right to 50 %.
     assert found["useful"].benefit == pytest.approx(0.4 * np.log(9), rel=0.15)
     assert found["useful"].low < found["useful"].benefit < found["useful"].high
     assert not found["idle"].shown
@@ -62,7 +62,7 @@ def test_what_the_model_uses_has_a_benefit_and_what_it_does_not_has_none(evidenc
     assert [each.status for each in found.values()] == ["kept"] * 3
 
 
-def test_what_a_removed_feature_was_good_for_the_champion_tells(evidence, rows):
+def test_the_importance_of_a_removed_feature_is_the_champions(evidence, rows):
     """On its own rows; it comes last."""
     fewer = Model(replace(CONTRACT, features=FEATURES[:1]))
     found = importances(fewer, Model(), evidence, rows)
@@ -76,7 +76,7 @@ def test_what_a_removed_feature_was_good_for_the_champion_tells(evidence, rows):
     assert [each.name for each in importances(fewer, Model(), evidence, None)] == ["useful"]
 
 
-def test_what_a_retired_feature_was_good_for_is_told_of_the_fresh_rows(evidence):
+def test_the_importance_of_a_retired_feature_is_on_the_fresh_rows(evidence):
     """They keep its column, so nothing older is needed."""
     fewer = Model(replace(CONTRACT, features=FEATURES[:1], retired=FEATURES[1:]))
     found = importances(fewer, Model(), evidence, None)
@@ -87,7 +87,7 @@ def test_what_a_retired_feature_was_good_for_is_told_of_the_fresh_rows(evidence)
     ]
 
 
-def test_what_became_of_each_feature_is_told():
+def test_the_status_of_each_feature_is_given():
     """Added, changed (and how), removed; another description is no change."""
     new = (
         Feature("useful", "number", maximum=9, unit="m"),

@@ -1,4 +1,4 @@
-"""The report that a tired reviewer reads; nothing from data can break it."""
+"""The report for the reviewer; no text from data can break it."""
 
 import json
 from dataclasses import replace
@@ -233,7 +233,7 @@ HOSTILE = [
     "\u202egnirts\x00\x1b[31m",
     "\ud800 half of a pair",
 ]
-#: The tags that a report has of its own.
+#: The tags of the report itself.
 OURS = ("<code>", "</code>", "<details>", "</details>", "<summary>", "</summary>")
 
 

@@ -149,7 +149,7 @@ def test_a_unit_that_changed_upstream_blocks_and_is_named(rules):
 
 
 @pytest.mark.parametrize("champion", [None, manifest(days=15, source=False)])
-def test_without_the_champions_fingerprint_its_own_days_tell(rules, champion):
+def test_without_the_champions_fingerprint_the_candidates_days_are_compared(rules, champion):
     """The first of all, and a champion that is older than fingerprints."""
     findings, _ = upstream(manifest(100.0), champion, rules.gate, pd.DataFrame)
 

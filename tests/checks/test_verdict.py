@@ -1,4 +1,4 @@
-"""Findings become a verdict; could not tell is never a pass."""
+"""Findings become a verdict; what could not be checked is never a pass."""
 
 from dataclasses import replace
 
