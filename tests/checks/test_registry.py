@@ -271,6 +271,14 @@ def test_a_rule_that_crashes_did_not_run(evidence, candidate, rules):
     assert found[0].observed == "RuntimeError: no such column"
 
 
+@pytest.mark.parametrize("name", [each for each in RULES if not each.endswith("*") and each != "data.looks"])
+def test_each_rule_of_the_table_that_crashes_did_not_run(name, rules):
+    """Here without evidence; the finding has the name of the rule."""
+    (found,) = run_rules(Measurements(None, None, rules.gate), {name: RULES[name]})
+
+    assert (found.rule, found.outcome) == (name, "NOT_RUN")
+
+
 def test_evidence_that_is_a_sample_is_not_taken_for_lost_rows(evidence, candidate):
     """Fewer are expected then."""
     data = candidate.manifest["data"]
