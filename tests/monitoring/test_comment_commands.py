@@ -126,7 +126,7 @@ def test_a_journal_without_counts_of_the_scorers_is_not_broken(watch, forge, buy
 
     assert watch() == OK
     assert forge.alerts() == []
-    assert "not yet monitored: latency: the journal has no counts of the scorers" in capsys.readouterr().out
+    assert "not yet monitored: latency: the journal has no service counts" in capsys.readouterr().out
 
 
 def test_a_release_that_fails_on_every_request_is_an_incident(watch, forge, buys, journal, clock):
@@ -248,7 +248,7 @@ def test_a_mistake_in_the_rules_is_said(watch, root, tmp_path, capsys):
     path.write_text((root / "checks/thresholds.toml").read_text().replace("lasting =", "lastng ="))
 
     assert watch("--rules", path) == USAGE
-    assert "monitoring.lastng is not a rule; did you mean lasting?" in capsys.readouterr().err
+    assert "monitoring: lastng is not known; did you mean lasting?" in capsys.readouterr().err
 
 
 def test_it_can_be_stopped_and_changes_nothing(forge, buys, journal, root, tmp_path):
