@@ -175,7 +175,7 @@ def test_a_contract_that_contradicts_itself_lists_every_contradiction():
 
     renamed = "rename the column in load(): rows.rename(columns={'two words': 'two_words'})"
     assert caught.value.problems == [
-        "score: names beginning with 'score' are kept for the model's answers",
+        "score: names beginning with 'score' are reserved for the model's answers",
         "size: minimum 2 is above maximum 1",
         "flag: choices are for categories, this is a boolean",
         "two words: kind is 'texture'; expected one of number, category, boolean",

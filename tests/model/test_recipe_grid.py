@@ -333,7 +333,7 @@ REFUSED = [
     ("", "rows = None", "NoneType", "expected a pandas DataFrame"),
     ("", 'rows = rows.set_index("k")', "k is missing", "reset_index()"),
     *((f"rename('age', {name!r})", "", repr(name), "rename(columns=") for name in ("my age", "2age", "age🚀", "")),
-    ("rename('age', 'score')", "", "score", "kept for the model's answers"),
+    ("rename('age', 'score')", "", "score", "reserved for the model's answers"),
     ("FEATURES.append(FEATURES[0])", "", "amount", "used 2 times"),
     ('FEATURES[3] = Feature("channel", "category", choices=(1, 2))', "", "channel: choices has 1", "expected text"),
     ('FEATURES[3] = Feature("channel", "category", choices=None)', "", "channel: choices is None", "expected a tuple"),
