@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 REPORT, SITE = ROOT / ".demo/gate/second/report.md", ROOT / ".demo/site/index.html"
 PICTURES = ROOT / "docs/pictures"
 #: Width of a picture in pixels, and how much of the page is shown: from the top.
-VERDICT, CONTROL_ROOM = (1000, 700), (1200, 1000)
+VERDICT, DASHBOARD = (1000, 700), (1200, 1000)
 #: Bytes of the largest picture that is kept.
 LARGEST = 200_000
 #: A comment below a pull request, about as GitHub shows it.
@@ -43,7 +43,7 @@ def main(report: Path = REPORT, site: Path = SITE, into: Path = PICTURES) -> int
         pages = {
             "verdict": (COMMENT % markdown.render(report.read_text(encoding="utf-8")), VERDICT),
             # Commands on the page name the folder of this checkout.
-            "dashboard": (site.read_text(encoding="utf-8").replace(f"{ROOT}/", ""), CONTROL_ROOM),
+            "dashboard": (site.read_text(encoding="utf-8").replace(f"{ROOT}/", ""), DASHBOARD),
         }
         for name, (text, (width, height)) in pages.items():
             page = Path(folder) / f"{name}.html"

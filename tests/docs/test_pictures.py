@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from docs.generate.screenshots import CONTROL_ROOM, LARGEST, VERDICT, main
+from docs.generate.screenshots import DASHBOARD, LARGEST, VERDICT, main
 from tests.chromium import needs_chromium
 
 pytestmark = pytest.mark.slow
@@ -21,7 +21,7 @@ def size(picture):
 def test_the_screenshots_are_small_and_of_one_width():
     """So that pages load quickly, and a new picture takes the place of the old one."""
     assert size(PICTURES / "verdict.png") == VERDICT
-    assert size(PICTURES / "dashboard.png") == CONTROL_ROOM
+    assert size(PICTURES / "dashboard.png") == DASHBOARD
     assert max(path.stat().st_size for path in PICTURES.iterdir()) <= LARGEST
 
 
@@ -34,7 +34,7 @@ def test_a_screenshot_is_taken_of_a_report_and_of_a_page(tmp_path):
     assert main(tmp_path / "report.md", tmp_path / "index.html", tmp_path) == 0
 
     assert size(tmp_path / "verdict.png") == VERDICT
-    assert size(tmp_path / "dashboard.png") == CONTROL_ROOM
+    assert size(tmp_path / "dashboard.png") == DASHBOARD
 
 
 def test_without_a_demo_the_command_is_named(tmp_path, capsys):
