@@ -1,8 +1,8 @@
 """The traffic split: which variant (champion, challenger, anchor) answers which key.
 
 A row's key has a point in [0, 1) from a salted hash. It is the same in every worker, replica and
-language, and does not depend on the shares. The anchor has the low end of the interval, the challenger the
-high end, the champion the middle: so a share that grows takes keys from the champion alone, and one that
+language, and does not depend on the shares. The anchor has the low end of the interval (the holdback), the
+challenger the high end, the champion the middle: so a share that grows takes keys from the champion alone, and one that
 shrinks returns them to it.
 """
 
