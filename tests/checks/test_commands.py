@@ -266,7 +266,7 @@ def test_a_mistake_in_the_rules_is_no_verdict(gate, out, bundles, root, tmp_path
     (tmp_path / "rules.toml").write_text(text)
 
     assert gate("--candidate", bundles[0], "--rules", tmp_path / "rules.toml") == USAGE
-    assert "gate.model.min_gian is not known; did you mean min_gain?" in capsys.readouterr().err
+    assert "gate.model: min_gian is not known; did you mean min_gain?" in capsys.readouterr().err
     assert not out.exists()
 
 
