@@ -1,1 +1,1 @@
-"""What the scorer costs, measured side by side with others; and what it withstands."""
+"""Benchmarks: the scorer and its peers, a soak test, the gate, monitoring and experiments."""

@@ -1,13 +1,13 @@
-"""Measure the scorer beside others, and what it withstands.
+"""Measure the scorer and its peers.
 
-python -m bench                      the table, into BENCHMARKS.md, in about ten minutes
-python -m bench swaps                p99 with 50 swaps under load beside the quiet one
-python -m bench shadow               the latency with a shadow beside that without
-python -m bench before --checkout D  what an earlier checkout costs beside this one
-python -m bench lists                what a list of 1,000 rows costs beside a run of the model
-python -m bench soak --minutes 5     full load, swaps, kills: is a row lost, does memory grow?
+python -m bench                      the table in BENCHMARKS.md, in about ten minutes
+python -m bench swaps                p99 under load, with 50 swaps of the model and without
+python -m bench shadow               latency with and without a shadow model
+python -m bench before --checkout D  the cost of an earlier checkout and of this one
+python -m bench lists                the cost of a list of 1,000 rows and of a run of the model
+python -m bench soak --minutes 5     soak test under full load with swaps and kills: lost rows, growth of memory
 
-A run that was interrupted goes on where it was.
+An interrupted run continues.
 """
 
 from __future__ import annotations
@@ -44,24 +44,24 @@ SHOWN = ("onnxruntime", "granian", "flask", "numpy", "msgspec")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns its exit code."""
-    asked = _parser().parse_args(arguments)
+    args = _parser().parse_args(arguments)
     try:
-        entrants = chosen(asked.peers)
+        entrants = chosen(args.peers)
         alone = {"soak": _soak, "swaps": _swaps, "shadow": _shadow, "lists": _lists, "before": _before}
-        if asked.command in alone:
-            return alone[asked.command](asked)
-        _run(asked, entrants)
+        if args.command in alone:
+            return alone[args.command](args)
+        _run(args, entrants)
     except (SubjectError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return USAGE
     except KeyboardInterrupt:
-        print("stopped; the next run goes on from here", file=sys.stderr)
+        print("interrupted; the next run continues", file=sys.stderr)
         return 130
     return OK
 
 
 def chosen(peers: str) -> list[Entrant]:
-    """Ours, the floor, and the peers that are asked for: all, none, or names."""
+    """The scorer, the floor, and the selected peers: all, none, or names."""
     known = {peer.name: peer for peer in PEERS}
     if peers in ("all", "none"):
         return [*OURS, *(PEERS if peers == "all" else ())]
@@ -72,13 +72,13 @@ def chosen(peers: str) -> list[Entrant]:
     return [*OURS, *(known[name] for name in names)]
 
 
-def _run(asked: argparse.Namespace, entrants: list[Entrant]) -> None:
-    say("the model (half a minute, unless it is there) ...")
+def _run(args: argparse.Namespace, entrants: list[Entrant]) -> None:
+    say("training the model (half a minute, unless it exists) ...")
     subject = Subject.make(FOLDER / "subject")
-    folder, done = FOLDER / "run", _unfinished(asked)
+    folder, done = FOLDER / "run", _unfinished(args)
     say("one run of the model alone ...")
-    floors = [single.floor(subject, asked.seconds)]
-    lists = single.lists(subject, folder, asked.seconds)
+    floors = [single.floor(subject, args.seconds)]
+    lists = single.lists(subject, folder, args.seconds)
     extra = {
         "lists": lists[f"{len(subject.rows):,} rows"]["ratio"],
         "ready": single.ready(subject, folder),
@@ -89,13 +89,13 @@ def _run(asked: argparse.Namespace, entrants: list[Entrant]) -> None:
     say(f"ready after {extra['ready']:.2f} s; installed {extra['installed']:.0f} MB")
     say(f"{len(entrants)} servers are started ...")
     with contestants(entrants, subject, folder, say) as (up, absent):
-        taken = rounds(up, LEVELS, asked.rounds, asked.seconds, done, say)
-        floors.append(single.floor(subject, asked.seconds))
+        taken = rounds(up, LEVELS, args.rounds, args.seconds, done, say)
+        floors.append(single.floor(subject, args.seconds))
         memory = {one.entrant.name: one.memory() for one in up}
         for one in up:
             if one.entrant.name == "ours":
                 extra["resident"] = single.resident(one)
-                batch = single.batch(one, subject, asked.seconds, asked.rounds)
+                batch = single.batch(one, subject, args.seconds, args.rounds)
                 notes["lists"] += f"; {batch / 1e3:.1f} ms as a request over HTTP"
     say("a shadow ...")
     shadows = single.shadows(subject, folder, say)
@@ -106,15 +106,15 @@ def _run(asked: argparse.Namespace, entrants: list[Entrant]) -> None:
     extra["swaps"] = found.ratio
     notes["swaps"] = said(found)
     say(notes["swaps"])
-    floors.append(single.floor(subject, asked.seconds))
+    floors.append(single.floor(subject, args.seconds))
     results = Results(entrants, taken, single.lowest(floors), extra, notes, memory, absent)
-    _write(results, asked)
+    _write(results, args)
     done.rename(done.with_name("last.jsonl"))
 
 
-def _write(results: Results, asked: argparse.Namespace) -> None:
-    more = f" --peers {asked.peers}" if asked.peers != "all" else ""
-    more += f" --seconds {asked.seconds:g} --rounds {asked.rounds}"
+def _write(results: Results, args: argparse.Namespace) -> None:
+    more = f" --peers {args.peers}" if args.peers != "all" else ""
+    more += f" --seconds {args.seconds:g} --rounds {args.rounds}"
     ours = versions_in(SERVE, SHOWN)
     facts = {
         "command": f"python -m bench{more}",
@@ -125,14 +125,14 @@ def _write(results: Results, asked: argparse.Namespace) -> None:
         "peers": _versions_of(results.measured()),
     }
     (ROOT / document.CHART).write_text(draw(results))
-    document.write(results, asked.out, facts)
-    say(f"{asked.out} and {document.CHART} are written")
+    document.write(results, args.out, facts)
+    say(f"{args.out} and {document.CHART} are written")
     for goal in goals(results):
         say(f"  {goal.row()}")
 
 
 def _versions_of(measured: list[Entrant]) -> str:
-    """What the peers' environments hold of what they are named after."""
+    """The versions of the peers' packages in their environments."""
     found: dict[str, str] = {}
     for peer in measured:
         if peer.packages:
@@ -141,22 +141,22 @@ def _versions_of(measured: list[Entrant]) -> str:
     return ", ".join(f"{name} {version}" for name, version in sorted(found.items()))
 
 
-def _unfinished(asked: argparse.Namespace) -> Path:
-    """The file of the run that was interrupted, if it was of these settings; else an empty one."""
+def _unfinished(args: argparse.Namespace) -> Path:
+    """The results of an interrupted run with the same settings; else an empty file."""
     path, settings = FOLDER / "unfinished.jsonl", FOLDER / "unfinished.settings"
-    now = f"{asked.seconds} {asked.rounds}"
+    now = f"{args.seconds} {args.rounds}"
     if path.exists() and settings.is_file() and settings.read_text() == now:
-        say("going on with the run that was interrupted")
+        say("continuing the interrupted run")
         return path
     path.write_text("")
     settings.write_text(now)
     return path
 
 
-def _soak(asked: argparse.Namespace) -> int:
+def _soak(args: argparse.Namespace) -> int:
     subject = Subject.make(FOLDER / "subject")
     with tempfile.TemporaryDirectory() as work:
-        found = soak(Soak(Path(work), subject.bundles, subject.rows[:100], asked.minutes * 60), say)
+        found = soak(Soak(Path(work), subject.bundles, subject.rows[:100], args.minutes * 60), say)
     for line in found.lines():
         say(line)
     return FOUND if found.problems() else OK
@@ -174,41 +174,41 @@ def _shadow(_: argparse.Namespace) -> int:
     return OK
 
 
-def _lists(asked: argparse.Namespace) -> int:
-    found = single.lists(Subject.make(FOLDER / "subject"), FOLDER / "run", asked.seconds)
+def _lists(args: argparse.Namespace) -> int:
+    found = single.lists(Subject.make(FOLDER / "subject"), FOLDER / "run", args.seconds)
     for name, figures in found.items():
         say(f"{name}: {figures['ratio']:.2f} times; {said_of_list(figures)}")
     return OK
 
 
-def _before(asked: argparse.Namespace) -> int:
-    python = asked.checkout and asked.checkout / ".venv/serve/bin/python"
+def _before(args: argparse.Namespace) -> int:
+    python = args.checkout and args.checkout / ".venv/serve/bin/python"
     if not python or not python.exists():
         raise ValueError(
-            f"--checkout is {str(asked.checkout)!r}; expected a checkout of an earlier commit with"
+            f"--checkout is {str(args.checkout)!r}; expected a checkout of an earlier commit with"
             " its environment: git worktree add ../before COMMIT && make -C ../before .venv/serve/installed"
         )
     commit = subprocess.run(
-        ["git", "-C", asked.checkout, "rev-parse", "--short", "HEAD"], check=True, capture_output=True, text=True
+        ["git", "-C", args.checkout, "rev-parse", "--short", "HEAD"], check=True, capture_output=True, text=True
     ).stdout.strip()
-    words = before.section(before.measure(Subject.make(FOLDER / "subject"), asked.checkout.resolve()), commit)
+    words = before.section(before.measure(Subject.make(FOLDER / "subject"), args.checkout.resolve()), commit)
     say(words)
-    put(asked.out, "before", words)
+    put(args.out, "before", words)
     return OK
 
 
 def said_of_lists(found: dict[str, dict[str, float]]) -> str:
-    """What a list costs beside a run of its rows, in words."""
+    """The cost of a list and of a run of its rows, as text."""
     return said_of_list(next(iter(found.values()))) + ", JSON, validation, journal and metrics"
 
 
 def said_of_list(figures: dict[str, float]) -> str:
-    """What a call costs beside a run, in words."""
+    """The cost of a call and of a run, as text."""
     return f"{figures['ours'] / 1e3:.2f} ms over {figures['run'] / 1e3:.2f} ms of CPU"
 
 
 def said_of_shadows(found: single.Shadows) -> str:
-    """What a shadow did to who asks, in words."""
+    """The effect of a shadow on latency, as text."""
     both = (found.with_one, found.without)
     p50, p99 = ([median(getattr(m, what) for m in each) for each in both] for what in ("p50", "p99"))
     return (
@@ -218,7 +218,7 @@ def said_of_shadows(found: single.Shadows) -> str:
 
 
 def said(found: single.Swaps) -> str:
-    """What the swaps did, in words."""
+    """The effect of swaps on latency, as text."""
     with_some, without = (median(load.p99 for load in each) for each in (found.swapping, found.quiet))
     answered = sum(load.answered for load in found.swapping)
     return (

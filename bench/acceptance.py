@@ -1,4 +1,4 @@
-"""How often a candidate is accepted that is truly so much better or worse than the champion."""
+"""The acceptance rate of candidates by their true difference from the champion."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from contracts.thresholds import Compare
 GAPS = (-0.03, -0.02, -0.015, -0.01, -0.005, -0.0025, 0.0, 0.005, 0.01)
 SIZES = (500, 2_000, 10_000)
 METRIC, DAYS = "roc_auc", 14
-#: The champion is so much worse than the best there can be, so that a candidate can be better.
+#: How much worse the champion is than the best possible model, so that a candidate can be better.
 ROOM = 0.012
 
 
 @dataclass(frozen=True)
 class Accepted:
-    """Shares of the *repeats* in which each way of deciding accepted, and how the gate decided else."""
+    """The share of *repeats* accepted by each decision rule, and the gate's other decisions."""
 
     stream: str
     rows: int
@@ -34,7 +34,7 @@ class Accepted:
 
 
 def acceptance(stream: Stream, rows: int, gap: float, rules: Compare, repeats: int) -> Accepted:
-    """Fourteen days in a row, *rows* of their rows, a champion, and a candidate with a true *gap*."""
+    """Fourteen consecutive days, *rows* of their rows, a champion, and a candidate with a true *gap*."""
     random = np.random.default_rng([rows, int(gap * 1e6) + 10**6])
     area = stream.area(LEAST) - ROOM
     noises = [stream.noise(area + gap), stream.noise(area)]

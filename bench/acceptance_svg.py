@@ -8,7 +8,7 @@ from html import escape
 from bench.acceptance import GAPS, SIZES, Accepted
 
 PANEL, HEIGHT, LEFT, TOP, APART = 200, 150, 46, 66, 60
-#: Way -> what it is called, its colour (Okabe and Ito 2008) and its dashes: told apart without colour too.
+#: Way -> its label, colour (Okabe and Ito 2008) and dashes, so that colour is not needed.
 LINES = {
     "promote": ("the gate", "#0072b2", ""),
     "at_least": ("candidate ≥ champion", "#d55e00", "6 3"),

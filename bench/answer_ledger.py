@@ -1,4 +1,4 @@
-"""What visitors were told, beside what the journal kept."""
+"""Compare the answers that clients received with the journal."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SAME = 1e-6
 
 @dataclass
 class Books:
-    """How many were acknowledged; which of them the journal has not, or has otherwise."""
+    """How many were acknowledged, and which of them are missing or different in the journal."""
 
     answers: int = 0
     outcomes: int = 0
@@ -24,7 +24,7 @@ class Books:
     other: list[str] = field(default_factory=list)
 
     def problems(self) -> list[str]:
-        """Each kind that must not be, with its number and the first."""
+        """A line for each kind of discrepancy, with the number and the first one."""
         kinds = {
             "acknowledged and not in the journal": self.lost,
             "answers whose score, version and journal disagree": self.other,
@@ -35,10 +35,10 @@ class Books:
 
 
 def compare(visitors: Iterable[Path], journal: Path, expected: Mapping[str, Sequence[float]]) -> Books:
-    """The books, from the visitors' logs, the journal's lines and each version's scores."""
+    """The comparison of the clients' logs, the journal's lines and each version's scores."""
     books = Books()
     answered = {line["id"]: (line["version"], line["score"]) for line in lines(journal, "answers")}
-    told = {line["id"] for line in lines(journal, "outcomes")}
+    journalled = {line["id"] for line in lines(journal, "outcomes")}
     for path in visitors:
         with path.open() as log:
             for line in log:
@@ -48,7 +48,7 @@ def compare(visitors: Iterable[Path], journal: Path, expected: Mapping[str, Sequ
                     _answer(books, rest, answered, expected)
                 elif kind == "outcome":
                     books.outcomes += 1
-                    if rest not in told:
+                    if rest not in journalled:
                         books.lost.append(f"outcome of {rest}")
                 elif kind == "cut":
                     books.cut += 1
@@ -58,7 +58,7 @@ def compare(visitors: Iterable[Path], journal: Path, expected: Mapping[str, Sequ
 
 
 def lines(journal: Path, kind: str) -> Iterable[dict[str, Any]]:
-    """Every line of one *kind* in the journal; the last of a file may be torn by a kill."""
+    """Every line of one *kind* in the journal; the last one of a file may be incomplete after a kill."""
     for path in sorted(journal.rglob(f"{kind}-*.jsonl")):
         with path.open(encoding="utf-8") as file:
             for line in file:
@@ -74,6 +74,6 @@ def _answer(
     if id_ not in answered:
         books.lost.append(id_)
     elif answered[id_] != (version, score):
-        books.other.append(f"{id_}: told {version} {score}, kept {answered[id_]}")
+        books.other.append(f"{id_}: answered {version} {score}, journal {answered[id_]}")
     if abs(expected[version][int(number)] - score) > SAME:
-        books.other.append(f"{id_}: {version} scores {expected[version][int(number)]}, told {score}")
+        books.other.append(f"{id_}: {version} scores {expected[version][int(number)]}, answered {score}")

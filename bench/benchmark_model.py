@@ -1,4 +1,4 @@
-"""What is measured: the default recipe's model, and the rows that are sent."""
+"""The model of the benchmarks (the default recipe's), and the rows that are sent."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from typing import Any
 
 ROOT = Path(__file__).parents[1]
 WORK, SERVE = (ROOT / f".venv/{name}/bin/python" for name in ("work", "serve"))
-#: The day the model is made as of, and the day of the one that it is swapped with.
+#: The training day of the model, and of the model that it is swapped with.
 DAYS = ("2013-04-29", "2013-04-22")
 MAKERS = ("contracts/*.py", "model/**/*.py", "bench/sklearn_pipeline.py")
 
 
 class SubjectError(Exception):
-    """There is nothing to measure. The message says why, and what to type."""
+    """The model cannot be made. The message says why, and what to type."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Subject:
 
     @cached_property
     def pairs(self) -> list[tuple[dict[str, Any], float]]:
-        """A thousand rows that lack nothing, with the pipeline's own scores."""
+        """A thousand rows without missing values, with the pipeline's scores."""
         return [(row, score) for row, score in json.loads((self.folder / "rows.json").read_text())]
 
     @cached_property

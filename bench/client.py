@@ -1,4 +1,4 @@
-"""The load generator where wrk is not installed; it takes more of the machine for itself.
+"""The load generator used if wrk is not installed; it needs more CPU.
 
 python client.py PORT PATH BODIES CONNECTIONS SECONDS
 """
@@ -32,7 +32,7 @@ class Connection:
 
 
 def main(port: int, path: str, bodies: list[str], connections: int, seconds: float) -> dict[str, float]:
-    """Post *bodies* in turn; what came back, as drive.lua says it."""
+    """Post *bodies* in turn; returns the results in the format of drive.lua."""
     requests = [
         f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Type: application/json\r\n"
         f"Content-Length: {len(body.encode())}\r\n\r\n{body}".encode()

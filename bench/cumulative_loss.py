@@ -1,7 +1,7 @@
-"""What is lost over 120 nights in each of which the candidate is a little worse than the last night's.
+"""The cumulative loss over 120 nights with a candidate a little worse than the last night's.
 
-The decay is silent: no night shows it. Each night is judged on the newest fourteen days, as they
-roll on; the loss is the ROC AUC of the first model less that of the one that serves in the end.
+No single night shows the decay. Each night is judged on the newest fourteen days; the loss is the difference of the
+ROC AUC between the first model and the last live one.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ WAYS = ("candidate >= champion", "within the margin of the champion", "the gate 
 
 @dataclass(frozen=True)
 class Lost:
-    """The loss in ROC AUC of one way of deciding: mean and largest of the runs; nights it promoted."""
+    """The loss in ROC AUC of one decision rule: mean and maximum of the runs; number of promotions."""
 
     stream: str
     way: str
@@ -33,7 +33,7 @@ class Lost:
 
 
 def creep(stream: Stream, way: str, rules: Compare, runs: int) -> Lost:
-    """The loss over the *runs*, each with other noise."""
+    """The loss over the *runs*, each with different noise."""
     found = [_run(stream, way, rules, seed) for seed in range(runs)]
     losses, nights = zip(*found, strict=True)
     return Lost(stream.name, way, float(np.mean(losses)), max(losses), float(np.mean(nights)), runs)

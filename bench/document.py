@@ -1,4 +1,4 @@
-"""The scorer's part of BENCHMARKS.md: the goals, the table, a chart, and how all was measured."""
+"""The scorer's section of BENCHMARKS.md: goals, table, chart, and method."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from bench.server_rounds import Measurement
 
 CHART = "bench/chart.svg"
 NOT_MEASURED = """\
-- Wall time as such: client, servers and whoever else was on the machine share two cores. Requests per second and latencies tell
-  orders of magnitude; CPU µs per request is what repeats.
+- Absolute wall time: client, servers and other processes share two cores. Requests per second and latencies are orders of
+  magnitude; CPU µs per request is reproducible.
 - A network. All is loopback with keep-alive (gunicorn's sync workers close each connection, as they do by default).
 - GPUs, large models, batching on the server's side: the model is a small gradient boosting, the row a small JSON object.
 - The peers' extras: none of them validates against a contract, journals or counts scores here. Ours does all of it."""

@@ -1,4 +1,4 @@
-"""What a change of the scorer cost: an earlier checkout and this one, measured in turn in one run.
+"""The cost of a change of the scorer: an earlier checkout and this one, measured alternately in one run.
 
 git worktree add ../before COMMIT && make -C ../before .venv/serve/installed
 python -m bench before --checkout ../before
@@ -23,7 +23,7 @@ Found = dict[int, dict[str, list[float]]]
 
 
 def measure(subject: Subject, checkout: Path) -> Found:
-    """CPU µs a request of the server's processes, for each number of connections and each checkout."""
+    """CPU µs per request of the server's processes, by number of connections and checkout."""
     found: Found = {level: {"before": [], "now": []} for level in LEVELS}
     with tempfile.TemporaryDirectory() as work:
         folder = Path(work)

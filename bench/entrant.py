@@ -1,4 +1,4 @@
-"""One server of the comparison: how it is made, started, asked and read."""
+"""One server of the comparison: environment, command, requests and answers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Prepare = Callable[["Place"], None]
 
 @dataclass(frozen=True)
 class Place:
-    """What an entrant is given: its own folder, its Python, the model, and ports of its own."""
+    """An entrant's folder, Python, model and ports."""
 
     folder: Path
     python: Path
@@ -25,7 +25,7 @@ class Place:
     ports: tuple[int, int, int]
 
     def words(self) -> dict[str, str]:
-        """What the braces in commands and settings stand for."""
+        """The values of the placeholders in commands and settings."""
         return {
             "python": str(self.python),
             "bin": str(self.python.parent),
@@ -38,7 +38,7 @@ class Place:
         }
 
     def environment(self) -> dict[str, str]:
-        """The model's places; nothing phones home."""
+        """Environment variables: the model's paths, and no telemetry."""
         return {
             "PATH": f"{self.python.parent}:{os.environ['PATH']}",
             "PIPELINE": str(self.pipeline),
@@ -54,7 +54,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Entrant:
-    """A server: `body` spells a row as it wants it, `score` finds the score in its answer."""
+    """A server: `body` writes a row in its format, `score` reads the score of its answer."""
 
     name: str
     title: str

@@ -1,4 +1,4 @@
-"""Throw-away environments for the peers, in a folder that `make clean` removes."""
+"""Temporary environments for the peers, in a folder that `make clean` removes."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from pathlib import Path
 from bench.benchmark_model import ROOT
 
 UV, TOOLS = ROOT / ".venv/tools/bin/uv", ROOT / ".venv/tools/bin/python"
-#: What the pipeline was pickled with has to read it; the graph is run by the version that we run.
+#: The pickled pipeline needs the same versions; the graph is run by the scorer's version of ONNX Runtime.
 SHARED = ("scikit-learn", "numpy", "onnxruntime")
 MOST_SECONDS = 300
-#: Two servers may ask for one environment at a time.
+#: Two servers may need one environment at the same time.
 _ONE_AT_A_TIME = threading.Lock()
 
 
@@ -23,7 +23,7 @@ class InstallError(Exception):
 
 
 def install(folder: Path, packages: Sequence[str], python: Path) -> Path:
-    """The Python of an environment in *folder* with *packages*, made if it is not there yet."""
+    """The Python of an environment in *folder* with *packages*, which is created if needed."""
     with _ONE_AT_A_TIME:
         return _install(folder, packages, python)
 
@@ -56,7 +56,7 @@ def _install(folder: Path, packages: Sequence[str], python: Path) -> Path:
 
 
 def versions_in(python: Path, names: Sequence[str]) -> dict[str, str]:
-    """The versions of those *names* that the environment of *python* has."""
+    """The installed versions of *names* in the environment of *python*."""
     script = (
         "import sys\nfrom importlib.metadata import PackageNotFoundError, version\n"
         "for name in sys.argv[1:]:\n"
@@ -72,13 +72,13 @@ def _versions(python: Path) -> dict[str, str]:
 
 
 def _index() -> dict[str, str]:
-    """uv does not read pip's settings: hand on an index that only pip was told of."""
+    """uv does not read pip's settings: pass the index of pip's configuration on."""
     if os.environ.get("UV_DEFAULT_INDEX") or os.environ.get("UV_INDEX_URL"):
         return {}
-    told = os.environ.get("PIP_INDEX_URL")
-    if not told:
+    index = os.environ.get("PIP_INDEX_URL")
+    if not index:
         done = subprocess.run(
             [str(TOOLS), "-m", "pip", "config", "get", "global.index-url"], check=False, capture_output=True, text=True
         )
-        told = done.stdout.strip()
-    return {"UV_DEFAULT_INDEX": told} if told else {}
+        index = done.stdout.strip()
+    return {"UV_DEFAULT_INDEX": index} if index else {}

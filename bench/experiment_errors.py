@@ -1,9 +1,9 @@
-"""How often an experiment errs, and how long it takes, beside a test at one fixed day.
+"""Error rates and duration of an experiment, compared with a test on a fixed day.
 
 python -m bench.experiment_errors          writes its section of BENCHMARKS.md
 
-Visitors are drawn, everything behind them is what `python -m monitoring experiment` runs: sample
-ratio, coverage, adjustment, confidence sequences, states.
+Visitors are simulated; the rest is the code of `python -m monitoring experiment`: sample ratio, coverage, adjustment,
+confidence sequences, states.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from monitoring.experiment.variant_comparison import Result, compare, measures
 
 DAYS = 60
 RATE, LIFT = 0.10, 0.05
-#: The features of a visitor tell so much about whether he buys: three standard normal numbers.
+#: The effect of a visitor's features on the purchase: three standard normal numbers.
 SLOPES = (0.7, 0.4, 0.2)
 CONTRACT = Contract(
     name="shop",
@@ -45,7 +45,7 @@ CONTRACT = Contract(
 
 @dataclass(frozen=True)
 class Site:
-    """So many new visitors a day, the challenger's share of them, and what it adds to the rate."""
+    """New visitors per day, the challenger's share, and its lift of the rate."""
 
     visitors: int
     share: float
@@ -54,7 +54,7 @@ class Site:
 
 
 def drawn(site: Site, seed: int) -> Units:
-    """Sixty days of visitors, each of whom buys or does not."""
+    """Sixty days of visitors who buy or do not."""
     rng = np.random.default_rng(seed)
     count = site.visitors * DAYS
     challenger = rng.random(count) < site.share
@@ -80,7 +80,7 @@ def drawn(site: Site, seed: int) -> Units:
 
 
 def looked_at(site: Site, rules: Experiment, seed: int) -> tuple[Result, pd.DataFrame]:
-    """What sixty daily looks saw: the sequence of a result has every day's interval as it was then."""
+    """The results of sixty daily runs: the sequence of a result has each day's interval at that time."""
     units = drawn(site, seed)
     split = Split("champion", "challenger", "2026-01-01T00:00:00Z", site.share)
     sums = ExperimentSums(split, CONTRACT, measures(rules, CONTRACT.task, shadow=False))
@@ -98,7 +98,7 @@ def naive(frame: pd.DataFrame) -> Iterator[float]:
 
 
 def fixed_days(site: Site, power: float) -> int:
-    """Days of the two-sided z-test at 5 % that finds the lift with this *power*, looked at once."""
+    """Days that a single two-sided z-test at 5 % needs to find the lift with this *power*."""
     normal = NormalDist()
     quantiles = normal.inv_cdf(0.975) + normal.inv_cdf(power)
     better = RATE * (1 + site.lift)
@@ -107,7 +107,7 @@ def fixed_days(site: Site, power: float) -> int:
 
 
 def won_on(result: Result, rules: Experiment) -> int | None:
-    """The first day on which the state was *wins*; without guardrails that is the interval's alone."""
+    """The first day with the state *wins*; without guardrails it depends on the interval only."""
     low = result.measures[0].sequence.low
     days = [day + 1 for day in np.flatnonzero(low > 0) if day + 1 >= 7 * rules.min_weeks]
     return int(days[0]) if days else None
@@ -121,8 +121,8 @@ def document(runs: int, rules: Experiment) -> str:
         "## Experiments",
         "",
         (
-            f"`make bench-experiment`: {DAYS} days of drawn visitors, of whom {RATE:.0%} buy, looked at every day;"
-            f" alpha is {rules.alpha:g}. A z-test is the usual one, looked at as often."
+            f"`make bench-experiment`: {DAYS} days of simulated visitors, {RATE:.0%} of which buy, analysed every day;"
+            f" alpha is {rules.alpha:g}. The z-test is analysed as often."
         ),
         "",
         f"**Nothing to find** (A/A, {runs} runs each)",
@@ -147,10 +147,10 @@ def document(runs: int, rules: Experiment) -> str:
     lines += [
         "",
         (
-            'A winner needs two whole weeks (`min_weeks`), so no fewer than 14 days; "from day 1" is without that. What the'
-            " features tell is taken out of the variance where a line says so. The z-test's days are those of a plan"
-            " that knew the lift: with a lift half as large it would have to be four times as long, and"
-            " nobody may look before; the sequence needs no plan, and ends sooner where the lift is larger."
+            'A winner needs two whole weeks (`min_weeks`), so no fewer than 14 days; "from day 1" is without that. Lines'
+            " that say so reduce the variance by the features (CUPED). The z-test's days are those of a plan that knew"
+            " the lift: half the lift would need four times as long, without an earlier analysis; the sequence needs"
+            " no plan, and ends sooner if the lift is larger."
         ),
     ]
     return "\n".join(lines)
@@ -199,9 +199,9 @@ def main() -> None:
     parser = argparse.ArgumentParser("python -m bench.experiment_errors", description=__doc__)
     parser.add_argument("--runs", type=int, default=400)
     parser.add_argument("--out", type=Path, default=Path("BENCHMARKS.md"))
-    asked = parser.parse_args()
+    args = parser.parse_args()
     rules = read_rules(Path("checks/thresholds.toml")).experiment
-    put(asked.out, "experiment", document(asked.runs, rules))
+    put(args.out, "experiment", document(args.runs, rules))
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""Simulate the gate's comparison: what it accepts, what it lets creep in, whether its intervals are true.
+"""Simulate the gate's comparison: acceptance rates, cumulative loss, and coverage of its confidence intervals.
 
-python -m bench.gate_simulation                 into BENCHMARKS.md, in a few minutes on two cores
-python -m bench.gate_simulation --repeats 50    a rough look
+python -m bench.gate_simulation                 writes BENCHMARKS.md, in a few minutes on two cores
+python -m bench.gate_simulation --repeats 50    a rough estimate
 
-It runs the code that judges: `checks.comparison.bootstrap` and `checks.comparison.compare`, with the margins of thresholds.toml.
+It runs the gate's code: `checks.comparison.bootstrap` and `checks.comparison.compare`, with the margins of thresholds.toml.
 """
 
 from __future__ import annotations
@@ -40,13 +40,13 @@ LARGE = 100_000
 
 @lru_cache
 def stream(name: str) -> Stream:
-    """A stream by its name; each process makes it once."""
+    """A stream by its name; created once per process."""
     return flights(ROOT / "model/recipe.py") if name == STREAMS[0] else made_up()
 
 
 @lru_cache
 def rules() -> Compare:
-    """How main compares, with its margins."""
+    """The comparison settings and margins."""
     return read_rules(ROOT / "checks/thresholds.toml").gate.compare
 
 
@@ -56,46 +56,44 @@ def accepted(name: str, rows: int, gap: float, repeats: int) -> Accepted:
 
 
 def lost(name: str, way: str, runs: int) -> Lost:
-    """One row of the creep."""
+    """One row of the cumulative loss."""
     return creep(stream(name), way, rules(), runs)
 
 
 def covered(number: int | None, metric: str, repeats: int) -> Covered:
-    """One row of the coverage; None stands for the real days."""
+    """One row of the coverage; None means the real days."""
     if number is None:
         return real(stream(STREAMS[0]), metric, rules(), repeats)
     return coverage(SCENES[number], metric, rules(), repeats)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run all, print what comes, write the section."""
+    """Run all simulations, print progress, write the section."""
     parser = argparse.ArgumentParser(
         "python -m bench.gate_simulation", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--repeats", type=int, default=200, help="of each point (default: 200)")
     parser.add_argument("--out", type=Path, default=ROOT / "BENCHMARKS.md")
-    asked = parser.parse_args(arguments)
-    began, runs = time.monotonic(), max(2, asked.repeats // 20)
+    args = parser.parse_args(arguments)
+    began, runs = time.monotonic(), max(2, args.repeats // 20)
     work: list[tuple[Callable[..., Any], tuple[Any, ...]]] = [
-        *((accepted, (name, rows, gap, asked.repeats)) for name in STREAMS for rows in SIZES[::-1] for gap in GAPS),
+        *((accepted, (name, rows, gap, args.repeats)) for name in STREAMS for rows in SIZES[::-1] for gap in GAPS),
         *((lost, (name, way, runs)) for name in STREAMS for way in WAYS[::-1]),
-        *((covered, (n, metric, 10 * asked.repeats)) for n in (*range(len(SCENES)), None) for metric in SURE),
+        *((covered, (n, metric, 10 * args.repeats)) for n in (*range(len(SCENES)), None) for metric in SURE),
     ]
     try:
         found = _run(work, began)
     except KeyboardInterrupt:
-        print("stopped; nothing was written", file=sys.stderr)
+        print("interrupted; nothing was written", file=sys.stderr)
         return 130
     curves = [each for each in found if isinstance(each, Accepted)]
     margin = rules().binary.margins[METRIC]
     (ROOT / CHART).write_text(draw([c for c in curves if c.stream == STREAMS[0]], margin))
-    more = f" --repeats {asked.repeats}" if asked.repeats != 200 else ""
+    more = f" --repeats {args.repeats}" if args.repeats != 200 else ""
     put(
-        asked.out,
-        "gate",
-        "\n".join(_section(found, time.monotonic() - began, f"python -m bench.gate_simulation{more}")),
+        args.out, "gate", "\n".join(_section(found, time.monotonic() - began, f"python -m bench.gate_simulation{more}"))
     )
-    print(f"{asked.out} and {CHART} are written")
+    print(f"{args.out} and {CHART} are written")
     return 0
 
 
@@ -110,8 +108,8 @@ def speed() -> float:
 
 
 def _run(work: Sequence[tuple[Callable[..., Any], tuple[Any, ...]]], began: float) -> list[Any]:
-    """What each piece of work gives, in order; two processes, a line for each piece that is done."""
-    print(f"{len(work)} pieces of work, on two cores ...", flush=True)
+    """The results of the tasks, in order, by two processes; prints a line per task."""
+    print(f"{len(work)} tasks, on two cores ...", flush=True)
     with ProcessPoolExecutor(2) as pool:
         futures: list[Future[Any]] = [pool.submit(function, *given) for function, given in work]
         try:
@@ -133,12 +131,12 @@ def _section(found: Sequence[Any], seconds: float, command: str) -> list[str]:
         "## The gate",
         "",
         (
-            f"Simulations of the comparison, with the code that judges and the margins of `thresholds.toml`"
+            f"Simulations of the comparison, with the gate's code and the margins of `thresholds.toml`"
             f" (ROC AUC: {margin:g}, {settings.confidence:.0%}, {settings.draws:,} draws of days). Written by `{command}`"
             f" on {datetime.now(UTC):%Y-%m-%d}, in {seconds / 60:.0f} minutes; {machine()}."
         ),
         "",
-        "### What is accepted",
+        "### Acceptance rate",
         "",
         f"![Share of candidates accepted, by their true gap]({CHART})",
         "",
@@ -152,7 +150,7 @@ def _section(found: Sequence[Any], seconds: float, command: str) -> list[str]:
         "",
         f"Each point: {curves[0].repeats:,} repeats.",
         "",
-        "### What creeps in",
+        "### Cumulative loss",
         "",
         (
             f"{NIGHTS} nights; each night's candidate is {DECAY:g} ROC AUC worse than the last night's, which no night"
@@ -165,9 +163,9 @@ def _section(found: Sequence[Any], seconds: float, command: str) -> list[str]:
         "",
         f"{losses[0].runs} runs of each. The anchor is the first model, with its own margin, on the same rows.",
         "",
-        "### Whether the intervals are true",
+        "### Coverage of the confidence intervals",
         "",
-        "| rows | metric | held the truth | mean width |",
+        "| rows | metric | coverage | mean width |",
         "|---|---|---:|---:|",
         *(
             f"| {e.words} | {e.metric} | {e.share:.1%}{'' if abs(e.share - settings.confidence) <= 0.015 else ' **off**'} | {e.width:.4f} |"
@@ -179,7 +177,7 @@ def _section(found: Sequence[Any], seconds: float, command: str) -> list[str]:
             f" {100 * (0.05 * 0.95 / sure[0].repeats) ** 0.5:.1f} points)."
         ),
         "",
-        "### How long it takes",
+        "### Computing time",
         "",
         (
             f"One interval of ROC AUC, the slowest, on {LARGE:,} rows of 60 days with {settings.draws:,} draws:"

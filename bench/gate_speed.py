@@ -1,8 +1,8 @@
-"""How long gate and report take: python -m bench.gate_speed [--rows 120000 1200000] [--wide 12000].
+"""The time of gate and report: python -m bench.gate_speed [--rows 120000 1200000] [--wide 12000].
 
-*wide* tables have 320 features. Two bundles of made-up rows (five sixths to train on, a sixth as holdout) are trained, which is not
-measured; then the gate judges one against the other, all of it: imports, Deepchecks, the real server.
-The section "speed" of BENCHMARKS.md is written.
+Two bundles of synthetic rows (five sixths for training, one sixth as holdout) are trained, which is not measured; then
+the whole gate compares them: imports, Deepchecks, the real server. *wide* tables have 320 features. The section "speed" of
+BENCHMARKS.md is written.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from forge.closed_pipes import ignore_closed_pipes
 ROOT = Path(__file__).parents[1]
 WORK, CHECKS = (ROOT / f".venv/{name}/bin/python" for name in ("work", "checks"))
 DAYS = ("2026-03-01", "2026-03-08")
-#: Seconds that gate and report may take: at 100,000 rows learnt from and 20,000 held back, and at a million.
+#: The goal in seconds for gate and report: at 100,000 training rows and a holdout of 20,000, and at a million.
 GOALS = {120_000: 120.0, 1_200_000: 240.0}
-#: Features of a recipe that is not wide, and of a wide one; seconds that the latter may take.
+#: Features of a usual recipe and of a wide one; the goal in seconds for the latter.
 FEATURES, WIDE, WIDE_GOAL = 12, 320, 120.0
 
 
 @dataclass(frozen=True)
 class Taken:
-    """Seconds of the clock and of processors for the gate on *rows* rows, and its decision."""
+    """Wall and CPU seconds of the gate on *rows* rows, and its decision."""
 
     rows: int
     wall: float
@@ -41,16 +41,16 @@ class Taken:
 
 
 def measure(rows: int, folder: Path, features: int = FEATURES) -> Taken:
-    """Train two bundles of *rows* rows in *folder*, unless they are there, and judge one."""
+    """Train two bundles of *rows* rows in *folder*, unless they exist, and judge one."""
     folder = folder / f"{rows}" if features == FEATURES else folder / f"{rows}-{features}"
     bundles = [_bundle(rows, features, day, folder / day) for day in DAYS]
     words = ["-m", "checks", "gate", "--candidate", str(bundles[1]), "--champion", str(bundles[0])]
     out = folder / "gate"
     before, began = _cpu(), time.perf_counter()
     done = _run(CHECKS, [*words, "--out", str(out), "--exit-zero"], {})
-    told = [line for line in done.splitlines() if line.startswith(("PROMOTE", "HOLD", "REJECT"))]
+    decisions = [line for line in done.splitlines() if line.startswith(("PROMOTE", "HOLD", "REJECT"))]
     took = time.perf_counter() - began
-    return Taken(rows, took, _cpu() - before, told[0].partition(":")[0], features)
+    return Taken(rows, took, _cpu() - before, decisions[0].partition(":")[0], features)
 
 
 def section(taken: list[Taken], when: str) -> str:
@@ -64,7 +64,7 @@ def section(taken: list[Taken], when: str) -> str:
             " Deepchecks, the real server, both reports."
         ),
         "",
-        "| rows trained on, held back | features | seconds | processor seconds | goal | decision |",
+        "| training rows, holdout | features | seconds | processor seconds | goal | decision |",
         "|---|---:|---:|---:|---:|---|",
     ]
     for each in taken:
@@ -75,10 +75,10 @@ def section(taken: list[Taken], when: str) -> str:
     lines += [
         "",
         (
-            "With a load above the number of cores the clock says little; processor seconds repeat. A bundle's evidence"
-            " holds at most 20,000 rows learnt from and 50,000 held back: the gate looks at no more, however many there"
+            "With a load above the number of cores only processor seconds are reproducible. A bundle's evidence"
+            " has at most 20,000 training rows and a holdout of 50,000: the gate reads no more, however many there"
             " were, and its findings say so. The"
-            " two bundles' rows are made up apart, so `data.lost` rejects: that takes no time away."
+            " two bundles' rows are generated separately, so `data.lost` rejects, which does not shorten the run."
         ),
     ]
     return "\n".join(lines)
@@ -90,14 +90,14 @@ def main() -> None:
     parser.add_argument("--rows", type=int, nargs="+", default=[*GOALS])
     parser.add_argument("--wide", type=int, nargs="*", default=[12_000], help="rows of wide tables")
     parser.add_argument("--out", type=Path, default=ROOT / "BENCHMARKS.md")
-    asked = parser.parse_args()
+    args = parser.parse_args()
     taken = []
-    cases = [*((rows, FEATURES) for rows in asked.rows), *((rows, WIDE) for rows in asked.wide)]
+    cases = [*((rows, FEATURES) for rows in args.rows), *((rows, WIDE) for rows in args.wide)]
     for rows, features in cases:
-        print(f"{rows:,} rows of {features} features: training two models, unless they are there ...", flush=True)
+        print(f"{rows:,} rows of {features} features: training two models, unless they exist ...", flush=True)
         taken.append(measure(rows, ROOT / "build/bench/gate", features))
         print(f"  {taken[-1].wall:.0f} s, {taken[-1].cpu:.0f} of processors", flush=True)
-    put(asked.out, "speed", section(taken, f"{datetime.now(UTC):%Y-%m-%d}"))
+    put(args.out, "speed", section(taken, f"{datetime.now(UTC):%Y-%m-%d}"))
 
 
 def _bundle(rows: int, features: int, day: str, folder: Path) -> Path:

@@ -1,8 +1,7 @@
-"""Streams of rows to judge models on: real flights, and made-up ones whose truth is known.
+"""Streams of rows to judge models on: real flights, and synthetic ones with a known truth.
 
-A model of a stream is its best one with noise added to the logit: the more noise, the worse it
-ranks, and two models with noise of their own disagree as two trainings do. Which noise makes which
-ROC AUC is measured once on the whole stream.
+A model of a stream is its best one with noise added to the logit: more noise means a worse ranking, and two models with
+independent noise disagree like two trainings. The ROC AUC by noise is measured once on the whole stream.
 """
 
 from __future__ import annotations
@@ -18,9 +17,9 @@ import numpy as np
 from checks.comparison.weighted_metrics import METRICS
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
-#: Noise on the logit that any model has at least.
+#: The least noise on a model's logit.
 LEAST = 0.2
-_LEARNT, _JUDGED = ("2013-04-08", "2013-07-01"), ("2013-07-01", "2013-12-30")
+_TRAINED, _JUDGED = ("2013-04-08", "2013-07-01"), ("2013-07-01", "2013-12-30")
 
 
 @dataclass(frozen=True)
@@ -39,7 +38,7 @@ class Stream:
         return int(self.day.max()) + 1
 
     def rows_of(self, first: int, days: int = 1) -> Any:
-        """The numbers of the rows of so many *days* in a row."""
+        """The row numbers of *days* consecutive days."""
         return np.arange(*np.searchsorted(self.day, [first, first + days]))
 
     def area(self, noise: float) -> float:
@@ -47,7 +46,7 @@ class Stream:
         return float(np.interp(noise, *self._areas))
 
     def noise(self, area: float) -> float:
-        """How much noise makes a model of this ROC AUC."""
+        """The noise of a model with this ROC AUC."""
         levels, areas = self._areas
         return float(np.interp(-area, -areas, levels))
 
@@ -61,12 +60,12 @@ class Stream:
 
 
 def scores(logit: Array, noise: float, random: np.random.Generator) -> Array:
-    """The probabilities that a model with so much noise gives."""
+    """The probabilities by a model with this noise."""
     return np.asarray(1 / (1 + np.exp(-(logit + noise * random.normal(size=len(logit))))))
 
 
 def made_up(days: int = 400, rows: int = 800, keys: int = 0, seed: int = 0) -> Stream:
-    """Rows with a logit of their own and one of their day; *keys* visitors who come again, if any."""
+    """Rows with a logit per row and one per day; *keys* returning visitors, if any."""
     random = np.random.default_rng(seed)
     n = days * rows
     day = np.repeat(np.arange(days), rows)
@@ -89,9 +88,9 @@ def flights(recipe: Path) -> Stream:
         start, end = (datetime.fromisoformat(each).replace(tzinfo=UTC) for each in (first, last))
         return check(module.load(start, end), contract, start, end)
 
-    learnt, judged = rows(*_LEARNT), rows(*_JUDGED)
+    trained, judged = rows(*_TRAINED), rows(*_JUDGED)
     model = module.estimator()
-    model.fit(model_inputs(learnt, contract), encoded_target(learnt, contract))
+    model.fit(model_inputs(trained, contract), encoded_target(trained, contract))
     chance = np.clip(model.predict_proba(model_inputs(judged, contract))[:, 1], 1e-4, 1 - 1e-4)
     day = np.unique(judged[contract.time].dt.floor("D"), return_inverse=True)[1]
     key = np.unique(judged[contract.key], return_inverse=True)[1]

@@ -1,4 +1,4 @@
-"""A recipe of as many made-up rows as BENCH_ROWS says, a sixth of them held back, and of BENCH_NUMBERS numbers."""
+"""A recipe with BENCH_ROWS synthetic rows, a sixth of them holdout, and BENCH_NUMBERS numeric features."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from model.contract import Contract, Feature, Target
 
 ROWS = int(os.environ.get("BENCH_ROWS", "120000"))
 DAYS, HOLDOUT = 60, timedelta(days=10)
-#: Training is not what is measured: with very many rows it is cut short.
+#: Training is not measured: with very many rows it is shortened.
 ROUNDS = 120 if ROWS < 500_000 else 20
 NUMBERS, WORDS = int(os.environ.get("BENCH_NUMBERS", "8")), {"place": 3, "kind": 12, "goal": 20}
 
@@ -65,7 +65,7 @@ def load(start: datetime, end: datetime) -> pd.DataFrame:
 
 
 def estimator() -> Pipeline:
-    """As the default recipe's, with as many rounds as there is time for."""
+    """As the default recipe's, with fewer rounds for many rows."""
     encoder = OneHotEncoder(handle_unknown="ignore", min_frequency=50, sparse_output=False)
     return make_pipeline(
         ColumnTransformer([("words", encoder, list(WORDS))], remainder="passthrough"),

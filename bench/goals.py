@@ -1,4 +1,4 @@
-"""The goals, and what became of each."""
+"""The goals, and whether each is met."""
 
 from __future__ import annotations
 
@@ -7,21 +7,18 @@ from dataclasses import dataclass
 
 from bench.server_results import Results
 
-#: Why answers are slower while models are swapped.
+#: Why answers are slower during a swap of models.
 SWAPPING = (
-    "; a model is proven in a process aside, and its session made beside the one that answers:"
-    " what that holds of the interpreter, answers wait for"
+    "; a model is verified in a separate process, but its session is created in the worker:"
+    " answers wait while that holds the interpreter"
 )
-#: What is left of a shadow that nobody waits for.
-SHADOW = (
-    "; it scores in a process of its own, which runs when nobody else wants to, on the same two cores, caches"
-    " and memory"
-)
+#: Why a shadow still has an effect.
+SHADOW = "; it scores in a separate process of the lowest priority, on the same two cores, caches and memory"
 
 
 @dataclass(frozen=True)
 class Goal:
-    """A figure that has to be at least, or at most, something."""
+    """A figure with a lower or an upper bound."""
 
     what: str
     found: float | None
@@ -32,7 +29,7 @@ class Goal:
 
     @property
     def met(self) -> bool | None:
-        """None if it was not measured."""
+        """Whether it is met; None if it was not measured."""
         if self.found is None:
             return None
         return self.found >= self.wanted if self.at_least else self.found <= self.wanted
@@ -86,7 +83,7 @@ def goals(results: Results) -> list[Goal]:
             why=results.notes.get("lists", ""),
         ),
         Goal(
-            "installed (`du` of the scorer's environment)",
+            "installed size (`du` of the scorer's environment)",
             results.extra.get("installed"),
             150,
             "MB",

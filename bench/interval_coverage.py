@@ -1,4 +1,4 @@
-"""How often the intervals hold what is true: 95 of 100 times, or they lie."""
+"""The coverage of the gate's confidence intervals, which should be 95 %."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from contracts.thresholds import Compare
 
 @dataclass(frozen=True)
 class Scene:
-    """Made-up rows: so many days of so many rows.
+    """Synthetic rows, by days and rows per day.
 
-    *day* and *key* are what a day, or a key that recurs, does to the candidate's logit; of *keys*
-    there are so many (0: each row has its own).
+    *day* and *key* are the standard deviations of the effects of a day and of a key on the candidate's logit; *keys* is
+    the number of keys (0: one per row).
     """
 
     words: str
@@ -32,7 +32,7 @@ class Scene:
 
 @dataclass(frozen=True)
 class Covered:
-    """The share of *repeats* in which the interval held the true difference, and its mean width."""
+    """The share of *repeats* in which the interval contains the true difference, and its mean width."""
 
     words: str
     metric: str
@@ -52,7 +52,7 @@ SURE = ("log_loss", "roc_auc")
 
 
 def coverage(scene: Scene, metric: str, rules: Compare, repeats: int) -> Covered:
-    """Of made-up rows; the truth is the mean over very many."""
+    """The coverage on synthetic rows; the truth is the mean over very many."""
     random, true = np.random.default_rng([scene.days, scene.keys]), truth_of(scene, metric)
     held, widths = 0, []
     for each in range(repeats):
@@ -67,7 +67,7 @@ def coverage(scene: Scene, metric: str, rules: Compare, repeats: int) -> Covered
 
 
 def real(stream: Stream, metric: str, rules: Compare, repeats: int) -> Covered:
-    """Of real days, fourteen drawn at random; the truth is that of all days."""
+    """The coverage on real days, fourteen drawn at random; the truth is that of all days."""
     random, noises = np.random.default_rng(1), (0.6, 0.5)
     ours, theirs = (scores(stream.logit, noise, random) for noise in noises)
     true = difference(metric, *(METRICS[metric](stream.truth, each)() for each in (ours, theirs)))

@@ -1,10 +1,9 @@
-"""What the scorer adds to a run of the model: lists of 1,000 rows, single rows, rows together.
+"""The scorer's overhead over a run of the model: lists of 1,000 rows, single rows, concurrent rows.
 
 .venv/serve/bin/python -m bench.lists STORE ROWS.json SECONDS
 
-In one process and without HTTP: JSON in and out, validation, journal and metrics. Each call to the
-scorer is measured between two runs of the released graph on the same rows, so that what else the
-machine does slows both. CPU time, not wall time.
+In one process and without HTTP: JSON, validation, journal and metrics. Each call to the scorer is measured between two
+runs of the released graph on the same rows, so that other load slows both. CPU time, not wall time.
 """
 
 from __future__ import annotations
@@ -23,13 +22,13 @@ from bench.raw_session import run
 from serve.app import create_app
 from serve.scoring.scorer import Scorer
 
-#: Rows that are scored in one turn of the event loop.
+#: How many rows are scored in one turn of the event loop.
 TOGETHER = 8
 Figures = dict[str, dict[str, float]]
 
 
 def main(store: Path, rows: list[dict[str, Any]], seconds: float) -> Figures:
-    """name -> CPU µs of a call (`ours`), of the run beside it (`run`), and the ratio of the two."""
+    """name -> CPU µs of a call (`ours`), of the run (`run`), and their ratio."""
     with tempfile.TemporaryDirectory() as work:
         app = create_app(store, Path(work) / "journal", follow_every=None)
         scorer: Scorer = app.extensions["tidegate"]

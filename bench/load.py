@@ -1,4 +1,4 @@
-"""Load on one address: wrk where it is installed, else a small client in Python."""
+"""Load on one address: by wrk if it is installed, else by a small Python client."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ HERE = Path(__file__).parent
 
 @dataclass(frozen=True)
 class Load:
-    """What came back in a stretch of time; latencies in milliseconds."""
+    """The results of a load; latencies in milliseconds."""
 
     answered: int
     seconds: float
@@ -24,7 +24,7 @@ class Load:
 
 
 def generator() -> str:
-    """What makes the load on this machine."""
+    """The load generator on this machine."""
     return "wrk" if shutil.which("wrk") else "bench/client.py (wrk is not installed)"
 
 

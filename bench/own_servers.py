@@ -1,7 +1,7 @@
-"""The scorer itself, and its floor: bare servers with an empty application in them.
+"""The scorer, and its floor: bare servers with an empty application.
 
-The floor that counts is the cheaper of two: granian as a WSGI server, and as the scorer starts it, with
-an empty application in place of a worker's.
+The floor is the cheaper of two: granian as a WSGI server, and as the scorer starts it, with an empty application instead
+of a worker's.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ RUN = " --store {folder}/store --journal {folder}/journal --port {port} --worker
 
 
 def _with_a_shadow(where: Place) -> None:
-    """The second bundle scores what the first answers."""
+    """A store in which the second bundle is a shadow of the first."""
     store = Store.found(where.folder / "store")
     store.serve(*store.versions)
 

@@ -2,7 +2,7 @@
 
 .venv/serve/bin/python -m bench.raw_session BUNDLE ROWS.json SECONDS
 
-Of the graph that is released, and of the faster core beside it, where the bundle has one.
+For the released graph, and for its faster core, if the bundle has one.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def main(bundle: Path, rows: list[dict[str, Any]], seconds: float) -> dict[str, 
 
 
 def run(session: onnxruntime.InferenceSession, rows: list[dict[str, Any]]) -> Callable[[], Any]:
-    """A run with tensors that are ready; what is in a matrix does not change what it costs."""
+    """A run with prepared tensors; their values do not change the cost."""
     inputs, fed = session.get_inputs(), {}
     if len(inputs) == 1:
         shape = (len(rows), *inputs[0].shape[1:])

@@ -1,4 +1,4 @@
-"""What is asked of the scorer alone: how soon it is ready, how large it is, batches, swaps."""
+"""Measurements of the scorer only: start, size, batches, swaps and shadows."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _measured(module: str, of: Path, subject: Subject, seconds: float) -> dict[s
 
 
 def lowest(floors: list[dict[str, dict[str, float]]]) -> dict[str, dict[str, float]]:
-    """Of each run the measurement that was disturbed least: a floor must not profit from a busy hour."""
+    """The lowest measurement of each run, as other load must not raise the floor."""
     return {name: min((each[name] for each in floors), key=_cpu) for name in floors[0]}
 
 
@@ -67,7 +67,7 @@ def installed(folder: Path) -> float:
 
 
 def largest(folder: Path, count: int = 4) -> str:
-    """The packages that weigh most, in words; and what compiled bytecode adds."""
+    """The largest packages, and the share of compiled bytecode, as text."""
     places = next(folder.glob("lib/python3*/site-packages")).iterdir()
     found = sorted(((installed(p), p.name) for p in places if p.is_dir()), reverse=True)[:count]
     compiled = sum(installed(p) for p in folder.rglob("__pycache__"))
@@ -128,7 +128,7 @@ class Swaps:
 
     @property
     def failed(self) -> int:
-        """How many requests were not answered as they should."""
+        """How many requests failed."""
         return sum(load.failed for load in self.swapping)
 
 
@@ -161,7 +161,7 @@ def swaps(subject: Subject, folder: Path, number: int = SWAPS, connections: int 
 
 
 def _swap(store: Store, server: Server, some: range) -> None:
-    """One at a time: the next when the scorer has taken the one before, so that each is one."""
+    """Swap one at a time: the next when the scorer serves the one before."""
     for turn in some:
         began = time.perf_counter()
         store.serve(store.versions[turn % 2])

@@ -1,18 +1,18 @@
-"""BENCHMARKS.md in sections: each benchmark owns one, between two marks, and leaves the others alone."""
+"""Sections of BENCHMARKS.md: each benchmark writes one, between two marks, and does not change the others."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-#: The sections there may be, in the order in which they stand.
+#: All sections, in their order.
 SECTIONS = ("scorer", "before", "gate", "speed", "drill", "watch", "arrivals", "scale", "experiment")
 HEADING = "# Benchmarks\n\nEach part is written by the command that it names; nothing here is edited by hand.\n"
 
 
 def put(path: Path, name: str, words: str) -> None:
-    """Put the section *name* into the document at *path*, in its place; the others stay as they are.
+    """Write the section *name* of the document at *path*; the others do not change.
 
-    Raises ValueError for a name that is no section's.
+    Raises ValueError for an unknown name.
     """
     if name not in SECTIONS:
         raise ValueError(f"{name!r} is not a section; sections are {', '.join(SECTIONS)}")

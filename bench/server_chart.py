@@ -14,7 +14,7 @@ from bench.server_results import Results
 WIDTH, ROW, TOP, BAR = 480, 44, 100, 16
 #: At the right end of the longest bar, for its figure.
 FIGURE = 76
-#: Families by their colour (Okabe and Ito's, which colour-blind people tell apart), light and dark.
+#: Families by their colour (Okabe and Ito's, safe for colour-blind people), light and dark.
 FAMILIES = {
     "ours": ("this scorer", "#0072b2", "#56b4e9"),
     "floor": ("a bare server", "#6b7280", "#9aa4ae"),

@@ -1,7 +1,7 @@
 """The peers, each as its documentation recommends for production on two cores.
 
-Where a choice was left, it was made in the peer's favour: no access log, an async route where the
-work is short. All give the same scores for the same rows; that is checked before anything is timed.
+Other choices are in the peer's favour: no access log, an async route for short work. Before the measurement it is checked
+that all give the same scores.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ SCIKIT = ("scikit-learn=={scikit-learn}", "numpy=={numpy}", "pandas")
 ONNX = ("onnxruntime=={onnxruntime}", "numpy=={numpy}")
 UVICORN = "{python} -m uvicorn --app-dir {servers} --port {port} --workers 2 --no-access-log "
 GUNICORN = "{bin}/gunicorn --chdir {servers} -b 127.0.0.1:{port} -w 4 flask_sklearn:app"
-#: scikit-learn's gradient boosting asks OpenMP for a thread per core, even for one row, and they
-#: spin; with several workers on two cores that costs up to ten times as much. No server's guide says
-#: so, scikit-learn's does. Two peers are measured without it as well.
+#: scikit-learn's gradient boosting uses an OpenMP thread per core, even for one row, and idle threads spin; with several
+#: workers on two cores that costs up to ten times as much. scikit-learn's guide mentions it, no server's does. Two peers
+#: are measured without this setting as well.
 ONE_THREAD = {"OMP_NUM_THREADS": "1"}
 
 

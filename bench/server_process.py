@@ -1,4 +1,4 @@
-"""A server in a process group of its own, and what the kernel says that it took."""
+"""A server in a separate process group, and its CPU time and memory by the kernel."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 class ServerError(Exception):
-    """A server did not start, or answers wrongly. The message has the end of its log."""
+    """A server did not start, or gives wrong answers. The message has the end of its log."""
 
 
 class Server:
@@ -53,11 +53,11 @@ class Server:
         raise ServerError(f"no answer within {seconds:.0f} s: {self.said()}")
 
     def pids(self) -> list[int]:
-        """Every process that the first one started, or a descendant did, and that lives."""
+        """All living descendants of the first process."""
         return list(self._stats())
 
     def children(self) -> list[int]:
-        """What the first process started itself, oldest first: a server's workers."""
+        """The children of the first process, oldest first: a server's workers."""
         return sorted(pid for pid, fields in _processes() if int(fields[1]) == self.process.pid)
 
     def cpu(self) -> float:
@@ -66,7 +66,7 @@ class Server:
         return sum(int(fields[11]) + int(fields[12]) for fields in ours) / TICKS
 
     def settled(self, seconds: float = 15) -> float:
-        """`cpu`, once it stands still: requests that were given up may still be worked on."""
+        """`cpu` when it no longer grows: abandoned requests may still be processed."""
         end, before = time.perf_counter() + seconds, self.cpu()
         while time.perf_counter() < end:
             time.sleep(0.2)
@@ -77,7 +77,7 @@ class Server:
         return before
 
     def stop(self, patience: float = 5) -> None:
-        """End all of it: the first is told, what is left after *patience* seconds is killed."""
+        """End all processes: terminate the first, and kill what is left after *patience* seconds."""
         ours = set(self.pids())
         if self.process.poll() is None:
             self.process.terminate()
@@ -93,7 +93,7 @@ class Server:
             time.sleep(0.02)
 
     def _stats(self) -> dict[int, list[str]]:
-        """Of its own session, or under a process of it: some servers put workers in another."""
+        """Whether it belongs to the server: by its session or an ancestor, as some servers start workers in another session."""
         found: dict[int, list[str]] = {}
         for pid, fields in sorted(_processes()):  # parents mostly come before their children
             parent, session = int(fields[1]), int(fields[3])
@@ -107,7 +107,7 @@ class Server:
 
 
 def memory(pid: int) -> float:
-    """Megabytes that *pid* holds now, shared ones included; 0 if it is gone."""
+    """The memory of *pid* in MB, shared pages included; 0 if it has ended."""
     try:
         return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE / 1e6
     except OSError:
@@ -115,7 +115,7 @@ def memory(pid: int) -> float:
 
 
 def share(pid: int) -> float:
-    """Megabytes that *pid* holds, of what it shares only its part; 0 if it is gone."""
+    """The memory of *pid* in MB, with its part of shared pages; 0 if it has ended."""
     try:
         lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
     except OSError:
@@ -124,7 +124,7 @@ def share(pid: int) -> float:
 
 
 def free_port() -> int:
-    """A port that nobody listens on."""
+    """A free port."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         return int(taken.getsockname()[1])
 

@@ -1,4 +1,4 @@
-"""What was measured, and the medians of it."""
+"""The measurements, and their medians."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from bench.entrant import Entrant
 from bench.server_rounds import Measurement
 
 LEVELS = (1, 8, 32)
-#: Where there is one figure per server, it is the one at this many connections.
+#: The number of connections for single figures per server.
 MAIN = 8
 
 
 @dataclass
 class Results:
-    """Everything BENCHMARKS.md tells."""
+    """All results in BENCHMARKS.md."""
 
     entrants: Sequence[Entrant]
     taken: Sequence[Measurement]
@@ -32,17 +32,17 @@ class Results:
         return median(found) if found else None
 
     def of(self, name: str, connections: int) -> list[Measurement]:
-        """One entrant's measurements under one load; where nothing was answered, there is none."""
+        """One entrant's measurements under one load, without those that have no answers."""
         return [m for m in self.taken if (m.entrant, m.connections) == (name, connections) and m.answered]
 
     def best(self, families: Iterable[str]) -> tuple[str, float] | None:
-        """Name and CPU µs of the one that takes least of some *families*."""
+        """Name and CPU µs of the cheapest server of *families*."""
         wanted = set(families)
         found = [(cpu, e.name) for e in self.entrants if e.family in wanted and (cpu := self.cpu(e.name))]
         return (min(found)[1], min(found)[0]) if found else None
 
     def measured(self) -> list[Entrant]:
-        """Those that were, the cheapest first."""
+        """The measured entrants, the cheapest first."""
         found = [(cpu, e.name, e) for e in self.entrants if (cpu := self.cpu(e.name)) is not None]
         return [entrant for _, _, entrant in sorted(found, key=lambda each: each[:2])]
 

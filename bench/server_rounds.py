@@ -1,4 +1,4 @@
-"""Every entrant up at once, asked in turn, round after round."""
+"""Rounds of measurements: all entrants run at once, and are measured in turn."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from bench.environments import InstallError, install
 from bench.load import drive
 from bench.server_process import Server, ServerError, ask, free_port, share
 
-#: How far a peer's score may lie from the pipeline's: the graph computes with float32.
+#: The tolerance of a peer's scores: the graph computes in float32.
 SAME = 1e-4
 Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """One entrant under one load for one stretch; CPU µs per request of all its processes."""
+    """One measurement of an entrant under a load; CPU µs per request of all its processes."""
 
     entrant: str
     connections: int
@@ -38,7 +38,7 @@ class Measurement:
 
 @dataclass
 class Contestant:
-    """An entrant that is up, and answers as the pipeline does."""
+    """A running entrant with the pipeline's scores."""
 
     entrant: Entrant
     server: Server
@@ -48,8 +48,8 @@ class Contestant:
     def measure(self, connections: int, number: int, seconds: float) -> Measurement:
         """Load for *seconds*.
 
-        Each connection has one request on its way when the load ends. They count as answered, for
-        the server works on them too (`settled`): it is the slow servers that this spares.
+        Each connection has one open request when the load ends. These count as answered, since the server processes them
+        as well (`settled`), which favours slow servers.
         """
         before = self.server.settled()
         load = drive(self.port, self.entrant.path, self.bodies, connections, seconds)
@@ -75,7 +75,7 @@ class Contestant:
 def contestants(
     entrants: Iterable[Entrant], subject: Subject, folder: Path, say: Say
 ) -> Iterator[tuple[list[Contestant], dict[str, str]]]:
-    """Those that start and agree; and, for the others, why not. All are stopped in the end."""
+    """The entrants that start with the right scores, and why others do not. All are stopped in the end."""
     known, up, absent = {e.name: e for e in entrants}, [], {}
     servers: list[Server] = []
 
@@ -104,12 +104,12 @@ def contestants(
 def rounds(
     up: list[Contestant], levels: Iterable[int], number_of_rounds: int, seconds: float, done: Path, say: Say
 ) -> list[Measurement]:
-    """Everybody's measurements. Those in the file *done* are not taken again."""
+    """All measurements. Those in the file *done* are not repeated."""
     taken = read(done)
     known = {(m.entrant, m.connections, m.number) for m in taken}
     for number in range(1, number_of_rounds + 1):
         for connections in levels:
-            # Each round starts with another one: nobody is always the one after the slowest.
+            # Each round starts with another entrant, so that none always follows the slowest.
             for one in up[number % len(up) :] + up[: number % len(up)]:
                 if (one.entrant.name, connections, number) in known:
                     continue
@@ -126,7 +126,7 @@ def rounds(
 
 
 def read(done: Path) -> list[Measurement]:
-    """The measurements that are there already."""
+    """The existing measurements."""
     lines = done.read_text().splitlines() if done.is_file() else []
     return [Measurement(**json.loads(line)) for line in lines]
 
@@ -145,7 +145,7 @@ def place(entrant: Entrant, python: Path, subject: Subject, folder: Path) -> Pla
 
 
 def launch(entrant: Entrant, where: Place) -> Server:
-    """The server's process; it may not answer yet."""
+    """Start the server's process, without waiting for it."""
     environment = {**where.environment(), **entrant.environment}
     if entrant.family in ("ours", "floor"):
         environment["PYTHONPATH"] = str(ROOT)
@@ -173,7 +173,7 @@ def _start(entrant: Entrant, where: Place, subject: Subject, servers: list[Serve
 
 
 def _agrees(one: Contestant, subject: Subject) -> None:
-    """Raises `ServerError` if the scores of a few rows are not the pipeline's."""
+    """Raise `ServerError` if the scores of a few rows differ from the pipeline's."""
     if one.entrant.family == "floor":
         return
     for (row, expected), body in zip(subject.pairs[:5], one.entrant.bodies(subject.rows[:5]), strict=True):

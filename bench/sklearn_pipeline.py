@@ -1,4 +1,4 @@
-"""Keep the default recipe's scikit-learn pipeline for the peers, and rows with its own scores.
+"""Write the default recipe's scikit-learn pipeline for the peers, and rows with its scores.
 
 .venv/work/bin/python -m bench.sklearn_pipeline FOLDER 2013-04-29
 """
@@ -23,7 +23,7 @@ ROWS = 1000
 def main(folder: Path, day: date) -> None:
     """pipeline.pickle, and rows.json with pairs of a row and its score, none lacking a value."""
     fitted = train(read_recipe(RECIPE), day)
-    # For the peers, which document pickles. Nothing that is released holds one.
+    # For the peers, whose documentation uses pickles. Releases have none.
     (folder / "pipeline.pickle").write_bytes(pickle.dumps(fitted.estimator))
     contract = fitted.contract
     names = list(contract.feature_names)

@@ -1,4 +1,4 @@
-"""The soak: full load with swaps, kills of workers and outcomes; then the books are compared."""
+"""The soak test: full load with swaps, kills of workers, and outcomes; then answers and journal are compared."""
 
 from __future__ import annotations
 
@@ -20,15 +20,14 @@ from bench.benchmark_model import ROOT, Store
 from bench.server_process import Server, ask, free_port, memory
 
 SWAP_EVERY, KILL_EVERY, VISITORS, THREADS = 1.0, 5.0, 2, 4
-#: Of the worker that lives throughout: how many megabytes its memory may grow by from the second
-#: quarter of the time to the last.
+#: How many MB the memory of the worker that is never killed may grow from the second quarter of the time to the last.
 GROWTH = 6.0
 Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class Soak:
-    """What is soaked: bundles to swap between, rows to send, for how long."""
+    """A soak test: bundles to swap between, rows to send, and duration."""
 
     folder: Path
     bundles: list[Path]
@@ -38,23 +37,23 @@ class Soak:
 
 @dataclass
 class Outcome:
-    """What the soak found."""
+    """The results of a soak test."""
 
     books: Books
     swaps: int = 0
     kills: int = 0
     memory: list[float] = field(default_factory=list)
-    ended: str = ""  # what the server said, if it did not live until the end
+    ended: str = ""  # the server's output, if it ended early
 
     def growth(self) -> float:
-        """Megabytes that the oldest worker grew by, from the second quarter to the last."""
+        """The growth of the oldest worker's memory in MB, from the second quarter to the last."""
         quarter = len(self.memory) // 4
         if not quarter:
             return 0.0
         return median(self.memory[-quarter:]) - median(self.memory[quarter : 2 * quarter])
 
     def problems(self) -> list[str]:
-        """Everything that must not be; an empty list if nothing is."""
+        """All failures; empty if there are none."""
         found = self.books.problems()
         if self.ended:
             found.append(f"the server did not live until the end: {self.ended}")
@@ -65,7 +64,7 @@ class Outcome:
         return found
 
     def lines(self) -> list[str]:
-        """What to tell a person."""
+        """The results as text."""
         b = self.books
         return [
             (
@@ -122,7 +121,7 @@ def soak(what: Soak, say: Say) -> Outcome:
             visitors.append(subprocess.Popen([str(word) for word in command]))
         found = _trouble(server, store, what.seconds, say)
         found.ended = server.said() if server.process.poll() is not None else ""
-        _kill_all(server)  # the visitors go on for a second: what they are told now must be kept
+        _kill_all(server)  # the clients continue for a second: their answers must be in the journal, too
         for visitor in visitors:
             visitor.wait(40)
     finally:
@@ -135,7 +134,7 @@ def soak(what: Soak, say: Say) -> Outcome:
 
 
 def _trouble(server: Server, store: Store, seconds: float, say: Say) -> Outcome:
-    """Swaps and kills by the clock; the memory of the worker that is spared, every half second."""
+    """Swap and kill on schedule; record the memory of the worker that is never killed every half second."""
     found, began = Outcome(Books()), time.monotonic()
     spared, swap_at, kill_at, say_at = workers(server)[0], SWAP_EVERY, KILL_EVERY, 15.0
     while (now := time.monotonic() - began) < seconds:
@@ -183,7 +182,7 @@ def _target(bundle: Path) -> Any:
 
 
 def _expected(port: int, store: Store, rows: list[dict[str, Any]]) -> dict[str, list[float]]:
-    """version -> the scores of *rows*: each bundle is made live once, and asked in peace."""
+    """version -> the scores of *rows*: each bundle is made live once, and queried without load."""
     found = {}
     for version in (*store.versions[1:], store.versions[0]):
         store.serve(version)

@@ -1,4 +1,4 @@
-"""A visitor of the soak: asks for scores as fast as it gets them, and writes down each answer.
+"""A client of the soak test: requests scores without pauses, and logs each answer.
 
 python visitor.py PORT ROWS.json OUTCOME.json LOG SECONDS THREADS
 
@@ -15,20 +15,20 @@ from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any, TextIO
 
-#: One answer in so many is told what came of it.
-TOLD = 10
+#: An outcome is sent for one in so many answers.
+ANSWERS_PER_OUTCOME = 10
 HEADERS = {"Content-Type": "application/json"}
 
 
 class Visitor:
-    """Threads that ask, each over a connection of its own."""
+    """Threads that send requests, each over a separate connection."""
 
     def __init__(self, port: int, rows: list[Any], outcome: Any, log: TextIO) -> None:
         self.port, self.rows, self.outcome = port, rows, outcome
         self._log, self._lock = log, threading.Lock()
 
     def run(self, seconds: float, threads: int) -> None:
-        """Ask for *seconds*."""
+        """Send requests for *seconds*."""
         until = time.monotonic() + seconds
         asking = [threading.Thread(target=self._ask, args=(until, n)) for n in range(threads)]
         for each in asking:
@@ -47,12 +47,12 @@ class Visitor:
                     self._write(f"failed {status} {body}")
                     continue
                 self._write(f"answer {body['id']} {body['version']} {number} {body['score']!r}")
-                if turn % TOLD == 0:
-                    told = {"id": body["id"], "outcome": self.outcome}
-                    status, answer = _post(connection, "/outcome", told)
+                if turn % ANSWERS_PER_OUTCOME == 0:
+                    sent = {"id": body["id"], "outcome": self.outcome}
+                    status, answer = _post(connection, "/outcome", sent)
                     self._write(f"outcome {body['id']}" if status == 202 else f"failed {status} {answer}")
             except (OSError, HTTPException):
-                # A worker was killed. The request was not acknowledged, and is nobody's promise.
+                # A worker was killed before it acknowledged the request, so that nothing is promised.
                 self._write("cut")
                 time.sleep(0.02)
                 connection.close()

@@ -1,1 +1,1 @@
-"""A million rows a day: what the watch costs, and whether history costs anything."""
+"""The cost of monitoring and of an experiment at a million rows a day, by length of history."""

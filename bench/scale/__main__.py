@@ -1,10 +1,9 @@
-"""Measure what a run of the watch, and of the experiment, costs with a million rows a day, into BENCHMARKS.md.
+"""Measure the cost of a monitoring run and of an experiment at a million rows a day; writes BENCHMARKS.md.
 
 python -m bench.scale [--rows 1000000] [--history 10,35,100] [--experiment 7,14,28]
 
-For each length of history: the runs that come after one day more, and another, and another. Closed days are kept from run to run,
-as `--kept` says. Days from before the window are other days' files under another name: the watch does
-not even list them.
+For each length of history: the runs on each of the next days. Closed days are kept between runs (`--kept`). Days before
+the window are copies of other days' files: monitoring does not list them.
 """
 
 from __future__ import annotations
@@ -34,13 +33,13 @@ from forge.local.folder_forge import LocalForge
 from monitoring.reference_period import read_reference
 
 FIRST = date(2013, 5, 1)
-#: Days that come after, one at a time.
+#: Additional days, one at a time.
 LATER = 3
 
 
 @dataclass(frozen=True)
 class Bench:
-    """A forge with something live, and a journal, in *folder*."""
+    """A forge with a live model, and a journal, in *folder*."""
 
     folder: Path
     source: Source
@@ -68,7 +67,7 @@ class Bench:
         return self.folder / "journal"
 
     def add(self, day: int) -> None:
-        """Write a day of the journal, and the outcomes that came of it."""
+        """Write a day of the journal, and its outcomes."""
         self.source.day(self.journal, FIRST + timedelta(days=day), self.rows, seed=1)
 
     def age(self, days: int) -> None:
@@ -81,7 +80,7 @@ class Bench:
                 os.link(path, place / path.name.replace(f"{old:%Y%m%d}", f"{new:%Y%m%d}"))
 
     def watch(self, day: int) -> Run:
-        """Run the watch as of the end of *day*."""
+        """Run monitoring as of the end of *day*."""
         today = FIRST + timedelta(days=day + 1)
         words = [
             "-m",
@@ -102,7 +101,7 @@ class Bench:
 
 
 def watch(bench: Bench, history_days: str, rules: Monitoring, remark: str) -> list[str]:
-    """The part on the watch, as Markdown, with a *remark* on the machine."""
+    """The part on monitoring, as Markdown, with a *remark* on the machine."""
     written, linked = 0, 0
     table = [
         "| days of history | first run | the run a day later | processor | peak memory | a run at once after |",
@@ -131,7 +130,7 @@ def watch(bench: Bench, history_days: str, rules: Monitoring, remark: str) -> li
             f" | {median(run.processor for run in later):.1f} s"
             f" | **{max(run.memory for run in [before, *later]):.2f} GB** | {again.seconds:.1f} s |"
         )
-        say(f"{table[-1]}\n{later[-1].told}")
+        say(f"{table[-1]}\n{later[-1].output}")
     size = sum(path.stat().st_size for path in (bench.folder / "kept").rglob("*.*"))
     head = (
         f"Written by `python -m bench.scale --rows {bench.rows} --history {history_days}` on {datetime.now(UTC):%Y-%m-%d},"
@@ -139,7 +138,7 @@ def watch(bench: Bench, history_days: str, rules: Monitoring, remark: str) -> li
         f" drawn again and again; {96} files a day) and their outcomes, which come on the same day and the two after. A run"
         f" looks back {rules.window_days} days. The first run reads every day that it looks at and has not seen; a day later it"
         f" reads one: the median of {LATER} such days, each a run's, in brackets the quickest and the slowest (what a run waits for is"
-        f" its imports, where the disk has to be asked). Of a usual day {rules.sample_rows:,} rows at most are looked at by themselves. What is kept of closed days"
+        f" its imports, from the disk). Of a usual day at most {rules.sample_rows:,} rows are read individually. What is kept of closed days"
         f" takes {size / 1e6:,.0f} MB at the end. Days from before the window are other days' files under another name: they"
         f" are not even listed.{remark and f' {remark}'}"
     )
@@ -155,15 +154,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--folder", type=Path, default=ROOT / "build/bench/scale")
     parser.add_argument("--remark", default="", help="a sentence on the machine, for the section")
     parser.add_argument("--out", type=Path, default=ROOT / "BENCHMARKS.md")
-    asked = parser.parse_args(arguments)
+    args = parser.parse_args(arguments)
     rules = read_rules(ROOT / "checks/thresholds.toml").monitoring
     subject = Subject.make(ROOT / "build/bench/subject")
-    made = Bench.make(asked.folder / "watch", subject, asked.rows)
-    watched = watch(made, asked.history, rules, asked.remark)
-    trial = Trial.make(asked.folder / "experiment", subject, asked.rows)
-    tried = lines(trial, [*map(int, asked.experiment.split(","))])
-    put(asked.out, "scale", "\n".join(["## A million rows a day", "", *watched, "", *tried]))
-    say(f"{asked.out} is written")
+    made = Bench.make(args.folder / "watch", subject, args.rows)
+    watched = watch(made, args.history, rules, args.remark)
+    trial = Trial.make(args.folder / "experiment", subject, args.rows)
+    tried = lines(trial, [*map(int, args.experiment.split(","))])
+    put(args.out, "scale", "\n".join(["## A million rows a day", "", *watched, "", *tried]))
+    say(f"{args.out} is written")
     return 0
 
 

@@ -1,4 +1,4 @@
-"""What a command costs."""
+"""The cost of a command: time and memory."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ _began = time.monotonic()
 
 @dataclass(frozen=True)
 class Run:
-    """What one run of a command cost: wall clock and processor in seconds, peak memory in GB."""
+    """The cost of one run of a command: wall and CPU seconds, peak memory in GB."""
 
     seconds: float
     processor: float
     memory: float
-    told: str
+    output: str
 
 
 def cost(command: Sequence[str]) -> Run:
-    """Run a *command* to its end. Raises RuntimeError if it fails."""
+    """Run a *command*. Raises RuntimeError if it fails."""
     began = time.monotonic()
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as run:
-        told = (run.stdout.read() if run.stdout else b"").decode()
+        output = (run.stdout.read() if run.stdout else b"").decode()
         _, status, used = os.wait4(run.pid, 0)
         run.returncode = os.waitstatus_to_exitcode(status)
     if run.returncode:
-        raise RuntimeError(f"it failed:\n{told[-2000:]}")
+        raise RuntimeError(f"it failed:\n{output[-2000:]}")
     seconds = time.monotonic() - began
-    return Run(seconds, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024 / 1e9, told)
+    return Run(seconds, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024 / 1e9, output)
 
 
 def say(words: str) -> None:

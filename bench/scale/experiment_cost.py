@@ -1,7 +1,7 @@
-"""What a run of the experiment costs, by its length: with its closed days kept, and with nothing kept.
+"""The cost of a run of the experiment, by its length: with closed days kept, and without.
 
-Each row has a key of its own, so keys are as many as there can be. The experiment began when this forge's
-live.toml was written, for a forge's history cannot be set back: its journal is of the days after that.
+Each row has a different key, the largest possible number. The experiment begins when this forge's live.toml is written,
+as a forge's history cannot be backdated: its journal has the days after that.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Trial:
         return cls(folder, source, rows, began + timedelta(days=1))
 
     def add(self, day: int) -> None:
-        """Write a day of the journal, and the outcomes that came of it."""
+        """Write a day of the journal, and its outcomes."""
         at = self.first + timedelta(days=day)
         self.source.day(self.folder / "journal", at, self.rows, seed=2, share=SHARE)
 
@@ -78,7 +78,7 @@ class Trial:
 
     @property
     def kept(self) -> Path:
-        """What is kept of closed days."""
+        """The size of what is kept of closed days."""
         return self.folder / "kept"
 
 
@@ -94,20 +94,20 @@ def lines(trial: Trial, lengths: Sequence[int]) -> Iterator[str]:
             trial.add(day)
             say(f"day {day + 1} of the experiment")
         shutil.rmtree(trial.kept, ignore_errors=True)
-        anew = trial.look(length - 1)
-        say(f"{length} days, nothing kept: {anew.seconds:.1f} s, {anew.memory:.2f} GB")
+        fresh = trial.look(length - 1)
+        say(f"{length} days, nothing kept: {fresh.seconds:.1f} s, {fresh.memory:.2f} GB")
         trial.add(length)
         written = length + 1
         later = trial.look(length)
         again = trial.look(length)
         table.append(
-            f"| {length:,} | {anew.seconds:.1f} s | {anew.memory:.2f} GB | **{later.seconds:.1f} s** | {later.processor:.1f} s"
+            f"| {length:,} | {fresh.seconds:.1f} s | {fresh.memory:.2f} GB | **{later.seconds:.1f} s** | {later.processor:.1f} s"
             f" | **{later.memory:.2f} GB** | {again.seconds:.1f} s |"
         )
-        say(f"{table[-1]}\n{later.told}")
+        say(f"{table[-1]}\n{later.output}")
     size = sum(path.stat().st_size for path in trial.kept.rglob("*.*"))
     yield (
-        f"**The experiment.** `python -m monitoring experiment` on {trial.rows:,} answers a day, each of a key of its own,"
+        f"**The experiment.** `python -m monitoring experiment` on {trial.rows:,} answers a day, each with a different key,"
         f" {SHARE:.0%} of them the challenger's. With nothing kept every day is read; a day later two are, that whose units"
         " are over and the one on which they ended. What is kept takes"
         f" {size / max(written - 1, 1) / 1e6:.1f} MB a day."

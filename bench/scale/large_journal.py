@@ -1,7 +1,7 @@
-"""A large journal of the default recipe's rows: real flights, drawn again and again.
+"""A large journal of the default recipe's rows: real flights, sampled repeatedly.
 
-The shape is the scorer's (`serve.journal.parquet`): a file a segment, its lines in columns. Outcomes come some
-hours to two days after their answers, and for some rows never. Ids are random, as the scorer's are.
+The format is the scorer's (`serve.journal.parquet`). Outcomes follow some hours to two days after their answers, and for
+some rows never. Ids are random, like the scorer's.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ import pyarrow.parquet as pq
 from contracts.row_contract import Contract
 
 Numbers = np.ndarray[Any, Any]
-#: Files that a day has of each kind: a scorer closes one every quarter of an hour.
+#: How many files of each kind a day has: a scorer closes one every quarter of an hour.
 FILES = 96
-#: The share of rows whose outcome is told on their day, the day after, and on the second; the rest never.
-TOLD = (0.5, 0.3, 0.15)
+#: The share of rows whose outcome arrives on the same day, the next, and the second day; the rest never.
+OUTCOME_SHARES = (0.5, 0.3, 0.15)
 _FORM = b"forms"
 
 
 @dataclass(frozen=True)
 class Source:
-    """What rows are drawn from: a bundle's holdout, whose scores are its model's own."""
+    """The rows to sample from: a bundle's holdout with its model's scores."""
 
     contract: Contract
     versions: tuple[str, ...]
@@ -63,8 +63,8 @@ class Source:
         _write(folder, "answers", day, pa.table(columns))
         classes = np.array(self.contract.target.classes, dtype=object)
         truth = classes[self.rows[self.contract.target.name].to_numpy(dtype=int)[took]]
-        when = np.searchsorted(np.cumsum(TOLD), random.random(count))
-        for late in range(len(TOLD)):
+        when = np.searchsorted(np.cumsum(OUTCOME_SHARES), random.random(count))
+        for late in range(len(OUTCOME_SHARES)):
             of = np.flatnonzero(when == late)
             on = day + timedelta(days=late)
             table = pa.table({"id": ids.take(of), "outcome": pa.array(truth[of].tolist()), "at": _moments(on, at[of])})

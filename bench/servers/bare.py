@@ -22,7 +22,7 @@ class Empty:
         self._shared, self._number = shared, number
 
     def __rsgi_init__(self, loop: Any) -> None:
-        """Say that it answers; it is not asked again whether it still moves."""
+        """Report that the worker is ready; there is no further health check."""
         self._shared.alive[self._number] = time.monotonic() + 3600
 
     async def __rsgi__(self, _: Any, proto: Any) -> None:
@@ -32,6 +32,6 @@ class Empty:
 
 
 if __name__ == "__main__":
-    asked = read_settings(sys.argv[1:], os.environ)
-    with listen(asked.host, asked.port) as listener:
-        Server(asked, listener, lambda: None, Empty).run()
+    settings = read_settings(sys.argv[1:], os.environ)
+    with listen(settings.host, settings.port) as listener:
+        Server(settings, listener, lambda: None, Empty).run()

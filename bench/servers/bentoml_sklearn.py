@@ -14,10 +14,10 @@ class Flights:
     """One model a worker, as BentoML's documentation has it for CPUs."""
 
     def __init__(self) -> None:
-        # A pickle of our own making, read in the bench alone.
+        # A pickle made by this benchmark, and used here only.
         self.model = pickle.loads(Path(os.environ["PIPELINE"]).read_bytes())  # noqa: S301
 
     @bentoml.api(route="/score")
     def score(self, row: Row) -> dict[str, float]:
-        """The chance that the flight is late."""
+        """The probability that the flight is late."""
         return {"score": float(self.model.predict_proba(pd.DataFrame([row.model_dump()]))[0, 1])}

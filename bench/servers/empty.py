@@ -1,4 +1,4 @@
-"""The floor: a WSGI application that reads the body and says next to nothing."""
+"""The floor: a WSGI application that reads the body and returns a constant."""
 
 from collections.abc import Callable, Iterable
 from typing import Any

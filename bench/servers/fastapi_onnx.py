@@ -1,4 +1,4 @@
-"""Peer: FastAPI on uvicorn, hand-fed the very ONNX file that we serve."""
+"""Peer: FastAPI on uvicorn, with the ONNX file that the scorer serves."""
 
 import os
 
@@ -17,7 +17,7 @@ app = FastAPI()
 
 @app.post("/score")
 async def score(row: Row) -> dict[str, float]:  # async: a thread pool would cost more than the run
-    """The chance that the flight is late."""
+    """The probability that the flight is late."""
     values = row.model_dump()
     fed = {name: np.array([[values[name]]], dtype=kind) for name, kind in inputs}
     return {"score": float(session.run([output], fed)[0][0, 1])}

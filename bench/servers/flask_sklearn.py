@@ -8,11 +8,11 @@ import pandas as pd
 from flask import Flask, request
 
 app = Flask(__name__)
-# A pickle of our own making, read in the bench alone.
+# A pickle made by this benchmark, and used here only.
 model = pickle.loads(Path(os.environ["PIPELINE"]).read_bytes())  # noqa: S301
 
 
 @app.post("/score")
 def score() -> dict[str, float]:
-    """The chance that the flight is late."""
+    """The probability that the flight is late."""
     return {"score": float(model.predict_proba(pd.DataFrame([request.get_json()]))[0, 1])}

@@ -15,7 +15,7 @@ class Flights(litserve.LitAPI):
 
     def setup(self, _device: str) -> None:
         """Load the model, in the worker."""
-        # A pickle of our own making, read in the bench alone.
+        # A pickle made by this benchmark, and used here only.
         self.model = pickle.loads(Path(os.environ["PIPELINE"]).read_bytes())  # noqa: S301
 
     def decode_request(self, request: dict[str, Any]) -> pd.DataFrame:
@@ -23,7 +23,7 @@ class Flights(litserve.LitAPI):
         return pd.DataFrame([request])
 
     def predict(self, frame: pd.DataFrame) -> float:
-        """The chance that the flight is late."""
+        """The probability that the flight is late."""
         return float(self.model.predict_proba(frame)[0, 1])
 
     def encode_response(self, score: float) -> dict[str, float]:

@@ -13,7 +13,7 @@ import mlflow
 import pandas as pd
 
 folder, rows = sys.argv[1:]
-# A pickle of our own making, read in the bench alone.
+# A pickle made by this benchmark, and used here only.
 model = pickle.loads(Path(os.environ["PIPELINE"]).read_bytes())  # noqa: S301
 frame = pd.DataFrame(json.loads(Path(rows).read_text()))
 mlflow.sklearn.save_model(

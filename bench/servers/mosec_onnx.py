@@ -1,4 +1,4 @@
-"""Peer: mosec, hand-fed the very ONNX file that we serve."""
+"""Peer: mosec, with the ONNX file that the scorer serves."""
 
 import os
 from typing import Any
@@ -20,7 +20,7 @@ class Flights(Worker):
         self.output = self.session.get_outputs()[-1].name
 
     def forward(self, data: dict[str, Any]) -> dict[str, float]:
-        """The chance that the flight is late."""
+        """The probability that the flight is late."""
         fed = {name: np.array([[data[name]]], dtype=kind) for name, kind in self.inputs}
         return {"score": float(self.session.run([self.output], fed)[0][0, 1])}
 

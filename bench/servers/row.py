@@ -1,4 +1,4 @@
-"""The row as FastAPI's and BentoML's documentation has one typed: a Pydantic model."""
+"""The row as a Pydantic model, as in the documentation of FastAPI and BentoML."""
 
 from pydantic import BaseModel
 

@@ -1,1 +1,1 @@
-"""The watch beside others: false alarms on quiet years, days until a change is noticed."""
+"""Monitoring compared with other drift detectors: false alarm rates, and detection delays in days."""

@@ -1,10 +1,9 @@
-"""Measure the watch beside others, into BENCHMARKS.md.
+"""Compare monitoring with other drift detectors; writes BENCHMARKS.md.
 
 python -m bench.watch [--seeds 12] [--pools flights,digits] [--data FOLDER]
 
-FOLDER may hold hotel_cancellation.parquet (Antonio et al., 2019); without it that stream is left out. What
-was computed is kept in --work: a run that was stopped goes on where it was, and one of all pools is quick
-after each was run alone.
+FOLDER may hold hotel_cancellation.parquet (Antonio et al., 2019); without it that stream is left out.
+Results are kept in --work: an interrupted run continues, and a run of all pools is quick after a run of each.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ from bench.sections import put
 from bench.watch.daily_streams import A_DAY, BEFORE, CHANGES, REFERENCE
 from bench.watch.delay_svg import draw
 from bench.watch.detector_peers import Adwin, evidently
-from bench.watch.detector_results import WATCH, WOKEN, Result, budgets, delays, later, told
+from bench.watch.detector_results import WATCH, WOKEN, Result, budgets, delays, later, text_of
 from bench.watch.detector_rounds import DEFAULTS, Ours, delay, limit_at, others, rate
 from bench.watch.late_arrivals import section
 from bench.watch.pools import pools
@@ -47,34 +46,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, help="a folder with more streams")
     parser.add_argument("--work", type=Path, default=ROOT / "build/bench/watch")
     parser.add_argument("--out", type=Path, default=ROOT / "BENCHMARKS.md")
-    asked = parser.parse_args(arguments)
-    wanted = [name for name in asked.pools.split(",") if name]
+    args = parser.parse_args(arguments)
+    wanted = [name for name in args.pools.split(",") if name]
     if not wanted or ARRIVALS in wanted:
-        words = section(range(asked.seeds), ROOT / "checks/thresholds.toml")
-        put(asked.out, ARRIVALS, "\n".join(words))
-        say(f"{asked.out}: outcomes that are late, at odd hours")
+        words = section(range(args.seeds), ROOT / "checks/thresholds.toml")
+        put(args.out, ARRIVALS, "\n".join(words))
+        say(f"{args.out}: outcomes that are late, at odd hours")
         if wanted == [ARRIVALS]:
             return 0
     found = []
-    for pool in pools(asked.data, wanted):
+    for pool in pools(args.data, wanted):
         say(f"{pool.name}: {len(pool.rows):,} rows, {len(pool.features)} features")
-        kept = Kept(pool, asked.work / "streams")
-        found.append(measured(kept, range(asked.seeds), asked.work))
-    put(asked.out, "watch", "\n".join(document(found, asked.seeds)))
-    (asked.out.parent / CHART).write_text(draw(found), encoding="utf-8")
-    say(f"{asked.out} and {asked.out.parent / CHART} are written")
+        kept = Kept(pool, args.work / "streams")
+        found.append(measured(kept, range(args.seeds), args.work))
+    put(args.out, "watch", "\n".join(document(found, args.seeds)))
+    (args.out.parent / CHART).write_text(draw(found), encoding="utf-8")
+    say(f"{args.out} and {args.out.parent / CHART} are written")
     return 0
 
 
 def measured(kept: Kept, seeds: Sequence[int], work: Path) -> Result:
-    """False alarms and delays of everybody on one pool's streams."""
+    """False alarms and delays of all detectors on one pool's streams."""
     name = kept.pool.name
     ours, rates = [], []
     alarming: dict[str, list[Any]] = {each: [] for each in DEFAULTS}
     for seed in seeds:
         found = kept.daily(QUIET, seed)
         ours.append(Ours.solved(found, BUDGET))
-        rates.append({tier: rate([days]) for tier, days in ours[-1].alarms(found).items()})
+        rates.append({severity: rate([days]) for severity, days in ours[-1].alarms(found).items()})
         for each, values in others(found).items():
             alarming[each].append(values)
         say(f"{name}: quiet year {seed}, {sum(rates[-1].values()):.2f} false alarms a quarter")
@@ -83,7 +82,7 @@ def measured(kept: Kept, seeds: Sequence[int], work: Path) -> Result:
     equal = max(mean, 91 / (YEAR * len(seeds)) * 1.001)
     limits = {each: limit_at(values, equal) for each, values in alarming.items()}
     adwin = Adwin(work, kept, seeds, equal)
-    say(f"{name}: ADWIN at {adwin.at or adwin.told}")
+    say(f"{name}: ADWIN at {adwin.at or adwin.remark}")
     late: dict[str, dict[str, list[float]]] = {}
     costs: dict[str, float] = {}
     for change in CHANGES:
@@ -103,14 +102,14 @@ def measured(kept: Kept, seeds: Sequence[int], work: Path) -> Result:
         if adwin.at:
             of[ADWIN] = [delay(days, BEFORE) for days in adwin.days(change, seeds)]
         late[change] = of
-        say(f"{name}: {change}: " + ", ".join(f"{who} {told(each)}" for who, each in of.items()))
-    remarks = [*filter(None, [adwin.told]), evidently(work, kept, seeds[-1])]
+        say(f"{name}: {change}: " + ", ".join(f"{who} {text_of(each)}" for who, each in of.items()))
+    remarks = [*filter(None, [adwin.remark]), evidently(work, kept, seeds[-1])]
     say(f"{name}: {remarks[-1]}")
     own = {each: rate([v > DEFAULTS[each] for v in values]) for each, values in alarming.items()}
     return Result(
         name,
         len(kept.pool.features),
-        {tier: [each[tier] for each in rates] for tier in rates[0]},
+        {severity: [each[severity] for each in rates] for severity in rates[0]},
         own if math.isnan(adwin.own) else {**own, ADWIN: adwin.own},
         equal,
         late,
@@ -124,12 +123,12 @@ def document(found: Sequence[Result], seeds: int) -> list[str]:
     introduction = (
         f"Written by `make bench-watch SEEDS={seeds}` on {datetime.now(UTC):%Y-%m-%d}. Real rows, {A_DAY} a day,"
         f" drawn in blocks that keep the weekday; {REFERENCE} days of reference, then {YEAR} quiet days, or {BEFORE}"
-        f" and a change. Each of {seeds} seeds draws its own reference, and so has limits of its own. Outcomes come two"
+        f" and a change. Each of {seeds} seeds draws its own reference, and so has its own limits. Outcomes arrive two"
         " days late, for everybody."
     )
     equal = (
         "Below, everybody but the watch is brought to its rate of false alarms in hindsight, on the very quiet years that"
-        " it is counted on; the watch solved its limits beforehand, on the reference alone. A figure is the median of"
+        " it is counted on; monitoring solved its limits on the reference only. A figure is the median of"
         " the seeds, in brackets the first and the last."
     )
     why = (

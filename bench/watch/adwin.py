@@ -1,4 +1,4 @@
-"""Runs in an environment of its own: river's ADWIN on every column of streams of days.
+"""Runs in a separate environment: river's ADWIN on every column of streams of days.
 
     python adwin.py STREAMS.npz OUT.npz RATE…
 

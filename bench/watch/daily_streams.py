@@ -1,8 +1,7 @@
-"""Streams of days out of a pool: quiet ones, and those with a change whose day is known.
+"""Streams of days sampled from a pool: in control, or with a change on a known day.
 
-A quiet day is made of blocks of rows that stand together in the pool, of its own weekday: so what makes
-days differ (weather, a rush) is in it, and nothing changes. The reference and what follows are drawn
-alike.
+An in-control day consists of blocks of adjacent rows of the same weekday: it has the pool's variation between days
+(weather, a rush), but no change. The reference is sampled in the same way.
 """
 
 from __future__ import annotations
@@ -61,7 +60,7 @@ def changed(pool: Pool, change: str, random: np.random.Generator) -> Stream:
     if change.startswith("covariates"):
         picked[start:] = _harder(pool, AFTER, random)
     rows, truth = pool.rows[picked].copy(), pool.truth[picked].copy()
-    numbers = _telling(pool)
+    numbers = _varying(pool)
     spread = pool.rows.std(axis=0)
     if change.startswith("mean"):
         size = float(change.split()[1])
@@ -110,7 +109,7 @@ def _picked(pool: Pool, usual: Numbers, days: int, random: np.random.Generator) 
     return usual[np.concatenate(found)]
 
 
-def _telling(pool: Pool) -> Numbers:
+def _varying(pool: Pool) -> Numbers:
     """Numbers that vary on a scale (a flag that is mostly 0 has no mean worth shifting)."""
     most = [np.unique(pool.rows[:2000, i], return_counts=True)[1].max() for i in range(pool.rows.shape[1])]
     return np.flatnonzero(pool.numeric & (np.array(most) < 1400))

@@ -14,7 +14,7 @@ from bench.watch.detector_results import WOKEN, Result, median
 
 WIDTH, LEFT, RIGHT, ROW, TOP, APART = 480, 190, 28, 18, 58, 44
 NEVER = AFTER * 1.6
-#: Colours are Okabe and Ito's (2008); each mark has a shape of its own too: "●" is drawn in a circle of 6 pixels.
+#: Colours are Okabe and Ito's (2008); each mark has a different shape, too: "●" is drawn in a circle of 6 pixels.
 MARKS = (("●", "#0072b2"), ("◆", "#d55e00"), ("■", "#009e73"), ("▲", "#cc79a7"), ("✕", "#999999"))
 STYLE = (
     "text{font:12px system-ui,sans-serif;fill:#1f2933}.quiet{fill:#6b7280}.grid{stroke:#d0d5db}"

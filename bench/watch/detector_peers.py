@@ -1,4 +1,4 @@
-"""Others' own code, each in an environment of its own: river's ADWIN, and a look at Evidently's preset."""
+"""Other detectors, each in a separate environment: river's ADWIN, and a check of Evidently's preset."""
 
 from __future__ import annotations
 
@@ -27,21 +27,21 @@ class Adwin:
     """river's ADWIN on the daily means of every column, of the scores and of their errors.
 
     At the loosest of `RATES` at which quiet years keep to an *equal* rate; *at* is "" where it cannot run or
-    none does, and *told* says so. *own* is its rate by its default.
+    none does, as *remark* says. *own* is its rate by its default.
     """
 
     def __init__(self, environments: Path, kept: Kept, seeds: Sequence[int], equal: float) -> None:
-        self.kept, self.at, self.told, self.own = kept, "", "", math.nan
+        self.kept, self.at, self.remark, self.own = kept, "", "", math.nan
         try:
             self.python = install(environments / "river", ["river"], Path(sys.executable))
         except InstallError as error:
-            self.told = f"river was left out: its environment could not be made ({error})."
+            self.remark = f"river was left out: its environment could not be made ({error})."
             return
         quiet = {at: rate(days) for at, days in self._run(QUIET, seeds, RATES).items()}
         self.own = quiet[DEFAULT]
         self.at = next((at for at in RATES if quiet[at] <= equal), "")
         if not self.at:
-            self.told = f"ADWIN was left out: even at a confidence of {RATES[-1]} it alarms more often."
+            self.remark = f"ADWIN was left out: even at a confidence of {RATES[-1]} it alarms more often."
 
     def days(self, change: str, seeds: Sequence[int]) -> list[Numbers]:
         """Whether it alarms on each day after the reference of each seed's stream."""

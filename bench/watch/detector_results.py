@@ -1,4 +1,4 @@
-"""What a pool's streams gave, and the Markdown of it."""
+"""The results of a pool's streams, and their Markdown."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ WATCH, WOKEN = "**the watch**", "the watch, page and issue only"
 class Result:
     """Of one pool: false alarms a quarter and delays in days, a value a seed, infinite for never.
 
-    *rates* are the watch's by tier; *own* the others' by their defaults; *delays* are by change, then by
-    who; *costs* what a change does to the ROC AUC, on average; *remarks* are sentences.
+    *rates* are those of monitoring by severity, *own* the others' by their defaults, *delays* by change and detector,
+    *costs* the mean effect of a change on the ROC AUC; *remarks* are sentences.
     """
 
     pool: str
@@ -31,7 +31,7 @@ class Result:
 
     @property
     def total(self) -> list[float]:
-        """False alarms a quarter of all tiers together, a value a seed."""
+        """False alarms a quarter of all severities, a value per seed."""
         return [sum(each) for each in zip(*self.rates.values(), strict=True)]
 
 
@@ -40,7 +40,7 @@ def median(delays: Sequence[float]) -> float:
     return statistics.median_high(delays)
 
 
-def told(delays: Sequence[float]) -> str:
+def text_of(delays: Sequence[float]) -> str:
     """The median, and the range where seeds differ."""
     first, last = _days(min(delays)), _days(max(delays))
     shown = _days(median(delays))
@@ -56,10 +56,10 @@ def budgets(results: Iterable[Result], budget: float) -> list[str]:
     for each in results:
         total = each.total
         error = statistics.stdev(total) / math.sqrt(len(total)) if len(total) > 1 else math.nan
-        tiers = " | ".join(f"{statistics.mean(each.rates[t]):.2f}" for t in ("page", "issue", "digest"))
+        by_severity = " | ".join(f"{statistics.mean(each.rates[t]):.2f}" for t in ("page", "issue", "digest"))
         own = ", ".join(f"{name}: {value:.1f}" for name, value in each.own.items())
         lines.append(
-            f"| {each.pool} | {each.features} | **{statistics.mean(total):.2f}** | {error:.2f} | {tiers} | {own} |"
+            f"| {each.pool} | {each.features} | **{statistics.mean(total):.2f}** | {error:.2f} | {by_severity} | {own} |"
         )
     return lines
 
@@ -76,7 +76,7 @@ def delays(result: Result) -> list[str]:
         "|---|---:|" + "---:|" * len(names),
     ]
     lines += [
-        f"| {change} | {result.costs[change]:+.3f} | {' | '.join(told(of[name]) for name in names)} |"
+        f"| {change} | {result.costs[change]:+.3f} | {' | '.join(text_of(of[name]) for name in names)} |"
         for change, of in result.delays.items()
     ]
     return [*lines, ""]

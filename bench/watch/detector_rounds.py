@@ -1,4 +1,4 @@
-"""Ours and the others on the same streams: on which days each alarms, at one rate of false alarms."""
+"""The alarms of all detectors on the same streams, at one false alarm rate."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NANNYML, HALF, ANY = "NannyML, mean ± k sd", "Evidently, half of columns", "Evi
 
 @dataclass(frozen=True)
 class Ours:
-    """The watch's charts by tier, solved on one reference for a budget a quarter."""
+    """The control charts of monitoring by severity, solved on one reference for a false alarm rate a quarter."""
 
     charts: dict[str, tuple[list[Series], list[Limits]]]
 
@@ -31,17 +31,17 @@ class Ours:
     def solved(cls, found: Statistics, budget: float) -> Ours:
         """On the reference's days of *found*; the same shares, floors and rules as in the watch."""
         charts = {}
-        for tier, (series, values) in _tiers(found).items():
+        for severity, (series, values) in _by_severity(found).items():
             known = values[:REFERENCE]
             each = Budget(budget / len(RULES), WEIGHT, 400, 7)
-            charts[tier] = (series, solve(known, np.arange(REFERENCE) % 7, series, RULES[tier], each))
+            charts[severity] = (series, solve(known, np.arange(REFERENCE) % 7, series, RULES[severity], each))
         return cls(charts)
 
     def alarms(self, found: Statistics) -> dict[str, Numbers]:
-        """By tier, whether it alarms on each day after the reference."""
+        """By severity: whether it alarms on each day after the reference."""
         days = {}
-        for tier, (series, values) in _tiers(found).items():
-            limits = self.charts[tier][1]
+        for severity, (series, values) in _by_severity(found).items():
+            limits = self.charts[severity][1]
             mean, deviation = (np.array([getattr(each, n) for each in limits]) for n in ("mean", "deviation"))
             level = ewma((values[REFERENCE:] - mean) / deviation, WEIGHT) * deviation + mean
             beyond = np.zeros_like(level, dtype=bool)
@@ -50,12 +50,12 @@ class Ours:
                     upper, lower = one.above(limit)[place], one.below(limit)[place]
                     beyond[:, n] |= part > (math.inf if upper is None else upper)
                     beyond[:, n] |= part < (-math.inf if lower is None else lower)
-            days[tier] = np.asarray(persistent(beyond, RULES[tier]).any(axis=1))
+            days[severity] = np.asarray(persistent(beyond, RULES[severity]).any(axis=1))
         return days
 
 
-def _tiers(found: Statistics) -> dict[str, tuple[list[Series], Numbers]]:
-    """Series and values (days, series) of each tier, with the floors of thresholds.toml."""
+def _by_severity(found: Statistics) -> dict[str, tuple[list[Series], Numbers]]:
+    """Series and values (days, series) of each severity, with the floors of thresholds.toml."""
     late = {name: _late(found[name]) for name in ("auc", "accuracy", "bias", "bias by score")}
     last = found["js"].shape[1] - 1
     share = max(0.01, 5 / A_DAY)
@@ -106,7 +106,7 @@ DEFAULTS = {NANNYML: 3.0, HALF: 0.1, ANY: 0.1}
 
 
 def rate(days: list[Numbers]) -> float:
-    """Alarms a quarter over quiet streams of *days*; one that lasts counts anew every fortnight."""
+    """Alarms a quarter over quiet streams of *days*; a lasting one counts again every fortnight."""
     alarms = sum(max(alarms_begin(each, 3).sum(), each.sum() / 14) for each in days)
     return float(alarms / sum(len(each) for each in days) * QUARTER)
 

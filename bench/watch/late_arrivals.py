@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from bench.watch.daily_streams import A_DAY
-from bench.watch.detector_results import told
+from bench.watch.detector_results import text_of
 from bench.watch.detector_rounds import delay
 from contracts.monitoring_limits import Monitoring
 from contracts.thresholds import read_rules
@@ -101,5 +101,5 @@ def _lines(seeds: Sequence[int], rules: Monitoring) -> Iterable[str]:
         found = [alarms(change, days, seed, rules) for seed in seeds]
         # A run on the day of the change sees the day before it: it is counted from the next one.
         late = {kind: [delay(each[kind], CALM + 1) for each in found] for kind in KINDS}
-        words = ["none" if math.isinf(min(late[kind])) else told(late[kind]) for kind in KINDS]
+        words = ["none" if math.isinf(min(late[kind])) else text_of(late[kind]) for kind in KINDS]
         yield f"| {change}: runs until an alarm | {words[0]} | {words[1]} |"

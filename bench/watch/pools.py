@@ -19,9 +19,9 @@ Numbers = np.ndarray[Any, Any]
 
 @dataclass(frozen=True)
 class Pool:
-    """Rows (n, features) in their order, categories as numbers; *segment* rows are kept back.
+    """Rows (n, features) in their order, categories as numbers; *segment* rows are excluded.
 
-    *weekday* (n,) or -1 where the data know none; *numeric* (features,) tells numbers from categories.
+    *weekday* (n,) or -1 where the data know none; *numeric* (features,) marks numbers.
     """
 
     name: str
@@ -91,7 +91,7 @@ def _hotels(path: Path) -> Pool:
 def _pool(
     name: str, table: pd.DataFrame, truth: pd.Series, weekday: Numbers | None, segment: Numbers, numeric: list[bool]
 ) -> Pool:
-    """The pool of every second stretch of 500 rows; the model learns from the others."""
+    """The pool of every second stretch of 500 rows; the model is trained on the others."""
     rows = np.column_stack(
         [
             table[column].to_numpy(dtype=float)
@@ -101,10 +101,10 @@ def _pool(
         ]
     )
     stretch = np.arange(len(rows)) // min(500, len(rows) // 20)
-    learnt = (stretch % 2 == 0) & ~segment
+    trained = (stretch % 2 == 0) & ~segment
     y = truth.to_numpy(dtype=float)
     model = HistGradientBoostingClassifier(max_iter=60, max_leaf_nodes=15, random_state=0)
-    model.fit(rows[learnt], y[learnt])
+    model.fit(rows[trained], y[trained])
     kept = stretch % 2 == 1
     return Pool(
         name,

@@ -1,6 +1,6 @@
 """Daily statistics of streams, kept in a folder: a run that was stopped goes on where it was.
 
-A file is named by what it was made with: rows, streams and statistics of other code are made anew.
+A file is named by what it was made with: rows, streams and statistics of other code are computed again.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Kept:
         self._made = hashlib.sha256(b"".join([code, *(part.tobytes() for part in rows)]))
 
     def stream(self, change: str, seed: int) -> Stream:
-        """Drawn anew each time, which is quick; one seed's streams have one reference."""
+        """Sampled each time, which is quick; one seed's streams have one reference."""
         random = np.random.default_rng(seed)
         if change == QUIET:
             return quiet(self.pool, YEAR, random)
