@@ -8,7 +8,7 @@ unit without an outcome by then has no value; it is not a negative.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -18,7 +18,7 @@ import pandas as pd
 
 from contracts.row_contract import Contract
 from monitoring.experiment.text_codes import texts_only
-from monitoring.metrics.daily_metrics import SMALLEST
+from monitoring.metrics.daily_metrics import row_measure
 
 Numbers = np.ndarray[Any, Any]
 #: Tolerance of shares and of assignment points, which are floats.
@@ -77,35 +77,6 @@ def shared_features(champion: Contract, challenger: Contract) -> list[str]:
     hidden = {*champion.private, *challenger.private}
     theirs = {*challenger.feature_names} - hidden
     return [name for name in champion.feature_names if name in theirs]
-
-
-def row_measure(measure: str, scores: Numbers, truth: Numbers) -> Numbers:
-    """A *measure* of each row, (n,): scores are (n,) or (n, classes), truth the encoded outcomes."""
-    values: Numbers = _MEASURES[measure](scores, truth)
-    return values
-
-
-def _log_loss(scores: Numbers, truth: Numbers) -> Numbers:
-    probabilities = np.column_stack([1 - scores, scores]) if scores.ndim == 1 else scores
-    of_class = probabilities[np.arange(len(truth)), truth.astype(int)]
-    loss: Numbers = -np.log(np.clip(of_class, SMALLEST, 1))
-    return loss
-
-
-def _accuracy(scores: Numbers, truth: Numbers) -> Numbers:
-    predicted = scores >= 0.5 if scores.ndim == 1 else scores.argmax(axis=1)
-    correct: Numbers = (predicted == truth).astype(float)
-    return correct
-
-
-_MEASURES: Mapping[str, Callable[[Numbers, Numbers], Numbers]] = {
-    "log_loss": _log_loss,
-    "brier": lambda scores, truth: (scores - truth) ** 2,
-    "accuracy": _accuracy,
-    "mae": lambda scores, truth: np.abs(scores - truth),
-    "mse": lambda scores, truth: (scores - truth) ** 2,
-    "outcome": lambda scores, truth: truth.astype(float) + 0 * scores,
-}
 
 
 def variant_rows(lines: pd.DataFrame, split: Split, contract: Contract, ignored: Counter[str]) -> pd.DataFrame:

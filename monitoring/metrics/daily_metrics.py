@@ -36,11 +36,19 @@ class Day:
     metrics: Mapping[str, float]
 
 
-def log_loss(truth: Numbers, scores: Numbers) -> float:
-    """Mean negative log-likelihood: truth (n,) as class indices, scores (n,) or (n, classes)."""
-    probabilities = np.column_stack([1 - scores, scores]) if scores.ndim == 1 else scores
-    of_class = probabilities[np.arange(len(truth)), truth.astype(int)]
-    return float(-np.log(np.clip(of_class, SMALLEST, 1)).mean())
+def row_measure(measure: str, scores: Numbers, truth: Numbers) -> Numbers:
+    """A *measure* of each row, (n,): scores are (n,) or (n, classes), truth (n,) the encoded outcomes."""
+    values: Numbers = _OF_ROWS[measure](scores, truth)
+    return values
+
+
+def metric(name: str, truth: Numbers, scores: Numbers) -> float:
+    """A metric of all rows, as for `row_measure`."""
+    if name == "roc_auc":
+        return roc_auc(truth, scores)
+    if name == "rmse":
+        return float(np.sqrt(row_measure("mse", scores, truth).mean()))
+    return float(row_measure(name, scores, truth).mean())
 
 
 def roc_auc(truth: Numbers, scores: Numbers) -> float:
@@ -60,28 +68,26 @@ def roc_auc(truth: Numbers, scores: Numbers) -> float:
     return float((ranks - positive * (positive + 1) / 2) / (positive * negative))
 
 
-def accuracy(truth: Numbers, scores: Numbers) -> float:
-    """The share of rows whose most likely class is the outcome (binary: positive from 0.5 on)."""
+def _log_loss(scores: Numbers, truth: Numbers) -> Numbers:
+    probabilities = np.column_stack([1 - scores, scores]) if scores.ndim == 1 else scores
+    of_class = probabilities[np.arange(len(truth)), truth.astype(int)]
+    loss: Numbers = -np.log(np.clip(of_class, SMALLEST, 1))
+    return loss
+
+
+def _accuracy(scores: Numbers, truth: Numbers) -> Numbers:
     predicted = scores >= 0.5 if scores.ndim == 1 else scores.argmax(axis=1)
-    return float((predicted == truth).mean())
+    correct: Numbers = (predicted == truth).astype(float)
+    return correct
 
 
-def mae(truth: Numbers, scores: Numbers) -> float:
-    """Mean absolute error."""
-    return float(np.abs(truth - scores).mean())
-
-
-def rmse(truth: Numbers, scores: Numbers) -> float:
-    """Root of the mean squared error."""
-    return float(np.sqrt(((truth - scores) ** 2).mean()))
-
-
-_BY_NAME: dict[str, Callable[[Numbers, Numbers], float]] = {
-    "log_loss": log_loss,
-    "roc_auc": roc_auc,
-    "accuracy": accuracy,
-    "mae": mae,
-    "rmse": rmse,
+_OF_ROWS: Mapping[str, Callable[[Numbers, Numbers], Numbers]] = {
+    "log_loss": _log_loss,
+    "brier": lambda scores, truth: (scores - truth) ** 2,
+    "accuracy": _accuracy,
+    "mae": lambda scores, truth: np.abs(scores - truth),
+    "mse": lambda scores, truth: (scores - truth) ** 2,
+    "outcome": lambda scores, truth: truth.astype(float) + 0 * scores,
 }
 
 
@@ -101,7 +107,7 @@ def daily_metrics(
             truth = known[contract.target.name].to_numpy(dtype=float)
             predictions = known[scores].to_numpy(dtype=float)
             predictions = predictions if len(scores) > 1 else predictions[:, 0]
-            values = {name: _BY_NAME[name](truth, predictions) for name in metrics or METRICS[contract.task]}
+            values = {name: metric(name, truth, predictions) for name in metrics or METRICS[contract.task]}
         finite = {name: value for name, value in values.items() if np.isfinite(value)}
         days.append(Day(version, str(day), len(part), len(known), finite))
     return days

@@ -1,4 +1,4 @@
-"""The page's metrics against scikit-learn's."""
+"""Daily metrics, against scikit-learn's."""
 
 from datetime import date
 
@@ -27,12 +27,12 @@ def test_they_are_scikit_learns(seed):
     classes[:3] = 0, 1, 2
 
     assert metrics.roc_auc(truth, scores) == pytest.approx(reference.roc_auc_score(truth, scores))
-    assert metrics.log_loss(truth, scores) == pytest.approx(reference.log_loss(truth, scores))
-    assert metrics.accuracy(truth, scores) == pytest.approx(reference.accuracy_score(truth, scores >= 0.5))
-    assert metrics.log_loss(classes, many) == pytest.approx(reference.log_loss(classes, many))
-    assert metrics.accuracy(classes, many) == reference.accuracy_score(classes, many.argmax(axis=1))
-    assert metrics.mae(truth, scores) == pytest.approx(reference.mean_absolute_error(truth, scores))
-    assert metrics.rmse(truth, scores) == pytest.approx(reference.root_mean_squared_error(truth, scores))
+    assert metrics.metric("log_loss", truth, scores) == pytest.approx(reference.log_loss(truth, scores))
+    assert metrics.metric("accuracy", truth, scores) == pytest.approx(reference.accuracy_score(truth, scores >= 0.5))
+    assert metrics.metric("log_loss", classes, many) == pytest.approx(reference.log_loss(classes, many))
+    assert metrics.metric("accuracy", classes, many) == reference.accuracy_score(classes, many.argmax(axis=1))
+    assert metrics.metric("mae", truth, scores) == pytest.approx(reference.mean_absolute_error(truth, scores))
+    assert metrics.metric("rmse", truth, scores) == pytest.approx(reference.root_mean_squared_error(truth, scores))
 
 
 def test_a_single_class_has_no_auc():
