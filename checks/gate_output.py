@@ -36,7 +36,7 @@ def _print(verdict: Verdict, out: Path) -> None:
     print(f"{verdict.decision}: {verdict.summary}")
     for each in verdict.findings:
         if each.outcome != "PASS":
-            note = " (does not block)" if each.outcome == "FAIL" and each.severity == "warn" else ""
+            note = " (does not block)" if each.outcome != "NOT_RUN" and each.severity == "warn" else ""
             print(f"  {each.outcome} {each.rule}{note}: {each.observed[:160]}; limit {each.limit}. {each.why}")
     print(f"report: {out / 'report.md'}", flush=True)
 

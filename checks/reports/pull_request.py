@@ -208,7 +208,7 @@ def _findings(heading: str, findings: Sequence[Finding]) -> str:
         return ""
     lines = [f"**{heading}**\n"]
     for each in sorted(findings, key=_urgency)[:_MOST_FINDINGS]:
-        sign = "⚠️" if _is_warning(each) else _outcome(each.outcome)
+        sign = "⚠️" if _is_warning(each) and each.outcome == "FAIL" else _outcome(each.outcome)
         lines.append(
             f"- **{text(each.rule)}** {sign}: {text(each.observed)}; limit: {text(each.limit)}. {text(each.why)}"
         )
@@ -254,4 +254,4 @@ def _urgency(finding: Finding) -> int:
 
 
 def _is_warning(finding: Finding) -> bool:
-    return finding.outcome == "FAIL" and finding.severity == "warn"
+    return finding.severity == "warn" and finding.outcome in ("FAIL", "INCONCLUSIVE")

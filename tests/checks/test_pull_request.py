@@ -140,6 +140,16 @@ def test_what_blocks_comes_before_what_does_not():
     assert "**drift.features** ⚠️: temp" in words
 
 
+def test_an_inconclusive_rule_that_does_not_block_is_a_warning():
+    """Such as a calibration error on few rows: the verdict is PROMOTE, and nothing failed."""
+    open_ = Finding("calibration.ece", "INCONCLUSIVE", "seen", "limit", "why", "warn")
+    words = report_on([open_])
+
+    assert words.startswith("## ✅ PROMOTE")
+    assert "Failed or not settled" not in words
+    assert words.index("Warnings (they do not block)") < words.index("**calibration.ece** ⏳ inconclusive")
+
+
 def test_without_a_champion_it_says_so():
     """The first of all: no column, no row and no difference to nothing."""
     bare = [replace(row, champion=None, difference=None, margin=None) for row in TABLE]
