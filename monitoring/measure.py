@@ -16,7 +16,7 @@ import pandas as pd
 
 from contracts.monitoring_limits import Monitoring
 from contracts.row_contract import Contract
-from monitoring.charts import control_chart as chart
+from monitoring.charts import control_chart
 from monitoring.charts.control_limits import Budget, Limits, Numbers, Rule, Series, solve
 from monitoring.charts.signals import COUNTS, SERVICE, Measure, Signal, Unknown, by_series
 from monitoring.journal.sample_correction import counted, counts_of, shares
@@ -246,7 +246,7 @@ def _signals(
     for each, (_, own) in zip(measures, of_day, strict=True):
         place = (pd.Timestamp(each.day) - first).days
         scaled[place, 0] = (each.value - limits.mean) / own.deviation
-    levels = chart.ewma(scaled, rules.ewma_weight)[:, 0]
+    levels = control_chart.ewma(scaled, rules.ewma_weight)[:, 0]
     level_upper, level_lower = series.above(limits)[1], series.below(limits)[1]
     return [
         Signal(

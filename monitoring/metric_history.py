@@ -22,7 +22,7 @@ NAME = "series.json"
 ARTIFACT = "signals"
 #: How many days are kept, back from the newest: a year, and some to compare it with the year before.
 KEPT = 400
-#: Names in the file; "tier" is the key of `severity` in existing ones.
+#: Names in the file, where `severity` keeps its first key.
 _SIGNAL = ["tier" if each.name == "severity" else each.name for each in fields(Signal)]
 _DAY = [each.name for each in fields(Day)]
 
