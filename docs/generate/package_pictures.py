@@ -6,16 +6,14 @@ python -m docs.generate.package_pictures
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
 from pathlib import Path
+
+from reporting import svg
 
 PICTURES = Path(__file__).parents[1] / "pictures"
 #: What a box is called (a folder, or a module without its ending), and what it is for.
 Box = tuple[str, str]
-WIDTH, BOX_HEIGHT, GAP, ROW = 760, 52, 12, 84
-STYLE = """text{font:14px system-ui,sans-serif;fill:#1f2328;text-anchor:middle}.small{font-size:12px;fill:#59636e}
-rect{fill:#f6f8fa;stroke:#8c959f}path{stroke:#8c959f;fill:none}
-@media(prefers-color-scheme:dark){text{fill:#f0f6fc}.small{fill:#9198a1}rect{fill:#212830;stroke:#656c76}path{stroke:#656c76}}"""
+WIDTH, BOX_HEIGHT, GAP, ROW = 640, 44, 10, 70
 
 PACKAGES: dict[str, list[list[Box]]] = {
     "contracts": [
@@ -26,7 +24,10 @@ PACKAGES: dict[str, list[list[Box]]] = {
             ("tolerance", "equal scores"),
         ],
     ],
-    "reporting": [[("markdown", "text for issues and reports"), ("html", "pages from templates"), ("svg", "charts")]],
+    "reporting": [
+        [("html", "pages and tables, from templates/"), ("markdown", "text for issues and reports")],
+        [("svg", "scales, axes, lines, bars, marks")],
+    ],
     "model": [
         [("__main__", "train, propose, retrain, feature")],
         [("train", "recipe to estimator"), ("features", "add, drop, prune"), ("card", "text of a proposal")],
@@ -66,23 +67,18 @@ PACKAGES: dict[str, list[list[Box]]] = {
 
 def picture(package: str, rows: Sequence[Sequence[Box]]) -> str:
     """An SVG of the *rows* of boxes; its title names the *package*."""
-    height = len(rows) * ROW - (ROW - BOX_HEIGHT) + 2
     parts = []
     for place, row in enumerate(rows):
         width = (WIDTH - 2 - GAP * (len(row) - 1)) / len(row)
         top = 1 + place * ROW
         for column, (name, words) in enumerate(row):
-            left, middle = 1 + column * (width + GAP), 1 + column * (width + GAP) + width / 2
-            parts.append(f'<rect x="{left:.1f}" y="{top}" width="{width:.1f}" height="{BOX_HEIGHT}" rx="6"/>')
-            parts.append(f'<text x="{middle:.1f}" y="{top + 22}">{escape(name)}</text>')
-            parts.append(f'<text class="small" x="{middle:.1f}" y="{top + 41}">{escape(words)}</text>')
+            left = 1 + column * (width + GAP)
+            parts.append(svg.rect("box", left, top, width, BOX_HEIGHT, 6))
+            parts.append(svg.text(left + width / 2, top + 18, name, "word", "middle"))
+            parts.append(svg.text(left + width / 2, top + 34, words, anchor="middle"))
         if place + 1 < len(rows):
-            x, y, end = WIDTH / 2, top + BOX_HEIGHT + 4, top + ROW - 5
-            parts.append(f'<path d="M{x} {y}V{end}m-5 -6l5 6l5 -6"/>')
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" role="img">\n'
-        f"<title>Package {package}</title>\n<style>{STYLE}</style>\n" + "\n".join(parts) + "\n</svg>\n"
-    )
+            parts.append(svg.path("arrow", f"M{WIDTH / 2} {top + BOX_HEIGHT + 4}V{top + ROW - 5}m-5 -6l5 6l5 -6"))
+    return svg.document(f"Package {package}", (WIDTH, len(rows) * ROW - (ROW - BOX_HEIGHT) + 2), parts)
 
 
 def main() -> None:

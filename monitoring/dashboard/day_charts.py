@@ -21,7 +21,7 @@ POINTS = 40
 #: Units that a text needs: down from the text above, and across beside a flag.
 TEXT_HEIGHT, TEXT_WIDTH = 12, 60
 #: Where the marks of a grid begin, the height of its rows, and the characters of a label that fit before them.
-GRID_LEFT, GRID_ROW, LABEL = 172, 17, 28
+GRID_LEFT, GRID_ROW, LABEL = 172, 17, 25
 #: The height of a version's bars with its name.
 LANE = 48
 

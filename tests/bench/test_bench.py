@@ -15,7 +15,7 @@ from bench.__main__ import chosen
 from bench.answer_ledger import Books, compare
 from bench.goals import Goal, goals, table
 from bench.own_servers import OURS
-from bench.server_chart import FIGURE, svg
+from bench.server_chart import FIGURE, chart
 from bench.server_peers import PEERS
 from bench.server_process import Server, ServerError, ask, free_port
 from bench.server_results import LEVELS, Results
@@ -90,11 +90,12 @@ def test_the_document_names_everybody_and_who_was_left_out(results, tmp_path):
 
 def test_the_chart_is_a_picture_by_itself():
     """Well-formed, one bar each, no script and nothing from elsewhere."""
-    drawn = svg([("ours", 90.0, "ours"), ("a & b", 12_000.0, "scikit-learn")], "µs <log>", "& more")
+    drawn = chart([("ours", 90.0, "ours"), ("a & b", 12_000.0, "scikit-learn")], "µs <log>", "& more")
     tree = ET.fromstring(drawn)
 
-    assert len(tree.findall(".//{*}rect")) == 2
-    right = [float(each.get("x")) + float(each.get("width")) for each in tree.findall(".//{*}rect")]
+    assert len(tree.findall(".//{*}rect[@class='bar v0']")) == 1
+    right = [float(each.get("x")) + float(each.get("width")) for each in tree.findall(".//{*}rect[@rx]")]
+    assert len(right) == 2
     assert max(right) + FIGURE <= int(tree.get("width")) + 1
     assert "script" not in drawn
     assert "href" not in drawn

@@ -60,9 +60,9 @@ def test_the_curves_are_a_picture_by_themselves():
     """Well-formed, a line for each way and number of rows, told apart without colour."""
     points = [Accepted("flights", rows, gap, 0.5, 0.7, 0.2, 0.7, 0.1, 10) for rows in SIZES for gap in GAPS]
     drawn = draw(points, 0.01)
-    lines = [e for e in ET.fromstring(drawn).iter() if e.get("class") == "line"]
+    lines = [e for e in ET.fromstring(drawn).iter() if e.get("class", "").startswith("line")]
 
     assert len(lines) == 3 + 3 * len(SIZES)
-    assert len({(e.get("stroke"), e.get("stroke-dasharray")) for e in lines}) == 3
-    assert "prefers-color-scheme:dark" in drawn
+    assert len({e.get("class") for e in lines}) == 3
+    assert "prefers-color-scheme: dark" in drawn
     assert "href" not in drawn

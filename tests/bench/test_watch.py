@@ -194,8 +194,8 @@ def test_the_chart_has_a_mark_for_everybody():
     """Well formed, with a word for screen readers."""
     drawn = ET.fromstring(draw([RESULT]))
 
-    assert drawn.attrib["aria-label"].startswith("Median days until a change is noticed")
-    assert draw([RESULT]).count("●") == 3  # two changes and the legend
+    assert drawn.attrib["aria-label"].startswith("Median days until a change is detected")
+    assert draw([RESULT]).count('class="point v0"') == 3  # two changes and the legend
 
 
 @pytest.fixture(scope="module")

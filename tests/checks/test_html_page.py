@@ -135,7 +135,7 @@ def test_the_page_is_one_file_that_fetches_nothing_and_runs_nothing():
     words = drawn()
     found = Page(words)
 
-    assert found.links == []
+    assert all(link.startswith("#") for link in found.links)
     assert not found.tags & {"script", "link", "img", "iframe", "form"}
     assert found.open == []
     assert "default-src 'none'" in words
@@ -218,7 +218,7 @@ def test_remarks_on_the_data_are_a_list_of_their_own_and_escaped():
     words = drawn(name=CANDIDATE | {"remarks": ["article: 3 merge in float32", EVIL]})
 
     assert "(they do not change the verdict)</h2><ul><li>article: 3 merge in float32</li><li>&lt;img" in words
-    assert words.index("<h2>Findings") < words.index("<h2>Remarks") < words.index("<h2>Prediction churn")
+    assert words.index(">Findings</h2>") < words.index("verdict)</h2>") < words.index(">Prediction churn</h2>")
     assert "<img" not in words
     assert Page(words).open == []
     assert "Remarks" not in drawn()
