@@ -1,6 +1,6 @@
-"""The journal's files, lines by lines: segments of JSON, and the Parquet that they become, by the day.
+"""The journal's files: segment files of JSON lines, and the Parquet files by day that replace them.
 
-A segment and what is made of it are never both read: the segment goes when its Parquet is whole.
+A segment and its Parquet files are never both read: the segment is deleted when its Parquet files are complete.
 """
 
 from __future__ import annotations
@@ -19,28 +19,28 @@ import pyarrow.compute
 import pyarrow.parquet as pq
 
 Line = dict[str, Any]
-#: What a journal consists of: segments, folders of days, and what a day's has.
+#: Segments, folders of days, and the files in the folder of a day.
 SEGMENTS, DAYS, WITHIN = "*.jsonl", "day=????-??-??", "day={}/kind=*/*.parquet"
-#: Lines that are put into one frame.
+#: Lines of one frame.
 LOT = 500_000
-#: In a file's metadata: the names that lines of each form have. The row's begin with "row.".
+#: The key in a Parquet file's metadata with the names of each form of line; names of the row have a prefix.
 _FORMS, _ROW = b"forms", "row."
 
 
 class Place(Protocol):
-    """Where a journal lies."""
+    """The storage of a journal."""
 
     def days(self) -> list[str]:
         """The days that have a folder, such as 2026-11-23. Raises OSError."""
 
     def names(self, day: str) -> list[str]:
-        """The Parquet of a *day*, by its path from there; for "" the segments. Raises OSError."""
+        """Paths of the Parquet files of a *day*; for "" of the segments. Raises OSError."""
 
     def open(self, name: str) -> BinaryIO:
-        """One of them, to be read. Raises OSError."""
+        """One of them, opened for reading. Raises OSError."""
 
     def url(self, name: str) -> str:
-        """Where an engine finds it."""
+        """Its address for a SQL engine."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Folder:
         return [name.removeprefix("day=") for name in glob(DAYS, root_dir=self.path)]  # noqa: PTH207
 
     def names(self, day: str) -> list[str]:
-        """Without a path for each: a day has hundreds."""
+        """As texts, because a day has hundreds."""
         return glob(WITHIN.format(day) if day else SEGMENTS, root_dir=self.path)  # noqa: PTH207
 
     def open(self, name: str) -> BinaryIO:
@@ -68,23 +68,23 @@ class Folder:
 
 @dataclass(frozen=True)
 class Part:
-    """A file of the journal: a segment, or ("day" is not empty) what its lines of a day became."""
+    """A file of the journal: a segment, or (*day* is not empty) the Parquet file of its lines of a day."""
 
     name: str
     day: str
 
     @property
     def stem(self) -> str:
-        """The segment's name without its ending, whatever it became."""
+        """The segment's name without suffix, of a Parquet file, too."""
         return _stem(self.name)
 
 
 class Listing:
-    """The files of a journal by kind and day. A day is looked into once, when it is asked for: a year has many."""
+    """The files of a journal by kind and day. The folder of a day is listed once, on first use."""
 
     def __init__(self, place: Place) -> None:
         self._place = place
-        # First: a segment that becomes Parquet meanwhile must not be missed.
+        # Before the days: a segment that becomes Parquet meanwhile must not be missed.
         segments = place.names("")
         self._unfinished = {*map(_stem, segments)}
         self.days = sorted(day for day in place.days() if re.fullmatch(r"\d{4}-\d\d-\d\d", day))
@@ -92,20 +92,20 @@ class Listing:
         self._found = {"": _grouped(kinds)}
 
     def of(self, kind: str, day: str) -> list[Part]:
-        """The files with lines of *kind* of a *day*, "" for segments, in the order in which they were begun."""
+        """The files with lines of *kind* of a *day* ("": segments), the oldest first."""
         if day not in self._found:
             self._found[day] = _grouped(self._in(day) if day in self.days else ())
         return self._found[day].get(kind, [])
 
     def _in(self, day: str) -> Iterator[tuple[str, Part]]:
-        """A day's files by their kind."""
+        """The files of a day with their kinds."""
         for name in self._place.names(day):
             _, kind, file = name.split("/")
             if not file.startswith(".") and _stem(file) not in self._unfinished:
                 yield kind.removeprefix("kind="), Part(name, day)
 
     def every(self, kind: str, since: str = "") -> dict[str, list[Part]]:
-        """Those of segments and of all days from *since* on that have any, by the day."""
+        """The files of *kind* by day, from *since* on; segments are at ""."""
         days = ["", *(day for day in self.days if day >= since)]
         return {day: found for day in days if (found := self.of(kind, day))}
 
@@ -118,12 +118,12 @@ def _grouped(kinds: Iterable[tuple[str, Part]]) -> dict[str, list[Part]]:
 
 
 def in_order(part: Part) -> tuple[str, str]:
-    """What files are sorted by: when they were begun."""
+    """The key that sorts files by the time at which they were begun."""
     return part.stem, part.day
 
 
 def parts(place: Place, kind: str) -> list[Part]:
-    """The files with lines of *kind* in *place*, in the order in which they were begun."""
+    """The files with lines of *kind* in *place*, the oldest first."""
     found = Listing(place).every(kind)
     return sorted((part for some in found.values() for part in some), key=in_order)
 
@@ -133,14 +133,14 @@ def _stem(name: str) -> str:
 
 
 def lines(place: Place, part: Part, names: Collection[str]) -> Iterator[Line | None]:
-    """Every line of a file; None for one that is torn.
+    """Every line of a file; None for an incomplete one.
 
-    From Parquet only what *names* says is read: a line's "id", its row's "row.pages".
+    Of Parquet only the columns *names* are read: "id" of a line, "row.pages" of its row.
     """
     try:
         file = place.open(part.name)
     except FileNotFoundError:
-        # Between two looks the segment became Parquet.
+        # The segment has become Parquet since it was listed.
         made = [each for each in parts(place, part.stem.partition("-")[0]) if each.stem == part.stem]
         if part in made or part.day:
             raise
@@ -155,23 +155,23 @@ def lines(place: Place, part: Part, names: Collection[str]) -> Iterator[Line | N
 
 
 def shape(place: Place, part: Part, names: Collection[str]) -> tuple[tuple[str, str], ...]:
-    """Which of *names* the Parquet file *part* has, each with its type. Raises OSError."""
+    """The columns among *names* of the Parquet file *part*, with their types. Raises OSError."""
     try:
         with place.open(part.name) as file:
-            told = pq.ParquetFile(file).schema_arrow
-        if {"form", "line"} - {*told.names} or _FORMS not in (told.metadata or {}):
-            raise ValueError("it lacks what each has")
+            schema = pq.ParquetFile(file).schema_arrow
+        if {"form", "line"} - {*schema.names} or _FORMS not in (schema.metadata or {}):
+            raise ValueError("a column or the metadata that every file has is missing")
     except (pa.ArrowException, ValueError) as error:
-        raise OSError(f"{part.name} is not of the journal's kind: {error!r}") from error
-    return tuple((each.name, str(each.type)) for each in told if each.name in names)
+        raise OSError(f"{part.name} is not a file of the journal: {error!r}") from error
+    return tuple((each.name, str(each.type)) for each in schema if each.name in names)
 
 
 def frames(place: Place, some: Iterable[Part], names: Sequence[str]) -> Iterator[tuple[pd.DataFrame, int]]:
-    """The lines of files as frames, for who needs many, and how many were torn.
+    """The lines of files as frames, each with its number of incomplete lines.
 
-    A column for each of *names* ("row.pages"); what a line has not is missing. Whole numbers stay
-    whole where some are missing. "at" are times, where all of a frame are in one of the usual spellings.
-    Files with the same columns are put together, some `LOT` lines of them: each costs little by itself.
+    A frame has a column for each of *names* ("row.pages"), with missing values where a line lacks it. Whole numbers stay
+    whole where some are missing. "at" has times if Arrow can parse all of a frame. Files with the same columns are
+    combined to frames of about `LOT` lines.
     """
     alike: list[pa.Table] = []
 
@@ -198,7 +198,7 @@ def frames(place: Place, some: Iterable[Part], names: Sequence[str]) -> Iterator
 
 
 def _table(place: Place, part: Part, names: Sequence[str]) -> tuple[pa.Table, list[bytes]]:
-    """What a Parquet file has of *names*, and the lines that are in no columns."""
+    """The columns *names* of a Parquet file, and its lines that have no columns."""
     with place.open(part.name) as file:
         try:
             whole = pq.ParquetFile(file)
@@ -207,7 +207,7 @@ def _table(place: Place, part: Part, names: Sequence[str]) -> tuple[pa.Table, li
             # A file is small: threads would cost more than they save.
             table = whole.read(columns=["form", "line", *mine], use_threads=False)
         except (pa.ArrowException, ValueError) as error:
-            raise OSError(f"{part.name} is not of the journal's kind: {error!r}") from error
+            raise OSError(f"{part.name} is not a file of the journal: {error!r}") from error
     raw: list[bytes] = []
     if table["form"].null_count:
         fits = table["form"].is_valid()
@@ -217,7 +217,7 @@ def _table(place: Place, part: Part, names: Sequence[str]) -> tuple[pa.Table, li
 
 
 def _with_times(table: pa.Table) -> pa.Table:
-    """The *table*, "at" as times if each can be read at once; pandas knows every spelling, slowly."""
+    """The *table*, "at" as times if Arrow can parse all; pandas parses the others, slowly."""
     if "at" not in table.column_names or table["at"].type != pa.string():
         return table
     try:
@@ -228,7 +228,7 @@ def _with_times(table: pa.Table) -> pa.Table:
 
 
 def _flat(found: Iterable[Line | None], names: Sequence[str]) -> tuple[pd.DataFrame, int]:
-    """Lines as a frame of objects, and how many were torn."""
+    """Lines as a frame of objects, and the number of incomplete ones."""
     torn = 0
     columns: dict[str, list[Any]] = {name: [] for name in names}
     inner = [(name, name[len(_ROW) :]) for name in names if name.startswith(_ROW)]
@@ -249,13 +249,13 @@ def _flat(found: Iterable[Line | None], names: Sequence[str]) -> tuple[pd.DataFr
 def _records(part: Part, file: BinaryIO, names: Collection[str]) -> Iterator[Line | None]:
     try:
         whole = pq.ParquetFile(file)
-        told = json.loads((whole.schema_arrow.metadata or {})[_FORMS])
+        written = json.loads((whole.schema_arrow.metadata or {})[_FORMS])
         there = set(whole.schema_arrow.names)
-        forms = [[name for name in form if name in names or name == _ROW] for form in told]
-        inner = [_has_row(form) for form in told]
-        asked = sorted({name for form in forms for name in form} & there)
-        for batch in whole.iter_batches(columns=["form", "line", *asked]):
-            columns = {name: batch.column(name).to_pylist() for name in asked}
+        forms = [[name for name in form if name in names or name == _ROW] for form in written]
+        inner = [_has_row(form) for form in written]
+        needed = sorted({name for form in forms for name in form} & there)
+        for batch in whole.iter_batches(columns=["form", "line", *needed]):
+            columns = {name: batch.column(name).to_pylist() for name in needed}
             numbers = batch.column("form").to_pylist()
             raw = batch.column("line").to_pylist()
             for at, number in enumerate(numbers):
@@ -264,7 +264,7 @@ def _records(part: Part, file: BinaryIO, names: Collection[str]) -> Iterator[Lin
                 else:
                     yield _line(forms[number], inner[number], columns, at)
     except (pa.ArrowException, KeyError, ValueError, IndexError, TypeError) as error:
-        raise OSError(f"{part.name} is not of the journal's kind: {error!r}") from error
+        raise OSError(f"{part.name} is not a file of the journal: {error!r}") from error
 
 
 def _has_row(form: Sequence[str]) -> bool:
@@ -282,7 +282,7 @@ def _line(form: Sequence[str], has_row: bool, columns: dict[str, list[Any]], at:
 
 
 def parsed(line: bytes) -> Line | None:
-    """A line as it was written; None if it is torn."""
+    """A line as it was written; None if it is incomplete."""
     try:
         found = json.loads(line)
     except (ValueError, RecursionError):

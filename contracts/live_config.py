@@ -1,9 +1,7 @@
-"""`live.toml`: which bundles are live, on one screen.
+"""`live.toml`: which bundles are live, as values, and their history. Pure functions.
 
-The champion answers what the others leave; the challenger has a share or `mode = "shadow"`, the
-anchor perhaps a share that is held back. `champion = "none"` says that nothing is to be served; a
-text without a champion does not say what is live. Pure: text to values and back. The scorer reads
-its copy with this module, too.
+The challenger has a share of the traffic or `mode = "shadow"`, the anchor may have a share (holdback), and the champion
+gets the rest. `champion = "none"` stops serving; a file without a champion changes nothing.
 """
 
 from __future__ import annotations
@@ -20,19 +18,19 @@ from contracts.live_tables import NOTHING, ROLES, SHADOW, SPLIT, too_much, wrong
 HEADER = """\
 # What is live. This file changes by pull request only; reverting the change rolls back.
 """
-#: Where the file is kept, in a repository.
+#: The path of the file in a repository.
 LIVE = "serve/live.toml"
-#: Characters of the longest text that is read.
+#: Most characters of the file.
 LARGEST = 64 * 2**10
 
 
 class LiveError(ValueError):
-    """live.toml cannot be understood. The message lists every mistake."""
+    """live.toml cannot be read. The message lists every mistake."""
 
 
 @dataclass(frozen=True)
 class Change:
-    """A file as one commit on the default branch left it."""
+    """A file after a commit on the default branch."""
 
     commit: str
     at: str
@@ -42,7 +40,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Slot:
-    """A bundle in a role: its version, the digest it must have, and the share or mode it gets."""
+    """A bundle in a role: version, required digest, and share of the traffic or mode."""
 
     version: str
     digest: str
@@ -51,21 +49,20 @@ class Slot:
 
     @property
     def shadow(self) -> bool:
-        """Whether it scores every row and answers none."""
+        """Whether it scores every row and answers none (shadow mode)."""
         return self.mode == SHADOW
 
     @property
     def scores(self) -> bool:
-        """Whether it gets rows: a share of them, or all as the shadow. The champion gets the rest."""
+        """Whether it has a share of the rows, or scores all as the shadow."""
         return self.shadow or bool(self.share)
 
 
 @dataclass(frozen=True)
 class Live:
-    """Which bundle has which role, and the salt of the split.
+    """Which bundle has which role, and the salt of the traffic split.
 
-    Without a champion it says *nothing* is to be served, or, as before the first release, it does
-    not say what is.
+    Without a champion, *nothing* means that serving stops; else, as before the first release, it is undecided.
     """
 
     champion: Slot | None = None
@@ -76,7 +73,7 @@ class Live:
 
     @property
     def says(self) -> bool:
-        """Whether it says what is to be served."""
+        """Whether it decides what is served."""
         return self.nothing or self.champion is not None
 
     def to_toml(self) -> str:
@@ -99,7 +96,7 @@ class Live:
 
 
 def parse_live(text: str) -> Live:
-    """The roles that *text* gives. Raises `LiveError` with everything that is wrong."""
+    """The roles in *text*. Raises `LiveError` with every mistake."""
     live, problems = usable(text)
     if problems:
         raise LiveError("live.toml: " + "; ".join(problems))
@@ -107,24 +104,23 @@ def parse_live(text: str) -> Live:
 
 
 def usable(text: str) -> tuple[Live, list[str]]:
-    """What of *text* can be followed, and what is wrong with the rest.
+    """The slots in *text* that can be used, and the mistakes in the others.
 
-    The champion alone, where who answers beside it cannot be known. Raises `LiveError` if *text* is
-    not TOML.
+    Only the champion, if the traffic split is not valid. Raises `LiveError` if *text* is not TOML.
     """
     if len(text) > LARGEST:
         raise LiveError(f"live.toml is not read: it is longer than {LARGEST:,} characters")
     try:
         return _usable(tomllib.loads(text))
-    except (ValueError, RecursionError) as error:  # also a number too long to be shown
+    except (ValueError, RecursionError) as error:  # ValueError also for a number of too many digits to print
         raise LiveError(f"live.toml is not TOML: {error}") from error
 
 
 def served(text: str, history: Iterable[Change]) -> tuple[Live, list[str]]:
-    """What scorers serve while *text* is live.toml, and what is wrong with it.
+    """What scorers serve while *text* is live.toml, and its mistakes.
 
-    As they do, it leaves out a slot that cannot be used, and keeps what the *history* (newest first) made
-    live last where *text* does not say what is live. Raises `LiveError` if nothing did.
+    As the scorers do, it omits slots that cannot be used, and keeps what was live before, by the *history* (newest
+    first), if *text* is undecided. Raises `LiveError` if nothing was.
     """
     try:
         live, problems = usable(text)
@@ -143,7 +139,7 @@ def served(text: str, history: Iterable[Change]) -> tuple[Live, list[str]]:
 
 
 def champion_of(text: str) -> str:
-    """The version of the champion that *text* names, "" if none. Raises `LiveError`."""
+    """The champion's version in *text*; "" without one. Raises `LiveError`."""
     champion = parse_live(text).champion
     return champion.version if champion else ""
 
@@ -151,8 +147,8 @@ def champion_of(text: str) -> str:
 def readable(history: Iterable[Change]) -> list[tuple[Change, Live]]:
     """The changes with what each made live, oldest first; *history* is newest first.
 
-    A text whose champion could not be read changed nothing, nor did one that, after a champion, does not say
-    what is live: scorers went on with what they had. Another slot that could not be read is left out.
+    A file whose champion cannot be read changed nothing, nor did an undecided one after a champion: scorers kept what
+    they had. Other slots that cannot be read are omitted.
     """
     found: list[tuple[Change, Live]] = []
     for change in reversed([*history]):
@@ -166,23 +162,23 @@ def readable(history: Iterable[Change]) -> list[tuple[Change, Live]]:
 
 
 def moves(history: Iterable[Change]) -> list[tuple[str, Slot | None]]:
-    """When which bundle became champion (None: none), oldest first; *history* is newest first."""
+    """Times and bundles of every champion (None: serving stopped), oldest first; *history* is newest first."""
     return [(change.at, live.champion) for change, live in readable(history)]
 
 
 def champions_of(history: Iterable[Change]) -> list[str]:
-    """The versions that became champion, "" for none, oldest first."""
+    """The versions that became champion ("": serving stopped), oldest first."""
     return [slot.version if slot else "" for _, slot in moves(history)]
 
 
 def champion_at(history: Iterable[Change], when: datetime) -> str:
-    """The version that was champion just before *when*; "" if none was."""
+    """The version that was champion just before *when*; "" without one."""
     before = [slot for at, slot in moves(history) if datetime.fromisoformat(at) < when]
     return before[-1].version if before and before[-1] else ""
 
 
 def digests_of(history: Iterable[Change]) -> dict[str, set[str]]:
-    """The digests that main has given each version, in whatever role: the only ones to be trusted."""
+    """The digests of each version on the default branch, in any role: the only trusted ones."""
     found: dict[str, set[str]] = {}
     for _, live in readable(history):
         for role in ROLES:
@@ -193,10 +189,10 @@ def digests_of(history: Iterable[Change]) -> dict[str, set[str]]:
 
 
 def with_champion(live: Live, version: str, digest: str) -> Live:
-    """*live* with another champion, and all else as it was.
+    """*live* with another champion.
 
-    A challenger that becomes champion leaves its own place: nobody challenges itself. The first
-    champion of all becomes the anchor as well, which stays when champions come and go.
+    A challenger that becomes champion is no longer challenger. The first champion becomes the anchor, too, which later
+    champions do not change.
     """
     rest = live.challenger
     if rest and rest.version == version:
@@ -207,21 +203,20 @@ def with_champion(live: Live, version: str, digest: str) -> Live:
 
 
 def age(champions: Sequence[str]) -> Callable[[str], int]:
-    """What to sort versions by, the oldest first; *champions* are those there were, oldest first.
+    """A key that sorts versions, the oldest first; *champions* are all champions, oldest first.
 
-    A version is as old as the first time that it became champion; one that never did is the newest.
+    A version's age is that of its first time as champion; a version that never was champion is the newest.
     """
     first = {version: number for number, version in reversed([*enumerate(champions)])}
     return lambda version: first.get(version, len(champions))
 
 
 def withdrawals(champions: Sequence[str]) -> list[tuple[str, ...]]:
-    """What each move of the champion withdraws, as long as *champions*; oldest first.
+    """The versions that each change of champion withdraws, in the order of *champions* (oldest first).
 
-    A move to a version that was champion before, and for the first time earlier than the one it
-    replaces, is a rollback. It withdraws every version that came after the one it goes back to: who
-    goes back by two does not trust the one in the middle either. A move to none ("") withdraws the
-    one that was live. A version that was never champion before is a landing, however old it is.
+    A change to a version whose first time as champion was before that of the replaced one is a rollback: it withdraws
+    every version that became champion between. Stopping ("") withdraws the live version. A version that was never
+    champion is a landing, whatever its age.
     """
     found, seen, before = [], [""], ""
     for now in champions:
@@ -238,23 +233,19 @@ def withdrawals(champions: Sequence[str]) -> list[tuple[str, ...]]:
 
 
 def withdrawn_by(champions: Sequence[str]) -> dict[str, str]:
-    """The versions that are withdrawn, each with the one whose rollback withdrew it.
-
-    *champions* are those there were, oldest first.
-    """
+    """The withdrawn versions, each with the bad version of that rollback; *champions* are oldest first."""
     return {version: bad for version, bad in _fates(champions).items() if bad}
 
 
 def restored_by(champions: Sequence[str]) -> set[str]:
-    """The versions that a rollback withdrew which was undone since."""
+    """The versions that were withdrawn by a rollback that has been undone."""
     return {version for version, bad in _fates(champions).items() if not bad}
 
 
 def _fates(champions: Sequence[str]) -> dict[str, str]:
-    """Each version that was ever withdrawn, with the bad one of that rollback; "" once it is undone.
+    """Every version that was ever withdrawn, with the bad version of that rollback; "" once it is undone.
 
-    A version that becomes champion again is withdrawn no more, and neither is what its own rollback
-    withdrew with it.
+    A version that becomes champion again is restored, with the versions that its rollback withdrew.
     """
     found: dict[str, str] = {}
     before = ""

@@ -1,4 +1,4 @@
-"""What is wrong with the tables of `live.toml`: names, digests, shares, the salt. Pure."""
+"""The mistakes in the tables of `live.toml`: names, digests, shares, the salt. Pure functions."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 ROLES = ("champion", "challenger", "anchor")
 SHADOW, SPLIT = "shadow", "split"
-#: The champion where nothing is to be served.
+#: The champion that stops serving.
 NOTHING = "none"
-#: What each role may say.
+#: The keys of each role.
 KEYS = {
     "champion": ("version", "digest"),
     "challenger": ("version", "digest", "share", "mode"),
@@ -22,7 +22,7 @@ _SALT = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,63}")
 
 
 def wrong_names(tables: Iterable[str]) -> list[str]:
-    """What is wrong with the names of the tables."""
+    """Mistakes in the names of the tables."""
     return [
         f"[{name}] is not a role; roles are {', '.join(ROLES)}; [{SPLIT}] has the salt"
         for name in tables
@@ -31,7 +31,7 @@ def wrong_names(tables: Iterable[str]) -> list[str]:
 
 
 def wrong_slot(role: str, table: Any) -> Iterable[str]:
-    """What is wrong with the *table* of a *role*."""
+    """Mistakes in the *table* of a *role*."""
     if (role, table) == ("champion", NOTHING):
         return
     if not isinstance(table, dict):
@@ -39,7 +39,7 @@ def wrong_slot(role: str, table: Any) -> Iterable[str]:
         return
     for key in table:
         if (role, key) == ("champion", "share"):
-            yield "champion.share is not for you to say; the champion gets what the others leave"
+            yield "champion.share is not allowed; the champion gets the rest of the traffic"
         elif key not in KEYS[role]:
             yield f"{role}.{key} is not known; keys are {', '.join(KEYS[role])}"
     version, digest = table.get("version"), table.get("digest")
@@ -57,11 +57,11 @@ def _wrong_part(role: str, table: dict[str, Any]) -> Iterable[str]:
         if table["mode"] != SHADOW:
             yield f'challenger.mode is {table["mode"]!r}; expected "shadow", or a share instead'
         elif "share" in table:
-            yield "challenger has a share and a mode; a shadow answers nobody, so take one out"
+            yield "challenger has a share and a mode; expected one of them, a shadow answers no request"
 
 
 def wrong_split(table: Any) -> Iterable[str]:
-    """What is wrong with the table of the split."""
+    """Mistakes in the table of the traffic split."""
     if not isinstance(table, dict):
         yield f"{SPLIT} is {table!r}; expected a table [{SPLIT}]"
         return
@@ -74,7 +74,7 @@ def wrong_split(table: Any) -> Iterable[str]:
 
 
 def too_much(challenger: Any, anchor: Any) -> Iterable[str]:
-    """Whether two slots have more than all keys."""
+    """Shares of more than 1 in sum."""
     tables = (challenger, anchor)
     shares = [t["share"] for t in tables if isinstance(t, dict) and _is_share(t.get("share"))]
     if sum(shares) > 1:

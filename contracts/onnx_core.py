@@ -1,12 +1,11 @@
-"""A bundle's core: the same model with its categories encoded outside of the graph.
+"""A bundle's core: the same model with its categories encoded outside the ONNX graph.
 
-Strings in tensors cost several times what the model itself does. Where the graph only looks
-categories up (one-hot, ordinal), what it makes of each value can be put down in tables, and a
-smaller graph, the core, goes on from there: it takes one matrix of float32. It gives the very bits
-that the full graph gives, or it is not used.
+Strings in tensors cost several times as much as the model. Where the graph only maps categories to numbers (one-hot,
+ordinal), tables do the same, and a smaller graph, the core, computes the rest from one float32 matrix. It is used only
+if its scores are bitwise equal to those of the full graph.
 
-This module is what export and scorer share: how the matrix is filled, and the rows it is tried on.
-The standard library and NumPy are all it needs.
+Shared by export and scorer: the encoder of the matrix, and the rows on which the two graphs are compared. The standard
+library and NumPy alone.
 """
 
 from __future__ import annotations
@@ -23,22 +22,21 @@ from contracts.row_contract import LARGEST, Contract, Feature
 
 FILE = "core.onnx"
 INPUT, OUTPUT = "x", "scores"
-#: Rows made up to try the core on.
+#: Generated rows on which the core is compared with the full graph.
 TRIED = 512
 Matrix = np.ndarray[Any, np.dtype[np.float32]]
 Row = Mapping[str, Any]
 
 
 class CoreError(ValueError):
-    """A manifest's core does not describe one. The message says what is wrong."""
+    """A manifest's description of a core is not valid. The message says why."""
 
 
 @dataclass(frozen=True)
 class Encoder:
-    """Fills the core's matrix: `parts` are the columns from left to right.
+    """Fills the core's matrix; `parts` are its columns from left to right.
 
-    A part is a run of numbers, or what one category's value becomes (its bytes, or those of a value
-    never seen).
+    A part is a sequence of numbers, or the vector of a category's value.
     """
 
     parts: tuple[Numbers | Category, ...]
@@ -64,17 +62,17 @@ class Encoder:
         return found
 
     @classmethod
-    def read(cls, told: Any, contract: Contract) -> Encoder:
-        """The encoder that a manifest tells of. Raises `CoreError`."""
+    def read(cls, description: Any, contract: Contract) -> Encoder:
+        """The encoder with this *description* in the manifest. Raises `CoreError`."""
         try:
-            parts = tuple(_part(each, contract) for each in told["parts"])
+            parts = tuple(_part(each, contract) for each in description["parts"])
         except (KeyError, TypeError, ValueError, IndexError, AttributeError, struct.error) as error:
-            raise CoreError(f"the manifest's core is none: {error!r}") from error
+            raise CoreError(f"the manifest's core is not valid: {error!r}") from error
         return cls(parts, sum(part.width for part in parts))
 
 
 class Numbers:
-    """A run of numbers and booleans: float32, NaN for what is missing."""
+    """A sequence of numbers and booleans: float32, NaN for missing values."""
 
     def __init__(self, names: Sequence[str]) -> None:
         self.width, self.names = len(names), tuple(names)
@@ -95,27 +93,24 @@ class Numbers:
 
 
 class Category:
-    """What each value of a category becomes; "" stands for a missing one."""
+    """The vector of each value of a category; "" is the key of a missing value."""
 
     def __init__(self, name: str, unseen: Sequence[float], seen: Mapping[str, bytes]) -> None:
         self.width, self.names, self._name = len(unseen), (name,), name
         self._become = _Vectors(seen, _bytes(unseen)).__getitem__
 
     def bytes(self, row: Row) -> bytes:
-        """What the value of *row* becomes."""
+        """The vector of the value in *row*."""
         return self._become(row.get(self._name))
 
     def fill(self, into: Matrix, columns: Mapping[str, Sequence[Any]]) -> None:
-        """Write what the category's values become *into* an array of (n, width)."""
+        """Write the vectors of the category's values *into* an array of (n, width)."""
         content = b"".join(map(self._become, columns[self._name]))
         into[:] = np.frombuffer(content, dtype=np.float32).reshape(into.shape)
 
 
 class _Vectors(dict[Any, bytes]):
-    """The bytes of each value that was *seen*, and for any other one *unseen*.
-
-    What is not text is a missing value, and has the bytes of "".
-    """
+    """The bytes of each value in *seen*; *unseen* for any other text. A value that is not text is missing: ""."""
 
     def __init__(self, seen: Mapping[str, bytes], unseen: bytes) -> None:
         super().__init__(seen)
@@ -151,12 +146,12 @@ def pack(values: Sequence[Any]) -> np.ndarray[Any, np.dtype[np.float64]] | None:
 
 
 def trial(contract: Contract, categories: Mapping[str, Collection[str]], rows: Sequence[Row]) -> list[Row]:
-    """*rows*, and `TRIED` more made of them, such as the contract takes; always the same ones.
+    """*rows*, and `TRIED` generated ones that fit the contract; the same in every run.
 
-    Every category known, one never seen, missing values, and numbers up to the bounds.
+    They have every known category, an unseen one, missing values, and numbers up to the bounds.
     """
-    # Not NumPy's, which a scorer would load for this alone: three megabytes in every worker.
-    generator = random.Random(0)  # noqa: S311 -- rows to try, no secret
+    # Not NumPy's generator, which would cost each worker of the scorer three megabytes.
+    generator = random.Random(0)  # noqa: S311 -- not for secrets
     makers = {each.name: _maker(each, categories, rows, generator) for each in contract.features}
     made = [{name: make(n) for name, make in makers.items()} for n in range(TRIED)]
     return [*rows, *made]
@@ -181,22 +176,22 @@ def _maker(
     if feature.nullable:
         values.append(None)
     order = generator.sample(range(len(values)), len(values))
-    # Each value in its turn, so that none is left out; another order for each feature.
+    # Every value at least once, in another order for each feature.
     turns = generator.choices(range(len(values)), k=TRIED)
     return lambda n: values[order[n] if n < len(order) else turns[n]]
 
 
-def _part(told: Any, contract: Contract) -> Numbers | Category:
-    if "numbers" in told:
-        names = told["numbers"]
+def _part(description: Any, contract: Contract) -> Numbers | Category:
+    if "numbers" in description:
+        names = description["numbers"]
         if any(contract.feature(name).kind == "category" for name in names):
             raise ValueError("a category among numbers")
         return Numbers(names)
-    name, unseen = told["category"], told["unseen"]
+    name, unseen = description["category"], description["unseen"]
     if contract.feature(name).kind != "category":
-        raise ValueError(f"{name} is no category")
+        raise ValueError(f"{name} is not a category")
     seen = {}
-    for value, changes in told["seen"].items():
+    for value, changes in description["seen"].items():
         vector = list(unseen)
         for place, number in changes:
             vector[place] = number

@@ -1,8 +1,7 @@
-"""How far two computations of one score may be apart: the measure of export, scorer and gate.
+"""The tolerance for two computations of one score, in export, scorer and gate.
 
-A difference is measured against the score itself or, where that is close to zero, against the
-standard deviation of the scores: float32 keeps seven digits of the sum's terms, and a prediction
-near zero of a target in the hundreds is a sum of terms in the hundreds.
+Differences are relative to the score or, near zero, to the standard deviation of the scores: float32 keeps seven digits
+of the terms of a sum, and a prediction near zero can be a sum of terms in the hundreds.
 """
 
 from __future__ import annotations
@@ -11,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-#: Four float32 steps at 1: a probability that is computed as one minus another is no more exact.
+#: Four float32 steps at 1: the precision of a probability computed as 1 minus another.
 PROBABILITY = 4 * 2.0**-23
-#: Numbers closer together than this share of the largest are equal: the rest is rounding.
+#: Numbers whose range is below this share of the largest are equal: the rest is rounding.
 EQUAL = 1e-12
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -21,8 +20,8 @@ Array = np.ndarray[Any, np.dtype[np.float64]]
 def spread_of(values: Any) -> Any:
     """The standard deviation of *values*, (n,) or (n, classes): a float, or one for each class.
 
-    Exactly 0 where the values are equal but for rounding. The mean of equal numbers is rounded, so
-    their deviation as computed is seldom 0, and a division by it would be by noise.
+    Exactly 0 if the values are equal but for rounding. Their mean is rounded, so the computed deviation of equal numbers
+    is seldom 0, and a division by it would amplify noise.
     """
     numbers = np.asarray(values, dtype=np.float64)
     equal = np.ptp(numbers, axis=0) <= EQUAL * np.abs(numbers).max(axis=0)
@@ -32,8 +31,7 @@ def spread_of(values: Any) -> Any:
 def allowed(expected: Any, spread: Any, limit: float, probability: bool) -> Any:
     """The largest difference from *expected* that is within *limit*, of the shape of *expected*.
 
-    *spread* is what `spread_of` gives of the holdout's scores, *probability* whether they are
-    probabilities.
+    *spread* is `spread_of` the holdout's scores; *probability* says whether they are probabilities.
     """
     scale = np.maximum(np.abs(np.asarray(expected, dtype=np.float64)), spread)
     return np.maximum(limit * scale, PROBABILITY if probability else 0.0)
@@ -43,7 +41,7 @@ def relative(found: Any, expected: Any, spread: Any, limit: float, probability: 
     """The differences in units in which *limit* is the largest allowed; infinite for NaN, (n,)."""
     gap = np.abs(np.asarray(found, dtype=np.float64) - expected)
     most = allowed(expected, spread, limit, probability)
-    # A constant zero has no scale: no difference is allowed there, and an equal score has none.
+    # A constant zero has no scale: no difference is allowed.
     with np.errstate(divide="ignore", invalid="ignore"):
         units: Array = np.where(gap == 0, 0.0, gap / most * limit)
     worst: Array = np.nan_to_num(units, nan=np.inf, posinf=np.inf).reshape(len(gap), -1).max(axis=1)

@@ -116,11 +116,11 @@ SOME = f'version = "v"\ndigest = "sha256:{"a" * 64}"\n'
         ),
         (
             f'[challenger]\n{SOME}share = 0.7\nmode = "shadow"\n',
-            "challenger has a share and a mode; a shadow answers nobody, so take one out",
+            "challenger has a share and a mode; expected one of them, a shadow answers no request",
         ),
         (
             f"[champion]\n{SOME}share = 0.7\n",
-            "champion.share is not for you to say; the champion gets what the others leave",
+            "champion.share is not allowed; the champion gets the rest of the traffic",
         ),
         (f'[anchor]\n{SOME}mode = "shadow"\n', "anchor.mode is not known; keys are"),
         (f"[anchor]\n{SOME}share = true\n", "anchor.share is True; expected a number from 0 to 1"),

@@ -174,7 +174,7 @@ def test_parquet_that_cannot_be_read_is_said(buys, journal, content):
     else:
         path.write_bytes(content)
 
-    with pytest.raises(JournalError, match=f"{path.name} is not of the journal's kind"):
+    with pytest.raises(JournalError, match=f"{path.name} is not a file of the journal"):
         read(buys, journal)
 
 

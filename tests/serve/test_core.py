@@ -109,7 +109,7 @@ def other_model(folder):
         (broken_core, "ONNX Runtime cannot load it"),
         (other_model, ""),
         (lambda f: sign(f, lambda m: m["core"].update(parts=[])), ""),
-        (lambda f: sign(f, lambda m: m["core"].update(parts=None)), "the manifest's core is none"),
+        (lambda f: sign(f, lambda m: m["core"].update(parts=None)), "the manifest's core is not valid"),
         (lambda f: sign(f, lambda m: m.update(core=[])), "has no core"),
         (lambda f: sign(f, lambda m: m["files"].pop("core.onnx")), "has no core"),
     ],

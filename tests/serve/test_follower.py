@@ -328,7 +328,10 @@ def test_a_share_changes_without_loading_anything(follower, store, bundles, cloc
         ("share = 1.5", "challenger.share is 1.5; expected a number from 0 to 1"),
         ('mode = "canary"', "challenger.mode is 'canary'; expected \"shadow\", or a share instead"),
         ("share = 0.7", "the shares of challenger (0.7) and anchor (0.5) sum to 1.2; expected at most 1"),
-        ('share = 0.1\nmode = "shadow"', "challenger has a share and a mode; a shadow answers nobody, so take one out"),
+        (
+            'share = 0.1\nmode = "shadow"',
+            "challenger has a share and a mode; expected one of them, a shadow answers no request",
+        ),
     ],
 )
 def test_arms_that_make_no_sense_are_refused_and_the_old_ones_go_on(follower, store, bundles, challenger, words):
