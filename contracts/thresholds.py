@@ -5,9 +5,11 @@ pydantic checks the values; all problems of the file are reported at once.
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 
@@ -138,7 +140,10 @@ def _problems(error: Mapping[str, Any]) -> Iterator[str]:
         case "value_error":
             yield from (f"{place}: {line}" for line in str(context["error"]).split("\n"))
         case kind:
-            yield f"{place} is {_shown(value)}; expected {_expected(kind, context, place)}"
+            choices = re.findall(r"'(\w+)'", context["expected"]) if kind == "literal_error" else []
+            close = get_close_matches(value, choices, n=1) if isinstance(value, str) else []
+            hint = f"; did you mean {close[0]}?" if close else ""
+            yield f"{place} is {_shown(value)}; expected {_expected(kind, context, place)}{hint}"
 
 
 def _shown(value: Any) -> str:

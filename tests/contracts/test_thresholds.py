@@ -49,7 +49,7 @@ def test_every_mistake_is_said_at_once_with_what_was_meant(tmp_path, original):
     for words in (
         "gate: min_fresh_row is not known; did you mean min_fresh_rows?",
         "gate.min_fresh_rows is missing",
-        "land.policy is 'allways'; expected one of 'always', 'boring' or 'never'",
+        "land.policy is 'allways'; expected one of 'always', 'boring' or 'never'; did you mean always?",
         "gate.compare.binary: roc_acu is not known; did you mean roc_auc?",
         "gate.compare.draws is 2000.5; expected a whole number",
         "export.parity is 'small'; expected a number",
