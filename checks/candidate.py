@@ -10,7 +10,7 @@ from pathlib import Path
 
 from checks.evidence import load_bundle
 from checks.verdict import LIVE, Finding, ruled
-from contracts.regular_file import read_regular
+from contracts.bundle_content import read_regular
 from model.onnx_export.onnx_content import problems
 from serve.release.bundle import Bundle
 from serve.release.manifest import BundleError

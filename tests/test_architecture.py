@@ -67,6 +67,7 @@ KNOWS_THE_FORGE = {
     "monitoring/run.py",
 }
 STANDARD_ONLY = [
+    "contracts/bundle_content.py",
     "contracts/row_contract.py",
     "contracts/row_fields.py",
     "model/source_profile/drift_projection.py",

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from contracts.bundle_content import content_digest
 from contracts.live_config import Slot
 from forge.interface import ForgeError
 
 MANIFEST = "manifest.json"
-#: Fields that are not part of a bundle's digest: its name, and the build's time and author.
-UNSIGNED = ("version", "digest", "build")
 
 
 def manifest_in(bundle: Path) -> dict[str, Any]:
@@ -39,13 +37,6 @@ def parse_manifest(version: str, content: bytes) -> dict[str, Any]:
         return found
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ForgeError(f"the manifest of {version} is not valid: {error!r}; roll back to another release") from error
-
-
-def content_digest(manifest: Mapping[str, Any]) -> str:
-    """The digest of a *manifest*'s content, which includes the files' digests; its own `digest` is not read."""
-    content = {key: value for key, value in manifest.items() if key not in UNSIGNED}
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
 
 
 def as_named(manifest: Mapping[str, Any], slot: Slot) -> dict[str, Any]:

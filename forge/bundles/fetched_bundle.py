@@ -5,15 +5,14 @@ Only regular files are read: opening a FIFO blocks until there is a writer, and 
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
 from pathlib import Path
 
+from contracts.bundle_content import content_digest, read_regular, sha256
 from contracts.live_config import Slot
-from contracts.regular_file import read_regular
-from forge.bundles.bundle_files import MANIFEST, content_digest
+from forge.bundles.bundle_files import MANIFEST
 from forge.interface import Forge, ForgeError
 
 #: Bytes of the largest manifest.
@@ -49,7 +48,7 @@ def problem(folder: Path, slot: Slot) -> str:
         if manifest["version"] != slot.version:
             return f"its manifest has the version {manifest['version']}"
         for name, expected in manifest["files"].items():
-            if "sha256:" + hashlib.sha256(read_regular(folder / name)).hexdigest() != expected:
+            if sha256(read_regular(folder / name)) != expected:
                 return f"{name} is damaged"
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         return f"it cannot be read: {error!r}"

@@ -17,9 +17,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from contracts.bundle_content import read_regular
 from contracts.live_config import LARGEST, LIVE, Live, LiveError, Slot, parse_live, usable
 from contracts.live_tables import ROLES
-from contracts.regular_file import read_regular
 from forge.bundles.fetched_bundle import fetch, replace_whole
 from forge.interface import Forge, ForgeError
 

@@ -6,7 +6,6 @@ releases). Later changes concern the hidden line of the notes, the prerelease fl
 
 from __future__ import annotations
 
-import hashlib
 import re
 import shutil
 import tempfile
@@ -15,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from contracts.bundle_content import sha256
 from contracts.live_tables import DIGEST
 from forge.bundles.bundle_files import MANIFEST, digest_in, parse_manifest
 from forge.github.api_errors import RefusedError
@@ -93,10 +93,10 @@ class Assets:
                 if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
                     raise ForgeError(f"the manifest of {version} names {name}, outside the bundle")
                 found = self._asset(release, _flat(name))
-                if _digest(found) != digest:
+                if sha256(found) != digest:
                     raise ForgeError(
                         f"asset {_flat(name)} of {version} is damaged: {len(found)} bytes with"
-                        f" {_digest(found)}, and the manifest says {digest}; download it again"
+                        f" {sha256(found)}, and the manifest says {digest}; download it again"
                     )
                 (bundle / name).parent.mkdir(parents=True, exist_ok=True)
                 (bundle / name).write_bytes(found)
@@ -270,15 +270,11 @@ def _flat(name: str) -> str:
     return name.replace("/", ".")
 
 
-def _digest(content: bytes) -> str:
-    return "sha256:" + hashlib.sha256(content).hexdigest()
-
-
 def _is(asset: Any, content: bytes) -> bool:
     """Whether an asset is complete and is *content*; older GitHub versions report no digest."""
-    digest = asset.get("digest") or _digest(content)
+    digest = asset.get("digest") or sha256(content)
     whole = asset["state"] == "uploaded" and asset["size"] == len(content)
-    return bool(whole and digest == _digest(content))
+    return bool(whole and digest == sha256(content))
 
 
 def _wrong(files: dict[str, bytes], assets: list[Any]) -> list[str]:

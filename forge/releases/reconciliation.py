@@ -10,8 +10,9 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
+from contracts.bundle_content import content_digest
 from contracts.live_config import LIVE, Live, champions_of, digests_of, with_champion, withdrawn_by
-from forge.bundles.bundle_files import content_digest, manifest_in
+from forge.bundles.bundle_files import manifest_in
 from forge.interface import Alert, Change, Forge, ForgeError, Release
 from forge.releases.landing import INCIDENT, overridden
 from forge.releases.observed_state import named_on, releases_with, says, served_on

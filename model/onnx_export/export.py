@@ -5,7 +5,6 @@ The same data and libraries give the same bytes. Writing is atomic: the folder g
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import platform
@@ -25,6 +24,7 @@ from skl2onnx import to_onnx
 from skl2onnx.common.data_types import FloatTensorType, StringTensorType
 from sklearn.base import is_classifier
 
+from contracts.bundle_content import content_digest, sha256
 from contracts.onnx_core import FILE as CORE
 from contracts.row_contract import Contract
 from contracts.tolerance import spread_of
@@ -217,7 +217,7 @@ def _manifest(
         "task": contract.task,
         "contract": contract.to_json(),
         "classes": list(contract.target.classes),
-        "files": {name: _digest(content) for name, content in sorted(files.items())},
+        "files": {name: sha256(content) for name, content in sorted(files.items())},
         "golden": golden,
         "data": {
             "window": [_iso(moment) for moment in fitted.window],
@@ -232,11 +232,10 @@ def _manifest(
         "parity": dict(parity),
         "core": dict(core),
         **({} if fitted.unstable is None else {"stability": {"decisions": fitted.unstable}}),
-        "recipe": {"file": build.recipe.name, "sha256": _digest(build.recipe.read_bytes())},
+        "recipe": {"file": build.recipe.name, "sha256": sha256(build.recipe.read_bytes())},
     }
-    content = json.dumps({"format": FORMAT, **manifest}, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return manifest | {
-        "digest": _digest(content.encode()),
+        "digest": content_digest({"format": FORMAT, **manifest}),
         "build": {
             "made_at": _iso(build.made_at),
             "commit": build.commit,
@@ -252,10 +251,6 @@ def _extent(rows: pd.DataFrame, time: str) -> dict[str, Any]:
 
 def _iso(moment: datetime) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _digest(content: bytes) -> str:
-    return "sha256:" + hashlib.sha256(content).hexdigest()
 
 
 def _parquet(rows: pd.DataFrame) -> bytes:

@@ -21,12 +21,12 @@ from typing import Any
 import numpy as np
 import onnxruntime
 
+from contracts.bundle_content import read_regular, sha256
 from contracts.onnx_core import FILE as CORE
 from contracts.onnx_core import CoreError, Encoder, trial
-from contracts.regular_file import read_regular
 from contracts.row_contract import Contract, ContractError
 from contracts.tolerance import allowed
-from serve.release.manifest import MANIFEST, MODEL, BundleError, content_of, read_manifest, sha256, verify
+from serve.release.manifest import MANIFEST, MODEL, BundleError, content_of, read_manifest, verify
 from serve.release.onnx_session import CoreGraph, Engine, FullGraph, NoGraph, Rows, Scores, disagreement
 
 

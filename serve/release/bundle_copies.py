@@ -15,9 +15,9 @@ from collections.abc import Callable, Container, Iterable
 from contextlib import suppress
 from pathlib import Path
 
+from contracts.bundle_content import read_regular
 from contracts.live_config import Slot
 from contracts.onnx_core import FILE as CORE
-from contracts.regular_file import read_regular
 from serve.log import log
 from serve.release.bundle import Bundle
 from serve.release.manifest import EVIDENCE, MANIFEST, MODEL, BundleError

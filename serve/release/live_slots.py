@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from contracts.bundle_content import read_regular
 from contracts.live_config import Live, LiveError, Slot, usable
 from contracts.live_tables import ROLES
-from contracts.regular_file import read_regular
 
 #: First and last line of a file that `forge sync` wrote.
 BEGINS, ENDS = "# Written by forge sync. The last line is: # end", "# end"

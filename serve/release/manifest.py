@@ -6,7 +6,6 @@ library alone, since the gate reads manifests too.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import re
@@ -15,12 +14,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from contracts.regular_file import read_regular
+from contracts.bundle_content import content_digest, read_regular, sha256
 
 FORMAT = 1
 MODEL, MANIFEST, EVIDENCE = "model.onnx", "manifest.json", "evidence"
-#: What the digest of a bundle leaves out: its name, and when and on what machine it was made.
-UNSIGNED = ("version", "digest", "build")
 REQUIRED = ("version", "digest", "task", "contract", "files", "golden")
 #: Bytes of the largest manifest, rows that are replayed, and the largest tolerance of their scores.
 LARGEST, MOST_GOLDEN, LOOSEST = 64 * 2**20, 10_000, 0.05
@@ -41,7 +38,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     try:
         manifest: dict[str, Any] = json.loads(content)
         found = manifest.get("format") if isinstance(manifest, dict) else None
-        digest = digest_of(manifest) if found == FORMAT else ""
+        digest = content_digest(manifest) if found == FORMAT else ""
     except (ValueError, RecursionError) as error:  # also half of a character, as "\ud800"
         raise BundleError(f"{path} cannot be read: {error}") from error
     if found != FORMAT:
@@ -68,22 +65,6 @@ def verify(folder: Path, manifest: Mapping[str, Any], *, evidence: bool = False)
     """Compare the files with their digests. Raises `BundleError` naming every one that differs."""
     if wrong := [*_wrong_files(folder, manifest["files"], evidence)]:
         raise BundleError(f"{folder} is damaged: {'; '.join(wrong)}")
-
-
-def digest_of(manifest: Mapping[str, Any]) -> str:
-    """`sha256:` and the digest of the manifest's content, apart from `UNSIGNED`.
-
-    It includes the files' digests, so it covers the whole bundle; the time of making is left out, so
-    the same content always has the same digest.
-    """
-    content = {key: value for key, value in manifest.items() if key not in UNSIGNED}
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return sha256(text.encode())
-
-
-def sha256(content: bytes) -> str:
-    """`sha256:` and the digest of *content*, as manifests write it."""
-    return "sha256:" + hashlib.sha256(content).hexdigest()
 
 
 def content_of(folder: Path) -> bytes:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from contracts.regular_file import read_regular
+from contracts.bundle_content import read_regular
 
 STATUS = "sync.json"
 #: Bytes of the largest status.

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from contracts.regular_file import read_regular
+from contracts.bundle_content import read_regular
 from serve.release.bundle import Bundle
 from serve.release.manifest import BundleError, seal_of
 

@@ -15,10 +15,10 @@ from checks.candidate import CONTENT, content, load_candidate
 from checks.gate import run_gate
 from checks.gate_inputs import GateInputs
 from checks.verdict import LIVE
+from contracts.bundle_content import content_digest
 from contracts.live_config import Live, with_champion
 from forge.local.folder_forge import LocalForge
 from serve.release.bundle import Bundle
-from serve.release.manifest import digest_of
 from serve.release.onnx_session import session
 
 pytestmark = pytest.mark.slow
@@ -44,7 +44,7 @@ def with_file(bundle, into, name, spoilt):
     manifest = json.loads((copy / "manifest.json").read_text())
     (copy / name).write_bytes(spoilt)
     manifest["files"][name] = "sha256:" + hashlib.sha256(spoilt).hexdigest()
-    manifest["digest"] = digest_of(manifest)
+    manifest["digest"] = content_digest(manifest)
     manifest["version"] = manifest["version"][:14] + manifest["digest"][7:19]
     (copy / "manifest.json").write_text(json.dumps(manifest))
     return copy

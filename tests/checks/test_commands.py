@@ -13,11 +13,11 @@ import pytest
 from checks.__main__ import CANNOT_JUDGE, FORGE, HOLD, OK, REJECT, USAGE, main, read_inputs
 from checks.options import parser
 from checks.rules.serving_limits import SERVING
+from contracts.bundle_content import content_digest
 from contracts.live_config import Live, Slot, parse_live, with_champion
 from forge.interface import ForgeError
 from forge.local.folder_forge import LocalForge
 from serve.release.bundle import Bundle
-from serve.release.manifest import digest_of
 
 pytestmark = pytest.mark.slow
 
@@ -125,7 +125,7 @@ def test_the_same_model_file_under_another_name_is_known_again(gate, out, forge,
     copy = shutil.copytree(bundles[1], tmp_path / "copy")
     manifest = json.loads((copy / "manifest.json").read_text())
     manifest["metrics"]["holdout"]["brier"] = 0.1
-    manifest["digest"] = digest_of(manifest)
+    manifest["digest"] = content_digest(manifest)
     manifest["version"] = "20260401T0000-" + manifest["digest"][7:19]
     (copy / "manifest.json").write_text(json.dumps(manifest))
     forge.upload(manifest["version"], copy)

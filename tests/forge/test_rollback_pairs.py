@@ -13,10 +13,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from contracts.bundle_content import content_digest
 from contracts.live_config import LIVE, Live, Slot, parse_live, with_champion
 from contracts.release_policy import Rollback
 from forge.__main__ import main
-from forge.bundles.bundle_files import content_digest
 from forge.local.folder_forge import LocalForge
 from forge.releases.landing import INCIDENT
 from monitoring.experiment.experiment_run import _propose

@@ -8,8 +8,9 @@ import shutil
 import numpy as np
 import pytest
 
+from contracts.bundle_content import content_digest
 from serve.release.bundle import Bundle
-from serve.release.manifest import BundleError, digest_of, read_manifest
+from serve.release.manifest import BundleError, read_manifest
 
 
 @pytest.fixture
@@ -23,7 +24,7 @@ def edit(folder, change, *, sign=False):
     manifest = json.loads(path.read_text())
     change(manifest)
     if sign:
-        manifest["digest"] = digest_of(manifest)
+        manifest["digest"] = content_digest(manifest)
         manifest["version"] = manifest["version"][:14] + manifest["digest"][7:19]
     path.write_text(json.dumps(manifest))
 
@@ -45,7 +46,7 @@ def test_a_name_has_the_first_digits_of_the_digest(copy, digits):
 
     edit(copy, rename)
 
-    assert read_manifest(copy)["version"].endswith(f"-{digest_of(read_manifest(copy))[7 : 7 + digits]}")
+    assert read_manifest(copy)["version"].endswith(f"-{content_digest(read_manifest(copy))[7 : 7 + digits]}")
 
 
 @pytest.mark.parametrize("end", ["", "0" * 7, "0" * 12, "{0:.8}", "{0:.11}", "{0:.13}", "{0:.7}0"])

@@ -7,11 +7,11 @@ import shutil
 
 import pytest
 
+from contracts.bundle_content import content_digest
 from serve.app import create_app
 from serve.release.bundle import Bundle
 from serve.release.bundle_copies import RECHECK
 from serve.release.follower import Follower
-from serve.release.manifest import digest_of
 
 CORED = "20261124T1026-5e396d8"
 
@@ -163,7 +163,7 @@ def test_what_is_refused_is_not_copied(start, place, copies, cored, store, bundl
     folder = store.put(bundles[0])
     manifest = json.loads((folder / "manifest.json").read_text())
     manifest["golden"]["scores"][0] = 0.99
-    manifest["digest"] = digest_of(manifest)
+    manifest["digest"] = content_digest(manifest)
     version = manifest["version"] = manifest["version"][:14] + manifest["digest"][7:19]
     (folder / "manifest.json").write_text(json.dumps(manifest))
     folder.rename(folder.with_name(version))

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from contracts.bundle_content import content_digest
 from contracts.onnx_core import trial
 from serve.app import create_app
 from serve.release.bundle import Bundle
-from serve.release.manifest import digest_of
 from serve.settings import Settings
 
 WITH_CORE = Path(__file__).parents[1] / "bundles/with-core"
@@ -31,7 +31,7 @@ def sign(folder, change):
         if (folder / name).is_file():
             digest = hashlib.sha256((folder / name).read_bytes()).hexdigest()
             manifest["files"][name] = "sha256:" + digest
-    manifest["digest"] = digest_of(manifest)
+    manifest["digest"] = content_digest(manifest)
     manifest["version"] = manifest["version"][:14] + manifest["digest"][7:19]
     path.write_text(json.dumps(manifest))
 

@@ -10,10 +10,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from contracts.bundle_content import content_digest
 from serve.app import create_app
 from serve.metrics.scorer_metrics import Metrics
 from serve.release.bundle import Bundle
-from serve.release.manifest import digest_of
 from serve.scoring.score_rows import score
 from serve.settings import Settings
 from serve.traffic.background import Aside
@@ -273,7 +273,7 @@ SHADOWED = 'mode = "shadow"'
 
 def resigned(place, manifest):
     """The bundle in *place* with another *manifest*, under the digest and name that this has."""
-    manifest["digest"] = digest_of(manifest)
+    manifest["digest"] = content_digest(manifest)
     manifest["version"] = f"{manifest['version'][:13]}-{manifest['digest'][7:19]}"
     (place / "manifest.json").write_text(json.dumps(manifest))
     return place.rename(place.with_name(manifest["version"]))

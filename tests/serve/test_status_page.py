@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from contracts.bundle_content import content_digest
 from contracts.row_contract import Contract
 from serve.app import create_app
-from serve.release.manifest import digest_of
 from serve.routes.status_page import POLICY
 from serve.settings import Settings
 
@@ -220,7 +220,7 @@ def hostile(bundle, folder):
 
 def copied(bundle, folder, manifest):
     """The bundle under *folder* with another manifest, and the digest of that."""
-    manifest["digest"] = digest_of(manifest)
+    manifest["digest"] = content_digest(manifest)
     manifest["version"] = manifest["version"][:14] + manifest["digest"][7:19]
     folder = folder / manifest["version"]
     folder.mkdir()

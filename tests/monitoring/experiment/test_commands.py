@@ -7,8 +7,8 @@ from datetime import date, timedelta
 
 import pytest
 
+from contracts.bundle_content import content_digest
 from contracts.live_config import LIVE, Live, Slot, parse_live
-from forge.bundles.bundle_files import content_digest
 from forge.interface import ForgeError
 from forge.local.folder_forge import LocalForge
 from monitoring.__main__ import NO_WATCH, OK, main

@@ -1,0 +1,45 @@
+"""A bundle's content: its digests, by which live.toml and releases name it, and its files. The standard library alone."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+#: Fields of a manifest that are not part of its digest: the bundle's name, and the build's time and author.
+UNSIGNED = ("version", "digest", "build")
+
+
+def sha256(content: bytes) -> str:
+    """`sha256:` and the digest of *content*."""
+    return "sha256:" + hashlib.sha256(content).hexdigest()
+
+
+def content_digest(manifest: Mapping[str, Any]) -> str:
+    """The digest of a *manifest*'s content without `UNSIGNED`; it includes the files' digests, so it covers the bundle."""
+    content = {key: value for key, value in manifest.items() if key not in UNSIGNED}
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return sha256(text.encode())
+
+
+def read_regular(path: Path, most: int | None = None) -> bytes:
+    """The content of the regular file at *path*, of at most *most* bytes. Raises OSError, with why.
+
+    A FIFO or a device in its place does not block.
+    """
+    number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        if not stat.S_ISREG(os.fstat(number).st_mode):
+            raise OSError(errno.EINVAL, "it is not a regular file", str(path))
+        with open(number, "rb", closefd=False) as file:
+            content = file.read() if most is None else file.read(most + 1)
+    finally:
+        os.close(number)
+    if most is not None and len(content) > most:
+        raise OSError(errno.EFBIG, f"it is larger than {most:,} bytes", str(path))
+    return content
