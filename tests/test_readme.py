@@ -102,7 +102,7 @@ def test_the_demo_goes_as_the_tutorial_says(checkout):
     assert {path.name for path in checkout.folder.iterdir()} - before == {".demo"}
     page = checkout.folder / ".demo/site/index.html"
     assert f"{page}  the dashboard" in told
-    assert "What moved together" in page.read_text()
+    assert "Beyond a limit, by day" in page.read_text()
 
 
 @pytest.mark.timeout(600)

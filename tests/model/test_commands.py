@@ -255,7 +255,7 @@ def test_a_mistake_in_the_rules_stops_it_before_it_trains(retrain, root, tmp_pat
     assert retrain("--rules", tmp_path / "rules.toml") == USAGE
     told = capsys.readouterr()
     assert "export.paritty is not a rule; did you mean" not in told.out
-    assert "paritty is not a rule; did you mean parity?" in told.err
+    assert "paritty is not known; did you mean parity?" in told.err
     assert "trained" not in told.out
 
 
