@@ -72,7 +72,7 @@ def test_it_can_be_stopped_at_any_point(root, tmp_path, sign, number):
         rest = process.stdout.read()
         assert process.wait(60) == STOPPED, rest
 
-    assert f"stopped; what was done so far is in {folder}" in rest
+    assert f"stopped; the results so far are in {folder}" in rest
     assert "Traceback" not in rest
     assert still_running(folder) == []
     assert LocalForge(folder / "forge").proposals() is not None
