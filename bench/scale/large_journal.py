@@ -80,7 +80,7 @@ def _ids(random: np.random.Generator, count: int) -> pa.Array:
 
 def _seconds(day: date, zone: str) -> pa.Array:
     """How each second of the *day* is written."""
-    every = np.arange(np.datetime64(day, "s"), np.datetime64(day, "s") + 86_400)
+    every = np.datetime64(day, "s") + np.arange(86_400).astype("timedelta64[s]")
     return pa.array(np.char.add(np.datetime_as_string(every), zone).astype(object))
 
 
