@@ -1,7 +1,7 @@
 """The project is written in plain technical English, with the terms of docs/explanation/glossary.md.
 
-Read are: of a Python file its docstrings, comments, texts and names; of other files (pages, templates, settings, workflows, manifests) every line.
-NOT_YET lists the folders and files that are still to be rewritten: whoever has finished one removes its line here. A folder that is not in the list is held.
+It reads the docstrings, comments, texts and names of a Python file, and every line of other files (pages, templates,
+settings, workflows, manifests).
 """
 
 import io
@@ -16,10 +16,6 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ["bench", "checks", "contracts", "drill", "forge", "model", "monitoring", "reporting", "serve"]
-NOT_YET = {"checks/reports"}
-#: terms that are missing in a place that needs them
-TERMS_NOT_YET: set[str] = set()
-TO_DO = pytest.mark.xfail(reason="to be rewritten")
 #: words of a private dialect, as regular expressions; a space is any white space
 BANNED = [
     "told|tells?|telling",
@@ -163,9 +159,7 @@ def folders():
     return found
 
 
-@pytest.mark.parametrize(
-    "folder", [pytest.param(each, marks=[TO_DO] if each in NOT_YET else []) for each in sorted(folders())]
-)
+@pytest.mark.parametrize("folder", sorted(folders()))
 def test_a_folder_is_written_in_plain_english(folder):
     """Each banned word with its file and line; docs/explanation/glossary.md has the term to use."""
     found = [line for path in folders()[folder] for line in banned(prose(path), path)]
@@ -173,12 +167,7 @@ def test_a_folder_is_written_in_plain_english(folder):
     assert not found, "\n".join(["words that are not used here:", *found])
 
 
-def test_folders_to_be_rewritten_exist():
-    """A folder that was moved is held under its new name."""
-    assert folders().keys() >= NOT_YET
-
-
-@pytest.mark.parametrize("term", [pytest.param(each, marks=[TO_DO] if each in TERMS_NOT_YET else []) for each in TERMS])
+@pytest.mark.parametrize("term", TERMS)
 def test_a_term_of_the_glossary_is_used(term):
     """In each place that needs it, and it is explained on the glossary's page."""
     pattern = re.compile(re.escape(term).replace(r"\ ", r"[\s#_;-]+"), re.IGNORECASE)

@@ -1,7 +1,7 @@
 """Small charts that GitHub draws by itself: Mermaid text, from numbers and dates alone.
 
 Mermaid has no legend, so bars are always the candidate and the line the champion, and it is said.
-Bars begin at nought, or they would lie.
+Bars begin at zero: their lengths are compared.
 """
 
 from __future__ import annotations
