@@ -106,7 +106,7 @@ lint-code: .venv/tools/installed
 
 lint-types: .venv/tools/installed .venv/work/installed .venv/serve/installed
 	.venv/tools/bin/mypy --python-executable $(WORK) --exclude '^(drill/peers/|docs/generate/serve_)' contracts reporting forge model monitoring checks drill docs
-	.venv/tools/bin/mypy --python-executable $(SERVE) --exclude '^bench/(servers/|watch/(adwin|evidently_check)\.py)' serve bench docs/generate/serve_environment.py
+	.venv/tools/bin/mypy --python-executable $(SERVE) --exclude '^bench/(peers/servers/|watch/(adwin|evidently_check)\.py)' serve bench docs/generate/serve_environment.py
 
 lint-schemas: .venv/tools/installed
 	.venv/tools/bin/zizmor --offline --persona pedantic --quiet .github
@@ -135,7 +135,7 @@ bench-experiment: .venv/work/installed ## simulate experiments: error rates and 
 	@$(WORK) -m bench.experiment_errors --runs $(or $(RUNS),400)
 
 bench-gate: .venv/work/installed ## simulate the gate's comparison: acceptance, cumulative loss, coverage of intervals, into BENCHMARKS.md  [REPEATS=200]
-	@OMP_NUM_THREADS=1 $(WORK) -m bench.gate_simulation --repeats $(or $(REPEATS),200)
+	@OMP_NUM_THREADS=1 $(WORK) -m bench.gate.gate_simulation --repeats $(or $(REPEATS),200)
 
 bench-watch: .venv/work/installed .venv/tools/installed ## compare monitoring with NannyML, Evidently and river  [SEEDS=12 POOLS=flights,digits DATA=FOLDER]
 	@$(WORK) -W ignore -m bench.watch --seeds $(or $(SEEDS),12) $(if $(POOLS),--pools $(POOLS)) $(if $(DATA),--data "$(DATA)")

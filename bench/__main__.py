@@ -22,19 +22,19 @@ from pathlib import Path
 from statistics import median
 
 from bench import document
-from bench import earlier_checkout as before
-from bench import scorer_alone as single
-from bench.benchmark_model import ROOT, SERVE, Subject, SubjectError
-from bench.entrant import Entrant
 from bench.environments import versions_in
-from bench.goals import goals
-from bench.own_servers import OURS
+from bench.peers.entrant import Entrant
+from bench.peers.goals import goals
+from bench.peers.own_servers import OURS
+from bench.peers.server_chart import draw
+from bench.peers.server_peers import PEERS
+from bench.peers.server_results import LEVELS, Results
+from bench.peers.server_rounds import contestants, rounds
+from bench.scorer import earlier_checkout as before
+from bench.scorer import scorer_alone as single
+from bench.scorer.benchmark_model import ROOT, SERVE, Subject, SubjectError
+from bench.scorer.soak import Soak, soak
 from bench.sections import put
-from bench.server_chart import draw
-from bench.server_peers import PEERS
-from bench.server_results import LEVELS, Results
-from bench.server_rounds import contestants, rounds
-from bench.soak import Soak, soak
 from forge.closed_pipes import ignore_closed_pipes
 
 OK, FOUND, USAGE = 0, 1, 2

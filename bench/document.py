@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from statistics import median
 
-from bench.goals import goals, table
-from bench.load import generator
+from bench.peers.goals import goals, table
+from bench.peers.server_results import LEVELS, Results
+from bench.peers.server_rounds import Measurement
+from bench.scorer.load import generator
 from bench.sections import put
-from bench.server_results import LEVELS, Results
-from bench.server_rounds import Measurement
 
 CHART = "bench/chart.svg"
 NOT_MEASURED = """\

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.benchmark_model import ROOT
+from bench.scorer.benchmark_model import ROOT
 
 UV, TOOLS = ROOT / ".venv/tools/bin/uv", ROOT / ".venv/tools/bin/python"
 #: The pickled pipeline needs the same versions; the graph is run by the scorer's version of ONNX Runtime.

@@ -8,7 +8,7 @@ from pathlib import Path
 from checks.candidate import as_named, load_candidate
 from checks.comparison.anchor import unmoved
 from checks.evidence import load_bundle
-from checks.rules.proposed_slots import fit
+from checks.rules.serving.proposed_slots import fit
 from checks.verdict import Finding, Named
 from contracts.live_config import LIVE, Live, Slot, champions_of, digests_of, parse_live, withdrawn_by
 from forge.interface import Forge, ForgeError

@@ -17,8 +17,8 @@ from checks.insights.permutation_importance import importances
 from checks.insights.prediction_churn import churn_by_slice, churn_share
 from checks.insights.review import Review
 from checks.rules.holdout_reuse import Use, count_earlier, recorded_uses
-from checks.rules.serving_limits import check_serving
-from checks.rules.source_changes import upstream
+from checks.rules.rows.source_changes import upstream
+from checks.rules.serving.serving_limits import check_serving
 from checks.verdict import Finding
 from contracts.thresholds import Gate
 from serve.release.bundle import Bundle

@@ -19,10 +19,10 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from statistics import median
 
-from bench.benchmark_model import Subject
 from bench.scale.command_cost import ROOT, Run, cost, say
 from bench.scale.experiment_cost import Trial, lines
 from bench.scale.large_journal import Source
+from bench.scorer.benchmark_model import Subject
 from bench.sections import put
 from contracts.live_config import LIVE, Live, with_champion
 from contracts.monitoring_limits import Monitoring

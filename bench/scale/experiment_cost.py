@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 
-from bench.benchmark_model import Subject
 from bench.scale.command_cost import Run, cost, say
 from bench.scale.large_journal import Source
+from bench.scorer.benchmark_model import Subject
 from contracts.live_config import LIVE, Live, Slot
 from contracts.row_contract import Contract
 from forge.local.folder_forge import LocalForge

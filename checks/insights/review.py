@@ -8,7 +8,7 @@ from typing import Any
 from checks.insights.distribution_shift import Shift
 from checks.insights.permutation_importance import Importance
 from checks.insights.prediction_churn import Churn
-from checks.rules.serving_load import Served
+from checks.rules.serving.serving_load import Served
 from model.source_profile.source_change import Change
 
 

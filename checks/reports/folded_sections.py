@@ -9,7 +9,7 @@ from checks.insights.permutation_importance import Importance
 from checks.insights.prediction_churn import Churn, SliceChurn
 from checks.insights.review import Review
 from checks.reports.mermaid import xychart
-from checks.rules.serving_load import Served
+from checks.rules.serving.serving_load import Served
 from reporting.markdown import Section, table_row, text
 
 #: More of a kind than these are counted, and not listed.

@@ -14,9 +14,12 @@ from checks.comparison.slices import FOUND
 from checks.measurements import Measurements
 from checks.rules import bundle_sanity as bundle
 from checks.rules import contract_compatibility as contract
-from checks.rules import data_quality as rows
-from checks.rules import holdout_reuse, labels, leakage, serving_limits
+from checks.rules import holdout_reuse
 from checks.rules import model_behaviour as behaviour
+from checks.rules.rows import column_values as columns
+from checks.rules.rows import labels, leakage
+from checks.rules.rows import row_counts as counts
+from checks.rules.serving import serving_limits
 from checks.verdict import Finding
 
 
@@ -49,15 +52,15 @@ RULES: Mapping[str, Rule] = {
     "leak.split": lambda m: leakage.split(m.evidence, m.gate.leakage),
     "labels.maturing": lambda m: labels.maturing(m.evidence, m.gate.labels),
     "labels.balance": lambda m: labels.balance(m.evidence, m.gate.labels),
-    "data.rewritten": lambda m: rows.rewritten(m.evidence, m.gate.rows),
-    "data.lost": lambda m: rows.lost(m.evidence, m.gate.rows),
-    "data.missing_jump": lambda m: rows.missing_jump(m.evidence, m.gate.rows),
-    "data.sentinels": lambda m: rows.sentinels(m.evidence, m.gate.rows),
-    "data.frozen": lambda m: rows.frozen(m.evidence, m.gate.rows),
-    "data.repeated": lambda m: rows.repeated(m.evidence, m.gate.rows),
-    "data.rate": lambda m: rows.rate(m.evidence, m.gate.rows),
-    "data.stale": lambda m: rows.stale(m.evidence, m.gate.rows),
-    "data.clock": lambda m: rows.clock(m.evidence, m.gate.rows),
+    "data.rewritten": lambda m: columns.rewritten(m.evidence, m.gate.rows),
+    "data.lost": lambda m: counts.lost(m.evidence, m.gate.rows),
+    "data.missing_jump": lambda m: columns.missing_jump(m.evidence, m.gate.rows),
+    "data.sentinels": lambda m: columns.sentinels(m.evidence, m.gate.rows),
+    "data.frozen": lambda m: columns.frozen(m.evidence, m.gate.rows),
+    "data.repeated": lambda m: counts.repeated(m.evidence, m.gate.rows),
+    "data.rate": lambda m: counts.rate(m.evidence, m.gate.rows),
+    "data.stale": lambda m: counts.stale(m.evidence, m.gate.rows),
+    "data.clock": lambda m: counts.clock(m.evidence, m.gate.rows),
     "model.constant": lambda m: behaviour.spread(m.evidence, m.gate.behaviour),
     "model.direction": lambda m: behaviour.direction(m.evidence, m.inputs.candidate, m.gate.behaviour),
     "model.stability": lambda m: behaviour.stability(m.inputs.candidate, m.gate.behaviour),

@@ -10,17 +10,18 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from bench import client, document
+from bench import document
 from bench.__main__ import chosen
-from bench.answer_ledger import Books, compare
-from bench.goals import Goal, goals, table
-from bench.own_servers import OURS
-from bench.server_chart import FIGURE, chart
-from bench.server_peers import PEERS
-from bench.server_process import Server, ServerError, ask, free_port
-from bench.server_results import LEVELS, Results
-from bench.server_rounds import Measurement
-from bench.soak import Outcome
+from bench.peers.goals import Goal, goals, table
+from bench.peers.own_servers import OURS
+from bench.peers.server_chart import FIGURE, chart
+from bench.peers.server_peers import PEERS
+from bench.peers.server_process import Server, ServerError, ask, free_port
+from bench.peers.server_results import LEVELS, Results
+from bench.peers.server_rounds import Measurement
+from bench.scorer import client
+from bench.scorer.answer_ledger import Books, compare
+from bench.scorer.soak import Outcome
 
 pytestmark = pytest.mark.slow
 

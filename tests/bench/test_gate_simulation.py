@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import pytest
 
-from bench.acceptance import GAPS, SIZES, Accepted, acceptance
-from bench.acceptance_svg import draw
-from bench.cumulative_loss import DECAY, NIGHTS, WAYS, creep
-from bench.gate_streams import made_up
-from bench.interval_coverage import Scene, coverage
+from bench.gate.acceptance import GAPS, SIZES, Accepted, acceptance
+from bench.gate.acceptance_svg import draw
+from bench.gate.cumulative_loss import DECAY, NIGHTS, WAYS, creep
+from bench.gate.gate_streams import made_up
+from bench.gate.interval_coverage import Scene, coverage
 from contracts.thresholds import read_rules
 
 

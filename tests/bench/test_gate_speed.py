@@ -1,6 +1,6 @@
 """The gate's speed in BENCHMARKS.md: what was taken, beside what may be."""
 
-from bench.gate_speed import GOALS, Taken, section
+from bench.gate.gate_speed import GOALS, Taken, section
 
 
 def test_a_row_for_each_size_with_its_goal():

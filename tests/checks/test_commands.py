@@ -12,7 +12,7 @@ import pytest
 
 from checks.__main__ import CANNOT_JUDGE, FORGE, HOLD, OK, REJECT, USAGE, main, read_inputs
 from checks.options import parser
-from checks.rules.serving_limits import SERVING
+from checks.rules.serving.serving_limits import SERVING
 from contracts.bundle_content import content_digest
 from contracts.live_config import Live, Slot, parse_live, with_champion
 from forge.interface import ForgeError

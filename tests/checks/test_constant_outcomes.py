@@ -9,9 +9,9 @@ from checks.comparison.bootstrap import Blocks, paired
 from checks.comparison.bootstrap import measures as measured
 from checks.comparison.weighted_metrics import METRICS
 from checks.insights.prediction_churn import _odd, _typical
-from checks.rules.data_quality import frozen, sentinels
-from checks.rules.leakage import _power, solo
 from checks.rules.model_behaviour import spread
+from checks.rules.rows.column_values import frozen, sentinels
+from checks.rules.rows.leakage import _power, solo
 from contracts.row_contract import Contract, Target
 from contracts.tolerance import spread_of
 

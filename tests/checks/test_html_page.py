@@ -16,7 +16,7 @@ from checks.reports.folded_sections import most_churn, sections
 from checks.reports.html_page import page
 from checks.reports.mermaid import Chart
 from checks.reports.report_svg import Interval, bars, intervals, named_bars
-from checks.rules.serving_load import Served
+from checks.rules.serving.serving_load import Served
 from checks.verdict import Finding, judge
 from model.source_profile.source_change import Change
 

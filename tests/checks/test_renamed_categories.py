@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from checks.rules.renamed_categories import likeness
-from checks.rules.source_changes import upstream
+from checks.rules.rows.renamed_categories import likeness
+from checks.rules.rows.source_changes import upstream
 from contracts.row_contract import Contract, Feature, Target
 from model.source_profile.fingerprint import source_of
 from model.source_profile.source_change import Change

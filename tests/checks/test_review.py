@@ -11,9 +11,9 @@ import pandas as pd
 import pytest
 
 from checks.evidence import gather, load_bundle
-from checks.rules.serving_limits import SERVING, check_serving, judge_served
-from checks.rules.serving_load import VARIABLE, Served, interpreter, ratio
-from checks.rules.source_changes import upstream
+from checks.rules.rows.source_changes import upstream
+from checks.rules.serving.serving_limits import SERVING, check_serving, judge_served
+from checks.rules.serving.serving_load import VARIABLE, Served, interpreter, ratio
 
 pytestmark = pytest.mark.slow
 

@@ -18,7 +18,7 @@ COMMANDS = sorted(
     for path in (ROOT / package).rglob("*.py")
     if path.name == "__main__.py"
     or path.relative_to(ROOT).as_posix()
-    in ("bench/experiment_errors.py", "bench/gate_simulation.py", "bench/gate_speed.py")
+    in ("bench/experiment_errors.py", "bench/gate/gate_simulation.py", "bench/gate/gate_speed.py")
 )
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.server_process import Server, free_port
+from bench.peers.server_process import Server, free_port
 from forge.command_line import parser
 from serve.settings import read_settings
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from bench.soak import Soak, soak
+from bench.scorer.soak import Soak, soak
 
 pytestmark = pytest.mark.slow
 

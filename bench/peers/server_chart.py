@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bench.server_results import Results
+from bench.peers.server_results import Results
 from reporting import svg
 
 WIDTH, ROW, TOP, BAR = 360, 34, 96, 12

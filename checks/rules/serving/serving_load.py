@@ -24,7 +24,7 @@ from checks.evidence import Array
 from contracts.tolerance import relative, spread_of
 from serve.release.bundle import Bundle
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 #: Variable with the path of the Python of the scorer's environment, where that is not .venv/serve.
 VARIABLE = "TIDEGATE_SERVE_PYTHON"
 #: Environment variables that the server gets: no token, and no setting of another scorer.

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.gate_streams import Array, Stream, scores
+from bench.gate.gate_streams import Array, Stream, scores
 from checks.comparison.bootstrap import Blocks, difference, measures, paired
 from checks.comparison.weighted_metrics import METRICS
 from contracts.thresholds import Compare

@@ -15,9 +15,9 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from bench.answer_ledger import Books, compare
-from bench.benchmark_model import ROOT, Store
-from bench.server_process import Server, ask, free_port, memory
+from bench.peers.server_process import Server, ask, free_port, memory
+from bench.scorer.answer_ledger import Books, compare
+from bench.scorer.benchmark_model import ROOT, Store
 
 SWAP_EVERY, KILL_EVERY, VISITORS, THREADS = 1.0, 5.0, 2, 4
 #: How many MB the memory of the worker that is never killed may grow from the second quarter of the time to the last.
@@ -110,7 +110,7 @@ def soak(what: Soak, say: Say) -> Outcome:
         for number in range(VISITORS):
             command = [
                 sys.executable,
-                ROOT / "bench/visitor.py",
+                ROOT / "bench/scorer/visitor.py",
                 port,
                 rows,
                 outcome,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bench.acceptance import GAPS, SIZES, Accepted
+from bench.gate.acceptance import GAPS, SIZES, Accepted
 from reporting import svg
 
 PANEL, HEIGHT, LEFT, TOP, APART = 200, 150, 46, 76, 60

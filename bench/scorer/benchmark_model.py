@@ -11,11 +11,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 WORK, SERVE = (ROOT / f".venv/{name}/bin/python" for name in ("work", "serve"))
 #: The training day of the model, and of the model that it is swapped with.
 DAYS = ("2013-04-29", "2013-04-22")
-MAKERS = ("contracts/*.py", "model/**/*.py", "bench/sklearn_pipeline.py")
+MAKERS = ("contracts/*.py", "model/**/*.py", "bench/scorer/sklearn_pipeline.py")
 
 
 class SubjectError(Exception):
@@ -40,7 +40,7 @@ class Subject:
         folder.mkdir(parents=True)
         for day in DAYS:
             _run("model", "train", "--today", day, "--out", str(folder / "bundles" / day))
-        _run("bench.sklearn_pipeline", str(folder), DAYS[0])
+        _run("bench.scorer.sklearn_pipeline", str(folder), DAYS[0])
         stamp.write_text(made_by)
         return cls(folder)
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from checks.evidence import Evidence
-from checks.rules.serving_load import CLOSE, VARIABLE, Load, Served, ServingError, interpreter, ratio, serve
+from checks.rules.serving.serving_load import CLOSE, VARIABLE, Load, Served, ServingError, interpreter, ratio, serve
 from checks.verdict import Finding, ruled
 from contracts.gate_limits import Serving
 from serve.release.bundle import Bundle

@@ -6,8 +6,8 @@ of a worker's.
 
 from __future__ import annotations
 
-from bench.benchmark_model import Store
-from bench.entrant import Entrant, Place
+from bench.peers.entrant import Entrant, Place
+from bench.scorer.benchmark_model import Store
 
 RUN = " --store {folder}/store --journal {folder}/journal --port {port} --workers "
 

@@ -1,7 +1,7 @@
 """Simulate the gate's comparison: acceptance rates, cumulative loss, and coverage of its confidence intervals.
 
-python -m bench.gate_simulation                 writes BENCHMARKS.md, in a few minutes on two cores
-python -m bench.gate_simulation --repeats 50    a rough estimate
+python -m bench.gate.gate_simulation                 writes BENCHMARKS.md, in a few minutes on two cores
+python -m bench.gate.gate_simulation --repeats 50    a rough estimate
 
 It runs the gate's code: `checks.comparison.bootstrap` and `checks.comparison.compare`, with the margins of thresholds.toml.
 """
@@ -20,18 +20,18 @@ from typing import Any
 
 import numpy as np
 
-from bench.acceptance import GAPS, METRIC, SIZES, Accepted, acceptance
-from bench.acceptance_svg import draw
-from bench.cumulative_loss import DECAY, NIGHTS, WAYS, Lost, creep
 from bench.document import machine
-from bench.gate_streams import Stream, flights, made_up, scores
-from bench.interval_coverage import SCENES, SURE, Covered, coverage, real
+from bench.gate.acceptance import GAPS, METRIC, SIZES, Accepted, acceptance
+from bench.gate.acceptance_svg import draw
+from bench.gate.cumulative_loss import DECAY, NIGHTS, WAYS, Lost, creep
+from bench.gate.gate_streams import Stream, flights, made_up, scores
+from bench.gate.interval_coverage import SCENES, SURE, Covered, coverage, real
 from bench.sections import put
 from checks.comparison.bootstrap import Blocks, measures, paired
 from contracts.thresholds import Compare, read_rules
 from forge.closed_pipes import ignore_closed_pipes
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 CHART = "bench/gate.svg"
 STREAMS = ("flights", "made-up rows")
 #: Rows of the measured speed.
@@ -70,7 +70,9 @@ def covered(number: int | None, metric: str, repeats: int) -> Covered:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run all simulations, print progress, write the section."""
     parser = argparse.ArgumentParser(
-        "python -m bench.gate_simulation", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        "python -m bench.gate.gate_simulation",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--repeats", type=int, default=200, help="of each point (default: 200)")
     parser.add_argument("--out", type=Path, default=ROOT / "BENCHMARKS.md")
@@ -91,7 +93,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     (ROOT / CHART).write_text(draw([c for c in curves if c.stream == STREAMS[0]], margin))
     more = f" --repeats {args.repeats}" if args.repeats != 200 else ""
     put(
-        args.out, "gate", "\n".join(_section(found, time.monotonic() - began, f"python -m bench.gate_simulation{more}"))
+        args.out,
+        "gate",
+        "\n".join(_section(found, time.monotonic() - began, f"python -m bench.gate.gate_simulation{more}")),
     )
     print(f"{args.out} and {CHART} are written")
     return 0

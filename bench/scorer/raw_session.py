@@ -1,6 +1,6 @@
 """One `InferenceSession.run` alone: CPU µs for one row and for a thousand.
 
-.venv/serve/bin/python -m bench.raw_session BUNDLE ROWS.json SECONDS
+.venv/serve/bin/python -m bench.scorer.raw_session BUNDLE ROWS.json SECONDS
 
 For the released graph, and for its faster core, if the bundle has one.
 """

@@ -1,6 +1,6 @@
 """The scorer's overhead over a run of the model: lists of 1,000 rows, single rows, concurrent rows.
 
-.venv/serve/bin/python -m bench.lists STORE ROWS.json SECONDS
+.venv/serve/bin/python -m bench.scorer.lists STORE ROWS.json SECONDS
 
 In one process and without HTTP: JSON, validation, journal and metrics. Each call to the scorer is measured between two
 runs of the released graph on the same rows, so that other load slows both. CPU time, not wall time.
@@ -18,7 +18,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from bench.raw_session import run
+from bench.scorer.raw_session import run
 from serve.app import create_app
 from serve.scoring.scorer import Scorer
 

@@ -1,4 +1,4 @@
-"""The time of gate and report: python -m bench.gate_speed [--rows 120000 1200000] [--wide 12000].
+"""The time of gate and report: python -m bench.gate.gate_speed [--rows 120000 1200000] [--wide 12000].
 
 Two bundles of synthetic rows (five sixths for training, one sixth as holdout) are trained, which is not measured; then
 the whole gate compares them: imports, Deepchecks, the real server. *wide* tables have 320 features. The section "speed" of
@@ -20,7 +20,7 @@ from pathlib import Path
 from bench.sections import put
 from forge.closed_pipes import ignore_closed_pipes
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 WORK, CHECKS = (ROOT / f".venv/{name}/bin/python" for name in ("work", "checks"))
 DAYS = ("2026-03-01", "2026-03-08")
 #: The goal in seconds for gate and report: at 100,000 training rows and a holdout of 20,000, and at a million.
@@ -59,7 +59,7 @@ def section(taken: list[Taken], when: str) -> str:
         "## The gate's speed",
         "",
         (
-            f"Written by `python -m bench.gate_speed` on {when}, {os.cpu_count()} cores, load"
+            f"Written by `python -m bench.gate.gate_speed` on {when}, {os.cpu_count()} cores, load"
             f" {os.getloadavg()[0]:.0f} at the end. All of the gate: imports, comparison, features,"
             " Deepchecks, the real server, both reports."
         ),
@@ -86,7 +86,7 @@ def section(taken: list[Taken], when: str) -> str:
 
 def main() -> None:
     """Measure and write."""
-    parser = argparse.ArgumentParser("python -m bench.gate_speed", description=__doc__)
+    parser = argparse.ArgumentParser("python -m bench.gate.gate_speed", description=__doc__)
     parser.add_argument("--rows", type=int, nargs="+", default=[*GOALS])
     parser.add_argument("--wide", type=int, nargs="*", default=[12_000], help="rows of wide tables")
     parser.add_argument("--out", type=Path, default=ROOT / "BENCHMARKS.md")
@@ -102,7 +102,17 @@ def main() -> None:
 
 def _bundle(rows: int, features: int, day: str, folder: Path) -> Path:
     if not list(folder.glob("*/manifest.json")):
-        words = ["-m", "model", "train", "--recipe", "bench/generated_recipe.py", "--today", day, "--out", str(folder)]
+        words = [
+            "-m",
+            "model",
+            "train",
+            "--recipe",
+            "bench/gate/generated_recipe.py",
+            "--today",
+            day,
+            "--out",
+            str(folder),
+        ]
         # Three words and a flag are among the features.
         _run(WORK, words, {"BENCH_ROWS": str(rows), "BENCH_NUMBERS": str(features - 4)})
     return next(folder.glob("*/manifest.json")).parent

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.gate_streams import LEAST, Stream, scores
+from bench.gate.gate_streams import LEAST, Stream, scores
 from checks.comparison.bootstrap import Blocks, measures, paired
 from checks.comparison.compare import finding
 from contracts.thresholds import Compare

@@ -10,11 +10,11 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from bench.benchmark_model import ROOT, SERVE, WORK, Subject
-from bench.entrant import Entrant, Place
 from bench.environments import InstallError, install
-from bench.load import drive
-from bench.server_process import Server, ServerError, ask, free_port, share
+from bench.peers.entrant import Entrant, Place
+from bench.peers.server_process import Server, ServerError, ask, free_port, share
+from bench.scorer.benchmark_model import ROOT, SERVE, WORK, Subject
+from bench.scorer.load import drive
 
 #: The tolerance of a peer's scores: the graph computes in float32.
 SAME = 1e-4

@@ -13,9 +13,9 @@ from pathlib import Path
 from statistics import median
 
 from bench import document
-from bench.benchmark_model import ROOT, Subject
-from bench.load import drive, generator
-from bench.server_process import Server, free_port
+from bench.peers.server_process import Server, free_port
+from bench.scorer.benchmark_model import ROOT, Subject
+from bench.scorer.load import drive, generator
 
 #: Requests under way at once; turns of each server; seconds of a turn.
 LEVELS, TURNS, SECONDS = (1, 8, 32), 9, 1.0

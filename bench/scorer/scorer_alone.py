@@ -12,28 +12,28 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from bench.benchmark_model import ROOT, SERVE, Store, Subject
-from bench.load import Load, drive
-from bench.own_servers import OURS, SHADOWED
-from bench.server_process import Server, memory
-from bench.server_rounds import Contestant, Measurement, Say, contestants, launch, place
+from bench.peers.own_servers import OURS, SHADOWED
+from bench.peers.server_process import Server, memory
+from bench.peers.server_rounds import Contestant, Measurement, Say, contestants, launch, place
+from bench.scorer.benchmark_model import ROOT, SERVE, Store, Subject
+from bench.scorer.load import Load, drive
 
 SWAPS, SWAP_EVERY = 50, 0.8
 READY = "/ready"
 
 
 def floor(subject: Subject, seconds: float) -> dict[str, dict[str, float]]:
-    """What `bench.raw_session` says, from the scorer's own environment."""
-    return _measured("floor", subject.bundles[0], subject, seconds)
+    """What `bench.scorer.raw_session` says, from the scorer's own environment."""
+    return _measured("raw_session", subject.bundles[0], subject, seconds)
 
 
 def lists(subject: Subject, folder: Path, seconds: float) -> dict[str, dict[str, float]]:
-    """What `bench.lists` says of a store in *folder*, from the scorer's own environment."""
+    """What `bench.scorer.lists` says of a store in *folder*, from the scorer's own environment."""
     return _measured("lists", subject.store(folder / "lists").folder, subject, seconds)
 
 
 def _measured(module: str, of: Path, subject: Subject, seconds: float) -> dict[str, Any]:
-    command = [SERVE, "-m", f"bench.{module}", of, subject.folder / "rows.json", seconds]
+    command = [SERVE, "-m", f"bench.scorer.{module}", of, subject.folder / "rows.json", seconds]
     done = subprocess.run([str(word) for word in command], cwd=ROOT, check=True, capture_output=True, text=True)
     return dict(json.loads(done.stdout))
 

@@ -1,6 +1,6 @@
 """Write the default recipe's scikit-learn pipeline for the peers, and rows with its scores.
 
-.venv/work/bin/python -m bench.sklearn_pipeline FOLDER 2013-04-29
+.venv/work/bin/python -m bench.scorer.sklearn_pipeline FOLDER 2013-04-29
 """
 
 from __future__ import annotations

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
-from bench.entrant import Entrant
-from bench.server_rounds import Measurement
+from bench.peers.entrant import Entrant
+from bench.peers.server_rounds import Measurement
 
 LEVELS = (1, 8, 32)
 #: The number of connections for single figures per server.

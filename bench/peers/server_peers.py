@@ -11,7 +11,7 @@ import os
 import subprocess
 from typing import Any
 
-from bench.entrant import Entrant, Place, Row
+from bench.peers.entrant import Entrant, Place, Row
 
 SCIKIT = ("scikit-learn=={scikit-learn}", "numpy=={numpy}", "pandas")
 ONNX = ("onnxruntime=={onnxruntime}", "numpy=={numpy}")

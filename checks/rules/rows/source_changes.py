@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from checks.rules.renamed_categories import likeness
+from checks.rules.rows.renamed_categories import likeness
 from checks.verdict import Finding, ruled
 from contracts.limit_types import Severity
 from contracts.row_contract import Contract

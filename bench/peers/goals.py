@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from bench.server_results import Results
+from bench.peers.server_results import Results
 
 #: Why answers are slower during a swap of models.
 SWAPPING = (

@@ -25,7 +25,7 @@ class Load:
 
 def generator() -> str:
     """The load generator on this machine."""
-    return "wrk" if shutil.which("wrk") else "bench/client.py (wrk is not installed)"
+    return "wrk" if shutil.which("wrk") else "bench/scorer/client.py (wrk is not installed)"
 
 
 def drive(port: int, path: str, bodies: Path, connections: int, seconds: float) -> Load:

@@ -1,0 +1,1 @@
+"""Simulations of the comparison of the gate, and its speed."""

@@ -1,0 +1,1 @@
+"""Other servers of the same model, measured in turn with the scorer."""

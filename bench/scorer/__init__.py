@@ -1,0 +1,1 @@
+"""What the scorer costs, and whether it loses rows: models, load and clients of the benchmark."""

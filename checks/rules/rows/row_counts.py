@@ -1,0 +1,109 @@
+"""The number of rows: lost, repeated, too few, too old, or at shifted hours."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from checks.evidence import Evidence, days_of
+from checks.rules.rows.column_values import MIN_ROWS
+from checks.verdict import Finding, ruled
+from contracts.gate_limits import Rows
+
+
+def lost(evidence: Evidence, limits: Rows) -> Finding:
+    """Rows of the champion's evidence are still in the window."""
+    expected, gone, observed = evidence.past.expected, 0.0, "too few rows in both bundles to compare"
+    if expected >= MIN_ROWS:
+        gone = 1 - len(evidence.past.both) / expected
+        observed = (
+            f"{max(gone, 0.0):.1%} of about {expected:,.0f} rows of the champion's evidence are missing,"
+            " or have another key or time"
+        )
+    return ruled(
+        "data.lost",
+        gone <= limits.max_lost,
+        observed,
+        f"at most {limits.max_lost:.0%}",
+        "A source that loses rows biases the training data.",
+        limits.severity,
+    )
+
+
+def repeated(evidence: Evidence, limits: Rows) -> Finding:
+    """No day was loaded twice."""
+    contract = evidence.contract
+    worst: list[tuple[float, str]] = []
+    for rows in (evidence.train, evidence.holdout):
+        twice = rows.duplicated([contract.key, contract.time])
+        by_day = twice.groupby(days_of(rows, contract)).mean()
+        worst.append((float(by_day.max()), str(by_day.idxmax())))
+    share, day = max(worst)
+    observed = f"{share:.0%} of the rows of {day} are copies of earlier rows" if share else "no row occurs twice"
+    return ruled(
+        "data.repeated",
+        share <= limits.max_repeated,
+        observed,
+        f"at most {limits.max_repeated:.0%} of a day's rows",
+        "A day that is loaded twice counts twice in training and evaluation.",
+        limits.severity,
+    )
+
+
+def rate(evidence: Evidence, limits: Rows) -> Finding:
+    """Rows per day do not fall."""
+    before, now = (_per_day(evidence.past.extents[part]) for part in ("train", "holdout"))
+    return ruled(
+        "data.rate",
+        now >= before * limits.min_rate,
+        f"{now:,.0f} rows per day in the holdout, {before:,.0f} in training",
+        f"at least {limits.min_rate:.0%} of training",
+        "An export that stops early loses rows that arrive late.",
+        limits.severity,
+    )
+
+
+def stale(evidence: Evidence, limits: Rows) -> Finding:
+    """The newest row is close to the end of the window."""
+    end = pd.Timestamp(evidence.past.window[1])
+    behind = (end - pd.Timestamp(evidence.past.extents["holdout"]["end"])) / pd.Timedelta(days=1)
+    return ruled(
+        "data.stale",
+        behind <= limits.max_stale_days,
+        f"the newest row is {behind:.1f} days older than the window's end",
+        f"at most {limits.max_stale_days:g} days",
+        "A snapshot that is no longer updated gives the same model each night.",
+        limits.severity,
+    )
+
+
+def clock(evidence: Evidence, limits: Rows) -> Finding:
+    """The distribution over the hours of the day is not shifted by some hours."""
+    before, now = (_hours(rows[evidence.contract.time]) for rows in (evidence.train, evidence.holdout))
+    apart = [float(np.abs(np.roll(now, -shift) - before).sum() / 2) for shift in range(24)]
+    best = int(np.argmin(apart))
+    shifted = best != 0 and apart[0] - apart[best] > limits.max_clock
+    observed = f"the distribution over the hours of the day differs by {apart[0]:.0%} from training"
+    if shifted:
+        hours = best if best <= 12 else best - 24
+        observed += f", and by {apart[best]:.0%} if shifted by {hours:+d} hours"
+    return ruled(
+        "data.clock",
+        not shifted,
+        observed,
+        f"no shift that explains more than {limits.max_clock:.0%}",
+        "A change of time zone moves every row to another hour, and some to another day.",
+        limits.severity,
+    )
+
+
+def _per_day(extent: Any) -> float:
+    span = pd.Timestamp(extent["end"]) - pd.Timestamp(extent["start"])
+    return float(extent["rows"] / max(span / pd.Timedelta(days=1), 1.0))
+
+
+def _hours(at: pd.Series[Any]) -> Any:
+    counts = np.bincount(at.dt.hour, minlength=24)
+    return counts / counts.sum()

@@ -1,0 +1,1 @@
+"""Rules on the candidate as served: limits of latency and memory, and slots of live.toml."""
