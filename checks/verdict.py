@@ -21,6 +21,9 @@ OUTCOMES: dict[Outcome, str] = {
     "PASS": "passes",
 }
 FORMAT = 1
+#: Rules on the models' performance. A change of the rows or of the source shows in them, too: a summary names first the
+#: rules that say what changed.
+_PERFORMANCE = ("compare.", "calibration.", "slice.", "model.", "drift.")
 #: The one file that a proposal of a model changes, and the file with the gate's limits.
 LIVE, LIMITS = "serve/live.toml", "checks/thresholds.toml"
 
@@ -29,6 +32,8 @@ LIVE, LIMITS = "serve/live.toml", "checks/thresholds.toml"
 class Finding:
     """The result of one rule: what was observed, the limit, and why it matters.
 
+    A FAIL rejects the candidate with severity "block", gives HOLD with "hold", and is only reported with "warn".
+    INCONCLUSIVE gives HOLD, unless the severity is "warn". NOT_RUN rejects with any severity.
     *more_rows* is about how many more labelled rows would settle an INCONCLUSIVE comparison, None if unknown.
     """
 
@@ -39,6 +44,18 @@ class Finding:
     why: str
     severity: Severity = "block"
     more_rows: int | None = None
+
+    @property
+    def rejects(self) -> bool:
+        """Whether it rejects the candidate."""
+        return self.outcome == "NOT_RUN" or (self.outcome == "FAIL" and self.severity == "block")
+
+    @property
+    def holds(self) -> bool:
+        """Whether the champion stays until it is settled, if no finding rejects the candidate."""
+        if self.outcome == "FAIL":
+            return self.severity == "hold"
+        return self.outcome == "INCONCLUSIVE" and self.severity != "warn"
 
 
 @dataclass(frozen=True)
@@ -85,15 +102,13 @@ def judge(findings: Sequence[Finding], required: Iterable[str], gains: bool, goo
         if rule not in present
     ]
     complete = (*findings, *missing)
-    bad = [f for f in complete if f.outcome == "NOT_RUN" or (f.outcome == "FAIL" and f.severity == "block")]
-    open_ = [f for f in complete if f.outcome == "INCONCLUSIVE" and f.severity == "block"]
+    bad, open_ = [f for f in complete if f.rejects], [f for f in complete if f.holds]
     if bad:
-        return Verdict("REJECT", _sentence(bad), complete)
+        return Verdict("REJECT", _sentence(sorted(bad, key=_place)), complete)
     if not gains:
         return Verdict("HOLD", "The candidate is the champion, byte for byte; there is nothing to gain.", complete)
     if open_:
-        longest = sorted(open_, key=lambda f: -(f.more_rows or 0))  # so many settle the others, too
-        return Verdict("HOLD", _sentence(longest), complete)
+        return Verdict("HOLD", _sentence(sorted(open_, key=_place)), complete)
     return Verdict("PROMOTE", good, complete)
 
 
@@ -106,6 +121,15 @@ def rules_changed(files: Iterable[str]) -> list[str]:
     """Those of a proposal's *files* that the gate consists of, the limits first."""
     changed = {path for path in files if path.startswith(("checks/", "contracts/"))}
     return sorted(changed, key=lambda path: (path != LIMITS, path))
+
+
+def _place(finding: Finding) -> tuple[bool, bool, int]:
+    """Its place in a summary: what fails before what is inconclusive, and what changed before how models perform.
+
+    Of inconclusive comparisons, the one that needs the most rows: so many settle the others, too.
+    """
+    performs = finding.rule.startswith(_PERFORMANCE)
+    return finding.outcome == "INCONCLUSIVE", performs, -(finding.more_rows or 0)
 
 
 def _sentence(findings: Sequence[Finding]) -> str:

@@ -18,8 +18,8 @@ Count = Annotated[int, Field(strict=True, ge=0, le=10**9)]
 AtLeastOne = Annotated[int, Field(strict=True, ge=1, le=10**9)]
 #: Repetitions of a simulation.
 Draws = Annotated[int, Field(strict=True, ge=100, le=10**9)]
-#: Whether a rule that fails blocks the model.
-Severity = Literal["block", "warn"]
+#: What a rule that fails does: "block" rejects the model, "hold" keeps the champion for now, "warn" only reports.
+Severity = Literal["block", "hold", "warn"]
 
 
 class Table:

@@ -113,9 +113,9 @@ def outcome(case: CaseFields, answer: Answer, usual: Collection[str] = ()) -> di
 
 
 def _answer(verdict: CaseFields) -> Answer:
-    """The answer by a verdict; a HOLD is not a catch, since a clean candidate may get it, too."""
+    """The answer by a verdict; an unsettled comparison is not a catch, since a clean candidate may have it, too."""
     found = verdict["findings"]
-    by = [f for f in found if f["outcome"] == "NOT_RUN" or (f["outcome"] == "FAIL" and f["severity"] == "block")]
+    by = [f for f in found if f["outcome"] == "NOT_RUN" or (f["outcome"] == "FAIL" and f["severity"] != "warn")]
     warned = [f["rule"] for f in found if f["outcome"] == "FAIL" and f["severity"] == "warn"]
     return Answer(verdict["decision"], verdict["summary"], tuple(f["rule"] for f in by), tuple(warned))
 

@@ -17,7 +17,7 @@ FINDINGS = st.lists(
         st.text(max_size=5),
         st.just("limit"),
         st.just("why"),
-        st.sampled_from(["block", "warn"]),
+        st.sampled_from(["block", "hold", "warn"]),
     ),
     max_size=8,
 )
@@ -40,6 +40,11 @@ def finding(outcome, severity="block", rule="a"):
         ([("NOT_RUN", "block")], True, "REJECT"),
         ([("NOT_RUN", "warn")], True, "REJECT"),
         ([("INCONCLUSIVE", "warn")], True, "PROMOTE"),
+        ([("FAIL", "hold")], True, "HOLD"),
+        ([("INCONCLUSIVE", "hold")], True, "HOLD"),
+        ([("NOT_RUN", "hold")], True, "REJECT"),
+        ([("PASS", "hold")], True, "PROMOTE"),
+        ([("FAIL", "hold"), ("FAIL", "block")], True, "REJECT"),
     ],
 )
 def test_the_decision_is_a_table(outcomes, gains, decision):
@@ -92,6 +97,25 @@ def test_the_summary_says_what_was_seen_and_the_limit():
     assert judge([], ["x"], True, "").summary == "x could not be checked."
     assert judge([], [], True, "It is better.").summary == "It is better."
     assert "byte for byte" in judge([], [], False, "").summary
+
+
+@pytest.mark.parametrize(
+    ("findings", "first"),
+    [
+        ([("INCONCLUSIVE", "block", "compare.log_loss"), ("FAIL", "hold", "data.reused")], "data.reused fails"),
+        ([("FAIL", "block", "model.degradation"), ("FAIL", "block", "upstream.units")], "upstream.units fails"),
+        ([("NOT_RUN", "block", "compare.log_loss"), ("FAIL", "block", "leak.solo")], "leak.solo fails"),
+        ([("FAIL", "block", "leak.solo"), ("NOT_RUN", "block", "compare.log_loss")], "leak.solo fails"),
+        ([("FAIL", "block", "compare.log_loss"), ("FAIL", "hold", "data.reused")], "compare.log_loss fails"),
+        ([("INCONCLUSIVE", "block", "slice.a=b"), ("INCONCLUSIVE", "hold", "data.reused")], "data.reused is incon"),
+    ],
+)
+def test_the_summary_names_what_changed_before_what_follows_from_it(findings, first):
+    """An unsettled or failed comparison follows from changed rows."""
+    verdict = judge([finding(*each) for each in findings], [], True, "")
+
+    assert verdict.summary.startswith(first)
+    assert "; and 1 more" in verdict.summary or verdict.decision == "REJECT"
 
 
 def test_it_travels_as_json():

@@ -22,6 +22,8 @@ def found(outcome, severity="block", rule="a"):
         ("FAIL", "block", "2026-12-31", "PROMOTE", "Waived until 2026-12-31 by ann: it is known."),
         ("FAIL", "block", "2026-11-24", "PROMOTE", "Waived until 2026-11-24"),
         ("INCONCLUSIVE", "block", "2026-12-31", "PROMOTE", "Waived"),
+        ("FAIL", "hold", "2026-12-31", "PROMOTE", "Waived until 2026-12-31"),
+        ("INCONCLUSIVE", "hold", "2026-12-31", "PROMOTE", "Waived"),
         ("FAIL", "block", "2026-11-23", "REJECT", "it expired. Waived until 2026-11-23"),
         ("PASS", "block", "2026-12-31", "REJECT", "the rule does not fail"),
         ("FAIL", "warn", "2026-12-31", "REJECT", "the rule does not fail"),
