@@ -20,10 +20,10 @@ from bench.watch.detector_results import text_of
 from bench.watch.detector_rounds import delay
 from contracts.monitoring_limits import Monitoring
 from contracts.thresholds import read_rules
+from monitoring.charts.charting import chart_signals
 from monitoring.charts.control_limits import QUARTER, alarms_begin
 from monitoring.journal.arrival_times import day_of
 from monitoring.journal.window import Window
-from monitoring.measure import chart_signals
 from monitoring.metrics.volume import volume
 
 Numbers = np.ndarray[Any, Any]

@@ -10,11 +10,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from monitoring.charts.charting import chart_signals
 from monitoring.charts.signals import Signal
 from monitoring.incidents.alert_rules import assess
 from monitoring.journal.service_history import Served, quantile, read_days, served
 from monitoring.journal.window import JournalError, read_window
-from monitoring.measure import chart_signals, measure_window
+from monitoring.measure import measure_window
 from monitoring.metrics.service_metrics import Counts
 from monitoring.metrics.volume import RECENT
 from serve.journal.parquet import convert

@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from monitoring.charts.charting import chart_signals
 from monitoring.charts.signals import Measure, Signal
 from monitoring.journal.window import read_window
-from monitoring.measure import COMPARED_WITH_EARLIER_DAYS, chart_signals, measure_window
+from monitoring.measure import COMPARED_WITH_EARLIER_DAYS, measure_window
 from monitoring.metrics.drift import attempt
 from tests.monitoring.conftest import answered, measure_once, reading, write
 

@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from monitoring.charts.charting import chart_signals
 from monitoring.journal.arrival_times import Triangle, arrivals, complete_until, day_of, number_of
 from monitoring.journal.window import Window, read_window
-from monitoring.measure import chart_signals
 from monitoring.metrics.volume import delay_text, rates, settled, volume
 from tests.monitoring.conftest import answered, reading, write
 
