@@ -6,6 +6,7 @@ import hashlib
 import json
 import shutil
 import subprocess
+import tomllib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -92,8 +93,10 @@ class Store:
 
     @classmethod
     def found(cls, folder: Path) -> Store:
-        """The store that is in *folder*."""
-        return cls(folder, tuple(sorted(path.name for path in (folder / "bundles").iterdir())))
+        """The store that is in *folder*; the first version is the live one."""
+        live = tomllib.loads((folder / "live.toml").read_text())["champion"]["version"]
+        # Versions sort by the minute of their training, which two of them may share.
+        return cls(folder, tuple(sorted((path.name for path in (folder / "bundles").iterdir()), key=live.__ne__)))
 
     def serve(self, version: str, shadow: str = "") -> None:
         """Make *version* live, with another one as its *shadow*, in one step."""

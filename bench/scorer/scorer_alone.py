@@ -15,7 +15,7 @@ from typing import Any
 from bench.peers.own_servers import OURS, SHADOWED
 from bench.peers.server_process import Server, memory
 from bench.peers.server_rounds import Contestant, Measurement, Say, contestants, launch, place
-from bench.scorer.benchmark_model import ROOT, SERVE, Store, Subject
+from bench.scorer.benchmark_model import ROOT, SERVE, Store, Subject, SubjectError
 from bench.scorer.load import Load, drive
 
 SWAPS, SWAP_EVERY = 50, 0.8
@@ -105,7 +105,9 @@ class Shadows:
 def shadows(subject: Subject, folder: Path, say: Say, turns: int = 15) -> Shadows:
     """Two servers alone, one of which has a shadow: one second each, turn by turn."""
     found: dict[str, list[Measurement]] = {OURS[0].name: [], SHADOWED.name: []}
-    with contestants([OURS[0], SHADOWED], subject, folder, say) as (up, _):
+    with contestants([OURS[0], SHADOWED], subject, folder, say) as (up, absent):
+        if absent:
+            raise SubjectError(f"the load with a shadow cannot be measured: {'; '.join(absent.values())}")
         for turn in range(turns):
             for one in up if turn % 2 else up[::-1]:
                 found[one.entrant.name].append(one.measure(8, turn, 1))

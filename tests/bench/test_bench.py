@@ -21,6 +21,7 @@ from bench.peers.server_results import LEVELS, Results
 from bench.peers.server_rounds import Measurement
 from bench.scorer import client
 from bench.scorer.answer_ledger import Books, compare
+from bench.scorer.benchmark_model import Store
 from bench.scorer.soak import Outcome
 
 pytestmark = pytest.mark.slow
@@ -136,6 +137,16 @@ def test_peers_are_asked_for_by_name():
     assert [e.name for e in chosen("flask,mlflow")][-2:] == ["flask", "mlflow"]
     with pytest.raises(ValueError, match="expected all, none, or some of mlflow, bentoml"):
         chosen("flusk")
+
+
+def test_the_live_version_of_a_store_comes_first_whatever_the_versions_sort_like(tmp_path):
+    """Both bundles may be made in one minute: their versions then differ in their digest alone."""
+    versions = ("20260101T0000-bbb", "20260101T0000-aaa")
+    for version in versions:
+        (tmp_path / "made" / version).mkdir(parents=True)
+        (tmp_path / "made" / version / "manifest.json").write_text('{"digest": "x"}')
+    Store.of(tmp_path / "store", [tmp_path / "made" / version for version in versions])
+    assert Store.found(tmp_path / "store").versions == versions
 
 
 def test_nothing_that_is_served_imports_the_bench():
