@@ -137,7 +137,7 @@ bench-experiment: .venv/work/installed ## simulate experiments: error rates and 
 bench-gate: .venv/work/installed ## simulate the gate's comparison: acceptance, cumulative loss, coverage of intervals, into BENCHMARKS.md  [REPEATS=200]
 	@OMP_NUM_THREADS=1 $(WORK) -m bench.gate.gate_simulation --repeats $(or $(REPEATS),200)
 
-bench-watch: .venv/work/installed .venv/tools/installed ## compare monitoring with NannyML, Evidently and river  [SEEDS=12 POOLS=flights,digits DATA=FOLDER]
+bench-watch: .venv/work/installed .venv/tools/installed ## compare monitoring with NannyML, Evidently and river  [SEEDS=12 POOLS=flights,generated DATA=FOLDER]
 	@$(WORK) -W ignore -m bench.watch --seeds $(or $(SEEDS),12) $(if $(POOLS),--pools $(POOLS)) $(if $(DATA),--data "$(DATA)")
 
 bench-scale: HISTORY ?= 10,35,100

@@ -1,8 +1,8 @@
 """Compare monitoring with other drift detectors; writes BENCHMARKS.md.
 
-python -m bench.watch [--seeds 12] [--pools flights,digits] [--data FOLDER]
+python -m bench.watch [--seeds 12] [--pools flights,generated] [--data FOLDER]
 
-FOLDER may hold hotel_cancellation.parquet (Antonio et al., 2019); without it that stream is left out.
+*generated* streams have no peers: false alarms on everything that moves although nothing is wrong. FOLDER may hold hotel_cancellation.parquet (Antonio et al., 2019); without it that stream is left out.
 Results are kept in --work: an interrupted run continues, and a run of all pools is quick after a run of each.
 """
 
@@ -20,12 +20,12 @@ from typing import Any
 import numpy as np
 
 from bench.sections import put
+from bench.watch import false_alarms, late_arrivals
 from bench.watch.daily_streams import A_DAY, BEFORE, CHANGES, REFERENCE
 from bench.watch.delay_svg import draw
 from bench.watch.detector_peers import Adwin, evidently
 from bench.watch.detector_results import WATCH, WOKEN, Result, budgets, delays, later, text_of
 from bench.watch.detector_rounds import DEFAULTS, Ours, delay, limit_at, others, rate
-from bench.watch.late_arrivals import section
 from bench.watch.pools import pools
 from bench.watch.statistics_cache import QUIET, YEAR, Kept
 from forge.closed_pipes import ignore_closed_pipes
@@ -33,7 +33,7 @@ from forge.closed_pipes import ignore_closed_pipes
 ROOT = Path(__file__).parents[2]
 CHART = "bench/watch.svg"
 BUDGET = 1.0
-ARRIVALS = "arrivals"
+ARRIVALS, GENERATED = "arrivals", "generated"
 ADWIN = "river ADWIN, any column's daily mean"
 _began = time.monotonic()
 
@@ -42,18 +42,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run; returns the exit code."""
     parser = argparse.ArgumentParser("python -m bench.watch", description=__doc__)
     parser.add_argument("--seeds", type=int, default=12)
-    parser.add_argument("--pools", default="", help="names with commas between, arrivals among them (default: all)")
+    parser.add_argument(
+        "--pools", default="", help="names separated by commas, also generated and arrivals (default: all)"
+    )
     parser.add_argument("--data", type=Path, help="a folder with more streams")
     parser.add_argument("--work", type=Path, default=ROOT / "build/bench/watch")
     parser.add_argument("--out", type=Path, default=ROOT / "BENCHMARKS.md")
     args = parser.parse_args(arguments)
     wanted = [name for name in args.pools.split(",") if name]
+    thresholds = ROOT / "checks/thresholds.toml"
+    if not wanted or GENERATED in wanted:
+        words = false_alarms.section(range(args.seeds), thresholds, args.work / "measured")
+        put(args.out, GENERATED, "\n".join(words))
+        say(f"{args.out}: generated streams")
     if not wanted or ARRIVALS in wanted:
-        words = section(range(args.seeds), ROOT / "checks/thresholds.toml")
+        words = late_arrivals.section(range(args.seeds), thresholds)
         put(args.out, ARRIVALS, "\n".join(words))
         say(f"{args.out}: outcomes that are late, at odd hours")
-        if wanted == [ARRIVALS]:
-            return 0
+    if wanted and not {*wanted} - {ARRIVALS, GENERATED}:
+        return 0
     found = []
     for pool in pools(args.data, wanted):
         say(f"{pool.name}: {len(pool.rows):,} rows, {len(pool.features)} features")
