@@ -3,32 +3,57 @@
 The reference's days are measured by calculators that were not fitted to them (in a few folds), as the window's days
 are, and with no more rows a day than the window has: a distance is larger where rows are few. Row rate, label coverage
 and the service metrics are compared with earlier days of the journal. A day with few rows has no distances and no
-estimates; its counts are evaluated like those of any other day.
+estimates; its counts are evaluated like those of any other day. Where a usual day has few rows, periods of several days
+are evaluated (`monitoring.periods`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 
 from contracts.monitoring_limits import Monitoring
 from contracts.row_contract import Contract
-from monitoring.charts.charting import chart_signals
+from monitoring.charts.charting import Chart, charts, signals_of
 from monitoring.charts.signals import COUNTS, SERVICE, Measure, Signal, Unknown
+from monitoring.charts.watchability import unwatched
 from monitoring.journal.sample_correction import counted, counts_of, shares
 from monitoring.journal.window import Window, days_of, full_days
 from monitoring.metrics.feature_influence import influence
 from monitoring.metrics.label_delay import bias, mature
 from monitoring.metrics.spread import deviation
 from monitoring.metrics.volume import volume, waiting
+from monitoring.periods import (
+    OUTCOMES,
+    counts_in_periods,
+    for_few_rows,
+    in_periods,
+    length_of,
+    longest,
+    over,
+    period_days,
+)
+from monitoring.training_days import training_days
 
 #: `measure_days`, or a function with its signature.
 Measuring = Callable[..., tuple[list[Measure], list[Unknown]]]
 FOLDS = 3
 #: Kinds that are compared with earlier days of the journal instead of the reference.
 COMPARED_WITH_EARLIER_DAYS = ("row_rate", "label_coverage", *SERVICE)
+
+
+@dataclass(frozen=True)
+class _Job:
+    """Rows to evaluate against a *reference*, in periods of *days* days; *only* is as in `measure_days`."""
+
+    reference: pd.DataFrame
+    rows: pd.DataFrame
+    rules: Monitoring
+    days: int
+    only: str = ""
 
 
 def measure_window(
@@ -40,52 +65,140 @@ def measure_window(
     say: Callable[[str], object] = len,
     served: tuple[list[Measure], list[Measure]] = ([], []),
     measuring: Measuring | None = None,
+    train: pd.DataFrame | None = None,
 ) -> tuple[list[Signal], list[Unknown], list[str]]:
     """The signals of the window, what could not be measured, and the days with too few rows.
 
     *seen* are the categories of training, by feature. *served* are service metrics of earlier days, and of the days to
-    evaluate; they need no rows. *measuring* replaces `measure_days`.
+    evaluate; they need no rows. *measuring* replaces `measure_days`. *train* are the training rows in the evidence.
     """
     measuring = measuring or measure_days
+    train = pd.DataFrame() if train is None else train
     earlier, recent, unknown = volume(window, rules)
     rows, unjudged = full_days(window.rows, contract.time, rules.min_rows)
     kinds = [kind for kind in (*rules.page, *rules.issue) if kind not in COMPARED_WITH_EARLIER_DAYS]
+    parts = [(earlier, recent), served]
     if window.rows.empty:
-        signals = chart_signals([(earlier, recent), served], {}, rules)
-        if signals:  # they say nothing about the model
+        drawn = charts(parts, {}, rules)
+        if drawn:  # they say nothing about the model
             unknown += [Unknown(kind, "this version has no rows yet", yet=True) for kind in kinds]
-        return signals, unknown, unjudged
-    sampled = reference if rows.empty else _as_many_rows(reference, rows, contract.time)
-    sampled, _ = full_days(sampled, contract.time, rules.min_rows)
-    day = days_of(sampled, contract.time)
-    days = sorted(day.unique())
-    if len(days) < rules.min_reference_days:
-        why = f"the reference has {len(days)} full days; {rules.min_reference_days} are needed for limits"
-        unknown += [Unknown(kind, why) for kind in kinds]
-        return chart_signals([(earlier, recent), served], {}, rules), unknown, unjudged
-    names = [f.name for f in contract.features if f.name in window.rows and f.name in sampled]
-    if rows.empty:
-        why = f"no day has {rules.min_rows} rows, as [monitoring] min_rows asks for"
-        unknown += [Unknown(kind, why, yet=True) for kind in kinds if kind not in COUNTS]
-        before = shares(counts_of(sampled, contract, seen), contract, names)
-        now = shares(window.counts, contract, names)
-    else:
-        say("loading NannyML ...")
-        wait = waiting(window, rules)
-        now, failed = measuring(sampled, rows, contract, seen, rules, (wait, window.until))
-        now = counted(now, window.counts, window.weight, sampled)
-        measured_days = {*days_of(rows, contract.time)}
-        now += shares(window.counts, contract, names, measured_days)
-        unknown += failed
-        before = []
-        for fold in np.array_split(np.array(days, dtype=object), min(FOLDS, len(days))):
-            at = day.isin(list(fold))
-            measures, failed = measuring(sampled[~at], sampled[at], contract, seen, rules)
-            before += measures
-            unknown += [each for each in failed if each not in unknown]
-    influences = influence(sampled, contract)
+        return _signals(drawn, rules), unknown, unjudged
+    days = period_days(float(window.counts["rows"].median()), rules.min_rows)
+    jobs = [_Job(reference if rows.empty else _as_many_rows(reference, rows, contract.time), rows, rules, 1)]
+    if days > 1:
+        jobs, unjudged = [*_small(window, reference, train, contract, rules, days)], []
+    found = _Found()
+    for job in jobs:
+        found.add(_measured(job, window, contract, seen, kinds, measuring, say))
     say("solving the limits ...")
-    return chart_signals([(before, now), (earlier, recent), served], influences, rules), unknown, unjudged
+    past = training_days(train, reference, contract, rules, outcomes_only=days > 1)
+    drawn = charts([(found.before, found.now), *parts], influence(reference, contract), rules, past)
+    return _signals(drawn, rules), [*unknown, *found.unknown, *unwatched(drawn)], unjudged
+
+
+@dataclass(frozen=True)
+class _Found:
+    """Measures of the reference's days, measures of the days to evaluate, and what could not be measured."""
+
+    before: list[Measure] = field(default_factory=list)
+    now: list[Measure] = field(default_factory=list)
+    unknown: list[Unknown] = field(default_factory=list)
+
+    def add(self, other: _Found) -> None:
+        """What another job found."""
+        self.before.extend(other.before)
+        self.now.extend(other.now)
+        self.unknown.extend(other.unknown)
+
+
+def _measured(
+    job: _Job,
+    window: Window,
+    contract: Contract,
+    seen: Mapping[str, list[str]],
+    kinds: Iterable[str],
+    measuring: Measuring,
+    say: Callable[[str], object],
+) -> _Found:
+    """The measures of a *job*; *kinds* are those that are to be measured."""
+    time, rules, found = contract.time, job.rules, _Found()
+    kinds = [kind for kind in kinds if _belongs(kind, job.only)]
+    known, _ = full_days(in_periods(job.reference, time, job.days), time, rules.min_rows)
+    there = days_of(known, time).nunique() if len(known) else 0
+    if there < rules.min_reference_days:
+        what = "full days" if job.days == 1 else f"full periods of {length_of(job.days)}"
+        why = f"the reference has {there} {what}; {rules.min_reference_days} are needed for limits"
+        found.unknown.extend(Unknown(kind, why) for kind in kinds)
+        return found
+    if len(job.rows):
+        say("loading NannyML ...")
+        late = (waiting(window, rules), window.until)
+        now, unknown = measuring(known, job.rows, contract, seen, rules, late, **_only(job))
+        now = counted(now, window.counts, window.weight, known) if job.days == 1 else now
+        before, more = _by_folds(known, contract, seen, job, measuring)
+        found.add(_Found(before, now, [*unknown, *(each for each in more if each not in unknown)]))
+    else:
+        why = f"no day has {rules.min_rows} rows, as [monitoring] min_rows asks for"
+        if job.days > 1:
+            why = f"no period of {length_of(job.days)} is over and has {rules.min_rows} rows"
+        found.unknown.extend(Unknown(kind, why, yet=True) for kind in kinds if kind not in COUNTS)
+    if job.only != "outcomes":
+        names = [f.name for f in contract.features if f.name in window.rows and f.name in known]
+        counts = counts_in_periods(window.counts, job.days, window.until)
+        seen_days = {*days_of(job.rows, time)} if len(job.rows) else set()
+        found.now.extend(shares(counts, contract, names, seen_days))
+        if job.rows.empty:
+            found.before.extend(shares(counts_of(known, contract, seen), contract, names))
+    return _Found(over(found.before, job.days), over(found.now, job.days), found.unknown)
+
+
+def _signals(drawn: Iterable[Chart], rules: Monitoring) -> list[Signal]:
+    return [signal for chart in drawn for signal in signals_of(chart, rules)]
+
+
+def _small(
+    window: Window, reference: pd.DataFrame, train: pd.DataFrame, contract: Contract, rules: Monitoring, days: int
+) -> Iterable[_Job]:
+    """What is measured of a stream of few rows: features by periods of *days* days, scores and outcomes sooner.
+
+    A holdout has few such periods, so features are compared with the training rows as well. Scores and losses are not:
+    a model scores the rows that it was fitted to differently.
+    """
+    time = contract.time
+    every = pd.concat([train, reference], ignore_index=True) if len(train) else reference
+    days = min(days, longest(days_of(every, time).nunique(), rules.min_reference_days))
+    rows, _ = full_days(in_periods(window.rows, time, days, window.until), time, rules.min_rows)
+    yield _Job(every, rows, rules, days, "features")
+    few = for_few_rows(rules)
+    short = period_days(float(window.counts["rows"].median()), OUTCOMES)
+    rows, _ = full_days(in_periods(window.rows, time, short, window.until), time, few.min_rows)
+    yield _Job(reference, rows, few, short, "outcomes")
+
+
+def _belongs(kind: str, only: str) -> bool:
+    """Whether a kind is measured by a job for *only* features, or *only* outcomes."""
+    of_features = kind in ("univariate_drift", "multivariate_drift", "missing_values", "unseen_categories")
+    return not only or of_features == (only == "features")
+
+
+def _only(job: _Job) -> dict[str, str]:
+    return {"only": job.only} if job.only else {}
+
+
+def _by_folds(
+    known: pd.DataFrame, contract: Contract, seen: Mapping[str, list[str]], job: _Job, measuring: Measuring
+) -> tuple[list[Measure], list[Unknown]]:
+    """The measures of the reference's own days, each by the other folds."""
+    day = days_of(known, contract.time)
+    days = sorted(day.unique())
+    before: list[Measure] = []
+    unknown: list[Unknown] = []
+    for fold in np.array_split(np.array(days, dtype=object), min(FOLDS, len(days))):
+        at = day.isin(list(fold))
+        measures, failed = measuring(known[~at], known[at], contract, seen, job.rules, **_only(job))
+        before += measures
+        unknown += [each for each in failed if each not in unknown]
+    return before, unknown
 
 
 def measure_days(
@@ -95,21 +208,25 @@ def measure_days(
     seen: Mapping[str, list[str]],
     rules: Monitoring,
     late: tuple[int, str] | None = None,
+    only: str = "",
 ) -> tuple[list[Measure], list[Unknown]]:
     """The measures of each day of *rows*, and what could not be measured.
 
     *late* is the label delay in days, and the day from which it is counted back; without it every outcome has come.
+    *only* is "features", or "outcomes" for scores, performance and bias.
     """
     # Importing NannyML takes ten seconds, which a window without rows does not need.
     from monitoring.metrics.drift import drift  # noqa: PLC0415
     from monitoring.metrics.performance import performance  # noqa: PLC0415
 
+    measures, unknown = drift(reference, rows, contract, seen, only)
+    if only == "features":
+        return measures, unknown
     target = contract.target.name
     due = rows
     if late is not None:
         due = mature(rows, contract, late[0], f"{pd.Timestamp(late[1]) - pd.Timedelta(days=1)}")
     known, _ = full_days(due.dropna(subset=[target]), contract.time, rules.min_rows)
-    measures, unknown = drift(reference, rows, contract, seen)
     more, more_unknown = performance(reference, rows, known, contract)
     spread = deviation(reference[target])
     return (

@@ -25,6 +25,8 @@ KEPT = 400
 #: Names in the file, where `severity` keeps its first key.
 _SIGNAL = ["tier" if each.name == "severity" else each.name for each in fields(Signal)]
 _DAY = [each.name for each in fields(Day)]
+#: Names that files of earlier releases do not have, with their values there.
+_LATER = {"days": 1}
 
 
 class SeriesError(ValueError):
@@ -74,7 +76,7 @@ def read_series(folder: Path, elsewhere: Callable[[], bytes | None] = lambda: No
             return Series()
         found = json.loads(content)
         return Series(
-            tuple((row[0], Signal(*row[1:])) for row in _rows(found, "signal", ["version", *_SIGNAL])),
+            tuple((row[0], Signal(*row[1:])) for row in _rows(found, "signal", ["version", *_SIGNAL], _LATER)),
             tuple(Day(*row) for row in _rows(found, "day", _DAY)),
             dict(found["run"]),
         )
@@ -87,11 +89,16 @@ def keep_series(folder: Path, series: Series) -> None:
     write_whole(folder / NAME, series.to_json())
 
 
-def _rows(found: Mapping[str, Any], names: str, expected: Sequence[str]) -> Iterable[list[Any]]:
-    """The rows, with their values in the *expected* order."""
-    order = [list(found[names]).index(name) for name in expected]
+def _rows(
+    found: Mapping[str, Any], names: str, expected: Sequence[str], later: Mapping[str, Any] | None = None
+) -> Iterable[list[Any]]:
+    """The rows, with their values in the *expected* order; *later* has values of names that the file may lack."""
+    there = list(found[names])
+    lacking = [name for name in later or {} if name not in there]
+    order = [[*there, *lacking].index(name) for name in expected]
     for row in found[f"{names}s"]:
-        yield [row[place] for place in order]
+        values = [*row, *((later or {})[name] for name in lacking)]
+        yield [values[place] for place in order]
 
 
 def _first(days: Sequence[str]) -> str:

@@ -218,7 +218,7 @@ def table(series: Sequence[list[Signal]]) -> str:
         last = days[-1]
         limit, beyond = _limit(last), sum(day.breached for day in days)
         lines.append(
-            f"| {text(_name(last))} | {last.day} | {last.formatted(last.value)} | {last.formatted(last.expected)}"
+            f"| {text(_name(last))} | {last.when} | {last.formatted(last.value)} | {last.formatted(last.expected)}"
             f" | {'' if limit is None else last.formatted(limit)} | {_smoothed(last)}"
             f" | {beyond} of {len(days)} | {'' if last.run_length is None else _duration(last.run_length)} |"
         )
@@ -263,9 +263,11 @@ def _summary(day: Signal) -> str:
     limit = _limit(day)
     beyond = "" if limit is None else f", limit {day.formatted(limit)}"
     smoothed = f"; EWMA {_smoothed(day)}" if _smoothed(day) else ""
-    return (
-        f"{_name(day)}: {day.formatted(day.value)} on {day.day}; usual {day.formatted(day.expected)}{beyond}{smoothed}"
-    )
+    return f"{_name(day)}: {day.formatted(day.value)} {_on(day)}; usual {day.formatted(day.expected)}{beyond}{smoothed}"
+
+
+def _on(day: Signal) -> str:
+    return f"on {day.when}" if day.days == 1 else f"in the {day.when}"
 
 
 def _smoothed(day: Signal) -> str:

@@ -1,4 +1,4 @@
-"""A bundle's evidence: its manifest, and the rows of its holdout, which are the reference period."""
+"""A bundle's evidence: its manifest, the rows of its holdout, which are the reference period, and its training rows."""
 
 from __future__ import annotations
 
@@ -31,7 +31,21 @@ def read_reference(bundle: Path, contract: Contract) -> pd.DataFrame:
 
     Raises `EvidenceError` if it cannot be read, or lacks a column.
     """
-    path = bundle / "evidence" / "holdout.parquet"
+    return _rows(bundle, contract, "holdout")
+
+
+def read_training(bundle: Path, contract: Contract) -> pd.DataFrame:
+    """The training rows in the evidence, in the columns of `read_reference`; empty in a bundle that has none.
+
+    Raises `EvidenceError` if there are rows that cannot be read.
+    """
+    if not (bundle / "evidence" / "train.parquet").is_file():
+        return pd.DataFrame()
+    return _rows(bundle, contract, "train")
+
+
+def _rows(bundle: Path, contract: Contract, part: str) -> pd.DataFrame:
+    path = bundle / "evidence" / f"{part}.parquet"
     try:
         rows = pd.read_parquet(path)
     except (OSError, ValueError) as error:

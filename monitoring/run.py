@@ -50,7 +50,7 @@ from monitoring.metrics.slice_metrics import since, slices, table
 from monitoring.metrics.unjudged_rows import days_fault
 from monitoring.metrics.volume import delay_text
 from monitoring.observations import Observations, deployments_of, first_day
-from monitoring.reference_period import EvidenceError, read_manifest, read_reference
+from monitoring.reference_period import EvidenceError, read_manifest, read_reference, read_training
 from monitoring.run_files import write_run
 
 #: An error -> the kind of fault that an issue about monitoring itself names.
@@ -78,6 +78,7 @@ class Inputs:
     contract: Contract
     manifest: dict[str, Any]
     reference: pd.DataFrame
+    train: pd.DataFrame
     history: Sequence[Change]
     window: Window
     until: pd.Timestamp
@@ -155,7 +156,7 @@ def read(args: argparse.Namespace, forge: Forge, live: Slot, history: Sequence[C
         forge.download(version, bundle)
         manifest = as_named(read_manifest(bundle), live)
         contract = Contract.from_json(manifest["contract"])
-        reference = read_reference(bundle, contract)
+        reference, train = read_reference(bundle, contract), read_training(bundle, contract)
     zone, kept = contract.zone or "UTC", folder_of(args.kept, args.journal)
     until = pd.Timestamp(args.today or args.now.astimezone(ZoneInfo(zone)).date(), tz=zone)
     reading = Reading(contract, version, manifest["data"]["categories"], limits.sample_rows, limits.engine, kept)
@@ -171,6 +172,7 @@ def read(args: argparse.Namespace, forge: Forge, live: Slot, history: Sequence[C
         contract=contract,
         manifest=manifest,
         reference=reference,
+        train=train,
         history=history,
         window=window,
         until=until,
@@ -193,6 +195,7 @@ def measure(inputs: Inputs, rules: Rules, measuring: Measuring) -> Results:
         _say,
         (inputs.service.before, inputs.service.now),
         measuring,
+        inputs.train,
     )
     unknown = [*unknown, *inputs.service.unknown]
     upstream = [*map(str, upstream_changes(window.rows, contract, manifest, rules, inputs.until))]

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from bench.watch.daily_streams import A_DAY, REFERENCE
+from monitoring.charts.charted_series import Limits, Series
 from monitoring.charts.control_chart import ewma
-from monitoring.charts.control_limits import QUARTER, Budget, Limits, Rule, Series, alarms_begin, persistent, solve
+from monitoring.charts.control_limits import QUARTER, Budget, Rule, alarms_begin, persistent, solve
 
 Numbers = np.ndarray[Any, Any]
 Statistics = dict[str, Numbers]

@@ -6,36 +6,72 @@ for each severity and each source of earlier days separately, and share the budg
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
 from contracts.monitoring_limits import Monitoring
 from monitoring.charts import control_chart
-from monitoring.charts.control_limits import Budget, Limits, Numbers, Rule, Series, solve
+from monitoring.charts.charted_series import Limits, Series, Side
+from monitoring.charts.control_limits import Budget, Numbers, Rule, solve
+from monitoring.charts.scales import SHARES, is_bounded, sampling_error
+from monitoring.charts.series_prior import matrix, prior_of, usual_rows
 from monitoring.charts.signals import Measure, Signal, by_series
 
-#: Kinds whose value is a proportion of a day's rows.
-SHARES = ("missing_values", "unseen_categories", "label_coverage", "errors")
+#: The ROC AUC of scores that say nothing about the outcome.
+CHANCE = 0.5
+#: Kinds and metrics that are never below 0.
+POSITIVE = ("row_rate", "latency", "reconstruction_error", "mae", "rmse")
+#: A day with a smaller share of its weekday's expected rows is an outage, where `OUTAGE_ROWS` or more are expected.
+OUTAGE, OUTAGE_ROWS = 0.2, 20.0
+#: Kinds with a CUSUM: small lasting losses against the evaluated value.
+CUMULATIVE = ("realised_performance", "prediction_bias")
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A series on its chart: *known* days, which the *limits* are from, and *evaluated* days."""
+
+    series: Series
+    limits: Limits
+    known: list[Measure]
+    evaluated: list[Measure]
+    severity: str
 
 
 def chart_signals(
-    parts: Sequence[tuple[list[Measure], list[Measure]]], influences: Mapping[str, float], rules: Monitoring
+    parts: Sequence[tuple[list[Measure], list[Measure]]],
+    influences: Mapping[str, float],
+    rules: Monitoring,
+    earlier: Sequence[Measure] = (),
 ) -> list[Signal]:
     """The measures of the days to evaluate, on control charts with limits from the days before them.
 
-    Each of the *parts* has the measures of its reference days, and of the days to evaluate.
+    Each of the *parts* has the measures of its reference days, and of the days to evaluate. *earlier* are measures of
+    days before the reference, by which its variances are squeezed.
     """
+    return [signal for chart in charts(parts, influences, rules, earlier) for signal in signals_of(chart, rules)]
+
+
+def charts(
+    parts: Sequence[tuple[list[Measure], list[Measure]]],
+    influences: Mapping[str, float],
+    rules: Monitoring,
+    earlier: Sequence[Measure] = (),
+) -> list[Chart]:
+    """The charts of `chart_signals`."""
     alarm_rules = {
         "page": Rule(1, 1, rules.quiet),
         "issue": Rule(rules.lasting, rules.of, rules.quiet),
         "digest": Rule(1, 1, rules.quiet),
     }
     groups = []
-    for before, now in parts:
-        known, wanted = by_series(before), by_series(now)
+    before = by_series([*earlier])
+    for usual, now in parts:
+        known, wanted = by_series(usual), by_series(now)
         for severity in alarm_rules:
             mine = {
                 name: days
@@ -45,16 +81,19 @@ def chart_signals(
             }
             if mine:
                 groups.append((severity, {name: known[name] for name in mine}, mine))
-    signals = []
+    found = []
     for severity, known, evaluated in groups:
         budget = Budget(rules.false_alarms_per_quarter / len(groups), rules.ewma_weight, rules.draws, rules.seed)
-        reference, days = _matrix(known)
-        series = [_series(name, known[name], rules) for name in known]
+        reference, days = matrix(known)
+        series = [series_of(measures, rules) for measures in known.values()]
         weekdays = pd.to_datetime(days).day_of_week.to_numpy()
-        limits = solve(reference, weekdays, series, alarm_rules[severity], budget)
-        for each, limit in zip(series, limits, strict=True):
-            signals += _signals(each, limit, known[each.name], evaluated[each.name], severity, rules)
-    return signals
+        prior = prior_of(series, known, before)
+        limits = solve(reference, weekdays, series, alarm_rules[severity], budget, prior)
+        found += [
+            Chart(one, limit, known[one.name], evaluated[one.name], severity)
+            for one, limit in zip(series, limits, strict=True)
+        ]
+    return found
 
 
 def severity_of(measure: Measure, influences: Mapping[str, float], rules: Monitoring) -> str:
@@ -69,75 +108,78 @@ def severity_of(measure: Measure, influences: Mapping[str, float], rules: Monito
     return next((severity for severity, named in kinds.items() if measure.kind in named), "")
 
 
-def _series(name: str, known: list[Measure], rules: Monitoring) -> Series:
-    """The side on which a series raises an alarm, and the difference that is too small to matter."""
+def series_of(known: list[Measure], rules: Monitoring) -> Series:
+    """The side on which a series raises an alarm, the difference that is too small to matter, and its scale."""
+    first = known[0]
+    side, tolerance, absolute = _tolerance(known, rules)
+    arcsine = is_bounded(first)
+    least, most = -math.inf, math.inf
+    if arcsine or first.metric == "jensen_shannon":
+        least, most = (CHANCE if first.metric == "roc_auc" else 0.0), 1.0
+    elif first.kind == "prediction_bias" and not first.metric.startswith("deviations"):
+        least, most = -1.0, 1.0
+    elif first.metric in POSITIVE or first.kind in POSITIVE:
+        least = 0.0
+    return Series(first.name, side, tolerance, absolute, arcsine, least, most, first.kind in CUMULATIVE)
+
+
+def _tolerance(known: list[Measure], rules: Monitoring) -> tuple[Side, float, bool]:
+    """The side and the tolerance of a series, and whether it is absolute, see `Series`."""
     first = known[0]
     usual = abs(float(np.mean([each.value for each in known])))
-    share = max(rules.min_share, rules.min_share_rows / _usual_rows(known))
-    by_kind = {
-        "prediction_bias": Series(name, "both", rules.min_bias),
-        "row_rate": Series(name, "both", rules.min_rate * usual),
-        "label_coverage": Series(name, "lower", rules.min_loss),
-        "missing_values": Series(name, "upper", share, absolute=True),
-        "unseen_categories": Series(name, "upper", share, absolute=True),
-        "latency": Series(name, "upper", max(rules.min_slower * usual, rules.min_slow - usual)),
-        "errors": Series(name, "upper", rules.min_errors, absolute=True),
+    share = max(rules.min_share, rules.min_share_rows / usual_rows(known))
+    error: tuple[Side, float, bool] = ("upper", rules.min_loss * usual, False)
+    by_kind: dict[str, tuple[Side, float, bool]] = {
+        "prediction_bias": ("both", rules.min_bias, False),
+        "row_rate": ("both", rules.min_rate * usual, False),
+        "label_coverage": ("lower", rules.min_loss, False),
+        "missing_values": ("upper", share, True),
+        "unseen_categories": ("upper", share, True),
+        "latency": ("upper", max(rules.min_slower * usual, rules.min_slow - usual), False),
+        "errors": ("upper", rules.min_errors, True),
     }
-    error = Series(name, "upper", rules.min_loss * usual)
-    by_metric = {
-        "mean": Series(name, "both", rules.min_shift),
-        "jensen_shannon": Series(name, "upper", rules.min_drift, absolute=True),
+    by_metric: dict[str, tuple[Side, float, bool]] = {
+        "mean": ("both", rules.min_shift, False),
+        "jensen_shannon": ("upper", rules.min_drift, True),
         "reconstruction_error": error,
         "mae": error,
         "rmse": error,
-        "roc_auc": Series(name, "lower", rules.min_loss),
-        "accuracy": Series(name, "lower", rules.min_loss),
+        "roc_auc": ("lower", rules.min_loss, False),
+        "accuracy": ("lower", rules.min_loss, False),
     }
     return by_kind.get(first.kind) or by_metric[first.metric]
 
 
-def _matrix(known: Mapping[str, list[Measure]]) -> tuple[Numbers, list[str]]:
-    days = sorted({each.day for measures in known.values() for each in measures})
-    place = {day: n for n, day in enumerate(days)}
-    found = np.full((len(days), len(known)), np.nan)
-    for column, measures in enumerate(known.values()):
-        for each in measures:
-            found[place[each.day], column] = each.value
-    return found, days
-
-
-def _usual_rows(known: list[Measure]) -> float:
-    return max(float(np.median([each.rows for each in known])), 1.0)
-
-
-def _of_day(
-    series: Series, limits: Limits, known: list[Measure], day: Measure, rules: Monitoring
-) -> tuple[Series, Limits]:
-    """The series and limits of a day: a proportion of fewer rows than usual varies more, with its binomial variance.
+def _of_day(chart: Chart, day: Measure, rules: Monitoring) -> tuple[Series, Limits]:
+    """The series and limits of a day: a metric of fewer rows than usual varies more, by its sampling variance.
 
     This is a p-chart with unequal sample sizes, plus the variance between days (Laney, 2002, "Improved control charts
     for attributes", Quality Engineering 14). A few rows never raise an alarm.
     """
-    usual = _usual_rows(known)
-    if day.kind not in SHARES or not 0 < day.rows < usual:
+    series, limits, usual = chart.series, chart.limits, usual_rows(chart.known)
+    if not 0 < day.rows < usual:
         return series, limits
-    mean = min(max(limits.mean, 0.0), 1.0)
-    wider = mean * (1 - mean) * (1 / day.rows - 1 / usual)
-    tolerance = max(series.tolerance, rules.min_share_rows / day.rows)
-    deviation = float(np.sqrt(limits.deviation**2 + wider))
+    mean = series.unscaled(limits.mean)
+    usually = float(np.median([each.positives for each in chart.known]))
+    wider = sampling_error(day, mean, day.rows, usually * day.rows / usual) ** 2
+    wider -= sampling_error(day, mean, usual, usually) ** 2
+    tolerance = series.tolerance
+    if day.kind in SHARES:
+        tolerance = max(tolerance, rules.min_share_rows / day.rows)
+    deviation = float(np.sqrt(limits.deviation**2 + max(wider, 0.0)))
     return replace(series, tolerance=tolerance), replace(limits, deviation=deviation)
 
 
-def _signals(
-    series: Series, limits: Limits, known: list[Measure], measures: list[Measure], severity: str, rules: Monitoring
-) -> list[Signal]:
+def signals_of(chart: Chart, rules: Monitoring) -> list[Signal]:
+    """The days to evaluate of a *chart*, with their limits."""
+    series, limits, measures = chart.series, chart.limits, chart.evaluated
     first, last = (pd.Timestamp(measures[n].day) for n in (0, -1))
     scaled = np.full(((last - first).days + 1, 1), np.nan)
-    of_day = [_of_day(series, limits, known, each, rules) for each in measures]
-    for each, (_, own) in zip(measures, of_day, strict=True):
-        place = (pd.Timestamp(each.day) - first).days
-        scaled[place, 0] = (each.value - limits.mean) / own.deviation
-    levels = control_chart.ewma(scaled, rules.ewma_weight)[:, 0]
+    of_day = [_of_day(chart, each, rules) for each in measures]
+    places = [(pd.Timestamp(each.day) - first).days for each in measures]
+    for place, each, (_, own) in zip(places, measures, of_day, strict=True):
+        scaled[place, 0] = (float(series.scaled(each.value)) - limits.mean) / own.deviation
+    levels = _levels(scaled, series, limits, rules)
     level_upper, level_lower = series.above(limits)[1], series.below(limits)[1]
     return [
         Signal(
@@ -146,15 +188,45 @@ def _signals(
             each.feature,
             each.day,
             each.value,
-            limits.mean,
-            mine.below(own)[0],
+            series.unscaled(limits.mean),
+            _floor(chart, each, mine.below(own)[0]),
             mine.above(own)[0],
             each.rows,
-            limits.mean + limits.deviation * float(levels[(pd.Timestamp(each.day) - first).days]),
+            series.unscaled(limits.mean + limits.deviation * float(levels[place])),
             level_lower,
             level_upper,
-            severity,
+            chart.severity,
             limits.run_length,
+            each.days,
         )
-        for each, (mine, own) in zip(measures, of_day, strict=True)
+        for place, each, (mine, own) in zip(places, measures, of_day, strict=True)
     ]
+
+
+def _floor(chart: Chart, day: Measure, lower: float | None) -> float | None:
+    """The *lower* limit of a day, for the row rate at least that of an outage.
+
+    It owes nothing to the variance: a weekday's expected rows are the median of its earlier days, of all days with
+    fewer than two. Of a few rows it is no rule, because they may all be missing by chance.
+    """
+    if day.kind != "row_rate":
+        return lower
+    weekday = pd.Timestamp(day.day).day_of_week
+    same = [each.value for each in chart.known if pd.Timestamp(each.day).day_of_week == weekday]
+    expected = float(np.median(same if len(same) > 1 else [each.value for each in chart.known]))
+    if expected < OUTAGE_ROWS:
+        return lower
+    return max(lower or 0.0, OUTAGE * expected)
+
+
+def _levels(scaled: Numbers, series: Series, limits: Limits, rules: Monitoring) -> Numbers:
+    """The level of each day (days,) in standard deviations: the EWMA, or the larger CUSUM as a shift with its sign."""
+    if not limits.slack:
+        return np.asarray(control_chart.ewma(scaled, rules.ewma_weight)[:, 0])
+    slack = np.array([limits.slack])
+    upper, lower = (control_chart.cusum(sign * scaled, slack)[:, 0] for sign in (1, -1))
+    if series.side != "both":
+        upper, lower = (upper, 0 * lower) if series.side == "upper" else (0 * upper, lower)
+    return np.array(
+        [limits.as_shift(up) if up >= down else -limits.as_shift(down) for up, down in zip(upper, lower, strict=True)]
+    )

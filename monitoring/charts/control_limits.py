@@ -2,7 +2,8 @@
 
 In-control quarters are resampled from the reference (`monitoring.charts.in_control_days`). Mean and standard deviation are
 re-estimated in each draw on a resampled reference, so that estimation error counts (Jones, Champ and Rigdon, 2001;
-Gandy and Kvaløy, 2013).
+Gandy and Kvaløy, 2013). The standard deviation is squeezed to that of earlier days (`monitoring.charts.variance_prior`),
+in the draws as in the limits. No limit is further than `MOST_DEVIATIONS`, or outside the range of its metric.
 
 Each severity is solved separately, so that many drifting features do not use up the budget of performance. Within a
 severity all charts have the same false alarm rate: a limit is a quantile of the largest values of quarters, extended by
@@ -13,70 +14,30 @@ that the alarms of all charts stay within the share of the budget.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
-from monitoring.charts.control_chart import ewma
-from monitoring.charts.in_control_days import resampled_days
+from monitoring.charts.charted_series import Limits, Series, Side, oriented
+from monitoring.charts.control_chart import MEMORY, cusum, ewma
+from monitoring.charts.in_control_days import Shape, resampled_days
+from monitoring.charts.variance_prior import Prior, moments, pooled, squeezed
 
 Numbers = np.ndarray[Any, Any]
-Side = Literal["upper", "lower", "both"]
 
 QUARTER = 91
 #: The share of the budget that is used; the rest allows for references whose tails or months are not typical.
 BUDGET_SHARE = 0.15
+#: No limit of a day is further from the mean, and no limit of a level further than that many of its own deviations: what
+#: needs more is lost among the days' differences, and a chart that cannot alarm must not look like one that can.
+MOST_DEVIATIONS = 6.0
+#: The smallest slack of a CUSUM: it is then best for a shift of half a standard deviation.
+SLACK = 0.25
 #: Numbers in memory at once: quarters are drawn in batches.
 AT_ONCE = 6_000_000
 #: The largest values of quarters that the tail is fitted to.
 TAIL = 16
-
-
-@dataclass(frozen=True)
-class Limits:
-    """A chart's limits: *day* (Shewhart) and *level* (EWMA), in standard deviations.
-
-    *mean* and *deviation* are the reference's, in units of the series. *run_length* is the in-control run length of the
-    chart in days, by resampling; without a false alarm, all resampled days.
-    """
-
-    mean: float
-    deviation: float
-    day: float
-    level: float
-    run_length: float
-
-
-@dataclass(frozen=True)
-class Series:
-    """A charted series: the *side* of deterioration and the *tolerance*, in units of the series.
-
-    The tolerance is the smallest relevant distance from the mean, or (with *absolute*) the smallest relevant value.
-    """
-
-    name: str
-    side: Side
-    tolerance: float
-    absolute: bool = False
-
-    def above(self, limits: Limits) -> tuple[float | None, float | None]:
-        """The upper limits of day and level, in units of the series."""
-        if self.side == "lower":
-            return None, None
-        return self._limit(limits, limits.day, 1), self._limit(limits, limits.level, 1)
-
-    def below(self, limits: Limits) -> tuple[float | None, float | None]:
-        """The lower limits of day and level."""
-        if self.side == "upper":
-            return None, None
-        return self._limit(limits, limits.day, -1), self._limit(limits, limits.level, -1)
-
-    def _limit(self, limits: Limits, deviations: float, sign: int) -> float:
-        distance = deviations * limits.deviation
-        if self.absolute:
-            return max(limits.mean + distance, self.tolerance)
-        return limits.mean + sign * max(distance, self.tolerance)
 
 
 @dataclass(frozen=True)
@@ -98,24 +59,77 @@ class Budget:
     seed: int
 
 
-def solve(reference: Numbers, weekdays: Numbers, series: Sequence[Series], rule: Rule, budget: Budget) -> list[Limits]:
-    """The limits of the *series* of one severity: *reference* is (days, series), NaN for missing.
+def solve(
+    reference: Numbers,
+    weekdays: Numbers,
+    series: Sequence[Series],
+    rule: Rule,
+    budget: Budget,
+    prior: Prior | None = None,
+) -> list[Limits]:
+    """The limits of the *series* of one severity: *reference* is (days, series), NaN for missing, in their units.
 
     *weekdays* (days,) are 0 to 6.
     """
-    tolerances = np.array([each.tolerance for each in series])
-    sides: list[Side] = [each.side for each in series]
-    resampled = _resampled(reference, weekdays, tolerances, sides, budget)
-    day, level, lengths = _solved(*resampled, rule, BUDGET_SHARE * budget.alarms)
-    columns = (*_moments(reference, tolerances), day, level, lengths)
+    prior = prior or Prior.none(len(series))
+    scaled = np.column_stack([one.scaled(values) for one, values in zip(series, reference.T, strict=True)])
+    known = _Known.of(scaled, series, prior)
+    days, levels = _resampled(known, weekdays, series, budget)
+    day, level, lengths = _solved(days, levels, known, rule, BUDGET_SHARE * budget.alarms, budget.weight)
+    columns = (known.mean, known.deviation, day, level, lengths, known.slack)
     return [Limits(*map(float, each)) for each in zip(*columns, strict=True)]
 
 
-def oriented(values: Numbers, sides: Sequence[Side]) -> Numbers:
-    """Values (..., series) oriented so that larger is worse: unchanged, negated, or absolute."""
-    signs = np.array([-1.0 if side == "lower" else 1.0 for side in sides])
-    both = np.array([side == "both" for side in sides])
-    return np.where(both, np.abs(values), values * signs)
+@dataclass(frozen=True)
+class _Known:
+    """The reference and what follows from it: mean, deviation, and the slack of CUSUMs, all (series,).
+
+    In control the days vary by the *simulated* deviation, which is 0 for a constant; *deviation* is at least *least*.
+    """
+
+    days: Numbers
+    prior: Prior
+    shape: Shape
+    least: Numbers
+    mean: Numbers
+    deviation: Numbers
+    slack: Numbers
+    simulated: Numbers
+
+    @classmethod
+    def of(cls, days: Numbers, series: Sequence[Series], prior: Prior) -> _Known:
+        """Of the scaled *days* (days, series)."""
+        count, mean, _, skew, lag = moments(days)
+        weights = (count, prior.shape_days)
+        shape = Shape(pooled((skew, prior.skew), weights), pooled((lag, prior.lag), weights), np.sum(weights, axis=0))
+        least = np.array([_smallest(one, each) for one, each in zip(series, mean, strict=True)])
+        mean, deviation = _estimated(days, prior, least, prior.mean, prior.variance)
+        # The mean's own error, which a CUSUM with less slack would add up day by day.
+        longer = np.sqrt((1 + shape.persistence) / (1 - shape.persistence))
+        error = longer / np.sqrt(np.maximum(count + prior.mean_days, 1))
+        slack = np.where([one.cumulative for one in series], np.clip(1.5 * error, SLACK, 1.0), 0.0)
+        _, simulated = _estimated(days, prior, np.zeros(len(series)), prior.mean, prior.variance)
+        return cls(days, prior, shape, least, mean, deviation, slack, simulated)
+
+
+def _smallest(one: Series, mean: float) -> float:
+    """The smallest deviation of a series on its scale: 1/20 of the tolerance, so that constants have limits."""
+    start = one.unscaled(mean)
+    end = start + one.tolerance if start + one.tolerance <= one.most else start - one.tolerance
+    return max(abs(float(one.scaled(end)) - float(one.scaled(start))) / 20, 1e-12)
+
+
+def _estimated(
+    days: Numbers, prior: Prior, least: Numbers, mean: Numbers, variance: Numbers
+) -> tuple[Numbers, Numbers]:
+    """Mean and standard deviation of *days* (..., days, series), with a prior's *mean* and *variance*."""
+    known = ~np.isnan(days)
+    count = known.sum(axis=-2)
+    own = np.where(known, days, 0).sum(axis=-2) / np.maximum(count, 1)
+    square = np.where(known, (days - own[..., None, :]) ** 2, 0).sum(axis=-2)
+    degrees = np.maximum(count - 1, 0)
+    found = squeezed(square / np.maximum(degrees, 1), degrees, replace(prior, variance=variance))
+    return pooled((own, mean), (count, prior.mean_days + 0 * count)), np.maximum(np.sqrt(found), least)
 
 
 def persistent(values: Numbers, rule: Rule) -> Numbers:
@@ -139,37 +153,51 @@ def alarms_begin(beyond: Numbers, quiet: int) -> Numbers:
     return begins
 
 
-def _moments(days: Numbers, tolerances: Numbers) -> tuple[Numbers, Numbers]:
-    """Mean and standard deviation along the second last axis; the deviation is at least 1/20 of the tolerance."""
-    known = ~np.isnan(days)
-    count = np.maximum(known.sum(axis=-2, keepdims=True), 1)
-    mean = np.where(known, days, 0).sum(axis=-2, keepdims=True) / count
-    square = np.where(known, (days - mean) ** 2, 0).sum(axis=-2) / np.maximum(count[..., 0, :] - 1, 1)
-    return mean[..., 0, :], np.maximum(np.sqrt(square), np.maximum(tolerances / 20, 1e-12))
-
-
-def _resampled(
-    reference: Numbers, weekdays: Numbers, tolerances: Numbers, sides: Sequence[Side], budget: Budget
-) -> tuple[Numbers, Numbers]:
+def _resampled(known: _Known, weekdays: Numbers, series: Sequence[Series], budget: Budget) -> tuple[Numbers, Numbers]:
     """Days and levels of in-control quarters, oriented: two of (draws, days, series)."""
     random = np.random.default_rng(budget.seed)
-    count, before = len(reference), QUARTER // 7
-    each = max(1, AT_ONCE // ((QUARTER + before + count) * reference.shape[1]))
+    sides: list[Side] = [one.side for one in series]
+    summed = [one.cumulative for one in series]
+    count, before = len(known.days), MEMORY
+    each = max(1, AT_ONCE // ((QUARTER + before + count) * len(series)))
+    _, own, variance, _, _ = moments(known.days)
+    # In control the days vary by the squeezed deviation.
+    spread = known.simulated
+    centred = (known.days - own) / np.maximum(np.sqrt(variance), 1e-100) * spread
     days, levels = [], []
     for first in range(0, budget.draws, each):
         draws = min(each, budget.draws - first)
-        drawn = resampled_days(reference, weekdays, draws, count + before + QUARTER, random)
-        known, quarter = drawn[:, :count], drawn[:, count:]
-        mean, deviation = _moments(known, tolerances)
-        scaled = (quarter - mean[:, None, :]) / deviation[:, None, :]
-        level = oriented(ewma(scaled, budget.weight), sides)[:, before:].astype(np.float32)
-        day = np.nan_to_num(oriented(scaled, sides)[:, before:]).astype(np.float32)
-        days.append(day)
-        levels.append(level)
+        drawn = resampled_days(centred, weekdays, draws, count + before + QUARTER, random, known.shape, spread)
+        reference, quarter = drawn[:, :count], drawn[:, count:]
+        estimated = _estimated(reference, known.prior, known.least, *_prior_draws(known, draws, random))
+        scaled = (quarter - estimated[0][:, None, :]) / estimated[1][:, None, :]
+        level = oriented(ewma(scaled, budget.weight), sides)
+        if any(summed):
+            level = np.where(summed, _sums(scaled, known.slack, sides), level)
+        days.append(np.nan_to_num(oriented(scaled, sides)[:, before:]).astype(np.float32))
+        levels.append(level[:, before:].astype(np.float32))
     return np.concatenate(days), np.concatenate(levels)
 
 
-def _solved(days: Numbers, levels: Numbers, rule: Rule, alarms: float) -> tuple[Numbers, Numbers, Numbers]:
+def _prior_draws(known: _Known, draws: int, random: np.random.Generator) -> tuple[Numbers, Numbers]:
+    """The errors of a prior's mean, and its variances, in each draw: two of (draws, series)."""
+    prior, shape = known.prior, (draws, len(known.deviation))
+    error = known.simulated * np.sqrt((1 + known.shape.persistence) / (1 - known.shape.persistence))
+    mean = error / np.sqrt(np.maximum(prior.mean_days, 1)) * random.standard_normal(shape)
+    degrees = np.maximum(prior.days, 1)
+    return mean, known.simulated**2 * random.chisquare(degrees, shape) / degrees
+
+
+def _sums(scaled: Numbers, slack: Numbers, sides: Sequence[Side]) -> Numbers:
+    """The CUSUM towards deterioration, for both sides the larger one."""
+    upper, lower = cusum(scaled, slack), cusum(-scaled, slack)
+    lowered, both = ([side == name for side in sides] for name in ("lower", "both"))
+    return np.where(both, np.maximum(upper, lower), np.where(lowered, lower, upper))
+
+
+def _solved(
+    days: Numbers, levels: Numbers, known: _Known, rule: Rule, alarms: float, weight: float
+) -> tuple[Numbers, Numbers, Numbers]:
     """Limits of day and level at which quarters have *alarms* on average, and run lengths."""
     both = days, levels
     extremes = [_Extremes.of(persistent(each, rule)) for each in both]
@@ -182,9 +210,14 @@ def _solved(days: Numbers, levels: Numbers, rule: Rule, alarms: float) -> tuple[
         begun = alarms_begin(worst > middle, rule.quiet).sum() / len(worst)
         # With low limits alarms merge and are few again, so that side is excluded.
         low, high = (middle, high) if begun > alarms or (worst > middle).mean() > 0.5 else (low, middle)
-    begun = alarms_begin(np.moveaxis(apart, -1, 0) > high, rule.quiet).sum(axis=(1, 2))
+    # Autocorrelation widens the deviations of an EWMA.
+    share, kept = known.shape.persistence, 1 - weight
+    spread = np.sqrt(weight / (2 - weight) * (1 + kept * share) / (1 - kept * share))
+    most = np.where(known.slack > 0, np.inf, MOST_DEVIATIONS * np.minimum(spread, 0.5))
     day, level = (each.value(high) for each in extremes)
-    return day, level, len(days) * QUARTER / np.maximum(begun, 1)
+    day, level = np.minimum(day, MOST_DEVIATIONS), np.minimum(level, most)
+    begun = alarms_begin(np.moveaxis(persistent((days > day) | (levels > level), rule), -1, 0), rule.quiet)
+    return day, level, len(days) * QUARTER / np.maximum(begun.sum(axis=(1, 2)), 1)
 
 
 @dataclass(frozen=True)

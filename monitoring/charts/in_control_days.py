@@ -9,9 +9,12 @@ draws by its standard error.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
+from monitoring.charts.variance_prior import moments
 
 Numbers = np.ndarray[Any, Any]
 
@@ -20,51 +23,74 @@ BLOCK = 7
 #: The share of the variance that is noise.
 SMOOTH = 0.8
 #: Skewness is clipped here.
-MOST_SKEWED = 6.0
+MOST_SKEWED = 3.0
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Skewness and lag-1 autocorrelation of each series (series,), from *days* days (series,)."""
+
+    skew: Numbers
+    lag: Numbers
+    days: Numbers
+
+    @property
+    def persistence(self) -> Numbers:
+        """The autocorrelation that is simulated: without the bias of a short sample, plus half a standard error.
+
+        The bias correction is that of Marriott and Pope (1954, Biometrika 41).
+        """
+        count = np.maximum(self.days, 2)
+        return np.asarray(np.clip(self.lag + (1 + 3 * self.lag) / count + 0.5 / np.sqrt(count), 0, 0.9))
+
+    def skews(self, draws: int, random: np.random.Generator) -> Numbers:
+        """Skewness of each draw, (draws, 1, series).
+
+        Corrected for bias (Bobée and Robitaille, 1975), and drawn with the asymptotic standard error of Pearson type
+        III.
+        """
+        count = np.maximum(self.days, 3)
+        true = self.skew * (1 + 6.51 / count + 20.2 / count**2 + (1.48 / count + 6.77 / count**2) * self.skew**2)
+        true = np.clip(true, -MOST_SKEWED, MOST_SKEWED)
+        error = np.sqrt(6 * (1 + 1.5 * true**2 + 0.3125 * true**4) / count)
+        skew = true + error * random.standard_normal((draws, 1, len(self.skew)))
+        return np.asarray(np.where(np.abs(skew) < 0.02, 0.02, np.clip(skew, -MOST_SKEWED, MOST_SKEWED)))
 
 
 def resampled_days(
-    reference: Numbers, weekdays: Numbers, draws: int, days: int, random: np.random.Generator
+    reference: Numbers,
+    weekdays: Numbers,
+    draws: int,
+    days: int,
+    random: np.random.Generator,
+    shape: Shape | None = None,
+    deviation: Numbers | None = None,
 ) -> Numbers:
-    """Days resampled from the *reference* (days, series): (draws, days, series)."""
+    """Days resampled from the *reference* (days, series): (draws, days, series).
+
+    *shape* and standard *deviation* of the noise (series,) are by default the reference's own.
+    """
     order = _order(weekdays, draws, days, random)
-    mean = np.nanmean(reference, axis=0)
+    count, mean, variance, skew, lag = moments(reference)
     apart = np.nan_to_num(reference - mean)
-    noise = _noise(apart, draws, days, random)
-    smooth = mean + np.sqrt(1 - SMOOTH) * apart[order] + np.sqrt(SMOOTH) * noise
+    spread = np.sqrt(variance) if deviation is None else deviation
+    # A day that is drawn from n days varies by (n - 1) / n less than the days that they are drawn from.
+    drawn = apart * np.sqrt(len(apart) / max(len(apart) - 1, 1))
+    noise = _noise(shape or Shape(skew, lag, count), draws, days, random) * spread
+    smooth = mean + np.sqrt(1 - SMOOTH) * drawn[order] + np.sqrt(SMOOTH) * noise
     return np.asarray(np.where(np.isnan(reference)[order], np.nan, smooth))
 
 
-def _noise(apart: Numbers, draws: int, days: int, random: np.random.Generator) -> Numbers:
-    """Noise (draws, days, series) with variance, skewness and autocorrelation of *apart* (days, series).
-
-    The innovations have a shifted gamma distribution (Pearson type III).
-    """
-    count = len(apart)
-    deviation = np.sqrt(np.mean(apart**2, axis=0))
-    least = np.maximum(deviation, 1e-100)
-    lag = (apart[1:] * apart[:-1]).sum(axis=0) / (count * least**2)
-    # Bias correction (Marriott and Pope, 1954), plus half a standard error.
-    persistence = np.clip(lag + (1 + 3 * lag) / count + 0.5 / np.sqrt(count), 0, 0.9)
-    skew = _skews(np.mean(apart**3, axis=0) / least**3, count, draws, random)
-    shape = 4 / skew**2
-    innovations = random.standard_gamma(shape, size=(draws, days, len(least)))
-    noise = (innovations - shape) / np.sqrt(shape) * np.sign(skew)
+def _noise(shape: Shape, draws: int, days: int, random: np.random.Generator) -> Numbers:
+    """Noise (draws, days, series) of variance 1 with a *shape*; innovations are shifted gammas (Pearson type III)."""
+    persistence, skew = shape.persistence, shape.skews(draws, random)
+    form = 4 / skew**2
+    innovations = random.standard_gamma(form, size=(draws, days, len(persistence)))
+    noise = (innovations - form) / np.sqrt(form) * np.sign(skew)
     share = np.sqrt(1 - persistence**2)
     for day in range(1, days):
         noise[:, day] = persistence * noise[:, day - 1] + share * noise[:, day]
-    return np.asarray(noise * deviation)
-
-
-def _skews(sample: Numbers, count: int, draws: int, random: np.random.Generator) -> Numbers:
-    """Skewness of each series (draws, 1, series), given the sample skewness *sample* of *count* days.
-
-    Corrected for bias (Bobée and Robitaille, 1975), and drawn with the asymptotic standard error of Pearson type III.
-    """
-    true = sample * (1 + 6.51 / count + 20.2 / count**2 + (1.48 / count + 6.77 / count**2) * sample**2)
-    error = np.sqrt(6 * (1 + 1.5 * true**2 + 0.3125 * true**4) / count)
-    skew = true + error * random.standard_normal((draws, 1, len(sample)))
-    return np.asarray(np.where(np.abs(skew) < 0.02, 0.02, np.clip(skew, -MOST_SKEWED, MOST_SKEWED)))
+    return np.asarray(noise)
 
 
 def _order(weekdays: Numbers, draws: int, days: int, random: np.random.Generator) -> Numbers:

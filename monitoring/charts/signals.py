@@ -13,7 +13,11 @@ COUNTS = ("missing_values", "unseen_categories", "row_rate", "label_coverage")
 
 @dataclass(frozen=True)
 class Measure:
-    """A metric of *kind* on *day*, over *rows*, without limits; *feature* is "" for whole rows."""
+    """A metric of *kind* on *day*, over *rows*, without limits; *feature* is "" for whole rows.
+
+    *positives* is the number of rows of the positive class, for a ROC AUC of two classes. The value is that of *days*
+    days, of which *day* is the last.
+    """
 
     kind: str
     metric: str
@@ -21,6 +25,8 @@ class Measure:
     day: str
     value: float
     rows: int
+    positives: int = 0
+    days: int = 1
 
     @property
     def name(self) -> str:
@@ -33,8 +39,9 @@ class Signal:
     """A metric of *kind* on *day*, with its control limits; *feature* is "" for whole rows.
 
     *expected* is the mean of the reference's days; *lower* and *upper* are the limits of the day (Shewhart; None on a
-    side without a limit). *level* is the EWMA, with its limits. *severity* is page, issue or digest. *run_length* is the
-    chart's in-control run length in days.
+    side without a limit). *level* is the EWMA, or a CUSUM as a shift of the mean, with its limits. *severity* is page,
+    issue or digest. *run_length* is the chart's in-control run length in days. The value is that of *days* days, of
+    which *day* is the last.
     """
 
     kind: str
@@ -51,6 +58,7 @@ class Signal:
     level_upper: float | None = None
     severity: str = "issue"
     run_length: float | None = None
+    days: int = 1
 
     @property
     def breached(self) -> bool:
@@ -61,6 +69,12 @@ class Signal:
     def name(self) -> str:
         """The name of its series."""
         return named(self.kind, self.metric, self.feature)
+
+    @property
+    def when(self) -> str:
+        """The day, or the days of a period: "2026-11-23", "3 days to 2026-11-23", "week to 2026-11-22"."""
+        period = {1: "", 7: "week to "}.get(self.days, f"{self.days} days to ")
+        return f"{period}{self.day}"
 
     def formatted(self, value: float, plain: str = ".3f") -> str:
         """A *value* of the series in its unit, or in the format *plain* without one."""

@@ -137,10 +137,11 @@ def _signal(data: DashboardData, by_version: Mapping[str, Sequence[Signal]]) -> 
     beyond, last = sum(d.breached for d in every), max(every, key=lambda d: d.day)
     often = f" · a false alarm in {_long(last.run_length)}" if last.run_length else ""
     description = (
-        f"{last.severity} · beyond on {beyond} of {len(every)} days · {last.formatted(last.value, '.3g')} on {last.day},"
+        f"{last.severity} · beyond on {beyond} of {len(every)} days · {last.formatted(last.value, '.3g')} on {last.when},"
         f" usually {last.formatted(last.expected, '.3g')}{often}"
     )
-    title, unit = series_words(every[0]), _unit(every[0])
+    period = {1: "", 7: ", by week"}.get(last.days, f", by {last.days} days")
+    title, unit = series_words(every[0]) + period, _unit(every[0])
     return line_chart(title, description, lines, releases(data), _span(data), unit=unit, note=True)
 
 

@@ -34,14 +34,16 @@ class TooFewRowsError(NotMonitoredError):
 
 
 def drift(
-    reference: pd.DataFrame, rows: pd.DataFrame, contract: Contract, seen: Mapping[str, list[str]]
+    reference: pd.DataFrame, rows: pd.DataFrame, contract: Contract, seen: Mapping[str, list[str]], only: str = ""
 ) -> tuple[list[Measure], list[Unknown]]:
     """Drift of *rows* by day, and what could not be measured.
 
-    Both frames are as in `Window`, of full days only. *seen* are the categories in training.
+    Both frames are as in `Window`, of full days only. *seen* are the categories in training. *only* is "features" or
+    "outcomes", which includes the scores.
     """
-    features = [f for f in contract.features if f.name in rows and f.name in reference]
+    features = [f for f in contract.features if f.name in rows and f.name in reference and only != "outcomes"]
     scores = [name for name in reference if name == "score" or name.startswith("score_")]
+    scores = [] if only == "features" else scores
     before, now = prepared(reference, contract), prepared(rows, contract)
     numbers = [f.name for f in features if f.kind == "number"]
     others = [f.name for f in features if f.kind != "number"]
@@ -79,7 +81,7 @@ def drift(
     days = days_of(rows, contract.time)
     steps = [("univariate_drift", numbers + others), ("score_drift", scores)]
     found, unknown = [], []
-    for kind, columns in steps:
+    for kind, columns in [(kind, columns) for kind, columns in steps if columns or not only]:
         # All at once is several times faster; if one crashes, each is measured alone.
         measures, failed = attempt([(kind, partial(univariate, columns, kind))])
         if any(each.crashed for each in failed):
@@ -91,6 +93,8 @@ def drift(
     spread_out = [name for name in known if name not in constant]
     measures, failed = attempt([("multivariate_drift", multivariate)] if spread_out else [])
     found += measures + shares(rows[numbers + others].isna(), days, "missing_values")
+    if only == "outcomes":
+        return found, unknown + failed
     return found + unseen_categories(rows, contract, seen), unknown + failed
 
 

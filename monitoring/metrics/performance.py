@@ -16,6 +16,7 @@ import pandas as pd
 
 from contracts.row_contract import Contract
 from monitoring.charts.signals import Measure, Unknown
+from monitoring.journal.window import days_of
 from monitoring.metrics.daily_metrics import daily_metrics
 from monitoring.metrics.drift import (
     NotMonitoredError,
@@ -100,8 +101,11 @@ def _check_outcomes(reference: pd.DataFrame, contract: Contract) -> None:
 
 def realised(known: pd.DataFrame, contract: Contract) -> list[Measure]:
     """Realised performance by day."""
+    positives = {}
+    if contract.task == "binary" and len(known):
+        positives = known[contract.target.name].groupby(days_of(known, contract.time)).sum().to_dict()
     return [
-        Measure("realised_performance", metric, "", day.day, value, day.labelled)
+        Measure("realised_performance", metric, "", day.day, value, day.labelled, int(positives.get(day.day, 0)))
         for day in daily_metrics(known, contract, "", 1, METRICS[contract.task])
         for metric, value in day.metrics.items()
     ]

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from monitoring.charts.charted_series import Limits, Series, oriented
 from monitoring.charts.control_chart import ewma
-from monitoring.charts.control_limits import Budget, Limits, Rule, Series, alarms_begin, oriented, persistent, solve
+from monitoring.charts.control_limits import MOST_DEVIATIONS, Budget, Rule, alarms_begin, persistent, solve
 from monitoring.charts.in_control_days import resampled_days
 
 pytestmark = pytest.mark.slow
@@ -42,12 +43,16 @@ def false_alarms(limits, quarters, rule):
 @pytest.mark.parametrize("rule", [Rule(1, 1, 3), Rule(2, 3, 3)])
 @pytest.mark.parametrize("kind", ["plain", "weekly", "together", "persistent", "skewed"])
 def test_quiet_streams_keep_to_the_budget(kind, rule):
-    """On average over references of six weeks, each with quarters that were never seen."""
+    """On average over references, each with quarters that were never seen.
+
+    Six weeks are enough; a skewed day is now and then beyond six deviations of so few days, where no limit is.
+    """
     found = []
+    days = 112 if kind == "skewed" else 42
     for seed in range(8):
         random = np.random.default_rng(seed)
-        reference = stream(random, 42, kind)[0]
-        limits = solve(reference, np.arange(42) % 7, SERIES, rule, Budget(1.0, WEIGHT, 200, 7))
+        reference = stream(random, days, kind)[0]
+        limits = solve(reference, np.arange(days) % 7, SERIES, rule, Budget(1.0, WEIGHT, 200, 7))
         found.append(false_alarms(limits, stream(random, 105, kind, draws=40), rule))
 
     assert np.mean(found) <= 1.0
@@ -61,7 +66,8 @@ def test_a_smaller_budget_means_wider_limits():
         for alarms in (0.2, 4.0)
     )
 
-    assert all(a.day > b.day and a.level > b.level for a, b in zip(rare, often, strict=True))
+    assert all(a.day >= b.day and a.level >= b.level for a, b in zip(rare, often, strict=True))
+    assert sum(a.day > b.day for a, b in zip(rare, often, strict=True)) > len(SERIES) / 2
     assert np.median([each.run_length for each in rare]) > np.median([each.run_length for each in often])
 
 
@@ -80,13 +86,14 @@ def test_a_series_of_few_odd_days_hardly_widens_the_others_limits():
 
 
 def test_every_chart_alarms_as_rarely_as_any_other():
-    """Whatever its tail: the budget is not spent on the wildest among them."""
+    """Whatever its tail: the budget is not spent on the wildest among them. At the largest limit they alarm more often."""
     random = np.random.default_rng(1)
     odd = np.where(random.random((56, 4)) < 0.05, random.gamma(2.0, size=(56, 4)), 0.0)
     mixed = np.column_stack([stream(random, 56, kind)[0][:, :4] for kind in ("plain", "skewed")] + [odd])
     limits = solve(mixed, np.arange(56) % 7, SERIES, Rule(1, 1, 3), Budget(8.0, WEIGHT, 400, 7))
-    lengths = [each.run_length for each in limits]
+    lengths = [each.run_length for each in limits if each.day < MOST_DEVIATIONS]
 
+    assert len(lengths) >= 6
     assert max(lengths) < 2 * min(lengths)
 
 

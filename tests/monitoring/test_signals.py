@@ -282,17 +282,19 @@ def test_counts_of_a_day_with_few_rows_are_judged(made, journal, rules):
     assert "2026-02-27" not in {s.day for s in signals if s.kind == "score_drift"}
 
 
-def test_a_stream_of_few_rows_has_its_counts_judged(made, journal, rules):
-    """And says of all else that it is not."""
+def test_a_stream_of_few_rows_has_its_counts_and_outcomes_evaluated(made, journal, rules):
+    """Twelve rows a day: everything by two days; the reference is too short for distances by week."""
     buys = made("binary")
     answers, outcomes = answered(buys, BEFORE, 8)
     for each in answers:
         each["row"]["campaign"] = None
     write(journal, answers[::12], outcomes[::12])
     window = read_window(journal, reading(buys), 21, pd.Timestamp("2026-02-28", tz="UTC"))
-    signals, unknown, _ = measure_window(window, buys.reference, buys.contract, buys.seen, rules)
+    signals, _, _ = measure_window(window, buys.reference, buys.contract, buys.seen, rules)
 
-    assert {s.kind for s in signals} == {"missing_values", "unseen_categories"}
+    by_days = {s.kind: s.days for s in signals}
+    assert {"missing_values", "unseen_categories", "realised_performance", "prediction_bias"} <= {*by_days}
+    assert (by_days["missing_values"], by_days["realised_performance"]) == (2, 2)
     assert breached(signals, "missing_values")["campaign"] == 1
     assert breached(signals, "missing_values")["country"] == 0
-    assert "score_drift" in {each.kind for each in unknown if "min_rows" in each.why}
+    assert "univariate_drift" not in by_days
