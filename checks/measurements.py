@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pandas as pd
 
 from checks.comparison.compare import Compared, calibration, compare
+from checks.comparison.own_evaluation import Evaluation, own_evaluation
 from checks.comparison.slices import by_slice, slices
 from checks.evidence import Evidence, rows_of
 from checks.gate_inputs import GateInputs
@@ -47,7 +48,8 @@ class Measurements:
 
     *champion_rows* are the champion's own holdout, None without it. *upstream*, *serving* and *deepchecks* are the
     findings of those steps, *deepchecks_rules* the names that the last must give. *use* is this use of the holdout
-    and *earlier_uses* how many other candidates were compared on each of its days.
+    and *earlier_uses* how many other candidates were compared on each of its days. *evaluations* are the own evaluations
+    of champion and anchor, or the reason why one is missing.
     """
 
     inputs: GateInputs
@@ -62,6 +64,7 @@ class Measurements:
     deepchecks_rules: tuple[str, ...] = ()
     use: Use = field(default_factory=lambda: Use("", "", "", ""))
     earlier_uses: Mapping[str, int] = field(default_factory=dict)
+    evaluations: Mapping[str, Evaluation | str] = field(default_factory=dict)
 
     @property
     def fresh_rows(self) -> int:
@@ -85,10 +88,10 @@ def measure(
         gate,
         lambda: pd.concat([evidence.train, evidence.holdout], ignore_index=True),
     )
-    comparison = Comparison()
+    comparison, evaluations = Comparison(), _evaluations(inputs)
     if evidence.fresh.sum() >= gate.min_fresh_rows:
         progress(f"comparing on {int(evidence.fresh.sum()):,} fresh rows ...")
-        comparison = _compare(evidence, gate)
+        comparison = _compare(evidence, gate, evaluations.get("champion"))
     progress("loading Deepchecks ...")
     from checks.rules import deepchecks_suite  # noqa: PLC0415 -- takes ten seconds and more
 
@@ -110,6 +113,7 @@ def measure(
         tuple(rule.name for rule in rules),
         use,
         dict(zip(days, count_earlier(use, days, recorded_uses(inputs.notes)), strict=True)),
+        evaluations,
     )
 
 
@@ -133,7 +137,17 @@ def this_use(evidence: Evidence, candidate: Bundle) -> Use:
     return Use(evidence.contract.name, first, last, candidate.digest)
 
 
-def _compare(evidence: Evidence, gate: Gate) -> Comparison:
+def _evaluations(inputs: GateInputs) -> dict[str, Evaluation | str]:
+    """The own evaluation of champion and anchor, once where they are the same."""
+    models = {"champion": inputs.champion}
+    if inputs.anchor and (inputs.champion is None or inputs.anchor.digest != inputs.champion.digest):
+        models["anchor"] = inputs.anchor
+    return {role: own_evaluation(bundle) for role, bundle in models.items() if bundle}
+
+
+def _compare(evidence: Evidence, gate: Gate, evaluation: Evaluation | str | None) -> Comparison:
     table, findings = compare(evidence, gate.compare)
+    if isinstance(evaluation, Evaluation):
+        table = [replace(row, evaluated=evaluation.value(row.metric)) for row in table]
     findings += calibration(evidence, gate.compare, gate.calibration) + slices(evidence, gate)
     return Comparison(table, findings, by_slice(evidence, table[0].metric), churn_share(evidence))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from contracts.limit_types import Count, Number, Severity, Share, Table
+from contracts.limit_types import Count, Number, Probability, Severity, Share, Table
 
 
 @dataclass(frozen=True)
@@ -84,6 +84,16 @@ class Model(Table):
     max_degradation: Share
     max_calibration_error: Share
     severity: Severity = "block"
+
+
+@dataclass(frozen=True)
+class Decay(Table):
+    """`[gate.decay]`: champion and anchor on new rows, against their own evaluation."""
+
+    confidence: Probability
+    min_margins: Number
+    certain_errors: Share
+    severity: Severity = "hold"
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,19 @@ from typing import Annotated, Any, get_type_hints
 from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
 from contracts.comparison_limits import Margins, margins_of
-from contracts.gate_limits import Behaviour, Compatibility, Data, Drift, Labels, Leakage, Model, Rows, Serving, Upstream
+from contracts.gate_limits import (
+    Behaviour,
+    Compatibility,
+    Data,
+    Decay,
+    Drift,
+    Labels,
+    Leakage,
+    Model,
+    Rows,
+    Serving,
+    Upstream,
+)
 from contracts.limit_types import Count, Draws, Number, Probability, Severity, Table, unknown
 from contracts.monitoring_limits import Incident, Monitoring
 from contracts.release_policy import Experiment, Land, Rollback
@@ -91,6 +103,7 @@ class Gate(Table):
     compare: Compare
     calibration: Calibration
     slices: Slices
+    decay: Decay
 
     @model_validator(mode="after")
     def _agrees(self) -> Gate:

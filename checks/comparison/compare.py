@@ -34,6 +34,7 @@ class Compared:
 
     *difference* is the gain: larger is better, and for regression it is a share of the champion's error. It is None
     without a champion; *low* and *high*, its interval at the *confidence*, are None with too few days. *outcome* and *limit* are those of the rule `compare.<metric>`.
+    *evaluated* is the champion's metric when it was evaluated, None without that.
     """
 
     metric: str
@@ -48,6 +49,7 @@ class Compared:
     outcome: Outcome | None = None
     limit: str = ""
     confidence: float = 0.95
+    evaluated: float | None = None
 
 
 def fresh_blocks(evidence: Evidence, rules: Compare) -> Blocks:

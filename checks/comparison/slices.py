@@ -4,6 +4,10 @@ The contract names slices; others are discovered by a shallow tree on the differ
 Chung et al. 2019, "Slice Finder"). A slice that is selected for its loss regresses to the mean, so slices are discovered
 on every other day and tested on the days between (sample splitting; Cox 1975). Holm's method (1979) corrects for the
 number of slices, whatever their overlap.
+
+A slice passes if its interval lies above the limit. One that is worse with the family-wise confidence of the comparison
+fails, and one that is worse with that of `SUSPECT` holds the candidate. Any other is inconclusive and only reported: most
+slices are too small to be settled, so that they would hold every candidate.
 """
 
 from __future__ import annotations
@@ -16,10 +20,11 @@ import numpy as np
 from sklearn.tree import DecisionTreeRegressor
 
 from checks.comparison.bootstrap import Blocks, Gap, measures, paired
-from checks.comparison.compare import fresh_blocks, gain
+from checks.comparison.compare import fresh_blocks, gain, missing, more_rows
 from checks.comparison.weighted_metrics import METRICS, losses
 from checks.evidence import Array, Evidence
-from checks.verdict import Finding, ruled
+from checks.verdict import Finding, Outcome
+from contracts.limit_types import Severity
 from contracts.thresholds import Gate
 
 FOUND = "slice.discovered"
@@ -29,6 +34,8 @@ SHOWN = 50
 DEPTH, COMMONEST = 2, 10
 #: Most rows for the discovery.
 ENOUGH = 50_000
+#: Family-wise error rate with which a slice is worse and holds the candidate.
+SUSPECT = 0.1
 _WHY = "A gain on average can hide a loss in a segment."
 
 
@@ -42,7 +49,7 @@ class Slice:
 
 
 def slices(evidence: Evidence, gate: Gate) -> list[Finding]:
-    """A finding for each slice that is large enough, and at least one on discovered slices."""
+    """A finding for each slice that is large enough, the worst first, and at least one on discovered slices."""
     rules = gate.slices
     if evidence.champion is None:
         unreadable = evidence.unreadable
@@ -62,21 +69,31 @@ def slices(evidence: Evidence, gate: Gate) -> list[Finding]:
     tested = [*_named(evidence, rules.min_rows), *_discovered(evidence, metric, blocks, gate)]
     tested = [each for each in tested if _is_defined(evidence, metric, each)]
     gaps = [_gap(evidence, metric, each, blocks, gate) for each in tested]
-    fails = holm([gap.p_value(limit) for gap in gaps], (1 - gate.compare.confidence) / 2)
+    p_values = [gap.p_value(limit) for gap in gaps]
+    fails, suspects = (holm(p_values, level) for level in ((1 - gate.compare.confidence) / 2, SUSPECT))
     findings = [
-        ruled(
-            each.rule,
-            not fail,
-            f"{each.name}: gain {gain(metric, gap.value)} over the champion on {gap.rows:,} rows",
-            f"at least {gain(metric, limit)}, corrected for {len(tested)} slices",
-            _WHY,
-            rules.severity,
-        )
-        for each, gap, fail in zip(tested, gaps, fails, strict=True)
+        _finding(tested[n], gaps[n], limit, (fails[n], suspects[n]), len(tested), rules.severity)
+        for n in np.argsort(p_values, kind="stable")
     ]
     if FOUND not in {each.rule for each in findings}:
         findings.append(Finding(FOUND, "PASS", "no worse slice was discovered", "none", _WHY, rules.severity))
     return findings
+
+
+def _finding(each: Slice, gap: Gap, limit: float, worse: tuple[bool, bool], tested: int, severity: Severity) -> Finding:
+    """The finding on a slice; *worse* is whether it fails and whether it holds, corrected for the *tested* slices."""
+    fails, suspect = worse
+    outcome: Outcome = "FAIL" if fails else "PASS" if gap.low is not None and gap.low >= limit else "INCONCLUSIVE"
+    why, more = _WHY, None
+    if outcome == "INCONCLUSIVE":
+        why, more = missing(gap, limit), more_rows(gap, limit)
+        severity = "hold" if suspect and severity != "warn" else "warn"
+    interval = f"{gap.days} days: too few for an interval"
+    if gap.low is not None and gap.high is not None:
+        interval = f"{gap.confidence:.0%} CI {gain(gap.metric, gap.low)} to {gain(gap.metric, gap.high)}"
+    observed = f"{each.name}: gain {gain(gap.metric, gap.value)} over the champion ({interval}) on {gap.rows:,} rows"
+    corrected = f"at least {gain(gap.metric, limit)}, corrected for {tested} slice{'s' if tested > 1 else ''}"
+    return Finding(each.rule, outcome, observed, corrected, why, severity, more)
 
 
 def holm(p_values: Sequence[float], level: float) -> list[bool]:

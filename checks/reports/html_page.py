@@ -14,7 +14,7 @@ from checks.insights.permutation_importance import Importance
 from checks.insights.prediction_churn import Churn
 from checks.insights.review import Review
 from checks.reports.mermaid import Chart
-from checks.reports.pull_request import REMARKS, TO_DO
+from checks.reports.pull_request import REMARKS, TO_DO, WHEN_EVALUATED
 from checks.reports.report_svg import Interval, bars, intervals, named_bars
 from checks.verdict import OUTCOMES, Verdict
 from contracts.comparison_limits import LARGER_IS_BETTER
@@ -67,7 +67,7 @@ def _metrics(compared: Sequence[Compared]) -> Table:
     rows = []
     for row in compared:
         better = "higher" if row.metric in LARGER_IS_BETTER else "lower"
-        models = (row.candidate, row.champion, row.anchor, row.baseline)
+        models = (row.candidate, row.champion, row.evaluated, row.anchor, row.baseline)
         cells = [row.metric, better, *("" if each is None else f"{each:.4f}" for each in models)]
         if row.difference is None or row.low is None or row.high is None:
             rows.append([*cells, "", "", "", ""])
@@ -80,6 +80,7 @@ def _metrics(compared: Sequence[Compared]) -> Table:
         "better",
         "candidate",
         "champion",
+        f"champion {WHEN_EVALUATED}",
         "anchor",
         "baseline",
         "gain",

@@ -23,6 +23,8 @@ from reporting.markdown import Section, bullets, code, page, table_row, text
 
 #: Remarks of the training run on its data.
 REMARKS = f"{HEADING} (they do not change the verdict)"
+#: The champion's metric on its own holdout.
+WHEN_EVALUATED = "when evaluated"
 _SIGN = {"PROMOTE": "✅", "HOLD": "⏸️", "REJECT": "❌"}
 #: What a reviewer does about a verdict.
 TO_DO = {
@@ -87,8 +89,10 @@ def report(
     and *budget* its limit for auto-merge, *most_churn* a sentence on the slice with the most; *more* is folded.
     """
     passing = [f for f in verdict.findings if f.outcome == "PASS"]
-    warnings = [f for f in verdict.findings if _is_warning(f)]
+    unsettled = [f for f in verdict.findings if _is_unsettled_slice(f)]
+    warnings = [f for f in verdict.findings if _is_warning(f) and not _is_unsettled_slice(f)]
     failing = [f for f in verdict.findings if f.outcome != "PASS" and not _is_warning(f)]
+    unsettled_title = f"Slices that are not settled: {len(unsettled)} (they do not block)"
     metric = table[0].metric if table else ""
     heading = f"## {_SIGN[verdict.decision]} {verdict.decision}\n\n**{text(verdict.summary)}**"
     changes = [_churn(churn, budget, fresh), most_churn, _worse_slices(slices, metric)]
@@ -100,6 +104,7 @@ def report(
             Section("findings", _findings("Failed or not settled", failing)),
             Section("what to do", TO_DO[verdict.decision].replace("What to do:", "**What to do:**"), kept=True),
             Section("warnings", _findings("Warnings (they do not block)", warnings)),
+            Section("slices not settled", _findings(unsettled_title, unsettled, _MOST_WORSE)),
             Section("changed predictions", _list("Changed predictions", changes)),
             Section("remarks", bullets(REMARKS, recorded(candidate), whole="verdict.json")),
             Section(_changes_title(candidate, champion), model_changes(candidate, champion), folded=True),
@@ -135,7 +140,8 @@ def _metrics(table: Sequence[Compared], fresh: int, champion: Mapping[str, Any] 
         return f"There are only {rows}: nothing was measured."
     compared = any(row.champion is not None for row in table)
     anchored = any(row.anchor is not None for row in table)
-    columns = ["metric", "candidate", *(["champion"] if compared else [])]
+    evaluated = any(row.evaluated is not None for row in table)
+    columns = ["metric", "candidate", *(["champion"] if compared else []), *([WHEN_EVALUATED] if evaluated else [])]
     if compared:
         columns += ["gain over champion", f"{table[0].confidence:.0%} confidence interval", "limit", "outcome"]
     columns += [*(["anchor"] if anchored else []), "baseline"]
@@ -145,7 +151,11 @@ def _metrics(table: Sequence[Compared], fresh: int, champion: Mapping[str, Any] 
         arrow = "↑" if row.metric in LARGER_IS_BETTER else "↓"
         cells = [f"{text(row.metric)} {arrow}", f"{row.candidate:.4f}"]
         if compared:
-            cells += ["" if row.champion is None else f"{row.champion:.4f}", *_gain(row)]
+            cells.append("" if row.champion is None else f"{row.champion:.4f}")
+        if evaluated:
+            cells.append("" if row.evaluated is None else f"{row.evaluated:.4f}")
+        if compared:
+            cells += _gain(row)
         if anchored:
             cells.append("" if row.anchor is None else f"{row.anchor:.4f}")
         lines.append(table_row([*cells, f"{row.baseline:.4f}"]))
@@ -202,18 +212,18 @@ def _worse_slices(slices: Sequence[Slice], metric: str) -> str:
     )
 
 
-def _findings(heading: str, findings: Sequence[Finding]) -> str:
+def _findings(heading: str, findings: Sequence[Finding], most: int = _MOST_FINDINGS) -> str:
     """A list of findings, those that could not be checked first."""
     if not findings:
         return ""
     lines = [f"**{heading}**\n"]
-    for each in sorted(findings, key=_urgency)[:_MOST_FINDINGS]:
+    for each in sorted(findings, key=_urgency)[:most]:
         sign = "⚠️" if _is_warning(each) and each.outcome == "FAIL" else _outcome(each.outcome)
         lines.append(
             f"- **{text(each.rule)}** {sign}: {text(each.observed)}; limit: {text(each.limit)}. {text(each.why)}"
         )
-    if len(findings) > _MOST_FINDINGS:
-        lines.append(f"- …{_and_more(len(findings), _MOST_FINDINGS)}; see verdict.json")
+    if len(findings) > most:
+        lines.append(f"- …{_and_more(len(findings), most)}; see verdict.json")
     return "\n".join(lines)
 
 
@@ -251,6 +261,10 @@ def _outcome(outcome: Outcome) -> str:
 
 def _urgency(finding: Finding) -> int:
     return [*OUTCOMES].index(finding.outcome)
+
+
+def _is_unsettled_slice(finding: Finding) -> bool:
+    return finding.rule.startswith("slice.") and finding.outcome == "INCONCLUSIVE" and _is_warning(finding)
 
 
 def _is_warning(finding: Finding) -> bool:

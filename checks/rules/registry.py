@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from checks.comparison.anchor import anchor_state
 from checks.comparison.compare import required_comparisons
+from checks.comparison.performance_decay import decayed
 from checks.comparison.slices import FOUND
 from checks.measurements import Measurements
 from checks.rules import bundle_sanity as bundle
@@ -36,6 +37,12 @@ def _retired(m: Measurements) -> list[Finding]:
         return []
     live = [each.contract for each in (m.inputs.champion, m.inputs.anchor) if each]
     return contract.retired(m.evidence.contract, live)
+
+
+def _decayed(m: Measurements) -> list[Finding]:
+    champion, before = m.inputs.champion, m.evidence.past.before
+    history = None if champion is None or before is None else (before, champion.contract)
+    return decayed(m.evidence, m.evaluations, m.gate, history)
 
 
 Rule = Callable[[Measurements], Finding | Sequence[Finding]]
@@ -69,6 +76,7 @@ RULES: Mapping[str, Rule] = {
     "compare.anchor": lambda m: anchor_state(m.evidence, m.inputs.anchor_slot, m.inputs.quarantine),
     "contract.retired": _retired,
     "compare.*": lambda m: m.comparison.findings,
+    "champion.*": _decayed,
     "deepchecks.*": lambda m: m.deepchecks,
     "live.*": lambda m: m.inputs.slots,
     "data.looks": lambda m: holdout_reuse.earlier_uses(m.use, m.earlier_uses, m.gate.max_looks),

@@ -91,6 +91,16 @@ def test_it_reads_as_it_did():
     assert folded() + "\n\n" + most_churn(REVIEW.churn) + "\n" == GOLDEN.read_text()
 
 
+def test_the_champions_own_evaluation_is_a_column():
+    """Beside its metric on the rows of today; without one there is no such column."""
+    table = [replace(TABLE[0], evaluated=0.4712)]
+    words = page(judge(FINDINGS, [], True, "Good."), REVIEW, table, CANDIDATE, [CHART])
+
+    assert "champion when evaluated" in words
+    assert "0.4712" in words
+    assert "champion when evaluated" not in drawn()
+
+
 def test_the_slice_with_the_most_churn_is_one_line():
     """A slice that changes like the rest is not named."""
     assert most_churn(REVIEW.churn).startswith("Most churn in the slice origin = JFK: 4.0% false to true")

@@ -6,8 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from checks.comparison.slices import FOUND, holm, slices
+from checks.comparison.bootstrap import Gap
+from checks.comparison.slices import FOUND, Slice, _finding, holm, slices
 from checks.evidence import Evidence
+from checks.verdict import judge
 from contracts.row_contract import Contract, Feature, Target
 
 DAYS, PER = 14, 300
@@ -74,7 +76,7 @@ def test_a_small_slice_is_not_judged_and_none_are_looked_for_if_so_wished(rules)
     gate = replace(rules.gate, slices=replace(rules.gate.slices, min_rows=1000, max_found=0))
     found = slices(evidence(0), gate)
 
-    assert [f.rule for f in found] == ["slice.country=AT", "slice.country=DE", FOUND]
+    assert {f.rule for f in found} == {"slice.country=AT", "slice.country=DE", FOUND}
     assert found[-1].observed == "no worse slice was discovered"
 
 
@@ -84,6 +86,41 @@ def test_without_a_champion_that_can_be_read_nothing_passes(rules):
 
     assert [f.outcome for f in slices(bare, rules.gate)] == ["PASS"]
     assert [f.outcome for f in slices(replace(bare, unreadable="odd"), rules.gate)] == ["NOT_RUN"]
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "worse", "severity", "expected"),
+    [
+        (-0.080, -0.015, (False, False), "block", ("INCONCLUSIVE", "warn")),
+        (-0.080, -0.015, (False, True), "block", ("INCONCLUSIVE", "hold")),
+        (-0.080, -0.015, (False, True), "warn", ("INCONCLUSIVE", "warn")),
+        (-0.080, -0.015, (True, True), "block", ("FAIL", "block")),
+        (-0.030, 0.020, (False, False), "block", ("INCONCLUSIVE", "warn")),
+        (-0.009, 0.020, (False, False), "block", ("PASS", "block")),
+        (None, None, (False, False), "block", ("INCONCLUSIVE", "warn")),
+    ],
+)
+def test_a_slice_passes_where_its_interval_is_above_the_limit(low, high, worse, severity, expected):
+    """Not settled is no pass; worse with a family-wise error rate of a tenth holds."""
+    gap = Gap("log_loss", 0.5, 0.46, -0.048, low, high, 0.016, 13, 400, 14 if low else 1, 0.95)
+    found = _finding(Slice("slice.country=CH", "country = CH", None), gap, -0.01, worse, 5, severity)
+
+    assert (found.outcome, found.severity) == expected
+    assert found.limit == "at least -0.0100, corrected for 5 slices"
+    if low:
+        assert f"(95% CI {low:+.4f} to {high:+.4f}) on 400 rows" in found.observed
+
+
+@pytest.mark.parametrize(("hurt", "holds"), [(0.3, True), (0.0, False)])
+def test_a_slice_that_is_probably_worse_holds(rules, hurt, holds):
+    """Of a candidate that is worse in a thirtieth of the rows: too few for a rejection after the correction."""
+    found = slices(
+        evidence(3, lambda rows: (rows["country"] == "CH") & (np.arange(len(rows)) % 10 < 10 * hurt)), rules.gate
+    )
+    (swiss,) = (f for f in found if f.rule == "slice.country=CH")
+
+    assert judge([swiss], [], True, "").decision == ("HOLD" if holds else "PROMOTE")
+    assert swiss.outcome == "INCONCLUSIVE"
 
 
 def test_holm_is_as_in_the_book():

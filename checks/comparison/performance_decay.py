@@ -1,0 +1,233 @@
+"""The performance of champion and anchor on rows that arrived since their own evaluation.
+
+A paired comparison cancels what changes for both models: with noisy labels, or a feature that broke for every model, the
+candidate can still be better. The champion does not change, so its own performance shows it. How much a fixed model
+moves without a fault differs between streams: the limit comes from a backtest on the rows that the champion was released
+with, which later faults cannot touch.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import special
+
+from checks.comparison.backtest import Period, backtest
+from checks.comparison.own_evaluation import Evaluation
+from checks.comparison.period_effect import Level, PeriodEffect, level, period_effect
+from checks.comparison.weighted_metrics import METRICS, RELATIVE, Means, Measure
+from checks.evidence import Array, Evidence
+from checks.verdict import Finding, ruled
+from contracts.comparison_limits import LARGER_IS_BETTER
+from contracts.row_contract import Contract
+from contracts.thresholds import Gate
+
+#: The share of wrong outcomes among the rows of which a model is most certain: noise in the labels shows there first.
+CERTAIN = "certain_errors"
+_MOST_CERTAIN = 0.1
+#: How much a fixed model moves from period to period where nothing is known of the stream. As a variance ratio it was 1.0
+#: to 6.8 on flights, hotel bookings, rented bikes and two generated streams.
+PRIOR = PeriodEffect(1.7, 6.0)
+#: Fewest new rows.
+FEWEST = 100
+_WHY = (
+    "A comparison of two models cancels what changes for both. Repair the labels or features of these days; if the world"
+    " changed, merge the proposal, or waive the rule."
+)
+
+
+@dataclass(frozen=True)
+class Change:
+    """A metric of one model *now* and *then*, when it was evaluated, on *rows* new rows of so many *days*.
+
+    *loss* is the change for the worse: of a `RELATIVE` metric as a logarithm. *limit* is its limit, *candidate* the
+    candidate's metric on the new rows, *moved* the largest change in the history, of so many *periods* of *length* days.
+    *guess* is the metric of a constant prediction.
+    """
+
+    metric: str
+    then: float
+    now: float
+    candidate: float
+    guess: float
+    limit: float
+    rows: int
+    days: int
+    moved: float
+    periods: int
+    length: int
+
+    @property
+    def loss(self) -> float:
+        """How much worse the model is than when it was evaluated."""
+        return worse(self.metric, self.then, self.now)
+
+    @property
+    def is_blind(self) -> bool:
+        """Whether the limit allows a model that is no better than a constant prediction."""
+        return worse(self.metric, self.then, self.guess) <= self.limit
+
+
+def decayed(
+    evidence: Evidence,
+    evaluations: Mapping[str, Evaluation | str],
+    gate: Gate,
+    history: tuple[pd.DataFrame, Contract] | None,
+) -> list[Finding]:
+    """The findings `champion.<metric>` and `anchor.<metric>`.
+
+    *evaluations* are those of "champion" and "anchor", as far as there are any; *history* are rows that are known to be
+    older than the new ones, with their contract.
+    """
+    scores = {"champion": evidence.champion, "anchor": evidence.anchor}
+    findings: list[Finding] = []
+    periods: dict[int, list[Period]] = {}
+    for role, evaluation in evaluations.items():
+        reason = evaluation if isinstance(evaluation, str) else _lacking(evidence, evaluation, scores[role])
+        for metric in metrics(evidence.contract.task, gate):
+            rule = f"champion.{metric}" if role == "champion" else f"anchor.{metric}"
+            if reason or isinstance(evaluation, str):
+                findings.append(
+                    Finding(rule, "PASS", f"cannot be compared: {reason}", "none", _WHY, gate.decay.severity)
+                )
+                continue
+            length = evaluation.length
+            if length not in periods:
+                periods[length] = backtest(*history, length) if history else []
+            change = _change(metric, evidence, np.asarray(scores[role]), evaluation, periods[length], gate)
+            findings.append(_finding(rule, role, change, gate))
+    return findings
+
+
+def metrics(task: str, gate: Gate) -> list[str]:
+    """The metrics that are followed."""
+    return [*gate.compare.margins(task).metrics, *([] if task == "regression" else [CERTAIN])]
+
+
+def certain_errors(truth: Array, scores: Array) -> Means:
+    """The share of wrong outcomes among the tenth of the rows with the most certain scores."""
+    both = np.column_stack([1 - scores, scores]) if scores.ndim == 1 else scores
+    certainty, wrong = both.max(axis=1), both.argmax(axis=1) != truth
+    chosen = certainty >= np.quantile(certainty, 1 - _MOST_CERTAIN)
+    parts = np.column_stack([wrong & chosen, chosen]).astype(float)
+    return Means(parts, lambda means: means[..., 0] / means[..., 1])
+
+
+def worse(metric: str, then: float, now: float) -> float:
+    """By how much *now* is worse than *then*; for a `RELATIVE` metric the logarithm of the ratio."""
+    if metric in RELATIVE:
+        return math.log(now / then) if now > 0 and then > 0 else math.nan
+    return then - now if metric in LARGER_IS_BETTER else now - then
+
+
+def _lacking(evidence: Evidence, evaluation: Evaluation, scores: Array | None) -> str:
+    """The reason why there is nothing to compare; "" if there is."""
+    if scores is None:
+        return "it cannot score the candidate's rows"
+    rows = int(_new(evidence, evaluation).sum())
+    if rows < FEWEST:
+        return f"{rows} rows are later than its evaluation; {FEWEST} are needed"
+    return "" if evaluation.length > 1 else "it was evaluated on one day"
+
+
+def _new(evidence: Evidence, evaluation: Evaluation) -> Any:
+    """The fresh rows that are later than the evaluation: (n,)."""
+    return evidence.fresh & (evidence.holdout[evidence.contract.time] > evaluation.end).to_numpy()
+
+
+def _change(
+    metric: str, evidence: Evidence, scores: Array, evaluation: Evaluation, periods: Sequence[Period], gate: Gate
+) -> Change:
+    new = _new(evidence, evaluation)
+    truth, days = evidence.truth[new], evidence.days[new]
+    measure = certain_errors if metric == CERTAIN else METRICS[metric]
+    draws, seed = gate.compare.draws, gate.compare.seed
+
+    def seen(measure: Measure, day: Any) -> Level:
+        return level(measure, day, draws, seed, metric in RELATIVE)
+
+    then = seen(measure(evaluation.truth, evaluation.scores), evaluation.day)
+    history = [seen(measure(each.truth, each.scores[0]), each.day) for each in periods]
+    effect = period_effect([history], PRIOR)
+    count = len(np.unique(days))
+    # The error on the new rows by the days of the evaluation: a fault must not widen its own limit.
+    shorter = max(then.days / count, then.rows / len(truth))
+    variance = then.error**2 * (1 + shorter) * effect.after(_lag(evaluation, days))
+    limit = float(special.stdtrit(effect.freedom, gate.decay.confidence)) * math.sqrt(variance)
+    values = [each.value for each in history]
+    return Change(
+        metric,
+        measure(evaluation.truth, evaluation.scores)(),
+        measure(truth, scores[new])(),
+        measure(truth, evidence.holdout_scores[new])(),
+        measure(evaluation.truth, _constant(evaluation))(),
+        max(limit, _least(metric, evidence.contract.task, gate)),
+        len(truth),
+        count,
+        max((abs(b - a) for a, b in itertools.pairwise(values)), default=0.0),
+        len(periods),
+        evaluation.length,
+    )
+
+
+def _constant(evaluation: Evaluation) -> Array:
+    """Scores that do not depend on the row: the shares of the classes, or the mean outcome."""
+    truth, scores = evaluation.truth, evaluation.scores
+    if scores.ndim == 1:
+        return np.full(len(truth), truth.mean())
+    shares = np.bincount(truth.astype(int), minlength=scores.shape[1]) / len(truth)
+    return np.tile(shares, (len(truth), 1))
+
+
+def _lag(evaluation: Evaluation, days: Any) -> float:
+    """The distance from the middle of the evaluation to that of the new days, in lengths of the evaluation."""
+    then, now = (pd.to_datetime(np.unique(each)) for each in (evaluation.day, days))
+    middles = [each.min() + (each.max() - each.min()) / 2 for each in (then, now)]
+    return float((middles[1] - middles[0]) / pd.Timedelta(days=evaluation.length))
+
+
+def _least(metric: str, task: str, gate: Gate) -> float:
+    """The smallest change that can fail."""
+    if metric == CERTAIN:
+        return gate.decay.certain_errors
+    return gate.decay.min_margins * gate.compare.margins(task).margins[metric]
+
+
+def _finding(rule: str, role: str, change: Change, gate: Gate) -> Finding:
+    name = f"the {role}'s own {change.metric}"
+    severity = gate.decay.severity
+    if not math.isfinite(change.loss) or not math.isfinite(change.limit):
+        return Finding(rule, "PASS", f"{name} is undefined on these rows", "none", _WHY, severity)
+    way = "fell" if change.metric in LARGER_IS_BETTER else "rose"
+    later = f"{change.days} later day{'s' if change.days > 1 else ''}"
+    holds = change.loss <= change.limit
+    if holds:
+        observed = f"{name} was {change.then:.4f} when evaluated and is {change.now:.4f} on {later}"
+    else:
+        observed = f"{name} {way} from {change.then:.4f} to {change.now:.4f} on {later}: {_cause(change, role)}"
+    relative = change.metric in RELATIVE
+    limit, moved = (f"{math.expm1(x):.1%}" if relative else f"{x:.4f}" for x in (change.limit, change.moved))
+    known = f"a fixed model moved by up to {moved} between {change.periods} earlier periods of {change.length} days"
+    if not change.periods:
+        known = "there are too few earlier days to see how much a fixed model moves"
+    if change.is_blind:
+        known += "; only a model worse than a constant prediction would be noticed"
+    return ruled(
+        rule, holds, observed, f"{'a fall' if way == 'fell' else 'a rise'} of {limit}: {known}", _WHY, severity
+    )
+
+
+def _cause(change: Change, role: str) -> str:
+    """What it means, by the candidate's performance on the same rows."""
+    if worse(change.metric, change.then, change.candidate) > change.limit / 2:
+        return "labels or features changed for every model"
+    return (
+        f"labels or features changed for the {role}, and the candidate, with {change.candidate:.4f}, was trained on changed"
+        " rows"
+    )

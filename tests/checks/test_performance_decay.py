@@ -1,0 +1,223 @@
+"""The champion does not change: where its performance does, labels or features did."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from checks.comparison.backtest import backtest
+from checks.comparison.own_evaluation import Evaluation, own_evaluation
+from checks.comparison.performance_decay import certain_errors, decayed
+from checks.comparison.period_effect import Level, PeriodEffect, period_effect
+from checks.evidence import Evidence, days_of, gather, load_bundle, target
+from checks.verdict import judge
+from contracts.row_contract import Contract, Feature, Target
+
+#: Days of the champion's training and evaluation, and of the new rows.
+TRAIN, LENGTH, A_DAY = 62, 14, 150
+TARGETS = {"binary": Target("y", (False, True)), "multiclass": Target("y", ("a", "b", "c")), "regression": Target("y")}
+FAULTS = ["every fifth label is noise", "the labels are flipped", "the features are shuffled"]
+
+
+def contract_of(task):
+    features = (Feature("x", "number"), Feature("z", "number"))
+    return Contract(name="s", task=task, key="k", time="at", features=features, target=TARGETS[task])
+
+
+def scored(rows, task):
+    """The best scores: what a good model gives."""
+    x, z = rows["x"].to_numpy(), rows["z"].to_numpy()
+    if task == "regression":
+        return 20 + 5 * x + z
+    odds = np.column_stack([np.zeros(len(x)), 1.6 * x - 1, 1.2 * z - 1])[:, : 2 if task == "binary" else 3]
+    shares = np.exp(odds) / np.exp(odds).sum(axis=1, keepdims=True)
+    return shares[:, 1] if task == "binary" else shares
+
+
+def stream(task, days, seed=0, shift=0.0):
+    """Rows of so many days, the effect of *x* moving by *shift* from fortnight to fortnight."""
+    random = np.random.default_rng(seed)
+    n = days * A_DAY
+    day = np.repeat(np.arange(days), A_DAY)
+    rows = pd.DataFrame({"x": random.normal(size=n), "z": random.normal(size=n), "k": np.arange(n).astype(str)})
+    rows["at"] = pd.Timestamp("2026-03-01", tz="UTC") + pd.to_timedelta(day, "D")
+    moved = rows.assign(x=rows["x"] * (1 + shift * random.normal(size=days // LENGTH + 1)[day // LENGTH]))
+    scores = scored(moved, task)
+    if task == "regression":
+        rows["y"] = scores + random.normal(size=n)
+    elif task == "binary":
+        rows["y"] = (random.random(n) < scores).astype(float)
+    else:
+        rows["y"] = (random.random(n)[:, None] > scores.cumsum(axis=1)).sum(axis=1).astype(float)
+    return rows
+
+
+def broken(rows, task, fault):
+    """The rows with a *fault*."""
+    random, n, y = np.random.default_rng(1), len(rows), rows["y"].to_numpy()
+    if "noise" in fault:
+        return rows.assign(y=np.where(random.random(n) < 0.2, random.permutation(y), y))
+    if "flipped" in fault:
+        return rows.assign(y={"binary": 1 - y, "multiclass": (y + 1) % 3, "regression": 40 - y}[task])
+    return rows.assign(x=random.permutation(rows["x"]), z=random.permutation(rows["z"]))
+
+
+def case(task, fault="", seed=0, shift=0.0, later=LENGTH):
+    """Evidence of new rows with a *fault*, the champion's evaluation, and the history."""
+    contract = contract_of(task)
+    rows = stream(task, TRAIN + LENGTH + later, seed, shift)
+    day = (rows["at"] - rows["at"].iloc[0]).dt.days
+    old, new = rows[day < TRAIN + LENGTH], rows[day >= TRAIN + LENGTH].reset_index(drop=True)
+    held = old[old["at"] >= old["at"].iloc[0] + pd.Timedelta(days=TRAIN)]
+    evaluation = Evaluation(target(held, contract), scored(held, task), days_of(held, contract), held["at"].max())
+    new = broken(new, task, fault) if fault else new
+    scores = scored(new, task)
+    fresh = np.ones(len(new), bool)
+    return Evidence(contract, old, new, scored(old, task), scores, fresh, scores, "", True), evaluation, (old, contract)
+
+
+def found(task, rules, evidence, evaluation, history):
+    return {each.rule: each for each in decayed(evidence, {"champion": evaluation}, rules.gate, history)}
+
+
+@pytest.mark.parametrize("task", TARGETS)
+def test_a_champion_on_rows_like_those_of_its_evaluation_passes(task, rules):
+    """For three streams of each task."""
+    for seed in range(3):
+        findings = found(task, rules, *case(task, seed=seed)).values()
+        assert {each.outcome for each in findings} == {"PASS"}, seed
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("task", TARGETS)
+def test_what_hits_every_model_holds(task, fault, rules):
+    """The comparison of two equal models shows nothing of it."""
+    findings = found(task, rules, *case(task, fault))
+    verdict = judge([*findings.values()], [], True, "")
+
+    assert verdict.decision == "HOLD"
+    assert "the champion's own" in verdict.summary
+    assert "labels or features changed for every model" in verdict.summary
+
+
+def test_the_sentence_has_both_values_and_the_limit_its_history(rules):
+    """A reviewer sees what changed, and how much is usual."""
+    finding = found("binary", rules, *case("binary", FAULTS[1]))["champion.roc_auc"]
+
+    assert finding.observed == (
+        "the champion's own roc_auc fell from 0.8346 to 0.1804 on 14 later days: labels or features changed for every model"
+    )
+    assert finding.limit.startswith("a fall of 0.0")
+    assert finding.limit.endswith("between 3 earlier periods of 14 days")
+
+
+def test_a_candidate_that_was_trained_on_changed_rows_is_named(rules):
+    """It is good on the new rows, whose labels are all flipped."""
+    evidence, *rest = case("binary", FAULTS[1])
+    finding = found("binary", rules, replace(evidence, holdout_scores=1 - evidence.holdout_scores), *rest)[
+        "champion.roc_auc"
+    ]
+
+    assert finding.observed.endswith("and the candidate, with 0.8196, was trained on changed rows")
+
+
+def test_a_stream_that_moves_has_a_wide_limit(rules):
+    """The same noise in the labels is within what such a stream does without a fault."""
+    steady, moving = (
+        found("binary", rules, *case("binary", FAULTS[0], seed=1, shift=shift))["champion.roc_auc"]
+        for shift in (0.0, 2.0)
+    )
+    widths = [float(each.limit.split(":")[0].removeprefix("a fall of ")) for each in (steady, moving)]
+
+    assert widths[1] > 2 * widths[0]
+    assert (steady.outcome, moving.outcome) == ("FAIL", "PASS")
+
+
+def test_faulty_rows_do_not_widen_their_own_limit(rules):
+    """The limit comes from rows that the champion was released with."""
+    clean, faulty = (found("binary", rules, *case("binary", fault))["champion.log_loss"] for fault in ("", FAULTS[1]))
+
+    assert clean.limit == faulty.limit
+
+
+def test_few_new_days_have_a_wider_limit(rules):
+    """One day says less than fourteen."""
+    limits = [
+        found("binary", rules, *case("binary", later=later))["champion.roc_auc"].limit.split(":")[0]
+        for later in (1, 14)
+    ]
+
+    assert float(limits[0].split()[-1]) > 1.5 * float(limits[1].split()[-1])
+
+
+def test_what_cannot_be_compared_passes_with_the_reason(rules):
+    """Old bundles without evidence, a champion that cannot be read, and no new rows."""
+    evidence, evaluation, history = case("binary")
+    same = replace(evaluation, end=evidence.holdout["at"].max())
+    for given, words in [
+        ((evidence, "evidence/holdout.parquet cannot be read", history), "evidence/holdout.parquet cannot be read"),
+        ((replace(evidence, champion=None), evaluation, history), "it cannot score the candidate's rows"),
+        ((evidence, same, history), "0 rows are later than its evaluation; 100 are needed"),
+    ]:
+        findings = found("binary", rules, *given)
+        assert {(each.outcome, words in each.observed) for each in findings.values()} == {("PASS", True)}
+
+
+def test_without_a_history_the_limit_comes_from_other_streams(rules):
+    """And the finding says so."""
+    evidence, evaluation, _ = case("binary", FAULTS[1])
+    finding = found("binary", rules, evidence, evaluation, None)["champion.roc_auc"]
+
+    assert finding.outcome == "FAIL"
+    assert "there are too few earlier days" in finding.limit
+
+
+def test_bundles_of_format_1_have_an_evaluation(bundles, rules):
+    """It has the champion's metrics on its own holdout."""
+    old, new = (load_bundle(bundle) for bundle in bundles)
+    evidence, evaluation = gather(new, old), own_evaluation(old)
+
+    assert evaluation.value("roc_auc") == pytest.approx(0.8947, abs=1e-3)
+    history = evidence.past.before, old.contract
+    findings = decayed(evidence, {"champion": evaluation, "anchor": "no evidence"}, rules.gate, history)
+    assert [each.rule for each in findings] == [
+        f"{role}.{metric}" for role in ("champion", "anchor") for metric in ("log_loss", "roc_auc", "certain_errors")
+    ]
+
+
+def test_certain_errors_are_those_of_the_most_certain_tenth():
+    """Of the rows with the most certain scores, whichever the class."""
+    scores = np.r_[np.full(5, 0.01), np.full(5, 0.99), np.full(90, 0.5)]
+    truth = np.r_[np.zeros(4), 1.0, np.ones(5), np.zeros(90)]
+
+    assert certain_errors(truth, scores)() == pytest.approx(0.1)
+    assert certain_errors(truth, np.column_stack([1 - scores, scores]))() == pytest.approx(0.1)
+
+
+def test_the_backtest_trains_before_its_periods(rules):
+    """The first third of the days is trained on; the newest periods are evaluated."""
+    contract, rows = contract_of("multiclass"), stream("multiclass", 70)
+    periods = backtest(rows, contract, 14)
+
+    assert [len(np.unique(each.day)) for each in periods] == [14] * 3
+    assert max(periods[-1].day) == str(rows["at"].max().date())
+    assert periods[0].scores[0].shape == (len(periods[0].truth), 3)
+    assert backtest(rows, contract, 30) == []
+    assert backtest(rows.assign(y=1.0), contract, 14) == []
+
+
+def test_the_effect_of_the_period_is_estimated_and_shrunk():
+    """Simulated: the ratio is 1 + the variance of periods over that of their means."""
+    random, prior = np.random.default_rng(0), PeriodEffect(1.7, 6.0)
+    for spread, ratio in [(0.0, 1.0), (2.0, 5.0)]:
+        models = [
+            [Level(value, 1.0, 100, 14) for value in random.normal(0, np.hypot(1, spread), 5)] for _ in range(500)
+        ]
+        many = period_effect(models, prior)
+        assert many.ratio == pytest.approx(ratio, rel=0.1)
+        assert (many.freedom, many.changes) == (2006, 2000)
+    few = period_effect([[Level(0.0, 1.0, 100, 14), Level(0.0, 1.0, 100, 14)]], prior)
+    assert few.ratio == pytest.approx(6 / 7 * 1.7)
+    assert few.after(0.1) == few.ratio
+    assert PeriodEffect(2.0, 6.0).after(3) == 4.0
