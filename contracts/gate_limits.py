@@ -27,6 +27,7 @@ class Leakage(Table):
     max_solo: Share
     max_new: Share
     max_split_copies: Share
+    max_replayed: Share
     severity: Severity = "block"
 
 

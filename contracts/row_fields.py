@@ -36,7 +36,8 @@ class Feature:
 
     *minimum* and *maximum* (inclusive) and *unit* are for numbers. *choices* are all values of a category; without them
     an unseen category is accepted, and monitoring counts it. *direction* ("up", "down") is for numbers that must not move
-    the score the other way, which the gate checks.
+    the score the other way, which the gate checks. *revised* says that past values are corrected later by design, so that
+    rules on changed values leave it out.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Feature:
     nullable: bool = False
     owner: str = ""
     direction: Literal["", "up", "down"] = ""
+    revised: bool = False
 
     def expects(self) -> str:
         """The values that it accepts, in words."""
@@ -86,7 +88,7 @@ class Feature:
             yield f"{self.name}: kind is {show(self.kind)}; expected one of {', '.join(get_args(Kind))}"
         if not isinstance(self.direction, str):
             yield f"{self.name}: direction is {show(self.direction)}; expected up or down"
-        yield from unwritable(self.name, self, ("description", "unit", "owner", "nullable"))
+        yield from unwritable(self.name, self, ("description", "unit", "owner", "nullable", "revised"))
 
     def own_problems(self) -> Iterable[str]:
         """Every problem of the declaration."""
@@ -246,7 +248,7 @@ def unwritable(owner: str, item: Any, names: Iterable[str]) -> Iterable[str]:
     for name in names:
         value = getattr(item, name)
         if not _is_writable(value):
-            expected = "True or False" if name == "nullable" else "plain text"
+            expected = "True or False" if name in ("nullable", "revised") else "plain text"
             yield f"{owner}: {name} is {show(value)}; expected {expected}"
 
 

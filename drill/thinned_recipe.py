@@ -70,8 +70,14 @@ class Subject:
     def changed(self, change: Change, **more: Any) -> SimpleNamespace:
         """The recipe with its rows changed by *change*, and the attributes *more*."""
         recipe = self.recipe
-        load = recipe.load
-        recipe.load = lambda start, end: change(load(start, end), self)
+        load, last = recipe.load, training_window(recipe, self.today)[1]
+
+        def changed(start: datetime, end: datetime) -> Frame:
+            # The change is in the source: it does not depend on the end of the window that is loaded.
+            rows = change(load(start, max(end, last)), self)
+            return rows if end >= last else rows[pd.to_datetime(rows[recipe.CONTRACT.time], utc=True) < end]
+
+        recipe.load = changed
         for name, value in more.items():
             setattr(recipe, name, value)
         return recipe
@@ -104,7 +110,9 @@ class Subject:
     def _thin(self, rows: Frame, contract: Contract) -> Frame:
         if not isinstance(rows, pd.DataFrame) or [*rows.columns].count(contract.key) != 1:
             return rows  # training reports what is wrong with them
-        share = min(1.0, ROWS / max(len(rows), 1))
+        # A row is kept or not whatever the window: training loads the same rows with an earlier end.
+        whole = _load(self.path, *training_window(_read(self.path), self.today))
+        share = min(1.0, ROWS / max(len(whole), 1))
         words = (self.salt + rows[contract.key].astype(str)).to_numpy(object)
         kept = pd.util.hash_array(words) % 10_000 < share * 10_000
         return rows[kept].reset_index(drop=True)
@@ -115,7 +123,7 @@ def _read(path: Path) -> Any:
     return read_recipe(path)
 
 
-@functools.lru_cache(maxsize=4)
+@functools.lru_cache(maxsize=8)
 def _load(path: Path, start: datetime, end: datetime) -> Frame:
     return _read(path).load(start, end)
 

@@ -37,6 +37,7 @@ from model.features.recipe_syntax import EditError
 from model.notices import replayed
 from model.onnx_export.export import Build, ExportError, export, read_manifest
 from model.onnx_export.parity import ParityError
+from model.point_in_time import differing
 from model.train import RecipeError, read_recipe, train
 
 OK, USAGE, NO_MODEL, FORGE = 0, 2, 5, 6
@@ -183,7 +184,7 @@ def _make(args: argparse.Namespace, into: Path) -> Path:
         f"trained on {len(split.train):,} rows, holdout of {len(split.holdout):,} later rows: "
         + ", ".join(f"{name} {value:.4f}" for name, value in fitted.metrics.items())
     )
-    for remark in fitted.remarks:
+    for remark in (*fitted.remarks, *differing(fitted.replay or {}, fitted.contract)):
         _say(f"warning: {remark}")
     build = Build(datetime.now(UTC), commit_of(args.recipe), args.recipe)
     made = export(fitted, build, into, rules.export.parity)

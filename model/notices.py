@@ -32,7 +32,10 @@ def recorded(manifest: Mapping[str, Any]) -> list[str]:
     Older bundles have none. Values of another form than export writes are ignored, since the gate reads manifests from
     anybody.
     """
-    return [*replayed(_table(manifest.get("parity"))), *_texts(manifest.get("remarks"))]
+    features = _table(manifest.get("contract")).get("features") or []
+    revised = [str(each["name"]) for each in features if each.get("revised")]
+    said = [f"revised by design, so rules on changed values leave it out: {_few(revised)}"] if revised else []
+    return [*replayed(_table(manifest.get("parity"))), *_texts(manifest.get("remarks")), *said]
 
 
 def replayed(parity: Mapping[str, Any]) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -21,6 +21,7 @@ from model.declarations import Declared, Recipe, declared, defined
 from model.estimator_scores import Scores, check_scores, decisions, measure, scores_of
 from model.notices import remarks
 from model.onnx_export.convertibility import unfit
+from model.point_in_time import replay
 from model.recipe_errors import described, place
 
 #: With more training rows, there is no second fit with another seed: the seed has little effect then.
@@ -40,7 +41,7 @@ class Fitted:
 
     *unstable* is the share of the holdout's decisions that another seed changes; None if nothing in the estimator is
     random, or there are too many rows for a second fit. *remarks* are sentences on the rows. *where* is the place of
-    each field in the recipe.
+    each field in the recipe. *replay* compares a load with an earlier end (`model.point_in_time`).
     """
 
     estimator: Any
@@ -51,6 +52,7 @@ class Fitted:
     unstable: float | None = None
     remarks: tuple[str, ...] = ()
     where: Declared = NOWHERE
+    replay: Mapping[str, Any] | None = None
 
 
 def read_recipe(path: Path) -> ModuleType:
@@ -148,7 +150,9 @@ def train(recipe: Recipe, today: date) -> Fitted:
         ) from error
     truth = encoded_target(split.holdout, contract)
     measured = measure(contract, truth, scores)
-    return Fitted(estimator, contract, split, (start, end), measured, unstable, remarks(loaded, contract), where)
+    again = replay(recipe.load, split, contract, (start, end))
+    said = remarks(loaded, contract)
+    return Fitted(estimator, contract, split, (start, end), measured, unstable, said, where, again)
 
 
 def _unstable(make: Callable[[], Any], split: Split, contract: Contract, scores: Scores) -> float | None:

@@ -44,23 +44,29 @@ def window(today: date) -> tuple[datetime, datetime]:
 
 def load(start: datetime, end: datetime) -> pd.DataFrame:
     """Rows evenly over the days, the same for the same day."""
-    random = np.random.default_rng(start.toordinal())
-    seconds = np.sort(random.uniform(0, (end - start).total_seconds(), ROWS))
+    days = pd.date_range(start, end, freq="D", inclusive="left")
+    rows = pd.concat([_day(day) for day in days], ignore_index=True)
+    return rows[rows["at"] < end]
+
+
+def _day(day: pd.Timestamp) -> pd.DataFrame:
+    rows = ROWS // DAYS
+    random = np.random.default_rng(day.toordinal())
     found: dict[str, object] = {
-        "who": random.integers(0, ROWS // 3, ROWS).astype(str),
-        "at": pd.Timestamp(start) + pd.to_timedelta(seconds, unit="s"),
-        "flag": random.random(ROWS) < 0.3,
+        "who": random.integers(0, ROWS // 3, rows).astype(str),
+        "at": day + pd.to_timedelta(np.sort(random.uniform(0, 86_400, rows)), unit="s"),
+        "flag": random.random(rows) < 0.3,
     }
     pull: Any = 1.2 * np.asarray(found["flag"], dtype=float)
     for name, count in WORDS.items():
-        place = random.integers(0, count, ROWS)
+        place = random.integers(0, count, rows)
         found[name] = np.array([f"{name}{n}" for n in range(count)])[place]
         pull = pull + np.sin(place)
     for n in range(NUMBERS):
-        value = random.normal(0, 1, ROWS)
+        value = random.normal(0, 1, rows)
         pull = pull + value * (0.8 if n < 4 else 0.0)
-        found[f"x{n}"] = np.where(random.random(ROWS) < 0.02, np.nan, value)
-    found["y"] = random.random(ROWS) < 1 / (1 + np.exp(1.0 - pull))
+        found[f"x{n}"] = np.where(random.random(rows) < 0.02, np.nan, value)
+    found["y"] = random.random(rows) < 1 / (1 + np.exp(1.0 - pull))
     return pd.DataFrame(found)
 
 

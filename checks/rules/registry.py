@@ -18,7 +18,7 @@ from checks.rules import contract_compatibility as contract
 from checks.rules import holdout_reuse
 from checks.rules import model_behaviour as behaviour
 from checks.rules.rows import column_values as columns
-from checks.rules.rows import labels, leakage
+from checks.rules.rows import labels, leakage, replayed_rows
 from checks.rules.rows import row_counts as counts
 from checks.rules.serving import serving_limits
 from checks.verdict import Finding
@@ -57,6 +57,7 @@ RULES: Mapping[str, Rule] = {
     "serving.*": lambda m: m.serving,
     "leak.solo": lambda m: leakage.solo(m.evidence, m.gate.leakage),
     "leak.split": lambda m: leakage.split(m.evidence, m.gate.leakage),
+    "leak.replay": lambda m: replayed_rows.replayed(m.inputs.candidate, m.gate.leakage),
     "labels.maturing": lambda m: labels.maturing(m.evidence, m.gate.labels),
     "labels.balance": lambda m: labels.balance(m.evidence, m.gate.labels),
     "data.rewritten": lambda m: columns.rewritten(m.evidence, m.gate.rows),

@@ -114,6 +114,15 @@ def test_a_retired_feature_may_still_be_sent_and_may_be_anything():
     assert "retired" not in CONTRACT.to_json()
 
 
+def test_a_feature_may_be_revised_by_design():
+    """A contract without such a feature has the JSON that it had before, and so the same digest."""
+    revised = replace(CONTRACT, features=(replace(CONTRACT.features[0], revised=True), *CONTRACT.features[1:]))
+
+    assert Contract.from_json(json.loads(json.dumps(revised.to_json()))) == revised
+    assert revised.to_json()["features"][0]["revised"] is True
+    assert "revised" not in json.dumps(CONTRACT.to_json())
+
+
 def test_a_misspelt_field_is_told_from_an_unknown_one():
     """A nullable field under a wrong name would be lost in silence."""
     row = {name: value for name, value in GOOD.items() if name != "age"} | {"agee": 31}

@@ -447,6 +447,13 @@ def test_a_remark_names_ten_features_and_counts_the_others():
         assert recorded({"parity": odd}) == []
 
 
+def test_features_that_are_revised_by_design_are_named():
+    """In the proposal and the report, since rules leave them out."""
+    contract = {"features": [{"name": "age"}, {"name": "spent", "revised": True}]}
+
+    assert recorded({"contract": contract}) == ["revised by design, so rules on changed values leave it out: spent"]
+
+
 def test_rows_beside_thresholds_are_capped_and_counted():
     """What is left out is said."""
     contract = Contract(

@@ -59,6 +59,7 @@ def test_a_bundle_is_what_the_scorer_loads(fitted, build, tmp_path):
         "data",
         "metrics",
         "parity",
+        "point_in_time",
         "core",
         "recipe",
         "build",

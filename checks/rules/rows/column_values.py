@@ -30,8 +30,9 @@ def rewritten(evidence: Evidence, limits: Rows) -> Finding:
     contract, both = evidence.contract, evidence.past.both
     changed: dict[str, float] = {}
     if len(both) >= MIN_ROWS:
+        revised = {feature.name for feature in contract.features if feature.revised}
         for name in [*contract.feature_names, contract.target.name]:
-            if f"{name}_before" in both:
+            if f"{name}_before" in both and name not in revised:
                 changed[name] = float(_differs(both[name], both[f"{name}_before"]).mean())
     worst = sorted(changed, key=lambda name: -changed[name])
     observed = f"of {len(both):,} rows in both bundles, " if worst else "too few rows in both bundles to compare"
