@@ -93,6 +93,11 @@ drill: $(INSTALLED) ## inject faults into your data, recipe and bundle: which do
 	@$(CHECKS) -m drill judge
 	$(if $(PEERS),@$(WORK) -m drill peers)
 
+drill-nights: $(INSTALLED) ## how often does each rule reject or hold without a fault? nights over a year, into BENCHMARKS.md  [TODAY=2013-08-15] [NIGHTS=52]
+	@$(WORK) -m drill.nights make $(if $(TODAY),--today $(TODAY)) --nights $(or $(NIGHTS),52)
+	@$(CHECKS) -m drill.nights judge
+	@$(WORK) -m drill.nights report
+
 ##@ Develop
 setup: $(INSTALLED) .venv/test/installed .venv/s3/installed .venv/docs/installed ## install everything now
 
@@ -160,4 +165,4 @@ help:
 .venv/%/installed: requirements/%.txt requirements/install.sh
 	@requirements/install.sh $*
 
-.PHONY: demo extra test test-fast coverage coverage-report test-spark test-clients test-serve test-checks test-work retrain gate land serve watch experiment site rollback status drill setup lint lint-code lint-types lint-schemas docs reference pictures bench bench-experiment bench-gate bench-watch bench-scale soak lock clean help
+.PHONY: demo extra test test-fast coverage coverage-report test-spark test-clients test-serve test-checks test-work retrain gate land serve watch experiment site rollback status drill drill-nights setup lint lint-code lint-types lint-schemas docs reference pictures bench bench-experiment bench-gate bench-watch bench-scale soak lock clean help

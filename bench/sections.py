@@ -5,7 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 
 #: All sections, in their order.
-SECTIONS = ("scorer", "before", "gate", "speed", "drill", "watch", "generated", "arrivals", "scale", "experiment")
+SECTIONS = (
+    "scorer",
+    "before",
+    "gate",
+    "speed",
+    "drill",
+    "nights",
+    "watch",
+    "generated",
+    "arrivals",
+    "scale",
+    "experiment",
+)
 HEADING = "# Benchmarks\n\nEach part is written by the command that it names; nothing here is edited by hand.\n"
 
 

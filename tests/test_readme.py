@@ -33,7 +33,7 @@ LIVE = "serve/live.toml"
 #: What measures takes minutes; its parts are tested in tests/bench and tests/drill.
 LONG = {
     *("make bench", "make bench-experiment", "make bench-gate", "make bench-scale", "make bench-watch"),
-    *("make soak", "make drill", "make drill PEERS=all"),
+    *("make soak", "make drill", "make drill PEERS=all", "make drill-nights TODAY=2013-12-20 NIGHTS=26"),
 }
 #: These run tests or linters, install or resolve, and would do so within a test.
 HOUSE = {

@@ -60,7 +60,7 @@ PACKAGES: dict[str, list[list[Box]]] = {
     ],
     "drill": [
         [("__main__", "make, judge, peers")],
-        [("faults", "faults to inject"), ("clean_candidates", "no fault"), ("peers", "other tools")],
+        [("faults", "faults to inject"), ("clean_candidates", "no fault"), ("nights", "over a year"), ("peers", "other tools")],
     ],
 }
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import checks.options
 import drill.__main__
+import drill.nights.__main__
 import forge.command_line
 import model.__main__
 import monitoring.__main__
@@ -72,6 +73,7 @@ def parsers() -> list[argparse.ArgumentParser]:
         serve.journal.commands._parser(),
         monitoring.__main__._parser(),
         drill.__main__._parser(),
+        drill.nights.__main__._parser(),
     ]
 
 

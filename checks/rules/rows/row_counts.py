@@ -1,10 +1,9 @@
-"""The number of rows: lost, repeated, too few, too old, or at shifted hours."""
+"""The number of rows: lost, repeated, too few, or too old."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from checks.evidence import Evidence, days_of
@@ -79,31 +78,6 @@ def stale(evidence: Evidence, limits: Rows) -> Finding:
     )
 
 
-def clock(evidence: Evidence, limits: Rows) -> Finding:
-    """The distribution over the hours of the day is not shifted by some hours."""
-    before, now = (_hours(rows[evidence.contract.time]) for rows in (evidence.train, evidence.holdout))
-    apart = [float(np.abs(np.roll(now, -shift) - before).sum() / 2) for shift in range(24)]
-    best = int(np.argmin(apart))
-    shifted = best != 0 and apart[0] - apart[best] > limits.max_clock
-    observed = f"the distribution over the hours of the day differs by {apart[0]:.0%} from training"
-    if shifted:
-        hours = best if best <= 12 else best - 24
-        observed += f", and by {apart[best]:.0%} if shifted by {hours:+d} hours"
-    return ruled(
-        "data.clock",
-        not shifted,
-        observed,
-        f"no shift that explains more than {limits.max_clock:.0%}",
-        "A change of time zone moves every row to another hour, and some to another day.",
-        limits.severity,
-    )
-
-
 def _per_day(extent: Any) -> float:
     span = pd.Timestamp(extent["end"]) - pd.Timestamp(extent["start"])
     return float(extent["rows"] / max(span / pd.Timedelta(days=1), 1.0))
-
-
-def _hours(at: pd.Series[Any]) -> Any:
-    counts = np.bincount(at.dt.hour, minlength=24)
-    return counts / counts.sum()

@@ -1,0 +1,172 @@
+"""Measure the error rates of the gate's rules on clean nights over a year.
+
+python -m drill.nights make      in the training environment: the recipe's bundle as of each night
+python -m drill.nights judge     in the gate's environment: the gate on each, against the night before; nights.json
+python -m drill.nights report    the tables of one or several such files, into BENCHMARKS.md
+
+An interrupted run continues if recipe, days and code are the same.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import sys
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+for each in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):  # two processes share two cores
+    os.environ.setdefault(each, "1")
+for each in ("GITHUB_STEP_SUMMARY", "GITHUB_OUTPUT"):
+    os.environ.pop(each, None)
+
+from drill.drill_digest import beside, identity  # noqa: E402
+from drill.workers import spread  # noqa: E402
+from forge.closed_pipes import ignore_closed_pipes  # noqa: E402
+
+FOLDER = Path("build/nights")
+SUBJECT, NIGHTS = "subject.json", "nights.json"
+OK, USAGE, NO_NIGHTS = 0, 2, 5
+
+
+class NightsError(Exception):
+    """There are no nights to judge or to report. The message says why and what to type."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; returns its exit code."""
+    from contracts.thresholds import ConfigurationError  # noqa: PLC0415 -- each environment has its own half
+
+    args = _parser().parse_args(arguments)
+    try:
+        {"make": _make, "judge": _judge, "report": _report}[args.command](args)
+    except ConfigurationError as error:
+        return _stop(USAGE, error)
+    except ModuleNotFoundError as error:
+        return _stop(NO_NIGHTS, f"{error}: see --help for which environment {args.command} is for")
+    except (NightsError, OSError) as error:
+        return _stop(NO_NIGHTS, error)
+    except KeyboardInterrupt:
+        return _stop(130, "interrupted; run the same command again to continue")
+    return OK
+
+
+def _make(args: argparse.Namespace) -> None:
+    from contracts.thresholds import read_rules  # noqa: PLC0415
+    from drill.nights.night_bundles import days_until, lost, make  # noqa: PLC0415
+    from drill.thinned_recipe import ROWS, Subject  # noqa: PLC0415
+    from model.train import RecipeError, read_recipe  # noqa: PLC0415
+
+    rules = read_rules(args.rules)
+    try:
+        read_recipe(args.recipe)
+    except RecipeError as error:
+        raise NightsError(str(error)) from error
+    days = days_until(args.today, args.nights, args.every)
+    of = identity(days[0], args.every, rules.export.parity, files=beside(args.recipe))
+    if (args.out / SUBJECT).is_file() and _json(args.out / SUBJECT).get("of") != of:
+        shutil.rmtree(args.out)
+    args.out.mkdir(parents=True, exist_ok=True)
+    run = {"of": of, "recipe": str(args.recipe), "rows": ROWS, "every": args.every, "days": [*map(str, days)]}
+    (args.out / SUBJECT).write_text(json.dumps(run), encoding="utf-8")
+    _say(f"training {len(days)} bundles of {args.recipe}, as of {days[0]} to {days[-1]} ...")
+    tasks = [(Subject(args.recipe, day, rules.export.parity), args.out) for day in days]
+    for number, made in enumerate(spread(make, tasks, lost), 1):
+        why = f": left out: {made.left_out}" if made.left_out else ""
+        _say(f"[{number:>3} of {len(days)}] {made.today}{why}")
+
+
+def _judge(args: argparse.Namespace) -> None:
+    from contracts.thresholds import read_rules  # noqa: PLC0415
+    from drill.nights.night_bundles import MADE, Made, pairs  # noqa: PLC0415
+
+    if not (args.out / SUBJECT).is_file():
+        raise NightsError(f"there are no nights in {args.out}; run: python -m drill.nights make")
+    run = _json(args.out / SUBJECT)
+    paths = [args.out / MADE.format(today=day) for day in run["days"]]
+    if missing := [path for path in paths if not path.is_file()]:
+        raise NightsError(f"{len(missing)} of {len(paths)} bundles do not exist yet; run the same make again")
+    read_rules(args.rules)
+    _say("loading Deepchecks ...")
+    from drill.nights.night_verdict import judge, lost  # noqa: PLC0415 -- once, before the workers are forked
+
+    made = [Made(**_json(path)) for path in paths]
+    nights = pairs(made)
+    if not nights:
+        why = next((each.left_out for each in made if each.left_out), "")
+        raise NightsError(f"no two nights in a row could be trained: {why}")
+    of = identity(run.pop("of"), files=[args.rules])
+    tasks = [(*night, args.rules, of) for night in nights]
+    verdicts = []
+    for number, verdict in enumerate(spread(judge, tasks, lost), 1):
+        verdicts.append(verdict)
+        _say(f"[{number:>3} of {len(tasks)}] {verdict['today']} {verdict['decision']:<8}{verdict['summary'][:150]}")
+    verdicts.sort(key=lambda verdict: str(verdict["today"]))
+    left_out = [{"today": each.today, "why": each.left_out} for each in made if each.left_out]
+    found = {**run, "when": f"{datetime.now(UTC):%Y-%m-%d}", "verdicts": verdicts, "left_out": left_out}
+    (args.out / NIGHTS).write_text(json.dumps(found, indent=1, ensure_ascii=False), encoding="utf-8")
+    from drill.nights.rates_report import summary  # noqa: PLC0415
+
+    _say("")
+    for line in summary(found):
+        _say(line)
+
+
+def _report(args: argparse.Namespace) -> None:
+    from bench.sections import put  # noqa: PLC0415
+    from drill.nights.rates_report import markdown  # noqa: PLC0415
+
+    paths = [path / NIGHTS for path in args.folders or [args.out]]
+    if missing := [str(path) for path in paths if not path.is_file()]:
+        raise NightsError(f"there is no {', '.join(missing)}; run: python -m drill.nights judge")
+    put(args.document, "nights", markdown([_json(path) for path in paths]))
+    _say(f"{args.document} has the error rates")
+
+
+def _json(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def _say(words: str) -> None:
+    print(words, flush=True)
+
+
+def _stop(code: int, why: object) -> int:
+    print(f"error: {why}", file=sys.stderr)
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        "python -m drill.nights", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    make = commands.add_parser("make", help="the recipe's bundle as of each night")
+    recipe = Path(os.environ.get("RECIPE") or "model/recipe.py")
+    make.add_argument("--recipe", type=Path, default=recipe, help="the recipe's file")
+    make.add_argument("--today", type=_day, default="", help="the last day to train as of (YYYY-MM-DD)")
+    make.add_argument("--nights", type=int, default=52, help="number of nights")
+    make.add_argument("--every", type=int, default=8, help="days between two nights: 8 covers every weekday")
+    judge = commands.add_parser("judge", help="run the gate on each of them")
+    report = commands.add_parser("report", help="the error rates, into BENCHMARKS.md")
+    report.add_argument("folders", type=Path, nargs="*", help="folders with a nights.json (default: --out)")
+    report.add_argument("--document", type=Path, default=Path("BENCHMARKS.md"), help="whose section is written")
+    for command in (make, judge, report):
+        command.add_argument("--out", type=Path, default=FOLDER, help="the folder of the nights")
+    for command in (make, judge):
+        rules = Path("checks/thresholds.toml")
+        command.add_argument("--rules", type=Path, default=rules, help="the limits: a thresholds.toml")
+    return parser
+
+
+def _day(text: str) -> date:
+    return date.fromisoformat(text) if text else datetime.now(UTC).date()
+
+
+if __name__ == "__main__":
+    ignore_closed_pipes()
+    sys.exit(main())
