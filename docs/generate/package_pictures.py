@@ -60,7 +60,12 @@ PACKAGES: dict[str, list[list[Box]]] = {
     ],
     "drill": [
         [("__main__", "make, judge, peers")],
-        [("faults", "faults to inject"), ("clean_candidates", "no fault"), ("nights", "over a year"), ("peers", "other tools")],
+        [
+            ("faults", "faults to inject"),
+            ("clean_candidates", "no fault"),
+            ("nights", "over a year"),
+            ("peers", "other tools"),
+        ],
     ],
 }
 
