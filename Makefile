@@ -15,6 +15,8 @@ WORK := .venv/work/bin/python
 CHECKS := .venv/checks/bin/python
 SERVE := .venv/serve/bin/python
 ENVIRONMENTS := serve work checks
+# One folder per stream.
+DRILL := $(if $(STREAM),build/drills/$(basename $(notdir $(STREAM))),build/drill)
 PACKAGES := bench checks contracts drill forge model monitoring reporting serve
 INSTALLED := $(ENVIRONMENTS:%=.venv/%/installed)
 SCHEMA := .venv/tools/bin/check-jsonschema --builtin-schema
@@ -88,10 +90,10 @@ rollback: .venv/work/installed ## roll back: the earlier model serves again  [BA
 status: .venv/work/installed ## what is live, proposed, released, and which incidents are open
 	@$(WORK) -m forge status
 
-drill: $(INSTALLED) ## inject faults into your data, recipe and bundle: which does the gate catch?  [TODAY=2013-08-15] [PEERS=all]
-	@$(WORK) -m drill make $(if $(TODAY),--today $(TODAY))
-	@$(CHECKS) -m drill judge
-	$(if $(PEERS),@$(WORK) -m drill peers)
+drill: $(INSTALLED) ## inject faults into your data, recipe and bundle: which does the gate catch?  [STREAM=FILE] [SEED=n] [TODAY=2013-08-15] [FAULTS=n] [VARIANTS=n] [CLEAN=n] [PEERS=all]
+	@$(WORK) -m drill make --out $(DRILL) $(if $(STREAM),--recipe $(STREAM)) $(if $(SEED),--seed $(SEED)) $(if $(TODAY),--today $(TODAY)) $(if $(FAULTS),--faults $(FAULTS)) $(if $(VARIANTS),--variants $(VARIANTS)) $(if $(CLEAN),--clean $(CLEAN))
+	@$(CHECKS) -m drill judge --out $(DRILL)
+	$(if $(PEERS),@$(WORK) -m drill peers --out $(DRILL))
 
 drill-nights: $(INSTALLED) ## how often does each rule reject or hold without a fault? nights over a year, into BENCHMARKS.md  [TODAY=2013-08-15] [NIGHTS=52]
 	@$(WORK) -m drill.nights make $(if $(TODAY),--today $(TODAY)) --nights $(or $(NIGHTS),52)

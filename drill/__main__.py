@@ -62,41 +62,54 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _make(args: argparse.Namespace) -> None:
     from contracts.thresholds import read_rules  # noqa: PLC0415
     from drill import make  # noqa: PLC0415
-    from drill.thinned_recipe import ROWS, Subject  # noqa: PLC0415
+    from drill.rounds import default_seed, rounds  # noqa: PLC0415
+    from drill.thinned_recipe import ROWS  # noqa: PLC0415
     from model.train import RecipeError, read_recipe, training_window  # noqa: PLC0415
 
     rules = read_rules(args.rules)
     try:
-        training_window(read_recipe(args.recipe), args.today)
+        training_window(read_recipe(args.recipe), args.today or datetime.now(UTC).date())
     except RecipeError as error:
         raise DrillError(str(error)) from error
-    of = identity(args.today, rules.export.parity, files=beside(args.recipe))
+    before = _json(args.out / SUBJECT) if (args.out / SUBJECT).is_file() else {}
+    asked = [str(each) for each in (args.today, args.variants, args.faults, args.clean, *args.only)]
+    seed = args.seed
+    if seed is None:
+        unfinished = before.get("asked") == asked and not (args.out / DRILL).is_file()
+        seed = before["seed"] if unfinished else default_seed(datetime.now(UTC))
+    of = identity(seed, *asked, rules.export.parity, files=beside(args.recipe))
     if not _goes_on(args.out, of):
         shutil.rmtree(args.out, ignore_errors=True)
     args.out.mkdir(parents=True, exist_ok=True)
-    subject = Subject(args.recipe, args.today, rules.export.parity)
-    wanted = make.cases_of(args.clean, args.only)
+    drawn = list(rounds(args.recipe, args.today, rules.export.parity, seed, args.variants))
+    wanted = make.cases_of(args.clean, args.only, args.faults, seed)
     run: dict[str, Any] = {
         "recipe": str(args.recipe),
-        "today": str(args.today),
+        "today": ", ".join(sorted({str(each.subject.today) for each in drawn})),
         "rows": ROWS,
+        "seed": seed,
+        "asked": asked,
         "of": of,
-        "cases": [f"{family}-{n}" for family, n in wanted],
+        "cases": [f"{each.number}/{family}-{n}" for each in drawn for family, n in wanted],
     }
     (args.out / SUBJECT).write_text(json.dumps(run), encoding="utf-8")
     done = sum((args.out / each / CASE).is_file() for each in run["cases"])
     kept = f" ({done} are done by the interrupted run)" if done else ""
-    _say(f"making {len(wanted)} candidates of {args.recipe} as of {args.today}{kept} ...")
-    first, *others = ((subject, *each, args.out) for each in wanted)
-    as_it_is = make.make(*first)
-    _progress(1, len(wanted), as_it_is)
-    if as_it_is.left_out:
-        (args.out / run["cases"][0] / CASE).unlink()  # tried again when the recipe is complete
-        raise DrillError(
-            f"no fault can be tried, as the unchanged recipe gives no candidate and champion: {as_it_is.left_out}"
-        )
-    for number, case in enumerate(spread(make.make, others, make.lost), 2):
-        _progress(number, len(wanted), case)
+    many = len(run["cases"])
+    _say(f"making {many} candidates of {args.recipe} as of {run['today']}, seed {seed}{kept} ...")
+    tasks = [(each, *case, args.out / str(each.number)) for each in drawn for case in wanted]
+    unchanged = [task for task in tasks if task[1:3] == wanted[0]]
+    for number, task in enumerate(unchanged, 1):  # the bundle of a round's rows is made once
+        as_it_is = make.make(*task)
+        _progress(number, many, as_it_is)
+        if as_it_is.left_out:
+            (task[3] / f"{task[1]}-{task[2]}" / CASE).unlink()  # tried again when the recipe is complete
+            raise DrillError(
+                f"no fault can be tried, as the unchanged recipe gives no candidate and champion: {as_it_is.left_out}"
+            )
+    others = [task for task in tasks if task[1:3] != wanted[0]]
+    for number, case in enumerate(spread(make.make, others, make.lost), len(unchanged) + 1):
+        _progress(number, many, case)
 
 
 def _goes_on(out: Path, of: str) -> bool:
@@ -118,20 +131,25 @@ def _judge(args: argparse.Namespace) -> None:
     read_rules(args.rules)
     _say("loading Deepchecks ...")
     from drill import judge, score  # noqa: PLC0415 -- once, before the workers are forked
+    from drill.harm_score import harm_score, harm_sentence, harm_table, missed_lines  # noqa: PLC0415
 
-    as_it_is, *cases = (_json(args.out / each / CASE) for each in names)
-    left_out = [case for case in cases if case["left_out"]]
+    read = {each: _json(args.out / each / CASE) for each in names}
     of = identity(run.pop("of"), files=[args.rules])
-    usual = judge.judge(as_it_is, args.rules, of)
-    _say(f"unchanged candidate: {usual.decision}: {usual.said}")
-    tasks = [(case, args.rules, usual.by, of) for case in cases if not case["left_out"]]
+    first = {each.split("/")[0]: each for each in reversed(names)}  # a round begins with the unchanged candidate
+    unchanged = {number: read.pop(name) for number, name in first.items()}
+    usual = {number: judge.judge(case, args.rules, of) for number, case in unchanged.items()}
+    for each in usual.values():
+        _say(f"unchanged candidate: {each.decision}: {each.said}")
+    cases = [(usual[name.split("/")[0]].by, case) for name, case in read.items()]
+    left_out = [case for _, case in cases if case["left_out"]]
+    tasks = [(case, args.rules, by, of) for by, case in cases if not case["left_out"]]
     found = []
     for done, each in enumerate(spread(_one, tasks, _ended), 1):
         found.append(each)
         clean = each["family"] == score.CLEAN
         words = f"{each['decision']:<8}{each['name']}" if clean else score.line(each)
         _say(f"[{done:>3} of {len(tasks)}] {words}")
-    order = {case["name"]: number for number, case in enumerate(cases)}
+    order = {case["name"]: number for number, (_, case) in enumerate(cases)}
     found.sort(key=lambda each: order[each["name"]])
     faults = [each for each in found if each["family"] != score.CLEAN]
     clean = [each for each in found if each["family"] == score.CLEAN]
@@ -140,34 +158,42 @@ def _judge(args: argparse.Namespace) -> None:
         "when": f"{datetime.now(UTC):%Y-%m-%d}",
         **run,
         "machine": f"{os.cpu_count()} cores ({platform.machine()}), Python {platform.python_version()}",
-        "usual": usual.by,
+        "usual": sorted({rule for each in usual.values() for rule in each.by}),
         "score": (counted := score.score(faults, clean, left_out)),
         "sentence": score.sentence(counted),
+        "unchanged": [judge.outcome(unchanged[number], each) for number, each in usual.items()],
         "faults": faults,
         "clean": clean,
         "left_out": [{"name": case["name"], "family": case["family"], "why": case["left_out"]} for case in left_out],
     }
+    drill["harm"] = harm_sentence(harm_score(drill))
     (args.out / DRILL).write_text(
         json.dumps(drill, indent=1, ensure_ascii=False), encoding="utf-8", errors="backslashreplace"
     )
     _say("")
-    for line in score.summary(drill):
+    for line in (*score.summary(drill), *missed_lines(drill), *harm_table({args.out.name: drill})):
         _say(line)
-    _say(f"{drill['sentence']}  ({args.out / DRILL})")
+    _say(f"{drill['sentence']}.  ({args.out / DRILL})")
+    _say(f"{drill['harm']}. To repeat: SEED={drill['seed']}")
 
 
 def _peers(args: argparse.Namespace) -> None:
     from bench.sections import put  # noqa: PLC0415
-    from drill import make, score  # noqa: PLC0415
+    from drill import make  # noqa: PLC0415
     from drill import peer_suites as rivals  # noqa: PLC0415
+    from drill.drill_section import markdown  # noqa: PLC0415
     from model.train import read_recipe  # noqa: PLC0415
 
-    cases = [make.read(args.out / each / CASE) for each in _run(args.out)["cases"]]
-    if not (args.out / DRILL).is_file():
-        raise DrillError("the cases are not judged yet; run: python -m drill judge")
-    drill = _json(args.out / DRILL)
-    contract = read_recipe(Path(drill["recipe"])).CONTRACT
-    put(args.document, "drill", score.markdown(drill, rivals.compare(cases, contract, args.out)))
+    drills, found = {}, {}
+    for out in args.out:
+        cases = {each: make.read(out / each / CASE) for each in _run(out)["cases"]}
+        if not (out / DRILL).is_file():
+            raise DrillError(f"the cases are not judged yet; run: python -m drill judge --out {out}")
+        drill = _json(out / DRILL)
+        name = Path(drill["recipe"]).stem
+        drills[name], contract = drill, read_recipe(Path(drill["recipe"])).CONTRACT
+        found[name] = rivals.compare(cases, contract, out)
+    put(args.document, "drill", markdown(drills, found))
     _say(f"{args.document} has the comparison")
 
 
@@ -219,24 +245,31 @@ def _parser() -> argparse.ArgumentParser:
     make.add_argument(
         "--recipe", type=Path, default=Path(os.environ.get("RECIPE") or "model/recipe.py"), help="the recipe's file"
     )
-    make.add_argument("--today", type=_day, default="", help="the day to train as of (YYYY-MM-DD)")
+    make.add_argument(
+        "--today", type=_day, default=None, help="the day to train as of (YYYY-MM-DD); without it, drawn by the seed"
+    )
     make.add_argument("--clean", type=int, default=50, help="number of clean candidates")
+    make.add_argument("--seed", type=int, help="of the variants; without it, one by date and commit")
+    make.add_argument("--variants", type=int, default=1, help="number of variants of each fault")
+    make.add_argument("--faults", type=int, help="number of faults, drawn by the seed; without it, all")
     make.add_argument("--only", nargs="+", default=(), help="only faults with these texts in their family or name")
     judge = commands.add_parser("judge", help="run the gate on each of them")
     peers = commands.add_parser("peers", help="run the peers' suites, and write BENCHMARKS.md")
     peers.add_argument(
         "--document", type=Path, default=Path("BENCHMARKS.md"), help="the document whose section is written"
     )
-    for command in (make, judge, peers):
+    peers.add_argument("--out", type=Path, nargs="+", default=[FOLDER], help="the folders of the drills to compare")
+    for command in (make, judge):
         command.add_argument("--out", type=Path, default=FOLDER, help="the drill's folder")
+    for command in (make, judge, peers):
         command.add_argument(
             "--rules", type=Path, default=Path("checks/thresholds.toml"), help="the limits: a thresholds.toml"
         )
     return parser
 
 
-def _day(text: str) -> date:
-    return date.fromisoformat(text) if text else datetime.now(UTC).date()
+def _day(text: str) -> date | None:
+    return date.fromisoformat(text) if text else None
 
 
 if __name__ == "__main__":

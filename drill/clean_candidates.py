@@ -10,6 +10,8 @@ from types import SimpleNamespace
 from drill.thinned_recipe import Subject, again, plain
 
 COUNT = 50
+#: How many other selections of rows there are.
+ROWS = 16
 #: Settings of the trees of other recipes, all of them reasonable.
 SETTINGS: tuple[dict[str, object], ...] = (
     {"max_iter": 60},
@@ -23,25 +25,24 @@ SETTINGS: tuple[dict[str, object], ...] = (
 
 
 def candidates(subject: Subject) -> Iterator[tuple[str, Subject, SimpleNamespace | None]]:
-    """Name, subject, and recipe (None for the user's) of each.
+    """Name, subject, and recipe (None for the user's) of each: other rows, windows and settings in turn.
 
     Several share a salt and so their rows, so that they share a champion.
     """
-    others = [replace(subject, salt=f"rows {n}") for n in range(16)]
-    for n, other in enumerate(others):
-        yield f"other rows and seed {n}", other, _seeded(other, n)
-    for n in range(1, 17):
-        yield f"window {n} weeks ago", replace(subject, today=subject.today - timedelta(days=7 * n)), None
-    for n in range(COUNT - 32):
-        other, settings = others[n % len(others)], SETTINGS[n % len(SETTINGS)]
-        if n < 2 * len(SETTINGS):
-            yield f"recipe: trees with {settings}, {n}", other, _trees(other, settings)
+    others = [replace(subject, salt=f"{subject.salt} rows {n}") for n in range(ROWS)]
+    for n in range(COUNT):
+        turn, kind = divmod(n, 3)
+        other, settings = others[turn % ROWS], SETTINGS[turn % len(SETTINGS)]
+        if kind == 0:
+            yield f"other rows and seed {turn}", other, _seeded(other, turn)
+        elif kind == 1:
+            weeks = turn + 1
+            yield f"window {weeks} weeks ago", replace(subject, today=subject.today - timedelta(days=7 * weeks)), None
+        elif turn < 2 * len(SETTINGS):
+            yield f"recipe: trees with {settings}, {turn}", other, _trees(other, settings)
         else:
-            yield (
-                f"recipe: a slow learner, {n}",
-                other,
-                _trees(other, {"max_iter": 200, "learning_rate": 0.03, "random_state": n}),
-            )
+            slow: dict[str, object] = {"max_iter": 200, "learning_rate": 0.03, "random_state": turn}
+            yield f"recipe: a slow learner, {turn}", other, _trees(other, slow)
 
 
 def _seeded(subject: Subject, seed: int) -> SimpleNamespace:

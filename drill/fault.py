@@ -1,15 +1,21 @@
-"""A fault: where it is injected, and which rules should find it."""
+"""A fault: where it is injected, which rules should find it, and how variants of it are drawn."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import TypeAlias
 
-from drill.thinned_recipe import Change, Subject
+import numpy as np
+
+from contracts.row_contract import Feature
+from drill.thinned_recipe import Change, Frame, Subject, plain, with_feature
 from model.onnx_export.export import to_graph
 from model.train import Fitted
+
+Random: TypeAlias = np.random.Generator
 
 
 class DoesNotApplyError(Exception):
@@ -24,13 +30,40 @@ def _unchanged(fitted: Fitted) -> Fitted:
     return fitted
 
 
+def _as_loaded(rows: Frame) -> Frame:
+    return rows
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A fault with the values that were drawn: its description, and the change of loaded rows.
+
+    A *feature* that the change adds gets its value at prediction time from *served*, a change of rows without the fault.
+    """
+
+    what: str
+    change: Callable[[Frame], Frame]
+    feature: Feature | None = None
+    served: Callable[[Frame], Frame] = _as_loaded
+
+    def recipe(self, subject: Subject) -> SimpleNamespace:
+        """The recipe that loads the changed rows."""
+        if self.feature is None:
+            return subject.changed(lambda frame, _: self.change(frame))
+        contract = with_feature(subject.contract, self.feature)
+        return subject.changed(
+            lambda frame, _: self.change(frame), CONTRACT=contract, estimator=lambda: plain(contract)
+        )
+
+
 @dataclass(frozen=True)
 class Fault:
     """One fault.
 
-    *rules* are patterns of the rules of which at least one should fail; *also* of those that may fail, too. The other
-    fields say where it is injected: the recipe, the fitted model, its graph, the finished bundle, or the gate itself (a
-    name of `drill.gate_faults`).
+    *rules* are patterns of the rules of which at least one should fail; *also* of those that may fail, too. *draw* gives
+    a variant with other values; a fault without it is always the same. *needs* says which data would show a fault that
+    cannot be seen in the rows alone. The other fields say where it is injected: the recipe, the fitted model, its graph,
+    the finished bundle, or the gate itself (a name of `drill.gate_faults`).
     """
 
     name: str
@@ -42,11 +75,37 @@ class Fault:
     convert: Callable[[Fitted], bytes] = to_graph
     bundle: Callable[[Path], Path] = lambda folder: folder
     gate: str = ""
+    draw: Callable[[Random, Subject], Variant] | None = None
+    served: Callable[[Frame], Frame] = _as_loaded
+    feature: bool = False
+    needs: str = ""
 
     @property
     def finished(self) -> bool:
         """Whether it is injected into the finished bundle, or later: the trained model has no fault."""
         return (self.recipe, self.fitted, self.convert) == (_own, _unchanged, to_graph)
+
+    @property
+    def trained(self) -> bool:
+        """Whether the fitted model has the fault, so that its loss on later rows is a measure of the harm."""
+        return not self.finished and self.convert is to_graph
+
+    def variant(self, random: Random, subject: Subject) -> Fault:
+        """The fault with values drawn from *random*: the same ones for the same state of the generator.
+
+        Raises `DoesNotApplyError` if the subject's data cannot have it.
+        """
+        if self.draw is None:
+            return self
+        drawn = self.draw(random, subject)
+        return replace(
+            self,
+            what=drawn.what,
+            recipe=drawn.recipe,
+            served=drawn.served,
+            feature=drawn.feature is not None,
+            draw=None,
+        )
 
 
 def rows(change: Change) -> Callable[[Subject], SimpleNamespace]:

@@ -26,12 +26,13 @@ CaseFields = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Answer:
-    """The result of a case: the decision, the rules that failed, those that only warned."""
+    """The result of a case: the decision, the rules that failed, those that only warned, the inconclusive ones."""
 
     decision: str
     said: str
     by: tuple[str, ...] = ()
     warned: tuple[str, ...] = ()
+    open: tuple[str, ...] = ()
 
 
 def judge(case: CaseFields, limits: Path, of: str = "") -> Answer:
@@ -86,13 +87,14 @@ def _kept(path: Path, of: str) -> Answer | None:
     found = json.loads(path.read_text(encoding="utf-8"))
     if found.pop("of") != of:
         return None
-    return Answer(**found | {name: tuple(found[name]) for name in ("by", "warned")})
+    return Answer(**found | {name: tuple(found[name]) for name in ("by", "warned", "open")})
 
 
 def outcome(case: CaseFields, answer: Answer, usual: Collection[str] = ()) -> dict[str, Any]:
     """Whether a fault was caught by one of its rules, and which unrelated rules failed.
 
-    *usual* are the rules that fail for the unchanged candidate; they do not count.
+    *usual* are the rules that fail for the unchanged candidate; they do not count. *named*: whether the verdict's first
+    sentence begins with one of the fault's rules.
     """
     by = [rule for rule in answer.by if rule not in usual]
     own = [rule for rule in by if _among(rule, case["rules"])]
@@ -108,6 +110,10 @@ def outcome(case: CaseFields, answer: Answer, usual: Collection[str] = ()) -> di
         "also": [rule for rule in by if rule not in own],
         "beyond": beyond,
         "warned": warned,
+        "open": list(answer.open),
+        "named": _among(answer.said.split(" ")[0], case["rules"]),
+        "harm": case.get("harm"),
+        "needs": case.get("needs", ""),
         "said": answer.said[:400],
     }
 
@@ -117,7 +123,10 @@ def _answer(verdict: CaseFields) -> Answer:
     found = verdict["findings"]
     by = [f for f in found if f["outcome"] == "NOT_RUN" or (f["outcome"] == "FAIL" and f["severity"] != "warn")]
     warned = [f["rule"] for f in found if f["outcome"] == "FAIL" and f["severity"] == "warn"]
-    return Answer(verdict["decision"], verdict["summary"], tuple(f["rule"] for f in by), tuple(warned))
+    unsettled = [f["rule"] for f in found if f["outcome"] == "INCONCLUSIVE" and f["severity"] != "warn"]
+    return Answer(
+        verdict["decision"], verdict["summary"], tuple(f["rule"] for f in by), tuple(warned), tuple(unsettled)
+    )
 
 
 def _among(rule: str, patterns: Any) -> bool:

@@ -11,16 +11,20 @@ from fnmatch import fnmatch
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
+
 from contracts.row_contract import ContractError
 from drill.clean_candidates import candidates
 from drill.fault import DoesNotApplyError, Fault
 from drill.faults import FAMILIES
+from drill.next_month import harm
+from drill.rounds import Round
 from drill.score import AS_IT_IS, CLEAN
 from drill.thinned_recipe import Subject
 from model.data import DataError
 from model.onnx_export.export import ExportError
 from model.onnx_export.parity import ParityError
-from model.train import RecipeError, training_window
+from model.train import Fitted, RecipeError, training_window
 
 #: exception -> the rule that refused a case before there was a bundle
 REFUSED: Mapping[type[Exception], str] = {
@@ -37,7 +41,8 @@ class Case:
     """One case to judge.
 
     *refused*: the rule by which training refused it; then *raw* is the folder of its rows. *left_out*: why the fault
-    does not apply to this recipe.
+    does not apply to this recipe. *harm*: by how much the next month's loss is worse than a clean candidate's, None if
+    it was not measured. *needs*: which data would show a fault that cannot be seen in the rows alone.
     """
 
     name: str
@@ -52,23 +57,25 @@ class Case:
     said: str = ""
     left_out: str = ""
     raw: str = ""
+    harm: float | None = None
+    needs: str = ""
 
 
-def cases_of(clean: int, only: Sequence[str] = ()) -> list[tuple[str, int]]:
-    """All cases by family and number: the unchanged candidate, the faults, *clean* clean candidates.
+def cases_of(clean: int, only: Sequence[str] = (), faults: int | None = None, seed: int = 0) -> list[tuple[str, int]]:
+    """All cases of a round by family and number: the unchanged candidate, the faults, *clean* clean candidates.
 
-    *only*: texts of which one must occur in the family or name; empty for all.
+    *only*: texts of which one must occur in the family or name; empty for all. *faults*: at most so many, drawn by
+    *seed*.
     """
-    faults = [(family, n, fault.name) for family, each in FAMILIES.items() for n, fault in enumerate(each)]
-    found = [(CLEAN, 0, ""), *faults, *((CLEAN, n, "") for n in range(1, clean + 1))]
-    return [
-        (family, n)
-        for family, n, name in found
-        if not only or any(each in f"{family}: {name}" for each in only) or (family, n) == (CLEAN, 0)
-    ]
+    named = [(family, n, fault.name) for family, each in FAMILIES.items() for n, fault in enumerate(each)]
+    wanted = [(f, n) for f, n, name in named if not only or any(each in f"{f}: {name}" for each in only)]
+    if faults is not None and faults < len(wanted):
+        kept = np.random.default_rng(seed).permutation(len(wanted))[:faults]
+        wanted = [wanted[n] for n in sorted(kept)]
+    return [(CLEAN, 0), *wanted, *((CLEAN, n) for n in range(1, clean + 1))]
 
 
-def make(subject: Subject, family: str, number: int, into: Path) -> Case:
+def make(of: Round, family: str, number: int, into: Path) -> Case:
     """The case, with its bundle and champion in *into*. An existing case is not made again."""
     folder = into / f"{family}-{number}"
     written = folder / "case.json"
@@ -76,19 +83,15 @@ def make(subject: Subject, family: str, number: int, into: Path) -> Case:
         return read(written)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    case = (
-        _clean(subject, number, folder)
-        if family == CLEAN
-        else _faulty(subject, FAMILIES[family][number], family, folder)
-    )
+    case = _clean(of, number, folder) if family == CLEAN else _drawn(of, FAMILIES[family][number], family, folder)
     return _write(case, folder)
 
 
-def lost(subject: Subject, family: str, number: int, into: Path) -> Case:
+def lost(of: Round, family: str, number: int, into: Path) -> Case:
     """The case whose process was killed while it was made."""
-    name = _clean_ones(subject)[number][0] if family == CLEAN else FAMILIES[family][number].name
+    name = _clean_ones(of.subject)[number][0] if family == CLEAN else FAMILIES[family][number].name
     why = "the process that made it was killed, possibly for lack of memory"
-    return _write(Case(name, family, left_out=why), into / f"{family}-{number}")
+    return _write(Case(of.named(name), family, left_out=why), into / f"{family}-{number}")
 
 
 def _write(case: Case, folder: Path) -> Case:
@@ -106,19 +109,31 @@ def read(path: Path) -> Case:
     return Case(**fields | {name: tuple(fields[name]) for name in ("rules", "also")})
 
 
+def _drawn(of: Round, fault: Fault, family: str, folder: Path) -> Case:
+    """The case of a variant of *fault*."""
+    try:
+        drawn = fault.variant(of.random(fault.name), of.subject)
+        return _faulty(of.subject, replace(drawn, name=of.named(fault.name)), family, folder)
+    except (Exception, SystemExit) as error:  # anything that the recipe raises when its rows are loaded
+        return Case(of.named(fault.name), family, fault.what, fault.rules, fault.also, left_out=_why(error))
+
+
 def _faulty(subject: Subject, fault: Fault, family: str, folder: Path) -> Case:
-    case = Case(fault.name, family, fault.what, fault.rules, fault.also, fault.gate)
+    case = Case(fault.name, family, fault.what, fault.rules, fault.also, fault.gate, needs=fault.needs)
     try:
         recipe = fault.recipe(subject)
         try:
-            bundle = fault.bundle(_made(fault, recipe, subject, folder / "made"))
+            fitted = None if fault.finished else fault.fitted(subject.fit(recipe))
+            bundle = fault.bundle(_made(fault, fitted, subject, folder / "made"))
         except tuple(REFUSED) as error:
             rule = _refusal(error)
             if not any(fnmatch(rule, each) for each in fault.rules) or _does_not_apply(error):
                 raise
             raw = _raw(recipe, subject, folder / "raw")
             return replace(case, refused=rule, said=str(error)[:500], raw=raw)
-        return replace(case, bundle=str(bundle), champion=str(subject.champion(folder.parent)))
+        champion = subject.champion(folder.parent)
+        harmed = harm(fault, fitted, subject) if fitted and fault.trained else None
+        return replace(case, bundle=str(bundle), champion=str(champion), harm=harmed)
     except (Exception, SystemExit) as error:  # anything that the recipe or its libraries raise
         return replace(case, left_out=_why(error))
 
@@ -147,12 +162,12 @@ def _why(error: BaseException) -> str:
     return f"{type(error).__name__}: {words} ({Path(last.filename).name}:{last.lineno})"
 
 
-def _made(fault: Fault, recipe: SimpleNamespace, subject: Subject, into: Path) -> Path:
+def _made(fault: Fault, fitted: Fitted | None, subject: Subject, into: Path) -> Path:
     """The bundle with the *fault*; a copy of the plain one if the fault is injected into a finished bundle."""
-    if fault.finished:
+    if fitted is None:
         plain = subject.plain(into.parent.parent, subject.today)
         return Path(shutil.copytree(plain, into / plain.name))
-    return subject.make(recipe, into, convert=fault.convert, fitted=fault.fitted)
+    return subject.export(fitted, into, convert=fault.convert)
 
 
 def _raw(recipe: SimpleNamespace, subject: Subject, folder: Path) -> str:
@@ -170,9 +185,10 @@ def _raw(recipe: SimpleNamespace, subject: Subject, folder: Path) -> str:
     return str(folder)
 
 
-def _clean(subject: Subject, number: int, folder: Path) -> Case:
+def _clean(of: Round, number: int, folder: Path) -> Case:
     """The unchanged candidate, or a clean one; the champion is trained by the user's recipe."""
-    name, other, recipe = _clean_ones(subject)[number]
+    name, other, recipe = _clean_ones(of.subject)[number]
+    name = of.named(name)
     try:
         champion = other.champion(folder.parent)
         bundle = other.make(recipe, folder / "made") if recipe else other.plain(folder.parent, other.today)

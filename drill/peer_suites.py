@@ -14,7 +14,7 @@ from typing import Any
 from bench.environments import install, versions_in
 from contracts.row_contract import Contract
 from drill.make import Case
-from drill.score import AS_IT_IS, CLEAN
+from drill.score import CLEAN
 
 HERE = Path(__file__).parent / "peers"
 CHECKS = Path(".venv/checks/bin/python")
@@ -47,24 +47,30 @@ def peers(folder: Path) -> list[Peer]:
     ]
 
 
-def compare(cases: Sequence[Case], contract: Contract, folder: Path) -> dict[str, Any]:
-    """The conditions that fail by peer and case, for cases with frames, apart from those of the unchanged candidate.
+def compare(cases: Mapping[str, Case], contract: Contract, folder: Path) -> dict[str, Any]:
+    """The conditions that fail by peer and case, for cases with frames, apart from those of the round's unchanged one.
 
+    *cases* by their place in the drill, such as 0/labels-3: the first of a round is the unchanged candidate.
     By peer: title, failures `by` fault and by `clean` candidate, and the `usual` ones.
     """
-    frames = [shown for case in cases if (shown := _shown(case, contract))]
+    unchanged: dict[str, str] = {}
+    round_of: dict[str, str] = {}
+    for place, case in cases.items():
+        number = place.split("/")[0]
+        round_of[case.name] = unchanged.setdefault(number, case.name)
+    frames = [shown for case in cases.values() if (shown := _shown(case, contract))]
     found: dict[str, Any] = {}
     for peer in peers(folder):
         failed = _failed(peer, frames, folder)
-        usual = set(failed[AS_IT_IS])
-        new = {name: [each for each in failed[name] if each not in usual] for name in failed}
+        usual = {name: set(failed[name]) for name in unchanged.values()}
+        new = {name: [each for each in failed[name] if each not in usual[round_of[name]]] for name in failed}
         (version,) = versions_in(peer.python, [peer.name]).values()
-        clean = {case.name for case in cases if case.family == CLEAN} - {AS_IT_IS}
+        clean = {case.name for case in cases.values() if case.family == CLEAN} - {*usual}
         found[peer.name] = {
             "title": f"{peer.title} ({version})",
-            "usual": sorted(usual),
+            "usual": sorted(set().union(*usual.values())),
             "clean": {name: new[name] for name in new if name in clean},
-            "by": {name: new[name] for name in new if name not in clean},
+            "by": {name: new[name] for name in new if name not in clean and name not in usual},
         }
     return {"peers": found, "notes": [NOTE]}
 

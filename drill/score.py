@@ -39,7 +39,11 @@ def sentence(found: Mapping[str, int]) -> str:
 def summary(drill: Mapping[str, Any]) -> list[str]:
     """A line for each fault missed, clean candidate rejected, and case that does not apply."""
     return [
-        *(line(each) for each in drill["faults"] if not each["caught"] or each["beyond"]),
+        *(
+            line(each)
+            for each in drill["faults"]
+            if (each["harm"] is None and not each["caught"]) or (each["caught"] and each["beyond"])
+        ),
         *(
             f"REJECTED though clean: {each['name']}: {each['said']}"
             for each in drill["clean"]
@@ -58,42 +62,3 @@ def line(each: Outcome) -> str:
     warned = f" (only a warning: {', '.join(each['warned'])})" if each["warned"] else ""
     also = f", stopped by {', '.join(each['also'])}" if each["also"] else ""
     return f"MISSED  {each['name']}: {each['decision']}{also}{warned}"
-
-
-def markdown(drill: Mapping[str, Any], peers: Mapping[str, Any] | None = None) -> str:
-    """The drill's section of BENCHMARKS.md: the scores of gate and peers, then fault by fault.
-
-    *peers* is the result of `drill.peer_suites.compare`.
-    """
-    found, faults = drill["score"], drill["faults"]
-    others = list((peers or {}).get("peers", {}).values())
-    head = (
-        f"Faults injected into a user's data, recipe and bundle, one at a time (`{drill['recipe']}` as of"
-        f" {drill['today']}, about {drill['rows']:,} rows). {sentence(found)}. Written by"
-        f" `make drill PEERS=all` on {drill['when']}, on {drill['machine']}."
-    )
-    lines = [
-        "## The drill",
-        "",
-        head,
-        "",
-        "| | faults caught | clean candidates rejected | fails for the unchanged candidate |",
-        "|---|---:|---:|---:|",
-        f"| **the gate** | **{found['caught']} of {found['faults']}** | **{found['rejected']} of {found['clean']}** | {len(drill['usual'])} rules |",
-    ]
-    for peer in others:
-        killed = sum(bool(peer["by"].get(each["name"])) for each in faults)
-        alarms = sum(map(bool, peer["clean"].values()))
-        lines.append(
-            f"| {peer['title']} | {killed} of {found['faults']} | {alarms} of {len(peer['clean'])} | {len(peer['usual'])} conditions |"
-        )
-    lines += ["", *(peers or {}).get("notes", ()), "", "<details><summary>Fault by fault</summary>"]
-    columns = ["fault", "the gate", *(peer["title"] for peer in others)]
-    lines += ["", f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
-    for each in faults:
-        warned = f" (warned: {', '.join(each['warned'])})" if each["warned"] else ""
-        ours = ", ".join(each["own"]) if each["caught"] else f"missed{warned}"
-        cells = [f"{each['family']}: {each['name']}", ours]
-        cells += [", ".join(peer["by"].get(each["name"], ())[:2]) or "missed" for peer in others]
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join([*lines, "", "</details>", ""])

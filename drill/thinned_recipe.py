@@ -30,12 +30,16 @@ Change = Callable[[Frame, "Subject"], Frame]
 
 @dataclass(frozen=True)
 class Subject:
-    """A recipe's data as of a day. *salt* selects which rows are kept, the same ones in each window."""
+    """A recipe's data as of a day. *salt* selects which rows are kept, the same ones in each window.
+
+    The champion is *age* holdouts older than the candidate.
+    """
 
     path: Path
     today: date
     parity: float
     salt: str = ""
+    age: int = 1
 
     @property
     def recipe(self) -> SimpleNamespace:
@@ -61,7 +65,23 @@ class Subject:
     @property
     def since(self) -> datetime:
         """The end of the champion's data."""
-        return training_window(self.recipe, self.today)[1] - self.held
+        return self.end - self.held * self.age
+
+    @property
+    def end(self) -> datetime:
+        """The end of the candidate's data."""
+        return training_window(_read(self.path), self.today)[1]
+
+    @property
+    def rows(self) -> Frame:
+        """The candidate's rows, training and holdout, without a fault."""
+        return _rows(self)
+
+    @property
+    def share(self) -> float:
+        """The share of rows that is kept, the same one for each window."""
+        loaded = _load(self.path, *training_window(_read(self.path), self.today))
+        return min(1.0, ROWS / max(len(loaded), 1)) if isinstance(loaded, pd.DataFrame) else 1.0
 
     def random(self, name: str) -> np.random.Generator:
         """A generator seeded by *name*."""
@@ -89,32 +109,30 @@ class Subject:
         return made[0] if made else self.make(self.recipe, folder, today=today)
 
     def champion(self, into: Path) -> Path:
-        """The bundle as of the start of the candidate's holdout."""
-        return self.plain(into, self.today - self.held)
+        """The bundle as of *age* holdouts before the candidate's day."""
+        return self.plain(into, self.today - self.held * self.age)
 
-    def make(
-        self,
-        recipe: SimpleNamespace,
-        into: Path,
-        *,
-        today: date | None = None,
-        convert: Callable[[Fitted], bytes] = to_graph,
-        fitted: Callable[[Fitted], Fitted] = lambda each: each,
-    ) -> Path:
+    def make(self, recipe: SimpleNamespace, into: Path, *, today: date | None = None) -> Path:
         """A bundle of *recipe*, by the functions of `model`. Raises what they raise."""
-        args = today or self.today
-        made = fitted(train(recipe, args))
-        at = datetime.combine(args, time(3), UTC)
-        return export(made, Build(at, "", self.path), into, self.parity, convert)
+        return self.export(self.fit(recipe, today), into, today=today)
+
+    def fit(self, recipe: SimpleNamespace, today: date | None = None) -> Fitted:
+        """The estimator of *recipe*, fitted as of a day. Raises what `train` raises."""
+        return train(recipe, today or self.today)
+
+    def export(
+        self, fitted: Fitted, into: Path, *, today: date | None = None, convert: Callable[[Fitted], bytes] = to_graph
+    ) -> Path:
+        """The bundle of a fitted estimator. Raises what `model.onnx_export` raises."""
+        at = datetime.combine(today or self.today, time(3), UTC)
+        return export(fitted, Build(at, "", self.path), into, self.parity, convert)
 
     def _thin(self, rows: Frame, contract: Contract) -> Frame:
         if not isinstance(rows, pd.DataFrame) or [*rows.columns].count(contract.key) != 1:
             return rows  # training reports what is wrong with them
         # A row is kept or not whatever the window: training loads the same rows with an earlier end.
-        whole = _load(self.path, *training_window(_read(self.path), self.today))
-        share = min(1.0, ROWS / max(len(whole), 1))
         words = (self.salt + rows[contract.key].astype(str)).to_numpy(object)
-        kept = pd.util.hash_array(words) % 10_000 < share * 10_000
+        kept = pd.util.hash_array(words) % 10_000 < self.share * 10_000
         return rows[kept].reset_index(drop=True)
 
 
@@ -126,6 +144,12 @@ def _read(path: Path) -> Any:
 @functools.lru_cache(maxsize=8)
 def _load(path: Path, start: datetime, end: datetime) -> Frame:
     return _read(path).load(start, end)
+
+
+@functools.lru_cache(maxsize=4)
+def _rows(subject: Subject) -> Frame:
+    found: Frame = subject.recipe.load(*training_window(_read(subject.path), subject.today))
+    return found
 
 
 def plain(contract: Contract, **settings: Any) -> Pipeline:

@@ -20,11 +20,11 @@ warnings.simplefilter("ignore")
 
 import numpy as np  # noqa: E402
 import pandas as pd  # noqa: E402
-from cases import judge_all, parts_of  # noqa: E402
 from deepchecks.core import CheckResult, ConditionCategory  # noqa: E402
 from deepchecks.tabular import Dataset  # noqa: E402
 from deepchecks.tabular.suites import data_integrity, model_evaluation, train_test_validation  # noqa: E402
 from deepchecks.utils.logger import set_verbosity  # noqa: E402
+from peer_cases import judge_all, parts_of  # noqa: E402
 
 set_verbosity(logging.ERROR)
 

@@ -18,9 +18,9 @@ os.environ["DO_NOT_TRACK"] = "1"
 warnings.simplefilter("ignore")
 
 import pandas as pd  # noqa: E402
-from cases import judge_all, parts_of  # noqa: E402
 from evidently import BinaryClassification, DataDefinition, Dataset, Report  # noqa: E402
 from evidently.presets import ClassificationPreset, DataDriftPreset, DataSummaryPreset  # noqa: E402
+from peer_cases import judge_all, parts_of  # noqa: E402
 
 
 def _failed(case: dict[str, Any]) -> set[str]:

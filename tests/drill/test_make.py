@@ -13,6 +13,7 @@ from drill.__main__ import NO_DRILL, OK, _goes_on, main
 from drill.drill_digest import beside, identity
 from drill.fault import DoesNotApplyError, Fault
 from drill.make import Case, make, read
+from drill.rounds import Round
 from drill.thinned_recipe import Subject
 from drill.workers import spread
 from model.data import DataError
@@ -31,9 +32,11 @@ class Subjected:
     def __init__(self, error=None, champion=None):
         self.error, self.no_champion = error, champion
 
-    def make(self, *_, **__):
+    def fit(self, _):
         if self.error:
             raise self.error
+
+    def plain(self, *_):
         return Path("bundle")
 
     def champion(self, _):
@@ -122,7 +125,7 @@ def strict(root, tmp_path):
 def test_rows_that_break_the_recipes_own_encoder_do_not_apply(strict, tmp_path):
     """The campaign that is new in the holdout breaks the recipe itself: then there is nothing to try."""
     out = str(tmp_path / "drill")
-    words = ["make", "--recipe", str(strict), "--today", "2026-02-20", "--clean", "0", "--out", out]
+    words = ["make", "--recipe", str(strict), "--today", "2026-02-20", "--clean", "0", "--seed", "1", "--out", out]
 
     assert main([*words, "--only", "category renamed"]) == NO_DRILL
     assert main(["judge", "--out", out]) == NO_DRILL
@@ -150,13 +153,13 @@ def test_a_run_that_was_cut_off_goes_on_where_it_was(root, tmp_path, capsys):
         "digest",
     ]
     assert main([*words, "--today", "2026-02-20"]) == OK
-    (out / "process-3/case.json").unlink()
-    before = (out / "clean-0/case.json").stat()
+    (out / "0/process-3/case.json").unlink()
+    before = (out / "0/clean-0/case.json").stat()
 
     assert main([*words, "--today", "2026-02-20"]) == OK
     assert "1 are done by the interrupted run" in capsys.readouterr().out
-    assert (out / "clean-0/case.json").stat().st_ino == before.st_ino
-    assert read(out / "process-3/case.json").bundle
+    assert (out / "0/clean-0/case.json").stat().st_ino == before.st_ino
+    assert read(out / "0/process-3/case.json").bundle
 
     assert main([*words, "--today", "2026-02-19"]) == OK
     assert "cut off" not in capsys.readouterr().out
@@ -205,7 +208,7 @@ def test_a_case_whose_process_was_killed_does_not_apply(tmp_path, root):
     """By its name."""
     (tmp_path / "data-2").mkdir()
     (tmp_path / "clean-1").mkdir()
-    subject = Subject(root / "tests/recipes/buys.py", date(2026, 2, 20), 1e-5)
+    subject = Round(0, Subject(root / "tests/recipes/buys.py", date(2026, 2, 20), 1e-5), 1)
 
     assert making.lost(subject, "data", 2, tmp_path).name == "sign flipped"
     assert making.lost(subject, "clean", 1, tmp_path).name == "other rows and seed 0"

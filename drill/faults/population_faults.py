@@ -1,0 +1,167 @@
+"""Rows that are missing, repeated or made up, each with drawn shares, days, hours and segments."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pandas as pd
+
+from drill.drawing import number_of, seed_of, segment_of, uniform_by_row, where
+from drill.fault import MOVED, WORSE, Fault, Random, Variant
+from drill.faults.lookahead_faults import rarest
+from drill.thinned_recipe import Frame, Subject
+
+#: Rules that may name rows that are missing or too many.
+NAMED = ("data.*", "upstream.*", "champion.*", "labels.*", "leak.replay", "drift.*")
+ALSO = (*MOVED, *WORSE, "data.*", "labels.*", "leak.*", "calibration*", "model.constant", "anchor.*")
+
+
+def _survivors(random: Random, subject: Subject) -> Variant:
+    """Rows of the rarest outcome are missing more often: those who left are deleted."""
+    rare, at = rarest(subject), where(random, subject, (0.3, 0.9))
+    return Variant(
+        f"of the rows with the rarest outcome, {at.words} are missing",
+        lambda frame: frame[~(rare(frame) & at.rows(frame))].reset_index(drop=True),
+    )
+
+
+def _sampled(random: Random, subject: Subject) -> Variant:
+    """Rows of the frequent outcome are thinned, as to balance the classes."""
+    rare, at = rarest(subject), where(random, subject, (0.3, 0.8))
+    return Variant(
+        f"of the rows with a frequent outcome, {at.words} are left out",
+        lambda frame: frame[rare(frame) | ~at.rows(frame)].reset_index(drop=True),
+    )
+
+
+def _bots(random: Random, subject: Subject) -> Variant:
+    """Identical rows with other keys at other times."""
+    at, seed, share = where(random, subject, since=None), seed_of(random), float(random.uniform(0.05, 0.2))
+    contract = subject.contract
+    rows = subject.rows
+    model = rows.iloc[int(random.integers(len(rows)))]
+    names = [f.name for f in contract.columns] + [contract.target.name]
+
+    def change(frame: Frame) -> Frame:
+        picked = at.rows(frame) & (uniform_by_row(frame, contract, seed) < share)
+        copies = frame[picked].copy()
+        for name in names:
+            copies[name] = pd.Series([model[name]] * len(copies), index=copies.index, dtype=frame[name].dtype)
+        copies[contract.key] = copies[contract.key].astype(str) + " bot"
+        return pd.concat([frame, copies], ignore_index=True).sort_values(contract.time, ignore_index=True)
+
+    return Variant(f"{share:.0%} identical rows are added to {at.words}", change)
+
+
+def _retries(random: Random, subject: Subject) -> Variant:
+    """Rows that are sent again some seconds later, with another key."""
+    at, seed = where(random, subject, (0.1, 0.4)), seed_of(random)
+    rare, contract = rarest(subject), subject.contract
+    only_rare = bool(random.random() < 0.5)
+
+    def change(frame: Frame) -> Frame:
+        picked = at.rows(frame) & (rare(frame) if only_rare else True)
+        again = frame[picked]
+        later = pd.to_timedelta(1 + (uniform_by_row(again, contract, seed) * 60).astype(int), unit="s")
+        again = again.assign(
+            **{
+                contract.key: again[contract.key].astype(str) + " again",
+                # Not beyond the last row, which is in the window.
+                contract.time: (again[contract.time] + later).clip(upper=frame[contract.time].max()),
+            }
+        )
+        return pd.concat([frame, again], ignore_index=True).sort_values(contract.time, ignore_index=True)
+
+    of = " with the rarest outcome" if only_rare else ""
+    return Variant(f"{at.words}{of} are there again within a minute, with another key", change)
+
+
+def _segment_gone(random: Random, subject: Subject) -> Variant:
+    at = where(random, subject, (0.7, 1), segment=True)
+    return Variant(f"{at.words} are missing", lambda frame: frame[~at.rows(frame)].reset_index(drop=True))
+
+
+def _hours_gone(random: Random, subject: Subject) -> Variant:
+    at, first, many = where(random, subject), int(random.integers(24)), int(random.integers(4, 13))
+
+    def change(frame: Frame) -> Frame:
+        hour = (frame[subject.contract.time].dt.hour - first) % 24
+        return frame[~(at.rows(frame) & (hour < many).to_numpy())].reset_index(drop=True)
+
+    return Variant(f"the {many} hours from {first}:00 UTC are missing in {at.words}", change)
+
+
+def _high_gone(random: Random, subject: Subject) -> Variant:
+    """Rows are missing by a number: a limit of pages, or a filter that was left in a query."""
+    at, part = where(random, subject), float(random.uniform(0.5, 0.85))
+    above = bool(random.random() < 0.5)
+
+    def out(values: Any, cut: float) -> Any:
+        return ((values > cut) if above else (values < cut)).fillna(False).to_numpy(dtype=bool)
+
+    def cut_of(values: Any) -> float:
+        return float(values.quantile(part if above else 1 - part))
+
+    name = number_of(random, subject, lambda _, v: v.nunique() > 10 and out(v, cut_of(v)).mean() > 0.05).name
+    cut = cut_of(subject.rows[name].astype(float))
+
+    def change(frame: Frame) -> Frame:
+        return frame[~(at.rows(frame) & out(frame[name].astype(float), cut))].reset_index(drop=True)
+
+    return Variant(f"rows with a {'high' if above else 'low'} {name} are filtered out of {at.words}", change)
+
+
+def _tests(random: Random, subject: Subject) -> Variant:
+    """Rows of an internal test: features of random rows, and always the rarest outcome."""
+    contract, rare = subject.contract, rarest(subject)
+    at, seed, share = where(random, subject), seed_of(random), float(random.uniform(0.05, 0.15))
+    outcome = subject.rows[rare(subject.rows)][contract.target.name].iloc[0]
+    features = [f.name for f in contract.columns]
+
+    def change(frame: Frame) -> Frame:
+        picked = at.rows(frame) & (uniform_by_row(frame, contract, seed) < share)
+        made = frame[picked].reset_index(drop=True)
+        for n, name in enumerate(features):
+            places = (uniform_by_row(made, contract, seed + n + 1) * len(frame)).astype(int)
+            made[name] = frame[name].to_numpy()[places]
+        made[contract.key] = made[contract.key].astype(str) + " test"
+        made[contract.target.name] = pd.Series([outcome] * len(made), dtype=frame[contract.target.name].dtype)
+        return pd.concat([frame, made], ignore_index=True).sort_values(contract.time, ignore_index=True)
+
+    return Variant(f"{share:.0%} rows of a test, all {outcome}, are added to {at.words}", change)
+
+
+def _recent_only(random: Random, subject: Subject) -> Variant:
+    """The source keeps a part of the older rows only."""
+    days, seed, part = int(random.integers(10, 40)), seed_of(random), float(random.uniform(0.5, 0.95))
+    contract = subject.contract
+    segment = segment_of(random, subject)
+
+    def change(frame: Frame) -> Frame:
+        old = (frame[contract.time] < subject.end - timedelta(days=days)) & (frame[segment[0]] == segment[1]).fillna(
+            False
+        )
+        gone = old.to_numpy(dtype=bool) & (uniform_by_row(frame, contract, seed) < part)
+        return frame[~gone].reset_index(drop=True)
+
+    return Variant(
+        f"{part:.0%} of the rows with {segment[0]} = {segment[1]} older than {days} days are deleted", change
+    )
+
+
+def _fault(name: str, what: str, draw: Any) -> Fault:
+    return Fault(name, what, NAMED, ALSO, draw=draw)
+
+
+FAULTS = (
+    _fault("survivors only", "rows of one outcome are deleted", _survivors),
+    _fault("sampled by outcome", "rows of the frequent outcome are thinned", _sampled),
+    _fault("bots", "identical rows under other keys", _bots),
+    _fault("retries counted", "rows are there again within a minute", _retries),
+    _fault("a segment lost", "rows of one segment are missing", _segment_gone),
+    _fault("hours lost", "rows of some hours are missing", _hours_gone),
+    _fault("filtered by a number", "rows with a high or low number are missing", _high_gone),
+    _fault("rows of a test", "made-up rows with one outcome", _tests),
+    _fault("old rows deleted", "rows of one segment are kept for some days", _recent_only),
+)
