@@ -4,51 +4,74 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from contracts.row_contract import Feature
-from drill.fault import Fault
-from drill.thinned_recipe import Change, Frame, Subject, codes, plain, with_feature
+from drill.drawing import normal_by_row, seed_of, uniform_by_row
+from drill.fault import Fault, Random, Variant
+from drill.thinned_recipe import Frame, Subject, codes
 from model.data import Split
 from model.train import Fitted
 
 ADDED = "added_value"
 
 
-def leaking(change: Change) -> Callable[[Subject], SimpleNamespace]:
-    """A recipe with an additional feature, whose values come from *change*."""
-
-    def recipe(subject: Subject) -> SimpleNamespace:
-        contract = with_feature(subject.contract, Feature(ADDED, "number", "a joined column", nullable=True))
-        return subject.changed(change, CONTRACT=contract, estimator=lambda: plain(contract))
-
-    return recipe
+#: The added feature.
+FEATURE = Feature(ADDED, "number", "a joined column", nullable=True)
 
 
-def _copied(rows: Frame, subject: Subject) -> Frame:
-    return rows.assign(**{ADDED: codes(rows, subject.contract)})
+def adding(what: str, values: Callable[[Frame], Any], served: Callable[[Frame], Any] | None = None) -> Variant:
+    """A variant with the added feature; at prediction time it is *served*, or missing."""
+
+    def at_prediction(frame: Frame) -> Frame:
+        return frame.assign(**{ADDED: served(frame) if served else np.nan})
+
+    return Variant(what, lambda frame: frame.assign(**{ADDED: values(frame)}), FEATURE, at_prediction)
 
 
-def _derived(rows: Frame, subject: Subject) -> Frame:
-    truth = codes(rows, subject.contract)
-    noise = subject.random("derived").normal(0, 0.45 * truth.std(), len(rows))
-    return rows.assign(**{ADDED: truth + noise})
+def truth_of(frame: Frame, subject: Subject) -> Any:
+    """The target as numbers, (n,)."""
+    return pd.Series(codes(frame, subject.contract), index=frame.index)
 
 
-def _key(rows: Frame, subject: Subject) -> Frame:
+def _copied(random: Random, subject: Subject) -> Variant:
+    factor = float(random.choice([-1, 1])) * float(random.uniform(0.5, 100))
+    return adding(f"{factor:.1f} times the target", lambda frame: factor * truth_of(frame, subject))
+
+
+def _derived(random: Random, subject: Subject) -> Variant:
+    width, seed = float(random.uniform(0.2, 0.6)), seed_of(random)
+
+    def values(frame: Frame) -> Any:
+        truth = truth_of(frame, subject)
+        return truth + normal_by_row(frame, subject.contract, seed) * width * truth.std()
+
+    return adding(f"the target with noise of {width:.2f} standard deviations", values)
+
+
+def _key(random: Random, subject: Subject) -> Variant:
     # As when ids are assigned to cases first, then to controls: the number gives the outcome away.
-    order = codes(rows, subject.contract) + subject.random("key").normal(0, 0.1, len(rows))
-    return rows.assign(**{ADDED: pd.Series(order).rank(method="first").to_numpy()})
+    width, seed = float(random.uniform(0.05, 0.2)), seed_of(random)
+
+    def values(frame: Frame) -> Any:
+        order = truth_of(frame, subject) + normal_by_row(frame, subject.contract, seed) * width
+        return order.rank(method="first")
+
+    return adding(f"an id by the outcome, with noise of {width:.2f}", values)
 
 
-def _group(rows: Frame, subject: Subject) -> Frame:
-    # The mean outcome of a group of three rows, the row itself included.
-    group = subject.random("group").permutation(len(rows)) // 3
-    mean = pd.Series(codes(rows, subject.contract)).groupby(group).transform("mean")
-    return rows.assign(**{ADDED: mean.to_numpy()})
+def _group(random: Random, subject: Subject) -> Variant:
+    # The mean outcome of a group of a few rows, the row itself included.
+    size, seed = int(random.integers(2, 5)), seed_of(random)
+
+    def values(frame: Frame) -> Any:
+        place = uniform_by_row(frame, subject.contract, seed).argsort().argsort() // size
+        return truth_of(frame, subject).groupby(place).transform("mean")
+
+    return adding(f"the mean outcome of {size} rows, the row's own included", values)
 
 
 def _future(fitted: Fitted) -> Fitted:
@@ -92,8 +115,8 @@ GIVES_AWAY = (
 )
 
 FAULTS = (
-    Fault("target copied", "the target is among the features, under another name", SOLO, GIVES_AWAY, leaking(_copied)),
-    Fault("target-derived feature", "a feature is the target and some noise", SOLO, GIVES_AWAY, leaking(_derived)),
+    Fault("target copied", "the target is among the features", SOLO, GIVES_AWAY, draw=_copied),
+    Fault("target-derived feature", "a feature is the target and some noise", SOLO, GIVES_AWAY, draw=_derived),
     Fault(
         "future rows in training",
         "rows are split at random, not by time",
@@ -122,13 +145,13 @@ FAULTS = (
         "a feature numbers the rows by their outcome, like an id assigned afterwards",
         SOLO,
         GIVES_AWAY,
-        leaking(_key),
+        draw=_key,
     ),
     Fault(
         "group leakage",
         "a feature is the mean outcome of a row's group, its own outcome included",
         SOLO,
         GIVES_AWAY,
-        leaking(_group),
+        draw=_group,
     ),
 )

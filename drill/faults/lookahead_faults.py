@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from contracts.row_contract import Feature
 from drill.drawing import (
     category_of,
     distinct,
@@ -25,33 +24,12 @@ from drill.drawing import (
     uniform_by_row,
 )
 from drill.fault import Fault, Random, Variant
-from drill.faults.leakage_faults import ADDED, GIVES_AWAY
+from drill.faults.leakage_faults import GIVES_AWAY, adding, truth_of
 from drill.thinned_recipe import Frame, Subject, codes
 
 #: Rules that may name a leak.
-NAMED = ("leak.*", "data.label_correlation", "data.identifier*", "data.running*", "upstream.skew", "serving.skew")
+NAMED = ("leak.*", "data.*", "serving.*")
 ALSO = (*GIVES_AWAY, "compare.*", "slice*", "model.*", "calibration*", "champion.*", "drift.*", "upstream.*", "data.*")
-#: The added feature.
-FEATURE = Feature(ADDED, "number", "a joined column", nullable=True)
-
-
-def _missing(frame: Frame) -> Frame:
-    return frame.assign(**{ADDED: np.nan})
-
-
-def _added(what: str, values: Callable[[Frame], Any], served: Callable[[Frame], Any] | None = None) -> Variant:
-    """A variant with the added feature; at prediction time it is *served*, or missing."""
-    return Variant(
-        what,
-        lambda frame: frame.assign(**{ADDED: values(frame)}),
-        FEATURE,
-        _missing if served is None else (lambda frame: frame.assign(**{ADDED: served(frame)})),
-    )
-
-
-def truth_of(frame: Frame, subject: Subject) -> Any:
-    """The target as numbers, (n,)."""
-    return pd.Series(codes(frame, subject.contract), index=frame.index)
 
 
 def _encoded(random: Random, subject: Subject) -> Variant:
@@ -74,7 +52,7 @@ def _encoded(random: Random, subject: Subject) -> Variant:
         before = subject.rows
         return group(frame).map(truth_of(before, subject).groupby(group(before)).mean())
 
-    return _added(f"the mean outcome by {', '.join([number.name, *chosen])}, over all rows", values, served)
+    return adding(f"the mean outcome by {', '.join([number.name, *chosen])}, over all rows", values, served)
 
 
 def _window(random: Random, subject: Subject) -> Variant:
@@ -85,7 +63,7 @@ def _window(random: Random, subject: Subject) -> Variant:
     def mean(frame: Frame, ahead: bool) -> Any:
         return _moving(frame, subject, truth_of(frame, subject), feature, timedelta(hours=hours), ahead)
 
-    return _added(
+    return adding(
         f"the mean outcome of the next {hours} hours" + (f" by {feature}" if feature else ""),
         lambda frame: mean(frame, True),
         lambda frame: mean(frame, False),
@@ -100,7 +78,7 @@ def _number_window(random: Random, subject: Subject) -> Variant:
     def mean(frame: Frame, ahead: bool) -> Any:
         return _moving(frame, subject, frame[number].astype(float), feature, timedelta(hours=hours), ahead)
 
-    return _added(
+    return adding(
         f"the mean of {number} in the next {hours} hours" + (f" by {feature}" if feature else ""),
         lambda frame: mean(frame, True),
         lambda frame: mean(frame, False),
@@ -150,7 +128,7 @@ def _counter(random: Random, subject: Subject) -> Variant:
         return each.groupby(group).cumsum() - each
 
     what = "events" if events else "rows"
-    return _added(f"the number of {what} of the same {feature} in six hours, updated later", counted, served)
+    return adding(f"the number of {what} of the same {feature} in six hours, updated later", counted, served)
 
 
 def _after(random: Random, subject: Subject) -> Variant:
@@ -164,7 +142,7 @@ def _after(random: Random, subject: Subject) -> Variant:
         wrong = normal_by_row(frame, subject.contract, seed + 7) * noise * truth.std()
         return (truth + wrong).where(filled)
 
-    return _added(f"a field that is filled in after the outcome, for {part:.0%} of the rows", values)
+    return adding(f"a field that is filled in after the outcome, for {part:.0%} of the rows", values)
 
 
 def rarest(subject: Subject) -> Callable[[Frame], Any]:
@@ -190,13 +168,13 @@ def _chosen(random: Random, subject: Subject) -> Variant:
     def values(frame: Frame) -> Any:
         return normal_by_row(frame, subject.contract, best)
 
-    return _added(f"the best of {many} random features on the holdout", values, values)
+    return adding(f"the best of {many} random features on the holdout", values, values)
 
 
 def _rare_leak(random: Random, subject: Subject) -> Variant:
     """The outcome of the rarest class only, in a part of its rows."""
     rare, part, seed = rarest(subject), float(random.uniform(0.3, 1.0)), seed_of(random)
-    return _added(
+    return adding(
         f"a flag that is set in {part:.0%} of the rows with the rarest outcome",
         lambda frame: (rare(frame) & (uniform_by_row(frame, subject.contract, seed) < part)).astype(float),
         lambda frame: np.zeros(len(frame)),
@@ -212,7 +190,7 @@ def _segment_leak(random: Random, subject: Subject) -> Variant:
         noisy = truth + normal_by_row(frame, subject.contract, seed) * noise * truth.std()
         return noisy.where(frame[column] == value)
 
-    return _added(f"the outcome with noise, where {column} = {value}", values)
+    return adding(f"the outcome with noise, where {column} = {value}", values)
 
 
 def _running(random: Random, subject: Subject) -> Variant:
@@ -226,7 +204,7 @@ def _running(random: Random, subject: Subject) -> Variant:
         place = frame.assign(_key=frame[key].astype(str)).groupby(time)["_key"].rank(method="first")
         return np.floor(passed.to_numpy() * step) + place.to_numpy()
 
-    return _added("a running id", values, values)
+    return adding(f"a running id, {step:.1f} an hour", values, values)
 
 
 def _day_mean(random: Random, subject: Subject) -> Variant:
@@ -242,7 +220,7 @@ def _day_mean(random: Random, subject: Subject) -> Variant:
     def served(frame: Frame) -> Any:
         return _moving(frame, subject, truth_of(frame, subject), column, timedelta(days=1), False)
 
-    return _added("the final rate of the row's day" + (f" by {column}" if column else ""), values, served)
+    return adding("the final rate of the row's day" + (f" by {column}" if column else ""), values, served)
 
 
 def _fault(name: str, what: str, draw: Any, *more: str) -> Fault:

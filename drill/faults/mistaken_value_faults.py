@@ -65,8 +65,8 @@ def _shuffled(random: Random, subject: Subject) -> Variant:
 
     def change(frame: Frame) -> Frame:
         places = (uniform_by_row(frame, subject.contract, seed) * len(values)).astype(int)
-        dealt = pd.Series(values[places], index=frame.index)
-        return put(frame, name, at, dealt.astype(float) if pd.api.types.is_numeric_dtype(frame[name]) else dealt)
+        given = pd.Series(values[places], index=frame.index)
+        return put(frame, name, at, given.astype(float) if pd.api.types.is_numeric_dtype(frame[name]) else given)
 
     return Variant(f"{name} is another row's in {at.words}", change)
 

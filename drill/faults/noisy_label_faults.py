@@ -14,7 +14,7 @@ from drill.faults.label_faults import SPOILT
 from drill.thinned_recipe import Frame, Subject
 
 #: Rules that may name a change of the outcomes.
-NAMED = ("data.rewritten", "labels.*", "upstream.labels", "drift.label", "champion.*", "leak.replay", "leak.conflicts")
+NAMED = ("data.rewritten", "labels.*", "upstream.*", "drift.*", "champion.*", "leak.*")
 ALSO = (*SPOILT, *WORSE, "champion.*", "leak.*", "data.*", "anchor.*")
 
 
@@ -113,7 +113,7 @@ def _definition(random: Random, subject: Subject) -> Variant:
 
 
 def _joined_by_day(random: Random, subject: Subject) -> Variant:
-    """The outcomes of a day are dealt to other rows of that day."""
+    """The outcomes of a day are given to other rows of that day."""
     at, name, time = where(random, subject, (0.2, 1)), subject.contract.target.name, subject.contract.time
     seed = seed_of(random)
 
@@ -123,8 +123,8 @@ def _joined_by_day(random: Random, subject: Subject) -> Variant:
         place = order.groupby(day).rank(method="first").astype(int)
         first = frame.groupby(day).cumcount() + 1
         values = frame.assign(_day=day, _place=first).set_index(["_day", "_place"])[name]
-        dealt = values.reindex(pd.MultiIndex.from_arrays([day, place])).to_numpy(object)
-        return put(frame, name, at, dealt)
+        given = values.reindex(pd.MultiIndex.from_arrays([day, place])).to_numpy(object)
+        return put(frame, name, at, given)
 
     return Variant(f"a join gives {at.words} the outcome of another row of the day", change)
 
@@ -232,12 +232,7 @@ FAULTS = (
     _fault("labels joined by day", "the outcome of another row of the day", _joined_by_day),
     _fault("labels off by one", "the outcome of the row before or after", _shifted),
     _fault(
-        "conflicting labels",
-        "rows are repeated with another outcome",
-        _conflicting,
-        "data.repeated",
-        "data.duplicates",
-        "data.conflict*",
+        "conflicting labels", "rows are repeated with another outcome", _conflicting, "data.repeated", "data.duplicates"
     ),
     _fault(
         "only settled outcomes",

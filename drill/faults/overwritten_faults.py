@@ -6,7 +6,8 @@ from typing import Any
 
 from drill.drawing import Where, category_of, distinct, number_of, put, seed_of, since_day, uniform_by_row, where
 from drill.fault import DoesNotApplyError, Fault, Random, Variant
-from drill.faults.lookahead_faults import ALSO, NAMED, grouping, rarest, truth_of
+from drill.faults.leakage_faults import truth_of
+from drill.faults.lookahead_faults import ALSO, NAMED, grouping, rarest
 from drill.thinned_recipe import Frame, Subject
 
 

@@ -13,7 +13,7 @@ from drill.faults.lookahead_faults import rarest
 from drill.thinned_recipe import Frame, Subject
 
 #: Rules that may name rows that are missing or too many.
-NAMED = ("data.*", "upstream.*", "champion.*", "labels.*", "leak.replay", "drift.*")
+NAMED = ("data.*", "upstream.*", "champion.*", "labels.*", "leak.*", "drift.*")
 ALSO = (*MOVED, *WORSE, "data.*", "labels.*", "leak.*", "calibration*", "model.constant", "anchor.*")
 
 
