@@ -37,17 +37,21 @@ def truth_of(frame: Frame, subject: Subject) -> Any:
     return pd.Series(codes(frame, subject.contract), index=frame.index)
 
 
+def spread_of(subject: Subject) -> float:
+    """The standard deviation of the target, whatever window is loaded."""
+    return float(truth_of(subject.rows, subject).std())
+
+
 def _copied(random: Random, subject: Subject) -> Variant:
     factor = float(random.choice([-1, 1])) * float(random.uniform(0.5, 100))
     return adding(f"{factor:.1f} times the target", lambda frame: factor * truth_of(frame, subject))
 
 
 def _derived(random: Random, subject: Subject) -> Variant:
-    width, seed = float(random.uniform(0.2, 0.6)), seed_of(random)
+    width, seed, spread = float(random.uniform(0.2, 0.6)), seed_of(random), spread_of(subject)
 
     def values(frame: Frame) -> Any:
-        truth = truth_of(frame, subject)
-        return truth + normal_by_row(frame, subject.contract, seed) * width * truth.std()
+        return truth_of(frame, subject) + normal_by_row(frame, subject.contract, seed) * width * spread
 
     return adding(f"the target with noise of {width:.2f} standard deviations", values)
 

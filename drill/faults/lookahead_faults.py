@@ -24,7 +24,7 @@ from drill.drawing import (
     uniform_by_row,
 )
 from drill.fault import Fault, Random, Variant
-from drill.faults.leakage_faults import GIVES_AWAY, adding, truth_of
+from drill.faults.leakage_faults import GIVES_AWAY, adding, spread_of, truth_of
 from drill.thinned_recipe import Frame, Subject, codes
 
 #: Rules that may name a leak.
@@ -134,13 +134,12 @@ def _counter(random: Random, subject: Subject) -> Variant:
 def _after(random: Random, subject: Subject) -> Variant:
     """A field that is filled in when the outcome is known, for a part of the rows."""
     part, noise = float(random.uniform(0.2, 0.9)), float(random.uniform(0.3, 1.0))
-    seed = seed_of(random)
+    seed, spread = seed_of(random), spread_of(subject)
 
     def values(frame: Frame) -> Any:
-        truth = truth_of(frame, subject)
         filled = uniform_by_row(frame, subject.contract, seed) < part
-        wrong = normal_by_row(frame, subject.contract, seed + 7) * noise * truth.std()
-        return (truth + wrong).where(filled)
+        wrong = normal_by_row(frame, subject.contract, seed + 7) * noise * spread
+        return (truth_of(frame, subject) + wrong).where(filled)
 
     return adding(f"a field that is filled in after the outcome, for {part:.0%} of the rows", values)
 
@@ -183,11 +182,10 @@ def _rare_leak(random: Random, subject: Subject) -> Variant:
 
 def _segment_leak(random: Random, subject: Subject) -> Variant:
     column, value = segment_of(random, subject)
-    seed, noise = seed_of(random), float(random.uniform(0.1, 0.8))
+    seed, noise, spread = seed_of(random), float(random.uniform(0.1, 0.8)), spread_of(subject)
 
     def values(frame: Frame) -> Any:
-        truth = truth_of(frame, subject)
-        noisy = truth + normal_by_row(frame, subject.contract, seed) * noise * truth.std()
+        noisy = truth_of(frame, subject) + normal_by_row(frame, subject.contract, seed) * noise * spread
         return noisy.where(frame[column] == value)
 
     return adding(f"the outcome with noise, where {column} = {value}", values)

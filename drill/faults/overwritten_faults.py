@@ -46,14 +46,11 @@ def _snapshot(random: Random, subject: Subject) -> Variant:
     number = number_of(random, subject, distinct(5))
     day, at = since_day(random, subject), where(random, subject, (0.4, 1), since=False)
     low, high = (float(each) for each in subject.rows[number.name].quantile([0.02, 0.98]))
-    share = float(random.uniform(0.2, 0.6))
+    share, usual = float(random.uniform(0.2, 0.6)), truth_of(subject.rows, subject)
 
     def change(frame: Frame) -> Frame:
-        truth = truth_of(frame, subject)
-        raised = (
-            frame[number.name].astype(float)
-            + share * (high - low) * (truth - truth.mean()) / max(truth.std(), 1e-9) / 2
-        )
+        outcome = (truth_of(frame, subject) - usual.mean()) / max(usual.std(), 1e-9)
+        raised = frame[number.name].astype(float) + share * (high - low) * outcome / 2
         old = frame[subject.contract.time] < day
         return put(frame, number.name, Where("", lambda f: at.rows(f) & old.to_numpy()), raised.clip(low, high))
 

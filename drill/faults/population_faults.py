@@ -116,15 +116,16 @@ def _tests(random: Random, subject: Subject) -> Variant:
     """Rows of an internal test: features of random rows, and always the rarest outcome."""
     contract, rare = subject.contract, rarest(subject)
     at, seed, share = where(random, subject), seed_of(random), float(random.uniform(0.05, 0.15))
-    outcome = subject.rows[rare(subject.rows)][contract.target.name].iloc[0]
+    known = subject.rows
+    outcome = known[rare(known)][contract.target.name].iloc[0]
     features = [f.name for f in contract.columns]
 
     def change(frame: Frame) -> Frame:
         picked = at.rows(frame) & (uniform_by_row(frame, contract, seed) < share)
         made = frame[picked].reset_index(drop=True)
         for n, name in enumerate(features):
-            places = (uniform_by_row(made, contract, seed + n + 1) * len(frame)).astype(int)
-            made[name] = frame[name].to_numpy()[places]
+            places = (uniform_by_row(made, contract, seed + n + 1) * len(known)).astype(int)
+            made[name] = known[name].to_numpy()[places]
         made[contract.key] = made[contract.key].astype(str) + " test"
         made[contract.target.name] = pd.Series([outcome] * len(made), dtype=frame[contract.target.name].dtype)
         return pd.concat([frame, made], ignore_index=True).sort_values(contract.time, ignore_index=True)

@@ -108,6 +108,36 @@ def test_thinned_rows_are_the_same_in_a_shorter_window():
     pd.testing.assert_frame_equal(all_rows[: len(fewer)], fewer)
 
 
+#: Faults whose values depend on later rows: a load with an earlier end gives others.
+LOOK_AHEAD = {
+    "backfill from the future",
+    "counter updated later",
+    "group leakage",
+    "key leakage",
+    "labels off by one",
+    "look-ahead window on a number",
+    "look-ahead window on the outcome",
+    "target encoding over all rows",
+    "the day's final rate",
+}
+
+
+@pytest.mark.parametrize("name", sorted(set(DRAWN) - NOT_HERE - LOOK_AHEAD))
+def test_other_faults_are_the_same_in_a_load_with_an_earlier_end(name):
+    """As in a faulty source: a replay of an earlier end must not find them for what they are not."""
+    variant, time = drawn(name, 5), SUBJECT.contract.time
+    cut = SUBJECT.end - timedelta(days=10)
+    rows = SUBJECT.rows
+    whole = variant.change(rows)
+    earlier = variant.change(rows[rows[time] < cut].reset_index(drop=True))
+
+    order = [time, SUBJECT.contract.key]
+    whole, earlier = (
+        each[each[time] < cut - timedelta(hours=1)].sort_values(order, ignore_index=True) for each in (whole, earlier)
+    )
+    pd.testing.assert_frame_equal(whole, earlier, check_dtype=False)
+
+
 def test_a_look_ahead_uses_later_rows_only_and_serves_earlier_ones_only():
     """The last row has no next hours, the first none before."""
     variant = drawn("look-ahead window on the outcome", 1)
