@@ -61,8 +61,8 @@ test-spark: .venv/work/installed .venv/test/installed .venv/spark/installed ## t
 	PYTHONPATH=.venv/test:.venv/spark $(WORK) -m pytest -q -p no:cacheprovider tests/monitoring/test_spark.py
 
 ##@ The loop, a step at a time (RECIPE=FILE, FORGE=FOLDER or github:OWNER/NAME)
-retrain: .venv/work/installed ## train, store the candidate, open or refresh its proposal  [TODAY=2013-04-01]
-	@$(WORK) -m model retrain $(if $(TODAY),--today $(TODAY))
+retrain: .venv/work/installed ## train, store the candidate, open or refresh its proposal  [TODAY=2013-04-01 JOURNAL=DIR]
+	@$(WORK) -m model retrain $(if $(TODAY),--today $(TODAY)) $(if $(JOURNAL),--journal "$(JOURNAL)")
 
 gate: .venv/checks/installed .venv/serve/installed ## run the gate on the proposed candidate: verdict.json, report.md, report.html, deepchecks.html in build/gate
 	@$(CHECKS) -m checks gate --out build/gate

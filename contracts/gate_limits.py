@@ -53,6 +53,7 @@ class Rows(Table):
     min_rate: Number
     max_stale_days: Count
     max_clock: Share
+    max_skew: Share
     severity: Severity = "block"
 
 

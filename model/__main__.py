@@ -16,9 +16,12 @@ import os
 import subprocess
 import sys
 import tempfile
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
+
+import pandas as pd
 
 from contracts.live_config import LIVE, LiveError, Slot, parse_live, with_champion
 from contracts.row_contract import Contract, ContractError, Feature, Kind
@@ -29,7 +32,7 @@ from forge.interface import WATCH, Forge, ForgeError
 from forge.opening import open_forge
 from forge.workflow_output import output, summary
 from model.card import card, nothing_to_gain, title
-from model.data import DataError
+from model.data import DataError, Split
 from model.features.feature_uses import uses
 from model.features.prune import pruned
 from model.features.recipe_edit import Edited
@@ -38,6 +41,8 @@ from model.notices import replayed
 from model.onnx_export.export import Build, ExportError, export, read_manifest
 from model.onnx_export.parity import ParityError
 from model.point_in_time import differing
+from model.serving_skew import remarks, skew
+from model.source_profile.remote_journal import place_at
 from model.train import RecipeError, read_recipe, train
 
 OK, USAGE, NO_MODEL, FORGE = 0, 2, 5, 6
@@ -180,11 +185,14 @@ def _make(args: argparse.Namespace, into: Path) -> Path:
     _say(f"recipe {args.recipe}, as of {args.today}")
     fitted = train(read_recipe(args.recipe), args.today)
     split = fitted.split
+    if args.journal:
+        fitted = replace(fitted, sent=_compared_with(args.journal, split, fitted.contract))
     _say(
         f"trained on {len(split.train):,} rows, holdout of {len(split.holdout):,} later rows: "
         + ", ".join(f"{name} {value:.4f}" for name, value in fitted.metrics.items())
     )
-    for remark in (*fitted.remarks, *differing(fitted.replay or {}, fitted.contract)):
+    found = [*differing(fitted.replay or {}, fitted.contract), *(remarks(fitted.sent) if fitted.sent else ())]
+    for remark in (*fitted.remarks, *found):
         _say(f"warning: {remark}")
     build = Build(datetime.now(UTC), commit_of(args.recipe), args.recipe)
     made = export(fitted, build, into, rules.export.parity)
@@ -192,6 +200,14 @@ def _make(args: argparse.Namespace, into: Path) -> Path:
         _say(f"warning: {line}")
     _say(f"exported {made.name}; estimator and ONNX agree")
     return made
+
+
+def _compared_with(journal: str, split: Split, contract: Contract) -> dict[str, Any]:
+    """The rows beside those in the *journal*; a journal that cannot be read stops no training, but the gate's rule."""
+    try:
+        return skew(place_at(journal), pd.concat([split.train, split.holdout], ignore_index=True), contract)
+    except OSError as error:
+        return {"failed": str(error)}
 
 
 def commit_of(recipe: Path) -> str:
@@ -213,6 +229,12 @@ def _parser() -> argparse.ArgumentParser:
     propose = commands.add_parser("propose", help="store a bundle and propose it")
     retrain = commands.add_parser("retrain", help="train, store the bundle and propose it")
     train.add_argument("--out", type=Path, required=True, help="the folder for the bundle")
+    for command in (train, retrain):
+        command.add_argument(
+            "--journal",
+            default="",
+            help="compare the rows with those in the scorer's journal: a folder, or a URL for fsspec",
+        )
     train.add_argument("--forge", help="report whether the bundle differs from what is live")
     propose.add_argument(
         "--bundle",

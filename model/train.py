@@ -41,7 +41,8 @@ class Fitted:
 
     *unstable* is the share of the holdout's decisions that another seed changes; None if nothing in the estimator is
     random, or there are too many rows for a second fit. *remarks* are sentences on the rows. *where* is the place of
-    each field in the recipe. *replay* compares a load with an earlier end (`model.point_in_time`).
+    each field in the recipe. *replay* compares a load with an earlier end (`model.point_in_time`), *sent* the rows
+    with the journal (`model.serving_skew`).
     """
 
     estimator: Any
@@ -53,6 +54,7 @@ class Fitted:
     remarks: tuple[str, ...] = ()
     where: Declared = NOWHERE
     replay: Mapping[str, Any] | None = None
+    sent: Mapping[str, Any] | None = None
 
 
 def read_recipe(path: Path) -> ModuleType:

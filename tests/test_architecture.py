@@ -49,7 +49,7 @@ OF_OTHERS = {
 #: third-party packages that one module alone may import
 ALONE = {
     "deepchecks": {"checks/rules/deepchecks_suite.py"},
-    "fsspec": {"monitoring/journal/remote_files.py", "serve/journal/upload.py"},
+    "fsspec": {"model/source_profile/remote_journal.py", "serve/journal/upload.py"},
     "ibis": {"monitoring/journal/sql_engine.py", "monitoring/journal/queries.py"},
     "markdown_it": {"monitoring/incidents/comment_lines.py", "monitoring/dashboard/untrusted_markdown.py"},
     "pyspark": {"monitoring/journal/sql_engine.py"},

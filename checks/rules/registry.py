@@ -18,7 +18,7 @@ from checks.rules import contract_compatibility as contract
 from checks.rules import holdout_reuse
 from checks.rules import model_behaviour as behaviour
 from checks.rules.rows import column_values as columns
-from checks.rules.rows import hours, labels, leakage, replayed_rows
+from checks.rules.rows import hours, labels, leakage, replayed_rows, sent_rows
 from checks.rules.rows import row_counts as counts
 from checks.rules.serving import serving_limits
 from checks.verdict import Finding
@@ -69,6 +69,7 @@ RULES: Mapping[str, Rule] = {
     "data.rate": lambda m: counts.rate(m.evidence, m.gate.rows),
     "data.stale": lambda m: counts.stale(m.evidence, m.gate.rows),
     "data.clock": lambda m: hours.clock(m.evidence, m.gate.rows),
+    "data.skew": lambda m: sent_rows.skew(m.inputs.candidate, m.gate.rows),
     "model.constant": lambda m: behaviour.spread(m.evidence, m.gate.behaviour),
     "model.direction": lambda m: behaviour.direction(m.evidence, m.inputs.candidate, m.gate.behaviour),
     "model.stability": lambda m: behaviour.stability(m.inputs.candidate, m.gate.behaviour),

@@ -228,6 +228,7 @@ def _manifest(
             "source": source_of(pd.concat([split.train, split.holdout]), contract, fitted.window[1]),
         },
         **({"point_in_time": dict(fitted.replay)} if fitted.replay else {}),
+        **({"sent": dict(fitted.sent)} if fitted.sent else {}),
         **({"remarks": list(fitted.remarks)} if fitted.remarks else {}),
         "metrics": {"holdout": fitted.metrics},
         "parity": dict(parity),

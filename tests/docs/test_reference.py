@@ -173,7 +173,7 @@ def test_exit_codes_are_those_of_the_code(package):
 
 
 #: Fields that not every bundle has.
-OPTIONAL = {"core", "remarks", "stability", "point_in_time"}
+OPTIONAL = {"core", "remarks", "stability", "point_in_time", "sent"}
 #: Fields that older bundles, or contracts of these recipes, do not have.
 LATER = {
     "contract.retired",
