@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Literal
@@ -31,6 +32,12 @@ def _signal(name: str) -> str:
     if name not in SIGNALS:
         raise ValueError(unknown(name, SIGNALS))
     return name
+
+
+def _country(code: str) -> str:
+    if code and not re.fullmatch(r"[A-Z]{2}(-[A-Z0-9]{1,3})?", code):
+        raise ValueError(f'country is "{code}"; expected a code of ISO 3166, such as "DE" or "DE-BY", or "" for none')
+    return code
 
 
 Signals = tuple[Annotated[str, AfterValidator(_signal)], ...]
@@ -67,6 +74,7 @@ class Monitoring(Table):
     min_slower: Number
     min_errors: Number
     min_influence: Number
+    country: Annotated[str, AfterValidator(_country)] = ""
 
     @model_validator(mode="after")
     def _agrees(self) -> Monitoring:

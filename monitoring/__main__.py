@@ -22,11 +22,12 @@ from forge.closed_pipes import ignore_closed_pipes
 from forge.interface import Forge, ForgeError
 from forge.opening import open_forge
 from monitoring.dashboard.build import run as write_site
+from monitoring.earlier_days import Measuring
 from monitoring.experiment.experiment_run import run as run_experiment
 from monitoring.incidents.expected_causes import ExpectedError
 from monitoring.incidents.forge_actions import answer_comments
 from monitoring.journal.window import JournalError
-from monitoring.measure import Measuring, measure_days
+from monitoring.measure import measure_days
 from monitoring.metric_history import SeriesError
 from monitoring.metrics.service_metrics import ServiceError
 from monitoring.reference_period import EvidenceError

@@ -10,22 +10,26 @@ are evaluated (`monitoring.periods`).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from contracts.monitoring_limits import Monitoring
 from contracts.row_contract import Contract
-from monitoring.charts.charting import Chart, charts, signals_of
+from monitoring.charts.expected_charts import Part, chart_expected
+from monitoring.charts.holiday_calendar import calendar
 from monitoring.charts.signals import COUNTS, SERVICE, Measure, Signal, Unknown
 from monitoring.charts.watchability import unwatched
+from monitoring.earlier_days import Measuring, as_many_rows, by_folds, of_last_year, series_trends
+from monitoring.journal.arrival_times import day_of, number_of
 from monitoring.journal.sample_correction import counted, counts_of, shares
 from monitoring.journal.window import Window, days_of, full_days
 from monitoring.metrics.feature_influence import influence
 from monitoring.metrics.label_delay import bias, mature
+from monitoring.metrics.row_trends import RowTrend, row_trends, training_distances, without_trends
 from monitoring.metrics.spread import deviation
-from monitoring.metrics.volume import volume, waiting
+from monitoring.metrics.volume import rates, volume, waiting
 from monitoring.periods import (
     OUTCOMES,
     counts_in_periods,
@@ -38,22 +42,26 @@ from monitoring.periods import (
 )
 from monitoring.training_days import training_days
 
-#: `measure_days`, or a function with its signature.
-Measuring = Callable[..., tuple[list[Measure], list[Unknown]]]
-FOLDS = 3
 #: Kinds that are compared with earlier days of the journal instead of the reference.
 COMPARED_WITH_EARLIER_DAYS = ("row_rate", "label_coverage", *SERVICE)
 
 
 @dataclass(frozen=True)
 class _Job:
-    """Rows to evaluate against a *reference*, in periods of *days* days; *only* is as in `measure_days`."""
+    """Rows to evaluate against a *reference*, in periods of *days* days; *only* and *trends* are as in `measure_days`."""
 
     reference: pd.DataFrame
     rows: pd.DataFrame
     rules: Monitoring
     days: int
     only: str = ""
+    trends: Mapping[str, RowTrend] = field(default_factory=dict)
+
+    @property
+    def more(self) -> dict[str, Any]:
+        """What `measure_days` needs besides the rows."""
+        only = {"only": self.only} if self.only else {}
+        return only | ({"trends": self.trends} if self.trends else {})
 
 
 def measure_window(
@@ -66,34 +74,42 @@ def measure_window(
     served: tuple[list[Measure], list[Measure]] = ([], []),
     measuring: Measuring | None = None,
     train: pd.DataFrame | None = None,
+    last_year: Window | None = None,
 ) -> tuple[list[Signal], list[Unknown], list[str]]:
     """The signals of the window, what could not be measured, and the days with too few rows.
 
     *seen* are the categories of training, by feature. *served* are service metrics of earlier days, and of the days to
-    evaluate; they need no rows. *measuring* replaces `measure_days`. *train* are the training rows in the evidence.
+    evaluate; they need no rows. *measuring* replaces `measure_days`. *train* are the training rows in the evidence, and
+    *last_year* are the days a year before the reference and the window: what they show of trends and seasons is no alarm.
     """
     measuring = measuring or measure_days
     train = pd.DataFrame() if train is None else train
     earlier, recent, unknown = volume(window, rules)
     rows, unjudged = full_days(window.rows, contract.time, rules.min_rows)
     kinds = [kind for kind in (*rules.page, *rules.issue) if kind not in COMPARED_WITH_EARLIER_DAYS]
-    parts = [(earlier, recent), served]
+    past_rates = [] if last_year is None or last_year.traffic.empty else rates(last_year)
+    parts = [Part(earlier, recent, past_rates), Part(*served)]
+    holidays = calendar(rules.country, past_rates, _days(reference[contract.time], window), rules.min_rate)
     if window.rows.empty:
-        drawn = charts(parts, {}, rules)
-        if drawn:  # they say nothing about the model
+        drawn = chart_expected(parts, {}, rules, holidays)
+        if drawn.signals:  # they say nothing about the model
             unknown += [Unknown(kind, "this version has no rows yet", yet=True) for kind in kinds]
-        return _signals(drawn, rules), unknown, unjudged
+        return drawn.signals, unknown, unjudged
     days = period_days(float(window.counts["rows"].median()), rules.min_rows)
     jobs = [_Job(reference if rows.empty else _as_many_rows(reference, rows, contract.time), rows, rules, 1)]
     if days > 1:
         jobs, unjudged = [*_small(window, reference, train, contract, rules, days)], []
+    past = of_last_year(last_year, jobs[0].reference, contract, seen, rules, measuring) if days == 1 else []
+    trends = {} if past else row_trends(train, reference, contract)
     found = _Found()
     for job in jobs:
-        found.add(_measured(job, window, contract, seen, kinds, measuring, say))
+        found.add(_measured(replace(job, trends=trends), window, contract, seen, kinds, measuring, say))
     say("solving the limits ...")
-    past = training_days(train, reference, contract, rules, outcomes_only=days > 1)
-    drawn = charts([(found.before, found.now), *parts], influence(reference, contract), rules, past)
-    return _signals(drawn, rules), [*unknown, *found.unknown, *unwatched(drawn)], unjudged
+    distances = [] if past else training_distances(train, reference, contract)
+    of_rows = Part(found.before, found.now, past, distances, series_trends(trends, reference))
+    trained = training_days(train, reference, contract, rules, outcomes_only=days > 1)
+    drawn = chart_expected([of_rows, *parts], influence(reference, contract), rules, holidays, trained)
+    return drawn.signals, [*unknown, *found.unknown, *drawn.unknown, *unwatched(drawn.charts)], unjudged
 
 
 @dataclass(frozen=True)
@@ -133,9 +149,9 @@ def _measured(
     if len(job.rows):
         say("loading NannyML ...")
         late = (waiting(window, rules), window.until)
-        now, unknown = measuring(known, job.rows, contract, seen, rules, late, **_only(job))
+        now, unknown = measuring(known, job.rows, contract, seen, rules, late, **job.more)
         now = counted(now, window.counts, window.weight, known) if job.days == 1 else now
-        before, more = _by_folds(known, contract, seen, job, measuring)
+        before, more = by_folds(known, contract, seen, rules, measuring, **job.more)
         found.add(_Found(before, now, [*unknown, *(each for each in more if each not in unknown)]))
     else:
         why = f"no day has {rules.min_rows} rows, as [monitoring] min_rows asks for"
@@ -150,10 +166,6 @@ def _measured(
         if job.rows.empty:
             found.before.extend(shares(counts_of(known, contract, seen), contract, names))
     return _Found(over(found.before, job.days), over(found.now, job.days), found.unknown)
-
-
-def _signals(drawn: Iterable[Chart], rules: Monitoring) -> list[Signal]:
-    return [signal for chart in drawn for signal in signals_of(chart, rules)]
 
 
 def _small(
@@ -181,26 +193,6 @@ def _belongs(kind: str, only: str) -> bool:
     return not only or of_features == (only == "features")
 
 
-def _only(job: _Job) -> dict[str, str]:
-    return {"only": job.only} if job.only else {}
-
-
-def _by_folds(
-    known: pd.DataFrame, contract: Contract, seen: Mapping[str, list[str]], job: _Job, measuring: Measuring
-) -> tuple[list[Measure], list[Unknown]]:
-    """The measures of the reference's own days, each by the other folds."""
-    day = days_of(known, contract.time)
-    days = sorted(day.unique())
-    before: list[Measure] = []
-    unknown: list[Unknown] = []
-    for fold in np.array_split(np.array(days, dtype=object), min(FOLDS, len(days))):
-        at = day.isin(list(fold))
-        measures, failed = measuring(known[~at], known[at], contract, seen, job.rules, **_only(job))
-        before += measures
-        unknown += [each for each in failed if each not in unknown]
-    return before, unknown
-
-
 def measure_days(
     reference: pd.DataFrame,
     rows: pd.DataFrame,
@@ -209,17 +201,19 @@ def measure_days(
     rules: Monitoring,
     late: tuple[int, str] | None = None,
     only: str = "",
+    trends: Mapping[str, RowTrend] | None = None,
 ) -> tuple[list[Measure], list[Unknown]]:
     """The measures of each day of *rows*, and what could not be measured.
 
     *late* is the label delay in days, and the day from which it is counted back; without it every outcome has come.
-    *only* is "features", or "outcomes" for scores, performance and bias.
+    *only* is "features", or "outcomes" for scores, performance and bias. Distances are of rows without their *trends*.
     """
     # Importing NannyML takes ten seconds, which a window without rows does not need.
     from monitoring.metrics.drift import drift  # noqa: PLC0415
     from monitoring.metrics.performance import performance  # noqa: PLC0415
 
-    measures, unknown = drift(reference, rows, contract, seen, only)
+    flat = [without_trends(each, trends, contract.time) for each in (reference, rows)] if trends else [reference, rows]
+    measures, unknown = drift(flat[0], flat[1], contract, seen, only)
     if only == "features":
         return measures, unknown
     target = contract.target.name
@@ -237,7 +231,12 @@ def measure_days(
 
 def _as_many_rows(reference: pd.DataFrame, rows: pd.DataFrame, time: str) -> pd.DataFrame:
     """The reference, with at most as many rows a day as the median day of *rows*."""
-    most = int(rows.groupby(days_of(rows, time)).size().median())
-    shuffled = reference.sample(frac=1, random_state=0)
-    kept = shuffled.groupby(days_of(shuffled, time)).cumcount() < most
-    return reference.loc[kept[kept].index.sort_values()].reset_index(drop=True)
+    return as_many_rows(reference, int(rows.groupby(days_of(rows, time)).size().median()), time)
+
+
+def _days(times: pd.Series, window: Window) -> list[str]:
+    """The days from the reference's first or the window's first to the window's last."""
+    known = [*times.dropna().dt.strftime("%Y-%m-%d").agg(["min", "max"]), *window.traffic.index, *window.counts.index]
+    if not window.until:
+        return []
+    return [day_of(day) for day in range(number_of(min(known)), number_of(window.until))]

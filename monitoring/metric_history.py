@@ -26,7 +26,7 @@ KEPT = 400
 _SIGNAL = ["tier" if each.name == "severity" else each.name for each in fields(Signal)]
 _DAY = [each.name for each in fields(Day)]
 #: Names that files of earlier releases do not have, with their values there.
-_LATER = {"days": 1}
+_LATER = {"days": 1, "holiday": ""}
 
 
 class SeriesError(ValueError):

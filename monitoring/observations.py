@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from contracts.row_contract import Contract
+from monitoring.charts.expected_charts import holiday_remarks, movement_remarks
 from monitoring.charts.signals import Signal, Unknown, by_series
 from monitoring.incidents.alert_rules import Assessment, breach_start, drifted_features, excess, limit_of
 from monitoring.incidents.cause import Cause
@@ -106,6 +107,8 @@ class Observations:
             ),
             remarks={
                 "Accuracy of the performance estimate": list(map(str, estimate_errors(self.signals))),
+                "Movement that is expected": movement_remarks(self.signals)[-20:],
+                "Holidays": holiday_remarks(self.signals)[-20:],
                 "Not monitored": [f"{each.kind}: {each.why}" for each in self.unknown],
                 "Journal": list(self.oddities),
                 "Days with too few rows to evaluate": list(self.unjudged)[-20:],
@@ -119,6 +122,7 @@ class Observations:
         elif with_state:
             state = "quiet" if self.assessment.state == "quiet" else "no change"
             yield f"{state}: {self.assessment.why}"
+        yield from holiday_remarks(self.signals)
         yield from (f"likely changed upstream: {change}" for change in self.upstream)
         for each in self.unknown:
             yield f"{'not yet' if each.yet else 'could not be'} monitored: {each.kind}: {each.why}"

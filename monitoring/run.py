@@ -19,6 +19,7 @@ from contracts.thresholds import ConfigurationError, Rules, read_rules
 from forge.bundles.bundle_files import as_named
 from forge.interface import Alert, Change, Forge, ForgeError
 from monitoring.charts.signals import Signal, Unknown
+from monitoring.earlier_days import Measuring
 from monitoring.incidents.actions import Action, ResolveAlert
 from monitoring.incidents.alert_rules import Assessment, assess
 from monitoring.incidents.auto_rollback import Alarm
@@ -36,11 +37,12 @@ from monitoring.incidents.incident import waived_causes
 from monitoring.incidents.self_check import MonitoringFault, crashed_checks, fault_issues, fault_of, no_recent_rows
 from monitoring.journal.day_cache import Reading
 from monitoring.journal.frame_store import folder_of
+from monitoring.journal.last_year import days_a_year_before
 from monitoring.journal.remote_files import journal_at
 from monitoring.journal.sample_correction import days_of_all
 from monitoring.journal.service_history import Served, read_days, served
 from monitoring.journal.window import JournalError, Window, read_window
-from monitoring.measure import Measuring, measure_window
+from monitoring.measure import measure_window
 from monitoring.metric_history import ARTIFACT, NAME, keep_series, read_series
 from monitoring.metrics.arriving_changes import upstream_changes
 from monitoring.metrics.daily_metrics import METRICS, daily_metrics
@@ -79,6 +81,7 @@ class Inputs:
     manifest: dict[str, Any]
     reference: pd.DataFrame
     train: pd.DataFrame
+    last_year: Window | None
     history: Sequence[Change]
     window: Window
     until: pd.Timestamp
@@ -164,6 +167,7 @@ def read(args: argparse.Namespace, forge: Forge, live: Slot, history: Sequence[C
         now = None if args.today else args.now
         window = read_window(journal, reading, limits.window_days, until, limits.min_rows, now)
         until = pd.Timestamp(window.until, tz=zone)
+        past = days_a_year_before(journal, reading, train, reference, until, limits.window_days)
         counts = read_days(journal, limits.window_days, until, kept, contract.zone, forget=not args.today)
     inputs = Inputs(
         at=f"{args.today or args.now:%Y-%m-%dT%H:%MZ}",
@@ -173,6 +177,7 @@ def read(args: argparse.Namespace, forge: Forge, live: Slot, history: Sequence[C
         manifest=manifest,
         reference=reference,
         train=train,
+        last_year=past,
         history=history,
         window=window,
         until=until,
@@ -196,6 +201,7 @@ def measure(inputs: Inputs, rules: Rules, measuring: Measuring) -> Results:
         (inputs.service.before, inputs.service.now),
         measuring,
         inputs.train,
+        inputs.last_year,
     )
     unknown = [*unknown, *inputs.service.unknown]
     upstream = [*map(str, upstream_changes(window.rows, contract, manifest, rules, inputs.until))]
@@ -283,12 +289,8 @@ def _keep_history(args: argparse.Namespace, forge: Forge, inputs: Inputs, result
     """Add the signals and the days' metrics to the history that the dashboard shows."""
     window, assessment = inputs.window, results.assessment
     days = daily_metrics(window.rows, inputs.contract, inputs.version, rules.monitoring.min_rows)
-    state = {
-        "at": f"{args.now:%Y-%m-%dT%H:%MZ}",
-        "version": inputs.version,
-        "state": assessment.state,
-        "why": assessment.why,
-    }
+    at = f"{args.now:%Y-%m-%dT%H:%MZ}"
+    state = {"at": at, "version": inputs.version, "state": assessment.state, "why": assessment.why}
     history = read_series(args.out, lambda: forge.artifact(ARTIFACT, NAME))
     of_all = days_of_all(days, window.counts, window.weight)
     keep_series(args.out, history.updated(inputs.version, results.signals, of_all, state))

@@ -50,6 +50,7 @@ OF_OTHERS = {
 ALONE = {
     "deepchecks": {"checks/rules/deepchecks_suite.py"},
     "fsspec": {"model/source_profile/remote_journal.py", "serve/journal/upload.py"},
+    "holidays": {"monitoring/charts/holiday_calendar.py"},
     "ibis": {"monitoring/journal/sql_engine.py", "monitoring/journal/queries.py"},
     "markdown_it": {"monitoring/incidents/comment_lines.py", "monitoring/dashboard/untrusted_markdown.py"},
     "pyspark": {"monitoring/journal/sql_engine.py"},

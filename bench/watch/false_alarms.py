@@ -24,16 +24,28 @@ import pandas as pd
 
 from bench.watch.detector_results import text_of
 from bench.watch.detector_rounds import RULES, delay, rate
-from bench.watch.generated_streams import A_DAY, CONTRACT, FAULTS, KINDS, LATE, QUARTER, TRAINING, Stream, generated
+from bench.watch.generated_streams import (
+    A_DAY,
+    CONTRACT,
+    FAULTS,
+    KINDS,
+    LATE,
+    QUARTER,
+    TRAINING,
+    YEAR,
+    Stream,
+    generated,
+)
 from bench.watch.kept_measures import KeptMeasures
 from contracts.monitoring_limits import Monitoring
 from contracts.thresholds import read_rules
 from monitoring.charts.control_limits import persistent
 from monitoring.charts.signals import Signal, by_series
+from monitoring.earlier_days import Measuring
 from monitoring.journal.arrival_times import day_of
 from monitoring.journal.sample_correction import counts_of
 from monitoring.journal.window import Window, days_of
-from monitoring.measure import Measuring, measure_window
+from monitoring.measure import measure_window
 
 Numbers = np.ndarray[Any, Any]
 
@@ -74,7 +86,10 @@ def _of_rows(stream: Stream, measuring: Measuring, rules: Monitoring) -> Iterabl
         training = stream.between(first - kind.reference - TRAINING, first - kind.reference - 1)
         seen = {name: sorted(training[name].unique()) for name in ("country", "device")}
         window = _window(stream, first, last)
-        yield from measure_window(window, reference, CONTRACT, seen, share, measuring=measuring)[0]
+        past = _last_year(stream, first - kind.reference, last)
+        yield from measure_window(
+            window, reference, CONTRACT, seen, share, measuring=measuring, train=training, last_year=past
+        )[0]
 
 
 def _window(stream: Stream, first: int, last: int) -> Window:
@@ -93,6 +108,15 @@ def _window(stream: Stream, first: int, last: int) -> Window:
     return Window(rows, (), until=day_of(last + 1), counts=counts, arrivals=came)
 
 
+def _last_year(stream: Stream, first: int, last: int) -> Window | None:
+    """The days a year before those from *first* to *last*, and some around them."""
+    if not stream.kind.history:
+        return None
+    first, last = first - YEAR - WEEK, last - YEAR + WEEK
+    traffic = pd.Series(stream.days[(stream.days >= first) & (stream.days <= last)]).map(day_of).value_counts()
+    return replace(_window(stream, first, last), traffic=traffic.sort_index(), answered=day_of(last))
+
+
 def _of_volume(stream: Stream, rules: Monitoring) -> Iterable[Signal]:
     """Row rate and label coverage of each week, in the window that a run on its last day reads."""
     share = replace(rules, false_alarms_per_quarter=VOLUME_SHARE * rules.false_alarms_per_quarter)
@@ -105,7 +129,8 @@ def _of_volume(stream: Stream, rules: Monitoring) -> Iterable[Signal]:
         traffic = pd.Series(day).map(day_of).value_counts().sort_index()
         came = pd.DataFrame({"day": day, "late": 0.0, "age": age})
         seen = Window(pd.DataFrame(), (), until=day_of(until), traffic=traffic, arrivals=came)
-        signals, _, _ = measure_window(seen, reference, CONTRACT, {}, share)
+        past = _last_year(stream, until - rules.window_days - 1, until - 1)
+        signals, _, _ = measure_window(seen, reference, CONTRACT, {}, share, last_year=past)
         for series in by_series(signals).values():
             yield from (s for s in series[-WEEK:] if start <= _number(s.day) < start + QUARTER)
 

@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import astuple, dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from pandas.util import hash_pandas_object
@@ -38,16 +39,17 @@ class KeptMeasures:
         seen: Mapping[str, list[str]],
         rules: Monitoring,
         late: tuple[int, str] | None = None,
+        **more: Any,
     ) -> tuple[list[Measure], list[Unknown]]:
         """As `measure_days`."""
-        made = hashlib.sha256(repr((contract, seen, rules.min_rows, late)).encode())
+        made = hashlib.sha256(repr((contract, seen, rules.min_rows, late, *more.values())).encode())
         for frame in (reference, rows):
             made.update(repr([*frame]).encode() + hash_pandas_object(frame).to_numpy().tobytes())
         for name in CODE:
             made.update((METRICS / f"{name}.py").read_bytes())
         path = self.folder / f"{made.hexdigest()[:20]}.json"
         if not path.is_file():
-            found = measure_days(reference, rows, contract, seen, rules, late)
+            found = measure_days(reference, rows, contract, seen, rules, late, **more)
             self.folder.mkdir(parents=True, exist_ok=True)
             unfinished = path.with_suffix(".unfinished")
             unfinished.write_text(json.dumps([[astuple(each) for each in part] for part in found]), encoding="utf-8")

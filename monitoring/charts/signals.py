@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol, TypeVar
 
@@ -41,7 +42,7 @@ class Signal:
     *expected* is the mean of the reference's days; *lower* and *upper* are the limits of the day (Shewhart; None on a
     side without a limit). *level* is the EWMA, or a CUSUM as a shift of the mean, with its limits. *severity* is page,
     issue or digest. *run_length* is the chart's in-control run length in days. The value is that of *days* days, of
-    which *day* is the last.
+    which *day* is the last. *holiday* is the name of a holiday on which the value is no alarm.
     """
 
     kind: str
@@ -59,10 +60,13 @@ class Signal:
     severity: str = "issue"
     run_length: float | None = None
     days: int = 1
+    holiday: str = ""
 
     @property
     def breached(self) -> bool:
-        """Whether the day's value or the level is outside its limits."""
+        """Whether the day's value or the level is outside its limits, and the day is no holiday."""
+        if self.holiday:
+            return False
         return _outside(self.value, self.lower, self.upper) or _outside(self.level, self.level_lower, self.level_upper)
 
     @property
@@ -114,7 +118,7 @@ class Dated(Protocol):
 OfSeries = TypeVar("OfSeries", bound=Dated)
 
 
-def by_series(signals: list[OfSeries]) -> dict[str, list[OfSeries]]:
+def by_series(signals: Iterable[OfSeries]) -> dict[str, list[OfSeries]]:
     """The signals (or measures) of each series, in order of days."""
     series: dict[str, list[OfSeries]] = {}
     for signal in sorted(signals, key=lambda each: each.day):

@@ -130,6 +130,9 @@ def _signal(data: DashboardData, by_version: Mapping[str, Sequence[Signal]]) -> 
         limits = tuple((_day(d.day), limit) for d in days if (limit := _limit(d)) is not None)
         if limits:
             lines.append(Line(f"{name}: limit", number, limits, bare=True, end="limit"))
+        if len({d.expected for d in days}) > 1:
+            expected = tuple((_day(d.day), d.expected) for d in days)
+            lines.append(Line(f"{name}: expected", number, expected, bare=True, end="expected"))
         if any(d.breached and not _is_jump(d) for d in days):
             levels = tuple((_day(d.day), d.level) for d in days if d.level is not None)
             lines.append(Line(f"{name}: level", 5, levels, end="level"))
@@ -139,7 +142,7 @@ def _signal(data: DashboardData, by_version: Mapping[str, Sequence[Signal]]) -> 
     description = (
         f"{last.severity} · beyond on {beyond} of {len(every)} days · {last.formatted(last.value, '.3g')} on {last.when},"
         f" usually {last.formatted(last.expected, '.3g')}{often}"
-    )
+    ) + "".join(f" · holiday: {d.holiday} on {d.day}" for d in every if d.holiday)
     period = {1: "", 7: ", by week"}.get(last.days, f", by {last.days} days")
     title, unit = series_words(every[0]) + period, _unit(every[0])
     return line_chart(title, description, lines, releases(data), _span(data), unit=unit, note=True)

@@ -29,7 +29,7 @@ FORMAT = 3
 
 @dataclass(frozen=True)
 class Reading:
-    """Which version's rows are read, and how: the SQL *engine*, and the *folder* of the cache (None: no cache).
+    """Which *version*'s rows are read ("": every version's), and how: the SQL *engine*, and the *folder* of the cache (None: no cache).
 
     *seen* are the categories of training, by feature. *sample* is the number of rows of a usual day in the sample.
     """

@@ -51,7 +51,7 @@ def scores_of(contract: Contract) -> list[str]:
 def typed(lines: ir.Table, contract: Contract, version: str) -> ir.Table:
     """The answers in *lines* (a file's columns), typed; columns that the file does not have are missing values.
 
-    *mine* marks the answers of the *version*, *fits* those that fit the contract. Lines that lack a required field, or
+    *mine* marks the answers of the *version*, all for "", *fits* those that fit the contract. Lines that lack a required field, or
     whose time only Python can parse, are left out: `untyped` has them.
     """
     columns = lines.schema()
@@ -74,7 +74,7 @@ def typed(lines: ir.Table, contract: Contract, version: str) -> ir.Table:
         version=by,
         key=_text(lines, "key"),
         time=at,
-        mine=by == version,
+        mine=by == version if version else ibis.literal(True),
         fits=reduce(lambda one, other: one & other, fits),
         **values,
         **scores,

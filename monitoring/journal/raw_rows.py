@@ -32,7 +32,8 @@ def answers(lines: Iterable[Line | None], contract: Contract, version: str, odd:
             odd["answers that lack something"] += 1
         else:
             found.append(line)
-    fits = [line["version"] == version and _fits(line, contract) for line in found]
+    mine = [version in ("", line["version"]) for line in found]
+    fits = [own and _fits(line, contract) for line, own in zip(found, mine, strict=True)]
     rows = [line["row"] if fit else {} for line, fit in zip(found, fits, strict=True)]
     columns: dict[str, Any] = {
         "id": _texts(line["id"] for line in found),
@@ -43,7 +44,7 @@ def answers(lines: Iterable[Line | None], contract: Contract, version: str, odd:
         "time": pd.Series(pd.to_datetime([read_time(line["time"]) for line in found], utc=True)).astype(
             "datetime64[us, UTC]"
         ),
-        "mine": pd.array([line["version"] == version for line in found], dtype="bool"),
+        "mine": pd.array(mine, dtype="bool"),
         "fits": pd.array(fits, dtype="bool"),
     }
     for feature in contract.features:

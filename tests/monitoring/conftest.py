@@ -54,15 +54,15 @@ def made(recipes, tmp_path_factory):
     return make
 
 
-def measure_once(reference, rows, contract, seen, rules, late=None, only=""):
+def measure_once(reference, rows, contract, seen, rules, late=None, only="", trends=None):
     """As `measure_days` of the same rows by the same reference did before: most tests share the reference."""
     frames = (
         (tuple(each), tuple(map(str, each.dtypes)), hash_pandas_object(each).to_numpy().tobytes())
         for each in (reference, rows)
     )
-    key = (contract.name, str(seen), rules, late, only, *frames)
+    key = (contract.name, str(seen), rules, late, only, repr(trends), *frames)
     if key not in MEASURED:
-        MEASURED[key] = measure_days(reference, rows, contract, seen, rules, late, only)
+        MEASURED[key] = measure_days(reference, rows, contract, seen, rules, late, only, trends)
     return tuple(map(list, MEASURED[key]))
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from forge.interface import Alert, Change, Proposal, Release
 from monitoring.charts.signals import Signal
+from monitoring.dashboard import metric_charts
 from monitoring.dashboard.dashboard_data import (
     Context,
     DashboardData,
@@ -173,6 +174,21 @@ def test_each_chart_has_its_alarms_and_the_releases_marked(story):
     assert "issue · beyond on 2 of 61 days" in drawn
     assert "a false alarm in 33 years" in drawn
     assert page(story).count("<figcaption>") >= 9 + 3 + 3
+
+
+def test_a_series_that_is_expected_to_move_has_a_line_of_what_is_expected(story):
+    """Its figures are in the table, its holidays in the description; others have no such line."""
+    days = [f"2026-10-{n:02}" for n in range(1, 11)]
+    moving = Signal("score_drift", "mean", "", days[0], 0.2, 0.1, 0.0, 0.3, 900)
+    signals = [replace(moving, day=day, expected=0.1 + n / 100) for n, day in enumerate(days)]
+    signals[-1] = replace(signals[-1], holiday="All Saints")
+    still = [replace(each, kind="univariate_drift", expected=0.1, holiday="") for each in signals]
+    known = replace(story, signals=tuple((NEW, each) for each in (*signals, *still)), versions=[NEW])
+    drift, other = sorted(metric_charts.signals(known)["quiet"], key=lambda figure: figure.caption)
+
+    assert [name for name in drift.table.heads if "expected" in name] == ["bbbbbbb: expected"]
+    assert "holiday: All Saints on 2026-10-10" in drift.note
+    assert not any("expected" in name for name in other.table.heads)
 
 
 def test_charts_beside_each_other_have_one_time(story):
