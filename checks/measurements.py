@@ -9,7 +9,10 @@ from pathlib import Path
 import pandas as pd
 
 from checks.comparison.compare import Compared, calibration, compare
+from checks.comparison.earlier_gains import EarlierGain, recorded_gains
+from checks.comparison.gain_effect import gain_effects, gains_over_anchor
 from checks.comparison.own_evaluation import Evaluation, own_evaluation
+from checks.comparison.period_effect import PeriodEffect
 from checks.comparison.slices import by_slice, slices
 from checks.evidence import Evidence, rows_of
 from checks.gate_inputs import GateInputs
@@ -49,7 +52,7 @@ class Measurements:
     *champion_rows* are the champion's own holdout, None without it. *upstream*, *serving* and *deepchecks* are the
     findings of those steps, *deepchecks_rules* the names that the last must give. *use* is this use of the holdout
     and *earlier_uses* how many other candidates were compared on each of its days. *evaluations* are the own evaluations
-    of champion and anchor, or the reason why one is missing.
+    of champion and anchor, or the reason why one is missing; *gains* over the anchor are recorded for later verdicts.
     """
 
     inputs: GateInputs
@@ -65,6 +68,7 @@ class Measurements:
     use: Use = field(default_factory=lambda: Use("", "", "", ""))
     earlier_uses: Mapping[str, int] = field(default_factory=dict)
     evaluations: Mapping[str, Evaluation | str] = field(default_factory=dict)
+    gains: tuple[EarlierGain, ...] = ()
 
     @property
     def fresh_rows(self) -> int:
@@ -91,7 +95,8 @@ def measure(
     comparison, evaluations = Comparison(), _evaluations(inputs)
     if evidence.fresh.sum() >= gate.min_fresh_rows:
         progress(f"comparing on {int(evidence.fresh.sum()):,} fresh rows ...")
-        comparison = _compare(evidence, gate, evaluations.get("champion"))
+        effects = gain_effects(evidence, gate.compare, recorded_gains(inputs.notes))
+        comparison = _compare(evidence, gate, evaluations.get("champion"), effects)
     progress("loading Deepchecks ...")
     from checks.rules import deepchecks_suite  # noqa: PLC0415 -- takes ten seconds and more
 
@@ -114,6 +119,7 @@ def measure(
         use,
         dict(zip(days, count_earlier(use, days, recorded_uses(inputs.notes)), strict=True)),
         evaluations,
+        tuple(gains_over_anchor(evidence, _digests(inputs), gate.compare)) if comparison.table else (),
     )
 
 
@@ -145,8 +151,15 @@ def _evaluations(inputs: GateInputs) -> dict[str, Evaluation | str]:
     return {role: own_evaluation(bundle) for role, bundle in models.items() if bundle}
 
 
-def _compare(evidence: Evidence, gate: Gate, evaluation: Evaluation | str | None) -> Comparison:
-    table, findings = compare(evidence, gate.compare)
+def _digests(inputs: GateInputs) -> dict[str, str]:
+    models = {"candidate": inputs.candidate, "champion": inputs.champion, "anchor": inputs.anchor}
+    return {role: bundle.digest if bundle else "" for role, bundle in models.items()}
+
+
+def _compare(
+    evidence: Evidence, gate: Gate, evaluation: Evaluation | str | None, effects: Mapping[str, PeriodEffect]
+) -> Comparison:
+    table, findings = compare(evidence, gate.compare, effects)
     if isinstance(evaluation, Evaluation):
         table = [replace(row, evaluated=evaluation.value(row.metric)) for row in table]
     findings += calibration(evidence, gate.compare, gate.calibration) + slices(evidence, gate)

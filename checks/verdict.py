@@ -24,6 +24,8 @@ FORMAT = 1
 #: Rules on the models' performance. A change of the rows or of the source shows in them, too: a summary names first the
 #: rules that say what changed.
 _PERFORMANCE = ("compare.", "calibration.", "slice.", "model.", "drift.")
+#: Rules that say what changed, even if they only report it, and those among them that report something else.
+_ROWS, _RECORDS = ("data.", "labels.", "leak.", "upstream."), frozenset({"data.looks", "upstream.fingerprint"})
 #: The one file that a proposal of a model changes, and the file with the gate's limits.
 LIVE, LIMITS = "serve/live.toml", "checks/thresholds.toml"
 
@@ -108,7 +110,7 @@ def judge(findings: Sequence[Finding], required: Iterable[str], gains: bool, goo
     if not gains:
         return Verdict("HOLD", "The candidate is the champion, byte for byte; there is nothing to gain.", complete)
     if open_:
-        return Verdict("HOLD", _sentence(sorted(open_, key=_place)), complete)
+        return Verdict("HOLD", _reported(complete, open_) + _sentence(sorted(open_, key=_place)), complete)
     return Verdict("PROMOTE", good, complete)
 
 
@@ -121,6 +123,23 @@ def rules_changed(files: Iterable[str]) -> list[str]:
     """Those of a proposal's *files* that the gate consists of, the limits first."""
     changed = {path for path in files if path.startswith(("checks/", "contracts/"))}
     return sorted(changed, key=lambda path: (path != LIMITS, path))
+
+
+def _reported(findings: Sequence[Finding], open_: Sequence[Finding]) -> str:
+    """The beginning of the summary where only comparisons hold: a change of the rows that is reported may be their cause."""
+    if any(f.outcome == "FAIL" or not f.rule.startswith(_PERFORMANCE) for f in open_):
+        return ""
+    waived = {f.rule for f in findings if f.rule.startswith("waivers.")}
+    changes = [
+        f
+        for f in findings
+        if f.outcome == "FAIL"
+        and f.severity == "warn"
+        and f.rule.startswith(_ROWS)
+        and f.rule not in _RECORDS
+        and f"waivers.{f.rule}" not in waived
+    ]
+    return f"{changes[0].rule} reports: {changes[0].observed}; " if changes else ""
 
 
 def _place(finding: Finding) -> tuple[bool, bool, int]:

@@ -132,10 +132,18 @@ class Gap:
         return far[place] - self.days if place < len(far) else None
 
 
-def paired(metric: str, measures: tuple[Measure, Measure], blocks: Blocks, confidence: float, least: int = 2) -> Gap:
+def paired(
+    metric: str,
+    measures: tuple[Measure, Measure],
+    blocks: Blocks,
+    confidence: float,
+    least: int = 2,
+    widened: float = 1.0,
+) -> Gap:
     """The gain of the first of *measures* over the second on the same rows, with its interval.
 
     There is no interval with fewer than *least* days, or where the metric is undefined (one class is absent).
+    *widened* is the factor for the effect of the period (`checks.comparison.gain_effect`).
     """
     ours, theirs = (float(measure()) for measure in measures)
     value = float(difference(metric, ours, theirs))
@@ -145,7 +153,7 @@ def paired(metric: str, measures: tuple[Measure, Measure], blocks: Blocks, confi
         return Gap(metric, ours, theirs, value, None, None, math.inf, *sizes)
     drawn = difference(metric, *(m.drawn(blocks.day, blocks.times) for m in measures))
     drawn = drawn[np.isfinite(drawn)]
-    wider = _wider(blocks.effective) * blocks.key_factor(_influence(metric, measures, ours, theirs))
+    wider = widened * _wider(blocks.effective) * blocks.key_factor(_influence(metric, measures, ours, theirs))
     far = wider * _stretch(blocks.freedom, confidence)
     tail = (1 - confidence) / 2 * 100
     # Around the estimate rather than the mean of the draws, which for a difference are nearly equal.

@@ -8,11 +8,13 @@ little worse than the last; the anchor bounds the sum of such steps.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from checks.comparison.baseline import baseline
 from checks.comparison.bootstrap import Blocks, Gap, measures, paired
+from checks.comparison.gain_effect import widening
+from checks.comparison.period_effect import PeriodEffect
 from checks.comparison.weighted_metrics import RELATIVE
 from checks.evidence import Array, Evidence
 from checks.verdict import Finding, Outcome
@@ -34,7 +36,8 @@ class Compared:
 
     *difference* is the gain: larger is better, and for regression it is a share of the champion's error. It is None
     without a champion; *low* and *high*, its interval at the *confidence*, are None with too few days. *outcome* and *limit* are those of the rule `compare.<metric>`.
-    *evaluated* is the champion's metric when it was evaluated, None without that.
+    *evaluated* is the champion's metric when it was evaluated, None without that. *widened* is the factor on the interval
+    for the effect of the period.
     """
 
     metric: str
@@ -50,6 +53,7 @@ class Compared:
     limit: str = ""
     confidence: float = 0.95
     evaluated: float | None = None
+    widened: float = 1.0
 
 
 def fresh_blocks(evidence: Evidence, rules: Compare) -> Blocks:
@@ -59,8 +63,13 @@ def fresh_blocks(evidence: Evidence, rules: Compare) -> Blocks:
     return all_rows.of(fresh)
 
 
-def compare(evidence: Evidence, rules: Compare) -> tuple[list[Compared], list[Finding]]:
-    """The metrics table of the task, and the findings on the gains over champion, anchor and baseline."""
+def compare(
+    evidence: Evidence, rules: Compare, effects: Mapping[str, PeriodEffect] | None = None
+) -> tuple[list[Compared], list[Finding]]:
+    """The metrics table of the task, and the findings on the gains over champion, anchor and baseline.
+
+    *effects* are those of the period on each metric's gain, by which intervals are widened.
+    """
     fresh, margins = evidence.fresh, rules.margins(evidence.contract.task)
     blocks, truth = fresh_blocks(evidence, rules), evidence.truth[fresh]
     ours, simple = evidence.holdout_scores[fresh], baseline(evidence)[fresh]
@@ -71,7 +80,7 @@ def compare(evidence: Evidence, rules: Compare) -> tuple[list[Compared], list[Fi
         if evidence.champion is None:
             champion.append(_without_champion(metric, evidence))
         else:
-            gap = _gap(metric, truth, (ours, evidence.champion[fresh]), blocks, rules)
+            gap = _gap(metric, truth, (ours, evidence.champion[fresh]), blocks, rules, effects)
             margin, superior = margins.margins[metric], metric in margins.superior
             champion.append(finding(f"compare.{metric}", gap, margin, "the champion", superior))
             row = replace(
@@ -84,14 +93,15 @@ def compare(evidence: Evidence, rules: Compare) -> tuple[list[Compared], list[Fi
                 outcome=champion[-1].outcome,
                 limit=champion[-1].limit,
                 confidence=gap.confidence,
+                widened=widening(effects or {}, metric),
             )
         if evidence.anchor is not None and metric in margins.anchor:
-            gap = _gap(metric, truth, (ours, evidence.anchor[fresh]), blocks, rules)
+            gap = _gap(metric, truth, (ours, evidence.anchor[fresh]), blocks, rules, effects)
             row = replace(row, anchor=gap.theirs)
             anchor.append(finding(f"compare.anchor.{metric}", gap, margins.anchor[metric], "the anchor"))
         table.append(row)
     findings = [*combined(champion, margins, "compare."), *combined(anchor, margins, "compare.anchor.")]
-    gap = _gap(margins.primary, truth, (ours, simple), blocks, rules)
+    gap = _gap(margins.primary, truth, (ours, simple), blocks, rules, effects)
     return table, [*findings, _against_baseline(gap, margins.margins[margins.primary])]
 
 
@@ -244,9 +254,17 @@ def _combination(name: str, least: int, outcome: str, parts: Iterable[Finding], 
     )
 
 
-def _gap(metric: str, truth: Array, scores: tuple[Array, Array], blocks: Blocks, rules: Compare) -> Gap:
+def _gap(
+    metric: str,
+    truth: Array,
+    scores: tuple[Array, Array],
+    blocks: Blocks,
+    rules: Compare,
+    effects: Mapping[str, PeriodEffect] | None = None,
+) -> Gap:
     ours, theirs = measures(metric, truth, *scores)
-    return paired(metric, (ours, theirs), blocks, rules.confidence, rules.min_days)
+    widened = widening(effects or {}, metric)
+    return paired(metric, (ours, theirs), blocks, rules.confidence, rules.min_days, widened)
 
 
 def _count(number: int, what: str) -> str:

@@ -67,7 +67,7 @@ def period_effect(levels: Sequence[Sequence[Level]], prior: PeriodEffect) -> Per
         (new.value - old.value) ** 2 / (new.error**2 + old.error**2)
         for each in levels
         for old, new in itertools.pairwise(each)
-        if new.error + old.error > 0
+        if 0 < new.error + old.error < math.inf
     ]
     squares = [each for each in squares if math.isfinite(each)]
     freedom = prior.freedom + len(squares)

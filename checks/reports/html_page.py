@@ -14,7 +14,7 @@ from checks.insights.permutation_importance import Importance
 from checks.insights.prediction_churn import Churn
 from checks.insights.review import Review
 from checks.reports.mermaid import Chart
-from checks.reports.pull_request import REMARKS, TO_DO, WHEN_EVALUATED
+from checks.reports.pull_request import REMARKS, TO_DO, WHEN_EVALUATED, widened_note
 from checks.reports.report_svg import Interval, bars, intervals, named_bars
 from checks.verdict import OUTCOMES, Verdict
 from contracts.comparison_limits import LARGER_IS_BETTER
@@ -101,7 +101,8 @@ def _gains(compared: Sequence[Compared]) -> Any:
     note = (
         "The candidate's gain over the champion with its confidence interval; above 0 the candidate is better. The"
         " thick bar is the lower limit. Dashed and hollow: the interval is not wholly above the limit."
-    )
+        f" {widened_note(compared)}"
+    ).rstrip()
     return intervals("Gain by metric", note, "gain, in the metric's unit", each)
 
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from checks.comparison.compare import Compared, gain
+from checks.comparison.earlier_gains import gains_line
 from checks.gate_inputs import GateInputs
 from checks.measurements import Measurements, Slice
 from checks.reports.folded_sections import most_churn, sections
@@ -59,7 +60,8 @@ def markdown(verdict: Verdict, measured: Measurements, max_churn: float) -> str:
         most_churn=most_churn(measured.review.churn),
         more=sections(measured.review, candidate, champion),
     )
-    return body + (f"\n{hidden_line(measured.use)}\n" if table else "")
+    recorded = [hidden_line(measured.use), *([gains_line(measured.gains)] if measured.gains else [])]
+    return body + ("\n" + "\n".join(recorded) + "\n" if table else "")
 
 
 def refused_markdown(verdict: Verdict, inputs: GateInputs) -> str:
@@ -159,7 +161,17 @@ def _metrics(table: Sequence[Compared], fresh: int, champion: Mapping[str, Any] 
         if anchored:
             cells.append("" if row.anchor is None else f"{row.anchor:.4f}")
         lines.append(table_row([*cells, f"{row.baseline:.4f}"]))
+    if note := widened_note(table):
+        lines += ["", note]
     return "\n".join(lines)
+
+
+def widened_note(table: Sequence[Compared]) -> str:
+    """By how much the intervals are wider for the effect of the period; "" if they are not."""
+    wider = [f"{row.metric} {row.widened:.2f}" for row in table if row.difference is not None and row.widened > 1]
+    if not wider:
+        return ""
+    return f"Intervals are wider than days alone would make them, because gains move from period to period: {', '.join(wider)} times."
 
 
 def _gain(row: Compared) -> list[str]:

@@ -118,6 +118,26 @@ def test_the_summary_names_what_changed_before_what_follows_from_it(findings, fi
     assert "; and 1 more" in verdict.summary or verdict.decision == "REJECT"
 
 
+@pytest.mark.parametrize(
+    ("rule", "severity", "waived", "named"),
+    [
+        ("upstream.missing", "warn", False, True),
+        ("data.rate", "warn", False, True),
+        ("data.rate", "warn", True, False),
+        ("drift.features", "warn", False, False),
+        ("data.looks", "warn", False, False),
+    ],
+)
+def test_a_reported_change_of_the_rows_comes_before_an_unsettled_comparison(rule, severity, waived, named):
+    """It may be the cause; drift of features is usual, and the looks are no change."""
+    open_ = finding("INCONCLUSIVE", rule="compare.log_loss")
+    more = [finding("PASS", rule=f"waivers.{rule}")] if waived else []
+    verdict = judge([open_, finding("FAIL", severity, rule), *more], [], True, "")
+
+    assert verdict.decision == "HOLD"
+    assert verdict.summary.startswith(f"{rule} reports: seen; compare" if named else "compare.log_loss is inconclusive")
+
+
 def test_it_travels_as_json():
     """verdict.json is what `land` reads."""
     verdict = judge([finding("PASS")], [], True, "good")

@@ -1,0 +1,75 @@
+"""The gains of earlier verdicts: each report records them in a hidden line, which landing keeps as release notes.
+
+The gain of one model over another on successive periods shows how much it moves, which one period cannot.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from itertools import groupby
+
+from checks.comparison.period_effect import Level
+
+_LINE = re.compile(r"^<!-- gains (\{.*\}) -->\s*$", re.MULTILINE)
+
+
+@dataclass(frozen=True, order=True)
+class EarlierGain:
+    """The gain of *ours* over *theirs* (digests) in a *metric* on the days from *first* to *last*.
+
+    *contract* is the name of the rows' contract, *error* the standard error by days, without an effect of the period.
+    """
+
+    contract: str
+    ours: str
+    theirs: str
+    metric: str
+    first: str
+    last: str
+    value: float = field(compare=False)
+    error: float = field(compare=False)
+
+
+def gains_line(gains: Iterable[EarlierGain]) -> str:
+    """The hidden line of a report; nothing in it ends the comment."""
+    content = json.dumps({"gains": [asdict(each) for each in gains]}).replace("<", "\\u003c").replace(">", "\\u003e")
+    return f"<!-- gains {content} -->"
+
+
+def recorded_gains(notes: Iterable[str]) -> list[EarlierGain]:
+    """The gains that release notes record; lines that a person edited are skipped."""
+    found = set()
+    for text in notes:
+        for content in _LINE.findall(text):
+            try:
+                found |= {_read(each) for each in json.loads(content)["gains"]}
+            except (ValueError, TypeError, KeyError):
+                continue
+    return sorted(each for each in found if math.isfinite(each.value) and each.error > 0)
+
+
+def successive(gains: Iterable[EarlierGain], contract: str) -> dict[str, list[list[Level]]]:
+    """metric -> the levels of each pair of models in periods that do not overlap, the earliest first."""
+    found: dict[str, list[list[Level]]] = {}
+    ours = [each for each in sorted(gains) if each.contract == contract]
+    for (_, _, metric), group in groupby(ours, key=lambda each: (each.ours, each.theirs, each.metric)):
+        levels, last = [], ""
+        for each in group:
+            if each.first > last:
+                levels.append(Level(each.value, each.error, 0, 0))
+                last = each.last
+        if len(levels) > 1:
+            found.setdefault(metric, []).append(levels)
+    return found
+
+
+def _read(fields: Mapping[str, object]) -> EarlierGain:
+    contract, ours, theirs, metric, first, last = (
+        str(fields[name]) for name in ("contract", "ours", "theirs", "metric", "first", "last")
+    )
+    value, error = (float(str(fields[name])) for name in ("value", "error"))
+    return EarlierGain(contract, ours, theirs, metric, first, last, value, error)
