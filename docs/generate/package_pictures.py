@@ -64,8 +64,8 @@ PACKAGES: dict[str, list[list[Box]]] = {
             ("faults", "faults to inject"),
             ("clean_candidates", "no fault"),
             ("nights", "over a year"),
-            ("peers", "other tools"),
         ],
+        [("streams", "recipes to try"), ("harm_score", "next month's loss"), ("peers", "other tools")],
     ],
 }
 
