@@ -5,7 +5,8 @@ Rows are chosen by a hash of key and time, so that each call of `load` changes t
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeAlias
@@ -14,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from contracts.row_contract import Contract, Feature
-from drill.fault import DoesNotApplyError, Random
+from drill.fault import DoesNotApplyError, Random, Variant
 from drill.thinned_recipe import Frame, Subject
 
 Column: TypeAlias = "pd.Series[Any]"
@@ -169,4 +170,21 @@ def put(frame: Frame, name: str, at: Where, values: Any) -> Frame:
         column = column.astype(object)
     else:
         column = column.astype(float)
-    return frame.assign(**{name: column.mask(at.rows(frame), pd.Series(values, index=frame.index))})
+    hit = np.broadcast_to(np.asarray(at.rows(frame), dtype=bool), len(frame))
+    return frame.assign(**{name: column.mask(hit, pd.Series(values, index=frame.index))})
+
+
+def scaled(random: Random, subject: Subject, at: Where, factors: Iterable[float]) -> Variant:
+    """A number is larger in the rows of *at*, by the first of the *factors* for which the contract admits one."""
+    for factor in factors:
+        with suppress(DoesNotApplyError):
+            return _times(random, subject, at, factor)
+    raise DoesNotApplyError("the contract admits no other unit of a number")
+
+
+def _times(random: Random, subject: Subject, at: Where, factor: float) -> Variant:
+    name = number_of(random, subject, changing(lambda values: values * factor)).name
+    return Variant(
+        f"{name} is {factor:.4g} times as large in {at.words}",
+        lambda frame: put(frame, name, at, frame[name].astype(float) * factor),
+    )

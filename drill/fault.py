@@ -11,7 +11,7 @@ from typing import TypeAlias
 import numpy as np
 
 from contracts.row_contract import Feature
-from drill.thinned_recipe import Change, Frame, Subject, plain, with_feature
+from drill.thinned_recipe import Frame, Subject, plain, with_feature
 from model.onnx_export.export import to_graph
 from model.train import Fitted
 
@@ -108,11 +108,6 @@ class Fault:
             feature=drawn.feature is not None,
             draw=None,
         )
-
-
-def rows(change: Change) -> Callable[[Subject], SimpleNamespace]:
-    """A recipe whose rows are changed."""
-    return lambda subject: subject.changed(change)
 
 
 #: Rules that any damage of a model may fail: worse than the champion, than a baseline, than before.

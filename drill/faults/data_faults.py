@@ -1,17 +1,18 @@
-"""Data faults: in all loaded rows, or in those since the champion was trained."""
+"""Data faults: gross ones, each with a drawn feature, share and day."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
-from itertools import combinations
+from itertools import permutations
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from contracts.row_contract import Feature
-from drill.fault import MOVED, WORSE, DoesNotApplyError, Fault, rows
+from drill.drawing import Where, admitted, category_of, distinct, number_of, put, scaled, where
+from drill.fault import MOVED, WORSE, DoesNotApplyError, Fault, Random, Variant
 from drill.thinned_recipe import Frame, Subject
 
 BESIDE = (*MOVED, *WORSE, "labels.maturing", "calibration*", "model.constant")
@@ -33,56 +34,57 @@ def category(subject: Subject) -> Feature:
     return found[0]
 
 
-def _late(frame: Frame, subject: Subject) -> Any:
-    """The rows since the champion was trained."""
-    return frame[subject.contract.time] >= subject.since
+def _late(random: Random, subject: Subject, share: tuple[float, float] | None = None) -> Where:
+    """Rows since a day after the champion was trained."""
+    return where(random, subject, share, since=True)
 
 
-def _unit(frame: Frame, subject: Subject) -> Frame:
-    # Thousandths instead of ones, or as far as the contract's bounds allow.
-    name = number(subject, lambda f: f.minimum is None or f.minimum <= 0).name
-    return frame.assign(**{name: frame[name].where(~_late(frame, subject), frame[name] / 100)})
+def _open(feature: Feature, values: Any) -> bool:
+    """A category without a list of choices, with few missing values."""
+    return not feature.choices and bool(values.isna().mean() < 0.5)
 
 
-def _swapped(frame: Frame, subject: Subject) -> Frame:
-    names = [f.name for f in subject.contract.features if f.kind == "number"]
-    if len(names) < 2:
+def _unit(random: Random, subject: Subject) -> Variant:
+    at, factor = _late(random, subject), float(random.choice([0.001, 0.01, 100.0, 1000.0]))
+    return scaled(random, subject, at, (factor, 1 / factor))
+
+
+def _swapped(random: Random, subject: Subject) -> Variant:
+    rows = subject.rows
+    numbers = [f for f in subject.contract.features if f.kind == "number"]
+    pairs = [(a.name, b.name) for a, b in permutations(numbers, 2) if (rows[a.name] != rows[b.name]).mean() > 0.2]
+    features = subject.contract.feature
+    fitting = [
+        (a, b) for a, b in pairs if admitted(features(a), rows[b]) and admitted(features(b), rows[a])
+    ] or pairs  # training refuses the others
+    if not fitting:
         raise DoesNotApplyError("there are no two numbers")
-    features = [subject.contract.feature(name) for name in names]
-    for a, b in combinations(features, 2):
-        if _within(frame[a.name], b) and _within(frame[b.name], a):
-            names = [a.name, b.name]
-    one, other = names[:2]
-    return frame.assign(**{one: frame[other], other: frame[one]})
+    one, other = fitting[int(random.integers(len(fitting)))]
+    return Variant(
+        f"{one} and {other} are swapped in all rows",
+        lambda frame: frame.assign(**{one: frame[other], other: frame[one]}),
+    )
 
 
-def _within(values: Any, feature: Feature) -> bool:
-    low = -np.inf if feature.minimum is None else feature.minimum
-    high = np.inf if feature.maximum is None else feature.maximum
-    fits = ((values >= low) & (values <= high)) | (values.isna() & feature.nullable)
-    return bool(fits.all())
+def _sign(random: Random, subject: Subject) -> Variant:
+    name = number_of(
+        random, subject, lambda f, v: (f.minimum is None or f.minimum < 0) and bool((v != 0).mean() > 0.2)
+    ).name
+    return Variant(f"{name} has the other sign", lambda frame: frame.assign(**{name: -frame[name]}))
 
 
-def _sign(frame: Frame, subject: Subject) -> Frame:
-    name = number(subject, lambda f: f.minimum is None or f.minimum < 0).name
-    return frame.assign(**{name: -frame[name]})
+def _nines(random: Random, subject: Subject) -> Variant:
+    at, value = where(random, subject, (0.05, 0.2), since=False), float(random.choice([-9999, -999, -99]))
+    name = number_of(random, subject).name
+    return Variant(f"{name} is {value:g} in {at.words}", lambda frame: put(frame, name, at, value))
 
 
-def _nines(frame: Frame, subject: Subject) -> Frame:
-    name = number(subject).name
-    hit = subject.random("nines").random(len(frame)) < 0.1
-    return frame.assign(**{name: frame[name].mask(hit, -999)})
-
-
-def _sentinel(frame: Frame, subject: Subject) -> Frame:
-    feature = _roomy(frame, subject)
-    hit = (subject.random("sentinel").random(len(frame)) < 0.1) & _late(frame, subject)
-    return frame.assign(**{feature.name: frame[feature.name].mask(hit, _far(frame, feature))})
-
-
-def _roomy(frame: Frame, subject: Subject) -> Feature:
-    """A number whose bounds allow a value that means "unknown"."""
-    return number(subject, lambda f: _far(frame, f) > frame[f.name].max() * 1.2)
+def _sentinel(random: Random, subject: Subject) -> Variant:
+    rows = subject.rows
+    at = _late(random, subject, (0.08, 0.25))
+    feature = number_of(random, subject, lambda f, values: _far(rows, f) > values.max() * 1.2)
+    far = _far(rows, feature)
+    return Variant(f"{feature.name} is {far:.4g} in {at.words}", lambda frame: put(frame, feature.name, at, far))
 
 
 def _far(frame: Frame, feature: Feature) -> float:
@@ -91,174 +93,133 @@ def _far(frame: Frame, feature: Feature) -> float:
     return far if feature.maximum is None else min(far, feature.maximum)
 
 
-def _nulls(frame: Frame, subject: Subject) -> Frame:
-    name = number(subject, lambda f: f.nullable).name
-    hit = (subject.random("nulls").random(len(frame)) < 0.4) & _late(frame, subject)
-    return frame.assign(**{name: frame[name].astype(float).mask(hit)})
+def _nulls(random: Random, subject: Subject) -> Variant:
+    at = _late(random, subject, (0.25, 0.8))
+    name = number_of(random, subject, lambda f, values: f.nullable and bool(values.isna().mean() < 0.5)).name
+    return Variant(f"{name} is missing in {at.words}", lambda frame: put(frame, name, at, np.nan))
 
 
-def _frozen(frame: Frame, subject: Subject) -> Frame:
-    name = number(subject).name
-    last = frame[name].dropna().iloc[len(frame) // 2]
-    return frame.assign(**{name: frame[name].mask(_late(frame, subject), last)})
+def _frozen(random: Random, subject: Subject) -> Variant:
+    at, name = _late(random, subject), number_of(random, subject, distinct(5)).name
+    known = subject.rows[name].dropna()
+    last = float(known.iloc[int(random.integers(len(known)))])
+    return Variant(f"{name} is {last:.4g} in {at.words}", lambda frame: put(frame, name, at, last))
 
 
-def _renamed(frame: Frame, subject: Subject) -> Frame:
-    name = category(subject).name
-    first = frame[name].value_counts().index[0]
-    hit = (frame[name] == first) & _late(frame, subject)
-    return frame.assign(**{name: frame[name].mask(hit, f"{first}-new")})
+def _renamed(random: Random, subject: Subject) -> Variant:
+    at, name = _late(random, subject), category_of(random, subject, _open).name
+    first, suffix = subject.rows[name].value_counts().index[0], str(random.choice(["-new", " 2", "_v2", " (old)"]))
+
+    def change(frame: Frame) -> Frame:
+        hit = at.rows(frame) & (frame[name] == first).fillna(False).to_numpy(dtype=bool)
+        return put(frame, name, Where("", lambda _: hit), f"{first}{suffix}")
+
+    return Variant(f"{name} = {first} is called {first}{suffix} in {at.words}", change)
 
 
-def _case(frame: Frame, subject: Subject) -> Frame:
-    name = category(subject).name
-    hit = subject.random("case").random(len(frame)) < 0.3
-    other = frame[name].str.lower().where(frame[name].str.lower() != frame[name], frame[name].str.upper())
-    return frame.assign(**{name: frame[name].mask(hit & frame[name].notna(), other)})
+def _case(random: Random, subject: Subject) -> Variant:
+    at, name = where(random, subject, (0.2, 0.5), since=False), category_of(random, subject, _open).name
+
+    def change(frame: Frame) -> Frame:
+        words = frame[name].astype(object)
+        other = words.str.lower().where(words.str.lower() != words, words.str.upper())
+        return put(frame, name, at, other.where(words.notna(), words))
+
+    return Variant(f"{name} is in the other case in {at.words}", change)
 
 
-def _space(frame: Frame, subject: Subject) -> Frame:
-    name = category(subject).name
-    hit = subject.random("space").random(len(frame)) < 0.3
-    return frame.assign(**{name: frame[name].mask(hit & frame[name].notna(), frame[name] + " ")})
+def _space(random: Random, subject: Subject) -> Variant:
+    at, name = where(random, subject, (0.2, 0.5), since=False), category_of(random, subject, _open).name
+    before = bool(random.random() < 0.5)
+
+    def change(frame: Frame) -> Frame:
+        words = frame[name].astype(object)
+        return put(frame, name, at, (" " + words if before else words + " ").where(words.notna(), words))
+
+    return Variant(f"{name} {'begins' if before else 'ends'} with a blank in {at.words}", change)
 
 
-def _words(frame: Frame, subject: Subject) -> Frame:
-    name = number(subject).name
-    return frame.assign(**{name: frame[name].map(lambda each: None if pd.isna(each) else str(each))})
+def _words(random: Random, subject: Subject) -> Variant:
+    name = number_of(random, subject).name
+    return Variant(
+        f"{name} is text",
+        lambda frame: frame.assign(**{name: frame[name].map(lambda each: None if pd.isna(each) else str(each))}),
+    )
 
 
-def _truncated(frame: Frame, subject: Subject) -> Frame:
-    days = frame.groupby(frame[subject.contract.time].dt.date)
-    place = days.cumcount() / days[subject.contract.key].transform("size")
-    return frame[~_late(frame, subject) | (place < 0.35).to_numpy()].reset_index(drop=True)
+def _zone(random: Random, subject: Subject) -> Variant:
+    at, time = _late(random, subject), subject.contract.time
+    hours = int(random.choice([4, 5, 6, 8, 9]))
+    return Variant(
+        f"the clock is {hours} hours behind in {at.words}",
+        lambda frame: frame.assign(**{time: frame[time].where(~at.rows(frame), frame[time] - timedelta(hours=hours))}),
+    )
 
 
-def _twice(frame: Frame, subject: Subject) -> Frame:
-    days = frame[subject.contract.time].dt.date
-    picked = sorted(days.unique())[len(days.unique()) // 2]
-    return pd.concat([frame, frame[days == picked]], ignore_index=True)
-
-
-def _zone(frame: Frame, subject: Subject) -> Frame:
-    time = subject.contract.time
-    return frame.assign(**{time: frame[time].where(~_late(frame, subject), frame[time] - timedelta(hours=6))})
-
-
-def _skew(frame: Frame, subject: Subject) -> Frame:
-    time = subject.contract.time
-    hit = (subject.random("skew").random(len(frame)) < 0.2) & _late(frame, subject)
-    return frame.assign(**{time: frame[time].where(~hit, frame[time] + timedelta(days=30))})
-
-
-def _stale(frame: Frame, subject: Subject) -> Frame:
-    end = subject.since + subject.held / 2
-    return frame[frame[subject.contract.time] < end].reset_index(drop=True)
-
-
-def _biased(frame: Frame, subject: Subject) -> Frame:
-    name = (*subject.contract.slices, category(subject).name)[0]
-    first = frame[name].value_counts().index[0]
-    kept = (frame[name] == first) | (subject.random("biased").random(len(frame)) < 0.25)
-    return frame[kept].reset_index(drop=True)
+def _skew(random: Random, subject: Subject) -> Variant:
+    at, time = _late(random, subject, (0.1, 0.4)), subject.contract.time
+    return Variant(
+        f"{at.words} come from a month ahead",
+        lambda frame: frame.assign(**{time: frame[time].where(~at.rows(frame), frame[time] + timedelta(days=30))}),
+    )
 
 
 FAULTS = (
     Fault(
         "unit change",
-        "a number is a hundredth as large, since the champion was trained",
+        "a number is far larger or smaller, since the champion was trained",
         ("upstream.units", "data.rewritten"),
         BESIDE,
-        rows(_unit),
+        draw=_unit,
     ),
-    Fault("columns swapped", "two numbers are swapped", ("data.rewritten", "train.contract"), BESIDE, rows(_swapped)),
-    Fault("sign flipped", "a number has the other sign", ("data.rewritten", "train.contract"), BESIDE, rows(_sign)),
+    Fault("columns swapped", "two numbers are swapped", ("data.rewritten", "train.contract"), BESIDE, draw=_swapped),
+    Fault("sign flipped", "a number has the other sign", ("data.rewritten", "train.contract"), BESIDE, draw=_sign),
     Fault(
         "sentinel -999",
-        "a tenth of a number is -999 for unknown",
+        "a part of a number is -999 for unknown",
         ("train.contract", "data.sentinels", "upstream.units"),
         BESIDE,
-        rows(_nines),
+        draw=_nines,
     ),
     Fault(
         "sentinel within the contract",
-        "a tenth of a number is a large one for unknown, since the champion was trained",
+        "a part of a number is a large one for unknown, since the champion was trained",
         ("data.sentinels", "upstream.units"),
         BESIDE,
-        rows(_sentinel),
+        draw=_sentinel,
     ),
     Fault(
         "null flood",
-        "two in five of a number are missing, since the champion was trained",
+        "many values of a number are missing, since the champion was trained",
         ("data.missing_jump", "upstream.missing"),
         (*BESIDE, "data.missing"),
-        rows(_nulls),
+        draw=_nulls,
     ),
     Fault(
-        "a feed hangs",
-        "a number repeats its last value, since the champion was trained",
-        ("data.frozen",),
-        BESIDE,
-        rows(_frozen),
+        "a feed hangs", "a number has one value, since the champion was trained", ("data.frozen",), BESIDE, draw=_frozen
     ),
     Fault(
         "category renamed",
         "the most frequent value has another name, since the champion was trained",
         ("upstream.renamed",),
         BESIDE,
-        rows(_renamed),
+        draw=_renamed,
     ),
-    Fault(
-        "case changed",
-        "three in ten values of a category are in the other case",
-        ("data.variants",),
-        BESIDE,
-        rows(_case),
-    ),
+    Fault("case changed", "many values of a category are in the other case", ("data.variants",), BESIDE, draw=_case),
     Fault(
         "white space added",
-        "three in ten values of a category end in a blank",
+        "many values of a category begin or end with a blank",
         ("data.variants",),
         BESIDE,
-        rows(_space),
+        draw=_space,
     ),
-    Fault("dtype changed", "a number is text", ("train.contract",), (), rows(_words)),
-    Fault(
-        "export truncated",
-        "two thirds of each day are missing, since the champion was trained",
-        ("data.rate", "upstream.stopped", "upstream.rows", "data.lost"),
-        (*BESIDE, "data.clock", "data.fresh_rows"),
-        rows(_truncated),
-    ),
-    Fault(
-        "a day loaded twice",
-        "one day's rows are loaded twice",
-        ("data.repeated", "data.duplicates"),
-        (*MOVED,),
-        rows(_twice),
-    ),
+    Fault("dtype changed", "a number is text", ("train.contract",), (), draw=_words),
     Fault(
         "time zone shifted",
-        "the clock is six hours behind, since the champion was trained",
+        "the clock is some hours behind, since the champion was trained",
         ("data.clock",),
         (*BESIDE, "data.rate"),
-        rows(_zone),
+        draw=_zone,
     ),
-    Fault(
-        "clock skew", "a fifth of the rows come from a month ahead", ("train.contract", "bundle.clock"), (), rows(_skew)
-    ),
-    Fault(
-        "stale snapshot",
-        "nothing newer than half of the holdout",
-        ("data.stale", "upstream.stopped"),
-        (*BESIDE, "data.fresh_rows", "data.time_overlap"),
-        rows(_stale),
-    ),
-    Fault(
-        "sampling bias towards a slice",
-        "one slice is complete, of the others there is a quarter",
-        ("data.lost",),
-        (*BESIDE, "data.fresh_rows"),
-        rows(_biased),
-    ),
+    Fault("clock skew", "some rows come from a month ahead", ("train.contract", "bundle.clock"), (), draw=_skew),
 )

@@ -10,7 +10,7 @@ import pandas as pd
 
 from drill.drawing import Where, distinct, normal_by_row, number_of, put, seed_of, segment_of, uniform_by_row, where
 from drill.fault import WORSE, DoesNotApplyError, Fault, Random, Variant
-from drill.faults.label_faults import SPOILT
+from drill.faults.label_faults import SPOILT, inverted, other_outcomes
 from drill.thinned_recipe import Frame, Subject
 
 #: Rules that may name a change of the outcomes.
@@ -18,43 +18,28 @@ NAMED = ("data.rewritten", "labels.*", "upstream.*", "drift.*", "champion.*", "l
 ALSO = (*SPOILT, *WORSE, "champion.*", "leak.*", "data.*", "anchor.*")
 
 
-def _other(frame: Frame, subject: Subject, seed: int) -> Any:
-    """An outcome that is another row's: (n,), drawn from all of the subject's."""
-    values = subject.rows[subject.contract.target.name].to_numpy(object)
-    return values[(uniform_by_row(frame, subject.contract, seed) * len(values)).astype(int)]
-
-
-def _inverted(frame: Frame, subject: Subject) -> Any:
-    """The outcomes in the reversed order of classes; of a regression mirrored at the middle of the range."""
-    target = subject.contract.target
-    if target.classes:
-        return frame[target.name].map(dict(zip(target.classes, reversed(target.classes), strict=True)))
-    known = subject.rows[target.name]
-    return (
-        known.quantile(0.99)
-        + known.quantile(0.01)
-        - frame[target.name].clip(known.quantile(0.01), known.quantile(0.99))
-    )
-
-
 def _noise(random: Random, subject: Subject) -> Variant:
     at, seed, name = where(random, subject, (0.05, 0.3)), seed_of(random), subject.contract.target.name
-    return Variant(f"random outcomes in {at.words}", lambda frame: put(frame, name, at, _other(frame, subject, seed)))
+    return Variant(
+        f"random outcomes in {at.words}", lambda frame: put(frame, name, at, other_outcomes(frame, subject, seed))
+    )
 
 
 def _noise_in_segment(random: Random, subject: Subject) -> Variant:
     at, seed, name = where(random, subject, (0.3, 1), segment=True), seed_of(random), subject.contract.target.name
-    return Variant(f"random outcomes in {at.words}", lambda frame: put(frame, name, at, _other(frame, subject, seed)))
+    return Variant(
+        f"random outcomes in {at.words}", lambda frame: put(frame, name, at, other_outcomes(frame, subject, seed))
+    )
 
 
 def _inverted_in_segment(random: Random, subject: Subject) -> Variant:
     at, name = where(random, subject, (0.5, 1), segment=True), subject.contract.target.name
-    return Variant(f"inverted outcomes in {at.words}", lambda frame: put(frame, name, at, _inverted(frame, subject)))
+    return Variant(f"inverted outcomes in {at.words}", lambda frame: put(frame, name, at, inverted(frame, subject)))
 
 
 def _inverted_some(random: Random, subject: Subject) -> Variant:
     at, name = where(random, subject, (0.05, 0.2)), subject.contract.target.name
-    return Variant(f"inverted outcomes in {at.words}", lambda frame: put(frame, name, at, _inverted(frame, subject)))
+    return Variant(f"inverted outcomes in {at.words}", lambda frame: put(frame, name, at, inverted(frame, subject)))
 
 
 def _ordinary(subject: Subject) -> Any:
@@ -147,7 +132,7 @@ def _conflicting(random: Random, subject: Subject) -> Variant:
 
     def change(frame: Frame) -> Frame:
         again = frame[at.rows(frame)]
-        again = again.assign(**{name: _inverted(again, subject)})
+        again = again.assign(**{name: inverted(again, subject)})
         return pd.concat([frame, again], ignore_index=True)
 
     return Variant(f"{at.words} are there a second time with another outcome", change)

@@ -9,6 +9,7 @@ import pandas as pd
 
 from drill.drawing import number_of, seed_of, segment_of, uniform_by_row, where
 from drill.fault import MOVED, WORSE, Fault, Random, Variant
+from drill.faults.data_faults import BESIDE
 from drill.faults.lookahead_faults import rarest
 from drill.thinned_recipe import Frame, Subject
 
@@ -151,11 +152,82 @@ def _recent_only(random: Random, subject: Subject) -> Variant:
     )
 
 
+def _truncated(random: Random, subject: Subject) -> Variant:
+    at, part = where(random, subject, since=True), float(random.uniform(0.2, 0.5))
+    contract = subject.contract
+
+    def change(frame: Frame) -> Frame:
+        days = frame.groupby(frame[contract.time].dt.date)
+        place = (days.cumcount() / days[contract.key].transform("size")).to_numpy()
+        return frame[~at.rows(frame) | (place < part)].reset_index(drop=True)
+
+    return Variant(f"the first {part:.0%} of each day only, in {at.words}", change)
+
+
+def _twice(random: Random, subject: Subject) -> Variant:
+    time = subject.contract.time
+    days = sorted(subject.rows[time].dt.date.unique())
+    picked = days[int(random.integers(len(days) // 5, 4 * len(days) // 5))]
+
+    def change(frame: Frame) -> Frame:
+        return pd.concat([frame, frame[frame[time].dt.date == picked]], ignore_index=True)
+
+    return Variant(f"the rows of {picked} are loaded twice", change)
+
+
+def _stale(random: Random, subject: Subject) -> Variant:
+    days = max(1, int(subject.held.days * float(random.uniform(0.4, 0.7))))
+    end = subject.end - timedelta(days=days)
+    return Variant(
+        f"there is nothing newer than {days} days",
+        lambda frame: frame[frame[subject.contract.time] < end].reset_index(drop=True),
+    )
+
+
+def _biased(random: Random, subject: Subject) -> Variant:
+    column, value = segment_of(random, subject, largest=0.8)
+    part, seed = float(random.uniform(0.15, 0.4)), seed_of(random)
+
+    def change(frame: Frame) -> Frame:
+        whole = (frame[column] == value).fillna(False).to_numpy(dtype=bool)
+        return frame[whole | (uniform_by_row(frame, subject.contract, seed) < part)].reset_index(drop=True)
+
+    return Variant(f"{part:.0%} of the rows are loaded, but all with {column} = {value}", change)
+
+
 def _fault(name: str, what: str, draw: Any) -> Fault:
     return Fault(name, what, NAMED, ALSO, draw=draw)
 
 
 FAULTS = (
+    Fault(
+        "export truncated",
+        "the later part of each day is missing, since the champion was trained",
+        ("data.rate", "upstream.stopped", "upstream.rows", "data.lost"),
+        (*BESIDE, "data.clock", "data.fresh_rows"),
+        draw=_truncated,
+    ),
+    Fault(
+        "a day loaded twice",
+        "one day's rows are loaded twice",
+        ("data.repeated", "data.duplicates"),
+        (*MOVED,),
+        draw=_twice,
+    ),
+    Fault(
+        "stale snapshot",
+        "the last days are missing",
+        ("data.stale", "upstream.stopped"),
+        (*BESIDE, "data.fresh_rows", "data.time_overlap"),
+        draw=_stale,
+    ),
+    Fault(
+        "sampling bias towards a slice",
+        "one slice is complete, of the others there is a part",
+        ("data.lost",),
+        (*BESIDE, "data.fresh_rows"),
+        draw=_biased,
+    ),
     _fault("survivors only", "rows of one outcome are deleted", _survivors),
     _fault("sampled by outcome", "rows of the frequent outcome are thinned", _sampled),
     _fault("bots", "identical rows under other keys", _bots),

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import Any
 
 import numpy as np
 
 from contracts.row_contract import Feature
-from drill.drawing import Where, admitted, changing, distinct, normal_by_row, number_of, put, seed_of, where
-from drill.fault import DoesNotApplyError, Fault, Random, Variant
+from drill.drawing import admitted, distinct, normal_by_row, number_of, put, scaled, seed_of, where
+from drill.fault import Fault, Random, Variant
 from drill.faults.data_faults import BESIDE
 from drill.thinned_recipe import Frame, Subject
 
@@ -31,18 +30,7 @@ def _factor(random: Random, small: bool) -> float:
 
 def _scaled(random: Random, subject: Subject, small: bool, segment: bool) -> Variant:
     at = where(random, subject, segment=segment)
-    for factor in [_factor(random, small) for _ in range(4)]:
-        with suppress(DoesNotApplyError):
-            return _times(random, subject, factor, at)
-    raise DoesNotApplyError("the contract admits no other unit of a number")
-
-
-def _times(random: Random, subject: Subject, factor: float, at: Where) -> Variant:
-    name = number_of(random, subject, changing(lambda values: values * factor)).name
-    return Variant(
-        f"{name} is {factor:.4g} times as large in {at.words}",
-        lambda frame: put(frame, name, at, frame[name].astype(float) * factor),
-    )
+    return scaled(random, subject, at, [_factor(random, small) for _ in range(4)])
 
 
 def _small_unit(random: Random, subject: Subject) -> Variant:
