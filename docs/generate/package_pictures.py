@@ -60,11 +60,7 @@ PACKAGES: dict[str, list[list[Box]]] = {
     ],
     "drill": [
         [("__main__", "make, judge, peers")],
-        [
-            ("faults", "faults to inject"),
-            ("clean_candidates", "no fault"),
-            ("nights", "over a year"),
-        ],
+        [("faults", "faults to inject"), ("clean_candidates", "no fault"), ("nights", "over a year")],
         [("streams", "recipes to try"), ("harm_score", "next month's loss"), ("peers", "other tools")],
     ],
 }
