@@ -26,6 +26,7 @@ class Leakage(Table):
 
     max_solo: Share
     max_new: Share
+    max_jump: Share
     max_split_copies: Share
     max_replayed: Share
     severity: Severity = "block"
@@ -54,7 +55,22 @@ class Rows(Table):
     max_stale_days: Count
     max_clock: Share
     max_skew: Share
+    max_conflicts: Share
     severity: Severity = "block"
+
+
+@dataclass(frozen=True)
+class Changes(Table):
+    """`[gate.changes]`: small steps since the champion was trained, beyond what the days before show."""
+
+    max_pile_up: Share
+    max_missing_step: Share
+    max_rank_step: Share
+    max_share_step: Share
+    max_identical: Share
+    max_lost_share: Share
+    max_lost_excess: Share
+    severity: Severity = "hold"
 
 
 @dataclass(frozen=True)

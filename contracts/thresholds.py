@@ -18,6 +18,7 @@ from pydantic import Field, TypeAdapter, ValidationError, model_validator
 from contracts.comparison_limits import Margins, margins_of
 from contracts.gate_limits import (
     Behaviour,
+    Changes,
     Compatibility,
     Data,
     Decay,
@@ -94,6 +95,7 @@ class Gate(Table):
     leakage: Leakage
     labels: Labels
     rows: Rows
+    changes: Changes
     behaviour: Behaviour
     drift: Drift
     model: Model

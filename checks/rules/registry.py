@@ -17,8 +17,9 @@ from checks.rules import bundle_sanity as bundle
 from checks.rules import contract_compatibility as contract
 from checks.rules import holdout_reuse
 from checks.rules import model_behaviour as behaviour
+from checks.rules.changes import missing_steps, pile_ups, row_rates, slice_values
 from checks.rules.rows import column_values as columns
-from checks.rules.rows import hours, labels, leakage, replayed_rows, sent_rows
+from checks.rules.rows import conflicts, hours, labels, leakage, replayed_rows, running_ids, sent_rows
 from checks.rules.rows import row_counts as counts
 from checks.rules.serving import serving_limits
 from checks.verdict import Finding
@@ -55,7 +56,9 @@ RULES: Mapping[str, Rule] = {
     "contract.compatible": _compatible,
     "upstream.*": lambda m: m.upstream,
     "serving.*": lambda m: m.serving,
-    "leak.solo": lambda m: leakage.solo(m.evidence, m.gate.leakage),
+    "leak.solo": lambda m: leakage.solo(m.evidence, m.champion_rows, m.gate.leakage),
+    "leak.added": lambda m: leakage.added(m.evidence, m.review.importances, m.gate.leakage),
+    "leak.running_id": lambda m: running_ids.running_ids(m.evidence, m.gate.leakage),
     "leak.split": lambda m: leakage.split(m.evidence, m.gate.leakage),
     "leak.replay": lambda m: replayed_rows.replayed(m.inputs.candidate, m.gate.leakage),
     "labels.maturing": lambda m: labels.maturing(m.evidence, m.gate.labels),
@@ -66,6 +69,12 @@ RULES: Mapping[str, Rule] = {
     "data.sentinels": lambda m: columns.sentinels(m.evidence, m.gate.rows),
     "data.frozen": lambda m: columns.frozen(m.evidence, m.gate.rows),
     "data.repeated": lambda m: counts.repeated(m.evidence, m.gate.rows),
+    "data.conflicts": lambda m: conflicts.conflicts(m.evidence, m.gate.rows),
+    "data.pile_ups": lambda m: pile_ups.pile_ups(m.evidence, m.gate.changes),
+    "data.missing_steps": lambda m: missing_steps.missing_steps(m.evidence, m.gate.changes),
+    "data.slice_values": lambda m: slice_values.slice_values(m.evidence, m.gate.changes),
+    "data.segments": lambda m: row_rates.segments(m.evidence, m.gate.changes),
+    "data.identical": lambda m: row_rates.identical(m.evidence, m.gate.changes),
     "data.rate": lambda m: counts.rate(m.evidence, m.gate.rows),
     "data.stale": lambda m: counts.stale(m.evidence, m.gate.rows),
     "data.clock": lambda m: hours.clock(m.evidence, m.gate.rows),

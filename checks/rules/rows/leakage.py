@@ -2,45 +2,114 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
-from checks.evidence import Array, Evidence, target
+from checks.evidence import Array, Evidence
+from checks.insights.permutation_importance import Importance, interval
+from checks.comparison.weighted_metrics import losses
+from checks.rules.rows.feature_power import MIN_CASES, Power, power_alone, power_of_scores, rare_classes
 from checks.verdict import Finding, ruled
 from contracts.gate_limits import Leakage
-from contracts.row_contract import Feature
-from contracts.tolerance import spread_of
+from contracts.row_contract import Contract
 
-#: Weight of the overall mean in a category's mean target, in rows.
-SHRINK = 20
 #: Strata of equally many rows, from the rarest values to the commonest.
 STRATA = 20
 
 
-def solo(evidence: Evidence, limits: Leakage) -> Finding:
-    """No feature alone predicts nearly everything.
+@dataclass(frozen=True)
+class _Solo:
+    """The power of a *feature* for one class: now, and when the champion was evaluated (None: the champion lacks it)."""
 
-    Beyond *max_new*, a feature that the champion lacks must not predict better alone than the champion does with
-    all of its features.
+    feature: str
+    label: str
+    now: Power
+    then: Power | None
+    limit: float
+
+    @property
+    def excess(self) -> float:
+        """How far the lower bound is above the limit."""
+        return self.now.low - self.limit
+
+    @property
+    def rise(self) -> float:
+        """The lower bound of the rise since the champion was evaluated; -1 where that is not known."""
+        return self.now.above(self.then) if self.then else -1.0
+
+    def __str__(self) -> str:
+        of = f" for the class {self.label}" if self.label else ""
+        was = f", {self.then.value:.0%} when the champion was evaluated" if self.then else ""
+        return f"{self.feature} alone has {self.now.value:.0%} of a perfect model's predictive power{of}{was}"
+
+
+def solo(evidence: Evidence, champion_rows: pd.DataFrame | None, limits: Leakage) -> Finding:
+    """No feature alone predicts nearly everything, and none predicts much better than it did for the champion.
+
+    A feature that the champion has is compared with its power on *champion_rows*, the champion's holdout: the rule
+    holds the candidate where that has risen by more than *max_jump*, and fails where the power is also above *max_solo*.
+    A feature that the champion lacks must not predict better alone than the champion does with all of its features,
+    unless that is below *max_new*. Without a champion the limit is *max_solo*. Bounds of intervals are compared, so that
+    a few outcomes do not decide.
     """
-    contract, before = evidence.contract, evidence.past.before
-    power = {feature.name: _power(evidence, feature) for feature in contract.features}
-    most = dict.fromkeys(power, limits.max_solo)
-    if before is not None and evidence.champion is not None and contract.task == "binary":
-        whole = _gini(evidence.truth == 1, evidence.champion)
-        new = [name for name in power if name not in before]
-        most |= dict.fromkeys(new, min(limits.max_solo, max(limits.max_new, whole)))
-    name = max(power, key=lambda each: power[each] - most[each])
+    known = _powers(evidence, champion_rows, limits)
+    given_away = [each for each in known if each.excess > 0 and (each.then is None or each.rise > limits.max_jump)]
+    risen = [each for each in known if each.rise > limits.max_jump]
+    failed = max(given_away, key=lambda each: each.excess, default=max(risen, key=lambda each: each.rise, default=None))
+    shown = failed or max(known, key=lambda each: each.excess, default=None)
+    observed = str(shown) if shown else "no class has enough rows for the power of a feature to be judged"
+    limit = f"at most {shown.limit if shown else limits.max_solo:.0%}"
+    if shown and shown.then is not None:
+        limit += f" after a rise of more than {limits.max_jump:.0%}" if failed in given_away else ""
+        limit = f"a rise of at most {limits.max_jump:.0%}" if failed and not given_away else limit
     return ruled(
         "leak.solo",
-        power[name] <= most[name],
-        f"{name} alone has {power[name]:.0%} of a perfect model's predictive power",
-        f"at most {most[name]:.0%}",
+        failed is None,
+        observed + _rare(evidence),
+        limit,
         "A feature that gives the outcome away is usually known only after it.",
-        limits.severity,
+        "hold" if failed and not given_away and limits.severity == "block" else limits.severity,
+    )
+
+
+def added(evidence: Evidence, importances: Sequence[Importance], limits: Leakage) -> Finding:
+    """No added feature brings more than all others: such a gain is rarely realised.
+
+    It does if shuffling it costs significantly more than shuffling each of the others, summed; if the gain over the
+    champion, which lacks it, is significantly larger than the champion's over a constant prediction; or if it predicts
+    significantly better alone than the champion.
+    """
+    new = [each for each in importances if each.status == "added"]
+    observed = "no feature was added to the champion's" if evidence.champion is not None else "no champion to compare with"
+    most = ""
+    if evidence.champion is not None and new:
+        gain, low, skill = _gain(evidence)
+        first = max(new, key=lambda each: each.low)
+        others = sum(max(each.benefit, 0.0) for each in importances if each not in (first,) and each.status != "removed")
+        if first.low > others:
+            most = (
+                f"shuffling {first.name} costs {first.benefit:.3f} ({first.low:.3f} to {first.high:.3f}),"
+                f" shuffling each of the others {others:.3f} in all"
+            )
+        elif low > skill:
+            names = ", ".join(each.name for each in new[:3])
+            most = f"{names}; the champion is better than a constant prediction by {skill:.3f} only"
+        else:
+            most = _better_alone(evidence, [each.name for each in new])
+        one = "one new feature brings" if len(new) == 1 or first.low > others else "the new features bring"
+        result = f"{one} more than all others: {most}" if most else "no new feature brings more than all others"
+        observed = f"promised {gain:+.3f} of {first.loss}: {result}"
+    return ruled(
+        "leak.added",
+        not most,
+        observed,
+        "less than all other features together",
+        "Such a gain is rarely realised: often the feature is known only after the outcome.",
+        "hold" if limits.severity == "block" else limits.severity,
     )
 
 
@@ -88,51 +157,62 @@ def _strata(values: Array, trained: int) -> Any:
     return np.maximum(np.searchsorted(edges, values, side="right") - 1, 0)
 
 
-def _power(evidence: Evidence, feature: Feature) -> float:
-    """Predictive power of *feature* alone on the holdout, from 0 (guessing) to 1.
+def _powers(evidence: Evidence, champion_rows: pd.DataFrame | None, limits: Leakage) -> list[_Solo]:
+    """The power of every feature for every class with enough rows, with its limit."""
+    contract, before = evidence.contract, evidence.past.before
+    old = None
+    if before is not None and champion_rows is not None and len(champion_rows):
+        old = before[before[contract.time] < champion_rows[contract.time].min()]
+    whole = {}
+    if before is not None and evidence.champion is not None:
+        whole = power_of_scores(contract, evidence.truth, evidence.champion, evidence.days)
+    found = []
+    for feature in contract.features:
+        new = before is not None and feature.name not in before
+        then: dict[str, Power] = {}
+        if not new and old is not None and champion_rows is not None and len(old):
+            then = power_alone(contract, feature, old, champion_rows)
+        for label, now in power_alone(contract, feature, evidence.train, evidence.holdout).items():
+            limit = max(limits.max_new, whole[label].value) if new and label in whole else limits.max_solo
+            found.append(_Solo(feature.name, label if contract.task == "multiclass" else "", now, then.get(label), limit))
+    return found
 
-    Classification: |2 AUC - 1| (Gini) of the class that it separates best. Regression: R², and 0 where all outcomes
-    are the same.
-    """
-    contract, truth = evidence.contract, evidence.truth
-    labels = target(evidence.train, contract)
+
+def _better_alone(evidence: Evidence, names: Sequence[str]) -> str:
+    """The first of the features *names* that alone predicts better than the champion, as a sentence part; "" if none."""
+    contract = evidence.contract
+    assert evidence.champion is not None
+    whole = power_of_scores(contract, evidence.truth, evidence.champion, evidence.days)
+    for name in names:
+        for label, power in power_alone(contract, contract.feature(name), evidence.train, evidence.holdout).items():
+            if label in whole and power.above(whole[label]) > 0:
+                return f"{name} alone has {power.value:.0%} of a perfect model's predictive power, the champion {whole[label].value:.0%}"
+    return ""
+
+
+def _rare(evidence: Evidence) -> str:
+    """A note on the classes that are too rare."""
+    rare = rare_classes(evidence.contract, evidence.holdout)
+    notes = [f"{label} ({count:,})" for label, count in rare.items()]
+    return f"; not judged for classes with fewer than {MIN_CASES} rows: {', '.join(notes)}" if notes else ""
+
+
+def _gain(evidence: Evidence) -> tuple[float, float, float]:
+    """On fresh rows: the candidate's gain over the champion, its lower bound, and the champion's over a constant."""
+    fresh, metric = evidence.fresh, "mae" if evidence.contract.task == "regression" else "log_loss"
+    truth, champion = evidence.truth[fresh], evidence.champion
+    assert champion is not None
+    ours, theirs = (losses(metric, truth, scores[fresh]) for scores in (evidence.holdout_scores, champion))
+    constant = losses(metric, truth, _constant(evidence.contract, truth, champion[fresh]))
+    low, _ = interval(theirs - ours, evidence.days[fresh])
+    return float((theirs - ours).mean()), low, float((constant - theirs).mean())
+
+
+def _constant(contract: Contract, truth: Array, like: Array) -> Array:
+    """The best constant prediction, in the shape of the scores *like*."""
     if contract.task == "regression":
-        predicted = _alone(evidence, feature, labels, regression=True)
-        variance = float(spread_of(truth)) ** 2
-        return 1 - float(((truth - predicted) ** 2).mean()) / variance if variance else 0.0
-    classes = range(1, 2) if contract.task == "binary" else range(len(contract.target.classes))
-    return max(
-        _gini(truth == k, _alone(evidence, feature, (labels == k).astype(float), regression=False)) for k in classes
-    )
-
-
-def _alone(evidence: Evidence, feature: Feature, labels: Array, *, regression: bool) -> Array:
-    """The holdout's scores by *feature* alone: a small tree, or the mean of each category."""
-    seen, new = evidence.train[feature.name], evidence.holdout[feature.name]
-    if feature.kind == "category":
-        categories = seen.astype(object).where(seen.notna(), "")
-        groups = pd.Series(labels).groupby(categories.to_numpy())
-        overall = float(labels.mean())
-        means = (groups.sum() + SHRINK * overall) / (groups.count() + SHRINK)
-        later = new.astype(object).where(new.notna(), "")
-        return np.asarray(later.map(means).astype(float).fillna(overall))
-    if len(np.unique(labels)) < 2:
-        return np.full(len(new), float(labels.mean()))
-    low = float(seen.astype(float).min()) - 1 if seen.notna().any() else 0.0
-    tree = (DecisionTreeRegressor if regression else DecisionTreeClassifier)(
-        max_depth=5, min_samples_leaf=20, random_state=0
-    )
-    tree.fit(seen.astype(float).fillna(low).to_numpy().reshape(-1, 1), labels)
-    later = new.astype(float).fillna(low).to_numpy().reshape(-1, 1)
-    return np.asarray(tree.predict(later) if regression else tree.predict_proba(later)[:, 1])
-
-
-def _gini(positive: Any, scores: Array) -> float:
-    """|2 AUC - 1| by ranks, ties counting half (Mann and Whitney 1947); 0 if a class is absent."""
-    count = int(positive.sum())
-    pairs = count * (len(positive) - count)
-    if not pairs:
-        return 0.0
-    ranks = pd.Series(scores).rank().to_numpy()
-    area = (ranks[positive].sum() - count * (count + 1) / 2) / pairs
-    return abs(2 * float(area) - 1)
+        return np.full(like.shape, np.median(truth))
+    if like.ndim == 1:
+        return np.full(like.shape, truth.mean())
+    shares = np.bincount(truth.astype(int), minlength=like.shape[1]) / len(truth)
+    return np.tile(shares, (len(truth), 1))

@@ -1,0 +1,1 @@
+"""Rules on small changes since the champion was trained: steps of daily shares and means."""

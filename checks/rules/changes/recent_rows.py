@@ -1,0 +1,114 @@
+"""The rows of a window, and the day since which a change of them is recent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from checks.evidence import Array, Evidence
+from checks.rules.changes.day_steps import MIN_BEFORE, Daily, Days, Step, steps
+from contracts.row_contract import Contract
+
+#: Values of a feature with this share of the rows, and as many rows, are segments; at most so many a feature.
+SHARE, ROWS, MOST = 0.01, 50, 25
+
+
+@dataclass(frozen=True)
+class Recent:
+    """*rows* are those of training and holdout; a change is recent since the day *first*.
+
+    That is the start of the holdout, or the end of the champion's rows if the champion is older.
+    """
+
+    contract: Contract
+    rows: pd.DataFrame
+    first: pd.Timestamp
+
+    @classmethod
+    def of(cls, evidence: Evidence, *, even: bool = False) -> Recent:
+        """The rows of *evidence*. With *even* all days have the same share of their rows.
+
+        The evidence is a sample of the rows where there are many, and training is sampled more than the holdout; how often
+        rows of a day are alike depends on their number.
+        """
+        contract, before = evidence.contract, evidence.past.before
+        parts = {"train": evidence.train, "holdout": evidence.holdout}
+        if even:
+            kept = {name: len(part) / max(evidence.past.extents[name]["rows"], 1) for name, part in parts.items()}
+            least = min(*kept.values(), 1.0)
+            parts = {
+                name: part.sample(frac=min(1.0, least / kept[name]), random_state=0).sort_index()
+                for name, part in parts.items()
+            }
+        rows = pd.concat(parts.values(), ignore_index=True)
+        first = evidence.holdout[contract.time].min()
+        if before is not None and len(before):
+            first = min(first, before[contract.time].max())
+        return cls(contract, rows, first)
+
+    @cached_property
+    def days(self) -> Days:
+        """The day of each row."""
+        return Days.of(self.rows[self.contract.time])
+
+    @cached_property
+    def late(self) -> Any:
+        """Whether a row is of the day *first*, or later: (n,)."""
+        return (self.rows[self.contract.time] >= self.first.floor("D")).to_numpy()
+
+    @property
+    def segments(self) -> dict[str, tuple[Any, list[str]]]:
+        """category or boolean -> the segment of each row, as a number (-1: none of them), and the segments' names."""
+        found = {}
+        for feature in self.contract.features:
+            if feature.kind != "number":
+                column = self.rows[feature.name].astype(object)
+                counts = column.value_counts()
+                enough = counts[counts >= max(ROWS, SHARE * len(self.rows))].head(MOST)
+                codes = pd.Index(enough.index).get_indexer(pd.Index(column))
+                found[feature.name] = (codes, [self.shown(feature.name, value) for value in enough.index])
+        return found
+
+    def numbers(self) -> list[str]:
+        """The numeric features that vary within a day: others have one value a day, or a week."""
+        found = []
+        for feature in self.contract.features:
+            if feature.kind == "number":
+                values = self.rows[feature.name]
+                kinds = values.groupby(self.days.codes).nunique()
+                if (kinds > 2).mean() > 0.5:
+                    found.append(feature.name)
+        return found
+
+    def values(self, name: str) -> Array:
+        """A numeric feature, (n,), NaN where it is missing."""
+        numbers: Array = self.rows[name].astype(float).to_numpy()
+        return numbers
+
+    def shown(self, name: str, value: Any) -> str:
+        """*value* of the feature *name* for a report."""
+        if name in self.contract.private:
+            return "(private)"
+        return f"{value:g}" if isinstance(value, float) else str(value)
+
+    def steps(self, sums: Daily, least: Any, **how: Any) -> list[Step]:
+        """The recent steps of the statistics in *sums* that are at least *least*; *how* as in `day_steps.steps`."""
+        return steps(sums, self.first, np.broadcast_to(np.asarray(least, dtype=float), sums.totals.shape[1:]), **how)
+
+    def early_means(self, sums: Daily) -> Array:
+        """The mean of each statistic before the day *first*; 0 without rows."""
+        early = np.asarray(sums.days < self.first.floor("D"))
+        totals, counts = (each[early].sum(axis=0) for each in (sums.totals, sums.counts))
+        means: Array = totals / np.maximum(counts, 1.0)
+        return means
+
+    def enough(self) -> str:
+        """An empty string if there are enough days before the day *first*, else a note."""
+        many = int((self.days.dates < self.first.floor("D")).sum())
+        if many >= MIN_BEFORE:
+            return ""
+        return f"{many} days before the holdout are too few to compare: at least {MIN_BEFORE} are needed"
