@@ -93,7 +93,10 @@ RUNNING = {
 HONEST = {
     "an amount": (EXTENDED, lambda rows: np.random.default_rng(0).lognormal(3, 1, len(rows)).round(2)),
     "one value a day": (EXTENDED, lambda rows: rows["at"].dt.dayofyear.astype(float)),
-    "an account's age": (EXTENDED, lambda rows: numbers(rows) / 60 + np.random.default_rng(0).exponential(100, len(rows))),
+    "an account's age": (
+        EXTENDED,
+        lambda rows: numbers(rows) / 60 + np.random.default_rng(0).exponential(100, len(rows)),
+    ),
     "the minute": (EXTENDED, lambda rows: rows["minute"]),
     "constant": (EXTENDED, lambda rows: 1.0),
     "a shop": (WORDS, lambda rows: (numbers(rows) % 300).astype(str)),

@@ -52,7 +52,9 @@ TASKS = ["binary", "multiclass", "regression"]
         (8.0, 0.0, "PASS", "block"),  # a fall is no leak
     ],
 )
-def test_a_feature_of_the_champion_is_judged_against_its_own_power_then(limits, rows, task, then, now, outcome, severity):
+def test_a_feature_of_the_champion_is_judged_against_its_own_power_then(
+    limits, rows, task, then, now, outcome, severity
+):
     """A feature with 90 % of the power is no fault where the champion has been using it."""
     contract, rows = with_task(rows, task)
     before = rows.assign(depth=hinted(rows, then))
@@ -190,5 +192,3 @@ def test_a_new_feature_that_is_weaker_than_the_champion_passes_whatever_its_powe
     (power,) = power_alone(EXTENDED, EXTENDED.feature("hint"), evidence.train, evidence.holdout).values()
     assert power.low > limits.max_solo
     assert solo(evidence, None, limits).outcome == "PASS"
-
-

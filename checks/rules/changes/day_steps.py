@@ -89,7 +89,9 @@ class Days:
         cell = self.codes[counted] * many + groups[counted]
 
         def summed(each: Any) -> Array:
-            return np.bincount(cell, each, minlength=len(self.dates) * many).reshape(len(self.dates), many).astype(float)
+            return (
+                np.bincount(cell, each, minlength=len(self.dates) * many).reshape(len(self.dates), many).astype(float)
+            )
 
         kept = values[counted]
         return Daily(self.dates, summed(kept), summed(kept**2), summed(None))
@@ -137,13 +139,11 @@ def steps(
             moved = (day_means[day:] - then) * np.sign(change) > np.abs(change) / 3
             lasting = moved.sum(axis=0) >= MOST * (sums.counts[day:] > 0).sum(axis=0)
             clear = (np.abs(change) >= least) & unusual & (errors >= ERRORS) & lasting
-            for each in np.flatnonzero(clear):
+            for each in np.flatnonzero(clear).tolist():
                 if each not in found or errors[each] > found[each].errors:
                     date = str(sums.days[day])[:10]
                     rows = int(counts[-1, each] - counts[day, each])
-                    found[int(each)] = Step(
-                        int(each), date, float(then[each]), float(now[each]), float(errors[each]), rows
-                    )
+                    found[each] = Step(each, date, float(then[each]), float(now[each]), float(errors[each]), rows)
     return sorted(found.values(), key=lambda step: -step.errors)
 
 

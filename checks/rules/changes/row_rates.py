@@ -153,10 +153,10 @@ def _alike(recent: Recent) -> Iterable[tuple[str, Any]]:
     columns = [*contract.feature_names, contract.target.name]
     rows = recent.rows[columns].apply(lambda values: pd.factorize(values.astype(object))[0])
     free = [name for name in columns if not _of_clock(rows[name], recent)]
-    for names, what in ((columns, "repeat another row of the day but for key and time"), (free, "")):
-        if names == columns or (names and len(names) < len(columns)):
-            text = what or "repeat another row of the day but for key, time and what follows from the time"
-            yield text, pd.concat([codes, rows[names]], axis=1).duplicated().to_numpy()
+    yield "repeat another row of the day but for key and time", pd.concat([codes, rows], axis=1).duplicated().to_numpy()
+    if 0 < len(free) < len(columns):
+        what = "repeat another row of the day but for key, time and what follows from the time"
+        yield what, pd.concat([codes, rows[free]], axis=1).duplicated().to_numpy()
     keys = recent.rows[contract.key].groupby([recent.days.codes, recent.rows[contract.key]]).transform("size")
     most = keys.groupby(recent.days.codes).transform("max")
     yield "have the commonest key of their day", ((keys == most) & (keys > 1)).to_numpy()
@@ -168,6 +168,6 @@ def _of_clock(codes: Any, recent: Recent) -> bool:
     for times in (at.dt.hour * 60 + at.dt.minute, at.dt.day_of_week, recent.days.codes):
         frame = pd.DataFrame({"time": np.asarray(times), "value": codes.to_numpy()})
         commonest = frame.value_counts(sort=False).groupby(level="time").max().sum()
-        if commonest > OF_CLOCK * len(frame) and codes.nunique() > 1:
+        if commonest > OF_CLOCK * len(frame) and np.ptp(codes) > 0:
             return True
     return False

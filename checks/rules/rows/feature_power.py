@@ -46,9 +46,7 @@ class Power:
         return self.value - other.value - ERRORS * hypot(self.error, other.error)
 
 
-def power_alone(
-    contract: Contract, feature: Feature, train: pd.DataFrame, test: pd.DataFrame
-) -> dict[str, Power]:
+def power_alone(contract: Contract, feature: Feature, train: pd.DataFrame, test: pd.DataFrame) -> dict[str, Power]:
     """class -> the power of *feature* alone on the *test* rows, by a small model fitted to the *train* rows.
 
     The class is "" for regression. Classes with fewer than `MIN_CASES` rows in *test* are left out.
@@ -58,7 +56,7 @@ def power_alone(
     if contract.task == "regression":
         predicted = _alone(feature, train, test, labels, regression=True)
         return {"": _explained(truth, predicted, days)}
-    found = {}
+    found: dict[str, Power] = {}
     for k in _classes(contract):
         scores = _alone(feature, train, test, (labels == k).astype(float), regression=False)
         found |= _separated(str(contract.target.classes[k]), truth == k, scores, days)
@@ -69,9 +67,11 @@ def power_of_scores(contract: Contract, truth: Array, scores: Array, days: Any) 
     """class -> the power of a model's *scores*, (n,) or (n, classes); classes as in `power_alone`."""
     if contract.task == "regression":
         return {"": _explained(truth, scores, days)}
-    found = {}
+    found: dict[str, Power] = {}
     for k in _classes(contract):
-        found |= _separated(str(contract.target.classes[k]), truth == k, scores if scores.ndim == 1 else scores[:, k], days)
+        found |= _separated(
+            str(contract.target.classes[k]), truth == k, scores if scores.ndim == 1 else scores[:, k], days
+        )
     return found
 
 

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from checks.comparison.weighted_metrics import losses
 from checks.evidence import Array, Evidence
 from checks.insights.permutation_importance import Importance, interval
-from checks.comparison.weighted_metrics import losses
 from checks.rules.rows.feature_power import MIN_CASES, Power, power_alone, power_of_scores, rare_classes
 from checks.verdict import Finding, ruled
 from contracts.gate_limits import Leakage
@@ -83,13 +83,13 @@ def added(evidence: Evidence, importances: Sequence[Importance], limits: Leakage
     champion, which lacks it, is significantly larger than the champion's over a constant prediction; or if it predicts
     significantly better alone than the champion.
     """
-    new = [each for each in importances if each.status == "added"]
-    observed = "no feature was added to the champion's" if evidence.champion is not None else "no champion to compare with"
+    champion, new = evidence.champion, [each for each in importances if each.status == "added"]
+    observed = "no feature was added to the champion's" if champion is not None else "no champion to compare with"
     most = ""
-    if evidence.champion is not None and new:
-        gain, low, skill = _gain(evidence)
+    if champion is not None and new:
+        gain, low, skill = _gain(evidence, champion)
         first = max(new, key=lambda each: each.low)
-        others = sum(max(each.benefit, 0.0) for each in importances if each not in (first,) and each.status != "removed")
+        others = sum(max(each.benefit, 0.0) for each in importances if each != first and each.status != "removed")
         if first.low > others:
             most = (
                 f"shuffling {first.name} costs {first.benefit:.3f} ({first.low:.3f} to {first.high:.3f}),"
@@ -99,8 +99,9 @@ def added(evidence: Evidence, importances: Sequence[Importance], limits: Leakage
             names = ", ".join(each.name for each in new[:3])
             most = f"{names}; the champion is better than a constant prediction by {skill:.3f} only"
         else:
-            most = _better_alone(evidence, [each.name for each in new])
-        one = "one new feature brings" if len(new) == 1 or first.low > others else "the new features bring"
+            most = _better_alone(evidence, champion, [each.name for each in new])
+        several = len(new) > 1 and first.low <= others and low > skill
+        one = "the new features bring" if several else "one new feature brings"
         result = f"{one} more than all others: {most}" if most else "no new feature brings more than all others"
         observed = f"promised {gain:+.3f} of {first.loss}: {result}"
     return ruled(
@@ -174,15 +175,16 @@ def _powers(evidence: Evidence, champion_rows: pd.DataFrame | None, limits: Leak
             then = power_alone(contract, feature, old, champion_rows)
         for label, now in power_alone(contract, feature, evidence.train, evidence.holdout).items():
             limit = max(limits.max_new, whole[label].value) if new and label in whole else limits.max_solo
-            found.append(_Solo(feature.name, label if contract.task == "multiclass" else "", now, then.get(label), limit))
+            found.append(
+                _Solo(feature.name, label if contract.task == "multiclass" else "", now, then.get(label), limit)
+            )
     return found
 
 
-def _better_alone(evidence: Evidence, names: Sequence[str]) -> str:
+def _better_alone(evidence: Evidence, champion: Array, names: Sequence[str]) -> str:
     """The first of the features *names* that alone predicts better than the champion, as a sentence part; "" if none."""
     contract = evidence.contract
-    assert evidence.champion is not None
-    whole = power_of_scores(contract, evidence.truth, evidence.champion, evidence.days)
+    whole = power_of_scores(contract, evidence.truth, champion, evidence.days)
     for name in names:
         for label, power in power_alone(contract, contract.feature(name), evidence.train, evidence.holdout).items():
             if label in whole and power.above(whole[label]) > 0:
@@ -197,11 +199,10 @@ def _rare(evidence: Evidence) -> str:
     return f"; not judged for classes with fewer than {MIN_CASES} rows: {', '.join(notes)}" if notes else ""
 
 
-def _gain(evidence: Evidence) -> tuple[float, float, float]:
+def _gain(evidence: Evidence, champion: Array) -> tuple[float, float, float]:
     """On fresh rows: the candidate's gain over the champion, its lower bound, and the champion's over a constant."""
     fresh, metric = evidence.fresh, "mae" if evidence.contract.task == "regression" else "log_loss"
-    truth, champion = evidence.truth[fresh], evidence.champion
-    assert champion is not None
+    truth = evidence.truth[fresh]
     ours, theirs = (losses(metric, truth, scores[fresh]) for scores in (evidence.holdout_scores, champion))
     constant = losses(metric, truth, _constant(evidence.contract, truth, champion[fresh]))
     low, _ = interval(theirs - ours, evidence.days[fresh])
