@@ -130,7 +130,7 @@ def _judge(args: argparse.Namespace) -> None:
 
     read_rules(args.rules)
     _say("loading Deepchecks ...")
-    from drill import judge, score  # noqa: PLC0415 -- once, before the workers are forked
+    from drill import case_outcome, judge, score  # noqa: PLC0415 -- once, before the workers are forked
     from drill.harm_score import harm_score, harm_sentence, harm_table, missed_lines  # noqa: PLC0415
 
     read = {each: _json(args.out / each / CASE) for each in names}
@@ -161,7 +161,7 @@ def _judge(args: argparse.Namespace) -> None:
         "usual": sorted({rule for each in usual.values() for rule in each.by}),
         "score": (counted := score.score(faults, clean, left_out)),
         "sentence": score.sentence(counted),
-        "unchanged": [judge.outcome(unchanged[number], each) for number, each in usual.items()],
+        "unchanged": [case_outcome.outcome(unchanged[number], each) for number, each in usual.items()],
         "faults": faults,
         "clean": clean,
         "left_out": [{"name": case["name"], "family": case["family"], "why": case["left_out"]} for case in left_out],
@@ -198,16 +198,16 @@ def _peers(args: argparse.Namespace) -> None:
 
 
 def _one(case: dict[str, Any], rules: Path, usual: tuple[str, ...], of: str) -> dict[str, Any]:
-    from drill import judge  # noqa: PLC0415
+    from drill import case_outcome, judge  # noqa: PLC0415
 
-    return judge.outcome(case, judge.judge(case, rules, of), usual)
+    return case_outcome.outcome(case, judge.judge(case, rules, of), usual)
 
 
 def _ended(case: dict[str, Any], _: Path, usual: tuple[str, ...], *__: str) -> dict[str, Any]:
-    from drill import judge  # noqa: PLC0415
+    from drill import case_outcome, judge  # noqa: PLC0415
 
     why = "the process that judged it was killed, possibly for lack of memory"
-    return judge.outcome(case, judge.crashed(why), usual)
+    return case_outcome.outcome(case, judge.crashed(why), usual)
 
 
 def _run(out: Path) -> dict[str, Any]:

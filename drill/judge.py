@@ -7,32 +7,17 @@ import hashlib
 import io
 import json
 import tempfile
-from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass
-from fnmatch import fnmatch
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from checks.__main__ import CANNOT_JUDGE, USAGE
 from checks.__main__ import main as gate
 from contracts.live_config import Live, with_champion
 from contracts.thresholds import ConfigurationError
+from drill.case_outcome import Answer, CaseFields
 from drill.gate_faults import sabotaged
 from forge.local.folder_forge import LocalForge
 from serve.release.bundle import Bundle
-
-CaseFields = Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Answer:
-    """The result of a case: the decision, the rules that failed, those that only warned, the inconclusive ones."""
-
-    decision: str
-    said: str
-    by: tuple[str, ...] = ()
-    warned: tuple[str, ...] = ()
-    open: tuple[str, ...] = ()
 
 
 def judge(case: CaseFields, limits: Path, of: str = "") -> Answer:
@@ -90,34 +75,6 @@ def _kept(path: Path, of: str) -> Answer | None:
     return Answer(**found | {name: tuple(found[name]) for name in ("by", "warned", "open")})
 
 
-def outcome(case: CaseFields, answer: Answer, usual: Collection[str] = ()) -> dict[str, Any]:
-    """Whether a fault was caught by one of its rules, and which unrelated rules failed.
-
-    *usual* are the rules that fail for the unchanged candidate; they do not count. *named*: whether the verdict's first
-    sentence begins with one of the fault's rules.
-    """
-    by = [rule for rule in answer.by if rule not in usual]
-    own = [rule for rule in by if _among(rule, case["rules"])]
-    beyond = [rule for rule in by if not _among(rule, (*case["rules"], *case["also"]))]
-    warned = [rule for rule in answer.warned if _among(rule, case["rules"])]
-    return {
-        "family": case["family"],
-        "name": case["name"],
-        "what": case["what"],
-        "decision": answer.decision,
-        "caught": bool(own),
-        "own": own,
-        "also": [rule for rule in by if rule not in own],
-        "beyond": beyond,
-        "warned": warned,
-        "open": list(answer.open),
-        "named": _among(answer.said.split(" ")[0], case["rules"]),
-        "harm": case.get("harm"),
-        "needs": case.get("needs", ""),
-        "said": answer.said[:400],
-    }
-
-
 def _answer(verdict: CaseFields) -> Answer:
     """The answer by a verdict; an unsettled comparison is not a catch, since a clean candidate may have it, too."""
     found = verdict["findings"]
@@ -127,10 +84,6 @@ def _answer(verdict: CaseFields) -> Answer:
     return Answer(
         verdict["decision"], verdict["summary"], tuple(f["rule"] for f in by), tuple(warned), tuple(unsettled)
     )
-
-
-def _among(rule: str, patterns: Any) -> bool:
-    return any(fnmatch(rule, pattern) for pattern in patterns)
 
 
 def _forge(root: Path, case: CaseFields) -> Path:

@@ -1,14 +1,16 @@
 """The drill's quick part: a few faults of each kind, through the real gate; `make drill` holds it whole."""
 
+import ast
 import json
 import os
 import subprocess
+import sys
 from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
 
-from drill import score
+from drill import case_outcome, score
 from drill.__main__ import main
 from drill.faults import FAMILIES
 from drill.make import cases_of, read
@@ -115,6 +117,29 @@ def test_every_rule_that_is_expected_exists():
 
     unknown = {rule for rule in asked_for - families if not any(fnmatch(name, rule) for name in known)}
     assert {rule for rule in unknown if not any(fnmatch(rule, each) for each in later)} == set()
+
+
+@pytest.mark.parametrize("script", ["deepchecks_stock", "evidently_presets"])
+def test_a_peers_script_imports_modules_that_exist(root, script):
+    """It runs in an environment without the project: beside it, of its library, or of Python."""
+    tree = ast.parse((root / f"drill/peers/{script}.py").read_text())
+    imported = {node.module.split(".")[0] for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    beside = {path.stem for path in (root / "drill/peers").glob("*.py")}
+
+    assert imported - beside - set(sys.stdlib_module_names) <= {"deepchecks", "evidently"}
+
+
+def test_a_rule_that_holds_the_unchanged_candidate_names_no_fault():
+    """Neither does a rule that has nothing to do with the fault."""
+    case = {"family": "labels", "name": "n", "what": "w", "rules": ["champion.*"], "also": [], "harm": 0.1}
+    answer = case_outcome.Answer(
+        "HOLD", "champion.log_loss fails: ...", ("champion.log_loss",), (), ("compare.log_loss",)
+    )
+
+    assert case_outcome.outcome(case, answer)["named"]
+    assert not case_outcome.outcome(case, answer, ("champion.log_loss",))["named"]
+    assert not case_outcome.outcome(case | {"rules": ["leak.*"]}, answer)["named"]
+    assert case_outcome.outcome(case, answer)["open"] == ["compare.log_loss"]
 
 
 def test_a_score_counts_what_was_caught_and_by_what_else():
