@@ -64,8 +64,8 @@ def series_trends(trends: Mapping[str, RowTrend], reference: pd.DataFrame) -> di
             kind = "score_drift"
         mean, spread = trend.mean, deviation(reference[column])
         found[named(kind, "mean", feature)] = replace(mean, slope=mean.slope / spread, error=mean.error / spread)
+        found[named(kind, "jensen_shannon", feature)] = replace(mean, slope=0.0, error=mean.error / spread)
         if mean.bends:
-            found[named(kind, "jensen_shannon", feature)] = mean
             found[named("multivariate_drift", "reconstruction_error", "")] = mean
     return found
 

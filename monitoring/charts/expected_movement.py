@@ -25,6 +25,9 @@ YEAR = 364
 TRENDING = ("univariate_drift", "multivariate_drift", "score_drift")
 #: Standard errors of a movement by which limits are wider.
 WIDER = 2.0
+#: The Jensen-Shannon distance (base 2) of two normal distributions a small part of a standard deviation apart, by that
+#: part: the root of its Fisher information over 8 ln 2.
+OF_A_SHIFT = 1 / np.sqrt(8 * np.log(2))
 #: A year before is one year of many: the share of its movement by which another year may differ.
 BETWEEN_YEARS = 0.25
 #: Weights of the days around a day of the year before: two weeks of means over a week, which have no weekday.
@@ -94,14 +97,27 @@ def expected(
             trend = (trends or {}).get(name)
             if trend and trend.bends:
                 unknown.add(name)
-            found = Movement(trend.at, _wider(trend)) if trend and trend.slope else None
+            found = _along(trend, known) if trend and not trend.bends else None
         if found:
             movements[name] = found
+    # A day's estimate varies less than what was realised, so it shows a season that the other hides.
+    for name in past:
+        estimate = movements.get(name.replace("realised", "estimated", 1))
+        if name.startswith("realised_performance") and estimate:
+            movements.setdefault(name, estimate)
     return Expected(movements, frozenset(unknown))
 
 
-def _wider(trend: Trend) -> Callable[[Numbers], Numbers]:
-    return lambda at: np.asarray(WIDER * trend.error * np.abs(at - trend.centre))
+def _along(trend: Trend, known: Sequence[Measure]) -> Movement:
+    """A mean that follows a *trend*; or the distance of rows without it, which the error of the slope makes larger."""
+
+    def wrong(at: Numbers) -> Numbers:
+        return np.asarray(WIDER * trend.error * np.abs(at - trend.centre))
+
+    if known[0].metric != "jensen_shannon":
+        return Movement(trend.at, wrong)
+    level = float(np.mean([each.value for each in known]))
+    return Movement(np.zeros_like, lambda at: np.sqrt(level**2 + (OF_A_SHIFT * wrong(at)) ** 2) - level)
 
 
 def _apart(known: Sequence[Measure], trained: Sequence[Measure]) -> Movement | None:

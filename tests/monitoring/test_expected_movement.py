@@ -212,6 +212,21 @@ def test_the_year_before_is_expected_again(rules):
     )
 
 
+def test_realised_performance_is_expected_to_move_as_its_estimate_did():
+    """Where its own days vary too much to show the season."""
+    day, kinds = np.arange(-20, 98), ("estimated_performance", "realised_performance")
+    wave = 0.7 + 0.03 * np.sin(2 * np.pi * day / YEAR)
+    past = [
+        each
+        for n, (kind, size) in enumerate(zip(kinds, (0.005, 0.1), strict=True))
+        for each in series(wave + noise(118, n, size), -20 - YEAR, kind, "accuracy", "")
+    ]
+    before = [each for kind in kinds for each in series(0.7 + noise(14, 4, 0.01), -14, kind, "accuracy", "")]
+    found = expected(before, past, "2026-05-30").movements
+
+    assert found["realised_performance accuracy"] is found["estimated_performance accuracy"]
+
+
 def test_a_year_before_of_few_days_shows_nothing():
     """Nor does one that did not move."""
     before = series(noise(14), -14)
@@ -242,6 +257,18 @@ def test_the_trend_of_a_column_is_that_of_its_series():
 
     assert trend.slope == pytest.approx(1 / REFERENCE["age"].std(), rel=0.15)
     assert trend.at(trend.centre) == 0
+
+
+def test_the_distance_of_rows_without_a_trend_is_wider_by_its_error():
+    """It is expected where it was, and may be larger the further the trend is extrapolated."""
+    trends = series_trends(row_trends(TRAIN, REFERENCE, CONTRACT), REFERENCE)
+    before = series(0.1 + 0.01 * np.abs(noise(14)), -14, metric="jensen_shannon")
+    movement = expected(before, (), "2026-05-30", (), trends).movements[before[0].name]
+    days = np.datetime64("2026-03-10", "D").astype(int) + np.array([0, 30, 60])
+
+    assert movement.offset(days).tolist() == [0, 0, 0]
+    assert np.all(np.diff(movement.width(days)) > 0)
+    assert movement.width(days)[-1] < 0.1
 
 
 @pytest.mark.parametrize("train", [None, TRAIN.iloc[:0], rows(-30, 16)])
