@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from contracts.limit_types import AtLeastOne, Count, Draws, Number, Positive, Table, unknown
+from contracts.limit_types import AtLeastOne, Count, Draws, Number, Positive, Share, Table, unknown
 
 #: What can be monitored, at one of three severities.
 SIGNALS = (
@@ -25,6 +25,7 @@ SIGNALS = (
     "label_coverage",
     "latency",
     "errors",
+    "serving_skew",
 )
 
 
@@ -74,6 +75,7 @@ class Monitoring(Table):
     min_slower: Number
     min_errors: Number
     min_influence: Number
+    max_skew: Share
     country: Annotated[str, AfterValidator(_country)] = ""
 
     @model_validator(mode="after")

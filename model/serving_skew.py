@@ -27,6 +27,8 @@ ROUNDING = 1e-5
 #: Fewer matched rows show nothing; a cause explains at least this share of the differing rows.
 FEW, MOST = 50, 0.8
 EXAMPLES = 3
+#: How many days are stored one by one.
+NEWEST = 7
 LONGEST = 100
 DAY = pd.Timedelta(days=1)
 Array = np.ndarray[Any, Any]
@@ -47,7 +49,8 @@ def skew(place: Place, rows: pd.DataFrame, contract: Contract) -> dict[str, Any]
     The keys are `from`, `to` (days), `sent` (rows of the journal in the sample), `rows` (of these also loaded), `hours` (if
     the times of the sent rows are off by so many), `not_sent` (features that no row has), and `features`: of each that
     differs the number of `rows` out of `of`, `cause` with `by`, rows that lack it in one place alone (`missing_sent`,
-    `missing_loaded`) and `examples`. If the rows cannot be joined, `unjoined` is the reason.
+    `missing_loaded`) and `examples`. `days` has the newest days, each with its rows and the share that differs in the worst
+    feature. If the rows cannot be joined, `unjoined` is the reason.
     """
     newest = rows[contract.time].max()
     recent = rows[rows[contract.time] > newest - DAYS * DAY]
@@ -67,8 +70,11 @@ def skew(place: Place, rows: pd.DataFrame, contract: Contract) -> dict[str, Any]
     names = [f.name for f in contract.features if f.name not in contract.private]
     absent = [name for name in names if not pairs.sent[name].notna().any()]
     compared = [f for f in contract.features if f.name in names and f.name not in absent]
-    differences = {f.name: _difference(f, pairs, contract) for f in compared} if len(pairs.loaded) >= FEW else {}
-    return found | {"not_sent": absent, "features": {name: each for name, each in differences.items() if each}}
+    masks = {f.name: _differing(f, pairs, contract) for f in compared} if len(pairs.loaded) >= FEW else {}
+    features = {f.name: _described(f, pairs, contract, *masks[f.name]) for f in compared if f.name in masks}
+    found |= {"not_sent": absent, "features": {name: each for name, each in features.items() if each["rows"]}}
+    judged = [masks[f.name][0] for f in compared if f.name in masks and not f.revised]
+    return found | {"days": _by_day(pairs.loaded[contract.time], judged, bool(hours))}
 
 
 def _salt(place: Place) -> bytes:
@@ -160,15 +166,30 @@ def _offset(loaded: pd.DataFrame, sent: pd.DataFrame, contract: Contract) -> flo
     return float(most) if (quarters == most).mean() > 0.25 else 0.0
 
 
-def _difference(feature: Feature, pairs: _Pairs, contract: Contract) -> dict[str, Any]:
-    """How the sent values differ from the loaded ones; {} if they do not."""
+def _by_day(at: pd.Series[Any], masks: list[Array], all_of_them: bool) -> list[dict[str, Any]]:
+    """Rows of each of the newest days, and the largest share of the *masks*; 1 if *all_of_them* differ."""
+    day = at.dt.strftime("%Y-%m-%d").to_numpy()
+    found = []
+    for name in np.unique(day)[-NEWEST:]:
+        worst = 1.0 if all_of_them else max((float(mask[day == name].mean()) for mask in masks), default=0.0)
+        found.append({"day": str(name), "rows": int((day == name).sum()), "worst": round(worst, 6)})
+    return found
+
+
+def _differing(feature: Feature, pairs: _Pairs, contract: Contract) -> tuple[Array, Array]:
+    """The masks of the rows that differ, and of those that are compared: since clients began to send the feature."""
     sent, loaded = _values(feature, pairs.sent[feature.name]), _values(feature, pairs.loaded[feature.name])
     at = pairs.loaded[contract.time]
-    since = at[~_missing(sent)].min()  # clients may have begun to send it later
-    counted = (at >= since).to_numpy()
-    differs = counted & _unequal(feature, loaded, sent)
+    compared = (at >= at[~_missing(sent)].min()).to_numpy()
+    return compared & _unequal(feature, loaded, sent), compared
+
+
+def _described(feature: Feature, pairs: _Pairs, contract: Contract, differs: Array, compared: Array) -> dict[str, Any]:
+    """How the sent values differ from the loaded ones; no `rows` if they do not."""
     if not differs.any():
-        return {}
+        return {"rows": 0}
+    sent, loaded = _values(feature, pairs.sent[feature.name]), _values(feature, pairs.loaded[feature.name])
+    at = pairs.loaded[contract.time]
     missing = {
         "missing_sent": int((differs & _missing(sent)).sum()),
         "missing_loaded": int((differs & _missing(loaded)).sum()),
@@ -188,7 +209,7 @@ def _difference(feature: Feature, pairs: _Pairs, contract: Contract) -> dict[str
         }
         for place in chosen
     ]
-    counts = {"rows": int(differs.sum()), "of": int(counted.sum())}
+    counts = {"rows": int(differs.sum()), "of": int(compared.sum())}
     return counts | missing | {"cause": cause} | ({"by": by} if by else {}) | {"examples": examples}
 
 

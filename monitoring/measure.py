@@ -19,7 +19,7 @@ from contracts.monitoring_limits import Monitoring
 from contracts.row_contract import Contract
 from monitoring.charts.expected_charts import Part, chart_expected
 from monitoring.charts.holiday_calendar import calendar
-from monitoring.charts.signals import COUNTS, SERVICE, Measure, Signal, Unknown
+from monitoring.charts.signals import COUNTS, SERVICE, SKEW, Measure, Signal, Unknown
 from monitoring.charts.watchability import unwatched
 from monitoring.earlier_days import Measuring, as_many_rows, by_folds, of_last_year, series_trends
 from monitoring.journal.arrival_times import day_of, number_of
@@ -44,6 +44,8 @@ from monitoring.training_days import training_days
 
 #: Kinds that are compared with earlier days of the journal instead of the reference.
 COMPARED_WITH_EARLIER_DAYS = ("row_rate", "label_coverage", *SERVICE)
+#: Kinds that are not measured on the window's rows.
+NOT_OF_ROWS = (*COMPARED_WITH_EARLIER_DAYS, SKEW)
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,7 @@ def measure_window(
     train = pd.DataFrame() if train is None else train
     earlier, recent, unknown = volume(window, rules)
     rows, unjudged = full_days(window.rows, contract.time, rules.min_rows)
-    kinds = [kind for kind in (*rules.page, *rules.issue) if kind not in COMPARED_WITH_EARLIER_DAYS]
+    kinds = [kind for kind in (*rules.page, *rules.issue) if kind not in NOT_OF_ROWS]
     past_rates = [] if last_year is None or last_year.traffic.empty else rates(last_year)
     parts = [Part(earlier, recent, past_rates), Part(*served)]
     holidays = calendar(rules.country, past_rates, _days(reference[contract.time], window), rules.min_rate)

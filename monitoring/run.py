@@ -29,6 +29,7 @@ from monitoring.incidents.forge_actions import (
     apply,
     current_champion,
     handle_service_alarms,
+    newest_comparison,
     roll_back_if_due,
     update_digest,
 )
@@ -47,13 +48,14 @@ from monitoring.metric_history import ARTIFACT, NAME, keep_series, read_series
 from monitoring.metrics.arriving_changes import upstream_changes
 from monitoring.metrics.daily_metrics import METRICS, daily_metrics
 from monitoring.metrics.feature_influence import influence
+from monitoring.metrics.sent_values import serving_skew
 from monitoring.metrics.service_metrics import observe
 from monitoring.metrics.slice_metrics import since, slices, table
 from monitoring.metrics.unjudged_rows import days_fault
 from monitoring.metrics.volume import delay_text
 from monitoring.observations import Observations, deployments_of, first_day
 from monitoring.reference_period import EvidenceError, read_manifest, read_reference, read_training
-from monitoring.run_files import write_run
+from monitoring.run_files import run_content, write_run
 
 #: An error -> the kind of fault that an issue about monitoring itself names.
 _FAULTS: dict[type[BaseException], str] = {
@@ -87,6 +89,7 @@ class Inputs:
     until: pd.Timestamp
     service: Served
     waivers: Sequence[ExpectedCause]
+    sent: dict[str, Any] | None = None
 
     @property
     def rows(self) -> int:
@@ -183,6 +186,7 @@ def read(args: argparse.Namespace, forge: Forge, live: Slot, history: Sequence[C
         until=until,
         service=served(counts, version, limits),
         waivers=read_expected(forge.read(PATH)),
+        sent=newest_comparison(forge, manifest),
     )
     _say(f"{version}: {inputs.rows:,} rows answered, {inputs.labelled:,} outcomes known")
     return inputs
@@ -203,8 +207,10 @@ def measure(inputs: Inputs, rules: Rules, measuring: Measuring) -> Results:
         inputs.train,
         inputs.last_year,
     )
-    unknown = [*unknown, *inputs.service.unknown]
-    upstream = [*map(str, upstream_changes(window.rows, contract, manifest, rules, inputs.until))]
+    skew = serving_skew(inputs.sent, rules.monitoring, f"{inputs.until:%Y-%m-%d}")
+    signals, unknown = [*signals, *skew.signals], [*unknown, *inputs.service.unknown, *skew.unknown]
+    changes = upstream_changes(window.rows, contract, manifest, rules, inputs.until)
+    upstream = [*map(str, changes), *skew.lines]
     return Results(signals, unknown, unjudged, upstream, assess(signals, unknown, rules.monitoring))
 
 
@@ -259,7 +265,7 @@ def act(
 ) -> None:
     """Keep the run's results in its folder, update incidents and the digest on the forge, roll back where it is due."""
     assessment, version, name = results.assessment, inputs.version, inputs.contract.name
-    write_run(args.out, _run_file(inputs, results))
+    write_run(args.out, run_content(version, assessment, results.signals, results.unknown, results.upstream))
     apply(forge, decision.actions)
     _keep_history(args, forge, inputs, results, rules)
     if delay := delay_text(inputs.window, rules.monitoring):
@@ -271,18 +277,6 @@ def act(
         influences = influence(inputs.reference, inputs.contract)
         update_digest(forge, name, digest(results.signals, influences, name, version))
     roll_back_if_due(forge, rules.rollback, decision.alarms)
-
-
-def _run_file(inputs: Inputs, results: Results) -> dict[str, Any]:
-    return {
-        "version": inputs.version,
-        "state": results.assessment.state,
-        "why": results.assessment.why,
-        "signals": [signal.to_json() for signal in results.signals],
-        "tier": results.assessment.severity,
-        "unknown": [[each.kind, each.why] for each in results.unknown],
-        "upstream": results.upstream,
-    }
 
 
 def _keep_history(args: argparse.Namespace, forge: Forge, inputs: Inputs, results: Results, rules: Rules) -> None:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+from monitoring.charts.signals import Signal, Unknown
+from monitoring.incidents.alert_rules import Assessment
 
 #: How many runs keep their file: more than two days of hourly runs.
 KEPT = 60
@@ -20,6 +24,21 @@ def write_run(folder: Path, run: dict[str, Any]) -> None:
     for old, path in known.items():
         if old <= number - KEPT:
             path.unlink(missing_ok=True)
+
+
+def run_content(
+    version: str, assessment: Assessment, signals: Sequence[Signal], unknown: Sequence[Unknown], upstream: Sequence[str]
+) -> dict[str, Any]:
+    """The content of a run's file: its assessment, signals, what could not be monitored, and changes upstream."""
+    return {
+        "version": version,
+        "state": assessment.state,
+        "why": assessment.why,
+        "signals": [signal.to_json() for signal in signals],
+        "tier": assessment.severity,
+        "unknown": [[each.kind, each.why] for each in unknown],
+        "upstream": [*upstream],
+    }
 
 
 def write_whole(path: Path, text: str) -> None:

@@ -8,6 +8,8 @@ from typing import Any, Protocol, TypeVar
 
 #: Kinds that are about the scorers' responses, not about rows.
 SERVICE = ("latency", "errors")
+#: Training-serving skew: from the newest training, not from the window.
+SKEW = "serving_skew"
 #: Kinds that are counts, which are evaluated on every whole day, with any number of rows.
 COUNTS = ("missing_values", "unseen_categories", "row_rate", "label_coverage")
 

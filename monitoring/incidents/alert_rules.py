@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from contracts.monitoring_limits import Monitoring
-from monitoring.charts.signals import COUNTS, SERVICE, Signal, Unknown, by_series
+from monitoring.charts.signals import COUNTS, SERVICE, SKEW, Signal, Unknown, by_series
 
 #: Largest excess that is reported.
 MAX_EXCESS = 99.0
@@ -46,7 +46,7 @@ def assess(signals: list[Signal], unknown: Sequence[Unknown], rules: Monitoring)
         return Assessment("raised", tuple(lasting), why, severity)
     watched = {*rules.page, *rules.issue}
     early = {each.kind for each in unknown if each.yet}
-    if not opening or watched - {*COUNTS, *SERVICE} <= early:  # counts alone do not assess the model
+    if not opening or watched - {*COUNTS, *SERVICE, SKEW} <= early:  # counts alone do not assess the model
         return Assessment("undecided", (), "no day could be evaluated yet")
     missed = [each.kind for each in unknown if each.kind.split()[0] in watched and not each.yet]
     if missed:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from contracts.live_config import LIVE, LiveError, Slot, champion_at, champions_of, moves
 from contracts.release_policy import Rollback
@@ -33,6 +34,23 @@ def current_champion(forge: Forge) -> tuple[Slot, list[Change]]:
     if live.champion is None:
         raise ForgeError("nothing is live, so there is nothing to monitor")
     return live.champion, history
+
+
+def newest_comparison(forge: Forge, live: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What the newest training found when it compared its rows with the journal; None if it did not.
+
+    Of the newest candidate, or of the *live* version's manifest if there is none: the nightly compares every day, and its
+    candidate need not be released.
+    """
+    newest = max(
+        (each for each in forge.releases() if each.state != "withdrawn"), key=lambda each: each.at, default=None
+    )
+    try:
+        manifest = forge.manifest(newest.version) if newest else live
+    except ForgeError as error:
+        return {"failed": f"the manifest of {newest.version if newest else 'no candidate'} cannot be read: {error}"}
+    found = manifest.get("sent")
+    return dict(found) if found else None
 
 
 def answer_comments(forge: Forge, now: datetime, quiet: int) -> None:

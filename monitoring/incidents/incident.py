@@ -12,7 +12,7 @@ from datetime import date, timedelta
 from typing import Any, Literal
 
 from contracts.monitoring_limits import Incident
-from monitoring.charts.signals import COUNTS, SERVICE
+from monitoring.charts.signals import COUNTS, SERVICE, SKEW
 from monitoring.incidents.actions import Action, LogLine, OpenAlert, PostComment, ResolveAlert, StartWorkflow
 from monitoring.incidents.cause import Cause, describe, new_causes, new_causes_comment
 from monitoring.incidents.expected_causes import ExpectedCause, active_waiver
@@ -20,7 +20,7 @@ from monitoring.incidents.incident_state import IncidentState, days_between
 from monitoring.incidents.issue_text import resolution_comment
 
 #: Kinds that mean broken data: no model should be trained on it.
-BROKEN_DATA = {"missing_values", "row_rate", "label_coverage"}
+BROKEN_DATA = {"missing_values", "row_rate", "label_coverage", SKEW}
 State = Literal["open", "inactive", "resolved"]
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from monitoring.charts.signals import SERVICE
+from monitoring.charts.signals import SERVICE, SKEW
 from monitoring.incidents.incident_state import IncidentState, days_between
 from reporting.markdown import Section, code, page, text
 
@@ -134,6 +134,10 @@ def first_step(facts: CauseFacts, severity: str) -> str:
     new = [code(version) for day, version in facts.releases if _just_before(day, facts.since)][-1:]
     rollback = f"`/rollback`. {''.join(new)} went live just before; a rollback takes seconds and can be undone."
     steps = (
+        (
+            kinds == {SKEW},
+            "compare `load` with what clients send, and change the one that is wrong. A retrain alone does not help.",
+        ),
         (
             severity != "page",
             "nothing urgent. Distributions changed, but no performance loss is known; no need to page.",

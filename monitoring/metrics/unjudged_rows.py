@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import date
 
-from monitoring.charts.signals import COUNTS, SERVICE, Signal, Unknown
+from monitoring.charts.signals import COUNTS, SERVICE, SKEW, Signal, Unknown
 from monitoring.incidents.self_check import MonitoringFault
 from monitoring.journal.window import Window
 
@@ -17,7 +17,7 @@ def days_fault(
 
     *history* has every version that was ever live; a day needs *least* rows. Without any row see `no_recent_rows`.
     """
-    if any(signal.kind not in (*COUNTS, *SERVICE) for signal in signals):
+    if any(signal.kind not in (*COUNTS, *SERVICE, SKEW) for signal in signals):
         return []
     if window.counts.empty:
         since, details = _of_no_row(window, history)

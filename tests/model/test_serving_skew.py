@@ -107,6 +107,20 @@ def test_values_that_were_sent_otherwise_are_counted_with_their_cause(compared, 
     assert found[feature]["examples"][0]["sent"] != found[feature]["examples"][0]["loaded"]
 
 
+def test_the_newest_days_are_counted_one_by_one(compared, recipe):
+    """Each with the share of its worst feature; one that is revised by design is left out."""
+
+    def change(rows):
+        last = rows["at"] >= "2026-02-19"
+        return rows.assign(pages=rows["pages"] + last, age=rows["age"] * 2)
+
+    features = tuple(replace(each, revised=each.name == "age") for each in recipe.CONTRACT.features)
+    days = compared(change, contract=replace(recipe.CONTRACT, features=features))["days"]
+    assert [each["day"] for each in days] == [f"2026-02-{day}" for day in range(13, 20)]
+    assert [each["worst"] for each in days] == [0, 0, 0, 0, 0, 0, 1]
+    assert all(each["rows"] > 100 for each in days)
+
+
 def test_values_lost_in_load_are_counted(compared):
     """The reverse of what is filled upstream."""
     found = compared(lambda rows: rows, lambda rows: other(rows, "age", lambda _: np.nan, 0.2))["features"]

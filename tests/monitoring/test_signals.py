@@ -11,7 +11,7 @@ import pytest
 from monitoring.charts.charting import chart_signals
 from monitoring.charts.signals import Measure, Signal
 from monitoring.journal.window import read_window
-from monitoring.measure import COMPARED_WITH_EARLIER_DAYS, measure_window
+from monitoring.measure import NOT_OF_ROWS, measure_window
 from monitoring.metrics.drift import attempt
 from tests.monitoring.conftest import answered, measure_once, reading, write
 
@@ -147,7 +147,7 @@ def test_outcomes_and_rows_that_stop_coming_are_alarms_that_page(made, journal, 
         beyond = [s.day for s in signals if s.kind == kind and s.breached]
         assert beyond, kind
         assert min(beyond) >= "2026-02-12", kind
-    assert {s.severity for s in signals if s.kind in COMPARED_WITH_EARLIER_DAYS} == {"page"}
+    assert {s.severity for s in signals if s.kind in NOT_OF_ROWS} == {"page"}
 
 
 def test_an_error_that_grows_is_seen_for_regression(made, journal, rules):
@@ -168,7 +168,7 @@ def test_a_few_days_of_reference_give_no_limits(made, journal, rules):
 
     assert signals == []
     failed = [each for each in unknown if not each.yet]
-    assert {each.kind for each in failed} == {*rules.page, *rules.issue} - set(COMPARED_WITH_EARLIER_DAYS)
+    assert {each.kind for each in failed} == {*rules.page, *rules.issue} - set(NOT_OF_ROWS)
     assert "60 are needed for limits" in failed[0].why
 
 
