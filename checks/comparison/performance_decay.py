@@ -25,6 +25,7 @@ from checks.comparison.weighted_metrics import METRICS, RELATIVE, Means, Measure
 from checks.evidence import Array, Evidence
 from checks.verdict import Finding, ruled
 from contracts.comparison_limits import LARGER_IS_BETTER
+from contracts.limit_types import Severity
 from contracts.row_contract import Contract
 from contracts.thresholds import Gate
 
@@ -34,8 +35,8 @@ _MOST_CERTAIN = 0.1
 #: How much a fixed model moves from period to period where nothing is known of the stream. As a variance ratio it was 1.0
 #: to 6.8 on flights, hotel bookings, rented bikes and two generated streams.
 PRIOR = PeriodEffect(1.7, 6.0)
-#: Fewest new rows.
-FEWEST = 100
+#: Fewest new rows; lengths of the evaluation after which the loss of an anchor is only reported.
+FEWEST, FAR = 100, 6
 _WHY = (
     "A comparison of two models cancels what changes for both. Repair the labels or features of these days; if the world"
     " changed, merge the proposal, or waive the rule."
@@ -48,7 +49,7 @@ class Change:
 
     *loss* is the change for the worse: of a `RELATIVE` metric as a logarithm. *limit* is its limit, *candidate* the
     candidate's metric on the new rows, *moved* the largest change in the history, of so many *periods* of *length* days.
-    *guess* is the metric of a constant prediction.
+    *lag* is the distance to the evaluation in such lengths, *guess* the metric of a constant prediction.
     """
 
     metric: str
@@ -62,6 +63,7 @@ class Change:
     moved: float
     periods: int
     length: int
+    lag: float
 
     @property
     def loss(self) -> float:
@@ -101,7 +103,10 @@ def decayed(
             if length not in periods:
                 periods[length] = backtest(*history, length) if history else []
             change = _change(metric, evidence, np.asarray(scores[role]), evaluation, periods[length], gate)
-            findings.append(_finding(rule, role, change, gate))
+            severity = gate.decay.severity
+            if role == "anchor" and severity == "hold" and change.lag > FAR:  # it decays, and stays
+                severity = "warn"
+            findings.append(_finding(rule, role, change, severity))
     return findings
 
 
@@ -132,13 +137,17 @@ def _lacking(evidence: Evidence, evaluation: Evaluation, scores: Array | None) -
         return "it cannot score the candidate's rows"
     rows = int(_new(evidence, evaluation).sum())
     if rows < FEWEST:
-        return f"{rows} rows are later than its evaluation; {FEWEST} are needed"
+        return f"{rows} rows are later than its evaluation and have only categories that it saw; {FEWEST} are needed"
     return "" if evaluation.length > 1 else "it was evaluated on one day"
 
 
 def _new(evidence: Evidence, evaluation: Evaluation) -> Any:
-    """The fresh rows that are later than the evaluation: (n,)."""
-    return evidence.fresh & (evidence.holdout[evidence.contract.time] > evaluation.end).to_numpy()
+    """The fresh rows that are later than the evaluation: (n,).
+
+    Without those of a category that the model never saw: it cannot be good on a new segment, which is no fault.
+    """
+    later = (evidence.holdout[evidence.contract.time] > evaluation.end).to_numpy()
+    return evidence.fresh & later & evaluation.knows(evidence.holdout)
 
 
 def _change(
@@ -161,18 +170,20 @@ def _change(
     variance = then.error**2 * (1 + shorter) * effect.after(_lag(evaluation, days))
     limit = float(special.stdtrit(effect.freedom, gate.decay.confidence)) * math.sqrt(variance)
     values = [each.value for each in history]
+    moved = max((abs(b - a) for a, b in itertools.pairwise(values) if math.isfinite(b - a)), default=0.0)
     return Change(
         metric,
         measure(evaluation.truth, evaluation.scores)(),
         measure(truth, scores[new])(),
         measure(truth, evidence.holdout_scores[new])(),
         measure(evaluation.truth, _constant(evaluation))(),
-        max(limit, _least(metric, evidence.contract.task, gate)),
+        max(limit, moved, _least(metric, evidence.contract.task, gate)),
         len(truth),
         count,
-        max((abs(b - a) for a, b in itertools.pairwise(values)), default=0.0),
+        moved,
         len(periods),
         evaluation.length,
+        _lag(evaluation, days),
     )
 
 
@@ -199,9 +210,8 @@ def _least(metric: str, task: str, gate: Gate) -> float:
     return gate.decay.min_margins * gate.compare.margins(task).margins[metric]
 
 
-def _finding(rule: str, role: str, change: Change, gate: Gate) -> Finding:
+def _finding(rule: str, role: str, change: Change, severity: Severity) -> Finding:
     name = f"the {role}'s own {change.metric}"
-    severity = gate.decay.severity
     if not math.isfinite(change.loss) or not math.isfinite(change.limit):
         return Finding(rule, "PASS", f"{name} is undefined on these rows", "none", _WHY, severity)
     way = "fell" if change.metric in LARGER_IS_BETTER else "rose"

@@ -158,10 +158,49 @@ def test_what_cannot_be_compared_passes_with_the_reason(rules):
     for given, words in [
         ((evidence, "evidence/holdout.parquet cannot be read", history), "evidence/holdout.parquet cannot be read"),
         ((replace(evidence, champion=None), evaluation, history), "it cannot score the candidate's rows"),
-        ((evidence, same, history), "0 rows are later than its evaluation; 100 are needed"),
+        ((evidence, same, history), "0 rows are later than its evaluation and have only"),
     ]:
         findings = found("binary", rules, *given)
         assert {(each.outcome, words in each.observed) for each in findings.values()} == {("PASS", True)}
+
+
+def test_rows_of_a_category_that_the_model_never_saw_do_not_count(rules):
+    """A champion cannot be good on a new segment; the candidate was trained on it."""
+    evidence, evaluation, history = case("binary", FAULTS[1])
+    place = np.where(np.arange(len(evidence.holdout)) % 3, "new", "old")
+    known = replace(evaluation, known={"place": frozenset({"old"})})
+    found_ = found("binary", rules, replace(evidence, holdout=evidence.holdout.assign(place=place)), known, history)
+    rows = evidence.holdout.assign(place="new")
+    unknown = found("binary", rules, replace(evidence, holdout=rows), known, history)
+
+    assert found_["champion.roc_auc"].outcome == "FAIL"
+    assert {each.observed for each in unknown.values()} == {
+        "cannot be compared: 0 rows are later than its evaluation and have only categories that it saw; 100 are needed"
+    }
+
+
+def test_an_old_anchor_is_only_reported(rules):
+    """It decays by itself, and stays: it would hold every candidate."""
+    evidence, evaluation, history = case("binary", FAULTS[1])
+    old = replace(evidence, anchor=evidence.champion)
+    severities = {}
+    for days in (0, 200):
+        later = old.holdout.assign(at=old.holdout["at"] + pd.Timedelta(days=days))
+        findings = decayed(
+            replace(old, holdout=later), {"champion": evaluation, "anchor": evaluation}, rules.gate, history
+        )
+        severities[days] = {each.rule: each.severity for each in findings if each.rule.endswith("roc_auc")}
+
+    assert severities[0] == {"champion.roc_auc": "hold", "anchor.roc_auc": "hold"}
+    assert severities[200] == {"champion.roc_auc": "hold", "anchor.roc_auc": "warn"}
+
+
+def test_what_the_stream_has_done_before_does_not_hold(rules):
+    """No limit is below the largest change in the history."""
+    for seed in range(3):
+        for each in found("binary", rules, *case("binary", seed=seed, shift=1.0)).values():
+            limit, _, rest = each.limit.partition(": a fixed model moved by up to ")
+            assert float(limit.split()[-1]) >= float(rest.split()[0])
 
 
 def test_without_a_history_the_limit_comes_from_other_streams(rules):
@@ -179,6 +218,7 @@ def test_bundles_of_format_1_have_an_evaluation(bundles, rules):
     evidence, evaluation = gather(new, old), own_evaluation(old)
 
     assert evaluation.value("roc_auc") == pytest.approx(0.8947, abs=1e-3)
+    assert set(evaluation.known) == {each.name for each in old.contract.features if each.kind == "category"}
     history = evidence.past.before, old.contract
     findings = decayed(evidence, {"champion": evaluation, "anchor": "no evidence"}, rules.gate, history)
     assert [each.rule for each in findings] == [
