@@ -10,7 +10,7 @@ import numpy as np
 
 from bench.watch.daily_streams import A_DAY, REFERENCE
 from monitoring.charts.charted_series import Limits, Series
-from monitoring.charts.control_chart import ewma
+from monitoring.charts.charting import levels
 from monitoring.charts.control_limits import QUARTER, Budget, Rule, alarms_begin, persistent, solve
 
 Numbers = np.ndarray[Any, Any]
@@ -42,15 +42,16 @@ class Ours:
         """By severity: whether it alarms on each day after the reference."""
         days = {}
         for severity, (series, values) in _by_severity(found).items():
-            limits = self.charts[severity][1]
-            mean, deviation = (np.array([getattr(each, n) for each in limits]) for n in ("mean", "deviation"))
-            level = ewma((values[REFERENCE:] - mean) / deviation, WEIGHT) * deviation + mean
-            beyond = np.zeros_like(level, dtype=bool)
-            for n, (one, limit) in enumerate(zip(series, limits, strict=True)):
-                for part, place in ((values[REFERENCE:, n], 0), (level[:, n], 1)):
+            beyond = np.zeros_like(values[REFERENCE:], dtype=bool)
+            for n, (one, limit) in enumerate(zip(series, self.charts[severity][1], strict=True)):
+                day = one.scaled(values[REFERENCE:, n])
+                level = limit.mean + limit.deviation * levels(
+                    (day - limit.mean)[:, None] / limit.deviation, one, limit, WEIGHT
+                )
+                for part, place in ((day, 0), (level, 1)):
                     upper, lower = one.above(limit)[place], one.below(limit)[place]
-                    beyond[:, n] |= part > (math.inf if upper is None else upper)
-                    beyond[:, n] |= part < (-math.inf if lower is None else lower)
+                    beyond[:, n] |= part > (math.inf if upper is None else one.scaled(upper))
+                    beyond[:, n] |= part < (-math.inf if lower is None else one.scaled(lower))
             days[severity] = np.asarray(persistent(beyond, RULES[severity]).any(axis=1))
         return days
 
@@ -64,12 +65,15 @@ def _by_severity(found: Statistics) -> dict[str, tuple[list[Series], Numbers]]:
     return {
         "page": (
             [
-                Series("estimate", "lower", 0.01),
-                Series("auc", "lower", 0.01),
-                Series("accuracy", "lower", 0.01),
-                Series("bias", "both", 0.02),
-                Series("bias by score", "both", 0.02),
-                *(Series(f"unseen {n}", "upper", share, absolute=True) for n in range(found["unseen"].shape[1])),
+                Series("estimate", "lower", 0.01, arcsine=True, least=0.5, most=1.0),
+                Series("auc", "lower", 0.01, arcsine=True, least=0.5, most=1.0, cumulative=True),
+                Series("accuracy", "lower", 0.01, arcsine=True, least=0.0, most=1.0, cumulative=True),
+                Series("bias", "both", 0.02, least=-1.0, most=1.0, cumulative=True),
+                Series("bias by score", "both", 0.02, least=-1.0, most=1.0, cumulative=True),
+                *(
+                    Series(f"unseen {n}", "upper", share, absolute=True, arcsine=True, least=0.0, most=1.0)
+                    for n in range(found["unseen"].shape[1])
+                ),
             ],
             np.column_stack(
                 [found["estimate"], late["auc"], late["accuracy"], late["bias"], late["bias by score"], found["unseen"]]

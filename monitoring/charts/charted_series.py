@@ -20,7 +20,8 @@ Side = Literal["upper", "lower", "both"]
 class Limits:
     """A chart's limits: *day* (Shewhart) and *level* (EWMA, or CUSUM where *slack* is above 0), in standard deviations.
 
-    *mean* and *deviation* are the reference's, on the scale of the chart. *run_length* is the in-control run length of
+    *mean* and *deviation* are the reference's, on the scale of the chart. *day* is infinite where single days differ too
+    much. *run_length* is the in-control run length of
     the chart in days, by resampling; without a false alarm, all resampled days.
     """
 

@@ -179,7 +179,7 @@ def signals_of(chart: Chart, rules: Monitoring) -> list[Signal]:
     places = [(pd.Timestamp(each.day) - first).days for each in measures]
     for place, each, (_, own) in zip(places, measures, of_day, strict=True):
         scaled[place, 0] = (float(series.scaled(each.value)) - limits.mean) / own.deviation
-    levels = _levels(scaled, series, limits, rules)
+    of_days = levels(scaled, series, limits, rules.ewma_weight)
     level_upper, level_lower = series.above(limits)[1], series.below(limits)[1]
     return [
         Signal(
@@ -192,7 +192,7 @@ def signals_of(chart: Chart, rules: Monitoring) -> list[Signal]:
             _floor(chart, each, mine.below(own)[0]),
             mine.above(own)[0],
             each.rows,
-            series.unscaled(limits.mean + limits.deviation * float(levels[place])),
+            series.unscaled(limits.mean + limits.deviation * float(of_days[place])),
             level_lower,
             level_upper,
             chart.severity,
@@ -219,10 +219,10 @@ def _floor(chart: Chart, day: Measure, lower: float | None) -> float | None:
     return max(lower or 0.0, OUTAGE * expected)
 
 
-def _levels(scaled: Numbers, series: Series, limits: Limits, rules: Monitoring) -> Numbers:
+def levels(scaled: Numbers, series: Series, limits: Limits, weight: float) -> Numbers:
     """The level of each day (days,) in standard deviations: the EWMA, or the larger CUSUM as a shift with its sign."""
     if not limits.slack:
-        return np.asarray(control_chart.ewma(scaled, rules.ewma_weight)[:, 0])
+        return np.asarray(control_chart.ewma(scaled, weight)[:, 0])
     slack = np.array([limits.slack])
     upper, lower = (control_chart.cusum(sign * scaled, slack)[:, 0] for sign in (1, -1))
     if series.side != "both":

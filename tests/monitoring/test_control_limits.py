@@ -141,6 +141,21 @@ def test_a_day_without_a_verdict_is_no_reason_to_crash():
     assert all(np.isfinite([each.day, each.level, each.mean]).all() for each in limits)
 
 
+@pytest.mark.parametrize(("absolute", "day"), [(False, np.inf), (True, MOST_DEVIATIONS)])
+def test_a_series_of_odd_days_has_no_limit_of_single_days(absolute, day):
+    """Rain: most days have none, some have twenty times the mean. A share keeps a limit, from its smallest relevant value."""
+    random = np.random.default_rng(1)
+    rain = random.lognormal(0, 2, (56, 4)) * (random.random((56, 4)) < 0.3)
+    series = [Series(str(n), "upper", 0.01, absolute=absolute) for n in range(4)]
+    limits = solve(rain, np.arange(56) % 7, series, Rule(1, 1, 3), Budget(0.3, WEIGHT, 100, 7))
+
+    assert max(each.day for each in limits) == day
+    for one, each in zip(series, limits, strict=True):
+        of_day, of_level = one.above(each)
+        assert (of_day is None) == np.isinf(each.day)
+        assert of_level is not None
+
+
 @pytest.mark.parametrize(
     ("side", "above", "below"),
     [("upper", (14.0, 12.0), (None, None)), ("both", (14.0, 12.0), (6.0, 8.0)), ("lower", (None, None), (6.0, 8.0))],
