@@ -98,7 +98,7 @@ def measure_window(
             unknown += [Unknown(kind, "this version has no rows yet", yet=True) for kind in kinds]
         return drawn.signals, unknown, unjudged
     days = period_days(float(window.counts["rows"].median()), rules.min_rows)
-    jobs = [_Job(reference if rows.empty else _as_many_rows(reference, rows, contract.time), rows, rules, 1)]
+    jobs = [_Job(_as_many_rows(reference, rows, contract.time), rows, rules, 1)]
     if days > 1:
         jobs, unjudged = [*_small(window, reference, train, contract, rules, days)], []
     past = of_last_year(last_year, jobs[0].reference, contract, seen, rules, measuring) if days == 1 else []
@@ -109,7 +109,7 @@ def measure_window(
     say("solving the limits ...")
     distances = [] if past else training_distances(train, reference, contract)
     of_rows = Part(found.before, found.now, past, distances, series_trends(trends, reference))
-    trained = training_days(train, reference, contract, rules, outcomes_only=days > 1)
+    trained = _past(jobs[-1], train, reference, contract, outcomes_only=days > 1)
     drawn = chart_expected([of_rows, *parts], influence(reference, contract), rules, holidays, trained)
     return drawn.signals, [*unknown, *found.unknown, *drawn.unknown, *unwatched(drawn.charts)], unjudged
 
@@ -141,7 +141,8 @@ def _measured(
     """The measures of a *job*; *kinds* are those that are to be measured."""
     time, rules, found = contract.time, job.rules, _Found()
     kinds = [kind for kind in kinds if _belongs(kind, job.only)]
-    known, _ = full_days(in_periods(job.reference, time, job.days), time, rules.min_rows)
+    thinned = _as_many_rows(in_periods(job.reference, time, job.days), job.rows, time)
+    known, _ = full_days(thinned, time, rules.min_rows)
     there = days_of(known, time).nunique() if len(known) else 0
     if there < rules.min_reference_days:
         what = "full days" if job.days == 1 else f"full periods of {length_of(job.days)}"
@@ -231,8 +232,20 @@ def measure_days(
     )
 
 
+def _past(
+    job: _Job, train: pd.DataFrame, reference: pd.DataFrame, contract: Contract, *, outcomes_only: bool
+) -> list[Measure]:
+    """The measures of the training rows, in the periods of a *job* and with as many rows."""
+    if train.empty:
+        return []
+    rows = _as_many_rows(in_periods(train, contract.time, job.days), job.rows, contract.time)
+    return training_days(rows, reference, contract, job.rules, outcomes_only=outcomes_only)
+
+
 def _as_many_rows(reference: pd.DataFrame, rows: pd.DataFrame, time: str) -> pd.DataFrame:
-    """The reference, with at most as many rows a day as the median day of *rows*."""
+    """The reference, with at most as many rows a day as the median day of *rows*; all of them if there are none."""
+    if rows.empty or reference.empty:
+        return reference
     return as_many_rows(reference, int(rows.groupby(days_of(rows, time)).size().median()), time)
 
 

@@ -170,7 +170,7 @@ def test_a_thin_stream_is_no_alarm_and_no_pass(watch, forge, buys, journal, caps
 
     assert watch() == OK
     assert forge.alerts()[0].state == "open"
-    assert "no change: no day could be evaluated yet" in capsys.readouterr().out
+    assert "no change: fewer than 3 days could be evaluated" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
