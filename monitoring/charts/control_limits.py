@@ -32,9 +32,10 @@ BUDGET_SHARE = 0.15
 #: No limit of a day is further from the mean, and no limit of a level further than that many of its own deviations: what
 #: needs more is lost among the days' differences, and a chart that cannot alarm must not look like one that can.
 MOST_DEVIATIONS = 6.0
-#: A series whose days would need a limit further than that has too many odd ones: no single day is an alarm, the level
-#: is. A share or distance has a smallest relevant value instead, and keeps its limit.
-TOO_FAR = 10.0
+#: A series whose days would need a limit further than that, and whose skewness of at least `ODD` shows it on enough
+#: `DAYS`, has too many odd ones: no single day is an alarm, the level is. A share or distance has a smallest relevant
+#: value instead, and keeps its limit.
+TOO_FAR, ODD, DAYS = 10.0, 1.5, 20
 #: The smallest slack of a CUSUM: it is then best for a shift of half a standard deviation.
 SLACK = 0.25
 #: Numbers in memory at once: quarters are drawn in batches.
@@ -79,7 +80,8 @@ def solve(
     known = _Known.of(scaled, series, prior)
     days, levels = _resampled(known, weekdays, series, budget)
     day, level, lengths = _solved(days, levels, known, rule, BUDGET_SHARE * budget.alarms, budget.weight)
-    odd = (day > TOO_FAR) & [not one.absolute for one in series]
+    odd = (day > TOO_FAR) & (np.abs(known.shape.skew) >= ODD) & (known.shape.days >= DAYS)
+    odd &= [not one.absolute for one in series]
     day = np.where(odd, np.inf, np.minimum(day, MOST_DEVIATIONS))
     columns = (known.mean, known.deviation, day, level, lengths, known.slack)
     return [Limits(*map(float, each)) for each in zip(*columns, strict=True)]
