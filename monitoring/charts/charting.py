@@ -6,7 +6,6 @@ for each severity and each source of earlier days separately, and share the budg
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -17,14 +16,10 @@ from contracts.monitoring_limits import Monitoring
 from monitoring.charts import control_chart
 from monitoring.charts.charted_series import Limits, Series, Side
 from monitoring.charts.control_limits import Budget, Numbers, Rule, solve
-from monitoring.charts.scales import SHARES, is_bounded, sampling_error
+from monitoring.charts.scales import SHARES, is_bounded, range_of, sampling_error
 from monitoring.charts.series_prior import matrix, prior_of, usual_rows
 from monitoring.charts.signals import Measure, Signal, by_series
 
-#: The ROC AUC of scores that say nothing about the outcome.
-CHANCE = 0.5
-#: Kinds and metrics that are never below 0.
-POSITIVE = ("row_rate", "latency", "reconstruction_error", "mae", "rmse")
 #: A day with a smaller share of its weekday's expected rows is an outage, where `OUTAGE_ROWS` or more are expected.
 OUTAGE, OUTAGE_ROWS = 0.2, 20.0
 #: Kinds with a CUSUM: small lasting losses against the evaluated value.
@@ -112,15 +107,8 @@ def series_of(known: list[Measure], rules: Monitoring) -> Series:
     """The side on which a series raises an alarm, the difference that is too small to matter, and its scale."""
     first = known[0]
     side, tolerance, absolute = _tolerance(known, rules)
-    arcsine = is_bounded(first)
-    least, most = -math.inf, math.inf
-    if arcsine or first.metric == "jensen_shannon":
-        least, most = (CHANCE if first.metric == "roc_auc" else 0.0), 1.0
-    elif first.kind == "prediction_bias" and not first.metric.startswith("deviations"):
-        least, most = -1.0, 1.0
-    elif first.metric in POSITIVE or first.kind in POSITIVE:
-        least = 0.0
-    return Series(first.name, side, tolerance, absolute, arcsine, least, most, first.kind in CUMULATIVE)
+    least, most = range_of(first)
+    return Series(first.name, side, tolerance, absolute, is_bounded(first), least, most, first.kind in CUMULATIVE)
 
 
 def _tolerance(known: list[Measure], rules: Monitoring) -> tuple[Side, float, bool]:

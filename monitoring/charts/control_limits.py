@@ -29,8 +29,8 @@ Numbers = np.ndarray[Any, Any]
 QUARTER = 91
 #: The share of the budget that is used; the rest allows for references whose tails or months are not typical.
 BUDGET_SHARE = 0.15
-#: No limit of a day is further from the mean, and no limit of a level further than that many of its own deviations: what
-#: needs more is lost among the days' differences, and a chart that cannot alarm must not look like one that can.
+#: No limit of a day is further from the mean, and no limit of a level further than that many of the level's deviations:
+#: what needs more is lost among the days' differences, and a chart that cannot alarm must not look like one that can.
 MOST_DEVIATIONS = 6.0
 #: A series whose days would need a limit further than that, and whose skewness of at least `ODD` shows it on enough
 #: `DAYS`, has too many odd ones: no single day is an alarm, the level is. A share or distance has a smallest relevant

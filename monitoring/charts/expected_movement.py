@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from monitoring.charts.scales import range_of
 from monitoring.charts.signals import Measure, Signal, by_series
 from monitoring.metrics.robust_trend import FEWEST_DAYS, SIGNIFICANT, Trend, deviation_of_means, trend_of
 
@@ -172,12 +173,17 @@ def _as_last_year(known: Sequence[Measure], past: Sequence[Measure], newest: str
 
 
 def _shifted(signal: Signal, offset: float, width: float) -> Signal:
-    """A signal with its value and everything around it moved by *offset*, and limits wider by *width*."""
+    """A signal with its value and everything around it moved by *offset*, and limits wider by *width*.
+
+    A limit that is moved out of the metric's range is None: no value can pass it.
+    """
     if not offset and not width:
         return signal
+    least, most = range_of(signal)
 
     def moved(value: float | None, wider: float = 0.0) -> float | None:
-        return None if value is None else value + offset + wider
+        limit = None if value is None else value + offset + wider
+        return limit if limit is None or least < limit < most else None
 
     return replace(
         signal,
@@ -185,7 +191,7 @@ def _shifted(signal: Signal, offset: float, width: float) -> Signal:
         expected=signal.expected + offset,
         lower=moved(signal.lower, -width),
         upper=moved(signal.upper, width),
-        level=moved(signal.level),
+        level=None if signal.level is None else signal.level + offset,
         level_lower=moved(signal.level_lower, -width),
         level_upper=moved(signal.level_upper, width),
     )

@@ -7,17 +7,22 @@ computed on it and transformed back lies within the range.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
-from monitoring.charts.signals import Measure
+from monitoring.charts.signals import Measure, Signal
 
 Numbers = np.ndarray[Any, Any]
 
 #: Kinds whose value is a proportion of a day's rows.
 SHARES = ("missing_values", "unseen_categories", "label_coverage", "errors")
 END = np.pi / 2
+#: The ROC AUC of scores that say nothing about the outcome.
+CHANCE = 0.5
+#: Kinds and metrics that are never below 0.
+POSITIVE = ("row_rate", "latency", "reconstruction_error", "mae", "rmse")
 
 
 def stabilised(values: Any) -> Any:
@@ -30,7 +35,16 @@ def restored(values: Any) -> Any:
     return np.sin(np.clip(values, 0.0, END)) ** 2
 
 
-def is_bounded(measure: Measure) -> bool:
+def range_of(measure: Measure | Signal) -> tuple[float, float]:
+    """The ends of the metric's range, which no limit reaches; for a ROC AUC the lower one is chance."""
+    if is_bounded(measure) or measure.metric == "jensen_shannon":
+        return (CHANCE if measure.metric == "roc_auc" else 0.0), 1.0
+    if measure.kind == "prediction_bias" and not measure.metric.startswith("deviations"):
+        return -1.0, 1.0
+    return (0.0 if measure.metric in POSITIVE or measure.kind in POSITIVE else -math.inf), math.inf
+
+
+def is_bounded(measure: Measure | Signal) -> bool:
     """Whether the metric is charted on the arcsine scale."""
     return measure.kind in SHARES or measure.metric in ("roc_auc", "accuracy")
 

@@ -8,8 +8,9 @@ import pytest
 
 from contracts.thresholds import read_rules
 from monitoring.charts.charting import chart_signals, charts, signals_of
+from monitoring.charts.expected_movement import Expected, Movement
 from monitoring.charts.scales import auc_error, restored, stabilised
-from monitoring.charts.signals import Measure
+from monitoring.charts.signals import Measure, Signal
 from monitoring.charts.watchability import unwatched
 
 FIRST = date(2026, 3, 2)
@@ -157,3 +158,13 @@ def test_the_error_of_a_roc_auc_is_that_of_resampled_rows():
 
     assert auc_error(float(auc.mean()), 40, 160) == pytest.approx(1.1 * auc.std(), rel=0.1)
     assert auc_error(0.7, 0, 160) == 0.0
+
+
+def test_a_limit_that_moves_out_of_the_range_is_not_drawn():
+    """A distance of 0.3 that is expected to be 0.8 by now."""
+    signal = Signal("univariate_drift", "jensen_shannon", "age", day(9), 0.1, 0.1, None, 0.4, 100, 0.1, None, 0.15)
+    (moved,) = Expected(
+        {signal.name: Movement(lambda days: 0.8 + 0 * days, lambda days: 0 * days)}, frozenset()
+    ).with_movement([signal])
+
+    assert (moved.upper, moved.level_upper) == (None, pytest.approx(0.95))
