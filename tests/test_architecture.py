@@ -76,6 +76,7 @@ STANDARD_ONLY = [
     "model/source_profile/fingerprint_changes.py",
     "model/source_profile/compared_periods.py",
     "model/source_profile/row_changes.py",
+    "model/source_profile/slow_columns.py",
     "model/source_profile/source_change.py",
     "model/source_profile/category_changes.py",
     "reporting/markdown.py",

@@ -163,15 +163,6 @@ def chosen(gate: Gate, task: str, features: int = 0) -> list[Rule]:
             "A model that is hardly better than guessing is not useful.",
             model.severity,
         ),
-        Rule(
-            "model.degradation",
-            checks.TrainTestPerformance(scorers=scorer).add_condition_train_test_relative_degradation_less_than(
-                model.max_degradation
-            ),
-            f"less than {model.max_degradation:.0%} from training to holdout",
-            "A model that is much better on its training rows overfits.",
-            model.severity,
-        ),
     ]
 
 

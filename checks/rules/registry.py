@@ -15,7 +15,7 @@ from checks.comparison.slices import FOUND
 from checks.measurements import Measurements
 from checks.rules import bundle_sanity as bundle
 from checks.rules import contract_compatibility as contract
-from checks.rules import holdout_reuse
+from checks.rules import holdout_reuse, overfitting
 from checks.rules import model_behaviour as behaviour
 from checks.rules.changes import missing_steps, pile_ups, row_rates, slice_values
 from checks.rules.rows import column_values as columns
@@ -88,6 +88,7 @@ RULES: Mapping[str, Rule] = {
     "contract.retired": _retired,
     "compare.*": lambda m: m.comparison.findings,
     "champion.*": _decayed,
+    "model.degradation": lambda m: overfitting.degradation(m.evidence, m.inputs.champion, m.gate.model, m.gate.compare),
     "deepchecks.*": lambda m: m.deepchecks,
     "live.*": lambda m: m.inputs.slots,
     "data.looks": lambda m: holdout_reuse.earlier_uses(m.use, m.earlier_uses, m.gate.max_looks),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import date
+from itertools import combinations
 from statistics import median
 
 from contracts.row_contract import Contract
@@ -15,8 +16,9 @@ from model.source_profile.category_changes import moved
 from model.source_profile.compared_periods import LEAST_DAYS, Periods, Source
 from model.source_profile.drift_projection import projected
 from model.source_profile.row_changes import row_counts, stopped
+from model.source_profile.slow_columns import continues, is_slow, runs_of, sentinel_of, step
 from model.source_profile.source_change import Change, Limits
-from model.source_profile.unit_changes import jump, sentinel
+from model.source_profile.unit_changes import Day, days_of, jump, sentinel
 
 
 def changes(old: Source | None, new: Source, since: str, limits: Limits) -> list[Change]:
@@ -39,6 +41,8 @@ def outlook(source: Source, contract: Contract, limits: Limits) -> list[Change]:
         daily = source.get("fields", {}).get(feature.name, {}).get("daily", {})
         ends = daily.get("quantiles") or []
         series = [("missing values", daily.get("missing") or [], limits.max_missing, True, f"{limits.max_missing:.0%}")]
+        every = days_of(source.get("fields", {}).get(feature.name, {}), source.get("days", ()))
+        changed = {run.first for run in runs_of(every)} if is_slow(every) else None  # a figure a month has few values
         for limit, place, rising in ((feature.maximum, 5, True), (feature.minimum, 1, False)):
             if limit is not None:
                 values = [each[place] if each else None for each in ends]
@@ -46,6 +50,8 @@ def outlook(source: Source, contract: Contract, limits: Limits) -> list[Change]:
                 series.append((f"the {word} percentile", values, limit, rising, f"{limit:g} {feature.unit}".strip()))
         for what, values, limit, rising, shown in series:
             known = {day: v for day, v in zip(days, values, strict=False) if v is not None}
+            if changed is not None and what != "missing values":
+                known = {day: v for day, v in known.items() if f"{day}" in changed}
             seen = projected(known, limit, limits.horizon, rising=rising)
             if seen:
                 pace = f"{seen.slope:+.2%}" if what == "missing values" else f"{seen.slope:+.3g}"
@@ -75,14 +81,28 @@ def _fields(periods: Periods, limits: Limits) -> Iterable[Change]:
     for name, field in periods.new.get("fields", {}).items():
         kind = field.get("kind")
         if kind == "number":
-            before, after = periods.numbers(name)
-            turned = None if f"`{name}`" in known else jump(before, after)
-            stands = sentinel(before, after, limits.sentinel_share)
-            for since, words in filter(None, (turned, stands)):
-                yield Change("units", name, since, f"{words} (since {since})")
+            yield from _units(periods, name, limits, swapped=f"`{name}`" in known)
         elif kind == "category":
             yield from _categories(periods, name, field, limits)
         yield from _missing(periods, name, limits)
+
+
+def _units(periods: Periods, name: str, limits: Limits, *, swapped: bool) -> Iterable[Change]:
+    before, after = periods.numbers(name)
+    slow = is_slow(before)
+    code = sentinel(before, after, limits.sentinel_share, *([sentinel_of] if slow else []))
+    if code:
+        yield Change("units", name, code[0], f"{code[1]} (since {code[0]})")
+    if swapped or (code and slow):
+        return
+    if slow:
+        widest = periods.old.get("fields", {}).get(name, {}).get("quantiles", [])
+        stepped = step(before, after, widest or [day.quantiles[3] for day in before])
+        if stepped:
+            since, words, certain = stepped
+            yield Change("units", name, since, f"{words} (since {since})", certain=certain)
+    elif turned := jump(before, after):
+        yield Change("units", name, turned[0], f"{turned[1]} (since {turned[0]})")
 
 
 def _missing(periods: Periods, name: str, limits: Limits) -> Iterable[Change]:
@@ -123,25 +143,35 @@ def _categories(periods: Periods, name: str, field: Source, limits: Limits) -> I
 
 
 def _swapped(periods: Periods) -> Iterable[Change]:
-    """Two numeric fields whose ranges never overlapped, each of which is now where the other was."""
-    middles = {}
+    """Two numeric fields whose ranges never overlapped, each of which is now where the other was.
+
+    Two figures that move may change places by chance. So the spread within the days must have changed places, too;
+    slow columns have none, so their new values must be no further from the other's last one than its usual steps.
+    """
+    fields = {}
     for name, field in periods.new.get("fields", {}).items():
         before, after = periods.numbers(name) if field.get("kind") == "number" else ([], [])
         if len(before) >= LEAST_DAYS and after:
-            middles[name] = ([d.quantiles[3] for d in before], [d.quantiles[3] for d in after])
-    names = sorted(middles)
-    for one in names:
-        for other in names[names.index(one) + 1 :]:
-            (was, now), (was_other, now_other) = middles[one], middles[other]
-            apart = max(was) < min(was_other) or max(was_other) < min(was)
-            if apart and _inside(median(now), was_other) and _inside(median(now_other), was):
-                yield Change(
-                    "units",
-                    "",
-                    periods.since,
-                    f"`{one}` looks like `{other}`, and the other way round: two columns swapped since {periods.since}?",
-                )
+            fields[name] = (before, after)
+    for one, other in combinations(sorted(fields), 2):
+        (was, now), (was_other, now_other) = fields[one], fields[other]
+        middles, others = ([day.quantiles[3] for day in days] for days in (was, was_other))
+        apart = max(middles) < min(others) or max(others) < min(middles)
+        if not (apart and _inside(now, was_other, 3) and _inside(now_other, was, 3)):
+            continue
+        slow = is_slow(was) or is_slow(was_other)
+        certain = (
+            continues(was_other, now) and continues(was, now_other)
+            if slow
+            else all(_inside(now, was_other, n) and _inside(now_other, was, n) for n in (2, 4))
+        )
+        words = f"`{one}` looks like `{other}`, and the other way round: two columns swapped since {periods.since}?"
+        if not certain:
+            words += " Not certain: " + ("they have too few values" if slow else "their spread did not change places")
+        yield Change("units", "", periods.since, words, certain=certain)
 
 
-def _inside(now: float, was: Sequence[float]) -> bool:
-    return min(was) <= now <= max(was)
+def _inside(now: Sequence[Day], was: Sequence[Day], quantile: int) -> bool:
+    """Whether the usual *quantile* of the days *now* is within that of the days before."""
+    values = [day.quantiles[quantile] for day in was]
+    return min(values) <= median(day.quantiles[quantile] for day in now) <= max(values)

@@ -13,7 +13,7 @@ class Change:
     """A probable change: of which *field* ("" for all rows), *since* which day ("" if unknown).
 
     Of an outlook *since* is the day on which a limit will be passed; *names* are the old and the new name of a
-    renamed category.
+    renamed category. A change that is not *certain* is reported, and fails no rule: the column has too few values.
     """
 
     kind: Kind
@@ -21,6 +21,7 @@ class Change:
     since: str
     words: str
     names: tuple[str, ...] = ()
+    certain: bool = True
 
     def __str__(self) -> str:
         return f"`{self.field}` {self.words}" if self.field else self.words

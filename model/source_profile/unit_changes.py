@@ -7,7 +7,7 @@ change of the unit changes them by far more, on one day, and for all rows alike.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
@@ -66,7 +66,8 @@ def days_of(field: Mapping[str, Any], days: Sequence[str]) -> list[Day]:
 def jump(before: Sequence[Day], after: Sequence[Day]) -> tuple[str, str] | None:
     """The day since which a number has another unit, with a description; None if it has not.
 
-    *before* needs five days; all days of *after* from that day on must have changed.
+    *before* needs five days; all days of *after* from that day on must have changed. Not for slow columns: see
+    `slow_columns.step`.
     """
     if len(before) < 5 or not after:
         return None
@@ -78,8 +79,16 @@ def jump(before: Sequence[Day], after: Sequence[Day]) -> tuple[str, str] | None:
     return None
 
 
-def sentinel(before: Sequence[Day], after: Sequence[Day], least: float) -> tuple[str, str] | None:
-    """The day since which a value that often means "missing" occurs in at least *least* of the rows."""
+def sentinel(
+    before: Sequence[Day],
+    after: Sequence[Day],
+    least: float,
+    is_code: Callable[[float, Sequence[float]], bool] = lambda value, _: value in SENTINELS,
+) -> tuple[str, str] | None:
+    """The day since which a value that often means "missing" occurs in at least *least* of the rows.
+
+    *is_code* decides about a value and its shares of the days.
+    """
     if not before:
         return None
     low = min(day.quantiles[0] for day in before)
@@ -88,9 +97,9 @@ def sentinel(before: Sequence[Day], after: Sequence[Day], least: float) -> tuple
         for number, day in enumerate(after):
             value, late = day.quantiles[end], after[number:]
             if (
-                value in SENTINELS
-                and not low <= value <= high
+                not low <= value <= high
                 and all(d.quantiles[end] == value and d.ends[end] >= least for d in late)
+                and is_code(value, [d.ends[end] for d in late])
             ):
                 share = median(d.ends[end] for d in late)
                 return day.day, f"is {value:g} in {share:.1%} of rows: does it mean missing?"
@@ -112,15 +121,15 @@ def _larger(before: Sequence[Day], after: Sequence[Day]) -> str:
     factor = math.exp(median(moves))
     if max(factor, 1 / factor) < FIRM and len(after) < DAYS:
         return ""
-    factor, named = _named(factor) if _alike(before, after) else (factor, "")
-    if max(factor, 1 / factor) < FACTOR and not (named and min(map(abs, moves)) > SMALL * beyond):
+    factor, unit = named(factor) if _alike(before, after) else (factor, "")
+    if max(factor, 1 / factor) < FACTOR and not (unit and min(map(abs, moves)) > SMALL * beyond):
         return ""
-    size = f"{_rounded(factor)} times larger" if up else f"{_rounded(1 / factor)} times smaller"
-    return f"is about {size}: {named or 'another unit?'}"
+    size = f"{rounded(factor)} times larger" if up else f"{rounded(1 / factor)} times smaller"
+    return f"is about {size}: {unit or 'another unit?'}"
 
 
-def _named(factor: float) -> tuple[float, str]:
-    """The known factor close to *factor*, with its description; *factor* and "" if there is none."""
+def named(factor: float) -> tuple[float, str]:
+    """The known conversion close to *factor*, with its description; *factor* and "" if there is none."""
     for known, larger, smaller in CONVERSIONS:
         for one, text in ((known, larger), (1 / known, smaller)):
             if abs(math.log(factor / one)) < max(ALIKE, 0.03 * abs(math.log(one))):
@@ -170,5 +179,6 @@ def _warmer(before: Sequence[Day], after: Sequence[Day]) -> str:
     return ""
 
 
-def _rounded(factor: float) -> str:
+def rounded(factor: float) -> str:
+    """A factor with two digits, as text."""
     return f"{float(f'{factor:.2g}'):,.15g}"

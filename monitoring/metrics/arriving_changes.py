@@ -43,7 +43,7 @@ def upstream_changes(
     of_profile = changes(old, now, str(old["until"])[:10] if old else last, limits)
     own = changes(None, now, last, limits)
     return [
-        *(change for change in of_profile if change.kind in _OF_VALUES),
+        *(change for change in of_profile if change.kind in _OF_VALUES and change.certain),
         *(change for change in own if change.kind in _OF_ROWS),
         *outlook(now, contract, limits),
     ]

@@ -13,9 +13,11 @@ import numpy as np
 import pandas as pd
 
 from checks.evidence import Evidence
+from checks.rules.rows.column_pace import pace_of, runs_of_days
 from checks.verdict import Finding, ruled
 from contracts.gate_limits import Rows
 from contracts.tolerance import EQUAL, spread_of
+from model.source_profile.unit_changes import SENTINELS
 
 #: Fewest rows in both bundles for a comparison of their values.
 MIN_ROWS = 200
@@ -23,6 +25,16 @@ MIN_ROWS = 200
 NEW_SHARE = 0.002
 #: Fewest days with the new value: weather explains one or two.
 MIN_DAYS = 3
+#: The usual codes for "missing" that are no figure of a slow column: -1 may be one.
+SMALLEST_CODE = 9
+#: Rows without which a day of a column that varies within days is not constant.
+MIN_CONSTANT = 10
+#: A value in more than this share of the training rows is a usual state (no discount), which may last for a week.
+USUAL, MIN_USUAL = 0.3, 8
+#: Fewest runs of days by which to judge a constant one; how many times the longest it may last, of few runs and of many.
+#: Of n runs with exponential lengths one more is this long by chance in 1.8 % (n = 5) and 0.4 % (n = 20).
+FEW_RUNS, FROZEN_OF_FEW = 5, 3
+MANY_RUNS, FROZEN = 20, 2
 
 
 def rewritten(evidence: Evidence, limits: Rows) -> Finding:
@@ -74,21 +86,25 @@ def missing_jump(evidence: Evidence, limits: Rows) -> Finding:
 
 
 def sentinels(evidence: Evidence, limits: Rows) -> Finding:
-    """No number far from all others, and rare before, is frequent on several days."""
-    time = evidence.contract.time
-    sentinel_values = [
-        f"{feature.name} = {value:g} in {share:.1%} of rows"
-        for feature in evidence.contract.features
-        if feature.kind == "number"
-        for earlier, later in _pairs(evidence, feature.name)
-        for value, share in _spikes(earlier[feature.name], later[feature.name])
-        if share > limits.max_sentinel
-        and _days(later[time], later[feature.name] == value, limits.max_sentinel) >= MIN_DAYS
-    ]
+    """No number far from all others, and rare before, is frequent on several days.
+
+    In a slow column (`column_pace`) the next value is often far from the others. There, it must be a usual code, such
+    as -999, or occur beside the values of the same days.
+    """
+    found, unsure = [], []
+    for feature in evidence.contract.features:
+        for earlier, later in _pairs(evidence, feature.name) if feature.kind == "number" else ():
+            for value, share in _spikes(earlier[feature.name], later[feature.name], limits.max_sentinel):
+                verdict = _is_sentinel(evidence, feature.name, earlier, later, value, limits.max_sentinel)
+                if verdict is not None:
+                    (found if verdict else unsure).append(f"{feature.name} = {value:g} in {share:.1%} of rows")
+    observed = "; ".join(found[:3]) or "no sentinel value"
+    if unsure:
+        observed += f" (new in columns with too few values to judge: {'; '.join(dict.fromkeys(unsure))})"
     return ruled(
         "data.sentinels",
-        not sentinel_values,
-        "; ".join(sentinel_values[:3]) or "no sentinel value",
+        not found,
+        observed,
         f"at most {limits.max_sentinel:.0%} of rows",
         "A code for “unknown”, such as -999, is read as a number.",
         limits.severity,
@@ -96,22 +112,57 @@ def sentinels(evidence: Evidence, limits: Rows) -> Finding:
 
 
 def frozen(evidence: Evidence, limits: Rows) -> Finding:
-    """No number that varied in the training rows is constant in the holdout."""
-    constant = []
+    """No number that varied has had one value for far longer than ever before, up to the end of the holdout.
+
+    Compared are runs of days, so a figure that is published each week or month may repeat for as long as is usual for it.
+    """
+    time = evidence.contract.time
+    constant, unsure = [], []
     for feature in evidence.contract.features:
-        if feature.kind != "number":
+        if feature.kind != "number" or not _varies(evidence.train[feature.name]):
             continue
-        before, now = (_top(rows[feature.name]) for rows in (evidence.train, evidence.holdout))
-        if now > limits.max_frozen and before < limits.max_frozen - 0.15 and _varies(evidence.train[feature.name]):
-            constant.append(f"{feature.name} has one value in {now:.1%} of rows, {before:.1%} in training")
+        column = pd.concat([evidence.train[feature.name], evidence.holdout[feature.name]], ignore_index=True)
+        at = pd.concat([evidence.train[time], evidence.holdout[time]], ignore_index=True)
+        least = 1 if pace_of(evidence.train[feature.name], evidence.train[time]).slow else MIN_CONSTANT
+        *earlier, (value, days) = runs_of_days(column, at, limits.max_frozen, least) or [(None, 0)]
+        longest = max((length for each, length in earlier if each is not None), default=0)
+        usual = float((evidence.train[feature.name] == value).mean()) > USUAL
+        if value is None or days < (MIN_USUAL if usual else MIN_DAYS) or days <= longest:
+            continue
+        words = f"{feature.name} has had the value {value:g} for {days} days"
+        words += f", before for at most {longest}" if longest else ", and varied within each day before"
+        times = FROZEN if len(earlier) >= MANY_RUNS else FROZEN_OF_FEW
+        if len(earlier) >= FEW_RUNS and days > times * longest:
+            constant.append(words)
+        elif len(earlier) < FEW_RUNS:
+            unsure.append(f"{feature.name}: {len(earlier) + 1} values in {len(set(at.dt.floor('D')))} days")
+    observed = "; ".join(constant) or "no number stopped changing"
+    if unsure:
+        observed += f" (too few values to judge {'; '.join(unsure)})"
     return ruled(
         "data.frozen",
         not constant,
-        "; ".join(constant) or "every number varies",
-        f"at most {limits.max_frozen:.0%} of rows",
+        observed,
+        f"one value in {limits.max_frozen:.0%} of rows for no longer than two or three times as long as before",
         "A feed that hangs repeats its last value.",
         limits.severity,
     )
+
+
+def _is_sentinel(
+    evidence: Evidence, name: str, earlier: pd.DataFrame, later: pd.DataFrame, value: float, most: float
+) -> bool | None:
+    """Whether a new, distant *value* of the column *name* is a sentinel; None if it is rare, False if it may be a figure."""
+    time = evidence.contract.time
+    if _days(later[time], later[name] == value, most) < MIN_DAYS:
+        return None
+    pace = pace_of(earlier[name], earlier[time])
+    if not pace.slow or (value in SENTINELS and abs(value) >= SMALLEST_CODE):
+        return True
+    day = later[time].dt.floor("D")
+    values = later.groupby(day)[name].nunique()
+    beside = values[day[later[name] == value].unique()] > max(pace.most, 1)
+    return int(beside.sum()) >= MIN_DAYS
 
 
 def _pairs(evidence: Evidence, name: str) -> Iterable[tuple[pd.DataFrame, pd.DataFrame]]:
@@ -122,10 +173,17 @@ def _pairs(evidence: Evidence, name: str) -> Iterable[tuple[pd.DataFrame, pd.Dat
 
 
 def _rise(was: Any, then: Any, now: Any, when: Any) -> tuple[float, float]:
-    """How much the mean of the days rose, and its standard error."""
+    """How much the mean of the days rose, and its standard error.
+
+    Days that follow each other are alike: n of them are worth n (1 - r) / (1 + r), with r their autocorrelation.
+    """
     before, after = (each.groupby(at.dt.floor("D")).mean() for each, at in ((was, then), (now, when)))
     spread = float(before.std()) if len(before) > 1 else 0.0
-    return float(after.mean() - before.mean()), spread * float(np.sqrt(1 / len(before) + 1 / len(after)))
+    away = (before - before.mean()).to_numpy()
+    alike = float(away[1:] @ away[:-1] / (away @ away)) if spread else 0.0
+    worth = (1 - alike) / (1 + alike) if alike > 0 else 1.0
+    looks = [max(len(each) * worth, 1.0) for each in (before, after)]
+    return float(after.mean() - before.mean()), spread * float(np.sqrt(1 / looks[0] + 1 / looks[1]))
 
 
 def _differs(ours: pd.Series[Any], theirs: pd.Series[Any]) -> Any:
@@ -138,12 +196,15 @@ def _differs(ours: pd.Series[Any], theirs: pd.Series[Any]) -> Any:
     return missing | (both & (here != there))
 
 
-def _spikes(earlier: pd.Series[Any], later: pd.Series[Any]) -> Iterable[tuple[float, float]]:
-    """Values that were rare before and are far from all others: value, share of later rows."""
-    seen = earlier.dropna().astype(float)
-    shares = later.dropna().astype(float).value_counts().head(5) / max(len(later), 1)
-    for value, share in shares.items():
-        others = np.concatenate([seen[seen != value], later.dropna()[later.dropna() != value]])
+def _spikes(earlier: pd.Series[Any], later: pd.Series[Any], least: float) -> Iterable[tuple[float, float]]:
+    """Values that were rare before, are far from all others, and frequent now: value, share of later rows."""
+    seen, new = earlier.dropna().astype(float), later.dropna().astype(float)
+    if seen.empty or new.empty:
+        return
+    low, high = np.percentile(seen, [0.5, 99.5])
+    shares = new[(new < low) | (new > high)].value_counts() / len(later)
+    for value, share in shares[shares > least].items():
+        others = np.concatenate([seen[seen != value], new[new != value]])
         if len(others) < MIN_ROWS or float((seen == value).mean()) > NEW_SHARE:
             continue
         low, high = np.percentile(others, [0.5, 99.5])
@@ -155,11 +216,6 @@ def _spikes(earlier: pd.Series[Any], later: pd.Series[Any]) -> Iterable[tuple[fl
 def _days(at: Any, which: Any, share: float) -> int:
     """On how many days more than a *share* of the rows is in the mask *which*."""
     return int((which.groupby(at.dt.floor("D")).mean() > share).sum())
-
-
-def _top(column: pd.Series[Any]) -> float:
-    counts = column.dropna().value_counts()
-    return float(counts.iloc[0] / counts.sum()) if len(counts) else 0.0
 
 
 def _varies(column: pd.Series[Any]) -> bool:

@@ -11,6 +11,9 @@ from checks.rules.rows.column_values import MIN_ROWS
 from checks.verdict import Finding, ruled
 from contracts.gate_limits import Rows
 
+#: Rows per day below this share of the lowest days before are a fall; the days before show how much the number varies.
+BELOW = 0.75
+
 
 def lost(evidence: Evidence, limits: Rows) -> Finding:
     """Rows of the champion's evidence are still in the window."""
@@ -52,13 +55,14 @@ def repeated(evidence: Evidence, limits: Rows) -> Finding:
 
 
 def rate(evidence: Evidence, limits: Rows) -> Finding:
-    """Rows per day do not fall."""
+    """Rows per day do not fall, nor far below the lowest of as many days in training: seasons and campaigns end."""
     before, now = (_per_day(evidence.past.extents[part]) for part in ("train", "holdout"))
+    lowest = min(before, _lowest(evidence))
     return ruled(
         "data.rate",
-        now >= before * limits.min_rate,
-        f"{now:,.0f} rows per day in the holdout, {before:,.0f} in training",
-        f"at least {limits.min_rate:.0%} of training",
+        now >= before * limits.min_rate or now >= lowest * BELOW,
+        f"{now:,.0f} rows per day in the holdout, {before:,.0f} in training, of as many days there at least {lowest:,.0f}",
+        f"at least {limits.min_rate:.0%} of training, or {BELOW:.0%} of its lowest days",
         "An export that stops early loses rows that arrive late.",
         limits.severity,
     )
@@ -76,6 +80,17 @@ def stale(evidence: Evidence, limits: Rows) -> Finding:
         "A snapshot that is no longer updated gives the same model each night.",
         limits.severity,
     )
+
+
+def _lowest(evidence: Evidence) -> float:
+    """The least rows per day of as many training days in a row as the holdout has; their evidence may be a sample."""
+    time, extents = evidence.contract.time, evidence.past.extents
+    day = evidence.train[time].dt.floor("D")
+    by_day = day.value_counts().reindex(pd.date_range(day.min(), day.max(), freq="D"), fill_value=0)
+    held = max(1, round((pd.Timestamp(extents["holdout"]["end"]) - pd.Timestamp(extents["holdout"]["start"])).days))
+    if len(by_day) < 2 * held:
+        return float("inf")
+    return float(by_day.rolling(held).mean().min()) * extents["train"]["rows"] / len(day)
 
 
 def _per_day(extent: Any) -> float:

@@ -85,11 +85,13 @@ def _since(candidate: Mapping[str, Any], champion: Mapping[str, Any] | None, old
 
 def _finding(kind: Kind, detected: Sequence[Change], usual: Severity, since: str, gate: Gate) -> Finding:
     limit, why = KINDS[kind]
-    of_kind = [change for change in detected if change.kind == kind]
+    of_kind = [change for change in detected if change.kind == kind and change.certain]
     severity = getattr(gate.upstream, kind, usual)  # some kinds have a severity in thresholds.toml
     observed = "; ".join(map(str, of_kind)) if of_kind else f"no such change since {since}"
     if kind == "outlook" and not of_kind:
         observed = f"none within {gate.upstream.horizon_days} days at the present trend"
+    if unsure := [change for change in detected if change.kind == kind and not change.certain]:
+        observed += f" ({'; '.join(map(str, unsure))})"
     return ruled(f"upstream.{kind}", not of_kind, observed, limit, why, severity)
 
 
