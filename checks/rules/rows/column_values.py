@@ -91,7 +91,8 @@ def sentinels(evidence: Evidence, limits: Rows) -> Finding:
     In a slow column (`column_pace`) the next value is often far from the others. There, it must be a usual code, such
     as -999, or occur beside the values of the same days.
     """
-    found, unsure = [], []
+    found: list[str] = []
+    unsure: list[str] = []
     for feature in evidence.contract.features:
         for earlier, later in _pairs(evidence, feature.name) if feature.kind == "number" else ():
             for value, share in _spikes(earlier[feature.name], later[feature.name], limits.max_sentinel):

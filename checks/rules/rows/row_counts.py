@@ -90,7 +90,7 @@ def _lowest(evidence: Evidence) -> float:
     held = max(1, round((pd.Timestamp(extents["holdout"]["end"]) - pd.Timestamp(extents["holdout"]["start"])).days))
     if len(by_day) < 2 * held:
         return float("inf")
-    return float(by_day.rolling(held).mean().min()) * extents["train"]["rows"] / len(day)
+    return float(by_day.rolling(held).mean().min() * extents["train"]["rows"] / len(day))
 
 
 def _per_day(extent: Any) -> float:
