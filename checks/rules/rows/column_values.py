@@ -31,6 +31,8 @@ SMALLEST_CODE = 9
 MIN_CONSTANT = 10
 #: A value in more than this share of the training rows is a usual state (no discount), which may last for a week.
 USUAL, MIN_USUAL = 0.3, 8
+#: A value that has nearly this limit of the training rows is not judged: the others are rare events.
+RARE = 0.15
 #: Fewest runs of days by which to judge a constant one; how many times the longest it may last, of few runs and of many.
 #: Of n runs with exponential lengths one more is this long by chance in 1.8 % (n = 5) and 0.4 % (n = 20).
 FEW_RUNS, FROZEN_OF_FEW = 5, 3
@@ -127,8 +129,10 @@ def frozen(evidence: Evidence, limits: Rows) -> Finding:
         least = 1 if pace_of(evidence.train[feature.name], evidence.train[time]).slow else MIN_CONSTANT
         *earlier, (value, days) = runs_of_days(column, at, limits.max_frozen, least) or [(None, 0)]
         longest = max((length for each, length in earlier if each is not None), default=0)
-        usual = float((evidence.train[feature.name] == value).mean()) > USUAL
-        if value is None or days < (MIN_USUAL if usual else MIN_DAYS) or days <= longest:
+        share = float((evidence.train[feature.name] == value).mean())
+        if value is None or days < (MIN_USUAL if share > USUAL else MIN_DAYS) or days <= longest:
+            continue
+        if share > limits.max_frozen - RARE:  # a rare event did not happen
             continue
         words = f"{feature.name} has had the value {value:g} for {days} days"
         words += f", before for at most {longest}" if longest else ", and varied within each day before"
