@@ -19,6 +19,7 @@ import importlib.util
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import HistGradientBoostingClassifier
@@ -57,6 +58,7 @@ TRAINING_WINDOW = timedelta(days=90)
 #: The day since which the site sells flights from an airport.
 ADMITTED = {"LGA": "2013-01-01", "EWR": "2013-04-08", "JFK": "2013-04-08"}
 ROUND = timedelta(days=364)
+ZONE = "America/New_York"
 CATEGORIES = ["carrier", "origin", "dest"]
 
 
@@ -68,10 +70,8 @@ def window(today: date) -> tuple[datetime, datetime]:
 
 def load(start: datetime, end: datetime) -> pd.DataFrame:
     """The flights scheduled from *start* up to *end* (exclusive): the contract's fields, one row per flight."""
-    year = _flights()
     first, last = (int((moment - _YEAR) // ROUND) for moment in (start, end))
-    rounds = [year.assign(scheduled_at=year["scheduled_at"] + ROUND * n) for n in range(first, last + 1)]
-    rows = pd.concat(rounds, ignore_index=True)
+    rows = pd.concat([_round(number) for number in range(first, last + 1)], ignore_index=True)
     admitted = pd.to_datetime(rows["origin"].map(ADMITTED), utc=True)
     at = rows["scheduled_at"]
     rows = rows[(at >= start) & (at < end) & (at >= admitted)].reset_index(drop=True)
@@ -97,6 +97,16 @@ def estimator() -> Pipeline:
 
 
 _YEAR = datetime(2013, 1, 1, 5, tzinfo=UTC)  # midnight in New York
+
+
+@functools.lru_cache(maxsize=3)
+def _round(number: int) -> pd.DataFrame:
+    """The flights, so many rounds after 2013. They leave at the same local time, so summer time changes on its day."""
+    year = _flights()
+    local = year["scheduled_at"].dt.tz_convert(ZONE).dt.tz_localize(None) + ROUND * number
+    winter = np.zeros(len(local), dtype=bool)  # where an hour occurs twice
+    at = local.dt.tz_localize(ZONE, ambiguous=winter, nonexistent="shift_forward").dt.tz_convert("UTC")
+    return year.assign(scheduled_at=at)
 
 
 @functools.cache

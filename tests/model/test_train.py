@@ -57,8 +57,17 @@ def test_the_default_recipe_has_a_yesterday_on_every_night():
 
     assert now["scheduled_at"].max() > pd.Timestamp("2027-01-03T12:00Z")
     assert now["scheduled_at"].dt.normalize().nunique() >= 90
-    local = now["scheduled_at"].dt.tz_convert("America/New_York").dt.day_of_week
-    assert (local == now["weekday"]).mean() > 0.98  # a summer hour can fall beyond midnight
+
+
+def test_the_default_recipe_keeps_local_time_in_every_round():
+    """Summer time changes on its day of that year, in the middle of a window, and not 364 days after the last."""
+    recipe = read_recipe(Path("model/recipe.py"))
+    rows = recipe.load(*recipe.window(date(2026, 12, 1)))
+    local = rows["scheduled_at"].dt.tz_convert("America/New_York")
+
+    assert (local.dt.day_of_week == rows["weekday"]).mean() > 0.999
+    assert (local.dt.hour * 60 + local.dt.minute == rows["minute"]).mean() > 0.999
+    assert set(rows.groupby(rows["scheduled_at"] < pd.Timestamp("2026-11-01T06:00Z")).size() > 5000) == {True}
 
 
 def test_what_a_recipe_lacks_is_listed(tmp_path):
