@@ -25,7 +25,7 @@ MIN_ROWS = 200
 NEW_SHARE = 0.002
 #: Fewest days with the new value: weather explains one or two.
 MIN_DAYS = 3
-#: The usual codes for "missing" that are no figure of a slow column: -1 may be one.
+#: Usual codes for "missing" up to this may be the next figure of a slow column: September follows August.
 SMALLEST_CODE = 9
 #: Rows without which a day of a column that varies within days is not constant.
 MIN_CONSTANT = 10
@@ -162,7 +162,7 @@ def _is_sentinel(
     if _days(later[time], later[name] == value, most) < MIN_DAYS:
         return None
     pace = pace_of(earlier[name], earlier[time])
-    if not pace.slow or (value in SENTINELS and abs(value) >= SMALLEST_CODE):
+    if not pace.slow or (value in SENTINELS and abs(value) > SMALLEST_CODE):
         return True
     day = later[time].dt.floor("D")
     values = later.groupby(day)[name].nunique()
