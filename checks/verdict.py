@@ -105,8 +105,9 @@ def judge(findings: Sequence[Finding], required: Iterable[str], gains: bool, goo
     ]
     complete = (*findings, *missing)
     bad, open_ = [f for f in complete if f.rejects], [f for f in complete if f.holds]
-    if bad:
-        return Verdict("REJECT", _sentence(sorted(bad, key=_place)), complete)
+    if bad:  # the summary names a change that holds before the performance that follows from it
+        changes = [f for f in open_ if f.outcome == "FAIL"]
+        return Verdict("REJECT", _sentence(sorted([*bad, *changes], key=_place)), complete)
     if not gains:
         return Verdict("HOLD", "The candidate is the champion, byte for byte; there is nothing to gain.", complete)
     if open_:
