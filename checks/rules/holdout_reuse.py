@@ -11,7 +11,9 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
+from statistics import NormalDist
 
+from checks.comparison.compare import Compared
 from checks.verdict import Finding, ruled
 
 _LINE = re.compile(r"^<!-- looked (\{.*\}) -->\s*$", re.MULTILINE)
@@ -52,16 +54,43 @@ def count_earlier(use: Use, days: Iterable[str], earlier: Iterable[Use]) -> list
     return [len({candidate for candidate, first, last in spans if first <= day <= last}) for day in sorted(days)]
 
 
-def earlier_uses(use: Use, times: Mapping[str, int], most: int) -> Finding:
-    """The finding on *times*, the number of other candidates by day."""
+def earlier_uses(use: Use, times: Mapping[str, int], most: int, compared: Compared | None = None) -> Finding:
+    """The finding on *times*, the number of other candidates by day.
+
+    More than *most* are reported. They hold the candidate where it passes the comparison *compared* only because it is the
+    best of so many: at the confidence that all of them together keep (Bonferroni), the bound of its gain is below minus the
+    margin.
+    """
     new = sum(1 for each in times.values() if each == 0)
     worst = max(times.values(), default=0)
+    observed = (
+        f"{use.first} to {use.last}: {new} of {len(times)} days were not used before,"
+        f" the others by at most {worst} candidates"
+    )
+    chosen = ""
+    if worst > most and compared is not None and compared.outcome == "PASS":
+        chosen = _chosen(compared, worst + 1)
     return ruled(
         "data.looks",
         worst <= most,
-        f"{use.first} to {use.last}: {new} of {len(times)} days were not used before,"
-        f" the others by at most {worst} candidates",
+        f"{observed}; {chosen}" if chosen else observed,
         f"at most {most}",
         "Repeated comparison on the same rows selects a model that is good on them by chance.",
-        "warn",
+        "hold" if chosen else "warn",
+    )
+
+
+def _chosen(compared: Compared, candidates: int) -> str:
+    """That the gain may be that of the best of so many *candidates*; "" if it is not."""
+    gain, low, high, margin = compared.difference, compared.low, compared.high, compared.margin
+    if gain is None or low is None or high is None or margin is None:
+        return ""
+    beyond = (1 - compared.confidence) / 2
+    wider = NormalDist().inv_cdf(1 - beyond / candidates) / NormalDist().inv_cdf(1 - beyond)
+    bound = gain - (gain - low) * wider
+    if bound >= -margin:
+        return ""
+    return (
+        f"the best of {candidates} candidates may have a gain of {gain:+.4f} of {compared.metric} by chance: its lower bound"
+        f" is {low:+.4f}, and {bound:+.4f} for so many"
     )

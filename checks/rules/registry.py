@@ -91,7 +91,9 @@ RULES: Mapping[str, Rule] = {
     "model.degradation": lambda m: overfitting.degradation(m.evidence, m.inputs.champion, m.gate.model, m.gate.compare),
     "deepchecks.*": lambda m: m.deepchecks,
     "live.*": lambda m: m.inputs.slots,
-    "data.looks": lambda m: holdout_reuse.earlier_uses(m.use, m.earlier_uses, m.gate.max_looks),
+    "data.looks": lambda m: holdout_reuse.earlier_uses(
+        m.use, m.earlier_uses, m.gate.max_looks, next(iter(m.comparison.table), None)
+    ),
 }
 #: Not for every task, or only where there is something to report.
 OPTIONAL = {"contract.retired", "model.calibration"}

@@ -85,6 +85,7 @@ def numbers(rows):
 RUNNING = {
     "row number": (EXTENDED, numbers),
     "an id with gaps": (EXTENDED, lambda rows: numbers(rows) * 7 + np.random.default_rng(0).integers(0, 30, len(rows))),
+    "the day": (EXTENDED, lambda rows: rows["at"].dt.dayofyear.astype(float)),
     "falling": (EXTENDED, lambda rows: -numbers(rows)),
     "seconds": (EXTENDED, lambda rows: (rows["at"] - rows["at"].iloc[0]).dt.total_seconds()),
     "a customer's number": (EXTENDED, lambda rows: np.random.default_rng(0).permutation(len(rows)) * 10.0),
@@ -92,7 +93,8 @@ RUNNING = {
 }
 HONEST = {
     "an amount": (EXTENDED, lambda rows: np.random.default_rng(0).lognormal(3, 1, len(rows)).round(2)),
-    "one value a day": (EXTENDED, lambda rows: rows["at"].dt.dayofyear.astype(float)),
+    "a weekly figure": (EXTENDED, lambda rows: (rows["at"].dt.dayofyear // 7).astype(float)),
+    "a figure of each day": (EXTENDED, lambda rows: np.sin(rows["at"].dt.dayofyear / 9.0)),
     "an account's age": (
         EXTENDED,
         lambda rows: numbers(rows) / 60 + np.random.default_rng(0).exponential(100, len(rows)),

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from checks.comparison.compare import Compared
 from checks.rules.holdout_reuse import Use, count_earlier, earlier_uses, hidden_line, recorded_uses
 
 TEXT = st.text(st.characters(codec="utf-8"))
@@ -46,3 +47,28 @@ def test_each_day_counts_the_other_candidates_that_were_compared_on_it():
     assert (found.outcome, found.severity) == ("PASS", "warn")
     assert "2 of 4 days were not used before, the others by at most 2 candidates" in found.observed
     assert earlier_uses(now, by_day, 1).outcome == "FAIL"
+
+
+@pytest.mark.parametrize(
+    ("gain", "half", "others", "outcome", "severity"),
+    [
+        (0.004, 0.008, 5, "PASS", "warn"),  # few candidates: no correction
+        (0.004, 0.008, 60, "FAIL", "hold"),  # passes with 95 %, and not as the best of 61
+        (0.030, 0.008, 60, "FAIL", "warn"),  # better whatever was tried
+        (0.000, 0.002, 60, "FAIL", "warn"),  # as good as the champion, and certain of it
+    ],
+)
+def test_the_best_of_many_candidates_is_held_where_chance_explains_its_gain(gain, half, others, outcome, severity):
+    """A candidate that was chosen on the holdout: the release notes show how many were compared there."""
+    row = Compared("log_loss", 0.35, 0.5, 0.36, gain, gain - half, gain + half, 0.005, outcome="PASS")
+    found = earlier_uses(Use("shop", DAYS[0], DAYS[-1], "c9"), dict.fromkeys(DAYS, others), 30, row)
+
+    assert (found.outcome, found.severity) == (outcome, severity)
+    assert ("the best of 61 candidates may have a gain" in found.observed) == (severity == "hold")
+
+
+def test_without_an_interval_the_uses_are_only_reported():
+    """No champion, or too few days."""
+    use, times = Use("shop", DAYS[0], DAYS[-1], "c9"), dict.fromkeys(DAYS, 60)
+    for row in (None, Compared("log_loss", 0.35, 0.5), Compared("log_loss", 0.35, 0.5, 0.36, 0.1, outcome="PASS")):
+        assert earlier_uses(use, times, 30, row).severity == "warn"

@@ -25,7 +25,7 @@ import pandas as pd
 
 from checks.evidence import Array
 
-#: Fewest days since the change: a change that is over, or has just begun, is left to other rules.
+#: Fewest days that show the change: one that is over, or has just begun, is left to other rules.
 MIN_DAYS = 3
 #: Fewest days before it, and fewest pairs of adjacent periods among these days.
 MIN_BEFORE, MIN_PAIRS = 21, 14
@@ -33,7 +33,7 @@ MIN_BEFORE, MIN_PAIRS = 21, 14
 USUAL, ERRORS = 2.0, 6.0
 #: What is left of the lowest mean of an earlier period, at most, where a statistic has vanished.
 LEFT = 0.1
-#: Least share of the days since whose mean has moved by a third of the step.
+#: Least share of the days since whose mean has moved by a third of the step; `MIN_DAYS` at least.
 MOST = 0.6
 #: Rows added to a share of 0 or 1 for its standard error.
 PRIOR = 1.0
@@ -137,7 +137,7 @@ def steps(
             lowest = np.nan_to_num(_means(totals, counts, at, at + lasted)).min(axis=0)
             unusual = (np.abs(change) >= multiple * usual) | ((change < 0) & (now <= LEFT * lowest))
             moved = (day_means[day:] - then) * np.sign(change) > np.abs(change) / 3
-            lasting = moved.sum(axis=0) >= MOST * (sums.counts[day:] > 0).sum(axis=0)
+            lasting = moved.sum(axis=0) >= np.maximum(MIN_DAYS, MOST * (sums.counts[day:] > 0).sum(axis=0))
             clear = (np.abs(change) >= least) & unusual & (errors >= ERRORS) & lasting
             for each in np.flatnonzero(clear).tolist():
                 if each not in found or errors[each] > found[each].errors:
@@ -157,12 +157,24 @@ def _means(totals: Array, counts: Array, start: Any, end: Any) -> Array:
 
 
 def _error(sums: Daily, totals: Array, squares: Array, counts: Array, day: int) -> Array:
-    """The standard error of the difference of the days since *day* from those before."""
-    before, since = counts[day], counts[-1] - counts[day]
+    """The standard error of the difference of the days since *day* from those before (Welch 1947).
+
+    The variance of a row is that of all rows. The days before and since have their own overdispersion: a group of rows on one
+    day is no step.
+    """
     pooled = (totals[-1] + PRIOR / 2) / (counts[-1] + PRIOR)
     variance = np.maximum((squares[-1] + PRIOR / 4) / (counts[-1] + PRIOR) - pooled**2, 1e-12)
-    mean = totals[day] / before
-    own = np.maximum((squares[day] + PRIOR / 4) / (before + PRIOR) - mean**2, 1e-12)
-    residual = np.nan_to_num(sums.counts[:day] * (sums.totals[:day] / sums.counts[:day] - mean) ** 2)
-    dispersion = np.maximum(residual.sum(axis=0) / own / (day - 1), 1.0)
-    return np.asarray(np.sqrt(variance * dispersion * (1 / before + 1 / since)))
+    before = _dispersion(sums, slice(0, day)) / counts[day]
+    since = _dispersion(sums, slice(day, None)) / (counts[-1] - counts[day])
+    return np.asarray(np.sqrt(variance * (before + since)))
+
+
+def _dispersion(sums: Daily, days: slice) -> Array:
+    """Variance of the means of some *days*, relative to that of independent rows; at least 1."""
+    totals, squares, counts = sums.totals[days], sums.squares[days], sums.counts[days]
+    rows = counts.sum(axis=0)
+    mean = totals.sum(axis=0) / rows
+    own = np.maximum((squares.sum(axis=0) + PRIOR / 4) / (rows + PRIOR) - mean**2, 1e-12)
+    residual = np.nan_to_num(counts * (totals / counts - mean) ** 2).sum(axis=0)
+    seen = (counts > 0).sum(axis=0)
+    return np.asarray(np.maximum(residual / own / np.maximum(seen - 1, 1), 1.0))

@@ -15,10 +15,12 @@ from contracts.gate_limits import Changes
 
 #: How many of the commonest values, of the recent and of the earlier rows, are tried.
 TRIED = 50
-#: Least difference of such statistics, as a multiple of the usual one: rows of an hour may share a value of the weather.
-KINDS_USUAL = 4.0
+#: Least rise of a single value, and of the other statistics, as a multiple of the usual one: the weather repeats values.
+SINGLE_USUAL, KINDS_USUAL = 3.0, 4.0
 #: How often, and on how many days of a period, a value must occur to recur.
 TIMES, DAYS = 5, 3
+#: Share of the earlier rows below which values rarely recur.
+RARE = 0.05
 #: Most decimals of a number that are counted, and the share of earlier values that may have more than the others.
 FINEST, NEW = 3, 0.001
 
@@ -35,7 +37,7 @@ def pile_ups(evidence: Evidence, limits: Changes) -> Finding:
     for name in recent.numbers():
         column = pd.Series(recent.values(name))
         for tried, how in (
-            (_single(column, recent), {"together": True}),
+            (_single(column, recent), {"together": True, "multiple": SINGLE_USUAL}),
             (_kinds(column, recent), {"multiple": KINDS_USUAL}),
         ):
             if not tried:
@@ -86,8 +88,10 @@ def _kinds(column: pd.Series[Any], recent: Recent) -> dict[str, Any]:
         "is the largest of its day": (column == days.transform("max")).to_numpy(),
         "is the smallest of its day": (column == days.transform("min")).to_numpy(),
         "is the commonest of its day": (column == commonest.reindex(recent.days.codes).to_numpy()).to_numpy(),
-        "has values that recur": _recurring(column, recent),
     }
+    recurring = _recurring(column, recent)
+    if recurring[~recent.late].mean() < RARE:
+        found["has values that recur"] = recurring
     decimals = _decimals(column[~recent.late].dropna())
     if decimals is not None:
         finer = (column != column.round(decimals)).to_numpy()

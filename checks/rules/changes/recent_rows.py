@@ -62,10 +62,13 @@ class Recent:
 
     @property
     def segments(self) -> dict[str, tuple[Any, list[str]]]:
-        """category or boolean -> the segment of each row, as a number (-1: none of them), and the segments' names."""
+        """category or boolean -> the segment of each row, as a number (-1: none of them), and the segments' names.
+
+        Columns with one value a day, such as the season, are left out: the calendar changes them.
+        """
         found = {}
         for feature in self.contract.features:
-            if feature.kind != "number":
+            if feature.kind != "number" and self._varies(feature.name, 2):
                 column = self.rows[feature.name].astype(object)
                 counts = column.value_counts()
                 enough = counts[counts >= max(ROWS, SHARE * len(self.rows))].head(MOST)
@@ -75,14 +78,12 @@ class Recent:
 
     def numbers(self) -> list[str]:
         """The numeric features that vary within a day: others have one value a day, or a week."""
-        found = []
-        for feature in self.contract.features:
-            if feature.kind == "number":
-                values = self.rows[feature.name]
-                kinds = values.groupby(self.days.codes).nunique()
-                if (kinds > 2).mean() > 0.5:
-                    found.append(feature.name)
-        return found
+        return [each.name for each in self.contract.features if each.kind == "number" and self._varies(each.name, 3)]
+
+    def _varies(self, name: str, least: int) -> bool:
+        """Whether most days have at least so many values of the feature *name*."""
+        kinds = self.rows[name].groupby(self.days.codes).nunique()
+        return bool((kinds >= least).mean() > 0.5)
 
     def values(self, name: str) -> Array:
         """A numeric feature, (n,), NaN where it is missing."""

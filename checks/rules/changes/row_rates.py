@@ -153,10 +153,13 @@ def _alike(recent: Recent) -> Iterable[tuple[str, Any]]:
     columns = [*contract.feature_names, contract.target.name]
     rows = recent.rows[columns].apply(lambda values: pd.factorize(values.astype(object))[0])
     free = [name for name in columns if not _of_clock(rows[name], recent)]
-    yield "repeat another row of the day but for key and time", pd.concat([codes, rows], axis=1).duplicated().to_numpy()
-    if 0 < len(free) < len(columns):
-        what = "repeat another row of the day but for key, time and what follows from the time"
-        yield what, pd.concat([codes, rows[free]], axis=1).duplicated().to_numpy()
+    length = len(np.unique(recent.days.codes[recent.late]))
+    period = (recent.days.codes.max() - codes).rename("period") // max(length, 1)
+    for names, what in ((columns, "key and time"), (free, "key, time and what follows from the time")):
+        if names and (names is columns or len(names) < len(columns)):
+            for when, word in ((codes, "the day"), (period, f"the {length} days")):
+                again = pd.concat([when, rows[names]], axis=1).duplicated().to_numpy()
+                yield f"repeat another row of {word} but for {what}", again
     keys = recent.rows[contract.key].groupby([recent.days.codes, recent.rows[contract.key]]).transform("size")
     most = keys.groupby(recent.days.codes).transform("max")
     yield "have the commonest key of their day", ((keys == most) & (keys > 1)).to_numpy()

@@ -14,6 +14,8 @@ from model.source_profile.unit_changes import CONVERSIONS
 
 #: Rows over which values are ranked: those of a day, or of as many days as have so many rows.
 RANKED = 30
+#: Least difference of a mean rank, as a multiple of the usual one: there are hundreds of pairs of feature and segment.
+USUAL_RANKS = 3.0
 #: How near the ratio of two medians is to a known factor (of a logarithm).
 NEAR = 0.05
 
@@ -30,7 +32,8 @@ def slice_values(evidence: Evidence, limits: Changes) -> Finding:
         ranks = _ranks(recent.values(name), recent)
         for by, (codes, names) in recent.segments.items():
             if len(names) > 1:
-                moved = recent.steps(recent.days.sums(ranks, codes, len(names)), limits.max_rank_step)
+                sums = recent.days.sums(ranks, codes, len(names))
+                moved = recent.steps(sums, limits.max_rank_step, multiple=USUAL_RANKS)
                 found += [(step, name, by, step.statistic) for step in moved]
     found.sort(key=lambda each: -each[0].errors)
     sentences = [_sentence(recent, *each) for each in found[:2]]

@@ -11,8 +11,8 @@ from checks.evidence import Evidence
 from checks.verdict import Finding, ruled
 from contracts.gate_limits import Leakage
 
-#: Rank correlation with time at which a feature grows with it, over all rows and within days.
-GROWS, GROWS_WITHIN = 0.99, 0.9
+#: Rank correlation with time at which a feature grows with it, and fewest values: a monthly figure has a few.
+GROWS, MIN_KINDS = 0.99, 30
 #: Share of distinct values at which a category, or a whole number, is nearly unique.
 UNIQUE_WORDS, UNIQUE_NUMBERS = 0.5, 0.99
 #: Fewest rows for either.
@@ -22,8 +22,8 @@ MIN_ROWS = 200
 def running_ids(evidence: Evidence, limits: Leakage) -> Finding:
     """No feature numbers the rows, or identifies them.
 
-    A running number grows with time, from day to day and within each day. An identifier is nearly unique: a category, or
-    a whole number. The rule holds the candidate where the champion lacks the feature, and reports it otherwise.
+    A running number grows (or falls) with time, from row to row or from day to day. An identifier is nearly unique: a
+    category, or a whole number. The rule holds the candidate where the champion lacks the feature, and reports it otherwise.
     """
     contract, before = evidence.contract, evidence.past.before
     rows = pd.concat([evidence.train, evidence.holdout], ignore_index=True)
@@ -57,15 +57,13 @@ def _running(column: pd.Series[Any], at: pd.Series[Any]) -> str:
     known = column.dropna()
     if len(known) < MIN_ROWS or known.nunique() < 2:
         return ""
-    unique = known.nunique() / len(known)
-    whole = abs(_correlation(known, at[known.index]))
-    if whole >= GROWS and unique > 0.5:
-        day = at[known.index].dt.floor("D")
-        within = abs(_correlation(known.groupby(day).rank(pct=True), at[known.index].groupby(day).rank(pct=True)))
-        if within >= GROWS_WITHIN:
-            return f"grows with time, from row to row (rank correlation {whole:.3f}): a running number"
+    kinds = known.nunique()
+    together = abs(_correlation(known, at[known.index]))
+    if together >= GROWS and kinds >= MIN_KINDS:
+        return f"grows or falls with time (rank correlation {together:.3f}): a running number"
+    unique = kinds / len(known)
     if unique >= UNIQUE_NUMBERS and bool((known % 1 == 0).all()):
-        return f"is a whole number and nearly unique: {known.nunique():,} values in {len(known):,} rows"
+        return f"is a whole number and nearly unique: {kinds:,} values in {len(known):,} rows"
     return ""
 
 
