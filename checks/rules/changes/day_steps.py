@@ -7,8 +7,8 @@ days since are compared with as many days (at least a week) just before. A step 
 - differ from the days just before *and* from all earlier days, in the same direction: a trend is near the former, the end
   of an unusual week is near the latter;
 - exceed the usual differences of adjacent periods of the same lengths: the limit is a multiple of the largest one in the
-  days before, which have the weekdays, weather and trend of the stream. A mean that is nearly zero since, and never was in
-  a period of this length, needs no such multiple;
+  days before, which have the weekdays, weather and trend of the stream. A mean that is nearly zero for a
+  week, and was never near it in an earlier period of this length, needs no such multiple;
 - exceed chance: its standard error is that of independent rows, times the overdispersion of the earlier days (quasi-
   likelihood; McCullagh and Nelder 1989, 4.5), and many statistics and days are tested;
 - be seen on most of the days since, not on one.
@@ -31,8 +31,11 @@ MIN_DAYS = 3
 MIN_BEFORE, MIN_PAIRS = 21, 14
 #: Least difference, as a multiple of the largest between adjacent periods before, and in standard errors.
 USUAL, ERRORS = 2.0, 6.0
-#: What is left of the lowest mean of an earlier period, at most, where a statistic has vanished.
-LEFT = 0.1
+#: Days that the days since are compared with at least, and for which a statistic must have vanished.
+WEEK = 7
+#: What is left of the lowest mean of an earlier period, at most, where a statistic has vanished; and how low that was, at
+#: least, relative to the mean of all earlier days.
+LEFT, LOW = 0.1, 0.25
 #: Least share of the days since whose mean has moved by a third of the step; `MIN_DAYS` at least.
 MOST = 0.6
 #: Rows added to a share of 0 or 1 for its standard error.
@@ -121,7 +124,7 @@ def steps(
         day_means = sums.totals / sums.counts
         for day in range(start, many - MIN_DAYS + 1):
             lasted = many - day
-            width = max(lasted, 7)
+            width = max(lasted, WEEK)
             if day - lasted - width + 1 < MIN_PAIRS:
                 continue
             now = (totals[-1] - totals[day]) / (counts[-1] - counts[day])
@@ -135,7 +138,8 @@ def steps(
             usual = np.nan_to_num(usual).max(axis=0)
             usual = np.full_like(usual, usual.max()) if together else usual
             lowest = np.nan_to_num(_means(totals, counts, at, at + lasted)).min(axis=0)
-            unusual = (np.abs(change) >= multiple * usual) | ((change < 0) & (now <= LEFT * lowest))
+            vanished = (lasted >= WEEK) & (change < 0) & (now <= LEFT * lowest) & (lowest >= LOW * then)
+            unusual = (np.abs(change) >= multiple * usual) | vanished
             moved = (day_means[day:] - then) * np.sign(change) > np.abs(change) / 3
             lasting = moved.sum(axis=0) >= np.maximum(MIN_DAYS, MOST * (sums.counts[day:] > 0).sum(axis=0))
             clear = (np.abs(change) >= least) & unusual & (errors >= ERRORS) & lasting
