@@ -90,8 +90,8 @@ rollback: .venv/work/installed ## roll back: the earlier model serves again  [BA
 status: .venv/work/installed ## what is live, proposed, released, and which incidents are open
 	@$(WORK) -m forge status
 
-drill: $(INSTALLED) ## inject faults into your data, recipe and bundle: which does the gate catch?  [STREAM=FILE] [SEED=n] [TODAY=2013-08-15] [FAULTS=n] [VARIANTS=n] [CLEAN=n] [PEERS=all]
-	@$(WORK) -m drill make --out $(DRILL) $(if $(STREAM),--recipe $(STREAM)) $(if $(SEED),--seed $(SEED)) $(if $(TODAY),--today $(TODAY)) $(if $(FAULTS),--faults $(FAULTS)) $(if $(VARIANTS),--variants $(VARIANTS)) $(if $(CLEAN),--clean $(CLEAN))
+drill: $(INSTALLED) ## inject faults into your data, recipe and bundle: which does the gate catch?  [STREAM=FILE] [SEED=n] [TODAY=2013-08-15] [FAULTS=n] [VARIANTS=n] [CLEAN=n] [SENT=1] [PEERS=all]
+	@$(WORK) -m drill make --out $(DRILL) $(if $(STREAM),--recipe $(STREAM)) $(if $(SEED),--seed $(SEED)) $(if $(TODAY),--today $(TODAY)) $(if $(FAULTS),--faults $(FAULTS)) $(if $(VARIANTS),--variants $(VARIANTS)) $(if $(CLEAN),--clean $(CLEAN)) $(if $(SENT),--sent)
 	@$(CHECKS) -m drill judge --out $(DRILL)
 	$(if $(PEERS),@$(WORK) -m drill peers --out $(DRILL))
 

@@ -72,7 +72,7 @@ def _make(args: argparse.Namespace) -> None:
     except RecipeError as error:
         raise DrillError(str(error)) from error
     before = _json(args.out / SUBJECT) if (args.out / SUBJECT).is_file() else {}
-    asked = [str(each) for each in (args.today, args.variants, args.faults, args.clean, *args.only)]
+    asked = [str(each) for each in (args.today, args.variants, args.faults, args.clean, args.sent, *args.only)]
     seed = args.seed
     if seed is None:
         unfinished = before.get("asked") == asked and not (args.out / DRILL).is_file()
@@ -81,7 +81,7 @@ def _make(args: argparse.Namespace) -> None:
     if not _goes_on(args.out, of):
         shutil.rmtree(args.out, ignore_errors=True)
     args.out.mkdir(parents=True, exist_ok=True)
-    drawn = list(rounds(args.recipe, args.today, rules.export.parity, seed, args.variants))
+    drawn = list(rounds(args.recipe, args.today, rules.export.parity, seed, args.variants, sent=args.sent))
     wanted = make.cases_of(args.clean, args.only, args.faults, seed)
     run: dict[str, Any] = {
         "recipe": str(args.recipe),
@@ -252,6 +252,7 @@ def _parser() -> argparse.ArgumentParser:
     make.add_argument("--seed", type=int, help="of the variants; without it, one by date and commit")
     make.add_argument("--variants", type=int, default=1, help="number of variants of each fault")
     make.add_argument("--faults", type=int, help="number of faults, drawn by the seed; without it, all")
+    make.add_argument("--sent", action="store_true", help="with a journal of the rows that were sent to the scorer")
     make.add_argument("--only", nargs="+", default=(), help="only faults with these texts in their family or name")
     judge = commands.add_parser("judge", help="run the gate on each of them")
     peers = commands.add_parser("peers", help="run the peers' suites, and write BENCHMARKS.md")

@@ -41,12 +41,17 @@ class Round:
         return f"{name} ({self.number + 1})" if self.number else name
 
 
-def rounds(recipe: Path, today: date | None, parity: float, seed: int, count: int) -> Iterator[Round]:
-    """*count* rounds, each the same one for the same *seed*; as of *today*, or of days that are drawn."""
+def rounds(
+    recipe: Path, today: date | None, parity: float, seed: int, count: int, *, sent: bool = False
+) -> Iterator[Round]:
+    """*count* rounds, each the same one for the same *seed*; as of *today*, or of days that are drawn.
+
+    *sent*: whether there is a journal of the rows that were sent.
+    """
     for number in range(count):
         random = np.random.default_rng([seed, number])
         day = today or _day(random, Subject(recipe, datetime.now(UTC).date(), parity).recipe)
-        subject = Subject(recipe, day, parity, f"{seed}-{number}", int(random.integers(1, OLDEST + 1)))
+        subject = Subject(recipe, day, parity, f"{seed}-{number}", int(random.integers(1, OLDEST + 1)), sent)
         yield Round(number, subject if _has_champion(subject) else replace(subject, age=1), seed)
 
 

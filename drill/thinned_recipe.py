@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,6 +19,8 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 from contracts.row_contract import Contract, Feature
+from drill.sent_rows import compared
+from model.data import check
 from model.onnx_export.export import Build, export, to_graph
 from model.train import Fitted, read_recipe, train, training_window
 
@@ -32,7 +34,8 @@ Change = Callable[[Frame, "Subject"], Frame]
 class Subject:
     """A recipe's data as of a day. *salt* selects which rows are kept, the same ones in each window.
 
-    The champion is *age* holdouts older than the candidate.
+    The champion is *age* holdouts older than the candidate. *sent*: whether there is a journal of the rows that were
+    sent to the scorer (`drill.sent_rows`).
     """
 
     path: Path
@@ -40,6 +43,7 @@ class Subject:
     parity: float
     salt: str = ""
     age: int = 1
+    sent: bool = False
 
     @property
     def recipe(self) -> SimpleNamespace:
@@ -118,7 +122,12 @@ class Subject:
 
     def fit(self, recipe: SimpleNamespace, today: date | None = None) -> Fitted:
         """The estimator of *recipe*, fitted as of a day. Raises what `train` raises."""
-        return train(recipe, today or self.today)
+        fitted = train(recipe, today or self.today)
+        if not self.sent or (today or self.today) != self.today:
+            return fitted
+        loaded = pd.concat([fitted.split.train, fitted.split.holdout], ignore_index=True)
+        clean = check(self.rows, self.contract, *training_window(_read(self.path), self.today))
+        return replace(fitted, sent=compared(clean, loaded, self.contract, fitted.contract))
 
     def export(
         self, fitted: Fitted, into: Path, *, today: date | None = None, convert: Callable[[Fitted], bytes] = to_graph

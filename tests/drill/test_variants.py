@@ -12,6 +12,7 @@ from drill.fault import DoesNotApplyError
 from drill.faults import FAMILIES
 from drill.make import cases_of
 from drill.rounds import default_seed, rounds
+from drill.sent_rows import compared
 from drill.thinned_recipe import Subject, with_feature
 from model.data import check
 
@@ -183,3 +184,12 @@ def test_a_bounded_number_of_faults_is_drawn_by_the_seed():
     assert len(one) == len(other) == 8
     assert one == cases_of(2, faults=5, seed=1) != other
     assert one[0] == other[0] == ("clean", 0)
+
+
+def test_with_a_journal_of_the_rows_that_were_sent_a_moved_clock_is_seen():
+    """It is in the source itself, so that the loaded rows alone do not show it."""
+    contract, rows = SUBJECT.contract, SUBJECT.rows
+    moved = rows.assign(hour=(rows["hour"] + 2) % 24)
+
+    assert compared(rows, rows, contract, contract)["features"] == {}
+    assert [*compared(rows, moved, contract, contract)["features"]] == ["hour"]
