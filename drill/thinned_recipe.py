@@ -19,7 +19,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 from contracts.row_contract import Contract, Feature
-from drill.sent_rows import compared
+from drill.sent_journal import compared
 from model.data import check
 from model.onnx_export.export import Build, export, to_graph
 from model.train import Fitted, read_recipe, train, training_window
@@ -35,7 +35,7 @@ class Subject:
     """A recipe's data as of a day. *salt* selects which rows are kept, the same ones in each window.
 
     The champion is *age* holdouts older than the candidate. *sent*: whether there is a journal of the rows that were
-    sent to the scorer (`drill.sent_rows`).
+    sent to the scorer (`drill.sent_journal`).
     """
 
     path: Path

@@ -12,7 +12,7 @@ from drill.fault import DoesNotApplyError
 from drill.faults import FAMILIES
 from drill.make import cases_of
 from drill.rounds import default_seed, rounds
-from drill.sent_rows import compared
+from drill.sent_journal import compared
 from drill.thinned_recipe import Subject, with_feature
 from model.data import check
 
