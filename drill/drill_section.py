@@ -107,7 +107,9 @@ def _ours(each: Outcome) -> str:
     rules = ", ".join([*each["own"], *each["also"]][:2])
     if each["harm"] is None:
         return rules if each["caught"] else "missed"
-    harmless = "" if is_harmful(each) else f" (below {HARMFUL})"
-    return f"{RESULTS[result_of(each)].split(',')[0] if harmless else RESULTS[result_of(each)]}{harmless}" + (
-        f": {rules}" if rules else ""
-    )
+    result = RESULTS[result_of(each)]
+    if result_of(each) == "held" and each["decision"] != "HOLD":
+        result = f"{each['decision']} like the unchanged candidate, missed"
+    if not is_harmful(each):
+        result = f"{result.removesuffix(', missed')} (below {HARMFUL})"
+    return f"{result}: {rules}" if rules else result

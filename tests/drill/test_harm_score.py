@@ -87,6 +87,7 @@ def test_the_section_shows_the_peers_beside_the_gate():
         outcome("REJECT", 0.3, "found", own=["leak.solo"], caught=True),
         outcome("PROMOTE", 0.2, "missed", needs="the rows that were really sent: the journal"),
         outcome("PROMOTE", 0.0, "harmless"),
+        outcome("REJECT", 0.001, "as without it"),
     ]
     drill = {
         "faults": faults, "clean": [outcome(name="one")], "unchanged": [outcome()], "usual": [], "seed": 7,
@@ -101,5 +102,6 @@ def test_the_section_shows_the_peers_beside_the_gate():
     assert "| X 1.0 | 1 of 2 | 1 of 1 | up to 1 |" in words
     assert "| found: w | +0.300 | REJECT: leak.solo | missed |" in words
     assert "| missed: w | +0.200 | PROMOTE, missed | Rows: 3 |" in words
+    assert "| as without it: w | +0.001 | REJECT like the unchanged candidate (below 0.002) | missed |" in words
     assert "| harmless: w | +0.000 | PROMOTE (below 0.002) | missed |" in words
     assert "Not to be seen in what the gate has, but in the rows that were really sent: the journal: missed." in words
