@@ -39,7 +39,8 @@ def projected(values: Mapping[date, float], limit: float, horizon: int, *, risin
     series = [values[day] for day in days]
     at = [float(day.toordinal()) for day in days]
     slope = sen_slope(at, series)
-    if (slope <= 0) == rising or (kendall_z(series) < CLEAR if rising else kendall_z(series) > -CLEAR):
+    # Of a mostly constant column the test may be clear while the median of the slopes is 0.
+    if slope == 0 or (slope < 0) == rising or (kendall_z(series) < CLEAR if rising else kendall_z(series) > -CLEAR):
         return None
     level = median(value - slope * (x - at[-1]) for x, value in zip(at, series, strict=True))
     left = (limit - level) / slope

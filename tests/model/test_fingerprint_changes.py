@@ -323,6 +323,8 @@ def test_a_trend_is_as_published():
         (range(20, 0, -1), 30, True, None),
         ([1, 5] * 10, 9, True, None),
         (range(9), 12, True, None),
+        ([1] * 20 + [0] * 10, -4, False, None),  # a step: the test is clear, the median of the slopes is 0
+        ([0] * 20 + [1] * 10, 4, True, None),
     ],
 )
 def test_a_limit_breaks_only_where_a_clear_line_leads(values, limit, rising, day):
