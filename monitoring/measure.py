@@ -39,6 +39,7 @@ from monitoring.periods import (
     longest,
     over,
     period_days,
+    usual_rows,
 )
 from monitoring.training_days import training_days
 
@@ -97,10 +98,12 @@ def measure_window(
         if drawn.signals:  # they say nothing about the model
             unknown += [Unknown(kind, "this version has no rows yet", yet=True) for kind in kinds]
         return drawn.signals, unknown, unjudged
-    days = period_days(float(window.counts["rows"].median()), rules.min_rows)
+    sizes = days_of(reference, contract.time).value_counts() if len(reference) else pd.Series(dtype=int)
+    usual = usual_rows(window.counts["rows"], sizes)
+    days = period_days(usual, rules.min_rows)
     jobs = [_Job(_as_many_rows(reference, rows, contract.time), rows, rules, 1)]
     if days > 1:
-        jobs, unjudged = [*_small(window, reference, train, contract, rules, days)], []
+        jobs, unjudged = [*_small(window, reference, train, contract, rules, usual)], []
     past = of_last_year(last_year, jobs[0].reference, contract, seen, rules, measuring) if days == 1 else []
     trends = {} if past else row_trends(train, reference, contract)
     found = _Found()
@@ -172,20 +175,20 @@ def _measured(
 
 
 def _small(
-    window: Window, reference: pd.DataFrame, train: pd.DataFrame, contract: Contract, rules: Monitoring, days: int
+    window: Window, reference: pd.DataFrame, train: pd.DataFrame, contract: Contract, rules: Monitoring, usual: float
 ) -> Iterable[_Job]:
-    """What is measured of a stream of few rows: features by periods of *days* days, scores and outcomes sooner.
+    """What is measured of a stream of *usual* rows a day: features by longer periods, scores and outcomes sooner.
 
     A holdout has few such periods, so features are compared with the training rows as well. Scores and losses are not:
     a model scores the rows that it was fitted to differently.
     """
     time = contract.time
     every = pd.concat([train, reference], ignore_index=True) if len(train) else reference
-    days = min(days, longest(days_of(every, time).nunique(), rules.min_reference_days))
+    days = min(period_days(usual, rules.min_rows), longest(days_of(every, time).nunique(), rules.min_reference_days))
     rows, _ = full_days(in_periods(window.rows, time, days, window.until), time, rules.min_rows)
     yield _Job(every, rows, rules, days, "features")
     few = for_few_rows(rules)
-    short = period_days(float(window.counts["rows"].median()), OUTCOMES)
+    short = period_days(usual, OUTCOMES)
     rows, _ = full_days(in_periods(window.rows, time, short, window.until), time, few.min_rows)
     yield _Job(reference, rows, few, short, "outcomes")
 

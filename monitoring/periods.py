@@ -17,6 +17,8 @@ from monitoring.journal.arrival_times import day_of, number_of
 from monitoring.journal.window import days_of
 
 LENGTHS = (1, 2, 3, 7)
+#: The ratio of two numbers of rows a day up to which they are similar.
+SIMILAR = 1.5
 #: A period begins with this day, counted from 1970: a Monday.
 MONDAY = 4
 #: Rows with an outcome that a share, a loss or a ROC AUC needs. Their sampling error is known, so they need fewer rows
@@ -29,6 +31,16 @@ LEAST = 10
 def period_days(rows: float, least: int) -> int:
     """The length of a period with *least* rows, for a usual day of *rows* rows; a week at most."""
     return next((days for days in LENGTHS if days * rows >= least), LENGTHS[-1])
+
+
+def usual_rows(window: pd.Series, reference: pd.Series) -> float:
+    """The rows of a usual day, from the rows by day of a window and of the reference.
+
+    It is the reference's where the window has nearly as many, so that the length of periods does not change from run
+    to run.
+    """
+    now, before = float(window.median()), float(reference.median()) if len(reference) else 0.0
+    return before if before and 1 / SIMILAR <= now / before <= SIMILAR else now
 
 
 def longest(days: int, least: int) -> int:

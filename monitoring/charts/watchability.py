@@ -59,4 +59,4 @@ def _by_level(chart: Chart, room: float) -> str:
     days = limits.level / steps if steps > 0 else math.inf
     if days > MEMORY:
         return f"A lasting fall is not seen within {MEMORY} days either"
-    return f"Days are added up: a lasting fall to {max(series.least, 0.0):g} is seen in {math.ceil(days)}"
+    return f"Days are added up: a lasting fall to {max(series.least, 0.0):g} is seen in {math.ceil(days)} days"
