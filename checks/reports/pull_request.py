@@ -31,8 +31,8 @@ _SIGN = {"PROMOTE": "✅", "HOLD": "⏸️", "REJECT": "❌"}
 TO_DO = {
     "PROMOTE": "What to do: merge it, unless a change below surprises you; auto-merge may have done so. Reverting the"
     " merge rolls back.",
-    "HOLD": "What to do: nothing; the next candidate is judged on more rows. Merging it anyway overrides the gate, which"
-    " the release notes will state.",
+    "HOLD": "What to do: if a rule fails, find out why before anything is merged. If comparisons are not settled, nothing:"
+    " the next candidate is judged on more rows. Merging it anyway overrides the gate, which the release notes will state.",
     "REJECT": "What to do: do not merge. Fix what failed and judge again (`make retrain gate`). To let a rule fail until a"
     " date, add a waiver to `checks/waivers.toml`.",
 }
