@@ -68,6 +68,18 @@ def test_a_feature_of_the_champion_is_judged_against_its_own_power_then(
 
 
 @pytest.mark.parametrize("task", TASKS)
+def test_a_new_segment_with_other_outcomes_is_no_leak(limits, rows, task):
+    """The category separates the new segment from the others, which raises its power alone."""
+    contract, rows = with_task(rows, task)
+    new = late(rows, 30) & (np.random.default_rng(2).random(len(rows)) < 0.4)
+    most = {"binary": 1.0, "multiclass": 2.0, "regression": 4.0}[task]
+    now = rows.assign(country=rows["country"].where(~new, "CH"), bought=rows["bought"].where(~new, most))
+    found = solo(window_evidence(now, rows, contract), rows[late(rows, 14)], limits)
+
+    assert found.outcome == "PASS", found.observed
+
+
+@pytest.mark.parametrize("task", TASKS)
 def test_without_a_champion_the_limit_is_absolute(limits, rows, task):
     contract, rows = with_task(rows, task)
     leaked = window_evidence(rows.assign(depth=hinted(rows, 8.0)), None, contract)

@@ -18,6 +18,10 @@ from contracts.gate_limits import Changes
 VANISHED = 0.5
 #: Share of the rows in which a column has its commonest value at their time, where it follows from the time.
 OF_CLOCK = 0.98
+#: Rows of several days are alike by chance, where features have few values: with a larger share before, only rows of one
+#: day are compared.
+BY_CHANCE = 0.01
+ACROSS_DAYS = "repeat another row of several days"
 #: Fewest rows of the champion's evidence that are lost, for their composition to be judged.
 MIN_LOST = 30
 
@@ -46,8 +50,12 @@ def identical(evidence: Evidence, limits: Changes) -> Finding:
     recent = Recent.of(evidence, even=True)
     named = dict(_alike(recent))
     sums = joined([recent.days.sums(each) for each in named.values()])
-    found = [step for step in recent.steps(sums, limits.max_identical) if step.rise > 0]
     names = list(named)
+    found = [
+        step
+        for step in recent.steps(sums, limits.max_identical)
+        if step.rise > 0 and (step.before <= BY_CHANCE or not names[step.statistic].startswith(ACROSS_DAYS))
+    ]
     return ruled(
         "data.identical",
         not found,
@@ -157,9 +165,9 @@ def _alike(recent: Recent) -> Iterable[tuple[str, Any]]:
     period = (recent.days.codes.max() - codes).rename("period") // max(length, 1)
     for names, what in ((columns, "key and time"), (free, "key, time and what follows from the time")):
         if names and (names is columns or len(names) < len(columns)):
-            for when, word in ((codes, "the day"), (period, f"the {length} days")):
+            for when, words in ((codes, "repeat another row of the day"), (period, f"{ACROSS_DAYS} ({length})")):
                 again = pd.concat([when, rows[names]], axis=1).duplicated().to_numpy()
-                yield f"repeat another row of {word} but for {what}", again
+                yield f"{words} but for {what}", again
     keys = recent.rows[contract.key].groupby([recent.days.codes, recent.rows[contract.key]]).transform("size")
     most = keys.groupby(recent.days.codes).transform("max")
     yield "have the commonest key of their day", ((keys == most) & (keys > 1)).to_numpy()

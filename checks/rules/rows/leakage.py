@@ -23,12 +23,16 @@ STRATA = 20
 
 @dataclass(frozen=True)
 class _Solo:
-    """The power of a *feature* for one class: now, and when the champion was evaluated (None: the champion lacks it)."""
+    """The power of a *feature* for one class: now, and when the champion was evaluated (None: the champion lacks it).
+
+    *alike* is its power now on rows like the champion's: a new segment with another rate of outcomes is no leak.
+    """
 
     feature: str
     label: str
     now: Power
     then: Power | None
+    alike: Power | None
     limit: float
 
     @property
@@ -39,11 +43,13 @@ class _Solo:
     @property
     def rise(self) -> float:
         """The lower bound of the rise since the champion was evaluated; -1 where that is not known."""
-        return self.now.above(self.then) if self.then else -1.0
+        return self.alike.above(self.then) if self.then and self.alike else -1.0
 
     def __str__(self) -> str:
         of = f" for the class {self.label}" if self.label else ""
         was = f", {self.then.value:.0%} when the champion was evaluated" if self.then else ""
+        if self.then and self.alike and self.alike != self.now:
+            was += f" ({self.alike.value:.0%} now without the categories that are new since)"
         return f"{self.feature} alone has {self.now.value:.0%} of a perfect model's predictive power{of}{was}"
 
 
@@ -52,6 +58,7 @@ def solo(evidence: Evidence, champion_rows: pd.DataFrame | None, limits: Leakage
 
     A feature that the champion has is compared with its power on *champion_rows*, the champion's holdout: the rule
     holds the candidate where that has risen by more than *max_jump*, and fails where the power is also above *max_solo*.
+    Rows of categories that the champion's rows lack do not count in the rise.
     A feature that the champion lacks must not predict better alone than the champion does with all of its features,
     unless that is below *max_new*. Without a champion the limit is *max_solo*. Bounds of intervals are compared, so that
     a few outcomes do not decide.
@@ -167,18 +174,31 @@ def _powers(evidence: Evidence, champion_rows: pd.DataFrame | None, limits: Leak
     whole = {}
     if before is not None and evidence.champion is not None:
         whole = power_of_scores(contract, evidence.truth, evidence.champion, evidence.days)
+    alike = [each[_known(each, contract, before)] for each in (evidence.train, evidence.holdout)]
+    same = [len(each) for each in alike] == [len(evidence.train), len(evidence.holdout)]
     found = []
     for feature in contract.features:
         new = before is not None and feature.name not in before
+        powers = power_alone(contract, feature, evidence.train, evidence.holdout)
         then: dict[str, Power] = {}
+        again: dict[str, Power] = {}
         if not new and old is not None and champion_rows is not None and len(old):
             then = power_alone(contract, feature, old, champion_rows)
-        for label, now in power_alone(contract, feature, evidence.train, evidence.holdout).items():
+            again = powers if same else power_alone(contract, feature, *alike) if all(map(len, alike)) else {}
+        for label, now in powers.items():
             limit = max(limits.max_new, whole[label].value) if new and label in whole else limits.max_solo
-            found.append(
-                _Solo(feature.name, label if contract.task == "multiclass" else "", now, then.get(label), limit)
-            )
+            shown = label if contract.task == "multiclass" else ""
+            found.append(_Solo(feature.name, shown, now, then.get(label), again.get(label), limit))
     return found
+
+
+def _known(rows: pd.DataFrame, contract: Contract, before: pd.DataFrame | None) -> Any:
+    """Whether all categories of a row occur in the rows *before*, too: (n,)."""
+    known = np.ones(len(rows), dtype=bool)
+    for feature in contract.features:
+        if feature.kind == "category" and before is not None and feature.name in before:
+            known &= (rows[feature.name].isna() | rows[feature.name].isin(before[feature.name].unique())).to_numpy()
+    return known
 
 
 def _better_alone(evidence: Evidence, champion: Array, names: Sequence[str]) -> str:
