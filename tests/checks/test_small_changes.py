@@ -212,3 +212,14 @@ def test_rows_that_are_alike_by_chance_are_no_fault(rules):
     found = identical(window_evidence(pd.concat([coarse, more], ignore_index=True), coarse), rules.gate.changes)
 
     assert found.outcome == "PASS", found.observed
+
+
+@pytest.mark.parametrize("many", [30, 90])
+def test_a_champion_older_than_the_window_leaves_no_day_to_compare_with(rules, many):
+    """All rows are recent."""
+    rows = window_rows(np.random.default_rng(0), 40)
+    older = rows.assign(at=rows["at"] - pd.Timedelta(days=200))
+    for rule in RULES.values():
+        found = rule(window_evidence(rows[late(rows, many)].reset_index(drop=True), older), rules.gate.changes)
+        assert found.outcome == "PASS"
+        assert "days before the holdout are too few to compare" in found.observed

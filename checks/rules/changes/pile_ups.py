@@ -90,7 +90,7 @@ def _kinds(column: pd.Series[Any], recent: Recent) -> dict[str, Any]:
         "is the commonest of its day": (column == commonest.reindex(recent.days.codes).to_numpy()).to_numpy(),
     }
     recurring = _recurring(column, recent)
-    if recurring[~recent.late].mean() < RARE:
+    if not recent.late.all() and recurring[~recent.late].mean() < RARE:
         found["has values that recur"] = recurring
     decimals = _decimals(column[~recent.late].dropna())
     if decimals is not None:
