@@ -33,7 +33,11 @@ LIVE = "serve/live.toml"
 #: What measures takes minutes; its parts are tested in tests/bench and tests/drill.
 LONG = {
     *("make bench", "make bench-experiment", "make bench-gate", "make bench-scale", "make bench-watch"),
-    *("make soak", "make drill", "make drill PEERS=all", "make drill-nights TODAY=2013-12-20 NIGHTS=26"),
+    *("make soak", "make drill", "make drill PEERS=all", "make drill-nights"),
+    "make drill-nights TODAY=2013-12-20 NIGHTS=26",
+    "make drill STREAM=path/to/recipe.py SEED=7 FAULTS=15 CLEAN=6",
+    *(f"make drill STREAM=drill/streams/{stream}.py CLEAN=6" for stream in ("shop", "demand")),
+    ".venv/work/bin/python -m drill peers --out build/drills/shop build/drills/demand",
 }
 #: These run tests or linters, install or resolve, and would do so within a test.
 HOUSE = {

@@ -112,6 +112,7 @@ SOLO = ("leak.solo", "data.label_correlation")
 GIVES_AWAY = (
     "data.label_correlation",
     "leak.solo",
+    "leak.added",
     "model.degradation",
     "data.frozen",
     "contract.*",

@@ -223,3 +223,26 @@ def test_a_champion_older_than_the_window_leaves_no_day_to_compare_with(rules, m
         found = rule(window_evidence(rows[late(rows, many)].reset_index(drop=True), older), rules.gate.changes)
         assert found.outcome == "PASS"
         assert "days before the holdout are too few to compare" in found.observed
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("per_day", [12, 120])
+def test_a_new_segment_with_other_values_is_no_change_of_the_others(rules, seed, per_day):
+    """It buys other things at other hours, lacks a field, and has its own rows in every segment of other columns."""
+    random = np.random.default_rng(seed)
+    rows = window_rows(random, per_day)
+    busy = pd.concat([rows[late(rows, 10)]] * 2, ignore_index=True)
+    other = {
+        "country": "new",
+        "price": 99.0,
+        "age": np.nan,
+        "pages": busy["pages"] * 3,
+        "depth": 0.5,
+        "device": "phone",
+    }
+    visit = [f"new {number}" for number in range(len(busy))]
+    more = busy.assign(visit=visit, at=busy["at"].dt.floor("D") + pd.Timedelta(hours=12), **other)
+    both = pd.concat([rows, more]).sort_values("at", ignore_index=True)
+    for name, rule in RULES.items():
+        found = rule(window_evidence(both, rows), rules.gate.changes)
+        assert found.outcome == "PASS", (name, found.observed)

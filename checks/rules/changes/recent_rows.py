@@ -30,8 +30,9 @@ class Recent:
 
     @classmethod
     def of(cls, evidence: Evidence, *, even: bool = False) -> Recent:
-        """The rows of *evidence*. With *even* all days have the same share of their rows.
+        """The rows of *evidence*, without those of segments that are new. With *even* all days have the same share of theirs.
 
+        A segment that begins changes every column's values in total, and no earlier day says what it should look like.
         The evidence is a sample of the rows where there are many, and training is sampled more than the holdout; how often
         rows of a day are alike depends on their number.
         """
@@ -48,7 +49,7 @@ class Recent:
         first = evidence.holdout[contract.time].min()
         if before is not None and len(before):
             first = min(first, before[contract.time].max())
-        return cls(contract, rows, first)
+        return cls(contract, _without_new_segments(contract, rows, first), first)
 
     @cached_property
     def days(self) -> Days:
@@ -113,3 +114,17 @@ class Recent:
         if many >= MIN_BEFORE:
             return ""
         return f"{many} days before the holdout are too few to compare: at least {MIN_BEFORE} are needed"
+
+
+def _without_new_segments(contract: Contract, rows: pd.DataFrame, first: pd.Timestamp) -> pd.DataFrame:
+    """The *rows* without those of a category with `SHARE` of the recent rows that does not occur before the day *first*."""
+    late = (rows[contract.time] >= first.floor("D")).to_numpy()
+    new = np.zeros(len(rows), dtype=bool)
+    if late.all():
+        return rows
+    for feature in contract.features:
+        if feature.kind == "category":
+            shares = rows.loc[late, feature.name].value_counts(normalize=True)
+            begun = {*shares.index[shares >= SHARE]} - {*rows.loc[~late, feature.name].unique()}
+            new |= rows[feature.name].isin(begun).to_numpy()
+    return rows[~new].reset_index(drop=True)
