@@ -33,7 +33,8 @@ LIVE = "serve/live.toml"
 #: What measures takes minutes; its parts are tested in tests/bench and tests/drill.
 LONG = {
     *("make bench", "make bench-experiment", "make bench-gate", "make bench-scale", "make bench-watch"),
-    *("make soak", "make drill", "make drill PEERS=all", "make drill-nights"),
+    "make bench-watch POOLS=generated",
+    *("make soak", "make drill", "make drill-nights"),
     "make drill-nights TODAY=2013-12-20 NIGHTS=26",
     "make drill STREAM=path/to/recipe.py SEED=7 FAULTS=15 CLEAN=6",
     *(f"make drill STREAM=drill/streams/{stream}.py CLEAN=6" for stream in ("shop", "demand")),
@@ -144,6 +145,8 @@ def test_the_loop_step_by_step_goes_as_the_pages_say(checkout):
     ship, prune = (command for command in commands() if " -m serve " in command)
     assert re.search(r"\d+ files made, \d+ sent", checkout.type(ship))
     assert "deleted" in checkout.type(prune)
+    (compared,) = (command for command in commands() if " -m model train " in command)
+    assert "exported" in checkout.type(compared)
     comes, goes = (command for command in commands() if re.search(" -m model feature (add|drop) ", command))
     recipe = checkout.folder / "model/recipe.py"
     checkout.type(comes)
