@@ -203,9 +203,14 @@ def _make(args: argparse.Namespace, into: Path) -> Path:
 
 
 def _compared_with(journal: str, split: Split, contract: Contract) -> dict[str, Any]:
-    """The rows beside those in the *journal*; a journal that cannot be read stops no training, but the gate's rule."""
+    """The rows beside those in the *journal*; a journal that cannot be read stops no training, but the gate's rule.
+
+    Before the first model serves there is none: then nothing was sent that could be compared.
+    """
     try:
         return skew(place_at(journal), pd.concat([split.train, split.holdout], ignore_index=True), contract)
+    except FileNotFoundError as error:
+        return {"unjoined": str(error)}
     except OSError as error:
         return {"failed": str(error)}
 

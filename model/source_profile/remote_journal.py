@@ -45,7 +45,7 @@ def place_at(where: str) -> Place:
     """The journal at *where*: a folder, or any URL that fsspec can open. Raises OSError if it cannot be reached."""
     if "://" not in where:
         if not Path(where).is_dir():
-            raise OSError(f"there is no journal at {where}; the scorer's --journal names it")
+            raise FileNotFoundError(f"there is no journal at {where}; the scorer's --journal names it")
         return Folder(Path(where))
     try:
         place = RemoteJournal(where)

@@ -196,7 +196,7 @@ def test_other_rows_are_no_skew(compared):
 
 
 def test_training_stores_the_comparison(recipes, tmp_path, recipe, rows, capsys):
-    """A journal that cannot be read stops no training, and is recorded."""
+    """A journal that is not there yet, as before the first model serves, stops no training, and is recorded."""
     sent = tmp_path / "journal"
     sent.mkdir()
     journal(sent, other(rows.tail(3_000), "pages", lambda pages: pages * 12), recipe.CONTRACT)
@@ -212,7 +212,7 @@ def test_training_stores_the_comparison(recipes, tmp_path, recipe, rows, capsys)
 
     assert main([*words, str(tmp_path / "two"), "--journal", str(tmp_path / "gone")]) == OK
     (made,) = (tmp_path / "two").iterdir()
-    assert "there is no journal at" in read_manifest(made)["sent"]["failed"]
+    assert "there is no journal at" in read_manifest(made)["sent"]["unjoined"]
 
 
 def test_a_journal_behind_a_url_is_a_place(tmp_path):
