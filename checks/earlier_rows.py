@@ -6,9 +6,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from contracts.row_contract import Contract
+
+
+def categories_in(rows: pd.DataFrame, contract: Contract) -> dict[str, frozenset[str]]:
+    """feature -> its categories in *rows*; features that the rows lack are left out."""
+    names = [each.name for each in contract.features if each.kind == "category" and each.name in rows]
+    return {name: frozenset(rows[name].dropna()) for name in names}
+
+
+def has_known(rows: pd.DataFrame, known: Mapping[str, frozenset[str]]) -> Any:
+    """Which *rows* have only *known* categories, or none: (n,)."""
+    found = np.ones(len(rows), dtype=bool)
+    for name, values in known.items():
+        found &= (rows[name].isin(values) | rows[name].isna()).to_numpy()
+    return found
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,6 @@ An interrupted run continues if recipe, day and code are the same.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import platform
 import shutil
@@ -21,14 +20,11 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+from drill.console import say, stop
 from drill.drill_digest import beside, identity
+from drill.stored_json import read_json, write_json
 from drill.workers import spread
 from forge.closed_pipes import ignore_closed_pipes
-
-for each in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):  # two processes share two cores
-    os.environ.setdefault(each, "1")
-for each in ("GITHUB_STEP_SUMMARY", "GITHUB_OUTPUT"):  # not a hundred verdicts in the job's summary
-    os.environ.pop(each, None)
 
 FOLDER = Path("build/drill")
 SUBJECT, CASE, DRILL = "subject.json", "case.json", "drill.json"
@@ -48,14 +44,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         {"make": _make, "judge": _judge, "peers": _peers}[args.command](args)
     except ConfigurationError as error:
-        return _stop(USAGE, error)
+        return stop(USAGE, error)
     except ModuleNotFoundError as error:
-        return _stop(NO_DRILL, f"{error}: see --help for which environment {args.command} is for")
+        return stop(NO_DRILL, f"{error}: see --help for which environment {args.command} is for")
     except (DrillError, OSError) as error:
-        return _stop(NO_DRILL, error)
+        return stop(NO_DRILL, error)
     except KeyboardInterrupt:
-        return _stop(130, "interrupted; run the same command again to continue")
-    _say(f"{args.command}: {time.monotonic() - began:.0f} s")
+        return stop(130, "interrupted; run the same command again to continue")
+    say(f"{args.command}: {time.monotonic() - began:.0f} s")
     return OK
 
 
@@ -71,7 +67,7 @@ def _make(args: argparse.Namespace) -> None:
         training_window(read_recipe(args.recipe), args.today or datetime.now(UTC).date())
     except RecipeError as error:
         raise DrillError(str(error)) from error
-    before = _json(args.out / SUBJECT) if (args.out / SUBJECT).is_file() else {}
+    before = read_json(args.out / SUBJECT) if (args.out / SUBJECT).is_file() else {}
     asked = [str(each) for each in (args.today, args.variants, args.faults, args.clean, args.sent, *args.only)]
     seed = args.seed
     if seed is None:
@@ -92,11 +88,11 @@ def _make(args: argparse.Namespace) -> None:
         "of": of,
         "cases": [f"{each.number}/{family}-{n}" for each in drawn for family, n in wanted],
     }
-    (args.out / SUBJECT).write_text(json.dumps(run), encoding="utf-8")
+    write_json(args.out / SUBJECT, run)
     done = sum((args.out / each / CASE).is_file() for each in run["cases"])
     kept = f" ({done} are done by the interrupted run)" if done else ""
     many = len(run["cases"])
-    _say(f"making {many} candidates of {args.recipe} as of {run['today']}, seed {seed}{kept} ...")
+    say(f"making {many} candidates of {args.recipe} as of {run['today']}, seed {seed}{kept} ...")
     tasks = [(each, *case, args.out / str(each.number)) for each in drawn for case in wanted]
     unchanged = [task for task in tasks if task[1:3] == wanted[0]]
     for number, task in enumerate(unchanged, 1):  # the bundle of a round's rows is made once
@@ -114,7 +110,7 @@ def _make(args: argparse.Namespace) -> None:
 
 def _goes_on(out: Path, of: str) -> bool:
     """Whether *out* has an unfinished run of the same recipe, day and code."""
-    before = _json(out / SUBJECT) if (out / SUBJECT).is_file() else {}
+    before = read_json(out / SUBJECT) if (out / SUBJECT).is_file() else {}
     return before.get("of") == of and not (out / DRILL).is_file()
 
 
@@ -129,17 +125,17 @@ def _judge(args: argparse.Namespace) -> None:
     from contracts.thresholds import read_rules  # noqa: PLC0415
 
     read_rules(args.rules)
-    _say("loading Deepchecks ...")
+    say("loading Deepchecks ...")
     from drill import case_outcome, judge, score  # noqa: PLC0415 -- once, before the workers are forked
     from drill.harm_score import harm_score, harm_sentence, harm_table, missed_lines  # noqa: PLC0415
 
-    read = {each: _json(args.out / each / CASE) for each in names}
+    read = {each: read_json(args.out / each / CASE) for each in names}
     of = identity(run.pop("of"), files=[args.rules])
     first = {each.split("/")[0]: each for each in reversed(names)}  # a round begins with the unchanged candidate
     unchanged = {number: read.pop(name) for number, name in first.items()}
     usual = {number: judge.judge(case, args.rules, of) for number, case in unchanged.items()}
     for each in usual.values():
-        _say(f"unchanged candidate: {each.decision}: {each.said}")
+        say(f"unchanged candidate: {each.decision}: {each.said}")
     cases = [(usual[name.split("/")[0]].by, case) for name, case in read.items()]
     left_out = [case for _, case in cases if case["left_out"]]
     tasks = [(case, args.rules, by, of) for by, case in cases if not case["left_out"]]
@@ -148,7 +144,7 @@ def _judge(args: argparse.Namespace) -> None:
         found.append(each)
         clean = each["family"] == score.CLEAN
         words = f"{each['decision']:<8}{each['name']}" if clean else score.line(each)
-        _say(f"[{done:>3} of {len(tasks)}] {words}")
+        say(f"[{done:>3} of {len(tasks)}] {words}")
     order = {case["name"]: number for number, (_, case) in enumerate(cases)}
     found.sort(key=lambda each: order[each["name"]])
     faults = [each for each in found if each["family"] != score.CLEAN]
@@ -167,14 +163,12 @@ def _judge(args: argparse.Namespace) -> None:
         "left_out": [{"name": case["name"], "family": case["family"], "why": case["left_out"]} for case in left_out],
     }
     drill["harm"] = harm_sentence(harm_score(drill))
-    (args.out / DRILL).write_text(
-        json.dumps(drill, indent=1, ensure_ascii=False), encoding="utf-8", errors="backslashreplace"
-    )
-    _say("")
+    write_json(args.out / DRILL, drill)
+    say("")
     for line in (*score.summary(drill), *missed_lines(drill), *harm_table({args.out.name: drill})):
-        _say(line)
-    _say(f"{drill['sentence']}.  ({args.out / DRILL})")
-    _say(f"{drill['harm']}. To repeat: SEED={drill['seed']}")
+        say(line)
+    say(f"{drill['sentence']}.  ({args.out / DRILL})")
+    say(f"{drill['harm']}. To repeat: SEED={drill['seed']}")
 
 
 def _peers(args: argparse.Namespace) -> None:
@@ -189,12 +183,12 @@ def _peers(args: argparse.Namespace) -> None:
         cases = {each: make.read(out / each / CASE) for each in _run(out)["cases"]}
         if not (out / DRILL).is_file():
             raise DrillError(f"the cases are not judged yet; run: python -m drill judge --out {out}")
-        drill = _json(out / DRILL)
+        drill = read_json(out / DRILL)
         name = Path(drill["recipe"]).stem
         drills[name], contract = drill, read_recipe(Path(drill["recipe"])).CONTRACT
         found[name] = rivals.compare(cases, contract, out)
     put(args.document, "drill", markdown(drills, found))
-    _say(f"{args.document} has the comparison")
+    say(f"{args.document} has the comparison")
 
 
 def _one(case: dict[str, Any], rules: Path, usual: tuple[str, ...], of: str) -> dict[str, Any]:
@@ -214,26 +208,13 @@ def _run(out: Path) -> dict[str, Any]:
     """The run's description, written by `make`."""
     if not (out / SUBJECT).is_file():
         raise DrillError(f"there is no drill in {out}; run: python -m drill make")
-    found: dict[str, Any] = _json(out / SUBJECT)
+    found: dict[str, Any] = read_json(out / SUBJECT)
     return found
 
 
 def _progress(done: int, of: int, case: Any) -> None:
     why = f": does not apply: {case.left_out}" if case.left_out else ""
-    _say(f"[{done:>3} of {of}] {case.name}{why}")
-
-
-def _json(path: Path) -> Any:
-    return json.loads(path.read_text(encoding="utf-8"))
-
-
-def _say(words: str) -> None:
-    print(words, flush=True)
-
-
-def _stop(code: int, why: object) -> int:
-    print(f"error: {why}", file=sys.stderr)
-    return code
+    say(f"[{done:>3} of {of}] {case.name}{why}")
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import io
-import json
 import tempfile
 from dataclasses import asdict
 from pathlib import Path
@@ -16,6 +15,7 @@ from contracts.live_config import Live, with_champion
 from contracts.thresholds import ConfigurationError
 from drill.case_outcome import Answer, CaseFields
 from drill.gate_faults import sabotaged
+from drill.stored_json import read_json, write_json
 from forge.local.folder_forge import LocalForge
 from serve.release.bundle import Bundle
 
@@ -33,9 +33,7 @@ def judge(case: CaseFields, limits: Path, of: str = "") -> Answer:
         return answer
     answer = _run_gate(case, limits)
     if of:
-        draft = kept.with_suffix(".draft")
-        draft.write_text(json.dumps({"of": of, **asdict(answer)}), encoding="utf-8")
-        draft.replace(kept)
+        write_json(kept, {"of": of, **asdict(answer)})
     return answer
 
 
@@ -62,14 +60,14 @@ def _run_gate(case: CaseFields, limits: Path) -> Answer:
             raise ConfigurationError(said.getvalue().strip())
         if code == CANNOT_JUDGE:
             return Answer("CANNOT JUDGE", said.getvalue().strip(), ("gate.cannot_judge",))
-        verdict = json.loads((out / "verdict.json").read_text(encoding="utf-8"))
+        verdict = read_json(out / "verdict.json")
     return _answer(verdict)
 
 
 def _kept(path: Path, of: str) -> Answer | None:
     if not path.is_file():
         return None
-    found = json.loads(path.read_text(encoding="utf-8"))
+    found = read_json(path)
     if found.pop("of") != of:
         return None
     return Answer(**found | {name: tuple(found[name]) for name in ("by", "warned", "open")})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import traceback
 from collections.abc import Mapping, Sequence
@@ -20,6 +19,7 @@ from drill.faults import FAMILIES
 from drill.next_month import harm
 from drill.rounds import Round
 from drill.score import AS_IT_IS, CLEAN
+from drill.stored_json import read_json, write_json
 from drill.thinned_recipe import Subject
 from model.data import DataError
 from model.onnx_export.export import ExportError
@@ -95,17 +95,13 @@ def lost(of: Round, family: str, number: int, into: Path) -> Case:
 
 
 def _write(case: Case, folder: Path) -> Case:
-    draft = folder / ".case.json"
-    draft.write_text(
-        json.dumps(asdict(case), indent=1, ensure_ascii=False), encoding="utf-8", errors="backslashreplace"
-    )
-    draft.replace(folder / "case.json")
+    write_json(folder / "case.json", asdict(case))
     return case
 
 
 def read(path: Path) -> Case:
     """The case written by `make`."""
-    fields = json.loads(path.read_text(encoding="utf-8"))
+    fields = read_json(path)
     return Case(**fields | {name: tuple(fields[name]) for name in ("rules", "also")})
 
 

@@ -19,9 +19,7 @@ import tempfile
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any, get_args
-
-import pandas as pd
+from typing import get_args
 
 from contracts.live_config import LIVE, LiveError, Slot, parse_live, with_champion
 from contracts.row_contract import Contract, ContractError, Feature, Kind
@@ -32,7 +30,7 @@ from forge.interface import WATCH, Forge, ForgeError
 from forge.opening import open_forge
 from forge.workflow_output import output, summary
 from model.card import card, nothing_to_gain, title
-from model.data import DataError, Split
+from model.data import DataError
 from model.features.feature_uses import uses
 from model.features.prune import pruned
 from model.features.recipe_edit import Edited
@@ -41,8 +39,7 @@ from model.notices import replayed
 from model.onnx_export.export import Build, ExportError, export, read_manifest
 from model.onnx_export.parity import ParityError
 from model.point_in_time import differing
-from model.serving_skew import remarks, skew
-from model.source_profile.remote_journal import place_at
+from model.serving_skew import remarks, skew_at
 from model.train import RecipeError, read_recipe, train
 
 OK, USAGE, NO_MODEL, FORGE = 0, 2, 5, 6
@@ -186,7 +183,7 @@ def _make(args: argparse.Namespace, into: Path) -> Path:
     fitted = train(read_recipe(args.recipe), args.today)
     split = fitted.split
     if args.journal:
-        fitted = replace(fitted, sent=_compared_with(args.journal, split, fitted.contract))
+        fitted = replace(fitted, sent=skew_at(args.journal, split, fitted.contract))
     _say(
         f"trained on {len(split.train):,} rows, holdout of {len(split.holdout):,} later rows: "
         + ", ".join(f"{name} {value:.4f}" for name, value in fitted.metrics.items())
@@ -200,19 +197,6 @@ def _make(args: argparse.Namespace, into: Path) -> Path:
         _say(f"warning: {line}")
     _say(f"exported {made.name}; estimator and ONNX agree")
     return made
-
-
-def _compared_with(journal: str, split: Split, contract: Contract) -> dict[str, Any]:
-    """The rows beside those in the *journal*; a journal that cannot be read stops no training, but the gate's rule.
-
-    Before the first model serves there is none: then nothing was sent that could be compared.
-    """
-    try:
-        return skew(place_at(journal), pd.concat([split.train, split.holdout], ignore_index=True), contract)
-    except FileNotFoundError as error:
-        return {"unjoined": str(error)}
-    except OSError as error:
-        return {"failed": str(error)}
 
 
 def commit_of(recipe: Path) -> str:

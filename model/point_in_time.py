@@ -17,15 +17,13 @@ import numpy as np
 import pandas as pd
 
 from contracts.row_contract import Contract, ContractError, Feature
-from contracts.tolerance import allowed, spread_of
 from model.data import Split
 from model.loaded_columns import settled
 from model.recipe_errors import words_of
+from model.row_differences import plain, unequal
 
 #: Periods of the comparison: upper bounds of a row's days before the earlier end; the last period has no bound.
 PERIODS = (1, 7, 28)
-#: Differences of a number up to this share of it, or of the column's standard deviation, are rounding.
-ROUNDING = 1e-5
 #: Fewer different values show no relation of the two loads.
 FEW = 10
 #: How many rows are stored of each feature that differs.
@@ -211,11 +209,7 @@ def _differences(feature: Feature, here: Array, there: Array, pairs: _Pairs) -> 
         here, there = here[np.lexsort((ours, pairs.group))], there[np.lexsort((theirs, pairs.group))]
     if feature.kind == "category":
         return here, there, np.array([a != b for a, b in zip(here, there, strict=True)], bool)
-    known = np.isfinite(here) & np.isfinite(there)
-    spread = float(spread_of(here[known])) if known.any() else 0.0
-    differs = np.isnan(here) != np.isnan(there)
-    differs[known] = np.abs(here[known] - there[known]) > allowed(there[known], spread, ROUNDING, False)
-    return here, there, differs
+    return here, there, unequal(here, there, here)
 
 
 def _by_period(days: Array) -> list[int]:
@@ -266,12 +260,6 @@ def _examples(
     found = []
     for place, key, at in zip(chosen, rows[contract.key], rows[contract.time], strict=True):
         named = {} if contract.key in contract.private else {"key": str(key)[:LONGEST]}
-        values = {"earlier": _plain(there[place]), "later": _plain(here[place])}
+        values = {"earlier": plain(there[place], LONGEST), "later": plain(here[place], LONGEST)}
         found.append(named | {"time": at.strftime("%Y-%m-%dT%H:%M:%SZ")} | values)
     return found
-
-
-def _plain(value: Any) -> Any:
-    if value is None or (isinstance(value, float) and not np.isfinite(value)):
-        return None
-    return str(value)[:LONGEST] if isinstance(value, str) else float(value)

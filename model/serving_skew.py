@@ -16,14 +16,14 @@ import pandas as pd
 
 from contracts.journal_format import Listing, Place, frames
 from contracts.row_contract import Contract, Feature
-from contracts.tolerance import allowed, spread_of
+from model.data import Split
+from model.row_differences import plain, unequal, unequal_texts
+from model.source_profile.remote_journal import place_at
 
 #: The newest days of the loaded rows that are compared, and about how many rows of them.
 DAYS, ROWS = 14, 20_000
 #: Days by which an answer may be away from the time of its row.
 AHEAD = 2
-#: The models compute in float32: smaller differences, as a share of the number or the column's deviation, are none.
-ROUNDING = 1e-5
 #: Fewer matched rows show nothing; a cause explains at least this share of the differing rows.
 FEW, MOST = 50, 0.8
 EXAMPLES = 3
@@ -41,6 +41,19 @@ class _Pairs:
     loaded: pd.DataFrame
     sent: pd.DataFrame
     before: pd.DataFrame
+
+
+def skew_at(journal: str, split: Split, contract: Contract) -> dict[str, Any]:
+    """As `skew`, for the *journal* in a folder or at a URL; one that cannot be read is `failed`, for the gate to judge.
+
+    Before the first model serves there is none: then nothing was sent that could be compared.
+    """
+    try:
+        return skew(place_at(journal), pd.concat([split.train, split.holdout], ignore_index=True), contract)
+    except FileNotFoundError as error:
+        return {"unjoined": str(error)}
+    except OSError as error:
+        return {"failed": str(error)}
 
 
 def skew(place: Place, rows: pd.DataFrame, contract: Contract) -> dict[str, Any]:
@@ -204,8 +217,8 @@ def _described(feature: Feature, pairs: _Pairs, contract: Contract, differs: Arr
                 else {"key": str(pairs.loaded[contract.key].iloc[place])[:LONGEST]}
             ),
             "time": f"{at.iloc[place]:%Y-%m-%dT%H:%M:%SZ}",
-            "sent": _plain(sent[place]),
-            "loaded": _plain(loaded[place]),
+            "sent": plain(sent[place], LONGEST),
+            "loaded": plain(loaded[place], LONGEST),
         }
         for place in chosen
     ]
@@ -225,15 +238,7 @@ def _missing(values: Array) -> Array:
 
 
 def _unequal(feature: Feature, loaded: Array, sent: Array) -> Array:
-    one_missing = _missing(loaded) != _missing(sent)
-    both = ~_missing(loaded) & ~_missing(sent)
-    other = np.zeros(len(loaded), bool)
-    if feature.kind == "category":
-        other[both] = loaded[both] != sent[both]
-    elif both.any():
-        spread = float(spread_of(loaded[both]))
-        other[both] = np.abs(loaded[both] - sent[both]) > allowed(loaded[both], spread, ROUNDING, False)
-    return np.asarray(one_missing | other)
+    return unequal_texts(sent, loaded) if feature.kind == "category" else unequal(sent, loaded, loaded)
 
 
 def _cause(
@@ -280,10 +285,6 @@ def _before(feature: Feature, pairs: _Pairs, contract: Contract) -> Array:
     yesterday = usual.reindex(pairs.loaded[contract.time].dt.floor("D") - DAY).to_numpy()
     found = np.where(pd.isna(found), yesterday, found)
     return np.asarray(found if feature.kind == "category" else found.astype("float64"))
-
-
-def _plain(value: Any) -> Any:
-    return None if pd.isna(value) else str(value)[:LONGEST] if isinstance(value, str) else float(value)
 
 
 def remarks(found: Mapping[str, Any]) -> list[str]:

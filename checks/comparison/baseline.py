@@ -1,7 +1,8 @@
-"""The baseline: a decision tree of depth three, trained on the candidate's training rows."""
+"""Simple predictions to compare with: a decision tree of depth three (the baseline), and a constant."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ DEPTH = 3
 
 
 def baseline(evidence: Evidence) -> Array:
-    """The scores of the holdout by the baseline."""
+    """The scores of the holdout by a tree that is trained on the candidate's training rows."""
     contract = evidence.contract
     train, holdout = inputs(contract, evidence.train, evidence.holdout)
     tree = (DecisionTreeRegressor if contract.task == "regression" else DecisionTreeClassifier)(
@@ -26,6 +27,14 @@ def baseline(evidence: Evidence) -> Array:
         return np.asarray(tree.predict(holdout), dtype=float)
     probabilities = np.asarray(tree.predict_proba(holdout), dtype=float)
     return probabilities[:, 1] if contract.task == "binary" else probabilities
+
+
+def constant_scores(truth: Array, like: Array, of: Callable[[Array], Any] = np.mean) -> Array:
+    """Scores that do not depend on the row, in the shape of *like*: the shares of the classes, or *of* the outcomes."""
+    if like.ndim == 1:
+        return np.full(like.shape, of(truth))
+    shares = np.bincount(truth.astype(int), minlength=like.shape[1]) / len(truth)
+    return np.tile(shares, (len(truth), 1))
 
 
 def inputs(contract: Contract, *tables: Any) -> list[Array]:

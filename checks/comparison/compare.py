@@ -169,6 +169,14 @@ def gain(metric: str, value: float) -> str:
     return f"{value:+.2%}" if metric in RELATIVE else f"{value:+.4f}"
 
 
+def gain_over(gap: Gap, against: str) -> str:
+    """The gain over *against* with its confidence interval, as text."""
+    interval = f"{gap.days} days: too few for an interval"
+    if gap.low is not None and gap.high is not None:
+        interval = f"{gap.confidence:.0%} CI {gain(gap.metric, gap.low)} to {gain(gap.metric, gap.high)}"
+    return f"gain {gain(gap.metric, gap.value)} over {against} ({interval})"
+
+
 def finding(rule: str, gap: Gap, margin: float, against: str, superior: bool = False) -> Finding:
     """The finding on a gain: not worse than the *margin* (non-inferiority), or *superior*: better."""
     limit = 0.0 if superior else -margin
@@ -179,15 +187,11 @@ def finding(rule: str, gap: Gap, margin: float, against: str, superior: bool = F
         "FAIL": f"The candidate must be {required}.",
         "INCONCLUSIVE": missing(gap, limit),
     }[outcome]
-    interval = f"{gap.days} days: too few for an interval"
-    if gap.low is not None and gap.high is not None:
-        low, high = gain(gap.metric, gap.low), gain(gap.metric, gap.high)
-        interval = f"{gap.confidence:.0%} CI {low} to {high}"
     more = more_rows(gap, limit) if outcome == "INCONCLUSIVE" else None
     return Finding(
         rule,
         outcome,
-        f"gain {gain(gap.metric, gap.value)} over {against} ({interval})",
+        gain_over(gap, against),
         "above 0" if superior else f"at least {gain(gap.metric, -margin)}",
         why,
         more_rows=more,

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from checks.comparison.weighted_metrics import METRICS
+from checks.earlier_rows import categories_in, has_known
 from checks.evidence import Array, days_of, rows_of, score, target
 from serve.release.bundle import Bundle
 from serve.release.manifest import BundleError
@@ -30,10 +30,7 @@ class Evaluation:
 
     def knows(self, rows: pd.DataFrame) -> Any:
         """Which rows have only values that the model was trained or evaluated with: (n,)."""
-        seen = np.ones(len(rows), dtype=bool)
-        for name, values in self.known.items():
-            seen &= (rows[name].isin(values) | rows[name].isna()).to_numpy()
-        return seen
+        return has_known(rows, self.known)
 
     def value(self, metric: str) -> float:
         """The *metric* when the model was evaluated."""
@@ -53,11 +50,10 @@ def own_evaluation(bundle: Bundle) -> Evaluation | str:
     except BundleError as error:
         return str(error)
     contract = bundle.contract
-    names = [each.name for each in contract.features if each.kind == "category"]
     return Evaluation(
         target(rows, contract),
         score(bundle, rows),
         days_of(rows, contract),
         pd.Timestamp(rows[contract.time].max()),
-        {name: frozenset(rows[name].dropna()) | frozenset(train[name].dropna()) for name in names},
+        categories_in(pd.concat([train, rows]), contract),
     )

@@ -19,6 +19,7 @@ import pandas as pd
 from scipy import special
 
 from checks.comparison.backtest import Period, backtest
+from checks.comparison.baseline import constant_scores
 from checks.comparison.own_evaluation import Evaluation
 from checks.comparison.period_effect import Level, PeriodEffect, level, period_effect
 from checks.comparison.weighted_metrics import METRICS, RELATIVE, Means, Measure
@@ -176,7 +177,7 @@ def _change(
         measure(evaluation.truth, evaluation.scores)(),
         measure(truth, scores[new])(),
         measure(truth, evidence.holdout_scores[new])(),
-        measure(evaluation.truth, _constant(evaluation))(),
+        measure(evaluation.truth, constant_scores(evaluation.truth, evaluation.scores))(),
         max(limit, moved, _least(metric, evidence.contract.task, gate)),
         len(truth),
         count,
@@ -185,15 +186,6 @@ def _change(
         evaluation.length,
         _lag(evaluation, days),
     )
-
-
-def _constant(evaluation: Evaluation) -> Array:
-    """Scores that do not depend on the row: the shares of the classes, or the mean outcome."""
-    truth, scores = evaluation.truth, evaluation.scores
-    if scores.ndim == 1:
-        return np.full(len(truth), truth.mean())
-    shares = np.bincount(truth.astype(int), minlength=scores.shape[1]) / len(truth)
-    return np.tile(shares, (len(truth), 1))
 
 
 def _lag(evaluation: Evaluation, days: Any) -> float:

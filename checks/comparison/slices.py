@@ -20,7 +20,7 @@ import numpy as np
 from sklearn.tree import DecisionTreeRegressor
 
 from checks.comparison.bootstrap import Blocks, Gap, measures, paired
-from checks.comparison.compare import fresh_blocks, gain, missing, more_rows
+from checks.comparison.compare import fresh_blocks, gain, gain_over, missing, more_rows
 from checks.comparison.weighted_metrics import METRICS, losses
 from checks.evidence import Array, Evidence
 from checks.verdict import Finding, Outcome
@@ -88,10 +88,7 @@ def _finding(each: Slice, gap: Gap, limit: float, worse: tuple[bool, bool], test
     if outcome == "INCONCLUSIVE":
         why, more = missing(gap, limit), more_rows(gap, limit)
         severity = "hold" if suspect and severity != "warn" else "warn"
-    interval = f"{gap.days} days: too few for an interval"
-    if gap.low is not None and gap.high is not None:
-        interval = f"{gap.confidence:.0%} CI {gain(gap.metric, gap.low)} to {gain(gap.metric, gap.high)}"
-    observed = f"{each.name}: gain {gain(gap.metric, gap.value)} over the champion ({interval}) on {gap.rows:,} rows"
+    observed = f"{each.name}: {gain_over(gap, 'the champion')} on {gap.rows:,} rows"
     corrected = f"at least {gain(gap.metric, limit)}, corrected for {tested} slice{'s' if tested > 1 else ''}"
     return Finding(each.rule, outcome, observed, corrected, why, severity, more)
 

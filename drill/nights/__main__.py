@@ -10,23 +10,18 @@ An interrupted run continues if recipe, days and code are the same.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import shutil
 import sys
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
 
-for each in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):  # two processes share two cores
-    os.environ.setdefault(each, "1")
-for each in ("GITHUB_STEP_SUMMARY", "GITHUB_OUTPUT"):
-    os.environ.pop(each, None)
-
-from drill.drill_digest import beside, identity  # noqa: E402
-from drill.workers import spread  # noqa: E402
-from forge.closed_pipes import ignore_closed_pipes  # noqa: E402
+from drill.console import say, stop
+from drill.drill_digest import beside, identity
+from drill.stored_json import read_json, write_json
+from drill.workers import spread
+from forge.closed_pipes import ignore_closed_pipes
 
 FOLDER = Path("build/nights")
 SUBJECT, NIGHTS = "subject.json", "nights.json"
@@ -45,13 +40,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         {"make": _make, "judge": _judge, "report": _report}[args.command](args)
     except ConfigurationError as error:
-        return _stop(USAGE, error)
+        return stop(USAGE, error)
     except ModuleNotFoundError as error:
-        return _stop(NO_NIGHTS, f"{error}: see --help for which environment {args.command} is for")
+        return stop(NO_NIGHTS, f"{error}: see --help for which environment {args.command} is for")
     except (NightsError, OSError) as error:
-        return _stop(NO_NIGHTS, error)
+        return stop(NO_NIGHTS, error)
     except KeyboardInterrupt:
-        return _stop(130, "interrupted; run the same command again to continue")
+        return stop(130, "interrupted; run the same command again to continue")
     return OK
 
 
@@ -68,16 +63,16 @@ def _make(args: argparse.Namespace) -> None:
         raise NightsError(str(error)) from error
     days = days_until(args.today, args.nights, args.every)
     of = identity(days[0], args.every, rules.export.parity, files=beside(args.recipe))
-    if (args.out / SUBJECT).is_file() and _json(args.out / SUBJECT).get("of") != of:
+    if (args.out / SUBJECT).is_file() and read_json(args.out / SUBJECT).get("of") != of:
         shutil.rmtree(args.out)
     args.out.mkdir(parents=True, exist_ok=True)
     run = {"of": of, "recipe": str(args.recipe), "rows": ROWS, "every": args.every, "days": [*map(str, days)]}
-    (args.out / SUBJECT).write_text(json.dumps(run), encoding="utf-8")
-    _say(f"training {len(days)} bundles of {args.recipe}, as of {days[0]} to {days[-1]} ...")
+    write_json(args.out / SUBJECT, run)
+    say(f"training {len(days)} bundles of {args.recipe}, as of {days[0]} to {days[-1]} ...")
     tasks = [(Subject(args.recipe, day, rules.export.parity), args.out) for day in days]
     for number, made in enumerate(spread(make, tasks, lost), 1):
         why = f": left out: {made.left_out}" if made.left_out else ""
-        _say(f"[{number:>3} of {len(days)}] {made.today}{why}")
+        say(f"[{number:>3} of {len(days)}] {made.today}{why}")
 
 
 def _judge(args: argparse.Namespace) -> None:
@@ -86,15 +81,15 @@ def _judge(args: argparse.Namespace) -> None:
 
     if not (args.out / SUBJECT).is_file():
         raise NightsError(f"there are no nights in {args.out}; run: python -m drill.nights make")
-    run = _json(args.out / SUBJECT)
+    run = read_json(args.out / SUBJECT)
     paths = [args.out / MADE.format(today=day) for day in run["days"]]
     if missing := [path for path in paths if not path.is_file()]:
         raise NightsError(f"{len(missing)} of {len(paths)} bundles do not exist yet; run the same make again")
     read_rules(args.rules)
-    _say("loading Deepchecks ...")
+    say("loading Deepchecks ...")
     from drill.nights.night_verdict import judge, lost  # noqa: PLC0415 -- once, before the workers are forked
 
-    made = [Made(**_json(path)) for path in paths]
+    made = [Made(**read_json(path)) for path in paths]
     nights = pairs(made)
     if not nights:
         why = next((each.left_out for each in made if each.left_out), "")
@@ -104,16 +99,16 @@ def _judge(args: argparse.Namespace) -> None:
     verdicts = []
     for number, verdict in enumerate(spread(judge, tasks, lost), 1):
         verdicts.append(verdict)
-        _say(f"[{number:>3} of {len(tasks)}] {verdict['today']} {verdict['decision']:<8}{verdict['summary'][:150]}")
+        say(f"[{number:>3} of {len(tasks)}] {verdict['today']} {verdict['decision']:<8}{verdict['summary'][:150]}")
     verdicts.sort(key=lambda verdict: str(verdict["today"]))
     left_out = [{"today": each.today, "why": each.left_out} for each in made if each.left_out]
     found = {**run, "when": f"{datetime.now(UTC):%Y-%m-%d}", "verdicts": verdicts, "left_out": left_out}
-    (args.out / NIGHTS).write_text(json.dumps(found, indent=1, ensure_ascii=False), encoding="utf-8")
+    write_json(args.out / NIGHTS, found)
     from drill.nights.rates_report import summary  # noqa: PLC0415
 
-    _say("")
+    say("")
     for line in summary(found):
-        _say(line)
+        say(line)
 
 
 def _report(args: argparse.Namespace) -> None:
@@ -123,21 +118,8 @@ def _report(args: argparse.Namespace) -> None:
     paths = [path / NIGHTS for path in args.folders or [args.out]]
     if missing := [str(path) for path in paths if not path.is_file()]:
         raise NightsError(f"there is no {', '.join(missing)}; run: python -m drill.nights judge")
-    put(args.document, "nights", markdown([_json(path) for path in paths]))
-    _say(f"{args.document} has the error rates")
-
-
-def _json(path: Path) -> Any:
-    return json.loads(path.read_text(encoding="utf-8"))
-
-
-def _say(words: str) -> None:
-    print(words, flush=True)
-
-
-def _stop(code: int, why: object) -> int:
-    print(f"error: {why}", file=sys.stderr)
-    return code
+    put(args.document, "nights", markdown([read_json(path) for path in paths]))
+    say(f"{args.document} has the error rates")
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import itertools
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from drill.stored_json import read_json, write_json
 
 if TYPE_CHECKING:  # the gate's environment cannot import it
     from drill.thinned_recipe import Subject
@@ -35,7 +36,7 @@ def make(subject: Subject, into: Path) -> Made:
     """The bundle of the user's recipe as of the subject's day, in *into*. An existing one is not made again."""
     written = into / MADE.format(today=subject.today)
     if written.is_file():
-        return Made(**json.loads(written.read_text(encoding="utf-8")))
+        return Made(**read_json(written))
     try:
         made = Made(f"{subject.today}", str(subject.plain(into, subject.today)))
     except (Exception, SystemExit) as error:  # anything that the recipe or its libraries raise
@@ -59,8 +60,5 @@ def pairs(made: Sequence[Made]) -> list[tuple[Made, Made]]:
 
 
 def _write(made: Made, into: Path) -> Made:
-    written = into / MADE.format(today=made.today)
-    draft = written.with_suffix(".draft")
-    draft.write_text(json.dumps(asdict(made)), encoding="utf-8", errors="backslashreplace")
-    draft.replace(written)
+    write_json(into / MADE.format(today=made.today), asdict(made))
     return made

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from datetime import date
 from pathlib import Path
@@ -12,12 +11,13 @@ from checks.gate import run_gate
 from checks.gate_inputs import from_folders
 from contracts.thresholds import read_rules
 from drill.nights.night_bundles import Made
+from drill.stored_json import read_json, write_json
 
 
 def judge(champion: Made, candidate: Made, limits: Path, of: str) -> dict[str, Any]:
     """Decision, summary and findings, stored next to the bundle for the same digest *of* the inputs."""
     stored = Path(candidate.bundle).parent / "night.json"
-    if stored.is_file() and (found := json.loads(stored.read_text(encoding="utf-8")))["of"] == of:
+    if stored.is_file() and (found := read_json(stored))["of"] == of:
         return dict(found["verdict"])
     inputs = from_folders(Path(candidate.bundle), Path(champion.bundle), None)
     with tempfile.TemporaryDirectory() as work:
@@ -33,9 +33,7 @@ def judge(champion: Made, candidate: Made, limits: Path, of: str) -> dict[str, A
         "summary": result.verdict.summary,
         "findings": [{name: getattr(each, name) for name in named} for each in result.verdict.findings],
     }
-    draft = stored.with_suffix(".draft")
-    draft.write_text(json.dumps({"of": of, "verdict": verdict}), encoding="utf-8")
-    draft.replace(stored)
+    write_json(stored, {"of": of, "verdict": verdict})
     return verdict
 
 

@@ -15,6 +15,7 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
+from drill.streams.generated_days import rows_between
 from model.contract import Contract, Feature, Target
 
 #: Station: size, kind.
@@ -63,11 +64,7 @@ def window(today: date) -> tuple[datetime, datetime]:
 
 def load(start: datetime, end: datetime) -> pd.DataFrame:
     """The hours from *start* up to *end*."""
-    days = range(
-        (start.date() - START).days, (end - timedelta(microseconds=1)).date().toordinal() - START.toordinal() + 1
-    )
-    rows = pd.concat([_day(day) for day in days], ignore_index=True)
-    return rows[(rows["hour_at"] >= start) & (rows["hour_at"] < end)].reset_index(drop=True)
+    return rows_between(_day, START, "hour_at", start, end)
 
 
 def estimator() -> Pipeline:

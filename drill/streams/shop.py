@@ -16,6 +16,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
+from drill.streams.generated_days import rows_between
 from model.contract import Contract, Feature, Target
 
 #: Country: share of the orders, units of its currency for a euro, effect on the logit.
@@ -65,13 +66,7 @@ def window(today: date) -> tuple[datetime, datetime]:
 
 def load(start: datetime, end: datetime) -> pd.DataFrame:
     """The orders from *start* up to *end*."""
-    days = range(
-        (start.date() - START).days, (end - timedelta(microseconds=1)).date().toordinal() - START.toordinal() + 1
-    )
-    rows = pd.concat([_day(day) for day in days], ignore_index=True)
-    return (
-        rows[(rows["ordered_at"] >= start) & (rows["ordered_at"] < end)].drop(columns="chance").reset_index(drop=True)
-    )
+    return rows_between(_day, START, "ordered_at", start, end).drop(columns="chance")
 
 
 def estimator() -> Pipeline:

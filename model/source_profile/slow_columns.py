@@ -23,7 +23,7 @@ LOOKS = 5
 LEAST_STEP = 0.3
 #: With fewer values: the most that its values may have differed, as a factor, and the least change of unit.
 NARROW = 3.0
-#: A smaller code may be a figure.
+#: A usual code for "missing" up to this may be the next figure: September follows August.
 SMALLEST_CODE = 9
 
 

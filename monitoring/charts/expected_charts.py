@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date
 
 import numpy as np
 
 from contracts.monitoring_limits import Monitoring
 from monitoring.charts.charting import Chart, charts, signals_of
-from monitoring.charts.expected_movement import TRENDING, expected
+from monitoring.charts.expected_movement import TRENDING, day_number, expected
 from monitoring.charts.signals import Measure, Signal, Unknown, by_series
 from monitoring.metrics.robust_trend import Trend
 
@@ -126,7 +125,7 @@ def _on_holidays(
     for each in measures:
         days = charted.get(each.name, ())
         if each.day in holidays and days and not any(day.day == each.day for day in days):
-            nearest = min(days, key=lambda day: (abs(_number(day.day) - _number(each.day)), day.day))
+            nearest = min(days, key=lambda day: (abs(day_number(day.day) - day_number(each.day)), day.day))
             yield replace(
                 nearest, day=each.day, value=each.value, rows=each.rows, level=None, holiday=holidays[each.day]
             )
@@ -134,7 +133,3 @@ def _on_holidays(
 
 def _newest(part: Part) -> str:
     return max((each.day for each in (*part.now, *part.before)), default="")
-
-
-def _number(day: str) -> int:
-    return date.fromisoformat(day).toordinal()

@@ -140,7 +140,7 @@ def _apart(known: Sequence[Measure], trained: Sequence[Measure]) -> Movement | N
 def _as_last_year(known: Sequence[Measure], past: Sequence[Measure], newest: str) -> Movement | None:
     """The movement of the year before, or None where it is not significant."""
     days = _days(known)
-    first, last = int(days[0]), int(_number(newest))
+    first, last = int(days[0]), day_number(newest)
     squared = known[0].metric == "jensen_shannon"  # squares of distances add up
     calendar = np.arange(first - REACH, last + REACH + 1)
     value = np.full(len(calendar), np.nan)
@@ -198,8 +198,9 @@ def _shifted(signal: Signal, offset: float, width: float) -> Signal:
 
 
 def _days(measures: Sequence[Measure | Signal]) -> Numbers:
-    return np.array([_number(each.day) for each in measures], dtype=float)
+    return np.array([day_number(each.day) for each in measures], dtype=float)
 
 
-def _number(day: str) -> int:
+def day_number(day: str) -> int:
+    """The number of a *day* since 1970."""
     return int(np.datetime64(day, "D").astype(int))

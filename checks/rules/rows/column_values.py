@@ -17,6 +17,7 @@ from checks.rules.rows.column_pace import pace_of, runs_of_days
 from checks.verdict import Finding, ruled
 from contracts.gate_limits import Rows
 from contracts.tolerance import EQUAL, spread_of
+from model.source_profile.slow_columns import SMALLEST_CODE
 from model.source_profile.unit_changes import SENTINELS
 
 #: Fewest rows in both bundles for a comparison of their values.
@@ -25,8 +26,6 @@ MIN_ROWS = 200
 NEW_SHARE = 0.002
 #: Fewest days with the new value: weather explains one or two.
 MIN_DAYS = 3
-#: Usual codes for "missing" up to this may be the next figure of a slow column: September follows August.
-SMALLEST_CODE = 9
 #: Rows without which a day of a column that varies within days is not constant.
 MIN_CONSTANT = 10
 #: A value in more than this share of the training rows is a usual state (no discount), which may last for a week.

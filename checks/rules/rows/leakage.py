@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from checks.comparison.baseline import constant_scores
 from checks.comparison.weighted_metrics import losses
+from checks.earlier_rows import categories_in, has_known
 from checks.evidence import Array, Evidence
 from checks.insights.permutation_importance import Importance, interval
 from checks.rules.rows.feature_power import MIN_CASES, Power, power_alone, power_of_scores, rare_classes
 from checks.verdict import Finding, ruled
 from contracts.gate_limits import Leakage
-from contracts.row_contract import Contract
 
 #: Strata of equally many rows, from the rarest values to the commonest.
 STRATA = 20
@@ -174,7 +175,8 @@ def _powers(evidence: Evidence, champion_rows: pd.DataFrame | None, limits: Leak
     whole = {}
     if before is not None and evidence.champion is not None:
         whole = power_of_scores(contract, evidence.truth, evidence.champion, evidence.days)
-    alike = [each[_known(each, contract, before)] for each in (evidence.train, evidence.holdout)]
+    known = {} if before is None else categories_in(before, contract)
+    alike = [each[has_known(each, known)] for each in (evidence.train, evidence.holdout)]
     same = [len(each) for each in alike] == [len(evidence.train), len(evidence.holdout)]
     found = []
     for feature in contract.features:
@@ -190,15 +192,6 @@ def _powers(evidence: Evidence, champion_rows: pd.DataFrame | None, limits: Leak
             shown = label if contract.task == "multiclass" else ""
             found.append(_Solo(feature.name, shown, now, then.get(label), again.get(label), limit))
     return found
-
-
-def _known(rows: pd.DataFrame, contract: Contract, before: pd.DataFrame | None) -> Any:
-    """Whether all categories of a row occur in the rows *before*, too: (n,)."""
-    known = np.ones(len(rows), dtype=bool)
-    for feature in contract.features:
-        if feature.kind == "category" and before is not None and feature.name in before:
-            known &= (rows[feature.name].isna() | rows[feature.name].isin(before[feature.name].unique())).to_numpy()
-    return known
 
 
 def _better_alone(evidence: Evidence, champion: Array, names: Sequence[str]) -> str:
@@ -224,16 +217,7 @@ def _gain(evidence: Evidence, champion: Array) -> tuple[float, float, float]:
     fresh, metric = evidence.fresh, "mae" if evidence.contract.task == "regression" else "log_loss"
     truth = evidence.truth[fresh]
     ours, theirs = (losses(metric, truth, scores[fresh]) for scores in (evidence.holdout_scores, champion))
-    constant = losses(metric, truth, _constant(evidence.contract, truth, champion[fresh]))
+    number = evidence.contract.task == "regression"
+    constant = losses(metric, truth, constant_scores(truth, champion[fresh], np.median if number else np.mean))
     low, _ = interval(theirs - ours, evidence.days[fresh])
     return float((theirs - ours).mean()), low, float((constant - theirs).mean())
-
-
-def _constant(contract: Contract, truth: Array, like: Array) -> Array:
-    """The best constant prediction, in the shape of the scores *like*."""
-    if contract.task == "regression":
-        return np.full(like.shape, np.median(truth))
-    if like.ndim == 1:
-        return np.full(like.shape, truth.mean())
-    shares = np.bincount(truth.astype(int), minlength=like.shape[1]) / len(truth)
-    return np.tile(shares, (len(truth), 1))
