@@ -18,8 +18,8 @@ from checks.evidence import gather
 from checks.gate_inputs import GateInputs
 from checks.insights.review import Review
 from checks.measurements import measure
+from checks.reports.evidence_charts import drawn
 from checks.reports.html_page import page as html_page
-from checks.reports.mermaid import drawn
 from checks.reports.pull_request import markdown, refused_markdown
 from checks.rules.registry import required_rules, run_rules
 from checks.verdict import Verdict, judge

@@ -16,6 +16,7 @@ from monitoring.incidents.issue_text import CauseFacts, Evidence, body, daily_co
 from monitoring.metrics.label_delay import estimate_errors
 from monitoring.metrics.spread import mean_interval
 from reporting.markdown import text
+from reporting.mermaid import xychart
 
 CHARTS = 3
 
@@ -230,15 +231,16 @@ def table(series: Sequence[list[Signal]]) -> str:
 
 
 def chart(days: Sequence[Signal]) -> str:
-    """A series and its limit as a Mermaid chart, which GitHub draws; no character of the title ends its string."""
-    limit = ", ".join(f"{_limit(day) or 0.0:.4g}" for day in days)
-    names = ", ".join(f'"{day.day[5:]}"' for day in days)
-    values = ", ".join(f"{day.value:.4g}" for day in days)
+    """A series and its limit as a Mermaid chart."""
     unit = " in ms" if days[0].kind == "latency" else ""
-    heading = "".join(char for char in _name(days[0]) + unit if char.isalnum() or char in " _-.=")[:80]
-    return (
-        f'```mermaid\nxychart-beta\n  title "{heading} and its control limit"\n'
-        f"  x-axis [{names}]\n  bar [{values}]\n  line [{limit}]\n```"
+    title = f"{_name(days[0])[:60]}{unit} and its control limit"
+    limits = [_limit(day) or 0.0 for day in days]
+    return xychart(
+        title,
+        f"{days[0].kind.replace('_', ' ')}{unit}",
+        [day.day[5:] for day in days],
+        [day.value for day in days],
+        [limits],
     )
 
 

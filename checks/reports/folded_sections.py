@@ -8,9 +8,9 @@ from typing import Any
 from checks.insights.permutation_importance import Importance
 from checks.insights.prediction_churn import Churn, SliceChurn
 from checks.insights.review import Review
-from checks.reports.mermaid import xychart
 from checks.rules.serving.serving_load import Served
 from reporting.markdown import Section, table_row, text
+from reporting.mermaid import xychart
 
 #: More of a kind than these are counted, and not listed.
 MOST_SLICES, MOST_FEATURES, MOST_SHIFTS, MOST_BARS = 15, 40, 12, 12
@@ -112,7 +112,7 @@ def _features(importances: Sequence[Importance]) -> str:
     few = [each for each in importances if each.status != "removed"][:MOST_BARS]
     if any(each.benefit > 0 for each in few):
         bars = [max(each.benefit, 0.0) for each in few]
-        lines += ["", xychart("Permutation importance", first.loss, [each.name for each in few], bars)]
+        lines += ["", xychart("Permutation importance", first.loss, [each.name for each in few], bars, from_zero=True)]
     return "\n".join(lines)
 
 

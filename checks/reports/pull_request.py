@@ -13,8 +13,8 @@ from checks.comparison.compare import Compared, gain
 from checks.comparison.earlier_gains import gains_line
 from checks.gate_inputs import GateInputs
 from checks.measurements import Measurements, Slice
+from checks.reports.evidence_charts import charts as mermaid_charts
 from checks.reports.folded_sections import most_churn, sections
-from checks.reports.mermaid import charts as mermaid_charts
 from checks.reports.model_changes import changed_names, model_changes
 from checks.rules.holdout_reuse import hidden_line
 from checks.verdict import LIMITS, LIVE, OUTCOMES, Finding, Outcome, Verdict, rules_changed

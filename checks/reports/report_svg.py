@@ -6,9 +6,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from checks.reports.mermaid import Chart, number
+from checks.reports.evidence_charts import Chart
 from reporting import svg
 from reporting.html import Figure, Table
+from reporting.mermaid import number
 
 WIDTH, HEIGHT = 360, 220
 LEFT, RIGHT, TOP, BOTTOM = 44, 8, 26, 78

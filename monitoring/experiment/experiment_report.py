@@ -12,6 +12,7 @@ from typing import Any
 from monitoring.experiment.decision import MeasureResult
 from monitoring.experiment.variant_comparison import Result
 from reporting.markdown import text
+from reporting.mermaid import xychart
 
 #: Begins the marker of every experiment's issue.
 MARKER = "experiment:"
@@ -144,12 +145,9 @@ def _chart(measure: MeasureResult) -> str:
     if len(shown) < 2:
         return ""
     lines = (measure.sequence.mean, measure.sequence.low, measure.sequence.high)
-    drawn = "\n".join(f"  line [{', '.join(f'{float(values[day]):.4g}' for day in shown)}]" for values in lines)
-    names = ", ".join(f'"{day + 1}"' for day in shown)
-    return (
-        f'```mermaid\nxychart-beta\n  title "gain in {measure.name}: mean and interval"\n'
-        f'  x-axis "day" [{names}]\n{drawn}\n```'
-    )
+    drawn = [[float(values[day]) for day in shown] for values in lines]
+    title = f"gain in {measure.name}, mean and interval"
+    return xychart(title, "gain", [str(day + 1) for day in shown], lines=drawn, across="day")
 
 
 def _shown(measure: MeasureResult, most: int) -> list[int]:

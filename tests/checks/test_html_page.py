@@ -12,9 +12,9 @@ from checks.insights.distribution_shift import Shift
 from checks.insights.permutation_importance import Importance
 from checks.insights.prediction_churn import Churn, ScoreChange, SliceChurn
 from checks.insights.review import Review
+from checks.reports.evidence_charts import Chart
 from checks.reports.folded_sections import most_churn, sections
 from checks.reports.html_page import page
-from checks.reports.mermaid import Chart
 from checks.reports.report_svg import Interval, bars, intervals, named_bars
 from checks.rules.serving.serving_load import Served
 from checks.verdict import Finding, judge

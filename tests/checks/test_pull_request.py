@@ -9,10 +9,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from checks.comparison.compare import Compared
-from checks.reports.mermaid import xychart
 from checks.reports.pull_request import report
 from checks.verdict import Finding, judge
 from reporting.markdown import LONGEST
+from reporting.mermaid import xychart
 
 GOLDEN = Path(__file__).parent / "report.md"
 FINDINGS = [
@@ -73,7 +73,7 @@ CANDIDATE = manifest("20260102T0000-bbbbbbb", ["wind", "temp"], remarks=[REMARK]
 CHAMPION = manifest("20260101T0000-aaaaaaa", ["wind"])
 
 
-CHART = xychart("log_loss by day", "log_loss", ["04-15", "04-16"], [0.5, 0.4], [0.6, 0.3])
+CHART = xychart("log_loss by day", "log_loss", ["04-15", "04-16"], [0.5, 0.4], [[0.6, 0.3]], from_zero=True)
 SLICES = [("origin = EWR", 4924, 0.5521, 0.6466), ("origin = JFK", 4278, 0.5164, 0.5153)]
 
 

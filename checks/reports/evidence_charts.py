@@ -1,4 +1,4 @@
-"""Small charts that GitHub draws by itself: Mermaid text, from numbers and dates alone.
+"""The charts of the report: the metric by day, the scores, and calibration.
 
 Mermaid has no legend, so bars are always the candidate and the line the champion, and it is said.
 Bars begin at zero: their lengths are compared.
@@ -6,8 +6,6 @@ Bars begin at zero: their lengths are compared.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -16,6 +14,7 @@ import numpy as np
 from checks.comparison.calibration import reliability
 from checks.comparison.weighted_metrics import METRICS
 from checks.evidence import Array, Evidence
+from reporting.mermaid import number, xychart
 
 MOST_DAYS = 31
 BINS = 10
@@ -40,7 +39,8 @@ class Chart:
 
     def mermaid(self) -> str:
         """Markdown: the words, for who cannot see it, and the chart."""
-        drawn = xychart(self.title, self.axis, self.labels, self.bars, self.line)
+        lines = [self.line] if self.line else []
+        drawn = xychart(self.title, self.axis, self.labels, self.bars, lines, from_zero=True)
         return f"{self.words}\n\n{drawn}"
 
 
@@ -55,31 +55,6 @@ def drawn(evidence: Evidence, metric: str) -> list[Chart]:
     if evidence.contract.task != "regression":
         found += _calibration(evidence)
     return found
-
-
-def xychart(title: str, axis: str, labels: Sequence[str], bars: Iterable[float], line: Iterable[float] = ()) -> str:
-    """One chart, fenced. Numbers are written out: Mermaid cannot read 1e-05."""
-    bars, line = list(bars), list(line)
-    top = max([*bars, *line])
-    if len({*labels}) < len(labels):  # it would draw two bars of one name in one place
-        labels = [f"{place}. {label}" for place, label in enumerate(labels, 1)]
-    steps = ", ".join(map(_quoted, labels))
-    lines = [
-        "```mermaid",
-        "xychart-beta",
-        f"    title {_quoted(title)}",
-        f"    x-axis [{steps}]",
-        f"    y-axis {_quoted(axis)} 0 --> {number(top * 1.1 or 1.0)}",
-        f"    bar [{', '.join(map(number, bars))}]",
-    ]
-    if line:
-        lines.append(f"    line [{', '.join(map(number, line))}]")
-    return "\n".join([*lines, "```"])
-
-
-def number(value: float, digits: int = 4) -> str:
-    """A number to so many digits, without an exponent."""
-    return np.format_float_positional(float(value), precision=digits, unique=False, fractional=False, trim="-")
 
 
 def _days(evidence: Evidence, metric: str) -> list[Chart]:
@@ -144,8 +119,3 @@ def _chance(scores: Array) -> Array:
 
 def _key(evidence: Evidence) -> str:
     return _ALONE if evidence.champion is None else _WITH
-
-
-def _quoted(words: str) -> str:
-    """Whatever it is, it stays within its quotes."""
-    return '"' + re.sub(r"[^\w .,%-]", "", words, flags=re.ASCII) + '"'
