@@ -71,6 +71,11 @@ class Measurements:
     gains: tuple[EarlierGain, ...] = ()
 
     @property
+    def primary(self) -> Compared | None:
+        """The comparison of the primary metric; None with too few fresh rows."""
+        return next(iter(self.comparison.table), None)
+
+    @property
     def fresh_rows(self) -> int:
         """How many rows of the holdout no model was trained on."""
         return int(self.evidence.fresh.sum())

@@ -37,7 +37,7 @@ class Compared:
     *difference* is the gain: larger is better, and for regression it is a share of the champion's error. It is None
     without a champion; *low* and *high*, its interval at the *confidence*, are None with too few days. *outcome* and *limit* are those of the rule `compare.<metric>`.
     *evaluated* is the champion's metric when it was evaluated, None without that. *widened* is the factor on the interval
-    for the effect of the period.
+    for the effect of the period. *over_baseline* is the lower bound of the primary metric's gain over the baseline.
     """
 
     metric: str
@@ -54,6 +54,7 @@ class Compared:
     confidence: float = 0.95
     evaluated: float | None = None
     widened: float = 1.0
+    over_baseline: float | None = None
 
 
 def fresh_blocks(evidence: Evidence, rules: Compare) -> Blocks:
@@ -102,6 +103,7 @@ def compare(
         table.append(row)
     findings = [*combined(champion, margins, "compare."), *combined(anchor, margins, "compare.anchor.")]
     gap = _gap(margins.primary, truth, (ours, simple), blocks, rules, effects)
+    table[0] = replace(table[0], over_baseline=gap.low)
     return table, [*findings, _against_baseline(gap, margins.margins[margins.primary])]
 
 

@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import numpy as np
 
-from checks.comparison.bootstrap import Blocks, measures
-from checks.evidence import Evidence, score
+from checks.comparison.baseline import constant_scores
+from checks.comparison.bootstrap import Blocks, measures, paired
+from checks.evidence import Array, Evidence, score
 from checks.verdict import Finding, ruled
 from contracts.gate_limits import Behaviour
-from contracts.thresholds import Gate
+from contracts.thresholds import Compare, Gate
 from contracts.tolerance import spread_of
 from serve.release.bundle import Bundle
 
 #: Rows, and values of the feature, that a stated direction is tested on.
 ROWS, STEPS = 300, 8
+#: The confidence with which scores of little spread must be better than a constant.
+SURELY = 0.998
 
 
-def spread(evidence: Evidence, limits: Behaviour) -> Finding:
-    """The scores vary: their standard deviation, relative to that of the outcomes."""
+def spread(evidence: Evidence, limits: Behaviour, compare: Compare) -> Finding:
+    """The scores vary: their standard deviation, relative to that of the outcomes.
+
+    Scores of a rare class, or of an outcome with a few very large values, vary little beside the outcomes: they pass where
+    they are surely better than the best constant of these rows.
+    """
     scores, truth = evidence.holdout_scores, evidence.truth
     if scores.ndim == 2:
         truth = np.eye(scores.shape[1])[truth.astype(int)]
@@ -26,6 +33,8 @@ def spread(evidence: Evidence, limits: Behaviour) -> Finding:
     if ours and outcomes:
         observed = f"the standard deviation of the scores is {ours / outcomes:.1%} of that of the outcomes"
         holds = ours / outcomes >= limits.min_spread
+        if not holds and _beats_constant(evidence, compare):
+            observed, holds = f"{observed}, and they are surely better than any constant", True
     elif ours:
         observed, holds = "the scores vary, and all outcomes are the same", True
     return ruled(
@@ -36,6 +45,16 @@ def spread(evidence: Evidence, limits: Behaviour) -> Finding:
         "A model with nearly constant scores does not discriminate.",
         limits.severity,
     )
+
+
+def _beats_constant(evidence: Evidence, compare: Compare) -> bool:
+    """Whether the primary metric is surely better than that of the constant that is best on these very rows."""
+    task, truth, scores = evidence.contract.task, evidence.truth, evidence.holdout_scores
+    metric = compare.margins(task).primary
+    constant = constant_scores(truth, scores, np.median if metric == "mae" else np.mean)
+    blocks = Blocks(evidence.day_codes, evidence.key_codes, compare.draws, compare.seed)
+    gap = paired(metric, measures(metric, truth, scores, constant), blocks, SURELY, compare.min_days)
+    return gap.low is not None and gap.low > 0
 
 
 def direction(evidence: Evidence, candidate: Bundle, limits: Behaviour) -> Finding:
@@ -78,18 +97,34 @@ def stability(candidate: Bundle, limits: Behaviour) -> Finding:
 def calibration(evidence: Evidence, gate: Gate) -> list[Finding]:
     """Expected calibration error in ten bins (Naeini et al. 2015), beyond two standard errors; not for regression.
 
-    The standard error is that of drawing whole days, since calibration differs from day to day.
+    Beside a champion whose own error on these rows is beyond the limit, too, the candidate's must be larger than that
+    one's, beyond two standard errors of the difference: rejecting it would keep a model that is calibrated no better. The
+    standard errors are those of drawing whole days, since calibration differs from day to day.
     """
     if evidence.contract.task == "regression":
         return []
-    (measure,) = measures("ece", evidence.truth, evidence.holdout_scores)
-    blocks = Blocks(evidence.day_codes, evidence.key_codes, gate.compare.draws, gate.compare.seed)
-    error, deviation = float(measure()), float(np.std(measure.drawn(blocks.day, blocks.times)))
+    limit, blocks = (
+        gate.model.max_calibration_error,
+        Blocks(evidence.day_codes, evidence.key_codes, gate.compare.draws, gate.compare.seed),
+    )
+
+    def measured(scores: Array) -> tuple[float, Array]:
+        (measure,) = measures("ece", evidence.truth, scores)
+        return float(measure()), measure.drawn(blocks.day, blocks.times)
+
+    error, drawn = measured(evidence.holdout_scores)
+    deviation = float(np.std(drawn))
+    observed = f"expected calibration error {error:.3f} (two standard errors over days: {2 * deviation:.3f})"
+    holds = error - 2 * deviation <= limit
+    if evidence.champion is not None:
+        theirs, also = measured(evidence.champion)
+        observed += f"; the champion's on the same rows {theirs:.3f}"
+        holds = holds or (theirs > limit and error - theirs <= 2 * float(np.std(drawn - also)))
     finding = ruled(
         "model.calibration",
-        error - 2 * deviation <= gate.model.max_calibration_error,
-        f"expected calibration error {error:.3f} (two standard errors over days: {2 * deviation:.3f})",
-        f"at most {gate.model.max_calibration_error:g}",
+        holds,
+        observed,
+        f"at most {limit:g}, or the champion's",
         "Users who act on a probability need it to match the observed frequency.",
         gate.model.severity,
     )

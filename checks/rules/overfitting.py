@@ -1,15 +1,21 @@
-"""Overfitting: performance on the training rows, in which a period differs from the next, against the holdout's."""
+"""Overfitting: performance on the training rows, in which a period differs from the next, against the holdout's.
+
+What overfitting harms is the performance on later rows, which the comparison measures. So a candidate that is shown to be
+good there is not rejected for its performance on the training rows: forests and boosted trees often fit those closely.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 from scipy import special
 
 from checks.comparison.bootstrap import Blocks
+from checks.comparison.compare import Compared
 from checks.comparison.weighted_metrics import METRICS
 from checks.evidence import Array, Evidence, days_of, score, target
 from checks.verdict import Finding, ruled
@@ -26,7 +32,12 @@ Scored = Callable[[Bundle, pd.DataFrame], Array]
 
 
 def degradation(
-    evidence: Evidence, champion: Bundle | None, limits: Model, compare: Compare, scored: Scored = score
+    evidence: Evidence,
+    champion: Bundle | None,
+    limits: Model,
+    compare: Compare,
+    compared: Compared | None = None,
+    scored: Scored = score,
 ) -> Finding:
     """Relative loss of performance from training to holdout.
 
@@ -34,6 +45,8 @@ def degradation(
     share of the outcomes' mean absolute deviation, in training or the holdout, whichever is larger. The loss must
     be beyond the limit, and beyond the champion's on the same holdout (without one: beyond the limit) by more than
     periods as long as the holdout differ by in training, and days in the holdout.
+
+    What the comparison of the primary metric, *compared*, shows of the holdout decides the severity: see `weighed`.
     """
     contract, truth = evidence.contract, target(evidence.train, evidence.contract)
     trained = performance(truth, evidence.train_scores, contract)
@@ -46,7 +59,7 @@ def degradation(
     observed = f"the performance falls by {loss:.0%} from training to holdout, of which {error:.0%} may be chance"
     if theirs is not None:
         observed += f"; the champion's by {theirs:.0%} on the same rows"
-    return ruled(
+    finding = ruled(
         "model.degradation",
         not fails,
         observed,
@@ -54,6 +67,25 @@ def degradation(
         "A model that is much better on its training rows overfits.",
         limits.severity,
     )
+    return weighed(finding, None if evidence.unreadable else compared)
+
+
+def weighed(finding: Finding, compared: Compared | None) -> Finding:
+    """A *finding* that fails, with the severity that the comparison of the primary metric leaves to it.
+
+    It is only reported where the candidate is surely better than the simple tree, and the rule on the champion passes or
+    there is no champion. Where that rule is inconclusive, it holds the candidate instead of rejecting it.
+    """
+    if finding.outcome != "FAIL" or compared is None or (compared.over_baseline or 0.0) <= 0:
+        return finding
+    if compared.outcome in (None, "PASS"):
+        beside = "" if compared.outcome is None else ", and it is not worse than the champion"
+        why = f"On the holdout it is surely better than a tree of depth three{beside}, so this is only reported."
+        return replace(finding, severity="warn", why=f"{finding.why} {why}")
+    if compared.outcome == "INCONCLUSIVE" and finding.severity == "block":
+        why = "On the holdout it is surely better than a tree of depth three, and not surely as good as the champion."
+        return replace(finding, severity="hold", why=f"{finding.why} {why}")
+    return finding
 
 
 def performance(truth: Array, scores: Array, contract: Contract, trained: Array | None = None) -> float:

@@ -79,7 +79,7 @@ RULES: Mapping[str, Rule] = {
     "data.stale": lambda m: counts.stale(m.evidence, m.gate.rows),
     "data.clock": lambda m: hours.clock(m.evidence, m.gate.rows),
     "data.skew": lambda m: sent_rows.skew(m.inputs.candidate, m.gate.rows),
-    "model.constant": lambda m: behaviour.spread(m.evidence, m.gate.behaviour),
+    "model.constant": lambda m: behaviour.spread(m.evidence, m.gate.behaviour, m.gate.compare),
     "model.direction": lambda m: behaviour.direction(m.evidence, m.inputs.candidate, m.gate.behaviour),
     "model.stability": lambda m: behaviour.stability(m.inputs.candidate, m.gate.behaviour),
     "bundle.metadata": lambda m: bundle.metadata(m.evidence, m.inputs.candidate, m.gate.behaviour),
@@ -88,12 +88,12 @@ RULES: Mapping[str, Rule] = {
     "contract.retired": _retired,
     "compare.*": lambda m: m.comparison.findings,
     "champion.*": _decayed,
-    "model.degradation": lambda m: overfitting.degradation(m.evidence, m.inputs.champion, m.gate.model, m.gate.compare),
+    "model.degradation": lambda m: overfitting.degradation(
+        m.evidence, m.inputs.champion, m.gate.model, m.gate.compare, m.primary
+    ),
     "deepchecks.*": lambda m: m.deepchecks,
     "live.*": lambda m: m.inputs.slots,
-    "data.looks": lambda m: holdout_reuse.earlier_uses(
-        m.use, m.earlier_uses, m.gate.max_looks, next(iter(m.comparison.table), None)
-    ),
+    "data.looks": lambda m: holdout_reuse.earlier_uses(m.use, m.earlier_uses, m.gate.max_looks, m.primary),
 }
 #: Not for every task, or only where there is something to report.
 OPTIONAL = {"contract.retired", "model.calibration"}

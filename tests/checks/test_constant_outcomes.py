@@ -69,9 +69,10 @@ def test_scores_that_are_all_equal_are_constant_whatever_the_outcomes(evidence, 
     for outcome in (np.arange(n) * 1.0, np.full(n, value)):
         for scores in (np.full(n, value), rounded(value, n)):
             changed = regression(evidence, 0.0, outcome, scores)
-            found = spread(changed, rules.gate.behaviour)
+            found = spread(changed, rules.gate.behaviour, rules.gate.compare)
             assert (found.outcome, found.observed) == ("FAIL", "every row has the same score")
-    found = spread(regression(evidence, 0.0, np.full(n, value), np.arange(n)), rules.gate.behaviour)
+    varied = regression(evidence, 0.0, np.full(n, value), np.arange(n))
+    found = spread(varied, rules.gate.behaviour, rules.gate.compare)
     assert (found.outcome, found.observed) == ("PASS", "the scores vary, and all outcomes are the same")
 
 

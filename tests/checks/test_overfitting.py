@@ -6,8 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from checks.comparison.compare import Compared, compare
 from checks.earlier_rows import Past
 from checks.rules import overfitting
+from checks.verdict import judge
 from contracts.row_contract import Contract, Feature, Target
 
 DAYS, HELD, ROWS = 76, 14, 80
@@ -15,7 +17,7 @@ DAYS, HELD, ROWS = 76, 14, 80
 MEMORISED = -1.0
 
 
-def judged(rules, task="binary", noise=(0.6, 0.6), hard=1.0, periods=0.0, champion=None, seed=0):
+def judged(rules, task="binary", noise=(0.6, 0.6), hard=1.0, periods=0.0, champion=None, seed=0, compared=None):
     """The finding on scores that are the best ones with *noise*, in training and holdout (standard deviations).
 
     The holdout's is *hard* times as large for every model; that of weeks in training varies by *periods* (of the
@@ -50,13 +52,16 @@ def judged(rules, task="binary", noise=(0.6, 0.6), hard=1.0, periods=0.0, champi
         day_codes=day[late] - DAYS,
         key_codes=np.arange(late.sum()),
         champion=theirs[late] if champion else None,
+        unreadable="",
         past=Past({}, ("", ""), rows[~late]),
     )
     bundle = (
         SimpleNamespace(contract=contract, manifest={"data": {"train": {"end": str(at.max())}}}) if champion else None
     )
     gate = rules.gate
-    return overfitting.degradation(evidence, bundle, gate.model, gate.compare, lambda _, rows: theirs[rows.index])
+    return overfitting.degradation(
+        evidence, bundle, gate.model, gate.compare, compared, lambda _, rows: theirs[rows.index]
+    )
 
 
 @pytest.mark.parametrize("task", ["binary", "regression"])
@@ -113,3 +118,44 @@ def test_classes_count_one_by_one(rules):
     scores = np.array([[0.8, 0.1, 0.1], [0.1, 0.8, 0.1], [0.2, 0.7, 0.1], [0.7, 0.2, 0.1]])
 
     assert overfitting.performance(np.array([0.0, 1.0, 1.0, 0.0]), scores, contract) == 1.0
+
+
+@pytest.mark.parametrize("task", ["binary", "regression"])
+@pytest.mark.parametrize(
+    ("over_baseline", "outcome", "decision"),
+    [
+        (0.2, "PASS", "PROMOTE"),
+        (0.2, None, "PROMOTE"),  # no champion yet
+        (0.2, "INCONCLUSIVE", "HOLD"),
+        (0.2, "FAIL", "REJECT"),
+        (-0.01, "PASS", "REJECT"),
+        (None, None, "REJECT"),  # too few days for an interval
+    ],
+)
+def test_a_model_that_is_better_out_of_time_is_not_rejected_for_its_training_error(
+    rules, task, over_baseline, outcome, decision
+):
+    """The comparison on the holdout decides: the loss from training is reported, and holds or rejects without that."""
+    compared = Compared("mae", 31.0, 75.0, over_baseline=over_baseline, outcome=outcome)
+    champion = None if outcome is None else (1.0, 1.0)
+
+    found = judged(rules, task, noise=(MEMORISED, 6.0), champion=champion, compared=compared)
+
+    assert found.outcome == "FAIL"
+    assert judge([found], [], True, "").decision == decision
+
+
+def test_a_severity_that_is_set_lower_stays(rules):
+    """`warn` in thresholds.toml is not raised."""
+    finding = overfitting.ruled("model.degradation", False, "", "", "", "warn")
+
+    assert overfitting.weighed(finding, Compared("mae", 31, 75, over_baseline=1.0, outcome="INCONCLUSIVE")) == finding
+
+
+def test_the_comparison_states_the_lower_bound_over_the_simple_tree(evidence, rules):
+    """Of the primary metric only."""
+    table, findings = compare(evidence, rules.gate.compare)
+    (against_tree,) = [each for each in findings if each.rule == "compare.baseline"]
+
+    assert f"{table[0].over_baseline:+.4f}" in against_tree.observed
+    assert {each.over_baseline for each in table[1:]} == {None}
