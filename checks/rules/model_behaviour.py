@@ -53,7 +53,8 @@ def _beats_constant(evidence: Evidence, compare: Compare) -> bool:
     metric = compare.margins(task).primary
     constant = constant_scores(truth, scores, np.median if metric == "mae" else np.mean)
     blocks = Blocks(evidence.day_codes, evidence.key_codes, compare.draws, compare.seed)
-    gap = paired(metric, measures(metric, truth, scores, constant), blocks, SURELY, compare.min_days)
+    ours, theirs = measures(metric, truth, scores, constant)
+    gap = paired(metric, (ours, theirs), blocks, SURELY, compare.min_days)
     return gap.low is not None and gap.low > 0
 
 
