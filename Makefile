@@ -17,7 +17,7 @@ SERVE := .venv/serve/bin/python
 ENVIRONMENTS := serve work checks
 # One folder per stream.
 DRILL := $(if $(STREAM),build/drills/$(basename $(notdir $(STREAM))),build/drill)
-PACKAGES := bench checks contracts drill forge model monitoring reporting serve
+PACKAGES := archive bench checks contracts drill forge model monitoring reporting serve
 INSTALLED := $(ENVIRONMENTS:%=.venv/%/installed)
 SCHEMA := .venv/tools/bin/check-jsonschema --builtin-schema
 MEASURED :=
@@ -112,7 +112,7 @@ lint-code: .venv/tools/installed
 	.venv/tools/bin/ruff check .
 
 lint-types: .venv/tools/installed .venv/work/installed .venv/serve/installed
-	.venv/tools/bin/mypy --python-executable $(WORK) --exclude '^(drill/peers/|docs/generate/serve_)' contracts reporting forge model monitoring checks drill docs
+	.venv/tools/bin/mypy --python-executable $(WORK) --exclude '^(drill/peers/|docs/generate/serve_)' contracts reporting forge model monitoring checks drill archive docs
 	.venv/tools/bin/mypy --python-executable $(SERVE) --exclude '^bench/(peers/servers/|watch/(adwin|evidently_check)\.py)' serve bench docs/generate/serve_environment.py
 
 lint-schemas: .venv/tools/installed

@@ -1,8 +1,6 @@
 """Run the scorer: a parent, and workers that answer on one port.
 
 python -m serve --store DIR --journal DIR [--port 8000]
-python -m serve ship --journal DIR --to URL [--every 60]    upload closed files as Parquet
-python -m serve prune --journal DIR --days 90               delete old files
 """
 
 from __future__ import annotations
@@ -15,13 +13,13 @@ from functools import partial
 from pathlib import Path
 
 from forge.closed_pipes import ignore_closed_pipes
-from serve.journal.commands import run
 
 if __name__ == "__main__":
     ignore_closed_pipes()
-# These commands run where the scorer's server is not installed.
-if __name__ == "__main__" and (done := run(sys.argv[1:])) is not None:
-    sys.exit(done)
+# `serve ship` and `serve prune`, as deployments made before the package `archive` call them. They run where
+# the scorer's server is not installed.
+if __name__ == "__main__" and sys.argv[1:2] in (["ship"], ["prune"]):
+    os.execv(sys.executable, [sys.executable, "-m", "archive", *sys.argv[1:]])  # noqa: S606
 
 # NumPy's threads would never get anything to do, and the fewer a parent has, the better it forks.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-OURS = {"checks", "contracts", "forge", "model", "monitoring", "reporting", "serve"}
+OURS = {"archive", "checks", "contracts", "forge", "model", "monitoring", "reporting", "serve"}
 #: package -> what it may import of ours, besides itself
 OF_OURS = {
     "contracts": set(),
@@ -16,6 +16,7 @@ OF_OURS = {
     "forge": {"contracts"},
     "model": {"contracts", "reporting"},
     "serve": {"contracts"},
+    "archive": {"serve.journal.segments"},
     "checks": {
         "contracts",
         "reporting",
@@ -28,6 +29,7 @@ OF_OURS = {
 }
 #: package -> third-party packages
 OF_OTHERS = {
+    "archive": set(),
     "contracts": {"numpy", "pandas", "pydantic"},
     "reporting": {"jinja2"},
     "forge": {"requests"},
@@ -49,12 +51,12 @@ OF_OTHERS = {
 #: third-party packages that one module alone may import
 ALONE = {
     "deepchecks": {"checks/rules/deepchecks_suite.py"},
-    "fsspec": {"model/source_profile/remote_journal.py", "serve/journal/upload.py"},
+    "fsspec": {"model/source_profile/remote_journal.py", "archive/upload.py"},
     "holidays": {"monitoring/charts/holiday_calendar.py"},
     "ibis": {"monitoring/journal/sql_engine.py", "monitoring/journal/queries.py"},
     "markdown_it": {"monitoring/incidents/comment_lines.py", "monitoring/dashboard/untrusted_markdown.py"},
     "pyspark": {"monitoring/journal/sql_engine.py"},
-    "pyarrow": {"contracts/journal_format.py", "serve/journal/parquet.py"},
+    "pyarrow": {"contracts/journal_format.py", "archive/parquet.py"},
     "nannyml": {"monitoring/metrics/drift.py", "monitoring/metrics/performance.py"},
 }
 #: besides the __main__s: where the watch's decisions are carried out

@@ -149,7 +149,7 @@ OWN_BRANCH = {"forge/local/git_repository.py": "a forge in a folder begins its r
 def test_no_code_knows_the_name_of_the_default_branch():
     """But that of a folder, whose repository is made here."""
     known = []
-    for package in ("checks", "forge", "model", "monitoring", "serve"):
+    for package in ("archive", "checks", "forge", "model", "monitoring", "serve"):
         for path in sorted((ROOT / package).rglob("*.py")):
             for node in ast.walk(ast.parse(path.read_text())):
                 text = node.value if isinstance(node, ast.Constant) else None
@@ -316,7 +316,7 @@ def test_what_judges_has_owners_and_what_is_live_has_none():
     """The robots land without a review, and nothing else of weight does."""
     lines = read_owners((ROOT / ".github/CODEOWNERS").read_text())
 
-    for folder in (".github", "checks", "requirements", "forge", "serve"):
+    for folder in (".github", "archive", "checks", "requirements", "forge", "serve"):
         for path in (ROOT / folder).rglob("*"):
             name = path.relative_to(ROOT).as_posix()
             if path.is_file() and "__pycache__" not in name and name != "serve/live.toml":

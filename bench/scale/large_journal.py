@@ -1,6 +1,6 @@
 """A large journal of the default recipe's rows: real flights, sampled repeatedly.
 
-The format is the scorer's (`serve.journal.parquet`). Outcomes follow some hours to two days after their answers, and for
+The format is that of `archive.parquet`. Outcomes follow some hours to two days after their answers, and for
 some rows never. Ids are random, like the scorer's.
 """
 

@@ -40,10 +40,10 @@ PACKAGES: dict[str, list[list[Box]]] = {
         [("comparison", "paired intervals"), ("insights", "churn, importance"), ("evidence", "rows and scores")],
     ],
     "serve": [
-        [("__main__", "options, ship, prune"), ("http", "granian, hot path, tokens")],
+        [("__main__", "listens, starts"), ("http", "granian, hot path, tokens")],
         [("routes", "HTTP API, status page"), ("app", "Flask application")],
         [("scoring", "rows to answers"), ("traffic", "split, shadow")],
-        [("release", "bundle, follower"), ("journal", "lines, upload"), ("metrics", "Prometheus")],
+        [("release", "bundle, follower"), ("journal", "lines, segments"), ("metrics", "Prometheus")],
     ],
     "monitoring": [
         [("__main__", "watch, experiment, answer, site")],

@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
+import archive.__main__
 import checks.options
 import drill.__main__
 import drill.nights.__main__
 import forge.command_line
 import model.__main__
 import monitoring.__main__
-import serve.journal.commands
 from docs.generate.markdown_table import table
 from docs.generate.thresholds_file import Group, read_groups
 
@@ -65,12 +65,12 @@ def commands() -> str:
 
 
 def parsers() -> list[argparse.ArgumentParser]:
-    """The parser of each package with commands; of `serve`, of those without the server."""
+    """The parser of each package with commands; the settings of `serve` have a page."""
     return [
         model.__main__._parser(),
         checks.options.parser(""),
         forge.command_line.parser(""),
-        serve.journal.commands._parser(),
+        archive.__main__._parser(),
         monitoring.__main__._parser(),
         drill.__main__._parser(),
         drill.nights.__main__._parser(),

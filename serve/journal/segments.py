@@ -13,8 +13,7 @@ import fcntl
 import json
 import os
 import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -88,30 +87,6 @@ class Segment:
         os.close(self._file)
 
 
-def kind_of(path: Path) -> str:
-    """What the lines of a segment, or of a file made from it, are: answers, outcomes, shadow, service."""
-    return path.name.partition("-")[0]
-
-
-def segments(folder: Path) -> list[Path]:
-    """Every segment in *folder*, open or closed, sorted by name."""
-    return sorted(folder.glob(f"*-*{SUFFIX}"))
-
-
-@contextmanager
-def closed(path: Path) -> Iterator[bool]:
-    """Whether *path* exists and is closed; if so, it is locked meanwhile."""
-    try:
-        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        yield False
-        return
-    try:
-        yield _lock(file) and os.fstat(file).st_nlink > 0
-    finally:
-        os.close(file)
-
-
 def backlog(folder: Path) -> dict[str, int]:
     """The number of segments in *folder*, their bytes, and files that the last upload left over, if any."""
     sizes = []
@@ -158,7 +133,7 @@ def _create(folder: Path, stem: str, durable: bool) -> tuple[int, Path]:
 
 def _lock_if_possible(file: int) -> bool:
     try:
-        return _lock(file)
+        return lock(file)
     except OSError as error:
         # Some network file systems have no locks. The journal is written; `ship` reports the error.
         if error.errno in (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS):
@@ -166,7 +141,8 @@ def _lock_if_possible(file: int) -> bool:
         raise
 
 
-def _lock(file: int) -> bool:
+def lock(file: int) -> bool:
+    """Lock *file* if no other process has; False if one does."""
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -11,7 +11,7 @@ import math
 import re
 from collections import deque
 from collections.abc import Iterable, Sequence
-from itertools import chain, repeat
+from itertools import repeat
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -95,7 +95,8 @@ class Decoder:
     def _table(self, found: Sequence[msgspec.Struct], content: bytes) -> Table | None:
         """The rows that were *found* in *content*, if they are usual, by the same rules."""
         # Tuples that are not kept cost the garbage collector nothing.
-        values = [*chain.from_iterable(map(msgspec.structs.astuple, found))]
+        values: list[Any] = []
+        _run(map(values.extend, map(msgspec.structs.astuple, found)))
         fields: dict[str, Column] = {}
         numbers: dict[str, Any] = {}
         lacking: set[str] = set()
@@ -132,7 +133,11 @@ class Decoder:
 
 
 def _set(rows: Iterable[msgspec.Struct], field: str, values: Iterable[Any]) -> None:
-    deque(map(setattr, rows, repeat(field), values), maxlen=0)  # a loop without a step of Python
+    _run(map(setattr, rows, repeat(field), values))
+
+
+def _run(steps: Iterable[Any]) -> None:
+    deque(steps, maxlen=0)  # a loop without a step of Python
 
 
 def _quotes(content: bytes) -> int:

@@ -11,20 +11,20 @@ from pathlib import Path
 
 import pytest
 
+from archive.parquet import COLUMNS, Shape
 from contracts.monitoring_limits import SIGNALS
 from contracts.row_contract import Contract, Feature, Target
 from docs.generate.thresholds_file import read_groups
 from model.declarations import FUNCTIONS
 from model.onnx_export.export import Build, export
 from model.train import read_recipe, train
-from serve.journal.parquet import COLUMNS, Shape
 from serve.release.manifest import read_manifest
 
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
 PAGES = ROOT / "docs/reference"
-COMMANDS = ["model", "checks", "forge", "serve", "monitoring", "drill"]
+COMMANDS = ["model", "checks", "forge", "archive", "serve", "monitoring", "drill"]
 
 
 def first_column(page, heading=None):

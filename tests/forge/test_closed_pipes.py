@@ -14,7 +14,18 @@ ROOT = Path(__file__).parents[2]
 #: What people run: each package's command line, and the benchmarks.
 COMMANDS = sorted(
     path.relative_to(ROOT).as_posix()
-    for package in ("bench", "checks", "contracts", "drill", "forge", "model", "monitoring", "reporting", "serve")
+    for package in (
+        "archive",
+        "bench",
+        "checks",
+        "contracts",
+        "drill",
+        "forge",
+        "model",
+        "monitoring",
+        "reporting",
+        "serve",
+    )
     for path in (ROOT / package).rglob("*.py")
     if path.name == "__main__.py"
     or path.relative_to(ROOT).as_posix()

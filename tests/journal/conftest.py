@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from serve.journal.segments import segments
+from archive.closed_segments import segments
 
 ROOT = Path(__file__).parents[2]
 KEYS = {"AWS_ACCESS_KEY_ID": "nobody", "AWS_SECRET_ACCESS_KEY": "nothing", "AWS_DEFAULT_REGION": "us-east-1"}

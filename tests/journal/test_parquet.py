@@ -11,9 +11,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from archive.closed_segments import segments
+from archive.parquet import convert
 from contracts.journal_format import Folder, lines, parts
-from serve.journal.parquet import convert
-from serve.journal.segments import Segment, segments
+from serve.journal.segments import Segment
 from tests.journal.conftest import ROOT
 
 pytestmark = pytest.mark.slow
@@ -150,7 +151,7 @@ def test_an_empty_segment_leaves_nothing(put, journal):
 KILLED = """
 import os, sys
 from pathlib import Path
-import serve.journal.parquet as module
+import archive.parquet as module
 count = int(sys.argv[2])
 def kill(real):
     def told(*words, **more):

@@ -6,11 +6,12 @@ from datetime import UTC, datetime
 
 import pytest
 
-from serve.journal.commands import run
-from serve.journal.parquet import convert
-from serve.journal.retention import partitions, prune
-from serve.journal.segments import Segment, segments
-from serve.journal.upload import Shipping
+from archive.__main__ import main
+from archive.closed_segments import segments
+from archive.parquet import convert
+from archive.retention import partitions, prune
+from archive.upload import Shipping
+from serve.journal.segments import Segment
 
 NOW = datetime(2026, 3, 11, 9, tzinfo=UTC)
 
@@ -83,7 +84,7 @@ def test_an_old_segment_goes_if_nobody_is_to_ship_it(put, answer, journal, tmp_p
 
 def test_the_command_says_what_it_did(three_days, journal, capsys):
     """A line for each file."""
-    assert run(["prune", "--journal", str(journal), "--days", "1"]) == 0
+    assert main(["prune", "--journal", str(journal), "--days", "1"]) == 0
     told = capsys.readouterr().out
 
     assert told.count("deleted day=") == 3
@@ -98,7 +99,7 @@ def test_one_file_that_cannot_be_deleted_does_not_stop_the_others(three_days, jo
     stuck.unlink()
     stuck.mkdir()
 
-    assert run(["prune", "--journal", str(journal), "--days", "1"]) == 8
+    assert main(["prune", "--journal", str(journal), "--days", "1"]) == 8
     assert left(journal) == ["2026-02-28"]
     assert not segment.exists()
     assert f"{stuck.name} cannot be deleted: " in capsys.readouterr().err
@@ -109,5 +110,5 @@ def test_one_file_that_cannot_be_deleted_does_not_stop_the_others(three_days, jo
 )
 def test_a_mistake_in_how_it_is_started_is_said(tmp_path, capsys, days, words):
     """Before anything is deleted."""
-    assert run(["prune", "--journal", str(tmp_path / "nowhere"), "--days", days]) == 2
+    assert main(["prune", "--journal", str(tmp_path / "nowhere"), "--days", days]) == 2
     assert words in capsys.readouterr().err

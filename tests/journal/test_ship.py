@@ -11,11 +11,11 @@ import time
 import fsspec
 import pytest
 
+from archive.__main__ import main
+from archive.retention import marker, partitions
+from archive.upload import Shipping
 from contracts.journal_format import lines, parts
 from monitoring.journal.remote_files import journal_at
-from serve.journal.commands import run
-from serve.journal.retention import marker, partitions
-from serve.journal.upload import Shipping
 from tests.journal.conftest import ROOT
 
 pytestmark = pytest.mark.slow
@@ -161,7 +161,7 @@ def test_a_segment_that_cannot_be_converted_holds_up_no_other(put, answer, journ
 )
 def test_a_mistake_in_how_it_is_started_is_said(words, said, capsys):
     """With what to type; all mistakes at once, and before anything is uploaded or deleted."""
-    assert run(["ship", *words]) == 2
+    assert main(["ship", *words]) == 2
     assert said in capsys.readouterr().err
 
 
@@ -171,17 +171,17 @@ def test_a_deletion_that_fails_is_reported_and_ends_no_run(put, answer, journal,
     (journal / "deleted.log").mkdir()
     words = ["ship", "--journal", str(journal), "--to", f"file://{tmp_path}/far", "--days", "1"]
 
-    assert run(words) == 8
+    assert main(words) == 8
     assert "cannot be deleted: " in capsys.readouterr().err
     assert len(here(journal)) == 1
     (journal / "deleted.log").rmdir()
-    assert run(words) == 0
+    assert main(words) == 0
     assert here(journal) == {}
 
 
 def test_the_command_goes_on_until_it_is_told_to_stop(put, answer, journal, to):
-    """`python -m serve ship --every 0.1` beside a scorer; killed by force, a second one takes over."""
-    command = [sys.executable, "-m", "serve", "ship", "--journal", str(journal), "--to", to, "--every", "0.1"]
+    """`python -m archive ship --every 0.1` beside a scorer; killed by force, a second one takes over."""
+    command = [sys.executable, "-m", "archive", "ship", "--journal", str(journal), "--to", to, "--every", "0.1"]
     codes = []
     for n, ending in enumerate((signal.SIGKILL, signal.SIGTERM)):
         if n == 0:
@@ -201,7 +201,7 @@ def test_the_command_goes_on_until_it_is_told_to_stop(put, answer, journal, to):
 def test_told_to_stop_it_sends_what_was_closed_last(put, answer, journal, tmp_path):
     """A pod ends: the scorer closes its files, then what ships them is stopped."""
     to = f"file://{tmp_path}/far/journal"
-    command = [sys.executable, "-m", "serve", "ship", "--journal", str(journal), "--to", to, "--every", "600"]
+    command = [sys.executable, "-m", "archive", "ship", "--journal", str(journal), "--to", to, "--every", "600"]
     put([answer(1)])
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         until(lambda: len(there(to)) == 1)
@@ -219,21 +219,21 @@ def test_what_is_old_and_has_arrived_is_deleted_if_that_is_asked_for(put, answer
     words = ["ship", "--journal", str(journal), "--days", "1", "--to"]
     (tmp_path / "taken").write_text("")
 
-    assert run([*words, f"file://{tmp_path}/taken/journal"]) == 8
+    assert main([*words, f"file://{tmp_path}/taken/journal"]) == 8
     assert len(here(journal)) == 1
-    assert run([*words, f"file://{tmp_path}/far"]) == 0
+    assert main([*words, f"file://{tmp_path}/far"]) == 0
     assert "1 deleted" in capsys.readouterr().out
     assert here(journal) == {}
     assert len(there(f"file://{tmp_path}/far")) == 1
 
 
 def test_it_runs_from_what_its_image_holds(put, answer, journal, tmp_path):
-    """The packages `serve` and `forge`, and what requirements/ship.in names."""
+    """The packages that it copies, and what requirements/ship.in names."""
     ignored = shutil.ignore_patterns("__pycache__")
-    for package in ("serve", "forge"):
+    for package in ("archive", "forge", "serve"):
         shutil.copytree(ROOT / package, tmp_path / "app" / package, ignore=ignored)
     put([answer(1)])
-    command = [sys.executable, "-m", "serve", "ship", "--journal", str(journal), "--to", f"file://{tmp_path}/far"]
+    command = [sys.executable, "-m", "archive", "ship", "--journal", str(journal), "--to", f"file://{tmp_path}/far"]
     done = subprocess.run(command, cwd=tmp_path / "app", capture_output=True, text=True, check=False)
 
     assert (done.returncode, done.stdout) == (0, "1 files made, 1 sent\n")

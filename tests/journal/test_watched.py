@@ -5,9 +5,9 @@ from datetime import date
 import pandas as pd
 import pytest
 
+from archive.upload import Shipping
 from monitoring.journal.remote_files import journal_at
 from monitoring.journal.window import read_window
-from serve.journal.upload import Shipping
 from tests.monitoring.conftest import answered, made, reading, write  # noqa: F401 -- made is a fixture
 
 pytestmark = pytest.mark.slow

@@ -4,10 +4,10 @@ from datetime import date
 
 import pytest
 
+from archive.closed_segments import segments
+from archive.parquet import convert
 from contracts.journal_format import Folder
 from monitoring.journal.last_year import last_year_of, read_last_year
-from serve.journal.parquet import convert
-from serve.journal.segments import segments
 from tests.monitoring.conftest import answered, reading, write
 
 pytestmark = pytest.mark.slow

@@ -6,12 +6,12 @@ from datetime import date
 import pandas as pd
 import pytest
 
+from archive.closed_segments import segments
+from archive.parquet import convert
+from archive.upload import Shipping
 from contracts.journal_format import Folder
 from monitoring.journal.remote_files import journal_at
 from monitoring.journal.window import JournalError, read_window
-from serve.journal.parquet import convert
-from serve.journal.segments import segments
-from serve.journal.upload import Shipping
 from tests.monitoring.conftest import answered, reading, write
 
 pytestmark = pytest.mark.slow

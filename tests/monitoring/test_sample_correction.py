@@ -6,14 +6,14 @@ from typing import ClassVar
 import pandas as pd
 import pytest
 
+from archive.closed_segments import segments
+from archive.parquet import convert
 from contracts.journal_format import Folder
 from monitoring.journal.day_cache import level_for
 from monitoring.journal.sample_correction import counted
 from monitoring.journal.window import days_of, read_window
 from monitoring.measure import measure_window
 from monitoring.metrics.drift import means, shares, unseen_categories
-from serve.journal.parquet import convert
-from serve.journal.segments import segments
 from tests.monitoring.conftest import answered, measure_once, reading, write
 
 pytestmark = pytest.mark.slow

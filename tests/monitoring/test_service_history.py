@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from archive.parquet import convert
 from monitoring.charts.charting import chart_signals
 from monitoring.charts.signals import Signal
 from monitoring.incidents.alert_rules import assess
@@ -18,7 +19,6 @@ from monitoring.journal.window import JournalError, read_window
 from monitoring.measure import measure_window
 from monitoring.metrics.service_metrics import Counts
 from monitoring.metrics.volume import RECENT
-from serve.journal.parquet import convert
 from tests.monitoring.conftest import reading
 
 pytestmark = pytest.mark.slow

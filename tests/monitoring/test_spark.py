@@ -7,9 +7,9 @@ from datetime import date
 import pandas as pd
 import pytest
 
+from archive.closed_segments import segments
+from archive.parquet import convert
 from monitoring.journal.window import read_window
-from serve.journal.parquet import convert
-from serve.journal.segments import segments
 from tests.monitoring.conftest import answered, reading, write
 
 pytest.importorskip("pyspark", reason="no Spark here; type: make test-spark")

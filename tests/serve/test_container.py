@@ -157,7 +157,7 @@ def test_the_deployment_starts_the_scorer_with_settings_that_there_are():
 def test_what_is_deployed_ships_and_prunes_the_journal():
     """Of the scorer's volume; the scorer's segments close long before the pod must end."""
     text = (ROOT / "serve/kubernetes/deployment.yaml").read_text()
-    (words,) = re.findall(r"args: \[serve, ship, (.+)\]", text)
+    (words,) = re.findall(r"args: \[archive, ship, (.+)\]", text)
     flags = [word.strip('"') for word in words.split(", ")]
     asked = dict(zip(flags[::2], flags[1::2], strict=True))
 

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from serve.journal.retention import prune
+from archive.retention import prune
 from tests.serve.test_process import get, scorer, until
 
 pytestmark = pytest.mark.slow

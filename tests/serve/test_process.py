@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
+from archive.closed_segments import closed, segments
 from serve.__main__ import PORT_IN_USE, USAGE, listen, main
-from serve.journal.segments import closed, segments
 from serve.traffic.background import NAME
 
 pytestmark = pytest.mark.slow

@@ -14,8 +14,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from archive.closed_segments import closed, segments
 from serve.app import create_app
-from serve.journal.segments import Segment, closed, segments
+from serve.journal.segments import Segment
 from serve.journal.writer import Journal
 from serve.settings import Settings
 from tests.serve.test_process import Load, children, scorer, until
@@ -410,7 +411,7 @@ def test_a_kill_under_load_loses_no_row_that_was_answered(root, store, journal, 
     ("command", "code", "said"),
     [
         (["prune", "--days", "90"], 0, "0 deleted, 0 wait to be shipped"),
-        (["ship", "--to", "file:///x"], 2, "type .venv/work/bin/python -m serve ship"),
+        (["ship", "--to", "file:///x"], 2, "type .venv/work/bin/python -m archive ship"),
     ],
 )
 def test_old_days_are_deleted_from_here_and_shipped_from_elsewhere(root, journal, command, code, said):

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from archive.parquet import convert
 from contracts.journal_format import Folder
 from monitoring.experiment.aggregates import LABELLED
 from monitoring.experiment.day_sums import delete_kept_days, read_sums
 from monitoring.journal.frame_store import FrameStore
-from serve.journal.parquet import convert
 from serve.traffic.split import fraction, point
 from tests.monitoring.experiment.conftest import MONDAY, NEW, OLD, SHADOW, a_journal, a_split, read_request
 

@@ -7,13 +7,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from archive.parquet import convert
 from contracts.row_contract import Contract, Feature, Target
 from monitoring.experiment.day_sums import read_sums
 from monitoring.experiment.experiment_units import OTHER, shared_features
 from monitoring.journal.frame_store import FrameStore
 from monitoring.journal.window import JournalError
 from monitoring.metrics.daily_metrics import row_measure
-from serve.journal.parquet import convert
 from tests.monitoring.experiment.conftest import (
     CONTRACT,
     MONDAY,

@@ -1,4 +1,8 @@
-"""`python -m serve ship` and `python -m serve prune`: upload a journal's closed files, delete old ones."""
+"""Archive a scorer's journal.
+
+python -m archive ship --journal DIR --to URL [--every 60]    upload closed files as Parquet
+python -m archive prune --journal DIR --days 90               delete old files
+"""
 
 from __future__ import annotations
 
@@ -12,7 +16,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from serve.journal.retention import Pruned, prune
+from archive.retention import Pruned, prune
+from forge.closed_pipes import ignore_closed_pipes
 
 OK, USAGE, FAILED = 0, 2, 8
 #: Packages that `ship` needs and the scorer's environment does not have.
@@ -21,24 +26,22 @@ ELSEWHERE = {"fsspec", "pyarrow"}
 MOST_DAYS, MOST_SECONDS = 36_500, 86_400
 
 
-def run(words: Sequence[str]) -> int | None:
-    """Run the command that *words* begin with; its exit code, or None if they are for the server."""
-    if not words or words[0] not in ("ship", "prune"):
-        return None
-    args = _parser().parse_args(words)
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; returns its exit code."""
+    args = _parser().parse_args(arguments)
     if problems := [*_problems(args)]:
         return _fail(problems, USAGE)
-    return _ship(args) if words[0] == "ship" else _prune(args)
+    return _ship(args) if args.command == "ship" else _prune(args)
 
 
 def _ship(args: argparse.Namespace) -> int:
     try:
-        shipping = import_module("serve.journal.upload").Shipping(args.journal, args.to)
+        shipping = import_module("archive.upload").Shipping(args.journal, args.to)
     except ModuleNotFoundError as error:
         if error.name not in ELSEWHERE:
             raise
         needs = f"ship needs {error.name}, which the scorer's environment does not have"
-        return _fail([f"{needs}; type .venv/work/bin/python -m serve ship"], USAGE)
+        return _fail([f"{needs}; type .venv/work/bin/python -m archive ship"], USAGE)
     except (ValueError, ImportError, OSError) as error:
         expected = "expected a URL such as s3://bucket/journal"
         return _fail([f"--to is {args.to!r}: {error}; {expected}"], USAGE)
@@ -96,8 +99,8 @@ def _fail(problems: Sequence[str], code: int = FAILED) -> int:
 def _parser() -> argparse.ArgumentParser:
     journal = argparse.ArgumentParser(add_help=False)
     journal.add_argument("--journal", type=Path, required=True, help="the scorer's journal")
-    found = argparse.ArgumentParser("python -m serve")
-    commands = found.add_subparsers(required=True)
+    found = argparse.ArgumentParser("python -m archive")
+    commands = found.add_subparsers(dest="command", required=True)
     text = "Convert the closed files of a journal to Parquet and upload them to a folder or bucket."
     ship = commands.add_parser("ship", parents=[journal], description=text)
     ship.add_argument("--to", required=True, metavar="URL", help="file://, s3://, … (fsspec)")
@@ -107,3 +110,8 @@ def _parser() -> argparse.ArgumentParser:
     prune_ = commands.add_parser("prune", parents=[journal], description=text)
     prune_.add_argument("--days", type=int, required=True, help="how many days to keep")
     return found
+
+
+if __name__ == "__main__":
+    ignore_closed_pipes()
+    sys.exit(main())

@@ -1,6 +1,6 @@
 """Deletes the old files of a journal, and lists them in its `deleted.log`.
 
-Once a journal has been uploaded (`serve.journal.upload`), only files that have arrived are deleted: each has a
+Once a journal has been uploaded (`archive.upload`), only files that have arrived are deleted: each has a
 marker in the folder `.shipped`. Delete that folder to stop waiting for uploads.
 """
 
@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-from serve.journal.segments import SHIPPED, closed, segments
+from archive.closed_segments import closed, segments
+from serve.journal.segments import SHIPPED
 
 LOG = "deleted.log"
 

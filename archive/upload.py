@@ -18,9 +18,10 @@ from typing import Any
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
-from serve.journal.parquet import convert
-from serve.journal.retention import marker, partitions
-from serve.journal.segments import SHIPPED, STATE, segments
+from archive.closed_segments import segments
+from archive.parquet import convert
+from archive.retention import marker, partitions
+from serve.journal.segments import SHIPPED, STATE
 
 #: Where a file appears only when it is complete; elsewhere it is uploaded under another name and renamed.
 WHOLE = {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl"}

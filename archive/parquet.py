@@ -25,7 +25,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from serve.journal.segments import closed, kind_of, sync_folder
+from archive.closed_segments import closed, kind_of
+from serve.journal.segments import sync_folder
 
 #: Lines that are held in memory at once.
 CHUNK = 20_000
