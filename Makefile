@@ -21,17 +21,26 @@ PACKAGES := archive bench checks contracts drill forge model monitoring reportin
 INSTALLED := $(ENVIRONMENTS:%=.venv/%/installed)
 SCHEMA := .venv/tools/bin/check-jsonschema --builtin-schema
 MEASURED :=
-PYTEST := -m pytest -q -p no:cacheprovider -n 2 --dist worksteal
+# The tests in MARKED, by so many processes at once.
+MARKED := not loop
+PROCESSES := 2
+PYTEST = -m pytest -q -p no:cacheprovider -m "$(MARKED)" -n $(PROCESSES) --dist worksteal
 
 ##@ Try it
 demo: $(INSTALLED) ## run the whole loop on real data, on this machine, in two to four minutes
 	@$(WORK) -m tests.loop
 
-test: test-serve test-checks test-work ## every test, each in the environment it is about, on two cores
+test: test-serve test-checks test-work ## every test but the whole loops, each in the environment it is about, on two cores
 
 test-fast: ## the quick part of the tests, in under a minute, while you edit
-	@$(MAKE) --no-print-directory --jobs 2 --output-sync PYTEST='-m pytest -q -p no:cacheprovider -m "not slow"' test-work test-serve test-checks
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync MARKED='not slow' PROCESSES=0 test-work test-serve test-checks
 
+test-loop: MARKED := loop
+test-loop: $(INSTALLED) .venv/test/installed ## the demo, the commands of the pages, and two other recipes through the whole loop
+	PYTHONPATH="$(MEASURED).venv/test" $(WORK) $(PYTEST) tests/loop tests/test_readme.py
+
+# Most of them wait for servers to start, to time out or to stop.
+test-serve: PROCESSES := 4
 test-serve: .venv/serve/installed .venv/test/installed
 	PYTHONPATH="$(MEASURED).venv/test" $(SERVE) $(PYTEST) tests/serve
 
@@ -45,7 +54,7 @@ coverage: export COVERAGE_PROCESS_START := $(CURDIR)/pyproject.toml
 coverage: export COVERAGE_FILE := $(CURDIR)/build/coverage/data
 coverage: ## every test, and how many of each package's lines and branches they run
 	@rm -rf build/coverage && mkdir -p build/coverage
-	@$(MAKE) --no-print-directory --keep-going MEASURED="$(CURDIR)/tests/coverage:$(CURDIR)/.venv/test:" test; tested=$$?; \
+	@$(MAKE) --no-print-directory --keep-going MEASURED="$(CURDIR)/tests/coverage:$(CURDIR)/.venv/test:" test test-loop; tested=$$?; \
 	$(MAKE) --no-print-directory coverage-report; exit $$tested
 
 coverage-report: COVERAGE := PYTHONPATH=.venv/test COVERAGE_FILE=build/coverage/data $(WORK) -m coverage

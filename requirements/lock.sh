@@ -5,7 +5,8 @@ set -euo pipefail
 cd "$(dirname "$0")"
 for name in serve ship work checks test tools s3 extra spark clients docs; do
     more=()
-    [ "$name" != work ] || more=(--override work.overrides --excludes work.excludes)
+    [ ! -f "$name.overrides" ] || more+=(--override "$name.overrides")
+    [ ! -f "$name.excludes" ] || more+=(--excludes "$name.excludes")
     ../.venv/tools/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
         --no-emit-index-url --no-annotate "${more[@]}" "$name.in" -o "$name.txt"
     echo "requirements/$name.txt: $(grep -c '==' "$name.txt") packages"

@@ -42,7 +42,16 @@ LONG = {
 }
 #: These run tests or linters, install or resolve, and would do so within a test.
 HOUSE = {
-    *("make test", "make test-fast", "make test-clients", "make test-spark", "make lint", "make setup", "make lock"),
+    *(
+        "make test",
+        "make test-loop",
+        "make test-fast",
+        "make test-clients",
+        "make test-spark",
+        "make lint",
+        "make setup",
+        "make lock",
+    ),
     *("make docs", "make coverage", "requirements/install.sh spark"),
 }
 ON_GITHUB = "FORGE=github:OWNER/NAME make serve"
@@ -93,6 +102,7 @@ def checkout(tmp_path):
     return Checkout(tmp_path / "my checkout")
 
 
+@pytest.mark.loop
 @pytest.mark.timeout(900)
 def test_the_demo_goes_as_the_tutorial_says(checkout):
     """Eight steps, each with what came of it; it stays out of the checkout's own files."""
@@ -110,6 +120,7 @@ def test_the_demo_goes_as_the_tutorial_says(checkout):
     assert "Beyond a limit, by day" in page.read_text()
 
 
+@pytest.mark.loop
 @pytest.mark.timeout(600)
 def test_the_loop_step_by_step_goes_as_the_pages_say(checkout):
     """From the first retrain to the rollback."""

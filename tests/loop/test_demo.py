@@ -15,7 +15,7 @@ from forge.local.folder_forge import LocalForge
 from tests.loop.__main__ import sweep
 from tests.loop.website import Website
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.loop]
 
 STOPPED = 130
 

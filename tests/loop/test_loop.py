@@ -9,7 +9,7 @@ from model.train import read_recipe
 from tests.loop.laptop import PROMOTE, Laptop, wait_for
 from tests.loop.website import Traffic, Website
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.loop]
 
 
 @pytest.fixture

@@ -82,7 +82,7 @@ def test_training_twice_gives_the_same_digest_at_another_time_too(fitted, build,
 @pytest.mark.parametrize("name", TASKS)
 def test_another_process_gives_the_same_digest_too(name, root, recipes, tmp_path):
     """Sets have another order in each, and libraries love sets."""
-    for seed in ("1", "2", "4"):
+    for seed in ("1", "2"):
         command = [sys.executable, "-m", "model", "train", "--today", str(TODAY)]
         subprocess.run(
             [*command, "--recipe", str(recipes / f"{name}.py"), "--out", str(tmp_path / seed)],
