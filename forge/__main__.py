@@ -1,7 +1,8 @@
 """Land, merge, roll back; see what is live; sync it to a scorer.
 
 python -m forge land --verdict FILE    merge and publish a proposal if the verdict allows it
-python -m forge merge [BRANCH]         merge a proposal whose status is good, as a person
+python -m forge merge [BRANCH]         merge a proposal whose status is good, as a person; --override WHY: a HOLD, too
+python -m forge challenge VERSION      begin an experiment: --share 0.1 of the traffic, or --shadow; --end ends it
 python -m forge rollback --reason WHY  make an earlier model live again
 python -m forge restore BUNDLE         store a deleted release again
 python -m forge release                make the releases agree with live.toml
@@ -34,15 +35,18 @@ from forge.github.doctor import doctor
 from forge.interface import Forge, ForgeError, Proposal
 from forge.maintenance import SILENT, leftovers, overdue
 from forge.opening import open_forge
+from forge.releases.challenger import Part, challenge, end
 from forge.releases.gate_request import changed, subject
 from forge.releases.landing import is_landed, read_policy, read_verdict, reason_to_wait, refuse_if_stale, with_earlier
+from forge.releases.merging_by_hand import merge
 from forge.releases.observed_state import live_on, releases_with, served_on
 from forge.releases.quarantine import stuck
-from forge.releases.reconciliation import agree, follow, restore, roll_back
+from forge.releases.reconciliation import agree, restore, roll_back
 from forge.releases.slot_checks import changed_slots, unfetched, unfit
 from forge.terminal import comment, move, status
-from forge.workflow_output import output, summary
+from forge.workflow_output import output, say, summary
 
+OVERRIDE = 'To merge it all the same: python -m forge merge --override "WHY"'
 OK, USAGE, REJECTED, HELD, FORGE = 0, 2, 3, 4, 6
 
 
@@ -77,7 +81,7 @@ def _land(args: argparse.Namespace, forge: Forge) -> int:
     report = args.verdict.with_name("report.md")
     text = report.read_text(encoding="utf-8") if report.is_file() else verdict.summary
     if is_landed(verdict, live_on(forge)):
-        _say(f"landed already: {verdict.candidate[0]} is live")
+        say(f"landed already: {verdict.candidate[0]} is live")
         return OK
     proposal = _open(forge, args.branch)
     refuse_if_stale(verdict, proposal.head, live_on(forge, args.branch), live_on(forge))
@@ -87,19 +91,20 @@ def _land(args: argparse.Namespace, forge: Forge) -> int:
     forge.status(args.branch, verdict.decision == "PROMOTE", state, proposal.head)
     if verdict.decision == "REJECT":
         forge.close(args.branch, verdict.summary)
-        _say(f"not landed, and the proposal is closed: {verdict.summary}")
+        say(f"not landed, and the proposal is closed: {verdict.summary}")
         return OK if args.exit_zero else REJECTED
     if verdict.decision == "HOLD":
-        _say(f"not landed, the proposal stays open: {verdict.summary}")
+        say(f"not landed, the proposal stays open: {verdict.summary} {OVERRIDE}")
         return OK if args.exit_zero else HELD
     wait = reason_to_wait(verdict, policy, proposal.files, forge.alerts(), live_on(forge))
     if wait:
-        _say(
+        say(
             f"ready to merge, but left to a person: {wait}. Merge the pull request, or type:"
             f" python -m forge merge {args.branch}"
         )
         return OK
-    return _merge(args, forge)
+    merge(forge, args.branch)
+    return OK
 
 
 def _report_unjudged(args: argparse.Namespace, forge: Forge) -> int:
@@ -111,17 +116,24 @@ def _report_unjudged(args: argparse.Namespace, forge: Forge) -> int:
 
 
 def _merge(args: argparse.Namespace, forge: Forge) -> int:
-    proposal = _open(forge, args.branch)
-    commit = forge.merge(args.branch, proposal.title)
-    live = served_on(forge)[0].champion
-    _say(f"merged proposal {proposal.number} as {commit[:10]}: {live.version if live else 'nothing'} is live")
-    follow(forge)
+    merge(forge, args.branch, args.override)
+    return OK
+
+
+def _challenge(args: argparse.Namespace, forge: Forge) -> int:
+    part = Part(args.share, args.shadow, args.salt)
+    if args.end and part != Part():
+        raise ValueError("--end goes without --share, --shadow and --salt")
+    if args.end:
+        end(forge, args.version, args.reason)
+    else:
+        challenge(forge, args.version, part, args.reason)
     return OK
 
 
 def _release(_: argparse.Namespace, forge: Forge) -> int:
     if not agree(forge):
-        _say("live.toml and the releases agree")
+        say("live.toml and the releases agree")
     live, wrong, history = served_on(forge)
     releases = releases_with(forge, live)
     for each in stuck(live, history, releases):
@@ -144,7 +156,7 @@ def _rollback(args: argparse.Namespace, forge: Forge) -> int:
 
 
 def _restore(args: argparse.Namespace, forge: Forge) -> int:
-    _say(f"{restore(forge, args.bundle)} is stored again")
+    say(f"{restore(forge, args.bundle)} is stored again")
     agree(forge)
     return OK
 
@@ -158,12 +170,12 @@ def _sync(args: argparse.Namespace, forge: Forge) -> int:
 
 
 def _tidy(args: argparse.Namespace, forge: Forge) -> int:
-    wanted = set(_champions(forge))
+    wanted = set(_champions(forge)) | {slot.version for slot in changed_slots(Live(), served_on(forge)[0]).values()}
     if forge.proposal(args.branch):
         wanted.add(champion_of(forge.read(LIVE, args.branch) or ""))
     for version in leftovers(forge.releases(), wanted, datetime.now(UTC), args.days):
         forge.discard(version)
-        _say(f"removed candidate {version}: neither live nor proposed")
+        say(f"removed candidate {version}: neither live nor proposed")
     return OK
 
 
@@ -173,9 +185,9 @@ def _overdue(args: argparse.Namespace, forge: Forge) -> int:
     wrong = overdue(args.workflow, schedule, datetime.now(UTC), args.days) if schedule else ""
     if wrong:
         alert = forge.alert(marker, wrong, f"{wrong}.\n\n{SILENT}")
-        _say(f"alert {alert.number}: {wrong}")
+        say(f"alert {alert.number}: {wrong}")
     elif forge.resolve(marker, f"{args.workflow} runs again.\n"):
-        _say(f"{args.workflow} succeeded again: its alert is closed")
+        say(f"{args.workflow} succeeded again: its alert is closed")
     return OK
 
 
@@ -198,7 +210,7 @@ def _subject(args: argparse.Namespace, forge: Forge) -> int:
         raise
     output("subject", request)
     output("rules", " ".join(changed(args.main / "checks", args.proposal / "checks")))
-    _say(f"the gate has to judge: {request}")
+    say(f"the gate has to judge: {request}")
     return OK
 
 
@@ -214,14 +226,10 @@ def _champions(forge: Forge) -> list[str]:
     return champions_of(forge.history(LIVE))
 
 
-def _say(text: str) -> None:
-    print(text, flush=True)
-    summary(text)
-
-
 RUN = {
     "land": _land,
     "merge": _merge,
+    "challenge": _challenge,
     "rollback": _rollback,
     "release": _release,
     "restore": _restore,

@@ -32,6 +32,8 @@ def parser(text: str) -> argparse.ArgumentParser:
     land.add_argument("--exit-zero", action="store_true", help="exit with 0 even if nothing landed")
     merge = command("merge", "merge a proposal whose status is good")
     merge.add_argument("branch", nargs="?", default="retrain", help="the proposal's branch")
+    merge.add_argument("--override", metavar="WHY", help="merge although the verdict is HOLD; the reason is recorded")
+    _challenge(command("challenge", "begin an experiment with a challenger, or end it"))
     rollback = command("rollback", "make an earlier model live again")
     rollback.add_argument(
         "--to",
@@ -85,3 +87,12 @@ def parser(text: str) -> argparse.ArgumentParser:
 def _given(text: str) -> str | None:
     # An empty input of a workflow arrives as "".
     return text or None
+
+
+def _challenge(command: argparse.ArgumentParser) -> None:
+    command.add_argument("version", nargs="?", default="", help="the challenger's version, a stored release")
+    command.add_argument("--share", type=float, help="its share of the traffic, from 0 to 1")
+    command.add_argument("--shadow", action="store_true", help="it scores the champion's rows and answers no request")
+    command.add_argument("--salt", help="of the traffic split: another one assigns the keys differently")
+    command.add_argument("--end", action="store_true", help="end the experiment: the champion gets all of the traffic")
+    command.add_argument("--reason", default="", help="recorded with the change of live.toml")

@@ -28,3 +28,9 @@ def _append(variable: str, text: str) -> None:
     if path:
         with Path(path).open("a", encoding="utf-8") as file:
             file.write(text)
+
+
+def say(text: str) -> None:
+    """Print *text*, and add it to the job's summary."""
+    print(text, flush=True)
+    summary(text)

@@ -63,6 +63,13 @@ ELSEWHERE = {
     "JOURNAL=s3://BUCKET/journal PYTHONPATH=.venv/spark make watch",
 }
 
+#: How a HOLD is overridden, and how an experiment begins and ends.
+OVERRIDE = {'.venv/work/bin/python -m forge merge --override "the new model knows the bookings from October on"'}
+EXPERIMENT = (
+    ".venv/work/bin/python -m forge challenge VERSION --share 0.1",
+    ".venv/work/bin/python -m forge challenge --end",
+)
+
 
 def commands():
     """Every command of the instructions, once."""
@@ -79,10 +86,12 @@ class Checkout:
         self.forge = LocalForge(folder / ".forge")
         self.typed = []
 
-    def type(self, command, code=0):
-        """What *command*, which is on a page, prints."""
+    def type(self, command, code=0, **words):
+        """What *command*, which is on a page, prints; *words* replace those that a reader has to."""
         self.typed.append(command)
         assert command in commands(), f"{command} is on no page"
+        for name, value in words.items():
+            command = command.replace(name, value)
         own = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
         done = subprocess.run(
             ["bash", "-c", command], cwd=self.folder, env=own, text=True, check=False,
@@ -167,7 +176,30 @@ def test_the_loop_step_by_step_goes_as_the_pages_say(checkout):
     told = checkout.type("RECIPE=tests/recipes/buys.py make retrain TODAY=2026-02-20")
     assert "buys: model" in told
     in_other_tests = {"make demo", "make serve", "make retrain gate", ON_GITHUB, curl, *LONG, *HOUSE, *ELSEWHERE}
+    in_other_tests |= {*OVERRIDE, *EXPERIMENT}
     assert commands().keys() - checkout.typed == in_other_tests
+
+
+def test_a_hold_is_overridden_and_an_experiment_begins_and_ends_as_the_guides_say(checkout, bundles):
+    """In a folder; the candidate of the experiment was held, too."""
+    old, new = (Bundle.load(path) for path in bundles)
+    for bundle, path in zip((old, new), bundles, strict=True):
+        checkout.forge.upload(bundle.version, path)
+        checkout.forge.describe(bundle.version, "## ⏸️ HOLD\n\n**It is close.**\n")
+    text = with_champion(Live(), old.version, old.digest).to_toml()
+    checkout.forge.propose("retrain", "model", "", {LIVE: text})
+    checkout.forge.status("retrain", False, "HOLD: it is close")
+
+    (override,) = OVERRIDE
+    assert f"{old.version} is live" in checkout.type(override)
+    notes = {each.version: each.notes for each in checkout.forge.releases()}
+    assert "the verdict was HOLD: the new model knows the bookings from October on" in notes[old.version]
+
+    begin, end = EXPERIMENT
+    assert f"{new.version} is the challenger" in checkout.type(begin, VERSION=new.version)
+    assert parse_live(checkout.forge.read(LIVE)).challenger.share == 0.1
+    assert "has ended" in checkout.type(end)
+    assert parse_live(checkout.forge.read(LIVE)).challenger is None
 
 
 def test_a_scorer_follows_a_repository_as_the_readme_says(checkout, bundles):

@@ -147,10 +147,17 @@ def _not_boring(verdict: Verdict, budget: float) -> str:
     return ""
 
 
-def overridden(notes: str) -> str:
-    """The *notes* of a release that becomes live, with a remark at the top if the verdict was against it."""
+def overridden(notes: str, reason: str = "") -> str:
+    """The *notes* of a release that becomes live, with a remark at the top if the verdict was against it.
+
+    A *reason* is added to a remark that has none.
+    """
+    if found := _OVERRIDE.match(notes):
+        return f"{found[1]}: {reason}\n\n{notes[found.end() :]}" if reason else notes
     against = re.match(r"## \S+ (HOLD|REJECT)$", notes, re.MULTILINE)
-    return f"> **Override:** a person merged this; the verdict was {against[1]}.\n\n{notes}" if against else notes
+    if against is None:
+        return notes
+    return f"> **Override:** a person merged this; the verdict was {against[1]}{f': {reason}' if reason else '.'}\n\n{notes}"
 
 
 def with_earlier(text: str, before: str | None) -> str:
@@ -166,6 +173,8 @@ def with_earlier(text: str, before: str | None) -> str:
     return f"{text.rstrip()}\n\n{_FOLD}\n\n" + "\n".join(entries[:EARLIER]) + "\n\n</details>\n"
 
 
+#: The remark of a release that was merged against its verdict, without a reason yet.
+_OVERRIDE = re.compile(r"(> \*\*Override:\*\* a person merged this; the verdict was \w+)\.\n\n")
 _FOLD = "<details><summary>Earlier verdicts</summary>"
 
 

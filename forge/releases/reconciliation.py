@@ -29,7 +29,7 @@ from forge.releases.rollback import (
     withdrawn_by_hand,
 )
 from forge.releases.slot_checks import changed_slots, unfetched
-from forge.workflow_output import summary
+from forge.workflow_output import say
 
 
 def agree(forge: Forge) -> bool:
@@ -69,10 +69,10 @@ def roll_back(forge: Forge, bad: str, wanted: str | None, reason: str, requested
         if forge.proposal("rollback"):
             forge.close("rollback", f"{bad or version} is not the version to roll back any more")
         follow(forge)
-        _say(stopped(bad, history))
+        say(stopped(bad, history))
     elif wanted and wanted == version:
         follow(forge)
-        _say(f"{version} is live already")
+        say(f"{version} is live already")
     else:
         go_back(forge, wanted, reason)
 
@@ -107,10 +107,10 @@ def go_back(forge: Forge, wanted: str | None, reason: str) -> None:
     forge.status("rollback", True, f"rolled back: {reason}", proposal.head)
     forge.merge("rollback", f"{title}: {reason}")
     done = ", ".join([f"{LIVE} names {target}", *became, *left_out])
-    _say(f"{'repaired' if repairs else 'rolled back'}: {done}: {reason}")
+    say(f"{'repaired' if repairs else 'rolled back'}: {done}: {reason}")
     follow(forge)
     lost = unfetched(forge, changed_slots(Live(), after))
-    _say("; ".join(lost) or f"scorers serve {target} after their next sync")
+    say("; ".join(lost) or f"scorers serve {target} after their next sync")
 
 
 def follow(forge: Forge) -> Mapping[str, str]:
@@ -137,7 +137,7 @@ def follow(forge: Forge) -> Mapping[str, str]:
         _raise(forge, alerts, [rolled_back(back, history)])
     for version in withdrawn:
         forge.withdraw(version, f"{WITHDRAWN}{reason_of(version, history)}")
-        _say(f"withdrawn: {version}")
+        say(f"withdrawn: {version}")
     return changes
 
 
@@ -195,12 +195,12 @@ def _raise(forge: Forge, alerts: Mapping[str, Alert], wanted: Iterable[Trouble])
         if known and known.state == "closed" and known.body.strip() == each.body.strip():
             continue
         number = forge.alert(each.marker, each.title, each.body, each.memory).number
-        _say(f"incident {number}: {each.title}")
+        say(f"incident {number}: {each.title}")
 
 
 def _explain(forge: Forge, incident: Alert | None, version: str, why: str) -> None:
     """Report that a change of a release by hand is undone, on its *incident* if there is one."""
-    _say(why)
+    say(why)
     if incident:
         forge.note(incident.number, f"undone:{version}", f"{why}.\n")
 
@@ -213,7 +213,7 @@ def _clear(forge: Forge, version: str, alerts: Mapping[str, Alert], history: Seq
         if alerts[marker].state == "closed":  # only an open alert can be changed
             forge.alert(marker, alerts[marker].title, message)
         closed = forge.resolve(marker, message)
-        _say(f"incident {closed.number if closed else ''} is closed: {version} is live again")
+        say(f"incident {closed.number if closed else ''} is closed: {version} is live again")
 
 
 def _publish(forge: Forge, versions: Iterable[str], releases: Iterable[Release], live: str) -> None:
@@ -224,9 +224,4 @@ def _publish(forge: Forge, versions: Iterable[str], releases: Iterable[Release],
         if better != notes[version]:
             forge.describe(version, better)
         forge.publish(version, latest=version == live)
-        _say(f"published: {version}")
-
-
-def _say(message: str) -> None:
-    print(message, flush=True)
-    summary(message)
+        say(f"published: {version}")
