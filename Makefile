@@ -17,7 +17,8 @@ SERVE := .venv/serve/bin/python
 ENVIRONMENTS := serve work checks
 # One folder per stream.
 DRILL := $(if $(STREAM),build/drills/$(basename $(notdir $(STREAM))),build/drill)
-PACKAGES := archive bench checks contracts drill forge model monitoring reporting serve
+BACKTEST := $(if $(STREAM),build/backtests/$(basename $(notdir $(STREAM))),build/backtest)
+PACKAGES := archive backtest bench checks contracts drill forge model monitoring reporting serve
 INSTALLED := $(ENVIRONMENTS:%=.venv/%/installed)
 SCHEMA := .venv/tools/bin/check-jsonschema --builtin-schema
 MEASURED :=
@@ -109,6 +110,10 @@ drill-nights: $(INSTALLED) ## how often does each rule reject or hold without a 
 	@$(CHECKS) -m drill.nights judge
 	@$(WORK) -m drill.nights report
 
+backtest: $(INSTALLED) ## replay past nights: what would each policy of landing have earned?  [FROM=2013-04-01] [TO=2013-11-01] [EVERY=7d] [POLICIES=never,proven,bold:max_risk=0.2] [STREAM=FILE] [LENGTHS=6] [FULL=1] [LEDGER=DIR]
+	@$(WORK) -m backtest fit --out $(BACKTEST) $(if $(STREAM),--recipe $(STREAM)) $(if $(FROM),--from $(FROM)) $(if $(TO),--to $(TO)) $(if $(EVERY),--every $(EVERY)) $(if $(LENGTHS),--lengths $(LENGTHS))
+	@$(if $(FULL),$(CHECKS),$(WORK)) -m backtest judge --out $(BACKTEST) $(if $(POLICIES),--policies "$(POLICIES)") $(if $(FULL),--full) $(if $(LEDGER),--ledger "$(LEDGER)")
+
 ##@ Develop
 setup: $(INSTALLED) .venv/test/installed .venv/s3/installed .venv/docs/installed ## install everything now
 
@@ -121,7 +126,7 @@ lint-code: .venv/tools/installed
 	.venv/tools/bin/ruff check .
 
 lint-types: .venv/tools/installed .venv/work/installed .venv/serve/installed
-	.venv/tools/bin/mypy --python-executable $(WORK) --exclude '^(drill/peers/|docs/generate/serve_)' contracts reporting forge model monitoring checks drill archive docs
+	.venv/tools/bin/mypy --python-executable $(WORK) --exclude '^(drill/peers/|docs/generate/serve_)' contracts reporting forge model monitoring checks drill archive backtest docs
 	.venv/tools/bin/mypy --python-executable $(SERVE) --exclude '^bench/(peers/servers/|watch/(adwin|evidently_check)\.py)' serve bench docs/generate/serve_environment.py
 
 lint-schemas: .venv/tools/installed
@@ -176,4 +181,4 @@ help:
 .venv/%/installed: requirements/%.txt requirements/install.sh
 	@requirements/install.sh $*
 
-.PHONY: demo extra test test-fast coverage coverage-report test-spark test-clients test-serve test-checks test-work retrain gate land serve watch experiment site rollback status drill drill-nights setup lint lint-code lint-types lint-schemas docs reference pictures bench bench-experiment bench-gate bench-watch bench-scale soak lock clean help
+.PHONY: demo extra test test-fast coverage coverage-report test-spark test-clients test-serve test-checks test-work retrain gate land serve watch experiment site rollback status drill drill-nights backtest setup lint lint-code lint-types lint-schemas docs reference pictures bench bench-experiment bench-gate bench-watch bench-scale soak lock clean help

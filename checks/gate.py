@@ -7,7 +7,7 @@ line there), `waivers` and `verdict` decide, and `reports` writes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -45,8 +45,12 @@ def run_gate(
     today: date,
     deepchecks_page: Path,
     progress: Callable[[str], None],
+    without: Collection[str] = (),
 ) -> GateResult:
     """Judge the candidate of *inputs* by *limits*; Deepchecks writes its own page to *deepchecks_page*.
+
+    *without* names steps that are left out (`measurements.DEEPCHECKS`, `SERVER`), for a replay of past nights: their rules
+    are absent, and a verdict without them publishes nothing.
 
     Raises `BundleError` if the candidate's evidence cannot be read.
     """
@@ -57,7 +61,7 @@ def run_gate(
         return _refused(inputs)
 
     evidence = gather(candidate, champion, inputs.anchor, inputs.anchor_unreadable)
-    measured = measure(evidence, inputs, limits.gate, deepchecks_page, progress)
+    measured = measure(evidence, inputs, limits.gate, deepchecks_page, progress, without)
     findings = waive(run_rules(measured), waivers, today)
     table = measured.comparison.table
     summary = promotion_summary(table, champion.version if champion else "", waived(findings))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -22,7 +22,8 @@ from checks.insights.prediction_churn import churn_by_slice, churn_share
 from checks.insights.review import Review
 from checks.rules.holdout_reuse import Use, count_earlier, recorded_uses
 from checks.rules.rows.source_changes import upstream
-from checks.rules.serving.serving_limits import check_serving
+from checks.rules.serving.serving_limits import SERVING, check_serving
+from checks.rules.serving.serving_load import Served
 from checks.verdict import Finding
 from contracts.thresholds import Gate
 from serve.release.bundle import Bundle
@@ -30,6 +31,8 @@ from serve.release.manifest import BundleError
 
 #: A slice for the reader: name, rows, the metric of candidate and champion.
 Slice = tuple[str, int, float, float | None]
+#: Steps that a replay of many nights leaves out: what they check does not depend on which model is the champion.
+DEEPCHECKS, SERVER = "deepchecks", "server"
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,7 @@ class Measurements:
     """What was measured of the candidate in *inputs* under the limits of *gate*.
 
     *champion_rows* are the champion's own holdout, None without it. *upstream*, *serving* and *deepchecks* are the
-    findings of those steps, *deepchecks_rules* the names that the last must give. *use* is this use of the holdout
+    findings of those steps, *step_rules* the names that the last two must give. *use* is this use of the holdout
     and *earlier_uses* how many other candidates were compared on each of its days. *evaluations* are the own evaluations
     of champion and anchor, or the reason why one is missing; *gains* over the anchor are recorded for later verdicts.
     """
@@ -64,7 +67,7 @@ class Measurements:
     upstream: tuple[Finding, ...] = ()
     serving: tuple[Finding, ...] = ()
     deepchecks: tuple[Finding, ...] = ()
-    deepchecks_rules: tuple[str, ...] = ()
+    step_rules: tuple[str, ...] = ()
     use: Use = field(default_factory=lambda: Use("", "", "", ""))
     earlier_uses: Mapping[str, int] = field(default_factory=dict)
     evaluations: Mapping[str, Evaluation | str] = field(default_factory=dict)
@@ -82,15 +85,23 @@ class Measurements:
 
 
 def measure(
-    evidence: Evidence, inputs: GateInputs, gate: Gate, deepchecks_page: Path, progress: Callable[[str], None]
+    evidence: Evidence,
+    inputs: GateInputs,
+    gate: Gate,
+    deepchecks_page: Path,
+    progress: Callable[[str], None],
+    without: Collection[str] = (),
 ) -> Measurements:
-    """Run every step that takes time; *progress* gets a line before each."""
+    """Run every step that takes time, except those named in *without*; *progress* gets a line before each."""
     candidate, champion = inputs.candidate, inputs.champion
     champion_rows = rows_of_champion(champion, evidence)
     progress(f"permutation importance of {len(candidate.contract.features)} features ...")
     importance = tuple(importances(candidate, champion, evidence, champion_rows))
-    progress("starting the scorer with candidate and champion ...")
-    served, serving = check_serving(candidate, champion, evidence, gate.serving)
+    served: list[Served] = []
+    serving: list[Finding] = []
+    if SERVER not in without:
+        progress("starting the scorer with candidate and champion ...")
+        served, serving = check_serving(candidate, champion, evidence, gate.serving)
     source, changes = upstream(
         candidate.manifest,
         champion.manifest if champion else None,
@@ -102,12 +113,7 @@ def measure(
         progress(f"comparing on {int(evidence.fresh.sum()):,} fresh rows ...")
         effects = gain_effects(evidence, gate.compare, recorded_gains(inputs.notes))
         comparison = _compare(evidence, gate, evaluations.get("champion"), effects)
-    progress("loading Deepchecks ...")
-    from checks.rules import deepchecks_suite  # noqa: PLC0415 -- takes ten seconds and more
-
-    rules = deepchecks_suite.chosen(gate, evidence.contract.task, len(evidence.contract.features))
-    progress(f"running {len(rules)} Deepchecks checks ...")
-    deepchecks = deepchecks_suite.run(evidence, rules, gate, deepchecks_page)
+    deepchecks, names = ([], ()) if DEEPCHECKS in without else _deepchecks(evidence, gate, deepchecks_page, progress)
     use = this_use(evidence, candidate)
     days = sorted(set(evidence.days[evidence.fresh]))
     return Measurements(
@@ -120,12 +126,24 @@ def measure(
         tuple(source),
         tuple(serving),
         tuple(deepchecks),
-        tuple(rule.name for rule in rules),
+        (*names, *(() if SERVER in without else SERVING)),
         use,
         dict(zip(days, count_earlier(use, days, recorded_uses(inputs.notes)), strict=True)),
         evaluations,
         tuple(gains_over_anchor(evidence, _digests(inputs), gate.compare)) if comparison.table else (),
     )
+
+
+def _deepchecks(
+    evidence: Evidence, gate: Gate, page: Path, progress: Callable[[str], None]
+) -> tuple[list[Finding], tuple[str, ...]]:
+    """The findings of Deepchecks' checks, and the names that must be among them."""
+    progress("loading Deepchecks ...")
+    from checks.rules import deepchecks_suite  # noqa: PLC0415 -- takes ten seconds and more
+
+    rules = deepchecks_suite.chosen(gate, evidence.contract.task, len(evidence.contract.features))
+    progress(f"running {len(rules)} Deepchecks checks ...")
+    return deepchecks_suite.run(evidence, rules, gate, page), tuple(rule.name for rule in rules)
 
 
 def rows_of_champion(champion: Bundle | None, evidence: Evidence) -> pd.DataFrame | None:

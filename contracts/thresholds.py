@@ -129,17 +129,26 @@ class Rules(Table):
 
 def read_rules(path: Path) -> Rules:
     """The rules in the file *path*. Raises `ConfigurationError`."""
+    return rules_of(read_tables(path), str(path))
+
+
+def read_tables(path: Path) -> dict[str, Any]:
+    """The tables of the file *path*, not validated yet. Raises `ConfigurationError`."""
     try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigurationError(f"{path} cannot be read: {error.strerror}") from error
     except ValueError as error:
         raise ConfigurationError(f"{path} is not TOML: {error}") from error
+
+
+def rules_of(tables: Mapping[str, Any], source: str) -> Rules:
+    """The rules in *tables*, which errors call *source*. Raises `ConfigurationError` with all problems."""
     try:
         rules: Rules = TypeAdapter(Rules).validate_python(tables)
     except ValidationError as error:
         problems = [line for each in error.errors() for line in _problems(each)]
-        raise ConfigurationError(f"{path}:\n" + "\n".join(f"  - {problem}" for problem in problems)) from error
+        raise ConfigurationError(f"{source}:\n" + "\n".join(f"  - {problem}" for problem in problems)) from error
     return rules
 
 

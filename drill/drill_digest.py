@@ -11,10 +11,10 @@ ROOT = Path(__file__).parents[1]
 PACKAGES = ("checks", "contracts", "drill", "forge", "model", "reporting", "serve")
 
 
-def identity(*parts: object, files: Iterable[Path] = (), root: Path = ROOT) -> str:
-    """The digest of the code, its locked libraries, *files* and the texts *parts*."""
+def identity(*parts: object, files: Iterable[Path] = (), root: Path = ROOT, packages: Iterable[str] = PACKAGES) -> str:
+    """The digest of the code of *packages*, the locked libraries, *files* and the texts *parts*."""
     found = hashlib.sha256(repr(tuple(map(str, parts))).encode())
-    code = [path for package in PACKAGES for path in (root / package).rglob("*.py")]
+    code = [path for package in packages for path in (root / package).rglob("*.py")]
     for path in sorted({*code, *(root / "requirements").glob("*.txt"), *files}):
         found.update(f"{path.name} {path.stat().st_size} ".encode() + path.read_bytes())
     return found.hexdigest()

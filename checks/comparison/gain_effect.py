@@ -12,10 +12,10 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from checks.comparison.backtest import Period, backtest
 from checks.comparison.bootstrap import Blocks, measures, paired
 from checks.comparison.earlier_gains import EarlierGain, successive
 from checks.comparison.period_effect import Level, PeriodEffect, period_effect
+from checks.comparison.rolling_origin import Period, rolling_origin
 from checks.evidence import Evidence
 from contracts.thresholds import Compare
 
@@ -27,7 +27,10 @@ PRIOR = PeriodEffect(1.15, 10.0)
 def gain_effects(evidence: Evidence, rules: Compare, earlier: Iterable[EarlierGain]) -> dict[str, PeriodEffect]:
     """metric -> the effect of the period on a gain in it."""
     length = len(np.unique(evidence.days))
-    periods, known = backtest(evidence.train, evidence.contract, length), successive(earlier, evidence.contract.name)
+    periods, known = (
+        rolling_origin(evidence.train, evidence.contract, length),
+        successive(earlier, evidence.contract.name),
+    )
     return {
         metric: period_effect([gain_levels(metric, periods, rules), *known.get(metric, [])], PRIOR)
         for metric in rules.margins(evidence.contract.task).metrics

@@ -18,10 +18,10 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
-from checks.comparison.backtest import Period, backtest
 from checks.comparison.baseline import constant_scores
 from checks.comparison.own_evaluation import Evaluation
 from checks.comparison.period_effect import Level, PeriodEffect, level, period_effect
+from checks.comparison.rolling_origin import Period, rolling_origin
 from checks.comparison.weighted_metrics import METRICS, RELATIVE, Means, Measure
 from checks.evidence import Array, Evidence
 from checks.verdict import Finding, ruled
@@ -102,7 +102,7 @@ def decayed(
                 continue
             length = evaluation.length
             if length not in periods:
-                periods[length] = backtest(*history, length) if history else []
+                periods[length] = rolling_origin(*history, length) if history else []
             change = _change(metric, evidence, np.asarray(scores[role]), evaluation, periods[length], gate)
             severity = gate.decay.severity
             if role == "anchor" and severity == "hold" and change.lag > FAR:  # it decays, and stays

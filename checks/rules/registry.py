@@ -21,7 +21,6 @@ from checks.rules.changes import missing_steps, pile_ups, row_rates, slice_value
 from checks.rules.rows import column_values as columns
 from checks.rules.rows import conflicts, hours, labels, leakage, replayed_rows, running_ids, sent_rows
 from checks.rules.rows import row_counts as counts
-from checks.rules.serving import serving_limits
 from checks.verdict import Finding
 
 
@@ -115,7 +114,7 @@ def required_rules(measured: Measurements) -> list[str]:
     """The names of the rules that must have a finding."""
     single = [name for name in RULES if not name.endswith("*") and name not in OPTIONAL]
     compared = required_comparisons(measured.evidence, measured.gate.compare)
-    return [*single, *compared, FOUND, *serving_limits.SERVING, *measured.deepchecks_rules]
+    return [*single, *compared, FOUND, *measured.step_rules]
 
 
 def _crashed(name: str, error: Exception) -> Finding:

@@ -10,6 +10,7 @@ from datetime import date
 from pathlib import Path
 
 import archive.__main__
+import backtest.__main__
 import checks.options
 import drill.__main__
 import drill.nights.__main__
@@ -74,6 +75,7 @@ def parsers() -> list[argparse.ArgumentParser]:
         monitoring.__main__._parser(),
         drill.__main__._parser(),
         drill.nights.__main__._parser(),
+        backtest.__main__._parser(),
     ]
 
 

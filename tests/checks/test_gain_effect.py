@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from checks.comparison.backtest import Period
 from checks.comparison.bootstrap import Blocks, measures, paired
 from checks.comparison.compare import compare
 from checks.comparison.earlier_gains import EarlierGain, gains_line, recorded_gains, successive
 from checks.comparison.gain_effect import PRIOR, gain_effects, gain_levels, gains_over_anchor, widening
 from checks.comparison.period_effect import Level, PeriodEffect, period_effect
+from checks.comparison.rolling_origin import Period
 from checks.evidence import Evidence
 from contracts.row_contract import Contract, Feature, Target
 

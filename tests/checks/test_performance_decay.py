@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from checks.comparison.backtest import backtest
 from checks.comparison.own_evaluation import Evaluation, own_evaluation
 from checks.comparison.performance_decay import certain_errors, decayed
 from checks.comparison.period_effect import Level, PeriodEffect, period_effect
+from checks.comparison.rolling_origin import rolling_origin
 from checks.evidence import Evidence, days_of, gather, load_bundle, target
 from checks.verdict import judge
 from contracts.row_contract import Contract, Feature, Target
@@ -238,13 +238,13 @@ def test_certain_errors_are_those_of_the_most_certain_tenth():
 def test_the_backtest_trains_before_its_periods(rules):
     """The first third of the days is trained on; the newest periods are evaluated."""
     contract, rows = contract_of("multiclass"), stream("multiclass", 70)
-    periods = backtest(rows, contract, 14)
+    periods = rolling_origin(rows, contract, 14)
 
     assert [len(np.unique(each.day)) for each in periods] == [14] * 3
     assert max(periods[-1].day) == str(rows["at"].max().date())
     assert periods[0].scores[0].shape == (len(periods[0].truth), 3)
-    assert backtest(rows, contract, 30) == []
-    assert backtest(rows.assign(y=1.0), contract, 14) == []
+    assert rolling_origin(rows, contract, 30) == []
+    assert rolling_origin(rows.assign(y=1.0), contract, 14) == []
 
 
 def test_the_effect_of_the_period_is_estimated_and_shrunk():

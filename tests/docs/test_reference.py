@@ -24,7 +24,7 @@ pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
 PAGES = ROOT / "docs/reference"
-COMMANDS = ["model", "checks", "forge", "archive", "serve", "monitoring", "drill"]
+COMMANDS = ["model", "checks", "forge", "archive", "serve", "monitoring", "drill", "backtest"]
 
 
 def first_column(page, heading=None):

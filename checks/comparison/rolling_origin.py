@@ -1,7 +1,6 @@
-"""A backtest of simple models on earlier rows: trained once on the first days, evaluated on the periods after.
+"""Rolling-origin evaluation of simple models: trained once on the first days, evaluated on the periods after (Tashman 2000).
 
-It shows how a model that stays the same performs from period to period on this stream (rolling-origin evaluation; Tashman
-2000).
+It shows how a model that stays the same performs from period to period on this stream.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ class Period:
     scores: tuple[Array, ...]
 
 
-def backtest(rows: pd.DataFrame, contract: Contract, length: int) -> list[Period]:
+def rolling_origin(rows: pd.DataFrame, contract: Contract, length: int) -> list[Period]:
     """The newest periods of *length* days, [] if there are fewer than two beside a third of the days to train on.
 
     Also [] if the first days have too few rows, or one class only.

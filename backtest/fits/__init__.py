@@ -1,0 +1,1 @@
+"""The models of the replayed nights, fitted in the training environment."""

@@ -1,0 +1,126 @@
+"""Fit the models of one night, and measure what they realise in each later period. Kept in a folder by digest."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, date, datetime, time
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from backtest.replayed_nights import NightFit, Period
+from checks.comparison.weighted_metrics import METRICS
+from checks.evidence import score, target
+from contracts.row_contract import Contract
+from drill.drill_digest import beside, identity
+from drill.stored_json import read_json, write_json
+from model.data import check
+from model.onnx_export.export import Build, export
+from model.train import Fitted, read_recipe, train
+from serve.release.bundle import Bundle
+
+#: The packages on which a fit depends.
+PACKAGES = ("contracts", "model", "reporting")
+FIT = "fit.json"
+
+
+@dataclass(frozen=True)
+class Task:
+    """What the models of the night *today* are made of, and how they are measured.
+
+    They are measured by *metric* in each of the *periods* from *number* on. Models are stored in the folder *kept*.
+    """
+
+    recipe: Path
+    today: date
+    parity: float
+    kept: Path
+    metric: str
+    periods: tuple[Period, ...]
+    number: int
+
+
+def fit_night(task: Task) -> tuple[NightFit, list[tuple[int, float]]]:
+    """The night's models, and for each period the number of rows and the metric of the served model."""
+    try:
+        found = _models(task)
+    except (Exception, SystemExit) as error:  # anything that the recipe or its libraries raise
+        return _left_out(task, f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"), []
+    return found, _measured(task, found)
+
+
+def lost(task: Task) -> tuple[NightFit, list[tuple[int, float]]]:
+    """The night whose process was killed."""
+    return _left_out(task, "the process that trained it was killed, possibly for lack of memory"), []
+
+
+@functools.cache
+def rows_between(recipe: Path, start: datetime, end: datetime) -> tuple[pd.DataFrame, Contract]:
+    """The rows of the recipe from *start* up to *end* with their outcomes, as they are known today."""
+    module = _read(recipe)
+    contract: Contract = module.CONTRACT
+    rows = check(module.load(start, end), contract, start, end)
+    return rows.assign(**{contract.target.name: _encoded(rows, contract)}), contract
+
+
+def _models(task: Task) -> NightFit:
+    of = identity(task.today, task.parity, files=beside(task.recipe), packages=PACKAGES)
+    folder = task.kept / f"{task.today}-{of[:16]}"
+    if (folder / FIT).is_file():
+        return NightFit(**read_json(folder / FIT))
+    fitted = train(_read(task.recipe), task.today)
+    at = datetime.combine(task.today, time(3), UTC)
+    judged = export(fitted, Build(at, "", task.recipe), folder / "judged", task.parity)
+    served = export(_released(fitted, task.recipe), Build(at, "", task.recipe), folder / "served", task.parity)
+    found = NightFit(f"{task.today}", str(judged), str(served))
+    write_json(folder / FIT, asdict(found))
+    return found
+
+
+def _released(fitted: Fitted, recipe: Path) -> Fitted:
+    """The recipe's estimator fitted to all rows, the holdout included."""
+    from model.data import encoded_target, model_inputs  # noqa: PLC0415
+
+    rows = pd.concat([fitted.split.train, fitted.split.holdout], ignore_index=True)
+    estimator = _read(recipe).estimator()
+    estimator.fit(model_inputs(rows, fitted.contract), encoded_target(rows, fitted.contract))
+    return replace(fitted, estimator=estimator)
+
+
+def _measured(task: Task, found: NightFit) -> list[tuple[int, float]]:
+    """The rows and the metric of each period; kept beside the models."""
+    later = task.periods[task.number :]
+    asked = identity(task.metric, later, found.served, packages=PACKAGES)
+    kept = Path(found.served).parents[1] / f"realised-{asked[:16]}.json"
+    if kept.is_file():
+        return [(int(many), float(value)) for many, value in read_json(kept)]
+    bundle = Bundle.load(Path(found.served))
+    rows, contract = rows_between(task.recipe, task.periods[0].start, task.periods[-1].end)
+    measured = [_realised(bundle, rows, contract, period, task.metric) for period in later]
+    write_json(kept, measured)
+    return measured
+
+
+def _realised(bundle: Bundle, rows: pd.DataFrame, contract: Contract, period: Period, metric: str) -> tuple[int, float]:
+    at = rows[contract.time]
+    inside = rows[(at >= period.start) & (at < period.end)]
+    if inside.empty:
+        return 0, float("nan")
+    return len(inside), float(METRICS[metric](target(inside, contract), score(bundle, inside))())
+
+
+def _encoded(rows: pd.DataFrame, contract: Contract) -> np.ndarray[Any, Any]:
+    return np.array([contract.target.encode(value) for value in rows[contract.target.name].tolist()], dtype=float)
+
+
+def _left_out(task: Task, why: str) -> NightFit:
+    return NightFit(f"{task.today}", left_out=why)
+
+
+@functools.cache
+def _read(recipe: Path) -> ModuleType:
+    return read_recipe(recipe)

@@ -1,0 +1,1 @@
+"""What the policies realised: numbers from a table of losses by night and period."""
