@@ -12,7 +12,7 @@ from backtest.results.realised_loss import Realised
 from backtest.results.rule_outcomes import AHEAD, Night, RuleOutcome
 from backtest.results.staleness_curve import Point
 from backtest.results.weighted_means import Mean
-from checks.reports.mermaid import Chart
+from checks.reports.evidence_charts import Chart
 
 
 @dataclass(frozen=True)
