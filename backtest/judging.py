@@ -67,14 +67,14 @@ def backtest(nights: Mapping[str, Any], policies: Sequence[Policy], out: Path, *
 
     began, done = time.monotonic(), 0
 
-    def tell(line: str) -> None:
+    def report(line: str) -> None:
         nonlocal done
         done += 1
         say(progress(done, len(days) - 1, time.monotonic() - began, f"{days[done]} {line}"))
 
     say(f"replaying {len(days) - 1} decisions under {', '.join(each.name for each in policies)} ...")
     monthly = [is_monthly(days, number) for number in range(len(days))]
-    paths = replay(policies, [bool(each["judged"]) for each in fits], monthly, ask, answer, tell)
+    paths = replay(policies, [bool(each["judged"]) for each in fits], monthly, ask, answer, report)
     return described(paths, realised, nights)
 
 

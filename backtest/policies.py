@@ -90,7 +90,7 @@ _WORDS = {
     "never": "keeps the first model",
     "always": "lands every candidate, whatever the gate says",
     "monthly": "lands the first candidate of each month, whatever the gate says",
-    "proven": "the gate: lands what is proven to be no worse than the margin",
+    "proven": "the gate: lands what is proven to be worse by less than the margin",
     "expected": "the gate: lands what is expected to earn",
 }
 

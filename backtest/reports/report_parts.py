@@ -119,7 +119,7 @@ def rules_part(
     words += [
         f"Nothing stopped the candidate of {realised.labels[night.number]}, which turned out worse by {-night.earned:.4f}."
         for night in missed
-    ] or ["Every candidate that was promoted turned out no worse than the margin."]
+    ] or ["Every candidate that was promoted turned out worse by less than the margin, or better."]
     rows = tuple((each.rule, str(each.better), str(each.as_good), str(each.worse)) for each in found)
     heads = ("rule that stopped the candidate", "it was better", "as good", "worse")
     return Part(f"rules-{policy}", f"Rules: {policy}", tuple(words), heads if rows else (), rows)
