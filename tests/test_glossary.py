@@ -15,7 +15,19 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PACKAGES = ["archive", "backtest", "bench", "checks", "contracts", "drill", "forge", "model", "monitoring", "reporting", "serve"]
+PACKAGES = [
+    "archive",
+    "backtest",
+    "bench",
+    "checks",
+    "contracts",
+    "drill",
+    "forge",
+    "model",
+    "monitoring",
+    "reporting",
+    "serve",
+]
 #: words of a private dialect, as regular expressions; a space is any white space
 BANNED = [
     "told|tells?|telling",
