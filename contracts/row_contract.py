@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from itertools import islice
 from typing import Any, get_args
@@ -143,7 +143,7 @@ class Contract:
                 name=data["name"],
                 task=data["task"],
                 features=tuple(_read(Feature, item) for item in data["features"]),
-                target=_read(Target, data["target"]),
+                target=_read(Target, _with_maturity(data["target"])),
                 key=data["key"],
                 time=data["time"],
                 slices=tuple(data.get("slices", ())),
@@ -152,7 +152,9 @@ class Contract:
                 retired=tuple(_read(Feature, item) for item in data.get("retired", ())),
                 zone=data.get("zone", ""),
             )
-        except (KeyError, TypeError, AttributeError) as error:
+        except (KeyError, TypeError, AttributeError, OverflowError, ValueError) as error:
+            if isinstance(error, ContractError):
+                raise
             raise ContractError("this is not a contract", [f"{error!r}"]) from error
 
     def _misspelt(self, row: Mapping[str, Any]) -> Iterable[Problem]:
@@ -199,6 +201,17 @@ class Contract:
                 yield f"features: {show(each)} is not a Feature"
         if not isinstance(self.target, Target):
             yield f"target is {show(self.target)}; expected Target(name, classes)"
+            return
+        yield from self._wrong_delay()
+
+    def _wrong_delay(self) -> Iterable[str]:
+        known_at, maturity = self.target.known_at, self.target.maturity
+        if not isinstance(known_at, str) or not (known_at == "" or known_at.isidentifier()):
+            yield f"known_at is {show(known_at)}; expected the name of a column of times, such as 'known_at'"
+        if maturity is not None and not (isinstance(maturity, timedelta) and maturity > timedelta(0)):
+            yield f"maturity is {show(maturity)}; expected a time above 0, such as timedelta(days=30)"
+        if known_at and maturity is not None:
+            yield "known_at and maturity: an outcome is known at one time; give one of them"
 
     def _wrong_slices(self) -> Iterable[str]:
         kinds = {feature.name: feature.kind for feature in self.features}
@@ -223,7 +236,7 @@ class Contract:
             yield from feature.own_problems()
         yield from self.target.own_problems(self.task)
         names = [feature.name for feature in self.columns]
-        names += [self.key, self.time, self.target.name]
+        names += [self.key, self.time, self.target.name, *filter(None, [self.target.known_at])]
         for name in sorted({name for name in names if names.count(name) > 1}):
             yield f"{name}: the name is used {names.count(name)} times"
         yield from self._wrong_slices()
@@ -269,7 +282,11 @@ def _plain(value: Any) -> Any:
         return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [_plain(item) for item in value]
-    return value
+    return value.total_seconds() if isinstance(value, timedelta) else value
+
+
+def _with_maturity(item: Mapping[str, Any]) -> dict[str, Any]:
+    return {**item, "maturity": timedelta(seconds=item["maturity"])} if "maturity" in item else {**item}
 
 
 def _without_defaults(kind: Callable[..., Any], item: dict[str, Any]) -> dict[str, Any]:

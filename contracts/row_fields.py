@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Literal, NamedTuple, get_args
 
 Kind = Literal["number", "category", "boolean"]
@@ -125,7 +126,8 @@ class Target:
     *classes* are the labels in the order of the model's columns; for a binary target the second is the positive one,
     whose probability is the score. A regression target has no classes, but a unit and a range. *worth* is the cost of a
     wrong decision compared with a right one, in *currency* (regression: the cost of each unit of error); reports convert
-    losses to money with it.
+    losses to money with it. An outcome that comes late is known at the time in the column *known_at*, or *maturity*
+    after the time of the row; without either, outcomes are known at once.
     """
 
     name: str
@@ -136,6 +138,13 @@ class Target:
     maximum: float | None = None
     worth: float | None = None
     currency: str = ""
+    known_at: str = ""
+    maturity: timedelta | None = None
+
+    @property
+    def comes_late(self) -> bool:
+        """Whether a row may have no outcome yet."""
+        return bool(self.known_at) or self.maturity is not None
 
     def expects(self) -> str:
         """The outcomes that it accepts, in words."""

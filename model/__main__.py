@@ -183,7 +183,7 @@ def _make(args: argparse.Namespace, into: Path) -> Path:
     fitted = train(read_recipe(args.recipe), args.today)
     split = fitted.split
     if args.journal:
-        fitted = replace(fitted, sent=skew_at(args.journal, split, fitted.contract))
+        fitted = replace(fitted, sent=skew_at(args.journal, fitted.loaded, fitted.contract))
     _say(
         f"trained on {len(split.train):,} rows, holdout of {len(split.holdout):,} later rows: "
         + ", ".join(f"{name} {value:.4f}" for name, value in fitted.metrics.items())

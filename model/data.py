@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,14 +14,13 @@ import pandas as pd
 
 from contracts.row_contract import Contract, ContractError, Problem, show
 from model.declarations import Declared
-from model.loaded_columns import plain, reading, remedy, settled
+from model.label_delay.known_outcomes import as_of, lost_outcomes, wrong_outcome_times
+from model.loaded_columns import plain, read_times, reading, remedy, settled
 from model.notices import NAIVE, without_zone
 
 #: How many other columns a message names where one is missing.
 MOST_SPARE = 8
 NOWHERE = Declared()
-#: Numeric results of `pandas.api.types.infer_dtype`.
-NUMERIC = frozenset({"integer", "floating", "mixed-integer-float", "decimal", "complex", "boolean"})
 
 
 class DataError(ValueError):
@@ -38,9 +36,16 @@ class Split:
 
 
 def check(
-    rows: pd.DataFrame, contract: Contract, start: datetime, end: datetime, where: Declared = NOWHERE
+    rows: pd.DataFrame,
+    contract: Contract,
+    start: datetime,
+    end: datetime,
+    where: Declared = NOWHERE,
+    known_by: datetime | None = None,
 ) -> pd.DataFrame:
     """The rows with the contract's columns, sorted by time; missing values are None or NaN.
+
+    So are outcomes that become known later than *known_by*, by default *end*, where the contract says when one is known.
 
     Raises an error that lists all problems, each with the place *where* its field is declared: `DataError` for missing
     or duplicate columns and empty tables, else `ContractError`.
@@ -48,7 +53,9 @@ def check(
     if not isinstance(rows, pd.DataFrame):
         raise DataError(f"{where.at('load()')}load returned {type(rows).__name__}; expected a pandas DataFrame")
     fields = [feature.name for feature in contract.columns]
-    wanted = [contract.key, contract.time, *fields, contract.target.name]
+    target = contract.target
+    late = [target.known_at] if target.known_at else []
+    wanted = [contract.key, contract.time, *fields, target.name, *late]
     columns = list(_wrong_columns(wanted, rows))
     if not len(rows):
         none = (
@@ -60,7 +67,9 @@ def check(
     wrong = {name for name, _ in columns}
     rows = settled(rows[[n for n in wanted if n not in wrong]].reset_index(drop=True), contract)
     problem: dict[str, Any] = {each.name: each.problem for each in contract.columns}
-    problem[contract.target.name] = contract.target.problem
+    problem[target.name] = target.problem
+    if target.comes_late:
+        problem[target.name] = lambda value: None if value is None else target.problem(value)
 
     def wrong_in(name: str) -> list[str]:
         with reading(name):
@@ -68,15 +77,21 @@ def check(
                 return list(_wrong_times(rows[name], start, end))
             if name == contract.key:
                 return list(_wrong_keys(rows[name], contract))
-            return list(_wrong_values(rows[name], problem[name], contract))
+            if name == target.known_at:
+                return list(wrong_outcome_times(rows, contract, known_by or end))
+            lost = (
+                lost_outcomes(rows, contract, known_by or end) if name == target.name and contract.time in rows else ()
+            )
+            return [*_wrong_values(rows[name], problem[name], contract), *lost]
 
     values = [(name, line) for name in rows for line in wrong_in(name)]
     if columns or values:
         what = f"{len(rows):,} rows do not fit the contract {contract.name!r}"
         lines = [where.at(name) + line for name, line in (*columns, *values)]
         raise DataError(what + ":\n" + _listed(lines)) if columns else ContractError(what, lines)
-    rows = rows.assign(**{contract.time: pd.to_datetime(rows[contract.time], utc=True)})
-    return rows.sort_values([contract.time, contract.key], kind="stable", ignore_index=True)
+    rows = rows.assign(**{name: pd.to_datetime(rows[name], utc=True) for name in (contract.time, *late)})
+    rows = rows.sort_values([contract.time, contract.key], kind="stable", ignore_index=True)
+    return as_of(rows, contract, known_by or end) if target.comes_late else rows
 
 
 def split_by_time(
@@ -86,11 +101,7 @@ def split_by_time(
 
     All holdout rows are later than all training rows. Raises `DataError` if a part is empty or lacks a class.
     """
-    at = rows[contract.time]
-    if holdout is None:
-        cut = at.iloc[int(len(rows) * 0.8)]
-    else:  # a longer holdout takes all rows, and may begin before the first possible date
-        cut = at.iloc[-1] - min(holdout, (at.iloc[-1] - at.iloc[0]).to_pytimedelta())
+    at, cut = rows[contract.time], cut_at(rows, contract, holdout)
     early, late = rows[at < cut], rows[at >= cut]
     problems = []
     for name, part in (("to train on", early), ("for the holdout", late)):
@@ -109,6 +120,15 @@ def split_by_time(
     if problems:
         raise DataError(f"split at {cut}:\n" + _listed(problems))
     return Split(early.reset_index(drop=True), late.reset_index(drop=True))
+
+
+def cut_at(rows: pd.DataFrame, contract: Contract, holdout: timedelta | None) -> Any:
+    """The time at which the holdout begins: the last *holdout* of the rows' time, or else the last fifth of the rows."""
+    at = rows[contract.time]
+    if holdout is None:
+        return at.iloc[int(len(rows) * 0.8)]
+    # A longer holdout takes all rows, and may begin before the first possible date.
+    return at.iloc[-1] - min(holdout, (at.iloc[-1] - at.iloc[0]).to_pytimedelta())
 
 
 def model_inputs(rows: pd.DataFrame, contract: Contract) -> pd.DataFrame:
@@ -165,23 +185,9 @@ def _wrong_values(column: pd.Series[Any], problem: Any, contract: Contract) -> I
 
 def _wrong_times(column: pd.Series[Any], start: datetime, end: datetime) -> Iterable[str]:
     name = column.name
-    given = column.dropna()
-    # Numbers would be read as nanoseconds since 1970.
-    if len(given) and pd.api.types.infer_dtype(given) in NUMERIC:
-        yield (
-            f"{name}: expected times, got {show(plain(given)[0])};"
-            f' write pd.to_datetime(rows["{name}"], unit="s", utc=True), with your unit'
-        )
-        return
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about guessed formats: unread values are reported below
-            at = pd.to_datetime(column, utc=True, errors="coerce")
-        at = at if isinstance(at.dtype, pd.DatetimeTZDtype) else at.astype("datetime64[us, UTC]")
-    except (TypeError, ValueError) as error:
-        period = isinstance(column.dtype, pd.PeriodDtype)
-        cure = f'rows["{name}"].dt.to_timestamp()' if period else f'pd.to_datetime(rows["{name}"], utc=True)'
-        yield f"{name}: expected times, got {column.dtype}: {error}; write {cure}"
+    at, wrong = read_times(column)
+    if at is None:
+        yield wrong
         return
     unread = at.isna()
     if unread.any():

@@ -5,6 +5,7 @@ Types of database drivers, NumPy and pandas are converted if no information is l
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
@@ -15,12 +16,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from contracts.row_contract import LARGEST, LONGEST, Contract, ContractError, Feature, Target
+from contracts.row_contract import LARGEST, LONGEST, Contract, ContractError, Feature, Target, show
 from model.recipe_errors import words_of
 
 #: kind of a feature -> NumPy's kinds of columns that need no conversion
 SETTLED = {"number": "fiu", "boolean": "b"}
+#: Numeric results of `pandas.api.types.infer_dtype`.
+NUMERIC = frozenset({"integer", "floating", "mixed-integer-float", "decimal", "complex", "boolean"})
 ONE = "write one plain value for each row in load(), or leave the field out of the contract"
+KNOWN_LATER = 'name the column with the time at which it becomes known: Target(..., known_at="...")'
 UTF8 = 'write {}.str.encode("utf-8", "replace").str.decode("utf-8"): it has characters that no file can hold'
 
 
@@ -53,6 +57,26 @@ def settled(rows: pd.DataFrame, contract: Contract) -> pd.DataFrame:
             if foreign or any(type(a) is not type(b) for a, b in zip(after, rows[name], strict=True)):
                 found[name] = _series(after, rows.index)
     return rows.assign(**found)
+
+
+def read_times(column: pd.Series[Any]) -> tuple[pd.Series[Any] | None, str]:
+    """The times of *column* in UTC, NaT where one cannot be read; or None, and why the column has none."""
+    name, given = column.name, column.dropna()
+    # Numbers would be read as nanoseconds since 1970.
+    if len(given) and pd.api.types.infer_dtype(given) in NUMERIC:
+        return None, (
+            f"{name}: expected times, got {show(plain(given)[0])};"
+            f' write pd.to_datetime(rows["{name}"], unit="s", utc=True), with your unit'
+        )
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about guessed formats: unread values are reported
+            at = pd.to_datetime(column, utc=True, errors="coerce")
+        return at if isinstance(at.dtype, pd.DatetimeTZDtype) else at.astype("datetime64[us, UTC]"), ""
+    except (TypeError, ValueError) as error:
+        period = isinstance(column.dtype, pd.PeriodDtype)
+        cure = f'rows["{name}"].dt.to_timestamp()' if period else f'pd.to_datetime(rows["{name}"], utc=True)'
+        return None, f"{name}: expected times, got {column.dtype}: {error}; write {cure}"
 
 
 @contextmanager
@@ -129,7 +153,7 @@ def _label_remedy(target: Target, time: str, column: str, value: Any) -> str:
     kinds = {type(label) for label in target.classes}
     binary = isinstance(value, (bool, int, float)) and value in (0, 1)
     for fits, words in (
-        (value is None, "leave rows whose outcome is not known yet out of load()"),
+        (value is None, f"leave rows whose outcome is not known yet out of load(), or {KNOWN_LATER}"),
         (isinstance(value, bool) and kinds and bool not in kinds, "write classes=(False, True) in the contract"),
         (
             isinstance(value, str) and kinds == {bool},

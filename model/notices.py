@@ -101,8 +101,9 @@ def _merged(rows: pd.DataFrame, name: str) -> Iterable[str]:
 
 
 def _naive(rows: pd.DataFrame, contract: Contract) -> Iterable[str]:
-    if without_zone(rows[contract.time]):
-        yield f"{contract.time}: {NAIVE.format(name=contract.time)}"
+    for name in filter(None, (contract.time, contract.target.known_at)):
+        if without_zone(rows[name]):
+            yield f"{name}: {NAIVE.format(name=name)}"
 
 
 NAIVE = (

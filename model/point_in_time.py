@@ -152,7 +152,7 @@ def _compared(later: pd.DataFrame, earlier: pd.DataFrame, contract: Contract, en
                 "examples": _examples(feature, contract, later, pairs, here, there, differs),
             }
     outcomes = [rows[contract.target.name].to_numpy(object)[places] for rows, places in _both(later, earlier, pairs)]
-    other = np.array([a != b for a, b in zip(*outcomes, strict=True)], bool)
+    other = np.array([a != b and a is not None and b is not None for a, b in zip(*outcomes, strict=True)], bool)
     return {
         "rows": _by_period(pairs.days),
         "only_earlier": _by_period(only_earlier),

@@ -6,7 +6,7 @@ import importlib.util
 import sys
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from types import ModuleType
@@ -16,9 +16,11 @@ import numpy as np
 import pandas as pd
 
 from contracts.row_contract import Contract, ContractError
-from model.data import NOWHERE, DataError, Split, check, encoded_target, model_inputs, split_by_time
+from model.data import NOWHERE, DataError, Split, check, encoded_target, model_inputs
 from model.declarations import Declared, Recipe, declared, defined
 from model.estimator_scores import Scores, check_scores, decisions, measure, scores_of
+from model.label_delay.expected_outcomes import TrainingSet
+from model.label_delay.training_rows import training_rows
 from model.notices import remarks
 from model.onnx_export.convertibility import unfit
 from model.point_in_time import replay
@@ -42,7 +44,8 @@ class Fitted:
     *unstable* is the share of the holdout's decisions that another seed changes; None if nothing in the estimator is
     random, or there are too many rows for a second fit. *remarks* are sentences on the rows. *where* is the place of
     each field in the recipe. *replay* compares a load with an earlier end (`model.point_in_time`), *sent* the rows
-    with the journal (`model.serving_skew`).
+    with the journal (`model.serving_skew`). *late* are JSON values on outcomes that come late; then *split* ends where
+    outcomes are known, and *newest* are the rows up to the window's end.
     """
 
     estimator: Any
@@ -55,6 +58,13 @@ class Fitted:
     where: Declared = NOWHERE
     replay: Mapping[str, Any] | None = None
     sent: Mapping[str, Any] | None = None
+    late: Mapping[str, Any] = field(default_factory=dict)
+    newest: Split | None = None
+
+    @property
+    def loaded(self) -> Split:
+        """The rows of the training window: *newest*, or else *split*."""
+        return self.newest or self.split
 
 
 def read_recipe(path: Path) -> ModuleType:
@@ -132,15 +142,17 @@ def train(recipe: Recipe, today: date) -> Fitted:
         )
     holdout: timedelta | None = getattr(recipe, "HOLDOUT", None)
     rows = check(loaded, contract, start, end, where)
-    split = split_by_time(rows, contract, holdout, where)
+    chosen = training_rows(recipe.load, rows, contract, (start, end), holdout, where)
+    split = chosen.split
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # effects of what a fit warns about are measured on the holdout
-            estimator.fit(model_inputs(split.train, contract), encoded_target(split.train, contract))
+            evaluation = chosen.evaluation_set(recipe.estimator)
+            evaluation.fit(estimator)
             _check_method(path, recipe, estimator)
             scores = predict(estimator, split, contract)
             check_scores(estimator, scores, contract)
-            unstable = _unstable(recipe.estimator, split, contract, scores)
+            unstable = _unstable(recipe.estimator, evaluation, split, contract, scores)
     except DataError as error:
         raise DataError(f"{where.at('estimator()')}{error}") from error
     except (RecipeError, KeyboardInterrupt):
@@ -152,25 +164,40 @@ def train(recipe: Recipe, today: date) -> Fitted:
         ) from error
     truth = encoded_target(split.holdout, contract)
     measured = measure(contract, truth, scores)
-    again = replay(recipe.load, split, contract, (start, end))
-    said = remarks(loaded, contract)
-    return Fitted(estimator, contract, split, (start, end), measured, unstable, said, where, again)
+    again = replay(recipe.load, chosen.newest, contract, (start, end))
+    late, sentences = chosen.described(evaluation)
+    said = (*remarks(loaded, contract), *sentences)
+    return Fitted(
+        estimator,
+        contract,
+        split,
+        (start, end),
+        measured,
+        unstable,
+        said,
+        where,
+        again,
+        late=late,
+        newest=chosen.newest,
+    )
 
 
-def _unstable(make: Callable[[], Any], split: Split, contract: Contract, scores: Scores) -> float | None:
+def _unstable(
+    make: Callable[[], Any], trained: TrainingSet, split: Split, contract: Contract, scores: Scores
+) -> float | None:
     """The share of decisions that change with another seed, by a second fit.
 
     If a few rows show that the seed changes nothing, there is no second fit.
     """
     names = [name for name in make().get_params() if name.endswith("random_state")]
-    if not names or len(split.train) > SECOND_FIT:
+    truth = trained.truth
+    if not names or len(truth) > SECOND_FIT:
         return None
-    inputs, truth = model_inputs(split.train, contract), encoded_target(split.train, contract)
     later = model_inputs(split.holdout, contract)
 
     def refit(seed: int, rows: Any) -> Scores:
         estimator = make().set_params(**dict.fromkeys(names, seed))
-        estimator.fit(inputs.iloc[rows], truth[rows])
+        trained.fit(estimator, rows)
         return scores_of(estimator, later, contract)
 
     few = np.random.default_rng(0).permutation(len(truth))[:PROBE]

@@ -30,6 +30,7 @@ from contracts.row_contract import Contract
 from contracts.tolerance import spread_of
 from model.data import encoded_target, fingerprint, model_inputs
 from model.estimator_scores import scores_of
+from model.label_delay.known_outcomes import known
 from model.loaded_columns import plain
 from model.onnx_export.convertibility import likely_causes, why_not
 from model.onnx_export.core_proof import categories_of, core_of
@@ -155,10 +156,11 @@ def _check(what: str, graph: bytes, fitted: Fitted) -> None:
 
 
 def _samples(fitted: Fitted) -> Iterable[tuple[str, pd.DataFrame]]:
-    for name, rows, most in (
+    for name, part, most in (
         ("train", fitted.split.train, TRAIN_SAMPLE),
         ("holdout", fitted.split.holdout, HOLDOUT_SAMPLE),
     ):
+        rows = part[known(part, fitted.contract)] if fitted.late else part
         few = rows if len(rows) <= most else rows.sample(most, random_state=0).sort_index()
         yield name, few.reset_index(drop=True)
 
@@ -213,6 +215,7 @@ def _manifest(
     core: Mapping[str, Any],
 ) -> dict[str, Any]:
     contract, split, at = fitted.contract, fitted.split, fitted.contract.time
+    loaded = pd.concat([fitted.loaded.train, fitted.loaded.holdout])
     manifest: dict[str, Any] = {
         "task": contract.task,
         "contract": contract.to_json(),
@@ -223,10 +226,12 @@ def _manifest(
             "window": [_iso(moment) for moment in fitted.window],
             "train": _extent(split.train, at),
             "holdout": _extent(split.holdout, at),
-            "fingerprint": fingerprint(pd.concat([split.train, split.holdout])),
+            "fingerprint": fingerprint(loaded),
             "categories": categories_of(fitted),
-            "source": source_of(pd.concat([split.train, split.holdout]), contract, fitted.window[1]),
+            "source": source_of(loaded, contract, fitted.window[1]),
+            **({"newest": _extent(loaded, at)} if fitted.late else {}),
         },
+        **({"label_delay": dict(fitted.late)} if fitted.late else {}),
         **({"point_in_time": dict(fitted.replay)} if fitted.replay else {}),
         **({"sent": dict(fitted.sent)} if fitted.sent else {}),
         **({"remarks": list(fitted.remarks)} if fitted.remarks else {}),

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from hypothesis import given
@@ -227,6 +228,48 @@ def test_a_decision_may_have_a_worth_and_a_manifest_without_one_is_as_before():
         replace(CONTRACT, target=replace(CONTRACT.target, worth=-1, currency="EUR"))
     with pytest.raises(ContractError, match="worth and currency come together"):
         replace(CONTRACT, target=replace(CONTRACT.target, worth=1))
+
+
+@pytest.mark.parametrize(
+    "late", [{"known_at": "seen"}, {"maturity": timedelta(days=30)}, {"maturity": timedelta(minutes=90)}]
+)
+def test_the_time_at_which_an_outcome_is_known_is_part_of_the_contract(late):
+    """A contract without it is written as before."""
+    contract = replace(CONTRACT, target=replace(CONTRACT.target, **late))
+
+    assert Contract.from_json(json.loads(json.dumps(contract.to_json()))) == contract
+    assert contract.target.comes_late
+    assert not CONTRACT.target.comes_late
+    assert not {"known_at", "maturity"} & CONTRACT.to_json()["target"].keys()
+
+
+@pytest.mark.parametrize(
+    ("late", "words"),
+    [
+        ({"known_at": 5}, "known_at is 5; expected the name of a column of times"),
+        ({"known_at": "known at"}, "known_at is 'known at'; expected the name of a column of times"),
+        ({"known_at": CONTRACT.time}, f"{CONTRACT.time}: the name is used 2 times"),
+        ({"maturity": 30}, "maturity is 30; expected a time above 0, such as timedelta(days=30)"),
+        ({"maturity": timedelta(days=-1)}, "expected a time above 0"),
+        ({"maturity": timedelta(0)}, "expected a time above 0"),
+        ({"known_at": "seen", "maturity": timedelta(days=30)}, "an outcome is known at one time; give one of them"),
+    ],
+)
+def test_a_wrong_word_on_label_delay_is_refused(late, words):
+    """When the contract is made."""
+    with pytest.raises(ContractError) as caught:
+        replace(CONTRACT, target=replace(CONTRACT.target, **late))
+
+    assert words in str(caught.value)
+
+
+@pytest.mark.parametrize("seconds", ["long", float("nan"), 1e300, -5, None])
+def test_a_maturity_in_json_that_is_none_is_refused(seconds):
+    """A manifest may hold anything."""
+    found = CONTRACT.to_json()
+
+    with pytest.raises(ContractError):
+        Contract.from_json(found | {"target": found["target"] | {"maturity": seconds}})
 
 
 def test_an_outcome_is_encoded_as_its_class_or_value():

@@ -71,7 +71,8 @@ def rate(evidence: Evidence, limits: Rows) -> Finding:
 def stale(evidence: Evidence, limits: Rows) -> Finding:
     """The newest row is close to the end of the window."""
     end = pd.Timestamp(evidence.past.window[1])
-    behind = (end - pd.Timestamp(evidence.past.extents["holdout"]["end"])) / pd.Timedelta(days=1)
+    newest = evidence.past.extents.get("newest", evidence.past.extents["holdout"])
+    behind = (end - pd.Timestamp(newest["end"])) / pd.Timedelta(days=1)
     return ruled(
         "data.stale",
         behind <= limits.max_stale_days,

@@ -1,0 +1,1 @@
+"""Models trained while outcomes are still coming in, beside all outcomes at once."""
