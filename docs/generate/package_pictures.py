@@ -31,7 +31,8 @@ PACKAGES: dict[str, list[list[Box]]] = {
     "model": [
         [("__main__", "train, propose, retrain, feature")],
         [("train", "recipe to estimator"), ("features", "add, drop, prune"), ("card", "text of a proposal")],
-        [("data", "rows, holdout"), ("onnx_export", "ONNX, parity"), ("source_profile", "fingerprint")],
+        [("onnx_export", "ONNX, parity"), ("source_profile", "fingerprint")],
+        [("data", "rows, holdout"), ("label_delay", "outcomes that come late")],
     ],
     "checks": [
         [("__main__", "gate, anchor")],

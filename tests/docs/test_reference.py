@@ -173,13 +173,14 @@ def test_exit_codes_are_those_of_the_code(package):
 
 
 #: Fields that not every bundle has.
-OPTIONAL = {"core", "remarks", "stability", "point_in_time", "sent"}
+OPTIONAL = {"core", "remarks", "stability", "point_in_time", "sent", "label_delay"}
 #: Fields that older bundles, or contracts of these recipes, do not have.
 LATER = {
     "contract.retired",
     "contract.zone",
     "golden.spread",
     "data.source",
+    "data.newest",
     "parity.cases",
     "parity.beside_thresholds",
     "parity.unbounded",
