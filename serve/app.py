@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,23 +14,23 @@ from werkzeug.exceptions import BadRequest, HTTPException, RequestEntityTooLarge
 from serve.http.auth import Access
 from serve.http.content_coding import CODINGS, CodingError
 from serve.http.forwarded import prefix
-from serve.http.responses import JSON, Reply, refusal, reply
+from serve.http.responses import JSON, refusal
 from serve.http.trace_context import echo
 from serve.journal.writer import Journal
+from serve.metrics import exporter
 from serve.metrics.scorer_metrics import Metrics
 from serve.release.bundle import Bundle
 from serve.release.bundle_copies import COPIES
 from serve.release.follower import Follower
 from serve.release.validation_cache import PATIENCE, ValidationCache
-from serve.routes.live_models import body_here, json_here, scorer_here
+from serve.routes import open_inference, openapi, status_page
+from serve.routes.live_models import body_here, json_here, json_response, scorer_here
 from serve.routes.response_bodies import Ok, State
 from serve.scoring.scorer import Scorer
 from serve.scoring.validation import RequestError, read_rows
 from serve.settings import Settings
 from serve.traffic.shadow import Offers
 
-#: Modules with routes of their own.
-OTHERS = ("serve.routes.open_inference", "serve.routes.status_page", "serve.routes.openapi", "serve.metrics.exporter")
 ROUTES = "POST /score, POST /outcome, GET /ready, GET /health"
 
 routes = Blueprint("scorer", __name__)
@@ -86,10 +84,8 @@ def create_app(
     )
     access = Access(settings.tokens, settings.watch_tokens, settings.origins, settings.cors_headers)
     app.extensions["tidegate"], app.extensions["tidegate.access"] = scorer, access
-    app.register_blueprint(routes)
-    for name in OTHERS:
-        if importlib.util.find_spec(name):
-            app.register_blueprint(importlib.import_module(name).routes)
+    for part in (routes, open_inference.routes, status_page.routes, openapi.routes, exporter.routes):
+        app.register_blueprint(part)
     app.before_request(_admit)
     app.after_request(_add_headers)
     app.register_error_handler(RequestError, _refused)
@@ -115,13 +111,13 @@ def record_outcomes() -> Response:
     """Outcomes of rows answered before: `{"id": …, "outcome": …}`, or a list of them."""
     scorer = scorer_here()
     outcomes = read_rows(json_here(scorer), scorer.most_rows)
-    return _response(reply(scorer.record_outcomes(outcomes), 202))
+    return json_response(scorer.record_outcomes(outcomes), 202)
 
 
 @routes.get("/health")
 def health() -> Response:
     """The process is up."""
-    return _response(reply(Ok(ok=True)))
+    return json_response(Ok(ok=True))
 
 
 @routes.get("/ready")
@@ -130,7 +126,7 @@ def ready() -> Response:
     state = scorer_here().state()
     known = _access().watches(request.headers.get("Authorization", ""))
     shown = state if known else msgspec.convert(state, State)
-    return _response(reply(shown, 200 if state["ready"] else 503))
+    return json_response(shown, 200 if state["ready"] else 503)
 
 
 def _access() -> Access:
@@ -156,15 +152,9 @@ def _add_headers(response: Response) -> Response:
     return response
 
 
-def _response(answer: Reply) -> Response:
-    return Response(answer.body, answer.status, mimetype=answer.kind)
-
-
 def _refused(error: RequestError) -> Response:
-    scorer = scorer_here()
-    if scorer.metrics:
-        scorer.metrics.refused(error.status)
-    answer = _response(refusal(error))
+    found = refusal(error)
+    answer = Response(found.body, found.status, mimetype=found.kind)
     if error.status == 401:
         answer.headers["WWW-Authenticate"] = _access().challenge(request.path, prefix(request.headers))
     if error.status == 503:

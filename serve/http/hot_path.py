@@ -64,8 +64,20 @@ class HotPath:
         turn, self._turn = self._turn, []
         for start in range(0, len(turn), TOGETHER):
             some = turn[start : start + TOGETHER]
-            found = self._scorer.try_fast([(body, trace) for body, trace, _ in some])
+            found = self._score([(body, trace) for body, trace, _ in some])
             for (*_, future), content in zip(some, found, strict=True):
                 if not future.done():
                     answered = isinstance(content, (bytes, RequestError))
                     future.set_result(content if answered else None)  # type: ignore[arg-type]
+
+    def _score(self, requests: list[tuple[bytes, str]]) -> list[bytes | Exception | None]:
+        """What the scorer answers, counted; Flask counts the requests that it gets."""
+        if not (metrics := self._scorer.metrics):
+            return self._scorer.try_fast(requests)
+        metrics.in_progress(len(requests))
+        found: list[bytes | Exception | None] = []
+        try:
+            found = self._scorer.try_fast(requests)
+        finally:
+            metrics.in_progress(-len(requests), sum(isinstance(each, bytes) for each in found))
+        return found

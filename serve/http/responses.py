@@ -40,11 +40,6 @@ def spell(value: Any) -> bytes:
         return text.encode("utf-8", "backslashreplace")
 
 
-def reply(value: Any, status: int = 200) -> Reply:
-    """*value* as JSON."""
-    return Reply(status, JSON, spell(value))
-
-
 def refusal(error: RequestError) -> Reply:
     """*error* as a problem."""
     problems = msgspec.convert(error.problems, list[Wrong]) if error.problems else UNSET

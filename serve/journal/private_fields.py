@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -15,9 +15,6 @@ import msgspec
 from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
-#: A mapping, or a struct whose fields are those of a line.
-Line = Any
-
 
 class PrivateFields:
     """Takes private fields out of lines; the salt of the hashes is kept in the journal's *folder*."""
@@ -25,15 +22,10 @@ class PrivateFields:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def without(self, lines: Sequence[Line], private: frozenset[str], key: str) -> list[Line]:
-        """*lines* without the features in *private*, and with a hash if the field *key* is one. Raises OSError."""
+    def without(self, lines: Sequence[Any], private: frozenset[str], key: str) -> list[Any]:
+        """*lines*, structs, without the features in *private*; a hash if the field *key* is one. Raises OSError."""
         spelt = self._hash if key in private else str
-        return [
-            {**line, "row": _public(line["row"], private), "key": spelt(line["key"])}
-            if isinstance(line, Mapping)
-            else replace(line, row=_public(line.row, private), key=spelt(line.key))
-            for line in lines
-        ]
+        return [replace(line, row=_public(line.row, private), key=spelt(line.key)) for line in lines]
 
     def _hash(self, key: str) -> str:
         text = key.encode("utf-8", "surrogatepass")

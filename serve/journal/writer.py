@@ -20,7 +20,7 @@ from typing import Any
 
 import msgspec
 
-from serve.journal.private_fields import Line, PrivateFields
+from serve.journal.private_fields import PrivateFields
 from serve.journal.segments import Segment, backlog
 from serve.log import log
 
@@ -33,6 +33,8 @@ REFUSE = "refuse"
 #: How many new files are tried for one write while others delete them.
 TRIES = 10
 
+#: A mapping, or a struct whose fields are those of a line.
+Line = Any
 _encode = msgspec.json.Encoder().encode_lines
 
 

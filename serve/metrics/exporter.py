@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from flask import Blueprint, Response, current_app, request
+from flask import Blueprint, Response, current_app, g, request
 from flask.blueprints import BlueprintSetupState
 from prometheus_client import CollectorRegistry, Metric, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
@@ -100,7 +100,8 @@ def _wire(state: BlueprintSetupState) -> None:
 
 @routes.before_app_request
 def _begin() -> None:
-    current_app.extensions[EXTENSION].in_flask(begins=True)
+    g.in_progress = True
+    current_app.extensions[EXTENSION].in_progress(1)
 
 
 @routes.after_app_request
@@ -113,4 +114,5 @@ def _end(response: Response) -> Response:
 
 @routes.teardown_app_request
 def _over(_: BaseException | None) -> None:
-    current_app.extensions[EXTENSION].in_flask(begins=False)
+    if g.pop("in_progress", False):
+        current_app.extensions[EXTENSION].in_progress(-1)

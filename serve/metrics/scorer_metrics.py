@@ -7,7 +7,6 @@ whichever worker is asked adds the files up. `serve.metrics.exporter` answers `G
 from __future__ import annotations
 
 import json
-import threading
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -55,12 +54,6 @@ class _Histogram(NamedTuple):
     sum: int
 
 
-class _Mine(threading.local):
-    """Whether this thread answers a request in Flask, which counts it, or on the hot path."""
-
-    flask = False
-
-
 class Metrics(Collector):
     """Counts in *folder*, which the workers of a run share; None counts in memory.
 
@@ -98,7 +91,6 @@ class Metrics(Collector):
                 self._place(defined.REQUESTS, labels["route"], labels["status"])
         self._seconds = self._histogram(defined.ANSWERS, SECONDS)
         self._scores: dict[tuple[str, str], _Histogram] = {}
-        self._mine = _Mine()
 
     def answered(
         self,
@@ -128,24 +120,11 @@ class Metrics(Collector):
             for place, count in counts:
                 values[place] += count
 
-    def refused(self, status: int) -> None:
-        """The hot path refused a request; what Flask refuses is counted there."""
-        if not self._mine.flask:
-            self.request("/score", status)
-
-    def in_progress(self, change: int, answered: int = 0) -> None:
-        """The hot path began requests, or ended them, *answered* of them with 200. Flask counts its own."""
-        if self._mine.flask:
-            return
+    def in_progress(self, change: int, scored: int = 0) -> None:
+        """Requests began, or ended, so many of them with 200 on the hot path."""
         with self._lock:
             self._values[self._in_progress] += change
-            self._values[self._scored] += answered
-
-    def in_flask(self, *, begins: bool) -> None:
-        """Flask begins a request in this thread, or ends it."""
-        if begins != self._mine.flask:
-            self._mine.flask = begins
-            self._add(self._in_progress, 1 if begins else -1)
+            self._values[self._scored] += scored
 
     def request(self, route: str, status: int) -> None:
         """A request for *route*, one of our rules and never a client's text, was answered."""
@@ -157,14 +136,12 @@ class Metrics(Collector):
 
     def shadowed(self, version: str, found: Mapping[str, float]) -> None:
         """What became of rows for a shadow, and how its scores differ from those answered."""
+        differences = {"disagreed": defined.DISAGREED, "difference": defined.DIFFERENCE}
         for name, count in found.items():
-            if name == "disagreed":
-                place = self._place(defined.DISAGREED, version)
-            elif name == "difference":
-                place = self._place(defined.DIFFERENCE, version)
+            if name in differences:
+                self._add(self._place(differences[name], version), count)
             else:
-                place = self._place(defined.SHADOWED, version, name)
-            self._add(place, count)
+                self._add(self._place(defined.SHADOWED, version, name), count)
 
     def watch(self, journal: Journal) -> None:
         """Count from now on the lines that *journal* loses."""

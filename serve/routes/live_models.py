@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-from flask import current_app, request
+from flask import Response, current_app, request
 from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 
 from serve.http.content_coding import unpack
-from serve.http.responses import JSON
+from serve.http.responses import JSON, spell
 from serve.http.strict_json import read_json
 from serve.release.bundle import Bundle
 from serve.routes.column_rows import Fields
@@ -23,6 +23,11 @@ def scorer_here() -> Scorer:
     """The scorer of the application that the request came to."""
     found: Scorer = current_app.extensions["tidegate"]
     return found
+
+
+def json_response(value: Any, status: int = 200) -> Response:
+    """*value* as JSON."""
+    return Response(spell(value), status, mimetype=JSON)
 
 
 def json_here(scorer: Scorer) -> Any:

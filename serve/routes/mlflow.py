@@ -13,11 +13,11 @@ from flask import Blueprint, Response, request
 from werkzeug.datastructures import MIMEAccept
 
 from contracts.row_contract import describe, show
-from serve.http.responses import JSON, spell
+from serve.http.responses import JSON
 from serve.http.strict_json import read_json
 from serve.routes.column_rows import Fields
 from serve.routes.csv_rows import read_csv, write_csv
-from serve.routes.live_models import body_here, fields_of, require_live, scorer_here, versions
+from serve.routes.live_models import body_here, fields_of, json_response, require_live, scorer_here, versions
 from serve.scoring.answer_lines import bodies
 from serve.scoring.validation import RequestError, read_rows, refuse_form, refuse_more
 
@@ -49,7 +49,7 @@ def invocations() -> Response:
     answers = scorer.answer(rows, trace=request.headers.get("traceparent", ""))
     if _accepts_csv():
         return Response(write_csv(fields.contract, answers), content_type=f"{CSV}; charset=utf-8")
-    return Response(spell({"predictions": bodies(fields.contract, answers)}), content_type=JSON)
+    return json_response({"predictions": bodies(fields.contract, answers)})
 
 
 @routes.get("/ping")

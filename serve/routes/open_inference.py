@@ -6,17 +6,17 @@ after the JSON (the binary tensor data extension, which Triton's client uses by 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from flask import Blueprint, Response, request
 
 from contracts.row_contract import Contract, Label
-from serve.http.responses import Reply, reply, spell
+from serve.http.responses import spell
 from serve.http.strict_json import read_json
 from serve.routes import mlflow
 from serve.routes.binary_tensors import write_values
-from serve.routes.live_models import body_here, fields_of, require_live, scorer_here, versions
+from serve.routes.live_models import body_here, fields_of, json_response, require_live, scorer_here, versions
 from serve.routes.response_bodies import Live, Model, ModelReady, Ready, Server, Tensor
 from serve.routes.tensors import InferenceRequest, columns, read_request
 from serve.scoring.answer_lines import Answer, bodies
@@ -38,20 +38,20 @@ routes.register_blueprint(mlflow.routes)
 @routes.get("/v2")
 def server() -> Response:
     """Who answers."""
-    return _response(reply(Server(NAME, "2", EXTENSIONS)))
+    return json_response(Server(NAME, "2", EXTENSIONS))
 
 
 @routes.get("/v2/health/live")
 def live() -> Response:
     """The process is up."""
-    return _response(reply(Live(live=True)))
+    return json_response(Live(live=True))
 
 
 @routes.get("/v2/health/ready")
 def ready() -> Response:
     """Whether rows can be answered."""
     is_ready = bool(scorer_here().state()["ready"])
-    return _response(reply(Ready(is_ready), 200 if is_ready else 503))
+    return json_response(Ready(is_ready), 200 if is_ready else 503)
 
 
 @routes.get("/v2/models/<model>")
@@ -60,14 +60,9 @@ def metadata(model: str, version: str | None = None) -> Response:
     """The model's inputs and outputs, from the contract."""
     found = _named(model, version)
     contract = found[0].bundle.contract
-    outputs = [("score", "FP32", [-1]), *((name, "BYTES", [-1]) for name in ROW_OUTPUTS)]
-    if contract.target.classes:
-        outputs.insert(1, ("label", datatype(contract.target.classes), [-1]))
-    if contract.task == "multiclass":
-        outputs.insert(2, ("probabilities", "FP32", [-1, len(contract.target.classes)]))
     inputs = [Tensor(*column) for column in columns(contract)]
-    tensors = [Tensor(*output) for output in outputs]
-    return _response(reply(Model(contract.name, versions(found), PLATFORM, inputs, tensors)))
+    outputs = [Tensor(name, kind, [-1, *more]) for name, kind, more in _outputs(contract)]
+    return json_response(Model(contract.name, versions(found), PLATFORM, inputs, outputs))
 
 
 @routes.get("/v2/models/<model>/ready")
@@ -76,7 +71,7 @@ def model_ready(model: str, version: str | None = None) -> Response:
     """Whether the model, or that version of it, answers."""
     _named(model, version)
     is_ready = bool(scorer_here().state()["ready"])
-    return _response(reply(ModelReady(model, is_ready), 200 if is_ready else 503))
+    return json_response(ModelReady(model, is_ready), 200 if is_ready else 503)
 
 
 @routes.post("/v2/models/<model>/infer")
@@ -128,7 +123,7 @@ def _spell(body: dict[str, Any], wanted: InferenceRequest) -> Response:
             output["parameters"] = {"binary_data_size": len(content)}
             tail.append(content)
     if not tail:
-        return _response(reply(body))
+        return json_response(body)
     head = spell(body)
     answer = Response(head + b"".join(tail), content_type=OCTETS)
     answer.headers[JSON_LENGTH] = str(len(head))
@@ -137,22 +132,14 @@ def _spell(body: dict[str, Any], wanted: InferenceRequest) -> Response:
 
 def _answer(contract: Contract, answers: Sequence[Answer], id_: str | None, wanted: Sequence[str]) -> dict[str, Any]:
     rows = bodies(contract, answers)
-    count = len(rows)
-    outputs = [{"name": "score", "datatype": "FP32", "shape": [count], "data": _all(rows, "score")}]
-    classes = contract.target.classes
-    if classes:
-        kind = datatype(classes)
-        labels = _all(rows, "label")
-        if kind == "BYTES":
-            labels = [label if isinstance(label, str) else str(label) for label in labels]
-        outputs.append({"name": "label", "datatype": kind, "shape": [count], "data": labels})
-    if contract.task == "multiclass":
-        data = [value for one in rows for value in one["probabilities"].values()]
-        shape = [count, len(classes)]
-        outputs.append({"name": "probabilities", "datatype": "FP32", "shape": shape, "data": data})
-    for name in ROW_OUTPUTS:
-        data = _all(rows, name)
-        outputs.append({"name": name, "datatype": "BYTES", "shape": [count], "data": data})
+    outputs: list[dict[str, Any]] = []
+    for name, kind, more in _outputs(contract):
+        data = [row[name] for row in rows]
+        if more:  # for each row the probabilities by class
+            data = [value for by_class in data for value in by_class.values()]
+        elif kind == "BYTES":
+            data = [*map(str, data)]
+        outputs.append({"name": name, "datatype": kind, "shape": [len(rows), *more], "data": data})
     unknown = [name for name in wanted if name not in {output["name"] for output in outputs}]
     if unknown:
         given = ", ".join(str(output["name"]) for output in outputs)
@@ -167,8 +154,15 @@ def _answer(contract: Contract, answers: Sequence[Answer], id_: str | None, want
     return body | {"outputs": kept}
 
 
-def _all(bodies: Sequence[Mapping[str, Any]], name: str) -> list[Any]:
-    return [body[name] for body in bodies]
+def _outputs(contract: Contract) -> list[tuple[str, str, list[int]]]:
+    """The outputs of the model of *contract*: name, type, and what their shape has after the number of rows."""
+    classes = contract.target.classes
+    found: list[tuple[str, str, list[int]]] = [("score", "FP32", [])]
+    if classes:
+        found.append(("label", datatype(classes), []))
+    if contract.task == "multiclass":
+        found.append(("probabilities", "FP32", [len(classes)]))
+    return [*found, *((name, "BYTES", []) for name in ROW_OUTPUTS)]
 
 
 def _named(model: str, version: str | None) -> list[Variant]:
@@ -183,7 +177,3 @@ def _named(model: str, version: str | None) -> list[Variant]:
         live_ones = ", ".join(versions(found))
         raise RequestError(404, f"that version of {name} is not live; live is {live_ones}")
     return found
-
-
-def _response(found: Reply) -> Response:
-    return Response(found.body, found.status, content_type=found.kind)

@@ -18,12 +18,12 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from contracts.row_contract import Contract
 from serve.http.auth import WATCHING
 from serve.http.forwarded import prefix
-from serve.http.responses import JSON, PROBLEM, reply, spell
+from serve.http.responses import JSON, PROBLEM, spell
 from serve.release.bundle import Bundle
 from serve.routes import contract_schema as schemas
 from serve.routes import response_bodies as bodies
 from serve.routes.contract_schema import Schema
-from serve.routes.live_models import scorer_here, versions
+from serve.routes.live_models import json_response, scorer_here, versions
 from serve.routes.mlflow import CSV
 from serve.routes.open_inference import JSON_LENGTH, OCTETS
 from serve.routes.tensors import columns
@@ -101,10 +101,10 @@ def openapi() -> Response:
     """What every route takes and answers, made from the contract of the live model."""
     # Relative to the document's own address: that is right behind any proxy.
     servers = [{"url": prefix(request.headers) or "."}]
-    document = reply({**_kept(), "servers": servers})
+    document = json_response({**_kept(), "servers": servers})
     # It depends on what is live and on a header, so no cache may answer with it by itself.
-    headers = {"Cache-Control": "no-cache"}
-    return Response(document.body, document.status, headers=headers, content_type=document.kind)
+    document.headers["Cache-Control"] = "no-cache"
+    return document
 
 
 def _kept() -> Mapping[str, Any]:

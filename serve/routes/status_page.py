@@ -57,38 +57,21 @@ def page() -> Response:
     return _sent(text, ".html", "no-store")
 
 
-@routes.get("/page.js")
-def script() -> Response:
-    """The script of the status page."""
-    return _file("page.js")
+def _route(endpoint: str, name: str, words: str) -> None:
+    """A route for the file *name* beside this module; *words* describe it in `/openapi.json`."""
+
+    def view() -> Response:
+        return _sent((HERE / name).read_text(encoding="utf-8"), Path(name).suffix, "no-cache")
+
+    view.__doc__ = words
+    routes.add_url_rule(f"/{name}", endpoint, view)
 
 
-@routes.get("/page.css")
-def style() -> Response:
-    """The style of the status page and of the example."""
-    return _file("page.css")
-
-
-@routes.get("/snippet.js")
-def snippet() -> Response:
-    """What a website asks with: a time limit, and a value to fall back on."""
-    return _file("snippet.js")
-
-
-@routes.get("/example.html")
-def example_page() -> Response:
-    """A small page that uses the snippet."""
-    return _file("example.html")
-
-
-@routes.get("/example.js")
-def example_script() -> Response:
-    """The script of the example."""
-    return _file("example.js")
-
-
-def _file(name: str) -> Response:
-    return _sent((HERE / name).read_text(encoding="utf-8"), Path(name).suffix, "no-cache")
+_route("script", "page.js", "The script of the status page.")
+_route("style", "page.css", "The style of the status page and of the example.")
+_route("snippet", "snippet.js", "What a website asks with: a time limit, and a value to fall back on.")
+_route("example_page", "example.html", "A small page that uses the snippet.")
+_route("example_script", "example.js", "The script of the example.")
 
 
 def _sent(text: str, suffix: str, cached: str) -> Response:

@@ -79,18 +79,10 @@ class Scorer:
         read_rows(found, self.most_rows)
         return self._respond(contract, found, trace, None)
 
-    def scores(self, requests: Sequence[tuple[bytes, str]]) -> list[bytes | Exception]:
-        """What `score` returns or raises for each body and trace of *requests*, to the bit."""
-        found: list[Any] = self.try_fast(requests)
-        if None in found:
-            for n, each in enumerate(requests):
-                if found[n] is None:
-                    found[n] = self._score(*each)
-        return found
-
     def try_fast(self, requests: Sequence[tuple[bytes, str]]) -> list[bytes | Exception | None]:
-        """As `scores`, without the bodies that do not fit the contract or are unusual: None.
+        """What `score` returns or raises for each body and trace of *requests*, to the bit.
 
+        None for a body that does not fit the contract or is unusual, and where the model fails.
         A body is read and refused here within microseconds for each kilobyte. To find all that is
         wrong with it can take a thousand times as long, so an event loop calls this, and `score` in
         a thread for each None, and for bodies of so many rows that scoring them takes too long.
@@ -103,10 +95,7 @@ class Scorer:
             contract = must_be_live(self.follower.live.bundle).contract
         except RequestError as error:
             return [error] * len(requests)
-        reader, _ = self._reading(contract)
-        if reader is None:
-            return found
-        read: list[Any] = [reader.rows(content, self.most_rows) for content, _ in requests]
+        read = [self._read_fast(contract, content) for content, _ in requests]
         single = [n for n, row in enumerate(read) if type(row) is dict] if len(requests) > 1 else ()
         if len(single) > 1:
             traces = [requests[n][1] for n in single]
@@ -126,7 +115,7 @@ class Scorer:
 
         *fits* is a contract that the rows are known to fit.
         """
-        return self._counted(rows, [trace] * len(rows) if trace else (), fits)
+        return self._answer(rows, [trace] * len(rows) if trace else (), fits)
 
     def record_outcomes(self, outcomes: Rows) -> dict[str, int]:
         """Keep outcomes, and say how many; RequestError if one is wrong or cannot be kept.
@@ -190,12 +179,6 @@ class Scorer:
         self.follower.stop()
         self.journal.close()
 
-    def _score(self, content: bytes, trace: str) -> bytes | Exception:
-        try:
-            return self.score(content, trace)
-        except Exception as error:
-            return error
-
     def _respond(self, contract: Contract, found: Any, trace: str, fits: Contract | None) -> bytes:
         if isinstance(found, dict):
             return spell(responses(contract, self.answer([found], trace=trace, fits=fits))[0])
@@ -204,27 +187,15 @@ class Scorer:
     def _together(self, contract: Contract, rows: Rows, traces: Sequence[str]) -> Sequence[bytes | Exception | None]:
         """The responses to *rows*, each from a separate request; None for all if one fails."""
         try:
-            answers = self._counted(rows, traces, contract, each=True)
+            answers = self._answer(rows, traces, contract, each=True)
         except RequestError as error:
             return [error] * len(rows)  # none could be kept, or nothing is live any more
         except Exception:
             return [None] * len(rows)  # it may be because of one, which gets its error when alone
         return [spell(response) for response in responses(contract, answers)]
 
-    def _counted(self, rows: Rows, traces: Sequence[str], fits: Contract | None, *, each: bool = False) -> list[Answer]:
+    def _answer(self, rows: Rows, traces: Sequence[str], fits: Contract | None, *, each: bool = False) -> list[Answer]:
         """The answers of *rows*: of one request, or *each* row of a separate request."""
-        if not self.metrics:
-            return self._answer(rows, traces, fits, each)
-        requests, answered = len(rows) if each else 1, 0
-        self.metrics.in_progress(requests)
-        try:
-            found = self._answer(rows, traces, fits, each)
-            answered = requests
-        finally:
-            self.metrics.in_progress(-requests, answered)
-        return found
-
-    def _answer(self, rows: Rows, traces: Sequence[str], fits: Contract | None, each: bool) -> list[Answer]:
         began = time.perf_counter()
         live = self.follower.live  # one look: all of a request's answers are of one moment
         contract = must_be_live(live.bundle).contract

@@ -27,7 +27,7 @@ MOST, CHUNK, FEW = 10_000, 32, 16
 #: Bytes of the socket's buffer, if the system allows so many; bytes of the largest message.
 ROOM, LARGEST = 4 * 2**20, 2**20
 #: Takes lines, the private fields and the key's name; returns whether the lines were written.
-Keep = Callable[[Sequence[Mapping[str, Any]], Iterable[str], str], bool]
+Keep = Callable[[Sequence[Answer], Iterable[str], str], bool]
 #: Takes a version and what became of its rows: counts by name.
 Counted = Callable[[str, Mapping[str, float]], None]
 
@@ -143,20 +143,11 @@ class Shadow:
 
 def _lines(
     variant: Variant, chunk: Sequence[AnsweredRow], rows: Sequence[Mapping[str, Any]], scores: NDArray[Any]
-) -> list[dict[str, Any]]:
+) -> list[Answer]:
     """The journal's lines for *rows*, which are *chunk* as *variant* reads it."""
-    names = variant.bundle.contract.feature_names
+    names, version = variant.bundle.contract.feature_names, variant.bundle.version
     return [
-        {
-            "id": each.id,
-            "at": each.at,
-            "version": variant.bundle.version,
-            "arm": SHADOW,
-            "key": each.key,
-            "time": each.time,
-            "row": {name: row.get(name) for name in names},
-            "score": score,
-        }
+        Answer(each.id, each.at, version, SHADOW, each.key, each.time, {name: row.get(name) for name in names}, score)
         for each, row, score in zip(chunk, rows, scores.tolist(), strict=True)
     ]
 

@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from datetime import date, timedelta
 
+import msgspec
 import numpy as np
 import pandas as pd
 import pytest
@@ -176,11 +177,12 @@ def test_a_private_key_is_joined_by_its_hash(compared, recipe, tmp_path):
     contract = replace(recipe.CONTRACT, private=("visitor", "age"))
     assert "is private" in compared(lambda rows: rows, contract=contract)["unjoined"]
 
-    hidden = PrivateFields(tmp_path)
+    hidden, line = PrivateFields(tmp_path), msgspec.defstruct("Line", ["row", "key"])
 
     def hashed(rows):
-        lines = hidden.without([{"row": {}, "key": key} for key in rows["visitor"]], frozenset({"visitor"}), "visitor")
-        rows = rows.assign(visitor=[line["key"] for line in lines], pages=rows["pages"] * 2)
+        lines = [line(row={}, key=key) for key in rows["visitor"]]
+        lines = hidden.without(lines, frozenset({"visitor"}), "visitor")
+        rows = rows.assign(visitor=[line.key for line in lines], pages=rows["pages"] * 2)
         return other(rows, "age", lambda age: age * 2)
 
     found = compared(hashed, contract=contract)

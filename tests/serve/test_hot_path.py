@@ -119,6 +119,17 @@ def test_requests_of_one_turn_get_the_bits_that_each_would_get_alone(both, row):
     assert [n for n, found in enumerate(together) if found is None] == [7]
 
 
+def test_what_the_hot_path_answers_is_counted_once(both, row):
+    """Refusals are counted by whoever sends them; no request is in progress afterwards."""
+    metrics = both[0].extensions["tidegate"].metrics
+    bodies = [json.dumps(row).encode(), b"{}", json.dumps([row, row]).encode()]
+    hot(both[0], *[(body, GOOD) for body in bodies])
+    numbers = {sample.name: sample.value for metric in metrics.collect() for sample in metric.samples}
+
+    assert metrics.served().requests == {("/score", "200"): 2}
+    assert numbers["tidegate_requests_in_progress"] == 0
+
+
 def test_an_answer_that_cannot_be_kept_is_tried_once(store, journal, bundles, row):
     """It would be counted as lost twice."""
     store.serve(bundles[0])

@@ -16,7 +16,7 @@ from serve.release.follower import Follower
 from serve.scoring.row_table import Table
 from serve.scoring.scorer import Scorer
 from serve.scoring.validation import RequestError
-from tests.serve.test_scorer import TRACE, Counts
+from tests.serve.test_scorer import TRACE, Counts, scores
 
 WITH_CORE = Path(__file__).parents[1] / "bundles/with-core"
 BASE = {"country": "AT", "device": "phone", "pages": 3}
@@ -195,7 +195,7 @@ def test_what_fits_is_answered_beside_what_does_not(make, binary):
     for body, each in zip(bodies, found, strict=True):
         if each is not None:
             assert each == scorer.score(body)
-    rest = scorer.scores(asked)
+    rest = scores(scorer, asked)
     assert isinstance(rest[1], RequestError)
     assert rest[4] == scorer.score(bodies[4])
     assert [rest[n] for n in (0, 2, 3, 5)] == [found[n] for n in (0, 2, 3, 5)]

@@ -7,6 +7,7 @@ import weakref
 from dataclasses import replace
 from types import SimpleNamespace
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -110,7 +111,7 @@ def test_it_scores_the_rows_that_were_answered(shadow, arm, rows, offer, loaded,
     """With its own model; each line has the id of the answer it belongs to."""
     offer(shadow, arm, rows)
     score_all(shadow, arm)
-    kept = shadow.kept
+    kept = msgspec.to_builtins([*shadow.kept])
     pairs = [*zip(loaded[0].score(rows).tolist(), loaded[1].score(rows).tolist(), strict=True)]
     difference = sum(abs(told - shadowed) for told, shadowed in pairs)
     disagreed = sum((told >= 0.5) != (shadowed >= 0.5) for told, shadowed in pairs)

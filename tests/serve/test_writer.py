@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -26,6 +27,11 @@ pytestmark = pytest.mark.slow
 
 def line(n, **row):
     return {"id": f"i{n}", "key": f"k{n}", "row": {"age": n, "pages": 1} | row, "score": 0.5}
+
+
+def answer(n):
+    """A line as the scorer writes it."""
+    return msgspec.defstruct("Line", line(n))(**line(n))
 
 
 @pytest.fixture
@@ -58,7 +64,7 @@ def test_any_text_stays_on_its_line(journal, text):
 
 def test_private_fields_never_reach_it(writing, kept, journal):
     """A private key is kept as its hash, with a salt that stays here."""
-    writing.answers([line(1), line(1), line(2)], ("visitor", "age"), "visitor")
+    writing.answers([answer(1), answer(1), answer(2)], ("visitor", "age"), "visitor")
     first, again, other = kept("answers")
 
     assert first["row"] == {"pages": 1}
@@ -71,7 +77,7 @@ def test_private_fields_never_reach_it(writing, kept, journal):
 def test_a_hash_is_the_same_after_a_restart_and_another_elsewhere(journal, tmp_path, kept):
     """A visitor stays one visitor, and cannot be looked up by who has another journal."""
     for folder in (journal, journal, tmp_path / "elsewhere"):
-        Journal(folder).answers([line(1)], ("visitor",), "visitor")
+        Journal(folder).answers([answer(1)], ("visitor",), "visitor")
     one, same = kept("answers")
     (path,) = (tmp_path / "elsewhere").glob("answers-*")
 
