@@ -14,7 +14,7 @@ import os
 import sys
 import time
 from collections.abc import Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -53,7 +53,8 @@ def _fit(args: argparse.Namespace) -> None:
     from backtest.fits.fitting import Asked, fit  # noqa: PLC0415
     from contracts.thresholds import read_rules  # noqa: PLC0415
 
-    fit(Asked(args.recipe, args.first, args.last, args.every, args.lengths, args.out), read_rules(args.rules))
+    first = args.last - timedelta(days=args.days) if args.days else args.first
+    fit(Asked(args.recipe, first, args.last, args.every, args.lengths, args.out), read_rules(args.rules))
 
 
 def _judge(args: argparse.Namespace) -> None:
@@ -61,7 +62,6 @@ def _judge(args: argparse.Namespace) -> None:
     from backtest.reports.policy_json import policy_json  # noqa: PLC0415
     from backtest.reports.replay_report import html, markdown  # noqa: PLC0415
     from backtest.results.staleness_curve import to_json  # noqa: PLC0415
-    from forge.workflow_output import summary  # noqa: PLC0415
 
     if not (args.out / NIGHTS).is_file():
         raise BacktestError(f"no nights are fitted in {args.out}; run: python -m backtest fit --out {args.out}")
@@ -72,12 +72,14 @@ def _judge(args: argparse.Namespace) -> None:
     (args.out / "report.md").write_text(report, encoding="utf-8", errors="backslashreplace")
     page = html(title, found.lead, found.parts)
     (args.out / "report.html").write_text(page, encoding="utf-8", errors="backslashreplace")
+    if args.proposed:
+        short = markdown("Backtest of the proposed limits", found.lead, found.parts[:2])
+        (args.out / "comment.md").write_text(short, encoding="utf-8", errors="backslashreplace")
     write_json(args.out / "backtest.json", policy_json(found, nights))
     curve = to_json(found.curve, found.realised.metric, nights["made"])
     for folder in filter(None, (args.out, args.ledger)):
         folder.mkdir(parents=True, exist_ok=True)
         write_json(folder / STALENESS, curve)
-    summary(report)
     for line in (*found.lead, *found.lines(), f"report: {args.out / 'report.md'}, {args.out / 'report.html'}"):
         say(line)
 
@@ -114,6 +116,7 @@ def _parser() -> argparse.ArgumentParser:
     fit.add_argument(
         "--lengths", type=int, default=6, help="nights on which other windows and holdouts are fitted, too; 0 for none"
     )
+    fit.add_argument("--days", type=int, help="instead of --from: so many days before --to")
     judge = commands.add_parser("judge", help="replay the policies, and write the report")
     judge.add_argument(
         "--policies",

@@ -10,6 +10,8 @@ python -m forge status                 list what is live, the proposals, release
 python -m forge doctor                 list the guard rails that are not set on GitHub, each with a fix
 python -m forge comment NUMBER TEXT    comment on an alert; may be a command, such as "/ack 7d"
 python -m forge close NUMBER           close an alert, as a person; `reopen` opens it again
+python -m forge note NUMBER --file F   write or update a robot's comment on an alert or pull request
+python -m forge may-write PERSON       print whether a person may write to the repository
 python -m forge sync --store DIR       copy what is live to a scorer's folder
 python -m forge tidy                   remove candidates that are neither live nor proposed
 python -m forge overdue WORKFLOW       open an alert if a workflow has not succeeded for days
@@ -43,7 +45,7 @@ from forge.releases.observed_state import live_on, releases_with, served_on
 from forge.releases.quarantine import stuck
 from forge.releases.reconciliation import agree, restore, roll_back
 from forge.releases.slot_checks import changed_slots, unfetched, unfit
-from forge.terminal import comment, move, status
+from forge.terminal import comment, may_write, move, note, status
 from forge.workflow_output import output, say, summary
 
 OVERRIDE = 'To merge it all the same: python -m forge merge --override "WHY"'
@@ -236,6 +238,8 @@ RUN = {
     "status": status,
     "doctor": doctor,
     "comment": comment,
+    "note": note,
+    "may-write": may_write,
     "close": move,
     "reopen": move,
     "sync": _sync,

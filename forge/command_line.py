@@ -62,6 +62,9 @@ def parser(text: str) -> argparse.ArgumentParser:
     comment = command("comment", "comment on an alert; may be a command")
     comment.add_argument("number", type=int, help="the alert's number")
     comment.add_argument("text", help='such as "/ack 7d"; "/help" lists the commands')
+    _note(command("note", "write or update a robot's comment on an alert, or on GitHub a pull request"))
+    asked = command("may-write", "print whether a person may write to the repository")
+    asked.add_argument("person", help="the account's name")
     for name, state, what in (
         ("close", "closed", "close an alert, as a person does"),
         ("reopen", "open", "open a closed alert again, as a person does"),
@@ -82,6 +85,12 @@ def parser(text: str) -> argparse.ArgumentParser:
     about.add_argument("proposal", type=Path, help="a checkout of the pull request")
     about.add_argument("--main", type=Path, default=Path(), help="a checkout of the default branch")
     return commands_parser
+
+
+def _note(note: argparse.ArgumentParser) -> None:
+    note.add_argument("number", type=int, help="the number of the alert or pull request")
+    note.add_argument("--marker", required=True, help="which comment: there is one for each marker")
+    note.add_argument("--file", type=Path, required=True, help="its text, Markdown")
 
 
 def _given(text: str) -> str | None:

@@ -1,4 +1,4 @@
-"""The commands for a person at a terminal: status, comment, close and reopen."""
+"""Commands for a person at a terminal, and for a workflow that comments: status, comment, note, close and reopen."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 
 from contracts.live_config import LIVE, champion_of
 from forge.interface import Forge, ForgeError
+from forge.workflow_output import output
 
 
 def status(_: argparse.Namespace, forge: Forge) -> int:
@@ -48,3 +49,22 @@ def _refuse_unknown(forge: Forge, number: int) -> None:
     numbers = [alert.number for alert in forge.alerts()]
     if number not in numbers:
         raise ForgeError(f"there is no alert {number}; alerts: {', '.join(map(str, numbers)) or 'none'}")
+
+
+def note(args: argparse.Namespace, forge: Forge) -> int:
+    """Write or update the robots' one comment with a marker."""
+    try:
+        text = args.file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ForgeError(f"{args.file} cannot be read: {error}") from error
+    forge.note(args.number, args.marker, text)
+    print(f"commented on {args.number}")
+    return 0
+
+
+def may_write(args: argparse.Namespace, forge: Forge) -> int:
+    """Whether a person may write to the repository, as an output of the workflow, too."""
+    found = forge.may_write(args.person)
+    output("may_write", "true" if found else "false")
+    print(f"{args.person} may {'' if found else 'not '}write to this repository")
+    return 0

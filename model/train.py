@@ -125,8 +125,10 @@ def training_window(recipe: Recipe, today: date) -> tuple[datetime, datetime]:
     raise RecipeError(f"{path}: window() returned {wrong} ({defined(path, recipe.window)}); {expected}")
 
 
-def train(recipe: Recipe, today: date) -> Fitted:
+def train(recipe: Recipe, today: date, *, second_fit: bool = True) -> Fitted:
     """Load the recipe's training window for *today*, fit its estimator, and measure it on the holdout.
+
+    Without *second_fit* it is not measured how many decisions another seed changes.
 
     Raises `RecipeError` if the recipe's code raises, `DataError` or `ContractError` if its rows cannot be trained on.
     """
@@ -152,7 +154,7 @@ def train(recipe: Recipe, today: date) -> Fitted:
             _check_method(path, recipe, estimator)
             scores = predict(estimator, split, contract)
             check_scores(estimator, scores, contract)
-            unstable = _unstable(recipe.estimator, evaluation, split, contract, scores)
+            unstable = _unstable(recipe.estimator, evaluation, split, contract, scores) if second_fit else None
     except DataError as error:
         raise DataError(f"{where.at('estimator()')}{error}") from error
     except (RecipeError, KeyboardInterrupt):

@@ -36,6 +36,7 @@ def test_the_workflows_are_those_of_the_design():
         "rollback",
         "monitor",
         "features",
+        "backtest",
         "commands",
         "pages",
     }
@@ -118,7 +119,8 @@ def jobs(text):
 
 
 @pytest.mark.parametrize(
-    "name", ["land", "release", "rollback", "retrain", "monitor", "features", "commands", "nightly", "pages"]
+    "name",
+    ["land", "release", "rollback", "retrain", "monitor", "features", "backtest", "commands", "nightly", "pages"],
 )
 def test_a_job_that_can_write_runs_the_default_branchs_code(name):
     """Whatever was proposed, and whatever the default branch is called."""
@@ -128,6 +130,10 @@ def test_a_job_that_can_write_runs_the_default_branchs_code(name):
         train = jobs(text)["train"].partition("actions/checkout@")[0]
         assert "github.ref != format('refs/heads/{0}', github.event.repository.default_branch)" in train
         assert "exit 1" in train
+        own = 1
+    if name == "backtest":  # of the proposal it reads one file, and runs none
+        assert re.search(r"path: proposal\n +sparse-checkout: checks/thresholds.toml\n", text)
+        assert text.count("proposal/") == text.count("--proposed proposal/checks/thresholds.toml") == 1
         own = 1
 
     assert text.count("uses: actions/checkout@") == text.count(DEFAULT) + own
@@ -322,3 +328,23 @@ def test_what_judges_has_owners_and_what_is_live_has_none():
             if path.is_file() and "__pycache__" not in name and name != "serve/live.toml":
                 assert owners_of(name, lines), name
     assert owners_of("serve/live.toml", lines) == ()
+
+
+def test_the_job_that_replays_a_recipe_has_no_token_and_the_one_that_comments_runs_no_recipe():
+    """What the first found is data for the second."""
+    found = jobs((ROOT / ".github/workflows/backtest.yml").read_text())
+
+    assert "TOKEN" not in found["replay"]
+    assert "write" not in found["replay"].partition("steps:")[0]
+    assert "environments: serve\n" in found["comment"]
+    assert "backtest fit" not in found["comment"]
+
+
+def test_a_backtest_is_run_for_who_may_write_and_no_part_of_a_comment_gets_into_a_shell():
+    """GitHub is asked; an association is not enough."""
+    text = (ROOT / ".github/workflows/backtest.yml").read_text()
+    asked = jobs(text)["asked"]
+
+    assert "forge may-write" in asked
+    assert "needs.asked.outputs.permitted == 'true'" in jobs(text)["replay"]
+    assert "github.event.comment" not in text.replace(re.search(r"    if: >-\n(?:      .+\n)+", asked)[0], "")
