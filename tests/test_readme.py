@@ -40,6 +40,8 @@ LONG = {
     *(f"make drill STREAM=drill/streams/{stream}.py CLEAN=6" for stream in ("shop", "demand")),
     *("make backtest", "make backtest STREAM=path/to/recipe.py LENGTHS=0"),
     "make backtest FROM=2013-04-22 TO=2013-11-18 EVERY=7d POLICIES=never,always,proven",
+    ".venv/work/bin/python -m backtest fit --days 91",
+    ".venv/work/bin/python -m backtest judge --proposed path/to/thresholds.toml",
     ".venv/work/bin/python -m drill peers --out build/drills/shop build/drills/demand",
 }
 #: These run tests or linters, install or resolve, and would do so within a test.

@@ -85,6 +85,23 @@ def test_a_second_run_uses_what_is_stored(out):
     assert times(out) == before
 
 
+def test_a_change_of_the_limits_is_a_comment(out, root, tmp_path):
+    """The nights that are decided otherwise, and what that earned; limits that cannot be read stop the command."""
+    proposed = tmp_path / "thresholds.toml"
+    proposed.write_text(
+        (root / "checks/thresholds.toml").read_text().replace("min_fresh_rows = 500", "min_fresh_rows = 9")
+    )
+    asked = ["judge", "--out", str(out), "--proposed", str(proposed)]
+
+    assert main(asked) == 0
+    comment = (out / "comment.md").read_text()
+    assert comment.startswith("## Backtest of the proposed limits\n")
+    assert "### What would have landed otherwise\n" in comment
+    assert "| proposed |" in comment
+    proposed.write_text("[gate]\n")
+    assert main(asked) == 2
+
+
 def test_a_recipe_that_cannot_be_replayed_is_refused_with_the_reason(tmp_path, recipes, capfd):
     """No traceback: the exit code says that there are no nights."""
     (tmp_path / "broken.py").write_text("CONTRACT = 1\n")
