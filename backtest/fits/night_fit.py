@@ -14,11 +14,12 @@ import pandas as pd
 
 from backtest.replayed_nights import NightFit, Period
 from checks.comparison.weighted_metrics import METRICS
-from checks.evidence import score, target
+from checks.evidence import columns_of, score_columns, target
 from contracts.row_contract import Contract
 from drill.drill_digest import beside, identity
 from drill.stored_json import read_json, write_json
 from model.data import check
+from model.label_delay.known_outcomes import known
 from model.onnx_export.export import Build, export
 from model.train import Fitted, read_recipe, train
 from serve.release.bundle import Bundle
@@ -60,10 +61,11 @@ def lost(task: Task) -> tuple[NightFit, list[tuple[int, float]]]:
 
 @functools.cache
 def rows_between(recipe: Path, start: datetime, end: datetime) -> tuple[pd.DataFrame, Contract]:
-    """The rows of the recipe from *start* up to *end* with their outcomes, as they are known today."""
+    """The rows of the recipe from *start* up to *end* whose outcomes are known today."""
     module = _read(recipe)
     contract: Contract = module.CONTRACT
-    rows = check(module.load(start, end), contract, start, end)
+    rows = check(module.load(start, end), contract, start, end, known_by=datetime.now(UTC))
+    rows = rows[known(rows, contract)].reset_index(drop=True)
     return rows.assign(**{contract.target.name: _encoded(rows, contract)}), contract
 
 
@@ -110,7 +112,9 @@ def _realised(bundle: Bundle, rows: pd.DataFrame, contract: Contract, period: Pe
     inside = rows[(at >= period.start) & (at < period.end)]
     if inside.empty:
         return 0, float("nan")
-    return len(inside), float(METRICS[metric](target(inside, contract), score(bundle, inside))())
+    return len(inside), float(
+        METRICS[metric](target(inside, contract), score_columns(bundle, columns_of(contract, inside)))()
+    )
 
 
 def _encoded(rows: pd.DataFrame, contract: Contract) -> np.ndarray[Any, Any]:
