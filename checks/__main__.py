@@ -11,10 +11,12 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from checks.anchor_proposal import propose_anchor
+from checks.decision.staleness import read_staleness
 from checks.gate import run_gate
 from checks.gate_inputs import GateInputs, from_folders, from_forge
 from checks.gate_output import remove_old, write
@@ -63,7 +65,7 @@ def _gate(args: argparse.Namespace) -> Decision:
     remove_old(args.out)
     limits, waivers = read_rules(args.rules), read_waivers(args.waivers)
     with tempfile.TemporaryDirectory() as work:
-        inputs = read_inputs(args, Path(work))
+        inputs = replace(read_inputs(args, Path(work)), staleness=read_staleness(args.staleness))
         args.out.mkdir(parents=True, exist_ok=True)
         page = Path(work) / "deepchecks.html"
         result = run_gate(inputs, limits, waivers, datetime.now(UTC).date(), page, _progress)

@@ -24,6 +24,7 @@ from checks.reports.pull_request import markdown, refused_markdown
 from checks.rules.registry import required_rules, run_rules
 from checks.verdict import Verdict, judge
 from checks.verdict_json import verdict_json
+from checks.waiver_answers import waivers_to_paste
 from checks.waivers import Waiver, waive, waived
 from contracts.thresholds import Rules
 
@@ -68,10 +69,11 @@ def run_gate(
     is_champion = champion is not None and champion.digest == candidate.digest
     verdict = judge(findings, required_rules(measured), not is_champion, summary)
 
-    report = markdown(verdict, measured, limits.land.max_churn)
+    accept = waivers_to_paste(verdict.findings, today)
+    report = markdown(verdict, measured, limits.land.max_churn, accept)
     charts = drawn(evidence, table[0].metric) if table else ()
-    page = html_page(verdict, measured.review, table, candidate.manifest, charts)
-    return GateResult(verdict, report, page, verdict_json(inputs, verdict, measured))
+    page = html_page(verdict, measured.review, table, candidate.manifest, charts, accept)
+    return GateResult(verdict, report, page, {**verdict_json(inputs, verdict, measured), "accept": accept})
 
 
 def _refused(inputs: GateInputs) -> GateResult:

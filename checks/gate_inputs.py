@@ -7,6 +7,7 @@ from pathlib import Path
 
 from checks.candidate import as_named, load_candidate
 from checks.comparison.anchor import unmoved
+from checks.decision.staleness import Staleness
 from checks.evidence import load_bundle
 from checks.rules.serving.proposed_slots import fit
 from checks.verdict import Finding, Named
@@ -25,7 +26,7 @@ class GateInputs:
     missing. *quarantine* holds the digests of rolled back bundles and model files, *files* and *head* the changed
     files and the commit of the proposal, *slots* the findings on the slots of live.toml that it changes, *notes*
     the notes of all releases. *content* is the finding on the candidate's ONNX files: unless it is a PASS, the
-    candidate is not loaded.
+    candidate is not loaded. *staleness* is the stored curve of a backtest, None without one.
     """
 
     candidate: Bundle
@@ -39,6 +40,7 @@ class GateInputs:
     slots: tuple[Finding, ...] = ()
     notes: tuple[str, ...] = ()
     content: Finding | None = None
+    staleness: Staleness | None = None
 
 
 def from_folders(candidate: Path, champion: Path | None, anchor: Path | None) -> GateInputs:

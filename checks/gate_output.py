@@ -8,6 +8,7 @@ from pathlib import Path
 
 from checks.gate import GateResult
 from checks.verdict import Verdict
+from checks.waiver_answers import FILE
 from forge.workflow_output import output, summary
 
 FILES = ("verdict.json", "report.md", "report.html", "deepchecks.html")
@@ -29,15 +30,17 @@ def write(out: Path, result: GateResult, deepchecks_page: Path, note: str = "") 
     _replace(out / "verdict.json", json.dumps(result.json, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
     summary(report)
     output("decision", result.verdict.decision)
-    _print(result.verdict, out)
+    _print(result.verdict, out, result.json.get("accept", ""))
 
 
-def _print(verdict: Verdict, out: Path) -> None:
+def _print(verdict: Verdict, out: Path, accept: str) -> None:
     print(f"{verdict.decision}: {verdict.summary}")
     for each in verdict.findings:
         if each.outcome != "PASS":
             note = " (does not block)" if each.outcome != "NOT_RUN" and each.severity == "warn" else ""
             print(f"  {each.outcome} {each.rule}{note}: {each.observed[:160]}; limit {each.limit}. {each.why}")
+    if accept:
+        print(f"To accept what stops it, add to {FILE} on the default branch:\n\n{accept}\n")
     print(f"report: {out / 'report.md'}", flush=True)
 
 

@@ -14,6 +14,8 @@ from checks.comparison.gain_effect import gain_effects, gains_over_anchor
 from checks.comparison.own_evaluation import Evaluation, own_evaluation
 from checks.comparison.period_effect import PeriodEffect
 from checks.comparison.slices import by_slice, slices
+from checks.decision.age_ledger import AgedGain, recorded
+from checks.decision.outlook import Outlook, ages
 from checks.evidence import Evidence, rows_of
 from checks.gate_inputs import GateInputs
 from checks.insights.distribution_shift import shifts
@@ -112,7 +114,7 @@ def measure(
     if evidence.fresh.sum() >= gate.min_fresh_rows:
         progress(f"comparing on {int(evidence.fresh.sum()):,} fresh rows ...")
         effects = gain_effects(evidence, gate.compare, recorded_gains(inputs.notes))
-        comparison = _compare(evidence, gate, evaluations.get("champion"), effects)
+        comparison = _compare(evidence, gate, evaluations.get("champion"), effects, outlook_of(inputs))
     deepchecks, names = ([], ()) if DEEPCHECKS in without else _deepchecks(evidence, gate, deepchecks_page, progress)
     use = this_use(evidence, candidate)
     days = sorted(set(evidence.days[evidence.fresh]))
@@ -166,6 +168,28 @@ def this_use(evidence: Evidence, candidate: Bundle) -> Use:
     return Use(evidence.contract.name, first, last, candidate.digest)
 
 
+def outlook_of(inputs: GateInputs) -> Outlook:
+    """What is known of the stream's staleness, and how much older champion and anchor are."""
+    candidate, contract = inputs.candidate.manifest, inputs.candidate.contract.name
+    champion, anchor = (ages(candidate, each.manifest if each else None) for each in (inputs.champion, inputs.anchor))
+    gains = tuple(each for each in recorded(inputs.notes) if each.contract == contract)
+    return Outlook(champion, anchor, inputs.staleness, gains)
+
+
+def aged_gains(measured: Measurements) -> list[AgedGain]:
+    """The gains over the champion with its age, to be recorded for later verdicts."""
+    inputs, days = measured.inputs, sorted(set(measured.evidence.days[measured.evidence.fresh]))
+    if inputs.champion is None or inputs.champion.digest == inputs.candidate.digest:
+        return []
+    older = ages(inputs.candidate.manifest, inputs.champion.manifest).compared
+    pair = (days[0], days[-1], inputs.candidate.digest, older)
+    return [
+        AgedGain(inputs.candidate.contract.name, row.metric, *pair, *row.measured)
+        for row in measured.comparison.table
+        if row.measured is not None
+    ]
+
+
 def _evaluations(inputs: GateInputs) -> dict[str, Evaluation | str]:
     """The own evaluation of champion and anchor, once where they are the same."""
     models = {"champion": inputs.champion}
@@ -180,9 +204,13 @@ def _digests(inputs: GateInputs) -> dict[str, str]:
 
 
 def _compare(
-    evidence: Evidence, gate: Gate, evaluation: Evaluation | str | None, effects: Mapping[str, PeriodEffect]
+    evidence: Evidence,
+    gate: Gate,
+    evaluation: Evaluation | str | None,
+    effects: Mapping[str, PeriodEffect],
+    outlook: Outlook,
 ) -> Comparison:
-    table, findings = compare(evidence, gate.compare, effects)
+    table, findings = compare(evidence, gate.compare, effects, outlook)
     if isinstance(evaluation, Evaluation):
         table = [replace(row, evaluated=evaluation.value(row.metric)) for row in table]
     findings += calibration(evidence, gate.compare, gate.calibration) + slices(evidence, gate)

@@ -48,6 +48,12 @@ def _gate(gate: argparse.ArgumentParser) -> None:
         "--waivers", type=Path, default=Path("checks/waivers.toml"), help="rules that may fail until a date"
     )
     gate.add_argument(
+        "--staleness",
+        type=Path,
+        default=Path("checks/staleness.json"),
+        help="how much a model loses by its age, as make backtest stores it",
+    )
+    gate.add_argument(
         "--drill",
         type=Path,
         default=Path("build/drill/drill.json"),

@@ -143,13 +143,12 @@ def _reported(findings: Sequence[Finding], open_: Sequence[Finding]) -> str:
     return f"{changes[0].rule} reports: {changes[0].observed}; " if changes else ""
 
 
-def _place(finding: Finding) -> tuple[bool, bool, int]:
+def _place(finding: Finding) -> tuple[bool, bool]:
     """Its place in a summary: what fails before what is inconclusive, and what changed before how models perform.
 
-    Of inconclusive comparisons, the one that needs the most rows: so many settle the others, too.
+    Of the comparisons, the first is that of the primary metric, which decides.
     """
-    performs = finding.rule.startswith(_PERFORMANCE)
-    return finding.outcome == "INCONCLUSIVE", performs, -(finding.more_rows or 0)
+    return finding.outcome == "INCONCLUSIVE", finding.rule.startswith(_PERFORMANCE)
 
 
 def _sentence(findings: Sequence[Finding]) -> str:

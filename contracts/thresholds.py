@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any, Literal, get_type_hints
 
 from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
@@ -68,7 +68,7 @@ class Slices(Table):
 
 @dataclass(frozen=True)
 class Compare(Table):
-    """`[gate.compare]`: how candidate, champion and anchor are compared."""
+    """`[gate.compare]`: how candidate, champion and anchor are compared, and what lands a candidate."""
 
     confidence: Probability
     draws: Draws
@@ -77,6 +77,9 @@ class Compare(Table):
     binary: Annotated[Margins, margins_of("binary")]
     multiclass: Annotated[Margins, margins_of("multiclass")]
     regression: Annotated[Margins, margins_of("regression")]
+    decide: Literal["expected", "proven"] = "expected"
+    max_risk: Probability = 0.1
+    first: Literal["land", "hold"] = "land"
 
     def margins(self, task: str) -> Margins:
         """The margins of a *task*."""

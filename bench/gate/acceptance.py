@@ -8,7 +8,7 @@ import numpy as np
 
 from bench.gate.gate_streams import LEAST, Stream, scores
 from checks.comparison.bootstrap import Blocks, measures, paired
-from checks.comparison.compare import finding
+from checks.decision.proven_findings import finding
 from contracts.thresholds import Compare
 
 GAPS = (-0.03, -0.02, -0.015, -0.01, -0.005, -0.0025, 0.0, 0.005, 0.01)

@@ -13,7 +13,7 @@ import numpy as np
 
 from bench.gate.gate_streams import LEAST, Array, Stream, scores
 from checks.comparison.bootstrap import Blocks, measures, paired
-from checks.comparison.compare import finding
+from checks.decision.proven_findings import finding
 from contracts.thresholds import Compare
 
 NIGHTS, DECAY, DAYS, METRIC = 120, 0.0006, 14, "roc_auc"

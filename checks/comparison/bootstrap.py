@@ -31,12 +31,16 @@ FAR = 1_000
 
 @dataclass(frozen=True)
 class Blocks:
-    """Which day and which key each row is of, (n,) as codes from 0, and how often days are drawn."""
+    """Which day and which key each row is of, (n,) as codes from 0, and how often days are drawn.
+
+    *holdout_days* are the days of the holdout that the rows are from, 0 where that is not known.
+    """
 
     day: Any
     key: Any
     draws: int
     seed: int
+    holdout_days: int = 0
 
     @cached_property
     def days(self) -> int:
@@ -70,7 +74,7 @@ class Blocks:
     def of(self, rows: Any) -> Blocks:
         """The blocks of the *rows* in a mask."""
         day, key = (np.unique(each[rows], return_inverse=True)[1] for each in (self.day, self.key))
-        return Blocks(day, key, self.draws, self.seed)
+        return Blocks(day, key, self.draws, self.seed, self.holdout_days)
 
     def key_factor(self, influence: Array) -> float:
         """The factor by which recurring keys widen a standard error; *influence* is (n,)."""
@@ -90,7 +94,8 @@ class Gap:
 
     *ours* and *theirs* are the values of the metric; *value* is the gain: the difference with the sign by which larger
     is better, for `RELATIVE` metrics as a share of *theirs*. *low* and *high* are None without an interval. *error* is
-    the standard error, *freedom* its degrees of freedom.
+    the standard error, *freedom* its degrees of freedom. *holdout_days* are the days that the comparison has at most, 0
+    where that is not known.
     """
 
     metric: str
@@ -104,6 +109,7 @@ class Gap:
     rows: int
     days: int
     confidence: float
+    holdout_days: int = 0
 
     def p_value(self, limit: float) -> float:
         """The one-sided p-value of the hypothesis that the gain is *limit* or more."""
@@ -148,7 +154,7 @@ def paired(
     ours, theirs = (float(measure()) for measure in measures)
     value = float(difference(metric, ours, theirs))
     rows, days, freedom = len(blocks.day), blocks.days, blocks.freedom if blocks.days else 1.0
-    sizes = (freedom, rows, days, confidence)
+    sizes = (freedom, rows, days, confidence, blocks.holdout_days)
     if days < max(2, least) or not math.isfinite(value):
         return Gap(metric, ours, theirs, value, None, None, math.inf, *sizes)
     drawn = difference(metric, *(m.drawn(blocks.day, blocks.times) for m in measures))

@@ -1,21 +1,26 @@
 """The comparison of candidate, champion, anchor and baseline on the same fresh rows.
 
-The candidate passes a metric if the confidence interval of its gain lies above minus the margin (non-inferiority; Wellek
-2010), fails if it lies below, and is inconclusive otherwise. Compared with the champion alone, each model might be a
-little worse than the last; the anchor bounds the sum of such steps.
+A candidate that is surely worse than the champion by more than a margin fails. Otherwise `decide` in thresholds.toml says
+what lands it: an expected gain (`checks.decision.expected_findings`), or a proof (`checks.decision.proven_findings`).
+Compared with the champion alone, each model might be a little worse than the last; the anchor bounds the sum of such steps.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from checks.comparison.baseline import baseline
 from checks.comparison.bootstrap import Blocks, Gap, measures, paired
 from checks.comparison.gain_effect import widening
 from checks.comparison.period_effect import PeriodEffect
-from checks.comparison.weighted_metrics import RELATIVE
+from checks.decision.against_baseline import against_baseline
+from checks.decision.expected_findings import anchored, guardrail, primary
+from checks.decision.expected_gain import Ages, ExpectedGain, sentence
+from checks.decision.gain_text import gain
+from checks.decision.money import per_day
+from checks.decision.outlook import Outlook
+from checks.decision.proven_findings import combined, finding
 from checks.evidence import Array, Evidence
 from checks.verdict import Finding, Outcome
 from contracts.comparison_limits import Margins
@@ -27,7 +32,6 @@ CALIBRATION = {
     "multiclass": {"ece": "ece", "brier": "brier", "mean": "mean"},
     "regression": {"mean": "offset"},
 }
-_NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,8 @@ class Compared:
     without a champion; *low* and *high*, its interval at the *confidence*, are None with too few days. *outcome* and *limit* are those of the rule `compare.<metric>`.
     *evaluated* is the champion's metric when it was evaluated, None without that. *widened* is the factor on the interval
     for the effect of the period. *over_baseline* is the lower bound of the primary metric's gain over the baseline.
+    *measured* is the gain on these rows alone, with its standard error. *expected* is the expected gain of landing the
+    candidate, None where only a proof lands it, and *money* what that is a day.
     """
 
     metric: str
@@ -55,23 +61,31 @@ class Compared:
     evaluated: float | None = None
     widened: float = 1.0
     over_baseline: float | None = None
+    measured: tuple[float, float] | None = None
+    expected: ExpectedGain | None = None
+    money: str = ""
 
 
 def fresh_blocks(evidence: Evidence, rules: Compare) -> Blocks:
     """Days and keys of the fresh rows, and the bootstrap draws."""
     fresh = evidence.fresh
-    all_rows = Blocks(evidence.day_codes, evidence.key_codes, rules.draws, rules.seed)
+    codes = evidence.day_codes
+    all_rows = Blocks(codes, evidence.key_codes, rules.draws, rules.seed, int(codes.max()) + 1 if len(codes) else 0)
     return all_rows.of(fresh)
 
 
 def compare(
-    evidence: Evidence, rules: Compare, effects: Mapping[str, PeriodEffect] | None = None
+    evidence: Evidence,
+    rules: Compare,
+    effects: Mapping[str, PeriodEffect] | None = None,
+    outlook: Outlook | None = None,
 ) -> tuple[list[Compared], list[Finding]]:
     """The metrics table of the task, and the findings on the gains over champion, anchor and baseline.
 
-    *effects* are those of the period on each metric's gain, by which intervals are widened.
+    *effects* are those of the period on each metric's gain, by which intervals are widened; *outlook* is what is known of
+    the stream's staleness.
     """
-    fresh, margins = evidence.fresh, rules.margins(evidence.contract.task)
+    fresh, margins, outlook = evidence.fresh, rules.margins(evidence.contract.task), outlook or Outlook()
     blocks, truth = fresh_blocks(evidence, rules), evidence.truth[fresh]
     ours, simple = evidence.holdout_scores[fresh], baseline(evidence)[fresh]
     table, champion, anchor = [], [], []
@@ -81,9 +95,11 @@ def compare(
         if evidence.champion is None:
             champion.append(_without_champion(metric, evidence))
         else:
-            gap = _gap(metric, truth, (ours, evidence.champion[fresh]), blocks, rules, effects)
-            margin, superior = margins.margins[metric], metric in margins.superior
-            champion.append(finding(f"compare.{metric}", gap, margin, "the champion", superior))
+            both, margin = (ours, evidence.champion[fresh]), margins.margins[metric]
+            gap = _gap(metric, truth, both, blocks, rules, effects)
+            expected = outlook.expected(gap, margin, outlook.champion) if rules.decide == "expected" else None
+            money = per_day(evidence.contract, truth, both, blocks.days, expected)
+            champion.append(_over_champion(gap, margins, rules, expected, money))
             row = replace(
                 row,
                 champion=gap.theirs,
@@ -95,16 +111,25 @@ def compare(
                 limit=champion[-1].limit,
                 confidence=gap.confidence,
                 widened=widening(effects or {}, metric),
+                measured=(gap.value, gap.error),
+                expected=expected,
+                money=money,
             )
         if evidence.anchor is not None and metric in margins.anchor:
             gap = _gap(metric, truth, (ours, evidence.anchor[fresh]), blocks, rules, effects)
             row = replace(row, anchor=gap.theirs)
-            anchor.append(finding(f"compare.anchor.{metric}", gap, margins.anchor[metric], "the anchor"))
+            anchor.append(_over_anchor(gap, margins, rules, outlook))
         table.append(row)
     findings = [*combined(champion, margins, "compare."), *combined(anchor, margins, "compare.anchor.")]
-    gap = _gap(margins.primary, truth, (ours, simple), blocks, rules, effects)
-    table[0] = replace(table[0], over_baseline=gap.low)
-    return table, [*findings, _against_baseline(gap, margins.margins[margins.primary])]
+
+    def over_tree(scores: Array) -> Gap:
+        return _gap(margins.primary, truth, (scores, simple), blocks, rules, effects)
+
+    tree = over_tree(ours)
+    table[0] = replace(table[0], over_baseline=tree.low)
+    own = None if evidence.champion is None else over_tree(evidence.champion[fresh])
+    first = rules.first if rules.decide == "expected" else None
+    return table, [*findings, against_baseline(tree, margins.margins[margins.primary], table[0].outcome, own, first)]
 
 
 def calibration(evidence: Evidence, rules: Compare, limits: Calibration) -> list[Finding]:
@@ -119,15 +144,11 @@ def calibration(evidence: Evidence, rules: Compare, limits: Calibration) -> list
     else:
         fresh, blocks = evidence.fresh, fresh_blocks(evidence, rules)
         scores = evidence.holdout_scores[fresh], evidence.champion[fresh]
-        findings = [
-            finding(
-                f"calibration.{name}",
-                _gap(metric, evidence.truth[fresh], scores, blocks, rules),
-                getattr(limits, name),
-                "the champion",
-            )
-            for name, metric in names.items()
-        ]
+        findings = []
+        for name, metric in names.items():
+            gap, margin = _gap(metric, evidence.truth[fresh], scores, blocks, rules), getattr(limits, name)
+            found = Outlook().expected(gap, margin, Ages()) if rules.decide == "expected" else None
+            findings.append(guardrail(f"calibration.{name}", gap, margin, "the champion", found))
     imprecise = {f"calibration.{name}" for name in names if name != "brier"}
     return [
         replace(each, severity="warn" if each.outcome == "INCONCLUSIVE" and each.rule in imprecise else limits.severity)
@@ -155,108 +176,20 @@ def promotion_summary(table: Sequence[Compared], champion: str, waived: Sequence
     row = table[0]
     note = f" Waived: {', '.join(waived)}." if waived else ""
     if row.champion is None or row.low is None or row.high is None:
-        return f"Every rule passes; {row.metric} {row.candidate:.4f}. There is no champion yet to compare with.{note}"
+        return (
+            f"Every rule passes; {row.metric} {row.candidate:.4f}, a tree of depth three has {row.baseline:.4f}."
+            f" There is no champion yet to compare with.{note}"
+        )
+    values = f"{row.metric} {row.candidate:.4f} against {row.champion:.4f}"
+    if row.expected:
+        text = sentence(row.expected, row.money)
+        return f"{text[0].upper()}{text[1:]}. Against {champion}: {values}.{note}"
     result = "Better than" if row.low > 0 else "Worse, within the margin, than"
     if row.low <= 0 <= row.high:
         result = "As good as"
     return (
-        f"{result} {champion}: {row.metric} {row.candidate:.4f} against {row.champion:.4f},"
-        f" gain {gain(row.metric, row.difference or 0.0)}"
+        f"{result} {champion}: {values}, gain {gain(row.metric, row.difference or 0.0)}"
         f" ({row.confidence:.0%} confidence interval {gain(row.metric, row.low)} to {gain(row.metric, row.high)}).{note}"
-    )
-
-
-def gain(metric: str, value: float) -> str:
-    """A gain in the *metric* as text, with its sign."""
-    return f"{value:+.2%}" if metric in RELATIVE else f"{value:+.4f}"
-
-
-def gain_over(gap: Gap, against: str) -> str:
-    """The gain over *against* with its confidence interval, as text."""
-    interval = f"{gap.days} days: too few for an interval"
-    if gap.low is not None and gap.high is not None:
-        interval = f"{gap.confidence:.0%} CI {gain(gap.metric, gap.low)} to {gain(gap.metric, gap.high)}"
-    return f"gain {gain(gap.metric, gap.value)} over {against} ({interval})"
-
-
-def finding(rule: str, gap: Gap, margin: float, against: str, superior: bool = False) -> Finding:
-    """The finding on a gain: not worse than the *margin* (non-inferiority), or *superior*: better."""
-    limit = 0.0 if superior else -margin
-    outcome = settled(gap, limit)
-    required = f"better than {against}" if superior else f"not worse than {against} by more than the margin"
-    why = {
-        "PASS": f"The candidate is {required}.",
-        "FAIL": f"The candidate must be {required}.",
-        "INCONCLUSIVE": missing(gap, limit),
-    }[outcome]
-    more = more_rows(gap, limit) if outcome == "INCONCLUSIVE" else None
-    return Finding(
-        rule,
-        outcome,
-        gain_over(gap, against),
-        "above 0" if superior else f"at least {gain(gap.metric, -margin)}",
-        why,
-        more_rows=more,
-    )
-
-
-def settled(gap: Gap, limit: float) -> Outcome:
-    """Whether the gain is at least *limit*, with the stated confidence."""
-    if gap.low is None or gap.high is None:
-        return "INCONCLUSIVE"
-    return "PASS" if gap.low >= limit else "FAIL" if gap.high < limit else "INCONCLUSIVE"
-
-
-def more_rows(gap: Gap, limit: float) -> int | None:
-    """About how many more labelled rows would settle the comparison, to two digits; None beyond the forecast."""
-    days = gap.days_to_settle(limit)
-    if days is None or not gap.days:
-        return None
-    return int(float(f"{days * gap.rows / gap.days:.2g}"))
-
-
-def missing(gap: Gap, limit: float) -> str:
-    """What an inconclusive comparison needs."""
-    if not math.isfinite(gap.value):
-        why = "the error to compare with is 0" if gap.metric in RELATIVE else "one of the classes is absent"
-        return f"The metric is undefined on these rows: {why}."
-    if gap.low is None:
-        return f"The rows cover {_count(gap.days, 'day')}; a confidence interval needs more."
-    rows, days = more_rows(gap, limit), gap.days_to_settle(limit)
-    if rows is None or days is None:
-        return "The gain is so close to the limit that no realistic number of rows settles it."
-    more = f"about {rows:,} more labelled rows, {_count(days, 'day')} at this rate"
-    return f"The estimate is below the limit; confirming it needs {more}." if gap.value < limit else f"Needs {more}."
-
-
-def combined(findings: list[Finding], margins: Margins, prefix: str) -> list[Finding]:
-    """The findings, and one for each combination; a metric in a combination does not block alone."""
-    by_metric = {each.rule.removeprefix(prefix): each for each in findings}
-    result = [replace(each, severity="warn") if margins.is_free(metric) else each for metric, each in by_metric.items()]
-    for each in margins.combinations():
-        parts = [by_metric[name] for name in each.metrics if name in by_metric]
-        if len(parts) == len(each.metrics):
-            result.append(_combination(each.name, each.least, each.outcome(f.outcome for f in parts), parts, prefix))
-    return result
-
-
-def _combination(name: str, least: int, outcome: str, parts: Iterable[Finding], prefix: str) -> Finding:
-    parts = list(parts)
-    nearest = min((f for f in parts if f.more_rows is not None), key=lambda f: f.more_rows or 0, default=None)
-    why = "`require` in thresholds.toml combines these metrics."
-    if outcome == "INCONCLUSIVE" and nearest:
-        why += f" Closest: {nearest.rule.removeprefix(prefix)}. {nearest.why}"
-    results = {"PASS": "passes", "FAIL": "fails", "INCONCLUSIVE": "is inconclusive"}
-    observed = "; ".join(
-        f"{f.rule.removeprefix(prefix)} {results.get(f.outcome, 'could not be checked')}" for f in parts
-    )
-    return Finding(
-        f"{prefix}{name}",
-        outcome,  # type: ignore[arg-type]
-        observed,
-        f"at least {least} of {len(parts)} pass",
-        why,
-        more_rows=nearest.more_rows if outcome == "INCONCLUSIVE" and nearest else None,
     )
 
 
@@ -273,9 +206,23 @@ def _gap(
     return paired(metric, (ours, theirs), blocks, rules.confidence, rules.min_days, widened)
 
 
-def _count(number: int, what: str) -> str:
-    word = _NUMBERS[number] if number < len(_NUMBERS) else f"{number:,}"
-    return f"{word} {what}" + ("" if number == 1 else "s")
+def _over_champion(gap: Gap, margins: Margins, rules: Compare, expected: ExpectedGain | None, money: str) -> Finding:
+    rule, margin, superior = f"compare.{gap.metric}", margins.margins[gap.metric], gap.metric in margins.superior
+    if superior or rules.decide == "proven":
+        return finding(rule, gap, margin, "the champion", superior)
+    if gap.metric == margins.primary:
+        return primary(rule, gap, margin, expected, rules.max_risk, money)
+    return guardrail(rule, gap, margin, "the champion", expected)
+
+
+def _over_anchor(gap: Gap, margins: Margins, rules: Compare, outlook: Outlook) -> Finding:
+    rule, margin = f"compare.anchor.{gap.metric}", margins.anchor[gap.metric]
+    if rules.decide == "proven":
+        return finding(rule, gap, margin, "the anchor")
+    expected = outlook.expected(gap, margin, outlook.anchor)
+    if gap.metric == margins.primary:
+        return anchored(rule, gap, margin, expected, rules.max_risk)
+    return guardrail(rule, gap, margin, "the anchor", expected)
 
 
 def _without_champion(metric: str, evidence: Evidence, kind: str = "compare") -> Finding:
@@ -285,12 +232,3 @@ def _without_champion(metric: str, evidence: Evidence, kind: str = "compare") ->
             rule, "NOT_RUN", evidence.unreadable, "the champion's scores", "Nothing can be compared without them."
         )
     return Finding(rule, "PASS", "no champion yet", "none", "Without a champion the other rules decide.")
-
-
-def _against_baseline(gap: Gap, margin: float) -> Finding:
-    result = finding("compare.baseline", gap, margin, "a tree of depth three")
-    values = f"{gap.metric} {gap.ours:.4f} against {gap.theirs:.4f}; {result.observed}"
-    why = result.why
-    if result.outcome != "INCONCLUSIVE":
-        why = "A model that a tree of depth three beats is not worth its maintenance."
-    return replace(result, observed=values, why=why)

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, field
 from itertools import groupby
 
 from checks.comparison.period_effect import Level
+from checks.decision.age_ledger import KEY, AgedGain, to_json
 
 _LINE = re.compile(r"^<!-- gains (\{.*\}) -->\s*$", re.MULTILINE)
 
@@ -34,9 +35,10 @@ class EarlierGain:
     error: float = field(compare=False)
 
 
-def gains_line(gains: Iterable[EarlierGain]) -> str:
-    """The hidden line of a report; nothing in it ends the comment."""
-    content = json.dumps({"gains": [asdict(each) for each in gains]}).replace("<", "\\u003c").replace(">", "\\u003e")
+def gains_line(gains: Iterable[EarlierGain], aged: Iterable[AgedGain] = ()) -> str:
+    """The hidden line of a report, with the gains by age as well; nothing in it ends the comment."""
+    found = {"gains": [asdict(each) for each in gains], KEY: to_json(aged)}
+    content = json.dumps(found).replace("<", "\\u003c").replace(">", "\\u003e")
     return f"<!-- gains {content} -->"
 
 

@@ -20,8 +20,9 @@ import numpy as np
 from sklearn.tree import DecisionTreeRegressor
 
 from checks.comparison.bootstrap import Blocks, Gap, measures, paired
-from checks.comparison.compare import fresh_blocks, gain, gain_over, missing, more_rows
+from checks.comparison.compare import fresh_blocks
 from checks.comparison.weighted_metrics import METRICS, losses
+from checks.decision.gain_text import gain, gain_over, missing, more_rows
 from checks.evidence import Array, Evidence
 from checks.verdict import Finding, Outcome
 from contracts.limit_types import Severity

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from checks.comparison.compare import Compared, gain
+from checks.comparison.compare import Compared
+from checks.decision.gain_text import gain
 from checks.insights.permutation_importance import Importance
 from checks.insights.prediction_churn import Churn
 from checks.insights.review import Review
@@ -31,8 +32,9 @@ def page(
     compared: Sequence[Compared],
     candidate: Mapping[str, Any],
     charts: Sequence[Chart],
+    accept: str = "",
 ) -> str:
-    """The page, as one HTML document."""
+    """The page, as one HTML document; *accept* are the waivers that accept what stops the candidate."""
     order = [*OUTCOMES]
     loud = [finding for finding in verdict.findings if finding.outcome != "PASS"]
     held = [[f.rule, f.observed, f.limit, f.why] for f in verdict.findings if f.outcome == "PASS"]
@@ -41,6 +43,7 @@ def page(
         verdict=verdict,
         name=f"{candidate.get('contract', {}).get('name', 'a model')} {candidate.get('version', '')}",
         to_do=_plain(TO_DO[verdict.decision]),
+        accept=accept,
         metrics=_metrics(compared),
         gains=_gains(compared),
         findings=sorted(loud, key=lambda finding: (finding.severity, order.index(finding.outcome))),

@@ -9,15 +9,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from checks.comparison.compare import Compared, gain
+from checks.comparison.compare import Compared
 from checks.comparison.earlier_gains import gains_line
+from checks.decision.gain_text import gain
 from checks.gate_inputs import GateInputs
-from checks.measurements import Measurements, Slice
+from checks.measurements import Measurements, Slice, aged_gains
+from checks.reports.decisive_lines import decisive
 from checks.reports.evidence_charts import charts as mermaid_charts
 from checks.reports.folded_sections import most_churn, sections
 from checks.reports.model_changes import changed_names, model_changes
 from checks.rules.holdout_reuse import hidden_line
 from checks.verdict import LIMITS, LIVE, OUTCOMES, Finding, Outcome, Verdict, rules_changed
+from checks.waiver_answers import ACCEPT, to_paste
 from contracts.comparison_limits import LARGER_IS_BETTER
 from model.notices import HEADING, recorded
 from reporting.markdown import Section, bullets, code, page, table_row, text
@@ -31,8 +34,9 @@ _SIGN = {"PROMOTE": "✅", "HOLD": "⏸️", "REJECT": "❌"}
 TO_DO = {
     "PROMOTE": "What to do: merge it, unless a change below surprises you; auto-merge may have done so. Reverting the"
     " merge rolls back.",
-    "HOLD": "What to do: if a rule fails, find out why before anything is merged. If comparisons are not settled, nothing:"
-    " the next candidate is judged on more rows. Merging it anyway overrides the gate, which the release notes will state.",
+    "HOLD": "What to do: if a rule fails, find out why before anything is merged. If only the comparison holds, nothing: the"
+    " next night judges another candidate, on the newest days. Merging it anyway overrides the gate, which the release notes"
+    " will state.",
     "REJECT": "What to do: do not merge. Fix what failed and judge again (`make retrain gate`). To let a rule fail until a"
     " date, add a waiver to `checks/waivers.toml`.",
 }
@@ -41,8 +45,11 @@ _MARK = {"NOT_RUN": "❔", "FAIL": "❌", "INCONCLUSIVE": "⏳", "PASS": "✅"}
 _MOST_FINDINGS, _MOST_SLICES, _MOST_WORSE, _MOST_FILES = 25, 30, 5, 10
 
 
-def markdown(verdict: Verdict, measured: Measurements, max_churn: float) -> str:
-    """The report on a candidate that was measured; *max_churn* is the churn budget of auto-merge."""
+def markdown(verdict: Verdict, measured: Measurements, max_churn: float, accept: str = "") -> str:
+    """The report on a candidate that was measured.
+
+    *max_churn* is the churn budget of auto-merge, *accept* what waivers.toml needs to accept what stops the candidate.
+    """
     inputs, comparison = measured.inputs, measured.comparison
     candidate, champion = inputs.candidate.manifest, inputs.champion.manifest if inputs.champion else None
     table = comparison.table
@@ -57,11 +64,14 @@ def markdown(verdict: Verdict, measured: Measurements, max_churn: float) -> str:
         files=inputs.files,
         charts=mermaid_charts(measured.evidence, table[0].metric) if table else "",
         budget=max_churn,
+        accept=accept,
         most_churn=most_churn(measured.review.churn),
         more=sections(measured.review, candidate, champion),
     )
-    recorded = [hidden_line(measured.use), *([gains_line(measured.gains)] if measured.gains else [])]
-    return body + ("\n" + "\n".join(recorded) + "\n" if table else "")
+    if not table:
+        return body
+    hidden = [hidden_line(measured.use), gains_line(measured.gains, aged_gains(measured))]
+    return body + "\n" + "\n".join(hidden) + "\n"
 
 
 def refused_markdown(verdict: Verdict, inputs: GateInputs) -> str:
@@ -84,11 +94,13 @@ def report(
     budget: float | None = None,
     most_churn: str = "",
     more: Sequence[Section] = (),
+    accept: str = "",
 ) -> str:
     """The report on *candidate* (a manifest) against *champion* (a manifest, or None).
 
     *fresh* is the number of compared rows, *files* what the proposal changes, *churn* the share of changed decisions
-    and *budget* its limit for auto-merge, *most_churn* a sentence on the slice with the most; *more* is folded.
+    and *budget* its limit for auto-merge, *most_churn* a sentence on the slice with the most; *more* is folded. *accept*
+    are the waivers that accept what stops the candidate.
     """
     passing = [f for f in verdict.findings if f.outcome == "PASS"]
     unsettled = [f for f in verdict.findings if _is_unsettled_slice(f)]
@@ -101,10 +113,12 @@ def report(
     return page(
         [
             Section("verdict", heading, kept=True),
+            Section("what decides", decisive(table), kept=True),
             Section("changed files", _files(files), kept=True),
             Section("metrics", _metrics(table, fresh, champion)),
             Section("findings", _findings("Failed or not settled", failing)),
             Section("what to do", TO_DO[verdict.decision].replace("What to do:", "**What to do:**"), kept=True),
+            Section(ACCEPT, to_paste(accept), folded=True),
             Section("warnings", _findings("Warnings (they do not block)", warnings)),
             Section("slices not settled", _findings(unsettled_title, unsettled, _MOST_WORSE)),
             Section("changed predictions", _list("Changed predictions", changes)),

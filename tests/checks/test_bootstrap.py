@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from checks.comparison.bootstrap import Blocks, Gap, difference, measures, paired
-from checks.comparison.compare import finding
 from checks.comparison.weighted_metrics import METRICS
+from checks.decision.proven_findings import finding
 
 SEEDS = st.integers(0, 10_000)
 BINARY = ("log_loss", "roc_auc", "brier", "ece", "mean")

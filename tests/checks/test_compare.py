@@ -9,9 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from checks.comparison.baseline import baseline
-from checks.comparison.compare import compare, gain
+from checks.comparison.compare import compare
 from checks.comparison.slices import by_slice
 from checks.comparison.weighted_metrics import METRICS
+from checks.decision.gain_text import gain
 from checks.evidence import gather, load_bundle
 
 SEEDS = st.integers(0, 10_000)
@@ -100,7 +101,9 @@ def test_a_model_against_itself_is_no_worse(evidence, rules):
 
     assert {row.difference for row in table} == {0.0}
     assert {(row.low, row.high) for row in table} == {(0.0, 0.0)}
-    assert {f.outcome for f in findings} == {"PASS"}
+    assert {f.rule for f in findings if f.outcome != "PASS"} == {"compare.log_loss"}, "nothing is expected to be earned"
+    _, proven = compare(same, replace(rules.gate.compare, decide="proven"))
+    assert {f.outcome for f in proven} == {"PASS"}
 
 
 def test_a_better_candidate_passes_and_the_swap_fails(evidence, rules):
@@ -114,20 +117,20 @@ def test_a_better_candidate_passes_and_the_swap_fails(evidence, rules):
     assert all(row.high < 0 for row in table)
 
 
-def test_where_the_days_disagree_the_comparison_is_open(evidence, rules):
-    """One bad day of four: more labelled days are needed, and it is said."""
+def test_where_the_days_disagree_a_proof_is_open(evidence, rules):
+    """One bad day of four: this holdout cannot give a proof, and what it can give is said."""
     days = np.unique(evidence.days)
     worse = evidence.holdout_scores.copy()
     worse[evidence.days == days[0]] = 0.5
     champion = evidence.holdout_scores.copy()
     champion[evidence.days == days[1]] = 0.5
     open_ = replace(evidence, holdout_scores=worse, champion=champion)
-    _, findings = compare(open_, rules.gate.compare)
+    _, findings = compare(open_, replace(rules.gate.compare, decide="proven"))
     log_loss = next(f for f in findings if f.rule == "compare.log_loss")
 
     assert log_loss.outcome == "INCONCLUSIVE"
-    assert log_loss.more_rows
-    assert "more labelled rows" in log_loss.why
+    assert log_loss.more_rows is None
+    assert log_loss.why.startswith("Not attainable with this holdout of four days; what is attainable: a gain above +")
 
 
 def test_training_rows_of_either_model_do_not_count(bundles):

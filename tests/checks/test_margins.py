@@ -1,13 +1,15 @@
 """Combinations of metrics: a tiny syntax, and logic of three values."""
 
 import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from checks.comparison.bootstrap import Gap
-from checks.comparison.compare import combined, finding, missing
+from checks.decision.gain_text import missing, more_rows
+from checks.decision.proven_findings import combined, finding
 from checks.verdict import Finding
 from contracts.comparison_limits import Combination, Margins, parse_combination
 
@@ -120,3 +122,20 @@ def test_a_difference_is_settled_on_one_side_or_not_at_all(measured, superior, o
 def test_what_is_not_settled_says_what_is_missing(measured, expected):
     """In rows and in days."""
     assert missing(measured, -0.005) == expected
+
+
+@pytest.mark.parametrize(
+    ("days", "value", "words"),
+    [
+        (14, -0.002, "Needs about 6,200 more labelled rows, eight days at this rate."),  # of a holdout of 28 days
+        (28, -0.002, "Not attainable with this holdout of 28 days; what is attainable: a gain above +"),
+        (28, -0.002, "; or this one with a holdout of"),
+        (28, -0.00501, "is settled."),  # no realistic holdout
+    ],
+)
+def test_no_more_rows_are_promised_than_the_holdout_gets(days, value, words):
+    """The next candidate has a holdout of the same length."""
+    measured = replace(gap(value, value - 0.0038, value + 0.0038), days=days, holdout_days=28)
+
+    assert words in missing(measured, -0.005)
+    assert (more_rows(measured, -0.005) is None) == ("Needs" not in words)

@@ -349,3 +349,27 @@ def test_slices_that_are_not_settled_are_shown_unfolded():
     assert "… and 2 more; see verdict.json" in unfolded
     assert "Warnings (they do not block)" not in words
     assert unfolded.index("slice.country=d") < unfolded.index("slice.country=c0")
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        (TABLE[0], "the champion is better"),
+        (replace(TABLE[0], baseline=0.49), "**the champion itself is worse than it**"),
+        (replace(TABLE[1], baseline=0.75), "**the champion itself is worse than it**"),
+        (replace(TABLE[0], champion=None, difference=None), "nothing is live to compare with"),
+    ],
+)
+def test_it_leads_with_the_gain_and_the_simple_tree(row, words):
+    """Before the table and the findings, whatever stops the candidate."""
+    lines = report_on(table=[row]).split("**Metrics**")[0]
+
+    assert words in lines
+    assert ("gain -0.0" in lines.split("\n\n", 3)[2]) == (row.champion is not None)
+
+
+def test_the_waivers_to_paste_are_folded_and_fenced():
+    """A person copies them."""
+    words = report_on(accept='[[waiver]]\nrule = "data.rate"')
+
+    assert '\n```toml\n[[waiver]]\nrule = "data.rate"\n```\n' in words

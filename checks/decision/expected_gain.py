@@ -1,0 +1,142 @@
+"""The expected gain of landing a candidate, and the chance that it is a loss: a decision under a normal posterior.
+
+With y the measured gain over the champion, e its standard error, a the days by which the champion's evaluated model is
+older, and b those by which its served model is:
+
+    y = q + s(a) + error,   error ~ N(0, e²)      the comparison
+    q ~ N(0, t²)                                  what changed: data, features, estimator
+    s(a) ~ N(S(a), v(a))                          staleness, estimated from the models before
+
+    d = q + s(b)                                  the gain of landing
+    k = (t² + v(a)) / (t² + v(a) + e²)
+    E[d | y] = S(a) + k (y - S(a)) + S(b) - S(a)
+    V[d | y] = k e² + |v(b) - v(a)|
+
+It lands where E[d | y] > 0 and P(d < -margin | y) < max_risk: the action with the larger expected value (Raiffa and
+Schlaifer 1961, ch. 5), within a bound on the risk of a loss. The prior is empirical Bayes (Robbins 1956; Efron and Morris
+1975): S, v and t come from the ledger of earlier verdicts or a backtest. Without them S and v are 0 and t is the margin.
+Candidate and champion are compared on the same rows, so a comparison has seen the champion's greater age already: only
+the difference of S(b) and S(a) is added.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from scipy import special
+
+from checks.comparison.bootstrap import Gap
+from checks.decision.gain_text import amount, count, gain
+from checks.decision.staleness import Staleness
+from checks.verdict import Outcome
+
+
+@dataclass(frozen=True)
+class Ages:
+    """The days by which another model is older than the candidate: as they were *compared*, and as *served*."""
+
+    compared: float = 0.0
+    served: float = 0.0
+
+
+@dataclass(frozen=True)
+class ExpectedGain:
+    """The gain in *metric* that landing is expected to have: *mean* with its standard *error*.
+
+    The mean is the sum of *changed*, by the comparison, with its interval from *low* to *high*, and of *fresher*, by being
+    *days* younger. *daily* is what the champion loses by one more day, *source* what that is known from, "" if it is not.
+    *risk* is the chance that the gain is below minus the *margin*.
+    """
+
+    metric: str
+    mean: float
+    error: float
+    changed: float
+    low: float
+    high: float
+    fresher: float
+    days: float
+    daily: float
+    margin: float
+    risk: float
+    source: str = ""
+
+    def outcome(self, max_risk: float) -> Outcome:
+        """PASS if landing is expected to earn and its risk is below *max_risk*, else INCONCLUSIVE."""
+        return "PASS" if self.mean > 0 and self.risk < max_risk else "INCONCLUSIVE"
+
+
+def expected_gain(gap: Gap, margin: float, known: Staleness, ages: Ages) -> ExpectedGain | None:
+    """The posterior of the gain; None where the comparison has no interval. *known* is in the unit of the gain."""
+    if gap.low is None or gap.high is None:
+        return None
+    normal = float(special.ndtri((1 + gap.confidence) / 2))
+    error = (gap.high - gap.low) / 2 / normal  # widened for few days and for the effect of the period
+    spread = max(margin, known.spread or 0.0)
+    (seen, of_seen), (served, of_served) = known.after(ages.compared), known.after(ages.served)
+    prior = spread**2 + of_seen**2
+    total = prior + error**2
+    share = prior / total if total else 1.0
+    surprise = gap.value - seen
+    mean = seen + share * surprise + served - seen
+    variance = share * error**2 + abs(of_served**2 - of_seen**2)
+    changed = spread**2 / total * surprise if total else surprise
+    far = normal * spread * math.sqrt(max(0.0, 1 - spread**2 / total)) if total else 0.0
+    return ExpectedGain(
+        gap.metric,
+        mean,
+        math.sqrt(variance),
+        changed,
+        changed - far,
+        changed + far,
+        mean - changed,
+        ages.served,
+        known.daily(ages.served),
+        margin,
+        _below(-margin, mean, math.sqrt(variance)),
+        known.source,
+    )
+
+
+def sentence(found: ExpectedGain, money: str = "") -> str:
+    """The expected gain in words; *money* is what it is a day, "" where a decision has no worth."""
+    verb = "earn" if found.mean > 0 else "cost"
+    age = days_of(found.days)
+    by_age = f"{gain(found.metric, found.fresher)} by being {age} {'fresher' if found.days >= 0 else 'older'}"
+    if not found.source:
+        by_age = (
+            f"nothing for being {age} {'fresher' if found.days >= 0 else 'older'}, which no earlier verdict shows yet"
+        )
+    return (
+        f"expected to {verb} {amount(found.metric, found.mean)} a row{f' ({money})' if money else ''}:"
+        f" {gain(found.metric, found.changed)} by the comparison ({gain(found.metric, found.low)} to"
+        f" {gain(found.metric, found.high)}), {by_age}; chance of being worse by more than"
+        f" {amount(found.metric, found.margin).partition(' of ')[0]}: {found.risk:.0%}"
+    )
+
+
+def waiting(found: ExpectedGain, max_risk: float) -> str:
+    """How long it may cost less to wait than to land."""
+    if found.mean > 0:
+        return (
+            f"The chance of a loss is not below {max_risk:.0%}. On average waiting does not cost less than landing, for any"
+            f" number of days: each costs {amount(found.metric, found.mean)} a row."
+        )
+    if found.daily <= 0:
+        known = f"{found.source} show no loss by it" if found.source else "no earlier verdict shows a loss by it yet"
+        return f"Waiting costs less than landing for as long as the champion does not lose by being older; {known}."
+    days = math.ceil(-found.mean / found.daily)
+    return (
+        f"The champion loses {amount(found.metric, found.daily)} a day by being older, so waiting costs less than landing"
+        f" for about {count(days, 'day')}."
+    )
+
+
+def days_of(days: float) -> str:
+    """An age difference as text."""
+    return count(round(abs(days)), "day")
+
+
+def _below(limit: float, mean: float, error: float) -> float:
+    return float(special.ndtr((limit - mean) / error)) if error > 0 else float(mean < limit)

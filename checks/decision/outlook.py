@@ -1,0 +1,50 @@
+"""What is known of a stream's staleness, and by how much champion and anchor are older than the candidate."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pandas as pd
+
+from checks.comparison.bootstrap import Gap
+from checks.comparison.weighted_metrics import RELATIVE
+from checks.decision.age_ledger import AgedGain, staleness
+from checks.decision.expected_gain import Ages, ExpectedGain, expected_gain
+from checks.decision.staleness import Staleness, pooled
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """*stored* is the curve of a backtest, *gains* are those of earlier verdicts of the same contract."""
+
+    champion: Ages = field(default_factory=Ages)
+    anchor: Ages = field(default_factory=Ages)
+    stored: Staleness | None = None
+    gains: tuple[AgedGain, ...] = ()
+
+    def expected(self, gap: Gap, margin: float, ages: Ages) -> ExpectedGain | None:
+        """The expected gain over a model of these *ages*; None where the comparison has no interval."""
+        known = [staleness(self.gains, gap.metric, margin)]
+        if self.stored and self.stored.metric == gap.metric:
+            known.append(self.stored.relative_to(gap.theirs) if gap.metric in RELATIVE else self.stored)
+        return expected_gain(gap, margin, pooled(known), ages)
+
+
+def ages(candidate: Mapping[str, Any], other: Mapping[str, Any] | None) -> Ages:
+    """How much older the models of another manifest are than the candidate's, by the ends of their training rows."""
+    if other is None:
+        return Ages()
+    compared, served = (
+        (pd.Timestamp(end(candidate)) - pd.Timestamp(end(other))).total_seconds() / 86_400 for end in (_judged, _served)
+    )
+    return Ages(compared, served)
+
+
+def _judged(manifest: Mapping[str, Any]) -> str:
+    return str(manifest["data"]["train"]["end"])
+
+
+def _served(manifest: Mapping[str, Any]) -> str:
+    return str(manifest.get("release", {}).get("end") or _judged(manifest))
