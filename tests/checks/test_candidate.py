@@ -3,6 +3,7 @@
 import hashlib
 import json
 import shutil
+from datetime import date
 
 import numpy as np
 import onnx
@@ -103,7 +104,7 @@ def test_what_the_export_writes_is_loaded(by_task):
 def test_a_candidate_whose_files_were_not_checked_is_no_pass(bundles, rules, tmp_path):
     """A required rule that did not run rejects."""
     inputs = GateInputs(Bundle.load(bundles[0]))
-    found = run_gate(inputs, rules, (), None, tmp_path / "page", lambda _: None).verdict
+    found = run_gate(inputs, rules, (), date(2026, 11, 28), tmp_path / "page", lambda _: None).verdict
 
     assert found.decision == "REJECT"
     assert {f.rule: f.outcome for f in found.findings}[CONTENT] == "NOT_RUN"
