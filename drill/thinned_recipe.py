@@ -35,7 +35,8 @@ class Subject:
     """A recipe's data as of a day. *salt* selects which rows are kept, the same ones in each window.
 
     The champion is *age* holdouts older than the candidate. *sent*: whether there is a journal of the rows that were
-    sent to the scorer (`drill.sent_journal`).
+    sent to the scorer (`drill.sent_journal`). *counted*: the day whose window determines the share of rows that is
+    kept (default: *today*); subjects that are compared with each other have the same one, as rules compare row rates.
     """
 
     path: Path
@@ -44,6 +45,7 @@ class Subject:
     salt: str = ""
     age: int = 1
     sent: bool = False
+    counted: date | None = None
 
     @property
     def recipe(self) -> SimpleNamespace:
@@ -84,7 +86,7 @@ class Subject:
     @property
     def share(self) -> float:
         """The share of rows that is kept, the same one for each window."""
-        loaded = _load(self.path, *training_window(_read(self.path), self.today))
+        loaded = _load(self.path, *training_window(_read(self.path), self.counted or self.today))
         return min(1.0, ROWS / max(len(loaded), 1)) if isinstance(loaded, pd.DataFrame) else 1.0
 
     def random(self, name: str) -> np.random.Generator:

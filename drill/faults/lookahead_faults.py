@@ -28,7 +28,7 @@ from drill.faults.leakage_faults import GIVES_AWAY, adding, spread_of, truth_of
 from drill.thinned_recipe import Frame, Subject, codes
 
 #: Rules that may name a leak.
-NAMED = ("leak.*", "data.*", "serving.*")
+NAMED = ("leak.replay", "leak.solo", "leak.added", "data.label_correlation", "data.skew")
 ALSO = (*GIVES_AWAY, "compare.*", "slice*", "model.*", "calibration*", "champion.*", "drift.*", "upstream.*", "data.*")
 
 
@@ -235,5 +235,5 @@ FAULTS = (
     _fault("chosen on the holdout", "the best of many random features", _chosen, "data.looks"),
     _fault("leak in a rare class", "a flag that only rows of the rarest class have", _rare_leak),
     _fault("leak in a segment", "a leak in the rows of one segment", _segment_leak),
-    _fault("a running id", "a number that grows with time", _running, "drift.*", "upstream.*"),
+    _fault("a running id", "a number that grows with time", _running, "leak.running_id"),
 )

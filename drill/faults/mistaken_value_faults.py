@@ -11,6 +11,9 @@ from drill.fault import DoesNotApplyError, Fault, Random, Variant
 from drill.faults.small_change_faults import ALSO, NAMED
 from drill.thinned_recipe import Frame, Subject
 
+#: Rules that name a category that became rare or frequent.
+RECODED = ("data.segments", "upstream.categories", "upstream.renamed")
+
 
 def _swapped_in_segment(random: Random, subject: Subject) -> Variant:
     at, rows = where(random, subject, segment=True), subject.rows
@@ -71,13 +74,13 @@ def _shuffled(random: Random, subject: Subject) -> Variant:
     return Variant(f"{name} is another row's in {at.words}", change)
 
 
-def _fault(name: str, what: str, draw: Any) -> Fault:
-    return Fault(name, what, NAMED, ALSO, draw=draw)
+def _fault(name: str, what: str, draw: Any, *more: str) -> Fault:
+    return Fault(name, what, (*NAMED, *more), ALSO, draw=draw)
 
 
 FAULTS = (
     _fault("columns swapped in a segment", "two numbers are swapped in one segment", _swapped_in_segment),
-    _fault("categories merged", "a value of a category is written as another", _merged),
-    _fault("category defaulted", "some values are the most frequent one", _defaulted),
+    _fault("categories merged", "a value of a category is written as another", _merged, *RECODED),
+    _fault("category defaulted", "some values are the most frequent one", _defaulted, *RECODED),
     _fault("looked up by the wrong key", "a feature is another row's", _shuffled),
 )

@@ -13,8 +13,8 @@ from drill.fault import WORSE, DoesNotApplyError, Fault, Random, Variant
 from drill.faults.label_faults import SPOILT, inverted, other_outcomes
 from drill.thinned_recipe import Frame, Subject
 
-#: Rules that may name a change of the outcomes.
-NAMED = ("data.rewritten", "labels.*", "upstream.*", "drift.*", "champion.*", "leak.*")
+#: Rules that name a change of the outcomes; `data.segments` names a class that became rare.
+NAMED = ("data.rewritten", "labels.*", "champion.*", "data.segments")
 ALSO = (*SPOILT, *WORSE, "champion.*", "leak.*", "data.*", "anchor.*")
 
 
@@ -207,17 +207,17 @@ def _fault(name: str, what: str, draw: Any, *more: str) -> Fault:
 
 FAULTS = (
     _fault("label noise", "a share of outcomes is random, for every model alike", _noise),
-    _fault("label noise in a segment", "a segment's outcomes are random", _noise_in_segment, "upstream.*"),
-    _fault("labels inverted in a segment", "a segment's outcomes are inverted", _inverted_in_segment, "upstream.*"),
+    _fault("label noise in a segment", "a segment's outcomes are random", _noise_in_segment),
+    _fault("labels inverted in a segment", "a segment's outcomes are inverted", _inverted_in_segment),
     _fault("labels inverted for some", "a share of outcomes is inverted", _inverted_some),
     _fault("labels late", "the younger a row, the rarer its outcome is in", _late),
     _fault("labels partial", "a share of outcomes never arrives", _partial),
-    _fault("labels partial in a segment", "a segment's outcomes never arrive", _partial_in_segment, "upstream.*"),
+    _fault("labels partial in a segment", "a segment's outcomes never arrive", _partial_in_segment),
     _fault("another definition of the outcome", "fewer rows count, or in another unit", _definition),
     _fault("labels joined by day", "the outcome of another row of the day", _joined_by_day),
     _fault("labels off by one", "the outcome of the row before or after", _shifted),
     _fault(
-        "conflicting labels", "rows are repeated with another outcome", _conflicting, "data.repeated", "data.duplicates"
+        "conflicting labels", "rows are repeated with another outcome", _conflicting, "data.conflicts", "data.repeated"
     ),
     _fault(
         "only settled outcomes",
@@ -225,17 +225,17 @@ FAULTS = (
         _settled_only,
         "data.rate",
         "data.lost",
-        "upstream.*",
+        "upstream.rows",
     ),
-    _fault("labels by one feature", "labels by hand follow one feature", _leaning, "leak.*", "data.label_correlation"),
+    _fault(
+        "labels by one feature", "labels by hand follow one feature", _leaning, "leak.solo", "data.label_correlation"
+    ),
     _fault("labels measured with an error", "outcomes of a regression have an error", _blurred),
     _fault(
         "one outcome missing in a segment",
         "a segment has rows of one outcome only",
         _rare_segment,
         "data.lost",
-        "upstream.*",
-        "slice.*",
-        "leak.*",
+        "leak.solo",
     ),
 )

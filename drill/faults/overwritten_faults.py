@@ -75,13 +75,24 @@ def _copied_backwards(random: Random, subject: Subject) -> Variant:
     )
 
 
-def _fault(name: str, what: str, draw: Any) -> Fault:
-    return Fault(name, what, (*NAMED, "upstream.*", "data.*", "champion.*"), ALSO, draw=draw)
+def _fault(name: str, what: str, draw: Any, *more: str) -> Fault:
+    return Fault(name, what, (*NAMED, "data.rewritten", "champion.*", *more), ALSO, draw=draw)
 
 
 FAULTS = (
     _fault("overwritten after the outcome", "a number is set when the outcome is known", _overwritten),
-    _fault("category corrected after the outcome", "a category is set when the outcome is known", _copied_backwards),
-    _fault("backfill from the future", "missing values are the next known ones", _backfilled),
+    _fault(
+        "category corrected after the outcome",
+        "a category is set when the outcome is known",
+        _copied_backwards,
+        "data.segments",
+    ),
+    _fault(
+        "backfill from the future",
+        "missing values are the next known ones",
+        _backfilled,
+        "data.missing_steps",
+        "upstream.missing",
+    ),
     _fault("snapshot of today", "older rows have today's values", _snapshot),
 )

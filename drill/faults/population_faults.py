@@ -14,7 +14,15 @@ from drill.faults.lookahead_faults import rarest
 from drill.thinned_recipe import Frame, Subject
 
 #: Rules that may name rows that are missing or too many.
-NAMED = ("data.*", "upstream.*", "champion.*", "labels.*", "leak.*", "drift.*")
+NAMED = (
+    "data.lost",
+    "data.rate",
+    "data.segments",
+    "data.identical",
+    "data.repeated",
+    "data.conflicts",
+    "upstream.rows",
+)
 ALSO = (*MOVED, *WORSE, "data.*", "labels.*", "leak.*", "calibration*", "model.constant", "anchor.*")
 
 
@@ -195,8 +203,8 @@ def _biased(random: Random, subject: Subject) -> Variant:
     return Variant(f"{part:.0%} of the rows are loaded, but all with {column} = {value}", change)
 
 
-def _fault(name: str, what: str, draw: Any) -> Fault:
-    return Fault(name, what, NAMED, ALSO, draw=draw)
+def _fault(name: str, what: str, draw: Any, *more: str) -> Fault:
+    return Fault(name, what, (*NAMED, *more), ALSO, draw=draw)
 
 
 FAULTS = (
@@ -228,13 +236,13 @@ FAULTS = (
         (*BESIDE, "data.fresh_rows"),
         draw=_biased,
     ),
-    _fault("survivors only", "rows of one outcome are deleted", _survivors),
-    _fault("sampled by outcome", "rows of the frequent outcome are thinned", _sampled),
+    _fault("survivors only", "rows of one outcome are deleted", _survivors, "labels.*"),
+    _fault("sampled by outcome", "rows of the frequent outcome are thinned", _sampled, "labels.*"),
     _fault("bots", "identical rows under other keys", _bots),
     _fault("retries counted", "rows are there again within a minute", _retries),
     _fault("a segment lost", "rows of one segment are missing", _segment_gone),
     _fault("hours lost", "rows of some hours are missing", _hours_gone),
     _fault("filtered by a number", "rows with a high or low number are missing", _high_gone),
-    _fault("rows of a test", "made-up rows with one outcome", _tests),
+    _fault("rows of a test", "made-up rows with one outcome", _tests, "labels.*"),
     _fault("old rows deleted", "rows of one segment are kept for some days", _recent_only),
 )

@@ -15,8 +15,20 @@ from drill.thinned_recipe import Frame, Subject
 
 #: The maximum of a number that runs round a clock: the length of its round.
 ROUNDS: Mapping[float, int] = {6: 7, 7: 7, 23: 24, 24: 24, 1439: 1440, 1440: 1440}
-#: Rules that may name a changed feature.
-NAMED = ("upstream.*", "data.*", "champion.*", "leak.*", "serving.*", "contract.*", "drift.*")
+#: Rules that name a changed feature.
+NAMED = (
+    "upstream.units",
+    "upstream.missing",
+    "data.rewritten",
+    "data.pile_ups",
+    "data.missing_jump",
+    "data.missing_steps",
+    "data.slice_values",
+    "data.sentinels",
+    "data.frozen",
+    "data.skew",
+    "champion.*",
+)
 ALSO = (*BESIDE, "leak.*", "data.*", "anchor.*")
 JOURNAL = "the rows that were really sent: the journal"
 

@@ -62,14 +62,14 @@ def _make(args: argparse.Namespace) -> None:
     except RecipeError as error:
         raise NightsError(str(error)) from error
     days = days_until(args.today, args.nights, args.every)
-    of = identity(days[0], args.every, rules.export.parity, files=beside(args.recipe))
+    of = identity(days[0], days[-1], args.every, rules.export.parity, files=beside(args.recipe))
     if (args.out / SUBJECT).is_file() and read_json(args.out / SUBJECT).get("of") != of:
         shutil.rmtree(args.out)
     args.out.mkdir(parents=True, exist_ok=True)
     run = {"of": of, "recipe": str(args.recipe), "rows": ROWS, "every": args.every, "days": [*map(str, days)]}
     write_json(args.out / SUBJECT, run)
     say(f"training {len(days)} bundles of {args.recipe}, as of {days[0]} to {days[-1]} ...")
-    tasks = [(Subject(args.recipe, day, rules.export.parity), args.out) for day in days]
+    tasks = [(Subject(args.recipe, day, rules.export.parity, counted=days[-1]), args.out) for day in days]
     for number, made in enumerate(spread(make, tasks, lost), 1):
         why = f": left out: {made.left_out}" if made.left_out else ""
         say(f"[{number:>3} of {len(days)}] {made.today}{why}")

@@ -193,3 +193,21 @@ def test_with_a_journal_of_the_rows_that_were_sent_a_moved_clock_is_seen():
 
     assert compared(rows, rows, contract, contract)["features"] == {}
     assert [*compared(rows, moved, contract, contract)["features"]] == ["hour"]
+
+
+def test_the_reason_of_a_fault_is_no_whole_family_of_rules():
+    """A rule on rows that fails for another reason is no finding of a leak."""
+    broad = {"data.*", "upstream.*", "leak.*", "drift.*", "serving.*", "contract.*", "*"}
+
+    assert {
+        fault.name: broad & {*fault.rules} for each in FAMILIES.values() for fault in each if broad & {*fault.rules}
+    } == {}
+
+
+def test_subjects_of_several_days_can_have_one_share_of_rows():
+    """A stream that grows has more rows in a later window; rules on lost rows compare the bundles of both days."""
+    early, late = (Subject(SHOP, date(2025, month, 1), 1e-5) for month in (2, 8))
+    counted = Subject(SHOP, early.today, 1e-5, counted=late.today)
+
+    assert early.share > late.share
+    assert counted.share == late.share
