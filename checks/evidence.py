@@ -1,7 +1,7 @@
 """Evidence: the candidate's rows, scored by candidate, champion and anchor.
 
-Every score comes from the ONNX files through the scorer's code (`serve.release.bundle`). Models are compared on the
-fresh rows: those of the candidate's holdout that none of them was trained on.
+Every score comes from the ONNX files through the scorer's code (`serve.release.bundle`). Evaluation models are compared,
+on the fresh rows: those of the candidate's holdout that none of them was trained on.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ class Evidence:
     *train* and *holdout* are the candidate's rows; *fresh* masks those of the holdout that are later than every
     training row of any model. Scores are (n,), or (n, classes) for multiclass, in the order of the rows; *champion*
     and *anchor* are None without a model, and *unreadable* and *anchor_unreadable* give the reason why one cannot
-    score. *past* has earlier rows.
+    score. *past* has earlier rows. The scores are those of evaluation models, which were not trained on the holdout;
+    *release_scores* are those of the candidate's release model, which was, and None in a bundle with one model.
     """
 
     contract: Contract
@@ -47,6 +48,12 @@ class Evidence:
     anchor: Array | None = None
     anchor_unreadable: str = ""
     past: Past = field(default_factory=lambda: Past({}, ("", "")))
+    release_scores: Array | None = None
+
+    @property
+    def served_scores(self) -> Array:
+        """The scores of the holdout by the candidate's model that is served."""
+        return self.holdout_scores if self.release_scores is None else self.release_scores
 
     @property
     def truth(self) -> Array:
@@ -114,16 +121,22 @@ def gather(
             {"train": train, "holdout": holdout},
             None if champion is None or unreadable else _before(champion),
         ),
+        release_scores=None if candidate.evaluation is candidate else served_score(candidate, holdout),
     )
 
 
 def score(bundle: Bundle, rows: pd.DataFrame) -> Array:
-    """The scores of *rows* by the bundle's ONNX file."""
+    """The scores of *rows* by the bundle's evaluation model."""
+    return score_columns(bundle.evaluation, columns_of(bundle.contract, rows))
+
+
+def served_score(bundle: Bundle, rows: pd.DataFrame) -> Array:
+    """The scores of *rows* by the model that is served: rows of the holdout cannot judge a release model."""
     return score_columns(bundle, columns_of(bundle.contract, rows))
 
 
 def score_columns(bundle: Bundle, columns: Mapping[str, Any]) -> Array:
-    """As `score`, for columns that `columns_of` made."""
+    """The scores by the model that *bundle* serves, for columns that `columns_of` made."""
     scores: Array = bundle.score_columns(columns).astype(np.float64)
     return scores
 

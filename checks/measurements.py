@@ -98,7 +98,8 @@ def measure(
     candidate, champion = inputs.candidate, inputs.champion
     champion_rows = rows_of_champion(champion, evidence)
     progress(f"permutation importance of {len(candidate.contract.features)} features ...")
-    importance = tuple(importances(candidate, champion, evidence, champion_rows))
+    judged = champion.evaluation if champion else None
+    importance = tuple(importances(candidate.evaluation, judged, evidence, champion_rows))
     served: list[Served] = []
     serving: list[Finding] = []
     if SERVER not in without:

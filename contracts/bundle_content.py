@@ -13,6 +13,8 @@ from typing import Any
 
 #: Fields of a manifest that are not part of its digest: the bundle's name, and the build's time and author.
 UNSIGNED = ("version", "digest", "build")
+#: The file of the evaluation model in bundles of format 2, whose `model.onnx` is the release model.
+EVALUATION = "evidence/evaluation.onnx"
 
 
 def sha256(content: bytes) -> str:
@@ -25,6 +27,14 @@ def content_digest(manifest: Mapping[str, Any]) -> str:
     content = {key: value for key, value in manifest.items() if key not in UNSIGNED}
     text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return sha256(text.encode())
+
+
+def trained_until(manifest: Mapping[str, Any]) -> str:
+    """The time of the newest row that the served model was trained on, as in a bundle's *manifest*.
+
+    The evaluation model's is `data.train.end`; they are equal in a bundle with one model.
+    """
+    return str(manifest.get("release", manifest["data"]["train"])["end"])
 
 
 def read_regular(path: Path, most: int | None = None) -> bytes:

@@ -84,6 +84,18 @@ class Behaviour(Table):
 
 
 @dataclass(frozen=True)
+class ReleaseModel(Table):
+    """`[gate.release]`: how far the release model may differ from the evaluation model."""
+
+    max_changed: Share
+    max_mean: Number
+    max_away: Number
+    max_worse: Number
+    max_worse_part: Number
+    severity: Severity = "block"
+
+
+@dataclass(frozen=True)
 class Drift(Table):
     """`[gate.drift]`: from the training rows to the holdout."""
 

@@ -1,4 +1,4 @@
-"""`[land]`, `[experiment]` and `[rollback]` of thresholds.toml: what may change which model is live."""
+"""`[release]`, `[land]`, `[experiment]` and `[rollback]` of thresholds.toml: what may change which model is live."""
 
 from __future__ import annotations
 
@@ -16,6 +16,13 @@ MEASURES = {
     "multiclass": ("log_loss", "accuracy"),
     "regression": ("mae", "mse", "outcome"),
 }
+
+
+@dataclass(frozen=True)
+class Release(Table):
+    """Which model is served: with *refit* one trained on all rows, else the one that was judged on the holdout."""
+
+    refit: bool
 
 
 @dataclass(frozen=True)

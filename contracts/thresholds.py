@@ -26,13 +26,14 @@ from contracts.gate_limits import (
     Labels,
     Leakage,
     Model,
+    ReleaseModel,
     Rows,
     Serving,
     Upstream,
 )
 from contracts.limit_types import Count, Draws, Number, Probability, Severity, Table, unknown
 from contracts.monitoring_limits import Incident, Monitoring
-from contracts.release_policy import Experiment, Land, Rollback
+from contracts.release_policy import Experiment, Land, Release, Rollback
 
 
 class ConfigurationError(Exception):
@@ -100,6 +101,7 @@ class Gate(Table):
     rows: Rows
     changes: Changes
     behaviour: Behaviour
+    release: ReleaseModel
     drift: Drift
     model: Model
     contract: Compatibility
@@ -122,6 +124,7 @@ class Rules(Table):
     """All of thresholds.toml."""
 
     export: Export
+    release: Release
     land: Land
     gate: Gate
     monitoring: Monitoring

@@ -1,4 +1,4 @@
-"""The tolerance for two computations of one score, in export, scorer and gate.
+"""What is the same in two models' scores: the tolerance of two computations of one score, and equal decisions.
 
 Differences are relative to the score or, near zero, to the standard deviation of the scores: float32 keeps seven digits
 of the terms of a sum, and a prediction near zero can be a sum of terms in the hundreds.
@@ -9,6 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+
+from contracts.row_contract import Contract
 
 #: Four float32 steps at 1: the precision of a probability computed as 1 minus another.
 PROBABILITY = 4 * 2.0**-23
@@ -46,3 +48,20 @@ def relative(found: Any, expected: Any, spread: Any, limit: float, probability: 
         units: Array = np.where(gap == 0, 0.0, gap / most * limit)
     worst: Array = np.nan_to_num(units, nan=np.inf, posinf=np.inf).reshape(len(gap), -1).max(axis=1)
     return worst
+
+
+def decisions(contract: Contract, scores: Array, like: Array) -> Any:
+    """Decisions by *scores*, (n,), with the thresholds of *like*, another model's scores.
+
+    Binary: as many positives as *like* expects; multiclass: the most probable class; regression: the quartile of *like*
+    that contains the value.
+    """
+    if contract.task == "multiclass":
+        return scores.argmax(axis=1)
+    cuts = [1 - like.mean()] if contract.task == "binary" else [0.25, 0.5, 0.75]
+    return np.searchsorted(np.quantile(like, cuts), scores)
+
+
+def changed_share(contract: Contract, scores: Array, like: Array) -> float:
+    """The share of decisions by *scores* that differ from those by *like*."""
+    return float((decisions(contract, scores, like) != decisions(contract, like, like)).mean())

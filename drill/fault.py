@@ -64,8 +64,8 @@ class Fault:
 
     *rules* are patterns of the rules of which at least one should fail; *also* of those that may fail, too. *draw* gives
     a variant with other values; a fault without it is always the same. *needs* says which data would show a fault that
-    cannot be seen in the rows alone. The other fields say where it is injected: the recipe, the fitted model, its graph,
-    the finished bundle, or the gate itself (a name of `drill.gate_faults`).
+    cannot be seen in the rows alone. The other fields say where it is injected: the recipe, both fitted models of it, the
+    release model alone, the graphs, the finished bundle, or the gate itself (a name of `drill.gate_faults`).
     """
 
     name: str
@@ -74,6 +74,7 @@ class Fault:
     also: tuple[str, ...] = ()
     recipe: Callable[[Subject], SimpleNamespace] = _own
     fitted: Callable[[Fitted], Fitted] = _unchanged
+    release: Callable[[Fitted], Fitted] = _unchanged
     convert: Callable[[Fitted], bytes] = to_graph
     bundle: Callable[[Path], Path] = lambda folder: folder
     gate: str = ""
@@ -85,12 +86,21 @@ class Fault:
     @property
     def finished(self) -> bool:
         """Whether it is injected into the finished bundle, or later: the trained model has no fault."""
-        return (self.recipe, self.fitted, self.convert) == (_own, _unchanged, to_graph)
+        return (self.recipe, self.fitted, self.release, self.convert) == (_own, _unchanged, _unchanged, to_graph)
 
     @property
     def trained(self) -> bool:
         """Whether the fitted model has the fault, so that its loss on later rows is a measure of the harm."""
         return not self.finished and self.convert is to_graph
+
+    def injected(self, fitted: Fitted) -> Fitted:
+        """The evaluation model *fitted* and its release model, each trained with the fault."""
+        if (self.fitted, self.release) == (_unchanged, _unchanged):
+            return fitted
+        release = fitted.release
+        if release is not None:  # the manifest states all rows of the window
+            release = replace(self.release(self.fitted(release)), split=release.split)
+        return replace(self.fitted(fitted), release=release)
 
     def variant(self, random: Random, subject: Subject) -> Fault:
         """The fault with values drawn from *random*: the same ones for the same state of the generator.

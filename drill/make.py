@@ -119,7 +119,7 @@ def _faulty(subject: Subject, fault: Fault, family: str, folder: Path) -> Case:
     try:
         recipe = fault.recipe(subject)
         try:
-            fitted = None if fault.finished else fault.fitted(subject.fit(recipe))
+            fitted = None if fault.finished else fault.injected(subject.fit(recipe))
             bundle = fault.bundle(_made(fault, fitted, subject, folder / "made"))
         except tuple(REFUSED) as error:
             rule = _refusal(error)

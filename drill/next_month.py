@@ -1,4 +1,4 @@
-"""The harm of a fault on truth: the loss on the rows of the month after the window, loaded without the fault.
+"""The harm of a fault: the served model's loss on the rows of the month after the window, loaded without the fault.
 
 The faulty candidate is compared with a clean one that was trained on the same window with the same estimator.
 """
@@ -48,7 +48,7 @@ def loss_of(contract: Contract, truth: Scores, scores: Scores) -> float:
 
 
 def _loss(fitted: Fitted, rows: Frame) -> float:
-    scores = scores_of(fitted.estimator, model_inputs(rows, fitted.contract), fitted.contract)
+    scores = scores_of(fitted.served.estimator, model_inputs(rows, fitted.contract), fitted.contract)
     return loss_of(fitted.contract, encoded_target(rows, fitted.contract), scores)
 
 

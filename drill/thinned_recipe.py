@@ -21,7 +21,8 @@ from sklearn.preprocessing import OneHotEncoder
 from contracts.row_contract import Contract, Feature
 from drill.sent_journal import compared
 from model.data import check
-from model.onnx_export.export import Build, export, to_graph
+from model.onnx_export.bundle_manifest import Build
+from model.onnx_export.export import export, to_graph
 from model.train import Fitted, read_recipe, train, training_window
 
 #: About how many rows of a window are kept.

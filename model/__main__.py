@@ -36,7 +36,8 @@ from model.features.prune import pruned
 from model.features.recipe_edit import Edited
 from model.features.recipe_syntax import EditError
 from model.notices import replayed
-from model.onnx_export.export import Build, ExportError, export, read_manifest
+from model.onnx_export.bundle_manifest import Build
+from model.onnx_export.export import ExportError, export, read_manifest
 from model.onnx_export.parity import ParityError
 from model.point_in_time import differing
 from model.serving_skew import remarks, skew_at
@@ -180,7 +181,7 @@ def _proposed(forge: Forge, branch: str) -> Slot | None:
 def _make(args: argparse.Namespace, into: Path) -> Path:
     rules = read_rules(args.rules)
     _say(f"recipe {args.recipe}, as of {args.today}")
-    fitted = train(read_recipe(args.recipe), args.today)
+    fitted = train(read_recipe(args.recipe), args.today, refit=rules.release.refit)
     split = fitted.split
     if args.journal:
         fitted = replace(fitted, sent=skew_at(args.journal, fitted.loaded, fitted.contract))
@@ -188,6 +189,8 @@ def _make(args: argparse.Namespace, into: Path) -> Path:
         f"trained on {len(split.train):,} rows, holdout of {len(split.holdout):,} later rows: "
         + ", ".join(f"{name} {value:.4f}" for name, value in fitted.metrics.items())
     )
+    if fitted.release:
+        _say(f"the release model is trained on all {len(fitted.release.split.train):,} rows")
     found = [*differing(fitted.replay or {}, fitted.contract), *(remarks(fitted.sent) if fitted.sent else ())]
     for remark in (*fitted.remarks, *found):
         _say(f"warning: {remark}")

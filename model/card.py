@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from contracts.bundle_content import trained_until
 from model.notices import HEADING, recorded
 from reporting.markdown import bullets, text
 
@@ -24,9 +25,27 @@ def nothing_to_gain(candidate: Mapping[str, Any], live: Mapping[str, Any] | None
     return f"there is no new data since {live['version']}, which is live" if same else ""
 
 
+def _agreement(manifest: Mapping[str, Any]) -> str:
+    """The comparison of ONNX and estimator; with two models, that which differs most."""
+    both = [manifest["parity"], *([manifest["evaluation"]["parity"]] if "evaluation" in manifest else [])]
+    worst, rows = max(each["worst"] for each in both), sum(each["rows"] for each in both)
+    models = " of both models" if len(both) > 1 else ""
+    return (
+        f"ONNX and estimator{models} agree on {rows:,} rows; the largest difference of a score is {worst:g}"
+        f" (limit {both[0]['limit']:g})."
+    )
+
+
+def _release_row(release: Mapping[str, Any] | None) -> str:
+    if not release:
+        return ""
+    return f"| release model, which is served, trained on | {release['rows']:,} | {release['start']} | {release['end']} |\n"
+
+
 def _made_from(manifest: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "data": manifest["data"]["fingerprint"],
+        "until": trained_until(manifest),
         "recipe": manifest["recipe"]["sha256"],
         "libraries": manifest["build"]["libraries"],
     }
@@ -35,7 +54,7 @@ def _made_from(manifest: Mapping[str, Any]) -> dict[str, Any]:
 def card(manifest: Mapping[str, Any]) -> str:
     """The model card: target, training window, holdout, metrics on the holdout, features and build."""
     contract, data, build = manifest["contract"], manifest["data"], manifest["build"]
-    train, holdout = data["train"], data["holdout"]
+    train, holdout, release = data["train"], data["holdout"], manifest.get("release")
     measured = manifest["metrics"]["holdout"].items()
     rows = "\n".join(f"| {name} | {value:.4f} |" for name, value in measured)
     features = ", ".join(f"`{feature['name']}`" for feature in contract["features"])
@@ -46,17 +65,16 @@ def card(manifest: Mapping[str, Any]) -> str:
 
 | | rows | from | to |
 |---|---:|---|---|
-| trained on | {train["rows"]:,} | {train["start"]} | {train["end"]} |
+| {"evaluation model, which was judged, trained on" if release else "trained on"} | {train["rows"]:,} | {train["start"]} | {train["end"]} |
 | holdout | {holdout["rows"]:,} | {holdout["start"]} | {holdout["end"]} |
-
+{_release_row(release)}
 | on the holdout | |
 |---|---:|
 {rows}
 
 {remarks + chr(10) * 2 if remarks else ""}Features ({len(contract["features"])}): {features}
 
-ONNX and estimator agree on {manifest["parity"]["rows"]:,} rows; the largest difference of a score is
-{manifest["parity"]["worst"]:g} (limit {manifest["parity"]["limit"]:g}).
+{_agreement(manifest)}
 
 <details><summary>Build</summary>
 

@@ -1,4 +1,4 @@
-"""An estimator's scores: shape, decisions, and metrics."""
+"""An estimator's scores: shape and metrics."""
 
 from __future__ import annotations
 
@@ -41,18 +41,6 @@ def check_scores(estimator: Any, scores: Scores, contract: Contract) -> None:
     low, high = scores.min(), scores.max()
     if contract.task != "regression" and not -SLACK <= low <= high <= 1 + SLACK:
         raise DataError(f"predict_proba returned {low:g} to {high:g}; expected probabilities, from 0 to 1")
-
-
-def decisions(contract: Contract, scores: Scores, like: Scores) -> Any:
-    """Decisions by *scores*, (n,), with the thresholds of *like*, another model's scores.
-
-    Binary: as many positives as *like* expects; multiclass: the most probable class; regression: the quartile of *like*
-    that contains the value.
-    """
-    if contract.task == "multiclass":
-        return scores.argmax(axis=1)
-    cuts = [1 - like.mean()] if contract.task == "binary" else [0.25, 0.5, 0.75]
-    return np.searchsorted(np.quantile(like, cuts), scores)
 
 
 def measure(contract: Contract, truth: np.ndarray[Any, Any], scores: Scores) -> dict[str, float]:

@@ -6,7 +6,7 @@ import importlib.util
 import sys
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from types import ModuleType
@@ -16,11 +16,12 @@ import numpy as np
 import pandas as pd
 
 from contracts.row_contract import Contract, ContractError
+from contracts.tolerance import changed_share
 from model.data import NOWHERE, DataError, Split, check, encoded_target, model_inputs
 from model.declarations import Declared, Recipe, declared, defined
-from model.estimator_scores import Scores, check_scores, decisions, measure, scores_of
+from model.estimator_scores import Scores, check_scores, measure, scores_of
 from model.label_delay.expected_outcomes import TrainingSet
-from model.label_delay.training_rows import training_rows
+from model.label_delay.training_rows import TrainingRows, training_rows
 from model.notices import remarks
 from model.onnx_export.convertibility import unfit
 from model.point_in_time import replay
@@ -39,8 +40,10 @@ class RecipeError(Exception):
 
 @dataclass(frozen=True)
 class Fitted:
-    """A fitted estimator, its training rows, and its metrics on the holdout.
+    """A fitted estimator, its training rows, and its metrics on the holdout: the evaluation model.
 
+    *release* is the release model: the recipe's estimator fitted to all rows, the holdout included. None if the
+    evaluation model is served.
     *unstable* is the share of the holdout's decisions that another seed changes; None if nothing in the estimator is
     random, or there are too many rows for a second fit. *remarks* are sentences on the rows. *where* is the place of
     each field in the recipe. *replay* compares a load with an earlier end (`model.point_in_time`), *sent* the rows
@@ -60,11 +63,17 @@ class Fitted:
     sent: Mapping[str, Any] | None = None
     late: Mapping[str, Any] = field(default_factory=dict)
     newest: Split | None = None
+    release: Fitted | None = None
 
     @property
     def loaded(self) -> Split:
         """The rows of the training window: *newest*, or else *split*."""
         return self.newest or self.split
+
+    @property
+    def served(self) -> Fitted:
+        """The model that is served: the release model, if there is one."""
+        return self.release or self
 
 
 def read_recipe(path: Path) -> ModuleType:
@@ -125,10 +134,11 @@ def training_window(recipe: Recipe, today: date) -> tuple[datetime, datetime]:
     raise RecipeError(f"{path}: window() returned {wrong} ({defined(path, recipe.window)}); {expected}")
 
 
-def train(recipe: Recipe, today: date, *, second_fit: bool = True) -> Fitted:
+def train(recipe: Recipe, today: date, *, second_fit: bool = True, refit: bool = True) -> Fitted:
     """Load the recipe's training window for *today*, fit its estimator, and measure it on the holdout.
 
-    Without *second_fit* it is not measured how many decisions another seed changes.
+    Without *second_fit* it is not measured how many decisions another seed changes. With *refit*, the recipe's estimator is
+    then fitted to all rows, the holdout included: the release model.
 
     Raises `RecipeError` if the recipe's code raises, `DataError` or `ContractError` if its rows cannot be trained on.
     """
@@ -149,12 +159,14 @@ def train(recipe: Recipe, today: date, *, second_fit: bool = True) -> Fitted:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # effects of what a fit warns about are measured on the holdout
-            evaluation = chosen.evaluation_set(recipe.estimator)
-            evaluation.fit(estimator)
+            trained = chosen.evaluation_set(recipe.estimator)
+            trained.fit(estimator)
             _check_method(path, recipe, estimator)
             scores = predict(estimator, split, contract)
             check_scores(estimator, scores, contract)
-            unstable = _unstable(recipe.estimator, evaluation, split, contract, scores) if second_fit else None
+            unstable = _unstable(recipe.estimator, trained, split, contract, scores) if second_fit else None
+            evaluation = Fitted(estimator, contract, split, (start, end), {}, unstable, where=where)
+            release = release_of(evaluation, chosen, recipe.estimator) if refit else None
     except DataError as error:
         raise DataError(f"{where.at('estimator()')}{error}") from error
     except (RecipeError, KeyboardInterrupt):
@@ -164,24 +176,28 @@ def train(recipe: Recipe, today: date, *, second_fit: bool = True) -> Fitted:
             f"{path}: the estimator ({defined(path, recipe.estimator)}) does not fit:"
             f" {described(path, error)}{unfit(estimator, error, split.train, contract, where)}"
         ) from error
-    truth = encoded_target(split.holdout, contract)
-    measured = measure(contract, truth, scores)
-    again = replay(recipe.load, chosen.newest, contract, (start, end))
-    late, sentences = chosen.described(evaluation)
-    said = (*remarks(loaded, contract), *sentences)
-    return Fitted(
-        estimator,
-        contract,
-        split,
-        (start, end),
-        measured,
-        unstable,
-        said,
-        where,
-        again,
+    late, sentences = chosen.described(trained)
+    return replace(
+        evaluation,
+        metrics=measure(contract, encoded_target(split.holdout, contract), scores),
+        remarks=(*remarks(loaded, contract), *sentences),
+        replay=replay(recipe.load, chosen.newest, contract, (start, end)),
         late=late,
         newest=chosen.newest,
+        release=release,
     )
+
+
+def release_of(evaluation: Fitted, chosen: TrainingRows, make: Callable[[], Any]) -> Fitted:
+    """The release model beside *evaluation*: the estimator of *make*, fitted to all rows of the training window.
+
+    Raises `DataError` if its scores cannot be used, and what the estimator raises.
+    """
+    contract, estimator = evaluation.contract, make()
+    chosen.release_set(make).fit(estimator)
+    check_scores(estimator, predict(estimator, evaluation.split, contract), contract)
+    split = Split(chosen.rows, evaluation.split.holdout)
+    return Fitted(estimator, contract, split, evaluation.window, {}, where=evaluation.where)
 
 
 def _unstable(
@@ -206,9 +222,7 @@ def _unstable(
     lacking = contract.target.classes and len({*truth[few]}) < len(contract.target.classes)
     if len(truth) > 2 * PROBE and not lacking and np.array_equal(refit(0, few), refit(1, few)):
         return 0.0
-    again = refit(1, slice(None))
-    changed = decisions(contract, again, scores) != decisions(contract, scores, scores)
-    return round(float(changed.mean()), 6)
+    return round(changed_share(contract, refit(1, slice(None)), scores), 6)
 
 
 def predict(estimator: Any, split: Split, contract: Contract) -> Scores:

@@ -29,6 +29,9 @@ def read_manifest(bundle: Path) -> dict[str, Any]:
 def read_reference(bundle: Path, contract: Contract) -> pd.DataFrame:
     """The holdout of the model in the folder *bundle*, with the columns of `Window.rows`.
 
+    The scores are the evaluation model's: the release model was trained on these rows, so that its performance on them is
+    no estimate of that on later ones.
+
     Raises `EvidenceError` if it cannot be read, or lacks a column.
     """
     return _rows(bundle, contract, "holdout")

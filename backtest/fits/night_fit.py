@@ -20,7 +20,8 @@ from drill.drill_digest import beside, identity
 from drill.stored_json import read_json, write_json
 from model.data import check
 from model.label_delay.known_outcomes import known
-from model.onnx_export.export import Build, export
+from model.onnx_export.bundle_manifest import Build
+from model.onnx_export.export import export
 from model.train import Fitted, read_recipe, train
 from serve.release.bundle import Bundle
 

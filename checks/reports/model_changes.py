@@ -1,4 +1,4 @@
-"""What differs between candidate and champion: version, training window, features, recipe, build."""
+"""Which model was judged and which is served, and what differs from the champion: version, window, features, build."""
 
 from __future__ import annotations
 
@@ -35,6 +35,21 @@ def model_changes(candidate: Mapping[str, Any], champion: Mapping[str, Any] | No
     return "\n".join(lines)
 
 
+def served_model(manifest: Mapping[str, Any]) -> str:
+    """Which model of a bundle was judged on the holdout, and which is served: a line."""
+    def at(*path: str) -> str:
+        return text(_short(_at(manifest, *path)))
+
+    trained = f"trained on {at('data', 'train', 'rows')} rows up to {at('data', 'train', 'end')}"
+    judged = f"{trained}, evaluated on {at('data', 'holdout', 'rows')} later rows"
+    if "release" not in manifest:
+        return f"**Served**: the model that was judged; it was {judged}."
+    return (
+        f"**Judged**: the evaluation model, {judged}. **Served**: the release model,"
+        f" the same estimator trained on all {at('release', 'rows')} rows up to {at('release', 'end')}."
+    )
+
+
 def changed_names(candidate: Mapping[str, Any], champion: Mapping[str, Any]) -> list[str]:
     """The names of what differs."""
     ours, theirs = _facts(candidate), _facts(champion)
@@ -49,6 +64,7 @@ def _facts(manifest: Mapping[str, Any]) -> dict[str, str | set[str]]:
     return {
         "version": str(_at(manifest, "version")),
         "training window": f"{start} to {end}",
+        "served model trained until": _short(_at(manifest, "release", "end") or _at(manifest, "data", "train", "end")),
         "training rows": _short(_at(manifest, "data", "train", "rows")),
         "features": {f"{each.get('name')} ({each.get('kind')})" for each in features},
         "recipe": _short(_at(manifest, "recipe", "sha256")),

@@ -17,7 +17,7 @@ from checks.measurements import Measurements, Slice, aged_gains
 from checks.reports.decisive_lines import decisive
 from checks.reports.evidence_charts import charts as mermaid_charts
 from checks.reports.folded_sections import most_churn, sections
-from checks.reports.model_changes import changed_names, model_changes
+from checks.reports.model_changes import changed_names, model_changes, served_model
 from checks.rules.holdout_reuse import hidden_line
 from checks.verdict import LIMITS, LIVE, OUTCOMES, Finding, Outcome, Verdict, rules_changed
 from checks.waiver_answers import ACCEPT, to_paste
@@ -116,6 +116,7 @@ def report(
             Section("what decides", decisive(table), kept=True),
             Section("changed files", _files(files), kept=True),
             Section("metrics", _metrics(table, fresh, champion)),
+            Section("served model", served_model(candidate)),
             Section("findings", _findings("Failed or not settled", failing)),
             Section("what to do", TO_DO[verdict.decision].replace("What to do:", "**What to do:**"), kept=True),
             Section(ACCEPT, to_paste(accept), folded=True),

@@ -6,7 +6,7 @@ import numpy as np
 
 from checks.comparison.baseline import constant_scores
 from checks.comparison.bootstrap import Blocks, measures, paired
-from checks.evidence import Array, Evidence, score
+from checks.evidence import Array, Evidence, served_score
 from checks.verdict import Finding, ruled
 from contracts.gate_limits import Behaviour
 from contracts.thresholds import Compare, Gate
@@ -65,7 +65,7 @@ def direction(evidence: Evidence, candidate: Bundle, limits: Behaviour) -> Findi
         if feature.direction and evidence.holdout_scores.ndim == 1:
             rows = evidence.holdout.head(ROWS)
             steps = np.unique(np.nanquantile(evidence.holdout[feature.name].astype(float), np.linspace(0, 1, STEPS)))
-            scores = np.stack([score(candidate, rows.assign(**{feature.name: step})) for step in steps])
+            scores = np.stack([served_score(candidate, rows.assign(**{feature.name: step})) for step in steps])
             moves = np.diff(scores, axis=0) * (1 if feature.direction == "up" else -1)
             broken[feature.name] = float((moves < -1e-6).any(axis=0).mean()) if len(steps) > 1 else 0.0
     worst = max(broken, key=lambda name: broken[name], default="")

@@ -18,6 +18,7 @@ from checks.rules import contract_compatibility as contract
 from checks.rules import holdout_reuse, overfitting
 from checks.rules import model_behaviour as behaviour
 from checks.rules.changes import missing_steps, pile_ups, row_rates, slice_values
+from checks.rules.release_model import RELEASE, release_rules, same_estimator
 from checks.rules.rows import column_values as columns
 from checks.rules.rows import conflicts, hours, labels, leakage, replayed_rows, running_ids, sent_rows
 from checks.rules.rows import row_counts as counts
@@ -81,6 +82,8 @@ RULES: Mapping[str, Rule] = {
     "model.constant": lambda m: behaviour.spread(m.evidence, m.gate.behaviour, m.gate.compare),
     "model.direction": lambda m: behaviour.direction(m.evidence, m.inputs.candidate, m.gate.behaviour),
     "model.stability": lambda m: behaviour.stability(m.inputs.candidate, m.gate.behaviour),
+    "release.*": lambda m: release_rules(m.evidence, m.gate.release),
+    "release.estimator": lambda m: same_estimator(m.inputs.candidate, m.gate.release),
     "bundle.metadata": lambda m: bundle.metadata(m.evidence, m.inputs.candidate, m.gate.behaviour),
     "bundle.clock": lambda m: bundle.clock(m.inputs.candidate, m.gate.behaviour),
     "compare.anchor": lambda m: anchor_state(m.evidence, m.inputs.anchor_slot, m.inputs.quarantine),
@@ -95,7 +98,7 @@ RULES: Mapping[str, Rule] = {
     "data.looks": lambda m: holdout_reuse.earlier_uses(m.use, m.earlier_uses, m.gate.max_looks, m.primary),
 }
 #: Not for every task, or only where there is something to report.
-OPTIONAL = {"contract.retired", "model.calibration"}
+OPTIONAL = {"contract.retired", "model.calibration", "release.estimator"}
 
 
 def run_rules(measured: Measurements, rules: Mapping[str, Rule] = RULES) -> list[Finding]:
@@ -114,7 +117,8 @@ def required_rules(measured: Measurements) -> list[str]:
     """The names of the rules that must have a finding."""
     single = [name for name in RULES if not name.endswith("*") and name not in OPTIONAL]
     compared = required_comparisons(measured.evidence, measured.gate.compare)
-    return [*single, *compared, FOUND, *measured.step_rules]
+    released = RELEASE if measured.evidence.release_scores is not None else ()
+    return [*single, *compared, *released, FOUND, *measured.step_rules]
 
 
 def _crashed(name: str, error: Exception) -> Finding:

@@ -81,7 +81,7 @@ def _group(random: Random, subject: Subject) -> Variant:
 def _future(fitted: Fitted) -> Fitted:
     """The estimator fitted to a random split instead of one by time."""
     contract = fitted.contract
-    rows = pd.concat([fitted.split.train, fitted.split.holdout], ignore_index=True)
+    rows = pd.concat([fitted.split.train, fitted.split.holdout]).drop_duplicates(contract.key, ignore_index=True)
     late = np.random.default_rng(0).random(len(rows)) < len(fitted.split.holdout) / len(rows)
     split = Split(rows[~late].reset_index(drop=True), rows[late].reset_index(drop=True))
     return refitted(fitted, split, contract.time)

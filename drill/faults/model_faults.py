@@ -62,6 +62,24 @@ def _fitted_to(fitted: Fitted, spoil: Callable[[Any, Any], Any]) -> Fitted:
     return replace(refitted(fitted, spoilt, contract.time), split=fitted.split)
 
 
+def _late_inverted(fitted: Fitted) -> Fitted:
+    """The outcomes of the holdout's last days, a third of them, are inverted for training, as by a late join."""
+    time = fitted.contract.time
+    end = fitted.split.holdout[time].max()
+    since = end - (end - fitted.split.holdout[time].min()) / 3
+
+    def spoilt(truth: Any, train: Any) -> Any:
+        return np.where(train[time] > since, truth.max() + truth.min() - truth, truth)
+
+    return _fitted_to(fitted, spoilt)
+
+
+def _early_rows(fitted: Fitted) -> Fitted:
+    """Trained on the first third of the rows, as by a wrong end of the window."""
+    early = Split(fitted.split.train.head(len(fitted.split.train) // 3), fitted.split.holdout)
+    return replace(refitted(fitted, early, fitted.contract.time), split=fitted.split)
+
+
 def _memoriser(contract: Contract, _: Subject) -> Any:
     return plain(
         contract, max_iter=250, learning_rate=0.4, max_leaf_nodes=255, min_samples_leaf=1, l2_regularization=0.0

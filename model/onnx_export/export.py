@@ -7,14 +7,11 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import shutil
 import tempfile
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -24,31 +21,29 @@ from skl2onnx import to_onnx
 from skl2onnx.common.data_types import FloatTensorType, StringTensorType
 from sklearn.base import is_classifier
 
-from contracts.bundle_content import content_digest, sha256
+from contracts.bundle_content import EVALUATION
 from contracts.onnx_core import FILE as CORE
 from contracts.row_contract import Contract
 from contracts.tolerance import spread_of
-from model.data import encoded_target, fingerprint, model_inputs
+from model.data import encoded_target, model_inputs
 from model.estimator_scores import scores_of
 from model.label_delay.known_outcomes import known
 from model.loaded_columns import plain
+from model.onnx_export.bundle_manifest import Build, manifest_of
 from model.onnx_export.convertibility import likely_causes, why_not
-from model.onnx_export.core_proof import categories_of, core_of
+from model.onnx_export.core_proof import core_of
 from model.onnx_export.onnx_content import problems
 from model.onnx_export.parity import Score, replay, round_thresholds, runner
 from model.onnx_export.portable_graph import make_portable
 from model.onnx_export.split_points import thresholds
 from model.onnx_export.trees import route_missing
-from model.source_profile.fingerprint import source_of
 from model.train import Fitted
 
-FORMAT = 1
 OPSET = {"": 21, "ai.onnx.ml": 3}
 GOLDEN_ROWS = 24
 #: The largest tolerance of golden rows that a scorer accepts.
 LOOSEST = 0.05
 TRAIN_SAMPLE, HOLDOUT_SAMPLE = 20_000, 50_000
-LIBRARIES = ("numpy", "onnx", "onnxruntime", "pandas", "pyarrow", "scikit-learn", "skl2onnx")
 
 
 class ExportError(Exception):
@@ -56,12 +51,12 @@ class ExportError(Exception):
 
 
 @dataclass(frozen=True)
-class Build:
-    """Time, commit and recipe of a build: recorded, but not part of the digest."""
+class _Converted:
+    """An exported graph, the function that runs it, and the manifest's entry on its parity."""
 
-    made_at: datetime
-    commit: str
-    recipe: Path
+    graph: bytes
+    score: Score
+    parity: Mapping[str, Any]
 
 
 def export(
@@ -69,41 +64,51 @@ def export(
 ) -> Path:
     """Write the bundle folder *into*/<version> and return it. *convert* replaces `to_graph`.
 
+    With a release model, that is `model.onnx`, and *fitted*, which is judged, travels in the evidence.
+
     Raises `ExportError` if skl2onnx does not know a part of the estimator, or writes what a bundle may
     not contain (`model.onnx_export.onnx_content`), `ParityError` if any score differs by more than *parity_limit*
     (see `contracts.tolerance`), or a row that the contract admits cannot be scored.
     """
-    contract = fitted.contract
-    round_thresholds(fitted.estimator)
-    graph = (convert or to_graph)(fitted)
-    _check("exported graph", graph, fitted)
-    try:
-        score = runner(graph, contract)
-        found = thresholds(graph, model_inputs(fitted.split.holdout, contract), contract)
-    except Exception as error:  # ONNX Runtime raises many exception types
-        words = " ".join(str(error).split())[:300]
-        raise ExportError(f"ONNX Runtime cannot run the exported model: {words}{_causes(fitted)}") from error
-    parity = replay(fitted, score, found, parity_limit)
+    contract, served = fitted.contract, fitted.served
+    evaluation = _converted(fitted, parity_limit, convert or to_graph)
+    release = _converted(served, parity_limit, convert or to_graph) if fitted.release else evaluation
     into.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=into))
     try:
-        golden = _golden(fitted, parity_limit)
-        core, core_entry = core_of(graph, fitted, golden["rows"])
+        golden = _golden(served, parity_limit)
+        core, core_entry = core_of(release.graph, served, golden["rows"])
         if core:
-            _check("exported core", core, fitted)
-        files = {"model.onnx": graph} | ({CORE: core} if core else {})
+            _check("exported core", core, served)
+        files = {"model.onnx": release.graph} | ({CORE: core} if core else {})
+        if fitted.release:
+            files[EVALUATION] = evaluation.graph
         files |= {
-            f"evidence/{name}.parquet": _parquet(_evidence(rows, contract, score)) for name, rows in _samples(fitted)
+            f"evidence/{name}.parquet": _parquet(_evidence(rows, contract, evaluation.score))
+            for name, rows in _samples(fitted)
         }
-        manifest = _manifest(fitted, build, files, golden, parity, core_entry)
-        version = f"{build.made_at:%Y%m%dT%H%M}-{manifest['digest'][7:19]}"
-        manifest = {"format": FORMAT, "version": version, **manifest}
+        manifest = manifest_of(fitted, build, files, golden, (release.parity, evaluation.parity), core_entry)
+        version = str(manifest["version"])
         files["manifest.json"] = (json.dumps(manifest, indent=1, ensure_ascii=False) + "\n").encode()
         for name, content in files.items():
             _write(work / name, content)
         return _put_in_place(work, into / version)
     finally:
         shutil.rmtree(work, ignore_errors=True)
+
+
+def _converted(fitted: Fitted, parity_limit: float, convert: Callable[[Fitted], bytes]) -> _Converted:
+    """The graph of *fitted*, which scores as the estimator does. Raises as `export` does."""
+    round_thresholds(fitted.estimator)
+    graph = convert(fitted)
+    _check("exported graph", graph, fitted)
+    try:
+        score = runner(graph, fitted.contract)
+        found = thresholds(graph, model_inputs(fitted.split.holdout, fitted.contract), fitted.contract)
+    except Exception as error:  # ONNX Runtime raises many exception types
+        words = " ".join(str(error).split())[:300]
+        raise ExportError(f"ONNX Runtime cannot run the exported model: {words}{_causes(fitted)}") from error
+    return _Converted(graph, score, replay(fitted, score, found, parity_limit))
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
@@ -204,60 +209,6 @@ def _golden(fitted: Fitted, limit: float) -> dict[str, Any]:
         "tolerance": min(2 * limit, LOOSEST),
         "spread": spread_of(everything).tolist(),
     }
-
-
-def _manifest(
-    fitted: Fitted,
-    build: Build,
-    files: Mapping[str, bytes],
-    golden: Mapping[str, Any],
-    parity: Mapping[str, Any],
-    core: Mapping[str, Any],
-) -> dict[str, Any]:
-    contract, split, at = fitted.contract, fitted.split, fitted.contract.time
-    loaded = pd.concat([fitted.loaded.train, fitted.loaded.holdout])
-    manifest: dict[str, Any] = {
-        "task": contract.task,
-        "contract": contract.to_json(),
-        "classes": list(contract.target.classes),
-        "files": {name: sha256(content) for name, content in sorted(files.items())},
-        "golden": golden,
-        "data": {
-            "window": [_iso(moment) for moment in fitted.window],
-            "train": _extent(split.train, at),
-            "holdout": _extent(split.holdout, at),
-            "fingerprint": fingerprint(loaded),
-            "categories": categories_of(fitted),
-            "source": source_of(loaded, contract, fitted.window[1]),
-            **({"newest": _extent(loaded, at)} if fitted.late else {}),
-        },
-        **({"label_delay": dict(fitted.late)} if fitted.late else {}),
-        **({"point_in_time": dict(fitted.replay)} if fitted.replay else {}),
-        **({"sent": dict(fitted.sent)} if fitted.sent else {}),
-        **({"remarks": list(fitted.remarks)} if fitted.remarks else {}),
-        "metrics": {"holdout": fitted.metrics},
-        "parity": dict(parity),
-        "core": dict(core),
-        **({} if fitted.unstable is None else {"stability": {"decisions": fitted.unstable}}),
-        "recipe": {"file": build.recipe.name, "sha256": sha256(build.recipe.read_bytes())},
-    }
-    return manifest | {
-        "digest": content_digest({"format": FORMAT, **manifest}),
-        "build": {
-            "made_at": _iso(build.made_at),
-            "commit": build.commit,
-            "python": platform.python_version(),
-            "libraries": {name: metadata.version(name) for name in LIBRARIES},
-        },
-    }
-
-
-def _extent(rows: pd.DataFrame, time: str) -> dict[str, Any]:
-    return {"rows": len(rows), "start": _iso(rows[time].iloc[0]), "end": _iso(rows[time].iloc[-1])}
-
-
-def _iso(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _parquet(rows: pd.DataFrame) -> bytes:

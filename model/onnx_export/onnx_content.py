@@ -24,6 +24,8 @@ DEEPEST = 8
 #: The largest number of problems in a message.
 MOST_PROBLEMS = 10
 DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml"})
+#: How the names of operators begin that predict.
+_PREDICT = ("TreeEnsemble", "Linear", "SVM", "Gemm", "MatMul")
 #: The protobuf messages of an exported model. All others are refused.
 MESSAGES = frozenset(
     "onnx." + name
@@ -231,6 +233,15 @@ def _infer(model: Any, seen: _Seen) -> None:
     for value in _values(inferred.graph):
         shape = [max(each.dim_value, 1) for each in value.type.tensor_type.shape.dim]
         _most(f"for one row, the tensor {value.name[:_NAME]!r} is", shape, seen)
+
+
+def predictors(content: bytes) -> set[str]:
+    """The operators of a graph that predict, as an estimator's last step is exported; all operators if none is known.
+
+    Those of the preprocessing follow the categories and missing values of the training rows.
+    """
+    every = {node.op_type for node in onnx.load_from_string(content).graph.node}
+    return {each for each in every if each.startswith(_PREDICT)} or every
 
 
 def _values(graph: Any) -> Iterator[Any]:

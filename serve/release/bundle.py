@@ -1,6 +1,7 @@
 """A bundle: the model as files, verified before use, scored with ONNX Runtime.
 
-A bundle is a folder named after its version: `model.onnx`, `manifest.json` and `evidence/`. It is the
+A bundle is a folder named after its version: `model.onnx`, `manifest.json` and `evidence/`. In format 2 `model.onnx`
+is the release model, and the evaluation model travels in the evidence, which the scorer does not load. A bundle is the
 only thing that crosses an environment, and the gate scores with this module, too: what is evaluated is
 what will be served.
 
@@ -21,7 +22,7 @@ from typing import Any
 import numpy as np
 import onnxruntime
 
-from contracts.bundle_content import read_regular, sha256
+from contracts.bundle_content import EVALUATION, read_regular, sha256
 from contracts.onnx_core import FILE as CORE
 from contracts.onnx_core import CoreError, Encoder, trial
 from contracts.row_contract import Contract, ContractError
@@ -94,6 +95,20 @@ class Bundle:
         except ContractError as error:
             raise BundleError(f"{folder / MANIFEST}: {error}") from error
         return cls(folder, manifest, contract, NoGraph(), "")
+
+    @cached_property
+    def evaluation(self) -> Bundle:
+        """The evaluation model, which was trained up to the holdout and judged on it; this bundle if it has one model.
+
+        It is loaded when it is first asked for, from a bundle with its evidence. Raises `BundleError`.
+        """
+        if EVALUATION not in self.manifest["files"]:
+            return self
+        data, unseen = self.manifest["data"], self.manifest["evaluation"].get("unseen", {})
+        known = {name: [*({*values} - {*unseen.get(name, ())})] for name, values in data["categories"].items()}
+        manifest = {**self.manifest, "data": {**data, "categories": known}}
+        described = replace(self, manifest=manifest, core="the evaluation model has no core")
+        return replace(described, engine=_full(described, EVALUATION))
 
     @property
     def session(self) -> onnxruntime.InferenceSession:
@@ -175,8 +190,8 @@ class Bundle:
         return scores[:, 1] if self.contract.task == "binary" else scores.reshape(-1)
 
 
-def _full(described: Bundle) -> Engine:
-    return _made(described, MODEL, lambda graph: FullGraph(graph, described.contract))
+def _full(described: Bundle, name: str = MODEL) -> Engine:
+    return _made(described, name, lambda graph: FullGraph(graph, described.contract))
 
 
 def _core(described: Bundle) -> Engine:

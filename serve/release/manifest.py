@@ -14,9 +14,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from contracts.bundle_content import content_digest, read_regular, sha256
+from contracts.bundle_content import EVALUATION, content_digest, read_regular, sha256
 
-FORMAT = 1
+#: 1: one model. 2: `model.onnx` is the release model, and the evaluation model travels in the evidence.
+FORMATS = (1, 2)
 MODEL, MANIFEST, EVIDENCE = "model.onnx", "manifest.json", "evidence"
 REQUIRED = ("version", "digest", "task", "contract", "files", "golden")
 #: Bytes of the largest manifest, rows that are replayed, and the largest tolerance of their scores.
@@ -38,11 +39,11 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     try:
         manifest: dict[str, Any] = json.loads(content)
         found = manifest.get("format") if isinstance(manifest, dict) else None
-        digest = content_digest(manifest) if found == FORMAT else ""
+        digest = content_digest(manifest) if found in FORMATS else ""
     except (ValueError, RecursionError) as error:  # also half of a character, as "\ud800"
         raise BundleError(f"{path} cannot be read: {error}") from error
-    if found != FORMAT:
-        raise BundleError(f"{path} has format {found!r}; this scorer reads format {FORMAT}")
+    if found not in FORMATS:
+        raise BundleError(f"{path} has format {found!r}; this code reads formats 1 and 2: update Tidegate here first")
     if missing := [key for key in REQUIRED if key not in manifest]:
         raise BundleError(f"{path} has no {', '.join(missing)}")
     if problems := [*_problems(manifest)]:
@@ -85,6 +86,7 @@ def _problems(manifest: Mapping[str, Any]) -> Iterator[str]:
     files = manifest["files"]
     if not isinstance(files, dict) or not all(isinstance(each, str) for each in files.values()):
         yield "files is not an object of digests by name"
+    yield from _wrong_evaluation(manifest)
     if not isinstance(manifest.get("build", {}), dict):
         yield "build is not an object"
     yield from _wrong_data(manifest.get("data", {}))
@@ -97,11 +99,32 @@ def _wrong_data(data: Any) -> Iterator[str]:
         return
     if not isinstance(data.get("window", []), list):
         yield "data.window is not a list"
-    categories = data.get("categories", {})
-    if not isinstance(categories, dict) or not all(
-        isinstance(values, list) and all(isinstance(value, str) for value in values) for values in categories.values()
-    ):
+    if not _are_categories(data.get("categories", {})):
         yield "data.categories is not an object of lists of strings"
+
+
+def _wrong_evaluation(manifest: Mapping[str, Any]) -> Iterator[str]:
+    """The entries and the file of the evaluation model, which format 2 has, and format 1 has not."""
+    files, release, evaluation = (manifest.get(name) for name in ("files", "release", "evaluation"))
+    listed = isinstance(files, dict) and EVALUATION in files
+    if manifest["format"] == 1:
+        if listed or release is not None or evaluation is not None:
+            yield "format 1 has one model, and this one has entries of two"
+        return
+    if not listed:
+        yield f"format 2 has two models, and files does not list {EVALUATION}"
+    if not isinstance(release, dict) or not isinstance(release.get("end"), str):
+        yield "release has no end"
+    if not isinstance(evaluation, dict) or not _are_categories(evaluation.get("unseen", {})):
+        yield "evaluation is not an object, or its unseen not one of lists of strings"
+    if not isinstance(manifest.get("data"), dict) or "categories" not in manifest["data"]:
+        yield "format 2 needs data.categories"
+
+
+def _are_categories(found: Any) -> bool:
+    return isinstance(found, dict) and all(
+        isinstance(values, list) and all(isinstance(value, str) for value in values) for values in found.values()
+    )
 
 
 def _wrong_golden(golden: Any) -> Iterator[str]:

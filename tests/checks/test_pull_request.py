@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from checks.comparison.compare import Compared
+from checks.reports.model_changes import served_model
 from checks.reports.pull_request import report
 from checks.verdict import Finding, judge
 from reporting.markdown import LONGEST
@@ -62,14 +63,18 @@ def manifest(version, features, **more):
     return {
         "version": version,
         "contract": {"features": [{"name": n, "kind": "number"} for n in features]},
-        "data": {"train": {"rows": 25608, "start": "2013-01-29T00:00:00Z", "end": "2013-04-14T23:50:00Z"}},
+        "data": {
+            "train": {"rows": 25608, "start": "2013-01-29T00:00:00Z", "end": "2013-04-14T23:50:00Z"},
+            "holdout": {"rows": 13189, "start": "2013-04-15T00:00:00Z", "end": "2013-04-28T23:50:00Z"},
+        },
         "recipe": {"sha256": "sha256:" + "ab" * 32},
         "build": {"commit": "c0ffee" * 6 + "c0ff", "python": "3.11.7", "libraries": {"scikit-learn": "1.5.2"}},
     } | more
 
 
+RELEASE = {"rows": 38797, "start": "2013-01-29T00:00:00Z", "end": "2013-04-28T23:50:00Z"}
 REMARK = 'article: 3 of 9 different whole numbers above 16,777,216 become equal (rows["article"].astype(str))'
-CANDIDATE = manifest("20260102T0000-bbbbbbb", ["wind", "temp"], remarks=[REMARK])
+CANDIDATE = manifest("20260102T0000-bbbbbbb", ["wind", "temp"], remarks=[REMARK], release=RELEASE)
 CHAMPION = manifest("20260101T0000-aaaaaaa", ["wind"])
 
 
@@ -194,10 +199,25 @@ def test_remarks_on_the_data_are_shown_and_decide_nothing():
 def test_what_is_the_same_takes_one_line():
     """And a commit with changes that nobody committed is never the same."""
     same = report_on(champion=CANDIDATE)
-    assert "The same in both: version, training window, training rows, features, recipe, commit, libraries." in same
+    assert "The same in both: version, training window, served model trained until, training rows, features, recipe, commit, libraries." in same
     assert "What changed: nothing" in same
     dirty = manifest("v", ["wind"], build={"commit": "c0ffee" * 6 + "c0ff-dirty"})
     assert "| commit | c0ffeec0ffee-dirty | c0ffeec0ffee-dirty |" in report_on([], dirty, dirty)
+
+
+def test_a_line_states_which_model_was_judged_and_which_serves():
+    """In a bundle with two models, and in one with one; a manifest that lacks the figures leaves them out."""
+    both, one = report_on(), report_on(candidate=CHAMPION)
+
+    assert (
+        "**Judged**: the evaluation model, trained on 25,608 rows up to 2013-04-14 23:50, evaluated on 13,189 later rows."
+        " **Served**: the release model, the same estimator trained on all 38,797 rows up to 2013-04-28 23:50." in both
+    )
+    assert (
+        "**Served**: the model that was judged; it was trained on 25,608 rows up to 2013-04-14 23:50, evaluated on 13,189"
+        " later rows." in one
+    )
+    assert "trained on  rows" in served_model({"release": [], "data": 3})
 
 
 def test_libraries_and_the_window_that_differ_are_shown():
@@ -206,7 +226,7 @@ def test_libraries_and_the_window_that_differ_are_shown():
     words = report_on(candidate=other)
 
     assert "| libraries | only here: scikit-learn 1.6.0 | only here: Python 3.11.7, scikit-learn 1.5.2 |" in words
-    assert "The same in both: training window, training rows, features, recipe." in words
+    assert "The same in both: training window, served model trained until, training rows, features, recipe." in words
 
 
 def test_rules_are_said_to_be_mains_where_a_proposal_changes_them():

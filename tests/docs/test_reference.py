@@ -16,7 +16,8 @@ from contracts.monitoring_limits import SIGNALS
 from contracts.row_contract import Contract, Feature, Target
 from docs.generate.thresholds_file import read_groups
 from model.declarations import FUNCTIONS
-from model.onnx_export.export import Build, export
+from model.onnx_export.bundle_manifest import Build
+from model.onnx_export.export import export
 from model.train import read_recipe, train
 from serve.release.manifest import read_manifest
 
@@ -94,7 +95,7 @@ def test_every_threshold_is_on_its_page():
 
 
 #: What a rule's name may begin with.
-FAMILIES = "anchor|bundle|calibration|champion|compare|contract|data|drift|labels|leak|live|model|serving|slice|upstream|waivers"
+FAMILIES = "anchor|bundle|calibration|champion|compare|contract|data|drift|labels|leak|live|model|release|serving|slice|upstream|waivers"
 NOT_RULES = {"live.toml", "model.onnx", "waivers.toml"}
 
 
@@ -173,7 +174,7 @@ def test_exit_codes_are_those_of_the_code(package):
 
 
 #: Fields that not every bundle has.
-OPTIONAL = {"core", "remarks", "stability", "point_in_time", "sent", "label_delay"}
+OPTIONAL = {"core", "remarks", "stability", "point_in_time", "sent", "label_delay", "release", "evaluation"}
 #: Fields that older bundles, or contracts of these recipes, do not have.
 LATER = {
     "contract.retired",
@@ -224,7 +225,7 @@ def test_a_recipe_needs_the_names_of_the_page():
 
 def test_the_bundles_files_are_those_that_are_written():
     """Of all formats."""
-    shown = first_column("bundle.md")[:5]
+    shown = first_column("bundle.md")[:6]
     written = {
         path.relative_to(folder).as_posix()
         for folder in (ROOT / "tests/bundles").glob("*/*/*")

@@ -50,8 +50,9 @@ from model.data import Split, encoded_target, model_inputs
 from model.declarations import Declared
 from model.estimator_scores import scores_of
 from model.notices import recorded, replayed
+from model.onnx_export.bundle_manifest import Build
 from model.onnx_export.edge_cases import MOST_BESIDE, beside, cases, frame
-from model.onnx_export.export import Build, ExportError, export, to_graph
+from model.onnx_export.export import ExportError, export, to_graph
 from model.onnx_export.parity import ParityError, replay, round_thresholds, runner
 from model.onnx_export.split_points import COMBINED, Thresholds, thresholds
 from model.train import Fitted

@@ -15,9 +15,10 @@ from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder
 
 from contracts.onnx_core import CoreError, Encoder, trial
 from contracts.row_contract import Contract, Feature, Target
+from model.onnx_export.bundle_manifest import Build
 from model.onnx_export.core_extraction import CutError, cut
 from model.onnx_export.core_proof import categories_of, core_of
-from model.onnx_export.export import Build, export, to_graph
+from model.onnx_export.export import export, to_graph
 from model.train import read_recipe, train
 from serve.release.bundle import Bundle
 

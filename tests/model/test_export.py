@@ -18,7 +18,9 @@ from sklearn.preprocessing import FunctionTransformer, SplineTransformer, Standa
 
 from contracts.row_contract import Contract, Feature, Target
 from model.data import Split, model_inputs
-from model.onnx_export.export import Build, ExportError, export, to_graph
+from model.estimator_scores import scores_of
+from model.onnx_export.bundle_manifest import Build
+from model.onnx_export.export import ExportError, export, to_graph
 from model.onnx_export.parity import ParityError, replay, runner
 from model.onnx_export.split_points import Thresholds, thresholds
 from model.train import Fitted, read_recipe, train
@@ -60,6 +62,8 @@ def test_a_bundle_is_what_the_scorer_loads(fitted, build, tmp_path):
         "metrics",
         "parity",
         "point_in_time",
+        "release",
+        "evaluation",
         "core",
         "recipe",
         "build",
@@ -98,13 +102,35 @@ def test_another_process_gives_the_same_digest_too(name, root, recipes, tmp_path
 def test_the_evidence_carries_the_graphs_own_scores(fitted, build, tmp_path):
     """What the gate reads is what the scorer would answer."""
     folder = export(fitted, build, tmp_path, 1e-5)
-    bundle = Bundle.load(folder)
+    bundle = Bundle.load(folder, evidence=True).evaluation
     rows = pd.read_parquet(folder / "evidence/holdout.parquet")
     names = list(bundle.contract.feature_names)
     given = rows[names].astype(object).where(rows[names].notna(), None).to_dict("records")
     scores = rows.filter(regex="^score").to_numpy().reshape(len(rows), -1)
 
     assert np.array_equal(bundle.score(given).reshape(len(rows), -1), scores)
+
+
+def test_the_release_model_is_the_recipe_trained_on_all_rows(fitted, build, tmp_path):
+    """The evaluation model, trained up to the holdout, travels beside it."""
+    bundle = Bundle.load(export(fitted, build, tmp_path, 1e-5), evidence=True)
+    inputs = model_inputs(fitted.split.holdout, fitted.contract)
+    rows = inputs.astype(object).where(inputs.notna(), None).to_dict("records")
+
+    assert bundle.manifest["format"] == 2
+    assert bundle.manifest["release"]["rows"] == len(fitted.split.train) + len(fitted.split.holdout)
+    assert bundle.manifest["release"]["end"] == bundle.manifest["data"]["holdout"]["end"]
+    for model, estimator in ((bundle, fitted.release.estimator), (bundle.evaluation, fitted.estimator)):
+        assert np.allclose(model.score(rows), scores_of(estimator, inputs, fitted.contract), atol=1e-5)
+
+
+def test_without_a_refit_a_bundle_has_one_model(fitted, build, tmp_path):
+    """Format 1, as before there were two."""
+    bundle = Bundle.load(export(replace(fitted, release=None), build, tmp_path, 1e-5), evidence=True)
+
+    assert bundle.manifest["format"] == 1
+    assert bundle.evaluation is bundle
+    assert not {"release", "evaluation"} & {*bundle.manifest}
 
 
 def test_parity_is_tried_beside_every_threshold_of_the_trees(fitted):

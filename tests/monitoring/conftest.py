@@ -10,7 +10,8 @@ from pandas.util import hash_pandas_object
 
 from contracts.thresholds import read_rules
 from model.loaded_columns import plain
-from model.onnx_export.export import Build, export
+from model.onnx_export.bundle_manifest import Build
+from model.onnx_export.export import export
 from model.train import read_recipe, train
 from monitoring.journal.day_cache import Reading
 from monitoring.measure import measure_days

@@ -7,7 +7,8 @@ import pytest
 
 from contracts.live_config import LIVE, Live, with_champion
 from forge.local.folder_forge import LocalForge
-from model.onnx_export.export import Build, export
+from model.onnx_export.bundle_manifest import Build
+from model.onnx_export.export import export
 from model.train import read_recipe, train
 from monitoring.__main__ import OK, main
 from serve.release.bundle import Bundle

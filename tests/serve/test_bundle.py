@@ -4,13 +4,16 @@ import hashlib
 import json
 import math
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from contracts.bundle_content import content_digest
+from contracts.bundle_content import EVALUATION, content_digest, trained_until
 from serve.release.bundle import Bundle
 from serve.release.manifest import BundleError, read_manifest
+
+FORMAT_2 = sorted((Path(__file__).parents[1] / "bundles/format-2").glob("*/*"))
 
 
 @pytest.fixture
@@ -35,6 +38,66 @@ def test_bundles_of_every_format_that_was_released_load_for_ever(each_task):
 
     assert bundle.version == each_task.name
     assert bundle.manifest["format"] == 1
+
+
+@pytest.mark.parametrize("folder", FORMAT_2, ids=lambda folder: folder.parent.name)
+def test_a_bundle_with_two_models_serves_the_release_model(folder, tmp_path):
+    """The scorer has no evidence, and does not need it: the evaluation model is loaded where it is asked for."""
+    bundle = Bundle.load(folder, evidence=True)
+    served = shutil.copytree(folder, tmp_path / folder.name, ignore=lambda *_: ["evidence"])
+    rows = bundle.manifest["golden"]["rows"]
+    without = Bundle.load(served)
+
+    assert bundle.version == folder.name
+    assert bundle.manifest["format"] == 2
+    assert np.array_equal(without.score(rows), bundle.score(rows))
+    assert not np.array_equal(bundle.evaluation.score(rows), bundle.score(rows))
+    assert trained_until(bundle.manifest) == bundle.manifest["data"]["holdout"]["end"]
+    with pytest.raises(BundleError, match=r"evaluation\.onnx is not loaded"):
+        _ = without.evaluation
+
+
+def test_a_bundle_with_one_model_has_it_for_both(each_task):
+    """Format 1."""
+    bundle = Bundle.load(each_task)
+
+    assert bundle.evaluation is bundle
+    assert trained_until(bundle.manifest) == bundle.manifest["data"]["train"]["end"]
+
+
+def test_the_evaluation_model_does_not_know_later_categories(tmp_path):
+    """The release model was trained on a category that begins in the holdout."""
+    folder = shutil.copytree(FORMAT_2[0], tmp_path / "copy")
+
+    def later(manifest):
+        manifest["evaluation"]["unseen"] = {"country": ["Lilliput"]}
+        manifest["data"]["categories"]["country"].append("Lilliput")
+
+    edit(folder, later, sign=True)
+    bundle = Bundle.load(folder.rename(tmp_path / read_manifest(folder)["version"]), evidence=True)
+
+    assert bundle.categories["country"] - bundle.evaluation.categories["country"] == {"Lilliput"}
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda m: m["files"].pop(EVALUATION), "format 2 has two models, and files does not list evidence/evaluation"),
+        (lambda m: m.update(format=1), "format 1 has one model"),
+        (lambda m: m.pop("evaluation"), "evaluation is not an object"),
+        (lambda m: m["evaluation"].update(unseen={"country": [[]]}), "or its unseen not one of lists of strings"),
+        (lambda m: m.update(release=3), "release has no end"),
+        (lambda m: m["data"].pop("categories"), "format 2 needs data.categories"),
+        (lambda m: m.update(data=[]), "data is not an object"),
+    ],
+)
+def test_what_is_wrong_with_two_models_is_said(tmp_path, change, words):
+    """Whoever signs it."""
+    folder = shutil.copytree(FORMAT_2[0], tmp_path / "copy")
+    edit(folder, change, sign=True)
+
+    with pytest.raises(BundleError, match=words):
+        read_manifest(folder)
 
 
 @pytest.mark.parametrize("digits", [7, 12])
@@ -102,7 +165,7 @@ def test_no_rows_give_no_scores(each_task):
             lambda f: (f / "model.onnx").write_bytes((f / "model.onnx").read_bytes()[:-9]),
             "is damaged: model.onnx has not the digest",
         ),
-        (lambda f: edit(f, lambda m: m.update(format=2)), "format 2; this scorer reads format 1"),
+        (lambda f: edit(f, lambda m: m.update(format=3)), "format 3; this code reads formats 1 and 2: update Tidegate"),
         (lambda f: edit(f, lambda m: m.pop("golden")), "has no golden"),
         (lambda f: edit(f, lambda m: m["metrics"].clear()), "was edited"),
         (lambda f: edit(f, lambda m: m.update(digest="sha256:0")), "was edited"),

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from checks.evidence import Evidence
+from checks.evidence import Evidence, served_score
 from checks.rules.serving.serving_load import CLOSE, VARIABLE, Load, Served, ServingError, interpreter, ratio, serve
 from checks.verdict import Finding, ruled
 from contracts.gate_limits import Serving
@@ -26,9 +26,10 @@ def check_serving(
     if python is None:
         why = f"not run: the scorer's environment is missing; type: make setup, or name its Python: {VARIABLE}=…"
         return [], [_not_run(rule, why, limits) for rule in SERVING]
-    loads = [_load(candidate, evidence, evidence.holdout_scores)]
+    loads = [_load(candidate, evidence, evidence.served_scores)]
     if champion is not None:
-        loads.append(_load(champion, evidence, evidence.champion))
+        theirs = None if evidence.champion is None else served_score(champion, evidence.holdout)
+        loads.append(_load(champion, evidence, theirs))
     try:
         served = serve(loads, python, limits.seconds)
     except ServingError as error:
@@ -90,7 +91,7 @@ def _within(rule: str, ours: int | None, theirs: int | None, bounds: tuple[float
 
 
 def _load(bundle: Bundle, evidence: Evidence, scores: Any) -> Load:
-    """Fresh rows as JSON values; the bundle's golden rows where it cannot score these."""
+    """Fresh rows as JSON values, with the holdout's *scores*; the bundle's golden rows where it cannot score these."""
     names, fresh = bundle.contract.feature_names, evidence.fresh
     rows = evidence.holdout[fresh].head(MOST_ROWS)
     if scores is None or rows.empty:

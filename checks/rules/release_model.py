@@ -1,0 +1,175 @@
+"""The release model beside the evaluation model: what is served behaves as what was judged.
+
+The evaluation model is trained up to the holdout and judged on it. The release model is the same estimator trained on
+all rows, so no row is left that could judge it. It is compared with the evaluation model on the holdout, whose outcomes
+it was trained with: its scores may move towards them, not away from them, and fit them no worse.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from checks.comparison.weighted_metrics import absolute, logarithmic, squared
+from checks.evidence import Array, Evidence, target
+from checks.insights.prediction_churn import LEAST_ROWS
+from checks.verdict import Finding, ruled
+from contracts.bundle_content import EVALUATION, read_regular
+from contracts.gate_limits import ReleaseModel
+from contracts.tolerance import changed_share, spread_of
+from model.onnx_export.onnx_content import predictors
+from serve.release.bundle import Bundle
+from serve.release.manifest import MODEL
+
+#: The rules on a bundle with two models.
+RELEASE = ("release.decisions", "release.scores", "release.calibration", "release.fit", "release.estimator")
+HOLDOUT = "the holdout"
+TINY = 1e-12
+
+
+@dataclass(frozen=True)
+class Shift:
+    """How the scores of the rows called *name* change from the evaluation model to the release model.
+
+    *moved* is the change of the mean, *away* the part of it that leads away from the outcomes, both in standard deviations
+    of the outcomes. *worse* is the rise of the loss, as a share of that of predicting the mean.
+    """
+
+    name: str
+    moved: float
+    away: float
+    worse: float
+
+
+def release_rules(evidence: Evidence, limits: ReleaseModel) -> list[Finding]:
+    """The findings on the release model's scores; none where the model that was judged is served."""
+    if evidence.release_scores is None:
+        return []
+    both = evidence.release_scores, evidence.holdout_scores
+    return [_decisions(evidence, both, limits), *_parts_agree(shifts(evidence, *both), limits)]
+
+
+def same_estimator(candidate: Bundle, limits: ReleaseModel) -> list[Finding]:
+    """Both models predict with the same operators, as fits of one estimator do; nothing in a bundle with one model."""
+    if candidate.evaluation is candidate:
+        return []
+    release, evaluation = (predictors(read_regular(candidate.folder / name)) for name in (MODEL, EVALUATION))
+    finding = ruled(
+        "release.estimator",
+        release == evaluation,
+        f"the release model predicts with {_listed(release)}, the evaluation model with {_listed(evaluation)}",
+        "the same operators",
+        "Another estimator was not judged.",
+        limits.severity,
+    )
+    return [finding]
+
+
+def shifts(evidence: Evidence, release: Array, evaluation: Array) -> list[Shift]:
+    """The changes on the holdout, on its newest day, and on each slice with enough rows.
+
+    The mean of a part may move towards its outcomes, by up to twice their distance. An estimator may have a bias by design
+    (class weights, a median), which the training rows show: the distance may also be that without it.
+
+    A minimiser of the loss of all rows has at most the loss on the holdout of a minimiser of that of the training rows:
+    else exchanging them would lower one of the two sums. The rise is the smaller one of two losses, since either may be
+    the one that the estimator minimises. With class weights it is neither, and on a part of the rows a rigid model's may
+    rise, so a little is allowed.
+    """
+
+    def encoded(outcomes: Array) -> Array:
+        return outcomes if release.ndim == 1 else np.eye(release.shape[1])[outcomes.astype(int)]
+
+    truth = encoded(evidence.truth)
+    spread = np.maximum(spread_of(truth), TINY)
+    bias = (encoded(target(evidence.train, evidence.contract)) - evidence.train_scores).mean(axis=0)
+    rise = _rise(evidence, release, evaluation)
+    found = []
+    for name, rows in _parts(evidence):
+        moved = (release - evaluation)[rows].mean(axis=0)
+        distance = (truth - evaluation)[rows].mean(axis=0)
+        ends = np.stack([np.zeros_like(distance), 2 * distance, 2 * (distance - bias)])
+        away = np.maximum(0, np.maximum(moved - ends.max(axis=0), ends.min(axis=0) - moved))
+        worse = min(float(each[rows].mean()) for each in rise)
+        found.append(Shift(name, float(np.max(np.abs(moved) / spread)), float(np.max(away / spread)), worse))
+    return found
+
+
+def _rise(evidence: Evidence, release: Array, evaluation: Array) -> list[Array]:
+    """The rise of each row's squared loss, and log loss or absolute error, as shares of those of predicting the mean."""
+    truth = evidence.truth
+    mean = np.broadcast_to(truth.mean(), truth.shape)
+    if release.ndim == 2:
+        mean = np.broadcast_to(np.bincount(truth.astype(int), minlength=release.shape[1]) / len(truth), release.shape)
+    kinds = (squared, absolute if evidence.contract.task == "regression" else logarithmic)
+    return [
+        (loss(truth, release) - loss(truth, evaluation)) / max(float(loss(truth, mean).mean()), TINY) for loss in kinds
+    ]
+
+
+def _decisions(evidence: Evidence, both: tuple[Array, Array], limits: ReleaseModel) -> Finding:
+    share = changed_share(evidence.contract, *both)
+    return ruled(
+        "release.decisions",
+        share <= limits.max_changed,
+        f"{share:.1%} of the holdout's decisions differ between the release model and the evaluation model",
+        f"at most {limits.max_changed:.0%}",
+        "The model that is served must behave as the one that was judged.",
+        limits.severity,
+    )
+
+
+def _parts_agree(found: list[Shift], limits: ReleaseModel) -> list[Finding]:
+    moved, away = max(found, key=lambda each: each.moved), max(found, key=lambda each: each.away)
+    limit = {each.name: limits.max_worse_part for each in found} | {HOLDOUT: limits.max_worse}
+    worse = max(found, key=lambda each: each.worse - limit[each.name])
+    return [
+        ruled(
+            "release.scores",
+            moved.moved <= limits.max_mean,
+            f"the mean score of {moved.name} differs by {moved.moved:.1%} of the outcomes' standard deviation",
+            f"at most {limits.max_mean:.0%}",
+            "A release model that scores a segment very differently was not judged there.",
+            limits.severity,
+        ),
+        ruled(
+            "release.calibration",
+            away.away <= limits.max_away,
+            f"the mean score of {away.name} moves {away.away:.1%} of the outcomes' standard deviation away from them"
+            if away.away
+            else "no mean score moves away from the outcomes",
+            f"at most {limits.max_away:.0%}",
+            "A model that was trained on these rows is nearer to their outcomes than one that was not.",
+            limits.severity,
+        ),
+        ruled(
+            "release.fit",
+            worse.worse <= limit[worse.name],
+            f"the loss of {worse.name} is {abs(worse.worse):.1%} {'higher' if worse.worse > 0 else 'lower'} than the"
+            " evaluation model's, as a share of the loss of predicting the mean",
+            f"at most {limits.max_worse:.0%} higher on the holdout, {limits.max_worse_part:.0%} on a part of it",
+            "A model that is worse on rows that it was trained on was trained on something else.",
+            limits.severity,
+        ),
+    ]
+
+
+def _parts(evidence: Evidence) -> Iterator[tuple[str, Any]]:
+    """The holdout, its newest day, and the slices of the contract that have enough rows: name and mask."""
+    yield HOLDOUT, np.ones(len(evidence.holdout), dtype=bool)
+    newest = evidence.days == evidence.days.max()
+    if newest.sum() >= LEAST_ROWS:
+        yield f"the newest day ({evidence.days.max()})", newest
+    for name in evidence.contract.slices:
+        values = evidence.holdout[name].astype(object).where(evidence.holdout[name].notna(), "missing").astype(str)
+        for value, rows in values.value_counts().items():
+            if rows >= LEAST_ROWS:
+                shown = f"a value of {name}" if name in evidence.contract.private else f"{name} = {value}"
+                yield shown, (values == value).to_numpy()
+
+
+def _listed(operators: set[str]) -> str:
+    return " and ".join(sorted(operators)) or "none"
