@@ -75,7 +75,7 @@ def _models(task: Task) -> NightFit:
     folder = task.kept / f"{task.today}-{of[:16]}"
     if (folder / FIT).is_file():
         return NightFit(**read_json(folder / FIT))
-    fitted = train(_read(task.recipe), task.today, second_fit=False)
+    fitted = train(_read(task.recipe), task.today, second_fit=False, refit=False)
     at = datetime.combine(task.today, time(3), UTC)
     judged = export(fitted, Build(at, "", task.recipe), folder / "judged", task.parity)
     served = export(_released(fitted, task.recipe), Build(at, "", task.recipe), folder / "served", task.parity)

@@ -37,6 +37,7 @@ def model_changes(candidate: Mapping[str, Any], champion: Mapping[str, Any] | No
 
 def served_model(manifest: Mapping[str, Any]) -> str:
     """Which model of a bundle was judged on the holdout, and which is served: a line."""
+
     def at(*path: str) -> str:
         return text(_short(_at(manifest, *path)))
 

@@ -199,7 +199,10 @@ def test_remarks_on_the_data_are_shown_and_decide_nothing():
 def test_what_is_the_same_takes_one_line():
     """And a commit with changes that nobody committed is never the same."""
     same = report_on(champion=CANDIDATE)
-    assert "The same in both: version, training window, served model trained until, training rows, features, recipe, commit, libraries." in same
+    assert (
+        "The same in both: version, training window, served model trained until, training rows, features, recipe, commit, libraries."
+        in same
+    )
     assert "What changed: nothing" in same
     dirty = manifest("v", ["wind"], build={"commit": "c0ffee" * 6 + "c0ff-dirty"})
     assert "| commit | c0ffeec0ffee-dirty | c0ffeec0ffee-dirty |" in report_on([], dirty, dirty)
