@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
+from sklearn.linear_model import LinearRegression, LogisticRegression
 
 from contracts.row_contract import Contract
 from drill.fault import WORSE, DoesNotApplyError, Fault
@@ -74,10 +75,12 @@ def _late_inverted(fitted: Fitted) -> Fitted:
     return _fitted_to(fitted, spoilt)
 
 
-def _early_rows(fitted: Fitted) -> Fitted:
-    """Trained on the first third of the rows, as by a wrong end of the window."""
-    early = Split(fitted.split.train.head(len(fitted.split.train) // 3), fitted.split.holdout)
-    return replace(refitted(fitted, early, fitted.contract.time), split=fitted.split)
+def _linear(fitted: Fitted) -> Fitted:
+    """The recipe's preprocessing before a linear model, where that can be fitted."""
+    number = fitted.contract.task == "regression"
+    made = plain(fitted.contract)
+    made.steps[1:] = [("fill", _imputer()), ("linear", LinearRegression() if number else LogisticRegression())]
+    return refitted(replace(fitted, estimator=made), fitted.split, fitted.contract.time)
 
 
 def _memoriser(contract: Contract, _: Subject) -> Any:
@@ -206,5 +209,33 @@ FAULTS = (
         BESIDE,
         with_estimator(_eager),
         fitted=_few,
+    ),
+    Fault(
+        "release model trained on noise",
+        "the outcomes were shuffled for the release model alone",
+        ("release.fit",),
+        ("release.*", "model.direction"),
+        release=_noise,
+    ),
+    Fault(
+        "release model trained on wrong late outcomes",
+        "the outcomes of the holdout's last third were inverted for the release model alone",
+        ("release.fit",),
+        ("release.*", "model.direction"),
+        release=_late_inverted,
+    ),
+    Fault(
+        "release model of another window",
+        "the release model was trained on the first rows only",
+        ("release.fit",),
+        ("release.*", "model.direction"),
+        release=_few,
+    ),
+    Fault(
+        "release model of another estimator",
+        "the release model is a linear one",
+        ("release.estimator",),
+        ("release.*", "model.direction", "serving.*"),
+        release=_linear,
     ),
 )
