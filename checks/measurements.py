@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from checks.comparison.earlier_gains import EarlierGain, recorded_gains
 from checks.comparison.gain_effect import gain_effects, gains_over_anchor
 from checks.comparison.own_evaluation import Evaluation, own_evaluation
 from checks.comparison.period_effect import PeriodEffect
+from checks.comparison.pooled_gain import Series, procedure
 from checks.comparison.slices import by_slice, slices
 from checks.decision.age_ledger import AgedGain, recorded
 from checks.decision.outlook import Outlook, ages
@@ -57,7 +58,8 @@ class Measurements:
     *champion_rows* are the champion's own holdout, None without it. *upstream*, *serving* and *deepchecks* are the
     findings of those steps, *step_rules* the names that the last two must give. *use* is this use of the holdout
     and *earlier_uses* how many other candidates were compared on each of its days. *evaluations* are the own evaluations
-    of champion and anchor, or the reason why one is missing; *gains* over the anchor are recorded for later verdicts.
+    of champion and anchor, or the reason why one is missing; *gains* over anchor and champion are recorded for later
+    verdicts.
     """
 
     inputs: GateInputs
@@ -111,13 +113,20 @@ def measure(
         gate,
         lambda: pd.concat([evidence.train, evidence.holdout], ignore_index=True),
     )
-    comparison, evaluations = Comparison(), _evaluations(inputs)
+    comparison, evaluations, use = Comparison(), _evaluations(inputs), this_use(evidence, candidate)
+    gains: list[EarlierGain] = []
     if evidence.fresh.sum() >= gate.min_fresh_rows:
         progress(f"comparing on {int(evidence.fresh.sum()):,} fresh rows ...")
-        effects = gain_effects(evidence, gate.compare, recorded_gains(inputs.notes))
-        comparison = _compare(evidence, gate, evaluations.get("champion"), effects, outlook_of(inputs))
+        earlier = recorded_gains(inputs.notes)
+        effects = gain_effects(evidence, gate.compare, earlier)
+        series = _series(inputs, use, gate, earlier, effects)
+        outlook = outlook_of(inputs, series)
+        comparison = _compare(evidence, gate, evaluations.get("champion"), effects, outlook, series)
+        gains = [
+            *gains_over_anchor(evidence, _digests(inputs), gate.compare),
+            *(series.recorded(candidate.digest, [row.tonight for row in comparison.table]) if series else ()),
+        ]
     deepchecks, names = ([], ()) if DEEPCHECKS in without else _deepchecks(evidence, gate, deepchecks_page, progress)
-    use = this_use(evidence, candidate)
     days = sorted(set(evidence.days[evidence.fresh]))
     return Measurements(
         inputs,
@@ -133,7 +142,7 @@ def measure(
         use,
         dict(zip(days, count_earlier(use, days, recorded_uses(inputs.notes)), strict=True)),
         evaluations,
-        tuple(gains_over_anchor(evidence, _digests(inputs), gate.compare)) if comparison.table else (),
+        tuple(gains),
     )
 
 
@@ -169,11 +178,18 @@ def this_use(evidence: Evidence, candidate: Bundle) -> Use:
     return Use(evidence.contract.name, first, last, candidate.digest)
 
 
-def outlook_of(inputs: GateInputs) -> Outlook:
-    """What is known of the stream's staleness, and how much older champion and anchor are."""
+def outlook_of(inputs: GateInputs, series: Series | None = None) -> Outlook:
+    """What is known of the stream's staleness, and how much older champion and anchor are.
+
+    A gain on days that are pooled with tonight's by the *series* does not count in what is known before.
+    """
     candidate, contract = inputs.candidate.manifest, inputs.candidate.contract.name
     champion, anchor = (ages(candidate, each.manifest if each else None) for each in (inputs.champion, inputs.anchor))
-    gains = tuple(each for each in recorded(inputs.notes) if each.contract == contract)
+    gains = tuple(
+        each
+        for each in recorded(inputs.notes)
+        if each.contract == contract and not (series and series.counts(each.metric, each.first, each.last))
+    )
     return Outlook(champion, anchor, inputs.staleness, gains)
 
 
@@ -185,9 +201,9 @@ def aged_gains(measured: Measurements) -> list[AgedGain]:
     older = ages(inputs.candidate.manifest, inputs.champion.manifest).compared
     pair = (days[0], days[-1], inputs.candidate.digest, older)
     return [
-        AgedGain(inputs.candidate.contract.name, row.metric, *pair, *row.measured)
+        AgedGain(inputs.candidate.contract.name, row.metric, *pair, row.tonight.value, row.tonight.error)
         for row in measured.comparison.table
-        if row.measured is not None
+        if row.tonight is not None
     ]
 
 
@@ -204,14 +220,26 @@ def _digests(inputs: GateInputs) -> dict[str, str]:
     return {role: bundle.digest if bundle else "" for role, bundle in models.items()}
 
 
+def _series(
+    inputs: GateInputs, use: Use, gate: Gate, earlier: Sequence[EarlierGain], effects: Mapping[str, PeriodEffect]
+) -> Series | None:
+    """The candidates of this procedure against this champion; None without one, or where the candidate is the champion."""
+    champion, candidate = inputs.champion, inputs.candidate
+    if champion is None or champion.digest == candidate.digest:
+        return None
+    name = procedure(candidate, gate.compare)
+    return Series(name, use.contract, champion.digest, use.first, use.last, earlier, effects)
+
+
 def _compare(
     evidence: Evidence,
     gate: Gate,
     evaluation: Evaluation | str | None,
     effects: Mapping[str, PeriodEffect],
     outlook: Outlook,
+    series: Series | None,
 ) -> Comparison:
-    table, findings = compare(evidence, gate.compare, effects, outlook)
+    table, findings = compare(evidence, gate.compare, effects, outlook, series)
     if isinstance(evaluation, Evaluation):
         table = [replace(row, evaluated=evaluation.value(row.metric)) for row in table]
     findings += calibration(evidence, gate.compare, gate.calibration) + slices(evidence, gate)

@@ -7,7 +7,9 @@ request moves it: `python -m checks anchor`.
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 
+from checks.comparison.bootstrap import Gap
 from checks.evidence import Evidence
 from checks.verdict import Finding, Named, ruled
 
@@ -30,6 +32,18 @@ def anchor_state(evidence: Evidence, anchor: Named | None, quarantine: Collectio
     else:
         return Finding("compare.anchor", "PASS", f"{anchor.version} is the anchor", limit, _WHY)
     return Finding("compare.anchor", "FAIL", observed, limit, f"{_WHY} {todo}", "warn")
+
+
+def over_anchor(found: Finding, gap: Gap, margin: float) -> Finding:
+    """The finding *found* on a gain over the anchor, which holds a candidate only where the estimate is below the limit.
+
+    The anchor bounds the sum of many small losses, and each of them is compared with the champion, too. An old model makes
+    other mistakes than a new one, so that a proof of its margin needs far more rows than that against the champion.
+    """
+    if found.outcome != "INCONCLUSIVE" or gap.low is None or gap.value < -margin:
+        return found
+    why = "The estimate is within the margin of the anchor. It holds a candidate whose estimate is below, and rejects one that surely is."
+    return replace(found, outcome="PASS", why=why, more_rows=None)
 
 
 def unmoved(now: Named | None, proposed: Named | None, first: Named | None) -> Finding:

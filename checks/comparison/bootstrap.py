@@ -95,7 +95,7 @@ class Gap:
     *ours* and *theirs* are the values of the metric; *value* is the gain: the difference with the sign by which larger
     is better, for `RELATIVE` metrics as a share of *theirs*. *low* and *high* are None without an interval. *error* is
     the standard error, *freedom* its degrees of freedom. *holdout_days* are the days that the comparison has at most, 0
-    where that is not known.
+    where that is not known. *periods* is the number of earlier periods that count (`checks.comparison.pooled_gain`).
     """
 
     metric: str
@@ -110,6 +110,7 @@ class Gap:
     days: int
     confidence: float
     holdout_days: int = 0
+    periods: int = 0
 
     def p_value(self, limit: float) -> float:
         """The one-sided p-value of the hypothesis that the gain is *limit* or more."""

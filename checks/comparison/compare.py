@@ -10,10 +10,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from checks.comparison.anchor import over_anchor
 from checks.comparison.baseline import baseline
 from checks.comparison.bootstrap import Blocks, Gap, measures, paired
 from checks.comparison.gain_effect import widening
 from checks.comparison.period_effect import PeriodEffect
+from checks.comparison.pooled_gain import Series
 from checks.decision.against_baseline import against_baseline
 from checks.decision.expected_findings import anchored, guardrail, primary
 from checks.decision.expected_gain import Ages, ExpectedGain, sentence
@@ -42,8 +44,9 @@ class Compared:
     without a champion; *low* and *high*, its interval at the *confidence*, are None with too few days. *outcome* and *limit* are those of the rule `compare.<metric>`.
     *evaluated* is the champion's metric when it was evaluated, None without that. *widened* is the factor on the interval
     for the effect of the period. *over_baseline* is the lower bound of the primary metric's gain over the baseline.
-    *measured* is the gain on these rows alone, with its standard error. *expected* is the expected gain of landing the
-    candidate, None where only a proof lands it, and *money* what that is a day.
+    *tonight* is the gain on these rows alone, where *periods* earlier ones count in *difference* and its interval.
+    *expected* is the expected gain of landing the candidate, None where only a proof lands it, and *money* what that is a
+    day.
     """
 
     metric: str
@@ -61,7 +64,8 @@ class Compared:
     evaluated: float | None = None
     widened: float = 1.0
     over_baseline: float | None = None
-    measured: tuple[float, float] | None = None
+    tonight: Gap | None = None
+    periods: int = 0
     expected: ExpectedGain | None = None
     money: str = ""
 
@@ -79,11 +83,12 @@ def compare(
     rules: Compare,
     effects: Mapping[str, PeriodEffect] | None = None,
     outlook: Outlook | None = None,
+    series: Series | None = None,
 ) -> tuple[list[Compared], list[Finding]]:
     """The metrics table of the task, and the findings on the gains over champion, anchor and baseline.
 
     *effects* are those of the period on each metric's gain, by which intervals are widened; *outlook* is what is known of
-    the stream's staleness.
+    the stream's staleness. The gain over the champion is pooled with the earlier periods of the *series*.
     """
     fresh, margins, outlook = evidence.fresh, rules.margins(evidence.contract.task), outlook or Outlook()
     blocks, truth = fresh_blocks(evidence, rules), evidence.truth[fresh]
@@ -96,7 +101,8 @@ def compare(
             champion.append(_without_champion(metric, evidence))
         else:
             both, margin = (ours, evidence.champion[fresh]), margins.margins[metric]
-            gap = _gap(metric, truth, both, blocks, rules, effects)
+            tonight = _gap(metric, truth, both, blocks, rules, effects)
+            gap = series.pooled(tonight) if series else tonight
             expected = outlook.expected(gap, margin, outlook.champion) if rules.decide == "expected" else None
             money = per_day(evidence.contract, truth, both, blocks.days, expected)
             champion.append(_over_champion(gap, margins, rules, expected, money))
@@ -111,7 +117,8 @@ def compare(
                 limit=champion[-1].limit,
                 confidence=gap.confidence,
                 widened=widening(effects or {}, metric),
-                measured=(gap.value, gap.error),
+                tonight=tonight,
+                periods=gap.periods,
                 expected=expected,
                 money=money,
             )
@@ -202,8 +209,7 @@ def _gap(
     effects: Mapping[str, PeriodEffect] | None = None,
 ) -> Gap:
     ours, theirs = measures(metric, truth, *scores)
-    widened = widening(effects or {}, metric)
-    return paired(metric, (ours, theirs), blocks, rules.confidence, rules.min_days, widened)
+    return paired(metric, (ours, theirs), blocks, rules.confidence, rules.min_days, widening(effects or {}, metric))
 
 
 def _over_champion(gap: Gap, margins: Margins, rules: Compare, expected: ExpectedGain | None, money: str) -> Finding:
@@ -218,7 +224,7 @@ def _over_champion(gap: Gap, margins: Margins, rules: Compare, expected: Expecte
 def _over_anchor(gap: Gap, margins: Margins, rules: Compare, outlook: Outlook) -> Finding:
     rule, margin = f"compare.anchor.{gap.metric}", margins.anchor[gap.metric]
     if rules.decide == "proven":
-        return finding(rule, gap, margin, "the anchor")
+        return over_anchor(finding(rule, gap, margin, "the anchor"), gap, margin)
     expected = outlook.expected(gap, margin, outlook.anchor)
     if gap.metric == margins.primary:
         return anchored(rule, gap, margin, expected, rules.max_risk)

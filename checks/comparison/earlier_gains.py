@@ -22,7 +22,9 @@ _LINE = re.compile(r"^<!-- gains (\{.*\}) -->\s*$", re.MULTILINE)
 class EarlierGain:
     """The gain of *ours* over *theirs* (digests) in a *metric* on the days from *first* to *last*.
 
-    *contract* is the name of the rows' contract, *error* the standard error by days, without an effect of the period.
+    *contract* is the name of the rows' contract, *error* the standard error by days, without an effect of the period, and
+    *freedom* its degrees of freedom. A gain over the champion has the *procedure* that made the candidate
+    (`checks.comparison.pooled_gain`), others "".
     """
 
     contract: str
@@ -33,6 +35,8 @@ class EarlierGain:
     last: str
     value: float = field(compare=False)
     error: float = field(compare=False)
+    procedure: str = ""
+    freedom: float = field(compare=False, default=1.0)
 
 
 def gains_line(gains: Iterable[EarlierGain], aged: Iterable[AgedGain] = ()) -> str:
@@ -51,16 +55,25 @@ def recorded_gains(notes: Iterable[str]) -> list[EarlierGain]:
                 found |= {_read(each) for each in json.loads(content)["gains"]}
             except (ValueError, TypeError, KeyError):
                 continue
-    return sorted(each for each in found if math.isfinite(each.value) and each.error > 0)
+    return sorted(
+        each for each in found if math.isfinite(each.value) and 0 < each.error < math.inf and each.freedom > 0
+    )
 
 
 def successive(gains: Iterable[EarlierGain], contract: str) -> dict[str, list[list[Level]]]:
-    """metric -> the levels of each pair of models in periods that do not overlap, the earliest first."""
+    """metric -> the levels of each pair of models in periods that do not overlap, the earliest first.
+
+    The candidates of one procedure count as one model.
+    """
+
+    def pair(gain: EarlierGain) -> tuple[str, str, str]:
+        return gain.procedure or gain.ours, gain.theirs, gain.metric
+
     found: dict[str, list[list[Level]]] = {}
-    ours = [each for each in sorted(gains) if each.contract == contract]
-    for (_, _, metric), group in groupby(ours, key=lambda each: (each.ours, each.theirs, each.metric)):
+    ours = sorted((each for each in gains if each.contract == contract), key=lambda gain: (pair(gain), gain))
+    for (_, _, metric), group in groupby(ours, key=pair):
         levels, last = [], ""
-        for each in group:
+        for each in sorted(group, key=lambda gain: (gain.first, gain.last)):
             if each.first > last:
                 levels.append(Level(each.value, each.error, 0, 0))
                 last = each.last
@@ -74,4 +87,5 @@ def _read(fields: Mapping[str, object]) -> EarlierGain:
         str(fields[name]) for name in ("contract", "ours", "theirs", "metric", "first", "last")
     )
     value, error = (float(str(fields[name])) for name in ("value", "error"))
-    return EarlierGain(contract, ours, theirs, metric, first, last, value, error)
+    procedure, freedom = str(fields.get("procedure", "")), float(str(fields.get("freedom", 1.0)))
+    return EarlierGain(contract, ours, theirs, metric, first, last, value, error, procedure, freedom)

@@ -31,7 +31,8 @@ def gain_over(gap: Gap, against: str) -> str:
     interval = f"{gap.days} days: too few for an interval"
     if gap.low is not None and gap.high is not None:
         interval = f"{gap.confidence:.0%} CI {gain(gap.metric, gap.low)} to {gain(gap.metric, gap.high)}"
-    return f"gain {gain(gap.metric, gap.value)} over {against} ({interval})"
+    earlier = f", with {count(gap.periods, 'earlier period')}" if gap.periods else ""
+    return f"gain {gain(gap.metric, gap.value)} over {against} ({interval}{earlier})"
 
 
 def settled(gap: Gap, limit: float) -> Outcome:
