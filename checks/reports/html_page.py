@@ -15,7 +15,8 @@ from checks.insights.permutation_importance import Importance
 from checks.insights.prediction_churn import Churn
 from checks.insights.review import Review
 from checks.reports.evidence_charts import Chart
-from checks.reports.pull_request import REMARKS, TO_DO, WHEN_EVALUATED, widened_note
+from checks.reports.interval_notes import widened_note
+from checks.reports.pull_request import REMARKS, TO_DO, WHEN_EVALUATED
 from checks.reports.report_svg import Interval, bars, intervals, named_bars
 from checks.verdict import OUTCOMES, Verdict
 from contracts.comparison_limits import LARGER_IS_BETTER

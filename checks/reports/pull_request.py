@@ -17,6 +17,7 @@ from checks.measurements import Measurements, Slice, aged_gains
 from checks.reports.decisive_lines import decisive
 from checks.reports.evidence_charts import charts as mermaid_charts
 from checks.reports.folded_sections import most_churn, sections
+from checks.reports.interval_notes import widened_note
 from checks.reports.model_changes import changed_names, model_changes, served_model
 from checks.rules.holdout_reuse import hidden_line
 from checks.verdict import LIMITS, LIVE, OUTCOMES, Finding, Outcome, Verdict, rules_changed
@@ -179,24 +180,6 @@ def _metrics(table: Sequence[Compared], fresh: int, champion: Mapping[str, Any] 
     if note := widened_note(table):
         lines += ["", note]
     return "\n".join(lines)
-
-
-def widened_note(table: Sequence[Compared]) -> str:
-    """By how much the intervals are wider for the effect of the period; "" if they are not."""
-    wider = [f"{row.metric} {row.widened:.2f}" for row in table if row.difference is not None and row.widened > 1]
-    notes = []
-    if wider:
-        notes.append(
-            "Intervals are wider than days alone would make them, because gains move from period to period:"
-            f" {', '.join(wider)} times."
-        )
-    if alone := [row for row in table if row.periods and row.tonight]:
-        gains = ", ".join(f"{row.metric} {gain(row.metric, row.tonight.value)}" for row in alone if row.tonight)
-        notes.append(
-            "Gains include those of earlier candidates of the same procedure over this champion, on"
-            f" {alone[0].periods} earlier period{'s' if alone[0].periods > 1 else ''}; on these rows alone: {gains}."
-        )
-    return " ".join(notes)
 
 
 def _gain(row: Compared) -> list[str]:

@@ -16,7 +16,7 @@ from checks.comparison.gain_effect import PRIOR
 from checks.comparison.period_effect import Level, PeriodEffect, period_effect
 from checks.comparison.pooled_gain import PERIODS, Series, procedure
 from checks.decision.gain_text import gain_over
-from checks.reports.pull_request import widened_note
+from checks.reports.interval_notes import widened_note
 
 DAYS = 14
 TONIGHT = Series("p", "c", "champion", "2026-03-29", "2026-04-11")
@@ -237,6 +237,6 @@ def test_the_report_says_what_counts():
     """The gain of these rows alone is not the one that decides."""
     row = Compared("log_loss", 0.4, 0.5, 0.41, 0.02, 0.01, 0.03, tonight=gap(0.01), periods=2)
 
-    assert "over this champion, on 2 earlier periods; on these rows alone: log_loss +0.0100." in widened_note([row])
+    assert "over this champion, on two earlier periods; on these rows alone: log_loss +0.0100." in widened_note([row])
     assert "earlier" not in widened_note([replace(row, periods=0)])
     assert gain_over(replace(gap(), periods=2), "the champion").endswith(", with two earlier periods)")
