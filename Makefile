@@ -158,6 +158,14 @@ bench-experiment: .venv/work/installed ## simulate experiments: error rates and 
 bench-gate: .venv/work/installed ## simulate the gate's comparison: acceptance, cumulative loss, coverage of intervals, into BENCHMARKS.md  [REPEATS=200]
 	@OMP_NUM_THREADS=1 $(WORK) -m bench.gate.gate_simulation --repeats $(or $(REPEATS),200)
 
+bench-policy: export STREAMS ?= ../shared/data
+bench-policy: BENCHED := LENGTHS=0 POLICIES=never,always,proven,expected
+bench-policy: .venv/work/installed ## backtest never, always, proven and expected on flights, and two streams where their data is at hand: BENCHMARKS.md  [STREAMS=FOLDER]
+	@$(MAKE) --no-print-directory backtest FROM=2013-04-01 TO=2013-12-30 $(BENCHED)
+	@if [ -f "$(STREAMS)/hotel_cancellation.parquet" ]; then $(MAKE) --no-print-directory backtest STREAM=drill/streams/hotel.py FROM=2016-01-04 TO=2017-02-13 EVERY=28d $(BENCHED); fi
+	@if [ -f "$(STREAMS)/bike_demand.parquet" ]; then $(MAKE) --no-print-directory backtest STREAM=drill/streams/bike.py FROM=2011-08-01 TO=2012-12-17 EVERY=28d $(BENCHED); fi
+	@$(WORK) -m backtest bench build/backtest build/backtests/hotel build/backtests/bike
+
 bench-watch: .venv/work/installed .venv/tools/installed ## compare monitoring with NannyML, Evidently and river  [SEEDS=12 POOLS=flights,generated DATA=FOLDER]
 	@$(WORK) -W ignore -m bench.watch --seeds $(or $(SEEDS),12) $(if $(POOLS),--pools $(POOLS)) $(if $(DATA),--data "$(DATA)")
 
@@ -181,4 +189,4 @@ help:
 .venv/%/installed: requirements/%.txt requirements/install.sh
 	@requirements/install.sh $*
 
-.PHONY: demo extra test test-fast coverage coverage-report test-spark test-clients test-serve test-checks test-work retrain gate land serve watch experiment site rollback status drill drill-nights backtest setup lint lint-code lint-types lint-schemas docs reference pictures bench bench-experiment bench-gate bench-watch bench-scale soak lock clean help
+.PHONY: demo extra test test-fast coverage coverage-report test-spark test-clients test-serve test-checks test-work retrain gate land serve watch experiment site rollback status drill drill-nights backtest setup lint lint-code lint-types lint-schemas docs reference pictures bench bench-experiment bench-gate bench-policy bench-watch bench-scale soak lock clean help

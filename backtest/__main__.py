@@ -3,6 +3,7 @@
 python -m backtest fit       in the training environment: fit the models of each night, measure the periods after it
 python -m backtest judge     replay the policies; writes report.md, report.html, backtest.json and staleness.json
                              (with --full in the gate's environment)
+python -m backtest bench     the table of several backtests, into BENCHMARKS.md
 
 An interrupted run continues: fits and verdicts are stored by a digest of recipe, day, code and rules.
 """
@@ -15,6 +16,7 @@ import sys
 import time
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,7 +28,8 @@ from forge.closed_pipes import ignore_closed_pipes
 if TYPE_CHECKING:
     from backtest.policies import Policy
 
-FOLDER, STALENESS, RULES = Path("build/backtest"), "staleness.json", Path("checks/thresholds.toml")
+FOLDER, RULES = Path("build/backtest"), Path("checks/thresholds.toml")
+RESULT, STALENESS = "backtest.json", "staleness.json"
 OK, USAGE, NO_NIGHTS = 0, 2, 5
 
 
@@ -36,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     args, began = _parser().parse_args(arguments), time.monotonic()
     try:
-        {"fit": _fit, "judge": _judge}[args.command](args)
+        {"fit": _fit, "judge": _judge, "bench": _bench}[args.command](args)
     except ConfigurationError as error:
         return stop(USAGE, error)
     except ModuleNotFoundError as error:
@@ -75,13 +78,30 @@ def _judge(args: argparse.Namespace) -> None:
     if args.proposed:
         short = markdown("Backtest of the proposed limits", found.lead, found.parts[:2])
         (args.out / "comment.md").write_text(short, encoding="utf-8", errors="backslashreplace")
-    write_json(args.out / "backtest.json", policy_json(found, nights))
+    write_json(args.out / RESULT, policy_json(found, nights))
     curve = to_json(found.curve, found.realised.metric, nights["made"])
     for folder in filter(None, (args.out, args.ledger)):
         folder.mkdir(parents=True, exist_ok=True)
         write_json(folder / STALENESS, curve)
     for line in (*found.lead, *found.lines(), f"report: {args.out / 'report.md'}, {args.out / 'report.html'}"):
         say(line)
+
+
+def _bench(args: argparse.Namespace) -> None:
+    from backtest.reports.policy_section import policy_section  # noqa: PLC0415
+    from bench.document import machine  # noqa: PLC0415
+    from bench.sections import put  # noqa: PLC0415
+
+    found = {folder: folder / RESULT for folder in args.folders}
+    there = {folder.name: read_json(path) for folder, path in found.items() if path.is_file()}
+    if not there:
+        raise BacktestError(f"no backtest is in {', '.join(map(str, found))}; run: make backtest")
+    streams = {("flights" if name == FOLDER.name else name): content for name, content in there.items()}
+    absent = [f"{folder.name}: there is no {path}" for folder, path in found.items() if not path.is_file()]
+    versions = ", ".join(f"{name} {metadata.version(name)}" for name in ("scikit-learn", "onnxruntime", "numpy"))
+    facts = (f"on {max(each['made'] for each in streams.values())}", machine(), versions)
+    put(args.document, "policy", policy_section(streams, facts, absent))
+    say(f"{args.document} has the policies")
 
 
 def _policies(args: argparse.Namespace) -> list[Policy]:
@@ -127,6 +147,9 @@ def _parser() -> argparse.ArgumentParser:
     judge.add_argument("--proposed", type=Path, help="another thresholds.toml, to compare its decisions with --rules")
     judge.add_argument("--full", action="store_true", help="run Deepchecks and the load test of the server, too")
     judge.add_argument("--ledger", type=Path, help="a folder where staleness.json is stored as well, for the gate")
+    bench = commands.add_parser("bench", help="the table of several backtests, into BENCHMARKS.md")
+    bench.add_argument("folders", type=Path, nargs="+", help="the folders of the backtests")
+    bench.add_argument("--document", type=Path, default=Path("BENCHMARKS.md"), help="whose section is written")
     for command in (fit, judge):
         command.add_argument("--out", type=Path, default=FOLDER, help="the folder of the backtest")
         command.add_argument("--rules", type=Path, default=RULES, help="the limits: a thresholds.toml")

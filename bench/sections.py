@@ -10,6 +10,7 @@ SECTIONS = (
     "before",
     "gate",
     "speed",
+    "policy",
     "drill",
     "nights",
     "watch",

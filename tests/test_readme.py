@@ -33,6 +33,7 @@ LIVE = "serve/live.toml"
 #: What measures takes minutes; its parts are tested in tests/bench and tests/drill.
 LONG = {
     *("make bench", "make bench-experiment", "make bench-gate", "make bench-scale", "make bench-watch"),
+    "make bench-policy",
     "make bench-watch POOLS=generated",
     *("make soak", "make drill", "make drill-nights"),
     "make drill-nights TODAY=2013-12-20 NIGHTS=26",
