@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from backtest.results.length_results import length_results
 from backtest.results.policy_results import PolicyResult, results
 from backtest.results.realised_loss import Realised, table
 from backtest.results.rule_outcomes import judged_nights, missed, outcomes
-from backtest.results.staleness_curve import Point, staleness
+from backtest.results.staleness_curve import Point, staleness, to_json
 from backtest.time_left import progress
 from drill.console import say
 from drill.drill_digest import identity
@@ -57,9 +58,11 @@ def backtest(nights: Mapping[str, Any], policies: Sequence[Policy], out: Path, *
     )
     of = identity(packages=PACKAGES)
 
+    curves = [json.dumps(to_json(staleness(realised.until(night)), realised.metric, "")) for night in range(len(days))]
+
     def ask(policy: Policy, night: int, champion: int, notes: tuple[str, ...]) -> Question:
         candidate, live, first = (fits[number]["judged"] for number in (night, champion, 0))
-        return Question(str(days[night]), candidate, live, first, policy.limits, of, notes, full)
+        return Question(str(days[night]), candidate, live, first, policy.limits, of, notes, curves[night], full)
 
     def answer(questions: Sequence[Question]) -> list[Judgement]:
         found = dict(spread(_judged, [(question, out / JUDGED) for question in questions], _lost))

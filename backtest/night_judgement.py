@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import tempfile
 from dataclasses import asdict, dataclass, replace
 from datetime import date
@@ -10,6 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from checks.decision.staleness import Staleness
 from checks.gate import run_gate
 from checks.gate_inputs import from_folders
 from checks.measurements import DEEPCHECKS, SERVER
@@ -22,7 +24,9 @@ PACKAGES = ("checks", "contracts", "model", "serve")
 
 @dataclass(frozen=True)
 class Question:
-    """What the gate is asked: folders of bundles, the rules, and the notes of the verdicts before.
+    """What the gate is asked: folders of bundles, the rules, and what was known on that night.
+
+    That is the notes of the verdicts before, and the staleness curve of the nights before as JSON text.
 
     *of* is a digest of the gate's code. *full*: with Deepchecks and the load test of the server.
     """
@@ -34,13 +38,14 @@ class Question:
     rules: Rules
     of: str
     notes: tuple[str, ...] = ()
+    staleness: str = ""
     full: bool = False
 
     @cached_property
     def key(self) -> str:
         """A digest of everything that the verdict depends on; folders of models have their digest in the name."""
         bundles = [Path(each).name for each in (self.candidate, self.champion, self.anchor)]
-        parts = (self.today, *bundles, self.rules.gate, self.of, self.notes, self.full)
+        parts = (self.today, *bundles, self.rules.gate, self.of, self.notes, self.staleness, self.full)
         return hashlib.sha256(repr(parts).encode()).hexdigest()
 
 
@@ -68,7 +73,8 @@ def judge(question: Question, kept: Path) -> Judgement:
     if path.is_file():
         return _read(path)
     folders = (Path(each) for each in (question.candidate, question.champion, question.anchor))
-    inputs = replace(from_folders(*folders), notes=question.notes)
+    curve = Staleness.from_json(json.loads(question.staleness)) if question.staleness else None
+    inputs = replace(from_folders(*folders), notes=question.notes, staleness=curve)
     with tempfile.TemporaryDirectory() as work:
         page, today = Path(work) / "deepchecks.html", date.fromisoformat(question.today)
         without = () if question.full else (DEEPCHECKS, SERVER)

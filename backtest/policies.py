@@ -9,7 +9,7 @@ from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from contracts.thresholds import Compare, ConfigurationError, Rules, rules_of
+from contracts.thresholds import ConfigurationError, Rules, rules_of
 
 Kind = Literal["never", "always", "monthly", "gate"]
 #: Those that need no verdict.
@@ -66,10 +66,6 @@ def _policy(name: str, tables: Mapping[str, Any], source: str) -> Policy:
     if name in FIXED:
         return Policy(name, FIXED[name], _WORDS[name])
     if name in DECIDED:
-        if "decide" not in Compare.__dataclass_fields__:
-            if name == "proven":
-                return of_rules(name, rules_of(tables, source), _WORDS[name])
-            raise ConfigurationError('"expected": the gate has no `decide` in [gate.compare] yet')
         return of_rules(name, rules_of(_with(tables, {"decide": name}), source), _WORDS[name])
     own = _OWN.fullmatch(name)
     if own is None:

@@ -17,8 +17,8 @@ from backtest.results.realised_loss import Realised
 from backtest.results.weighted_means import mean
 
 FORMAT = 1
-#: Fewest periods from which a point of the curve is estimated.
-FEWEST = 3
+#: Fewest periods from which a point of the curve and its standard error are estimated.
+FEWEST = 4
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from backtest.results.rule_outcomes import RuleOutcome, judged_nights, missed, o
 from backtest.results.staleness_curve import staleness, to_json
 from backtest.results.weighted_means import mean
 from backtest.time_left import progress
+from checks.decision.staleness import Staleness
 from contracts.thresholds import ConfigurationError, read_rules, read_tables
 
 RULES = "checks/thresholds.toml"
@@ -142,10 +143,10 @@ def test_staleness_is_found_whatever_the_periods_are_like(metric):
     """Ages are compared on the same periods; a metric of which more is better becomes a loss."""
     points = staleness(aging(12, 0.001, metric=metric))
 
-    assert [each.age_days for each in points] == [*range(0, 70, 7)]
-    assert [each.more for each in points] == pytest.approx([0.001 * age for age in range(0, 70, 7)])
+    assert [each.age_days for each in points] == [*range(0, 63, 7)]
+    assert [each.more for each in points] == pytest.approx([0.001 * age for age in range(0, 63, 7)])
     assert points[0].error == 0.0
-    assert points[-1].nights == 3
+    assert points[-1].nights == 4
 
 
 def test_the_stored_curve_has_the_form_that_the_gate_reads():
@@ -161,6 +162,14 @@ def test_the_stored_curve_has_the_form_that_the_gate_reads():
     }
     assert [*found["by_age"][1]] == ["age_days", "loss", "error", "nights"]
     assert found["by_age"][1]["loss"] - found["by_age"][0]["loss"] == pytest.approx(0.014)
+
+
+@pytest.mark.parametrize("nights", range(1, 9))
+def test_the_gate_reads_the_curve_of_however_few_nights(nights):
+    """What it cannot use is left out: every error is finite."""
+    found = Staleness.from_json(dict(to_json(staleness(aging(nights, 0.002, noise=0.01)), "log_loss", "")))
+
+    assert len(found.points) == max(0, nights - 4)
 
 
 def test_a_night_without_a_model_leaves_a_gap_and_no_error():
