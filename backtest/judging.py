@@ -68,12 +68,11 @@ def backtest(nights: Mapping[str, Any], policies: Sequence[Policy], out: Path, *
         found = dict(spread(_judged, [(question, out / JUDGED) for question in questions], _lost))
         return [found[question.key] for question in questions]
 
-    began, done = time.monotonic(), 0
+    began, times = time.monotonic(), list[float]()
 
     def report(line: str) -> None:
-        nonlocal done
-        done += 1
-        say(progress(done, len(days) - 1, time.monotonic() - began, f"{days[done]} {line}"))
+        times.append(time.monotonic() - began)
+        say(progress(times, len(days) - 1, f"{days[len(times)]} {line}"))
 
     say(f"replaying {len(days) - 1} decisions under {', '.join(each.name for each in policies)} ...")
     monthly = [is_monthly(days, number) for number in range(len(days))]

@@ -54,17 +54,19 @@ def fit(asked: Asked, rules: Rules) -> None:
     ]
     say(f"{len(rows):,} rows; fitting {len(tasks)} nights of {asked.recipe} ...")
     found: dict[str, tuple[NightFit, list[tuple[int, float]]]] = {}
-    began = time.monotonic()
-    for done, (night, measured) in enumerate(spread(fit_night, [(task,) for task in tasks], lost), 1):
+    began, times = time.monotonic(), list[float]()
+    for night, measured in spread(fit_night, [(task,) for task in tasks], lost):
+        times.append(time.monotonic() - began)
         found[night.today] = (night, measured)
         note = f": left out: {night.left_out}" if night.left_out else ""
-        say(progress(done, len(tasks), time.monotonic() - began, f"{night.today}{note}"))
+        say(progress(times, len(tasks), f"{night.today}{note}"))
     chosen = [tasks[number] for number in spread_nights(len(tasks), asked.lengths)]
     lengths: dict[str, dict[str, float]] = {}
-    began = time.monotonic()
-    for done, (day, values) in enumerate(spread(_lengths, [(task,) for task in chosen], _no_lengths), 1):
+    began, times = time.monotonic(), []
+    for day, values in spread(_lengths, [(task,) for task in chosen], _no_lengths):
+        times.append(time.monotonic() - began)
         lengths[day] = values
-        say(progress(done, len(chosen), time.monotonic() - began, f"other lengths, {day}"))
+        say(progress(times, len(chosen), f"other lengths, {day}"))
     ordered = [found[str(day)] for day in days]
     if not ordered[0][0].judged:
         raise BacktestError(

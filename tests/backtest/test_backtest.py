@@ -70,9 +70,10 @@ def test_a_monthly_policy_lands_on_the_first_night_of_a_month():
 
 
 def test_progress_states_the_time_that_is_left():
-    """At the pace so far; the last line states none."""
-    assert progress(3, 30, 12.0, "2026-01-01") == "[ 3 of 30, about 2 min left] 2026-01-01"
-    assert progress(30, 30, 12.0, "2026-01-01") == "[30 of 30] 2026-01-01"
+    """At the pace of the tasks that were done last: those that an earlier run stored took no time."""
+    assert progress([4.0, 8.0, 12.0], 30, "2026-01-01") == "[ 3 of 30, about 2 min left] 2026-01-01"
+    assert progress([0.0] * 20 + [4.0 * n for n in range(1, 7)], 30, "a") == "[26 of 30, about 16 s left] a"
+    assert progress([1.0] * 30, 30, "2026-01-01") == "[30 of 30] 2026-01-01"
 
 
 # --- means ---
