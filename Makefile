@@ -155,6 +155,9 @@ bench: .venv/serve/installed .venv/work/installed .venv/tools/installed ## compa
 bench-experiment: .venv/work/installed ## simulate experiments: error rates and durations, into BENCHMARKS.md  [RUNS=400]
 	@$(WORK) -m bench.experiment_errors --runs $(or $(RUNS),400)
 
+bench-delay: .venv/work/installed ## train while outcomes are still coming in, into BENCHMARKS.md  [STREAMS=FOLDER EVERY=nights]
+	@OMP_NUM_THREADS=1 $(WORK) -m bench.delay.delay_bench --every $(or $(EVERY),1)
+
 bench-gate: .venv/work/installed ## simulate the gate's comparison: acceptance, cumulative loss, coverage of intervals, into BENCHMARKS.md  [REPEATS=200]
 	@OMP_NUM_THREADS=1 $(WORK) -m bench.gate.gate_simulation --repeats $(or $(REPEATS),200)
 

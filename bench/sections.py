@@ -18,6 +18,7 @@ SECTIONS = (
     "arrivals",
     "scale",
     "experiment",
+    "delay",
 )
 HEADING = "# Benchmarks\n\nEach part is written by the command that it names; nothing here is edited by hand.\n"
 
