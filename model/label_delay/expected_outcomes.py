@@ -119,48 +119,47 @@ def _expected(
     make: Callable[[], Any], every: pd.DataFrame, first: int, contract: Contract, ages: _Ages, found: Mapping[str, Any]
 ) -> TrainingSet:
     """The rows of *every* from *first* on, those without an outcome once for each class."""
-    inputs, ripe, late = model_inputs(every, contract), ages.known & ages.whole, ~ages.known
+    inputs, late, old = model_inputs(every, contract), ~ages.known, ages.whole
     codes = np.full(len(every), -1)
     codes[ages.known] = encoded_target(every[ages.known], contract)
     classes = len(contract.target.classes)
-    weights = np.zeros((len(every), classes))
+    weights = np.full((len(every), classes), 1 / classes)
     weights[ages.known] = np.eye(classes)[codes[ages.known]]
-    age = ages.days[late]
+    window = np.arange(len(every)) >= first
 
-    estimator = make().fit(inputs[ripe], codes[ripe])
+    # The last rows of whole cohorts without an outcome count for all classes alike: left out, they would leave the
+    # probability of the class that takes longest at 0 where the delay is longest.
+    estimator = _weighted(inputs, codes, weights, old, make(), {}).fit(make())
     probability = _probabilities(estimator, inputs[late], contract)
     weights[late] = probability
-    old = ages.whole
     delay = delay_model(inputs[old], codes[old], ages.days[old], ages.known[old], weights[old])
     changes = []
-    inside = np.flatnonzero(late) >= first
     for step in range(STEPS):
         if step:
             delay = delay.refitted(inputs, ages.days, ages.known, weights)
-            estimator = _weighted(inputs, codes, weights, first, make(), found).fit(make())
-            probability[inside] = _probabilities(estimator, inputs[late][inside], contract)
-        posterior = probability * delay.unknown(inputs[late], age)
+            estimator = _weighted(inputs, codes, weights, window, make(), {}).fit(make())
+            probability[window[late]] = _probabilities(estimator, inputs[late & window], contract)
+        posterior = probability * delay.unknown(inputs[late], ages.days[late])
         posterior /= posterior.sum(axis=1, keepdims=True)
-        changes.append(float(np.abs(posterior - weights[late])[inside].mean()))
+        changes.append(float(np.abs(posterior - weights[late])[window[late]].mean()))
         weights[late] = posterior
     delay = delay.refitted(inputs, ages.days, ages.known, weights)
     names = tuple(str(each) for each in contract.target.classes)
     said = {"method": "expected", "steps": STEPS, "change": round(changes[-1], 4), "delay": delay.summary(names)}
-    return _weighted(inputs, codes, weights, first, make(), {**found, **said})
+    return _weighted(inputs, codes, weights, window, make(), {**found, **said})
 
 
 def _weighted(
-    inputs: pd.DataFrame, codes: Array, weights: Array, first: int, estimator: Any, found: Mapping[str, Any]
+    inputs: pd.DataFrame, codes: Array, weights: Array, rows: Array, estimator: Any, found: Mapping[str, Any]
 ) -> TrainingSet:
-    """The rows from *first* on, in their order; *estimator* decides whether they are weighted or drawn."""
-    weights = weights[first:]
+    """The masked *rows* in their order; *estimator* decides whether they are weighted or their classes are drawn."""
+    inputs, codes, weights = inputs[rows].reset_index(drop=True), codes[rows], weights[rows]
     if weight_argument(estimator) is None:
         draw = np.random.default_rng(0).random(len(weights))
         drawn = (weights.cumsum(axis=1) < draw[:, None]).sum(axis=1).clip(max=weights.shape[1] - 1)
-        truth = np.where(codes[first:] >= 0, codes[first:], drawn)
-        return TrainingSet(inputs.iloc[first:].reset_index(drop=True), truth, None, {**found, "drawn": True})
+        return TrainingSet(inputs, np.where(codes >= 0, codes, drawn), None, {**found, "drawn": True})
     place, truth = np.nonzero(weights > NEGLIGIBLE)
-    return TrainingSet(inputs.iloc[first + place].reset_index(drop=True), truth, weights[place, truth], found)
+    return TrainingSet(inputs.iloc[place].reset_index(drop=True), truth, weights[place, truth], found)
 
 
 def _matured(rows: pd.DataFrame, contract: Contract, found: Mapping[str, Any]) -> TrainingSet:
