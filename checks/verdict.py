@@ -120,6 +120,11 @@ def ruled(rule: str, holds: bool, observed: str, limit: str, why: str, severity:
     return Finding(rule, "PASS" if holds else "FAIL", observed, limit, why, severity)
 
 
+def at_most_hold(severity: Severity) -> Severity:
+    """The *severity* of a finding that ordinary changes of a business give as well as faults: a person decides."""
+    return "hold" if severity == "block" else severity
+
+
 def rules_changed(files: Iterable[str]) -> list[str]:
     """Those of a proposal's *files* that the gate consists of, the limits first."""
     changed = {path for path in files if path.startswith(("checks/", "contracts/"))}

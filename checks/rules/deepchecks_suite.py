@@ -32,6 +32,7 @@ set_verbosity(logging.ERROR)  # no progress bars
 
 from checks.evidence import Array, Evidence  # noqa: E402
 from checks.insights.evidence_sample import sample, sampled  # noqa: E402
+from checks.rules.stream_habits import judged_by_habit  # noqa: E402
 from checks.verdict import Finding  # noqa: E402
 from contracts.limit_types import Severity  # noqa: E402
 from contracts.thresholds import Gate  # noqa: E402
@@ -185,6 +186,7 @@ def run(
         if html:
             result.save_as_html(str(html), as_widget=False, requirejs=False)
     findings = [_finding(rule, [r for r in result.results if type(r.check) is type(rule.check)]) for rule in rules]
+    findings = [judged_by_habit(each, evidence, gate.data) for each in findings]
     note = sampled(evidence, gate.max_rows)
     return [
         replace(each, observed=each.observed + rule.sample + note) for rule, each in zip(rules, findings, strict=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from checks.evidence import Evidence
+from checks.evidence import Array, Evidence
 from checks.rules.changes.day_steps import Step
 from checks.rules.changes.recent_rows import Recent
 from checks.verdict import Finding, ruled
@@ -12,20 +12,23 @@ from contracts.gate_limits import Changes
 
 #: Fewest rows in both bundles that were missing and are filled now.
 MIN_FILLED = 20
+#: Share of a day's rows that have a value since a field was introduced: a test has a few before.
+INTRODUCED = 0.05
 
 
 def missing_steps(evidence: Evidence, limits: Changes) -> Finding:
     """The share of missing values of no feature fell or rose on some day, in all rows or in a segment.
 
-    A fall by half counts, a rise to twice the share. Rows that the champion's evidence holds as well are compared one
+    A fall by half counts, a rise to twice the share. Days before the first value of all are left out: a field that an
+    upgrade introduces is not filled upstream. Rows that the champion's evidence holds as well are compared one
     by one: values that were missing there and are present now were filled later.
     """
     recent = Recent.of(evidence)
     everywhere = (np.zeros(len(recent.rows), dtype=int), [""])
     found: list[tuple[Step, str]] = []
     for name in recent.contract.feature_names:
-        missing = recent.rows[name].isna().to_numpy()
-        if missing.any():
+        missing = _since_introduced(recent.rows[name].isna().to_numpy(dtype=float), recent)
+        if np.nansum(missing) > 0:
             for by, (codes, names) in {"": everywhere, **recent.segments}.items():
                 if by == name or not names:
                     continue
@@ -49,6 +52,13 @@ def missing_steps(evidence: Evidence, limits: Changes) -> Finding:
         "A value that is filled upstream is an invented one to the model, and a missing one that it expects is lost.",
         limits.severity,
     )
+
+
+def _since_introduced(missing: Array, recent: Recent) -> Array:
+    """Whether a value is *missing*, (n,); NaN before the first day on which the field has more than a few values."""
+    day = recent.days.codes
+    filled = np.bincount(day, 1 - missing) > INTRODUCED * np.bincount(day)
+    return np.where(day < filled.argmax(), np.nan, missing)
 
 
 def _filled(evidence: Evidence, limits: Changes) -> list[str]:

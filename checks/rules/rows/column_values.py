@@ -14,7 +14,7 @@ import pandas as pd
 
 from checks.evidence import Evidence
 from checks.rules.rows.column_pace import pace_of, runs_of_days
-from checks.verdict import Finding, ruled
+from checks.verdict import Finding, at_most_hold, ruled
 from contracts.gate_limits import Rows
 from contracts.tolerance import EQUAL, spread_of
 from model.source_profile.slow_columns import SMALLEST_CODE
@@ -28,6 +28,8 @@ NEW_SHARE = 0.002
 MIN_DAYS = 3
 #: Rows without which a day of a column that varies within days is not constant.
 MIN_CONSTANT = 10
+#: A code for "unknown" is so many times as large as all other values, if it has their sign.
+CODE = 10
 #: A value in more than this share of the training rows is a usual state (no discount), which may last for a week.
 USUAL, MIN_USUAL = 0.3, 8
 #: A value that has nearly this limit of the training rows is not judged: the others are rare events.
@@ -90,16 +92,20 @@ def sentinels(evidence: Evidence, limits: Rows) -> Finding:
     """No number far from all others, and rare before, is frequent on several days.
 
     In a slow column (`column_pace`) the next value is often far from the others. There, it must be a usual code, such
-    as -999, or occur beside the values of the same days.
+    as -999, or occur beside the values of the same days. The rule blocks where the value cannot be an ordinary one: a
+    usual code with a sign that no other value has, or ten times as large as all others. A new discount, list price or size
+    is a HOLD.
     """
     found: list[str] = []
     unsure: list[str] = []
+    certain = False
     for feature in evidence.contract.features:
         for earlier, later in _pairs(evidence, feature.name) if feature.kind == "number" else ():
             for value, share in _spikes(earlier[feature.name], later[feature.name], limits.max_sentinel):
                 verdict = _is_sentinel(evidence, feature.name, earlier, later, value, limits.max_sentinel)
                 if verdict is not None:
                     (found if verdict else unsure).append(f"{feature.name} = {value:g} in {share:.1%} of rows")
+                    certain |= verdict and _is_code(earlier[feature.name], value)
     observed = "; ".join(found[:3]) or "no sentinel value"
     if unsure:
         observed += f" (new in columns with too few values to judge: {'; '.join(dict.fromkeys(unsure))})"
@@ -109,7 +115,7 @@ def sentinels(evidence: Evidence, limits: Rows) -> Finding:
         observed,
         f"at most {limits.max_sentinel:.0%} of rows",
         "A code for “unknown”, such as -999, is read as a number.",
-        limits.severity,
+        limits.severity if certain else at_most_hold(limits.severity),
     )
 
 
@@ -117,15 +123,19 @@ def frozen(evidence: Evidence, limits: Rows) -> Finding:
     """No number that varied has had one value for far longer than ever before, up to the end of the holdout.
 
     Compared are runs of days, so a figure that is published each week or month may repeat for as long as is usual for it.
+    A column that varied within the days blocks. A slow one (`column_pace`) holds: a rate that a bank sets, or a price list,
+    may stay as it is for longer than ever before.
     """
     time = evidence.contract.time
     constant, unsure = [], []
+    varied = False
     for feature in evidence.contract.features:
         if feature.kind != "number" or not _varies(evidence.train[feature.name]):
             continue
         column = pd.concat([evidence.train[feature.name], evidence.holdout[feature.name]], ignore_index=True)
         at = pd.concat([evidence.train[time], evidence.holdout[time]], ignore_index=True)
-        least = 1 if pace_of(evidence.train[feature.name], evidence.train[time]).slow else MIN_CONSTANT
+        slow = pace_of(evidence.train[feature.name], evidence.train[time]).slow
+        least = 1 if slow else MIN_CONSTANT
         *earlier, (value, days) = runs_of_days(column, at, limits.max_frozen, least) or [(None, 0)]
         longest = max((length for each, length in earlier if each is not None), default=0)
         share = float((evidence.train[feature.name] == value).mean())
@@ -138,6 +148,7 @@ def frozen(evidence: Evidence, limits: Rows) -> Finding:
         times = FROZEN if len(earlier) >= MANY_RUNS else FROZEN_OF_FEW
         if len(earlier) >= FEW_RUNS and days > times * longest:
             constant.append(words)
+            varied |= not slow
         elif len(earlier) < FEW_RUNS:
             unsure.append(f"{feature.name}: {len(earlier) + 1} values in {len(set(at.dt.floor('D')))} days")
     observed = "; ".join(constant) or "no number stopped changing"
@@ -149,7 +160,7 @@ def frozen(evidence: Evidence, limits: Rows) -> Finding:
         observed,
         f"one value in {limits.max_frozen:.0%} of rows for no longer than two or three times as long as before",
         "A feed that hangs repeats its last value.",
-        limits.severity,
+        limits.severity if varied else at_most_hold(limits.severity),
     )
 
 
@@ -167,6 +178,14 @@ def _is_sentinel(
     values = later.groupby(day)[name].nunique()
     beside = values[day[later[name] == value].unique()] > max(pace.most, 1)
     return int(beside.sum()) >= MIN_DAYS
+
+
+def _is_code(known: pd.Series[Any], value: float) -> bool:
+    """Whether a distant *value* cannot be one of those of a column with the *known* values."""
+    others = known.dropna().astype(float)
+    most = float(others.abs().max())
+    opposite = bool((others >= 0).all()) if value < 0 else bool((others <= 0).all())
+    return value in SENTINELS and (opposite or abs(value) > CODE * most)
 
 
 def _pairs(evidence: Evidence, name: str) -> Iterable[tuple[pd.DataFrame, pd.DataFrame]]:

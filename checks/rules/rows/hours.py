@@ -3,7 +3,8 @@
 Each day's distribution over the hours is compared with that of the same weekday one and two weeks earlier. The part of
 the difference that a shift by so many hours explains (a projection) is the share of rows that moved. It must exceed
 the usual movement between days: daylight and habits move by minutes a week. A shift by one hour on the day on which
-some country changes to or from summer time is reported and does not fail.
+some country changes to or from summer time is reported and does not fail. On any other day it holds the candidate, and
+two hours or more block it: new opening hours and timetables move rows by an hour.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import numpy as np
 import pandas as pd
 
 from checks.evidence import Array, Evidence
-from checks.verdict import Finding, ruled
+from checks.verdict import Finding, at_most_hold, ruled
 from contracts.gate_limits import Rows
 
 #: Weeks before a day that it is compared with, and the most days after a shift that are averaged.
@@ -87,7 +88,7 @@ def clock(evidence: Evidence, limits: Rows) -> Finding:
         observed,
         f"no shift by hours of more than {limits.max_clock:.0%} of the rows, summer time apart",
         "A change of time zone moves every row to another hour, and some to another day.",
-        limits.severity,
+        at_most_hold(limits.severity) if shifts and abs(shifts[0].hours) == 1 else limits.severity,
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from checks.evidence import Array, Evidence, days_of, target
-from checks.verdict import Finding, ruled
+from checks.verdict import Finding, at_most_hold, ruled
 from contracts.gate_limits import Labels
 
 #: The last share of the holdout's days, which is compared with the rest; fewest days for that.
@@ -68,20 +68,30 @@ def _quietest(evidence: Evidence, before: int, last: int) -> float:
 
 
 def balance(evidence: Evidence, limits: Labels) -> Finding:
-    """Every class is frequent enough in the training rows."""
-    contract = evidence.contract
-    observed, least = "regression: no classes", 1.0
+    """Every class is frequent enough in the training rows, or was as rare for the champion.
+
+    Frauds may be one row in a thousand. So the rule blocks where a class has become rare: it has less than half of its share
+    of the champion's rows. Without a champion it holds.
+    """
+    contract, before = evidence.contract, evidence.past.before
+    observed, least, severity = "regression: no classes", 1.0, limits.severity
     if contract.task != "regression":
         codes = target(evidence.train, contract).astype(int)
         shares = np.bincount(codes, minlength=len(contract.target.classes)) / len(codes)
         rare = int(shares.argmin())
         least = float(shares[rare])
         observed = f"{least:.2%} of the training rows have the class {contract.target.classes[rare]}"
+        if before is None or contract.target.name not in before:
+            severity = at_most_hold(severity)
+        else:
+            was = float((target(before, contract) == rare).mean())
+            observed += f", {was:.2%} of the champion's"
+            severity = "warn" if least >= was / 2 else severity
     return ruled(
         "labels.balance",
         least >= limits.min_class,
         observed,
         f"at least {limits.min_class:.2%} of each class",
         "A class that is this rare cannot be predicted; often its labels were lost.",
-        limits.severity,
+        severity,
     )

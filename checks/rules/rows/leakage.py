@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,11 +15,13 @@ from checks.earlier_rows import categories_in, has_known
 from checks.evidence import Array, Evidence
 from checks.insights.permutation_importance import Importance, interval
 from checks.rules.rows.feature_power import MIN_CASES, Power, power_alone, power_of_scores, rare_classes
-from checks.verdict import Finding, ruled
+from checks.verdict import Finding, at_most_hold, ruled
 from contracts.gate_limits import Leakage
 
 #: Strata of equally many rows, from the rarest values to the commonest.
 STRATA = 20
+#: Power of a feature that is the outcome itself.
+COMPLETE = 0.95
 
 
 @dataclass(frozen=True)
@@ -43,8 +45,13 @@ class _Solo:
 
     @property
     def rise(self) -> float:
-        """The lower bound of the rise since the champion was evaluated; -1 where that is not known."""
-        return self.alike.above(self.then) if self.then and self.alike else -1.0
+        """The lower bound of the rise since the champion was evaluated; -1 where that is not known.
+
+        A feature that was worse than no feature (R² below 0), as a season that no training row had, had no power then.
+        """
+        if not self.then or not self.alike:
+            return -1.0
+        return self.alike.above(replace(self.then, value=max(self.then.value, 0.0)))
 
     def __str__(self) -> str:
         of = f" for the class {self.label}" if self.label else ""
@@ -61,13 +68,15 @@ def solo(evidence: Evidence, champion_rows: pd.DataFrame | None, limits: Leakage
     holds the candidate where that has risen by more than *max_jump*, and fails where the power is also above *max_solo*.
     Rows of categories that the champion's rows lack do not count in the rise.
     A feature that the champion lacks must not predict better alone than the champion does with all of its features,
-    unless that is below *max_new*. Without a champion the limit is *max_solo*. Bounds of intervals are compared, so that
-    a few outcomes do not decide.
+    unless that is below *max_new*. Without a champion the limit is *max_solo*, and the rule holds unless the power is
+    nearly complete (`COMPLETE`): the demand of the hour before may well explain nine tenths of the next hour's. Bounds of
+    intervals are compared, so that a few outcomes do not decide.
     """
     known = _powers(evidence, champion_rows, limits)
     given_away = [each for each in known if each.excess > 0 and (each.then is None or each.rise > limits.max_jump)]
     risen = [each for each in known if each.rise > limits.max_jump]
     failed = max(given_away, key=lambda each: each.excess, default=max(risen, key=lambda each: each.rise, default=None))
+    likely = evidence.past.before is None and failed is not None and failed.now.low < COMPLETE
     shown = failed or max(known, key=lambda each: each.excess, default=None)
     observed = str(shown) if shown else "no class has enough rows for the power of a feature to be judged"
     limit = f"at most {shown.limit if shown else limits.max_solo:.0%}"
@@ -80,7 +89,7 @@ def solo(evidence: Evidence, champion_rows: pd.DataFrame | None, limits: Leakage
         observed + _rare(evidence),
         limit,
         "A feature that gives the outcome away is usually known only after it.",
-        "hold" if failed and not given_away and limits.severity == "block" else limits.severity,
+        at_most_hold(limits.severity) if failed and (not given_away or likely) else limits.severity,
     )
 
 
