@@ -1,5 +1,7 @@
-"""Train a model, and propose it.
+"""Write a recipe, train a model, and propose it.
 
+python -m model init TABLE            write a recipe for a CSV or Parquet file, a URL, or a query (--sql URL)
+python -m model check                 try the recipe in seconds: what would be refused at night is refused now
 python -m model train --out DIR       train, and write a bundle
 python -m model propose --bundle DIR  store a bundle, open or refresh the proposal
 python -m model retrain               both; nothing is proposed without new data
@@ -13,7 +15,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import subprocess
 import sys
 import tempfile
 from dataclasses import replace
@@ -21,25 +22,30 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import get_args
 
-from contracts.live_config import LIVE, LiveError, Slot, parse_live, with_champion
+from contracts.live_config import LiveError
 from contracts.row_contract import Contract, ContractError, Feature, Kind
 from contracts.thresholds import ConfigurationError, read_rules
-from forge.bundles.bundle_files import as_named
 from forge.closed_pipes import ignore_closed_pipes
-from forge.interface import WATCH, Forge, ForgeError
+from forge.interface import ForgeError
 from forge.opening import open_forge
-from forge.workflow_output import output, summary
-from model.card import card, nothing_to_gain, title
+from forge.workflow_output import summary
 from model.data import DataError
 from model.features.feature_uses import uses
 from model.features.prune import pruned
 from model.features.recipe_edit import Edited
 from model.features.recipe_syntax import EditError
+from model.new_recipe.dry_run import dry_run
+from model.new_recipe.questions import asking, guessed
+from model.new_recipe.recipe_draft import Asked, draft
+from model.new_recipe.recipe_text import described, plain_name, recipe_text
+from model.new_recipe.source_table import SourceError, read_query, read_table
 from model.notices import replayed
 from model.onnx_export.bundle_manifest import Build
 from model.onnx_export.export import ExportError, export, read_manifest
 from model.onnx_export.parity import ParityError
 from model.point_in_time import differing
+from model.proposals.proposal import bundle_in, gains, propose
+from model.recipe_commit import commit_of, committed
 from model.serving_skew import remarks, skew_at
 from model.train import RecipeError, read_recipe, train
 
@@ -50,22 +56,8 @@ def main(arguments: list[str] | None = None) -> int:
     """Run a command; returns its exit code."""
     args = _parser().parse_args(arguments)
     try:
-        if args.command == "feature":
-            _feature(args)
-        elif args.command == "train":
-            made = _make(args, args.out)
-            _say(f"bundle: {made}")
-            if args.forge:
-                _gains(made, open_forge(args.forge))
-        elif args.command == "propose":
-            _propose(args, open_forge(args.forge), *_made(args.bundle))
-        else:
-            with tempfile.TemporaryDirectory() as work:
-                made = _make(args, Path(work))
-                forge = open_forge(args.forge)
-                if _gains(made, forge):
-                    _propose(args, forge, made, None)
-    except (ConfigurationError, EditError) as error:
+        _COMMANDS[args.command](args)
+    except (ConfigurationError, EditError, SourceError) as error:
         return _stop(USAGE, error)
     except (RecipeError, DataError, ContractError, ExportError, ParityError, OSError) as error:
         return _stop(NO_MODEL, f"no model was trained. {error}")
@@ -74,6 +66,57 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _stop(130, "interrupted; nothing incomplete is left")
     return OK
+
+
+def _train(args: argparse.Namespace) -> None:
+    """Train, and keep the bundle in a folder."""
+    made = _make(args, args.out)
+    _say(f"bundle: {made}")
+    if args.forge:
+        gains(made, open_forge(args.forge))
+
+
+def _retrain(args: argparse.Namespace) -> None:
+    """Train, and propose the bundle if it is worth that."""
+    with tempfile.TemporaryDirectory() as work:
+        made = _make(args, Path(work))
+        forge = open_forge(args.forge)
+        if gains(made, forge):
+            propose(forge, args.branch, made, None)
+
+
+def _init(args: argparse.Namespace) -> None:
+    """Write a recipe, and try it."""
+    if args.recipe.exists() and not (args.replace or committed(args.recipe)):
+        raise SourceError(f"{args.recipe} has changes that git does not have; commit them, or type --replace")
+    table = read_query(args.sql, args.table) if args.sql else read_table(args.table)
+    name = args.name or plain_name(args.table)
+    asked = Asked(args.target, args.time, args.key, args.zone, tuple(filter(None, args.drop.split(","))))
+    choose = asking([*table.rows], input, _say) if sys.stdin.isatty() else guessed
+    found = draft(name, table, asked, choose)
+    args.recipe.parent.mkdir(parents=True, exist_ok=True)
+    args.recipe.write_text(recipe_text(found), encoding="utf-8")
+    for line in described(found):
+        _say(line)
+    _say(f"recipe: {args.recipe}; look over its comments")
+    args.today = args.today or found.last_day
+    if args.sql:
+        os.environ["DATABASE_URL"] = args.sql
+    _check(args)
+    _say(
+        f"next: {'DATABASE_URL=... ' if args.sql else ''}RECIPE={args.recipe} TODAY={args.today} make retrain gate land"
+    )
+
+
+def _check(args: argparse.Namespace) -> None:
+    """Try the recipe without keeping anything."""
+    rows, fitted = dry_run(read_recipe(args.recipe), args.today, read_rules(args.rules).export.parity)
+    for remark in fitted.remarks:
+        _say(f"warning: {remark}")
+    _say(
+        f"{rows:,} rows fit the contract; the estimator was fitted and exported with"
+        f" {len(fitted.split.train) + len(fitted.split.holdout):,} of them"
+    )
 
 
 def _feature(args: argparse.Namespace) -> None:
@@ -113,71 +156,6 @@ def _prune(args: argparse.Namespace, contract: Contract) -> None:
         summary(f"{found.title}\n\n{found.body}")
 
 
-def _made(folder: Path) -> tuple[Path, Path | None]:
-    """The bundle in *folder* (or *folder* itself), and its attestation, if any."""
-    bundles = [path.parent for path in (*folder.glob("manifest.json"), *folder.glob("*/manifest.json"))]
-    if len(bundles) != 1:
-        raise ExportError(f"{folder} is not a bundle, and holds {len(bundles)} of them; expected one")
-    attestation = folder / "attestation.jsonl"
-    return bundles[0], attestation if attestation.is_file() else None
-
-
-def _gains(made: Path, forge: Forge) -> bool:
-    """Whether the bundle *made* is worth a proposal; also an output of the workflow."""
-    champion = parse_live(forge.read(LIVE) or "").champion
-    live = as_named(forge.manifest(champion.version), champion) if champion else None
-    why = nothing_to_gain(read_manifest(made), live)
-    if why:
-        _say(f"nothing to gain: {why}")
-        summary(f"Nothing to gain: {why}.")
-    output("gains", "false" if why else "true")
-    output("bundle", str(made))
-    output("public", "true" if forge.public() else "false")
-    return not why
-
-
-def _propose(args: argparse.Namespace, forge: Forge, made: Path, attestation: Path | None) -> None:
-    """Store the bundle, open or refresh the one proposal, and link it with open alerts of monitoring."""
-    manifest = read_manifest(made)
-    version, digest = manifest["version"], manifest["digest"]
-    same = [release for release in forge.releases() if release.digest == digest]
-    for release in same:
-        if release.state == "withdrawn":
-            _say(f"warning: the same content as {release.version}, which was rolled back")
-    live, proposed = parse_live(forge.read(LIVE) or ""), _proposed(forge, args.branch)
-    if proposed and proposed.digest == digest:
-        version = proposed.version
-        _say(f"the same content is proposed already, as {version}")
-    elif version not in {release.version for release in same}:
-        forge.upload(version, made, attestation)
-    incidents = [each for each in forge.alerts() if each.marker.startswith(WATCH) and each.state == "open"]
-    links = ", ".join(each.link for each in incidents)
-    proposal = forge.propose(
-        args.branch,
-        title({**manifest, "version": version}),
-        card(manifest) + (f"\nOpen alerts at the time of training: {links}.\n" if links else ""),
-        {LIVE: with_champion(live, version, digest).to_toml()},
-        labels=("model",),
-    )
-    for incident in incidents:
-        note = f"A model was trained while this was open: {proposal.link} ({proposal.title}).\n"
-        forge.note(incident.number, f"proposal:{proposal.number}", note)
-    output("version", version)
-    line = f"proposal {proposal.number} on branch {args.branch}: {proposal.title}"
-    _say(line)
-    summary(f"{line}\n\n{card(manifest)}")
-
-
-def _proposed(forge: Forge, branch: str) -> Slot | None:
-    """The candidate of the open proposal on *branch*, if there is one."""
-    if forge.proposal(branch) is None:
-        return None
-    try:
-        return parse_live(forge.read(LIVE, branch) or "").champion
-    except LiveError:
-        return None  # an edited branch is replaced
-
-
 def _make(args: argparse.Namespace, into: Path) -> Path:
     rules = read_rules(args.rules)
     _say(f"recipe {args.recipe}, as of {args.today}")
@@ -202,21 +180,27 @@ def _make(args: argparse.Namespace, into: Path) -> Path:
     return made
 
 
-def commit_of(recipe: Path) -> str:
-    """The git commit of the recipe's folder, with "-dirty" if files differ; "" outside git."""
-    git = ["git", "-C", str(recipe.resolve().parent), "describe", "--always", "--abbrev=40", "--dirty"]
-    try:
-        found = subprocess.run(git, capture_output=True, text=True, check=False)
-    except OSError:
-        return ""
-    return found.stdout.strip()
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         "python -m model", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    init = commands.add_parser("init", help="write a recipe for a table")
+    init.add_argument(
+        "table", metavar="TABLE", help="a file, folder, glob or URL of CSV or Parquet; a query with --sql"
+    )
+    init.add_argument("--sql", default="", metavar="URL", help="a database, as SQLAlchemy names it: sqlite:///shop.db")
+    for name, words in (
+        ("target", "the column to be predicted"),
+        ("time", "the column with the time of the event"),
+        ("key", "the column that says who or what a row is about"),
+        ("zone", "the time zone of times without one, such as Europe/Berlin"),
+        ("drop", "columns that are no features, separated by commas"),
+        ("name", "the model's name"),
+    ):
+        init.add_argument(f"--{name}", default="", help=words)
+    init.add_argument("--replace", action="store_true", help="write over a recipe that git does not have")
+    trying = commands.add_parser("check", help="try the recipe in seconds, without training on all rows")
     train = commands.add_parser("train", help="train, and write a bundle to a folder")
     propose = commands.add_parser("propose", help="store a bundle and propose it")
     retrain = commands.add_parser("retrain", help="train, store the bundle and propose it")
@@ -259,7 +243,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     pruning.add_argument("--forge", default=os.environ.get("FORGE") or ".forge", help="a folder, or github:OWNER/NAME")
     pruning.add_argument("--branch", default="features", help="the proposal's branch")
-    for command in (train, retrain, adding, dropping, pruning):
+    for command in (init, trying, train, retrain, adding, dropping, pruning):
         command.add_argument(
             "--recipe", type=Path, default=Path(os.environ.get("RECIPE") or "model/recipe.py"), help="the recipe's file"
         )
@@ -267,6 +251,7 @@ def _parser() -> argparse.ArgumentParser:
             "--rules", type=Path, default=Path("checks/thresholds.toml"), help="the limits: a thresholds.toml"
         )
         command.add_argument("--today", type=_day, default="", help="the day to train as of (YYYY-MM-DD)")
+    init.set_defaults(today=None)  # the day after the table's last row
     return parser
 
 
@@ -283,6 +268,15 @@ def _stop(code: int, why: object) -> int:
     print(f"error: {why}", file=sys.stderr)
     return code
 
+
+_COMMANDS = {
+    "init": _init,
+    "check": _check,
+    "feature": _feature,
+    "train": _train,
+    "propose": lambda args: propose(open_forge(args.forge), args.branch, *bundle_in(args.bundle)),
+    "retrain": _retrain,
+}
 
 if __name__ == "__main__":
     ignore_closed_pipes()

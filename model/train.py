@@ -134,6 +134,12 @@ def training_window(recipe: Recipe, today: date) -> tuple[datetime, datetime]:
     raise RecipeError(f"{path}: window() returned {wrong} ({defined(path, recipe.window)}); {expected}")
 
 
+def load_rows(recipe: Recipe, today: date) -> tuple[Any, datetime, datetime]:
+    """What `load` returns for the training window of *today*, with its start and end. Raises `RecipeError`."""
+    start, end = training_window(recipe, today)
+    return _call(Path(recipe.__file__ or "recipe"), "load", recipe.load, start, end), start, end
+
+
 def train(recipe: Recipe, today: date, *, second_fit: bool = True, refit: bool = True) -> Fitted:
     """Load the recipe's training window for *today*, fit its estimator, and measure it on the holdout.
 
@@ -144,8 +150,7 @@ def train(recipe: Recipe, today: date, *, second_fit: bool = True, refit: bool =
     """
     contract: Contract = recipe.CONTRACT
     path, where = Path(recipe.__file__ or "recipe"), declared(recipe)
-    start, end = training_window(recipe, today)
-    loaded = _call(path, "load", recipe.load, start, end)
+    loaded, start, end = load_rows(recipe, today)
     estimator = _call(path, "estimator", recipe.estimator)
     if not (hasattr(estimator, "fit") and hasattr(estimator, "get_params")):
         raise RecipeError(

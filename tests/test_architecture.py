@@ -70,19 +70,23 @@ OF_OTHERS = {
 #: third-party packages that one module alone may import
 ALONE = {
     "deepchecks": {"checks/rules/deepchecks_suite.py"},
+    "duckdb": {"model/new_recipe/source_table.py"},
     "fsspec": {"model/source_profile/remote_journal.py", "archive/upload.py"},
     "holidays": {"monitoring/charts/holiday_calendar.py"},
     "ibis": {"monitoring/journal/sql_engine.py", "monitoring/journal/queries.py"},
+    "jinja2": {"model/new_recipe/recipe_text.py"},
     "markdown_it": {"monitoring/incidents/comment_lines.py", "monitoring/dashboard/untrusted_markdown.py"},
     "pyspark": {"monitoring/journal/sql_engine.py"},
     "pyarrow": {"contracts/journal_format.py", "archive/parquet.py"},
     "nannyml": {"monitoring/metrics/drift.py", "monitoring/metrics/performance.py"},
+    "sqlalchemy": {"model/new_recipe/source_table.py"},
 }
 #: besides the __main__s: where the watch's decisions are carried out
 KNOWS_THE_FORGE = {
     "checks/anchor_proposal.py",
     "checks/gate_inputs.py",
     "checks/gate_output.py",
+    "model/proposals/proposal.py",
     "monitoring/dashboard/build.py",
     "monitoring/experiment/experiment_run.py",
     "monitoring/incidents/forge_actions.py",

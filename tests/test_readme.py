@@ -172,6 +172,8 @@ def test_the_loop_step_by_step_goes_as_the_pages_say(checkout):
     assert "deleted" in checkout.type(prune)
     (compared,) = (command for command in commands() if " -m model train " in command)
     assert "exported" in checkout.type(compared)
+    (trying,) = (command for command in commands() if command.endswith(" -m model check"))
+    assert "rows fit the contract" in checkout.type(trying)
     comes, goes = (command for command in commands() if re.search(" -m model feature (add|drop) ", command))
     recipe = checkout.folder / "model/recipe.py"
     checkout.type(comes)

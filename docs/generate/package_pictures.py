@@ -29,8 +29,9 @@ PACKAGES: dict[str, list[list[Box]]] = {
         [("svg", "scales, axes, lines, bars, marks")],
     ],
     "model": [
-        [("__main__", "train, propose, retrain, feature")],
-        [("train", "recipe to estimator"), ("features", "add, drop, prune"), ("card", "text of a proposal")],
+        [("__main__", "init, check, train, propose, retrain, feature")],
+        [("new_recipe", "from a table"), ("features", "add, drop, prune"), ("proposals", "pull request, card")],
+        [("train", "recipe to estimators")],
         [("onnx_export", "ONNX, parity"), ("source_profile", "fingerprint")],
         [("data", "rows, holdout"), ("label_delay", "outcomes that come late")],
     ],

@@ -11,7 +11,7 @@ import pytest
 from contracts.live_config import parse_live
 from forge.local.folder_forge import LocalForge
 from model.__main__ import FORGE, NO_MODEL, OK, USAGE, main
-from model.card import card
+from model.proposals.card import card
 from serve.release.bundle import Bundle
 
 pytestmark = pytest.mark.slow

@@ -1,0 +1,1 @@
+"""`python -m model init`: from a table to a recipe."""

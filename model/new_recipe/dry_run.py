@@ -1,0 +1,51 @@
+"""A recipe tried in seconds: all rows are checked, and the estimator is fitted and exported with few of them."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pandas as pd
+
+from model.data import check
+from model.declarations import Recipe, declared
+from model.onnx_export.bundle_manifest import Build
+from model.onnx_export.export import export
+from model.train import Fitted, load_rows, train
+
+#: About so many rows are fitted; of a class with fewer than RARE rows, all are.
+FEW, RARE = 3_000, 300
+
+
+def dry_run(recipe: Recipe, today: date, parity: float) -> tuple[int, Fitted]:
+    """The number of rows that fit the contract, and the recipe fitted on few of them.
+
+    What was exported is thrown away. Raises what `train` and `export` raise for the recipe on the day *today*: whatever
+    would refuse it at night, but for what only all rows show (such as a difference from ONNX in one of them).
+    """
+    loaded, start, end = load_rows(recipe, today)
+    check(loaded, recipe.CONTRACT, start, end, declared(recipe))
+    few = SimpleNamespace(**{**vars(recipe), "load": _few(recipe, loaded)})
+    fitted = train(few, today, second_fit=False, refit=False)
+    with tempfile.TemporaryDirectory() as folder:
+        export(fitted, Build(datetime.now(UTC), "", Path(recipe.__file__ or "recipe")), Path(folder), parity)
+    return len(loaded), fitted
+
+
+def _few(recipe: Recipe, loaded: pd.DataFrame) -> Callable[..., pd.DataFrame]:
+    """The recipe's `load` with the same few rows at each call: which ones follows from a row's key and time."""
+    contract = recipe.CONTRACT
+    step = max(len(loaded) // FEW, 1)
+    counts = loaded[contract.target.name].value_counts()
+    rare = [*counts.index[counts < RARE]] if contract.target.classes else []
+
+    def load(start: datetime, end: datetime) -> Any:
+        rows = recipe.load(start, end)
+        hashed = pd.util.hash_pandas_object(rows[[contract.key, contract.time]].astype(str), index=False)
+        return rows[(hashed % step == 0).to_numpy() | rows[contract.target.name].isin(rare).to_numpy()]
+
+    return load

@@ -1,0 +1,1 @@
+"""Proposals of a bundle: the pull request with its card."""

@@ -1,0 +1,297 @@
+"""`python -m model init`: from a table to a recipe that is trained on; what is refused is said in words."""
+
+import ast
+import sqlite3
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from model.__main__ import NO_MODEL, OK, USAGE, main
+from model.new_recipe.column_roles import known_afterwards, labels, times
+from model.new_recipe.questions import asking, guessed
+from model.new_recipe.recipe_draft import Asked, draft
+from model.new_recipe.recipe_text import plain_name, recipe_text
+from model.new_recipe.source_table import SourceError, SourceTable, read_query, read_table
+
+pytestmark = pytest.mark.slow
+
+DAYS = pd.date_range("2026-01-01", periods=90, freq="D")
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch, root):
+    """A folder in which commands are typed."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def rentals():
+    """A row an hour, as bicycle hire publishes them: days and hours apart, and a target that is the sum of two columns."""
+    random = np.random.default_rng(3)
+    rows = pd.DataFrame([(day, hour) for day in DAYS for hour in range(24)], columns=["dteday", "hr"])
+    rows.insert(0, "instant", range(1, len(rows) + 1))
+    rows["sky"] = random.choice(["clear", "mist", "rain"], len(rows))
+    rows["temp"] = random.random(len(rows)).round(2)
+    rows["casual"] = random.poisson(10 + 20 * rows["temp"])
+    rows["registered"] = random.poisson(40 + rows["hr"])
+    return rows.assign(cnt=rows["casual"] + rows["registered"], dteday=rows["dteday"].dt.strftime("%Y-%m-%d"))
+
+
+def loans():
+    """Local times in German, names that are no identifiers, several loans a customer, a fee that only defaults have."""
+    random = np.random.default_rng(4)
+    n = 3_000
+    at = pd.Timestamp("2026-01-01") + pd.to_timedelta(np.sort(random.integers(0, 90 * 86_400, n)), "s")
+    rows = pd.DataFrame(
+        {
+            "Loan ID": [f"L{number:05d}" for number in range(n)],
+            "Customer-Nr": random.integers(1_000, 1_900, n),
+            "Applied at": at.strftime("%d.%m.%Y %H:%M"),
+            "Amount (EUR)": random.lognormal(8, 1, n).round(2),
+            "Region": random.choice(["Nord", "Süd", "Ost"], n),
+            "score": random.normal(600, 80, n).round(),
+            "income": np.where(random.random(n) < 0.1, np.nan, random.lognormal(10, 0.5, n).round()),
+            "remarks": [f"a text of its own, number {number}" for number in range(n)],
+            "defaulted": random.choice(["no", "yes"], n, p=[0.8, 0.2]),
+        }
+    )
+    return rows.assign(recovery_fee=np.where(rows["defaulted"] == "yes", rows["score"], 0.0))
+
+
+def drafted(rows, choose=guessed, **asked):
+    return draft("table", SourceTable(rows, "t.csv", (), "rows"), Asked(**asked), choose)
+
+
+def test_a_csv_becomes_a_recipe_that_is_trained_on(here, root, capsys):
+    """Written, tried, and then trained, with the commands that it names."""
+    loans().to_csv("loans.csv", index=False)
+    rules = ["--rules", str(root / "checks/thresholds.toml")]
+    found = main(["init", "loans.csv", "--zone", "Europe/Berlin", "--recipe", "recipe.py", *rules])
+    said = capsys.readouterr().out
+
+    assert found == OK, said
+    assert "key: customer_nr" in said
+    assert "left out: recovery_fee: alone it predicts the target almost exactly" in said
+    assert " rows fit the contract" in said
+    assert "next: RECIPE=recipe.py TODAY=2026-04-01 make retrain gate land" in said
+    assert main(["train", "--recipe", "recipe.py", "--today", "2026-04-01", "--out", "out", *rules]) == OK
+    assert "estimator and ONNX agree" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("kind", ["a folder of Parquet", "an SQL table", "an SQL query"])
+def test_every_kind_of_source_gives_a_recipe_that_can_be_tried(kind, here, root, capsys):
+    """The password of a database is not in the recipe."""
+    words = ["--target", "defaulted", "--recipe", "recipe.py", "--rules", str(root / "checks/thresholds.toml")]
+    if kind == "a folder of Parquet":
+        (here / "parts").mkdir()
+        for number, part in enumerate((loans()[:1500], loans()[1500:])):
+            part.to_parquet(f"parts/{number}.parquet")
+        words = ["parts", *words]
+    else:
+        with sqlite3.connect("shop.db") as database:
+            loans().to_sql("loans", database, index=False)
+        query = "loans" if kind == "an SQL table" else "SELECT * FROM loans WHERE \"Region\" <> 'Ost'"
+        words = [query, "--sql", "sqlite:///shop.db", *words]
+
+    assert main(["init", *words]) == OK, capsys.readouterr().err
+    assert "shop.db" not in (here / "recipe.py").read_text()
+
+
+def test_days_and_hours_apart_are_one_time_and_parts_of_the_target_no_features():
+    """What a table of rentals has: before, the sum of two features was predicted without an error."""
+    found = drafted(rentals())
+
+    assert (found.task, found.target, found.key) == ("regression", "cnt", "")
+    assert (
+        found.time_reading == 'pd.to_datetime(rows["dteday"], format="ISO8601") + pd.to_timedelta(rows["hr"], unit="h")'
+    )
+    assert [each.name for each in found.features] == ["hr", "sky", "temp"]
+    assert found.left["casual"] == "with registered it adds up to the target"
+    assert found.left["instant"] == "a running number"
+
+
+def test_what_is_decided_of_a_table_with_odd_names():
+    """Each name becomes an identifier; a reserved one is changed; ids and texts are no features."""
+    found = drafted(loans(), zone="Europe/Berlin")
+
+    assert found.classes == ("no", "yes")
+    assert (found.key, found.time, found.local, found.zone) == ("customer_nr", "applied_at", True, "Europe/Berlin")
+    assert [each.name for each in found.features] == ["amount_eur", "Region", "given_score", "income"]
+    assert [each.name for each in found.features if each.nullable] == ["income"]
+    assert found.left == {
+        "recovery_fee": found.left["recovery_fee"],
+        "Loan ID": "an id",
+        "remarks": "3,000 different texts: an id, or words",
+    }
+    assert found.window.days == 89
+    assert found.holdout.days == 14
+
+
+def test_a_later_time_may_be_when_the_outcome_is_known():
+    """It is no feature, and what to write is said."""
+    at = pd.to_datetime(loans()["Applied at"], format="%d.%m.%Y %H:%M")
+    found = drafted(loans().assign(**{"decided on": at + pd.Timedelta(days=3)}), time="Applied at")
+
+    assert found.left["decided on"].endswith('write Target(..., known_at="decided_on")')
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([0, 1, 1, 0], (0, 1)),
+        ([1.0, 0.0, None, 1.0], (0, 1)),
+        ([True, False, True], (False, True)),
+        (["yes", "no", "yes"], ("no", "yes")),
+        (["stayed", "left", "stayed"], ("stayed", "left")),
+        (["b", "c", "a"], ("a", "b", "c")),
+        ([3, 1, 2, 2], (1, 2, 3)),
+        ([0, 10, 20, 30], ()),
+        (list(range(50)), ()),
+        ([0.5, 1.5, 2.5], ()),
+    ],
+)
+def test_which_labels_a_target_has(values, expected):
+    """The positive one is last: what its name says, else the rarer one."""
+    assert labels(pd.Series(values)) == expected
+
+
+@pytest.mark.parametrize(
+    ("values", "local", "first"),
+    [
+        (["2026-03-01T08:00:00Z"], False, "2026-03-01T08:00"),
+        (["2026-03-01 08:00:00+02:00"], False, "2026-03-01T06:00"),
+        (["2026-03-01 08:00"], True, "2026-03-01T07:00"),
+        (["31.03.2026 08:00"], True, "2026-03-31T06:00"),
+        (["31/12/2026"], True, "2026-12-30T23:00"),
+        (["2026-10-25 02:30"], True, "2026-10-25T01:30"),
+        (["2026-03-29 02:30"], True, "2026-03-29T01:00"),
+        ([pd.Timestamp("2026-03-01 08:00")], True, "2026-03-01T07:00"),
+        ([pd.Timestamp("2026-03-01 08:00", tz="Asia/Tokyo")], False, "2026-02-28T23:00"),
+    ],
+)
+def test_times_are_read_as_they_are_written(values, local, first):
+    """Those without a zone are the zone's, also in the hours that occur twice or never."""
+    found = times(pd.DataFrame({"at": values}), "at", "Europe/Berlin")
+
+    assert (found.local, found.utc.iloc[0].strftime("%Y-%m-%dT%H:%M")) == (local, first)
+
+
+@pytest.mark.parametrize("values", [["soon", "later"], [1.5, 2.5], [True, False]])
+def test_what_is_no_time_is_none(values):
+    """A number may be a time, or anything."""
+    assert times(pd.DataFrame({"at": values}), "at") is None
+
+
+def test_a_column_that_is_the_target_in_other_words_is_found():
+    """By its order alone, whatever its scale; not one that is merely good."""
+    random = np.random.default_rng(0)
+    truth = pd.Series(random.random(4_000) < 0.3)
+    rows = pd.DataFrame({"after": truth * -7.0, "good": truth + random.normal(0, 1, 4_000), "sort": truth.map(str)})
+
+    assert [*known_afterwards(rows, ["after", "good", "sort"], truth)] == ["after", "sort"]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["nothing.csv"], "there is no nothing.csv; expected a CSV or Parquet file"),
+        (["loans.csv", "--target", "foo", "--key", "bar"], "--key: there is no column 'bar'"),
+        (["loans.csv", "--time", "Region"], "--time: Region has no times"),
+        (["empty.csv"], "expected a table with a row for each event"),
+        (["notes.docx"], "convert it to CSV or Parquet"),
+        (["bad.parquet"], "bad.parquet cannot be read as parquet"),
+        (["x", "--sql", "no url"], "expected a SQLAlchemy URL such as sqlite:///shop.db"),
+        (["x", "--sql", "sqlite:///shop.db"], "no such table: x"),
+    ],
+)
+def test_what_cannot_be_read_or_guessed_is_said(words, said, here, capsys):
+    """And nothing is written."""
+    loans().to_csv("loans.csv", index=False)
+    (here / "empty.csv").write_text("a,b\n")
+    (here / "notes.docx").write_text("x")
+    (here / "bad.parquet").write_text("x")
+
+    assert main(["init", *words, "--recipe", "recipe.py"]) == USAGE
+    assert said in capsys.readouterr().err
+    assert not (here / "recipe.py").exists()
+
+
+def test_without_a_terminal_an_ambiguous_target_is_asked_for_by_name(here, capsys):
+    """All columns are listed."""
+    loans().assign(churn=1).to_csv("loans.csv", index=False)
+
+    assert main(["init", "loans.csv", "--recipe", "recipe.py"]) == USAGE
+    assert "which column is the target cannot be guessed; type --target COLUMN" in capsys.readouterr().err
+
+
+def test_a_recipe_that_git_does_not_have_is_not_written_over(here, capsys):
+    """Unless that is asked for."""
+    loans().to_csv("loans.csv", index=False)
+    (here / "recipe.py").write_text("mine")
+
+    assert main(["init", "loans.csv", "--recipe", "recipe.py"]) == USAGE
+    assert "type --replace" in capsys.readouterr().err
+    assert (here / "recipe.py").read_text() == "mine"
+
+
+def test_in_a_terminal_a_person_is_asked():
+    """Nothing typed is the likeliest column; a name that does not exist is asked for again; a table may have no key."""
+    typed = iter(["", "nothing", "defaulted", "-"])
+    said = []
+    choose = asking(["a", "defaulted"], lambda prompt: next(typed), said.append)
+
+    assert choose("time", ["at"]) == "at"
+    assert choose("target", []) == "defaulted"
+    assert said[-1] == "there is no column 'nothing'"
+    assert choose("key", ["a"]) == ""
+
+
+@pytest.mark.parametrize(
+    ("table", "name"),
+    [("data/Bike Rentals.csv", "bike-rentals"), ("s3://b/x/loans.parquet", "loans"), ("a.csv.gz", "a"), ("/", "model")],
+)
+def test_a_model_is_called_as_its_table(table, name):
+    """As a name that can be read."""
+    assert plain_name(table) == name
+
+
+def test_no_text_of_a_table_can_leave_its_quotes():
+    """Names and values are data, also where they look like code."""
+    odd = 'a"b\'c\\n{{x}}#\nimport os; os.abort()\n"""'
+    rows = loans().rename(
+        columns={"Region": odd, "Applied at": f"at {odd}", "defaulted": f"y {odd}", "remarks": f"r {odd}"}
+    )
+    rows[f"more {odd}"] = np.where(rows[odd] == "Ost", odd, "b")
+    found = drafted(rows, time=f"at {odd}", target=f"y {odd}")
+    tree = ast.parse(recipe_text(found))
+
+    assert not any(isinstance(node, ast.Attribute) and node.attr == "abort" for node in ast.walk(tree))
+    assert all(each.name.isidentifier() for each in found.features)
+
+
+def test_a_wrong_recipe_is_refused_by_the_check_as_at_night(recipes, here, capsys):
+    """In seconds, with all that is wrong."""
+    source = (recipes / "buys.py").read_text().replace("Path(__file__).parent", f"Path({str(recipes)!r})")
+    more = "\nwhole = load\ndef load(start, end):\n    return whole(start, end).assign(age=500, pages=-1)\n"
+    (here / "recipe.py").write_text(source + more)
+
+    rules = recipes.parents[1] / "checks/thresholds.toml"
+    assert main(["check", "--recipe", "recipe.py", "--today", "2026-02-20", "--rules", str(rules)]) == NO_MODEL
+    said = capsys.readouterr().err
+    assert "6,000 rows do not fit the contract" in said
+    assert all(f"{name}: expected a number" in said for name in ("age", "pages"))
+
+
+def test_a_large_table_is_looked_at_in_part(here):
+    """At random, the same rows each time."""
+    pd.DataFrame({"n": range(250_000)}).to_parquet("large.parquet")
+
+    assert len(read_table("large.parquet").rows) == 200_000
+    assert read_table("large.parquet").rows["n"].sum() == read_table("large.parquet").rows["n"].sum()
+
+
+def test_two_columns_of_one_name_are_refused():
+    """DuckDB renames them in a file; a query may return them."""
+    with pytest.raises(SourceError, match="two columns called n"):
+        read_query("sqlite://", "SELECT 1 AS n, 2 AS n UNION ALL SELECT 3, 4")
