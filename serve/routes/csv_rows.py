@@ -18,7 +18,7 @@ from contracts.row_contract import Contract, Feature
 from serve.http.strict_json import LONGEST_NUMBER
 from serve.routes.column_rows import Fields
 from serve.scoring.answer_lines import Answer
-from serve.scoring.validation import RequestError, refuse_form, refuse_more
+from serve.scoring.validation import RequestError, refuse, refuse_more
 
 #: What is missing, besides nothing at all, where a number or a boolean is expected (in lower case).
 MISSING = frozenset({"", "nan", "na", "n/a", "<na>", "null", "none"})
@@ -42,8 +42,8 @@ def read_csv(content: bytes, fields: Fields, most: int, *, header: bool | None =
         names, source = [name.strip() for name in lines.pop(0)], "as the first line has"
         count -= 1
     refuse_more(count, most)
-    refuse_form("the CSV", _twice(names, fields))
-    refuse_form("the CSV", _ragged(lines, len(names), source), count)
+    refuse(_twice(names, fields), form="the CSV")
+    refuse(_ragged(lines, len(names), source), count, form="the CSV")
     features = fields.features
     columns = {
         name: [_value(features.get(name), line[place]) for line in (lines if name in fields else lines[:1])]

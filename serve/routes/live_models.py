@@ -14,7 +14,7 @@ from serve.http.responses import JSON, spell
 from serve.http.strict_json import read_json
 from serve.release.bundle import Bundle
 from serve.routes.column_rows import Fields
-from serve.scoring.scorer import Scorer
+from serve.scoring.scorer import Scorer, must_be_live
 from serve.scoring.validation import RequestError
 from serve.traffic.split import Variant
 
@@ -64,10 +64,8 @@ def live_variants(scorer: Scorer) -> list[Variant]:
 
 def require_live(scorer: Scorer) -> list[Variant]:
     """As `live_variants`; a 503 if no variant is live."""
-    found = live_variants(scorer)
-    if not found:
-        raise RequestError(503, "no model is live yet; GET /ready says why")
-    return found
+    must_be_live(scorer.follower.live.bundle)
+    return live_variants(scorer)
 
 
 def versions(variants: Iterable[Variant]) -> list[str]:

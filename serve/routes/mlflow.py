@@ -19,7 +19,7 @@ from serve.routes.column_rows import Fields
 from serve.routes.csv_rows import read_csv, write_csv
 from serve.routes.live_models import body_here, fields_of, json_response, require_live, scorer_here, versions
 from serve.scoring.answer_lines import bodies
-from serve.scoring.validation import RequestError, read_rows, refuse_form, refuse_more
+from serve.scoring.validation import RequestError, read_rows, refuse, refuse_more
 
 FORMS = ("dataframe_split", "dataframe_records", "instances", "inputs")
 ONE_OF_THEM = f"an object with one of {', '.join(FORMS)}"
@@ -111,25 +111,23 @@ def rows_of(body: Any, fields: Fields, most: int) -> list[Any]:
 def _split(content: Any, fields: Fields, most: int) -> list[Mapping[str, Any]]:
     """Names once, then the values of each row."""
     table: dict[str, Any] = content if isinstance(content, dict) else {}
-    names, data = table.get("columns"), table.get("data")
+    names: Any = table.get("columns")
+    data: Any = table.get("data")
+    wrong = []
     if not (isinstance(names, list) and all(isinstance(name, str) for name in names)):
-        refuse_form("dataframe_split", [_problem("columns", "a list of names", names)])
-        return []
-    if len(set(names)) < len(names):
-        refuse_form("dataframe_split", [_problem("columns", "names that differ", names)])
-    if not isinstance(data, list):
-        refuse_form("dataframe_split", [_problem("data", "a list of rows", data)])
-        return []
+        wrong = [_problem("columns", "a list of names", names)]
+    elif len(set(names)) < len(names):
+        wrong = [_problem("columns", "names that differ", names)]
+    elif not isinstance(data, list):
+        wrong = [_problem("data", "a list of rows", data)]
+    refuse(wrong, form="dataframe_split")
     refuse_more(len(data), most)
-    refuse_form(
-        "dataframe_split",
-        (
-            {"row": number, **_problem("data", f"a list of {len(names):,}", row)}
-            for number, row in enumerate(data)
-            if not isinstance(row, list) or len(row) != len(names)
-        ),
-        len(data),
+    ragged = (
+        {"row": number, **_problem("data", f"a list of {len(names):,}", row)}
+        for number, row in enumerate(data)
+        if not isinstance(row, list) or len(row) != len(names)
     )
+    refuse(ragged, len(data), form="dataframe_split")
     columns = dict(zip(names, zip(*data, strict=True), strict=True)) if data else {}
     return fields.rows(columns, len(data))
 
@@ -141,14 +139,12 @@ def _columns(content: Mapping[str, Any], fields: Fields, most: int) -> list[Mapp
     found = {name: _flat(values) for name, values in content.items()}
     lengths = [len(values) for values in found.values() if isinstance(values, list)]
     refuse_more(max(lengths), most)
-    refuse_form(
-        "inputs",
-        (
-            _problem(name, f"a list of {lengths[0]:,}, as the first is", values)
-            for name, values in found.items()
-            if not isinstance(values, list) or len(values) != lengths[0]
-        ),
+    ragged = (
+        _problem(name, f"a list of {lengths[0]:,}, as the first is", values)
+        for name, values in found.items()
+        if not isinstance(values, list) or len(values) != lengths[0]
     )
+    refuse(ragged, form="inputs")
     return fields.rows(found, lengths[0])
 
 

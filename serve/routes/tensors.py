@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from contracts.row_contract import Contract, describe, show
 from serve.routes.binary_tensors import DATATYPES, SHORT, TensorDataError, read_values, shorten
 from serve.routes.column_rows import Fields
-from serve.scoring.validation import RequestError, refuse_form, refuse_more, takes_ids
+from serve.scoring.validation import RequestError, refuse, refuse_more, takes_ids
 
 NUMBERS = ("FP32", "FP64", "FP16", "INT8", "INT16", "INT32", "INT64", "UINT8", "UINT16", "UINT32", "UINT64")
 #: The types that a feature's kind may come as; the first is the one in the metadata.
@@ -68,7 +68,7 @@ def read_request(fields: Fields, body: Any, most: int, tail: memoryview) -> Infe
     if len(lengths) > 1:
         said = ", ".join(f"{name} {len(values)}" for name, values in found.items())
         problems.append(_problem("inputs", "tensors of one length", said))
-    refuse_form("the tensors", problems)
+    refuse(problems, form="the tensors")
     return InferenceRequest(fields.rows(found, lengths.pop()), outputs, as_bytes, bool(all_as_bytes))
 
 

@@ -101,27 +101,15 @@ def gather(problems: Iterable[Mapping[str, Any]]) -> tuple[list[Mapping[str, Any
     return listed, count, len(rows)
 
 
-def refuse(problems: Iterable[Mapping[str, Any]], rows: int) -> None:
-    """Raise `RequestError` if there are *problems* in *rows* rows."""
+def refuse(problems: Iterable[Mapping[str, Any]], rows: int = 1, *, form: str = "") -> None:
+    """Raise `RequestError` if there are *problems* in *rows* rows, or with the *form* in which they came."""
     listed, count, bad = gather(problems)
     if listed:
-        where = "in the row" if rows == 1 else f"in {bad:,} of {rows:,} rows"
-        words = f"{counted(count)} {where}; nothing was taken"
-        raise RequestError(422, words, listed, count, rows)
-
-
-def refuse_form(form: str, problems: Iterable[Mapping[str, Any]], rows: int = 1) -> None:
-    """Raise `RequestError` if there are *problems* with the *form* in which *rows* rows came."""
-    listed, count, _ = gather(problems)
-    if listed:
-        words = f"{counted(count)} with {form}; nothing was taken"
-        raise RequestError(422, words, listed, count, rows)
-
-
-def counted(problems: int) -> str:
-    """How many *problems* there are, and how many of them are listed."""
-    words = f"{problems:,} problem{'s' if problems > 1 else ''}"
-    return words if problems <= MOST_LISTED else f"{words} (the first {MOST_LISTED} are listed)"
+        words = f"{count:,} problem{'s' if count > 1 else ''}"
+        if count > MOST_LISTED:
+            words += f" (the first {MOST_LISTED} are listed)"
+        where = f"with {form}" if form else "in the row" if rows == 1 else f"in {bad:,} of {rows:,} rows"
+        raise RequestError(422, f"{words} {where}; nothing was taken", listed, count, rows)
 
 
 def read_outcomes(contract: Contract, outcomes: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
