@@ -61,7 +61,7 @@ def backtest(nights: Mapping[str, Any], policies: Sequence[Policy], out: Path, *
     curves = [json.dumps(to_json(staleness(realised.until(night)), realised.metric, "")) for night in range(len(days))]
 
     def ask(policy: Policy, night: int, champion: int, notes: tuple[str, ...]) -> Question:
-        candidate, live, first = (fits[number]["judged"] for number in (night, champion, 0))
+        candidate, live, first = (fits[number]["bundle"] for number in (night, champion, 0))
         return Question(str(days[night]), candidate, live, first, policy.limits, of, notes, curves[night], full)
 
     def answer(questions: Sequence[Question]) -> list[Judgement]:
@@ -76,7 +76,7 @@ def backtest(nights: Mapping[str, Any], policies: Sequence[Policy], out: Path, *
 
     say(f"replaying {len(days) - 1} decisions under {', '.join(each.name for each in policies)} ...")
     monthly = [is_monthly(days, number) for number in range(len(days))]
-    paths = replay(policies, [bool(each["judged"]) for each in fits], monthly, ask, answer, report)
+    paths = replay(policies, [bool(each["bundle"]) for each in fits], monthly, ask, answer, report)
     return described(paths, realised, nights)
 
 

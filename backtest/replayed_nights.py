@@ -30,11 +30,10 @@ class Period:
 
 @dataclass(frozen=True)
 class NightFit:
-    """The models of one night: the folders of what is judged and of what is served, or why there are none."""
+    """The models of one night: the folder of their bundle, or why there is none."""
 
     today: str
-    judged: str = ""
-    served: str = ""
+    bundle: str = ""
     left_out: str = ""
 
 

@@ -50,7 +50,8 @@ def fit(asked: Asked, rules: Rules) -> None:
     metric = rules.gate.compare.margins(contract.task).primary
     kept = asked.out / FITS
     tasks = [
-        Task(asked.recipe, day, rules.export.parity, kept, metric, spans, number) for number, day in enumerate(days)
+        Task(asked.recipe, day, rules.export.parity, kept, metric, spans, number, rules.release.refit)
+        for number, day in enumerate(days)
     ]
     say(f"{len(rows):,} rows; fitting {len(tasks)} nights of {asked.recipe} ...")
     found: dict[str, tuple[NightFit, list[tuple[int, float]]]] = {}
@@ -68,7 +69,7 @@ def fit(asked: Asked, rules: Rules) -> None:
         lengths[day] = values
         say(progress(times, len(chosen), f"other lengths, {day}"))
     ordered = [found[str(day)] for day in days]
-    if not ordered[0][0].judged:
+    if not ordered[0][0].bundle:
         raise BacktestError(
             f"the first night, {days[0]}, has no model, with which all policies begin: {ordered[0][0].left_out};"
             " begin later: FROM=YYYY-MM-DD"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, time
 from pathlib import Path
 from types import ModuleType
@@ -14,7 +14,7 @@ import pandas as pd
 
 from backtest.replayed_nights import NightFit, Period
 from checks.comparison.weighted_metrics import METRICS
-from checks.evidence import columns_of, score_columns, target
+from checks.evidence import served_score, target
 from contracts.row_contract import Contract
 from drill.drill_digest import beside, identity
 from drill.stored_json import read_json, write_json
@@ -22,7 +22,7 @@ from model.data import check
 from model.label_delay.known_outcomes import known
 from model.onnx_export.bundle_manifest import Build
 from model.onnx_export.export import export
-from model.train import Fitted, read_recipe, train
+from model.train import read_recipe, train
 from serve.release.bundle import Bundle
 
 #: The packages on which a fit depends.
@@ -35,6 +35,7 @@ class Task:
     """What the models of the night *today* are made of, and how they are measured.
 
     They are measured by *metric* in each of the *periods* from *number* on. Models are stored in the folder *kept*.
+    *refit*: a release model, trained on all rows, is what is served.
     """
 
     recipe: Path
@@ -44,6 +45,7 @@ class Task:
     metric: str
     periods: tuple[Period, ...]
     number: int
+    refit: bool = True
 
 
 def fit_night(task: Task) -> tuple[NightFit, list[tuple[int, float]]]:
@@ -71,37 +73,26 @@ def rows_between(recipe: Path, start: datetime, end: datetime) -> tuple[pd.DataF
 
 
 def _models(task: Task) -> NightFit:
-    of = identity(task.today, task.parity, files=beside(task.recipe), packages=PACKAGES)
+    of = identity(task.today, task.parity, task.refit, files=beside(task.recipe), packages=PACKAGES)
     folder = task.kept / f"{task.today}-{of[:16]}"
     if (folder / FIT).is_file():
         return NightFit(**read_json(folder / FIT))
-    fitted = train(_read(task.recipe), task.today, second_fit=False, refit=False)
+    # Whether another seed changes decisions is a property of the recipe, for which nightly training fits once more.
+    fitted = train(_read(task.recipe), task.today, second_fit=False, refit=task.refit)
     at = datetime.combine(task.today, time(3), UTC)
-    judged = export(fitted, Build(at, "", task.recipe), folder / "judged", task.parity)
-    served = export(_released(fitted, task.recipe), Build(at, "", task.recipe), folder / "served", task.parity)
-    found = NightFit(f"{task.today}", str(judged), str(served))
+    found = NightFit(f"{task.today}", str(export(fitted, Build(at, "", task.recipe), folder, task.parity)))
     write_json(folder / FIT, asdict(found))
     return found
-
-
-def _released(fitted: Fitted, recipe: Path) -> Fitted:
-    """The recipe's estimator fitted to all rows, the holdout included."""
-    from model.data import encoded_target, model_inputs  # noqa: PLC0415
-
-    rows = pd.concat([fitted.split.train, fitted.split.holdout], ignore_index=True)
-    estimator = _read(recipe).estimator()
-    estimator.fit(model_inputs(rows, fitted.contract), encoded_target(rows, fitted.contract))
-    return replace(fitted, estimator=estimator)
 
 
 def _measured(task: Task, found: NightFit) -> list[tuple[int, float]]:
     """The rows and the metric of each period; kept beside the models."""
     later = task.periods[task.number :]
-    asked = identity(task.metric, later, found.served, packages=PACKAGES)
-    kept = Path(found.served).parents[1] / f"realised-{asked[:16]}.json"
+    asked = identity(task.metric, later, found.bundle, packages=PACKAGES)
+    kept = Path(found.bundle).parent / f"realised-{asked[:16]}.json"
     if kept.is_file():
         return [(int(many), float(value)) for many, value in read_json(kept)]
-    bundle = Bundle.load(Path(found.served))
+    bundle = Bundle.load(Path(found.bundle))
     rows, contract = rows_between(task.recipe, task.periods[0].start, task.periods[-1].end)
     measured = [_realised(bundle, rows, contract, period, task.metric) for period in later]
     write_json(kept, measured)
@@ -113,9 +104,7 @@ def _realised(bundle: Bundle, rows: pd.DataFrame, contract: Contract, period: Pe
     inside = rows[(at >= period.start) & (at < period.end)]
     if inside.empty:
         return 0, float("nan")
-    return len(inside), float(
-        METRICS[metric](target(inside, contract), score_columns(bundle, columns_of(contract, inside)))()
-    )
+    return len(inside), float(METRICS[metric](target(inside, contract), served_score(bundle, inside))())
 
 
 def _encoded(rows: pd.DataFrame, contract: Contract) -> np.ndarray[Any, Any]:
