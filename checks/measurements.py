@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any, TypeVar
 
 import pandas as pd
 
@@ -59,7 +60,7 @@ class Measurements:
     findings of those steps, *step_rules* the names that the last two must give. *use* is this use of the holdout
     and *earlier_uses* how many other candidates were compared on each of its days. *evaluations* are the own evaluations
     of champion and anchor, or the reason why one is missing; *gains* over anchor and champion are recorded for later
-    verdicts.
+    verdicts. *failed* has a finding on each step that ended with an error.
     """
 
     inputs: GateInputs
@@ -76,6 +77,7 @@ class Measurements:
     earlier_uses: Mapping[str, int] = field(default_factory=dict)
     evaluations: Mapping[str, Evaluation | str] = field(default_factory=dict)
     gains: tuple[EarlierGain, ...] = ()
+    failed: tuple[Finding, ...] = ()
 
     @property
     def primary(self) -> Compared | None:
@@ -88,6 +90,27 @@ class Measurements:
         return int(self.evidence.fresh.sum())
 
 
+T = TypeVar("T")
+
+
+class Steps:
+    """Runs the steps of `measure`: one that ends with an error of any kind could not be checked, which is not a pass."""
+
+    def __init__(self) -> None:
+        self.failed: list[Finding] = []
+
+    def run(self, name: str, step: Callable[[], T], without: Any) -> T:
+        """What *step* returns, or *without* and a finding `measured.<name>` after an error."""
+        try:
+            return step()
+        except Exception as error:  # data of any shape: the report must still say what was found
+            why = "What the rules read was not measured, so nothing is known of it."
+            said = f"{type(error).__name__}: {error}"
+            self.failed.append(Finding(f"measured.{name}", "NOT_RUN", said, "the step must end without an error", why))
+            instead: T = without
+            return instead
+
+
 def measure(
     evidence: Evidence,
     inputs: GateInputs,
@@ -97,42 +120,43 @@ def measure(
     without: Collection[str] = (),
 ) -> Measurements:
     """Run every step that takes time, except those named in *without*; *progress* gets a line before each."""
-    candidate, champion = inputs.candidate, inputs.champion
+    candidate, champion, steps = inputs.candidate, inputs.champion, Steps()
     champion_rows = rows_of_champion(champion, evidence)
     progress(f"permutation importance of {len(candidate.contract.features)} features ...")
     judged = champion.evaluation if champion else None
-    importance = tuple(importances(candidate.evaluation, judged, evidence, champion_rows))
+    importance = steps.run(
+        "importance", lambda: tuple(importances(candidate.evaluation, judged, evidence, champion_rows)), ()
+    )
     served: list[Served] = []
     serving: list[Finding] = []
     if SERVER not in without:
         progress("starting the scorer with candidate and champion ...")
-        served, serving = check_serving(candidate, champion, evidence, gate.serving)
-    source, changes = upstream(
-        candidate.manifest,
-        champion.manifest if champion else None,
-        gate,
-        lambda: pd.concat([evidence.train, evidence.holdout], ignore_index=True),
-    )
-    comparison, evaluations, use = Comparison(), _evaluations(inputs), this_use(evidence, candidate)
-    gains: list[EarlierGain] = []
+        served, serving = steps.run(
+            "serving", lambda: check_serving(candidate, champion, evidence, gate.serving), (served, serving)
+        )
+    source, changes = steps.run("source", lambda: _upstream(inputs, evidence, gate), ([], []))
+    evaluations, use = steps.run("evaluations", lambda: _evaluations(inputs), {}), this_use(evidence, candidate)
+    comparison, gains = Comparison(), list[EarlierGain]()
     if evidence.fresh.sum() >= gate.min_fresh_rows:
         progress(f"comparing on {int(evidence.fresh.sum()):,} fresh rows ...")
-        earlier = recorded_gains(inputs.notes)
-        effects = gain_effects(evidence, gate.compare, earlier)
-        series = _series(inputs, use, gate, earlier, effects)
-        outlook = outlook_of(inputs, series)
-        comparison = _compare(evidence, gate, evaluations.get("champion"), effects, outlook, series)
-        gains = [
-            *gains_over_anchor(evidence, _digests(inputs), gate.compare),
-            *(series.recorded(candidate.digest, [row.tonight for row in comparison.table]) if series else ()),
-        ]
+        comparison, gains = steps.run(
+            "comparison",
+            lambda: _compared(inputs, evidence, gate, use, evaluations.get("champion")),
+            (comparison, gains),
+        )
     deepchecks, names = ([], ()) if DEEPCHECKS in without else _deepchecks(evidence, gate, deepchecks_page, progress)
     days = sorted(set(evidence.days[evidence.fresh]))
     return Measurements(
         inputs,
         evidence,
         gate,
-        Review(churn_by_slice(evidence), importance, tuple(shifts(evidence)), tuple(changes), tuple(served)),
+        Review(
+            steps.run("churn", lambda: churn_by_slice(evidence), None),
+            importance,
+            steps.run("shifts", lambda: tuple(shifts(evidence)), ()),
+            tuple(changes),
+            tuple(served),
+        ),
         comparison,
         champion_rows,
         tuple(source),
@@ -143,7 +167,32 @@ def measure(
         dict(zip(days, count_earlier(use, days, recorded_uses(inputs.notes)), strict=True)),
         evaluations,
         tuple(gains),
+        tuple(steps.failed),
     )
+
+
+def _upstream(inputs: GateInputs, evidence: Evidence, gate: Gate) -> tuple[list[Finding], list[Any]]:
+    findings, changes = upstream(
+        inputs.candidate.manifest,
+        inputs.champion.manifest if inputs.champion else None,
+        gate,
+        lambda: pd.concat([evidence.train, evidence.holdout], ignore_index=True),
+    )
+    return list(findings), list(changes)
+
+
+def _compared(
+    inputs: GateInputs, evidence: Evidence, gate: Gate, use: Use, evaluation: Evaluation | str | None
+) -> tuple[Comparison, list[EarlierGain]]:
+    """The comparison, and the gains to be recorded."""
+    earlier = recorded_gains(inputs.notes)
+    effects = gain_effects(evidence, gate.compare, earlier)
+    series = _series(inputs, use, gate, earlier, effects)
+    found = _compare(evidence, gate, evaluation, effects, outlook_of(inputs, series), series)
+    gains = gains_over_anchor(evidence, _digests(inputs), gate.compare)
+    if series:
+        gains += series.recorded(inputs.candidate.digest, [row.tonight for row in found.table])
+    return found, gains
 
 
 def _deepchecks(

@@ -44,7 +44,7 @@ class Compared:
     without a champion; *low* and *high*, its interval at the *confidence*, are None with too few days. *outcome* and *limit* are those of the rule `compare.<metric>`.
     *evaluated* is the champion's metric when it was evaluated, None without that. *widened* is the factor on the interval
     for the effect of the period. *over_baseline* is the lower bound of the primary metric's gain over the baseline.
-    *tonight* is the gain on these rows alone, where *periods* earlier ones count in *difference* and its interval.
+    *least* is the limit of the interval: minus the margin, or 0 for a metric that must be better. *tonight* is the gain on these rows alone, where *periods* earlier ones count in *difference* and its interval.
     *expected* is the expected gain of landing the candidate, None where only a proof lands it, and *money* what that is a
     day.
     """
@@ -64,6 +64,7 @@ class Compared:
     evaluated: float | None = None
     widened: float = 1.0
     over_baseline: float | None = None
+    least: float | None = None
     tonight: Gap | None = None
     periods: int = 0
     expected: ExpectedGain | None = None
@@ -117,6 +118,7 @@ def compare(
                 limit=champion[-1].limit,
                 confidence=gap.confidence,
                 widened=widening(effects or {}, metric),
+                least=0.0 if metric in margins.superior else -margin,
                 tonight=tonight,
                 periods=gap.periods,
                 expected=expected,

@@ -98,7 +98,7 @@ def _metrics(compared: Sequence[Compared]) -> Table:
 
 def _gains(compared: Sequence[Compared]) -> Any:
     each = [
-        Interval(row.metric, row.difference, row.low, row.high, -(row.margin or 0.0))
+        Interval(row.metric, row.difference, row.low, row.high, row.least)
         for row in compared
         if row.difference is not None and row.low is not None and row.high is not None
     ]

@@ -48,6 +48,7 @@ def _decayed(m: Measurements) -> list[Finding]:
 
 Rule = Callable[[Measurements], Finding | Sequence[Finding]]
 RULES: Mapping[str, Rule] = {
+    "measured.*": lambda m: m.failed,
     "bundle.onnx": lambda m: [m.inputs.content] if m.inputs.content else [],
     "bundle.scores": lambda m: bundle.scores(m.evidence),
     "bundle.quarantine": lambda m: bundle.quarantine(m.inputs.candidate, m.inputs.quarantine),

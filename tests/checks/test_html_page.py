@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from checks.comparison.compare import Compared
+from checks.comparison.compare import Compared, compare
 from checks.insights.distribution_shift import Shift
 from checks.insights.permutation_importance import Importance
 from checks.insights.prediction_churn import Churn, ScoreChange, SliceChurn
 from checks.insights.review import Review
 from checks.reports.evidence_charts import Chart
 from checks.reports.folded_sections import most_churn, sections
-from checks.reports.html_page import page
+from checks.reports.html_page import _gains, page
 from checks.reports.report_svg import Interval, bars, intervals, named_bars
 from checks.rules.serving.serving_load import Served
 from checks.verdict import Finding, judge
@@ -242,3 +242,15 @@ def test_a_benefit_that_is_none_is_drawn_all_the_same(value):
 
     assert "xychart" not in folded(lone)
     assert "minute (not significant)" in folded(lone)
+
+
+@pytest.mark.parametrize(("superior", "least"), [((), -0.005), (("log_loss",), 0.0)])
+def test_the_limit_of_an_interval_is_the_one_of_its_rule(evidence, rules, superior, least):
+    """0 for a metric that must be better than the champion's."""
+    compared = rules.gate.compare
+    binary = replace(compared.binary, superior=superior)
+    table, _ = compare(evidence, replace(compared, binary=binary))
+    (row, *_) = _gains(table).table.rows
+
+    assert table[0].least == least
+    assert row[-1] == f"{least:+.4f}"

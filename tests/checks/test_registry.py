@@ -10,10 +10,11 @@ import pytest
 
 from checks.earlier_rows import past
 from checks.gate_inputs import GateInputs
-from checks.measurements import Measurements
+from checks.measurements import Measurements, Steps, measure
 from checks.rules import bundle_sanity
 from checks.rules import model_behaviour as behaviour
-from checks.rules.registry import RULES, run_rules
+from checks.rules.registry import RULES, required_rules, run_rules
+from checks.verdict import judge
 from serve.release.bundle import Bundle
 
 
@@ -272,6 +273,34 @@ def test_a_rule_that_crashes_did_not_run(evidence, candidate, rules):
     found = run_rules(measured, {"a": crashes, "leak.solo": RULES["leak.solo"]})
     assert [each.outcome for each in found] == ["NOT_RUN", "PASS"]
     assert found[0].observed == "RuntimeError: no such column"
+
+
+def test_a_measurement_that_crashes_is_no_pass(evidence, rules):
+    """It has a sentence in the verdict, which rejects; what does not depend on it is measured."""
+
+    def crashes():
+        raise ZeroDivisionError("no row of this class")
+
+    steps = Steps()
+    assert steps.run("importance", crashes, ()) == ()
+    assert steps.run("churn", lambda: 3, None) == 3
+    measured = Measurements(None, evidence, rules.gate, failed=tuple(steps.failed))
+    (found,) = run_rules(measured, {"measured.*": RULES["measured.*"]})
+
+    assert (found.rule, found.outcome) == ("measured.importance", "NOT_RUN")
+    assert found.observed == "ZeroDivisionError: no row of this class"
+    verdict = judge([replace(found, severity="warn")], [], True, "")
+    assert (verdict.decision, verdict.summary) == ("REJECT", "measured.importance could not be checked.")
+
+
+def test_a_gate_whose_measurements_all_crash_gives_a_verdict(candidate, evidence, rules, tmp_path):
+    """The scores are no numbers: no traceback, and nothing is published."""
+    broken = replace(evidence, holdout_scores=np.full(len(evidence.holdout), "x"))
+    measured = measure(broken, GateInputs(candidate), rules.gate, tmp_path / "d.html", print, {"deepchecks", "server"})
+    verdict = judge(run_rules(measured), required_rules(measured), True, "")
+
+    assert {"measured.churn", "measured.comparison"} <= {each.rule for each in measured.failed}
+    assert verdict.decision == "REJECT"
 
 
 @pytest.mark.parametrize("name", [each for each in RULES if not each.endswith("*") and each != "data.looks"])
