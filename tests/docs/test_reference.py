@@ -95,7 +95,7 @@ def test_every_threshold_is_on_its_page():
 
 
 #: What a rule's name may begin with.
-FAMILIES = "anchor|bundle|calibration|champion|compare|contract|data|drift|labels|leak|live|model|release|serving|slice|upstream|waivers"
+FAMILIES = "anchor|bundle|calibration|champion|compare|contract|data|drift|labels|leak|live|measured|model|release|serving|slice|upstream|waivers"
 NOT_RULES = {"live.toml", "model.onnx", "waivers.toml"}
 
 
