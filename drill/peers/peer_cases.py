@@ -7,27 +7,31 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import TimeoutError as Unfinished
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-#: How many rows of each part are used, as the suites are slow.
-MOST, WORKERS = 2_000, 2
+#: How many rows of each part are used, as the suites are slow; and the seconds after which a case has crashed.
+MOST, WORKERS, PATIENCE = 2_000, 2, 600.0
 
 
-def judge_all(cases: Path, out: Path, failed: Callable[[dict[str, Any]], set[str]]) -> None:
-    """Write the conditions of every case that *failed* to *out*."""
+def judge_all(cases: Path, out: Path, failed: Callable[[dict[str, Any]], set[str]], patience: float = PATIENCE) -> None:
+    """Write the conditions of every case that *failed* to *out*.
+
+    The workers are ended after the last case: the peers leave threads behind, for which a process would wait at its end.
+    """
     found: dict[str, list[str]] = {}
     inputs = json.loads(cases.read_text(encoding="utf-8"))
-    with ProcessPoolExecutor(WORKERS, mp_context=get_context("fork")) as pool:
-        waiting = {pool.submit(failed, case): case["name"] for case in inputs}
-        for number, done in enumerate(as_completed(waiting), 1):
-            name = waiting[done]
+    with get_context("fork").Pool(WORKERS) as pool:
+        waiting = {case["name"]: pool.apply_async(failed, (case,)) for case in inputs}
+        for number, (name, done) in enumerate(waiting.items(), 1):
             try:
-                found[name] = sorted(done.result())
+                found[name] = sorted(done.get(patience))
+            except Unfinished:  # it hangs, or its process was killed
+                found[name] = ["crashed: no result"]
             except Exception as error:  # rows that it cannot read
                 found[name] = [f"crashed: {type(error).__name__}"]
                 print(f"    {name}: {type(error).__name__}: {str(error)[:100]}")
