@@ -2,6 +2,7 @@
 
 python -m drill.nights make      in the training environment: the recipe's bundle as of each night
 python -m drill.nights judge     in the gate's environment: the gate on each, against the night before; nights.json
+python -m drill.nights rows      in the training environment: only the rules that need no model, which is much faster
 python -m drill.nights report    the tables of one or several such files, into BENCHMARKS.md
 
 An interrupted run continues if recipe, days and code are the same.
@@ -10,6 +11,7 @@ An interrupted run continues if recipe, days and code are the same.
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 import shutil
 import sys
@@ -38,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     args = _parser().parse_args(arguments)
     try:
-        {"make": _make, "judge": _judge, "report": _report}[args.command](args)
+        {"make": _make, "judge": _judge, "rows": _rows, "report": _report}[args.command](args)
     except ConfigurationError as error:
         return stop(USAGE, error)
     except ModuleNotFoundError as error:
@@ -111,6 +113,36 @@ def _judge(args: argparse.Namespace) -> None:
         say(line)
 
 
+def _rows(args: argparse.Namespace) -> None:
+    from contracts.thresholds import read_rules  # noqa: PLC0415
+    from drill.nights.night_bundles import days_until  # noqa: PLC0415
+    from drill.nights.rates_report import summary  # noqa: PLC0415
+    from drill.nights.row_rules import lost, row_night  # noqa: PLC0415
+    from drill.thinned_recipe import ROWS, Subject  # noqa: PLC0415
+    from model.train import RecipeError, read_recipe  # noqa: PLC0415
+
+    rules = read_rules(args.rules)
+    try:
+        read_recipe(args.recipe)
+    except RecipeError as error:
+        raise NightsError(str(error)) from error
+    days = days_until(args.today, args.nights, args.every)
+    nights = [Subject(args.recipe, day, rules.export.parity, counted=days[-1]) for day in days]
+    tasks = [(candidate, champion, rules) for champion, candidate in itertools.pairwise(nights)]
+    verdicts = []
+    for number, verdict in enumerate(spread(row_night, tasks, lost), 1):
+        verdicts.append(verdict)
+        say(f"[{number:>3} of {len(tasks)}] {verdict['today']} {verdict['decision']:<8}{verdict['summary'][:150]}")
+    verdicts.sort(key=lambda verdict: str(verdict["today"]))
+    run = {"recipe": str(args.recipe), "rows": ROWS, "every": args.every, "days": [*map(str, days)]}
+    found = {**run, "when": f"{datetime.now(UTC):%Y-%m-%d}", "verdicts": verdicts, "left_out": [], "only": "rows"}
+    args.out.mkdir(parents=True, exist_ok=True)
+    write_json(args.out / NIGHTS, found)
+    say("")
+    for line in summary(found):
+        say(line)
+
+
 def _report(args: argparse.Namespace) -> None:
     from bench.sections import put  # noqa: PLC0415
     from drill.nights.rates_report import markdown  # noqa: PLC0415
@@ -129,19 +161,21 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     make = commands.add_parser("make", help="the recipe's bundle as of each night")
     recipe = Path(os.environ.get("RECIPE") or "model/recipe.py")
-    make.add_argument("--recipe", type=Path, default=recipe, help="the recipe's file")
-    make.add_argument("--today", type=_day, default="", help="the last day to train as of (YYYY-MM-DD)")
-    make.add_argument("--nights", type=int, default=52, help="number of nights")
-    make.add_argument("--every", type=int, default=8, help="days between two nights: 8 covers every weekday")
+    rows = commands.add_parser("rows", help="only the rules that need no model, without training")
+    for command in (make, rows):
+        command.add_argument("--recipe", type=Path, default=recipe, help="the recipe's file")
+        command.add_argument("--today", type=_day, default="", help="the last day to train as of (YYYY-MM-DD)")
+        command.add_argument("--nights", type=int, default=52, help="number of nights")
+        command.add_argument("--every", type=int, default=8, help="days between two nights: 8 covers every weekday")
     judge = commands.add_parser("judge", help="run the gate on each of them")
     report = commands.add_parser("report", help="the error rates, into BENCHMARKS.md")
     report.add_argument("folders", type=Path, nargs="*", help="folders with a nights.json (default: --out)")
     report.add_argument("--document", type=Path, default=Path("BENCHMARKS.md"), help="whose section is written")
-    for command in (make, judge, report):
+    for command in (make, judge, rows, report):
         command.add_argument("--out", type=Path, default=FOLDER, help="the folder of the nights")
-    for command in (make, judge):
-        rules = Path("checks/thresholds.toml")
-        command.add_argument("--rules", type=Path, default=rules, help="the limits: a thresholds.toml")
+    for command in (make, judge, rows):
+        limits = Path("checks/thresholds.toml")
+        command.add_argument("--rules", type=Path, default=limits, help="the limits: a thresholds.toml")
     return parser
 
 

@@ -29,6 +29,7 @@ def markdown(streams: Sequence[Nights]) -> str:
         found, count = decisions(each["verdicts"]), len(each["verdicts"])
         days = [verdict["today"] for verdict in each["verdicts"]]
         span = f"{days[0]} to {days[-1]}, every {each['every']} days" if days else "none"
+        span += ", rules on rows alone" if each.get("only") else ""
         cells = [str(found["PROMOTE"]), *(shown(found[name], count) for name in ("HOLD", "REJECT"))]
         lines.append(f"| `{each['recipe']}` | {count} | {span} | {' | '.join(cells)} |")
     lines += ["", "| stream | rule | rejects | holds | only reports |", "|---|---|---:|---:|---:|"]

@@ -98,6 +98,23 @@ def test_nights_that_were_not_made_are_asked_for(tmp_path, capsys):
 
 
 @pytest.mark.slow
+def test_the_rules_on_rows_alone_need_no_bundle(root, tmp_path, capsys):
+    """Two nights of the shop, one with the champion of two weeks before; the table says which rules they are."""
+    out, document = tmp_path / "nights", tmp_path / "BENCHMARKS.md"
+    command = ["rows", "--recipe", str(root / "drill/streams/shop.py"), "--today", "2025-03-15"]
+
+    assert main([*command, "--nights", "2", "--every", "14", "--out", str(out)]) == 0
+    assert main(["report", str(out), "--document", str(document)]) == 0
+    verdicts = json.loads((out / "nights.json").read_text())["verdicts"]
+    assert [each["today"] for each in verdicts] == ["2025-03-01", "2025-03-15"]
+    rules = {each["rule"] for each in verdicts[0]["findings"]}
+    assert {"data.clock", "data.pile_ups", "leak.solo", "labels.balance", "upstream.units"} <= rules
+    assert "NOT_RUN" not in {each["outcome"] for verdict in verdicts for each in verdict["findings"]}
+    assert "every 14 days, rules on rows alone" in document.read_text()
+    assert "[  2 of 2]" in capsys.readouterr().out
+
+
+@pytest.mark.slow
 def test_a_clean_night_goes_through_the_gate(root, tmp_path):
     """Two bundles, one verdict, one table."""
     out, document = tmp_path / "nights", tmp_path / "BENCHMARKS.md"
