@@ -160,6 +160,7 @@ bench-delay: .venv/work/installed ## train while outcomes are still coming in, i
 
 bench-gate: .venv/work/installed ## simulate the gate's comparison: acceptance, cumulative loss, coverage of intervals, into BENCHMARKS.md  [REPEATS=200]
 	@OMP_NUM_THREADS=1 $(WORK) -m bench.gate.gate_simulation --repeats $(or $(REPEATS),200)
+	@OMP_NUM_THREADS=1 $(WORK) -m bench.gate.decision_simulation
 
 bench-policy: export STREAMS ?= ../shared/data
 bench-policy: BENCHED := LENGTHS=0 POLICIES=never,always,proven,expected

@@ -9,6 +9,7 @@ SECTIONS = (
     "scorer",
     "before",
     "gate",
+    "decision",
     "speed",
     "drill",
     "nights",

@@ -8,12 +8,15 @@ import numpy as np
 
 from bench.gate.gate_streams import LEAST, Stream, scores
 from checks.comparison.bootstrap import Blocks, measures, paired
+from checks.comparison.gain_effect import PRIOR, widening
 from checks.decision.proven_findings import finding
 from contracts.thresholds import Compare
 
 GAPS = (-0.03, -0.02, -0.015, -0.01, -0.005, -0.0025, 0.0, 0.005, 0.01)
 SIZES = (500, 2_000, 10_000)
 METRIC, DAYS = "roc_auc", 14
+#: The factor on intervals for the effect of the period, as the gate has it where nothing is known of the stream.
+WIDENED = widening({METRIC: PRIOR}, METRIC)
 #: How much worse the champion is than the best possible model, so that a candidate can be better.
 ROOM = 0.012
 
@@ -48,7 +51,7 @@ def acceptance(stream: Stream, rows: int, gap: float, rules: Compare, repeats: i
         both = measures(METRIC, truth, *(scores(stream.logit[some], s, random) for s in noises))
         day, key = (np.unique(c[some], return_inverse=True)[1] for c in (stream.day, stream.key))
         blocks = Blocks(day, key, rules.draws, rules.seed + each)
-        found = paired(METRIC, (both[0], both[1]), blocks, rules.confidence, rules.min_days)
+        found = paired(METRIC, (both[0], both[1]), blocks, rules.confidence, rules.min_days, WIDENED)
         counts[finding("compare", found, margin, "the champion").outcome] += 1
         counts["at_least"] += found.value >= 0
         counts["tolerance"] += found.value >= -margin

@@ -13,10 +13,13 @@ import numpy as np
 
 from bench.gate.gate_streams import LEAST, Array, Stream, scores
 from checks.comparison.bootstrap import Blocks, measures, paired
+from checks.comparison.gain_effect import PRIOR, widening
 from checks.decision.proven_findings import finding
 from contracts.thresholds import Compare
 
 NIGHTS, DECAY, DAYS, METRIC = 120, 0.0006, 14, "roc_auc"
+#: The factor on intervals for the effect of the period, as the gate has it where nothing is known of the stream.
+WIDENED = widening({METRIC: PRIOR}, METRIC)
 WAYS = ("candidate >= champion", "within the margin of the champion", "the gate without anchor", "the gate")
 
 
@@ -71,7 +74,7 @@ def _accepts(
         rivals[0] = min(rules.binary.anchor[METRIC], rivals[0])
     for rival, limit in rivals.items():
         one, other = measures(METRIC, truth, ours, serve(rival))
-        gap = paired(METRIC, (one, other), blocks, rules.confidence, rules.min_days)
+        gap = paired(METRIC, (one, other), blocks, rules.confidence, rules.min_days, WIDENED)
         if finding("compare", gap, limit, "it").outcome != "PASS":
             return False
     return True
