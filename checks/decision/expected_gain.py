@@ -15,6 +15,8 @@ older, and b those by which its served model is:
 It lands where E[d | y] > 0 and P(d < -margin | y) < max_risk: the action with the larger expected value (Raiffa and
 Schlaifer 1961, ch. 5), within a bound on the risk of a loss. The prior is empirical Bayes (Robbins 1956; Efron and Morris
 1975): S, v and t come from the ledger of earlier verdicts or a backtest. Without them S and v are 0 and t is the margin.
+The mean is moved from y + S(b) - S(a) by e at most (a limited translation; Efron and Morris 1972): a candidate that measures
+far below what models before it did is not like them, and has a fault that the prior does not know.
 Candidate and champion are compared on the same rows, so a comparison has seen the champion's greater age already: only
 the difference of S(b) and S(a) is added.
 """
@@ -79,9 +81,11 @@ def expected_gain(gap: Gap, margin: float, known: Staleness, ages: Ages) -> Expe
     total = prior + error**2
     share = prior / total if total else 1.0
     surprise = gap.value - seen
-    mean = seen + share * surprise + served - seen
+    moved = min(max((share - 1) * surprise, -error), error)
+    mean = gap.value + moved + served - seen
     variance = share * error**2 + abs(of_served**2 - of_seen**2)
-    changed = spread**2 / total * surprise if total else surprise
+    fresher = served + (of_seen**2 / total * surprise if total else 0.0)
+    changed = mean - fresher
     far = normal * spread * math.sqrt(max(0.0, 1 - spread**2 / total)) if total else 0.0
     return ExpectedGain(
         gap.metric,
@@ -90,7 +94,7 @@ def expected_gain(gap: Gap, margin: float, known: Staleness, ages: Ages) -> Expe
         changed,
         changed - far,
         changed + far,
-        mean - changed,
+        fresher,
         ages.served,
         known.daily(ages.served),
         margin,

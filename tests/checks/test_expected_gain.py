@@ -34,12 +34,13 @@ def gap(value, error=0.002, days=14, holdout=14, metric="log_loss", theirs=0.45)
 
 @given(st.floats(-0.05, 0.05), st.floats(1e-4, 0.05), st.floats(0, 18), st.floats(0, 18))
 def test_it_is_the_conditional_expectation_of_a_joint_normal(value, error, compared, served):
-    """Computed by the general formula from the covariance of measurement and gain."""
+    """Computed by the general formula from the covariance of measurement and gain; the prior moves it by one error at most."""
     found = expected_gain(gap(value, error), MARGIN, KNOWN, Ages(compared, served))
     (seen, of_seen), (later, of_later) = KNOWN.after(compared), KNOWN.after(served)
     joint = np.array([[MARGIN**2 + of_seen**2 + error**2, MARGIN**2 + of_seen**2], [0, MARGIN**2 + of_seen**2]])
     slope = joint[0, 1] / joint[0, 0]
-    mean = later + slope * (value - seen)
+    whole = later + slope * (value - seen)
+    mean = float(np.clip(whole, value + later - seen - error, value + later - seen + error))
     variance = joint[1, 1] - slope * joint[0, 1] + abs(of_later**2 - of_seen**2)
 
     assert found.mean == pytest.approx(mean, abs=1e-9)
@@ -59,6 +60,7 @@ def test_it_is_the_conditional_expectation_of_a_joint_normal(value, error, compa
         (+0.001, 0.200, UNKNOWN, 9, "INCONCLUSIVE"),  # the comparison says nothing
         (-0.012, 0.002, KNOWN, 9, "FAIL"),  # surely worse, whatever the age
         (-0.012, 0.005, KNOWN, 9, "INCONCLUSIVE"),
+        (-0.025, 0.012, KNOWN, 18, "INCONCLUSIVE"),  # unlike the models before: the prior does not excuse it
     ],
 )
 def test_what_lands_holds_and_is_rejected(value, error, known, days, outcome):
