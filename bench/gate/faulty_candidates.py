@@ -70,7 +70,7 @@ def _best(model: Any, rows: Any, contract: Any) -> str:
     from model.data import encoded_target, model_inputs  # noqa: PLC0415
 
     truth, random = encoded_target(rows, contract), np.random.default_rng(0)
-    worst = {}
+    worst: dict[str, float] = {}
     for name in contract.feature_names:
         shuffled = rows.assign(**{name: random.permutation(rows[name].to_numpy())})
         scores = model.predict_proba(model_inputs(shuffled, contract))[:, 1]
@@ -82,13 +82,13 @@ def _gap(candidate: Any, champion: Any, rows: Any, contract: Any, rules: Compare
     from model.data import encoded_target, model_inputs  # noqa: PLC0415
 
     truth = encoded_target(rows, contract).astype(float)
-    scores = [model.predict_proba(model_inputs(rows, contract))[:, 1] for model in (candidate, champion)]
+    ours, theirs = (model.predict_proba(model_inputs(rows, contract))[:, 1] for model in (candidate, champion))
     day, key = (
         np.unique(each, return_inverse=True)[1] for each in (rows[contract.time].dt.floor("D"), rows[contract.key])
     )
     blocks = Blocks(day, key, rules.draws, rules.seed)
     wide = widening({METRIC: PRIOR}, METRIC)
-    return paired(METRIC, measures(METRIC, truth, *scores), blocks, rules.confidence, rules.min_days, wide)
+    return paired(METRIC, measures(METRIC, truth, ours, theirs), blocks, rules.confidence, rules.min_days, wide)
 
 
 def _lands(gap: Gap, rules: Compare, decide: str) -> bool:
