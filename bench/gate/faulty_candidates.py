@@ -88,7 +88,8 @@ def _gap(candidate: Any, champion: Any, rows: Any, contract: Any, rules: Compare
     )
     blocks = Blocks(day, key, rules.draws, rules.seed)
     wide = widening({METRIC: PRIOR}, METRIC)
-    return paired(METRIC, measures(METRIC, truth, ours, theirs), blocks, rules.confidence, rules.min_days, wide)
+    one, other = measures(METRIC, truth, ours, theirs)
+    return paired(METRIC, (one, other), blocks, rules.confidence, rules.min_days, wide)
 
 
 def _lands(gap: Gap, rules: Compare, decide: str) -> bool:
