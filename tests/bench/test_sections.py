@@ -26,5 +26,5 @@ def test_a_section_is_replaced_and_the_others_stay(tmp_path_factory, puts):
 
 def test_a_name_of_no_section_is_refused(tmp_path):
     """Rather than written where nobody finds it."""
-    with pytest.raises(ValueError, match="sections are scorer, before, gate, speed, drill"):
+    with pytest.raises(ValueError, match="sections are scorer, before, gate, decision, speed"):
         put(tmp_path / "B.md", "scoerr", "")
