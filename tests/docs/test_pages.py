@@ -12,7 +12,7 @@ from docs.generate.package_pictures import PACKAGES, PICTURES, picture
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(path for path in (ROOT / "docs").rglob("*.md") if path.parent.name != "reference")
 #: Paths that are made by a command, or are patterns.
-MADE = {"serve/live.toml", "requirements/NAME.in"}
+MADE = {"checks/staleness.json", "serve/live.toml", "requirements/NAME.in"}
 OURS = "backtest|bench|checks|contracts|docs|drill|forge|model|monitoring|reporting|requirements|serve|tests"
 
 
