@@ -39,7 +39,12 @@ PACKAGES: dict[str, list[list[Box]]] = {
         [("__main__", "gate, anchor")],
         [("gate_inputs", "candidate, champion, anchor"), ("gate", "the steps"), ("reports", "for reviewers")],
         [("measurements", "what takes time"), ("rules", "the table of rules"), ("verdict", "findings to decision")],
-        [("comparison", "paired intervals"), ("insights", "churn, importance"), ("evidence", "rows and scores")],
+        [
+            ("decision", "expected gain"),
+            ("comparison", "paired intervals"),
+            ("insights", "churn, importance"),
+            ("evidence", "rows and scores"),
+        ],
     ],
     "serve": [
         [("__main__", "listens, starts"), ("http", "granian, hot path, tokens")],
