@@ -181,7 +181,7 @@ def train(recipe: Recipe, today: date, *, second_fit: bool = True, refit: bool =
             f"{path}: the estimator ({defined(path, recipe.estimator)}) does not fit:"
             f" {described(path, error)}{unfit(estimator, error, split.train, contract, where)}"
         ) from error
-    late, sentences = chosen.described(trained)
+    late, sentences = chosen.described(trained, release.late if release else {})
     return replace(
         evaluation,
         metrics=measure(contract, encoded_target(split.holdout, contract), scores),
@@ -199,10 +199,11 @@ def release_of(evaluation: Fitted, chosen: TrainingRows, make: Callable[[], Any]
     Raises `DataError` if its scores cannot be used, and what the estimator raises.
     """
     contract, estimator = evaluation.contract, make()
-    chosen.release_set(make).fit(estimator)
+    trained = chosen.release_set(make)
+    trained.fit(estimator)
     check_scores(estimator, predict(estimator, evaluation.split, contract), contract)
     split = Split(chosen.rows, evaluation.split.holdout)
-    return Fitted(estimator, contract, split, evaluation.window, {}, where=evaluation.where)
+    return Fitted(estimator, contract, split, evaluation.window, {}, where=evaluation.where, late=trained.found)
 
 
 def _unstable(

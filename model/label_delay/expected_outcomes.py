@@ -54,31 +54,6 @@ class TrainingSet:
         weights = {} if self.weights is None else {str(weight_argument(estimator)): self.weights[rows]}
         return estimator.fit(self.inputs.iloc[rows], self.truth[rows], **weights)
 
-    def sentences(self, target: str) -> list[str]:
-        """What was done about rows without an outcome of *target*; [] if all have one."""
-        found = self.found
-        if not found:
-            return []
-        missing = f"{target}: {found['unknown']:,} of {found['rows']:,} rows have no outcome yet"
-        if found["method"] == "matured":
-            age = (
-                "the older half" if found["whole_after"] is None else f"rows of {found['whole_after']:g} days and older"
-            )
-            return [f"{missing}; trained on {age} alone, {found['matured']:,} rows with an outcome"]
-        drawn = (
-            "; the estimator takes no sample weights, so that a class is drawn for each" if found.get("drawn") else ""
-        )
-        expected = (
-            f"{missing}; they are trained on with the probability of each class at their age, in {found['steps']} steps"
-            f" (the last one changed the probabilities by {found['change']:.3f} on average){drawn}"
-        )
-        reached = [
-            f"of {each['class']} after {each['known_after']['0.9']:.3g}"
-            for each in found["delay"]
-            if each["known_after"]["0.9"] is not None
-        ]
-        return [expected, *([f"{target}: 90 % of outcomes are known, {', '.join(reached)} days"] if reached else [])]
-
 
 def training_set(
     make: Callable[[], Any], rows: pd.DataFrame, older: pd.DataFrame, contract: Contract, moment: datetime
@@ -104,6 +79,27 @@ def training_set(
     if counts.min() < FEWEST:
         return _matured(every[ripe].tail(len(rows)), contract, found | {"whole_after": None})
     return _expected(make, every, len(older), contract, _Ages(days, there, age >= whole), found)
+
+
+def sentences(found: Mapping[str, Any], target: str) -> list[str]:
+    """What was done about rows without an outcome of *target*, by what a `TrainingSet` found; [] if all have one."""
+    if not found:
+        return []
+    missing = f"{target}: {found['unknown']:,} of {found['rows']:,} rows have no outcome yet"
+    if found["method"] == "matured":
+        age = "the older half" if found["whole_after"] is None else f"rows of {found['whole_after']:g} days and older"
+        return [f"{missing}; trained on {age} alone, {found['matured']:,} rows with an outcome"]
+    drawn = "; the estimator takes no sample weights, so that a class is drawn for each" if found.get("drawn") else ""
+    expected = (
+        f"{missing}; they are trained on with the probability of each class at their age, in {found['steps']} steps"
+        f" (the last one changed the probabilities by {found['change']:.3f} on average){drawn}"
+    )
+    reached = [
+        f"of {each['class']} after {each['known_after']['0.9']:.3g}"
+        for each in found["delay"]
+        if each["known_after"]["0.9"] is not None
+    ]
+    return [expected, *([f"{target}: 90 % of outcomes are known, {', '.join(reached)} days"] if reached else [])]
 
 
 @dataclass(frozen=True)

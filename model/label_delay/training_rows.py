@@ -20,7 +20,7 @@ from contracts.row_contract import Contract, ContractError
 from model.data import DataError, Split, check, cut_at, split_by_time
 from model.declarations import Declared
 from model.label_delay.delay_curves import WHOLE, whole_after
-from model.label_delay.expected_outcomes import TrainingSet, training_set
+from model.label_delay.expected_outcomes import TrainingSet, sentences, training_set
 from model.label_delay.known_outcomes import DAY, as_of, delays, known
 from model.recipe_errors import words_of
 
@@ -58,8 +58,11 @@ class TrainingRows:
         rows, older = (as_of(each, self.contract, self.night) for each in (self.split.train, before))
         return training_set(make, rows, older, self.contract, self.night)
 
-    def described(self, trained: TrainingSet) -> tuple[dict[str, Any], list[str]]:
-        """JSON values and sentences on outcomes that come late and on what is *trained* with them; empty without any."""
+    def described(self, evaluation: TrainingSet, release: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+        """JSON values and sentences on outcomes that come late; empty without any.
+
+        They are what was found for the *evaluation* model and, if there is one, for the *release* model.
+        """
         if not self.found:
             return {}, []
         target = self.contract.target.name
@@ -69,7 +72,8 @@ class TrainingRows:
             f" does, where {holdout['known'] / holdout['rows']:.1%} of {holdout['rows']:,} outcomes are known; rows without"
             " one are not counted"
         )
-        return {**self.found, "evaluation": dict(trained.found)}, [*self.remarks, *trained.sentences(target), night]
+        found = {**self.found, "evaluation": dict(evaluation.found), **({"release": dict(release)} if release else {})}
+        return found, [*self.remarks, *sentences(release or evaluation.found, target), night]
 
     def release_set(self, make: Callable[[], Any]) -> TrainingSet:
         """What the release model is trained on: all rows of the window, as of its end."""

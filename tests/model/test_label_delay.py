@@ -18,7 +18,7 @@ from sklearn.preprocessing import StandardScaler
 from contracts.row_contract import Contract, Feature, Target
 from model.data import DataError, check, encoded_target, model_inputs
 from model.label_delay.delay_curves import Curve, delay_model, whole_after
-from model.label_delay.expected_outcomes import STEPS, training_set, weight_argument
+from model.label_delay.expected_outcomes import STEPS, sentences, training_set, weight_argument
 from model.label_delay.known_outcomes import as_of, known
 from model.train import train
 
@@ -122,7 +122,7 @@ def test_what_was_done_is_said():
     assert slow["by"][0] == fast["by"][0] == "lead"
     assert slow["known_after"]["0.9"] == pytest.approx(2 + LEAD * np.log(10), rel=0.15)
     assert fast["known_after"]["0.9"] < slow["known_after"]["0.9"] / 1.5
-    first, second = found.sentences("y")
+    first, second = sentences(found.found, "y")
     assert first.startswith(
         f"y: {found.found['unknown']:,} of {len(rows):,} rows have no outcome yet; they are trained"
     )
@@ -137,7 +137,7 @@ def test_a_class_is_drawn_where_there_are_no_sample_weights():
 
     assert found.weights is None
     assert len(found.truth) == len(rows)
-    assert "a class is drawn for each" in found.sentences("y")[0]
+    assert "a class is drawn for each" in sentences(found.found, "y")[0]
 
 
 @pytest.mark.parametrize(
@@ -163,7 +163,7 @@ def test_rows_that_all_have_an_outcome_are_trained_on_as_they_are():
     found = training_set(linear, rows, rows.iloc[:0], CONTRACT, NOW)
 
     assert found.weights is None
-    assert found.sentences("y") == []
+    assert sentences(found.found, "y") == []
     pd.testing.assert_frame_equal(found.inputs, model_inputs(rows, CONTRACT))
     assert (found.truth == encoded_target(rows, CONTRACT)).all()
 
@@ -176,7 +176,7 @@ def test_without_old_rows_matured_outcomes_alone_are_trained_on():
     found = training_set(linear, rows, pd.DataFrame(), CONTRACT, NOW)
 
     assert (found.found["method"], found.found["whole_after"]) == ("matured", None)
-    assert "trained on the older half alone" in found.sentences("y")[0]
+    assert "trained on the older half alone" in sentences(found.found, "y")[0]
 
 
 def test_with_a_maturity_the_rows_older_than_it_are_trained_on():
@@ -188,7 +188,7 @@ def test_with_a_maturity_the_rows_older_than_it_are_trained_on():
 
     assert found.found["method"] == "matured"
     assert found.found["matured"] == len(found.truth) == len(rows)
-    assert "rows of 20 days and older" in found.sentences("y")[0]
+    assert "rows of 20 days and older" in sentences(found.found, "y")[0]
 
 
 def test_a_regression_is_trained_on_matured_rows():
