@@ -32,7 +32,14 @@ NOT_COPIED = (".git", ".venv", ".demo", ".forge", "build", ".*_cache", "__pycach
 LIVE = "serve/live.toml"
 #: What measures takes minutes; its parts are tested in tests/bench and tests/drill.
 LONG = {
-    *("make bench", "make bench-experiment", "make bench-gate", "make bench-scale", "make bench-watch"),
+    *(
+        "make bench",
+        "make bench-experiment",
+        "make bench-delay",
+        "make bench-gate",
+        "make bench-scale",
+        "make bench-watch",
+    ),
     "make bench-policy",
     "make bench-watch POOLS=generated",
     *("make soak", "make drill", "make drill-nights"),
