@@ -20,6 +20,7 @@ from model.declarations import declared
 from model.features.add_drop import add, drop, undecided
 from model.features.column_lists import mentions
 from model.features.recipe_syntax import EditError
+from model.label_delay.known_outcomes import known
 from model.onnx_export.export import to_graph
 from model.train import Fitted, training_window
 
@@ -150,16 +151,21 @@ def _read(text: str, path: Path) -> ModuleType:
 
 
 def _loaded(recipe: ModuleType, today: date) -> pd.DataFrame:
-    """The rows of the last part of the window, as returned by `load`."""
+    """The rows of the last part of the window, as returned by `load`; of the first where outcomes come late."""
     start, end = training_window(recipe, today)
-    start = max(start, end - max((end - start) / SHARE, timedelta(days=1)))
+    part, night = max((end - start) / SHARE, timedelta(days=1)), end
+    if recipe.CONTRACT.target.comes_late:
+        end = min(end, start + part)
+    start = max(start, end - part)
     rows = recipe.load(start, end)
     absent = {each.name for each in recipe.CONTRACT.features} - {*rows.columns}
-    return rows if absent else check(rows, recipe.CONTRACT, start, end, declared(recipe))
+    return rows if absent else check(rows, recipe.CONTRACT, start, end, declared(recipe), known_by=night)
 
 
 def _fitted(recipe: ModuleType, rows: pd.DataFrame, today: date) -> Any:
     contract: Contract = recipe.CONTRACT
+    if contract.target.comes_late:
+        rows = rows[known(rows, contract)].reset_index(drop=True)
     if len(rows) > ROWS:
         rows = rows.sample(ROWS, random_state=0).sort_index(ignore_index=True)
     estimator = recipe.estimator()

@@ -297,3 +297,19 @@ def test_what_a_column_transformer_drops_is_seen(columns, left_out):
     for remainder in ("drop", "passthrough"):
         made = make_pipeline(ColumnTransformer([("x", "passthrough", columns)], remainder=remainder))
         assert drops(made.fit(frame), "b") == (left_out and remainder == "drop")
+
+
+def test_an_edit_is_tried_on_rows_that_have_an_outcome(recipe, capsys):
+    """Where outcomes come late, the newest rows have none; the file is written all the same."""
+    text = recipe.read_text().replace(
+        'late or more, or cancelled"),\n', 'late or more, or cancelled", known_at="seen"),\n'
+    )
+    text = text.replace(
+        "    return rows\n", '    rows["seen"] = rows["scheduled_at"] + timedelta(days=20)\n    return rows\n', 1
+    )
+    recipe.write_text(text)
+    words = ["--value", 'rows["minute"] // 60', "--recipe", str(recipe), "--today", "2013-03-20"]
+
+    assert main(["feature", "add", "hour", *words]) == OK, capsys.readouterr()
+    assert 'Feature("hour"' in recipe.read_text()
+    assert 'known_at="seen"' in recipe.read_text()
