@@ -95,11 +95,11 @@ def sentences(found: Mapping[str, Any], target: str) -> list[str]:
         f" (the last one changed the probabilities by {found['change']:.3f} on average){drawn}"
     )
     reached = [
-        f"of {each['class']} after {each['known_after']['0.9']:.3g}"
+        f"{each['class']} after " + ("more days than were observed" if days is None else f"{days:.3g} days")
         for each in found["delay"]
-        if each["known_after"]["0.9"] is not None
+        for days in (each["known_after"]["0.9"],)
     ]
-    return [expected, *([f"{target}: 90 % of outcomes are known, {', '.join(reached)} days"] if reached else [])]
+    return [expected, f"{target}: 90 % of outcomes are known: {', '.join(reached)}"]
 
 
 @dataclass(frozen=True)

@@ -300,16 +300,16 @@ def test_what_a_column_transformer_drops_is_seen(columns, left_out):
 
 
 def test_an_edit_is_tried_on_rows_that_have_an_outcome(recipe, capsys):
-    """Where outcomes come late, the newest rows have none; the file is written all the same."""
+    """Where outcomes come late, the newest rows have none; an estimator that breaks is found all the same."""
     text = recipe.read_text().replace(
         'late or more, or cancelled"),\n', 'late or more, or cancelled", known_at="seen"),\n'
     )
     text = text.replace(
         "    return rows\n", '    rows["seen"] = rows["scheduled_at"] + timedelta(days=20)\n    return rows\n', 1
     )
+    text = text.replace("encoder, CATEGORIES)]", 'encoder, CATEGORIES), ("wet", "passthrough", ["hum" + "id"])]')
     recipe.write_text(text)
-    words = ["--value", 'rows["minute"] // 60', "--recipe", str(recipe), "--today", "2013-03-20"]
 
-    assert main(["feature", "add", "hour", *words]) == OK, capsys.readouterr()
-    assert 'Feature("hour"' in recipe.read_text()
-    assert 'known_at="seen"' in recipe.read_text()
+    assert main(["feature", "drop", "humid", "--recipe", str(recipe), "--today", "2013-03-20"]) == USAGE
+    assert "humid" in capsys.readouterr().err
+    assert recipe.read_text() == text

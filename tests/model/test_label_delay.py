@@ -126,7 +126,7 @@ def test_what_was_done_is_said():
     assert first.startswith(
         f"y: {found.found['unknown']:,} of {len(rows):,} rows have no outcome yet; they are trained"
     )
-    assert second.startswith("y: 90 % of outcomes are known, of False after ")
+    assert second.startswith("y: 90 % of outcomes are known: False after ")
 
 
 def test_a_class_is_drawn_where_there_are_no_sample_weights():
