@@ -310,6 +310,6 @@ def test_an_edit_is_tried_on_rows_that_have_an_outcome(recipe, capsys):
     text = text.replace("encoder, CATEGORIES)]", 'encoder, CATEGORIES), ("wet", "passthrough", ["hum" + "id"])]')
     recipe.write_text(text)
 
-    assert main(["feature", "drop", "humid", "--recipe", str(recipe), "--today", "2013-03-20"]) == USAGE
+    assert main(["feature", "drop", "humid", "--recipe", str(recipe), "--today", "2013-06-20"]) == USAGE
     assert "humid" in capsys.readouterr().err
     assert recipe.read_text() == text
