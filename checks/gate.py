@@ -8,7 +8,7 @@ line there), `waivers` and `verdict` decide, and `reports` writes.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -17,11 +17,13 @@ from checks.comparison.compare import promotion_summary
 from checks.evidence import gather
 from checks.gate_inputs import GateInputs
 from checks.insights.review import Review
-from checks.measurements import measure
+from checks.measurements import Measurements, measure
 from checks.reports.evidence_charts import drawn
 from checks.reports.html_page import page as html_page
 from checks.reports.pull_request import markdown, refused_markdown
 from checks.rules.registry import required_rules, run_rules
+from checks.rules.repeated_holds import Hold, held_line, recorded_holds, repeats
+from checks.rules.repeated_holds import accept as accept_holds
 from checks.verdict import Verdict, judge
 from checks.verdict_json import verdict_json
 from checks.waiver_answers import waivers_to_paste
@@ -63,17 +65,30 @@ def run_gate(
 
     evidence = gather(candidate, champion, inputs.anchor, inputs.anchor_unreadable)
     measured = measure(evidence, inputs, limits.gate, deepchecks_page, progress, without)
-    findings = waive(run_rules(measured), waivers, today)
+    earlier, hold = recorded_holds(inputs.notes), _hold(inputs, measured)
+    findings = waive(accept_holds(run_rules(measured), hold, earlier), waivers, today)
     table = measured.comparison.table
     summary = promotion_summary(table, champion.version if champion else "", waived(findings))
     is_champion = champion is not None and champion.digest == candidate.digest
     verdict = judge(findings, required_rules(measured), not is_champion, summary)
+    hold = replace(hold, rules=tuple(each.rule for each in verdict.findings if each.holds))
+    if verdict.decision == "HOLD" and (since := repeats(hold, earlier)):
+        verdict = replace(verdict, summary=f"{verdict.summary} {since}")
 
     accept = waivers_to_paste(verdict.findings, today)
     report = markdown(verdict, measured, limits.land.max_churn, accept)
+    if verdict.decision == "HOLD" and hold.rules:
+        report += held_line(hold) + "\n"
     charts = drawn(evidence, table[0].metric) if table else ()
     page = html_page(verdict, measured.review, table, candidate.manifest, charts, accept)
     return GateResult(verdict, report, page, {**verdict_json(inputs, verdict, measured), "accept": accept})
+
+
+def _hold(inputs: GateInputs, measured: Measurements) -> Hold:
+    """What tonight's candidate is compared with, for the record of what holds it."""
+    champion, anchor = (each.digest if each else "" for each in (inputs.champion, inputs.anchor_slot))
+    use = measured.use
+    return Hold(use.last, use.contract, inputs.candidate.digest, champion, anchor, ())
 
 
 def _refused(inputs: GateInputs) -> GateResult:
