@@ -17,6 +17,8 @@ KEYS = {
     "challenger": ("version", "digest", "share", "mode"),
     "anchor": ("version", "digest", "share"),
 }
+#: A bundle's name: the minute of the build, and the first digits of its digest: twelve, in old bundles seven.
+VERSION = re.compile(r"\d{8}T\d{4}-([0-9a-f]{12}|[0-9a-f]{7})")
 _VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z-]{0,63}")
 _SALT = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,63}")
 

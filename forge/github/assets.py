@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from contracts.bundle_content import sha256
-from contracts.live_tables import DIGEST
+from contracts.live_tables import DIGEST, VERSION
 from forge.bundles.bundle_files import MANIFEST, digest_in, parse_manifest
 from forge.github.api_errors import RefusedError
 from forge.github.hidden_metadata import body_of, parse_body
@@ -23,8 +23,6 @@ from forge.github.rest import Rest, surely
 from forge.interface import ForgeError, Release
 from forge.records import Meta
 
-#: Minute of the build and first digits of the digest: twelve, in older versions seven.
-VERSION = re.compile(r"\d{8}T\d{4}-(?:[0-9a-f]{12}|[0-9a-f]{7})")
 ATTESTATION = "attestation.jsonl"
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 _STATES = ("candidate", "published", "withdrawn")

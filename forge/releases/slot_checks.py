@@ -8,12 +8,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from contracts.live_config import LIVE, Live, Slot, champions_of, digests_of, moves, parse_live, withdrawn_by
-from contracts.live_tables import ROLES
+from contracts.live_tables import ROLES, VERSION
 from forge.bundles.fetched_bundle import fetch
 from forge.interface import Change, Forge, ForgeError, Release
 
-#: Minute of the build and first digits of the digest.
-_NAME = re.compile(r"\d{8}T\d{4}-([0-9a-f]{7,64})")
 #: The heading of a report in a release's notes.
 _VERDICT = re.compile(r"^## \S+ (PROMOTE|HOLD|REJECT)\s*$", re.MULTILINE)
 
@@ -81,7 +79,7 @@ def unfetched(forge: Forge, slots: Mapping[str, Slot]) -> list[str]:
 
 
 def _misnamed(slot: Slot, known: Mapping[str, set[str]]) -> Iterator[str]:
-    name, digests = _NAME.fullmatch(slot.version), known.get(slot.version, set())
+    name, digests = VERSION.fullmatch(slot.version), known.get(slot.version, set())
     if not name:
         yield "this is not a bundle's name; expected one such as 20261123T0317-a1b2c3d4e5f6"
     elif not slot.digest.startswith(f"sha256:{name[1]}"):

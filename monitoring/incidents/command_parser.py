@@ -8,12 +8,12 @@ import re
 from dataclasses import dataclass
 from datetime import date
 
+from contracts.live_tables import VERSION
 from monitoring.incidents.comment_lines import plain_lines
 
 NAMES = ("ack", "expected", "retrain", "rollback", "explain", "help")
 LONGEST_ACK = 90
 _HOURS = {"h": 1, "d": 24, "w": 168}
-_VERSION = r"\d{8}T\d{4}-(?:[0-9a-f]{12}|[0-9a-f]{7})"
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def _read_expected(rest: str) -> Command | str:
 
 def _read_rollback(rest: str) -> Command | str:
     version = rest.strip("`")
-    if version and not re.fullmatch(_VERSION, version):
+    if version and not VERSION.fullmatch(version):
         return "`/rollback` takes no argument or a version, such as `20260101T0317-a1b2c3d4e5f6`."
     return Command("rollback", version=version)
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import json
 import math
-import re
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from contracts.bundle_content import EVALUATION, content_digest, read_regular, sha256
+from contracts.live_tables import VERSION
 
 #: 1: one model. 2: `model.onnx` is the release model, and the evaluation model travels in the evidence.
 FORMATS = (1, 2)
@@ -22,8 +22,6 @@ MODEL, MANIFEST, EVIDENCE = "model.onnx", "manifest.json", "evidence"
 REQUIRED = ("version", "digest", "task", "contract", "files", "golden")
 #: Bytes of the largest manifest, rows that are replayed, and the largest tolerance of their scores.
 LARGEST, MOST_GOLDEN, LOOSEST = 64 * 2**20, 10_000, 0.05
-#: The minute it was made in, and how its digest begins: twelve digits, in old bundles seven.
-VERSION = re.compile(r"\d{8}T\d{4}-([0-9a-f]{12}|[0-9a-f]{7})")
 
 
 class BundleError(Exception):
