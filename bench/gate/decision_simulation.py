@@ -59,6 +59,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--repeats", type=int, default=1_000, help="of each point (default: 1,000)")
+    parser.add_argument(
+        "--fits", type=int, default=1, help="seeds of the fitted candidates with a fault, 0 for none (default: 1)"
+    )
     parser.add_argument("--out", type=Path, default=ROOT / "BENCHMARKS.md")
     args = parser.parse_args(arguments)
     began, rules, runs = time.monotonic(), read_rules(ROOT / "checks/thresholds.toml").gate.compare, args.repeats // 10
@@ -81,10 +84,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for rule in ("never", "always", *RULES)
     ]
     print(f"[{time.monotonic() - began:.0f} s] streams; fitting candidates with a fault ...", flush=True)
-    faulty = list(tries(ROOT / "model/recipe.py", rules, max(1, args.repeats // 500)))
-    command = "python -m bench.gate.decision_simulation" + (
-        f" --repeats {args.repeats}" if args.repeats != 1_000 else ""
-    )
+    faulty = list(tries(ROOT / "model/recipe.py", rules, args.fits)) if args.fits else []
+    command = "python -m bench.gate.decision_simulation"
+    for name in ("repeats", "fits"):
+        if getattr(args, name) != parser.get_default(name):
+            command += f" --{name} {getattr(args, name)}"
     lines = section(rules, curves, creep, streams, faulty, command, time.monotonic() - began)
     put(args.out, "decision", "\n".join(lines))
     print(f"{args.out} is written")
@@ -150,17 +154,7 @@ def section(
         "| a day of age costs | error of a gain | never | always | expected | proven |",
         "|---:|---:|---:|---:|---:|---:|",
         *_streams(streams),
-        "",
-        "### Candidates with a fault",
-        "",
-        (
-            "Fitted on the default recipe's flights, judged on the default holdout against a champion of the week before, by the"
-            " primary metric alone and without any known staleness. Other rules are not counted."
-        ),
-        "",
-        "| fault | candidates | mean gain | mean standard error | promoted by expectation | by proof |",
-        "|---|---:|---:|---:|---:|---:|",
-        *_faults(faulty),
+        *(_faults(faulty) if faulty else ()),
     ]
 
 
@@ -188,7 +182,18 @@ def _streams(found: Sequence[Realised]) -> list[str]:
 
 
 def _faults(found: Sequence[Try]) -> list[str]:
-    lines = []
+    lines = [
+        "",
+        "### Candidates with a fault",
+        "",
+        (
+            "Fitted on the default recipe's flights, judged on the default holdout against a champion of the week before, by the"
+            " primary metric alone and without any known staleness. Other rules are not counted."
+        ),
+        "",
+        "| fault | candidates | mean gain | mean standard error | promoted by expectation | by proof |",
+        "|---|---:|---:|---:|---:|---:|",
+    ]
     for fault in FAULTS:
         here = [each for each in found if each.fault == fault]
         value, error = (float(np.mean([getattr(each.gap, name) for each in here])) for name in ("value", "error"))
