@@ -36,6 +36,7 @@ from model.features.recipe_edit import Edited
 from model.features.recipe_syntax import EditError
 from model.new_recipe.dry_run import dry_run
 from model.new_recipe.questions import asking, guessed
+from model.new_recipe.recipe_commit import commit_of, committed
 from model.new_recipe.recipe_draft import Asked, draft
 from model.new_recipe.recipe_text import described, plain_name, recipe_text
 from model.new_recipe.source_table import SourceError, read_query, read_table
@@ -45,7 +46,6 @@ from model.onnx_export.export import ExportError, export, read_manifest
 from model.onnx_export.parity import ParityError
 from model.point_in_time import differing
 from model.proposals.proposal import bundle_in, gains, propose
-from model.recipe_commit import commit_of, committed
 from model.serving_skew import remarks, skew_at
 from model.train import RecipeError, read_recipe, train
 

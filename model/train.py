@@ -20,6 +20,8 @@ from contracts.tolerance import changed_share
 from model.data import NOWHERE, DataError, Split, check, encoded_target, model_inputs
 from model.declarations import Declared, Recipe, declared, defined
 from model.estimator_scores import Scores, check_scores, measure, scores_of
+from model.given_columns import described as columns_given
+from model.given_columns import with_columns
 from model.label_delay.expected_outcomes import TrainingSet
 from model.label_delay.training_rows import TrainingRows, training_rows
 from model.notices import remarks
@@ -101,6 +103,7 @@ def read_recipe(path: Path) -> ModuleType:
         raise RecipeError(f"{path}: HOLDOUT is {holdout!r}; expected a time such as timedelta(days=14)")
     if missing:
         raise RecipeError(f"{path} has no {', '.join(missing)}; model/recipe.py is a complete example")
+    recipe.estimator = with_columns(recipe.estimator, recipe.CONTRACT)  # type: ignore[attr-defined]
     return recipe
 
 
@@ -185,7 +188,7 @@ def train(recipe: Recipe, today: date, *, second_fit: bool = True, refit: bool =
     return replace(
         evaluation,
         metrics=measure(contract, encoded_target(split.holdout, contract), scores),
-        remarks=(*remarks(loaded, contract), *sentences),
+        remarks=(*remarks(loaded, contract), *sentences, *columns_given(estimator, contract)),
         replay=replay(recipe.load, chosen.newest, contract, (start, end)),
         late=late,
         newest=chosen.newest,
