@@ -87,6 +87,8 @@ def expected_gain(gap: Gap, margin: float, known: Staleness, ages: Ages) -> Expe
     fresher = served + (of_seen**2 / total * surprise if total else 0.0)
     changed = mean - fresher
     far = normal * spread * math.sqrt(max(0.0, 1 - spread**2 / total)) if total else 0.0
+    if abs(moved) == error:  # unlike the models before: the prior does not narrow the interval
+        far = normal * error
     return ExpectedGain(
         gap.metric,
         mean,

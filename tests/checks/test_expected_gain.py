@@ -220,3 +220,11 @@ def test_a_gain_in_money(task, metric, words):
     found = replace(expected_gain(gap(0.01), MARGIN, UNKNOWN, Ages()), metric=metric, mean=0.75)
 
     assert per_day(contract, truth, (ours, theirs), 2, found) == words
+
+
+def test_a_gain_unlike_those_before_keeps_its_own_interval():
+    """The prior moves it by one error, and does not make it look precise."""
+    found = expected_gain(gap(0.20, 0.03), MARGIN, UNKNOWN, Ages(23, 23))
+
+    assert found.mean == pytest.approx(0.17)
+    assert (found.low, found.high) == pytest.approx((0.17 - 1.959964 * 0.03, 0.17 + 1.959964 * 0.03))
