@@ -88,7 +88,6 @@ class ReleaseModel(Table):
     """`[gate.release]`: how far the release model may differ from the evaluation model."""
 
     max_changed: Share
-    max_mean: Number
     max_away: Number
     max_worse: Number
     max_worse_part: Number

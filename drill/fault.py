@@ -120,7 +120,7 @@ class Fault:
         )
 
 
-#: Rules that any damage of a model may fail: worse than the champion, than a baseline, than before.
-WORSE = ("compare.*", "slice*", "model.gain", "model.degradation", "model.calibration")
+#: Rules that any damage of a model may fail: worse than the champion, than a baseline, than before, than its other fit.
+WORSE = ("compare.*", "slice*", "model.gain", "model.degradation", "model.calibration", "release.*")
 #: Rules that a change of the incoming data may fail, too.
 MOVED = ("drift.*", "upstream.*", "data.rewritten", "data.lost", "contract.*")

@@ -83,7 +83,7 @@ RULES: Mapping[str, Rule] = {
     "model.constant": lambda m: behaviour.spread(m.evidence, m.gate.behaviour, m.gate.compare),
     "model.direction": lambda m: behaviour.direction(m.evidence, m.inputs.candidate, m.gate.behaviour),
     "model.stability": lambda m: behaviour.stability(m.inputs.candidate, m.gate.behaviour),
-    "release.*": lambda m: release_rules(m.evidence, m.gate.release),
+    "release.*": lambda m: release_rules(m.evidence, m.inputs.candidate, m.gate.release),
     "release.estimator": lambda m: same_estimator(m.inputs.candidate, m.gate.release),
     "bundle.metadata": lambda m: bundle.metadata(m.evidence, m.inputs.candidate, m.gate.behaviour),
     "bundle.clock": lambda m: bundle.clock(m.inputs.candidate, m.gate.behaviour),

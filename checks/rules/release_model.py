@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from checks.comparison.weighted_metrics import absolute, logarithmic, squared
 from checks.evidence import Array, Evidence, target
@@ -25,7 +26,12 @@ from serve.release.bundle import Bundle
 from serve.release.manifest import MODEL
 
 #: The rules on a bundle with two models.
-RELEASE = ("release.decisions", "release.scores", "release.calibration", "release.fit", "release.estimator")
+RELEASE = DECISIONS, CALIBRATION, FIT, ESTIMATOR = (
+    "release.decisions",
+    "release.calibration",
+    "release.fit",
+    "release.estimator",
+)
 HOLDOUT = "the holdout"
 TINY = 1e-12
 
@@ -34,26 +40,29 @@ TINY = 1e-12
 class Shift:
     """How the scores of the rows called *name* change from the evaluation model to the release model.
 
-    *moved* is the change of the mean, *away* the part of it that leads away from the outcomes, both in standard deviations
-    of the outcomes. *worse* is the rise of the loss, as a share of that of predicting the mean.
+    *away* is the part of the mean's change that leads away from the outcomes, in their standard deviations. *worse* is the
+    rise of the loss, as a share of that of predicting the mean.
     """
 
     name: str
-    moved: float
     away: float
     worse: float
 
 
-def release_rules(evidence: Evidence, limits: ReleaseModel) -> list[Finding]:
-    """The findings on the release model's scores; none where the model that was judged is served."""
-    if evidence.release_scores is None:
+def release_rules(evidence: Evidence, candidate: Bundle, limits: ReleaseModel) -> list[Finding]:
+    """The findings on the release model's scores; none where the model that was judged is served.
+
+    Where outcomes come late, the holdout may begin before the training window: only its rows from there on count.
+    """
+    release, time = evidence.release_scores, evidence.contract.time
+    if release is None:
         return []
-    both = evidence.release_scores, evidence.holdout_scores
-    # Where outcomes come late, the holdout may be older than every row of the release model: drift may explain a rise.
-    extents = evidence.past.extents
-    older = "newest" in extents and extents["newest"]["start"] > extents["holdout"]["start"]
-    outcomes = replace(limits, severity="warn") if older else limits
-    return [_decisions(evidence, both, limits), *_parts_agree(shifts(evidence, *both), limits, outcomes)]
+    inside = (evidence.holdout[time] >= pd.Timestamp(candidate.manifest["release"]["start"])).to_numpy()
+    findings = [_decisions(evidence, release, limits)]
+    if inside.sum() < LEAST_ROWS:
+        return [*findings, *(_not_trained(rule, int(inside.sum())) for rule in (CALIBRATION, FIT))]
+    rows, scores = evidence.holdout[inside].reset_index(drop=True), evidence.holdout_scores[inside]
+    return [*findings, *_parts_agree(shifts(replace(evidence, holdout=rows), release[inside], scores), limits)]
 
 
 def same_estimator(candidate: Bundle, limits: ReleaseModel) -> list[Finding]:
@@ -62,7 +71,7 @@ def same_estimator(candidate: Bundle, limits: ReleaseModel) -> list[Finding]:
         return []
     release, evaluation = (predictors(read_regular(candidate.folder / name)) for name in (MODEL, EVALUATION))
     finding = ruled(
-        "release.estimator",
+        ESTIMATOR,
         release == evaluation,
         f"the release model predicts with {_listed(release)}, the evaluation model with {_listed(evaluation)}",
         "the same operators",
@@ -98,7 +107,7 @@ def shifts(evidence: Evidence, release: Array, evaluation: Array) -> list[Shift]
         ends = np.stack([np.zeros_like(distance), 2 * distance, 2 * (distance - bias)])
         away = np.maximum(0, np.maximum(moved - ends.max(axis=0), ends.min(axis=0) - moved))
         worse = min(float(each[rows].mean()) for each in rise)
-        found.append(Shift(name, float(np.max(np.abs(moved) / spread)), float(np.max(away / spread)), worse))
+        found.append(Shift(name, float(np.max(away / spread)), worse))
     return found
 
 
@@ -114,10 +123,10 @@ def _rise(evidence: Evidence, release: Array, evaluation: Array) -> list[Array]:
     ]
 
 
-def _decisions(evidence: Evidence, both: tuple[Array, Array], limits: ReleaseModel) -> Finding:
-    share = changed_share(evidence.contract, *both)
+def _decisions(evidence: Evidence, release: Array, limits: ReleaseModel) -> Finding:
+    share = changed_share(evidence.contract, release, evidence.holdout_scores)
     return ruled(
-        "release.decisions",
+        DECISIONS,
         share <= limits.max_changed,
         f"{share:.1%} of the holdout's decisions differ between the release model and the evaluation model",
         f"at most {limits.max_changed:.0%}",
@@ -126,38 +135,40 @@ def _decisions(evidence: Evidence, both: tuple[Array, Array], limits: ReleaseMod
     )
 
 
-def _parts_agree(found: list[Shift], limits: ReleaseModel, outcomes: ReleaseModel) -> list[Finding]:
-    """The rules on the mean score, and those on the *outcomes* that the release model was trained with."""
-    moved, away = max(found, key=lambda each: each.moved), max(found, key=lambda each: each.away)
+def _not_trained(rule: str, rows: int) -> Finding:
+    return Finding(
+        rule,
+        "INCONCLUSIVE",
+        f"the release model was trained on {rows} rows of the holdout, which is as old as outcomes are late",
+        f"at least {LEAST_ROWS} rows",
+        "Nothing else shows whether the release model was trained on the right rows; a longer window() includes the holdout.",
+        "warn",
+    )
+
+
+def _parts_agree(found: list[Shift], limits: ReleaseModel) -> list[Finding]:
+    away = max(found, key=lambda each: each.away)
     limit = {each.name: limits.max_worse_part for each in found} | {HOLDOUT: limits.max_worse}
     worse = max(found, key=lambda each: each.worse - limit[each.name])
     return [
         ruled(
-            "release.scores",
-            moved.moved <= limits.max_mean,
-            f"the mean score of {moved.name} differs by {moved.moved:.1%} of the outcomes' standard deviation",
-            f"at most {limits.max_mean:.0%}",
-            "A release model that scores a segment very differently was not judged there.",
-            limits.severity,
-        ),
-        ruled(
-            "release.calibration",
+            CALIBRATION,
             away.away <= limits.max_away,
             f"the mean score of {away.name} moves {away.away:.1%} of the outcomes' standard deviation away from them"
             if away.away
             else "no mean score moves away from the outcomes",
             f"at most {limits.max_away:.0%}",
             "A model that was trained on these rows is nearer to their outcomes than one that was not.",
-            outcomes.severity,
+            limits.severity,
         ),
         ruled(
-            "release.fit",
+            FIT,
             worse.worse <= limit[worse.name],
             f"the loss of {worse.name} is {abs(worse.worse):.1%} {'higher' if worse.worse > 0 else 'lower'} than the"
             " evaluation model's, as a share of the loss of predicting the mean",
             f"at most {limits.max_worse:.0%} higher on the holdout, {limits.max_worse_part:.0%} on a part of it",
             "A model that is worse on rows that it was trained on was trained on something else.",
-            outcomes.severity,
+            limits.severity,
         ),
     ]
 

@@ -111,8 +111,8 @@ def _wrong_evaluation(manifest: Mapping[str, Any]) -> Iterator[str]:
         return
     if not listed:
         yield f"format 2 has two models, and files does not list {EVALUATION}"
-    if not isinstance(release, dict) or not isinstance(release.get("end"), str):
-        yield "release has no end"
+    if not isinstance(release, dict) or not all(isinstance(release.get(each), str) for each in ("start", "end")):
+        yield "release has no start and end"
     if not isinstance(evaluation, dict) or not _are_categories(evaluation.get("unseen", {})):
         yield "evaluation is not an object, or its unseen not one of lists of strings"
     if not isinstance(manifest.get("data"), dict) or "categories" not in manifest["data"]:

@@ -3,6 +3,7 @@
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import onnx
@@ -20,14 +21,15 @@ def two_models(request):
     return load_bundle(min((FORMAT_2 / request.param).iterdir()))
 
 
-def found_in(evidence, release_scores, rules):
-    found = release_rules(replace(evidence, release_scores=release_scores), rules.gate.release)
-    assert [each.rule for each in found] == [*RELEASE[:4]]
+def found_in(evidence, release_scores, rules, start="2000-01-01T00:00:00Z"):
+    candidate = SimpleNamespace(manifest={"release": {"start": start}})
+    found = release_rules(replace(evidence, release_scores=release_scores), candidate, rules.gate.release)
+    assert [each.rule for each in found] == [*RELEASE[:3]]
     return {each.rule.removeprefix("release."): each for each in found}
 
 
-def failing(evidence, release_scores, rules):
-    return {name for name, each in found_in(evidence, release_scores, rules).items() if each.outcome != "PASS"}
+def failing(evidence, release_scores, rules, *start):
+    return {name for name, each in found_in(evidence, release_scores, rules, *start).items() if each.outcome != "PASS"}
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -37,7 +39,7 @@ def test_a_bundle_with_one_model_has_no_findings(by_task, task, rules):
     evidence = gather(bundle, None)
 
     assert bundle.evaluation is bundle
-    assert release_rules(evidence, rules.gate.release) == []
+    assert release_rules(evidence, bundle, rules.gate.release) == []
     assert same_estimator(bundle, rules.gate.release) == []
     assert evidence.served_scores is evidence.holdout_scores
 
@@ -46,7 +48,7 @@ def test_a_bundle_with_two_models_passes(two_models, rules):
     """The samples of format 2, of every task."""
     evidence = gather(two_models, None)
 
-    assert failing(evidence, evidence.release_scores, rules) == set()
+    assert {each.outcome for each in release_rules(evidence, two_models, rules.gate.release)} == {"PASS"}
     assert [each.outcome for each in same_estimator(two_models, rules.gate.release)] == ["PASS"]
 
 
@@ -118,6 +120,23 @@ def test_the_part_that_is_scored_differently_is_named(evidence, rules, name, par
 
     assert finding.outcome == "FAIL"
     assert (f"{slices} = {rare}" if name == "slice" else part) in finding.observed
+
+
+def test_rows_before_the_training_window_do_not_count(judged, rules):
+    """Outcomes are so late that the release model was trained on a part of the holdout, or on none of it."""
+    at = judged.holdout[judged.contract.time]
+    middle = at.iloc[len(at) // 2]
+    spoilt = np.where(
+        (at < middle).to_numpy().reshape(-1, *[1] * (judged.holdout_scores.ndim - 1)), 0, judged.holdout_scores
+    )
+
+    assert "fit" in failing(judged, spoilt, rules)
+    assert "fit" not in failing(judged, spoilt, rules, f"{middle:%Y-%m-%dT%H:%M:%SZ}")
+    found = found_in(judged, spoilt, rules, "2100-01-01T00:00:00Z")
+    assert [(each.outcome, each.severity) for each in (found["fit"], found["calibration"])] == [
+        ("INCONCLUSIVE", "warn")
+    ] * 2
+    assert "trained on 0 rows of the holdout" in found["fit"].observed
 
 
 def test_a_private_value_is_not_shown(evidence, rules):

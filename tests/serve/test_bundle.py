@@ -86,7 +86,7 @@ def test_the_evaluation_model_does_not_know_later_categories(tmp_path):
         (lambda m: m.update(format=1), "format 1 has one model"),
         (lambda m: m.pop("evaluation"), "evaluation is not an object"),
         (lambda m: m["evaluation"].update(unseen={"country": [[]]}), "or its unseen not one of lists of strings"),
-        (lambda m: m.update(release=3), "release has no end"),
+        (lambda m: m.update(release=3), "release has no start and end"),
         (lambda m: m["data"].pop("categories"), "format 2 needs data.categories"),
         (lambda m: m.update(data=[]), "data is not an object"),
     ],
