@@ -161,16 +161,3 @@ def test_another_estimator_is_named(two_models, rules, tmp_path):
 
     assert finding.outcome == "FAIL"
     assert "the release model predicts with SVMRegressor" in finding.observed
-
-
-@pytest.mark.parametrize(("start", "severity"), [("2000-01-01T00:00:00Z", "block"), ("2099-01-01T00:00:00Z", "warn")])
-def test_a_release_model_that_was_not_trained_on_the_holdout_may_be_worse_there(two_models, rules, start, severity):
-    """Where outcomes come late, the holdout may be older than all of its rows; decisions and mean scores still count."""
-    evidence = gather(two_models, None)
-    late = replace(evidence, past=replace(evidence.past, extents={**evidence.past.extents, "newest": {"start": start}}))
-
-    found = found_in(late, evidence.release_scores[::-1], rules)
-
-    assert found["fit"].outcome == "FAIL"
-    assert [found[name].severity for name in ("calibration", "fit")] == [severity] * 2
-    assert [found[name].severity for name in ("decisions", "scores")] == ["block"] * 2
