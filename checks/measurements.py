@@ -86,7 +86,7 @@ class Measurements:
 
     @property
     def fresh_rows(self) -> int:
-        """How many rows of the holdout no model was trained on."""
+        """How many rows of the holdout no compared model was trained on."""
         return int(self.evidence.fresh.sum())
 
 

@@ -153,7 +153,7 @@ def _files(files: Sequence[str]) -> str:
 def _metrics(table: Sequence[Compared], fresh: int, champion: Mapping[str, Any] | None) -> str:
     if not table and not fresh:
         return "Nothing was measured."
-    rows = f"{fresh:,} fresh rows (holdout rows that no model was trained on)"
+    rows = f"{fresh:,} fresh rows (holdout rows that no compared model was trained on)"
     if not table:
         return f"There are only {rows}: nothing was measured."
     compared = any(row.champion is not None for row in table)

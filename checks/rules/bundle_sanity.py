@@ -39,12 +39,12 @@ def quarantine(candidate: Bundle, quarantined: Collection[str]) -> Finding:
 
 
 def fresh_rows(evidence: Evidence, candidate: Bundle, gate: Gate) -> Finding:
-    """The holdout has enough rows that no model was trained on."""
+    """The holdout has enough rows that no compared model was trained on."""
     fresh = int(evidence.fresh.sum())
     return ruled(
         "data.fresh_rows",
         fresh >= gate.min_fresh_rows,
-        f"{fresh:,} holdout rows that no model was trained on{_sampled(evidence, candidate)}",
+        f"{fresh:,} holdout rows that no compared model was trained on{_sampled(evidence, candidate)}",
         f"at least {gate.min_fresh_rows:,}",
         "A comparison on few rows is decided by chance.",
     )

@@ -181,7 +181,10 @@ def test_where_nothing_was_measured_there_is_no_table():
     """Too few fresh rows."""
     words = report_on(table=[], fresh=7)
 
-    assert "There are only 7 fresh rows (holdout rows that no model was trained on): nothing was measured." in words
+    assert (
+        "There are only 7 fresh rows (holdout rows that no compared model was trained on): nothing was measured."
+        in words
+    )
     assert "| candidate | champion | baseline" not in words
 
 

@@ -177,7 +177,7 @@ def test_a_sample_is_stated(evidence, bundles, rules):
     large = replace(bundle, manifest=bundle.manifest | {"data": many})
     assert (
         fresh_rows(evidence, large, rules.gate).observed
-        == "600 holdout rows that no model was trained on (the evidence is a sample: 1,200 of 1,000,000 training rows)"
+        == "600 holdout rows that no compared model was trained on (the evidence is a sample: 1,200 of 1,000,000 training rows)"
     )
     assert "sample" not in fresh_rows(evidence, bundle, rules.gate).observed
     assert sampled(evidence, 700) == " (on a sample: 700 of 1,200 rows of training)"
