@@ -97,7 +97,9 @@ def _bench(args: argparse.Namespace) -> None:
     if not there:
         raise BacktestError(f"no backtest is in {', '.join(map(str, found))}; run: make backtest")
     streams = {("flights" if name == FOLDER.name else name): content for name, content in there.items()}
-    absent = [f"{folder.name}: there is no {path}" for folder, path in found.items() if not path.is_file()]
+    absent = [
+        f"{folder.name}, of which there is no {path.name}" for folder, path in found.items() if not path.is_file()
+    ]
     versions = ", ".join(f"{name} {metadata.version(name)}" for name in ("scikit-learn", "onnxruntime", "numpy"))
     facts = (f"on {max(each['made'] for each in streams.values())}", machine(), versions)
     put(args.document, "policy", policy_section(streams, facts, absent))

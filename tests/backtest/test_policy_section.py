@@ -55,4 +55,4 @@ def test_the_section_is_written_from_the_folders_that_are_there(tmp_path, capsys
     assert main(asked) == 0
     text = document.read_text()
     assert "| flights |" in text
-    assert "- not run: bike: there is no" in text
+    assert "- not run: bike, of which there is no backtest.json" in text
