@@ -216,13 +216,14 @@ def test_evidence_that_lacks_a_column_is_said(buys, tmp_path):
 def test_what_the_scorer_writes_is_what_is_read(buys, journal):
     """The one format between the two packages."""
     from serve.journal.writer import Journal
+    from serve.scoring.answer_lines import Answer
 
     answers, outcomes = answered(buys, MONDAY, 1)
     by_hand = read(buys, write(journal, answers, outcomes)).rows
     for path in journal.iterdir():
         path.unlink()
     writing = Journal(journal)
-    writing.answers(answers, buys.contract.private, buys.contract.key)
+    writing.answers([Answer(**answer) for answer in answers], buys.contract.private, buys.contract.key)
     writing.outcomes(outcomes)
     written = read(buys, journal).rows
 
