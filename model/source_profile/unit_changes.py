@@ -21,6 +21,8 @@ SPREADS, LEAST_SPREAD = 6.0, 0.05
 SMALL = 2.5
 #: How many days must have changed if the factor is below this: a day of fog or frost changes that much, too.
 FIRM, DAYS = 30.0, 3
+#: A sentinel closer to earlier values than this share of their range needs as many days: the first frost, a new maximum.
+CLOSE = 0.1
 #: How similar the factors of the quantiles must be for a small factor to be a conversion (of a logarithm).
 ALIKE = 0.12
 #: A factor, its description, and the description of its inverse.
@@ -98,6 +100,7 @@ def sentinel(
             value, late = day.quantiles[end], after[number:]
             if (
                 not low <= value <= high
+                and (len(late) >= DAYS or max(low - value, value - high) > CLOSE * (high - low))
                 and all(d.quantiles[end] == value and d.ends[end] >= least for d in late)
                 and is_code(value, [d.ends[end] for d in late])
             ):
@@ -157,12 +160,17 @@ def _turned(before: Sequence[Day], after: Sequence[Day]) -> str:
 
 
 def _warmer(before: Sequence[Day], after: Sequence[Day]) -> str:
-    """Fahrenheit and Celsius: the day of the change compared with the day before, relative to usual differences."""
+    """Fahrenheit and Celsius: the day of the change compared with the day before, relative to usual differences.
+
+    Days must have changed for good, and no two days before differ as much: amounts at the end of a month.
+    """
     middles = [day.quantiles[3] for day in before]
     steps = [abs(b - a) for a, b in pairwise(middles)]
     usual = max(1.4826 * median(steps), 1e-9)
     now = after[0]
     last = middles[-1]
+    if len(after) < DAYS or abs(now.quantiles[3] - last) < 1.5 * max(steps):
+        return ""
     wide, narrow = (median(day.quantiles[5] - day.quantiles[1] for day in days) for days in (before, after))
     for text, slope, zero in (
         ("Celsius in place of Fahrenheit?", 1 / 1.8, -32 / 1.8),
@@ -173,7 +181,7 @@ def _warmer(before: Sequence[Day], after: Sequence[Day]) -> str:
             and abs(now.quantiles[3] - (zero + slope * last)) < 2 * usual * max(slope, 1)
             and wide > 0
             and abs(narrow / wide / slope - 1) < 0.35
-            and not min(middles) <= now.quantiles[3] <= max(middles)
+            and not any(min(middles) <= day.quantiles[3] <= max(middles) for day in after)
         ):
             return f"moved from {last:.3g} to {now.quantiles[3]:.3g} in a day: {text}"
     return ""

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from checks.rules.rows import hours
+from checks.rules.rows.hours import Shift, may_be_one_hour
 from contracts.row_contract import Contract, Feature, Target
 
 CONTRACT = Contract(
@@ -113,6 +114,21 @@ def test_two_hours_on_the_day_of_summer_time_are_a_shifted_clock():
     assert judged(shifted(rows, date(2026, 3, 29), -2), last).outcome == "FAIL"
     assert judged(shifted(rows, date(2026, 3, 29), 1), last).outcome == "FAIL"
     assert judged(shifted(rows, date(2026, 3, 29), -1), last).outcome == "PASS"
+
+
+@pytest.mark.parametrize(
+    ("since", "hours", "share", "held"),
+    [
+        (date(2026, 3, 29), -2, 0.53, True),
+        (date(2026, 3, 29), -2, 0.9, False),
+        (date(2026, 3, 29), 2, 0.53, False),
+        (date(2026, 6, 1), -2, 0.53, False),
+        (date(2026, 6, 1), 1, 0.9, True),
+    ],
+)
+def test_two_hours_of_half_of_the_rows_may_be_one_of_all_where_clocks_change(since, hours, share, held):
+    """The candidate is held then, and not rejected."""
+    assert may_be_one_hour(Shift(since, hours, share, 9.0)) == held
 
 
 @pytest.mark.parametrize("minutes_a_day", [-4, -2, 2, 4])

@@ -13,6 +13,7 @@ from model.source_profile.drift_projection import kendall_z, projected, sen_slop
 from model.source_profile.fingerprint import source_of
 from model.source_profile.fingerprint_changes import changes, outlook
 from model.source_profile.source_change import Limits
+from model.source_profile.unit_changes import Day, jump, sentinel
 
 pytestmark = pytest.mark.slow
 
@@ -333,3 +334,47 @@ def test_a_limit_breaks_only_where_a_clear_line_leads(values, limit, rising, day
     found = projected(series, limit, 60, rising=rising)
 
     assert (found and found.day) == day
+
+
+def a_day(number, low, middle, high, end=0.02):
+    return Day(f"2026-01-{number + 1:02d}", (low, low, middle, middle, middle, high, high), abs(middle), (end, end))
+
+
+def winter(lowest):
+    return [a_day(n, lowest[n], 12, 20) for n in range(len(lowest))]
+
+
+@pytest.mark.parametrize(
+    ("lowest", "found"),
+    [
+        ([3, 2, 4, 0, 1, 2, -1], None),  # the first frost
+        ([3, 2, 4, 0, 1, -1, -1], None),
+        ([3, 2, 4, 0, -1, -1, -1], "2026-01-05"),  # the very same lowest value for days
+        ([3, 2, 4, 0, 1, 2, -999], "2026-01-07"),
+        ([30, 31, 30, 32, 30, 31, -1], "2026-01-07"),  # far from all values before
+    ],
+)
+def test_a_value_that_is_just_below_those_before_is_no_sentinel_at_once(lowest, found):
+    """A new extreme comes and goes; a code for "missing" stays, or is far away."""
+    days = winter(lowest)
+    said = sentinel(days[:4], days[4:], 0.005)
+
+    assert (said and said[0]) == found
+
+
+@pytest.mark.parametrize(
+    ("middles", "found"),
+    [
+        ([48, 47, 49, 48, 47, 48, 118], None),  # one day: the end of a month
+        ([48, 118, 49, 48, 47, 48, 118, 118, 118], None),  # as at the end of the month before
+        ([48, 47, 49, 48, 47, 48, 118, 119, 48], None),
+        ([48, 47, 49, 48, 47, 48, 118, 119, 117], "2026-01-07"),
+    ],
+)
+def test_fahrenheit_stays(middles, found):
+    """It is no day of large amounts."""
+    days = [Day(f"2026-01-{n + 1:02d}", (m - 9, m - 9 * s, m, m, m, m + 9 * s, m + 9), m, (0.02, 0.02))
+            for n, m in enumerate(middles) for s in [1.8 if m > 100 else 1.0]]  # fmt: skip
+    said = jump(days[:6], days[6:])
+
+    assert (said and "Fahrenheit" in said[1] and said[0]) == found

@@ -44,6 +44,8 @@ PROFILE, CLEAR = 28, 10
 MORE = 0.15
 #: The least share of all rows of a segment, and the most segments of a category.
 SEGMENT, SEGMENTS = 0.05, 8
+#: Below this share of the rows, a shift by two hours may be one by an hour.
+PARTLY = 0.75
 #: Days around a change of a country's clock on which a shift by an hour is expected.
 NEAR = 2
 
@@ -88,7 +90,7 @@ def clock(evidence: Evidence, limits: Rows) -> Finding:
         observed,
         f"no shift by hours of more than {limits.max_clock:.0%} of the rows, summer time apart",
         "A change of time zone moves every row to another hour, and some to another day.",
-        at_most_hold(limits.severity) if shifts and abs(shifts[0].hours) == 1 else limits.severity,
+        at_most_hold(limits.severity) if shifts and may_be_one_hour(shifts[0]) else limits.severity,
     )
 
 
@@ -159,6 +161,12 @@ def _fits(rows: Array, after: Array, middle: Array, noise: float, earlier: Array
         for h, s, e, z, ok in zip(hours, share, explained, spreads, holds, strict=True)
         if ok
     ]
+
+
+def may_be_one_hour(shift: Shift) -> bool:
+    """Whether rows moved by one hour, or where clocks change: two hours of half of the rows are nearly one of all."""
+    near = is_summer_time(shift.since, shift.hours // abs(shift.hours))
+    return abs(shift.hours) == 1 or (near and abs(shift.hours) == 2 and shift.share < PARTLY)
 
 
 def is_summer_time(since: date, hours: int) -> bool:
