@@ -174,7 +174,7 @@ def test_the_loop_step_by_step_goes_as_the_pages_say(checkout):
     checkout.type(comment)
     assert "index.html" in checkout.type("make site")
 
-    ship, prune = (command for command in commands() if " -m serve " in command)
+    ship, prune = (command for command in commands() if " -m archive " in command)
     assert re.search(r"\d+ files made, \d+ sent", checkout.type(ship))
     assert "deleted" in checkout.type(prune)
     (compared,) = (command for command in commands() if " -m model train " in command)
