@@ -589,7 +589,9 @@ def test_ci_asks_for_one_job(make):
     here.world.open_pr("words")
     runs = {run["name"]: run for run in here.world.runs[first:]}
 
-    assert {job["check_name"]: job["result"] for job in runs["ci"].jobs}["required"] == "success", runs["ci"].output[-6000:]
+    assert {job["check_name"]: job["result"] for job in runs["ci"].jobs}["required"] == "success", runs["ci"].output[
+        -6000:
+    ]
     assert {job["check_name"]: job["result"] for job in runs["gate"].jobs}["gate"] == "success"
     here.is_clean()
 
