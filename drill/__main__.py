@@ -27,6 +27,7 @@ from drill.workers import spread
 from forge.closed_pipes import ignore_closed_pipes
 
 FOLDER = Path("build/drill")
+PEERS = ("deepchecks", "evidently")
 SUBJECT, CASE, DRILL = "subject.json", "case.json", "drill.json"
 OK, USAGE, NO_DRILL = 0, 2, 5
 
@@ -186,7 +187,8 @@ def _peers(args: argparse.Namespace) -> None:
         drill = read_json(out / DRILL)
         name = Path(drill["recipe"]).stem
         drills[name], contract = drill, read_recipe(Path(drill["recipe"])).CONTRACT
-        found[name] = rivals.compare(cases, contract, out)
+        if args.peers:
+            found[name] = rivals.compare(cases, contract, out, args.peers)
     put(args.document, "drill", markdown(drills, found))
     say(f"{args.document} has the comparison")
 
@@ -241,6 +243,13 @@ def _parser() -> argparse.ArgumentParser:
         "--document", type=Path, default=Path("BENCHMARKS.md"), help="the document whose section is written"
     )
     peers.add_argument("--out", type=Path, nargs="+", default=[FOLDER], help="the folders of the drills to compare")
+    peers.add_argument(
+        "--peers",
+        nargs="*",
+        choices=PEERS,
+        default=PEERS,
+        help="those to run; without a name none, and the section has the gate alone",
+    )
     for command in (make, judge):
         command.add_argument("--out", type=Path, default=FOLDER, help="the drill's folder")
     for command in (make, judge, peers):

@@ -6,7 +6,7 @@ import hashlib
 import json
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,20 +38,22 @@ class Peer:
     python: Path
 
 
-def peers(folder: Path) -> list[Peer]:
-    """Both peers, with their environments."""
-    own = install(folder.parent / "peers/evidently", EVIDENTLY, Path(sys.executable))
-    return [
-        Peer("deepchecks", "Deepchecks, stock suites", "deepchecks_stock.py", CHECKS),
-        Peer("evidently", "Evidently, presets with tests", "evidently_presets.py", own),
-    ]
+def peers(folder: Path, names: Collection[str]) -> list[Peer]:
+    """The peers of these *names*, with their environments."""
+    found = []
+    if "deepchecks" in names:
+        found.append(Peer("deepchecks", "Deepchecks, stock suites", "deepchecks_stock.py", CHECKS))
+    if "evidently" in names:
+        own = install(folder.parent / "peers/evidently", EVIDENTLY, Path(sys.executable))
+        found.append(Peer("evidently", "Evidently, presets with tests", "evidently_presets.py", own))
+    return found
 
 
-def compare(cases: Mapping[str, Case], contract: Contract, folder: Path) -> dict[str, Any]:
+def compare(cases: Mapping[str, Case], contract: Contract, folder: Path, names: Collection[str]) -> dict[str, Any]:
     """The conditions that fail by peer and case, for cases with frames, apart from those of the round's unchanged one.
 
     *cases* by their place in the drill, such as 0/labels-3: the first of a round is the unchanged candidate.
-    By peer: title, failures `by` fault and by `clean` candidate, and the `usual` ones.
+    *names* are those of the peers to run. By peer: title, failures `by` fault and by `clean` candidate, and the `usual` ones.
     """
     unchanged: dict[str, str] = {}
     round_of: dict[str, str] = {}
@@ -60,7 +62,7 @@ def compare(cases: Mapping[str, Case], contract: Contract, folder: Path) -> dict
         round_of[case.name] = unchanged.setdefault(number, case.name)
     frames = [shown for case in cases.values() if (shown := _shown(case, contract))]
     found: dict[str, Any] = {}
-    for peer in peers(folder):
+    for peer in peers(folder, names):
         failed = _failed(peer, frames, folder)
         usual = {name: set(failed[name]) for name in unchanged.values()}
         new = {name: [each for each in failed[name] if each not in usual[round_of[name]]] for name in failed}
