@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import date, timedelta
 
 import numpy as np
 from scipy import special
@@ -26,7 +27,7 @@ from contracts.thresholds import Compare
 
 METRIC, DAYS = "log_loss", 14
 RULES = ("expected", "proven")
-_START = np.datetime64("2026-01-01")
+_START = date(2026, 1, 1)
 
 
 @dataclass(frozen=True)
@@ -151,7 +152,8 @@ def _run(
             gap, first = measured(gain(champion), error), measured(gain(0), error)
             ages = [Ages(float(every * (night - other)), float(every * (night - other))) for other in (champion, 0)]
             found = verdict(gap, rules, Outlook(ages[0], ages[1], None, tuple(ledger)), first)
-            when = (str(_START + night * every), str(_START + night * every + DAYS - 1))
+            first_day = _START + timedelta(days=night * every)
+            when = (str(first_day), str(first_day + timedelta(days=DAYS - 1)))
             ledger.append(AgedGain("c", METRIC, *when, f"{night:04}", ages[0].compared, gap.value, gap.error))
         else:
             found = "PASS" if rule == "always" else "INCONCLUSIVE"
