@@ -85,7 +85,8 @@ class Repository:
             path.write_text(text.replace('"COLLABORATOR"]', '"COLLABORATOR", "CONTRIBUTOR"]'))
         if ci:  # its wiring: what it runs has been run already
             (template / "Makefile").write_text(
-                "lint test-serve test-checks test-work test-clients coverage coverage-report:\n\t@true\n"
+                "lint docs test-serve test-checks test-work test-loop test-clients coverage coverage-report:\n\t@true\n"
+                ".PHONY: docs\n"
             )
         else:
             for name in ("ci", "merged"):
