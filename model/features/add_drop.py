@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import ast
-import json
 from collections.abc import Iterator
 from keyword import iskeyword
 
 from contracts.row_contract import Contract, Feature
 from model.features.column_lists import Columns, column_lists, list_of
-from model.features.recipe_syntax import Edit, EditError, Listing, Text, assigned
+from model.features.recipe_syntax import Edit, EditError, Listing, Text, assigned, literal
 
 
 def add(text: str, contract: Contract, feature: Feature, value: str = "", *, listed: bool = True) -> str:
@@ -26,7 +25,7 @@ def add(text: str, contract: Contract, feature: Feature, value: str = "", *, lis
     edits = [read.after(_features(read), spelt(feature))]
     chosen = _chosen(read, contract, feature) if listed else None
     if chosen:
-        edits.append(read.after(chosen.node, json.dumps(feature.name, ensure_ascii=False)))
+        edits.append(read.after(chosen.node, literal(feature.name)))
     if value:
         edits.append(_derived(read, feature.name, value))
     return read.edited(edits)
@@ -82,8 +81,7 @@ def spelt(feature: Feature) -> str:
     for name in ("description", "unit", "minimum", "maximum", "nullable", "owner"):
         value = getattr(feature, name)
         if value not in ("", None) and value is not False:
-            shown = json.dumps(value, ensure_ascii=False) if isinstance(value, str) else f"{value!r}"
-            arguments.append(f"{name}={shown}")
+            arguments.append(f"{name}={literal(value)}")
     return f"Feature({', '.join(arguments)})"
 
 

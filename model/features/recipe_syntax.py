@@ -6,15 +6,28 @@ Only the edited positions change; comments and formatting stay.
 from __future__ import annotations
 
 import ast
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 Listing = ast.List | ast.Tuple
 #: Positional arguments of `Contract`.
 _PLACES = {"features": 2}
 #: Start, end, and the replacement.
 Edit = tuple[int, int, str]
+
+
+def literal(value: Any) -> str:
+    """*value* as Python writes it, with double quotes as the formatter wants them."""
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, (tuple, list)):
+        inner = ", ".join(map(literal, value))
+        close = "," if len(value) == 1 and isinstance(value, tuple) else ""
+        return f"({inner}{close})" if isinstance(value, tuple) else f"[{inner}]"
+    return repr(value)
 
 
 class EditError(ValueError):

@@ -5,7 +5,6 @@ Guesses from names and values alone. The recipe says each of them, so that a per
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from sklearn.metrics import roc_auc_score
+
+from model.features.recipe_syntax import literal
 
 #: Formats of times that neither DuckDB nor pandas recognises by itself.
 FORMATS = ("%d.%m.%Y %H:%M:%S", "%d.%m.%Y %H:%M", "%d.%m.%Y", "%d/%m/%Y %H:%M:%S", "%d/%m/%Y %H:%M", "%d/%m/%Y")
@@ -48,7 +49,7 @@ def times(rows: pd.DataFrame, name: str, zone: str = "UTC") -> Times | None:
 
     A local time that occurs twice is the later one, one that is skipped the next that exists.
     """
-    column, reading = rows[name], f"rows[{json.dumps(name, ensure_ascii=False)}]"
+    column, reading = rows[name], f"rows[{literal(name)}]"
     if pd.api.types.is_datetime64_any_dtype(column):
         at, reading = column, f"pd.to_datetime({reading})"
     elif is_text(column):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import keyword
 import math
 import re
@@ -15,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from contracts.row_fields import SCORE, Task
+from model.features.recipe_syntax import literal
 from model.new_recipe.column_roles import (
     hour_column,
     in_utc,
@@ -125,7 +125,7 @@ def _decided(
     at, reading, renamed = read.utc, read.reading, _identifiers(rows)
     hour = hour_column(rows, time) if read.local else None
     if hour:
-        reading = f'{reading} + pd.to_timedelta(rows[{json.dumps(hour, ensure_ascii=False)}], unit="h")'
+        reading = f'{reading} + pd.to_timedelta(rows[{literal(hour)}], unit="h")'
         at = in_utc(at.dt.tz_convert(zone).dt.tz_localize(None) + pd.to_timedelta(rows[hour], unit="h"), zone)
     known = rows[target].notna() & at.notna()
     rows, at = rows[known], at[known]

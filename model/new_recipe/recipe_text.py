@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
-from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from model.features.recipe_syntax import literal
 from model.new_recipe.recipe_draft import Draft, DraftFeature
 
 _TEMPLATES = Environment(
@@ -29,7 +28,7 @@ def recipe_text(found: Draft) -> str:
         estimator=estimator,
         features=[_declared(each) for each in found.features],
         categories=[each.name for each in found.features if each.kind == "category"],
-        literal=_literal,
+        literal=literal,
         one_line=_one_line,
         key=found.key or "row",
         time_column=found.time_column,
@@ -59,23 +58,12 @@ def plain_name(table: str) -> str:
 
 
 def _declared(feature: DraftFeature) -> dict[str, str]:
-    parts = [_literal(feature.name), _literal(feature.kind)]
+    parts = [literal(feature.name), literal(feature.kind)]
     if feature.kind == "number":
         parts += [f"minimum={feature.minimum:g}", f"maximum={feature.maximum:g}"]
     if feature.nullable:
         parts.append("nullable=True")
     return {"code": f"Feature({', '.join(parts)}),", "remark": _one_line(feature.remark)}
-
-
-def _literal(value: Any) -> str:
-    """*value* as Python writes it, with double quotes as the formatter wants them."""
-    if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False)
-    if isinstance(value, (tuple, list)):
-        inner = ", ".join(map(_literal, value))
-        close = "," if len(value) == 1 and isinstance(value, tuple) else ""
-        return f"({inner}{close})" if isinstance(value, tuple) else f"[{inner}]"
-    return repr(value)
 
 
 def _one_line(text: str) -> str:

@@ -42,7 +42,7 @@ def read_table(table: str) -> SourceTable:
     """The *table*: a CSV or Parquet file, a folder of them, a glob, or a URL that DuckDB reads. Raises `SourceError`."""
     place, kind = _located(table)
     reader = "read_csv" if kind == "csv" else "read_parquet"
-    some = "SELECT * FROM found USING SAMPLE reservoir(200000 ROWS) REPEATABLE (0)"
+    some = f"SELECT * FROM found USING SAMPLE reservoir({MOST_ROWS} ROWS) REPEATABLE (0)"  # noqa: S608 -- a constant
     try:
         rows = getattr(duckdb, reader)(place).query("found", some).df()
     except duckdb.Error as error:
