@@ -1,7 +1,8 @@
 """`live.toml`: which bundles are live, as values, and their history. Pure functions.
 
 The challenger has a share of the traffic or `mode = "shadow"`, the anchor may have a share (holdback), and the champion
-gets the rest. `champion = "none"` stops serving; a file without a champion changes nothing.
+gets the rest. `champion = "none"` stops serving; a file without a champion changes nothing. `[online]` says whether
+answers are corrected between two trainings, and by how much at most.
 """
 
 from __future__ import annotations
@@ -13,7 +14,20 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from contracts.live_tables import NOTHING, ROLES, SHADOW, SPLIT, too_much, wrong_names, wrong_slot, wrong_split
+from contracts.live_tables import (
+    NOTHING,
+    OFF,
+    ONLINE,
+    ROLES,
+    SHADOW,
+    SPLIT,
+    Online,
+    too_much,
+    wrong_names,
+    wrong_online,
+    wrong_slot,
+    wrong_split,
+)
 
 HEADER = """\
 # What is live. This file changes by pull request only; reverting the change rolls back.
@@ -60,7 +74,7 @@ class Slot:
 
 @dataclass(frozen=True)
 class Live:
-    """Which bundle has which role, and the salt of the traffic split.
+    """Which bundle has which role, the salt of the traffic split, and whether answers are corrected online.
 
     Without a champion, *nothing* means that serving stops; else, as before the first release, it is undecided.
     """
@@ -70,6 +84,7 @@ class Live:
     anchor: Slot | None = None
     salt: str | None = None
     nothing: bool = False
+    online: Online = Online()
 
     @property
     def says(self) -> bool:
@@ -92,6 +107,8 @@ class Live:
                 )
         if self.salt is not None:
             tables.append(f"\n[{SPLIT}]\nsalt = {json.dumps(self.salt)}\n")
+        if self.online != Online():
+            tables.append(f"\n[{ONLINE}]\n{self.online.to_toml()}")
         return "".join(tables)
 
 
@@ -265,9 +282,13 @@ def _usable(tables: Mapping[str, Any]) -> tuple[Live, list[str]]:
             problems += wrong
             if not wrong and isinstance(tables[role], dict):
                 slots[role] = Slot(**tables[role])
+    wrong = list(wrong_online(tables[ONLINE])) if ONLINE in tables else []
+    # A table that cannot be read corrects no answer.
+    online = Online(OFF) if wrong else Online(**tables.get(ONLINE, {}))
+    problems += wrong
     beside = list(wrong_split(tables[SPLIT])) if SPLIT in tables else []
     beside += too_much(tables.get("challenger"), tables.get("anchor"))
     nothing = tables.get("champion") == NOTHING
     if beside:
-        return Live(slots.get("champion"), nothing=nothing), problems + beside
-    return Live(**slots, salt=tables.get(SPLIT, {}).get("salt"), nothing=nothing), problems
+        return Live(slots.get("champion"), nothing=nothing, online=online), problems + beside
+    return Live(**slots, salt=tables.get(SPLIT, {}).get("salt"), nothing=nothing, online=online), problems

@@ -1,14 +1,19 @@
-"""The mistakes in the tables of `live.toml`: names, digests, shares, the salt. Pure functions."""
+"""The mistakes in the tables of `live.toml`: names, digests, shares, the salt, online corrections. Pure functions."""
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass, fields
 from typing import Any
 
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 ROLES = ("champion", "challenger", "anchor")
-SHADOW, SPLIT = "shadow", "split"
+SHADOW, SPLIT, ONLINE = "shadow", "split", "online"
+#: Online corrections: none is computed; computed and measured, and no answer changes; applied while they earn.
+OFF, ON = "off", "on"
+MODES = (OFF, SHADOW, ON)
 #: The champion that stops serving.
 NOTHING = "none"
 #: The keys of each role.
@@ -19,16 +24,36 @@ KEYS = {
 }
 #: A bundle's name: the minute of the build, and the first digits of its digest: twelve, in old bundles seven.
 VERSION = re.compile(r"\d{8}T\d{4}-([0-9a-f]{12}|[0-9a-f]{7})")
+#: The limits of online corrections: above 0, and at most this.
+MOST = {"max_shift": 10.0, "max_flips": 1.0, "half_life": 365.0}
 _VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z-]{0,63}")
 _SALT = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,63}")
+
+
+@dataclass(frozen=True)
+class Online:
+    """How answers are corrected between two trainings, by outcomes that are known since.
+
+    No score moves by more than *max_shift* (on the logit; regression: of the target's deviations), and no more than
+    *max_flips* of the decisions of an hour change. The weight of an outcome halves in *half_life* days.
+    """
+
+    mode: str = SHADOW
+    max_shift: float = 1.0
+    max_flips: float = 0.2
+    half_life: float = 3.0
+
+    def to_toml(self) -> str:
+        """The lines of the table."""
+        return f'mode = "{self.mode}"\n' + "".join(f"{name} = {getattr(self, name)}\n" for name in MOST)
 
 
 def wrong_names(tables: Iterable[str]) -> list[str]:
     """Mistakes in the names of the tables."""
     return [
-        f"[{name}] is not a role; roles are {', '.join(ROLES)}; [{SPLIT}] has the salt"
+        f"[{name}] is not a role; roles are {', '.join(ROLES)}; [{SPLIT}] has the salt, [{ONLINE}] the mode"
         for name in tables
-        if name not in (*ROLES, SPLIT)
+        if name not in (*ROLES, SPLIT, ONLINE)
     ]
 
 
@@ -73,6 +98,25 @@ def wrong_split(table: Any) -> Iterable[str]:
     salt = table.get("salt", "none")
     if not (isinstance(salt, str) and _SALT.fullmatch(salt)):
         yield f"{SPLIT}.salt is {salt!r}; expected at most 64 letters, digits, '.', '_' and '-'"
+
+
+def wrong_online(table: Any) -> Iterable[str]:
+    """Mistakes in the table of online corrections."""
+    if not isinstance(table, dict):
+        yield f"{ONLINE} is {table!r}; expected a table [{ONLINE}]"
+        return
+    keys = [field.name for field in fields(Online)]
+    for key in table:
+        if key not in keys:
+            yield f"{ONLINE}.{key} is not known; keys are {', '.join(keys)}"
+    mode = table.get("mode", SHADOW)
+    if mode not in MODES:
+        yield f'{ONLINE}.mode is {mode!r}; expected "off", "shadow" or "on"'
+    for name, most in MOST.items():
+        value = table.get(name, most)
+        number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if not (number and math.isfinite(value) and 0 < value <= most):
+            yield f"{ONLINE}.{name} is {value!r}; expected a number above 0, at most {most:g}"
 
 
 def too_much(challenger: Any, anchor: Any) -> Iterable[str]:

@@ -3,6 +3,7 @@
 python -m forge land --verdict FILE    merge and publish a proposal if the verdict allows it
 python -m forge merge [BRANCH]         merge a proposal whose status is good, as a person; --override WHY: a HOLD, too
 python -m forge challenge VERSION      begin an experiment: --share 0.1 of the traffic, or --shadow; --end ends it
+python -m forge online MODE            off, shadow or on: whether answers are corrected between two trainings
 python -m forge rollback --reason WHY  make an earlier model live again
 python -m forge restore BUNDLE         store a deleted release again
 python -m forge release                make the releases agree with live.toml
@@ -42,6 +43,7 @@ from forge.releases.gate_request import changed, subject
 from forge.releases.landing import is_landed, read_policy, read_verdict, reason_to_wait, refuse_if_stale, with_earlier
 from forge.releases.merging_by_hand import merge
 from forge.releases.observed_state import live_on, releases_with, served_on
+from forge.releases.online_mode import set_mode
 from forge.releases.quarantine import stuck
 from forge.releases.reconciliation import agree, restore, roll_back
 from forge.releases.slot_checks import changed_slots, unfetched, unfit
@@ -130,6 +132,11 @@ def _challenge(args: argparse.Namespace, forge: Forge) -> int:
         end(forge, args.version, args.reason)
     else:
         challenge(forge, args.version, part, args.reason)
+    return OK
+
+
+def _online(args: argparse.Namespace, forge: Forge) -> int:
+    set_mode(forge, args.mode, args.reason)
     return OK
 
 
@@ -232,6 +239,7 @@ RUN = {
     "land": _land,
     "merge": _merge,
     "challenge": _challenge,
+    "online": _online,
     "rollback": _rollback,
     "release": _release,
     "restore": _restore,

@@ -6,6 +6,7 @@ import argparse
 import os
 from pathlib import Path
 
+from contracts.live_tables import MODES
 from forge.releases.landing import POLICIES
 
 
@@ -34,6 +35,9 @@ def parser(text: str) -> argparse.ArgumentParser:
     merge.add_argument("branch", nargs="?", default="retrain", help="the proposal's branch")
     merge.add_argument("--override", metavar="WHY", help="merge although the verdict is HOLD; the reason is recorded")
     _challenge(command("challenge", "begin an experiment with a challenger, or end it"))
+    online = command("online", "whether answers are corrected between two trainings")
+    online.add_argument("mode", choices=MODES, help="off; shadow: computed, and no answer changes; on: applied")
+    online.add_argument("--reason", default="", help="recorded with the change of live.toml")
     rollback = command("rollback", "make an earlier model live again")
     rollback.add_argument(
         "--to",

@@ -2,7 +2,8 @@
 
 The store's own `live.toml` is replaced last and atomically, and names only verified bundles. A challenger or an
 anchor that cannot be fetched is left out and tried again. Without a champion that can be fetched, or without a
-readable `live.toml` on the forge, the store stays as it was. `sync.json` has the result of the last sync, which the
+readable `live.toml` on the forge, the store stays as it was. A new champion begins without an online correction, also
+one that was champion before. `sync.json` has the result of the last sync, which the
 scorer reports.
 """
 
@@ -26,6 +27,7 @@ from forge.interface import Forge, ForgeError
 PATIENCE = 300.0  # longest pause after a failure, in seconds
 KEPT = 5  # earlier bundles that are kept, so that a rollback needs no download
 STATUS = "sync.json"
+CORRECTIONS = "online"  # the folder of online corrections, a file for each version
 #: First and last line of the store's live.toml, to recognise an incomplete copy.
 BEGINS, ENDS = "# Written by forge sync. The last line is: # end", "# end"
 
@@ -111,6 +113,15 @@ class Sync:
         self._lost.pop(slot, None)
         return ""
 
+    def _reset_correction(self, champion: Slot | None) -> None:
+        """Remove the correction of *champion* if another version, or none, was champion: it may be from then."""
+        try:
+            before = usable(read_regular(self._store / "live.toml", LARGEST).decode())[0].champion
+        except (OSError, ValueError):
+            before = None
+        if champion and not (before and before.version == champion.version):
+            (self._store / CORRECTIONS / f"{champion.version}.json").unlink(missing_ok=True)
+
     def _names_champion(self) -> bool:
         """Whether the store has a live.toml that names a champion, or one that cannot be read."""
         path = self._store / "live.toml"
@@ -129,6 +140,7 @@ class Sync:
                 return False
         except OSError:
             pass  # no such file, or not a file
+        self._reset_correction(live.champion)
         replace_whole(path, text, durable=True)
         _forget(self._store, {slot.version for role in ROLES if (slot := getattr(live, role))})
         return True

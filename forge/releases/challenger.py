@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from contracts.bundle_content import content_digest
 from contracts.live_config import LIVE, Live, LiveError, Slot, digests_of, parse_live
 from forge.interface import Forge, ForgeError
+from forge.releases.live_change import merge_live
 from forge.releases.slot_checks import changed_slots, compared_with, unfetched, unfit
 from forge.workflow_output import say
 
@@ -106,11 +107,7 @@ def _misfits(forge: Forge, live: Live, after: Live) -> list[str]:
 
 
 def _change(forge: Forge, after: Live, title: str, body: str) -> None:
-    """Change live.toml by a merged proposal, so that a revert undoes it."""
-    proposal = forge.propose(BRANCH, title, f"{body}\n", {LIVE: after.to_toml()}, labels=("experiment",))
-    forge.status(BRANCH, True, "the slots can be served", proposal.head)
-    commit = forge.merge(BRANCH, f"{title}\n\n{body}")
-    say(f"merged proposal {proposal.number} as {commit[:10]}: {title}")
+    merge_live(forge, BRANCH, after, title, body, label="experiment", status="the slots can be served")
 
 
 def _part_of(slot: Slot) -> str:

@@ -65,10 +65,18 @@ class StartWorkflow:
 
 
 @dataclass(frozen=True)
+class SetOnline:
+    """Set the mode of online corrections in live.toml, at once."""
+
+    mode: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class LogLine:
     """A line to print."""
 
     text: str
 
 
-Action = OpenAlert | ResolveAlert | PostComment | ProposeChange | StartWorkflow | LogLine
+Action = OpenAlert | ResolveAlert | PostComment | ProposeChange | StartWorkflow | SetOnline | LogLine

@@ -8,10 +8,10 @@ import re
 from dataclasses import dataclass
 from datetime import date
 
-from contracts.live_tables import VERSION
+from contracts.live_tables import MODES, VERSION
 from monitoring.incidents.comment_lines import plain_lines
 
-NAMES = ("ack", "expected", "retrain", "rollback", "explain", "help")
+NAMES = ("ack", "expected", "retrain", "rollback", "online", "explain", "help")
 LONGEST_ACK = 90
 _HOURS = {"h": 1, "d": 24, "w": 168}
 
@@ -25,6 +25,7 @@ class Command:
     until: str = ""
     reason: str = ""
     version: str = ""
+    mode: str = ""
 
 
 def read(body: str) -> list[tuple[str, Command | str]]:
@@ -76,4 +77,11 @@ def _read_rollback(rest: str) -> Command | str:
     return Command("rollback", version=version)
 
 
-_READ = {"ack": _read_ack, "expected": _read_expected, "rollback": _read_rollback}
+def _read_online(rest: str) -> Command | str:
+    mode = rest.strip("`").lower()
+    if mode not in MODES:
+        return f"`/online` takes {', '.join(f'`{each}`' for each in MODES[:-1])} or `{MODES[-1]}`, such as `/online off`."
+    return Command("online", mode=mode)
+
+
+_READ = {"ack": _read_ack, "expected": _read_expected, "rollback": _read_rollback, "online": _read_online}

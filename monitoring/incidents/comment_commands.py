@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from monitoring.incidents.actions import Action, OpenAlert, PostComment, ProposeChange, StartWorkflow
+from contracts.live_tables import OFF, ON, SHADOW
+from monitoring.incidents.actions import Action, OpenAlert, PostComment, ProposeChange, SetOnline, StartWorkflow
 from monitoring.incidents.command_parser import Command, read
 from monitoring.incidents.expected_causes import PATH, ExpectedCause, ExpectedError, read_expected, write_expected
 from monitoring.incidents.incident_state import IncidentState
@@ -109,7 +110,7 @@ def _repeated(command: Command | str, before: Sequence[Command | str]) -> str:
     if command in before:
         return "Ignored: the same command is above.\n"
     named = {each.name for each in before if isinstance(each, Command)}
-    if isinstance(command, Command) and command.name in {"expected", "rollback"} & named:
+    if isinstance(command, Command) and command.name in {"expected", "rollback", "online"} & named:
         return f"Ignored: only the first `/{command.name}` of a comment is followed.\n"
     return ""
 
@@ -120,14 +121,14 @@ def _refusal(command: Command | str, comment: Any, alert: Any, context: CommandC
         return f"{command}\n"
     if command.name == "help":
         return command_help() + "\n"
-    starts = command.name in ("retrain", "rollback")
+    starts = command.name in ("retrain", "rollback", "online")
     if starts and context.now - datetime.fromisoformat(comment.at) > EXPIRES:
         return (
             f"Expired: read at {context.now:%Y-%m-%d %H:%M} UTC, more than a day after it was written. Nothing was"
-            " started; write it again if it is still needed.\n"
+            " done; write it again if it is still needed.\n"
         )
     if not starts and not alert.marker.startswith("watch:"):
-        return "This is not an incident of a model: only `/retrain` and `/rollback` work here.\n"
+        return "This is not an incident of a model: only `/retrain`, `/rollback` and `/online` work here.\n"
     return ""
 
 
@@ -223,6 +224,24 @@ def _rollback(command: Command, comment: Any, alert: Any, context: CommandContex
     ]
 
 
+def _online(command: Command, comment: Any, alert: Any, context: CommandContext) -> Sequence[Action]:
+    """A correction belongs to a version: none is switched on for another than the one that was live."""
+    if command.mode == ON and context.champion_then != context.champion_now:
+        then, now = context.champion_then or "nothing", context.champion_now or "nothing"
+        reply = f"Not switched on: `{then}` was live when this was written, and `{now}` is live now. Write it again.\n"
+        return [_reply(alert, comment, reply)]
+    memory = IncidentState.from_json(alert.memory)
+    reply = (
+        f"The mode of online corrections is `{command.mode}`: {_MODES[command.mode]}. Scorers follow after their next sync;"
+        " a revert of the change of `serve/live.toml` undoes it.\n"
+    )
+    return [
+        SetOnline(command.mode, f"requested by {comment.author} below {alert.link}"),
+        *_with_action(alert, memory, comment, f"online corrections {command.mode}"),
+        _reply(alert, comment, reply),
+    ]
+
+
 def _explain(_: Command, comment: Any, alert: Any, context: CommandContext) -> Sequence[Action]:
     return [_reply(alert, comment, explanation(IncidentState.from_json(alert.memory), context.quiet))]
 
@@ -240,10 +259,16 @@ def _reply(alert: Any, comment: Any, body: str) -> PostComment:
 
 
 _NO_ACCESS = "Thank you. Commands require write access to this repository, so nothing was done; a maintainer can type it for you.\n"
+_MODES = {
+    OFF: "none is computed or applied",
+    SHADOW: "they are computed and measured, and no answer changes",
+    ON: "they are applied while they improve the scores",
+}
 _FOLLOW: dict[str, Callable[[Command, Any, Any, CommandContext], Sequence[Action]]] = {
     "ack": _ack,
     "expected": _expected,
     "retrain": _retrain,
     "rollback": _rollback,
+    "online": _online,
     "explain": _explain,
 }

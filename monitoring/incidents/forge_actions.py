@@ -12,10 +12,19 @@ from contracts.live_config import LIVE, LiveError, Slot, champion_at, champions_
 from contracts.release_policy import Rollback
 from forge.interface import Change, Forge, ForgeError
 from forge.releases.observed_state import releases_with, served_on
+from forge.releases.online_mode import set_mode
 from forge.releases.reconciliation import roll_back
 from forge.releases.rollback import back_to
 from forge.workflow_output import output, run_address
-from monitoring.incidents.actions import Action, OpenAlert, PostComment, ProposeChange, ResolveAlert, StartWorkflow
+from monitoring.incidents.actions import (
+    Action,
+    OpenAlert,
+    PostComment,
+    ProposeChange,
+    ResolveAlert,
+    SetOnline,
+    StartWorkflow,
+)
 from monitoring.incidents.auto_rollback import Alarm, decide
 from monitoring.incidents.command_parser import read
 from monitoring.incidents.comment_commands import CommandContext, answer
@@ -126,6 +135,8 @@ def apply(forge: Forge, actions: Iterable[Action]) -> None:
             forge.note(note.number, note.marker, note.body.replace("{proposal}", proposal.link))
         elif isinstance(action, StartWorkflow):
             _start(forge, action)
+        elif isinstance(action, SetOnline):
+            set_mode(forge, action.mode, action.reason)
         else:
             _say(action.text)
 

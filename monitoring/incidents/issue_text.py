@@ -21,6 +21,7 @@ COMMANDS = (
     ("/expected until 2026-12-08 because …", "propose a waiver; once merged, these causes raise no alert until then"),
     ("/retrain", "start the nightly workflow: train, gate and release a new model"),
     ("/rollback", "make the previous champion live again; or `/rollback VERSION`"),
+    ("/online off", "stop online corrections: answers are the model's scores; or `/online shadow`, `/online on`"),
     ("/explain", "why this alert was raised, and how it is resolved"),
 )
 _COMMANDS_INTRODUCTION = (

@@ -15,14 +15,24 @@ from contracts.live_config import (
     digests_of,
     parse_live,
     restored_by,
+    usable,
     with_champion,
     withdrawn_by,
 )
+from contracts.live_tables import MODES, Online
 
 VERSIONS = st.from_regex(r"20[0-9]{6}T[0-9]{4}-([0-9a-f]{7}|[0-9a-f]{12})", fullmatch=True)
 DIGESTS = st.integers(0, 16**64 - 1).map(lambda number: f"sha256:{number:064x}")
 PLAIN = st.builds(Slot, VERSIONS, DIGESTS)
 SALTS = st.none() | st.from_regex(r"[0-9A-Za-z][0-9A-Za-z._-]{0,63}", fullmatch=True)
+
+ONLINE = st.builds(
+    Online,
+    st.sampled_from(MODES),
+    st.floats(0, 10, exclude_min=True),
+    st.floats(0, 1, exclude_min=True),
+    st.floats(0, 365, exclude_min=True),
+)
 
 
 @st.composite
@@ -36,7 +46,13 @@ def lives(draw):
         Slot, VERSIONS, DIGESTS, mode=st.just("shadow")
     )
     anchor = st.builds(Slot, VERSIONS, DIGESTS, st.just(rest))
-    return Live(draw(st.none() | PLAIN), draw(st.none() | challenger), draw(st.none() | anchor), draw(SALTS))
+    return Live(
+        draw(st.none() | PLAIN),
+        draw(st.none() | challenger),
+        draw(st.none() | anchor),
+        draw(SALTS),
+        online=draw(ONLINE),
+    )
 
 
 LIVES = lives()
@@ -55,6 +71,7 @@ def test_a_new_champion_leaves_all_else(live, slot):
 
     first = live.champion is None and live.anchor is None
     assert (after.anchor, after.salt) == (slot if first else live.anchor, live.salt)
+    assert after.online == live.online
     assert after.champion == slot
     if live.challenger and live.challenger.version != slot.version:
         assert after.challenger == live.challenger
@@ -226,3 +243,45 @@ def test_what_was_live_at_a_time_is_in_the_history(when, expected):
     ]
 
     assert champion_at(history, datetime.fromisoformat(f"2026-01-01T{when}+00:00")) == expected
+
+
+def test_a_file_without_a_table_has_corrections_in_shadow_mode():
+    """Nothing new reaches users by default."""
+    assert parse_live("").online == Online("shadow", 1.0, 0.2, 3.0)
+    assert parse_live('[online]\nmode = "on"\nmax_shift = 0.5\n').online == Online("on", 0.5)
+
+
+@pytest.mark.parametrize(
+    ("table", "problem"),
+    [
+        ("online = 1", "online is 1; expected a table [online]"),
+        ('[online]\nmode = "yes"', "online.mode is 'yes'; expected"),
+        ("[online]\nmode = true", "online.mode is True"),
+        ("[online]\nmode = []", "online.mode is []"),
+        ("[online]\nmax_shift = 0", "online.max_shift is 0; expected a number above 0, at most 10"),
+        ("[online]\nmax_shift = inf", "online.max_shift is inf"),
+        ("[online]\nmax_flips = nan", "online.max_flips is nan"),
+        ("[online]\nmax_flips = 1.5", "online.max_flips is 1.5; expected a number above 0, at most 1"),
+        ("[online]\nhalf_life = true", "online.half_life is True"),
+        ('[online]\nhalf_life = "3d"', "online.half_life is '3d'"),
+        ("[online]\nmod = 1", "online.mod is not known; keys are mode, max_shift, max_flips, half_life"),
+    ],
+)
+def test_a_wrong_table_corrects_nothing_and_the_champion_is_served(table, problem):
+    """A mistake in the limits must not stop a rollback."""
+    champion = Slot("20260301T0000-abcdef012345", "sha256:" + "a" * 64)
+    text = f"{table}\n{Live(champion).to_toml()}" if table.startswith("online") else f"{Live(champion).to_toml()}\n{table}"
+
+    live, problems = usable(text)
+
+    assert (live.champion, live.online.mode) == (champion, "off")
+    assert len(problems) == 1
+    assert problem in problems[0]
+
+
+def test_all_mistakes_of_the_table_are_named_at_once():
+    """With those of the slots."""
+    with pytest.raises(LiveError) as error:
+        parse_live('[online]\nmode = "x"\nmax_shift = -1\nrate = 2\n[champion]\nversion = "v"\n')
+    for words in ("online.mode", "online.max_shift", "online.rate", "champion.digest"):
+        assert words in str(error.value)

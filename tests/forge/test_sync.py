@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 import pytest
 
 from contracts.live_config import Live, Slot, moves
+from contracts.live_tables import Online
 from forge.bundles.sync import KEPT, PATIENCE, STATUS, Sync, sync
 from forge.interface import ForgeError
 from forge.local.folder_forge import LocalForge
@@ -490,3 +491,37 @@ def test_a_new_store_says_why_it_is_empty(tmp_path):
 
     assert result.failed
     assert (report(tmp_path / "new")["agreed"], everything(tmp_path / "new")) == (None, {})
+
+
+def test_a_new_champion_begins_without_a_correction(local, store, bundles):
+    """Also one that was champion before: its correction is from then."""
+    first, second = slot(bundles[0]), slot(bundles[1])
+    make_live(local, champion=first)
+    sync(local, store)
+    (store / "online").mkdir()
+    files = {each.version: store / "online" / f"{each.version}.json" for each in (first, second)}
+    for path in files.values():
+        path.write_text("{}")
+
+    make_live(local, champion=first, online=Online("on"))
+    sync(local, store)
+    assert all(path.exists() for path in files.values())
+    assert read_live(store / "live.toml")[0].online == Online("on")
+
+    make_live(local, champion=second)
+    sync(local, store)
+    assert [path.exists() for path in files.values()] == [True, False]
+    make_live(local, champion=first)
+    sync(local, store)
+    assert [path.exists() for path in files.values()] == [False, False]
+
+
+def test_a_wrong_table_of_online_corrections_is_off_in_the_store(local, store, bundles):
+    """And the sync has failed, with the mistake; a rollback is not delayed by it."""
+    make_live(local, champion=slot(bundles[0]))
+    push(local, local.read(LIVE) + '\n[online]\nmode = "yes"\n')
+    result = sync(local, store)
+
+    assert result.failed
+    assert "online.mode is 'yes'" in result.message
+    assert read_live(store / "live.toml")[0] == Live(slot(bundles[0]), online=Online("off"))

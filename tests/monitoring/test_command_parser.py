@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from forge.interface import Alert
-from monitoring.incidents.actions import OpenAlert, PostComment, ProposeChange, StartWorkflow
+from monitoring.incidents.actions import OpenAlert, PostComment, ProposeChange, SetOnline, StartWorkflow
 from monitoring.incidents.command_parser import Command, read
 from monitoring.incidents.comment_commands import CommandContext, answer
 from monitoring.incidents.expected_causes import (
@@ -424,3 +424,50 @@ def test_a_mistake_in_the_waivers_is_said(text, words):
     """All of them at once."""
     with pytest.raises(ExpectedError, match=words):
         read_expected(text)
+
+
+@pytest.mark.parametrize("mode", ["off", "shadow", "on"])
+def test_online_corrections_are_switched_by_a_comment(mode):
+    """At once, below any alert; the incident records it."""
+    set_mode, opened, reply = answer(comment(f"/online {mode}"), ALERT, [], lambda _: True, CONTEXT)
+
+    assert set_mode == SetOnline(mode, "requested by dana below #3")
+    assert IncidentState.from_json(opened.memory).actions
+    assert f"The mode of online corrections is `{mode}`" in reply.body
+    other = replace(ALERT, marker="robot:nightly.yml", memory={})
+    first, _ = answer(comment(f"/online {mode}"), other, [], lambda _: True, CONTEXT)
+    assert first == set_mode
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ("/online", "`/online` takes `off`, `shadow` or `on`"),
+        ("/online yes", "`/online` takes `off`, `shadow` or `on`"),
+        ("/online off now", "`/online` takes `off`, `shadow` or `on`"),
+    ],
+)
+def test_a_mode_that_does_not_exist_switches_nothing(body, said):
+    """The reply names the modes."""
+    (reply,) = answer(comment(body), ALERT, [], lambda _: True, CONTEXT)
+    assert said in reply.body
+
+
+@pytest.mark.parametrize(("mode", "done"), [("on", False), ("off", True), ("shadow", True)])
+def test_a_correction_is_not_switched_on_for_another_version(mode, done):
+    """Off is what was asked for, whatever is live."""
+    context = replace(CONTEXT, champion_now=A)
+    actions = answer(comment(f"/online {mode}"), ALERT, [], lambda _: True, context)
+
+    assert any(isinstance(each, SetOnline) for each in actions) == done
+    assert done or "Not switched on" in actions[-1].body
+
+
+def test_an_old_comment_and_a_stranger_switch_nothing():
+    """As with a rollback."""
+    old = comment("/online on", at="2026-01-13T11:00:00Z")
+    for actions in (
+        answer(old, ALERT, [], lambda _: True, CONTEXT),
+        answer(comment("/online on"), ALERT, [], lambda _: False, CONTEXT),
+    ):
+        assert [type(each) for each in actions] == [PostComment]
