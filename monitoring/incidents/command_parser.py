@@ -80,7 +80,7 @@ def _read_rollback(rest: str) -> Command | str:
 def _read_online(rest: str) -> Command | str:
     mode = rest.strip("`").lower()
     if mode not in MODES:
-        return f"`/online` takes {', '.join(f'`{each}`' for each in MODES[:-1])} or `{MODES[-1]}`, such as `/online off`."
+        return "`/online` takes `off`, `shadow` or `on`, such as `/online off`."
     return Command("online", mode=mode)
 
 

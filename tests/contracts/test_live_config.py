@@ -270,7 +270,8 @@ def test_a_file_without_a_table_has_corrections_in_shadow_mode():
 def test_a_wrong_table_corrects_nothing_and_the_champion_is_served(table, problem):
     """A mistake in the limits must not stop a rollback."""
     champion = Slot("20260301T0000-abcdef012345", "sha256:" + "a" * 64)
-    text = f"{table}\n{Live(champion).to_toml()}" if table.startswith("online") else f"{Live(champion).to_toml()}\n{table}"
+    texts = [Live(champion).to_toml(), table]
+    text = "\n".join(reversed(texts) if table.startswith("online") else texts)
 
     live, problems = usable(text)
 
