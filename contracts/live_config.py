@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -84,7 +84,7 @@ class Live:
     anchor: Slot | None = None
     salt: str | None = None
     nothing: bool = False
-    online: Online = Online()
+    online: Online = field(default_factory=Online)
 
     @property
     def says(self) -> bool:

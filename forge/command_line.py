@@ -35,9 +35,7 @@ def parser(text: str) -> argparse.ArgumentParser:
     merge.add_argument("branch", nargs="?", default="retrain", help="the proposal's branch")
     merge.add_argument("--override", metavar="WHY", help="merge although the verdict is HOLD; the reason is recorded")
     _challenge(command("challenge", "begin an experiment with a challenger, or end it"))
-    online = command("online", "whether answers are corrected between two trainings")
-    online.add_argument("mode", choices=MODES, help="off; shadow: computed, and no answer changes; on: applied")
-    online.add_argument("--reason", default="", help="recorded with the change of live.toml")
+    _online(command("online", "whether answers are corrected between two trainings"))
     rollback = command("rollback", "make an earlier model live again")
     rollback.add_argument(
         "--to",
@@ -108,4 +106,9 @@ def _challenge(command: argparse.ArgumentParser) -> None:
     command.add_argument("--shadow", action="store_true", help="it scores the champion's rows and answers no request")
     command.add_argument("--salt", help="of the traffic split: another one assigns the keys differently")
     command.add_argument("--end", action="store_true", help="end the experiment: the champion gets all of the traffic")
+    command.add_argument("--reason", default="", help="recorded with the change of live.toml")
+
+
+def _online(command: argparse.ArgumentParser) -> None:
+    command.add_argument("mode", choices=MODES, help="off; shadow: computed, and no answer changes; on: applied")
     command.add_argument("--reason", default="", help="recorded with the change of live.toml")
