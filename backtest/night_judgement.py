@@ -19,7 +19,7 @@ from contracts.thresholds import Rules
 from drill.stored_json import read_json, write_json
 
 #: The packages on which a verdict depends, besides the models.
-PACKAGES = ("checks", "contracts", "model", "serve")
+PACKAGES = ("bundles", "checks", "contracts", "model", "serve")
 
 
 @dataclass(frozen=True)

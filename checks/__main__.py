@@ -15,6 +15,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from bundles.manifest import BundleError
 from checks.anchor_proposal import propose_anchor
 from checks.decision.staleness import read_staleness
 from checks.gate import run_gate
@@ -31,7 +32,6 @@ from forge.interface import ForgeError
 from forge.opening import open_forge
 from forge.workflow_output import summary
 from reporting.markdown import text
-from serve.release.manifest import BundleError
 
 OK, USAGE, REJECT, HOLD, CANNOT_JUDGE, FORGE = 0, 2, 3, 4, 5, 6
 CODES: dict[Decision, int] = {"PROMOTE": OK, "REJECT": REJECT, "HOLD": HOLD}

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from bundles.bundle import Bundle
+from bundles.manifest import BundleError
 from checks.evidence import load_bundle
 from checks.verdict import LIVE, Finding, ruled
 from contracts.bundle_content import read_regular
 from model.onnx_export.onnx_content import problems
-from serve.release.bundle import Bundle
-from serve.release.manifest import BundleError
 
 #: The rule on the content of the ONNX files.
 CONTENT = "bundle.onnx"

@@ -1,6 +1,6 @@
 """Evidence: the candidate's rows, scored by candidate, champion and anchor.
 
-Every score comes from the ONNX files through the scorer's code (`serve.release.bundle`). Evaluation models are compared,
+Every score comes from the ONNX files through the scorer's code (`bundles.bundle`). Evaluation models are compared,
 on the fresh rows: those of the candidate's holdout that none of them was trained on.
 """
 
@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bundles.bundle import Bundle
+from bundles.manifest import BundleError
 from checks.earlier_rows import Past, past
 from contracts.row_contract import Contract
 from contracts.tolerance import relative, spread_of
-from serve.release.bundle import Bundle
-from serve.release.manifest import BundleError
 
 #: Largest difference between the scores in the evidence and those computed here.
 SAME = 1e-5

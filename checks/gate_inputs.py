@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from bundles.bundle import Bundle
+from bundles.manifest import BundleError
 from checks.candidate import as_named, load_candidate
 from checks.comparison.anchor import unmoved
 from checks.decision.staleness import Staleness
@@ -14,8 +16,6 @@ from checks.verdict import Finding, Named
 from contracts.live_config import LIVE, Live, Slot, champions_of, digests_of, parse_live, withdrawn_by
 from forge.interface import Forge, ForgeError
 from forge.releases.slot_checks import changed_slots, compared_with, unfetched, unfit
-from serve.release.bundle import Bundle
-from serve.release.manifest import BundleError
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,8 @@ from typing import Any, TypeVar
 
 import pandas as pd
 
+from bundles.bundle import Bundle
+from bundles.manifest import BundleError
 from checks.comparison.compare import Compared, calibration, compare
 from checks.comparison.earlier_gains import EarlierGain, recorded_gains
 from checks.comparison.gain_effect import gain_effects, gains_over_anchor
@@ -30,8 +32,6 @@ from checks.rules.serving.serving_limits import SERVING, check_serving
 from checks.rules.serving.serving_load import Served
 from checks.verdict import Finding
 from contracts.thresholds import Gate
-from serve.release.bundle import Bundle
-from serve.release.manifest import BundleError
 
 #: A slice for the reader: name, rows, the metric of candidate and champion.
 Slice = tuple[str, int, float, float | None]

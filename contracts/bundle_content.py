@@ -13,6 +13,8 @@ from typing import Any
 
 #: Fields of a manifest that are not part of its digest: the bundle's name, and the build's time and author.
 UNSIGNED = ("version", "digest", "build")
+#: Bytes of the largest manifest.
+LARGEST_MANIFEST = 64 * 2**20
 #: The file of the evaluation model in bundles of format 2, whose `model.onnx` is the release model.
 EVALUATION = "evidence/evaluation.onnx"
 

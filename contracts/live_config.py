@@ -34,7 +34,11 @@ HEADER = """\
 """
 #: The path of the file in a repository.
 LIVE = "serve/live.toml"
-#: Most characters of the file.
+#: First and last line of the copy in a store, to recognise one that is incomplete.
+BEGINS, ENDS = "# Written by forge sync. The last line is: # end", "# end"
+#: The file in a store with the result of the last sync.
+STATUS = "sync.json"
+#: Most characters of each of these files.
 LARGEST = 64 * 2**10
 
 

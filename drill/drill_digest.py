@@ -8,7 +8,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 #: The packages that train and judge the bundles.
-PACKAGES = ("checks", "contracts", "drill", "forge", "model", "reporting", "serve")
+PACKAGES = ("bundles", "checks", "contracts", "drill", "forge", "model", "reporting", "serve")
 
 
 def identity(*parts: object, files: Iterable[Path] = (), root: Path = ROOT, packages: Iterable[str] = PACKAGES) -> str:

@@ -9,6 +9,7 @@ import tempfile
 from dataclasses import asdict
 from pathlib import Path
 
+from bundles.bundle import Bundle
 from checks.__main__ import CANNOT_JUDGE, USAGE
 from checks.__main__ import main as gate
 from contracts.live_config import Live, with_champion
@@ -17,7 +18,6 @@ from drill.case_outcome import Answer, CaseFields
 from drill.gate_faults import sabotaged
 from drill.stored_json import read_json, write_json
 from forge.local.folder_forge import LocalForge
-from serve.release.bundle import Bundle
 
 
 def judge(case: CaseFields, limits: Path, of: str = "") -> Answer:

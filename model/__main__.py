@@ -22,6 +22,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import get_args
 
+from bundles.manifest import BundleError, read_manifest
 from contracts.live_config import LiveError
 from contracts.row_contract import Contract, ContractError, Feature, Kind
 from contracts.thresholds import ConfigurationError, read_rules
@@ -42,7 +43,7 @@ from model.new_recipe.recipe_text import described, plain_name, recipe_text
 from model.new_recipe.source_table import SourceError, read_query, read_table
 from model.notices import replayed
 from model.onnx_export.bundle_manifest import Build
-from model.onnx_export.export import ExportError, export, read_manifest
+from model.onnx_export.export import ExportError, export
 from model.onnx_export.parity import ParityError
 from model.point_in_time import differing
 from model.proposals.proposal import bundle_in, gains, propose
@@ -59,7 +60,7 @@ def main(arguments: list[str] | None = None) -> int:
         _COMMANDS[args.command](args)
     except (ConfigurationError, EditError, SourceError) as error:
         return _stop(USAGE, error)
-    except (RecipeError, DataError, ContractError, ExportError, ParityError, OSError) as error:
+    except (RecipeError, DataError, BundleError, ContractError, ExportError, ParityError, OSError) as error:
         return _stop(NO_MODEL, f"no model was trained. {error}")
     except (ForgeError, LiveError) as error:
         return _stop(FORGE, error)

@@ -11,6 +11,7 @@ import msgspec
 from flask import Blueprint, Flask, Response, current_app, request
 from werkzeug.exceptions import BadRequest, HTTPException, RequestEntityTooLarge
 
+from bundles.bundle import Bundle
 from serve.http.auth import Access
 from serve.http.content_coding import CODINGS, CodingError
 from serve.http.forwarded import prefix
@@ -19,7 +20,6 @@ from serve.http.trace_context import echo
 from serve.journal.writer import Journal
 from serve.metrics import exporter
 from serve.metrics.scorer_metrics import Metrics
-from serve.release.bundle import Bundle
 from serve.release.bundle_copies import COPIES
 from serve.release.follower import Follower
 from serve.release.validation_cache import PATIENCE, ValidationCache

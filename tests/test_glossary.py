@@ -19,6 +19,7 @@ PACKAGES = [
     "archive",
     "backtest",
     "bench",
+    "bundles",
     "checks",
     "contracts",
     "drill",

@@ -155,7 +155,7 @@ def test_the_citation_names_the_version_and_the_license_of_the_project():
 
 def test_packages_whose_types_are_checked_say_so():
     """Who imports them from another project, such as one with recipes, gets their types (PEP 561)."""
-    for package in ("archive", "checks", "forge", "model", "monitoring", "serve"):
+    for package in ("archive", "bundles", "checks", "forge", "model", "monitoring", "serve"):
         assert (ROOT / package / "py.typed").is_file()
 
 

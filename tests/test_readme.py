@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from bundles.bundle import Bundle
 from contracts.live_config import Live, parse_live, with_champion
 from forge.github.github_forge import GitHubForge
 from forge.local.folder_forge import LocalForge
-from serve.release.bundle import Bundle
 from tests.docs.shell_commands import commands_of
 from tests.forge.fake_github import NAME, FakeGitHub
 from tests.forge.fake_server import serve

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from backtest.replayed_nights import NightFit, Period
+from bundles.bundle import Bundle
 from checks.comparison.weighted_metrics import METRICS
 from checks.evidence import served_score, target
 from contracts.row_contract import Contract
@@ -23,7 +24,6 @@ from model.label_delay.known_outcomes import known
 from model.onnx_export.bundle_manifest import Build
 from model.onnx_export.export import export
 from model.train import read_recipe, train
-from serve.release.bundle import Bundle
 
 #: The packages on which a fit depends.
 PACKAGES = ("contracts", "model", "reporting")

@@ -8,11 +8,11 @@ from typing import Any
 
 import pandas as pd
 
+from bundles.bundle import Bundle
+from bundles.manifest import BundleError
 from checks.comparison.weighted_metrics import METRICS
 from checks.earlier_rows import categories_in, has_known
 from checks.evidence import Array, days_of, rows_of, score, target
-from serve.release.bundle import Bundle
-from serve.release.manifest import BundleError
 
 
 @dataclass(frozen=True)

@@ -28,12 +28,12 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
+from bundles.bundle import Bundle
 from checks.comparison.bootstrap import Gap
 from checks.comparison.earlier_gains import EarlierGain
 from checks.comparison.gain_effect import widening
 from checks.comparison.period_effect import PeriodEffect
 from contracts.thresholds import Compare
-from serve.release.bundle import Bundle
 
 #: Most earlier periods that count: with more, the interval misses the gain too often where it drifts in one direction.
 PERIODS = 2

@@ -14,10 +14,10 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
+from bundles.bundle import Bundle
 from checks.comparison.weighted_metrics import losses
 from checks.evidence import Array, Evidence, columns_of, days_of, score_columns, target
 from contracts.row_contract import Contract
-from serve.release.bundle import Bundle
 
 Status = Literal["kept", "added", "changed", "removed"]
 #: Most rows, shuffles, and draws of days: more would hardly narrow the interval, since days vary most.

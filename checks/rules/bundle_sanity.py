@@ -7,11 +7,11 @@ from datetime import UTC, datetime, timedelta
 
 import pandas as pd
 
+from bundles.bundle import Bundle
 from checks.evidence import Evidence
 from checks.verdict import Finding, ruled
 from contracts.gate_limits import Behaviour
 from contracts.thresholds import Gate
-from serve.release.bundle import Bundle
 
 
 def scores(evidence: Evidence) -> Finding:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from bundles.bundle import Bundle
 from checks.comparison.baseline import constant_scores
 from checks.comparison.bootstrap import Blocks, measures, paired
 from checks.evidence import Array, Evidence, served_score
@@ -11,7 +12,6 @@ from checks.verdict import Finding, ruled
 from contracts.gate_limits import Behaviour
 from contracts.thresholds import Compare, Gate
 from contracts.tolerance import spread_of
-from serve.release.bundle import Bundle
 
 #: Rows, and values of the feature, that a stated direction is tested on.
 ROWS, STEPS = 300, 8

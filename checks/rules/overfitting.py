@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
+from bundles.bundle import Bundle
 from checks.comparison.bootstrap import Blocks
 from checks.comparison.compare import Compared
 from checks.comparison.weighted_metrics import METRICS
@@ -22,7 +23,6 @@ from checks.verdict import Finding, ruled
 from contracts.gate_limits import Model
 from contracts.row_contract import Contract
 from contracts.thresholds import Compare
-from serve.release.bundle import Bundle
 
 #: Fewest periods of the training rows, and the one-sided confidence that the loss is beyond what a period differs by.
 PERIODS, CONFIDENCE = 3, 0.99

@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bundles.bundle import Bundle
+from bundles.manifest import MODEL
 from checks.comparison.weighted_metrics import absolute, logarithmic, squared
 from checks.evidence import Array, Evidence, target
 from checks.insights.prediction_churn import LEAST_ROWS
@@ -22,8 +24,6 @@ from contracts.bundle_content import EVALUATION, read_regular
 from contracts.gate_limits import ReleaseModel
 from contracts.tolerance import changed_share, spread_of
 from model.onnx_export.onnx_content import predictors
-from serve.release.bundle import Bundle
-from serve.release.manifest import MODEL
 
 #: The rules on a bundle with two models.
 RELEASE = DECISIONS, CALIBRATION, FIT, ESTIMATOR = (

@@ -18,11 +18,12 @@ WIDTH, BOX_HEIGHT, GAP, ROW = 640, 44, 10, 70
 PACKAGES: dict[str, list[list[Box]]] = {
     "contracts": [
         [("row_contract", "fields of a row"), ("thresholds", "every limit"), ("live_config", "what is live")],
-        [
-            ("journal_format", "files of the journal"),
-            ("onnx_core", "inputs of the core"),
-            ("tolerance", "equal scores"),
-        ],
+        [("journal_format", "files of the journal"), ("bundle_content", "digests"), ("tolerance", "equal scores")],
+    ],
+    "bundles": [
+        [("bundle", "verified, with its model")],
+        [("manifest", "form and digests"), ("onnx_session", "full graph or core")],
+        [("onnx_core", "rows as one matrix")],
     ],
     "reporting": [
         [("html", "pages and tables, from templates/"), ("markdown", "text for issues and reports")],
@@ -50,7 +51,7 @@ PACKAGES: dict[str, list[list[Box]]] = {
         [("__main__", "listens, starts"), ("http", "granian, hot path, tokens")],
         [("routes", "HTTP API, status page"), ("app", "Flask application")],
         [("scoring", "rows to answers"), ("traffic", "split, shadow")],
-        [("release", "bundle, follower"), ("journal", "lines, segments"), ("metrics", "Prometheus")],
+        [("release", "follower, copies"), ("journal", "lines, segments"), ("metrics", "Prometheus")],
     ],
     "monitoring": [
         [("__main__", "watch, experiment, answer, site")],

@@ -9,10 +9,10 @@ from contextlib import redirect_stderr
 from pathlib import Path
 from typing import Any
 
+from bundles.manifest import read_manifest
 from docs.generate.markdown_table import table
 from serve.app import create_app
 from serve.metrics.metric_definitions import COUNTED, LOOKED_UP
-from serve.release.manifest import read_manifest
 from serve.settings import table as settings
 
 ROOT = Path(__file__).parents[2]

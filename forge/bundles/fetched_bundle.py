@@ -10,13 +10,10 @@ import os
 import shutil
 from pathlib import Path
 
-from contracts.bundle_content import content_digest, read_regular, sha256
+from contracts.bundle_content import LARGEST_MANIFEST, content_digest, read_regular, sha256
 from contracts.live_config import Slot
 from forge.bundles.bundle_files import MANIFEST
 from forge.interface import Forge, ForgeError
-
-#: Bytes of the largest manifest.
-LARGEST = 64 * 2**20
 
 
 def fetch(forge: Forge, store: Path, slot: Slot) -> None:
@@ -41,7 +38,7 @@ def fetch(forge: Forge, store: Path, slot: Slot) -> None:
 def problem(folder: Path, slot: Slot) -> str:
     """Why *folder* is not the bundle that *slot* names; "" if it is."""
     try:
-        manifest = json.loads(read_regular(folder / MANIFEST, LARGEST))
+        manifest = json.loads(read_regular(folder / MANIFEST, LARGEST_MANIFEST))
         found = content_digest(manifest)
         if not slot.digest == manifest["digest"] == found:
             return f"its manifest has the digest {found}"

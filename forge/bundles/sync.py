@@ -19,17 +19,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from contracts.bundle_content import read_regular
-from contracts.live_config import LARGEST, LIVE, Live, LiveError, Slot, parse_live, usable
+from contracts.live_config import BEGINS, ENDS, LARGEST, LIVE, STATUS, Live, LiveError, Slot, parse_live, usable
 from contracts.live_tables import ROLES
 from forge.bundles.fetched_bundle import fetch, replace_whole
 from forge.interface import Forge, ForgeError
 
 PATIENCE = 300.0  # longest pause after a failure, in seconds
 KEPT = 5  # earlier bundles that are kept, so that a rollback needs no download
-STATUS = "sync.json"
 CORRECTIONS = "online"  # the folder of online corrections, a file for each version
-#: First and last line of the store's live.toml, to recognise an incomplete copy.
-BEGINS, ENDS = "# Written by forge sync. The last line is: # end", "# end"
 
 
 @dataclass(frozen=True)

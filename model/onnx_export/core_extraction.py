@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
-from contracts.onnx_core import INPUT, OUTPUT
+from bundles.onnx_core import INPUT, OUTPUT
+from bundles.onnx_session import session
 from contracts.row_contract import Contract
 
 #: The attributes with the strings of a look-up, by operator.
@@ -176,9 +176,9 @@ def _run(
     made = [each for each in shape if each.name == piece]
     kind = made[0].type.tensor_type.elem_type if made else TensorProto.FLOAT
     out = helper.make_tensor_value_info(piece, kind, None)
-    session = runtime(_model(whole.model, nodes, [source], [out]))
+    short = session(_model(whole.model, nodes, [source], [out]))
     given = np.array(values, dtype=object).reshape(-1, 1)
-    found = np.asarray(session.run([piece], {name: given})[0])
+    found = np.asarray(short.run([piece], {name: given})[0])
     found = found.reshape(len(values), -1)
     exact = found.astype(np.float32)
     if found.dtype != np.float32 and not np.array_equal(exact.astype(found.dtype), found):
@@ -225,14 +225,6 @@ def _model(
         graph, opset_imports=model.opset_import, ir_version=model.ir_version, producer_name="tidegate"
     )
     return bytes(new.SerializeToString(deterministic=True))
-
-
-def runtime(graph: bytes) -> Any:
-    """ONNX Runtime on *graph*, with one thread."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.log_severity_level = 4  # failures are recorded in the manifest
-    return onnxruntime.InferenceSession(graph, options, ["CPUExecutionProvider"])
 
 
 def _plain(number: Any) -> float | None:

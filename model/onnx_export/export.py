@@ -21,8 +21,9 @@ from skl2onnx import to_onnx
 from skl2onnx.common.data_types import FloatTensorType, StringTensorType
 from sklearn.base import is_classifier
 
+from bundles.manifest import LOOSEST
+from bundles.onnx_core import FILE as CORE
 from contracts.bundle_content import EVALUATION
-from contracts.onnx_core import FILE as CORE
 from contracts.row_contract import Contract
 from contracts.tolerance import spread_of
 from model.data import encoded_target, model_inputs
@@ -41,8 +42,6 @@ from model.train import Fitted
 
 OPSET = {"": 21, "ai.onnx.ml": 3}
 GOLDEN_ROWS = 24
-#: The largest tolerance of golden rows that a scorer accepts.
-LOOSEST = 0.05
 TRAIN_SAMPLE, HOLDOUT_SAMPLE = 20_000, 50_000
 
 
@@ -109,14 +108,6 @@ def _converted(fitted: Fitted, parity_limit: float, convert: Callable[[Fitted], 
         words = " ".join(str(error).split())[:300]
         raise ExportError(f"ONNX Runtime cannot run the exported model: {words}{_causes(fitted)}") from error
     return _Converted(graph, score, replay(fitted, score, found, parity_limit))
-
-
-def read_manifest(folder: Path) -> dict[str, Any]:
-    """The manifest of a bundle. Raises `ExportError` if *folder* is not a bundle."""
-    try:
-        return dict(json.loads((folder / "manifest.json").read_bytes()))
-    except (OSError, ValueError) as error:
-        raise ExportError(f"{folder} is not a bundle: {error}") from error
 
 
 def to_graph(fitted: Fitted) -> bytes:

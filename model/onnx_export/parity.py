@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import onnxruntime
 import pandas as pd
 
+from bundles.onnx_session import FullGraph, shaped
 from contracts.row_contract import Contract
 from contracts.tolerance import relative, spread_of
 from model.data import model_inputs
@@ -224,25 +224,9 @@ def replay(fitted: Fitted, score: Score, thresholds: Thresholds, limit: float) -
 
 
 def runner(graph: bytes, contract: Contract) -> Score:
-    """A function from columns (a sequence of values per feature) to scores, by ONNX Runtime."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1  # the order of a sum, and so its last bit, depends on it
-    options.log_severity_level = 4  # errors are raised and reported with the row
-    session = onnxruntime.InferenceSession(graph, options, ["CPUExecutionProvider"])
-    output = session.get_outputs()[-1].name
-    categories = {f.name for f in contract.features if f.kind == "category"}
-
-    def score(columns: Mapping[str, Any]) -> Scores:
-        feeds = {
-            name: np.asarray(values, dtype=object if name in categories else np.float32).reshape(-1, 1)
-            for name, values in columns.items()
-        }
-        found = np.asarray(session.run([output], feeds)[0], dtype=np.float64)
-        if contract.task == "multiclass":
-            return found
-        return found[:, 1] if contract.task == "binary" else found.reshape(-1)
-
-    return score
+    """A function from columns (a sequence of values per feature) to scores, as the scorer computes them."""
+    full = FullGraph(graph, contract)
+    return lambda columns: shaped(contract.task, full.score_columns(columns)).astype(np.float64)
 
 
 def _message(problems: Mapping[tuple[str, str], str], where: Declared) -> str:

@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime
 import pandas as pd
 from onnx import TensorProto, helper, numpy_helper
 
+from bundles.onnx_session import session
 from contracts.row_contract import LARGEST, Contract, Feature
 
 #: How many rows are used to find which columns each feature changes, and between which values a threshold lies.
@@ -115,15 +115,12 @@ def _until(model: Any, tensors: Iterable[str]) -> Run:
     for name, tensor in names.items():
         short.graph.node.append(helper.make_node("Cast", [tensor], [name], to=TensorProto.FLOAT))
         short.graph.output.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, None))
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.log_severity_level = 4
-    session = onnxruntime.InferenceSession(short.SerializeToString(), options, ["CPUExecutionProvider"])
+    shortened = session(short.SerializeToString())
 
     def run(columns: Mapping[str, Any]) -> dict[str, Any]:
         rows = len(next(iter(columns.values())))
         feeds = {name: values.reshape(-1, 1) for name, values in columns.items()}
-        found = session.run([*names], feeds)
+        found = shortened.run([*names], feeds)
         return {tensor: np.asarray(each).reshape(rows, -1) for tensor, each in zip(names.values(), found, strict=True)}
 
     return run

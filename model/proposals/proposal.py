@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from bundles.manifest import BundleError, read_manifest
 from contracts.live_config import LIVE, LiveError, Slot, parse_live, with_champion
 from forge.bundles.bundle_files import as_named
 from forge.interface import WATCH, Forge
 from forge.workflow_output import output, summary
-from model.onnx_export.export import ExportError, read_manifest
 from model.proposals.card import card, nothing_to_gain, title
 
 
@@ -16,7 +16,7 @@ def bundle_in(folder: Path) -> tuple[Path, Path | None]:
     """The bundle in *folder* (or *folder* itself), and its attestation, if any."""
     bundles = [path.parent for path in (*folder.glob("manifest.json"), *folder.glob("*/manifest.json"))]
     if len(bundles) != 1:
-        raise ExportError(f"{folder} is not a bundle, and holds {len(bundles)} of them; expected one")
+        raise BundleError(f"{folder} is not a bundle, and holds {len(bundles)} of them; expected one")
     attestation = folder / "attestation.jsonl"
     return bundles[0], attestation if attestation.is_file() else None
 

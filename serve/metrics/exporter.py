@@ -11,12 +11,12 @@ from prometheus_client import CollectorRegistry, Metric, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.registry import Collector
 
+from bundles.bundle import Bundle
 from serve.journal.service_counts import Service
 from serve.metrics import metric_definitions as defined
 from serve.metrics.counters import run_folder
 from serve.metrics.metric_definitions import LOOKED_UP, PROBABILITIES, Definition
 from serve.metrics.scorer_metrics import Metrics
-from serve.release.bundle import Bundle
 from serve.routes.live_models import age, live_variants
 from serve.scoring.scorer import Scorer
 

@@ -19,7 +19,7 @@ import numpy as np
 from prometheus_client import Metric
 from prometheus_client.registry import Collector
 
-from contracts.onnx_core import float64
+from bundles.onnx_core import float64
 from serve.journal.writer import Journal
 from serve.metrics import metric_definitions as defined
 from serve.metrics.counters import Counters, say_why

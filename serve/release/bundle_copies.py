@@ -15,12 +15,12 @@ from collections.abc import Callable, Container, Iterable
 from contextlib import suppress
 from pathlib import Path
 
+from bundles.bundle import Bundle
+from bundles.manifest import EVIDENCE, MANIFEST, MODEL, BundleError
+from bundles.onnx_core import FILE as CORE
 from contracts.bundle_content import read_regular
 from contracts.live_config import Slot
-from contracts.onnx_core import FILE as CORE
 from serve.log import log
-from serve.release.bundle import Bundle
-from serve.release.manifest import EVIDENCE, MANIFEST, MODEL, BundleError
 
 #: The folder of copies, beside the proofs.
 COPIES = "bundles"

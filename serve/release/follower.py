@@ -21,13 +21,13 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from bundles.bundle import Bundle
+from bundles.manifest import BundleError
 from contracts.live_config import Live, Slot
 from contracts.live_tables import NOTHING, SHADOW
 from serve.log import log
-from serve.release.bundle import Bundle
 from serve.release.bundle_copies import BundleCopies, Stat, stat_of
 from serve.release.live_slots import LiveFileError, loaded_slots, read_live
-from serve.release.manifest import BundleError
 from serve.release.sync_status import Agreement, agreement
 from serve.traffic.row_adaptation import cannot_read
 from serve.traffic.split import TrafficSplit, Variant

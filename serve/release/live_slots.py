@@ -5,13 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from contracts.bundle_content import read_regular
-from contracts.live_config import Live, LiveError, Slot, usable
+from contracts.live_config import BEGINS, ENDS, LARGEST, Live, LiveError, Slot, usable
 from contracts.live_tables import ROLES
-
-#: First and last line of a file that `forge sync` wrote.
-BEGINS, ENDS = "# Written by forge sync. The last line is: # end", "# end"
-#: Bytes of the largest file that is read.
-LARGEST = 64 * 2**10
 
 
 class LiveFileError(Exception):

@@ -15,10 +15,8 @@ from typing import Any, NamedTuple
 import msgspec
 
 from contracts.bundle_content import read_regular
+from contracts.live_config import LARGEST, STATUS
 
-STATUS = "sync.json"
-#: Bytes of the largest status.
-LARGEST = 64 * 2**10
 #: `forge sync` is late after this many of its intervals, and after this many seconds at least.
 LATE, LEAST = 4, 60.0
 

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import msgspec
 
+from bundles.bundle import Bundle
+from bundles.manifest import BundleError, seal_of
 from contracts.bundle_content import read_regular
-from serve.release.bundle import Bundle
-from serve.release.manifest import BundleError, seal_of
 
 #: Seconds for which a worker with a model waits for a proof, and between two looks for it.
 PATIENCE, EVERY = 2.0, 0.02

@@ -9,10 +9,10 @@ from typing import Any
 from flask import Response, current_app, request
 from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 
+from bundles.bundle import Bundle
 from serve.http.content_coding import unpack
 from serve.http.responses import JSON, spell
 from serve.http.strict_json import read_json
-from serve.release.bundle import Bundle
 from serve.routes.column_rows import Fields
 from serve.scoring.scorer import Scorer, must_be_live
 from serve.scoring.validation import RequestError

@@ -15,11 +15,11 @@ import msgspec
 from flask import Blueprint, Response, current_app, request
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
+from bundles.bundle import Bundle
 from contracts.row_contract import Contract
 from serve.http.auth import WATCHING
 from serve.http.forwarded import prefix
 from serve.http.responses import JSON, PROBLEM, spell
-from serve.release.bundle import Bundle
 from serve.routes import contract_schema as schemas
 from serve.routes import response_bodies as bodies
 from serve.routes.contract_schema import Schema

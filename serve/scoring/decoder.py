@@ -18,7 +18,7 @@ import msgspec
 import numpy as np
 from msgspec import UNSET, Meta, UnsetType
 
-from contracts.onnx_core import pack
+from bundles.onnx_core import pack
 from contracts.row_contract import LARGEST, LONGEST, Contract, Feature, read_time
 from serve.scoring.row_table import Column, Row, Table
 from serve.scoring.validation import LONGEST_ID, takes_ids

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from bundles.bundle import Bundle
+from bundles.onnx_session import Scores
 from contracts.row_contract import read_time
-from serve.release.bundle import Bundle
-from serve.release.onnx_session import Scores
 from serve.scoring.answer_lines import Answer
 from serve.scoring.row_table import Table
 from serve.traffic.split import TrafficSplit, Variant

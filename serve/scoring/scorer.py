@@ -15,13 +15,13 @@ from typing import Any
 import msgspec
 from msgspec import UNSET
 
+from bundles.bundle import Bundle
 from contracts.row_contract import Contract
 from serve.http.responses import spell
 from serve.http.strict_json import DEEPEST, read_json
 from serve.http.trace_context import read_trace
 from serve.journal.writer import REFUSE, Journal
 from serve.metrics.scorer_metrics import Metrics
-from serve.release.bundle import Bundle
 from serve.release.follower import Follower
 from serve.scoring.answer_lines import Answer, responses, tops
 from serve.scoring.decoder import Decoder, decoder

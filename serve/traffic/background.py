@@ -20,14 +20,14 @@ from functools import partial
 from pathlib import Path
 from select import select
 
+from bundles.bundle import Bundle
+from bundles.onnx_session import NoGraph
 from contracts.live_tables import SHADOW
 from serve.journal.writer import Journal
 from serve.metrics.counters import run_folder
 from serve.metrics.scorer_metrics import Metrics
-from serve.release.bundle import Bundle
 from serve.release.bundle_copies import COPIES
 from serve.release.follower import Follower
-from serve.release.onnx_session import NoGraph
 from serve.release.validation_cache import ValidationCache
 from serve.settings import Settings
 from serve.traffic.shadow import LARGEST, Shadow

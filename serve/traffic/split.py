@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from bundles.bundle import Bundle
 from contracts.row_contract import Contract
-from serve.release.bundle import Bundle
 from serve.traffic.row_adaptation import as_read_by
 
 #: Points are whole numbers below this.

@@ -11,6 +11,8 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper
 
+from bundles.bundle import Bundle
+from bundles.onnx_session import session
 from checks.__main__ import REJECT, main
 from checks.candidate import CONTENT, content, load_candidate
 from checks.gate import run_gate
@@ -19,8 +21,6 @@ from checks.verdict import LIVE
 from contracts.bundle_content import content_digest
 from contracts.live_config import Live, with_champion
 from forge.local.folder_forge import LocalForge
-from serve.release.bundle import Bundle
-from serve.release.onnx_session import session
 
 pytestmark = pytest.mark.slow
 

@@ -10,6 +10,7 @@ from subprocess import PIPE
 
 import pytest
 
+from bundles.bundle import Bundle
 from checks.__main__ import CANNOT_JUDGE, FORGE, HOLD, OK, REJECT, USAGE, main, read_inputs
 from checks.options import parser
 from checks.rules.serving.serving_limits import SERVING
@@ -17,7 +18,6 @@ from contracts.bundle_content import content_digest
 from contracts.live_config import Live, Slot, parse_live, with_champion
 from forge.interface import ForgeError
 from forge.local.folder_forge import LocalForge
-from serve.release.bundle import Bundle
 
 pytestmark = pytest.mark.slow
 

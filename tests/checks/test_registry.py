@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from bundles.bundle import Bundle
 from checks.earlier_rows import past
 from checks.gate_inputs import GateInputs
 from checks.measurements import Measurements, Steps, measure
@@ -15,7 +16,6 @@ from checks.rules import bundle_sanity
 from checks.rules import model_behaviour as behaviour
 from checks.rules.registry import RULES, required_rules, run_rules
 from checks.verdict import judge
-from serve.release.bundle import Bundle
 
 
 @pytest.fixture(scope="module")

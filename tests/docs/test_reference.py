@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from archive.parquet import COLUMNS, Shape
+from bundles.manifest import read_manifest
 from contracts.monitoring_limits import SIGNALS
 from contracts.row_contract import Contract, Feature, Target
 from docs.generate.thresholds_file import read_groups
@@ -19,7 +20,6 @@ from model.declarations import FUNCTIONS
 from model.onnx_export.bundle_manifest import Build
 from model.onnx_export.export import export
 from model.train import read_recipe, train
-from serve.release.manifest import read_manifest
 
 pytestmark = pytest.mark.slow
 

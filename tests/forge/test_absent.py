@@ -2,10 +2,10 @@
 
 import pytest
 
+from bundles.bundle import Bundle
 from contracts.live_config import LIVE, parse_live, with_champion
 from forge.interface import ForgeError
 from forge.releases.reconciliation import agree, roll_back
-from serve.release.bundle import Bundle
 from tests.forge.conftest import BUNDLES, on_github
 from tests.forge.test_github_forge import A, B, everything
 from tests.forge.test_terminal import NOW

@@ -4,11 +4,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from bundles.bundle import Bundle
 from contracts.live_config import LIVE, Slot, parse_live
 from forge.__main__ import FORGE, OK, USAGE
 from forge.maintenance import leftovers
 from forge.releases.challenger import Part, challenge, end
-from serve.release.bundle import Bundle
 from tests.forge.test_commands import Bench
 
 

@@ -17,6 +17,7 @@ COMMANDS = sorted(
     for package in (
         "archive",
         "bench",
+        "bundles",
         "checks",
         "contracts",
         "drill",

@@ -7,12 +7,12 @@ import sys
 
 import pytest
 
+from bundles.bundle import Bundle
 from contracts.live_config import Live, Slot, parse_live, with_champion
 from forge.__main__ import FORGE, HELD, OK, REJECTED, USAGE, main
 from forge.interface import Schedule
 from forge.local.folder_forge import LocalForge
 from forge.opening import open_forge
-from serve.release.bundle import Bundle
 
 pytestmark = pytest.mark.slow
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from bundles.bundle import Bundle
 from contracts.live_config import LIVE, Live, Slot, digests_of, parse_live, served, with_champion
 from contracts.release_policy import Rollback
 from forge.__main__ import FORGE, OK, main
@@ -13,7 +14,6 @@ from forge.local.folder_forge import LocalForge
 from forge.opening import open_forge
 from monitoring.incidents.auto_rollback import Alarm
 from monitoring.incidents.forge_actions import answer_comments, roll_back_if_due
-from serve.release.bundle import Bundle
 from tests.forge.test_terminal import NOW
 
 pytestmark = pytest.mark.slow

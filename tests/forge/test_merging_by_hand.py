@@ -2,12 +2,12 @@
 
 import pytest
 
+from bundles.bundle import Bundle
 from contracts.live_config import LIVE, parse_live, with_champion
 from forge.__main__ import FORGE, HELD, OK, REJECTED
 from forge.interface import ForgeError
 from forge.releases.landing import overridden
 from forge.releases.merging_by_hand import merge
-from serve.release.bundle import Bundle
 from tests.forge.test_commands import Bench
 
 WHY = "the gain is certain to a person: the old model knows no bookings from 2026"

@@ -10,12 +10,12 @@ from datetime import UTC, datetime
 
 import pytest
 
+from bundles.bundle import Bundle
 from contracts.live_config import Live, Slot, moves
 from contracts.live_tables import Online
 from forge.bundles.sync import KEPT, PATIENCE, STATUS, Sync, sync
 from forge.interface import ForgeError
 from forge.local.folder_forge import LocalForge
-from serve.release.bundle import Bundle
 from serve.release.live_slots import read_live
 from tests.forge.conftest import on_github
 

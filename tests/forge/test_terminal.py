@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from bundles.bundle import Bundle
 from contracts.live_config import LIVE, parse_live, with_champion
 from contracts.monitoring_limits import Incident
 from forge.local.folder_forge import LocalForge
@@ -13,7 +14,6 @@ from monitoring.incidents.expected_causes import PATH, read_expected
 from monitoring.incidents.forge_actions import answer_comments, apply
 from monitoring.incidents.incident import RunFindings, decide
 from monitoring.incidents.incident_state import IncidentState
-from serve.release.bundle import Bundle
 from tests.forge.conftest import on_github, person
 
 pytestmark = pytest.mark.slow

@@ -45,6 +45,7 @@ from sklearn.preprocessing import (
 )
 from sklearn.tree import DecisionTreeClassifier
 
+from bundles.bundle import Bundle
 from contracts.row_contract import Contract, Feature, Target
 from model.data import Split, encoded_target, model_inputs
 from model.declarations import Declared
@@ -56,7 +57,6 @@ from model.onnx_export.export import ExportError, export, to_graph
 from model.onnx_export.parity import ParityError, replay, round_thresholds, runner
 from model.onnx_export.split_points import COMBINED, Thresholds, thresholds
 from model.train import Fitted
-from serve.release.bundle import Bundle
 
 pytestmark = pytest.mark.slow
 

@@ -8,11 +8,11 @@ import sys
 
 import pytest
 
+from bundles.bundle import Bundle
 from contracts.live_config import parse_live
 from forge.local.folder_forge import LocalForge
 from model.__main__ import FORGE, NO_MODEL, OK, USAGE, main
 from model.proposals.card import card
-from serve.release.bundle import Bundle
 
 pytestmark = pytest.mark.slow
 

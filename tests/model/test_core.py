@@ -13,14 +13,14 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder
 
-from contracts.onnx_core import CoreError, Encoder, trial
+from bundles.bundle import Bundle
+from bundles.onnx_core import CoreError, Encoder, trial
 from contracts.row_contract import Contract, Feature, Target
 from model.onnx_export.bundle_manifest import Build
 from model.onnx_export.core_extraction import CutError, cut
 from model.onnx_export.core_proof import categories_of, core_of
 from model.onnx_export.export import export, to_graph
 from model.train import read_recipe, train
-from serve.release.bundle import Bundle
 
 pytestmark = pytest.mark.slow
 

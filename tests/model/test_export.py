@@ -16,6 +16,7 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, SplineTransformer, StandardScaler
 
+from bundles.bundle import Bundle
 from contracts.row_contract import Contract, Feature, Target
 from model.data import Split, model_inputs
 from model.estimator_scores import scores_of
@@ -24,7 +25,6 @@ from model.onnx_export.export import ExportError, export, to_graph
 from model.onnx_export.parity import ParityError, replay, runner
 from model.onnx_export.split_points import Thresholds, thresholds
 from model.train import Fitted, read_recipe, train
-from serve.release.bundle import Bundle
 
 pytestmark = pytest.mark.slow
 

@@ -13,8 +13,8 @@ from textwrap import indent
 
 import pytest
 
+from bundles.bundle import Bundle
 from model.__main__ import NO_MODEL, OK, main
-from serve.release.bundle import Bundle
 
 pytestmark = pytest.mark.slow
 

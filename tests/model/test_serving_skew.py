@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from bundles.manifest import read_manifest
 from contracts.journal_format import Folder
 from model.__main__ import OK, main
 from model.data import check
-from model.onnx_export.export import read_manifest
 from model.serving_skew import remarks, skew
 from model.source_profile.remote_journal import place_at
 from model.train import read_recipe, training_window

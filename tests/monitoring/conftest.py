@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 from pandas.util import hash_pandas_object
 
+from bundles.bundle import Bundle
 from contracts.thresholds import read_rules
 from model.loaded_columns import plain
 from model.onnx_export.bundle_manifest import Build
@@ -16,7 +17,6 @@ from model.train import read_recipe, train
 from monitoring.journal.day_cache import Reading
 from monitoring.measure import measure_days
 from monitoring.reference_period import read_reference
-from serve.release.bundle import Bundle
 
 #: The last day that the bundles know; Swiss visitors arrive from 2 March on.
 TODAY = date(2026, 2, 20)

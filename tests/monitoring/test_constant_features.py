@@ -5,13 +5,13 @@ from types import SimpleNamespace
 
 import pytest
 
+from bundles.bundle import Bundle
 from contracts.live_config import LIVE, Live, with_champion
 from forge.local.folder_forge import LocalForge
 from model.onnx_export.bundle_manifest import Build
 from model.onnx_export.export import export
 from model.train import read_recipe, train
 from monitoring.__main__ import OK, main
-from serve.release.bundle import Bundle
 from tests.monitoring.conftest import TODAY, answered, measure_once, write
 
 pytestmark = pytest.mark.slow

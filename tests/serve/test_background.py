@@ -5,8 +5,8 @@ import signal
 
 import pytest
 
-from serve.release.bundle import Bundle
-from serve.release.manifest import BundleError
+from bundles.bundle import Bundle
+from bundles.manifest import BundleError
 from serve.release.validation_cache import ValidationCache
 from tests.serve.test_process import Load, asides, get, scorer, until
 from tests.serve.test_shadow import SHADOWED, serve, slot

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bundles.bundle import Bundle
+from bundles.manifest import BundleError, read_manifest
 from contracts.bundle_content import EVALUATION, content_digest, trained_until
-from serve.release.bundle import Bundle
-from serve.release.manifest import BundleError, read_manifest
 
 FORMAT_2 = sorted((Path(__file__).parents[1] / "bundles/format-2").glob("*/*"))
 

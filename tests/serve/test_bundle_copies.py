@@ -7,9 +7,9 @@ import shutil
 
 import pytest
 
+from bundles.bundle import Bundle
 from contracts.bundle_content import content_digest
 from serve.app import create_app
-from serve.release.bundle import Bundle
 from serve.release.bundle_copies import RECHECK
 from serve.release.follower import Follower
 

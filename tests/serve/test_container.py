@@ -108,10 +108,15 @@ def test_what_the_image_takes_is_let_through_by_dockerignore():
 
 
 def test_the_image_holds_every_module_that_the_scorer_imports(image):
-    """Of the other packages it takes `contracts` and `forge`."""
-    for path in [*image.rglob("serve/**/*.py"), *image.rglob("contracts/*.py")]:
+    """Of the other packages it takes `bundles`, `contracts` and `forge`."""
+    for path in [path for package in ("bundles", "contracts", "serve") for path in (image / package).rglob("*.py")]:
         for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.ImportFrom) and node.module.split(".")[0] in ("contracts", "model", "serve"):
+            if isinstance(node, ast.ImportFrom) and node.module.split(".")[0] in (
+                "bundles",
+                "contracts",
+                "model",
+                "serve",
+            ):
                 place = image / (node.module.replace(".", "/"))
                 assert place.is_dir() or place.with_suffix(".py").is_file(), f"{path}: {node.module}"
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from bundles.bundle import Bundle
+from bundles.onnx_core import trial
 from contracts.bundle_content import content_digest
-from contracts.onnx_core import trial
 from serve.app import create_app
-from serve.release.bundle import Bundle
 from serve.settings import Settings
 
 WITH_CORE = Path(__file__).parents[1] / "bundles/with-core"

@@ -11,10 +11,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from bundles.manifest import BundleError, read_manifest, verify
+from contracts.live_config import BEGINS, ENDS
 from serve.app import create_app
 from serve.release.follower import SETTLED, Follower
-from serve.release.live_slots import BEGINS, ENDS
-from serve.release.manifest import BundleError, read_manifest, verify
 from serve.release.sync_status import agreement
 from serve.release.validation_cache import ValidationCache
 

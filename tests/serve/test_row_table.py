@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from bundles.bundle import Bundle
 from serve.journal.writer import Journal
-from serve.release.bundle import Bundle
 from serve.release.follower import Follower
 from serve.scoring.row_table import Table
 from serve.scoring.scorer import Scorer

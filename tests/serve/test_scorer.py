@@ -10,11 +10,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from bundles.bundle import Bundle
 from contracts.row_contract import LARGEST
 from serve.app import create_app
 from serve.http.trace_context import echo, read_trace
 from serve.journal.writer import Journal
-from serve.release.bundle import Bundle
 from serve.release.follower import Follower
 from serve.scoring.scorer import Scorer
 from serve.scoring.validation import RequestError

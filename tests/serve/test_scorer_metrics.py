@@ -16,12 +16,12 @@ from hypothesis import strategies as st
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
+from bundles.bundle import Bundle
 from serve.app import create_app
 from serve.metrics.counters import SIZE, VARIABLE, begin_run
 from serve.metrics.exporter import EXTENSION, bounds_of
 from serve.metrics.metric_definitions import COUNTED, LOOKED_UP
 from serve.metrics.scorer_metrics import MANY, Metrics
-from serve.release.bundle import Bundle
 
 pytestmark = pytest.mark.slow
 

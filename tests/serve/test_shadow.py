@@ -11,10 +11,10 @@ import msgspec
 import numpy as np
 import pytest
 
+from bundles.bundle import Bundle
 from contracts.bundle_content import content_digest
 from serve.app import create_app
 from serve.metrics.scorer_metrics import Metrics
-from serve.release.bundle import Bundle
 from serve.scoring.score_rows import score
 from serve.settings import Settings
 from serve.traffic.background import Aside

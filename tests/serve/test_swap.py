@@ -11,7 +11,7 @@ from http.client import HTTPConnection
 
 import pytest
 
-from serve.release.bundle import Bundle
+from bundles.bundle import Bundle
 from serve.traffic.split import TrafficSplit, Variant
 
 pytestmark = pytest.mark.slow

@@ -6,9 +6,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from bundles.bundle import Bundle
 from contracts.row_contract import Feature
 from serve.app import create_app
-from serve.release.bundle import Bundle
 from serve.routes.typical_row import typical_row
 
 

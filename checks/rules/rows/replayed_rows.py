@@ -9,10 +9,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from bundles.bundle import Bundle
 from checks.verdict import Finding, ruled
 from contracts.gate_limits import Leakage
 from contracts.row_contract import Contract
-from serve.release.bundle import Bundle
 
 #: The likely cause of a difference, by the code in the manifest.
 CAUSES: Mapping[str, str] = {

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from bundles.bundle import Bundle
 from checks.verdict import Finding, ruled
 from contracts.gate_limits import Rows
-from serve.release.bundle import Bundle
 
 #: Fewer rows in both places show no share.
 MIN_ROWS = 200

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from bundles.bundle import Bundle
 from checks.evidence import Evidence, served_score
 from checks.rules.serving.serving_load import CLOSE, VARIABLE, Load, Served, ServingError, interpreter, ratio, serve
 from checks.verdict import Finding, ruled
 from contracts.gate_limits import Serving
-from serve.release.bundle import Bundle
 
 SERVING = ANSWERS, LATENCY, SIZE, MEMORY = "serving.answers", "serving.latency", "serving.size", "serving.memory"
 #: Most rows that the server is sent.

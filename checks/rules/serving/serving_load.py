@@ -20,9 +20,9 @@ from typing import Any
 
 import numpy as np
 
+from bundles.bundle import Bundle
 from checks.evidence import Array
 from contracts.tolerance import relative, spread_of
-from serve.release.bundle import Bundle
 
 ROOT = Path(__file__).parents[3]
 #: Variable with the path of the Python of the scorer's environment, where that is not .venv/serve.

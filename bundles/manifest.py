@@ -13,15 +13,15 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from contracts.bundle_content import EVALUATION, content_digest, read_regular, sha256
+from contracts.bundle_content import EVALUATION, LARGEST_MANIFEST, content_digest, read_regular, sha256
 from contracts.live_tables import VERSION
 
 #: 1: one model. 2: `model.onnx` is the release model, and the evaluation model travels in the evidence.
 FORMATS = (1, 2)
 MODEL, MANIFEST, EVIDENCE = "model.onnx", "manifest.json", "evidence"
 REQUIRED = ("version", "digest", "task", "contract", "files", "golden")
-#: Bytes of the largest manifest, rows that are replayed, and the largest tolerance of their scores.
-LARGEST, MOST_GOLDEN, LOOSEST = 64 * 2**20, 10_000, 0.05
+#: Golden rows at most, and the largest tolerance of their scores.
+MOST_GOLDEN, LOOSEST = 10_000, 0.05
 
 
 class BundleError(Exception):
@@ -70,7 +70,7 @@ def content_of(folder: Path) -> bytes:
     """The manifest's bytes. BundleError if there are none, or too many."""
     path = folder / MANIFEST
     try:
-        return read_regular(path, LARGEST)
+        return read_regular(path, LARGEST_MANIFEST)
     except FileNotFoundError as error:
         raise BundleError(f"{folder} is not a bundle: it has no {MANIFEST}") from error
     except OSError as error:

@@ -1,7 +1,7 @@
 """What computes the scores: ONNX Runtime on the full graph, or on its core where that is proven.
 
 The full graph takes one tensor per feature, strings among them. The core takes one matrix, which
-`contracts.onnx_core.Encoder` fills.
+`bundles.onnx_core.Encoder` fills.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 import onnxruntime
 
-from contracts.onnx_core import INPUT, OUTPUT, Encoder, numbers
+from bundles.onnx_core import INPUT, OUTPUT, Encoder, numbers
 from contracts.row_contract import Contract
 
 Scores = np.ndarray[Any, np.dtype[np.float32]]
@@ -133,6 +133,13 @@ class _OneRow:
         return np.frombuffer(b"".join(found), np.float32).reshape(len(rows), *self._found.shape[1:])
 
 
+def shaped(task: str, raw: Scores) -> Scores:
+    """A model's raw output as scores: (n,) for binary (the positive class) and regression, (n, classes) for multiclass."""
+    if task == "multiclass":
+        return raw
+    return raw[:, 1] if task == "binary" else raw.reshape(-1)
+
+
 def disagreement(full: Engine, core: Engine, rows: Rows) -> str:
     """Which of *rows* does not get the same bits from both, together or alone; "" if all do."""
     pairs = [(full.score(rows), core.score(rows))]
@@ -148,7 +155,7 @@ def disagreement(full: Engine, core: Engine, rows: Rows) -> str:
 def tensors(contract: Contract, columns: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
     """One tensor of shape (n, 1) per feature: float32 with NaN, or strings with "", for missing.
 
-    Values become float32 by the rule of `contracts.onnx_core.numbers`, as in training.
+    Values become float32 by the rule of `bundles.onnx_core.numbers`, as in training.
     """
     found: dict[str, Any] = {}
     for feature in contract.features:
@@ -170,7 +177,7 @@ def session(graph: bytes) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1  # one row is too little to share; workers share the cores
     options.inter_op_num_threads = 1
-    options.log_severity_level = 3
+    options.log_severity_level = 4  # what is an error is raised
     options.enable_cpu_mem_arena = options.enable_mem_pattern = False  # nothing to plan for one row
     # Data outside the model would be read from the working directory; no file is below /dev/null.
     options.add_session_config_entry(_OUTSIDE, os.devnull)

@@ -22,13 +22,13 @@ from typing import Any
 import numpy as np
 import onnxruntime
 
+from bundles.manifest import MANIFEST, MODEL, BundleError, content_of, read_manifest, verify
+from bundles.onnx_core import FILE as CORE
+from bundles.onnx_core import CoreError, Encoder, trial
+from bundles.onnx_session import CoreGraph, Engine, FullGraph, NoGraph, Rows, Scores, disagreement, shaped
 from contracts.bundle_content import EVALUATION, read_regular, sha256
-from contracts.onnx_core import FILE as CORE
-from contracts.onnx_core import CoreError, Encoder, trial
 from contracts.row_contract import Contract, ContractError
 from contracts.tolerance import allowed
-from serve.release.manifest import MANIFEST, MODEL, BundleError, content_of, read_manifest, verify
-from serve.release.onnx_session import CoreGraph, Engine, FullGraph, NoGraph, Rows, Scores, disagreement
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,15 +147,15 @@ class Bundle:
         Shape (n,) for binary (the probability of the positive class) and regression (the value),
         (n, classes) for multiclass. Missing numbers and booleans are None or NaN.
         """
-        return self._shaped(self.engine.score(rows))
+        return shaped(self.contract.task, self.engine.score(rows))
 
     def score_each(self, rows: Rows) -> Scores:
         """As `score` of each row alone, to the bit: a sum over rows may be taken in another order."""
-        return self._shaped(self.engine.score_each(rows))
+        return shaped(self.contract.task, self.engine.score_each(rows))
 
     def score_columns(self, columns: Mapping[str, Sequence[Any]]) -> Scores:
         """As `score`, for one sequence of values per feature, all of one length."""
-        return self._shaped(self.engine.score_columns(columns))
+        return shaped(self.contract.task, self.engine.score_columns(columns))
 
     def replay_golden_rows(self) -> None:
         """Score the golden rows and compare. Raises `BundleError` naming the first that differs."""
@@ -183,11 +183,6 @@ class Bundle:
                 f" {expected[where]:.7g} (tolerance {golden['tolerance']:g}): this machine does not"
                 " compute what was judged"
             )
-
-    def _shaped(self, scores: Scores) -> Scores:
-        if self.contract.task == "multiclass":
-            return scores
-        return scores[:, 1] if self.contract.task == "binary" else scores.reshape(-1)
 
 
 def _full(described: Bundle, name: str = MODEL) -> Engine:
