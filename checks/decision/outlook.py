@@ -13,6 +13,7 @@ from checks.comparison.weighted_metrics import RELATIVE
 from checks.decision.age_ledger import AgedGain, staleness
 from checks.decision.expected_gain import Ages, ExpectedGain, expected_gain
 from checks.decision.staleness import Staleness, pooled
+from contracts.bundle_content import trained_until
 
 
 @dataclass(frozen=True)
@@ -37,14 +38,11 @@ def ages(candidate: Mapping[str, Any], other: Mapping[str, Any] | None) -> Ages:
     if other is None:
         return Ages()
     compared, served = (
-        (pd.Timestamp(end(candidate)) - pd.Timestamp(end(other))).total_seconds() / 86_400 for end in (_judged, _served)
+        (pd.Timestamp(end(candidate)) - pd.Timestamp(end(other))).total_seconds() / 86_400
+        for end in (_judged, trained_until)
     )
     return Ages(compared, served)
 
 
 def _judged(manifest: Mapping[str, Any]) -> str:
     return str(manifest["data"]["train"]["end"])
-
-
-def _served(manifest: Mapping[str, Any]) -> str:
-    return str(manifest.get("release", {}).get("end") or _judged(manifest))
