@@ -15,15 +15,20 @@ import itertools
 import os
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from drill.console import say, stop
 from drill.drill_digest import beside, identity
 from drill.stored_json import read_json, write_json
 from drill.workers import spread
 from forge.closed_pipes import ignore_closed_pipes
+
+if TYPE_CHECKING:  # each environment has its own half
+    from contracts.thresholds import Rules
+    from drill.thinned_recipe import Subject
 
 FOLDER = Path("build/nights")
 SUBJECT, NIGHTS = "subject.json", "nights.json"
@@ -53,28 +58,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _make(args: argparse.Namespace) -> None:
-    from contracts.thresholds import read_rules  # noqa: PLC0415
-    from drill.nights.night_bundles import days_until, lost, make  # noqa: PLC0415
-    from drill.thinned_recipe import ROWS, Subject  # noqa: PLC0415
-    from model.train import RecipeError, read_recipe  # noqa: PLC0415
+    from drill.nights.night_bundles import lost, make  # noqa: PLC0415
 
-    rules = read_rules(args.rules)
-    try:
-        read_recipe(args.recipe)
-    except RecipeError as error:
-        raise NightsError(str(error)) from error
-    days = days_until(args.today, args.nights, args.every)
-    of = identity(days[0], days[-1], args.every, rules.export.parity, files=beside(args.recipe))
+    subjects, run, rules = _asked(args)
+    first, last = subjects[0].today, subjects[-1].today
+    of = identity(first, last, args.every, rules.export.parity, files=beside(args.recipe))
     if (args.out / SUBJECT).is_file() and read_json(args.out / SUBJECT).get("of") != of:
         shutil.rmtree(args.out)
     args.out.mkdir(parents=True, exist_ok=True)
-    run = {"of": of, "recipe": str(args.recipe), "rows": ROWS, "every": args.every, "days": [*map(str, days)]}
-    write_json(args.out / SUBJECT, run)
-    say(f"training {len(days)} bundles of {args.recipe}, as of {days[0]} to {days[-1]} ...")
-    tasks = [(Subject(args.recipe, day, rules.export.parity, counted=days[-1]), args.out) for day in days]
+    write_json(args.out / SUBJECT, {"of": of, **run})
+    say(f"training {len(subjects)} bundles of {args.recipe}, as of {first} to {last} ...")
+    tasks = [(subject, args.out) for subject in subjects]
     for number, made in enumerate(spread(make, tasks, lost), 1):
         why = f": left out: {made.left_out}" if made.left_out else ""
-        say(f"[{number:>3} of {len(days)}] {made.today}{why}")
+        say(f"[{number:>3} of {len(tasks)}] {made.today}{why}")
 
 
 def _judge(args: argparse.Namespace) -> None:
@@ -97,27 +94,23 @@ def _judge(args: argparse.Namespace) -> None:
         why = next((each.left_out for each in made if each.left_out), "")
         raise NightsError(f"no two nights in a row could be trained: {why}")
     of = identity(run.pop("of"), files=[args.rules])
-    tasks = [(*night, args.rules, of) for night in nights]
-    verdicts = []
-    for number, verdict in enumerate(spread(judge, tasks, lost), 1):
-        verdicts.append(verdict)
-        say(f"[{number:>3} of {len(tasks)}] {verdict['today']} {verdict['decision']:<8}{verdict['summary'][:150]}")
-    verdicts.sort(key=lambda verdict: str(verdict["today"]))
     left_out = [{"today": each.today, "why": each.left_out} for each in made if each.left_out]
-    found = {**run, "when": f"{datetime.now(UTC):%Y-%m-%d}", "verdicts": verdicts, "left_out": left_out}
-    write_json(args.out / NIGHTS, found)
-    from drill.nights.rates_report import summary  # noqa: PLC0415
-
-    say("")
-    for line in summary(found):
-        say(line)
+    _store(args.out, run, spread(judge, [(*night, args.rules, of) for night in nights], lost), len(nights), left_out)
 
 
 def _rows(args: argparse.Namespace) -> None:
+    from drill.nights.row_rules import lost, row_night  # noqa: PLC0415
+
+    subjects, run, rules = _asked(args)
+    tasks = [(candidate, champion, rules) for champion, candidate in itertools.pairwise(subjects)]
+    args.out.mkdir(parents=True, exist_ok=True)
+    _store(args.out, {**run, "only": "rows"}, spread(row_night, tasks, lost), len(tasks))
+
+
+def _asked(args: argparse.Namespace) -> tuple[list[Subject], dict[str, Any], Rules]:
+    """The recipe on each day asked for, what is stored about the run, and the limits."""
     from contracts.thresholds import read_rules  # noqa: PLC0415
     from drill.nights.night_bundles import days_until  # noqa: PLC0415
-    from drill.nights.rates_report import summary  # noqa: PLC0415
-    from drill.nights.row_rules import lost, row_night  # noqa: PLC0415
     from drill.thinned_recipe import ROWS, Subject  # noqa: PLC0415
     from model.train import RecipeError, read_recipe  # noqa: PLC0415
 
@@ -127,17 +120,23 @@ def _rows(args: argparse.Namespace) -> None:
     except RecipeError as error:
         raise NightsError(str(error)) from error
     days = days_until(args.today, args.nights, args.every)
-    nights = [Subject(args.recipe, day, rules.export.parity, counted=days[-1]) for day in days]
-    tasks = [(candidate, champion, rules) for champion, candidate in itertools.pairwise(nights)]
-    verdicts = []
-    for number, verdict in enumerate(spread(row_night, tasks, lost), 1):
-        verdicts.append(verdict)
-        say(f"[{number:>3} of {len(tasks)}] {verdict['today']} {verdict['decision']:<8}{verdict['summary'][:150]}")
-    verdicts.sort(key=lambda verdict: str(verdict["today"]))
     run = {"recipe": str(args.recipe), "rows": ROWS, "every": args.every, "days": [*map(str, days)]}
-    found = {**run, "when": f"{datetime.now(UTC):%Y-%m-%d}", "verdicts": verdicts, "left_out": [], "only": "rows"}
-    args.out.mkdir(parents=True, exist_ok=True)
-    write_json(args.out / NIGHTS, found)
+    return [Subject(args.recipe, day, rules.export.parity, counted=days[-1]) for day in days], run, rules
+
+
+def _store(
+    out: Path, run: dict[str, Any], judged: Iterable[dict[str, Any]], count: int, left_out: Sequence[object] = ()
+) -> None:
+    """Print each of the *count* verdicts as it comes, and store all of them, with a summary."""
+    verdicts = []
+    for number, verdict in enumerate(judged, 1):
+        verdicts.append(verdict)
+        say(f"[{number:>3} of {count}] {verdict['today']} {verdict['decision']:<8}{verdict['summary'][:150]}")
+    verdicts.sort(key=lambda verdict: str(verdict["today"]))
+    found = {**run, "when": f"{datetime.now(UTC):%Y-%m-%d}", "verdicts": verdicts, "left_out": [*left_out]}
+    write_json(out / NIGHTS, found)
+    from drill.nights.rates_report import summary  # noqa: PLC0415
+
     say("")
     for line in summary(found):
         say(line)
