@@ -65,7 +65,7 @@ def lost(task: Task) -> tuple[NightFit, list[tuple[int, float]]]:
 @functools.cache
 def rows_between(recipe: Path, start: datetime, end: datetime) -> tuple[pd.DataFrame, Contract]:
     """The rows of the recipe from *start* up to *end* whose outcomes are known today."""
-    module = _read(recipe)
+    module = recipe_at(recipe)
     contract: Contract = module.CONTRACT
     rows = check(module.load(start, end), contract, start, end, known_by=datetime.now(UTC))
     rows = rows[known(rows, contract)].reset_index(drop=True)
@@ -78,7 +78,7 @@ def _models(task: Task) -> NightFit:
     if (folder / FIT).is_file():
         return NightFit(**read_json(folder / FIT))
     # Whether another seed changes decisions is a property of the recipe, for which nightly training fits once more.
-    fitted = train(_read(task.recipe), task.today, second_fit=False, refit=task.refit)
+    fitted = train(recipe_at(task.recipe), task.today, second_fit=False, refit=task.refit)
     at = datetime.combine(task.today, time(3), UTC)
     found = NightFit(f"{task.today}", str(export(fitted, Build(at, "", task.recipe), folder, task.parity)))
     write_json(folder / FIT, asdict(found))
@@ -116,5 +116,6 @@ def _left_out(task: Task, why: str) -> NightFit:
 
 
 @functools.cache
-def _read(recipe: Path) -> ModuleType:
+def recipe_at(recipe: Path) -> ModuleType:
+    """The recipe at the path *recipe*; a process reads it once."""
     return read_recipe(recipe)

@@ -5,15 +5,13 @@ A model with a holdout of zero is the release model. These models are not export
 
 from __future__ import annotations
 
-import functools
 import warnings
 from datetime import datetime, timedelta
-from pathlib import Path
 from types import ModuleType
 
 import pandas as pd
 
-from backtest.fits.night_fit import PACKAGES, Task, rows_between
+from backtest.fits.night_fit import PACKAGES, Task, recipe_at, rows_between
 from checks.comparison.weighted_metrics import METRICS
 from checks.evidence import target
 from contracts.row_contract import Contract
@@ -21,7 +19,7 @@ from drill.drill_digest import beside, identity
 from drill.stored_json import read_json, write_json
 from model.data import check, encoded_target, model_inputs
 from model.estimator_scores import scores_of
-from model.train import read_recipe, training_window
+from model.train import training_window
 
 #: Shares of the recipe's own window and holdout.
 WINDOWS, HOLDOUTS = (0.5, 2.0), (0.5, 1.0, 2.0)
@@ -49,7 +47,7 @@ def lost_lengths(_: Task) -> dict[str, float]:
 
 
 def _measured(task: Task) -> dict[str, float]:
-    recipe, period = _read(task.recipe), task.periods[task.number]
+    recipe, period = recipe_at(task.recipe), task.periods[task.number]
     contract: Contract = recipe.CONTRACT
     if contract.target.comes_late:  # such a window is no slice of the rows: what is known depends on its end
         return {}
@@ -79,8 +77,3 @@ def _value(recipe: ModuleType, rows: pd.DataFrame, later: pd.DataFrame, contract
 def _inside(task: Task, start: datetime, end: datetime) -> pd.DataFrame:
     rows, contract = rows_between(task.recipe, task.periods[0].start, task.periods[-1].end)
     return rows[(rows[contract.time] >= start) & (rows[contract.time] < end)]
-
-
-@functools.cache
-def _read(recipe: Path) -> ModuleType:
-    return read_recipe(recipe)
