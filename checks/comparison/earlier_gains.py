@@ -5,17 +5,14 @@ The gain of one model over another on successive periods shows how much it moves
 
 from __future__ import annotations
 
-import json
 import math
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from itertools import groupby
 
 from checks.comparison.period_effect import Level
 from checks.decision.age_ledger import KEY, AgedGain, to_json
-
-_LINE = re.compile(r"^<!-- gains (\{.*\}) -->\s*$", re.MULTILINE)
+from reporting.hidden_lines import hidden_line, recorded_values
 
 
 @dataclass(frozen=True, order=True)
@@ -40,23 +37,17 @@ class EarlierGain:
 
 
 def gains_line(gains: Iterable[EarlierGain], aged: Iterable[AgedGain] = ()) -> str:
-    """The hidden line of a report, with the gains by age as well; nothing in it ends the comment."""
-    found = {"gains": [asdict(each) for each in gains], KEY: to_json(aged)}
-    content = json.dumps(found).replace("<", "\\u003c").replace(">", "\\u003e")
-    return f"<!-- gains {content} -->"
+    """The hidden line of a report, with the gains by age as well."""
+    return hidden_line("gains", {"gains": [asdict(each) for each in gains], KEY: to_json(aged)})
 
 
 def recorded_gains(notes: Iterable[str]) -> list[EarlierGain]:
     """The gains that release notes record; lines that a person edited are skipped."""
-    found = set()
-    for text in notes:
-        for content in _LINE.findall(text):
-            try:
-                found |= {_read(each) for each in json.loads(content)["gains"]}
-            except (ValueError, TypeError, KeyError):
-                continue
+    lines = recorded_values("gains", notes, lambda fields: {_read(each) for each in fields["gains"]})
     return sorted(
-        each for each in found if math.isfinite(each.value) and 0 < each.error < math.inf and each.freedom > 0
+        each
+        for each in set().union(*lines)
+        if math.isfinite(each.value) and 0 < each.error < math.inf and each.freedom > 0
     )
 
 

@@ -8,18 +8,16 @@ the gains are not those of promoted candidates alone.
 
 from __future__ import annotations
 
-import json
 import math
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
 
 from checks.decision.staleness import AgeLoss, Staleness
+from reporting.hidden_lines import recorded_values
 
-_LINE = re.compile(r"^<!-- gains (\{.*\}) -->\s*$", re.MULTILINE)
-#: The key of this ledger in the hidden line of a report.
+#: The key of this ledger in the hidden line `gains` of a report.
 KEY = "ages"
 #: Observations that the assumed spread of gains counts as.
 PRIOR = 4
@@ -44,14 +42,8 @@ class AgedGain:
 
 def recorded(notes: Iterable[str]) -> list[AgedGain]:
     """The comparisons that release notes record; lines that a person edited are skipped."""
-    found = set()
-    for text in notes:
-        for content in _LINE.findall(text):
-            try:
-                found |= {_read(each) for each in json.loads(content).get(KEY, ())}
-            except (ValueError, TypeError, KeyError, AttributeError):
-                continue
-    return sorted(each for each in found if _is_usable(each))
+    lines = recorded_values("gains", notes, lambda fields: {_read(each) for each in fields.get(KEY, ())})
+    return sorted(each for each in set().union(*lines) if _is_usable(each))
 
 
 def to_json(gains: Iterable[AgedGain]) -> list[dict[str, object]]:

@@ -19,7 +19,7 @@ from checks.reports.evidence_charts import charts as mermaid_charts
 from checks.reports.folded_sections import most_churn, sections
 from checks.reports.interval_notes import widened_note
 from checks.reports.model_changes import changed_names, model_changes, served_model
-from checks.rules.holdout_reuse import hidden_line
+from checks.rules.holdout_reuse import use_line
 from checks.verdict import LIMITS, LIVE, OUTCOMES, Finding, Outcome, Verdict, rules_changed
 from checks.waiver_answers import ACCEPT, to_paste
 from contracts.comparison_limits import LARGER_IS_BETTER
@@ -71,7 +71,7 @@ def markdown(verdict: Verdict, measured: Measurements, max_churn: float, accept:
     )
     if not table:
         return body
-    hidden = [hidden_line(measured.use), gains_line(measured.gains, aged_gains(measured))]
+    hidden = [use_line(measured.use), gains_line(measured.gains, aged_gains(measured))]
     return body + "\n" + "\n".join(hidden) + "\n"
 
 

@@ -7,16 +7,13 @@ each report, which landing keeps as the release notes.
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from statistics import NormalDist
 
 from checks.comparison.compare import Compared
 from checks.verdict import Finding, ruled
-
-_LINE = re.compile(r"^<!-- looked (\{.*\}) -->\s*$", re.MULTILINE)
+from reporting.hidden_lines import hidden_line, recorded_values
 
 
 @dataclass(frozen=True)
@@ -29,22 +26,14 @@ class Use:
     candidate: str
 
 
-def hidden_line(use: Use) -> str:
-    """The hidden line of a report; nothing in it ends the comment."""
-    content = json.dumps(asdict(use)).replace("<", "\\u003c").replace(">", "\\u003e")
-    return f"<!-- looked {content} -->"
+def use_line(use: Use) -> str:
+    """The hidden line of a report."""
+    return hidden_line("looked", asdict(use))
 
 
 def recorded_uses(notes: Iterable[str]) -> list[Use]:
     """The uses that release notes record; broken lines are skipped."""
-    uses = []
-    for text in notes:
-        for content in _LINE.findall(text):
-            try:
-                uses.append(Use(**{k: str(v) for k, v in json.loads(content).items()}))
-            except (ValueError, TypeError, AttributeError):
-                continue  # the notes were edited
-    return uses
+    return recorded_values("looked", notes, lambda fields: Use(**{k: str(v) for k, v in fields.items()}))
 
 
 def count_earlier(use: Use, days: Iterable[str], earlier: Iterable[Use]) -> list[int]:

@@ -7,14 +7,13 @@ the anchor stays. So what such a person accepted is only reported, until the anc
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 from checks.verdict import Finding
+from reporting.hidden_lines import hidden_line, recorded_values
 
-_LINE = re.compile(r"^<!-- held (\{.*\}) -->\s*$", re.MULTILINE)
 _OVERRIDE = "> **Override:**"
 #: Rules whose cause stays when a candidate is merged.
 AGAINST_ANCHOR = ("anchor.", "compare.anchor.")
@@ -38,28 +37,26 @@ class Hold:
 
 
 def held_line(hold: Hold) -> str:
-    """The hidden line of a report; nothing in it ends the comment."""
+    """The hidden line of a report."""
     fields = asdict(hold)
     del fields["accepted"]
-    content = json.dumps(fields).replace("<", "\\u003c").replace(">", "\\u003e")
-    return f"<!-- held {content} -->"
+    return hidden_line("held", fields)
 
 
 def recorded_holds(notes: Iterable[str]) -> list[Hold]:
     """The holds that release notes record, the earliest first; lines that a person edited are skipped."""
     found = set()
     for text in notes:
-        for content in _LINE.findall(text):
-            try:
-                fields = json.loads(content)
-                rules = tuple(str(each) for each in fields["rules"])
-                day, contract, candidate, champion, anchor = (
-                    str(fields[name]) for name in ("day", "contract", "candidate", "champion", "anchor")
-                )
-            except (ValueError, TypeError, KeyError):
-                continue
-            found.add(Hold(day, contract, candidate, champion, anchor, rules, text.startswith(_OVERRIDE)))
+        accepted = text.startswith(_OVERRIDE)
+        found.update(replace(each, accepted=accepted) for each in recorded_values("held", [text], _read))
     return sorted(found)
+
+
+def _read(fields: Mapping[str, Any]) -> Hold:
+    day, contract, candidate, champion, anchor = (
+        str(fields[name]) for name in ("day", "contract", "candidate", "champion", "anchor")
+    )
+    return Hold(day, contract, candidate, champion, anchor, tuple(str(each) for each in fields["rules"]))
 
 
 def accept(findings: Sequence[Finding], now: Hold, earlier: Iterable[Hold]) -> list[Finding]:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from checks.comparison.compare import Compared
-from checks.rules.holdout_reuse import Use, count_earlier, earlier_uses, hidden_line, recorded_uses
+from checks.rules.holdout_reuse import Use, count_earlier, earlier_uses, recorded_uses, use_line
 
 TEXT = st.text(st.characters(codec="utf-8"))
 DAYS = [f"2026-01-{day:02}" for day in range(5, 9)]
@@ -14,7 +14,7 @@ DAYS = [f"2026-01-{day:02}" for day in range(5, 9)]
 @given(st.builds(Use, TEXT, TEXT, TEXT, TEXT), TEXT)
 def test_a_line_is_read_back_whatever_it_holds(use, words):
     """And nothing in it ends the comment."""
-    hidden = hidden_line(use)
+    hidden = use_line(use)
 
     assert hidden.count("-->") == 1
     assert "\n" not in hidden
