@@ -45,7 +45,7 @@ def held_line(hold: Hold) -> str:
 
 def recorded_holds(notes: Iterable[str]) -> list[Hold]:
     """The holds that release notes record, the earliest first; lines that a person edited are skipped."""
-    found = set()
+    found: set[Hold] = set()
     for text in notes:
         accepted = text.startswith(_OVERRIDE)
         found.update(replace(each, accepted=accepted) for each in recorded_values("held", [text], _read))
