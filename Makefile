@@ -18,7 +18,7 @@ ENVIRONMENTS := serve work checks
 # One folder per stream.
 DRILL := $(if $(STREAM),build/drills/$(basename $(notdir $(STREAM))),build/drill)
 BACKTEST := $(if $(STREAM),build/backtests/$(basename $(notdir $(STREAM))),build/backtest)
-PACKAGES := archive backtest bench bundles checks contracts drill forge model monitoring reporting serve
+PACKAGES := archive backtest bench bundles checks contracts drill forge model monitoring online reporting serve
 INSTALLED := $(ENVIRONMENTS:%=.venv/%/installed)
 SCHEMA := .venv/tools/bin/check-jsonschema --builtin-schema
 MEASURED :=
@@ -127,7 +127,7 @@ lint-code: .venv/tools/installed
 
 lint-types: .venv/tools/installed .venv/work/installed .venv/serve/installed
 	.venv/tools/bin/mypy --python-executable $(WORK) --exclude '^(drill/peers/|docs/generate/serve_)' contracts reporting forge model monitoring checks drill archive backtest docs
-	.venv/tools/bin/mypy --python-executable $(SERVE) --exclude '^bench/(peers/servers/|watch/(adwin|evidently_check)\.py)' bundles serve bench docs/generate/serve_environment.py
+	.venv/tools/bin/mypy --python-executable $(SERVE) --exclude '^bench/(peers/servers/|watch/(adwin|evidently_check)\.py)' bundles serve online bench docs/generate/serve_environment.py
 
 lint-schemas: .venv/tools/installed
 	.venv/tools/bin/zizmor --offline --persona pedantic --quiet .github

@@ -8,7 +8,19 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-OURS = {"archive", "backtest", "bundles", "checks", "contracts", "forge", "model", "monitoring", "reporting", "serve"}
+OURS = {
+    "archive",
+    "backtest",
+    "bundles",
+    "checks",
+    "contracts",
+    "forge",
+    "model",
+    "monitoring",
+    "online",
+    "reporting",
+    "serve",
+}
 #: package -> what it may import of ours, besides itself
 OF_OURS = {
     "contracts": set(),
@@ -16,8 +28,10 @@ OF_OURS = {
     "reporting": set(),
     "forge": {"contracts"},
     "model": {"bundles", "contracts", "reporting"},
-    "serve": {"bundles", "contracts"},
+    "serve": {"bundles", "contracts", "online"},
     "archive": {"serve.journal.segments"},
+    # The scorer applies corrections.
+    "online": {"contracts"},
     "checks": {
         "bundles",
         "contracts",
@@ -68,6 +82,7 @@ OF_OTHERS = {
     "backtest": {"numpy", "pandas", "scipy"},
     "checks": {"numpy", "pandas", "scipy", "sklearn"},
     "monitoring": {"numpy", "pandas"},
+    "online": {"numpy"},
 }
 #: third-party packages that one module alone may import
 ALONE = {
