@@ -184,6 +184,9 @@ soak: .venv/serve/installed .venv/work/installed ## full load with swaps and kil
 lock: .venv/tools/installed ## resolve the requirements to the newest versions
 	requirements/lock.sh
 
+upgrade: .venv/work/installed ## merge a newer version of Tidegate into a branch  [TO=v0.3.0] [TEMPLATE=URL] [BASE=v0.2.0]
+	@$(WORK) -m forge upgrade $(if $(TO),--to $(TO)) $(if $(TEMPLATE),--template "$(TEMPLATE)") $(if $(BASE),--base $(BASE))
+
 clean: ## remove environments, builds and the demo's folder (never .forge)
 	rm -rf .venv build .demo
 
@@ -193,4 +196,4 @@ help:
 .venv/%/installed: requirements/%.txt requirements/install.sh
 	@requirements/install.sh $*
 
-.PHONY: demo extra test test-fast coverage coverage-report test-spark test-clients test-serve test-checks test-work retrain gate land serve watch experiment site rollback status drill drill-nights backtest setup lint lint-code lint-types lint-schemas docs reference pictures bench bench-experiment bench-gate bench-policy bench-watch bench-scale soak lock clean help
+.PHONY: demo extra test test-fast coverage coverage-report test-spark test-clients test-serve test-checks test-work retrain gate land serve watch experiment site rollback status drill drill-nights backtest setup lint lint-code lint-types lint-schemas docs reference pictures bench bench-experiment bench-gate bench-policy bench-watch bench-scale soak lock upgrade clean help

@@ -17,6 +17,8 @@ python -m forge sync --store DIR       copy what is live to a scorer's folder
 python -m forge tidy                   remove candidates that are neither live nor proposed
 python -m forge overdue WORKFLOW       open an alert if a workflow has not succeeded for days
 python -m forge subject PROPOSAL       print what the gate has to judge in a pull request's checkout
+python -m forge upgrade                merge a newer version of Tidegate into a branch; --check: is there one?
+python -m forge changes VERSION        print the section of CHANGELOG.md about a version of Tidegate
 """
 
 from __future__ import annotations
@@ -48,6 +50,7 @@ from forge.releases.quarantine import stuck
 from forge.releases.reconciliation import agree, restore, roll_back
 from forge.releases.slot_checks import changed_slots, unfetched, unfit
 from forge.terminal import comment, may_write, move, note, status
+from forge.upgrades.upgrade_command import changes_command, upgrade_command
 from forge.workflow_output import output, say, summary
 
 OVERRIDE = 'To merge it all the same: python -m forge merge --override "WHY"'
@@ -254,6 +257,8 @@ RUN = {
     "tidy": _tidy,
     "overdue": _overdue,
     "subject": _subject,
+    "upgrade": upgrade_command,
+    "changes": changes_command,
 }
 
 if __name__ == "__main__":

@@ -83,10 +83,26 @@ def parser(text: str) -> argparse.ArgumentParser:
     overdue = command("overdue", "open an alert if a workflow has not succeeded for days")
     overdue.add_argument("workflow", help="the workflow's file, such as nightly.yml")
     overdue.add_argument("--days", type=float, default=2, help="days without a success (default: 2)")
-    about = command("subject", "print what the gate has to judge in a pull request's checkout")
-    about.add_argument("proposal", type=Path, help="a checkout of the pull request")
-    about.add_argument("--main", type=Path, default=Path(), help="a checkout of the default branch")
+    _subject(command("subject", "print what the gate has to judge in a pull request's checkout"))
+    _version(command("changes", "print what a version of Tidegate changes, for its release"))
+    _upgrade(command("upgrade", "merge a newer version of Tidegate into a branch"))
     return commands_parser
+
+
+def _subject(command: argparse.ArgumentParser) -> None:
+    command.add_argument("proposal", type=Path, help="a checkout of the pull request")
+    command.add_argument("--main", type=Path, default=Path(), help="a checkout of the default branch")
+
+
+def _version(command: argparse.ArgumentParser) -> None:
+    command.add_argument("version", help="the version in pyproject.toml, such as v0.3.0")
+
+
+def _upgrade(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--to", type=_given, help="the version, such as v0.3.0 (default: the newest)")
+    command.add_argument("--template", type=_given, help="its address (default: that of the git remote `template`)")
+    command.add_argument("--base", type=_given, help="the version that this repository was made from, if not found")
+    command.add_argument("--check", action="store_true", help="only keep an alert while there is a newer version")
 
 
 def _note(note: argparse.ArgumentParser) -> None:

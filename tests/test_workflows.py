@@ -39,6 +39,8 @@ def test_the_workflows_are_those_of_the_design():
         "backtest",
         "commands",
         "pages",
+        "upgrade",
+        "software-release",
     }
     assert names == expected
 
@@ -280,7 +282,7 @@ def test_nothing_runs_on_the_hour():
     """There GitHub drops most."""
     crons = [c for path in WORKFLOWS for c in re.findall(r'cron: "(\d+) ', path.read_text())]
 
-    assert len(crons) == 5
+    assert len(crons) == 6
     assert "0" not in crons
 
 

@@ -62,7 +62,7 @@ PACKAGES: dict[str, list[list[Box]]] = {
     ],
     "forge": [
         [("__main__", "land, merge, rollback, sync, ...")],
-        [("releases", "pure decisions"), ("bundles", "files, sync")],
+        [("releases", "pure decisions"), ("bundles", "files, sync"), ("upgrades", "of Tidegate")],
         [("interface", "what a forge can do")],
         [("local", "a folder with git"), ("github", "the REST API")],
     ],

@@ -40,6 +40,8 @@ def problems(command):
             unknown.append(f"{package}: {error!r}")
     elif words[0] == "requirements/install.sh":
         unknown += [name for name in words[1:] if not (ROOT / f"requirements/{name}.txt").is_file()]
+    elif words[0] == "git":
+        unknown += [] if words[1] in {"clone", "commit", "config", "remote", "switch"} else [words[1]]
     elif words[0] == "curl":
         json.loads(words[words.index("-d") + 1])
     else:
