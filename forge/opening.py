@@ -8,13 +8,20 @@ from pathlib import Path
 from forge.github.github_forge import GitHubForge
 from forge.interface import GITHUB, Forge, ForgeError
 from forge.local.folder_forge import LocalForge
+from forge.notifications import notifying
 
 
 def open_forge(where: str) -> Forge:
     """The forge at *where*: a folder, or `github:OWNER/NAME` with the token in GITHUB_TOKEN.
 
-    WAIT_MINUTES limits how long a command waits for GitHub's rate limits.
+    WAIT_MINUTES limits how long a command waits for GitHub's rate limits. With NOTIFY_URL, events are posted there.
     """
+    name = where.removeprefix(GITHUB)
+    source = f"{os.environ.get('GITHUB_SERVER_URL', 'https://github.com')}/{name}" if name != where else where
+    return notifying(_plain(where), source, os.environ)
+
+
+def _plain(where: str) -> Forge:
     if where.startswith(GITHUB):
         minutes = os.environ.get("WAIT_MINUTES") or "1"
         if not minutes.isdigit():

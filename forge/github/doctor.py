@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 
-from forge.github.github_forge import GitHubForge
 from forge.github.guardrails import findings
 from forge.interface import Forge, ForgeError
 from forge.workflow_output import summary
@@ -16,9 +15,10 @@ _MARKS = {"set": "set", "not set": "NOT SET", "not checked": "NOT CHECKED"}
 
 def doctor(_: argparse.Namespace, forge: Forge) -> int:
     """Print each guard rail, with the step to take; one that could not be checked does not pass."""
-    if not isinstance(forge, GitHubForge):
+    settings = getattr(forge, "settings", None)
+    if settings is None:
         raise ForgeError("a forge in a folder has no guard rails; type --forge github:OWNER/NAME")
-    found = findings(forge.settings())
+    found = findings(settings())
     lines = []
     for each in found:
         lines.append(f"{_MARKS[each.state]:<12} {each.what}")

@@ -15,7 +15,7 @@ PAGES = [ROOT / "README.md", ROOT / ".github/CONTRIBUTING.md", *sorted((ROOT / "
 MAKEFILE = (ROOT / "Makefile").read_text()
 TARGETS = {name for line in re.findall(r"^([a-z][a-z -]*):", MAKEFILE, re.MULTILINE) for name in line.split()}
 #: What the Makefile reads, and what programs that it starts read.
-VARIABLES = {*re.findall(r"\b[A-Z]{2,}\b", MAKEFILE), "GITHUB_TOKEN", "PYTHONPATH"}
+VARIABLES = {*re.findall(r"\b[A-Z]{2,}\b", MAKEFILE), "GITHUB_TOKEN", "NOTIFY_URL", "PYTHONPATH"}
 PARSERS = {parser.prog.split()[-1]: parser for parser in parsers()}
 COMMANDS = dict.fromkeys(
     (page.relative_to(ROOT).as_posix(), command) for page in PAGES for command in commands_of(page.read_text())
