@@ -97,8 +97,8 @@ class Browser:
 
     def complaints(self):
         """What the browser's console says: errors, and breaches of the policy."""
-        told = self.ask("/se/log", {"type": "browser"})
-        return [each["message"] for each in told if each["level"] in ("SEVERE", "WARNING")]
+        found = self.ask("/se/log", {"type": "browser"})
+        return [each["message"] for each in found if each["level"] in ("SEVERE", "WARNING")]
 
     def close(self):
         self.ask("", method="DELETE")

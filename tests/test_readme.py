@@ -128,16 +128,16 @@ def checkout(tmp_path):
 def test_the_demo_goes_as_the_tutorial_says(checkout):
     """Eight steps, each with what came of it; it stays out of the checkout's own files."""
     before = {path.name for path in checkout.folder.iterdir()}
-    told = checkout.type("make demo")
+    printed = checkout.type("make demo")
 
     for number in range(1, 9):
-        assert f"  ({number}) " in told
-    assert told.count("PROMOTE") == 2
-    assert told.count("REJECT") == 1
-    assert "0 failed" in told
+        assert f"  ({number}) " in printed
+    assert printed.count("PROMOTE") == 2
+    assert printed.count("REJECT") == 1
+    assert "0 failed" in printed
     assert {path.name for path in checkout.folder.iterdir()} - before == {".demo"}
     page = checkout.folder / ".demo/site/index.html"
-    assert f"{page}  the dashboard" in told
+    assert f"{page}  the dashboard" in printed
     assert "Beyond a limit, by day" in page.read_text()
 
 
@@ -187,8 +187,8 @@ def test_the_loop_step_by_step_goes_as_the_pages_say(checkout):
     assert 'Feature("hour"' in recipe.read_text()
     checkout.type(goes)
     assert "retired" in recipe.read_text()
-    told = checkout.type("RECIPE=tests/recipes/buys.py make retrain TODAY=2026-02-20")
-    assert "buys: model" in told
+    printed = checkout.type("RECIPE=tests/recipes/buys.py make retrain TODAY=2026-02-20")
+    assert "buys: model" in printed
     in_other_tests = {"make demo", "make serve", "make retrain gate", ON_GITHUB, curl, *LONG, *HOUSE, *ELSEWHERE}
     in_other_tests |= {*OVERRIDE, *EXPERIMENT}
     assert commands().keys() - checkout.typed == in_other_tests

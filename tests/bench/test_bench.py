@@ -241,9 +241,9 @@ def test_the_client_that_stands_in_for_wrk_counts_what_is_answered(answering, co
     assert bad["failed"] == bad["answered"] > 0
 
 
-def book(tmp_path, told, kept):
-    """The books of one visitor who was *told* something, and a journal that *kept* something."""
-    (tmp_path / "visitor-0").write_text(told)
+def book(tmp_path, answered, kept):
+    """The record of what one visitor had *answered*, compared with a journal that *kept* some lines."""
+    (tmp_path / "visitor-0").write_text(answered)
     journal = tmp_path / "journal/day"
     journal.mkdir(parents=True)
     (journal / "answers-1.jsonl").write_text(kept)
@@ -255,7 +255,7 @@ KEPT = '{"id":"a","version":"v1","score":0.5}\n'
 
 
 @pytest.mark.parametrize(
-    ("told", "words"),
+    ("answered", "words"),
     [
         ("answer a v1 0 0.5\noutcome a\ncut\n", []),
         ("answer a v1 0 0.5\nanswer b v1 0 0.5\n", ["1 acknowledged and not in the journal: b"]),
@@ -265,10 +265,10 @@ KEPT = '{"id":"a","version":"v1","score":0.5}\n'
         ("cut\n", ["nothing was answered"]),
     ],
 )
-def test_the_books_of_the_soak_are_compared(tmp_path, told, words):
+def test_the_books_of_the_soak_are_compared(tmp_path, answered, words):
     """What was acknowledged is in the journal, with the same version and score."""
     torn = KEPT + '{"id":"b","vers'  # a kill in the middle of a line
-    found = book(tmp_path, told, torn).problems()
+    found = book(tmp_path, answered, torn).problems()
 
     assert len(found) == len(words)
     assert all(each.startswith(begin) for each, begin in zip(found, words, strict=True))

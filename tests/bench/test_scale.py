@@ -33,7 +33,7 @@ class Trial:
 def test_each_length_is_measured_anew_and_a_day_later(tmp_path):
     """So what is kept is never older than the run before."""
     trial = Trial(tmp_path / "kept")
-    told = [*lines(trial, [2, 4])]
+    found = [*lines(trial, [2, 4])]
 
     assert trial.asked == [
         "add 0",
@@ -48,8 +48,8 @@ def test_each_length_is_measured_anew_and_a_day_later(tmp_path):
         "look 4",
         "look 4",
     ]
-    assert told[0].startswith("**The experiment.** `python -m monitoring experiment` on 1,000 answers")
-    assert told[-2:] == [
+    assert found[0].startswith("**The experiment.** `python -m monitoring experiment` on 1,000 answers")
+    assert found[-2:] == [
         "| 2 | 1.0 s | 0.50 GB | **2.0 s** | 2.0 s | **0.50 GB** | 2.0 s |",
         "| 4 | 3.0 s | 0.50 GB | **4.0 s** | 2.0 s | **0.50 GB** | 4.0 s |",
     ]
@@ -61,13 +61,13 @@ def test_a_drawn_row_is_answered_by_the_arm_that_its_point_says(tmp_path):
     Source(CONTRACT, (OLD, NEW), rows).day(tmp_path, date(2026, 3, 2), 3000, seed=1, share=SHARE)
     place = Folder(tmp_path)
     names = ["version", "arm", "share", "split"]
-    told = pd.concat([found for found, _ in frames(place, parts(place, "answers"), names)])
-    challenger = told["split"] > 1 - SHARE
+    seen = pd.concat([found for found, _ in frames(place, parts(place, "answers"), names)])
+    challenger = seen["split"] > 1 - SHARE
 
-    assert len(told) == 3000
-    assert (told["version"] == challenger.map({True: NEW, False: OLD})).all()
-    assert (told["arm"] == challenger.map({True: "challenger", False: "champion"})).all()
-    assert sorted(set(told["share"])) == [SHARE, 1 - SHARE]
+    assert len(seen) == 3000
+    assert (seen["version"] == challenger.map({True: NEW, False: OLD})).all()
+    assert (seen["arm"] == challenger.map({True: "challenger", False: "champion"})).all()
+    assert sorted(set(seen["share"])) == [SHARE, 1 - SHARE]
 
 
 def test_a_command_that_fails_is_no_measurement():

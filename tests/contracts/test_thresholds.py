@@ -44,7 +44,7 @@ def test_every_mistake_is_said_at_once_with_what_was_meant(tmp_path, original):
         .replace('"score_drift"', '"score_drfit"')
         .replace("[gate.drift]", "[gate.drifft]")
     )
-    told = mistakes(tmp_path, text)
+    found = mistakes(tmp_path, text)
 
     for words in (
         "gate: min_fresh_row is not known; did you mean min_fresh_rows?",
@@ -58,8 +58,8 @@ def test_every_mistake_is_said_at_once_with_what_was_meant(tmp_path, original):
         "gate: drifft is not known; did you mean drift?",
         "gate.drift is missing",
     ):
-        assert words in told, told
-    assert len(told.splitlines()) == 11
+        assert words in found, found
+    assert len(found.splitlines()) == 11
 
 
 @pytest.mark.parametrize(

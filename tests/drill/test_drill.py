@@ -50,9 +50,9 @@ def held(root, tmp_path_factory):
 
 def test_each_is_caught_for_its_own_reason(held):
     """By no more than concerns it, whoever it is that stops it."""
-    told = json.loads((held / "drill.json").read_text())
+    found = json.loads((held / "drill.json").read_text())
 
-    assert {each["name"]: (each["decision"], each["own"][0]) for each in told["faults"]} == {
+    assert {each["name"]: (each["decision"], each["own"][0]) for each in found["faults"]} == {
         "target copied": ("REJECT", "leak.solo"),
         "dtype changed": ("REFUSED", "train.contract"),
         "trained on noise": ("REJECT", "compare.log_loss"),
@@ -61,8 +61,8 @@ def test_each_is_caught_for_its_own_reason(held):
         "class order swapped": ("REFUSED", "export.parity"),
         "digest tampered with": ("CANNOT JUDGE", "gate.cannot_judge"),
     }
-    assert [each["beyond"] for each in told["faults"]] == [[]] * 7
-    assert told["score"] | {"clean": 0, "rejected": 0} == {
+    assert [each["beyond"] for each in found["faults"]] == [[]] * 7
+    assert found["score"] | {"clean": 0, "rejected": 0} == {
         "faults": 7,
         "caught": 7,
         "precisely": 7,
@@ -160,8 +160,8 @@ def test_a_score_counts_what_was_caught_and_by_what_else():
 
 
 def _contract(held):
-    told = json.loads((held / "subject.json").read_text())
-    return read_recipe(Path(told["recipe"])).CONTRACT
+    found = json.loads((held / "subject.json").read_text())
+    return read_recipe(Path(found["recipe"])).CONTRACT
 
 
 def _examined():

@@ -54,8 +54,8 @@ class Asked:
         if fault["what"] == "before":
             return 0, None, {}
         if isinstance(fault["what"], int):
-            told = {"message": fault.get("message", "trouble")}
-            return fault["what"], told, dict(fault.get("headers", ()))
+            found = {"message": fault.get("message", "trouble")}
+            return fault["what"], found, dict(fault.get("headers", ()))
         try:
             if path.startswith("/store/"):
                 if self.headers.get("Authorization"):

@@ -53,9 +53,9 @@ def test_typed_again_it_changes_nothing(bench, capsys):
         count = len(bench.forge.history(LIVE))
         bench.type("challenge", *words)
         assert len(bench.forge.history(LIVE)) == count
-    told = capsys.readouterr().out
-    assert f"{other} is the challenger already, as the shadow" in told
-    assert "no experiment is running" in told
+    printed = capsys.readouterr().out
+    assert f"{other} is the challenger already, as the shadow" in printed
+    assert "no experiment is running" in printed
 
 
 def test_another_share_of_the_same_model_is_a_new_experiment(bench):
@@ -90,8 +90,8 @@ def test_every_mistake_is_named_and_nothing_changes(bench, capsys, words, code, 
 
     assert bench.type("challenge", *(word.format(**names) for word in words)) == code
 
-    told = capsys.readouterr().err
-    assert all(each.format(**names) in told for each in said), told
+    printed = capsys.readouterr().err
+    assert all(each.format(**names) in printed for each in said), printed
     assert bench.forge.read(LIVE) == before
 
 

@@ -332,7 +332,7 @@ class Dying:
         return getattr(self._forge, name)
 
 
-def told(bench):
+def state_of(bench):
     """Everything a person can see, but for times and how often an alert was written."""
     return (
         bench.live(),
@@ -363,7 +363,7 @@ def test_a_command_that_is_killed_anywhere_is_finished_by_typing_it_again(bench,
         shutil.copytree(bench.folder / "before", bench.forge.root)
 
     assert bench.type(command, *words) == OK
-    whole, cuts = told(bench), 0
+    whole, cuts = state_of(bench), 0
     while True:
         again()
         try:
@@ -371,7 +371,7 @@ def test_a_command_that_is_killed_anywhere_is_finished_by_typing_it_again(bench,
             bench.type(command, *words, opening=lambda _, dying=dying: dying)
         except Killed:
             assert bench.type(command, *words) == OK
-            assert told(bench) == whole, f"killed at write {cuts}"
+            assert state_of(bench) == whole, f"killed at write {cuts}"
             cuts += 1
         else:
             break
@@ -496,9 +496,9 @@ def test_live_follows_what_a_person_did_to_a_release(bench, capsys, hand):
     assert [release.version for release in bench.forge.releases() if release.latest] == [old.version]
     assert [alert.marker for alert in bench.forge.alerts()] == [f"incident:{new.version}"]
     assert "by hand" in capsys.readouterr().out
-    before = told(bench)
+    before = state_of(bench)
     assert bench.type("release") == OK
-    assert told(bench) == before
+    assert state_of(bench) == before
     assert "agree" in capsys.readouterr().out
 
 

@@ -145,10 +145,10 @@ def test_a_write_that_gets_no_answer_is_told_in_one_sentence(github, fake):
     """With what to do, and never with the token."""
     fake.trouble(502, method="POST", times=100)
 
-    with pytest.raises(ForgeError, match="POST git/trees .status 502.: it may or may not have been") as told:
+    with pytest.raises(ForgeError, match="POST git/trees .status 502.: it may or may not have been") as raised:
         propose(github)
-    assert "run the command again" in str(told.value)
-    assert "secret" not in str(told.value)
+    assert "run the command again" in str(raised.value)
+    assert "secret" not in str(raised.value)
 
 
 def test_what_github_asks_to_wait_is_waited(fake):
@@ -210,16 +210,16 @@ def test_a_setting_that_is_off_is_named(github, fake):
 
 def test_a_wrong_token_and_a_wrong_name_are_told(fake):
     """Nothing else looks like an empty repository."""
-    with pytest.raises(ForgeError, match="does not accept the token .Bad credentials.") as told:
+    with pytest.raises(ForgeError, match="does not accept the token .Bad credentials.") as raised:
         on_github(fake, "mistyped").alerts()
-    assert "mistyped" not in str(told.value)
+    assert "mistyped" not in str(raised.value)
     with pytest.raises(ForgeError, match="knows no repository acme/toys"):
         GitHubForge("acme/toys", "", fake.url, Clock()).read(LIVE)
     with pytest.raises(ForgeError, match="expected github:OWNER/NAME"):
         GitHubForge("toys", "", fake.url, Clock())
-    with pytest.raises(ForgeError, match="characters that a token cannot have") as told:
+    with pytest.raises(ForgeError, match="characters that a token cannot have") as raised:
         GitHubForge(NAME, "sec\nret", fake.url, Clock())
-    assert "ret" not in str(told.value).replace("secret", "")
+    assert "ret" not in str(raised.value).replace("secret", "")
 
 
 def test_a_public_repository_is_followed_without_a_token(github, fake, tmp_path):
@@ -521,7 +521,7 @@ def left(fake, name, files, **more):
     number = fake.next()
     fake.assets[number] = {"content": packed.getvalue(), "release": 0}
     run = {"head_branch": "main", "repository_id": 1, "head_repository_id": 1}
-    told = {
+    found = {
         "id": number,
         "name": name,
         "expired": False,
@@ -529,7 +529,7 @@ def left(fake, name, files, **more):
         "size_in_bytes": len(packed.getvalue()),
         "workflow_run": run,
     }
-    fake.artifacts.append(told | {"workflow_run": run | more.pop("run", {})} | more)
+    fake.artifacts.append(found | {"workflow_run": run | more.pop("run", {})} | more)
     return number
 
 

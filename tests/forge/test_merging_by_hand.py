@@ -98,8 +98,8 @@ def test_what_is_not_merged_says_everything_at_once(bench, capsys, status, words
 
     assert bench.type("merge", *words) == FORGE
 
-    told = capsys.readouterr().err
-    assert all(each in told for each in [f"proposal {proposal.number} (retrain) is not merged", *said])
+    printed = capsys.readouterr().err
+    assert all(each in printed for each in [f"proposal {proposal.number} (retrain) is not merged", *said])
     assert bench.live() == ""
     assert "override" not in bench.forge.proposal("retrain").comments
 

@@ -188,14 +188,14 @@ def test_the_gate_says_of_each_slot_why_it_cannot_be_served(bench, change, outpu
     """In the log, in the job's summary and for the job that reports; what can be served stays green."""
     make, expected, words = CHANGES[change]
     code = bench.asked(make(bench))
-    told = output()
+    printed = output()
 
     if expected:
-        assert (code, told["subject"]) == (OK, expected)
+        assert (code, printed["subject"]) == (OK, expected)
     else:
         assert code == FORGE
-        assert "subject" not in told
-        for text in (told["why"], (tmp_path / "summary").read_text(), capsys.readouterr().err):
+        assert "subject" not in printed
+        for text in (printed["why"], (tmp_path / "summary").read_text(), capsys.readouterr().err):
             assert words in text
 
 

@@ -67,7 +67,7 @@ def answers(forge, on=NOW):
     answer_comments(forge, on, 3)
 
 
-def told(forge):
+def state_of(forge):
     """What a person sees, but for times; of GitHub's, notes are counted by the forge's own tests."""
     notes = [body for _, body in forge._comments.all()] if isinstance(forge, LocalForge) else []
     return (
@@ -251,7 +251,7 @@ def test_a_run_that_was_killed_at_any_write_and_is_repeated_doubles_nothing(worl
             step(Dying(forge, number, after))
         except Killed:
             step(forge)
-            assert told(forge) == told(calm), f"killed at write {number}"
+            assert state_of(forge) == state_of(calm), f"killed at write {number}"
         else:
             break
     assert number > 1

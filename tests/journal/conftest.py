@@ -66,7 +66,7 @@ def s3_server(tmp_path_factory):
     pytest.importorskip("s3fs", reason="s3fs is not installed here: type make .venv/work/installed")
     log = tmp_path_factory.mktemp("s3") / "log"
     words = [command, "-H", "127.0.0.1", "-p", "0"]
-    with log.open("w") as told, subprocess.Popen(words, stdout=told, stderr=told) as process:
+    with log.open("w") as output, subprocess.Popen(words, stdout=output, stderr=output) as process:
         try:
             end = time.monotonic() + 60
             while not (found := re.search(r"http://127\.0\.0\.1:\d+", log.read_text())):

@@ -95,8 +95,8 @@ def plain(line):
 
 def test_outcomes_keep_their_type(put, journal):
     """1, 1.0 and true are three labels to a contract."""
-    told = [{"id": f"i{n}", "outcome": outcome} for n, outcome in enumerate([1, 1.0, True, "1", 1])]
-    convert(put(told, "outcomes"))
+    sent = [{"id": f"i{n}", "outcome": outcome} for n, outcome in enumerate([1, 1.0, True, "1", 1])]
+    convert(put(sent, "outcomes"))
 
     found = [line["outcome"] for line in kept(journal, "outcomes")]
     assert [repr(each) for each in found] == ["1", "1.0", "True", "'1'", "1"]
@@ -154,13 +154,13 @@ from pathlib import Path
 import archive.parquet as module
 count = int(sys.argv[2])
 def kill(real):
-    def told(*words, **more):
+    def counted(*words, **more):
         global count
         count -= 1
         if count < 0:
             os._exit(9)
         return real(*words, **more)
-    return told
+    return counted
 for name in ("replace", "unlink", "mkdir"):
     setattr(Path, name, kill(getattr(Path, name)))
 os.fsync = kill(os.fsync)

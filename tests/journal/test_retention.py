@@ -42,10 +42,10 @@ def test_what_was_deleted_is_told(three_days, journal):
     """In a log that stays."""
     prune(journal, 10, NOW)
     prune(journal, 9, NOW)
-    told = [json.loads(line) for line in (journal / "deleted.log").read_text().splitlines()]
+    found = [json.loads(line) for line in (journal / "deleted.log").read_text().splitlines()]
 
-    assert [each["day"] for each in told] == ["2026-02-28", "2026-03-01"]
-    assert all(each["bytes"] > 0 and each["at"].startswith("2026-03-11") for each in told)
+    assert [each["day"] for each in found] == ["2026-02-28", "2026-03-01"]
+    assert all(each["bytes"] > 0 and each["at"].startswith("2026-03-11") for each in found)
 
 
 def test_nothing_goes_that_has_not_arrived(three_days, journal, put, answer, tmp_path):
@@ -85,10 +85,10 @@ def test_an_old_segment_goes_if_nobody_is_to_ship_it(put, answer, journal, tmp_p
 def test_the_command_says_what_it_did(three_days, journal, capsys):
     """A line for each file."""
     assert main(["prune", "--journal", str(journal), "--days", "1"]) == 0
-    told = capsys.readouterr().out
+    printed = capsys.readouterr().out
 
-    assert told.count("deleted day=") == 3
-    assert "3 deleted, 0 wait to be shipped" in told
+    assert printed.count("deleted day=") == 3
+    assert "3 deleted, 0 wait to be shipped" in printed
 
 
 def test_one_file_that_cannot_be_deleted_does_not_stop_the_others(three_days, journal, put, answer, capsys):

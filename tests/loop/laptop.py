@@ -82,8 +82,8 @@ class Laptop:
 
     def write_site(self) -> Path:
         """The dashboard: one page."""
-        told = ["--journal", str(self.journal), "--watch", str(self.watched), "--out", str(self.site)]
-        self._run("work", ["-m", "monitoring", "site", *told])
+        found = ["--journal", str(self.journal), "--watch", str(self.watched), "--out", str(self.site)]
+        self._run("work", ["-m", "monitoring", "site", *found])
         return self.site / "index.html"
 
     def start_serving(self) -> str:

@@ -49,11 +49,11 @@ class Website:
 
     def report_outcomes(self, answers: Answers) -> int:
         """Post what became of the rows, in lots of 500; returns how many were taken."""
-        told = [{"id": id_, "outcome": truth} for id_, truth in answers.ids.items()]
+        sent = [{"id": id_, "outcome": truth} for id_, truth in answers.ids.items()]
         connection = HTTPConnection(self.address, timeout=30)
         taken = 0
-        for n in range(0, len(told), 500):
-            status, body = _post(connection, "/outcome", told[n : n + 500])
+        for n in range(0, len(sent), 500):
+            status, body = _post(connection, "/outcome", sent[n : n + 500])
             if status >= 300:
                 raise RuntimeError(f"/outcome answered {status}: {body}")
             taken += body["accepted"]

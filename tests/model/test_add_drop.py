@@ -167,10 +167,10 @@ def test_it_is_typed_in_one_line(recipe, capsys):
     assert main(words) == OK
     assert main(["feature", "drop", "visib", "--recipe", str(recipe)]) == OK
     assert main(["feature", "drop", "visibility", "--recipe", str(recipe)]) == USAGE
-    told = capsys.readouterr()
-    assert "hour is a feature now" in told.out
-    assert "owner: weather" in told.out
-    assert "the contract has no visibility; it has carrier" in told.err
+    printed = capsys.readouterr()
+    assert "hour is a feature now" in printed.out
+    assert "owner: weather" in printed.out
+    assert "the contract has no visibility; it has carrier" in printed.err
 
 
 @pytest.fixture
@@ -214,10 +214,10 @@ def test_where_the_edit_makes_no_recipe_the_file_stays_as_it_was(basket, capsys,
     basket.write_text(text)
 
     assert asked(basket, *words) == USAGE
-    told = capsys.readouterr()
-    assert "was not changed" in told.err
-    assert said in told.err
-    assert "a feature" not in told.out
+    printed = capsys.readouterr()
+    assert "was not changed" in printed.err
+    assert said in printed.err
+    assert "a feature" not in printed.out
     assert basket.read_text() == text
 
 
@@ -226,10 +226,10 @@ def test_where_no_list_can_be_chosen_the_lines_are_named(basket, capsys):
     words = ["add", "hour", "--kind", "category", "--value", 'rows["at"].dt.hour.astype(str)']
 
     assert asked(basket, *words) == OK
-    told = capsys.readouterr().out
+    printed = capsys.readouterr().out
     line = next(n for n, line in enumerate(basket.read_text().split("\n"), 1) if '"device"]' in line)
-    assert f"the columns in line {line}, add it there by hand" in told
-    assert "the estimator does not use it yet: add it to one of these" in told
+    assert f"the columns in line {line}, add it there by hand" in printed
+    assert "the estimator does not use it yet: add it to one of these" in printed
     assert "hour" in read_recipe(basket).CONTRACT.feature_names
 
 
@@ -260,9 +260,9 @@ def test_a_window_that_is_no_stretch_of_time_is_said_with_its_line(basket, capsy
     line = basket.read_text().split("\n").index(f"def window(today): return {returned}") + 1
 
     assert asked(basket, "add", "x", "--value", "rows.pages") == OK
-    told = capsys.readouterr().out
-    assert "not tried: the rows of the unchanged recipe cannot be loaded: RecipeError" in told
-    assert f"(basket.py:{line}); expected two datetimes with a zone" in told
+    printed = capsys.readouterr().out
+    assert "not tried: the rows of the unchanged recipe cannot be loaded: RecipeError" in printed
+    assert f"(basket.py:{line}); expected two datetimes with a zone" in printed
 
 
 def test_a_value_that_does_not_fit_is_said_with_the_line_of_its_field(basket, capsys):

@@ -84,13 +84,13 @@ def printed(stream, day, change=None):
     return source_of(rows, CONTRACT, START + timedelta(days=day))
 
 
-def reports(stream, every, change=None, first=WINDOW, last=DAYS, spoil=lambda told: told):
+def reports(stream, every, change=None, first=WINDOW, last=DAYS, spoil=lambda seen: seen):
     """What each run of a retrain *every* few days says of the values: day, kind and words."""
     found = []
     for day in range(first + every, last, every):
         old, new = (spoil(printed(stream, each, change)) for each in (day - every, day))
-        told = changes(old, new, old["until"][:10], LIMITS)
-        found += [(day, each.kind, str(each)) for each in told if each.kind in ("renamed", "categories")]
+        seen = changes(old, new, old["until"][:10], LIMITS)
+        found += [(day, each.kind, str(each)) for each in seen if each.kind in ("renamed", "categories")]
     return found
 
 
@@ -107,9 +107,9 @@ def test_nor_is_it_night_by_night(stream):
     assert reports(stream, 1, first=175, last=186) == []
 
 
-def without_gaps(told):
-    field = {key: value for key, value in told["fields"]["what"].items() if key != "gaps"}
-    return {**told, "fields": {**told["fields"], "what": field}}
+def without_gaps(found):
+    field = {key: value for key, value in found["fields"]["what"].items() if key != "gaps"}
+    return {**found, "fields": {**found["fields"], "what": field}}
 
 
 @pytest.mark.parametrize("stream", [each for each in STREAMS if each != "on some days a month"])

@@ -220,10 +220,10 @@ def test_what_cannot_be_learnt_from_is_said_and_nothing_is_stored(retrain, forge
     more, words = BAD[name]
 
     assert retrain("--recipe", altered(recipes, tmp_path, more)) == NO_MODEL
-    told = capsys.readouterr().err
-    assert told.startswith("error: no model was trained. ")
-    assert words in told
-    assert "Traceback" not in told
+    printed = capsys.readouterr().err
+    assert printed.startswith("error: no model was trained. ")
+    assert words in printed
+    assert "Traceback" not in printed
     assert forge.releases() == []
     assert forge.proposals() == []
 
@@ -253,10 +253,10 @@ def test_a_mistake_in_the_rules_stops_it_before_it_trains(retrain, root, tmp_pat
     (tmp_path / "rules.toml").write_text(text)
 
     assert retrain("--rules", tmp_path / "rules.toml") == USAGE
-    told = capsys.readouterr()
-    assert "export.paritty is not a rule; did you mean" not in told.out
-    assert "paritty is not known; did you mean parity?" in told.err
-    assert "trained" not in told.out
+    printed = capsys.readouterr()
+    assert "export.paritty is not a rule; did you mean" not in printed.out
+    assert "paritty is not known; did you mean parity?" in printed.err
+    assert "trained" not in printed.out
 
 
 def test_a_live_file_that_is_broken_is_the_forges_matter(retrain, forge, capsys):
@@ -303,10 +303,10 @@ def test_a_run_that_is_ended_leaves_nothing_that_looks_like_a_bundle(root, recip
         while "trained on" not in process.stdout.readline():
             pass
         process.send_signal(number)
-        told = process.communicate()[1]
+        printed = process.communicate()[1]
 
     if number == signal.SIGINT:
-        assert (process.returncode, told) == (130, "error: interrupted; nothing incomplete is left\n")
+        assert (process.returncode, printed) == (130, "error: interrupted; nothing incomplete is left\n")
     assert [path for path in out.glob("*") if not path.name.startswith(".unfinished-")] == []
 
 

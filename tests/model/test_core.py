@@ -84,10 +84,10 @@ def test_other_ways_to_encode_have_a_core_or_say_why_not(name, recipes):
         graph = to_graph(fitted)
     except Exception as error:
         pytest.skip(f"skl2onnx does not export it: {error}")
-    core, told = core_of(graph, fitted, fitted.split.holdout.head(3).to_dict("records"))
+    core, found = core_of(graph, fitted, fitted.split.holdout.head(3).to_dict("records"))
 
-    assert (core is None) == ("left_out" in told)
-    assert core is not None, told["left_out"]
+    assert (core is None) == ("left_out" in found)
+    assert core is not None, found["left_out"]
 
 
 def test_a_core_that_disagrees_is_left_out_and_it_is_said(fitted):
@@ -99,11 +99,11 @@ def test_a_core_that_disagrees_is_left_out_and_it_is_said(fitted):
         for attribute in node.attribute:
             if attribute.name in ("coefficients", "class_weights", "target_weights"):
                 attribute.floats[0] += 1
-    told_of, _ = cut(other.SerializeToString(), fitted.contract)
-    core, told = core_of(graph.SerializeToString(), fitted, [], lambda *given: (told_of, cut(*given)[1]))
+    other_core, _ = cut(other.SerializeToString(), fitted.contract)
+    core, found = core_of(graph.SerializeToString(), fitted, [], lambda *given: (other_core, cut(*given)[1]))
 
     assert core is None
-    assert "does not give the full graph's scores" in told["left_out"]
+    assert "does not give the full graph's scores" in found["left_out"]
 
 
 def test_a_string_that_is_not_looked_up_has_no_core():
@@ -156,7 +156,7 @@ def test_the_trial_has_every_category_and_only_rows_that_fit(fitted):
 
 
 @pytest.mark.parametrize(
-    "told",
+    "encoder",
     [
         {},
         {"parts": 3},
@@ -169,16 +169,16 @@ def test_the_trial_has_every_category_and_only_rows_that_fit(fitted):
     ],
     ids=json.dumps,
 )
-def test_a_manifest_that_tells_of_no_core_is_refused(told, recipes):
+def test_a_manifest_without_a_whole_core_is_refused(encoder, recipes):
     """Whatever it says instead."""
     with pytest.raises(CoreError):
-        Encoder.read(told, read_recipe(recipes / "buys.py").CONTRACT)
+        Encoder.read(encoder, read_recipe(recipes / "buys.py").CONTRACT)
 
 
 def test_one_row_and_many_are_encoded_alike(fitted):
     """By two ways, for speed."""
-    _, told = cut(to_graph(fitted), fitted.contract)
-    encoder = Encoder.read(told, fitted.contract)
+    _, found = cut(to_graph(fitted), fitted.contract)
+    encoder = Encoder.read(found, fitted.contract)
     rows = trial(fitted.contract, categories_of(fitted), [])
     alone = np.frombuffer(b"".join(map(encoder.row, rows)), dtype=np.float32)
 

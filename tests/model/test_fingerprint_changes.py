@@ -84,7 +84,7 @@ def before(seed=0):
     return source_of(frame[frame["at"] < pd.Timestamp(CHAMPION)], CONTRACT, CHAMPION)
 
 
-def told(spoil, old=True):
+def changes_of(spoil, old=True):
     """What the candidate's fingerprint says against the champion's, which is six days older."""
     after = source_of(spoil(rows()), CONTRACT, CANDIDATE)
     return [
@@ -204,7 +204,7 @@ FAULTS = {
 def test_a_change_upstream_is_named_with_its_day(fault):
     """In the words of who has to look there; and no other field is accused."""
     spoil, kind, day, words = FAULTS[fault]
-    found = told(spoil)
+    found = changes_of(spoil)
     accused = {each[2].split("`")[1] for each in found if each[2].startswith("`")}
 
     assert [each for each in found if each[:2] == (kind, day) and words in each[2]], found
@@ -222,8 +222,8 @@ def test_a_week_like_any_other_is_not_accused(seed):
 
 def test_a_day_of_fog_is_no_other_unit():
     """A number may be a few times smaller for a day or two; a hundred times is told at once."""
-    assert told(spoilt("price", lambda x: x / 9, day=26)) == []
-    assert [each[0] for each in told(spoilt("price", lambda x: x * 100, day=27))] == ["units"]
+    assert changes_of(spoilt("price", lambda x: x / 9, day=26)) == []
+    assert [each[0] for each in changes_of(spoilt("price", lambda x: x * 100, day=27))] == ["units"]
 
 
 def test_rows_that_come_an_hour_late_have_not_stopped():
@@ -243,12 +243,12 @@ def test_rows_that_come_an_hour_late_have_not_stopped():
 
 def test_without_an_older_fingerprint_its_own_days_tell():
     """The first of all, or an older bundle."""
-    assert ("units", "2026-02-24") in {each[:2] for each in told(FAULTS["cents"][0], old=False)}
+    assert ("units", "2026-02-24") in {each[:2] for each in changes_of(FAULTS["cents"][0], old=False)}
 
 
 def test_a_change_of_the_last_training_is_not_told_again():
     """The champion knows it."""
-    assert told(spoilt("channel", lambda x: x.replace("web", "www"), day=18)) == []
+    assert changes_of(spoilt("channel", lambda x: x.replace("web", "www"), day=18)) == []
 
 
 def test_an_empty_fingerprint_is_compared_with_nothing():

@@ -80,7 +80,7 @@ def answering(number):
 
 def series(days=61, features=6):
     """Rows, realised log loss, and signals: one that jumps with the bad version, one that creeps."""
-    told = Series()
+    found = Series()
     for version in (OLD, NEW, BAD):
         mine = [n for n in range(days) if answering(n) == version]
         signals, counts = [], []
@@ -147,13 +147,13 @@ def series(days=61, features=6):
                     for each in range(features)
                 ),
             ]
-        told = told.updated(
+        found = found.updated(
             version,
             signals,
             counts,
             {"at": "2026-10-31T10:41Z", "version": version, "state": "raised", "why": "lasting"},
         )
-    return told
+    return found
 
 
 MEMORY = {
@@ -277,5 +277,5 @@ def quarter(address="https://github.com/acme/flights", **more):
         v: {"contract": CONTRACT, "metrics": {"holdout": {"log_loss": 0.465, "roc_auc": 0.72, "accuracy": 0.8}}}
         for v in (OLD, NEW, BAD)
     }
-    told = Context("2026-11-05T10:41Z", "github:acme/flights" if address else ".forge", address, (OLD, ""))
-    return gather(forge | more, manifests, series(), told)
+    found = Context("2026-11-05T10:41Z", "github:acme/flights" if address else ".forge", address, (OLD, ""))
+    return gather(forge | more, manifests, series(), found)

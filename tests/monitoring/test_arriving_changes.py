@@ -44,15 +44,15 @@ def manifest():
     return {"data": {"source": source_of(learnt, CONTRACT, LEARNT)}}
 
 
-def told(came, manifest, limits, until=NOW):
+def changes_of(came, manifest, limits, until=NOW):
     return [str(change) for change in upstream_changes(came, CONTRACT, manifest, limits, until)]
 
 
 def test_rows_as_they_were_learnt_from_say_nothing(manifest, limits):
     """Nor do fewer of them: an arm sees its share."""
-    assert told(rows("2026-02-21", "2026-03-03"), manifest, limits) == []
-    assert told(rows("2026-02-21", "2026-03-03").iloc[::3], manifest, limits) == []
-    assert told(rows("2026-02-21", "2026-02-21"), manifest, limits) == []
+    assert changes_of(rows("2026-02-21", "2026-03-03"), manifest, limits) == []
+    assert changes_of(rows("2026-02-21", "2026-03-03").iloc[::3], manifest, limits) == []
+    assert changes_of(rows("2026-02-21", "2026-02-21"), manifest, limits) == []
 
 
 def test_a_unit_a_rename_and_a_stop_are_named(manifest, limits):
@@ -61,17 +61,17 @@ def test_a_unit_a_rename_and_a_stop_are_named(manifest, limits):
     late = came["at"] >= "2026-02-27"
     came["price"] = came["price"].where(~late, came["price"] * 100)
     came["channel"] = came["channel"].where(~late, came["channel"].replace("web", "www"))
-    found = told(came, manifest, limits)
+    found = changes_of(came, manifest, limits)
 
     assert "`price` is about 100 times larger: cents, or per cent? (since 2026-02-27)" in found
     assert any("`channel` renamed? 'web' is gone, 'www' with" in each for each in found)
     assert any("no rows from the source after 13:" in each for each in found)
-    assert not any("stop" in each for each in told(came, manifest, limits, until=None))
+    assert not any("stop" in each for each in changes_of(came, manifest, limits, until=None))
 
 
 def test_a_bundle_without_a_fingerprint_is_no_trouble(limits):
     """Made before they had one."""
-    assert told(rows("2026-02-21", "2026-03-03"), {}, limits) == []
+    assert changes_of(rows("2026-02-21", "2026-03-03"), {}, limits) == []
 
 
 def test_the_incident_names_it():

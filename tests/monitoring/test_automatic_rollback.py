@@ -165,12 +165,12 @@ def test_errors_put_back_what_was_and_nothing_more(watch, forge, buys, scorer, c
 def test_on_github_actions_another_job_rolls_back(watch, forge, buys, scorer, tmp_path, monkeypatch):
     """The monitoring job has no permission to change what is live."""
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
-    monkeypatch.setenv("GITHUB_OUTPUT", str(tmp_path / "told"))
+    monkeypatch.setenv("GITHUB_OUTPUT", str(tmp_path / "output"))
 
     assert watch(*scorer) == OK
     assert champion(forge) == buys.bundle.version
-    told = (tmp_path / "told").read_text()
-    assert told.startswith(f"rollback=true\nversion=\nbad={buys.bundle.version}\nreason=automatic, 0.0 hours after")
+    found = (tmp_path / "output").read_text()
+    assert found.startswith(f"rollback=true\nversion=\nbad={buys.bundle.version}\nreason=automatic, 0.0 hours after")
 
 
 def test_a_release_that_is_not_what_main_names_is_not_watched_by(watch, forge, buys, journal, capsys):

@@ -265,9 +265,9 @@ def test_it_can_be_stopped_and_changes_nothing(forge, buys, journal, root, tmp_p
         while "loading NannyML" not in process.stdout.readline():
             pass
         process.send_signal(signal.SIGINT)
-        told = process.communicate()[1]
+        printed = process.communicate()[1]
 
-    assert (process.returncode, told) == (130, "error: stopped; nothing was changed\n")
+    assert (process.returncode, printed) == (130, "error: stopped; nothing was changed\n")
     assert forge.alerts() == []
 
 

@@ -16,42 +16,42 @@ SIGNAL = Signal("score_drift", "mean", "", "2026-02-20", 0.5, 0.1, None, 0.9, 15
 
 def test_what_was_kept_is_read_as_it_was(tmp_path):
     """Nothing at first."""
-    told = Series().updated("v", [SIGNAL], [Day("v", "2026-02-20", 9, 3, {"log_loss": 0.1})], {"at": "x"})
+    found = Series().updated("v", [SIGNAL], [Day("v", "2026-02-20", 9, 3, {"log_loss": 0.1})], {"at": "x"})
     assert read_series(tmp_path) == Series()
 
-    keep_series(tmp_path, told)
+    keep_series(tmp_path, found)
 
-    assert read_series(tmp_path) == told
+    assert read_series(tmp_path) == found
 
 
 def test_where_the_folder_has_none_it_is_what_the_last_run_left_elsewhere(tmp_path):
     """A runner begins with an empty folder; the forge has what the run before kept."""
-    told = Series().updated("v", [SIGNAL], [], {})
+    found = Series().updated("v", [SIGNAL], [], {})
 
-    assert read_series(tmp_path, lambda: told.to_json().encode()) == told
+    assert read_series(tmp_path, lambda: found.to_json().encode()) == found
     keep_series(tmp_path, Series())
-    assert read_series(tmp_path, lambda: told.to_json().encode()) == Series()
+    assert read_series(tmp_path, lambda: found.to_json().encode()) == Series()
 
 
 def test_a_later_runs_word_on_a_day_is_the_last():
     """Outcomes come late, and limits are solved anew."""
-    told = Series().updated("v", [SIGNAL], [Day("v", "2026-02-20", 9, 3, {})], {})
-    told = told.updated("v", [replace(SIGNAL, value=0.7)], [Day("v", "2026-02-20", 9, 8, {})], {"n": 2})
+    found = Series().updated("v", [SIGNAL], [Day("v", "2026-02-20", 9, 3, {})], {})
+    found = found.updated("v", [replace(SIGNAL, value=0.7)], [Day("v", "2026-02-20", 9, 8, {})], {"n": 2})
 
-    assert [signal.value for _, signal in told.signals] == [0.7]
-    assert [day.labelled for day in told.days] == [8]
-    assert told.run == {"n": 2}
+    assert [signal.value for _, signal in found.signals] == [0.7]
+    assert [day.labelled for day in found.days] == [8]
+    assert found.run == {"n": 2}
 
 
 def test_it_stays_small():
     """Of a thousand days the newest are kept."""
     days = [f"{date(2024, 1, 1) + timedelta(days=n)}" for n in range(1000)]
-    told = Series().updated(
+    found = Series().updated(
         "v", [replace(SIGNAL, day=day) for day in days], [Day("v", day, 1, 0, {}) for day in days], {}
     )
 
-    assert [len(told.signals), len(told.days)] == [KEPT, KEPT]
-    assert told.days[-1].day == days[-1]
+    assert [len(found.signals), len(found.days)] == [KEPT, KEPT]
+    assert found.days[-1].day == days[-1]
 
 
 @pytest.mark.parametrize("text", ["torn", "{}", '{"run": {}, "signal": [], "signals": [[]]}'])

@@ -101,8 +101,8 @@ def test_what_was_shipped_reads_as_what_was_written(buys, journal, tmp_path):
 def test_only_the_days_of_the_window_are_read(buys, journal):
     """And one more, for clocks that differ; of outcomes as well."""
     answers, outcomes = answered(buys, MONDAY, 12)
-    told = [outcome | {"at": answer["at"]} for answer, outcome in zip(answers, outcomes, strict=True)]
-    before = read(buys, write(journal, answers, told), days=3, least=100)
+    sent = [outcome | {"at": answer["at"]} for answer, outcome in zip(answers, outcomes, strict=True)]
+    before = read(buys, write(journal, answers, sent), days=3, least=100)
     put_away(journal)
     place = Watched(journal)
     after = read(buys, place, days=3, least=100)

@@ -70,11 +70,11 @@ def test_latency_is_told_in_milliseconds_and_errors_as_a_share(story):
             ("errors", "share", 0.02, 0.0, 0.01),
         )
     ]
-    told = page(replace(story, signals=tuple((OLD, signal) for signal in signals)))
+    found = page(replace(story, signals=tuple((OLD, signal) for signal in signals)))
 
-    assert "latency: p99 in ms" in told
-    assert "123 ms on 2026-09-01, usually 20 ms" in told
-    assert "2.00% on 2026-09-01, usually 0.00%" in told
+    assert "latency: p99 in ms" in found
+    assert "123 ms on 2026-09-01, usually 20 ms" in found
+    assert "2.00% on 2026-09-01, usually 0.00%" in found
 
 
 def test_it_is_whole_and_loads_and_runs_nothing(story):
@@ -148,12 +148,12 @@ def test_it_tells_what_served_when_by_arm(story):
         ("challenger", NEXT, "2026-10-20", "", "20% of keys"),
         ("anchor", OLD, "2026-08-15", "", ""),
     ]
-    told = page(story)
+    found = page(story)
     assert (
         "<td>challenger</td><td>20261020T0317-ddddddd</td><td>2026-10-20 04:00</td><td>now</td><td>20% of keys</td>"
-        in told
+        in found
     )
-    assert "Roll back to bbbbbbb" in told
+    assert "Roll back to bbbbbbb" in found
 
 
 def test_a_live_toml_that_cannot_be_read_changed_nothing(story):

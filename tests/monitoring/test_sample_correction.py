@@ -107,8 +107,8 @@ def test_a_day_that_is_kept_is_not_opened_again(made, journal, tmp_path):
     """Unless another file came to it; an outcome that comes late is found."""
     buys = made("binary")
     answers, outcomes = answered(buys, MONDAY, 4)
-    told = [o | {"at": a["at"]} for o, a in zip(outcomes, answers, strict=True)]
-    write(journal, answers, told[:100])
+    sent = [o | {"at": a["at"]} for o, a in zip(outcomes, answers, strict=True)]
+    write(journal, answers, sent[:100])
     put_away(journal)
     place = Counting(journal)
     place.opened.clear()

@@ -74,7 +74,7 @@ def beyond(signals):
 
 
 @pytest.mark.parametrize(
-    ("seconds", "share", "told"),
+    ("seconds", "share", "expected"),
     [
         ({0.001: 0, 0.01: 100, math.inf: 0}, 0.5, math.sqrt(0.001 * 0.01)),
         ({0.001: 0, 0.01: 100, math.inf: 0}, 1.0, 0.01),
@@ -100,9 +100,9 @@ def beyond(signals):
         "no bucket",
     ],
 )
-def test_a_quantile_lies_within_its_bucket(seconds, share, told):
+def test_a_quantile_lies_within_its_bucket(seconds, share, expected):
     """As Prometheus tells it of bounds that grow by factors."""
-    assert quantile(seconds, share) == pytest.approx(told, nan_ok=True)
+    assert quantile(seconds, share) == pytest.approx(expected, nan_ok=True)
 
 
 def test_a_quantile_never_falls_and_is_the_true_one_but_for_its_bucket():
@@ -284,8 +284,8 @@ def test_a_few_days_are_not_yet_enough(journal, rules, days, release, version, k
     signals, found = judged(journal, rules, version)
 
     assert bool(signals) == (known >= rules.min_reference_days)
-    told = [(each.kind, each.yet, each.why.endswith(f"there are {known}")) for each in found.unknown]
-    assert told == ([] if signals else [("latency", True, True), ("errors", True, True)])
+    seen = [(each.kind, each.yet, each.why.endswith(f"there are {known}")) for each in found.unknown]
+    assert seen == ([] if signals else [("latency", True, True), ("errors", True, True)])
 
 
 def test_a_journal_without_counts_is_not_broken(journal, rules):
@@ -336,8 +336,8 @@ def test_quiet_machines_keep_to_the_budget(rules):
             seconds[:60] *= random.lognormal(0.5, 0.3)
             bounds = [*BOUNDS, 0.25, 0.5, 1.0, math.inf]
             places = Counter(np.searchsorted(bounds[:-1], seconds).tolist())
-            told = Counter({bound: places[at] for at, bound in enumerate(bounds)})
-            days[day(n)] = {OLD: Counts(Counter({"2xx": 4000}), told)}
+            seen = Counter({bound: places[at] for at, bound in enumerate(bounds)})
+            days[day(n)] = {OLD: Counts(Counter({"2xx": 4000}), seen)}
         found = served(days, OLD, rules)
         signals = chart_signals([(found.before, found.now)], {}, replace(rules, false_alarms_per_quarter=0.5))
         alarms += bool(beyond(signals))

@@ -207,7 +207,7 @@ def test_a_signal_is_beyond_its_limit_or_not(value, lower, upper, expected):
 
 
 @pytest.mark.parametrize(
-    ("kind", "value", "told"),
+    ("kind", "value", "expected"),
     [
         ("latency", 0.0713, "0.0713 ms"),
         ("latency", 12.345, "12.3 ms"),
@@ -216,9 +216,9 @@ def test_a_signal_is_beyond_its_limit_or_not(value, lower, upper, expected):
         ("row_rate", 1234.5, "1234.500"),
     ],
 )
-def test_a_value_is_told_in_its_unit(kind, value, told):
+def test_a_value_is_told_in_its_unit(kind, value, expected):
     """Where it has one."""
-    assert Signal(kind, "m", "", "d", value, 0, None, None, 1).formatted(value) == told
+    assert Signal(kind, "m", "", "d", value, 0, None, None, 1).formatted(value) == expected
 
 
 def test_a_signal_travels_as_json():

@@ -26,8 +26,8 @@ def stream(sizes, delays, until=UNTIL, seed=1):
     first = number_of(until) - len(sizes)
     day = np.repeat(np.arange(first, first + len(sizes)), sizes)
     at = day + random.random(len(day))
-    told = at + delays(day - first, random)
-    age = np.where(told < number_of(until), np.floor(told) - day, np.nan)
+    seen = at + delays(day - first, random)
+    age = np.where(seen < number_of(until), np.floor(seen) - day, np.nan)
     found = pd.DataFrame({"day": day, "late": (at - day - 1) * 86_400, "age": age})
     traffic = pd.Series(sizes, [day_of(first + n) for n in range(len(sizes))])
     return Window(pd.DataFrame(), (), until=until, traffic=traffic[traffic > 0], arrivals=found)
@@ -184,8 +184,8 @@ def answers(at, late_hours=0.0, zone=""):
     rows = pd.DataFrame({"id": [str(n) for n in range(len(times))], "time": times})
     given = times + pd.Timedelta(hours=late_hours)
     rows["at"] = given.map(lambda t: t.isoformat())
-    told = pd.DataFrame({"id": rows["id"], "at": (given + pd.Timedelta(days=1)).map(lambda t: t.isoformat())})
-    return arrivals(rows, told, zone)
+    found = pd.DataFrame({"id": rows["id"], "at": (given + pd.Timedelta(days=1)).map(lambda t: t.isoformat())})
+    return arrivals(rows, found, zone)
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,7 @@ def test_an_answer_without_an_outcome_has_no_label(each, journal):
 def test_outcomes_are_joined_by_id(buys, journal):
     """In whatever order they come."""
     answers, outcomes = answered(buys, MONDAY, 1)
-    one, two = (read(buys, write(journal, answers, told)).rows for told in (outcomes, outcomes[::-1]))
+    one, two = (read(buys, write(journal, answers, found)).rows for found in (outcomes, outcomes[::-1]))
 
     pd.testing.assert_frame_equal(one, two)
 

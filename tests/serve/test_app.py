@@ -182,7 +182,7 @@ def test_whatever_comes_is_answered_or_refused_never_a_failure(client, row, chan
 
 
 @pytest.mark.parametrize(
-    ("told", "words"),
+    ("outcome", "words"),
     [
         ({"id": "a", "outcome": "perhaps"}, "one of 'no', 'yes'"),
         ({"id": "a"}, "nothing"),
@@ -193,9 +193,9 @@ def test_whatever_comes_is_answered_or_refused_never_a_failure(client, row, chan
     ],
     ids=str,
 )
-def test_an_outcome_that_does_not_fit_is_refused(client, kept, told, words):
+def test_an_outcome_that_does_not_fit_is_refused(client, kept, outcome, words):
     """The whole lot with it, so that it can be sent again."""
-    answer = post(client, "/outcome", told)
+    answer = post(client, "/outcome", outcome)
 
     assert answer.status_code == 422
     assert words in json.dumps(answer.json)

@@ -95,29 +95,29 @@ def test_those_who_look_on_have_tokens_of_their_own(guarded):
 )
 def test_a_browser_sends_the_token_as_a_password(guarded, name, password, status):
     """It asks for it when it is challenged (RFC 7617); the name says nothing."""
-    told = "Basic " + base64.b64encode(f"{name}:{password}".encode()).decode()
+    found = "Basic " + base64.b64encode(f"{name}:{password}".encode()).decode()
     for path in ("/", "/metrics"):
-        answer = guarded.get(path, headers={"Authorization": told})
+        answer = guarded.get(path, headers={"Authorization": found})
         assert answer.status_code == status
         challenged = guarded.get(path)
         assert challenged.headers["WWW-Authenticate"] == 'Basic realm="Tidegate", charset="UTF-8"'
         assert challenged.content_type == "application/problem+json"
-    assert ("journal" in guarded.get("/ready", headers={"Authorization": told}).json) == (status == 200)
+    assert ("journal" in guarded.get("/ready", headers={"Authorization": found}).json) == (status == 200)
 
 
 @pytest.mark.parametrize(
-    "told", ["Basic", "Basic ?", "Basic /w==", "Basic Og", "basic", f"Basic {WATCHING}", "Digest x"]
+    "header", ["Basic", "Basic ?", "Basic /w==", "Basic Og", "basic", f"Basic {WATCHING}", "Digest x"]
 )
-def test_a_password_that_is_none_is_refused(guarded, told):
+def test_a_header_that_is_no_password_is_refused(guarded, header):
     """Not Base64, not UTF-8, cut off."""
-    assert guarded.get("/", headers={"Authorization": told}).status_code == 401
+    assert guarded.get("/", headers={"Authorization": header}).status_code == 401
 
 
 def test_a_password_lets_nobody_ask(guarded, row):
     """A browser sends it along to every path; what scores rows must be said by the page itself."""
-    told = "Basic " + base64.b64encode(f":{ONE}".encode()).decode()
+    found = "Basic " + base64.b64encode(f":{ONE}".encode()).decode()
 
-    assert guarded.post("/score", json=row, headers={"Authorization": told}).status_code == 401
+    assert guarded.post("/score", json=row, headers={"Authorization": found}).status_code == 401
 
 
 @pytest.mark.parametrize("path", ["/health", "/ready", "/v2/health/live", "/v2/health/ready"])
@@ -210,16 +210,16 @@ def test_a_page_of_another_origin_may_not(guarded, row, origin):
     asked = guarded.options("/score", headers={"Origin": origin, "Access-Control-Request-Method": "POST"})
     answer = guarded.post("/score", json=row, headers=bearing(ONE) | {"Origin": origin})
 
-    for told in (asked, answer):
-        assert "Access-Control-Allow-Origin" not in told.headers
+    for found in (asked, answer):
+        assert "Access-Control-Allow-Origin" not in found.headers
 
 
 @pytest.mark.parametrize("path", ["/score", "/outcome", "/invocations"])
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", None])
 def test_a_page_cannot_go_round_the_preflight(client, row, kept, path, kind):
     """A browser sends what is called text or a form without asking, from any page to any server."""
-    told = {"/score": row, "/outcome": {"id": "x", "outcome": "yes"}, "/invocations": {"inputs": row}}
-    body = json.dumps(told[path])
+    sent = {"/score": row, "/outcome": {"id": "x", "outcome": "yes"}, "/invocations": {"inputs": row}}
+    body = json.dumps(sent[path])
     answer = client.post(path, data=body, content_type=kind, headers={"Origin": SHOP})
 
     assert answer.status_code == 415

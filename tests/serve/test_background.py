@@ -56,11 +56,11 @@ def test_a_proof_is_of_a_content(proofs, store, bundles):
     place = store.put(bundles[0])
     proofs.prove(place)
     manifest = place / "manifest.json"
-    told = manifest.read_bytes()
-    manifest.write_bytes(told.replace(b'"digest"', b'"digested"'))
+    found = manifest.read_bytes()
+    manifest.write_bytes(found.replace(b'"digest"', b'"digested"'))
     with pytest.raises(BundleError, match="has no digest"):
         proofs.load(place)
-    manifest.write_bytes(told)
+    manifest.write_bytes(found)
     (place / "model.onnx").write_bytes(b"other")
     with pytest.raises(BundleError, match=r"model\.onnx has not the digest"):
         proofs.load(place)
@@ -123,9 +123,9 @@ def test_workers_that_answer_take_what_it_has_proven(root, store, journal, tmp_p
         until(lambda: get(address, "/ready")["version"] == bundles[1].name)
         assert (journal / ".proven" / f"{bundles[1].name}.json").is_file()
         process.terminate()
-        told = process.communicate(timeout=20)[0]
+        printed = process.communicate(timeout=20)[0]
 
-    assert [line for line in told.splitlines() if line.startswith("live: ")] == [
+    assert [line for line in printed.splitlines() if line.startswith("live: ")] == [
         f"live: {bundle.name}" for bundle in bundles
     ]
-    assert "Traceback" not in told
+    assert "Traceback" not in printed

@@ -63,16 +63,16 @@ def test_a_row_is_tried_and_the_shell_line_gives_the_same(browser, address, bund
     """One click scores the typical row; type the line that is shown."""
     browser.open(address + "/")
     browser.run("document.querySelector('button[type=submit]').click()")
-    told = browser.until("return document.querySelector('#answer dl')?.innerText")
+    found = browser.until("return document.querySelector('#answer dl')?.innerText")
     line = browser.run("return document.getElementById('curl-line').textContent")
 
-    assert bundles[0].name in told
+    assert bundles[0].name in found
     words = shlex.split(line.replace("\\\n", " "))
     assert words[:2] == ["curl", address + "/score"]
     assert json.loads(words[-1])["age"] == 60
     if shutil.which("curl"):
         again = json.loads(subprocess.run([*words, "-s"], capture_output=True, check=True).stdout)
-        assert f"{again['score']:.6g}" in told.split()
+        assert f"{again['score']:.6g}" in found.split()
         assert len(kept("answers")) == 2
     assert browser.complaints() == []
 
@@ -116,11 +116,11 @@ def test_who_has_the_tokens_looks_on_and_tries_a_row(browser, store, journal, cl
         assert browser.run("return document.activeElement.id") == "token"
         browser.run("document.getElementById('token').value = arguments[0]", asking)
         browser.run("document.querySelector('button[type=submit]').click()")
-        told = browser.until("return document.querySelector('#answer dl')?.innerText")
+        found = browser.until("return document.querySelector('#answer dl')?.innerText")
         line = browser.run("return document.getElementById('curl-line').textContent")
         browser.run("await refresh()")
 
-        assert bundles[0].name in told
+        assert bundles[0].name in found
         assert browser.run("return document.getElementById('stale').textContent") == ""
         assert '-H "Authorization: Bearer $TOKEN"' in line
         assert asking not in browser.run("return document.body.innerText")
@@ -194,17 +194,17 @@ def test_the_example_asks_with_the_snippet(browser, address, row, bundles):
     browser.until("return document.getElementById('json').value !== '{}'")
     browser.run("document.getElementById('timeout').value = '10000'")
     browser.run("document.querySelector('button[type=submit]').click()")
-    told = browser.until("return document.querySelector('#result.good')?.textContent")
-    assert told.endswith(f"from {bundles[0].name}")
+    found = browser.until("return document.querySelector('#result.good')?.textContent")
+    assert found.endswith(f"from {bundles[0].name}")
 
     asked = urllib.parse.quote(json.dumps(row))
     browser.open(f"{address}/example.html?timeout=10000&row={asked}")
-    told = browser.until("return document.querySelector('#result.good')?.textContent")
-    assert told.endswith(f"from {bundles[0].name}")
+    found = browser.until("return document.querySelector('#result.good')?.textContent")
+    assert found.endswith(f"from {bundles[0].name}")
 
     browser.open(f"{address}/example.html?timeout=10000&fallback=0.25&row=%7B%7D")
-    told = browser.until("return document.querySelector('#result.bad')?.textContent")
-    assert told.startswith("Score 0.25, fallen back on: refused with status 422: ")
+    found = browser.until("return document.querySelector('#result.bad')?.textContent")
+    assert found.startswith("Score 0.25, fallen back on: refused with status 422: ")
 
 
 def test_a_website_of_another_origin_asks_and_never_waits(browser, store, journal, clock, bundles, row, kept):

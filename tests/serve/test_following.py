@@ -326,10 +326,10 @@ def test_ready_and_metrics_say_that_the_forge_cannot_be_followed(store, journal,
     assert ready.status_code == 200
     assert ready.json["refused"] == {"what": "live.toml", "why": "forge sync: GitHub gave no answer"}
     assert ready.json["forge"] == {"agrees": False, "seconds": 3600.0, "why": "forge sync: GitHub gave no answer"}
-    told = client.get("/metrics").text
-    assert "\ntidegate_forge_agreement_age_seconds 3600.0\n" in told
-    assert "\ntidegate_forge_agrees 0.0\n" in told
-    assert "\ntidegate_release_refused 1.0\n" in told
+    found = client.get("/metrics").text
+    assert "\ntidegate_forge_agreement_age_seconds 3600.0\n" in found
+    assert "\ntidegate_forge_agrees 0.0\n" in found
+    assert "\ntidegate_release_refused 1.0\n" in found
 
     path.write_text(json.dumps(said | {"problem": "", "agreed": said["at"]}))
     assert client.get("/ready").json["refused"] is None

@@ -60,8 +60,8 @@ def post(address, rows):
 
 def metric(address, name):
     with urllib.request.urlopen(f"http://{address}/metrics", timeout=30) as answer:
-        told = answer.read().decode().splitlines()
-    return next(float(line.split()[-1]) for line in told if line.startswith(name + " "))
+        found = answer.read().decode().splitlines()
+    return next(float(line.split()[-1]) for line in found if line.startswith(name + " "))
 
 
 @pytest.mark.parametrize(("policy", "status"), [("drop", 200), ("refuse", 503)])
@@ -73,14 +73,14 @@ def test_a_disk_that_fills_up_under_way(root, store, tmp_path, bundles, row, dis
         until(lambda: get(address, "/ready")["journal"]["workers"] == 2)
         assert post(address, row)[0] == 200
         ballast = fill(disk, ROOM)
-        told = [post(address, [row] * 20) for _ in range(30)]
+        found = [post(address, [row] * 20) for _ in range(30)]
         state, lost = get(address, "/ready"), metric(address, "tidegate_journal_lost_lines_total")
         ballast.unlink()
         healed = post(address, row)
         assert process.poll() is None
 
-    codes = [code for code, _ in told]
-    given = [answer["id"] for code, answers in told if code == 200 for answer in answers]
+    codes = [code for code, _ in found]
+    given = [answer["id"] for code, answers in found if code == 200 for answer in answers]
     kept = {line["id"] for line in whole(journal)}
     assert codes[0] == 200
     assert codes[-1] == status

@@ -25,12 +25,12 @@ def forms(row):
 
 def test_every_form_gives_whole_answers(client, forms, bundles):
     """As `/score` does, ids and all."""
-    told = [client.post("/invocations", json={form: forms[form]}) for form in forms]
+    found = [client.post("/invocations", json={form: forms[form]}) for form in forms]
 
-    assert {answer.status_code for answer in told} == {200}
-    scores = [[each["score"] for each in answer.json["predictions"]] for answer in told]
+    assert {answer.status_code for answer in found} == {200}
+    scores = [[each["score"] for each in answer.json["predictions"]] for answer in found]
     assert scores == [scores[0]] * 4
-    first = told[0].json["predictions"][0]
+    first = found[0].json["predictions"][0]
     assert first.keys() == {"id", "score", "label", "version", "arm"}
     assert first["version"] == bundles[0].name
 

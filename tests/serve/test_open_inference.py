@@ -35,11 +35,11 @@ def test_tensors_are_answered_with_tensors(client, row, bundles):
     assert answer.status_code == 200
     assert answer.json["id"] == "42"
     assert (answer.json["model_name"], answer.json["model_version"]) == ("buys", bundles[0].name)
-    told = outputs(answer)
-    assert list(told) == ["score", "label", "id", "version", "arm"]
-    assert (told["score"]["datatype"], told["score"]["shape"]) == ("FP32", [2])
-    assert set(told["label"]["data"]) <= {"no", "yes"}
-    assert len(set(told["id"]["data"])) == 2
+    found = outputs(answer)
+    assert list(found) == ["score", "label", "id", "version", "arm"]
+    assert (found["score"]["datatype"], found["score"]["shape"]) == ("FP32", [2])
+    assert set(found["label"]["data"]) <= {"no", "yes"}
+    assert len(set(found["id"]["data"])) == 2
 
 
 @pytest.mark.parametrize("kind", ["FP32", "FP64", "INT8", "INT64", "UINT16"])
@@ -60,17 +60,17 @@ def test_each_task_has_its_own_outputs(store, journal, clock, each_task, row):
     client = create_app(store.folder, journal, follow_every=None, clock=clock).test_client()
     manifest = json.loads((each_task / "manifest.json").read_text())
     name, task = manifest["contract"]["name"], manifest["task"]
-    told = outputs(client.post(f"/v2/models/{name}/infer", json={"inputs": tensors([row, row])}))
+    found = outputs(client.post(f"/v2/models/{name}/infer", json={"inputs": tensors([row, row])}))
     promised = client.get(f"/v2/models/{name}").json["outputs"]
 
-    assert ("probabilities" in told) == (task == "multiclass")
-    assert ("label" in told) == (task != "regression")
+    assert ("probabilities" in found) == (task == "multiclass")
+    assert ("label" in found) == (task != "regression")
     assert {each["name"]: each["datatype"] for each in promised} == {
-        each["name"]: each["datatype"] for each in told.values()
+        each["name"]: each["datatype"] for each in found.values()
     }
     if task == "multiclass":
-        assert told["probabilities"]["shape"] == [2, 3]
-        assert sum(told["probabilities"]["data"][:3]) == pytest.approx(1)
+        assert found["probabilities"]["shape"] == [2, 3]
+        assert sum(found["probabilities"]["data"][:3]) == pytest.approx(1)
 
 
 def test_the_outputs_that_are_wanted_are_the_ones_told(client, row):
@@ -220,12 +220,12 @@ def test_a_version_is_not_asked_for_while_rows_are_divided(client, app, store, b
     assert refused.status_code == 409
     assert "by their key" in refused.json["error"]
     answer = client.post(INFER, json=asked)
-    told = outputs(answer)
+    found = outputs(answer)
     expected = client.post("/score", json=rows).json
     assert "model_version" not in answer.json
     for name in ("score", "version", "arm"):
-        assert told[name]["data"] == [each[name] for each in expected]
-    assert set(told["arm"]["data"]) == {"champion", "challenger"}
+        assert found[name]["data"] == [each[name] for each in expected]
+    assert set(found["arm"]["data"]) == {"champion", "challenger"}
 
 
 def test_every_interface_tells_each_task_alike(store, journal, clock, each_task, row):
@@ -235,16 +235,16 @@ def test_every_interface_tells_each_task_alike(store, journal, clock, each_task,
     name = client.get("/v2/models/x").json["error"].rsplit(" ", 1)[1]
     rows = [row | {"pages": float(number), "age": None} for number in range(9)]
     scored = client.post("/score", json=rows).json
-    told = outputs(client.post(f"/v2/models/{name}/infer", json={"inputs": tensors(rows)}))
+    found = outputs(client.post(f"/v2/models/{name}/infer", json={"inputs": tensors(rows)}))
     invoked = client.post("/invocations", json={"instances": rows}).json["predictions"]
 
     assert [one | {"id": ""} for one in invoked] == [one | {"id": ""} for one in scored]
-    assert told["score"]["data"] == [one["score"] for one in scored]
-    if "label" in told:
-        assert told["label"]["data"] == [one["label"] for one in scored]
-    if "probabilities" in told:
+    assert found["score"]["data"] == [one["score"] for one in scored]
+    if "label" in found:
+        assert found["label"]["data"] == [one["label"] for one in scored]
+    if "probabilities" in found:
         flat = [value for one in scored for value in one["probabilities"].values()]
-        assert told["probabilities"]["data"] == flat
+        assert found["probabilities"]["data"] == flat
 
 
 def numbers(low, high):

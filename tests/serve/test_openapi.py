@@ -48,10 +48,10 @@ def test_every_route_is_described_and_nothing_else(client, app):
 
 def test_the_reference_explains_every_status(root):
     """That a route may answer with, and those of the server before any route."""
-    told = re.findall(r"^\| (\d{3})(?:, (\d{3}))? \|", (root / "docs/reference/http-api.md").read_text(), re.MULTILINE)
+    found = re.findall(r"^\| (\d{3})(?:, (\d{3}))? \|", (root / "docs/reference/http-api.md").read_text(), re.MULTILINE)
     described = {status for route in ROUTES.values() for status in route.errors}
 
-    assert {int(status) for pair in told for status in pair if status} == described | {405, 408}
+    assert {int(status) for pair in found for status in pair if status} == described | {405, 408}
 
 
 def test_every_reference_leads_somewhere(client):
@@ -178,8 +178,8 @@ def test_schemathesis_finds_no_failure_and_no_undocumented_answer(root, store, j
             command = [*schemathesis(), "run", ready.read_text().strip() + "/openapi.json"]
             command += ["--exclude-checks", "positive_data_acceptance", "--max-examples", "20"]
             command += ["--phases", "examples,coverage,fuzzing", "--generation-deterministic"]
-            told = subprocess.run([*command, "--no-color"], cwd=tmp_path, capture_output=True, text=True, check=False)
+            found = subprocess.run([*command, "--no-color"], cwd=tmp_path, capture_output=True, text=True, check=False)
         finally:
             server.terminate()
 
-    assert told.returncode == 0, told.stdout + told.stderr
+    assert found.returncode == 0, found.stdout + found.stderr

@@ -191,9 +191,9 @@ def test_every_mistake_in_how_it_is_started_is_said_at_once(tmp_path, capsys):
     )
 
     assert code == USAGE
-    told = capsys.readouterr().err
+    printed = capsys.readouterr().err
     for words in ("--port is '70000'", "--workers is '0'", "--store is", "--journal is", "--ready-file is"):
-        assert words in told
+        assert words in printed
 
 
 def test_an_address_that_is_not_ours_is_said(store, journal, capsys):

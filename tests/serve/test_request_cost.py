@@ -68,15 +68,15 @@ def binary(content, count):
         "shape": [count],
         "parameters": {"binary_data_size": len(content)},
     }
-    told = json.dumps({"inputs": [tensor]}).encode()
-    return (told + content, "application/octet-stream", {"Inference-Header-Content-Length": len(told)})
+    found = json.dumps({"inputs": [tensor]}).encode()
+    return (found + content, "application/octet-stream", {"Inference-Header-Content-Length": len(found)})
 
 
 def many_parts(count):
     tensor = '{"name":"x","datatype":"BYTES","shape":[1],"parameters":{"binary_data_size":5}}'
-    told = ('{"inputs":[' + ",".join([tensor] * count) + "]}").encode()
-    length = {"Inference-Header-Content-Length": len(told)}
-    return told + b"\1\0\0\0a" * count, "application/octet-stream", length
+    found = ('{"inputs":[' + ",".join([tensor] * count) + "]}").encode()
+    length = {"Inference-Header-Content-Length": len(found)}
+    return found + b"\1\0\0\0a" * count, "application/octet-stream", length
 
 
 def table(text):

@@ -79,7 +79,7 @@ def both(scorer, rows, trace=""):
         before = journalled(scorer)
         response = score()
         lines = journalled(scorer).removeprefix(before)
-        found.append((response, lines, scorer.metrics.told.pop()))
+        found.append((response, lines, scorer.metrics.recorded.pop()))
     return found
 
 
@@ -179,7 +179,7 @@ def test_what_is_wrong_is_not_looked_for_where_rows_are_tried(make, binary, body
 
     assert found == [None] * 3
     assert steps < 200
-    assert scorer.metrics.told == []
+    assert scorer.metrics.recorded == []
 
 
 def test_what_fits_is_answered_beside_what_does_not(make, binary):

@@ -31,13 +31,13 @@ def scorer(app):
 
 
 class Counts:
-    """Remembers what it is told."""
+    """Records what it is given."""
 
     def __init__(self):
-        self.told, self.requests, self.accepted = [], 0, 0
+        self.recorded, self.requests, self.accepted = [], 0, 0
 
     def answered(self, version, arm, scores, missing, unseen, seconds, requests):
-        self.told.append((version, arm, list(scores), dict(missing), dict(unseen)))
+        self.recorded.append((version, arm, list(scores), dict(missing), dict(unseen)))
         self.requests += requests
         assert seconds >= 0
 
@@ -211,7 +211,7 @@ def test_what_is_answered_is_counted_with_what_was_missing_and_unseen(scorer, ro
     scorer.answer([row, row | {"country": "CH", "campaign": None, "age": None}])
     with pytest.raises(RequestError):
         scorer.answer([{}])
-    ((version, arm, scores, missing, unseen),) = counts.told
+    ((version, arm, scores, missing, unseen),) = counts.recorded
 
     assert (version, arm, len(scores)) == (bundles[0].name, "champion", 2)
     assert (missing, unseen) == ({"campaign": 1, "age": 1}, {"country": 1})
@@ -272,7 +272,7 @@ def test_requests_of_one_moment_are_answered_as_each_alone_would_be(
         return sorted(json.dumps(line, sort_keys=True) for line in some)
 
     assert of(kept("answers")[len(lines) :]) == of(lines)
-    assert sum(len(given) for _, _, given, *_ in counts.told) == 2 * len(lines)
+    assert sum(len(given) for _, _, given, *_ in counts.recorded) == 2 * len(lines)
 
 
 def test_one_that_fails_takes_no_other_with_it(scorer, row, kept):
@@ -293,9 +293,9 @@ def test_one_that_fails_takes_no_other_with_it(scorer, row, kept):
     champion = scorer.follower.live.champion
     bundle = replace(champion.bundle, engine=Half())
     scorer.follower.live = replace(scorer.follower.live, champion=replace(champion, bundle=bundle))
-    told = scores(scorer, [(json.dumps(row | {"pages": pages}).encode(), "") for pages in (12, 13, 14)])
+    found = scores(scorer, [(json.dumps(row | {"pages": pages}).encode(), "") for pages in (12, 13, 14)])
 
-    assert [type(each) for each in told] == [bytes, ArithmeticError, bytes]
+    assert [type(each) for each in found] == [bytes, ArithmeticError, bytes]
     assert [line["row"]["pages"] for line in kept("answers")] == [12, 14]
 
 
@@ -310,8 +310,8 @@ def test_where_no_answer_may_go_out_unkept_it_is_refused(store, journal, bundles
     assert answer.status_code == 503
     scorer = app.extensions["tidegate"]
     assert scorer.journal.state()["lost"] == 1
-    told = scorer.try_fast([(json.dumps(row).encode(), "")] * 3)
-    assert [error.status for error in told] == [503] * 3
+    found = scorer.try_fast([(json.dumps(row).encode(), "")] * 3)
+    assert [error.status for error in found] == [503] * 3
     assert scorer.journal.state()["lost"] == 4
     assert str(journal) not in answer.text
 

@@ -48,9 +48,9 @@ def parse(text):
             suffixes = ("_bucket", "_sum", "_count") if declared[family] == "histogram" else ("",)
             assert name in [family + suffix for suffix in suffixes]
             assert (declared[family] == "counter") == family.endswith("_total")
-            told = tuple(sorted((k, unescaped(v)) for k, v in re.findall(LABEL, labels or "")))
-            assert (name, told) not in samples
-            samples[name, told] = float(value)
+            found = tuple(sorted((k, unescaped(v)) for k, v in re.findall(LABEL, labels or "")))
+            assert (name, found) not in samples
+            samples[name, found] = float(value)
     histograms = {name for name, kind in declared.items() if kind == "histogram"}
     check_histograms(histograms, samples)
     return samples
@@ -97,9 +97,9 @@ def test_whatever_a_label_is_the_text_is_read_back(labels):
     metrics = Metrics()
     for label in labels:
         metrics.answered("v1", "champion", [0.5], {label: 1}, {}, 1e-4)
-    told = [dict(labels) for name, labels in parse(exposed(metrics)) if "missing" in name]
+    found = [dict(labels) for name, labels in parse(exposed(metrics)) if "missing" in name]
 
-    assert {labels["feature"] for labels in told} == set(labels)
+    assert {labels["feature"] for labels in found} == set(labels)
 
 
 def test_a_label_that_utf_8_cannot_spell_breaks_no_scrape():
@@ -117,16 +117,16 @@ def test_rows_are_counted_by_version_arm_and_feature(tmp_path):
     for score in scores:
         one.answered("v1", "anchor", [score], {"age": 2}, {"country": 1}, 1e-4)
     batch.answered("v1", "anchor", scores, {"age": 12}, {"country": 6}, 1e-4)
-    told, expected = parse(exposed(batch)), parse(exposed(one))
+    found, expected = parse(exposed(batch)), parse(exposed(one))
 
     for name, labels in expected:
         if "seconds" not in name:
-            assert told[name, labels] == pytest.approx(expected[name, labels])
+            assert found[name, labels] == pytest.approx(expected[name, labels])
     arm = {"version": "v1", "arm": "anchor"}
-    assert value(told, "tidegate_score_bucket", **arm, le="0.05") == 2
-    assert value(told, "tidegate_score_count", **arm) == 6
-    assert value(told, "tidegate_missing_values_total", feature="age") == 12
-    assert value(told, "tidegate_unseen_values_total", feature="country") == 6
+    assert value(found, "tidegate_score_bucket", **arm, le="0.05") == 2
+    assert value(found, "tidegate_score_count", **arm) == 6
+    assert value(found, "tidegate_missing_values_total", feature="age") == 12
+    assert value(found, "tidegate_unseen_values_total", feature="country") == 6
 
 
 @pytest.mark.parametrize("count", [2, MANY - 1, MANY, 10 * MANY])
@@ -153,12 +153,12 @@ def test_workers_are_added_up(tmp_path):
         answered(worker, number)
         worker.request("/outcome", 202)
     for worker in workers:
-        told = parse(exposed(worker))
+        measured = parse(exposed(worker))
 
-        assert value(told, "tidegate_score_count", version="v1", arm="champion") == 6
-        assert value(told, "tidegate_requests_total", route="/score", status="200") == 6
-        assert value(told, "tidegate_requests_total", route="/outcome", status="202") == 3
-        assert value(told, "tidegate_workers") == 3
+        assert value(measured, "tidegate_score_count", version="v1", arm="champion") == 6
+        assert value(measured, "tidegate_requests_total", route="/score", status="200") == 6
+        assert value(measured, "tidegate_requests_total", route="/outcome", status="202") == 3
+        assert value(measured, "tidegate_workers") == 3
 
 
 def test_prometheus_reads_what_its_client_wrote(tmp_path):
@@ -206,17 +206,17 @@ def test_a_kill_loses_nothing_that_was_counted(tmp_path, root):
         ) as process:
             for _ in range(50):
                 last = int(process.stdout.readline())
-            told = parse(exposed(metrics))
-            assert value(told, "tidegate_requests_in_progress") == 1
-            assert value(told, "tidegate_workers") == 2
+            measured = parse(exposed(metrics))
+            assert value(measured, "tidegate_requests_in_progress") == 1
+            assert value(measured, "tidegate_workers") == 2
             process.send_signal(signal.SIGKILL)
             last += len(process.stdout.read().split())
         before = exposed(metrics)
-        told = parse(before)
-        assert value(told, "tidegate_requests_in_progress") == 0
-        assert value(told, "tidegate_workers") == 1
+        measured = parse(before)
+        assert value(measured, "tidegate_requests_in_progress") == 0
+        assert value(measured, "tidegate_workers") == 1
         assert before == exposed(metrics)
-        sums.append(value(told, "tidegate_answer_seconds_count") - sum(sums))
+        sums.append(value(measured, "tidegate_answer_seconds_count") - sum(sums))
         assert last <= sums[-1] <= last + 1
     assert len(list(tmp_path.glob("*.db"))) == 2
 
@@ -230,12 +230,12 @@ def test_restarts_add_no_files_and_no_counts(tmp_path):
         worker.watch(journal := Losing())
         journal.lose(2)
         answered(worker)
-        told = parse(exposed(metrics))
+        measured = parse(exposed(metrics))
         worker.close()
 
-        assert value(told, "tidegate_answer_seconds_count") == count
-        assert value(told, "tidegate_requests_in_progress") == 1
-        assert value(told, "tidegate_journal_lost_lines_total") == 2 * count
+        assert value(measured, "tidegate_answer_seconds_count") == count
+        assert value(measured, "tidegate_requests_in_progress") == 1
+        assert value(measured, "tidegate_journal_lost_lines_total") == 2 * count
         assert metrics.losses() == (2 * count, 0, 1)
         assert len(list(tmp_path.glob("*.db"))) == 2
 
@@ -273,11 +273,11 @@ def test_threads_lose_no_count(tmp_path):
         thread.start()
     for thread in threads:
         thread.join()
-    told = parse(exposed(metrics))
+    measured = parse(exposed(metrics))
 
-    assert value(told, "tidegate_answer_seconds_count") == 12_000
-    assert value(told, "tidegate_missing_values_total", feature="age") == 12_000
-    assert value(told, "tidegate_requests_in_progress") == 0
+    assert value(measured, "tidegate_answer_seconds_count") == 12_000
+    assert value(measured, "tidegate_missing_values_total", feature="age") == 12_000
+    assert value(measured, "tidegate_requests_in_progress") == 0
 
 
 def test_a_year_of_releases_fits_and_a_full_file_stops_nothing(tmp_path):
@@ -396,42 +396,42 @@ def test_the_scorer_tells_what_it_did(client, row, bundles, journal, app):
     client.get("/wp-admin.php")
     client.get("/v2/models/nobody")
     answer = client.get("/metrics")
-    told = parse(answer.text)
+    measured = parse(answer.text)
     version = bundles[0].name
 
     assert answer.content_type == "text/plain; version=0.0.4; charset=utf-8"
 
     def requests(route, status):
-        return value(told, "tidegate_requests_total", route=route, status=status)
+        return value(measured, "tidegate_requests_total", route=route, status=status)
 
     assert requests("/score", "200") == 2
     assert requests("/score", "422") == 1
     assert requests("none", "404") == 1
     assert requests("/v2/models/<model>", "404") == 1
-    assert value(told, "tidegate_score_count", version=version, arm="champion") == 3
-    assert value(told, "tidegate_missing_values_total", feature="age") == 1
-    assert value(told, "tidegate_unseen_values_total", feature="country") == 1
-    assert value(told, "tidegate_requests_in_progress") == 1
-    assert value(told, "tidegate_arm_share", arm="champion") == 1
-    assert value(told, "tidegate_ready") == 1
-    assert value(told, "tidegate_release_refused") == 0
-    assert value(told, "tidegate_journal_segments") == 1
-    assert value(told, "tidegate_journal_bytes") > 0
+    assert value(measured, "tidegate_score_count", version=version, arm="champion") == 3
+    assert value(measured, "tidegate_missing_values_total", feature="age") == 1
+    assert value(measured, "tidegate_unseen_values_total", feature="country") == 1
+    assert value(measured, "tidegate_requests_in_progress") == 1
+    assert value(measured, "tidegate_arm_share", arm="champion") == 1
+    assert value(measured, "tidegate_ready") == 1
+    assert value(measured, "tidegate_release_refused") == 0
+    assert value(measured, "tidegate_journal_segments") == 1
+    assert value(measured, "tidegate_journal_bytes") > 0
     made = json.loads((bundles[0] / "manifest.json").read_text())["build"]["made_at"]
     assert made == "2026-02-20T03:17:00Z"
-    assert value(told, "tidegate_model_age_seconds", version=version, arm="champion") == 809_000 - 20
-    assert [dict(labels)["name"] for name, labels in told if name == "tidegate_model_info"] == ["buys"]
+    assert value(measured, "tidegate_model_age_seconds", version=version, arm="champion") == 809_000 - 20
+    assert [dict(labels)["name"] for name, labels in measured if name == "tidegate_model_info"] == ["buys"]
 
 
 def test_the_reference_lists_every_metric(root, client, row):
     """Every one that is exported, and no other."""
     client.post("/score", json=row)
-    told = re.findall(r"^# TYPE (\S+)", client.get("/metrics").text, re.MULTILINE)
+    found = re.findall(r"^# TYPE (\S+)", client.get("/metrics").text, re.MULTILINE)
     page = (root / "docs/reference/metrics.md").read_text()
     shown = re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)
 
     assert shown == [each.exported for each in (*COUNTED, *LOOKED_UP)]
-    assert set(told) <= set(shown)
+    assert set(found) <= set(shown)
 
 
 def test_accepted_outcomes_are_counted(client):
@@ -456,7 +456,7 @@ def test_what_the_journal_loses_is_counted(store, bundles, journal, clock, row):
 def test_before_the_first_release_there_are_metrics(store, journal):
     """Not ready is something to see."""
     client = create_app(store.folder, journal, follow_every=None).test_client()
-    told = parse(client.get("/metrics").text)
+    measured = parse(client.get("/metrics").text)
 
-    assert value(told, "tidegate_ready") == 0
-    assert value(told, "tidegate_release_refused") == 1
+    assert value(measured, "tidegate_ready") == 0
+    assert value(measured, "tidegate_release_refused") == 1

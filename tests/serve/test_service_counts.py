@@ -44,7 +44,7 @@ def worker(clock):
 
 
 @pytest.mark.parametrize(
-    ("passes", "change", "last", "told"),
+    ("passes", "change", "last", "expected"),
     [
         ({"minutes": 4}, None, False, 0),
         ({"minutes": 5}, None, False, 1),
@@ -55,14 +55,14 @@ def worker(clock):
     ],
     ids=["soon", "after minutes", "the last", "a new champion", "set back", "another day"],
 )
-def test_a_line_comes_in_time_and_with_whatever_a_line_is_about(worker, clock, passes, change, last, told):
+def test_a_line_comes_in_time_and_with_whatever_a_line_is_about(worker, clock, passes, change, last, expected):
     """Minutes, a day, a champion, the end: each has lines of its own."""
     worker.count()
     clock.pass_by(**passes)
     worker.version = change or worker.version
     worker.service.write(last=last)
 
-    assert len(worker.lines) == told
+    assert len(worker.lines) == expected
     assert all(line["version"] == "v1" for line in worker.lines)
 
 
@@ -199,16 +199,16 @@ def test_lines_of_all_workers_sum_to_what_metrics_says(root, store, journal, tmp
     store.serve(bundles[0])
     with scorer(root, store.folder, journal, tmp_path, "--workers", "2") as (process, address):
         asked(address, row, 300)
-        told = metrics(address)
+        measured = metrics(address)
         process.send_signal(signal.SIGTERM)
         process.wait(30)
 
     lines = kept("service")
-    assert total(lines, "answered") == value(told, "tidegate_requests_total", route="/score", status="200")
+    assert total(lines, "answered") == value(measured, "tidegate_requests_total", route="/score", status="200")
     assert total(lines, "failed") == 0
-    assert sum(sum(line["answers"]) for line in lines) == value(told, "tidegate_answer_seconds_count")
+    assert sum(sum(line["answers"]) for line in lines) == value(measured, "tidegate_answer_seconds_count")
     assert {line["version"] for line in lines} == {bundles[0].name}
-    buckets = [value(told, "tidegate_answer_seconds_bucket", le=str(bound)) for bound in SECONDS[:-1]]
+    buckets = [value(measured, "tidegate_answer_seconds_bucket", le=str(bound)) for bound in SECONDS[:-1]]
     summed = [sum(column) for column in zip(*(line["answers"] for line in lines), strict=True)]
     assert [sum(summed[: n + 1]) for n in range(len(buckets))] == buckets
 
@@ -234,14 +234,14 @@ def test_metrics_go_on_where_a_killed_worker_stopped(root, store, journal, tmp_p
         os.kill(children(process.pid)[0], signal.SIGKILL)
         until(lambda: value(metrics(address), "tidegate_workers") == 2)
         given += asked(address, row, 100)
-        told = metrics(address)
+        measured = metrics(address)
         process.send_signal(signal.SIGTERM)
         process.wait(30)
     with scorer(root, store.folder, journal, tmp_path) as (_, address):
         again = metrics(address)
 
-    assert value(told, "tidegate_answer_seconds_count") >= len(given)
-    assert value(told, "tidegate_requests_in_progress") == 1
+    assert value(measured, "tidegate_answer_seconds_count") >= len(given)
+    assert value(measured, "tidegate_requests_in_progress") == 1
     assert value(again, "tidegate_answer_seconds_count") == 0
     assert len([*journal.glob(".metrics/*/")]) == 1
 

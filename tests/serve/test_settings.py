@@ -36,7 +36,7 @@ def test_a_flag_and_its_variable_say_the_same_and_the_flag_wins():
 def test_everything_wrong_is_said_at_once(tmp_path):
     """With what was expected, and what was probably meant."""
     (tmp_path / "file").write_text("")
-    told = refused(
+    found = refused(
         ["--port", "70000", "--threads", "x", "--bodytimeout", "3", "more", "--follow-every", "nan"],
         {
             "TIDEGATE_STORE": str(tmp_path / "file"),
@@ -62,12 +62,12 @@ def test_everything_wrong_is_said_at_once(tmp_path):
         "TIDEGATE_ORIGINS is 'shop.example'; expected origins",
         "--journal is missing",
     ):
-        assert any(words in problem for problem in told), (words, told)
-    assert not any("OTHER" in problem for problem in told)
+        assert any(words in problem for problem in found), (words, found)
+    assert not any("OTHER" in problem for problem in found)
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "expected"),
     [
         (["--port"], "--port is ''"),
         (["--port", "-1"], "expected a whole number"),
@@ -94,9 +94,9 @@ def test_everything_wrong_is_said_at_once(tmp_path):
         (["--por", "1"], "--por is not a setting; did you mean --port?"),
     ],
 )
-def test_a_wrong_value_is_said_with_what_was_expected(words, told):
+def test_a_wrong_value_is_said_with_what_was_expected(words, expected):
     """One at a time."""
-    assert any(told in problem for problem in refused([*NEEDED, *words]))
+    assert any(expected in problem for problem in refused([*NEEDED, *words]))
 
 
 def test_a_file_of_tokens_is_looked_into_and_not_shown(tmp_path):
@@ -141,13 +141,13 @@ def test_headers_of_web_pages_are_separated_by_commas():
 
 def test_the_table_and_the_help_have_every_setting():
     """The table is that of the reference."""
-    told, help_ = table(), parser().format_help()
+    found, help_ = table(), parser().format_help()
     for each in fields(Settings):
-        assert f"| `{flag(each)}` | `{variable(each)}` |" in told
+        assert f"| `{flag(each)}` | `{variable(each)}` |" in found
         assert flag(each) in help_
-        assert description(each) in told
-    assert "| `--port` | `TIDEGATE_PORT` | 8000 |" in told
-    assert "| `--store` | `TIDEGATE_STORE` | required |" in told
+        assert description(each) in found
+    assert "| `--port` | `TIDEGATE_PORT` | 8000 |" in found
+    assert "| `--store` | `TIDEGATE_STORE` | required |" in found
 
 
 def test_the_reference_has_every_setting(root):

@@ -102,7 +102,7 @@ def counted():
 @pytest.fixture
 def shadow(counted):
     """One that keeps what it finds in a list, and one of what it counts."""
-    found = Shadow(Kept(), lambda *told: counted.append(told))
+    found = Shadow(Kept(), lambda *seen: counted.append(seen))
     found.kept = found._keep
     return found
 
@@ -113,8 +113,8 @@ def test_it_scores_the_rows_that_were_answered(shadow, arm, rows, offer, loaded,
     score_all(shadow, arm)
     kept = msgspec.to_builtins([*shadow.kept])
     pairs = [*zip(loaded[0].score(rows).tolist(), loaded[1].score(rows).tolist(), strict=True)]
-    difference = sum(abs(told - shadowed) for told, shadowed in pairs)
-    disagreed = sum((told >= 0.5) != (shadowed >= 0.5) for told, shadowed in pairs)
+    difference = sum(abs(seen - shadowed) for seen, shadowed in pairs)
+    disagreed = sum((seen >= 0.5) != (shadowed >= 0.5) for seen, shadowed in pairs)
 
     assert [line["id"] for line in kept] == [f"id-{n}" for n in range(len(rows))]
     assert [line["score"] for line in kept] == pytest.approx(loaded[1].score(rows).tolist())
@@ -148,7 +148,7 @@ def test_what_finds_no_room_is_dropped_and_counted(pair, arm, rows, answered):
     """An offer does not wait, whatever the other end is doing."""
     to, received = pair
     offers, dropped = Offers(to), []
-    offers.counted = lambda *told: dropped.append(told)
+    offers.counted = lambda *found: dropped.append(found)
     many = [{**row, "padding": "x" * 10_000} for row in rows[:1] * 1_000]
     offers.offer(arm, answered(rows[:1]) * 1_000, many)
     state = offers.state()
@@ -184,7 +184,7 @@ def test_a_message_that_would_arrive_in_part_is_dropped_and_counted(pair, arm, r
 
 def test_no_more_is_taken_than_may_wait(arm, rows, offer, counted):
     """The rest stays where it is, and is dropped by who finds no room there."""
-    shadow = Shadow(Kept(), lambda *told: counted.append(told), most=10)
+    shadow = Shadow(Kept(), lambda *seen: counted.append(seen), most=10)
     for _ in range(3):
         assert shadow.has_room
         offer(shadow, arm, rows[:4])
@@ -222,14 +222,14 @@ def test_a_challenger_that_fails_is_counted(shadow, arm, rows, offer, loaded, co
 
     assert [(found.get("failed"), found.get("scored")) for _, found in counted] == [(3, None), (None, 2)]
     assert len(shadow.kept) == 2
-    told = capsys.readouterr().err
-    assert f"shadow failed: {loaded[1].version}" in told
-    assert words in told
+    printed = capsys.readouterr().err
+    assert f"shadow failed: {loaded[1].version}" in printed
+    assert words in printed
 
 
 def test_a_journal_that_keeps_nothing_is_counted(arm, rows, offer, counted, capsys):
     """By a full disk."""
-    shadow = Shadow(lambda lines, private, key: False, lambda *told: counted.append(told))
+    shadow = Shadow(lambda lines, private, key: False, lambda *found: counted.append(found))
     offer(shadow, arm, rows[:3])
     shadow.turn(arm)
 
@@ -311,14 +311,14 @@ def running(store, journal, clock, pair, tmp_path):
 def test_a_shadow_is_journalled_apart_and_told_to_nobody(running, store, bundles, row, kept, loaded):
     """The watch reads answers, and a shadow's lines have the ids of answers."""
     client, _, aside = running(bundles[0], slot(store, "challenger", bundles[1], SHADOWED))
-    told = client.post("/score", json=[row | {"visitor": f"v{n}"} for n in range(40)]).json
+    found = client.post("/score", json=[row | {"visitor": f"v{n}"} for n in range(40)]).json
 
     aside.settle(SOON)
     answers, shadows = kept("answers"), kept("shadow")
-    assert {each["arm"] for each in told} == {"champion"}
+    assert {each["arm"] for each in found} == {"champion"}
     assert {line["version"] for line in answers} == {bundles[0].name}
     assert {line["version"] for line in shadows} == {bundles[1].name}
-    assert [line["id"] for line in shadows] == [each["id"] for each in told]
+    assert [line["id"] for line in shadows] == [each["id"] for each in found]
     assert [line["key"] for line in shadows] == [line["key"] for line in answers]
     assert "age" not in shadows[0]["row"]
     assert shadows[0]["score"] == pytest.approx(float(loaded[1].score([row])[0]), abs=0)
@@ -330,10 +330,10 @@ def test_a_shadow_is_journalled_apart_and_told_to_nobody(running, store, bundles
 
 def counted_by(client):
     """What /metrics says of a metric with labels."""
-    told = parse(client.get("/metrics").text)
+    measured = parse(client.get("/metrics").text)
 
     def find(name, **labels):
-        return told[f"tidegate_{name}", tuple(sorted(labels.items()))]
+        return measured[f"tidegate_{name}", tuple(sorted(labels.items()))]
 
     return find
 
@@ -421,20 +421,20 @@ def test_every_row_is_answered_by_the_arm_of_its_key(running, store, bundles, ro
         slot(store, "challenger", bundles[1], "share = 0.4") + slot(store, "anchor", bundles[0], "share = 0.2"),
     )
     rows = [row | {"visitor": f"v{n}", "pages": float(n)} for n in range(60)]
-    told = client.post("/score", json=rows).json
+    found = client.post("/score", json=rows).json
 
-    assert {each["arm"] for each in told} == {"champion", "challenger", "anchor"}
-    for each, asked in zip(told, rows, strict=True):
+    assert {each["arm"] for each in found} == {"champion", "challenger", "anchor"}
+    for each, asked in zip(found, rows, strict=True):
         arm = scorer.follower.live.pick(asked["visitor"])
         assert (each["arm"], each["version"]) == (arm.name, arm.bundle.version)
         # Some rows at once differ in the last bit from each by itself.
         assert each["score"] == pytest.approx(float(arm.bundle.score([asked])[0]), abs=1e-6)
-    for asked, before in zip(rows[:10], told, strict=False):
+    for asked, before in zip(rows[:10], found, strict=False):
         again = client.post("/score", json=asked).json
         assert again["arm"] == before["arm"]
         assert again["score"] == pytest.approx(before["score"], abs=1e-6)
-    assert {line["id"]: line["arm"] for line in kept("answers") if line["id"] in {each["id"] for each in told}} == {
-        each["id"]: each["arm"] for each in told
+    assert {line["id"]: line["arm"] for line in kept("answers") if line["id"] in {each["id"] for each in found}} == {
+        each["id"]: each["arm"] for each in found
     }
 
 

@@ -334,11 +334,11 @@ def test_what_waits_to_be_put_away_and_shipped_is_told(writing, journal):
     """On /ready, and so in the metrics."""
     writing.answers([line(1)], (), "visitor")
     writing.outcomes([{"id": "i1", "outcome": "yes"}])
-    told = writing.state()
+    found = writing.state()
 
-    assert told["segments"] == 2
-    assert told["bytes"] == sum(path.stat().st_size for path in segments(journal))
-    assert "unshipped" not in told
+    assert found["segments"] == 2
+    assert found["bytes"] == sum(path.stat().st_size for path in segments(journal))
+    assert "unshipped" not in found
     (journal / ".shipped").mkdir()
     (journal / ".shipped/state.json").write_text('{"left": 3}')
     assert writing.state()["unshipped"] == 3
@@ -355,10 +355,10 @@ def test_a_loss_and_its_end_are_said_once_each(journal, clock, capsys):
     writing.answers([line(4)], (), "visitor")
     writing.answers([line(5)], (), "visitor")
 
-    told = capsys.readouterr().err.splitlines()
-    assert len(told) == 2
-    assert "the journal cannot be written, answers go out unkept" in told[0]
-    assert told[1] == "the journal is written again; lines lost so far: 3"
+    printed = capsys.readouterr().err.splitlines()
+    assert len(printed) == 2
+    assert "the journal cannot be written, answers go out unkept" in printed[0]
+    assert printed[1] == "the journal is written again; lines lost so far: 3"
     assert writing.state()["failing"] is False
 
 
@@ -378,9 +378,9 @@ def test_an_answer_that_cannot_be_kept_leaves_or_not_as_the_setting_says(
     refused = client.post("/score", json=row)
 
     assert refused.status_code == status
-    told = client.get("/ready").json["journal"]
+    found = client.get("/ready").json["journal"]
     # The row of before went with its folder.
-    assert (told["lost"], told["policy"], told["failing"]) == (2, policy, True)
+    assert (found["lost"], found["policy"], found["failing"]) == (2, policy, True)
     journal.unlink()
     assert client.post("/score", json=row).status_code == 200
 

@@ -14,11 +14,11 @@ ALPHA, DAYS = 0.05, 30
 
 def differences(value, challenger, day, chance, features):
     """What each unit says, and the share of the variance that the features took away."""
-    told = Adjustment(features.shape[1], 1)
+    seen = Adjustment(features.shape[1], 1)
     gains, plain = np.zeros(len(value)), np.zeros(len(value))
     for each in np.unique(day):
         now = day == each
-        found = told.day(value[now, None], challenger[now], chance, lambda some, now=now: features[now][some])
+        found = seen.day(value[now, None], challenger[now], chance, lambda some, now=now: features[now][some])
         gains[now], plain[now] = (values[:, 0] for values in found)
     return gains, 1 - gains.var() / plain.var() if plain.var() > 0 else 0.0
 
@@ -73,8 +73,8 @@ def test_what_was_told_is_never_taken_back():
     whole, _ = differences(value, challenger, day, 0.3, features)
     for days in (1, 2, 10, 33):
         early = slice(0, days * 100)
-        told, _ = differences(value[early], challenger[early], day[early], 0.3, features[early])
-        assert told == pytest.approx(whole[early])
+        found, _ = differences(value[early], challenger[early], day[early], 0.3, features[early])
+        assert found == pytest.approx(whole[early])
 
 
 def test_one_arm_alone_is_no_error():
@@ -112,12 +112,12 @@ def test_a_large_day_is_looked_at_in_lots():
     rng = np.random.default_rng(0)
     features, challenger = rng.normal(size=(CHUNK + 7, 2)), rng.integers(0, 2, CHUNK + 7)
     value = features[:, :1] + rng.normal(size=(CHUNK + 7, 1))
-    told = Adjustment(2, 1)
-    told.day(value, challenger, 0.5, lambda some: features[some])
+    found = Adjustment(2, 1)
+    found.day(value, challenger, 0.5, lambda some: features[some])
     columns = np.column_stack([np.ones(len(value)), features, challenger])
 
-    assert told.gram == pytest.approx(columns.T @ columns)
-    assert told.moment == pytest.approx(columns.T @ value)
+    assert found.gram == pytest.approx(columns.T @ columns)
+    assert found.moment == pytest.approx(columns.T @ value)
 
 
 @pytest.mark.parametrize("constant", [0.1, 0.00046, 1.463])

@@ -55,9 +55,9 @@ def lines_of(seed, split, days, keys=9, rows=60):
             score = {"arm": "shadow", "version": NEW, "score": round(rng.random(), 3)}
             shadow.append(line | score | {"at": at(hours + 0.01)})
         for _ in range(rng.choice([0, 1, 1, 2])):
-            told = at(hours + rng.expovariate(1 / 20))
+            found = at(hours + rng.expovariate(1 / 20))
             outcome = rng.choice(["no", "yes", "perhaps"])
-            outcomes.append({"id": line["id"], "outcome": outcome, "at": told})
+            outcomes.append({"id": line["id"], "outcome": outcome, "at": found})
     return {"answers": answers, "outcomes": outcomes, "shadow": shadow if split.shadow else []}
 
 
@@ -92,26 +92,26 @@ def by_hand(lines, unit_days, days):
         mine = {each["id"]: each for each in reversed(those) if each["at"] < over}
         if day >= days or len({each["arm"] for each in mine.values()}) > 1:
             continue
-        told = {}
+        seen = {}
         for each in sorted(lines["outcomes"], key=lambda each: each["at"]):
             early = each["at"] < at(24 * day) or each["outcome"] == "perhaps"
             if each["id"] in mine and not early and each["at"] < over:
-                told.setdefault(each["id"], float(each["outcome"] == "yes"))
+                seen.setdefault(each["id"], float(each["outcome"] == "yes"))
         arm = those[0]["arm"]
         found[day]["units", arm] += 1
-        if told:
+        if seen:
             found[day]["labelled", arm] += 1
-            found[day]["outcome", arm] += sum(told.values()) / len(told)
+            found[day]["outcome", arm] += sum(seen.values()) / len(seen)
     return found
 
 
-def flat(told):
+def flat(found):
     """The numbers in plain values, each with where it is."""
-    if isinstance(told, dict):
-        return {(name, *at): v for name, each in told.items() for at, v in flat(each).items()}
-    if isinstance(told, list | tuple):
-        return {(n, *at): v for n, each in enumerate(told) for at, v in flat(each).items()}
-    return {(): told}
+    if isinstance(found, dict):
+        return {(name, *at): v for name, each in found.items() for at, v in flat(each).items()}
+    if isinstance(found, list | tuple):
+        return {(n, *at): v for n, each in enumerate(found) for at, v in flat(each).items()}
+    return {(): found}
 
 
 @settings(max_examples=5, phases=[Phase.generate])  # to shrink one would take minutes
@@ -124,7 +124,7 @@ def test_kept_days_tell_what_reading_all_anew_tells(tmp_path_factory, seed, unit
     lines, late = lines_of(seed, split, days), lines_of(seed + 1, split, days, keys=20, rows=6)
     more = {"measures": ("brier",) if shadow else ("outcome", "brier"), "unit_days": unit_days}
 
-    def told(store, morning):
+    def seen(store, morning):
         wanted = read_request(split, morning, features=("pages", "device"), **more)
         return read_sums(scorer.folder, wanted, store)
 
@@ -134,9 +134,9 @@ def test_kept_days_tell_what_reading_all_anew_tells(tmp_path_factory, seed, unit
             scorer.write(late, 0, 24 * 99)
         if morning - 1 not in waits:
             scorer.put_away()
-        found = told(kept, morning)
+        found = seen(kept, morning)
         if morning in {3, 5, days + 2}:
-            anew = told(FrameStore(None), morning)
+            anew = seen(FrameStore(None), morning)
             assert flat(found.to_json()) == pytest.approx(flat(anew.to_json()))
 
     every = {kind: [*lines[kind], *late[kind]] for kind in lines}

@@ -202,10 +202,10 @@ def test_a_converted_journal_reads_the_same(journal):
     numbers = replace(CONTRACT, target=Target("bought", (0, 1)))
 
     def ignored(answers, outcomes, shadow):
-        told = [each | {"outcome": int(each["outcome"] == "yes")} for each in outcomes]
-        told[3]["outcome"] = "none"
+        sent = [each | {"outcome": int(each["outcome"] == "yes")} for each in outcomes]
+        sent[3]["outcome"] = "none"
         wrong = answers[0] | {"id": "w", "score": "high"}
-        return ([*answers[:7], wrong, answers[7] | {"row": {"pages": 41.5}}, *answers[8:]], told, shadow)
+        return ([*answers[:7], wrong, answers[7] | {"row": {"pages": 41.5}}, *answers[8:]], sent, shadow)
 
     def found():
         more = {"features": ("pages", "device"), "measures": ("brier",)}
