@@ -20,9 +20,10 @@ from checks.insights.review import Review
 from checks.measurements import Measurements, measure
 from checks.reports.evidence_charts import drawn
 from checks.reports.html_page import page as html_page
-from checks.reports.pull_request import markdown, refused_markdown
+from checks.reports.pull_request import hidden_lines, markdown, refused_markdown
+from checks.reports.undrawn import or_undrawn, undrawn_markdown, undrawn_page, unrecorded
 from checks.rules.registry import required_rules, run_rules
-from checks.rules.repeated_holds import Hold, held_line, recorded_holds, repeats
+from checks.rules.repeated_holds import Hold, recorded_holds, repeats
 from checks.rules.repeated_holds import accept as accept_holds
 from checks.verdict import Verdict, judge
 from checks.verdict_json import verdict_json
@@ -71,17 +72,21 @@ def run_gate(
     summary = promotion_summary(table, champion.version if champion else "", waived(findings))
     is_champion = champion is not None and champion.digest == candidate.digest
     verdict = judge(findings, required_rules(measured), not is_champion, summary)
-    hold = replace(hold, rules=tuple(each.rule for each in verdict.findings if each.holds))
+    if verdict.decision == "HOLD":
+        hold = replace(hold, rules=tuple(each.rule for each in verdict.findings if each.holds))
     if verdict.decision == "HOLD" and (since := repeats(hold, earlier)):
         verdict = replace(verdict, summary=f"{verdict.summary} {since}")
 
     accept = waivers_to_paste(verdict.findings, today)
-    report = markdown(verdict, measured, limits.land.max_churn, accept)
-    if verdict.decision == "HOLD" and hold.rules:
-        report += held_line(hold) + "\n"
-    charts = drawn(evidence, table[0].metric) if table else ()
-    page = html_page(verdict, measured.review, table, candidate.manifest, charts, accept)
-    return GateResult(verdict, report, page, {**verdict_json(inputs, verdict, measured), "accept": accept})
+    report = or_undrawn(lambda: markdown(verdict, measured, limits.land.max_churn, accept), undrawn_markdown, verdict)
+    report += or_undrawn(lambda: hidden_lines(measured, hold), unrecorded, verdict)
+
+    def page() -> str:
+        charts = drawn(evidence, table[0].metric) if table else ()
+        return html_page(verdict, measured.review, table, candidate.manifest, charts, accept)
+
+    drawn_page = or_undrawn(page, undrawn_page, verdict)
+    return GateResult(verdict, report, drawn_page, {**verdict_json(inputs, verdict, measured), "accept": accept})
 
 
 def _hold(inputs: GateInputs, measured: Measurements) -> Hold:
@@ -94,5 +99,7 @@ def _hold(inputs: GateInputs, measured: Measurements) -> Hold:
 def _refused(inputs: GateInputs) -> GateResult:
     """A candidate whose ONNX files are refused: it is not loaded, and no waiver applies."""
     verdict = judge([inputs.content] if inputs.content else [], (), True, "")
-    page = html_page(verdict, Review(None, (), (), (), ()), (), inputs.candidate.manifest, ())
-    return GateResult(verdict, refused_markdown(verdict, inputs), page, verdict_json(inputs, verdict, None))
+    manifest, review = inputs.candidate.manifest, Review(None, (), (), (), ())
+    report = or_undrawn(lambda: refused_markdown(verdict, inputs), undrawn_markdown, verdict)
+    page = or_undrawn(lambda: html_page(verdict, review, (), manifest, ()), undrawn_page, verdict)
+    return GateResult(verdict, report, page, verdict_json(inputs, verdict, None))

@@ -20,6 +20,7 @@ from checks.reports.folded_sections import most_churn, sections
 from checks.reports.interval_notes import widened_note
 from checks.reports.model_changes import changed_names, model_changes, served_model
 from checks.rules.holdout_reuse import use_line
+from checks.rules.repeated_holds import Hold, held_line
 from checks.verdict import LIMITS, LIVE, OUTCOMES, Finding, Outcome, Verdict, rules_changed
 from checks.waiver_answers import ACCEPT, to_paste
 from contracts.comparison_limits import LARGER_IS_BETTER
@@ -54,7 +55,7 @@ def markdown(verdict: Verdict, measured: Measurements, max_churn: float, accept:
     inputs, comparison = measured.inputs, measured.comparison
     candidate, champion = inputs.candidate.manifest, inputs.champion.manifest if inputs.champion else None
     table = comparison.table
-    body = report(
+    return report(
         verdict,
         candidate,
         champion,
@@ -69,10 +70,16 @@ def markdown(verdict: Verdict, measured: Measurements, max_churn: float, accept:
         most_churn=most_churn(measured.review.churn),
         more=sections(measured.review, candidate, champion),
     )
-    if not table:
-        return body
-    hidden = [use_line(measured.use), gains_line(measured.gains, aged_gains(measured))]
-    return body + "\n" + "\n".join(hidden) + "\n"
+
+
+def hidden_lines(measured: Measurements, hold: Hold) -> str:
+    """What later verdicts read in the release notes; *hold* has the rules that hold the candidate, if any do."""
+    lines = []
+    if measured.comparison.table:
+        lines = ["", use_line(measured.use), gains_line(measured.gains, aged_gains(measured))]
+    if hold.rules:
+        lines.append(held_line(hold))
+    return "".join(f"{line}\n" for line in lines)
 
 
 def refused_markdown(verdict: Verdict, inputs: GateInputs) -> str:

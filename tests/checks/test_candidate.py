@@ -3,6 +3,7 @@
 import hashlib
 import json
 import shutil
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
@@ -17,7 +18,8 @@ from checks.__main__ import REJECT, main
 from checks.candidate import CONTENT, content, load_candidate
 from checks.gate import run_gate
 from checks.gate_inputs import GateInputs
-from checks.verdict import LIVE
+from checks.reports.undrawn import or_undrawn, undrawn_markdown, undrawn_page, unrecorded
+from checks.verdict import LIVE, Finding, judge
 from contracts.bundle_content import content_digest
 from contracts.live_config import Live, with_champion
 from forge.local.folder_forge import LocalForge
@@ -109,6 +111,38 @@ def test_a_candidate_whose_files_were_not_checked_is_no_pass(bundles, rules, tmp
     assert found.decision == "REJECT"
     assert {f.rule: f.outcome for f in found.findings}[CONTENT] == "NOT_RUN"
     assert content(inputs.candidate).outcome == "PASS"
+
+
+@pytest.mark.parametrize("is_loaded", [False, True])
+def test_a_report_that_cannot_be_drawn_leaves_the_verdict(bundles, rules, tmp_path, is_loaded):
+    """The build's libraries are no table; the reports say so, and have what did not pass."""
+    bundle = Bundle.load(bundles[0], evidence=True)
+    odd = replace(bundle, manifest={**bundle.manifest, "build": {"libraries": [1]}})
+    refused = None if is_loaded else Finding(CONTENT, "FAIL", "<other> file", "its own", "")
+    without = {"deepchecks", "server"}
+    inputs = GateInputs(odd, content=refused)
+    result = run_gate(inputs, rules, (), date(2026, 11, 28), tmp_path / "page", lambda _: None, without)
+
+    assert result.json["decision"] == result.verdict.decision == "REJECT"
+    assert "The report could not be drawn: TypeError: " in result.report
+    assert CONTENT in result.report
+    assert "<other>" not in result.report
+    assert ("<!-- looked {" in result.report) == is_loaded
+
+
+def test_each_report_that_cannot_be_drawn_says_why():
+    """In Markdown and HTML, without marks that the reason may hold."""
+    verdict = judge([Finding("data.clock", "FAIL", "<b>", "0", "")], (), True, "")
+
+    def fails():
+        raise KeyError("<i>")
+
+    for undrawn in (undrawn_markdown, undrawn_page, unrecorded):
+        found = or_undrawn(fails, undrawn, verdict)
+        assert "KeyError" in found
+        assert "<i>" not in found
+        assert undrawn is unrecorded or "REJECT" in found
+        assert or_undrawn(lambda: "drawn", undrawn, verdict) == "drawn"
 
 
 @pytest.mark.parametrize("place", ["secret.bin", "../work/secret.bin", "{0}/secret.bin"])
