@@ -70,6 +70,9 @@ test-clients: .venv/clients/installed .venv/serve/installed .venv/test/installed
 test-spark: .venv/work/installed .venv/test/installed .venv/spark/installed ## test that monitoring's queries are equal on a local Spark and on DuckDB (needs Java 17)
 	PYTHONPATH=.venv/test:.venv/spark $(WORK) -m pytest -q -p no:cacheprovider tests/monitoring/test_spark.py
 
+test-estimators: .venv/work/installed .venv/test/installed .venv/estimators/installed ## test that LightGBM, XGBoost and CatBoost give the same scores in ONNX (300 MB)
+	PYTHONPATH=.venv/test:.venv/estimators $(WORK) -m pytest -q -p no:cacheprovider tests/model/test_tree_libraries.py tests/model/test_estimator_table.py
+
 ##@ The loop, a step at a time (RECIPE=FILE, FORGE=FOLDER or github:OWNER/NAME)
 retrain: .venv/work/installed ## train, store the candidate, open or refresh its proposal  [TODAY=2013-04-01 JOURNAL=DIR]
 	@$(WORK) -m model retrain $(if $(TODAY),--today $(TODAY)) $(if $(JOURNAL),--journal "$(JOURNAL)")
@@ -146,6 +149,9 @@ reference: .venv/work/installed .venv/serve/installed ## the tables of docs/refe
 	@$(WORK) -m docs.generate work
 	@$(SERVE) -m docs.generate serve
 
+estimators: .venv/work/installed .venv/estimators/installed ## docs/reference/estimators.md: every line is tried again
+	@PYTHONPATH=.venv/estimators $(WORK) -m docs.generate.estimator_table
+
 pictures: .venv/work/installed ## screenshots for the documentation, of the last `make demo` (needs Chromium)
 	@$(WORK) -m docs.generate.screenshots
 
@@ -181,6 +187,10 @@ bench-scale: .venv/work/installed ## measure monitoring and an experiment with a
 soak: .venv/serve/installed .venv/work/installed ## full load with swaps and kills: no acknowledged row may be lost  [MINUTES=5]
 	@$(SERVE) -m bench soak --minutes $(or $(MINUTES),5)
 
+recipe: .venv/tools/installed ## lock and install what requirements/recipe.in names: packages that the recipe imports
+	requirements/lock.sh recipe
+	@requirements/install.sh recipe
+
 lock: .venv/tools/installed ## resolve the requirements to the newest versions
 	requirements/lock.sh
 
@@ -193,7 +203,9 @@ clean: ## remove environments, builds and the demo's folder (never .forge)
 help:
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' Makefile
 
+.venv/work/installed: requirements/recipe.txt
+
 .venv/%/installed: requirements/%.txt requirements/install.sh
 	@requirements/install.sh $*
 
-.PHONY: demo extra test test-fast coverage coverage-report test-spark test-clients test-serve test-checks test-work retrain gate land serve watch experiment site rollback status drill drill-nights backtest setup lint lint-code lint-types lint-schemas docs reference pictures bench bench-experiment bench-gate bench-policy bench-watch bench-scale soak lock upgrade clean help
+.PHONY: demo extra test test-fast coverage coverage-report test-spark test-estimators test-clients test-serve test-checks test-work retrain gate land serve watch experiment site rollback status drill drill-nights backtest setup lint lint-code lint-types lint-schemas docs reference estimators pictures bench bench-experiment bench-gate bench-policy bench-watch bench-scale soak recipe lock upgrade clean help

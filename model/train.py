@@ -35,6 +35,13 @@ SECOND_FIT = 100_000
 #: split off rows for early stopping.
 PROBE = 10_500
 
+#: What requirements/recipe.in names, beside the environment of this process: .venv/recipe beside .venv/work.
+OWN_PACKAGES = Path(sys.prefix).parent / "recipe"
+INSTEAD_OF_WEIGHTS = (
+    "rename it, and write class_weight in the estimator (XGBoost and CatBoost: scale_pos_weight), a shorter window(),"
+    " or fewer rows of one kind in load()"
+)
+
 
 class RecipeError(Exception):
     """A recipe cannot be read, is incomplete, or raised an error. The message says which and where."""
@@ -50,7 +57,7 @@ class Fitted:
     random, or there are too many rows for a second fit. *remarks* are sentences on the rows. *where* is the place of
     each field in the recipe. *replay* compares a load with an earlier end (`model.point_in_time`), *sent* the rows
     with the journal (`model.serving_skew`). *late* are JSON values on outcomes that come late; then *split* ends where
-    outcomes are known, and *newest* are the rows up to the window's end.
+    outcomes are known, and *newest* are the rows up to the window's end. *to_onnx* is the recipe's own conversion.
     """
 
     estimator: Any
@@ -66,6 +73,7 @@ class Fitted:
     late: Mapping[str, Any] = field(default_factory=dict)
     newest: Split | None = None
     release: Fitted | None = None
+    to_onnx: Callable[[Any], Any] | None = None
 
     @property
     def loaded(self) -> Split:
@@ -84,6 +92,8 @@ def read_recipe(path: Path) -> ModuleType:
     if not path.is_file() or spec is None or spec.loader is None:
         raise RecipeError(f"there is no recipe at {path}; name a Python file: --recipe FILE")
     recipe = importlib.util.module_from_spec(spec)
+    if OWN_PACKAGES.is_dir() and str(OWN_PACKAGES) not in sys.path:
+        sys.path.insert(1, str(OWN_PACKAGES))  # before the environment: a newer version may be named
     sys.modules["recipe"] = recipe  # a dataclass looks its module up by name when it is created
     try:
         spec.loader.exec_module(recipe)
@@ -101,6 +111,8 @@ def read_recipe(path: Path) -> ModuleType:
     holdout = getattr(recipe, "HOLDOUT", None)
     if holdout is not None and not (isinstance(holdout, timedelta) and holdout > timedelta(0)):
         raise RecipeError(f"{path}: HOLDOUT is {holdout!r}; expected a time such as timedelta(days=14)")
+    if callable(getattr(recipe, "weights", None)):
+        raise RecipeError(f"{path}: weights() would not be used; {INSTEAD_OF_WEIGHTS}")
     if missing:
         raise RecipeError(f"{path} has no {', '.join(missing)}; model/recipe.py is a complete example")
     recipe.estimator = with_columns(recipe.estimator, recipe.CONTRACT)  # type: ignore[attr-defined]
@@ -173,7 +185,8 @@ def train(recipe: Recipe, today: date, *, second_fit: bool = True, refit: bool =
             scores = predict(estimator, split, contract)
             check_scores(estimator, scores, contract)
             unstable = _unstable(recipe.estimator, trained, split, contract, scores) if second_fit else None
-            evaluation = Fitted(estimator, contract, split, (start, end), {}, unstable, where=where)
+            own = getattr(recipe, "to_onnx", None)
+            evaluation = Fitted(estimator, contract, split, (start, end), {}, unstable, where=where, to_onnx=own)
             release = release_of(evaluation, chosen, recipe.estimator) if refit else None
     except DataError as error:
         raise DataError(f"{where.at('estimator()')}{error}") from error
@@ -206,7 +219,8 @@ def release_of(evaluation: Fitted, chosen: TrainingRows, make: Callable[[], Any]
     trained.fit(estimator)
     check_scores(estimator, predict(estimator, evaluation.split, contract), contract)
     split = Split(chosen.rows, evaluation.split.holdout)
-    return Fitted(estimator, contract, split, evaluation.window, {}, where=evaluation.where, late=trained.found)
+    window, where = evaluation.window, evaluation.where
+    return Fitted(estimator, contract, split, window, {}, where=where, late=trained.found, to_onnx=evaluation.to_onnx)
 
 
 def _unstable(

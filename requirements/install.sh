@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # Make .venv/NAME from requirements/NAME.txt, or do nothing if it is up to date.
-#   requirements/install.sh serve|work|checks|test|tools|s3|extra|spark|clients|docs
+#   requirements/install.sh serve|work|recipe|checks|test|tools|s3|extra|spark|clients|docs|estimators
 # Needs Python 3.11 or 3.12 and a package index. Installs its own uv, unless UV names one, with the pip of `python3 -m venv`.
 # Where Debian's package for that is missing, root gets it from apt.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 name=$1
 lock=requirements/$name.txt
+[ "$name" != work ] || "$0" recipe # what a recipe imports is beside what it is trained with
 
 python=${PYTHON:-}
 for each in python3 python3.12 python3.11; do
@@ -25,6 +26,11 @@ state="$("$python" -VV | head -1) $(sha256sum <"$lock")"
 stamp=.venv/$name/installed
 if [ "$(cat "$stamp" 2>/dev/null)" = "$state" ]; then
     touch "$stamp"
+    exit 0
+fi
+if [[ $(<"$lock") != *==* ]]; then # recipe.txt, where a recipe imports nothing else
+    rm -rf ".venv/$name" && mkdir ".venv/$name"
+    printf '%s\n' "$state" >"$stamp"
     exit 0
 fi
 echo "installing .venv/$name (once; a minute or two the first time) ..."
@@ -56,8 +62,8 @@ else
         index=${PIP_INDEX_URL:-$(.venv/tools/bin/python -m pip config get global.index-url 2>/dev/null || true)}
         [ -z "$index" ] || export UV_DEFAULT_INDEX=$index
     fi
-    if [ "$name" = test ] || [ "$name" = spark ]; then
-        # Laid over an environment by PYTHONPATH, so that tests see just what production installs.
+    if [[ " test spark recipe estimators " = *" $name "* ]]; then
+        # Laid over an environment by PYTHONPATH (recipe: by model.train), so that tests see just what production installs.
         rm -rf ".venv/$name"
         "$uv" pip install --quiet --python "$python" --target ".venv/$name" --no-deps --require-hashes -r "$lock"
     else

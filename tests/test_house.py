@@ -27,7 +27,7 @@ def test_a_lock_has_a_hash_for_each_package_and_no_address(lock):
 
     assert "://" not in text
     packages = re.sub(r"^#.*\n", "", text, flags=re.MULTILINE)
-    for block in re.split(r"\n(?=\S)", packages.strip()):
+    for block in filter(None, re.split(r"\n(?=\S)", packages.strip())):  # recipe.txt may be empty
         assert re.match(r"[\w.-]+==\S+", block), block
         assert "--hash=sha256:" in block, block
 
@@ -46,6 +46,8 @@ def test_each_environment_has_a_lock():
         "spark",
         "clients",
         "docs",
+        "recipe",
+        "estimators",
     }
     assert all(lock.with_suffix(".in").is_file() for lock in LOCKS)
 
@@ -64,13 +66,14 @@ def test_a_lock_says_how_it_was_resolved(lock):
 
 
 def test_dependabot_updates_each_lock_that_it_resolves_as_the_script_does():
-    """It knows no overrides and no excludes, and one version of a package for the whole folder."""
+    """It knows no overrides, no excludes and no constraints, and one version of a package for the whole folder."""
     entries = yaml.safe_load((ROOT / ".github/dependabot.yml").read_text())["updates"]
     (entry,) = [each for each in entries if each["package-ecosystem"] == "uv"]
     left = {Path(path).stem for path in entry["exclude-paths"]}
 
     assert entry["directory"] == "/requirements"
-    special = {lock.stem for lock in LOCKS if "--override" in lock.read_text().splitlines()[1]}
+    heads = {lock.stem: lock.read_text().splitlines()[1] for lock in LOCKS}
+    special = {name for name, head in heads.items() if "--override" in head or "--constraints" in head}
     older = {lock.stem for lock in LOCKS if "deepchecks" in pins(lock)}
     assert left == special | older
     assert {f"**/{name}.{kind}" for name in left for kind in ("in", "txt")} == set(entry["exclude-paths"])

@@ -33,7 +33,7 @@ PACKAGES: dict[str, list[list[Box]]] = {
         [("__main__", "init, check, train, propose, retrain, feature")],
         [("new_recipe", "from a table"), ("features", "add, drop, prune"), ("proposals", "pull request, card")],
         [("train", "recipe to estimators")],
-        [("onnx_export", "ONNX, parity"), ("source_profile", "fingerprint")],
+        [("onnx_export", "ONNX, parity"), ("tree_libraries", "LightGBM, XGBoost"), ("source_profile", "fingerprint")],
         [("data", "rows, holdout"), ("label_delay", "outcomes that come late")],
     ],
     "checks": [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,6 +16,7 @@ import pandas as pd
 from contracts.bundle_content import EVALUATION, content_digest, sha256
 from model.data import fingerprint
 from model.onnx_export.core_proof import categories_of
+from model.onnx_export.trees import parts
 from model.source_profile.fingerprint import source_of
 from model.train import Fitted
 
@@ -84,9 +86,16 @@ def manifest_of(
             "made_at": _iso(build.made_at),
             "commit": build.commit,
             "python": platform.python_version(),
-            "libraries": {name: metadata.version(name) for name in LIBRARIES},
+            "libraries": {name: metadata.version(name) for name in LIBRARIES} | _of_estimator(fitted.estimator),
         },
     }
+
+
+def _of_estimator(estimator: Any) -> dict[str, str]:
+    """The versions of the other libraries that the steps of *estimator* come from, if they have one."""
+    modules = {type(step).__module__.partition(".")[0] for step in parts(estimator)} - {"sklearn"}
+    versions = {name: getattr(sys.modules.get(name), "__version__", None) for name in sorted(modules)}
+    return {name: str(version) for name, version in versions.items() if version}
 
 
 def _two_models(fitted: Fitted, release: Fitted, parity: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,22 +12,17 @@ from contracts.row_contract import Contract
 from model.declarations import Declared
 from model.onnx_export.trees import parts
 from model.recipe_errors import words_of
+from model.tree_libraries.split_trees import ConversionError
 
 SUPPORTED = "an estimator on sklearn-onnx's list of supported scikit-learn models"
 #: Steps without a converter in skl2onnx -> an equivalent step with one.
 INSTEAD = {
     "DummyClassifier": "LogisticRegression(C=1e-6), which predicts little more than the mean",
     "DummyRegressor": "Ridge(alpha=1e9), which predicts little more than the mean",
-    "FunctionTransformer": "the calculation in load(), as a separate feature",
     "HashingVectorizer": "TfidfVectorizer",
-    "LGBMClassifier": "HistGradientBoostingClassifier",
-    "LGBMRegressor": "HistGradientBoostingRegressor",
     "MissingIndicator": "a boolean feature made in load(), such as rows['amount'].isna()",
     "RandomizedSearchCV": "GridSearchCV, or the parameters that it found",
-    "TransformedTargetRegressor": "the transformed target in load(), or PoissonRegressor",
     "SplineTransformer": "KBinsDiscretizer(encode='onehot-dense'), or PolynomialFeatures",
-    "XGBClassifier": "HistGradientBoostingClassifier",
-    "XGBRegressor": "HistGradientBoostingRegressor",
 }
 #: The largest number whose square float32 can hold.
 HUGE = 1e19
@@ -102,11 +97,6 @@ DIFFERENT: tuple[tuple[str, Callable[[Any], Any], str], ...] = (
         lambda s: _of(s, "is_categorical_") is not None,
         "categorical_features of histogram gradient boosting are not carried over: encode the categories with OneHotEncoder",
     ),
-    (
-        "HistGradientBoosting",
-        lambda s: _of(s, "loss") in ("poisson", "gamma"),
-        "the losses 'poisson' and 'gamma' of histogram gradient boosting are exported without their exponential: use loss='squared_error', or PoissonRegressor",
-    ),
 )
 #: Messages of scikit-learn when a fit fails -> what to write.
 UNFIT = (
@@ -125,17 +115,21 @@ UNFIT = (
         "use another loss, or Ridge: this one takes no target below 0 (gamma: at 0)",
     ),
     ("0 feature(s)", "give the ColumnTransformer features to use"),
-    ("force_all_finite", "this library does not fit the installed scikit-learn: use HistGradientBoosting"),
+    (
+        "force_all_finite",
+        "this library does not fit the installed scikit-learn: write lightgbm>=4.6 in requirements/recipe.in, type make recipe",
+    ),
+    ("cat_feature", "encode categories with OneHotEncoder(handle_unknown='ignore') or TargetEncoder before it"),
 )
 
 
 def why_not(estimator: Any, error: Exception) -> str:
     """One sentence: the step that cannot be converted, and what to write."""
     words = " ".join(str(error).split())
+    if isinstance(error, ConversionError):
+        return words
     found = re.search(r"for type '?<class '([\w.]+)'>", words)
     name = found[1].rpartition(".")[2] if found else ""
-    if "FunctionTransformer" in words:
-        name = "FunctionTransformer"
     if name:
         cure = INSTEAD.get(name, SUPPORTED)
         return f"{name} cannot be exported to ONNX: skl2onnx has no converter for it; use {cure}"
@@ -193,6 +187,8 @@ def _of_steps(estimator: Any) -> Iterable[str]:
         if any(kind in type(step).__name__ and differs(step) for step in steps):
             yield words
     names = {type(step).__name__ for step in steps}
-    trees = any(hasattr(step, "tree_") or hasattr(step, "_predictors") for step in steps)
+    trees = any(hasattr(step, "tree_") or hasattr(step, "_predictors") for step in steps) or any(
+        name.startswith(("LGBM", "XGB", "CatBoost")) for name in names
+    )
     if trees and names & SCALERS:
         yield "give trees the numbers as they are: a scaler before them rounds differently in ONNX"

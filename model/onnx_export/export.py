@@ -33,12 +33,15 @@ from model.loaded_columns import plain
 from model.onnx_export.bundle_manifest import Build, manifest_of
 from model.onnx_export.convertibility import likely_causes, why_not
 from model.onnx_export.core_proof import core_of
+from model.onnx_export.function_steps import register_functions
 from model.onnx_export.onnx_content import problems
 from model.onnx_export.parity import Score, replay, round_thresholds, runner
 from model.onnx_export.portable_graph import make_portable
+from model.onnx_export.recipe_graph import checked
 from model.onnx_export.split_points import thresholds
 from model.onnx_export.trees import route_missing
 from model.train import Fitted
+from model.tree_libraries.registration import register
 
 OPSET = {"": 21, "ai.onnx.ml": 3}
 GOLDEN_ROWS = 24
@@ -115,22 +118,10 @@ def to_graph(fitted: Fitted) -> bytes:
 
     Raises `ExportError`.
     """
-    inputs = [
-        (f.name, StringTensorType([None, 1]) if f.kind == "category" else FloatTensorType([None, 1]))
-        for f in fitted.contract.features
-    ]
     try:
-        classes = is_classifier(fitted.estimator)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about possible differences: the scores are compared
-            model = to_onnx(
-                fitted.estimator,
-                initial_types=inputs,
-                options={id(fitted.estimator): {"zipmap": False}} if classes else None,
-                target_opset=OPSET,
-                name=fitted.contract.name,  # by default random: the bytes would differ
-            )
-    except Exception as error:  # skl2onnx raises many exception types
+        own = fitted.to_onnx
+        model = checked(own(fitted.estimator), fitted.contract) if own else _from_skl2onnx(fitted)
+    except Exception as error:  # skl2onnx and a recipe raise many exception types
         raise ExportError(why_not(fitted.estimator, error) + _causes(fitted)) from error
     make_portable(model, fitted.contract.feature_names)
     route_missing(model, fitted.estimator)
@@ -139,6 +130,25 @@ def to_graph(fitted: Fitted) -> bytes:
     del model.opset_import[:]
     model.opset_import.extend(opsets)
     return bytes(model.SerializeToString(deterministic=True))
+
+
+def _from_skl2onnx(fitted: Fitted) -> Any:
+    register()
+    register_functions()
+    inputs = [
+        (f.name, StringTensorType([None, 1]) if f.kind == "category" else FloatTensorType([None, 1]))
+        for f in fitted.contract.features
+    ]
+    classes = is_classifier(fitted.estimator)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about possible differences: the scores are compared
+        return to_onnx(
+            fitted.estimator,
+            initial_types=inputs,
+            options={id(fitted.estimator): {"zipmap": False}} if classes else None,
+            target_opset=OPSET,
+            name=fitted.contract.name,  # by default random: the bytes would differ
+        )
 
 
 def _causes(fitted: Fitted) -> str:

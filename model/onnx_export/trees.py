@@ -8,6 +8,9 @@ from typing import Any
 import numpy as np
 from sklearn.base import BaseEstimator
 
+#: Estimators that are not scikit-learn's `BaseEstimator`.
+_OTHERS = {"_CalibratedClassifier", "CatBoostClassifier", "CatBoostRegressor"}
+
 
 def route_missing(model: Any, estimator: Any) -> None:
     """Send missing values in the graph's trees to the same side as in *estimator*, in place.
@@ -71,6 +74,6 @@ def parts(estimator: Any) -> Iterable[Any]:
             open_ += each.ravel().tolist()
         elif isinstance(each, dict):
             open_ += each.values()
-        elif isinstance(each, BaseEstimator) or type(each).__name__ == "_CalibratedClassifier":
+        elif isinstance(each, BaseEstimator) or type(each).__name__ in _OTHERS:
             yield each
             open_ += vars(each).values()

@@ -1,0 +1,1 @@
+"""LightGBM, XGBoost and CatBoost in ONNX."""
