@@ -402,10 +402,10 @@ def test_a_fork_rests_until_its_owner_wants_it_to_run(make):
     here.world.fake.repo_json = lambda r, full=True: shown(r, full) | {"fork": True}
     runs = here.world.tick()
 
-    assert {run["name"] for run in runs} == {"nightly", "monitor", "features", "pages", "release"}
+    assert {run["name"] for run in runs} == {"nightly", "monitor", "features", "upgrade"}
     assert {run["conclusion"] for run in runs} == {"skipped"}
     here.world.vars["RUN_IN_FORK"] = here.world.r.variables["RUN_IN_FORK"] = "on"
-    here.expect(here.world.tick("release.yml"))
+    here.expect(here.world.tick("monitor.yml"))
     here.is_clean()
 
 

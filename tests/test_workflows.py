@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from forge.clock.due import JOBS
+from forge.clock.due import WORKFLOWS as STARTED
 from forge.github.codeowners import owners_of, read_owners
 
 ROOT = Path(__file__).parents[1]
@@ -262,13 +264,71 @@ def test_pages_are_off_until_somebody_wants_them():
     text = (ROOT / ".github/workflows/pages.yml").read_text()
     build, deploy = text.partition("\n  deploy:")[::2]
 
-    assert "if: ${{ vars.PAGES == 'on' && (" in build
+    assert "if: vars.PAGES == 'on'" in build
     assert "        if: ${{ vars.DOCS == 'on' }}\n        run: make docs && " in build
     assert "needs: build" in deploy
     assert ": write" not in build
     assert "secrets." not in text
     assert "group: pages" in text
     assert "cancel-in-progress: false" in text
+
+
+def started(name, called=False):
+    """The jobs that the workflow *name* starts by the clock, those of workflows that it calls included."""
+    found = []
+    for job, text in jobs((ROOT / f".github/workflows/{name}.yml").read_text()).items():
+        head = text.partition("    steps:")[0]
+        if uses := re.search(r"^    uses: \./\.github/workflows/(\w+)\.yml$", head, re.MULTILINE):
+            found += started(uses[1], called=True)
+        elif not (called and ("github.event_name == 'pull_request'" in head or "needs: subject" in head)):
+            found.append(job)
+    return found
+
+
+DAYS = 30
+
+
+def minutes(everything):
+    """A month of the workflows that run by the clock. GitHub counts each job as a whole minute at least."""
+    runs = {name: DAYS * 24 // hours for name, hours in (JOBS | STARTED).items()}
+    monitor = jobs((ROOT / ".github/workflows/monitor.yml").read_text())
+    for name in JOBS:
+        assert "".join(monitor.values()).count(f"needs.due.outputs.{name} == 'true'") == 1
+    total = 12 * DAYS + runs["robots"] + runs["release"] + len(started("nightly")) * DAYS + len(started("features"))
+    if everything:
+        # A command a day that no event answered, and a night on the day that an incident opens.
+        total += DAYS + runs["watch"] + runs["experiment"] + len(started("pages")) * runs["pages"]
+        total += len(started("upgrade")) + len(started("nightly"))
+    return total
+
+
+def test_the_night_is_five_jobs():
+    """Train, propose, judge, land, and a look at whether monitoring runs."""
+    assert started("nightly") == ["train", "propose", "gate", "land", "robots"]
+
+
+def test_one_job_runs_every_two_hours_and_installs_nothing():
+    """The variable EVERY makes it every 6 or 24; a job that is skipped costs nothing."""
+    text = (ROOT / ".github/workflows/monitor.yml").read_text()
+    crons = re.findall(r'cron: "41 ([\d,]+) \* \* \*"', text)
+    job = jobs(text)["due"]
+
+    assert sorted(int(hour) for each in crons for hour in each.split(",")) == [*range(0, 24, 2)]
+    assert "actions/setup" not in job
+    for cron in crons[:2]:
+        assert f"github.event.schedule == '41 {cron} * * *'" in job
+    first = [name for name, each in jobs(text).items() if "    needs: " not in each.partition("    steps:")[0]]
+    assert first == ["due"]
+
+
+def test_the_clock_costs_what_the_readme_says():
+    """At most 600 minutes a month of the 2,000 that a private repository has, 1,500 with everything on."""
+    assert minutes(everything=False) <= 600
+    assert minutes(everything=True) <= 1500
+    said = " ".join((ROOT / "README.md").read_text().split())
+    assert f"about {round(minutes(everything=False), -1)} minutes" in said
+    assert f"{round(minutes(everything=True), -1):,} with everything on" in said
+    assert "`EVERY`" in said
 
 
 def test_uv_is_the_one_that_is_locked():
@@ -282,7 +342,7 @@ def test_nothing_runs_on_the_hour():
     """There GitHub drops most."""
     crons = [c for path in WORKFLOWS for c in re.findall(r'cron: "(\d+) ', path.read_text())]
 
-    assert len(crons) == 6
+    assert len(crons) == 6  # three of them are of monitor
     assert "0" not in crons
 
 

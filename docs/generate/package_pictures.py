@@ -62,7 +62,12 @@ PACKAGES: dict[str, list[list[Box]]] = {
     ],
     "forge": [
         [("__main__", "land, merge, rollback, sync, ...")],
-        [("releases", "pure decisions"), ("bundles", "files, sync"), ("upgrades", "of Tidegate")],
+        [
+            ("releases", "pure decisions"),
+            ("bundles", "files, sync"),
+            ("upgrades", "of Tidegate"),
+            ("clock", "what is due"),
+        ],
         [("interface", "what a forge can do")],
         [("local", "a folder with git"), ("github", "the REST API")],
     ],
