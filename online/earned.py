@@ -1,0 +1,151 @@
+"""Whether a correction earns its place: each row is scored with and without it before it teaches.
+
+The difference of the two losses is summed by hour; a confidence sequence of its mean holds at every look, so that a
+decision can be taken each hour (Waudby-Smith et al. 2024, "Time-uniform central limit theory and asymptotic confidence
+sequences", as in `monitoring.experiment`, whose environment a scorer lacks). Hours are the units, of different size:
+their deviation is that of the ratio's linearisation, sum of differences less the mean times the rows.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+#: The error probability of a decision, the hours at which the sequence is tightest, and the fewest that it is of.
+ALPHA, TIGHTEST, FEWEST_HOURS = 0.01, 72.0, 12
+#: What having the correction may cost, as a share of the loss of the model alone.
+MARGIN = 0.001
+#: Rows that were scored both ways before a correction is applied.
+FEWEST_ROWS = 200
+#: Hours after which evidence begins again: "the last days".
+LASTS = 7 * 24
+#: Decisions among which the share that a correction changes is judged.
+FEWEST_DECISIONS = 50
+
+
+@dataclass
+class Evidence:
+    """Sums over hours: of hours, rows, differences (loss of the model alone less loss with the correction), and losses."""
+
+    hours: int = 0
+    rows: float = 0.0
+    gains: float = 0.0
+    losses: float = 0.0
+    gains_squared: float = 0.0
+    rows_squared: float = 0.0
+    products: float = 0.0
+
+    def add(self, rows: int, gain: float, loss: float) -> None:
+        """An hour's *rows*, and the sums of their differences and losses."""
+        self.hours += 1
+        self.rows += rows
+        self.gains += gain
+        self.losses += loss
+        self.gains_squared += gain * gain
+        self.rows_squared += rows * rows
+        self.products += rows * gain
+
+    @property
+    def gain(self) -> float:
+        """The mean difference of a row."""
+        return self.gains / self.rows if self.rows else 0.0
+
+    @property
+    def margin(self) -> float:
+        """What the correction may cost a row."""
+        return MARGIN * self.losses / self.rows if self.rows else 0.0
+
+    @property
+    def half_width(self) -> float:
+        """Half the width of the confidence interval of `gain`; infinite with too few hours."""
+        if self.hours < FEWEST_HOURS:
+            return math.inf
+        mean = self.gain
+        squares = self.gains_squared - 2.0 * mean * self.products + mean * mean * self.rows_squared
+        deviation = math.sqrt(max(squares, 0.0) / (self.hours - 1)) * self.hours / self.rows
+        surprise = -2.0 * math.log(ALPHA)
+        rho = math.sqrt((surprise + math.log(surprise + 1.0)) / TIGHTEST)
+        spread = self.hours * rho**2 + 1.0
+        return deviation * math.sqrt(2.0 * spread / (self.hours * rho) ** 2 * math.log(math.sqrt(spread) / ALPHA))
+
+
+@dataclass
+class Standing:
+    """The *state* of a correction (`online.correction.STATES`), *why*, and what it is decided by.
+
+    shadow: not enough evidence yet. applied: it has gained so far. fallback: it surely costs more than its margin, until
+    it surely gains again. stopped: it changed too many decisions; a new champion starts again.
+    """
+
+    max_flips: float = 0.2
+    state: str = "shadow"
+    why: str = "no outcome has come in yet"
+    evidence: Evidence = field(default_factory=Evidence)
+    decisions: int = 0
+    flips: int = 0
+
+    def decided(self, decisions: int, flips: int) -> None:
+        """An hour's answers: the number of *decisions*, and of those that the correction would change."""
+        self.decisions += decisions
+        self.flips += flips
+        if self.decisions < FEWEST_DECISIONS:
+            return
+        share = self.flips / self.decisions
+        if share > self.max_flips and self.state != "stopped":
+            self.state = "stopped"
+            self.why = (
+                f"it would change {share:.0%} of the decisions of an hour ({self.flips:,} of {self.decisions:,});"
+                f" max_flips is {self.max_flips:g}"
+            )
+        self.decisions = self.flips = 0
+
+    def measured(self, rows: int, gain: float, loss: float) -> None:
+        """An hour's outcomes, of rows that were scored both ways before they taught."""
+        if not rows:
+            return
+        if self.evidence.hours >= LASTS:
+            self.evidence = Evidence()
+        self.evidence.add(rows, gain, loss)
+        if self.state == "stopped":
+            return
+        found = self.evidence
+        low, high = found.gain - found.half_width, found.gain + found.half_width
+        if self.state == "fallback":
+            if low > 0.0:
+                self._become("applied", f"it gains again: {self._words()}")
+        elif high < -found.margin:
+            self._become("fallback", f"it costs more than its margin: {self._words()}")
+        elif self.state == "shadow" and found.rows >= FEWEST_ROWS and found.gain > 0.0:
+            self.state, self.why = "applied", f"it gains: {self._words()}"
+        elif self.state == "shadow":
+            self.why = f"it has not gained yet: {self._words()}"
+        else:
+            self.why = f"in the last days: {self._words()}"
+
+    def succeed(self) -> None:
+        """Go on with a new champion."""
+        if self.state == "stopped":
+            self.state, self.why, self.evidence = "shadow", "a new champion is live", Evidence()
+        self.decisions = self.flips = 0
+
+    def to_json(self) -> dict[str, Any]:
+        """What was measured, rounded."""
+        found = self.evidence
+        half = found.half_width
+        return {
+            "hours": found.hours,
+            "rows": int(found.rows),
+            "gain": round(found.gain, 7),
+            "half_width": round(half, 7) if math.isfinite(half) else None,
+            "loss": round(found.losses / found.rows, 7) if found.rows else None,
+        }
+
+    def _become(self, state: str, why: str) -> None:
+        self.state, self.why, self.evidence = state, why, Evidence()
+
+    def _words(self) -> str:
+        found = self.evidence
+        half = found.half_width
+        more = f" ± {half:.5f}" if math.isfinite(half) else ""
+        return f"{found.gain:+.5f}{more} a row, of {int(found.rows):,} rows"
