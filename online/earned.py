@@ -16,8 +16,8 @@ from typing import Any
 ALPHA, TIGHTEST, FEWEST_HOURS = 0.01, 72.0, 12
 #: What having the correction may cost, as a share of the loss of the model alone.
 MARGIN = 0.001
-#: Rows that were scored both ways before a correction is applied.
-FEWEST_ROWS = 200
+#: Rows that were scored both ways, and hours, before a correction is applied.
+FEWEST_ROWS, FEWEST_HOURS_TO_APPLY = 200, 3
 #: Hours after which evidence begins again: "the last days".
 LASTS = 7 * 24
 #: Decisions among which the share that a correction changes is judged.
@@ -57,16 +57,23 @@ class Evidence:
         return MARGIN * self.losses / self.rows if self.rows else 0.0
 
     @property
+    def error(self) -> float:
+        """The standard error of `gain`; infinite with fewer than two hours."""
+        if self.hours < 2:
+            return math.inf
+        mean = self.gain
+        squares = self.gains_squared - 2.0 * mean * self.products + mean * mean * self.rows_squared
+        return math.sqrt(max(squares, 0.0) / (self.hours - 1) * self.hours) / self.rows
+
+    @property
     def half_width(self) -> float:
         """Half the width of the confidence interval of `gain`; infinite with too few hours."""
         if self.hours < FEWEST_HOURS:
             return math.inf
-        mean = self.gain
-        squares = self.gains_squared - 2.0 * mean * self.products + mean * mean * self.rows_squared
-        deviation = math.sqrt(max(squares, 0.0) / (self.hours - 1)) * self.hours / self.rows
         surprise = -2.0 * math.log(ALPHA)
         rho = math.sqrt((surprise + math.log(surprise + 1.0)) / TIGHTEST)
         spread = self.hours * rho**2 + 1.0
+        deviation = self.error * math.sqrt(self.hours)
         return deviation * math.sqrt(2.0 * spread / (self.hours * rho) ** 2 * math.log(math.sqrt(spread) / ALPHA))
 
 
@@ -74,8 +81,9 @@ class Evidence:
 class Standing:
     """The *state* of a correction (`online.correction.STATES`), *why*, and what it is decided by.
 
-    shadow: not enough evidence yet. applied: it has gained so far. fallback: it surely costs more than its margin, until
-    it surely gains again. stopped: it changed too many decisions; a new champion starts again.
+    shadow: it has not gained by more than its standard error, or no longer gains. applied: it gains. fallback: it surely
+    costs more than its margin, until it surely gains again. stopped: it would change too many decisions, until a new
+    champion is live.
     """
 
     max_flips: float = 0.2
@@ -116,12 +124,15 @@ class Standing:
                 self._become("applied", f"it gains again: {self._words()}")
         elif high < -found.margin:
             self._become("fallback", f"it costs more than its margin: {self._words()}")
-        elif self.state == "shadow" and found.rows >= FEWEST_ROWS and found.gain > 0.0:
-            self.state, self.why = "applied", f"it gains: {self._words()}"
+        elif found.rows < FEWEST_ROWS or found.hours < FEWEST_HOURS_TO_APPLY:
+            self.why = "evidence begins again" if self.state == "applied" else "too few outcomes yet"
         elif self.state == "shadow":
-            self.why = f"it has not gained yet: {self._words()}"
+            gains = found.gain > found.error
+            self.state = "applied" if gains else "shadow"
+            self.why = f"it {'gains' if gains else 'does not gain'}: {self._words()}"
         else:
-            self.why = f"in the last days: {self._words()}"
+            self.state = "applied" if found.gain > 0.0 else "shadow"
+            self.why = f"it {'gains' if found.gain > 0.0 else 'no longer gains'}: {self._words()}"
 
     def succeed(self) -> None:
         """Go on with a new champion."""

@@ -131,11 +131,12 @@ class HourlySteps:
         again, self._early = self._early, []
         if self.refusals.is_flood(received.lines, self.waiting.unanswered):
             received = ReceivedHour()
-        outcomes = sorted({*received.outcomes, *again}, key=_order)
-        first = [each for n, each in enumerate(outcomes) if not n or outcomes[n - 1].id != each.id]
-        for each, before in zip(outcomes[1:], outcomes, strict=False):
-            if each.id == before.id:
-                self._refuse_second(each.value, before.value)
+        first: list[Outcome] = []
+        for outcome in sorted([*received.outcomes, *again], key=_order):
+            if first and first[-1].id == outcome.id:
+                self._refuse_second(outcome.value, first[-1].value)
+            else:
+                first.append(outcome)
         ids = np.array([each.id for each in first], dtype=np.uint64)
         values = np.array([each.value for each in first])
         found = self.waiting.find(ids)

@@ -41,13 +41,14 @@ class Refusals:
     """How many outcomes were refused, by reason; and what is remembered of accepted ones.
 
     *counts* has the outcomes by value: classes, or for a regression the most common value of each hour, and the rest.
-    *run* is the value of the last outcomes if all are equal, and the logarithm of the probability of that.
+    *run* is the value of the last outcomes if all are equal, the logarithm of the probability of that, and how many of them
+    were accepted: they are remembered when the run is over.
     """
 
     late: bool = False
     refused: Counter[str] = field(default_factory=Counter)
     counts: dict[float, float] = field(default_factory=dict)
-    run: tuple[float, float] | None = None
+    run: tuple[float, float, int] | None = None
 
     def is_flood(self, lines: int, waiting: int) -> bool:
         """Whether an hour of so many *lines* is refused as a whole, with so many rows *waiting*."""
@@ -64,7 +65,8 @@ class Refusals:
         rank = np.empty(len(keys), dtype=np.int64)
         rank[order] = np.arange(len(keys)) - first
         counts = rank < max(MOST_OF_KEY, int(SHARE_OF_KEY * len(keys)))
-        self.refused[ONE_KEY] += int(len(keys) - counts.sum())
+        if not counts.all():
+            self.refused[ONE_KEY] += int(len(keys) - counts.sum())
         return np.asarray(counts)
 
     def is_one_value(self, values: Array, expected: float) -> bool:
@@ -75,20 +77,22 @@ class Refusals:
         if not len(values):
             return False
         value = float(values[0])
+        run = self.run or (value, 0.0, 0)
+        if run[0] != value or (values != value).any():
+            self._remember(np.full(run[2], run[0]))
+            run = (value, 0.0, 0)
         if (values != value).any():
             self.run = None
             self._remember(values)
             return False
         seen = sum(self.counts.values())
         share = max((self.counts.get(value, 0.0) + 1.0) / (seen + 2.0), expected, LATE_SHARE if self.late else 0.0)
-        before = self.run[1] if self.run and self.run[0] == value else 0.0
-        chance = before + len(values) * log(min(share, 1.0))
-        self.run = (value, max(chance, -1e6))
-        if chance < SURPRISING:
+        chance = max(run[1] + len(values) * log(min(share, 1.0)), -1e6)
+        refused = chance < SURPRISING
+        self.run = (value, chance, run[2] + (0 if refused else len(values)))
+        if refused:
             self.refused[ONE_VALUE] += len(values)
-            return True
-        self._remember(values)
-        return False
+        return refused
 
     def to_json(self) -> dict[str, int]:
         """The refused outcomes by reason."""

@@ -20,6 +20,9 @@ if __name__ == "__main__":
 # the scorer's server is not installed.
 if __name__ == "__main__" and sys.argv[1:2] in (["ship"], ["prune"]):
     os.execv(sys.executable, [sys.executable, "-m", "archive", *sys.argv[1:]])  # noqa: S606
+# `serve learn` is a process beside the scorer, which needs nothing of it.
+if __name__ == "__main__" and sys.argv[1:2] == ["learn"]:
+    os.execv(sys.executable, [sys.executable, "-m", "online", *sys.argv[1:]])  # noqa: S606
 
 # NumPy's threads would never get anything to do, and the fewer a parent has, the better it forks.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

@@ -17,9 +17,7 @@ FEATURES = (Feature("place", "category"), Feature("size", "number"))
 def contract(task="binary", classes=("no", "yes")):
     """A contract with one slice."""
     target = Target("happened", classes if task != "regression" else ())
-    return Contract(
-        name="t", task=task, features=FEATURES, target=target, key="who", time="when", slices=("place",)
-    )
+    return Contract(name="t", task=task, features=FEATURES, target=target, key="who", time="when", slices=("place",))
 
 
 def steps(task="binary", classes=("no", "yes"), delay=None, **given):
@@ -65,8 +63,8 @@ def stream(hours=48, rows=40, shift=0.8, delay=2, seed=0, of=lambda y: ["no", "y
 
 def run(found, answers, outcomes, until=None):
     """Give all lines at once, and close the hours."""
-    found.add_answers(answers, START)
-    found.add_outcomes(outcomes, START + timedelta(hours=24 * 30))
+    found.hours.add_answers(answers, START + timedelta(days=60))
+    found.hours.add_outcomes(outcomes, START + timedelta(days=60))
     last = max((line["at"] for line in [*answers, *outcomes]), default=at(0))
     end = datetime.fromisoformat(last) + timedelta(hours=1) if until is None else START + timedelta(hours=until)
     found.close(end)

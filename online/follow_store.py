@@ -1,0 +1,91 @@
+"""The champion in a store, what its corrector is, and where its correction is written."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import time
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from contracts.bundle_content import read_regular
+from contracts.live_config import LARGEST, LIVE, LiveError, parse_live
+from contracts.live_tables import Online
+from contracts.row_contract import Contract
+from online.correction import Correction
+from online.corrector import Setting
+from online.delay_curves import DelayCurves
+
+FOLDER = "online"
+#: Bytes of a manifest, and of a file of a correction, at most.
+LARGEST_MANIFEST, LARGEST_FILE = 64 * 2**20, 256 * 2**10
+#: Seconds after which the file of another version is deleted.
+OLD = 86_400
+
+
+class StoreError(Exception):
+    """The store does not say what is live. The message says why."""
+
+
+class Champion(NamedTuple):
+    """The champion of a store, and what its corrector is made of."""
+
+    version: str
+    online: Online
+    contract: Contract
+    setting: Setting
+    delay: DelayCurves
+
+
+def champion_of(store: Path) -> Champion:
+    """The champion that *store* names. Raises `StoreError`."""
+    path = store / Path(LIVE).name
+    try:
+        live = parse_live(read_regular(path, LARGEST).decode())
+    except (OSError, UnicodeDecodeError, LiveError) as error:
+        raise StoreError(f"{path} cannot be read: {error}") from error
+    if live.champion is None:
+        raise StoreError(f"{path} names no champion")
+    version = live.champion.version
+    try:
+        manifest: dict[str, Any] = json.loads(read_regular(store / version / "manifest.json", LARGEST_MANIFEST))
+        contract = Contract.from_json(manifest["contract"])
+        delay = DelayCurves.of(manifest)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise StoreError(f"the manifest of {version} in {store} cannot be read: {error}") from error
+    fields = tuple(name for name in contract.slices if name not in contract.private)
+    online = live.online
+    limits = {"half_life": online.half_life, "max_shift": online.max_shift, "max_flips": online.max_flips}
+    setting = Setting(contract.task, len(contract.target.classes), fields, **limits)
+    return Champion(version, online, contract, setting, delay)
+
+
+def write(store: Path, version: str, content: bytes) -> Path:
+    """Write the correction of *version* into *store*: whole, or not at all. Files of other versions go after a day."""
+    folder = store / FOLDER
+    folder.mkdir(exist_ok=True)
+    path = folder / f"{version}.json"
+    number, draft = tempfile.mkstemp(prefix=".draft-", dir=folder)
+    try:
+        with os.fdopen(number, "wb") as file:
+            file.write(content)
+            os.fchmod(file.fileno(), 0o644)
+        Path(draft).replace(path)
+    except OSError:
+        Path(draft).unlink(missing_ok=True)
+        raise
+    for other in folder.glob("*.json"):
+        if other != path and other.stat().st_mtime < time.time() - OLD:
+            other.unlink(missing_ok=True)
+    return path
+
+
+def copied(source: Path, version: str) -> bytes:
+    """The correction of *version* in the store or folder *source*, as it is. Raises OSError, or ValueError for another."""
+    folder = source / FOLDER if (source / FOLDER).is_dir() else source
+    content = read_regular(folder / f"{version}.json", LARGEST_FILE)
+    found = Correction.from_json(json.loads(content))
+    if found.version != version:
+        raise ValueError(f"it is of {found.version}")
+    return content
