@@ -15,7 +15,7 @@ Multiclass: a bias for each class, and the slope of log(p), by the same step of 
 score's error in deviations of the target, on the same features, with the weights of Huber 1964, "Robust estimation of a
 location parameter", so that an outlier counts as an error of `BEND` times the usual one.
 
-A row whose outcome may come late enters with its expected outcome, see `online.delay_curves`.
+A row whose outcome may come late enters with its expected outcome, see `online.outcome_delays`.
 """
 
 from __future__ import annotations

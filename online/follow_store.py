@@ -15,7 +15,7 @@ from contracts.live_tables import Online
 from contracts.row_contract import Contract
 from online.correction import Correction
 from online.corrector import Setting
-from online.delay_curves import DelayCurves
+from online.outcome_delays import DelayCurves
 
 FOLDER = "online"
 #: Bytes of a manifest, and of a file of a correction, at most.

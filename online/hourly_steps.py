@@ -19,7 +19,7 @@ from contracts.row_contract import Contract
 from online import outcome_checks as checks
 from online.correction import Correction
 from online.corrector import Corrector, Setting, Taught
-from online.delay_curves import DelayCurves
+from online.outcome_delays import DelayCurves
 from online.earned import Standing
 from online.linear_system import total
 from online.open_hours import OpenHours, Outcome, ReceivedHour

@@ -6,7 +6,7 @@ import numpy as np
 
 from model.contract import Contract, Feature, Target
 from online.corrector import Setting
-from online.delay_curves import DelayCurves
+from online.outcome_delays import DelayCurves
 from online.hourly_steps import HourlySteps
 
 START = datetime(2026, 3, 1, tzinfo=UTC)

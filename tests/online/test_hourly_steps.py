@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from online import outcome_checks as checks
-from online.delay_curves import DelayCurves
+from online.outcome_delays import DelayCurves
 from online.hourly_steps import content
 from tests.online.journals import START, VERSION, answer, at, outcome, run, steps, stream
 
