@@ -19,11 +19,11 @@ from contracts.row_contract import Contract
 from online import outcome_checks as checks
 from online.correction import Correction
 from online.corrector import Corrector, Setting, Taught
-from online.outcome_delays import DelayCurves
 from online.earned import Standing
 from online.linear_system import total
 from online.open_hours import OpenHours, Outcome, ReceivedHour
 from online.outcome_checks import Refusals
+from online.outcome_delays import DelayCurves
 from online.portable_math import Array, logs
 from online.waiting_rows import AnsweredHour, Cohort, Found, WaitingRows, columns_of
 

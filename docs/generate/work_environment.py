@@ -17,6 +17,7 @@ import drill.nights.__main__
 import forge.command_line
 import model.__main__
 import monitoring.__main__
+import online.__main__
 from docs.generate.markdown_table import table
 from docs.generate.thresholds_file import Group, read_groups
 
@@ -73,6 +74,7 @@ def parsers() -> list[argparse.ArgumentParser]:
         forge.command_line.parser(""),
         archive.__main__._parser(),
         monitoring.__main__._parser(),
+        online.__main__._parser(),
         drill.__main__._parser(),
         drill.nights.__main__._parser(),
         backtest.__main__._parser(),

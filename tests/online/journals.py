@@ -6,8 +6,8 @@ import numpy as np
 
 from model.contract import Contract, Feature, Target
 from online.corrector import Setting
-from online.outcome_delays import DelayCurves
 from online.hourly_steps import HourlySteps
+from online.outcome_delays import DelayCurves
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 VERSION = "20260301T0000-0123456789ab"

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from online import outcome_checks as checks
-from online.outcome_delays import DelayCurves
 from online.hourly_steps import content
+from online.outcome_delays import DelayCurves
 from tests.online.journals import START, VERSION, answer, at, outcome, run, steps, stream
 
 MADE = "2026-03-02T00:00:00Z"
