@@ -1,0 +1,1 @@
+"""Rows for a recipe's `load` that Tidegate has itself."""
