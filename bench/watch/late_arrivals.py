@@ -20,7 +20,7 @@ from bench.watch.detector_results import text_of
 from bench.watch.detector_rounds import delay
 from contracts.monitoring_limits import Monitoring
 from contracts.thresholds import read_rules
-from monitoring.charts.charting import chart_signals
+from monitoring.charts.charting import charts, signals_of
 from monitoring.charts.control_limits import QUARTER, alarms_begin
 from monitoring.journal.arrival_times import day_of
 from monitoring.journal.window import Window
@@ -70,7 +70,7 @@ def alarms(change: str, days: int, seed: int, rules: Monitoring) -> dict[str, Nu
     found = {kind: np.zeros(days - BEFORE, dtype=bool) for kind in KINDS}
     for n in range(BEFORE, days):
         before, now, _ = volume(window(rows, outcomes, n + hours[n], rules), rules)
-        signals = chart_signals([(before, now)], {}, rules)
+        signals = [signal for chart in charts([(before, now)], {}, rules) for signal in signals_of(chart, rules)]
         for kind in KINDS:
             newest = max((s.day for s in signals if s.kind == kind), default="")
             found[kind][n - BEFORE] = any(s.breached for s in signals if s.kind == kind and s.day == newest)

@@ -37,27 +37,17 @@ class Chart:
     severity: str
 
 
-def chart_signals(
-    parts: Sequence[tuple[list[Measure], list[Measure]]],
-    influences: Mapping[str, float],
-    rules: Monitoring,
-    earlier: Sequence[Measure] = (),
-) -> list[Signal]:
-    """The measures of the days to evaluate, on control charts with limits from the days before them.
-
-    Each of the *parts* has the measures of its reference days, and of the days to evaluate. *earlier* are measures of
-    days before the reference, by which its variances are squeezed.
-    """
-    return [signal for chart in charts(parts, influences, rules, earlier) for signal in signals_of(chart, rules)]
-
-
 def charts(
     parts: Sequence[tuple[list[Measure], list[Measure]]],
     influences: Mapping[str, float],
     rules: Monitoring,
     earlier: Sequence[Measure] = (),
 ) -> list[Chart]:
-    """The charts of `chart_signals`."""
+    """The measures of the days to evaluate, on control charts with limits from the days before them.
+
+    Each of the *parts* has the measures of its reference days, and of the days to evaluate. *earlier* are measures of
+    days before the reference, by which its variances are squeezed.
+    """
     alarm_rules = {
         "page": Rule(1, 1, rules.quiet),
         "issue": Rule(rules.lasting, rules.of, rules.quiet),

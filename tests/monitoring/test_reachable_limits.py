@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from contracts.thresholds import read_rules
-from monitoring.charts.charting import chart_signals, charts, signals_of
+from monitoring.charts.charting import charts, signals_of
 from monitoring.charts.expected_movement import Expected, Movement
 from monitoring.charts.scales import auc_error, restored, stabilised
 from monitoring.charts.signals import Measure, Signal
@@ -139,7 +139,8 @@ def test_an_outage_is_an_alarm_whatever_the_rows_varied_by(weekday_rows, today, 
         )
         for n in range(28)
     ]
-    (signal,) = chart_signals([(known, [Measure("row_rate", "rows", "", day(35), float(today), today)])], {}, rules)
+    (chart,) = charts([(known, [Measure("row_rate", "rows", "", day(35), float(today), today)])], {}, rules)
+    (signal,) = signals_of(chart, rules)
 
     assert signal.breached is alarm
 

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from archive.parquet import convert
-from monitoring.charts.charting import chart_signals
+from monitoring.charts.charting import charts, signals_of
 from monitoring.charts.signals import Signal
 from monitoring.incidents.alert_rules import assess
 from monitoring.journal.service_history import Served, quantile, read_days, served
@@ -66,7 +66,8 @@ def write(folder, lines, name="20260101T120000000000-1"):
 
 def judged(folder, rules, version, until=None):
     found = served(read_days(folder, rules.window_days, until), version, rules)
-    return chart_signals([(found.before, found.now)], {}, rules), found
+    placed = charts([(found.before, found.now)], {}, rules)
+    return [signal for chart in placed for signal in signals_of(chart, rules)], found
 
 
 def beyond(signals):
@@ -339,7 +340,8 @@ def test_quiet_machines_keep_to_the_budget(rules):
             seen = Counter({bound: places[at] for at, bound in enumerate(bounds)})
             days[day(n)] = {OLD: Counts(Counter({"2xx": 4000}), seen)}
         found = served(days, OLD, rules)
-        signals = chart_signals([(found.before, found.now)], {}, replace(rules, false_alarms_per_quarter=0.5))
+        placed = charts([(found.before, found.now)], {}, replace(rules, false_alarms_per_quarter=0.5))
+        signals = [signal for chart in placed for signal in signals_of(chart, rules)]
         alarms += bool(beyond(signals))
 
     assert alarms <= 12 * 0.5 * RECENT / 91 + 2

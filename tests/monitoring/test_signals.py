@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from monitoring.charts.charting import chart_signals
+from monitoring.charts.charting import charts, signals_of
 from monitoring.charts.signals import Measure, Signal
 from monitoring.journal.window import read_window
 from monitoring.measure import NOT_OF_ROWS, measure_window
@@ -102,7 +102,8 @@ def test_a_handful_of_rows_is_no_share(rows, strange, alarms, rules):
         return Measure("unseen_categories", "share", "country", at, value, rows)
 
     before = [day(number, 0.0) for number in range(28)]
-    (signal,) = chart_signals([(before, [day(28, strange / rows)])], {}, rules)
+    (chart,) = charts([(before, [day(28, strange / rows)])], {}, rules)
+    (signal,) = signals_of(chart, rules)
 
     assert signal.breached is alarms
 
@@ -259,7 +260,8 @@ def test_a_share_of_few_rows_is_judged_by_limits_that_are_wider(kind, rows, bad,
 
     usual = 0.2 if kind == "missing_values" else 0.0
     before = [day(number, usual + 0.01 * (number % 3 - 1) * usual, 1000) for number in range(28)]
-    (signal,) = chart_signals([(before, [day(28, bad / rows, rows)])], {}, rules)
+    (chart,) = charts([(before, [day(28, bad / rows, rows)])], {}, rules)
+    (signal,) = signals_of(chart, rules)
 
     assert signal.breached is alarms
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from monitoring.charts.charting import chart_signals
+from monitoring.charts.charting import charts, signals_of
 from monitoring.journal.arrival_times import Triangle, arrivals, complete_until, day_of, number_of
 from monitoring.journal.window import Window, read_window
 from monitoring.metrics.volume import delay_text, rates, settled, volume
@@ -36,7 +36,7 @@ def stream(sizes, delays, until=UNTIL, seed=1):
 def alarms(window, rules, kind):
     """The days on which a kind is beyond its limits, and what is wanting."""
     before, now, unknown = volume(window, rules)
-    signals = chart_signals([(before, now)], {}, rules)
+    signals = [signal for chart in charts([(before, now)], {}, rules) for signal in signals_of(chart, rules)]
     return [s.day for s in signals if s.kind == kind and s.breached], unknown
 
 
