@@ -106,7 +106,7 @@ class Browser:
 
 @contextmanager
 def chromium(profile):
-    """A browser whose *profile* is a folder of its own."""
+    """A browser with its own folder *profile*."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     command = [DRIVER, f"--port={port}", "--log-level=SEVERE"]

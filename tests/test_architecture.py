@@ -1,4 +1,4 @@
-"""Who may import whom: the design's table, kept by a test."""
+"""Who may import what: the design's table, kept by a test."""
 
 import ast
 import sys

@@ -66,7 +66,7 @@ def test_an_axis_has_ticks_and_its_quantity():
 
 
 def test_styles_and_marks_differ_by_their_shape():
-    """A reader who sees no colour tells them apart."""
+    """A reader who sees no colour distinguishes them."""
     shapes = {re.sub(r"v\d|[\d.-]+", "", svg.shape(style, 0, 0)) for style in range(svg.STYLES)}
     marks = ("tick", "cross", "ring", "dot", "half", "triangle", "alarm", "equal", "question")
 

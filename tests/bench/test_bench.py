@@ -131,7 +131,7 @@ def test_a_peer_is_sent_json_with_every_value_of_the_row(peer):
 
 
 def test_peers_are_asked_for_by_name():
-    """All, none, or some; a name that is none is said with those that are."""
+    """All, none, or some; an unknown name is reported with the known ones."""
     assert len(chosen("all")) == len(OURS) + len(PEERS)
     assert chosen("none") == list(OURS)
     assert [e.name for e in chosen("flask,mlflow")][-2:] == ["flask", "mlflow"]
@@ -150,7 +150,7 @@ def test_the_live_version_of_a_store_comes_first_whatever_the_versions_sort_like
 
 
 def test_nothing_that_is_served_imports_the_bench():
-    """It reads pickles of its own, and runs other people's servers."""
+    """It reads its own pickles, and runs other people's servers."""
     for package in ("archive", "bundles", "checks", "forge", "model", "monitoring", "serve"):
         for path in (ROOT / package).rglob("*.py"):
             for node in ast.walk(ast.parse(path.read_text())):
@@ -170,7 +170,7 @@ subprocess.run([sys.executable, __file__, "child"], start_new_session=True)
 
 
 def test_the_time_of_every_process_counts_and_all_are_ended(tmp_path):
-    """Also of a child that made itself a session of its own, as some servers' workers do."""
+    """Also of a child that made its own session, as some servers' workers do."""
     (tmp_path / "busy.py").write_text(BUSY)
     server = Server([sys.executable, tmp_path / "busy.py"], tmp_path, tmp_path / "log")
     try:

@@ -31,7 +31,7 @@ def test_the_fixed_plan_is_the_textbooks():
 
 @pytest.mark.parametrize("features", [False, True])
 def test_visitors_buy_as_often_as_stated(features):
-    """Also where features tell who does."""
+    """Also where features predict which."""
     frame = drawn(Site(5000, 0.5, LIFT, features), 1).frame
     rates = frame.groupby("challenger")["outcome"].mean()
 

@@ -57,7 +57,7 @@ def test_an_interval_holds_the_truth_most_of_the_time(compare):
 
 
 def test_the_curves_are_a_picture_by_themselves():
-    """Well-formed, a line for each way and number of rows, told apart without colour."""
+    """Well-formed, a line for each way and number of rows, distinguished without colour."""
     points = [Accepted("flights", rows, gap, 0.5, 0.7, 0.2, 0.7, 0.1, 10) for rows in SIZES for gap in GAPS]
     drawn = draw(points, 0.01)
     lines = [e for e in ET.fromstring(drawn).iter() if e.get("class", "").startswith("line")]

@@ -30,7 +30,7 @@ class Trial:
         return Run(day, 2.0, 0.5, "running")
 
 
-def test_each_length_is_measured_anew_and_a_day_later(tmp_path):
+def test_each_length_is_measured_again_and_a_day_later(tmp_path):
     """So what is kept is never older than the run before."""
     trial = Trial(tmp_path / "kept")
     found = [*lines(trial, [2, 4])]

@@ -36,7 +36,7 @@ def multiclass(seed, n=200):
 
 @settings(max_examples=25, deadline=None)
 @given(SEEDS)
-def test_binary_metrics_are_scikit_learns_with_weights_too(seed):
+def test_binary_metrics_are_those_of_sklearn_with_weights_too(seed):
     """A day that is drawn twice counts twice."""
     truth, scores, weights = binary(seed)
     for weight in (None, weights):
@@ -52,7 +52,7 @@ def test_binary_metrics_are_scikit_learns_with_weights_too(seed):
 
 @settings(max_examples=25, deadline=None)
 @given(SEEDS)
-def test_multiclass_metrics_are_scikit_learns(seed):
+def test_multiclass_metrics_are_those_of_sklearn(seed):
     """Log loss and accuracy."""
     truth, scores, weights = multiclass(seed)
     for weight in (None, weights):
@@ -66,7 +66,7 @@ def test_multiclass_metrics_are_scikit_learns(seed):
 
 @settings(max_examples=25, deadline=None)
 @given(SEEDS)
-def test_regression_metrics_are_scikit_learns(seed):
+def test_regression_metrics_are_those_of_sklearn(seed):
     """MAE and RMSE."""
     truth, scores, weights = binary(seed)
     for weight in (None, weights):

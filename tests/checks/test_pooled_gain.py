@@ -146,7 +146,7 @@ def test_without_an_interval_there_is_nothing_to_pool(undefined):
 def simulated(ratio, known, drift=0.0, repeats=1_500, seed=8):
     """How often the interval has the true gain of the next period: tonight's alone, and pooled with *known* periods.
 
-    Also the width of the second, relative to the first. Each period has a gain of its own, by the true variance *ratio*, and
+    Also the width of the second, relative to the first. Each period has its own gain, by the true variance *ratio*, and
     *drift* (in standard errors) more than the one before. The errors are estimated from a fortnight. The effect is estimated
     as the gate does, from three changes of a backtest and those of the series.
     """

@@ -119,7 +119,7 @@ def test_keys_that_recur_on_a_date_are_no_day_loaded_twice(rows, rules, habit, e
 
 @pytest.mark.parametrize(("kept", "expected"), [(0.6, "hold"), (0.1, "block")])
 def test_a_month_quieter_than_any_before_is_for_a_person(rows, rules, kept, expected):
-    """A January after the first Christmas; an export of a tenth of the rows is none."""
+    """A January after the first Christmas; an export of a tenth of the rows is not one."""
     fewer = rows[~late(rows, 14) | share_of(rows, kept)].reset_index(drop=True)
     found = rate(window_evidence(fewer), rules.gate.rows)
 

@@ -87,7 +87,7 @@ def test_a_list_or_an_object_in_the_place_of_a_value_is_not_shown(value, got):
 
 
 def test_all_problems_of_a_row_are_reported_at_once():
-    """Nobody has to send a row four times to learn of four mistakes."""
+    """Nobody has to send a row four times to find four mistakes."""
     found = CONTRACT.problems({"age": -1, "device": "tv", "returning": "yes"})
 
     assert [problem.field for problem in found] == ["age", "country", "device", "returning"]
@@ -104,7 +104,7 @@ def test_a_field_the_contract_does_not_know_is_let_through():
 
 
 def test_a_retired_feature_may_still_be_sent_and_may_be_anything():
-    """The website is told nothing; the model does not look at it, and what is private stays so."""
+    """The website is not informed; the model does not look at it, and what is private stays so."""
     fewer = replace(CONTRACT, features=CONTRACT.features[1:], retired=CONTRACT.features[:1])
     near = replace(fewer, features=(*fewer.features, Feature("ages", "category", nullable=True)))
 
@@ -124,7 +124,7 @@ def test_a_feature_may_be_revised_by_design():
     assert "revised" not in json.dumps(CONTRACT.to_json())
 
 
-def test_a_misspelt_field_is_told_from_an_unknown_one():
+def test_a_misspelt_field_is_distinguished_from_an_unknown_one():
     """A nullable field under a wrong name would be lost in silence."""
     row = {name: value for name, value in GOOD.items() if name != "age"} | {"agee": 31}
 

@@ -1,4 +1,4 @@
-"""Markdown -> the commands that it tells a reader to type."""
+"""Markdown -> the commands that a reader types."""
 
 from __future__ import annotations
 

@@ -201,7 +201,7 @@ def _lost(number):
 
 
 def test_a_process_that_is_killed_takes_no_other_task_with_it():
-    """What it was doing has a result of its own."""
+    """What it was doing has its own result."""
     assert sorted(spread(_work, [(n,) for n in range(8)], _lost)) == [-3, 0, 1, 2, 4, 5, 6, 7]
 
 

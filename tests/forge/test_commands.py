@@ -82,7 +82,7 @@ def test_every_verdict_is_in_the_candidates_notes(bench):
     assert [each.notes for each in bench.forge.releases()] == ["the report, with its line\n"] * 2
 
 
-def test_who_merges_against_the_verdict_is_told_of_in_the_release_notes(bench):
+def test_who_merges_against_the_verdict_is_named_in_the_release_notes(bench):
     """Once, and with the report that was against it."""
     (bench.folder / "report.md").write_text("## ⏸️ HOLD\n\n**Not settled.**\n")
     old, _ = bench.slots
@@ -205,7 +205,7 @@ def test_a_land_that_was_cut_off_is_finished_by_release(bench):
     assert bench.type("release") == OK
 
 
-def test_status_tells_all_on_one_screen(bench, capsys):
+def test_status_shows_all_on_one_screen(bench, capsys):
     """Live, proposed, released, alarming."""
     old, new = bench.slots
     bench.land(old)
@@ -253,7 +253,7 @@ def test_sync_once_says_what_it_did(bench, capsys, tmp_path):
     assert bench.type("sync", "--store", str(tmp_path / "other")) == FORGE
 
 
-def test_sync_that_follows_ends_when_it_is_told(bench, root, tmp_path):
+def test_sync_that_follows_ends_at_a_signal(bench, root, tmp_path):
     """SIGTERM is how a service is stopped."""
     command = [sys.executable, "-m", "forge", "sync", "--every", "0.05"]
     places = ["--store", str(tmp_path / "store"), "--forge", str(bench.forge.root)]

@@ -121,7 +121,7 @@ def test_a_users_own_git_settings_do_not_count(local, folder, monkeypatch, tmp_p
 
 
 def test_a_forge_inside_another_repository_stays_out_of_it(tmp_path):
-    """.forge lies in the user's checkout, whose history is none of its business."""
+    """.forge lies in the user's checkout, whose history it does not touch."""
     git(tmp_path, "init", "--quiet")
     local = LocalForge(tmp_path / ".forge")
     land(local, A)
@@ -153,7 +153,7 @@ def test_what_a_kill_left_behind_is_no_release_and_no_repository(local, folder, 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
 def test_a_full_disk_is_said_and_leaves_everything_as_it_was(local, folder):
-    """The record's work file stands for the disk: whatever is written to it finds no space."""
+    """Whatever is written to the record's work file finds no space, as on a full disk."""
     local.alert("watch", "Drift", "before")
     (folder / "alerts/0001.unfinished").symlink_to("/dev/full")
 

@@ -88,7 +88,7 @@ def test_a_status_is_refused_where_the_proposal_has_changed_meanwhile(forge):
 
 @pytest.mark.parametrize("status", [None, (None, "pending"), (False, "REJECT: worse")])
 def test_only_a_good_status_lets_a_proposal_be_merged(forge, status):
-    """Could not tell is not a pass."""
+    """Could not be checked is not a pass."""
     propose(forge, "20260101T0000-aaaaaaa")
     if status:
         forge.status("retrain", *status)
@@ -99,7 +99,7 @@ def test_only_a_good_status_lets_a_proposal_be_merged(forge, status):
 
 
 def test_a_merge_makes_one_commit_on_main(forge):
-    """Whose message and content the history tells."""
+    """Whose message and content are in the history."""
     commit = land(forge, "20260101T0000-aaaaaaa")
     newest, begun = forge.history(LIVE)
 
@@ -301,7 +301,7 @@ def test_what_an_alert_says_already_is_not_said_again(forge):
     assert len(forge.alerts()[0].history) == 1
 
 
-def test_a_persons_hand_on_an_alert_is_told_from_a_robots(forge, dana):
+def test_a_persons_hand_on_an_alert_is_distinguished_from_a_robots(forge, dana):
     """Until a robot follows."""
 
     def now():
@@ -367,7 +367,7 @@ def test_any_text_survives(forge, text):
     assert forge.proposal("retrain").comments["c"] == text
 
 
-def test_a_proposal_tells_which_files_it_changes(forge):
+def test_a_proposal_says_which_files_it_changes(forge):
     """Whether a robot may merge it depends on that."""
     files = {LIVE: live_toml("20260101T0000-aaaaaaa"), "docs/a.md": "a\n", "docs/b.md": "b\n"}
     proposed = forge.propose("retrain", "three", "", files, ["model", "robot"])
@@ -389,7 +389,7 @@ def test_a_manifest_can_be_read_alone(forge, bundles):
 
 
 def test_an_attestation_is_stored_beside_the_bundle(forge, bundles, tmp_path):
-    """It is no part of it; the same bundle attested anew is the same bundle."""
+    """It is no part of it; the same bundle attested again is the same bundle."""
     for text in ("first\n", "second\n"):
         (tmp_path / "attested").write_text(text)
         forge.upload(bundles[0].name, bundles[0], tmp_path / "attested")

@@ -141,7 +141,7 @@ def test_one_bad_answer_is_survived(begun, name, trouble):
         assert (found is None) == (expected is None)
 
 
-def test_a_write_that_gets_no_answer_is_told_in_one_sentence(github, fake):
+def test_a_write_that_gets_no_answer_is_reported_in_one_sentence(github, fake):
     """With what to do, and never with the token."""
     fake.trouble(502, method="POST", times=100)
 
@@ -164,7 +164,7 @@ def test_what_github_asks_to_wait_is_waited(fake):
     assert [round(each) for each in slept] == [40, 7]
 
 
-def test_a_longer_wait_is_told_with_its_end(github, fake):
+def test_a_longer_wait_is_reported_with_its_end(github, fake):
     """A robot's minutes cost money."""
     limit = {"x-ratelimit-remaining": "0", "x-ratelimit-reset": "1772326800"}
     fake.trouble(403, headers=limit)
@@ -173,7 +173,7 @@ def test_a_longer_wait_is_told_with_its_end(github, fake):
         github.alerts()
 
 
-def test_a_github_that_cannot_be_reached_is_told(fake):
+def test_a_github_that_cannot_be_reached_is_reported(fake):
     """A server that follows it serves on."""
     forge = GitHubForge(NAME, "secret", "http://127.0.0.1:9", Clock(), sleep=lambda seconds: None)
 
@@ -208,7 +208,7 @@ def test_a_setting_that_is_off_is_named(github, fake):
         propose(github)
 
 
-def test_a_wrong_token_and_a_wrong_name_are_told(fake):
+def test_a_wrong_token_and_a_wrong_name_are_reported(fake):
     """Nothing else looks like an empty repository."""
     with pytest.raises(ForgeError, match="does not accept the token .Bad credentials.") as raised:
         on_github(fake, "mistyped").alerts()
@@ -304,7 +304,7 @@ def test_a_stranger_with_a_forged_hidden_line_is_nobody(github, fake):
 
 
 def test_only_who_may_write_is_one_who_may_write(github, fake):
-    """A collaborator may be one who only reads; a name that is none is nobody."""
+    """A collaborator may be one who only reads; an invalid name is nobody's."""
     fake.people |= {"ada": "admin", "dana": "write", "rita": "read", "mallory": "none"}
 
     names = ("ada", "dana", "rita", "mallory", "ghost")
@@ -343,7 +343,7 @@ def test_an_alert_of_an_older_robot_is_nobodys_hand(github, fake):
     assert (alert.by_hand, alert.memory, len(alert.history)) == (False, {}, 1)
 
 
-def test_a_member_whom_github_takes_for_a_stranger_doubles_nothing(github, fake):
+def test_a_member_that_github_takes_for_a_stranger_doubles_nothing(github, fake):
     """Membership can be private; a token knows at least its own."""
     propose(github)
     fake.tokens["private"] = (None, {"login": "dana", "type": "User"}, "NONE")
@@ -452,7 +452,7 @@ def test_a_release_that_a_person_made_is_none_of_ours(github, fake):
 
 
 @pytest.mark.parametrize(("prerelease", "state"), [(False, "published"), (True, "candidate")])
-def test_notes_that_a_person_wrote_anew_lose_nothing(github, fake, prerelease, state):
+def test_notes_that_a_person_rewrote_lose_nothing(github, fake, prerelease, state):
     """The hidden line went with them: the release itself says what it is, and gets its line back."""
     published(github)
     before = github.releases()[0]
@@ -483,8 +483,8 @@ def test_a_hand_on_the_releases_is_seen(github, fake):
     assert not github.releases()[0].by_hand
 
 
-def test_a_merge_that_github_refuses_is_told(github, fake):
-    """And one that came between is looked at anew."""
+def test_a_merge_that_github_refuses_is_reported(github, fake):
+    """And one that came between is looked at again."""
     judged(github)
     fake.trouble(405, path="merge", message="Required status check is expected.", times=99)
     with pytest.raises(ForgeError, match="does not merge proposal 1 .retrain. after 10 minutes: Requ"):
@@ -501,7 +501,7 @@ def test_a_merge_that_github_refuses_is_told(github, fake):
     assert len(fake.log(fake.refs["heads/main"])) == 2
 
 
-def test_a_schedule_tells_whether_it_runs(github, fake):
+def test_a_schedule_says_whether_it_runs(github, fake):
     """GitHub switches it off after sixty quiet days."""
     fake.workflows |= {"retrain.yml": "active", "watch.yml": "disabled_inactivity"}
     run = {"conclusion": "success", "updated_at": "2026-02-01T00:00:00Z"}

@@ -207,7 +207,7 @@ def test_a_policy_that_cannot_be_read_is_said(tmp_path, text, words):
         (None, "wait", False),
     ],
 )
-def test_while_an_experiment_runs_no_robot_begins_it_anew(tmp_path, challenger, during, waits):
+def test_while_an_experiment_runs_no_robot_begins_it_again(tmp_path, challenger, during, waits):
     """Else each night would; the challenger itself may land."""
     verdict, now = read_verdict(written(tmp_path)), Live(Slot(OLD, DIGEST[OLD]), challenger)
     policy = Policy("always", 0.1, during)
@@ -217,7 +217,7 @@ def test_while_an_experiment_runs_no_robot_begins_it_anew(tmp_path, challenger, 
 
 
 def test_earlier_verdicts_are_folded_below_the_newest():
-    """One comment tells the nights."""
+    """One comment lists the nights."""
     first = with_earlier("## ❌ REJECT\n\nWorse.\n\n| a table |\n", None)
     second = with_earlier("## ⏸️ HOLD\n\nToo few rows.\n", first)
     third = with_earlier("## ✅ PROMOTE\n\nBetter.\n", second)

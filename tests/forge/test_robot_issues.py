@@ -1,4 +1,4 @@
-"""An alert that people edited is still the one alert: found, put back, answered; a copy of it is none."""
+"""An alert that people edited is still the one alert: found, put back, answered; a copy of it is not."""
 
 import json
 from copy import deepcopy
@@ -246,7 +246,7 @@ def test_a_copy_by_a_person_is_not_believed(fake, association, line):
 
 
 def test_a_robot_of_another_kind_opens_no_alert(fake):
-    """Neither by a title of its own, nor by the title of one of ours."""
+    """Neither by its own title, nor by the title of one of ours."""
     github, _ = incident(fake)
     fake.tokens["other"] = (None, {"login": "helpful[bot]", "type": "Bot"}, "NONE")
     for title in ("Update numpy", "Rolled back from x", "Scorers: errors beyond limits"):

@@ -1,4 +1,4 @@
-"""When live.toml and the releases tell different stories, as tables."""
+"""When live.toml and the releases disagree, as tables."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta

@@ -325,10 +325,10 @@ def by_hand(gesture, n):
 
 
 def experiment(world):
-    deed = SlotChange("end-experiment", "End the experiment: it lost", "it lost", True)
+    change = SlotChange("end-experiment", "End the experiment: it lost", "it lost", True)
     split = split_of(world.forge().history(LIVE))
     if split:
-        _propose(world.forge(), deed, split)
+        _propose(world.forge(), change, split)
 
 
 GESTURES = {

@@ -80,7 +80,7 @@ def test_every_role_is_brought(stored, store, bundles):
     assert sorted(path.name for path in (store / "bundles").iterdir()) == [bundle.name for bundle in bundles]
 
 
-def test_a_damaged_copy_is_brought_anew(stored, store, bundles):
+def test_a_damaged_copy_is_fetched_again(stored, store, bundles):
     """The bytes are looked at each time."""
     make_live(stored, champion=slot(bundles[0]))
     sync(stored, store)

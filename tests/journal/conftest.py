@@ -58,7 +58,7 @@ def answer():
 
 @pytest.fixture(scope="session")
 def s3_server(tmp_path_factory):
-    """Address of a server of S3 in a process of its own."""
+    """Address of a server of S3 in its own process."""
     own = ROOT / ".venv/s3/bin/moto_server"
     command = str(own) if own.exists() else shutil.which("moto_server")
     if not command:

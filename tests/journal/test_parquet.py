@@ -1,4 +1,4 @@
-"""What is put away is what was written, to the last torn line."""
+"""What is converted is what was written, to the last torn line."""
 
 import json
 import subprocess

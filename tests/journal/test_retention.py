@@ -1,4 +1,4 @@
-"""What is old goes and is told; what has not arrived where it is shipped to stays."""
+"""What is old is deleted and recorded; what has not arrived where it is shipped to stays."""
 
 import json
 import os
@@ -38,7 +38,7 @@ def test_days_before_the_last_ones_go(three_days, journal):
     assert not (journal / "day=2026-02-28").exists()
 
 
-def test_what_was_deleted_is_told(three_days, journal):
+def test_what_was_deleted_is_recorded(three_days, journal):
     """In a log that stays."""
     prune(journal, 10, NOW)
     prune(journal, 9, NOW)

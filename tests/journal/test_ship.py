@@ -179,7 +179,7 @@ def test_a_deletion_that_fails_is_reported_and_ends_no_run(put, answer, journal,
     assert here(journal) == {}
 
 
-def test_the_command_goes_on_until_it_is_told_to_stop(put, answer, journal, to):
+def test_the_command_goes_on_until_it_is_stopped(put, answer, journal, to):
     """`python -m archive ship --every 0.1` beside a scorer; killed by force, a second one takes over."""
     command = [sys.executable, "-m", "archive", "ship", "--journal", str(journal), "--to", to, "--every", "0.1"]
     codes = []
@@ -198,7 +198,7 @@ def test_the_command_goes_on_until_it_is_told_to_stop(put, answer, journal, to):
     assert there(to) == here(journal)
 
 
-def test_told_to_stop_it_sends_what_was_closed_last(put, answer, journal, tmp_path):
+def test_when_stopped_it_sends_what_was_closed_last(put, answer, journal, tmp_path):
     """A pod ends: the scorer closes its files, then what ships them is stopped."""
     to = f"file://{tmp_path}/far/journal"
     command = [sys.executable, "-m", "archive", "ship", "--journal", str(journal), "--to", to, "--every", "600"]

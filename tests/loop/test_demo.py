@@ -21,7 +21,7 @@ STOPPED = 130
 
 
 def start(root, folder):
-    """The demo, in a process group of its own, as a terminal starts it."""
+    """The demo, in its own process group, as a terminal starts it."""
     return subprocess.Popen(
         [sys.executable, "-m", "tests.loop", "--folder", str(folder)],
         cwd=root,
@@ -93,7 +93,7 @@ def test_two_do_not_share_a_folder(root, tmp_path):
     assert (folder / "mine").read_text() == "kept"
 
 
-def test_it_begins_anew_and_removes_only_what_it_made(tmp_path):
+def test_it_begins_again_and_removes_only_what_it_made(tmp_path):
     """Somebody may have put something beside it."""
     for name in ("forge", "journal", "site", "notes"):
         (tmp_path / name).mkdir()

@@ -21,7 +21,7 @@ from model.loaded_columns import plain
 class Answers:
     """What came back for the rows of one stretch of time."""
 
-    ids: dict[str, Any] = field(default_factory=dict)  # id of an answer -> the truth to tell later
+    ids: dict[str, Any] = field(default_factory=dict)  # id of an answer -> the outcome to report later
     versions: Counter[str] = field(default_factory=Counter)
     first_seen: dict[str, float] = field(default_factory=dict)  # version -> time.monotonic()
     failed: list[str] = field(default_factory=list)

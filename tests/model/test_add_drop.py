@@ -135,7 +135,7 @@ def test_what_cannot_be_edited_is_said(recipe, text, words):
         add(text, contract, Feature("x", "number"))
 
 
-def test_who_uses_it_is_told(recipe, tmp_path):
+def test_who_uses_it_is_printed(recipe, tmp_path):
     """Slices, what is waived for it or expected of it, and whoever sends it."""
     contract = read_recipe(recipe).CONTRACT
     waivers, expected = tmp_path / "waivers.toml", tmp_path / "expected.toml"

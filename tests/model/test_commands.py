@@ -215,7 +215,9 @@ BAD = {
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_what_cannot_be_learnt_from_is_said_and_nothing_is_stored(retrain, forge, recipes, tmp_path, capsys, name):
+def test_data_that_cannot_be_trained_on_is_refused_and_nothing_is_stored(
+    retrain, forge, recipes, tmp_path, capsys, name
+):
     """Exit code 5; the forge is as it was."""
     more, words = BAD[name]
 

@@ -64,7 +64,7 @@ def build(recipes):
 
 
 def test_every_recipe_beside_the_tests_has_a_core_that_serves(fitted, build, tmp_path):
-    """The same bits as the full graph's, of its own trial and of the holdout."""
+    """The same bits as the full graph's, on the trial rows and on the holdout."""
     folder = export(fitted, build, tmp_path, 1e-5)
     cored, full = Bundle.load(folder), Bundle.load(folder, core=False)
     rows = trial(fitted.contract, categories_of(fitted), cored.manifest["golden"]["rows"])

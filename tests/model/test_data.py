@@ -1,4 +1,4 @@
-"""Rows are checked against the contract and split by time before anything learns from them."""
+"""Rows are checked against the contract and split by time before a model is trained."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -299,7 +299,7 @@ def test_whatever_is_wrong_with_columns_the_values_of_the_others_are_checked(bro
 
 @pytest.mark.parametrize("holdout", [None, timedelta(days=2), timedelta(hours=30)])
 def test_every_holdout_row_is_later_than_every_training_row(holdout):
-    """What is judged with was never learnt from."""
+    """No row of the holdout was trained on."""
     checked = check(rows(), CONTRACT, START, END)
     split = split_by_time(checked, CONTRACT, holdout)
 
@@ -308,7 +308,7 @@ def test_every_holdout_row_is_later_than_every_training_row(holdout):
 
 
 def test_a_target_with_one_class_is_refused():
-    """There is nothing to tell apart."""
+    """There are no two classes."""
     checked = check(rows().assign(y=True), CONTRACT, START, END)
 
     with pytest.raises(DataError, match="have no y of False"):
@@ -316,7 +316,7 @@ def test_a_target_with_one_class_is_refused():
 
 
 def test_a_holdout_longer_than_the_data_is_refused():
-    """There is nothing to learn from."""
+    """There is nothing to train on."""
     checked = check(rows(), CONTRACT, START, END)
 
     with pytest.raises(DataError, match="no rows to train on"):
@@ -331,7 +331,7 @@ def test_model_inputs_are_float32_and_strings_without_a_null():
     assert set(inputs["city"]) == {"", "Graz"}
 
 
-def test_the_fingerprint_tells_one_changed_value():
+def test_the_fingerprint_shows_one_changed_value():
     """And is the same for the same rows."""
     one, other = rows(), rows()
     assert fingerprint(one) == fingerprint(other)

@@ -71,7 +71,7 @@ def test_a_bundle_is_what_the_scorer_loads(fitted, build, tmp_path):
 
 
 def test_training_twice_gives_the_same_digest_at_another_time_too(fitted, build, recipes, tmp_path):
-    """The digest covers the content, not when or by whom it was made."""
+    """The digest covers the content, not when it was made, nor its author."""
     again = train(read_recipe(recipes / f"{fitted.contract.name}.py"), TODAY)
     later = replace(build, made_at=datetime(2026, 3, 1, tzinfo=UTC), commit="other")
     one, other = export(fitted, build, tmp_path, 1e-5), export(again, later, tmp_path, 1e-5)

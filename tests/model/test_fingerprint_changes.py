@@ -213,7 +213,7 @@ def test_a_change_upstream_is_named_with_its_day(fault):
 
 @pytest.mark.parametrize("seed", range(3))
 def test_a_week_like_any_other_is_not_accused(seed):
-    """Noise is none of them, whatever the dice."""
+    """Noise is no fault, whatever the seed."""
     new = source_of(rows(seed), CONTRACT, CANDIDATE)
 
     assert changes(before(seed), new, f"{CHAMPION:%Y-%m-%d}", LIMITS) == []
@@ -221,7 +221,7 @@ def test_a_week_like_any_other_is_not_accused(seed):
 
 
 def test_a_day_of_fog_is_no_other_unit():
-    """A number may be a few times smaller for a day or two; a hundred times is told at once."""
+    """A number may be a few times smaller for a day or two; a hundred times is reported at once."""
     assert changes_of(spoilt("price", lambda x: x / 9, day=26)) == []
     assert [each[0] for each in changes_of(spoilt("price", lambda x: x * 100, day=27))] == ["units"]
 
@@ -241,12 +241,12 @@ def test_rows_that_come_an_hour_late_have_not_stopped():
     assert [each.kind for each in found if each.kind == "stopped"] == []
 
 
-def test_without_an_older_fingerprint_its_own_days_tell():
+def test_without_an_older_fingerprint_its_own_days_show_it():
     """The first of all, or an older bundle."""
     assert ("units", "2026-02-24") in {each[:2] for each in changes_of(FAULTS["cents"][0], old=False)}
 
 
-def test_a_change_of_the_last_training_is_not_told_again():
+def test_a_change_of_the_last_training_is_not_reported_again():
     """The champion knows it."""
     assert changes_of(spoilt("channel", lambda x: x.replace("web", "www"), day=18)) == []
 
@@ -273,7 +273,7 @@ def test_fields_that_came_went_or_are_of_another_kind_are_named():
     ]
 
 
-def test_of_a_private_field_no_value_is_told():
+def test_of_a_private_field_no_value_is_shown():
     """Only what kind it is, and how much of it is missing."""
     found = source_of(rows(), CONTRACT, CANDIDATE)["fields"]["secret"]
 

@@ -52,7 +52,7 @@ def loans():
             "Region": random.choice(["Nord", "Süd", "Ost"], n),
             "score": random.normal(600, 80, n).round(),
             "income": np.where(random.random(n) < 0.1, np.nan, random.lognormal(10, 0.5, n).round()),
-            "remarks": [f"a text of its own, number {number}" for number in range(n)],
+            "remarks": [f"another text, number {number}" for number in range(n)],
             "defaulted": random.choice(["no", "yes"], n, p=[0.8, 0.2]),
         }
     )

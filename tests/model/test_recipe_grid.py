@@ -552,7 +552,7 @@ def test_functions_of_a_recipe_that_fail_are_named(run, after, name, cure):
 MODULE = {
     "a dataclass whose annotations are text": "@dataclass\nclass Row:\n    size: 'int' = 3",
     "pickle": "import pickle\nclass Row: pass\npickle.dumps(Row())",
-    "a function of its own in other processes": """
+    "its own function in other processes": """
 def score(made, rows, truth): return float((made.predict(rows) == truth).mean())
 made = estimator
 def estimator():

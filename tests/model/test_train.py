@@ -28,7 +28,7 @@ def altered(recipes, tmp_path, more, name="altered.py"):
 
 
 @pytest.mark.parametrize("name", ["buys", "tariff", "basket"])
-def test_a_recipe_of_each_task_learns_something(recipes, name):
+def test_a_recipe_of_each_task_predicts_better_than_chance(recipes, name):
     """Binary, multiclass and regression go through the same code."""
     fitted = train(read_recipe(recipes / f"{name}.py"), TODAY)
 
@@ -36,7 +36,7 @@ def test_a_recipe_of_each_task_learns_something(recipes, name):
     assert fitted.metrics.get("r2", 1) > 0.3
 
 
-def test_the_default_recipe_learns_from_laguardia_alone_until_april():
+def test_the_default_recipe_is_trained_on_laguardia_alone_until_april():
     """Newark and Kennedy come in as new segments on 8 April."""
     recipe = read_recipe(Path("model/recipe.py"))
     before = recipe.load(*recipe.window(date(2013, 4, 1)))
@@ -95,7 +95,7 @@ def test_a_recipe_that_is_not_there_says_what_to_type(tmp_path):
         ("\ndef estimator(): return object()\n", r"estimator\(\) returned object; expected a scikit-learn estimator"),
     ],
 )
-def test_a_recipe_that_raises_is_told_with_the_line(recipes, tmp_path, more, words):
+def test_a_recipe_that_raises_is_reported_with_the_line(recipes, tmp_path, more, words):
     """Which of its functions, which error, which line."""
     with pytest.raises(RecipeError, match=words + r".*\(\w+.py:\d+\)"):
         train(altered(recipes, tmp_path, more), TODAY)
@@ -111,7 +111,7 @@ def test_a_recipe_that_raises_is_told_with_the_line(recipes, tmp_path, more, wor
         ("rows.assign(bought='no')", DataError, "have no bought of yes"),
     ],
 )
-def test_data_that_cannot_be_learnt_from_is_refused(recipes, tmp_path, change, error, words):
+def test_data_that_cannot_be_trained_on_is_refused(recipes, tmp_path, change, error, words):
     """With what is wrong with it."""
     more = f"\nwhole = load\ndef load(start, end):\n    rows = whole(start, end)\n    return {change}\n"
 
@@ -148,9 +148,9 @@ def test_what_is_wrong_with_the_rows_is_said_with_the_line_of_the_field(recipes,
         train(recipe, TODAY)
 
 
-@pytest.mark.parametrize(("splitter", "learnt", "changes"), [("best", 3, False), ("random", 4, True)])
-def test_where_no_seed_matters_nothing_is_learnt_twice(splitter, learnt, changes):
-    """A few rows tell; where it does matter, the second model learns from all rows."""
+@pytest.mark.parametrize(("splitter", "fits", "changes"), [("best", 3, False), ("random", 4, True)])
+def test_where_no_seed_matters_nothing_is_trained_twice(splitter, fits, changes):
+    """A few rows show it; where it does matter, the second model is trained on all rows."""
     values = pd.Series(range(3 * PROBE))
     at = pd.Timestamp("2026-01-01", tz="UTC") + pd.to_timedelta(values, unit="min")
     sizes = []
@@ -188,7 +188,7 @@ def test_where_no_seed_matters_nothing_is_learnt_twice(splitter, learnt, changes
     unstable = train(recipe, TODAY, refit=False).unstable
 
     assert sizes[1:3] == [PROBE, PROBE]
-    assert len(sizes) == learnt
+    assert len(sizes) == fits
     assert (unstable > 0) == changes
 
 

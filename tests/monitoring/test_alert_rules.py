@@ -83,12 +83,12 @@ def test_pages_come_before_what_lasts(rules):
     assert assess(signals, [], rules).breaching[0].startswith("estimated")
 
 
-def test_what_cannot_be_told_yet_keeps_nothing_open(rules):
+def test_what_cannot_be_evaluated_yet_keeps_nothing_open(rules):
     """Nothing is broken: there are not enough days."""
     assert assess(series("..."), [Unknown("row_rate", "later", yet=True)], rules).state == "quiet"
 
 
-def test_a_kind_that_does_not_open_an_alert_is_only_told(rules):
+def test_a_kind_that_does_not_open_an_alert_is_only_reported(rules):
     """One feature that moves need not harm."""
     only = series("#####", "univariate_drift", "wind", severity="digest")
 
@@ -128,7 +128,7 @@ def test_every_opening_series_must_be_quiet(rules):
     [("..####", "2026-01-03"), ("##..####", "2026-01-05"), ("#.####", "2026-01-01"), ("#####", "2026-01-01")],
 )
 def test_a_spell_has_a_first_day(marks, since):
-    """One quiet day in between does not begin it anew."""
+    """One quiet day in between does not begin it again."""
     assert breach_start(series(marks)) == since
 
 

@@ -1,4 +1,4 @@
-"""The rows that came in against the fingerprint of what was learnt from."""
+"""The rows that came in against the fingerprint of the training rows."""
 
 from datetime import UTC, datetime
 
@@ -22,7 +22,7 @@ CONTRACT = Contract(
     key="who",
     time="at",
 )
-LEARNT = datetime(2026, 2, 21, tzinfo=UTC)
+TRAINED = datetime(2026, 2, 21, tzinfo=UTC)
 NOW = datetime(2026, 3, 3, tzinfo=UTC)
 
 
@@ -40,15 +40,15 @@ def rows(start, end, many=10):
 
 @pytest.fixture(scope="module")
 def manifest():
-    learnt = rows("2026-02-01", "2026-02-21")
-    return {"data": {"source": source_of(learnt, CONTRACT, LEARNT)}}
+    trained = rows("2026-02-01", "2026-02-21")
+    return {"data": {"source": source_of(trained, CONTRACT, TRAINED)}}
 
 
 def changes_of(came, manifest, limits, until=NOW):
     return [str(change) for change in upstream_changes(came, CONTRACT, manifest, limits, until)]
 
 
-def test_rows_as_they_were_learnt_from_say_nothing(manifest, limits):
+def test_rows_like_those_of_training_say_nothing(manifest, limits):
     """Nor do fewer of them: an arm sees its share."""
     assert changes_of(rows("2026-02-21", "2026-03-03"), manifest, limits) == []
     assert changes_of(rows("2026-02-21", "2026-03-03").iloc[::3], manifest, limits) == []

@@ -207,7 +207,7 @@ def test_what_cannot_be_watched_is_said_and_changes_no_incident(
 
 
 def test_a_watch_that_is_blind_says_so_once_and_that_it_sees_again(watch, forge, buys, journal, clock):
-    """No journal, then no rows for long, then rows: issues of its own, and none of the model's."""
+    """No journal, then no rows for long, then rows: their own issues, and none of the model's."""
     assert watch() == NO_WATCH
     answers, outcomes = answered(buys, QUIET, 6)
     write(journal, answers[::10], outcomes[::10])

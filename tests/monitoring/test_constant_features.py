@@ -63,12 +63,12 @@ def watched(forge, buys, journal, root, tmp_path):
         path = tmp_path / "rules.toml"
         text = (root / "checks/thresholds.toml").read_text()
         if as_issue == "univariate_drift":  # it takes the place of the score's drift
-            for tier, kind, other in (
+            for severity, kind, other in (
                 ("issue", "score_drift", "univariate_drift"),
                 ("digest", "univariate_drift", "score_drift"),
             ):
-                assert f'{tier} = ["{kind}"' in text
-                text = text.replace(f'{tier} = ["{kind}"', f'{tier} = ["{other}"')
+                assert f'{severity} = ["{kind}"' in text
+                text = text.replace(f'{severity} = ["{kind}"', f'{severity} = ["{other}"')
         path.write_text(text)
         write(journal, *answered(buys, date(2026, 2, 20), 10, change=change))
         words = ["watch", "--forge", forge.root, "--journal", journal, "--out", tmp_path / "runs"]

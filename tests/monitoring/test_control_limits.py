@@ -72,7 +72,7 @@ def test_a_smaller_budget_means_wider_limits():
 
 
 def test_a_series_of_few_odd_days_hardly_widens_the_others_limits():
-    """A share that is nearly always 0 and sometimes much has a tail of its own."""
+    """A share that is nearly always 0 and sometimes much has its own tail."""
     random = np.random.default_rng(1)
     plain = stream(random, 56, "plain")[0]
     odd = np.where(random.random((56, 6)) < 0.05, random.gamma(2.0, size=(56, 6)), 0.0)

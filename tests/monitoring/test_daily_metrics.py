@@ -15,7 +15,7 @@ from tests.monitoring.conftest import answered, reading, write
 
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, 9999))
-def test_they_are_scikit_learns(seed):
+def test_they_are_those_of_sklearn(seed):
     """With ties, and for two and three classes."""
     random = np.random.default_rng(seed)
     truth = random.integers(0, 2, 80).astype(float)

@@ -1,4 +1,4 @@
-"""Influence: the share of the score's variance that one feature tells."""
+"""Influence: the share of the score's variance that one feature explains."""
 
 import numpy as np
 import pandas as pd
@@ -17,8 +17,8 @@ CONTRACT = Contract(
 )
 
 
-def test_each_feature_tells_its_share():
-    """A number through its tenths, a category through its values; noise tells nothing."""
+def test_each_feature_explains_its_share():
+    """A number through its tenths, a category through its values; noise explains nothing."""
     random = np.random.default_rng(1)
     much, none = random.normal(size=(2, 4000))
     kind = random.choice(["a", "b", "c"], 4000)
@@ -30,8 +30,8 @@ def test_each_feature_tells_its_share():
     assert found["none"] < 0.005
 
 
-def test_a_category_of_few_rows_tells_nothing_by_itself():
-    """A name for every row would else tell all."""
+def test_a_category_of_few_rows_explains_nothing_by_itself():
+    """A name for every row would else explain all."""
     random = np.random.default_rng(1)
     frame = pd.DataFrame({"kind": [f"n{n}" for n in range(500)], "score": random.normal(size=500)})
 

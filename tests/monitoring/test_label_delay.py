@@ -33,7 +33,7 @@ def test_no_label_yet_is_never_a_negative():
     assert bias(frame, CONTRACT, 1, 1)[0].value == pytest.approx(0.25 - 1.0)
 
 
-def test_bias_is_told_by_slice_where_rows_suffice():
+def test_bias_is_reported_by_slice_where_rows_suffice():
     """A slice's day with fewer rows has no verdict."""
     found = bias(rows(days=1, y=[1.0, 0.0, 1.0, 0.0]), CONTRACT, 1, 2)
 
@@ -47,7 +47,7 @@ def leaning(scores, y):
     return [each.value for each in found if each.metric == "share_by_score"]
 
 
-def test_bias_that_grows_with_the_score_is_told():
+def test_bias_that_grows_with_the_score_is_reported():
     """Scores that promise twice the difference that outcomes have are off by half of it on either side."""
     promised = np.tile([0.25, 0.75], 2)
 

@@ -34,7 +34,7 @@ def test_where_the_folder_has_none_it_is_what_the_last_run_left_elsewhere(tmp_pa
 
 
 def test_a_later_runs_word_on_a_day_is_the_last():
-    """Outcomes come late, and limits are solved anew."""
+    """Outcomes come late, and limits are solved again."""
     found = Series().updated("v", [SIGNAL], [Day("v", "2026-02-20", 9, 3, {})], {})
     found = found.updated("v", [replace(SIGNAL, value=0.7)], [Day("v", "2026-02-20", 9, 8, {})], {"n": 2})
 

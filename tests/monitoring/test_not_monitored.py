@@ -61,7 +61,7 @@ ODD = {
 }
 
 
-#: Where a task has a way of its own to look at it.
+#: Where a task has its own way to look at it.
 OF_TASKS = ["a category that is always missing", "outcomes of one class", "a constant score", "one row"]
 CASES = [("binary", odd) for odd in ODD]
 CASES += [(task, odd) for task in ("multiclass", "regression") for odd in OF_TASKS]

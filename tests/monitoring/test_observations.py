@@ -78,7 +78,7 @@ def test_a_cause_has_a_fingerprint_whatever_the_day_the_version_and_the_metric(r
     assert weather.summary == "missing values share wind: 2.000 on 2026-01-07; usual 0.400, limit 1.000"
 
 
-def test_where_the_level_is_the_alarm_it_is_told_and_else_it_is_not(rules):
+def test_where_the_level_is_the_alarm_it_is_reported_and_else_it_is_not(rules):
     """No day is beyond its limit: what lasts is."""
     low = [replace(s, level=1.2) for s in series(".......")]
     (cause,) = seen(low, rules).findings().causes
@@ -93,7 +93,7 @@ def test_the_digests_signals_are_no_cause(rules):
     assert (findings.causes, findings.evaluated, findings.last_breach) == ((), {}, {})
 
 
-def test_a_look_tells_what_was_judged_what_stirred_and_what_became_live(rules):
+def test_a_report_has_what_was_evaluated_what_moved_and_what_became_live(rules):
     """And what could not be watched; what will be is not broken."""
     unknown = [Unknown("score_drift wind", "ValueError", crashed=True), Unknown("row_rate", "soon", yet=True)]
     findings = seen(series("..#...."), rules, unknown).findings()
@@ -104,7 +104,7 @@ def test_a_look_tells_what_was_judged_what_stirred_and_what_became_live(rules):
     assert findings.deployments == (("2026-01-04T03:17", "v1 went live: model v1"),)
 
 
-def test_title_and_body_tell_a_person_all(rules):
+def test_title_and_body_say_all(rules):
     """What moved, how sure, what it costs, why, in figures and as a chart."""
     signals = (
         series("....###")
@@ -156,7 +156,7 @@ def test_performance_has_its_interval_from_enough_days(rules):
     )
 
 
-def test_nothing_seen_can_be_told(rules):
+def test_that_nothing_was_seen_is_reported(rules):
     """No rows, no day, no division by zero."""
     found = seen([], rules, rows=0, labelled=0)
     _, words = found.issue_text(found.findings(), IncidentState(), "inactive", "no day could be evaluated")

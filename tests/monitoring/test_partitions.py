@@ -1,4 +1,4 @@
-"""A journal that was put away reads as it did before: the same rows, from as little as is needed."""
+"""A journal that was converted reads as it did before: the same rows, from as little as is needed."""
 
 import json
 from datetime import date
@@ -68,7 +68,7 @@ class Watched:
         return sorted({name[4:14] for name in self.opened if f"kind={kind}" in name})
 
 
-@pytest.mark.parametrize("whole", [True, False], ids=["all put away", "half of it"])
+@pytest.mark.parametrize("whole", [True, False], ids=["all converted", "half of it"])
 def test_the_frame_is_the_same_from_json_and_from_parquet(each, journal, tmp_path, whole):
     """And so is what is odd about it, and from behind a URL."""
     answers, outcomes = answered(each, MONDAY, 4)

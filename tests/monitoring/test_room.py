@@ -61,7 +61,7 @@ def story():
     return quarter()
 
 
-def test_latency_is_told_in_milliseconds_and_errors_as_a_share(story):
+def test_latency_is_shown_in_milliseconds_and_errors_as_a_share(story):
     """Charts of how the scorers answered stand among the others."""
     signals = [
         Signal(kind, metric, "", "2026-09-01", value, usual, None, limit, 1000, severity="page")
@@ -136,7 +136,7 @@ def test_scorers_that_cannot_follow_are_on_the_first_screen(story):
     assert unfollowed(replace(after, context=replace(context, at="2999-01-02T12:00Z"))) == []  # not over
 
 
-def test_it_tells_what_served_when_by_arm(story):
+def test_it_shows_what_served_when_by_arm(story):
     """From every change of live.toml: who had which arm, since when, until when."""
     spans = [(s.role, s.version, s.since[:10], s.until[:10], s.how) for s in story.spans]
 
@@ -226,7 +226,7 @@ def test_a_digest_is_no_open_incident(story):
     assert summary(both) == summary(story)
 
 
-def test_incidents_and_experiments_are_told_apart(story):
+def test_incidents_and_experiments_are_distinguished(story):
     """An incident with its days and its peak, an experiment with its sequence."""
     words = page(story)
 
@@ -345,7 +345,7 @@ def test_a_report_is_read_as_it_was_written():
 
 
 def test_a_verdict_is_known_by_its_first_words():
-    """The decision, the sentence, the candidate; another text is none."""
+    """The decision, the sentence, the candidate; another text is not one."""
     found = verdict_in("Withdrawn: odd\n\n" + report("PROMOTE", OLD, "Every rule holds."))
 
     assert (found.decision, found.sentence, found.version) == ("PROMOTE", "Every rule holds.", OLD)
@@ -353,7 +353,7 @@ def test_a_verdict_is_known_by_its_first_words():
 
 
 def test_the_drills_score_is_read_or_it_is_said_why_not(tmp_path):
-    """From its file, where there is one; else the newest report tells it."""
+    """From its file, where there is one; else from the newest report."""
     path = tmp_path / "drill.json"
     assert read_drill(path) == ("", "")
     path.write_text('{"when": "2026-10-01", "sentence": "1 of 1"}')

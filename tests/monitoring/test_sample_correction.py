@@ -1,4 +1,4 @@
-"""What is counted of all rows is what the rows say; a sample stands for them, and says so."""
+"""What is counted of all rows is what the rows say; a sample estimates them, and says so."""
 
 from datetime import date
 from typing import ClassVar
@@ -43,8 +43,8 @@ def spoilt(answers, contract):
     return answers
 
 
-def told_by_rows(window, made):
-    """The measures that counts can tell, from the rows one by one."""
+def from_rows(window, made):
+    """The measures that counts give, from the rows one by one."""
     rows, contract = window.rows, made.contract
     days = days_of(rows, contract.time)
     features = [f for f in contract.features if f.name in rows]
@@ -59,14 +59,14 @@ def told_by_rows(window, made):
 
 
 @pytest.mark.parametrize("whole", [True, False], ids=["columns", "segments"])
-def test_counts_tell_what_the_rows_tell(each, journal, whole):
+def test_counts_give_what_the_rows_give(each, journal, whole):
     """Missing values, categories never seen, means: each day, each column."""
     answers, outcomes = answered(each, MONDAY, 4)
     write(journal, spoilt(answers, each.contract), outcomes)
     if whole:
         put_away(journal)
     window = read_window(journal, reading(each), 21)
-    before = list(told_by_rows(window, each))
+    before = list(from_rows(window, each))
     after = counted(before, window.counts, 1, each.reference)
 
     assert {m.kind for m in before if m.value > 0} >= {"score_drift"}
@@ -146,7 +146,7 @@ def test_what_is_kept_goes_with_its_day(made, journal, tmp_path):
 
 
 def test_what_is_kept_goes_when_no_run_looks_back_so_far(made, journal, tmp_path):
-    """Else it would grow with each day; a look further back reads it anew."""
+    """Else it would grow with each day; a look further back reads it again."""
     buys, kept = made("binary"), tmp_path / "kept"
     write(journal, *answered(buys, MONDAY, 12))
     put_away(journal)

@@ -1,4 +1,4 @@
-"""How the scorers answered, from their own counts: a slow release is an incident, a quiet month is none."""
+"""How the scorers answered, from their own counts: a slow release is an incident, a quiet month is not."""
 
 import json
 import math
@@ -102,7 +102,7 @@ def beyond(signals):
     ],
 )
 def test_a_quantile_lies_within_its_bucket(seconds, share, expected):
-    """As Prometheus tells it of bounds that grow by factors."""
+    """As Prometheus interpolates bounds that grow by factors."""
     assert quantile(seconds, share) == pytest.approx(expected, nan_ok=True)
 
 
@@ -201,7 +201,7 @@ def test_a_quiet_month_is_quiet(journal, rules):
 
 
 def test_a_slow_release_is_seen_on_its_first_day(journal, rules):
-    """It has no better days of its own: it is held against those of the version before."""
+    """It has no better days itself: it is held against those of the version before."""
     write(journal, [*month(release=33), line(day(33), OLD)])
     signals, found = judged(journal, rules, NEW)
 
@@ -215,7 +215,7 @@ def test_a_slow_release_is_seen_on_its_first_day(journal, rules):
 
 
 def test_requests_that_fail_are_seen(journal, rules):
-    """Though none of them has an answer whose time could be told."""
+    """Though none of them has an answer whose time is known."""
     lines = [*month(33), *(line(day(n), answers=(0,) * 8, failed=1000) for n in (33, 34))]
     write(journal, lines)
     signals, _ = judged(journal, rules, OLD)
@@ -250,7 +250,7 @@ def test_what_was_slow_before_a_release_is_not_the_releases_fault(journal, rules
         "faster",
     ],
 )
-def test_a_trifle_is_no_alarm(journal, rules, change, beyond_limits):
+def test_a_small_change_is_no_alarm(journal, rules, change, beyond_limits):
     """Twice as long as a millisecond and a half is fast, and nobody minds what is faster than usual."""
     write(journal, month(release=33, slow=change))
     loose = replace(rules, min_slow=2.5)

@@ -76,7 +76,7 @@ def test_what_a_scorer_exposes_is_read():
     ],
 )
 def test_only_what_came_between_two_looks_counts(before, after, words):
-    """And only where enough was asked to tell."""
+    """And only where enough requests came."""
     found = alarms_between(before, after, NEW, RULES)
 
     assert [each.details for each in found] == words

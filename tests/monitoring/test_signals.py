@@ -23,7 +23,7 @@ SWISS = date(2026, 3, 2)
 
 
 def seen(made, folder, rules, *arguments, **more):
-    """The signals of what was answered, and what could not be told."""
+    """The signals of what was answered, and what could not be evaluated."""
     write(folder, *answered(made, *arguments, **more))
     window = read_window(folder, reading(made), 21)
     signals, unknown, _ = measure_window(window, made.reference, made.contract, made.seen, rules)
@@ -182,7 +182,7 @@ def test_an_empty_window_has_no_signals(made, journal, rules):
     assert measure_window(window, buys.reference, buys.contract, buys.seen, rules) == ([], [], [])
 
 
-def test_a_step_that_crashes_is_something_that_could_not_be_told():
+def test_a_step_that_crashes_is_something_that_could_not_be_evaluated():
     """The others go on."""
     signal = Signal("score_drift", "m", "", "2026-01-01", 1, 1, None, None, 1)
 
@@ -217,7 +217,7 @@ def test_a_signal_is_beyond_its_limit_or_not(value, lower, upper, expected):
         ("row_rate", 1234.5, "1234.500"),
     ],
 )
-def test_a_value_is_told_in_its_unit(kind, value, expected):
+def test_a_value_is_shown_in_its_unit(kind, value, expected):
     """Where it has one."""
     assert Signal(kind, "m", "", "d", value, 0, None, None, 1).formatted(value) == expected
 

@@ -30,7 +30,7 @@ def test_a_new_segment_is_the_slice_that_moved_the_most(made, rows):
 
 
 def test_thin_slices_and_those_that_are_not_there_are_left_out(made, rows):
-    """A handful of rows tells nothing."""
+    """A handful of rows shows nothing."""
     buys = made("binary")
 
     assert slices(buys.reference, rows, buys.contract, 10**6) == []

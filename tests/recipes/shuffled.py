@@ -1,4 +1,4 @@
-"""Another recipe with the labels it learns from shuffled: a join upstream that went wrong.
+"""Another recipe with the training labels shuffled: a join upstream that went wrong.
 
 The rows it is judged with are left as they are. Which recipe: the environment variable ORIGINAL.
 """

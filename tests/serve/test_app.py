@@ -72,7 +72,7 @@ def test_key_and_time_may_be_left_out(client, row, kept):
 
 
 def test_a_website_may_bring_its_own_id(client, row, kept):
-    """The outcome is told by it."""
+    """The outcome is reported by it."""
     assert post(client, "/score", row | {"id": "order-7"}).json["id"] == "order-7"
     assert post(client, "/outcome", {"id": "order-7", "outcome": "yes"}).status_code == 202
     assert kept("outcomes") == [{"id": "order-7", "outcome": "yes", "at": "2026-03-01T12:00:00.000000Z"}]
@@ -223,7 +223,7 @@ def test_an_answer_is_given_although_the_journal_cannot_be_written(store, bundle
     assert client.get("/ready").status_code == 200
 
 
-def test_ready_tells_what_answers_since_when_and_what_was_refused(app, client, store, bundles, clock):
+def test_ready_says_what_answers_since_when_and_what_was_refused(app, client, store, bundles, clock):
     """The old model goes on, and it is said."""
     clock.pass_by(hours=1)
     store.serve(bundles[1])

@@ -1,4 +1,4 @@
-"""Tokens let in who should be, web pages of named origins may ask, everybody else is told why not."""
+"""Tokens let in who should be, web pages of named origins may ask, everybody else is refused with the reason."""
 
 import base64
 import json
@@ -75,7 +75,7 @@ def test_each_of_several_tokens_is_as_good(guarded, row):
 
 
 def test_those_who_look_on_have_tokens_of_their_own(guarded):
-    """Metrics tell of the business; the shop's pages need not see them."""
+    """Metrics are about the business; the shop's pages need not see them."""
     for path in ("/metrics", "/"):
         assert guarded.get(path).status_code == 401
         assert guarded.get(path, headers=bearing(ONE)).status_code == 401
@@ -126,7 +126,7 @@ def test_probes_need_no_token(guarded, path):
     assert guarded.get(path).status_code != 401
 
 
-def test_a_probe_learns_whether_and_who_looks_on_learns_why(guarded):
+def test_a_probe_sees_whether_and_who_has_the_token_sees_why(guarded):
     """Reasons have paths in them."""
     assert guarded.get("/ready").json.keys() == {"ready", "version", "since"}
     assert "journal" in guarded.get("/ready", headers=bearing(WATCHING)).json
@@ -173,7 +173,7 @@ def test_a_file_without_good_tokens_is_refused_without_showing_them(tmp_path, te
 
 
 def test_a_page_of_a_named_origin_may_read_the_answer(guarded, row):
-    """And the preflight tells it so, without a token, for browsers send none."""
+    """And the preflight says so, without a token, for browsers send none."""
     asked = guarded.options("/score", headers={"Origin": SHOP, "Access-Control-Request-Method": "POST"})
     answer = guarded.post("/score", json=row, headers=bearing(ONE) | {"Origin": SHOP, "traceparent": TRACE})
 

@@ -40,7 +40,7 @@ def test_where_the_core_is_off_the_proof_says_so(tmp_path, each_task):
 
 
 def test_without_a_proof_everything_is_tried(proofs, each_task):
-    """A proof that is broken is none; one that was forgotten is none either."""
+    """A proof that is broken does not count; nor does one that was forgotten."""
     proofs.prove(each_task)
     (path,) = (proof for proof in proofs._folder.iterdir())
     path.write_text("{")
@@ -52,7 +52,7 @@ def test_without_a_proof_everything_is_tried(proofs, each_task):
 
 
 def test_a_proof_is_of_a_content(proofs, store, bundles):
-    """What is not what was proven, byte by byte, is tried anew; what has other files is not taken."""
+    """What is not what was proven, byte by byte, is tried again; what has other files is not taken."""
     place = store.put(bundles[0])
     proofs.prove(place)
     manifest = place / "manifest.json"

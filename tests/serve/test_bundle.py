@@ -33,7 +33,7 @@ def edit(folder, change, *, sign=False):
 
 
 def test_bundles_of_every_format_that_was_released_load_for_ever(each_task):
-    """These files are never made anew."""
+    """These files are never made again."""
     bundle = Bundle.load(each_task, evidence=True)
 
     assert bundle.version == each_task.name

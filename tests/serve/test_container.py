@@ -62,7 +62,7 @@ def image(tmp_path):
 
 
 def test_the_dockerfile_has_nothing_that_a_linter_minds():
-    """hadolint, with every rule of its own."""
+    """hadolint, with all its rules."""
     done = subprocess.run([tool("hadolint"), DOCKERFILE], capture_output=True, text=True, check=False)
 
     assert done.returncode == 0, done.stdout
@@ -78,7 +78,7 @@ def test_a_manifest_is_what_kubernetes_describes(manifest):
 
 
 def test_the_image_runs_as_nobody_in_particular():
-    """By number, so that Kubernetes can tell that it is not root."""
+    """By number, so that Kubernetes sees that it is not root."""
     (user,) = instructions("USER")
 
     assert instructions("USER", SHIP) == [user]

@@ -135,7 +135,7 @@ def test_a_core_whose_bytes_changed_is_damage(cored):
 
 
 def test_threads_do_not_share_a_row(cored):
-    """Each has arrays of its own."""
+    """Each has its own arrays."""
     from concurrent.futures import ThreadPoolExecutor
 
     bundle = Bundle.load(cored)

@@ -250,7 +250,7 @@ def test_a_contract_that_the_struct_cannot_say_is_read_the_other_way():
 
 
 def test_a_field_called_id_is_a_field_like_others():
-    """Then a row has no id of its own."""
+    """Then a row has no id."""
     keyed = Contract(
         name="c", task="regression", key="id", time="t", target=Target("y"), features=(Feature("n", "number"),)
     )

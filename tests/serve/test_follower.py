@@ -117,7 +117,7 @@ def test_a_bundle_that_is_put_right_is_taken(follower, store, bundles):
 
 
 def test_nothing_is_live_once_the_live_file_says_so(follower, store, bundles):
-    """In a word of its own, not by saying nothing."""
+    """In its own word, not by saying nothing."""
     store.serve(bundles[0])
     follower.refresh()
     name(store, 'champion = "none"\n')
@@ -152,7 +152,7 @@ def test_looks_at_once_are_one_after_the_other(follower, store, bundles):
 
 
 def test_it_follows_by_itself(follower, store, bundles):
-    """From a thread of its own."""
+    """From its own thread."""
     store.serve(bundles[0])
     follower.follow(0.01)
     try:

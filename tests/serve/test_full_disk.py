@@ -1,4 +1,4 @@
-"""A disk that is really full: rows are answered or refused as the setting says, and all is told."""
+"""A disk that is really full: rows are answered or refused as the setting says, and all is reported."""
 
 import errno
 import json
@@ -21,7 +21,7 @@ ROOM = 32 * 2**10
 
 @pytest.fixture
 def disk(tmp_path):
-    """A folder that is a disk of its own, of some megabytes."""
+    """A folder on its own disk of some megabytes."""
     folder = tmp_path / "a small disk"
     folder.mkdir()
     command = ["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(folder)]
@@ -44,7 +44,7 @@ def fill(disk, room):
                 file.write(bytes(2**16))
         except OSError as error:
             assert error.errno == errno.ENOSPC
-        file.truncate(max(0, file.tell() - room))
+        file.truncate(max(0, file.seek(0, os.SEEK_END) - room))
     return ballast
 
 

@@ -73,7 +73,7 @@ def test_each_task_has_its_own_outputs(store, journal, clock, each_task, row):
         assert sum(found["probabilities"]["data"][:3]) == pytest.approx(1)
 
 
-def test_the_outputs_that_are_wanted_are_the_ones_told(client, row):
+def test_the_outputs_that_are_wanted_are_the_ones_given(client, row):
     """And one that there is not is named."""
     asked = {"inputs": tensors([row]), "outputs": [{"name": "score"}]}
     assert list(outputs(client.post(INFER, json=asked))) == ["score"]
@@ -206,7 +206,7 @@ def test_a_version_is_asked_for_by_name(client, row, bundles):
 
 
 def test_a_version_is_not_asked_for_while_rows_are_divided(client, app, store, bundles, row):
-    """The key says who answers; each row tells who did."""
+    """The key says who answers; each row says who did."""
     text = ""
     for role, bundle, more in (("champion", bundles[0], ""), ("challenger", bundles[1], "share = 0.5")):
         digest = json.loads((store.put(bundle) / "manifest.json").read_text())["digest"]
@@ -228,7 +228,7 @@ def test_a_version_is_not_asked_for_while_rows_are_divided(client, app, store, b
     assert set(found["arm"]["data"]) == {"champion", "challenger"}
 
 
-def test_every_interface_tells_each_task_alike(store, journal, clock, each_task, row):
+def test_every_interface_answers_each_task_alike(store, journal, clock, each_task, row):
     """Labels, probabilities and values too."""
     store.serve(each_task)
     client = create_app(store.folder, journal, follow_every=None, clock=clock).test_client()

@@ -115,7 +115,7 @@ def test_it_swaps_under_load_and_no_request_fails(root, store, journal, tmp_path
     assert {a["id"]: a["version"] for a in answers} == {line["id"]: line["version"] for line in kept("answers")}
 
 
-def test_it_stops_when_told_and_finishes_what_it_began(root, store, journal, tmp_path, bundles, row):
+def test_it_stops_at_a_signal_and_finishes_what_it_began(root, store, journal, tmp_path, bundles, row):
     """SIGTERM, as a service is stopped; exit code 0, the address is gone."""
     store.serve(bundles[0])
     with scorer(root, store.folder, journal, tmp_path) as (process, address):
@@ -163,7 +163,7 @@ def test_several_workers_share_store_and_journal(root, store, journal, tmp_path,
 
 
 def test_a_port_in_use_is_said_with_what_to_type(store, journal, capsys):
-    """And has an exit code of its own."""
+    """And has its own exit code."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         words = ["--store", str(store.folder), "--journal", str(journal), "--port", str(port)]
@@ -287,13 +287,13 @@ def test_slow_clients_hold_up_nobody_and_are_sent_away(root, store, journal, tmp
     assert {answer.split(b"\r\n")[0] for answer in answers} == {b"HTTP/1.1 408 Request Timeout"}
 
 
-@pytest.mark.parametrize("tell", [os.kill, os.killpg], ids=["the server", "its workers, too"])
-def test_readiness_goes_red_before_the_port_closes(root, store, journal, tmp_path, bundles, row, tell):
+@pytest.mark.parametrize("kill", [os.kill, os.killpg], ids=["the server", "its workers, too"])
+def test_readiness_goes_red_before_the_port_closes(root, store, journal, tmp_path, bundles, row, kill):
     """Requests go on being answered meanwhile; a signal that also comes handed on is one signal."""
     store.serve(bundles[0])
     with scorer(root, store.folder, journal, tmp_path, "--drain", "2") as (process, address):
         connection = HTTPConnection(address, timeout=30)
-        tell(process.pid, signal.SIGTERM)
+        kill(process.pid, signal.SIGTERM)
 
         def red():
             connection.request("GET", "/ready")

@@ -177,7 +177,7 @@ def test_every_outcome_is_kept_and_counted(scorer, row, kept):
 
 
 def test_a_trace_is_kept_with_its_answer(scorer, row, kept):
-    """One that is none is not."""
+    """One that is not valid is not."""
     scorer.score(json.dumps(row).encode(), TRACE)
     scorer.score(json.dumps(row).encode(), "00-0-0-00")
 

@@ -388,7 +388,7 @@ def test_the_buckets_of_values_are_round_and_hold_them(each_task):
         assert (bounds[0], bounds[-1]) == (0.05, 1.0)
 
 
-def test_the_scorer_tells_what_it_did(client, row, bundles, journal, app):
+def test_the_scorer_reports_what_it_did(client, row, bundles, journal, app):
     """Every route by its rule, statuses, missing and unseen values, the model and its age."""
     client.post("/score", json=row | {"age": None, "country": "CH"})
     client.post("/score", json=[row, row])

@@ -1,4 +1,4 @@
-"""What a worker counts goes to the journal, now and then: all that /metrics tells, once."""
+"""What a worker counts goes to the journal, now and then: all that /metrics has, once."""
 
 import os
 import shutil
@@ -56,7 +56,7 @@ def worker(clock):
     ids=["soon", "after minutes", "the last", "a new champion", "set back", "another day"],
 )
 def test_a_line_comes_in_time_and_with_whatever_a_line_is_about(worker, clock, passes, change, last, expected):
-    """Minutes, a day, a champion, the end: each has lines of its own."""
+    """Minutes, a day, a champion, the end: each has its own lines."""
     worker.count()
     clock.pass_by(**passes)
     worker.version = change or worker.version
@@ -136,7 +136,7 @@ def test_only_what_is_asked_of_a_model_is_a_request(worker, clock, route, counts
 
 
 def test_counts_that_cannot_be_kept_are_no_answers_that_were_lost(journal, clock, capsys):
-    """Of /ready and the policy; that the journal cannot be written is told all the same."""
+    """Of /ready and the policy; that the journal cannot be written is reported all the same."""
     journal.write_text("")
     writing = Journal(journal, clock)
 
@@ -179,7 +179,7 @@ def test_a_scorer_has_its_lines_from_the_start_to_the_end(app, client, row, kept
 
 
 def test_a_worker_keeps_no_line_of_what_the_one_before_it_counted(tmp_path, clock):
-    """Whose file it took over: that one has lines of its own."""
+    """Whose file it took over: that one has its own lines."""
     for count in (3, 2):
         metrics, worker = Metrics(tmp_path), Worker(clock)
         service = Service(metrics.served, worker.keep, lambda: "v1", clock)

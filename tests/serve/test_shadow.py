@@ -1,4 +1,4 @@
-"""A shadow scores what others answered, in a process aside; is told to nobody, and can harm no answer."""
+"""A shadow scores what others answered, in another process; no answer shows it, and none can be harmed."""
 
 import gc
 import json
@@ -308,7 +308,7 @@ def running(store, journal, clock, pair, tmp_path):
         aside.close()
 
 
-def test_a_shadow_is_journalled_apart_and_told_to_nobody(running, store, bundles, row, kept, loaded):
+def test_a_shadow_is_journalled_separately_and_shown_to_nobody(running, store, bundles, row, kept, loaded):
     """The watch reads answers, and a shadow's lines have the ids of answers."""
     client, _, aside = running(bundles[0], slot(store, "challenger", bundles[1], SHADOWED))
     found = client.post("/score", json=[row | {"visitor": f"v{n}"} for n in range(40)]).json
@@ -439,7 +439,7 @@ def test_every_row_is_answered_by_the_arm_of_its_key(running, store, bundles, ro
 
 
 def test_the_journal_says_salt_split_and_share(running, store, bundles, row, kept):
-    """A private key's point is left out: it would tell a key that somebody guesses."""
+    """A private key's point is left out: it would reveal a key that somebody guesses."""
     multiclass = min((bundles[0].parents[1] / "multiclass").iterdir())
     client, _, _ = running(
         multiclass, slot(store, "challenger", multiclass, "share = 0.5") + '[split]\nsalt = "spring"\n'

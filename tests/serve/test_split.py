@@ -142,17 +142,17 @@ def test_a_point_is_written_as_a_fraction_below_one(at):
 
 
 @given(SHARES, st.lists(st.text(max_size=5)))
-def test_keys_are_dealt_each_to_its_arm(shares, keys):
+def test_keys_are_assigned_each_to_its_arm(shares, keys):
     """Every row once, in order within an arm."""
     live = arms(*shares)
-    dealt = live.assign(keys)
+    assigned = live.assign(keys)
 
-    assert sorted(number for _, numbers in dealt for number in numbers) == [*range(len(keys))]
-    assert all(list(numbers) == sorted(numbers) for _, numbers in dealt)
-    assert all(live.pick(keys[n]) is each for each, numbers in dealt for n in numbers)
+    assert sorted(number for _, numbers in assigned for number in numbers) == [*range(len(keys))]
+    assert all(list(numbers) == sorted(numbers) for _, numbers in assigned)
+    assert all(live.pick(keys[n]) is each for each, numbers in assigned for n in numbers)
 
 
-def test_nothing_is_dealt_where_nothing_is_live():
+def test_nothing_is_assigned_where_nothing_is_live():
     """Before the first release."""
     assert TrafficSplit().assign(["a"]) == []
     assert TrafficSplit().pick("a") is None
@@ -168,7 +168,7 @@ def test_a_champion_alone_needs_no_hash():
     assert live.assign([object()] * 3) == [(live.champion, range(3))]
 
 
-def test_the_journal_is_told_why_a_key_fell_to_an_arm():
+def test_the_journal_says_why_a_key_fell_to_an_arm():
     """Enough to do the split again; of a private key, nothing that could be tried out."""
     live = arms(0.25)
 

@@ -95,7 +95,7 @@ def load(address, rows, threads):
 
 @pytest.fixture
 def rows(bundles):
-    """Rows that the two models score differently, each of its own key."""
+    """Rows that the two models score differently, each with its own key."""
     golden = json.loads((bundles[0] / "manifest.json").read_text())["golden"]["rows"]
     return [row | {"visitor": f"v{number}"} for number, row in enumerate(golden[:5])]
 
@@ -147,7 +147,7 @@ def test_an_arm_is_the_same_in_every_worker(root, store, journal, tmp_path, bund
     with scorer(root, store.folder, journal, tmp_path) as address, load(address, rows, 3) as asking:
         until(lambda: all(len(each.answers) > 100 for each in asking))
         # A connection goes to whichever worker takes it: more of them, until each has answered.
-        until(lambda: ask_anew(address, rows[0]) and len([*journal.glob("answers-*")]) >= 2)
+        until(lambda: ask_again(address, rows[0]) and len([*journal.glob("answers-*")]) >= 2)
 
     assert [each.failed for each in asking] == [[], [], []]
     assert {(row, body["arm"]) for each in asking for row, body in each.answers} == {*enumerate(expected)}
@@ -155,8 +155,8 @@ def test_an_arm_is_the_same_in_every_worker(root, store, journal, tmp_path, bund
     assert {line["salt"] for line in kept("answers")} == {"spring"}
 
 
-def ask_anew(address, row):
-    """One row over a connection of its own; whether it was answered."""
+def ask_again(address, row):
+    """One row over its own connection; whether it was answered."""
     request = urllib.request.Request(
         f"http://{address}/score", json.dumps(row).encode(), {"Content-Type": "application/json"}
     )

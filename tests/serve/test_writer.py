@@ -85,7 +85,7 @@ def test_a_hash_is_the_same_after_a_restart_and_another_elsewhere(journal, tmp_p
 
 
 def test_a_new_day_begins_a_new_file(writing, journal, clock):
-    """So that old ones can be put away."""
+    """So that old ones can be converted."""
     writing.answers([line(1)], (), "visitor")
     clock.pass_by(days=1)
     writing.answers([line(2)], (), "visitor")
@@ -134,7 +134,7 @@ def test_a_torn_line_never_runs_into_the_next(writing, journal):
 
 
 def ids(folder):
-    """Of all answers in files below *folder*; a torn line is none."""
+    """Of all answers in files below *folder*; a torn line is not one."""
     found = set()
     for path in folder.rglob("answers-*.jsonl"):
         for each in path.read_text().splitlines():
@@ -277,7 +277,7 @@ def test_rows_are_found_or_counted_while_the_folder_is_deleted_under_load(journa
     ids=["by size", "by time", "by a clock set back", "not yet"],
 )
 def test_a_file_ends_by_size_and_by_time(journal, clock, kept, how, passes, files):
-    """So that it can be put away and shipped."""
+    """So that it can be converted and shipped."""
     writing = Journal(journal, clock, **how)
     for n in range(5):
         writing.answers([line(n)], (), "visitor")
@@ -330,7 +330,7 @@ def test_what_utf_8_cannot_spell_is_kept_as_it_came(writing, kept):
     assert [each["row"].get("campaign") for each in kept("answers")] == ["\ud800", None]
 
 
-def test_what_waits_to_be_put_away_and_shipped_is_told(writing, journal):
+def test_what_waits_to_be_converted_and_shipped_is_reported(writing, journal):
     """On /ready, and so in the metrics."""
     writing.answers([line(1)], (), "visitor")
     writing.outcomes([{"id": "i1", "outcome": "yes"}])
@@ -451,7 +451,7 @@ def test_threads_write_whole_lines(writing, kept):
     assert len({each["id"] for each in kept("answers")}) == 200
 
 
-def test_a_kill_loses_no_line_that_was_told(journal, kept, root):
+def test_a_kill_loses_no_line_that_was_reported(journal, kept, root):
     """The process says an id when its line is written; then it is killed in the middle of things."""
     code = (
         "import sys; from pathlib import Path; from serve.journal.writer import Journal\n"

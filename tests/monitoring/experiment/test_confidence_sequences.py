@@ -94,7 +94,7 @@ def test_units_needed_are_just_enough(target, sd, alpha):
 
 @pytest.mark.parametrize("target", [0.0, -1.0, math.nan])
 def test_what_is_never_reached_needs_for_ever(target):
-    """A difference of nothing is never told from nothing."""
+    """A difference of nothing is never reported as one."""
     assert units_needed(target, 1.0, ALPHA, 0.1) == math.inf
 
 

@@ -24,7 +24,7 @@ def differences(value, challenger, day, chance, features):
 
 
 def drawn(seed, chance, units, gain=0.0):
-    """Units of which two features tell about a third."""
+    """Units of which two features explain about a third."""
     rng, count = np.random.default_rng(seed), units * DAYS
     features = rng.normal(size=(count, 3))
     challenger = (rng.random(count) < chance).astype(float)
@@ -67,7 +67,7 @@ def test_features_that_foretell_nothing_cost_nothing():
     assert none == 0.0
 
 
-def test_what_was_told_is_never_taken_back():
+def test_what_was_reported_is_never_changed():
     """A later day changes nothing about an earlier one, or the looks before would not count."""
     value, challenger, day, features = drawn(3, 0.3, 100)
     whole, _ = differences(value, challenger, day, 0.3, features)
@@ -100,7 +100,7 @@ def test_columns_are_coded_by_the_first_day():
     how = feature_codes(frame[:60], features)
     found = encode(frame, how)
 
-    assert found.shape == (63, 1 + 2 + 1 + 2)  # "same" tells nothing; "wind" is missing at times
+    assert found.shape == (63, 1 + 2 + 1 + 2)  # "same" has no information; "wind" is missing at times
     assert np.abs(found).max() == 5.0
     assert found[60, 1:3].tolist() == [0.0, 0.0]
     assert found[61, -2:].tolist() == [0.0, 1.0]
@@ -108,7 +108,7 @@ def test_columns_are_coded_by_the_first_day():
 
 
 def test_a_large_day_is_looked_at_in_lots():
-    """Its columns would not fit into memory at once; what they tell is the same."""
+    """Its columns would not fit into memory at once; the result is the same."""
     rng = np.random.default_rng(0)
     features, challenger = rng.normal(size=(CHUNK + 7, 2)), rng.integers(0, 2, CHUNK + 7)
     value = features[:, :1] + rng.normal(size=(CHUNK + 7, 1))

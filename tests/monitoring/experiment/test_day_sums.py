@@ -1,4 +1,4 @@
-"""Each day of an experiment is read once, and what is kept of it tells what reading all anew would."""
+"""Each day of an experiment is read once, and what is kept of it gives what reading all again would."""
 
 import json
 import random
@@ -62,7 +62,7 @@ def lines_of(seed, split, days, keys=9, rows=60):
 
 
 class Scorer:
-    """Writes the lines of each day into a segment of its own, and puts it away, or not yet."""
+    """Writes the lines of each day into its own segment, and converts it, or not yet."""
 
     def __init__(self, folder):
         self.folder, self._numbers = folder, count()
@@ -116,8 +116,8 @@ def flat(found):
 
 @settings(max_examples=5, phases=[Phase.generate])  # to shrink one would take minutes
 @given(seed=st.integers(0, 10**6), unit_days=st.integers(1, 2), shadow=st.booleans(), waits=st.sets(st.integers(0, 5)))
-def test_kept_days_tell_what_reading_all_anew_tells(tmp_path_factory, seed, unit_days, shadow, waits):
-    """Morning after morning: keys that return, late outcomes, segments put away a day later, a file that comes late."""
+def test_kept_days_give_what_reading_all_again_gives(tmp_path_factory, seed, unit_days, shadow, waits):
+    """Morning after morning: keys that return, late outcomes, segments converted a day later, a file that comes late."""
     split, days = SHADOW if shadow else SPLIT, 5
     folder = tmp_path_factory.mktemp("any")
     scorer, kept = Scorer(folder / "journal"), FrameStore(folder / "kept")
@@ -136,8 +136,8 @@ def test_kept_days_tell_what_reading_all_anew_tells(tmp_path_factory, seed, unit
             scorer.put_away()
         found = seen(kept, morning)
         if morning in {3, 5, days + 2}:
-            anew = seen(FrameStore(None), morning)
-            assert flat(found.to_json()) == pytest.approx(flat(anew.to_json()))
+            again = seen(FrameStore(None), morning)
+            assert flat(found.to_json()) == pytest.approx(flat(again.to_json()))
 
     every = {kind: [*lines[kind], *late[kind]] for kind in lines}
     if not shadow:
@@ -210,7 +210,7 @@ def test_what_was_lost_of_the_kept_days_is_read_again(opened, tmp_path, end, spo
 
 
 def test_of_another_experiment_nothing_is_kept(opened, tmp_path):
-    """Another salt deals the keys anew; and when it is over, nothing is left."""
+    """Another salt splits the keys differently; and when it is over, nothing is left."""
     opened(6)
     before = {path.name for path in (tmp_path / "kept").iterdir()}
     opened(6, a_split(salt="other"))

@@ -48,7 +48,7 @@ def test_the_better_one_wins(journal, rules, split, skill, state):
 
 
 def test_an_early_look_saw_what_a_later_one_says_it_saw(journal, rules):
-    """The sequence is told day by day, and no day is told anew."""
+    """The sequence is computed day by day, and no day is computed again."""
     split = a_split()
     a_journal(journal, split, 12, 150, skill=(0.5, 1))
     early, late = result(journal, split, 6, rules), result(journal, split, 11, rules)
@@ -68,7 +68,7 @@ def test_rows_of_one_key_are_one_unit(journal, rules):
     assert often.measures[0].sequence.sd < once.measures[0].sequence.sd
 
 
-def test_the_first_week_is_told_apart(journal, rules):
+def test_the_first_week_is_reported_separately(journal, rules):
     """What is new may please for being new."""
 
     def pleases(answers, outcomes, shadow):
