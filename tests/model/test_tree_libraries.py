@@ -101,7 +101,7 @@ def test_its_scores_in_onnx_are_the_estimators(name, kind, task, settings, tmp_p
     ],
     ids=["calibrated", "voting", "search"],
 )
-def test_it_may_be_inside_of_scikit_learns(wrap, tmp_path):
+def test_it_may_be_inside_of_those_of_sklearn(wrap, tmp_path):
     """Converters are found at any depth."""
     estimator = library("xgboost").XGBClassifier(**QUIET["xgboost"])
     assert exported(wrap(estimator), "binary", tmp_path)["parity"]["worst"] < 1e-5

@@ -172,7 +172,7 @@ def test_a_manifest_that_cannot_be_read_is_one_sentence(tmp_path, capsys, manife
     assert "manifest" in capsys.readouterr().err
 
 
-def test_serve_learn_is_the_same_command(tmp_path):
+def test_serve_update_is_the_same_command(tmp_path):
     done = subprocess.run(
         [sys.executable, "-m", "serve", "learn", "--store", str(tmp_path), "--journal", "x", "--once"],
         cwd=ROOT, capture_output=True, text=True, check=False, timeout=60,

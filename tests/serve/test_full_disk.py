@@ -44,7 +44,7 @@ def fill(disk, room):
                 file.write(bytes(2**16))
         except OSError as error:
             assert error.errno == errno.ENOSPC
-        file.truncate(max(0, file.seek(0, os.SEEK_END) - room))
+        file.truncate(max(0, file.tell() - room))
     return ballast
 
 
