@@ -156,7 +156,7 @@ def _frames(
 
 
 def _times(texts: pd.Series[Any]) -> pd.Series[Any]:
-    """Times in UTC to the microsecond; NaT for what is none."""
+    """Times in UTC to the microsecond; NaT for other texts."""
     found = pd.to_datetime(texts, utc=True, errors="coerce", format="ISO8601")
     return found.astype("datetime64[us, UTC]")
 
