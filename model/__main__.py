@@ -48,6 +48,7 @@ from model.onnx_export.parity import ParityError
 from model.point_in_time import differing
 from model.proposals.proposal import bundle_in, gains, propose
 from model.serving_skew import remarks, skew_at
+from model.source_profile.recipe_secrets import hide
 from model.train import RecipeError, read_recipe, train
 
 OK, USAGE, NO_MODEL, FORGE = 0, 2, 5, 6
@@ -262,11 +263,11 @@ def _day(text: str) -> date:
 
 
 def _say(line: str) -> None:
-    print(line, flush=True)
+    print(hide(line), flush=True)
 
 
 def _stop(code: int, why: object) -> int:
-    print(f"error: {why}", file=sys.stderr)
+    print(f"error: {hide(str(why))}", file=sys.stderr)
     return code
 
 

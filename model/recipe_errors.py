@@ -8,6 +8,7 @@ import traceback
 from pathlib import Path
 
 from contracts.row_contract import Contract, Feature, Target
+from model.source_profile.recipe_secrets import hide
 
 PACKAGES = tuple(Path(__file__).resolve().parents[1] / name for name in ("contracts", "model"))
 #: Messages of pandas and Python about mixing times with and without a zone.
@@ -17,6 +18,11 @@ ZONE = (
     ' write pd.to_datetime(rows["at"], utc=True), with your column'
 )
 
+UNSET = (
+    "write NAME=value into .env, and on GitHub into the secret RECIPE_ENV of the environment automation; pull requests from"
+    " forks get no secrets, so that a person has to try such a recipe: see docs/how-to/use-secrets.md"
+)
+
 
 def described(path: Path, error: BaseException) -> str:
     """Type, text and place of *error*, with what to write if that is known."""
@@ -24,14 +30,21 @@ def described(path: Path, error: BaseException) -> str:
     cure = ZONE if any(part in text for part in MIXED_ZONES) else _arguments(text)
     if isinstance(error, KeyError):
         text = f"there is no {text}"
+        cure = UNSET if _is_variable(error) else cure
     name = type(error).__name__ + (f": {text}" if text else "")
     return f"{name} ({place(path, error)})" + (f"; {cure}" if cure else "")
+
+
+def _is_variable(error: KeyError) -> bool:
+    """Whether *error* comes from `os.environ`."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return bool(frames) and Path(frames[-1].filename).name in ("os.py", "<frozen os>")
 
 
 def words_of(error: BaseException) -> str:
     """The text of *error*, on one line of at most 500 characters."""
     try:
-        text = " ".join(str(error).split())
+        text = hide(" ".join(str(error).split()))
     except Exception:  # the user's exception class may raise here
         return "it cannot be shown"
     return text if len(text) <= 500 else text[:497] + "..."

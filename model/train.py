@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import sys
 import warnings
 from collections.abc import Callable, Mapping
@@ -28,6 +29,7 @@ from model.notices import remarks
 from model.onnx_export.convertibility import unfit
 from model.point_in_time import replay
 from model.recipe_errors import described, place
+from model.source_profile.recipe_secrets import set_secrets
 
 #: With more training rows, there is no second fit with another seed: the seed has little effect then.
 SECOND_FIT = 100_000
@@ -91,6 +93,7 @@ def read_recipe(path: Path) -> ModuleType:
     spec = importlib.util.spec_from_file_location("recipe", path)
     if not path.is_file() or spec is None or spec.loader is None:
         raise RecipeError(f"there is no recipe at {path}; name a Python file: --recipe FILE")
+    set_secrets(os.environ, Path())
     recipe = importlib.util.module_from_spec(spec)
     if OWN_PACKAGES.is_dir() and str(OWN_PACKAGES) not in sys.path:
         sys.path.insert(1, str(OWN_PACKAGES))  # before the environment: a newer version may be named
