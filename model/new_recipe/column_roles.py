@@ -16,8 +16,16 @@ from sklearn.metrics import roc_auc_score
 
 from model.features.recipe_syntax import literal
 
-#: Formats of times that neither DuckDB nor pandas recognises by itself.
-FORMATS = ("%d.%m.%Y %H:%M:%S", "%d.%m.%Y %H:%M", "%d.%m.%Y", "%d/%m/%Y %H:%M:%S", "%d/%m/%Y %H:%M", "%d/%m/%Y")
+#: Days and times of day as people and programs write them, apart from ISO 8601; where several fit, the first is taken.
+_DATES = ("%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y", "%Y/%m/%d", "%Y.%m.%d", "%d %b %Y", "%b %d, %Y",
+          "%d-%b-%Y", "%d.%m.%y", "%d/%m/%y", "%m/%d/%y", "%Y%m%d")  # fmt: skip
+_CLOCKS = ("", " %H:%M", " %H:%M:%S", " %H:%M:%S.%f", " %I:%M %p", " %I:%M:%S %p")
+FORMATS = ("ISO8601", *(date + clock for date in _DATES for clock in _CLOCKS))
+#: Values that the formats are tried on first.
+_TRIED = 200
+#: Seconds from 1970 to 2000 and to 2040: numbers of other sizes are no times.
+_EPOCHS = (946_684_800, 2_208_988_800)
+_UNITS = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 #: Above this AUC (or the absolute rank correlation) of one column alone, it may be known only afterwards.
 TOO_GOOD = 0.98
 #: Above this share of a target's variance, its columns are the target in other words.
@@ -32,7 +40,8 @@ _TARGET = (
 )
 _HOUR = r"^(hr|hour|hour_of_day|hod)$"
 #: The label that is meant by "yes", in lower case.
-_POSITIVE = {"1", "true", "yes", "y", "t", "positive", "pos", "bad", "churn", "fraud", "default", "late"}
+_POSITIVE = {"1", "true", "yes", "y", "t", "positive", "pos", "bad", "churn", "churned", "fraud", "default", "defaulted",
+             "late", "ja", "j", "oui", "si", "sí", "sim", "tak", "да"}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -44,27 +53,58 @@ class Times:
     local: bool
 
 
-def times(rows: pd.DataFrame, name: str, zone: str = "UTC") -> Times | None:
+def times(rows: pd.DataFrame, name: str, zone: str = "UTC", asked: bool = False) -> Times | None:
     """The times of the column *name*, None if it has no times. Local ones are those of *zone*.
 
-    A local time that occurs twice is the later one, one that is skipped the next that exists.
+    Numbers may be seconds since 1970, or days such as 20261123, if the name says so or a person *asked* for them. A
+    local time that occurs twice is the later one, one that is skipped the next that exists.
     """
     column, reading = rows[name], f"rows[{literal(name)}]"
     if pd.api.types.is_datetime64_any_dtype(column):
         at, reading = column, f"pd.to_datetime({reading})"
     elif is_text(column):
-        for form in ("ISO8601", *FORMATS):
-            at = pd.to_datetime(column, format=form, errors="coerce", utc=_zoned(column) or None)
-            if at.notna().sum() >= 0.99 * column.notna().sum():
-                reading = f'pd.to_datetime({reading}, format="{form}")'
-                break
-        else:
+        form = _format_of(column)
+        if form is None:
             return None
+        at = pd.to_datetime(column, format=form, errors="coerce", utc=_zoned(column) or None)
+        reading = f'pd.to_datetime({reading}, format="{form}")'
+    elif pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
+        found = _numeric_times(column, reading) if asked or re.search(_TIME, name.lower()) else None
+        if found is None:
+            return None
+        at, reading = found
     else:
         return None
     if at.dt.tz is not None:
         return Times(at.dt.tz_convert("UTC"), reading[:-1] + ", utc=True)", local=False)
     return Times(in_utc(at, zone), reading, local=True)
+
+
+def _format_of(column: pd.Series[Any]) -> str | None:
+    """The first of the formats that reads 99 of 100 texts of *column*."""
+    texts = column.dropna()
+    some = texts.sample(min(len(texts), _TRIED), random_state=0)
+    zoned = _zoned(column) or None
+    for form in FORMATS:
+        if all(
+            pd.to_datetime(tried, format=form, errors="coerce", utc=zoned).notna().mean() >= 0.99
+            for tried in (some, texts)
+        ):
+            return form
+    return None
+
+
+def _numeric_times(column: pd.Series[Any], reading: str) -> tuple[pd.Series[Any], str] | None:
+    """The times of numbers, and the expression that reads them; *reading* is the column's."""
+    values = column.dropna()
+    for unit, each in _UNITS.items():
+        if len(values) and values.between(_EPOCHS[0] * each, _EPOCHS[1] * each).all():
+            return pd.to_datetime(column, unit=unit, utc=True), f'pd.to_datetime({reading}, unit="{unit}")'
+    if len(values) and values.between(20_000_101, 20_401_231).all() and (values % 1 == 0).all():
+        at = pd.to_datetime(column.astype("Int64").astype("string"), format="%Y%m%d", errors="coerce")
+        if at.notna().sum() >= 0.99 * len(values):
+            return at, f'pd.to_datetime({reading}.astype("Int64").astype("string"), format="%Y%m%d")'
+    return None
 
 
 def in_utc(at: pd.Series[Any], zone: str) -> pd.Series[Any]:

@@ -28,6 +28,7 @@ from model.new_recipe.column_roles import (
     times,
 )
 from model.new_recipe.source_table import SourceError, SourceTable
+from model.new_recipe.text_numbers import TextNumbers, text_numbers, without_infinity
 
 #: A category with more values than this, of which most occur once, is free text or an id.
 MOST_VALUES = 1_000
@@ -65,7 +66,8 @@ class DraftFeature:
 class Draft:
     """All that the recipe's text is made of. *renamed* maps the table's names to those of the contract.
 
-    *key* is "" if the table has none. *left* maps columns that are no features to the reason.
+    *key* is "" if the table has none. *left* maps columns that are no features to the reason,
+    *numbers* columns of texts to the expression that reads their numbers.
     """
 
     name: str
@@ -86,6 +88,7 @@ class Draft:
     last_day: date
     renamed: Mapping[str, str] = field(default_factory=dict)
     left: Mapping[str, str] = field(default_factory=dict)
+    numbers: Mapping[str, str] = field(default_factory=dict)
     without_target: int = 0
 
 
@@ -119,7 +122,7 @@ def _decided(
     name: str, table: SourceTable, rows: pd.DataFrame, asked: Asked, time: str, key: str, target: str
 ) -> Draft:
     zone = asked.zone or "UTC"
-    read = times(rows, time, zone)
+    read = times(rows, time, zone, asked=True)
     if read is None:
         raise SourceError(f"--time: {time} has no times; expected dates or times such as 2026-11-23T03:17:00Z")
     at, reading, renamed = read.utc, read.reading, _identifiers(rows)
@@ -127,6 +130,8 @@ def _decided(
     if hour:
         reading = f'{reading} + pd.to_timedelta(rows[{literal(hour)}], unit="h")'
         at = in_utc(at.dt.tz_convert(zone).dt.tz_localize(None) + pd.to_timedelta(rows[hour], unit="h"), zone)
+    numbers = _numbers(rows.drop(columns=[time, *filter(None, [key])]))
+    rows = rows.assign(**{each: found.numbers for each, found in numbers.items()})
     known = rows[target].notna() & at.notna()
     rows, at = rows[known], at[known]
     classes = labels(rows[target])
@@ -148,7 +153,8 @@ def _decided(
         if why:
             left[each] = why
         else:
-            features.append(_feature(renamed[each], rows[each]))
+            words = numbers[each].words if each in numbers else ()
+            features.append(_feature(renamed[each], rows[each], words))
     if not features:
         raise SourceError("no column is left to be a feature:\n" + "\n".join(f"{k}: {v}" for k, v in left.items()))
     window, holdout = _lengths(at)
@@ -157,8 +163,8 @@ def _decided(
         name=name, table=table, task=task, target=renamed[target], classes=classes, time=renamed[time],
         time_column=time, time_reading=reading, local=read.local, key=renamed.get(key, ""), features=tuple(features), slices=tuple(few[:2]),
         zone=zone if zone != "UTC" else "", window=window, holdout=holdout,
-        last_day=(at.max() + timedelta(days=1)).date(), renamed={k: v for k, v in renamed.items() if k != v},
-        left=left, without_target=int((~known).sum()),
+        last_day=(_usual(at).max() + timedelta(days=1)).date(), renamed={k: v for k, v in renamed.items() if k != v},
+        left=left, numbers={each: found.reading for each, found in numbers.items()}, without_target=int((~known).sum()),
     )  # fmt: skip
 
 
@@ -199,8 +205,8 @@ def _kind(column: pd.Series[Any]) -> str:
 
 def _unusable(name: str, column: pd.Series[Any]) -> str:
     """Why the *column* called *name* is no feature; "" if it may be one."""
-    values = column.dropna()
-    many, kind = values.nunique(), _kind(column)
+    values, kind = column.dropna(), _kind(column)
+    many = values.astype(str).nunique()  # lists and other objects cannot be counted as they are
     whole = pd.api.types.is_integer_dtype(column)
     is_long = kind == "category" and (
         many > MOST_VALUES or many > 0.5 * len(values) or values.str.len().max() > LONGEST_TEXT
@@ -219,7 +225,16 @@ def _unusable(name: str, column: pd.Series[Any]) -> str:
     return next((why for why, is_so in reasons.items() if is_so), "")
 
 
-def _feature(name: str, column: pd.Series[Any]) -> DraftFeature:
+def _numbers(rows: pd.DataFrame) -> dict[str, TextNumbers]:
+    """The columns of *rows* whose numbers a recipe has to read itself: from texts, or without infinite ones."""
+    texts = {name: text_numbers(rows[name], name) for name in rows if is_text(rows[name]) and not is_key(name)}
+    floats = [name for name in rows if pd.api.types.is_float_dtype(rows[name]) and np.isinf(rows[name]).any()]
+    return {name: found for name, found in texts.items() if found} | {
+        name: without_infinity(rows[name], name) for name in floats
+    }
+
+
+def _feature(name: str, column: pd.Series[Any], words: Sequence[str] = ()) -> DraftFeature:
     kind, nullable = _kind(column), bool(column.isna().any())
     if kind != "number":
         values = column.dropna().unique()
@@ -231,7 +246,8 @@ def _feature(name: str, column: pd.Series[Any]) -> DraftFeature:
         return DraftFeature(name, kind, nullable=nullable, remark=remark)
     least, most = float(column.min()), float(column.max())
     lower, upper = _room(least, most)
-    return DraftFeature(name, kind, lower, upper, nullable, f"unit? seen {least:g} to {most:g}")
+    read = f"; missing where the text is {', '.join(words)}" if words else ""
+    return DraftFeature(name, kind, lower, upper, nullable, f"unit? seen {least:g} to {most:g}{read}")
 
 
 def _room(least: float, most: float) -> tuple[float, float]:
@@ -250,9 +266,17 @@ def _rounded(value: float, how: Callable[[float], int]) -> float:
     return float(f"{how(value / step) * step:.6g}")
 
 
+def _usual(at: pd.Series[Any]) -> pd.Series[Any]:
+    """*at* without the days, such as 1900-01-01 and 9999-12-31, that stand far from all others."""
+    low, high = at.quantile(0.001), at.quantile(0.999)
+    room = max((high - low) / 10, timedelta(days=30))
+    return at[(at >= low - room) & (at <= high + room)]
+
+
 def _lengths(at: pd.Series[Any]) -> tuple[timedelta, timedelta]:
     """Training window and holdout, in days: weeks where there are some, a fifth of the days where there are few."""
-    days = max((at.max() - at.min()).days, 1)
+    at = _usual(at)
+    days = (at.max() - at.min()).days + 1
     needed = math.ceil(ENOUGH_ROWS / (len(at) / days))
     window = min(days, max(SHORTEST, min(LONGEST, needed)))
     holdout = 14 if window >= 56 else max(1, window // 5)

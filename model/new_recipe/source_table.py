@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
+import codecs
+import csv
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pandas as pd
 import sqlalchemy
 
+from model.features.recipe_syntax import literal
 from model.recipe_errors import words_of
 
 #: At most so many rows of a query are looked at, at random; of a file as many.
 MOST_ROWS = 200_000
 #: What SQLAlchemy adds to an error: the statement, and an address.
 _ABOUT = re.compile(r"\s*(\[SQL: .*|\(Background on this error at: .*)")
+_ISO = r"\d{4}-\d\d"
 _SELECT = re.compile(r"\s*(select|with)\b", re.IGNORECASE)
 _CSV, _PARQUET = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".txt", ".txt.gz"), (".parquet", ".pq")
+#: Ways to read a CSV file, one after the other: a column of numbers may have its first word late.
+_CSV_OPTIONS: tuple[dict[str, Any], ...] = ({}, {"sample_size": -1})
+#: Encodings of files that are not UTF-8, of Excel and of Windows; every file can be read as the last one.
+_ENCODINGS = ("utf-16", "cp1252", "latin-1")
 
 
 class SourceError(ValueError):
@@ -41,13 +51,64 @@ class SourceTable:
 def read_table(table: str) -> SourceTable:
     """The *table*: a CSV or Parquet file, a folder of them, a glob, or a URL that DuckDB reads. Raises `SourceError`."""
     place, kind = _located(table)
-    reader = "read_csv" if kind == "csv" else "read_parquet"
-    some = f"SELECT * FROM found USING SAMPLE reservoir({MOST_ROWS} ROWS) REPEATABLE (0)"  # noqa: S608 -- a constant
     try:
-        rows = getattr(duckdb, reader)(place).query("found", some).df()
-    except duckdb.Error as error:
+        rows, reading = _csv(place) if kind == "csv" else _read("read_parquet", place)
+    except (duckdb.Error, ValueError) as error:
         raise SourceError(f"{table} cannot be read as {kind}: {words_of(error)}") from error
-    return SourceTable(_complete(rows, table), place, ("import duckdb",), f"duckdb.{reader}(TABLE).df()")
+    imports = ("import duckdb",) if "duckdb" in reading else ()
+    return SourceTable(_complete(rows, table), place, imports, reading)
+
+
+def _csv(place: str) -> tuple[pd.DataFrame, str]:
+    """Rows of the CSV files at *place*, and the expression that reads them.
+
+    Times that are not ISO 8601 stay texts: 01.02.25 is read by DuckDB as a day of 2001 without a question.
+    """
+    failed: duckdb.Error | None = None
+    for options in _CSV_OPTIONS:
+        try:
+            rows, reading = _read("read_csv", place, **options)
+            moments = [name for name in rows if pd.api.types.is_datetime64_any_dtype(rows[name])]
+            if moments:
+                texts = _read("read_csv", place, **options, dtype=dict.fromkeys(moments, "VARCHAR"))[0]
+                other = [name for name in moments if not texts[name].dropna().astype(str).str.match(_ISO).all()]
+                if other:
+                    return _read("read_csv", place, **options, dtype=dict.fromkeys(other, "VARCHAR"))
+        except duckdb.Error as error:
+            failed = failed or error
+        else:
+            return rows, reading
+    return _encoded(place, failed or duckdb.Error(""))
+
+
+def _read(reader: str, place: str, **options: Any) -> tuple[pd.DataFrame, str]:
+    some = f"SELECT * FROM found USING SAMPLE reservoir({MOST_ROWS} ROWS) REPEATABLE (0)"  # noqa: S608 -- a constant
+    rows = getattr(duckdb, reader)(place, **options).query("found", some).df()
+    words = "".join(f", {name}={literal(value)}" for name, value in options.items())
+    return rows, f"duckdb.{reader}(TABLE{words}).df()"
+
+
+def _encoded(place: str, failed: duckdb.Error) -> tuple[pd.DataFrame, str]:
+    """Rows of one file that is not UTF-8, by pandas: DuckDB reads other encodings by an extension from the network only.
+
+    Raises *failed*, the error of DuckDB, for what is no such file.
+    """
+    path = Path(place)
+    if not path.is_file():
+        raise failed
+    with path.open("rb") as file:
+        start = file.read(2**16)
+    wide = start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    if not wide and "unicode" not in str(failed):
+        raise failed
+    for encoding in _ENCODINGS[:1] if wide else _ENCODINGS[1:]:
+        with suppress(UnicodeDecodeError, csv.Error):
+            header = start.decode(encoding, errors="replace").partition("\n")[0]
+            separator = csv.Sniffer().sniff(header, delimiters=",;\t|").delimiter
+            rows = pd.read_csv(path, encoding=encoding, sep=separator)
+            some = rows.sample(min(len(rows), MOST_ROWS), random_state=0).sort_index()
+            return some, f"pd.read_csv(TABLE, encoding={literal(encoding)}, sep={literal(separator)})"
+    raise failed
 
 
 def read_query(url: str, query: str) -> SourceTable:
@@ -106,4 +167,6 @@ def _complete(rows: pd.DataFrame, what: str) -> pd.DataFrame:
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise SourceError(f"{what} has two columns called {', '.join(twice)}; rename one (AS, in SQL)")
-    return rows.set_axis(names, axis=1)
+    rows = rows.set_axis(names, axis=1)
+    enumerated = [name for name in rows if isinstance(rows[name].dtype, pd.CategoricalDtype)]
+    return rows.astype(dict.fromkeys(enumerated, object))

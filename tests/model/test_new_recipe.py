@@ -124,7 +124,7 @@ def test_what_is_decided_of_a_table_with_odd_names():
         "Loan ID": "an id",
         "remarks": "3,000 different texts: an id, or words",
     }
-    assert found.window.days == 89
+    assert found.window.days == 90
     assert found.holdout.days == 14
 
 
