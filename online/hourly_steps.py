@@ -141,15 +141,15 @@ class HourlySteps:
         values = np.array([each.value for each in first])
         found = self.waiting.find(ids)
         old = {each.id for each in again}
-        for place in np.flatnonzero(found.cohorts < 0).tolist():
+        for place in np.flatnonzero(found.hours < 0).tolist():
             self._refuse_unknown(first[place], is_old=first[place].id in old)
-        return self._accept(found, values, np.flatnonzero(found.cohorts >= 0))
+        return self._accept(found, values, np.flatnonzero(found.hours >= 0))
 
     def _accept(self, found: Found, values: Array, places: Array) -> Found:
         """Note the *values* of the rows in *places*, if they pass the checks; the rows that may teach, by their order."""
-        places = places[np.lexsort((found.rows[places], found.cohorts[places]))]
-        cohorts, rows, values = found.cohorts[places], found.rows[places], values[places]
-        pairs = [(self.waiting.cohorts[c], r) for c, r in zip(cohorts.tolist(), rows.tolist(), strict=True)]
+        places = places[np.lexsort((found.rows[places], found.hours[places]))]
+        hours, rows, values = found.hours[places], found.rows[places], values[places]
+        pairs = [(self.waiting.cohorts[hour], row) for hour, row in zip(hours.tolist(), rows.tolist(), strict=True)]
         earlier = np.array([cohort.outcomes[row] for cohort, row in pairs])
         teaches = np.array([not np.isnan(cohort.plain[row, 0]) for cohort, row in pairs], dtype=bool)
         fresh = np.isnan(earlier) if pairs else teaches
@@ -157,7 +157,7 @@ class HourlySteps:
             self._refuse_second(value, before)
         for (cohort, row), value in zip(pairs, values.tolist(), strict=True):
             if np.isnan(cohort.outcomes[row]) and np.isnan(cohort.plain[row, 0]):
-                cohort.outcomes[row] = value  # another arm's
+                cohort.note(row, value)  # another arm's
         count = np.flatnonzero(fresh & teaches)
         keys = np.array([pairs[n][0].keys[pairs[n][1]] for n in count.tolist()], dtype=np.uint64)
         count = count[self.refusals.by_key(keys)]
@@ -172,29 +172,25 @@ class HourlySteps:
             count = count[:0]
         for n in count.tolist():
             cohort, row = pairs[n]
-            cohort.outcomes[row] = values[n]
-        return Found(cohorts[count], rows[count])
+            cohort.note(row, values[n])
+        return Found(hours[count], rows[count])
 
     def _due(self, hour: int, known: Found, age: int) -> list[tuple[Cohort, Array]]:
         """Rows with outcomes whose cohort is of an *age*: those *known* since the last hour, or all when it reaches it."""
-        due = []
-        for number, cohort in enumerate(self.waiting.cohorts):
-            old = hour - cohort.hour
-            if old > age or age == 0:
-                places = known.rows[known.cohorts == number]
-            elif old == age:
-                places = np.flatnonzero(cohort.teaches & ~np.isnan(cohort.outcomes))
-            else:
-                break
-            if len(places):
-                due.append((cohort, places))
-        return due
+        cohorts, ripe = self.waiting.cohorts, hour - age
+        due = [(cohorts[each], known.rows[known.hours == each]) for each in np.unique(known.hours).tolist() if each <= ripe]
+        if age and ripe in cohorts:
+            cohort = cohorts[ripe]
+            due = [each for each in due if each[0] is not cohort]
+            due.append((cohort, np.flatnonzero(cohort.teaches & ~np.isnan(cohort.outcomes))))
+        return [each for each in due if len(each[1])]
 
     def _moved(self, hour: int) -> list[Cohort]:
         """The cohorts whose expectations are to be brought up to date."""
         if not self.delay.known:
             return []
-        return [each for each in self.waiting.cohorts if hour + 1 - each.hour in self._ages]
+        hours = sorted(hour + 1 - age for age in self._ages)
+        return [self.waiting.cohorts[each] for each in hours if each in self.waiting.cohorts]
 
     def _taught(self, cohort: Cohort, places: Array, outcomes: Array, age: int) -> Taught:
         offsets = np.tile([self.delay.offset(cohort.age), self.delay.offset(age)], (len(places), 1))

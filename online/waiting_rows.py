@@ -79,8 +79,8 @@ class Cohort:
     """The rows of an *hour*, of *total* that were answered.
 
     Hashes of ids, ascending, and of keys (n,); scores of the model alone and corrected ones (n, outputs), NaN where they do
-    not teach; codes of slice values (n, fields); outcomes (n,), NaN where unknown. *age* is that of the expectations with
-    which they entered.
+    not teach; codes of slice values (n, fields); outcomes (n,), NaN where unknown, and how many are *known*. *age* is that
+    of the expectations with which they entered.
     """
 
     hour: int
@@ -93,6 +93,12 @@ class Cohort:
     codes: Array
     outcomes: Array
     age: int = 0
+    known: int = 0
+
+    def note(self, row: int, outcome: float) -> None:
+        """The *outcome* of a row became known."""
+        self.known += 1
+        self.outcomes[row] = outcome
 
     @property
     def teaches(self) -> Array:
@@ -101,46 +107,76 @@ class Cohort:
 
 
 class Found(NamedTuple):
-    """The rows of ids: the numbers of cohorts and of rows in them, (n,) each; -1 for an id that none has."""
+    """The rows of ids: the hours of their cohorts and their places in these, (n,) each; -1 for an id that none has."""
 
-    cohorts: Array
+    hours: Array
+    rows: Array
+
+
+class _Index(NamedTuple):
+    """The ids of some hours, ascending, with their places."""
+
+    ids: Array
+    hours: Array
     rows: Array
 
 
 class WaitingRows:
-    """Cohorts, the oldest first, for *horizon* hours."""
+    """Cohorts by their hour, the oldest first, for *horizon* hours."""
 
     def __init__(self, horizon: int) -> None:
         self.horizon = horizon
         self.most_of_hour = min(MOST_OF_HOUR, max(MOST_WAITING // horizon, 1))
-        self.cohorts: list[Cohort] = []
+        self.cohorts: dict[int, Cohort] = {}
+        #: Those of a day that is over are searched together.
+        self._days: dict[int, _Index] = {}
+        self._today: dict[int, _Index] = {}
 
     def add(self, cohort: Cohort) -> None:
         """One more hour; hours that are too old are forgotten."""
-        self.cohorts.append(cohort)
-        self.cohorts = [each for each in self.cohorts if each.hour > cohort.hour - self.horizon]
+        oldest = cohort.hour - self.horizon
+        for hour in [hour for hour in self.cohorts if hour <= oldest]:
+            del self.cohorts[hour]
+        for day in [day for day in self._days if (day + 1) * 24 <= oldest]:
+            del self._days[day]
+        day = cohort.hour // 24
+        for past in sorted({hour // 24 for hour in self._today if hour // 24 < day}):
+            self._days[past] = _merged([self._today.pop(hour) for hour in [*self._today] if hour // 24 == past])
+        self.cohorts[cohort.hour] = cohort
+        size = len(cohort.ids)
+        self._today[cohort.hour] = _Index(cohort.ids, np.full(size, cohort.hour), np.arange(size))
 
     def find(self, ids: Array) -> Found:
         """The rows of *ids* (n,), of the earliest cohort that has each."""
-        cohorts, rows = np.full(len(ids), -1), np.full(len(ids), -1)
-        for number, cohort in enumerate(self.cohorts):
-            left = np.flatnonzero(cohorts < 0)
+        hours, rows = np.full(len(ids), -1), np.full(len(ids), -1)
+        for index in [*self._days.values(), *self._today.values()]:
+            left = np.flatnonzero(hours < 0)
             if not len(left):
                 break
-            place = np.minimum(np.searchsorted(cohort.ids, ids[left]), max(len(cohort.ids) - 1, 0))
-            hit = cohort.ids[place] == ids[left] if len(cohort.ids) else np.zeros(len(left), dtype=bool)
-            cohorts[left[hit]], rows[left[hit]] = number, place[hit]
-        return Found(cohorts, rows)
+            if not len(index.ids):
+                continue
+            place = np.minimum(np.searchsorted(index.ids, ids[left]), len(index.ids) - 1)
+            hit = index.ids[place] == ids[left]
+            hit[hit] = [hour in self.cohorts for hour in index.hours[place[hit]].tolist()]
+            hours[left[hit]], rows[left[hit]] = index.hours[place[hit]], index.rows[place[hit]]
+        return Found(hours, rows)
 
     @property
     def unanswered(self) -> int:
         """Rows without an outcome, and those that are not in the sample."""
-        return sum(each.total - int((~np.isnan(each.outcomes)).sum()) for each in self.cohorts)
+        return sum(each.total - each.known for each in self.cohorts.values())
 
     @property
     def whole_sample(self) -> int:
         """The largest hash of which every row is in the sample."""
-        return min((each.cut for each in self.cohorts), default=_LARGEST)
+        return min((each.cut for each in self.cohorts.values()), default=_LARGEST)
+
+
+def _merged(parts: Sequence[_Index]) -> _Index:
+    ids = np.concatenate([each.ids for each in parts])
+    order = np.argsort(ids, kind="stable")
+    hours, rows = (np.concatenate([getattr(each, name) for each in parts])[order] for name in ("hours", "rows"))
+    return _Index(ids[order], hours, rows)
 
 
 def columns_of(rows: Sequence[AnsweredRow], fields: Sequence[str]) -> Mapping[str, Sequence[Any]]:
