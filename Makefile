@@ -164,6 +164,9 @@ bench-experiment: .venv/work/installed ## simulate experiments: error rates and 
 bench-delay: .venv/work/installed ## train while outcomes are still coming in, into BENCHMARKS.md  [STREAMS=FOLDER EVERY=nights]
 	@OMP_NUM_THREADS=1 $(WORK) -m bench.delay.delay_bench --every $(or $(EVERY),1)
 
+bench-online: .venv/work/installed ## hourly corrections: what they gain, what they cost where nothing changes, after a jump, and with poisoned outcomes, into BENCHMARKS.md  [STREAMS=FOLDER EVERY=days]
+	@OMP_NUM_THREADS=1 $(WORK) -m bench.online --every $(or $(EVERY),3)
+
 bench-gate: .venv/work/installed ## simulate the gate's comparison: acceptance, cumulative loss, coverage of intervals, into BENCHMARKS.md  [REPEATS=200]
 	@OMP_NUM_THREADS=1 $(WORK) -m bench.gate.gate_simulation --repeats $(or $(REPEATS),200)
 	@OMP_NUM_THREADS=1 $(WORK) -m bench.gate.decision_simulation

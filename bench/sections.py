@@ -20,6 +20,7 @@ SECTIONS = (
     "scale",
     "experiment",
     "delay",
+    "online",
 )
 HEADING = "# Benchmarks\n\nEach part is written by the command that it names; nothing here is edited by hand.\n"
 
