@@ -31,7 +31,7 @@ class Answered:
         """The loss of each row: log loss, or the absolute error."""
         outcomes = self.rows.outcomes
         if self.rows.contract.task == "regression":
-            return np.abs(outcomes - scores)
+            return np.asarray(np.abs(outcomes - scores))
         inside = np.clip(scores, 1e-6, 1 - 1e-6)
         return np.asarray(-np.log(np.where(outcomes == 1, inside, 1 - inside)))
 
