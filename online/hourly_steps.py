@@ -178,7 +178,9 @@ class HourlySteps:
     def _due(self, hour: int, known: Found, age: int) -> list[tuple[Cohort, Array]]:
         """Rows with outcomes whose cohort is of an *age*: those *known* since the last hour, or all when it reaches it."""
         cohorts, ripe = self.waiting.cohorts, hour - age
-        due = [(cohorts[each], known.rows[known.hours == each]) for each in np.unique(known.hours).tolist() if each <= ripe]
+        due = [
+            (cohorts[each], known.rows[known.hours == each]) for each in np.unique(known.hours).tolist() if each <= ripe
+        ]
         if age and ripe in cohorts:
             cohort = cohorts[ripe]
             due = [each for each in due if each[0] is not cohort]
