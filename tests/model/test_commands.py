@@ -33,6 +33,21 @@ def retrain(forge, recipes):
     )
 
 
+@pytest.fixture(scope="module")
+def bundle(recipes, tmp_path_factory):
+    """The bundle that `retrain` makes of this recipe on this day: tests of what comes after it train once."""
+    out = tmp_path_factory.mktemp("made")
+    assert main(["train", "--recipe", str(recipes / "buys.py"), *DAY, "--out", str(out)]) == OK
+    (folder,) = out.iterdir()
+    return folder
+
+
+@pytest.fixture
+def proposed(forge, bundle):
+    """The forge with the bundle stored and proposed, as `retrain` leaves it."""
+    assert main(["propose", "--bundle", str(bundle), "--forge", str(forge.root)]) == OK
+
+
 def altered(recipes, tmp_path, more):
     """The small binary recipe, with *more* code at its end."""
     path = tmp_path / "altered.py"
@@ -87,13 +102,13 @@ def test_the_proposal_shows_the_remarks_on_the_data(retrain, forge, recipes, tmp
     assert "- &lt;b&gt;&#64;&#8203;all\n" in card(made | {"remarks": ["<b>@all"]})
 
 
-def test_an_open_incident_and_the_proposal_name_each_other(retrain, forge):
+def test_an_open_incident_and_the_proposal_name_each_other(bundle, forge):
     """Whoever finds one finds the other; a second night says it once."""
     for marker in ("watch:buys:drift", "watch:buys:over", "robot:nightly.yml"):
         forge.alert(marker, marker, "")
     forge.resolve("watch:buys:over", "")
     for _ in range(2):
-        assert retrain() == OK
+        assert main(["propose", "--bundle", str(bundle), "--forge", str(forge.root)]) == OK
 
     (proposal,) = forge.proposals()
     assert proposal.body.endswith("\nOpen alerts at the time of training: alert 1.\n")
@@ -101,16 +116,16 @@ def test_an_open_incident_and_the_proposal_name_each_other(retrain, forge):
     assert f"proposal {proposal.number} ({proposal.title})" in note.read_text()
 
 
+@pytest.mark.usefixtures("proposed")
 def test_a_second_retrain_refreshes_the_one_proposal(retrain, forge):
     """A night later."""
-    retrain()
     assert retrain("--today", "2026-02-25") == OK
     assert len(forge.proposals()) == 1
 
 
+@pytest.mark.usefixtures("proposed")
 def test_the_same_bytes_as_are_live_are_not_proposed(retrain, forge, capsys):
     """There is nothing to gain."""
-    retrain()
     forge.status("retrain", True, "good")
     forge.merge("retrain", "first")
     capsys.readouterr()
@@ -135,9 +150,9 @@ def test_no_new_data_is_no_reason_for_a_proposal(retrain, forge, recipes, tmp_pa
     assert forge.proposal("retrain") is None
 
 
+@pytest.mark.usefixtures("proposed")
 def test_the_same_bytes_are_proposed_once(retrain, forge, capsys):
     """A second run in one night stores no second candidate."""
-    retrain()
     assert retrain() == OK
 
     assert len(forge.releases()) == 1
@@ -168,9 +183,9 @@ def test_a_folder_that_is_no_bundle_is_not_proposed(forge, tmp_path, capsys):
     assert f"{tmp_path} is not a bundle, and holds 0 of them" in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("proposed")
 def test_bytes_that_were_rolled_back_do_not_come_back_unseen(retrain, forge, capsys):
     """Training gives the same digest: it is recognised under whatever name."""
-    retrain()
     (release,) = forge.releases()
     forge.withdraw(release.version, "odd")
     forge.close("retrain", "odd")
@@ -324,11 +339,9 @@ def test_two_runs_at_once_are_both_right(root, recipes, forge):
     assert len({release.digest for release in forge.releases()}) == 1
 
 
-def test_the_manifest_says_where_the_model_comes_from(recipes, tmp_path):
+def test_the_manifest_says_where_the_model_comes_from(bundle):
     """Data window and fingerprint, commit, libraries, metrics."""
-    main(["train", "--recipe", str(recipes / "buys.py"), *DAY, "--out", str(tmp_path)])
-    (folder,) = (path for path in tmp_path.iterdir() if path.name[0] == "2")
-    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest = json.loads((bundle / "manifest.json").read_text())
 
     assert manifest["data"]["window"] == ["2026-01-11T00:00:00Z", "2026-02-20T00:00:00Z"]
     assert manifest["data"]["fingerprint"].startswith("sha256:")
