@@ -34,7 +34,7 @@ PACKAGES: dict[str, list[list[Box]]] = {
         [("new_recipe", "from a table"), ("features", "add, drop, prune"), ("proposals", "pull request, card")],
         [("train", "recipe to estimators")],
         [("onnx_export", "ONNX, parity"), ("tree_libraries", "LightGBM, XGBoost"), ("source_profile", "fingerprint")],
-        [("data", "rows, holdout"), ("label_delay", "outcomes that come late")],
+        [("data", "rows, holdout"), ("label_delay", "outcomes that come late"), ("sources", "the journal")],
     ],
     "checks": [
         [("__main__", "gate, anchor")],
