@@ -48,14 +48,11 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         listener = listen(settings.host, settings.port)
     except OSError as error:
-        if error.errno != errno.EADDRINUSE:
-            print(f"error: cannot listen on {settings.host}:{settings.port}: {error.strerror}", file=sys.stderr)
-            return USAGE
-        print(
-            f"error: port {settings.port} of {settings.host} is in use; type --port 0 for a free one, or name another",
-            file=sys.stderr,
-        )
-        return PORT_IN_USE
+        why = f"cannot listen on {settings.host}:{settings.port}: {error.strerror}"
+        if in_use := error.errno == errno.EADDRINUSE:
+            why = f"port {settings.port} of {settings.host} is in use; type --port 0 for a free one, or name another"
+        print(f"error: {why}", file=sys.stderr)
+        return PORT_IN_USE if in_use else USAGE
     _remove(settings.ready_file)
     begin_run(settings.journal)
     with listener:

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 WORK, SERVE = (ROOT / f".venv/{name}/bin/python" for name in ("work", "serve"))
 #: The training day of the model, and of the model that it is swapped with.
 DAYS = ("2013-04-29", "2013-04-22")
-MAKERS = ("contracts/*.py", "model/**/*.py", "bench/scorer/sklearn_pipeline.py")
+MAKERS = ("bundles/*.py", "contracts/*.py", "model/**/*.py", "bench/scorer/sklearn_pipeline.py")
 
 
 class SubjectError(Exception):

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from serve.metrics.metric_definitions import SECONDS
+from serve.metrics.buckets import SECONDS
 from serve.metrics.scorer_metrics import Served
 
 EVERY = timedelta(minutes=5)

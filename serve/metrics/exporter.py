@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 
 from flask import Blueprint, Response, current_app, g, request
@@ -11,11 +10,11 @@ from prometheus_client import CollectorRegistry, Metric, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.registry import Collector
 
-from bundles.bundle import Bundle
 from serve.journal.service_counts import Service
 from serve.metrics import metric_definitions as defined
+from serve.metrics.buckets import PROBABILITIES, bounds_of
 from serve.metrics.counters import run_folder
-from serve.metrics.metric_definitions import LOOKED_UP, PROBABILITIES, Definition
+from serve.metrics.metric_definitions import LOOKED_UP, Definition
 from serve.metrics.scorer_metrics import Metrics
 from serve.routes.live_models import age, live_variants
 from serve.scoring.scorer import Scorer
@@ -45,8 +44,7 @@ class State(Collector):
             labels = (version, variant.name, contract.name, contract.task, variant.bundle.digest)
             yield defined.INFO, labels, 1.0
             yield defined.SHARE, (variant.name,), variant.share
-            seconds = age(variant.bundle, self._scorer.clock())
-            if seconds is not None:
+            if (seconds := age(variant.bundle, self._scorer.clock())) is not None:
                 yield defined.AGE, (version, variant.name), seconds
         state = self._scorer.state()
         yield defined.READY, (), float(state["ready"])
@@ -55,22 +53,8 @@ class State(Collector):
             yield defined.AGREES, (), float(forge.agrees)
             yield defined.AGREEMENT_AGE, (), forge.seconds
         for definition in (defined.SEGMENTS, defined.BYTES, defined.UNSHIPPED):
-            value = state["journal"].get(definition.name.removeprefix("journal_"))
-            if value is not None:
+            if (value := state["journal"].get(definition.name.removeprefix("journal_"))) is not None:
                 yield definition, (), value
-
-
-def bounds_of(bundle: Bundle) -> tuple[float, ...]:
-    """Buckets for the scores of *bundle*: those of probabilities, or round ones for its values."""
-    if bundle.contract.task != "regression":
-        return PROBABILITIES
-    golden = bundle.manifest["golden"]["scores"]
-    low, high = min(golden, default=0.0), max(golden, default=1.0)
-    rough = max(high - low, abs(high) * 1e-3, 1e-6) / 16
-    size = 10.0 ** math.floor(math.log10(rough))
-    step = next(size * n for n in (1, 2, 5, 10) if size * n >= rough)
-    first = math.floor(low / step)
-    return tuple(round((first + n) * step, 12) for n in range(20))
 
 
 @routes.get("/metrics")
@@ -86,9 +70,8 @@ def metrics() -> Response:
 def _wire(state: BlueprintSetupState) -> None:
     scorer: Scorer = state.app.extensions["tidegate"]
     found = scorer.metrics = scorer.metrics or Metrics(run_folder())
-    journal = scorer.journal
-    found.watch(journal)
-    journal.also = Service(found.served, journal.service, scorer.champion, scorer.clock).write
+    found.watch(scorer.journal)
+    scorer.journal.also = Service(found.served, scorer.journal.service, scorer.champion, scorer.clock).write
     if scorer.offers:
         scorer.offers.counted = found.shadowed
     found.bounds = lambda version: next(
@@ -107,8 +90,7 @@ def _begin() -> None:
 @routes.after_app_request
 def _end(response: Response) -> Response:
     # The rule that matched, never the path: what clients make up must not become a series.
-    route = str(request.url_rule) if request.url_rule else "none"
-    current_app.extensions[EXTENSION].request(route, response.status_code)
+    current_app.extensions[EXTENSION].request(str(request.url_rule or "none"), response.status_code)
     return response
 
 

@@ -11,30 +11,6 @@ from prometheus_client.mmap_dict import mmap_key
 from prometheus_client.utils import floatToGoString
 
 PREFIX = "tidegate_"
-#: Upper bounds of the buckets, in seconds: a row takes tens of microseconds, a batch milliseconds.
-SECONDS = (
-    25e-6,
-    50e-6,
-    75e-6,
-    1e-4,
-    15e-5,
-    25e-5,
-    5e-4,
-    1e-3,
-    25e-4,
-    5e-3,
-    1e-2,
-    25e-3,
-    5e-2,
-    0.1,
-    0.25,
-    0.5,
-    1.0,
-    2.5,
-    10.0,
-)
-#: Upper bounds of the buckets of scores that are probabilities.
-PROBABILITIES = tuple(round(n / 20, 2) for n in range(1, 21))
 
 
 class Definition(NamedTuple):

@@ -8,27 +8,19 @@ from __future__ import annotations
 
 import json
 from bisect import bisect_left
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from itertools import repeat
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
 from prometheus_client import Metric
 from prometheus_client.registry import Collector
 
-from bundles.onnx_core import float64
 from serve.journal.writer import Journal
 from serve.metrics import metric_definitions as defined
+from serve.metrics.buckets import PROBABILITIES, SECONDS, Number, counted, cumulated
 from serve.metrics.counters import Counters, say_why
-from serve.metrics.metric_definitions import COUNTED, PREFIX, PROBABILITIES, SECONDS, Definition
-
-#: From so many scores on, NumPy counts them sooner.
-MANY = 100
-#: A sample's name, its labels and its value.
-Number = tuple[str, dict[str, str], float]
+from serve.metrics.metric_definitions import COUNTED, PREFIX, Definition
 
 
 class Served(NamedTuple):
@@ -113,7 +105,7 @@ class Metrics(Collector):
             if len(scores) == 1:
                 values[buckets[bisect_left(bounds, scores[0])]] += 1
             else:
-                for bucket, count in _counted(bounds, scores):
+                for bucket, count in counted(bounds, scores):
                     values[buckets[bucket]] += count
             if total:
                 values[total] += sum(scores)
@@ -178,7 +170,7 @@ class Metrics(Collector):
         for metric in map(Definition.metric, COUNTED):
             numbers = found.get(metric.name, [])
             histogram = metric.type == "histogram"
-            for sample, labels, value in _cumulated(metric, numbers) if histogram else numbers:
+            for sample, labels, value in cumulated(metric, numbers) if histogram else numbers:
                 metric.add_sample(sample, labels, value)
             if numbers:
                 yield metric
@@ -217,31 +209,8 @@ class Metrics(Collector):
         ]
 
 
-def _counted(bounds: Sequence[float], scores: Sequence[float]) -> Iterable[tuple[int, int]]:
-    """Buckets, each with how many of the *scores* fall into it."""
-    if len(scores) < MANY:
-        return Counter(map(bisect_left, repeat(bounds), scores)).items()
-    return enumerate(np.bincount(np.searchsorted(bounds, float64(scores))).tolist())
-
-
 @lru_cache(2**15)
 def _read(key: str) -> tuple[str, str, dict[str, str]]:
     """The metric, the sample and the labels that a number is called by."""
     metric, sample, labels, _ = json.loads(key)
     return metric, sample, labels
-
-
-def _cumulated(metric: Metric, numbers: Iterable[Number]) -> Iterator[Number]:
-    """A histogram's samples: each bucket with all below its bound, the sum, and the count."""
-    series: dict[tuple[tuple[str, str], ...], dict[str, float]] = {}
-    for _, labels, value in numbers:
-        bound = labels.get("le", "")
-        rest = tuple(pair for pair in labels.items() if pair[0] != "le")
-        series.setdefault(rest, {})[bound] = value
-    for pairs, counts in series.items():
-        total, below = counts.pop("", 0.0), 0.0
-        for bound in sorted(counts, key=float):
-            below += counts[bound]
-            yield metric.name + "_bucket", {**dict(pairs), "le": bound}, below
-        yield metric.name + "_sum", dict(pairs), total
-        yield metric.name + "_count", dict(pairs), below

@@ -11,11 +11,12 @@ from typing import Any
 
 import numpy as np
 
+from serve.routes.short_floats import SHORT, shortest
+
 #: NumPy's types of the protocol's, but for BYTES.
 _TYPES = {
     "BOOL": "u1",
-    "FP16": "<f2",
-    "FP32": "<f4",
+    **SHORT,
     "FP64": "<f8",
     "INT8": "i1",
     "INT16": "<i2",
@@ -27,10 +28,6 @@ _TYPES = {
     "UINT64": "<u8",
 }
 DATATYPES = (*_TYPES, "BYTES")
-#: Those that hold fewer digits than Python's numbers.
-SHORT = ("FP16", "FP32")
-#: Decimals that are tried to find the number that a float32 was made from.
-MOST_DECIMALS = 10
 _LENGTH = 4
 
 
@@ -56,20 +53,11 @@ def read_values(datatype: str, content: memoryview, count: int) -> list[Any]:
             raise TensorDataError("bytes of 0 or 1", "another byte")
         found = found.astype(bool)
     if datatype in SHORT:
-        found = _shortest(found)
+        found = shortest(found)
     values: list[Any] = found.tolist()
     if kind.kind == "f" and np.isnan(found).any():
         values = [None if value != value else value for value in values]  # noqa: PLR0124 -- NaN
     return values
-
-
-def shorten(datatype: str, values: Sequence[Any]) -> list[Any]:
-    """*values* from JSON, and where a float is exactly one of *datatype*, the number behind it."""
-    floats = np.array([value for value in values if type(value) is float])
-    with np.errstate(over="ignore"):
-        found = floats.astype(_TYPES[datatype])
-    rest = iter(np.where(found == floats, _shortest(found), floats).tolist())
-    return [next(rest) if type(value) is float else value for value in values]
 
 
 def write_values(datatype: str, values: Sequence[Any]) -> bytes:
@@ -78,22 +66,6 @@ def write_values(datatype: str, values: Sequence[Any]) -> bytes:
         texts = [text.encode("utf-8", "backslashreplace") for text in values]
         return b"".join([len(text).to_bytes(_LENGTH, "little") + text for text in texts])
     return np.array(values, _TYPES[datatype]).tobytes()
-
-
-def _shortest(found: Any) -> Any:
-    """Each of *found* as the float64 with the fewest decimals that rounds to it.
-
-    The float32 of 0.1 is 0.1 again, and not 0.10000000149011612: which would be above a maximum of
-    0.1, and another value in the journal than the same number from JSON.
-    """
-    values = found.astype(float)
-    left = np.flatnonzero(np.isfinite(values) & (values != np.trunc(values)))
-    for decimals in range(1, MOST_DECIMALS + 1):
-        rounded = values[left].round(decimals)
-        same = rounded.astype(found.dtype) == found[left]
-        values[left[same]] = rounded[same]
-        left = left[~same]
-    return values
 
 
 def _read_texts(content: memoryview, count: int) -> list[str]:

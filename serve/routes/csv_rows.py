@@ -1,8 +1,7 @@
 """Rows from CSV (RFC 4180) as SageMaker's and MLflow's clients send them, and answers as CSV.
 
-SageMaker's algorithms take values without a header line, here those of the features in the
-contract's order, and answer a line of scores for each row. MLflow takes what `DataFrame.to_csv`
-writes, with a header line.
+SageMaker's algorithms take values without a header line, here those of the features in the contract's order, and
+answer a line of scores for each row. MLflow takes what `DataFrame.to_csv` writes, with a header line.
 """
 
 from __future__ import annotations
@@ -11,7 +10,8 @@ import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from contracts.row_contract import Contract, Feature
@@ -42,42 +42,35 @@ def read_csv(content: bytes, fields: Fields, most: int, *, header: bool | None =
         names, source = [name.strip() for name in lines.pop(0)], "as the first line has"
         count -= 1
     refuse_more(count, most)
-    refuse(_twice(names, fields), form="the CSV")
+    twice = ((name, times) for name, times in Counter(names).items() if times > 1 and name in fields)
+    refuse(({"field": n, "expected": "one column of a name", "got": f"{t:,}"} for n, t in twice), form="the CSV")
     refuse(_ragged(lines, len(names), source), count, form="the CSV")
-    features = fields.features
     columns = {
-        name: [_value(features.get(name), line[place]) for line in (lines if name in fields else lines[:1])]
+        name: [_value(fields.features.get(name), line[place]) for line in (lines if name in fields else lines[:1])]
         for place, name in enumerate(names)
     }
     return fields.rows(columns, count)
 
 
-def write_csv(contract: Contract, answers: Sequence[Answer]) -> bytes:
+def write_csv(answers: Sequence[Answer]) -> bytes:
     """The score of each answer, a line each; for a multiclass model the probability of each class."""
-    if contract.task == "multiclass":
-        lines = [",".join(map(str, answer.score)) for answer in answers]  # type: ignore[arg-type]
-    else:
-        lines = [str(answer.score) for answer in answers]
-    return "".join([line + "\n" for line in lines]).encode()
+    scores = (answer.score if isinstance(answer.score, list) else [answer.score] for answer in answers)
+    return "".join([",".join(map(str, each)) + "\n" for each in scores]).encode()
 
 
 def _lines(content: bytes, most: int) -> tuple[list[list[str]], int]:
     """The cells of the first *most* lines that are not empty, and how many there are of these."""
-    found: list[list[str]] = []
-    count = 0
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise RequestError(400, "the body is not CSV: it is not UTF-8 text") from error
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
-        for line in filter(None, reader):
-            count += 1
-            if count <= most:
-                found.append(line)
+        lines = filter(None, reader)
+        found = [*islice(lines, most)]
+        return found, len(found) + sum(1 for _ in lines)
     except csv.Error as error:
         raise RequestError(400, f"the body is not CSV: line {reader.line_num}: {error}") from error
-    return found, count
 
 
 def _is_header(line: Sequence[str], contract: Contract) -> bool:
@@ -85,12 +78,6 @@ def _is_header(line: Sequence[str], contract: Contract) -> bool:
     # In capitals they are names as well, which are refused as misspelt.
     cells = {cell.strip().casefold() for cell in line}
     return 2 * sum(name.casefold() in cells for name in needed) >= len(needed)
-
-
-def _twice(names: Sequence[str], known: Container[str]) -> Iterator[dict[str, Any]]:
-    for name, times in Counter(names).items():
-        if times > 1 and name in known:
-            yield {"field": name, "expected": "one column of a name", "got": f"{times:,}"}
 
 
 def _ragged(lines: Sequence[Sequence[str]], width: int, source: str) -> Iterator[dict[str, Any]]:

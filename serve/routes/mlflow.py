@@ -48,7 +48,7 @@ def invocations() -> Response:
         rows = read_rows(rows_of(content, fields, most), most)
     answers = scorer.answer(rows, trace=request.headers.get("traceparent", ""))
     if _accepts_csv():
-        return Response(write_csv(fields.contract, answers), content_type=f"{CSV}; charset=utf-8")
+        return Response(write_csv(answers), content_type=f"{CSV}; charset=utf-8")
     return json_response({"predictions": bodies(fields.contract, answers)})
 
 

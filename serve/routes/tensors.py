@@ -11,8 +11,9 @@ from itertools import accumulate
 from typing import Any, NamedTuple
 
 from contracts.row_contract import Contract, describe, show
-from serve.routes.binary_tensors import DATATYPES, SHORT, TensorDataError, read_values, shorten
+from serve.routes.binary_tensors import DATATYPES, TensorDataError, read_values
 from serve.routes.column_rows import Fields
+from serve.routes.short_floats import SHORT, shorten
 from serve.scoring.validation import RequestError, refuse, refuse_more, takes_ids
 
 NUMBERS = ("FP32", "FP64", "FP16", "INT8", "INT16", "INT32", "INT64", "UINT8", "UINT16", "UINT32", "UINT64")

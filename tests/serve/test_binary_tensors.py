@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from serve.app import create_app
-from serve.routes.binary_tensors import DATATYPES, TensorDataError, read_values, shorten, write_values
+from serve.routes.binary_tensors import DATATYPES, TensorDataError, read_values, write_values
 from serve.routes.open_inference import JSON_LENGTH
+from serve.routes.short_floats import shorten
 
 INFER = "/v2/models/buys/infer"
 KINDS = {

@@ -18,10 +18,11 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from bundles.bundle import Bundle
 from serve.app import create_app
+from serve.metrics.buckets import MANY, bounds_of
 from serve.metrics.counters import SIZE, VARIABLE, begin_run
-from serve.metrics.exporter import EXTENSION, bounds_of
+from serve.metrics.exporter import EXTENSION
 from serve.metrics.metric_definitions import COUNTED, LOOKED_UP
-from serve.metrics.scorer_metrics import MANY, Metrics
+from serve.metrics.scorer_metrics import Metrics
 
 pytestmark = pytest.mark.slow
 

@@ -10,8 +10,8 @@ import pytest
 
 from serve.journal.service_counts import Service
 from serve.journal.writer import Journal
+from serve.metrics.buckets import SECONDS
 from serve.metrics.exporter import EXTENSION
-from serve.metrics.metric_definitions import SECONDS
 from serve.metrics.scorer_metrics import Metrics, Served
 from tests.serve.test_process import Load, children, scorer, until
 from tests.serve.test_scorer_metrics import parse, value
