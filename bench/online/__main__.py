@@ -30,8 +30,9 @@ from forge.closed_pipes import ignore_closed_pipes
 
 ROOT = Path(__file__).parents[2]
 KEPT = ROOT / "build/bench-online"
-SEEDS = range(100, 110)
-JUMP, DAYS = 1.0, 30
+SEEDS = range(100, 106)
+#: The jump on the logit; days of a generated stream, and rows of its hours.
+JUMP, DAYS, ROWS = 1.0, 20, 60
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -87,17 +88,18 @@ def _streams(every: int) -> Iterator[str]:
 
 
 def _simulations() -> Iterator[str]:
-    calm = [run(generated(seed)) for seed in SEEDS]
+    calm = [run(generated(seed, DAYS, ROWS)) for seed in SEEDS]
     costs = np.array(
         [[_mean(each, s) - _mean(each, each.rows.scores) for s in (each.served, each.always)] for each in calm]
     )
     error = costs.std(axis=0, ddof=1) / np.sqrt(len(costs))
     yield (
-        f"- goal: nothing lost where nothing changes, at most 0.0005 ({len(calm)} generated streams of {DAYS} days, 120 rows an"
+        f"- goal: nothing lost where nothing changes, at most 0.0005 ({len(calm)} generated streams of {DAYS} days, {ROWS} rows an"
         f" hour): **{costs[:, 0].mean():+.5f}** ± {error[0]:.5f} as applied, {costs[:, 1].mean():+.5f} ± {error[1]:.5f}"
-        f" always; {sum(bool(each.refused) for each in calm)} streams with a refused outcome"
+        f" always; {sum(bool(each.refused) for each in calm)} streams with a refused outcome,"
+        f" {sum(each.fallback > 0 for each in calm)} that ever fell back"
     )
-    jumped = [run(generated(seed, jump=JUMP)) for seed in SEEDS]
+    jumped = [run(generated(seed, DAYS, ROWS, JUMP)) for seed in SEEDS]
     hours = [_recovered(each) for each in jumped]
     yield (
         f"- a jump of {JUMP:g} on the logit at one of three places: half of the loss is recovered after"
@@ -105,7 +107,7 @@ def _simulations() -> Iterator[str]:
         " night's training would begin to know it after up to 24"
     )
     for words, value in (("all of one class", np.ones_like), ("all exchanged", lambda y: 1 - y)):
-        harmed = [run(poisoned(generated(seed), DAYS * 12, value)) for seed in SEEDS]
+        harmed = [run(poisoned(generated(seed, DAYS, ROWS), DAYS * 12, value)) for seed in SEEDS]
         clean = [
             _expected(each, each.served) - _expected(before, before.served)
             for each, before in zip(harmed, calm, strict=True)
@@ -113,7 +115,7 @@ def _simulations() -> Iterator[str]:
         refused = sum(sum(each.refused.values()) for each in harmed)
         yield (
             f"- an hour of outcomes {words}: the expected log loss of the stream changes by {np.mean(clean):+.5f};"
-            f" {refused:,} of {len(harmed) * 120:,} outcomes are refused"
+            f" {refused:,} of {len(harmed) * ROWS:,} outcomes are refused"
         )
 
 

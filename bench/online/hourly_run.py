@@ -24,6 +24,7 @@ class Answered:
     always: Array
     served: Array
     applied: float
+    fallback: float
     refused: dict[str, int]
     largest: float
 
@@ -47,7 +48,7 @@ def run(rows: Scored, *, half_life: float = 3.0) -> Answered:
     always, served = rows.scores.copy(), rows.scores.copy()
     place = {hash_of(str(n)): n for n in range(len(rows.at))}
     answered, known = _by_hour(rows.at), _by_hour(rows.known)
-    applied = hours = 0
+    applied = fallback = hours = 0
     first, last = min(answered), max(answered)
     for hour in range(first, last + 1):
         begun = datetime.fromtimestamp(hour * 3600, UTC)
@@ -55,7 +56,7 @@ def run(rows: Scored, *, half_life: float = 3.0) -> Answered:
         steps.hours.add_answers(_answers(rows, answered.get(hour, [])), begun)
         steps.hours.add_outcomes(_outcomes(rows, known.get(hour, [])), begun)
         steps.close(begun + timedelta(hours=1))
-        hours, applied = hours + 1, applied + (state == "applied")
+        hours, applied, fallback = hours + 1, applied + (state == "applied"), fallback + (state == "fallback")
         if hour in answered and hour in steps.waiting.cohorts:
             cohort = steps.waiting.cohorts[hour]
             numbers = [place[each] for each in cohort.ids.tolist()]
@@ -65,7 +66,9 @@ def run(rows: Scored, *, half_life: float = 3.0) -> Answered:
     moved = np.abs(served - rows.scores) / steps.corrector.scale
     if contract.task == "binary":
         moved = np.abs(_logit(served) - _logit(rows.scores))
-    return Answered(rows, always, served, applied / hours, steps.refusals.to_json(), float(moved.max()))
+    return Answered(
+        rows, always, served, applied / hours, fallback / hours, steps.refusals.to_json(), float(moved.max())
+    )
 
 
 def _logit(p: Array) -> Array:

@@ -6,11 +6,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import ModuleType
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from sklearn.compose import make_column_transformer
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import OrdinalEncoder
 
 from bench.delay import late_hotel
 from contracts.row_contract import Contract, Feature, Target
@@ -47,9 +51,15 @@ class Scored:
 
 
 def flights(every: int | None) -> Scored:
-    """The default recipe from its 91st day on, retrained *every* so many days, or never."""
+    """The default recipe's rows from 1 April on, retrained *every* so many days on 90, or never since 18 March.
+
+    The estimator is a smaller one than the recipe's, with codes in place of one-hot categories: a third of the time.
+    """
     recipe = read_recipe(ROOT / "model/recipe.py")
-    return _real("flights", recipe, datetime(2013, 4, 1, tzinfo=UTC), datetime(2013, 12, 31, tzinfo=UTC), every)
+    light = SimpleNamespace(CONTRACT=recipe.CONTRACT, load=recipe.load, window=recipe.window, estimator=_light)
+    if every is None:
+        light.window = lambda today: (recipe.window(today)[0], recipe.window(today)[1] - timedelta(days=14))
+    return _real("flights", light, datetime(2013, 4, 1, tzinfo=UTC), datetime(2013, 12, 31, tzinfo=UTC), every)
 
 
 def bikes(every: int | None) -> Scored:
@@ -62,7 +72,7 @@ def hotel(every: int) -> Scored:
     return _real("hotel", late_hotel, datetime(2016, 6, 26, tzinfo=UTC), datetime(2017, 3, 1, tzinfo=UTC), every)
 
 
-def generated(seed: int, days: int = 30, rows: int = 120, jump: float = 0.0) -> Scored:
+def generated(seed: int, days: int, rows: int, jump: float = 0.0) -> Scored:
     """A stream whose scores are right; from half of the *days* on, a *jump* on the logit at one of three places.
 
     *rows* an hour; outcomes are known after two hours.
@@ -107,7 +117,22 @@ def poisoned(rows: Scored, hour: int, value: Callable[[Array], Array]) -> Scored
     return replace(rows, outcomes=np.where(inside, value(rows.outcomes), rows.outcomes))
 
 
-def _real(name: str, recipe: ModuleType, first: datetime, last: datetime, every: int | None) -> Scored:
+def _light() -> Pipeline:
+    categories = ["carrier", "origin", "dest"]
+    codes = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)
+    trees = HistGradientBoostingClassifier(
+        max_iter=80,
+        learning_rate=0.08,
+        max_leaf_nodes=15,
+        min_samples_leaf=100,
+        l2_regularization=5,
+        early_stopping=False,
+        random_state=0,
+    )
+    return make_pipeline(make_column_transformer((codes, categories), remainder="passthrough"), trees)
+
+
+def _real(name: str, recipe: Any, first: datetime, last: datetime, every: int | None) -> Scored:
     contract: Contract = recipe.CONTRACT
     rows = recipe.load(first, last).sort_values(contract.time, kind="stable").reset_index(drop=True)
     at = rows[contract.time]
@@ -129,7 +154,7 @@ def _real(name: str, recipe: ModuleType, first: datetime, last: datetime, every:
     return Scored(name, contract, _times(at), _times(known), scores, outcomes, versions, slices, delay)
 
 
-def _fitted(recipe: ModuleType, contract: Contract, night: datetime, late: bool) -> TrainingSet:
+def _fitted(recipe: Any, contract: Contract, night: datetime, late: bool) -> TrainingSet:
     """What is trained on at a *night*: the outcomes that are known at it."""
     start, end = recipe.window(night.date())
     rows = recipe.load(start, end)

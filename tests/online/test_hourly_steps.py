@@ -275,6 +275,21 @@ def test_outcomes_whose_delay_depends_on_the_class_teach_without_bias():
     assert without.intercept > 0.6
 
 
+@pytest.mark.parametrize("delay", [LATE, DelayCurves(wait=30, whole=30)], ids=["expected", "waiting"])
+def test_late_outcomes_read_each_hour_give_the_same_bytes(delay):
+    answers, outcomes = late_stream(np.random.default_rng(7), 48)
+    found = steps(delay=delay)
+    for hour in range(49):
+        now, before = at(hour), at(hour - 1)
+        found.hours.add_outcomes(
+            [line for line in outcomes if before <= line["at"] < now], START + timedelta(hours=hour)
+        )
+        found.hours.add_answers([line for line in answers if before <= line["at"] < now], START + timedelta(hours=hour))
+        found.close(START + timedelta(hours=hour))
+
+    assert bytes_of(found) == bytes_of(run(steps(delay=delay), answers, outcomes, until=48))
+
+
 def test_a_shift_is_found_in_late_outcomes():
     answers, outcomes = late_stream(np.random.default_rng(6), 24 * 8)
     lower = [
