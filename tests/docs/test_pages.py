@@ -13,12 +13,14 @@ ROOT = Path(__file__).parents[2]
 PAGES = sorted(path for path in (ROOT / "docs").rglob("*.md") if path.parent.name != "reference")
 #: Paths that are made by a command, or are patterns.
 MADE = {"checks/staleness.json", "serve/live.toml", "requirements/NAME.in"}
-OURS = "backtest|bench|bundles|checks|contracts|docs|drill|forge|model|monitoring|reporting|requirements|serve|tests"
+OURS = "archive|backtest|bench|bundles|checks|contracts|docs|drill|forge|model|monitoring|online|reporting|requirements|serve|tests"
 
 
 def paths_of(page):
-    """Every path of the repository that *page* has in code."""
-    return re.findall(rf"`((?:(?:{OURS})/|\.github/)[^`\s]*)`", page.read_text())
+    """Every path of the repository that *page* has in code, and Python files in its commands."""
+    text = page.read_text()
+    typed = re.findall(rf"(?<=\s)(?:{OURS})/[\w/]+\.py\b", text)
+    return [*re.findall(rf"`((?:(?:{OURS})/|\.github/)[^`\s]*)`", text), *typed]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
