@@ -30,7 +30,8 @@ def has_known(rows: pd.DataFrame, known: Mapping[str, frozenset[str]]) -> Any:
 class Past:
     """*extents* (of "train" and "holdout": rows, start, end) and *window* are the manifest's.
 
-    Where outcomes come late, "newest" are the rows up to the window's end; the others end where outcomes are known.
+    Where outcomes come late, "newest" are the rows up to the window's end, and "later" those after the holdout; the
+    others end where outcomes are known.
 
     *before* are the rows of the champion's evidence, None without it; *both* those that the candidate's evidence has as
     well (same key and time; the champion's columns end in `_before`), of about *expected*.
@@ -50,7 +51,7 @@ def past(
 
     Where the evidence is a sample of the rows, fewer are expected in both.
     """
-    extents = {part: data[part] for part in (*parts, "newest") if part in data}
+    extents = {part: data[part] for part in (*parts, "newest", "later") if part in data}
     window = (str(data["window"][0]), str(data["window"][1]))
     names = [contract.key, contract.time]
     if before is None or not set(names) <= set(before):

@@ -17,12 +17,26 @@ import pandas as pd
 from bundles.bundle import Bundle
 from bundles.manifest import BundleError
 from checks.earlier_rows import Past, past
+from contracts.bundle_content import LATER, UNKNOWN
 from contracts.row_contract import Contract
 from contracts.tolerance import relative, spread_of
 
 #: Largest difference between the scores in the evidence and those computed here.
 SAME = 1e-5
 Array = np.ndarray[Any, np.dtype[np.float64]]
+
+
+@dataclass(frozen=True)
+class Unlabelled:
+    """Rows of the holdout's time whose outcomes are not known yet, and the evaluation models' scores of them.
+
+    *fresh* masks those that are later than every training row of any model; *champion* is None without a champion.
+    """
+
+    rows: pd.DataFrame
+    scores: Array
+    fresh: Any
+    champion: Array | None
 
 
 @dataclass(frozen=True)
@@ -34,6 +48,8 @@ class Evidence:
     and *anchor* are None without a model, and *unreadable* and *anchor_unreadable* give the reason why one cannot
     score. *past* has earlier rows. The scores are those of evaluation models, which were not trained on the holdout;
     *release_scores* are those of the candidate's release model, which was, and None in a bundle with one model.
+
+    Where outcomes come late, *unknown* are the holdout's rows without one, and *later* the rows after it.
     """
 
     contract: Contract
@@ -49,6 +65,8 @@ class Evidence:
     anchor_unreadable: str = ""
     past: Past = field(default_factory=lambda: Past({}, ("", "")))
     release_scores: Array | None = None
+    unknown: Unlabelled | None = None
+    later: pd.DataFrame | None = None
 
     @property
     def served_scores(self) -> Array:
@@ -122,6 +140,8 @@ def gather(
             None if champion is None or unreadable else _before(champion),
         ),
         release_scores=None if candidate.evaluation is candidate else served_score(candidate, holdout),
+        unknown=_unlabelled(candidate, champion, last),
+        later=rows_of(candidate, LATER) if _has(candidate, LATER) else None,
     )
 
 
@@ -160,7 +180,7 @@ def target(rows: pd.DataFrame, contract: Contract) -> Array:
 
 
 def rows_of(bundle: Bundle, part: str) -> pd.DataFrame:
-    """The rows of the bundle's evidence, "train" or "holdout". Raises `BundleError`."""
+    """The rows of a *part* of the bundle's evidence, such as "train" or "holdout". Raises `BundleError`."""
     path = bundle.folder / "evidence" / f"{part}.parquet"
     try:
         rows = pd.read_parquet(path)
@@ -173,6 +193,19 @@ def rows_of(bundle: Bundle, part: str) -> pd.DataFrame:
     if missing or rows.empty:
         raise BundleError(f"{path} has {len(rows)} rows; missing columns: {', '.join(missing) or 'none'}")
     return rows
+
+
+def _has(bundle: Bundle, part: str) -> bool:
+    return f"evidence/{part}.parquet" in bundle.manifest["files"]
+
+
+def _unlabelled(candidate: Bundle, champion: Bundle | None, last: pd.Timestamp) -> Unlabelled | None:
+    """The candidate's rows without an outcome; None in a bundle without such rows."""
+    if not _has(candidate, UNKNOWN):
+        return None
+    rows, contract = rows_of(candidate, UNKNOWN), candidate.contract
+    theirs, _ = _scored(champion, contract, rows, "champion")
+    return Unlabelled(rows, score(candidate, rows), (rows[contract.time] > last).to_numpy(), theirs)
 
 
 def _before(champion: Bundle) -> pd.DataFrame:

@@ -26,6 +26,7 @@ from checks.insights.distribution_shift import shifts
 from checks.insights.permutation_importance import importances
 from checks.insights.prediction_churn import churn_by_slice, churn_share
 from checks.insights.review import Review
+from checks.late_outcomes.unknown_outcomes import Dependence, dependence
 from checks.rules.holdout_reuse import Use, count_earlier, recorded_uses
 from checks.rules.rows.source_changes import upstream
 from checks.rules.serving.serving_limits import SERVING, check_serving
@@ -43,13 +44,15 @@ DEEPCHECKS, SERVER = "deepchecks", "server"
 class Comparison:
     """Candidate against champion, anchor and baseline: empty with too few fresh rows.
 
-    *slices* has the contract's slices for the report, *churn* the share of decisions that change.
+    *slices* has the contract's slices for the report, *churn* the share of decisions that change, *late* how much depends
+    on outcomes that are not known yet.
     """
 
     table: list[Compared] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     slices: list[Slice] = field(default_factory=list)
     churn: float | None = None
+    late: Dependence | None = None
 
 
 @dataclass(frozen=True)
@@ -292,4 +295,5 @@ def _compare(
     if isinstance(evaluation, Evaluation):
         table = [replace(row, evaluated=evaluation.value(row.metric)) for row in table]
     findings += calibration(evidence, gate.compare, gate.calibration) + slices(evidence, gate)
-    return Comparison(table, findings, by_slice(evidence, table[0].metric), churn_share(evidence))
+    late = dependence(evidence, lambda filled: compare(filled, gate.compare, effects, outlook, series)[0][0])
+    return Comparison(table, findings, by_slice(evidence, table[0].metric), churn_share(evidence), late)

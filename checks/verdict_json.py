@@ -25,6 +25,7 @@ def verdict_json(inputs: GateInputs, verdict: Verdict, measured: Measurements | 
         "fresh_rows": measured.fresh_rows if measured else 0,
         "looks": measured.earlier_uses if measured else {},
         "churn": comparison.churn,
+        **({"unknown_outcomes": comparison.late.to_json()} if comparison.late else {}),
         "head": inputs.head,
         "rules_changed": rules_changed(inputs.files),
         "waived": waived(verdict.findings),

@@ -17,6 +17,8 @@ UNSIGNED = ("version", "digest", "build")
 LARGEST_MANIFEST = 64 * 2**20
 #: The file of the evaluation model in bundles of format 2, whose `model.onnx` is the release model.
 EVALUATION = "evidence/evaluation.onnx"
+#: Parts of the evidence where outcomes come late: rows of the holdout's time without an outcome, and all later rows.
+UNKNOWN, LATER = "unknown", "later"
 
 
 def sha256(content: bytes) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from drill.fault import Fault
 from drill.thinned_recipe import Frame, Subject, plain
 from model.data import check, encoded_target, model_inputs
 from model.estimator_scores import Scores, scores_of
+from model.label_delay.known_outcomes import known
 from model.train import Fitted
 
 MONTH = timedelta(days=28)
@@ -72,6 +73,9 @@ def _month(subject: Subject) -> Frame | None:
     rows = load(start, end)
     if not isinstance(rows, pd.DataFrame) or not len(rows):
         return None
-    rows = check(rows, subject.contract, start, end)
+    rows = check(rows, subject.contract, start, end, known_by=datetime.now(UTC))
+    rows = rows[known(rows, subject.contract)].reset_index(drop=True)
+    if rows.empty:
+        return None
     # A part of a month may be a part of the labels.
     return rows if rows[subject.contract.time].max() >= end - timedelta(days=7) else None

@@ -152,6 +152,16 @@ def encoded_target(rows: pd.DataFrame, contract: Contract) -> np.ndarray[Any, An
     return codes.astype(np.int64) if contract.target.classes else codes
 
 
+def known_target(rows: pd.DataFrame, contract: Contract) -> np.ndarray[Any, Any]:
+    """The target as `encoded_target` has it, or as float64 with NaN where *rows* lack an outcome: (n,)."""
+    there = rows[contract.target.name].notna().to_numpy()
+    if there.all() and len(rows):
+        return encoded_target(rows, contract)
+    found = np.full(len(rows), np.nan)
+    found[there] = encoded_target(rows[there], contract)
+    return found
+
+
 def fingerprint(rows: pd.DataFrame) -> str:
     """A digest of the rows, which depends on their order."""
     hashed = pd.util.hash_pandas_object(rows, index=False).to_numpy()

@@ -59,7 +59,8 @@ class Fitted:
     random, or there are too many rows for a second fit. *remarks* are sentences on the rows. *where* is the place of
     each field in the recipe. *replay* compares a load with an earlier end (`model.point_in_time`), *sent* the rows
     with the journal (`model.serving_skew`). *late* are JSON values on outcomes that come late; then *split* ends where
-    outcomes are known, and *newest* are the rows up to the window's end. *to_onnx* is the recipe's own conversion.
+    outcomes are known, *unknown* are the rows of its holdout's time without an outcome, and *newest* are the rows up to
+    the window's end. *to_onnx* is the recipe's own conversion.
     """
 
     estimator: Any
@@ -74,6 +75,7 @@ class Fitted:
     sent: Mapping[str, Any] | None = None
     late: Mapping[str, Any] = field(default_factory=dict)
     newest: Split | None = None
+    unknown: pd.DataFrame | None = None
     release: Fitted | None = None
     to_onnx: Callable[[Any], Any] | None = None
 
@@ -81,6 +83,12 @@ class Fitted:
     def loaded(self) -> Split:
         """The rows of the training window: *newest*, or else *split*."""
         return self.newest or self.split
+
+    @property
+    def later(self) -> pd.DataFrame:
+        """The rows of the training window that are later than the holdout: where outcomes come late, most have none."""
+        rows = pd.concat([self.loaded.train, self.loaded.holdout], ignore_index=True)
+        return rows[rows[self.contract.time] > self.split.holdout[self.contract.time].iloc[-1]]
 
     @property
     def served(self) -> Fitted:
@@ -208,6 +216,7 @@ def train(recipe: Recipe, today: date, *, second_fit: bool = True, refit: bool =
         replay=replay(recipe.load, chosen.newest, contract, (start, end)),
         late=late,
         newest=chosen.newest,
+        unknown=chosen.unknown,
         release=release,
     )
 

@@ -19,6 +19,8 @@ from drill.streams import shop
 from model.train import read_recipe
 
 ROOT = Path(__file__).parents[2]
+#: The longest generated delay in days.
+LONGEST = 240.0
 Load = Callable[[datetime, datetime], pd.DataFrame]
 
 
@@ -52,28 +54,37 @@ def flights(days: float) -> Stream:
     """The flights of the default recipe; delayed and punctual ones are known after *days* and three times as many."""
     recipe = read_recipe(ROOT / "model/recipe.py")
     nights = _every(datetime(2014, 5, 5, tzinfo=UTC), timedelta(days=56), datetime(2014, 12, 1, tzinfo=UTC))
-    return _delayed(f"flights, {days:g} days", recipe, recipe.load, days, "distance", timedelta(days=90), nights)
+    return _delayed(f"flights, {days:g} days", recipe, recipe.load, days, ("distance", 828), timedelta(days=90), nights)
 
 
 def orders(days: float) -> Stream:
     """The generated shop: returned orders are known after *days* on average, the others after three times as many."""
     nights = _every(datetime(2025, 3, 3, tzinfo=UTC), timedelta(days=28), datetime(2025, 12, 1, tzinfo=UTC))
     name = f"generated shop, {days:g} days" if days else "generated shop, no delay"
-    return _delayed(name, shop, shop.load, days, "price", timedelta(days=90), nights)
+    return _delayed(name, shop, shop.load, days, ("price", 46), timedelta(days=90), nights)
 
 
 def _delayed(
-    name: str, recipe: ModuleType, load: Load, days: float, longer: str, window: timedelta, nights: tuple[datetime, ...]
+    name: str,
+    recipe: ModuleType,
+    load: Load,
+    days: float,
+    longer: tuple[str, float],
+    window: timedelta,
+    nights: tuple[datetime, ...],
 ) -> Stream:
-    """A recipe's rows, known after exponential delays, which are twice as long where the feature *longer* is large."""
+    """A recipe's rows, known after exponential delays, twice as long where the feature of *longer* is above its value.
+
+    No delay is longer than `LONGEST`, so that no outcome becomes known in the future.
+    """
     contract: Contract = recipe.CONTRACT
     positive, late = contract.target.classes[1], replace(contract.target, known_at="known_at")
 
     def delayed(start: datetime, end: datetime) -> pd.DataFrame:
         rows = load(start, end)
-        slow = np.where(rows[longer] > rows[longer].median(), 2.0, 1.0)
+        slow = np.where(rows[longer[0]] > longer[1], 2.0, 1.0)
         mean = days * slow * np.where(rows[contract.target.name] == positive, 1.0, 3.0)
-        took = pd.to_timedelta(-np.log(_uniform(rows[contract.key])) * mean, unit="D")
+        took = pd.to_timedelta(np.minimum(-np.log(_uniform(rows[contract.key])) * mean, LONGEST), unit="D")
         return rows.assign(known_at=(rows[contract.time] + took).dt.ceil("s"))
 
     return Stream(name, replace(contract, target=late), delayed, recipe.estimator, window, nights)

@@ -13,6 +13,7 @@ from checks.comparison.compare import Compared
 from checks.comparison.earlier_gains import gains_line
 from checks.decision.gain_text import gain
 from checks.gate_inputs import GateInputs
+from checks.late_outcomes.delay_section import delay_section
 from checks.measurements import Measurements, Slice, aged_gains
 from checks.reports.decisive_lines import decisive
 from checks.reports.evidence_charts import charts as mermaid_charts
@@ -68,7 +69,7 @@ def markdown(verdict: Verdict, measured: Measurements, max_churn: float, accept:
         budget=max_churn,
         accept=accept,
         most_churn=most_churn(measured.review.churn),
-        more=sections(measured.review, candidate, champion),
+        more=[delay_section(candidate, comparison.late), *sections(measured.review, candidate, champion)],
     )
 
 

@@ -7,11 +7,13 @@ its rules. A rule that crashes is NOT_RUN, and so is a required one without a fi
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from checks.comparison.anchor import anchor_state
 from checks.comparison.compare import required_comparisons
 from checks.comparison.performance_decay import decayed
 from checks.comparison.slices import FOUND
+from checks.late_outcomes.newest_rows import newest_evidence, worse
 from checks.measurements import Measurements
 from checks.rules import bundle_sanity as bundle
 from checks.rules import contract_compatibility as contract
@@ -98,6 +100,18 @@ RULES: Mapping[str, Rule] = {
     "live.*": lambda m: m.inputs.slots,
     "data.looks": lambda m: holdout_reuse.earlier_uses(m.use, m.earlier_uses, m.gate.max_looks, m.primary),
 }
+#: Rules on rows that need no outcome: where outcomes come late, they judge the newest rows as well.
+OF_FEATURES = {
+    "data.missing_jump",
+    "data.sentinels",
+    "data.frozen",
+    "data.repeated",
+    "data.pile_ups",
+    "data.missing_steps",
+    "data.identical",
+    "data.rate",
+    "data.clock",
+}
 #: Not for every task, or only where there is something to report.
 OPTIONAL = {"contract.retired", "model.calibration", "release.estimator"}
 
@@ -108,6 +122,8 @@ def run_rules(measured: Measurements, rules: Mapping[str, Rule] = RULES) -> list
     for name, rule in rules.items():
         try:
             found = rule(measured)
+            if name in OF_FEATURES and isinstance(found, Finding) and (newest := newest_evidence(measured.evidence)):
+                found = worse(found, rule(replace(measured, evidence=newest)), newest)
         except Exception as error:  # data of any shape: the other rules must run all the same
             found = _crashed(name, error)
         findings += [found] if isinstance(found, Finding) else found

@@ -30,6 +30,8 @@ STRATA, THIN = 16, 100
 SHRINKAGE = 20.0
 #: Quantiles of the delay in the summary.
 SHARES = (0.5, 0.9)
+#: Points of a drawn curve, up to the day on which this share of the outcomes of the slowest class is known.
+POINTS, DRAWN = 13, 0.95
 #: The probability of a delay that is longer than any that was observed.
 LEAST = 1e-6
 Array = np.ndarray[Any, Any]
@@ -114,12 +116,15 @@ class DelayModel:
         )
 
     def summary(self, names: tuple[str, ...]) -> list[dict[str, Any]]:
-        """For each class: rows, days until the `SHARES` of outcomes are known (None: not observed), and the strata."""
+        """For each class: rows, days until the `SHARES` of outcomes are known (None: not observed), the curve, the strata."""
+        ends = [each.curve.days_until(DRAWN * (1 - each.curve.unknown[-1])) or 0.0 for each in self.classes]
+        drawn = np.linspace(0, max(ends), POINTS).round(2)
         return [
             {
                 "class": name,
                 "rows": round(each.curve.rows),
                 "known_after": {f"{share:g}": each.curve.days_until(share) for share in SHARES},
+                "curve": {"days": drawn.tolist(), "known": (1 - each.curve.at(drawn)).round(4).tolist()},
                 "strata": max(len(each.by_leaf), 1),
                 "by": split_features(each.tree) if each.tree is not None else [],
             }

@@ -36,7 +36,8 @@ class TrainingRows:
     """The training window's *rows*, the *older* ones, and the *split* of the evaluation, trained as of *night*.
 
     *end* is the end of the window, *newest* its rows up to a holdout at its end. Without label delay, *older* is empty
-    and *newest* is the split. *found* are JSON values on the evaluation, *remarks* sentences.
+    and *newest* is the split. *found* are JSON values on the evaluation, *remarks* sentences. *unknown* are the rows of the
+    holdout's time without an outcome, which the holdout leaves out.
     """
 
     contract: Contract
@@ -48,6 +49,7 @@ class TrainingRows:
     end: datetime
     found: Mapping[str, Any]
     remarks: tuple[str, ...] = ()
+    unknown: pd.DataFrame | None = None
 
     def evaluation_set(self, make: Callable[[], Any]) -> TrainingSet:
         """What the evaluation model is trained on: the rows before the holdout, as of its first row."""
@@ -112,11 +114,12 @@ def training_rows(
         "holdout": {"rows": len(there), "known": int(there.sum())},
         "window": {"rows": len(rows), "known": int(known(rows, contract).sum())},
     }
+    unknown = split.holdout[~there].reset_index(drop=True)
     split = replace(split, holdout=split.holdout[there].reset_index(drop=True))
     said = [*why, *([] if whole else [_young(contract, behind)])]
     late = rows[contract.time] >= cut_at(rows, contract, holdout)
     newest = Split(rows[~late].reset_index(drop=True), rows[late].reset_index(drop=True))
-    return TrainingRows(contract, rows, older, split, newest, _first(split, contract), end, found, tuple(said))
+    return TrainingRows(contract, rows, older, split, newest, _first(split, contract), end, found, tuple(said), unknown)
 
 
 def _first(split: Split, contract: Contract) -> datetime:

@@ -63,7 +63,7 @@ def manifest_of(
             "fingerprint": fingerprint(loaded),
             "categories": categories_of(fitted.served),
             "source": source_of(loaded, contract, fitted.window[1]),
-            **({"newest": _extent(loaded, at)} if fitted.late else {}),
+            **({"newest": _extent(loaded, at), "later": _extent(fitted.later, at)} if fitted.late else {}),
         },
         **({"label_delay": dict(fitted.late)} if fitted.late else {}),
         **({"point_in_time": dict(fitted.replay)} if fitted.replay else {}),

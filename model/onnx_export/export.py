@@ -23,10 +23,10 @@ from sklearn.base import is_classifier
 
 from bundles.manifest import LOOSEST
 from bundles.onnx_core import FILE as CORE
-from contracts.bundle_content import EVALUATION
+from contracts.bundle_content import EVALUATION, LATER, UNKNOWN
 from contracts.row_contract import Contract
 from contracts.tolerance import spread_of
-from model.data import encoded_target, model_inputs
+from model.data import known_target, model_inputs
 from model.estimator_scores import scores_of
 from model.label_delay.known_outcomes import known
 from model.loaded_columns import plain
@@ -167,15 +167,24 @@ def _samples(fitted: Fitted) -> Iterable[tuple[str, pd.DataFrame]]:
         ("holdout", fitted.split.holdout, HOLDOUT_SAMPLE),
     ):
         rows = part[known(part, fitted.contract)] if fitted.late else part
-        few = rows if len(rows) <= most else rows.sample(most, random_state=0).sort_index()
-        yield name, few.reset_index(drop=True)
+        yield name, _sample(rows, most)
+    if fitted.late and fitted.unknown is not None:
+        share = min(1.0, HOLDOUT_SAMPLE / len(fitted.split.holdout))  # as of the holdout, which they belong to
+        if few := round(len(fitted.unknown) * share):
+            yield UNKNOWN, _sample(fitted.unknown, few)
+        yield LATER, _sample(fitted.later, HOLDOUT_SAMPLE)
+
+
+def _sample(rows: pd.DataFrame, most: int) -> pd.DataFrame:
+    few = rows if len(rows) <= most else rows.sample(most, random_state=0).sort_index()
+    return few.reset_index(drop=True)
 
 
 def _evidence(rows: pd.DataFrame, contract: Contract, score: Score) -> pd.DataFrame:
-    """Rows with the encoded target and the graph's scores."""
+    """Rows with the encoded target, NaN where there is no outcome yet, and the graph's scores."""
     inputs = model_inputs(rows, contract)
     scores = score({name: inputs[name].to_numpy() for name in inputs})
-    found = rows.assign(**{contract.target.name: encoded_target(rows, contract)})
+    found = rows.assign(**{contract.target.name: known_target(rows, contract)})
     for feature in contract.columns:
         if feature.kind == "number":
             found[feature.name] = found[feature.name].astype("float64")

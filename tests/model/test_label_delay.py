@@ -16,10 +16,11 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from contracts.row_contract import Contract, Feature, Target
-from model.data import DataError, check, encoded_target, model_inputs
+from model.data import DataError, check, encoded_target, known_target, model_inputs
 from model.label_delay.delay_curves import Curve, delay_model, whole_after
 from model.label_delay.expected_outcomes import STEPS, sentences, training_set, weight_argument
 from model.label_delay.known_outcomes import as_of, known
+from model.onnx_export.export import _samples
 from model.train import train
 
 NOW = datetime(2025, 6, 1, tzinfo=UTC)
@@ -366,3 +367,35 @@ def test_the_slow_class_is_not_forgotten_where_the_delay_is_longest():
     late, at_once = (loss(make, training_set(make, part, older, CONTRACT, NOW)) for part in (rows, whole))
 
     assert late < 1.025 * at_once
+
+
+def test_rows_without_an_outcome_are_kept_beside_the_holdout():
+    """Those of its time for the bounds of the verdict, and the newest of the window for the rules on features."""
+    found = train(recipe(), date(2025, 6, 1))
+
+    unknown, holdout = found.unknown, found.split.holdout
+    assert len(unknown) == found.late["holdout"]["rows"] - found.late["holdout"]["known"] > 0
+    assert unknown["y"].isna().all()
+    assert unknown["at"].between(holdout["at"].iloc[0] - timedelta(1), holdout["at"].iloc[-1] + timedelta(1)).all()
+    samples = dict(_samples(found))
+    assert [*samples] == ["train", "holdout", "unknown", "later"]
+    assert samples["later"]["at"].iloc[0] > holdout["at"].iloc[-1]
+    assert samples["later"]["at"].iloc[-1] > pd.Timestamp(NOW) - timedelta(days=1)
+    assert known_target(unknown, CONTRACT).dtype == float
+    assert np.isnan(known_target(unknown, CONTRACT)).all()
+
+
+def test_the_curve_of_each_class_is_kept_for_the_report():
+    """The share known rises from none; the slow class is the lower one."""
+    rows, older = parts(stream())
+
+    slow, fast = (each["curve"] for each in training_set(linear_, rows, older, CONTRACT, NOW).found["delay"])
+
+    assert slow["days"] == fast["days"]
+    assert slow["known"] == sorted(slow["known"])
+    assert slow["known"][-1] == pytest.approx(0.95, abs=0.02)
+    assert np.mean(slow["known"]) < np.mean(fast["known"]) - 0.05
+
+
+def linear_():
+    return numbers(LogisticRegression())

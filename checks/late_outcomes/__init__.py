@@ -1,0 +1,1 @@
+"""What a verdict depends on where outcomes come late."""
