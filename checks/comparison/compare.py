@@ -227,7 +227,7 @@ def _over_anchor(gap: Gap, margins: Margins, rules: Compare, outlook: Outlook) -
     rule, margin = f"compare.anchor.{gap.metric}", margins.anchor[gap.metric]
     if rules.decide == "proven":
         return over_anchor(finding(rule, gap, margin, "the anchor"), gap, margin)
-    expected = outlook.expected(gap, margin, outlook.anchor)
+    expected = outlook.expected(gap, margin, outlook.anchor, assumed=False)
     if gap.metric == margins.primary:
         return anchored(rule, gap, margin, expected, rules.max_risk)
     return guardrail(rule, gap, margin, "the anchor", expected)

@@ -14,7 +14,8 @@ older, and b those by which its served model is:
 
 It lands where E[d | y] > 0 and P(d < -margin | y) < max_risk: the action with the larger expected value (Raiffa and
 Schlaifer 1961, ch. 5), within a bound on the risk of a loss. The prior is empirical Bayes (Robbins 1956; Efron and Morris
-1975): S, v and t come from the ledger of earlier verdicts or a backtest. Without them S and v are 0 and t is the margin.
+1975): S, v and t come from the ledger of earlier verdicts or a backtest. Before there are any, S and v are what models in
+general lose by ageing (`checks.decision.age_ledger`), and t is the margin.
 The mean is moved from y + S(b) - S(a) by e at most (a limited translation; Efron and Morris 1972): a candidate that measures
 far below what models before it did is not like them, and has a fault that the prior does not know.
 Candidate and champion are compared on the same rows, so a comparison has seen the champion's greater age already: only
@@ -47,7 +48,7 @@ class ExpectedGain:
     """The gain in *metric* that landing is expected to have: *mean* with its standard *error*.
 
     The mean is the sum of *changed*, by the comparison, with its interval from *low* to *high*, and of *fresher*, by being
-    *days* younger. *daily* is what the champion loses by one more day, *source* what that is known from, "" if it is not.
+    *days* younger. *daily* is what the champion loses by one more day, *source* what that is known from, "" where it is assumed.
     *risk* is the chance that the gain is below minus the *margin*.
     """
 
@@ -111,9 +112,7 @@ def sentence(found: ExpectedGain, money: str = "") -> str:
     age = days_of(found.days)
     by_age = f"{gain(found.metric, found.fresher)} by being {age} {'fresher' if found.days >= 0 else 'older'}"
     if not found.source:
-        by_age = (
-            f"nothing for being {age} {'fresher' if found.days >= 0 else 'older'}, which no earlier verdict shows yet"
-        )
+        by_age += ", which is assumed until verdicts show it"
     return (
         f"expected to {verb} {amount(found.metric, found.mean)} a row{f' ({money})' if money else ''}:"
         f" {gain(found.metric, found.changed)} by the comparison ({gain(found.metric, found.low)} to"
@@ -132,9 +131,9 @@ def waiting(found: ExpectedGain, max_risk: float) -> str:
     if found.daily <= 0:
         known = f"{found.source} show no loss by it" if found.source else "no earlier verdict shows a loss by it yet"
         return f"Waiting costs less than landing for as long as the champion does not lose by being older; {known}."
-    days = math.ceil(-found.mean / found.daily)
+    days, loses = math.ceil(-found.mean / found.daily), "loses" if found.source else "is assumed to lose"
     return (
-        f"The champion loses {amount(found.metric, found.daily)} a day by being older, so waiting costs less than landing"
+        f"The champion {loses} {amount(found.metric, found.daily)} a day by being older, so waiting costs less than landing"
         f" for about {count(days, 'day')}."
     )
 

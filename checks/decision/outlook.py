@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,10 +11,11 @@ import pandas as pd
 
 from checks.comparison.bootstrap import Gap
 from checks.comparison.weighted_metrics import RELATIVE
-from checks.decision.age_ledger import AgedGain, staleness
+from checks.decision.age_ledger import DAILY, AgedGain, staleness
 from checks.decision.expected_gain import Ages, ExpectedGain, expected_gain
 from checks.decision.staleness import Staleness, pooled
 from contracts.bundle_content import trained_until
+from contracts.comparison_limits import LARGER_IS_BETTER
 
 
 @dataclass(frozen=True)
@@ -25,9 +27,13 @@ class Outlook:
     stored: Staleness | None = None
     gains: tuple[AgedGain, ...] = ()
 
-    def expected(self, gap: Gap, margin: float, ages: Ages) -> ExpectedGain | None:
-        """The expected gain over a model of these *ages*; None where the comparison has no interval."""
-        known = [staleness(self.gains, gap.metric, margin)]
+    def expected(self, gap: Gap, margin: float, ages: Ages, *, assumed: bool = True) -> ExpectedGain | None:
+        """The expected gain over a model of these *ages*; None where the comparison has no interval.
+
+        *assumed*: what models in general lose by ageing counts until the stream's own verdicts show it. A bound on creep
+        must not assume that.
+        """
+        known = [staleness(self.gains, gap.metric, margin, DAILY * _loss(gap) if assumed else 0.0)]
         if self.stored and self.stored.metric == gap.metric:
             known.append(self.stored.relative_to(gap.theirs) if gap.metric in RELATIVE else self.stored)
         return expected_gain(gap, margin, pooled(known), ages)
@@ -42,6 +48,14 @@ def ages(candidate: Mapping[str, Any], other: Mapping[str, Any] | None) -> Ages:
         for end in (_judged, trained_until)
     )
     return Ages(compared, served)
+
+
+def _loss(gap: Gap) -> float:
+    """The champion's loss in the unit of the gain."""
+    if gap.metric in RELATIVE:
+        return 1.0
+    loss = 1 - gap.theirs if gap.metric in LARGER_IS_BETTER else gap.theirs
+    return loss if math.isfinite(loss) and loss > 0 else 0.0
 
 
 def _judged(manifest: Mapping[str, Any]) -> str:

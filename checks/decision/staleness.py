@@ -39,6 +39,8 @@ class AgeLoss:
 class Staleness:
     """The additional loss in *metric* by days of age, from *source*: the *points*, by days, and 0 for no days.
 
+    Without a source the points are assumed.
+
     *spread* is the standard deviation of the true gains of candidates at equal age, None where it is not known.
     """
 
@@ -107,7 +109,7 @@ def pooled(known: Iterable[Staleness]) -> Staleness:
         points.append(AgeLoss(days, loss, float(weights.sum() ** -0.5)))
     spreads = [each.spread for each in known if each.spread is not None]
     return Staleness(
-        known[0].metric, tuple(points), " and ".join(each.source for each in known), max(spreads, default=None)
+        known[0].metric, tuple(points), " and ".join(filter(None, (each.source for each in known))), max(spreads, default=None)
     )
 
 

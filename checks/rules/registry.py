@@ -17,7 +17,7 @@ from checks.late_outcomes.newest_rows import newest_evidence, worse
 from checks.measurements import Measurements
 from checks.rules import bundle_sanity as bundle
 from checks.rules import contract_compatibility as contract
-from checks.rules import holdout_reuse, overfitting
+from checks.rules import holdout_reuse, overfitting, rewritten_outcomes
 from checks.rules import model_behaviour as behaviour
 from checks.rules.changes import missing_steps, pile_ups, row_rates, slice_values
 from checks.rules.release_model import RELEASE, release_rules, same_estimator
@@ -66,6 +66,7 @@ RULES: Mapping[str, Rule] = {
     "leak.replay": lambda m: replayed_rows.replayed(m.inputs.candidate, m.gate.leakage),
     "labels.maturing": lambda m: labels.maturing(m.evidence, m.gate.labels),
     "labels.balance": lambda m: labels.balance(m.evidence, m.gate.labels),
+    "labels.rewritten": lambda m: rewritten_outcomes.rewritten_outcomes(m.evidence, m.gate.rows),
     "data.rewritten": lambda m: columns.rewritten(m.evidence, m.gate.rows),
     "data.lost": lambda m: counts.lost(m.evidence, m.gate.rows),
     "data.missing_jump": lambda m: columns.missing_jump(m.evidence, m.gate.rows),
@@ -113,7 +114,7 @@ OF_FEATURES = {
     "data.clock",
 }
 #: Not for every task, or only where there is something to report.
-OPTIONAL = {"contract.retired", "model.calibration", "release.estimator"}
+OPTIONAL = {"contract.retired", "labels.rewritten", "model.calibration", "release.estimator"}
 
 
 def run_rules(measured: Measurements, rules: Mapping[str, Rule] = RULES) -> list[Finding]:

@@ -11,11 +11,12 @@ from scipy.stats import multivariate_normal, norm
 
 from checks.comparison.bootstrap import Gap
 from checks.comparison.compare import compare
+from checks.decision.age_ledger import DAILY, staleness
 from checks.decision.against_baseline import SERVE_THE_TREE, against_baseline
 from checks.decision.expected_findings import anchored, guardrail, primary
 from checks.decision.expected_gain import Ages, expected_gain, sentence, waiting
 from checks.decision.money import per_day
-from checks.decision.outlook import ages
+from checks.decision.outlook import Outlook, ages
 from checks.decision.staleness import AgeLoss, Staleness
 from contracts.row_contract import Contract
 from contracts.row_fields import Feature, Target
@@ -24,6 +25,8 @@ MARGIN = 0.005
 #: 0.010 in nine days.
 KNOWN = Staleness("log_loss", (AgeLoss(9, 0.010, 0.001), AgeLoss(18, 0.016, 0.002)), "a backtest of 30 nights")
 UNKNOWN = Staleness("log_loss")
+#: What is assumed before there are verdicts, at a log loss of 0.45.
+ASSUMED = staleness([], "log_loss", MARGIN, 0.45 * DAILY)
 
 
 def gap(value, error=0.002, days=14, holdout=14, metric="log_loss", theirs=0.45):
@@ -71,6 +74,34 @@ def test_what_lands_holds_and_is_rejected(value, error, known, days, outcome):
     assert primary("compare.log_loss", measured, MARGIN, found, 0.1).outcome == outcome
 
 
+@pytest.mark.parametrize(
+    ("metric", "error", "margin", "mean"),
+    [("log_loss", 0.005, 0.005, 0.0014), ("roc_auc", 0.005, 0.010, 0.0007), ("mae", 0.02, 0.02, 0.0033)],
+)
+def test_before_any_verdict_an_older_champion_is_assumed_to_lose(metric, error, margin, mean):
+    """By a share of its loss; of an area under the curve, of what is missing to 1. So a retrain of equal quality lands."""
+    found = Outlook().expected(gap(0.0, error, metric=metric), margin, Ages(7, 7))
+
+    assert found.mean == pytest.approx(mean, abs=1e-4)
+    assert found.outcome(0.1) == "PASS"
+
+
+@pytest.mark.parametrize("theirs", [math.nan, 0.0, -1.0])
+def test_without_a_loss_nothing_is_assumed(theirs):
+    """A perfect champion, or a metric that is undefined."""
+    measured = replace(gap(-0.001), theirs=theirs)
+
+    assert Outlook().expected(measured, MARGIN, Ages(7, 7)).fresher == 0
+
+
+def test_an_anchor_is_not_assumed_to_lose():
+    """Its margin bounds creep, also where age is harmless."""
+    measured = gap(-0.004, 0.01)
+
+    assumed, bound = (Outlook().expected(measured, MARGIN, Ages(90, 90), assumed=each) for each in (True, False))
+    assert bound.mean < 0 < assumed.mean
+
+
 def test_a_comparison_has_seen_the_age_of_the_champion_already():
     """Staleness is added only where the served models are further apart than the compared ones."""
     precise, known = gap(0.010, 1e-6), replace(KNOWN, points=(AgeLoss(9, 0.010, 0.0), AgeLoss(18, 0.016, 0.0)))
@@ -103,11 +134,11 @@ def test_ages_are_those_of_training_ends():
         ),
         (
             -0.003,
-            UNKNOWN,
+            ASSUMED,
             1,
             (
-                "expected to cost 0.0026 of log_loss a row: -0.0026 by the comparison (-0.0062 to +0.0011), nothing for being one"
-                " day fresher, which no earlier verdict shows yet; chance of being worse by more than 0.0050: 10%"
+                "expected to cost 0.0025 of log_loss a row: -0.0030 by the comparison (-0.0067 to +0.0008), +0.0004 by being one"
+                " day fresher, which is assumed until verdicts show it; chance of being worse by more than 0.0050: 9%"
             ),
         ),
     ],
@@ -121,6 +152,7 @@ def test_the_words(value, known, days, words):
     ("value", "known", "words"),
     [
         (-0.006, KNOWN, "so waiting costs less than landing for about five days"),
+        (-0.006, ASSUMED, "is assumed to lose 0.0005 of log_loss a day by being older"),
         (-0.006, UNKNOWN, "for as long as the champion does not lose by being older"),
         (+0.006, UNKNOWN, "On average waiting does not cost less than landing, for any number of days"),
     ],

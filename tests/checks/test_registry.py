@@ -87,6 +87,7 @@ SPOILT = {
     "labels.maturing": late,
     "labels.balance": lambda e: replace(e, train=e.train.assign(bought=0.0)),
     "data.rewritten": lambda e: known(e, age_before=e.past.both["age"] * 100),
+    "labels.rewritten": lambda e: known(e, bought_before=1 - e.past.both["bought"]),
     "data.lost": lambda e: replace(e, past=replace(e.past, both=e.past.both.iloc[:900])),
     "data.missing_jump": lambda e: with_columns(e, age=e.holdout["age"].mask(half)),
     "data.sentinels": lambda e: with_columns(e, age=e.holdout["age"].mask(half, -999)),

@@ -98,6 +98,17 @@ def test_the_ledger_shows_the_rate_of_the_stream(rate, error):
     assert many.source == "40 earlier verdicts"
 
 
+@pytest.mark.parametrize(("rate", "outcome"), [(0.0, 0.00025), (-0.001, 0.0), (0.001, 0.001)])
+def test_what_is_assumed_yields_to_the_streams_own_verdicts(rate, outcome):
+    """Eight weeks outweigh it, also where age is harmless, or a retrain harms."""
+    before = staleness([], "log_loss", 0.005, 0.0005)
+    after = staleness(gains(rate, 0.002, 8, 3), "log_loss", 0.005, 0.0005)
+
+    assert before.daily(7) == pytest.approx(0.0005)
+    assert after.daily(7) == pytest.approx(outcome, abs=0.00025)
+    assert after.after(7)[1] < before.after(7)[1]
+
+
 def test_gains_that_scatter_widen_the_spread():
     """Beyond what their errors explain; it is never below the margin."""
     quiet, loud = (staleness(gains(0.001, 0.001, 40, spread=each), "log_loss", 0.005).spread for each in (0.0, 0.03))
