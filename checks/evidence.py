@@ -74,6 +74,11 @@ class Evidence:
         return self.holdout_scores if self.release_scores is None else self.release_scores
 
     @property
+    def anchor_is_champion(self) -> bool:
+        """Whether anchor and champion give the same scores, as the first model does while it serves."""
+        return self.anchor is not None and self.champion is not None and np.array_equal(self.anchor, self.champion)
+
+    @property
     def truth(self) -> Array:
         """The holdout's target, encoded: (n,)."""
         return target(self.holdout, self.contract)

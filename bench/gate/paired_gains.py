@@ -151,7 +151,8 @@ def _run(
         if rule in RULES:
             gap, first = measured(gain(champion), error), measured(gain(0), error)
             ages = [Ages(float(every * (night - other)), float(every * (night - other))) for other in (champion, 0)]
-            found = verdict(gap, rules, Outlook(ages[0], ages[1], None, tuple(ledger)), first)
+            outlook = Outlook(ages[0], ages[1], None, tuple(ledger))
+            found = verdict(gap, rules, outlook, first if champion or rule == "proven" else None)
             first_day = _START + timedelta(days=night * every)
             when = (str(first_day), str(first_day + timedelta(days=DAYS - 1)))
             ledger.append(AgedGain("c", METRIC, *when, f"{night:04}", ages[0].compared, gap.value, gap.error))

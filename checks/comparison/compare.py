@@ -127,7 +127,7 @@ def compare(
         if evidence.anchor is not None and metric in margins.anchor:
             gap = _gap(metric, truth, (ours, evidence.anchor[fresh]), blocks, rules, effects)
             row = replace(row, anchor=gap.theirs)
-            anchor.append(_over_anchor(gap, margins, rules, outlook))
+            anchor.append(_over_anchor(gap, margins, rules, outlook, evidence.anchor_is_champion))
         table.append(row)
     findings = [*combined(champion, margins, "compare."), *combined(anchor, margins, "compare.anchor.")]
 
@@ -223,8 +223,11 @@ def _over_champion(gap: Gap, margins: Margins, rules: Compare, expected: Expecte
     return guardrail(rule, gap, margin, "the champion", expected)
 
 
-def _over_anchor(gap: Gap, margins: Margins, rules: Compare, outlook: Outlook) -> Finding:
+def _over_anchor(gap: Gap, margins: Margins, rules: Compare, outlook: Outlook, is_champion: bool) -> Finding:
     rule, margin = f"compare.anchor.{gap.metric}", margins.anchor[gap.metric]
+    if is_champion and rules.decide == "expected":
+        why = "One loss cannot have added up: the comparison with the champion decides."
+        return Finding(rule, "PASS", "the anchor is the champion", "none", why)
     if rules.decide == "proven":
         return over_anchor(finding(rule, gap, margin, "the anchor"), gap, margin)
     expected = outlook.expected(gap, margin, outlook.anchor, assumed=False)

@@ -7,8 +7,9 @@ the gains are not those of promoted candidates alone.
 
 Before there are any, the rate is `DAILY` of the loss with a standard deviation as large (a normal prior, which the gains
 update): most models lose by ageing (in 91 % of 128 pairs of model and data set; Vela et al. 2022, Scientific Reports 12,
-11654), and on the streams that this project measured, a day cost 0.004 to 0.4 % of the loss, with a median of 0.1 %. A few
-weeks of gains outweigh it, also where age is harmless or a retrain harms.
+11654), and on the streams that this project measured, a day cost 0.004 to 0.4 % of the loss, with a median of 0.1 %. Half of
+that is assumed, since a fault costs more than some days of age. A few weeks of gains outweigh it, also where age is harmless
+or a retrain harms.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ KEY = "ages"
 #: Observations that the assumed spread of gains counts as.
 PRIOR = 4
 #: The share of the loss that a day of age is assumed to cost, and the days up to which it is assumed.
-DAILY, ASSUMED_DAYS = 0.001, 28.0
+DAILY, ASSUMED_DAYS = 0.0005, 28.0
 
 
 @dataclass(frozen=True, order=True)

@@ -12,8 +12,10 @@ older, and b those by which its served model is:
     E[d | y] = S(a) + k (y - S(a)) + S(b) - S(a)
     V[d | y] = k e² + |v(b) - v(a)|
 
-It lands where E[d | y] > 0 and P(d < -margin | y) < max_risk: the action with the larger expected value (Raiffa and
-Schlaifer 1961, ch. 5), within a bound on the risk of a loss. The prior is empirical Bayes (Robbins 1956; Efron and Morris
+It lands where E[d | y] > 0 and P(d < -margin | y) < max(max_risk, P(d > margin | y) / c): the action with the larger
+expected value (Raiffa and Schlaifer 1961, ch. 5), within a bound on the risk of a loss. To keep the champion is a risk as
+well: a loss beyond the margin that is not rare is accepted where a gain beyond it is more than c = `CAUTION` times as likely
+(people weigh a loss about 2.25 times as much as a gain; Tversky and Kahneman 1992). The prior is empirical Bayes (Robbins 1956; Efron and Morris
 1975): S, v and t come from the ledger of earlier verdicts or a backtest. Before there are any, S and v are what models in
 general lose by ageing (`checks.decision.age_ledger`), and t is the margin.
 The mean is moved from y + S(b) - S(a) by e at most (a limited translation; Efron and Morris 1972): a candidate that measures
@@ -33,6 +35,9 @@ from checks.comparison.bootstrap import Gap
 from checks.decision.gain_text import amount, count, gain
 from checks.decision.staleness import Staleness
 from checks.verdict import Outcome
+
+#: How many times as likely as a loss beyond the margin a gain beyond it must be, where the loss is not rare.
+CAUTION = 3
 
 
 @dataclass(frozen=True)
@@ -65,9 +70,14 @@ class ExpectedGain:
     risk: float
     source: str = ""
 
+    @property
+    def chance(self) -> float:
+        """The chance that the gain is above the *margin*."""
+        return 1 - _below(self.margin, self.mean, self.error)
+
     def outcome(self, max_risk: float) -> Outcome:
-        """PASS if landing is expected to earn and its risk is below *max_risk*, else INCONCLUSIVE."""
-        return "PASS" if self.mean > 0 and self.risk < max_risk else "INCONCLUSIVE"
+        """PASS if landing is expected to earn, and its risk is below *max_risk* or small beside the chance of a gain."""
+        return "PASS" if self.mean > 0 and self.risk < max(max_risk, self.chance / CAUTION) else "INCONCLUSIVE"
 
 
 def expected_gain(gap: Gap, margin: float, known: Staleness, ages: Ages) -> ExpectedGain | None:
@@ -125,7 +135,8 @@ def waiting(found: ExpectedGain, max_risk: float) -> str:
     """How long it may cost less to wait than to land."""
     if found.mean > 0:
         return (
-            f"The chance of a loss is not below {max_risk:.0%}. On average waiting does not cost less than landing, for any"
+            f"The chance of a loss is not below {max_risk:.0%}, and a gain beyond the margin, with a chance of"
+            f" {found.chance:.0%}, is not {CAUTION} times as likely. On average waiting does not cost less than landing, for any"
             f" number of days: each costs {amount(found.metric, found.mean)} a row."
         )
     if found.daily <= 0:

@@ -109,7 +109,10 @@ def pooled(known: Iterable[Staleness]) -> Staleness:
         points.append(AgeLoss(days, loss, float(weights.sum() ** -0.5)))
     spreads = [each.spread for each in known if each.spread is not None]
     return Staleness(
-        known[0].metric, tuple(points), " and ".join(filter(None, (each.source for each in known))), max(spreads, default=None)
+        known[0].metric,
+        tuple(points),
+        " and ".join(filter(None, (each.source for each in known))),
+        max(spreads, default=None),
     )
 
 

@@ -106,6 +106,21 @@ def test_a_model_against_itself_is_no_worse(evidence, rules):
     assert {f.outcome for f in proven} == {"PASS"}
 
 
+def test_an_anchor_that_is_the_champion_does_not_hold_what_the_champion_admits(evidence, rules):
+    """Until the second model lands they are one, and one loss has not added up; a proof asks for both margins."""
+    days, scores = np.unique(evidence.days), evidence.holdout_scores.copy()
+    scores[np.isin(evidence.days, days[:1])] = 0.5
+    same = replace(evidence, champion=evidence.holdout_scores, anchor=evidence.holdout_scores, holdout_scores=scores)
+    other = replace(same, anchor=np.clip(0.999 * evidence.holdout_scores, 1e-6, 1))
+
+    def anchored(of):
+        _, findings = compare(of, rules.gate.compare)
+        return {f.outcome for f in findings if f.rule.startswith("compare.anchor.")}
+
+    assert anchored(same) == {"PASS"}
+    assert anchored(other) != {"PASS"}
+
+
 def test_a_better_candidate_passes_and_the_swap_fails(evidence, rules):
     """The same two models, the other way round."""
     _, passed = compare(evidence, rules.gate.compare)

@@ -11,8 +11,8 @@ from scipy.stats import multivariate_normal, norm
 
 from checks.comparison.bootstrap import Gap
 from checks.comparison.compare import compare
-from checks.decision.age_ledger import DAILY, staleness
 from checks.decision.against_baseline import SERVE_THE_TREE, against_baseline
+from checks.decision.age_ledger import DAILY, staleness
 from checks.decision.expected_findings import anchored, guardrail, primary
 from checks.decision.expected_gain import Ages, expected_gain, sentence, waiting
 from checks.decision.money import per_day
@@ -76,7 +76,7 @@ def test_what_lands_holds_and_is_rejected(value, error, known, days, outcome):
 
 @pytest.mark.parametrize(
     ("metric", "error", "margin", "mean"),
-    [("log_loss", 0.005, 0.005, 0.0014), ("roc_auc", 0.005, 0.010, 0.0007), ("mae", 0.02, 0.02, 0.0033)],
+    [("log_loss", 0.005, 0.005, 0.0008), ("roc_auc", 0.005, 0.010, 0.0004), ("mae", 0.02, 0.02, 0.0017)],
 )
 def test_before_any_verdict_an_older_champion_is_assumed_to_lose(metric, error, margin, mean):
     """By a share of its loss; of an area under the curve, of what is missing to 1. So a retrain of equal quality lands."""
@@ -84,6 +84,24 @@ def test_before_any_verdict_an_older_champion_is_assumed_to_lose(metric, error, 
 
     assert found.mean == pytest.approx(mean, abs=1e-4)
     assert found.outcome(0.1) == "PASS"
+
+
+@pytest.mark.parametrize(
+    ("mean", "error", "outcome"),
+    [
+        (0.077, 0.0825, "PASS"),  # 12 %, and 75 % for a gain beyond the margin
+        (0.012, 0.088, "INCONCLUSIVE"),  # 36 %, and 46 %
+        (-0.001, 0.012, "INCONCLUSIVE"),  # not expected to earn
+        (0.001, 0.012, "PASS"),  # 4 %
+    ],
+)
+def test_a_loss_that_is_not_rare_lands_only_beside_a_likely_gain(mean, error, outcome):
+    """Keeping an old champion is a risk, too: a margin of 2 %, and a comparison that is not precise."""
+    found = replace(expected_gain(gap(0.0), 0.02, UNKNOWN, Ages()), mean=mean, error=error, margin=0.02)
+    found = replace(found, risk=float(norm.cdf(-0.02, mean, error)))
+
+    assert found.chance == pytest.approx(norm.sf(0.02, mean, error))
+    assert found.outcome(0.1) == outcome
 
 
 @pytest.mark.parametrize("theirs", [math.nan, 0.0, -1.0])
@@ -137,7 +155,7 @@ def test_ages_are_those_of_training_ends():
             ASSUMED,
             1,
             (
-                "expected to cost 0.0025 of log_loss a row: -0.0030 by the comparison (-0.0067 to +0.0008), +0.0004 by being one"
+                "expected to cost 0.0026 of log_loss a row: -0.0028 by the comparison (-0.0064 to +0.0009), +0.0002 by being one"
                 " day fresher, which is assumed until verdicts show it; chance of being worse by more than 0.0050: 9%"
             ),
         ),
@@ -152,8 +170,9 @@ def test_the_words(value, known, days, words):
     ("value", "known", "words"),
     [
         (-0.006, KNOWN, "so waiting costs less than landing for about five days"),
-        (-0.006, ASSUMED, "is assumed to lose 0.0005 of log_loss a day by being older"),
+        (-0.006, ASSUMED, "is assumed to lose 0.0002 of log_loss a day by being older"),
         (-0.006, UNKNOWN, "for as long as the champion does not lose by being older"),
+        (+0.006, UNKNOWN, "a gain beyond the margin, with a chance of 54%, is not 3 times as likely"),
         (+0.006, UNKNOWN, "On average waiting does not cost less than landing, for any number of days"),
     ],
 )

@@ -41,7 +41,10 @@ def test_a_tenth_of_the_outcomes_drawn_again_is_found(evidence, rules, rows, rar
     [
         (lambda before, _: before, "about 0.0%"),
         (lambda before, random: np.maximum(before, random.random(len(before)) < 0.04), "about 0.0%"),  # arrive late
-        (lambda before, random: np.where(random.random(len(before)) < 0.02, 1 - before, before), "about"),  # corrections
+        (
+            lambda before, random: np.where(random.random(len(before)) < 0.02, 1 - before, before),
+            "about",
+        ),  # corrections
     ],
 )
 def test_no_change_late_outcomes_and_a_few_corrections_are_not_noise(evidence, rules, changed, words):
