@@ -113,14 +113,30 @@ def decayed(
 
 def metrics(task: str, gate: Gate) -> list[str]:
     """The metrics that are followed."""
-    return [*gate.compare.margins(task).metrics, *([] if task == "regression" else [CERTAIN])]
+    return [*gate.compare.margins(task).metrics, CERTAIN]
 
 
 def certain_errors(truth: Array, scores: Array) -> Means:
     """The share of wrong outcomes among the tenth of the rows with the most certain scores."""
     both = np.column_stack([1 - scores, scores]) if scores.ndim == 1 else scores
     certainty, wrong = both.max(axis=1), both.argmax(axis=1) != truth
-    chosen = certainty >= np.quantile(certainty, 1 - _MOST_CERTAIN)
+    return _share(wrong, certainty >= np.quantile(certainty, 1 - _MOST_CERTAIN))
+
+
+def certain_errors_of_numbers(truth: Array, scores: Array) -> Means:
+    """The share of outcomes on the wrong side of their median, among the rows with the 5 % lowest and 5 % highest scores.
+
+    The outcome of a row with a high score should be above the median of all outcomes: one below it is inverted, belongs to
+    another row, or was never measured. Scale and level of the outcomes do not matter.
+    """
+    low, high = (np.quantile(scores, each) for each in (_MOST_CERTAIN / 2, 1 - _MOST_CERTAIN / 2))
+    middle = np.median(truth)
+    below, above = scores <= low, scores >= high
+    return _share((below & (truth > middle)) | (above & (truth < middle)), below | above)
+
+
+def _share(wrong: Any, chosen: Any) -> Means:
+    """The share of *wrong* among the *chosen* rows; masks: (n,)."""
     parts = np.column_stack([wrong & chosen, chosen]).astype(float)
     return Means(parts, lambda means: means[..., 0] / means[..., 1])
 
@@ -156,7 +172,8 @@ def _change(
 ) -> Change:
     new = _new(evidence, evaluation)
     truth, days = evidence.truth[new], evidence.days[new]
-    measure = certain_errors if metric == CERTAIN else METRICS[metric]
+    of_certain = certain_errors_of_numbers if evidence.contract.task == "regression" else certain_errors
+    measure = of_certain if metric == CERTAIN else METRICS[metric]
     draws, seed = gate.compare.draws, gate.compare.seed
 
     def seen(measure: Measure, day: Any) -> Level:

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from checks.comparison.own_evaluation import Evaluation, own_evaluation
-from checks.comparison.performance_decay import certain_errors, decayed
+from checks.comparison.performance_decay import certain_errors, certain_errors_of_numbers, decayed
 from checks.comparison.period_effect import Level, PeriodEffect, period_effect
 from checks.comparison.rolling_origin import rolling_origin
 from checks.evidence import Evidence, days_of, gather, load_bundle, target
@@ -233,6 +233,45 @@ def test_certain_errors_are_those_of_the_most_certain_tenth():
 
     assert certain_errors(truth, scores)() == pytest.approx(0.1)
     assert certain_errors(truth, np.column_stack([1 - scores, scores]))() == pytest.approx(0.1)
+
+
+def test_certain_errors_of_numbers_are_outcomes_on_the_wrong_side_of_the_median():
+    """Of the rows with the most extreme scores; another scale or level of the outcomes changes nothing."""
+    scores = np.arange(100.0)
+    truth = scores.copy()
+    truth[[0, 98]] = [80.0, 3.0]
+
+    for each in (truth, 1000 * truth - 5):
+        assert certain_errors_of_numbers(each, scores)() == pytest.approx(0.2)
+    assert certain_errors_of_numbers(scores, scores)() == 0.0
+
+
+SPOILT = {
+    "inverted": lambda y, random: np.median(y) * 2 - y,
+    "shuffled": lambda y, random: random.permutation(y),
+    "of another row": lambda y, random: np.roll(y, 7),
+    "not measured": lambda y, random: np.full(len(y), y.min()),
+}
+
+
+@pytest.mark.parametrize("share", [0.1, 0.3, 1.0])
+@pytest.mark.parametrize("kind", SPOILT)
+def test_wrong_outcomes_of_a_regression_are_named_where_its_error_moves_anyway(rules, kind, share):
+    """The mean absolute error of a stream whose level moves hides them; outcomes on the wrong side do not."""
+    evidence, evaluation, history = case("regression", shift=0.5)
+    random = np.random.default_rng(2)
+    y = evidence.truth
+    spoilt = np.where(random.random(len(y)) < share, SPOILT[kind](y, random), y)
+    finding = found(
+        "regression", rules, replace(evidence, holdout=evidence.holdout.assign(y=spoilt)), evaluation, history
+    )
+    rule = finding["champion.certain_errors"]
+
+    if kind == "not measured" and share == 1.0:  # one outcome has no wrong side: the error and the spread show it
+        assert finding["champion.mae"].outcome == "FAIL"
+    else:
+        assert (rule.outcome, rule.severity) == ("FAIL", "hold"), rule
+        assert "the champion's own certain_errors rose" in rule.observed
 
 
 def test_the_backtest_trains_before_its_periods(rules):

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from checks.rules.rows.renamed_categories import likeness
+from checks.rules.rows.renamed_categories import likeness, spelt_alike
 from checks.rules.rows.source_changes import upstream
 from contracts.row_contract import Contract, Feature, Target
 from model.source_profile.fingerprint import source_of
@@ -49,8 +49,8 @@ def shop(pages=0.0, desk=0.5, bought=0.3, then=None):
     )
 
 
-def renamed(rows):
-    return rows.assign(channel=rows["channel"].mask((rows["channel"] == "web") & (rows["at"] >= SINCE), "www"))
+def renamed(rows, new="www"):
+    return rows.assign(channel=rows["channel"].mask((rows["channel"] == "web") & (rows["at"] >= SINCE), new))
 
 
 KNOWN = {"pages": 1.0, "desk": 0.5, "bought": 0.3}
@@ -84,15 +84,18 @@ def test_too_few_rows_confirm_nothing():
 
 
 @pytest.mark.parametrize(
-    ("rows", "severity", "words"),
+    ("rows", "new", "severity", "words"),
     [
-        (shop(pages=1.0), "block", "the other columns confirm one value under two names"),
-        (shop(), "warn", "the other columns do not confirm it"),
+        (shop(pages=1.0), "www", "hold", "a product that succeeds another one looks the same"),
+        (shop(pages=1.0), "WEB", "block", "both names are spelt alike"),
+        (shop(pages=1.0), " web", "block", "the other columns confirm one value under two names"),
+        (shop(), "www", "warn", "the other columns do not confirm it"),
+        (shop(), "WEB", "warn", "the other columns do not confirm it"),
     ],
 )
-def test_a_rename_blocks_where_the_rows_show_it(rules, rows, severity, words):
-    """Else it is said, since a new campaign may have come in the place of an old one."""
-    rows = renamed(rows)
+def test_a_rename_blocks_where_rows_and_spelling_show_it(rules, rows, new, severity, words):
+    """Rows alone hold it: a product may have succeeded another one. Without them it is reported: a campaign may have."""
+    rows = renamed(rows, new)
     end = rows["at"].max().ceil("D")
     source = source_of(rows, CONTRACT, end.to_pydatetime())
     data = {"source": source, "holdout": {"start": f"{SINCE}"}, "window": [f"{rows['at'].min()}", f"{end}"]}
@@ -102,4 +105,19 @@ def test_a_rename_blocks_where_the_rows_show_it(rules, rows, severity, words):
 
     assert (found.outcome, found.severity) == ("FAIL", severity)
     assert words in found.observed
-    assert "`channel` renamed? 'web' is gone, 'www'" in found.observed
+    assert f"`channel` renamed? 'web' is gone, '{new}'" in found.observed
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "alike"),
+    [
+        ("web", "Web ", True),
+        ("Zürich", "Zu\u0308rich", True),
+        ("A-11", "A11", True),
+        ("iPhone 14", "iPhone 15", False),
+        ("web", "www", False),
+        ("-", "?", False),
+    ],
+)
+def test_names_are_spelt_alike_up_to_case_accents_and_punctuation(old, new, alike):
+    assert spelt_alike(old, new) == alike

@@ -3,11 +3,13 @@
 A random forest is trained to separate the rows with the old name from others of the same days, by the other features
 and the target. If it finds the rows with the new name in later days as well as those with the old name in earlier days
 that it was not trained on, the value was renamed (a classifier two-sample test; Lopez-Paz and Oquab 2017). Drift of all
-rows affects both sides equally. A value that is independent of everything else cannot be confirmed.
+rows affects both sides equally. A value that is independent of everything else cannot be confirmed. A product that succeeds
+another one, with the same buyers, cannot be distinguished from a new name: only the spelling is a further witness.
 """
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass
 from math import hypot
 from typing import Any
@@ -66,6 +68,17 @@ def likeness(rows: pd.DataFrame, contract: Contract, change: Change) -> Likeness
     )
     was, now = (_area(truth, forest.predict_proba(each)[:, 1]) for truth, each in zip(named[1:], others, strict=True))
     return Likeness(was, now)
+
+
+def spelt_alike(old: str, new: str) -> bool:
+    """Whether both names have the same letters and digits: only case, accents, white space and punctuation differ."""
+    one, other = (_letters(each) for each in (old, new))
+    return bool(one) and one == other
+
+
+def _letters(name: str) -> str:
+    decomposed = unicodedata.normalize("NFKD", name.casefold())
+    return "".join(each for each in decomposed if each.isalnum())
 
 
 def _sample(rows: pd.DataFrame) -> pd.DataFrame:

@@ -8,8 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from checks.rules.rows.renamed_categories import likeness
-from checks.verdict import Finding, ruled
+from checks.rules.rows.renamed_categories import likeness, spelt_alike
+from checks.verdict import Finding, at_most_hold, ruled
 from contracts.limit_types import Severity
 from contracts.row_contract import Contract
 from contracts.thresholds import Gate
@@ -96,12 +96,20 @@ def _finding(kind: Kind, detected: Sequence[Change], usual: Severity, since: str
 
 
 def _confirmed(finding: Finding, detected: Sequence[Change], rows: Rows, contract: Contract) -> Finding:
-    """The *finding*; a renamed value blocks only where the rows confirm it."""
+    """The *finding*; a renamed value holds where the rows confirm it, and blocks where its spelling does as well.
+
+    A product that succeeds another one with the same buyers has rows that are alike, too: a person decides.
+    """
     renamed = [change for change in detected if change.kind == "renamed"]
     if finding.rule != "upstream.renamed" or not renamed:
         return finding
     whole = rows()
     tested = [(change, likeness(whole, contract, change)) for change in renamed]
     observed = "; ".join(f"{change}; {alike or 'too few rows to confirm it'}" for change, alike in tested)
-    confirmed = any(alike and alike.same for _, alike in tested)
-    return replace(finding, observed=observed, severity=finding.severity if confirmed else "warn")
+    confirmed = [change for change, alike in tested if alike and alike.same]
+    if not confirmed:
+        return replace(finding, observed=observed, severity="warn")
+    if any(spelt_alike(*change.names) for change in confirmed):
+        return replace(finding, observed=f"{observed}; both names are spelt alike")
+    note = "; a product that succeeds another one looks the same: waive the rule if this is one"
+    return replace(finding, observed=observed + note, severity=at_most_hold(finding.severity))
