@@ -8,7 +8,7 @@ from checks.rules.changes.missing_steps import missing_steps
 from checks.rules.changes.pile_ups import pile_ups
 from checks.rules.changes.row_rates import identical, segments
 from checks.rules.changes.slice_values import slice_values
-from tests.checks.window_rows import CONTRACT, late, window_evidence, window_rows
+from tests.checks.window_rows import CONTRACT, DAYS, late, window_evidence, window_rows
 
 RULES = {
     "data.pile_ups": pile_ups,
@@ -80,6 +80,28 @@ def robots(rows, random, share):
     return pd.concat([rows, more]).sort_values("at", ignore_index=True), "follows from the time"
 
 
+def parties(rows, random):
+    """Groups of rows of a day that are alike, as bookings of one party, more of them on some days."""
+    size = random.choice([0, 0.2, 0.5], DAYS)[(rows["at"] - rows["at"].min()).dt.days]
+    joins = random.random(len(rows)) < size
+    place = pd.Series(np.arange(len(rows)), dtype=float)
+    head = place.where(~joins).groupby(rows["at"].dt.floor("D")).ffill().fillna(place).astype(int)
+    alike = [each for each in rows if each not in ("visit", "at", "minute")]
+    return rows.assign(**{name: rows[name].to_numpy()[head] for name in alike})
+
+
+def robots_among_parties(rows, random, share):
+    return robots(parties(rows, random), random, share)[0], "have one combination of values"
+
+
+def robots_nearly_alike(rows, random, share):
+    """Each number differs a little."""
+    rows, _ = robots(rows, random, share)
+    made = rows["visit"].str.startswith("r")
+    near = {name: rows[name].mask(made, rows[name] + 0.002 * random.random(len(rows))) for name in ("price", "depth")}
+    return rows.assign(**near), "have nearly one combination of values"
+
+
 def hit(rows, random, share):
     """Recent rows, from a day on that is drawn at random: a share of them."""
     return late(rows, int(random.integers(6, 15))) & (random.random(len(rows)) < share)
@@ -106,6 +128,9 @@ FAULTS = [
     ("data.segments", survivors, 0.8),
     ("data.segments", without_hours, 1.0),
     ("data.identical", robots, 0.06),
+    ("data.identical", robots_among_parties, 0.08),
+    ("data.identical", robots_among_parties, 0.04),
+    ("data.identical", robots_nearly_alike, 0.1),
 ]
 
 
@@ -133,6 +158,14 @@ def test_a_clean_stream_has_no_finding(rules, seed, per_day):
     for rule in RULES.values():
         found = rule(evidence, rules.gate.changes)
         assert found.outcome == "PASS", found.observed
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_parties_on_some_days_are_no_programs(rules, seed):
+    random = np.random.default_rng(seed)
+    found = identical(window_evidence(parties(window_rows(random, 120), random)), rules.gate.changes)
+
+    assert found.outcome == "PASS", found.observed
 
 
 def test_rows_that_were_filled_later_are_found_one_by_one(rules):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from checks.evidence import Array, Evidence, target
-from checks.rules.changes.day_steps import Daily, Step, joined
+from checks.rules.changes.day_steps import MIN_DAYS, Daily, Step, joined
 from checks.rules.changes.recent_rows import Recent
 from checks.verdict import Finding, ruled
 from contracts.gate_limits import Changes
@@ -22,6 +23,10 @@ OF_CLOCK = 0.98
 #: day are compared.
 BY_CHANCE = 0.01
 ACROSS_DAYS = "repeat another row of several days"
+#: Combinations of values that are tried, the commonest of the recent rows; parts into which a number is divided. The least
+#: rise of one combination, as a part of that of all rows that are alike, and as a multiple of the usual ones.
+TRIED, TENTHS, OF_ONE, USUAL_OF_ONE = 20, 10, 1 / 3, 3.0
+EXACTLY, NEARLY = "have one combination of values", "have nearly one combination of values"
 #: Fewest rows of the champion's evidence that are lost, for their composition to be judged.
 MIN_LOST = 30
 
@@ -46,7 +51,11 @@ def segments(evidence: Evidence, limits: Changes) -> Finding:
 
 
 def identical(evidence: Evidence, limits: Changes) -> Finding:
-    """Rows that are alike but for key and time did not become frequent, nor rows of one key."""
+    """Rows that are alike but for key and time did not become frequent, nor rows of one key, nor one combination of values.
+
+    Where groups of rows are alike as a matter of course, as bookings of one party, more of them on some days are usual. One
+    combination that recurs day after day is not: a program repeats it.
+    """
     recent = Recent.of(evidence, even=True)
     named = dict(_alike(recent))
     sums = joined([recent.days.sums(each) for each in named.values()])
@@ -56,6 +65,12 @@ def identical(evidence: Evidence, limits: Changes) -> Finding:
         for step in recent.steps(sums, limits.max_identical)
         if step.rise > 0 and (step.before <= BY_CHANCE or not names[step.statistic].startswith(ACROSS_DAYS))
     ]
+    for words, masks in _combinations(recent):
+        least = limits.max_identical * (OF_ONE if words == EXACTLY else 1.0)
+        sums = joined([recent.days.sums(each) for each in masks])
+        risen = [step for step in recent.steps(sums, least, together=True, multiple=USUAL_OF_ONE) if step.rise > 0]
+        found += [replace(step, statistic=len(names)) for step in risen[:1]]
+        names.append(words)
     return ruled(
         "data.identical",
         not found,
@@ -171,6 +186,32 @@ def _alike(recent: Recent) -> Iterable[tuple[str, Any]]:
     keys = recent.rows[contract.key].groupby([recent.days.codes, recent.rows[contract.key]]).transform("size")
     most = keys.groupby(recent.days.codes).transform("max")
     yield "have the commonest key of their day", ((keys == most) & (keys > 1)).to_numpy()
+
+
+def _combinations(recent: Recent) -> Iterable[tuple[str, list[Any]]]:
+    """What makes rows of one combination alike, and the mask of the rows of each combination that is frequent lately.
+
+    A combination has the same values, or the same categories and nearly the same numbers: the same tenth of the earlier rows.
+    Columns that follow from the time do not count, unless all of them do.
+    """
+    contract = recent.contract
+    columns = [*contract.feature_names, contract.target.name]
+    exact = recent.rows[columns].apply(lambda values: pd.factorize(values.astype(object))[0])
+    free = [name for name in columns if not _of_clock(exact[name], recent)] or columns
+    nearly = exact[free].copy()
+    for name in recent.numbers():
+        if name in free:
+            values = recent.values(name)
+            known = values[~recent.late & ~np.isnan(values)]
+            if len(known):
+                nearly[name] = np.searchsorted(np.unique(np.quantile(known, np.linspace(0, 1, TENTHS + 1))), values)
+    for words, codes in ((EXACTLY, exact[free]), (NEARLY, nearly)):
+        group = codes.groupby(free, sort=False).ngroup().to_numpy()
+        seen = pd.DataFrame({"group": group[recent.late], "day": recent.days.codes[recent.late]})
+        days = seen.groupby("group")["day"].agg(["size", "nunique"])
+        often = days[days["nunique"] >= MIN_DAYS].nlargest(TRIED, "size").index
+        if len(often):
+            yield words, [group == each for each in often]
 
 
 def _of_clock(codes: Any, recent: Recent) -> bool:
