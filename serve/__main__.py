@@ -1,6 +1,7 @@
 """Run the scorer: a parent, and workers that answer on one port.
 
 python -m serve --store DIR --journal DIR [--port 8000]
+python -m serve explain ID --store DIR --journal DIR     why an answer has its score
 """
 
 from __future__ import annotations
@@ -23,6 +24,12 @@ if __name__ == "__main__" and sys.argv[1:2] in (["ship"], ["prune"]):
 # `serve learn` is a process beside the scorer, which needs nothing of it.
 if __name__ == "__main__" and sys.argv[1:2] == ["learn"]:
     os.execv(sys.executable, [sys.executable, "-m", "online", *sys.argv[1:]])  # noqa: S606
+
+# It needs no server, and also runs where none is installed.
+if __name__ == "__main__" and sys.argv[1:2] == ["explain"]:
+    from serve.scoring.explanation import main as explain
+
+    sys.exit(explain(sys.argv[2:]))
 
 # NumPy's threads would never get anything to do, and the fewer a parent has, the better it forks.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

@@ -21,6 +21,7 @@ from serve.journal.writer import Journal
 from serve.metrics import exporter
 from serve.metrics.scorer_metrics import Metrics
 from serve.release.bundle_copies import COPIES
+from serve.release.correction_files import CorrectionFiles
 from serve.release.follower import Follower
 from serve.release.validation_cache import PATIENCE, ValidationCache
 from serve.routes import open_inference, openapi, status_page
@@ -64,17 +65,21 @@ def create_app(
         # While nothing is live, loading delays no answer.
         return validated.load(folder, digest, PATIENCE if offers and follower.live.champion else 0.0)
 
-    follower = Follower(store, clock, load, copies=settings.proofs / COPIES, keeps=offers is None)
+    written = Journal(
+        journal,
+        clock,
+        policy=settings.journal_policy,
+        durable=settings.journal_fsync == "on",
+        largest=settings.journal_segment_size,
+        lasts=settings.journal_segment_seconds,
+    )
+    corrections = CorrectionFiles(store, clock, written.correction)
+    follower = Follower(
+        store, clock, load, copies=settings.proofs / COPIES, keeps=offers is None, corrections=corrections
+    )
     scorer = Scorer(
         follower,
-        Journal(
-            journal,
-            clock,
-            policy=settings.journal_policy,
-            durable=settings.journal_fsync == "on",
-            largest=settings.journal_segment_size,
-            lasts=settings.journal_segment_seconds,
-        ),
+        written,
         clock,
         metrics,
         most_rows=settings.most_rows,

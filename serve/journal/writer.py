@@ -28,6 +28,8 @@ from serve.log import log
 LARGEST, LASTS = 64 * 2**20, 900
 #: The kind of file with a worker's counts. They are a few short lines an hour, so a file lasts longer by this factor.
 COUNTS, LONGER = "service", 4
+#: The kind of file with the online corrections that were used.
+CORRECTIONS = "corrections"
 #: The policy that refuses a request whose answer cannot be written; "drop" sends the answer.
 REFUSE = "refuse"
 #: How many new files are tried for one write while others delete them.
@@ -73,6 +75,10 @@ class Journal:
     def outcomes(self, lines: Sequence[Line]) -> bool:
         """Write outcomes; False if they are lost."""
         return self._write("outcomes", lines)
+
+    def correction(self, line: Line) -> bool:
+        """Write an online correction that is about to be used; False if it is lost."""
+        return self._write(CORRECTIONS, [line])
 
     def service(self, line: Line) -> bool:
         """Write a worker's counts. If this fails (False), they are not lost: the next line has them."""

@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry, Metric, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.registry import Collector
 
+from contracts.row_contract import read_time
 from serve.journal.service_counts import Service
 from serve.metrics import metric_definitions as defined
 from serve.metrics.buckets import PROBABILITIES, bounds_of
@@ -44,9 +45,13 @@ class State(Collector):
             labels = (version, variant.name, contract.name, contract.task, variant.bundle.digest)
             yield defined.INFO, labels, 1.0
             yield defined.SHARE, (variant.name,), variant.share
+            yield defined.CORRECTED, (version, variant.name), float(variant.correction is not None)
             if (seconds := age(variant.bundle, self._scorer.clock())) is not None:
                 yield defined.AGE, (version, variant.name), seconds
         state = self._scorer.state()
+        for version, found in state["online"]["corrections"].items():
+            if made := read_time(found["made"] or ""):
+                yield defined.CORRECTION_AGE, (version,), (self._scorer.clock() - made).total_seconds()
         yield defined.READY, (), float(state["ready"])
         yield defined.REFUSED, (), float(bool(state["refused"]))
         if forge := self._scorer.follower.agreement():

@@ -74,6 +74,10 @@ INFO = Definition("model_info", "gauge", "What is live; always 1.",
     ("version", "arm", "name", "task", "digest"))
 SHARE = Definition("arm_share", "gauge", "Share of the keys that a variant answers.", ("arm",))
 AGE = Definition("model_age_seconds", "gauge", "Seconds since a model was made.", ("version", "arm"))
+CORRECTED = Definition("correction_applied", "gauge",
+    "Whether the scores of a variant are corrected online.", ("version", "arm"))
+CORRECTION_AGE = Definition("correction_age_seconds", "gauge",
+    "Seconds since a version's correction was made; absent without one.", ("version",))
 READY = Definition("ready", "gauge", "Whether rows can be answered.")
 REFUSED = Definition("release_refused", "gauge",
     "Whether something keeps the scorer from following its store or the forge.")
@@ -91,4 +95,5 @@ UNSHIPPED = Definition("journal_unshipped", "gauge",
 COUNTED = (REQUESTS, ANSWERS, IN_PROGRESS, SCORES, MISSING, UNSEEN, OUTCOMES, SHADOWED, DISAGREED,
     DIFFERENCE, WORKERS, LOST, FAILING, UNCOUNTED)
 #: What is looked up when Prometheus asks.
-LOOKED_UP = (INFO, SHARE, AGE, READY, REFUSED, AGREES, AGREEMENT_AGE, SEGMENTS, BYTES, UNSHIPPED)
+LOOKED_UP = (INFO, SHARE, AGE, CORRECTED, CORRECTION_AGE,
+    READY, REFUSED, AGREES, AGREEMENT_AGE, SEGMENTS, BYTES, UNSHIPPED)

@@ -24,9 +24,10 @@ from pathlib import Path
 from bundles.bundle import Bundle
 from bundles.manifest import BundleError
 from contracts.live_config import Live, Slot
-from contracts.live_tables import NOTHING, SHADOW
+from contracts.live_tables import NOTHING, SHADOW, Online
 from serve.log import log
 from serve.release.bundle_copies import BundleCopies, Stat, stat_of
+from serve.release.correction_files import CorrectionFiles, digests
 from serve.release.live_slots import LiveFileError, loaded_slots, read_live
 from serve.release.sync_status import Agreement, agreement
 from serve.traffic.row_adaptation import cannot_read
@@ -44,7 +45,8 @@ class Follower:
 
     *load* makes a bundle that answers from a folder and a digest; *shadow* one that is only described
     here, since another process scores with it. *prefix* begins each line of the log. *copies* is the
-    folder for copies of what is served, which this router *keeps*, or only loads from.
+    folder for copies of what is served, which this router *keeps*, or only loads from. *corrections* are applied to the
+    scores of their versions.
     """
 
     def __init__(
@@ -58,6 +60,7 @@ class Follower:
         passes: Callable[[], float] = time.monotonic,
         copies: Path | None = None,
         keeps: bool = True,
+        corrections: CorrectionFiles | None = None,
     ) -> None:
         self.store, self._clock, self._prefix, self._passes = store, clock, prefix, passes
         self._stored = BundleCopies(store, copies, passes, keeps=keeps)
@@ -72,38 +75,50 @@ class Follower:
         self._named = Live()
         self._stopped = threading.Event()
         self._one_at_a_time = threading.Lock()
+        self.corrections = corrections
+        #: Since when a version is live that became so while this process ran.
+        self._became_live: dict[str, datetime] = {}
 
     def refresh(self) -> None:
         """Look whether the store has changed since the last look, and follow it if it is good."""
         with self._one_at_a_time:
-            if self._look() == self._seen and not self._stored.is_due():
+            self._refresh()
+            self._correct()
+
+    @property
+    def online(self) -> Online:
+        """How live.toml wants answers to be corrected; one that cannot be read wants none applied."""
+        return self._named.online
+
+    def _refresh(self) -> None:
+        if self._look() == self._seen and not self._stored.is_due():
+            return
+        what, why = "live.toml", ""
+        # Before the file is read, so that a change from here on is seen at the next look.
+        live = stat_of(self.store / "live.toml")
+        try:
+            settled = self._is_settled(live)
+            named, is_whole = read_live(self.store / "live.toml")
+            if named.says and not (settled or is_whole):
                 return
-            what, why = "live.toml", ""
-            # Before the file is read, so that a change from here on is seen at the next look.
-            live = stat_of(self.store / "live.toml")
-            try:
-                settled = self._is_settled(live)
-                named, is_whole = read_live(self.store / "live.toml")
-                if named.says and not (settled or is_whole):
-                    return
-                self._named = named
-                self._seen = (live, *self._look()[1:])
-                if named.champion:
-                    what = named.champion.version
-                    what, why = self._swap(named, named.champion)
-                elif named.nothing:
-                    if self.live.champion:
-                        self._put_in_place(TrafficSplit(self._now()))
-                else:
-                    why = self._without_champion()
-            except LiveFileError as error:
-                why, self._named, self._seen = str(error), Live(), (live,)
-            except BundleError as error:
-                why = str(error)
-            except Exception as error:
-                # Whatever the store holds, the model in memory continues; the next look tries again.
-                why, self._seen = f"{type(error).__name__}: {error}", None
-            self._refuse(what, why)
+            self._named = named
+            self._seen = (live, *self._look()[1:])
+            if named.champion:
+                what = named.champion.version
+                what, why = self._swap(named, named.champion)
+            elif named.nothing:
+                if self.live.champion:
+                    self._put_in_place(TrafficSplit(self._now()))
+            else:
+                why = self._without_champion()
+        except LiveFileError as error:
+            why, self._named, self._seen = str(error), Live(), (live,)
+        except BundleError as error:
+            why = str(error)
+        except Exception as error:
+            # Whatever the store holds, the model in memory continues; the next look tries again.
+            why, self._seen = f"{type(error).__name__}: {error}", None
+        self._refuse(what, why)
 
     def agreement(self) -> Agreement | None:
         """Whether what the forge names is served; None where no `forge sync` fills the store."""
@@ -192,8 +207,25 @@ class Follower:
                 loaded[known] = self._stored.load(slot, read)
         return loaded[known]
 
+    def _correct(self) -> None:
+        """Apply the corrections that the store has now."""
+        before = self.live
+        if self.corrections and before.champion:
+            live = self._with_corrections(before)
+            if digests(live) != digests(before):
+                self.live = live
+                log(f"{self._prefix}corrections: {', '.join(filter(None, digests(live))) or 'none'}")
+
+    def _with_corrections(self, live: TrafficSplit) -> TrafficSplit:
+        return self.corrections.on(live, self.online, self._became_live) if self.corrections else live
+
     def _put_in_place(self, live: TrafficSplit) -> None:
-        self.live = live
+        known = {variant.bundle.version for variant in self.live.all()}
+        if known:
+            now = self._clock().astimezone(UTC).replace(microsecond=0)
+            new = {variant.bundle.version: now for variant in live.all() if variant.bundle.version not in known}
+            self._became_live |= new
+        self.live = self._with_corrections(live)
         log(f"{self._prefix}live: {_in_words(live)}")
 
     def _refuse(self, what: str, why: str) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from flask import Blueprint, Response, request
+from msgspec import UNSET
 
 from contracts.row_contract import Contract, Label
 from serve.http.responses import spell
@@ -150,6 +151,9 @@ def _answer(contract: Contract, answers: Sequence[Answer], id_: str | None, want
         body["model_version"] = answered.pop()
     if id_ is not None:
         body["id"] = id_
+    corrections = {answer.correction for answer in answers}
+    if len(corrections) == 1 and UNSET not in corrections:
+        body["parameters"] = {"correction": corrections.pop()}
     kept = [output for output in outputs if not wanted or output["name"] in wanted]
     return body | {"outputs": kept}
 

@@ -92,6 +92,7 @@ def _described(variant: Variant, now: datetime) -> dict[str, Any]:
         "ago": _ago(_seconds_since(variant.since, now)),
         "made": "" if seconds is None else f"{_ago(seconds)} ago",
         "digest": variant.bundle.digest,
+        "correction": variant.correction.digest if variant.correction else "",
         "commit": str(manifest.get("build", {}).get("commit", ""))[:12],
         "window": window,
     }

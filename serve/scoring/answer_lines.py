@@ -15,8 +15,9 @@ from contracts.row_contract import Contract
 class Answer(msgspec.Struct, gc=False):
     """The answer to one row, as the journal keeps it; (n classes,) scores for multiclass.
 
-    `row` has the features by name, as a mapping or as a struct. The last four fields are in the
-    journal where they are set: those of a traffic split, and the request's trace.
+    `row` has the features by name, as a mapping or as a struct. The last six fields are in the
+    journal where they are set: those of a traffic split, the request's trace, and where a
+    correction was applied, the model's score and the correction's digest.
     """
 
     id: str
@@ -31,6 +32,13 @@ class Answer(msgspec.Struct, gc=False):
     share: float | UnsetType = UNSET
     split: float | UnsetType = UNSET
     trace: str | UnsetType = UNSET
+    plain: float | list[float] | UnsetType = UNSET
+    correction: str | UnsetType = UNSET
+
+    @property
+    def model_score(self) -> float | list[float]:
+        """The score of the model, without a correction."""
+        return self.score if isinstance(self.plain, UnsetType) else self.plain
 
 
 class Label(msgspec.Struct, gc=False):
@@ -41,6 +49,7 @@ class Label(msgspec.Struct, gc=False):
     label: Any
     version: str
     arm: str
+    correction: str | UnsetType = UNSET
 
 
 class Value(msgspec.Struct, gc=False):
@@ -51,6 +60,7 @@ class Value(msgspec.Struct, gc=False):
     value: float
     version: str
     arm: str
+    correction: str | UnsetType = UNSET
 
 
 class Labels(msgspec.Struct, gc=False):
@@ -62,6 +72,7 @@ class Labels(msgspec.Struct, gc=False):
     probabilities: dict[str, float]
     version: str
     arm: str
+    correction: str | UnsetType = UNSET
 
 
 RESPONSES: Mapping[str, type[msgspec.Struct]] = {"binary": Label, "regression": Value, "multiclass": Labels}
@@ -72,11 +83,11 @@ def responses(contract: Contract, answers: Sequence[Answer]) -> list[Any]:
     classes = contract.target.classes
     if contract.task == "binary":
         return [
-            Label(a.id, a.score, classes[a.score >= 0.5], a.version, a.arm)  # type: ignore[arg-type,operator]
+            Label(a.id, a.score, classes[a.score >= 0.5], a.version, a.arm, a.correction)  # type: ignore[arg-type,operator]
             for a in answers
         ]
     if contract.task == "regression":
-        return [Value(a.id, a.score, a.score, a.version, a.arm) for a in answers]  # type: ignore[arg-type]
+        return [Value(a.id, a.score, a.score, a.version, a.arm, a.correction) for a in answers]  # type: ignore[arg-type]
     names = [label if isinstance(label, str) else json.dumps(label) for label in classes]
     return [_multiclass(classes, names, a, a.score) for a in answers]  # type: ignore[arg-type]
 
@@ -96,4 +107,4 @@ def bodies(contract: Contract, answers: Sequence[Answer]) -> list[dict[str, Any]
 def _multiclass(classes: Sequence[Any], names: Sequence[str], answer: Answer, scores: list[float]) -> Labels:
     best = max(range(len(classes)), key=scores.__getitem__)
     probabilities = dict(zip(names, scores, strict=True))
-    return Labels(answer.id, scores[best], classes[best], probabilities, answer.version, answer.arm)
+    return Labels(answer.id, scores[best], classes[best], probabilities, answer.version, answer.arm, answer.correction)

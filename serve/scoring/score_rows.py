@@ -14,6 +14,7 @@ import numpy as np
 from bundles.bundle import Bundle
 from bundles.onnx_session import Scores
 from contracts.row_contract import read_time
+from online.correction import Correction
 from serve.scoring.answer_lines import Answer
 from serve.scoring.row_table import Table
 from serve.traffic.split import TrafficSplit, Variant
@@ -34,22 +35,58 @@ def score_arms(
     """Each arm, the numbers of its rows, and its answers to them."""
     first = live.champion
     if first and rows and not live.split:
-        yield first, range(len(rows)), score(first.bundle, first.name, rows, ids, at, each=each)
+        yield first, range(len(rows)), score(first.bundle, first.name, rows, ids, at, first.correction, each=each)
     elif first and rows:
         key = first.rows.key
         keys = [row.get(key) or id_ for row, id_ in zip(rows, ids, strict=True)]
         for arm, numbers in live.assign(keys):
             theirs = [arm.read(rows[n]) for n in numbers]
             own = [ids[n] for n in numbers]
-            yield arm, numbers, score(arm.bundle, arm.name, theirs, own, at, each=each)
+            yield arm, numbers, score(arm.bundle, arm.name, theirs, own, at, arm.correction, each=each)
 
 
 def score(
-    bundle: Bundle, arm: str, rows: Sequence[Mapping[str, Any]], ids: Sequence[str], at: str, *, each: bool = False
+    bundle: Bundle,
+    arm: str,
+    rows: Sequence[Mapping[str, Any]],
+    ids: Sequence[str],
+    at: str,
+    correction: Correction | None = None,
+    *,
+    each: bool = False,
 ) -> list[Answer]:
-    """The answers of *rows* that fit the bundle's contract, scored together, or *each* alone."""
+    """The answers of *rows* that fit the bundle's contract, scored together, or *each* alone; corrected by *correction*."""
     if type(rows) is Table:
-        return _score_columns(bundle, arm, rows, ids, at)
+        answers = _score_columns(bundle, arm, rows, ids, at)
+    else:
+        answers = _score_rows(bundle, arm, rows, ids, at, each)
+    if correction:
+        _correct(correction, answers, rows)
+    return answers
+
+
+def _correct(correction: Correction, answers: Sequence[Answer], rows: Sequence[Mapping[str, Any]]) -> None:
+    """Replace the scores of *answers*; they keep the model's."""
+    digest = correction.digest
+    if len(answers) == 1 and correction.task != "multiclass":
+        answer = answers[0]
+        answer.plain, answer.correction = answer.score, digest
+        answer.score = correction.correct_one(answer.score, rows[0])  # type: ignore[arg-type]
+        return
+    columns = {name: _column(rows, name) for name in correction.slices}
+    columns = {name: column for name, column in columns.items() if len(column)}
+    corrected = correction.correct([answer.score for answer in answers], columns).tolist()
+    for answer, score in zip(answers, corrected, strict=True):
+        answer.plain, answer.score, answer.correction = answer.score, score, digest
+
+
+def _column(rows: Sequence[Mapping[str, Any]], name: str) -> Sequence[Any]:
+    return rows.column(name) if type(rows) is Table else [row.get(name) for row in rows]
+
+
+def _score_rows(
+    bundle: Bundle, arm: str, rows: Sequence[Mapping[str, Any]], ids: Sequence[str], at: str, each: bool
+) -> list[Answer]:
     contract, names = bundle.contract, bundle.names
     # A row that has just the features, in their order, is kept as it is.
     kept = [row if tuple(row) == names else {name: row.get(name) for name in names} for row in rows]

@@ -149,10 +149,18 @@ class Scorer:
             "since": live.since or None,
             "arms": live.state(),
             "shadow": self.offers.state() if live.shadow and self.offers else None,
+            "online": self._online_state(),
             "refused": refused,
             "forge": forge.state() if forge else None,
             "journal": self._journal_state(),
         }
+
+    def _online_state(self) -> dict[str, Any]:
+        """The mode of online corrections, and the correction of each version that has one."""
+        files = self.follower.corrections
+        versions = dict.fromkeys(variant.bundle.version for variant in self.follower.live.all())
+        found = {version: files.state(version) for version in versions} if files else {}
+        return {"mode": self.follower.online.mode, "corrections": {v: each for v, each in found.items() if each}}
 
     def _journal_state(self) -> dict[str, Any]:
         """What the journals of so many `workers` lost, and what waits in their folder."""

@@ -33,7 +33,7 @@ Counted = Callable[[str, Mapping[str, float]], None]
 
 
 class AnsweredRow(msgspec.Struct, array_like=True, gc=False):
-    """A row as it came, with what the shadow's line repeats of its answer, and the score."""
+    """A row as it came, with what the shadow's line repeats of its answer, and the model's score, without a correction."""
 
     id: str
     at: str
@@ -66,7 +66,7 @@ class Offers:
     def offer(self, variant: Variant, answers: Sequence[Answer], rows: Sequence[Mapping[str, Any]]) -> None:
         """Send *rows*, which got *answers*, or drop them. Neither waits nor raises."""
         answered = [
-            AnsweredRow(a.id, a.at, a.key, a.time, a.score, row)  # type: ignore[arg-type]
+            AnsweredRow(a.id, a.at, a.key, a.time, a.model_score, row)  # type: ignore[arg-type]
             for a, row in zip(answers, rows, strict=True)
         ]
         version, dropped = variant.bundle.version, 0

@@ -16,6 +16,7 @@ from typing import Any
 
 from bundles.bundle import Bundle
 from contracts.row_contract import Contract
+from online.correction import Correction
 from serve.traffic.row_adaptation import as_read_by
 
 #: Points are whole numbers below this.
@@ -26,7 +27,8 @@ WHOLE = 2**64
 class Variant:
     """A variant: a bundle under a name (champion, challenger, anchor, shadow), its share, since when.
 
-    `rows` is the champion's contract, by which rows are validated for every variant.
+    `rows` is the champion's contract, by which rows are validated for every variant. `correction` is what its scores are
+    corrected by.
     """
 
     name: str
@@ -34,6 +36,7 @@ class Variant:
     share: float
     since: str
     rows: Contract = field(compare=False, repr=False)
+    correction: Correction | None = field(default=None, compare=False, repr=False)
 
     def read(self, row: Mapping[str, Any]) -> Mapping[str, Any]:
         """*row* as this variant's bundle takes it."""
@@ -112,7 +115,13 @@ class TrafficSplit:
     def state(self) -> list[dict[str, Any]]:
         """The variants as `/ready` shows them."""
         return [
-            {"arm": variant.name, "version": variant.bundle.version, "share": variant.share, "since": variant.since}
+            {
+                "arm": variant.name,
+                "version": variant.bundle.version,
+                "share": variant.share,
+                "since": variant.since,
+                "correction": variant.correction.digest if variant.correction else None,
+            }
             for variant in self.all()
         ]
 

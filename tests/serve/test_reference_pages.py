@@ -22,13 +22,17 @@ def fields(root):
     return found
 
 
+#: Fields of a traffic split, and of a correction.
+ABSENT = ("salt", "share", "split", "plain", "correction")
+
+
 def test_an_answers_line_has_the_fields_of_the_page(client, row, kept, fields):
-    """In their order; those of a split and the trace where they apply."""
+    """In their order; those of a split, of a correction and the trace where they apply."""
     client.post("/score", json=row, headers={"traceparent": f"00-{'a' * 32}-{'b' * 16}-01"})
     (line,) = kept("answers")
 
     assert fields("Answers") == [*Answer.__struct_fields__]
-    assert [*line] == [name for name in fields("Answers") if name not in ("salt", "share", "split")]
+    assert [*line] == [name for name in fields("Answers") if name not in ABSENT]
 
 
 def test_an_outcomes_line_has_the_fields_of_the_page(client, kept, fields):
