@@ -6,7 +6,7 @@ import keyword
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -90,6 +90,7 @@ class Draft:
     left: Mapping[str, str] = field(default_factory=dict)
     numbers: Mapping[str, str] = field(default_factory=dict)
     without_target: int = 0
+    blank: bool = False
 
 
 #: Chooses among candidates: (what is asked, candidates with the likeliest first) -> a column, or "" for none.
@@ -104,6 +105,8 @@ def draft(name: str, table: SourceTable, asked: Asked, choose: Choose) -> Draft:
     if problems:
         raise SourceError("\n".join([*problems, f"the columns are {', '.join(rows)}"]))
     rows = rows.drop(columns=list(asked.left_out))
+    blank = any(is_text(rows[name]) and rows[name].eq("").any() for name in rows)
+    rows = rows.replace("", None) if blank else rows
     names = list(rows)
     time = asked.time or choose("time", time_candidates(rows))
     key = asked.key or choose("key", key_candidates(rows, [each for each in names if each != time]))
@@ -115,7 +118,7 @@ def draft(name: str, table: SourceTable, asked: Asked, choose: Choose) -> Draft:
             "\n".join(f"which column is the {what} cannot be guessed; type --{what} COLUMN" for what in missing)
             + f"\nthe columns are {', '.join(names)}"
         )
-    return _decided(name, table, rows, asked, time, key, target)
+    return replace(_decided(name, table, rows, asked, time, key, target), blank=blank)
 
 
 def _decided(
@@ -157,6 +160,8 @@ def _decided(
             features.append(_feature(renamed[each], rows[each], words))
     if not features:
         raise SourceError("no column is left to be a feature:\n" + "\n".join(f"{k}: {v}" for k, v in left.items()))
+    past = at[at <= pd.Timestamp.now("UTC")]  # a few rows may have a wrong date
+    at = at if past.empty else past
     window, holdout = _lengths(at)
     few = [f.name for f in features if f.kind == "category" and rows[_column(renamed, f.name)].nunique() <= MOST_SLICES]
     return Draft(
