@@ -22,6 +22,8 @@ FEWEST_ROWS, FEWEST_HOURS_TO_APPLY = 200, 3
 LASTS = 7 * 24
 #: Decisions among which the share that a correction changes is judged.
 FEWEST_DECISIONS = 50
+#: Standard errors by which the share of an hour must be above the limit.
+SURELY = 3.0
 
 
 @dataclass
@@ -100,7 +102,8 @@ class Standing:
         if self.decisions < FEWEST_DECISIONS:
             return
         share = self.flips / self.decisions
-        if share > self.max_flips and self.state != "stopped":
+        error = math.sqrt(self.max_flips * (1.0 - self.max_flips) / self.decisions)
+        if share > self.max_flips + SURELY * error and self.state != "stopped":
             self.state = "stopped"
             self.why = (
                 f"it would change {share:.0%} of the decisions of an hour ({self.flips:,} of {self.decisions:,});"
