@@ -69,7 +69,7 @@ def found(ask: Callable[[str], Any], now: datetime, live: Mapping[str, Any], var
         last=last[0] if last else None,
         journal=bool(variables.get("JOURNAL")),
         commands=answered(commands, lambda got: len(got) >= 100 or any(_commands(each["body"]) for each in got), True),
-        challenger=bool(live.get("challenger")),
+        challenger="challenger" in live,
         pages=pages,
         changed=pages
         and any(
