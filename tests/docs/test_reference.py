@@ -182,6 +182,7 @@ LATER = {
     "golden.spread",
     "data.source",
     "data.newest",
+    "data.later",
     "parity.cases",
     "parity.beside_thresholds",
     "parity.unbounded",
