@@ -15,15 +15,12 @@ from pathlib import Path
 
 from forge.closed_pipes import ignore_closed_pipes
 
+# Commands of packages beside the scorer, which run where its server is not installed. Deployments made before the
+# package `archive` call two of them so.
 if __name__ == "__main__":
     ignore_closed_pipes()
-# `serve ship` and `serve prune`, as deployments made before the package `archive` call them. They run where
-# the scorer's server is not installed.
-if __name__ == "__main__" and sys.argv[1:2] in (["ship"], ["prune"]):
-    os.execv(sys.executable, [sys.executable, "-m", "archive", *sys.argv[1:]])  # noqa: S606
-# `serve learn` is a process beside the scorer, which needs nothing of it.
-if __name__ == "__main__" and sys.argv[1:2] == ["learn"]:
-    os.execv(sys.executable, [sys.executable, "-m", "online", *sys.argv[1:]])  # noqa: S606
+    if beside := {"ship": "archive", "prune": "archive", "learn": "online"}.get("".join(sys.argv[1:2])):
+        os.execv(sys.executable, [sys.executable, "-m", beside, *sys.argv[1:]])  # noqa: S606
 
 # It needs no server, and also runs where none is installed.
 if __name__ == "__main__" and sys.argv[1:2] == ["explain"]:
