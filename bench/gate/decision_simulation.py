@@ -113,7 +113,7 @@ def section(
             f'By expectation (`decide = "expected"`, `max_risk = {rules.max_risk:g}`) and by proof (`"proven"`), on gains in'
             f" log loss with known truth; margin {rules.binary.margins[METRIC]:g}, anchor {rules.binary.anchor[METRIC]:g},"
             f" holdouts of 14 days, intervals as the gate widens them. Written by `{command}` on"
-            f" {datetime.now(UTC):%Y-%m-%d}, in {seconds / 60:.0f} minutes; {machine()}. Seeds that were not used for tuning."
+            f" {datetime.now(UTC):%Y-%m-%d}, in {seconds / 60:.0f} minutes; {machine()}. The assumed staleness was chosen with these seeds."
         ),
         "",
         "### By true gain and rows",

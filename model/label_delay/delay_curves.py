@@ -66,14 +66,14 @@ class Curve:
         return float(self.days[reached[0]]) if len(reached) else None
 
 
-def whole_after(days: Array, known: Array, share: float = WHOLE) -> float | None:
+def whole_after(days: Array, known: Array, observed: float, share: float = WHOLE) -> float | None:
     """The age in days from which *share* of the outcomes that ever come are known: (n,) each.
 
-    None where rows were not observed for long enough to know: then the curve still rises at its end.
+    None where the oldest row was not *observed* for enough days to know: then the curve still rises at its end.
     """
     curve = Curve.of(days, known, np.ones(len(days)))
     age = curve.days_until(share * (1 - curve.unknown[-1])) if len(days) and known.any() else None
-    return age if age is not None and age * OBSERVED <= days.max() else None
+    return age if age is not None and age * OBSERVED <= observed else None
 
 
 @dataclass(frozen=True)

@@ -68,7 +68,7 @@ def training_set(
     days, there = delays(every, contract, moment), known(every, contract)
     age = ((pd.Timestamp(moment) - every[contract.time]) / DAY).to_numpy()
     found: dict[str, Any] = {"rows": len(rows), "unknown": int((~known(rows, contract)).sum())}
-    whole = whole_after(days, there)
+    whole = whole_after(days, there, float(age.max()))
     if contract.target.maturity is not None:
         whole = contract.target.maturity / DAY
     ripe = there & (age >= (age.max() / 2 if whole is None else whole))

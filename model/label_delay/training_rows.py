@@ -160,10 +160,11 @@ def _settled(every: pd.DataFrame, contract: Contract, end: datetime) -> tuple[ti
     if contract.target.maturity is not None:
         return contract.target.maturity, True
     days, there = delays(every, contract, end), known(every, contract)
+    oldest = float((pd.Timestamp(end) - every[contract.time].iloc[0]) / DAY)
     for share in (COVERED, WHOLE):
-        if (age := whole_after(days, there, share)) is not None:
+        if (age := whole_after(days, there, oldest, share)) is not None:
             return timedelta(days=age), True
-    return timedelta(days=float((pd.Timestamp(end) - every[contract.time].iloc[0]) / DAY) / 2), False
+    return timedelta(days=oldest / 2), False
 
 
 def _young(contract: Contract, behind: timedelta) -> str:

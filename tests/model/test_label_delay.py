@@ -236,11 +236,14 @@ def test_a_cohort_is_whole_when_rows_were_seen_for_long_enough():
     took, age = random.exponential(10, 5_000), random.random(5_000) * 100
     days, there = np.minimum(took, age), took <= age
 
-    assert whole_after(days, there) == pytest.approx(10 * np.log(10), rel=0.1)
+    assert whole_after(days, there, age.max()) == pytest.approx(10 * np.log(10), rel=0.1)
     young = age < 15
-    assert whole_after(days[young], there[young]) is None
+    assert whole_after(days[young], there[young], age[young].max()) is None
     lost = random.random(5_000) < 0.2
-    assert whole_after(np.where(lost, age, days), there & ~lost) == pytest.approx(10 * np.log(10), rel=0.1)
+    # Every old row was known within days: it was observed for longer than its delay.
+    quick = age > 10
+    assert whole_after(np.full(quick.sum(), 2.0), np.full(quick.sum(), True), age.max()) == pytest.approx(2.0)
+    assert whole_after(np.where(lost, age, days), there & ~lost, age.max()) == pytest.approx(10 * np.log(10), rel=0.1)
 
 
 def test_a_thin_stratum_is_drawn_towards_its_class():
