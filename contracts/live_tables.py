@@ -40,7 +40,7 @@ class Online:
 
     mode: str = SHADOW
     max_shift: float = 1.0
-    max_flips: float = 0.2
+    max_flips: float = 0.5
     half_life: float = 3.0
 
     def to_toml(self) -> str:

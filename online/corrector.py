@@ -57,7 +57,7 @@ class Setting:
     fields: tuple[str, ...] = ()
     half_life: float = 3.0
     max_shift: float = 1.0
-    max_flips: float = 0.2
+    max_flips: float = 0.5
 
     @property
     def outputs(self) -> int:

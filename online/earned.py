@@ -22,6 +22,8 @@ FEWEST_ROWS, FEWEST_HOURS_TO_APPLY = 200, 3
 LASTS = 7 * 24
 #: Decisions among which the share that a correction changes is judged.
 FEWEST_DECISIONS = 50
+#: Hours of answers that a stopped correction must have been within the limit for, to be a shadow again.
+HOURS_WITHIN = 24
 #: Standard errors by which the share of an hour must be above the limit.
 SURELY = 3.0
 
@@ -84,16 +86,17 @@ class Standing:
     """The *state* of a correction (`online.correction.STATES`), *why*, and what it is decided by.
 
     shadow: it has not gained by more than its standard error, or no longer gains. applied: it gains. fallback: it surely
-    costs more than its margin, until it surely gains again. stopped: it would change too many decisions, until a new
-    champion is live.
+    costs more than its margin, until it surely gains again. stopped: it would change too many decisions; a day of
+    answers within the limit, or a new champion, and it is a shadow again.
     """
 
-    max_flips: float = 0.2
+    max_flips: float = 0.5
     state: str = "shadow"
     why: str = "no outcome has come in yet"
     evidence: Evidence = field(default_factory=Evidence)
     decisions: int = 0
     flips: int = 0
+    hours_within: int = 0
 
     def decided(self, decisions: int, flips: int) -> None:
         """An hour's answers: the number of *decisions*, and of those that the correction would change."""
@@ -103,12 +106,14 @@ class Standing:
             return
         share = self.flips / self.decisions
         error = math.sqrt(self.max_flips * (1.0 - self.max_flips) / self.decisions)
-        if share > self.max_flips + SURELY * error and self.state != "stopped":
-            self.state = "stopped"
-            self.why = (
-                f"it would change {share:.0%} of the decisions of an hour ({self.flips:,} of {self.decisions:,});"
-                f" max_flips is {self.max_flips:g}"
-            )
+        if share > self.max_flips + SURELY * error:
+            self.hours_within = 0
+            words = f"{share:.0%} of the decisions of an hour ({self.flips:,} of {self.decisions:,})"
+            self._become("stopped", f"it would change {words}; max_flips is {self.max_flips:g}")
+        elif self.state == "stopped":
+            self.hours_within += 1
+            if self.hours_within >= HOURS_WITHIN:
+                self._become("shadow", f"it was within max_flips for {HOURS_WITHIN} hours of answers")
         self.decisions = self.flips = 0
 
     def measured(self, rows: int, gain: float, loss: float) -> None:

@@ -61,7 +61,8 @@ def sets(stream: Stream, night: datetime) -> dict[str, TrainingSet]:
     older = check(early, contract, before, start, known_by=night) if len(early) else rows.iloc[:0]
     whole = check(given, contract, start, night, known_by=FAR)
     every = pd.concat([older, rows], ignore_index=True)
-    age = whole_after(delays(every, contract, night), known(every, contract))
+    oldest = (pd.Timestamp(night) - every[contract.time].min()) / pd.Timedelta(days=1)
+    age = whole_after(delays(every, contract, night), known(every, contract), oldest)
     old = every[contract.time] <= pd.Timestamp(night) - pd.Timedelta(days=age or 0)
     matured = every[old & known(every, contract)].tail(len(rows)).reset_index(drop=True)
     target = contract.target

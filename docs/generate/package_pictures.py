@@ -44,6 +44,7 @@ PACKAGES: dict[str, list[list[Box]]] = {
             ("decision", "expected gain"),
             ("comparison", "paired intervals"),
             ("insights", "churn, importance"),
+            ("late_outcomes", "bounds, newest rows"),
             ("evidence", "rows and scores"),
         ],
     ],

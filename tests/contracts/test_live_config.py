@@ -247,7 +247,7 @@ def test_what_was_live_at_a_time_is_in_the_history(when, expected):
 
 def test_a_file_without_a_table_has_corrections_in_shadow_mode():
     """Nothing new reaches users by default."""
-    assert parse_live("").online == Online("shadow", 1.0, 0.2, 3.0)
+    assert parse_live("").online == Online("shadow", 1.0, 0.5, 3.0)
     assert parse_live('[online]\nmode = "on"\nmax_shift = 0.5\n').online == Online("on", 0.5)
 
 

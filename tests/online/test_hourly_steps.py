@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from online import outcome_checks as checks
+from online.earned import HOURS_WITHIN, Standing
 from online.hourly_steps import content
 from online.outcome_delays import DelayCurves
 from tests.online.journals import START, VERSION, answer, at, outcome, run, steps, stream
@@ -246,6 +247,22 @@ def test_too_many_changed_decisions_stop_it():
 
     assert found.standing.state == "stopped"
     assert "max_flips is 0.1" in found.standing.why
+
+
+def test_a_stopped_correction_is_a_shadow_again_after_a_day_within_the_limit():
+    standing = Standing(max_flips=0.1)
+    standing.decided(60, 30)
+    for _ in range(HOURS_WITHIN - 1):
+        standing.decided(60, 3)
+    assert standing.state == "stopped"
+    standing.decided(60, 30)
+    for _ in range(HOURS_WITHIN - 1):
+        standing.decided(60, 3)
+    assert standing.state == "stopped"
+    standing.decided(60, 3)
+    assert standing.state == "shadow"
+    standing.measured(60, 6.0, 30.0)
+    assert standing.state == "shadow"
 
 
 LATE = DelayCurves(known=(((240.0, 0.5), (797.0, 0.9)), ((24.0, 0.5), (79.7, 0.9))), whole=100)

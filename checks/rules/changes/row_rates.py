@@ -189,7 +189,7 @@ def _alike(recent: Recent) -> Iterable[tuple[str, Any]]:
 
 
 def _combinations(recent: Recent) -> Iterable[tuple[str, list[Any]]]:
-    """What makes rows of one combination alike, and the mask of the rows of each combination that is frequent lately.
+    """What makes rows of one combination alike, and the mask of the rows of each recent combination that is frequent.
 
     A combination has the same values, or the same categories and nearly the same numbers: the same tenth of the earlier rows.
     Columns that follow from the time do not count, unless all of them do.
