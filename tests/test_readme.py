@@ -35,6 +35,7 @@ LONG = {
     *(
         "make bench",
         "make bench-experiment",
+        "make bench-online",
         "make bench-delay",
         "make bench-gate",
         "make bench-scale",
@@ -60,6 +61,8 @@ HOUSE = {
         "make test-fast",
         "make test-clients",
         "make test-spark",
+        "make test-estimators",
+        "make recipe",
         "make lint",
         "make setup",
         "make lock",
@@ -73,6 +76,14 @@ ELSEWHERE = {
     ".venv/work/bin/python -m forge restore STORE/bundles/VERSION",
     "JOURNAL=s3://BUCKET/journal make watch",
     "JOURNAL=s3://BUCKET/journal PYTHONPATH=.venv/spark make watch",
+    "make retrain JOURNAL=DIR",
+    "NOTIFY_URL=https://example.org/events make land",
+}
+#: tests/forge/test_upgrade.py makes a template with two versions.
+UPGRADE = {
+    "git remote add template https://github.com/OWNER/NAME",
+    *("make upgrade", "make upgrade TO=v0.3.0", "make upgrade BASE=v0.2.0"),
+    *("git switch upgrade/v0.3.0", "git commit --all --amend --no-edit"),
 }
 
 #: How a HOLD is overridden, and how an experiment begins and ends.
@@ -190,7 +201,7 @@ def test_the_loop_step_by_step_goes_as_the_pages_say(checkout):
     printed = checkout.type("RECIPE=tests/recipes/buys.py make retrain TODAY=2026-02-20")
     assert "buys: model" in printed
     in_other_tests = {"make demo", "make serve", "make retrain gate", ON_GITHUB, curl, *LONG, *HOUSE, *ELSEWHERE}
-    in_other_tests |= {*OVERRIDE, *EXPERIMENT}
+    in_other_tests |= {*OVERRIDE, *EXPERIMENT, *UPGRADE}
     assert commands().keys() - checkout.typed == in_other_tests
 
 

@@ -84,6 +84,8 @@ def _format_of(column: pd.Series[Any]) -> str | None:
     """The first of the formats that reads 99 of 100 texts of *column*."""
     texts = column.dropna()
     some = texts.sample(min(len(texts), _TRIED), random_state=0)
+    if some.str.contains(r"\d").mean() < 0.99:
+        return None
     zoned = _zoned(column) or None
     for form in FORMATS:
         if all(
