@@ -39,7 +39,7 @@ def below(level: int) -> str:
 
 def names_of(contract: Contract) -> list[str]:
     """The columns that are read from a file of answers."""
-    return ["id", "at", "version", "key", "time", "score", *(f"row.{n}" for n in contract.feature_names)]
+    return ["id", "at", "version", "key", "time", "score", "plain", *(f"row.{n}" for n in contract.feature_names)]
 
 
 def scores_of(contract: Contract) -> list[str]:
@@ -164,9 +164,14 @@ def _text(lines: ir.Table, name: str) -> Any:
 
 
 def _scores(lines: ir.Table, contract: Contract) -> tuple[dict[str, Any], Any]:
-    """The score columns, and whether the score has the shape of the task."""
+    """The score columns, and whether the score has the shape of the task.
+
+    They are the model's: a correction in between must not hide that the model decays.
+    """
     names = scores_of(contract)
     score = lines["score"] if "score" in lines.schema() else ibis.null("float64")
+    if "plain" in lines.schema() and lines["plain"].type() == score.type():
+        score = ibis.coalesce(lines["plain"], score)
     kind = score.type()
     if contract.task == "multiclass" and kind.is_array():
         return {name: score[i] for i, name in enumerate(names)}, score.length() == len(names)

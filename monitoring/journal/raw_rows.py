@@ -51,7 +51,7 @@ def answers(lines: Iterable[Line | None], contract: Contract, version: str, odd:
         values = [row.get(feature.name) for row in rows]
         columns[feature.name] = pd.array(values, dtype=_DTYPES[feature.kind])
     for i, name in enumerate(scores_of(contract)):
-        scores = [line["score"] if fit else None for line, fit in zip(found, fits, strict=True)]
+        scores = [line.get("plain", line["score"]) if fit else None for line, fit in zip(found, fits, strict=True)]
         each = [score[i] if isinstance(score, list) else score for score in scores]
         columns[name] = pd.array(each, dtype="float64")
     return pd.DataFrame(columns)
@@ -92,7 +92,7 @@ def _texts(values: Iterable[Any]) -> pd.Series[Any]:
 
 def _fits(line: Mapping[str, Any], contract: Contract) -> bool:
     """Whether an answer fits the contract; only a line that was edited does not."""
-    row, score = line["row"], line["score"]
+    row, score = line["row"], line.get("plain", line["score"])
     many = contract.task == "multiclass"
     numbers = score if isinstance(score, list) else [score]
     return (

@@ -1,12 +1,15 @@
 """The journal as a frame: what is odd about it is counted and said, and never stops the watch."""
 
 import json
+import shutil
 from datetime import date
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from archive.closed_segments import segments
+from archive.parquet import convert
 from monitoring.journal.window import JournalError, full_days, read_window
 from monitoring.reference_period import EvidenceError, read_reference
 from tests.monitoring.conftest import answered, reading, write
@@ -232,3 +235,27 @@ def test_what_the_scorer_writes_is_what_is_read(buys, journal):
     assert written[key].str.startswith("sha256:").all()
     assert json.dumps(by_hand["score"].tolist()) == json.dumps(written["score"].tolist())
     assert np.isfinite(written["score"]).all()
+
+
+@pytest.mark.parametrize("closed", [False, True], ids=["open segments", "Parquet"])
+def test_scores_are_those_of_the_model_where_answers_were_corrected(each, journal, closed):
+    """Else a correction hides that the model below it decays; some lines of a file have none."""
+    answers, outcomes = answered(each, MONDAY, 3)
+    moved = [line["score"] if n % 3 else _moved(line["score"]) for n, line in enumerate(answers)]
+    corrected = [
+        line if n % 3 else {**line, "score": score, "plain": line["score"], "correction": "0123456789ab"}
+        for n, (line, score) in enumerate(zip(answers, moved, strict=True))
+    ]
+    write(journal, answers, outcomes)
+    before = read(each, journal).rows
+    shutil.rmtree(journal)
+    write(journal, corrected, outcomes)
+    if closed:
+        for path in segments(journal):
+            convert(path)
+    scores = [name for name in before if name.startswith("score")]
+    pd.testing.assert_frame_equal(read(each, journal).rows[scores], before[scores])
+
+
+def _moved(score):
+    return score[::-1] if isinstance(score, list) else score / 2
