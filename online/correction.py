@@ -64,7 +64,7 @@ class Correction:
     def from_json(cls, data: Any) -> Correction:
         """The correction that `to_json` wrote. Raises ValueError with a sentence if *data* is not one."""
         if not isinstance(data, dict):
-            raise ValueError(f"a correction is an object, not {type(data).__name__}")  # noqa: TRY004  # noqa: TRY004 - one kind of error
+            raise ValueError(f"a correction is an object, not {type(data).__name__}")  # noqa: TRY004 -- one kind of error
         if data.get("format") != FORMAT:
             raise ValueError(f"the correction has format {data.get('format')!r}; this code reads format {FORMAT}")
         texts: dict[str, Any] = {name: data.get(name) for name in ("version", "task", "made", "until", "state", "why")}
@@ -212,7 +212,7 @@ def _limited_logs(scores: Array) -> Array:
 
 def _terms(task: str, data: Any) -> dict[str, Any]:
     if not isinstance(data, dict):
-        raise ValueError("the correction's terms should be an object")  # noqa: TRY004  # noqa: TRY004 - as above
+        raise ValueError("the correction's terms should be an object")  # noqa: TRY004 -- as above
     slope = _number("slope", data.get("slope"))
     if task == "multiclass":
         biases = data.get("biases")
