@@ -40,6 +40,8 @@ BEGINS, ENDS = "# Written by forge sync. The last line is: # end", "# end"
 STATUS = "sync.json"
 #: Most characters of each of these files.
 LARGEST = 64 * 2**10
+#: Folders of a store, by version: bundles, and files of online corrections.
+BUNDLES, CORRECTIONS = "bundles", "online"
 
 
 class LiveError(ValueError):

@@ -19,6 +19,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from contracts.live_config import CORRECTIONS
 from contracts.live_tables import OFF
 from contracts.row_contract import read_time
 from forge.closed_pipes import ignore_closed_pipes
@@ -93,7 +94,7 @@ class Session:
             return ""
         except ValueError as error:
             raise StoreError(f"the correction of {champion.version} in {self._args.follow}: {error}") from error
-        path = self._args.store / "online" / f"{champion.version}.json"
+        path = self._args.store / CORRECTIONS / f"{champion.version}.json"
         if path.is_file() and path.read_bytes() == found:
             return ""
         return f"{write(self._args.store, champion.version, found)}: taken from {self._args.follow}"

@@ -30,6 +30,8 @@ from contracts.row_contract import Task, read_time
 from online.portable_math import Array, exp, exps, log, logs
 
 FORMAT = 1
+#: Bytes of the largest file.
+LARGEST = 256 * 2**10
 STATES = ("shadow", "applied", "fallback", "stopped")
 #: The logit is limited to this where it is multiplied by the slope: the logit of 1e-6.
 STEEPEST = 13.815510557964274

@@ -9,17 +9,15 @@ import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from contracts.bundle_content import read_regular
-from contracts.live_config import LARGEST, LIVE, LiveError, parse_live
+from contracts.bundle_content import LARGEST_MANIFEST, read_regular
+from contracts.live_config import BUNDLES, CORRECTIONS, LIVE, LiveError, parse_live
+from contracts.live_config import LARGEST as LARGEST_LIVE
 from contracts.live_tables import Online
 from contracts.row_contract import Contract
-from online.correction import Correction
+from online.correction import LARGEST, Correction
 from online.corrector import Setting
 from online.outcome_delays import DelayCurves
 
-FOLDER = "online"
-#: Bytes of a manifest, and of a file of a correction, at most.
-LARGEST_MANIFEST, LARGEST_FILE = 64 * 2**20, 256 * 2**10
 #: Seconds after which the file of another version is deleted.
 OLD = 86_400
 
@@ -42,14 +40,16 @@ def champion_of(store: Path) -> Champion:
     """The champion that *store* names. Raises `StoreError`."""
     path = store / Path(LIVE).name
     try:
-        live = parse_live(read_regular(path, LARGEST).decode())
+        live = parse_live(read_regular(path, LARGEST_LIVE).decode())
     except (OSError, UnicodeDecodeError, LiveError) as error:
         raise StoreError(f"{path} cannot be read: {error}") from error
     if live.champion is None:
         raise StoreError(f"{path} names no champion")
     version = live.champion.version
     try:
-        manifest: dict[str, Any] = json.loads(read_regular(store / version / "manifest.json", LARGEST_MANIFEST))
+        manifest: dict[str, Any] = json.loads(
+            read_regular(store / BUNDLES / version / "manifest.json", LARGEST_MANIFEST)
+        )
         contract = Contract.from_json(manifest["contract"])
         delay = DelayCurves.of(manifest)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -63,7 +63,7 @@ def champion_of(store: Path) -> Champion:
 
 def write(store: Path, version: str, content: bytes) -> Path:
     """Write the correction of *version* into *store*: whole, or not at all. Files of other versions go after a day."""
-    folder = store / FOLDER
+    folder = store / CORRECTIONS
     folder.mkdir(exist_ok=True)
     path = folder / f"{version}.json"
     number, draft = tempfile.mkstemp(prefix=".draft-", dir=folder)
@@ -83,8 +83,8 @@ def write(store: Path, version: str, content: bytes) -> Path:
 
 def copied(source: Path, version: str) -> bytes:
     """The correction of *version* in the store or folder *source*, as it is. Raises OSError, or ValueError for another."""
-    folder = source / FOLDER if (source / FOLDER).is_dir() else source
-    content = read_regular(folder / f"{version}.json", LARGEST_FILE)
+    folder = source / CORRECTIONS if (source / CORRECTIONS).is_dir() else source
+    content = read_regular(folder / f"{version}.json", LARGEST)
     found = Correction.from_json(json.loads(content))
     if found.version != version:
         raise ValueError(f"it is of {found.version}")

@@ -11,18 +11,18 @@ import shutil
 from pathlib import Path
 
 from contracts.bundle_content import LARGEST_MANIFEST, content_digest, read_regular, sha256
-from contracts.live_config import Slot
+from contracts.live_config import BUNDLES, Slot
 from forge.bundles.bundle_files import MANIFEST
 from forge.interface import Forge, ForgeError
 
 
 def fetch(forge: Forge, store: Path, slot: Slot) -> None:
     """Fetch the bundle of *slot* to the *store*, if needed. Raises `ForgeError` or OSError, and then leaves nothing."""
-    place = store / "bundles" / slot.version
+    place = store / BUNDLES / slot.version
     if place.is_dir() and not problem(place, slot):
         os.utime(place)
         return
-    fresh = store / "bundles" / f".fetched-{os.getpid()}-{slot.version}"
+    fresh = store / BUNDLES / f".fetched-{os.getpid()}-{slot.version}"
     _remove(fresh)
     try:
         forge.download(slot.version, fresh)

@@ -19,14 +19,26 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from contracts.bundle_content import read_regular
-from contracts.live_config import BEGINS, ENDS, LARGEST, LIVE, STATUS, Live, LiveError, Slot, parse_live, usable
+from contracts.live_config import (
+    BEGINS,
+    BUNDLES,
+    CORRECTIONS,
+    ENDS,
+    LARGEST,
+    LIVE,
+    STATUS,
+    Live,
+    LiveError,
+    Slot,
+    parse_live,
+    usable,
+)
 from contracts.live_tables import ROLES
 from forge.bundles.fetched_bundle import fetch, replace_whole
 from forge.interface import Forge, ForgeError
 
 PATIENCE = 300.0  # longest pause after a failure, in seconds
 KEPT = 5  # earlier bundles that are kept, so that a rollback needs no download
-CORRECTIONS = "online"  # the folder of online corrections, a file for each version
 
 
 @dataclass(frozen=True)
@@ -187,6 +199,6 @@ def follow(forge: Forge, store: Path, every: float | None, done: threading.Event
 
 
 def _forget(store: Path, live: set[str]) -> None:
-    others = [p for p in (store / "bundles").glob("[0-9]*") if p.is_dir() and p.name not in live]
+    others = [p for p in (store / BUNDLES).glob("[0-9]*") if p.is_dir() and p.name not in live]
     for path in sorted(others, key=lambda p: p.stat().st_mtime, reverse=True)[KEPT:]:
         shutil.rmtree(path, ignore_errors=True)

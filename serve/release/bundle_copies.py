@@ -19,7 +19,7 @@ from bundles.bundle import Bundle
 from bundles.manifest import EVIDENCE, MANIFEST, MODEL, BundleError
 from bundles.onnx_core import FILE as CORE
 from contracts.bundle_content import read_regular
-from contracts.live_config import Slot
+from contracts.live_config import BUNDLES, Slot
 from serve.log import log
 
 #: The folder of copies, beside the proofs.
@@ -39,7 +39,7 @@ class BundleCopies:
     """
 
     def __init__(self, store: Path, copies: Path | None, passes: Callable[[], float], *, keeps: bool = True) -> None:
-        self._bundles, self._copies, self._keeps = store / "bundles", copies, keeps
+        self._bundles, self._copies, self._keeps = store / BUNDLES, copies, keeps
         self._passes, self._next, self._logged = passes, passes() + RECHECK, ""
         #: What was found of a folder ("" if it is sound), and the stats of its files then.
         self._checked: dict[Path, tuple[str, tuple[Stat, ...]]] = {}

@@ -17,16 +17,15 @@ import numpy as np
 
 from bundles.bundle import Bundle
 from contracts.bundle_content import read_regular
+from contracts.live_config import CORRECTIONS
 from contracts.live_tables import OFF, ON, SHADOW, Online
 from contracts.row_contract import read_time
-from online.correction import Correction
+from online.correction import LARGEST, Correction
 from serve.log import log
 from serve.release.bundle_copies import Stat, stat_of
 from serve.traffic.split import TrafficSplit
 
-FOLDER, APPLIED = "online", "applied"
-#: Bytes of the largest file.
-LARGEST = 256 * 2**10
+APPLIED = "applied"
 #: A correction that is not renewed for so long is not applied: python -m serve learn has stopped.
 STALE = timedelta(days=1)
 
@@ -44,7 +43,7 @@ class CorrectionFiles:
     """The corrections in *store*; *record* writes a line to the journal, and returns whether it is written."""
 
     def __init__(self, store: Path, clock: Callable[[], datetime], record: Callable[[Mapping[str, Any]], bool]) -> None:
-        self._folder, self._clock, self._record = store / FOLDER, clock, record
+        self._folder, self._clock, self._record = store / CORRECTIONS, clock, record
         self._looks: dict[str, Look] = {}
 
     def on(self, live: TrafficSplit, online: Online, became_live: Mapping[str, datetime]) -> TrafficSplit:

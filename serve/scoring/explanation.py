@@ -18,6 +18,7 @@ import numpy as np
 
 from bundles.bundle import Bundle
 from bundles.manifest import BundleError
+from contracts.live_config import BUNDLES
 from online.correction import Correction
 from serve.routes.typical_row import typical_row
 
@@ -102,7 +103,7 @@ def _by_the_model(answer: Line, plain: Any, store: Path) -> list[str]:
     """The score that the model gives again, and the features that move it most against a typical row."""
     row, version = answer["row"], Path(str(answer["version"])).name
     try:
-        bundle = Bundle.load(store / "bundles" / version)
+        bundle = Bundle.load(store / BUNDLES / version)
     except BundleError as error:
         return [f"features: not compared, the model is not in the store: {error}"]
     contract = bundle.contract

@@ -17,6 +17,7 @@ from contracts.live_tables import Online
 from forge.bundles.sync import KEPT, PATIENCE, STATUS, Sync, sync
 from forge.interface import ForgeError
 from forge.local.folder_forge import LocalForge
+from online.follow_store import champion_of
 from serve.release.live_slots import read_live
 from tests.forge.conftest import on_github
 
@@ -61,6 +62,15 @@ def test_nothing_live_makes_an_empty_store(stored, store):
     """Which says so to the scorer."""
     assert sync(stored, store).message == "live: nothing"
     assert sorted(path.name for path in store.iterdir()) == ["live.toml", "sync.json"]
+
+
+def test_a_corrector_finds_the_champion_in_what_is_synced(local, store, bundles):
+    """`serve learn` reads the store that `forge sync` fills."""
+    make_live(local, champion=slot(bundles[0]))
+    sync(local, store)
+    found, bundle = champion_of(store), Bundle.load(bundles[0])
+
+    assert (found.version, found.contract) == (bundle.version, bundle.contract)
 
 
 def test_what_is_live_is_brought_and_loads(stored, store, bundles):

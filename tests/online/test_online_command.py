@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from archive.parquet import convert
-from contracts.live_config import Live, Slot
+from contracts.live_config import BUNDLES, Live, Slot
 from contracts.live_tables import Online
 from online.__main__ import Session, _parser, main
 from online.correction import Correction
@@ -21,9 +21,9 @@ ANSWERS, OUTCOMES = stream(hours=30)
 
 def store_at(folder, version=VERSION, mode="shadow"):
     """A store with a champion."""
-    (folder / version).mkdir(parents=True, exist_ok=True)
+    (folder / BUNDLES / version).mkdir(parents=True, exist_ok=True)
     manifest = {"version": version, "task": "binary", "contract": contract().to_json()}
-    (folder / version / "manifest.json").write_text(json.dumps(manifest))
+    (folder / BUNDLES / version / "manifest.json").write_text(json.dumps(manifest))
     live = Live(Slot(version, "sha256:" + "0" * 64), online=Online(mode))
     (folder / "live.toml").write_text(live.to_toml())
     return folder
@@ -166,7 +166,7 @@ def test_a_mistake_is_one_sentence(tmp_path, capsys, more, code, says):
 @pytest.mark.parametrize("manifest", ["{", "[]", "{}", '{"contract": {}}', '{"contract": 3}'])
 def test_a_manifest_that_cannot_be_read_is_one_sentence(tmp_path, capsys, manifest):
     store = store_at(tmp_path / "store")
-    (store / VERSION / "manifest.json").write_text(manifest)
+    (store / BUNDLES / VERSION / "manifest.json").write_text(manifest)
 
     assert main(arguments(store, tmp_path / "journal")) == 8
     assert "manifest" in capsys.readouterr().err

@@ -10,9 +10,8 @@ import pytest
 
 from contracts.live_config import Live, Slot
 from contracts.live_tables import Online
-from online.correction import Correction
+from online.correction import LARGEST, Correction
 from serve.app import create_app
-from serve.release.correction_files import LARGEST
 from serve.scoring.explanation import main as explain
 from tests.serve.conftest import lines
 
