@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import tomllib
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
@@ -45,11 +46,12 @@ def version_in(pyproject: str) -> Version:
 
 
 class Template:
-    """The template at *address*, seen from the user's repository in *folder*. All methods raise `ForgeError`."""
+    """The template at *address*, seen from the user's repository in *folder*. It is asked once; all methods raise `ForgeError`."""
 
     def __init__(self, folder: Path, address: str) -> None:
         self.folder, self.address = folder, address
 
+    @cached_property
     def versions(self) -> list[Version]:
         """What the template has released, oldest first."""
         lines = self.git("ls-remote", "--tags", "--refs", self.address).splitlines()
@@ -75,7 +77,7 @@ class Template:
         start = self._start()
         if start and self.version_at(start) == now:
             return start
-        if now not in self.versions():
+        if now not in self.versions:
             raise ForgeError(
                 f"pyproject.toml says version {now}, which {self.address} has not released, and no commit of it has"
                 " the files that this repository began with; name the version that it was made from: BASE=v0.2.0"

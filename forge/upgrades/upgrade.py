@@ -53,7 +53,7 @@ def upgrade(template: Template, to: str | None = None, base: str | None = None) 
 
 def wanted(template: Template, to: str | None = None) -> Version:
     """The version that *to* names, else the newest."""
-    versions = template.versions()
+    versions = template.versions
     if not versions:
         raise ForgeError(f"{template.address} has released no version (no tag such as v0.3.0)")
     return _known(template, to) if to else versions[-1]
@@ -72,7 +72,7 @@ def changes_between(changelog: str, old: Version | None, new: Version) -> str:
 
 
 def _known(template: Template, text: str) -> Version:
-    version, versions = parse_version(text), template.versions()
+    version, versions = parse_version(text), template.versions
     if version not in versions:
         raise ForgeError(f"{template.address} has no version {text}; it has {', '.join(map(str, versions)) or 'none'}")
     return version
