@@ -129,7 +129,7 @@ def health() -> Response:
 def ready() -> Response:
     """Whether rows can be answered, by what since when; what was refused; what the journal lost."""
     state = scorer_here().state()
-    known = _access().watches(request.headers.get("Authorization", ""))
+    known = _access().may_monitor(request.headers.get("Authorization", ""))
     shown = state if known else msgspec.convert(state, State)
     return json_response(shown, 200 if state["ready"] else 503)
 

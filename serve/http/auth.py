@@ -1,10 +1,13 @@
-"""Who may ask for what: tokens for rows and outcomes, others for looking on, and web origins.
+"""Authentication by bearer tokens, and cross-origin requests (CORS).
 
-A browser knows no tokens, only names and passwords (RFC 7617): where people look, a token is taken
-as the password as well, whatever the name.
+There are two kinds of tokens: for clients that send rows and outcomes, and for monitoring (the status page and
+the metrics). A path requires a token if a file of that kind is configured.
 
-A file holds several tokens, so that a new one can be handed out before the old one is struck off;
-it is read again when it changes. A path needs a token if its kind has a file.
+A browser cannot send a bearer token when a person opens a page. For the pages of monitoring, a token is
+therefore also accepted as the password of HTTP Basic authentication (RFC 7617), with any user name.
+
+A file holds several tokens, so that a new one can be handed out before the old one is removed. It is read
+again when it changes.
 """
 
 from __future__ import annotations
@@ -14,55 +17,57 @@ import hashlib
 import hmac
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from serve.log import log
 from serve.scoring.validation import RequestError
 
 #: A shorter token can be guessed.
-SHORTEST = 16
-LOOK_EVERY = 1.0
-ASKING = ("/score", "/outcome", "/invocations", "/v2")
-WATCHING = ("/metrics", "/")
-#: Probes have no token, and are answered only whether to wait.
-OPEN = ("/v2/health/live", "/v2/health/ready")
+MIN_TOKEN_LENGTH = 16
+#: Seconds between two looks at whether a file of tokens has changed.
+RELOAD_INTERVAL = 1.0
+CLIENT_PATHS = ("/score", "/outcome", "/invocations", "/v2")
+MONITORING_PATHS = ("/metrics", "/")
+#: An orchestrator's probes send no token; the answer says only whether the scorer is ready.
+OPEN_PATHS = ("/v2/health/live", "/v2/health/ready")
 METHODS = "GET, POST"
-#: Headers that a web page may send: what a row needs, and what tracing adds by itself (W3C Trace
-#: Context and Baggage; Sentry).
+#: Headers that a web page may send: those of a request, and those that tracing libraries add (W3C Trace Context
+#: and Baggage; Sentry).
 HEADERS = ("Authorization", "Content-Type", "traceparent", "tracestate", "baggage", "sentry-trace")
 
 
 class TokenFileError(ValueError):
-    """A file of tokens holds none, or one that can be guessed. The message does not show it."""
+    """A token file is empty, or holds a token that is too short. The message does not show the token."""
 
 
 class Tokens:
-    """The tokens in *path*, one a line; empty lines and those that begin with # are left out."""
+    """The tokens in the file *path*, one on each line; empty lines and lines that begin with # are ignored."""
 
-    def __init__(self, path: Path) -> None:
-        self._path, self._lock = path, threading.Lock()
-        self._digests, self._seen, self._looked = read_tokens(path), self._stat(), time.monotonic()
+    def __init__(self, path: Path, clock: Callable[[], float] = time.monotonic) -> None:
+        self._path, self._lock, self._clock = path, threading.Lock(), clock
+        self._digests, self._loaded, self._checked = read_tokens(path), self._stat(), clock()
 
-    def hold(self, token: str) -> bool:
-        """Whether *token* is one of them, in a time that does not depend on how much of it is right."""
-        if time.monotonic() - self._looked > LOOK_EVERY:
-            self._refresh()
+    def contain(self, token: str) -> bool:
+        """Whether *token* is one of them. The time this takes does not depend on how much of it is right."""
+        if self._clock() - self._checked > RELOAD_INTERVAL:
+            self._reload()
         digest, found = _digest(token), False
         for each in self._digests:
             found |= hmac.compare_digest(each, digest)
         return found
 
-    def _refresh(self) -> None:
+    def _reload(self) -> None:
         with self._lock:
-            self._looked = time.monotonic()
-            seen = self._stat()
-            if seen == self._seen:
+            self._checked = self._clock()
+            current = self._stat()
+            if current == self._loaded:
                 return
             try:
-                self._digests, self._seen = read_tokens(self._path), seen
+                self._digests, self._loaded = read_tokens(self._path), current
             except (OSError, ValueError) as error:
-                # In the middle of being written, or emptied by mistake: the old ones go on.
-                log(f"tokens are not read again: {type(error).__name__}")
+                # The file is being written, or was emptied by mistake: the tokens read before stay valid.
+                log(f"the token file could not be read again, its earlier tokens stay valid: {type(error).__name__}")
 
     def _stat(self) -> tuple[int, int, int] | None:
         try:
@@ -73,7 +78,7 @@ class Tokens:
 
 
 class Access:
-    """Says who may; `admit` raises `RequestError`."""
+    """Decides whether a request is allowed, and which headers a web page of another origin needs."""
 
     def __init__(
         self,
@@ -82,38 +87,36 @@ class Access:
         origins: tuple[str, ...] = (),
         headers: tuple[str, ...] = (),
     ) -> None:
-        self._asking = Tokens(tokens) if tokens else None
-        self._watching = Tokens(watch_tokens) if watch_tokens else None
+        self._clients = Tokens(tokens) if tokens else None
+        self._monitoring = Tokens(watch_tokens) if watch_tokens else None
         self._origins = frozenset(origins)
         self._headers = ", ".join((*HEADERS, *headers))
 
     def admit(self, path: str, authorization: str) -> None:
-        """Let a request for *path* pass, or raise `RequestError` 401."""
-        if (self._asking or self._watching) and not _held(
-            self._needed(path), authorization, as_password=path in WATCHING
-        ):
+        """Raise `RequestError` 401 unless *authorization* is the header that a request for *path* requires."""
+        if not _is_valid(self._required(path), authorization, as_password=path in MONITORING_PATHS):
             what = "is not one that is known" if authorization else "is missing"
             raise RequestError(401, f"the token {what}; send the header Authorization: Bearer …")
 
     def challenge(self, path: str, prefix: str = "") -> str:
-        """The `WWW-Authenticate` header for a client without a token for *path*; a browser asks for a password.
+        """The `WWW-Authenticate` header of a 401 answer for *path*; a browser then asks for a password.
 
-        A browser has one password for each realm of a host, so scorers that a proxy shows there under
-        different paths have different realms: *prefix* is this one's path.
+        A browser keeps one password for each realm of a host. Scorers that a proxy publishes on one host under
+        different paths therefore need different realms: *prefix* is the path of this one.
         """
         realm = f"Tidegate {prefix}".rstrip()
-        return f'Basic realm="{realm}", charset="UTF-8"' if path in WATCHING else "Bearer"
+        return f'Basic realm="{realm}", charset="UTF-8"' if path in MONITORING_PATHS else "Bearer"
 
     def needs_token(self, path: str) -> bool:
-        """Whether *path* is closed to who has no token."""
-        return self._needed(path) is not None
+        """Whether a request for *path* requires a token."""
+        return self._required(path) is not None
 
-    def watches(self, authorization: str) -> bool:
-        """Whether who asks may look on: see paths, and why something was refused or lost."""
-        return _held(self._watching, authorization, as_password=True)
+    def may_monitor(self, authorization: str) -> bool:
+        """Whether the client may see details: paths of files, and why something was refused or lost."""
+        return _is_valid(self._monitoring, authorization, as_password=True)
 
     def headers(self, origin: str) -> list[tuple[str, str]]:
-        """What lets a page of *origin* read the answer, if it may."""
+        """The CORS headers that let a page of *origin* read the answer, if it is an allowed origin."""
         if not self._origins:
             return []
         headers = [("Vary", "Origin")]
@@ -122,7 +125,7 @@ class Access:
         return headers
 
     def preflight(self, origin: str) -> list[tuple[str, str]]:
-        """The answer to a page that asks whether it may ask."""
+        """The headers of the answer to a preflight request (Fetch standard) of a page of *origin*."""
         headers = self.headers(origin)
         if len(headers) > 1:
             headers += [
@@ -132,12 +135,12 @@ class Access:
             ]
         return headers
 
-    def _needed(self, path: str) -> Tokens | None:
-        if path in OPEN:
+    def _required(self, path: str) -> Tokens | None:
+        if path in OPEN_PATHS:
             return None
-        if any(path == one or path.startswith(one + "/") for one in ASKING):
-            return self._asking
-        return self._watching if path in WATCHING else None
+        if any(path == one or path.startswith(one + "/") for one in CLIENT_PATHS):
+            return self._clients
+        return self._monitoring if path in MONITORING_PATHS else None
 
 
 def read_tokens(path: Path) -> tuple[bytes, ...]:
@@ -146,18 +149,18 @@ def read_tokens(path: Path) -> tuple[bytes, ...]:
     tokens = [line for line in lines if line and not line.startswith("#")]
     if not tokens:
         raise TokenFileError("a file with at least one token, one a line")
-    short = sum(len(token) < SHORTEST for token in tokens)
+    short = sum(len(token) < MIN_TOKEN_LENGTH for token in tokens)
     if short:
-        raise TokenFileError(f"tokens of at least {SHORTEST} characters; {short} of {len(tokens)} are shorter")
+        raise TokenFileError(f"tokens of at least {MIN_TOKEN_LENGTH} characters; {short} of {len(tokens)} are shorter")
     return tuple(_digest(token) for token in tokens)
 
 
-def _held(tokens: Tokens | None, authorization: str, *, as_password: bool) -> bool:
-    return tokens is None or tokens.hold(_said(authorization, as_password))
+def _is_valid(tokens: Tokens | None, authorization: str, *, as_password: bool) -> bool:
+    return tokens is None or tokens.contain(_token_in(authorization, as_password=as_password))
 
 
-def _said(authorization: str, as_password: bool) -> str:
-    """The token in a header; "" without one."""
+def _token_in(authorization: str, *, as_password: bool) -> str:
+    """The token in an `Authorization` header; "" without one."""
     scheme, _, credentials = authorization.partition(" ")
     if scheme.lower() == "bearer":
         return credentials.strip()

@@ -17,7 +17,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
 from bundles.bundle import Bundle
 from contracts.row_contract import Contract
-from serve.http.auth import WATCHING
+from serve.http.auth import MONITORING_PATHS
 from serve.http.forwarded import prefix
 from serve.http.responses import JSON, PROBLEM, spell
 from serve.routes import contract_schema as schemas
@@ -173,7 +173,7 @@ def _operation(rule: str, endpoint: str, examples: Mapping[str, Any]) -> dict[st
         found["requestBody"] = {"required": True, "content": {JSON: body} | others}
     if 401 in route.errors:
         found["security"] = [{}, {"token": []}]
-        if rule in WATCHING:
+        if rule in MONITORING_PATHS:
             found["security"].append({"password": []})
     return found
 

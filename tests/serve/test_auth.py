@@ -1,4 +1,4 @@
-"""Tokens let in who should be, web pages of named origins may ask, everybody else is refused with the reason."""
+"""Authentication: bearer tokens, the token as a password in a browser, and cross-origin requests."""
 
 import base64
 import json
@@ -8,6 +8,7 @@ import pytest
 
 from serve.app import create_app
 from serve.http.auth import Access, TokenFileError, Tokens, read_tokens
+from serve.scoring.validation import RequestError
 from serve.settings import Settings
 
 pytestmark = pytest.mark.slow
@@ -56,8 +57,8 @@ def bearing(token):
         ("Bearer ünïcode", "is not one that is known"),
     ],
 )
-def test_who_has_no_token_is_not_answered(guarded, path, authorization, words):
-    """Before anything of the request is looked at; the token is not repeated."""
+def test_a_request_without_a_valid_token_is_refused(guarded, path, authorization, words):
+    """Before its body is read; the answer does not repeat the token."""
     answer = guarded.post(path, data=b"{", headers={"Authorization": authorization})
 
     assert answer.status_code == 401
@@ -66,16 +67,16 @@ def test_who_has_no_token_is_not_answered(guarded, path, authorization, words):
     assert not authorization.partition(" ")[2] or authorization.split()[-1] not in answer.text
 
 
-def test_each_of_several_tokens_is_as_good(guarded, row):
-    """A new one is handed out before the old one is struck off."""
+def test_each_token_of_the_file_is_valid(guarded, row):
+    """So that a new one is handed out before the old one is removed."""
     for token in (ONE, TWO):
         answer = guarded.post("/score", json=row, headers=bearing(token))
         assert answer.status_code == 200
     assert guarded.post("/score", json=row, headers={"Authorization": f"bearer  {ONE}"}).status_code == 200
 
 
-def test_those_who_look_on_have_tokens_of_their_own(guarded):
-    """Metrics are about the business; the shop's pages need not see them."""
+def test_monitoring_has_separate_tokens(guarded):
+    """Metrics show figures of the business, which clients that send rows must not see."""
     for path in ("/metrics", "/"):
         assert guarded.get(path).status_code == 401
         assert guarded.get(path, headers=bearing(ONE)).status_code == 401
@@ -94,7 +95,7 @@ def test_those_who_look_on_have_tokens_of_their_own(guarded):
     ],
 )
 def test_a_browser_sends_the_token_as_a_password(guarded, name, password, status):
-    """It asks for it when it is challenged (RFC 7617); the name says nothing."""
+    """The browser asks a person for it after a challenge (RFC 7617); the user name is ignored."""
     found = "Basic " + base64.b64encode(f"{name}:{password}".encode()).decode()
     for path in ("/", "/metrics"):
         answer = guarded.get(path, headers={"Authorization": found})
@@ -108,13 +109,13 @@ def test_a_browser_sends_the_token_as_a_password(guarded, name, password, status
 @pytest.mark.parametrize(
     "header", ["Basic", "Basic ?", "Basic /w==", "Basic Og", "basic", f"Basic {WATCHING}", "Digest x"]
 )
-def test_a_header_that_is_no_password_is_refused(guarded, header):
-    """Not Base64, not UTF-8, cut off."""
+def test_a_header_without_a_readable_password_is_refused(guarded, header):
+    """No Base64, no UTF-8, cut off, or another scheme."""
     assert guarded.get("/", headers={"Authorization": header}).status_code == 401
 
 
-def test_a_password_lets_nobody_ask(guarded, row):
-    """A browser sends it along to every path; what scores rows must be said by the page itself."""
+def test_a_client_token_is_not_accepted_as_a_password(guarded, row):
+    """A browser adds a password to every request to the host, those that other sites cause included."""
     found = "Basic " + base64.b64encode(f":{ONE}".encode()).decode()
 
     assert guarded.post("/score", json=row, headers={"Authorization": found}).status_code == 401
@@ -122,42 +123,58 @@ def test_a_password_lets_nobody_ask(guarded, row):
 
 @pytest.mark.parametrize("path", ["/health", "/ready", "/v2/health/live", "/v2/health/ready"])
 def test_probes_need_no_token(guarded, path):
-    """A load balancer has none."""
+    """A load balancer cannot send one."""
     assert guarded.get(path).status_code != 401
 
 
-def test_a_probe_sees_whether_and_who_has_the_token_sees_why(guarded):
-    """Reasons have paths in them."""
+def test_readiness_gives_details_only_with_the_token(guarded):
+    """Details contain paths of files."""
     assert guarded.get("/ready").json.keys() == {"ready", "version", "since"}
     assert "journal" in guarded.get("/ready", headers=bearing(WATCHING)).json
 
 
-def test_without_files_nobody_needs_a_token(client, row):
-    """On a laptop."""
+def test_without_token_files_no_token_is_required(client, row):
+    """As on a laptop."""
     assert client.post("/score", json=row).status_code == 200
 
 
 def test_a_file_is_read_again_when_it_changes(tokens):
-    """A token is struck off while running."""
-    found = Tokens(tokens)
-    assert found.hold(ONE)
+    """A token can be revoked while the scorer runs."""
+    now = [0.0]
+    found = Tokens(tokens, lambda: now[0])
+    assert found.contain(ONE)
     tokens.write_text(TWO)
     os.utime(tokens, (1, 1))
-    found._looked -= 10
+    now[0] = 10.0
 
-    assert not found.hold(ONE)
-    assert found.hold(TWO)
+    assert not found.contain(ONE)
+    assert found.contain(TWO)
 
 
 @pytest.mark.parametrize("spoil", [lambda p: p.unlink(), lambda p: p.write_text(""), lambda p: p.write_text("short")])
-def test_a_file_that_went_bad_leaves_the_old_tokens_in_force(tokens, spoil):
-    """Neither everybody nor nobody is let in by a mistake."""
-    found = Tokens(tokens)
+def test_the_earlier_tokens_stay_valid_when_the_file_becomes_unreadable(tokens, spoil):
+    """A mistake in the file neither opens the scorer nor closes it."""
+    now = [0.0]
+    found = Tokens(tokens, lambda: now[0])
     spoil(tokens)
-    found._looked -= 10
+    now[0] = 10.0
 
-    assert found.hold(ONE)
-    assert not found.hold("")
+    assert found.contain(ONE)
+    assert not found.contain("")
+
+
+@pytest.mark.parametrize(
+    "token", ["c2hvcC10b2tlbi0xMjM=", "a=b=c=d=e=f=g=h=", "token:with:colons:inside", "~._-+/ABCdef0123=="]
+)
+def test_a_token_may_hold_every_character_that_a_header_allows(tmp_path, token):
+    """Base64 pads with `=` (RFC 6750, b64token), and a password may contain colons (RFC 7617)."""
+    (tmp_path / "tokens").write_text(token)
+    access = Access(tmp_path / "tokens", tmp_path / "tokens")
+
+    access.admit("/score", f"Bearer {token}")
+    access.admit("/", "Basic " + base64.b64encode(f"name:{token}".encode()).decode())
+    with pytest.raises(RequestError):
+        access.admit("/score", f"Bearer {token[:-1]}")
 
 
 @pytest.mark.parametrize(
@@ -165,7 +182,7 @@ def test_a_file_that_went_bad_leaves_the_old_tokens_in_force(tokens, spoil):
     [("", "at least one token"), ("# none\n", "at least one token"), ("a\nb\n" + ONE, "2 of 3 are shorter")],
 )
 def test_a_file_without_good_tokens_is_refused_without_showing_them(tmp_path, text, words):
-    """At the start."""
+    """When the scorer starts."""
     (tmp_path / "tokens").write_text(text)
 
     with pytest.raises(TokenFileError, match=words):
@@ -255,4 +272,4 @@ def test_admission_is_by_path_and_not_by_its_beginning():
     access = Access()
     access.admit("/score", "")
     for path in ("/scores", "/health", "/v2x"):
-        assert access._needed(path) is None
+        assert access._required(path) is None
