@@ -31,7 +31,7 @@ if __name__ == "__main__" and sys.argv[1:2] == ["explain"]:
 # NumPy's threads would never get anything to do, and the fewer a parent has, the better it forks.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-from serve.http.server import QUEUE, Server
+from serve.http.server import BACKLOG, Server
 from serve.metrics.counters import begin_run
 from serve.settings import SettingsError, read_settings
 
@@ -80,7 +80,7 @@ def listen(host: str, port: int) -> socket.socket:
         # The kernel's memory counts as the container's, too.
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SENT)
         listener.bind(address)
-        listener.listen(QUEUE)
+        listener.listen(BACKLOG)
         listener.setblocking(False)
     except OSError:
         listener.close()

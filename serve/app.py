@@ -23,7 +23,7 @@ from serve.metrics.scorer_metrics import Metrics
 from serve.release.bundle_copies import COPIES
 from serve.release.correction_files import CorrectionFiles
 from serve.release.follower import Follower
-from serve.release.validation_cache import PATIENCE, ValidationCache
+from serve.release.validation_cache import PROOF_TIMEOUT, ValidationCache
 from serve.routes import open_inference, openapi, status_page
 from serve.routes.live_models import body_here, json_here, json_response, scorer_here
 from serve.routes.response_bodies import Ok, State
@@ -48,12 +48,13 @@ def create_app(
     stopping: Callable[[], bool] = lambda: False,
     offers: Offers | None = None,
 ) -> Flask:
-    """The application that answers from *store* and writes to *journal*.
+    """The application that serves the models in *store* and writes to *journal*.
 
-    It follows the store from a separate thread every *follow_every* seconds; with None it looks
-    once, and again when `follower.refresh()` is called. Make it after a fork, in the worker. While
-    *stopping* says so, it is not ready, and answers all the same. *offers* lead to a process aside,
-    which scores for a shadow, and whose proofs are waited for; without them there is neither.
+    A thread checks the store every *follow_every* seconds; with None it is read once, and again when
+    `follower.refresh()` is called. Create the application in the worker, after the fork. While *stopping* returns
+    True, `/ready` answers "not ready", and rows are still scored. *offers* is the socket to the background process,
+    which validates releases and scores for a shadow; without it, the application validates releases itself and has
+    no shadow.
     """
     settings = settings or Settings(store=store, journal=journal)
     app = Flask("tidegate", static_folder=None)
@@ -62,8 +63,8 @@ def create_app(
     validated = ValidationCache(settings.proofs, core=settings.core == "auto")
 
     def load(folder: Path, digest: str) -> Bundle:
-        # While nothing is live, loading delays no answer.
-        return validated.load(folder, digest, PATIENCE if offers and follower.live.champion else 0.0)
+        # While no model is live, loading one delays no answer.
+        return validated.load(folder, digest, PROOF_TIMEOUT if offers and follower.live.champion else 0.0)
 
     written = Journal(
         journal,
@@ -106,14 +107,14 @@ def create_app(
 
 @routes.post("/score")
 def score_rows() -> Response:
-    """One object -> its answer; a list -> the answers, scored together."""
+    """Score one row (an object), or several rows together (a list)."""
     answers = scorer_here().score(body_here(), request.headers.get("traceparent", ""))
     return Response(answers, mimetype=JSON)
 
 
 @routes.post("/outcome")
 def record_outcomes() -> Response:
-    """Outcomes of rows answered before: `{"id": …, "outcome": …}`, or a list of them."""
+    """Record outcomes of rows that were scored before: `{"id": …, "outcome": …}`, or a list of them."""
     scorer = scorer_here()
     outcomes = read_rows(json_here(scorer), scorer.most_rows)
     return json_response(scorer.record_outcomes(outcomes), 202)
@@ -121,13 +122,13 @@ def record_outcomes() -> Response:
 
 @routes.get("/health")
 def health() -> Response:
-    """The process is up."""
+    """Liveness: the process is up."""
     return json_response(Ok(ok=True))
 
 
 @routes.get("/ready")
 def ready() -> Response:
-    """Whether rows can be answered, by what since when; what was refused; what the journal lost."""
+    """Readiness: what serves and since when, which releases were refused, and what the journal lost."""
     state = scorer_here().state()
     known = _access().may_monitor(request.headers.get("Authorization", ""))
     shown = state if known else msgspec.convert(state, State)
@@ -176,12 +177,12 @@ def _too_large(_: RequestEntityTooLarge) -> Response:
 
 def _http(error: HTTPException) -> Response:
     words: dict[int, str] = {
-        404: f"there is nothing at {request.path}; there is {ROUTES}",
-        405: f"{request.path} does not take {request.method}; there is {ROUTES}",
-        500: "the scorer failed; its log says why",
+        404: f"there is no route {request.path}; the routes are {ROUTES}",
+        405: f"{request.path} does not accept {request.method}; the routes are {ROUTES}",
+        500: "the scorer failed; the reason is in its log",
     }
     code = error.code or 500
-    described = "the request is not HTTP as we know it" if isinstance(error, BadRequest) else ""
+    described = "the request is not valid HTTP" if isinstance(error, BadRequest) else ""
     answer = _refused(RequestError(code, words.get(code) or described or str(error.description)))
     headers: dict[str, Any] = dict(error.get_headers())
     if "Allow" in headers:

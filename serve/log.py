@@ -7,6 +7,6 @@ from contextlib import suppress
 
 
 def log(words: str) -> None:
-    """Write a line. One that cannot be written is dropped: answers do not depend on the log's disk or pipe."""
+    """Write a line, or drop it if it cannot be written: answers do not depend on the disk or pipe of the log."""
     with suppress(OSError, ValueError):  # ValueError: it is closed
         print(words, file=sys.stderr, flush=True)

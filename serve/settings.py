@@ -101,7 +101,7 @@ class Settings:
     host: Annotated[str, Meta(description="address to listen on")] = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65535, description="port to listen on; 0 takes a free one")] = 8000
     workers: Annotated[Processes, Meta(description=
-        "processes that answer; one more stands aside, to try out what is released and to score for a shadow")] = 1
+        "worker processes; one more, in the background, validates releases and scores for a shadow")] = 1
     threads: Annotated[Processes, Meta(description=
         "requests that a worker answers at once, small ones to `/score` apart")] = 2
     ready_file: Annotated[NewFile, Meta(description="file to write the address to once it answers")] = None

@@ -1,7 +1,7 @@
-"""The one hot route, `POST /score`, past Flask's dispatch: small bodies, scored on the event loop.
+"""A fast path for `POST /score`: small bodies are scored on the event loop, without Flask.
 
-It calls what the Flask view calls and answers the same bytes. Requests that come in one turn of the
-loop are scored together. Whatever is not plain, or cannot be answered, is the Flask view's.
+It calls the same function as the Flask view and returns the same bytes. Requests that arrive in one iteration of
+the event loop are scored together. Every request with something unusual, and every error, is left to the Flask view.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from serve.http.trace_context import echo
 from serve.scoring.scorer import Scorer
 from serve.scoring.validation import RequestError
 
-#: Bytes of the largest body that is scored here: more rows would hold up the loop.
-LARGEST = 8 * 2**10
-#: Requests that are scored together at most: the first of them waits for the last.
-TOGETHER = 32
+#: Bytes of the largest body that is scored here: more rows would block the event loop.
+MAX_BODY = 8 * 2**10
+#: Requests that are scored together at most: the first one waits for the last.
+MAX_BATCH = 32
 Lines = list[tuple[str, str]]
 _KIND: Lines = [("content-type", JSON)]
 
 
 class HotPath:
-    """Answers what is plain with *scorer*, for requests that *access* admits."""
+    """Answers plain requests with *scorer*, if *access* admits them."""
 
     def __init__(self, scorer: Scorer, access: Access) -> None:
         self._scorer, self._access = scorer, access
@@ -32,11 +32,11 @@ class HotPath:
         self._turn: list[tuple[bytes, str, asyncio.Future[bytes | RequestError | None]]] = []
 
     async def answer(self, headers: Any, body: bytes) -> tuple[Lines, bytes] | None:
-        """The answer's headers and body to a `POST /score`; None if the Flask view must answer.
+        """The headers and body of the answer to a `POST /score`; None if the Flask view must answer.
 
-        Raises `RequestError` where a row that fits cannot be answered: it is not tried twice.
+        Raises `RequestError` if a valid row could not be scored: the Flask view would fail in the same way.
         """
-        if len(body) > LARGEST or "content-encoding" in headers:
+        if len(body) > MAX_BODY or "content-encoding" in headers:
             return None
         origin, trace = headers.get("origin", ""), headers.get("traceparent", "")
         if origin and headers.get("content-type") != JSON:
@@ -62,8 +62,8 @@ class HotPath:
 
     def _answer_turn(self) -> None:
         turn, self._turn = self._turn, []
-        for start in range(0, len(turn), TOGETHER):
-            some = turn[start : start + TOGETHER]
+        for start in range(0, len(turn), MAX_BATCH):
+            some = turn[start : start + MAX_BATCH]
             found = self._score([(body, trace) for body, trace, _ in some])
             for (*_, future), content in zip(some, found, strict=True):
                 if not future.done():
@@ -71,7 +71,7 @@ class HotPath:
                     future.set_result(content if answered else None)  # type: ignore[arg-type]
 
     def _score(self, requests: list[tuple[bytes, str]]) -> list[bytes | Exception | None]:
-        """What the scorer answers, counted; Flask counts the requests that it gets."""
+        """The scorer's answers. They are counted here, as Flask counts the requests that it answers."""
         if not (metrics := self._scorer.metrics):
             return self._scorer.try_fast(requests)
         metrics.in_progress(len(requests))

@@ -1,8 +1,8 @@
-"""What goes back over HTTP: bodies as bytes, and errors as problems (RFC 9457).
+"""Bodies of HTTP answers; errors are problem details (RFC 9457).
 
-An error also has `problems` (what is wrong with which field of which row) and `error`, which says the
-first of them: some clients, such as Triton's, show nothing else. Of a row it shows only the values
-that do not fit, and of private fields none; it shows no path.
+An error also has `problems` (what is wrong with which field of which row) and `error`, the first of them: some
+clients, such as Triton's, show nothing else. Of a row, an error shows only values that are invalid, none of private
+fields, and no path of a file.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Reply(NamedTuple):
-    """Status, kind and body of what goes back."""
+    """Status, media type and body of an answer."""
 
     status: int
     kind: str
@@ -34,14 +34,14 @@ def spell(value: Any) -> bytes:
     try:
         return _encode(value) + b"\n"
     except (UnicodeEncodeError, OverflowError):
-        # A lone surrogate, which JSON can spell and UTF-8 cannot, goes back as it came.
+        # A lone surrogate, which JSON can escape and UTF-8 cannot encode, is returned as it was sent.
         plain = msgspec.to_builtins(value)
         text = json.dumps(plain, ensure_ascii=False, separators=(",", ":")) + "\n"
         return text.encode("utf-8", "backslashreplace")
 
 
 def refusal(error: RequestError) -> Reply:
-    """*error* as a problem."""
+    """*error* as problem details."""
     problems = msgspec.convert(error.problems, list[Wrong]) if error.problems else UNSET
     title = _title(error.status)
     body = Problem("about:blank", title, error.status, error.words, error.first(), problems)

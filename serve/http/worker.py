@@ -1,4 +1,4 @@
-"""A worker: the application, made after the fork, behind granian's RSGI interface.
+"""A worker process: the application, created after the fork, behind granian's RSGI interface.
 
 https://github.com/emmett-framework/granian/blob/master/docs/spec/RSGI.md
 """
@@ -26,33 +26,33 @@ from serve.scoring.validation import RequestError
 from serve.settings import Settings
 from serve.traffic.shadow import Offers
 
-#: Seconds between two signs of life.
-BEAT = 0.25
-WELL = spell({"ok": True})
+#: Seconds between two heartbeats.
+HEARTBEAT_INTERVAL = 0.25
+HEALTHY = spell({"ok": True})
 CLOSE = [("connection", "close")]
 _fork = multiprocessing.get_context("fork")
 
 
 @dataclass(frozen=True)
 class Shared:
-    """What the parent and its workers know of each other, in shared memory."""
+    """State that the supervisor and its workers share, in shared memory."""
 
-    #: For each worker, when it last moved (`time.monotonic`); 0 until it answers.
+    #: The time of each worker's last heartbeat (`time.monotonic`); 0 until it is ready.
     alive: Any
-    #: 1 from the first SIGTERM on.
+    #: 1 after the first SIGTERM.
     stopping: Any
 
     @classmethod
     def of(cls, workers: int) -> Shared:
-        """For so many *workers*."""
+        """The state for a number of *workers*."""
         return cls(_fork.RawArray("d", workers), _fork.RawValue("b", 0))
 
 
 class Worker:
-    """What granian calls in the process of worker *number*; it ends when the process *parent* does."""
+    """The RSGI application of worker *number*; its process ends when the process *parent* does."""
 
     def __init__(self, settings: Settings, shared: Shared, offers: Offers, parent: int, number: int) -> None:
-        # A terminal's Ctrl-C is the parent's alone, which says when the workers stop.
+        # Ctrl-C in a terminal goes to the supervisor alone, which decides when the workers stop.
         os.setpgid(0, 0)
         self._shared, self._parent, self._number = shared, parent, number
         app = create_app(
@@ -68,22 +68,22 @@ class Worker:
         self._bodies = Bodies(settings.largest_body, settings.body_timeout)
         self._bridge = Bridge(app.wsgi_app, settings.threads, settings.body_timeout)
         self._hot: HotPath | None = None
-        if settings.journal_fsync == "off":  # else each answer waits for the disk, in a thread
+        if settings.journal_fsync == "off":  # otherwise each answer waits for the disk, in a thread
             self._hot = HotPath(self._scorer, self._access)
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        """The loop is about to run."""
-        # What exists now exists until the end: the collector need not look at it again.
+        """Called before the event loop runs."""
+        # Objects that exist now live as long as the process: the garbage collector need not visit them.
         gc.collect()
         gc.freeze()
-        # A request makes few cycles and many objects: the usual 700 cost a tenth of the processor time.
+        # A request creates many objects and few cycles: the default of 700 costs a tenth of the CPU time.
         gc.set_threshold(20_000, 20, 20)
         self._loop = loop
-        loop.call_soon(self._beat)
+        loop.call_soon(self._send_heartbeat)
         loop.call_soon(self._bodies.start, loop)
 
     def __rsgi_del__(self, _: asyncio.AbstractEventLoop) -> None:
-        """The last request was answered."""
+        """Called after the last request was answered."""
         self._bridge.close()
         self._scorer.close()
 
@@ -92,8 +92,8 @@ class Worker:
         more = CLOSE if self._shared.stopping.value else []
         try:
             if scope.path == "/health" and scope.method in ("GET", "HEAD"):
-                # Whoever asks whether the process is up waits for no thread.
-                proto.response_bytes(200, [("content-type", JSON), *more], WELL)
+                # A liveness probe never waits for a thread.
+                proto.response_bytes(200, [("content-type", JSON), *more], HEALTHY)
                 self._count("/health", 200)
                 return
             body, length = await self._bodies.read(scope.headers, proto)
@@ -124,9 +124,9 @@ class Worker:
         if self._scorer.metrics:
             self._scorer.metrics.request(route, status)
 
-    def _beat(self) -> None:
-        """A sign of life; none for a parent that was killed: its workers would keep the port."""
+    def _send_heartbeat(self) -> None:
+        """Record a heartbeat, or exit if the supervisor was killed: the port would stay in use."""
         if os.getppid() != self._parent:
             os._exit(1)
         self._shared.alive[self._number] = time.monotonic()
-        self._loop.call_later(BEAT, self._beat)
+        self._loop.call_later(HEARTBEAT_INTERVAL, self._send_heartbeat)

@@ -1,8 +1,8 @@
-"""Proofs that a bundle was verified on this machine, so that a worker need not repeat it.
+"""A cache of bundles that were validated on this machine, so that workers need not repeat the validation.
 
-To load a bundle with everything that is tried takes about ten times as long as to prepare what scores,
-and delays the answers of the process that does it. The process aside does it once and leaves a proof
-for the workers. Without a proof, a worker tries everything itself.
+Loading a bundle with all checks takes about ten times as long as preparing its session, and delays the answers of
+the process that does it. The background process validates a bundle once and writes a proof for the workers. Without
+a proof, a worker makes all checks itself.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from bundles.bundle import Bundle
 from bundles.manifest import BundleError, seal_of
 from contracts.bundle_content import read_regular
 
-#: Seconds for which a worker with a model waits for a proof, and between two looks for it.
-PATIENCE, EVERY = 2.0, 0.02
+#: Seconds for which a worker with a live model waits for a proof, and seconds between two looks for it.
+PROOF_TIMEOUT, POLL_INTERVAL = 2.0, 0.02
 #: Bytes of the largest proof.
-LARGEST = 2**20
+MAX_BYTES = 2**20
 
 
 class Proof(msgspec.Struct):
-    """`seal_of` a bundle's folder, and the `Bundle.core` that was found."""
+    """The `seal_of` a bundle's folder, and its `Bundle.core`."""
 
     seal: str
     core: str
@@ -43,7 +43,7 @@ class ValidationCache:
             path.unlink(missing_ok=True)
 
     def prove(self, folder: Path, digest: str = "") -> Bundle:
-        """The bundle in *folder*; unless there is a proof, everything is tried and one is written.
+        """The bundle in *folder*. Without a proof, all checks are made and a proof is written.
 
         *digest* as in `Bundle.load`. Raises `BundleError`.
         """
@@ -54,25 +54,25 @@ class ValidationCache:
             raise BundleError(f"{folder} changes while it is read")
         path = self._path(bundle.version)
         work = path.with_name(f".{path.name}-{os.getpid()}")
-        with suppress(OSError):  # without a proof, on a full disk say, workers only need more time
+        with suppress(OSError):  # without a proof, for example on a full disk, workers only need more time
             self._folder.mkdir(parents=True, exist_ok=True)
             work.write_bytes(msgspec.json.encode(Proof(seal, bundle.core)))
             work.replace(path)
         return bundle
 
-    def load(self, folder: Path, digest: str = "", patience: float = 0.0) -> Bundle:
-        """The bundle in *folder*, by its proof if there is one within *patience* seconds."""
-        until = time.monotonic() + patience
+    def load(self, folder: Path, digest: str = "", timeout: float = 0.0) -> Bundle:
+        """The bundle in *folder*, by its proof if there is one within *timeout* seconds."""
+        until = time.monotonic() + timeout
         while (proof := self._read(folder)) is None and time.monotonic() < until:
-            time.sleep(EVERY)
+            time.sleep(POLL_INTERVAL)
         if proof is None:
             return Bundle.load(folder, digest, core=self._core)
         return Bundle.proven(folder, proof.seal, proof.core, digest)
 
     def _read(self, folder: Path) -> Proof | None:
-        """The proof of what *folder* holds now."""
+        """The proof, if it is of the present content of *folder*."""
         try:
-            content = read_regular(self._path(folder.name), LARGEST)
+            content = read_regular(self._path(folder.name), MAX_BYTES)
             proof = msgspec.json.decode(content, type=Proof)
         except (OSError, ValueError, RecursionError):
             return None

@@ -1,9 +1,8 @@
-"""The process aside, beside the workers: it proves bundles for them and scores for a shadow.
+"""The background process: validates bundles for the workers, and scores rows for a shadow.
 
-No answer depends on it. It may be slow, grow, or crash because of a challenger: the workers answer all the
-same, and the parent starts another. It follows the store by itself. It scores for a shadow only when the
-machine is idle, and rests nine times as long as it works: where a container's CPU limit counts, even idle
-time would be taken from the answers.
+No answer depends on it. If it becomes slow, grows, or crashes because of a challenger, the workers go on answering
+and the supervisor starts another one. It follows the store independently. It scores for a shadow only when the
+machine is idle, and sleeps nine times as long as it works: a container's CPU limit counts idle-priority work, too.
 """
 
 from __future__ import annotations
@@ -30,25 +29,25 @@ from serve.release.bundle_copies import COPIES
 from serve.release.follower import Follower
 from serve.release.validation_cache import ValidationCache
 from serve.settings import Settings
-from serve.traffic.shadow import LARGEST, Shadow
+from serve.traffic.shadow import MAX_MESSAGE, Shadow
 
-#: Seconds between two looks at the store at most: workers that see a change wait for the proof.
-LOOK_EVERY = 0.1
-#: Seconds for which rows are collected.
-GATHER = 0.02
-#: Messages that are received together: less than a millisecond of work, for which processes of
-#: another scheduling group may have to wait.
-AT_ONCE = 32
-#: Seconds of rest for each second of work.
-REST = 9
-#: Seconds between two looks at whether the parent lives; seconds for what is left at a stop.
-WAIT, LEFT = 0.5, 1.0
+#: Seconds between two looks at the store at most: workers that see a change wait for its validation.
+FOLLOW_INTERVAL = 0.1
+#: Seconds for which rows are collected before they are scored together.
+COLLECT_SECONDS = 0.02
+#: Messages that are received in one step: less than a millisecond of work, since processes of another scheduling
+#: group may have to wait for it.
+MAX_RECEIVED = 32
+#: Seconds of sleep for each second of work.
+SLEEP_RATIO = 9
+#: Seconds between two checks whether the supervisor lives, and seconds for the remaining rows at a stop.
+CHECK_INTERVAL, STOP_SECONDS = 0.5, 1.0
 #: The name of the process in `ps` and `top` (Linux).
-NAME = "tidegate-aside"
+NAME = "tidegate-bg"
 
 
-class Aside:
-    """The work of the process; answered rows arrive at *offers*."""
+class Background:
+    """The work of the process; answered rows arrive at the socket *offers*."""
 
     def __init__(
         self,
@@ -59,13 +58,13 @@ class Aside:
     ) -> None:
         self._offers = offers
         self.proofs = ValidationCache(settings.proofs, core=settings.core == "auto")
-        # A bundle that answers is loaded to be proven; only a shadow stays in memory.
+        # A bundle that serves answers is loaded only to be validated; only a shadow stays in memory.
         self.follower = Follower(
             settings.store,
             clock,
             self._prove,
             shadow=self.proofs.prove,
-            prefix="aside: ",
+            prefix="background: ",
             copies=settings.proofs / COPIES,
         )
         self.journal = Journal(
@@ -76,29 +75,29 @@ class Aside:
         self.shadow = Shadow(partial(self.journal.answers, kind=SHADOW), metrics.shadowed)
 
     def run(self, woken: int, stops: Callable[[], bool]) -> None:
-        """Score what arrives until it *stops*; a signal makes the descriptor *woken* readable."""
+        """Score arriving rows until *stops* returns True; a signal makes the descriptor *woken* readable."""
         while not stops():
-            select([self._offers.fileno(), woken], [], [], WAIT)
-            # From here on it does not wake up for each row, which would cost the senders time.
-            select([woken], [], [], GATHER)
+            select([self._offers.fileno(), woken], [], [], CHECK_INTERVAL)
+            # Waking up for each row would cost the senders time.
+            select([woken], [], [], COLLECT_SECONDS)
             began = time.monotonic()
             while self._turn() and not stops():
-                select([woken], [], [], REST * (time.monotonic() - began))
+                select([woken], [], [], SLEEP_RATIO * (time.monotonic() - began))
                 began = time.monotonic()
-        self.settle(LEFT)
+        self.settle(STOP_SECONDS)
 
     def settle(self, seconds: float) -> None:
-        """Score what has arrived, for *seconds* at most."""
+        """Score the rows that have arrived, for *seconds* at most."""
         until = time.monotonic() + seconds
         while self._turn() and time.monotonic() < until:
             pass
 
     def _turn(self) -> bool:
-        """Receive some rows and score a few of those that wait. Returns whether there were any."""
+        """Receive some rows and score a few of the waiting ones. Returns whether there were any."""
         with suppress(BlockingIOError):
-            for _ in range(AT_ONCE):
+            for _ in range(MAX_RECEIVED):
                 if self.shadow.has_room:
-                    self.shadow.take(self._offers.recv(LARGEST, socket.MSG_DONTWAIT))
+                    self.shadow.take(self._offers.recv(MAX_MESSAGE, socket.MSG_DONTWAIT))
         some = self.shadow.waiting > 0
         self.shadow.turn(self.follower.live.shadow)
         return some
@@ -112,8 +111,8 @@ class Aside:
         return replace(self.proofs.prove(folder, digest), engine=NoGraph())
 
 
-def work(settings: Settings, offers: socket.socket, parent: int) -> None:
-    """Prove and score until SIGTERM or the end of the process *parent*."""
+def run(settings: Settings, offers: socket.socket, parent: int) -> None:
+    """Validate and score until SIGTERM or the end of the process *parent*."""
     with suppress(OSError):
         Path("/proc/self/comm").write_text(NAME)
     woken, waking = os.pipe()
@@ -121,17 +120,17 @@ def work(settings: Settings, offers: socket.socket, parent: int) -> None:
     signal.set_wakeup_fd(waking)
     stopped: list[int] = []
     signal.signal(signal.SIGTERM, lambda number, _: stopped.append(number))
-    aside = Aside(settings, offers)
-    aside.proofs.clear()
-    aside.follower.follow(min(LOOK_EVERY, settings.follow_every))
-    aside.journal.keep_rolling()
-    _give_way()  # this thread only, not those started before
-    aside.run(woken, lambda: bool(stopped) or os.getppid() != parent)
-    aside.close()
+    background = Background(settings, offers)
+    background.proofs.clear()
+    background.follower.follow(min(FOLLOW_INTERVAL, settings.follow_every))
+    background.journal.keep_rolling()
+    _lower_priority()  # this thread only, not those started before
+    background.run(woken, lambda: bool(stopped) or os.getppid() != parent)
+    background.close()
 
 
-def _give_way() -> None:
-    """Run only on an idle CPU, and be the first to be killed when memory is short (Linux)."""
+def _lower_priority() -> None:
+    """Run only on an idle CPU, and be the first process to be killed when memory is short (Linux)."""
     with suppress(AttributeError, OSError):
         os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
     with suppress(OSError):

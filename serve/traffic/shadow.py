@@ -1,9 +1,8 @@
-"""The shadow: a challenger that scores rows that the champion answered, in a process aside.
+"""The shadow: a challenger that scores the rows that the champion answered, in the background process.
 
-A worker sends each answered row to a socket without waiting; what finds no room there is dropped and
-counted (`Offers`). The process aside receives the rows, scores a few at a time, and writes the scores to
-journal files of the shadow, with the ids of the answers. How far they differ from the answers is counted
-(`Shadow`).
+A worker sends each answered row to a socket without waiting (`Offers`). Rows for which the socket's buffer is full
+are dropped and counted. The background process receives the rows, scores a few at a time, and writes the scores to
+the shadow's journal files under the ids of the answers (`Shadow`). It also counts how far they differ.
 """
 
 from __future__ import annotations
@@ -23,17 +22,17 @@ from serve.scoring.answer_lines import Answer
 from serve.traffic.split import Variant
 
 #: Rows that may wait; rows in a message; rows that are scored together.
-MOST, CHUNK, FEW = 10_000, 32, 16
+MAX_WAITING, CHUNK, BATCH = 10_000, 32, 16
 #: Bytes of the socket's buffer, if the system allows so many; bytes of the largest message.
-ROOM, LARGEST = 4 * 2**20, 2**20
-#: Takes lines, the private fields and the key's name; returns whether the lines were written.
+BUFFER, MAX_MESSAGE = 4 * 2**20, 2**20
+#: Called with lines, the private fields and the key's name; returns whether the lines were written.
 Keep = Callable[[Sequence[Answer], Iterable[str], str], bool]
-#: Takes a version and what became of its rows: counts by name.
+#: Called with a version and counts of its rows, by what happened to them.
 Counted = Callable[[str, Mapping[str, float]], None]
 
 
 class AnsweredRow(msgspec.Struct, array_like=True, gc=False):
-    """A row as it came, with what the shadow's line repeats of its answer, and the model's score, without a correction."""
+    """A row as received, the fields of its answer that the shadow repeats, and the model's score without a correction."""
 
     id: str
     at: str
@@ -55,16 +54,16 @@ _decode = msgspec.msgpack.Decoder(Message).decode
 
 
 class Offers:
-    """A worker's end of the socket."""
+    """Sends answered rows to the background process; a worker's end of the socket."""
 
     def __init__(self, to: socket.socket) -> None:
-        to.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, ROOM)
+        to.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFER)
         self._to = to
         self.offered = self.dropped = 0
         self.counted: Counted = lambda _, __: None
 
     def offer(self, variant: Variant, answers: Sequence[Answer], rows: Sequence[Mapping[str, Any]]) -> None:
-        """Send *rows*, which got *answers*, or drop them. Neither waits nor raises."""
+        """Send *rows* and their *answers*, or drop them. It never waits and never raises."""
         answered = [
             AnsweredRow(a.id, a.at, a.key, a.time, a.model_score, row)  # type: ignore[arg-type]
             for a, row in zip(answers, rows, strict=True)
@@ -74,10 +73,10 @@ class Offers:
             chunk = answered[start : start + CHUNK]
             try:
                 message = _encode(Message(version, chunk))
-                if len(message) > LARGEST:
-                    raise ValueError("the other end would receive only a part of it")
+                if len(message) > MAX_MESSAGE:
+                    raise ValueError("the receiver would get only a part of it")
                 self._to.send(message, socket.MSG_DONTWAIT)
-            except Exception:  # too large, no room, no process, or a value that cannot be encoded
+            except Exception:  # too large, buffer full, no process, or a value that cannot be encoded
                 dropped += len(chunk)
         self.offered += len(answered) - dropped
         if dropped:
@@ -90,9 +89,9 @@ class Offers:
 
 
 class Shadow:
-    """The other end: scores rows and gives the lines to *keep*. Used by one thread."""
+    """Scores the received rows and passes the lines to *keep*. Used by one thread."""
 
-    def __init__(self, keep: Keep, counted: Counted, most: int = MOST) -> None:
+    def __init__(self, keep: Keep, counted: Counted, most: int = MAX_WAITING) -> None:
         self._keep, self._counted, self._most = keep, counted, most
         self._waiting: deque[tuple[str, AnsweredRow]] = deque()
         self._logged = ""
@@ -104,21 +103,21 @@ class Shadow:
 
     @property
     def has_room(self) -> bool:
-        """Whether more rows may wait; if not, they are left in the socket until that is full."""
+        """Whether more rows may wait; if not, they stay in the socket until its buffer is full."""
         return len(self._waiting) < self._most
 
     def take(self, message: bytes) -> None:
-        """Add the rows of a message that `Offers` sent to those that wait."""
+        """Add the rows of a message from `Offers` to the waiting ones."""
         received = _decode(message)
         self._waiting.extend((received.version, row) for row in received.rows)
 
     def turn(self, variant: Variant | None) -> None:
-        """Score a few of the rows that wait with *variant*; rows for another version are dropped."""
+        """Score a few of the waiting rows with *variant*; rows for another version are dropped."""
         if not self._waiting:
             return
         version = self._waiting[0][0]
         chunk: list[AnsweredRow] = []
-        while self._waiting and self._waiting[0][0] == version and len(chunk) < FEW:
+        while self._waiting and self._waiting[0][0] == version and len(chunk) < BATCH:
             chunk.append(self._waiting.popleft()[1])
         if variant is None or variant.bundle.version != version:
             self._counted(version, {"dropped": len(chunk)})
@@ -127,11 +126,11 @@ class Shadow:
             rows = [variant.read(each.row) for each in chunk]
             scores = variant.bundle.score(rows)
             if not np.isfinite(scores).all():
-                raise ArithmeticError("it gave a score that is not finite")
+                raise ArithmeticError("a score is not finite")
             differences = _differences(variant, chunk, scores)
             if not self._keep(_lines(variant, chunk, rows, scores), variant.private, variant.rows.key):
                 raise OSError("the journal cannot be written")
-        except Exception as error:  # whatever is wrong with a challenger is counted as its failure
+        except Exception as error:  # every error counts as a failure of the challenger
             self._counted(version, {"failed": len(chunk)})
             why = f"{version}: {type(error).__name__}: {error}"
             if why != self._logged:

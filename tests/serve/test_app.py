@@ -252,10 +252,10 @@ def test_before_the_first_release_it_is_healthy_and_not_ready(store, journal, ro
 @pytest.mark.parametrize(
     ("method", "path", "status", "words"),
     [
-        ("GET", "/score", 405, "/score does not take GET; there is POST /score"),
-        ("POST", "/ready", 405, "does not take POST"),
-        ("GET", "/x", 404, "there is nothing at /x; there is POST /score, POST /outcome, GET /ready"),
-        ("POST", "/scores", 404, "there is nothing at /scores"),
+        ("GET", "/score", 405, "/score does not accept GET; the routes are POST /score"),
+        ("POST", "/ready", 405, "does not accept POST"),
+        ("GET", "/x", 404, "there is no route /x; the routes are POST /score, POST /outcome, GET /ready"),
+        ("POST", "/scores", 404, "there is no route /scores"),
     ],
 )
 def test_a_wrong_address_says_the_right_ones(client, method, path, status, words):
@@ -274,7 +274,7 @@ def test_a_failure_of_its_own_is_a_500_as_json(store, journal, bundles, clock, r
 
     answer = post(app.test_client(), "/score", row)
     assert answer.status_code == 500
-    assert answer.json["error"] == "the scorer failed; its log says why"
+    assert answer.json["error"] == "the scorer failed; the reason is in its log"
 
 
 SECRETS = {"country": "Ruritania", "age": 97531, "visitor": 86420, "pages": 75319}

@@ -1,4 +1,4 @@
-"""The process aside: what it does with the store, with a shadow's rows, and when it dies."""
+"""The background process: what it does with the store, with a shadow's rows, and when it dies."""
 
 import os
 import signal
@@ -8,7 +8,7 @@ import pytest
 from bundles.bundle import Bundle
 from bundles.manifest import BundleError
 from serve.release.validation_cache import ValidationCache
-from tests.serve.test_process import Load, asides, get, scorer, until
+from tests.serve.test_process import Load, background_processes, get, scorer, until
 from tests.serve.test_shadow import SHADOWED, serve, slot
 
 pytestmark = pytest.mark.slow
@@ -92,14 +92,14 @@ def test_it_is_killed_and_the_shadow_goes_on(root, store, journal, tmp_path, bun
     """Nothing of it is seen by who asks; what had been offered waits for the next one."""
     serve(store, bundles[0], slot(store, "challenger", bundles[1], SHADOWED))
     with scorer(root, store.folder, journal, tmp_path) as (process, address):
-        until(lambda: asides(process.pid))
+        until(lambda: background_processes(process.pid))
         load = Load(address, row)
         try:
             until(lambda: kept("shadow"))
-            (aside,) = asides(process.pid)
-            os.kill(aside, signal.SIGKILL)
+            (background,) = background_processes(process.pid)
+            os.kill(background, signal.SIGKILL)
             before = len(kept("shadow"))
-            until(lambda: asides(process.pid) not in ([], [aside]))
+            until(lambda: background_processes(process.pid) not in ([], [background]))
             until(lambda: len(kept("shadow")) > before + 50)
         finally:
             load.ended.set()

@@ -7,7 +7,7 @@ import shutil
 import pytest
 
 from serve.app import create_app
-from serve.http.hot_path import LARGEST, HotPath
+from serve.http.hot_path import MAX_BODY, HotPath
 from serve.scoring.validation import RequestError
 from serve.settings import Settings
 
@@ -88,7 +88,7 @@ def test_the_same_bytes_and_the_same_line(both, row, journal, change, more):
         ({"new": {"a": 1}}, {}),
         ({"at": "yesterday", "visitor": 3}, {}),
         ({"campaign": "\ud800"}, {}),
-        ({"visitor": "v" * LARGEST}, {}),
+        ({"visitor": "v" * MAX_BODY}, {}),
     ],
     ids=lambda value: str(value)[:60],
 )

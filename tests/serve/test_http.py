@@ -202,7 +202,7 @@ def test_no_client_is_waited_for_without_end(running):
     for begun in (POST + b"Content-Length: 5\r\n\r\n{", CHUNKED + b"5\r\n{"):
         found = ask(running, begun)
         assert statuses(found) == [408]
-        assert b'"error":"the body was not there within 1 s"' in found
+        assert b'"error":"the body did not arrive within 1 s"' in found
         assert b"connection: close" in found
 
 

@@ -115,7 +115,7 @@ def test_before_the_first_release_it_lives_and_is_not_ready(store, journal, row)
         ("/v2/models/sells", "there is no such model; there is buys"),
         ("/v2/models/buys/versions/1", "that version of buys is not live; live is 2026"),
         ("/v2/models/buys/versions/1/ready", "that version of buys is not live"),
-        ("/v2/nothing", "there is nothing at /v2/nothing"),
+        ("/v2/nothing", "there is no route /v2/nothing"),
     ],
 )
 def test_what_is_not_there_is_a_problem_with_an_error(client, path, words):

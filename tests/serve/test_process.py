@@ -217,17 +217,19 @@ def test_connections_are_as_many_as_files_may_be_open(root):
     """The soft limit is raised as far as it may be; what still is too much is said."""
     code = """
 import resource
-from serve.http.server import room
+from serve.http.server import max_connections
 resource.setrlimit(resource.RLIMIT_NOFILE, (200, 400))
-print(room(50), resource.getrlimit(resource.RLIMIT_NOFILE)[0])
-print(room(250), resource.getrlimit(resource.RLIMIT_NOFILE)[0])
-print(room(1000), resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+print(max_connections(50), resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+print(max_connections(250), resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+print(max_connections(1000), resource.getrlimit(resource.RLIMIT_NOFILE)[0])
 """
     found = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
 
     assert found.stdout.split() == ["50", "200", "250", "350", "300", "400"]
-    assert "limit of open files (ulimit -Hn) is 400" in found.stderr
-    assert "of --connections 1,000 there are 300" in found.stderr
+    assert (
+        "--connections is 1,000, but the limit of open files (ulimit -Hn) is 400: 300 connections are accepted"
+        in found.stderr
+    )
 
 
 @pytest.mark.parametrize("package", ["pandas", "sklearn", "deepchecks", "nannyml", "skl2onnx", "scipy", "pyarrow"])
@@ -239,10 +241,10 @@ def test_what_is_heavy_is_not_installed_here(package):
 
 def children(pid):
     """The children of *pid* that run and answer."""
-    return [each for each in _children(pid) if each not in asides(pid)]
+    return [each for each in _children(pid) if each not in background_processes(pid)]
 
 
-def asides(pid):
+def background_processes(pid):
     """The children of *pid* that run and do not answer."""
     return [each for each in _children(pid) if Path(f"/proc/{each}/comm").read_text() == NAME + "\n"]
 

@@ -51,7 +51,7 @@ with socket.create_server(("127.0.0.1", 0)) as listener:
         store=folder / "store", journal=folder / "journal", workers={number}, drain=0.0, connections=100,
         stop_within={stop_within},
     )
-    server = Server(settings, listener, lambda: say("started"), Worker, hangs=1.0)
+    server = Server(settings, listener, lambda: say("started"), Worker, heartbeat_timeout=1.0)
     say("port", listener.getsockname()[1])
     server.run()
 say("over", server.failed)
@@ -123,8 +123,8 @@ def test_a_worker_that_does_not_move_is_replaced_and_it_is_said(serve):
     os.kill(workers[1], signal.SIGSTOP)
 
     assert " ".join(after(process, "warning:")) in (
-        "warning: worker 1 has not moved for 1 s and is replaced",
-        "warning: worker 2 has not moved for 1 s and is replaced",
+        "warning: worker 1 has sent no heartbeat for 1 s and is replaced",
+        "warning: worker 2 has sent no heartbeat for 1 s and is replaced",
     )
     assert int(after(process, "worker")[1]) not in workers
     process.terminate()

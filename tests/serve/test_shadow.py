@@ -17,8 +17,8 @@ from serve.app import create_app
 from serve.metrics.scorer_metrics import Metrics
 from serve.scoring.score_rows import score
 from serve.settings import Settings
-from serve.traffic.background import Aside
-from serve.traffic.shadow import CHUNK, FEW, LARGEST, Offers, Shadow
+from serve.traffic.background import Background
+from serve.traffic.shadow import BATCH, CHUNK, MAX_MESSAGE, Offers, Shadow
 from serve.traffic.split import Variant
 from tests.serve.test_scorer_metrics import parse
 
@@ -58,7 +58,7 @@ def answered(loaded):
 
 @pytest.fixture
 def pair():
-    """What a worker sends to, and what the process aside receives from."""
+    """What a worker sends to, and what the background process receives from."""
     ends = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
     yield ends
     for each in ends:
@@ -121,7 +121,7 @@ def test_it_scores_the_rows_that_were_answered(shadow, arm, rows, offer, loaded,
     assert {(line["arm"], line["version"]) for line in kept} == {("shadow", loaded[1].version)}
     assert kept[0]["row"] == {name: rows[0].get(name) for name in arm.bundle.contract.feature_names}
     assert [(version, found["scored"]) for version, found in counted] == [
-        (loaded[1].version, min(FEW, len(rows) - start)) for start in range(0, len(rows), FEW)
+        (loaded[1].version, min(BATCH, len(rows) - start)) for start in range(0, len(rows), BATCH)
     ]
     assert sum(found["disagreed"] for _, found in counted) == disagreed
     assert sum(found["difference"] for _, found in counted) == pytest.approx(difference)
@@ -141,7 +141,7 @@ def test_rows_of_many_requests_are_scored_together(shadow, arm, rows, offer):
     score_all(shadow, spoilt(arm, counting))
 
     assert sum(sizes) == 200
-    assert max(sizes) == FEW
+    assert max(sizes) == BATCH
 
 
 def test_what_finds_no_room_is_dropped_and_counted(pair, arm, rows, answered):
@@ -171,14 +171,14 @@ def test_what_cannot_be_sent_is_dropped_and_counted(pair, arm, rows, answered, o
 
 
 def test_a_message_that_would_arrive_in_part_is_dropped_and_counted(pair, arm, rows, answered):
-    """The process aside receives `LARGEST` bytes at once; the rest of a longer one would be lost."""
+    """The background process receives `MAX_MESSAGE` bytes at once; the rest of a longer one would be lost."""
     to, received = pair
     offers = Offers(to)
-    offers.offer(arm, answered(rows[:1]), [{**rows[0], "more": "x" * LARGEST}])
+    offers.offer(arm, answered(rows[:1]), [{**rows[0], "more": "x" * MAX_MESSAGE}])
     assert offers.state() == {"offered": 0, "dropped": 1}
 
     offers.offer(arm, answered(rows[:1]), rows[:1])
-    assert len(received.recv(LARGEST, socket.MSG_DONTWAIT)) < LARGEST
+    assert len(received.recv(MAX_MESSAGE, socket.MSG_DONTWAIT)) < MAX_MESSAGE
     assert offers.state() == {"offered": 1, "dropped": 1}
 
 
@@ -197,7 +197,7 @@ def test_no_more_is_taken_than_may_wait(arm, rows, offer, counted):
 
 @pytest.mark.parametrize("other", [0, None], ids=["another", "none"])
 def test_rows_for_a_shadow_that_is_no_more_are_dropped(shadow, arm, rows, offer, loaded, counted, other):
-    """Between two releases, a worker and the process aside may be of two minds."""
+    """Between two releases, a worker and the background process may be of two minds."""
     offer(shadow, arm, rows[:3])
     score_all(shadow, other if other is None else replace(arm, bundle=loaded[other]))
 
@@ -209,7 +209,7 @@ def test_rows_for_a_shadow_that_is_no_more_are_dropped(shadow, arm, rows, offer,
     ("spoil", "words"),
     [
         (raising, "RuntimeError: a bad day"),
-        (lambda rows: np.full(len(rows), np.nan, np.float32), "a score that is not finite"),
+        (lambda rows: np.full(len(rows), np.nan, np.float32), "a score is not finite"),
         (lambda rows: np.zeros(0, np.float32), "ValueError"),
     ],
 )
@@ -288,7 +288,7 @@ def slot(store, role, bundle, more):
 
 @pytest.fixture
 def running(store, journal, clock, pair, tmp_path):
-    """The application with what is named, its scorer, and the process aside (in this one)."""
+    """The application with what is named, its scorer, and the background process (in this one)."""
     begun, folder = [], tmp_path / "metrics"
     folder.mkdir()
 
@@ -298,22 +298,22 @@ def running(store, journal, clock, pair, tmp_path):
             store.folder, journal, follow_every=None, clock=clock, metrics=Metrics(folder), offers=Offers(pair[0])
         )
         settings = Settings(store=store.folder, journal=journal)
-        aside = Aside(settings, pair[1], clock, Metrics(folder, worker=False))
-        aside.follower.refresh()
-        begun.append(aside)
-        return app.test_client(), app.extensions["tidegate"], aside
+        background = Background(settings, pair[1], clock, Metrics(folder, worker=False))
+        background.follower.refresh()
+        begun.append(background)
+        return app.test_client(), app.extensions["tidegate"], background
 
     yield run
-    for aside in begun:
-        aside.close()
+    for background in begun:
+        background.close()
 
 
 def test_a_shadow_is_journalled_separately_and_shown_to_nobody(running, store, bundles, row, kept, loaded):
     """The watch reads answers, and a shadow's lines have the ids of answers."""
-    client, _, aside = running(bundles[0], slot(store, "challenger", bundles[1], SHADOWED))
+    client, _, background = running(bundles[0], slot(store, "challenger", bundles[1], SHADOWED))
     found = client.post("/score", json=[row | {"visitor": f"v{n}"} for n in range(40)]).json
 
-    aside.settle(SOON)
+    background.settle(SOON)
     answers, shadows = kept("answers"), kept("shadow")
     assert {each["arm"] for each in found} == {"champion"}
     assert {line["version"] for line in answers} == {bundles[0].name}
@@ -342,9 +342,9 @@ def counted_by(client):
 def test_how_a_shadow_differs_is_counted(running, store, bundles, row, task):
     """For Prometheus, over all processes; a model differs from itself in nothing."""
     bundle = min((bundles[0].parents[1] / task).iterdir())
-    client, _, aside = running(bundle, slot(store, "challenger", bundle, SHADOWED))
+    client, _, background = running(bundle, slot(store, "challenger", bundle, SHADOWED))
     client.post("/score", json=[row | {"visitor": f"v{n}"} for n in range(40)])
-    aside.settle(SOON)
+    background.settle(SOON)
     find, version = counted_by(client), bundle.name
 
     assert find("shadow_rows_total", version=version, result="scored") == 40
@@ -355,9 +355,9 @@ def test_how_a_shadow_differs_is_counted(running, store, bundles, row, task):
 
 
 def test_the_models_are_where_they_are_needed(running, store, bundles):
-    """A worker knows of the shadow what its manifest says; the process aside, of the champion."""
-    _, scorer, aside = running(bundles[0], slot(store, "challenger", bundles[1], SHADOWED))
-    here, there = scorer.follower.live, aside.follower.live
+    """A worker knows of the shadow what its manifest says; the background process, of the champion."""
+    _, scorer, background = running(bundles[0], slot(store, "challenger", bundles[1], SHADOWED))
+    here, there = scorer.follower.live, background.follower.live
 
     assert here.champion.bundle.session
     assert there.shadow.bundle.session
@@ -368,11 +368,11 @@ def test_the_models_are_where_they_are_needed(running, store, bundles):
 
 def test_a_shadow_that_fails_fails_no_answer(running, store, bundles, row, kept):
     """It is counted."""
-    client, _, aside = running(bundles[0], slot(store, "challenger", bundles[1], SHADOWED))
-    live = aside.follower.live
-    aside.follower.live = replace(live, shadow=spoilt(live.shadow, raising))
+    client, _, background = running(bundles[0], slot(store, "challenger", bundles[1], SHADOWED))
+    live = background.follower.live
+    background.follower.live = replace(live, shadow=spoilt(live.shadow, raising))
     answer = client.post("/score", json=row)
-    aside.settle(SOON)
+    background.settle(SOON)
 
     assert answer.status_code == 200
     assert client.get("/ready").json["ready"]
@@ -380,21 +380,23 @@ def test_a_shadow_that_fails_fails_no_answer(running, store, bundles, row, kept)
     assert kept("shadow") == []
 
 
-def test_a_shadow_that_does_not_score_its_golden_rows_is_refused_aside(running, store, bundles, row, capsys):
+def test_a_shadow_that_does_not_score_its_golden_rows_is_refused_in_the_background(
+    running, store, bundles, row, capsys
+):
     """The worker answers as ever, and its rows for it are dropped and counted."""
     place = store.put(bundles[1])
     manifest = json.loads((place / "manifest.json").read_text())
     manifest["golden"]["scores"][0] = 0.9999
     bad = resigned(place, manifest)
-    client, _, aside = running(bundles[0], slot(store, "challenger", bad, SHADOWED))
+    client, _, background = running(bundles[0], slot(store, "challenger", bad, SHADOWED))
     assert client.post("/score", json=row).status_code == 200
-    aside.settle(SOON)
+    background.settle(SOON)
 
-    assert f"aside: refused {bad.name}" in capsys.readouterr().err
+    assert f"background: refused {bad.name}" in capsys.readouterr().err
     assert counted_by(client)("shadow_rows_total", version=bad.name, result="dropped") == 1
 
 
-def test_nobody_aside_is_no_harm(running, store, bundles, row):
+def test_rows_are_answered_without_a_background_process(running, store, bundles, row):
     """Rows are dropped when there is no more room for them, and answers go out."""
     client, _, _ = running(bundles[0], slot(store, "challenger", bundles[1], SHADOWED))
     rows = [row | {"visitor": f"v{n}", "note": "x" * 2_900} for n in range(600)]
@@ -405,9 +407,9 @@ def test_nobody_aside_is_no_harm(running, store, bundles, row):
 
 def test_without_a_shadow_nothing_is_offered(running, bundles, row, kept):
     """And nothing is said of one."""
-    client, scorer, aside = running(bundles[0])
+    client, scorer, background = running(bundles[0])
     client.post("/score", json=row)
-    aside.settle(SOON)
+    background.settle(SOON)
 
     assert client.get("/ready").json["shadow"] is None
     assert scorer.offers.state() == {"offered": 0, "dropped": 0}
