@@ -1,13 +1,16 @@
 """Passwords and addresses that a recipe reads from `os.environ`: from `.env`, or on GitHub from the secret RECIPE_ENV.
 
-Both hold lines NAME=value. Values are hidden in messages, so that no log and no bundle has them.
+Both hold lines NAME=value. Values are hidden in messages and in everything else that this process prints (warnings,
+logging, the recipe's own output), so that no log and no bundle has them.
 """
 
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterable, MutableMapping
 from pathlib import Path
+from typing import Any, TextIO, cast
 
 #: The variable with the text of a `.env` file, which the workflows set from the secret of that name.
 VARIABLE = "RECIPE_ENV"
@@ -29,10 +32,27 @@ def set_secrets(environment: MutableMapping[str, str], folder: Path) -> None:
             environment[name] = value
     parts = {part for name in found for part in (environment[name], *_passwords(environment[name]))}
     new = {part for part in parts if len(part) >= SHORTEST} - _hidden
-    _hidden.update(new)
     if environment.get("GITHUB_ACTIONS"):
         for value in sorted(new):
             print(f"::add-mask::{value}", flush=True)
+    _hidden.update(new)
+    if new:
+        sys.stdout, sys.stderr = _hiding(sys.stdout), _hiding(sys.stderr)
+
+
+class HidingStream:
+    """The text *stream* with secrets hidden in what is written to it."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Write *text* with secrets hidden."""
+        self._stream.write(hide(text))
+        return len(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 def hide(text: str) -> str:
@@ -40,6 +60,10 @@ def hide(text: str) -> str:
     for value in sorted(_hidden, key=len, reverse=True):
         text = text.replace(value, "***")
     return text
+
+
+def _hiding(stream: TextIO) -> TextIO:
+    return stream if isinstance(stream, HidingStream) else cast("TextIO", HidingStream(stream))
 
 
 def _lines(text: str) -> Iterable[tuple[str, str]]:
