@@ -78,7 +78,7 @@ def verdict(gap: Gap, rules: Compare, outlook: Outlook, over_anchor: Gap | None 
     else:
         found = [primary("compare", gap, margin, outlook.expected(gap, margin, outlook.champion), rules.max_risk)]
         if over_anchor:
-            expected = outlook.expected(over_anchor, limit, outlook.anchor, assumed=False)
+            expected = outlook.expected(over_anchor, limit, outlook.anchor, of_many=True)
             found.append(anchored("compare", over_anchor, limit, expected, rules.max_risk))
     outcomes = {each.outcome for each in found}
     return "FAIL" if "FAIL" in outcomes else "INCONCLUSIVE" if "INCONCLUSIVE" in outcomes else "PASS"

@@ -230,7 +230,7 @@ def _over_anchor(gap: Gap, margins: Margins, rules: Compare, outlook: Outlook, i
         return Finding(rule, "PASS", "the anchor is the champion", "none", why)
     if rules.decide == "proven":
         return over_anchor(finding(rule, gap, margin, "the anchor"), gap, margin)
-    expected = outlook.expected(gap, margin, outlook.anchor, assumed=False)
+    expected = outlook.expected(gap, margin, outlook.anchor, of_many=True)
     if gap.metric == margins.primary:
         return anchored(rule, gap, margin, expected, rules.max_risk)
     return guardrail(rule, gap, margin, "the anchor", expected)

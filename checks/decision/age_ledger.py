@@ -7,9 +7,9 @@ the gains are not those of promoted candidates alone.
 
 Before there are any, the rate is `DAILY` of the loss with a standard deviation as large (a normal prior, which the gains
 update): most models lose by ageing (in 91 % of 128 pairs of model and data set; Vela et al. 2022, Scientific Reports 12,
-11654), and on the streams that this project measured, a day cost 0.004 to 0.4 % of the loss, with a median of 0.1 %. Half of
-that is assumed, since a fault costs more than some days of age. A few weeks of gains outweigh it, also where age is harmless
-or a retrain harms.
+11654), and on the streams that this project measured, a day cost 0.004 to 0.4 % of the loss, with a median of 0.1 %. A quarter
+of that is assumed, since a fault costs more than some days of age. A few weeks of gains outweigh it, also where age is
+harmless or a retrain harms.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ KEY = "ages"
 #: Observations that the assumed spread of gains counts as.
 PRIOR = 4
 #: The share of the loss that a day of age is assumed to cost, and the days up to which it is assumed.
-DAILY, ASSUMED_DAYS = 0.0005, 28.0
+DAILY, ASSUMED_DAYS = 0.00025, 28.0
 
 
 @dataclass(frozen=True, order=True)
@@ -60,7 +60,7 @@ def to_json(gains: Iterable[AgedGain]) -> list[dict[str, object]]:
 
 
 def staleness(gains: Sequence[AgedGain], metric: str, margin: float, daily: float = 0.0) -> Staleness:
-    """The staleness that earlier *gains* in *metric* show; *margin* is the spread that is assumed of what else changes.
+    """The staleness that earlier *gains* in *metric* show, and their spread about it; the *margin* is assumed of that.
 
     *daily* is the mean and the standard deviation of the prior for the loss of a day; with 0 there is no prior. Comparisons
     on days that earlier ones used as well count by the share of their days that is new.

@@ -17,18 +17,13 @@ def primary(
     rule: str, gap: Gap, margin: float, found: ExpectedGain | None, max_risk: float, money: str = ""
 ) -> Finding:
     """The finding on the primary metric's gain over the champion: surely worse, expected to earn, or neither."""
-    limit = (
-        f"expected gain above 0, chance of being worse by more than the margin below {max_risk:.0%} or a third of the chance"
-        " of being better by more"
-    )
+    limit = f"expected gain above 0, chance of being worse by more than the margin below {max_risk:.0%}"
     if found is None or settled(gap, -margin) == "FAIL":
         return _guarded(rule, gap, margin, "the champion")
     outcome = found.outcome(max_risk)
     why = waiting(found, max_risk)
     if outcome == "PASS":
         why = "Landing it is expected to earn more than keeping the champion."
-        if found.risk >= max_risk:
-            why += f" Its chance of being better by more than the margin is {found.chance:.0%}."
     return Finding(rule, outcome, sentence(found, money), limit, why)
 
 

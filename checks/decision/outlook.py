@@ -27,16 +27,16 @@ class Outlook:
     stored: Staleness | None = None
     gains: tuple[AgedGain, ...] = ()
 
-    def expected(self, gap: Gap, margin: float, ages: Ages, *, assumed: bool = True) -> ExpectedGain | None:
+    def expected(self, gap: Gap, margin: float, ages: Ages, *, of_many: bool = False) -> ExpectedGain | None:
         """The expected gain over a model of these *ages*; None where the comparison has no interval.
 
-        *assumed*: what models in general lose by ageing counts until the stream's own verdicts show it. A bound on creep
-        must not assume that.
+        What models in general lose by ageing counts until the stream's own verdicts show it, but not *of_many*: a bound on the
+        creep of many retrains must not assume that.
         """
-        known = [staleness(self.gains, gap.metric, margin, DAILY * _loss(gap) if assumed else 0.0)]
+        known = [staleness(self.gains, gap.metric, margin, 0.0 if of_many else DAILY * _loss(gap))]
         if self.stored and self.stored.metric == gap.metric:
             known.append(self.stored.relative_to(gap.theirs) if gap.metric in RELATIVE else self.stored)
-        return expected_gain(gap, margin, pooled(known), ages)
+        return expected_gain(gap, margin, pooled(known), ages, of_many=of_many)
 
 
 def ages(candidate: Mapping[str, Any], other: Mapping[str, Any] | None) -> Ages:

@@ -41,7 +41,8 @@ class Staleness:
 
     Without a source the points are assumed.
 
-    *spread* is the standard deviation of the true gains of candidates at equal age, None where it is not known.
+    *spread* is the standard deviation by which gains of candidates at equal age vary beyond their errors, None where it is not
+    known.
     """
 
     metric: str
