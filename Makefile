@@ -18,7 +18,7 @@ ENVIRONMENTS := serve work checks
 # One folder per stream.
 DRILL := $(if $(STREAM),build/drills/$(basename $(notdir $(STREAM))),build/drill)
 BACKTEST := $(if $(STREAM),build/backtests/$(basename $(notdir $(STREAM))),build/backtest)
-PACKAGES := archive backtest bench bundles checks contracts drill forge model monitoring online reporting serve
+PACKAGES := archive backtest bench bundles checks contracts drill forge model monitoring online provenance reporting serve
 INSTALLED := $(ENVIRONMENTS:%=.venv/%/installed)
 SCHEMA := .venv/tools/bin/check-jsonschema --builtin-schema
 MEASURED :=
@@ -31,10 +31,10 @@ PYTEST = -m pytest -q -p no:cacheprovider -m "$(MARKED)" -n $(PROCESSES) --dist 
 demo: $(INSTALLED) ## run the whole loop on real data, on this machine, in two to four minutes
 	@$(WORK) -m tests.loop
 
-test: test-serve test-checks test-work ## every test but the whole loops, each in the environment it is about, on two cores
+test: test-serve test-checks test-verify test-work ## every test but the whole loops, each in the environment it is about, on two cores
 
 test-fast: ## the quick part of the tests, in under a minute, while you edit
-	@$(MAKE) --no-print-directory --jobs 2 --output-sync MARKED='not slow' PROCESSES=0 test-work test-serve test-checks
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync MARKED='not slow' PROCESSES=0 test-work test-serve test-checks test-verify
 
 test-loop: MARKED := loop
 test-loop: $(INSTALLED) .venv/test/installed ## the demo, the commands of the pages, and two other recipes through the whole loop
@@ -48,8 +48,11 @@ test-serve: .venv/serve/installed .venv/test/installed
 test-checks: .venv/checks/installed .venv/serve/installed .venv/test/installed
 	PYTHONPATH="$(MEASURED).venv/test" $(CHECKS) $(PYTEST) tests/checks
 
+test-verify: .venv/verify/installed .venv/test/installed
+	PYTHONPATH="$(MEASURED).venv/test" .venv/verify/bin/python $(PYTEST) tests/provenance
+
 test-work: $(INSTALLED) .venv/test/installed .venv/s3/installed .venv/docs/installed
-	PYTHONPATH="$(MEASURED).venv/test" $(WORK) $(PYTEST) tests/test_readme.py tests --ignore tests/serve --ignore tests/checks --ignore tests/clients
+	PYTHONPATH="$(MEASURED).venv/test" $(WORK) $(PYTEST) tests/test_readme.py tests --ignore tests/serve --ignore tests/checks --ignore tests/clients --ignore tests/provenance
 
 coverage: export COVERAGE_PROCESS_START := $(CURDIR)/pyproject.toml
 coverage: export COVERAGE_FILE := $(CURDIR)/build/coverage/data
@@ -118,7 +121,7 @@ backtest: $(INSTALLED) ## replay past nights: what would each policy of landing 
 	@$(if $(FULL),$(CHECKS),$(WORK)) -m backtest judge --out $(BACKTEST) $(if $(POLICIES),--policies "$(POLICIES)") $(if $(FULL),--full) $(if $(LEDGER),--ledger "$(LEDGER)")
 
 ##@ Develop
-setup: $(INSTALLED) .venv/test/installed .venv/s3/installed .venv/docs/installed ## install everything now
+setup: $(INSTALLED) .venv/verify/installed .venv/test/installed .venv/s3/installed .venv/docs/installed ## install everything now
 
 extra: .venv/extra/installed ## install what a few tests use if present: an API fuzzer, linters of containers (Chromium and nginx: apt-get)
 
@@ -128,9 +131,10 @@ lint-code: .venv/tools/installed
 	.venv/tools/bin/ruff format --check .
 	.venv/tools/bin/ruff check .
 
-lint-types: .venv/tools/installed .venv/work/installed .venv/serve/installed
+lint-types: .venv/tools/installed .venv/work/installed .venv/serve/installed .venv/verify/installed
 	.venv/tools/bin/mypy --python-executable $(WORK) --exclude '^(drill/peers/|docs/generate/serve_)' contracts reporting forge model monitoring checks drill archive backtest docs
 	.venv/tools/bin/mypy --python-executable $(SERVE) --exclude '^bench/(peers/servers/|watch/(adwin|evidently_check)\.py)' bundles serve online bench docs/generate/serve_environment.py
+	.venv/tools/bin/mypy --python-executable .venv/verify/bin/python provenance
 
 lint-schemas: .venv/tools/installed
 	.venv/tools/bin/zizmor --offline --persona pedantic --quiet .github
@@ -211,4 +215,4 @@ help:
 .venv/%/installed: requirements/%.txt requirements/install.sh
 	@requirements/install.sh $*
 
-.PHONY: demo extra test test-fast coverage coverage-report test-spark test-estimators test-clients test-serve test-checks test-work retrain gate land serve watch experiment site rollback status drill drill-nights backtest setup lint lint-code lint-types lint-schemas docs reference estimators pictures bench bench-experiment bench-gate bench-policy bench-watch bench-scale soak recipe lock upgrade clean help
+.PHONY: demo extra test test-fast coverage coverage-report test-spark test-estimators test-clients test-serve test-checks test-verify test-work retrain gate land serve watch experiment site rollback status drill drill-nights backtest setup lint lint-code lint-types lint-schemas docs reference estimators pictures bench bench-experiment bench-gate bench-policy bench-watch bench-scale soak recipe lock upgrade clean help

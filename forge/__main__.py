@@ -8,6 +8,7 @@ python -m forge rollback --reason WHY  make an earlier model live again
 python -m forge restore BUNDLE         store a deleted release again
 python -m forge release                make the releases agree with live.toml
 python -m forge status                 list what is live, the proposals, releases and alerts
+python -m forge unsigned                print the releases without a signature, for [earlier] in provenance/trust.toml
 python -m forge doctor                 list the guard rails that are not set on GitHub, each with a fix
 python -m forge comment NUMBER TEXT    comment on an alert; may be a command, such as "/ack 7d"
 python -m forge close NUMBER           close an alert, as a person; `reopen` opens it again
@@ -30,7 +31,7 @@ import sys
 import threading
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from contracts.live_config import LIVE, Live, LiveError, champion_of, champions_of, moves
 from forge.bundles.sync import follow as follow_live
@@ -49,6 +50,7 @@ from forge.releases.online_mode import set_mode
 from forge.releases.quarantine import stuck
 from forge.releases.reconciliation import agree, restore, roll_back
 from forge.releases.slot_checks import changed_slots, unfetched, unfit
+from forge.releases.unsigned import earlier_table, unsigned
 from forge.terminal import comment, may_write, move, note, status
 from forge.upgrades.upgrade_command import changes_command, upgrade_command
 from forge.workflow_output import output, say, summary
@@ -203,6 +205,11 @@ def _overdue(args: argparse.Namespace, forge: Forge) -> int:
     return OK
 
 
+def _unsigned(_: argparse.Namespace, forge: Forge) -> int:
+    print(earlier_table(unsigned(forge), datetime.now(UTC).date() + timedelta(days=1)))
+    return OK
+
+
 def _subject(args: argparse.Namespace, forge: Forge) -> int:
     recipe = os.environ.get("RECIPE") or "model/recipe.py"
     history = forge.history(LIVE)
@@ -246,6 +253,7 @@ RUN = {
     "rollback": _rollback,
     "release": _release,
     "restore": _restore,
+    "unsigned": _unsigned,
     "status": status,
     "doctor": doctor,
     "comment": comment,

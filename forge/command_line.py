@@ -60,6 +60,7 @@ def parser(text: str) -> argparse.ArgumentParser:
     restore = command("restore", "store a deleted release again")
     restore.add_argument("bundle", type=Path, help="a copy of it, such as STORE/bundles/VERSION")
     command("status", "list what is live, the proposals, releases and alerts")
+    command("unsigned", "print the releases without a signature, to be trusted by their digests")
     command("doctor", "list the guard rails that are not set on GitHub")
     comment = command("comment", "comment on an alert; may be a command")
     comment.add_argument("number", type=int, help="the alert's number")

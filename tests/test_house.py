@@ -36,6 +36,7 @@ def test_each_environment_has_a_lock():
     """And each lock the file it was resolved from."""
     assert {lock.stem for lock in LOCKS} == {
         "serve",
+        "verify",
         "work",
         "checks",
         "test",

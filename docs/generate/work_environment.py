@@ -18,6 +18,7 @@ import forge.command_line
 import model.__main__
 import monitoring.__main__
 import online.__main__
+import provenance.provenance_options
 from docs.generate.markdown_table import table
 from docs.generate.thresholds_file import Group, read_groups
 
@@ -72,6 +73,7 @@ def parsers() -> list[argparse.ArgumentParser]:
         model.__main__._parser(),
         checks.options.parser(""),
         forge.command_line.parser(""),
+        provenance.provenance_options.parser(""),
         archive.__main__._parser(),
         monitoring.__main__._parser(),
         online.__main__._parser(),

@@ -12,6 +12,8 @@ from contracts.live_config import Slot
 from forge.interface import ForgeError
 
 MANIFEST = "manifest.json"
+#: What is stored beside a bundle: how it was built.
+ATTESTATION = "attestation.jsonl"
 
 
 def manifest_in(bundle: Path) -> dict[str, Any]:

@@ -20,6 +20,7 @@ def fetch(forge: Forge, store: Path, slot: Slot) -> None:
     """Fetch the bundle of *slot* to the *store*, if needed. Raises `ForgeError` or OSError, and then leaves nothing."""
     place = store / BUNDLES / slot.version
     if place.is_dir() and not problem(place, slot):
+        forge.prove(slot.version, place)
         os.utime(place)
         return
     fresh = store / BUNDLES / f".fetched-{os.getpid()}-{slot.version}"

@@ -16,14 +16,13 @@ from typing import Any
 
 from contracts.bundle_content import sha256
 from contracts.live_tables import DIGEST, VERSION
-from forge.bundles.bundle_files import MANIFEST, digest_in, parse_manifest
+from forge.bundles.bundle_files import ATTESTATION, MANIFEST, digest_in, parse_manifest
 from forge.github.api_errors import RefusedError
 from forge.github.hidden_metadata import body_of, parse_body
 from forge.github.rest import Rest, surely
 from forge.interface import ForgeError, Release
 from forge.records import Meta
 
-ATTESTATION = "attestation.jsonl"
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 _STATES = ("candidate", "published", "withdrawn")
 
@@ -103,6 +102,12 @@ class Assets:
             raise ForgeError(f"{version} could not be copied to {folder}: {error}; nothing was left there") from error
         finally:
             shutil.rmtree(work, ignore_errors=True)
+
+    def attestation(self, version: str) -> bytes | None:
+        """The attestation of *version*; None if it has none."""
+        release = self._release(version)
+        has = any(each["name"] == ATTESTATION for each in release["assets"])
+        return self._asset(release, ATTESTATION) if has else None
 
     def manifest(self, version: str) -> dict[str, Any]:
         """The manifest of the bundle of *version*."""

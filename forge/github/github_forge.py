@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Literal
 
 import requests
@@ -190,6 +191,13 @@ class GitHubForge(Assets, Pulls):
     def public(self) -> bool:
         """Whether anybody may read it."""
         return not self._rest.get("")["private"]
+
+    def prove(self, version: str, folder: Path | None = None) -> None:
+        """Nothing is demanded here; `VerifyingForge` demands it."""
+
+    def origin(self) -> tuple[str, str]:
+        """OWNER/NAME as GitHub spells it, and the ref of the default branch."""
+        return str(self._rest.get("")["full_name"]), f"refs/heads/{self._rest.default_branch()}"
 
     @surely
     def _settle(self, number: int, meta: Meta, body: str) -> Alert:

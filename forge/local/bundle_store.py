@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import Any, Literal
 
-from forge.bundles.bundle_files import MANIFEST, digest_in
+from forge.bundles.bundle_files import ATTESTATION, MANIFEST, digest_in
 from forge.interface import ForgeError, Release
 from forge.records import read_record, write_record, write_whole
 
@@ -33,7 +33,7 @@ class BundleStore:
         work = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=self.folder))
         shutil.copytree(bundle, work / "bundle")
         if attestation:
-            shutil.copyfile(attestation, work / "attestation.jsonl")
+            shutil.copyfile(attestation, work / ATTESTATION)
         meta = {"version": version, "digest": digest, "state": "candidate", "at": now}
         write_record(work / "release.md", meta, "")
         work.chmod(0o755)
@@ -53,6 +53,15 @@ class BundleStore:
             raise ForgeError(f"{version} could not be copied to {folder}: {error}; nothing was left there") from error
         finally:
             shutil.rmtree(work, ignore_errors=True)
+
+    def attestation(self, version: str) -> bytes | None:
+        """The attestation of a bundle; None if it has none. Raises `ForgeError`."""
+        try:
+            return (self._bundle(version).with_name(ATTESTATION)).read_bytes()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise ForgeError(f"the attestation of {version} cannot be read: {error}") from error
 
     def manifest(self, version: str) -> dict[str, Any]:
         """A bundle's manifest. Raises `ForgeError`."""

@@ -63,6 +63,13 @@ class LocalForge(Board):
         """Copy the bundle of *version* to *folder*, which must not exist, atomically."""
         self._bundles.copy(version, folder)
 
+    def attestation(self, version: str) -> bytes | None:
+        """The attestation of *version*; None if it has none."""
+        return self._bundles.attestation(version)
+
+    def prove(self, version: str, folder: Path | None = None) -> None:
+        """Nothing is demanded here; `VerifyingForge` demands it."""
+
     def manifest(self, version: str) -> dict[str, Any]:
         """The manifest of the bundle of *version*."""
         return self._bundles.manifest(version)
@@ -172,6 +179,10 @@ class LocalForge(Board):
     def public(self) -> bool:
         """False: a folder is not public."""
         return False
+
+    def origin(self) -> tuple[str, str]:
+        """Two empty strings: a folder is not on GitHub."""
+        return "", ""
 
     # Storage
 

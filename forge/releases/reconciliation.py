@@ -89,6 +89,7 @@ def go_back(forge: Forge, wanted: str | None, reason: str) -> None:
     bad = live.champion.version if live.champion else ""
     repairs = wanted == bad and _has_published(releases, bad)
     target = bad if repairs else back_to(None if wanted == bad else wanted, live, champions, releases)
+    forge.prove(target)
     after = with_champion(live, target, _digest(forge, target, history, releases))
     if after.challenger and after.challenger.version in withdrawn_by([*champions, target]):
         after = replace(after, challenger=None)

@@ -20,9 +20,9 @@ pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
 DOCKERFILE = ROOT / "serve/Dockerfile"
-#: The Dockerfile's stages: what is installed, what ships the journal, the scorer.
-STAGES = (1, 2, 3)
-SHIP = 2
+#: The Dockerfile's stages: what is installed, what ships the journal, a sync that verifies, the scorer.
+STAGES = (1, 2, 3, 4)
+SHIP, SYNC = 2, 3
 MANIFESTS = sorted((ROOT / "serve/kubernetes").glob("*.yaml"))
 TOOLS = f"{ROOT / '.venv/extra/bin'}:{os.environ['PATH']}"
 
@@ -81,7 +81,7 @@ def test_the_image_runs_as_nobody_in_particular():
     """By number, so that Kubernetes sees that it is not root."""
     (user,) = instructions("USER")
 
-    assert instructions("USER", SHIP) == [user]
+    assert instructions("USER", SHIP) == instructions("USER", SYNC) == [user]
     assert re.fullmatch(r"[1-9]\d+:[1-9]\d+", user)
     assert "runAsUser: " + user.split(":")[0] in (ROOT / "serve/kubernetes/deployment.yaml").read_text()
 
@@ -94,6 +94,20 @@ def test_the_image_installs_by_hash():
     assert "COPY requirements/serve.txt /serve.txt" in text
     assert "--require-hashes -r /ship.txt" in text
     assert "COPY requirements/ship.txt /ship.txt" in text
+    assert "--require-hashes -r /verify.txt" in text
+    assert "COPY requirements/verify.txt /verify.txt" in text
+
+
+def test_the_image_of_a_sync_that_verifies_demands_signatures():
+    """It holds what the scorer's image does without: the libraries, and bundles are verified with its own Python."""
+    (variables,) = instructions("ENV", SYNC)
+    (command,) = instructions("CMD", SYNC)
+    held = {source for sources, _ in copied(SYNC) for source in sources}
+    words = json.loads(command)
+
+    assert "TIDEGATE_VERIFY=on" in variables
+    assert (words[0], parser("").parse_args(words[1:]).command) == ("forge", "sync")
+    assert {"bundles", "contracts", "forge", "provenance"} <= held
 
 
 def test_what_the_image_takes_is_let_through_by_dockerignore():
