@@ -1,4 +1,4 @@
-"""Run the scorer: a parent, and workers that answer on one port.
+"""Run the scorer: a supervisor, and workers that answer on one port.
 
 python -m serve --store DIR --journal DIR [--port 8000]
 python -m serve explain ID --store DIR --journal DIR     why an answer has its score
@@ -15,20 +15,19 @@ from pathlib import Path
 
 from forge.closed_pipes import ignore_closed_pipes
 
-# Commands of packages beside the scorer, which run where its server is not installed. Deployments made before the
-# package `archive` call two of them so.
+# Commands of other packages, which also run where the server is not installed.
 if __name__ == "__main__":
     ignore_closed_pipes()
-    if beside := {"ship": "archive", "prune": "archive", "learn": "online"}.get("".join(sys.argv[1:2])):
-        os.execv(sys.executable, [sys.executable, "-m", beside, *sys.argv[1:]])  # noqa: S606
+    if package := {"ship": "archive", "prune": "archive", "learn": "online"}.get("".join(sys.argv[1:2])):
+        os.execv(sys.executable, [sys.executable, "-m", package, *sys.argv[1:]])  # noqa: S606
 
-# It needs no server, and also runs where none is installed.
+# This command also runs where the server is not installed.
 if __name__ == "__main__" and sys.argv[1:2] == ["explain"]:
     from serve.scoring.explanation import main as explain
 
     sys.exit(explain(sys.argv[2:]))
 
-# NumPy's threads would never get anything to do, and the fewer a parent has, the better it forks.
+# NumPy's threads would be idle, and a process with fewer threads forks more safely.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from serve.http.server import BACKLOG, Server
@@ -36,10 +35,10 @@ from serve.metrics.counters import begin_run
 from serve.settings import SettingsError, read_settings
 
 OK, FAILED, USAGE, PORT_IN_USE = 0, 1, 2, 7
-#: Seconds for which what was sent may stay unacknowledged.
-UNREAD = 30
-#: Bytes on their way to one client at most.
-SENT = 128 * 2**10
+#: Seconds after which a connection is closed whose client acknowledges no data.
+UNACKNOWLEDGED_SECONDS = 30
+#: Bytes of the send buffer of a connection.
+SEND_BUFFER = 128 * 2**10
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -68,17 +67,17 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A socket that listens on *port* (0: a free one), and no other process on it. Raises OSError."""
+    """A socket that listens on *port* (0: a free one), which no other process uses. Raises OSError."""
     family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     listener = socket.socket(family, kind, protocol)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    # What it accepts inherits this: an answer's body must not wait for the ack of its head (40 ms).
+    # Accepted connections inherit this: a body must not wait for the acknowledgement of its head (40 ms).
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     try:
-        # A client that reads nothing of what was sent is given up; what it trickles is bounded elsewhere.
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNREAD * 1000)
-        # The kernel's memory counts as the container's, too.
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SENT)
+        # Close the connection of a client that reads nothing; slow readers are limited in `wsgi_bridge`.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNACKNOWLEDGED_SECONDS * 1000)
+        # The kernel's buffers count towards the container's memory.
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
         listener.bind(address)
         listener.listen(BACKLOG)
         listener.setblocking(False)
@@ -89,7 +88,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def _announce(host: str, port: int, ready_file: Path | None) -> None:
-    """Say the address, now that it answers."""
+    """Print the address and write the ready file, when the first worker is ready."""
     address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     print(f"serving on {address}", flush=True)
     if ready_file:

@@ -1,8 +1,7 @@
-"""Every setting of the scorer: from flags, or from environment variables named after them.
+"""The settings of the scorer, from flags or from environment variables named after them.
 
-`--largest-body 1000` and `TIDEGATE_LARGEST_BODY=1000` are the same; the flag wins. All problems are
-reported at once. A name that is not a setting is one of them: passed over, it would be found out in
-production.
+`--largest-body 1000` and `TIDEGATE_LARGEST_BODY=1000` are the same; a flag takes precedence. All problems are
+reported at once, unknown names included: an ignored name would be noticed only in production.
 """
 
 from __future__ import annotations
@@ -21,12 +20,12 @@ from msgspec.inspect import FloatType, IntType, LiteralType, VarTupleType, type_
 from serve.http.auth import read_tokens
 
 PREFIX = "TIDEGATE_"
-#: Variables with our prefix that are read elsewhere.
-OF_OTHERS = ("TIDEGATE_ENVIRONMENTS",)
+#: Variables with this prefix that other programs read.
+OTHER_VARIABLES = ("TIDEGATE_ENVIRONMENTS",)
 
 
 class SettingsError(Exception):
-    """The scorer cannot be started like this. `problems` lists everything that is wrong."""
+    """The settings are not valid. `problems` lists all problems."""
 
     def __init__(self, problems: Sequence[str]) -> None:
         super().__init__("\n".join(problems))
@@ -34,7 +33,7 @@ class SettingsError(Exception):
 
 
 def folder(text: str) -> Path:
-    """A folder; it may be made later."""
+    """The path of a folder, which need not exist yet."""
     path = Path(text)
     if not text or (path.exists() and not path.is_dir()):
         raise ValueError("a folder; this is a file")
@@ -42,15 +41,15 @@ def folder(text: str) -> Path:
 
 
 def new_file(text: str) -> Path:
-    """A file that is written; its folder is there."""
+    """The path of a file to be written, in a folder that exists."""
     path = Path(text)
     if not text or path.is_dir() or not path.parent.is_dir():
-        raise ValueError("a file in a folder that is there")
+        raise ValueError("a file in a folder that exists")
     return path
 
 
 def token_file(text: str) -> Path:
-    """A file of tokens."""
+    """The path of a valid token file."""
     path = Path(text)
     try:
         read_tokens(path)
@@ -132,7 +131,7 @@ class Settings:
 
     @property
     def proofs(self) -> Path:
-        """The folder of what is proven (`serve.release.validation_cache`)."""
+        """The folder of the validation cache (`serve.release.validation_cache`)."""
         return self.journal / ".proven"
 # fmt: on
 
@@ -147,7 +146,7 @@ def read_settings(arguments: Sequence[str], environment: Mapping[str, str]) -> S
     variables = [variable(each) for each in fields(Settings)]
     problems = [_unknown(word.partition("=")[0], flags) for word in strange if word.startswith("-")]
     problems += [f"{word!r} is not expected" for word in strange if not word.startswith("-")]
-    ours = [name for name in environment if name.startswith(PREFIX) and name not in OF_OTHERS]
+    ours = [name for name in environment if name.startswith(PREFIX) and name not in OTHER_VARIABLES]
     problems += [_unknown(name, variables) for name in ours if name not in variables]
     values: dict[str, Any] = {}
     for each in fields(Settings):
@@ -181,7 +180,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def table() -> str:
-    """The settings as the reference lists them."""
+    """The settings as a Markdown table, for the reference."""
     rows = [
         f"| `{flag(each)}` | `{variable(each)}` | {_default(each)} | {description(each)} |" for each in fields(Settings)
     ]
@@ -199,13 +198,13 @@ def variable(each: Field[Any]) -> str:
 
 
 def description(each: Field[Any]) -> str:
-    """What a setting is, in words."""
+    """The description of a setting."""
     found: Any = type_info(_TYPES[each.name])
     return str(found.extra_json_schema["description"])
 
 
 def _value(each: Field[Any], text: str) -> Any:
-    """The value that *text* is for a setting. Raises `ValueError` with what was expected."""
+    """The value of a setting from *text*. Raises `ValueError` with what was expected."""
     found: Any = type_info(_TYPES[each.name])
     extra: dict[str, Any] = found.extra or {}
     if "read" in extra:

@@ -21,7 +21,7 @@ from serve.http.hot_path import HotPath
 from serve.http.request_body import Bodies
 from serve.http.responses import JSON, refusal, spell
 from serve.http.wsgi_bridge import Bridge
-from serve.journal.service_counts import ASKED
+from serve.journal.service_counts import SCORING_ROUTES
 from serve.scoring.validation import RequestError
 from serve.settings import Settings
 from serve.traffic.shadow import Offers
@@ -107,7 +107,7 @@ class Worker:
             finally:
                 self._bodies.free(body)
         except RequestError as error:
-            self._count(scope.path if scope.path in ASKED else "none", error.status)
+            self._count(scope.path if scope.path in SCORING_ROUTES else "none", error.status)
             said = refusal(error)
             lines = [("content-type", said.kind), *CLOSE]
             lines += self._access.headers(scope.headers.get("origin", ""))

@@ -1,4 +1,4 @@
-"""Private fields of a contract: the journal's lines without their values, and with keys as hashes."""
+"""Private fields of a contract: removed from the journal's lines, with keys replaced by hashes."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from msgspec.structs import replace
 
 
 class PrivateFields:
-    """Takes private fields out of lines; the salt of the hashes is kept in the journal's *folder*."""
+    """Removes private fields from lines. The salt of the hashes is stored in the journal's *folder*."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def without(self, lines: Sequence[Any], private: frozenset[str], key: str) -> list[Any]:
-        """*lines*, structs, without the features in *private*; a hash if the field *key* is one. Raises OSError."""
+        """*lines* (structs) without the features in *private*; if the field *key* is private, with its hash. Raises OSError."""
         spelt = self._hash if key in private else str
         return [replace(line, row=_public(line.row, private), key=spelt(line.key)) for line in lines]
 
@@ -33,14 +33,14 @@ class PrivateFields:
 
     @cached_property
     def _salt(self) -> bytes:
-        """Whichever process is first writes it, and all read the same."""
+        """The salt; the first process writes it, and all processes read the same file."""
         path = self._folder / "salt"
         if not path.exists():
             self._folder.mkdir(parents=True, exist_ok=True)
             with NamedTemporaryFile(dir=self._folder, prefix=".salt-") as draft:
                 draft.write(secrets.token_bytes(32))
                 draft.flush()
-                with suppress(FileExistsError):  # another was first
+                with suppress(FileExistsError):  # another process wrote it first
                     path.hardlink_to(draft.name)
         return path.read_bytes()
 
@@ -54,6 +54,6 @@ def _public(row: Any, private: frozenset[str]) -> Any:
 
 @lru_cache
 def _unset(row: type[msgspec.Struct], private: frozenset[str]) -> dict[str, UnsetType]:
-    """The changes to a struct that leave out *private* features."""
+    """The arguments of `replace` that remove *private* features from a struct."""
     names = zip(row.__struct_fields__, row.__struct_encode_fields__, strict=True)
     return {field: UNSET for field, name in names if name in private}

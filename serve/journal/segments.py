@@ -1,9 +1,9 @@
-"""The journal's segment files: each is written by one process, and is open or closed.
+"""Segment files of the journal: each is written by one process, and is open or closed.
 
-A writer holds a lock (flock) on its segment. A segment that can be locked is closed, whether its writer
-began another or was killed, in this container or an earlier one. A name such as
-`answers-20260301T120000000000-1f….jsonl` says what the lines are and when the file was begun; no other
-segment ever has it, so files made from the segment are named after it.
+A writer holds a lock (flock) on its open segment. A segment that can be locked is closed: its writer opened another
+one, or was killed, in this container or in an earlier one. A name such as `answers-20260301T120000000000-1f….jsonl`
+has the kind of the lines and the time at which the file was created. It is unique, so files made from a segment are
+named after it.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 
-#: For how long a writer relies on its file being where it was.
-LOOK = timedelta(seconds=1)
-#: Bytes that are read at once of a truncated file.
+#: How long a writer assumes that its file was not moved.
+PATH_CHECK = timedelta(seconds=1)
+#: Bytes read at a time from a truncated file.
 CHUNK = 2**20
 SUFFIX = ".jsonl"
-#: In the journal: the folder of the upload markers, and in it a file with the number of waiting files.
+#: The folder of upload markers in the journal, and in it a file with the number of waiting files.
 SHIPPED, STATE = ".shipped", "state.json"
 
 
 class Segment:
-    """A file that this process appends to. `lines` counts those that were acknowledged."""
+    """A file to which this process appends. `lines` is the number of acknowledged lines."""
 
     def __init__(self, folder: Path, kind: str, now: datetime, lasts: float, durable: bool) -> None:
         self.size, self.lines, self._torn = 0, 0, False
@@ -37,7 +37,7 @@ class Segment:
         self._file, self.path = _create(folder, f"{kind}-{now:%Y%m%dT%H%M%S%f}", durable)
 
     def append(self, content: bytes) -> None:
-        """Write all of *content*, or raise OSError; an incomplete line never runs into the next."""
+        """Write all of *content*, or raise OSError. After an incomplete line, the next one begins on a new line."""
         if self._torn:
             content = b"\n" + content
         while content:
@@ -47,21 +47,21 @@ class Segment:
             self._torn = bool(content)
 
     def is_current(self, now: datetime) -> bool:
-        """Whether the next line belongs here: by the time and, every `LOOK`, by where the path leads."""
-        if not self._began <= now < self._ends:  # also when the clock was set back
+        """Whether the next line belongs into this file, by time and, once every `PATH_CHECK`, by the file at its path."""
+        if not self._began <= now < self._ends:  # false, too, if the clock was set back
             return False
-        if self._looked <= now < self._looked + LOOK:
+        if self._looked <= now < self._looked + PATH_CHECK:
             return True
         self._looked = now
-        try:  # the folder may have been renamed, or another mounted over it
+        try:  # the folder may have been renamed, or another one mounted in its place
             return os.path.samestat(self.path.stat(), os.fstat(self._file))
         except (FileNotFoundError, NotADirectoryError):
             return False
-        except OSError:  # a folder without permission to look: the file can still be written
+        except OSError:  # no permission to read the folder: the file can still be written
             return True
 
     def is_whole(self) -> bool:
-        """Whether all that was written is in a file. To ask after a write: it succeeds on a deleted file."""
+        """Whether everything that was written is in the file. Check it after a write, which succeeds on a deleted file, too."""
         try:
             found = os.fstat(self._file)
         except OSError:  # another client of a network file system deleted it (ESTALE)
@@ -69,7 +69,7 @@ class Segment:
         return found.st_nlink > 0 and found.st_size >= self.size
 
     def missing(self, unacknowledged: int = 0) -> int:
-        """How many acknowledged lines are in no file; *unacknowledged* others were written after them."""
+        """The number of acknowledged lines that are lost; *unacknowledged* further lines were written after them."""
         if self.is_whole():
             return 0
         count = place = 0
@@ -83,12 +83,12 @@ class Segment:
         return max(0, self.lines + unacknowledged - count)
 
     def close(self) -> None:
-        """Release the lock, which makes the segment a closed one."""
+        """Close the file and release its lock, so that the segment counts as closed."""
         os.close(self._file)
 
 
 def backlog(folder: Path) -> dict[str, int]:
-    """The number of segments in *folder*, their bytes, and files that the last upload left over, if any."""
+    """The number of segments in *folder*, their bytes, and the files that the last upload left, if there was one."""
     sizes = []
     with suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
@@ -102,7 +102,7 @@ def backlog(folder: Path) -> dict[str, int]:
 
 
 def sync_folder(folder: Path) -> None:
-    """Write the names in *folder* to the disk."""
+    """Write the directory entries of *folder* to the disk (fsync)."""
     file = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(file)
@@ -111,16 +111,16 @@ def sync_folder(folder: Path) -> None:
 
 
 def _create(folder: Path, stem: str, durable: bool) -> tuple[int, Path]:
-    """A new file in *folder*, locked, and its path. Raises OSError."""
+    """Create and lock a file in *folder*; returns its descriptor and path. Raises OSError."""
     folder.mkdir(parents=True, exist_ok=True)
     flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
     if durable:
-        flags |= os.O_DSYNC  # a write returns when it is on the disk
+        flags |= os.O_DSYNC  # a write returns after the data is on the disk
     while True:
         path = folder / f"{stem}-{secrets.token_hex(4)}{SUFFIX}"
         file = os.open(path, flags, 0o640)
         try:
-            # Before it was locked, `ship` may have converted the empty file.
+            # `ship` may have converted the empty file before it was locked.
             if _lock_if_possible(file) and os.fstat(file).st_nlink > 0:
                 if durable:
                     sync_folder(folder)
@@ -135,14 +135,14 @@ def _lock_if_possible(file: int) -> bool:
     try:
         return lock(file)
     except OSError as error:
-        # Some network file systems have no locks. The journal is written; `ship` reports the error.
+        # Some network file systems have no locks. The journal is still written, and `ship` reports the error.
         if error.errno in (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS):
             return True
         raise
 
 
 def lock(file: int) -> bool:
-    """Lock *file* if no other process has; False if one does."""
+    """Lock *file*; False if another process has locked it."""
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

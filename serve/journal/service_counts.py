@@ -1,8 +1,8 @@
-"""A worker's counts in the journal: how many requests failed, and how long answers took.
+"""Counts of a worker in the journal: how many requests failed, and how long answers took.
 
-A line every few minutes, on a new day, for a new champion and at the end has what was counted since the
-line before. The thread that closes the journal's files writes it, so no request waits for it. `kill -9`
-loses what was counted since the last line, but no answer.
+A line is written every few minutes, on a new day, for a new champion and at the end, with the counts since the line
+before. The thread that closes the journal's files writes it, so no request waits for it. `kill -9` loses the counts
+since the last line, but no answer.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from serve.metrics.buckets import SECONDS
 from serve.metrics.scorer_metrics import Served
 
 EVERY = timedelta(minutes=5)
-#: Routes whose requests count, with those that end with /infer: a health check that is refused is no failure.
-ASKED = frozenset({"/score", "/outcome", "/invocations"})
-#: Requests by their status: below 400, below 500, others.
+#: Routes whose requests are counted, besides those that end with /infer. Health checks are not: a 503 of theirs is no failure.
+SCORING_ROUTES = frozenset({"/score", "/outcome", "/invocations"})
+#: Requests by status code: below 400, below 500, others.
 STATUSES = ("answered", "refused", "failed")
 
 
 class Service:
-    """Writes lines by *keep*, which returns whether it could; if not, the next line has the counts, too.
+    """Writes lines of counts with *keep*, which returns False if it failed; the next line then has these counts, too.
 
-    *held* returns the worker's counts, which at the start are those of the worker whose file it took over.
-    *champion* returns the live version, "" for none.
+    *held* returns the counts of the worker; at the start they are those of the worker that used its file before.
+    *champion* returns the live version, "" if there is none.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class Service:
         self._since, self._version = self._now(), champion()
 
     def write(self, *, last: bool = False) -> None:
-        """Write a line if it is due or the *last* one, and something was counted."""
+        """Write a line if one is due, or it is the *last* one, and the counts have changed."""
         with self._lock:
             now, version, counted = self._now(), self._champion(), _counted(self._held())
             if counted != self._written:
@@ -55,7 +55,7 @@ class Service:
     def _line(self, now: datetime, counted: Sequence[float]) -> dict[str, Any]:
         new = [after - before for after, before in zip(counted, self._written, strict=True)]
         return {
-            # The line belongs to the day and the champion of its start.
+            # A line belongs to the day and the champion at its start.
             "at": f"{self._since:%Y-%m-%dT%H:%M:%S.%fZ}",
             "until": f"{now:%Y-%m-%dT%H:%M:%S.%fZ}",
             "version": self._version,
@@ -69,9 +69,9 @@ class Service:
 
 
 def _counted(held: Served) -> list[float]:
-    """Requests by `STATUSES`, then answers by their bucket of seconds."""
+    """Requests by `STATUSES`, then answers by bucket of duration."""
     found = dict.fromkeys(STATUSES, 0.0)
     for (route, status), count in held.requests.items():
-        if route in ASKED or route.endswith("/infer"):
+        if route in SCORING_ROUTES or route.endswith("/infer"):
             found[STATUSES[(status >= "400") + (status >= "500")]] += count
     return [*found.values(), *held.answers]

@@ -1,11 +1,10 @@
-"""The journal: a line of JSON for each answer, for each outcome, and for what a worker counted.
+"""The journal: a line of JSON for each answer, each outcome, and the counts of each worker.
 
-The lines of a request are one write to a file opened for appending, before the answer is sent: `kill -9`
-loses no answer that was given. After a write, the file is checked: if it was deleted or truncated
-meanwhile, the lines are written again to a new file, and earlier lines that are gone are counted as lost.
-A crash of the operating system may lose the last seconds, unless every write waits for the disk
-(*durable*). `/ready`, `/metrics` and stderr report losses. Whether an answer that cannot be written is
-sent all the same is the *policy*.
+The lines of a request are appended with one write before the answer is sent, so that `kill -9` loses no answer that a
+client received. After each write the file is checked: if it was deleted or truncated, the lines are written again to
+a new file, and earlier lines that are gone are counted as lost. A crash of the operating system may lose the last
+seconds, unless every write waits for the disk (*durable*). `/ready`, `/metrics` and stderr report losses. The *policy*
+says whether an answer that could not be written is sent.
 """
 
 from __future__ import annotations
@@ -24,24 +23,24 @@ from serve.journal.private_fields import PrivateFields
 from serve.journal.segments import Segment, backlog
 from serve.log import log
 
-#: Bytes and seconds after which the next file is begun. Every day begins one, too.
+#: Bytes and seconds after which another file is begun; so it is at midnight (UTC).
 LARGEST, LASTS = 64 * 2**20, 900
-#: The kind of file with a worker's counts. They are a few short lines an hour, so a file lasts longer by this factor.
+#: The kind of file with the counts of workers: a few short lines an hour, so a file is used longer by this factor.
 COUNTS, LONGER = "service", 4
-#: The kind of file with the online corrections that were used.
+#: The kind of file with the online corrections that were applied.
 CORRECTIONS = "corrections"
 #: The policy that refuses a request whose answer cannot be written; "drop" sends the answer.
 REFUSE = "refuse"
-#: How many new files are tried for one write while others delete them.
+#: New files that are tried for one write if other processes delete them.
 TRIES = 10
 
-#: A mapping, or a struct whose fields are those of a line.
+#: A line: a mapping, or a struct.
 Line = Any
 _encode = msgspec.json.Encoder().encode_lines
 
 
 class Journal:
-    """Writes to *folder*. Several threads and processes may write to one folder."""
+    """Writes the journal in *folder*. Several threads and processes may write to one folder."""
 
     def __init__(
         self,
@@ -60,13 +59,13 @@ class Journal:
         self._private = PrivateFields(folder)
         self._lock = threading.Lock()
         self._ended = threading.Event()
-        #: Called at the start, every few seconds, and with `last=True` at the end: writes other lines.
+        #: Called at the start, every few seconds, and with `last=True` at the end, to write further lines.
         self.also: Callable[..., object] = lambda **_: None
         #: Called when lines were lost, or when the journal can be written again.
         self.changed: Callable[[], None] = lambda: None
 
     def answers(self, lines: Sequence[Line], private: Iterable[str], key: str, kind: str = "answers") -> bool:
-        """Write answers, or a shadow's to files of another *kind*; False if they are lost.
+        """Write answers, or those of a shadow to files of another *kind*; False if they are lost.
 
         *private* features are left out; if the field *key* is private, its hash is written.
         """
@@ -85,7 +84,7 @@ class Journal:
         return self._write(COUNTS, [line])
 
     def state(self) -> dict[str, Any]:
-        """What was lost since the start and why, and what waits to be uploaded."""
+        """The lines lost since the start and why, and the files that wait to be uploaded."""
         return {
             "lost": self.lost,
             "why": self.why,
@@ -95,18 +94,18 @@ class Journal:
         }
 
     def keep_rolling(self, every: float = 5.0) -> None:
-        """Start a thread that closes files in time when there are no requests, so that they are uploaded."""
+        """Start a thread that closes files in time even without requests, so that they are uploaded."""
 
         def keep() -> None:
             while not self._ended.wait(every):
                 self.roll()
                 self.also()
 
-        self.also()  # what is counted from now on is the present champion's
+        self.also()  # counts from now on belong to the present champion
         threading.Thread(target=keep, daemon=True).start()
 
     def roll(self) -> None:
-        """Close the files whose time is over, or that are deleted or truncated."""
+        """Close files that are due to be closed, deleted or truncated."""
         with self._lock:
             now = self._clock().astimezone(UTC)
             for kind, segment in [*self._files.items()]:
@@ -137,7 +136,7 @@ class Journal:
         return True
 
     def _append(self, kind: str, content: bytes, count: int) -> None:
-        """Write *content* to a file that exists afterwards. Raises OSError."""
+        """Write *content* to a file that still exists afterwards. Raises OSError."""
         failure = OSError(errno.ENOENT, "each new file is deleted at once")
         for _ in range(TRIES):
             now = self._clock()
@@ -156,7 +155,7 @@ class Journal:
         raise failure
 
     def _next(self, kind: str, now: datetime) -> Segment:
-        self._end(kind)  # first, for the rest may fail on a full disk
+        self._end(kind)  # first, since the rest may fail on a full disk
         lasts = self._lasts * (LONGER if kind == COUNTS else 1)
         segment = Segment(self.folder, kind, now.astimezone(UTC), lasts, self._durable)
         self._files[kind] = segment
@@ -183,12 +182,12 @@ class Journal:
             self.why, self.failing = why, True
             self.changed()
         if not reported:
-            effect = "answers are refused" if self.policy == REFUSE else "answers go out unkept"
+            effect = "answers are refused" if self.policy == REFUSE else "answers are sent without a record"
             log(f"the journal cannot be written, {effect}: {why}")
 
 
 def _spell(lines: Sequence[Line]) -> bytes:
-    """Lines of JSON, each with its newline."""
+    """The *lines* as JSON, each ending with a newline."""
     try:
         return _encode(lines)
     except UnicodeEncodeError:  # a lone surrogate, which JSON can express and UTF-8 cannot

@@ -1,4 +1,4 @@
-"""Buckets of histograms: their bounds, what falls into them, and their samples on `/metrics`."""
+"""Buckets of histograms: upper bounds, counts, and samples for `/metrics`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from prometheus_client import Metric
 from bundles.bundle import Bundle
 from bundles.onnx_core import float64
 
-#: Upper bounds of the buckets, in seconds: a row takes tens of microseconds, a batch milliseconds.
+#: Upper bounds of the buckets of durations, in seconds: a row takes tens of microseconds, a batch milliseconds.
 SECONDS = (
     25e-6,
     50e-6,
@@ -36,16 +36,16 @@ SECONDS = (
     2.5,
     10.0,
 )
-#: Upper bounds of the buckets of scores that are probabilities.
+#: Upper bounds of the buckets of probabilities.
 PROBABILITIES = tuple(round(n / 20, 2) for n in range(1, 21))
-#: From so many scores on, NumPy counts them sooner.
+#: From this number of scores on, counting with NumPy is faster.
 MANY = 100
-#: A sample's name, its labels and its value.
+#: Name, labels and value of a sample.
 Number = tuple[str, dict[str, str], float]
 
 
 def bounds_of(bundle: Bundle) -> tuple[float, ...]:
-    """Buckets for the scores of *bundle*: those of probabilities, or round ones for its values."""
+    """Upper bounds of the buckets for the scores of *bundle*: those of probabilities, or round numbers for a regression."""
     if bundle.contract.task != "regression":
         return PROBABILITIES
     golden = bundle.manifest["golden"]["scores"]
@@ -58,14 +58,14 @@ def bounds_of(bundle: Bundle) -> tuple[float, ...]:
 
 
 def counted(bounds: Sequence[float], scores: Sequence[float]) -> Iterable[tuple[int, int]]:
-    """Buckets, each with how many of the *scores* fall into it."""
+    """The number of *scores* in each bucket, by the index of the bucket."""
     if len(scores) < MANY:
         return Counter(map(bisect_left, repeat(bounds), scores)).items()
     return enumerate(np.bincount(np.searchsorted(bounds, float64(scores))).tolist())
 
 
 def cumulated(metric: Metric, numbers: Iterable[Number]) -> Iterator[Number]:
-    """A histogram's samples: each bucket with all below its bound, the sum, and the count."""
+    """The samples of a histogram: cumulative buckets, sum and count."""
     series: dict[tuple[tuple[str, str], ...], dict[str, float]] = {}
     for _, labels, value in numbers:
         bound = labels.get("le", "")

@@ -1,9 +1,9 @@
-"""What each process of a run counts, in a file that outlives it; and the sums over all processes.
+"""Counters of each process of a run, in memory-mapped files, and their sums over all processes.
 
-The files have the format of prometheus_client's multiprocess mode. Its value class is not used: that
-takes one folder per process from the environment at import, names a file after the process id (one
-more for each restart), and lets a file grow by holes, where a full disk ends the process with SIGBUS.
-Here a file is numbered, locked by its process, taken over by the next one, and allocated whole.
+The files have the format of prometheus_client's multiprocess mode. Its value class is not used, because it reads the
+folder from the environment at import, names a file after the process id (another file after each restart), and
+extends a file without allocating it, so that a full disk ends the process with SIGBUS. Here a file is numbered,
+locked by its process, reused by the next process, and allocated completely.
 """
 
 from __future__ import annotations
@@ -25,23 +25,23 @@ from prometheus_client.mmap_dict import MmapedDict
 
 from serve.log import log
 
-#: Names the folder of the run, here as in prometheus_client. The parent sets it, its workers read it.
+#: The environment variable with the folder of the run, as in prometheus_client. The supervisor sets it for its workers.
 VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
-#: In the journal's folder.
+#: A folder in the journal's folder.
 FOLDER = ".metrics"
-#: Bytes of a file: the scores of some 600 versions, which is a release a day for more than a year.
+#: Bytes of a file: enough for the scores of about 600 versions, more than a year of daily releases.
 SIZE = 2**21
-#: Bytes in front of the first entry.
+#: Bytes before the first entry.
 _HEADER = 8
 _UNREADABLE = (OSError, ValueError, RuntimeError, struct.error)
 
 
 class Counters:
-    """The numbers of this process in a file of *folder*; in memory without one, or if that fails.
+    """The counters of this process, in a file in *folder*, or in memory without a folder or if the file cannot be made.
 
-    `values[place]` is a number; whoever changes it holds `lock`. Numbers called as one of *gauges*
-    describe a process, and are left out when it has ended. All others go on where the process that had
-    the file before stopped. `why` is the reason for counting in memory.
+    `values[place]` is a counter; hold `lock` to change it. *gauges* are names of numbers that describe a process:
+    they are left out of sums after it has ended. All others continue from the process that used the file before.
+    `why` is the reason for counting in memory.
     """
 
     def __init__(self, folder: Path | None, gauges: Collection[str] = ()) -> None:
@@ -56,32 +56,32 @@ class Counters:
         for key, _, _, at in MmapedDict.read_all_values_from_file(str(path)):
             self._places[key] = at // 8
             self._used += _size(key)
-        # MmapedDict packs both numbers of an entry at each change, for 0.6 µs; this takes 0.05.
+        # MmapedDict packs both numbers of an entry at each change, which takes 0.6 µs; this takes 0.05 µs.
         mapped = mmap.mmap(file, SIZE)
         self.values: memoryview[float] = memoryview(mapped).cast("d")
-        #: Lets the file go, as the end of the process does; the counters in it stay.
+        #: Releases the file, as the end of the process does; its counters are kept.
         self.close = weakref.finalize(self, _close, self.values, mapped, self._file, file)
         self.close.atexit = False
 
     def places(self, keys: Collection[str]) -> list[int] | None:
-        """Where the numbers called *keys* are; None if there is not room in the file for all of them."""
+        """The places of the counters *keys* in `values`; None if the file has no room for all of them."""
         with self.lock:
             new = [key for key in keys if key not in self._places]
             if self._used + sum(map(_size, new)) > SIZE:
                 return None
             for key in new:
-                # This makes the entry, whose number is 16 bytes before its end.
+                # This creates the entry; its number is 16 bytes before its end.
                 self._file.read_value(key)
                 self._used += _size(key)
                 self._places[key] = self._used // 8 - 2
             return [self._places[key] for key in keys]
 
     def own_keys(self) -> list[str]:
-        """What this process has numbers for."""
+        """The keys of the counters of this process."""
         return [*self._places]
 
     def sums(self) -> dict[str, float]:
-        """Every number over all processes: counters of those that ended, too."""
+        """The sum of each counter over all processes, ended ones included."""
         with self.lock:
             found = {key: self.values[place] for key, place in self._places.items()}
         for path in self._others():
@@ -94,7 +94,7 @@ class Counters:
         return found
 
     def total(self, key: str) -> float:
-        """The sum of one number: quick for those that each process makes first."""
+        """The sum of one counter over all processes. It is fast for counters that each process creates first."""
         found = self.values[self._places[key]]
         for path in self._others():
             with suppress(*_UNREADABLE):
@@ -110,7 +110,7 @@ class Counters:
 
 
 def _take(folder: Path) -> tuple[int, Path]:
-    """The first file of *folder* that no process has, locked and all of it allocated."""
+    """Lock and allocate the first file in *folder* that no process uses."""
     for number in count():
         path = folder / f"{number}.db"
         file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
@@ -120,12 +120,12 @@ def _take(folder: Path) -> tuple[int, Path]:
         except BlockingIOError:
             os.close(file)
         except OSError:
-            path.unlink()  # a part of it would take the room that the journal has left
+            path.unlink()  # a partly allocated file would take disk space from the journal
             os.close(file)
             raise
         else:
             return file, path
-    raise AssertionError  # there is always another number
+    raise AssertionError  # unreachable: `count` does not end
 
 
 def _in_memory() -> tuple[int, Path]:
@@ -142,7 +142,7 @@ def _close(values: memoryview[float], mapped: mmap.mmap, entries: MmapedDict, fi
 
 
 def _size(key: str) -> int:
-    """Bytes that MmapedDict takes for *key*, with its padding to a multiple of 8."""
+    """Bytes of the entry of *key* in MmapedDict, padded to a multiple of 8."""
     return (len(key) + 4) // 8 * 8 + 24
 
 
@@ -157,9 +157,9 @@ def is_held(path: Path) -> bool:
 
 
 def begin_run(journal: Path, environment: MutableMapping[str, str] = os.environ) -> None:
-    """Make the folder of a run in *journal*, and name it in *environment*; remove those of ended runs.
+    """Create the folder of a run in *journal*, set `VARIABLE` in *environment*, and remove the folders of ended runs.
 
-    The calling process, with its children, holds a lock on it. If it cannot be made, that is said.
+    The calling process and its children hold a lock on the folder. If it cannot be created, the reason is logged.
     """
     place = journal / FOLDER
     environment.pop(VARIABLE, None)
@@ -171,20 +171,20 @@ def begin_run(journal: Path, environment: MutableMapping[str, str] = os.environ)
             folder = place / f"{os.getpid()}-{secrets.token_hex(4)}"
             folder.mkdir()
             held = os.open(folder / "run", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
-            fcntl.flock(held, fcntl.LOCK_EX)  # until the last process that inherits it ends
+            fcntl.flock(held, fcntl.LOCK_EX)  # released when the last process that inherited it ends
     except OSError as error:
-        say_why(error.strerror or str(error))
+        log_reason(error.strerror or str(error))
     else:
         environment[VARIABLE] = str(folder)
 
 
-def say_why(why: str) -> None:
-    """Say why workers count in memory."""
+def log_reason(why: str) -> None:
+    """Log why workers count in memory."""
     log(f"metrics: {why}; each worker counts for itself")
 
 
 def run_folder() -> Path | None:
-    """The folder of the run that this process belongs to; None without one."""
+    """The folder of the run of this process; None if there is none."""
     found = os.environ.get(VARIABLE)
     return Path(found) if found else None
 

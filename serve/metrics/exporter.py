@@ -1,4 +1,4 @@
-"""`GET /metrics`: what all workers counted, and what is looked up when Prometheus asks."""
+"""`GET /metrics`: the counters of all workers, and the state at the moment of the scrape."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ routes = Blueprint("metrics", __name__)
 
 
 class State(Collector):
-    """What *scorer* serves at the moment of the scrape, and what waits in its journal's folder."""
+    """The state of *scorer* at the moment of the scrape: what it serves, and the files in its journal's folder."""
 
     def __init__(self, scorer: Scorer) -> None:
         self._scorer = scorer
 
     def collect(self) -> Iterator[Metric]:
-        """The metrics that have a value now."""
+        """The metrics that have a value at present."""
         found = {each: each.metric() for each in LOOKED_UP}
         for definition, labels, value in self._values():
             samples = found[definition]
@@ -39,7 +39,7 @@ class State(Collector):
         yield from (metric for metric in found.values() if metric.samples)
 
     def _values(self) -> Iterator[tuple[Definition, tuple[str, ...], float]]:
-        """Each metric with the values of its labels and its own."""
+        """Each metric with the values of its labels and its value."""
         for variant in live_variants(self._scorer):
             contract, version = variant.bundle.contract, variant.bundle.version
             labels = (version, variant.name, contract.name, contract.task, variant.bundle.digest)
@@ -64,7 +64,7 @@ class State(Collector):
 
 @routes.get("/metrics")
 def metrics() -> Response:
-    """What all workers counted, and what is live, in Prometheus' text format."""
+    """The counters of all workers and the present state, in Prometheus' text format."""
     registry = CollectorRegistry()
     registry.register(current_app.extensions[EXTENSION])
     registry.register(State(current_app.extensions["tidegate"]))
@@ -94,7 +94,7 @@ def _begin() -> None:
 
 @routes.after_app_request
 def _end(response: Response) -> Response:
-    # The rule that matched, never the path: what clients make up must not become a series.
+    # The URL rule that matched and not the path: a client could create any number of series.
     current_app.extensions[EXTENSION].request(str(request.url_rule or "none"), response.status_code)
     return response
 

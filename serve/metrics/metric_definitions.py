@@ -14,7 +14,7 @@ PREFIX = "tidegate_"
 
 
 class Definition(NamedTuple):
-    """A metric: its name without the prefix and a counter's `_total`, its kind, meaning and labels."""
+    """A metric: its name without the prefix and without `_total`, its kind, description and labels."""
 
     name: str
     kind: str
@@ -27,22 +27,22 @@ class Definition(NamedTuple):
         return PREFIX + self.name + ("_total" if self.kind == "counter" else "")
 
     def metric(self) -> Metric:
-        """The metric, without samples, as prometheus_client has it."""
+        """The metric of prometheus_client, without samples."""
         return Metric(PREFIX + self.name, self.says, self.kind)
 
     def key(self, *values: str) -> str:
-        """The key of the number with these *values* of its labels."""
+        """The key of the counter with these *values* of its labels."""
         return self._key(self.exported, self.labels, values)
 
     def buckets(self, bounds: Iterable[float], *values: str) -> list[str]:
-        """The keys of a histogram: of a bucket up to each of *bounds*, of one above, and of the sum."""
+        """The keys of a histogram: a bucket up to each of *bounds*, one above, and the sum."""
         name, labels = PREFIX + self.name, (*self.labels, "le")
         ends = [floatToGoString(bound) for bound in (*bounds, math.inf)]
         buckets = [self._key(name + "_bucket", labels, (*values, end)) for end in ends]
         return [*buckets, self._key(name + "_sum", self.labels, values)]
 
     def _key(self, sample: str, labels: Sequence[str], values: Sequence[str]) -> str:
-        # What UTF-8 cannot spell, which a name in JSON may hold, becomes a question mark.
+        # A lone surrogate, which a name in JSON may contain and UTF-8 cannot encode, becomes a question mark.
         spelt = [value.encode("utf-8", "replace").decode() for value in values]
         return mmap_key(PREFIX + self.name, sample, [*labels], spelt, "")
 
@@ -91,9 +91,9 @@ BYTES = Definition("journal_bytes", "gauge", "Bytes in them.")
 UNSHIPPED = Definition("journal_unshipped", "gauge",
     "Files that could not be uploaded at the last attempt.")
 
-#: What processes count.
+#: Metrics that processes count.
 COUNTED = (REQUESTS, ANSWERS, IN_PROGRESS, SCORES, MISSING, UNSEEN, OUTCOMES, SHADOWED, DISAGREED,
     DIFFERENCE, WORKERS, LOST, FAILING, UNCOUNTED)
-#: What is looked up when Prometheus asks.
+#: Metrics of the state at the moment of a scrape.
 LOOKED_UP = (INFO, SHARE, AGE, CORRECTED, CORRECTION_AGE,
     READY, REFUSED, AGREES, AGREEMENT_AGE, SEGMENTS, BYTES, UNSHIPPED)

@@ -1,7 +1,7 @@
-"""What the scorer counts, as Prometheus metrics over all workers of a run.
+"""The scorer's counters, as Prometheus metrics over all workers of a run.
 
-Each worker counts into a separate file (`serve.metrics.counters`), so a kill loses nothing that was counted;
-whichever worker is asked adds the files up. `serve.metrics.exporter` answers `GET /metrics` with them.
+Each worker counts in a separate file (`serve.metrics.counters`), so that no count is lost when a worker is killed. The
+worker that answers `GET /metrics` (`serve.metrics.exporter`) adds the files.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from prometheus_client.registry import Collector
 from serve.journal.writer import Journal
 from serve.metrics import metric_definitions as defined
 from serve.metrics.buckets import PROBABILITIES, SECONDS, Number, counted, cumulated
-from serve.metrics.counters import Counters, say_why
+from serve.metrics.counters import Counters, log_reason
 from serve.metrics.metric_definitions import COUNTED, PREFIX, Definition
 
 
 class Served(NamedTuple):
-    """What one worker counted: requests by (route, status), and answers by their bucket of seconds."""
+    """The counts of one worker: requests by (route, status), and answers by bucket of duration."""
 
     requests: Mapping[tuple[str, str], float]
     answers: Sequence[float]
 
 
 class Losses(NamedTuple):
-    """Lines that were lost, processes whose journal fails now, and the workers that these are sums over."""
+    """Lost lines of the journal, processes whose journal fails now, and the number of workers in these sums."""
 
     lines: int
     failing: int
@@ -39,7 +39,7 @@ class Losses(NamedTuple):
 
 
 class _Histogram(NamedTuple):
-    """Where a histogram's numbers are: one up to each of the *bounds*, one above, the sum (0: nowhere)."""
+    """The places of a histogram's counters: one for each upper bound, one above, and the sum (0: not counted)."""
 
     bounds: tuple[float, ...]
     buckets: Sequence[int]
@@ -47,10 +47,10 @@ class _Histogram(NamedTuple):
 
 
 class Metrics(Collector):
-    """Counts in *folder*, which the workers of a run share; None counts in memory.
+    """Counters in *folder*, which the workers of a run share; in memory if it is None.
 
-    `bounds` gives the buckets of a version's scores, and must give every worker the same. A process
-    that does not answer requests is not a *worker*.
+    `bounds` returns the upper bounds of the buckets for the scores of a version; they must be the same in every
+    worker. *worker* is False for a process that does not answer requests.
     """
 
     def __init__(
@@ -63,13 +63,13 @@ class Metrics(Collector):
         self.bounds = bounds
         gauges = {each.key() for each in COUNTED if each.kind == "gauge"}
         self._counters = Counters(folder, gauges)
-        #: Lets the file go, as the end of the process does.
+        #: Releases the file, as the end of the process does.
         self.close = self._counters.close
         if self._counters.why:
-            say_why(self._counters.why)
+            log_reason(self._counters.why)
         self._lock, self._values = self._counters.lock, self._counters.values
         self._places: dict[tuple[str, tuple[str, ...]], int] = {}
-        # First, so that what `/ready` asks for is in front of all others in the file.
+        # First in the file, since `/ready` reads these counters often.
         self._lost, self._failing = self._place(defined.LOST), self._place(defined.FAILING)
         self._uncounted, workers = self._place(defined.UNCOUNTED), self._place(defined.WORKERS)
         self._outcomes = self._place(defined.OUTCOMES)
@@ -77,7 +77,7 @@ class Metrics(Collector):
         self._values[self._failing] = self._values[self._in_progress] = 0.0
         self._values[workers] = worker
         self._scored = self._place(defined.REQUESTS, "/score", "200")
-        for key in self._counters.own_keys():  # of a file that was taken over
+        for key in self._counters.own_keys():  # of a file that another process used before
             name, _, labels = _read(key)
             if name == PREFIX + defined.REQUESTS.name:
                 self._place(defined.REQUESTS, labels["route"], labels["status"])
@@ -94,7 +94,7 @@ class Metrics(Collector):
         seconds: float,
         requests: int = 1,
     ) -> None:
-        """Rows of so many *requests* were answered, all by one variant, within *seconds*."""
+        """Count the *scores* of a number of *requests* that one variant answered in *seconds*."""
         arm_scores = self._scores.get((version, arm)) or self._new_arm(version, arm)
         counts = self._counts(missing, unseen) if missing or unseen else ()
         values, taken = self._values, self._seconds
@@ -113,21 +113,21 @@ class Metrics(Collector):
                 values[place] += count
 
     def in_progress(self, change: int, scored: int = 0) -> None:
-        """Requests began, or ended, so many of them with 200 on the hot path."""
+        """Count requests that began (*change* > 0) or ended (< 0), *scored* of them with status 200 on the hot path."""
         with self._lock:
             self._values[self._in_progress] += change
             self._values[self._scored] += scored
 
     def request(self, route: str, status: int) -> None:
-        """A request for *route*, one of our rules and never a client's text, was answered."""
+        """Count an answered request; *route* is a URL rule of the application, never text of a client."""
         self._add(self._place(defined.REQUESTS, route, str(status)), 1)
 
     def outcomes(self, count: int) -> None:
-        """So many outcomes were accepted."""
+        """Count accepted outcomes."""
         self._add(self._outcomes, count)
 
     def shadowed(self, version: str, found: Mapping[str, float]) -> None:
-        """What became of rows for a shadow, and how its scores differ from those answered."""
+        """Count the rows of a shadow by what happened to them, and how its scores differ from the answers."""
         differences = {"disagreed": defined.DISAGREED, "difference": defined.DIFFERENCE}
         for name, count in found.items():
             if name in differences:
@@ -136,7 +136,7 @@ class Metrics(Collector):
                 self._add(self._place(defined.SHADOWED, version, name), count)
 
     def watch(self, journal: Journal) -> None:
-        """Count from now on the lines that *journal* loses."""
+        """Count the lines that *journal* loses from now on."""
         before = self._values[self._lost]
 
         def changed() -> None:
@@ -147,12 +147,12 @@ class Metrics(Collector):
         journal.changed = changed
 
     def losses(self) -> Losses:
-        """What the journals of all workers lost in this run."""
+        """The losses of the journals of all workers in this run."""
         total = self._counters.total
         return Losses(*(int(total(each.key())) for each in (defined.LOST, defined.FAILING, defined.WORKERS)))
 
     def served(self) -> Served:
-        """What this worker's file holds of requests and of the seconds that answers took."""
+        """The counts of this worker: requests, and durations of answers."""
         with self._lock:
             requests = {
                 (values[0], values[1]): self._values[place]
@@ -162,7 +162,7 @@ class Metrics(Collector):
             return Served(requests, [self._values[place] for place in self._seconds.buckets])
 
     def collect(self) -> Iterator[Metric]:
-        """The sums over all workers, as prometheus_client collects them; no metric without a sample."""
+        """The sums over all workers, for prometheus_client; metrics without a sample are left out."""
         found: dict[str, list[Number]] = {}
         for key, value in sorted(self._counters.sums().items()):
             name, sample, labels = _read(key)
@@ -180,7 +180,7 @@ class Metrics(Collector):
             self._values[place] += count
 
     def _place(self, definition: Definition, *values: str) -> int:
-        """Where a number is; that of what is not counted by name, once the file is full."""
+        """The place of a counter; once the file is full, that of the counter for everything else."""
         found = self._places.get((definition.name, values))
         if found is None:
             places = self._counters.places([definition.key(*values)])
@@ -211,6 +211,6 @@ class Metrics(Collector):
 
 @lru_cache(2**15)
 def _read(key: str) -> tuple[str, str, dict[str, str]]:
-    """The metric, the sample and the labels that a number is called by."""
+    """The metric, the sample and the labels in the key of a counter."""
     metric, sample, labels, _ = json.loads(key)
     return metric, sample, labels

@@ -111,7 +111,7 @@ def test_a_disk_that_is_full_at_the_start(root, store, tmp_path, bundles, row, d
 
     assert process.returncode == 0
     assert "metrics: No space left on device; each worker counts for itself" in said
-    assert "the journal cannot be written, answers go out unkept" in said
+    assert "the journal cannot be written, answers are sent without a record" in said
 
 
 def test_old_files_of_a_full_disk_are_deleted(disk):

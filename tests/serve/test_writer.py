@@ -357,7 +357,7 @@ def test_a_loss_and_its_end_are_said_once_each(journal, clock, capsys):
 
     printed = capsys.readouterr().err.splitlines()
     assert len(printed) == 2
-    assert "the journal cannot be written, answers go out unkept" in printed[0]
+    assert "the journal cannot be written, answers are sent without a record" in printed[0]
     assert printed[1] == "the journal is written again; lines lost so far: 3"
     assert writing.state()["failing"] is False
 
