@@ -11,11 +11,21 @@ from checks.candidate import as_named, load_candidate
 from checks.comparison.anchor import unmoved
 from checks.decision.staleness import Staleness
 from checks.evidence import load_bundle
+from checks.late_outcomes.second_look import MOST, LateVerdict, due, late_outcomes
 from checks.rules.serving.proposed_slots import fit
 from checks.verdict import Finding, Named
 from contracts.live_config import LIVE, Live, Slot, champions_of, digests_of, parse_live, withdrawn_by
 from forge.interface import Forge, ForgeError
 from forge.releases.slot_checks import changed_slots, compared_with, unfetched, unfit
+
+
+@dataclass(frozen=True)
+class PastVerdict:
+    """A *verdict* of an earlier night that is to be looked at again, with its *inputs*, or *why* they are not at hand."""
+
+    verdict: LateVerdict
+    inputs: GateInputs | None = None
+    why: str = ""
 
 
 @dataclass(frozen=True)
@@ -26,7 +36,8 @@ class GateInputs:
     missing. *quarantine* holds the digests of rolled back bundles and model files, *files* and *head* the changed
     files and the commit of the proposal, *slots* the findings on the slots of live.toml that it changes, *notes*
     the notes of all releases. *content* is the finding on the candidate's ONNX files: unless it is a PASS, the
-    candidate is not loaded. *staleness* is the stored curve of a backtest, None without one.
+    candidate is not loaded. *staleness* is the stored curve of a backtest, None without one. *past* are the verdicts of
+    earlier nights that are looked at again.
     """
 
     candidate: Bundle
@@ -41,6 +52,7 @@ class GateInputs:
     notes: tuple[str, ...] = ()
     content: Finding | None = None
     staleness: Staleness | None = None
+    past: tuple[PastVerdict, ...] = ()
 
 
 def from_folders(candidate: Path, champion: Path | None, anchor: Path | None) -> GateInputs:
@@ -91,7 +103,26 @@ def from_forge(
         _slot_findings(forge, live, parse_live(proposed)) if proposed else (),
         tuple(release.notes for release in forge.releases()),
         content,
+        past=_past(forge, bundle, work) if content.outcome == "PASS" else (),
     )
+
+
+def _past(forge: Forge, candidate: Bundle, work: Path) -> tuple[PastVerdict, ...]:
+    """The verdicts whose missing outcomes the *candidate*'s rows have, up to `MOST` that can be read."""
+    releases = forge.releases()
+    found = list[PastVerdict]()
+    for verdict in due([each.notes for each in releases], candidate.contract, late_outcomes(candidate)):
+        if len(found) >= 2 * MOST or sum(each.inputs is not None for each in found) >= MOST:
+            break
+        try:
+            ours, theirs = (load_bundle(_fetched(forge, each, work)) for each in (verdict.candidate, verdict.champion))
+        except (BundleError, ForgeError) as error:
+            found.append(PastVerdict(verdict, None, str(error)))
+            continue
+        made = {each.version: each.at for each in releases}.get(verdict.candidate, "")
+        notes = tuple(each.notes for each in releases if each.at < made)
+        found.append(PastVerdict(verdict, GateInputs(ours, theirs, notes=notes)))
+    return tuple(found)
 
 
 def named(bundle: Bundle) -> Named:
@@ -135,9 +166,13 @@ def _fetch(forge: Forge, slot: Slot, work: Path) -> Bundle:
 
 
 def _download(forge: Forge, slot: Slot, work: Path) -> Path:
-    folder = work / slot.version
+    return _fetched(forge, slot.version, work)
+
+
+def _fetched(forge: Forge, version: str, work: Path) -> Path:
+    folder = work / version
     if not folder.exists():
-        forge.download(slot.version, folder)
+        forge.download(version, folder)
     return folder
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pandas as pd
 
@@ -23,9 +23,12 @@ from checks.decision.outlook import Outlook, ages
 from checks.evidence import Evidence, rows_of
 from checks.gate_inputs import GateInputs
 from checks.insights.distribution_shift import shifts
+from checks.insights.gate_steps import Steps
 from checks.insights.permutation_importance import importances
 from checks.insights.prediction_churn import churn_by_slice, churn_share
 from checks.insights.review import Review
+from checks.late_outcomes.looked_again import LookedAgain, looked_again
+from checks.late_outcomes.second_look import LateVerdict, Rule, late_verdict
 from checks.late_outcomes.unknown_outcomes import Dependence, dependence
 from checks.rules.holdout_reuse import Use, count_earlier, recorded_uses
 from checks.rules.rows.source_changes import upstream
@@ -45,7 +48,7 @@ class Comparison:
     """Candidate against champion, anchor and baseline: empty with too few fresh rows.
 
     *slices* has the contract's slices for the report, *churn* the share of decisions that change, *late* how much depends
-    on outcomes that are not known yet.
+    on outcomes that are not known yet, and *verdict* its record for a second look.
     """
 
     table: list[Compared] = field(default_factory=list)
@@ -53,6 +56,7 @@ class Comparison:
     slices: list[Slice] = field(default_factory=list)
     churn: float | None = None
     late: Dependence | None = None
+    verdict: LateVerdict | None = None
 
 
 @dataclass(frozen=True)
@@ -63,7 +67,7 @@ class Measurements:
     findings of those steps, *step_rules* the names that the last two must give. *use* is this use of the holdout
     and *earlier_uses* how many other candidates were compared on each of its days. *evaluations* are the own evaluations
     of champion and anchor, or the reason why one is missing; *gains* over anchor and champion are recorded for later
-    verdicts. *failed* has a finding on each step that ended with an error.
+    verdicts. *again* are second looks. *failed* has a finding on each step that ended with an error.
     """
 
     inputs: GateInputs
@@ -80,6 +84,7 @@ class Measurements:
     earlier_uses: Mapping[str, int] = field(default_factory=dict)
     evaluations: Mapping[str, Evaluation | str] = field(default_factory=dict)
     gains: tuple[EarlierGain, ...] = ()
+    again: LookedAgain = field(default_factory=LookedAgain)
     failed: tuple[Finding, ...] = ()
 
     @property
@@ -91,27 +96,6 @@ class Measurements:
     def fresh_rows(self) -> int:
         """How many rows of the holdout no compared model was trained on."""
         return int(self.evidence.fresh.sum())
-
-
-T = TypeVar("T")
-
-
-class Steps:
-    """Runs the steps of `measure`: one that ends with an error of any kind could not be checked, which is not a pass."""
-
-    def __init__(self) -> None:
-        self.failed: list[Finding] = []
-
-    def run(self, name: str, step: Callable[[], T], without: Any) -> T:
-        """What *step* returns, or *without* and a finding `measured.<name>` after an error."""
-        try:
-            return step()
-        except Exception as error:  # data of any shape: the report must still say what was found
-            why = "What the rules read was not measured, so nothing is known of it."
-            said = f"{type(error).__name__}: {error}"
-            self.failed.append(Finding(f"measured.{name}", "NOT_RUN", said, "the step must end without an error", why))
-            instead: T = without
-            return instead
 
 
 def measure(
@@ -170,6 +154,7 @@ def measure(
         dict(zip(days, count_earlier(use, days, recorded_uses(inputs.notes)), strict=True)),
         evaluations,
         tuple(gains),
+        looked_again(inputs.past, candidate, lambda past, then: _rule(past, then, gate)),
         tuple(steps.failed),
     )
 
@@ -188,10 +173,8 @@ def _compared(
     inputs: GateInputs, evidence: Evidence, gate: Gate, use: Use, evaluation: Evaluation | str | None
 ) -> tuple[Comparison, list[EarlierGain]]:
     """The comparison, and the gains to be recorded."""
-    earlier = recorded_gains(inputs.notes)
-    effects = gain_effects(evidence, gate.compare, earlier)
-    series = _series(inputs, use, gate, earlier, effects)
-    found = _compare(evidence, gate, evaluation, effects, outlook_of(inputs, series), series)
+    rule, series = _comparing(inputs, evidence, gate, use)
+    found = _compare(inputs, evidence, gate, evaluation, rule)
     gains = gains_over_anchor(evidence, _digests(inputs), gate.compare)
     if series:
         gains += series.recorded(inputs.candidate.digest, [row.tonight for row in found.table])
@@ -283,17 +266,35 @@ def _series(
     return Series(name, use.contract, champion.digest, use.first, use.last, earlier, effects)
 
 
+def _comparing(inputs: GateInputs, evidence: Evidence, gate: Gate, use: Use) -> tuple[Rule, Series | None]:
+    """The comparison as a function of the evidence, with what is known of the stream before; and the series."""
+    earlier = recorded_gains(inputs.notes)
+    effects = gain_effects(evidence, gate.compare, earlier)
+    series = _series(inputs, use, gate, earlier, effects)
+    outlook = outlook_of(inputs, series)
+    return lambda filled: compare(filled, gate.compare, effects, outlook, series), series
+
+
+def _rule(past: GateInputs, then: Evidence, gate: Gate) -> Rule:
+    """The comparison of an earlier night, with what was known then, and calibration."""
+    rule, _ = _comparing(past, then, gate, this_use(then, past.candidate))
+
+    def judged(evidence: Evidence) -> tuple[list[Compared], list[Finding]]:
+        table, findings = rule(evidence)
+        return table, [*findings, *calibration(evidence, gate.compare, gate.calibration)]
+
+    return judged
+
+
 def _compare(
-    evidence: Evidence,
-    gate: Gate,
-    evaluation: Evaluation | str | None,
-    effects: Mapping[str, PeriodEffect],
-    outlook: Outlook,
-    series: Series | None,
+    inputs: GateInputs, evidence: Evidence, gate: Gate, evaluation: Evaluation | str | None, rule: Rule
 ) -> Comparison:
-    table, findings = compare(evidence, gate.compare, effects, outlook, series)
+    table, findings = rule(evidence)
     if isinstance(evaluation, Evaluation):
         table = [replace(row, evaluated=evaluation.value(row.metric)) for row in table]
-    findings += calibration(evidence, gate.compare, gate.calibration) + slices(evidence, gate)
-    late = dependence(evidence, lambda filled: compare(filled, gate.compare, effects, outlook, series)[0][0])
-    return Comparison(table, findings, by_slice(evidence, table[0].metric), churn_share(evidence), late)
+    findings += calibration(evidence, gate.compare, gate.calibration)
+    late, verdict = dependence(evidence, lambda filled: rule(filled)[0][0]), None
+    if late and inputs.champion:
+        verdict = late_verdict(inputs.candidate, inputs.champion, evidence, late, findings)
+    findings += slices(evidence, gate)
+    return Comparison(table, findings, by_slice(evidence, table[0].metric), churn_share(evidence), late, verdict)

@@ -17,8 +17,9 @@ UNSIGNED = ("version", "digest", "build")
 LARGEST_MANIFEST = 64 * 2**20
 #: The file of the evaluation model in bundles of format 2, whose `model.onnx` is the release model.
 EVALUATION = "evidence/evaluation.onnx"
-#: Parts of the evidence where outcomes come late: rows of the holdout's time without an outcome, and all later rows.
-UNKNOWN, LATER = "unknown", "later"
+#: Parts of the evidence where outcomes come late: rows of the holdout's time without an outcome, all later rows, and the
+#: outcomes that came so late that an earlier holdout may have lacked them.
+UNKNOWN, LATER, LATE = "unknown", "later", "late"
 
 
 def sha256(content: bytes) -> str:

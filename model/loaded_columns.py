@@ -5,10 +5,11 @@ Types of database drivers, NumPy and pandas are converted if no information is l
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from numbers import Real
 from typing import Any
@@ -25,6 +26,9 @@ SETTLED = {"number": "fiu", "boolean": "b"}
 NUMERIC = frozenset({"integer", "floating", "mixed-integer-float", "decimal", "complex", "boolean"})
 ONE = "write one plain value for each row in load(), or leave the field out of the contract"
 KNOWN_LATER = 'name the column with the time at which it becomes known: Target(..., known_at="...")'
+#: A date, and a time with a zone, as text.
+DATED = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}")
+ZONED = re.compile(r":\d\d.*(Z|UTC|GMT|[+-]\d\d:?\d\d)\s*$", re.IGNORECASE)
 UTF8 = 'write {}.str.encode("utf-8", "replace").str.decode("utf-8"): it has characters that no file can hold'
 
 
@@ -68,6 +72,14 @@ def read_times(column: pd.Series[Any]) -> tuple[pd.Series[Any] | None, str]:
             f"{name}: expected times, got {show(plain(given)[0])};"
             f' write pd.to_datetime(rows["{name}"], unit="s", utc=True), with your unit'
         )
+    zoned = [] if isinstance(given.dtype, pd.DatetimeTZDtype) else [_has_zone(value) for value in given.tolist()]
+    if True in zoned and False in zoned:
+        without, with_zone = (plain(given)[zoned.index(each)] for each in (False, True))
+        return None, (
+            f"{name}: {zoned.count(False):,} of {len(zoned):,} times have no time zone, such as {without}, and the others have"
+            f' one, such as {with_zone}; write rows["{name}"].map(pd.Timestamp).map(lambda at: at if at.tzinfo else'
+            ' at.tz_localize("Europe/Vienna")), with your zone'
+        )
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about guessed formats: unread values are reported
@@ -77,6 +89,13 @@ def read_times(column: pd.Series[Any]) -> tuple[pd.Series[Any] | None, str]:
         period = isinstance(column.dtype, pd.PeriodDtype)
         cure = f'rows["{name}"].dt.to_timestamp()' if period else f'pd.to_datetime(rows["{name}"], utc=True)'
         return None, f"{name}: expected times, got {column.dtype}: {error}; write {cure}"
+
+
+def _has_zone(value: Any) -> bool | None:
+    """Whether a time has a zone; None for what is no time."""
+    if isinstance(value, str):
+        return ZONED.search(value) is not None if DATED.search(value) else None
+    return value.tzinfo is not None if isinstance(value, datetime) else None
 
 
 @contextmanager

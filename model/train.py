@@ -60,7 +60,7 @@ class Fitted:
     each field in the recipe. *replay* compares a load with an earlier end (`model.point_in_time`), *sent* the rows
     with the journal (`model.serving_skew`). *late* are JSON values on outcomes that come late; then *split* ends where
     outcomes are known, *unknown* are the rows of its holdout's time without an outcome, and *newest* are the rows up to
-    the window's end. *to_onnx* is the recipe's own conversion.
+    the window's end; *arrived* are outcomes that earlier holdouts may have lacked. *to_onnx* is the recipe's own conversion.
     """
 
     estimator: Any
@@ -76,6 +76,7 @@ class Fitted:
     late: Mapping[str, Any] = field(default_factory=dict)
     newest: Split | None = None
     unknown: pd.DataFrame | None = None
+    arrived: pd.DataFrame | None = None
     release: Fitted | None = None
     to_onnx: Callable[[Any], Any] | None = None
 
@@ -217,6 +218,7 @@ def train(recipe: Recipe, today: date, *, second_fit: bool = True, refit: bool =
         late=late,
         newest=chosen.newest,
         unknown=chosen.unknown,
+        arrived=chosen.arrived,
         release=release,
     )
 

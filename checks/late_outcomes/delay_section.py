@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from checks.late_outcomes.looked_again import LookedAgain
 from checks.late_outcomes.unknown_outcomes import Dependence
 from reporting.markdown import Section, table_row, text
 from reporting.mermaid import xychart
@@ -12,8 +13,10 @@ from reporting.mermaid import xychart
 TITLE = "Outcomes that come late"
 
 
-def delay_section(candidate: Mapping[str, Any], depends: Dependence | None) -> Section:
-    """The section of a *candidate* (a manifest); empty where outcomes are known at once."""
+def delay_section(
+    candidate: Mapping[str, Any], depends: Dependence | None, again: LookedAgain | None = None
+) -> Section:
+    """The section of a *candidate* (a manifest), with second looks at earlier verdicts; empty without late outcomes."""
     late = candidate.get("label_delay") or {}
     delays = (late.get("release") or late.get("evaluation") or {}).get("delay") or []
     lines = []
@@ -24,6 +27,8 @@ def delay_section(candidate: Mapping[str, Any], depends: Dependence | None) -> S
         )
     if depends:
         lines += ["", f"{depends}."]
+    if again:
+        lines += [line for each in (*again.looks, *again.failed) for line in ("", text(str(each), 500))]
     if delays:
         lines += ["", *_table(delays)]
     if chart := _chart(delays):

@@ -14,6 +14,7 @@ from checks.comparison.earlier_gains import gains_line
 from checks.decision.gain_text import gain
 from checks.gate_inputs import GateInputs
 from checks.late_outcomes.delay_section import delay_section
+from checks.late_outcomes.second_look import late_lines
 from checks.measurements import Measurements, Slice, aged_gains
 from checks.reports.decisive_lines import decisive
 from checks.reports.evidence_charts import charts as mermaid_charts
@@ -69,15 +70,15 @@ def markdown(verdict: Verdict, measured: Measurements, max_churn: float, accept:
         budget=max_churn,
         accept=accept,
         most_churn=most_churn(measured.review.churn),
-        more=[delay_section(candidate, comparison.late), *sections(measured.review, candidate, champion)],
+        more=[delay_section(candidate, comparison.late, measured.again), *sections(measured.review, candidate, champion)],
     )
 
 
 def hidden_lines(measured: Measurements, hold: Hold) -> str:
     """What later verdicts read in the release notes; *hold* has the rules that hold the candidate, if any do."""
-    lines = []
+    lines = late_lines(measured.comparison.verdict, measured.again.looks)
     if measured.comparison.table:
-        lines = ["", use_line(measured.use), gains_line(measured.gains, aged_gains(measured))]
+        lines = ["", use_line(measured.use), gains_line(measured.gains, aged_gains(measured)), *lines]
     if hold.rules:
         lines.append(held_line(hold))
     return "".join(f"{line}\n" for line in lines)

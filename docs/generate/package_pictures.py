@@ -44,7 +44,7 @@ PACKAGES: dict[str, list[list[Box]]] = {
             ("decision", "expected gain"),
             ("comparison", "paired intervals"),
             ("insights", "churn, importance"),
-            ("late_outcomes", "bounds, newest rows"),
+            ("late_outcomes", "bounds, newest rows, second looks"),
             ("evidence", "rows and scores"),
         ],
     ],

@@ -56,9 +56,12 @@ def wrong_outcome_times(rows: pd.DataFrame, contract: Contract, end: datetime) -
         return
     unread = column.notna() & at.isna()
     if unread.any():
+        first = column[unread].iloc[0]
+        blank = isinstance(first, str) and not first.strip()
+        cure = f'rows["{name}"].replace({first!r}, None)' if blank else f'pd.to_datetime(rows["{name}"], format=…, utc=True)'
         yield (
-            f"{name}: the times of {int(unread.sum()):,} rows cannot be read, such as {column[unread].iloc[0]!r};"
-            f' write pd.to_datetime(rows["{name}"], format=…, utc=True), with your format'
+            f"{name}: the times of {int(unread.sum()):,} rows cannot be read, such as {first!r}; write {cure}"
+            f"{', where there is no outcome yet' if blank else ', with your format'}"
         )
         return
     limit = max(end, datetime.now(UTC)) + CLOCKS

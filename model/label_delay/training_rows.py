@@ -8,6 +8,7 @@ guess. The evaluation is older by the time that outcomes take.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -37,7 +38,8 @@ class TrainingRows:
 
     *end* is the end of the window, *newest* its rows up to a holdout at its end. Without label delay, *older* is empty
     and *newest* is the split. *found* are JSON values on the evaluation, *remarks* sentences. *unknown* are the rows of the
-    holdout's time without an outcome, which the holdout leaves out.
+    holdout's time without an outcome, which the holdout leaves out, and *arrived* the outcomes that earlier holdouts may have
+    lacked: key, time, outcome and when it was known, for a second look at earlier verdicts.
     """
 
     contract: Contract
@@ -50,6 +52,7 @@ class TrainingRows:
     found: Mapping[str, Any]
     remarks: tuple[str, ...] = ()
     unknown: pd.DataFrame | None = None
+    arrived: pd.DataFrame | None = None
 
     def evaluation_set(self, make: Callable[[], Any]) -> TrainingSet:
         """What the evaluation model is trained on: the rows before the holdout, as of its first row."""
@@ -119,7 +122,17 @@ def training_rows(
     said = [*why, *([] if whole else [_young(contract, behind)])]
     late = rows[contract.time] >= cut_at(rows, contract, holdout)
     newest = Split(rows[~late].reset_index(drop=True), rows[late].reset_index(drop=True))
-    return TrainingRows(contract, rows, older, split, newest, _first(split, contract), end, found, tuple(said), unknown)
+    return TrainingRows(contract, rows, older, split, newest, _first(split, contract), end, found, tuple(said), unknown, _arrived(every, contract, behind))
+
+
+def _arrived(every: pd.DataFrame, contract: Contract, behind: timedelta) -> pd.DataFrame | None:
+    """The known outcomes that took at least half as long as holdouts end before the window; None for a fixed time."""
+    target = contract.target
+    if not target.known_at:
+        return None
+    took = every[target.known_at] - every[contract.time]  # NaT, so less, where there is no outcome
+    columns = [contract.key, contract.time, target.name, target.known_at]
+    return every.loc[took >= behind / 2, columns].reset_index(drop=True)
 
 
 def _first(split: Split, contract: Contract) -> datetime:
@@ -155,16 +168,21 @@ def _earlier(
 def _settled(every: pd.DataFrame, contract: Contract, end: datetime) -> tuple[timedelta, bool]:
     """The age at which `COVERED`, or else `WHOLE` of the outcomes are known, and whether rows are old enough to know it.
 
-    Where they are not, half the age of the oldest row.
+    Where they are not, half the age of the oldest row. In whole days, so that the holdout ends at the hour at which the window
+    does: a last day with its morning alone looks like a clock that was set back.
     """
     if contract.target.maturity is not None:
-        return contract.target.maturity, True
+        return _whole_days(contract.target.maturity / DAY), True
     days, there = delays(every, contract, end), known(every, contract)
     oldest = float((pd.Timestamp(end) - every[contract.time].iloc[0]) / DAY)
     for share in (COVERED, WHOLE):
         if (age := whole_after(days, there, oldest, share)) is not None:
-            return timedelta(days=age), True
-    return timedelta(days=oldest / 2), False
+            return _whole_days(age), True
+    return _whole_days(oldest / 2), False
+
+
+def _whole_days(age: float) -> timedelta:
+    return timedelta(days=math.ceil(age))
 
 
 def _young(contract: Contract, behind: timedelta) -> str:

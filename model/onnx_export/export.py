@@ -23,7 +23,7 @@ from sklearn.base import is_classifier
 
 from bundles.manifest import LOOSEST
 from bundles.onnx_core import FILE as CORE
-from contracts.bundle_content import EVALUATION, LATER, UNKNOWN
+from contracts.bundle_content import EVALUATION, LATE, LATER, UNKNOWN
 from contracts.row_contract import Contract
 from contracts.tolerance import spread_of
 from model.data import known_target, model_inputs
@@ -89,6 +89,8 @@ def export(
             f"evidence/{name}.parquet": _parquet(_evidence(rows, contract, evaluation.score))
             for name, rows in _samples(fitted)
         }
+        if fitted.arrived is not None:
+            files[f"evidence/{LATE}.parquet"] = _parquet(_arrived(fitted.arrived, contract))
         manifest = manifest_of(fitted, build, files, golden, (release.parity, evaluation.parity), core_entry)
         version = str(manifest["version"])
         files["manifest.json"] = (json.dumps(manifest, indent=1, ensure_ascii=False) + "\n").encode()
@@ -173,6 +175,12 @@ def _samples(fitted: Fitted) -> Iterable[tuple[str, pd.DataFrame]]:
         if few := round(len(fitted.unknown) * share):
             yield UNKNOWN, _sample(fitted.unknown, few)
         yield LATER, _sample(fitted.later, HOLDOUT_SAMPLE)
+
+
+def _arrived(rows: pd.DataFrame, contract: Contract) -> pd.DataFrame:
+    """Outcomes that came late, with the encoded target; the newest, where there are many."""
+    newest = rows.tail(HOLDOUT_SAMPLE).reset_index(drop=True)
+    return newest.assign(**{contract.target.name: known_target(newest, contract).astype(float)})
 
 
 def _sample(rows: pd.DataFrame, most: int) -> pd.DataFrame:

@@ -11,7 +11,8 @@ import pytest
 from bundles.bundle import Bundle
 from checks.earlier_rows import past
 from checks.gate_inputs import GateInputs
-from checks.measurements import Measurements, Steps, measure
+from checks.insights.gate_steps import Steps
+from checks.measurements import Measurements, measure
 from checks.rules import bundle_sanity
 from checks.rules import model_behaviour as behaviour
 from checks.rules.registry import RULES, required_rules, run_rules

@@ -236,7 +236,7 @@ def test_the_bundles_files_are_those_that_are_written():
     }
 
     assert written <= set(shown)
-    assert set(shown) - written == {"evidence/unknown.parquet", "evidence/later.parquet"}
+    assert set(shown) - written == {f"evidence/{part}.parquet" for part in ("unknown", "late", "later")}
 
 
 def test_parquet_has_the_columns_of_the_page():

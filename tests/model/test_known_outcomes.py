@@ -1,7 +1,7 @@
 """Outcomes that become known later: what a contract and its rows must say, and what is used as of a time."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 
 import numpy as np
 import pandas as pd
@@ -80,6 +80,39 @@ def test_a_delay_is_the_time_until_known_or_the_age():
     assert delays(found, CONTRACT, END)[-1] == 0.5
 
 
+def half(r, way, odd):
+    """Every other time without its zone, in a type *way*: the *odd* ones, or the even ones."""
+    times = [at.tz_localize(None) if number % 2 == odd else at for number, at in enumerate(r["seen"])]
+    return r.assign(seen=pd.Series([way(at) for at in times], dtype=object))
+
+
+@pytest.mark.parametrize("way", [lambda at: at, str, lambda at: at.isoformat(), lambda at: at.to_pydatetime()])
+def test_times_of_several_zones_are_the_same_moments(way):
+    """In one column, as databases and logs have them."""
+    zones = [timezone(timedelta(hours=number % 5 - 2)) for number in range(40)]
+    given = rows().assign(seen=[way(at.tz_convert(zone)) for at, zone in zip(rows()["seen"], zones, strict=True)])
+
+    pd.testing.assert_frame_equal(check(given, CONTRACT, START, END), check(rows(), CONTRACT, START, END))
+
+
+@pytest.mark.parametrize("column", ["seen", "at"])
+@pytest.mark.parametrize("way", [lambda at: at, str, lambda at: at.to_pydatetime()])
+@pytest.mark.parametrize("odd", [0, 1])
+def test_times_of_which_some_have_no_zone_are_refused(column, way, odd):
+    """Whichever comes first: such a time would be read as UTC silently."""
+    given = half(rows(), way, odd)
+    given = given.assign(at=half(rows().assign(seen=rows()["at"]), way, odd)["seen"]) if column == "at" else given
+
+    with pytest.raises(ContractError, match=f"{column}: 20 of 40 times have no time zone, such as 2026"):
+        check(given, CONTRACT, START, END)
+
+
+@pytest.mark.parametrize("part", ["features", "retired"])
+def test_the_time_at_which_an_outcome_is_known_is_no_feature(part):
+    with pytest.raises(ContractError, match="seen: the name is used 2 times; nothing knows that time when a row is scored"):
+        replace(CONTRACT, **{part: (*getattr(CONTRACT, part), Feature("seen", "number"))})
+
+
 def at_midnight(r):
     return r.assign(seen=r["at"].dt.floor("D"))
 
@@ -96,6 +129,10 @@ def at_midnight(r):
         (lambda r: r.assign(at=r["at"].dt.tz_localize(None)), "seen: at has no time zone, and seen has one"),
         (lambda r: r.assign(seen=pd.Timestamp("2226-01-01T00:00Z")), "becomes known in the future"),
         (lambda r: r.assign(seen=None), "40 rows have a y and no time at which it became known"),
+        (lambda r: r.assign(seen=""), "the times of 40 rows cannot be read, such as ''; write rows[\"seen\"].replace('', None)"),
+        (lambda r: r.assign(seen=r["seen"].where(r.index != 3, r["at"] - timedelta(days=1))), "1 rows have"),
+        (lambda r: r.assign(seen=r["seen"].where(r.index != 3, pd.Timestamp(0, tz="UTC"))), "is it another column"),
+        (lambda r: r.assign(seen=r["seen"].astype("int64") // 10**9), 'write pd.to_datetime(rows["seen"], unit="s"'),
         (lambda r: r.assign(y=None), "have a time and no y; leave the time empty"),
     ],
 )

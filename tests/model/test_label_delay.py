@@ -284,6 +284,8 @@ def test_the_evaluation_is_as_of_a_night_whose_outcomes_are_known():
     assert holdout["y"].notna().all()
     assert found.late["holdout"]["known"] / found.late["holdout"]["rows"] > 0.9
     assert found.late["behind"] == pytest.approx((end - holdout["at"].iloc[-1]).days, abs=1)
+    assert found.late["behind"] == int(found.late["behind"])  # a last day without its evening looks like another clock
+    assert end - timedelta(days=found.late["behind"], hours=2) < holdout["at"].iloc[-1]
     assert found.late["evaluation"]["unknown"] > 100
     assert found.metrics["log_loss"] < 0.62
     assert any("the evaluation is as of" in each for each in found.remarks)
@@ -384,6 +386,10 @@ def test_rows_without_an_outcome_are_kept_beside_the_holdout():
     assert [*samples] == ["train", "holdout", "unknown", "later"]
     assert samples["later"]["at"].iloc[0] > holdout["at"].iloc[-1]
     assert samples["later"]["at"].iloc[-1] > pd.Timestamp(NOW) - timedelta(days=1)
+    arrived = found.arrived
+    assert (arrived["seen"] - arrived["at"] >= timedelta(days=found.late["behind"]) / 2).all()
+    assert (arrived["seen"] <= NOW).all()
+    assert arrived["at"].iloc[0] < found.split.train["at"].iloc[0]
     assert known_target(unknown, CONTRACT).dtype == float
     assert np.isnan(known_target(unknown, CONTRACT)).all()
 
