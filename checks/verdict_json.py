@@ -26,7 +26,11 @@ def verdict_json(inputs: GateInputs, verdict: Verdict, measured: Measurements | 
         "looks": measured.earlier_uses if measured else {},
         "churn": comparison.churn,
         **({"unknown_outcomes": comparison.late.to_json()} if comparison.late else {}),
-        **({"second_looks": [each.to_json() for each in measured.again.looks]} if measured and measured.again.looks else {}),
+        **(
+            {"second_looks": [each.to_json() for each in measured.again.looks]}
+            if measured and measured.again.looks
+            else {}
+        ),
         "head": inputs.head,
         "rules_changed": rules_changed(inputs.files),
         "waived": waived(verdict.findings),

@@ -156,7 +156,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     done: dict[str, list[tuple[dict[str, Array], Decided]]] = {stream.name: [] for stream, _ in tasks}
     for stream, night in order:
         if time.monotonic() - began > args.minutes * 60:
-            left.append(f"{len(order) - len(times)} of {len(order)} nights, for lack of time: the command goes on with them")
+            left.append(
+                f"{len(order) - len(times)} of {len(order)} nights, for lack of time: the command goes on with them"
+            )
             break
         done[stream.name].append(night_of(stream, night, args.kept, of))
         times.append(time.monotonic() - began)

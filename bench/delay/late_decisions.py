@@ -72,7 +72,10 @@ def _compared(stream: Stream, night: datetime, rules: Compare) -> tuple[Compared
     )
     part = slice(len(rows.split.holdout))
     known = replace(
-        evidence, holdout=evidence.holdout[part], holdout_scores=scores[0][part], fresh=evidence.fresh[part],
+        evidence,
+        holdout=evidence.holdout[part],
+        holdout_scores=scores[0][part],
+        fresh=evidence.fresh[part],
         champion=scores[1][part],
     )
     found = compare(known, rules)[0][0]
@@ -90,15 +93,17 @@ def _model(stream: Stream, night: datetime) -> tuple[Any, TrainingRows]:
 def agreement(found: Sequence[tuple[str, Sequence[Decided]]]) -> list[str]:
     """The lines of the table, one for each stream."""
     lines = [
-        "| stream | decisions | landed, outcomes known on the night | same decision with all outcomes of the same rows"
-        " | same decision as with all outcomes at once |",
+        (
+            "| stream | decisions | landed, outcomes known on the night | same decision with all outcomes of the same rows"
+            " | same decision as with all outcomes at once |"
+        ),
         "|---|---:|---:|---:|---:|",
     ]
-    for name, nights in [*found, ("all", [each for _, nights in found for each in nights])]:
-        landed, same, at_once = (
-            _share([call(each) for each in nights])
-            for call in (lambda n: n.known, lambda n: n.known == n.all, lambda n: n.known == n.at_once)
-        )
+    every = [each for _, nights in found for each in nights]
+    for name, nights in [*found, ("all", every)]:
+        landed = _share([each.known for each in nights])
+        same = _share([each.known == each.all for each in nights])
+        at_once = _share([each.known == each.at_once for each in nights])
         lines.append(f"| {name} | {len(nights)} | {landed} | {same} | {at_once} |")
     return lines
 

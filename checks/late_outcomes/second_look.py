@@ -9,7 +9,7 @@ show how often late outcomes would have changed a verdict.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import Field, asdict, dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -92,7 +92,9 @@ class SecondLook:
             if self.known != self.decision
             else ""
         )
-        corrected = f" {self.corrected:,} outcomes were corrected since; the last report counts." if self.corrected else ""
+        corrected = (
+            f" {self.corrected:,} outcomes were corrected since; the last report counts." if self.corrected else ""
+        )
         return (
             f"The verdict of {self.night[:10]} on {self.candidate} would have been {result} with {count} outcomes: the gain"
             f" in {self.metric} was {gain(self.metric, self.before)} with the {self.rows - self.unknown:,} known then, and is"
@@ -199,8 +201,9 @@ def second_look(verdict: LateVerdict, then: Evidence, late: pd.DataFrame, rule: 
             champion=np.concatenate([then.champion, unknown.champion[there]]),
             fresh=np.concatenate([then.fresh, unknown.fresh[there]]),
         )
-    alone = {"anchor": None, "unknown": None, "later": None, "release_scores": None}
-    (before, findings), (after, all_findings) = (rule(replace(each, **alone)) for each in (then, whole))
+    (before, findings), (after, all_findings) = (
+        rule(replace(each, anchor=None, unknown=None, later=None, release_scores=None)) for each in (then, whole)
+    )
     return SecondLook(
         verdict.night,
         verdict.candidate,
@@ -217,19 +220,18 @@ def second_look(verdict: LateVerdict, then: Evidence, late: pd.DataFrame, rule: 
     )
 
 
-def _verdict(fields: Mapping[str, Any]) -> LateVerdict:
-    texts = [str(fields[each]) for each in ("night", "contract", "candidate", "champion", "first", "last")]
-    for moment in (texts[0], *texts[4:]):
-        if pd.Timestamp(moment).tzinfo is None:
-            raise ValueError(f"{moment} has no zone")
-    counts = int(fields["rows"]), int(fields["unknown"])
-    return LateVerdict(*texts, *counts, str(fields["decision"]), str(fields["metric"]), float(fields["value"]))
+def _verdict(found: Mapping[str, Any]) -> LateVerdict:
+    verdict = LateVerdict(**_values(found, fields(LateVerdict)))
+    if any(pd.Timestamp(moment).tzinfo is None for moment in (verdict.night, verdict.first, verdict.last)):
+        raise ValueError("a time without a zone")
+    return verdict
 
 
-def _look(fields: Mapping[str, Any]) -> SecondLook:
-    counts = [int(fields[each]) for each in ("rows", "unknown", "missing", "corrected")]
-    gains = float(fields["before"]), float(fields["value"])
-    decisions = [str(fields[each]) for each in ("decision", "known", "whole")]
-    return SecondLook(
-        str(fields["night"]), str(fields["candidate"]), *counts, str(fields["metric"]), *gains, *decisions
-    )
+def _look(found: Mapping[str, Any]) -> SecondLook:
+    return SecondLook(**_values(found, fields(SecondLook)))
+
+
+def _values(found: Mapping[str, Any], wanted: Sequence[Field[Any]]) -> dict[str, Any]:
+    """The values of a hidden line, in the types of the *wanted* fields."""
+    kinds: dict[Any, Callable[[Any], Any]] = {"int": int, "float": float}
+    return {each.name: kinds.get(each.type, str)(found[each.name]) for each in wanted}

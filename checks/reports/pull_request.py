@@ -54,7 +54,7 @@ def markdown(verdict: Verdict, measured: Measurements, max_churn: float, accept:
 
     *max_churn* is the churn budget of auto-merge, *accept* what waivers.toml needs to accept what stops the candidate.
     """
-    inputs, comparison = measured.inputs, measured.comparison
+    inputs, comparison, again = measured.inputs, measured.comparison, measured.again
     candidate, champion = inputs.candidate.manifest, inputs.champion.manifest if inputs.champion else None
     table = comparison.table
     return report(
@@ -70,7 +70,7 @@ def markdown(verdict: Verdict, measured: Measurements, max_churn: float, accept:
         budget=max_churn,
         accept=accept,
         most_churn=most_churn(measured.review.churn),
-        more=[delay_section(candidate, comparison.late, measured.again), *sections(measured.review, candidate, champion)],
+        more=[delay_section(candidate, comparison.late, again), *sections(measured.review, candidate, champion)],
     )
 
 

@@ -58,7 +58,11 @@ def wrong_outcome_times(rows: pd.DataFrame, contract: Contract, end: datetime) -
     if unread.any():
         first = column[unread].iloc[0]
         blank = isinstance(first, str) and not first.strip()
-        cure = f'rows["{name}"].replace({first!r}, None)' if blank else f'pd.to_datetime(rows["{name}"], format=…, utc=True)'
+        cure = (
+            f'rows["{name}"].replace({first!r}, None)'
+            if blank
+            else f'pd.to_datetime(rows["{name}"], format=…, utc=True)'
+        )
         yield (
             f"{name}: the times of {int(unread.sum()):,} rows cannot be read, such as {first!r}; write {cure}"
             f"{', where there is no outcome yet' if blank else ', with your format'}"

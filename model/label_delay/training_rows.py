@@ -122,7 +122,19 @@ def training_rows(
     said = [*why, *([] if whole else [_young(contract, behind)])]
     late = rows[contract.time] >= cut_at(rows, contract, holdout)
     newest = Split(rows[~late].reset_index(drop=True), rows[late].reset_index(drop=True))
-    return TrainingRows(contract, rows, older, split, newest, _first(split, contract), end, found, tuple(said), unknown, _arrived(every, contract, behind))
+    return TrainingRows(
+        contract,
+        rows,
+        older,
+        split,
+        newest,
+        _first(split, contract),
+        end,
+        found,
+        tuple(said),
+        unknown,
+        _arrived(every, contract, behind),
+    )
 
 
 def _arrived(every: pd.DataFrame, contract: Contract, behind: timedelta) -> pd.DataFrame | None:

@@ -126,9 +126,7 @@ def test_a_corrected_outcome_counts_as_last_reported(evidence, rule):
     assert "7 outcomes were corrected since; the last report counts" in str(found)
 
 
-LOOK = SecondLook(
-    VERDICT.night, "v12", 2675, 106, 0, 0, "log_loss", -0.0032, -0.003, "PROMOTE", "PROMOTE", "PROMOTE"
-)
+LOOK = SecondLook(VERDICT.night, "v12", 2675, 106, 0, 0, "log_loss", -0.0032, -0.003, "PROMOTE", "PROMOTE", "PROMOTE")
 
 
 @pytest.mark.parametrize(
@@ -136,8 +134,10 @@ LOOK = SecondLook(
     [
         (
             {},
-            "The verdict of 2026-03-01 on v12 would have been the same with all 2,675 outcomes: the gain in log_loss was"
-            " -0.0032 with the 2,569 known then, and is -0.0030 with them.",
+            (
+                "The verdict of 2026-03-01 on v12 would have been the same with all 2,675 outcomes: the gain in log_loss was"
+                " -0.0032 with the 2,569 known then, and is -0.0030 with them."
+            ),
         ),
         ({"whole": "REJECT"}, "would have been REJECT instead of PROMOTE with all 2,675 outcomes"),
         ({"missing": 5}, "with 2,670 of 2,675 outcomes"),
@@ -170,7 +170,7 @@ def arrived(first="2025-12-01", many=120, after="2026-03-20"):
         (arrived(first="2026-01-03", many=40), [], True),  # its first rows are no longer loaded
         (arrived(), late_lines(None, [LOOK]), False),
         (arrived(), late_lines(None, [replace(LOOK, candidate="another")]), True),
-        (arrived(), ["<!-- again {} -->", "<!-- late {\"night\": 7} -->"], True),
+        (arrived(), ["<!-- again {} -->", '<!-- late {"night": 7} -->'], True),
         (arrived().head(0), [], False),
         (None, [], False),
     ],
@@ -199,6 +199,4 @@ def test_what_cannot_be_read_is_said_and_changes_nothing():
     found = looked_again((PastVerdict(VERDICT, None, "there is no release v11"),), manifest, lambda *_: None)
 
     assert found.looks == ()
-    assert found.failed == (
-        "The verdict of 2026-03-01 on v12 could not be looked at again: there is no release v11.",
-    )
+    assert found.failed == ("The verdict of 2026-03-01 on v12 could not be looked at again: there is no release v11.",)

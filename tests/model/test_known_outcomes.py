@@ -109,7 +109,9 @@ def test_times_of_which_some_have_no_zone_are_refused(column, way, odd):
 
 @pytest.mark.parametrize("part", ["features", "retired"])
 def test_the_time_at_which_an_outcome_is_known_is_no_feature(part):
-    with pytest.raises(ContractError, match="seen: the name is used 2 times; nothing knows that time when a row is scored"):
+    with pytest.raises(
+        ContractError, match="seen: the name is used 2 times; nothing knows that time when a row is scored"
+    ):
         replace(CONTRACT, **{part: (*getattr(CONTRACT, part), Feature("seen", "number"))})
 
 
@@ -129,7 +131,10 @@ def at_midnight(r):
         (lambda r: r.assign(at=r["at"].dt.tz_localize(None)), "seen: at has no time zone, and seen has one"),
         (lambda r: r.assign(seen=pd.Timestamp("2226-01-01T00:00Z")), "becomes known in the future"),
         (lambda r: r.assign(seen=None), "40 rows have a y and no time at which it became known"),
-        (lambda r: r.assign(seen=""), "the times of 40 rows cannot be read, such as ''; write rows[\"seen\"].replace('', None)"),
+        (
+            lambda r: r.assign(seen=""),
+            "the times of 40 rows cannot be read, such as ''; write rows[\"seen\"].replace('', None)",
+        ),
         (lambda r: r.assign(seen=r["seen"].where(r.index != 3, r["at"] - timedelta(days=1))), "1 rows have"),
         (lambda r: r.assign(seen=r["seen"].where(r.index != 3, pd.Timestamp(0, tz="UTC"))), "is it another column"),
         (lambda r: r.assign(seen=r["seen"].astype("int64") // 10**9), 'write pd.to_datetime(rows["seen"], unit="s"'),
