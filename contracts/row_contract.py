@@ -238,11 +238,7 @@ class Contract:
         names = [feature.name for feature in self.columns]
         names += [self.key, self.time, self.target.name, *filter(None, [self.target.known_at])]
         for name in sorted({name for name in names if names.count(name) > 1}):
-            late = (
-                "; nothing knows that time when a row is scored, so it is no feature"
-                if name == self.target.known_at
-                else ""
-            )
+            late = ", and known_at is no feature: it is known later" if name == self.target.known_at else ""
             yield f"{name}: the name is used {names.count(name)} times{late}"
         yield from self._wrong_slices()
         # Without a database of time zones (the scorer's image) the name cannot be checked.

@@ -109,9 +109,7 @@ def test_times_of_which_some_have_no_zone_are_refused(column, way, odd):
 
 @pytest.mark.parametrize("part", ["features", "retired"])
 def test_the_time_at_which_an_outcome_is_known_is_no_feature(part):
-    with pytest.raises(
-        ContractError, match="seen: the name is used 2 times; nothing knows that time when a row is scored"
-    ):
+    with pytest.raises(ContractError, match="seen: the name is used 2 times, and known_at is no feature"):
         replace(CONTRACT, **{part: (*getattr(CONTRACT, part), Feature("seen", "number"))})
 
 
