@@ -100,6 +100,9 @@ experiment: .venv/work/installed ## compare champion and challenger: one issue, 
 site: .venv/work/installed ## the dashboard: one page, build/site/index.html
 	@$(WORK) -m monitoring site --kept "$(PLACE)/kept"
 
+score: .venv/work/installed ## the ML Test Score: which of its 28 tests run here, by hand or by machine, and what to type for the others
+	@$(WORK) -m checks score
+
 rollback: .venv/work/installed ## roll back: the earlier model serves again  [BAD=version] [TO=version] [REASON="why"]
 	@$(WORK) -m forge rollback $(if $(BAD),--bad $(BAD)) $(if $(TO),--to $(TO)) --reason "$(or $(REASON),asked for by hand)"
 
@@ -215,4 +218,4 @@ help:
 .venv/%/installed: requirements/%.txt requirements/install.sh
 	@requirements/install.sh $*
 
-.PHONY: demo extra test test-fast coverage coverage-report test-spark test-estimators test-clients test-serve test-checks test-verify test-work retrain gate land serve watch experiment site rollback status drill drill-nights backtest setup lint lint-code lint-types lint-schemas docs reference estimators pictures bench bench-experiment bench-gate bench-policy bench-watch bench-scale soak recipe lock upgrade clean help
+.PHONY: demo extra test test-fast coverage coverage-report test-spark test-estimators test-clients test-serve test-checks test-verify test-work retrain gate land serve watch experiment site score rollback status drill drill-nights backtest setup lint lint-code lint-types lint-schemas docs reference estimators pictures bench bench-experiment bench-gate bench-policy bench-watch bench-scale soak recipe lock upgrade clean help

@@ -4,11 +4,13 @@ python -m checks gate --out DIR                     the proposal in the forge
 python -m checks gate --live FILE --out DIR         the candidate that a live.toml names
 python -m checks gate --candidate DIR --out DIR     a bundle in a folder  [--champion DIR | --against-live]
 python -m checks anchor [--reason WHY]              propose another anchor
+python -m checks score [--json]                     which of the 28 tests of the ML Test Score run here
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import tempfile
 from dataclasses import replace
@@ -20,8 +22,11 @@ from checks.anchor_proposal import propose_anchor
 from checks.decision.staleness import read_staleness
 from checks.gate import run_gate
 from checks.gate_inputs import GateInputs, from_folders, from_forge
-from checks.gate_output import remove_old, write
+from checks.gate_output import remove_old, replace_text, write
 from checks.insights.drill_score import drill_sentence
+from checks.ml_test_score.score_inputs import Reader
+from checks.ml_test_score.score_text import headline, lines, to_json
+from checks.ml_test_score.test_states import score
 from checks.options import parser
 from checks.verdict import Decision
 from checks.waivers import read_waivers
@@ -42,8 +47,8 @@ def main(arguments: list[str] | None = None) -> int:
     commands = parser(__doc__ or "")
     args = commands.parse_args(arguments)
     try:
-        if args.command == "anchor":
-            print(propose_anchor(open_forge(args.forge), args.to, args.reason), flush=True)
+        if args.command != "gate":
+            _OTHERS[args.command](args)
             return OK
         if args.against_live and (not args.candidate or args.champion):
             commands.error("--against-live goes with --candidate, and without --champion")
@@ -52,7 +57,7 @@ def main(arguments: list[str] | None = None) -> int:
     except ConfigurationError as error:
         return _stop(USAGE, error)
     except (BundleError, ForgeError, LiveError, OSError) as error:
-        if args.command == "anchor":
+        if args.command != "gate":
             return _stop(FORGE, error)
         summary(f"## ❔ Could not judge the candidate\n\nThis is not a pass: {text(error)}")
         return _stop(CANNOT_JUDGE, f"could not judge the candidate, which is not a pass: {error}")
@@ -73,6 +78,20 @@ def _gate(args: argparse.Namespace) -> Decision:
     return result.verdict.decision
 
 
+def _anchor(args: argparse.Namespace) -> None:
+    print(propose_anchor(open_forge(args.forge), args.to, args.reason), flush=True)
+
+
+def _score(args: argparse.Namespace) -> None:
+    """Print the ML Test Score, and write score.json."""
+    reader, today = Reader(open_forge(args.forge)), datetime.now(UTC).date()
+    found = score(reader.runs(args.forge, args.watch, Path(), today), today, reader.unread)
+    content = json.dumps(to_json(found, today), indent=1, ensure_ascii=False) + "\n"
+    replace_text(args.out / "score.json", content)
+    print(content if args.json else "\n".join(lines(found)), flush=True)
+    summary(headline(found))
+
+
 def read_inputs(args: argparse.Namespace, work: Path) -> GateInputs:
     """What the parsed arguments name: bundles in folders, or what a forge holds, downloaded to *work*."""
     if args.candidate and not args.against_live:
@@ -90,6 +109,8 @@ def _stop(code: int, why: object) -> int:
     print(f"error: {why}", file=sys.stderr)
     return code
 
+
+_OTHERS = {"anchor": _anchor, "score": _score}
 
 if __name__ == "__main__":
     ignore_closed_pipes()

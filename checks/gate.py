@@ -20,7 +20,8 @@ from checks.insights.review import Review
 from checks.measurements import Measurements, measure
 from checks.reports.evidence_charts import drawn
 from checks.reports.html_page import page as html_page
-from checks.reports.pull_request import hidden_lines, markdown, refused_markdown
+from checks.reports.pull_request import markdown, refused_markdown
+from checks.reports.recorded_lines import hidden_lines
 from checks.reports.undrawn import or_undrawn, undrawn_markdown, undrawn_page, unrecorded
 from checks.rules.registry import required_rules, run_rules
 from checks.rules.repeated_holds import Hold, recorded_holds, repeats
@@ -79,7 +80,7 @@ def run_gate(
 
     accept = waivers_to_paste(verdict.findings, today)
     report = or_undrawn(lambda: markdown(verdict, measured, limits.land.max_churn, accept), undrawn_markdown, verdict)
-    report += or_undrawn(lambda: hidden_lines(measured, hold), unrecorded, verdict)
+    report += or_undrawn(lambda: hidden_lines(measured, hold, verdict.findings, today), unrecorded, verdict)
 
     def page() -> str:
         charts = drawn(evidence, table[0].metric) if table else ()

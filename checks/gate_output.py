@@ -23,11 +23,11 @@ def remove_old(out: Path) -> None:
 def write(out: Path, result: GateResult, deepchecks_page: Path, note: str = "") -> None:
     """Write the report, with *note* at its end, Deepchecks' own page and the verdict to *out*; print the verdict."""
     report = result.report + (f"\n{note}\n" if note else "")
-    _replace(out / "report.md", report)
-    _replace(out / "report.html", result.page)
+    replace_text(out / "report.md", report)
+    replace_text(out / "report.html", result.page)
     if deepchecks_page.is_file():
-        _replace(out / "deepchecks.html", deepchecks_page.read_text(encoding="utf-8"))
-    _replace(out / "verdict.json", json.dumps(result.json, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+        replace_text(out / "deepchecks.html", deepchecks_page.read_text(encoding="utf-8"))
+    replace_text(out / "verdict.json", json.dumps(result.json, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
     summary(report)
     output("decision", result.verdict.decision)
     _print(result.verdict, out, result.json.get("accept", ""))
@@ -44,7 +44,9 @@ def _print(verdict: Verdict, out: Path, accept: str) -> None:
     print(f"report: {out / 'report.md'}", flush=True)
 
 
-def _replace(path: Path, text: str) -> None:
+def replace_text(path: Path, text: str) -> None:
+    """Write a file of *text* atomically; its folder is made."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     work = path.with_name(f".{path.name}-{os.getpid()}")
     # JSON input may hold an unpaired surrogate, which UTF-8 cannot encode: it is written as an escape.
     work.write_text(text, encoding="utf-8", errors="backslashreplace")

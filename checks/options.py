@@ -8,13 +8,14 @@ from pathlib import Path
 
 
 def parser(description: str) -> argparse.ArgumentParser:
-    """The parser of the commands gate and anchor."""
+    """The parser of the commands gate, anchor and score."""
     parser = argparse.ArgumentParser(
         "python -m checks", description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _gate(commands.add_parser("gate", help="judge a candidate: PROMOTE, HOLD or REJECT"))
     _anchor(commands.add_parser("anchor", help="propose another anchor"))
+    _score(commands.add_parser("score", help="the ML Test Score: which of its 28 tests run here, and since when"))
     return parser
 
 
@@ -70,3 +71,14 @@ def _anchor(anchor: argparse.ArgumentParser) -> None:
     )
     anchor.add_argument("--to", metavar="VERSION", help="a stored model (default: the champion)")
     anchor.add_argument("--reason", default="", help="the reason; required while the present anchor can still be read")
+
+
+def _score(score: argparse.ArgumentParser) -> None:
+    score.add_argument(
+        "--forge",
+        default=os.environ.get("FORGE") or ".forge",
+        help="the forge with releases and proposals: a folder, or github:OWNER/NAME",
+    )
+    score.add_argument("--watch", type=Path, help="the folder given to watch --out (default: beside the forge)")
+    score.add_argument("--json", action="store_true", help="print the content of score.json instead of lines")
+    score.add_argument("--out", type=Path, default=Path("build/score"), help="folder for score.json")

@@ -92,10 +92,11 @@ class Comment:
 
 @dataclass(frozen=True)
 class Schedule:
-    """A scheduled workflow: whether it is enabled, and its last success (or when it was created)."""
+    """A scheduled workflow: whether it is enabled, and its last success (or when it was created, where it never *ran*)."""
 
     enabled: bool
     last_success: str
+    ran: bool = True
 
 
 class Forge(Protocol):

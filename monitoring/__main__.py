@@ -103,6 +103,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     site.add_argument("--watch", type=Path, help="the folder given to watch --out (default: beside the forge)")
     site.add_argument("--drill", type=Path, default=Path("build/drill/drill.json"), help="result of the last drill")
+    site.add_argument(
+        "--score",
+        type=Path,
+        default=Path("build/score/score.json"),
+        help="the ML Test Score, by python -m checks score",
+    )
     site.add_argument("--out", type=Path, default=Path("build/site"), help="folder for index.html")
     site.set_defaults(run=write_site)
     for command in (watch, experiment):

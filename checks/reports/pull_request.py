@@ -10,19 +10,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from checks.comparison.compare import Compared
-from checks.comparison.earlier_gains import gains_line
 from checks.decision.gain_text import gain
 from checks.gate_inputs import GateInputs
 from checks.late_outcomes.delay_section import delay_section
-from checks.late_outcomes.second_look import late_lines
-from checks.measurements import Measurements, Slice, aged_gains
+from checks.measurements import Measurements, Slice
 from checks.reports.decisive_lines import decisive
 from checks.reports.evidence_charts import charts as mermaid_charts
 from checks.reports.folded_sections import most_churn, sections
 from checks.reports.interval_notes import widened_note
 from checks.reports.model_changes import changed_names, model_changes, served_model
-from checks.rules.holdout_reuse import use_line
-from checks.rules.repeated_holds import Hold, held_line
 from checks.verdict import LIMITS, LIVE, OUTCOMES, Finding, Outcome, Verdict, rules_changed
 from checks.waiver_answers import ACCEPT, to_paste
 from contracts.comparison_limits import LARGER_IS_BETTER
@@ -72,16 +68,6 @@ def markdown(verdict: Verdict, measured: Measurements, max_churn: float, accept:
         most_churn=most_churn(measured.review.churn),
         more=[delay_section(candidate, comparison.late, again), *sections(measured.review, candidate, champion)],
     )
-
-
-def hidden_lines(measured: Measurements, hold: Hold) -> str:
-    """What later verdicts read in the release notes; *hold* has the rules that hold the candidate, if any do."""
-    lines = late_lines(measured.comparison.verdict, measured.again.looks)
-    if measured.comparison.table:
-        lines = ["", use_line(measured.use), gains_line(measured.gains, aged_gains(measured)), *lines]
-    if hold.rules:
-        lines.append(held_line(hold))
-    return "".join(f"{line}\n" for line in lines)
 
 
 def refused_markdown(verdict: Verdict, inputs: GateInputs) -> str:

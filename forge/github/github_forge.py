@@ -174,11 +174,11 @@ class GitHubForge(Assets, Pulls):
         """Whether the workflow file *name* is enabled, and its last success."""
         workflow = self._rest.get(f"actions/workflows/{name}")
         if workflow is None:
-            return Schedule(False, self._now())
+            return Schedule(False, self._now(), ran=False)
         found = self._rest.get(f"actions/workflows/{name}/runs", status="success", per_page=1)
         runs = found["workflow_runs"] if found else []
         since = runs[0]["updated_at"] if runs else workflow["created_at"]
-        return Schedule(workflow["state"] == "active", since)
+        return Schedule(workflow["state"] == "active", since, ran=bool(runs))
 
     def artifact(self, name: str, path: str) -> bytes | None:
         """The file *path* of the newest artifact *name* of the default branch's runs, if any."""

@@ -15,8 +15,9 @@ from forge.interface import GITHUB, Change, Forge, ForgeError
 from forge.releases.observed_state import releases_with, served_on
 from forge.releases.rollback import back_to
 from forge.releases.slot_checks import changed_slots, unfit
-from monitoring.dashboard.dashboard_data import Context, champions, gather, read_drill, with_journal
+from monitoring.dashboard.dashboard_data import Context, champions, gather, with_journal
 from monitoring.dashboard.dashboard_page import page
+from monitoring.dashboard.last_results import read_drill, read_score
 from monitoring.journal.frame_store import folder_of
 from monitoring.journal.remote_files import journal_at
 from monitoring.metric_history import ARTIFACT, NAME, Series, read_series
@@ -53,6 +54,7 @@ def run(args: argparse.Namespace, forge: Forge) -> None:
         _address(args.forge),
         _back(forge, history),
         read_drill(args.drill),
+        read_score(args.score),
         _unfollowed(forge, history),
     )
     out = args.out / PAGE

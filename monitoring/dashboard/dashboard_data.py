@@ -5,7 +5,6 @@ What cannot be read is left out and noted, so that the page appears even where s
 
 from __future__ import annotations
 
-import json
 import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
@@ -70,7 +69,8 @@ class Context:
     """When and where the page is written.
 
     *back* is the version that a rollback restores, or why there is none; *address* the repository's web page ("" for a
-    folder); *drill* the day and the score of the last drill; *unfollowed* why scorers cannot follow live.toml.
+    folder); *drill* the day and the score of the last drill; *score* the day, the ML Test Score and its sections;
+    *unfollowed* why scorers cannot follow live.toml.
     """
 
     at: str = ""
@@ -78,6 +78,7 @@ class Context:
     address: str = ""
     back: tuple[str, str] = ("", "")
     drill: tuple[str, str] = ("", "")
+    score: tuple[str, str, str] = ("", "", "")
     unfollowed: tuple[str, ...] = ()
 
 
@@ -210,17 +211,6 @@ def verdict_in(text: str) -> Verdict | None:
     body = text[decision.start() :]
     sentence, version = _SENTENCE.search(body), _VERSION.search(body)
     return Verdict(version[1] if version else "", decision[1], sentence[1] if sentence else "", body)
-
-
-def read_drill(path: Path) -> tuple[str, str]:
-    """The day and the score in `drill.json`; empty where no drill was run."""
-    if not path.is_file():
-        return "", ""
-    try:
-        result = json.loads(path.read_text(encoding="utf-8"))
-        return str(result["when"]), str(result["sentence"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        return "", f"{path} cannot be read ({error!r}); type: make drill"
 
 
 def _drilled(data: DashboardData) -> tuple[str, str]:

@@ -24,7 +24,7 @@ class Tile:
 
 def tiles(data: DashboardData) -> list[Tile]:
     """A tile for each thing to know at a glance."""
-    return [_incidents(data), _monitoring(data), _verdict(data), _experiment(data), _drill(data)]
+    return [_incidents(data), _monitoring(data), _verdict(data), _experiment(data), _drill(data), _score(data)]
 
 
 def summary(data: DashboardData) -> str:
@@ -108,6 +108,13 @@ def _drill(data: DashboardData) -> Tile:
     if not when:
         return Tile("verdicts", "Drill", "not run", "make drill", is_command=True)
     return Tile("verdicts", "Drill", sentence.partition(" faults caught")[0], f"faults caught, {when}")
+
+
+def _score(data: DashboardData) -> Tile:
+    day, score, sections = data.context.score
+    if not day:
+        return Tile("verdicts", "ML Test Score", "not computed", "make score", is_command=True)
+    return Tile("verdicts", "ML Test Score", score, f"{sections}; {day}")
 
 
 def _state(count: int, what: str) -> Chip:

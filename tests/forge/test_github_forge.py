@@ -507,7 +507,7 @@ def test_a_schedule_says_whether_it_runs(github, fake):
     run = {"conclusion": "success", "updated_at": "2026-02-01T00:00:00Z"}
     fake.runs["watch.yml"] = [{"conclusion": "failure", "updated_at": "later"}, run]
 
-    assert github.schedule("retrain.yml") == Schedule(True, "2026-01-01T00:00:00Z")
+    assert github.schedule("retrain.yml") == Schedule(True, "2026-01-01T00:00:00Z", ran=False)
     assert github.schedule("watch.yml") == Schedule(False, "2026-02-01T00:00:00Z")
     assert not github.schedule("gone.yml").enabled
 

@@ -16,12 +16,12 @@ from monitoring.dashboard.dashboard_data import (
     Span,
     champions,
     gather,
-    read_drill,
     verdict_in,
     with_journal,
 )
 from monitoring.dashboard.dashboard_page import page
 from monitoring.dashboard.day_charts import Flag, Line, day_grid, line_chart, rows_by_day
+from monitoring.dashboard.last_results import read_drill, read_score
 from monitoring.dashboard.overview import summary, unfollowed
 from monitoring.dashboard.timeline import timeline
 from monitoring.dashboard.untrusted_markdown import prose
@@ -420,3 +420,15 @@ def test_the_story_is_gathered_from_forge_journal_and_series(made, journal, rule
     assert len(story.notes) == 1
     assert "log_loss" in story.days[0].metrics
     assert story.usual[version]["roc_auc"] > 0.5
+
+
+def test_the_ml_test_score_has_a_tile(tmp_path):
+    """From score.json; without a file, or with one that cannot be read, the tile names the command."""
+    path = tmp_path / "score.json"
+    assert read_score(path) == ("", "", "")
+    path.write_text("[]")
+    assert read_score(path) == ("", "", "")
+    path.write_text('{"day": "2026-11-29", "score": 2.5, "sections": {"data": 4.0, "model": 2.5}}')
+    assert read_score(path) == ("2026-11-29", "2.5 of 7", "data 4, model 2.5")
+    assert "2.5 of 7" in page(DashboardData(context=Context(score=read_score(path))))
+    assert "make score" in page(DashboardData())
