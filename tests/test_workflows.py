@@ -113,6 +113,37 @@ def test_the_job_that_runs_a_proposals_code_has_no_token_at_all():
     assert "environment: # its secrets are available once a reviewer has approved this run" in train
 
 
+@each
+def test_a_job_that_can_sign_runs_none_of_the_recipes_code(path):
+    """With its token it could have anything signed as a build of this repository; so it trains nothing."""
+    for name, job in jobs(path.read_text()).items():
+        steps = job.partition("    steps:")[2]
+        if "id-token: write" not in job or not steps:
+            continue  # or it passes the permission on to a workflow that it calls
+        assert not re.search(r"-m (model|drill|backtest)\b|-m checks gate|RECIPE_ENV", steps), name
+        assert "environments: work" not in steps, name
+
+
+def test_what_is_signed_is_what_was_trained():
+    """The attestation is stored beside the bundle; where it failed, nothing is proposed."""
+    found = jobs((ROOT / ".github/workflows/retrain.yml").read_text())
+
+    assert {name for name, job in found.items() if "id-token: write" in job} == {"attest"}
+    assert {name for name, job in found.items() if "secrets.TIDEGATE_SIGNING_KEY" in job} == {"attest"}
+    assert "name: signing" in found["attest"]
+    assert "needs: train" in found["attest"]
+    assert "needs: [train, attest]" in found["propose"]
+    assert "needs.attest.result != 'failure'" in found["propose"]
+
+
+def test_where_signatures_are_demanded_every_job_can_verify():
+    """A job without the libraries would refuse every bundle."""
+    text = (ROOT / ".github/actions/setup/action.yml").read_text()
+
+    assert """if grep -q '^verify = "on"' provenance/trust.toml; then requirements/install.sh verify; fi""" in text
+    assert re.search(r'^verify = "(on|off)"', (ROOT / "provenance/trust.toml").read_text(), re.MULTILINE)
+
+
 DEFAULT = "ref: ${{ github.event.repository.default_branch }}"
 #: A schedule runs in the repository that it is meant for: a fork has to ask for it.
 HERE = "github.event_name != 'schedule' || !github.event.repository.fork || vars.RUN_IN_FORK == 'on'"
@@ -275,13 +306,18 @@ def test_pages_are_off_until_somebody_wants_them():
     assert "cancel-in-progress: false" in text
 
 
-def started(name, called=False):
-    """The jobs that the workflow *name* starts by the clock, those of workflows that it calls included."""
+def started(name, called=False, attested=False):
+    """The jobs that the workflow *name* starts by the clock, those of workflows that it calls included.
+
+    A private repository has no job for signatures unless it wants them (*attested*).
+    """
     found = []
     for job, text in jobs((ROOT / f".github/workflows/{name}.yml").read_text()).items():
         head = text.partition("    steps:")[0]
         if uses := re.search(r"^    uses: \./\.github/workflows/(\w+)\.yml$", head, re.MULTILINE):
-            found += started(uses[1], called=True)
+            found += started(uses[1], called=True, attested=attested)
+        elif "vars.ATTEST" in head and not attested:
+            continue
         elif not (called and ("github.event_name == 'pull_request'" in head or "needs: subject" in head)):
             found.append(job)
     return found
@@ -300,13 +336,15 @@ def minutes(everything):
     if everything:
         # A command a day that no event answered, and a night on the day that an incident opens.
         total += DAYS + runs["watch"] + runs["experiment"] + len(started("pages")) * runs["pages"]
-        total += len(started("upgrade")) + len(started("nightly"))
+        total += len(started("upgrade")) + len(started("nightly", attested=True))
+        total += DAYS  # a job each night that signs
     return total
 
 
 def test_the_night_is_five_jobs():
     """Train, propose, judge, land, and a look at whether monitoring runs."""
     assert started("nightly") == ["train", "propose", "gate", "land", "robots"]
+    assert started("nightly", attested=True) == ["train", "attest", "propose", "gate", "land", "robots"]
 
 
 def test_one_job_runs_every_two_hours_and_installs_nothing():
@@ -356,7 +394,8 @@ def test_a_secret_is_read_where_the_default_branch_alone_can_read_it(path):
         if "RECIPE_ENV" in steps and path.stem in ("gate", "backtest"):
             assert re.search(r"      name: \$\{\{ .+ && '(automation|recipe-review)' \|\| '' \}\}", head), name
         elif "secrets." in steps:
-            assert "      name: automation\n      deployment: false" in head, name
+            assert re.search(r"^      name: (automation|signing)\n      deployment: false", head, re.MULTILINE), name
+            assert ("name: signing" in head) == (re.findall(r"secrets\.(\w+)", job) == ["TIDEGATE_SIGNING_KEY"]), name
 
 
 def test_a_job_on_a_tag_needs_no_secret():

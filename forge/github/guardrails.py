@@ -14,9 +14,10 @@ from forge.github.repository_settings import ENVIRONMENT, Settings, Unseen
 ACTIONS = 15368
 GATE = "gate"
 #: The folders whose changes need an owner's review, because they judge everything else.
-GUARDED = (".github/", "checks/", "contracts/", "requirements/")
+GUARDED = (".github/", "checks/", "contracts/", "provenance/", "requirements/")
 #: The secrets that the workflows use.
 SECRETS = {"APP_PRIVATE_KEY", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "TIDEGATE_WATCH_TOKEN"}
+SECRETS |= {"TIDEGATE_SIGNING_KEY"}
 IMPORT = (
     "Settings → Rules → Rulesets → New ruleset → Import a ruleset: .github/rulesets/with-app.json if the"
     " robots have a GitHub App, or else without-app.json"

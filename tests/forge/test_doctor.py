@@ -255,7 +255,13 @@ def test_the_ruleset_for_robots_without_an_app_lets_them_through(fake, ask):
                     "required_reviewers": [
                         {
                             "minimum_approvals": 1,
-                            "file_patterns": [".github/**", "checks/**", "contracts/**", "requirements/**"],
+                            "file_patterns": [
+                                ".github/**",
+                                "checks/**",
+                                "contracts/**",
+                                "provenance/**",
+                                "requirements/**",
+                            ],
                         }
                     ]
                 }
