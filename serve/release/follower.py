@@ -1,13 +1,12 @@
-"""Which bundles answer: follows `live.toml` in the store, and replaces models while the scorer runs.
+"""Follows `live.toml` in the store, and replaces the live models while the scorer runs.
 
-A new set of bundles is loaded and verified beside the old one; then one assignment puts it in place.
-If something is wrong, the old set continues and `refused` says why; so it does if live.toml does not say
-what is live. But a good champion never waits for a challenger or an anchor that is bad, since it may be
-a rollback: it starts without that variant. While the champion stays the same, a variant that is
-bad does not replace the one that had its role, and the other roles change.
+A new set of bundles is loaded and verified beside the old one, and takes its place in one assignment. If something is
+invalid, or live.toml does not name a champion, the old set continues and `refused` says why. A valid champion never
+waits for an invalid challenger or anchor, since it may be a rollback: it starts without that variant. While the
+champion stays the same, an invalid variant does not replace the one that had its role; the other roles change.
 
-A live.toml that was written in place is followed after it has not changed for `SETTLED` seconds: it may
-be written still. One that was moved into place, or ends with the last line of `forge sync`, is complete.
+A live.toml that was written in place is read after it has not changed for `SETTLED` seconds, since the writer may not
+have finished. One that was moved into place, or ends with the last line of `forge sync`, is complete.
 """
 
 from __future__ import annotations
@@ -33,8 +32,8 @@ from serve.release.sync_status import Agreement, agreement
 from serve.traffic.row_adaptation import cannot_read
 from serve.traffic.split import TrafficSplit, Variant
 
-#: Seconds after which a thread that loads a bundle hands over the interpreter: Python's own 5 ms
-#: are ten times what an answer takes, and an answer needs several turns.
+#: Seconds after which a thread that loads a bundle gives the interpreter to other threads: Python's default of 5 ms is
+#: ten times the time of an answer, and an answer needs the interpreter several times.
 TURN = 0.0002
 #: Seconds for which a live.toml that was written in place must not change to be followed.
 SETTLED = 2.0
@@ -67,34 +66,34 @@ class Follower:
         self._load_model, self._load_shadow = load, shadow
         self.live = TrafficSplit()
         self.refused: dict[str, str] | None = None
-        #: Since when something is refused.
+        #: The time since something is refused.
         self.refused_at: datetime | None = None
-        #: live.toml at the last look, and the second in which it was changed in place.
+        #: The stat of live.toml at the last check, and the time at which it was changed in place.
         self._written: tuple[Stat, float | None] = (None, None)
         self._seen: tuple[Stat, ...] | None = None
         self._named = Live()
         self._stopped = threading.Event()
         self._one_at_a_time = threading.Lock()
         self.corrections = corrections
-        #: Since when a version is live that became so while this process ran.
+        #: When each version that became live during this process did so.
         self._became_live: dict[str, datetime] = {}
 
     def refresh(self) -> None:
-        """Look whether the store has changed since the last look, and follow it if it is good."""
+        """Check whether the store has changed, and load what it names if it is valid."""
         with self._one_at_a_time:
             self._refresh()
             self._correct()
 
     @property
     def online(self) -> Online:
-        """How live.toml wants answers to be corrected; one that cannot be read wants none applied."""
+        """The table [online] of live.toml; without corrections if it cannot be read."""
         return self._named.online
 
     def _refresh(self) -> None:
         if self._look() == self._seen and not self._stored.is_due():
             return
         what, why = "live.toml", ""
-        # Before the file is read, so that a change from here on is seen at the next look.
+        # Before the file is read, so that a later change is noticed at the next check.
         live = stat_of(self.store / "live.toml")
         try:
             settled = self._is_settled(live)
@@ -116,12 +115,12 @@ class Follower:
         except BundleError as error:
             why = str(error)
         except Exception as error:
-            # Whatever the store holds, the model in memory continues; the next look tries again.
+            # Whatever is in the store, the model in memory continues; the next check tries again.
             why, self._seen = f"{type(error).__name__}: {error}", None
         self._refuse(what, why)
 
     def agreement(self) -> Agreement | None:
-        """Whether what the forge names is served; None where no `forge sync` fills the store."""
+        """Whether the scorer serves what the forge names; None if the store is not filled by `forge sync`."""
         return agreement(self.store, self.refused, self.refused_at, self._clock())
 
     def follow(self, interval: float) -> None:
@@ -130,7 +129,7 @@ class Follower:
         threading.Thread(target=self._follow, args=(interval,), name="follow", daemon=True).start()
 
     def stop(self) -> None:
-        """Follow no longer."""
+        """Stop following."""
         self._stopped.set()
 
     def _follow(self, interval: float) -> None:
@@ -187,7 +186,7 @@ class Follower:
             since = _since(before, name, bundle) or now
             variants[name] = Variant(name, bundle, float(slot.share or 0), since, champion.contract)
         if champion is before.bundle:
-            variants |= _that_stay(before, slots, variants)
+            variants |= _retained(before, slots, variants)
         left = round(1 - sum(variant.share for variant in variants.values()), 12)
         variants["champion"] = replace(variants["champion"], share=left)
         salt = champion.contract.name if named.salt is None else named.salt
@@ -226,7 +225,7 @@ class Follower:
             new = {variant.bundle.version: now for variant in live.all() if variant.bundle.version not in known}
             self._became_live |= new
         self.live = self._with_corrections(live)
-        log(f"{self._prefix}live: {_in_words(live)}")
+        log(f"{self._prefix}live: {_description(live)}")
 
     def _refuse(self, what: str, why: str) -> None:
         refused = {"what": what, "why": why} if why else None
@@ -252,11 +251,11 @@ def _short_turns() -> Iterator[None]:
 
 
 def _since(before: TrafficSplit, name: str, bundle: Bundle) -> str:
-    """Since when *bundle* has the role *name* in *before*; "" if it does not."""
+    """The time since *bundle* has the role *name* in *before*; "" if it does not have it."""
     return next((a.since for a in before.all() if a.name == name and a.bundle is bundle), "")
 
 
-def _that_stay(before: TrafficSplit, roles: Iterable[str], variants: dict[str, Variant]) -> dict[str, Variant]:
+def _retained(before: TrafficSplit, roles: Iterable[str], variants: dict[str, Variant]) -> dict[str, Variant]:
     """Variants of *before* for those of *roles* that have none in *variants*, if their shares fit."""
     left, found = 1 - sum(variant.share for variant in variants.values()), {}
     for role in roles:
@@ -268,7 +267,7 @@ def _that_stay(before: TrafficSplit, roles: Iterable[str], variants: dict[str, V
     return found
 
 
-def _in_words(live: TrafficSplit) -> str:
+def _description(live: TrafficSplit) -> str:
     """The versions with their roles and shares; "nothing" without any."""
     return (
         ", ".join(

@@ -1,1 +1,1 @@
-"""The routes besides POST /score, and the formats that their clients send."""
+"""Routes other than `POST /score`: other protocols, the OpenAPI description, the status page."""

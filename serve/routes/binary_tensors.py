@@ -32,7 +32,7 @@ _LENGTH = 4
 
 
 class TensorDataError(ValueError):
-    """Data that are not the values of their tensor: what was *expected*, and what was *got*."""
+    """The bytes are not values of their tensor; says what was *expected* and what was *got*."""
 
     def __init__(self, expected: str, got: str) -> None:
         super().__init__(f"expected {expected}, got {got}")

@@ -1,4 +1,4 @@
-"""Rows from columns: of a data frame, a table, tensors."""
+"""Rows from columns, as data frames, tables and tensors have them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class Fields:
 
     def __init__(self, contracts: Sequence[Contract]) -> None:
         self.contract = contracts[0]
-        #: The champion's word counts where variants declare a feature differently.
+        #: Where variants declare a feature differently, the champion's contract is used.
         self.features: Mapping[str, Feature] = {
             feature.name: feature for contract in reversed(contracts) for feature in contract.features
         }

@@ -1,4 +1,4 @@
-"""A contract as JSON Schema: what a request must look like, and what an answer does."""
+"""A contract as JSON Schema: the schemas of requests and answers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ID: Schema = {"type": "string", "minLength": 1, "maxLength": LONGEST_ID, "patter
 
 
 def row(contract: Contract) -> Schema:
-    """What a row must look like."""
+    """The schema of a row."""
     properties = {feature.name: value(feature) for feature in contract.features}
     properties[contract.key] = _or_null(
         TEXT | {"description": "Whose row it is: the same key gets the same variant. Without it, the id is the key."}
@@ -40,7 +40,7 @@ def row(contract: Contract) -> Schema:
 
 
 def value(feature: Feature) -> Schema:
-    """What a value of *feature* must look like."""
+    """The schema of a value of *feature*."""
     found: Schema = {"type": feature.kind}
     if feature.kind == "number":
         low = -LARGEST if feature.minimum is None else feature.minimum
@@ -55,7 +55,7 @@ def value(feature: Feature) -> Schema:
 
 
 def answer(contract: Contract) -> Schema:
-    """What the answer to a row is."""
+    """The schema of the answer to a row."""
     found: Schema = schema(RESPONSES[contract.task])["$defs"][RESPONSES[contract.task].__name__]
     properties, words = found["properties"], {"description": _words(contract.target)}
     share = {"minimum": 0, "maximum": 1}
@@ -70,7 +70,7 @@ def answer(contract: Contract) -> Schema:
 
 
 def outcome(contract: Contract) -> Schema:
-    """The outcome of a row answered before."""
+    """The schema of an outcome."""
     target = contract.target
     outcome: Schema = {"type": "number", "minimum": -LARGEST, "maximum": LARGEST}
     if target.classes:
@@ -82,13 +82,13 @@ def outcome(contract: Contract) -> Schema:
 
 
 def label(classes: Sequence[Label]) -> Schema:
-    """One of *classes*."""
+    """The schema of a label, one of *classes*."""
     kinds = {bool: "boolean", int: "integer", str: "string"}
     return {"type": sorted({kinds[type(each)] for each in classes}), "enum": list(classes)}
 
 
 def tensors(contract: Contract) -> Schema:
-    """A request of the Open Inference Protocol."""
+    """The schema of a request of the Open Inference Protocol."""
     values = {feature.name: value(feature) for feature in contract.features}
     shape = {"type": "array", "items": {"type": "integer"}, "examples": [[1, 1]]}
     named = [
@@ -109,7 +109,7 @@ def tensors(contract: Contract) -> Schema:
 
 
 def record(**properties: Schema) -> Schema:
-    """An object that has all of *properties*."""
+    """The schema of an object in which all *properties* are required."""
     return {"type": "object", "required": list(properties), "properties": properties}
 
 

@@ -20,7 +20,7 @@ from serve.routes.column_rows import Fields
 from serve.scoring.answer_lines import Answer
 from serve.scoring.validation import RequestError, refuse, refuse_more
 
-#: What is missing, besides nothing at all, where a number or a boolean is expected (in lower case).
+#: Texts that mean a missing number or boolean, besides an empty cell (in lower case).
 MISSING = frozenset({"", "nan", "na", "n/a", "<na>", "null", "none"})
 BOOLEANS = {"true": True, "false": False, "1": True, "0": False, "1.0": True, "0.0": False}
 _WHOLE = re.compile(r"[+-]?\d+", re.ASCII)
@@ -53,13 +53,13 @@ def read_csv(content: bytes, fields: Fields, most: int, *, header: bool | None =
 
 
 def write_csv(answers: Sequence[Answer]) -> bytes:
-    """The score of each answer, a line each; for a multiclass model the probability of each class."""
+    """The scores as CSV, a line for each answer; for a multiclass model with the probability of each class."""
     scores = (answer.score if isinstance(answer.score, list) else [answer.score] for answer in answers)
     return "".join([",".join(map(str, each)) + "\n" for each in scores]).encode()
 
 
 def _lines(content: bytes, most: int) -> tuple[list[list[str]], int]:
-    """The cells of the first *most* lines that are not empty, and how many there are of these."""
+    """The cells of the first *most* lines that are not empty, and the number of such lines."""
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -75,7 +75,7 @@ def _lines(content: bytes, most: int) -> tuple[list[list[str]], int]:
 
 def _is_header(line: Sequence[str], contract: Contract) -> bool:
     needed = [one.name for one in contract.features if not one.nullable] or contract.feature_names
-    # In capitals they are names as well, which are refused as misspelt.
+    # Names in capitals are header names, too, and are refused as misspelt.
     cells = {cell.strip().casefold() for cell in line}
     return 2 * sum(name.casefold() in cells for name in needed) >= len(needed)
 

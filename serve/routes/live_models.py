@@ -1,4 +1,4 @@
-"""What the interfaces share: the body of the request at hand, and the variants that are live."""
+"""The body of the current request and the live variants, for all routes."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ from serve.traffic.split import Variant
 
 
 def scorer_here() -> Scorer:
-    """The scorer of the application that the request came to."""
+    """The scorer of the current application."""
     found: Scorer = current_app.extensions["tidegate"]
     return found
 
 
 def json_response(value: Any, status: int = 200) -> Response:
-    """*value* as JSON."""
+    """A response with *value* as JSON."""
     return Response(spell(value), status, mimetype=JSON)
 
 
 def json_here(scorer: Scorer) -> Any:
-    """The JSON of the request at hand."""
+    """The parsed JSON of the current request."""
     return read_json(body_here(), scorer.deepest)
 
 
 def body_here(*kinds: str) -> bytes:
-    """The body of the request at hand, unpacked; JSON, or one of the media types *kinds*.
+    """The decompressed body of the current request; JSON, or one of the media types *kinds*.
 
     What looks like JSON is accepted as any media type (`curl -d` calls it a form), but not from a web
     page: some media types a browser sends without a CORS preflight. Raises `RequestError`.
@@ -58,28 +58,28 @@ def body_here(*kinds: str) -> bytes:
 
 
 def live_variants(scorer: Scorer) -> list[Variant]:
-    """The variants that are live, the champion first; none before the first release."""
+    """The live variants, the champion first; empty before the first release."""
     return scorer.follower.live.all()
 
 
 def require_live(scorer: Scorer) -> list[Variant]:
-    """As `live_variants`; a 503 if no variant is live."""
+    """The live variants. Raises `RequestError` 503 if there is none."""
     must_be_live(scorer.follower.live.bundle)
     return live_variants(scorer)
 
 
 def versions(variants: Iterable[Variant]) -> list[str]:
-    """The versions that answer, each once; a shadow does not answer."""
+    """The versions that answer requests, each once; a shadow does not."""
     return list(dict.fromkeys(variant.bundle.version for variant in variants if variant.name != "shadow"))
 
 
 def fields_of(variants: Iterable[Variant]) -> Fields:
-    """The fields that one of *variants* reads."""
+    """The fields that any of *variants* reads."""
     return Fields([variant.bundle.contract for variant in variants])
 
 
 def age(bundle: Bundle, now: datetime) -> float | None:
-    """Seconds since *bundle* was made; None if its manifest does not say."""
+    """Seconds since *bundle* was built; None if its manifest has no time."""
     made = bundle.manifest.get("build", {}).get("made_at")
     try:
         then = datetime.fromisoformat(str(made))

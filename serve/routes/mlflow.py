@@ -23,13 +23,13 @@ from serve.scoring.validation import RequestError, read_rows, refuse, refuse_mor
 
 FORMS = ("dataframe_split", "dataframe_records", "instances", "inputs")
 ONE_OF_THEM = f"an object with one of {', '.join(FORMS)}"
-#: What may stand beside the rows; a model has no parameters, so these say nothing to it.
+#: Names that are accepted beside the rows and ignored: models here have no parameters.
 BESIDE = ("params",)
 CSV = "text/csv"
 CHARSETS = ("utf-8", "utf8", "us-ascii")
 #: The parameter `header` of `text/csv` (RFC 4180).
 HEADERS = {"present": True, "absent": False}
-#: Unknown names that an error lists.
+#: Unknown names listed in an error.
 MOST_NAMED = 10
 
 routes = Blueprint("mlflow", __name__)
@@ -37,7 +37,7 @@ routes = Blueprint("mlflow", __name__)
 
 @routes.post("/invocations")
 def invocations() -> Response:
-    """Rows in one of MLflow's four forms, or as CSV -> `{"predictions": […]}`, or scores as CSV."""
+    """Score rows in one of MLflow's four formats, or CSV; answers `{"predictions": […]}`, or scores as CSV."""
     scorer = scorer_here()
     fields, most = fields_of(require_live(scorer)), scorer.most_rows
     body = body_here(CSV)
@@ -54,25 +54,25 @@ def invocations() -> Response:
 
 @routes.get("/ping")
 def ping() -> Response:
-    """Whether rows can be answered: an empty 200, or 503."""
+    """Readiness: an empty 200, or 503."""
     return Response("\n", 200 if scorer_here().state()["ready"] else 503, mimetype="text/plain")
 
 
 @routes.get("/version")
 def version() -> Response:
-    """The version that is live; those of an experiment one a line."""
+    """The live version; during an experiment, one version on each line."""
     lines = "".join(f"{name}\n" for name in versions(require_live(scorer_here())))
     return Response(lines, mimetype="text/plain")
 
 
 def _accepts_csv() -> bool:
-    """Whether CSV is wanted rather than JSON; its parameters do not matter."""
+    """Whether the client prefers CSV to JSON; parameters of the media type are ignored."""
     accepted = [(kind.partition(";")[0], weight) for kind, weight in request.accept_mimetypes]
     return MIMEAccept(accepted).best_match((JSON, CSV)) == CSV
 
 
 def _header() -> bool | None:
-    """Whether the CSV at hand has a header line; None if its Content-Type does not say."""
+    """Whether the CSV has a header line; None if the Content-Type does not say."""
     parameters = request.mimetype_params
     if parameters.get("charset", "utf-8").lower() not in CHARSETS:
         raise RequestError(415, f"the CSV is in another charset than UTF-8; send {CSV}; charset=utf-8")
@@ -85,7 +85,7 @@ def _header() -> bool | None:
 
 
 def rows_of(body: Any, fields: Fields, most: int) -> list[Any]:
-    """The rows in a request, whichever form it has; at most *most* where they are made here."""
+    """The rows of a request in any of the formats; at most *most* rows are created from columns."""
     if not isinstance(body, dict):
         raise RequestError(400, f"expected {ONE_OF_THEM}; got {describe(body)}")
     forms = [name for name in body if name in FORMS]
@@ -109,7 +109,7 @@ def rows_of(body: Any, fields: Fields, most: int) -> list[Any]:
 
 
 def _split(content: Any, fields: Fields, most: int) -> list[Mapping[str, Any]]:
-    """Names once, then the values of each row."""
+    """Rows from the `split` format: names once, then the values of each row."""
     table: dict[str, Any] = content if isinstance(content, dict) else {}
     names: Any = table.get("columns")
     data: Any = table.get("data")
@@ -133,7 +133,7 @@ def _split(content: Any, fields: Fields, most: int) -> list[Mapping[str, Any]]:
 
 
 def _columns(content: Mapping[str, Any], fields: Fields, most: int) -> list[Mapping[str, Any]]:
-    """A list for each name; or one value for each, which is one row."""
+    """Columns from a list for each name, or from one value for each name, which is one row."""
     if not any(isinstance(values, list) for values in content.values()):
         return [dict(content)]
     found = {name: _flat(values) for name, values in content.items()}
@@ -149,7 +149,7 @@ def _columns(content: Mapping[str, Any], fields: Fields, most: int) -> list[Mapp
 
 
 def _flat(values: Any) -> Any:
-    """A column as one list, also where each value is in a list by itself."""
+    """A column as a flat list, also where each value is in a list."""
     if not isinstance(values, list) or any(not isinstance(value, list) or len(value) != 1 for value in values):
         return values
     return [value[0] for value in values]

@@ -26,10 +26,10 @@ from serve.traffic.split import Variant
 
 NAME, PLATFORM = "tidegate", "onnx_onnxruntime"
 EXTENSIONS = ["binary_tensor_data"]
-#: How many bytes of a body are its JSON, where the bytes of tensors follow.
+#: The header with the length of the JSON, if bytes of tensors follow it.
 JSON_LENGTH = "Inference-Header-Content-Length"
 OCTETS = "application/octet-stream"
-#: Outputs of each row besides the score.
+#: Outputs besides the score.
 ROW_OUTPUTS = ("id", "version", "arm")
 
 routes = Blueprint("inference", __name__)
@@ -38,19 +38,19 @@ routes.register_blueprint(mlflow.routes)
 
 @routes.get("/v2")
 def server() -> Response:
-    """Who answers."""
+    """Name, version and extensions of the server."""
     return json_response(Server(NAME, "2", EXTENSIONS))
 
 
 @routes.get("/v2/health/live")
 def live() -> Response:
-    """The process is up."""
+    """Liveness: the process is up."""
     return json_response(Live(live=True))
 
 
 @routes.get("/v2/health/ready")
 def ready() -> Response:
-    """Whether rows can be answered."""
+    """Readiness of the scorer."""
     is_ready = bool(scorer_here().state()["ready"])
     return json_response(Ready(is_ready), 200 if is_ready else 503)
 
@@ -58,7 +58,7 @@ def ready() -> Response:
 @routes.get("/v2/models/<model>")
 @routes.get("/v2/models/<model>/versions/<version>")
 def metadata(model: str, version: str | None = None) -> Response:
-    """The model's inputs and outputs, from the contract."""
+    """Inputs and outputs of the model, from its contract."""
     found = _named(model, version)
     contract = found[0].bundle.contract
     inputs = [Tensor(*column) for column in columns(contract)]
@@ -69,7 +69,7 @@ def metadata(model: str, version: str | None = None) -> Response:
 @routes.get("/v2/models/<model>/ready")
 @routes.get("/v2/models/<model>/versions/<version>/ready")
 def model_ready(model: str, version: str | None = None) -> Response:
-    """Whether the model, or that version of it, answers."""
+    """Readiness of the model, or of one version of it."""
     _named(model, version)
     is_ready = bool(scorer_here().state()["ready"])
     return json_response(ModelReady(model, is_ready), 200 if is_ready else 503)
@@ -78,7 +78,7 @@ def model_ready(model: str, version: str | None = None) -> Response:
 @routes.post("/v2/models/<model>/infer")
 @routes.post("/v2/models/<model>/versions/<version>/infer")
 def infer(model: str, version: str | None = None) -> Response:
-    """Tensors -> tensors. With a version, it must be the one that answers all of the rows."""
+    """Score rows given as tensors. A named version must be the one that answers all rows."""
     found = _named(model, version)
     contract = found[0].bundle.contract
     scorer = scorer_here()
@@ -96,7 +96,7 @@ def infer(model: str, version: str | None = None) -> Response:
 
 
 def datatype(classes: Sequence[Label]) -> str:
-    """The protocol's type of labels."""
+    """The protocol's data type of labels."""
     kinds = {type(label) for label in classes}
     if kinds == {int} and all(-(2**63) <= label < 2**63 for label in classes):  # type: ignore[operator]
         return "INT64"
@@ -104,7 +104,7 @@ def datatype(classes: Sequence[Label]) -> str:
 
 
 def _body() -> tuple[bytes, memoryview]:
-    """The JSON of the request at hand, and the bytes after it."""
+    """The JSON of the current request, and the bytes after it."""
     said = request.headers.get(JSON_LENGTH)
     if said is None:
         return body_here(), memoryview(b"")
@@ -116,7 +116,7 @@ def _body() -> tuple[bytes, memoryview]:
 
 
 def _spell(body: dict[str, Any], wanted: InferenceRequest) -> Response:
-    """*body* as it is sent: JSON, and after it the outputs that are wanted as bytes."""
+    """The encoded *body*: JSON, followed by the outputs that were requested as bytes."""
     tail = []
     for output in body["outputs"]:
         if wanted.as_bytes.get(output["name"], wanted.all_as_bytes):
@@ -159,7 +159,7 @@ def _answer(contract: Contract, answers: Sequence[Answer], id_: str | None, want
 
 
 def _outputs(contract: Contract) -> list[tuple[str, str, list[int]]]:
-    """The outputs of the model of *contract*: name, type, and what their shape has after the number of rows."""
+    """The outputs of a model: name, data type, and shape after the number of rows."""
     classes = contract.target.classes
     found: list[tuple[str, str, list[int]]] = [("score", "FP32", [])]
     if classes:
@@ -170,7 +170,7 @@ def _outputs(contract: Contract) -> list[tuple[str, str, list[int]]]:
 
 
 def _named(model: str, version: str | None) -> list[Variant]:
-    """What is live, if it is *model* (and *version* is among it)."""
+    """The live variants, if the live model is *model* (and *version* is one of them)."""
     found = require_live(scorer_here())
     name = found[0].bundle.contract.name
     if model != name:

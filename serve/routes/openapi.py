@@ -31,7 +31,7 @@ from serve.routes.typical_row import typical_row
 from serve.traffic.split import Variant
 
 HTML, TEXT = "text/html; charset=utf-8", "text/plain; charset=utf-8"
-#: What may be wrong with a body, from its bytes to its rows; or no model is live; or it failed.
+#: Errors of a request with a body: invalid bytes, JSON or rows, no live model, or a failure.
 OF_A_BODY = (400, 401, 413, 415, 422, 500, 503)
 OF_A_MODEL = (401, 404, 503)
 TABLE: Schema = {
@@ -52,14 +52,14 @@ routes = Blueprint("openapi", __name__)
 
 @dataclass(frozen=True)
 class Route:
-    """What goes in (a schema's name), what comes out, and what else may."""
+    """A route: the schema of its request, its answers, and its errors."""
 
     answer: Schema | str
     kind: str = JSON
     body: str = ""
     status: int = 200
     errors: Sequence[int] = ()
-    #: Other kinds of bodies that are taken and given.
+    #: Media types of requests and answers other than JSON.
     others: Mapping[str, Schema] = field(default_factory=dict)
 
 
@@ -88,27 +88,27 @@ ROUTES: Mapping[str, Route] = {
     "/example.js": Route({"type": "string"}, "text/javascript; charset=utf-8"),
     "/example.html": Route({"type": "string"}, HTML),
 }
-#: Answers of 503 that are no problem but a state, in the form of the 200.
+#: Routes whose 503 has the format of their 200: it is a state and not an error.
 STATES = ("/v2/health/ready", "/v2/models/<model>/ready", "/ready", "/ping")
 ANY: Schema = {"type": "object"}
 REFERENCE = "#/components/schemas/{name}"
-#: In the application's extensions: what is live, and its description.
+#: The key in the application's extensions of the live models and their document.
 KEPT = "tidegate.openapi"
 
 
 @routes.get("/openapi.json")
 def openapi() -> Response:
-    """What every route takes and answers, made from the contract of the live model."""
-    # Relative to the document's own address: that is right behind any proxy.
+    """The OpenAPI description of all routes, from the contract of the live model."""
+    # Relative to the address of the document, which is correct behind any proxy.
     servers = [{"url": prefix(request.headers) or "."}]
     document = json_response({**_kept(), "servers": servers})
-    # It depends on what is live and on a header, so no cache may answer with it by itself.
+    # The document depends on the live models and on a header, so a cache must ask again.
     document.headers["Cache-Control"] = "no-cache"
     return document
 
 
 def _kept() -> Mapping[str, Any]:
-    """The document without its servers, made and spelled once for what is live."""
+    """The encoded document without `servers`, made once for each set of live models."""
     live = scorer_here().follower.live
     kept = current_app.extensions.get(KEPT)
     if not kept or kept[0] is not live:
@@ -119,7 +119,7 @@ def _kept() -> Mapping[str, Any]:
 
 
 def _document(variants: Sequence[Variant]) -> dict[str, Any]:
-    """The OpenAPI 3.1 document of the application at hand, without its servers."""
+    """The OpenAPI 3.1 document of the current application, without `servers`."""
     contract = variants[0].bundle.contract if variants else None
     examples = _examples(variants[0].bundle) if variants else {}
     paths: dict[str, Any] = {}
@@ -201,7 +201,7 @@ def _schemas(contract: Contract | None) -> dict[str, Schema]:
 
 
 def _examples(bundle: Bundle) -> dict[str, Any]:
-    """Requests that are answered."""
+    """Example requests, which the scorer answers."""
     contract = bundle.contract
     row = typical_row(contract, bundle.manifest)
     tensors = [

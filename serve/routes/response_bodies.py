@@ -1,4 +1,4 @@
-"""What the scorer answers with that is the same for every model; `/openapi.json` describes it from here."""
+"""Bodies of answers that are the same for every model. `/openapi.json` takes their schemas from here."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from msgspec import UNSET, Struct, UnsetType, defstruct
 
 
 class Tensor(Struct):
-    """An input or an output of the model; -1 is the number of rows."""
+    """An input or an output of the model; -1 in its shape is the number of rows."""
 
     name: str
     datatype: str
@@ -22,7 +22,7 @@ class Output(Tensor):
 
 
 class Wrong(Struct, kw_only=True):
-    """What is wrong with a field; the first row is 0."""
+    """A problem of a field; the first row has the number 0."""
 
     row: int | UnsetType = UNSET
     field: str
@@ -31,7 +31,7 @@ class Wrong(Struct, kw_only=True):
 
 
 class Problem(Struct):
-    """RFC 9457, with what is wrong with which field, and the first of that as `error`."""
+    """Problem details (RFC 9457), with a problem for each invalid field, and the first one as `error`."""
 
     type: str
     title: str

@@ -1,4 +1,4 @@
-"""Floats of 16 and 32 bits -> the numbers that they were made from."""
+"""The decimal numbers from which 16-bit and 32-bit floats were made."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
-#: The protocol's types with fewer digits than Python's numbers, and NumPy's names of them.
+#: The protocol's data types that are shorter than Python's floats, and their names in NumPy.
 SHORT = {"FP16": "<f2", "FP32": "<f4"}
 #: Decimals that are tried.
 MOST_DECIMALS = 10
 
 
 def shorten(datatype: str, values: Sequence[Any]) -> list[Any]:
-    """*values* from JSON, and where a float is exactly one of *datatype*, the number behind it."""
+    """*values* from JSON; a float that is exactly one of *datatype* is replaced by its decimal number."""
     floats = np.array([value for value in values if type(value) is float])
     with np.errstate(over="ignore"):
         found = floats.astype(SHORT[datatype])

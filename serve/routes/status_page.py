@@ -23,7 +23,7 @@ from serve.scoring.validation import takes_ids
 from serve.traffic.split import Variant
 
 HERE = Path(__file__).parent
-#: Nothing but what this server itself sends; no page may frame it.
+#: Only content of this server is loaded, and no other page may embed this one in a frame.
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:;"
     " connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -58,7 +58,7 @@ def page() -> Response:
 
 
 def _route(endpoint: str, name: str, words: str) -> None:
-    """A route for the file *name* beside this module; *words* describe it in `/openapi.json`."""
+    """A route for the file *name* in this folder; *words* describe it in `/openapi.json`."""
 
     def view() -> Response:
         return _sent((HERE / name).read_text(encoding="utf-8"), Path(name).suffix, "no-cache")
@@ -99,7 +99,7 @@ def _described(variant: Variant, now: datetime) -> dict[str, Any]:
 
 
 def _fields(contract: Contract, champion: Variant, row: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """What the form asks: each feature, filled in from *row*, then what may be left out."""
+    """The fields of the form: each feature, filled in from *row*, then optional fields."""
     seen = categories(contract, champion.bundle.manifest)
     found = [_field(feature, seen[feature.name], row[feature.name]) for feature in contract.features]
     more = [(contract.key, "whose row it is"), (contract.time, "the moment it is about")]

@@ -17,31 +17,31 @@ from serve.routes.short_floats import SHORT, shorten
 from serve.scoring.validation import RequestError, refuse, refuse_more, takes_ids
 
 NUMBERS = ("FP32", "FP64", "FP16", "INT8", "INT16", "INT32", "INT64", "UINT8", "UINT16", "UINT32", "UINT64")
-#: The types that a feature's kind may come as; the first is the one in the metadata.
+#: Data types accepted for each kind of feature; the first is the one in the metadata.
 TYPES = {"number": NUMBERS, "boolean": ("BOOL",), "category": ("BYTES",)}
 
-#: Tensors of a request besides the contract's features, and outputs that it may ask for.
+#: Limits of the tensors in a request and of the outputs that it may request.
 MOST_TENSORS, MOST_OUTPUTS = 1_000, 100
-#: Sizes of a shape that an error shows.
+#: Numbers of a shape shown in an error.
 MOST_SIZES = 4
-#: Characters of a tensor's name, or of several, that an error shows.
+#: Characters of tensor names shown in an error.
 LONGEST_SAID = 200
 
 
 def columns(contract: Contract) -> list[tuple[str, str, list[int]]]:
-    """The tensors of *contract*: name, type and shape; key, time and id may be left out."""
+    """The tensors of *contract*: name, data type and shape; key, time and id are optional."""
     found = [(one.name, TYPES[one.kind][0], [-1, 1]) for one in contract.features]
     more = [contract.key, contract.time, *(["id"] if takes_ids(contract) else [])]
     return found + [(name, "BYTES", [-1, 1]) for name in more]
 
 
 class InferenceRequest(NamedTuple):
-    """A request: its rows, the outputs it wants (none named: all), and which of these as bytes."""
+    """A request: its rows, the requested outputs (all if none is named), and which of them as bytes."""
 
     rows: Sequence[Mapping[str, Any]]
     outputs: Sequence[str]
     as_bytes: Mapping[str, bool]
-    #: What holds for outputs that `as_bytes` does not name.
+    #: The default for outputs that `as_bytes` does not name.
     all_as_bytes: bool
 
 
@@ -84,7 +84,7 @@ def _tensors(tensors: Any, most: int, problems: list[dict[str, Any]]) -> list[An
 
 
 def _parts(tensors: Sequence[Any], tail: memoryview, problems: list[dict[str, Any]]) -> list[memoryview | None]:
-    """The bytes of each tensor that has some, one after the other; [] if they do not add up."""
+    """The bytes of each tensor that has any, in order; [] if their lengths do not add up."""
     before = len(problems)
     sizes = [
         _parameter(tensor, "binary_data_size", int, f"{_named(tensor)}.", problems)
@@ -103,7 +103,7 @@ def _parts(tensors: Sequence[Any], tail: memoryview, problems: list[dict[str, An
 
 
 def _parameter(owner: Mapping[str, Any], name: str, kind: type[int], where: str, problems: list[dict[str, Any]]) -> Any:
-    """A parameter of a request, a tensor or an output; None if it has none."""
+    """A parameter of a request, a tensor or an output; None if it is missing."""
     parameters = owner.get("parameters")
     if parameters is None:
         return None
@@ -126,7 +126,7 @@ def _named(tensor: Mapping[str, Any]) -> str:
 def _column(
     tensor: Any, part: memoryview | None, kinds: Mapping[str, Sequence[str]], most: int, problems: list[dict[str, Any]]
 ) -> tuple[str, list[Any] | None]:
-    """A tensor's name and values; None, and a problem more, if it has none."""
+    """Name and values of a tensor; None, after adding a problem, if it is not valid."""
     if not isinstance(tensor, dict) or not isinstance(tensor.get("name"), str):
         expected = "tensors with name, datatype, shape and data"
         problems.append(_problem("inputs", expected, _said(tensor)))
@@ -156,7 +156,7 @@ def _column(
 
 
 def _values(tensor: Mapping[str, Any], part: memoryview | None, kind: Any, count: int) -> list[Any]:
-    """The *count* values in a tensor's *part* of the bytes, or in its data."""
+    """The *count* values of a tensor, from its *part* of the bytes or from its data."""
     values = read_values(kind, part, count) if part is not None else _flat(tensor["data"])
     if values is None or len(values) != count:
         got = "other data" if values is None else f"{len(values)} values"
@@ -167,7 +167,7 @@ def _values(tensor: Mapping[str, Any], part: memoryview | None, kind: Any, count
 
 
 def _count(shape: Any) -> int | None:
-    """How many rows a shape says; None if it is neither [n] nor [n, 1]."""
+    """The number of rows in a shape; None if it is neither [n] nor [n, 1]."""
     if not isinstance(shape, list) or not all(type(size) is int for size in shape):
         return None
     count, *more = shape or [-1]
@@ -175,7 +175,7 @@ def _count(shape: Any) -> int | None:
 
 
 def _flat(data: Any) -> list[Any] | None:
-    """Data as one list: flat, or as lists of one value each."""
+    """Data as a flat list; each value may be in a list."""
     if not isinstance(data, list):
         return None
     if data and all(isinstance(value, list) and len(value) == 1 for value in data):
@@ -184,7 +184,7 @@ def _flat(data: Any) -> list[Any] | None:
 
 
 def _outputs(outputs: Any, problems: list[dict[str, Any]]) -> tuple[list[str], dict[str, bool]]:
-    """The names of the outputs that are wanted, and which of them as bytes, or not."""
+    """The names of the requested outputs, and whether each is requested as bytes."""
     if outputs is None:
         return [], {}
     if not (
@@ -212,7 +212,7 @@ def _name(got: Any) -> str:
 
 
 def _shape(got: Any) -> str:
-    """A shape; what is in its place may hold values of the row."""
+    """A shape in an error. Anything else in its place may contain values of a row and is not shown."""
     if isinstance(got, list) and len(got) <= MOST_SIZES and all(type(size) is int for size in got):
         return show(got).removesuffix(" (list)")
     return _said(got)

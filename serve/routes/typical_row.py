@@ -1,4 +1,4 @@
-"""A row that the contract admits and that is usual for the model: to try the scorer with."""
+"""A typical row that the contract admits, for the form of the status page."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any
 
 from contracts.row_contract import LARGEST, Contract, Feature
 
-#: Golden rows that are looked at: the first are spread over the holdout.
+#: Golden rows that are used: the first ones are spread over the holdout.
 ROWS = 50
-#: Digits of a number: enough for a year or a minute of the day, too few to single anybody out.
+#: Digits of a number: enough for a year or a minute of the day, too few to identify a person.
 DIGITS = 6
 
 
@@ -30,7 +30,7 @@ def typical_row(contract: Contract, manifest: Mapping[str, Any]) -> dict[str, An
 
 
 def categories(contract: Contract, manifest: Mapping[str, Any]) -> dict[str, Sequence[str]]:
-    """For each feature the categories seen in training that may be shown: none of a private one."""
+    """For each feature, the categories seen in training; none for a private feature."""
     seen = manifest.get("data", {}).get("categories", {})
     return {each.name: () if each.name in contract.private else seen.get(each.name, ()) for each in contract.features}
 
@@ -52,7 +52,7 @@ def _number(feature: Feature, value: float) -> float:
 
 
 def _middle(feature: Feature) -> float:
-    """The middle of the range, or what is nearest to 0 in a range without an end."""
+    """The middle of the range, or the number nearest to 0 if the range is not bounded."""
     low = -LARGEST if feature.minimum is None else max(feature.minimum, -LARGEST)
     high = LARGEST if feature.maximum is None else min(feature.maximum, LARGEST)
     if feature.minimum is None or feature.maximum is None:

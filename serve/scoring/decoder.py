@@ -23,16 +23,16 @@ from contracts.row_contract import LARGEST, LONGEST, Contract, Feature, read_tim
 from serve.scoring.row_table import Column, Row, Table
 from serve.scoring.validation import LONGEST_ID, takes_ids
 
-#: An escape that the checks here cannot see through: of a quote, a backslash, a NUL or a surrogate.
+#: Escapes that the checks here do not handle: of a quote, a backslash, a NUL or a surrogate.
 _UNUSUAL = re.compile(rb'\\(?:["\\]|u(?:0000|[dD][89a-fA-F]))')
-#: Up to here a float64 holds every whole number, and so do the struct's bounds.
+#: float64, and with it the struct's bounds, represents every whole number up to here.
 WHOLE = 2**53
 _TEXT = Annotated[str, Meta(min_length=1, max_length=LONGEST)]
 _ID = Annotated[str, Meta(min_length=1, max_length=LONGEST_ID)]
 
 
 class Decoder:
-    """Reads the rows of one contract; `contract` is the one that they fit."""
+    """Reads rows that fit *contract*."""
 
     def __init__(self, contract: Contract) -> None:
         self.contract = contract
@@ -42,7 +42,7 @@ class Decoder:
         if self._takes_ids:
             fields.append(("id", _ID | None | UnsetType, UNSET))
         self._names = names = [name for name, *_ in fields]
-        # Named by number, since a field may have the name of an attribute of the struct.
+        # Numbered names, since a field may have the name of an attribute of the struct.
         inside = [f"f{number}" for number in range(len(fields))]
         kind = msgspec.defstruct(
             "Row",
@@ -78,7 +78,7 @@ class Decoder:
         return rows if len(rows) == len(found) else None
 
     def _row(self, found: msgspec.Struct, content: bytes) -> Row | None:
-        """The row that was *found* in *content*, if it is usual."""
+        """The row *found* in *content*; None if it needs the full validation."""
         row: Row = msgspec.to_builtins(found)  # what is UNSET is left out
         kinds = [*map(type, row.values())]
         id_ = row.get("id") if self._takes_ids else None
@@ -93,8 +93,8 @@ class Decoder:
         return row if usual else None
 
     def _table(self, found: Sequence[msgspec.Struct], content: bytes) -> Table | None:
-        """The rows that were *found* in *content*, if they are usual, by the same rules."""
-        # Tuples that are not kept cost the garbage collector nothing.
+        """The rows *found* in *content* as a table; None if they need the full validation."""
+        # Short-lived tuples cost the garbage collector nothing.
         values: list[Any] = []
         _run(map(values.extend, map(msgspec.structs.astuple, found)))
         fields: dict[str, Column] = {}
@@ -115,7 +115,7 @@ class Decoder:
             strings += len(column) - absent - null if text else 0
             if absent or null:
                 lacking.add(name)
-            # The journal keeps the structs: every feature, null where it is missing, and no more.
+            # The journal stores the structs: every feature, with null for a missing value, and nothing else.
             if not feature and absent == len(column):
                 continue
             if absent:
@@ -145,7 +145,7 @@ def _quotes(content: bytes) -> int:
 
 
 def decoder(contract: Contract) -> Decoder | None:
-    """The decoder of *contract*; None if the struct cannot say what it says."""
+    """The decoder of *contract*; None if a struct cannot express it."""
     try:
         return Decoder(contract)
     except (TypeError, ValueError, OverflowError):
@@ -170,5 +170,5 @@ def _number(feature: Feature) -> Any:
         raise ValueError("a bound that no float64 holds")
     broken: Any = Annotated[float, Meta(ge=max(float(low), -LARGEST), le=min(float(high), LARGEST))]
     least, most = max(math.ceil(low), -WHOLE), min(math.floor(high), WHOLE)
-    # A whole number stays one, so that the journal says what was sent.
+    # A whole number stays an integer, so that the journal has what was sent.
     return Annotated[int, Meta(ge=least, le=most)] | broken if least <= most else broken

@@ -47,7 +47,7 @@ LENGTH = len("2026-03-01T12:00:00.000000Z")
 
 
 class Scorer:
-    """Answers rows with what the router says is live, and keeps every answer."""
+    """Scores rows with the live variants, and writes every answer to the journal."""
 
     def __init__(
         self,
@@ -163,7 +163,7 @@ class Scorer:
         return {"mode": self.follower.online.mode, "corrections": {v: each for v, each in found.items() if each}}
 
     def _journal_state(self) -> dict[str, Any]:
-        """What the journals of so many `workers` lost, and what waits in their folder."""
+        """The losses of the journals of all workers, and the files that wait in their folder."""
         found = self.journal.state()
         if self.metrics:
             lost, failing, workers = self.metrics.losses()
@@ -173,17 +173,17 @@ class Scorer:
         return found
 
     def champion(self) -> str:
-        """The version that is live; "" for none."""
+        """The live version; "" if there is none."""
         live = self.follower.live.bundle
         return live.version if live else ""
 
     def now(self) -> str:
-        """The present as the journal writes it."""
+        """The present time in the journal's format."""
         found: str = msgspec.to_builtins(self.clock().astimezone(UTC))
         return found if len(found) == LENGTH else found[:-1] + ".000000Z"
 
     def close(self) -> None:
-        """Follow the store no longer, and write out what the journal holds."""
+        """Stop following the store, and close the journal."""
         self.follower.stop()
         self.journal.close()
 
@@ -193,19 +193,19 @@ class Scorer:
         return spell(responses(contract, self.answer(found, trace=trace, fits=fits)))
 
     def _together(self, contract: Contract, rows: Rows, traces: Sequence[str]) -> Sequence[bytes | Exception | None]:
-        """The responses to *rows*, each from a separate request; None for all if one fails."""
+        """The responses to *rows* of separate requests; None for all if one fails."""
         try:
             answers = self._answer(rows, traces, contract, each=True)
         except RequestError as error:
-            return [error] * len(rows)  # none could be kept, or nothing is live any more
+            return [error] * len(rows)  # the journal failed, or nothing is live any more
         except Exception:
-            return [None] * len(rows)  # it may be because of one, which gets its error when alone
+            return [None] * len(rows)  # maybe because of one row, which gets its error when it is scored alone
         return [spell(response) for response in responses(contract, answers)]
 
     def _answer(self, rows: Rows, traces: Sequence[str], fits: Contract | None, *, each: bool = False) -> list[Answer]:
-        """The answers of *rows*: of one request, or *each* row of a separate request."""
+        """The answers to *rows*: of one request, or *each* of a separate request."""
         began = time.perf_counter()
-        live = self.follower.live  # one look: all of a request's answers are of one moment
+        live = self.follower.live  # read once, so that all answers of a request come from the same set of models
         contract = must_be_live(live.bundle).contract
         _, own = self._reading(contract)
         if type(rows) is Table and (live.split or fits is not contract):
@@ -214,7 +214,7 @@ class Scorer:
             refuse(chain(problems_of(contract, rows), repeated(rows) if own else ()), len(rows))
         at = self.now()
         ids = ids_of(rows, own)
-        # All are scored before any is kept: all are answered, or none.
+        # All rows are scored before any answer is written: all are answered, or none.
         scored = list(score_arms(live, rows, ids, at, each))
         for arm, numbers, found in scored:
             self._keep(live, arm, found, [traces[n] for n in numbers] if any(traces) else ())
@@ -246,12 +246,12 @@ class Scorer:
             raise RequestError(503, "the journal cannot be written, and no answer leaves unkept")
 
     def _read_fast(self, contract: Contract, content: bytes) -> Any:
-        """The row or rows in *content*, if they fit and are usual; else None."""
+        """The row or rows in *content*; None if they need the full validation."""
         reader, _ = self._reading(contract)
         return reader.rows(content, self.most_rows) if reader else None
 
     def _reading(self, contract: Contract) -> tuple[Decoder | None, bool]:
-        """How rows of *contract* are read, and whether they may bring ids."""
+        """The decoder of *contract*, and whether rows may have ids."""
         read = self._read
         if read is None or read[0] is not contract:
             read = self._read = (contract, decoder(contract), takes_ids(contract))
@@ -259,7 +259,7 @@ class Scorer:
 
 
 def must_be_live(bundle: Bundle | None) -> Bundle:
-    """*bundle*, or a 503 without one."""
+    """*bundle*. Raises `RequestError` 503 if it is None."""
     if bundle is None:
         raise RequestError(503, "no model is live yet; GET /ready says why")
     return bundle

@@ -1,4 +1,4 @@
-"""What is wrong with a request: its rows, its ids, its outcomes.
+"""Problems of a request: of its rows, its ids, its outcomes.
 
 Nothing here knows Flask. A request that is wrong raises `RequestError` with all that is wrong.
 """
@@ -13,9 +13,9 @@ from contracts.row_contract import Contract, describe, show
 
 MOST_ROWS = 10_000
 LONGEST_ID = 200
-#: Fields that the contract does not have, in all rows together.
+#: Fields that are not in the contract, counted over all rows.
 MOST_UNKNOWN = 1_000
-#: Problems that an answer lists. All of them are counted.
+#: Problems listed in an answer. All problems are counted.
 MOST_LISTED = 100
 _ROWS = "a JSON object, or a list of them"
 
@@ -34,7 +34,7 @@ class RequestError(Exception):
         self.count, self.rows = count, rows
 
     def first(self) -> str:
-        """The first problem, and how many there are; the sentence if there are no problems."""
+        """The first problem and the number of problems; the sentence if no problem is listed."""
         if not self.problems:
             return self.words
         problem = self.problems[0]
@@ -46,7 +46,7 @@ class RequestError(Exception):
 
 
 def read_rows(found: Any, most: int = MOST_ROWS) -> list[Mapping[str, Any]]:
-    """The rows of a body: one object, or a list of at most *most*."""
+    """The rows of a body: one object, or a list of at most *most* objects."""
     rows = found if isinstance(found, list) else [found]
     refuse_more(len(rows), most)
     if not isinstance(found, (list, dict)):
@@ -113,7 +113,7 @@ def refuse(problems: Iterable[Mapping[str, Any]], rows: int = 1, *, form: str = 
 
 
 def read_outcomes(contract: Contract, outcomes: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Outcomes, each with the id of an answer; `RequestError` with the problems of all of them."""
+    """The outcomes, each with the id of an answer. Raises `RequestError` with all problems."""
     refuse(chain(_wrong_outcomes(contract, outcomes), repeated(outcomes)), len(outcomes))
     return [{"id": outcome["id"], "outcome": outcome["outcome"]} for outcome in outcomes]
 
@@ -126,14 +126,14 @@ def _problems(contract: Contract, row: Mapping[str, Any]) -> list[dict[str, Any]
 
 
 def takes_ids(contract: Contract) -> bool:
-    """Whether a row's "id" is the id of its answer."""
-    # Where the contract has a field of that name, "id" is that field's: a key, maybe a private one.
+    """Whether the field `id` of a row is the id of its answer."""
+    # If the contract has a field of this name, `id` is that field, which may be a private key.
     known = {*contract.feature_names, contract.key, contract.time, contract.target.name}
     return "id" not in known
 
 
 def repeated(rows: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
-    """The ids that are in a request twice."""
+    """The ids that occur more than once in a request."""
     first: dict[Any, int] = {}
     for number, row in enumerate(rows):
         id_ = row.get("id")
