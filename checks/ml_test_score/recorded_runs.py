@@ -120,7 +120,7 @@ def of_drills(content: Mapping[str, Any]) -> Iterator[Run]:
 
 
 def day_of(text: str) -> date | None:
-    """The day of a time in ISO 8601; None where it is none."""
+    """The day of a time in ISO 8601; None for other text."""
     try:
         return datetime.fromisoformat(text).date()
     except ValueError:
