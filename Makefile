@@ -40,6 +40,9 @@ test-loop: MARKED := loop
 test-loop: $(INSTALLED) .venv/test/installed ## the demo, the commands of the pages, and two other recipes through the whole loop
 	PYTHONPATH="$(MEASURED).venv/test" $(WORK) $(PYTEST) tests/loop tests/test_readme.py
 
+test-newcomer: $(INSTALLED) ## play a newcomer: from three tables, made from a seed, to served answers, in one to three minutes  [SEED=7 ONLY=repairs]
+	@$(WORK) -m tests.newcomer $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only $(ONLY))
+
 # Most of them wait for servers to start, to time out or to stop.
 test-serve: PROCESSES := 4
 test-serve: .venv/serve/installed .venv/test/installed
@@ -218,4 +221,4 @@ help:
 .venv/%/installed: requirements/%.txt requirements/install.sh
 	@requirements/install.sh $*
 
-.PHONY: demo extra test test-fast coverage coverage-report test-spark test-estimators test-clients test-serve test-checks test-verify test-work retrain gate land serve watch experiment site score rollback status drill drill-nights backtest setup lint lint-code lint-types lint-schemas docs reference estimators pictures bench bench-experiment bench-gate bench-policy bench-watch bench-scale soak recipe lock upgrade clean help
+.PHONY: demo extra test test-fast test-newcomer coverage coverage-report test-spark test-estimators test-clients test-serve test-checks test-verify test-work retrain gate land serve watch experiment site score rollback status drill drill-nights backtest setup lint lint-code lint-types lint-schemas docs reference estimators pictures bench bench-experiment bench-gate bench-policy bench-watch bench-scale soak recipe lock upgrade clean help

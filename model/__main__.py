@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shlex
 import sys
 import tempfile
 from dataclasses import replace
@@ -40,7 +41,7 @@ from model.new_recipe.questions import asking, guessed
 from model.new_recipe.recipe_commit import commit_of, committed
 from model.new_recipe.recipe_draft import Asked, draft
 from model.new_recipe.recipe_text import described, plain_name, recipe_text
-from model.new_recipe.source_table import SourceError, read_query, read_table
+from model.new_recipe.source_table import SourceError, database_url, read_query, read_table
 from model.notices import replayed
 from model.onnx_export.bundle_manifest import Build
 from model.onnx_export.export import ExportError, export
@@ -91,9 +92,10 @@ def _init(args: argparse.Namespace) -> None:
     """Write a recipe, and try it."""
     if args.recipe.exists() and not (args.replace or committed(args.recipe)):
         raise SourceError(f"{args.recipe} has changes that git does not have; commit them, or type --replace")
-    table = read_query(args.sql, args.table) if args.sql else read_table(args.table)
+    url = database_url(args.sql) if args.sql else ""
+    table = read_query(url, args.table) if url else read_table(args.table)
     name = args.name or plain_name(args.table)
-    asked = Asked(args.target, args.time, args.key, args.zone, tuple(filter(None, args.drop.split(","))))
+    asked = Asked(args.target, args.time, args.key, args.zone, tuple(filter(None, args.drop.split(","))), args.known_at)
     choose = asking([*table.rows], input, _say) if sys.stdin.isatty() else guessed
     found = draft(name, table, asked, choose)
     args.recipe.parent.mkdir(parents=True, exist_ok=True)
@@ -102,12 +104,13 @@ def _init(args: argparse.Namespace) -> None:
         _say(line)
     _say(f"recipe: {args.recipe}; look over its comments")
     args.today = args.today or found.last_day
-    if args.sql:
-        os.environ["DATABASE_URL"] = args.sql
+    if url:
+        os.environ["DATABASE_URL"] = url
     _check(args)
-    _say(
-        f"next: {'DATABASE_URL=... ' if args.sql else ''}RECIPE={args.recipe} TODAY={args.today} make retrain gate land"
-    )
+    before = "DATABASE_URL=... " if url else ""
+    recipe = f"{before}RECIPE={shlex.quote(str(args.recipe))}"
+    _say(f"after a change: {recipe} .venv/work/bin/python -m model check --today {args.today}")
+    _say(f"next: {recipe} TODAY={args.today} make retrain gate land")
 
 
 def _check(args: argparse.Namespace) -> None:
@@ -191,12 +194,18 @@ def _parser() -> argparse.ArgumentParser:
     init.add_argument(
         "table", metavar="TABLE", help="a file, folder, glob or URL of CSV or Parquet; a query with --sql"
     )
-    init.add_argument("--sql", default="", metavar="URL", help="a database, as SQLAlchemy names it: sqlite:///shop.db")
+    init.add_argument(
+        "--sql",
+        default="",
+        metavar="URL",
+        help="a database: a SQLite or DuckDB file, or as SQLAlchemy names it, sqlite:///shop.db",
+    )
     for name, words in (
         ("target", "the column to be predicted"),
         ("time", "the column with the time of the event"),
         ("key", "the column that says who or what a row is about"),
         ("zone", "the time zone of times without one, such as Europe/Berlin"),
+        ("known-at", "when the outcome is known: a column with the time, or days such as 30d; at once by default"),
         ("drop", "columns that are no features, separated by commas"),
         ("name", "the model's name"),
     ):

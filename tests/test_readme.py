@@ -58,6 +58,7 @@ HOUSE = {
     *(
         "make test",
         "make test-loop",
+        "make test-newcomer",
         "make test-fast",
         "make test-clients",
         "make test-spark",

@@ -28,6 +28,8 @@ _EPOCHS = (946_684_800, 2_208_988_800)
 _UNITS = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 #: Above this AUC (or the absolute rank correlation) of one column alone, it may be known only afterwards.
 TOO_GOOD = 0.98
+#: Above this predictive power of one column alone the gate may hold a first model (leak.solo, max_solo = 0.7).
+STRONG = 0.6
 #: Above this share of a target's variance, its columns are the target in other words.
 EXACT = 0.9995
 #: Rows that correlations are computed from.
@@ -203,6 +205,15 @@ def known_afterwards(rows: pd.DataFrame, features: Sequence[str], target: pd.Ser
     if target.nunique() > 10:
         found |= {name: f"with {other} it adds up to the target" for name, other in _summands(some, features, codes)}
     return found
+
+
+def strong_alone(rows: pd.DataFrame, features: Sequence[str], target: pd.Series[Any]) -> dict[str, float]:
+    """Features that alone predict much of the target: 2 AUC - 1, or the squared rank correlation, from STRONG on."""
+    some = rows.sample(min(len(rows), MOST_COMPARED), random_state=0)
+    codes, binary = _codes(target.loc[some.index]), target.nunique() == 2
+    power = {name: _power(_codes(some[name]), codes, binary=binary) for name in features}
+    found = {name: 2 * area - 1 if binary else area**2 for name, area in power.items()}
+    return {name: share for name, share in found.items() if share >= STRONG}
 
 
 def _codes(column: pd.Series[Any]) -> Any:

@@ -23,6 +23,8 @@ MOST_ROWS = 200_000
 #: What SQLAlchemy adds to an error: the statement, and an address.
 _ABOUT = re.compile(r"\s*(\[SQL: .*|\(Background on this error at: .*)")
 _ISO = r"\d{4}-\d\d"
+#: How URLs of databases in a file begin.
+DUCKDB, SQLITE = "duckdb:///", "sqlite:///"
 _SELECT = re.compile(r"\s*(select|with)\b", re.IGNORECASE)
 _CSV, _PARQUET = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".txt", ".txt.gz"), (".parquet", ".pq")
 #: Ways to read a CSV file, one after the other: a column of numbers may have its first word late.
@@ -114,21 +116,61 @@ def _encoded(place: str, failed: duckdb.Error) -> tuple[pd.DataFrame, str]:
 def read_query(url: str, query: str) -> SourceTable:
     """The rows of *query*, a SELECT or the name of a table, in the database at the SQLAlchemy *url*. Raises `SourceError`.
 
-    The recipe reads the URL from the environment variable DATABASE_URL, so that no password is in the file.
+    A DuckDB database, duckdb:///FILE, is read by DuckDB itself. The recipe reads the URL from the environment variable
+    DATABASE_URL, so that no password is in the file.
     """
     select = query if _SELECT.match(query) else f"SELECT * FROM {query}"  # noqa: S608 -- the user's query
     try:
-        with sqlalchemy.create_engine(url).connect() as connection:
-            rows = pd.read_sql(sqlalchemy.text(select), connection)
-    except (sqlalchemy.exc.SQLAlchemyError, pd.errors.DatabaseError, ModuleNotFoundError, ValueError) as error:
+        rows, reading = _by_duckdb(url, select) if url.startswith(DUCKDB) else _by_sqlalchemy(url, select)
+    except (
+        duckdb.Error,
+        sqlalchemy.exc.SQLAlchemyError,
+        pd.errors.DatabaseError,
+        ModuleNotFoundError,
+        ValueError,
+    ) as error:
         raise SourceError(
             f"the query failed: {_ABOUT.sub('', words_of(error)).replace(url, 'URL')}; expected a SQLAlchemy URL such as"
-            " sqlite:///shop.db or postgresql+psycopg://USER:PASSWORD@HOST/NAME, and a table's name or a SELECT"
+            " sqlite:///shop.db, duckdb:///shop.duckdb or postgresql+psycopg://USER:PASSWORD@HOST/NAME, and a table's"
+            " name or a SELECT"
         ) from error
     if len(rows) > MOST_ROWS:
         rows = rows.sample(MOST_ROWS, random_state=0)
-    reading = 'pd.read_sql(sqlalchemy.text(TABLE), sqlalchemy.create_engine(os.environ["DATABASE_URL"]))'
-    return SourceTable(_complete(rows, "the query"), select, ("import os", "import sqlalchemy"), reading)
+    imports = ("import os", f"import {'duckdb' if url.startswith(DUCKDB) else 'sqlalchemy'}")
+    return SourceTable(_complete(rows, "the query"), select, imports, reading)
+
+
+def database_url(given: str) -> str:
+    """The URL of a database that is *given* as a URL, or as a SQLite or DuckDB file. Raises `SourceError`.
+
+    A file of another name than expected would be created, empty, by SQLite: one that does not exist is refused.
+    """
+    scheme = next((each for each in (DUCKDB, SQLITE) if given.startswith(each)), "")
+    if not scheme and "://" in given:
+        return given
+    path = Path(given.removeprefix(scheme)).expanduser()
+    if not path.is_file():
+        raise SourceError(f"--sql: there is no file {path}; expected a database's file, or a SQLAlchemy URL")
+    with path.open("rb") as file:
+        start = file.read(16)
+    if scheme:
+        return given
+    if not (start.startswith(b"SQLite format 3") or start[8:12] == b"DUCK"):
+        raise SourceError(f"--sql: {given} is no SQLite or DuckDB database; expected such a file, or a SQLAlchemy URL")
+    return f"{DUCKDB if start[8:12] == b'DUCK' else SQLITE}{given}"
+
+
+def _by_sqlalchemy(url: str, select: str) -> tuple[pd.DataFrame, str]:
+    with sqlalchemy.create_engine(url).connect() as connection:
+        rows = pd.read_sql(sqlalchemy.text(select), connection)
+    return rows, 'pd.read_sql(sqlalchemy.text(TABLE), sqlalchemy.create_engine(os.environ["DATABASE_URL"]))'
+
+
+def _by_duckdb(url: str, select: str) -> tuple[pd.DataFrame, str]:
+    with duckdb.connect(url.removeprefix(DUCKDB), read_only=True) as connection:
+        rows = connection.sql(select).df()
+    name = f'os.environ["DATABASE_URL"].removeprefix({literal(DUCKDB)})'
+    return rows, f"duckdb.connect({name}, read_only=True).sql(TABLE).df()"
 
 
 def _located(table: str) -> tuple[str, str]:

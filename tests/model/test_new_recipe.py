@@ -2,17 +2,24 @@
 
 import ast
 import sqlite3
+from contextlib import closing
+from datetime import date, timedelta
 
+import duckdb
 import numpy as np
 import pandas as pd
 import pytest
 
 from model.__main__ import NO_MODEL, OK, USAGE, main
+from model.data import check
+from model.declarations import declared
 from model.new_recipe.column_roles import known_afterwards, labels, times
+from model.new_recipe.field_names import field_names
 from model.new_recipe.questions import asking, guessed
 from model.new_recipe.recipe_draft import Asked, draft
-from model.new_recipe.recipe_text import plain_name, recipe_text
+from model.new_recipe.recipe_text import described, plain_name, recipe_text
 from model.new_recipe.source_table import SourceError, SourceTable, read_query, read_table
+from model.train import load_rows, read_recipe
 
 pytestmark = pytest.mark.slow
 
@@ -59,8 +66,8 @@ def loans():
     return rows.assign(recovery_fee=np.where(rows["defaulted"] == "yes", rows["score"], 0.0))
 
 
-def drafted(rows, choose=guessed, **asked):
-    return draft("table", SourceTable(rows, "t.csv", (), "rows"), Asked(**asked), choose)
+def drafted(rows, table=None, **asked):
+    return draft("table", table or SourceTable(rows, "t.csv", (), "rows"), Asked(**asked), guessed)
 
 
 def test_a_csv_becomes_a_recipe_that_is_trained_on(here, root, capsys):
@@ -79,7 +86,7 @@ def test_a_csv_becomes_a_recipe_that_is_trained_on(here, root, capsys):
     assert "estimator and ONNX agree" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("kind", ["a folder of Parquet", "an SQL table", "an SQL query"])
+@pytest.mark.parametrize("kind", ["a folder of Parquet", "an SQL table", "an SQL query", "a DuckDB file"])
 def test_every_kind_of_source_gives_a_recipe_that_can_be_tried(kind, here, root, capsys):
     """The password of a database is not in the recipe."""
     words = ["--target", "defaulted", "--recipe", "recipe.py", "--rules", str(root / "checks/thresholds.toml")]
@@ -88,6 +95,11 @@ def test_every_kind_of_source_gives_a_recipe_that_can_be_tried(kind, here, root,
         for number, part in enumerate((loans()[:1500], loans()[1500:])):
             part.to_parquet(f"parts/{number}.parquet")
         words = ["parts", *words]
+    elif kind == "a DuckDB file":
+        rows = loans()  # noqa: F841 -- DuckDB reads it by its name
+        with duckdb.connect("shop.db") as database:
+            database.execute("CREATE TABLE loans AS FROM rows")
+        words = ["loans", "--sql", "shop.db", *words]
     else:
         with sqlite3.connect("shop.db") as database:
             loans().to_sql("loans", database, index=False)
@@ -133,7 +145,102 @@ def test_a_later_time_may_be_when_the_outcome_is_known():
     at = pd.to_datetime(loans()["Applied at"], format="%d.%m.%Y %H:%M")
     found = drafted(loans().assign(**{"decided on": at + pd.Timedelta(days=3)}), time="Applied at")
 
-    assert found.left["decided on"].endswith('write Target(..., known_at="decided_on")')
+    assert found.left["decided on"].endswith("type --known-at 'decided on'")
+
+
+def late(form="%Y-%m-%d %H:%M:%S"):
+    """Loans whose outcome is known after twenty days, and not yet for the newest."""
+    rows = loans()
+    at = pd.to_datetime(rows["Applied at"], format="%d.%m.%Y %H:%M")
+    known = (at + pd.Timedelta(days=20)).where(at < "2026-03-10")
+    rows["defaulted"] = rows["defaulted"].where(known.notna(), None)
+    rows = rows.drop(columns="recovery_fee")
+    return rows.assign(decided=known.dt.strftime(form) if form else known.dt.tz_localize("UTC"))
+
+
+@pytest.mark.parametrize("form", ["%Y-%m-%d %H:%M:%S", "%d.%m.%Y", None])
+def test_when_an_outcome_is_known_becomes_part_of_the_contract(form, tmp_path):
+    """A column that is empty where the outcome is needs no question; rows without an outcome are loaded."""
+    rows = late(form)
+    rows.to_parquet(tmp_path / "t.parquet")
+    text = recipe_text(
+        drafted(rows, read_table(str(tmp_path / "t.parquet")), time="Applied at", zone="Europe/Berlin" if form else "")
+    )
+    (tmp_path / "recipe.py").write_text(text, encoding="utf-8")
+    recipe = read_recipe(tmp_path / "recipe.py")
+    found, start, end = load_rows(recipe, date(2026, 4, 1))
+
+    assert recipe.CONTRACT.target.known_at == "decided"
+    assert "decided" not in recipe.CONTRACT.feature_names
+    checked = check(found, recipe.CONTRACT, start, end, declared(recipe))
+    assert checked["defaulted"].isna().any()
+    assert len(checked) > 2_900
+
+
+def test_an_outcome_known_after_days_is_its_maturity(tmp_path):
+    """Old rows without an outcome are left out."""
+    rows = late().drop(columns="decided")
+    rows.loc[:9, "defaulted"] = None
+    rows.to_parquet(tmp_path / "t.parquet")
+    text = recipe_text(drafted(rows, read_table(str(tmp_path / "t.parquet")), known_at="30d"))
+    (tmp_path / "recipe.py").write_text(text, encoding="utf-8")
+    recipe = read_recipe(tmp_path / "recipe.py")
+    found, start, end = load_rows(recipe, date(2026, 4, 1))
+
+    assert recipe.CONTRACT.target.maturity == timedelta(days=30)
+    assert len(check(found, recipe.CONTRACT, start, end, declared(recipe))) == len(rows) - 10
+
+
+@pytest.mark.parametrize(
+    ("columns", "expected"),
+    [
+        (["Gerät", "Straße", "Ångström"], ["gerat", "strasse", "angstrom"]),
+        (["Возраст (лет)", "年齢", "ηλικία"], ["возраст_лет", "年齢", "ηλικία"]),
+        (["class", "2nd", "", "%", "$"], ["field_class", "field_2nd", "field", "field_", "field__"]),
+        (["score", "score_2", "Rate", "rate"], ["given_score", "given_score_2", "Rate", "rate_"]),
+    ],
+)
+def test_names_of_fields_can_be_read(columns, expected):
+    """Marks are taken off letters; other scripts stay; names differ by more than upper and lower case."""
+    found = field_names(columns)
+
+    assert [*found.values()] == expected
+    assert all(name.isidentifier() for name in expected)
+
+
+def test_a_feature_called_row_is_not_written_over(tmp_path):
+    """A table without a key has its rows numbered, under another name."""
+    rows = rentals().assign(row=lambda table: table["hr"] % 5)
+    rows.to_csv(tmp_path / "t.csv", index=False)
+    text = recipe_text(drafted(rows, read_table(str(tmp_path / "t.csv"))))
+    (tmp_path / "recipe.py").write_text(text)
+
+    loaded = load_rows(read_recipe(tmp_path / "recipe.py"), date(2026, 4, 1))[0]
+    assert sorted(loaded["row"].unique()) == [0, 1, 2, 3, 4]
+    assert loaded["row_number"].is_unique
+
+
+def test_a_feature_that_alone_predicts_much_is_to_be_looked_over():
+    """The gate would hold the first model, which a newcomer cannot know."""
+    rows = loans()
+    random = np.random.default_rng(5)
+    rows["risk"] = np.where(rows["defaulted"] == "yes", 1, 0) + random.normal(0, 0.5, len(rows))
+    found = drafted(rows)
+
+    (risk,) = (each for each in found.features if each.name == "risk")
+    assert "is it known when the event happens? (leak.solo)" in risk.remark
+    assert any(line.startswith("look over: risk:") for line in described(found))
+
+
+def test_a_table_that_ended_is_checked_as_of_its_last_day(here, root, capsys):
+    """A newcomer types the command without a day."""
+    loans().to_csv("loans.csv", index=False)
+    text = recipe_text(drafted(loans(), read_table("loans.csv")))
+    (here / "recipe.py").write_text(text, encoding="utf-8")
+
+    rules = ["--rules", str(root / "checks/thresholds.toml")]
+    assert main(["check", "--recipe", "recipe.py", "--today", "2027-01-01", *rules]) == NO_MODEL
+    assert "the newest row is of 2026-03-31; type --today 2026-04-01" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -201,8 +308,13 @@ def test_a_column_that_is_the_target_in_other_words_is_found():
         (["empty.csv"], "expected a table with a row for each event"),
         (["notes.docx"], "convert it to CSV or Parquet"),
         (["bad.parquet"], "bad.parquet cannot be read as parquet"),
-        (["x", "--sql", "no url"], "expected a SQLAlchemy URL such as sqlite:///shop.db"),
-        (["x", "--sql", "sqlite:///shop.db"], "no such table: x"),
+        (["x", "--sql", "mongo://shop"], "expected a SQLAlchemy URL such as sqlite:///shop.db"),
+        (["x", "--sql", "sqlite:///shop.db"], "there is no file shop.db"),
+        (["x", "--sql", "duckdb:///shop.duckdb"], "there is no file shop.duckdb"),
+        (["x", "--sql", "loans.csv"], "loans.csv is no SQLite or DuckDB database"),
+        (["x", "--sql", "empty.db"], "no such table: x"),
+        (["loans.csv", "--known-at", "soon"], "expected a column with times, or days such as 30d"),
+        (["loans.csv", "--known-at", "Region"], "--known-at: Region has no times"),
     ],
 )
 def test_what_cannot_be_read_or_guessed_is_said(words, said, here, capsys):
@@ -210,6 +322,8 @@ def test_what_cannot_be_read_or_guessed_is_said(words, said, here, capsys):
     loans().to_csv("loans.csv", index=False)
     (here / "empty.csv").write_text("a,b\n")
     (here / "notes.docx").write_text("x")
+    with closing(sqlite3.connect("empty.db")) as database:
+        database.execute("CREATE TABLE other (n)")
     (here / "bad.parquet").write_text("x")
 
     assert main(["init", *words, "--recipe", "recipe.py"]) == USAGE

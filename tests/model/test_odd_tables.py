@@ -57,7 +57,7 @@ def parquet(rows):
         ("null.parquet", parquet(ROWS.assign(empty=np.nan)), {}, FEATURES),
         ("unlabelled.parquet", parquet(ROWS.assign(bought=ROWS["bought"].astype("boolean").mask(ROWS.index % 3 == 0))), {}, FEATURES),
         ("floats.parquet", parquet(ROWS.assign(bought=ROWS["bought"].astype(float))), {}, FEATURES),
-        ("names.csv", csv(ROWS.rename(columns={"amount": "class", "town": "Ort (Käufe)"})), {}, {"field_class", "ort_k_ufe"}),
+        ("names.csv", csv(ROWS.rename(columns={"amount": "class", "town": "Ort (Käufe)"})), {}, {"field_class", "ort_kaufe"}),
         ("future.csv", csv(ROWS.assign(at=ROWS["at"].where(ROWS.index < N - 3, pd.Timestamp("2090-01-01")))), {}, FEATURES),
     ],
 )  # fmt: skip
