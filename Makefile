@@ -18,7 +18,7 @@ ENVIRONMENTS := serve work checks
 # One folder per stream.
 DRILL := $(if $(STREAM),build/drills/$(basename $(notdir $(STREAM))),build/drill)
 BACKTEST := $(if $(STREAM),build/backtests/$(basename $(notdir $(STREAM))),build/backtest)
-PACKAGES := archive backtest bench bundles checks contracts drill forge model monitoring online provenance reporting serve
+PACKAGES := archive audit backtest bench bundles checks contracts drill forge model monitoring online provenance reporting serve
 INSTALLED := $(ENVIRONMENTS:%=.venv/%/installed)
 SCHEMA := .venv/tools/bin/check-jsonschema --builtin-schema
 MEASURED :=
@@ -138,7 +138,7 @@ lint-code: .venv/tools/installed
 	.venv/tools/bin/ruff check .
 
 lint-types: .venv/tools/installed .venv/work/installed .venv/serve/installed .venv/verify/installed
-	.venv/tools/bin/mypy --python-executable $(WORK) --exclude '^(drill/peers/|docs/generate/serve_)' contracts reporting forge model monitoring checks drill archive backtest docs
+	.venv/tools/bin/mypy --python-executable $(WORK) --exclude '^(drill/peers/|docs/generate/serve_)' contracts reporting forge model monitoring checks drill archive audit backtest docs
 	.venv/tools/bin/mypy --python-executable $(SERVE) --exclude '^bench/(peers/servers/|watch/(adwin|evidently_check)\.py)' bundles serve online bench docs/generate/serve_environment.py
 	.venv/tools/bin/mypy --python-executable .venv/verify/bin/python provenance
 

@@ -50,12 +50,13 @@ class LiveError(ValueError):
 
 @dataclass(frozen=True)
 class Change:
-    """A file after a commit on the default branch."""
+    """A file after a commit on the default branch; *by* is the commit's author, "" if unknown."""
 
     commit: str
     at: str
     message: str
     text: str
+    by: str = ""
 
 
 @dataclass(frozen=True)
@@ -230,8 +231,7 @@ def age(champions: Sequence[str]) -> Callable[[str], int]:
 
     A version's age is that of its first time as champion; a version that never was champion is the newest.
     """
-    first = {version: number for number, version in reversed([*enumerate(champions)])}
-    return lambda version: first.get(version, len(champions))
+    return lambda version: champions.index(version) if version in champions else len(champions)
 
 
 def withdrawals(champions: Sequence[str]) -> list[tuple[str, ...]]:

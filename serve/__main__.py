@@ -2,6 +2,7 @@
 
 python -m serve --store DIR --journal DIR [--port 8000]
 python -m serve explain ID --store DIR --journal DIR     why an answer has its score
+python -m serve at TIME --store DIR --journal DIR        what served then
 """
 
 from __future__ import annotations
@@ -18,14 +19,9 @@ from forge.closed_pipes import ignore_closed_pipes
 # Commands of other packages, which also run where the server is not installed.
 if __name__ == "__main__":
     ignore_closed_pipes()
-    if package := {"ship": "archive", "prune": "archive", "learn": "online"}.get("".join(sys.argv[1:2])):
+    commands = {"ship": "archive", "prune": "archive", "learn": "online", "explain": "audit", "at": "audit"}
+    if package := commands.get("".join(sys.argv[1:2])):
         os.execv(sys.executable, [sys.executable, "-m", package, *sys.argv[1:]])  # noqa: S606
-
-# This command also runs where the server is not installed.
-if __name__ == "__main__" and sys.argv[1:2] == ["explain"]:
-    from serve.scoring.explanation import main as explain
-
-    sys.exit(explain(sys.argv[2:]))
 
 # NumPy's threads would be idle, and a process with fewer threads forks more safely.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

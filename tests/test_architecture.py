@@ -10,6 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 OURS = {
     "archive",
+    "audit",
     "backtest",
     "bundles",
     "checks",
@@ -33,6 +34,7 @@ OF_OURS = {
     "model": {"bundles", "contracts", "reporting"},
     "serve": {"bundles", "contracts", "online"},
     "archive": {"serve.journal.segments"},
+    "audit": {"bundles", "contracts", "online.correction", "serve.routes.typical_row"},
     # The scorer applies corrections.
     "online": {"contracts"},
     "checks": {
@@ -66,6 +68,7 @@ MEASURING = {"bench", "drill"}
 #: package -> third-party packages
 OF_OTHERS = {
     "archive": set(),
+    "audit": {"numpy"},
     "bundles": {"numpy", "onnxruntime"},
     "contracts": {"numpy", "pandas", "pydantic"},
     "reporting": {"jinja2"},
@@ -106,6 +109,7 @@ ALONE = {
 }
 #: besides the __main__s: where the watch's decisions are carried out
 KNOWS_THE_FORGE = {
+    "audit/repository_record.py",
     "checks/anchor_proposal.py",
     "checks/gate_inputs.py",
     "checks/gate_output.py",

@@ -54,6 +54,12 @@ PACKAGES: dict[str, list[list[Box]]] = {
         [("scoring", "rows to answers"), ("traffic", "split, shadow")],
         [("release", "follower, copies"), ("journal", "lines, segments"), ("metrics", "Prometheus")],
     ],
+    "audit": [
+        [("__main__", "at, explain")],
+        [("moment", "what served then"), ("explanation", "an answer again")],
+        [("answer_spans", "who answered when"), ("repository_record", "what was decided")],
+        [("journal_lines", "segments and Parquet"), ("asked_time", "a time as typed")],
+    ],
     "monitoring": [
         [("__main__", "watch, experiment, answer, site")],
         [("run", "read, measure, decide, act")],

@@ -10,6 +10,7 @@ from datetime import date
 from pathlib import Path
 
 import archive.__main__
+import audit.__main__
 import backtest.__main__
 import checks.options
 import drill.__main__
@@ -75,6 +76,7 @@ def parsers() -> list[argparse.ArgumentParser]:
         forge.command_line.parser(""),
         provenance.provenance_options.parser(""),
         archive.__main__._parser(),
+        audit.__main__._parser(),
         monitoring.__main__._parser(),
         online.__main__._parser(),
         drill.__main__._parser(),

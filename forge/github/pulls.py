@@ -35,6 +35,7 @@ class Pulls:
                 each["commit"]["committer"]["date"],
                 each["commit"]["message"].partition("\n")[0],
                 self._text_at(path, each["sha"]),
+                str((each.get("author") or {}).get("login") or each["commit"].get("author", {}).get("name", "")),
             )
             for each in found
         ]

@@ -59,10 +59,10 @@ class Repository:
 
     def history(self, path: str) -> list[Change]:
         """The changes of *path* on main, newest first; the text is empty where a commit removed the file."""
-        lines = self.git("log", "--format=%H%x09%aI%x09%s", MAIN, "--", path).splitlines()
-        commits = [line.split("\t", 2) for line in lines]
-        texts = self._texts([f"{sha}:{path}" for sha, _, _ in commits])
-        return [Change(sha, at, words, text) for (sha, at, words), text in zip(commits, texts, strict=True)]
+        lines = self.git("log", "--format=%H%x00%aI%x00%an%x00%s", MAIN, "--", path).splitlines()
+        commits = [line.split("\0", 3) for line in lines]
+        texts = self._texts([f"{sha}:{path}" for sha, *_ in commits])
+        return [Change(sha, at, words, text, by) for (sha, at, by, words), text in zip(commits, texts, strict=True)]
 
     def commit(self, files: Mapping[str, str], message: str) -> str | None:
         """A new commit on top of main with *files* changed; None if nothing changes."""

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = sorted(path for path in (ROOT / "docs").rglob("*.md") if path.parent.name != "reference")
 #: Paths that are made by a command, or are patterns.
 MADE = {"checks/staleness.json", "serve/live.toml", "requirements/NAME.in"}
-OURS = "archive|backtest|bench|bundles|checks|contracts|docs|drill|forge|model|monitoring|online|reporting|requirements|serve|tests"
+OURS = "archive|audit|backtest|bench|bundles|checks|contracts|docs|drill|forge|model|monitoring|online|reporting|requirements|serve|tests"
 
 
 def paths_of(page):

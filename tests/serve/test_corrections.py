@@ -8,11 +8,11 @@ from io import StringIO
 
 import pytest
 
+from audit.__main__ import main as audit
 from contracts.live_config import Live, Slot
 from contracts.live_tables import Online
 from online.correction import LARGEST, Correction
 from serve.app import create_app
-from serve.scoring.explanation import main as explain
 from tests.serve.conftest import lines
 
 MADE = "2026-03-01T11:00:00Z"
@@ -248,7 +248,7 @@ def explained(id_, store, journal):
     """What a person at support types."""
     out = StringIO()
     with redirect_stdout(out):
-        code = explain([id_, "--store", str(store.folder), "--journal", str(journal)])
+        code = audit(["explain", id_, "--store", str(store.folder), "--journal", str(journal)])
     return code, out.getvalue()
 
 

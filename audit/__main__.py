@@ -1,0 +1,154 @@
+"""What served at a time and why, and why an answer has its score: from journal, store and repository.
+
+python -m audit at 2026-11-03T14:05 --store DIR --journal DIR [--id ID]     what served then
+python -m audit explain ID --store DIR --journal DIR                        why an answer has its score
+
+`python -m serve at` and `python -m serve explain` are the same.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import partial
+from itertools import chain
+from pathlib import Path
+
+from audit.answer_spans import NAMES, answered
+from audit.asked_time import read_asked
+from audit.explanation import ExplainError, Explanation, Load, explained
+from audit.journal_lines import files, lines, unread
+from audit.moment import described
+from audit.repository_record import Record
+from bundles.bundle import Bundle
+from bundles.manifest import BundleError
+from contracts.live_config import BUNDLES, LIVE
+from contracts.row_contract import read_time
+from forge.closed_pipes import ignore_closed_pipes
+from forge.interface import GITHUB, Forge, ForgeError
+
+OK, DIFFERS, USAGE = 0, 1, 2
+#: The limits of the gate, in the repository.
+LIMITS = "checks/thresholds.toml"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; 1 if a score is not what is computed again, 2 if the question cannot be answered."""
+    args = _parser().parse_args(sys.argv[1:] if arguments is None else arguments)
+    try:
+        if not args.journal.is_dir():
+            raise ExplainError(f"there is no journal at {args.journal}; the scorer's --journal names it")
+        text, equal = _explain(args) if args.command == "explain" else _at(args)
+    except ExplainError as error:
+        print(f"error: {error}")
+        return USAGE
+    print(text)
+    return OK if equal else DIFFERS
+
+
+def _explain(args: argparse.Namespace) -> tuple[str, bool]:
+    with _bundles(args) as load:
+        found = explained(args.id, args.store, args.journal, load)
+    return found.text, found.equal
+
+
+def _at(args: argparse.Namespace) -> tuple[str, bool]:
+    found: Explanation | None = None
+    if args.id:
+        with _bundles(args) as load:
+            found = explained(args.id, args.store, args.journal, load)
+    elif args.time is None:
+        raise ExplainError("name a time, such as 2026-11-03T14:05, or an answer with --id")
+    time = args.time or str(found.answer.get("at")) if found else args.time
+    asked = read_asked(time)
+    if asked is None:
+        raise ExplainError(
+            f"{time!r} is not a time; expected one such as 2026-11-03T14:05, 2026-11-03T14:05+01:00 or"
+            " '2026-11-03 14:05 Europe/Vienna'"
+        )
+    every = chain(files(args.journal, "answers", NAMES), files(args.journal, "shadow", NAMES))
+    corrections = [line for line in lines(args.journal, "corrections") if read_time(str(line.get("at")))]
+    unknown = [why] if (why := unread(args.journal).removeprefix("; ")) else []
+    found_then = answered(every, asked.when)
+    text = described(asked, datetime.now(UTC), found_then, corrections, _record(args.forge), unknown)
+    if found:
+        text += ["", *found.text.splitlines()]
+    return "\n".join(text), found.equal if found else True
+
+
+@contextmanager
+def _bundles(args: argparse.Namespace) -> Iterator[Load]:
+    """Loads bundles from the store, or else from the forge, by way of a temporary folder."""
+    with tempfile.TemporaryDirectory(prefix="audit-") as work:
+        yield partial(_bundle, args, Path(work))
+
+
+def _bundle(args: argparse.Namespace, work: Path, version: str) -> Bundle:
+    place = args.store / BUNDLES / version
+    if not place.is_dir():
+        try:
+            _forge(args.forge).download(version, work / version)
+        except ForgeError as error:
+            raise BundleError(f"{place} is not there, nor is a copy on the forge: {error}") from error
+        place = work / version
+    return Bundle.load(place)
+
+
+def _record(where: str) -> Record:
+    """What the repository at *where* has. Does not raise: what is not at hand is noted."""
+    try:
+        if (Path(where) / ".git").exists():
+            from forge.local.git_repository import Repository  # noqa: PLC0415
+
+            clone = Repository(Path(where))
+            notes = (
+                f"verdicts and pull requests: {where} is a clone, which has neither; pass --forge github:OWNER/NAME",
+            )
+            return Record(clone.history(LIVE), clone.history(LIMITS), notes=notes)
+        forge = _forge(where)
+        newest = "live.toml before its newest 50 changes, which GitHub shows" if where.startswith(GITHUB) else ""
+        history = forge.history(LIVE)
+        unseen = (newest,) if newest and len(history) >= 50 else ()
+        return Record(history, forge.history(LIMITS), forge.releases(), forge.proposals(), unseen)
+    except ForgeError as error:
+        return Record(notes=(f"the repository: {error}",))
+
+
+def _forge(where: str) -> Forge:
+    if not where.startswith(GITHUB) and not (Path(where) / "repo").is_dir():
+        raise ForgeError(f"there is no forge at {where}; pass --forge with a folder, a clone or github:OWNER/NAME")
+    from forge.opening import open_forge  # noqa: PLC0415  # needs requests, which only GitHub needs
+
+    return open_forge(where)
+
+
+def _parser() -> argparse.ArgumentParser:
+    shared = argparse.ArgumentParser(add_help=False)
+    shared.add_argument("--store", type=Path, required=True, help="folder with live.toml and bundles/")
+    shared.add_argument("--journal", type=Path, required=True, help="folder of the journal")
+    where = os.environ.get("FORGE") or ".forge"
+    shared.add_argument(
+        "--forge", default=where, help="a forge's folder, a clone of the repository, or github:OWNER/NAME"
+    )
+    found = argparse.ArgumentParser("python -m audit")
+    commands = found.add_subparsers(dest="command", required=True)
+    text = "what served at a time, and why"
+    at = commands.add_parser("at", parents=[shared], description=text, help=text)
+    at.add_argument(
+        "time", nargs="?", help="such as 2026-11-03T14:05 (UTC), with +01:00 or a zone's name; default: that of --id"
+    )
+    at.add_argument("--id", help="an answer, which is computed again")
+    text = "why an answer has its score"
+    explain = commands.add_parser("explain", parents=[shared], description=text, help=text)
+    explain.add_argument("id", help="the id of the answer")
+    return found
+
+
+if __name__ == "__main__":
+    ignore_closed_pipes()
+    sys.exit(main())
