@@ -11,7 +11,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,16 @@ from checks.comparison.baseline import constant_scores
 from checks.comparison.own_evaluation import Evaluation
 from checks.comparison.period_effect import Level, PeriodEffect, level, period_effect
 from checks.comparison.rolling_origin import Period, rolling_origin
-from checks.comparison.weighted_metrics import METRICS, RELATIVE, Means, Measure
+from checks.comparison.weighted_metrics import (
+    METRICS,
+    RELATIVE,
+    Measure,
+    by_spread,
+    certain_errors,
+    certain_errors_of_numbers,
+    least_error,
+    spread,
+)
 from checks.evidence import Array, Evidence
 from checks.verdict import Finding, ruled
 from contracts.comparison_limits import LARGER_IS_BETTER
@@ -30,12 +39,14 @@ from contracts.limit_types import Severity
 from contracts.row_contract import Contract
 from contracts.thresholds import Gate
 
-#: The share of wrong outcomes among the rows of which a model is most certain: noise in the labels shows there first.
+#: The share of wrong outcomes among the rows of which a model is most certain, beyond what its scores expect: noise in the
+#: labels shows there first.
 CERTAIN = "certain_errors"
-_MOST_CERTAIN = 0.1
 #: How much a fixed model moves from period to period where nothing is known of the stream. As a variance ratio it was 1.0
 #: to 6.8 on flights, hotel bookings, rented bikes and two generated streams.
 PRIOR = PeriodEffect(1.7, 6.0)
+#: One-sided, that the spread of the outcomes moves more than this explains; up to there a relative error may move with it.
+SPREAD_CONFIDENCE = 0.975
 #: Fewest new rows; lengths of the evaluation after which the loss of an anchor is only reported.
 FEWEST, FAR = 100, 6
 _WHY = (
@@ -50,7 +61,8 @@ class Change:
 
     *loss* is the change for the worse: of a `RELATIVE` metric as a logarithm. *limit* is its limit, *candidate* the
     candidate's metric on the new rows, *moved* the largest change in the history, of so many *periods* of *length* days.
-    *lag* is the distance to the evaluation in such lengths, *guess* the metric of a constant prediction.
+    *lag* is the distance to the evaluation in such lengths, *guess* the metric of a constant prediction. *spread* is the
+    logarithm of the change of the outcomes' spread that a `RELATIVE` metric may follow; 0 for others.
     """
 
     metric: str
@@ -65,11 +77,17 @@ class Change:
     periods: int
     length: int
     lag: float
+    spread: float = 0.0
 
     @property
     def loss(self) -> float:
         """How much worse the model is than when it was evaluated."""
-        return worse(self.metric, self.then, self.now)
+        return worse(self.metric, self.then, self.now) - self.spread
+
+    @property
+    def is_every_model(self) -> bool:
+        """Whether the candidate loses on the new rows, too."""
+        return worse(self.metric, self.then, self.candidate) - self.spread > self.limit / 2
 
     @property
     def is_blind(self) -> bool:
@@ -116,31 +134,6 @@ def metrics(task: str, gate: Gate) -> list[str]:
     return [*gate.compare.margins(task).metrics, CERTAIN]
 
 
-def certain_errors(truth: Array, scores: Array) -> Means:
-    """The share of wrong outcomes among the tenth of the rows with the most certain scores."""
-    both = np.column_stack([1 - scores, scores]) if scores.ndim == 1 else scores
-    certainty, wrong = both.max(axis=1), both.argmax(axis=1) != truth
-    return _share(wrong, certainty >= np.quantile(certainty, 1 - _MOST_CERTAIN))
-
-
-def certain_errors_of_numbers(truth: Array, scores: Array) -> Means:
-    """The share of outcomes on the wrong side of their median, among the rows with the 5 % lowest and 5 % highest scores.
-
-    The outcome of a row with a high score should be above the median of all outcomes: one below it is inverted, belongs to
-    another row, or was never measured. Scale and level of the outcomes do not matter.
-    """
-    low, high = (np.quantile(scores, each) for each in (_MOST_CERTAIN / 2, 1 - _MOST_CERTAIN / 2))
-    middle = np.median(truth)
-    below, above = scores <= low, scores >= high
-    return _share((below & (truth > middle)) | (above & (truth < middle)), below | above)
-
-
-def _share(wrong: Any, chosen: Any) -> Means:
-    """The share of *wrong* among the *chosen* rows; masks: (n,)."""
-    parts = np.column_stack([wrong & chosen, chosen]).astype(float)
-    return Means(parts, lambda means: means[..., 0] / means[..., 1])
-
-
 def worse(metric: str, then: float, now: float) -> float:
     """By how much *now* is worse than *then*; for a `RELATIVE` metric the logarithm of the ratio."""
     if metric in RELATIVE:
@@ -174,20 +167,27 @@ def _change(
     truth, days = evidence.truth[new], evidence.days[new]
     of_certain = certain_errors_of_numbers if evidence.contract.task == "regression" else certain_errors
     measure = of_certain if metric == CERTAIN else METRICS[metric]
-    draws, seed = gate.compare.draws, gate.compare.seed
+    relative = metric in RELATIVE
+    parts = [
+        (evaluation.truth, evaluation.scores, evaluation.day),
+        *((each.truth, each.scores[0], each.day) for each in periods),
+    ]
 
-    def seen(measure: Measure, day: Any) -> Level:
-        return level(measure, day, draws, seed, metric in RELATIVE)
+    def seen(error: Measure, day: Any) -> Level:
+        found = level(error, day, gate.compare.draws, gate.compare.seed, relative)
+        return replace(found, error=max(found.error, least_error(error))) if metric == CERTAIN else found
 
-    then = seen(measure(evaluation.truth, evaluation.scores), evaluation.day)
-    history = [seen(measure(each.truth, each.scores[0]), each.day) for each in periods]
-    effect = period_effect([history], PRIOR)
-    count = len(np.unique(days))
-    # The error on the new rows by the days of the evaluation: a fault must not widen its own limit.
-    shorter = max(then.days / count, then.rows / len(truth))
-    variance = then.error**2 * (1 + shorter) * effect.after(_lag(evaluation, days))
-    limit = float(special.stdtrit(effect.freedom, gate.decay.confidence)) * math.sqrt(variance)
-    values = [each.value for each in history]
+    levels = []
+    for outcomes, scored, day in parts:
+        error = measure(outcomes, scored)
+        levels.append(seen(by_spread(error, outcomes) if relative else error, day))
+    known = _limit(levels, evaluation, days, gate.decay.confidence)
+    grown = 0.0
+    if relative:
+        spreads = [seen(spread(outcomes), day) for outcomes, _, day in parts]
+        most = _limit(spreads, evaluation, days, SPREAD_CONFIDENCE)
+        grown = float(np.clip(seen(spread(truth), days).value - spreads[0].value, -most, most))
+    values = [each.value for each in levels[1:]]
     moved = max((abs(b - a) for a, b in itertools.pairwise(values) if math.isfinite(b - a)), default=0.0)
     return Change(
         metric,
@@ -195,14 +195,29 @@ def _change(
         measure(truth, scores[new])(),
         measure(truth, evidence.holdout_scores[new])(),
         measure(evaluation.truth, constant_scores(evaluation.truth, evaluation.scores))(),
-        max(limit, moved, _least(metric, evidence.contract.task, gate)),
+        max(known, moved, _least(metric, evidence.contract.task, gate)),
         len(truth),
-        count,
+        len(np.unique(days)),
         moved,
         len(periods),
         evaluation.length,
         _lag(evaluation, days),
+        grown,
     )
+
+
+def _limit(levels: Sequence[Level], evaluation: Evaluation, days: Any, confidence: float) -> float:
+    """How far a value on the new *days* may be from that of the evaluation, the first of the *levels*.
+
+    The others are successive periods of the history. The error on the new rows is taken from the days of the evaluation:
+    a fault must not widen its own limit.
+    """
+    then, *history = levels
+    effect = period_effect([history], PRIOR)
+    rows = len(days)
+    shorter = max(then.days / len(np.unique(days)), then.rows / rows)
+    variance = then.error**2 * (1 + shorter) * effect.after(_lag(evaluation, days))
+    return float(special.stdtrit(effect.freedom, confidence)) * math.sqrt(variance)
 
 
 def _lag(evaluation: Evaluation, days: Any) -> float:
@@ -231,6 +246,7 @@ def _finding(rule: str, role: str, change: Change, severity: Severity) -> Findin
     else:
         observed = f"{name} {way} from {change.then:.4f} to {change.now:.4f} on {later}: {_cause(change, role)}"
     relative = change.metric in RELATIVE
+    beyond = f" beyond the outcomes' spread, {math.exp(change.spread):.2f} times that of then" if relative else ""
     limit, moved = (f"{math.expm1(x):.1%}" if relative else f"{x:.4f}" for x in (change.limit, change.moved))
     known = f"a fixed model moved by up to {moved} between {change.periods} earlier periods of {change.length} days"
     if not change.periods:
@@ -238,13 +254,13 @@ def _finding(rule: str, role: str, change: Change, severity: Severity) -> Findin
     if change.is_blind:
         known += "; only a model worse than a constant prediction would be noticed"
     return ruled(
-        rule, holds, observed, f"{'a fall' if way == 'fell' else 'a rise'} of {limit}: {known}", _WHY, severity
+        rule, holds, observed, f"{'a fall' if way == 'fell' else 'a rise'} of {limit}{beyond}: {known}", _WHY, severity
     )
 
 
 def _cause(change: Change, role: str) -> str:
     """What it means, by the candidate's performance on the same rows."""
-    if worse(change.metric, change.then, change.candidate) > change.limit / 2:
+    if change.is_every_model:
         return "labels or features changed for every model"
     return (
         f"labels or features changed for the {role}, and the candidate, with {change.candidate:.4f}, was trained on changed"

@@ -6,6 +6,7 @@ its influence function. `METRICS` at the end has all metrics by name.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -21,6 +22,8 @@ CLIP = 1e-7
 RELATIVE = frozenset({"mae", "rmse"})
 #: Bins of the calibration error, each of equally many rows.
 BINS = 10
+#: The share of rows whose scores are the most certain.
+MOST_CERTAIN = 0.1
 #: The weight of each row, (n,); None for 1.
 Weights = Any
 
@@ -180,6 +183,54 @@ def offset(truth: Array, scores: Array) -> Means:
     """The distance of the mean prediction from the mean outcome, in standard deviations of the outcome."""
     scale = float(spread_of(truth)) or 1.0
     return Means(((scores - truth) / scale)[:, None], lambda means: np.abs(means[..., 0]))
+
+
+def certain_errors(truth: Array, scores: Array) -> Means:
+    """The share of wrong outcomes among the tenth of the rows with the most certain scores, less the share they expect.
+
+    Which rows are most certain differs between periods, and with them how many errors are to be expected.
+    """
+    both = np.column_stack([1 - scores, scores]) if scores.ndim == 1 else scores
+    certainty, wrong = both.max(axis=1), both.argmax(axis=1) != truth
+    return _share(wrong, certainty >= np.quantile(certainty, 1 - MOST_CERTAIN), 1 - certainty)
+
+
+def certain_errors_of_numbers(truth: Array, scores: Array) -> Means:
+    """The share of outcomes on the wrong side of their median, among the rows with the 5 % lowest and 5 % highest scores.
+
+    The outcome of a row with a high score should be above the median of all outcomes: one below it is inverted, belongs to
+    another row, or was never measured. Scale and level of the outcomes do not matter.
+    """
+    low, high = (np.quantile(scores, each) for each in (MOST_CERTAIN / 2, 1 - MOST_CERTAIN / 2))
+    middle = np.median(truth)
+    below, above = scores <= low, scores >= high
+    return _share((below & (truth > middle)) | (above & (truth < middle)), below | above, np.zeros(len(truth)))
+
+
+def _share(wrong: Any, chosen: Any, expected: Array) -> Means:
+    """The share of *wrong* among the *chosen* rows beyond that *expected*; masks and probabilities: (n,)."""
+    parts = np.column_stack([wrong & chosen, chosen, expected * chosen]).astype(float)
+    return Means(parts, lambda means: (means[..., 0] - means[..., 2]) / means[..., 1])
+
+
+def least_error(share: Means) -> float:
+    """The least standard error of a `_share`, where two more rows are wrong and two more are not (Agresti and Coull 1998).
+
+    An evaluation without an error has no variance between its days, and still is not known to stay without one.
+    """
+    wrong, rows = share.parts[:, 0].sum() + 2, share.parts[:, 1].sum() + 4
+    return math.sqrt(wrong / rows * (1 - wrong / rows) / rows)
+
+
+def spread(truth: Array) -> Means:
+    """The mean absolute deviation of outcomes (n,) from their median: the absolute error of the best constant."""
+    return Means(np.abs(truth - np.median(truth))[:, None], lambda means: means[..., 0])
+
+
+def by_spread(error: Means, truth: Array) -> Means:
+    """An *error* relative to the `spread` of the outcomes."""
+    parts = np.column_stack([error.parts, spread(truth).parts])
+    return Means(parts, lambda means: error.value(means[..., :-1]) / means[..., -1])
 
 
 def _below(counts: Any) -> Array:

@@ -7,9 +7,10 @@ import pandas as pd
 import pytest
 
 from checks.comparison.own_evaluation import Evaluation, own_evaluation
-from checks.comparison.performance_decay import certain_errors, certain_errors_of_numbers, decayed
+from checks.comparison.performance_decay import decayed
 from checks.comparison.period_effect import Level, PeriodEffect, period_effect
 from checks.comparison.rolling_origin import rolling_origin
+from checks.comparison.weighted_metrics import certain_errors, certain_errors_of_numbers, least_error
 from checks.evidence import Evidence, days_of, gather, load_bundle, target
 from checks.verdict import judge
 from contracts.row_contract import Contract, Feature, Target
@@ -227,12 +228,31 @@ def test_bundles_of_format_1_have_an_evaluation(bundles, rules):
 
 
 def test_certain_errors_are_those_of_the_most_certain_tenth():
-    """Of the rows with the most certain scores, whichever the class."""
+    """Of the rows with the most certain scores, whichever the class: a tenth is wrong, the scores expect a hundredth."""
     scores = np.r_[np.full(5, 0.01), np.full(5, 0.99), np.full(90, 0.5)]
     truth = np.r_[np.zeros(4), 1.0, np.ones(5), np.zeros(90)]
 
-    assert certain_errors(truth, scores)() == pytest.approx(0.1)
-    assert certain_errors(truth, np.column_stack([1 - scores, scores]))() == pytest.approx(0.1)
+    assert certain_errors(truth, scores)() == pytest.approx(0.1 - 0.01)
+    assert certain_errors(truth, np.column_stack([1 - scores, scores]))() == pytest.approx(0.1 - 0.01)
+
+
+@pytest.mark.parametrize("later", [0.9, 0.95, 0.995])
+def test_certain_rows_that_become_less_certain_make_no_errors_that_their_scores_expect(later):
+    """The most certain tenth of a period without its most certain segment is another tenth."""
+    random = np.random.default_rng(3)
+    found = []
+    for certain in (0.999, later):
+        scores = np.r_[np.full(2000, certain), np.full(8000, 0.5)]
+        found.append(certain_errors((random.random(10_000) < scores).astype(float), scores)())
+    assert abs(found[1] - found[0]) < 0.02
+
+
+def test_an_evaluation_without_certain_errors_is_not_known_to_stay_without():
+    """Its days do not vary, but 0 of 50 rows is no more than 0.035 +- 0.025 (Agresti and Coull 1998)."""
+    error = certain_errors(np.zeros(500), np.r_[np.full(50, 0.0001), np.full(450, 0.001)])
+
+    assert error.drawn(np.arange(500) % 10, np.ones((3, 10))).std() == 0.0
+    assert least_error(error) == pytest.approx(0.025, abs=0.002)
 
 
 def test_certain_errors_of_numbers_are_outcomes_on_the_wrong_side_of_the_median():
@@ -272,6 +292,25 @@ def test_wrong_outcomes_of_a_regression_are_named_where_its_error_moves_anyway(r
     else:
         assert (rule.outcome, rule.severity) == ("FAIL", "hold"), rule
         assert "the champion's own certain_errors rose" in rule.observed
+
+
+def growing(now, seasons=1.0):
+    """A regression whose outcomes are *now* times as large on the new rows, and moved by *seasons* between earlier periods."""
+    evidence, evaluation, (old, contract) = case("regression")
+    periods = (old["at"].max() - old["at"]).dt.days // LENGTH % 2
+    factor = np.where(periods == 1, seasons, 1 / seasons)
+    old = old.assign(x=old["x"] * factor, z=old["z"] * factor, y=20 + (old["y"] - 20) * factor)
+    holdout = evidence.holdout.assign(y=20 + (evidence.holdout["y"] - 20) * now)
+    scores = 20 + (evidence.holdout_scores - 20) * now
+    return replace(evidence, holdout=holdout, champion=scores, holdout_scores=scores), evaluation, (old, contract)
+
+
+@pytest.mark.parametrize(("seasons", "outcome"), [(1.3, "PASS"), (1.0, "FAIL")])
+def test_an_error_may_grow_with_the_outcomes_as_far_as_they_moved_before(rules, seasons, outcome):
+    """Of a stream with seasons, spring has larger outcomes and larger errors; outcomes in another unit have them, too."""
+    finding = found("regression", rules, *growing(1.6, seasons))["champion.mae"]
+    assert finding.outcome == outcome, finding
+    assert float(finding.limit.split("%")[0].removeprefix("a rise of ")) < 30
 
 
 def test_the_backtest_trains_before_its_periods(rules):
