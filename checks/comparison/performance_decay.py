@@ -25,6 +25,7 @@ from checks.comparison.rolling_origin import Period, rolling_origin
 from checks.comparison.weighted_metrics import (
     METRICS,
     RELATIVE,
+    Means,
     Measure,
     by_spread,
     certain_errors,
@@ -175,12 +176,14 @@ def _change(
 
     def seen(error: Measure, day: Any) -> Level:
         found = level(error, day, gate.compare.draws, gate.compare.seed, relative)
-        return replace(found, error=max(found.error, least_error(error))) if metric == CERTAIN else found
+        if metric == CERTAIN and isinstance(error, Means):
+            return replace(found, error=max(found.error, least_error(error)))
+        return found
 
     levels = []
     for outcomes, scored, day in parts:
         error = measure(outcomes, scored)
-        levels.append(seen(by_spread(error, outcomes) if relative else error, day))
+        levels.append(seen(by_spread(error, outcomes) if relative and isinstance(error, Means) else error, day))
     known = _limit(levels, evaluation, days, gate.decay.confidence)
     grown = 0.0
     if relative:
