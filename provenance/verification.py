@@ -14,6 +14,8 @@ from provenance.key_signature import opened as opened_with_key
 from provenance.statement import Origin, ProvenanceError, check_origin, check_subject
 from provenance.trust_settings import Trust
 
+#: Written by an erasure of rows: which files of the evidence have another digest since then.
+ERASED = "evidence/erased.json"
 #: Bytes and lines of an attestation at most: Sigstore's bundles have about twelve thousand.
 LARGEST, MOST = 2**20, 16
 
@@ -87,7 +89,7 @@ def _listed(version: str, trust: Trust) -> Verdict:
 
 def _refuse_extra(folder: Path, manifest: dict[str, Any]) -> None:
     """Raise `BundleError` for files that the manifest does not name."""
-    if extra := sorted({*_files(folder)} - {MANIFEST, *manifest["files"]}):
+    if extra := sorted({*_files(folder)} - {MANIFEST, ERASED, *manifest["files"]}):
         raise BundleError(f"{folder.name} has files that its manifest does not name: {', '.join(extra[:5])}")
 
 
