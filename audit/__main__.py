@@ -1,9 +1,10 @@
-"""What served at a time and why, and why an answer has its score: from journal, store and repository.
+"""What served at a time and why, why an answer has its score, and the erasure of one key's rows.
 
 python -m audit at 2026-11-03T14:05 --store DIR --journal DIR [--id ID]     what served then
 python -m audit explain ID --store DIR --journal DIR                        why an answer has its score
+python -m audit forget KEY --journal DIR [--store DIR] [--shipped DIR]      erase what is about one key
 
-`python -m serve at` and `python -m serve explain` are the same.
+`python -m serve at`, `explain` and `forget` are the same.
 """
 
 from __future__ import annotations
@@ -18,9 +19,11 @@ from datetime import UTC, datetime
 from functools import partial
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 from audit.answer_spans import NAMES, answered
 from audit.asked_time import read_asked
+from audit.erasure.receipts import receipts
 from audit.explanation import ExplainError, Explanation, Load, explained
 from audit.journal_lines import files, lines, unread
 from audit.moment import described
@@ -43,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if not args.journal.is_dir():
             raise ExplainError(f"there is no journal at {args.journal}; the scorer's --journal names it")
-        text, equal = _explain(args) if args.command == "explain" else _at(args)
+        text, equal = {"at": _at, "explain": _explain, "forget": _forget}[args.command](args)
     except ExplainError as error:
         print(f"error: {error}")
         return USAGE
@@ -74,11 +77,38 @@ def _at(args: argparse.Namespace) -> tuple[str, bool]:
     every = chain(files(args.journal, "answers", NAMES), files(args.journal, "shadow", NAMES))
     corrections = [line for line in lines(args.journal, "corrections") if read_time(str(line.get("at")))]
     unknown = [why] if (why := unread(args.journal).removeprefix("; ")) else []
+    unknown += [
+        f"{count:,} line{' of the journal was' if count == 1 else 's of the journal were'} erased on request at {each.at}"
+        for each in receipts(args.journal)
+        if (count := each.lines_of(args.journal))
+    ]
     found_then = answered(every, asked.when)
     text = described(asked, datetime.now(UTC), found_then, corrections, _record(args.forge), unknown)
     if found:
         text += ["", *found.text.splitlines()]
     return "\n".join(text), found.equal if found else True
+
+
+def _forget(args: argparse.Namespace) -> tuple[str, bool]:
+    """Erase a key's rows; not equal if something is left."""
+    key = sys.stdin.readline().rstrip("\n") if args.key == "-" else args.key
+    if not key:
+        raise ExplainError("the key is empty; expected the value of the contract's key field, or - to read it")
+    try:
+        from audit.erasure.forget import Places, forget  # noqa: PLC0415  # needs pyarrow
+    except ModuleNotFoundError as error:
+        raise ExplainError(f"this needs {error.name}; type: .venv/work/bin/python -m audit forget …") from error
+    if missing := [str(each) for each in (*args.shipped, *args.store) if not each.is_dir()]:
+        raise ExplainError(f"there is no folder {', '.join(missing)}")
+    places = Places(args.journal, args.shipped, args.store, [Path(args.forge)], args.kept)
+    receipt = forget(key, places, lambda: datetime.now(UTC), dry=args.dry_run)
+    verb = "would erase" if args.dry_run else "erased"
+    text = [f"{verb} {count:,} in {place}" for place, count in receipt.erased.items()] or [
+        "nothing about this key is kept"
+    ]
+    text += [f"left: {each}" for each in receipt.left]
+    text += [] if args.dry_run else [f"receipt: {receipt.path(args.journal)}, {receipt.state}"]
+    return "\n".join(text), not receipt.left
 
 
 @contextmanager
@@ -146,7 +176,26 @@ def _parser() -> argparse.ArgumentParser:
     text = "why an answer has its score"
     explain = commands.add_parser("explain", parents=[shared], description=text, help=text)
     explain.add_argument("id", help="the id of the answer")
+    _add_forget(commands)
     return found
+
+
+def _add_forget(commands: Any) -> None:
+    text = "erase what is about one key, on request"
+    forget = commands.add_parser("forget", description=text, help=text)
+    forget.add_argument("key", help="the key, or - to read it from standard input")
+    forget.add_argument(
+        "--journal", type=Path, required=True, help="folder of the journal; the receipt is written there"
+    )
+    forget.add_argument(
+        "--shipped", type=Path, action="append", default=[], help="folder with the uploaded copy; may be repeated"
+    )
+    forget.add_argument("--store", type=Path, action="append", default=[], help="store of a scorer; may be repeated")
+    forget.add_argument(
+        "--forge", default=os.environ.get("FORGE") or ".forge", help="a forge's folder; what is on GitHub stays there"
+    )
+    forget.add_argument("--kept", type=Path, default=Path("build/kept"), help="monitoring's folder of closed days")
+    forget.add_argument("--dry-run", action="store_true", help="only say what would be erased")
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from audit.erasure.receipts import receipts
 from audit.journal_lines import Line, files, lines, unread
 from bundles.bundle import Bundle
 from bundles.manifest import BundleError
@@ -74,6 +75,10 @@ def _request_of(id_: str, journal: Path) -> tuple[Line, list[Line]]:
             for line in together:
                 if line.get("id") == id_:
                     return line, together
+    if erased := next((each for each in receipts(journal) if each.has_id(id_)), None):
+        raise ExplainError(
+            f"the answer {id_} was erased on request at {erased.at}: nothing of it can be computed again"
+        )
     raise ExplainError(f"{journal} has no answer with the id {id_}{unread(journal)}")
 
 

@@ -47,14 +47,16 @@ class Bundle:
     core: str
 
     @classmethod
-    def load(cls, folder: Path, digest: str = "", *, evidence: bool = False, core: bool = True) -> Bundle:
+    def load(
+        cls, folder: Path, digest: str = "", *, evidence: bool = False, erased: bool = False, core: bool = True
+    ) -> Bundle:
         """The bundle in *folder*, verified: digests, contract, golden rows.
 
         With a *digest*, a bundle that has another is refused before its model is loaded. With
-        *evidence*, the Parquet files are verified too; the scorer does not need them. Without *core*,
-        the full graph computes even where there is a core. Raises `BundleError`.
+        *evidence*, the Parquet files are verified too, of which some rows may be *erased*; the scorer does
+        not need them. Without *core*, the full graph computes even where there is a core. Raises `BundleError`.
         """
-        described = cls.described(folder, digest, evidence=evidence)
+        described = cls.described(folder, digest, evidence=evidence, erased=erased)
         full = replace(described, engine=_full(described), core="the full graph was asked for")
         full.replay_golden_rows()
         if not core:
@@ -81,15 +83,17 @@ class Bundle:
         return found
 
     @classmethod
-    def described(cls, folder: Path, digest: str = "", *, evidence: bool = False) -> Bundle:
+    def described(cls, folder: Path, digest: str = "", *, evidence: bool = False, erased: bool = False) -> Bundle:
         """The bundle in *folder*, verified but without its model: it cannot score."""
-        return cls._described(folder, read_manifest(folder), digest, evidence=evidence)
+        return cls._described(folder, read_manifest(folder), digest, evidence=evidence, erased=erased)
 
     @classmethod
-    def _described(cls, folder: Path, manifest: dict[str, Any], digest: str, *, evidence: bool = False) -> Bundle:
+    def _described(
+        cls, folder: Path, manifest: dict[str, Any], digest: str, *, evidence: bool = False, erased: bool = False
+    ) -> Bundle:
         if digest and manifest["digest"] != digest:
             raise BundleError(f"{folder} holds {manifest['version']} ({manifest['digest']}), live.toml names {digest}")
-        verify(folder, manifest, evidence=evidence)
+        verify(folder, manifest, evidence=evidence, erased=erased)
         try:
             contract = Contract.from_json(manifest["contract"])
         except ContractError as error:

@@ -13,7 +13,15 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from contracts.bundle_content import EVALUATION, LARGEST_MANIFEST, content_digest, read_regular, sha256
+from contracts.bundle_content import (
+    ERASED,
+    EVALUATION,
+    LARGEST_MANIFEST,
+    content_digest,
+    erased_digests,
+    read_regular,
+    sha256,
+)
 from contracts.live_tables import VERSION
 
 #: 1: one model. 2: `model.onnx` is the release model, and the evaluation model travels in the evidence.
@@ -60,9 +68,16 @@ def seal_of(folder: Path) -> str:
     return sha256(content_of(folder))
 
 
-def verify(folder: Path, manifest: Mapping[str, Any], *, evidence: bool = False) -> None:
-    """Compare the files with their digests. Raises `BundleError` naming every one that differs."""
-    if wrong := [*_wrong_files(folder, manifest["files"], evidence)]:
+def verify(folder: Path, manifest: Mapping[str, Any], *, evidence: bool = False, erased: bool = False) -> None:
+    """Compare the files with their digests. Raises `BundleError` naming every one that differs.
+
+    *erased*: evidence may lack rows that were erased on request, by the record in the folder.
+    """
+    try:
+        known = erased_digests(folder) if erased else {}
+    except OSError as error:
+        raise BundleError(f"{folder / ERASED} cannot be read: {error.strerror}") from error
+    if wrong := [*_wrong_files(folder, manifest["files"], evidence, known)]:
         raise BundleError(f"{folder} is damaged: {'; '.join(wrong)}")
 
 
@@ -156,7 +171,7 @@ def _is_number(value: Any) -> bool:
     return is_number and abs(value) <= sys.float_info.max
 
 
-def _wrong_files(folder: Path, files: Mapping[str, str], evidence: bool) -> Iterator[str]:
+def _wrong_files(folder: Path, files: Mapping[str, str], evidence: bool, erased: Mapping[str, Any]) -> Iterator[str]:
     if MODEL not in files:
         yield f"{MANIFEST} does not list {MODEL}"
     for name, expected in files.items():
@@ -170,5 +185,5 @@ def _wrong_files(folder: Path, files: Mapping[str, str], evidence: bool) -> Iter
             except ValueError as error:  # a name with a zero byte
                 yield f"{name!r} is not a file name ({error})"
             else:
-                if found != expected:
+                if found != expected and found not in erased.get(name, {}).get("now", ()):
                     yield f"{name} has not the digest that {MANIFEST} gives"

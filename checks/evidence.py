@@ -106,8 +106,8 @@ def days_of(rows: pd.DataFrame, contract: Contract) -> Any:
 
 
 def load_bundle(folder: Path) -> Bundle:
-    """The bundle in *folder*, evidence included. Raises `BundleError`."""
-    return Bundle.load(folder, evidence=True)
+    """The bundle in *folder*, evidence included, of which rows may have been erased. Raises `BundleError`."""
+    return Bundle.load(folder, evidence=True, erased=True)
 
 
 def gather(

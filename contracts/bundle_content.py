@@ -20,6 +20,8 @@ EVALUATION = "evidence/evaluation.onnx"
 #: Parts of the evidence where outcomes come late: rows of the holdout's time without an outcome, all later rows, and the
 #: outcomes that came so late that an earlier holdout may have lacked them.
 UNKNOWN, LATER, LATE = "unknown", "later", "late"
+#: Beside the evidence, the digests of files from which rows were erased on request. It is not in the manifest.
+ERASED = "evidence/erased.json"
 
 
 def sha256(content: bytes) -> str:
@@ -40,6 +42,30 @@ def trained_until(manifest: Mapping[str, Any]) -> str:
     The evaluation model's is `data.train.end`; they are equal in a bundle with one model.
     """
     return str(manifest.get("release", manifest["data"]["train"])["end"])
+
+
+def erased_digests(folder: Path) -> dict[str, Any]:
+    """By name, the files in the bundle *folder* from which rows were erased: their digests since (`now`), and how many rows.
+
+    Only rows of the evidence are erased, and nothing that is served or scored. Raises OSError for a damaged record.
+    """
+    try:
+        found = json.loads(read_regular(folder / ERASED, LARGEST_MANIFEST))
+        return {name: each for name, each in found.items() if _is_erased(name, each)}
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except (ValueError, AttributeError, RecursionError) as error:
+        raise OSError(errno.EINVAL, "it is not a record of erased rows", str(folder / ERASED)) from error
+
+
+def _is_erased(name: str, entry: Any) -> bool:
+    is_rows = name.startswith("evidence/") and name.endswith(".parquet")
+    return (
+        is_rows
+        and isinstance(entry, dict)
+        and isinstance(entry.get("now"), list)
+        and isinstance(entry.get("rows"), int)
+    )
 
 
 def read_regular(path: Path, most: int | None = None) -> bytes:

@@ -251,15 +251,14 @@ def _relation(later: Array, earlier: Array) -> str:
 def _examples(
     feature: Feature, contract: Contract, later: pd.DataFrame, pairs: _Pairs, here: Array, there: Array, differs: Array
 ) -> list[dict[str, Any]]:
-    """A few rows, the newest first; nothing of a private field."""
+    """A few rows, the newest first; nothing of a private field, and no key: a manifest cannot change when a key is erased."""
     if feature.name in contract.private:
         return []
     chosen = np.flatnonzero(differs)
     chosen = chosen[np.argsort(pairs.days[chosen], kind="stable")][:EXAMPLES]
     rows = later.iloc[pairs.later[chosen]]
     found = []
-    for place, key, at in zip(chosen, rows[contract.key], rows[contract.time], strict=True):
-        named = {} if contract.key in contract.private else {"key": str(key)[:LONGEST]}
+    for place, at in zip(chosen, rows[contract.time], strict=True):
         values = {"earlier": plain(there[place], LONGEST), "later": plain(here[place], LONGEST)}
-        found.append(named | {"time": at.strftime("%Y-%m-%dT%H:%M:%SZ")} | values)
+        found.append({"time": at.strftime("%Y-%m-%dT%H:%M:%SZ")} | values)
     return found

@@ -211,11 +211,6 @@ def _described(feature: Feature, pairs: _Pairs, contract: Contract, differs: Arr
     chosen = np.flatnonzero(differs)[-EXAMPLES:][::-1]
     examples = [
         {
-            **(
-                {}
-                if contract.key in contract.private
-                else {"key": str(pairs.loaded[contract.key].iloc[place])[:LONGEST]}
-            ),
             "time": f"{at.iloc[place]:%Y-%m-%dT%H:%M:%SZ}",
             "sent": plain(sent[place], LONGEST),
             "loaded": plain(loaded[place], LONGEST),

@@ -88,8 +88,8 @@ class JournalReader:
                 while chunk := file.read(CHUNK):
                     whole, newline, rest = (rest + chunk).rpartition(b"\n")
                     for line in whole.split(b"\n") if newline else ():
-                        self._lines[stem] = self._lines.get(stem, 0) + 1
                         if line:
+                            self._lines[stem] = self._lines.get(stem, 0) + 1
                             yield _parsed(line)
                     self._bytes[stem] = file.tell() - len(rest)
         except FileNotFoundError:  # it became Parquet since it was listed

@@ -3,6 +3,7 @@
 python -m serve --store DIR --journal DIR [--port 8000]
 python -m serve explain ID --store DIR --journal DIR     why an answer has its score
 python -m serve at TIME --store DIR --journal DIR        what served then
+python -m serve forget KEY --journal DIR                 erase what is about one key
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from forge.closed_pipes import ignore_closed_pipes
 if __name__ == "__main__":
     ignore_closed_pipes()
     commands = {"ship": "archive", "prune": "archive", "learn": "online", "explain": "audit", "at": "audit"}
+    commands |= {"forget": "audit"}
     if package := commands.get("".join(sys.argv[1:2])):
         os.execv(sys.executable, [sys.executable, "-m", package, *sys.argv[1:]])  # noqa: S606
 

@@ -34,7 +34,16 @@ OF_OURS = {
     "model": {"bundles", "contracts", "reporting"},
     "serve": {"bundles", "contracts", "online"},
     "archive": {"serve.journal.segments"},
-    "audit": {"bundles", "contracts", "online.correction", "serve.routes.typical_row"},
+    "audit": {
+        "archive.closed_segments",
+        "archive.parquet",
+        "archive.retention",
+        "bundles",
+        "contracts",
+        "online.correction",
+        "serve.journal.segments",
+        "serve.routes.typical_row",
+    },
     # The scorer applies corrections.
     "online": {"contracts"},
     "checks": {
@@ -102,7 +111,12 @@ ALONE = {
     "jinja2": {"model/new_recipe/recipe_text.py"},
     "markdown_it": {"monitoring/incidents/comment_lines.py", "monitoring/dashboard/untrusted_markdown.py"},
     "pyspark": {"monitoring/journal/sql_engine.py"},
-    "pyarrow": {"contracts/journal_format.py", "archive/parquet.py"},
+    "pyarrow": {
+        "archive/parquet.py",
+        "audit/erasure/bundle_evidence.py",
+        "audit/erasure/journal_files.py",
+        "contracts/journal_format.py",
+    },
     "nannyml": {"monitoring/metrics/drift.py", "monitoring/metrics/performance.py"},
     "sigstore": {"provenance/__main__.py", "provenance/sigstore_bundle.py"},
     "sqlalchemy": {"model/new_recipe/source_table.py"},

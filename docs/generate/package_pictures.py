@@ -55,8 +55,8 @@ PACKAGES: dict[str, list[list[Box]]] = {
         [("release", "follower, copies"), ("journal", "lines, segments"), ("metrics", "Prometheus")],
     ],
     "audit": [
-        [("__main__", "at, explain")],
-        [("moment", "what served then"), ("explanation", "an answer again")],
+        [("__main__", "at, explain, forget")],
+        [("moment", "what served then"), ("explanation", "an answer again"), ("erasure", "of a key's rows")],
         [("answer_spans", "who answered when"), ("repository_record", "what was decided")],
         [("journal_lines", "segments and Parquet"), ("asked_time", "a time as typed")],
     ],

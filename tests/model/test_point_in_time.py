@@ -107,6 +107,7 @@ def test_a_value_of_later_rows_differs_with_an_earlier_end(recipe, name):
     found = next(load["features"]["added"] for load in loads if load["features"])
     assert found["cause"] in causes
     assert found["examples"][0]["earlier"] != found["examples"][0]["later"]
+    assert "key" not in found["examples"][0]
 
 
 @pytest.mark.parametrize("name", FROM_EARLIER_ROWS)

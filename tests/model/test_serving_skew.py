@@ -106,6 +106,7 @@ def test_values_that_were_sent_otherwise_are_counted_with_their_cause(compared, 
     assert found[feature]["cause"] == cause
     assert found[feature].get("by") == (pytest.approx(by, rel=1e-5) if by else None)
     assert found[feature]["examples"][0]["sent"] != found[feature]["examples"][0]["loaded"]
+    assert "key" not in found[feature]["examples"][0]
 
 
 def test_the_newest_days_are_counted_one_by_one(compared, recipe):

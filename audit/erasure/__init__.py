@@ -1,0 +1,1 @@
+"""The erasure of one key's rows on request, with a receipt."""
