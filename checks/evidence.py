@@ -238,3 +238,16 @@ def cannot_read(old: Contract, candidate: Contract, role: str) -> str:
         f"the {role} needs {', '.join(missing)}, which the candidate's rows lack; to keep such columns, list them in the"
         " contract's `retired`, as `model feature drop` does"
     )
+
+
+def rows_of_champion(champion: Bundle | None, evidence: Evidence) -> pd.DataFrame | None:
+    """The champion's own holdout, as requests of today; None without a champion or its evidence."""
+    if champion is None:
+        return None
+    if evidence.past.before is not None:  # already read
+        rows, end = evidence.past.before, champion.manifest["data"]["train"]["end"]
+        return rows[rows[champion.contract.time] > pd.Timestamp(end)]
+    try:
+        return rows_of(champion, "holdout")
+    except BundleError:  # the evidence of old bundles may be deleted; the contract is in the manifest
+        return None

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from checks.comparison.compare import promotion_summary
+from checks.comparison.realised_days import realised_lines
 from checks.evidence import gather
 from checks.gate_inputs import GateInputs
 from checks.insights.review import Review
@@ -80,6 +81,7 @@ def run_gate(
 
     accept = waivers_to_paste(verdict.findings, today)
     report = or_undrawn(lambda: markdown(verdict, measured, limits.land.max_churn, accept), undrawn_markdown, verdict)
+    report += or_undrawn(lambda: realised_lines(inputs, evidence, measured.primary), unrecorded, verdict)
     report += or_undrawn(lambda: hidden_lines(measured, hold, verdict.findings, today), unrecorded, verdict)
 
     def page() -> str:

@@ -14,7 +14,7 @@ from checks.evidence import load_bundle
 from checks.late_outcomes.second_look import MOST, LateVerdict, due, late_outcomes
 from checks.rules.serving.proposed_slots import fit
 from checks.verdict import Finding, Named
-from contracts.live_config import LIVE, Live, Slot, champions_of, digests_of, parse_live, withdrawn_by
+from contracts.live_config import LIVE, Live, Slot, champions_of, digests_of, moves, parse_live, withdrawn_by
 from forge.interface import Forge, ForgeError
 from forge.releases.slot_checks import changed_slots, compared_with, unfetched, unfit
 
@@ -37,7 +37,8 @@ class GateInputs:
     files and the commit of the proposal, *slots* the findings on the slots of live.toml that it changes, *notes*
     the notes of all releases. *content* is the finding on the candidate's ONNX files: unless it is a PASS, the
     candidate is not loaded. *staleness* is the stored curve of a backtest, None without one. *past* are the verdicts of
-    earlier nights that are looked at again.
+    earlier nights that are looked at again. *previous* is the release that was champion before *champion*, None without one or
+    where it cannot be fetched: nothing is decided by it.
     """
 
     candidate: Bundle
@@ -53,6 +54,7 @@ class GateInputs:
     content: Finding | None = None
     staleness: Staleness | None = None
     past: tuple[PastVerdict, ...] = ()
+    previous: Bundle | None = None
 
 
 def from_folders(candidate: Path, champion: Path | None, anchor: Path | None) -> GateInputs:
@@ -104,6 +106,7 @@ def from_forge(
         tuple(release.notes for release in forge.releases()),
         content,
         past=_past(forge, bundle, work) if content.outcome == "PASS" else (),
+        previous=_fetch_previous(forge, live.champion, work),
     )
 
 
@@ -144,6 +147,15 @@ def _fetch_anchor(forge: Forge, anchor: Slot | None, work: Path) -> tuple[Bundle
         return (_fetch(forge, anchor, work) if anchor else None), ""
     except (BundleError, ForgeError) as error:
         return None, f"the anchor cannot be read: {error}"
+
+
+def _fetch_previous(forge: Forge, champion: Slot | None, work: Path) -> Bundle | None:
+    """The release that was champion before *champion*."""
+    before = [slot for _, slot in moves(forge.history(LIVE)) if slot and champion and slot.digest != champion.digest]
+    try:
+        return _fetch(forge, before[-1], work) if before else None
+    except (BundleError, ForgeError):
+        return None
 
 
 def _load(folder: Path) -> tuple[Bundle, Finding]:

@@ -10,7 +10,6 @@ from typing import Any
 import pandas as pd
 
 from bundles.bundle import Bundle
-from bundles.manifest import BundleError
 from checks.comparison.compare import Compared, calibration, compare
 from checks.comparison.earlier_gains import EarlierGain, recorded_gains
 from checks.comparison.gain_effect import gain_effects, gains_over_anchor
@@ -20,7 +19,8 @@ from checks.comparison.pooled_gain import Series, procedure
 from checks.comparison.slices import by_slice, slices
 from checks.decision.age_ledger import AgedGain, recorded
 from checks.decision.outlook import Outlook, ages
-from checks.evidence import Evidence, rows_of
+from checks.decision.realised_ledger import realised_gains
+from checks.evidence import Evidence, rows_of_champion
 from checks.gate_inputs import GateInputs
 from checks.insights.distribution_shift import shifts
 from checks.insights.gate_steps import Steps
@@ -193,19 +193,6 @@ def _deepchecks(
     return deepchecks_suite.run(evidence, rules, gate, page), tuple(rule.name for rule in rules)
 
 
-def rows_of_champion(champion: Bundle | None, evidence: Evidence) -> pd.DataFrame | None:
-    """The champion's own holdout, as requests of today; None without a champion or its evidence."""
-    if champion is None:
-        return None
-    if evidence.past.before is not None:  # already read
-        rows, end = evidence.past.before, champion.manifest["data"]["train"]["end"]
-        return rows[rows[champion.contract.time] > pd.Timestamp(end)]
-    try:
-        return rows_of(champion, "holdout")
-    except BundleError:  # the evidence of old bundles may be deleted; the contract is in the manifest
-        return None
-
-
 def this_use(evidence: Evidence, candidate: Bundle) -> Use:
     """The use of the holdout that this run makes."""
     days = sorted(set(evidence.days[evidence.fresh]))
@@ -225,7 +212,7 @@ def outlook_of(inputs: GateInputs, series: Series | None = None) -> Outlook:
         for each in recorded(inputs.notes)
         if each.contract == contract and not (series and series.counts(each.metric, each.first, each.last))
     )
-    return Outlook(champion, anchor, inputs.staleness, gains)
+    return Outlook(champion, anchor, inputs.staleness, gains, tuple(realised_gains(inputs.notes, contract)))
 
 
 def aged_gains(measured: Measurements) -> list[AgedGain]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pandas as pd
@@ -13,6 +13,7 @@ from checks.comparison.bootstrap import Gap
 from checks.comparison.weighted_metrics import RELATIVE
 from checks.decision.age_ledger import DAILY, AgedGain, staleness
 from checks.decision.expected_gain import Ages, ExpectedGain, expected_gain
+from checks.decision.gain_text import count
 from checks.decision.staleness import Staleness, pooled
 from contracts.bundle_content import trained_until
 from contracts.comparison_limits import LARGER_IS_BETTER
@@ -20,12 +21,16 @@ from contracts.comparison_limits import LARGER_IS_BETTER
 
 @dataclass(frozen=True)
 class Outlook:
-    """*stored* is the curve of a backtest, *gains* are those of earlier verdicts of the same contract."""
+    """*stored* is the curve of a backtest, *gains* are those of earlier verdicts of the same contract.
+
+    *realised* are the gains of releases over those before them, in the days after they became champion.
+    """
 
     champion: Ages = field(default_factory=Ages)
     anchor: Ages = field(default_factory=Ages)
     stored: Staleness | None = None
     gains: tuple[AgedGain, ...] = ()
+    realised: tuple[AgedGain, ...] = ()
 
     def expected(self, gap: Gap, margin: float, ages: Ages, *, of_many: bool = False) -> ExpectedGain | None:
         """The expected gain over a model of these *ages*; None where the comparison has no interval.
@@ -34,6 +39,11 @@ class Outlook:
         creep of many retrains must not assume that.
         """
         known = [staleness(self.gains, gap.metric, margin, 0.0 if of_many else DAILY * _loss(gap))]
+        released = staleness(self.realised, gap.metric, margin)
+        if released.points:
+            known.append(
+                replace(released, source=f"the days after {count(len(self.realised), 'release')}", spread=None)
+            )
         if self.stored and self.stored.metric == gap.metric:
             known.append(self.stored.relative_to(gap.theirs) if gap.metric in RELATIVE else self.stored)
         return expected_gain(gap, margin, pooled(known), ages, of_many=of_many)
