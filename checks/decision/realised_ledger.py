@@ -1,7 +1,7 @@
 """The ledger of realised losses: what each release lost in the days after it, beside the release before it.
 
 Every verdict records, on the rows that are later than the training of both, what the champion's served model lost by day
-and what the release before it would have lost. It also records the gain that it expects of its own candidate. So the gain
+and what the release before it would have lost. It also records the gain that it expects of its candidate. So the gain
 that a verdict expected of a release can be compared with the one that followed, and the days between two releases'
 trainings with what they cost: the releases of a stream are its own backtest of ageing.
 """
