@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from checks.comparison.compare import promotion_summary
-from checks.comparison.realised_days import realised_lines
+from checks.decision.realised_days import realised_lines
 from checks.evidence import gather
 from checks.gate_inputs import GateInputs
 from checks.insights.review import Review

@@ -7,9 +7,9 @@ import pytest
 
 from bundles.bundle import Bundle
 from checks.comparison.compare import Compared
-from checks.comparison.realised_days import day_losses, realised_lines
 from checks.decision.expected_gain import Ages
 from checks.decision.outlook import Outlook
+from checks.decision.realised_days import day_losses, realised_lines
 from checks.decision.realised_ledger import DAYS, TrackRecord, realised_gains, recorded_days, track_record
 from checks.gate_inputs import GateInputs, from_forge
 from contracts.live_config import LIVE, Live, parse_live, with_champion
