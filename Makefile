@@ -106,6 +106,9 @@ site: .venv/work/installed ## the dashboard: one page, build/site/index.html
 score: .venv/work/installed ## the ML Test Score: which of its 28 tests run here, by hand or by machine, and what to type for the others
 	@$(WORK) -m checks score
 
+drill-rollback: .venv/work/installed .venv/serve/installed ## roll back and forward again in a copy of the forge, with a real scorer: how long does it take?
+	@$(WORK) -m forge drill-rollback
+
 rollback: .venv/work/installed ## roll back: the earlier model serves again  [BAD=version] [TO=version] [REASON="why"]
 	@$(WORK) -m forge rollback $(if $(BAD),--bad $(BAD)) $(if $(TO),--to $(TO)) --reason "$(or $(REASON),asked for by hand)"
 
@@ -221,4 +224,4 @@ help:
 .venv/%/installed: requirements/%.txt requirements/install.sh
 	@requirements/install.sh $*
 
-.PHONY: demo extra test test-fast test-newcomer coverage coverage-report test-spark test-estimators test-clients test-serve test-checks test-verify test-work retrain gate land serve watch experiment site score rollback status drill drill-nights backtest setup lint lint-code lint-types lint-schemas docs reference estimators pictures bench bench-experiment bench-gate bench-policy bench-watch bench-scale soak recipe lock upgrade clean help
+.PHONY: demo extra test test-fast test-newcomer coverage coverage-report test-spark test-estimators test-clients test-serve test-checks test-verify test-work retrain gate land serve watch experiment site score drill-rollback rollback status drill drill-nights backtest setup lint lint-code lint-types lint-schemas docs reference estimators pictures bench bench-experiment bench-gate bench-policy bench-watch bench-scale soak recipe lock upgrade clean help

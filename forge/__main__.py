@@ -14,6 +14,7 @@ python -m forge comment NUMBER TEXT    comment on an alert; may be a command, su
 python -m forge close NUMBER           close an alert, as a person; `reopen` opens it again
 python -m forge note NUMBER --file F   write or update a robot's comment on an alert or pull request
 python -m forge may-write PERSON       print whether a person may write to the repository
+python -m forge drill-rollback         roll back and forward again in a copy, and record how long it took
 python -m forge sync --store DIR       copy what is live to a scorer's folder
 python -m forge tidy                   remove candidates that are neither live nor proposed
 python -m forge overdue WORKFLOW       open an alert if a workflow has not succeeded for days
@@ -37,6 +38,7 @@ from contracts.live_config import LIVE, Live, LiveError, champion_of, champions_
 from forge.bundles.sync import follow as follow_live
 from forge.closed_pipes import ignore_closed_pipes
 from forge.command_line import parser
+from forge.drills.drill_commands import rollback_command
 from forge.github.doctor import doctor
 from forge.interface import Forge, ForgeError, Proposal
 from forge.maintenance import SILENT, leftovers, overdue
@@ -251,6 +253,7 @@ RUN = {
     "challenge": _challenge,
     "online": _online,
     "rollback": _rollback,
+    "drill-rollback": rollback_command,
     "release": _release,
     "restore": _restore,
     "unsigned": _unsigned,

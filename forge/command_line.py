@@ -56,6 +56,7 @@ def parser(text: str) -> argparse.ArgumentParser:
         help="the commit of main at the time of the request; without --bad, what was live then is rolled back",
     )
     rollback.add_argument("--reason", required=True, help="recorded with the withdrawn version")
+    _drill(command("drill-rollback", "roll back and forward again in a copy of the forge"))
     command("release", "make the releases agree with live.toml")
     restore = command("restore", "store a deleted release again")
     restore.add_argument("bundle", type=Path, help="a copy of it, such as STORE/bundles/VERSION")
@@ -78,9 +79,7 @@ def parser(text: str) -> argparse.ArgumentParser:
     follow = command("sync", "copy what is live to a scorer's folder")
     follow.add_argument("--store", type=Path, required=True, help="the scorer's folder")
     follow.add_argument("--every", type=float, metavar="SECONDS", help="repeat after so many seconds")
-    tidy = command("tidy", "remove candidates that are neither live nor proposed")
-    tidy.add_argument("--days", type=int, default=14, help="only those older than this (default: 14)")
-    tidy.add_argument("--branch", default="retrain", help="the candidate proposed on this branch is kept")
+    _tidy(command("tidy", "remove candidates that are neither live nor proposed"))
     overdue = command("overdue", "open an alert if a workflow has not succeeded for days")
     overdue.add_argument("workflow", help="the workflow's file, such as nightly.yml")
     overdue.add_argument("--days", type=float, default=2, help="days without a success (default: 2)")
@@ -104,6 +103,17 @@ def _upgrade(command: argparse.ArgumentParser) -> None:
     command.add_argument("--template", type=_given, help="its address (default: that of the git remote `template`)")
     command.add_argument("--base", type=_given, help="the version that this repository was made from, if not found")
     command.add_argument("--check", action="store_true", help="only keep an alert while there is a newer version")
+
+
+def _drill(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--out", type=Path, help="folder for drills.json (default: the forge's folder, or build/drills for GitHub)"
+    )
+
+
+def _tidy(tidy: argparse.ArgumentParser) -> None:
+    tidy.add_argument("--days", type=int, default=14, help="only those older than this (default: 14)")
+    tidy.add_argument("--branch", default="retrain", help="the candidate proposed on this branch is kept")
 
 
 def _note(note: argparse.ArgumentParser) -> None:

@@ -332,7 +332,14 @@ def minutes(everything):
     monitor = jobs((ROOT / ".github/workflows/monitor.yml").read_text())
     for name in JOBS:
         assert "".join(monitor.values()).count(f"needs.due.outputs.{name} == 'true'") == 1
-    total = 12 * DAYS + runs["robots"] + runs["release"] + len(started("nightly")) * DAYS + len(started("features"))
+    total = (
+        12 * DAYS
+        + runs["robots"]
+        + runs["drill"]
+        + runs["release"]
+        + len(started("nightly")) * DAYS
+        + len(started("features"))
+    )
     if everything:
         # A command a day that no event answered, and a night on the day that an incident opens.
         total += DAYS + runs["watch"] + runs["experiment"] + len(started("pages")) * runs["pages"]

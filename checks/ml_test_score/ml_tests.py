@@ -82,9 +82,12 @@ _TABLES = {
         ("Model specs are unit tested", _rules("bundle.scores", "bundle.metadata", "model.constant")),
         ("The ML pipeline is Integration tested", (_NIGHT,)),
         ("Model quality is validated before serving", _rules("compare.*", "bundle.quarantine")),
-        ("The model is debuggable", (Need(("drill:explain",), "", WEEKLY),)),
+        ("The model is debuggable", (Need(("drill:explain",), "make drill-rollback", WEEKLY),)),
         ("Models are canaried before serving", _rules("serving.answers")),
-        ("Serving models can be rolled back", (Need(("drill:rollback", "live:rollback"), "", WEEKLY),)),
+        (
+            "Serving models can be rolled back",
+            (Need(("drill:rollback", "live:rollback"), "make drill-rollback", WEEKLY),),
+        ),
     ),
     MONITORING: (
         ("Dependency changes result in notification", (*_rules("upstream.*"), Need(("drill:libraries",), "", WEEKLY))),

@@ -74,6 +74,7 @@ PACKAGES: dict[str, list[list[Box]]] = {
             ("bundles", "files, sync"),
             ("upgrades", "of Tidegate"),
             ("clock", "what is due"),
+            ("drills", "of a rollback"),
         ],
         [("interface", "what a forge can do")],
         [("local", "a folder with git"), ("github", "the REST API")],

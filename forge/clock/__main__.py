@@ -27,7 +27,7 @@ def main() -> int:
         now = datetime.now(UTC)
         names = due(now, found(_github, now, _live(), os.environ))
     else:
-        names = ["answer", "robots", *(["watch", "experiment"] if os.environ.get("JOURNAL") else [])]
+        names = ["answer", "robots", "drill", *(["watch", "experiment"] if os.environ.get("JOURNAL") else [])]
     print(f"due: {', '.join(names) or 'nothing'}")
     if "GITHUB_OUTPUT" in os.environ:
         with Path(os.environ["GITHUB_OUTPUT"]).open("a", encoding="utf-8") as file:

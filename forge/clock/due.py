@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 #: How often each is due, in hours: jobs of the workflow monitor, and other workflows.
-JOBS = {"answer": 2, "watch": 2, "experiment": 12, "robots": 24}
+JOBS = {"answer": 2, "watch": 2, "experiment": 12, "robots": 24, "drill": 168}
 WORKFLOWS = {"release": 24, "pages": 6}
 
 
@@ -35,6 +35,7 @@ def due(now: datetime, known: Known) -> list[str]:
         "watch": known.journal,
         "experiment": known.journal and known.challenger,
         "robots": True,
+        "drill": True,
         "release": True,
         # The journal brings new days once a day.
         "pages": known.pages and (known.changed or (known.journal and _passed(known.last, now, 24))),

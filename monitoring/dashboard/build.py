@@ -11,6 +11,7 @@ from typing import Any
 from contracts.live_config import LIVE, Live, LiveError, champions_of, usable
 from contracts.thresholds import read_rules
 from forge.bundles.bundle_files import as_named
+from forge.drills.drill_records import read_drills
 from forge.interface import GITHUB, Change, Forge, ForgeError
 from forge.releases.observed_state import releases_with, served_on
 from forge.releases.rollback import back_to
@@ -48,6 +49,11 @@ def run(args: argparse.Namespace, forge: Forge) -> None:
         with journal_at(journal) as rows:
             series, notes = with_journal(series, rows, manifests, limits, folder_of(args.kept, journal))
         lost += notes
+    try:
+        drills = [each for each in read_drills(forge, args.forge) if each.get("drill") == "rollback"]
+    except ForgeError as error:
+        drills = []
+        lost.append(str(error))
     context = Context(
         f"{args.now:%Y-%m-%dT%H:%MZ}",
         args.forge,
@@ -55,6 +61,7 @@ def run(args: argparse.Namespace, forge: Forge) -> None:
         _back(forge, history),
         read_drill(args.drill),
         read_score(args.score),
+        drills[-1] if drills else {},
         _unfollowed(forge, history),
     )
     out = args.out / PAGE

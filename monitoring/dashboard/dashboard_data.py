@@ -70,7 +70,7 @@ class Context:
 
     *back* is the version that a rollback restores, or why there is none; *address* the repository's web page ("" for a
     folder); *drill* the day and the score of the last drill; *score* the day, the ML Test Score and its sections;
-    *unfollowed* why scorers cannot follow live.toml.
+    *way_back* the newest drill of a rollback; *unfollowed* why scorers cannot follow live.toml.
     """
 
     at: str = ""
@@ -79,6 +79,7 @@ class Context:
     back: tuple[str, str] = ("", "")
     drill: tuple[str, str] = ("", "")
     score: tuple[str, str, str] = ("", "", "")
+    way_back: Mapping[str, Any] = field(default_factory=dict)
     unfollowed: tuple[str, ...] = ()
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from monitoring.dashboard.dashboard_data import DashboardData
 from monitoring.dashboard.forge_entries import is_experiment, is_incident, verdicts
 from monitoring.dashboard.metric_charts import short
+from monitoring.incidents.incident_state import days_between
 from reporting.html import Chip
 
 
@@ -24,7 +25,15 @@ class Tile:
 
 def tiles(data: DashboardData) -> list[Tile]:
     """A tile for each thing to know at a glance."""
-    return [_incidents(data), _monitoring(data), _verdict(data), _experiment(data), _drill(data), _score(data)]
+    return [
+        _incidents(data),
+        _monitoring(data),
+        _verdict(data),
+        _experiment(data),
+        _drill(data),
+        _way_back(data),
+        _score(data),
+    ]
 
 
 def summary(data: DashboardData) -> str:
@@ -108,6 +117,20 @@ def _drill(data: DashboardData) -> Tile:
     if not when:
         return Tile("verdicts", "Drill", "not run", "make drill", is_command=True)
     return Tile("verdicts", "Drill", sentence.partition(" faults caught")[0], f"faults caught, {when}")
+
+
+def _way_back(data: DashboardData) -> Tile:
+    """How long a rollback took in the newest drill, and how long ago that was."""
+    run = data.context.way_back
+    if not run:
+        return Tile("releases", "Drill of a rollback", "not run", "make drill-rollback", is_command=True)
+    at, now = str(run.get("at", "")), data.context.at
+    days = days_between(now[:10], at[:10]) if now else 0
+    ago = "today" if days <= 0 else f"{_count(days, 'day')} ago"
+    back = (run.get("seconds") or {}).get("back")
+    if not run.get("ok") or not isinstance(back, int | float):
+        return Tile("releases", "Drill of a rollback", Chip("failed", "bad", "alarm"), f"{ago}: {run.get('says', '')}")
+    return Tile("releases", "Drill of a rollback", f"{back:.1f} s", f"until the older model answered, {ago}")
 
 
 def _score(data: DashboardData) -> Tile:

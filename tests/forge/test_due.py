@@ -31,7 +31,8 @@ def known(**changes):
         ({"journal": True, "challenger": True, "last": NOW - timedelta(hours=8)}, ["watch", "experiment"]),
         ({"journal": True, "challenger": False, "last": NOW - timedelta(hours=8)}, ["watch", "robots", "release"]),
         ({"last": NOW - timedelta(hours=8)}, ["robots", "release"]),
-        ({"last": None}, ["robots", "release"]),
+        ({"last": NOW - timedelta(days=7)}, ["robots", "drill", "release"]),
+        ({"last": None}, ["robots", "drill", "release"]),
         ({"last": NOW, "journal": True, "commands": True}, []),
     ],
 )
@@ -51,7 +52,7 @@ def test_a_day_of_runs_starts_each_as_often_as_it_should():
             count[name] += 1
         last = now
 
-    assert count == {"answer": 12, "watch": 12, "experiment": 2, "robots": 1, "release": 1, "pages": 4}
+    assert count == {"answer": 12, "watch": 12, "experiment": 2, "robots": 1, "drill": 0, "release": 1, "pages": 4}
 
 
 def asked(answers):
@@ -99,14 +100,14 @@ def test_what_could_not_be_found_out_is_due(broken, capsys):
 
     names = due(NOW, found(ask, NOW, {}, {"JOURNAL": "x", "PAGES": "on"}))
 
-    assert names == ["answer", "watch", "robots", "release", "pages"]
+    assert names == ["answer", "watch", "robots", "drill", "release", "pages"]
     assert "::warning::" in capsys.readouterr().out
 
 
 def test_the_outputs_are_words_for_conditions():
     """True or false for each job; the workflows in one line."""
     assert outputs(["watch", "release", "pages"]) == (
-        "answer=false\nwatch=true\nexperiment=false\nrobots=false\nstart=release pages\n"
+        "answer=false\nwatch=true\nexperiment=false\nrobots=false\ndrill=false\nstart=release pages\n"
     )
 
 

@@ -432,3 +432,15 @@ def test_the_ml_test_score_has_a_tile(tmp_path):
     assert read_score(path) == ("2026-11-29", "2.5 of 7", "data 4, model 2.5")
     assert "2.5 of 7" in page(DashboardData(context=Context(score=read_score(path))))
     assert "make score" in page(DashboardData())
+
+
+def test_the_last_drill_of_a_rollback_has_a_tile():
+    """How long it took, and how long ago; a failure is shown as one."""
+    run = {"at": "2026-11-27T05:00:00Z", "ok": True, "seconds": {"back": 1.31}, "says": "as it should"}
+    shown = page(DashboardData(context=Context(at="2026-11-29T06:00Z", way_back=run)))
+    assert "1.3 s" in shown
+    assert "until the older model answered, 2 days ago" in shown
+    failed = page(DashboardData(context=Context(at="2026-11-27T06:00Z", way_back=run | {"ok": False})))
+    assert "today: as it should" in failed
+    assert "failed" in failed
+    assert "make drill-rollback" in page(DashboardData())

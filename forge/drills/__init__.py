@@ -1,0 +1,1 @@
+"""Drills of the way back, in a shadow of the real forge."""
