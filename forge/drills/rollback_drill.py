@@ -78,8 +78,8 @@ def _there_and_back(
         back = clock() - began
         _same(shadow.before, answer, rows[shadow.before][1])
         began = clock()
-        digest = digests_of(shadow.forge.history(LIVE))[shadow.now]
-        land(shadow.forge, Live(Slot(shadow.now, *digest)), f"Revert the rollback of {shadow.now}")
+        (digest,) = digests_of(shadow.forge.history(LIVE))[shadow.now]
+        land(shadow.forge, Live(Slot(shadow.now, digest)), f"Revert the rollback of {shadow.now}")
         agree(shadow.forge)
         _sync(shadow, store)
         again = served.until(shadow.now, rows[shadow.now][0])
