@@ -48,7 +48,8 @@ def described(
         f"{version}: its release is withdrawn now; since when is not known"
         for version in others_withdrawn(record, when)
     ]
-    text += ["", "Refused then (not to be promoted again):", *(f"  {line}" for line in refused or ["nothing"])]
+    nothing = "nothing" if record.history else "not known without the history of live.toml"
+    text += ["", "Refused then (not to be promoted again):", *(f"  {line}" for line in refused or [nothing])]
     notes = [*record.notes, *unknown]
     return [*text, *(["", "Not known:", *(f"  {line}" for line in notes)] if notes else [])]
 

@@ -97,6 +97,8 @@ def _look(about: ErasedKey, places: Places, receipt: Receipt, *, dry: bool) -> t
             if count := erase(file, about, dry=dry):
                 found = True
                 receipt.erased[str(file.path)] = receipt.erased.get(str(file.path), 0) + count
+    if not dry:
+        receipt.write(places.journal)
     return about, problems, found or _files(places) != files
 
 

@@ -6,7 +6,6 @@ What cannot be read is left out and noted, so that the page appears even where s
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
@@ -17,15 +16,13 @@ from contracts.journal_format import Place
 from contracts.monitoring_limits import Monitoring
 from contracts.row_contract import Contract, ContractError
 from monitoring.charts.signals import Signal
+from monitoring.dashboard.live_spans import Span, corrections, roles_in, served
 from monitoring.journal.day_cache import Reading
 from monitoring.journal.sample_correction import days_of_all
 from monitoring.journal.window import JournalError, read_window
 from monitoring.metric_history import Series
 from monitoring.metrics.daily_metrics import METRICS, Day, daily_metrics
 
-ROLES = ("champion", "challenger", "anchor")
-#: The champion in live.toml where nothing is to be served.
-NOTHING = "none"
 #: Days that are shown, back from the newest: a quarter, for which the rate of false alarms is set.
 SHOWN = 92
 _DECISION = re.compile(r"^## \S+ (PROMOTE|HOLD|REJECT)\s*$", re.MULTILINE)
@@ -41,17 +38,6 @@ class Move:
     at: str
     champion: str
     message: str
-
-
-@dataclass(frozen=True)
-class Span:
-    """A role that *version* had from *since* until *until* ("": it still has it); *how* is its traffic, as text."""
-
-    role: str
-    version: str
-    since: str
-    until: str
-    how: str = ""
 
 
 @dataclass(frozen=True)
@@ -101,6 +87,7 @@ class DashboardData:
     run: Mapping[str, Any] = field(default_factory=dict)
     moves: tuple[Move, ...] = ()
     spans: tuple[Span, ...] = ()
+    corrections: tuple[Span, ...] = ()
     releases: Sequence[Any] = ()
     proposals: Sequence[Any] = ()
     alerts: Sequence[Any] = ()
@@ -148,7 +135,7 @@ def gather(
             notes.append(f"{version}: {error}")
     newest = max([*(d.day for d in series.days), *(s.day for _, s in series.signals)], default="")
     first = f"{date.fromisoformat(newest) - timedelta(days=SHOWN - 1)}" if newest else ""
-    spans = sorted(_spans(forge["history"]), key=lambda span: (ROLES.index(span.role), span.since))
+    spans = served(forge["history"])
     data = DashboardData(
         name=name,
         metrics=METRICS.get(task, ()),
@@ -158,6 +145,7 @@ def gather(
         run=series.run,
         moves=tuple(_moves(forge["history"])),
         spans=tuple(spans),
+        corrections=tuple(corrections(forge["history"])),
         releases=forge["releases"],
         proposals=forge["proposals"],
         alerts=forge["alerts"],
@@ -225,54 +213,15 @@ def _drilled(data: DashboardData) -> tuple[str, str]:
     return str(when), str(sentence)
 
 
-def _spans(history: Iterable[Any]) -> Iterable[Span]:
-    """Which version each role had when. A text that cannot be read changed nothing."""
-    open_: dict[str, Span] = {}
-    for change in reversed(list(history)):
-        roles = _roles(change.text)
-        if roles is None:
-            continue
-        try:
-            now = {role: (str(slot["version"]), _how(slot)) for role, slot in roles.items()}
-        except (KeyError, TypeError, ValueError):
-            continue
-        for role in ROLES:
-            before, after = open_.get(role), now.get(role)
-            if before and (before.version, before.how) != after:
-                yield replace(open_.pop(role), until=change.at)
-                before = None
-            if after and before is None:
-                open_[role] = Span(role, after[0], change.at, "", after[1])
-    yield from open_.values()
-
-
-def _how(slot: Mapping[str, Any]) -> str:
-    if slot.get("mode"):
-        return "shadow mode"
-    return f"{float(slot['share']):.0%} of keys" if slot.get("share") else ""
-
-
 def _moves(history: Iterable[Any]) -> list[Move]:
     found: list[Move] = []
     for change in reversed(list(history)):
-        roles = _roles(change.text)
+        roles = roles_in(change.text)
         champion = found[-1].champion if found else ""
         if roles is not None:
             champion = str(roles.get("champion", {}).get("version", ""))
         found.append(Move(change.at, champion, change.message))
     return found
-
-
-def _roles(text: str) -> dict[str, dict[str, Any]] | None:
-    """The tables of the roles; {} if nothing is to be served, None if *text* cannot be read."""
-    try:
-        tables = tomllib.loads(text)
-    except (ValueError, RecursionError):
-        return None
-    if tables.get("champion") == NOTHING:
-        return {}
-    found = {role: tables[role] for role in ROLES if isinstance(tables.get(role), dict)}
-    return found if "champion" in found else None
 
 
 def _holdout(manifest: Mapping[str, Any]) -> Mapping[str, float]:

@@ -38,7 +38,7 @@ def page(data: DashboardData) -> str:
         workflow=rollback_workflow(data),
         command=rollback_command(data),
         tiles=tiles(data),
-        timeline=timeline(data.spans, data.context.at, styles),
+        timeline=timeline((*data.spans, *data.corrections), data.context.at, styles),
         rows_by_day=_rows(data, styles),
         changes=Table(["when", "champion", "why"], moves),
         incidents=incidents(data),

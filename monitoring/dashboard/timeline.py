@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from monitoring.dashboard.dashboard_data import ROLES, Span
+from contracts.live_tables import ROLES
+from monitoring.dashboard.live_spans import CORRECTIONS, Span
 from reporting.html import Table
 from reporting.svg import STYLES
 
@@ -16,7 +17,7 @@ CUT = 0.35
 
 @dataclass(frozen=True)
 class Bar:
-    """A span: its colour, its place in percent of the axis, and its texts."""
+    """A span: its colour, its place in percent of the axis, its texts, and whether a rollback ended it."""
 
     style: int
     left: float
@@ -24,6 +25,7 @@ class Bar:
     label: str
     title: str
     is_open: bool
+    is_rolled_back: bool = False
 
 
 @dataclass(frozen=True)
@@ -55,14 +57,20 @@ def timeline(spans: Sequence[Span], now: str, styles: Mapping[str, int]) -> Time
     def bar(span: Span) -> Bar:
         how = f", {span.how}" if span.how else ""
         label = span.version.rpartition("-")[2] + (f" · {span.how}" if span.how else "")
-        title = f"{span.role} {span.version}{how}: {_minute(span.since)} to {_minute(span.until) or 'now'}"
-        left = percent(span.since)
-        return Bar(styles.get(span.version, 0) % STYLES, left, percent(span.until) - left, label, title, not span.until)
+        back = f". {span.rolled_back}" if span.rolled_back else ""
+        title = f"{span.role} {span.version}{how}: {_minute(span.since)} to {_minute(span.until) or 'now'}{back}"
+        left, style = percent(span.since), styles.get(span.version, STYLES - 1) % STYLES
+        return Bar(style, left, percent(span.until) - left, label, title, not span.until, bool(span.rolled_back))
 
-    lanes = {role: [bar(span) for span in spans if span.role == role] for role in ROLES}
-    rows = [[s.role, s.version, _minute(s.since), _minute(s.until) or "now", s.how] for s in spans[::-1]]
+    names = [*ROLES, *([CORRECTIONS] if any(span.role == CORRECTIONS for span in spans) else [])]
+    lanes = {role: [bar(span) for span in spans if span.role == role] for role in names}
+    rows = [
+        [s.role, s.version, _minute(s.since), _minute(s.until) or "now", s.how or s.rolled_back] for s in spans[::-1]
+    ]
     to = f"now, {end:%d %b %Y}" + (": not to scale after the last change" if is_cut else "")
-    return Timeline(lanes, f"{first:%d %b %Y}", to, Table(["role", "version", "from", "until", "traffic"], rows))
+    return Timeline(
+        lanes, f"{first:%d %b %Y}", to, Table(["role", "version", "from", "until", "traffic, or how it ended"], rows)
+    )
 
 
 def _at(text: str) -> datetime:

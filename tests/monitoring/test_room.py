@@ -156,6 +156,26 @@ def test_it_shows_what_served_when_by_arm(story):
     assert "Roll back to bbbbbbb" in found
 
 
+def test_rollbacks_and_corrections_are_drawn_in_the_band(story):
+    """A rollback by a sign and words, not by a colour alone; corrections as a lane, once they had another mode."""
+    assert [span.rolled_back for span in story.spans if span.rolled_back] == ["Roll back to bbbbbbb"]
+    assert (story.corrections, ">corrections</h4>" in page(story)) == ((), False)
+    assert page(story).count(' back" style') == 1
+
+    modes = (("2026-10-21", "on"), ("2026-10-23", "off"), ("2026-10-24", "off"))
+    later = [
+        Change(at, f"{at}T06:00:00Z", mode, f'{HISTORY[0].text}\n[online]\nmode = "{mode}"\n') for at, mode in modes
+    ]
+    found = quarter(history=[*later[::-1], *HISTORY])
+    assert [(span.version, span.since[:10], span.until[:10]) for span in found.corrections] == [
+        ("shadow", HISTORY[-1].at[:10], "2026-10-21"),
+        ("on", "2026-10-21", "2026-10-23"),
+        ("off", "2026-10-23", ""),
+    ]
+    assert ">corrections</h4>" in page(found)
+    assert "<td>corrections</td><td>on</td><td>2026-10-21 06:00</td>" in page(found)
+
+
 def test_a_live_toml_that_cannot_be_read_changed_nothing(story):
     """Scorers went on with what they had."""
     torn = [Change("f", "2026-10-21T00:00:00Z", "oh", "[champion"), *HISTORY]

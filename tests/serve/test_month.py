@@ -208,4 +208,6 @@ def test_a_bundle_that_the_store_dropped_is_said(month, capsys, tmp_path):
     assert audit([*words, "--forge", str(tmp_path / "none")]) == 0
     text = capsys.readouterr().out
     assert "there is no model to compute with" in text
+    assert audit(["at", "2026-03-10", *words[2:], "--forge", str(tmp_path / "none")]) == 0
+    assert "not known without the history of live.toml" in capsys.readouterr().out
     assert json.dumps(answer["version"])[1:-1] in text
