@@ -165,6 +165,11 @@ reference: .venv/work/installed .venv/serve/installed ## the tables of docs/refe
 estimators: .venv/work/installed .venv/estimators/installed ## docs/reference/estimators.md: every line is tried again
 	@PYTHONPATH=.venv/estimators $(WORK) -m docs.generate.estimator_table
 
+sbom: .venv/sbom/installed ## the scorer's packages with their hashes, as CycloneDX: build/serve.cdx.json
+	@mkdir -p build
+	@.venv/sbom/bin/cyclonedx-py requirements --output-reproducible --output-format JSON --output-file build/serve.cdx.json requirements/serve.txt
+	@echo build/serve.cdx.json
+
 pictures: .venv/work/installed ## screenshots for the documentation, of the last `make demo` (needs Chromium)
 	@$(WORK) -m docs.generate.screenshots
 
@@ -224,4 +229,4 @@ help:
 .venv/%/installed: requirements/%.txt requirements/install.sh
 	@requirements/install.sh $*
 
-.PHONY: demo extra test test-fast test-newcomer coverage coverage-report test-spark test-estimators test-clients test-serve test-checks test-verify test-work retrain gate land serve watch experiment site score drill-rollback rollback status drill drill-nights backtest setup lint lint-code lint-types lint-schemas docs reference estimators pictures bench bench-experiment bench-gate bench-policy bench-watch bench-scale soak recipe lock upgrade clean help
+.PHONY: demo extra test test-fast test-newcomer coverage coverage-report test-spark test-estimators test-clients test-serve test-checks test-verify test-work retrain gate land serve watch experiment site score drill-rollback rollback status drill drill-nights backtest setup lint lint-code lint-types lint-schemas docs reference estimators sbom pictures bench bench-experiment bench-gate bench-policy bench-watch bench-scale soak recipe lock upgrade clean help

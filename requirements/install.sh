@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Make .venv/NAME from requirements/NAME.txt, or do nothing if it is up to date.
-#   requirements/install.sh serve|verify|work|recipe|checks|test|tools|s3|extra|spark|clients|docs|estimators
+#   requirements/install.sh serve|verify|work|recipe|checks|test|tools|s3|extra|spark|clients|docs|sbom|estimators
 # Needs Python 3.11 or 3.12 and a package index. Installs its own uv, unless UV names one, with the pip of `python3 -m venv`.
 # Where Debian's package for that is missing, root gets it from apt.
 set -euo pipefail

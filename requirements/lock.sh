@@ -5,7 +5,7 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 names=("$@")
-[ $# -gt 0 ] || names=(serve ship verify work checks test tools s3 extra spark clients docs recipe estimators)
+[ $# -gt 0 ] || names=(serve ship verify work checks test tools s3 extra spark clients docs sbom recipe estimators)
 for name in "${names[@]}"; do
     more=()
     if [ "$name" = recipe ] || [ "$name" = estimators ]; then

@@ -37,6 +37,7 @@ def test_each_environment_has_a_lock():
     assert {lock.stem for lock in LOCKS} == {
         "serve",
         "verify",
+        "sbom",
         "work",
         "checks",
         "test",

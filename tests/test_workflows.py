@@ -144,6 +144,16 @@ def test_where_signatures_are_demanded_every_job_can_verify():
     assert re.search(r'^verify = "(on|off)"', (ROOT / "provenance/trust.toml").read_text(), re.MULTILINE)
 
 
+def test_a_release_of_the_software_lists_the_scorers_packages():
+    """From its lock, with the hashes that are installed."""
+    text = (ROOT / ".github/workflows/software-release.yml").read_text()
+    made = re.search(r"^sbom: .*\n(?:\t.*\n)+", (ROOT / "Makefile").read_text(), re.MULTILINE)[0]
+
+    assert "run: make sbom" in text
+    assert re.search(r"gh release create .* build/serve\.cdx\.json$", text, re.MULTILINE)
+    assert "--output-file build/serve.cdx.json requirements/serve.txt" in made
+
+
 DEFAULT = "ref: ${{ github.event.repository.default_branch }}"
 #: A schedule runs in the repository that it is meant for: a fork has to ask for it.
 HERE = "github.event_name != 'schedule' || !github.event.repository.fork || vars.RUN_IN_FORK == 'on'"
