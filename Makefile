@@ -142,8 +142,8 @@ lint-code: .venv/tools/installed
 
 lint-types: .venv/tools/installed .venv/work/installed .venv/serve/installed .venv/verify/installed
 	.venv/tools/bin/mypy --python-executable $(WORK) --exclude '^(drill/peers/|docs/generate/serve_)' contracts reporting forge model monitoring checks drill archive audit backtest docs
-	.venv/tools/bin/mypy --python-executable $(SERVE) --exclude '^bench/(peers/servers/|watch/(adwin|evidently_check)\.py)' bundles serve online bench docs/generate/serve_environment.py
-	.venv/tools/bin/mypy --python-executable .venv/verify/bin/python provenance
+	.venv/tools/bin/mypy --python-executable $(SERVE) --exclude '^bench/(peers/servers/|watch/(adwin|evidently_check)\.py|verification_bench)' bundles serve online bench docs/generate/serve_environment.py
+	.venv/tools/bin/mypy --python-executable .venv/verify/bin/python provenance bench/verification_bench.py
 
 lint-schemas: .venv/tools/installed
 	.venv/tools/bin/zizmor --offline --persona pedantic --quiet .github
@@ -184,6 +184,9 @@ bench-delay: .venv/work/installed ## train while outcomes are still coming in, i
 
 bench-online: .venv/work/installed ## hourly corrections: what they gain, what they cost where nothing changes, after a jump, and with poisoned outcomes, into BENCHMARKS.md  [STREAMS=FOLDER EVERY=days]
 	@OMP_NUM_THREADS=1 $(WORK) -m bench.online --every $(or $(EVERY),3)
+
+bench-verify: .venv/verify/installed ## measure what verifying a bundle's signature costs, into BENCHMARKS.md
+	@.venv/verify/bin/python -m bench.verification_bench
 
 bench-gate: .venv/work/installed ## simulate the gate's comparison: acceptance, cumulative loss, coverage of intervals, into BENCHMARKS.md  [REPEATS=200]
 	@OMP_NUM_THREADS=1 $(WORK) -m bench.gate.gate_simulation --repeats $(or $(REPEATS),200)
@@ -229,4 +232,4 @@ help:
 .venv/%/installed: requirements/%.txt requirements/install.sh
 	@requirements/install.sh $*
 
-.PHONY: demo extra test test-fast test-newcomer coverage coverage-report test-spark test-estimators test-clients test-serve test-checks test-verify test-work retrain gate land serve watch experiment site score drill-rollback rollback status drill drill-nights backtest setup lint lint-code lint-types lint-schemas docs reference estimators sbom pictures bench bench-experiment bench-gate bench-policy bench-watch bench-scale soak recipe lock upgrade clean help
+.PHONY: demo extra test test-fast test-newcomer coverage coverage-report test-spark test-estimators test-clients test-serve test-checks test-verify test-work retrain gate land serve watch experiment site score drill-rollback rollback status drill drill-nights backtest setup lint lint-code lint-types lint-schemas docs reference estimators sbom pictures bench bench-experiment bench-gate bench-policy bench-watch bench-scale bench-verify soak recipe lock upgrade clean help

@@ -21,6 +21,7 @@ SECTIONS = (
     "experiment",
     "delay",
     "online",
+    "verification",
 )
 HEADING = "# Benchmarks\n\nEach part is written by the command that it names; nothing here is edited by hand.\n"
 

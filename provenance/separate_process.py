@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from provenance.trust_settings import TRUST
+from provenance.trust_settings import ROOT, TRUST
 
 TOP = Path(__file__).parents[1]
 SECONDS = 120
@@ -31,19 +31,30 @@ def verify_apart(
     ref: str,
     *,
     trust: Path = TRUST,
+    root: Path = ROOT,
     find: Callable[[], str | None] = interpreter,
 ) -> tuple[bool, str]:
     """Whether the bundle in *folder* is accepted with its *attestation*, and why.
 
     *repository* is OWNER/NAME on GitHub and *ref* its default branch, both "" for a forge in a folder. What could not be
-    checked is not accepted. *find* gives the Python that verifies, by the settings in *trust*.
+    checked is not accepted. *find* gives the Python that verifies, by the settings in *trust* and the
+    certificates in *root*.
     """
     python = find()
     if python is None:
         return False, "it could not be checked: .venv/verify is not installed; type: make .venv/verify/installed"
     with tempfile.TemporaryDirectory() as work:
         command = [python, "-m", "provenance", "verify", str(folder.resolve())]
-        command += ["--repository", repository, "--ref", ref, "--trust", str(trust.resolve())]
+        command += [
+            "--repository",
+            repository,
+            "--ref",
+            ref,
+            "--trust",
+            str(trust.resolve()),
+            "--root",
+            str(root.resolve()),
+        ]
         if attestation is not None:
             path = Path(work) / "attestation.jsonl"
             path.write_bytes(attestation)
