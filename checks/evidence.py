@@ -17,7 +17,7 @@ import pandas as pd
 from bundles.bundle import Bundle
 from bundles.manifest import BundleError
 from checks.earlier_rows import Past, past
-from contracts.bundle_content import LATER, UNKNOWN
+from contracts.bundle_content import EXPECTED, LATER, UNKNOWN
 from contracts.row_contract import Contract
 from contracts.tolerance import relative, spread_of
 
@@ -146,7 +146,7 @@ def gather(
         ),
         release_scores=None if candidate.evaluation is candidate else served_score(candidate, holdout),
         unknown=_unlabelled(candidate, champion, last),
-        later=rows_of(candidate, LATER) if _has(candidate, LATER) else None,
+        later=later_rows(candidate)[0] if _has(candidate, LATER) else None,
     )
 
 
@@ -198,6 +198,17 @@ def rows_of(bundle: Bundle, part: str) -> pd.DataFrame:
     if missing or rows.empty:
         raise BundleError(f"{path} has {len(rows)} rows; missing columns: {', '.join(missing) or 'none'}")
     return rows
+
+
+def later_rows(bundle: Bundle) -> tuple[pd.DataFrame, Array | None]:
+    """The rows after the holdout, and the probability of each class with which the release model was trained: (n, classes).
+
+    None in a bundle whose release model was not trained on rows without an outcome.
+    """
+    rows = rows_of(bundle, LATER)
+    expected = [f"{EXPECTED}{number}" for number in range(len(bundle.contract.target.classes))]
+    there = bool(expected) and all(name in rows for name in expected)
+    return rows.drop(columns=expected, errors="ignore"), rows[expected].to_numpy(dtype=float) if there else None
 
 
 def _has(bundle: Bundle, part: str) -> bool:

@@ -22,6 +22,8 @@ EVALUATION = "evidence/evaluation.onnx"
 UNKNOWN, LATER, LATE = "unknown", "later", "late"
 #: Beside the evidence, the digests of files from which rows were erased on request. It is not in the manifest.
 ERASED = "evidence/erased.json"
+#: Begins the columns of the later rows with the probability of each class, with which the release model was trained.
+EXPECTED = "expected_"
 
 
 def sha256(content: bytes) -> str:

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from contracts.bundle_content import EXPECTED
 from contracts.row_contract import Contract, ContractError
 from contracts.tolerance import changed_share
 from model.data import NOWHERE, DataError, Split, check, encoded_target, model_inputs
@@ -60,7 +61,8 @@ class Fitted:
     each field in the recipe. *replay* compares a load with an earlier end (`model.point_in_time`), *sent* the rows
     with the journal (`model.serving_skew`). *late* are JSON values on outcomes that come late; then *split* ends where
     outcomes are known, *unknown* are the rows of its holdout's time without an outcome, and *newest* are the rows up to
-    the window's end; *arrived* are outcomes that earlier holdouts may have lacked. *to_onnx* is the recipe's own conversion.
+    the window's end; *arrived* are outcomes that earlier holdouts may have lacked, *expected* the
+    probability of each class of a release model's rows (`TrainingSet`). *to_onnx* is the recipe's own conversion.
     """
 
     estimator: Any
@@ -77,6 +79,7 @@ class Fitted:
     newest: Split | None = None
     unknown: pd.DataFrame | None = None
     arrived: pd.DataFrame | None = None
+    expected: Any = None
     release: Fitted | None = None
     to_onnx: Callable[[Any], Any] | None = None
 
@@ -89,6 +92,9 @@ class Fitted:
     def later(self) -> pd.DataFrame:
         """The rows of the training window that are later than the holdout: where outcomes come late, most have none."""
         rows = pd.concat([self.loaded.train, self.loaded.holdout], ignore_index=True)
+        expected = self.release.expected if self.release else None
+        if expected is not None:
+            rows = rows.assign(**{f"{EXPECTED}{number}": column for number, column in enumerate(expected.T)})
         return rows[rows[self.contract.time] > self.split.holdout[self.contract.time].iloc[-1]]
 
     @property
@@ -234,7 +240,8 @@ def release_of(evaluation: Fitted, chosen: TrainingRows, make: Callable[[], Any]
     check_scores(estimator, predict(estimator, evaluation.split, contract), contract)
     split = Split(chosen.rows, evaluation.split.holdout)
     window, where = evaluation.window, evaluation.where
-    return Fitted(estimator, contract, split, window, {}, where=where, late=trained.found, to_onnx=evaluation.to_onnx)
+    found = Fitted(estimator, contract, split, window, {}, where=where, late=trained.found, to_onnx=evaluation.to_onnx)
+    return replace(found, expected=trained.expected)
 
 
 def _unstable(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from contracts.row_contract import Contract
 from monitoring.charts.expected_charts import holiday_remarks, movement_remarks
-from monitoring.charts.signals import Signal, Unknown, by_series
+from monitoring.charts.signals import EARLY, Signal, Unknown, by_series
 from monitoring.incidents.alert_rules import Assessment, breach_start, drifted_features, excess, limit_of
 from monitoring.incidents.cause import Cause
 from monitoring.incidents.incident import RunFindings, State
@@ -269,7 +269,9 @@ def _summary(day: Signal) -> str:
     limit = _limit(day)
     beyond = "" if limit is None else f", limit {day.formatted(limit)}"
     smoothed = f"; EWMA {_smoothed(day)}" if _smoothed(day) else ""
-    return f"{_name(day)}: {day.formatted(day.value)} {_on(day)}; usual {day.formatted(day.expected)}{beyond}{smoothed}"
+    slower = "; fewer outcomes than usual at this age: their feed is slower, or stopped" if day.metric == EARLY else ""
+    usual = day.formatted(day.expected)
+    return f"{_name(day)}: {day.formatted(day.value)} {_on(day)}; usual {usual}{beyond}{smoothed}{slower}"
 
 
 def _on(day: Signal) -> str:

@@ -48,11 +48,12 @@ from monitoring.metric_history import ARTIFACT, NAME, keep_series, read_series
 from monitoring.metrics.arriving_changes import upstream_changes
 from monitoring.metrics.daily_metrics import METRICS, daily_metrics
 from monitoring.metrics.feature_influence import influence
+from monitoring.metrics.label_delay import by_age
 from monitoring.metrics.sent_values import serving_skew
 from monitoring.metrics.service_metrics import observe
 from monitoring.metrics.slice_metrics import since, slices, table
 from monitoring.metrics.unjudged_rows import days_fault
-from monitoring.metrics.volume import delay_text
+from monitoring.metrics.volume import delay_text, waiting
 from monitoring.observations import Observations, deployments_of, first_day
 from monitoring.reference_period import EvidenceError, read_manifest, read_reference, read_training
 from monitoring.run_files import run_content, write_run
@@ -235,7 +236,11 @@ def decide(inputs: Inputs, results: Results, alerts: Sequence[Alert], now: datet
         deployments=deployments_of(changes),
         reference=(str(times.min())[:10], str(times.max())[:10]),
         slices=table(segments, METRICS[contract.task][0]),
-        oddities=[*filter(None, [delay_text(window, limits)]), *window.oddities],
+        oddities=[
+            *filter(None, [delay_text(window, limits)]),
+            *by_age(window.rows, contract, window.until, waiting(window, limits)),
+            *window.oddities,
+        ],
         unjudged=results.unjudged,
         upstream=results.upstream,
     )

@@ -7,7 +7,7 @@ it was trained with: its scores may move towards them, not away from them, and f
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,7 +17,7 @@ import pandas as pd
 from bundles.bundle import Bundle
 from bundles.manifest import MODEL
 from checks.comparison.weighted_metrics import absolute, logarithmic, squared
-from checks.evidence import Array, Evidence, target
+from checks.evidence import Array, Evidence, later_rows, score, served_score, target
 from checks.insights.prediction_churn import LEAST_ROWS
 from checks.verdict import Finding, ruled
 from contracts.bundle_content import EVALUATION, read_regular
@@ -33,6 +33,9 @@ RELEASE = DECISIONS, CALIBRATION, FIT, ESTIMATOR = (
     "release.estimator",
 )
 HOLDOUT = "the holdout"
+AFTER = "on the rows after the holdout, with the expected outcomes of training"
+#: The release model was trained on outcomes of rows that are old enough, alone (`model.label_delay`).
+MATURED = "matured"
 TINY = 1e-12
 
 
@@ -52,15 +55,23 @@ class Shift:
 def release_rules(evidence: Evidence, candidate: Bundle, limits: ReleaseModel) -> list[Finding]:
     """The findings on the release model's scores; none where the model that was judged is served.
 
-    Where outcomes come late, the holdout may begin before the training window: only its rows from there on count.
+    Where outcomes come late, the holdout may begin before the training window: only its rows from there on count. If they are
+    few, the rows after it do, with the expected outcomes that the release model was trained with.
     """
     release, time = evidence.release_scores, evidence.contract.time
     if release is None:
         return []
     inside = (evidence.holdout[time] >= pd.Timestamp(candidate.manifest["release"]["start"])).to_numpy()
+    if candidate.manifest.get("label_delay", {}).get("release", {}).get("method") == MATURED:
+        inside[:] = True  # trained on the newest rows that are old enough, which the holdout is the end of
     findings = [_decisions(evidence, release, limits)]
     if inside.sum() < LEAST_ROWS:
-        return [*findings, *(_not_trained(rule, int(inside.sum())) for rule in (CALIBRATION, FIT))]
+        later, expected = (None, None) if evidence.later is None else later_rows(candidate)
+        if later is None or expected is None or len(later) < LEAST_ROWS:
+            return [*findings, *(_not_trained(rule, int(inside.sum())) for rule in (CALIBRATION, FIT))]
+        scores = served_score(candidate, later), score(candidate, later)
+        found = _parts_agree(shifts(replace(evidence, holdout=later), *scores, expected), limits)
+        return [*findings, *(replace(f, observed=f"{AFTER}: {f.observed.replace(HOLDOUT, 'all rows')}") for f in found)]
     rows, scores = evidence.holdout[inside].reset_index(drop=True), evidence.holdout_scores[inside]
     return [*findings, *_parts_agree(shifts(replace(evidence, holdout=rows), release[inside], scores), limits)]
 
@@ -81,8 +92,10 @@ def same_estimator(candidate: Bundle, limits: ReleaseModel) -> list[Finding]:
     return [finding]
 
 
-def shifts(evidence: Evidence, release: Array, evaluation: Array) -> list[Shift]:
+def shifts(evidence: Evidence, release: Array, evaluation: Array, expected: Array | None = None) -> list[Shift]:
     """The changes on the holdout, on its newest day, and on each slice with enough rows.
+
+    Its outcomes are known, or *expected*: the probability of each class, (n, classes).
 
     The mean of a part may move towards its outcomes, by up to twice their distance. An estimator may have a bias by design
     (class weights, a median), which the training rows show: the distance may also be that without it.
@@ -96,10 +109,14 @@ def shifts(evidence: Evidence, release: Array, evaluation: Array) -> list[Shift]
     def encoded(outcomes: Array) -> Array:
         return outcomes if release.ndim == 1 else np.eye(release.shape[1])[outcomes.astype(int)]
 
-    truth = encoded(evidence.truth)
-    spread = np.maximum(spread_of(truth), TINY)
+    if expected is None:
+        truth = encoded(evidence.truth)
+        spread = np.maximum(spread_of(truth), TINY)
+    else:
+        truth = expected[:, 1] if release.ndim == 1 else expected
+        spread = np.maximum(np.sqrt(truth.mean(axis=0) * (1 - truth.mean(axis=0))), TINY)  # of outcomes of 0 and 1
     bias = (encoded(target(evidence.train, evidence.contract)) - evidence.train_scores).mean(axis=0)
-    rise = _rise(evidence, release, evaluation)
+    rise = _rise(evidence, release, evaluation, expected)
     found = []
     for name, rows in _parts(evidence):
         moved = (release - evaluation)[rows].mean(axis=0)
@@ -111,15 +128,24 @@ def shifts(evidence: Evidence, release: Array, evaluation: Array) -> list[Shift]
     return found
 
 
-def _rise(evidence: Evidence, release: Array, evaluation: Array) -> list[Array]:
+def _rise(evidence: Evidence, release: Array, evaluation: Array, expected: Array | None) -> list[Array]:
     """The rise of each row's squared loss, and log loss or absolute error, as shares of those of predicting the mean."""
-    truth = evidence.truth
-    mean = np.broadcast_to(truth.mean(), truth.shape)
-    if release.ndim == 2:
-        mean = np.broadcast_to(np.bincount(truth.astype(int), minlength=release.shape[1]) / len(truth), release.shape)
     kinds = (squared, absolute if evidence.contract.task == "regression" else logarithmic)
+    rows = len(release)
+    if expected is None:
+        truth = [(evidence.truth, np.ones(rows))]
+        classes = release.shape[1] if release.ndim == 2 else 0
+        mean = np.bincount(evidence.truth.astype(int), minlength=classes) / rows if classes else evidence.truth.mean()
+    else:  # each row once for each class
+        truth = [(np.full(rows, float(number)), weight) for number, weight in enumerate(expected.T)]
+        mean = expected.mean(axis=0) if release.ndim == 2 else expected[:, 1].mean()
+    simple = np.broadcast_to(mean, release.shape)
+
+    def lost(loss: Callable[[Array, Array], Array], scores: Array) -> Array:
+        return np.asarray(sum(weight * loss(outcome, scores) for outcome, weight in truth))
+
     return [
-        (loss(truth, release) - loss(truth, evaluation)) / max(float(loss(truth, mean).mean()), TINY) for loss in kinds
+        (lost(loss, release) - lost(loss, evaluation)) / max(float(lost(loss, simple).mean()), TINY) for loss in kinds
     ]
 
 

@@ -13,7 +13,7 @@ Dempster, Laird, Rubin 1977.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -41,13 +41,15 @@ Array = np.ndarray[Any, Any]
 class TrainingSet:
     """Rows to fit an estimator on: inputs, encoded target and weights (n,), None where all rows count the same.
 
-    *found* are JSON values on the delay: how many rows had no outcome, and what was done.
+    *found* are JSON values on the delay: how many rows had no outcome, and what was done. *expected* has the probability of each
+    class of each row of the window, (rows, classes), where rows without an outcome entered with it.
     """
 
     inputs: pd.DataFrame
     truth: Array
     weights: Array | None = None
     found: Mapping[str, Any] = field(default_factory=dict)
+    expected: Array | None = None
 
     def fit(self, estimator: Any, rows: Any = slice(None)) -> Any:
         """Fit the *estimator* on the set, or on some of its *rows*."""
@@ -142,7 +144,7 @@ def _expected(
     delay = delay.refitted(inputs, ages.days, ages.known, weights)
     names = tuple(str(each) for each in contract.target.classes)
     said = {"method": "expected", "steps": STEPS, "change": round(changes[-1], 4), "delay": delay.summary(names)}
-    return _weighted(inputs, codes, weights, window, make(), {**found, **said})
+    return replace(_weighted(inputs, codes, weights, window, make(), {**found, **said}), expected=weights[window])
 
 
 def _weighted(

@@ -18,7 +18,7 @@ from monitoring.charts.charted_series import Limits, Series, Side
 from monitoring.charts.control_limits import Budget, Numbers, Rule, solve
 from monitoring.charts.scales import SHARES, is_bounded, range_of, sampling_error
 from monitoring.charts.series_prior import matrix, prior_of, usual_rows
-from monitoring.charts.signals import Measure, Signal, by_series
+from monitoring.charts.signals import EARLY, Measure, Signal, by_series
 
 #: A day with a smaller share of its weekday's expected rows is an outage, where `OUTAGE_ROWS` or more are expected.
 OUTAGE, OUTAGE_ROWS = 0.2, 20.0
@@ -110,7 +110,7 @@ def _tolerance(known: list[Measure], rules: Monitoring) -> tuple[Side, float, bo
     by_kind: dict[str, tuple[Side, float, bool]] = {
         "prediction_bias": ("both", rules.min_bias, False),
         "row_rate": ("both", rules.min_rate * usual, False),
-        "label_coverage": ("lower", rules.min_loss, False),
+        "label_coverage": ("lower", rules.min_rate * usual if first.metric == EARLY else rules.min_loss, False),
         "missing_values": ("upper", share, True),
         "unseen_categories": ("upper", share, True),
         "latency": ("upper", max(rules.min_slower * usual, rules.min_slow - usual), False),

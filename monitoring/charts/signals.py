@@ -13,6 +13,9 @@ SKEW = "serving_skew"
 #: Kinds that are counts, which are evaluated on every whole day, with any number of rows.
 COUNTS = ("missing_values", "unseen_categories", "row_rate", "label_coverage")
 
+#: The metric of label coverage at the age at which half of the outcomes of a class are known.
+EARLY = "share_early"
+
 
 @dataclass(frozen=True)
 class Measure:

@@ -20,6 +20,8 @@ Numbers = np.ndarray[Any, Any]
 
 #: The proportion of all outcomes that ever come, at which outcomes are complete.
 SETTLED = 0.95
+#: The proportion at which a change of the delay shows soonest: half of the outcomes are still to come.
+HALF = 0.5
 #: With fewer outcomes the delay is not estimated.
 LEAST_OUTCOMES = 50
 #: The delay of rows is the one after which `DAYS_IN` of the days had `ROWS_IN` of their rows; it needs `LEAST_DAYS`.
@@ -38,7 +40,7 @@ def read_times(texts: pd.Series) -> pd.Series:
 
 
 def arrivals(rows: pd.DataFrame, outcomes: pd.DataFrame, zone: str) -> pd.DataFrame:
-    """The "day" (from 1970), "late" and "age" of each of the *rows*.
+    """The "day" (from 1970), "late", "age" and outcome ("value", encoded) of each of the *rows*.
 
     "late" is the seconds from the end of the row's day to its answer, negative within the day. "age" is the number of
     days after which its outcome came, from the row's day or the answer's, whichever is later; NaN without an outcome.
@@ -47,12 +49,13 @@ def arrivals(rows: pd.DataFrame, outcomes: pd.DataFrame, zone: str) -> pd.DataFr
     rows = rows[rows["time"].notna()]
     day = local_days(rows["time"].astype("datetime64[us, UTC]"), zone)
     answered = read_times(rows["at"])
-    known = outcomes.drop_duplicates("id").set_index("id")["at"]
-    came = local_days(read_times(rows["id"].map(known)), zone)
+    known = outcomes.drop_duplicates("id").set_index("id")
+    came = local_days(read_times(rows["id"].map(known["at"])), zone)
     begun = np.fmax(day, local_days(answered, zone))
     age = (came - begun).clip(lower=0).fillna(0).where(rows["id"].isin(known.index))
     late = (answered - _midnights(day + 1, zone)).dt.total_seconds()
-    return pd.DataFrame({"day": day.astype(int), "late": late, "age": age})
+    value = rows["id"].map(known["value"]) if "value" in known else np.nan
+    return pd.DataFrame({"day": day.astype(int), "late": late, "age": age, "value": value})
 
 
 def complete_until(end: str, arrived: pd.DataFrame, now: datetime, zone: str) -> str:
@@ -107,8 +110,8 @@ class Triangle:
             if day + age <= self.last
         ]
 
-    def settled(self, least: int, recent: int) -> int | None:
-        """The label delay: the age at which `SETTLED` of the outcomes have come; None while there are too few outcomes.
+    def settled(self, least: int, recent: int, part: float = SETTLED) -> int | None:
+        """The age at which a *part* of the outcomes have come, the label delay; None while there are too few outcomes.
 
         Estimated from what was known *recent* days ago, so that outcomes that stop coming do not change it; if that
         is too little, from what is known now. Only ages that *least* days have reached count.
@@ -121,7 +124,7 @@ class Triangle:
             came = np.where(old, self.came[:, :ages], 0).sum(axis=0)
             share = np.cumsum(came / np.where(old, self.rows[:, None], 0).sum(axis=0))
             if came.sum() >= LEAST_OUTCOMES:
-                return int(np.argmax(share >= SETTLED * share[-1]))
+                return int(np.argmax(share >= part * share[-1]))
         return None
 
 

@@ -42,7 +42,8 @@ class Window:
     the number of rows about later days.
 
     Of all versions, since traffic and outcomes do not belong to one: *traffic* is the number of answers about each day,
-    *arrivals* when they and their outcomes came, *other_versions* the other versions that answered.
+    *arrivals* when they and their outcomes came, *other_versions* the other versions that answered. *classes* names the
+    outcomes, such as "bought=True", in the order of the classes.
     """
 
     rows: pd.DataFrame
@@ -56,6 +57,7 @@ class Window:
     traffic: pd.Series[Any] = field(default_factory=lambda: pd.Series(dtype=int))
     arrivals: pd.DataFrame = field(default_factory=pd.DataFrame)
     other_versions: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
 
 
 def read_window(
@@ -140,6 +142,7 @@ def read_window(
         traffic.groupby("day")["rows"].sum(),
         came,
         tuple(other_versions),
+        tuple(f"{contract.target.name}={each}" for each in contract.target.classes),
     )
 
 

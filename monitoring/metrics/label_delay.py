@@ -15,6 +15,9 @@ import pandas as pd
 from contracts.row_contract import Contract
 from monitoring.charts.signals import Measure, Signal
 from monitoring.journal.window import days_of
+from monitoring.metrics.daily_metrics import METRICS
+from monitoring.metrics.daily_metrics import metric as metric_of
+from monitoring.metrics.spread import deviation
 
 #: Scores with a smaller standard deviation are constant.
 SAME = 1e-6
@@ -77,6 +80,46 @@ class EstimateError:
         )
 
 
+def by_age(rows: pd.DataFrame, contract: Contract, until: str, wait: int) -> list[str]:
+    """Coverage, bias and performance by the age of the days of *rows*: those that are whole, and the younger ones.
+
+    Days are whole *wait* days before *until*. Only those are judged: among the others, the outcomes that came early are counted,
+    which differ from the rest.
+    """
+    if rows.empty or not until:
+        return []
+    age = (pd.Timestamp(until) - rows[contract.time].dt.tz_localize(None).dt.floor("D")).dt.days - 1
+    ages = sorted({0, (wait + 1) // 2, wait})
+    lines = []
+    for first, after in zip(ages, [*ages[1:], None], strict=True):
+        part = rows[(age >= first) & (age < after)] if after is not None else rows[age >= first]
+        known = part.dropna(subset=[contract.target.name])
+        if known.empty:
+            continue
+        words = (
+            f"{first} to {after - 1} days old, not judged yet" if after is not None else f"{first} days old or older"
+        )
+        biases = {
+            name: float(off.mean())
+            for name, (_, off) in _off(known, contract, deviation(known[contract.target.name])).items()
+        }
+        figures = [
+            f"bias of the mean prediction {value:+.3f}" + ("" if name in ("share", "deviations") else f" ({name})")
+            for name, value in biases.items()
+        ]
+        figures += [f"{name} {value:.3f}" for name, value in _realised(known, contract).items()]
+        lines.append(
+            f"days {words}: {len(known) / len(part):.0%} of {len(part):,} outcomes known; {', '.join(figures)}"
+        )
+    return lines if len(lines) > 1 else []
+
+
+def _realised(known: pd.DataFrame, contract: Contract) -> dict[str, float]:
+    scores = known[[name for name in known if name == "score" or name.startswith("score_")]].to_numpy(dtype=float)
+    truth, scores = known[contract.target.name].to_numpy(dtype=float), scores[:, 0] if scores.shape[1] == 1 else scores
+    return {name: value for name in METRICS[contract.task] if np.isfinite(value := metric_of(name, truth, scores))}
+
+
 def estimate_errors(signals: Iterable[Signal]) -> list[EstimateError]:
     """Estimated against realised performance, on days that have both."""
     values: dict[str, dict[tuple[str, str], float]] = {}
@@ -85,11 +128,11 @@ def estimate_errors(signals: Iterable[Signal]) -> list[EstimateError]:
     estimated = values.get("estimated_performance", {})
     realised = values.get("realised_performance", {})
     errors = []
-    for metric in dict.fromkeys(metric for metric, _ in realised):
-        apart = [estimated[key] - value for key, value in realised.items() if key[0] == metric and key in estimated]
+    for name in dict.fromkeys(each for each, _ in realised):
+        apart = [estimated[key] - value for key, value in realised.items() if key[0] == name and key in estimated]
         if apart:
             off, lean = float(np.mean(np.abs(apart))), float(np.mean(apart))
-            errors.append(EstimateError(metric, len(apart), off, lean))
+            errors.append(EstimateError(name, len(apart), off, lean))
     return errors
 
 

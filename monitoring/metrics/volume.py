@@ -6,11 +6,14 @@ traffic split does not change them. A day without rows counts, with 0.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
+import pandas as pd
+
 from contracts.monitoring_limits import Monitoring
-from monitoring.charts.signals import Measure, Unknown
-from monitoring.journal.arrival_times import SETTLED, Triangle, day_of, number_of
+from monitoring.charts.signals import EARLY, Measure, Unknown
+from monitoring.journal.arrival_times import HALF, SETTLED, Triangle, day_of, number_of
 from monitoring.journal.window import Window
 
 #: The last days of the window, which are compared with those before.
@@ -38,7 +41,38 @@ def volume(window: Window, rules: Monitoring) -> tuple[list[Measure], list[Measu
             now += [each for each in found if each.day > cut]
         else:
             unknown.append(_too_few_days(kind, len(found), age, rules))
+    for found, last in early(window, rules):
+        cut = day_of(last - RECENT)
+        old = [each for each in found if each.day <= cut]
+        if len(old) >= rules.min_reference_days:
+            before += old
+            now += [each for each in found if each.day > cut]
     return before, now, unknown
+
+
+def early(window: Window, rules: Monitoring) -> Iterator[tuple[list[Measure], int]]:
+    """The share of rows whose outcome of a class is known at the age at which half of such outcomes are, and its last day.
+
+    A feed that became slower, or stopped for one class, lowers it long before a day is mature. A class is left out while the
+    delay of its outcomes is not known.
+    """
+    yesterday = number_of(window.until) - 1
+    for name, mine in by_class(window):
+        triangle = Triangle.of(mine, yesterday)
+        age = triangle.settled(rules.min_reference_days, RECENT, HALF)
+        if age is not None:
+            found = triangle.coverage(age)
+            yield [replace(m, metric=EARLY, feature=name, rows=window.weight * m.rows) for m in found], yesterday - age
+
+
+def by_class(window: Window) -> Iterator[tuple[str, pd.DataFrame]]:
+    """What arrived of the outcomes of each class, by a name such as "cancelled=True"; "" for a regression."""
+    came = window.arrivals
+    if not window.classes or "value" not in came:
+        yield "", came
+        return
+    for number, name in enumerate(window.classes):
+        yield name, came.assign(age=came["age"].where(came["value"] == number))
 
 
 def rates(window: Window) -> list[Measure]:
@@ -71,7 +105,17 @@ def delay_text(window: Window, rules: Monitoring) -> str:
     waits = f"; maturity_days is {rules.maturity_days}"
     if days > rules.maturity_days:
         waits += f", so a day's outcomes are evaluated after {days} days"
-    return f"label delay: {SETTLED:.0%} of outcomes are known after {days} day{'' if days == 1 else 's'}{waits}"
+    halves = [
+        f"{found[0].feature} after {_days(number_of(window.until) - 1 - last)}"
+        for found, last in early(window, rules)
+        if found and found[0].feature
+    ]
+    half = f"; half of the outcomes {', '.join(halves)}" if halves else ""
+    return f"label delay: {SETTLED:.0%} of outcomes are known after {_days(days)}{half}{waits}"
+
+
+def _days(many: int) -> str:
+    return f"{many} day{'' if many == 1 else 's'}"
 
 
 def _too_few_days(kind: str, there: int, age: int, rules: Monitoring) -> Unknown:

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import onnx
+import pandas as pd
 import pytest
 
 from checks.evidence import gather, load_bundle, score, served_score, target
@@ -137,6 +138,72 @@ def test_rows_before_the_training_window_do_not_count(judged, rules):
         ("INCONCLUSIVE", "warn")
     ] * 2
     assert "trained on 0 rows of the holdout" in found["fit"].observed
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass"])
+def test_expected_outcomes_judge_as_known_ones_do(task, by_task):
+    """Where they are certain; a mixture of both classes is the mean of both."""
+    bundle = load_bundle(by_task[task])
+    evidence = gather(bundle, None)
+    classes = len(evidence.contract.target.classes)
+    scores = evidence.holdout_scores
+    other = np.roll(scores, 1, axis=0)
+    sure = np.eye(classes)[evidence.truth.astype(int)]
+
+    known, expected = (shifts(evidence, other, scores, each) for each in (None, sure))
+
+    assert [(each.name, each.away, each.worse) for each in expected] == [
+        (each.name, pytest.approx(each.away), pytest.approx(each.worse)) for each in known
+    ]
+    even = np.full_like(sure, 1 / classes)
+    agreeing = shifts(evidence, even[:, 1] if scores.ndim == 1 else even, scores, even)
+    assert all(each.worse < 0 for each in agreeing)
+    assert all(each.away == 0 for each in agreeing)
+
+
+def late_bundle(evidence, task, method, tmp_path):
+    """The bundle of two models, with rows after the holdout whose outcomes were expected as the release model scores."""
+    source = min((FORMAT_2 / task).iterdir())
+    folder = tmp_path / source.name
+    shutil.copytree(source, folder)
+    later = pd.read_parquet(folder / "evidence/holdout.parquet")
+    release = evidence.release_scores
+    chances = np.stack([1 - release, release], axis=1) if release.ndim == 1 else release
+    columns = {f"expected_{number}": column for number, column in enumerate(chances.T)} if method != "before" else {}
+    later.assign(**columns).to_parquet(folder / "evidence/later.parquet")
+    bundle = load_bundle(source)
+    manifest = bundle.manifest | {
+        "release": {"start": "2100-01-01T00:00:00Z"},
+        "label_delay": {"release": {"method": "matured" if method == "matured" else "expected"}},
+    }
+    return replace(bundle, folder=folder, manifest=manifest), replace(evidence, later=later)
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass"])
+@pytest.mark.parametrize(("method", "outcome"), [("expected", "PASS"), ("matured", "PASS"), ("before", "INCONCLUSIVE")])
+def test_a_release_model_that_was_not_trained_on_the_holdout_is_judged_by_what_is_known(
+    task, method, outcome, rules, tmp_path
+):
+    """By the expected outcomes of later rows, or by all old rows; old bundles lack both."""
+    two_models = load_bundle(min((FORMAT_2 / task).iterdir()))
+    bundle, evidence = late_bundle(gather(two_models, None), task, method, tmp_path)
+
+    found = {each.rule: each for each in release_rules(evidence, bundle, rules.gate.release)}
+
+    assert {found["release.fit"].outcome, found["release.calibration"].outcome} == {outcome}
+    assert ("with the expected outcomes" in found["release.fit"].observed) == (method == "expected")
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass"])
+def test_a_release_model_of_other_rows_is_worse_by_expected_outcomes(task, by_task, rules):
+    """Its scores are not near the outcomes that training expected."""
+    evidence = gather(load_bundle(by_task[task]), None)
+    scores = evidence.holdout_scores
+    expected = np.stack([1 - scores, scores], axis=1) if scores.ndim == 1 else scores
+
+    found = shifts(evidence, np.roll(scores, 7, axis=0), scores, expected)
+
+    assert found[0].worse > rules.gate.release.max_worse
 
 
 def test_a_private_value_is_not_shown(evidence, rules):
