@@ -19,6 +19,8 @@ from model.notices import without_zone
 #: By how much clocks may differ: an outcome known later than now is a planned time.
 CLOCKS = timedelta(days=1)
 DAY = pd.Timedelta(days=1)
+#: A feed has stopped where so many reports are usual in the time without one.
+USUAL = 20
 Array = np.ndarray[Any, Any]
 
 
@@ -44,6 +46,32 @@ def delays(rows: pd.DataFrame, contract: Contract, moment: datetime) -> Array:
     took = (rows[target.known_at] - at) / DAY if target.known_at else target.maturity / DAY
     found: Array = np.where(known(rows, contract), took, age).astype(float)
     return found
+
+
+def stopped_feeds(rows: pd.DataFrame, contract: Contract, moment: datetime) -> Iterable[str]:
+    """A sentence for each class of which no outcome was reported for long, where many are usual.
+
+    For longer than twice the longest pause before, so that a feed that comes in batches is not named, and where
+    `USUAL` reports are usual in the time.
+    """
+    target = contract.target
+    if not target.known_at:
+        return
+    for name in target.classes or ("",):
+        mine = rows[rows[target.name] == name] if target.classes else rows[rows[target.name].notna()]
+        days = np.sort(((mine[target.known_at] - pd.Timestamp(0, tz=UTC)) / DAY).to_numpy())
+        if len(days) < USUAL:
+            continue
+        begun = days[len(days) // 20]  # the first reports of a window are few
+        pause = (pd.Timestamp(moment) - pd.Timestamp(0, tz=UTC)) / DAY - days[-1]
+        usual = float((days >= begun).sum() / max(days[-1] - begun, 1))
+        if pause > 2 * float(np.diff(days[days >= begun]).max(initial=0.0)) and pause * usual >= USUAL:
+            of = f" of {name}" if target.classes else ""
+            yield (
+                f"{target.name}: no outcome{of} became known since {mine[target.known_at].max():%Y-%m-%d}, for {pause:.0f} days, in"
+                f" which about {pause * usual:,.0f} are usual: has the feed stopped? Rows without an outcome are trained on as if"
+                " it came as before"
+            )
 
 
 def wrong_outcome_times(rows: pd.DataFrame, contract: Contract, end: datetime) -> Iterable[str]:

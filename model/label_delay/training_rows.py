@@ -22,7 +22,7 @@ from model.data import DataError, Split, check, cut_at, split_by_time
 from model.declarations import Declared
 from model.label_delay.delay_curves import WHOLE, whole_after
 from model.label_delay.expected_outcomes import TrainingSet, sentences, training_set
-from model.label_delay.known_outcomes import DAY, as_of, delays, known
+from model.label_delay.known_outcomes import DAY, as_of, delays, known, stopped_feeds
 from model.recipe_errors import words_of
 
 #: Earlier rows are loaded for this many lengths of the training window.
@@ -119,7 +119,7 @@ def training_rows(
     }
     unknown = split.holdout[~there].reset_index(drop=True)
     split = replace(split, holdout=split.holdout[there].reset_index(drop=True))
-    said = [*why, *([] if whole else [_young(contract, behind)])]
+    said = [*why, *stopped_feeds(every, contract, end), *([] if whole else [_young(contract, behind)])]
     late = rows[contract.time] >= cut_at(rows, contract, holdout)
     newest = Split(rows[~late].reset_index(drop=True), rows[late].reset_index(drop=True))
     return TrainingRows(

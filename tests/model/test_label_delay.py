@@ -19,7 +19,7 @@ from contracts.row_contract import Contract, Feature, Target
 from model.data import DataError, check, encoded_target, known_target, model_inputs
 from model.label_delay.delay_curves import Curve, delay_model, whole_after
 from model.label_delay.expected_outcomes import STEPS, sentences, training_set, weight_argument
-from model.label_delay.known_outcomes import as_of, known
+from model.label_delay.known_outcomes import as_of, known, stopped_feeds
 from model.onnx_export.export import _samples
 from model.train import train
 
@@ -408,3 +408,83 @@ def test_the_curve_of_each_class_is_kept_for_the_report():
 
 def linear_():
     return numbers(LogisticRegression())
+
+
+@pytest.fixture(scope="module")
+def clean_loss():
+    def make():
+        return numbers(LogisticRegression())
+
+    return loss(make, training_set(make, *parts(stream()), CONTRACT, NOW))
+
+
+SINCE = pd.Timestamp(NOW) - timedelta(days=21)
+
+
+def stopped(outcome):
+    """No outcome of a class becomes known in the last three weeks."""
+    never = pd.Timestamp(NOW) + timedelta(days=300)
+    return lambda r: r.assign(seen=r["seen"].where((r["y"] != outcome) | (r["seen"] < SINCE), never))
+
+
+def slower(factor, outcomes):
+    """The delay of the newest rows with some outcomes is longer."""
+    later = lambda r: r["at"] + factor * (r["seen"] - r["at"])  # noqa: E731
+    return lambda r: r.assign(seen=r["seen"].where((r["at"] < SINCE) | ~r["y"].isin(outcomes), later(r)))
+
+
+def every_tenth_corrected(r):
+    """Old outcomes that are another class by now: the last report counts."""
+    return r.assign(y=np.where((np.arange(len(r)) % 10 == 0) & (r["at"] < SINCE), ~r["y"], r["y"]))
+
+
+def reported_again(r):
+    """A fifth of the outcomes, also of rows long gone, were reported again last night, as in an import."""
+    again = (np.arange(len(r)) % 5 == 0) & (r["seen"] <= NOW)
+    return r.assign(seen=r["seen"].mask(again, pd.Timestamp(NOW) - timedelta(hours=2)))
+
+
+@pytest.mark.parametrize(
+    ("fault", "most", "named"),
+    [
+        (lambda r: r, 0, ()),
+        (stopped(False), 0.03, ("of False",)),
+        (stopped(True), 0.09, ("of True",)),
+        (slower(2, (False, True)), 0.01, ()),
+        (slower(3, (True,)), 0.02, ()),
+        (every_tenth_corrected, 0.04, ()),
+        (reported_again, 0.01, ()),
+    ],
+    ids=[
+        "none",
+        "slow feed stops",
+        "fast feed stops",
+        "twice the delay",
+        "another delay of a class",
+        "corrected",
+        "again",
+    ],
+)
+def test_faults_of_the_feed_cost_little_and_a_stop_is_named(fault, most, named, clean_loss):
+    """The share by which the log loss with all outcomes rises; a model of the outcomes known so far loses a tenth without any."""
+    make = lambda: numbers(LogisticRegression())  # noqa: E731
+    rows, older = parts(fault(stream()))
+
+    found = loss(make, training_set(make, rows, older, CONTRACT, NOW))
+    said = [*stopped_feeds(pd.concat([older, rows]), CONTRACT, NOW)]
+
+    assert found <= (1 + most) * clean_loss
+    assert [each for name in named for each in said if name in each] == said
+    assert len(said) == len(named)
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_a_feed_in_batches_has_not_stopped(seed):
+    """Outcomes that become known on each seventh day, and the day before one."""
+    weekly = stream(seed=seed)
+    weekly = weekly.assign(seen=weekly["seen"].dt.ceil("7D"))
+
+    for days in range(7):
+        night = NOW - timedelta(days=days)
+        known_then = as_of(weekly[weekly["at"] < night], CONTRACT, night)
+        assert [*stopped_feeds(known_then, CONTRACT, night)] == []
