@@ -51,27 +51,26 @@ def test_the_site_is_built_and_loads_nothing_from_another_host(tmp_path):
     assert not [path for path, page in pages.items() if re.search(r'class="[^"]*\bmermaid\b', page)]
 
 
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("[a page](tutorials/no-such-page.md)", "no-such-page.md"),
-        ("[a heading](index.md#no-such-heading)", "no-such-heading"),
-        ("[a file](../README.md)", "../README.md"),
-        ("[a path](/reference/)", "absolute link"),
-        ("[a folder](reference/)", "unrecognized relative link"),
-        ("![a picture](pictures/no-such-picture.svg)", "no-such-picture.svg"),
-    ],
-    ids=["page", "heading", "outside", "absolute", "folder", "picture"],
-)
-def test_a_broken_link_fails_the_build(project, text, message):
-    """And the message names it."""
+BROKEN = {
+    "[a page](tutorials/no-such-page.md)": "no-such-page.md",
+    "[a heading](index.md#no-such-heading)": "no-such-heading",
+    "[a file](../README.md)": "../README.md",
+    "[a path](/reference/)": "absolute link",
+    "[a folder](reference/)": "unrecognized relative link",
+    "![a picture](pictures/no-such-picture.svg)": "no-such-picture.svg",
+}
+
+
+def test_a_broken_link_fails_the_build(project):
+    """The build lists each broken link, as a warning that counts as an error."""
     with (project / "docs/index.md").open("a") as page:
-        page.write(f"\n{text}\n")
+        page.write("".join(f"\n{text}\n" for text in BROKEN))
 
     built = build(project / "mkdocs.yml", project / "site")
 
     assert built.returncode == 1
-    assert message in built.stderr
+    warnings = [line for line in built.stderr.splitlines() if line.startswith("WARNING")]
+    assert [message for message in BROKEN.values() if not any(message in line for line in warnings)] == []
 
 
 def test_sections_are_in_the_order_of_a_reader(project):
