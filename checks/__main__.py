@@ -22,7 +22,7 @@ from checks.anchor_proposal import propose_anchor
 from checks.decision.staleness import read_staleness
 from checks.gate import run_gate
 from checks.gate_inputs import GateInputs, from_folders, from_forge
-from checks.gate_output import remove_old, replace_text, write
+from checks.gate_output import remove_old, write
 from checks.insights.drill_score import drill_sentence
 from checks.ml_test_score.score_inputs import Reader
 from checks.ml_test_score.score_text import headline, lines, to_json
@@ -30,6 +30,7 @@ from checks.ml_test_score.test_states import score
 from checks.options import parser
 from checks.verdict import Decision
 from checks.waivers import read_waivers
+from contracts.atomic_file import write_atomically
 from contracts.live_config import LiveError
 from contracts.thresholds import ConfigurationError, read_rules
 from forge.closed_pipes import ignore_closed_pipes
@@ -87,7 +88,7 @@ def _score(args: argparse.Namespace) -> None:
     reader, today = Reader(open_forge(args.forge)), datetime.now(UTC).date()
     found = score(reader.runs(args.forge, args.watch, Path(), today), today, reader.unread)
     content = json.dumps(to_json(found, today), indent=1, ensure_ascii=False) + "\n"
-    replace_text(args.out / "score.json", content)
+    write_atomically(args.out / "score.json", content)
     print(content if args.json else "\n".join(lines(found)), flush=True)
     summary(headline(found))
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 from checks.gate import GateResult
 from checks.verdict import Verdict
 from checks.waiver_answers import FILE
+from contracts.atomic_file import write_atomically
 from forge.workflow_output import output, summary
 
 FILES = ("verdict.json", "report.md", "report.html", "deepchecks.html")
@@ -23,11 +23,13 @@ def remove_old(out: Path) -> None:
 def write(out: Path, result: GateResult, deepchecks_page: Path, note: str = "") -> None:
     """Write the report, with *note* at its end, Deepchecks' own page and the verdict to *out*; print the verdict."""
     report = result.report + (f"\n{note}\n" if note else "")
-    replace_text(out / "report.md", report)
-    replace_text(out / "report.html", result.page)
+    write_atomically(out / "report.md", report)
+    write_atomically(out / "report.html", result.page)
     if deepchecks_page.is_file():
-        replace_text(out / "deepchecks.html", deepchecks_page.read_text(encoding="utf-8"))
-    replace_text(out / "verdict.json", json.dumps(result.json, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+        write_atomically(out / "deepchecks.html", deepchecks_page.read_text(encoding="utf-8"))
+    write_atomically(
+        out / "verdict.json", json.dumps(result.json, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    )
     summary(report)
     output("decision", result.verdict.decision)
     _print(result.verdict, out, result.json.get("accept", ""))
@@ -42,12 +44,3 @@ def _print(verdict: Verdict, out: Path, accept: str) -> None:
     if accept:
         print(f"To accept what stops it, add to {FILE} on the default branch:\n\n{accept}\n")
     print(f"report: {out / 'report.md'}", flush=True)
-
-
-def replace_text(path: Path, text: str) -> None:
-    """Write a file of *text* atomically; its folder is made."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    work = path.with_name(f".{path.name}-{os.getpid()}")
-    # JSON input may hold an unpaired surrogate, which UTF-8 cannot encode: it is written as an escape.
-    work.write_text(text, encoding="utf-8", errors="backslashreplace")
-    work.replace(path)

@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from contracts.atomic_file import write_atomically
+
 
 def read_json(path: Path) -> Any:
     """The content of the file."""
@@ -13,8 +15,5 @@ def read_json(path: Path) -> Any:
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Write the file as a whole."""
-    draft = path.with_suffix(".draft")
-    text = json.dumps(content, indent=1, ensure_ascii=False)
-    draft.write_text(text, encoding="utf-8", errors="backslashreplace")  # half of a character, as "\ud800"
-    draft.replace(path)
+    """Write the file atomically."""
+    write_atomically(path, json.dumps(content, indent=1, ensure_ascii=False))

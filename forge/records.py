@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
+from contracts.atomic_file import write_atomically
 from forge.interface import ForgeError
 
 _MARK, _END = "<!-- tidegate: ", " -->"
@@ -53,7 +53,7 @@ def read_record(path: Path) -> tuple[Meta, str]:
 
 def write_record(path: Path, meta: Meta, body: str) -> None:
     """Write a record atomically."""
-    write_whole(path, render(meta, body))
+    write_atomically(path, render(meta, body), durable=True)
 
 
 def parse(text: str) -> tuple[Meta, str]:
@@ -71,13 +71,3 @@ def render(meta: Meta, body: str) -> str:
     """*body* below a hidden line with *meta*."""
     hidden = json.dumps(meta, ensure_ascii=False).replace("-->", "--\\u003e")
     return f"{_MARK}{hidden}{_END}\n{body}"
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a file atomically."""
-    work = path.with_suffix(".unfinished")
-    with work.open("wb") as file:
-        file.write(text.encode())
-        file.flush()
-        os.fsync(file.fileno())
-    work.replace(path)

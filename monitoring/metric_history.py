@@ -13,9 +13,9 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
+from contracts.atomic_file import write_atomically
 from monitoring.charts.signals import Signal
 from monitoring.metrics.daily_metrics import Day
-from monitoring.run_files import write_whole
 
 NAME = "series.json"
 #: The artifact of the workflow that contains the file.
@@ -86,7 +86,7 @@ def read_series(folder: Path, elsewhere: Callable[[], bytes | None] = lambda: No
 
 def keep_series(folder: Path, series: Series) -> None:
     """Write the history to *folder* atomically."""
-    write_whole(folder / NAME, series.to_json())
+    write_atomically(folder / NAME, series.to_json(), durable=True)
 
 
 def _rows(

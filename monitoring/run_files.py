@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from contracts.atomic_file import write_atomically
 from monitoring.charts.signals import Signal, Unknown
 from monitoring.incidents.alert_rules import Assessment
 
@@ -20,7 +20,7 @@ def write_run(folder: Path, run: dict[str, Any]) -> None:
     numbers = [path.stem.removeprefix("watch-") for path in folder.glob("watch-*.json")]
     known = {int(each): folder / f"watch-{each}.json" for each in numbers if each.isdecimal()}
     number = 1 + max(known, default=0)
-    write_whole(folder / f"watch-{number:04}.json", json.dumps(run, indent=1) + "\n")
+    write_atomically(folder / f"watch-{number:04}.json", json.dumps(run, indent=1) + "\n", durable=True)
     for old, path in known.items():
         if old <= number - KEPT:
             path.unlink(missing_ok=True)
@@ -39,17 +39,3 @@ def run_content(
         "unknown": [[each.kind, each.why] for each in unknown],
         "upstream": [*upstream],
     }
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write *text* to *path* atomically."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    work = path.with_name(f".{path.name}-{os.getpid()}")
-    try:
-        with work.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        work.replace(path)
-    finally:
-        work.unlink(missing_ok=True)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from contracts.atomic_file import write_atomically
 from contracts.bundle_content import LARGEST_MANIFEST, read_regular
 from contracts.live_config import BUNDLES, CORRECTIONS, LIVE, LiveError, parse_live
 from contracts.live_config import LARGEST as LARGEST_LIVE
@@ -64,17 +63,8 @@ def champion_of(store: Path) -> Champion:
 def write(store: Path, version: str, content: bytes) -> Path:
     """Write the correction of *version* into *store*: whole, or not at all. Files of other versions go after a day."""
     folder = store / CORRECTIONS
-    folder.mkdir(exist_ok=True)
     path = folder / f"{version}.json"
-    number, draft = tempfile.mkstemp(prefix=".draft-", dir=folder)
-    try:
-        with os.fdopen(number, "wb") as file:
-            file.write(content)
-            os.fchmod(file.fileno(), 0o644)
-        Path(draft).replace(path)
-    except OSError:
-        Path(draft).unlink(missing_ok=True)
-        raise
+    write_atomically(path, content)
     for other in folder.glob("*.json"):
         if other != path and other.stat().st_mtime < time.time() - OLD:
             other.unlink(missing_ok=True)

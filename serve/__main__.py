@@ -28,6 +28,7 @@ if __name__ == "__main__":
 # NumPy's threads would be idle, and a process with fewer threads forks more safely.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
+from contracts.atomic_file import write_atomically
 from serve.http.server import BACKLOG, Server
 from serve.metrics.counters import begin_run
 from serve.settings import SettingsError, read_settings
@@ -90,9 +91,7 @@ def _announce(host: str, port: int, ready_file: Path | None) -> None:
     address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     print(f"serving on {address}", flush=True)
     if ready_file:
-        draft = ready_file.with_name(f".{ready_file.name}-{os.getpid()}")
-        draft.write_text(address + "\n")
-        draft.replace(ready_file)
+        write_atomically(ready_file, address + "\n")
 
 
 def _remove(ready_file: Path | None) -> None:

@@ -12,6 +12,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from contracts.atomic_file import write_atomically
+
 ROOT = Path(__file__).parents[2]
 WORK, SERVE = (ROOT / f".venv/{name}/bin/python" for name in ("work", "serve"))
 #: The training day of the model, and of the model that it is swapped with.
@@ -103,9 +105,7 @@ class Store:
         named = self._named("champion", version)
         if shadow:
             named += self._named("challenger", shadow) + 'mode = "shadow"\n'
-        work = self.folder / ".live.toml-0"
-        work.write_text(named)
-        work.replace(self.folder / "live.toml")
+        write_atomically(self.folder / "live.toml", named)
 
     def _named(self, role: str, version: str) -> str:
         manifest = json.loads((self.folder / "bundles" / version / "manifest.json").read_text())

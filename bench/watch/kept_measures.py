@@ -15,6 +15,7 @@ from typing import Any
 import pandas as pd
 from pandas.util import hash_pandas_object
 
+from contracts.atomic_file import write_atomically
 from contracts.monitoring_limits import Monitoring
 from contracts.row_contract import Contract
 from monitoring.charts.signals import Measure, Unknown
@@ -50,9 +51,6 @@ class KeptMeasures:
         path = self.folder / f"{made.hexdigest()[:20]}.json"
         if not path.is_file():
             found = measure_days(reference, rows, contract, seen, rules, late, **more)
-            self.folder.mkdir(parents=True, exist_ok=True)
-            unfinished = path.with_suffix(".unfinished")
-            unfinished.write_text(json.dumps([[astuple(each) for each in part] for part in found]), encoding="utf-8")
-            unfinished.replace(path)
+            write_atomically(path, json.dumps([[astuple(each) for each in part] for part in found]))
         measures, unknown = json.loads(path.read_text(encoding="utf-8"))
         return [Measure(*each) for each in measures], [Unknown(*each) for each in unknown]

@@ -55,17 +55,6 @@ def problem(folder: Path, slot: Slot) -> str:
     return ""
 
 
-def replace_whole(path: Path, text: str, *, durable: bool = False) -> None:
-    """Write the file at *path* atomically; a *durable* one survives a crash of the system."""
-    work = path.with_name(f".{path.name}-{os.getpid()}")
-    with work.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        if durable:
-            os.fsync(file.fileno())
-    work.replace(path)
-
-
 def _remove(path: Path) -> None:
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)

@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from contracts.atomic_file import write_atomically
 from contracts.bundle_content import read_regular
 from contracts.live_config import (
     BEGINS,
@@ -34,7 +35,7 @@ from contracts.live_config import (
     usable,
 )
 from contracts.live_tables import ROLES
-from forge.bundles.fetched_bundle import fetch, replace_whole
+from forge.bundles.fetched_bundle import fetch
 from forge.interface import Forge, ForgeError
 
 PATIENCE = 300.0  # longest pause after a failure, in seconds
@@ -150,7 +151,7 @@ class Sync:
         except OSError:
             pass  # no such file, or not a file
         self._reset_correction(live.champion)
-        replace_whole(path, text, durable=True)
+        write_atomically(path, text, durable=True)
         _forget(self._store, {slot.version for role in ROLES if (slot := getattr(live, role))})
         return True
 
@@ -172,7 +173,7 @@ class Sync:
         }
         try:
             self._store.mkdir(parents=True, exist_ok=True)
-            replace_whole(self._store / STATUS, json.dumps(status) + "\n")
+            write_atomically(self._store / STATUS, json.dumps(status) + "\n")
         except OSError:
             pass  # the scorer reports that sync.json is old
 

@@ -8,9 +8,10 @@ import tempfile
 from pathlib import Path
 from typing import Any, Literal
 
+from contracts.atomic_file import write_atomically
 from forge.bundles.bundle_files import ATTESTATION, MANIFEST, digest_in
 from forge.interface import ForgeError, Release
-from forge.records import read_record, write_record, write_whole
+from forge.records import read_record, write_record
 
 
 class BundleStore:
@@ -90,7 +91,7 @@ class BundleStore:
         """Publish a release, and mark it as the *latest* if wanted."""
         self._mark(version, "published")
         if latest:
-            write_whole(self.folder / "latest", f"{version}\n")
+            write_atomically(self.folder / "latest", f"{version}\n", durable=True)
 
     def withdraw(self, version: str, reason: str) -> None:
         """Quarantine a release; *reason* is put before its notes, once."""

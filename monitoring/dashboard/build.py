@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from contracts.atomic_file import write_atomically
 from contracts.live_config import LIVE, Live, LiveError, champions_of, usable
 from contracts.thresholds import read_rules
 from forge.bundles.bundle_files import as_named
@@ -22,7 +23,6 @@ from monitoring.dashboard.last_results import read_drill, read_score
 from monitoring.journal.frame_store import folder_of
 from monitoring.journal.remote_files import journal_at
 from monitoring.metric_history import ARTIFACT, NAME, Series, read_series
-from monitoring.run_files import write_whole
 
 PAGE = "index.html"
 
@@ -65,7 +65,7 @@ def run(args: argparse.Namespace, forge: Forge) -> None:
         _unfollowed(forge, history),
     )
     out = args.out / PAGE
-    write_whole(out, page(gather(known, manifests, series, context, tuple(lost))))
+    write_atomically(out, page(gather(known, manifests, series, context, tuple(lost))))
     print(f"dashboard: {out}", flush=True)
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import pandas as pd
 
-from monitoring.run_files import write_whole
+from contracts.atomic_file import write_atomically
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class FrameStore:
         work = self.folder / f".{name}"
         frame.to_parquet(work)
         work.replace(self.folder / f"{name}.parquet")
-        write_whole(self.folder / f"{name}.json", json.dumps(values))
+        write_atomically(self.folder / f"{name}.json", json.dumps(values))
 
     def names(self, begins: str) -> list[str]:
         """The entries whose names begin with *begins*, complete or not."""

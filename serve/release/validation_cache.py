@@ -7,7 +7,6 @@ a proof, a worker makes all checks itself.
 
 from __future__ import annotations
 
-import os
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -16,6 +15,7 @@ import msgspec
 
 from bundles.bundle import Bundle
 from bundles.manifest import BundleError, seal_of
+from contracts.atomic_file import write_atomically
 from contracts.bundle_content import read_regular
 
 #: Seconds for which a worker with a live model waits for a proof, and seconds between two looks for it.
@@ -52,12 +52,8 @@ class ValidationCache:
         seal, bundle = seal_of(folder), Bundle.load(folder, digest, core=self._core)
         if seal_of(folder) != seal:
             raise BundleError(f"{folder} changes while it is read")
-        path = self._path(bundle.version)
-        work = path.with_name(f".{path.name}-{os.getpid()}")
         with suppress(OSError):  # without a proof, for example on a full disk, workers only need more time
-            self._folder.mkdir(parents=True, exist_ok=True)
-            work.write_bytes(msgspec.json.encode(Proof(seal, bundle.core)))
-            work.replace(path)
+            write_atomically(self._path(bundle.version), msgspec.json.encode(Proof(seal, bundle.core)))
         return bundle
 
     def load(self, folder: Path, digest: str = "", timeout: float = 0.0) -> Bundle:
