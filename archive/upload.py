@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +21,6 @@ from fsspec.implementations.local import LocalFileSystem
 from archive.closed_segments import segments
 from archive.parquet import convert
 from archive.retention import marker, partitions
-from contracts.atomic_file import write_atomically
 from serve.journal.segments import SHIPPED, STATE
 
 #: Where a file appears only when it is complete; elsewhere it is uploaded under another name and renamed.
@@ -69,13 +69,13 @@ class Shipping:
                 else:
                     self._send(path, place)
                     found.sent += 1
-                write_atomically(mark, json.dumps({"to": self.to, "bytes": path.stat().st_size}) + "\n")
+                _replace(mark, {"to": self.to, "bytes": path.stat().st_size})
             except Exception as error:  # each kind of storage has its own errors
                 problem = f"{path.name} did not arrive: {type(error).__name__}: {error}"
                 found.problems.append(problem)
                 left += 1
         with suppress(OSError):
-            write_atomically(self.folder / SHIPPED / STATE, json.dumps({"to": self.to, "left": left}) + "\n")
+            _replace(self.folder / SHIPPED / STATE, {"to": self.to, "left": left})
         return found
 
     def _send(self, path: Path, place: str) -> None:
@@ -107,3 +107,10 @@ def _arrived(mark: Path, to: str) -> bool:
         return bool(json.loads(mark.read_bytes())["to"] == to)
     except (OSError, ValueError, KeyError, TypeError):
         return False  # not uploaded, uploaded elsewhere, or a marker that a crash left incomplete
+
+
+def _replace(path: Path, content: dict[str, Any]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}-{os.getpid()}")
+    draft.write_text(json.dumps(content) + "\n")
+    draft.replace(path)

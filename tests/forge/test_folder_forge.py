@@ -153,9 +153,9 @@ def test_what_a_kill_left_behind_is_no_release_and_no_repository(local, folder, 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
 def test_a_full_disk_is_said_and_leaves_everything_as_it_was(local, folder):
-    """Whatever is written to the record's work file finds no space, as on a full disk."""
+    """The draft of the record finds no space, as on a full disk."""
     local.alert("watch", "Drift", "before")
-    (folder / "alerts/0001.unfinished").symlink_to("/dev/full")
+    (folder / f"alerts/.0001.md-{os.getpid()}").symlink_to("/dev/full")
 
     with pytest.raises(ForgeError, match=f"cannot be written.*{os.strerror(errno.ENOSPC)}.*nothing was changed"):
         local.alert("watch", "Drift", "after")
