@@ -15,7 +15,7 @@ from contracts.row_contract import Contract
 def categories_in(rows: pd.DataFrame, contract: Contract) -> dict[str, frozenset[str]]:
     """feature -> its categories in *rows*; features that the rows lack are left out."""
     names = [each.name for each in contract.features if each.kind == "category" and each.name in rows]
-    return {name: frozenset(rows[name].dropna()) for name in names}
+    return {name: frozenset(rows[name].dropna().unique()) for name in names}
 
 
 def has_known(rows: pd.DataFrame, known: Mapping[str, frozenset[str]]) -> Any:

@@ -59,15 +59,19 @@ def runs_of_days(column: pd.Series[Any], at: pd.Series[Any], top: float, least: 
     Days with other values are runs of one day with the value None; days with fewer than *least* rows are left out.
     """
     known = column.dropna().astype(float)
-    day = at[known.index].dt.floor("D")
-    counts = known.groupby([day.to_numpy(), known.to_numpy()]).size()
-    total = counts.groupby(level=0).sum()
-    first = counts.groupby(level=0).idxmax()
+    day = pd.factorize(at[known.index].dt.floor("D"), sort=True)[0]
+    values, value = np.unique(known.to_numpy(), return_inverse=True)
+    cells, rows = np.unique(day * len(values) + value, return_counts=True)
+    days = cells // max(1, len(values))
+    order = np.lexsort((cells, -rows, days))  # of equally common values, the smallest
+    first = order[np.r_[True, np.diff(days[order]) > 0]] if len(order) else order
     runs: list[tuple[float | None, int]] = []
-    for when, rows in total[total >= least].items():
-        value = float(first[when][1]) if counts[first[when]] / rows > top else None
-        if value is not None and runs and runs[-1][0] == value:
-            runs[-1] = (value, runs[-1][1] + 1)
+    for total, cell, most in zip(np.bincount(day), cells[first], rows[first], strict=True):
+        if total < least:
+            continue
+        one = float(values[cell % len(values)]) if most / total > top else None
+        if one is not None and runs and runs[-1][0] == one:
+            runs[-1] = (one, runs[-1][1] + 1)
         else:
-            runs.append((value, 1))
+            runs.append((one, 1))
     return runs

@@ -142,7 +142,7 @@ def _fits(rows: Array, after: Array, middle: Array, noise: float, earlier: Array
     moved = after - middle
     profile = rows / max(rows.sum(), 1)
     hours = np.array([*range(-11, 0), *range(1, 13)])
-    away = np.array([np.roll(profile, by) for by in hours]) - profile
+    away = profile[np.subtract.outer(-hours, -np.arange(len(profile))) % len(profile)] - profile
     size = (away**2).sum(axis=1)
     clear = size > CLEAR * 2 / max(rows.sum(), 1)  # with a flat profile, or few rows, a shift cannot be seen
     hours, away, size = hours[clear], away[clear], size[clear]
