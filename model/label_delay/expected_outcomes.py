@@ -25,11 +25,14 @@ from sklearn.utils.validation import has_fit_parameter
 from contracts.row_contract import Contract
 from model.data import DataError, encoded_target, model_inputs
 from model.estimator_scores import scores_of
-from model.label_delay.delay_curves import delay_model, whole_after
+from model.label_delay.delay_curves import WHOLE, delay_model, whole_after
 from model.label_delay.known_outcomes import DAY, delays, known
 
 #: How many times the expected outcomes are computed; a third time changed nothing on the streams that were tried.
 STEPS = 2
+#: Cohorts with this share of their outcomes are a first model where none is whole: the unknown rest counts for all classes
+#: alike in it, and by the delays, which are of all rows, in the next.
+NEARLY = 0.75
 #: Fewest rows of each class in whole cohorts.
 FEWEST = 20
 #: A class with a smaller probability is left out.
@@ -70,7 +73,8 @@ def training_set(
     days, there = delays(every, contract, moment), known(every, contract)
     age = ((pd.Timestamp(moment) - every[contract.time]) / DAY).to_numpy()
     found: dict[str, Any] = {"rows": len(rows), "unknown": int((~known(rows, contract)).sum())}
-    whole = whole_after(days, there, float(age.max()))
+    shares = (whole_after(days, there, float(age.max()), share) for share in (WHOLE, NEARLY))
+    whole = next((each for each in shares if each is not None), None)
     if contract.target.maturity is not None:
         whole = contract.target.maturity / DAY
     ripe = there & (age >= (age.max() / 2 if whole is None else whole))
