@@ -122,6 +122,7 @@ class Decay(Table):
     confidence: Probability
     min_margins: Number
     certain_errors: Share
+    bias: Number = 0.2
     severity: Severity = "hold"
 
 

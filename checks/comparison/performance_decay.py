@@ -31,6 +31,7 @@ from checks.comparison.weighted_metrics import (
     certain_errors,
     certain_errors_of_numbers,
     least_error,
+    odds_ratio,
     spread,
 )
 from checks.evidence import Array, Evidence
@@ -46,6 +47,9 @@ CERTAIN = "certain_errors"
 #: How much a fixed model moves from period to period where nothing is known of the stream. As a variance ratio it was 1.0
 #: to 6.8 on flights, hotel bookings, rented bikes and two generated streams.
 PRIOR = PeriodEffect(1.7, 6.0)
+#: The logarithm of the odds of a positive outcome, over those of the mean score: rows of one outcome that are missing move it,
+#: while the scores of the others stay.
+BIAS = "bias"
 #: One-sided, that the spread of the outcomes moves more than this explains; up to there a relative error may move with it.
 SPREAD_CONFIDENCE = 0.975
 #: Fewest new rows; lengths of the evaluation after which the loss of an anchor is only reported.
@@ -113,6 +117,8 @@ def decayed(
     for role, evaluation in evaluations.items():
         reason = evaluation if isinstance(evaluation, str) else _lacking(evidence, evaluation, scores[role])
         for metric in metrics(evidence.contract.task, gate):
+            if metric == BIAS and evidence.unknown is not None:  # outcomes that are known early are of one class
+                continue
             rule = f"champion.{metric}" if role == "champion" else f"anchor.{metric}"
             if reason or isinstance(evaluation, str):
                 findings.append(
@@ -132,11 +138,13 @@ def decayed(
 
 def metrics(task: str, gate: Gate) -> list[str]:
     """The metrics that are followed."""
-    return [*gate.compare.margins(task).metrics, CERTAIN]
+    return [*gate.compare.margins(task).metrics, CERTAIN, *([BIAS] if task == "binary" else [])]
 
 
 def worse(metric: str, then: float, now: float) -> float:
-    """By how much *now* is worse than *then*; for a `RELATIVE` metric the logarithm of the ratio."""
+    """By how much *now* is worse than *then*; for a `RELATIVE` metric the logarithm of the ratio, for the bias any change."""
+    if metric == BIAS:
+        return abs(now - then)
     if metric in RELATIVE:
         return math.log(now / then) if now > 0 and then > 0 else math.nan
     return then - now if metric in LARGER_IS_BETTER else now - then
@@ -167,7 +175,7 @@ def _change(
     new = _new(evidence, evaluation)
     truth, days = evidence.truth[new], evidence.days[new]
     of_certain = certain_errors_of_numbers if evidence.contract.task == "regression" else certain_errors
-    measure = of_certain if metric == CERTAIN else METRICS[metric]
+    measure = {CERTAIN: of_certain, BIAS: odds_ratio}.get(metric) or METRICS[metric]
     relative = metric in RELATIVE
     parts = [
         (evaluation.truth, evaluation.scores, evaluation.day),
@@ -234,6 +242,8 @@ def _least(metric: str, task: str, gate: Gate) -> float:
     """The smallest change that can fail."""
     if metric == CERTAIN:
         return gate.decay.certain_errors
+    if metric == BIAS:
+        return gate.decay.bias
     return gate.decay.min_margins * gate.compare.margins(task).margins[metric]
 
 
@@ -241,7 +251,8 @@ def _finding(rule: str, role: str, change: Change, severity: Severity) -> Findin
     name = f"the {role}'s own {change.metric}"
     if not math.isfinite(change.loss) or not math.isfinite(change.limit):
         return Finding(rule, "PASS", f"{name} is undefined on these rows", "none", _WHY, severity)
-    way = "fell" if change.metric in LARGER_IS_BETTER else "rose"
+    rises = change.metric not in LARGER_IS_BETTER and (change.metric != BIAS or change.now > change.then)
+    way = "rose" if rises else "fell"
     later = f"{change.days} later day{'s' if change.days > 1 else ''}"
     holds = change.loss <= change.limit
     if holds:
@@ -263,6 +274,8 @@ def _finding(rule: str, role: str, change: Change, severity: Severity) -> Findin
 
 def _cause(change: Change, role: str) -> str:
     """What it means, by the candidate's performance on the same rows."""
+    if change.metric == BIAS:
+        return f"{'more' if change.now > change.then else 'fewer'} positive outcomes than the scores expect"
     if change.is_every_model:
         return "labels or features changed for every model"
     return (

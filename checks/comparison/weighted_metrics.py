@@ -222,6 +222,17 @@ def least_error(share: Means) -> float:
     return math.sqrt(wrong / rows * (1 - wrong / rows) / rows)
 
 
+def odds_ratio(truth: Array, scores: Array) -> Means:
+    """The logarithm of the odds of a positive outcome over those of the mean score; 0 if both are the same."""
+
+    def value(means: Array) -> Array:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            odds = np.log(means) - np.log1p(-means)
+        return np.asarray(odds[..., 0] - odds[..., 1])
+
+    return Means(np.column_stack([truth, scores]), value)
+
+
 def spread(truth: Array) -> Means:
     """The mean absolute deviation of outcomes (n,) from their median: the absolute error of the best constant."""
     return Means(np.abs(truth - np.median(truth))[:, None], lambda means: means[..., 0])

@@ -223,7 +223,9 @@ def test_bundles_of_format_1_have_an_evaluation(bundles, rules):
     history = evidence.past.before, old.contract
     findings = decayed(evidence, {"champion": evaluation, "anchor": "no evidence"}, rules.gate, history)
     assert [each.rule for each in findings] == [
-        f"{role}.{metric}" for role in ("champion", "anchor") for metric in ("log_loss", "roc_auc", "certain_errors")
+        f"{role}.{metric}"
+        for role in ("champion", "anchor")
+        for metric in ("log_loss", "roc_auc", "certain_errors", "bias")
     ]
 
 
@@ -292,6 +294,22 @@ def test_wrong_outcomes_of_a_regression_are_named_where_its_error_moves_anyway(r
     else:
         assert (rule.outcome, rule.severity) == ("FAIL", "hold"), rule
         assert "the champion's own certain_errors rose" in rule.observed
+
+
+@pytest.mark.parametrize(
+    ("positive", "negative", "said"),
+    [(0.5, 1.0, "fewer"), (0.6, 1.0, "fewer"), (1.0, 0.5, "more"), (0.5, 0.5, "")],
+)
+def test_missing_rows_of_one_outcome_move_its_share_but_not_the_scores(rules, positive, negative, said):
+    """Survivors: half of those who left are deleted. A sample of all rows is none of it."""
+    evidence, evaluation, history = case("binary")
+    kept = np.random.default_rng(4).random(len(evidence.truth)) < np.where(evidence.truth == 1, positive, negative)
+    holdout, scores = evidence.holdout[kept].reset_index(drop=True), evidence.holdout_scores[kept]
+    fewer = replace(evidence, holdout=holdout, holdout_scores=scores, champion=scores, fresh=evidence.fresh[kept])
+    finding = found("binary", rules, fewer, evaluation, history)["champion.bias"]
+
+    assert finding.outcome == ("FAIL" if said else "PASS"), finding
+    assert not said or f"{said} positive outcomes than the scores expect" in finding.observed
 
 
 def growing(now, seasons=1.0):
