@@ -56,6 +56,7 @@ class Rows(Table):
     max_clock: Share
     max_skew: Share
     max_conflicts: Share
+    max_added: Share = 0.02
     severity: Severity = "block"
 
 

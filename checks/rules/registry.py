@@ -69,6 +69,7 @@ RULES: Mapping[str, Rule] = {
     "labels.rewritten": lambda m: rewritten_outcomes.rewritten_outcomes(m.evidence, m.gate.rows),
     "data.rewritten": lambda m: columns.rewritten(m.evidence, m.gate.rows),
     "data.lost": lambda m: counts.lost(m.evidence, m.gate.rows),
+    "data.added": lambda m: counts.added(m.evidence, m.inputs.champion, m.gate.rows),
     "data.missing_jump": lambda m: columns.missing_jump(m.evidence, m.gate.rows),
     "data.sentinels": lambda m: columns.sentinels(m.evidence, m.gate.rows),
     "data.frozen": lambda m: columns.frozen(m.evidence, m.gate.rows),

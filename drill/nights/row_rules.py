@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from checks.measurements import Measurements
 
 #: Rules on rows that need a model, a journal, the ledger or a second load.
-OTHERS = ("data.fresh_rows", "data.skew", "data.looks", "leak.added", "leak.replay", "labels.maturing")
+OTHERS = ("data.fresh_rows", "data.skew", "data.added", "data.looks", "leak.added", "leak.replay", "labels.maturing")
 NAMES = [name for name in RULES if name.startswith(("data.", "labels.", "leak.", "upstream.")) and name not in OTHERS]
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from bundles.bundle import Bundle
 from checks.evidence import Evidence, days_of
 from checks.rules.rows.column_values import MIN_ROWS
 from checks.verdict import Finding, at_most_hold, ruled
@@ -14,6 +15,8 @@ from contracts.row_contract import Contract
 
 #: Rows per day below this share of the lowest days before are a fall; the days before show how much the number varies.
 BELOW = 0.75
+#: Standard errors by which the number of rows in samples must exceed its limit.
+ERRORS = 4.0
 
 
 def lost(evidence: Evidence, limits: Rows) -> Finding:
@@ -32,6 +35,29 @@ def lost(evidence: Evidence, limits: Rows) -> Finding:
         f"at most {limits.max_lost:.0%}",
         "A source that loses rows biases the training data.",
         limits.severity,
+    )
+
+
+def added(evidence: Evidence, champion: Bundle | None, limits: Rows) -> Finding:
+    """The days that the champion was trained on have no more rows than in its own evidence.
+
+    Its holdout does not count: rows may have arrived late there. Where evidence is a sample, both numbers are estimates. Net
+    numbers are compared, so that rows with another key, which `data.lost` reports, are not counted as added.
+    """
+    counts = None if champion is None else _both_counts(evidence, champion)
+    more, observed = 0.0, "no champion with complete outcomes to compare with"
+    if counts is not None:
+        now, before, error = counts
+        more = now / before - 1 - ERRORS * error
+        observed = f"{now:,.0f} rows on days that the champion was trained on, {before:,.0f} in its evidence"
+    return ruled(
+        "data.added",
+        more <= limits.max_added,
+        observed,
+        f"at most {limits.max_added:.0%} more, beyond the error of samples",
+        "Rows of past days appeared: a program, a test, retries or a join that repeats rows. If the source was completed on"
+        " purpose, waive the rule once: the next champion has them.",
+        at_most_hold(limits.severity),
     )
 
 
@@ -91,6 +117,33 @@ def stale(evidence: Evidence, limits: Rows) -> Finding:
         "A snapshot that is no longer updated gives the same model each night.",
         limits.severity,
     )
+
+
+def _both_counts(evidence: Evidence, champion: Bundle) -> tuple[float, float, float] | None:
+    """The rows on the champion's training days in the candidate's evidence and in its own, and the standard error of the ratio.
+
+    None where outcomes come late, since rows then wait for them; and with too few rows.
+    """
+    data, before, contract = champion.manifest["data"], evidence.past.before, evidence.contract
+    if before is None or evidence.unknown is not None or "newest" in data or contract.time not in before:
+        return None
+    start, end = (pd.Timestamp(data["train"][each]).floor("D") for each in ("start", "end"))
+    start = max(start + pd.Timedelta(days=1), pd.Timestamp(evidence.past.extents["train"]["start"]).ceil("D"))
+
+    def within(rows: pd.DataFrame) -> int:
+        return int(((rows[contract.time] >= start) & (rows[contract.time] < end)).sum())
+
+    trained = int((before[contract.time] <= pd.Timestamp(data["train"]["end"])).sum())
+    theirs, share = within(before), min(1.0, trained / max(data["train"]["rows"], 1))
+    if theirs < MIN_ROWS:
+        return None
+    now, variance = 0.0, (1 - share) / theirs
+    for part in ("train", "holdout"):
+        rows = getattr(evidence, part)
+        kept = min(1.0, len(rows) / max(evidence.past.extents[part]["rows"], 1))
+        now += within(rows) / kept
+        variance += (1 - kept) / max(within(rows), 1) if within(rows) else 0.0
+    return now, theirs / share, variance**0.5
 
 
 def _twice(rows: pd.DataFrame, contract: Contract) -> pd.Series[Any]:
