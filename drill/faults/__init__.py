@@ -11,6 +11,7 @@ from drill.faults import (
     model_faults,
     noisy_label_faults,
     overwritten_faults,
+    pipeline_faults,
     population_faults,
     process_faults,
     small_change_faults,
@@ -24,4 +25,5 @@ FAMILIES: dict[str, tuple[Fault, ...]] = {
     "model": model_faults.FAULTS,
     "export": export_faults.FAULTS,
     "process": process_faults.FAULTS,
+    "pipeline": pipeline_faults.FAULTS,
 }

@@ -17,6 +17,7 @@ from drill.thinned_recipe import Frame, Subject
 NAMED = (
     "data.lost",
     "data.rate",
+    "data.added",
     "data.segments",
     "data.identical",
     "data.repeated",

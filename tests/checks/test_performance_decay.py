@@ -297,8 +297,7 @@ def test_wrong_outcomes_of_a_regression_are_named_where_its_error_moves_anyway(r
 
 
 @pytest.mark.parametrize(
-    ("positive", "negative", "said"),
-    [(0.5, 1.0, "fewer"), (0.6, 1.0, "fewer"), (1.0, 0.5, "more"), (0.5, 0.5, "")],
+    ("positive", "negative", "said"), [(0.5, 1.0, "fewer"), (0.6, 1.0, "fewer"), (1.0, 0.5, "more"), (0.5, 0.5, "")]
 )
 def test_missing_rows_of_one_outcome_move_its_share_but_not_the_scores(rules, positive, negative, said):
     """Survivors: half of those who left are deleted. A sample of all rows does not move it."""

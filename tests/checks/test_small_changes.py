@@ -126,6 +126,7 @@ FAULTS = [
     ("data.slice_values", other_currency, 100.0, 0.5),
     ("data.segments", without_segment, 1.0),
     ("data.segments", survivors, 0.8),
+    ("data.segments", survivors, 0.55),
     ("data.segments", without_hours, 1.0),
     ("data.identical", robots, 0.06),
     ("data.identical", robots_among_parties, 0.08),

@@ -15,8 +15,11 @@ from checks.rules.changes.recent_rows import Recent
 from checks.verdict import Finding, ruled
 from contracts.gate_limits import Changes
 
-#: A share that falls to this part of the earlier one has vanished; one that rises to the inverse is a surge.
+#: A share of an hour that falls to this part of the earlier one has vanished; one that rises to the inverse is a surge.
 VANISHED = 0.5
+#: A share of a segment or class that falls to this part has lost rows. Half of the rows of a class with a third of all rows
+#: leave it three fifths of its share. The least fall, as a multiple of the usual ones.
+FALLEN, USUAL_FALLS = 0.8, 1.5
 #: Share of the rows in which a column has its commonest value at their time, where it follows from the time.
 OF_CLOCK = 0.98
 #: Rows of several days are alike by chance, where features have few values: with a larger share before, only rows of one
@@ -32,9 +35,9 @@ MIN_LOST = 30
 
 
 def segments(evidence: Evidence, limits: Changes) -> Finding:
-    """No segment, hour of the day or class of outcome lost half of its share of the rows since some day.
+    """No segment or class of outcome lost a fifth of its share of the rows since some day, and no hour of the day half.
 
-    Hours and classes must not gain as much either. A segment that is new, or grows, is not reported. Rows of the
+    Hours must not gain as much either. A segment that is new, or grows, is not reported. Rows of the
     champion's evidence that are gone must not all be of one segment or class.
     """
     recent = Recent.of(evidence)
@@ -43,8 +46,9 @@ def segments(evidence: Evidence, limits: Changes) -> Finding:
     return ruled(
         "data.segments",
         not sentences,
-        "; ".join(sentences[:3]) or recent.enough() or "no segment, hour or class lost half of its rows",
-        f"a change of at most {limits.max_share_step:.0%} of the rows, and by less than half, beyond what the days before show",
+        "; ".join(sentences[:3]) or recent.enough() or "no segment, hour or class lost rows",
+        f"a fall of at most {limits.max_share_step:.0%} of the rows, or by less than {1 - FALLEN:.0%}"
+        f" (hours: {1 - VANISHED:.0%}), beyond what the days before show",
         "A filter upstream drops or adds rows of one kind; the model is trained and evaluated without them.",
         limits.severity,
     )
@@ -94,8 +98,8 @@ def _moved(recent: Recent, limits: Changes) -> list[tuple[Step, str]]:
         sums = _shares(recent.days.sums(ones, codes, len(names)), recent)
         found += [
             (step, f"{by} = {names[step.statistic]}")
-            for step in recent.steps(sums, limits.max_share_step)
-            if step.after < VANISHED * step.before and _fewer(sums, step)
+            for step in recent.steps(sums, limits.max_share_step, multiple=USUAL_FALLS)
+            if step.after < FALLEN * step.before and _fewer(sums, step)
         ]
     hours = _shares(recent.days.sums(ones, recent.rows[recent.contract.time].dt.hour.to_numpy(), 24), recent)
     found += [
@@ -109,8 +113,8 @@ def _moved(recent: Recent, limits: Changes) -> list[tuple[Step, str]]:
         classes = _shares(recent.days.sums(ones, codes, many), recent)
         found += [
             (step, f"{contract.target.name} = {contract.target.classes[step.statistic]}")
-            for step in recent.steps(classes, limits.max_share_step)
-            if step.after < VANISHED * step.before
+            for step in recent.steps(classes, limits.max_share_step, multiple=USUAL_FALLS)
+            if step.after < FALLEN * step.before
         ]
     return sorted(found, key=lambda each: -each[0].errors)
 
