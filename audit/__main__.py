@@ -13,7 +13,7 @@ import argparse
 import os
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
@@ -34,10 +34,13 @@ from contracts.live_config import BUNDLES, LIVE
 from contracts.row_contract import read_time
 from forge.closed_pipes import ignore_closed_pipes
 from forge.interface import GITHUB, Forge, ForgeError
+from forge.local.git_repository import Repository
 
 OK, DIFFERS, USAGE = 0, 1, 2
 #: The limits of the gate, in the repository.
 LIMITS = "checks/thresholds.toml"
+#: The changes of a file that GitHub shows.
+SHOWN = 50
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -131,22 +134,37 @@ def _bundle(args: argparse.Namespace, work: Path, version: str) -> Bundle:
 
 def _record(where: str) -> Record:
     """What the repository at *where* has. Does not raise: what is not at hand is noted."""
-    try:
-        if (Path(where) / ".git").exists():
-            from forge.local.git_repository import Repository  # noqa: PLC0415
+    notes: list[str] = []
 
-            clone = Repository(Path(where))
-            notes = (
-                f"verdicts and pull requests: {where} is a clone, which has neither; pass --forge github:OWNER/NAME",
-            )
-            return Record(clone.history(LIVE), clone.history(LIMITS), notes=notes)
+    def tried(what: str, read: Callable[[], Sequence[Any]]) -> Sequence[Any]:
+        try:
+            return read()
+        except ForgeError as error:
+            notes.append(f"{what}: {error}")
+            return ()
+
+    if (Path(where) / ".git").exists():
+        clone = Repository(Path(where))
+        notes.append(
+            f"verdicts and pull requests: {where} is a clone, which has neither; pass --forge github:OWNER/NAME"
+        )
+        history, limits = (tried(path, partial(clone.history, path)) for path in (LIVE, LIMITS))
+        return Record(history, limits, notes=tuple(notes))
+    try:
         forge = _forge(where)
-        newest = "live.toml before its newest 50 changes, which GitHub shows" if where.startswith(GITHUB) else ""
-        history = forge.history(LIVE)
-        unseen = (newest,) if newest and len(history) >= 50 else ()
-        return Record(history, forge.history(LIMITS), forge.releases(), forge.proposals(), unseen)
     except ForgeError as error:
         return Record(notes=(f"the repository: {error}",))
+    history = tried(LIVE, lambda: forge.history(LIVE))
+    if where.startswith(GITHUB) and len(history) >= SHOWN:
+        notes.append(f"{LIVE} before its newest {SHOWN} changes, which GitHub shows")
+    return Record(
+        history,
+        tried(LIMITS, lambda: forge.history(LIMITS)),
+        tried("releases", forge.releases),
+        tried("pull requests", forge.proposals),
+        tried("incidents", forge.alerts),
+        tuple(notes),
+    )
 
 
 def _forge(where: str) -> Forge:

@@ -11,7 +11,8 @@ from typing import NamedTuple
 from contracts.live_config import Change, Live, Slot, champions_of, readable, withdrawn_by
 from contracts.live_tables import ROLES
 from contracts.row_contract import read_time
-from forge.interface import Proposal, Release
+from forge.interface import Alert, Proposal, Release
+from forge.releases.landing import INCIDENT
 from forge.releases.rollback import backs
 
 _DECISION = re.compile(r"^## \S+ (PROMOTE|HOLD|REJECT)\s*$", re.MULTILINE)
@@ -21,7 +22,7 @@ _NUMBER = re.compile(r"\(#(\d+)\)")
 
 @dataclass(frozen=True)
 class Record:
-    """What is at hand: the *history* of live.toml and of the gate's *limits*, newest first, releases and proposals.
+    """What is at hand: the *history* of live.toml and of the gate's *limits*, newest first; releases, proposals, alerts.
 
     *notes* say what is not at hand.
     """
@@ -30,6 +31,7 @@ class Record:
     limits: Sequence[Change] = ()
     releases: Sequence[Release] = ()
     proposals: Sequence[Proposal] = ()
+    alerts: Sequence[Alert] = ()
     notes: tuple[str, ...] = ()
 
 
@@ -76,7 +78,9 @@ def withdrawn_at(record: Record, when: datetime) -> Iterator[tuple[str, str]]:
     rollbacks = {back.bad: back for back in backs(history)}
     for version, bad in withdrawn_by(champions_of(history)).items():
         if back := rollbacks.get(bad):
-            yield version, f"withdrawn {back.change.at}, rolled back to {back.good or 'nothing'}: {back.reason}"
+            words = f"withdrawn {back.change.at}, rolled back to {back.good or 'nothing'}: {back.reason}"
+            alert = next((each for each in record.alerts if each.marker == f"{INCIDENT}{bad}"), None)
+            yield version, words + (f" (incident {alert.link or alert.number})" if alert else "")
 
 
 def others_withdrawn(record: Record, when: datetime) -> list[str]:

@@ -134,7 +134,7 @@ def _bundles(about: ErasedKey, places: Places, receipt: Receipt, *, dry: bool) -
 
 
 def _cache(about: ErasedKey, places: Places, receipt: Receipt, *, dry: bool) -> Iterator[str]:
-    """Delete the entries of monitoring's cache that have the key; they are read again from the journal."""
+    """Delete the entries of monitoring's cache with the key or an id of it; they are read again from the journal."""
     if places.kept is None:
         return
     for path in sorted(places.kept.rglob("*.parquet")):
@@ -149,7 +149,7 @@ def _cache(about: ErasedKey, places: Places, receipt: Receipt, *, dry: bool) -> 
 
 def _has(path: Path, about: ErasedKey) -> bool:
     texts = [column for column in table_of(path).columns if str(column.type).endswith("string")]
-    return any(not about.spelt.isdisjoint(column.unique().to_pylist()) for column in texts)
+    return any(value in about.spelt or about.is_id(value) for column in texts for value in column.unique().to_pylist())
 
 
 def _elsewhere(places: Places) -> Iterator[str]:

@@ -246,13 +246,22 @@ def test_a_crash_between_record_and_rows_leaves_a_bundle_that_is_verified(kept):
 
 
 def test_the_cache_of_monitoring_loses_the_entries_with_the_key(kept):
-    """And no others; they are read again from the journal."""
+    """Or with the id of an answer, by which outcomes are kept; and no others. They are read again from the journal."""
     kept.cache.mkdir()
-    for name, key in (("answers-1", KEY), ("answers-2", "v2")):
-        pd.DataFrame({"id": ["a"], "key": [key]}).to_parquet(kept.cache / f"{name}.parquet")
-        (kept.cache / f"{name}.json").write_text("{}")
-    assert kept.forget().erased == {str(kept.cache / "answers-1.parquet"): 1}
-    assert sorted(path.name for path in kept.cache.iterdir()) == ["answers-2.json", "answers-2.parquet"]
+    kept.put(answer(0))
+    frames = {
+        "answers-1": {"id": ["a"], "key": [KEY]},
+        "answers-2": {"id": ["b"], "key": ["v2"]},
+        "outcomes-1": {"id": ["b", f"{KEY}-0"], "outcome": [1, 0]},
+        "outcomes-2": {"id": ["b"], "outcome": [1]},
+    }
+    for again in range(2):  # by the ids in the journal, and by those of the first receipt
+        for name, columns in frames.items():
+            pd.DataFrame(columns).to_parquet(kept.cache / f"{name}.parquet")
+            (kept.cache / f"{name}.json").write_text("{}")
+        erased = {Path(each).stem: count for each, count in kept.forget().erased.items() if "kept" in each}
+        assert erased == {"answers-1": 1, "outcomes-1": 1}, again
+        assert {path.stem for path in kept.cache.iterdir()} == {"answers-2", "outcomes-2"}
 
 
 def test_what_is_left_is_said_and_is_not_complete(kept, capsys):

@@ -11,7 +11,7 @@ from archive.parquet import convert
 from audit.__main__ import main as audit
 from audit.repository_record import Record, proposal_of, roles_at, verdict_on, withdrawn_at
 from contracts.live_config import LIVE, Change, Live, Slot, with_champion
-from forge.interface import Proposal, Release
+from forge.interface import Alert, Proposal, Release
 from forge.local.folder_forge import LocalForge
 
 BUNDLES = sorted((Path(__file__).parents[1] / "bundles/format-2/binary").iterdir())
@@ -52,6 +52,13 @@ def test_roles_and_refusals_of_a_time(when, roles, refused):
     record = Record(HISTORY)
     assert {each.role: each.slot for each in roles_at(record, when)} == roles
     assert [version for version, _ in withdrawn_at(record, when)] == refused
+
+
+def test_a_refusal_names_its_incident():
+    """Where the forge has one."""
+    incident = Alert(7, f"incident:{B.version}", "Rolled back", "", "closed", (), link="#7")
+    ((_, words),) = withdrawn_at(Record(HISTORY, alerts=[incident]), march(8))
+    assert words == f"withdrawn 2026-03-07T12:00:00+01:00, rolled back to {A.version}: worse (incident #7)"
 
 
 @pytest.mark.parametrize(
