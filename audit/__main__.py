@@ -50,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not args.journal.is_dir():
             raise ExplainError(f"there is no journal at {args.journal}; the scorer's --journal names it")
         text, equal = {"at": _at, "explain": _explain, "forget": _forget}[args.command](args)
-    except ExplainError as error:
+    except (ExplainError, OSError) as error:
         print(f"error: {error}")
         return USAGE
     print(text)
@@ -103,7 +103,7 @@ def _forget(args: argparse.Namespace) -> tuple[str, bool]:
         raise ExplainError(f"this needs {error.name}; type: .venv/work/bin/python -m audit forget …") from error
     if missing := [str(each) for each in (*args.shipped, *args.store) if not each.is_dir()]:
         raise ExplainError(f"there is no folder {', '.join(missing)}")
-    places = Places(args.journal, args.shipped, args.store, [Path(args.forge)], args.kept)
+    places = Places(args.journal, args.shipped, args.store, [Path(args.forge)], args.kept, [*_unread_bundles(args)])
     receipt = forget(key, places, lambda: datetime.now(UTC), dry=args.dry_run)
     verb = "would erase" if args.dry_run else "erased"
     text = [f"{verb} {count:,} in {place}" for place, count in receipt.erased.items()] or [
@@ -112,6 +112,16 @@ def _forget(args: argparse.Namespace) -> tuple[str, bool]:
     text += [f"left: {each}" for each in receipt.left]
     text += [] if args.dry_run else [f"receipt: {receipt.path(args.journal)}, {receipt.state}"]
     return "\n".join(text), not receipt.left
+
+
+def _unread_bundles(args: argparse.Namespace) -> Iterator[str]:
+    if args.forge.startswith(GITHUB):
+        yield (
+            f"the releases of {args.forge} were not looked through, and their files never change; delete those that were"
+            " made with rows of this key, once they are not live"
+        )
+    elif not args.store and not Path(args.forge).is_dir():
+        yield f"no bundles were looked through: there is no forge at {args.forge}; name one with --forge, or --store"
 
 
 @contextmanager

@@ -26,13 +26,17 @@ LOOKS = 10
 
 @dataclass(frozen=True)
 class Places:
-    """Where rows are kept: the scorer's *journal*, the *shipped* copies of it, *stores*, *forges*, and *kept*, a cache."""
+    """Where rows are kept: the scorer's *journal*, the *shipped* copies of it, *stores*, *forges*, and *kept*, a cache.
+
+    *unread* says which places cannot be looked through.
+    """
 
     journal: Path
     shipped: Sequence[Path] = ()
     stores: Sequence[Path] = ()
     forges: Sequence[Path] = ()
     kept: Path | None = None
+    unread: Sequence[str] = ()
 
     @property
     def journals(self) -> list[Path]:
@@ -154,6 +158,7 @@ def _has(path: Path, about: ErasedKey) -> bool:
 
 def _elsewhere(places: Places) -> Iterator[str]:
     """Copies that were not among the places."""
+    yield from places.unread
     state = places.journal / SHIPPED / STATE
     if state.is_file() and not places.shipped:
         try:

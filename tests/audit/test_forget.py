@@ -54,6 +54,7 @@ class Kept:
         self.folder, self.journal, self.shipped = folder, folder / "journal", folder / "shipped"
         self.store, self.forge, self.cache = folder / "store", folder / "forge", folder / "kept"
         self.journal.mkdir()
+        self.forge.mkdir()
         self.count = 0
         (self.journal / "salt").write_bytes(b"salt")
 
@@ -284,6 +285,15 @@ def test_what_is_left_is_said_and_is_not_complete(kept, capsys):
     assert len(receipt.left) == 3
 
 
+@pytest.mark.parametrize(
+    ("forge", "said"), [("github:o/n", "their files never change"), ("none", "there is no forge at")]
+)
+def test_bundles_that_were_not_looked_through_are_said(kept, capsys, forge, said):
+    """That nothing was found there is not known."""
+    assert audit(["forget", KEY, "--journal", str(kept.journal), "--forge", forge]) == 1
+    assert said in capsys.readouterr().out
+
+
 def test_an_erased_answer_is_said_by_explain_and_at(kept, capsys):
     """It is not that the id never was."""
     kept.put(answer(0), answer(0, "v2"))
@@ -308,6 +318,24 @@ def test_a_key_may_come_from_standard_input(kept, capsys, monkeypatch):
     assert audit(["forget", "", "--journal", str(kept.journal)]) == 2
     assert audit(["forget", KEY, "--journal", str(kept.folder / "none")]) == 2
     assert "there is no journal" in capsys.readouterr().out
+
+
+def test_without_a_receipt_nothing_is_erased(kept, capsys):
+    """The folder for it cannot be made."""
+    kept.put(answer(0))
+    (kept.journal / "erased").write_text("")
+    assert audit(["forget", KEY, "--journal", str(kept.journal), "--forge", str(kept.forge)]) == 2
+    assert "error: " in capsys.readouterr().out
+    assert kept.ids() == [f"{KEY}-0"]
+
+
+def test_a_file_that_cannot_be_read_is_an_error_in_words(kept, capsys):
+    """Of every command that reads the journal."""
+    kept.put(answer(0), parquet=True)[0].write_bytes(b"PAR1 and no more")
+    words = ["--store", str(kept.store), "--journal", str(kept.journal), "--forge", str(kept.forge)]
+    for command in (["at", "2026-03-02"], ["explain", "a"]):
+        assert audit([*command, *words]) == 2
+        assert "is not a file of the journal" in capsys.readouterr().out
 
 
 def test_only_kinds_with_rows_are_looked_through(kept):
