@@ -5,6 +5,7 @@ python -m checks gate --live FILE --out DIR         the candidate that a live.to
 python -m checks gate --candidate DIR --out DIR     a bundle in a folder  [--champion DIR | --against-live]
 python -m checks anchor [--reason WHY]              propose another anchor
 python -m checks score [--json]                     which of the 28 tests of the ML Test Score run here
+python -m checks debt [--journal DIR] [--propose]   what can be removed, by which command
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from pathlib import Path
 
 from bundles.manifest import BundleError
 from checks.anchor_proposal import propose_anchor
+from checks.debt.debt_inputs import debts_of
+from checks.debt.debt_page import debt_page, ledger_title
 from checks.decision.staleness import read_staleness
 from checks.gate import run_gate
 from checks.gate_inputs import GateInputs, from_folders, from_forge
@@ -111,7 +114,26 @@ def _stop(code: int, why: object) -> int:
     return code
 
 
-_OTHERS = {"anchor": _anchor, "score": _score}
+def _debt(args: argparse.Namespace) -> None:
+    """Write the debt ledger, or propose it."""
+    forge, today = open_forge(args.forge), datetime.now(UTC).date()
+    debts, unseen = debts_of(forge, args.verdict, args.journal, Path(), today)
+    before = args.page.read_text(encoding="utf-8") if args.page.is_file() else ""
+    page = debt_page(debts, unseen, before, today)
+    for each in debts:
+        print(f"{each.key}: {each.why}; {each.cure}")
+    for kind, why in unseen.items():
+        print(f"could not be looked at: {kind}: {why}")
+    print(ledger_title(debts, page))
+    if args.propose:
+        proposal = forge.propose("debts", ledger_title(debts, page), page, {args.page.as_posix(): page}, ["debts"])
+        print(f"proposal {proposal.number} on branch debts", flush=True)
+    else:
+        replace_text(args.page, page)
+        print(f"ledger: {args.page}", flush=True)
+
+
+_OTHERS = {"anchor": _anchor, "score": _score, "debt": _debt}
 
 if __name__ == "__main__":
     ignore_closed_pipes()

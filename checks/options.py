@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def parser(description: str) -> argparse.ArgumentParser:
-    """The parser of the commands gate, anchor and score."""
+    """The parser of the commands gate, anchor, score and debt."""
     parser = argparse.ArgumentParser(
         "python -m checks", description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -16,6 +16,7 @@ def parser(description: str) -> argparse.ArgumentParser:
     _gate(commands.add_parser("gate", help="judge a candidate: PROMOTE, HOLD or REJECT"))
     _anchor(commands.add_parser("anchor", help="propose another anchor"))
     _score(commands.add_parser("score", help="the ML Test Score: which of its 28 tests run here, and since when"))
+    _debt(commands.add_parser("debt", help="the debt ledger: what can be removed, by which command"))
     return parser
 
 
@@ -82,3 +83,19 @@ def _score(score: argparse.ArgumentParser) -> None:
     score.add_argument("--watch", type=Path, help="the folder given to watch --out (default: beside the forge)")
     score.add_argument("--json", action="store_true", help="print the content of score.json instead of lines")
     score.add_argument("--out", type=Path, default=Path("build/score"), help="folder for score.json")
+
+
+def _debt(debt: argparse.ArgumentParser) -> None:
+    debt.add_argument(
+        "--forge",
+        default=os.environ.get("FORGE") or ".forge",
+        help="the forge with releases and live.toml: a folder, or github:OWNER/NAME",
+    )
+    debt.add_argument(
+        "--verdict", type=Path, default=Path("build/gate/verdict.json"), help="verdict.json with the importances"
+    )
+    debt.add_argument("--journal", type=Path, help="a folder with the scorer's journal, for fields that nobody sends")
+    debt.add_argument(
+        "--page", type=Path, default=Path("docs/explanation/debts.md"), help="the ledger, which is continued"
+    )
+    debt.add_argument("--propose", action="store_true", help="propose the ledger on branch debts instead of writing it")

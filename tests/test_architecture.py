@@ -127,6 +127,7 @@ KNOWS_THE_FORGE = {
     "checks/anchor_proposal.py",
     "checks/gate_inputs.py",
     "checks/gate_output.py",
+    "checks/debt/debt_inputs.py",
     "checks/ml_test_score/score_inputs.py",
     "model/proposals/proposal.py",
     "monitoring/dashboard/build.py",

@@ -70,7 +70,10 @@ _TABLES = {
                 Need(("setting:review",), "python -m forge doctor --forge github:OWNER/NAME"),
             ),
         ),
-        ("Offline and online metrics correlate", (Need(("realised:gain",), ""),)),
+        (
+            "Offline and online metrics correlate",
+            (Need(("realised:gain",), "make retrain gate land, until the outcomes after three releases are known"),),
+        ),
         ("All hyperparameters have been tuned", (Need(("backtest:lengths",), "make backtest LENGTHS=6", 3 * MONTHLY),)),
         ("The impact of model staleness is known", (Need(("measured:age", "backtest:staleness"), "make backtest"),)),
         ("A simpler model is not better", _rules("compare.baseline")),

@@ -13,6 +13,7 @@ from datetime import date, datetime
 from typing import Any
 
 from checks.decision.age_ledger import recorded as recorded_ages
+from checks.decision.realised_ledger import recorded_days, track_record
 from checks.ml_test_score.test_states import Run
 from checks.verdict import Finding
 from checks.waivers import waived
@@ -63,7 +64,11 @@ def rule_runs(notes: str, day: str = "") -> list[RuleRuns]:
 
 
 def of_reports(reports: Mapping[str, tuple[str, str]]) -> Iterator[Run]:
-    """The rules that ran, and the ages that were compared; *reports* has version -> (notes, day)."""
+    """The rules that ran, the ages that were compared, and the gains that followed; *reports* has version -> (notes, day).
+
+    Expected and realised gains count once their correlation over releases is known.
+    """
+    related = track_record(notes for notes, _ in reports.values()).correlation is not None
     for version, (notes, day) in reports.items():
         for each in rule_runs(notes, day):
             when = date.fromisoformat(each.day)
@@ -73,6 +78,8 @@ def of_reports(reports: Mapping[str, tuple[str, str]]) -> Iterator[Run]:
                 yield Run(f"measured:{name}", when, f"verdict on {version}")
             if recorded_ages([notes]):
                 yield Run("measured:age", when, f"verdict on {version}")
+            if related and recorded_days([notes]):
+                yield Run("realised:gain", when, f"verdict on {version}")
 
 
 def of_manifests(manifests: Mapping[str, Mapping[str, Any]]) -> Iterator[Run]:

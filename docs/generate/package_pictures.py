@@ -37,7 +37,11 @@ PACKAGES: dict[str, list[list[Box]]] = {
         [("data", "rows, holdout"), ("label_delay", "outcomes that come late"), ("sources", "the journal")],
     ],
     "checks": [
-        [("__main__", "gate, anchor, score"), ("ml_test_score", "what ran here, and when")],
+        [
+            ("__main__", "gate, anchor, score, debt"),
+            ("ml_test_score", "what ran here, and when"),
+            ("debt", "to remove"),
+        ],
         [("gate_inputs", "candidate, champion, anchor"), ("gate", "the steps"), ("reports", "for reviewers")],
         [("measurements", "what takes time"), ("rules", "the table of rules"), ("verdict", "findings to decision")],
         [

@@ -1,0 +1,1 @@
+"""The debt ledger: what can be removed, and by which command."""
