@@ -9,7 +9,7 @@ python -m forge restore BUNDLE         store a deleted release again
 python -m forge release                make the releases agree with live.toml
 python -m forge status                 list what is live, the proposals, releases and alerts
 python -m forge unsigned                print the releases without a signature, for [earlier] in provenance/trust.toml
-python -m forge doctor                 list the guard rails that are not set on GitHub, each with a fix
+python -m forge doctor                 list what is in working order and what is not, each with the step to take
 python -m forge comment NUMBER TEXT    comment on an alert; may be a command, such as "/ack 7d"
 python -m forge close NUMBER           close an alert, as a person; `reopen` opens it again
 python -m forge note NUMBER --file F   write or update a robot's comment on an alert or pull request

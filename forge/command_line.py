@@ -62,7 +62,7 @@ def parser(text: str) -> argparse.ArgumentParser:
     restore.add_argument("bundle", type=Path, help="a copy of it, such as STORE/bundles/VERSION")
     command("status", "list what is live, the proposals, releases and alerts")
     command("unsigned", "print the releases without a signature, to be trusted by their digests")
-    command("doctor", "list the guard rails that are not set on GitHub")
+    _doctor(command("doctor", "list what is in working order and what is not, each with the step to take"))
     comment = command("comment", "comment on an alert; may be a command")
     comment.add_argument("number", type=int, help="the alert's number")
     comment.add_argument("text", help='such as "/ack 7d"; "/help" lists the commands')
@@ -109,6 +109,10 @@ def _drill(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--out", type=Path, help="folder for drills.json (default: the forge's folder, or build/drills for GitHub)"
     )
+
+
+def _doctor(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--settings", action="store_true", help="only the guard rails: the settings on GitHub")
 
 
 def _tidy(tidy: argparse.ArgumentParser) -> None:

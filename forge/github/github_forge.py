@@ -32,6 +32,7 @@ from forge.github.robot_issues import (
     is_labelled,
     recognise,
 )
+from forge.github.usage import Usage
 from forge.interface import REPLY, Alert, Comment, ForgeError, Schedule
 from forge.records import Meta
 
@@ -187,6 +188,10 @@ class GitHubForge(Assets, Pulls):
     def settings(self) -> Settings:
         """The repository's settings, as far as this token may read them."""
         return read_settings(self._rest)
+
+    def usage(self) -> Usage:
+        """What this month's runs used, and when the token expires."""
+        return Usage(self._rest)
 
     def public(self) -> bool:
         """Whether anybody may read it."""

@@ -98,6 +98,10 @@ class Rest:
         answer = self._read(path, RAW, query)
         return None if answer is None else answer.content.decode(errors="replace")
 
+    def header(self, path: str, name: str) -> str:
+        """The header *name* of the answer to a GET of *path*; "" without one."""
+        return str(self._call("GET", path).headers.get(name, ""))
+
     def pages(self, path: str, /, **query: Any) -> Iterator[Any]:
         """All items of the list at *path*. Raises `ForgeError` if the list or one of its pages is not shown.
 

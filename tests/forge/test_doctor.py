@@ -62,7 +62,7 @@ def ask(fake, capsys):
     """Type the command; returns its exit code, and what it says of what is not set."""
 
     def ask():
-        code = main(["doctor", "--forge", f"github:{NAME}"], opening=lambda _: on_github(fake))
+        code = main(["doctor", "--settings", "--forge", f"github:{NAME}"], opening=lambda _: on_github(fake))
         lines = capsys.readouterr().out.splitlines()
         wrong = [n for n, line in enumerate(lines) if line.startswith("NOT ")]
         return code, [f"{lines[n]} {lines[n + 1].strip()}" for n in wrong]
@@ -218,7 +218,7 @@ def test_what_the_token_may_not_see_is_no_pass(fake, ask, changed, said):
 
     assert code == NOT_CHECKED
     assert any(line.startswith("NOT CHECKED") and said in line for line in wrong), wrong
-    assert not any(line.startswith("NOT SET") for line in wrong)
+    assert not any(line.startswith("NOT RIGHT") for line in wrong)
 
 
 def test_a_repository_as_it_is_copied_has_much_to_set(fake, ask):
@@ -307,7 +307,7 @@ def test_a_person_has_no_organisation_whose_secrets_could_be_read(fake, ask):
 
 def test_a_folder_has_no_guard_rails(tmp_path, capsys):
     """Nobody else gets there."""
-    assert main(["doctor", "--forge", str(tmp_path)]) == 6
+    assert main(["doctor", "--settings", "--forge", str(tmp_path)]) == 6
     assert "type --forge github:OWNER/NAME" in capsys.readouterr().err
 
 
