@@ -34,7 +34,7 @@ def ago(**time):
         (None, "not checked", "a folder has no schedules"),
     ],
 )
-def test_a_schedule_is_right_if_it_succeeded_lately_enough(schedule, state, step):
+def test_a_schedule_is_right_if_it_succeeded_within_its_days(schedule, state, step):
     (found,) = schedules({"nightly.yml": schedule}, NOW)
 
     assert found.state == state
