@@ -129,7 +129,7 @@ def _debt(args: argparse.Namespace) -> None:
         proposal = forge.propose("debts", ledger_title(debts, page), page, {args.page.as_posix(): page}, ["debts"])
         print(f"proposal {proposal.number} on branch debts", flush=True)
     else:
-        replace_text(args.page, page)
+        write_atomically(args.page, page)
         print(f"ledger: {args.page}", flush=True)
 
 
