@@ -172,7 +172,7 @@ def _rollback(args: argparse.Namespace, forge: Forge) -> int:
 
 
 def _restore(args: argparse.Namespace, forge: Forge) -> int:
-    say(f"{restore(forge, args.bundle)} is stored again")
+    say(f"{restore(forge, args.bundle, args.attestation)} is stored again")
     agree(forge)
     return OK
 

@@ -60,6 +60,7 @@ def parser(text: str) -> argparse.ArgumentParser:
     command("release", "make the releases agree with live.toml")
     restore = command("restore", "store a deleted release again")
     restore.add_argument("bundle", type=Path, help="a copy of it, such as STORE/bundles/VERSION")
+    restore.add_argument("--attestation", type=Path, help="its attestation.jsonl, where signatures are demanded")
     command("status", "list what is live, the proposals, releases and alerts")
     command("unsigned", "print the releases without a signature, to be trusted by their digests")
     _doctor(command("doctor", "list what is in working order and what is not, each with the step to take"))

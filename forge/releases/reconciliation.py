@@ -142,8 +142,8 @@ def follow(forge: Forge) -> Mapping[str, str]:
     return changes
 
 
-def restore(forge: Forge, bundle: Path) -> str:
-    """Store the *bundle* of a deleted release again; returns its version.
+def restore(forge: Forge, bundle: Path, attestation: Path | None = None) -> str:
+    """Store the *bundle* of a deleted release again, with its *attestation*; returns its version.
 
     Raises `ForgeError` unless main has named that version with the bundle's digest.
     """
@@ -153,7 +153,7 @@ def restore(forge: Forge, bundle: Path) -> str:
     if digest not in known:
         names = ", ".join(sorted(known)) or "nothing"
         raise ForgeError(f"{bundle} is {version} with {digest}; {LIVE} has named it with {names}")
-    forge.upload(version, bundle)
+    forge.upload(version, bundle, attestation)
     return version
 
 

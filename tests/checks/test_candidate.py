@@ -17,11 +17,13 @@ from bundles.onnx_session import session
 from checks.__main__ import REJECT, main
 from checks.candidate import CONTENT, content, load_candidate
 from checks.gate import run_gate
-from checks.gate_inputs import GateInputs
+from checks.gate_inputs import GateInputs, from_forge
 from checks.reports.undrawn import or_undrawn, undrawn_markdown, undrawn_page, unrecorded
 from checks.verdict import LIVE, Finding, judge
 from contracts.bundle_content import content_digest
 from contracts.live_config import Live, with_champion
+from forge.bundles.verifying_forge import VerifyingForge
+from forge.interface import ForgeError
 from forge.local.folder_forge import LocalForge
 
 pytestmark = pytest.mark.slow
@@ -174,3 +176,17 @@ def test_a_session_takes_a_model_for_onnx_whatever_it_begins_with(by_task):
     model.producer_name = "ORTM"
 
     assert session(model.SerializeToString()).get_inputs()
+
+
+def test_a_candidate_without_a_valid_signature_is_not_judged(bundles, tmp_path):
+    """Where one is demanded: the sentence is the error, which is not a pass, and nothing is loaded."""
+    bundle, plain = bundles[1], LocalForge(tmp_path / "forge")
+    plain.upload(bundle.name, bundle)
+    digest = json.loads((bundle / "manifest.json").read_bytes())["digest"]
+    plain.propose("retrain", "new", "", {LIVE: with_champion(Live(), bundle.name, digest).to_toml()})
+    forge = VerifyingForge(plain, lambda *_: (False, "it has no signature"))
+
+    with pytest.raises(ForgeError, match=f"{bundle.name} is refused: it has no signature"):
+        from_forge(forge, tmp_path / "work", branch="retrain")
+
+    assert not (tmp_path / "work" / bundle.name).exists()

@@ -353,6 +353,9 @@ class Scripted:
     def read(self, path):
         return self.forge.read(path)
 
+    def prove(self, version, folder):
+        self.forge.prove(version, folder)
+
     def download(self, version, folder):
         if version == self.bad:
             self.asked += 1

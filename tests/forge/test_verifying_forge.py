@@ -14,7 +14,7 @@ from forge.bundles.fetched_bundle import fetch
 from forge.bundles.sync import Sync
 from forge.bundles.verifying_forge import VerifyingForge
 from forge.interface import ForgeError
-from forge.releases.reconciliation import go_back
+from forge.releases.reconciliation import go_back, restore
 from forge.releases.unsigned import earlier_table, unsigned
 from tests.forge.fake_github import NAME
 
@@ -232,3 +232,16 @@ def test_the_releases_from_before_are_listed_by_the_digests_that_main_names(uplo
     table = tomllib.loads(earlier_table(unsigned(forge), date(2026, 12, 1)))
 
     assert table == {"earlier": {"before": date(2026, 12, 1), "digests": [digest_in(old)]}}
+
+
+def test_a_release_that_was_deleted_is_restored_with_its_signature(uploaded, bundles, verifier, tmp_path):
+    """Else nobody could serve it again; on GitHub a published release has to be deleted by a person."""
+    new = bundles[1]
+    forge = uploaded(b"good")
+    make_live(forge, champion=slot(new))
+    (tmp_path / "attestation.jsonl").write_bytes(b"good")
+
+    restore(forge, new, tmp_path / "attestation.jsonl")
+
+    VerifyingForge(forge, verifier).prove(new.name)
+    assert verifier.asked[0][1] == b"good"
