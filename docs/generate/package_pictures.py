@@ -68,7 +68,7 @@ PACKAGES: dict[str, list[list[Box]]] = {
         [("__main__", "watch, experiment, answer, site")],
         [("run", "read, measure, decide, act")],
         [("incidents", "rules, issues, commands"), ("experiment", "who wins"), ("dashboard", "one page")],
-        [("charts", "control limits"), ("metrics", "values of a day")],
+        [("charts", "control limits"), ("metrics", "values of a day"), ("corrections", "slices that stay moved")],
         [("journal", "files to days, cached")],
     ],
     "forge": [
