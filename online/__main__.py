@@ -10,6 +10,7 @@ python -m online learn --store DIR --follow DIR                  take the correc
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import sys
 import threading
@@ -113,7 +114,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for each in (signal.SIGTERM, signal.SIGINT):
         signal.signal(each, lambda *_: stopped.set())
     problem = OK
-    while not stopped.is_set():
+    while not stopped.is_set() and args.parent in (None, os.getppid()):
         problem = _look(session, datetime.now(UTC))
         stopped.wait(args.every)
     return OK if problem == OK else FAILED
@@ -172,6 +173,7 @@ def _parser() -> argparse.ArgumentParser:
     learn.add_argument("--follow", type=Path, help="another store, whose corrections are taken")
     learn.add_argument("--once", action="store_true", help="look once")
     learn.add_argument("--every", type=_seconds, default=30.0, help="seconds between two looks")
+    learn.add_argument("--parent", type=int, help="end when the process with this number is no longer the parent")
     learn.add_argument("--grace", type=_seconds, default=300.0, help="seconds after which an hour counts as over")
     learn.add_argument("--since", type=_time, help="leave out files that were begun before")
     learn.add_argument("--until", type=_time, help="with --once: the time that counts as now")

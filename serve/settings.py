@@ -61,6 +61,7 @@ def token_file(text: str) -> Path:
 
 
 Folder = Annotated[Path, Meta(extra={"read": folder})]
+OtherFolder = Annotated[Path | None, Meta(extra={"read": folder})]
 NewFile = Annotated[Path | None, Meta(extra={"read": new_file})]
 TokenFile = Annotated[Path | None, Meta(extra={"read": token_file})]
 Origins = Annotated[
@@ -128,6 +129,10 @@ class Settings:
         "headers that those pages may send besides the usual and tracing ones")] = ()
     core: Annotated[Literal["auto", "off"], Meta(description=
         "whether a bundle's faster core is used where it is proven")] = "auto"
+    learn: Annotated[Literal["off", "on"], Meta(description=
+        "whether a process beside the workers computes online corrections from the journal (`python -m serve learn`)")] = "off"
+    corrections_from: Annotated[OtherFolder, Meta(description=
+        "store of another replica, whose online corrections are taken instead")] = None
 
     @property
     def proofs(self) -> Path:
