@@ -44,7 +44,7 @@ class LearnProcess:
         self._not_before, self._process = now + self._interval, None
         try:
             # Its lines go to the log: the scorer's standard output holds the address.
-            self._process = subprocess.Popen(self._command, stdin=subprocess.DEVNULL, stdout=sys.stderr)  # noqa: S603
+            self._process = subprocess.Popen(self._command, stdin=subprocess.DEVNULL, stdout=sys.stderr)
         except OSError as error:
             log(f"warning: serve learn cannot be started: {error.strerror}; it is tried again")
 
