@@ -24,6 +24,8 @@ LASTS = 7 * 24
 FEWEST_DECISIONS = 50
 #: Hours of answers that a stopped correction must have been within the limit for, to be a shadow again.
 HOURS_WITHIN = 24
+#: Half-lives after which outcomes say nothing of the present terms: a thousandth of the information then is left.
+STALE_HALF_LIVES = 10.0
 #: Standard errors by which the share of an hour must be above the limit.
 SURELY = 3.0
 
@@ -88,6 +90,9 @@ class Standing:
     shadow: it has not gained by more than its standard error, or no longer gains. applied: it gains. fallback: it surely
     costs more than its margin, until it surely gains again. stopped: it would change too many decisions; a day of
     answers within the limit, or a new champion, and it is a shadow again.
+
+    *lag* is the age in half-lives of the correction at which outcomes count. Evidence is about the terms of then. Beyond one
+    half-life it must be a sure gain, and beyond `STALE_HALF_LIVES` it is about other terms: the correction stays a shadow.
     """
 
     max_flips: float = 0.5
@@ -97,6 +102,7 @@ class Standing:
     decisions: int = 0
     flips: int = 0
     hours_within: int = 0
+    lag: float = 0.0
 
     def decided(self, decisions: int, flips: int) -> None:
         """An hour's answers: the number of *decisions*, and of those that the correction would change."""
@@ -125,6 +131,12 @@ class Standing:
         self.evidence.add(rows, gain, loss)
         if self.state == "stopped":
             return
+        if self.lag > STALE_HALF_LIVES:
+            self.state = "shadow"
+            self.why = (
+                f"outcomes take {self.lag:.0f} half-lives of the correction: what it gains now is not known in time"
+            )
+            return
         found = self.evidence
         low, high = found.gain - found.half_width, found.gain + found.half_width
         if self.state == "fallback":
@@ -135,7 +147,7 @@ class Standing:
         elif found.rows < FEWEST_ROWS or found.hours < FEWEST_HOURS_TO_APPLY:
             self.why = "evidence begins again" if self.state == "applied" else "too few outcomes yet"
         elif self.state == "shadow":
-            gains = found.gain > found.error
+            gains = low > 0.0 if self.lag > 1.0 else found.gain > found.error
             self.state = "applied" if gains else "shadow"
             self.why = f"it {'gains' if gains else 'does not gain'}: {self._words()}"
         else:

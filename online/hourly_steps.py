@@ -35,7 +35,7 @@ class HourlySteps:
         self._setting, self.delay = setting, delay
         self._fields = () if setting.task == "multiclass" else setting.fields
         self.corrector = Corrector(setting)
-        self.standing = Standing(setting.max_flips)
+        self.standing = Standing(setting.max_flips, lag=delay.whole / (24.0 * setting.half_life))
         self.refusals = Refusals(late=bool(delay.known or delay.wait))
         self.waiting = WaitingRows(delay.horizon)
         self.hours = OpenHours(contract, setting, self.waiting.most_of_hour, self.refusals.refused)

@@ -265,6 +265,35 @@ def test_a_stopped_correction_is_a_shadow_again_after_a_day_within_the_limit():
     assert standing.state == "shadow"
 
 
+@pytest.mark.parametrize(
+    ("lag", "hours", "gain", "state"),
+    [
+        (0.0, 5, 1.0, "applied"),  # gains by one standard error
+        (1.0, 5, 1.0, "applied"),
+        (1.1, 5, 1.0, "shadow"),  # too few hours for a sure gain
+        (10.0, 60, 1.0, "shadow"),
+        (10.0, 60, 8.0, "applied"),
+        (10.1, 60, 8.0, "shadow"),  # these are the gains of terms that are forgotten
+        (70.0, 160, 8.0, "shadow"),
+        (70.0, 160, -8.0, "shadow"),
+    ],
+)
+def test_the_later_outcomes_come_the_surer_a_gain_must_be(lag, hours, gain, state):
+    standing = Standing(lag=lag)
+    for hour in range(hours):
+        standing.measured(60, gain + 4.0 * (-1) ** hour, 30.0)
+    assert standing.state == state
+    if lag > 10:
+        assert standing.why == (
+            f"outcomes take {lag:.0f} half-lives of the correction: what it gains now is not known in time"
+        )
+
+
+def test_the_lag_is_the_age_at_which_outcomes_count_in_half_lives():
+    assert steps(delay=DelayCurves(wait=720, whole=720)).standing.lag == 10.0
+    assert steps().standing.lag == 0.0
+
+
 LATE = DelayCurves(known=(((240.0, 0.5), (797.0, 0.9)), ((24.0, 0.5), (79.7, 0.9))), whole=100)
 
 
