@@ -268,9 +268,9 @@ def test_a_stopped_correction_is_a_shadow_again_after_a_day_within_the_limit():
 @pytest.mark.parametrize(
     ("lag", "hours", "gain", "state"),
     [
-        (0.0, 5, 1.0, "applied"),  # gains by one standard error
-        (1.0, 5, 1.0, "applied"),
-        (1.1, 5, 1.0, "shadow"),  # too few hours for a sure gain
+        (0.0, 5, 3.0, "applied"),  # gains by one standard error
+        (1.0, 5, 3.0, "applied"),
+        (1.1, 5, 3.0, "shadow"),  # too few hours for a sure gain
         (10.0, 60, 1.0, "shadow"),
         (10.0, 60, 8.0, "applied"),
         (10.1, 60, 8.0, "shadow"),  # these are the gains of terms that are forgotten
