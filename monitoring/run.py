@@ -19,8 +19,7 @@ from contracts.thresholds import ConfigurationError, Rules, read_rules
 from forge.bundles.bundle_files import as_named
 from forge.interface import Alert, Change, Forge, ForgeError
 from monitoring.charts.signals import Signal, Unknown
-from monitoring.corrections.correction_issues import correction_issues
-from monitoring.corrections.recorded_corrections import RecordedCorrection, read_corrections
+from monitoring.corrections.correction_issues import issues_now
 from monitoring.earlier_days import Measuring
 from monitoring.incidents.actions import Action, ResolveAlert
 from monitoring.incidents.alert_rules import Assessment, assess
@@ -93,7 +92,6 @@ class Inputs:
     service: Served
     waivers: Sequence[ExpectedCause]
     sent: dict[str, Any] | None = None
-    corrections: Sequence[RecordedCorrection] = ()
 
     @property
     def rows(self) -> int:
@@ -144,13 +142,12 @@ def run(args: argparse.Namespace, forge: Forge) -> None:
             apply(forge, fault_issues([fault_of(error, _FAULTS)], forge.alerts(), args.now, 0, whole=False))
         raise
     apply(forge, fault_issues(decision.faults, forge.alerts(), args.now, rules.incident.respect_days))
-    apply(forge, correction_issues(inputs.contract, inputs.corrections, forge.alerts(), args.now))
+    apply(forge, issues_now(args, inputs.contract, rules.monitoring.window_days, forge.alerts()))
 
 
 def rolled_back_by_service(args: argparse.Namespace, forge: Forge, live: Slot, rules: Rules) -> bool:
     """Whether errors or latency at the scorers' /metrics roll the live version back, before the journal is read."""
-    addresses = [*filter(None, args.metrics)]
-    if not addresses:
+    if not (addresses := [*filter(None, args.metrics)]):
         return False
     alarms = observe(addresses, args.metrics_seconds, live.version, rules.rollback)
     return handle_service_alarms(forge, alarms, rules.rollback)
@@ -177,7 +174,6 @@ def read(args: argparse.Namespace, forge: Forge, live: Slot, history: Sequence[C
         until = pd.Timestamp(window.until, tz=zone)
         past = days_a_year_before(journal, reading, train, reference, until, limits.window_days)
         counts = read_days(journal, limits.window_days, until, kept, contract.zone, forget=not args.today)
-        corrections = [] if args.today else read_corrections(journal, limits.window_days, args.now)
     inputs = Inputs(
         at=f"{args.today or args.now:%Y-%m-%dT%H:%MZ}",
         past=args.today is not None,
@@ -193,7 +189,6 @@ def read(args: argparse.Namespace, forge: Forge, live: Slot, history: Sequence[C
         service=served(counts, version, limits),
         waivers=read_expected(forge.read(PATH)),
         sent=newest_comparison(forge, manifest),
-        corrections=corrections,
     )
     _say(f"{version}: {inputs.rows:,} rows answered, {inputs.labelled:,} outcomes known")
     return inputs

@@ -129,8 +129,8 @@ class Settings:
         "headers that those pages may send besides the usual and tracing ones")] = ()
     core: Annotated[Literal["auto", "off"], Meta(description=
         "whether a bundle's faster core is used where it is proven")] = "auto"
-    learn: Annotated[Literal["off", "on"], Meta(description=
-        "whether a process beside the workers computes online corrections from the journal (`python -m serve learn`)")] = "off"
+    corrections: Annotated[Literal["off", "on"], Meta(description=
+        "whether a process beside the workers computes online corrections from the journal (`serve learn`)")] = "off"
     corrections_from: Annotated[OtherFolder, Meta(description=
         "store of another replica, whose online corrections are taken instead")] = None
 

@@ -1,15 +1,17 @@
-"""The issues about online corrections: a model that needs a retrain below them, and corrections that stopped. Pure."""
+"""The issues about online corrections: a model that needs a retrain below them, and corrections that stopped."""
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from contracts.row_contract import Contract, Task
 from monitoring.corrections.moved_slices import CURRENT, MovedSlice, moved_slices
-from monitoring.corrections.recorded_corrections import RecordedCorrection
+from monitoring.corrections.recorded_corrections import RecordedCorrection, read_corrections
 from monitoring.incidents.actions import Action, OpenAlert, ResolveAlert
+from monitoring.journal.remote_files import journal_at
 from reporting.markdown import code, text
 
 MOVED, STOPPED = "moved", "stopped"
@@ -20,6 +22,18 @@ NAMED = 2
 def marker(model: str, kind: str) -> str:
     """The marker of the issue of a *kind* about *model*."""
     return f"corrections:{model}:{kind}"
+
+
+def issues_now(args: argparse.Namespace, contract: Contract, days: int, alerts: Sequence[Any]) -> list[Action]:
+    """What the journal's corrections of the last *days* call for; nothing in a run about past days.
+
+    Raises `JournalError`.
+    """
+    if args.today:
+        return []
+    with journal_at(args.journal) as journal:
+        history = read_corrections(journal, days, args.now)
+    return correction_issues(contract, history, alerts, args.now)
 
 
 def correction_issues(

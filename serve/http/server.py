@@ -28,7 +28,7 @@ from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server.mp import MPServer
 
-from serve.http.learn_process import LearnProcess, command
+from serve.http.corrections_process import CorrectionsProcess, command
 from serve.http.worker import Shared, Worker
 from serve.log import log
 from serve.settings import Settings
@@ -104,7 +104,7 @@ class Server(MPServer):
         self._offers, self._offered = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._background: Any = None
         self._background_after = 0.0
-        self._learn = LearnProcess(command(settings, os.getpid()))
+        self._corrections = CorrectionsProcess(command(settings, os.getpid()))
 
     def run(self) -> None:
         """Start the workers, and restart them until the server stops."""
@@ -112,7 +112,7 @@ class Server(MPServer):
         try:
             self.serve(target_loader=make, wrap_loader=False)
         finally:
-            self._learn.stop(self._settings.stop_within)
+            self._corrections.stop(self._settings.stop_within)
             if self._background:
                 self._background.terminate()
                 self._background.join(self._settings.stop_within)
@@ -155,7 +155,7 @@ class Server(MPServer):
                 self._started = None
             if ready and not stopping:
                 self._keep_background(now)
-                self._learn.keep(now)
+                self._corrections.keep(now)
             interval = CHECK_INTERVAL if not self._started else STARTUP_INTERVAL
             deaths = [w.inner.sentinel for n, w in enumerate(self.wrks) if n not in self._dead]
             events = wait([wakeup, *deaths], min(interval, max(0.0, self._closes - now)))

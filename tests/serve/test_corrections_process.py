@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from serve.http.learn_process import LearnProcess, command
+from serve.http.corrections_process import CorrectionsProcess, command
 from serve.settings import Settings
 from tests.serve.test_process import scorer, until
 
@@ -15,8 +15,8 @@ from tests.serve.test_process import scorer, until
     ("settings", "words"),
     [
         ({}, []),
-        ({"learn": "on"}, ["--journal", "j"]),
-        ({"learn": "on", "corrections_from": Path("other")}, ["--follow", "other"]),
+        ({"corrections": "on"}, ["--journal", "j"]),
+        ({"corrections": "on", "corrections_from": Path("other")}, ["--follow", "other"]),
         ({"corrections_from": Path("other")}, ["--follow", "other"]),
     ],
 )
@@ -27,19 +27,19 @@ def test_the_settings_say_what_runs(settings, words):
 
 
 def test_what_cannot_start_or_ends_is_started_again_after_a_while(capfd):
-    learn = LearnProcess([sys.executable, "-c", "raise SystemExit(3)"], restart_interval=10)
-    learn.keep(100)
-    learn._process.wait()
-    learn.keep(109)
-    assert learn._process.returncode == 3
-    learn.keep(110)
+    process = CorrectionsProcess([sys.executable, "-c", "raise SystemExit(3)"], restart_interval=10)
+    process.keep(100)
+    process._process.wait()
+    process.keep(109)
+    assert process._process.returncode == 3
+    process.keep(110)
     assert "serve learn ended with exit code 3; another is started" in capfd.readouterr().err
-    learn.stop(10)
-    nowhere = LearnProcess(["/nowhere/python"])
+    process.stop(10)
+    nowhere = CorrectionsProcess(["/nowhere/python"])
     nowhere.keep(0)
     assert "cannot be started" in capfd.readouterr().err
     nowhere.stop(1)
-    LearnProcess([]).keep(0)
+    CorrectionsProcess([]).keep(0)
 
 
 def _learners(pid):
@@ -51,7 +51,10 @@ def _learners(pid):
 @pytest.mark.slow
 def test_a_scorer_has_one_and_ends_it(root, store, bundles, tmp_path):
     store.serve(bundles[0])
-    with scorer(root, store.folder, tmp_path / "journal", tmp_path, "--learn", "on", "--workers", "2") as (process, _):
+    with scorer(root, store.folder, tmp_path / "journal", tmp_path, "--corrections", "on", "--workers", "2") as (
+        process,
+        _,
+    ):
         until(lambda: _learners(process.pid))
         (number,) = _learners(process.pid)
         process.send_signal(signal.SIGTERM)

@@ -20,7 +20,7 @@ def command(settings: Settings, parent: int) -> list[str]:
     """The command that computes corrections, or takes those of another store; empty for neither."""
     if settings.corrections_from:
         source = ["--follow", str(settings.corrections_from)]
-    elif settings.learn == "on":
+    elif settings.corrections == "on":
         source = ["--journal", str(settings.journal)]
     else:
         return []
@@ -28,7 +28,7 @@ def command(settings: Settings, parent: int) -> list[str]:
     return [*start, *source, "--parent", str(parent)]
 
 
-class LearnProcess:
+class CorrectionsProcess:
     """The process of a *command*; none for an empty one."""
 
     def __init__(self, command: list[str], restart_interval: float = RESTART_INTERVAL) -> None:
