@@ -38,9 +38,10 @@ from model.features.recipe_edit import Edited
 from model.features.recipe_syntax import EditError
 from model.new_recipe.dry_run import dry_run
 from model.new_recipe.questions import asking, guessed
-from model.new_recipe.recipe_commit import commit_of, committed
-from model.new_recipe.recipe_draft import Asked, draft
-from model.new_recipe.recipe_text import described, plain_name, recipe_text
+from model.new_recipe.recipe_commit import commit_of
+from model.new_recipe.recipe_draft import Asked
+from model.new_recipe.recipe_text import plain_name
+from model.new_recipe.recipe_writing import refuse_to_lose, write_recipe
 from model.new_recipe.source_table import SourceError, database_url, read_query, read_table
 from model.notices import replayed
 from model.onnx_export.bundle_manifest import Build
@@ -90,19 +91,13 @@ def _retrain(args: argparse.Namespace) -> None:
 
 def _init(args: argparse.Namespace) -> None:
     """Write a recipe, and try it."""
-    if args.recipe.exists() and not (args.replace or committed(args.recipe)):
-        raise SourceError(f"{args.recipe} has changes that git does not have; commit them, or type --replace")
+    refuse_to_lose(args.recipe, args.replace)
     url = database_url(args.sql) if args.sql else ""
     table = read_query(url, args.table) if url else read_table(args.table)
     name = args.name or plain_name(args.table)
     asked = Asked(args.target, args.time, args.key, args.zone, tuple(filter(None, args.drop.split(","))), args.known_at)
     choose = asking([*table.rows], input, _say) if sys.stdin.isatty() else guessed
-    found = draft(name, table, asked, choose)
-    args.recipe.parent.mkdir(parents=True, exist_ok=True)
-    args.recipe.write_text(recipe_text(found), encoding="utf-8")
-    for line in described(found):
-        _say(line)
-    _say(f"recipe: {args.recipe}; look over its comments")
+    found = write_recipe(table, name, asked, choose, args.recipe, _say)
     args.today = args.today or found.last_day
     if url:
         os.environ["DATABASE_URL"] = url

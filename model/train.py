@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import os
 import sys
@@ -25,6 +26,7 @@ from model.estimator_scores import Scores, check_scores, measure, scores_of
 from model.given_columns import described as columns_given
 from model.given_columns import with_columns
 from model.label_delay.expected_outcomes import TrainingSet
+from model.label_delay.sample_weights import WeightsError, refuse_without_weights, said_of, weighing
 from model.label_delay.training_rows import TrainingRows, training_rows
 from model.notices import remarks
 from model.onnx_export.convertibility import unfit
@@ -40,10 +42,6 @@ PROBE = 10_500
 
 #: What requirements/recipe.in names, beside the environment of this process: .venv/recipe beside .venv/work.
 OWN_PACKAGES = Path(sys.prefix).parent / "recipe"
-INSTEAD_OF_WEIGHTS = (
-    "rename it, and write class_weight in the estimator (XGBoost and CatBoost: scale_pos_weight), a shorter window(),"
-    " or fewer rows of one kind in load()"
-)
 
 
 class RecipeError(Exception):
@@ -129,8 +127,6 @@ def read_recipe(path: Path) -> ModuleType:
     holdout = getattr(recipe, "HOLDOUT", None)
     if holdout is not None and not (isinstance(holdout, timedelta) and holdout > timedelta(0)):
         raise RecipeError(f"{path}: HOLDOUT is {holdout!r}; expected a time such as timedelta(days=14)")
-    if callable(getattr(recipe, "weights", None)):
-        raise RecipeError(f"{path}: weights() would not be used; {INSTEAD_OF_WEIGHTS}")
     if missing:
         raise RecipeError(f"{path} has no {', '.join(missing)}; model/recipe.py is a complete example")
     recipe.estimator = with_columns(recipe.estimator, recipe.CONTRACT)  # type: ignore[attr-defined]
@@ -192,11 +188,13 @@ def train(recipe: Recipe, today: date, *, second_fit: bool = True, refit: bool =
         )
     holdout: timedelta | None = getattr(recipe, "HOLDOUT", None)
     rows = check(loaded, contract, start, end, where)
-    chosen = training_rows(recipe.load, rows, contract, (start, end), holdout, where)
+    weigh = weighing(recipe, functools.partial(_call, path, "weights"))
+    chosen = replace(training_rows(recipe.load, rows, contract, (start, end), holdout, where), weigh=weigh)
     split = chosen.split
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # effects of what a fit warns about are measured on the holdout
+            refuse_without_weights(estimator, weigh)
             trained = chosen.evaluation_set(recipe.estimator)
             trained.fit(estimator)
             _check_method(path, recipe, estimator)
@@ -206,10 +204,10 @@ def train(recipe: Recipe, today: date, *, second_fit: bool = True, refit: bool =
             own = getattr(recipe, "to_onnx", None)
             evaluation = Fitted(estimator, contract, split, (start, end), {}, unstable, where=where, to_onnx=own)
             release = release_of(evaluation, chosen, recipe.estimator) if refit else None
+    except (RecipeError, WeightsError, KeyboardInterrupt):
+        raise
     except DataError as error:
         raise DataError(f"{where.at('estimator()')}{error}") from error
-    except (RecipeError, KeyboardInterrupt):
-        raise
     except BaseException as error:
         raise RecipeError(
             f"{path}: the estimator ({defined(path, recipe.estimator)}) does not fit:"
@@ -219,7 +217,12 @@ def train(recipe: Recipe, today: date, *, second_fit: bool = True, refit: bool =
     return replace(
         evaluation,
         metrics=measure(contract, encoded_target(split.holdout, contract), scores),
-        remarks=(*remarks(loaded, contract), *sentences, *columns_given(estimator, contract)),
+        remarks=(
+            *remarks(loaded, contract),
+            *sentences,
+            *columns_given(estimator, contract),
+            *said_of(weigh, chosen.rows),
+        ),
         replay=replay(recipe.load, chosen.newest, contract, (start, end)),
         late=late,
         newest=chosen.newest,

@@ -470,3 +470,16 @@ def test_a_backtest_is_run_for_who_may_write_and_no_part_of_a_comment_gets_into_
     assert "forge may-write" in asked
     assert "needs.asked.outputs.permitted == 'true'" in jobs(text)["replay"]
     assert "github.event.comment" not in text.replace(re.search(r"    if: >-\n(?:      .+\n)+", asked)[0], "")
+
+
+def test_rows_are_loaded_by_one_job_of_a_night():
+    """The step that trains, which alone gets the recipe's secrets: a warehouse is asked by no other job."""
+    loading = re.compile(r"-m (?:model (?:train|retrain|check|init|feature add)|backtest fit|drill make)\b")
+    found = {
+        path.stem: len(steps)
+        for path in WORKFLOWS
+        if (steps := [step for step in re.split(r"\n      - ", path.read_text()) if loading.search(step)])
+    }
+    secret = {path.stem: n for path in WORKFLOWS if (n := path.read_text().count("RECIPE_ENV: ${{"))}
+
+    assert found == secret == {"retrain": 1, "gate": 1, "backtest": 1}

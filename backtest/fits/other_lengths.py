@@ -19,6 +19,8 @@ from drill.drill_digest import beside, identity
 from drill.stored_json import read_json, write_json
 from model.data import check, encoded_target, model_inputs
 from model.estimator_scores import scores_of
+from model.label_delay.expected_outcomes import TrainingSet
+from model.label_delay.sample_weights import weighing
 from model.train import training_window
 
 #: Shares of the recipe's own window and holdout.
@@ -69,7 +71,9 @@ def _reaches(at: pd.Series, begin: datetime, end: datetime) -> bool:
 def _value(recipe: ModuleType, rows: pd.DataFrame, later: pd.DataFrame, contract: Contract, metric: str) -> float:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # as in training: effects are measured
-        estimator = recipe.estimator().fit(model_inputs(rows, contract), encoded_target(rows, contract))
+        weigh = weighing(recipe, lambda own, part: own(part))
+        own, estimator = None if weigh is None else weigh(rows), recipe.estimator()
+        TrainingSet(model_inputs(rows, contract), encoded_target(rows, contract), own).fit(estimator)
     scores = scores_of(estimator, model_inputs(later, contract), contract)
     return float(METRICS[metric](target(later, contract), scores)())
 

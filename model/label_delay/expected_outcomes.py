@@ -19,14 +19,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.pipeline import Pipeline
-from sklearn.utils.validation import has_fit_parameter
 
 from contracts.row_contract import Contract
 from model.data import DataError, encoded_target, model_inputs
 from model.estimator_scores import scores_of
 from model.label_delay.delay_curves import WHOLE, delay_model, whole_after
 from model.label_delay.known_outcomes import DAY, delays, known
+from model.label_delay.sample_weights import Weigh, weight_argument
 
 #: How many times the expected outcomes are computed; a third time changed nothing on the streams that were tried.
 STEPS = 2
@@ -61,14 +60,20 @@ class TrainingSet:
 
 
 def training_set(
-    make: Callable[[], Any], rows: pd.DataFrame, older: pd.DataFrame, contract: Contract, moment: datetime
+    make: Callable[[], Any],
+    rows: pd.DataFrame,
+    older: pd.DataFrame,
+    contract: Contract,
+    moment: datetime,
+    weigh: Weigh = None,
 ) -> TrainingSet:
     """What the estimators of *make* are trained on: *rows*, with the outcomes that were known at *moment*.
 
-    *older* are earlier rows, for delays that are longer than the training window.
+    *older* are earlier rows, for delays that are longer than the training window. *weigh* gives the recipe's weights of
+    rows, by which those of expected outcomes are multiplied.
     """
     if not contract.target.comes_late or known(rows, contract).all():
-        return _plain(rows, contract, {})
+        return _plain(rows, contract, {}, weigh)
     every = pd.concat([older, rows], ignore_index=True)
     days, there = delays(every, contract, moment), known(every, contract)
     age = ((pd.Timestamp(moment) - every[contract.time]) / DAY).to_numpy()
@@ -80,11 +85,12 @@ def training_set(
     ripe = there & (age >= (age.max() / 2 if whole is None else whole))
     found |= {"whole_after": whole}
     if contract.task == "regression" or contract.target.maturity is not None or whole is None:
-        return _matured(every[ripe].tail(len(rows)), contract, found)
+        return _matured(every[ripe].tail(len(rows)), contract, found, weigh)
     counts = np.bincount(encoded_target(every[ripe], contract), minlength=len(contract.target.classes))
     if counts.min() < FEWEST:
-        return _matured(every[ripe].tail(len(rows)), contract, found | {"whole_after": None})
-    return _expected(make, every, len(older), contract, _Ages(days, there, age >= whole), found)
+        return _matured(every[ripe].tail(len(rows)), contract, found | {"whole_after": None}, weigh)
+    own = np.ones(len(every)) if weigh is None else weigh(every)
+    return _expected(make, every, len(older), contract, _Ages(days, there, age >= whole, own), found)
 
 
 def sentences(found: Mapping[str, Any], target: str) -> list[str]:
@@ -110,11 +116,12 @@ def sentences(found: Mapping[str, Any], target: str) -> list[str]:
 
 @dataclass(frozen=True)
 class _Ages:
-    """Days until known, or the age; whether known; whether the row's cohort is whole: (n,) each."""
+    """Days until known, or the age; whether known; whether the row's cohort is whole; the row's own weight: (n,) each."""
 
     days: Array
     known: Array
     whole: Array
+    own: Array
 
 
 def _expected(
@@ -131,7 +138,7 @@ def _expected(
 
     # The last rows of whole cohorts without an outcome count for all classes alike: left out, they would leave the
     # probability of the class that takes longest at 0 where the delay is longest.
-    estimator = _weighted(inputs, codes, weights, old, make(), {}).fit(make())
+    estimator = _weighted(inputs, codes, weights, ages.own, old, make(), {}).fit(make())
     probability = _probabilities(estimator, inputs[late], contract)
     weights[late] = probability
     delay = delay_model(inputs[old], codes[old], ages.days[old], ages.known[old], weights[old])
@@ -139,7 +146,7 @@ def _expected(
     for step in range(STEPS):
         if step:
             delay = delay.refitted(inputs, ages.days, ages.known, weights)
-            estimator = _weighted(inputs, codes, weights, window, make(), {}).fit(make())
+            estimator = _weighted(inputs, codes, weights, ages.own, window, make(), {}).fit(make())
             probability[window[late]] = _probabilities(estimator, inputs[late & window], contract)
         posterior = probability * delay.unknown(inputs[late], ages.days[late])
         posterior /= posterior.sum(axis=1, keepdims=True)
@@ -148,23 +155,30 @@ def _expected(
     delay = delay.refitted(inputs, ages.days, ages.known, weights)
     names = tuple(str(each) for each in contract.target.classes)
     said = {"method": "expected", "steps": STEPS, "change": round(changes[-1], 4), "delay": delay.summary(names)}
-    return replace(_weighted(inputs, codes, weights, window, make(), {**found, **said}), expected=weights[window])
+    trained = _weighted(inputs, codes, weights, ages.own, window, make(), {**found, **said})
+    return replace(trained, expected=weights[window])
 
 
 def _weighted(
-    inputs: pd.DataFrame, codes: Array, weights: Array, rows: Array, estimator: Any, found: Mapping[str, Any]
+    inputs: pd.DataFrame,
+    codes: Array,
+    weights: Array,
+    own: Array,
+    rows: Array,
+    estimator: Any,
+    found: Mapping[str, Any],
 ) -> TrainingSet:
     """The masked *rows* in their order; *estimator* decides whether they are weighted or their classes are drawn."""
-    inputs, codes, weights = inputs[rows].reset_index(drop=True), codes[rows], weights[rows]
+    inputs, codes, weights, own = inputs[rows].reset_index(drop=True), codes[rows], weights[rows], own[rows]
     if weight_argument(estimator) is None:
         draw = np.random.default_rng(0).random(len(weights))
         drawn = (weights.cumsum(axis=1) < draw[:, None]).sum(axis=1).clip(max=weights.shape[1] - 1)
         return TrainingSet(inputs, np.where(codes >= 0, codes, drawn), None, {**found, "drawn": True})
     place, truth = np.nonzero(weights > NEGLIGIBLE)
-    return TrainingSet(inputs.iloc[place].reset_index(drop=True), truth, weights[place, truth], found)
+    return TrainingSet(inputs.iloc[place].reset_index(drop=True), truth, weights[place, truth] * own[place], found)
 
 
-def _matured(rows: pd.DataFrame, contract: Contract, found: Mapping[str, Any]) -> TrainingSet:
+def _matured(rows: pd.DataFrame, contract: Contract, found: Mapping[str, Any], weigh: Weigh) -> TrainingSet:
     """The outcomes of rows that are old enough, alone. Raises `DataError` where they lack a class, or are none."""
     seen = {str(label) for label in rows[contract.target.name].unique()}
     lacking = [str(label) for label in contract.target.classes if str(label) not in seen]
@@ -173,11 +187,12 @@ def _matured(rows: pd.DataFrame, contract: Contract, found: Mapping[str, Any]) -
             f"of {found['rows']:,} rows, {found['unknown']:,} have no {contract.target.name} yet, and those that are old"
             f" enough have none{' of ' + ', '.join(lacking) if lacking else ''}: write a longer window()"
         )
-    return _plain(rows, contract, {**found, "method": "matured", "matured": len(rows)})
+    return _plain(rows, contract, {**found, "method": "matured", "matured": len(rows)}, weigh)
 
 
-def _plain(rows: pd.DataFrame, contract: Contract, found: Mapping[str, Any]) -> TrainingSet:
-    return TrainingSet(model_inputs(rows, contract), encoded_target(rows, contract), None, found)
+def _plain(rows: pd.DataFrame, contract: Contract, found: Mapping[str, Any], weigh: Weigh) -> TrainingSet:
+    own = None if weigh is None else weigh(rows)
+    return TrainingSet(model_inputs(rows, contract), encoded_target(rows, contract), own, found)
 
 
 def _probabilities(estimator: Any, inputs: pd.DataFrame, contract: Contract) -> Array:
@@ -186,22 +201,3 @@ def _probabilities(estimator: Any, inputs: pd.DataFrame, contract: Contract) -> 
         return np.zeros((0, len(contract.target.classes)))
     scores = scores_of(estimator, inputs, contract)
     return np.stack([1 - scores, scores], axis=1) if scores.ndim == 1 else scores
-
-
-def weight_argument(estimator: Any) -> str | None:
-    """The argument of `fit` for sample weights, such as `logisticregression__sample_weight`; None without one.
-
-    An estimator around other estimators may not hand weights on to them, so it counts as one without.
-    """
-    if isinstance(estimator, Pipeline):
-        name, last = estimator.steps[-1]
-        inner = weight_argument(last)
-        return f"{name}__{inner}" if inner else None
-    if any(_is_estimator(value) for value in estimator.get_params(deep=False).values()):
-        return None
-    return "sample_weight" if has_fit_parameter(estimator, "sample_weight") else None
-
-
-def _is_estimator(value: Any) -> bool:
-    parts = value if isinstance(value, list) else [value]
-    return any(hasattr(each[1] if isinstance(each, tuple) and len(each) > 1 else each, "fit") for each in parts)

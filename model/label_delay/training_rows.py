@@ -23,6 +23,7 @@ from model.declarations import Declared
 from model.label_delay.delay_curves import WHOLE, whole_after
 from model.label_delay.expected_outcomes import TrainingSet, sentences, training_set
 from model.label_delay.known_outcomes import DAY, as_of, delays, known, stopped_feeds
+from model.label_delay.sample_weights import Weigh
 from model.recipe_errors import words_of
 
 #: Earlier rows are loaded for this many lengths of the training window.
@@ -39,7 +40,8 @@ class TrainingRows:
     *end* is the end of the window, *newest* its rows up to a holdout at its end. Without label delay, *older* is empty
     and *newest* is the split. *found* are JSON values on the evaluation, *remarks* sentences. *unknown* are the rows of the
     holdout's time without an outcome, which the holdout leaves out, and *arrived* the outcomes that earlier holdouts may have
-    lacked: key, time, outcome and when it was known, for a second look at earlier verdicts.
+    lacked: key, time, outcome and when it was known, for a second look at earlier verdicts. *weigh* gives the recipe's
+    weights of rows.
     """
 
     contract: Contract
@@ -53,15 +55,16 @@ class TrainingRows:
     remarks: tuple[str, ...] = ()
     unknown: pd.DataFrame | None = None
     arrived: pd.DataFrame | None = None
+    weigh: Weigh = None
 
     def evaluation_set(self, make: Callable[[], Any]) -> TrainingSet:
         """What the evaluation model is trained on: the rows before the holdout, as of its first row."""
         if not self.contract.target.comes_late:
-            return training_set(make, self.split.train, self.older, self.contract, self.night)
+            return training_set(make, self.split.train, self.older, self.contract, self.night, self.weigh)
         every = pd.concat([self.older, self.rows], ignore_index=True)
         before = every[every[self.contract.time] < self.split.train[self.contract.time].iloc[0]]
         rows, older = (as_of(each, self.contract, self.night) for each in (self.split.train, before))
-        return training_set(make, rows, older, self.contract, self.night)
+        return training_set(make, rows, older, self.contract, self.night, self.weigh)
 
     def described(self, evaluation: TrainingSet, release: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
         """JSON values and sentences on outcomes that come late; empty without any.
@@ -82,7 +85,7 @@ class TrainingRows:
 
     def release_set(self, make: Callable[[], Any]) -> TrainingSet:
         """What the release model is trained on: all rows of the window, as of its end."""
-        return training_set(make, self.rows, self.older, self.contract, self.end)
+        return training_set(make, self.rows, self.older, self.contract, self.end, self.weigh)
 
 
 def training_rows(

@@ -32,7 +32,7 @@ def dry_run(recipe: Recipe, today: date, parity: float) -> tuple[int, Fitted]:
     if isinstance(loaded, pd.DataFrame) and not len(loaded):
         _refuse_a_table_that_ended(recipe, start)
     check(loaded, recipe.CONTRACT, start, end, declared(recipe))
-    few = SimpleNamespace(**{**vars(recipe), "load": _few(recipe, loaded)})
+    few = SimpleNamespace(**{**vars(recipe), "load": _few(recipe, loaded, (start, end))})
     fitted = train(few, today, second_fit=False, refit=False)
     with tempfile.TemporaryDirectory() as folder:
         export(fitted, Build(datetime.now(UTC), "", Path(recipe.__file__ or "recipe")), Path(folder), parity)
@@ -55,15 +55,18 @@ def _refuse_a_table_that_ended(recipe: Recipe, start: datetime) -> None:
         )
 
 
-def _few(recipe: Recipe, loaded: pd.DataFrame) -> Callable[..., pd.DataFrame]:
-    """The recipe's `load` with the same few rows at each call: which ones follows from a row's key and time."""
+def _few(recipe: Recipe, loaded: pd.DataFrame, window: tuple[datetime, datetime]) -> Callable[..., pd.DataFrame]:
+    """The recipe's `load` with the same few rows at each call: which ones follows from a row's key and time.
+
+    The rows *loaded* for the *window* are not asked for again.
+    """
     contract = recipe.CONTRACT
     step = max(len(loaded) // FEW, 1)
     counts = loaded[contract.target.name].value_counts()
     rare = [*counts.index[counts < RARE]] if contract.target.classes else []
 
     def load(start: datetime, end: datetime) -> Any:
-        rows = recipe.load(start, end)
+        rows = loaded if (start, end) == window else recipe.load(start, end)
         hashed = pd.util.hash_pandas_object(rows[[contract.key, contract.time]].astype(str), index=False)
         return rows[(hashed % step == 0).to_numpy() | rows[contract.target.name].isin(rare).to_numpy()]
 

@@ -113,6 +113,20 @@ def _encoded(place: str, failed: duckdb.Error) -> tuple[pd.DataFrame, str]:
     raise failed
 
 
+def write_parquet(rows: Any, path: Path) -> None:
+    """Store *rows*, a data frame of pandas or polars or an Arrow table, at *path*. Raises `SourceError`."""
+    try:
+        if isinstance(rows, pd.DataFrame):
+            rows.to_parquet(path, index=False)
+        else:
+            duckdb.sql("FROM rows").write_parquet(str(path))
+    except (duckdb.Error, ValueError, TypeError) as error:
+        raise SourceError(
+            f"{type(rows).__name__} cannot be stored as Parquet: {words_of(error)}; expected a data frame of pandas or"
+            " polars, or an Arrow table, with one type in each column"
+        ) from error
+
+
 def read_query(url: str, query: str) -> SourceTable:
     """The rows of *query*, a SELECT or the name of a table, in the database at the SQLAlchemy *url*. Raises `SourceError`.
 

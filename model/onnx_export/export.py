@@ -192,12 +192,10 @@ def _evidence(rows: pd.DataFrame, contract: Contract, score: Score) -> pd.DataFr
     """Rows with the encoded target, NaN where there is no outcome yet, and the graph's scores."""
     inputs = model_inputs(rows, contract)
     scores = score({name: inputs[name].to_numpy() for name in inputs})
-    found = rows.assign(**{contract.target.name: known_target(rows, contract)})
-    for feature in contract.columns:
-        if feature.kind == "number":
-            found[feature.name] = found[feature.name].astype("float64")
-        elif feature.kind == "boolean":
-            found[feature.name] = found[feature.name].astype("boolean")
+    types = {"number": "float64", "boolean": "boolean"}  # all at once: a table may have hundreds of columns
+    found = rows.assign(**{contract.target.name: known_target(rows, contract)}).astype(
+        {each.name: types[each.kind] for each in contract.columns if each.kind in types}
+    )
     if contract.task == "multiclass":
         return found.assign(**{f"score_{i}": scores[:, i] for i in range(scores.shape[1])})
     return found.assign(score=scores)

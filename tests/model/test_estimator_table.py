@@ -8,7 +8,7 @@ from docs.generate.estimator_table import EXPORTED, PAGE, RECIPE, TODAY, librari
 from model.onnx_export.bundle_manifest import Build
 from model.onnx_export.export import ExportError, export
 from model.onnx_export.parity import ParityError
-from model.train import RecipeError, read_recipe, train
+from model.train import read_recipe, train
 from tests.model.test_tree_libraries import library
 
 pytestmark = pytest.mark.slow
@@ -88,9 +88,3 @@ def test_its_scores_are_compared_all_the_same(share, less, more, error, words, t
         own(tmp_path, share, less, more)
 
     assert words in str(caught.value)
-
-
-def test_weights_that_would_not_be_used_are_refused(tmp_path):
-    """With what to write instead."""
-    with pytest.raises(RecipeError, match="class_weight in the estimator"):
-        own(tmp_path, more="def weights(rows):\n    return rows['age']\n")

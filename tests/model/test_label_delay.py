@@ -18,8 +18,9 @@ from sklearn.preprocessing import StandardScaler
 from contracts.row_contract import Contract, Feature, Target
 from model.data import DataError, check, encoded_target, known_target, model_inputs
 from model.label_delay.delay_curves import Curve, delay_model, whole_after
-from model.label_delay.expected_outcomes import STEPS, sentences, training_set, weight_argument
+from model.label_delay.expected_outcomes import STEPS, sentences, training_set
 from model.label_delay.known_outcomes import as_of, known, stopped_feeds
+from model.label_delay.sample_weights import weight_argument
 from model.onnx_export.export import _samples
 from model.train import train
 

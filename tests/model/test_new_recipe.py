@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from model import init
 from model.__main__ import NO_MODEL, OK, USAGE, main
 from model.data import check
 from model.declarations import declared
@@ -409,3 +410,43 @@ def test_two_columns_of_one_name_are_refused():
     """DuckDB renames them in a file; a query may return them."""
     with pytest.raises(SourceError, match="two columns called n"):
         read_query("sqlite://", "SELECT 1 AS n, 2 AS n UNION ALL SELECT 3, 4")
+
+
+def _arrow(frame):
+    return duckdb.sql("FROM frame").to_arrow_table()
+
+
+@pytest.mark.parametrize("kind", ["pandas", "Arrow"])
+def test_a_data_frame_in_a_notebook_becomes_a_recipe(kind, tmp_path, root):
+    """Its index of times is a column; the rows are stored where the repository's git does not look."""
+    (tmp_path / "checks").mkdir()
+    (tmp_path / "checks/thresholds.toml").write_text((root / "checks/thresholds.toml").read_text())
+    frame = loans().drop(columns="recovery_fee")
+    frame["Applied at"] = pd.to_datetime(frame["Applied at"], format="%d.%m.%Y %H:%M")
+    frame = frame.set_index("Applied at").rename_axis(None)
+    said = []
+    rows = frame if kind == "pandas" else _arrow(frame.rename_axis("at").reset_index())
+    found = init(rows, "My Loans", target="defaulted", time="at", root=tmp_path, say=said.append)
+
+    assert found == tmp_path / "model/recipe.py"
+    assert 'TABLE = "data/my-loans.parquet"' in found.read_text()
+    assert any("3,000 rows fit the contract" in line for line in said)
+    assert len(pd.read_parquet(tmp_path / "data/my-loans.parquet")) == 3_000
+    with pytest.raises(SourceError, match="replace=True"):
+        init(rows, "My Loans", root=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ([1, 2], "list cannot be stored as Parquet"),
+        (pd.DataFrame({"a": [1, "x", None]}), "DataFrame cannot be stored as Parquet"),
+        (pd.DataFrame([[1, 2]], columns=pd.MultiIndex.from_tuples([("a", 1), ("a", 2)])), "several levels"),
+    ],
+)
+def test_what_is_no_table_in_a_notebook_is_refused(rows, said, tmp_path):
+    """In a sentence, before anything is written."""
+    with pytest.raises(SourceError, match=said):
+        init(rows, "x", root=tmp_path)
+
+    assert not (tmp_path / "model").exists()

@@ -10,9 +10,9 @@ import pytest
 from sklearn.tree import DecisionTreeClassifier
 
 from contracts.row_contract import Contract, ContractError, Feature, Target
-from model.data import DataError
+from model.data import DataError, encoded_target
 from model.estimator_scores import measure
-from model.train import PROBE, RecipeError, read_recipe, train
+from model.train import PROBE, RecipeError, predict, read_recipe, train
 
 pytestmark = pytest.mark.slow
 
@@ -246,3 +246,73 @@ def test_r2_of_a_constant_outcome_is_0(value):
     truth = np.where(np.arange(600) % 3 == 0, np.nextafter(value, np.inf), value)
 
     assert measure(contract, truth, np.arange(600.0))["r2"] == 0.0
+
+
+def test_rows_are_trained_on_with_their_weights_and_evaluated_plainly(recipes, tmp_path):
+    """Twice the weight is twice the row; metrics count each row once; the report says so."""
+    plain = train(altered(recipes, tmp_path, ""), TODAY, second_fit=False)
+    heavy = "\ndef weights(rows):\n    return (rows['pages'] > 5) * 9.0 + 1\n"
+    weighted = train(altered(recipes, tmp_path, heavy), TODAY, second_fit=False)
+    constant = train(
+        altered(recipes, tmp_path, "\ndef weights(rows):\n    return [1] * len(rows)\n"), TODAY, second_fit=False
+    )
+
+    assert constant.metrics == plain.metrics
+    assert weighted.metrics["log_loss"] > plain.metrics["log_loss"]
+    holdout, scores = weighted.split.holdout, predict(weighted.estimator, weighted.split, weighted.contract)
+    assert measure(weighted.contract, encoded_target(holdout, weighted.contract), scores) == weighted.metrics
+    assert any("weights(rows), from 1 to 10:" in line and "count each row once" in line for line in weighted.remarks)
+    assert weighted.release is not None
+
+
+@pytest.mark.parametrize(
+    ("returned", "said"),
+    [
+        ("None", "weights() returned the shape ()"),
+        ("[1.0]", "weights() returned the shape (1,)"),
+        ("rows[['pages', 'age']]", "weights() returned the shape (4"),
+        ("['much'] * len(rows)", "weights() returned list, which is no array of numbers"),
+        ("-rows['pages'] - 1", "weights() returned -"),
+        ("rows['pages'] * float('nan')", "weights() returned nan"),
+        ("rows['pages'] * 0", "weights() returned 0 for all"),
+        ("rows['nothing']", "weights() failed"),
+    ],
+)
+def test_wrong_weights_are_refused_with_their_place(recipes, tmp_path, returned, said):
+    """As one sentence, with what was expected."""
+    recipe = altered(recipes, tmp_path, f"\ndef weights(rows):\n    return {returned}\n")
+    with pytest.raises((RecipeError, DataError)) as caught:
+        train(recipe, TODAY, second_fit=False)
+
+    assert said in str(caught.value)
+    assert "altered.py:" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("made", "said"),
+    [
+        ("neighbors.KNeighborsClassifier()", "the fit of KNeighborsClassifier takes none"),
+        (
+            "calibration.CalibratedClassifierCV(linear_model.LogisticRegression())",
+            "the fit of CalibratedClassifierCV may not hand them on",
+        ),
+    ],
+)
+def test_weights_that_would_not_be_used_are_refused(recipes, tmp_path, made, said):
+    """With what to write instead."""
+    module, name = made.split("(")[0].split(".")
+    code = made.replace(f"{module}.", "", 1).replace("linear_model.", "")
+    more = f"""
+from sklearn.{module} import {name}
+from sklearn.linear_model import LogisticRegression
+
+def estimator():
+    return {code}
+
+def weights(rows):
+    return rows["pages"] + 1
+"""
+    with pytest.raises(DataError, match="class_weight in the estimator") as caught:
+        train(altered(recipes, tmp_path, more), TODAY, second_fit=False)
+
+    assert said in str(caught.value)
