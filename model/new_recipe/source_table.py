@@ -119,7 +119,8 @@ def write_parquet(rows: Any, path: Path) -> None:
         if isinstance(rows, pd.DataFrame):
             rows.to_parquet(path, index=False)
         else:
-            duckdb.sql("FROM rows").write_parquet(str(path))
+            with duckdb.connect() as connection:
+                connection.sql("FROM rows").write_parquet(str(path))
     except (duckdb.Error, ValueError, TypeError) as error:
         raise SourceError(
             f"{type(rows).__name__} cannot be stored as Parquet: {words_of(error)}; expected a data frame of pandas or"
