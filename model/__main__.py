@@ -5,6 +5,7 @@ python -m model check                 try the recipe in seconds: what would be r
 python -m model train --out DIR       train, and write a bundle
 python -m model propose --bundle DIR  store a bundle, open or refresh the proposal
 python -m model retrain               both; nothing is proposed without new data
+python -m model card --bundle DIR     print the model card of a bundle, as Hugging Face reads it
 python -m model feature add NAME      add a feature to the recipe          [--kind …] [--value EXPRESSION]
 python -m model feature drop NAME     drop a feature, and list its users   [--journal DIR]
 python -m model feature prune         propose to drop features without significant permutation importance
@@ -48,6 +49,7 @@ from model.onnx_export.bundle_manifest import Build
 from model.onnx_export.export import ExportError, export
 from model.onnx_export.parity import ParityError
 from model.point_in_time import differing
+from model.proposals.hugging_face import model_card
 from model.proposals.proposal import bundle_in, gains, propose
 from model.serving_skew import remarks, skew_at
 from model.source_profile.recipe_secrets import hide
@@ -224,6 +226,8 @@ def _parser() -> argparse.ArgumentParser:
         required=True,
         help="the bundle, or the folder of `train --out`; attestation.jsonl in it is stored, too",
     )
+    carded = commands.add_parser("card", help="print the model card of a bundle, with the metadata of Hugging Face")
+    carded.add_argument("--bundle", type=Path, required=True, help="the bundle")
     for command in (propose, retrain):
         command.add_argument(
             "--forge", default=os.environ.get("FORGE") or ".forge", help="a folder, or github:OWNER/NAME"
@@ -276,6 +280,7 @@ def _stop(code: int, why: object) -> int:
 
 
 _COMMANDS = {
+    "card": lambda args: _say(model_card(read_manifest(bundle_in(args.bundle)[0]))),
     "init": _init,
     "check": _check,
     "feature": _feature,

@@ -35,6 +35,8 @@ from model.new_recipe.text_numbers import TextNumbers, text_numbers, without_inf
 
 #: Slices are categories with at most so many values.
 MOST_SLICES = 12
+#: Rows of a holdout: the gate compares models on 500 or more (min_fresh_rows), and a night may have fewer than the last.
+HOLDOUT_ROWS = 600
 #: Rows that a training window is long enough for, and its least and greatest length in days.
 ENOUGH_ROWS, SHORTEST, LONGEST = 30_000, 60, 365
 
@@ -81,6 +83,7 @@ class Draft:
     outcomes: OutcomeTimes = field(default_factory=OutcomeTimes)
     row: str = "row"
     without_target: int = 0
+    holdout_rows: int = 0
     blank: bool = False
 
 
@@ -167,6 +170,7 @@ def _decided(
         zone=zone if zone != "UTC" else "", window=window, holdout=holdout,
         last_day=(_usual(at).max() + timedelta(days=1)).date(), renamed={k: v for k, v in renamed.items() if k != v},
         left=left, numbers={each: found.reading for each, found in numbers.items()}, without_target=int((~usable).sum()), outcomes=outcomes, row=_row_name(renamed),
+        holdout_rows=int((_usual(at) >= _usual(at).max() - holdout).sum()),
     )  # fmt: skip
 
 
@@ -200,10 +204,19 @@ def _usual(at: pd.Series[Any]) -> pd.Series[Any]:
 
 
 def _lengths(at: pd.Series[Any]) -> tuple[timedelta, timedelta]:
-    """Training window and holdout, in days: weeks where there are some, a fifth of the days where there are few."""
+    """Training window and holdout, in days: weeks where there are some, a fifth of the days where there are few.
+
+    The holdout has as many rows as the gate compares models on, if they are a third of the window's days or fewer; where a
+    stream is slow, the window is longer for that.
+    """
     at = _usual(at)
     days = (at.max() - at.min()).days + 1
     needed = math.ceil(ENOUGH_ROWS / (len(at) / days))
     window = min(days, max(SHORTEST, min(LONGEST, needed)))
     holdout = 14 if window >= 56 else max(1, window // 5)
+    reached = (at.max().normalize() - at.nlargest(HOLDOUT_ROWS).min().normalize()).days + 1
+    if reached > holdout:
+        holdout = math.ceil(reached / 7) * 7 if reached >= 14 else reached
+        window = min(days, max(window, 3 * holdout))
+        holdout = max(1, min(holdout, window // 3))
     return timedelta(days=window), timedelta(days=holdout)

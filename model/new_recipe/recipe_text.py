@@ -9,7 +9,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from model.features.recipe_syntax import literal
 from model.new_recipe.draft_features import DraftFeature
-from model.new_recipe.recipe_draft import Draft
+from model.new_recipe.recipe_draft import HOLDOUT_ROWS, Draft
 
 _TEMPLATES = Environment(
     loader=FileSystemLoader(Path(__file__).parent),
@@ -53,6 +53,11 @@ def described(found: Draft) -> list[str]:
         *(f"look over: {each.name}: {_one_line(each.remark)}" for each in found.features if "leak.solo" in each.remark),
         f"training window: {found.window.days} days, the last {found.holdout.days} of them the holdout",
     ]
+    if found.holdout_rows < HOLDOUT_ROWS:
+        lines.append(
+            f"the holdout has about {found.holdout_rows:,} rows: the gate rejects a model with fewer than min_fresh_rows in"
+            " checks/thresholds.toml, since chance decides a comparison on few rows; add rows, or lower that limit"
+        )
     if found.without_target:
         lacking = "a time" if found.outcomes.come_late else "a target or a time"
         lines.append(f"{found.without_target:,} rows without {lacking} are left out")

@@ -7,12 +7,14 @@ import subprocess
 import sys
 
 import pytest
+import yaml
 
 from bundles.bundle import Bundle
 from contracts.live_config import parse_live
 from forge.local.folder_forge import LocalForge
 from model.__main__ import FORGE, NO_MODEL, OK, USAGE, main
 from model.proposals.card import card
+from model.proposals.hugging_face import model_card
 
 pytestmark = pytest.mark.slow
 
@@ -349,3 +351,22 @@ def test_the_manifest_says_where_the_model_comes_from(bundle):
     assert {"scikit-learn", "skl2onnx", "onnxruntime"} <= manifest["build"]["libraries"].keys()
     assert manifest["metrics"]["holdout"]["roc_auc"] > 0.7
     assert manifest["classes"] == ["no", "yes"]
+
+
+def test_the_model_card_can_be_read_by_hugging_face(bundle, capsys):
+    """Metadata as YAML at the top, then the card; names with quotes and colons are texts."""
+    assert main(["card", "--bundle", str(bundle)]) == OK
+    start, metadata, body = capsys.readouterr().out.split("---\n", 2)
+    found = yaml.safe_load(metadata)
+    manifest = json.loads((bundle / "manifest.json").read_text())
+    (model,) = found["model-index"]
+    (result,) = model["results"]
+
+    assert start == ""
+    assert (found["library_name"], found["pipeline_tag"]) == ("onnx", "tabular-classification")
+    assert model["name"] == "buys"
+    assert result["task"] == {"type": "tabular-classification"}
+    assert {each["name"]: each["value"] for each in result["metrics"]} == manifest["metrics"]["holdout"]
+    assert body.startswith(f"\n# buys {manifest['version']}\n")
+    odd = {**manifest, "contract": {**manifest["contract"], "name": 'a: "b" #'}}
+    assert yaml.safe_load(model_card(odd).split("---\n")[1])["model-index"][0]["name"] == 'a: "b" #'

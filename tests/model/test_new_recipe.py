@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from contracts.thresholds import read_rules
 from model import init
 from model.__main__ import NO_MODEL, OK, USAGE, main
 from model.data import check
@@ -17,7 +18,7 @@ from model.declarations import declared
 from model.new_recipe.column_roles import known_afterwards, labels, times
 from model.new_recipe.field_names import field_names
 from model.new_recipe.questions import asking, guessed
-from model.new_recipe.recipe_draft import Asked, draft
+from model.new_recipe.recipe_draft import HOLDOUT_ROWS, Asked, draft
 from model.new_recipe.recipe_text import described, plain_name, recipe_text
 from model.new_recipe.source_table import SourceError, SourceTable, read_query, read_table
 from model.train import load_rows, read_recipe
@@ -138,7 +139,7 @@ def test_what_is_decided_of_a_table_with_odd_names():
         "remarks": "3,000 different texts: an id, or words",
     }
     assert found.window.days == 90
-    assert found.holdout.days == 14
+    assert found.holdout.days == 21  # 14 days would have fewer rows than the gate compares models on
 
 
 def test_a_later_time_may_be_when_the_outcome_is_known():
@@ -219,6 +220,32 @@ def test_a_feature_called_row_is_not_written_over(tmp_path):
     loaded = load_rows(read_recipe(tmp_path / "recipe.py"), date(2026, 4, 1))[0]
     assert sorted(loaded["row"].unique()) == [0, 1, 2, 3, 4]
     assert loaded["row_number"].is_unique
+
+
+@pytest.mark.parametrize(
+    ("rows", "days", "window", "holdout"),
+    [
+        (30_000, 100, 100, 14),
+        (100_000, 100, 60, 14),
+        (3_000, 200, 200, 42),
+        (3_000, 1_500, 903, 301),
+        (120, 200, 200, 66),
+        (40, 20, 20, 6),
+        (5_000, 20, 20, 4),
+    ],
+)
+def test_a_holdout_has_the_rows_that_the_gate_compares_models_on(rows, days, window, holdout, root):
+    """Or a third of the window, and then it is said what the gate will do."""
+    at = pd.Timestamp("2022-01-01") + pd.to_timedelta(np.linspace(0, days * 86_400 - 1, rows), "s")
+    random = np.random.default_rng(6)
+    frame = pd.DataFrame({"at": at, "x": random.normal(size=rows), "label": random.choice(["a", "b"], rows)})
+    found = drafted(frame)
+    limit = read_rules(root / "checks/thresholds.toml").gate.min_fresh_rows
+
+    assert (found.window.days, found.holdout.days) == (window, holdout)
+    assert limit < HOLDOUT_ROWS
+    assert (found.holdout_rows >= limit) == (rows >= 3 * limit)
+    assert any("min_fresh_rows" in line for line in described(found)) == (rows < 3 * limit)
 
 
 def test_a_feature_that_alone_predicts_much_is_to_be_looked_over():
