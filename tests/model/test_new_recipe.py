@@ -9,6 +9,8 @@ import duckdb
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.metrics import log_loss
+from sklearn.tree import DecisionTreeClassifier
 
 from contracts.thresholds import read_rules
 from model import init
@@ -246,6 +248,27 @@ def test_a_holdout_has_the_rows_that_the_gate_compares_models_on(rows, days, win
     assert limit < HOLDOUT_ROWS
     assert (found.holdout_rows >= limit) == (rows >= 3 * limit)
     assert any("min_fresh_rows" in line for line in described(found)) == (rows < 3 * limit)
+
+
+@pytest.mark.parametrize(("rows", "leaves"), [(700, 8), (3_000, 8), (40_000, 15)])
+def test_boosting_suits_the_size_of_the_table(rows, leaves):
+    """With few rows, many large trees are worse than the one that the gate compares with."""
+    random = np.random.default_rng(7)
+    x = random.normal(size=(2 * rows, 4))
+    late = random.random(2 * rows) < 1 / (1 + np.exp(-0.7 * (x[:, 0] + x[:, 1] * x[:, 2])))
+    at = pd.Timestamp("2026-01-01") + pd.to_timedelta(np.linspace(0, 90 * 86_400, 2 * rows), "s")
+    frame = pd.DataFrame(x, columns=list("abcd")).assign(at=at, label=late)
+    text = recipe_text(drafted(frame[:rows]))
+    module = {}
+    exec(compile(text, "recipe", "exec"), module)
+    inputs, half = frame[list("abcd")], slice(None, rows)
+    losses = [
+        log_loss(late[rows:], each.fit(inputs[half], late[half]).predict_proba(inputs[rows:]))
+        for each in (module["estimator"](), DecisionTreeClassifier(max_depth=3, min_samples_leaf=20))
+    ]
+
+    assert f"max_leaf_nodes={leaves}," in text
+    assert losses[0] < losses[1]
 
 
 def test_a_feature_that_alone_predicts_much_is_to_be_looked_over():
