@@ -3,13 +3,12 @@
 `from model import init` writes a recipe for a data frame (`model.new_recipe.notebook`).
 """
 
+from importlib import import_module
 from typing import Any
 
 
 def __getattr__(name: str) -> Any:
-    # Imported when it is asked for: it needs all of training.
+    # Imported when it is asked for: it needs all of training, and packages that the scorer's environment does not have.
     if name == "init":
-        from model.new_recipe.notebook import init  # noqa: PLC0415
-
-        return init
+        return import_module("model.new_recipe.notebook").init
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
