@@ -23,7 +23,7 @@ OK, USAGE, FAILED = 0, 2, 8
 #: Packages that `ship` needs and the scorer's environment does not have.
 ELSEWHERE = {"fsspec", "pyarrow"}
 #: The largest values of --days and --every: a hundred years, and a day.
-MOST_DAYS, MOST_SECONDS = 36_500, 86_400
+MAX_DAYS, MAX_SECONDS = 36_500, 86_400
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -83,11 +83,11 @@ def _problems(args: argparse.Namespace) -> Iterator[str]:
     """Everything that is wrong with the options."""
     if not args.journal.is_dir():
         yield f"there is no journal at {args.journal}; the scorer's --journal names it"
-    if args.days is not None and not 1 <= args.days <= MOST_DAYS:
-        yield f"--days is {args.days}; expected 1 to {MOST_DAYS:,}"
+    if args.days is not None and not 1 <= args.days <= MAX_DAYS:
+        yield f"--days is {args.days}; expected 1 to {MAX_DAYS:,}"
     every = getattr(args, "every", None)
-    if every is not None and not 0 < every <= MOST_SECONDS:
-        yield f"--every is {every}; expected more than 0, and {MOST_SECONDS:,} at most"
+    if every is not None and not 0 < every <= MAX_SECONDS:
+        yield f"--every is {every}; expected more than 0, and {MAX_SECONDS:,} at most"
 
 
 def _fail(problems: Sequence[str], code: int = FAILED) -> int:

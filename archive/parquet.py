@@ -31,7 +31,7 @@ from serve.journal.segments import sync_folder
 #: Lines that are held in memory at once.
 CHUNK = 20_000
 #: The most forms, and the most columns, of a file; lines with others are kept as they are.
-MOST = 1_000
+MAX_FORMS = 1_000
 #: In the file's metadata: the names that lines of each form have.
 FORMS = b"forms"
 #: The prefix of a row's columns; alone, a row without fields.
@@ -93,7 +93,7 @@ def _shape(chunks: Iterable[Sequence[Line]]) -> Shape:
     for lines in chunks:
         values = [line.values for line in lines if line.values]
         for form in dict.fromkeys(map(tuple, values)):
-            room = len(found.forms) < MOST and len({*seen, *form}) <= MOST
+            room = len(found.forms) < MAX_FORMS and len({*seen, *form}) <= MAX_FORMS
             if form not in found.forms and room and _fit(form, frozenset({str})):
                 found.forms[form] = len(found.forms)
                 seen |= {name: Counter() for name in form if name not in seen}

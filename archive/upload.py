@@ -24,7 +24,7 @@ from archive.retention import marker, partitions
 from serve.journal.segments import SHIPPED, STATE
 
 #: Where a file appears only when it is complete; elsewhere it is uploaded under another name and renamed.
-WHOLE = {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl"}
+ATOMIC_SCHEMES = {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl"}
 
 
 @dataclass
@@ -43,7 +43,7 @@ class Shipping:
     def __init__(self, folder: Path, to: str) -> None:
         self.folder, self.to = folder, to.rstrip("/")
         self._files, self._root = fsspec.url_to_fs(self.to)
-        self._whole = self.to.partition("://")[0] in WHOLE
+        self._whole = self.to.partition("://")[0] in ATOMIC_SCHEMES
         local = isinstance(self._files, LocalFileSystem)
         if local and Path(self._root).resolve() == folder.resolve():
             raise ValueError("it is the journal itself")

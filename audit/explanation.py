@@ -23,7 +23,7 @@ from online.correction import Correction
 from serve.routes.typical_row import typical_row
 
 #: Features that are listed.
-MOST = 8
+MAX_FEATURES = 8
 
 
 class ExplainError(ValueError):
@@ -141,7 +141,7 @@ def _by_the_model(answer: Line, request: Sequence[Line], load: Load) -> tuple[li
     found += [
         f"  {amount:+.4f}  {name} = {json.dumps(row[name], ensure_ascii=False)} (typical:"
         f" {json.dumps(typical[name], ensure_ascii=False)})"
-        for amount, name in moved[:MOST]
+        for amount, name in moved[:MAX_FEATURES]
     ]
     return found, close
 

@@ -39,7 +39,7 @@ from forge.closed_pipes import ignore_closed_pipes
 
 OK, FOUND, USAGE = 0, 1, 2
 FOLDER = ROOT / "build/bench"
-SHOWN = ("onnxruntime", "granian", "flask", "numpy", "msgspec")
+LIBRARIES = ("onnxruntime", "granian", "flask", "numpy", "msgspec")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -115,7 +115,7 @@ def _run(args: argparse.Namespace, entrants: list[Entrant]) -> None:
 def _write(results: Results, args: argparse.Namespace) -> None:
     more = f" --peers {args.peers}" if args.peers != "all" else ""
     more += f" --seconds {args.seconds:g} --rounds {args.rounds}"
-    ours = versions_in(SERVE, SHOWN)
+    ours = versions_in(SERVE, LIBRARIES)
     facts = {
         "command": f"python -m bench{more}",
         "when": f"{datetime.now(UTC):%Y-%m-%d}",

@@ -13,7 +13,7 @@ from bench.scorer.benchmark_model import ROOT
 UV, TOOLS = ROOT / ".venv/tools/bin/uv", ROOT / ".venv/tools/bin/python"
 #: The pickled pipeline needs the same versions; the graph is run by the scorer's version of ONNX Runtime.
 SHARED = ("scikit-learn", "numpy", "onnxruntime")
-MOST_SECONDS = 300
+MAX_SECONDS = 300
 #: Two servers may need one environment at the same time.
 _ONE_AT_A_TIME = threading.Lock()
 
@@ -45,7 +45,7 @@ def _install(folder: Path, packages: Sequence[str], python: Path) -> Path:
                 check=False,
                 capture_output=True,
                 text=True,
-                timeout=MOST_SECONDS,
+                timeout=MAX_SECONDS,
             )
         except (OSError, subprocess.TimeoutExpired) as error:
             raise InstallError(f"{type(error).__name__}: {str(error)[-300:]}") from error

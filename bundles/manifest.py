@@ -16,7 +16,7 @@ from typing import Any
 from contracts.bundle_content import (
     ERASED,
     EVALUATION,
-    LARGEST_MANIFEST,
+    MAX_MANIFEST_BYTES,
     content_digest,
     erased_digests,
     read_regular,
@@ -29,7 +29,7 @@ FORMATS = (1, 2)
 MODEL, MANIFEST, EVIDENCE = "model.onnx", "manifest.json", "evidence"
 REQUIRED = ("version", "digest", "task", "contract", "files", "golden")
 #: Golden rows at most, and the largest tolerance of their scores.
-MOST_GOLDEN, LOOSEST = 10_000, 0.05
+MAX_GOLDEN_ROWS, MAX_TOLERANCE = 10_000, 0.05
 
 
 class BundleError(Exception):
@@ -85,7 +85,7 @@ def content_of(folder: Path) -> bytes:
     """The manifest's bytes. BundleError if there are none, or too many."""
     path = folder / MANIFEST
     try:
-        return read_regular(path, LARGEST_MANIFEST)
+        return read_regular(path, MAX_MANIFEST_BYTES)
     except FileNotFoundError as error:
         raise BundleError(f"{folder} is not a bundle: it has no {MANIFEST}") from error
     except OSError as error:
@@ -145,8 +145,8 @@ def _wrong_golden(golden: Any) -> Iterator[str]:
         yield "golden has no rows, scores and tolerance"
         return
     rows, scores, tolerance = golden["rows"], golden["scores"], golden["tolerance"]
-    if not isinstance(rows, list) or not 1 <= len(rows) <= MOST_GOLDEN:
-        yield f"golden.rows is not a list of 1 to {MOST_GOLDEN:,} rows"
+    if not isinstance(rows, list) or not 1 <= len(rows) <= MAX_GOLDEN_ROWS:
+        yield f"golden.rows is not a list of 1 to {MAX_GOLDEN_ROWS:,} rows"
     elif not all(isinstance(row, dict) for row in rows):
         yield "golden.rows has a row that is not an object"
     if not isinstance(scores, list) or not (
@@ -157,8 +157,8 @@ def _wrong_golden(golden: Any) -> Iterator[str]:
         )
     ):
         yield "golden.scores is not a list of numbers, or of lists of as many numbers each"
-    if not isinstance(tolerance, float) or not 0 <= tolerance <= LOOSEST:
-        yield f"golden.tolerance is {tolerance!r}; expected 0 to {LOOSEST:g}"
+    if not isinstance(tolerance, float) or not 0 <= tolerance <= MAX_TOLERANCE:
+        yield f"golden.tolerance is {tolerance!r}; expected 0 to {MAX_TOLERANCE:g}"
     spread = golden.get("spread", 1.0)
     each_class = spread if isinstance(spread, list) else [spread]
     if not all(isinstance(value, float) and 0 <= value < math.inf for value in each_class):

@@ -18,12 +18,12 @@ from typing import Any
 
 import numpy as np
 
-from contracts.row_contract import LARGEST, Contract, Feature
+from contracts.row_contract import MAX_FLOAT32, Contract, Feature
 
 FILE = "core.onnx"
 INPUT, OUTPUT = "x", "scores"
 #: Generated rows on which the core is compared with the full graph.
-TRIED = 512
+TRIAL_ROWS = 512
 Matrix = np.ndarray[Any, np.dtype[np.float32]]
 Row = Mapping[str, Any]
 
@@ -146,14 +146,14 @@ def pack(values: Sequence[Any]) -> np.ndarray[Any, np.dtype[np.float64]] | None:
 
 
 def trial(contract: Contract, categories: Mapping[str, Collection[str]], rows: Sequence[Row]) -> list[Row]:
-    """*rows*, and `TRIED` generated ones that fit the contract; the same in every run.
+    """*rows*, and `TRIAL_ROWS` generated ones that fit the contract; the same in every run.
 
     They have every known category, an unseen one, missing values, and numbers up to the bounds.
     """
     # Not NumPy's generator, which would cost each worker of the scorer three megabytes.
     generator = random.Random(0)  # noqa: S311 -- not for secrets
     makers = {each.name: _maker(each, categories, rows, generator) for each in contract.features}
-    made = [{name: make(n) for name, make in makers.items()} for n in range(TRIED)]
+    made = [{name: make(n) for name, make in makers.items()} for n in range(TRIAL_ROWS)]
     return [*rows, *made]
 
 
@@ -167,8 +167,8 @@ def _maker(
     elif feature.kind == "boolean":
         values = [True, False]
     else:
-        low = -LARGEST if feature.minimum is None else feature.minimum
-        high = LARGEST if feature.maximum is None else feature.maximum
+        low = -MAX_FLOAT32 if feature.minimum is None else feature.minimum
+        high = MAX_FLOAT32 if feature.maximum is None else feature.maximum
         seen = [float(value) for value in values if value is not None] or [0.0]
         spread = max(seen) - min(seen) or 1.0
         moved = [generator.gauss(value, spread / 3) for value in generator.choices(seen, k=200)]
@@ -177,7 +177,7 @@ def _maker(
         values.append(None)
     order = generator.sample(range(len(values)), len(values))
     # Every value at least once, in another order for each feature.
-    turns = generator.choices(range(len(values)), k=TRIED)
+    turns = generator.choices(range(len(values)), k=TRIAL_ROWS)
     return lambda n: values[order[n] if n < len(order) else turns[n]]
 
 

@@ -20,7 +20,7 @@ from contracts.row_contract import Contract
 Scores = np.ndarray[Any, np.dtype[np.float32]]
 Rows = Sequence[Mapping[str, Any]]
 #: Rows of a trial that are also scored alone, since one row may be summed in another order.
-ALONE = 64
+SINGLE_ROWS = 64
 #: ONNX Runtime's setting of the folder that holds the data outside of a model.
 _OUTSIDE = "session.model_external_initializers_file_folder_path"
 
@@ -143,7 +143,7 @@ def shaped(task: str, raw: Scores) -> Scores:
 def disagreement(full: Engine, core: Engine, rows: Rows) -> str:
     """Which of *rows* does not get the same bits from both, together or alone; "" if all do."""
     pairs = [(full.score(rows), core.score(rows))]
-    pairs += [(full.score([row]), core.score([row])) for row in rows[:ALONE]]
+    pairs += [(full.score([row]), core.score([row])) for row in rows[:SINGLE_ROWS]]
     for number, (expected, found) in enumerate(pairs):
         if expected.shape != found.shape:
             return f"{found.shape} scores instead of {expected.shape}"

@@ -22,7 +22,7 @@ from contracts.row_contract import Contract
 from contracts.tolerance import relative, spread_of
 
 #: Largest difference between the scores in the evidence and those computed here.
-SAME = 1e-5
+TOLERANCE = 1e-5
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
 
@@ -125,7 +125,7 @@ def gather(
     models = [candidate, champion, anchor if anchor_scores is not None else None]
     last = max(pd.Timestamp(each.manifest["data"]["train"]["end"]) for each in models if each)
     stored = holdout.filter(regex=r"^score(_\d+)?$").to_numpy(dtype=float).reshape(scores.shape)
-    difference = relative(stored, scores, spread_of(scores), SAME, contract.task != "regression")
+    difference = relative(stored, scores, spread_of(scores), TOLERANCE, contract.task != "regression")
     return Evidence(
         contract=contract,
         train=train,
@@ -135,7 +135,7 @@ def gather(
         fresh=(holdout[contract.time] > last).to_numpy(),
         champion=champion_scores,
         unreadable=unreadable,
-        stored_scores_agree=bool((difference <= SAME).all()),
+        stored_scores_agree=bool((difference <= TOLERANCE).all()),
         anchor=anchor_scores,
         anchor_unreadable=anchor_unreadable or reason,
         past=past(

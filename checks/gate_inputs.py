@@ -11,7 +11,7 @@ from checks.candidate import as_named, load_candidate
 from checks.comparison.anchor import unmoved
 from checks.decision.staleness import Staleness
 from checks.evidence import load_bundle
-from checks.late_outcomes.second_look import MOST, LateVerdict, due, late_outcomes
+from checks.late_outcomes.second_look import MAX_VERDICTS, LateVerdict, due, late_outcomes
 from checks.rules.serving.proposed_slots import fit
 from checks.verdict import Finding, Named
 from contracts.live_config import LIVE, Live, Slot, champions_of, digests_of, moves, parse_live, withdrawn_by
@@ -111,11 +111,11 @@ def from_forge(
 
 
 def _past(forge: Forge, candidate: Bundle, work: Path) -> tuple[PastVerdict, ...]:
-    """The verdicts whose missing outcomes the *candidate*'s rows have, up to `MOST` that can be read."""
+    """The verdicts whose missing outcomes the *candidate*'s rows have, up to `MAX_VERDICTS` that can be read."""
     releases = forge.releases()
     found = list[PastVerdict]()
     for verdict in due([each.notes for each in releases], candidate.contract, late_outcomes(candidate)):
-        if len(found) >= 2 * MOST or sum(each.inputs is not None for each in found) >= MOST:
+        if len(found) >= 2 * MAX_VERDICTS or sum(each.inputs is not None for each in found) >= MAX_VERDICTS:
             break
         try:
             ours, theirs = (load_bundle(_fetched(forge, each, work)) for each in (verdict.candidate, verdict.champion))

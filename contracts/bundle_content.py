@@ -14,7 +14,7 @@ from typing import Any
 #: Fields of a manifest that are not part of its digest: the bundle's name, and the build's time and author.
 UNSIGNED = ("version", "digest", "build")
 #: Bytes of the largest manifest.
-LARGEST_MANIFEST = 64 * 2**20
+MAX_MANIFEST_BYTES = 64 * 2**20
 #: The file of the evaluation model in bundles of format 2, whose `model.onnx` is the release model.
 EVALUATION = "evidence/evaluation.onnx"
 #: Parts of the evidence where outcomes come late: rows of the holdout's time without an outcome, all later rows, and the
@@ -52,7 +52,7 @@ def erased_digests(folder: Path) -> dict[str, Any]:
     Only rows of the evidence are erased, and nothing that is served or scored. Raises OSError for a damaged record.
     """
     try:
-        found = json.loads(read_regular(folder / ERASED, LARGEST_MANIFEST))
+        found = json.loads(read_regular(folder / ERASED, MAX_MANIFEST_BYTES))
         return {name: each for name, each in found.items() if _is_erased(name, each)}
     except (FileNotFoundError, NotADirectoryError):
         return {}

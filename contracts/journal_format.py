@@ -22,7 +22,7 @@ Line = dict[str, Any]
 #: Segments, folders of days, and the files in the folder of a day.
 SEGMENTS, DAYS, WITHIN = "*.jsonl", "day=????-??-??", "day={}/kind=*/*.parquet"
 #: Lines of one frame.
-LOT = 500_000
+LINES_PER_FRAME = 500_000
 #: The key in a Parquet file's metadata with the names of each form of line; names of the row have a prefix.
 _FORMS, _ROW = b"forms", "row."
 
@@ -171,7 +171,7 @@ def frames(place: Place, some: Iterable[Part], names: Sequence[str]) -> Iterator
 
     A frame has a column for each of *names* ("row.pages"), with missing values where a line lacks it. Whole numbers stay
     whole where some are missing. "at" has times if Arrow can parse all of a frame. Files with the same columns are
-    combined to frames of about `LOT` lines.
+    combined to frames of about `LINES_PER_FRAME` lines.
     """
     alike: list[pa.Table] = []
 
@@ -183,7 +183,7 @@ def frames(place: Place, some: Iterable[Part], names: Sequence[str]) -> Iterator
     for part in some:
         table, raw = _table(place, part, names) if part.day else (None, [])
         apart = raw or table is None or (alike and table.schema != alike[0].schema)
-        if alike and (apart or sum(map(len, alike)) >= LOT):
+        if alike and (apart or sum(map(len, alike)) >= LINES_PER_FRAME):
             yield together()
         if table is None:
             yield _flat(lines(place, part, names), names)

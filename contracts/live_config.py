@@ -39,7 +39,7 @@ BEGINS, ENDS = "# Written by forge sync. The last line is: # end", "# end"
 #: The file in a store with the result of the last sync.
 STATUS = "sync.json"
 #: Most characters of each of these files.
-LARGEST = 64 * 2**10
+MAX_BYTES = 64 * 2**10
 #: Folders of a store, by version: bundles, and files of online corrections.
 BUNDLES, CORRECTIONS = "bundles", "online"
 
@@ -132,8 +132,8 @@ def usable(text: str) -> tuple[Live, list[str]]:
 
     Only the champion, if the traffic split is not valid. Raises `LiveError` if *text* is not TOML.
     """
-    if len(text) > LARGEST:
-        raise LiveError(f"live.toml is not read: it is longer than {LARGEST:,} characters")
+    if len(text) > MAX_BYTES:
+        raise LiveError(f"live.toml is not read: it is longer than {MAX_BYTES:,} characters")
     try:
         return _usable(tomllib.loads(text))
     except (ValueError, RecursionError) as error:  # ValueError also for a number of too many digits to print

@@ -25,7 +25,7 @@ KEYS = {
 #: A bundle's name: the minute of the build, and the first digits of its digest: twelve, in old bundles seven.
 VERSION = re.compile(r"\d{8}T\d{4}-([0-9a-f]{12}|[0-9a-f]{7})")
 #: The limits of online corrections: above 0, and at most this.
-MOST = {"max_shift": 10.0, "max_flips": 1.0, "half_life": 365.0}
+MAX_ONLINE = {"max_shift": 10.0, "max_flips": 1.0, "half_life": 365.0}
 _VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z-]{0,63}")
 _SALT = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,63}")
 
@@ -45,7 +45,7 @@ class Online:
 
     def to_toml(self) -> str:
         """The lines of the table."""
-        return f'mode = "{self.mode}"\n' + "".join(f"{name} = {getattr(self, name)}\n" for name in MOST)
+        return f'mode = "{self.mode}"\n' + "".join(f"{name} = {getattr(self, name)}\n" for name in MAX_ONLINE)
 
 
 def wrong_names(tables: Iterable[str]) -> list[str]:
@@ -112,7 +112,7 @@ def wrong_online(table: Any) -> Iterable[str]:
     mode = table.get("mode", SHADOW)
     if mode not in MODES:
         yield f'{ONLINE}.mode is {mode!r}; expected "off", "shadow" or "on"'
-    for name, most in MOST.items():
+    for name, most in MAX_ONLINE.items():
         value = table.get(name, most)
         number = isinstance(value, (int, float)) and not isinstance(value, bool)
         if not (number and math.isfinite(value) and 0 < value <= most):

@@ -16,8 +16,8 @@ from typing import Any, get_args
 from zoneinfo import available_timezones
 
 from contracts.row_fields import (
-    LARGEST,
-    LONGEST,
+    MAX_FLOAT32,
+    MAX_TEXT_LENGTH,
     Feature,
     Kind,
     Label,
@@ -33,8 +33,8 @@ from contracts.row_fields import (
 
 #: The contract with the parts that it consists of.
 __all__ = [
-    "LARGEST",
-    "LONGEST",
+    "MAX_FLOAT32",
+    "MAX_TEXT_LENGTH",
     "Contract",
     "ContractError",
     "Feature",

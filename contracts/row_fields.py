@@ -14,9 +14,9 @@ Task = Literal["binary", "multiclass", "regression"]
 Label = str | bool | int
 
 #: The largest finite float32: the model computes in float32, a larger number would become infinity.
-LARGEST = 3.4028234663852886e38
+MAX_FLOAT32 = 3.4028234663852886e38
 #: A longer category is a mistake upstream, and a way to fill the journal.
-LONGEST = 1_000
+MAX_TEXT_LENGTH = 1_000
 SCORE = "score"
 
 
@@ -272,13 +272,13 @@ def _is_writable(value: object) -> bool:
 def _is_number(value: object) -> bool:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return False
-    return -LARGEST <= value <= LARGEST  # also false for NaN and the infinities
+    return -MAX_FLOAT32 <= value <= MAX_FLOAT32  # also false for NaN and the infinities
 
 
 def is_text(value: str) -> bool:
     """Whether *value* is neither empty nor too long, and can be stored."""
     # Neither a tensor nor a file can hold a lone surrogate.
-    return 0 < len(value) <= LONGEST and not any(char == "\0" or "\ud800" <= char <= "\udfff" for char in value)
+    return 0 < len(value) <= MAX_TEXT_LENGTH and not any(char == "\0" or "\ud800" <= char <= "\udfff" for char in value)
 
 
 def _within(value: Any, minimum: float | None, maximum: float | None) -> bool:

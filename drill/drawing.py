@@ -21,7 +21,7 @@ from drill.thinned_recipe import Frame, Subject
 Column: TypeAlias = "pd.Series[Any]"
 Mask: TypeAlias = Any
 #: Shares of all rows between which a segment's share lies.
-SMALLEST, LARGEST = 0.05, 0.5
+MIN_SHARE, MAX_SHARE = 0.05, 0.5
 #: A change of a feature must concern at least this share of its values.
 VISIBLE = 0.2
 
@@ -108,7 +108,7 @@ def since_day(random: Random, subject: Subject) -> datetime:
 
 
 def segment_of(
-    random: Random, subject: Subject, smallest: float = SMALLEST, largest: float = LARGEST
+    random: Random, subject: Subject, smallest: float = MIN_SHARE, largest: float = MAX_SHARE
 ) -> tuple[str, Any]:
     """A column, and one of its values that a moderate share of the rows has."""
     rows = subject.rows

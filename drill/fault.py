@@ -121,6 +121,6 @@ class Fault:
 
 
 #: Rules that any damage of a model may fail: worse than the champion, than a baseline, than before, than its other fit.
-WORSE = ("compare.*", "slice*", "model.gain", "model.degradation", "model.calibration", "release.*")
+COMPARISON_RULES = ("compare.*", "slice*", "model.gain", "model.degradation", "model.calibration", "release.*")
 #: Rules that a change of the incoming data may fail, too.
-MOVED = ("drift.*", "upstream.*", "data.rewritten", "data.lost", "contract.*")
+INPUT_RULES = ("drift.*", "upstream.*", "data.rewritten", "data.lost", "contract.*")

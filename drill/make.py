@@ -18,7 +18,7 @@ from drill.fault import DoesNotApplyError, Fault
 from drill.faults import FAMILIES
 from drill.next_month import harm
 from drill.rounds import Round
-from drill.score import AS_IT_IS, CLEAN
+from drill.score import CLEAN, UNCHANGED
 from drill.stored_json import read_json, write_json
 from drill.thinned_recipe import Subject
 from model.data import DataError
@@ -194,4 +194,4 @@ def _clean(of: Round, number: int, folder: Path) -> Case:
 
 
 def _clean_ones(subject: Subject) -> list[tuple[str, Subject, SimpleNamespace | None]]:
-    return [(AS_IT_IS, subject, None), *candidates(subject)]
+    return [(UNCHANGED, subject, None), *candidates(subject)]

@@ -23,7 +23,7 @@ from model.train import Fitted
 
 MONTH = timedelta(days=28)
 #: Probabilities are kept this far from 0 and 1, as the logarithm is infinite there.
-LEAST = 1e-6
+MIN_PROBABILITY = 1e-6
 
 
 def harm(fault: Fault, fitted: Fitted, subject: Subject) -> float | None:
@@ -45,7 +45,7 @@ def loss_of(contract: Contract, truth: Scores, scores: Scores) -> float:
         most = np.abs(truth - np.median(truth)).mean()
         return float(np.abs(truth - scores).mean() / max(most, 1e-12))
     chance = np.column_stack([1 - scores, scores]) if scores.ndim == 1 else scores
-    return float(-np.log(np.clip(chance[np.arange(len(truth)), truth.astype(int)], LEAST, 1)).mean())
+    return float(-np.log(np.clip(chance[np.arange(len(truth)), truth.astype(int)], MIN_PROBABILITY, 1)).mean())
 
 
 def _loss(fitted: Fitted, rows: Frame) -> float:

@@ -19,9 +19,9 @@ from model.train import training_window
 
 #: Without days of the recipe's, models are trained as of one in these days before today, so that the labels of a month
 #: after it are known.
-RECENT = (timedelta(days=84), timedelta(days=35))
+RECENT_DAYS = (timedelta(days=84), timedelta(days=35))
 #: The champion is from 1 to this many holdouts older than the candidate.
-OLDEST = 3
+MAX_AGE = 3
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def rounds(
     for number in range(count):
         random = np.random.default_rng([seed, number])
         day = today or _day(random, Subject(recipe, datetime.now(UTC).date(), parity).recipe)
-        subject = Subject(recipe, day, parity, f"{seed}-{number}", int(random.integers(1, OLDEST + 1)), sent)
+        subject = Subject(recipe, day, parity, f"{seed}-{number}", int(random.integers(1, MAX_AGE + 1)), sent)
         yield Round(number, subject if _has_champion(subject) else replace(subject, age=1), seed)
 
 
@@ -64,7 +64,7 @@ def default_seed(now: datetime, root: Path = ROOT) -> int:
 def _day(random: Random, recipe: Any) -> date:
     """A day of the recipe's DRILL_DAYS (first and last), or a recent one."""
     now = datetime.now(UTC).date()
-    first, last = getattr(recipe, "DRILL_DAYS", None) or (now - RECENT[0], now - RECENT[1])
+    first, last = getattr(recipe, "DRILL_DAYS", None) or (now - RECENT_DAYS[0], now - RECENT_DAYS[1])
     return first + timedelta(days=int(random.integers((last - first).days + 1)))
 
 

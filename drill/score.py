@@ -7,7 +7,7 @@ from typing import Any
 
 Outcome = Mapping[str, Any]
 #: The family of clean candidates, and the name of the unchanged one.
-CLEAN, AS_IT_IS = "clean", "as it is"
+CLEAN, UNCHANGED = "clean", "as it is"
 
 
 def score(faults: Sequence[Outcome], clean: Sequence[Outcome], left_out: Sequence[Outcome] = ()) -> dict[str, int]:

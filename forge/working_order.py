@@ -18,7 +18,7 @@ SCHEDULED = {"nightly.yml": 2.0, "monitor.yml": 2.0, "features.yml": 35.0}
 #: Minutes of Actions that a private repository has free each month.
 FREE = 2000
 #: A token that expires sooner has to be renewed now; fewer bytes than these are too few.
-SOON, LEAST = timedelta(days=14), 2 * 2**30
+EXPIRES_SOON, MIN_FREE_BYTES = timedelta(days=14), 2 * 2**30
 
 
 def schedules(found: Mapping[str, Schedule | Unseen | None], now: datetime) -> list[Finding]:
@@ -43,10 +43,10 @@ def schedules(found: Mapping[str, Schedule | Unseen | None], now: datetime) -> l
 
 def token(expires: datetime | Unseen, now: datetime) -> Finding:
     """The token of this command; *expires* is Unseen where GitHub does not say when."""
-    what = f"the token of this command is valid for {SOON.days} days or more"
+    what = f"the token of this command is valid for {EXPIRES_SOON.days} days or more"
     if isinstance(expires, Unseen):
         return Finding(what, "not checked", expires.why)
-    if expires - now < SOON:
+    if expires - now < EXPIRES_SOON:
         return Finding(
             what, "not set", f"it expires on {expires:%Y-%m-%d}: make another in Settings → Developer settings"
         )
@@ -72,7 +72,7 @@ def minutes(private: bool | Unseen, used: int | Unseen, now: datetime) -> Findin
 def disk(where: str, free: int, total: int) -> Finding:
     """The disk of a folder, with *free* bytes of *total*."""
     what = f"the disk of {where} has room: {free / 2**30:.1f} of {total / 2**30:.0f} GiB are free"
-    if free < min(LEAST, total / 10):
+    if free < min(MIN_FREE_BYTES, total / 10):
         return Finding(
             what, "not set", "remove what nothing reads any more: python -m forge tidy, python -m serve prune"
         )

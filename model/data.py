@@ -19,7 +19,7 @@ from model.loaded_columns import plain, read_times, reading, remedy, settled
 from model.notices import NAIVE, without_zone
 
 #: How many other columns a message names where one is missing.
-MOST_SPARE = 8
+MAX_SPARE = 8
 NOWHERE = Declared()
 
 
@@ -271,8 +271,8 @@ def _some(spare: list[str]) -> str:
     """The first few columns that the contract does not name."""
     if not spare:
         return "it returned no other column"
-    more = f" and {len(spare) - MOST_SPARE} more" if len(spare) > MOST_SPARE else ""
-    return f"the other columns are {', '.join(map(str, spare[:MOST_SPARE]))}{more}"
+    more = f" and {len(spare) - MAX_SPARE} more" if len(spare) > MAX_SPARE else ""
+    return f"the other columns are {', '.join(map(str, spare[:MAX_SPARE]))}{more}"
 
 
 def _listed(problems: Iterable[str]) -> str:

@@ -15,7 +15,7 @@ from model.onnx_export.convertibility import steps_of
 
 Scores = np.ndarray[Any, np.dtype[np.float64]]
 #: Tolerance for rounded probabilities outside 0 to 1.
-SLACK = 1e-6
+TOLERANCE = 1e-6
 
 
 def scores_of(estimator: Any, inputs: Any, contract: Contract) -> Scores:
@@ -39,7 +39,7 @@ def check_scores(estimator: Any, scores: Scores, contract: Contract) -> None:
         steps = steps_of(estimator)
         raise DataError(f"the scores of the holdout are not all finite numbers; the steps are {steps}")
     low, high = scores.min(), scores.max()
-    if contract.task != "regression" and not -SLACK <= low <= high <= 1 + SLACK:
+    if contract.task != "regression" and not -TOLERANCE <= low <= high <= 1 + TOLERANCE:
         raise DataError(f"predict_proba returned {low:g} to {high:g}; expected probabilities, from 0 to 1")
 
 

@@ -17,11 +17,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from contracts.row_contract import LARGEST, LONGEST, Contract, ContractError, Feature, Target, show
+from contracts.row_contract import MAX_FLOAT32, MAX_TEXT_LENGTH, Contract, ContractError, Feature, Target, show
 from model.recipe_errors import words_of
 
 #: kind of a feature -> NumPy's kinds of columns that need no conversion
-SETTLED = {"number": "fiu", "boolean": "b"}
+NATIVE_KINDS = {"number": "fiu", "boolean": "b"}
 #: Numeric results of `pandas.api.types.infer_dtype`.
 NUMERIC = frozenset({"integer", "floating", "mixed-integer-float", "decimal", "complex", "boolean"})
 ONE = "write one plain value for each row in load(), or leave the field out of the contract"
@@ -51,7 +51,7 @@ def settled(rows: pd.DataFrame, contract: Contract) -> pd.DataFrame:
     for name, way in ways.items():
         if name not in rows:
             continue
-        kind = SETTLED.get(kinds.get(name, ""), "")
+        kind = NATIVE_KINDS.get(kinds.get(name, ""), "")
         if isinstance(rows[name].dtype, np.dtype) and rows[name].dtype.kind in kind:
             continue
         with reading(name):
@@ -142,8 +142,8 @@ def _category_remedy(feature: Feature, column: str, value: Any) -> str:
         return "add it to choices in the contract, or replace it in load()"
     if not value:
         return f'write {column}.replace("", None), and nullable=True in the contract'
-    if len(value) > LONGEST:
-        return f"write {column}.str.slice(0, {LONGEST}): a category has at most {LONGEST:,} characters"
+    if len(value) > MAX_TEXT_LENGTH:
+        return f"write {column}.str.slice(0, {MAX_TEXT_LENGTH}): a category has at most {MAX_TEXT_LENGTH:,} characters"
     if "\0" in value:
         return f'write {column}.str.replace("\\0", ""): it has the character NUL'
     return UTF8.format(column)
@@ -163,8 +163,8 @@ def _number_remedy(time: str, column: str, value: Any) -> str:
             return words
     if not isinstance(value, (int, float)):
         return f"write {column}.astype(float)" if number else ONE
-    if abs(value) > LARGEST:
-        return f"leave such rows out of load(): float32 holds numbers up to {LARGEST:.1e}"
+    if abs(value) > MAX_FLOAT32:
+        return f"leave such rows out of load(): float32 holds numbers up to {MAX_FLOAT32:.1e}"
     return "write another minimum or maximum in the contract, or leave such rows out of load()"
 
 

@@ -14,9 +14,9 @@ import pandas as pd
 from contracts.row_contract import Contract
 
 #: float32 represents all whole numbers up to here.
-WHOLE = 2**24
+MAX_EXACT_INTEGER = 2**24
 #: How many fields a remark names; the manifest has all.
-SHOWN = 10
+MAX_NAMED = 10
 HEADING = "Remarks on the data and the export"
 
 
@@ -70,8 +70,8 @@ def _table(value: Any) -> Mapping[str, Any]:
 
 
 def _few(names: Sequence[str]) -> str:
-    more = f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
-    return ", ".join(names[:SHOWN]) + more
+    more = f" and {len(names) - MAX_NAMED:,} more" if len(names) > MAX_NAMED else ""
+    return ", ".join(names[:MAX_NAMED]) + more
 
 
 def without_zone(column: pd.Series[Any]) -> bool:
@@ -88,13 +88,13 @@ def without_zone(column: pd.Series[Any]) -> bool:
 def _merged(rows: pd.DataFrame, name: str) -> Iterable[str]:
     values = rows[name].dropna().unique()
     try:
-        exact = np.array([v for v in values.tolist() if abs(v) > WHOLE and v == int(v)])
+        exact = np.array([v for v in values.tolist() if abs(v) > MAX_EXACT_INTEGER and v == int(v)])
     except (TypeError, ValueError, OverflowError):
         return  # the contract's check reports them
     lost = len(exact) - len(np.unique(exact.astype("float64").astype("float32")))
     if lost:
         yield (
-            f"{name}: {lost:,} of {len(exact):,} different whole numbers above {WHOLE:,} become equal"
+            f"{name}: {lost:,} of {len(exact):,} different whole numbers above {MAX_EXACT_INTEGER:,} become equal"
             " to another one, since models compute in float32: make codes a category"
             f' (rows["{name}"].astype(str)), and subtract a fixed number from times and counters'
         )

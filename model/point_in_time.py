@@ -25,11 +25,11 @@ from model.row_differences import plain, unequal
 #: Periods of the comparison: upper bounds of a row's days before the earlier end; the last period has no bound.
 PERIODS = (1, 7, 28)
 #: Fewer different values show no relation of the two loads.
-FEW = 10
+MIN_VALUES = 10
 #: How many rows are stored of each feature that differs.
 EXAMPLES = 3
 #: Longest text of an example or an error that is stored.
-LONGEST = 300
+MAX_TEXT_LENGTH = 300
 DAY = pd.Timedelta(days=1)
 Array = np.ndarray[Any, Any]
 
@@ -68,7 +68,7 @@ def replay(
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # whatever a recipe may raise
-            return found | {"failed": f"{type(error).__name__}: {words_of(error)}"[:LONGEST]}
+            return found | {"failed": f"{type(error).__name__}: {words_of(error)}"[:MAX_TEXT_LENGTH]}
         return found | _compared(rows[rows[contract.time] < end].reset_index(drop=True), earlier, contract, end)
 
     middle, whole, short = _ends(split, contract, window)
@@ -236,7 +236,7 @@ def _relation(later: Array, earlier: Array) -> str:
     """How the numbers of the two loads are related: counted, scaled, random, ranked, or spread (none of these)."""
     if len(later) and bool((later >= earlier).all()) and bool((later == later.round()).all()):
         return "counted"
-    if min(len(np.unique(later)), len(np.unique(earlier))) < FEW:
+    if min(len(np.unique(later)), len(np.unique(earlier))) < MIN_VALUES:
         return "spread"
     slope, offset = np.polyfit(earlier, later, 1)
     same_order = pd.Series(later).rank().corr(pd.Series(earlier).rank()) > 0.9999
@@ -259,6 +259,6 @@ def _examples(
     rows = later.iloc[pairs.later[chosen]]
     found = []
     for place, at in zip(chosen, rows[contract.time], strict=True):
-        values = {"earlier": plain(there[place], LONGEST), "later": plain(here[place], LONGEST)}
+        values = {"earlier": plain(there[place], MAX_TEXT_LENGTH), "later": plain(here[place], MAX_TEXT_LENGTH)}
         found.append({"time": at.strftime("%Y-%m-%dT%H:%M:%SZ")} | values)
     return found

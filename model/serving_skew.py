@@ -23,13 +23,13 @@ from model.source_profile.remote_journal import place_at
 #: The newest days of the loaded rows that are compared, and about how many rows of them.
 DAYS, ROWS = 14, 20_000
 #: Days by which an answer may be away from the time of its row.
-AHEAD = 2
+MAX_DAYS_APART = 2
 #: Fewer matched rows show nothing; a cause explains at least this share of the differing rows.
-FEW, MOST = 50, 0.8
+MIN_ROWS, MIN_CAUSE_SHARE = 50, 0.8
 EXAMPLES = 3
 #: How many days are stored one by one.
-NEWEST = 7
-LONGEST = 100
+MAX_DAYS = 7
+MAX_TEXT_LENGTH = 100
 DAY = pd.Timedelta(days=1)
 Array = np.ndarray[Any, Any]
 
@@ -83,7 +83,7 @@ def skew(place: Place, rows: pd.DataFrame, contract: Contract) -> dict[str, Any]
     names = [f.name for f in contract.features if f.name not in contract.private]
     absent = [name for name in names if not pairs.sent[name].notna().any()]
     compared = [f for f in contract.features if f.name in names and f.name not in absent]
-    masks = {f.name: _differing(f, pairs, contract) for f in compared} if len(pairs.loaded) >= FEW else {}
+    masks = {f.name: _differing(f, pairs, contract) for f in compared} if len(pairs.loaded) >= MIN_ROWS else {}
     features = {f.name: _described(f, pairs, contract, *masks[f.name]) for f in compared if f.name in masks}
     found |= {"not_sent": absent, "features": {name: each for name, each in features.items() if each["rows"]}}
     judged = [masks[f.name][0] for f in compared if f.name in masks and not f.revised]
@@ -126,7 +126,7 @@ def _sent(place: Place, contract: Contract, span: tuple[pd.Timestamp, pd.Timesta
 
 def _frames(place: Place, names: list[str], span: tuple[pd.Timestamp, pd.Timestamp]) -> Iterator[pd.DataFrame]:
     listing = Listing(place)
-    first, last = (f"{at + AHEAD * days * DAY:%Y-%m-%d}" for at, days in zip(span, (-1, 1), strict=True))
+    first, last = (f"{at + MAX_DAYS_APART * days * DAY:%Y-%m-%d}" for at, days in zip(span, (-1, 1), strict=True))
     for day in ["", *(day for day in listing.days if first <= day <= last)]:
         yield from (frame for frame, _ in frames(place, listing.of("answers", day), names))
 
@@ -173,7 +173,7 @@ def _offset(loaded: pd.DataFrame, sent: pd.DataFrame, contract: Contract) -> flo
     ]
     apart = (once[0] - once[1].astype("datetime64[us, UTC]")).dropna() / pd.Timedelta(hours=1)
     quarters = (apart * 4).round() / 4
-    if len(quarters) < FEW:
+    if len(quarters) < MIN_ROWS:
         return 0.0
     most = quarters.mode().iloc[0]
     return float(most) if (quarters == most).mean() > 0.25 else 0.0
@@ -183,7 +183,7 @@ def _by_day(at: pd.Series[Any], masks: list[Array], all_of_them: bool) -> list[d
     """Rows of each of the newest days, and the largest share of the *masks*; 1 if *all_of_them* differ."""
     day = at.dt.strftime("%Y-%m-%d").to_numpy()
     found = []
-    for name in np.unique(day)[-NEWEST:]:
+    for name in np.unique(day)[-MAX_DAYS:]:
         worst = 1.0 if all_of_them else max((float(mask[day == name].mean()) for mask in masks), default=0.0)
         found.append({"day": str(name), "rows": int((day == name).sum()), "worst": round(worst, 6)})
     return found
@@ -212,8 +212,8 @@ def _described(feature: Feature, pairs: _Pairs, contract: Contract, differs: Arr
     examples = [
         {
             "time": f"{at.iloc[place]:%Y-%m-%dT%H:%M:%SZ}",
-            "sent": plain(sent[place], LONGEST),
-            "loaded": plain(loaded[place], LONGEST),
+            "sent": plain(sent[place], MAX_TEXT_LENGTH),
+            "loaded": plain(loaded[place], MAX_TEXT_LENGTH),
         }
         for place in chosen
     ]
@@ -241,18 +241,20 @@ def _cause(
 ) -> tuple[str, float]:
     """The likely cause with its number: missing_sent, missing_loaded, factor, offset, stale, or other."""
     loaded, sent = (each[differs] for each in values)
-    if _missing(sent).mean() > MOST:
+    if _missing(sent).mean() > MIN_CAUSE_SHARE:
         return "missing_sent", 0.0
-    if _missing(loaded).mean() > MOST:
+    if _missing(loaded).mean() > MIN_CAUSE_SHARE:
         return "missing_loaded", 0.0
     if feature.kind == "number":
         known = ~_missing(sent) & ~_missing(loaded)
         apart = loaded[known] - sent[known]
-        if _share_of_mode(np.round(apart, 6)) > MOST:
+        if _share_of_mode(np.round(apart, 6)) > MIN_CAUSE_SHARE:
             return "offset", float(np.median(apart))
         with np.errstate(divide="ignore", invalid="ignore"):
             ratio = np.where(sent[known] == 0, np.nan, loaded[known] / sent[known])
-        if np.nanmean(np.abs(ratio / np.nanmedian(ratio) - 1) < 1e-3) > MOST and not np.isnan(np.nanmedian(ratio)):
+        if np.nanmean(np.abs(ratio / np.nanmedian(ratio) - 1) < 1e-3) > MIN_CAUSE_SHARE and not np.isnan(
+            np.nanmedian(ratio)
+        ):
             return "factor", float(f"{np.nanmedian(ratio):.6g}")
     before = _before(feature, pairs, contract)[differs]
     known = ~_missing(before)

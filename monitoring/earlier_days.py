@@ -23,7 +23,7 @@ from monitoring.metrics.spread import deviation
 Measuring = Callable[..., tuple[list[Measure], list[Unknown]]]
 FOLDS = 3
 #: Rows of a day a year before, from which it is measured; such days are averaged over weeks.
-FEWEST_ROWS = 30
+MIN_ROWS = 30
 #: Kinds that may move as they did a year before. Bias, missing values and unseen categories are faults, whenever.
 YEARLY = (*TRENDING, "estimated_performance", "realised_performance")
 
@@ -83,7 +83,7 @@ def of_last_year(
         return []
     day = days_of(reference, contract.time)
     rows = as_many_rows(last_year.rows, int(day.value_counts().median()), contract.time)
-    rows, _ = full_days(rows, contract.time, FEWEST_ROWS)
+    rows, _ = full_days(rows, contract.time, MIN_ROWS)
     then = days_of(rows, contract.time)
     first, last = (day_of(number_of(end) - YEAR) for end in (day.min(), day.max()))
     known, later = (rows[at].reset_index(drop=True) for at in ((then >= first) & (then <= last), then > last))

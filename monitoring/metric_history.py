@@ -21,7 +21,7 @@ NAME = "series.json"
 #: The artifact of the workflow that contains the file.
 ARTIFACT = "signals"
 #: How many days are kept, back from the newest: a year, and some to compare it with the year before.
-KEPT = 400
+MAX_DAYS = 400
 #: Names in the file, where `severity` keeps its first key.
 _SIGNAL = ["tier" if each.name == "severity" else each.name for each in fields(Signal)]
 _DAY = [each.name for each in fields(Day)]
@@ -103,7 +103,7 @@ def _rows(
 
 def _first(days: Sequence[str]) -> str:
     newest = max(days, default="")
-    return f"{date.fromisoformat(newest) - timedelta(days=KEPT - 1)}" if newest else ""
+    return f"{date.fromisoformat(newest) - timedelta(days=MAX_DAYS - 1)}" if newest else ""
 
 
 def _by_day(key: tuple[str, str, str]) -> tuple[str, ...]:

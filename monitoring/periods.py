@@ -25,7 +25,7 @@ MONDAY = 4
 #: than a distance does, and a chart adds them up.
 OUTCOMES = 20
 #: Rows below which a day of such a stream is left out.
-LEAST = 10
+MIN_ROWS = 10
 
 
 def period_days(rows: float, least: int) -> int:
@@ -97,4 +97,4 @@ def over(measures: list[Measure], days: int) -> list[Measure]:
 
 def for_few_rows(rules: Monitoring) -> Monitoring:
     """The *rules* for metrics that need `OUTCOMES` rows a period instead of `min_rows`."""
-    return replace(rules, min_rows=min(rules.min_rows, LEAST))
+    return replace(rules, min_rows=min(rules.min_rows, MIN_ROWS))

@@ -12,7 +12,7 @@ from monitoring.charts.signals import Signal, Unknown
 from monitoring.incidents.alert_rules import Assessment
 
 #: How many runs keep their file: more than two days of hourly runs.
-KEPT = 60
+MAX_FILES = 60
 
 
 def write_run(folder: Path, run: dict[str, Any]) -> None:
@@ -22,7 +22,7 @@ def write_run(folder: Path, run: dict[str, Any]) -> None:
     number = 1 + max(known, default=0)
     write_atomically(folder / f"watch-{number:04}.json", json.dumps(run, indent=1) + "\n", durable=True)
     for old, path in known.items():
-        if old <= number - KEPT:
+        if old <= number - MAX_FILES:
             path.unlink(missing_ok=True)
 
 

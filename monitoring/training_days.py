@@ -18,7 +18,7 @@ from monitoring.metrics.drift import means, shares
 from monitoring.metrics.label_delay import bias
 from monitoring.metrics.performance import realised
 from monitoring.metrics.spread import deviation
-from monitoring.periods import LEAST
+from monitoring.periods import MIN_ROWS
 
 
 def training_days(
@@ -27,14 +27,14 @@ def training_days(
     """The measures by day of the training rows, standardised by the *reference* as those of the window are."""
     if train.empty or not {*reference.columns} <= {*train.columns}:
         return []
-    rows, _ = full_days(train, contract.time, LEAST)
+    rows, _ = full_days(train, contract.time, MIN_ROWS)
     known = rows.dropna(subset=[contract.target.name])
     if known.empty:
         return []
     return [
         *_of_features(rows, reference, contract, outcomes_only=outcomes_only),
         *realised(known, contract),
-        *bias(known, contract, deviation(reference[contract.target.name]), min(rules.min_rows, LEAST)),
+        *bias(known, contract, deviation(reference[contract.target.name]), min(rules.min_rows, MIN_ROWS)),
     ]
 
 

@@ -30,7 +30,7 @@ from online.journal_reader import JournalError, JournalReader
 
 OK, USAGE, FAILED = 0, 2, 8
 #: Seconds between two lines of progress.
-SHOWN = 5.0
+PROGRESS_SECONDS = 5.0
 
 
 class Session:
@@ -82,7 +82,7 @@ class Session:
             for some in _lots(portion.lines):
                 add(some, portion.begun)
                 count += len(some)
-                if time.monotonic() >= shown + SHOWN:
+                if time.monotonic() >= shown + PROGRESS_SECONDS:
                     shown = time.monotonic()
                     _say(f"{count:,} lines of the journal are read, up to {portion.begun:%Y-%m-%d %H:%M}")
         steps.close(over)

@@ -31,12 +31,12 @@ from online.portable_math import Array, exp, exps, log, logs
 
 FORMAT = 1
 #: Bytes of the largest file.
-LARGEST = 256 * 2**10
+MAX_BYTES = 256 * 2**10
 STATES = ("shadow", "applied", "fallback", "stopped")
 #: The logit is limited to this where it is multiplied by the slope: the logit of 1e-6.
-STEEPEST = 13.815510557964274
+MAX_LOGIT = 13.815510557964274
 #: Up to so many rows a loop is faster than arrays.
-FEW = 8
+MIN_ROWS_FOR_ARRAYS = 8
 _SIGNED = ("version", "task", "max_shift", "center", "scale", "terms")
 
 
@@ -108,7 +108,7 @@ class Correction:
         scores = np.asarray(scores, dtype=float)
         if self.task == "multiclass":
             return self._multiclass(scores)
-        if len(scores) <= FEW:
+        if len(scores) <= MIN_ROWS_FOR_ARRAYS:
             rows = [{name: columns[name][n] for name in self.slices if name in columns} for n in range(len(scores))]
             return np.array([self.correct_one(p, row) for p, row in zip(scores.tolist(), rows, strict=True)])
         added = np.full(len(scores), self.intercept)
@@ -123,7 +123,7 @@ class Correction:
             return np.asarray(scores + self.scale * np.clip(moved, -self.max_shift, self.max_shift))
         inside = (scores > 0.0) & (scores < 1.0)
         z = logs(np.where(inside, scores, 0.5) / (1.0 - np.where(inside, scores, 0.5)))
-        shift = np.clip(added + self.slope * np.clip(z, -STEEPEST, STEEPEST), -self.max_shift, self.max_shift)
+        shift = np.clip(added + self.slope * np.clip(z, -MAX_LOGIT, MAX_LOGIT), -self.max_shift, self.max_shift)
         return np.where(inside & (shift != 0.0), 1.0 / (1.0 + exps(-(z + shift))), scores)
 
     def correct_one(self, score: float, row: Mapping[str, Any]) -> float:
@@ -139,7 +139,7 @@ class Correction:
         if not 0.0 < score < 1.0:
             return score
         z = log(score / (1.0 - score))
-        shift = added + self.slope * (STEEPEST if z > STEEPEST else max(z, -STEEPEST))
+        shift = added + self.slope * (MAX_LOGIT if z > MAX_LOGIT else max(z, -MAX_LOGIT))
         shift = most if shift > most else max(shift, -most)
         return 1.0 / (1.0 + exp(-(z + shift))) if shift else score
 
@@ -159,7 +159,7 @@ class Correction:
             z = (score - self.center) / self.scale
         else:
             z = log(score / (1.0 - score)) if 0.0 < score < 1.0 else 0.0
-            z = min(max(z, -STEEPEST), STEEPEST)
+            z = min(max(z, -MAX_LOGIT), MAX_LOGIT)
         found = [("intercept", self.intercept), ("slope", self.slope * z)]
         for name, terms in self.slices.items():
             value = slice_value(row.get(name))

@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 
 from contracts.row_contract import Task
-from online.correction import STEEPEST, Correction, slice_value
+from online.correction import MAX_LOGIT, Correction, slice_value
 from online.linear_system import solve, sums_by, total
 from online.portable_math import Array, exp, exps, logs
 
@@ -39,7 +39,7 @@ BEND = 1.345
 CARRIED = 0.7
 #: A value has a term once it was in so many rows; a field has at most so many terms, of values of so many characters.
 #: Values beyond the last number are not counted.
-OFTEN, MOST_VALUES, LONGEST, MOST_COUNTED = 20, 50, 100, 1000
+MIN_OCCURRENCES, MAX_VALUES, MAX_VALUE_LENGTH, MAX_COUNTED = 20, 50, 100, 1000
 #: The share of a regression's moments that is kept in an hour with outcomes.
 MEMORY = 0.999
 #: Limits of a step, and of a weight.
@@ -175,10 +175,10 @@ class Corrector:
     def _count(self, place: int, keys: Sequence[str]) -> None:
         counts, codes = self.counts[place], self._codes[place]
         for key in keys:
-            if key not in codes and (key in counts or len(counts) < MOST_COUNTED) and len(key) <= LONGEST:
+            if key not in codes and (key in counts or len(counts) < MAX_COUNTED) and len(key) <= MAX_VALUE_LENGTH:
                 counts[key] = counts.get(key, 0) + 1
-        for key in sorted(key for key, count in counts.items() if count >= OFTEN and key not in codes):
-            if len(codes) < MOST_VALUES:
+        for key in sorted(key for key, count in counts.items() if count >= MIN_OCCURRENCES and key not in codes):
+            if len(codes) < MAX_VALUES:
                 del counts[key]
                 codes[key] = len(self.values)
                 self.values.append((place, key))
@@ -252,7 +252,7 @@ class Corrector:
         score, n = rows.scores[:, 0], len(rows.scores)
         if self.setting.task == "binary":
             inside = np.clip(score, 1e-6, 1.0 - 1e-6)
-            z = np.clip(logs(inside / (1.0 - inside)), -STEEPEST, STEEPEST)
+            z = np.clip(logs(inside / (1.0 - inside)), -MAX_LOGIT, MAX_LOGIT)
         else:
             z = (score - self.center) / self.scale
         size = len(self.weights)

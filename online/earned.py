@@ -13,21 +13,21 @@ from dataclasses import dataclass, field
 from typing import Any
 
 #: The error probability of a decision, the hours at which the sequence is tightest, and the fewest that it is of.
-ALPHA, TIGHTEST, FEWEST_HOURS = 0.01, 72.0, 12
+ALPHA, TIGHTEST_HOURS, MIN_HOURS = 0.01, 72.0, 12
 #: What having the correction may cost, as a share of the loss of the model alone.
 MARGIN = 0.001
 #: Rows that were scored both ways, and hours, before a correction is applied.
-FEWEST_ROWS, FEWEST_HOURS_TO_APPLY = 200, 3
+MIN_ROWS, MIN_HOURS_TO_APPLY = 200, 3
 #: Hours after which evidence begins again: "the last days".
-LASTS = 7 * 24
+EVIDENCE_HOURS = 7 * 24
 #: Decisions among which the share that a correction changes is judged.
-FEWEST_DECISIONS = 50
+MIN_DECISIONS = 50
 #: Hours of answers that a stopped correction must have been within the limit for, to be a shadow again.
 HOURS_WITHIN = 24
 #: Half-lives after which outcomes say nothing of the present terms: a thousandth of the information then is left.
 STALE_HALF_LIVES = 10.0
 #: Standard errors by which the share of an hour must be above the limit.
-SURELY = 3.0
+STANDARD_ERRORS = 3.0
 
 
 @dataclass
@@ -74,10 +74,10 @@ class Evidence:
     @property
     def half_width(self) -> float:
         """Half the width of the confidence interval of `gain`; infinite with too few hours."""
-        if self.hours < FEWEST_HOURS:
+        if self.hours < MIN_HOURS:
             return math.inf
         surprise = -2.0 * math.log(ALPHA)
-        rho = math.sqrt((surprise + math.log(surprise + 1.0)) / TIGHTEST)
+        rho = math.sqrt((surprise + math.log(surprise + 1.0)) / TIGHTEST_HOURS)
         spread = self.hours * rho**2 + 1.0
         deviation = self.error * math.sqrt(self.hours)
         return deviation * math.sqrt(2.0 * spread / (self.hours * rho) ** 2 * math.log(math.sqrt(spread) / ALPHA))
@@ -108,11 +108,11 @@ class Standing:
         """An hour's answers: the number of *decisions*, and of those that the correction would change."""
         self.decisions += decisions
         self.flips += flips
-        if self.decisions < FEWEST_DECISIONS:
+        if self.decisions < MIN_DECISIONS:
             return
         share = self.flips / self.decisions
         error = math.sqrt(self.max_flips * (1.0 - self.max_flips) / self.decisions)
-        if share > self.max_flips + SURELY * error:
+        if share > self.max_flips + STANDARD_ERRORS * error:
             self.hours_within = 0
             words = f"{share:.0%} of the decisions of an hour ({self.flips:,} of {self.decisions:,})"
             self._become("stopped", f"it would change {words}; max_flips is {self.max_flips:g}")
@@ -126,7 +126,7 @@ class Standing:
         """An hour's outcomes, of rows that were scored both ways before they taught."""
         if not rows:
             return
-        if self.evidence.hours >= LASTS:
+        if self.evidence.hours >= EVIDENCE_HOURS:
             self.evidence = Evidence()
         self.evidence.add(rows, gain, loss)
         if self.state == "stopped":
@@ -144,7 +144,7 @@ class Standing:
                 self._become("applied", f"it gains again: {self._words()}")
         elif high < -found.margin:
             self._become("fallback", f"it costs more than its margin: {self._words()}")
-        elif found.rows < FEWEST_ROWS or found.hours < FEWEST_HOURS_TO_APPLY:
+        elif found.rows < MIN_ROWS or found.hours < MIN_HOURS_TO_APPLY:
             self.why = "evidence begins again" if self.state == "applied" else "too few outcomes yet"
         elif self.state == "shadow":
             gains = low > 0.0 if self.lag > 1.0 else found.gain > found.error

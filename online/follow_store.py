@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from contracts.atomic_file import write_atomically
-from contracts.bundle_content import LARGEST_MANIFEST, read_regular
+from contracts.bundle_content import MAX_MANIFEST_BYTES, read_regular
 from contracts.live_config import BUNDLES, CORRECTIONS, LIVE, LiveError, parse_live
-from contracts.live_config import LARGEST as LARGEST_LIVE
+from contracts.live_config import MAX_BYTES as LARGEST_LIVE
 from contracts.live_tables import Online
 from contracts.row_contract import Contract
-from online.correction import LARGEST, Correction
+from online.correction import MAX_BYTES, Correction
 from online.corrector import Setting
 from online.outcome_delays import DelayCurves
 
@@ -47,7 +47,7 @@ def champion_of(store: Path) -> Champion:
     version = live.champion.version
     try:
         manifest: dict[str, Any] = json.loads(
-            read_regular(store / BUNDLES / version / "manifest.json", LARGEST_MANIFEST)
+            read_regular(store / BUNDLES / version / "manifest.json", MAX_MANIFEST_BYTES)
         )
         contract = Contract.from_json(manifest["contract"])
         delay = DelayCurves.of(manifest)
@@ -74,7 +74,7 @@ def write(store: Path, version: str, content: bytes) -> Path:
 def copied(source: Path, version: str) -> bytes:
     """The correction of *version* in the store or folder *source*, as it is. Raises OSError, or ValueError for another."""
     folder = source / CORRECTIONS if (source / CORRECTIONS).is_dir() else source
-    content = read_regular(folder / f"{version}.json", LARGEST)
+    content = read_regular(folder / f"{version}.json", MAX_BYTES)
     found = Correction.from_json(json.loads(content))
     if found.version != version:
         raise ValueError(f"it is of {found.version}")

@@ -20,7 +20,7 @@ CHAMPION = "champion"
 #: A segment file lasts a day at most; a line of a later hour is from the future.
 SEGMENT_HOURS = 25
 #: Outcomes of one hour that are kept until it is over.
-MOST_OUTCOMES = 500_000
+MAX_OUTCOMES = 500_000
 
 
 class Outcome(NamedTuple):
@@ -84,7 +84,7 @@ class OpenHours:
             value = line.get("outcome")
             if not isinstance(line.get("id"), str) or target.problem(value):
                 self._refused[checks.NOT_AN_OUTCOME] += 1
-            elif len(received.outcomes) < MOST_OUTCOMES:
+            elif len(received.outcomes) < MAX_OUTCOMES:
                 received.outcomes.append(Outcome(hash_of(line["id"]), line["at"], target.encode(value)))  # type: ignore[arg-type]
 
     def begin(self) -> None:

@@ -23,9 +23,9 @@ ONE_KEY = "from one key, beyond its share of an hour"
 ONE_VALUE = "all with one value"
 FLOOD = "in an hour with more outcomes than rows that wait for one"
 #: What is no sign of a broken feed.
-USUAL = (NOT_SAMPLED, REPEATED)
+HARMLESS = (NOT_SAMPLED, REPEATED)
 #: Outcomes of a key that count in an hour, and the share of the hour's outcomes that they may be.
-MOST_OF_KEY, SHARE_OF_KEY = 20, 0.05
+MAX_SHARE_OF_KEY, SHARE_OF_KEY = 20, 0.05
 #: An hour's outcomes may be so many times the waiting rows, and so many more.
 FLOOD_TIMES, FLOOD_MORE = 2, 1000
 #: The logarithm of the probability at which a run of equal outcomes is refused.
@@ -33,7 +33,7 @@ SURPRISING = -30.0
 #: Where outcomes come late, those of one class may come first: a run is judged with at least this probability.
 LATE_SHARE = 0.9
 #: The share of its counts that an hour leaves of the earlier ones.
-KEPT = 0.99
+HOURLY_DECAY = 0.99
 
 
 @dataclass
@@ -64,7 +64,7 @@ class Refusals:
         first = np.searchsorted(sorted_keys, sorted_keys, side="left")
         rank = np.empty(len(keys), dtype=np.int64)
         rank[order] = np.arange(len(keys)) - first
-        counts = rank < max(MOST_OF_KEY, int(SHARE_OF_KEY * len(keys)))
+        counts = rank < max(MAX_SHARE_OF_KEY, int(SHARE_OF_KEY * len(keys)))
         if not counts.all():
             self.refused[ONE_KEY] += int(len(keys) - counts.sum())
         return np.asarray(counts)
@@ -103,6 +103,6 @@ class Refusals:
         if len(found) > 50:  # a number: its most common value, and the others
             most = int(np.argmax(times))
             found, times = np.array([found[most], math.inf]), np.array([times[most], len(values) - times[most]])
-        self.counts = {value: count * KEPT for value, count in self.counts.items() if count > 0.01}
+        self.counts = {value: count * HOURLY_DECAY for value, count in self.counts.items() if count > 0.01}
         for value, count in zip(found.tolist(), times.tolist(), strict=True):
             self.counts[value] = self.counts.get(value, 0.0) + count

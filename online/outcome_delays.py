@@ -21,9 +21,9 @@ from online.portable_math import exp, log
 
 HOURS = 24
 #: Hours for which a row waits for its outcome at least, and at most.
-LEAST_HORIZON, MOST_HORIZON = 30 * HOURS, 400 * HOURS
+MIN_HORIZON, MAX_HORIZON = 30 * HOURS, 400 * HOURS
 #: A share of unknown outcomes counts as at least this.
-LEAST = 1e-4
+MIN_SHARE = 1e-4
 #: Expectations are brought up to date at ages that grow by this factor, and at first by an hour.
 GROWTH = 1.25
 
@@ -38,7 +38,7 @@ class DelayCurves:
 
     wait: int | None = 0
     known: tuple[tuple[tuple[float, float], ...], ...] = ()
-    horizon: int = LEAST_HORIZON
+    horizon: int = MIN_HORIZON
     #: The age from which outcomes count as evidence for or against the correction.
     whole: int = 0
 
@@ -84,7 +84,7 @@ def _waiting(hours: float) -> DelayCurves:
 
 
 def _horizon(hours: float) -> int:
-    return int(min(max(LEAST_HORIZON, 2 * hours), MOST_HORIZON))
+    return int(min(max(MIN_HORIZON, 2 * hours), MAX_HORIZON))
 
 
 def _points(known_after: Mapping[str, Any]) -> tuple[tuple[float, float], ...]:
@@ -102,5 +102,5 @@ def _unknown(curve: Sequence[tuple[float, float]], age: float) -> float:
     points = [(0.0, 0.0), *curve]
     n = min(max(bisect.bisect_left([at for at, _ in points], age), 1), len(points) - 1)
     (a, known_a), (b, known_b) = points[n - 1], points[n]
-    rate = log((1.0 - known_a) / max(1.0 - known_b, LEAST)) / max(b - a, 1e-3)
-    return max((1.0 - known_a) * exp(-rate * (age - a)), LEAST)
+    rate = log((1.0 - known_a) / max(1.0 - known_b, MIN_SHARE)) / max(b - a, 1e-3)
+    return max((1.0 - known_a) * exp(-rate * (age - a)), MIN_SHARE)

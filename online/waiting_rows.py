@@ -15,7 +15,7 @@ import numpy as np
 from online.portable_math import Array
 
 #: Rows that wait at most, of all hours; and of one hour.
-MOST_WAITING, MOST_OF_HOUR = 2_000_000, 5_000
+MAX_WAITING, MAX_SHARE_OF_HOUR = 2_000_000, 5_000
 _LARGEST = 2**64 - 1
 
 
@@ -126,7 +126,7 @@ class WaitingRows:
 
     def __init__(self, horizon: int) -> None:
         self.horizon = horizon
-        self.most_of_hour = min(MOST_OF_HOUR, max(MOST_WAITING // horizon, 1))
+        self.most_of_hour = min(MAX_SHARE_OF_HOUR, max(MAX_WAITING // horizon, 1))
         self.cohorts: dict[int, Cohort] = {}
         #: Those of a day that is over are searched together.
         self._days: dict[int, _Index] = {}

@@ -17,7 +17,7 @@ from provenance.trust_settings import Trust
 #: Written by an erasure of rows: which files of the evidence have another digest since then.
 ERASED = "evidence/erased.json"
 #: Bytes and lines of an attestation at most: Sigstore's bundles have about twelve thousand.
-LARGEST, MOST = 2**20, 16
+MAX_BYTES, MAX_LINES = 2**20, 16
 
 
 @dataclass(frozen=True)
@@ -45,11 +45,11 @@ def verify_bundle(folder: Path, attestation: bytes | None, trust: Trust, expecte
         return _listed(str(manifest["version"]), trust)
     if attestation is None or not attestation.strip():
         return Verdict(False, f"it has no signature, and provenance/trust.toml does not list {manifest['digest']}")
-    if len(attestation) > LARGEST:
-        return Verdict(False, f"its attestation has {len(attestation):,} bytes; expected at most {LARGEST:,}")
+    if len(attestation) > MAX_BYTES:
+        return Verdict(False, f"its attestation has {len(attestation):,} bytes; expected at most {MAX_BYTES:,}")
     lines = attestation.strip().splitlines()
     reasons = []
-    for number, line in enumerate(lines[:MOST], 1):
+    for number, line in enumerate(lines[:MAX_LINES], 1):
         try:
             return Verdict(True, _signer(line, content, trust, expected, root))
         except ProvenanceError as error:

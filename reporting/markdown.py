@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 #: GitHub takes 65,536 characters; the rest is for what a robot adds.
-LONGEST = 60_000
+MAX_LENGTH = 60_000
 #: What would begin or end Markdown, HTML or mathematics, and what GitHub links by itself:
 #: people, issues, addresses. An underscore within a word does nothing.
 _SPECIAL = re.compile(r"GH-(?=\d)|://|www\.|(?<!\w)_|_(?!\w)|[&<>|@#`\[\]*~$\\]", re.IGNORECASE)
@@ -67,7 +67,7 @@ def bullets(heading: str, lines: Sequence[object], most: int = 10, whole: str = 
     return "\n".join(found)
 
 
-def page(sections: Sequence[Section], longest: int = LONGEST, whole: str = "verdict.json") -> str:
+def page(sections: Sequence[Section], longest: int = MAX_LENGTH, whole: str = "verdict.json") -> str:
     """The sections that say something, one below the other.
 
     What is too long loses whole sections, so no fence and no fold stays open: first the largest

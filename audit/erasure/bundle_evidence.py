@@ -14,12 +14,12 @@ import pyarrow.parquet as pq
 
 from audit.erasure.erased_key import ErasedKey
 from audit.erasure.journal_files import replace, table_of
-from contracts.bundle_content import ERASED, LARGEST_MANIFEST, erased_digests, read_regular, sha256
+from contracts.bundle_content import ERASED, MAX_MANIFEST_BYTES, erased_digests, read_regular, sha256
 
 
 def manifest_of(bundle: Path) -> dict[str, Any]:
     """The manifest of a bundle. Raises OSError or ValueError."""
-    found: dict[str, Any] = json.loads(read_regular(bundle / "manifest.json", LARGEST_MANIFEST))
+    found: dict[str, Any] = json.loads(read_regular(bundle / "manifest.json", MAX_MANIFEST_BYTES))
     if (
         not isinstance(found, dict)
         or not isinstance(found.get("files"), dict)

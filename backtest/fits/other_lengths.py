@@ -26,7 +26,7 @@ from model.train import training_window
 #: Shares of the recipe's own window and holdout.
 WINDOWS, HOLDOUTS = (0.5, 2.0), (0.5, 1.0, 2.0)
 #: A window that begins this share of itself later than asked for has no rows so far back.
-LACKING = 0.1
+MAX_MISSING_SHARE = 0.1
 
 
 def measure_lengths(task: Task) -> dict[str, float]:
@@ -65,7 +65,7 @@ def _measured(task: Task) -> dict[str, float]:
 
 
 def _reaches(at: pd.Series, begin: datetime, end: datetime) -> bool:
-    return bool(at.iloc[0] - begin <= LACKING * (end - begin))
+    return bool(at.iloc[0] - begin <= MAX_MISSING_SHARE * (end - begin))
 
 
 def _value(recipe: ModuleType, rows: pd.DataFrame, later: pd.DataFrame, contract: Contract, metric: str) -> float:

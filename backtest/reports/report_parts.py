@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from backtest.results.length_results import LengthResult
 from backtest.results.policy_results import PolicyResult
 from backtest.results.realised_loss import Realised
-from backtest.results.rule_outcomes import AHEAD, Night, RuleOutcome
+from backtest.results.rule_outcomes import PERIODS_AFTER, Night, RuleOutcome
 from backtest.results.staleness_curve import Point
 from backtest.results.weighted_means import Mean
 from checks.reports.evidence_charts import Chart
@@ -113,7 +113,7 @@ def rules_part(
     words = [
         (
             f"The nights of the policy {policy}. A candidate turned out better or worse than the champion if their realised"
-            f" losses in the next {AHEAD} periods differ by more than the margin, {margin:g}."
+            f" losses in the next {PERIODS_AFTER} periods differ by more than the margin, {margin:g}."
         )
     ]
     words += [

@@ -13,7 +13,7 @@ from backtest.results.realised_loss import Realised
 from checks.comparison.weighted_metrics import RELATIVE
 
 #: A candidate is compared with the champion on so many periods after its night: about as long as it would serve.
-AHEAD = 4
+PERIODS_AFTER = 4
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ def judged_nights(path: PolicyPath, realised: Realised) -> list[Night]:
     """The nights on which the policy asked the gate, with what the candidate earned afterwards."""
     found = []
     for step in path.steps:
-        ahead = slice(step.night, step.night + AHEAD)
+        ahead = slice(step.night, step.night + PERIODS_AFTER)
         ours, theirs = realised.loss[step.night, ahead], realised.loss[step.champion, ahead]
         rows = realised.rows[ahead] * np.isfinite(ours) * np.isfinite(theirs)
         if step.decision not in ("PROMOTE", "HOLD", "REJECT") or not rows.sum():

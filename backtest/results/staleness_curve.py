@@ -18,7 +18,7 @@ from backtest.results.weighted_means import mean
 
 FORMAT = 1
 #: Fewest periods from which a point of the curve and its standard error are estimated.
-FEWEST = 4
+MIN_PERIODS = 4
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def staleness(realised: Realised) -> list[Point]:
     for age in range(count):
         older = np.array([math.nan] * age + [loss[k - age, k] - newest[k] for k in range(age, count)])
         gap = mean(older, realised.rows)
-        if gap.count >= FEWEST:
+        if gap.count >= MIN_PERIODS:
             days = int(realised.days[age] - realised.days[0])
             error = gap.error if age else 0.0
             found.append(Point(days, level.value + gap.value, gap.value, error, gap.count))

@@ -27,7 +27,7 @@ import pandas as pd
 from sklearn.metrics import log_loss, roc_auc_score
 
 from backtest.time_left import progress
-from bench.delay.evaluation_coverage import BEHIND, Covered, coverage
+from bench.delay.evaluation_coverage import DAYS_BEHIND, Covered, coverage
 from bench.delay.late_decisions import Decided, agreement, decided
 from bench.delay.late_streams import Stream, flights, hotel, orders
 from bench.document import machine
@@ -46,10 +46,10 @@ STREAMS: tuple[Callable[[], Stream], ...] = (
     *(lambda days=days: flights(days) for days in (1, 7, 30)),
     *(lambda days=days: orders(days) for days in (0, 10)),
 )
-FAR = datetime(2100, 1, 1, tzinfo=UTC)
+FAR_FUTURE = datetime(2100, 1, 1, tzinfo=UTC)
 #: Scores are kept from 0 and 1 by this.
 CLIP = 1e-4
-WAYS = (
+METHODS = (
     "known so far",
     "rows that are old enough",
     "not known is taken for the first class",
@@ -68,7 +68,7 @@ def sets(stream: Stream, night: datetime) -> dict[str, TrainingSet]:
     start, contract = night - stream.window, stream.contract
     before = start - HISTORY * stream.window
     early = stream.load(before, start)
-    whole = check(stream.load(start, night), contract, start, night, known_by=FAR)
+    whole = check(stream.load(start, night), contract, start, night, known_by=FAR_FUTURE)
     rows = as_of(whole, contract, night)
     older = check(early, contract, before, start, known_by=night) if len(early) else rows.iloc[:0]
     every = pd.concat([older, rows], ignore_index=True)
@@ -84,13 +84,13 @@ def sets(stream: Stream, night: datetime) -> dict[str, TrainingSet]:
 
     seen = plain(rows[known(rows, contract)].reset_index(drop=True))
     expected = training_set(stream.make, rows, older, contract, night)
-    return dict(zip(WAYS, (seen, plain(matured), plain(assumed), expected, plain(whole)), strict=True))
+    return dict(zip(METHODS, (seen, plain(matured), plain(assumed), expected, plain(whole)), strict=True))
 
 
 def scored(stream: Stream, night: datetime) -> dict[str, Array]:
     """Outcome and score by each way of the rows of the period that follows the *night*: (n,) each."""
     end = night + stream.period
-    rows = check(stream.load(night, end), stream.contract, night, end, known_by=FAR)
+    rows = check(stream.load(night, end), stream.contract, night, end, known_by=FAR_FUTURE)
     inputs = model_inputs(rows, stream.contract)
     found = {TRUTH: encoded_target(rows, stream.contract)}
     for way, trained in sets(stream, night).items():
@@ -122,9 +122,9 @@ def lines(name: str, found: Scored) -> list[str]:
     written = []
     for way, parts in found.items():
         truth, score = (np.concatenate(each) for each in zip(*parts, strict=True))
-        more = by_period[way] - by_period[WAYS[-1]]
+        more = by_period[way] - by_period[METHODS[-1]]
         error = more.std(ddof=1) / np.sqrt(len(more)) if len(more) > 1 else float("nan")
-        words = "" if way == WAYS[-1] else f"{more.mean():+.3f} ± {error:.3f}"
+        words = "" if way == METHODS[-1] else f"{more.mean():+.3f} ± {error:.3f}"
         written.append(
             f"| {name} | {way} | {log_loss(truth, score):.3f} | {roc_auc_score(truth, score):.3f} | {words} |"
         )
@@ -163,7 +163,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         done[stream.name].append(night_of(stream, night, args.kept, of))
         times.append(time.monotonic() - began)
         scores, decision = done[stream.name][-1]
-        losses = ", ".join(f"{way} {log_loss(scores[TRUTH], scores[way], labels=[0, 1]):.3f}" for way in WAYS)
+        losses = ", ".join(f"{way} {log_loss(scores[TRUTH], scores[way], labels=[0, 1]):.3f}" for way in METHODS)
         said = f"{stream.name}, {night:%Y-%m-%d}, {len(scores[TRUTH]):,} rows: {losses}; {decision}"
         print(progress(times, len(order), said), flush=True)
     more = f" --every {args.every}" if args.every > 1 else ""
@@ -173,7 +173,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for name, nights in done.items()
         for line in lines(
             f"{name}, {len(nights)} nights, {sum(len(each[TRUTH]) for each, _ in nights):,} rows",
-            {way: [(each[TRUTH], each[way]) for each, _ in nights] for way in WAYS},
+            {way: [(each[TRUTH], each[way]) for each, _ in nights] for way in METHODS},
         )
     ]
     decisions = [(name, [decision for _, decision in nights]) for name, nights in done.items()]
@@ -224,7 +224,7 @@ def _evaluation(found: Sequence[Covered]) -> list[str]:
         (
             "Coverage of the 95 % interval of the gain where outcomes come late, in a simulation with known truth"
             " (`bench/delay/evaluation_coverage.py`): a holdout of the newest 14 days with the outcomes known so far, with the"
-            f" others imputed, and one that ends {BEHIND} days earlier, where 95 % of outcomes are known. The gate takes the"
+            f" others imputed, and one that ends {DAYS_BEHIND} days earlier, where 95 % of outcomes are known. The gate takes the"
             " last. Wanted: 95 % ± 1.5 points."
         ),
         "",

@@ -17,13 +17,13 @@ DAYS, ROWS = 14, 200
 #: Mean delay in days of each class.
 DELAYS = np.array([30.0, 10.0])
 #: Days between the end of the holdout and the night, where the holdout ends where outcomes are known.
-BEHIND = 90
-SURE = 1.96
+DAYS_BEHIND = 90
+Z_95 = 1.96
 #: What the candidate adds to its logit: it was trained on the outcomes known so far.
 SHIFT = 0.7
 #: How much of the imputing model is the candidate's feature, and not the champion's.
-LIKE = {"a model that is like neither": 0.5, "a model like the candidate": 1.0, "a model like the champion": 0.0}
-WAYS = ("known so far", *(f"imputed by {each}" for each in LIKE), "rows whose outcomes are known")
+SIMILARITY = {"a model that is like neither": 0.5, "a model like the candidate": 1.0, "a model like the champion": 0.0}
+METHODS = ("known so far", *(f"imputed by {each}" for each in SIMILARITY), "rows whose outcomes are known")
 CANDIDATES = {"as good as the champion": 0.0, "trained on the outcomes known so far": SHIFT}
 Array = np.ndarray[Any, Any]
 
@@ -44,7 +44,7 @@ def coverage(repeats: int, seed: int) -> list[Covered]:
     random, found = np.random.default_rng(seed), []
     for candidate, shift in CANDIDATES.items():
         truth = _truth(shift)
-        for way in WAYS:
+        for way in METHODS:
             pairs = [_estimate(random, shift, way) for _ in range(repeats)]
             inside = np.mean([abs(estimate - truth) <= half for estimate, half in pairs])
             bias = np.mean([estimate - truth for estimate, _ in pairs])
@@ -72,17 +72,17 @@ def _estimate(random: np.random.Generator, shift: float, way: str) -> tuple[floa
     n = DAYS * ROWS
     gain, chance, first, second = _rows(random, n, shift)
     y = (random.random(n) < chance).astype(int)
-    age = (BEHIND if way == WAYS[-1] else 0) + random.random(n) * DAYS
+    age = (DAYS_BEHIND if way == METHODS[-1] else 0) + random.random(n) * DAYS
     known = random.exponential(DELAYS[y]) <= age
     seen = gain[np.arange(n), y]
     if way.startswith("imputed"):
-        share = LIKE[way.removeprefix("imputed by ")]
+        share = SIMILARITY[way.removeprefix("imputed by ")]
         third = _sigmoid(share * first + (1 - share) * second - 0.4)
         weight = np.stack([1 - third, third], axis=1) * np.exp(-age[:, None] / DELAYS)
         seen = np.where(known, seen, (gain * weight).sum(axis=1) / weight.sum(axis=1))
     else:
         seen = seen[known]
-    return float(seen.mean()), float(SURE * seen.std(ddof=1) / len(seen) ** 0.5)
+    return float(seen.mean()), float(Z_95 * seen.std(ddof=1) / len(seen) ** 0.5)
 
 
 def _sigmoid(value: Array) -> Array:

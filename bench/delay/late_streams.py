@@ -22,7 +22,7 @@ from model.train import read_recipe
 
 ROOT = Path(__file__).parents[2]
 #: The longest generated delay in days.
-LONGEST = 240.0
+MAX_DELAY = 240.0
 #: The share of the flights that is used: with all 515,000, a night takes four minutes.
 THINNED = 1 / 6
 Load = Callable[[datetime, datetime], pd.DataFrame]
@@ -105,7 +105,7 @@ def _delayed(
 ) -> Stream:
     """A recipe's rows, known after exponential delays, twice as long where the feature of *longer* is above its value.
 
-    No delay is longer than `LONGEST`, so that no outcome becomes known in the future.
+    No delay is longer than `MAX_DELAY`, so that no outcome becomes known in the future.
     """
     contract: Contract = recipe.CONTRACT
     positive, late = contract.target.classes[1], replace(contract.target, known_at="known_at")
@@ -114,7 +114,7 @@ def _delayed(
         rows = load(start, end)
         slow = np.where(rows[longer[0]] > longer[1], 2.0, 1.0)
         mean = days * slow * np.where(rows[contract.target.name] == positive, 1.0, 3.0)
-        took = pd.to_timedelta(np.minimum(-np.log(_uniform(rows[contract.key])) * mean, LONGEST), unit="D")
+        took = pd.to_timedelta(np.minimum(-np.log(_uniform(rows[contract.key])) * mean, MAX_DELAY), unit="D")
         return rows.assign(known_at=(rows[contract.time] + took).dt.ceil("s"))
 
     return _loaded_once(Stream(name, replace(contract, target=late), delayed, recipe.estimator, window, nights))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.gate.gate_streams import LEAST, Stream, scores
+from bench.gate.gate_streams import MIN_NOISE, Stream, scores
 from checks.comparison.bootstrap import Blocks, measures, paired
 from checks.comparison.gain_effect import PRIOR, widening
 from checks.decision.proven_findings import finding
@@ -16,7 +16,7 @@ GAPS = (-0.03, -0.02, -0.015, -0.01, -0.005, -0.0025, 0.0, 0.005, 0.01)
 SIZES = (500, 2_000, 10_000)
 METRIC, DAYS = "roc_auc", 14
 #: The factor on intervals for the effect of the period, as the gate has it where nothing is known of the stream.
-WIDENED = widening({METRIC: PRIOR}, METRIC)
+WIDENING = widening({METRIC: PRIOR}, METRIC)
 #: How much worse the champion is than the best possible model, so that a candidate can be better.
 ROOM = 0.012
 
@@ -39,7 +39,7 @@ class Accepted:
 def acceptance(stream: Stream, rows: int, gap: float, rules: Compare, repeats: int) -> Accepted:
     """Fourteen consecutive days, *rows* of their rows, a champion, and a candidate with a true *gap*."""
     random = np.random.default_rng([rows, int(gap * 1e6) + 10**6])
-    area = stream.area(LEAST) - ROOM
+    area = stream.area(MIN_NOISE) - ROOM
     noises = [stream.noise(area + gap), stream.noise(area)]
     margin = rules.binary.margins[METRIC]
     counts = dict.fromkeys(("at_least", "tolerance", "PASS", "INCONCLUSIVE", "FAIL"), 0)
@@ -51,7 +51,7 @@ def acceptance(stream: Stream, rows: int, gap: float, rules: Compare, repeats: i
         both = measures(METRIC, truth, *(scores(stream.logit[some], s, random) for s in noises))
         day, key = (np.unique(c[some], return_inverse=True)[1] for c in (stream.day, stream.key))
         blocks = Blocks(day, key, rules.draws, rules.seed + each)
-        found = paired(METRIC, (both[0], both[1]), blocks, rules.confidence, rules.min_days, WIDENED)
+        found = paired(METRIC, (both[0], both[1]), blocks, rules.confidence, rules.min_days, WIDENING)
         counts[finding("compare", found, margin, "the champion").outcome] += 1
         counts["at_least"] += found.value >= 0
         counts["tolerance"] += found.value >= -margin

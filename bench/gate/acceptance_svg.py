@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from bench.gate.acceptance import GAPS, SIZES, Accepted
 from reporting import svg
 
-PANEL, HEIGHT, LEFT, TOP, APART = 200, 150, 46, 76, 60
+PANEL, HEIGHT, LEFT, TOP, SPACING = 200, 150, 46, 76, 60
 #: way -> what it is called, its style and how its line is drawn.
 LINES = {
     "promote": ("the gate", "line v0"),
@@ -24,8 +24,8 @@ def draw(found: Sequence[Accepted], margin: float) -> str:
         x = LEFT + number * 190
         parts += [svg.path(kind, f"M{x} 36h28"), svg.text(x + 34, 40, name)]
     for number, rows in enumerate(SIZES):
-        parts += _panel(LEFT + number * (PANEL + APART), rows, [f for f in found if f.rows == rows], margin)
-    return svg.document(title, (LEFT + len(SIZES) * (PANEL + APART), TOP + HEIGHT + 36), parts)
+        parts += _panel(LEFT + number * (PANEL + SPACING), rows, [f for f in found if f.rows == rows], margin)
+    return svg.document(title, (LEFT + len(SIZES) * (PANEL + SPACING), TOP + HEIGHT + 36), parts)
 
 
 def _panel(left: int, rows: int, found: Sequence[Accepted], margin: float) -> list[str]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.gate.gate_streams import LEAST, Array, Stream, scores
+from bench.gate.gate_streams import MIN_NOISE, Array, Stream, scores
 from checks.comparison.bootstrap import Blocks, measures, paired
 from checks.comparison.gain_effect import PRIOR, widening
 from checks.decision.proven_findings import finding
@@ -19,8 +19,8 @@ from contracts.thresholds import Compare
 
 NIGHTS, DECAY, DAYS, METRIC = 120, 0.0006, 14, "roc_auc"
 #: The factor on intervals for the effect of the period, as the gate has it where nothing is known of the stream.
-WIDENED = widening({METRIC: PRIOR}, METRIC)
-WAYS = ("candidate >= champion", "within the margin of the champion", "the gate without anchor", "the gate")
+WIDENING = widening({METRIC: PRIOR}, METRIC)
+RULES = ("candidate >= champion", "within the margin of the champion", "the gate without anchor", "the gate")
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ def creep(stream: Stream, way: str, rules: Compare, runs: int) -> Lost:
 
 
 def _run(stream: Stream, way: str, rules: Compare, seed: int) -> tuple[float, int]:
-    best = stream.area(LEAST)
+    best = stream.area(MIN_NOISE)
     champion, promoted = 0, 0
     for night in range(1, NIGHTS + 1):
         last = DAYS + night * (stream.days - DAYS) // NIGHTS
@@ -64,17 +64,17 @@ def _accepts(
     night, champion = who
     truth, margin = stream.truth[some], rules.binary.margins[METRIC]
     ours = serve(night)
-    if way in WAYS[:2]:
+    if way in RULES[:2]:
         here, there = (each() for each in measures(METRIC, truth, ours, serve(champion)))
-        return here - there >= (0 if way == WAYS[0] else -margin)
+        return here - there >= (0 if way == RULES[0] else -margin)
     day, key = (np.unique(c[some], return_inverse=True)[1] for c in (stream.day, stream.key))
     blocks = Blocks(day, key, rules.draws, rules.seed + night)
-    rivals = {champion: margin} if way == WAYS[2] else {champion: margin, 0: margin}
-    if way == WAYS[3]:
+    rivals = {champion: margin} if way == RULES[2] else {champion: margin, 0: margin}
+    if way == RULES[3]:
         rivals[0] = min(rules.binary.anchor[METRIC], rivals[0])
     for rival, limit in rivals.items():
         one, other = measures(METRIC, truth, ours, serve(rival))
-        gap = paired(METRIC, (one, other), blocks, rules.confidence, rules.min_days, WIDENED)
+        gap = paired(METRIC, (one, other), blocks, rules.confidence, rules.min_days, WIDENING)
         if finding("compare", gap, limit, "it").outcome != "PASS":
             return False
     return True

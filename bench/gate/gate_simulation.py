@@ -23,9 +23,9 @@ import numpy as np
 from bench.document import machine
 from bench.gate.acceptance import GAPS, METRIC, SIZES, Accepted, acceptance
 from bench.gate.acceptance_svg import draw
-from bench.gate.cumulative_loss import DECAY, NIGHTS, WAYS, Lost, creep
+from bench.gate.cumulative_loss import DECAY, NIGHTS, RULES, Lost, creep
 from bench.gate.gate_streams import Stream, flights, made_up, scores
-from bench.gate.interval_coverage import SCENES, SURE, Covered, coverage, real
+from bench.gate.interval_coverage import CHECKED_METRICS, SCENES, Covered, coverage, real
 from bench.sections import put
 from checks.comparison.bootstrap import Blocks, measures, paired
 from contracts.thresholds import Compare, read_rules
@@ -80,8 +80,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     began, runs = time.monotonic(), max(2, args.repeats // 20)
     work: list[tuple[Callable[..., Any], tuple[Any, ...]]] = [
         *((accepted, (name, rows, gap, args.repeats)) for name in STREAMS for rows in SIZES[::-1] for gap in GAPS),
-        *((lost, (name, way, runs)) for name in STREAMS for way in WAYS[::-1]),
-        *((covered, (n, metric, 10 * args.repeats)) for n in (*range(len(SCENES)), None) for metric in SURE),
+        *((lost, (name, way, runs)) for name in STREAMS for way in RULES[::-1]),
+        *((covered, (n, metric, 10 * args.repeats)) for n in (*range(len(SCENES)), None) for metric in CHECKED_METRICS),
     ]
     try:
         found = _run(work, began)

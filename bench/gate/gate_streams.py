@@ -18,7 +18,7 @@ from checks.comparison.weighted_metrics import METRICS
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 #: The least noise on a model's logit.
-LEAST = 0.2
+MIN_NOISE = 0.2
 _TRAINED, _JUDGED = ("2013-04-08", "2013-07-01"), ("2013-07-01", "2013-12-30")
 
 

@@ -48,7 +48,7 @@ SCENES = (
     Scene("28 days of 100, 300 visitors who come again", 28, 100, key=0.6, keys=300),
     Scene("28 days of 100, visitors and days", 28, 100, day=0.3, key=0.6, keys=300),
 )
-SURE = ("log_loss", "roc_auc")
+CHECKED_METRICS = ("log_loss", "roc_auc")
 
 
 def coverage(scene: Scene, metric: str, rules: Compare, repeats: int) -> Covered:

@@ -29,7 +29,7 @@ from contracts.row_contract import Contract
 from forge.closed_pipes import ignore_closed_pipes
 
 ROOT = Path(__file__).parents[2]
-KEPT = ROOT / "build/bench-online"
+CACHE = ROOT / "build/bench-online"
 SEEDS = range(100, 106)
 #: The jump on the logit; days of a generated stream, and rows of its hours.
 JUMP, DAYS, ROWS = 1.0, 20, 60
@@ -152,8 +152,8 @@ def _recovered(found: Answered) -> int:
 
 def _kept(name: str, make: Callable[[], Scored]) -> Scored:
     """The stream *name*, from the folder of kept ones, or made."""
-    KEPT.mkdir(parents=True, exist_ok=True)
-    path, beside = KEPT / f"{name}.npz", KEPT / f"{name}.json"
+    CACHE.mkdir(parents=True, exist_ok=True)
+    path, beside = CACHE / f"{name}.npz", CACHE / f"{name}.json"
     print(f"{name} ...", file=sys.stderr, flush=True)
     if not path.is_file():
         rows = make()

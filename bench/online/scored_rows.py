@@ -28,7 +28,7 @@ from model.train import read_recipe
 ROOT = Path(__file__).parents[2]
 Array = np.ndarray[Any, Any]
 #: After how long the outcome of a row is known, where the stream does not say it.
-AFTER = {"flights": timedelta(hours=6), "bike": timedelta(hours=1)}
+LABEL_DELAYS = {"flights": timedelta(hours=6), "bike": timedelta(hours=1)}
 
 
 @dataclass(frozen=True)
@@ -137,7 +137,7 @@ def _real(name: str, recipe: Any, first: datetime, last: datetime, every: int | 
     rows = recipe.load(first, last).sort_values(contract.time, kind="stable").reset_index(drop=True)
     at = rows[contract.time]
     late = contract.target.comes_late
-    known = rows[contract.target.known_at] if late else at + AFTER[name]
+    known = rows[contract.target.known_at] if late else at + LABEL_DELAYS[name]
     scores, versions = np.full(len(rows), np.nan), np.full(len(rows), "", dtype="U32")
     night, step, delay = first, timedelta(days=every or 10_000), None
     while night < last:
@@ -161,7 +161,7 @@ def _fitted(recipe: Any, contract: Contract, night: datetime, late: bool) -> Tra
     if late:
         older = as_of(recipe.load(start - 2 * (end - start), start), contract, night)
         return training_set(recipe.estimator, as_of(rows, contract, night), older, contract, night)
-    rows = rows[rows[contract.time] + AFTER["flights"] <= night].reset_index(drop=True)
+    rows = rows[rows[contract.time] + LABEL_DELAYS["flights"] <= night].reset_index(drop=True)
     return TrainingSet(model_inputs(rows, contract), encoded_target(rows, contract))
 
 

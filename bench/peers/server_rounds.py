@@ -17,7 +17,7 @@ from bench.scorer.benchmark_model import ROOT, SERVE, WORK, Subject
 from bench.scorer.load import drive
 
 #: The tolerance of a peer's scores: the graph computes in float32.
-SAME = 1e-4
+TOLERANCE = 1e-4
 Say = Callable[[str], None]
 
 
@@ -179,5 +179,5 @@ def _agrees(one: Contestant, subject: Subject) -> None:
     for (row, expected), body in zip(subject.pairs[:5], one.entrant.bodies(subject.rows[:5]), strict=True):
         _, answer = ask(one.port, one.entrant.path, body)
         found = one.entrant.score(json.loads(answer))
-        if abs(found - expected) > SAME:
+        if abs(found - expected) > TOLERANCE:
             raise ServerError(f"{one.entrant.name} says {found} of {row}, the pipeline {expected}")

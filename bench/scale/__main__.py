@@ -34,7 +34,7 @@ from monitoring.reference_period import read_reference
 
 FIRST = date(2013, 5, 1)
 #: Additional days, one at a time.
-LATER = 3
+ADDED_DAYS = 3
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ def watch(bench: Bench, history_days: str, rules: Monitoring, remark: str) -> li
         before = bench.watch(written - 1)
         say(f"{history} days: {before.seconds:.1f} s, {before.memory:.2f} GB")
         later = []
-        for _ in range(LATER):
+        for _ in range(ADDED_DAYS):
             bench.add(written)
             written += 1
             later.append(bench.watch(written - 1))
@@ -137,7 +137,7 @@ def watch(bench: Bench, history_days: str, rules: Monitoring, remark: str) -> li
         f" on {os.cpu_count()} cores. `python -m monitoring watch` on a journal of {bench.rows:,} answers a day (real flights,"
         f" drawn again and again; {96} files a day) and their outcomes, which come on the same day and the two after. A run"
         f" looks back {rules.window_days} days. The first run reads every day that it looks at and has not seen; a day later it"
-        f" reads one: the median of {LATER} such days, each a run's, in brackets the quickest and the slowest (what a run waits for is"
+        f" reads one: the median of {ADDED_DAYS} such days, each a run's, in brackets the quickest and the slowest (what a run waits for is"
         f" its imports, from the disk). Of a usual day at most {rules.sample_rows:,} rows are read individually. What is kept of closed days"
         f" takes {size / 1e6:,.0f} MB at the end. Days from before the window are other days' files under another name: they"
         f" are not even listed.{remark and f' {remark}'}"

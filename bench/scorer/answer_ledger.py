@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 #: Scores of one model and row are the same but for JSON's rounding.
-SAME = 1e-6
+TOLERANCE = 1e-6
 
 
 @dataclass
@@ -75,5 +75,5 @@ def _answer(
         books.lost.append(id_)
     elif answered[id_] != (version, score):
         books.other.append(f"{id_}: answered {version} {score}, journal {answered[id_]}")
-    if abs(expected[version][int(number)] - score) > SAME:
+    if abs(expected[version][int(number)] - score) > TOLERANCE:
         books.other.append(f"{id_}: {version} scores {expected[version][int(number)]}, answered {score}")

@@ -23,7 +23,7 @@ from serve.app import create_app
 from serve.scoring.scorer import Scorer
 
 #: How many rows are scored in one turn of the event loop.
-TOGETHER = 8
+BATCH = 8
 Figures = dict[str, dict[str, float]]
 
 
@@ -39,12 +39,12 @@ def main(store: Path, rows: list[dict[str, Any]], seconds: float) -> Figures:
         gc.freeze()  # as a worker does when it has started
         session = bundle.load(bundle.folder, core=False).session
         one, many = _spelt(rows[0]), _spelt(rows)
-        several = [(_spelt(row), "") for row in rows[:TOGETHER]]
+        several = [(_spelt(row), "") for row in rows[:BATCH]]
         raw_one, raw_many = run(session, rows[:1]), run(session, rows)
         calls: dict[str, tuple[Callable[[], Any], Callable[[], Any], int]] = {
             f"{len(rows):,} rows": (lambda: scorer.score(many), raw_many, 1),
             "1 row": (lambda: scorer.score(one), raw_one, 50),
-            f"{TOGETHER} requests together": (lambda: scorer.try_fast(several), raw_one, 20),
+            f"{BATCH} requests together": (lambda: scorer.try_fast(several), raw_one, 20),
         }
         try:
             return {name: beside(*call, seconds) for name, call in calls.items()}

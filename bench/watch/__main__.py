@@ -21,13 +21,13 @@ import numpy as np
 
 from bench.sections import put
 from bench.watch import false_alarms, late_arrivals
-from bench.watch.daily_streams import A_DAY, BEFORE, CHANGES, REFERENCE
+from bench.watch.daily_streams import BEFORE, CHANGES, REFERENCE, ROWS_PER_DAY
 from bench.watch.delay_svg import draw
 from bench.watch.detector_peers import Adwin, evidently
 from bench.watch.detector_results import WATCH, WOKEN, Result, budgets, delays, later, text_of
 from bench.watch.detector_rounds import DEFAULTS, Ours, delay, limit_at, others, rate
 from bench.watch.pools import pools
-from bench.watch.statistics_cache import QUIET, YEAR, Kept
+from bench.watch.statistics_cache import STABLE_YEAR, YEAR, Kept
 from forge.closed_pipes import ignore_closed_pipes
 
 ROOT = Path(__file__).parents[2]
@@ -78,7 +78,7 @@ def measured(kept: Kept, seeds: Sequence[int], work: Path) -> Result:
     ours, rates = [], []
     alarming: dict[str, list[Any]] = {each: [] for each in DEFAULTS}
     for seed in seeds:
-        found = kept.daily(QUIET, seed)
+        found = kept.daily(STABLE_YEAR, seed)
         ours.append(Ours.solved(found, BUDGET))
         rates.append({severity: rate([days]) for severity, days in ours[-1].alarms(found).items()})
         for each, values in others(found).items():
@@ -128,7 +128,7 @@ def measured(kept: Kept, seeds: Sequence[int], work: Path) -> Result:
 def document(found: Sequence[Result], seeds: int) -> list[str]:
     """The section."""
     introduction = (
-        f"Written by `make bench-watch SEEDS={seeds}` on {datetime.now(UTC):%Y-%m-%d}. Real rows, {A_DAY} a day,"
+        f"Written by `make bench-watch SEEDS={seeds}` on {datetime.now(UTC):%Y-%m-%d}. Real rows, {ROWS_PER_DAY} a day,"
         f" drawn in blocks that keep the weekday; {REFERENCE} days of reference, then {YEAR} quiet days, or {BEFORE}"
         f" and a change. Each of {seeds} seeds draws its own reference, and so has its own limits. Outcomes arrive two"
         " days late, for everybody."

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from sklearn.isotonic import IsotonicRegression
 
-from bench.watch.daily_streams import A_DAY, REFERENCE, Stream, auc
+from bench.watch.daily_streams import REFERENCE, ROWS_PER_DAY, Stream, auc
 
 Numbers = np.ndarray[Any, Any]
 
@@ -89,8 +89,8 @@ def daily(stream: Stream, alike: dict[str, Numbers] | None = None, *, folds: int
     its days are not measured again.
     """
     width = stream.rows.shape[1]
-    rows = stream.rows.reshape(-1, A_DAY, width)
-    scores, truth = stream.scores.reshape(-1, A_DAY), stream.truth.reshape(-1, A_DAY)
+    rows = stream.rows.reshape(-1, ROWS_PER_DAY, width)
+    scores, truth = stream.scores.reshape(-1, ROWS_PER_DAY), stream.truth.reshape(-1, ROWS_PER_DAY)
     numeric = np.append(stream.pool.numeric, True)
     whole = np.concatenate([rows, scores[:, :, None]], axis=2)
     every, usual = np.arange(len(rows)), np.arange(REFERENCE)

@@ -16,7 +16,7 @@ from bench.watch.pools import Pool
 Numbers = np.ndarray[Any, Any]
 
 #: Days of the reference, rows a day, rows of a block; quiet days before a change, days after it.
-REFERENCE, A_DAY, BLOCK = 56, 250, 25
+REFERENCE, ROWS_PER_DAY, BLOCK = 56, 250, 25
 BEFORE, AFTER = 14, 60
 CHANGES = (
     "mean +0.25 sd, 1 feature",
@@ -33,7 +33,7 @@ CHANGES = (
 
 @dataclass(frozen=True)
 class Stream:
-    """Days of rows (days * `A_DAY`, features), with scores and truths; the first are the reference."""
+    """Days of rows (days * `ROWS_PER_DAY`, features), with scores and truths; the first are the reference."""
 
     pool: Pool
     rows: Numbers
@@ -51,8 +51,8 @@ def changed(pool: Pool, change: str, random: np.random.Generator) -> Stream:
     """`BEFORE` quiet days after the reference, then `AFTER` with the *change*."""
     days = REFERENCE + BEFORE + AFTER
     picked = _picked(pool, np.flatnonzero(~pool.segment), days, random)
-    start = (REFERENCE + BEFORE) * A_DAY
-    day = np.arange(len(picked) - start) // A_DAY
+    start = (REFERENCE + BEFORE) * ROWS_PER_DAY
+    day = np.arange(len(picked) - start) // ROWS_PER_DAY
     if change.startswith("new segment"):
         share = 0.2 * np.minimum((day + 1) / 40, 1)
         new = random.random(len(day)) < share
@@ -97,14 +97,14 @@ def _stream(pool: Pool, rows: Numbers, truth: Numbers) -> Stream:
 
 
 def _picked(pool: Pool, usual: Numbers, days: int, random: np.random.Generator) -> Numbers:
-    """Rows (days * `A_DAY`,) of the *usual* ones."""
+    """Rows (days * `ROWS_PER_DAY`,) of the *usual* ones."""
     weekday = pool.weekday[usual]
     starts = {day: np.flatnonzero((weekday[:-BLOCK] == day) & (weekday[BLOCK:] == day)) for day in range(7)}
     every = np.arange(len(usual) - BLOCK)
     found = []
     for day in range(days):
         those = starts[day % 7] if len(starts[day % 7]) else every
-        begun = random.choice(those, A_DAY // BLOCK)
+        begun = random.choice(those, ROWS_PER_DAY // BLOCK)
         found.append((begun[:, None] + np.arange(BLOCK)).ravel())
     return usual[np.concatenate(found)]
 

@@ -12,7 +12,7 @@ from bench.watch.daily_streams import AFTER
 from bench.watch.detector_results import WOKEN, Result, median
 from reporting import svg
 
-WIDTH, LEFT, RIGHT, ROW, TOP, APART = 400, 160, 28, 18, 58, 60
+WIDTH, LEFT, RIGHT, ROW, TOP, SPACING = 400, 160, 28, 18, 58, 60
 NEVER = AFTER * 1.6
 DAYS = svg.Scale(
     1, NEVER, LEFT, WIDTH - RIGHT, ((1, "1"), (3, "3"), (10, "10"), (30, "30"), (NEVER, "never")), logarithmic=True
@@ -30,8 +30,8 @@ def draw(results: Sequence[Result]) -> str:
         parts += [svg.shape(style, x, y - 4, 4), svg.text(x + 14, y, name.replace("*", ""))]
     for result in results:
         parts += _panel(result, top, styles)
-        top += ROW * len(result.delays) + APART
-    return svg.document(title, (WIDTH, top - APART + 40), parts)
+        top += ROW * len(result.delays) + SPACING
+    return svg.document(title, (WIDTH, top - SPACING + 40), parts)
 
 
 def _panel(result: Result, top: int, styles: dict[str, int]) -> list[str]:

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from bench.environments import InstallError, install
-from bench.watch.daily_streams import A_DAY, REFERENCE, Stream
-from bench.watch.detector_rounds import LATE, rate
-from bench.watch.statistics_cache import QUIET, Kept
+from bench.watch.daily_streams import REFERENCE, ROWS_PER_DAY, Stream
+from bench.watch.detector_rounds import LABEL_DELAY, rate
+from bench.watch.statistics_cache import STABLE_YEAR, Kept
 
 Numbers = np.ndarray[Any, Any]
 #: Confidences of ADWIN, from the loosest on, and its default.
@@ -37,7 +37,7 @@ class Adwin:
         except InstallError as error:
             self.remark = f"river was left out: its environment could not be made ({error})."
             return
-        quiet = {at: rate(days) for at, days in self._run(QUIET, seeds, RATES).items()}
+        quiet = {at: rate(days) for at, days in self._run(STABLE_YEAR, seeds, RATES).items()}
         self.own = quiet[DEFAULT]
         self.at = next((at for at in RATES if quiet[at] <= equal), "")
         if not self.at:
@@ -63,8 +63,8 @@ def _columns(stream: Stream) -> Numbers:
     """Daily means (days, columns) in standard deviations of the reference's days."""
     wrong = np.abs(stream.scores - stream.truth)
     rows = np.column_stack([stream.rows, stream.scores, wrong])
-    days = rows.reshape(-1, A_DAY, rows.shape[1]).mean(axis=1)
-    days[:, -1] = np.concatenate([np.full(LATE, np.nan), days[:-LATE, -1]])
+    days = rows.reshape(-1, ROWS_PER_DAY, rows.shape[1]).mean(axis=1)
+    days[:, -1] = np.concatenate([np.full(LABEL_DELAY, np.nan), days[:-LABEL_DELAY, -1]])
     spread = np.nanstd(days[:REFERENCE], axis=0)
     # The deviation of a constant is not 0 where its mean is rounded.
     varies = np.nanmax(days[:REFERENCE], axis=0) > np.nanmin(days[:REFERENCE], axis=0)
@@ -78,14 +78,14 @@ def evidently(environments: Path, kept: Kept, seed: int) -> str:
         python = install(environments / "evidently", ["evidently", "pandas<3"], Path(sys.executable))
     except InstallError as error:
         return f"Evidently's environment could not be made ({error}), so its figures are ours alone."
-    stream, known = kept.stream(QUIET, seed), REFERENCE * A_DAY
+    stream, known = kept.stream(STABLE_YEAR, seed), REFERENCE * ROWS_PER_DAY
     rows = np.column_stack([stream.rows, stream.scores])
     with tempfile.TemporaryDirectory() as work:
         np.savez(
             Path(work) / "day.npz",
             reference=rows[:known],
-            day=rows[known : known + A_DAY],
-            ours=kept.daily(QUIET, seed)["evidently"][0],
+            day=rows[known : known + ROWS_PER_DAY],
+            ours=kept.daily(STABLE_YEAR, seed)["evidently"][0],
             numeric=np.append(kept.pool.numeric, True),
         )
         script = Path(__file__).with_name("evidently_check.py")

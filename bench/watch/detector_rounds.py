@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.watch.daily_streams import A_DAY, REFERENCE
+from bench.watch.daily_streams import REFERENCE, ROWS_PER_DAY
 from monitoring.charts.charted_series import Limits, Series
 from monitoring.charts.charting import levels
 from monitoring.charts.control_limits import QUARTER, Budget, Rule, alarms_begin, persistent, solve
@@ -16,7 +16,7 @@ from monitoring.charts.control_limits import QUARTER, Budget, Rule, alarms_begin
 Numbers = np.ndarray[Any, Any]
 Statistics = dict[str, Numbers]
 #: Outcomes are known so many days later, for everybody.
-LATE = 2
+LABEL_DELAY = 2
 RULES = {"page": Rule(1, 1, 3), "issue": Rule(2, 3, 3), "digest": Rule(1, 1, 3)}
 WEIGHT = 0.2
 NANNYML, HALF, ANY = "NannyML, mean ± k sd", "Evidently, half of columns", "Evidently, any column"
@@ -60,7 +60,7 @@ def _by_severity(found: Statistics) -> dict[str, tuple[list[Series], Numbers]]:
     """Series and values (days, series) of each severity, with the floors of thresholds.toml."""
     late = {name: _late(found[name]) for name in ("auc", "accuracy", "bias", "bias by score")}
     last = found["js"].shape[1] - 1
-    share = max(0.01, 5 / A_DAY)
+    share = max(0.01, 5 / ROWS_PER_DAY)
     error = 0.01 * float(np.nanmean(found["error"][:REFERENCE]))
     return {
         "page": (
@@ -131,4 +131,4 @@ def delay(days: Numbers, before: int) -> float:
 
 
 def _late(values: Numbers) -> Numbers:
-    return np.concatenate([np.full(LATE, np.nan), values[:-LATE]])
+    return np.concatenate([np.full(LABEL_DELAY, np.nan), values[:-LABEL_DELAY]])

@@ -25,12 +25,12 @@ import pandas as pd
 from bench.watch.detector_results import text_of
 from bench.watch.detector_rounds import RULES, delay, rate
 from bench.watch.generated_streams import (
-    A_DAY,
     CONTRACT,
     FAULTS,
     KINDS,
-    LATE,
+    MEAN_LABEL_DELAY,
     QUARTER,
+    ROWS_PER_DAY,
     TRAINING,
     YEAR,
     Stream,
@@ -54,7 +54,7 @@ VOLUME_SHARE = 0.25
 #: Days between two readings of row rate and label coverage.
 WEEK = 7
 #: Simulated quarters for the limits; the days of the quarter before a change, and the kind of stream that it is in.
-DRAWS, CALM, CHANGED = 200, 30, "growing features"
+DRAWS, STABLE_DAYS, CHANGED_STREAM = 200, 30, "growing features"
 #: Figures of the same command at an earlier state of the code.
 EARLIER = Path(__file__).with_name("earlier_figures.json")
 
@@ -151,7 +151,7 @@ def section(seeds: Sequence[int], thresholds: Path, folder: Path) -> list[str]:
         "",
         (
             f"Written by `make bench-watch POOLS=generated SEEDS={len(seeds)}` on {datetime.now(UTC):%Y-%m-%d}. Rows with numbers,"
-            f" categories, scores and outcomes that are late by {LATE} days on average (exponential), {A_DAY} a day on average. They"
+            f" categories, scores and outcomes that are late by {MEAN_LABEL_DELAY} days on average (exponential), {ROWS_PER_DAY} a day on average. They"
             " go through monitoring's own code. The score is the true probability of the outcome and stays so: every alarm is"
             f" a false one. {TRAINING} days of training rows, then the reference ({KINDS['stationary'].reference} days where"
             f" the line does not say otherwise), then {QUARTER} days are watched. *Before* is {earlier['of']}."
@@ -176,8 +176,8 @@ def false_alarms(kind: str, seed: int, measuring: Measuring, rules: Monitoring) 
 
 def days_until_noticed(fault: str, seed: int, measuring: Measuring, rules: Monitoring) -> float:
     """Days until the first alarm after a *fault*; infinite without one."""
-    days = watched(generated(KINDS[CHANGED], seed, fault, CALM), measuring, rules)
-    return delay(np.any([*days.values()], axis=0), CALM)
+    days = watched(generated(KINDS[CHANGED_STREAM], seed, fault, STABLE_DAYS), measuring, rules)
+    return delay(np.any([*days.values()], axis=0), STABLE_DAYS)
 
 
 def _budgets(rates: Mapping[str, Sequence[Mapping[str, float]]], budget: float, earlier: Any) -> Iterable[str]:

@@ -19,7 +19,7 @@ from contracts.row_contract import Contract, Feature, Target
 Numbers = np.ndarray[Any, Any]
 
 #: Rows of an average day; days that are watched; days of the training rows before the reference; mean label delay.
-A_DAY, QUARTER, TRAINING, LATE = 250, 91, 76, 1.5
+ROWS_PER_DAY, QUARTER, TRAINING, MEAN_LABEL_DELAY = 250, 91, 76, 1.5
 #: The first day after the reference, counted from 1970. It is moved by the seed, so that cycles have any phase.
 START = 20_000
 YEAR = 364
@@ -127,13 +127,13 @@ def generated(kind: Kind, seed: int, fault: str = "", begins: int = QUARTER) -> 
     trained = (day - start)[of_row] < -kind.reference
     seen = _logistic(_logit(rows["score"]) + 0.3 * (rows[CONTRACT.target.name] - rows["score"]))
     rows["score"] = np.where(trained, seen, rows["score"])  # in-sample scores are too good
-    arrives = rows.pop("when").to_numpy() + random.exponential(LATE, len(rows))
+    arrives = rows.pop("when").to_numpy() + random.exponential(MEAN_LABEL_DELAY, len(rows))
     return Stream(kind, start, rows, arrives)
 
 
 def _sizes(kind: Kind, day: Numbers, start: int, random: np.random.Generator) -> Numbers:
     """Rows of each day."""
-    mean = A_DAY * (1 + 0.05 * _effects(len(day), 1.0, kind.tails, random))
+    mean = ROWS_PER_DAY * (1 + 0.05 * _effects(len(day), 1.0, kind.tails, random))
     mean *= np.where(day % 7 < 2, 0.8, 1.08) * np.exp(kind.growth * (day - start))
     mean *= 1 + 0.2 * kind.cycle * _season(day, 0.3)
     return np.asarray(random.poisson(np.maximum(mean, 120)))

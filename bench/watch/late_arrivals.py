@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bench.watch.daily_streams import A_DAY
+from bench.watch.daily_streams import ROWS_PER_DAY
 from bench.watch.detector_results import text_of
 from bench.watch.detector_rounds import delay
 from contracts.monitoring_limits import Monitoring
@@ -29,21 +29,21 @@ from monitoring.metrics.volume import volume
 Numbers = np.ndarray[Any, Any]
 
 #: Mean days until an outcome; days of the stream before the first run; days before a change, and after it.
-LATE, BEFORE, CALM, AFTER = 1.5, 36, 3, 14
+MEAN_LABEL_DELAY, BEFORE, STABLE_DAYS, AFTER = 1.5, 36, 3, 14
 KINDS = ("row_rate", "label_coverage")
-QUIET = "nothing changes"
+NO_CHANGE = "nothing changes"
 CHANGES = ("94 % fewer rows", "no more rows", "no more outcomes", "outcomes take three days longer")
 
 
 def arriving(change: str, days: int, seed: int) -> tuple[Numbers, Numbers]:
-    """When rows and their outcomes arrive, in days; the *change* comes after `BEFORE` + `CALM` days."""
+    """When rows and their outcomes arrive, in days; the *change* comes after `BEFORE` + `STABLE_DAYS` days."""
     random = np.random.default_rng(seed)
-    sizes = random.poisson(A_DAY, days)
-    start = BEFORE + CALM
+    sizes = random.poisson(ROWS_PER_DAY, days)
+    start = BEFORE + STABLE_DAYS
     if "rows" in change:
-        sizes[start:] = random.poisson(0.06 * A_DAY if "fewer" in change else 0.0, days - start)
+        sizes[start:] = random.poisson(0.06 * ROWS_PER_DAY if "fewer" in change else 0.0, days - start)
     rows = np.repeat(np.arange(days), sizes) + random.random(sizes.sum())
-    outcomes = rows + random.exponential(LATE, len(rows))
+    outcomes = rows + random.exponential(MEAN_LABEL_DELAY, len(rows))
     if change == "no more outcomes":
         outcomes[outcomes >= start] = np.inf
     if "longer" in change:
@@ -84,9 +84,9 @@ def section(seeds: Sequence[int], thresholds: Path) -> list[str]:
 
 
 def _lines(seeds: Sequence[int], rules: Monitoring) -> Iterable[str]:
-    quiet = [alarms(QUIET, BEFORE + QUARTER, seed, rules) for seed in seeds]
+    quiet = [alarms(NO_CHANGE, BEFORE + QUARTER, seed, rules) for seed in seeds]
     yield (
-        f"Written by `make bench-watch POOLS=arrivals SEEDS={len(seeds)}`. {A_DAY} rows a day on average; outcomes are late by {LATE} days"
+        f"Written by `make bench-watch POOLS=arrivals SEEDS={len(seeds)}`. {ROWS_PER_DAY} rows a day on average; outcomes are late by {MEAN_LABEL_DELAY} days"
         " on average (exponential). The watch runs once a day, at an hour of chance. False alarms a quarter are of row rate and label"
         f" coverage alone, out of a budget of {rules.false_alarms_per_quarter:g} for all signals; delays are runs until the first"
         " alarm, the median of the seeds, in brackets the first and the last."
@@ -95,11 +95,11 @@ def _lines(seeds: Sequence[int], rules: Monitoring) -> Iterable[str]:
     yield "| | row rate | label coverage |"
     yield "|---|---:|---:|"
     rates = [np.mean([alarms_begin(each[kind], 3).sum() for each in quiet]) for kind in KINDS]
-    yield f"| {QUIET}: false alarms a quarter | {rates[0]:.2f} | {rates[1]:.2f} |"
+    yield f"| {NO_CHANGE}: false alarms a quarter | {rates[0]:.2f} | {rates[1]:.2f} |"
     for change in CHANGES:
-        days = BEFORE + CALM + AFTER
+        days = BEFORE + STABLE_DAYS + AFTER
         found = [alarms(change, days, seed, rules) for seed in seeds]
         # A run on the day of the change sees the day before it: it is counted from the next one.
-        late = {kind: [delay(each[kind], CALM + 1) for each in found] for kind in KINDS}
+        late = {kind: [delay(each[kind], STABLE_DAYS + 1) for each in found] for kind in KINDS}
         words = ["none" if math.isinf(min(late[kind])) else text_of(late[kind]) for kind in KINDS]
         yield f"| {change}: runs until an alarm | {words[0]} | {words[1]} |"

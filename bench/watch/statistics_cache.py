@@ -18,7 +18,7 @@ from bench.watch.pools import Pool
 Numbers = np.ndarray[Any, Any]
 YEAR = 364
 #: Instead of a change: a year of quiet days.
-QUIET = "a quiet year"
+STABLE_YEAR = "a quiet year"
 
 
 class Kept:
@@ -37,7 +37,7 @@ class Kept:
     def stream(self, change: str, seed: int) -> Stream:
         """Sampled each time, which is quick; one seed's streams have one reference."""
         random = np.random.default_rng(seed)
-        if change == QUIET:
+        if change == STABLE_YEAR:
             return quiet(self.pool, YEAR, random)
         return changed(self.pool, change, random)
 
@@ -45,7 +45,7 @@ class Kept:
         """Every statistic of every day of the stream."""
         path = self.path("daily", change, seed)
         if not path.is_file():
-            alike = None if change == QUIET else self.daily(QUIET, seed)
+            alike = None if change == STABLE_YEAR else self.daily(STABLE_YEAR, seed)
             self.keep(path, daily(self.stream(change, seed), alike))
         with np.load(path) as found:
             return dict(found)

@@ -26,7 +26,7 @@ from checks.evidence import Array
 from contracts.comparison_limits import LARGER_IS_BETTER
 
 #: Longest forecast of the days that would settle a comparison, in multiples of the days so far.
-FAR = 1_000
+MAX_FORECAST = 1_000
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ class Gap:
     def days_to_settle(self, limit: float) -> int | None:
         """How many more days like these until the interval is on one side of *limit*, if the estimate stays.
 
-        The interval narrows with the root of the days, and with Student's t. None beyond `FAR`.
+        The interval narrows with the root of the days, and with Student's t. None beyond `MAX_FORECAST`.
         """
         if self.low is None or self.high is None:
             return None
@@ -134,7 +134,7 @@ class Gap:
             narrower = _stretch(self.freedom * share, self.confidence) / math.sqrt(share)
             return side * narrower / _stretch(self.freedom, self.confidence) <= abs(away)
 
-        far = range(self.days + 1, self.days * FAR + 1)
+        far = range(self.days + 1, self.days * MAX_FORECAST + 1)
         place = bisect.bisect_left(far, True, key=settles)
         return far[place] - self.days if place < len(far) else None
 

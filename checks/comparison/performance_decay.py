@@ -53,7 +53,7 @@ BIAS = "bias"
 #: One-sided, that the spread of the outcomes moves more than this explains; up to there a relative error may move with it.
 SPREAD_CONFIDENCE = 0.975
 #: Fewest new rows; lengths of the evaluation after which the loss of an anchor is only reported.
-FEWEST, FAR = 100, 6
+MIN_ROWS, MAX_LENGTHS = 100, 6
 _WHY = (
     "A comparison of two models cancels what changes for both. Repair the labels or features of these days; if the world"
     " changed, merge the proposal, or waive the rule."
@@ -130,7 +130,7 @@ def decayed(
                 periods[length] = rolling_origin(*history, length) if history else []
             change = _change(metric, evidence, np.asarray(scores[role]), evaluation, periods[length], gate)
             severity = gate.decay.severity
-            if role == "anchor" and severity == "hold" and change.lag > FAR:  # it decays, and stays
+            if role == "anchor" and severity == "hold" and change.lag > MAX_LENGTHS:  # it decays, and stays
                 severity = "warn"
             findings.append(_finding(rule, role, change, severity))
     return findings
@@ -155,8 +155,8 @@ def _lacking(evidence: Evidence, evaluation: Evaluation, scores: Array | None) -
     if scores is None:
         return "it cannot score the candidate's rows"
     rows = int(_new(evidence, evaluation).sum())
-    if rows < FEWEST:
-        return f"{rows} rows are later than its evaluation and have only categories that it saw; {FEWEST} are needed"
+    if rows < MIN_ROWS:
+        return f"{rows} rows are later than its evaluation and have only categories that it saw; {MIN_ROWS} are needed"
     return "" if evaluation.length > 1 else "it was evaluated on one day"
 
 

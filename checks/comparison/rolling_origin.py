@@ -17,7 +17,7 @@ from checks.evidence import Array, days_of, target
 from contracts.row_contract import Contract
 
 #: Most periods, most rows altogether, and fewest to train on.
-PERIODS, ENOUGH, FEWEST = 8, 50_000, 100
+MAX_PERIODS, MAX_ROWS, MIN_TRAINING_ROWS = 8, 50_000, 100
 #: Least probability of a class: one that the first days lack may come later.
 _LEAST = 1e-3
 
@@ -39,18 +39,18 @@ def rolling_origin(rows: pd.DataFrame, contract: Contract, length: int) -> list[
     The first simple model is trained on all days before the periods, the second on the later half of them.
     """
     rows = rows.sort_values(contract.time, kind="stable", ignore_index=True)
-    if len(rows) > ENOUGH:
-        kept = np.sort(np.random.default_rng(0).choice(len(rows), ENOUGH, replace=False))
+    if len(rows) > MAX_ROWS:
+        kept = np.sort(np.random.default_rng(0).choice(len(rows), MAX_ROWS, replace=False))
         rows = rows.iloc[kept].reset_index(drop=True)
     names = days_of(rows, contract)
     number = (pd.to_datetime(names) - pd.Timestamp(names[0])).days.to_numpy()
     days = int(number[-1]) + 1
-    count = min(PERIODS, (days - max(days // 3, length)) // length)
+    count = min(MAX_PERIODS, (days - max(days // 3, length)) // length)
     if count < 2:
         return []
     first = days - count * length
     trained = [rows[(number >= since) & (number < first)] for since in (0, first // 2)]
-    if any(len(each) < FEWEST or each[contract.target.name].nunique() < 2 for each in trained):
+    if any(len(each) < MIN_TRAINING_ROWS or each[contract.target.name].nunique() < 2 for each in trained):
         return []
     models = [_scores(contract, each, rows[number >= first]) for each in trained]
     later = number[number >= first]

@@ -30,11 +30,11 @@ from contracts.thresholds import Gate
 
 FOUND = "slice.discovered"
 #: Fewest rows of a slice in the report.
-SHOWN = 50
+MIN_ROWS_SHOWN = 50
 #: Most conditions of a discovered slice; values of a category that conditions may name.
-DEPTH, COMMONEST = 2, 10
+MAX_DEPTH, MAX_VALUES = 2, 10
 #: Most rows for the discovery.
-ENOUGH = 50_000
+MAX_ROWS = 50_000
 #: Family-wise error rate with which a slice is worse and holds the candidate.
 SUSPECT = 0.1
 _WHY = "A gain on average can hide a loss in a segment."
@@ -116,7 +116,7 @@ def by_slice(evidence: Evidence, metric: str) -> list[tuple[str, int, float, flo
             function(truth[each.rows], ours[each.rows])(),
             None if theirs is None else function(truth[each.rows], theirs[each.rows])(),
         )
-        for each in _named(evidence, SHOWN)
+        for each in _named(evidence, MIN_ROWS_SHOWN)
         if len(np.unique(truth[each.rows])) > 1
     ]
 
@@ -142,9 +142,9 @@ def _discovered(evidence: Evidence, metric: str, blocks: Blocks, gate: Gate) -> 
     worse = ours - theirs
     names, matrix = _conditions(evidence)
     random = np.random.default_rng(gate.compare.seed)
-    some = random.permutation(np.flatnonzero(discovery))[:ENOUGH]
+    some = random.permutation(np.flatnonzero(discovery))[:MAX_ROWS]
     tree = DecisionTreeRegressor(
-        max_depth=DEPTH, min_samples_leaf=max(SHOWN, min(rules.min_rows, len(some) // 10)), random_state=0
+        max_depth=MAX_DEPTH, min_samples_leaf=max(MIN_ROWS_SHOWN, min(rules.min_rows, len(some) // 10)), random_state=0
     ).fit(matrix[some], worse[some])
     leaf = tree.apply(matrix)
     values = tree.tree_.value.ravel()
@@ -169,7 +169,7 @@ def _conditions(evidence: Evidence) -> tuple[list[str], Array]:
             names.append(f"{feature.name} = missing")
             columns.append(missing.astype(float))
         if feature.kind == "category":
-            for value in column.value_counts().index[:COMMONEST]:
+            for value in column.value_counts().index[:MAX_VALUES]:
                 names.append(f"{feature.name} = {value}")
                 columns.append((column == value).to_numpy(dtype=float))
         else:

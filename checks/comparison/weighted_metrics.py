@@ -23,7 +23,7 @@ RELATIVE = frozenset({"mae", "rmse"})
 #: Bins of the calibration error, each of equally many rows.
 BINS = 10
 #: The share of rows whose scores are the most certain.
-MOST_CERTAIN = 0.1
+MAX_CERTAIN = 0.1
 #: The weight of each row, (n,); None for 1.
 Weights = Any
 
@@ -192,7 +192,7 @@ def certain_errors(truth: Array, scores: Array) -> Means:
     """
     both = np.column_stack([1 - scores, scores]) if scores.ndim == 1 else scores
     certainty, wrong = both.max(axis=1), both.argmax(axis=1) != truth
-    return _share(wrong, certainty >= np.quantile(certainty, 1 - MOST_CERTAIN), 1 - certainty)
+    return _share(wrong, certainty >= np.quantile(certainty, 1 - MAX_CERTAIN), 1 - certainty)
 
 
 def certain_errors_of_numbers(truth: Array, scores: Array) -> Means:
@@ -201,7 +201,7 @@ def certain_errors_of_numbers(truth: Array, scores: Array) -> Means:
     The outcome of a row with a high score should be above the median of all outcomes: one below it is inverted, belongs to
     another row, or was never measured. Scale and level of the outcomes do not matter.
     """
-    low, high = (np.quantile(scores, each) for each in (MOST_CERTAIN / 2, 1 - MOST_CERTAIN / 2))
+    low, high = (np.quantile(scores, each) for each in (MAX_CERTAIN / 2, 1 - MAX_CERTAIN / 2))
     middle = np.median(truth)
     below, above = scores <= low, scores >= high
     return _share((below & (truth > middle)) | (above & (truth < middle)), below | above, np.zeros(len(truth)))

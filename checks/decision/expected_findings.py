@@ -10,7 +10,7 @@ from checks.decision.gain_text import gain, gain_over, missing, more_rows, settl
 from checks.verdict import Finding
 
 #: From this chance on a guardrail is rather broken than not.
-RATHER = 0.5
+EVEN_CHANCE = 0.5
 
 
 def primary(
@@ -42,7 +42,7 @@ def anchored(rule: str, gap: Gap, margin: float, found: ExpectedGain | None, max
 def guardrail(rule: str, gap: Gap, margin: float, against: str, found: ExpectedGain | None) -> Finding:
     """The finding on a metric that does not decide: it holds a candidate that is rather worse than the margin than not."""
     held = _guarded(rule, gap, margin, against)
-    if held.outcome != "INCONCLUSIVE" or found is None or found.risk >= RATHER:
+    if held.outcome != "INCONCLUSIVE" or found is None or found.risk >= EVEN_CHANCE:
         return held
     observed = f"{held.observed}; chance of being worse by more than the margin {found.risk:.0%}"
     return replace(

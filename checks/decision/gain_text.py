@@ -11,7 +11,7 @@ from checks.comparison.weighted_metrics import RELATIVE
 from checks.verdict import Outcome
 
 #: A holdout more than so many times as long is no advice.
-LONGEST = 4
+MAX_TIMES = 4
 _NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 
 
@@ -83,6 +83,6 @@ def _attainable(gap: Gap, limit: float, days: int | None) -> str:
     error = gap.error * math.sqrt(gap.days / gap.holdout_days)
     far = error * float(special.stdtrit(gap.freedom, (1 + gap.confidence) / 2))
     found = f"a gain above {gain(gap.metric, limit + far)} or below {gain(gap.metric, limit - far)} is settled"
-    if days is None or gap.days + days > LONGEST * gap.holdout_days:
+    if days is None or gap.days + days > MAX_TIMES * gap.holdout_days:
         return f"{found}."
     return f"{found}; or this one with a holdout of {gap.days + days} days, if the gain stays as it is."

@@ -7,7 +7,7 @@ import numpy as np
 from checks.comparison.weighted_metrics import absolute
 from checks.decision.expected_gain import ExpectedGain
 from checks.evidence import Array
-from checks.insights.prediction_churn import CUT
+from checks.insights.prediction_churn import DECISION_THRESHOLD
 from contracts.row_contract import Contract
 
 
@@ -33,5 +33,5 @@ def per_day(contract: Contract, truth: Array, both: tuple[Array, Array], days: i
 def _units(contract: Contract, truth: Array, scores: Array) -> Array:
     if contract.task == "regression":
         return absolute(truth, scores)
-    decided = scores.argmax(axis=1) if scores.ndim == 2 else scores >= CUT
+    decided = scores.argmax(axis=1) if scores.ndim == 2 else scores >= DECISION_THRESHOLD
     return np.asarray(decided != truth, dtype=float)

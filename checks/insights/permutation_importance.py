@@ -21,7 +21,7 @@ from contracts.row_contract import Contract
 
 Status = Literal["kept", "added", "changed", "removed"]
 #: Most rows, shuffles, and draws of days: more would hardly narrow the interval, since days vary most.
-MOST_ROWS, TIMES, DRAWS = 5_000, 3, 1_000
+MAX_ROWS, TIMES, DRAWS = 5_000, 3, 1_000
 
 
 @dataclass(frozen=True)
@@ -97,8 +97,8 @@ def _importances(
     contract, random = bundle.contract, np.random.default_rng(0)
     if rows.empty or not names:
         return []
-    if len(rows) > MOST_ROWS:
-        rows = rows.iloc[np.sort(random.choice(len(rows), MOST_ROWS, replace=False))]
+    if len(rows) > MAX_ROWS:
+        rows = rows.iloc[np.sort(random.choice(len(rows), MAX_ROWS, replace=False))]
     rows = rows.reset_index(drop=True)
     truth = target(rows, contract)
     # Once: a shuffled feature replaces one column, and the others stay.

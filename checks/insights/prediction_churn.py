@@ -18,15 +18,15 @@ from contracts.row_contract import Contract, show
 from contracts.tolerance import EQUAL
 
 #: Decision threshold: a score at or above it decides for the positive class.
-CUT = 0.5
+DECISION_THRESHOLD = 0.5
 #: A prediction of a number changes the decision if it moves by more than this share of the champion's quartile range.
-MOVED = 0.1
+MIN_MOVE = 0.1
 #: Most rows shown, and most features of each.
-MOST_MOVERS, MOST_ODD = 8, 4
+MAX_MOVERS, MAX_ODD = 8, 4
 #: Fewest fresh rows of a slice in the report.
-LEAST_ROWS = 30
+MIN_ROWS = 30
 #: Unusual: a number this many quartile ranges from the median, a category in a smaller share of rows.
-FAR, RARE = 1.0, 0.02
+UNUSUAL_DISTANCE, RARE_SHARE = 1.0, 0.02
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def churn_by_slice(evidence: Evidence) -> Churn | None:
         shown = np.array([str(value) for value in values], dtype=object)
         for value in sorted(set(shown)):
             inside = shown == value
-            if inside.sum() >= LEAST_ROWS:
+            if inside.sum() >= MIN_ROWS:
                 slices.append(_slice_churn(f"{name} = {value}", differs[inside], way[inside]))
     return Churn(
         _slice_churn("all", differs, way),
@@ -97,9 +97,9 @@ def changed_decisions(contract: Contract, ours: Array, theirs: Array) -> Array:
     """For each row whether the two scores give different decisions: (n,) of bool."""
     if contract.task == "regression":
         low, high = np.percentile(theirs, [25, 75])
-        return np.asarray(np.abs(ours - theirs) > MOVED * (high - low))
+        return np.asarray(np.abs(ours - theirs) > MIN_MOVE * (high - low))
     if contract.task == "binary":
-        return np.asarray((ours >= CUT) != (theirs >= CUT))
+        return np.asarray((ours >= DECISION_THRESHOLD) != (theirs >= DECISION_THRESHOLD))
     return np.asarray(ours.argmax(axis=1) != theirs.argmax(axis=1))
 
 
@@ -131,7 +131,7 @@ def _movers(evidence: Evidence, rows: Any, ours: Array, theirs: Array) -> Sequen
         old, new = theirs[at], ours[at]
     typical = {name: _typical(evidence.train[name]) for name in _shown(contract)}
     movers = []
-    for place in np.argsort(-np.abs(new - old), kind="stable")[:MOST_MOVERS]:
+    for place in np.argsort(-np.abs(new - old), kind="stable")[:MAX_MOVERS]:
         row = rows.iloc[int(place)]
         outcome = row[contract.target.name]
         truth = _text(contract.target.classes[int(outcome)]) if contract.target.classes else f"{float(outcome):.4g}"
@@ -144,7 +144,7 @@ def _movers(evidence: Evidence, rows: Any, ours: Array, theirs: Array) -> Sequen
                 float(old[place]),
                 float(new[place]),
                 truth,
-                {name: note for name, (_, note) in unusual[:MOST_ODD]} | slices,
+                {name: note for name, (_, note) in unusual[:MAX_ODD]} | slices,
             )
         )
     return movers
@@ -173,9 +173,9 @@ def _odd(value: Any, typical: tuple[float, float] | dict[str, float]) -> tuple[f
         return (0.5, "missing")
     if isinstance(typical, dict):
         share = typical.get(str(value), 0.0)
-        if share >= RARE:
+        if share >= RARE_SHARE:
             return None
-        return (1 / max(share, 1e-3) * RARE, f"{_text(value)} (in {share:.1%} of rows)")
+        return (1 / max(share, 1e-3) * RARE_SHARE, f"{_text(value)} (in {share:.1%} of rows)")
     middle, wide = typical
     apart = abs(float(value) - middle) / wide if wide else float(value != middle)
-    return (apart, f"{float(value):.4g} (typical {middle:.4g})") if apart > FAR else None
+    return (apart, f"{float(value):.4g} (typical {middle:.4g})") if apart > UNUSUAL_DISTANCE else None

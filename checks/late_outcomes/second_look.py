@@ -29,7 +29,7 @@ from reporting.hidden_lines import hidden_line, recorded_values
 #: A holdout is whole when this share of the outcomes that it lacked is known.
 WHOLE = 0.99
 #: How many verdicts are looked at again in a night.
-MOST = 2
+MAX_VERDICTS = 2
 Rule = Callable[[Evidence], tuple[list[Compared], list[Finding]]]
 
 

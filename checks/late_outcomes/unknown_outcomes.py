@@ -22,7 +22,7 @@ from checks.verdict import Outcome
 #: Scores of a class are kept from 0 by this.
 CLIP = 1e-7
 #: A value of a regression that is not known is taken to be within these quantiles of the known ones.
-REACH = (0.01, 0.99)
+QUANTILE_RANGE = (0.01, 0.99)
 _WORDS = {"PASS": "passes", "FAIL": "fails", "INCONCLUSIVE": "is inconclusive", "NOT_RUN": "cannot be checked"}
 
 
@@ -95,7 +95,7 @@ def dependence(evidence: Evidence, compared: Callable[[Evidence], Compared]) -> 
 def _extremes(evidence: Evidence, unknown: Unlabelled, champion: Array) -> tuple[Array, Array]:
     """The outcome of each unknown row that speaks most against the candidate, and the one that speaks most for it."""
     if evidence.contract.task == "regression":
-        values = np.quantile(evidence.truth, REACH)
+        values = np.quantile(evidence.truth, QUANTILE_RANGE)
         ours, theirs = (np.abs(each[:, None] - values) for each in (unknown.scores, champion))
         gains = theirs - ours
     else:

@@ -16,7 +16,7 @@ from checks.comparison.weighted_metrics import METRICS
 from checks.evidence import Array, Evidence
 from reporting.mermaid import number, xychart
 
-MOST_DAYS = 31
+MAX_DAYS = 31
 BINS = 10
 _WITH = "Bars: candidate. Line: champion."
 _ALONE = "Bars: candidate."
@@ -61,7 +61,7 @@ def _days(evidence: Evidence, metric: str) -> list[Chart]:
     fresh, function = evidence.fresh, METRICS[metric]
     days = evidence.days[fresh]
     labels, bars, line = [], [], []
-    for day in np.unique(days)[-MOST_DAYS:]:
+    for day in np.unique(days)[-MAX_DAYS:]:
         rows = days == day
         truth = evidence.truth[fresh][rows]
         values = [function(truth, scores[fresh][rows])(None) for scores in _both(evidence)]

@@ -13,7 +13,7 @@ from reporting.markdown import Section, table_row, text
 from reporting.mermaid import xychart
 
 #: More of a kind than these are counted, and not listed.
-MOST_SLICES, MOST_FEATURES, MOST_SHIFTS, MOST_BARS = 15, 40, 12, 12
+MAX_SLICES, MAX_FEATURES, MAX_SHIFTS, MAX_BARS = 15, 40, 12, 12
 
 
 def sections(review: Review, candidate: Mapping[str, Any], champion: Mapping[str, Any] | None) -> list[Section]:
@@ -52,7 +52,7 @@ def _decisions(churn: Churn | None) -> str:
     lines = ["| slice | rows | changed decisions | direction |", "|---|---:|---:|---|"]
     lines += [
         table_row([text(each.name, 80), f"{each.rows:,}", f"{each.share:.1%}", _directions(each)])
-        for each in (churn.whole, *churn.slices[:MOST_SLICES])
+        for each in (churn.whole, *churn.slices[:MAX_SLICES])
     ]
     lines += ["", "Largest score changes:", ""]
     lines += ["| time | champion | candidate | outcome | unusual values |", "|---|---:|---:|---|---|"]
@@ -92,7 +92,7 @@ def _features(importances: Sequence[Importance]) -> str:
         "| feature | change | importance | 95% confidence interval | missing | unknown category |",
         "|---|---|---:|---:|---:|---:|",
     ]
-    for each in importances[:MOST_FEATURES]:
+    for each in importances[:MAX_FEATURES]:
         status = "" if each.status == "kept" else f"**{each.status}** {text(each.what)}".strip()
         name = text(each.name) if each.shown else f"{text(each.name)} (not significant)"
         lines.append(
@@ -107,9 +107,9 @@ def _features(importances: Sequence[Importance]) -> str:
                 ]
             )
         )
-    if len(importances) > MOST_FEATURES:
-        lines += ["", f"… and {len(importances) - MOST_FEATURES} more; see verdict.json."]
-    few = [each for each in importances if each.status != "removed"][:MOST_BARS]
+    if len(importances) > MAX_FEATURES:
+        lines += ["", f"… and {len(importances) - MAX_FEATURES} more; see verdict.json."]
+    few = [each for each in importances if each.status != "removed"][:MAX_BARS]
     if any(each.benefit > 0 for each in few):
         bars = [max(each.benefit, 0.0) for each in few]
         lines += ["", xychart("Permutation importance", first.loss, [each.name for each in few], bars, from_zero=True)]
@@ -137,7 +137,7 @@ def _news(review: Review, candidate: Mapping[str, Any], champion: Mapping[str, A
             table_row(
                 [text(s.name), f"{s.distance:.3f}", f"{s.missing_then:.1%}", f"{s.missing_now:.1%}", f"{s.new:.1%}"]
             )
-            for s in review.shifts[:MOST_SHIFTS]
+            for s in review.shifts[:MAX_SHIFTS]
         ]
     return "\n".join(lines)
 

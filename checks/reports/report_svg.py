@@ -13,7 +13,7 @@ from reporting.mermaid import number
 
 WIDTH, HEIGHT = 360, 220
 LEFT, RIGHT, TOP, BOTTOM = 44, 8, 26, 78
-ROW, NAME, LONGEST_NAME = 20, 132, 22
+ROW, NAME, MAX_NAME_LENGTH = 20, 132, 22
 #: Labels below an axis that have room beside each other.
 LABELS = 6
 
@@ -99,5 +99,5 @@ def intervals(title: str, note: str, axis: str, each: Sequence[Interval]) -> Fig
 
 
 def _name(name: str, y: float) -> str:
-    short = name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
+    short = name if len(name) <= MAX_NAME_LENGTH else f"{name[: MAX_NAME_LENGTH - 1]}…"
     return svg.text(NAME - 8, y, short, "name", "end")

@@ -20,7 +20,7 @@ RULE = "contract.compatible"
 _LIMIT = "no row of today's requests is refused"
 _WHY = "Clients go on sending today's rows until they are changed; each refused row is an error there."
 #: Most rows of each kind that are validated.
-MOST_ROWS = 5_000
+MAX_ROWS = 5_000
 
 
 def compatible(
@@ -93,7 +93,7 @@ def retired(candidate: Contract, live: Iterable[Contract]) -> list[Finding]:
 
 def _rows(rows: pd.DataFrame, champion: Contract) -> Iterator[dict[str, Any]]:
     """Rows as a client with the champion's contract sends them."""
-    few = rows if len(rows) <= MOST_ROWS else rows.sample(MOST_ROWS, random_state=0)
+    few = rows if len(rows) <= MAX_ROWS else rows.sample(MAX_ROWS, random_state=0)
     names = [name for name in champion.feature_names if name in few]
     columns = [few[n].astype(object).where(few[n].notna(), None).tolist() for n in names]
     for values in zip(*columns, strict=True):

@@ -16,7 +16,7 @@ from contracts.tolerance import spread_of
 #: Rows, and values of the feature, that a stated direction is tested on.
 ROWS, STEPS = 300, 8
 #: The confidence with which scores of little spread must be better than a constant.
-SURELY = 0.998
+CONFIDENCE = 0.998
 
 
 def spread(evidence: Evidence, limits: Behaviour, compare: Compare) -> Finding:
@@ -54,7 +54,7 @@ def _beats_constant(evidence: Evidence, compare: Compare) -> bool:
     constant = constant_scores(truth, scores, np.median if metric == "mae" else np.mean)
     blocks = Blocks(evidence.day_codes, evidence.key_codes, compare.draws, compare.seed)
     ours, theirs = measures(metric, truth, scores, constant)
-    gap = paired(metric, (ours, theirs), blocks, SURELY, compare.min_days)
+    gap = paired(metric, (ours, theirs), blocks, CONFIDENCE, compare.min_days)
     return gap.low is not None and gap.low > 0
 
 

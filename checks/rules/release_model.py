@@ -18,7 +18,7 @@ from bundles.bundle import Bundle
 from bundles.manifest import MODEL
 from checks.comparison.weighted_metrics import absolute, logarithmic, squared
 from checks.evidence import Array, Evidence, later_rows, score, served_score, target
-from checks.insights.prediction_churn import LEAST_ROWS
+from checks.insights.prediction_churn import MIN_ROWS
 from checks.verdict import Finding, ruled
 from contracts.bundle_content import EVALUATION, read_regular
 from contracts.gate_limits import ReleaseModel
@@ -36,7 +36,7 @@ HOLDOUT = "the holdout"
 AFTER = "on the rows after the holdout, with the expected outcomes of training"
 #: The release model was trained on outcomes of rows that are old enough, alone (`model.label_delay`).
 MATURED = "matured"
-TINY = 1e-12
+MIN_PROBABILITY_VARIANCE = 1e-12
 
 
 @dataclass(frozen=True)
@@ -65,9 +65,9 @@ def release_rules(evidence: Evidence, candidate: Bundle, limits: ReleaseModel) -
     if candidate.manifest.get("label_delay", {}).get("release", {}).get("method") == MATURED:
         inside[:] = True  # trained on the newest rows that are old enough, which the holdout is the end of
     findings = [_decisions(evidence, release, limits)]
-    if inside.sum() < LEAST_ROWS:
+    if inside.sum() < MIN_ROWS:
         later, expected = (None, None) if evidence.later is None else later_rows(candidate)
-        if later is None or expected is None or len(later) < LEAST_ROWS:
+        if later is None or expected is None or len(later) < MIN_ROWS:
             return [*findings, *(_not_trained(rule, int(inside.sum())) for rule in (CALIBRATION, FIT))]
         scores = served_score(candidate, later), score(candidate, later)
         found = _parts_agree(shifts(replace(evidence, holdout=later), *scores, expected), limits)
@@ -111,10 +111,12 @@ def shifts(evidence: Evidence, release: Array, evaluation: Array, expected: Arra
 
     if expected is None:
         truth = encoded(evidence.truth)
-        spread = np.maximum(spread_of(truth), TINY)
+        spread = np.maximum(spread_of(truth), MIN_PROBABILITY_VARIANCE)
     else:
         truth = expected[:, 1] if release.ndim == 1 else expected
-        spread = np.maximum(np.sqrt(truth.mean(axis=0) * (1 - truth.mean(axis=0))), TINY)  # of outcomes of 0 and 1
+        spread = np.maximum(
+            np.sqrt(truth.mean(axis=0) * (1 - truth.mean(axis=0))), MIN_PROBABILITY_VARIANCE
+        )  # of outcomes of 0 and 1
     bias = (encoded(target(evidence.train, evidence.contract)) - evidence.train_scores).mean(axis=0)
     rise = _rise(evidence, release, evaluation, expected)
     found = []
@@ -145,7 +147,8 @@ def _rise(evidence: Evidence, release: Array, evaluation: Array, expected: Array
         return np.asarray(sum(weight * loss(outcome, scores) for outcome, weight in truth))
 
     return [
-        (lost(loss, release) - lost(loss, evaluation)) / max(float(lost(loss, simple).mean()), TINY) for loss in kinds
+        (lost(loss, release) - lost(loss, evaluation)) / max(float(lost(loss, simple).mean()), MIN_PROBABILITY_VARIANCE)
+        for loss in kinds
     ]
 
 
@@ -166,7 +169,7 @@ def _not_trained(rule: str, rows: int) -> Finding:
         rule,
         "INCONCLUSIVE",
         f"the release model was trained on {rows} rows of the holdout, which is as old as outcomes are late",
-        f"at least {LEAST_ROWS} rows",
+        f"at least {MIN_ROWS} rows",
         "Nothing else shows whether the release model was trained on the right rows; a longer window() includes the holdout.",
         "warn",
     )
@@ -203,12 +206,12 @@ def _parts(evidence: Evidence) -> Iterator[tuple[str, Any]]:
     """The holdout, its newest day, and the slices of the contract that have enough rows: name and mask."""
     yield HOLDOUT, np.ones(len(evidence.holdout), dtype=bool)
     newest = evidence.days == evidence.days.max()
-    if newest.sum() >= LEAST_ROWS:
+    if newest.sum() >= MIN_ROWS:
         yield f"the newest day ({evidence.days.max()})", newest
     for name in evidence.contract.slices:
         values = evidence.holdout[name].astype(object).where(evidence.holdout[name].notna(), "missing").astype(str)
         for value, rows in values.value_counts().items():
-            if rows >= LEAST_ROWS:
+            if rows >= MIN_ROWS:
                 shown = f"a value of {name}" if name in evidence.contract.private else f"{name} = {value}"
                 yield shown, (values == value).to_numpy()
 

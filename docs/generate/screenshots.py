@@ -19,7 +19,7 @@ PICTURES = ROOT / "docs/pictures"
 #: Width of a picture in pixels, and how much of the page is shown: from the top.
 VERDICT, DASHBOARD = (1000, 700), (1200, 1000)
 #: Bytes of the largest picture that is kept.
-LARGEST = 200_000
+MAX_BYTES = 200_000
 #: A comment below a pull request, about as GitHub shows it.
 COMMENT = """<!doctype html><meta charset="utf-8"><style>
 body { margin: 16px; font: 14px/1.5 system-ui, sans-serif; color: #1f2328 }
@@ -52,8 +52,8 @@ def main(report: Path = REPORT, site: Path = SITE, into: Path = PICTURES) -> int
             words = ["--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"]
             words += [f"--user-data-dir={folder}/profile", f"--window-size={width},{height}", f"--screenshot={picture}"]
             subprocess.run([browser, *words, page.as_uri()], check=True, capture_output=True, timeout=60)
-            if (size := picture.stat().st_size) > LARGEST:
-                return _stop(f"{picture} has {size:,} bytes; expected at most {LARGEST:,}: show less of the page")
+            if (size := picture.stat().st_size) > MAX_BYTES:
+                return _stop(f"{picture} has {size:,} bytes; expected at most {MAX_BYTES:,}: show less of the page")
             print(picture)
     return 0
 

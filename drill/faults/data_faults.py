@@ -12,10 +12,10 @@ import pandas as pd
 
 from contracts.row_contract import Feature
 from drill.drawing import Where, admitted, category_of, distinct, number_of, put, scaled, where
-from drill.fault import MOVED, WORSE, DoesNotApplyError, Fault, Random, Variant
+from drill.fault import COMPARISON_RULES, INPUT_RULES, DoesNotApplyError, Fault, Random, Variant
 from drill.thinned_recipe import Frame, Subject
 
-BESIDE = (*MOVED, *WORSE, "labels.maturing", "calibration*", "model.constant")
+DATA_SIDE_EFFECTS = (*INPUT_RULES, *COMPARISON_RULES, "labels.maturing", "calibration*", "model.constant")
 
 
 def number(subject: Subject, fits: Callable[[Feature], bool] = lambda _: True) -> Feature:
@@ -169,48 +169,70 @@ FAULTS = (
         "unit change",
         "a number is far larger or smaller, since the champion was trained",
         ("upstream.units", "data.rewritten"),
-        BESIDE,
+        DATA_SIDE_EFFECTS,
         draw=_unit,
     ),
-    Fault("columns swapped", "two numbers are swapped", ("data.rewritten", "train.contract"), BESIDE, draw=_swapped),
-    Fault("sign flipped", "a number has the other sign", ("data.rewritten", "train.contract"), BESIDE, draw=_sign),
+    Fault(
+        "columns swapped",
+        "two numbers are swapped",
+        ("data.rewritten", "train.contract"),
+        DATA_SIDE_EFFECTS,
+        draw=_swapped,
+    ),
+    Fault(
+        "sign flipped",
+        "a number has the other sign",
+        ("data.rewritten", "train.contract"),
+        DATA_SIDE_EFFECTS,
+        draw=_sign,
+    ),
     Fault(
         "sentinel -999",
         "a part of a number is -999 for unknown",
         ("train.contract", "data.sentinels", "upstream.units"),
-        BESIDE,
+        DATA_SIDE_EFFECTS,
         draw=_nines,
     ),
     Fault(
         "sentinel within the contract",
         "a part of a number is a large one for unknown, since the champion was trained",
         ("data.sentinels", "upstream.units"),
-        BESIDE,
+        DATA_SIDE_EFFECTS,
         draw=_sentinel,
     ),
     Fault(
         "null flood",
         "many values of a number are missing, since the champion was trained",
         ("data.missing_jump", "upstream.missing"),
-        (*BESIDE, "data.missing"),
+        (*DATA_SIDE_EFFECTS, "data.missing"),
         draw=_nulls,
     ),
     Fault(
-        "a feed hangs", "a number has one value, since the champion was trained", ("data.frozen",), BESIDE, draw=_frozen
+        "a feed hangs",
+        "a number has one value, since the champion was trained",
+        ("data.frozen",),
+        DATA_SIDE_EFFECTS,
+        draw=_frozen,
     ),
     Fault(
         "category renamed",
         "the most frequent value has another name, since the champion was trained",
         ("upstream.renamed",),
-        BESIDE,
+        DATA_SIDE_EFFECTS,
         draw=_renamed,
     ),
-    Fault("case changed", "many values of a category are in the other case", ("data.variants",), BESIDE, draw=_case),
+    Fault(
+        "case changed",
+        "many values of a category are in the other case",
+        ("data.variants",),
+        DATA_SIDE_EFFECTS,
+        draw=_case,
+    ),
     Fault(
         "white space added",
         "many values of a category begin or end with a blank",
         ("data.variants",),
-        BESIDE,
+        DATA_SIDE_EFFECTS,
         draw=_space,
     ),
     Fault("dtype changed", "a number is text", ("train.contract",), (), draw=_words),
@@ -218,7 +240,7 @@ FAULTS = (
         "time zone shifted",
         "the clock is some hours behind, since the champion was trained",
         ("data.clock",),
-        (*BESIDE, "data.rate"),
+        (*DATA_SIDE_EFFECTS, "data.rate"),
         draw=_zone,
     ),
     Fault("clock skew", "some rows come from a month ahead", ("train.contract", "bundle.clock"), (), draw=_skew),

@@ -7,11 +7,19 @@ from typing import Any
 
 from contracts.row_contract import Target
 from drill.drawing import Where, put, seed_of, segment_of, uniform_by_row
-from drill.fault import WORSE, DoesNotApplyError, Fault, Random, Variant
+from drill.fault import COMPARISON_RULES, DoesNotApplyError, Fault, Random, Variant
 from drill.thinned_recipe import Frame, Subject
 
 #: Rules that wrong labels may fail, besides their own rule.
-SPOILT = (*WORSE, "drift.label", "drift.predictions", "model.constant", "labels.*", "upstream.*", "calibration*")
+SPOILT = (
+    *COMPARISON_RULES,
+    "drift.label",
+    "drift.predictions",
+    "model.constant",
+    "labels.*",
+    "upstream.*",
+    "calibration*",
+)
 
 
 def other_outcomes(frame: Frame, subject: Subject, seed: int) -> Any:

@@ -110,8 +110,8 @@ def refitted(fitted: Fitted, split: Split, time: str) -> Fitted:
 
 #: Rules that name a feature with the outcome in it. A load with an earlier end changes one that is computed from the rows
 #: that are loaded together.
-SOLO = ("leak.solo", "data.label_correlation", "leak.added")
-TOGETHER = (*SOLO, "leak.replay")
+LEAK_RULES = ("leak.solo", "data.label_correlation", "leak.added")
+GROUP_LEAK_RULES = (*LEAK_RULES, "leak.replay")
 GIVES_AWAY = (
     "data.label_correlation",
     "leak.solo",
@@ -124,8 +124,8 @@ GIVES_AWAY = (
 )
 
 FAULTS = (
-    Fault("target copied", "the target is among the features", SOLO, GIVES_AWAY, draw=_copied),
-    Fault("target-derived feature", "a feature is the target and some noise", SOLO, GIVES_AWAY, draw=_derived),
+    Fault("target copied", "the target is among the features", LEAK_RULES, GIVES_AWAY, draw=_copied),
+    Fault("target-derived feature", "a feature is the target and some noise", LEAK_RULES, GIVES_AWAY, draw=_derived),
     Fault(
         "future rows in training",
         "rows are split at random, not by time",
@@ -152,14 +152,14 @@ FAULTS = (
     Fault(
         "key leakage",
         "a feature numbers the rows by their outcome, like an id assigned afterwards",
-        SOLO,
+        LEAK_RULES,
         GIVES_AWAY,
         draw=_key,
     ),
     Fault(
         "group leakage",
         "a feature is the mean outcome of a row's group, its own outcome included",
-        TOGETHER,
+        GROUP_LEAK_RULES,
         GIVES_AWAY,
         draw=_group,
     ),

@@ -28,8 +28,18 @@ from drill.faults.leakage_faults import GIVES_AWAY, adding, spread_of, truth_of
 from drill.thinned_recipe import Frame, Subject, codes
 
 #: Rules that may name a leak.
-NAMED = ("leak.replay", "leak.solo", "leak.added", "data.label_correlation", "data.skew")
-ALSO = (*GIVES_AWAY, "compare.*", "slice*", "model.*", "calibration*", "champion.*", "drift.*", "upstream.*", "data.*")
+NAMING_RULES = ("leak.replay", "leak.solo", "leak.added", "data.label_correlation", "data.skew")
+OTHER_RULES = (
+    *GIVES_AWAY,
+    "compare.*",
+    "slice*",
+    "model.*",
+    "calibration*",
+    "champion.*",
+    "drift.*",
+    "upstream.*",
+    "data.*",
+)
 
 
 def _encoded(random: Random, subject: Subject) -> Variant:
@@ -222,7 +232,7 @@ def _day_mean(random: Random, subject: Subject) -> Variant:
 
 
 def _fault(name: str, what: str, draw: Any, *more: str) -> Fault:
-    return Fault(name, what, (*NAMED, *more), ALSO, draw=draw)
+    return Fault(name, what, (*NAMING_RULES, *more), OTHER_RULES, draw=draw)
 
 
 FAULTS = (

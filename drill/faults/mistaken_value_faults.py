@@ -8,7 +8,7 @@ import pandas as pd
 
 from drill.drawing import Where, admitted, category_of, distinct, put, seed_of, segment_of, uniform_by_row, where
 from drill.fault import DoesNotApplyError, Fault, Random, Variant
-from drill.faults.small_change_faults import ALSO, NAMED
+from drill.faults.small_change_faults import NAMING_RULES, OTHER_RULES
 from drill.thinned_recipe import Frame, Subject
 
 #: Rules that name a category that became rare or frequent.
@@ -75,7 +75,7 @@ def _shuffled(random: Random, subject: Subject) -> Variant:
 
 
 def _fault(name: str, what: str, draw: Any, *more: str) -> Fault:
-    return Fault(name, what, (*NAMED, *more), ALSO, draw=draw)
+    return Fault(name, what, (*NAMING_RULES, *more), OTHER_RULES, draw=draw)
 
 
 FAULTS = (

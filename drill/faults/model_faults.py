@@ -12,7 +12,7 @@ from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
 from sklearn.linear_model import LinearRegression, LogisticRegression
 
 from contracts.row_contract import Contract
-from drill.fault import WORSE, DoesNotApplyError, Fault
+from drill.fault import COMPARISON_RULES, DoesNotApplyError, Fault
 from drill.faults.data_faults import number
 from drill.faults.leakage_faults import refitted
 from drill.thinned_recipe import Subject, again, codes, plain
@@ -20,8 +20,8 @@ from model.data import Split
 from model.train import Fitted
 
 #: Too few rows to train on.
-FEW = 300
-BESIDE = (*WORSE, "drift.predictions", "calibration*", "model.constant")
+FEW_ROWS = 300
+OTHER_RULES = (*COMPARISON_RULES, "drift.predictions", "calibration*", "model.constant")
 
 
 def with_estimator(settle: Callable[[Contract, Subject], Any]) -> Callable[[Subject], SimpleNamespace]:
@@ -156,7 +156,7 @@ def _imputer() -> Any:
 
 def _few(fitted: Fitted) -> Fitted:
     """Trained on the first rows only, as after an experiment that was left in the code."""
-    few = Split(fitted.split.train.head(FEW), fitted.split.holdout)
+    few = Split(fitted.split.train.head(FEW_ROWS), fitted.split.holdout)
     return replace(refitted(fitted, few, fitted.contract.time), split=fitted.split)
 
 
@@ -169,44 +169,46 @@ FAULTS = (
         "trained on noise",
         "the outcomes were shuffled for training",
         ("compare.*", "model.gain"),
-        BESIDE,
+        OTHER_RULES,
         fitted=_noise,
     ),
-    Fault("a memoriser", "trees that memorise each row", ("model.degradation",), BESIDE, with_estimator(_memoriser)),
-    Fault("a constant", "the same answer for every row", ("model.constant",), BESIDE, with_estimator(_constant)),
+    Fault(
+        "a memoriser", "trees that memorise each row", ("model.degradation",), OTHER_RULES, with_estimator(_memoriser)
+    ),
+    Fault("a constant", "the same answer for every row", ("model.constant",), OTHER_RULES, with_estimator(_constant)),
     Fault(
         "one slice regressed",
         "one slice was trained on inverted outcomes",
         ("slice*", "compare.slice*"),
-        BESIDE,
+        OTHER_RULES,
         fitted=_slice_lost,
     ),
     Fault(
         "miscalibrated",
         "positives weigh as much as negatives",
         ("model.calibration", "calibration*", "compare.calibration*"),
-        BESIDE,
+        OTHER_RULES,
         with_estimator(_loud),
     ),
     Fault(
         "monotone constraint broken",
         "the score falls where the contract says it rises",
         ("model.direction",),
-        BESIDE,
+        OTHER_RULES,
         _directed,
     ),
     Fault(
         "seed-unstable",
         "four extremely random trees: another seed gives another model",
         ("model.stability",),
-        BESIDE,
+        OTHER_RULES,
         with_estimator(_unstable),
     ),
     Fault(
         "worse than the baseline",
-        f"overfitted trees, trained on {FEW} rows only",
+        f"overfitted trees, trained on {FEW_ROWS} rows only",
         ("compare.baseline",),
-        BESIDE,
+        OTHER_RULES,
         with_estimator(_eager),
         fitted=_few,
     ),

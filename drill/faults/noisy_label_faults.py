@@ -9,13 +9,13 @@ import numpy as np
 import pandas as pd
 
 from drill.drawing import Where, distinct, normal_by_row, number_of, put, seed_of, segment_of, uniform_by_row, where
-from drill.fault import WORSE, DoesNotApplyError, Fault, Random, Variant
+from drill.fault import COMPARISON_RULES, DoesNotApplyError, Fault, Random, Variant
 from drill.faults.label_faults import SPOILT, inverted, other_outcomes
 from drill.thinned_recipe import Frame, Subject
 
 #: Rules that name a change of the outcomes; `data.segments` names a class that became rare.
-NAMED = ("data.rewritten", "labels.*", "champion.*", "data.segments")
-ALSO = (*SPOILT, *WORSE, "champion.*", "leak.*", "data.*", "anchor.*")
+NAMING_RULES = ("data.rewritten", "labels.*", "champion.*", "data.segments")
+OTHER_RULES = (*SPOILT, *COMPARISON_RULES, "champion.*", "leak.*", "data.*", "anchor.*")
 
 
 def _noise(random: Random, subject: Subject) -> Variant:
@@ -202,7 +202,7 @@ def _rare_segment(random: Random, subject: Subject) -> Variant:
 
 
 def _fault(name: str, what: str, draw: Any, *more: str) -> Fault:
-    return Fault(name, what, (*NAMED, *more), ALSO, draw=draw)
+    return Fault(name, what, (*NAMING_RULES, *more), OTHER_RULES, draw=draw)
 
 
 FAULTS = (

@@ -7,7 +7,7 @@ from typing import Any
 from drill.drawing import Where, category_of, distinct, number_of, put, seed_of, since_day, uniform_by_row, where
 from drill.fault import DoesNotApplyError, Fault, Random, Variant
 from drill.faults.leakage_faults import truth_of
-from drill.faults.lookahead_faults import ALSO, NAMED, grouping, rarest
+from drill.faults.lookahead_faults import NAMING_RULES, OTHER_RULES, grouping, rarest
 from drill.thinned_recipe import Frame, Subject
 
 
@@ -76,7 +76,7 @@ def _copied_backwards(random: Random, subject: Subject) -> Variant:
 
 
 def _fault(name: str, what: str, draw: Any, *more: str) -> Fault:
-    return Fault(name, what, (*NAMED, "data.rewritten", "champion.*", *more), ALSO, draw=draw)
+    return Fault(name, what, (*NAMING_RULES, "data.rewritten", "champion.*", *more), OTHER_RULES, draw=draw)
 
 
 FAULTS = (

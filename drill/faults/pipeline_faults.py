@@ -195,15 +195,15 @@ def _of_known(random: Random, subject: Subject, words: str, change: Any, *, segm
 
 
 def _value(name: str, what: str, draw: Any, *more: str) -> Fault:
-    return Fault(name, what, (*small_change_faults.NAMED, *more), small_change_faults.ALSO, draw=draw)
+    return Fault(name, what, (*small_change_faults.NAMING_RULES, *more), small_change_faults.OTHER_RULES, draw=draw)
 
 
 def _rows(name: str, what: str, draw: Any, *more: str) -> Fault:
-    return Fault(name, what, (*population_faults.NAMED, *more), population_faults.ALSO, draw=draw)
+    return Fault(name, what, (*population_faults.NAMING_RULES, *more), population_faults.OTHER_RULES, draw=draw)
 
 
 def _outcome(name: str, what: str, draw: Any, *more: str) -> Fault:
-    return Fault(name, what, (*noisy_label_faults.NAMED, *more), noisy_label_faults.ALSO, draw=draw)
+    return Fault(name, what, (*noisy_label_faults.NAMING_RULES, *more), noisy_label_faults.OTHER_RULES, draw=draw)
 
 
 FAULTS = (

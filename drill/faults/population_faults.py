@@ -8,13 +8,13 @@ from typing import Any
 import pandas as pd
 
 from drill.drawing import number_of, seed_of, segment_of, uniform_by_row, where
-from drill.fault import MOVED, WORSE, Fault, Random, Variant
-from drill.faults.data_faults import BESIDE
+from drill.fault import COMPARISON_RULES, INPUT_RULES, Fault, Random, Variant
+from drill.faults.data_faults import DATA_SIDE_EFFECTS
 from drill.faults.lookahead_faults import rarest
 from drill.thinned_recipe import Frame, Subject
 
 #: Rules that may name rows that are missing or too many.
-NAMED = (
+NAMING_RULES = (
     "data.lost",
     "data.rate",
     "data.added",
@@ -24,7 +24,16 @@ NAMED = (
     "data.conflicts",
     "upstream.rows",
 )
-ALSO = (*MOVED, *WORSE, "data.*", "labels.*", "leak.*", "calibration*", "model.constant", "anchor.*")
+OTHER_RULES = (
+    *INPUT_RULES,
+    *COMPARISON_RULES,
+    "data.*",
+    "labels.*",
+    "leak.*",
+    "calibration*",
+    "model.constant",
+    "anchor.*",
+)
 
 
 def _survivors(random: Random, subject: Subject) -> Variant:
@@ -205,7 +214,7 @@ def _biased(random: Random, subject: Subject) -> Variant:
 
 
 def _fault(name: str, what: str, draw: Any, *more: str) -> Fault:
-    return Fault(name, what, (*NAMED, *more), ALSO, draw=draw)
+    return Fault(name, what, (*NAMING_RULES, *more), OTHER_RULES, draw=draw)
 
 
 FAULTS = (
@@ -213,28 +222,28 @@ FAULTS = (
         "export truncated",
         "the later part of each day is missing, since the champion was trained",
         ("data.rate", "upstream.stopped", "upstream.rows", "data.lost"),
-        (*BESIDE, "data.clock", "data.fresh_rows"),
+        (*DATA_SIDE_EFFECTS, "data.clock", "data.fresh_rows"),
         draw=_truncated,
     ),
     Fault(
         "a day loaded twice",
         "one day's rows are loaded twice",
         ("data.repeated", "data.duplicates"),
-        (*MOVED,),
+        (*INPUT_RULES,),
         draw=_twice,
     ),
     Fault(
         "stale snapshot",
         "the last days are missing",
         ("data.stale", "upstream.stopped"),
-        (*BESIDE, "data.fresh_rows", "data.time_overlap"),
+        (*DATA_SIDE_EFFECTS, "data.fresh_rows", "data.time_overlap"),
         draw=_stale,
     ),
     Fault(
         "sampling bias towards a slice",
         "one slice is complete, of the others there is a part",
         ("data.lost",),
-        (*BESIDE, "data.fresh_rows"),
+        (*DATA_SIDE_EFFECTS, "data.fresh_rows"),
         draw=_biased,
     ),
     _fault("survivors only", "rows of one outcome are deleted", _survivors, "labels.*"),

@@ -10,13 +10,13 @@ import numpy as np
 from contracts.row_contract import Feature
 from drill.drawing import admitted, distinct, normal_by_row, number_of, put, scaled, seed_of, where
 from drill.fault import Fault, Random, Variant
-from drill.faults.data_faults import BESIDE
+from drill.faults.data_faults import DATA_SIDE_EFFECTS
 from drill.thinned_recipe import Frame, Subject
 
 #: The maximum of a number that runs round a clock: the length of its round.
 ROUNDS: Mapping[float, int] = {6: 7, 7: 7, 23: 24, 24: 24, 1439: 1440, 1440: 1440}
 #: Rules that name a changed feature.
-NAMED = (
+NAMING_RULES = (
     "upstream.units",
     "upstream.missing",
     "data.rewritten",
@@ -29,7 +29,7 @@ NAMED = (
     "data.skew",
     "champion.*",
 )
-ALSO = (*BESIDE, "leak.*", "data.*", "anchor.*")
+OTHER_RULES = (*DATA_SIDE_EFFECTS, "leak.*", "data.*", "anchor.*")
 JOURNAL = "the rows that were really sent: the journal"
 
 
@@ -193,7 +193,7 @@ def _mirrored(random: Random, subject: Subject) -> Variant:
 
 
 def _fault(name: str, what: str, draw: Any, needs: str = "") -> Fault:
-    return Fault(name, what, NAMED, ALSO, draw=draw, needs=needs)
+    return Fault(name, what, NAMING_RULES, OTHER_RULES, draw=draw, needs=needs)
 
 
 FAULTS = (

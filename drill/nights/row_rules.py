@@ -23,8 +23,20 @@ if TYPE_CHECKING:
     from checks.measurements import Measurements
 
 #: Rules on rows that need a model, a journal, the ledger or a second load.
-OTHERS = ("data.fresh_rows", "data.skew", "data.added", "data.looks", "leak.added", "leak.replay", "labels.maturing")
-NAMES = [name for name in RULES if name.startswith(("data.", "labels.", "leak.", "upstream.")) and name not in OTHERS]
+RULES_WITH_OTHER_NEEDS = (
+    "data.fresh_rows",
+    "data.skew",
+    "data.added",
+    "data.looks",
+    "leak.added",
+    "leak.replay",
+    "labels.maturing",
+)
+NAMES = [
+    name
+    for name in RULES
+    if name.startswith(("data.", "labels.", "leak.", "upstream.")) and name not in RULES_WITH_OTHER_NEEDS
+]
 
 
 def row_night(candidate: Subject, champion: Subject, rules: Rules) -> dict[str, Any]:

@@ -15,10 +15,12 @@ from typing import Any
 import pandas as pd
 
 #: How many rows of each part are used, as the suites are slow; and the seconds after which a case has crashed.
-MOST, WORKERS, PATIENCE = 2_000, 2, 600.0
+MAX_ROWS, WORKERS, TIMEOUT_SECONDS = 2_000, 2, 600.0
 
 
-def judge_all(cases: Path, out: Path, failed: Callable[[dict[str, Any]], set[str]], patience: float = PATIENCE) -> None:
+def judge_all(
+    cases: Path, out: Path, failed: Callable[[dict[str, Any]], set[str]], patience: float = TIMEOUT_SECONDS
+) -> None:
     """Write the conditions of every case that *failed* to *out*.
 
     The workers are ended after the last case: the peers leave threads behind, for which a process would wait at its end.
@@ -40,6 +42,6 @@ def judge_all(cases: Path, out: Path, failed: Callable[[dict[str, Any]], set[str
 
 
 def parts_of(case: dict[str, Any]) -> list[pd.DataFrame]:
-    """Training rows and holdout, at most `MOST` of each."""
+    """Training rows and holdout, at most `MAX_ROWS` of each."""
     parts = [pd.read_parquet(case[part]) for part in ("train", "holdout")]
-    return [p.sample(MOST, random_state=0).sort_index() if len(p) > MOST else p for p in parts]
+    return [p.sample(MAX_ROWS, random_state=0).sort_index() if len(p) > MAX_ROWS else p for p in parts]

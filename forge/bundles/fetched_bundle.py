@@ -10,7 +10,7 @@ import os
 import shutil
 from pathlib import Path
 
-from contracts.bundle_content import LARGEST_MANIFEST, content_digest, erased_digests, read_regular, sha256
+from contracts.bundle_content import MAX_MANIFEST_BYTES, content_digest, erased_digests, read_regular, sha256
 from contracts.live_config import BUNDLES, Slot
 from forge.bundles.bundle_files import MANIFEST
 from forge.interface import Forge, ForgeError
@@ -39,7 +39,7 @@ def fetch(forge: Forge, store: Path, slot: Slot) -> None:
 def problem(folder: Path, slot: Slot) -> str:
     """Why *folder* is not the bundle that *slot* names; "" if it is."""
     try:
-        manifest = json.loads(read_regular(folder / MANIFEST, LARGEST_MANIFEST))
+        manifest = json.loads(read_regular(folder / MANIFEST, MAX_MANIFEST_BYTES))
         found = content_digest(manifest)
         if not slot.digest == manifest["digest"] == found:
             return f"its manifest has the digest {found}"

@@ -25,8 +25,8 @@ from contracts.live_config import (
     BUNDLES,
     CORRECTIONS,
     ENDS,
-    LARGEST,
     LIVE,
+    MAX_BYTES,
     STATUS,
     Live,
     LiveError,
@@ -38,8 +38,8 @@ from contracts.live_tables import ROLES
 from forge.bundles.fetched_bundle import fetch
 from forge.interface import Forge, ForgeError
 
-PATIENCE = 300.0  # longest pause after a failure, in seconds
-KEPT = 5  # earlier bundles that are kept, so that a rollback needs no download
+MAX_PAUSE = 300.0  # longest pause after a failure, in seconds
+KEPT_BUNDLES = 5  # earlier bundles that are kept, so that a rollback needs no download
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ class Sync:
         try:
             fetch(self._forge, self._store, slot)
         except (ForgeError, OSError) as error:
-            pause = min(pause * 2, PATIENCE)
+            pause = min(pause * 2, MAX_PAUSE)
             self._lost[slot] = (str(error), pause, self._clock() + pause)
             return str(error)
         self._lost.pop(slot, None)
@@ -126,7 +126,7 @@ class Sync:
     def _reset_correction(self, champion: Slot | None) -> None:
         """Remove the correction of *champion* if another version, or none, was champion: it may be from then."""
         try:
-            before = usable(read_regular(self._store / "live.toml", LARGEST).decode())[0].champion
+            before = usable(read_regular(self._store / "live.toml", MAX_BYTES).decode())[0].champion
         except (OSError, ValueError):
             before = None
         if champion and not (before and before.version == champion.version):
@@ -136,7 +136,7 @@ class Sync:
         """Whether the store has a live.toml that names a champion, or one that cannot be read."""
         path = self._store / "live.toml"
         try:
-            return bool(parse_live(read_regular(path, LARGEST).decode()).champion)
+            return bool(parse_live(read_regular(path, MAX_BYTES).decode()).champion)
         except FileNotFoundError:
             return False
         except (OSError, ValueError):
@@ -146,7 +146,7 @@ class Sync:
         text = f"{BEGINS}\n{live.to_toml()}{ENDS}\n"
         path = self._store / "live.toml"
         try:
-            if read_regular(path, LARGEST) == text.encode():
+            if read_regular(path, MAX_BYTES) == text.encode():
                 return False
         except OSError:
             pass  # no such file, or not a file
@@ -161,7 +161,7 @@ class Sync:
         agreed: str | None = at
         if result.failed:
             try:
-                agreed = json.loads(read_regular(self._store / STATUS, LARGEST))["agreed"]
+                agreed = json.loads(read_regular(self._store / STATUS, MAX_BYTES))["agreed"]
             except (OSError, ValueError, KeyError, TypeError, RecursionError):
                 agreed = None
         status = {
@@ -195,11 +195,11 @@ def follow(forge: Forge, store: Path, every: float | None, done: threading.Event
         if result.changed or every is None or trouble != before:
             print(result.message, flush=True)
         before, failures = trouble, 0 if result.follows else failures + 1
-        if every is None or done.wait(min(every * 2 ** min(failures, 20), max(every, PATIENCE))):
+        if every is None or done.wait(min(every * 2 ** min(failures, 20), max(every, MAX_PAUSE))):
             return result
 
 
 def _forget(store: Path, live: set[str]) -> None:
     others = [p for p in (store / BUNDLES).glob("[0-9]*") if p.is_dir() and p.name not in live]
-    for path in sorted(others, key=lambda p: p.stat().st_mtime, reverse=True)[KEPT:]:
+    for path in sorted(others, key=lambda p: p.stat().st_mtime, reverse=True)[KEPT_BUNDLES:]:
         shutil.rmtree(path, ignore_errors=True)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from contracts.bundle_content import LARGEST_MANIFEST, read_regular, sha256
+from contracts.bundle_content import MAX_MANIFEST_BYTES, read_regular, sha256
 from contracts.live_config import LIVE, Live, LiveError, Slot, usable
 from contracts.live_tables import ROLES
 from forge.bundles.bundle_files import MANIFEST
@@ -39,7 +39,7 @@ class VerifyingForge:
                 self.download(version, Path(work) / version)
             return
         try:
-            seal = (version, sha256(read_regular(folder / MANIFEST, LARGEST_MANIFEST)))
+            seal = (version, sha256(read_regular(folder / MANIFEST, MAX_MANIFEST_BYTES)))
         except OSError as error:
             raise ForgeError(f"{version} is refused: its manifest cannot be read: {error}") from error
         if seal in self._proven:

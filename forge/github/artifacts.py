@@ -10,7 +10,7 @@ from forge.github.rest import JSON, Rest
 from forge.interface import ForgeError
 
 #: Our artifacts are smaller.
-LARGEST = 64 * 2**20
+MAX_BYTES = 64 * 2**20
 
 
 def file_of(rest: Rest, name: str, path: str) -> bytes | None:
@@ -25,14 +25,14 @@ def file_of(rest: Rest, name: str, path: str) -> bytes | None:
     if not ours:
         return None
     newest = max(ours, key=lambda each: (each["created_at"], each["id"]))
-    if newest["size_in_bytes"] > LARGEST:
+    if newest["size_in_bytes"] > MAX_BYTES:
         raise ForgeError(f"artifact {name} has {newest['size_in_bytes']:,} bytes; none of ours has")
     content = rest.content(f"actions/artifacts/{newest['id']}/zip", JSON)
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as packed:
             if path not in packed.namelist():
                 return None
-            if packed.getinfo(path).file_size > LARGEST:
+            if packed.getinfo(path).file_size > MAX_BYTES:
                 raise ForgeError(f"{path} of artifact {name} is larger than any of ours")
             return packed.read(path)
     except zipfile.BadZipFile as error:

@@ -20,7 +20,7 @@ from forge.github.assets import Assets
 from forge.github.hidden_metadata import TITLE, body_of, one_line, parse_trusted
 from forge.github.pulls import Pulls
 from forge.github.repository_settings import Settings, read_settings
-from forge.github.rest import LONGEST_WAIT, Rest, surely
+from forge.github.rest import MAX_WAIT, Rest, surely
 from forge.github.robot_issues import (
     ACTIONS,
     LABEL,
@@ -36,7 +36,7 @@ from forge.github.usage import Usage
 from forge.interface import REPLY, Alert, Comment, ForgeError, Schedule
 from forge.records import Meta
 
-REMEMBERED = 50  # lines of an alert's history
+MAX_HISTORY_LINES = 50  # lines of an alert's history
 #: How many closed issues without the label are read, newest changes first; robots restore the label within hours.
 CLOSED = 100
 
@@ -55,7 +55,7 @@ class GitHubForge(Assets, Pulls):
         api: str = "https://api.github.com",
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         sleep: Callable[[float], None] = time.sleep,
-        patience: float = LONGEST_WAIT,
+        patience: float = MAX_WAIT,
         session: requests.Session | None = None,
     ) -> None:
         if not re.fullmatch(r"[\w.-]+/[\w.-]+", repository):
@@ -77,7 +77,7 @@ class GitHubForge(Assets, Pulls):
             return _alert(issue, meta, text)
         word = "updated" if issue and issue["state"] == "open" else "opened again"
         line = f"{self._now()} {word if issue else 'opened'}: {title}"
-        meta["history"] = [*meta["history"], line][-REMEMBERED:]
+        meta["history"] = [*meta["history"], line][-MAX_HISTORY_LINES:]
         fields = {"title": title, "body": body_of(meta, body)}
         if issue is None:
             issue = self._rest.write("POST", "issues", fields | {"labels": [LABEL]})
@@ -94,7 +94,7 @@ class GitHubForge(Assets, Pulls):
             return None
         self._label(found.issue)
         meta = found.meta | {"left": "closed"}
-        meta["history"] = [*meta["history"], f"{self._now()} closed"][-REMEMBERED:]
+        meta["history"] = [*meta["history"], f"{self._now()} closed"][-MAX_HISTORY_LINES:]
         if memory is not None:
             meta["memory"] = dict(memory)
         return self._settle(found.issue["number"], meta, body)

@@ -13,7 +13,7 @@ from typing import Any
 from forge.records import Meta, parse, render
 
 LIMIT = 65_536  # characters of a body
-CUT = "\n\n… cut here: GitHub keeps 65,536 characters.\n"
+CUT_MARK = "\n\n… cut here: GitHub keeps 65,536 characters.\n"
 TITLE, DESCRIPTION = 256, 140
 MEMBERS = {"OWNER", "MEMBER", "COLLABORATOR"}
 
@@ -21,7 +21,7 @@ MEMBERS = {"OWNER", "MEMBER", "COLLABORATOR"}
 def body_of(meta: Meta, text: str) -> str:
     """A body with *meta* hidden and *text* visible, cut to GitHub's limit."""
     body = render(meta, text)
-    return body if len(body) <= LIMIT else body[: LIMIT - len(CUT)] + CUT
+    return body if len(body) <= LIMIT else body[: LIMIT - len(CUT_MARK)] + CUT_MARK
 
 
 def parse_body(body: str | None) -> tuple[Meta, str]:

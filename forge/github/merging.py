@@ -19,7 +19,7 @@ from forge.interface import ForgeError
 #: Pauses between attempts to merge, in seconds: short ones first, ten minutes in all for checks.
 MERGE_PAUSES = (1.0, 2.0, 4.0, 8.0, 15.0, *(30.0,) * 19)
 #: How many of these pauses are made for an unknown reason.
-BRIEFLY = 5
+PAUSES_WITHOUT_REASON = 5
 
 
 @dataclass(frozen=True)
@@ -122,14 +122,14 @@ def _by_rule(text: str) -> Obstacle | None:
 def _by_state(text: str, pull: Mapping[str, Any]) -> Obstacle:
     state, mergeable = pull.get("mergeable_state"), pull.get("mergeable", True)
     if "Head branch was modified" in text:
-        return Obstacle(_CHANGED, BRIEFLY)  # or GitHub has not processed our push yet
+        return Obstacle(_CHANGED, PAUSES_WITHOUT_REASON)  # or GitHub has not processed our push yet
     if pull.get("draft"):
         return Obstacle(_DRAFT)
     if mergeable is None or state == "unknown" or _PASSING.search(text):
         return Obstacle("", len(MERGE_PAUSES))  # GitHub has not computed it yet
     if mergeable is False or state in _STATES:
         return Obstacle(_STATES.get(state or "", _CONFLICT))
-    return Obstacle("", BRIEFLY)
+    return Obstacle("", PAUSES_WITHOUT_REASON)
 
 
 def squash(rest: Rest, pull: Mapping[str, Any], how: Mapping[str, Any], name: str) -> str:

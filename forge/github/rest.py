@@ -18,9 +18,9 @@ from forge.github.api_errors import RefusedError, refusal, unknown
 from forge.interface import ForgeError
 
 PAUSES = (1.0, 2.0, 4.0, 0.0)  # after each try, in seconds
-LONGEST_WAIT = 60.0  # for one request, where no more is granted, in seconds
+MAX_WAIT = 60.0  # for one request, where no more is granted, in seconds
 TIMEOUT = (10, 60)  # seconds to connect, seconds without a byte
-KEPT = 500  # answers kept for conditional requests
+MAX_CACHED = 500  # answers kept for conditional requests
 JSON = "application/vnd.github+json"
 RAW = "application/vnd.github.raw+json"
 BYTES = "application/octet-stream"
@@ -63,7 +63,7 @@ class Rest:
         api: str,
         now: Callable[[], datetime],
         sleep: Callable[[float], None],
-        patience: float = LONGEST_WAIT,
+        patience: float = MAX_WAIT,
         session: requests.Session | None = None,
     ) -> None:
         self.repository = repository
@@ -151,7 +151,7 @@ class Rest:
         if answer is not None and answer.status_code == 304:
             return kept
         if answer is not None and "ETag" in answer.headers:
-            if len(self._answers) >= KEPT:
+            if len(self._answers) >= MAX_CACHED:
                 self._answers.clear()
             self._answers[key] = answer
         return answer
@@ -236,12 +236,12 @@ class Rest:
         if headers.get("x-ratelimit-remaining") == "0":
             reset = float(headers.get("x-ratelimit-reset", 0))
             return max(reset - self._now().timestamp() + 1, 1.0)
-        return LONGEST_WAIT if status == 429 or "rate limit" in answer.text else None
+        return MAX_WAIT if status == 429 or "rate limit" in answer.text else None
 
     def _wait(self, wait: float, waited: float) -> None:
         """Sleep for *wait* seconds, the last of *waited* for one request. Raises `ForgeError` if that is too long."""
         self._waited += wait
-        if waited > LONGEST_WAIT and self._waited > self._patience:
+        if waited > MAX_WAIT and self._waited > self._patience:
             when = (self._now() + timedelta(seconds=wait)).astimezone(UTC)
             raise ForgeError(
                 f"GitHub takes no more requests until {when:%Y-%m-%d %H:%M:%S} UTC; run the command"

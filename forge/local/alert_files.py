@@ -11,7 +11,7 @@ from typing import Any, Literal
 from forge.interface import REPLY, Alert, Comment, ForgeError
 from forge.records import Meta, Records
 
-REMEMBERED = 50  # lines of an alert's history
+MAX_HISTORY_LINES = 50  # lines of an alert's history
 
 
 class Board:
@@ -35,7 +35,7 @@ class Board:
             if (new, body) != (meta, text):
                 word = {None: "opened", "open": "updated", "closed": "opened again"}
                 line = f"{self._time()} {word[meta.get('state')]}: {title}"
-                new["history"] = [*meta["history"], line][-REMEMBERED:]
+                new["history"] = [*meta["history"], line][-MAX_HISTORY_LINES:]
                 self._alerts.put(new, body)
             return _alert(new, body)
 
@@ -46,7 +46,7 @@ class Board:
             if found is None:
                 return None
             meta = found[0] | {"state": "closed", "left": "closed", "closed_at": self._time()}
-            meta["history"] = [*meta["history"], f"{self._time()} closed"][-REMEMBERED:]
+            meta["history"] = [*meta["history"], f"{self._time()} closed"][-MAX_HISTORY_LINES:]
             if memory is not None:
                 meta["memory"] = dict(memory)
             self._alerts.put(meta, body)

@@ -18,7 +18,7 @@ from forge.interface import Change, ForgeError, Release
 #: Prefix of the reason at the top of a withdrawn release's notes.
 WITHDRAWN = "Withdrawn: "
 #: A rollback without a version, this soon after another, does not mean the version that was just restored.
-AGAIN = timedelta(minutes=10)
+REPEAT_WITHIN = timedelta(minutes=10)
 
 
 @dataclass(frozen=True)
@@ -159,7 +159,7 @@ def put_back(history: Sequence[Change], now: datetime, unfinished: bool) -> bool
     last = [back.change for back in backs(history)][-1:]
     if last != [since(history)]:
         return False
-    return unfinished or now - datetime.fromisoformat(last[0].at) < AGAIN
+    return unfinished or now - datetime.fromisoformat(last[0].at) < REPEAT_WITHIN
 
 
 def since(history: Sequence[Change]) -> Change | None:

@@ -21,11 +21,11 @@ from sklearn.preprocessing import TargetEncoder
 from sklearn.tree import DecisionTreeRegressor
 
 #: Share of the outcomes that are known where a cohort counts as whole.
-WHOLE = 0.9
+WHOLE_SHARE = 0.9
 #: A cohort counts as whole only where rows were observed for this many times its age.
 OBSERVED = 1.5
 #: Most strata of a class, and fewest rows of one.
-STRATA, THIN = 16, 100
+MAX_STRATA, MIN_ROWS_OF_STRATUM = 16, 100
 #: The curve of a class counts as much as this many rows of a stratum.
 SHRINKAGE = 20.0
 #: Quantiles of the delay in the summary.
@@ -33,7 +33,7 @@ SHARES = (0.5, 0.9)
 #: Points of a drawn curve, up to the day on which this share of the outcomes of the slowest class is known.
 POINTS, DRAWN = 13, 0.95
 #: The probability of a delay that is longer than any that was observed.
-LEAST = 1e-6
+MIN_PROBABILITY = 1e-6
 Array = np.ndarray[Any, Any]
 
 
@@ -66,7 +66,7 @@ class Curve:
         return float(self.days[reached[0]]) if len(reached) else None
 
 
-def whole_after(days: Array, known: Array, observed: float, share: float = WHOLE) -> float | None:
+def whole_after(days: Array, known: Array, observed: float, share: float = WHOLE_SHARE) -> float | None:
     """The age in days from which *share* of the outcomes that ever come are known: (n,) each.
 
     None where the oldest row was not *observed* for enough days to know: then the curve still rises at its end.
@@ -105,7 +105,7 @@ class DelayModel:
 
     def unknown(self, inputs: pd.DataFrame, age: Array) -> Array:
         """The probability that an outcome is unknown at its row's *age* (n,), given each class: (n, classes)."""
-        return np.stack([each.unknown(inputs, age) for each in self.classes], axis=1) + LEAST
+        return np.stack([each.unknown(inputs, age) for each in self.classes], axis=1) + MIN_PROBABILITY
 
     def refitted(self, inputs: pd.DataFrame, days: Array, known: Array, weights: Array) -> DelayModel:
         """The same strata, with the curves of other rows: (n,), weights (n, classes)."""
@@ -137,7 +137,7 @@ def delay_model(inputs: pd.DataFrame, codes: Array, days: Array, known: Array, w
     found = []
     for number in range(weights.shape[1]):
         mine = known & (codes == number)
-        tree = _tree(inputs[mine], days[mine]) if mine.sum() >= 2 * THIN and np.ptp(days[mine]) else None
+        tree = _tree(inputs[mine], days[mine]) if mine.sum() >= 2 * MIN_ROWS_OF_STRATUM and np.ptp(days[mine]) else None
         found.append(_strata(tree, inputs, days, known, weights[:, number]))
     return DelayModel(tuple(found))
 
@@ -160,7 +160,7 @@ def _tree(inputs: pd.DataFrame, days: Array) -> Pipeline:
         sparse_threshold=0,
         verbose_feature_names_out=False,
     )
-    tree = DecisionTreeRegressor(max_leaf_nodes=STRATA, min_samples_leaf=THIN, random_state=0)
+    tree = DecisionTreeRegressor(max_leaf_nodes=MAX_STRATA, min_samples_leaf=MIN_ROWS_OF_STRATUM, random_state=0)
     return make_pipeline(encoder, tree).fit(inputs, np.log1p(days))
 
 

@@ -23,7 +23,7 @@ import pandas as pd
 from contracts.row_contract import Contract
 from model.data import DataError, encoded_target, model_inputs
 from model.estimator_scores import scores_of
-from model.label_delay.delay_curves import WHOLE, delay_model, whole_after
+from model.label_delay.delay_curves import WHOLE_SHARE, delay_model, whole_after
 from model.label_delay.known_outcomes import DAY, delays, known
 from model.label_delay.sample_weights import Weigh, weight_argument
 
@@ -33,7 +33,7 @@ STEPS = 2
 #: alike in it, and by the delays, which are of all rows, in the next.
 NEARLY = 0.75
 #: Fewest rows of each class in whole cohorts.
-FEWEST = 20
+MIN_ROWS_OF_CLASS = 20
 #: A class with a smaller probability is left out.
 NEGLIGIBLE = 1e-4
 Array = np.ndarray[Any, Any]
@@ -78,7 +78,7 @@ def training_set(
     days, there = delays(every, contract, moment), known(every, contract)
     age = ((pd.Timestamp(moment) - every[contract.time]) / DAY).to_numpy()
     found: dict[str, Any] = {"rows": len(rows), "unknown": int((~known(rows, contract)).sum())}
-    shares = (whole_after(days, there, float(age.max()), share) for share in (WHOLE, NEARLY))
+    shares = (whole_after(days, there, float(age.max()), share) for share in (WHOLE_SHARE, NEARLY))
     whole = next((each for each in shares if each is not None), None)
     if contract.target.maturity is not None:
         whole = contract.target.maturity / DAY
@@ -87,7 +87,7 @@ def training_set(
     if contract.task == "regression" or contract.target.maturity is not None or whole is None:
         return _matured(every[ripe].tail(len(rows)), contract, found, weigh)
     counts = np.bincount(encoded_target(every[ripe], contract), minlength=len(contract.target.classes))
-    if counts.min() < FEWEST:
+    if counts.min() < MIN_ROWS_OF_CLASS:
         return _matured(every[ripe].tail(len(rows)), contract, found | {"whole_after": None}, weigh)
     own = np.ones(len(every)) if weigh is None else weigh(every)
     return _expected(make, every, len(older), contract, _Ages(days, there, age >= whole, own), found)

@@ -20,7 +20,7 @@ import pandas as pd
 from contracts.row_contract import Contract, ContractError
 from model.data import DataError, Split, check, cut_at, split_by_time
 from model.declarations import Declared
-from model.label_delay.delay_curves import WHOLE, whole_after
+from model.label_delay.delay_curves import WHOLE_SHARE, whole_after
 from model.label_delay.expected_outcomes import TrainingSet, sentences, training_set
 from model.label_delay.known_outcomes import DAY, as_of, delays, known, stopped_feeds
 from model.label_delay.sample_weights import Weigh
@@ -181,7 +181,7 @@ def _earlier(
 
 
 def _settled(every: pd.DataFrame, contract: Contract, end: datetime) -> tuple[timedelta, bool]:
-    """The age at which `COVERED`, or else `WHOLE` of the outcomes are known, and whether rows are old enough to know it.
+    """The age at which `COVERED`, or else `WHOLE_SHARE` of the outcomes are known, and whether rows are old enough to know it.
 
     Where they are not, half the age of the oldest row. In whole days, so that the holdout ends at the hour at which the window
     does: a last day with its morning alone looks like a clock that was set back.
@@ -190,7 +190,7 @@ def _settled(every: pd.DataFrame, contract: Contract, end: datetime) -> tuple[ti
         return _whole_days(contract.target.maturity / DAY), True
     days, there = delays(every, contract, end), known(every, contract)
     oldest = float((pd.Timestamp(end) - every[contract.time].iloc[0]) / DAY)
-    for share in (COVERED, WHOLE):
+    for share in (COVERED, WHOLE_SHARE):
         if (age := whole_after(days, there, oldest, share)) is not None:
             return _whole_days(age), True
     return _whole_days(oldest / 2), False

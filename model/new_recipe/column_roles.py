@@ -33,7 +33,7 @@ STRONG = 0.6
 #: Above this share of a target's variance, its columns are the target in other words.
 EXACT = 0.9995
 #: Rows that correlations are computed from.
-MOST_COMPARED = 20_000
+MAX_COMPARED = 20_000
 _TIME = r"^(at|ts|time|timestamp|datetime|date)$|_(at|ts|time|date)$|^(date|time|created|started|order|event)_?"
 _KEY = r"(^|_)(user|customer|visitor|account|client|session|member|patient|device|\w+_id|\w*id|uuid|key)(_?(id|nr|no|number|key))?$"
 _TARGET = (
@@ -194,7 +194,7 @@ def labels(column: pd.Series[Any]) -> tuple[Any, ...]:
 
 def known_afterwards(rows: pd.DataFrame, features: Sequence[str], target: pd.Series[Any]) -> dict[str, str]:
     """Features that may be known only after the outcome, with the reason: one predicts it alone, or several add up to it."""
-    some = rows.sample(min(len(rows), MOST_COMPARED), random_state=0)
+    some = rows.sample(min(len(rows), MAX_COMPARED), random_state=0)
     codes = _codes(target.loc[some.index])
     found = {}
     numbers = {name: _codes(some[name]) for name in features}
@@ -209,7 +209,7 @@ def known_afterwards(rows: pd.DataFrame, features: Sequence[str], target: pd.Ser
 
 def strong_alone(rows: pd.DataFrame, features: Sequence[str], target: pd.Series[Any]) -> dict[str, float]:
     """Features that alone predict much of the target: 2 AUC - 1, or the squared rank correlation, from STRONG on."""
-    some = rows.sample(min(len(rows), MOST_COMPARED), random_state=0)
+    some = rows.sample(min(len(rows), MAX_COMPARED), random_state=0)
     codes, binary = _codes(target.loc[some.index]), target.nunique() == 2
     power = {name: _power(_codes(some[name]), codes, binary=binary) for name in features}
     found = {name: 2 * area - 1 if binary else area**2 for name, area in power.items()}

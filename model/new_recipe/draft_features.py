@@ -13,10 +13,10 @@ import pandas as pd
 from model.new_recipe.column_roles import is_key, is_text
 
 #: A category with more values than this, of which most occur once, is free text or an id.
-MOST_VALUES = 1_000
-LONGEST_TEXT = 60
+MAX_VALUES = 1_000
+MAX_TEXT_LENGTH = 60
 #: From so many values on, a column whose name says so is an id.
-MOST_CODES = 12
+MAX_CODES = 12
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def unusable(name: str, column: pd.Series[Any]) -> str:
     many = values.astype(str).nunique()  # lists and other objects cannot be counted as they are
     whole = pd.api.types.is_integer_dtype(column)
     is_long = kind == "category" and (
-        many > MOST_VALUES or many > 0.5 * len(values) or values.str.len().max() > LONGEST_TEXT
+        many > MAX_VALUES or many > 0.5 * len(values) or values.str.len().max() > MAX_TEXT_LENGTH
     )
     reasons = {
         "it has no values": many == 0,
@@ -58,7 +58,7 @@ def unusable(name: str, column: pd.Series[Any]) -> str:
             column
         ),
         "values that are no number, text or boolean": not kind,
-        "an id": is_key(name) and many > MOST_CODES and (whole or kind == "category"),
+        "an id": is_key(name) and many > MAX_CODES and (whole or kind == "category"),
         f"{many:,} different texts: an id, or words": is_long,
         "a running number": whole and many == len(column) and np.ptp(column) < 2 * many,
     }

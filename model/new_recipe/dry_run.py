@@ -18,8 +18,8 @@ from model.onnx_export.bundle_manifest import Build
 from model.onnx_export.export import export
 from model.train import Fitted, load_rows, train
 
-#: About so many rows are fitted; of a class with fewer than RARE rows, all are.
-FEW, RARE = 3_000, 300
+#: About so many rows are fitted; of a class with fewer than RARE_ROWS rows, all are.
+ABOUT_ROWS, RARE_ROWS = 3_000, 300
 
 
 def dry_run(recipe: Recipe, today: date, parity: float) -> tuple[int, Fitted]:
@@ -61,9 +61,9 @@ def _few(recipe: Recipe, loaded: pd.DataFrame, window: tuple[datetime, datetime]
     The rows *loaded* for the *window* are not asked for again.
     """
     contract = recipe.CONTRACT
-    step = max(len(loaded) // FEW, 1)
+    step = max(len(loaded) // ABOUT_ROWS, 1)
     counts = loaded[contract.target.name].value_counts()
-    rare = [*counts.index[counts < RARE]] if contract.target.classes else []
+    rare = [*counts.index[counts < RARE_ROWS]] if contract.target.classes else []
 
     def load(start: datetime, end: datetime) -> Any:
         rows = loaded if (start, end) == window else recipe.load(start, end)

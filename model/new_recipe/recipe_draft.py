@@ -34,14 +34,14 @@ from model.new_recipe.source_table import SourceError, SourceTable
 from model.new_recipe.text_numbers import TextNumbers, text_numbers, without_infinity
 
 #: Slices are categories with at most so many values.
-MOST_SLICES = 12
+MAX_SLICES = 12
 #: Rows of a holdout: the gate compares models on 500 or more (min_fresh_rows), and a night may have fewer than the last.
 HOLDOUT_ROWS = 600
 #: With fewer rows in the training window, boosting is slower and its trees are smaller: on generated tables of 700 to 10,000
 #: rows, 150 trees of 15 leaves were worse than one tree of depth three, which the gate rejects.
 SMALL = 20_000
 #: Rows that a training window is long enough for, and its least and greatest length in days.
-ENOUGH_ROWS, SHORTEST, LONGEST = 30_000, 60, 365
+ENOUGH_ROWS, MIN_WINDOW_DAYS, MAX_WINDOW_DAYS = 30_000, 60, 365
 
 
 @dataclass(frozen=True)
@@ -167,7 +167,7 @@ def _decided(
     past = at[at <= pd.Timestamp.now("UTC")]  # a few rows may have a wrong date
     at = at if past.empty else past
     window, holdout = _lengths(at)
-    few = [f.name for f in features if f.kind == "category" and rows[_column(renamed, f.name)].nunique() <= MOST_SLICES]
+    few = [f.name for f in features if f.kind == "category" and rows[_column(renamed, f.name)].nunique() <= MAX_SLICES]
     return Draft(
         name=name, table=table, task=task, target=renamed[target], classes=classes, time=renamed[time],
         time_column=time, time_reading=reading, local=read.local, key=renamed.get(key, ""), features=tuple(features), slices=tuple(few[:2]),
@@ -217,7 +217,7 @@ def _lengths(at: pd.Series[Any]) -> tuple[timedelta, timedelta]:
     at = _usual(at)
     days = (at.max() - at.min()).days + 1
     needed = math.ceil(ENOUGH_ROWS / (len(at) / days))
-    window = min(days, max(SHORTEST, min(LONGEST, needed)))
+    window = min(days, max(MIN_WINDOW_DAYS, min(MAX_WINDOW_DAYS, needed)))
     holdout = 14 if window >= 56 else max(1, window // 5)
     reached = (at.max().normalize() - at.nlargest(HOLDOUT_ROWS).min().normalize()).days + 1
     if reached > holdout:

@@ -19,7 +19,7 @@ from model.features.recipe_syntax import literal
 from model.recipe_errors import words_of
 
 #: At most so many rows of a query are looked at, at random; of a file as many.
-MOST_ROWS = 200_000
+MAX_ROWS = 200_000
 #: What SQLAlchemy adds to an error: the statement, and an address.
 _ABOUT = re.compile(r"\s*(\[SQL: .*|\(Background on this error at: .*)")
 _ISO = r"\d{4}-\d\d"
@@ -84,7 +84,7 @@ def _csv(place: str) -> tuple[pd.DataFrame, str]:
 
 
 def _read(reader: str, place: str, **options: Any) -> tuple[pd.DataFrame, str]:
-    some = f"SELECT * FROM found USING SAMPLE reservoir({MOST_ROWS} ROWS) REPEATABLE (0)"  # noqa: S608 -- a constant
+    some = f"SELECT * FROM found USING SAMPLE reservoir({MAX_ROWS} ROWS) REPEATABLE (0)"  # noqa: S608 -- a constant
     rows = getattr(duckdb, reader)(place, **options).query("found", some).df()
     words = "".join(f", {name}={literal(value)}" for name, value in options.items())
     return rows, f"duckdb.{reader}(TABLE{words}).df()"
@@ -108,7 +108,7 @@ def _encoded(place: str, failed: duckdb.Error) -> tuple[pd.DataFrame, str]:
             header = start.decode(encoding, errors="replace").partition("\n")[0]
             separator = csv.Sniffer().sniff(header, delimiters=",;\t|").delimiter
             rows = pd.read_csv(path, encoding=encoding, sep=separator)
-            some = rows.sample(min(len(rows), MOST_ROWS), random_state=0).sort_index()
+            some = rows.sample(min(len(rows), MAX_ROWS), random_state=0).sort_index()
             return some, f"pd.read_csv(TABLE, encoding={literal(encoding)}, sep={literal(separator)})"
     raise failed
 
@@ -149,8 +149,8 @@ def read_query(url: str, query: str) -> SourceTable:
             " sqlite:///shop.db, duckdb:///shop.duckdb or postgresql+psycopg://USER:PASSWORD@HOST/NAME, and a table's"
             " name or a SELECT"
         ) from error
-    if len(rows) > MOST_ROWS:
-        rows = rows.sample(MOST_ROWS, random_state=0)
+    if len(rows) > MAX_ROWS:
+        rows = rows.sample(MAX_ROWS, random_state=0)
     imports = ("import os", f"import {'duckdb' if url.startswith(DUCKDB) else 'sqlalchemy'}")
     return SourceTable(_complete(rows, "the query"), select, imports, reading)
 

@@ -12,9 +12,9 @@ import pandas as pd
 from model.features.recipe_syntax import literal
 
 #: A column has at most so many different words for a missing value, in at most this share of its rows.
-MOST_WORDS, MOST_MISSING = 10, 0.3
+MAX_WORDS, MAX_MISSING = 10, 0.3
 #: From so many different whole numbers on, digits are a number and no code.
-MOST_CODES = 12
+MAX_CODES = 12
 #: What may be beside a number: spaces, currencies, per cent and per mille.
 _BESIDE = r"[\s€$£¥%‰']|\b(?:EUR|USD|GBP|CHF)\b"
 
@@ -60,13 +60,13 @@ def text_numbers(column: pd.Series[Any], name: str) -> TextNumbers | None:
     numbers = found[style.code].to_numpy(dtype=bool)
     digits = texts[numbers]
     words = tuple(sorted(texts[~numbers]))
-    if len(words) > MOST_WORDS or not len(digits) or digits.str.match(r"[+-]?0\d").any():
+    if len(words) > MAX_WORDS or not len(digits) or digits.str.match(r"[+-]?0\d").any():
         return None
-    if digits.str.fullmatch(r"\d+").all() and not (words and len(digits) > MOST_CODES):
+    if digits.str.fullmatch(r"\d+").all() and not (words and len(digits) > MAX_CODES):
         return None
     values = style.read(column)
     is_word = column.isin(words)
-    if is_word.mean() > MOST_MISSING or values[is_word].notna().any() or values[column.notna() & ~is_word].isna().any():
+    if is_word.mean() > MAX_MISSING or values[is_word].notna().any() or values[column.notna() & ~is_word].isna().any():
         return None
     return TextNumbers(values, style.code.format(f"rows[{literal(name)}]"), words)
 

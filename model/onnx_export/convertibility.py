@@ -25,7 +25,7 @@ INSTEAD = {
     "SplineTransformer": "KBinsDiscretizer(encode='onehot-dense'), or PolynomialFeatures",
 }
 #: The largest number whose square float32 can hold.
-HUGE = 1e19
+MAX_SQUARABLE = 1e19
 SCALERS = {"StandardScaler", "MinMaxScaler", "MaxAbsScaler", "RobustScaler", "PowerTransformer"}
 
 
@@ -159,9 +159,9 @@ def unfit(estimator: Any, error: BaseException, rows: pd.DataFrame, contract: Co
         found += [f"fields with missing values: {', '.join(names)}"] if names else []
     if "too large" in words:
         found += [
-            f"{f.name} has numbers above {HUGE:g}, whose squares float32 cannot hold: use another unit, or np.log1p"
+            f"{f.name} has numbers above {MAX_SQUARABLE:g}, whose squares float32 cannot hold: use another unit, or np.log1p"
             for f in contract.features
-            if f.kind == "number" and rows[f.name].abs().max() > HUGE
+            if f.kind == "number" and rows[f.name].abs().max() > MAX_SQUARABLE
         ]
     return _listed(found or [f"correct the steps in estimator(): {steps_of(estimator)}"])
 

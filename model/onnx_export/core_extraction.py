@@ -23,7 +23,7 @@ LOOKUPS = {"OneHotEncoder": "cats_strings", "LabelEncoder": "keys_strings"}
 #: Operators that may follow a look-up: they treat each row separately, so that a table can replace them.
 ROWWISE = {"Split", "ReduceSum", "Concat", "Reshape", "Cast", "Identity", "Scaler", "Add", "Mul"}
 #: The largest number of values in the tables; a model with more is served by its full graph.
-MOST = 200_000
+MAX_TABLE_VALUES = 200_000
 #: A string that is not a category.
 NEVER = "\x1a never seen"
 
@@ -149,7 +149,7 @@ def _table(whole: _Graph, piece: str) -> tuple[dict[str, Any], int]:
             raise CutError(f"{node.op_type} after the look-up of {name} is not understood")
     values = [NEVER, *sorted(known | {""})]
     vectors = _run(whole, name, nodes, piece, values)
-    if vectors.size > MOST * 50 or (vectors != vectors[0]).sum() > MOST:
+    if vectors.size > MAX_TABLE_VALUES * 50 or (vectors != vectors[0]).sum() > MAX_TABLE_VALUES:
         raise CutError(f"the table of {name} is too large")
     unseen = vectors[0]
     seen = {}

@@ -13,15 +13,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from contracts.row_contract import LARGEST, LONGEST, Contract, Feature
+from contracts.row_contract import MAX_FLOAT32, MAX_TEXT_LENGTH, Contract, Feature
 from model.onnx_export.split_points import Points
 
 #: How many holdout rows each case is tried on, and how many rows have several fields changed at once.
 ROWS, COMBINED = 16, 256
 #: The largest number of rows on and beside thresholds; of more, a regular sample is used.
-MOST_BESIDE = 60_000
+MAX_BESIDE = 60_000
 #: How many categories of a field are tried one by one.
-MOST_KNOWN = 300
+MAX_KNOWN = 300
 NULL, UNSEEN, CATEGORY, BOUND, FAR, SPLIT, BOTH = (
     "null",
     "an unseen category",
@@ -64,7 +64,7 @@ def beside(contract: Contract, points: Points) -> tuple[list[Case], int]:
         at = points[feature.name]
         near = np.unique(np.concatenate([at, *(np.nextafter(at, np.float32(w)) for w in (-np.inf, np.inf))]))
         pairs += [(feature.name, value) for value in near[_admitted(feature, near)]]
-    picked = np.unique(np.linspace(0, len(pairs) - 1, min(len(pairs), MOST_BESIDE)).astype(int))
+    picked = np.unique(np.linspace(0, len(pairs) - 1, min(len(pairs), MAX_BESIDE)).astype(int))
     return [Case(pairs[i][0], SPLIT, {pairs[i][0]: pairs[i][1]}, 1) for i in picked], len(pairs)
 
 
@@ -107,7 +107,7 @@ def _values(feature: Feature, column: pd.Series[Any], known: Sequence[str]) -> I
         yield from ((CATEGORY, np.float32(value)) for value in (0.0, 1.0))
     elif feature.kind == "category":
         seen = [*dict.fromkeys([*feature.choices, *known])]
-        step = -(-len(seen) // MOST_KNOWN) or 1
+        step = -(-len(seen) // MAX_KNOWN) or 1
         yield from ((CATEGORY, value) for value in seen[::step])
         yield from (
             (UNSEEN, value)
@@ -119,7 +119,7 @@ def _values(feature: Feature, column: pd.Series[Any], known: Sequence[str]) -> I
 
 
 def _unseen(seen: Sequence[str]) -> Iterable[str]:
-    yield from ("never seen", "0", "nan", "None", "Ünïcode 東京 🚀", "straße", " ", "a\tb\nc", "x" * LONGEST)
+    yield from ("never seen", "0", "nan", "None", "Ünïcode 東京 🚀", "straße", " ", "a\tb\nc", "x" * MAX_TEXT_LENGTH)
     for value in seen:
         yield from (value.upper(), value.lower(), value.swapcase(), f" {value}", f"{value} ", f"{value}\u0301")
     yield " ".join(seen)
@@ -133,16 +133,16 @@ def _numbers(feature: Feature, seen: np.ndarray[Any, Any]) -> Iterable[tuple[str
         if bound is not None:
             edge = np.float32(bound)
             wanted += [edge, np.nextafter(edge, np.float32(inside))]
-    values = np.array(wanted, dtype=np.float64).clip(-LARGEST, LARGEST).astype(np.float32)
+    values = np.array(wanted, dtype=np.float64).clip(-MAX_FLOAT32, MAX_FLOAT32).astype(np.float32)
     yield from ((BOUND, value) for value in values[_admitted(feature, values)])
     for bound, far in ((feature.minimum, -1.0), (feature.maximum, 1.0)):
         if bound is None:
-            yield FAR, np.float32(far * min(1e6 * width, LARGEST))
-            yield FAR, np.float32(far * LARGEST)
+            yield FAR, np.float32(far * min(1e6 * width, MAX_FLOAT32))
+            yield FAR, np.float32(far * MAX_FLOAT32)
 
 
 def _admitted(feature: Feature, values: Any) -> Any:
     """Those float32 *values* that a number within the feature's bounds may be rounded to."""
-    low = np.float32(-LARGEST if feature.minimum is None else feature.minimum)
-    high = np.float32(LARGEST if feature.maximum is None else feature.maximum)
+    low = np.float32(-MAX_FLOAT32 if feature.minimum is None else feature.minimum)
+    high = np.float32(MAX_FLOAT32 if feature.maximum is None else feature.maximum)
     return (values >= low) & (values <= high)

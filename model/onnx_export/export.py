@@ -21,7 +21,7 @@ from skl2onnx import to_onnx
 from skl2onnx.common.data_types import FloatTensorType, StringTensorType
 from sklearn.base import is_classifier
 
-from bundles.manifest import LOOSEST
+from bundles.manifest import MAX_TOLERANCE
 from bundles.onnx_core import FILE as CORE
 from contracts.bundle_content import EVALUATION, LATE, LATER, UNKNOWN
 from contracts.row_contract import Contract
@@ -222,7 +222,7 @@ def _golden(fitted: Fitted, limit: float) -> dict[str, Any]:
     return {
         "rows": rows,
         "scores": scores.tolist(),
-        "tolerance": min(2 * limit, LOOSEST),
+        "tolerance": min(2 * limit, MAX_TOLERANCE),
         "spread": spread_of(everything).tolist(),
     }
 

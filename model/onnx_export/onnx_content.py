@@ -18,11 +18,11 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 #: The largest size of a file and of a tensor, in bytes.
-LARGEST = 512 * 2**20
+MAX_BYTES = 512 * 2**20
 #: The deepest nesting of graphs (branches of If, bodies of Loop and Scan).
-DEEPEST = 8
+MAX_DEPTH = 8
 #: The largest number of problems in a message.
-MOST_PROBLEMS = 10
+MAX_PROBLEMS = 10
 DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml"})
 #: How the names of operators begin that predict.
 _PREDICT = ("TreeEnsemble", "Linear", "SVM", "Gemm", "MatMul")
@@ -101,8 +101,8 @@ class _Seen:
 
 def problems(content: bytes) -> list[str]:
     """Why *content* is not an ONNX model that the export could have written; empty if it is. Does not raise."""
-    if len(content) > LARGEST:
-        return [f"it has {len(content):,} bytes; expected at most {LARGEST:,}"]
+    if len(content) > MAX_BYTES:
+        return [f"it has {len(content):,} bytes; expected at most {MAX_BYTES:,}"]
     model, seen = onnx.ModelProto(), _Seen()
     try:
         model.ParseFromString(content)
@@ -127,8 +127,8 @@ def problems(content: bytes) -> list[str]:
     except UnicodeDecodeError:
         return [_NOT_TEXT]  # some implementations of protobuf give bytes instead
     found = list(seen.problems)
-    more = len(found) - MOST_PROBLEMS
-    return found[:MOST_PROBLEMS] + ([f"and {more:,} more"] if more > 0 else [])
+    more = len(found) - MAX_PROBLEMS
+    return found[:MAX_PROBLEMS] + ([f"and {more:,} more"] if more > 0 else [])
 
 
 def _visit(message: Any, seen: _Seen, depth: int) -> None:
@@ -140,8 +140,8 @@ def _visit(message: Any, seen: _Seen, depth: int) -> None:
         return
     if isinstance(message, onnx.GraphProto):
         depth += 1
-        if depth > DEEPEST + 1:
-            seen.problems[f"graphs are nested more than {DEEPEST} deep"] = None
+        if depth > MAX_DEPTH + 1:
+            seen.problems[f"graphs are nested more than {MAX_DEPTH} deep"] = None
             return
     _content(message, seen)
     for described, value in message.ListFields():
@@ -197,7 +197,7 @@ def _tensor(tensor: Any, seen: _Seen) -> None:
     except (KeyError, TypeError, ValueError):
         seen.problems[f"the tensor {tensor.name[:_NAME]!r} has an unknown type"] = None
         return
-    if any(each < 0 for each in tensor.dims) or math.prod(map(float, tensor.dims)) * size > LARGEST:
+    if any(each < 0 for each in tensor.dims) or math.prod(map(float, tensor.dims)) * size > MAX_BYTES:
         shape = [*tensor.dims[:_RANK]]
         seen.problems[f"the tensor {tensor.name[:_NAME]!r} has the shape {shape}; {_AT_MOST}"] = None
         return
@@ -254,7 +254,7 @@ def _values(graph: Any) -> Iterator[Any]:
 
 def _most(what: str, shape: Sequence[float], seen: _Seen) -> None:
     count = math.prod(map(float, shape))  # as floats: integers could become huge
-    if 4 * count > LARGEST:
+    if 4 * count > MAX_BYTES:
         seen.problems[f"{what} of {count:,.0f} numbers; {_AT_MOST}"] = None
 
 
@@ -283,4 +283,4 @@ def _finite(values: Any) -> list[float]:
 
 
 _NOT_TEXT = "it has a name that is not UTF-8 text"
-_AT_MOST = f"expected at most {LARGEST:,} bytes"
+_AT_MOST = f"expected at most {MAX_BYTES:,} bytes"

@@ -33,7 +33,7 @@ Score = Callable[[Mapping[str, Any]], Scores]
 #: How many values are scored at once: 4,000 rows of a thousand features.
 CELLS = 4_000_000
 #: How many problems a message lists.
-SHOWN = 20
+MAX_LISTED = 20
 CURES = {
     NULL: "fill it in the pipeline (an imputer such as SimpleImputer; for a category, where null is the"
     ' empty string, an encoder with handle_unknown="ignore"), or set nullable=False',
@@ -235,8 +235,8 @@ def _message(problems: Mapping[tuple[str, str], str], where: Declared) -> str:
         f"    What to do: {CURES[kind]}"
         for (name, kind), said in problems.items()
     ]
-    more = [f"  - and {len(lines) - SHOWN} more"] if len(lines) > SHOWN else []
-    return "ONNX model and estimator differ on rows that a request may have:\n" + "\n".join(lines[:SHOWN] + more)
+    more = [f"  - and {len(lines) - MAX_LISTED} more"] if len(lines) > MAX_LISTED else []
+    return "ONNX model and estimator differ on rows that a request may have:\n" + "\n".join(lines[:MAX_LISTED] + more)
 
 
 def _steps(rows: int, features: int) -> Iterator[tuple[int, int]]:

@@ -16,14 +16,14 @@ import pandas as pd
 from onnx import TensorProto, helper, numpy_helper
 
 from bundles.onnx_session import session
-from contracts.row_contract import LARGEST, Contract, Feature
+from contracts.row_contract import MAX_FLOAT32, Contract, Feature
 
 #: How many rows are used to find which columns each feature changes, and between which values a threshold lies.
 SAMPLED = 256
 #: How many values are computed at once.
 CELLS = 4_000_000
 #: A threshold of each column of a tensor.
-EVERY = -1
+EVERY_COLUMN = -1
 COMBINED = "combined with others before they are compared"
 UNREACHED = "on one side of some thresholds for all values tried"
 Values = np.ndarray[Any, np.dtype[np.float32]]
@@ -60,7 +60,7 @@ def thresholds(graph: bytes, inputs: pd.DataFrame, contract: Contract) -> Thresh
         by = changed[source]  # (features, columns)
         for at, feature in enumerate(contract.features):
             for column in np.flatnonzero(by[at]).tolist() if feature.name in tried else ():
-                values = _distinct([*of.get(column, ()), *of.get(EVERY, ())])
+                values = _distinct([*of.get(column, ()), *of.get(EVERY_COLUMN, ())])
                 if by[:, column].sum() > 1:
                     unchecked |= {feature.name: COMBINED} if len(values) else {}
                 elif len(values) and not search.add(feature.name, source, column, values):
@@ -86,11 +86,11 @@ def _compared(model: Any) -> dict[str, dict[int, list[float]]]:
                     columns.setdefault(column, []).append(value)
         elif node.op_type == "Binarizer":
             value = held["threshold"].f if "threshold" in held else 0.0
-            found.setdefault(node.input[0], {}).setdefault(EVERY, []).append(value)
+            found.setdefault(node.input[0], {}).setdefault(EVERY_COLUMN, []).append(value)
         elif node.op_type == "Less" and node.input[1] in constants:  # KBinsDiscretizer
             edges = constants[node.input[1]].ravel().astype(np.float32)
             values = np.nextafter(edges, np.float32(-np.inf)).tolist()  # the last smaller one
-            found.setdefault(node.input[0], {}).setdefault(EVERY, []).extend(values)
+            found.setdefault(node.input[0], {}).setdefault(EVERY_COLUMN, []).extend(values)
     return found
 
 
@@ -131,8 +131,8 @@ def _tried(feature: Feature, seen: Values) -> Values:
     seen = seen[~np.isnan(seen)]
     low, high = (float(seen.min()), float(seen.max())) if len(seen) else (0.0, 1.0)
     width = (high - low) or abs(high) or 1.0
-    low_end = -LARGEST if feature.minimum is None else feature.minimum
-    high_end = LARGEST if feature.maximum is None else feature.maximum
+    low_end = -MAX_FLOAT32 if feature.minimum is None else feature.minimum
+    high_end = MAX_FLOAT32 if feature.maximum is None else feature.maximum
     beyond = np.array([low - 10 * width, low - width, high + width, high + 10 * width])
     ends = [low_end, high_end]
     return np.unique(np.array([*seen, *beyond.clip(low_end, high_end), *ends], dtype=np.float32))
@@ -165,7 +165,7 @@ def _moved(feature: Feature, column: Any, tried: Mapping[str, Values]) -> Any:
 
 def _distinct(values: list[float]) -> Values:
     found = np.unique(np.array(values, dtype=np.float32))
-    return found[np.abs(found) < LARGEST]
+    return found[np.abs(found) < MAX_FLOAT32]
 
 
 class _Search:

@@ -18,14 +18,14 @@ from contracts.row_contract import show
 #: With fewer rows, an absence may be chance.
 EXPECTED = 10
 #: A value that occurred on fewer days is not expected to return.
-LIVED = 5
+MIN_DAYS_PRESENT = 5
 #: Absences up to so many times the longest gap are chance; one time more for gaps longer than a week.
 TIMES = 2
 #: The absence of a weekly value in days: assumed for an older fingerprint without gaps.
 WEEK = 6
 #: A value with this share of the rows while it occurred was the only one. If it lasted fewer days than these, it belongs
 #: to the calendar, as a month or a season, whose end is not a change of the source.
-ALONE, SEASON = 0.9, 100
+ONLY_VALUE_SHARE, SEASON_DAYS = 0.9, 100
 #: Values that return each year, also if they share the rows with others.
 YEARLY = frozenset(
     {
@@ -86,7 +86,7 @@ class Value(NamedTuple):
     @property
     def passing(self) -> bool:
         """Whether it may belong to the calendar."""
-        return self.share >= ALONE and self.lived < SEASON
+        return self.share >= ONLY_VALUE_SHARE and self.lived < SEASON_DAYS
 
 
 def moved(
@@ -142,7 +142,7 @@ def _is_away(value: Value, new: Mapping[str, Any], rows: Mapping[str, int], sinc
     """Whether the absence became significant after that day."""
     if new.get("distinct", 0) > len(new.get("values", {})):
         return False  # a fingerprint has only the most frequent values: an absent one may be rare
-    return value.share >= least and value.lived >= LIVED and _sure(value, rows) >= (since or " ")
+    return value.share >= least and value.lived >= MIN_DAYS_PRESENT and _sure(value, rows) >= (since or " ")
 
 
 def _sure(value: Value, rows: Mapping[str, int], before: int = 0) -> str:

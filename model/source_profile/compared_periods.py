@@ -9,9 +9,9 @@ from model.source_profile.unit_changes import Day, days_of
 
 Source = Mapping[str, Any]
 #: With fewer days before, what is usual is not known: every weekday must be among them.
-LEAST_DAYS = 7
+MIN_DAYS = 7
 #: A day with fewer rows is left out.
-LEAST_ROWS = 20
+MIN_ROWS = 20
 
 
 class Periods:
@@ -23,7 +23,7 @@ class Periods:
     def __init__(self, old: Source, new: Source, since: str) -> None:
         self.old, self.new, self.since = old, new, since
         hours = _hours_by_day(old) | _hours_by_day(new)
-        self.full = {day for day, each in hours.items() if sum(each) >= LEAST_ROWS}
+        self.full = {day for day, each in hours.items() if sum(each) >= MIN_ROWS}
         self.before = {day: each for day, each in hours.items() if day < since}
         starts = [str(each["start"])[:10] for each in (old, new) if each.get("start")]
         self.start = min(starts, default=min(hours, default=""))

@@ -13,9 +13,9 @@ from itertools import combinations
 from statistics import median
 
 #: The least number of days for a trend.
-LEAST_DAYS = 10
+MIN_DAYS = 10
 #: Threshold of the Mann-Kendall statistic: passed by one in about 15,000 series without a trend.
-CLEAR = 4.0
+TREND_THRESHOLD = 4.0
 
 
 @dataclass(frozen=True)
@@ -34,13 +34,17 @@ def projected(values: Mapping[date, float], limit: float, horizon: int, *, risin
     which are robust against single outliers.
     """
     days = sorted(values)
-    if len(days) < LEAST_DAYS:
+    if len(days) < MIN_DAYS:
         return None
     series = [values[day] for day in days]
     at = [float(day.toordinal()) for day in days]
     slope = sen_slope(at, series)
     # Of a mostly constant column the test may be clear while the median of the slopes is 0.
-    if slope == 0 or (slope < 0) == rising or (kendall_z(series) < CLEAR if rising else kendall_z(series) > -CLEAR):
+    if (
+        slope == 0
+        or (slope < 0) == rising
+        or (kendall_z(series) < TREND_THRESHOLD if rising else kendall_z(series) > -TREND_THRESHOLD)
+    ):
         return None
     level = median(value - slope * (x - at[-1]) for x, value in zip(at, series, strict=True))
     left = (limit - level) / slope

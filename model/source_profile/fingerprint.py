@@ -17,9 +17,9 @@ from contracts.row_contract import Contract, Feature
 
 FORMAT = 1
 #: How many of the newest days have separate values; a source changes from one day to the next.
-MOST_DAYS = 35
+MAX_DAYS = 35
 #: How many values of a category are kept, the most frequent ones.
-MOST_VALUES = 50
+MAX_VALUES = 50
 QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 
 
@@ -31,7 +31,7 @@ def source_of(rows: pd.DataFrame, contract: Contract, until: datetime) -> dict[s
     rows = rows.reset_index(drop=True)
     at = rows[contract.time]
     day = at.dt.floor("D")
-    days = pd.date_range(day.min(), day.max(), freq="D")[-MOST_DAYS:]
+    days = pd.date_range(day.min(), day.max(), freq="D")[-MAX_DAYS:]
     place = pd.Series(days.get_indexer(day), index=rows.index)  # -1: before the days with separate values
     late = place >= 0
     hours = np.zeros((len(days), 24), dtype=int)
@@ -100,7 +100,7 @@ def _values(column: Any, day: Any) -> dict[str, Any]:
     """
     present = column[column.notna()].astype(str)
     seen = day[present.index].groupby(present).agg(["size", "min", "max"])
-    top = seen.sort_values("size", ascending=False, kind="stable").head(MOST_VALUES)
+    top = seen.sort_values("size", ascending=False, kind="stable").head(MAX_VALUES)
     per_day = day.value_counts().sort_index()
     total, at = per_day.cumsum().to_numpy(), per_day.index
     values = {}

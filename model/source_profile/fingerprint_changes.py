@@ -13,7 +13,7 @@ from statistics import median
 
 from contracts.row_contract import Contract
 from model.source_profile.category_changes import moved
-from model.source_profile.compared_periods import LEAST_DAYS, Periods, Source
+from model.source_profile.compared_periods import MIN_DAYS, Periods, Source
 from model.source_profile.drift_projection import projected
 from model.source_profile.row_changes import row_counts, stopped
 from model.source_profile.slow_columns import continues, is_slow, runs_of, sentinel_of, step
@@ -28,7 +28,7 @@ def changes(old: Source | None, new: Source, since: str, limits: Limits) -> list
     """
     periods = Periods(old or {}, new, since)
     found = [*_schema(periods), *stopped(periods)]
-    if len(periods.before) >= LEAST_DAYS and periods.after:
+    if len(periods.before) >= MIN_DAYS and periods.after:
         found += [*row_counts(periods), *_fields(periods, limits)]
     return found
 
@@ -107,7 +107,7 @@ def _units(periods: Periods, name: str, limits: Limits, *, swapped: bool) -> Ite
 
 def _missing(periods: Periods, name: str, limits: Limits) -> Iterable[Change]:
     before, after = periods.daily(name, "missing")
-    if len(before) < LEAST_DAYS:
+    if len(before) < MIN_DAYS:
         return
     usual, days = max(before.values()), list(after.items())
     for number, (day, _) in enumerate(days):
@@ -132,7 +132,7 @@ def _categories(periods: Periods, name: str, field: Source, limits: Limits) -> I
     days = list(after.items())
     for number, (day, _) in enumerate(days):
         now = [count for _, count in days[number:]]
-        if len(before) >= LEAST_DAYS and min(now) > 5 * max(most, 4):
+        if len(before) >= MIN_DAYS and min(now) > 5 * max(most, 4):
             yield Change(
                 "categories",
                 name,
@@ -151,7 +151,7 @@ def _swapped(periods: Periods) -> Iterable[Change]:
     fields = {}
     for name, field in periods.new.get("fields", {}).items():
         before, after = periods.numbers(name) if field.get("kind") == "number" else ([], [])
-        if len(before) >= LEAST_DAYS and after:
+        if len(before) >= MIN_DAYS and after:
             fields[name] = (before, after)
     for one, other in combinations(sorted(fields), 2):
         (was, now), (was_other, now_other) = fields[one], fields[other]

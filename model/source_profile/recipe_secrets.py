@@ -15,7 +15,7 @@ from typing import Any, TextIO, cast
 #: The variable with the text of a `.env` file, which the workflows set from the secret of that name.
 VARIABLE = "RECIPE_ENV"
 #: Shorter values occur in other words: hiding them would make messages unreadable, and would protect nothing.
-SHORTEST = 6
+MIN_LENGTH = 6
 _LINE = re.compile(r"\s*(?:export\s+)?([A-Za-z_]\w*)\s*=\s*(.*?)\s*$")
 _hidden: set[str] = set()
 
@@ -31,7 +31,7 @@ def set_secrets(environment: MutableMapping[str, str], folder: Path) -> None:
         if not environment.get(name):
             environment[name] = value
     parts = {part for name in found for part in (environment[name], *_passwords(environment[name]))}
-    new = {part for part in parts if len(part) >= SHORTEST} - _hidden
+    new = {part for part in parts if len(part) >= MIN_LENGTH} - _hidden
     if environment.get("GITHUB_ACTIONS"):
         for value in sorted(new):
             print(f"::add-mask::{value}", flush=True)

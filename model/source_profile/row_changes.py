@@ -7,13 +7,13 @@ from datetime import datetime, timedelta
 from statistics import median
 
 from model.source_profile.category_changes import EXPECTED
-from model.source_profile.compared_periods import LEAST_DAYS, Periods
+from model.source_profile.compared_periods import MIN_DAYS, Periods
 from model.source_profile.source_change import Change
 
 
 def stopped(periods: Periods) -> Iterable[Change]:
     """No rows up to the end of the query, in hours in which every day before had some; then, hours without rows."""
-    if len(periods.before) < LEAST_DAYS or "until" not in periods.new or "end" not in periods.new:
+    if len(periods.before) < MIN_DAYS or "until" not in periods.new or "end" not in periods.new:
         return
     last, until = (datetime.fromisoformat(str(periods.new[each])) for each in ("end", "until"))
     moment = last.replace(minute=0, second=0) + timedelta(hours=1)

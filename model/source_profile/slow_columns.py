@@ -13,18 +13,18 @@ from itertools import pairwise
 from statistics import median
 from typing import NamedTuple
 
-from model.source_profile.unit_changes import FACTOR, FIRM, SENTINELS, SMALL, SPREADS, Day, named, rounded
+from model.source_profile.unit_changes import CERTAIN_FACTOR, FACTOR, SENTINELS, SMALL, SPREADS, Day, named, rounded
 
 #: A column is slow if at least this share of its days has one value (apart from 5 % of the rows at either end).
 SLOW = 0.8
 #: Fewest values before, to know how large a step is usual.
 LOOKS = 5
 #: The least step that is a change of unit (of a logarithm).
-LEAST_STEP = 0.3
+MIN_STEP = 0.3
 #: With fewer values: the most that its values may have differed, as a factor, and the least change of unit.
-NARROW = 3.0
+MAX_RANGE_FACTOR = 3.0
 #: A usual code for "missing" up to this may be the next figure: September follows August.
-SMALLEST_CODE = 9
+MIN_CODE = 9
 
 
 class Run(NamedTuple):
@@ -88,7 +88,7 @@ def sentinel_of(value: float, ends: Sequence[float]) -> bool:
 
     A small code may be the next figure, unless it occurs beside other values on the same days.
     """
-    return value in SENTINELS and (abs(value) > SMALLEST_CODE or max(ends) < SLOW)
+    return value in SENTINELS and (abs(value) > MIN_CODE or max(ends) < SLOW)
 
 
 def _stepped(
@@ -99,7 +99,7 @@ def _stepped(
         return None
     least = min(moves, key=abs)
     factor, unit = named(math.exp(moves[0]))
-    if abs(least) < LEAST_STEP or (abs(moves[0]) < math.log(FACTOR) and not unit):
+    if abs(least) < MIN_STEP or (abs(moves[0]) < math.log(FACTOR) and not unit):
         return None
     usual = [(abs(math.log(b.value / a.value)), _days(a.last, b.first)) for a, b in pairwise(known)]
     if len(known) >= LOOKS:
@@ -110,8 +110,8 @@ def _stepped(
             return None
         return run.first, _words(factor, unit), True
     low, high = min(widest, default=0.0), max(widest, default=0.0)
-    narrow = low * high > 0 and max(low / high, high / low) < NARROW
-    certain = bool(unit) and narrow and max(factor, 1 / factor) >= FIRM
+    narrow = low * high > 0 and max(low / high, high / low) < MAX_RANGE_FACTOR
+    certain = bool(unit) and narrow and max(factor, 1 / factor) >= CERTAIN_FACTOR
     return run.first, _words(factor, unit) + ("" if certain else _few(known)), certain
 
 

@@ -16,13 +16,13 @@ from typing import Any
 #: A size this many times larger or smaller means another unit, also an unknown one.
 FACTOR = 5.0
 #: The least distance from the days before, in their standard deviations; and the least standard deviation (of a logarithm).
-SPREADS, LEAST_SPREAD = 6.0, 0.05
+SPREADS, MIN_SPREAD = 6.0, 0.05
 #: The least distance, relative to the most distant day before, for a factor below `FACTOR`.
 SMALL = 2.5
 #: How many days must have changed if the factor is below this: a day of fog or frost changes that much, too.
-FIRM, DAYS = 30.0, 3
+CERTAIN_FACTOR, DAYS = 30.0, 3
 #: A sentinel closer to earlier values than this share of their range needs as many days: the first frost, a new maximum.
-CLOSE = 0.1
+CLOSE_SHARE = 0.1
 #: How similar the factors of the quantiles must be for a small factor to be a conversion (of a logarithm).
 ALIKE = 0.12
 #: A factor, its description, and the description of its inverse.
@@ -100,7 +100,7 @@ def sentinel(
             value, late = day.quantiles[end], after[number:]
             if (
                 not low <= value <= high
-                and (len(late) >= DAYS or max(low - value, value - high) > CLOSE * (high - low))
+                and (len(late) >= DAYS or max(low - value, value - high) > CLOSE_SHARE * (high - low))
                 and all(d.quantiles[end] == value and d.ends[end] >= least for d in late)
                 and is_code(value, [d.ends[end] for d in late])
             ):
@@ -115,14 +115,14 @@ def _larger(before: Sequence[Day], after: Sequence[Day]) -> str:
     if len(usual) < 5 or len(now) < len(after):
         return ""
     middle = median(usual)
-    spread = max(1.4826 * median(abs(value - middle) for value in usual), LEAST_SPREAD)
+    spread = max(1.4826 * median(abs(value - middle) for value in usual), MIN_SPREAD)
     moves = [value - middle for value in now]
     up = moves[0] > 0
     beyond = (max(usual) - middle) if up else (middle - min(usual))
     if not all((m > 0) == up and abs(m) > SPREADS * spread and abs(m) > 1.5 * beyond for m in moves):
         return ""
     factor = math.exp(median(moves))
-    if max(factor, 1 / factor) < FIRM and len(after) < DAYS:
+    if max(factor, 1 / factor) < CERTAIN_FACTOR and len(after) < DAYS:
         return ""
     factor, unit = named(factor) if _alike(before, after) else (factor, "")
     if max(factor, 1 / factor) < FACTOR and not (unit and min(map(abs, moves)) > SMALL * beyond):

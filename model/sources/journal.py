@@ -31,7 +31,7 @@ from model.source_profile.remote_journal import place_at
 #: Columns beside those of the contract: the id, the variant and the version of the answer, and the returned score.
 ID, ARM, VERSION, SCORE = "journal.id", "journal.arm", "journal.version", "journal.score"
 #: An answer is given at most this long before or after the time that its row is about.
-AHEAD = timedelta(days=31)
+MAX_TIME_APART = timedelta(days=31)
 #: The environment's variable that names the journal, where the recipe does not.
 VARIABLE = "JOURNAL"
 _LINES = {"id": ID, "arm": ARM, "version": VERSION, "score": SCORE}
@@ -44,7 +44,7 @@ def rows(
     where: str | None = None,
     *,
     arms: Collection[str] = (),
-    ahead: timedelta = AHEAD,
+    ahead: timedelta = MAX_TIME_APART,
 ) -> pd.DataFrame:
     """The rows of the journal whose time is from *start* up to *end* (exclusive), a row for each id.
 

@@ -3,7 +3,7 @@
 In-control quarters are resampled from the reference (`monitoring.charts.in_control_days`). Mean and standard deviation are
 re-estimated in each draw on a resampled reference, so that estimation error counts (Jones, Champ and Rigdon, 2001;
 Gandy and Kvaløy, 2013). The standard deviation is squeezed to that of earlier days (`monitoring.charts.variance_prior`),
-in the draws as in the limits. No limit is further than `MOST_DEVIATIONS`, or outside the range of its metric.
+in the draws as in the limits. No limit is further than `MAX_DEVIATIONS`, or outside the range of its metric.
 
 Each severity is solved separately, so that many drifting features do not use up the budget of performance. Within a
 severity all charts have the same false alarm rate: a limit is a quantile of the largest values of quarters, extended by
@@ -31,15 +31,15 @@ QUARTER = 91
 BUDGET_SHARE = 0.15
 #: No limit of a day is further from the mean, and no limit of a level further than that many of the level's deviations:
 #: what needs more is lost among the days' differences, and a chart that cannot alarm must not look like one that can.
-MOST_DEVIATIONS = 6.0
+MAX_DEVIATIONS = 6.0
 #: A series whose days would need a limit further than that, and whose skewness of at least `ODD` shows it on enough
 #: `DAYS`, has too many odd ones: no single day is an alarm, the level is. A share or distance has a smallest relevant
 #: value instead, and keeps its limit.
 TOO_FAR, ODD, DAYS = 10.0, 1.5, 20
 #: The smallest slack of a CUSUM: it is then best for a shift of half a standard deviation.
-SLACK = 0.25
+MIN_SLACK = 0.25
 #: Numbers in memory at once: quarters are drawn in batches.
-AT_ONCE = 6_000_000
+BATCH_NUMBERS = 6_000_000
 #: The largest values of quarters that the tail is fitted to.
 TAIL = 16
 
@@ -82,7 +82,7 @@ def solve(
     day, level, lengths = _solved(days, levels, known, rule, BUDGET_SHARE * budget.alarms, budget.weight)
     odd = (day > TOO_FAR) & (np.abs(known.shape.skew) >= ODD) & (known.shape.days >= DAYS)
     odd &= [not one.absolute for one in series]
-    day = np.where(odd, np.inf, np.minimum(day, MOST_DEVIATIONS))
+    day = np.where(odd, np.inf, np.minimum(day, MAX_DEVIATIONS))
     columns = (known.mean, known.deviation, day, level, lengths, known.slack)
     return [Limits(*map(float, each)) for each in zip(*columns, strict=True)]
 
@@ -114,7 +114,7 @@ class _Known:
         # The mean's own error, which a CUSUM with less slack would add up day by day.
         longer = np.sqrt((1 + shape.persistence) / (1 - shape.persistence))
         error = longer / np.sqrt(np.maximum(count + prior.mean_days, 1))
-        slack = np.where([one.cumulative for one in series], np.clip(1.5 * error, SLACK, 1.0), 0.0)
+        slack = np.where([one.cumulative for one in series], np.clip(1.5 * error, MIN_SLACK, 1.0), 0.0)
         _, simulated = _estimated(days, prior, np.zeros(len(series)), prior.mean, prior.variance)
         return cls(days, prior, shape, least, mean, deviation, slack, simulated)
 
@@ -166,7 +166,7 @@ def _resampled(known: _Known, weekdays: Numbers, series: Sequence[Series], budge
     sides: list[Side] = [one.side for one in series]
     summed = [one.cumulative for one in series]
     count, before = len(known.days), MEMORY
-    each = max(1, AT_ONCE // ((QUARTER + before + count) * len(series)))
+    each = max(1, BATCH_NUMBERS // ((QUARTER + before + count) * len(series)))
     _, own, variance, _, _ = moments(known.days)
     # In control the days vary by the squeezed deviation.
     spread = known.simulated
@@ -220,10 +220,10 @@ def _solved(
     # Autocorrelation widens the deviations of an EWMA.
     share, kept = known.shape.persistence, 1 - weight
     spread = np.sqrt(weight / (2 - weight) * (1 + kept * share) / (1 - kept * share))
-    most = np.where(known.slack > 0, np.inf, MOST_DEVIATIONS * np.minimum(spread, 0.5))
+    most = np.where(known.slack > 0, np.inf, MAX_DEVIATIONS * np.minimum(spread, 0.5))
     day, level = (each.value(high) for each in extremes)
     level = np.minimum(level, most)
-    beyond = (days > np.minimum(day, MOST_DEVIATIONS)) | (levels > level)
+    beyond = (days > np.minimum(day, MAX_DEVIATIONS)) | (levels > level)
     begun = alarms_begin(np.moveaxis(persistent(beyond, rule), -1, 0), rule.quiet)
     return day, level, len(days) * QUARTER / np.maximum(begun.sum(axis=(1, 2)), 1)
 

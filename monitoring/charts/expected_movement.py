@@ -16,7 +16,7 @@ import numpy as np
 
 from monitoring.charts.scales import range_of
 from monitoring.charts.signals import Measure, Signal, by_series
-from monitoring.metrics.robust_trend import FEWEST_DAYS, SIGNIFICANT, Trend, deviation_of_means, trend_of
+from monitoring.metrics.robust_trend import MIN_DAYS, SIGNIFICANT, Trend, deviation_of_means, trend_of
 
 Numbers = np.ndarray[Any, Any]
 
@@ -25,7 +25,7 @@ YEAR = 364
 #: Kinds that may follow a trend. A loss of performance is never expected, nor are missing values that become more.
 TRENDING = ("univariate_drift", "multivariate_drift", "score_drift")
 #: Standard errors of a movement by which limits are wider.
-WIDER = 2.0
+STANDARD_ERRORS = 2.0
 #: The Jensen-Shannon distance (base 2) of two normal distributions a small part of a standard deviation apart, by that
 #: part: the root of its Fisher information over 8 ln 2.
 OF_A_SHIFT = 1 / np.sqrt(8 * np.log(2))
@@ -33,9 +33,9 @@ OF_A_SHIFT = 1 / np.sqrt(8 * np.log(2))
 BETWEEN_YEARS = 0.25
 #: Weights of the days around a day of the year before: two weeks of means over a week, which have no weekday.
 WEIGHTS = np.convolve(np.ones(7), np.ones(7)) / 49
-REACH = len(WEIGHTS) // 2
+HALF_WIDTH = len(WEIGHTS) // 2
 #: The sum of the weights of the days that are there, from which their mean counts.
-ENOUGH = 0.3
+MIN_WEIGHT = 0.3
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def expected(
     unknown = set()
     past, trained = by_series(last_year), by_series(training)
     for name, known in by_series(before).items():
-        if len(past.get(name, ())) >= FEWEST_DAYS:
+        if len(past.get(name, ())) >= MIN_DAYS:
             found = _as_last_year(known, past[name], newest)
         elif name in trained:
             found = _apart(known, trained[name])
@@ -113,7 +113,7 @@ def _along(trend: Trend, known: Sequence[Measure]) -> Movement:
     """A mean that follows a *trend*; or the distance of rows without it, which the error of the slope makes larger."""
 
     def wrong(at: Numbers) -> Numbers:
-        return np.asarray(WIDER * trend.error * np.abs(at - trend.centre))
+        return np.asarray(STANDARD_ERRORS * trend.error * np.abs(at - trend.centre))
 
     if known[0].metric != "jensen_shannon":
         return Movement(trend.at, wrong)
@@ -133,7 +133,7 @@ def _apart(known: Sequence[Measure], trained: Sequence[Measure]) -> Movement | N
     def along(at: Numbers, slope: float) -> Numbers:
         return np.asarray(np.sqrt(level**2 + slope * (at - centre) ** 2) - level)
 
-    more = trend.slope + WIDER * trend.error
+    more = trend.slope + STANDARD_ERRORS * trend.error
     return Movement(lambda at: along(at, trend.slope), lambda at: along(at, more) - along(at, trend.slope))
 
 
@@ -142,17 +142,17 @@ def _as_last_year(known: Sequence[Measure], past: Sequence[Measure], newest: str
     days = _days(known)
     first, last = int(days[0]), day_number(newest)
     squared = known[0].metric == "jensen_shannon"  # squares of distances add up
-    calendar = np.arange(first - REACH, last + REACH + 1)
+    calendar = np.arange(first - HALF_WIDTH, last + HALF_WIDTH + 1)
     value = np.full(len(calendar), np.nan)
     place = (_days(past) + YEAR - calendar[0]).astype(int)
     inside = (place >= 0) & (place < len(value))
     value[place[inside]] = np.array([each.value for each in past])[inside] ** (2 if squared else 1)
     there = np.isfinite(value)
     weight = np.convolve(there, WEIGHTS, "same")
-    smooth = np.convolve(np.where(there, value, 0.0), WEIGHTS, "same") / np.where(weight > ENOUGH, weight, np.nan)
+    smooth = np.convolve(np.where(there, value, 0.0), WEIGHTS, "same") / np.where(weight > MIN_WEIGHT, weight, np.nan)
     rest = (value - smooth)[np.isfinite(value - smooth)]
     usual = smooth[days.astype(int) - calendar[0]]
-    if len(rest) < FEWEST_DAYS or not np.isfinite(usual).any():
+    if len(rest) < MIN_DAYS or not np.isfinite(usual).any():
         return None
     moved = smooth - np.nanmean(usual)
     error = deviation_of_means(rest) * float(np.sqrt((WEIGHTS**2).sum() + 1 / len(known)))
@@ -166,7 +166,7 @@ def _as_last_year(known: Sequence[Measure], past: Sequence[Measure], newest: str
 
     def offset(at: Numbers, more: float = 0.0) -> Numbers:
         found = np.interp(at, at_day, offsets)
-        found = found + np.sign(found) * (BETWEEN_YEARS * np.abs(found) + WIDER * abs(scale) * error) * more
+        found = found + np.sign(found) * (BETWEEN_YEARS * np.abs(found) + STANDARD_ERRORS * abs(scale) * error) * more
         return np.asarray(np.sqrt(np.maximum(level**2 + found, 0.0)) - level if squared else found)
 
     return Movement(offset, lambda at: np.abs(offset(at, 1.0) - offset(at)))

@@ -17,7 +17,7 @@ from monitoring.charts.signals import Measure
 #: Days before and after a holiday that belong to it.
 AROUND = 1
 #: Days around a day that its row rate is compared with.
-NEAR = 7
+NEIGHBOUR_DAYS = 7
 
 
 def holidays_of(country: str, days: Iterable[str]) -> dict[str, str]:
@@ -62,7 +62,7 @@ def recurring_days(last_year: Sequence[Measure], days: Iterable[str], share: flo
         if then is None or f"{then}" not in rates:
             continue
         value = rates[f"{then}"]
-        near = [rates.get(f"{then + timedelta(days=n)}") for n in range(-NEAR, NEAR + 1) if n]
+        near = [rates.get(f"{then + timedelta(days=n)}") for n in range(-NEIGHBOUR_DAYS, NEIGHBOUR_DAYS + 1) if n]
         same = [rates.get(f"{then + timedelta(days=n)}") for n in (-14, -7, 7, 14)]
         usual = [float(np.median(known)) for each in (near, same) if (known := [v for v in each if v is not None])]
         if len(usual) == 2 and all(abs(value - each) > share * each for each in usual):

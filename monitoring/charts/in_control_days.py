@@ -23,7 +23,7 @@ BLOCK = 7
 #: The share of the variance that is noise.
 SMOOTH = 0.8
 #: Skewness is clipped here.
-MOST_SKEWED = 3.0
+MAX_SKEWED = 3.0
 
 
 @dataclass(frozen=True)
@@ -51,10 +51,10 @@ class Shape:
         """
         count = np.maximum(self.days, 3)
         true = self.skew * (1 + 6.51 / count + 20.2 / count**2 + (1.48 / count + 6.77 / count**2) * self.skew**2)
-        true = np.clip(true, -MOST_SKEWED, MOST_SKEWED)
+        true = np.clip(true, -MAX_SKEWED, MAX_SKEWED)
         error = np.sqrt(6 * (1 + 1.5 * true**2 + 0.3125 * true**4) / count)
         skew = true + error * random.standard_normal((draws, 1, len(self.skew)))
-        return np.asarray(np.where(np.abs(skew) < 0.02, 0.02, np.clip(skew, -MOST_SKEWED, MOST_SKEWED)))
+        return np.asarray(np.where(np.abs(skew) < 0.02, 0.02, np.clip(skew, -MAX_SKEWED, MAX_SKEWED)))
 
 
 def resampled_days(

@@ -9,12 +9,12 @@ import numpy as np
 from monitoring.charts.charted_series import Numbers, Series
 from monitoring.charts.scales import sampling_error
 from monitoring.charts.signals import Measure
-from monitoring.charts.variance_prior import FEW_SERIES, MOST_DAYS, Prior, fitted, moments
+from monitoring.charts.variance_prior import FEW_SERIES, MAX_DAYS, Prior, fitted, moments
 
 #: Metrics whose variances are comparable between features.
 SAME_SCALE = ("jensen_shannon", "mean")
 #: Fewer earlier days are no prior.
-LEAST_DAYS = 14
+MIN_DAYS = 14
 
 
 def prior_of(
@@ -37,7 +37,7 @@ def prior_of(
         if usual.kind == "realised_performance":
             prior.least[n] = theory**2
         before = earlier.get(one.name, [])
-        if len(before) < LEAST_DAYS:
+        if len(before) < MIN_DAYS:
             continue
         days, own, spread, skew, lag = moments(_scaled([one], {one.name: before})[0])
         other = sampling_error(usual, one.unscaled(mean[n]), usual_rows(before), positives * usual_rows(before) / rows)
@@ -50,7 +50,7 @@ def prior_of(
             / (1 - min(max(lag[0], 0), 0.9))
         )
         if usual.kind == "prediction_bias" and agrees:
-            prior.mean[n], prior.mean_days[n] = own[0], min(days[0], MOST_DAYS)
+            prior.mean[n], prior.mean_days[n] = own[0], min(days[0], MAX_DAYS)
     degrees = np.maximum(count - 1, 0).astype(float)
     for at, t in _families(kinds, covariate):
         ratio, d0 = fitted(variance[at], degrees[at], t)

@@ -24,7 +24,7 @@ Numbers = np.ndarray[Any, Any]
 #: Fewer series do not estimate c and d0, which are then 1 and `FEW_DAYS`.
 FEW_SERIES, FEW_DAYS = 4, 10.0
 #: Training rows that are older than the reference never weigh more than that many days.
-MOST_DAYS = 60.0
+MAX_DAYS = 60.0
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def fitted(variance: Numbers, days: Numbers, covariate: Numbers) -> tuple[float,
     d = days[usable]
     apart = np.log(variance[usable] / covariate[usable]) - digamma(d / 2) + np.log(d / 2)
     excess = float(np.var(apart, ddof=1) - np.mean(trigamma(d / 2)))
-    d0 = MOST_DAYS if excess <= 0 else min(2 * inverse_trigamma(excess), MOST_DAYS)
+    d0 = MAX_DAYS if excess <= 0 else min(2 * inverse_trigamma(excess), MAX_DAYS)
     ratio = float(np.exp(np.mean(apart) + digamma(np.array([d0 / 2]))[0] - np.log(d0 / 2)))
     return ratio, d0
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from monitoring.charts.charting import Chart
 from monitoring.charts.control_chart import CLIP, MEMORY
-from monitoring.charts.control_limits import MOST_DEVIATIONS
+from monitoring.charts.control_limits import MAX_DEVIATIONS
 from monitoring.charts.signals import Unknown
 
 
@@ -29,7 +29,9 @@ def reason(chart: Chart) -> str:
     """Why no single day of a *chart* can be outside its limit, and how it is watched instead; "" if one can."""
     series, limits, first = chart.series, chart.limits, chart.known[0]
     if math.isinf(limits.day):
-        return f"days differ too much for a limit within {MOST_DEVIATIONS:g} standard deviations; lasting changes are found"
+        return (
+            f"days differ too much for a limit within {MAX_DEVIATIONS:g} standard deviations; lasting changes are found"
+        )
     is_loss = first.kind in ("realised_performance", "estimated_performance") and series.side == "lower"
     if not is_loss or series.below(limits)[0] is not None:
         return ""

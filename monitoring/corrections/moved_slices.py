@@ -14,7 +14,7 @@ from monitoring.corrections.recorded_corrections import RecordedCorrection
 
 #: A term is large from here on: on the logit, or in standard deviations of a regression's target. A share of one in two
 #: becomes 57 %.
-LEAST = 0.3
+MIN_TERM = 0.3
 #: A term must be large for so long before it is reported.
 LASTS = timedelta(days=3)
 #: Corrections older than this say nothing of now: none is computed, or the scorers do not take them up.
@@ -24,7 +24,7 @@ APPLIED = "applied"
 
 @dataclass(frozen=True)
 class MovedSlice:
-    """A slice (*name*: "all rows", "carrier=EWR") that is moved by *amount* now, by `LEAST` or more since a time.
+    """A slice (*name*: "all rows", "carrier=EWR") that is moved by *amount* now, by `MIN_TERM` or more since a time.
 
     *versions* are the models below meanwhile, the oldest first.
     """
@@ -53,7 +53,7 @@ def moved_slices(history: Sequence[RecordedCorrection], now: datetime) -> list[M
     """
     if not history or now - history[-1].at > CURRENT or history[-1].state != APPLIED:
         return []
-    found = [_moved(name, history) for name, term in history[-1].terms.items() if abs(term) >= LEAST]
+    found = [_moved(name, history) for name, term in history[-1].terms.items() if abs(term) >= MIN_TERM]
     return sorted((each for each in found if each.until - each.since >= LASTS), key=lambda each: -abs(each.amount))
 
 
@@ -62,7 +62,7 @@ def _moved(name: str, history: Sequence[RecordedCorrection]) -> MovedSlice:
     newest = history[-1]
     amount, oldest, versions = newest.terms[name], newest, [newest.version]
     for each in reversed(history[:-1]):
-        same = each.terms.get(name, 0.0) * amount > 0 and abs(each.terms.get(name, 0.0)) >= LEAST
+        same = each.terms.get(name, 0.0) * amount > 0 and abs(each.terms.get(name, 0.0)) >= MIN_TERM
         if not same or oldest.at - each.at > CURRENT:
             break
         oldest = each

@@ -24,7 +24,7 @@ from monitoring.metric_history import Series
 from monitoring.metrics.daily_metrics import METRICS, Day, daily_metrics
 
 #: Days that are shown, back from the newest: a quarter, for which the rate of false alarms is set.
-SHOWN = 92
+DAYS_SHOWN = 92
 _DECISION = re.compile(r"^## \S+ (PROMOTE|HOLD|REJECT)\s*$", re.MULTILINE)
 _SENTENCE = re.compile(r"^\*\*(.+?)\*\*\s*$", re.MULTILINE)
 _VERSION = re.compile(r"^\| version \| `?([^|`\s]+)", re.MULTILINE)
@@ -134,7 +134,7 @@ def gather(
         except (ContractError, KeyError) as error:
             notes.append(f"{version}: {error}")
     newest = max([*(d.day for d in series.days), *(s.day for _, s in series.signals)], default="")
-    first = f"{date.fromisoformat(newest) - timedelta(days=SHOWN - 1)}" if newest else ""
+    first = f"{date.fromisoformat(newest) - timedelta(days=DAYS_SHOWN - 1)}" if newest else ""
     spans = served(forge["history"])
     data = DashboardData(
         name=name,

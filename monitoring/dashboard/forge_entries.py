@@ -17,7 +17,7 @@ from reporting.html import Chip, Figure
 #: How the marker of an experiment's issue begins, and that of the week's digest.
 EXPERIMENT, DIGEST = "experiment:", "digest:"
 #: Entries of a kind that are shown; the forge has all.
-SHOWN = 30
+MAX_ENTRIES = 30
 
 
 @dataclass(frozen=True)
@@ -55,8 +55,8 @@ def incidents(data: DashboardData) -> dict[str, Any]:
     digests = [a for a in data.alerts if a.state == "open" and str(a.marker).startswith(DIGEST)]
     return {
         "open": [_incident(data, alert, is_open=True) for alert in every if alert.state == "open"],
-        "past": [_incident(data, alert) for alert in past[:SHOWN]],
-        "older": max(len(past) - SHOWN, 0),
+        "past": [_incident(data, alert) for alert in past[:MAX_ENTRIES]],
+        "older": max(len(past) - MAX_ENTRIES, 0),
         "digests": [_incident(data, alert) for alert in digests],
     }
 
@@ -101,11 +101,11 @@ def judged(data: DashboardData) -> dict[str, list[Entry]]:
     others = [p for p in data.proposals if not any(verdict_in(text) for text in p.comments.values())]
     stored = [r for r in data.releases if verdict_in(r.notes) is None and all(r is not each for _, _, each in known)]
     return {
-        "judged": [_verdict(data, *each) for each in known[:SHOWN]],
-        "proposals": [_proposal(data, each) for each in others[:SHOWN]],
+        "judged": [_verdict(data, *each) for each in known[:MAX_ENTRIES]],
+        "proposals": [_proposal(data, each) for each in others[:MAX_ENTRIES]],
         "releases": [
             Entry([Chip(each.state)], each.version, facts=[each.at[:16]], texts=[Markdown(each.notes)])
-            for each in stored[:SHOWN]
+            for each in stored[:MAX_ENTRIES]
         ],
     }
 

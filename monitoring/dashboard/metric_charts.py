@@ -13,7 +13,7 @@ from monitoring.metrics.daily_metrics import LOSSES
 from reporting.html import Figure
 
 #: Versions whose lines one chart can hold; the newest.
-TOGETHER = 4
+MAX_VERSIONS = 4
 #: The order of signals, by their severity.
 _SEVERITIES = {"page": 0, "issue": 1, "digest": 2}
 
@@ -80,7 +80,7 @@ def releases(data: DashboardData) -> list[Flag]:
 def _metric(data: DashboardData, metric: str) -> Figure | None:
     lines, means = [], []
     estimates: dict[date, float] = {}
-    shown = [v for v in data.versions if _has(data, v, metric)][-TOGETHER:]
+    shown = [v for v in data.versions if _has(data, v, metric)][-MAX_VERSIONS:]
     for version in shown:
         number = data.versions.index(version)
         mine = [d for d in data.days if d.version == version]
@@ -120,7 +120,7 @@ def _has(data: DashboardData, version: str, metric: str) -> bool:
 def _signal(data: DashboardData, by_version: Mapping[str, Sequence[Signal]]) -> Figure | None:
     """One series over all versions, each with its own control limits."""
     lines: list[Line] = []
-    shown = list(by_version)[-TOGETHER:]
+    shown = list(by_version)[-MAX_VERSIONS:]
     for version in shown:
         days, number = by_version[version], data.versions.index(version)
         alarms = frozenset(_day(d.day) for d in days if d.breached)

@@ -12,7 +12,7 @@ from reporting.html import Table
 from reporting.svg import STYLES
 
 #: Where the time since the last change is longer than that between the changes, the axis is cut after so much of it.
-CUT = 0.35
+CUT_AFTER = 0.35
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def timeline(spans: Sequence[Span], now: str, styles: Mapping[str, int]) -> Time
     changing = (last - first).total_seconds() or 1.0
     whole = (end - first).total_seconds() or 1.0
     is_cut = whole > 2 * changing
-    whole = changing * (1 + CUT) if is_cut else whole
+    whole = changing * (1 + CUT_AFTER) if is_cut else whole
 
     def percent(time: str) -> float:
         past = (_at(time) - first).total_seconds() if time else whole

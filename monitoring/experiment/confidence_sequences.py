@@ -25,7 +25,7 @@ Numbers = np.ndarray[Any, Any]
 #: Concentration of the alternative about the expected shares: it is sensitive to small deviations.
 CONCENTRATION = 10_000.0
 #: Upper limit of the search for the units needed.
-MOST = 1e12
+MAX_UNITS = 1e12
 
 
 @dataclass(frozen=True)
@@ -93,13 +93,13 @@ def confidence_sequence(days: DailySums, alpha: float, rho: float, least: int = 
 
 
 def units_needed(target: float, sd: float, alpha: float, rho: float) -> float:
-    """The units at which the half-width is *target*; infinite beyond `MOST`."""
+    """The units at which the half-width is *target*; infinite beyond `MAX_UNITS`."""
     if not (target > 0 and math.isfinite(sd)):
         return math.inf
     low, high = 1.0, 2.0
     while half_width(high, sd, alpha, rho) > target:
         low, high = high, 2 * high
-        if high > MOST:
+        if high > MAX_UNITS:
             return math.inf
     while high - low > 1:
         middle = (low + high) / 2

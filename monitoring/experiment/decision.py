@@ -19,7 +19,7 @@ VALIDITY_ALPHA = 0.001
 #: Tolerated shares of units in both variants, and of units that a shadow did not score.
 IN_BOTH, UNSCORED = 0.001, 0.5
 #: Longest estimate of the days needed.
-MOST_DAYS = 730
+MAX_DAYS = 730
 
 
 @dataclass(frozen=True)
@@ -144,4 +144,4 @@ def _shadow_problems(units: int, unscored: int) -> list[str]:
 
 
 def _whole(days: float) -> int | None:
-    return int(days) if days <= MOST_DAYS else None
+    return int(days) if days <= MAX_DAYS else None

@@ -19,7 +19,7 @@ MARKER = "experiment:"
 #: Points of a chart, whose labels would overlap otherwise, and rows of a table.
 POINTS = 20
 #: Days of the sequence in the issue's memory, for the dashboard.
-REMEMBERED = 60
+MAX_DAYS_KEPT = 60
 SIGNS = {"running": "⏳", "wins": "✅", "loses": "⛔", "equivalent": "🟰", "broken": "🔧"}
 NEXT = {
     "running": "Nothing. The intervals are valid on every day, so it can be ended at any time.",
@@ -55,7 +55,7 @@ def title(result: Result) -> str:
 def memory(result: Result) -> dict[str, Any]:
     """What the dashboard draws, as JSON: the state, and (day, mean, low, high) of the gain.
 
-    At most `REMEMBERED` days, the newest among them: it is stored in the issue.
+    At most `MAX_DAYS_KEPT` days, the newest among them: it is stored in the issue.
     """
     decision = result.decision
     state: dict[str, Any] = {
@@ -68,7 +68,7 @@ def memory(result: Result) -> dict[str, Any]:
     if result.measures:
         primary = result.measures[0]
         columns = (primary.sequence.mean, primary.sequence.low, primary.sequence.high)
-        days = _shown(primary, REMEMBERED)
+        days = _shown(primary, MAX_DAYS_KEPT)
         gain = [[day + 1, *(float(f"{column[day]:.5g}") for column in columns)] for day in days]
         state |= {"measure": primary.name, "margin": primary.margin, "gain": gain}
     return state

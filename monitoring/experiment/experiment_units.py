@@ -22,7 +22,7 @@ from monitoring.metrics.daily_metrics import row_measure
 
 Numbers = np.ndarray[Any, Any]
 #: Tolerance of shares and of assignment points, which are floats.
-CLOSE = 1e-9
+TOLERANCE = 1e-9
 
 
 @dataclass(frozen=True)
@@ -90,12 +90,12 @@ def variant_rows(lines: pd.DataFrame, split: Split, contract: Contract, ignored:
         shares = [1 - split.holdback - split.share, split.share]
         expected = np.select([champion, challenger], shares, np.nan)
         off = (pd.to_numeric(lines["share"], errors="coerce") - expected).abs()
-        _count(ignored, "rows under another traffic split, ignored", mine & ~(off < CLOSE))
-        mine &= off < CLOSE
+        _count(ignored, "rows under another traffic split, ignored", mine & ~(off < TOLERANCE))
+        mine &= off < TOLERANCE
     valid = _has_scores(lines["score"], contract) & texts_only(lines["id"]).notna()
     _count(ignored, "rows that do not fit the contract, ignored", mine & ~valid)
     edge = 1 - split.share
-    wrong = ((point - edge).abs() > CLOSE) & ((point > edge) != challenger) & (not split.shadow)
+    wrong = ((point - edge).abs() > TOLERANCE) & ((point > edge) != challenger) & (not split.shadow)
     rows = lines.drop(columns=["version", "arm", "share", "split"])
     rows = rows.assign(challenger=challenger, misassigned=wrong, key=lines["key"].astype(str))
     return selected(rows, mine & valid)

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from contracts.journal_format import LOT, Listing, Part, Place, frames, in_order
+from contracts.journal_format import LINES_PER_FRAME, Listing, Part, Place, frames, in_order
 from contracts.row_contract import Contract, read_time
 from monitoring.experiment.confidence_sequences import Numbers
 from monitoring.experiment.experiment_units import (
@@ -203,11 +203,11 @@ class ExperimentJournal:
     def _batches(
         self, kind: str, some: Iterable[Part], names: Sequence[str], ignored: Counter[str]
     ) -> Iterator[pd.DataFrame]:
-        """The lines of files, in batches of about `LOT` lines: small files are read together."""
+        """The lines of files, in batches of about `LINES_PER_FRAME` lines: small files are read together."""
         waiting: list[pd.DataFrame] = []
         for each in self._read(kind, some, names, ignored):
             waiting.append(each)
-            if sum(map(len, waiting)) >= LOT:
+            if sum(map(len, waiting)) >= LINES_PER_FRAME:
                 yield _joined(waiting)
                 waiting = []
         if waiting:

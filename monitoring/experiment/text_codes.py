@@ -14,7 +14,7 @@ import pandas as pd
 
 Numbers = np.ndarray[Any, Any]
 #: Bytes of the longest text that is hashed.
-LONGEST = 64
+MAX_BYTES = 64
 #: An odd multiplier with well mixed bits (SplitMix: Steele, Lea and Flood, 2014).
 FACTOR, SHIFT = np.uint64(0x9E3779B97F4A7C15), np.uint64(29)
 
@@ -64,7 +64,7 @@ def _hashes(column: pd.Series[str]) -> Numbers | None:
     edges = edges.view(wide)[array.offset :][: len(array) + 1]
     sizes = np.diff(edges)
     longest = int(sizes.max())
-    if not 0 < longest <= LONGEST:
+    if not 0 < longest <= MAX_BYTES:
         return None
     words = -(-longest // 8)
     padded = np.zeros((len(array), 8 * words), dtype=np.uint8)

@@ -15,7 +15,7 @@ from contracts.release_policy import Rollback
 #: Signals that a release can be responsible for. Drift is not: it would affect the previous model as well.
 KINDS = ("errors", "latency", "realised_performance")
 #: The reason becomes the rollback's commit message and the evidence in its incident.
-LONGEST = 600
+MAX_REASON_LENGTH = 600
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def decide(alarms: Iterable[Alarm], moves: Sequence[tuple[str, str]], now: datet
     why = f"automatic, {_hours(age)} after {live} became champion: {evidence}"
     if rules.automatic == "off":
         return Decision(False, f'rollback.automatic is "off"; "on" would roll back: {why}')
-    return Decision(True, why if len(why) <= LONGEST else why[: LONGEST - 1] + "…", live)
+    return Decision(True, why if len(why) <= MAX_REASON_LENGTH else why[: MAX_REASON_LENGTH - 1] + "…", live)
 
 
 def _hours(age: timedelta) -> str:

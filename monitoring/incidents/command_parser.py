@@ -12,7 +12,7 @@ from contracts.live_tables import MODES, VERSION
 from monitoring.incidents.comment_lines import plain_lines
 
 NAMES = ("ack", "expected", "retrain", "rollback", "online", "explain", "help")
-LONGEST_ACK = 90
+MAX_ACK_DAYS = 90
 _HOURS = {"h": 1, "d": 24, "w": 168}
 
 
@@ -54,8 +54,8 @@ def _bare(name: str, rest: str) -> Command | str:
 def _read_ack(rest: str) -> Command | str:
     found = re.fullmatch(r"(\d{1,4})\s*([hdw])", rest.lower() or "7d")
     days = math.ceil(int(found[1]) * _HOURS[found[2]] / 24) if found else 0
-    if not 1 <= days <= LONGEST_ACK:
-        return f"`/ack` takes a duration in hours, days or weeks, at most {LONGEST_ACK} days, such as `/ack 7d`."
+    if not 1 <= days <= MAX_ACK_DAYS:
+        return f"`/ack` takes a duration in hours, days or weeks, at most {MAX_ACK_DAYS} days, such as `/ack 7d`."
     return Command("ack", days=days)
 
 

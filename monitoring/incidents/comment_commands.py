@@ -20,11 +20,11 @@ from monitoring.incidents.issue_text import command_help, explanation
 from reporting.markdown import code, text
 
 #: Commands of one comment that are read.
-MOST = 20
+MAX_COMMANDS = 20
 #: A command that starts a workflow expires after this.
 EXPIRES = timedelta(days=1)
 #: Days.
-LONGEST_WAIVER = 366
+MAX_WAIVER_DAYS = 366
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def answer(
         return [] if answered else [_reply(alert, comment, _NO_ACCESS)]
     actions: list[Action] = []
     replies: list[str] = []
-    for place, (_, command) in enumerate(typed[:MOST]):
+    for place, (_, command) in enumerate(typed[:MAX_COMMANDS]):
         refusal = _repeated(command, [each for _, each in typed[:place]])
         refusal = refusal or _refusal(command, comment, alert, context)
         if refusal or isinstance(command, str):
@@ -77,7 +77,7 @@ def answer(
             last = last.note
         if isinstance(last, PostComment):
             replies.append(last.body)
-    if any(isinstance(command, str) for _, command in typed[:MOST]):
+    if any(isinstance(command, str) for _, command in typed[:MAX_COMMANDS]):
         replies[-1] += f"\n{command_help()}\n"
     note = _reply(alert, comment, _joined([line for line, _ in typed], replies))
     return _with_note(actions, note)
@@ -101,7 +101,9 @@ def _joined(lines: Sequence[str], replies: Sequence[str]) -> str:
         return replies[0]
     parts = [f"{code(line)}: {reply}" for line, reply in zip(lines, replies, strict=False)]
     if len(lines) > len(replies):
-        parts.append(f"The other {len(lines) - len(replies)} were not read: the limit is {MOST} commands a comment.\n")
+        parts.append(
+            f"The other {len(lines) - len(replies)} were not read: the limit is {MAX_COMMANDS} commands a comment.\n"
+        )
     return "\n".join(parts)
 
 
@@ -157,8 +159,8 @@ def _expected(command: Command, comment: Any, alert: Any, context: CommandContex
     entry = ExpectedCause(memory.causes, until, command.reason, comment.author, alert.link)
     if until < today:
         problem = f"{until} is in the past."
-    elif (until - today).days > LONGEST_WAIVER:
-        problem = f"{until} is more than {LONGEST_WAIVER} days away; retrain the model on a change that lasts."
+    elif (until - today).days > MAX_WAIVER_DAYS:
+        problem = f"{until} is more than {MAX_WAIVER_DAYS} days away; retrain the model on a change that lasts."
     elif not memory.causes:
         problem = "this incident has no recorded causes yet; try again after the next run."
     elif entry in existing:

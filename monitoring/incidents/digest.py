@@ -11,7 +11,7 @@ from datetime import date, timedelta
 from monitoring.charts.signals import Signal, by_series
 from reporting.markdown import text
 
-SHOWN = 50
+MAX_LINES = 50
 
 
 def digest(signals: list[Signal], influences: Mapping[str, float], model: str, version: str) -> tuple[str, str] | None:
@@ -37,7 +37,7 @@ def digest(signals: list[Signal], influences: Mapping[str, float], model: str, v
         "| feature | signal | share of the score's variance | days outside limits | last value | reference mean |",
         "|---|---|---:|---:|---:|---:|",
     ]
-    for name in order[:SHOWN]:
+    for name in order[:MAX_LINES]:
         last = breached[name][-1]
         signal = f"{last.kind} {last.metric}".replace("_", " ")
         influence = influences.get(last.feature) if last.feature else 0.0
@@ -46,8 +46,8 @@ def digest(signals: list[Signal], influences: Mapping[str, float], model: str, v
             f" | {sum(day.breached for day in breached[name])} of {len(breached[name])}"
             f" | {last.formatted(last.value)} | {last.formatted(last.expected)} |"
         )
-    if len(order) > SHOWN:
-        lines.append(f"\n… and {len(order) - SHOWN} more, in the run's artifact.")
+    if len(order) > MAX_LINES:
+        lines.append(f"\n… and {len(order) - MAX_LINES} more, in the run's artifact.")
     title = f"{text(model)}: {', '.join(features[:3])} outside control limits in the week of {monday}"
     return title, "\n".join(lines) + "\n"
 

@@ -10,8 +10,8 @@ from datetime import date
 from typing import Any
 
 #: Lines of history and of actions, and characters of a line: the size of a GitHub issue is limited.
-KEPT, LONGEST = 40, 200
-LARGEST = 1e9
+MAX_LINES, MAX_LINE_LENGTH = 40, 200
+MAX_NUMBER = 1e9
 _DAYS = ("since", "last", "peak_day", "ack", "called")
 
 
@@ -60,7 +60,7 @@ class IncidentState:
                     if not pairs or (isinstance(item, (list, tuple)) and len(item) == 2)
                 )
             elif isinstance(empty, float) and isinstance(value, (int, float)):
-                if abs(value) < LARGEST:  # false for NaN
+                if abs(value) < MAX_NUMBER:  # false for NaN
                     found[each.name] = float(value)
             elif type(value) is type(empty) and (each.name not in _DAYS or _is_day(value)):
                 found[each.name] = value
@@ -81,7 +81,7 @@ class IncidentState:
         action = _short(action)
         if (at, action) in self.actions:
             return self
-        return replace(self, actions=(*self.actions, (at, action))[-KEPT:])
+        return replace(self, actions=(*self.actions, (at, action))[-MAX_LINES:])
 
     def with_run(self, at: str, line: str) -> IncidentState:
         """The state with a line of history added, unless it repeats the last one.
@@ -93,7 +93,7 @@ class IncidentState:
             return self
         earlier = {run[0][:10]: run for run in self.runs if run[0][:10] != day}
         today = [run for run in self.runs if run[0][:10] == day]
-        return replace(self, runs=(*earlier.values(), *today, (at, line))[-KEPT:])
+        return replace(self, runs=(*earlier.values(), *today, (at, line))[-MAX_LINES:])
 
     def with_announced(self, causes: Iterable[str]) -> IncidentState:
         """The state after people were notified of *causes*."""
@@ -105,7 +105,7 @@ class IncidentState:
 
 
 def _short(line: str) -> str:
-    return line if len(line) <= LONGEST else line[: LONGEST - 1] + "…"
+    return line if len(line) <= MAX_LINE_LENGTH else line[: MAX_LINE_LENGTH - 1] + "…"
 
 
 def _is_day(value: Any) -> bool:

@@ -49,7 +49,7 @@ _NEXT_STEPS = (
     "Faulty model: `/rollback` (*Actions → rollback*, `make rollback`).",
     "Expected, temporary change: `/expected until … because …`.",
 )
-LONGEST = 35_000  # characters; the hidden line with the state needs room, too
+MAX_LENGTH = 35_000  # characters; the hidden line with the state needs room, too
 _DATA = ("missing_values", "unseen_categories", "row_rate", "label_coverage")
 
 
@@ -123,7 +123,7 @@ def body(model: str, version: str, memory: IncidentState, state: str, why: str, 
         Section("Actions taken", _history(memory.actions), folded=True),
         Section("Commands", command_help(), folded=True, kept=True),
     ]
-    return page(sections, LONGEST, "the run's artifact")
+    return page(sections, MAX_LENGTH, "the run's artifact")
 
 
 def first_step(facts: CauseFacts, severity: str) -> str:

@@ -19,13 +19,13 @@ from monitoring.charts.signals import Measure
 Numbers = np.ndarray[Any, Any]
 
 #: The proportion of all outcomes that ever come, at which outcomes are complete.
-SETTLED = 0.95
+COMPLETE_SHARE = 0.95
 #: The proportion at which a change of the delay shows soonest: half of the outcomes are still to come.
 HALF = 0.5
 #: With fewer outcomes the delay is not estimated.
-LEAST_OUTCOMES = 50
-#: The delay of rows is the one after which `DAYS_IN` of the days had `ROWS_IN` of their rows; it needs `LEAST_DAYS`.
-DAYS_IN, ROWS_IN, LEAST_DAYS = 0.9, 0.95, 5
+MIN_OUTCOMES = 50
+#: The delay of rows is the one after which `DAYS_IN` of the days had `ROWS_IN` of their rows; it needs `MIN_DAYS`.
+DAYS_IN, ROWS_IN, MIN_DAYS = 0.9, 0.95, 5
 
 
 def local_days(times: pd.Series, zone: str) -> pd.Series:
@@ -70,11 +70,11 @@ def complete_until(end: str, arrived: pd.DataFrame, now: datetime, zone: str) ->
 def row_delay(arrived: pd.DataFrame) -> float:
     """The seconds from a day's end until its rows have arrived, on nine of ten days; 0 where rows are answered at once.
 
-    A job that scores yesterday's rows at night completes a day only then. With fewer than `LEAST_DAYS` days the delay
+    A job that scores yesterday's rows at night completes a day only then. With fewer than `MIN_DAYS` days the delay
     is unknown, and 0.
     """
     by_day = arrived.dropna(subset=["late"]).groupby("day")["late"].quantile(ROWS_IN)
-    return max(float(by_day.quantile(DAYS_IN)), 0.0) if len(by_day) >= LEAST_DAYS else 0.0
+    return max(float(by_day.quantile(DAYS_IN)), 0.0) if len(by_day) >= MIN_DAYS else 0.0
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ class Triangle:
             if day + age <= self.last
         ]
 
-    def settled(self, least: int, recent: int, part: float = SETTLED) -> int | None:
+    def settled(self, least: int, recent: int, part: float = COMPLETE_SHARE) -> int | None:
         """The age at which a *part* of the outcomes have come, the label delay; None while there are too few outcomes.
 
         Estimated from what was known *recent* days ago, so that outcomes that stop coming do not change it; if that
@@ -123,7 +123,7 @@ class Triangle:
             old = self.days[:, None] + np.arange(ages) <= until
             came = np.where(old, self.came[:, :ages], 0).sum(axis=0)
             share = np.cumsum(came / np.where(old, self.rows[:, None], 0).sum(axis=0))
-            if came.sum() >= LEAST_OUTCOMES:
+            if came.sum() >= MIN_OUTCOMES:
                 return int(np.argmax(share >= part * share[-1]))
         return None
 

@@ -10,13 +10,13 @@ import pandas as pd
 
 from contracts.journal_format import Place
 from contracts.row_contract import Contract
-from monitoring.charts.expected_movement import REACH, YEAR
+from monitoring.charts.expected_movement import HALF_WIDTH, YEAR
 from monitoring.journal.arrival_times import day_of, number_of
 from monitoring.journal.day_cache import Reading
 from monitoring.journal.window import Window, days_of, place_of, read_window
 
 #: Outcomes that came more days later than this after the days are not read.
-LATER = 35
+MAX_DAYS_LATE = 35
 #: The folder of the cache for these days: other days are forgotten in it than in that of the window.
 FOLDER = "a-year-before"
 
@@ -68,14 +68,14 @@ def read_last_year(journal: Path | Place, reading: Reading, first: str, until: s
 
     Raises `JournalError` if the journal cannot be read.
     """
-    begin, end = number_of(first) - YEAR - REACH, number_of(until) - YEAR + REACH
+    begin, end = number_of(first) - YEAR - HALF_WIDTH, number_of(until) - YEAR + HALF_WIDTH
     place = place_of(journal)
     if not any(day_of(begin) <= day <= day_of(end) for day in place.days()):
         return None
     kept = reading.folder / FOLDER if reading.folder else None
     every = replace(reading, version="", folder=kept)
     midnight = pd.Timestamp(day_of(end), tz=reading.contract.zone or "UTC")
-    found = read_window(Until(place, day_of(end + LATER)), every, end - begin - 1, midnight)
+    found = read_window(Until(place, day_of(end + MAX_DAYS_LATE)), every, end - begin - 1, midnight)
     return found if len(found.rows) else None
 
 
@@ -83,7 +83,7 @@ def last_year_of(train: pd.DataFrame, contract: Contract, first: str, until: str
     """As `read_last_year`, of training rows that reach back so far; without traffic, since they need not be all rows."""
     if train.empty:
         return None
-    begin, end = number_of(first) - YEAR - REACH, number_of(until) - YEAR + REACH
+    begin, end = number_of(first) - YEAR - HALF_WIDTH, number_of(until) - YEAR + HALF_WIDTH
     day = days_of(train, contract.time)
     rows = train[(day >= day_of(begin)) & (day < day_of(end))].reset_index(drop=True)
     return Window(rows, (), until=day_of(end)) if len(rows) else None

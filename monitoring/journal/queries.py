@@ -14,7 +14,7 @@ from typing import Any
 import ibis
 import ibis.expr.types as ir
 
-from contracts.row_contract import LARGEST, LONGEST, Contract, Feature
+from contracts.row_contract import MAX_FLOAT32, MAX_TEXT_LENGTH, Contract, Feature
 
 #: Seconds of a quarter of an hour.
 QUARTER = 900
@@ -192,13 +192,13 @@ def _value(column: Any, feature: Feature) -> tuple[Any, Any]:
     if not fits:
         return ibis.null(_KINDS[feature.kind]), column.isnull()
     if feature.kind == "number":
-        least = -LARGEST if feature.minimum is None else feature.minimum
-        most = LARGEST if feature.maximum is None else feature.maximum
-        valid = column.between(max(least, -LARGEST), min(most, LARGEST))
+        least = -MAX_FLOAT32 if feature.minimum is None else feature.minimum
+        most = MAX_FLOAT32 if feature.maximum is None else feature.maximum
+        valid = column.between(max(least, -MAX_FLOAT32), min(most, MAX_FLOAT32))
     elif feature.choices:
         valid = column.isin(feature.choices)
     elif feature.kind == "category":
-        valid = column.length().between(1, LONGEST)
+        valid = column.length().between(1, MAX_TEXT_LENGTH)
     else:
         valid = ibis.literal(True)
     return column.cast(_KINDS[feature.kind]), column.isnull() | valid.fill_null(False)

@@ -26,14 +26,14 @@ from monitoring.charts.signals import SERVICE, Measure, Signal, Unknown
 from monitoring.journal.frame_store import FrameStore, digest_of
 from monitoring.journal.window import JournalError, place_of
 from monitoring.metrics.service_metrics import Counts
-from monitoring.metrics.volume import RECENT
+from monitoring.metrics.volume import RECENT_DAYS
 
 #: The kind of the lines in the journal, and the format in which their sums are stored.
 KIND, FORMAT = "service", 1
 #: The quantiles of latency that are monitored.
 SHARES = {"p50": 0.50, "p99": 0.99}
 #: How many files are read at the same time: they are small, and may be remote.
-AT_ONCE = 16
+MAX_CONCURRENT = 16
 _STATUSES = {"answered": "2xx", "refused": "4xx", "failed": "5xx"}
 _NAMES = ("at", "version", *_STATUSES, "bounds", "answers")
 #: The counts of a day, by the version that was champion.
@@ -105,7 +105,7 @@ def served(days: Mapping[str, Day], version: str, rules: Monitoring) -> Served:
         return Served([], [], [Unknown(kind, why, yet=True) for kind in SERVICE], [])
     newest, began = max(days), _began(days, version)
     every = {day: _summed(by_version.values()) for day, by_version in days.items()}
-    cut = max(_earlier(newest, RECENT), _earlier(began, 1))
+    cut = max(_earlier(newest, RECENT_DAYS), _earlier(began, 1))
     usual = median(map(_requests, every.values()))
     # These days may be incomplete; with half of the usual requests they are evaluated.
     ends = dict.fromkeys((min(days), began, newest), usual / 2)
@@ -168,7 +168,7 @@ def _latencies(days: Mapping[str, Counts], least: int, ends: Mapping[str, float]
 def _read_all(place: Place, files: Sequence[Part], zone: str) -> dict[tuple[str, str], Counts]:
     """The sums of the lines of *files*, by day of the *zone* and champion."""
     found: dict[tuple[str, str], Counts] = {}
-    with ThreadPoolExecutor(AT_ONCE) as pool:
+    with ThreadPoolExecutor(MAX_CONCURRENT) as pool:
         parts = pool.map(lambda part: [*lines(place, part, _NAMES)], files)
         for line in (line for each in parts for line in each if line):
             day, version, counts = _read(line, zone)

@@ -15,7 +15,7 @@ from monitoring.journal.window import days_of
 Numbers = np.ndarray[Any, Any]
 
 #: Probabilities are clipped here, so that a float32 score of 0 or 1 has a finite log loss.
-SMALLEST = 1e-7
+MIN_PROBABILITY = 1e-7
 #: The metrics by task, the most sensitive first. Smaller is better for those in `LOSSES`.
 METRICS = {
     "binary": ("log_loss", "roc_auc", "accuracy"),
@@ -71,7 +71,7 @@ def roc_auc(truth: Numbers, scores: Numbers) -> float:
 def _log_loss(scores: Numbers, truth: Numbers) -> Numbers:
     probabilities = np.column_stack([1 - scores, scores]) if scores.ndim == 1 else scores
     of_class = probabilities[np.arange(len(truth)), truth.astype(int)]
-    loss: Numbers = -np.log(np.clip(of_class, SMALLEST, 1))
+    loss: Numbers = -np.log(np.clip(of_class, MIN_PROBABILITY, 1))
     return loss
 
 

@@ -16,7 +16,7 @@ from monitoring.metrics.spread import is_constant
 
 DECILES = 10
 #: Categories with fewer rows are merged: a category of one row explains its score completely.
-FEWEST = 20
+MIN_ROWS = 20
 
 
 def influence(rows: pd.DataFrame, contract: Contract) -> Mapping[str, float]:
@@ -43,7 +43,7 @@ def _groups(values: pd.Series, kind: str) -> pd.Series:
     if kind == "number" and values.nunique() > DECILES:
         values = pd.qcut(values.astype(float), DECILES, labels=False, duplicates="drop")
     groups = values.astype(object).where(values.notna(), "missing").astype(str)
-    return groups.where(groups.map(groups.value_counts()) >= FEWEST, "rare")
+    return groups.where(groups.map(groups.value_counts()) >= MIN_ROWS, "rare")
 
 
 def _ratio(scores: pd.Series, groups: pd.Series) -> float:

@@ -20,7 +20,7 @@ from monitoring.metrics.daily_metrics import metric as metric_of
 from monitoring.metrics.spread import deviation
 
 #: Scores with a smaller standard deviation are constant.
-SAME = 1e-6
+MIN_DEVIATION = 1e-6
 
 
 def mature(rows: pd.DataFrame, contract: Contract, days: int, newest: str = "") -> pd.DataFrame:
@@ -150,7 +150,7 @@ def _by_score(metric: str, score: pd.Series, off: pd.Series, day: pd.Series, lea
     return [
         Measure("prediction_bias", name, "", str(at), float(leaning[at] / wide), int(sizes[at]))
         for at, wide in spread.items()
-        if wide > SAME and sizes[at] >= least
+        if wide > MIN_DEVIATION and sizes[at] >= least
     ]
 
 

@@ -30,7 +30,7 @@ from monitoring.metrics.drift import (
 )
 
 #: Rows of a class that CBPE needs, and rows with an outcome that DLE needs.
-FEWEST = 2
+MIN_ROWS = 2
 #: The metrics that are both estimated and realised, and the side on which they deteriorate.
 METRICS = {
     "binary": {"roc_auc": "lower", "accuracy": "lower"},
@@ -75,10 +75,10 @@ def _check_classes(reference: pd.DataFrame, contract: Contract) -> None:
     counts = reference[contract.target.name].astype(float).value_counts()
     labels = contract.target.classes or ("0", "1")
     few = {label: int(counts.get(float(i), 0)) for i, label in enumerate(labels)}
-    few = {label: count for label, count in few.items() if count < FEWEST}
+    few = {label: count for label, count in few.items() if count < MIN_ROWS}
     if few:
         names = ", ".join(f"class {label} ({count})" for label, count in few.items())
-        raise TooFewRowsError(f"too few rows of {names}; {FEWEST} are needed in the reference")
+        raise TooFewRowsError(f"too few rows of {names}; {MIN_ROWS} are needed in the reference")
 
 
 def _check_probabilities(reference: pd.DataFrame, contract: Contract) -> None:
@@ -95,8 +95,8 @@ def _check_probabilities(reference: pd.DataFrame, contract: Contract) -> None:
 def _check_outcomes(reference: pd.DataFrame, contract: Contract) -> None:
     """Raise `TooFewRowsError` if the *reference* has too few outcomes for DLE."""
     count = int(reference[contract.target.name].count())
-    if count < FEWEST:
-        raise TooFewRowsError(f"too few rows with an outcome ({count}); {FEWEST} are needed in the reference")
+    if count < MIN_ROWS:
+        raise TooFewRowsError(f"too few rows with an outcome ({count}); {MIN_ROWS} are needed in the reference")
 
 
 def realised(known: pd.DataFrame, contract: Contract) -> list[Measure]:

@@ -15,7 +15,7 @@ Numbers = np.ndarray[Any, Any]
 #: Standard errors from which a slope, a bend or another movement is significant.
 SIGNIFICANT = 3.5
 #: Fewer days show no trend.
-FEWEST_DAYS = 40
+MIN_DAYS = 40
 #: Residuals count at most so many deviations where their autocorrelation is estimated.
 CLIP = 3.0
 
@@ -41,7 +41,7 @@ def trend_of(day: Numbers, value: Numbers, centre: float, group: Numbers | None 
     """The significant trend of *value* (days,), or None. Each *group* of days has its own level."""
     of = np.zeros(len(day), dtype=int) if group is None else group
     x = day - centre
-    if len(x) < FEWEST_DAYS:
+    if len(x) < MIN_DAYS:
         return None
     slope, error = _slope(x, value, of)
     if _bends(x, value, of) or not _holds(x, value, of, slope):

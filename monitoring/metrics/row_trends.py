@@ -22,11 +22,11 @@ from monitoring.metrics.spread import deviation, is_constant
 Numbers = np.ndarray[Any, Any]
 
 #: Rows of a day of training from which its mean counts.
-FEWEST_ROWS = 30
+MIN_ROWS = 30
 #: A column with at most so many different values has steps, such as counts.
 STEPS = 200
 #: The logarithm of a smaller spread is that of this one.
-SMALLEST = 1e-9
+MIN_SPREAD = 1e-9
 #: Means over a fortnight that differ by less than this share of a standard deviation move with no calendar.
 FORTNIGHT, RELEVANT = 14, 0.3
 
@@ -62,7 +62,7 @@ def row_trends(train: pd.DataFrame | None, reference: pd.DataFrame, contract: Co
             continue
         values = rows[name].astype(float)
         means = values.groupby(day).mean()
-        spreads = np.log((values - day.map(means)).abs().groupby(day).mean().clip(lower=SMALLEST))
+        spreads = np.log((values - day.map(means)).abs().groupby(day).mean().clip(lower=MIN_SPREAD))
         mean, spread = (
             trend_of(_numbers(each.index), each.to_numpy(), centre) for each in (means.dropna(), spreads.dropna())
         )
@@ -126,7 +126,7 @@ def _together(train: pd.DataFrame, reference: pd.DataFrame, contract: Contract) 
     """The rows of both, without days with few rows of training."""
     zone = reference[contract.time].dt.tz
     local = train.assign(**{contract.time: train[contract.time].dt.tz_convert(zone)})
-    early, _ = full_days(local, contract.time, FEWEST_ROWS)
+    early, _ = full_days(local, contract.time, MIN_ROWS)
     return pd.concat([early, reference], ignore_index=True)
 
 

@@ -15,7 +15,7 @@ from contracts.monitoring_limits import Monitoring
 from monitoring.charts.signals import SKEW, Signal, Unknown
 
 #: A comparison of an older day says nothing about today.
-OLDEST = 7
+MAX_AGE_DAYS = 7
 #: Fewer rows of a day have no share.
 MIN_ROWS = 50
 
@@ -39,7 +39,7 @@ def serving_skew(found: Mapping[str, Any] | None, rules: Monitoring, until: str)
         return _unknown("the newest model was trained without a journal (model train --journal)")
     if reason := found.get("failed") or found.get("unjoined"):
         return _unknown(str(reason), yet="failed" not in found)
-    days = [each for each in found["days"] if each["rows"] >= MIN_ROWS and _age(each["day"], until) <= OLDEST]
+    days = [each for each in found["days"] if each["rows"] >= MIN_ROWS and _age(each["day"], until) <= MAX_AGE_DAYS]
     if not days:
         return _unknown(f"no day up to {until} has {MIN_ROWS} rows that were sent and loaded")
     signals = [

@@ -17,8 +17,8 @@ from monitoring.incidents.auto_rollback import Alarm
 _SAMPLE = re.compile(r"tidegate_(requests(?:_total)?|answer_seconds_bucket)\{(.*)\} (\S+)", re.MULTILINE)
 _LABEL = re.compile(r'(\w+)="([^"]*)"')
 #: Requests between two scrapes that are needed.
-LEAST = 100
-SLOWEST = 0.99
+MIN_REQUESTS = 100
+LATENCY_QUANTILE = 0.99
 
 
 class ServiceError(Exception):
@@ -64,12 +64,12 @@ def alarms_between(before: Counts, after: Counts, version: str, rules: Rollback)
     alarms = []
     requests = sum(statuses.values())
     wrong = sum(count for status, count in statuses.items() if status.startswith("5"))
-    if requests >= LEAST and wrong > rules.max_errors * requests:
+    if requests >= MIN_REQUESTS and wrong > rules.max_errors * requests:
         details = f"{wrong:,} of {requests:,} requests failed ({wrong / requests:.1%}; limit {rules.max_errors:.1%})"
         alarms.append(Alarm("errors", version, details))
     answered = sum(seconds.values())
-    slow = _quantile(seconds, SLOWEST)
-    if answered >= LEAST and slow * 1000 > rules.max_p99_ms:
+    slow = _quantile(seconds, LATENCY_QUANTILE)
+    if answered >= MIN_REQUESTS and slow * 1000 > rules.max_p99_ms:
         details = f"p99 of {answered:,} responses is {_formatted(slow)} (limit {rules.max_p99_ms:g} ms)"
         alarms.append(Alarm("latency", version, details))
     return alarms

@@ -13,7 +13,7 @@ from contracts.row_contract import Contract
 from monitoring.metrics.daily_metrics import METRICS, daily_metrics
 from reporting.markdown import text
 
-SHOWN = 8
+MAX_SLICES = 8
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def table(found: Sequence[Slice], metric: str) -> str:
     lines += [
         f"| {text(each.feature)} = {text(each.value, 60)} | {each.rows:,} | {_two(each.share, each.usual, '.1%')}"
         f" | {_two(each.score, each.usual_score, '.3f')} | {_two(each.metric, each.usual_metric, '.3f')} |"
-        for each in found[:SHOWN]
+        for each in found[:MAX_SLICES]
     ]
     return "\n".join(lines)
 

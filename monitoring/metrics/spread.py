@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 #: Differences below this share of the largest value are rounding errors.
-SAME = 1e-12
+ROUNDING = 1e-12
 #: Days that an interval of their mean needs.
 MIN_DAYS = 4
 
@@ -57,4 +57,4 @@ def mean_interval(values: Sequence[float], weights: Sequence[float]) -> tuple[fl
 
 
 def _noise(known: pd.Series) -> float:
-    return SAME * float(known.abs().max()) if known.notna().any() else 0.0
+    return ROUNDING * float(known.abs().max()) if known.notna().any() else 0.0

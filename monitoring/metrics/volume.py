@@ -13,11 +13,11 @@ import pandas as pd
 
 from contracts.monitoring_limits import Monitoring
 from monitoring.charts.signals import EARLY, Measure, Unknown
-from monitoring.journal.arrival_times import HALF, SETTLED, Triangle, day_of, number_of
+from monitoring.journal.arrival_times import COMPLETE_SHARE, HALF, Triangle, day_of, number_of
 from monitoring.journal.window import Window
 
 #: The last days of the window, which are compared with those before.
-RECENT = 14
+RECENT_DAYS = 14
 #: The stream starts on the first day with this share of the median day's rows, so that trial calls do not count.
 BEGUN = 0.1
 
@@ -31,7 +31,7 @@ def volume(window: Window, rules: Monitoring) -> tuple[list[Measure], list[Measu
     covered = [replace(m, rows=window.weight * m.rows) for m in outcomes.coverage(age)]
     before, now, unknown = [], [], []
     for kind, found, last in (("row_rate", rates(window), yesterday), ("label_coverage", covered, yesterday - age)):
-        cut = day_of(last - RECENT)
+        cut = day_of(last - RECENT_DAYS)
         old = [each for each in found if each.day <= cut]
         if kind == "label_coverage" and settled(window, rules) is None:
             why = "the label delay is not known yet: too few outcomes have arrived"
@@ -42,7 +42,7 @@ def volume(window: Window, rules: Monitoring) -> tuple[list[Measure], list[Measu
         else:
             unknown.append(_too_few_days(kind, len(found), age, rules))
     for found, last in early(window, rules):
-        cut = day_of(last - RECENT)
+        cut = day_of(last - RECENT_DAYS)
         old = [each for each in found if each.day <= cut]
         if len(old) >= rules.min_reference_days:
             before += old
@@ -59,7 +59,7 @@ def early(window: Window, rules: Monitoring) -> Iterator[tuple[list[Measure], in
     yesterday = number_of(window.until) - 1
     for name, mine in by_class(window):
         triangle = Triangle.of(mine, yesterday)
-        age = triangle.settled(rules.min_reference_days, RECENT, HALF)
+        age = triangle.settled(rules.min_reference_days, RECENT_DAYS, HALF)
         if age is not None:
             found = triangle.coverage(age)
             yield [replace(m, metric=EARLY, feature=name, rows=window.weight * m.rows) for m in found], yesterday - age
@@ -89,7 +89,7 @@ def settled(window: Window, rules: Monitoring) -> int | None:
     if window.arrivals.empty:
         return None
     found = Triangle.of(window.arrivals, number_of(window.until) - 1)
-    return found.settled(rules.min_reference_days, RECENT)
+    return found.settled(rules.min_reference_days, RECENT_DAYS)
 
 
 def waiting(window: Window, rules: Monitoring) -> int:
@@ -111,7 +111,7 @@ def delay_text(window: Window, rules: Monitoring) -> str:
         if found and found[0].feature
     ]
     half = f"; half of the outcomes {', '.join(halves)}" if halves else ""
-    return f"label delay: {SETTLED:.0%} of outcomes are known after {_days(days)}{half}{waits}"
+    return f"label delay: {COMPLETE_SHARE:.0%} of outcomes are known after {_days(days)}{half}{waits}"
 
 
 def _days(many: int) -> str:
@@ -120,11 +120,11 @@ def _days(many: int) -> str:
 
 def _too_few_days(kind: str, there: int, age: int, rules: Monitoring) -> Unknown:
     """Too few days; an error in the settings where the window can never have enough."""
-    needed = rules.min_reference_days + RECENT
+    needed = rules.min_reference_days + RECENT_DAYS
     why = f"{needed} days are needed for comparison; there are {there}"
     if kind == "label_coverage" and needed + age > rules.window_days:
         why += (
-            f". {SETTLED:.0%} of outcomes are known after {age} days, so [monitoring] window_days must be"
+            f". {COMPLETE_SHARE:.0%} of outcomes are known after {age} days, so [monitoring] window_days must be"
             f" {needed + age} or more; it is {rules.window_days}"
         )
         return Unknown(kind, why)

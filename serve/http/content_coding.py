@@ -13,7 +13,7 @@ from serve.scoring.validation import RequestError
 #: What a client may use, as the header `Accept-Encoding` of a 415 says it (RFC 7694).
 CODINGS = "gzip, deflate"
 #: Parts of a gzip stream, each with a header (RFC 1952 §2.2); one is usual.
-MOST_MEMBERS = 1_000
+MAX_MEMBERS = 1_000
 #: Bytes that are unpacked at a time: at each new member the rest of them is copied.
 STEP = 64 * 2**10
 #: zlib's *wbits*: the format of the stream.
@@ -53,7 +53,7 @@ def _deflate(body: bytes) -> int:
 
 def _inflate(body: bytes, bits: int, most: int) -> bytes:
     found, place = bytearray(), 0
-    for _ in range(MOST_MEMBERS if bits == _GZIP else 1):
+    for _ in range(MAX_MEMBERS if bits == _GZIP else 1):
         stream = zlib.decompressobj(bits)
         while not stream.eof:
             step = body[place : place + STEP]

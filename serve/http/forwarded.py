@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from werkzeug.datastructures import Headers as Received
 
 #: Characters of the longest prefix.
-LONGEST = 200
+MAX_PREFIX_LENGTH = 200
 #: No empty segment, so never another host (//host), and none of dots alone.
 _PREFIX = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+")
 _HOST = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
@@ -23,7 +23,7 @@ Headers = Mapping[str, str] | Received
 def prefix(headers: Headers) -> str:
     """The path that a proxy takes away before it asks, such as "/model"; "" if none is named."""
     value = headers.get("X-Forwarded-Prefix", "").removesuffix("/")
-    return value if len(value) <= LONGEST and _PREFIX.fullmatch(value) else ""
+    return value if len(value) <= MAX_PREFIX_LENGTH and _PREFIX.fullmatch(value) else ""
 
 
 def address(headers: Headers, scheme: str) -> str:

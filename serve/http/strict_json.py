@@ -10,16 +10,16 @@ from contracts.row_contract import show
 from serve.scoring.validation import RequestError
 
 #: Levels of nesting that a body may have; a row needs two.
-DEEPEST = 32
+MAX_DEPTH = 32
 #: Digits of the longest whole number: more than any float64 has.
-LONGEST_NUMBER = 310
+MAX_DIGITS = 310
 #: Names of one object: far more than any contract has.
-MOST_NAMES = 10_000
+MAX_NAMES = 10_000
 #: What RFC 8259 does not have and Python's json writes.
 CONSTANTS = {"NaN": None, "Infinity": math.inf, "-Infinity": -math.inf}
 
 
-def read_json(content: bytes, deepest: int = DEEPEST, *, nan_is_missing: bool = False) -> Any:
+def read_json(content: bytes, deepest: int = MAX_DEPTH, *, nan_is_missing: bool = False) -> Any:
     """The JSON in *content*: RFC 8259's, with no name twice in an object, and finite numbers only.
 
     With *nan_is_missing* the constants that Python's json writes are read as well: NaN is None, and
@@ -58,14 +58,14 @@ def _finite(text: str) -> float:
 
 
 def _whole(text: str) -> int:
-    if len(text) > LONGEST_NUMBER:
-        raise ValueError(f"a number is too large: {len(text):,} digits, at most {LONGEST_NUMBER}")
+    if len(text) > MAX_DIGITS:
+        raise ValueError(f"a number is too large: {len(text):,} digits, at most {MAX_DIGITS}")
     return int(text)
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    if len(pairs) > MOST_NAMES:
-        raise ValueError(f"an object has {len(pairs):,} names; at most {MOST_NAMES:,} are taken")
+    if len(pairs) > MAX_NAMES:
+        raise ValueError(f"an object has {len(pairs):,} names; at most {MAX_NAMES:,} are taken")
     found = dict(pairs)
     if len(found) < len(pairs):
         seen: set[str] = set()

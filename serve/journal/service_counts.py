@@ -15,7 +15,7 @@ from typing import Any
 from serve.metrics.buckets import SECONDS
 from serve.metrics.scorer_metrics import Served
 
-EVERY = timedelta(minutes=5)
+INTERVAL = timedelta(minutes=5)
 #: Routes whose requests are counted, besides those that end with /infer. Health checks are not: a 503 of theirs is no failure.
 SCORING_ROUTES = frozenset({"/score", "/outcome", "/invocations"})
 #: Requests by status code: below 400, below 500, others.
@@ -46,7 +46,7 @@ class Service:
         with self._lock:
             now, version, counted = self._now(), self._champion(), _counted(self._held())
             if counted != self._written:
-                recent = self._since <= now < self._since + EVERY
+                recent = self._since <= now < self._since + INTERVAL
                 same = (version, now.date()) == (self._version, self._since.date())
                 if (recent and same and not last) or not self._keep(self._line(now, counted)):
                     return

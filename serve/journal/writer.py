@@ -24,9 +24,9 @@ from serve.journal.segments import Segment, backlog
 from serve.log import log
 
 #: Bytes and seconds after which another file is begun; so it is at midnight (UTC).
-LARGEST, LASTS = 64 * 2**20, 900
+MAX_SEGMENT_BYTES, MAX_SEGMENT_SECONDS = 64 * 2**20, 900
 #: The kind of file with the counts of workers: a few short lines an hour, so a file is used longer by this factor.
-COUNTS, LONGER = "service", 4
+COUNTS, COUNTS_FACTOR = "service", 4
 #: The kind of file with the online corrections that were applied.
 CORRECTIONS = "corrections"
 #: The policy that refuses a request whose answer cannot be written; "drop" sends the answer.
@@ -49,8 +49,8 @@ class Journal:
         *,
         policy: str = "drop",
         durable: bool = False,
-        largest: int = LARGEST,
-        lasts: float = LASTS,
+        largest: int = MAX_SEGMENT_BYTES,
+        lasts: float = MAX_SEGMENT_SECONDS,
     ) -> None:
         self.folder, self._clock, self.policy = folder, clock, policy
         self.lost, self.why, self.failing = 0, "", False
@@ -156,7 +156,7 @@ class Journal:
 
     def _next(self, kind: str, now: datetime) -> Segment:
         self._end(kind)  # first, since the rest may fail on a full disk
-        lasts = self._lasts * (LONGER if kind == COUNTS else 1)
+        lasts = self._lasts * (COUNTS_FACTOR if kind == COUNTS else 1)
         segment = Segment(self.folder, kind, now.astimezone(UTC), lasts, self._durable)
         self._files[kind] = segment
         return segment

@@ -39,7 +39,7 @@ SECONDS = (
 #: Upper bounds of the buckets of probabilities.
 PROBABILITIES = tuple(round(n / 20, 2) for n in range(1, 21))
 #: From this number of scores on, counting with NumPy is faster.
-MANY = 100
+MIN_FOR_NUMPY = 100
 #: Name, labels and value of a sample.
 Number = tuple[str, dict[str, str], float]
 
@@ -59,7 +59,7 @@ def bounds_of(bundle: Bundle) -> tuple[float, ...]:
 
 def counted(bounds: Sequence[float], scores: Sequence[float]) -> Iterable[tuple[int, int]]:
     """The number of *scores* in each bucket, by the index of the bucket."""
-    if len(scores) < MANY:
+    if len(scores) < MIN_FOR_NUMPY:
         return Counter(map(bisect_left, repeat(bounds), scores)).items()
     return enumerate(np.bincount(np.searchsorted(bounds, float64(scores))).tolist())
 

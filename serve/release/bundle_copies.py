@@ -25,9 +25,9 @@ from serve.log import log
 #: The folder of copies, beside the proofs.
 COPIES = "bundles"
 #: Seconds after which files that seem unchanged are read again.
-RECHECK = 300.0
+RECHECK_SECONDS = 300.0
 #: Seconds after which an unfinished copy is removed: the process that made it has ended.
-ABANDONED = 3600.0
+ABANDONED_SECONDS = 3600.0
 _UNFINISHED = ".unfinished-"
 Stat = tuple[int, int, int, int] | None
 
@@ -40,15 +40,15 @@ class BundleCopies:
 
     def __init__(self, store: Path, copies: Path | None, passes: Callable[[], float], *, keeps: bool = True) -> None:
         self._bundles, self._copies, self._keeps = store / BUNDLES, copies, keeps
-        self._passes, self._next, self._logged = passes, passes() + RECHECK, ""
+        self._passes, self._next, self._logged = passes, passes() + RECHECK_SECONDS, ""
         #: What was found of a folder ("" if it is sound), and the stats of its files then.
         self._checked: dict[Path, tuple[str, tuple[Stat, ...]]] = {}
 
     def is_due(self) -> bool:
-        """Whether all files are to be read again although they seem unchanged: once in `RECHECK` seconds."""
+        """Whether all files are to be read again although they seem unchanged: once in `RECHECK_SECONDS` seconds."""
         if (now := self._passes()) < self._next:
             return False
-        self._next = now + RECHECK
+        self._next = now + RECHECK_SECONDS
         self._checked.clear()
         return True
 
@@ -165,7 +165,7 @@ def _copy_whole(folder: Path, copy: Path, slot: Slot) -> None:
 def _remove_others(copies: Path, versions: Container[str]) -> None:
     for path in copies.iterdir():
         unfinished = path.name.startswith(_UNFINISHED)
-        if unfinished and time.time() - path.lstat().st_mtime < ABANDONED:
+        if unfinished and time.time() - path.lstat().st_mtime < ABANDONED_SECONDS:
             continue  # another process may be writing it
         if path.name not in versions:
             _remove(path)

@@ -20,7 +20,7 @@ from contracts.bundle_content import read_regular
 from contracts.live_config import CORRECTIONS
 from contracts.live_tables import OFF, ON, SHADOW, Online
 from contracts.row_contract import read_time
-from online.correction import LARGEST, Correction
+from online.correction import MAX_BYTES, Correction
 from serve.log import log
 from serve.release.bundle_copies import Stat, stat_of
 from serve.traffic.split import TrafficSplit
@@ -135,7 +135,7 @@ def _read(path: Path, bundle: Bundle) -> Correction:
     if path.is_symlink() or path.parent.is_symlink():
         raise ValueError(f"{path} is a link; expected a regular file")
     try:
-        found = Correction.from_json(json.loads(read_regular(path, LARGEST)))
+        found = Correction.from_json(json.loads(read_regular(path, MAX_BYTES)))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"{path} is not JSON: {error}") from error
     contract = bundle.contract

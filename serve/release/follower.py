@@ -5,7 +5,7 @@ invalid, or live.toml does not name a champion, the old set continues and `refus
 waits for an invalid challenger or anchor, since it may be a rollback: it starts without that variant. While the
 champion stays the same, an invalid variant does not replace the one that had its role; the other roles change.
 
-A live.toml that was written in place is read after it has not changed for `SETTLED` seconds, since the writer may not
+A live.toml that was written in place is read after it has not changed for `SETTLED_SECONDS` seconds, since the writer may not
 have finished. One that was moved into place, or ends with the last line of `forge sync`, is complete.
 """
 
@@ -34,9 +34,9 @@ from serve.traffic.split import TrafficSplit, Variant
 
 #: Seconds after which a thread that loads a bundle gives the interpreter to other threads: Python's default of 5 ms is
 #: ten times the time of an answer, and an answer needs the interpreter several times.
-TURN = 0.0002
+SWITCH_INTERVAL = 0.0002
 #: Seconds for which a live.toml that was written in place must not change to be followed.
-SETTLED = 2.0
+SETTLED_SECONDS = 2.0
 
 
 class Follower:
@@ -147,7 +147,7 @@ class Follower:
             in_place = live and before and live[2] == before[2]  # the same inode
             since = self._passes() if in_place else None
             self._written = (live, since)
-        return since is None or not self.live.champion or self._passes() - since >= SETTLED
+        return since is None or not self.live.champion or self._passes() - since >= SETTLED_SECONDS
 
     def _without_champion(self) -> str:
         why = "live.toml names no champion"
@@ -241,9 +241,9 @@ class Follower:
 
 @contextmanager
 def _short_turns() -> Iterator[None]:
-    """While this thread computes in Python, other threads wait for `TURN` seconds at most."""
+    """While this thread computes in Python, other threads wait for `SWITCH_INTERVAL` seconds at most."""
     before = sys.getswitchinterval()
-    sys.setswitchinterval(TURN)
+    sys.setswitchinterval(SWITCH_INTERVAL)
     try:
         yield
     finally:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from contracts.bundle_content import read_regular
-from contracts.live_config import BEGINS, ENDS, LARGEST, Live, LiveError, Slot, usable
+from contracts.live_config import BEGINS, ENDS, MAX_BYTES, Live, LiveError, Slot, usable
 from contracts.live_tables import ROLES
 
 
@@ -16,7 +16,7 @@ class LiveFileError(Exception):
 def read_live(path: Path) -> tuple[Live, bool]:
     """The content of the live.toml at *path*, and whether its last line is `ENDS`. Raises `LiveFileError`."""
     try:
-        text = read_regular(path, LARGEST).decode()
+        text = read_regular(path, MAX_BYTES).decode()
         live, problems = usable(text)
     except FileNotFoundError as error:
         raise LiveFileError(f"there is no {path}: nothing is live yet, or the store is elsewhere") from error

@@ -15,10 +15,10 @@ from typing import Any, NamedTuple
 import msgspec
 
 from contracts.bundle_content import read_regular
-from contracts.live_config import LARGEST, STATUS
+from contracts.live_config import MAX_BYTES, STATUS
 
 #: `forge sync` is late after this many of its intervals, and after this many seconds at least.
-LATE, LEAST = 4, 60.0
+LATE_INTERVALS, MIN_LATE_SECONDS = 4, 60.0
 
 
 class Status(msgspec.Struct):
@@ -55,7 +55,7 @@ def agreement(
     """
     path = store / STATUS
     try:
-        status = msgspec.json.decode(read_regular(path, LARGEST), type=Status)
+        status = msgspec.json.decode(read_regular(path, MAX_BYTES), type=Status)
     except FileNotFoundError:
         return None
     except (OSError, ValueError, RecursionError) as error:
@@ -70,7 +70,7 @@ def agreement(
         why = f"forge sync: {status.problem}"
     elif refused:
         why = f"{refused['what']} is refused: {refused['why']}"
-    elif status.every and late > max(LATE * status.every, LEAST):
+    elif status.every and late > max(LATE_INTERVALS * status.every, MIN_LATE_SECONDS):
         why = f"forge sync last looked {late:,.0f} seconds ago, and should every {status.every:g}: does it run?"
     return Agreement(not why, seconds, why)
 

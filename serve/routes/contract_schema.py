@@ -7,15 +7,15 @@ from typing import Any
 
 from msgspec.json import schema
 
-from contracts.row_contract import LARGEST, LONGEST, Contract, Feature, Label, Target
+from contracts.row_contract import MAX_FLOAT32, MAX_TEXT_LENGTH, Contract, Feature, Label, Target
 from serve.routes.tensors import columns
 from serve.scoring.answer_lines import RESPONSES
-from serve.scoring.validation import LONGEST_ID, takes_ids
+from serve.scoring.validation import MAX_ID_LENGTH, takes_ids
 
 Schema = dict[str, Any]
-TEXT: Schema = {"type": "string", "minLength": 1, "maxLength": LONGEST, "pattern": r"^[^\u0000]+$"}
+TEXT: Schema = {"type": "string", "minLength": 1, "maxLength": MAX_TEXT_LENGTH, "pattern": r"^[^\u0000]+$"}
 TIME: Schema = {"type": "string", "format": "date-time", "examples": ["2026-11-23T03:17:00Z"]}
-ID: Schema = {"type": "string", "minLength": 1, "maxLength": LONGEST_ID, "pattern": "^[ -~]+$"}
+ID: Schema = {"type": "string", "minLength": 1, "maxLength": MAX_ID_LENGTH, "pattern": "^[ -~]+$"}
 
 
 def row(contract: Contract) -> Schema:
@@ -43,9 +43,9 @@ def value(feature: Feature) -> Schema:
     """The schema of a value of *feature*."""
     found: Schema = {"type": feature.kind}
     if feature.kind == "number":
-        low = -LARGEST if feature.minimum is None else feature.minimum
-        high = LARGEST if feature.maximum is None else feature.maximum
-        found |= {"minimum": max(low, -LARGEST), "maximum": min(high, LARGEST)}
+        low = -MAX_FLOAT32 if feature.minimum is None else feature.minimum
+        high = MAX_FLOAT32 if feature.maximum is None else feature.maximum
+        found |= {"minimum": max(low, -MAX_FLOAT32), "maximum": min(high, MAX_FLOAT32)}
     elif feature.kind == "category":
         found = {"type": "string", "enum": list(feature.choices)} if feature.choices else dict(TEXT)
     unit = f" ({feature.unit})" if feature.unit else ""
@@ -72,7 +72,7 @@ def answer(contract: Contract) -> Schema:
 def outcome(contract: Contract) -> Schema:
     """The schema of an outcome."""
     target = contract.target
-    outcome: Schema = {"type": "number", "minimum": -LARGEST, "maximum": LARGEST}
+    outcome: Schema = {"type": "number", "minimum": -MAX_FLOAT32, "maximum": MAX_FLOAT32}
     if target.classes:
         outcome = label(target.classes)
     else:

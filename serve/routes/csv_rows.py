@@ -15,7 +15,7 @@ from itertools import islice
 from typing import Any
 
 from contracts.row_contract import Contract, Feature
-from serve.http.strict_json import LONGEST_NUMBER
+from serve.http.strict_json import MAX_DIGITS
 from serve.routes.column_rows import Fields
 from serve.scoring.answer_lines import Answer
 from serve.scoring.validation import RequestError, refuse, refuse_more
@@ -95,6 +95,6 @@ def _value(feature: Feature | None, cell: str) -> Any:
         return None
     if feature.kind == "boolean":
         return BOOLEANS.get(word, cell)
-    if len(word) > LONGEST_NUMBER or not _NUMBER.fullmatch(word):
+    if len(word) > MAX_DIGITS or not _NUMBER.fullmatch(word):
         return cell
     return int(word) if _WHOLE.fullmatch(word) else float(word)

@@ -24,13 +24,13 @@ from serve.scoring.validation import RequestError, read_rows, refuse, refuse_mor
 FORMS = ("dataframe_split", "dataframe_records", "instances", "inputs")
 ONE_OF_THEM = f"an object with one of {', '.join(FORMS)}"
 #: Names that are accepted beside the rows and ignored: models here have no parameters.
-BESIDE = ("params",)
+OTHER_NAMES = ("params",)
 CSV = "text/csv"
 CHARSETS = ("utf-8", "utf8", "us-ascii")
 #: The parameter `header` of `text/csv` (RFC 4180).
 HEADERS = {"present": True, "absent": False}
 #: Unknown names listed in an error.
-MOST_NAMED = 10
+MAX_NAMED = 10
 
 routes = Blueprint("mlflow", __name__)
 
@@ -92,10 +92,10 @@ def rows_of(body: Any, fields: Fields, most: int) -> list[Any]:
     if len(forms) != 1:
         got = " and ".join(forms) if forms else "none of them"
         raise RequestError(400, f"expected {ONE_OF_THEM}; got {got}")
-    odd = [name for name in body if name not in (*FORMS, *BESIDE)]
+    odd = [name for name in body if name not in (*FORMS, *OTHER_NAMES)]
     if odd:
-        more = ", …" if len(odd) > MOST_NAMED else ""
-        names = ", ".join(map(show, odd[:MOST_NAMED])) + more
+        more = ", …" if len(odd) > MAX_NAMED else ""
+        names = ", ".join(map(show, odd[:MAX_NAMED])) + more
         raise RequestError(400, f"{names}: not known; expected {ONE_OF_THEM}")
     (form,) = forms
     content = body[form]

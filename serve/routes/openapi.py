@@ -93,7 +93,7 @@ STATES = ("/v2/health/ready", "/v2/models/<model>/ready", "/ready", "/ping")
 ANY: Schema = {"type": "object"}
 REFERENCE = "#/components/schemas/{name}"
 #: The key in the application's extensions of the live models and their document.
-KEPT = "tidegate.openapi"
+EXTENSION = "tidegate.openapi"
 
 
 @routes.get("/openapi.json")
@@ -110,10 +110,10 @@ def openapi() -> Response:
 def _kept() -> Mapping[str, Any]:
     """The encoded document without `servers`, made once for each set of live models."""
     live = scorer_here().follower.live
-    kept = current_app.extensions.get(KEPT)
+    kept = current_app.extensions.get(EXTENSION)
     if not kept or kept[0] is not live:
         found = {name: msgspec.Raw(spell(part)) for name, part in _document(live.all()).items()}
-        kept = current_app.extensions[KEPT] = (live, found)
+        kept = current_app.extensions[EXTENSION] = (live, found)
     described: Mapping[str, Any] = kept[1]
     return described
 

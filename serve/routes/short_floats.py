@@ -10,7 +10,7 @@ import numpy as np
 #: The protocol's data types that are shorter than Python's floats, and their names in NumPy.
 SHORT = {"FP16": "<f2", "FP32": "<f4"}
 #: Decimals that are tried.
-MOST_DECIMALS = 10
+MAX_DECIMALS = 10
 
 
 def shorten(datatype: str, values: Sequence[Any]) -> list[Any]:
@@ -30,7 +30,7 @@ def shortest(found: Any) -> Any:
     """
     values = found.astype(float)
     left = np.flatnonzero(np.isfinite(values) & (values != np.trunc(values)))
-    for decimals in range(1, MOST_DECIMALS + 1):
+    for decimals in range(1, MAX_DECIMALS + 1):
         rounded = values[left].round(decimals)
         same = rounded.astype(found.dtype) == found[left]
         values[left[same]] = rounded[same]

@@ -21,11 +21,11 @@ NUMBERS = ("FP32", "FP64", "FP16", "INT8", "INT16", "INT32", "INT64", "UINT8", "
 TYPES = {"number": NUMBERS, "boolean": ("BOOL",), "category": ("BYTES",)}
 
 #: Limits of the tensors in a request and of the outputs that it may request.
-MOST_TENSORS, MOST_OUTPUTS = 1_000, 100
+MAX_TENSORS, MAX_OUTPUTS = 1_000, 100
 #: Numbers of a shape shown in an error.
-MOST_SIZES = 4
+MAX_SIZES = 4
 #: Characters of tensor names shown in an error.
-LONGEST_SAID = 200
+MAX_QUOTED_LENGTH = 200
 
 
 def columns(contract: Contract) -> list[tuple[str, str, list[int]]]:
@@ -54,7 +54,7 @@ def read_request(fields: Fields, body: Any, most: int, tail: memoryview) -> Infe
     all_as_bytes = _parameter(body, "binary_data_output", bool, "", problems)
     if not isinstance(body.get("id"), (str, type(None))):
         problems.append(_problem("id", "a string", describe(body["id"])))
-    tensors = _tensors(body.get("inputs"), MOST_TENSORS + len(fields.features), problems)
+    tensors = _tensors(body.get("inputs"), MAX_TENSORS + len(fields.features), problems)
     parts = _parts(tensors, tail, problems)
     kinds = {name: TYPES[feature.kind] for name, feature in fields.features.items()}
     found: dict[str, list[Any]] = {}
@@ -189,10 +189,10 @@ def _outputs(outputs: Any, problems: list[dict[str, Any]]) -> tuple[list[str], d
         return [], {}
     if not (
         isinstance(outputs, list)
-        and len(outputs) <= MOST_OUTPUTS
+        and len(outputs) <= MAX_OUTPUTS
         and all(isinstance(one, dict) and isinstance(one.get("name"), str) for one in outputs)
     ):
-        expected = f"a list of at most {MOST_OUTPUTS} objects with a name"
+        expected = f"a list of at most {MAX_OUTPUTS} objects with a name"
         problems.append(_problem("outputs", expected, _said(outputs)))
         return [], {}
     as_bytes = {
@@ -213,10 +213,10 @@ def _name(got: Any) -> str:
 
 def _shape(got: Any) -> str:
     """A shape in an error. Anything else in its place may contain values of a row and is not shown."""
-    if isinstance(got, list) and len(got) <= MOST_SIZES and all(type(size) is int for size in got):
+    if isinstance(got, list) and len(got) <= MAX_SIZES and all(type(size) is int for size in got):
         return show(got).removesuffix(" (list)")
     return _said(got)
 
 
 def _problem(field: str, expected: str, got: str) -> dict[str, Any]:
-    return {"field": field[:LONGEST_SAID], "expected": expected, "got": got[:LONGEST_SAID]}
+    return {"field": field[:MAX_QUOTED_LENGTH], "expected": expected, "got": got[:MAX_QUOTED_LENGTH]}

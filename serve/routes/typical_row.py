@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from statistics import median_low
 from typing import Any
 
-from contracts.row_contract import LARGEST, Contract, Feature
+from contracts.row_contract import MAX_FLOAT32, Contract, Feature
 
 #: Golden rows that are used: the first ones are spread over the holdout.
 ROWS = 50
@@ -53,8 +53,8 @@ def _number(feature: Feature, value: float) -> float:
 
 def _middle(feature: Feature) -> float:
     """The middle of the range, or the number nearest to 0 if the range is not bounded."""
-    low = -LARGEST if feature.minimum is None else max(feature.minimum, -LARGEST)
-    high = LARGEST if feature.maximum is None else min(feature.maximum, LARGEST)
+    low = -MAX_FLOAT32 if feature.minimum is None else max(feature.minimum, -MAX_FLOAT32)
+    high = MAX_FLOAT32 if feature.maximum is None else min(feature.maximum, MAX_FLOAT32)
     if feature.minimum is None or feature.maximum is None:
         return min(max(0, low), high)
     return low / 2 + high / 2

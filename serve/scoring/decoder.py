@@ -19,16 +19,16 @@ import numpy as np
 from msgspec import UNSET, Meta, UnsetType
 
 from bundles.onnx_core import pack
-from contracts.row_contract import LARGEST, LONGEST, Contract, Feature, read_time
+from contracts.row_contract import MAX_FLOAT32, MAX_TEXT_LENGTH, Contract, Feature, read_time
 from serve.scoring.row_table import Column, Row, Table
-from serve.scoring.validation import LONGEST_ID, takes_ids
+from serve.scoring.validation import MAX_ID_LENGTH, takes_ids
 
 #: Escapes that the checks here do not handle: of a quote, a backslash, a NUL or a surrogate.
 _UNUSUAL = re.compile(rb'\\(?:["\\]|u(?:0000|[dD][89a-fA-F]))')
 #: float64, and with it the struct's bounds, represents every whole number up to here.
-WHOLE = 2**53
-_TEXT = Annotated[str, Meta(min_length=1, max_length=LONGEST)]
-_ID = Annotated[str, Meta(min_length=1, max_length=LONGEST_ID)]
+MAX_EXACT_INTEGER = 2**53
+_TEXT = Annotated[str, Meta(min_length=1, max_length=MAX_TEXT_LENGTH)]
+_ID = Annotated[str, Meta(min_length=1, max_length=MAX_ID_LENGTH)]
 
 
 class Decoder:
@@ -164,11 +164,11 @@ def _field(feature: Feature) -> tuple[Any, ...]:
 
 
 def _number(feature: Feature) -> Any:
-    low = -LARGEST if feature.minimum is None else feature.minimum
-    high = LARGEST if feature.maximum is None else feature.maximum
-    if not all(isinstance(bound, float) or abs(bound) <= WHOLE for bound in (low, high)):
+    low = -MAX_FLOAT32 if feature.minimum is None else feature.minimum
+    high = MAX_FLOAT32 if feature.maximum is None else feature.maximum
+    if not all(isinstance(bound, float) or abs(bound) <= MAX_EXACT_INTEGER for bound in (low, high)):
         raise ValueError("a bound that no float64 holds")
-    broken: Any = Annotated[float, Meta(ge=max(float(low), -LARGEST), le=min(float(high), LARGEST))]
-    least, most = max(math.ceil(low), -WHOLE), min(math.floor(high), WHOLE)
+    broken: Any = Annotated[float, Meta(ge=max(float(low), -MAX_FLOAT32), le=min(float(high), MAX_FLOAT32))]
+    least, most = max(math.ceil(low), -MAX_EXACT_INTEGER), min(math.floor(high), MAX_EXACT_INTEGER)
     # A whole number stays an integer, so that the journal has what was sent.
     return Annotated[int, Meta(ge=least, le=most)] | broken if least <= most else broken

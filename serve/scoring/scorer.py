@@ -18,7 +18,7 @@ from msgspec import UNSET
 from bundles.bundle import Bundle
 from contracts.row_contract import Contract
 from serve.http.responses import spell
-from serve.http.strict_json import DEEPEST, read_json
+from serve.http.strict_json import MAX_DEPTH, read_json
 from serve.http.trace_context import read_trace
 from serve.journal.writer import REFUSE, Journal
 from serve.metrics.scorer_metrics import Metrics
@@ -29,7 +29,7 @@ from serve.scoring.missing_counts import gaps
 from serve.scoring.row_table import Table
 from serve.scoring.score_rows import ids_of, score_arms
 from serve.scoring.validation import (
-    MOST_ROWS,
+    MAX_ROWS,
     RequestError,
     problems_of,
     read_outcomes,
@@ -56,8 +56,8 @@ class Scorer:
         clock: Callable[[], datetime],
         metrics: Metrics | None = None,
         *,
-        most_rows: int = MOST_ROWS,
-        deepest: int = DEEPEST,
+        most_rows: int = MAX_ROWS,
+        deepest: int = MAX_DEPTH,
         stopping: Callable[[], bool] = lambda: False,
         offers: Offers | None = None,
     ) -> None:

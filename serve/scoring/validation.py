@@ -11,19 +11,19 @@ from typing import Any
 
 from contracts.row_contract import Contract, describe, show
 
-MOST_ROWS = 10_000
-LONGEST_ID = 200
+MAX_ROWS = 10_000
+MAX_ID_LENGTH = 200
 #: Fields that are not in the contract, counted over all rows.
-MOST_UNKNOWN = 1_000
+MAX_UNKNOWN = 1_000
 #: Problems listed in an answer. All problems are counted.
-MOST_LISTED = 100
+MAX_LISTED = 100
 _ROWS = "a JSON object, or a list of them"
 
 
 class RequestError(Exception):
     """A request that cannot be answered: the HTTP status, a sentence, and the problems.
 
-    At most `MOST_LISTED` problems are listed, of *count*, in *rows* rows.
+    At most `MAX_LISTED` problems are listed, of *count*, in *rows* rows.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class RequestError(Exception):
         return (f"{where}: " if where else "") + said + more
 
 
-def read_rows(found: Any, most: int = MOST_ROWS) -> list[Mapping[str, Any]]:
+def read_rows(found: Any, most: int = MAX_ROWS) -> list[Mapping[str, Any]]:
     """The rows of a body: one object, or a list of at most *most* objects."""
     rows = found if isinstance(found, list) else [found]
     refuse_more(len(rows), most)
@@ -73,12 +73,12 @@ def problems_of(contract: Contract, rows: Sequence[Mapping[str, Any]]) -> Iterat
     """Everything that is wrong with *rows*, a problem at a time.
 
     Each name that the contract does not have is compared with its fields' names, so of such names a
-    request may have `MOST_UNKNOWN`; with more, that is its only problem.
+    request may have `MAX_UNKNOWN`; with more, that is its only problem.
     """
     known = {*contract.feature_names, contract.key, contract.time, contract.target.name, "id"}
     unknown = set().union(*rows) - known
-    if len(unknown) > MOST_UNKNOWN:
-        expected = f"at most {MOST_UNKNOWN:,} names that the contract does not have"
+    if len(unknown) > MAX_UNKNOWN:
+        expected = f"at most {MAX_UNKNOWN:,} names that the contract does not have"
         yield {"row": 0, "field": "", "expected": expected, "got": f"{len(unknown):,}"}
         return
     for number, row in enumerate(rows):
@@ -87,12 +87,12 @@ def problems_of(contract: Contract, rows: Sequence[Mapping[str, Any]]) -> Iterat
 
 
 def gather(problems: Iterable[Mapping[str, Any]]) -> tuple[list[Mapping[str, Any]], int, int]:
-    """The first `MOST_LISTED` *problems*, how many there are, and how many rows have one.
+    """The first `MAX_LISTED` *problems*, how many there are, and how many rows have one.
 
     The others are counted and not kept: a large request must not be answered with a larger list.
     """
     source = iter(problems)
-    listed = list(islice(source, MOST_LISTED))
+    listed = list(islice(source, MAX_LISTED))
     rows = {problem.get("row") for problem in listed}
     count = len(listed)
     for problem in source:
@@ -106,8 +106,8 @@ def refuse(problems: Iterable[Mapping[str, Any]], rows: int = 1, *, form: str = 
     listed, count, bad = gather(problems)
     if listed:
         words = f"{count:,} problem{'s' if count > 1 else ''}"
-        if count > MOST_LISTED:
-            words += f" (the first {MOST_LISTED} are listed)"
+        if count > MAX_LISTED:
+            words += f" (the first {MAX_LISTED} are listed)"
         where = f"with {form}" if form else "in the row" if rows == 1 else f"in {bad:,} of {rows:,} rows"
         raise RequestError(422, f"{words} {where}; nothing was taken", listed, count, rows)
 
@@ -152,9 +152,9 @@ def _wrong_outcomes(contract: Contract, outcomes: Sequence[Mapping[str, Any]]) -
 
 
 def _is_id(value: object) -> bool:
-    return isinstance(value, str) and 0 < len(value) <= LONGEST_ID and value.isprintable()
+    return isinstance(value, str) and 0 < len(value) <= MAX_ID_LENGTH and value.isprintable()
 
 
 def _wrong_id(value: object) -> dict[str, Any]:
     got = "nothing" if value is None else show(value)
-    return {"field": "id", "expected": f"a string of 1 to {LONGEST_ID} printable characters", "got": got}
+    return {"field": "id", "expected": f"a string of 1 to {MAX_ID_LENGTH} printable characters", "got": got}

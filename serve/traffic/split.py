@@ -20,7 +20,7 @@ from online.correction import Correction
 from serve.traffic.row_adaptation import as_read_by
 
 #: Points are whole numbers below this.
-WHOLE = 2**64
+POINT_RANGE = 2**64
 
 
 @dataclass(frozen=True)
@@ -127,11 +127,11 @@ class TrafficSplit:
 
     @cached_property
     def _anchor_ends(self) -> int:
-        return int(self.anchor.share * WHOLE) if self.anchor else 0
+        return int(self.anchor.share * POINT_RANGE) if self.anchor else 0
 
     @cached_property
     def _challenger_begins(self) -> int:
-        return WHOLE - int(self.challenger.share * WHOLE) if self.challenger else WHOLE
+        return POINT_RANGE - int(self.challenger.share * POINT_RANGE) if self.challenger else POINT_RANGE
 
 
 def point(salt: str, key: str) -> int:

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bench.delay.delay_bench import WAYS, lines
+from bench.delay.delay_bench import METHODS, lines
 from bench.delay.evaluation_coverage import CANDIDATES, coverage
-from bench.delay.evaluation_coverage import WAYS as HOLDOUTS
+from bench.delay.evaluation_coverage import METHODS as HOLDOUTS
 from bench.delay.late_streams import orders
 
 END = datetime(2025, 3, 1, tzinfo=UTC)
@@ -58,7 +58,7 @@ def test_the_table_has_standard_errors_by_night():
     nights = [(np.array([0, 1]), np.array([0.4, 0.6])), (np.array([0, 1]), np.array([0.2, 0.8]))]
     sure = [(truth, np.where(truth == 1, 0.9, 0.1)) for truth, _ in nights]
 
-    written = lines("a stream", {WAYS[0]: nights, WAYS[-1]: sure})
+    written = lines("a stream", {METHODS[0]: nights, METHODS[-1]: sure})
 
     assert written[0] == "| a stream | known so far | 0.367 | 1.000 | +0.262 ± 0.144 |"
     assert written[1].endswith("| 0.105 | 1.000 |  |")

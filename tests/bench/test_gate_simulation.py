@@ -7,7 +7,7 @@ import pytest
 
 from bench.gate.acceptance import GAPS, SIZES, Accepted, acceptance
 from bench.gate.acceptance_svg import draw
-from bench.gate.cumulative_loss import DECAY, NIGHTS, WAYS, creep
+from bench.gate.cumulative_loss import DECAY, NIGHTS, RULES, creep
 from bench.gate.gate_streams import made_up
 from bench.gate.interval_coverage import Scene, coverage
 from contracts.thresholds import read_rules
@@ -43,7 +43,7 @@ def test_a_much_worse_candidate_is_never_promoted_and_shares_add_up(stream, comp
 
 def test_whoever_looks_no_further_than_last_night_loses_more_than_with_the_anchor(stream, compare):
     """Over all the nights."""
-    loose, firm = (creep(stream, way, compare, 1) for way in (WAYS[1], WAYS[3]))
+    loose, firm = (creep(stream, way, compare, 1) for way in (RULES[1], RULES[3]))
 
     assert 0 <= firm.mean < loose.mean <= NIGHTS * DECAY
 

@@ -10,12 +10,12 @@ import pytest
 
 import monitoring  # noqa: F401 -- switches NannyML's telemetry off
 from bench.watch.daily_statistics import estimated_auc, jensen_shannon, reconstruction, unseen
-from bench.watch.daily_streams import A_DAY, BEFORE, REFERENCE, auc, changed, quiet
+from bench.watch.daily_streams import BEFORE, REFERENCE, ROWS_PER_DAY, auc, changed, quiet
 from bench.watch.delay_svg import draw
 from bench.watch.detector_results import WATCH, Result, budgets, delays, later
 from bench.watch.detector_rounds import delay, limit_at, rate
 from bench.watch.late_arrivals import BEFORE as HISTORY
-from bench.watch.late_arrivals import CALM, CHANGES, QUIET, alarms, window
+from bench.watch.late_arrivals import CHANGES, NO_CHANGE, STABLE_DAYS, alarms, window
 from bench.watch.pools import Pool
 from bench.watch.statistics_cache import Kept
 from contracts.thresholds import read_rules
@@ -110,7 +110,7 @@ def test_a_stream_is_quiet_until_its_change(pool):
     """With the same seed the days before are the quiet stream's, so its limits hold for both."""
     calm = quiet(pool, 20, np.random.default_rng(1))
     moved = changed(pool, "mean +0.5 sd, 5 features", np.random.default_rng(1))
-    start = (REFERENCE + BEFORE) * A_DAY
+    start = (REFERENCE + BEFORE) * ROWS_PER_DAY
 
     assert (calm.rows[:start] == moved.rows[:start]).all()
     shift = moved.rows[start:].mean(axis=0) - calm.rows.mean(axis=0)
@@ -120,7 +120,7 @@ def test_a_stream_is_quiet_until_its_change(pool):
 def test_harder_rows_cost_what_they_should(pool):
     """0.03 of AUC, and what a row means stays."""
     moved = changed(pool, "covariates, AUC -0.03", np.random.default_rng(1))
-    start = (REFERENCE + BEFORE) * A_DAY
+    start = (REFERENCE + BEFORE) * ROWS_PER_DAY
     before, after = (auc(moved.truth[part], moved.scores[part]) for part in (slice(start), slice(start, None)))
 
     assert before - after == pytest.approx(0.03, abs=0.015)
@@ -213,15 +213,15 @@ def test_a_run_at_an_odd_hour_sees_whole_days_and_the_outcomes_so_far(limits):
     assert np.isnan(seen.arrivals["age"][2])
 
 
-@pytest.mark.parametrize("change", [QUIET, *CHANGES])
+@pytest.mark.parametrize("change", [NO_CHANGE, *CHANGES])
 def test_late_outcomes_at_odd_hours_raise_an_alarm_when_something_changes(change, limits):
     """Of the kind that it is about, and no other."""
-    days = alarms(change, HISTORY + CALM + 9, 2, limits)
+    days = alarms(change, HISTORY + STABLE_DAYS + 9, 2, limits)
     kinds = {kind for kind, beyond in days.items() if beyond.any()}
 
     expected = {"row_rate"} if "rows" in change else {"label_coverage"}
-    assert kinds == (set() if change == QUIET else expected)
-    assert not any(beyond[: CALM + 1].any() for beyond in days.values())
+    assert kinds == (set() if change == NO_CHANGE else expected)
+    assert not any(beyond[: STABLE_DAYS + 1].any() for beyond in days.values())
 
 
 def test_a_constant_column_has_no_part_in_the_reconstruction_error():

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from checks.rules.changes.day_steps import ERRORS, Days, joined, steps
+from checks.rules.changes.day_steps import MIN_STANDARD_ERRORS, Days, joined, steps
 
 DAYS, FIRST = 90, 76
 DATES = pd.date_range("2026-08-30", periods=DAYS, tz="UTC")
@@ -59,7 +59,7 @@ def test_a_step_is_found_with_its_day_and_size(before, after, rows):
         assert abs(pd.Timestamp(step.since, tz="UTC") - DATES[since]) <= pd.Timedelta(days=1)
         assert (step.before, step.after) == pytest.approx((before, after), abs=0.06)
         assert np.sign(step.rise) == np.sign(after - before)
-        assert step.errors > ERRORS
+        assert step.errors > MIN_STANDARD_ERRORS
 
 
 def test_a_share_that_vanishes_is_a_step_however_much_it_varied():

@@ -12,7 +12,7 @@ from checks.comparison.compare import Compared
 from checks.reports.model_changes import served_model
 from checks.reports.pull_request import report
 from checks.verdict import Finding, judge
-from reporting.markdown import LONGEST
+from reporting.markdown import MAX_LENGTH
 from reporting.mermaid import xychart
 
 GOLDEN = Path(__file__).parent / "report.md"
@@ -311,7 +311,7 @@ def unharmed(words):
         "## ❌ REJECT",
         "### ⚠️ This proposal changes the gate",
     ]
-    assert len(words) <= LONGEST
+    assert len(words) <= MAX_LENGTH
     words.encode()
     for each in OURS:
         words = words.replace(each, "")
@@ -345,7 +345,7 @@ def test_it_fits_where_it_is_posted(sign):
     files = [f"checks/{sign * 400}{n}" for n in range(1000)]
     words = report_on(many, slices=[(sign * 400, 60, 0.5, 0.4)] * 1000, files=files, charts=CHART)
 
-    assert len(words) <= LONGEST
+    assert len(words) <= MAX_LENGTH
     assert words.endswith("verdict.json has all of it.\n")
     assert "Left out, to fit here: Rules that pass: 200" in words
     assert words.count("<details>") == words.count("</details>")

@@ -170,7 +170,7 @@ def test_a_sample_is_stated(evidence, bundles, rules):
     """Of a bundle's evidence, of what Deepchecks is given, of the rows that are tried."""
     from checks.insights.evidence_sample import sampled
     from checks.rules.bundle_sanity import fresh_rows
-    from checks.rules.contract_compatibility import MOST_ROWS, compatible
+    from checks.rules.contract_compatibility import MAX_ROWS, compatible
 
     bundle = load_bundle(bundles[1])
     many = bundle.manifest["data"] | {"train": {"rows": 1_000_000}, "holdout": {"rows": 600}}
@@ -182,6 +182,6 @@ def test_a_sample_is_stated(evidence, bundles, rules):
     assert "sample" not in fresh_rows(evidence, bundle, rules.gate).observed
     assert sampled(evidence, 700) == " (on a sample: 700 of 1,200 rows of training)"
     assert sampled(evidence, 1200) == ""
-    rows = evidence.holdout.sample(MOST_ROWS + 1, replace=True)
+    rows = evidence.holdout.sample(MAX_ROWS + 1, replace=True)
     found = compatible(bundle.contract, bundle.contract, {"rows": rows}, "block")
     assert found.observed == "0 of 5,000 rows (a sample of 5,001) would be refused"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from docs.generate.screenshots import DASHBOARD, LARGEST, VERDICT, main
+from docs.generate.screenshots import DASHBOARD, MAX_BYTES, VERDICT, main
 from tests.chromium import needs_chromium
 
 pytestmark = pytest.mark.slow
@@ -22,7 +22,7 @@ def test_the_screenshots_are_small_and_of_one_width():
     """So that pages load quickly, and a new picture takes the place of the old one."""
     assert size(PICTURES / "verdict.png") == VERDICT
     assert size(PICTURES / "dashboard.png") == DASHBOARD
-    assert max(path.stat().st_size for path in PICTURES.iterdir()) <= LARGEST
+    assert max(path.stat().st_size for path in PICTURES.iterdir()) <= MAX_BYTES
 
 
 @needs_chromium

@@ -14,7 +14,7 @@ import pytest
 from bundles.bundle import Bundle
 from contracts.live_config import Live, Slot, moves
 from contracts.live_tables import Online
-from forge.bundles.sync import KEPT, PATIENCE, STATUS, Sync, sync
+from forge.bundles.sync import KEPT_BUNDLES, MAX_PAUSE, STATUS, Sync, sync
 from forge.interface import ForgeError
 from forge.local.folder_forge import LocalForge
 from online.follow_store import champion_of
@@ -160,11 +160,11 @@ def test_a_store_that_cannot_be_written_is_said(local, bundles, tmp_path):
 def test_bundles_that_went_are_kept_for_a_rollback_but_not_for_ever(stored, store, bundles):
     """A scorer's disk is small."""
     make_live(stored, champion=slot(bundles[0]))
-    for n in range(KEPT + 3):
+    for n in range(KEPT_BUNDLES + 3):
         shutil.copytree(bundles[1], store / "bundles" / f"2025010{n}T0000-0000000")
     sync(stored, store)
 
-    assert len(list((store / "bundles").iterdir())) == KEPT + 1
+    assert len(list((store / "bundles").iterdir())) == KEPT_BUNDLES + 1
 
 
 def test_two_that_sync_one_store_are_both_right(local, store, bundles):
@@ -378,7 +378,7 @@ def test_what_cannot_be_had_is_asked_for_less_and_less_often(local, store, bundl
     assert all(result.failed and result.follows for result in results)
     assert len({result.message for result in results}) == 1
     assert str(error) in results[-1].message
-    assert 3 <= forge.asked <= 5 + 200 * 10 / PATIENCE
+    assert 3 <= forge.asked <= 5 + 200 * 10 / MAX_PAUSE
     assert [path.name for path in (store / "bundles").iterdir()] == [old.version]
 
 

@@ -52,7 +52,7 @@ from model.declarations import Declared
 from model.estimator_scores import scores_of
 from model.notices import recorded, replayed
 from model.onnx_export.bundle_manifest import Build
-from model.onnx_export.edge_cases import MOST_BESIDE, beside, cases, frame
+from model.onnx_export.edge_cases import MAX_BESIDE, beside, cases, frame
 from model.onnx_export.export import ExportError, export, to_graph
 from model.onnx_export.parity import ParityError, replay, round_thresholds, runner
 from model.onnx_export.split_points import COMBINED, Thresholds, thresholds
@@ -469,7 +469,7 @@ def test_rows_beside_thresholds_are_capped_and_counted():
 
     found, of = beside(contract, {"a": many, "b": many})
 
-    assert len(found) == MOST_BESIDE < of
+    assert len(found) == MAX_BESIDE < of
     assert {case.field for case in found} == {"a", "b"}
 
 

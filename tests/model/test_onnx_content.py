@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from onnx import AttributeProto, TensorProto, helper, numpy_helper
 
-from model.onnx_export.onnx_content import DEEPEST, LARGEST, MOST_PROBLEMS, problems
+from model.onnx_export.onnx_content import MAX_BYTES, MAX_DEPTH, MAX_PROBLEMS, problems
 
 HUGE = [10**6, 10**6]
 WRITTEN = sorted((Path(__file__).parents[1] / "bundles").rglob("*.onnx"))
@@ -145,7 +145,7 @@ REFUSED = {
     "another domain imported": (model(opset_import=[helper.make_opsetid("b", 1)]), "domain 'b'"),
     "an overload": (model(node("Identity", overload="o")), "overloaded by a function"),
     "a shape": (model(holds=[shaped(2**20, 2**20)]), "has the shape"),
-    "a shape just too large": (model(holds=[shaped(LARGEST // 8 + 1, kind=11)]), "has the shape"),
+    "a shape just too large": (model(holds=[shaped(MAX_BYTES // 8 + 1, kind=11)]), "has the shape"),
     "a shape beyond numbers": (model(holds=[shaped(*[2**62] * 100_000)]), "has the shape"),
     "a negative shape": (model(holds=[shaped(-(2**62), -4)]), "has the shape"),
     "a type that there is not": (model(holds=[shaped(1, kind=99)]), "unknown type"),
@@ -198,7 +198,7 @@ REFUSED = {
         model(branch(graph(node("Expand", "xs"), holds=[ints("s", *HUGE)])), holds=[ints("s", 1, 1)]),
         "Expand creates",
     ),
-    "too deep": (model(branch(nested(DEEPEST))), "nested more than"),
+    "too deep": (model(branch(nested(MAX_DEPTH))), "nested more than"),
     "another format": (model(producer_name="ORTM"), "ORT format"),
     "no graph": (onnx.ModelProto(ir_version=10), "no graph"),
 }
@@ -212,7 +212,7 @@ def test_what_the_export_does_not_write_is_refused(name):
 
     assert words in "; ".join(found)
     assert "canonical" not in "; ".join(found)
-    assert len(found) <= MOST_PROBLEMS + 1
+    assert len(found) <= MAX_PROBLEMS + 1
 
 
 @pytest.mark.parametrize("path", WRITTEN, ids=lambda path: "/".join(path.parts[-3:]))
@@ -232,7 +232,7 @@ def test_what_was_ever_exported_is_taken(path):
         model(node("Pad", "xsv"), holds=[ints("s", 0, 1, 0, 1), floats("v", -3e38)]),
         model(node("OneHot", "xdv"), holds=[ints("d", 9), floats("v", 0, 1e30)]),
         model(node("RandomNormal", (), shape=[1, 2], seed=1e30)),
-        model(branch(nested(DEEPEST - 1))),
+        model(branch(nested(MAX_DEPTH - 1))),
     ],
     ids=lambda made: made.graph.node[0].op_type,
 )

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from contracts.release_policy import Rollback
-from monitoring.incidents.auto_rollback import KINDS, LONGEST, Alarm, decide
+from monitoring.incidents.auto_rollback import KINDS, MAX_REASON_LENGTH, Alarm, decide
 
 NOW = datetime(2026, 3, 3, 12, tzinfo=UTC)
 ON = Rollback("on", 48, 0.01, 250)
@@ -67,4 +67,4 @@ def test_the_reason_has_the_evidence_and_fits_a_message():
         f"automatic, 5.0 hours after {NEW} became champion: realised performance: roc_auc 0.610 on"
         " 2026-03-03, usual 0.740; errors: 9 of 100"
     )
-    assert len(long) == LONGEST
+    assert len(long) == MAX_REASON_LENGTH

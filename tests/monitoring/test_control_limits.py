@@ -5,7 +5,7 @@ import pytest
 
 from monitoring.charts.charted_series import Limits, Series, oriented
 from monitoring.charts.control_chart import ewma
-from monitoring.charts.control_limits import MOST_DEVIATIONS, Budget, Rule, alarms_begin, persistent, solve
+from monitoring.charts.control_limits import MAX_DEVIATIONS, Budget, Rule, alarms_begin, persistent, solve
 from monitoring.charts.in_control_days import resampled_days
 
 pytestmark = pytest.mark.slow
@@ -91,7 +91,7 @@ def test_every_chart_alarms_as_rarely_as_any_other():
     odd = np.where(random.random((56, 4)) < 0.05, random.gamma(2.0, size=(56, 4)), 0.0)
     mixed = np.column_stack([stream(random, 56, kind)[0][:, :4] for kind in ("plain", "skewed")] + [odd])
     limits = solve(mixed, np.arange(56) % 7, SERIES, Rule(1, 1, 3), Budget(8.0, WEIGHT, 400, 7))
-    lengths = [each.run_length for each in limits if each.day < MOST_DEVIATIONS]
+    lengths = [each.run_length for each in limits if each.day < MAX_DEVIATIONS]
 
     assert len(lengths) >= 6
     assert max(lengths) < 2 * min(lengths)
@@ -141,7 +141,7 @@ def test_a_day_without_a_verdict_is_no_reason_to_crash():
     assert all(np.isfinite([each.day, each.level, each.mean]).all() for each in limits)
 
 
-@pytest.mark.parametrize(("absolute", "day"), [(False, np.inf), (True, MOST_DEVIATIONS)])
+@pytest.mark.parametrize(("absolute", "day"), [(False, np.inf), (True, MAX_DEVIATIONS)])
 def test_a_series_of_odd_days_has_no_limit_of_single_days(absolute, day):
     """Rain: most days have none, some have twenty times the mean. A share keeps a limit, from its smallest relevant value."""
     random = np.random.default_rng(1)

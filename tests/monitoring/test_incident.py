@@ -13,7 +13,7 @@ from monitoring.incidents.actions import LogLine, OpenAlert, PostComment, Resolv
 from monitoring.incidents.cause import Cause
 from monitoring.incidents.expected_causes import ExpectedCause
 from monitoring.incidents.incident import RunFindings, decide
-from monitoring.incidents.incident_state import KEPT, IncidentState
+from monitoring.incidents.incident_state import MAX_LINES, IncidentState
 
 RULES = Incident(7, 14, 1.5, "never", 7, 2)
 DRIFT = Cause("score_drift", "issue", "", "2026-01-10", "2026-01-14", 2.0, 2.5, "scores moved")
@@ -324,7 +324,7 @@ def test_the_size_of_the_state_is_limited():
     for number in range(100):
         memory = memory.with_run(str(number), "x" * 999 + str(number)).with_action(str(number), "y" * 999)
 
-    assert (len(memory.runs), len(memory.actions)) == (1, KEPT)  # what is cut says the same
+    assert (len(memory.runs), len(memory.actions)) == (1, MAX_LINES)  # what is cut says the same
     assert len(str(memory.to_json())) < 25_000
 
 

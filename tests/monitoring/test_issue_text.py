@@ -4,7 +4,7 @@ import pytest
 
 from monitoring.incidents.incident_state import IncidentState
 from monitoring.incidents.issue_text import (
-    LONGEST,
+    MAX_LENGTH,
     CauseFacts,
     Evidence,
     body,
@@ -304,6 +304,6 @@ def test_a_body_that_is_too_long_leaves_out_sections():
     evidence = Evidence(remarks={str(n): ("x" * 400,) * 20 for n in range(9)})
     words = body("m", "v", MEMORY, "open", "", evidence)
 
-    assert len(words) <= LONGEST
+    assert len(words) <= MAX_LENGTH
     assert "Left out, to fit here:" in words
     assert "the run's artifact has all of it." in words

@@ -6,9 +6,9 @@ from datetime import date, timedelta
 import pytest
 
 from monitoring.charts.signals import Signal
-from monitoring.metric_history import KEPT, NAME, Series, SeriesError, keep_series, read_series
+from monitoring.metric_history import MAX_DAYS, NAME, Series, SeriesError, keep_series, read_series
 from monitoring.metrics.daily_metrics import Day
-from monitoring.run_files import KEPT as RUNS
+from monitoring.run_files import MAX_FILES as RUNS
 from monitoring.run_files import write_run
 
 SIGNAL = Signal("score_drift", "mean", "", "2026-02-20", 0.5, 0.1, None, 0.9, 150)
@@ -50,7 +50,7 @@ def test_it_stays_small():
         "v", [replace(SIGNAL, day=day) for day in days], [Day("v", day, 1, 0, {}) for day in days], {}
     )
 
-    assert [len(found.signals), len(found.days)] == [KEPT, KEPT]
+    assert [len(found.signals), len(found.days)] == [MAX_DAYS, MAX_DAYS]
     assert found.days[-1].day == days[-1]
 
 

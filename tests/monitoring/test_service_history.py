@@ -18,7 +18,7 @@ from monitoring.journal.service_history import Served, quantile, read_days, serv
 from monitoring.journal.window import JournalError, read_window
 from monitoring.measure import measure_window
 from monitoring.metrics.service_metrics import Counts
-from monitoring.metrics.volume import RECENT
+from monitoring.metrics.volume import RECENT_DAYS
 from tests.monitoring.conftest import reading
 
 pytestmark = pytest.mark.slow
@@ -196,7 +196,7 @@ def test_a_quiet_month_is_quiet(journal, rules):
     assert found.unknown == []
     assert {(s.kind, s.metric) for s in signals} == {("latency", "p50"), ("latency", "p99"), ("errors", "share")}
     assert {s.severity for s in signals} == {"page"}
-    assert min(s.day for s in signals) == day(35 - RECENT)
+    assert min(s.day for s in signals) == day(35 - RECENT_DAYS)
     assert beyond(signals) == set()
 
 
@@ -344,4 +344,4 @@ def test_quiet_machines_keep_to_the_budget(rules):
         signals = [signal for chart in placed for signal in signals_of(chart, rules)]
         alarms += bool(beyond(signals))
 
-    assert alarms <= 12 * 0.5 * RECENT / 91 + 2
+    assert alarms <= 12 * 0.5 * RECENT_DAYS / 91 + 2

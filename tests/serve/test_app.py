@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from serve.app import create_app
-from serve.scoring.validation import MOST_ROWS
+from serve.scoring.validation import MAX_ROWS
 from serve.settings import Settings
 
 
@@ -154,7 +154,7 @@ def test_a_body_of_another_kind_is_refused_with_what_to_send(client, kept, path,
 
 def test_too_many_rows_or_bytes_are_refused(client, row):
     """A request must not starve the others."""
-    many = client.post("/score", data=b"[" + b"{}," * MOST_ROWS + b"{}]")
+    many = client.post("/score", data=b"[" + b"{}," * MAX_ROWS + b"{}]")
     large = client.post("/score", data=b" " * (Settings.largest_body + 1))
 
     assert (many.status_code, large.status_code) == (413, 413)

@@ -10,7 +10,7 @@ import pytest
 from bundles.bundle import Bundle
 from contracts.bundle_content import content_digest
 from serve.app import create_app
-from serve.release.bundle_copies import RECHECK
+from serve.release.bundle_copies import RECHECK_SECONDS
 from serve.release.follower import Follower
 
 CORED = "20261124T1026-5e396d8"
@@ -191,10 +191,10 @@ def test_a_copy_that_was_tampered_with_is_not_loaded(start, place, copies, cored
 def test_a_copy_that_was_tampered_with_is_made_again_from_the_store(
     start, place, copies, cored, bundles, seconds, name
 ):
-    """Within `RECHECK` seconds, though nothing changes in the store."""
+    """Within `RECHECK_SECONDS` seconds, though nothing changes in the store."""
     follower = start()
     DAMAGE[name](copies / cored.name, bundles)
-    seconds.now += RECHECK
+    seconds.now += RECHECK_SECONDS
     follower.refresh()
 
     manifest = json.loads((cored / "manifest.json").read_text())
@@ -215,7 +215,7 @@ def test_files_are_read_again_though_they_seem_unchanged(store, clock, seconds, 
     follower.refresh()
     follower.refresh()
     assert not follower._stored.is_due()
-    seconds.now += RECHECK
+    seconds.now += RECHECK_SECONDS
     assert follower._stored.is_due()
     assert not follower._stored.is_due()
     assert len(read) == 1  # what is in memory is not loaded again

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from serve.app import create_app
-from serve.http.content_coding import CODINGS, MOST_MEMBERS, unpack
+from serve.http.content_coding import CODINGS, MAX_MEMBERS, unpack
 from serve.scoring.validation import RequestError
 from serve.settings import Settings
 
@@ -102,7 +102,7 @@ DAMAGED = [
     ("gzip", gzip.compress(b"{}") + b"more", "is not gzip"),
     ("gzip", gzip.compress(b"{}") + b"\x1f", "cut off"),
     ("gzip", gzip.compress(b"{}")[:-8] + b"\0" * 8, "is not gzip"),
-    ("gzip", gzip.compress(b"") * (MOST_MEMBERS + 1), "goes on after its end"),
+    ("gzip", gzip.compress(b"") * (MAX_MEMBERS + 1), "goes on after its end"),
     ("deflate", zlib.compress(b"{}") + b"more", "goes on after its end"),
     ("deflate", zlib.compress(b"{}")[:-1], "cut off"),
     ("deflate", bare(b"{}")[:-1], "cut off"),

@@ -11,7 +11,7 @@ import pytest
 from audit.__main__ import main as audit
 from contracts.live_config import Live, Slot
 from contracts.live_tables import Online
-from online.correction import LARGEST, Correction
+from online.correction import MAX_BYTES, Correction
 from serve.app import create_app
 from tests.serve.conftest import lines
 
@@ -137,7 +137,7 @@ def edited(found, **changes):
         (lambda found: b"\xff\xfe", "is not JSON"),
         (lambda found: b"[" * 100_000, "recursion"),
         (lambda found: b"[]", "a correction is an object"),
-        (lambda found: b" " * (LARGEST + 1), "it is larger than"),
+        (lambda found: b" " * (MAX_BYTES + 1), "it is larger than"),
         (lambda found: edited(found, format=2), "format 2"),
         (lambda found: edited(found, max_shift=0.5), "the correction was edited"),
         (lambda found: edited(found, digest="0" * 12), "the correction was edited"),

@@ -14,7 +14,7 @@ import pytest
 from bundles.manifest import BundleError, read_manifest, verify
 from contracts.live_config import BEGINS, ENDS
 from serve.app import create_app
-from serve.release.follower import SETTLED, Follower
+from serve.release.follower import SETTLED_SECONDS, Follower
 from serve.release.sync_status import agreement
 from serve.release.validation_cache import ValidationCache
 
@@ -127,7 +127,7 @@ def test_whatever_lies_in_place_of_live_toml_is_refused_and_the_model_goes_on(
         path.rmdir()
     store.serve(bundles[1])
     follower.refresh()
-    seconds.now += SETTLED  # the file may have the number in the file system that was just given up
+    seconds.now += SETTLED_SECONDS  # the file may have the number in the file system that was just given up
     follower.refresh()
     assert arms(follower) == {"champion": (bundles[1].name, 1)}
     assert follower.refused is None
@@ -197,13 +197,13 @@ def test_a_copy_in_place_is_followed_when_it_has_come_to_rest(follower, store, b
     before = follower.live
     for end in range(0, len(whole), 7):
         path.write_text(whole[:end])
-        seconds.now += SETTLED / 2
+        seconds.now += SETTLED_SECONDS / 2
         follower.refresh()
         assert follower.live is before
     path.write_text(whole)
     follower.refresh()
     assert follower.live is before
-    seconds.now += SETTLED
+    seconds.now += SETTLED_SECONDS
     follower.refresh()
     assert arms(follower) == {"champion": (new.name, 0.8), "challenger": (old.name, 0.15), "anchor": (old.name, 0.05)}
 
@@ -217,7 +217,7 @@ def test_what_forge_sync_wrote_is_followed_at_once_and_never_in_part(follower, s
     for end in range(len(BEGINS), len(whole), 7):
         path.write_text(whole[:end])
         follower.refresh()
-        seconds.now += 10 * SETTLED
+        seconds.now += 10 * SETTLED_SECONDS
         follower.refresh()
         assert follower.live is before
         assert follower.refused

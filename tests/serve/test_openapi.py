@@ -14,7 +14,7 @@ import pytest
 
 from serve.app import create_app
 from serve.routes import response_bodies as bodies
-from serve.routes.openapi import KEPT, ROUTES
+from serve.routes.openapi import EXTENSION, ROUTES
 
 pytestmark = pytest.mark.slow
 
@@ -116,10 +116,10 @@ def test_what_is_the_same_for_every_model_is_answered_as_it_is_described(client,
 def test_the_description_is_made_once_for_what_is_live(app, client, store, bundles):
     """Under whatever prefix it is asked for; the next release has another."""
     first = client.get("/openapi.json").json
-    made = app.extensions[KEPT]
+    made = app.extensions[EXTENSION]
     again = client.get("/openapi.json", headers={"X-Forwarded-Prefix": "/model"}).json
 
-    assert app.extensions[KEPT] is made
+    assert app.extensions[EXTENSION] is made
     assert again == first | {"servers": [{"url": "/model"}]}
 
     version = store.serve(bundles[1])

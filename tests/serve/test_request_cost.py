@@ -9,9 +9,9 @@ import tracemalloc
 import pytest
 
 from contracts.row_contract import Contract
-from serve.http.strict_json import MOST_NAMES, _once, read_json
-from serve.routes.tensors import MOST_OUTPUTS, MOST_TENSORS
-from serve.scoring.validation import MOST_LISTED, MOST_UNKNOWN, RequestError
+from serve.http.strict_json import MAX_NAMES, _once, read_json
+from serve.routes.tensors import MAX_OUTPUTS, MAX_TENSORS
+from serve.scoring.validation import MAX_LISTED, MAX_UNKNOWN, RequestError
 
 pytestmark = pytest.mark.slow
 
@@ -176,23 +176,23 @@ class Name(str):
 
 def test_a_repeated_name_is_found_in_one_pass():
     """Each name is looked up, and compared with those of its hash alone."""
-    pairs = [(Name(f"n{number}"), 1) for number in range(MOST_NAMES - 1)] + [(Name("n0"), 1)]
+    pairs = [(Name(f"n{number}"), 1) for number in range(MAX_NAMES - 1)] + [(Name("n0"), 1)]
     with pytest.raises(ValueError, match="'n0' is twice"):
         _once(pairs)
 
-    assert Name.compared < 10 * MOST_NAMES
+    assert Name.compared < 10 * MAX_NAMES
 
 
 def test_names_of_an_object_are_limited():
     """More than any contract has: somebody tries how much is taken."""
-    assert len(read_json(objects(MOST_NAMES).encode())) == MOST_NAMES
+    assert len(read_json(objects(MAX_NAMES).encode())) == MAX_NAMES
     with pytest.raises(RequestError, match="10,001 names; at most 10,000"):
-        read_json(objects(MOST_NAMES + 1).encode())
+        read_json(objects(MAX_NAMES + 1).encode())
 
 
 def test_fields_that_the_contract_does_not_have_are_limited(client, row):
     """Each is compared with the fields; those of a website that is a version ahead are few."""
-    more = {f"n{number}": 1 for number in range(MOST_UNKNOWN)}
+    more = {f"n{number}": 1 for number in range(MAX_UNKNOWN)}
     odd = client.post("/score", json=[row | more, row | {"another": 1}])
 
     assert client.post("/score", json=[row | more, row]).status_code == 200
@@ -206,7 +206,7 @@ def test_problems_are_all_counted_and_the_first_are_listed(client):
     """An answer of megabytes helps nobody to find the first mistake."""
     answer = client.post("/score", data=wrong_rows(500), content_type="application/json")
 
-    assert len(answer.json["problems"]) == MOST_LISTED
+    assert len(answer.json["problems"]) == MAX_LISTED
     assert "in 500 of 500 rows; nothing was taken" in answer.json["detail"]
     assert "(the first 100 are listed)" in answer.json["detail"]
     assert "(1 of 2,000 problems)" in answer.json["error"]
@@ -215,8 +215,8 @@ def test_problems_are_all_counted_and_the_first_are_listed(client):
 @pytest.mark.parametrize(
     ("body", "expected"),
     [
-        (tensors(MOST_TENSORS + 100), "at most 1,0"),
-        (outputs(MOST_OUTPUTS + 1), "a list of at most 100 objects with a name"),
+        (tensors(MAX_TENSORS + 100), "at most 1,0"),
+        (outputs(MAX_OUTPUTS + 1), "a list of at most 100 objects with a name"),
     ],
 )
 def test_tensors_and_outputs_are_limited(client, body, expected):

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bundles.bundle import Bundle
-from contracts.row_contract import LARGEST
+from contracts.row_contract import MAX_FLOAT32
 from serve.app import create_app
 from serve.http.trace_context import echo, read_trace
 from serve.journal.writer import Journal
@@ -63,8 +63,8 @@ def scores(scorer, requests):
 def value_of(feature):
     """Any value that fits a feature."""
     if feature.kind == "number":
-        low = -LARGEST if feature.minimum is None else feature.minimum
-        high = LARGEST if feature.maximum is None else feature.maximum
+        low = -MAX_FLOAT32 if feature.minimum is None else feature.minimum
+        high = MAX_FLOAT32 if feature.maximum is None else feature.maximum
         whole = st.integers(int(max(low, -(10**30))), int(min(high, 10**30)))
         found = st.floats(low, high) | whole
     elif feature.kind == "boolean":

@@ -18,7 +18,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from bundles.bundle import Bundle
 from serve.app import create_app
-from serve.metrics.buckets import MANY, bounds_of
+from serve.metrics.buckets import MIN_FOR_NUMPY, bounds_of
 from serve.metrics.counters import SIZE, VARIABLE, begin_run
 from serve.metrics.exporter import EXTENSION
 from serve.metrics.metric_definitions import COUNTED, LOOKED_UP
@@ -130,7 +130,7 @@ def test_rows_are_counted_by_version_arm_and_feature(tmp_path):
     assert value(found, "tidegate_unseen_values_total", feature="country") == 6
 
 
-@pytest.mark.parametrize("count", [2, MANY - 1, MANY, 10 * MANY])
+@pytest.mark.parametrize("count", [2, MIN_FOR_NUMPY - 1, MIN_FOR_NUMPY, 10 * MIN_FOR_NUMPY])
 def test_many_scores_at_once_fall_into_the_buckets_of_each_alone(count):
     """At the bounds, between, below and above them."""
     known = [0.0, 0.05, 0.0500001, 0.5, 0.95, 1.0, 7.5, -3.0]

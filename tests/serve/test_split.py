@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from contracts.row_contract import Contract, Feature, Target
 from serve.traffic.row_adaptation import as_read_by, cannot_read
-from serve.traffic.split import WHOLE, TrafficSplit, Variant, fraction, point
+from serve.traffic.split import POINT_RANGE, TrafficSplit, Variant, fraction, point
 
 FEATURES = (
     Feature("age", "number", minimum=0, maximum=120, nullable=True),
@@ -23,7 +23,7 @@ FEATURES = (
 )
 CONTRACT = Contract("buys", "binary", FEATURES, Target("bought", ("no", "yes")), key="visitor", time="at")
 SHARES = st.tuples(st.floats(0, 1), st.floats(0, 1)).filter(lambda shares: sum(shares) <= 1)
-POINTS = st.integers(0, WHOLE - 1)
+POINTS = st.integers(0, POINT_RANGE - 1)
 
 
 def arm(name, share, contract=CONTRACT):
@@ -86,16 +86,16 @@ def test_a_point_does_not_depend_on_the_process():
 
 @given(SHARES, POINTS)
 @example((1.0, 0.0), 0)
-@example((1.0, 0.0), WHOLE - 1)
-@example((0.0, 1.0), WHOLE - 1)
-@example((0.25, 0.75), WHOLE * 3 // 4)
+@example((1.0, 0.0), POINT_RANGE - 1)
+@example((0.0, 1.0), POINT_RANGE - 1)
+@example((0.25, 0.75), POINT_RANGE * 3 // 4)
 def test_an_arm_gets_the_part_of_all_points_that_its_share_says(shares, at):
     """To the last of 64 bits: the anchor's lie at the low end, the challenger's at the high one."""
     challenger, anchor = shares
     expected = "champion"
-    if at < int(anchor * WHOLE):
+    if at < int(anchor * POINT_RANGE):
         expected = "anchor"
-    elif at >= WHOLE - int(challenger * WHOLE):
+    elif at >= POINT_RANGE - int(challenger * POINT_RANGE):
         expected = "challenger"
 
     assert arms(*shares).at(at).name == expected
@@ -134,11 +134,11 @@ def test_another_salt_is_another_split():
 
 
 @given(POINTS)
-@example(WHOLE - 1)
+@example(POINT_RANGE - 1)
 def test_a_point_is_written_as_a_fraction_below_one(at):
     """As JSON, and back."""
     assert 0 <= json.loads(json.dumps(fraction(at))) < 1
-    assert abs(fraction(at) - at / WHOLE) < 2**-52
+    assert abs(fraction(at) - at / POINT_RANGE) < 2**-52
 
 
 @given(SHARES, st.lists(st.text(max_size=5)))

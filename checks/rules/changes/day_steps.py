@@ -30,14 +30,14 @@ MIN_DAYS = 3
 #: Fewest days before it, and fewest pairs of adjacent periods among these days.
 MIN_BEFORE, MIN_PAIRS = 21, 14
 #: Least difference, as a multiple of the largest between adjacent periods before, and in standard errors.
-USUAL, ERRORS = 2.0, 6.0
+MIN_TIMES_USUAL, MIN_STANDARD_ERRORS = 2.0, 6.0
 #: Days that the days since are compared with at least, and for which a statistic must have vanished.
 WEEK = 7
 #: What is left of the lowest mean of an earlier period, at most, where a statistic has vanished; and how low that was, at
 #: least, relative to the mean of all earlier days.
-LEFT, LOW = 0.1, 0.25
+MAX_REMAINING, MIN_LOW = 0.1, 0.25
 #: Least share of the days since whose mean has moved by a third of the step; `MIN_DAYS` at least.
-MOST = 0.6
+MIN_MOVED_SHARE = 0.6
 #: Rows added to a share of 0 or 1 for its standard error.
 PRIOR = 1.0
 
@@ -107,7 +107,7 @@ def joined(parts: Sequence[Daily]) -> Daily:
 
 
 def steps(
-    sums: Daily, first: pd.Timestamp, least: Array, *, together: bool = False, multiple: float = USUAL
+    sums: Daily, first: pd.Timestamp, least: Array, *, together: bool = False, multiple: float = MIN_TIMES_USUAL
 ) -> list[Step]:
     """The step of each statistic that has one of at least *least*, (statistics,): the clearest since the day *first*.
 
@@ -138,11 +138,11 @@ def steps(
             usual = np.nan_to_num(usual).max(axis=0)
             usual = np.full_like(usual, usual.max()) if together else usual
             lowest = np.nan_to_num(_means(totals, counts, at, at + lasted)).min(axis=0)
-            vanished = (lasted >= WEEK) & (change < 0) & (now <= LEFT * lowest) & (lowest >= LOW * then)
+            vanished = (lasted >= WEEK) & (change < 0) & (now <= MAX_REMAINING * lowest) & (lowest >= MIN_LOW * then)
             unusual = (np.abs(change) >= multiple * usual) | vanished
             moved = (day_means[day:] - then) * np.sign(change) > np.abs(change) / 3
-            lasting = moved.sum(axis=0) >= np.maximum(MIN_DAYS, MOST * (sums.counts[day:] > 0).sum(axis=0))
-            clear = (np.abs(change) >= least) & unusual & (errors >= ERRORS) & lasting
+            lasting = moved.sum(axis=0) >= np.maximum(MIN_DAYS, MIN_MOVED_SHARE * (sums.counts[day:] > 0).sum(axis=0))
+            clear = (np.abs(change) >= least) & unusual & (errors >= MIN_STANDARD_ERRORS) & lasting
             for each in np.flatnonzero(clear).tolist():
                 if each not in found or errors[each] > found[each].errors:
                     date = str(sums.days[day])[:10]

@@ -14,7 +14,7 @@ from checks.verdict import Finding, ruled
 from contracts.gate_limits import Changes
 
 #: How many of the commonest values, of the recent and of the earlier rows, are tried.
-TRIED = 50
+MAX_VALUES = 50
 #: Least rise of a single value, and of the other statistics, as a multiple of the usual one: the weather repeats values.
 SINGLE_USUAL, KINDS_USUAL = 3.0, 4.0
 #: How often, and on how many days of a period, a value must occur to recur.
@@ -22,7 +22,7 @@ TIMES, DAYS = 5, 3
 #: Share of the earlier rows below which values rarely recur.
 RARE = 0.05
 #: Most decimals of a number that are counted, and the share of earlier values that may have more than the others.
-FINEST, NEW = 3, 0.001
+MAX_DECIMALS, MAX_FINER_SHARE = 3, 0.001
 
 
 def pile_ups(evidence: Evidence, limits: Changes) -> Finding:
@@ -70,7 +70,7 @@ def _single(column: pd.Series[Any], recent: Recent) -> dict[str, Any]:
         return {}
     middle = {"the mean": float(early.mean()), "the median": float(early.median())}
     meanings = middle | {"the largest": float(late.max()), "the smallest": float(late.min())}
-    often = [*late.value_counts().head(TRIED).index, *early.value_counts().head(TRIED).index]
+    often = [*late.value_counts().head(MAX_VALUES).index, *early.value_counts().head(MAX_VALUES).index]
     found = {}
     for value in dict.fromkeys([*often, late.max(), late.min()]):
         meaning = next((word for word, each in meanings.items() if np.isclose(each, value, rtol=1e-3)), "")
@@ -113,8 +113,8 @@ def _recurring(column: Any, recent: Recent) -> Any:
 
 
 def _decimals(early: Any) -> int | None:
-    """The decimals that nearly all of the *early* values have at most; None if that are more than `FINEST`."""
-    for decimals in range(FINEST + 1):
-        if len(early) and float((early == early.round(decimals)).mean()) > 1 - NEW:
+    """The decimals that nearly all of the *early* values have at most; None if that are more than `MAX_DECIMALS`."""
+    for decimals in range(MAX_DECIMALS + 1):
+        if len(early) and float((early == early.round(decimals)).mean()) > 1 - MAX_FINER_SHARE:
             return decimals
     return None

@@ -14,7 +14,7 @@ from checks.rules.changes.day_steps import MIN_BEFORE, Daily, Days, Step, steps
 from contracts.row_contract import Contract
 
 #: Values of a feature with this share of the rows, and as many rows, are segments; at most so many a feature.
-SHARE, ROWS, MOST = 0.01, 50, 25
+MIN_SHARE, MIN_ROWS, MAX_SEGMENTS = 0.01, 50, 25
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class Recent:
             if feature.kind != "number" and self._varies(feature.name, 2):
                 column = self.rows[feature.name].astype(object)
                 counts = column.value_counts()
-                enough = counts[counts >= max(ROWS, SHARE * len(self.rows))].head(MOST)
+                enough = counts[counts >= max(MIN_ROWS, MIN_SHARE * len(self.rows))].head(MAX_SEGMENTS)
                 codes = pd.Index(enough.index).get_indexer(pd.Index(column))
                 found[feature.name] = (codes, [self.shown(feature.name, value) for value in enough.index])
         return found
@@ -117,7 +117,7 @@ class Recent:
 
 
 def _without_new_segments(contract: Contract, rows: pd.DataFrame, first: pd.Timestamp) -> pd.DataFrame:
-    """The *rows* without those of a category with `SHARE` of the recent rows that does not occur before the day *first*."""
+    """The *rows* without those of a category with `MIN_SHARE` of the recent rows that does not occur before the day *first*."""
     late = (rows[contract.time] >= first.floor("D")).to_numpy()
     new = np.zeros(len(rows), dtype=bool)
     if late.all():
@@ -125,6 +125,6 @@ def _without_new_segments(contract: Contract, rows: pd.DataFrame, first: pd.Time
     for feature in contract.features:
         if feature.kind == "category":
             shares = rows.loc[late, feature.name].value_counts(normalize=True)
-            begun = {*shares.index[shares >= SHARE]} - {*rows.loc[~late, feature.name].unique()}
+            begun = {*shares.index[shares >= MIN_SHARE]} - {*rows.loc[~late, feature.name].unique()}
             new |= rows[feature.name].isin(begun).to_numpy()
     return rows[~new].reset_index(drop=True)

@@ -28,7 +28,7 @@ BY_CHANCE = 0.01
 ACROSS_DAYS = "repeat another row of several days"
 #: Combinations of values that are tried, the commonest of the recent rows; parts into which a number is divided. The least
 #: rise of one combination, as a part of that of all rows that are alike, and as a multiple of the usual ones.
-TRIED, TENTHS, OF_ONE, USUAL_OF_ONE = 20, 10, 1 / 3, 3.0
+MAX_COMBINATIONS, NUMBER_BINS, MIN_SHARE_OF_RISE, MIN_TIMES_USUAL = 20, 10, 1 / 3, 3.0
 EXACTLY, NEARLY = "have one combination of values", "have nearly one combination of values"
 #: Fewest rows of the champion's evidence that are lost, for their composition to be judged.
 MIN_LOST = 30
@@ -70,9 +70,9 @@ def identical(evidence: Evidence, limits: Changes) -> Finding:
         if step.rise > 0 and (step.before <= BY_CHANCE or not names[step.statistic].startswith(ACROSS_DAYS))
     ]
     for words, masks in _combinations(recent):
-        least = limits.max_identical * (OF_ONE if words == EXACTLY else 1.0)
+        least = limits.max_identical * (MIN_SHARE_OF_RISE if words == EXACTLY else 1.0)
         sums = joined([recent.days.sums(each) for each in masks])
-        risen = [step for step in recent.steps(sums, least, together=True, multiple=USUAL_OF_ONE) if step.rise > 0]
+        risen = [step for step in recent.steps(sums, least, together=True, multiple=MIN_TIMES_USUAL) if step.rise > 0]
         found += [replace(step, statistic=len(names)) for step in risen[:1]]
         names.append(words)
     return ruled(
@@ -208,12 +208,14 @@ def _combinations(recent: Recent) -> Iterable[tuple[str, list[Any]]]:
             values = recent.values(name)
             known = values[~recent.late & ~np.isnan(values)]
             if len(known):
-                nearly[name] = np.searchsorted(np.unique(np.quantile(known, np.linspace(0, 1, TENTHS + 1))), values)
+                nearly[name] = np.searchsorted(
+                    np.unique(np.quantile(known, np.linspace(0, 1, NUMBER_BINS + 1))), values
+                )
     for words, codes in ((EXACTLY, exact[free]), (NEARLY, nearly)):
         group = codes.groupby(free, sort=False).ngroup().to_numpy()
         seen = pd.DataFrame({"group": group[recent.late], "day": recent.days.codes[recent.late]})
         days = seen.groupby("group")["day"].agg(["size", "nunique"])
-        often = days[days["nunique"] >= MIN_DAYS].nlargest(TRIED, "size").index
+        often = days[days["nunique"] >= MIN_DAYS].nlargest(MAX_COMBINATIONS, "size").index
         if len(often):
             yield words, [group == each for each in often]
 

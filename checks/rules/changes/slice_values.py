@@ -17,7 +17,7 @@ RANKED = 30
 #: Least difference of a mean rank, as a multiple of the usual one: there are hundreds of pairs of feature and segment.
 USUAL_RANKS = 3.0
 #: How near the ratio of two medians is to a known factor (of a logarithm).
-NEAR = 0.05
+FACTOR_TOLERANCE = 0.05
 
 
 def slice_values(evidence: Evidence, limits: Changes) -> Finding:
@@ -78,6 +78,6 @@ def _known(ratio: float) -> str:
     """What a *ratio* may mean."""
     for factor, larger, smaller in CONVERSIONS:
         for each, meaning in ((factor, larger), (1 / factor, smaller)):
-            if abs(np.log(ratio / each)) < NEAR:
+            if abs(np.log(ratio / each)) < FACTOR_TOLERANCE:
                 return f" ({meaning})"
     return ""

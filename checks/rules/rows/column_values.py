@@ -17,7 +17,7 @@ from checks.rules.rows.column_pace import pace_of, runs_of_days
 from checks.verdict import Finding, at_most_hold, ruled
 from contracts.gate_limits import Rows
 from contracts.tolerance import EQUAL, spread_of
-from model.source_profile.slow_columns import SMALLEST_CODE
+from model.source_profile.slow_columns import MIN_CODE
 from model.source_profile.unit_changes import SENTINELS
 
 #: Fewest rows in both bundles for a comparison of their values.
@@ -31,7 +31,7 @@ MIN_CONSTANT = 10
 #: A code for "unknown" is so many times as large as all other values, if it has their sign.
 CODE = 10
 #: A value in more than this share of the training rows is a usual state (no discount), which may last for a week.
-USUAL, MIN_USUAL = 0.3, 8
+USUAL_SHARE, MIN_USUAL = 0.3, 8
 #: A value that has nearly this limit of the training rows is not judged: the others are rare events.
 RARE = 0.15
 #: Fewest runs of days by which to judge a constant one; how many times the longest it may last, of few runs and of many.
@@ -139,7 +139,7 @@ def frozen(evidence: Evidence, limits: Rows) -> Finding:
         *earlier, (value, days) = runs_of_days(column, at, limits.max_frozen, least) or [(None, 0)]
         longest = max((length for each, length in earlier if each is not None), default=0)
         share = float((evidence.train[feature.name] == value).mean())
-        if value is None or days < (MIN_USUAL if share > USUAL else MIN_DAYS) or days <= longest:
+        if value is None or days < (MIN_USUAL if share > USUAL_SHARE else MIN_DAYS) or days <= longest:
             continue
         if share > limits.max_frozen - RARE:  # a rare event did not happen
             continue
@@ -172,7 +172,7 @@ def _is_sentinel(
     if _days(later[time], later[name] == value, most) < MIN_DAYS:
         return None
     pace = pace_of(earlier[name], earlier[time])
-    if not pace.slow or (value in SENTINELS and abs(value) > SMALLEST_CODE):
+    if not pace.slow or (value in SENTINELS and abs(value) > MIN_CODE):
         return True
     day = later[time].dt.floor("D")
     values = later.groupby(day)[name].nunique()

@@ -25,9 +25,9 @@ from checks.verdict import Finding, at_most_hold, ruled
 from contracts.gate_limits import Rows
 
 #: Weeks before a day that it is compared with, and the most days after a shift that are averaged.
-WEEKS, AFTER = 2, 7
+WEEKS, MAX_DAYS_AFTER = 2, 7
 #: The least days after a shift (of a segment: one more), the least days before it, and the least rows of a day.
-LEAST_DAYS, LEAST_BEFORE, LEAST_ROWS = 2, 7, 8
+MIN_DAYS, MIN_BEFORE, MIN_ROWS = 2, 7, 8
 #: The least distance from the usual movement between days, in its standard deviations.
 SPREADS = 6.0
 #: And the least multiple of the largest movement on as many days before.
@@ -39,15 +39,15 @@ EXPLAINED = 0.6
 #: Shifts that explain the difference nearly as well as the best one.
 ALIKE = 0.1
 #: The days whose profile is shifted; the least square of what a shift moves, in variances by chance.
-PROFILE, CLEAR = 28, 10
+PROFILE_DAYS, MIN_SQUARE = 28, 10
 #: A segment is named in place of all rows if so much more of it is shifted.
-MORE = 0.15
+MIN_SHARE_MORE = 0.15
 #: The least share of all rows of a segment, and the most segments of a category.
 SEGMENT, SEGMENTS = 0.05, 8
 #: Below this share of the rows, a shift by two hours may be one by an hour.
 PARTLY = 0.75
 #: Days around a change of a country's clock on which a shift by an hour is expected.
-NEAR = 2
+CLOCK_CHANGE_DAYS = 2
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def clock(evidence: Evidence, limits: Rows) -> Finding:
     ]
     seasonal = [each for each in found if is_summer_time(each.since, each.hours)]
     shifts = [each for each in found if each not in seasonal]
-    shifts.sort(key=lambda each: -each.share - (0 if each.segment else MORE))
+    shifts.sort(key=lambda each: -each.share - (0 if each.segment else MIN_SHARE_MORE))
     observed = "the distribution over the hours of the day is not shifted"
     if shifts:
         observed = f"{shifts[0]}: a change of time zone in `{contract.time}`?"
@@ -104,12 +104,12 @@ def shift_of(at: pd.Series[Any], first: date, least: float, segment: str = "") -
     usual = np.median(differences[known], axis=0)
     found = []
     for start in range(len(days)):
-        after = [n for n in range(start, min(start + AFTER, len(days))) if known[n]]
-        early = days[start] < first - timedelta(days=AFTER)
-        if early or known[:start].sum() < LEAST_BEFORE or len(after) < LEAST_DAYS + bool(segment):
+        after = [n for n in range(start, min(start + MAX_DAYS_AFTER, len(days))) if known[n]]
+        early = days[start] < first - timedelta(days=MAX_DAYS_AFTER)
+        if early or known[:start].sum() < MIN_BEFORE or len(after) < MIN_DAYS + bool(segment):
             continue
         noise = float(chance[after].mean()) / len(after)
-        rows, earlier = hours[max(0, start - PROFILE) : start].sum(axis=0), differences[:start][known[:start]]
+        rows, earlier = hours[max(0, start - PROFILE_DAYS) : start].sum(axis=0), differences[:start][known[:start]]
         fits = _fits(rows, differences[after].mean(axis=0), usual, noise, earlier, len(after))
         # An hour of all rows and two hours of half of them are nearly the same.
         most = max((fit.explained for fit in fits), default=0.0)
@@ -144,16 +144,16 @@ def _fits(rows: Array, after: Array, middle: Array, noise: float, earlier: Array
     hours = np.array([*range(-11, 0), *range(1, 13)])
     away = profile[np.subtract.outer(-hours, -np.arange(len(profile))) % len(profile)] - profile
     size = (away**2).sum(axis=1)
-    clear = size > CLEAR * 2 / max(rows.sum(), 1)  # with a flat profile, or few rows, a shift cannot be seen
+    clear = size > MIN_SQUARE * 2 / max(rows.sum(), 1)  # with a flat profile, or few rows, a shift cannot be seen
     hours, away, size = hours[clear], away[clear], size[clear]
-    if not len(hours) or len(earlier) < max(days, LEAST_BEFORE):
+    if not len(hours) or len(earlier) < max(days, MIN_BEFORE):
         return []
     share = away @ moved / size
     explained = share**2 * size / np.maximum(max(float(moved @ moved) - noise, 1e-12), share**2 * size)
     usual = earlier @ away.T / size  # with its slow movement, which a shift must exceed
     sums = np.cumsum(np.vstack([np.zeros(len(hours)), usual]), axis=0)
     longest = np.abs(sums[days:] - sums[:-days]).max(axis=0) / days
-    step = away @ after / size - usual[-AFTER:].mean(axis=0)
+    step = away @ after / size - usual[-MAX_DAYS_AFTER:].mean(axis=0)
     spreads = share * math.sqrt(days) / np.maximum(usual.std(axis=0, ddof=1), 1e-6)
     holds = (explained >= EXPLAINED) & (spreads >= SPREADS) & (step >= STEP * share) & (share >= BEYOND * longest)
     return [
@@ -171,7 +171,7 @@ def may_be_one_hour(shift: Shift) -> bool:
 
 def is_summer_time(since: date, hours: int) -> bool:
     """Whether some country changed its clock then, so that people who live by it are so many hours later in UTC."""
-    around = (since + timedelta(days=days) for days in range(-NEAR, NEAR + 1))
+    around = (since + timedelta(days=days) for days in range(-CLOCK_CHANGE_DAYS, CLOCK_CHANGE_DAYS + 1))
     return abs(hours) == 1 and any(hours in clock_changes(day.year).get(day, ()) for day in around)
 
 
@@ -234,8 +234,8 @@ def _differences(hours: Array) -> tuple[Array, Array]:
     lags = [7 * week for week in range(1, WEEKS + 1)] if len(hours) >= 28 else [*range(1, 8)]
     found, chance = np.full_like(profiles, np.nan), np.full(len(hours), np.nan)
     for number in range(len(hours)):
-        earlier = [number - lag for lag in lags if lag <= number and counts[number - lag] >= LEAST_ROWS]
-        if earlier and counts[number] >= LEAST_ROWS:
+        earlier = [number - lag for lag in lags if lag <= number and counts[number - lag] >= MIN_ROWS]
+        if earlier and counts[number] >= MIN_ROWS:
             found[number] = profiles[number] - profiles[earlier].mean(axis=0)
             chance[number] = 1 / counts[number] + float((1 / counts[earlier]).sum()) / len(earlier) ** 2
     return found, chance

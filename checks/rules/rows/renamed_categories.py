@@ -25,7 +25,7 @@ from contracts.row_contract import Contract
 from model.source_profile.source_change import Change
 
 #: Fewest rows with and without the name in each part; most rows of a part.
-FEWEST, MOST = 50, 20_000
+MIN_ROWS, MAX_ROWS = 50, 20_000
 #: Standard errors above a random classifier, and within which two areas count as equal.
 ABOVE_RANDOM, EQUAL = 3.0, 2.0
 
@@ -60,7 +60,7 @@ def likeness(rows: pd.DataFrame, contract: Contract, change: Change) -> Likeness
     training, test = before.iloc[: len(before) * 2 // 3], before.iloc[len(before) * 2 // 3 :]
     parts = [(training, old), (test, old), (after, new)]
     named = [(part[change.field] == name).to_numpy(bool) for part, name in parts]
-    if min(min(each.sum(), (~each).sum()) for each in named) < FEWEST:
+    if min(min(each.sum(), (~each).sum()) for each in named) < MIN_ROWS:
         return None
     known, *others = _inputs([part for part, _ in parts], contract, change.field)
     forest = RandomForestClassifier(n_estimators=60, min_samples_leaf=20, max_features=0.5, random_state=0).fit(
@@ -82,7 +82,7 @@ def _letters(name: str) -> str:
 
 
 def _sample(rows: pd.DataFrame) -> pd.DataFrame:
-    return rows if len(rows) <= MOST else rows.sample(MOST, random_state=0).sort_index()
+    return rows if len(rows) <= MAX_ROWS else rows.sample(MAX_ROWS, random_state=0).sort_index()
 
 
 def _inputs(parts: list[pd.DataFrame], contract: Contract, excluded: str) -> list[Array]:

@@ -8,13 +8,13 @@ import numpy as np
 
 from bundles.bundle import Bundle
 from checks.evidence import Evidence, served_score
-from checks.rules.serving.serving_load import CLOSE, VARIABLE, Load, Served, ServingError, interpreter, ratio, serve
+from checks.rules.serving.serving_load import TOLERANCE, VARIABLE, Load, Served, ServingError, interpreter, ratio, serve
 from checks.verdict import Finding, ruled
 from contracts.gate_limits import Serving
 
 SERVING = ANSWERS, LATENCY, SIZE, MEMORY = "serving.answers", "serving.latency", "serving.size", "serving.memory"
 #: Most rows that the server is sent.
-MOST_ROWS = 500
+MAX_ROWS = 500
 _MB = 1e6
 
 
@@ -49,7 +49,7 @@ def check_serving(
 def judge_served(served: list[Served], candidate: Bundle, limits: Serving) -> list[Finding]:
     """The findings on what was *served*, the candidate first; without a champion only its answers can fail."""
     ours, theirs = served[0], served[1] if len(served) > 1 else None
-    most = max(CLOSE, float(candidate.manifest["golden"]["tolerance"]))
+    most = max(TOLERANCE, float(candidate.manifest["golden"]["tolerance"]))
     answers = ruled(
         ANSWERS,
         ours.worst <= most,
@@ -93,7 +93,7 @@ def _within(rule: str, ours: int | None, theirs: int | None, bounds: tuple[float
 def _load(bundle: Bundle, evidence: Evidence, scores: Any) -> Load:
     """Fresh rows as JSON values, with the holdout's *scores*; the bundle's golden rows where it cannot score these."""
     names, fresh = bundle.contract.feature_names, evidence.fresh
-    rows = evidence.holdout[fresh].head(MOST_ROWS)
+    rows = evidence.holdout[fresh].head(MAX_ROWS)
     if scores is None or rows.empty:
         golden = bundle.manifest["golden"]
         return Load(bundle, golden["rows"], np.asarray(golden["scores"], dtype=float))

@@ -28,11 +28,11 @@ ROOT = Path(__file__).parents[3]
 #: Variable with the path of the Python of the scorer's environment, where that is not .venv/serve.
 VARIABLE = "TIDEGATE_SERVE_PYTHON"
 #: Environment variables that the server gets: no token, and no setting of another scorer.
-KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR")
+PASSED_VARIABLES = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR")
 #: Seconds to wait for a start; rows of the request that checks answers; requests of a turn; least number of turns.
-PATIENCE, BATCH, TURN, TURNS = 30.0, 500, 10, 10
+START_TIMEOUT, BATCH, REQUESTS_PER_ROUND, MIN_ROUNDS = 30.0, 500, 10, 10
 #: Scores may differ by this: scorer and gate may have different versions of ONNX Runtime.
-CLOSE = 1e-5
+TOLERANCE = 1e-5
 
 
 class ServingError(Exception):
@@ -107,7 +107,7 @@ def ratio(ours: Sequence[float], theirs: Sequence[float]) -> tuple[float, float]
     """
     parts = [
         float(np.percentile(one, 95) / np.percentile(other, 95))
-        for one, other in zip(np.array_split(ours, TURNS), np.array_split(theirs, TURNS), strict=True)
+        for one, other in zip(np.array_split(ours, MIN_ROUNDS), np.array_split(theirs, MIN_ROUNDS), strict=True)
         if len(one) and len(other)
     ]
     whole = float(np.percentile(ours, 95) / np.percentile(theirs, 95))
@@ -119,7 +119,7 @@ class _Server:
 
     def __init__(self, process: subprocess.Popen[bytes], port: int, log: Path) -> None:
         self._process, self._log = process, log
-        self._connection = HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+        self._connection = HTTPConnection("127.0.0.1", port, timeout=START_TIMEOUT)
 
     def ask(self, body: bytes) -> Any:
         """The answer to a row or a list of rows. Raises `ServingError` unless it is 200."""
@@ -145,7 +145,7 @@ class _Server:
         if scores.shape != expected.shape:
             raise ServingError(f"its scores have the shape {scores.shape}, expected {expected.shape}")
         probability = load.bundle.contract.task != "regression"
-        return float(relative(scores, expected, spread_of(load.scores), CLOSE, probability).max())
+        return float(relative(scores, expected, spread_of(load.scores), TOLERANCE, probability).max())
 
     def memory(self) -> int | None:
         """Resident bytes of the server and its workers; None without a usable `ps`."""
@@ -195,7 +195,7 @@ def _server(bundle: Bundle, python: Path, folder: Path) -> Iterator[_Server]:
         "--drain",
         "0",
     ]
-    environment = {name: os.environ[name] for name in KEPT if name in os.environ}
+    environment = {name: os.environ[name] for name in PASSED_VARIABLES if name in os.environ}
     with (
         log.open("wb") as output,
         subprocess.Popen(
@@ -217,14 +217,14 @@ def _server(bundle: Bundle, python: Path, folder: Path) -> Iterator[_Server]:
 
 
 def _port(process: subprocess.Popen[bytes], ready: Path, log: Path) -> int:
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + START_TIMEOUT
     while time.monotonic() < end:
         if ready.is_file():
             return int(ready.read_text().strip().rpartition(":")[2])
         if process.poll() is not None:
             raise ServingError(f"it ended with {process.returncode}: {tail(log)}")
         time.sleep(0.02)
-    raise ServingError(f"it did not start within {PATIENCE:.0f} s: {tail(log)}")
+    raise ServingError(f"it did not start within {START_TIMEOUT:.0f} s: {tail(log)}")
 
 
 def _in_turns(servers: Sequence[_Server], loads: Sequence[Load], seconds: float) -> list[list[float]]:
@@ -234,13 +234,13 @@ def _in_turns(servers: Sequence[_Server], loads: Sequence[Load], seconds: float)
             server.ask(body)
     times: list[list[float]] = [[] for _ in servers]
     place, end = 0, time.monotonic() + seconds * len(servers)
-    while time.monotonic() < end or place < TURN * TURNS:
+    while time.monotonic() < end or place < REQUESTS_PER_ROUND * MIN_ROUNDS:
         for server, rows, took in zip(servers, bodies, times, strict=True):
-            for number in range(place, place + TURN):
+            for number in range(place, place + REQUESTS_PER_ROUND):
                 body, began = rows[number % len(rows)], time.perf_counter()
                 server.ask(body)
                 took.append(time.perf_counter() - began)
-        place += TURN
+        place += REQUESTS_PER_ROUND
     return times
 
 

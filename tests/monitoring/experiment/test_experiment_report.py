@@ -10,7 +10,7 @@ import pytest
 
 from monitoring.experiment.confidence_sequences import ConfidenceSequence
 from monitoring.experiment.decision import Decision, MeasureResult
-from monitoring.experiment.experiment_report import NEXT, POINTS, REMEMBERED, marker, memory, report, title
+from monitoring.experiment.experiment_report import MAX_DAYS_KEPT, NEXT, POINTS, marker, memory, report, title
 from monitoring.experiment.variant_comparison import Result
 from tests.monitoring.experiment.conftest import SINCE, a_split
 
@@ -89,7 +89,7 @@ def test_the_memory_has_what_the_dashboard_draws():
     state = json.loads(json.dumps(memory(long)))
 
     assert (state["state"], state["measure"]) == ("wins", "log_loss")
-    assert len(state["gain"]) <= REMEMBERED
+    assert len(state["gain"]) <= MAX_DAYS_KEPT
     assert state["gain"][-1][0] == 200
     assert all(low <= mean <= high for _, mean, low, high in state["gain"])
     assert "gain" not in memory(replace(WON, measures=()))
