@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bundles.manifest import MANIFEST, BundleError, content_of, read_manifest, verify
+from forge.closed_pipes import ignore_closed_pipes
 from provenance.key_signature import new_key, public_of, read_key, sign
 from provenance.provenance_options import KEY, parser
 from provenance.statement import Origin, ProvenanceError, new_statement
@@ -103,4 +104,5 @@ def _one(folder: Path) -> Path:
 COMMANDS = {"key": _key, "sign": _sign, "verify": _verify, "root": _root}
 
 if __name__ == "__main__":
+    ignore_closed_pipes()
     sys.exit(main())

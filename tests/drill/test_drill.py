@@ -84,7 +84,7 @@ def test_the_catalogue_is_whole():
     """Every name once, each with a rule that should name it; most have variants."""
     faults = [fault for each in FAMILIES.values() for fault in each]
 
-    assert list(FAMILIES) == ["leakage", "labels", "data", "rows", "model", "export", "process"]
+    assert list(FAMILIES) == ["leakage", "labels", "data", "rows", "model", "export", "process", "pipeline"]
     assert len({fault.name for fault in faults}) == len(faults) >= 90
     assert sum(fault.draw is not None for fault in faults) >= 40
     assert [fault.name for fault in faults if not fault.rules] == []
