@@ -73,7 +73,11 @@ HOUSE = {
 ON_GITHUB = "FORGE=github:OWNER/NAME make serve"
 #: These need a repository, a bucket, a cluster or a deleted release. Other tests run them with one that is made up.
 ELSEWHERE = {
-    "FORGE=github:OWNER/NAME GITHUB_TOKEN=TOKEN .venv/work/bin/python -m forge doctor",
+    "FORGE=github:OWNER/NAME GITHUB_TOKEN=TOKEN .venv/work/bin/python -m forge doctor --settings",
+    ".venv/work/bin/python -m forge doctor --forge github:OWNER/NAME",
+    ".venv/work/bin/python -m forge drill-rollback --forge github:OWNER/NAME --out build/drills",
+    ".venv/work/bin/python -m checks score --forge github:OWNER/NAME",
+    ".venv/work/bin/python -m checks debt --propose",
     ".venv/work/bin/python -m forge restore STORE/bundles/VERSION",
     "JOURNAL=s3://BUCKET/journal make watch",
     "JOURNAL=s3://BUCKET/journal PYTHONPATH=.venv/spark make watch",
@@ -178,6 +182,12 @@ def test_the_loop_step_by_step_goes_as_the_pages_say(checkout):
         wait_for(lambda: ready(address)["version"] == second, 60, "no swap")
         (anchor,) = (command for command in commands() if " -m checks anchor " in command)
         assert f"moves the anchor from {first.version} to {second}" in checkout.type(anchor)
+        assert f"answered instead of {second}" in checkout.type("make drill-rollback")
+        assert "of 28" in checkout.type("make score")
+        assert '"tests"' in checkout.type(".venv/work/bin/python -m checks score --json")
+        assert "ledger" in checkout.type(".venv/work/bin/python -m checks debt --journal .forge/journal")
+        checkout.type(".venv/work/bin/python -m forge doctor")
+        assert "[earlier]" in checkout.type(".venv/work/bin/python -m forge unsigned")
         said = f"scorers serve {first.version} after their next sync"
         assert said in checkout.type("make rollback")
         wait_for(lambda: ready(address)["version"] == first.version, 60, "no rollback")

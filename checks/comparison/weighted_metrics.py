@@ -22,8 +22,10 @@ CLIP = 1e-7
 RELATIVE = frozenset({"mae", "rmse"})
 #: Bins of the calibration error, each of equally many rows.
 BINS = 10
+#: Steps after which scores are adjusted to the shares of the classes, and the least mean and sum that is divided by.
+ADJUSTMENTS, MIN_MEAN = 30, 1e-12
 #: The share of rows whose scores are the most certain.
-MAX_CERTAIN = 0.1
+CERTAIN_SHARE = 0.1
 #: The weight of each row, (n,); None for 1.
 Weights = Any
 
@@ -188,11 +190,26 @@ def offset(truth: Array, scores: Array) -> Means:
 def certain_errors(truth: Array, scores: Array) -> Means:
     """The share of wrong outcomes among the tenth of the rows with the most certain scores, less the share they expect.
 
-    Which rows are most certain differs between periods, and with them how many errors are to be expected.
+    Which rows are most certain differs between periods, and with them how many errors are to be expected. The scores
+    expect so after they were adjusted to how frequent each class is: a month with more positive outcomes is `odds_ratio`'s.
     """
     both = np.column_stack([1 - scores, scores]) if scores.ndim == 1 else scores
-    certainty, wrong = both.max(axis=1), both.argmax(axis=1) != truth
-    return _share(wrong, certainty >= np.quantile(certainty, 1 - MAX_CERTAIN), 1 - certainty)
+    certainty, label = both.max(axis=1), both.argmax(axis=1)
+    expected = np.take_along_axis(adjusted(both, truth), label[:, None], axis=1)[:, 0]
+    return _share(label != truth, certainty >= np.quantile(certainty, 1 - CERTAIN_SHARE), 1 - expected)
+
+
+def adjusted(scores: Array, truth: Array) -> Array:
+    """*scores* (n, classes), with weights of the classes so that their means are the shares of the classes in *truth*.
+
+    Bayes' rule for another prior, iterated (Saerens, Latinne and Decaestecker 2002).
+    """
+    shares = np.bincount(truth.astype(int), minlength=scores.shape[1]) / len(truth)
+    found = scores
+    for _ in range(ADJUSTMENTS):
+        found = found * (shares / np.maximum(found.mean(axis=0), MIN_MEAN))
+        found = found / np.maximum(found.sum(axis=1, keepdims=True), MIN_MEAN)
+    return found
 
 
 def certain_errors_of_numbers(truth: Array, scores: Array) -> Means:
@@ -201,7 +218,7 @@ def certain_errors_of_numbers(truth: Array, scores: Array) -> Means:
     The outcome of a row with a high score should be above the median of all outcomes: one below it is inverted, belongs to
     another row, or was never measured. Scale and level of the outcomes do not matter.
     """
-    low, high = (np.quantile(scores, each) for each in (MAX_CERTAIN / 2, 1 - MAX_CERTAIN / 2))
+    low, high = (np.quantile(scores, each) for each in (CERTAIN_SHARE / 2, 1 - CERTAIN_SHARE / 2))
     middle = np.median(truth)
     below, above = scores <= low, scores >= high
     return _share((below & (truth > middle)) | (above & (truth < middle)), below | above, np.zeros(len(truth)))
