@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import special
 
 from checks.comparison.own_evaluation import Evaluation, own_evaluation
 from checks.comparison.performance_decay import decayed
@@ -230,12 +231,26 @@ def test_bundles_of_format_1_have_an_evaluation(bundles, rules):
 
 
 def test_certain_errors_are_those_of_the_most_certain_tenth():
-    """Of the rows with the most certain scores, whichever the class: a tenth is wrong, the scores expect a hundredth."""
+    """Of the rows with the most certain scores, whichever the class: a fifth is wrong, the scores expect a hundredth."""
     scores = np.r_[np.full(5, 0.01), np.full(5, 0.99), np.full(90, 0.5)]
-    truth = np.r_[np.zeros(4), 1.0, np.ones(5), np.zeros(90)]
+    truth = np.r_[np.zeros(4), 1.0, np.ones(4), 0.0, np.zeros(45), np.ones(45)]
 
-    assert certain_errors(truth, scores)() == pytest.approx(0.1 - 0.01)
-    assert certain_errors(truth, np.column_stack([1 - scores, scores]))() == pytest.approx(0.1 - 0.01)
+    assert certain_errors(truth, scores)() == pytest.approx(0.2 - 0.01)
+    assert certain_errors(truth, np.column_stack([1 - scores, scores]))() == pytest.approx(0.2 - 0.01)
+
+
+@pytest.mark.parametrize(
+    ("shift", "noise", "found"),
+    [(0.0, 0.0, 0.0), (0.7, 0.0, 0.0), (-1.0, 0.0, 0.0), (0.0, 0.1, 0.08), (0.7, 0.1, 0.08)],
+)
+def test_more_outcomes_of_a_class_are_no_certain_errors_and_inverted_outcomes_are(shift, noise, found):
+    """*shift*: of the logit of every row, as in a month with storms; *noise*: the share of inverted outcomes."""
+    random = np.random.default_rng(11)
+    logit = random.normal(-1.6, 1.2, 40_000)
+    truth = random.random(40_000) < special.expit(logit + shift)
+    truth ^= random.random(40_000) < noise
+
+    assert certain_errors(truth.astype(float), special.expit(logit))() == pytest.approx(found, abs=0.01)
 
 
 @pytest.mark.parametrize("later", [0.9, 0.95, 0.995])
