@@ -88,7 +88,7 @@ def _anchor(args: argparse.Namespace) -> None:
 
 def _score(args: argparse.Namespace) -> None:
     """Print the ML Test Score, and write score.json."""
-    reader, today = Reader(open_forge(args.forge)), datetime.now(UTC).date()
+    reader, today = Reader(open_forge(args.forge), not args.no_settings), datetime.now(UTC).date()
     found = score(reader.runs(args.forge, args.watch, Path(), today), today, reader.unread)
     content = json.dumps(to_json(found, today), indent=1, ensure_ascii=False) + "\n"
     write_atomically(args.out / "score.json", content)

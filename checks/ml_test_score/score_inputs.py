@@ -36,9 +36,13 @@ _BROKEN = (ForgeError, LiveError, OSError, ValueError, KeyError, TypeError, Attr
 
 @dataclass
 class Reader:
-    """Reads what a score needs from *forge*; *unread* collects what could not be read."""
+    """Reads what a score needs from *forge*; *unread* collects what could not be read.
+
+    *asks_settings*: whether to ask for the repository's settings, which the token of a workflow may not see.
+    """
 
     forge: Forge
+    asks_settings: bool = True
     unread: list[str] = field(default_factory=list)
 
     def runs(self, where: str, watch: Path | None, root: Path, today: date) -> list[Run]:
@@ -102,6 +106,9 @@ class Reader:
         """The settings in force today; a forge in a folder has none."""
         settings = getattr(self.forge, "settings", None)
         if settings is None:
+            return []
+        if not self.asks_settings:
+            self.unread.append("the rules of the repository: not asked for; see python -m forge doctor")
             return []
         rails = self._read("the settings", lambda: findings(settings()), [])
         states = {words: [each.state for each in rails if each.what.endswith(words)] for words in _REVIEWED}
