@@ -82,7 +82,9 @@ def _score(score: argparse.ArgumentParser) -> None:
     )
     score.add_argument("--watch", type=Path, help="the folder given to watch --out (default: beside the forge)")
     score.add_argument(
-        "--no-settings", action="store_true", help="leave out the repository's settings, which only an owner's token sees"
+        "--no-settings",
+        action="store_true",
+        help="leave out the repository's settings, which only an owner's token sees",
     )
     score.add_argument("--json", action="store_true", help="print the content of score.json instead of lines")
     score.add_argument("--out", type=Path, default=Path("build/score"), help="folder for score.json")
